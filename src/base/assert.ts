@@ -1,0 +1,16 @@
+// Assertions for our own mistakes. Bytes from a socket, a file or a user are never asserted: they are
+// handled and counted. A failed assertion means that the state can no longer be trusted.
+
+export class AssertionError extends Error {
+  override readonly name = "AssertionError";
+}
+
+/** Throws `AssertionError` if `condition` is false. `message` is a constant: it is built on every call. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message);
+}
+
+/** Marks a branch that the type system proves impossible. */
+export function unreachable(value: never): never {
+  throw new AssertionError(`unreachable: ${String(value)}`);
+}

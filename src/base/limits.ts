@@ -1,0 +1,76 @@
+// Every bound of the program, with its reason and the spec file that owns it (register in spec README). The relations
+// between bounds are asserted at the end.
+import { assert } from "./assert.ts";
+import { NS_PER_MS, NS_PER_S } from "./time.ts";
+
+/** One datagram of the base protocol (spec 01). */
+export const FRAME_BYTES = 32;
+/** Datagrams of one receive call: 64 x 64 bytes fill one page and the fixed cost of the call is spread (spec 05). */
+export const BATCH_SIZE = 64;
+
+/** Slots of a tracker made without options (spec 03). */
+export const TRACKER_CAPACITY_CLASS_DEFAULT = 256;
+export const TRACKER_CAPACITY_DEFAULT = 4_096;
+/** 2^20: PID_MAX_LIMIT of a 64-bit kernel is 2^22, and nobody beats from a quarter of all pids. */
+export const TRACKER_CAPACITY_MAX = 1_048_576;
+/** A slot is a victim only after ten thresholds of silence: long after its stall was reported. */
+export const EVICTION_MULTIPLIER = 10;
+export const EVICTION_WINDOW_DEFAULT = 256;
+export const EVICTION_WINDOW_MIN = 1;
+/** Bounds the work of one frame: at most two windows of slots are looked at. */
+export const EVICTION_WINDOW_MAX = 4_096;
+/** How near both ends of u64 a nonce must be to count as wrapped. */
+export const NONCE_WRAP_DISTANCE = 2 ** 20;
+/** Probe budget of every index operation; at a quarter load the longest run ever seen is 17. */
+export const PROBES_MAX = 64;
+/** Distinct thresholds that have a deadline lane of their own. */
+export const LANES_MAX = 16;
+
+/** Shortest silence that may be a stall: below it a busy machine would report every agent for ever. */
+export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
+export const THRESHOLD_NS_DEFAULT = 5 * NS_PER_S;
+
+export const PER_PID_RATE_DEFAULT = 100;
+export const GLOBAL_RATE_DEFAULT = 50_000;
+export const GLOBAL_BURST_DEFAULT = 100_000;
+/** burst x 10^9 token-nanoseconds must stay below 2^53 to be exact. */
+export const GLOBAL_BURST_MAX = 9_000_000;
+
+/** Datagrams taken in one turn: bounds the delay of everything else in the turn (spec 04, 12). */
+export const PUMP_BUDGET_PER_TURN = 4_096;
+/** Datagrams after which stalls are judged although the sockets are not empty. */
+export const JUDGE_DATAGRAMS_MAX = 4_096;
+/** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */
+export const JUDGE_SLOTS_MAX = 1_024;
+/** Removed pids handled in one turn. */
+export const REMOVED_PIDS_PER_TURN_MAX = 4_096;
+/** Spacing of identity look-ups of one slot. */
+export const IDENTITY_RETRY_NS = NS_PER_S;
+
+/** What the kernel gives a 64-bit system by default when /proc cannot say. */
+export const PID_MAX_FALLBACK = 4_194_304;
+export const PID_MAX_REFRESH_NS = 60 * NS_PER_S;
+/** A reading that is further ahead than this (beyond a planned wait) is counted as a clock jump. */
+export const CLOCK_JUMP_NS = 5 * NS_PER_S;
+
+/** Stalls decided in one turn (spec 10 section 4). */
+export const RECOVERY_EVALUATIONS_PER_TURN_MAX = 256;
+/** A fork costs about half a millisecond: 16 keep a turn under 10 ms. */
+export const RECOVERY_SPAWNS_PER_TURN_MAX = 16;
+export const RECOVERY_COMPLETIONS_PER_TURN_MAX = 64;
+
+/** Longest block in poll(2): a signal that lands just before it is only seen when it returns (spec 12). */
+export const WAIT_NS_MAX = 250 * NS_PER_MS;
+/** Poll interval when the runtime's epoll descriptor cannot be watched. */
+export const WAIT_FALLBACK_NS_MAX = 5 * NS_PER_MS;
+
+/** Longest Unix socket path: sun_path holds 108 bytes with its NUL. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+
+/** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
+export const LISTENERS_MAX = 64;
+
+assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
+assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");
+assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked between batches");
+assert(LISTENERS_MAX <= 256, "a listener number is a u8");

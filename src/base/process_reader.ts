@@ -1,0 +1,12 @@
+// What the program asks the system about another process (spec 05 section 5). The real reader parses /proc;
+// tests and the simulator supply their own. NaN means unknown.
+
+export interface ProcessReader {
+  /** Start time of `pid` in clock ticks since boot (its generation); NaN if it cannot be read. */
+  startTime(pid: number): number;
+  /**
+   * Inode of the pid namespace of `pid`; NaN = unknown; 0 = foreign with its inode hidden from us.
+   * `observerInode` is the observer's own inode (NaN = unknown), needed by the NSpid fall-back.
+   */
+  namespaceInode(pid: number, observerInode: number): number;
+}

@@ -1,0 +1,45 @@
+// One preallocated batch of event rows, columns as typed arrays (spec 04 section 2.1). The observer fills it while it
+// pumps; sinks read it during their call and never keep it. Stalls are not in it: they wait in the stall queue.
+import { BATCH_SIZE } from "../base/limits.ts";
+
+export const EVENT_BEAT = 0;
+export const EVENT_STALL = 1;
+export const EVENT_DECODE = 2;
+export const EVENT_AUTH_FAILURE = 3;
+export const EVENT_ORIGIN_CONFLICT = 4;
+export const EVENT_NAMESPACE_CONFLICT = 5;
+export const EVENT_IO = 6;
+export const EVENT_CTRL_TRUNCATED = 7;
+
+/** `detail` of an AuthFailure row. */
+export const AUTH_REASON_PID = 0;
+export const AUTH_REASON_UID = 1;
+
+export class EventBatch {
+  readonly kind = new Uint8Array(BATCH_SIZE);
+  /** Number of the listener, in configuration order. */
+  readonly listener = new Uint8Array(BATCH_SIZE);
+  readonly observerNs = new Float64Array(BATCH_SIZE);
+  /** Pid; the claimed pid for kinds 3 to 5. */
+  readonly pid = new Uint32Array(BATCH_SIZE);
+  readonly status = new Uint8Array(BATCH_SIZE);
+  readonly payload = new Uint32Array(BATCH_SIZE);
+  readonly nonceHi = new Uint32Array(BATCH_SIZE);
+  readonly nonceLo = new Uint32Array(BATCH_SIZE);
+  /** Origin; the observed one for an origin conflict. */
+  readonly origin = new Uint8Array(BATCH_SIZE);
+  /** Pid-namespace inode, NaN = unknown; the observed one for a namespace conflict. */
+  readonly ns = new Float64Array(BATCH_SIZE);
+  readonly generation = new Float64Array(BATCH_SIZE);
+  /** Tracker slot at the time of the call, -1 if none. */
+  readonly slot = new Int32Array(BATCH_SIZE);
+  /** Decode error code, auth reason, slot origin, or errno (0 = credentials missing). */
+  readonly detail = new Uint32Array(BATCH_SIZE);
+  /** Operands of a decode error, see DecodeError in wire/. */
+  readonly errHi = new Uint32Array(BATCH_SIZE);
+  readonly errLo = new Uint32Array(BATCH_SIZE);
+  readonly err2 = new Uint32Array(BATCH_SIZE);
+}
+
+/** Receives rows 0..count-1 of `batch`; count >= 1. Must not keep the batch, throw or block. */
+export type EventSink = (batch: EventBatch, count: number) => void;

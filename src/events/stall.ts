@@ -1,0 +1,21 @@
+// A stall as the sinks see it: an agent was silent for at least its threshold. Stalls are rare beside beats, so each
+// is one object, made when it is taken from the queue. Unknown numbers are NaN.
+import type { Origin } from "../base/origin.ts";
+
+export interface Stall {
+  readonly pid: number;
+  /** Last observed nonce of any kind. */
+  readonly lastNonceHi: number;
+  readonly lastNonceLo: number;
+  /** Observer time of the last accepted beat. */
+  readonly lastNs: number;
+  /** Observer time at which the stall was judged. */
+  readonly observerNs: number;
+  readonly origin: Origin;
+  readonly namespaceInode: number;
+  readonly generation: number;
+  /** Status 0..2 and payload of the last accepted beat, and the number of the listener that took it. */
+  readonly status: number;
+  readonly payload: number;
+  readonly listener: number;
+}
