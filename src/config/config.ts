@@ -8,6 +8,11 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "logfmt" | "json";
 
 export interface Config {
+  /**
+   * Neither a file nor --socket: the one listener and the metrics address are defaults, and another metrics port may
+   * be taken if that one is in use.
+   */
+  readonly bareRun: boolean;
   readonly observer: {
     readonly thresholdNs: number;
     readonly clockSource: ClockSource;

@@ -1,0 +1,75 @@
+// What goes into loadConfig() and what comes out of it: the read-only configuration with the origin of each value, or
+// every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
+import type { Config } from "./config.ts";
+
+/** One option of the command line that sets configuration keys, such as `--socket /run/x.sock`. */
+export interface GivenOption {
+  /** Long name without dashes. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The parts of the host that loading depends on; systemHost() is the real one. */
+export interface Host {
+  /** Effective uid of the daemon: the required owner of secret files. */
+  readonly uid: number;
+  readonly platform: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Read if there is neither --config nor --socket. */
+  readonly defaultConfigFile: string;
+  readonly passwdFile: string;
+  readonly groupFile: string;
+}
+
+export interface LoadOptions {
+  readonly configFile: string | undefined;
+  readonly given: readonly GivenOption[];
+  readonly host: Host;
+}
+
+export type LoadResult = LoadSuccess | LoadFailure;
+
+export interface LoadSuccess {
+  readonly ok: true;
+  readonly config: Config;
+  /** The file that was read; undefined = none. */
+  readonly file: string | undefined;
+  /** Dotted key to where its value came from; keys that are not in the map have their defaults. */
+  readonly origins: ReadonlyMap<string, ValueOrigin>;
+  /** Sentences for the start-up log, each once. */
+  readonly warnings: readonly string[];
+  /** Directory to create, if missing, for the default listener path; undefined = the paths were all written down. */
+  readonly runtimeDirectory: RuntimeDirectory | undefined;
+}
+
+export interface LoadFailure {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+  /** 64 if only options are at fault, else 78. */
+  readonly exitCode: 64 | 78;
+  /** Ready to print: one line per problem and the closing line, each with its newline. */
+  readonly text: string;
+}
+
+export interface RuntimeDirectory {
+  readonly path: string;
+  readonly mode: number;
+}
+
+export type ValueOrigin =
+  | { readonly from: "file"; readonly line: number }
+  | { readonly from: "option"; readonly option: string };
+
+/** One fault of the configuration, without secrets. */
+export interface Problem {
+  /** The configuration file, or "command line". */
+  readonly source: string;
+  /** 1-based; column in code points. Undefined for options and for faults of the file as a whole. */
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+  /** Dotted key, `--option`, or "" for a fault of the file as a whole. */
+  readonly key: string;
+  /** "found X; want Y", with the did-you-mean. */
+  readonly text: string;
+}
