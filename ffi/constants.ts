@@ -1,0 +1,74 @@
+// Kernel constants in their C spelling, Linux and darwin side by side. Error numbers come from the runtime, which knows
+// them for the platform that it runs on.
+import { constants } from "node:os";
+
+export const IS_LINUX = process.platform === "linux";
+export const IS_DARWIN = process.platform === "darwin";
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = IS_DARWIN ? 30 : 10;
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+/** Linux sets these at creation; darwin needs fcntl afterwards. */
+export const SOCK_NONBLOCK = IS_LINUX ? 0o4000 : 0;
+export const SOCK_CLOEXEC = IS_LINUX ? 0o2000000 : 0;
+
+export const SOL_SOCKET = IS_DARWIN ? 0xffff : 1;
+export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
+export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
+/** Linux only. */
+export const SO_PASSCRED = 16;
+export const SCM_RIGHTS = 1;
+/** Linux only. */
+export const SCM_CREDENTIALS = 2;
+
+export const MSG_DONTWAIT = IS_DARWIN ? 0x80 : 0x40;
+export const MSG_TRUNC = IS_DARWIN ? 0x10 : 0x20;
+export const MSG_CTRUNC = IS_DARWIN ? 0x20 : 0x08;
+/** Linux only. */
+export const MSG_CMSG_CLOEXEC = 0x4000_0000;
+/** darwin raises SIGPIPE by socket option instead; a datagram socket raises none. */
+export const MSG_NOSIGNAL = IS_DARWIN ? 0 : 0x4000;
+
+export const F_SETFD = 2;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
+export const FD_CLOEXEC = 1;
+export const O_NONBLOCK = IS_DARWIN ? 0x4 : 0o4000;
+
+export const POLLIN = 0x001;
+export const POLLERR = 0x008;
+export const POLLHUP = 0x010;
+export const POLLNVAL = 0x020;
+
+export const CLOCK_REALTIME = 0;
+export const CLOCK_MONOTONIC = IS_DARWIN ? 6 : 1;
+export const CLOCK_MONOTONIC_RAW = 4;
+/** Linux only. */
+export const CLOCK_BOOTTIME = 7;
+
+export const ITIMER_REAL = 0;
+
+/** Linux only. */
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+
+export const {
+  EPERM,
+  ENOENT,
+  ESRCH,
+  EINTR,
+  EIO,
+  EAGAIN,
+  EACCES,
+  EEXIST,
+  EINVAL,
+  EMSGSIZE,
+  EADDRINUSE,
+  ENOBUFS,
+  ENOTCONN,
+  ECONNREFUSED,
+  ECONNRESET,
+} = constants.errno;

@@ -1,0 +1,214 @@
+// The symbol table: every C function that the program calls, one argument per line with its C parameter. This is the
+// whole unsafe surface; raw symbols never leave this folder. Loaded on first import; a platform that cannot be
+// supported is a `PlatformError` with a hint.
+import { dlopen, FFIType } from "bun:ffi";
+import { IS_DARWIN, IS_LINUX } from "./constants.ts";
+
+/** The platform lacks something without which nothing works: a start-up error, never a crash later. */
+export class PlatformError extends Error {
+  override readonly name = "PlatformError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+const SYMBOLS = {
+  socket: {
+    args: [
+      "i32", // int domain
+      "i32", // int type
+      "i32", // int protocol
+    ],
+    returns: "i32",
+  },
+  bind: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // const struct sockaddr *addr
+      "u32", // socklen_t addrlen
+    ],
+    returns: "i32",
+  },
+  connect: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // const struct sockaddr *addr
+      "u32", // socklen_t addrlen
+    ],
+    returns: "i32",
+  },
+  close: {
+    args: [
+      "i32", // int fd
+    ],
+    returns: "i32",
+  },
+  setsockopt: {
+    args: [
+      "i32", // int sockfd
+      "i32", // int level
+      "i32", // int optname
+      "ptr", // const void *optval
+      "u32", // socklen_t optlen
+    ],
+    returns: "i32",
+  },
+  getsockopt: {
+    args: [
+      "i32", // int sockfd
+      "i32", // int level
+      "i32", // int optname
+      "ptr", // void *optval
+      "ptr", // socklen_t *optlen
+    ],
+    returns: "i32",
+  },
+  send: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // const void *buf
+      FFIType.u64_fast, // size_t len
+      "i32", // int flags
+    ],
+    returns: "i32", // ssize_t: a datagram is far below 2 GiB
+  },
+  sendto: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // const void *buf
+      FFIType.u64_fast, // size_t len
+      "i32", // int flags
+      "ptr", // const struct sockaddr *dest_addr
+      "u32", // socklen_t addrlen
+    ],
+    returns: "i32",
+  },
+  recv: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // void *buf
+      FFIType.u64_fast, // size_t len
+      "i32", // int flags
+    ],
+    returns: "i32",
+  },
+  poll: {
+    args: [
+      "ptr", // struct pollfd *fds
+      FFIType.u64_fast, // nfds_t nfds
+      "i32", // int timeout
+    ],
+    returns: "i32",
+  },
+  clock_gettime: {
+    args: [
+      "i32", // clockid_t clockid
+      "ptr", // struct timespec *tp
+    ],
+    returns: "i32",
+  },
+  setitimer: {
+    args: [
+      "i32", // int which
+      "ptr", // const struct itimerval *new_value
+      "ptr", // struct itimerval *old_value
+    ],
+    returns: "i32",
+  },
+  kill: {
+    args: [
+      "i32", // pid_t pid
+      "i32", // int sig
+    ],
+    returns: "i32",
+  },
+  umask: {
+    args: [
+      "u32", // mode_t mask
+    ],
+    returns: "u32",
+  },
+  geteuid: { args: [], returns: "u32" },
+  getpid: { args: [], returns: "i32" },
+  // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use.
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+} as const;
+
+const LINUX_SYMBOLS = {
+  recvmmsg: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // struct mmsghdr *msgvec
+      "u32", // unsigned int vlen
+      "i32", // int flags
+      "ptr", // struct timespec *timeout
+    ],
+    returns: "i32",
+  },
+  prctl: {
+    args: [
+      "i32", // int op
+      FFIType.u64_fast, // unsigned long arg2
+      FFIType.u64_fast, // unsigned long arg3
+      FFIType.u64_fast, // unsigned long arg4
+      FFIType.u64_fast, // unsigned long arg5
+    ],
+    returns: "i32",
+  },
+  __errno_location: { args: [], returns: "ptr" },
+} as const;
+
+const DARWIN_SYMBOLS = {
+  __error: { args: [], returns: "ptr" },
+} as const;
+
+const LIBRARIES: readonly string[] = IS_DARWIN
+  ? ["libSystem.dylib"]
+  : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+
+const open = openLibrary();
+
+export const libc = open.common;
+/** Null off Linux. */
+export const libcLinux = open.linux;
+/** Address of this thread's errno. */
+export const errnoAddress = open.errnoAddress;
+
+function openLibrary() {
+  if (!IS_LINUX && !IS_DARWIN) {
+    throw new PlatformError(
+      `Cannot run on ${process.platform}: found no Unix datagram sockets with known layouts`,
+      "use Linux (x64 or arm64); macOS works with socket-mode trust only",
+    );
+  }
+  let cause = "";
+  for (const name of LIBRARIES) {
+    try {
+      const common = dlopen(name, SYMBOLS).symbols;
+      const linux = IS_LINUX ? dlopen(name, LINUX_SYMBOLS).symbols : null;
+      const errnoAddress = linux
+        ? linux.__errno_location()
+        : dlopen(name, DARWIN_SYMBOLS).symbols.__error();
+      if (errnoAddress === null) throw new Error("no address of errno");
+      return { common, linux, errnoAddress };
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      if (text.includes("JIT")) throw jitError(text);
+      cause ||= `${name}: ${text}`;
+    }
+  }
+  throw new PlatformError(
+    `Cannot load the C library: ${cause}`,
+    `one of ${LIBRARIES.join(", ")} with every function of the symbol table is needed`,
+  );
+}
+
+function jitError(text: string): PlatformError {
+  return new PlatformError(
+    `Cannot call the C library: ${text}`,
+    "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset BUN_JSC_useJIT, or allow execmem in the security policy",
+  );
+}

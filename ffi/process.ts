@@ -1,0 +1,43 @@
+// Calls on this process and others. The interval timer is the self-watchdog: SIGALRM keeps its default action.
+import { ptr } from "bun:ffi";
+import { IS_LINUX, ITIMER_REAL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL } from "./constants.ts";
+import { resultOrErrno } from "./errno.ts";
+import { ITIMERVAL } from "./layout.ts";
+import { libc, libcLinux } from "./libc.ts";
+
+const timerBuffer = new ArrayBuffer(ITIMERVAL.size);
+const timer = new Int32Array(timerBuffer);
+const timerAddress = ptr(timerBuffer);
+
+/** Effective uid: decides what the kernel lets us do and who must own our files. */
+export function effectiveUid(): number {
+  return libc.geteuid();
+}
+
+/** Pid straight from the kernel: never cached, so it is right in a forked child (spec 01 section 8). */
+export function currentPid(): number {
+  return libc.getpid();
+}
+
+/** Sends `signal` to a process (pid > 0) or a process group (pid < -1); 0 or -errno. */
+export function kill(pid: number, signal: number): number {
+  return resultOrErrno(libc.kill(pid, signal));
+}
+
+/** Sets the process-wide umask and returns the old one. */
+export function umask(mask: number): number {
+  return libc.umask(mask);
+}
+
+/** Arms ITIMER_REAL once: SIGALRM after `afterMs`; 0 disarms. Returns 0 or -errno. */
+export function armAlarm(afterMs: number): number {
+  timer[ITIMERVAL.it_value_sec / 4] = Math.floor(afterMs / 1000);
+  timer[ITIMERVAL.it_value_usec / 4] = (afterMs % 1000) * 1000;
+  return resultOrErrno(libc.setitimer(ITIMER_REAL, timerAddress, null));
+}
+
+/** Clears the ambient capability set, so that children inherit none (Linux); 0 or -errno. */
+export function clearAmbientCapabilities(): number {
+  if (!IS_LINUX || libcLinux === null) return 0;
+  return resultOrErrno(libcLinux.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+}
