@@ -58,6 +58,12 @@ export const RECOVERY_EVALUATIONS_PER_TURN_MAX = 256;
 /** A fork costs about half a millisecond: 16 keep a turn under 10 ms. */
 export const RECOVERY_SPAWNS_PER_TURN_MAX = 16;
 export const RECOVERY_COMPLETIONS_PER_TURN_MAX = 64;
+/** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */
+export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
+/** A debounce entry this many debounces old is dropped; its window passed long ago. */
+export const LEDGER_PRUNE_DEBOUNCES = 10;
+/** Old debounce entries dropped by one decision, which adds at most one: the ledger shrinks, and no decision is slow. */
+export const LEDGER_PRUNE_PER_DECISION_MAX = 16;
 
 /** Longest block in poll(2): a signal that lands just before it is only seen when it returns (spec 12). */
 export const WAIT_NS_MAX = 250 * NS_PER_MS;

@@ -1,0 +1,108 @@
+// The recovery command as a template: an argv array whose items, all but the first, may hold placeholders (spec 10
+// section 1). Expansion is one pass over the template, so a value is never looked at for placeholders again, and the
+// result goes to exec as it is: there is no shell anywhere, so nothing has to be quoted.
+import { originText } from "../base/origin.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { NS_PER_MS } from "../base/time.ts";
+import { u64Text } from "../base/u64.ts";
+import type { Stall } from "../events/stall.ts";
+import { statusText } from "../wire/frame.ts";
+
+/** The placeholder words, in the order of the values made by `placeholderValues()`. */
+export const PLACEHOLDERS = [
+  "pid",
+  "status",
+  "payload",
+  "listener",
+  "last_nonce",
+  "silence_ms",
+  "last_beat_unix_ms",
+  "threshold_ms",
+  "origin",
+  "generation",
+  "namespace",
+] as const;
+
+/** What the values need beside the stall. */
+export interface PlaceholderContext {
+  readonly nowNs: number;
+  readonly thresholdNs: number;
+  readonly listenerNames: readonly string[];
+  /** Unix time in milliseconds of observer time 0. */
+  readonly unixMsAtStart: number;
+}
+
+/** The texts for one stall, indexed like `PLACEHOLDERS`; what is unknown is empty. */
+export function placeholderValues(stall: Stall, context: PlaceholderContext): readonly string[] {
+  const silenceNs = saturatingSub(context.nowNs, stall.lastNs);
+  return [
+    String(stall.pid),
+    statusText(stall.status),
+    String(stall.payload),
+    context.listenerNames[stall.listener] ?? "",
+    u64Text(stall.lastNonceHi, stall.lastNonceLo),
+    String(Math.floor(silenceNs / NS_PER_MS)),
+    String(Math.floor(context.unixMsAtStart + stall.lastNs / NS_PER_MS)),
+    String(Math.floor(context.thresholdNs / NS_PER_MS)),
+    originText(stall.origin),
+    numberOrEmpty(stall.generation),
+    // 0 is a foreign namespace whose inode is hidden from us: there is no number to tell.
+    stall.namespaceInode === 0 ? "" : numberOrEmpty(stall.namespaceInode),
+  ];
+}
+
+export class ArgvTemplate {
+  /** argv[0], used verbatim. */
+  readonly program: string;
+  /** Bytes of the template joined by one space: the audit log tells its length, never its text. */
+  readonly sizeBytes: number;
+  readonly #items: readonly TemplateItem[];
+  readonly #appendPid: boolean;
+
+  /** `command` has at least one item; the first is not empty. */
+  constructor(command: readonly string[], appendPid: boolean) {
+    this.program = command[0]!;
+    this.sizeBytes = Buffer.byteLength(command.join(" "));
+    this.#items = command.slice(1).map(parseItem);
+    this.#appendPid = appendPid;
+  }
+
+  /** The argv for one spawn; `values` are those of `placeholderValues()`. */
+  expand(values: readonly string[]): string[] {
+    const argv = [this.program];
+    for (const item of this.#items) argv.push(expandItem(item, values));
+    if (this.#appendPid) argv.push(values[0]!);
+    return argv;
+  }
+}
+
+/** literals[0] value[words[0]] literals[1] value[words[1]] ... literals[last] */
+interface TemplateItem {
+  readonly literals: readonly string[];
+  readonly words: readonly number[];
+}
+
+const WORD = new RegExp(`\\{(${PLACEHOLDERS.join("|")})\\}`);
+
+function parseItem(item: string): TemplateItem {
+  // Splitting at a pattern with one group gives literals and words in turn.
+  const parts = item.split(WORD);
+  return {
+    literals: parts.filter((_, index) => index % 2 === 0),
+    words: parts
+      .filter((_, index) => index % 2 === 1)
+      .map((word) => (PLACEHOLDERS as readonly string[]).indexOf(word)),
+  };
+}
+
+function expandItem(item: TemplateItem, values: readonly string[]): string {
+  let text = item.literals[0]!;
+  for (let index = 0; index < item.words.length; index++) {
+    text += values[item.words[index]!]! + item.literals[index + 1]!;
+  }
+  return text;
+}
+
+function numberOrEmpty(value: number): string {
+  return Number.isNaN(value) ? "" : String(value);
+}

@@ -1,0 +1,46 @@
+// The environment of a recovery child (spec 10 section 2): empty but for PATH, or the daemon's own without what the
+// service manager meant for the daemon alone; then the placeholders as VARTA_* variables; then the operator's entries,
+// which win over everything.
+import { PLACEHOLDERS } from "./argv_template.ts";
+
+/** PATH of a child whose environment names none: only what the system installs. */
+export const CHILD_PATH_DEFAULT = "/usr/bin:/bin";
+
+export class ChildEnvironment {
+  readonly #base: Environment;
+  readonly #entries: Readonly<Record<string, string>>;
+
+  /** `inherited` is the daemon's environment, or undefined if children get none of it. */
+  constructor(
+    entries: Readonly<Record<string, string>>,
+    inherited: Readonly<Record<string, string | undefined>> | undefined,
+  ) {
+    this.#base = emptyEnvironment();
+    this.#base["PATH"] = CHILD_PATH_DEFAULT;
+    for (const [name, value] of Object.entries(inherited ?? {})) {
+      if (value !== undefined && !DAEMON_ONLY.includes(name)) this.#base[name] = value;
+    }
+    this.#entries = entries;
+  }
+
+  /** The environment for one spawn; `values` are those of `placeholderValues()`. */
+  expand(values: readonly string[]): Record<string, string> {
+    const environment = Object.assign(emptyEnvironment(), this.#base);
+    for (let index = 0; index < VARIABLES.length; index++) {
+      environment[VARIABLES[index]!] = values[index]!;
+    }
+    return Object.assign(environment, this.#entries);
+  }
+}
+
+type Environment = Record<string, string>;
+
+const VARIABLES = PLACEHOLDERS.map((word) => `VARTA_${word.toUpperCase()}`);
+
+/** A child that answers the service manager in the daemon's name would keep a dead daemon alive. */
+const DAEMON_ONLY: readonly string[] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
+function emptyEnvironment(): Environment {
+  // Without a prototype, so that a variable may have any name, `__proto__` included.
+  return Object.create(null) as Environment;
+}

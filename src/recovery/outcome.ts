@@ -1,0 +1,165 @@
+// What recovery did, as values: the daemon hands each outcome to log, metrics and audit. Codes are numbered in the
+// order of the label values of varta_recovery_outcomes_total and varta_recovery_refused_total (spec 08 section 3.4);
+// `kind` is the kind of audit row (spec 11 section 1), except "timeout", which is only logged.
+import type { Stall } from "../events/stall.ts";
+
+export const OUTCOME_SPAWNED = 0;
+export const OUTCOME_DEBOUNCED = 1;
+export const OUTCOME_REAPED_ZERO = 2;
+export const OUTCOME_REAPED_NONZERO = 3;
+export const OUTCOME_KILLED = 4;
+export const OUTCOME_SPAWN_FAILED = 5;
+export const OUTCOME_REFUSED_UNAUTHENTICATED_TRANSPORT = 6;
+export const OUTCOME_REFUSED_CROSS_NAMESPACE = 7;
+export const OUTCOME_REFUSED_DEBOUNCE_CAPACITY = 8;
+export const OUTCOME_REFUSED_OUTSTANDING_CAPACITY = 9;
+export const OUTCOME_REFUSED_SOCKET_MODE_ONLY = 10;
+export const OUTCOME_REFUSED_STALE_CHILD_KILL_FAILED = 11;
+export const OUTCOME_SKIPPED_AGENT_RESUMED = 12;
+export const OUTCOME_SKIPPED_PID_RECYCLED = 13;
+export const OUTCOME_SKIPPED_STALL_UNVERIFIABLE = 14;
+
+/** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
+export const OUTCOME_TEXTS = [
+  "spawned",
+  "debounced",
+  "reaped_zero",
+  "reaped_nonzero",
+  "killed",
+  "spawn_failed",
+  "refused_unauthenticated_transport",
+  "refused_cross_namespace",
+  "refused_debounce_capacity",
+  "refused_outstanding_capacity",
+  "refused_socket_mode_only",
+  "refused_stale_child_kill_failed",
+  "skipped_agent_resumed",
+  "skipped_pid_recycled",
+  "skipped_stall_unverifiable",
+] as const;
+
+export type OutcomeCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14;
+
+export const REFUSED_NONE = -1;
+export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
+export const REFUSED_CROSS_NAMESPACE_AGENT = 1;
+export const REFUSED_DEBOUNCE_CAPACITY = 2;
+export const REFUSED_OUTSTANDING_CAPACITY = 3;
+export const REFUSED_SOCKET_MODE_ONLY = 4;
+export const REFUSED_STALE_CHILD_KILL_FAILED = 5;
+
+/** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
+export const REFUSED_REASON_TEXTS = [
+  "unauthenticated_transport",
+  "cross_namespace_agent",
+  "debounce_capacity",
+  "outstanding_capacity",
+  "socket_mode_only",
+  "stale_child_kill_failed",
+] as const;
+
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5;
+
+/** Why a stall started no command: the word of the audit log. */
+export type DecisionReason = keyof typeof REASONS;
+
+/** The outcome code and the refused code that each reason is counted under. */
+export const REASONS = {
+  cross_namespace_agent: {
+    code: OUTCOME_REFUSED_CROSS_NAMESPACE,
+    refused: REFUSED_CROSS_NAMESPACE_AGENT,
+  },
+  unauthenticated_transport: {
+    code: OUTCOME_REFUSED_UNAUTHENTICATED_TRANSPORT,
+    refused: REFUSED_UNAUTHENTICATED_TRANSPORT,
+  },
+  socket_mode_only: {
+    code: OUTCOME_REFUSED_SOCKET_MODE_ONLY,
+    refused: REFUSED_SOCKET_MODE_ONLY,
+  },
+  debounced: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
+  outstanding_in_flight: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
+  debounce_capacity: {
+    code: OUTCOME_REFUSED_DEBOUNCE_CAPACITY,
+    refused: REFUSED_DEBOUNCE_CAPACITY,
+  },
+  outstanding_capacity: {
+    code: OUTCOME_REFUSED_OUTSTANDING_CAPACITY,
+    refused: REFUSED_OUTSTANDING_CAPACITY,
+  },
+  orphan_reap_capacity: {
+    code: OUTCOME_REFUSED_OUTSTANDING_CAPACITY,
+    refused: REFUSED_OUTSTANDING_CAPACITY,
+  },
+  stale_child_kill_failed: {
+    code: OUTCOME_REFUSED_STALE_CHILD_KILL_FAILED,
+    refused: REFUSED_STALE_CHILD_KILL_FAILED,
+  },
+  spawn_failed: { code: OUTCOME_SPAWN_FAILED, refused: REFUSED_NONE },
+  skipped_agent_resumed: { code: OUTCOME_SKIPPED_AGENT_RESUMED, refused: REFUSED_NONE },
+  skipped_pid_recycled: { code: OUTCOME_SKIPPED_PID_RECYCLED, refused: REFUSED_NONE },
+  skipped_stall_unverifiable: { code: OUTCOME_SKIPPED_STALL_UNVERIFIABLE, refused: REFUSED_NONE },
+} as const satisfies Record<string, { code: OutcomeCode; refused: RefusedCode }>;
+
+export type RecoveryOutcome = SpawnOutcome | RefusedOutcome | TimeoutOutcome | CompleteOutcome;
+
+/** The command was started for `pid`. */
+export interface SpawnOutcome {
+  readonly kind: "spawn";
+  readonly code: typeof OUTCOME_SPAWNED;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  readonly stall: Stall;
+  /** argv[0]; arguments are never told, they may hold secrets. */
+  readonly program: string;
+  /** "inline", or the path of the command file. */
+  readonly source: string;
+  readonly templateSizeBytes: number;
+}
+
+/** The command was not started for `pid`: refused, debounced, skipped, or it could not be started. */
+export interface RefusedOutcome {
+  readonly kind: "refused";
+  readonly code: OutcomeCode;
+  readonly refused: RefusedCode;
+  readonly reason: DecisionReason;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly stall: Stall;
+  readonly program: string;
+  /** The system's error for `spawn_failed` and `stale_child_kill_failed`, else empty. */
+  readonly error: string;
+}
+
+/** A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its own. */
+export interface TimeoutOutcome {
+  readonly kind: "timeout";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  readonly durationNs: number;
+}
+
+/** A child is over. Exactly one for each SpawnOutcome. */
+export interface CompleteOutcome {
+  readonly kind: "complete";
+  readonly code: typeof OUTCOME_REAPED_ZERO | typeof OUTCOME_REAPED_NONZERO | typeof OUTCOME_KILLED;
+  readonly completion: "reaped" | "killed" | "reap_failed";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  /** NaN if the child did not exit by itself, or if nobody knows. */
+  readonly exitCode: number;
+  /** Number of the signal that ended the child, NaN if none did. */
+  readonly signal: number;
+  /** From the spawn to the observed exit; to the moment of giving up for `reap_failed`. */
+  readonly durationNs: number;
+  /** Why nothing more is known, for `reap_failed`, else empty. */
+  readonly error: string;
+}
+
+/** Spawn attempts are what the budget of a turn counts (spec 10 section 4). */
+export function isSpawnAttempt(code: OutcomeCode): boolean {
+  return code === OUTCOME_SPAWNED || code === OUTCOME_SPAWN_FAILED;
+}
