@@ -1,0 +1,173 @@
+// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). Every live slot whose latch is clear sits in
+// the lane of its threshold, a doubly linked list in order of the last accepted beat. Ages never increase from head to
+// tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
+import { LANES_MAX } from "../base/limits.ts";
+import { LANE_NONE, type Slots } from "./slots.ts";
+
+/** No slot: the end of a list, or an empty lane. */
+const END = -1;
+
+export class DeadlineLanes {
+  /** Per lane; rows 0..laneCount-1 have had a threshold. */
+  readonly thresholdNs = new Float64Array(LANES_MAX).fill(Number.NaN);
+  readonly head = new Int32Array(LANES_MAX).fill(END);
+  readonly tail = new Int32Array(LANES_MAX).fill(END);
+  readonly count = new Int32Array(LANES_MAX);
+  /** Links that found all lanes taken by other thresholds; the tracker counts them as violations. */
+  exhausted = 0;
+
+  readonly #slots: Slots;
+  #laneCount = 0;
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  get laneCount(): number {
+    return this.#laneCount;
+  }
+
+  /** Puts the un-linked `slot` with last beat `nowNs` into the lane of `thresholdNs`, and writes its `lastNs`. */
+  link(slot: number, nowNs: number, thresholdNs: number): void {
+    const slots = this.#slots;
+    const lane = this.#laneFor(thresholdNs);
+    slots.lastNs[slot] = nowNs;
+    let before = this.tail[lane]!;
+    // Only a caller whose clock runs backwards walks; the observer's clock is clamped.
+    while (before !== END && slots.lastNs[before]! > nowNs) before = slots.prev[before]!;
+    const after = before === END ? this.head[lane]! : slots.next[before]!;
+    slots.lane[slot] = lane;
+    slots.prev[slot] = before;
+    slots.next[slot] = after;
+    if (before === END) this.head[lane] = slot;
+    else slots.next[before] = slot;
+    if (after === END) this.tail[lane] = slot;
+    else slots.prev[after] = slot;
+    this.count[lane]! += 1;
+  }
+
+  /** Takes `slot` out of its lane; does nothing if it is in none. */
+  unlink(slot: number): void {
+    const slots = this.#slots;
+    const lane = slots.lane[slot]!;
+    if (lane === LANE_NONE) return;
+    const before = slots.prev[slot]!;
+    const after = slots.next[slot]!;
+    if (before === END) this.head[lane] = after;
+    else slots.next[before] = after;
+    if (after === END) this.tail[lane] = before;
+    else slots.prev[after] = before;
+    slots.lane[slot] = LANE_NONE;
+    this.count[lane]! -= 1;
+  }
+
+  /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane, or enters one. */
+  beat(slot: number, nowNs: number, thresholdNs: number): void {
+    const slots = this.#slots;
+    const lane = slots.lane[slot]!;
+    if (
+      lane !== LANE_NONE &&
+      this.tail[lane]! === slot &&
+      this.thresholdNs[lane]! === thresholdNs
+    ) {
+      if (nowNs >= slots.lastNs[slot]!) {
+        slots.lastNs[slot] = nowNs;
+        return;
+      }
+    }
+    this.unlink(slot);
+    this.link(slot, nowNs, thresholdNs);
+  }
+
+  /** The row of `slot` was just copied here from elsewhere: points its neighbours, or head and tail, at it. */
+  moved(slot: number): void {
+    const slots = this.#slots;
+    const lane = slots.lane[slot]!;
+    if (lane === LANE_NONE) return;
+    const before = slots.prev[slot]!;
+    const after = slots.next[slot]!;
+    if (before === END) this.head[lane] = slot;
+    else slots.next[before] = slot;
+    if (after === END) this.tail[lane] = slot;
+    else slots.prev[after] = slot;
+  }
+
+  /** The earliest time at which a slot becomes due; +Infinity if there is none. */
+  nextDeadline(): number {
+    const lastNs = this.#slots.lastNs;
+    let deadline = Number.POSITIVE_INFINITY;
+    for (let lane = 0; lane < this.#laneCount; lane++) {
+      const head = this.head[lane]!;
+      if (head === END) continue;
+      const due = lastNs[head]! + this.thresholdNs[lane]!;
+      if (due < deadline) deadline = due;
+    }
+    return deadline;
+  }
+
+  /** Moves all deadlines of the lane of `oldNs` to `newNs`, into the lane of `newNs` if there is one. */
+  setThreshold(oldNs: number, newNs: number): void {
+    const from = this.#find(oldNs);
+    if (from < 0 || oldNs === newNs) return;
+    const into = this.#find(newNs);
+    if (into < 0) this.thresholdNs[from] = newNs;
+    else this.#merge(from, into);
+  }
+
+  /** Moves every slot of `from` into `into` by last beat; those of `into` come first among equals. */
+  #merge(from: number, into: number): void {
+    const slots = this.#slots;
+    let a = this.head[into]!;
+    let b = this.head[from]!;
+    let last = END;
+    this.head[into] = END;
+    while (a !== END || b !== END) {
+      const takeA = b === END || (a !== END && slots.lastNs[a]! <= slots.lastNs[b]!);
+      const slot = takeA ? a : b;
+      if (takeA) a = slots.next[a]!;
+      else b = slots.next[b]!;
+      slots.lane[slot] = into;
+      slots.prev[slot] = last;
+      slots.next[slot] = END;
+      if (last === END) this.head[into] = slot;
+      else slots.next[last] = slot;
+      last = slot;
+    }
+    this.tail[into] = last;
+    this.count[into]! += this.count[from]!;
+    this.head[from] = END;
+    this.tail[from] = END;
+    this.count[from] = 0;
+  }
+
+  #find(thresholdNs: number): number {
+    for (let lane = 0; lane < this.#laneCount; lane++)
+      if (this.thresholdNs[lane]! === thresholdNs) return lane;
+    return -1;
+  }
+
+  #laneFor(thresholdNs: number): number {
+    const found = this.#find(thresholdNs);
+    if (found >= 0) return found;
+    let lane = this.#laneCount;
+    if (lane < LANES_MAX) this.#laneCount += 1;
+    else lane = this.count.indexOf(0);
+    if (lane < 0) return this.#nearestLane(thresholdNs);
+    this.thresholdNs[lane] = thresholdNs;
+    return lane;
+  }
+
+  /** All lanes are taken: the next shorter threshold judges early, never late; without one, the shortest. */
+  #nearestLane(thresholdNs: number): number {
+    this.exhausted += 1;
+    let below = -1;
+    let smallest = 0;
+    for (let lane = 0; lane < LANES_MAX; lane++) {
+      const candidate = this.thresholdNs[lane]!;
+      if (candidate < this.thresholdNs[smallest]!) smallest = lane;
+      if (candidate >= thresholdNs) continue;
+      if (below < 0 || candidate > this.thresholdNs[below]!) below = lane;
+    }
+    return below < 0 ? smallest : below;
+  }
+}

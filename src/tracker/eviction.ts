@@ -1,0 +1,67 @@
+// Which slot makes room when the tracker is full (spec 03 section 5). A victim was silent for more than ten thresholds,
+// and under the strict policy its stall was also reported. The work per frame is bounded by the scan window; a cursor
+// walks the ring, so repeated attempts see every slot. "Oldest" is not promised.
+import { EVICTION_MULTIPLIER, EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import type { Slots } from "./slots.ts";
+
+/** The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced" also takes silent ones that were not judged yet. */
+export type EvictionPolicy = "strict" | "balanced";
+
+export class Eviction {
+  /** Where the next scan starts; below max(len, 1). */
+  cursor = 0;
+  readonly #slots: Slots;
+  #balanced: boolean;
+  #window: number;
+
+  constructor(slots: Slots, policy: EvictionPolicy, window: number) {
+    this.#slots = slots;
+    this.#balanced = policy === "balanced";
+    this.#window = clampWindow(window);
+  }
+
+  configure(policy: EvictionPolicy, window: number): void {
+    this.#balanced = policy === "balanced";
+    this.#window = clampWindow(window);
+  }
+
+  /** A slot among 0..len-1 that may be evicted, or -1. `latchedCount` of them have their latch set. */
+  findVictim(len: number, latchedCount: number, nowNs: number, thresholdNs: number): number {
+    if (len === 0) return -1;
+    // Nothing has stalled: the cheap answer to a flood of new pids, which also leaves the cursor alone.
+    const strict = latchedCount === 0 ? -1 : this.#scan(len, true, nowNs, thresholdNs);
+    if (strict >= 0 || !this.#balanced) return strict;
+    return this.#scan(len, false, nowNs, thresholdNs);
+  }
+
+  /** The tracker has only `len` slots left. */
+  shrunk(len: number): void {
+    this.cursor = len === 0 ? 0 : this.cursor % len;
+  }
+
+  #scan(len: number, latchedOnly: boolean, nowNs: number, thresholdNs: number): number {
+    const slots = this.#slots;
+    const lastNs = slots.lastNs;
+    const silenceNsMin = EVICTION_MULTIPLIER * thresholdNs;
+    const start = this.cursor % len;
+    const scanCount = Math.min(this.#window, len);
+    let slot = start;
+    for (let i = 0; i < scanCount; i++) {
+      if (saturatingSub(nowNs, lastNs[slot]!) > silenceNsMin) {
+        if (!latchedOnly || slots.isLatched(slot)) {
+          this.cursor = (slot + 1) % len;
+          return slot;
+        }
+      }
+      slot += 1;
+      if (slot === len) slot = 0;
+    }
+    this.cursor = (start + this.#window) % len;
+    return -1;
+  }
+}
+
+function clampWindow(window: number): number {
+  return Math.min(Math.max(Math.trunc(window), EVICTION_WINDOW_MIN), EVICTION_WINDOW_MAX);
+}

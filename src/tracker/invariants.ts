@@ -1,0 +1,56 @@
+// The invariants of the tracker that hold after every operation (spec 03 sections 7 and 11), recounted from the columns.
+// For tests and the simulator; the cost is linear in the number of slots, so the daemon never calls it.
+import { assert } from "../base/assert.ts";
+import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import type { SlotTable } from "./slot_table.ts";
+import { LANE_NONE } from "./slots.ts";
+
+export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
+  const { slots, len, index } = table;
+  assert(len <= slots.capacity, "len is at most the capacity");
+  assert(slots.capacity <= TRACKER_CAPACITY_MAX, "the capacity is at most 2^20");
+  assert(index.occupied === len, "the index holds one entry per live slot");
+  assert(cursor >= 0 && cursor < Math.max(len, 1), "the eviction cursor points at a live slot");
+  checkSlots(table);
+  checkLanes(table);
+}
+
+function checkSlots({ slots, index, len, latchedCount }: SlotTable): void {
+  let latched = 0;
+  for (let slot = 0; slot < len; slot++) {
+    assert(index.get(slots.pid[slot]!) === slot, "the pid of a live slot maps back to it");
+    const inLane = slots.lane[slot]! !== LANE_NONE;
+    if (slots.isLatched(slot)) {
+      latched += 1;
+      assert(!inLane, "LN1: a latched slot is in no lane");
+    } else {
+      assert(inLane, "LN1: an un-latched slot is in a lane");
+    }
+  }
+  assert(latched === latchedCount, "the cached latch count is the number of latched slots");
+}
+
+function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
+  let linked = 0;
+  let deadline = Number.POSITIVE_INFINITY;
+  for (let lane = 0; lane < lanes.laneCount; lane++) {
+    let before = -1;
+    let count = 0;
+    for (let slot = lanes.head[lane]!; slot !== -1; slot = slots.next[slot]!) {
+      assert(slot >= 0 && slot < len, "LN1: a lane holds live slots only");
+      assert(slots.lane[slot] === lane, "LN1: a slot knows its lane");
+      assert(slots.prev[slot] === before, "LN3: links are symmetric");
+      if (before >= 0)
+        assert(slots.lastNs[before]! <= slots.lastNs[slot]!, "LN2: last beats never decrease");
+      count += 1;
+      assert(count <= len, "LN3: a lane ends");
+      deadline = Math.min(deadline, slots.lastNs[slot]! + lanes.thresholdNs[lane]!);
+      before = slot;
+    }
+    assert(lanes.tail[lane] === before, "LN3: the tail is the last slot");
+    assert(lanes.count[lane] === count, "LN3: a lane counts its slots");
+    linked += count;
+  }
+  assert(linked === len - latchedCount, "LN3: the lanes hold exactly the un-latched slots");
+  assert(lanes.nextDeadline() === deadline, "LN4: the next deadline is the earliest");
+}

@@ -1,0 +1,54 @@
+// The order of nonces and terminal timestamps (spec 03 section 4.3): what makes a frame newer than what its slot has seen.
+import { NONCE_WRAP_DISTANCE } from "../base/limits.ts";
+import { U32_MAX, u64Greater } from "../base/u64.ts";
+import {
+  frameIsTerminal,
+  WORD_NONCE_HI,
+  WORD_NONCE_LO,
+  WORD_TIMESTAMP_HI,
+  WORD_TIMESTAMP_LO,
+} from "../wire/frame.ts";
+import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type Slots } from "./slots.ts";
+
+export const NONCE_REFUSED = 0;
+export const NONCE_ADVANCES = 1;
+/** The counter of the agent ran over the top: accepted, and counted. */
+export const NONCE_WRAPS = 2;
+
+/** The lower words of 2^64-1-2^20 and 2^20; their upper words are all-ones and zero. */
+const WRAP_TOP_LO = U32_MAX - NONCE_WRAP_DISTANCE;
+const WRAP_BOTTOM_LO = NONCE_WRAP_DISTANCE;
+
+/** How the frame at word `w` follows what `slot` accepted before: a NONCE code. */
+export function nonceAcceptance(slots: Slots, slot: number, words: Uint32Array, w: number): number {
+  if (frameIsTerminal(words, w)) {
+    const advances = terminalAdvances(
+      slots,
+      slot,
+      words[w + WORD_TIMESTAMP_HI]!,
+      words[w + WORD_TIMESTAMP_LO]!,
+    );
+    return advances ? NONCE_ADVANCES : NONCE_REFUSED;
+  }
+  if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return NONCE_ADVANCES;
+  return nonceOrder(
+    slots.lastNonceHi[slot]!,
+    slots.lastNonceLo[slot]!,
+    words[w + WORD_NONCE_HI]!,
+    words[w + WORD_NONCE_LO]!,
+  );
+}
+
+/** Terminal frames share one nonce, so only their timestamps order them. */
+export function terminalAdvances(slots: Slots, slot: number, hi: number, lo: number): boolean {
+  if ((slots.flags[slot]! & SLOT_HAS_TERMINAL_TIMESTAMP) === 0) return true;
+  return u64Greater(hi, lo, slots.terminalTimestampHi[slot]!, slots.terminalTimestampLo[slot]!);
+}
+
+/** How the regular nonce (hi, lo) follows the last accepted regular nonce. */
+export function nonceOrder(lastHi: number, lastLo: number, hi: number, lo: number): number {
+  if (u64Greater(hi, lo, lastHi, lastLo)) return NONCE_ADVANCES;
+  const nearTop = lastHi === U32_MAX && lastLo >= WRAP_TOP_LO;
+  if (nearTop && hi === 0 && lo < WRAP_BOTTOM_LO) return NONCE_WRAPS;
+  return NONCE_REFUSED;
+}

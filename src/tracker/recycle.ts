@@ -1,0 +1,31 @@
+// Whether a frame comes from another process than the one its slot was made for (spec 03 section 4.1, rows 2 and 3). The
+// answer comes before every other check: a new process owes nothing to the origin, namespace or nonce of the old one.
+import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { u64Greater } from "../base/u64.ts";
+import { frameIsTerminal, WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
+import { SLOT_HAS_REGULAR_NONCE, type Slots } from "./slots.ts";
+
+/** True if another process answers under the pid of `slot`: its start time, or a restarted network agent, says so. */
+export function isRecycled(
+  slots: Slots,
+  slot: number,
+  words: Uint32Array,
+  w: number,
+  nowNs: number,
+  thresholdNs: number,
+  origin: number,
+  generation: number,
+): boolean {
+  const pinned = slots.generation[slot]!;
+  if (!Number.isNaN(pinned)) return !Number.isNaN(generation) && generation !== pinned;
+  if (!Number.isNaN(generation)) return false;
+  if (origin !== slots.origin[slot]!) return false;
+  if (origin !== ORIGIN_OPERATOR_ATTESTED && origin !== ORIGIN_NETWORK_UNVERIFIED) return false;
+  if (frameIsTerminal(words, w)) return false;
+  if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return false;
+  const hi = words[w + WORD_NONCE_HI]!;
+  const lo = words[w + WORD_NONCE_LO]!;
+  if (u64Greater(hi, lo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!)) return false;
+  return saturatingSub(nowNs, slots.lastNs[slot]!) >= thresholdNs;
+}

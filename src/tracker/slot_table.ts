@@ -1,0 +1,155 @@
+// The rows of the tracker and everything that must move with them: the index, the deadline lanes, the latch count and the
+// list of removed pids. Each operation keeps all of them consistent or changes nothing (spec 03 sections 4.2, 6 and 11).
+// What may be done to a row is decided in tracker.ts.
+import { BoundedIndex } from "../tables/bounded_index.ts";
+import {
+  frameIsTerminal,
+  frameStatus,
+  WORD_NONCE_HI,
+  WORD_NONCE_LO,
+  WORD_PAYLOAD,
+  WORD_PID,
+  WORD_TIMESTAMP_HI,
+  WORD_TIMESTAMP_LO,
+} from "../wire/frame.ts";
+import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from "./counts.ts";
+import { DeadlineLanes } from "./deadline_lanes.ts";
+import { RemovedPids } from "./removed_pids.ts";
+import {
+  LANE_NONE,
+  SLOT_HAS_REGULAR_NONCE,
+  SLOT_HAS_TERMINAL_TIMESTAMP,
+  SLOT_STALL_EMITTED,
+  Slots,
+} from "./slots.ts";
+
+export class SlotTable {
+  readonly slots: Slots;
+  readonly lanes: DeadlineLanes;
+  readonly index: BoundedIndex;
+  readonly removed: RemovedPids;
+  /** Live rows: 0..len-1. */
+  len = 0;
+  /** Live rows whose latch is set. */
+  latchedCount = 0;
+  readonly #counts: Counts;
+
+  constructor(capacity: number, counts: Counts) {
+    this.slots = new Slots(capacity);
+    this.lanes = new DeadlineLanes(this.slots);
+    this.index = new BoundedIndex(capacity);
+    this.removed = new RemovedPids(capacity);
+    this.#counts = counts;
+  }
+
+  /** Reserves the index entry first: without it nothing is stored. -1 if it cannot be had. */
+  append(pid: number): number {
+    if (!this.index.insert(pid, this.len)) return -1;
+    const slot = this.len;
+    this.len += 1;
+    this.slots.flags[slot] = 0;
+    this.slots.lane[slot] = LANE_NONE;
+    return slot;
+  }
+
+  /**
+   * Gives the row of `victim` to `pid`; the row is touched only after the new pid has its index entry, so that a refusal
+   * leaves the victim with its latch and its place in the lane. False if the index refuses.
+   */
+  replace(victim: number, pid: number): boolean {
+    const victimPid = this.slots.pid[victim]!;
+    this.index.remove(victimPid);
+    if (!this.index.insert(pid, victim)) {
+      if (!this.index.insert(victimPid, victim)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+      return false;
+    }
+    this.vacate(victim);
+    this.#pushRemoved(victimPid);
+    return true;
+  }
+
+  /** Ends the silence run of `slot`, so that its row may be written afresh. */
+  vacate(slot: number): void {
+    if (this.slots.isLatched(slot)) this.unlatch(slot);
+    this.lanes.unlink(slot);
+  }
+
+  /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
+  latch(slot: number): void {
+    this.lanes.unlink(slot);
+    this.slots.flags[slot]! |= SLOT_STALL_EMITTED;
+    this.latchedCount += 1;
+  }
+
+  unlatch(slot: number): void {
+    this.slots.flags[slot]! &= ~SLOT_STALL_EMITTED;
+    this.latchedCount -= 1;
+  }
+
+  /** Writes a fresh row into a vacated slot. */
+  fill(
+    slot: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    thresholdNs: number,
+    origin: number,
+    namespaceInode: number,
+    generation: number,
+  ): void {
+    const slots = this.slots;
+    slots.pid[slot] = words[w + WORD_PID]!;
+    slots.flags[slot] = 0;
+    slots.lastNonceHi[slot] = 0;
+    slots.lastNonceLo[slot] = 0;
+    slots.terminalTimestampHi[slot] = 0;
+    slots.terminalTimestampLo[slot] = 0;
+    slots.listener[slot] = 0;
+    slots.origin[slot] = origin;
+    slots.namespaceInode[slot] = namespaceInode;
+    slots.generation[slot] = generation;
+    slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
+    this.storeBeat(slot, words, w);
+    this.lanes.link(slot, nowNs, thresholdNs);
+  }
+
+  /** What every accepted beat leaves in its slot, its time excepted: that belongs to the lane. */
+  storeBeat(slot: number, words: Uint32Array, w: number): void {
+    const slots = this.slots;
+    const hi = words[w + WORD_NONCE_HI]!;
+    const lo = words[w + WORD_NONCE_LO]!;
+    slots.status[slot] = frameStatus(words, w);
+    slots.payload[slot] = words[w + WORD_PAYLOAD]!;
+    slots.observedNonceHi[slot] = hi;
+    slots.observedNonceLo[slot] = lo;
+    if (frameIsTerminal(words, w)) {
+      slots.terminalTimestampHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
+      slots.terminalTimestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
+      slots.flags[slot]! |= SLOT_HAS_TERMINAL_TIMESTAMP;
+      return;
+    }
+    slots.lastNonceHi[slot] = hi;
+    slots.lastNonceLo[slot] = lo;
+    slots.flags[slot]! |= SLOT_HAS_REGULAR_NONCE;
+  }
+
+  /** Removes `slot`; the last row moves into the hole. */
+  remove(slot: number): void {
+    const slots = this.slots;
+    const pid = slots.pid[slot]!;
+    this.vacate(slot);
+    this.index.remove(pid);
+    const last = this.len - 1;
+    if (slot !== last) {
+      slots.copyRow(last, slot);
+      this.lanes.moved(slot);
+      if (!this.index.insert(slots.pid[slot]!, slot)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+    }
+    this.len = last;
+    this.#pushRemoved(pid);
+  }
+
+  #pushRemoved(pid: number): void {
+    if (!this.removed.push(pid)) this.#counts.add(COUNT_REMOVED_PID_DROPS);
+  }
+}

@@ -1,0 +1,97 @@
+// The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays made once (spec 03
+// section 2). NaN in a f64 column means unknown. Whoever keeps a slot number across a record or a drain keeps a lie:
+// removal moves the last row into the hole.
+
+/** At least one regular (not terminal) nonce was accepted. */
+export const SLOT_HAS_REGULAR_NONCE = 1;
+/** `terminalTimestamp*` holds the highest terminal timestamp so far. */
+export const SLOT_HAS_TERMINAL_TIMESTAMP = 2;
+/** The latch: the stall of the current silence run was surfaced. */
+export const SLOT_STALL_EMITTED = 4;
+
+/** `lane` of a slot that is in no deadline lane. */
+export const LANE_NONE = 255;
+
+export class Slots {
+  readonly capacity: number;
+  readonly pid: Uint32Array;
+  /** Observer time of the last accepted beat. */
+  readonly lastNs: Float64Array;
+  /** Status and payload of the last accepted beat. */
+  readonly status: Uint8Array;
+  readonly payload: Uint32Array;
+  /** Listener of the last accepted beat; written by the observer. */
+  readonly listener: Uint8Array;
+  /** Pinned trust class. */
+  readonly origin: Uint8Array;
+  /** Pinned pid namespace; 0 = foreign with its inode hidden. */
+  readonly namespaceInode: Float64Array;
+  /** Pinned start time of the process in clock ticks. */
+  readonly generation: Float64Array;
+  /** Observer time of the last identity look-up; written by the observer; -Infinity in a fresh slot. */
+  readonly identityReadNs: Float64Array;
+  /** Last accepted regular nonce, valid with SLOT_HAS_REGULAR_NONCE. */
+  readonly lastNonceHi: Uint32Array;
+  readonly lastNonceLo: Uint32Array;
+  /** Last accepted nonce of any kind. */
+  readonly observedNonceHi: Uint32Array;
+  readonly observedNonceLo: Uint32Array;
+  /** Valid with SLOT_HAS_TERMINAL_TIMESTAMP. */
+  readonly terminalTimestampHi: Uint32Array;
+  readonly terminalTimestampLo: Uint32Array;
+  readonly flags: Uint8Array;
+  /** Deadline lane and its links; written by DeadlineLanes only. -1 = end. */
+  readonly lane: Uint8Array;
+  readonly prev: Int32Array;
+  readonly next: Int32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.pid = new Uint32Array(capacity);
+    this.lastNs = new Float64Array(capacity);
+    this.status = new Uint8Array(capacity);
+    this.payload = new Uint32Array(capacity);
+    this.listener = new Uint8Array(capacity);
+    this.origin = new Uint8Array(capacity);
+    this.namespaceInode = new Float64Array(capacity);
+    this.generation = new Float64Array(capacity);
+    this.identityReadNs = new Float64Array(capacity);
+    this.lastNonceHi = new Uint32Array(capacity);
+    this.lastNonceLo = new Uint32Array(capacity);
+    this.observedNonceHi = new Uint32Array(capacity);
+    this.observedNonceLo = new Uint32Array(capacity);
+    this.terminalTimestampHi = new Uint32Array(capacity);
+    this.terminalTimestampLo = new Uint32Array(capacity);
+    this.flags = new Uint8Array(capacity);
+    this.lane = new Uint8Array(capacity);
+    this.prev = new Int32Array(capacity);
+    this.next = new Int32Array(capacity);
+  }
+
+  isLatched(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_STALL_EMITTED) !== 0;
+  }
+
+  /** Copies row `from` over row `to`, links included: DeadlineLanes.moved must follow. */
+  copyRow(from: number, to: number): void {
+    this.pid[to] = this.pid[from]!;
+    this.lastNs[to] = this.lastNs[from]!;
+    this.status[to] = this.status[from]!;
+    this.payload[to] = this.payload[from]!;
+    this.listener[to] = this.listener[from]!;
+    this.origin[to] = this.origin[from]!;
+    this.namespaceInode[to] = this.namespaceInode[from]!;
+    this.generation[to] = this.generation[from]!;
+    this.identityReadNs[to] = this.identityReadNs[from]!;
+    this.lastNonceHi[to] = this.lastNonceHi[from]!;
+    this.lastNonceLo[to] = this.lastNonceLo[from]!;
+    this.observedNonceHi[to] = this.observedNonceHi[from]!;
+    this.observedNonceLo[to] = this.observedNonceLo[from]!;
+    this.terminalTimestampHi[to] = this.terminalTimestampHi[from]!;
+    this.terminalTimestampLo[to] = this.terminalTimestampLo[from]!;
+    this.flags[to] = this.flags[from]!;
+    this.lane[to] = this.lane[from]!;
+    this.prev[to] = this.prev[from]!;
+    this.next[to] = this.next[from]!;
+  }
+}

@@ -1,0 +1,380 @@
+// The ledger of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec 03). `record` takes one
+// decoded frame where it lies; `drainDue` finds who fell silent. Time, the trust class and the identity of the sender are
+// parameters. Refused frames change nothing, so they cannot keep a dead agent alive. The beat path never allocates.
+import { assert } from "../base/assert.ts";
+import {
+  EVICTION_WINDOW_DEFAULT,
+  TRACKER_CAPACITY_CLASS_DEFAULT,
+  TRACKER_CAPACITY_MAX,
+} from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
+import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
+import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
+import {
+  COUNT_CAPACITY_EXCEEDED,
+  COUNT_EVICTION_SCAN_TRUNCATED,
+  COUNT_EVICTIONS,
+  COUNT_INVARIANT_VIOLATIONS,
+  COUNT_NAMESPACE_CONFLICTS,
+  COUNT_NONCE_WRAPS,
+  COUNT_ORIGIN_CONFLICTS,
+  COUNT_OUT_OF_ORDER,
+  COUNT_PID_RECYCLES,
+  COUNT_REMOVED_PID_DROPS,
+  Counts,
+} from "./counts.ts";
+import { Eviction, type EvictionPolicy } from "./eviction.ts";
+import { checkTrackerInvariants } from "./invariants.ts";
+import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
+import { isRecycled } from "./recycle.ts";
+import { SlotTable } from "./slot_table.ts";
+import type { Slots } from "./slots.ts";
+
+/** What `record` did. */
+export const UPDATE_INSERTED = 0;
+export const UPDATE_REFRESHED = 1;
+export const UPDATE_OUT_OF_ORDER = 2;
+export const UPDATE_CAPACITY_EXCEEDED = 3;
+export const UPDATE_ORIGIN_CONFLICT = 4;
+export const UPDATE_NAMESPACE_CONFLICT = 5;
+
+/** Verdicts of `stallFreshness`; only FRESH_WARRANTED may fire a recovery. */
+export const FRESH_WARRANTED = 0;
+export const FRESH_AGENT_RESUMED = 1;
+export const FRESH_PID_RECYCLED = 2;
+export const FRESH_UNVERIFIABLE_GENERATION = 3;
+
+/** Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back. */
+export interface StallSink {
+  onStall(slot: number): void;
+}
+
+export interface TrackerOptions {
+  /** Clamped to 2^20; 0 refuses every pid. */
+  readonly capacity?: number;
+  readonly evictionPolicy?: EvictionPolicy;
+  /** Slots looked at per scan; clamped to 1..4096. */
+  readonly evictionScanWindow?: number;
+  readonly processes: ProcessReader;
+}
+
+export class Tracker {
+  readonly table: SlotTable;
+  /** The columns, as in `table`: sinks read them by slot. */
+  readonly slots: Slots;
+  /** The slot that the last `record` touched or looked at, -1 if none. */
+  lastSlot = -1;
+
+  readonly #eviction: Eviction;
+  readonly #counts = new Counts();
+  readonly #processes: ProcessReader;
+
+  constructor(options: TrackerOptions) {
+    const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
+    assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
+    const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
+    this.table = new SlotTable(capacity, this.#counts);
+    this.slots = this.table.slots;
+    this.#eviction = new Eviction(
+      this.slots,
+      options.evictionPolicy ?? "strict",
+      options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
+    );
+    this.#processes = options.processes;
+  }
+
+  get capacity(): number {
+    return this.slots.capacity;
+  }
+
+  /** Tracked processes; slots 0..len-1 are live. */
+  get len(): number {
+    return this.table.len;
+  }
+
+  /** Live slots whose stall was surfaced. */
+  get stallEmittedCount(): number {
+    return this.table.latchedCount;
+  }
+
+  /**
+   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation. Returns an UPDATE
+   * code; each refused frame moves exactly the counter of its reason.
+   */
+  record(
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    thresholdNs: number,
+    origin: number,
+    namespaceInode: number,
+    generation: number,
+  ): number {
+    const pid = words[w + WORD_PID]!;
+    // A start time that f64 cannot hold exactly would compare equal to its neighbours.
+    const knownGeneration = generation <= Number.MAX_SAFE_INTEGER ? generation : Number.NaN;
+    const slot = this.table.index.get(pid);
+    if (slot < 0)
+      return this.#admit(words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
+    if (slot >= this.table.len) return this.#dropStrayEntry(pid);
+    this.lastSlot = slot;
+    if (isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)) {
+      this.table.vacate(slot);
+      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
+      this.#counts.add(COUNT_PID_RECYCLES);
+      return UPDATE_INSERTED;
+    }
+    const refusal = this.#refusal(slot, words, w, origin, namespaceInode);
+    if (refusal !== UPDATE_REFRESHED) return refusal;
+    this.#refresh(slot, words, w, nowNs, thresholdNs, namespaceInode, knownGeneration);
+    return UPDATE_REFRESHED;
+  }
+
+  /**
+   * Hands every slot that is due by the threshold of its lane to `sink`, at most `slotsMax` of them; returns how many
+   * slots were taken, emitted or retired. What is left stays due.
+   */
+  drainDue(nowNs: number, slotsMax: number, sink: StallSink): number {
+    return this.#drain(nowNs, Number.NaN, slotsMax, sink);
+  }
+
+  /** As `drainDue` without a limit, with one threshold for all lanes. */
+  drainStalledSlots(nowNs: number, thresholdNs: number, sink: StallSink): number {
+    return this.#drain(nowNs, thresholdNs, Number.POSITIVE_INFINITY, sink);
+  }
+
+  /** Whether the stall of `pid` still holds right before a recovery fires. `generation` is the one of the stall. */
+  stallFreshness(pid: number, generation: number): number {
+    const slot = this.slotOf(pid);
+    if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
+    if (!Number.isNaN(generation))
+      return this.#isOtherProcess(pid, generation) ? FRESH_PID_RECYCLED : FRESH_WARRANTED;
+    return this.slots.origin[slot] === ORIGIN_KERNEL_ATTESTED
+      ? FRESH_UNVERIFIABLE_GENERATION
+      : FRESH_WARRANTED;
+  }
+
+  /** The live slot of `pid`, or -1. Valid until the next record or drain. */
+  slotOf(pid: number): number {
+    const slot = this.table.index.get(pid);
+    return slot < this.table.len ? slot : -1;
+  }
+
+  isTracked(pid: number): boolean {
+    return this.slotOf(pid) >= 0;
+  }
+
+  /** False only if the slot of `pid` holds a terminal timestamp that is not below (hi, lo). */
+  terminalTimestampWouldAdvance(pid: number, hi: number, lo: number): boolean {
+    const slot = this.slotOf(pid);
+    return slot < 0 || terminalAdvances(this.slots, slot, hi, lo);
+  }
+
+  /** Earliest time at which a drain could take a slot; +Infinity if none is waiting. */
+  nextDeadline(): number {
+    return this.table.lanes.nextDeadline();
+  }
+
+  /** A reload: slots that waited for `oldNs` of silence now wait for `newNs`. */
+  setLaneThreshold(oldNs: number, newNs: number): void {
+    this.table.lanes.setThreshold(oldNs, newNs);
+  }
+
+  /** A reload of the eviction settings. */
+  setEviction(policy: EvictionPolicy, window: number): void {
+    this.#eviction.configure(policy, window);
+  }
+
+  /** The youngest evicted or retired pid, -1 if there is none left. It may be tracked again by now. */
+  takeEvictedPid(): number {
+    return this.table.removed.pop();
+  }
+
+  takeEvictions(): number {
+    return this.#counts.take(COUNT_EVICTIONS);
+  }
+
+  takeCapacityExceeded(): number {
+    return this.#counts.take(COUNT_CAPACITY_EXCEEDED);
+  }
+
+  takeNonceWraps(): number {
+    return this.#counts.take(COUNT_NONCE_WRAPS);
+  }
+
+  takeOutOfOrder(): number {
+    return this.#counts.take(COUNT_OUT_OF_ORDER);
+  }
+
+  takeEvictionScanTruncated(): number {
+    return this.#counts.take(COUNT_EVICTION_SCAN_TRUNCATED);
+  }
+
+  takeOriginConflicts(): number {
+    return this.#counts.take(COUNT_ORIGIN_CONFLICTS);
+  }
+
+  takeNamespaceConflicts(): number {
+    return this.#counts.take(COUNT_NAMESPACE_CONFLICTS);
+  }
+
+  takePidRecycles(): number {
+    return this.#counts.take(COUNT_PID_RECYCLES);
+  }
+
+  takeInvariantViolations(): number {
+    const exhausted = this.table.lanes.exhausted;
+    this.table.lanes.exhausted = 0;
+    return saturatingAdd(this.#counts.take(COUNT_INVARIANT_VIOLATIONS), exhausted);
+  }
+
+  takeProbeExhausted(): number {
+    return this.table.index.takeProbeExhausted();
+  }
+
+  takeRemovedPidDrops(): number {
+    return this.#counts.take(COUNT_REMOVED_PID_DROPS);
+  }
+
+  /** Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it looks at every slot. */
+  checkInvariants(): void {
+    checkTrackerInvariants(this.table, this.#eviction.cursor);
+  }
+
+  /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
+  #dropStrayEntry(pid: number): number {
+    this.table.index.remove(pid);
+    this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+    return this.#refuseCapacity();
+  }
+
+  /** UPDATE_REFRESHED if the frame may refresh `slot`; else the refusal, which is counted here. */
+  #refusal(
+    slot: number,
+    words: Uint32Array,
+    w: number,
+    origin: number,
+    namespaceInode: number,
+  ): number {
+    const slots = this.slots;
+    if (slots.origin[slot]! !== origin) {
+      this.#counts.add(COUNT_ORIGIN_CONFLICTS);
+      return UPDATE_ORIGIN_CONFLICT;
+    }
+    const pinned = slots.namespaceInode[slot]!;
+    if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
+      // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
+      if (!frameIsTerminal(words, w) || !Number.isNaN(namespaceInode)) {
+        this.#counts.add(COUNT_NAMESPACE_CONFLICTS);
+        return UPDATE_NAMESPACE_CONFLICT;
+      }
+    }
+    // Nothing after this can refuse the frame, so a wrap is counted here.
+    const order = nonceAcceptance(slots, slot, words, w);
+    if (order === NONCE_WRAPS) this.#counts.add(COUNT_NONCE_WRAPS);
+    if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
+    this.#counts.add(COUNT_OUT_OF_ORDER);
+    return UPDATE_OUT_OF_ORDER;
+  }
+
+  #refresh(
+    slot: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    thresholdNs: number,
+    namespaceInode: number,
+    generation: number,
+  ): void {
+    const slots = this.slots;
+    if (Number.isNaN(slots.namespaceInode[slot]!)) slots.namespaceInode[slot] = namespaceInode;
+    if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
+    if (slots.isLatched(slot)) this.table.unlatch(slot);
+    this.table.storeBeat(slot, words, w);
+    this.table.lanes.beat(slot, nowNs, thresholdNs);
+  }
+
+  /** A pid that is not tracked: a free slot, or the slot of a victim, or a refusal. */
+  #admit(
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    thresholdNs: number,
+    origin: number,
+    namespaceInode: number,
+    generation: number,
+  ): number {
+    const pid = words[w + WORD_PID]!;
+    const slot =
+      this.table.len < this.capacity
+        ? this.table.append(pid)
+        : this.#evict(pid, nowNs, thresholdNs);
+    if (slot < 0) return this.#refuseCapacity();
+    this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation);
+    this.lastSlot = slot;
+    return UPDATE_INSERTED;
+  }
+
+  /** The row of a victim, given to `pid`; -1 if there is no victim or the index refuses. */
+  #evict(pid: number, nowNs: number, thresholdNs: number): number {
+    const { len, latchedCount } = this.table;
+    const victim = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
+    if (victim < 0) {
+      this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
+      return -1;
+    }
+    if (!this.table.replace(victim, pid)) return -1;
+    this.#counts.add(COUNT_EVICTIONS);
+    return victim;
+  }
+
+  #refuseCapacity(): number {
+    this.#counts.add(COUNT_CAPACITY_EXCEEDED);
+    this.lastSlot = -1;
+    return UPDATE_CAPACITY_EXCEEDED;
+  }
+
+  /** Lane by lane, longest silence first. `thresholdNs` NaN = each lane's own. */
+  #drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
+    const table = this.table;
+    const { slots, lanes } = table;
+    const own = Number.isNaN(thresholdNs);
+    let taken = 0;
+    for (let lane = 0; lane < lanes.laneCount; lane++) {
+      const silenceNsMin = own ? lanes.thresholdNs[lane]! : thresholdNs;
+      while (taken < slotsMax) {
+        const slot = lanes.head[lane]!;
+        if (slot < 0) break;
+        if (saturatingSub(nowNs, slots.lastNs[slot]!) < silenceNsMin) break;
+        taken += 1;
+        if (this.#heldByOtherProcess(slot)) this.#retire(slot);
+        else {
+          table.latch(slot);
+          sink.onStall(slot);
+        }
+      }
+    }
+    return taken;
+  }
+
+  /** A stranger has the pid of `slot`: drop it without a stall, which could hurt the stranger. */
+  #retire(slot: number): void {
+    this.table.remove(slot);
+    this.#eviction.shrunk(this.table.len);
+    this.#counts.add(COUNT_PID_RECYCLES);
+  }
+
+  #heldByOtherProcess(slot: number): boolean {
+    const slots = this.slots;
+    if (slots.origin[slot]! !== ORIGIN_KERNEL_ATTESTED) return false;
+    const generation = slots.generation[slot]!;
+    return !Number.isNaN(generation) && this.#isOtherProcess(slots.pid[slot]!, generation);
+  }
+
+  /** True if `pid` has a readable start time that is not `generation`; unreadable proves nothing. */
+  #isOtherProcess(pid: number, generation: number): boolean {
+    const startTime = this.#processes.startTime(pid);
+    return startTime <= Number.MAX_SAFE_INTEGER && startTime !== generation;
+  }
+}
