@@ -76,7 +76,40 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;
 
+/** Per-pid rows beyond the tracker's capacity: evicted pids keep theirs until the removal is handled (spec 08). */
+export const METRICS_SPARE_ROWS = 64;
+
+/** Scrapes that may wait for a body at once (spec 13). */
+export const SCRAPES_IN_PROGRESS_MAX = 64;
+/** HTTP work of one turn. */
+export const HTTP_SLICE_NS_MAX = 2 * NS_PER_MS;
+/** Seconds until the runtime closes an idle or half-open connection. */
+export const HTTP_IDLE_TIMEOUT_S = 10;
+/** Nothing we serve reads a body. */
+export const HTTP_BODY_BYTES_MAX = 4_096;
+/** Age up to which a rendered page is served again: two Prometheus servers cost one page. */
+export const SCRAPE_CACHE_NS_MAX = NS_PER_S;
+/** Below this size compression saves no packet. */
+export const GZIP_BYTES_MIN = 1_024;
+/** Time that responses in flight get at shutdown. */
+export const HTTP_DRAIN_NS_MAX = NS_PER_S;
+/** Scraper addresses remembered by the limiter, how long, and how often the table is swept. */
+export const SCRAPER_ADDRESSES_MAX = 1_024;
+export const SCRAPER_TTL_NS = 60 * NS_PER_S;
+export const SCRAPER_SWEEP_NS = 10 * NS_PER_S;
+
+/** Bytes of lines that may wait for a slow disk (spec 09). */
+export const FILE_QUEUE_BYTES_MAX = 4 * 1_048_576;
+/** Bytes of one write call: large enough to be cheap, small enough that rotation overshoots little. */
+export const FILE_WRITE_BYTES_MAX = 256 * 1_024;
+/** Old files kept by rotation: `.1` to `.5`. */
+export const ROTATION_GENERATIONS = 5;
+/** Export lines are handed to the writer at this size or age, whichever comes first (spec 09). */
+export const EXPORT_FLUSH_BYTES = 32 * 1_024;
+export const EXPORT_FLUSH_NS_MAX = 100 * NS_PER_MS;
+
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");
 assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked between batches");
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
+assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");

@@ -1,0 +1,120 @@
+// The per-pid rows of the metrics page: columns of typed arrays behind a bounded index (spec 08 section 3.1). Only a beat
+// makes a row; a row lives until the tracker has removed the pid and does not track it now. Nothing here allocates
+// after construction.
+import { assert } from "../base/assert.ts";
+import { METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import { BoundedIndex } from "../tables/bounded_index.ts";
+import { STATUS_STALL } from "../wire/frame.ts";
+
+export class PidRows {
+  /** Tracker capacity plus some room for rows whose removal is still under way. */
+  readonly capacity: number;
+  readonly #index: BoundedIndex;
+  /** 0 = the row is free. */
+  readonly #pids: Uint32Array;
+  readonly #beats: Float64Array;
+  readonly #stalls: Float64Array;
+  readonly #statuses: Uint8Array;
+  readonly #lastBeatUnixMs: Float64Array;
+  /** Rows at `#rowsUsed` and above were never used: the columns are touched, and cost memory, only as they fill. */
+  #rowsUsed = 0;
+  readonly #free: Uint32Array;
+  #freeCount = 0;
+
+  constructor(trackerCapacity: number) {
+    this.capacity = Math.min(trackerCapacity + METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX);
+    this.#index = new BoundedIndex(this.capacity);
+    this.#pids = new Uint32Array(this.capacity);
+    this.#beats = new Float64Array(this.capacity);
+    this.#stalls = new Float64Array(this.capacity);
+    this.#statuses = new Uint8Array(this.capacity);
+    this.#lastBeatUnixMs = new Float64Array(this.capacity);
+    this.#free = new Uint32Array(this.capacity);
+  }
+
+  get size(): number {
+    return this.#index.occupied;
+  }
+
+  /** The row of `pid`, or -1. */
+  find(pid: number): number {
+    return this.#index.get(pid);
+  }
+
+  /** Counts a beat, making the row if there is none; false if it cannot be recorded. */
+  beat(pid: number, status: number, unixMs: number): boolean {
+    let row = this.#index.get(pid);
+    if (row < 0) {
+      row = this.#create(pid);
+      if (row < 0) return false;
+    }
+    this.#beats[row]! += 1;
+    this.#statuses[row] = status;
+    this.#lastBeatUnixMs[row] = unixMs;
+    return true;
+  }
+
+  /** Counts a stall; false if the pid has no row, since a stall does not make one. */
+  stall(pid: number): boolean {
+    const row = this.#index.get(pid);
+    if (row < 0) return false;
+    this.#stalls[row]! += 1;
+    this.#statuses[row] = STATUS_STALL;
+    return true;
+  }
+
+  remove(pid: number): void {
+    const row = this.#index.remove(pid);
+    if (row < 0) return;
+    this.#pids[row] = 0;
+    this.#free[this.#freeCount] = row;
+    this.#freeCount += 1;
+  }
+
+  clear(): void {
+    this.#index.clear();
+    this.#pids.fill(0, 0, this.#rowsUsed);
+    this.#rowsUsed = 0;
+    this.#freeCount = 0;
+  }
+
+  /** Rows below this number may be in use; the bound of a walk with `pidAt`. */
+  get rowsUsed(): number {
+    return this.#rowsUsed;
+  }
+
+  /** The pid of a row, 0 if the row is free. */
+  pidAt(row: number): number {
+    return this.#pids[row]!;
+  }
+
+  beatsAt(row: number): number {
+    return this.#beats[row]!;
+  }
+
+  stallsAt(row: number): number {
+    return this.#stalls[row]!;
+  }
+
+  statusAt(row: number): number {
+    return this.#statuses[row]!;
+  }
+
+  lastBeatUnixMsAt(row: number): number {
+    return this.#lastBeatUnixMs[row]!;
+  }
+
+  #create(pid: number): number {
+    assert(pid > 0, "pid 0 marks a free row");
+    const reused = this.#freeCount > 0;
+    const row = reused ? this.#free[this.#freeCount - 1]! : this.#rowsUsed;
+    if (row === this.capacity) return -1;
+    if (!this.#index.insert(pid, row)) return -1;
+    if (reused) this.#freeCount -= 1;
+    else this.#rowsUsed += 1;
+    this.#pids[row] = pid;
+    this.#beats[row] = 0;
+    this.#stalls[row] = 0;
+    return row;
+  }
+}
