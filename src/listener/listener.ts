@@ -1,0 +1,27 @@
+// A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners in turn and never
+// learns what kind they are; the simulator and the tests implement this interface with scripts.
+import type { AllowList } from "./allow_list.ts";
+import type { ReceivedBatch } from "./received_batch.ts";
+
+export type ListenerKind = "unix" | "udp" | "secure-udp";
+
+export interface Listener {
+  readonly kind: ListenerKind;
+  /** Metrics label and log field. */
+  readonly name: string;
+  /** Descriptor for the loop's poll; -1 = none. */
+  readonly fd: number;
+  /** Rows of the last receive, valid until the next one. */
+  readonly batch: ReceivedBatch;
+  /** Senders that are accepted; undefined = all that the socket lets in. */
+  readonly allowList: AllowList | undefined;
+
+  /**
+   * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there are none,
+   * or -errno. `nowNs` is the observer time of the batch.
+   */
+  receive(nowNs: number): number;
+
+  /** Releases the socket; idempotent; removes only its own socket file. */
+  close(): void;
+}

@@ -1,0 +1,96 @@
+// Reads the identity of a process from /proc (spec 05 section 5): its start time, which tells a reused pid from the old
+// process, and the inode of its pid namespace. Small synchronous reads, the only ones on the loop; NaN = unknown.
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import type { ProcessReader } from "../base/process_reader.ts";
+
+const STAT_BYTES_MAX = 512;
+// NSpid stands within the first 2 KiB of /proc/<pid>/status.
+const STATUS_BYTES_MAX = 4_096;
+/** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
+const START_TIME_WORD = 20;
+
+export class ProcReader implements ProcessReader {
+  readonly #root: string;
+  readonly #buffer = Buffer.alloc(STATUS_BYTES_MAX);
+
+  /** `root` is /proc, or a directory of the same shape in a test. */
+  constructor(root = "/proc") {
+    this.#root = root;
+  }
+
+  startTime(pid: number): number {
+    const length = this.#read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
+    return length < 0 ? Number.NaN : parseStartTime(this.#buffer.toString("latin1", 0, length));
+  }
+
+  namespaceInode(pid: number, observerInode: number): number {
+    try {
+      return parseNamespaceLink(readlinkSync(`${this.#root}/${pid}/ns/pid`));
+    } catch (error) {
+      return isDenied(error) ? this.#namespaceFromStatus(pid, observerInode) : Number.NaN;
+    }
+  }
+
+  /** The namespace inode of this very process; NaN = unknown. */
+  ownNamespaceInode(): number {
+    return this.namespaceInode(process.pid, Number.NaN);
+  }
+
+  // The link of another user's process needs CAP_SYS_PTRACE; the NSpid line is world-readable and has one number for
+  // a process of our namespace, more for one in a child namespace.
+  #namespaceFromStatus(pid: number, observerInode: number): number {
+    if (Number.isNaN(observerInode)) return Number.NaN;
+    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
+    if (length < 0) return Number.NaN;
+    const count = parseNspidCount(this.#buffer.toString("latin1", 0, length));
+    if (count === 0) return Number.NaN;
+    return count === 1 ? observerInode : 0;
+  }
+
+  #read(path: string, bytesMax: number): number {
+    try {
+      const fd = openSync(path, "r");
+      try {
+        return readSync(fd, this.#buffer, 0, bytesMax, 0);
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
+      return -1;
+    }
+  }
+}
+
+/** Start time in ticks from the text of /proc/<pid>/stat; NaN if it is malformed. The name may hold ")" and spaces. */
+export function parseStartTime(text: string): number {
+  const close = text.lastIndexOf(")");
+  if (close < 0) return Number.NaN;
+  const word = text
+    .slice(close + 1)
+    .trim()
+    .split(/\s+/)[START_TIME_WORD - 1];
+  return wholeNumber(word);
+}
+
+/** Inode from "pid:[4026531836]"; NaN if it is malformed. */
+export function parseNamespaceLink(text: string): number {
+  const match = /^pid:\[([0-9]+)\]$/.exec(text);
+  return wholeNumber(match?.[1]);
+}
+
+/** How many pids the NSpid line names; 0 = no such line. */
+export function parseNspidCount(text: string): number {
+  const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*$/m.exec(text);
+  return match === null ? 0 : match[1]!.trim().split(/\s+/).length;
+}
+
+function wholeNumber(digits: string | undefined): number {
+  if (digits === undefined || !/^[0-9]+$/.test(digits)) return Number.NaN;
+  const value = Number(digits);
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}
+
+function isDenied(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "EACCES" || code === "EPERM";
+}

@@ -1,0 +1,23 @@
+// What every listener makes of a receive: one row per datagram, columns as typed arrays (spec 05 section 2). The observer
+// reads nothing else, so a scripted listener of a test or the simulator fills the same columns.
+import { BATCH_SIZE } from "../base/limits.ts";
+
+/** `verdict` of a datagram that passed the listener's own checks; any other value is its reject reason. */
+export const VERDICT_PASS = 255;
+
+export class ReceivedBatch {
+  /** Memory of the frames. */
+  readonly words: Uint32Array;
+  /** Word offset of the frame of datagram i. */
+  readonly frameWord = new Uint32Array(BATCH_SIZE);
+  readonly verdict = new Uint8Array(BATCH_SIZE);
+  readonly origin = new Uint8Array(BATCH_SIZE);
+  /** Pid that the kernel attests; 0 = unknown. */
+  readonly peerPid = new Uint32Array(BATCH_SIZE);
+  readonly peerUid = new Uint32Array(BATCH_SIZE);
+  readonly peerGid = new Uint32Array(BATCH_SIZE);
+
+  constructor(words: Uint32Array) {
+    this.words = words;
+  }
+}

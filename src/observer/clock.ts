@@ -1,0 +1,59 @@
+// The observer's clock (spec 04 section 8): nanoseconds since start, never decreasing. Backward steps are absorbed and
+// counted; a step of more than five seconds ahead, beyond a wait that was planned, is counted too.
+import { CLOCK_JUMP_NS } from "../base/limits.ts";
+import { saturatingAdd } from "../base/saturating.ts";
+
+/** Source of raw readings: nanoseconds since its baseline. A failed read is 0. */
+export interface RawClock {
+  readNs(): number;
+}
+
+export class ObserverClock {
+  readonly #raw: RawClock;
+  #previousNs = 0;
+  #idleAllowanceNs = 0;
+  #regressions = 0;
+  #jumpsForward = 0;
+
+  constructor(raw: RawClock) {
+    this.#raw = raw;
+  }
+
+  /** The time now, clamped so that it never goes back. */
+  nowNs(): number {
+    const raw = this.#raw.readNs();
+    const previous = this.#previousNs;
+    const allowance = this.#idleAllowanceNs;
+    this.#idleAllowanceNs = 0;
+    if (raw < previous) {
+      this.#regressions = saturatingAdd(this.#regressions, 1);
+      return previous;
+    }
+    if (previous > 0 && raw - previous > CLOCK_JUMP_NS + allowance)
+      this.#jumpsForward = saturatingAdd(this.#jumpsForward, 1);
+    this.#previousNs = raw;
+    return raw;
+  }
+
+  /** The last value that nowNs() returned: no system call. */
+  get lastNs(): number {
+    return this.#previousNs;
+  }
+
+  /** Announces a blocking wait of at most `ns` before the next reading: a planned sleep is no jump. */
+  allowIdle(ns: number): void {
+    this.#idleAllowanceNs = ns;
+  }
+
+  takeRegressions(): number {
+    const count = this.#regressions;
+    this.#regressions = 0;
+    return count;
+  }
+
+  takeJumpsForward(): number {
+    const count = this.#jumpsForward;
+    this.#jumpsForward = 0;
+    return count;
+  }
+}

@@ -1,0 +1,291 @@
+// The check order for one datagram (spec 04 section 5): every consumed datagram ends here as accepted or under exactly
+// one reject reason, and makes at most one event row. It never throws, blocks or allocates.
+import { PID_MAX_FALLBACK } from "../base/limits.ts";
+import * as reason from "../base/reject_reason.ts";
+import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { U32_MAX } from "../base/u64.ts";
+import type { DatagramAccounting } from "../events/accounting.ts";
+import * as event from "../events/event_batch.ts";
+import type { Listener } from "../listener/listener.ts";
+import { VERDICT_PASS } from "../listener/received_batch.ts";
+import {
+  type Tracker,
+  UPDATE_CAPACITY_EXCEEDED,
+  UPDATE_NAMESPACE_CONFLICT,
+  UPDATE_ORIGIN_CONFLICT,
+  UPDATE_OUT_OF_ORDER,
+} from "../tracker/tracker.ts";
+import { decodeFrame } from "../wire/decode.ts";
+import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_error.ts";
+import * as frame from "../wire/frame.ts";
+import type { Admission } from "./admission.ts";
+import type { IdentityResolver } from "./identity.ts";
+
+export interface DatagramJudgeOptions {
+  readonly tracker: Tracker;
+  readonly identity: IdentityResolver;
+  readonly admission: Admission;
+  readonly accounting: DatagramAccounting;
+  readonly rows: event.EventBatch;
+  /** The observer's own namespace inode; NaN = unknown. */
+  readonly observerInode: number;
+  readonly thresholdNs: number;
+  readonly allowCrossNamespace: boolean;
+}
+
+export class DatagramJudge {
+  /** Event rows made since `rowCount` was last set to 0. */
+  rowCount = 0;
+  pidMax = PID_MAX_FALLBACK;
+  admission: Admission;
+  thresholdNs: number;
+  allowCrossNamespace: boolean;
+  readonly #tracker: Tracker;
+  readonly #identity: IdentityResolver;
+  readonly #accounting: DatagramAccounting;
+  readonly #rows: event.EventBatch;
+  readonly #observerInode: number;
+
+  constructor(options: DatagramJudgeOptions) {
+    this.#tracker = options.tracker;
+    this.#identity = options.identity;
+    this.admission = options.admission;
+    this.#accounting = options.accounting;
+    this.#rows = options.rows;
+    this.#observerInode = options.observerInode;
+    this.thresholdNs = options.thresholdNs;
+    this.allowCrossNamespace = options.allowCrossNamespace;
+  }
+
+  /** Judges datagram `i` of the last batch of listener number `l`, received at `nowNs`. */
+  judge(l: number, listener: Listener, i: number, nowNs: number): void {
+    this.#accounting.received[l]!++;
+    const { batch } = listener;
+    const verdict = batch.verdict[i]!;
+    if (verdict !== VERDICT_PASS) {
+      this.#listenerRejected(l, verdict, nowNs);
+      return;
+    }
+    const { words } = batch;
+    const w = batch.frameWord[i]!;
+    const code = decodeFrame(words, w);
+    if (code === 0) this.#judgeFrame(l, listener, i, words, w, nowNs);
+    else this.#decodeFailed(l, code, words, w, nowNs);
+  }
+
+  // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
+  #listenerRejected(l: number, verdict: number, nowNs: number): void {
+    const noisy =
+      verdict === reason.REJECT_CTRL_TRUNCATED || verdict === reason.REJECT_NO_CREDENTIALS;
+    if (noisy) {
+      if (!this.#pay(l, nowNs)) return;
+      const kind =
+        verdict === reason.REJECT_CTRL_TRUNCATED ? event.EVENT_CTRL_TRUNCATED : event.EVENT_IO;
+      this.#rows.detail[this.#row(kind, l, nowNs)] = 0;
+    }
+    this.#reject(l, verdict);
+  }
+
+  #decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
+    if (!this.#pay(l, nowNs)) return;
+    const row = this.#row(event.EVENT_DECODE, l, nowNs);
+    const rows = this.#rows;
+    rows.detail[row] = code;
+    rows.errHi[row] = decodeErrorHi(code, words, w);
+    rows.errLo[row] = decodeErrorLo(code, words, w);
+    rows.err2[row] = decodeErrorSecond(code, words, w);
+    this.#reject(l, reason.REJECT_DECODE);
+  }
+
+  #judgeFrame(
+    l: number,
+    listener: Listener,
+    i: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+  ): void {
+    const { batch } = listener;
+    const pid = words[w + frame.WORD_PID]!;
+    const peerPid = batch.peerPid[i]!;
+    if (peerPid !== 0) {
+      const { allowList } = listener;
+      if (allowList !== undefined && !allowList.allows(batch.peerUid[i]!, batch.peerGid[i]!)) {
+        this.#authFailed(l, event.AUTH_REASON_UID, reason.REJECT_UID, pid, nowNs);
+        return;
+      }
+      if (peerPid !== pid) {
+        this.#authFailed(l, event.AUTH_REASON_PID, reason.REJECT_PID, pid, nowNs);
+        return;
+      }
+    }
+    if (pid > this.pidMax) {
+      if (this.#pay(l, nowNs)) this.#reject(l, reason.REJECT_PID_ABOVE_MAX);
+      return;
+    }
+    const slot = this.#tracker.slotOf(pid);
+    const terminalEdge = slot >= 0 && this.#isTerminalEdge(slot, pid, words, w);
+    if (slot >= 0 && !terminalEdge && this.#isTooSoon(slot, nowNs)) {
+      this.#reject(l, reason.REJECT_RATE_PER_PID);
+      return;
+    }
+    // The last beat of an agent that panics gets through a full bucket once, if the kernel vouches for it.
+    const bypass = terminalEdge && peerPid !== 0;
+    if (!bypass && !this.#pay(l, nowNs)) return;
+    this.#track(l, batch.origin[i]!, peerPid, slot, words, w, nowNs, !bypass);
+  }
+
+  #track(
+    l: number,
+    origin: number,
+    peerPid: number,
+    slot: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    paid: boolean,
+  ): void {
+    const pid = words[w + frame.WORD_PID]!;
+    let inode = Number.NaN;
+    let generation = Number.NaN;
+    let wasRead = false;
+    if (peerPid !== 0) {
+      const identity = this.#identity;
+      identity.resolve(words, w, pid, slot, nowNs, this.thresholdNs);
+      inode = identity.namespaceInode;
+      generation = identity.generation;
+      wasRead = identity.wasRead;
+      if (!this.allowCrossNamespace && !Number.isNaN(inode) && inode !== this.#observerInode) {
+        if (wasRead && slot >= 0) this.#tracker.slots.identityReadNs[slot] = nowNs;
+        if (paid || this.#pay(l, nowNs)) this.#crossNamespace(l, pid, inode, nowNs);
+        return;
+      }
+    }
+    const tracker = this.#tracker;
+    const update = tracker.record(words, w, nowNs, this.thresholdNs, origin, inode, generation);
+    const at = tracker.lastSlot;
+    if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
+    if (update >= UPDATE_OUT_OF_ORDER) {
+      this.#notAccepted(l, update, origin, inode, pid, at, nowNs, paid);
+      return;
+    }
+    tracker.slots.listener[at] = l;
+    this.#accepted(l, origin, inode, generation, words, w, at, nowNs);
+  }
+
+  #accepted(
+    l: number,
+    origin: number,
+    inode: number,
+    generation: number,
+    words: Uint32Array,
+    w: number,
+    slot: number,
+    nowNs: number,
+  ): void {
+    this.#accounting.accepted[l]!++;
+    const rows = this.#rows;
+    const row = this.#row(event.EVENT_BEAT, l, nowNs);
+    rows.pid[row] = words[w + frame.WORD_PID]!;
+    rows.status[row] = words[w + frame.WORD_HEAD]! >>> 24;
+    rows.payload[row] = words[w + frame.WORD_PAYLOAD]!;
+    rows.nonceHi[row] = words[w + frame.WORD_NONCE_HI]!;
+    rows.nonceLo[row] = words[w + frame.WORD_NONCE_LO]!;
+    rows.origin[row] = origin;
+    rows.ns[row] = inode;
+    rows.generation[row] = generation;
+    rows.slot[row] = slot;
+  }
+
+  #notAccepted(
+    l: number,
+    update: number,
+    origin: number,
+    inode: number,
+    pid: number,
+    slot: number,
+    nowNs: number,
+    paid: boolean,
+  ): void {
+    if (update === UPDATE_OUT_OF_ORDER) this.#reject(l, reason.REJECT_OUT_OF_ORDER);
+    else if (update === UPDATE_CAPACITY_EXCEEDED) this.#reject(l, reason.REJECT_CAPACITY);
+    else {
+      const isOrigin = update === UPDATE_ORIGIN_CONFLICT;
+      this.#reject(l, isOrigin ? reason.REJECT_ORIGIN_CONFLICT : reason.REJECT_NAMESPACE_CONFLICT);
+      // An unpaid conflict (terminal bypass) without a token left loses its event and nothing else.
+      if (!paid && !this.admission.bucket.tryTake(nowNs)) return;
+      if (isOrigin) {
+        const row = this.#row(event.EVENT_ORIGIN_CONFLICT, l, nowNs);
+        this.#rows.pid[row] = pid;
+        this.#rows.origin[row] = origin;
+        this.#rows.detail[row] = this.#tracker.slots.origin[slot]!;
+      } else {
+        const both = !Number.isNaN(inode) && update === UPDATE_NAMESPACE_CONFLICT;
+        this.#namespaceRow(l, pid, inode, both, nowNs);
+      }
+    }
+  }
+
+  #crossNamespace(l: number, pid: number, inode: number, nowNs: number): void {
+    this.#reject(l, reason.REJECT_CROSS_NAMESPACE);
+    this.#namespaceRow(l, pid, inode, !Number.isNaN(this.#observerInode), nowNs);
+  }
+
+  // `detail` 1 = both inodes are known and differ: what strict mode exits on.
+  #namespaceRow(l: number, pid: number, inode: number, bothKnown: boolean, nowNs: number): void {
+    const row = this.#row(event.EVENT_NAMESPACE_CONFLICT, l, nowNs);
+    this.#rows.pid[row] = pid;
+    this.#rows.ns[row] = inode;
+    this.#rows.detail[row] = bothKnown ? 1 : 0;
+  }
+
+  #authFailed(l: number, detail: number, rejected: number, pid: number, nowNs: number): void {
+    if (!this.#pay(l, nowNs)) return;
+    const row = this.#row(event.EVENT_AUTH_FAILURE, l, nowNs);
+    this.#rows.pid[row] = pid;
+    this.#rows.detail[row] = detail;
+    this.#reject(l, rejected);
+  }
+
+  // True once per step from regular to terminal frames: the slot's last nonce was regular and the timestamp advances.
+  #isTerminalEdge(slot: number, pid: number, words: Uint32Array, w: number): boolean {
+    if (!frame.frameIsTerminal(words, w)) return false;
+    const { slots } = this.#tracker;
+    const wasTerminal =
+      slots.observedNonceHi[slot] === U32_MAX && slots.observedNonceLo[slot] === U32_MAX;
+    if (wasTerminal) return false;
+    const hi = words[w + frame.WORD_TIMESTAMP_HI]!;
+    return this.#tracker.terminalTimestampWouldAdvance(
+      pid,
+      hi,
+      words[w + frame.WORD_TIMESTAMP_LO]!,
+    );
+  }
+
+  #isTooSoon(slot: number, nowNs: number): boolean {
+    const { intervalNs } = this.admission;
+    return intervalNs > 0 && saturatingSub(nowNs, this.#tracker.slots.lastNs[slot]!) < intervalNs;
+  }
+
+  // Takes a global token; a failed try is the datagram's reject reason.
+  #pay(l: number, nowNs: number): boolean {
+    if (this.admission.bucket.tryTake(nowNs)) return true;
+    this.#reject(l, reason.REJECT_RATE_GLOBAL);
+    return false;
+  }
+
+  #reject(l: number, rejected: number): void {
+    this.#accounting.rejected[l * REJECT_REASON_COUNT + rejected]!++;
+  }
+
+  #row(kind: number, l: number, nowNs: number): number {
+    const row = this.rowCount++;
+    const rows = this.#rows;
+    rows.kind[row] = kind;
+    rows.listener[row] = l;
+    rows.observerNs[row] = nowNs;
+    rows.slot[row] = -1;
+    return row;
+  }
+}

@@ -1,0 +1,99 @@
+// When the identity of a kernel-attested sender is read from the system, and what is passed on when it is not (spec 05
+// section 5). The result stands in two fields, so that a look-up allocates nothing of ours.
+import { IDENTITY_RETRY_NS } from "../base/limits.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { NONCE_REFUSED, nonceOrder } from "../tracker/nonce_order.ts";
+import { SLOT_HAS_REGULAR_NONCE, type Slots } from "../tracker/slots.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+import { frameIsTerminal, WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
+
+export class IdentityResolver {
+  /** Result of the last resolve(); NaN = unknown. */
+  namespaceInode = Number.NaN;
+  generation = Number.NaN;
+  /** True if the last resolve() asked the system. */
+  wasRead = false;
+  readonly #processes: ProcessReader;
+  readonly #tracker: Tracker;
+  readonly #observerInode: number;
+
+  constructor(processes: ProcessReader, tracker: Tracker, observerInode: number) {
+    this.#processes = processes;
+    this.#tracker = tracker;
+    this.#observerInode = observerInode;
+  }
+
+  /** Resolves the identity of the frame at word `w`, whose pid is in `slot` (-1 = untracked). */
+  resolve(
+    words: Uint32Array,
+    w: number,
+    pid: number,
+    slot: number,
+    nowNs: number,
+    thresholdNs: number,
+  ): void {
+    if (slot >= 0 && !this.#mustRead(words, w, slot, nowNs, thresholdNs)) {
+      const { slots } = this.#tracker;
+      this.namespaceInode = slots.namespaceInode[slot]!;
+      this.generation = slots.generation[slot]!;
+      this.wasRead = false;
+      return;
+    }
+    this.#read(pid);
+    this.wasRead = true;
+    if (slot >= 0) this.#keepReadability(slot);
+  }
+
+  #mustRead(
+    words: Uint32Array,
+    w: number,
+    slot: number,
+    nowNs: number,
+    thresholdNs: number,
+  ): boolean {
+    const { slots } = this.#tracker;
+    if (saturatingSub(nowNs, slots.lastNs[slot]!) >= thresholdNs) return true;
+    const known =
+      !Number.isNaN(slots.namespaceInode[slot]!) && !Number.isNaN(slots.generation[slot]!);
+    // A nonce that does not advance is what a restart under the same pid looks like.
+    if (known && advances(slots, slot, words, w)) return false;
+    return saturatingSub(nowNs, slots.identityReadNs[slot]!) >= IDENTITY_RETRY_NS;
+  }
+
+  // The start time before and after the namespace: if it changed, the pid was reused in between and neither is true.
+  #read(pid: number): void {
+    const before = this.#processes.startTime(pid);
+    const inode = this.#processes.namespaceInode(pid, this.#observerInode);
+    const after = this.#processes.startTime(pid);
+    const stable = before === after || (Number.isNaN(before) && Number.isNaN(after));
+    this.generation = stable ? before : Number.NaN;
+    this.namespaceInode = stable ? inode : Number.NaN;
+  }
+
+  // The same foreign process may be readable at one time and hidden (0) at another: that is no conflict.
+  #keepReadability(slot: number): void {
+    const { slots } = this.#tracker;
+    const pinned = slots.namespaceInode[slot]!;
+    const pinnedGeneration = slots.generation[slot]!;
+    if (Number.isNaN(pinned) || pinned === this.#observerInode) return;
+    const recycled =
+      !Number.isNaN(this.generation) &&
+      !Number.isNaN(pinnedGeneration) &&
+      this.generation !== pinnedGeneration;
+    if (recycled) return;
+    const found = this.namespaceInode;
+    if (found === 0) this.namespaceInode = pinned;
+    else if (pinned === 0 && !Number.isNaN(found) && found !== this.#observerInode)
+      this.namespaceInode = 0;
+  }
+}
+
+function advances(slots: Slots, slot: number, words: Uint32Array, w: number): boolean {
+  if (frameIsTerminal(words, w)) return true;
+  if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return true;
+  const hi = words[w + WORD_NONCE_HI]!;
+  const lo = words[w + WORD_NONCE_LO]!;
+  const order = nonceOrder(slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!, hi, lo);
+  return order !== NONCE_REFUSED;
+}

@@ -1,0 +1,82 @@
+// Stalls that were judged and not yet taken: a bounded queue of columns, filled from the tracker's slots at a judge point
+// and emptied by the daemon over one or more turns (spec 04 section 4). Nothing is judged while it holds unread stalls.
+import type { Origin } from "../base/origin.ts";
+import type { Stall } from "../events/stall.ts";
+import type { Slots } from "../tracker/slots.ts";
+import type { StallSink } from "../tracker/tracker.ts";
+
+export class StallQueue implements StallSink {
+  readonly #slots: Slots;
+  readonly #pid: Uint32Array;
+  readonly #nonceHi: Uint32Array;
+  readonly #nonceLo: Uint32Array;
+  readonly #lastNs: Float64Array;
+  readonly #origin: Uint8Array;
+  readonly #namespaceInode: Float64Array;
+  readonly #generation: Float64Array;
+  readonly #status: Uint8Array;
+  readonly #payload: Uint32Array;
+  readonly #listener: Uint8Array;
+  #judgedNs = 0;
+  #next = 0;
+  #count = 0;
+
+  constructor(slots: Slots, capacity: number) {
+    this.#slots = slots;
+    this.#pid = new Uint32Array(capacity);
+    this.#nonceHi = new Uint32Array(capacity);
+    this.#nonceLo = new Uint32Array(capacity);
+    this.#lastNs = new Float64Array(capacity);
+    this.#origin = new Uint8Array(capacity);
+    this.#namespaceInode = new Float64Array(capacity);
+    this.#generation = new Float64Array(capacity);
+    this.#status = new Uint8Array(capacity);
+    this.#payload = new Uint32Array(capacity);
+    this.#listener = new Uint8Array(capacity);
+  }
+
+  get unread(): number {
+    return this.#count - this.#next;
+  }
+
+  /** Empties the queue for a judge point at `nowNs`. */
+  restart(nowNs: number): void {
+    this.#judgedNs = nowNs;
+    this.#next = 0;
+    this.#count = 0;
+  }
+
+  onStall(slot: number): void {
+    const at = this.#count++;
+    const slots = this.#slots;
+    this.#pid[at] = slots.pid[slot]!;
+    this.#nonceHi[at] = slots.observedNonceHi[slot]!;
+    this.#nonceLo[at] = slots.observedNonceLo[slot]!;
+    this.#lastNs[at] = slots.lastNs[slot]!;
+    this.#origin[at] = slots.origin[slot]!;
+    this.#namespaceInode[at] = slots.namespaceInode[slot]!;
+    this.#generation[at] = slots.generation[slot]!;
+    this.#status[at] = slots.status[slot]!;
+    this.#payload[at] = slots.payload[slot]!;
+    this.#listener[at] = slots.listener[slot]!;
+  }
+
+  /** The oldest unread stall, or undefined. */
+  take(): Stall | undefined {
+    if (this.#next === this.#count) return undefined;
+    const at = this.#next++;
+    return {
+      pid: this.#pid[at]!,
+      lastNonceHi: this.#nonceHi[at]!,
+      lastNonceLo: this.#nonceLo[at]!,
+      lastNs: this.#lastNs[at]!,
+      observerNs: this.#judgedNs,
+      origin: this.#origin[at]! as Origin,
+      namespaceInode: this.#namespaceInode[at]!,
+      generation: this.#generation[at]!,
+      status: this.#status[at]!,
+      payload: this.#payload[at]!,
+      listener: this.#listener[at]!,
+    };
+  }
+}
