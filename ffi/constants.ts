@@ -69,6 +69,7 @@ export const {
   EADDRINUSE,
   ENOBUFS,
   ENOTCONN,
+  ENOTSOCK,
   ECONNREFUSED,
   ECONNRESET,
 } = constants.errno;

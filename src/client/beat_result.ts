@@ -1,0 +1,102 @@
+// What became of a beat, as constants: the send path returns one of them and allocates nothing. Only the first failure
+// with a given error number makes a new one.
+import { assert } from "../base/assert.ts";
+import {
+  EAGAIN,
+  ECONNREFUSED,
+  ECONNRESET,
+  ENOBUFS,
+  ENOENT,
+  ENOTCONN,
+} from "../../ffi/constants.ts";
+import { errnoName, errnoText } from "../../ffi/errno.ts";
+
+export type BeatResult = Sent | Dropped | Failed;
+
+/** The kernel took the datagram and it waits in the observer's queue. The observer itself never answers. */
+export interface Sent {
+  readonly kind: "sent";
+  /** One sentence for a log, without a full stop. */
+  readonly text: string;
+}
+
+/**
+ * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full": the observer has
+ * not read its queue yet. "no_observer": nothing listens at the path.
+ */
+export interface Dropped {
+  readonly kind: "dropped";
+  readonly reason: "queue_full" | "no_observer";
+  readonly text: string;
+}
+
+/** Not sent, and somebody has to change something; the next beat carries the same nonce. */
+export interface Failed {
+  readonly kind: "failed";
+  /**
+   * The C name of the system error, such as "EACCES", or what was wrong with the call: "bad_status", "bad_payload",
+   * "bad_path", "reserved_pid" (pid 1 in a container: the protocol reserves it), "closed".
+   */
+  readonly code: string;
+  readonly text: string;
+}
+
+export const SENT: Sent = Object.freeze({ kind: "sent", text: "Beat sent" });
+
+export const QUEUE_FULL: Dropped = Object.freeze({
+  kind: "dropped",
+  reason: "queue_full",
+  text: "Beat dropped: the observer's queue is full",
+});
+
+export const NO_OBSERVER: Dropped = Object.freeze({
+  kind: "dropped",
+  reason: "no_observer",
+  text: "Beat dropped: no observer listens at the socket path",
+});
+
+export const BAD_STATUS = failed(
+  "bad_status",
+  'Cannot send beat: status must be "ok", "degraded" or "critical"',
+);
+export const BAD_PAYLOAD = failed(
+  "bad_payload",
+  "Cannot send beat: payload must be an integer in 0..4294967295",
+);
+export const BAD_PATH = failed(
+  "bad_path",
+  "Cannot send beat: the socket path must be a string of 1..107 bytes without NUL",
+);
+export const RESERVED_PID = failed(
+  "reserved_pid",
+  "Cannot send beat: pid 1 is reserved: start the program under an init (docker run --init), so that it gets another pid",
+);
+export const CLOSED = failed("closed", "Cannot send beat: the client was closed");
+
+const systemFailures = new Map<number, Failed>();
+
+/** The result for a system call that failed with `errnoNumber` (positive). */
+export function resultOfErrno(errnoNumber: number): BeatResult {
+  assert(errnoNumber > 0, "an error number is positive");
+  if (errnoNumber === EAGAIN || errnoNumber === ENOBUFS) return QUEUE_FULL;
+  if (isPeerGone(errnoNumber)) return NO_OBSERVER;
+  const known = systemFailures.get(errnoNumber);
+  if (known !== undefined) return known;
+  const text = `Cannot send beat: ${errnoText(errnoNumber)}`;
+  const made = failed(errnoName(errnoNumber), text);
+  systemFailures.set(errnoNumber, made);
+  return made;
+}
+
+function isPeerGone(errnoNumber: number): boolean {
+  return (
+    errnoNumber === ECONNREFUSED ||
+    errnoNumber === ENOENT ||
+    errnoNumber === ENOTCONN ||
+    errnoNumber === ECONNRESET
+  );
+}
+
+function failed(code: string, text: string): Failed {
+  return Object.freeze({ kind: "failed", code, text });
+}

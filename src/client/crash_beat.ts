@@ -1,0 +1,73 @@
+// The last beat of a process that dies of its own error. The handlers only watch: the error is still printed, the exit
+// code and everything else stay as they would be without them. An error that the host handles itself is no crash.
+import { processWide } from "./process_wide.ts";
+
+export interface CrashBeatSender {
+  crashBeat(): unknown;
+}
+
+/** Sends a crash beat through `sender` when the process dies of an uncaught error. A second call changes nothing. */
+export function installCrashBeat(sender: CrashBeatSender): void {
+  crashBeats().add(sender);
+}
+
+/** Undoes `installCrashBeat`. */
+export function removeCrashBeat(sender: CrashBeatSender): void {
+  crashBeats().remove(sender);
+}
+
+const NOTHING = Symbol("no error yet");
+
+class CrashBeats {
+  readonly #senders = new Set<CrashBeatSender>();
+  readonly #onException = (error: unknown) => this.#exception(error);
+  readonly #onRejection = (reason: unknown) => this.#rejection(reason);
+  /** Under --unhandled-rejections=throw or strict one error comes to both handlers. */
+  #announced: unknown = NOTHING;
+
+  add(sender: CrashBeatSender): void {
+    this.#senders.add(sender);
+    this.#listen();
+  }
+
+  remove(sender: CrashBeatSender): void {
+    this.#senders.delete(sender);
+    if (this.#senders.size === 0) this.#ignore();
+  }
+
+  #listen(): void {
+    this.#ignore();
+    process.on("uncaughtExceptionMonitor", this.#onException);
+    process.on("unhandledRejection", this.#onRejection);
+  }
+
+  #ignore(): void {
+    process.off("uncaughtExceptionMonitor", this.#onException);
+    process.off("unhandledRejection", this.#onRejection);
+  }
+
+  #exception(error: unknown): void {
+    if (process.listenerCount("uncaughtException") > 0) return;
+    this.#send(error);
+  }
+
+  // Bun announces a rejection to no monitor, and a listener for it saves the process. So we step aside and reject once
+  // more: the second rejection takes the way that the first would have taken.
+  #rejection(reason: unknown): void {
+    if (process.listenerCount("unhandledRejection") > 1) return;
+    if (reason === this.#announced) return;
+    process.off("unhandledRejection", this.#onRejection);
+    this.#send(reason);
+    Promise.reject(reason);
+  }
+
+  #send(error: unknown): void {
+    if (error === this.#announced) return;
+    this.#announced = error;
+    for (const sender of this.#senders) sender.crashBeat();
+  }
+}
+
+function crashBeats(): CrashBeats {
+  return processWide("crash_beats", () => new CrashBeats());
+}
