@@ -58,7 +58,7 @@ export interface RuntimeDirectory {
 }
 
 export type ValueOrigin =
-  | { readonly from: "file"; readonly line: number }
+  | { readonly from: "file" }
   | { readonly from: "option"; readonly option: string };
 
 /** One fault of the configuration, without secrets. */

@@ -1,0 +1,232 @@
+// Lays the options of the command line over the checked file (spec 07 section 3): option > file > default. Each value is
+// held against the schema of its key, so that limits and words are the same as in the file.
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { type CheckedDocument, type CheckedListener, emptyListener } from "./check_document.ts";
+import { valueFaults } from "./check_table.ts";
+import { DURATION_MS_MAX } from "./duration.ts";
+import type { Fault } from "./fault.ts";
+import { alternatives, quoted } from "./found.ts";
+import type { GivenOption } from "./load_result.ts";
+import { CONFIG_OPTIONS, type ConfigOption } from "./options.ts";
+import { LISTENER_SHAPES, type ListenerKind, TABLE_SHAPES } from "./schema.ts";
+import { keyTexts } from "./schema_keys.ts";
+
+const KEY_FILE_OPTIONS = ["key-file", "accepted-key-file", "master-key-file"] as const;
+
+export interface AppliedOptions {
+  /** Sentences about options that do nothing here. */
+  readonly warnings: readonly string[];
+}
+
+interface Application {
+  readonly document: CheckedDocument;
+  readonly cwd: string;
+  readonly faults: Fault[];
+  readonly warnings: string[];
+  /** The last occurrence of each option. */
+  readonly last: ReadonlyMap<string, string>;
+}
+
+/** Changes `document`. `defaultSocketPath` is where a listener is made if there is none at all. */
+export function applyOptions(
+  document: CheckedDocument,
+  given: readonly GivenOption[],
+  context: { readonly cwd: string; readonly defaultSocketPath: string; readonly faults: Fault[] },
+): AppliedOptions {
+  const last = new Map(given.map(({ name, value }) => [name, value]));
+  const application: Application = { document, ...context, warnings: [], last };
+  replaceUnixListeners(application);
+  replaceUdpListeners(application);
+  if (document.listeners.length === 0) {
+    const listener = emptyListener("unix", undefined);
+    listener.values.path = context.defaultSocketPath;
+    document.listeners.push(listener);
+  }
+  for (const option of CONFIG_OPTIONS) {
+    const values = given.filter(({ name }) => name === option.name).map(({ value }) => value);
+    if (values.length === 0 || option.target.to === "listener") continue;
+    if (option.form === "pair") for (const value of values) applyOne(option, value, application);
+    else applyOne(option, values[values.length - 1]!, application);
+  }
+  return { warnings: application.warnings };
+}
+
+function applyOne(option: ConfigOption, text: string, application: Application): void {
+  const { target } = option;
+  if (target.to === "table") {
+    const schema = (TABLE_SHAPES[target.table] as Readonly<Record<string, z.ZodType>>)[target.key]!;
+    const value = checkedValue(option, text, schema, application);
+    if (value !== undefined) setTableKey(option, value, application);
+  } else if (target.to === "listeners") applyToListeners(option, text, application);
+  else if (target.to === "nothing") applyToNothing(option, text, application);
+}
+
+function setTableKey(option: ConfigOption, value: unknown, { document }: Application): void {
+  if (option.target.to !== "table") return;
+  const { table, key: keyOrAlias } = option.target;
+  const name = keyOrAlias.replace(/_ms$/, "");
+  const values: Record<string, unknown> = document.tables[table].values;
+  values[name] =
+    option.form === "pair" ? { ...(values[name] as object), ...(value as object) } : value;
+  document.tables[table].wrong.delete(name);
+  document.options.set(`${table}.${name}`, option.name);
+}
+
+function applyToListeners(option: ConfigOption, text: string, application: Application): void {
+  if (option.target.to !== "listeners") return;
+  const { kinds, key } = option.target;
+  const schema = listenerSchema(kinds[0]!, key);
+  const value = checkedValue(option, text, schema, application);
+  if (value === undefined) return;
+  const listeners = application.document.listeners.filter(
+    ({ kind }) => kind !== undefined && kinds.includes(kind),
+  );
+  for (const listener of listeners) setListenerKey(listener, key, value, option.name);
+  if (listeners.length === 0) {
+    const words = alternatives(kinds);
+    application.warnings.push(`--${option.name} has no effect: there is no ${words} listener`);
+  }
+}
+
+function setListenerKey(
+  listener: CheckedListener,
+  key: string,
+  value: unknown,
+  option: string,
+): void {
+  (listener.values as Record<string, unknown>)[key] = value;
+  listener.wrong.delete(key);
+  listener.options.set(key, option);
+}
+
+function applyToNothing(option: ConfigOption, text: string, application: Application): void {
+  if (option.target.to !== "nothing") return;
+  const { accepts } = option.target;
+  const [min, max] = accepts;
+  let want: string | undefined;
+  if (typeof min === "number" && typeof max === "number") {
+    const fits = /^[0-9]+$/.test(text) && Number(text) >= min && Number(text) <= max;
+    if (!fits) want = `an integer from ${min} to ${max}`;
+  } else if (!(accepts as readonly string[]).includes(text)) {
+    want = alternatives(accepts.map((word) => `"${word}"`));
+  }
+  if (want === undefined) application.warnings.push(`--${option.name} has no effect here`);
+  else application.faults.push(optionFault(option.name, quoted(text), want));
+}
+
+function replaceUnixListeners(application: Application): void {
+  const { document, last } = application;
+  const text = last.get("socket");
+  if (text === undefined) return;
+  const listener = emptyListener("unix", "socket");
+  setFromOption(listener, "path", "socket", text, application);
+  document.listeners = [listener, ...document.listeners.filter(({ kind }) => kind !== "unix")];
+}
+
+function replaceUdpListeners(application: Application): void {
+  const { document, last, faults } = application;
+  const port = last.get("udp-port");
+  const address = last.get("udp-bind-addr");
+  if (port === undefined) {
+    if (address === undefined) return;
+    faults.push(optionFault("udp-bind-addr", "no --udp-port", "--udp-port beside it"));
+    return;
+  }
+  const secure = KEY_FILE_OPTIONS.some((name) => last.has(name));
+  const listener = emptyListener(secure ? "secure-udp" : "udp", "udp-port");
+  setFromOption(listener, "port", "udp-port", port, application);
+  if (address !== undefined) {
+    setFromOption(listener, "address", "udp-bind-addr", address, application);
+  }
+  const others = document.listeners.filter(({ kind }) => kind === "unix" || kind === undefined);
+  document.listeners = [...others, listener];
+}
+
+function setFromOption(
+  listener: CheckedListener,
+  key: string,
+  name: string,
+  text: string,
+  application: Application,
+): void {
+  const option = CONFIG_OPTIONS.find((one) => one.name === name)!;
+  const value = checkedValue(option, text, listenerSchema(listener.kind!, key), application);
+  if (value !== undefined) setListenerKey(listener, key, value, name);
+  else {
+    listener.wrong.add(key);
+    delete (listener.values as Record<string, unknown>)[key];
+  }
+}
+
+function listenerSchema(kind: ListenerKind, key: string): z.ZodType {
+  return (LISTENER_SHAPES[kind] as Readonly<Record<string, z.ZodType>>)[key]!;
+}
+
+/** The value in internal units; undefined after a fault was reported. */
+function checkedValue(
+  option: ConfigOption,
+  text: string,
+  schema: z.ZodType,
+  { cwd, faults }: Application,
+): unknown {
+  const { want } = keyTexts(schema);
+  const raw = rawValue(option, text, cwd);
+  if (raw === undefined) {
+    faults.push(optionFault(option.name, refusedText(option, text), wantOf(option, want)));
+    return undefined;
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const fault = valueFaults(schema, raw, [], result.error)[0]!;
+  const found = option.form === "seconds" ? text : fault.found;
+  faults.push(optionFault(option.name, found, wantOf(option, fault.want)));
+  return undefined;
+}
+
+/** The value as it would stand in the file; undefined if the text has the wrong form. */
+function rawValue(option: ConfigOption, text: string, cwd: string): unknown {
+  switch (option.form) {
+    case "text":
+      return text;
+    case "path":
+      return text === "" ? text : resolve(cwd, text);
+    case "integer":
+      return integerOf(text, 1);
+    case "seconds":
+      return integerOf(text, 1_000);
+    case "flag":
+      return text === "true" ? true : text === "false" ? false : undefined;
+    case "words": {
+      const words = text.split(/\s+/).filter((word) => word !== "");
+      return words.length === 0 ? undefined : words;
+    }
+    case "pair": {
+      const end = text.indexOf("=");
+      return end === -1 ? undefined : { [text.slice(0, end)]: text.slice(end + 1) };
+    }
+  }
+}
+
+function integerOf(text: string, scale: number): number | bigint | undefined {
+  if (!/^-?[0-9]+$/.test(text)) return undefined;
+  const value = Number(text) * scale;
+  return Number.isSafeInteger(value) ? value : BigInt(text);
+}
+
+/** What was found, for a text of the wrong form. The value of a variable may be a secret. */
+function refusedText(option: ConfigOption, text: string): string {
+  return option.form === "pair" ? 'a text without "="' : quoted(text);
+}
+
+function wantOf(option: ConfigOption, want: string): string {
+  if (option.form === "pair") return "KEY=VALUE, the KEY not empty";
+  if (option.form === "words") return 'a command, such as "systemctl restart app"';
+  if (option.form !== "seconds") return want;
+  const min = option.name === "self-watchdog-secs" ? 1 : 0;
+  return `an integer of seconds from ${min} to ${DURATION_MS_MAX / 1_000}`;
+}
+
+function optionFault(option: string, found: string, want: string): Fault {
+  return { path: [], anchor: "value", found, want, option, onlyOptions: true };
+}

@@ -1,0 +1,113 @@
+// Checks one table of the file against its shape, key by key, so that one wrong key hides no other (spec 07 section 4).
+// zod judges; the words come from schema_keys.ts. A wrong key has no value afterwards and takes part in no rule.
+import type { z } from "zod";
+import type { Fault, Path } from "./fault.ts";
+import { foundText } from "./found.ts";
+import { type KeyTexts, keyTexts } from "./schema_keys.ts";
+import type { TomlTree } from "./toml_document.ts";
+
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+export interface CheckedTable<S extends Shape> {
+  /** Defaults are in place; keys that are wrong, or optional and absent, are not. */
+  readonly values: { -readonly [K in keyof S]?: z.output<S[K]> };
+  /** Keys that are written down, right or wrong. */
+  readonly given: Set<string>;
+  readonly wrong: Set<string>;
+}
+
+/** Checks every key of `shape` in `table`; keys outside the shape are left to the caller. */
+export function checkTable<S extends Shape>(
+  shape: S,
+  table: TomlTree,
+  path: Path,
+  faults: Fault[],
+): CheckedTable<S> {
+  const values: Record<string, unknown> = {};
+  const given = new Set<string>();
+  const wrong = new Set<string>();
+  for (const [name, schema] of Object.entries(shape)) {
+    const value = table[name];
+    const keyPath = [...path, name];
+    if (value !== undefined) given.add(name);
+    const result = schema.safeParse(value);
+    if (result.success) {
+      if (result.data !== undefined) values[name] = result.data;
+      continue;
+    }
+    wrong.add(name);
+    if (value === undefined) faults.push(missingKeyFault(schema, keyPath));
+    else faults.push(...valueFaults(schema, value, keyPath, result.error));
+  }
+  const checked = { values: values as CheckedTable<S>["values"], given, wrong };
+  for (const name of Object.keys(shape)) {
+    if (`${name}_ms` in shape) joinAlias(checked, name, path, faults);
+  }
+  return checked;
+}
+
+/** The faults of one value that `schema` refused. */
+export function valueFaults(
+  schema: z.ZodType,
+  value: unknown,
+  path: Path,
+  error: z.ZodError,
+): Fault[] {
+  const texts = keyTexts(schema);
+  const faults = new Map<string, Fault>();
+  for (const issue of error.issues) {
+    const inner = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    const at = JSON.stringify(inner);
+    if (faults.has(at)) continue;
+    const fault = inner.length === 0 ? wholeFault(texts, value) : itemFault(texts, value, inner);
+    if (issue.code === "invalid_key") {
+      const found = inner[0] === "" ? "an empty name" : "a name with = or a NUL in it";
+      const want = "the name of an environment variable";
+      faults.set(at, { path: [...path, ...inner], anchor: "key", found, want });
+    } else faults.set(at, { path: [...path, ...inner], anchor: "value", ...fault });
+  }
+  return [...faults.values()];
+}
+
+function wholeFault(texts: KeyTexts, value: unknown): { found: string; want: string } {
+  const remark = texts.remark?.(value);
+  const found = remark?.found ?? foundText(value, texts.kind);
+  return { found, want: remark?.want ?? texts.want };
+}
+
+function itemFault(
+  texts: KeyTexts,
+  value: unknown,
+  inner: readonly (string | number)[],
+): { found: string; want: string } {
+  let item = value;
+  for (const part of inner) item = (item as Record<string | number, unknown>)[part];
+  const kind = texts.item?.secret === true && typeof item === "string" ? "table" : texts.item?.kind;
+  const found = foundText(item, kind ?? texts.kind);
+  if (item === "") return { found: "an empty string", want: "a string that is not empty" };
+  return { found, want: texts.item?.want ?? texts.want };
+}
+
+function missingKeyFault(schema: z.ZodType, path: Path): Fault {
+  return { path, anchor: "header", found: "nothing", want: keyTexts(schema).want };
+}
+
+/** `K_ms` becomes `K`; giving both is a fault of the alias. */
+function joinAlias(
+  table: { values: Record<string, unknown>; given: Set<string>; wrong: Set<string> },
+  name: string,
+  path: Path,
+  faults: Fault[],
+): void {
+  const alias = `${name}_ms`;
+  if (!table.given.has(alias)) return;
+  if (table.given.has(name)) {
+    const found = `both ${name} and ${alias}`;
+    faults.push({ path: [...path, alias], anchor: "key", found, want: "one of the two" });
+  }
+  if (table.wrong.has(alias)) {
+    table.wrong.add(name);
+    delete table.values[name];
+  } else table.values[name] = table.values[alias];
+  delete table.values[alias];
+}

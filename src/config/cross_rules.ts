@@ -1,0 +1,275 @@
+// The rules between keys (spec 07 section 2.11). All are evaluated and all violations reported; a key whose value is
+// wrong by itself takes no part. Each rule is one function, in the order of the specification.
+import { posix } from "node:path";
+import { canonicalAddress, isLoopbackAddress, parseListen } from "./address.ts";
+import type { CheckedDocument, CheckedListener } from "./check_document.ts";
+import type { Fault } from "./fault.ts";
+import { pathText, quoted } from "./found.ts";
+import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
+import type { TableName } from "./schema.ts";
+
+/** Generations that a rotated file may leave behind: FILE.1 to FILE.5. */
+const ROTATIONS = 5;
+
+const PLAINTEXT = "--i-accept-plaintext-udp";
+const NON_LOOPBACK = "--i-accept-secure-udp-non-loopback";
+const RECOVERY_UDP = "--plaintext-udp-i-accept-recovery-on-unauthenticated-transport";
+const RECOVERY_SECURE = "--secure-udp-i-accept-recovery-on-unauthenticated-transport";
+
+export function checkCrossRules(
+  document: CheckedDocument,
+  platform: string,
+  faults: Fault[],
+): void {
+  function report(conflict: Conflict): void {
+    faults.push(conflictFault(document, conflict));
+  }
+  checkNames(document, report);
+  checkAddresses(document, report);
+  for (const listener of document.listeners) {
+    if (listener.kind === "udp") checkPlaintext(listener, report);
+    if (listener.kind === "secure-udp") checkSecure(listener, report);
+    if (listener.kind !== "unix") checkAcceptRecovery(document, listener, report);
+    if (platform !== "linux") checkAllowLists(listener, platform, report);
+  }
+  checkCommand(document, report);
+  checkMetrics(document, report);
+  checkFiles(document, report);
+  checkClock(document, platform, report);
+}
+
+type Report = (conflict: Conflict) => void;
+
+/** The name of a listener in messages: "listener[1]", or the option that made it. */
+function listenerLabel(listener: CheckedListener): string {
+  if (listener.madeBy !== undefined) return `--${listener.madeBy}`;
+  const index = listener.path[1];
+  return index === undefined ? "the default listener" : `listener[${index}]`;
+}
+
+/** The name of each listener, the default ones counted per kind; undefined if a wrong one was written. */
+export function listenerNames(listeners: readonly CheckedListener[]): (string | undefined)[] {
+  const counts = new Map<string, number>();
+  return listeners.map((listener) => {
+    if (listener.kind === undefined || listener.wrong.has("name")) return undefined;
+    const count = counts.get(listener.kind) ?? 0;
+    counts.set(listener.kind, count + 1);
+    return listener.values.name ?? `${listener.kind}-${count}`;
+  });
+}
+
+function checkNames(document: CheckedDocument, report: Report): void {
+  const names = listenerNames(document.listeners);
+  for (const [index, listener] of document.listeners.entries()) {
+    const name = names[index];
+    const first = names.indexOf(name);
+    if (name === undefined || first === index) continue;
+    const other = document.listeners[first]!;
+    // A default name that was taken by an earlier listener is cured there or here; the written one is to blame.
+    const blamed = listener.values.name === undefined ? other : listener;
+    const label = listenerLabel(blamed === listener ? other : listener);
+    const at: KeyRef = { listener: blamed, key: "name" };
+    const found = `${quoted(name)}, the name of ${label} too`;
+    report({ at, anchor: "value", found, want: "a name of its own" });
+  }
+}
+
+function checkAddresses(document: CheckedDocument, report: Report): void {
+  const owners = new Map<string, KeyRef & { readonly listener: CheckedListener }>();
+  for (const listener of document.listeners) {
+    const claim = addressClaim(listener);
+    if (claim === undefined) continue;
+    const at = { listener, key: claim.key };
+    const other = owners.get(claim.id);
+    if (other === undefined) {
+      owners.set(claim.id, at);
+      continue;
+    }
+    const found = `${claim.text}, ${claim.what} of ${listenerLabel(other.listener)} too`;
+    report({ at, anchor: "value", found, want: `${claim.what} of its own`, involved: [other] });
+  }
+  const { listen } = document.tables.metrics.values;
+  const address = listen === undefined ? undefined : parseListen(listen);
+  if (listen === undefined || address?.kind !== "unix") return;
+  const other = owners.get(posix.normalize(address.path));
+  if (other === undefined) return;
+  const found = `${quoted(listen)}, the path of ${listenerLabel(other.listener)} too`;
+  const at: KeyRef = { table: "metrics", key: "listen" };
+  report({ at, anchor: "value", found, want: "a path of its own", involved: [other] });
+}
+
+interface AddressClaim {
+  readonly key: string;
+  readonly id: string;
+  readonly text: string;
+  readonly what: string;
+}
+
+function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefined {
+  const { path, address, port } = values;
+  if (kind === "unix" && path !== undefined) {
+    return { key: "path", id: posix.normalize(path), text: quoted(path), what: "the path" };
+  }
+  if (kind === undefined || kind === "unix") return undefined;
+  if (address === undefined || port === undefined) return undefined;
+  const id = `${canonicalAddress(address)} ${port}`;
+  return { key: "port", id, text: `${port} on ${address}`, what: "the address and port" };
+}
+
+function checkPlaintext(listener: CheckedListener, report: Report): void {
+  if (listener.wrong.has("accept_plaintext") || listener.values.accept_plaintext === true) return;
+  const at: KeyRef = { listener, key: "accept_plaintext" };
+  const because = "because anybody who reaches the port can forge beats";
+  report({
+    at,
+    anchor: listener.given.has("accept_plaintext") ? "value" : "header",
+    found: listener.given.has("accept_plaintext") ? "false" : "nothing",
+    want: `true, ${because}`,
+    foundOption: `no ${PLAINTEXT}`,
+    wantOption: `${PLAINTEXT}, ${because}, or a key option such as --key-file`,
+  });
+}
+
+const KEY_FILES = ["key_file", "accepted_key_file", "master_key_file"] as const;
+
+function checkSecure(listener: CheckedListener, report: Report): void {
+  const { values, wrong } = listener;
+  if (!KEY_FILES.some((key) => values[key] !== undefined || wrong.has(key))) {
+    const want = "at least one of key_file, accepted_key_file and master_key_file";
+    report({ at: { listener, key: "key_file" }, anchor: "header", found: "nothing", want });
+  }
+  if (values.address === undefined || isLoopbackAddress(values.address)) return;
+  if (wrong.has("accept_non_loopback") || values.accept_non_loopback === true) return;
+  report({
+    at: { listener, key: "address" },
+    anchor: "value",
+    found: `${quoted(values.address)}, not a loopback address`,
+    want: "accept_non_loopback = true beside it, or a loopback address",
+    wantOption: `${NON_LOOPBACK} beside it, or a loopback address`,
+    involved: [{ listener, key: "accept_non_loopback" }],
+  });
+}
+
+function checkAcceptRecovery(
+  document: CheckedDocument,
+  listener: CheckedListener,
+  report: Report,
+): void {
+  const { command, command_file } = document.tables.recovery.values;
+  if (listener.kind === undefined || (command === undefined && command_file === undefined)) return;
+  const decided = listener.values.accept_recovery !== undefined;
+  if (decided || listener.wrong.has("accept_recovery")) return;
+  const option = listener.kind === "udp" ? RECOVERY_UDP : RECOVERY_SECURE;
+  report({
+    at: { listener, key: "accept_recovery" },
+    anchor: "header",
+    found: "nothing",
+    want: "true or false, because [recovery] has a command",
+    foundOption: `no ${option}`,
+    wantOption: `it as =true or =false, because there is a recovery command`,
+    involved: [
+      { table: "recovery", key: "command" },
+      { table: "recovery", key: "command_file" },
+    ],
+  });
+}
+
+function checkAllowLists(listener: CheckedListener, platform: string, report: Report): void {
+  for (const key of ["allow_uids", "allow_gids"] as const) {
+    if (listener.values[key] === undefined) continue;
+    const found = `an allow list on ${platform}, where beats carry no credentials`;
+    report({ at: { listener, key }, anchor: "key", found, want: "no such key" });
+  }
+}
+
+function checkCommand(document: CheckedDocument, report: Report): void {
+  const { command, command_file, capture } = document.tables.recovery.values;
+  const { wrong } = document.tables.recovery;
+  const file: KeyRef = { table: "recovery", key: "command_file" };
+  if (command !== undefined && command_file !== undefined) {
+    report({
+      at: file,
+      anchor: "key",
+      found: "both command and command_file",
+      want: "one of the two",
+      foundOption: "a second recovery command",
+      involved: [{ table: "recovery", key: "command" }],
+    });
+  }
+  const hasCommand = command !== undefined || command_file !== undefined;
+  if (capture !== true || hasCommand || wrong.has("command") || wrong.has("command_file")) return;
+  report({
+    at: { table: "recovery", key: "capture" },
+    anchor: "value",
+    found: "true without a command",
+    want: "command or command_file beside it",
+    wantOption: "--recovery-exec or --recovery-exec-file beside it",
+    involved: [{ table: "recovery", key: "command" }, file],
+  });
+}
+
+function checkMetrics(document: CheckedDocument, report: Report): void {
+  const { wrong, values } = document.tables.metrics;
+  const { listen, token_file } = values;
+  const listenRef: KeyRef = { table: "metrics", key: "listen" };
+  const tokenRef: KeyRef = { table: "metrics", key: "token_file" };
+  if (token_file !== undefined && listen === undefined && !wrong.has("listen")) {
+    report({
+      at: tokenRef,
+      anchor: "key",
+      found: "a token without a metrics address",
+      want: "listen beside it",
+      wantOption: "--prom-addr beside it",
+      involved: [listenRef],
+    });
+  }
+  const address = listen === undefined ? undefined : parseListen(listen);
+  if (listen === undefined || address?.kind !== "tcp" || isLoopbackAddress(address.host)) return;
+  if (token_file !== undefined || wrong.has("token_file")) return;
+  report({
+    at: listenRef,
+    anchor: "value",
+    found: `${quoted(listen)}, not a loopback address`,
+    want: "token_file beside it, or a loopback or unix: address",
+    wantOption: "--prom-token-file beside it, or a loopback or unix: address",
+    involved: [tokenRef],
+  });
+}
+
+function checkFiles(document: CheckedDocument, report: Report): void {
+  const { audit, liveness } = document.tables;
+  const owned: { table: TableName; key: string; path: string | undefined; rotates: boolean }[] = [
+    { table: "audit", key: "file", path: audit.values.file, rotates: true },
+    { table: "export", key: "file", path: document.tables.export.values.file, rotates: true },
+    {
+      table: "liveness",
+      key: "heartbeat_file",
+      path: liveness.values.heartbeat_file,
+      rotates: false,
+    },
+  ];
+  const owners = new Map<string, KeyRef & { readonly table: TableName }>();
+  for (const { table, key, path, rotates } of owned) {
+    if (path === undefined) continue;
+    const files = [posix.normalize(path)];
+    for (let number = 1; rotates && number <= ROTATIONS; number++)
+      files.push(`${files[0]}.${number}`);
+    const taken = files.find((file) => owners.has(file));
+    for (const file of files) if (!owners.has(file)) owners.set(file, { table, key });
+    if (taken === undefined) continue;
+    const other = [...owners].find(([file]) => file === taken)![1];
+    const found = `${pathText(path)}, which collides with ${pathText(taken)} of ${other.table}.${other.key}`;
+    const want = "a path that differs from the other files and their rotations .1 to .5";
+    report({ at: { table, key }, anchor: "value", found, want, involved: [other] });
+  }
+}
+
+function checkClock(document: CheckedDocument, platform: string, report: Report): void {
+  if (platform === "linux" || document.tables.observer.values.clock_source !== "boottime") return;
+  report({
+    at: { table: "observer", key: "clock_source" },
+    anchor: "value",
+    found: `"boottime" on ${platform}`,
+    want: '"monotonic" or "monotonic-raw": only Linux has a clock that counts suspend',
+  });
+}

@@ -1,0 +1,164 @@
+// Loads the configuration: file, options, secret files and rules, all problems at once (spec 07 sections 1 to 5). Binds
+// nothing, creates nothing, opens nothing for writing: `check` and the daemon run the very same code.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { applyOptions } from "./apply_options.ts";
+import { isLoopbackAddress } from "./address.ts";
+import { type CheckedDocument, checkDocument } from "./check_document.ts";
+import type { Config } from "./config.ts";
+import { checkCrossRules } from "./cross_rules.ts";
+import type { Fault } from "./fault.ts";
+import { originOf } from "./key_ref.ts";
+import type {
+  GivenOption,
+  Host,
+  LoadOptions,
+  LoadResult,
+  Problem,
+  RuntimeDirectory,
+  ValueOrigin,
+} from "./load_result.ts";
+import { failure, optionProblem, renderFaults } from "./render.ts";
+import { buildConfig, resolveAccounts } from "./resolve.ts";
+import { defaultSocket } from "./runtime_directory.ts";
+import { TABLE_SHAPES, type TableName } from "./schema.ts";
+import { readSecrets } from "./secrets.ts";
+import { readTomlDocument, type TomlTree } from "./toml_document.ts";
+import { unavailableFaults } from "./unavailable.ts";
+
+export const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
+
+/** The metrics address of a bare run: it must be useful without a single line of configuration. */
+export const BARE_METRICS_LISTEN = "127.0.0.1:9469";
+
+/** A generation of the export file below this size is rotated every few events. */
+const EXPORT_BYTES_SENSIBLE = 4_096;
+
+/** The host that this process runs on. */
+export function systemHost(): Host {
+  return {
+    uid: process.geteuid?.() ?? 0,
+    platform: process.platform,
+    cwd: process.cwd(),
+    env: process.env,
+    defaultConfigFile: CONFIG_FILE_DEFAULT,
+    passwdFile: "/etc/passwd",
+    groupFile: "/etc/group",
+  };
+}
+
+export async function loadConfig({ configFile, given, host }: LoadOptions): Promise<LoadResult> {
+  const usage = optionProblems(given, host);
+  if (usage.length > 0) return failure(usage, 64);
+  const file = chooseFile(configFile, given, host);
+  let tree: TomlTree = {};
+  let text = "";
+  if (file !== undefined) {
+    const read = readTomlDocument(file);
+    if (!read.ok) return failure([fileProblem(file, read)], 78);
+    ({ tree, text } = read);
+  }
+  const bareRun = file === undefined && !given.some(({ name }) => name === "socket");
+  return await check({ tree, given, host, file, text, bareRun });
+}
+
+/** Faults in the values of options, each held against the limits of its key: usage errors. */
+export function optionProblems(given: readonly GivenOption[], host: Host): Problem[] {
+  const faults: Fault[] = [];
+  const document = checkDocument({}, faults);
+  applyOptions(document, given, { cwd: host.cwd, defaultSocketPath: "/", faults });
+  return faults.map(optionProblem);
+}
+
+interface Source {
+  readonly tree: TomlTree;
+  readonly given: readonly GivenOption[];
+  readonly host: Host;
+  readonly file: string | undefined;
+  readonly text: string;
+  readonly bareRun: boolean;
+}
+
+async function check(source: Source): Promise<LoadResult> {
+  const { tree, given, host, file, text, bareRun } = source;
+  const faults: Fault[] = [];
+  const document = checkDocument(tree, faults);
+  if (bareRun) document.tables.metrics.values.listen = BARE_METRICS_LISTEN;
+  const socket = defaultSocket(host.uid, host.env);
+  const usesDefaultSocket = listensNowhere(document, given);
+  const defaultSocketPath = socket.path;
+  const applied = applyOptions(document, given, { cwd: host.cwd, defaultSocketPath, faults });
+  checkCrossRules(document, host.platform, faults);
+  const accounts = resolveAccounts(document, host, faults);
+  const secrets = readSecrets(document, host.uid, faults);
+  if (faults.length === 0) faults.push(...unavailableFaults(document));
+  if (faults.length > 0) return await renderFaults(faults, { file, text });
+  const config = buildConfig({ document, accounts, secrets, bareRun });
+  const runtimeDirectory: RuntimeDirectory | undefined = usesDefaultSocket
+    ? socket.directory
+    : undefined;
+  return {
+    ok: true,
+    config,
+    file,
+    origins: collectOrigins(document),
+    warnings: [...applied.warnings, ...startupWarnings(config)],
+    runtimeDirectory,
+  };
+}
+
+function chooseFile(
+  configFile: string | undefined,
+  given: readonly GivenOption[],
+  host: Host,
+): string | undefined {
+  if (configFile !== undefined) return resolve(host.cwd, configFile);
+  if (given.some(({ name }) => name === "socket")) return undefined;
+  return existsSync(host.defaultConfigFile) ? host.defaultConfigFile : undefined;
+}
+
+function listensNowhere(document: CheckedDocument, given: readonly GivenOption[]): boolean {
+  const byOption = given.some(({ name }) => name === "socket" || name === "udp-port");
+  return document.listeners.length === 0 && !byOption;
+}
+
+function fileProblem(
+  file: string,
+  fault: { line: number | undefined; column: number | undefined; found: string; want: string },
+): Problem {
+  const { line, column, found, want } = fault;
+  return { source: file, line, column, key: "", text: `found ${found}; want ${want}` };
+}
+
+/** Dotted key of every value that is not a default. */
+function collectOrigins(document: CheckedDocument): ReadonlyMap<string, ValueOrigin> {
+  const origins = new Map<string, ValueOrigin>();
+  for (const table of Object.keys(TABLE_SHAPES) as TableName[]) {
+    for (const key of Object.keys(TABLE_SHAPES[table])) {
+      const origin = originOf(document, { table, key });
+      if (origin !== undefined) origins.set(`${table}.${key}`, origin);
+    }
+  }
+  for (const [index, listener] of document.listeners.entries()) {
+    for (const key of Object.keys(listener.values)) {
+      const origin = originOf(document, { listener, key });
+      if (origin !== undefined) origins.set(`listener[${index}].${key}`, origin);
+    }
+  }
+  return origins;
+}
+
+/** What is allowed and yet worth a word at start-up (spec 07 section 7). */
+function startupWarnings({ recovery, metrics, export: events }: Config): string[] {
+  const warnings: string[] = [];
+  if (recovery.command !== undefined && recovery.inheritEnv) {
+    warnings.push("recovery commands inherit the whole environment of the daemon");
+  }
+  if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
+    warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);
+  }
+  if (events.file !== undefined && (events.maxBytes ?? Infinity) < EXPORT_BYTES_SENSIBLE) {
+    warnings.push(`export.max_bytes is ${events.maxBytes}: the file is rotated every few events`);
+  }
+  return warnings;
+}

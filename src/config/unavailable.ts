@@ -1,0 +1,50 @@
+// Features that the file format has and this version does not. Their keys are checked like all others; a file without
+// any other problem that uses one is refused with these words, rather than obeyed in part. A feature that arrives takes
+// its lines out of here and changes nothing else.
+import type { CheckedDocument } from "./check_document.ts";
+import type { Fault } from "./fault.ts";
+import { pathText } from "./found.ts";
+import { type Conflict, conflictFault } from "./key_ref.ts";
+
+/** The features used by a configuration that is good otherwise. */
+export function unavailableFaults(document: CheckedDocument): Fault[] {
+  return [
+    ...udpListeners(document),
+    ...auditLog(document),
+    ...recoveryCapture(document),
+    ...hardwareWatchdog(document),
+  ].map((conflict) => conflictFault(document, conflict));
+}
+
+function udpListeners(document: CheckedDocument): Conflict[] {
+  const listeners = document.listeners.filter((listener) => listener.kind !== "unix");
+  return listeners.map((listener) => ({
+    at: { listener, key: "kind" },
+    anchor: "value",
+    found: `"${listener.kind}"`,
+    want: '"unix": this version has no UDP listeners yet',
+    foundOption: `port ${listener.values.port}`,
+    wantOption: "--socket: this version has no UDP listeners yet",
+  }));
+}
+
+function auditLog(document: CheckedDocument): Conflict[] {
+  const { file } = document.tables.audit.values;
+  if (file === undefined) return [];
+  const want = "no audit log: this version does not write one yet";
+  return [{ at: { table: "audit", key: "file" }, anchor: "value", found: pathText(file), want }];
+}
+
+function recoveryCapture(document: CheckedDocument): Conflict[] {
+  if (document.tables.recovery.values.capture !== true) return [];
+  const want = "false: this version does not keep the output of the command yet";
+  return [{ at: { table: "recovery", key: "capture" }, anchor: "value", found: "true", want }];
+}
+
+function hardwareWatchdog(document: CheckedDocument): Conflict[] {
+  const { hw_watchdog } = document.tables.liveness.values;
+  if (hw_watchdog === undefined) return [];
+  const want = "no hardware watchdog: this version does not feed one yet";
+  const at = { table: "liveness", key: "hw_watchdog" } as const;
+  return [{ at, anchor: "value", found: pathText(hw_watchdog), want }];
+}

@@ -1,0 +1,88 @@
+// Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once, judged by that very
+// descriptor and read from it, so that nothing can be swapped in between. Content never appears in a message.
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+
+export const SECRET_FILE_BYTES_MAX = 64 * 1024;
+
+/** Bits of group and others: a secret is for its owner alone. */
+const FORBIDDEN_MODE_BITS = 0o077;
+
+/**
+ * NONBLOCK, because the open of a FIFO would otherwise wait for a writer for ever. The runtime adds O_CLOEXEC to
+ * every open.
+ */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export type SecretFile =
+  | { readonly ok: true; readonly text: string }
+  /** `found` and `want` complete the sentence "found PATH ...; want ...". */
+  | { readonly ok: false; readonly found: string; readonly want: string };
+
+/** Reads the file at `path`, which must belong to `ownerUid`, and trims white space around the content. */
+export function readSecretFile(path: string, ownerUid: number): SecretFile {
+  let fd: number;
+  try {
+    fd = openSync(path, OPEN_FLAGS);
+  } catch (error) {
+    return openFault(errorCode(error));
+  }
+  try {
+    return judgeAndRead(fd, ownerUid);
+  } catch (error) {
+    return {
+      ok: false,
+      found: `that cannot be read (${errorCode(error)})`,
+      want: "a readable file",
+    };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function judgeAndRead(fd: number, ownerUid: number): SecretFile {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    return { ok: false, found: "that is not a regular file", want: "a regular file" };
+  }
+  if ((stat.mode & FORBIDDEN_MODE_BITS) !== 0) {
+    const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+    return { ok: false, found: `with mode ${mode}`, want: "mode 0600 or stricter" };
+  }
+  if (stat.uid !== ownerUid) {
+    const want = `uid ${ownerUid} as its owner, the user of the daemon`;
+    return { ok: false, found: `owned by uid ${stat.uid}`, want };
+  }
+  const bytes = readAtMost(fd, SECRET_FILE_BYTES_MAX + 1);
+  if (bytes.length > SECRET_FILE_BYTES_MAX) {
+    return { ok: false, found: "of more than 64 KiB", want: "at most 64 KiB" };
+  }
+  return { ok: true, text: bytes.toString("utf8").trim() };
+}
+
+function readAtMost(fd: number, bytesMax: number): Buffer {
+  const buffer = Buffer.alloc(bytesMax);
+  let length = 0;
+  while (length < bytesMax) {
+    const count = readSync(fd, buffer, length, bytesMax - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
+}
+
+function openFault(code: string): SecretFile {
+  const want = "a regular file that the daemon can read";
+  if (code === "ELOOP") {
+    return {
+      ok: false,
+      found: "that is a symlink",
+      want: "a regular file: it must not be a symlink",
+    };
+  }
+  if (code === "ENOENT") return { ok: false, found: "that does not exist", want };
+  return { ok: false, found: `that cannot be opened (${code})`, want };
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+}
