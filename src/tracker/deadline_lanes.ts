@@ -63,15 +63,13 @@ export class DeadlineLanes {
 
   /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane, or enters one. */
   beat(slot: number, nowNs: number, thresholdNs: number): void {
-    const slots = this.#slots;
-    const lane = slots.lane[slot]!;
-    if (
-      lane !== LANE_NONE &&
-      this.tail[lane]! === slot &&
-      this.thresholdNs[lane]! === thresholdNs
-    ) {
-      if (nowNs >= slots.lastNs[slot]!) {
-        slots.lastNs[slot] = nowNs;
+    const { lane: laneOf, lastNs } = this.#slots;
+    const lane = laneOf[slot]!;
+    if (lane !== LANE_NONE && this.thresholdNs[lane]! === thresholdNs) {
+      const tail = this.tail[lane]!;
+      if (nowNs >= lastNs[tail]!) {
+        lastNs[slot] = nowNs;
+        if (slot !== tail) this.#moveBehind(tail, slot, lane);
         return;
       }
     }
@@ -112,6 +110,20 @@ export class DeadlineLanes {
     const into = this.#find(newNs);
     if (into < 0) this.thresholdNs[from] = newNs;
     else this.#merge(from, into);
+  }
+
+  /** The steady state of a beat, without the look-ups of `unlink` and `link`; `slot` is in `lane` and not its tail. */
+  #moveBehind(tail: number, slot: number, lane: number): void {
+    const { prev, next } = this.#slots;
+    const before = prev[slot]!;
+    const after = next[slot]!;
+    if (before === END) this.head[lane] = after;
+    else next[before] = after;
+    prev[after] = before;
+    next[tail] = slot;
+    prev[slot] = tail;
+    next[slot] = END;
+    this.tail[lane] = slot;
   }
 
   /** Moves every slot of `from` into `into` by last beat; those of `into` come first among equals. */

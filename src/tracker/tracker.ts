@@ -119,7 +119,11 @@ export class Tracker {
       return this.#admit(words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
     if (slot >= this.table.len) return this.#dropStrayEntry(pid);
     this.lastSlot = slot;
-    if (isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)) {
+    // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
+    if (
+      this.slots.generation[slot]! !== knownGeneration &&
+      isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)
+    ) {
       this.table.vacate(slot);
       this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
       this.#counts.add(COUNT_PID_RECYCLES);
