@@ -1,0 +1,147 @@
+// What the recovery tests share: a runner that obeys the test instead of the system, stalls with every field set, and
+// waiting for a condition.
+import { constants } from "node:os";
+import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import type { Config } from "../../src/config/config.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
+import type { CompleteOutcome, RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
+
+export const OWN_NAMESPACE = 4_026_531_836;
+export const { SIGKILL, SIGTERM } = constants.signals;
+
+export interface StartedChild {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly exited: ExitCallback;
+  /** Signals sent to its group, in order. */
+  readonly signals: number[];
+}
+
+/** Children are entries in `children`; `childPid` is 1000 for the first, then 1001, ... */
+export class ScriptedRunner implements ChildRunner {
+  readonly children: StartedChild[] = [];
+  /** Attempts, the failed ones included. */
+  spawnCount = 0;
+  /** Not empty: the next spawns fail with it. */
+  spawnError = "";
+  /** Not 0: signals fail with it, and are not noted. */
+  signalResult = 0;
+  /** Not undefined: children exit with this code before spawn() returns. */
+  exitCodeAtOnce: number | undefined = undefined;
+
+  spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult {
+    this.spawnCount += 1;
+    if (this.spawnError !== "") return { childPid: 0, error: this.spawnError };
+    this.children.push({ argv, env, exited, signals: [] });
+    if (this.exitCodeAtOnce !== undefined) exited(this.exitCodeAtOnce, NaN);
+    return { childPid: 999 + this.children.length, error: "" };
+  }
+
+  signalGroup(childPid: number, signal: number): number {
+    if (this.signalResult !== 0) return this.signalResult;
+    this.children[childPid - 1000]!.signals.push(signal);
+    return 0;
+  }
+}
+
+export function stallOf(fields: Partial<Stall> = {}): Stall {
+  return {
+    pid: 4242,
+    lastNonceHi: 0,
+    lastNonceLo: 17,
+    lastNs: 2 * NS_PER_S,
+    observerNs: 7 * NS_PER_S,
+    origin: ORIGIN_KERNEL_ATTESTED,
+    namespaceInode: OWN_NAMESPACE,
+    generation: 777,
+    status: 1,
+    payload: 3_000_000_000,
+    listener: 1,
+    ...fields,
+  };
+}
+
+export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recovery"] {
+  return {
+    command: ["/bin/recover", "{pid}"],
+    commandSource: "inline",
+    appendPid: false,
+    debounceNs: NS_PER_S,
+    env: {},
+    inheritEnv: false,
+    timeoutNs: undefined,
+    killGraceNs: 2 * NS_PER_S,
+    capture: false,
+    captureBytes: 4096,
+    shutdownGraceNs: 5 * NS_PER_S,
+    ...fields,
+  };
+}
+
+/** A recovery with everything around it in the hands of the test. */
+export interface Bench {
+  readonly recovery: Recovery;
+  readonly outcomes: RecoveryOutcome[];
+  /** Takes the outcomes told since the last call, as short texts. */
+  tell(): string[];
+}
+
+export interface BenchOptions extends Partial<Omit<RecoveryOptions, "config" | "runner">> {
+  readonly runner: ChildRunner;
+  readonly config?: Partial<Config["recovery"]>;
+}
+
+export function bench({ runner, config, ...others }: BenchOptions): Bench {
+  const outcomes: RecoveryOutcome[] = [];
+  let told = 0;
+  const recovery = new Recovery({
+    config: recoveryConfig(config),
+    thresholdNs: 5 * NS_PER_S,
+    allowCrossNamespace: false,
+    listenerNames: ["main", "aux"],
+    runner,
+    freshness: () => 0,
+    outcomes: (outcome) => outcomes.push(outcome),
+    capacity: 64,
+    observerNamespaceInode: OWN_NAMESPACE,
+    unixMsAtStart: () => 1_700_000_000_000,
+    daemonEnv: {},
+    ...others,
+  });
+  return {
+    recovery,
+    outcomes,
+    tell() {
+      const texts = outcomes.slice(told).map(outcomeLine);
+      told = outcomes.length;
+      return texts;
+    },
+  };
+}
+
+/** "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms". */
+function outcomeLine(outcome: RecoveryOutcome): string {
+  if (outcome.kind === "refused") return `refused ${outcome.pid} ${outcome.reason}`;
+  const who = `${outcome.kind} ${outcome.pid} child ${outcome.childPid}`;
+  if (outcome.kind === "spawn") return who;
+  const after = `after ${outcome.durationNs / NS_PER_MS}ms`;
+  if (outcome.kind === "timeout") return `${who} ${after}`;
+  return `${who} ${outcome.completion} ${endText(outcome)} ${after}`;
+}
+
+function endText(outcome: CompleteOutcome): string {
+  if (!Number.isNaN(outcome.signal)) return `signal ${outcome.signal}`;
+  return Number.isNaN(outcome.exitCode) ? "unknown" : `code ${outcome.exitCode}`;
+}
+
+/** Waits until `condition` holds, and fails after 5 s with what was waited for. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const giveUpMs = performance.now() + 5_000;
+  while (!condition()) {
+    if (performance.now() > giveUpMs) throw new Error(`waited in vain: ${what}`);
+    await Bun.sleep(2);
+  }
+}
