@@ -1,0 +1,127 @@
+// The event export file (spec 09): one line per event in event order. Lines are formatted on the loop thread into one
+// buffer and handed to the asynchronous writer at 32 KiB or when the first one is 100 ms old; nothing here blocks,
+// and what a slow disk does not take is dropped as whole lines and counted.
+import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
+import { TextBuffer } from "../base/text_buffer.ts";
+import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
+import type { Stall } from "../events/stall.ts";
+import type { FileCalls } from "../files/append_file.ts";
+import { FileWriter } from "../files/file_writer.ts";
+import { JsonlFormat, type JsonlFormatOptions } from "./jsonl.ts";
+import type { LineFormat } from "./line_format.ts";
+import { TsvFormat } from "./tsv.ts";
+
+export interface EventExportOptions extends JsonlFormatOptions {
+  readonly path: string;
+  readonly format: "tsv" | "jsonl";
+  /** Size that starts a rotation; undefined = never. */
+  readonly bytesMax: number | undefined;
+  /** Lines per fdatasync; 0 = only at the close. */
+  readonly syncEvery: number;
+  readonly queueBytesMax?: number;
+  readonly calls?: FileCalls;
+}
+
+export class EventExport {
+  readonly path: string;
+  readonly #writer: FileWriter;
+  readonly #format: LineFormat;
+  readonly #jsonl: JsonlFormat | undefined;
+  /** Holds a flush and the lines of one batch more, so it does not grow. */
+  readonly #text = new TextBuffer(4 * EXPORT_FLUSH_BYTES);
+  #lineCount = 0;
+  #firstLineNs = 0;
+
+  /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
+  static async open(options: EventExportOptions): Promise<EventExport> {
+    return new EventExport(options, await FileWriter.open({ ...options, singleLink: true }));
+  }
+
+  private constructor(options: EventExportOptions, writer: FileWriter) {
+    this.path = options.path;
+    this.#writer = writer;
+    this.#jsonl = options.format === "jsonl" ? new JsonlFormat(options) : undefined;
+    this.#format = this.#jsonl ?? new TsvFormat(options.errnoText);
+  }
+
+  /** Why the directory could not be synced after the file was created; a warning for the log. */
+  get directorySyncError(): Error | undefined {
+    return this.#writer.directorySyncError;
+  }
+
+  /** Wall clock minus observer time, in ns, taken at the start of the turn. */
+  setWallOffsetNs(wallOffsetNs: number): void {
+    if (this.#jsonl !== undefined) this.#jsonl.wallOffsetNs = wallOffsetNs;
+  }
+
+  onBatch(batch: EventBatch, count: number): void {
+    const { kind } = batch;
+    const format = this.#format;
+    const text = this.#text;
+    for (let row = 0; row < count; row++) {
+      if (kind[row]! === EVENT_BEAT) format.beat(text, batch, row);
+      else format.other(text, batch, row);
+    }
+    this.#added(count, batch.observerNs[0]!);
+  }
+
+  onStall(stall: Stall): void {
+    this.#format.stall(this.#text, stall);
+    this.#added(1, stall.observerNs);
+  }
+
+  /** The tracker removed `pid`. The caller has checked that it is not tracked again. */
+  onRemoved(pid: number, nowNs: number): void {
+    this.#format.eviction(this.#text, pid, nowNs);
+    this.#added(1, nowNs);
+  }
+
+  /** When `maintain` is wanted although nothing happens; +Infinity while no line waits. */
+  nextDeadlineNs(): number {
+    return this.#lineCount === 0
+      ? Number.POSITIVE_INFINITY
+      : this.#firstLineNs + EXPORT_FLUSH_NS_MAX;
+  }
+
+  /** Once per turn: hands over lines that are old enough, and lets the writer work. */
+  maintain(nowNs: number): void {
+    if (nowNs >= this.nextDeadlineNs()) this.#handOver();
+    this.#writer.start();
+  }
+
+  /** Opens the path again if somebody else has rotated the file. */
+  reopen(): void {
+    this.#handOver();
+    this.#writer.reopen();
+  }
+
+  /** Lines lost since the last call. */
+  takeDropped(): number {
+    return this.#writer.takeDropped();
+  }
+
+  /** The last failure since the last call, for the log. */
+  takeError(): Error | undefined {
+    return this.#writer.takeError();
+  }
+
+  /** Writes every line, syncs and closes the file. */
+  close(): Promise<void> {
+    this.#handOver();
+    return this.#writer.close();
+  }
+
+  #added(lineCount: number, nowNs: number): void {
+    if (this.#lineCount === 0) this.#firstLineNs = nowNs;
+    this.#lineCount += lineCount;
+    if (this.#text.length >= EXPORT_FLUSH_BYTES) this.#handOver();
+  }
+
+  /** Moves the lines into the writer's queue; a full queue drops and counts them. */
+  #handOver(): void {
+    if (this.#lineCount === 0) return;
+    this.#writer.append(this.#text.view(), this.#lineCount);
+    this.#text.clear();
+    this.#lineCount = 0;
+  }
+}

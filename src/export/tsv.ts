@@ -1,0 +1,79 @@
+// The six tab-separated columns of the Rust observer (spec 09 section 1):
+// observer_ns, kind, pid, nonce, status, payload; "-" marks an empty column.
+import type { TextBuffer } from "../base/text_buffer.ts";
+import type { EventBatch } from "../events/event_batch.ts";
+import type { Stall } from "../events/stall.ts";
+import { statusText } from "../wire/frame.ts";
+import {
+  type ErrnoText,
+  errorText,
+  isMismatch,
+  kindWord,
+  type LineFormat,
+  mismatchWord,
+} from "./line_format.ts";
+
+const TAB = 0x09;
+const LF = 0x0a;
+
+export class TsvFormat implements LineFormat {
+  readonly #errnoText: ErrnoText;
+
+  constructor(errnoText: ErrnoText) {
+    this.#errnoText = errnoText;
+  }
+
+  beat(text: TextBuffer, batch: EventBatch, row: number): void {
+    text.decimal(Math.floor(batch.observerNs[row]!));
+    text.ascii("\tbeat\t");
+    text.decimal(batch.pid[row]!);
+    text.byte(TAB);
+    text.decimalU64(batch.nonceHi[row]!, batch.nonceLo[row]!);
+    text.byte(TAB);
+    text.ascii(statusText(batch.status[row]!));
+    text.byte(TAB);
+    text.decimal(batch.payload[row]!);
+    text.byte(LF);
+  }
+
+  other(text: TextBuffer, batch: EventBatch, row: number): void {
+    const kind = batch.kind[row]!;
+    text.decimal(Math.floor(batch.observerNs[row]!));
+    text.byte(TAB);
+    text.ascii(kindWord(kind));
+    text.byte(TAB);
+    if (isMismatch(kind)) {
+      text.decimal(batch.pid[row]!);
+      text.ascii("\t-\t-\t");
+      text.ascii(mismatchWord(kind));
+    } else {
+      text.ascii("-\t-\t-\t");
+      text.utf8(escapeTsv(errorText(batch, row, this.#errnoText)));
+    }
+    text.byte(LF);
+  }
+
+  stall(text: TextBuffer, stall: Stall): void {
+    text.decimal(Math.floor(stall.observerNs));
+    text.ascii("\tstall\t");
+    text.decimal(stall.pid);
+    text.byte(TAB);
+    text.decimalU64(stall.lastNonceHi, stall.lastNonceLo);
+    text.ascii("\tstall\t-\n");
+  }
+
+  eviction(text: TextBuffer, pid: number, observerNs: number): void {
+    text.decimal(Math.floor(observerNs));
+    text.ascii("\teviction\t");
+    text.decimal(pid);
+    text.ascii("\t-\t-\t-\n");
+  }
+}
+
+/** Free text keeps the numbers of columns and lines: control bytes and the backslash are escaped. */
+export function escapeTsv(text: string): string {
+  return text.replace(/[\\\x00-\x1f\x7f]/g, (character) => {
+    const named = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" }[character];
+    return named ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+}

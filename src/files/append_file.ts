@@ -1,0 +1,163 @@
+// One append-only file of ours, opened by the rules of spec 07 section 5 and 09 section 3: never through a symlink, a
+// regular file of our own, created 0600 and exclusively, its parent directory synced after a creation. All calls are
+// asynchronous and run on the runtime's thread pool; one owner calls them one at a time.
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** The calls that tests replace to show what a full disk or a foreign device does. */
+export interface FileCalls {
+  readonly open: typeof open;
+  readonly lstat: typeof lstat;
+  readonly rename: typeof rename;
+  readonly unlink: typeof unlink;
+}
+
+export const REAL_FILE_CALLS: FileCalls = { open, lstat, rename, unlink };
+
+export interface OpenOptions {
+  /** Refuse a file with a second hard link: somebody else could keep or read what we rotate away. */
+  readonly singleLink: boolean;
+  readonly calls: FileCalls;
+}
+
+const MODE = 0o600;
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
+const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
+
+export class AppendFile {
+  readonly handle: FileHandle;
+  readonly dev: number;
+  readonly ino: number;
+  /** Bytes in the file, counted from its length when it was opened. */
+  sizeBytes: number;
+  /** True if this process made the file. */
+  readonly created: boolean;
+  /** Why the parent directory could not be synced after a creation; undefined if it could. */
+  readonly directorySyncError: Error | undefined;
+
+  private constructor(
+    handle: FileHandle,
+    stats: Stats,
+    created: boolean,
+    directorySyncError: Error | undefined,
+  ) {
+    this.handle = handle;
+    this.dev = stats.dev;
+    this.ino = stats.ino;
+    this.sizeBytes = stats.size;
+    this.created = created;
+    this.directorySyncError = directorySyncError;
+  }
+
+  /** Opens the file at `path`, creating it if there is none. Throws an Error that says what was found. */
+  static async open(path: string, options: OpenOptions): Promise<AppendFile> {
+    try {
+      return await AppendFile.create(path, options);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    return AppendFile.#openExisting(path, options);
+  }
+
+  /** Creates the file at `path`; fails with EEXIST if there is one. */
+  static async create(path: string, { singleLink, calls }: OpenOptions): Promise<AppendFile> {
+    const handle = await attempt(path, calls.open(path, CREATE, MODE));
+    let stats: Stats | undefined;
+    try {
+      stats = await handle.stat();
+      checkStats(path, stats, singleLink);
+    } catch (error) {
+      await handle.close();
+      if (stats !== undefined) await removeIfSame(path, stats, calls);
+      throw error;
+    }
+    return new AppendFile(handle, stats, true, await syncDirectory(path, calls));
+  }
+
+  static async #openExisting(
+    path: string,
+    { singleLink, calls }: OpenOptions,
+  ): Promise<AppendFile> {
+    const handle = await attempt(path, calls.open(path, APPEND));
+    try {
+      const stats = await handle.stat();
+      checkStats(path, stats, singleLink);
+      return new AppendFile(handle, stats, false, undefined);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Writes what it can of `bytes` and returns how much that was; throws only if it was nothing. */
+  async write(bytes: Uint8Array): Promise<number> {
+    const { bytesWritten } = await this.handle.write(bytes, 0, bytes.length, null);
+    if (bytesWritten === 0) throw new Error("Cannot write: the file takes no bytes");
+    this.sizeBytes += bytesWritten;
+    return bytesWritten;
+  }
+
+  datasync(): Promise<void> {
+    return this.handle.datasync();
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/** Makes a creation or a rename in the directory of `path` durable; the error, or undefined. */
+export async function syncDirectory(path: string, calls: FileCalls): Promise<Error | undefined> {
+  try {
+    const directory = await calls.open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** True if `path` still names the file that is open as `file`. */
+export async function isAtPath(file: AppendFile, path: string, calls: FileCalls): Promise<boolean> {
+  try {
+    const stats = await calls.lstat(path);
+    return stats.dev === file.dev && stats.ino === file.ino;
+  } catch {
+    return false;
+  }
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+async function attempt(path: string, opening: Promise<FileHandle>): Promise<FileHandle> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (codeOf(error) === "ELOOP") throw new Error(`Cannot open ${path}: must not be a symlink`);
+    throw error;
+  }
+}
+
+function checkStats(path: string, stats: Stats, singleLink: boolean): void {
+  const uid = process.geteuid?.() ?? stats.uid;
+  if (!stats.isFile()) throw new Error(`Cannot open ${path}: must be a regular file`);
+  if (stats.uid !== uid) {
+    throw new Error(`Cannot open ${path}: must belong to uid ${uid}, found uid ${stats.uid}`);
+  }
+  if (singleLink && stats.nlink !== 1) {
+    throw new Error(`Cannot open ${path}: must have one hard link, found ${stats.nlink}`);
+  }
+}
+
+/** Removes a file that we made, unless something else has taken its name. */
+async function removeIfSame(path: string, made: Stats, calls: FileCalls): Promise<void> {
+  const found = await calls.lstat(path).catch(() => undefined);
+  if (found?.dev === made.dev && found.ino === made.ino) await calls.unlink(path);
+}

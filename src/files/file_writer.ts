@@ -1,0 +1,200 @@
+// The asynchronous writer of a file of lines (spec 09 section 4): lines are queued on the loop thread and written in order,
+// one operation at a time, by calls that run on the thread pool. Nothing here blocks or throws. What cannot be
+// queued or written is dropped as whole lines and counted; the last error waits for the log.
+import { FILE_QUEUE_BYTES_MAX, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
+import { saturatingAdd } from "../base/saturating.ts";
+import {
+  AppendFile,
+  type FileCalls,
+  isAtPath,
+  type OpenOptions,
+  REAL_FILE_CALLS,
+} from "./append_file.ts";
+import { countLines, LineQueue } from "./line_queue.ts";
+import { Rotation, writeAll } from "./rotation.ts";
+
+export interface FileWriterOptions {
+  readonly path: string;
+  /** Size that starts a rotation; undefined = never. */
+  readonly bytesMax: number | undefined;
+  /** Lines per fdatasync; 0 = only at the close. */
+  readonly syncEvery: number;
+  /** Refuse a file with a second hard link. */
+  readonly singleLink: boolean;
+  readonly queueBytesMax?: number;
+  readonly calls?: FileCalls;
+}
+
+const LINE_FEED = Uint8Array.of(0x0a);
+
+export class FileWriter {
+  readonly path: string;
+  /** Why the directory could not be synced after the file was created; a warning for the log. */
+  readonly directorySyncError: Error | undefined;
+  readonly #options: FileWriterOptions;
+  readonly #openOptions: OpenOptions;
+  readonly #queue: LineQueue;
+  readonly #rotation: Rotation;
+  #file: AppendFile;
+  #running: Promise<void> | undefined;
+  #reopenWanted = false;
+  #closing = false;
+  /** The file ends inside a line that a failed write left behind. */
+  #lineTorn = false;
+  #linesUnsynced = 0;
+  #droppedLines = 0;
+  #error: Error | undefined;
+
+  /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
+  static async open(options: FileWriterOptions): Promise<FileWriter> {
+    const openOptions = {
+      singleLink: options.singleLink,
+      calls: options.calls ?? REAL_FILE_CALLS,
+    };
+    return new FileWriter(options, openOptions, await AppendFile.open(options.path, openOptions));
+  }
+
+  private constructor(options: FileWriterOptions, openOptions: OpenOptions, file: AppendFile) {
+    this.path = options.path;
+    this.directorySyncError = file.directorySyncError;
+    this.#options = options;
+    this.#openOptions = openOptions;
+    this.#file = file;
+    this.#queue = new LineQueue(options.queueBytesMax ?? FILE_QUEUE_BYTES_MAX);
+    this.#rotation = new Rotation(options.path, openOptions);
+  }
+
+  /** Bytes that are not yet written. */
+  get queuedBytes(): number {
+    return this.#queue.sizeBytes;
+  }
+
+  /** Queues whole lines (copied), or drops and counts all of them. `start` writes them. */
+  append(lines: Uint8Array, lineCount: number): void {
+    if (this.#closing || !this.#queue.append(lines)) this.#drop(lineCount);
+  }
+
+  /** Starts to write what is queued, unless that is under way. */
+  start(): void {
+    if (this.#running !== undefined) return;
+    if (this.#queue.sizeBytes === 0 && !this.#reopenWanted) return;
+    this.#running = this.#run().then(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Before the next write, opens the path again if it no longer names our file: somebody else rotates it. */
+  reopen(): void {
+    this.#reopenWanted = true;
+    this.start();
+  }
+
+  /** Lines lost since the last call. */
+  takeDropped(): number {
+    const count = this.#droppedLines;
+    this.#droppedLines = 0;
+    return count;
+  }
+
+  /** The last failure since the last call, for the log. */
+  takeError(): Error | undefined {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  /** Writes everything that is queued, syncs and closes. Failures are left in `takeError`. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    while (this.#running !== undefined || this.#queue.sizeBytes > 0) {
+      this.start();
+      await this.#running;
+    }
+    await this.#note(this.#file.datasync());
+    await this.#note(this.#file.close());
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      if (this.#reopenWanted) await this.#reopenIfMoved();
+      const lines = this.#queue.peek(FILE_WRITE_BYTES_MAX, this.#bytesUntilRotation());
+      if (lines.length === 0) return;
+      await this.#write(lines);
+      this.#queue.consume(lines.length);
+      const { syncEvery, bytesMax } = this.#options;
+      if (syncEvery > 0 && this.#linesUnsynced >= syncEvery) await this.#sync();
+      if (bytesMax !== undefined && this.#file.sizeBytes >= bytesMax) await this.#rotate();
+    }
+  }
+
+  /** A write ends with the line that makes the file long enough; a rotation that failed does not make writes short. */
+  #bytesUntilRotation(): number {
+    const { bytesMax } = this.#options;
+    if (bytesMax === undefined || this.#file.sizeBytes >= bytesMax) return Number.POSITIVE_INFINITY;
+    return bytesMax - this.#file.sizeBytes;
+  }
+
+  async #write(lines: Uint8Array): Promise<void> {
+    const file = this.#file;
+    let startBytes = file.sizeBytes;
+    try {
+      if (this.#lineTorn) {
+        await writeAll(file, LINE_FEED);
+        this.#lineTorn = false;
+        startBytes = file.sizeBytes;
+      }
+      await writeAll(file, lines);
+      if (this.#options.syncEvery > 0) this.#linesUnsynced += countLines(lines);
+    } catch (error) {
+      this.#error = error as Error;
+      const written = lines.subarray(0, file.sizeBytes - startBytes);
+      if (written.length > 0) this.#lineTorn = written[written.length - 1] !== LINE_FEED[0];
+      this.#linesUnsynced += countLines(written);
+      this.#drop(countLines(lines) - countLines(written));
+    }
+  }
+
+  async #sync(): Promise<void> {
+    this.#linesUnsynced = 0;
+    await this.#note(this.#file.datasync());
+  }
+
+  async #rotate(): Promise<void> {
+    if (this.#options.syncEvery > 0 && this.#linesUnsynced > 0) await this.#sync();
+    const before = this.#file;
+    const { file, error } = await this.#rotation.run(before);
+    this.#file = file;
+    if (file !== before && !this.#rotation.createWanted) this.#lineTorn = false;
+    if (error !== undefined) this.#error = error;
+  }
+
+  async #reopenIfMoved(): Promise<void> {
+    this.#reopenWanted = false;
+    if (await isAtPath(this.#file, this.path, this.#openOptions.calls)) return;
+    const old = this.#file;
+    try {
+      this.#file = await AppendFile.open(this.path, this.#openOptions);
+    } catch (error) {
+      this.#error = error as Error;
+      return;
+    }
+    this.#lineTorn = false;
+    this.#rotation.reset();
+    if (this.#options.syncEvery > 0) await this.#note(old.datasync());
+    this.#linesUnsynced = 0;
+    await this.#note(old.close());
+  }
+
+  async #note(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      this.#error = error as Error;
+    }
+  }
+
+  #drop(lineCount: number): void {
+    this.#droppedLines = saturatingAdd(this.#droppedLines, lineCount);
+  }
+}
