@@ -6,22 +6,20 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
+import { FRESH_AGENT_RESUMED, FRESH_PID_RECYCLED, FRESH_WARRANTED } from "../tracker/tracker.ts";
 import type { DecisionReason } from "./outcome.ts";
 
-/**
- * Answers, at the moment of the decision, whether the stall of a process is still true: the FRESH_* codes of the
- * tracker (spec 03 section 6.2): 0 warranted, 1 agent resumed, 2 pid recycled, 3 unverifiable.
- */
+/** Answers, at the moment of the decision, whether a stall is still true: a FRESH_* code of the tracker. */
 export type Freshness = (pid: number, generation: number) => number;
 
 /** Check 0: the reason to skip, undefined if the stall is warranted. */
 export function stalenessReason(freshness: number): DecisionReason | undefined {
   switch (freshness) {
-    case 0:
+    case FRESH_WARRANTED:
       return undefined;
-    case 1:
+    case FRESH_AGENT_RESUMED:
       return "skipped_agent_resumed";
-    case 2:
+    case FRESH_PID_RECYCLED:
       return "skipped_pid_recycled";
     default:
       return "skipped_stall_unverifiable";

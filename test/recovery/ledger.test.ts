@@ -6,7 +6,7 @@ import {
   LEDGER_RECYCLED,
   Ledger,
 } from "../../src/recovery/ledger.ts";
-import { LedgerTwin } from "./ledger_twin.ts";
+import { LedgerTwin } from "../reference/ledger.ts";
 
 const DEBOUNCE = 100;
 

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "bun:test";
+import {
+  ORIGIN_KERNEL_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_OPERATOR_ATTESTED,
+  ORIGIN_SOCKET_MODE_ONLY,
+  type Origin,
+} from "../../src/base/origin.ts";
+import { distrustReason, sameLineage, stalenessReason } from "../../src/recovery/decision.ts";
+import { stallOf } from "./harness.ts";
+
+test("stalenessReason() lets only a warranted stall pass", () => {
+  expect([0, 1, 2, 3, 4, NaN].map(stalenessReason)).toEqual([
+    undefined,
+    "skipped_agent_resumed",
+    "skipped_pid_recycled",
+    "skipped_stall_unverifiable",
+    "skipped_stall_unverifiable",
+    "skipped_stall_unverifiable",
+  ]);
+});
+
+describe("distrustReason()", () => {
+  const OWN = 111;
+  const OTHER = 222;
+  const CROSS = "cross_namespace_agent";
+  const NETWORK = "unauthenticated_transport";
+  const SOCKET = "socket_mode_only";
+  const ROWS: [Origin, number, number, boolean, string | undefined][] = [
+    // origin, agent's inode, observer's inode, allow_cross_namespace, reason
+    [ORIGIN_KERNEL_ATTESTED, OWN, OWN, false, undefined],
+    [ORIGIN_KERNEL_ATTESTED, OTHER, OWN, false, CROSS],
+    [ORIGIN_KERNEL_ATTESTED, NaN, OWN, false, CROSS],
+    [ORIGIN_KERNEL_ATTESTED, 0, OWN, false, CROSS],
+    [ORIGIN_KERNEL_ATTESTED, OWN, NaN, false, CROSS],
+    [ORIGIN_KERNEL_ATTESTED, NaN, NaN, false, CROSS],
+    [ORIGIN_KERNEL_ATTESTED, OTHER, OWN, true, undefined],
+    [ORIGIN_KERNEL_ATTESTED, NaN, NaN, true, undefined],
+    [ORIGIN_OPERATOR_ATTESTED, NaN, OWN, false, undefined],
+    [ORIGIN_OPERATOR_ATTESTED, NaN, NaN, true, undefined],
+    [ORIGIN_SOCKET_MODE_ONLY, OWN, OWN, false, SOCKET],
+    [ORIGIN_SOCKET_MODE_ONLY, OWN, OWN, true, SOCKET],
+    [ORIGIN_NETWORK_UNVERIFIED, NaN, OWN, false, NETWORK],
+    [ORIGIN_NETWORK_UNVERIFIED, OWN, OWN, true, NETWORK],
+  ];
+  for (const [origin, namespaceInode, own, allow, reason] of ROWS) {
+    const agent = `origin ${origin} in namespace ${namespaceInode}`;
+    const here = `observer in ${own}, crossing ${allow ? "allowed" : "not allowed"}`;
+    test(`${agent}, ${here}: ${reason ?? "passes"}`, () => {
+      const found = distrustReason(stallOf({ origin, namespaceInode }), own, allow);
+      expect<string | undefined>(found).toBe(reason);
+    });
+  }
+});
+
+test("sameLineage() takes only two known and different generations for different processes", () => {
+  expect(sameLineage(1, 1)).toBe(true);
+  expect(sameLineage(1, 2)).toBe(false);
+  expect(sameLineage(NaN, 2)).toBe(true);
+  expect(sameLineage(1, NaN)).toBe(true);
+  expect(sameLineage(NaN, NaN)).toBe(true);
+});

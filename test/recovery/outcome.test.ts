@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import * as outcome from "../../src/recovery/outcome.ts";
+
+const codes = outcome as unknown as Readonly<Record<string, number>>;
+
+test("every outcome code indexes the text of its own name", () => {
+  for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
+    expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
+  }
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(15);
+});
+
+test("every refused code indexes the text of its own name", () => {
+  for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
+    expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
+  }
+  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(6);
+});
+
+test("every reason is counted as the specification's table says", () => {
+  const rows = Object.entries(outcome.REASONS).map(([reason, { code, refused }]) => [
+    reason,
+    outcome.OUTCOME_TEXTS[code],
+    refused < 0 ? "-" : outcome.REFUSED_REASON_TEXTS[refused as 0],
+  ]);
+  expect(rows).toEqual([
+    ["cross_namespace_agent", "refused_cross_namespace", "cross_namespace_agent"],
+    ["unauthenticated_transport", "refused_unauthenticated_transport", "unauthenticated_transport"],
+    ["socket_mode_only", "refused_socket_mode_only", "socket_mode_only"],
+    ["debounced", "debounced", "-"],
+    ["outstanding_in_flight", "debounced", "-"],
+    ["debounce_capacity", "refused_debounce_capacity", "debounce_capacity"],
+    ["outstanding_capacity", "refused_outstanding_capacity", "outstanding_capacity"],
+    ["orphan_reap_capacity", "refused_outstanding_capacity", "outstanding_capacity"],
+    ["stale_child_kill_failed", "refused_stale_child_kill_failed", "stale_child_kill_failed"],
+    ["spawn_failed", "spawn_failed", "-"],
+    ["skipped_agent_resumed", "skipped_agent_resumed", "-"],
+    ["skipped_pid_recycled", "skipped_pid_recycled", "-"],
+    ["skipped_stall_unverifiable", "skipped_stall_unverifiable", "-"],
+  ]);
+});
+
+test("isSpawnAttempt() counts a started and a failed spawn, nothing else", () => {
+  const attempts = outcome.OUTCOME_TEXTS.filter((_, code) =>
+    outcome.isSpawnAttempt(code as outcome.OutcomeCode),
+  );
+  expect(attempts).toEqual(["spawned", "spawn_failed"]);
+});

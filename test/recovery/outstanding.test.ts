@@ -1,0 +1,345 @@
+// Children from spawn to exit, with a runner and a clock in the hands of the test (spec 10 sections 5 and 7).
+import { describe, expect, test } from "bun:test";
+import {
+  RECOVERY_COMPLETIONS_PER_TURN_MAX,
+  RECOVERY_KILL_STEPS_PER_TURN_MAX,
+} from "../../src/base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import {
+  type Bench,
+  bench,
+  recoveryConfig,
+  ScriptedRunner,
+  SIGKILL,
+  SIGTERM,
+  stallOf,
+} from "./harness.ts";
+
+const T0 = 10 * NS_PER_S;
+const TIMED = { timeoutNs: 300 * NS_PER_MS, killGraceNs: 200 * NS_PER_MS };
+
+/** A recovery with `count` running children of agents 1, 2, ..., started 1 ms apart from T0 on. */
+function running(count: number, config: Parameters<typeof bench>[0]["config"] = TIMED) {
+  const runner = new ScriptedRunner();
+  const made = bench({ runner, config: { debounceNs: 0, ...config }, capacity: 2048 });
+  for (let index = 0; index < count; index++) {
+    made.recovery.decide(stallOf({ pid: 1 + index }), T0 + index * NS_PER_MS);
+  }
+  made.tell();
+  return { runner, ...made };
+}
+
+function after(ms: number): number {
+  return T0 + ms * NS_PER_MS;
+}
+
+describe("Recovery.reap() of a child that exits by itself", () => {
+  test("tells code and duration, and leaves its group alone", () => {
+    const { runner, recovery, outcomes } = running(1);
+    runner.children[0]!.exited(0, NaN);
+    expect(recovery.reap(after(20))).toBe(1);
+    expect(outcomes.at(-1)).toEqual({
+      kind: "complete",
+      code: 2,
+      completion: "reaped",
+      observerNs: after(20),
+      pid: 1,
+      childPid: 1000,
+      exitCode: 0,
+      signal: NaN,
+      durationNs: 20 * NS_PER_MS,
+      error: "",
+    });
+    expect(runner.children[0]!.signals).toEqual([]);
+    expect(recovery.outstandingCount).toBe(0);
+  });
+
+  test("counts a code other than 0 and a signal of somebody else as reaped_nonzero", () => {
+    const { runner, recovery, outcomes } = running(2);
+    runner.children[0]!.exited(1, NaN);
+    runner.children[1]!.exited(NaN, SIGKILL);
+    recovery.reap(after(20));
+    expect(outcomes.slice(-2)).toMatchObject([
+      { code: 3, completion: "reaped", exitCode: 1, signal: NaN },
+      { code: 3, completion: "reaped", exitCode: NaN, signal: 9 },
+    ]);
+  });
+
+  test("tells a failed reap when the system has no status", () => {
+    const { runner, recovery, outcomes } = running(1);
+    runner.children[0]!.exited(NaN, NaN);
+    recovery.reap(after(20));
+    expect(outcomes.at(-1)).toMatchObject({
+      code: 3,
+      completion: "reap_failed",
+      error: "the system did not tell its exit status",
+    });
+  });
+
+  test("tells one end for an exit that is reported twice", () => {
+    const { runner, recovery, tell } = running(1);
+    runner.children[0]!.exited(0, NaN);
+    runner.children[0]!.exited(1, NaN);
+    recovery.reap(after(1));
+    runner.children[0]!.exited(2, NaN);
+    recovery.reap(after(2));
+    expect(tell()).toEqual(["complete 1 child 1000 reaped code 0 after 1ms"]);
+  });
+
+  test("handles 64 in one turn, in the order they were reported, and counts the rest as deferred", () => {
+    const { runner, recovery, tell } = running(RECOVERY_COMPLETIONS_PER_TURN_MAX + 1);
+    for (const child of runner.children.toReversed()) child.exited(0, NaN);
+    expect(recovery.reap(after(100))).toBe(64);
+    expect(tell()[0]).toBe("complete 65 child 1064 reaped code 0 after 36ms");
+    expect(recovery.nextDeadlineNs()).toBe(0);
+    expect(recovery.takeReapTruncated()).toBe(1);
+    expect(recovery.reap(after(100))).toBe(1);
+    expect(recovery.takeReapTruncated()).toBe(0);
+    expect(tell()).toEqual(["complete 1 child 1000 reaped code 0 after 100ms"]);
+  });
+
+  test("does not signal a child whose exit waits, though its timeout has passed", () => {
+    const { runner, recovery } = running(RECOVERY_COMPLETIONS_PER_TURN_MAX + 1);
+    for (const child of runner.children) child.exited(0, NaN);
+    recovery.reap(after(1_000));
+    expect(runner.children.at(-1)!.signals).toEqual([]);
+  });
+});
+
+describe("Recovery.reap() of a child that runs too long", () => {
+  test("sends SIGTERM at the timeout, SIGKILL after the grace, and SIGKILL to what is left", () => {
+    const { runner, recovery, tell } = running(1);
+    const child = runner.children[0]!;
+    expect(recovery.nextDeadlineNs()).toBe(after(300));
+    recovery.reap(after(300) - 1);
+    expect(child.signals).toEqual([]);
+    recovery.reap(after(300));
+    expect(child.signals).toEqual([SIGTERM]);
+    expect(recovery.nextDeadlineNs()).toBe(after(500));
+    recovery.reap(after(500) - 1);
+    expect(child.signals).toEqual([SIGTERM]);
+    recovery.reap(after(500));
+    expect(child.signals).toEqual([SIGTERM, SIGKILL]);
+    expect(recovery.nextDeadlineNs()).toBe(Infinity);
+    recovery.reap(after(9_000));
+    child.exited(NaN, SIGKILL);
+    recovery.reap(after(9_001));
+    expect(child.signals).toEqual([SIGTERM, SIGKILL, SIGKILL]);
+    expect(tell()).toEqual([
+      "timeout 1 child 1000 after 300ms",
+      "complete 1 child 1000 killed signal 9 after 9001ms",
+    ]);
+  });
+
+  test("tells killed, once, for a child that obeys SIGTERM, and kills what it left behind", () => {
+    const { runner, recovery, outcomes } = running(1);
+    recovery.reap(after(300));
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(after(310));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+    expect(outcomes.slice(-1)).toMatchObject([{ code: 4, completion: "killed", exitCode: 0 }]);
+    expect(recovery.outstandingCount).toBe(0);
+  });
+
+  test("takes the children in the order of their spawns", () => {
+    const { recovery, tell } = running(3);
+    recovery.reap(after(301));
+    expect(tell()).toEqual([
+      "timeout 1 child 1000 after 301ms",
+      "timeout 2 child 1001 after 300ms",
+    ]);
+    expect(recovery.nextDeadlineNs()).toBe(after(302));
+  });
+
+  test("never ends without a timeout", () => {
+    const { runner, recovery } = running(1, { timeoutNs: undefined });
+    expect(recovery.nextDeadlineNs()).toBe(Infinity);
+    recovery.reap(after(1e9));
+    expect(runner.children[0]!.signals).toEqual([]);
+  });
+
+  test("kills in the same turn without a grace", () => {
+    const { runner, recovery } = running(1, { ...TIMED, killGraceNs: 0 });
+    recovery.reap(after(300));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+  });
+
+  test("takes a group that is gone for signalled, and waits for the report", () => {
+    const { runner, recovery, tell } = running(1);
+    runner.signalResult = -3;
+    recovery.reap(after(300));
+    recovery.reap(after(500));
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(after(501));
+    expect(tell()).toEqual([
+      "timeout 1 child 1000 after 300ms",
+      "complete 1 child 1000 killed code 0 after 501ms",
+    ]);
+  });
+
+  const STEPS = [
+    ["SIGTERM", 300],
+    ["SIGKILL", 500],
+  ] as const;
+  for (const [signal, ms] of STEPS) {
+    test(`gives a child up whose group cannot be sent ${signal}, and tells its end once`, () => {
+      const { runner, recovery, outcomes } = running(1);
+      if (ms > 300) recovery.reap(after(300));
+      runner.signalResult = -1;
+      recovery.reap(after(ms));
+      expect(outcomes.at(-1)).toMatchObject({
+        code: 3,
+        completion: "reap_failed",
+        error: `${signal} to its process group failed: EPERM (operation not permitted)`,
+      });
+      expect(recovery.outstandingCount).toBe(0);
+      const told = outcomes.length;
+      runner.children[0]!.exited(0, NaN);
+      expect(recovery.reap(after(ms + 1))).toBe(0);
+      expect(outcomes).toHaveLength(told);
+      expect(recovery.nextDeadlineNs()).toBe(Infinity);
+    });
+  }
+
+  test("sends at most 256 signals of a kind in one turn, and goes on in the next", () => {
+    const count = RECOVERY_KILL_STEPS_PER_TURN_MAX + 1;
+    const { recovery, tell } = running(count);
+    const now = after(400 + count);
+    recovery.reap(now);
+    expect(tell()).toHaveLength(256);
+    expect(recovery.nextDeadlineNs()).toBeLessThanOrEqual(now);
+    recovery.reap(now);
+    expect(tell()).toHaveLength(1);
+  });
+
+  test("follows a timeout that a reload changed", () => {
+    const { runner, recovery } = running(1, { timeoutNs: undefined });
+    recovery.configure({
+      config: recoveryConfig({ timeoutNs: 50 * NS_PER_MS }),
+      thresholdNs: NS_PER_S,
+      allowCrossNamespace: false,
+      listenerNames: [],
+    });
+    expect(recovery.nextDeadlineNs()).toBe(after(50));
+    recovery.reap(after(50));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM]);
+  });
+});
+
+describe("Recovery shutdown", () => {
+  const GRACES = { ...TIMED, killGraceNs: 2 * NS_PER_S, shutdownGraceNs: NS_PER_S };
+
+  test("sends SIGTERM at once, SIGKILL after half of a short shutdown grace", () => {
+    const { runner, recovery, tell } = running(1, GRACES);
+    recovery.beginShutdown(after(10));
+    expect(recovery.isEnabled).toBe(false);
+    expect(runner.children[0]!.signals).toEqual([SIGTERM]);
+    expect(recovery.nextDeadlineNs()).toBe(after(510));
+    recovery.reap(after(510));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+    expect(recovery.shutdownDone(after(510))).toBe(false);
+    expect(recovery.nextDeadlineNs()).toBe(after(1_010));
+    runner.children[0]!.exited(NaN, SIGKILL);
+    recovery.reap(after(520));
+    expect(recovery.shutdownDone(after(520))).toBe(true);
+    expect(tell()).toEqual(["complete 1 child 1000 killed signal 9 after 520ms"]);
+  });
+
+  test("sends SIGKILL after the kill grace if that is shorter", () => {
+    const { runner, recovery } = running(1, { ...GRACES, killGraceNs: 100 * NS_PER_MS });
+    recovery.beginShutdown(after(0));
+    recovery.reap(after(100));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+  });
+
+  test("is done at once without children", () => {
+    const { recovery } = running(0);
+    recovery.beginShutdown(T0);
+    expect(recovery.shutdownDone(T0)).toBe(true);
+    expect(recovery.nextDeadlineNs()).toBe(Infinity);
+  });
+
+  test("tells a failed reap for each survivor of the grace, once", () => {
+    const { runner, recovery, tell } = running(3, GRACES);
+    recovery.decide(stallOf({ pid: 1, generation: 9 }), after(5));
+    expect(recovery.outstandingCount).toBe(4);
+    recovery.beginShutdown(after(10));
+    runner.children[1]!.exited(0, NaN);
+    expect(recovery.shutdownDone(after(1_010) - 1)).toBe(false);
+    expect(recovery.shutdownDone(after(1_010))).toBe(true);
+    expect(recovery.shutdownDone(after(1_020))).toBe(true);
+    expect(tell()).toEqual([
+      "spawn 1 child 1003",
+      "complete 2 child 1001 killed code 0 after 1009ms",
+      "complete 3 child 1002 reap_failed unknown after 1008ms",
+      "complete 1 child 1003 reap_failed unknown after 1005ms",
+      "complete 1 child 1000 reap_failed unknown after 1010ms",
+    ]);
+    expect(recovery.takeInvariantViolations()).toBe(0);
+  });
+
+  test("gives a child up at once whose group cannot be signalled", () => {
+    const { runner, recovery, tell } = running(1, GRACES);
+    runner.signalResult = -1;
+    recovery.beginShutdown(after(10));
+    expect(recovery.shutdownDone(after(10))).toBe(true);
+    expect(tell()).toEqual(["complete 1 child 1000 reap_failed unknown after 10ms"]);
+  });
+
+  test("kills everything and stops waiting at the second signal", () => {
+    const { runner, recovery, tell } = running(2, GRACES);
+    recovery.beginShutdown(after(10));
+    recovery.killAllNow(after(20));
+    expect(runner.children.map((child) => child.signals)).toEqual([
+      [SIGTERM, SIGKILL],
+      [SIGTERM, SIGKILL],
+    ]);
+    runner.children[0]!.exited(NaN, SIGKILL);
+    expect(recovery.shutdownDone(after(20))).toBe(true);
+    expect(tell()).toHaveLength(2);
+  });
+
+  test("can begin with killing everything", () => {
+    const { runner, recovery } = running(1, GRACES);
+    recovery.killAllNow(after(20));
+    expect(recovery.isEnabled).toBe(false);
+    expect(runner.children[0]!.signals).toEqual([SIGKILL]);
+    expect(recovery.shutdownDone(after(20))).toBe(true);
+  });
+});
+
+test("every spawn has exactly one end, whatever happens to the child", () => {
+  // A fixed generator instead of a property: the interesting part is the long run of one recovery.
+  let seed = 12_345;
+  function random(below: number): number {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return (seed >>> 8) % below;
+  }
+  const { runner, recovery, outcomes }: Bench & { runner: ScriptedRunner } = running(0, TIMED);
+  let nowNs = T0;
+  for (let step = 0; step < 20_000; step++) {
+    nowNs += random(20) * NS_PER_MS;
+    const action = random(10);
+    runner.signalResult = random(50) === 0 ? -1 : 0;
+    runner.spawnError = random(20) === 0 ? "EAGAIN" : "";
+    if (action < 4) recovery.decide(stallOf({ pid: random(40), generation: random(3) }), nowNs);
+    else if (action < 7 && runner.children.length > 0) {
+      const recent = Math.max(0, runner.children.length - 60);
+      const child = runner.children[recent + random(runner.children.length - recent)]!;
+      child.exited(random(2), NaN);
+    } else recovery.reap(nowNs);
+  }
+  runner.signalResult = 0;
+  recovery.beginShutdown(nowNs);
+  expect(recovery.shutdownDone(nowNs + 5 * NS_PER_S)).toBe(true);
+  const spawned: number[] = [];
+  const ended: number[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.kind === "spawn") spawned.push(outcome.childPid);
+    if (outcome.kind === "complete") ended.push(outcome.childPid);
+  }
+  expect(spawned.length).toBeGreaterThan(1_000);
+  expect(ended.toSorted((a, b) => a - b)).toEqual(spawned);
+  expect(recovery.outstandingCount).toBe(0);
+  expect(recovery.takeInvariantViolations()).toBe(0);
+});
