@@ -1,0 +1,34 @@
+// The token bucket of spec 04 section 7 in exact arithmetic: integer milli-tokens and a remainder, both bigint.
+
+export class ReferenceTokenBucket {
+  readonly #rate: bigint;
+  readonly #burstMilli: bigint;
+  #milli: bigint;
+  /** Fraction of a milli-token, in 1e-9. */
+  #remainder = 0n;
+  #lastNs = 0n;
+
+  constructor(rate: number, burst: number) {
+    this.#rate = BigInt(rate);
+    this.#burstMilli = BigInt(burst) * 1000n;
+    this.#milli = this.#burstMilli;
+  }
+
+  tryTake(nowNs: number): boolean {
+    if (this.#rate === 0n || this.#burstMilli === 0n) return true;
+    const now = BigInt(nowNs);
+    if (now > this.#lastNs) {
+      const gained = (now - this.#lastNs) * this.#rate * 1000n + this.#remainder;
+      this.#milli += gained / 1_000_000_000n;
+      this.#remainder = gained % 1_000_000_000n;
+      this.#lastNs = now;
+    }
+    if (this.#milli >= this.#burstMilli) {
+      this.#milli = this.#burstMilli;
+      this.#remainder = 0n;
+    }
+    if (this.#milli < 1000n) return false;
+    this.#milli -= 1000n;
+    return true;
+  }
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { SLAB_ALREADY_PRESENT, SLAB_FULL, SLAB_INSERTED, Slab } from "../../src/tables/slab.ts";
+import { collidingKeys } from "../reference/bounded_index.ts";
+
+const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
+
+describe("Slab", () => {
+  test("refuses a known key and a new key when it is full, and says which", () => {
+    const slab = new Slab<string>(2);
+    expect(slab.tryInsert(10, "a")).toBe(SLAB_INSERTED);
+    expect(slab.tryInsert(10, "b")).toBe(SLAB_ALREADY_PRESENT);
+    expect(slab.tryInsert(11, "c")).toBe(SLAB_INSERTED);
+    expect(slab.tryInsert(10, "d")).toBe(SLAB_ALREADY_PRESENT);
+    expect(slab.tryInsert(12, "e")).toBe(SLAB_FULL);
+    expect([slab.get(10), slab.get(11), slab.get(12), slab.size]).toEqual(["a", "c", undefined, 2]);
+  });
+
+  test("replaces in place with put, also when it is full", () => {
+    const slab = new Slab<string>(1);
+    expect([slab.put(10, "a"), slab.put(10, "b"), slab.put(11, "c")]).toEqual([true, true, false]);
+    expect([slab.get(10), slab.size]).toEqual(["b", 1]);
+  });
+
+  test("fills its slots from the first, and reuses the one freed last", () => {
+    const slab = new Slab<string>(3);
+    for (const [key, value] of [
+      [10, "a"],
+      [11, "b"],
+      [12, "c"],
+    ] as const)
+      slab.put(key, value);
+    slab.remove(10);
+    slab.remove(12);
+    slab.put(13, "d");
+    slab.put(14, "e");
+    expect(slab.drain()).toEqual(["e", "b", "d"]);
+  });
+
+  test("drains every value once and is then empty and whole", () => {
+    const slab = new Slab<number>(3);
+    slab.put(10, 1);
+    slab.put(11, 2);
+    slab.remove(10);
+    expect(slab.drain()).toEqual([2]);
+    expect([slab.size, slab.get(11), slab.drain()]).toEqual([0, undefined, []]);
+    for (const key of [1, 2, 3]) expect(slab.tryInsert(key, key)).toBe(SLAB_INSERTED);
+    expect([...slab.entries()].sort()).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  test("is unchanged, and counts, when its index runs out of probes", () => {
+    const slab = new Slab<number>(128);
+    const keys = collidingKeys(65, 9, 256);
+    for (const key of keys.slice(0, 64)) slab.put(key, key);
+    expect(slab.tryInsert(keys[64]!, 1)).toBe(SLAB_FULL);
+    expect([slab.size, slab.get(keys[64]!), slab.takeProbeExhausted()]).toEqual([64, undefined, 1]);
+    expect(slab.remove(keys[0]!)).toBe(keys[0]!);
+    expect(slab.tryInsert(keys[64]!, 1)).toBe(SLAB_INSERTED);
+  });
+
+  test("agrees with a Map of bounded size", () => {
+    const operation = fc.record({
+      kind: fc.constantFrom("tryInsert", "put", "remove", "get", "drain?"),
+      key: fc.nat(12),
+      value: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.nat(6), fc.array(operation, { maxLength: 120 }), (capacity, operations) => {
+        const slab = new Slab<number>(capacity);
+        const map = new Map<number, number>();
+        for (const { kind, key, value } of operations) {
+          const room = map.has(key) || map.size < capacity;
+          if (kind === "put") {
+            expect(slab.put(key, value)).toBe(room);
+            if (room) map.set(key, value);
+          } else if (kind === "tryInsert") {
+            const wanted = map.has(key) ? SLAB_ALREADY_PRESENT : room ? SLAB_INSERTED : SLAB_FULL;
+            expect(slab.tryInsert(key, value)).toBe(wanted);
+            if (wanted === SLAB_INSERTED) map.set(key, value);
+          } else if (kind === "remove") {
+            expect(slab.remove(key)).toBe(map.get(key));
+            map.delete(key);
+          } else if (kind === "drain?" && key === 0) {
+            expect(slab.drain().sort()).toEqual([...map.values()].sort());
+            map.clear();
+          }
+          expect([slab.get(key), slab.has(key), slab.size]).toEqual([
+            map.get(key),
+            map.has(key),
+            map.size,
+          ]);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
