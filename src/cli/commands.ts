@@ -1,0 +1,238 @@
+// Every command with its options, examples and exit codes: the one table that the parser, the help screens and later
+// the completions and man pages are made from (spec 07 section 3). Options that set configuration keys are in
+// config/options.ts; a command says here whether it takes them.
+import type { CommandName } from "./invocation.ts";
+
+export interface OwnOption {
+  /** Long name without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** Another long name, understood and not shown. */
+  readonly alias?: string;
+  /** The word for the value in help; undefined = a flag. */
+  readonly value?: string;
+  readonly form: OwnForm;
+  readonly help: string;
+}
+
+export type OwnForm =
+  | { readonly is: "flag" | "text" | "duration" }
+  | { readonly is: "integer"; readonly min: number; readonly max: number }
+  | { readonly is: "word"; readonly words: readonly string[] };
+
+export interface Command {
+  readonly name: CommandName;
+  /** Positional words, as the usage line shows them. */
+  readonly operands: string;
+  readonly operandsMax: number;
+  readonly summary: string;
+  /** Sentences below the usage line, one per line of at most 78 columns. */
+  readonly about: readonly string[];
+  readonly own: readonly OwnOption[];
+  readonly takesConfigOptions: boolean;
+  /** Command line, and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  readonly exits: readonly (readonly [string, string])[];
+}
+
+const FLAG: OwnForm = { is: "flag" };
+const TEXT: OwnForm = { is: "text" };
+const U32_MAX = 4_294_967_295;
+
+const CONFIG_OPTION: OwnOption = {
+  name: "config",
+  short: "c",
+  value: "FILE",
+  form: TEXT,
+  help: "configuration file (/etc/varta/varta.toml, if it exists)",
+};
+
+/** Understood by every command. */
+export const GLOBAL_OPTIONS: readonly OwnOption[] = [
+  { name: "help", short: "h", form: FLAG, help: "print help and exit" },
+  { name: "version", short: "V", form: FLAG, help: "print the version and exit" },
+];
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "run",
+    operands: "",
+    operandsMax: 0,
+    summary: "watch processes; the default command",
+    about: [
+      "Listens for heartbeats, says which process fell silent, runs the recovery",
+      "command for it and serves metrics. Stays in the foreground and logs to stderr.",
+      "Without a file and without options it listens at the default socket path and",
+      "serves metrics at 127.0.0.1:9469.",
+    ],
+    own: [
+      CONFIG_OPTION,
+      {
+        name: "check",
+        short: "t",
+        alias: "check-config",
+        form: FLAG,
+        help: 'check the configuration and exit, like "varta-watch check"',
+      },
+    ],
+    takesConfigOptions: true,
+    examples: [
+      ["varta-watch", "watch with /etc/varta/varta.toml, or with defaults"],
+      ["varta-watch run -c ./varta.toml", "watch with another file"],
+      ["varta-watch --socket /tmp/v.sock --threshold-ms 500", "watch without a file"],
+    ],
+    exits: [
+      ["0", "stopped by SIGTERM, SIGINT or shutdown_after"],
+      ["1", "runtime failure: the socket cannot be bound, another instance runs, ..."],
+      ["64", "wrong use: an option is unknown or its value is wrong"],
+      ["78", "the configuration file or a secret file is at fault"],
+      ["142", "ended by the self-watchdog (SIGALRM)"],
+    ],
+  },
+  {
+    name: "check",
+    operands: "",
+    operandsMax: 0,
+    summary: "check the configuration without starting anything",
+    about: [
+      "Runs every check that a start would run, secret files included, and reports all",
+      "problems at once, each with file, line and column. Binds and writes nothing.",
+    ],
+    own: [
+      CONFIG_OPTION,
+      { name: "print", form: FLAG, help: "print every value and where it came from" },
+      { name: "json", form: FLAG, help: "print the result as JSON on stdout" },
+    ],
+    takesConfigOptions: true,
+    examples: [
+      ["varta-watch check", "check /etc/varta/varta.toml"],
+      ["varta-watch check -c ./varta.toml --print", "show the values in effect"],
+    ],
+    exits: [
+      ["0", "no problems"],
+      ["64", "an option is at fault"],
+      ["78", "the configuration file or a secret file is at fault"],
+    ],
+  },
+  {
+    name: "beat",
+    operands: "",
+    operandsMax: 0,
+    summary: "send heartbeats, from a script or by hand",
+    about: [
+      "Sends the heartbeat of this very process. The process ends with the command, so",
+      "this is for trying out and for scripts that use --count and --interval.",
+    ],
+    own: [
+      {
+        name: "socket",
+        value: "PATH",
+        form: TEXT,
+        help: "socket of the daemon (the default path)",
+      },
+      {
+        name: "status",
+        value: "WORD",
+        form: { is: "word", words: ["ok", "degraded", "critical"] },
+        help: "ok, degraded or critical (ok)",
+      },
+      {
+        name: "payload",
+        value: "N",
+        form: { is: "integer", min: 0, max: U32_MAX },
+        help: "number passed on to metrics and export (0)",
+      },
+      {
+        name: "count",
+        value: "N",
+        form: { is: "integer", min: 1, max: U32_MAX },
+        help: "beats to send (1)",
+      },
+      {
+        name: "interval",
+        value: "DURATION",
+        form: { is: "duration" },
+        help: "time between two beats (1s)",
+      },
+    ],
+    takesConfigOptions: false,
+    examples: [
+      ["varta-watch beat", "one beat to the default socket"],
+      ["varta-watch beat --count 60 --interval 500ms", "half a minute of beats, then silence"],
+    ],
+    exits: [
+      ["0", "every beat was handed to the kernel"],
+      ["1", "a beat could not be sent"],
+      ["64", "wrong use"],
+    ],
+  },
+  {
+    name: "decode",
+    operands: "HEX",
+    operandsMax: 64,
+    summary: "explain the 32 bytes of a heartbeat",
+    about: [
+      "Prints the fields of one frame, given as 64 hex digits with or without spaces,",
+      "or says why an observer would refuse it.",
+    ],
+    own: [],
+    takesConfigOptions: false,
+    examples: [
+      [
+        "varta-watch decode 5641020002000000e80300000000000001000000000000000000000055d0861c",
+        "the first beat of process 2",
+      ],
+    ],
+    exits: [
+      ["0", "a valid frame"],
+      ["1", "a frame that an observer refuses"],
+      ["64", "not 64 hex digits"],
+    ],
+  },
+  {
+    name: "demo",
+    operands: "",
+    operandsMax: 0,
+    summary: "see a stall and its recovery in a few seconds",
+    about: [
+      "Starts a daemon and a few agents in a temporary directory, silences one of them",
+      "and shows what is noticed. Touches nothing else and cleans up behind itself.",
+    ],
+    own: [{ name: "no-color", form: FLAG, help: "plain text, also on a terminal" }],
+    takesConfigOptions: false,
+    examples: [["varta-watch demo", "watch the whole story"]],
+    exits: [
+      ["0", "the demonstration went as it should"],
+      ["1", "it did not"],
+    ],
+  },
+  {
+    name: "version",
+    operands: "",
+    operandsMax: 0,
+    summary: "print the version",
+    about: ["Prints version, commit, runtime and platform on one line."],
+    own: [],
+    takesConfigOptions: false,
+    examples: [],
+    exits: [["0", "always"]],
+  },
+  {
+    name: "help",
+    operands: "[COMMAND]",
+    operandsMax: 1,
+    summary: "print help, also for one command",
+    about: ["Prints the overview, or all options of one command."],
+    own: [],
+    takesConfigOptions: false,
+    examples: [["varta-watch help run", "all options of the daemon"]],
+    exits: [
+      ["0", "printed"],
+      ["64", "no such command"],
+    ],
+  },
+];
+
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -1,0 +1,158 @@
+// The configuration in effect, key by key with the origin of each value, for `check --print` (spec 07 section 3). The
+// output is a valid varta.toml. Secrets and environment values appear as "(set)".
+import { listenText } from "./address.ts";
+import type { Config, ListenerConfig } from "./config.ts";
+import { durationTextFromNs } from "./duration.ts";
+import { modeText } from "./found.ts";
+import type { LoadSuccess } from "./load_result.ts";
+
+export type EffectiveValue = string | number | boolean | readonly (string | number)[] | SetTable;
+type SetTable = { readonly [name: string]: "(set)" };
+
+export interface EffectiveKey {
+  /** "observer", or "listener[0]" */
+  readonly table: string;
+  readonly key: string;
+  /** As the file would have it; undefined = not set. */
+  readonly value: EffectiveValue | undefined;
+  /** "default", "file" or "--option". */
+  readonly origin: string;
+}
+
+export function effectiveKeys({ config, origins }: LoadSuccess): EffectiveKey[] {
+  return allRows(config).map(([table, key, value]) => {
+    const origin = origins.get(`${table}.${key}`);
+    const words = origin?.from === "option" ? `--${origin.option}` : (origin?.from ?? "default");
+    return { table, key, value, origin: words };
+  });
+}
+
+/** TOML with a comment behind each value; keys that are not set are comments. */
+export function effectiveText(result: LoadSuccess): string {
+  const lines: string[] = [];
+  let table = "";
+  for (const row of effectiveKeys(result)) {
+    if (row.table !== table) {
+      if (table !== "") lines.push("");
+      table = row.table;
+      lines.push(table.startsWith("listener") ? "[[listener]]" : `[${table}]`);
+    }
+    if (row.value === undefined) lines.push(`# ${row.key} is not set`);
+    else lines.push(`${`${row.key} = ${tomlText(row.value)}`.padEnd(40)} # ${row.origin}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function tomlText(value: EffectiveValue): string {
+  if (typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
+  const entries = Object.entries(value).map(
+    ([name, text]) => `${JSON.stringify(name)} = "${text}"`,
+  );
+  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+}
+
+type Row = readonly [table: string, key: string, value: EffectiveValue | undefined];
+
+function allRows(config: Config): Row[] {
+  const { observer, tracker, limits, log } = config;
+  return [
+    ["observer", "threshold", durationTextFromNs(observer.thresholdNs)],
+    ["observer", "clock_source", observer.clockSource],
+    ["observer", "allow_cross_namespace", observer.allowCrossNamespace],
+    ["observer", "strict_namespace", observer.strictNamespace],
+    ["tracker", "capacity", tracker.capacity],
+    ["tracker", "eviction_policy", tracker.evictionPolicy],
+    ["tracker", "eviction_scan_window", tracker.evictionScanWindow],
+    ["limits", "per_pid_rate", limits.perPidRate],
+    ["limits", "global_rate", limits.globalRate],
+    ["limits", "global_burst", limits.globalBurst],
+    ...config.listeners.flatMap(listenerRows),
+    ...recoveryRows(config.recovery),
+    ...fileRows(config),
+    ...metricsRows(config.metrics),
+    ...livenessRows(config.liveness),
+    ["log", "level", log.level],
+    ["log", "format", log.format],
+  ];
+}
+
+function listenerRows(listener: ListenerConfig, index: number): Row[] {
+  const table = `listener[${index}]`;
+  const shared: Row[] = [
+    [table, "kind", listener.kind],
+    [table, "name", listener.name],
+    [table, "rcvbuf_bytes", listener.rcvbufBytes],
+  ];
+  if (listener.kind === "unix") {
+    return [
+      ...shared,
+      [table, "path", listener.path],
+      [table, "mode", modeText(listener.mode)],
+      [table, "group", listener.gid],
+      [table, "allow_uids", listener.allowUids],
+      [table, "allow_gids", listener.allowGids],
+    ];
+  }
+  return [...shared, [table, "address", listener.address], [table, "port", listener.port]];
+}
+
+function recoveryRows(recovery: Config["recovery"]): Row[] {
+  const inline = recovery.commandSource === "inline";
+  const env = Object.fromEntries(Object.keys(recovery.env).map((name) => [name, "(set)" as const]));
+  return [
+    ["recovery", "command", inline ? recovery.command : undefined],
+    ["recovery", "command_file", inline ? undefined : recovery.commandSource],
+    ["recovery", "append_pid", recovery.appendPid],
+    ["recovery", "debounce", durationTextFromNs(recovery.debounceNs)],
+    ["recovery", "env", env],
+    ["recovery", "inherit_env", recovery.inheritEnv],
+    ["recovery", "timeout", optionalDuration(recovery.timeoutNs)],
+    ["recovery", "kill_grace", durationTextFromNs(recovery.killGraceNs)],
+    ["recovery", "capture", recovery.capture],
+    ["recovery", "capture_bytes", recovery.captureBytes],
+    ["recovery", "shutdown_grace", durationTextFromNs(recovery.shutdownGraceNs)],
+  ];
+}
+
+function fileRows({ audit, export: events }: Config): Row[] {
+  return [
+    ["audit", "file", audit.file],
+    ["audit", "max_bytes", audit.maxBytes],
+    ["audit", "sync_every", audit.syncEvery],
+    ["audit", "sync_interval", durationTextFromNs(audit.syncIntervalNs)],
+    ["audit", "fsync_budget", durationTextFromNs(audit.fsyncBudgetNs)],
+    ["audit", "rotation_budget", durationTextFromNs(audit.rotationBudgetNs)],
+    ["export", "file", events.file],
+    ["export", "format", events.format],
+    ["export", "max_bytes", events.maxBytes],
+    ["export", "sync_every", events.syncEvery],
+  ];
+}
+
+function metricsRows(metrics: Config["metrics"]): Row[] {
+  const listen = metrics.listen === undefined ? undefined : listenText(metrics.listen);
+  return [
+    ["metrics", "listen", listen],
+    ["metrics", "socket_mode", modeText(metrics.socketMode)],
+    ["metrics", "token_file", metrics.tokenFile],
+    ["metrics", "rate_limit_per_sec", metrics.rateLimitPerSec],
+    ["metrics", "rate_limit_burst", metrics.rateLimitBurst],
+    ["metrics", "scrape_budget", durationTextFromNs(metrics.scrapeBudgetNs)],
+    ["metrics", "per_pid", metrics.perPid],
+  ];
+}
+
+function livenessRows(liveness: Config["liveness"]): Row[] {
+  return [
+    ["liveness", "heartbeat_file", liveness.heartbeatFile],
+    ["liveness", "self_watchdog", optionalDuration(liveness.selfWatchdogNs)],
+    ["liveness", "hw_watchdog", liveness.hwWatchdog],
+    ["liveness", "iteration_budget", durationTextFromNs(liveness.iterationBudgetNs)],
+    ["liveness", "shutdown_after", optionalDuration(liveness.shutdownAfterNs)],
+  ];
+}
+
+function optionalDuration(ns: number | undefined): string | undefined {
+  return ns === undefined ? undefined : durationTextFromNs(ns);
+}

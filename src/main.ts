@@ -1,0 +1,64 @@
+#!/usr/bin/env bun
+// argv -> command -> exit code. The only file whose import starts something. Each command is loaded when it is asked
+// for, so that `beat` and `version` do not pay for the daemon.
+import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
+import type { CommandName, RunCommand } from "./cli/invocation.ts";
+import { print, printDiagnostics, printError, printHint } from "./cli/output.ts";
+import type { Problem } from "./config/load_result.ts";
+import { problemsText } from "./config/render.ts";
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 64;
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(argv);
+  const problems = [...parsed.problems, ...(await valueProblems(parsed))];
+  if (problems.length > 0) return refuse(parsed, problems);
+  try {
+    const run = await loadCommand(parsed.invocation.command);
+    return await run(parsed.invocation);
+  } catch (error) {
+    printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    printHint("this is a bug in varta-watch, not in its configuration; please report it");
+    return EXIT_FAILURE;
+  }
+}
+
+/** Wrong values of configuration options, to be reported together with the other usage errors. */
+async function valueProblems({ invocation }: ParsedArguments): Promise<readonly Problem[]> {
+  if (invocation.given.length === 0) return [];
+  const { optionProblems, systemHost } = await import("./config/load.ts");
+  return optionProblems(invocation.given, systemHost());
+}
+
+function refuse({ invocation }: ParsedArguments, problems: readonly Problem[]): number {
+  if (invocation.own.get("json") === true) {
+    print(`${JSON.stringify({ ok: false, exit_code: EXIT_USAGE, problems })}\n`);
+    return EXIT_USAGE;
+  }
+  printDiagnostics(problemsText(problems));
+  const { command } = invocation;
+  printHint(`"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`);
+  return EXIT_USAGE;
+}
+
+async function loadCommand(name: CommandName): Promise<RunCommand> {
+  switch (name) {
+    case "run":
+      return (await import("./cli/run.ts")).run;
+    case "check":
+      return (await import("./cli/check.ts")).run;
+    case "beat":
+      return (await import("./cli/beat.ts")).run;
+    case "decode":
+      return (await import("./cli/decode.ts")).run;
+    case "demo":
+      return (await import("./cli/demo.ts")).run;
+    case "version":
+      return (await import("./cli/version.ts")).run;
+    case "help":
+      return (await import("./cli/help.ts")).run;
+  }
+}
