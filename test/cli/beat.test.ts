@@ -1,0 +1,153 @@
+// "varta-watch beat" as a shell sees it: a child process, its lines and its exit code.
+import { describe, expect, test } from "bun:test";
+import { chmodSync, chownSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { BoundReceiver, frameOf } from "../client/bound_receiver.ts";
+
+const NOBODY = 65_534;
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+
+type Own = Readonly<Record<string, string | number>>;
+
+describe("varta-watch beat", () => {
+  test("sends one beat, says so and exits 0", async () => {
+    using receiver = new BoundReceiver();
+    const { pid, stdout, stderr, exitCode } = await beat({ socket: receiver.path });
+    expect(stdout).toBe(`sent nonce 1 pid ${pid} to ${receiver.path}\n`);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    const [received] = receiver.receive();
+    expect(received!.pid).toBe(pid);
+    expect(frameOf(received!)).toMatchObject({ status: "ok", pid, nonce: 1n, payload: 0 });
+  });
+
+  test("sends a series from one pid, with status, payload and interval", async () => {
+    using receiver = new BoundReceiver();
+    const own = { socket: receiver.path, status: "degraded", payload: 7, count: 3 };
+    const { pid, stdout, exitCode } = await beat({ ...own, interval: 20 * NS_PER_MS });
+    expect(stdout).toBe(
+      [1, 2, 3].map((nonce) => `sent nonce ${nonce} pid ${pid} to ${receiver.path}\n`).join(""),
+    );
+    expect(exitCode).toBe(0);
+    const frames = receiver.frames();
+    const rows = frames.map((f) => [f.status, f.pid, f.nonce, f.payload]);
+    expect(rows).toEqual([
+      ["degraded", pid, 1n, 7],
+      ["degraded", pid, 2n, 7],
+      ["degraded", pid, 3n, 7],
+    ]);
+    const apartNs = Number(frames[2]!.timestamp - frames[0]!.timestamp);
+    expect(apartNs).toBeGreaterThan(38 * NS_PER_MS);
+  });
+});
+
+describe("varta-watch beat without an observer", () => {
+  test("exits 69 with a question and a remedy where the path is missing", async () => {
+    using receiver = new BoundReceiver();
+    receiver.end();
+    const { pid, stdout, stderr, exitCode } = await beat({ socket: receiver.path });
+    expect(stdout).toBe(`not sent nonce 1 pid ${pid} to ${receiver.path}: no_observer\n`);
+    expect(stderr).toStartWith(
+      `varta-watch: error: Cannot send beat to ${receiver.path}: there is no socket at this path: is varta-watch running?\nvarta-watch: hint: `,
+    );
+    expect(exitCode).toBe(69);
+  });
+
+  test("explains a series once and keeps the nonce", async () => {
+    using receiver = new BoundReceiver();
+    receiver.abandon();
+    const own = { socket: receiver.path, count: 2, interval: NS_PER_MS };
+    const { pid, stdout, stderr, exitCode } = await beat(own);
+    const line = `not sent nonce 1 pid ${pid} to ${receiver.path}: no_observer\n`;
+    expect(stdout).toBe(line + line);
+    expect(stderr.split("varta-watch: error: ")).toHaveLength(2);
+    expect(stderr).toContain(": nobody listens there: is varta-watch running?\n");
+    expect(exitCode).toBe(69);
+  });
+
+  test("says that a plain file is not a socket", async () => {
+    using receiver = new BoundReceiver();
+    const file = `${receiver.path}.txt`;
+    writeFileSync(file, "");
+    const { stderr } = await beat({ socket: file });
+    expect(stderr).toContain(`error: Cannot send beat to ${file}: it is not a socket\n`);
+  });
+});
+
+describe("varta-watch beat that fails", () => {
+  test("exits 1 when some of a series were not taken by a full queue", async () => {
+    using receiver = new BoundReceiver();
+    const { stdout, stderr, exitCode } = await beat({
+      socket: receiver.path,
+      count: 2_000,
+      interval: 0,
+    });
+    expect(stdout).toContain("sent nonce 1 ");
+    expect(stdout).toContain(": queue_full\n");
+    expect(stderr).toContain(
+      `error: Cannot send beat to ${receiver.path}: the observer's queue is full\n`,
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test("says what is wrong with a path that cannot be one", async () => {
+    const { stderr, exitCode } = await beat({ socket: "x".repeat(200) });
+    expect(stderr).toBe(
+      "varta-watch: error: Cannot send beat: the socket path must be a string of 1..107 bytes without NUL\n",
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test("says that a stream socket is the wrong one", async () => {
+    using receiver = new BoundReceiver();
+    const path = `${receiver.path}.stream`;
+    using server = Bun.listen({ unix: path, socket: { data() {} } });
+    const { stderr, exitCode } = await beat({ socket: server.unix });
+    expect(stderr).toContain(`Cannot send beat to ${path}: it is a socket of another type\n`);
+    expect(exitCode).toBe(1);
+  });
+
+  test.skipIf(!nobodyCanRunThis())(
+    "names owner, group and mode where permission is denied (needs root, setpriv and a readable checkout)",
+    async () => {
+      using receiver = new BoundReceiver();
+      chmodSync(dirname(receiver.path), 0o755);
+      chmodSync(receiver.path, 0o660);
+      chownSync(receiver.path, 0, 0);
+      const { stderr, exitCode } = await beat({ socket: receiver.path }, AS_NOBODY);
+      expect(stderr).toBe(
+        `varta-watch: error: Cannot send beat to ${receiver.path}: permission denied for uid ${NOBODY}\n` +
+          'varta-watch: hint: the socket belongs to root:root with mode 0660: run this as that user or group, or set "mode" and "group" of the [[listener]] in varta.toml\n',
+      );
+      expect(exitCode).toBe(1);
+
+      chmodSync(dirname(receiver.path), 0o700);
+      const shut = await beat({ socket: receiver.path }, AS_NOBODY);
+      expect(shut.stderr).toContain("hint: a directory on the way to it may not be entered");
+    },
+  );
+});
+
+async function beat(own: Own, prefix: readonly string[] = []) {
+  const script = `
+    import { run } from "${import.meta.dir}/../../src/cli/beat.ts";
+    const own = new Map(Object.entries(JSON.parse(process.argv[1])));
+    process.exitCode = await run({ command: "beat", configFile: undefined, given: [], own, operands: [] });`;
+  const child = Bun.spawn([...prefix, process.execPath, "-e", script, JSON.stringify(own)], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { pid: child.pid, stdout, stderr, exitCode: await child.exited };
+}
+
+function nobodyCanRunThis(): boolean {
+  if (process.geteuid!() !== 0 || Bun.which("setpriv") === null) return false;
+  const read = Bun.spawnSync([...AS_NOBODY, "test", "-r", import.meta.path]);
+  const execute = Bun.spawnSync([...AS_NOBODY, "test", "-x", process.execPath]);
+  return read.exitCode === 0 && execute.exitCode === 0;
+}
