@@ -44,6 +44,9 @@ export const JUDGE_DATAGRAMS_MAX = 4_096;
 export const JUDGE_SLOTS_MAX = 1_024;
 /** Removed pids handled in one turn. */
 export const REMOVED_PIDS_PER_TURN_MAX = 4_096;
+/** Receive failures in a row after which a listener leaves the wait set, and when it is tried again (spec 12). */
+export const RECEIVE_FAILURES_MAX = 8;
+export const RECEIVE_RETRY_NS = NS_PER_S;
 /** Spacing of identity look-ups of one slot. */
 export const IDENTITY_RETRY_NS = NS_PER_S;
 

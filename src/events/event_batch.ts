@@ -33,7 +33,12 @@ export class EventBatch {
   readonly generation = new Float64Array(BATCH_SIZE);
   /** Tracker slot at the time of the call, -1 if none. */
   readonly slot = new Int32Array(BATCH_SIZE);
-  /** Decode error code, auth reason, slot origin, or errno (0 = credentials missing). */
+  /** 1 for the beat that ends a stall: the agent was reported silent and is back. */
+  readonly resumed = new Uint8Array(BATCH_SIZE);
+  /**
+   * Decode error code, auth reason, slot origin, errno (0 = credentials missing), or for a namespace conflict 1 if both
+   * inodes are known.
+   */
   readonly detail = new Uint32Array(BATCH_SIZE);
   /** Operands of a decode error, see DecodeError in wire/. */
   readonly errHi = new Uint32Array(BATCH_SIZE);

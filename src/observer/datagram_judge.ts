@@ -15,6 +15,7 @@ import {
   UPDATE_NAMESPACE_CONFLICT,
   UPDATE_ORIGIN_CONFLICT,
   UPDATE_OUT_OF_ORDER,
+  UPDATE_REFRESHED,
 } from "../tracker/tracker.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_error.ts";
@@ -163,6 +164,7 @@ export class DatagramJudge {
       }
     }
     const tracker = this.#tracker;
+    const wasStalled = slot >= 0 && tracker.slots.isLatched(slot);
     const update = tracker.record(words, w, nowNs, this.thresholdNs, origin, inode, generation);
     const at = tracker.lastSlot;
     if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
@@ -171,7 +173,9 @@ export class DatagramJudge {
       return;
     }
     tracker.slots.listener[at] = l;
-    this.#accepted(l, origin, inode, generation, words, w, at, nowNs);
+    const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
+    this.#rows.slot[row] = at;
+    this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
   }
 
   #accepted(
@@ -181,9 +185,8 @@ export class DatagramJudge {
     generation: number,
     words: Uint32Array,
     w: number,
-    slot: number,
     nowNs: number,
-  ): void {
+  ): number {
     this.#accounting.accepted[l]!++;
     const rows = this.#rows;
     const row = this.#row(event.EVENT_BEAT, l, nowNs);
@@ -195,7 +198,7 @@ export class DatagramJudge {
     rows.origin[row] = origin;
     rows.ns[row] = inode;
     rows.generation[row] = generation;
-    rows.slot[row] = slot;
+    return row;
   }
 
   #notAccepted(

@@ -69,6 +69,9 @@ export class Observer {
   // Since the last drain.
   readonly #drained = new Float64Array(reason.REJECT_REASON_COUNT);
   #ioErrors = 0;
+  // Receive failures in a row by listener, and until when a listener that keeps failing is left alone.
+  readonly #failures = new Uint8Array(limits.LISTENERS_MAX);
+  readonly #suspendedUntilNs = new Float64Array(limits.LISTENERS_MAX);
 
   constructor(options: ObserverOptions) {
     if (!(options.thresholdNs >= limits.THRESHOLD_NS_MIN))
@@ -202,6 +205,13 @@ export class Observer {
     this.#pidMaxReadNs = nowNs;
     this.#judge.pidMax = this.#readPidMax();
     return true;
+  }
+
+  /** When a listener that keeps failing is tried again; 0 = it is not suspended. Its descriptor would only spin the wait. */
+  suspendedUntilNs(listener: number): number {
+    return this.#failures[listener] === limits.RECEIVE_FAILURES_MAX
+      ? this.#suspendedUntilNs[listener]!
+      : 0;
   }
 
   /** Closes all listeners; idempotent. */
@@ -348,12 +358,15 @@ export class Observer {
   // One receive from the listener at the cursor; true if it gave datagrams.
   #receive(): boolean {
     const l = this.#cursor;
-    this.#batchNs = this.clock.nowNs();
-    const count = this.#listeners[l]!.receive(this.#batchNs);
+    const nowNs = this.clock.nowNs();
+    this.#batchNs = nowNs;
+    const suspended = this.#failures[l]! > 0 && nowNs < this.#suspendedUntilNs[l]!;
+    const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
     this.#next = 0;
     this.#count = Math.max(0, count);
-    if (count > 0) return true;
     if (count < 0) this.#receiveFailed(l, -count);
+    else if (!suspended) this.#failures[l] = 0;
+    if (count > 0) return true;
     this.#foundEmpty(l);
     this.#advance();
     this.#judgePoint();
@@ -362,6 +375,10 @@ export class Observer {
 
   #receiveFailed(l: number, errno: number): void {
     this.#ioErrors++;
+    const failures = Math.min(this.#failures[l]! + 1, limits.RECEIVE_FAILURES_MAX);
+    this.#failures[l] = failures;
+    if (failures === limits.RECEIVE_FAILURES_MAX)
+      this.#suspendedUntilNs[l] = this.#batchNs + limits.RECEIVE_RETRY_NS;
     const row = this.#judge.rowCount++;
     const rows = this.#rows;
     rows.kind[row] = EVENT_IO;

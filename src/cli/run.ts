@@ -1,0 +1,78 @@
+// `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what keeps it from starting is
+// told with its likely cure.
+import { isAbsolute, relative } from "node:path";
+import { SystemError } from "../../ffi/errno.ts";
+import { PlatformError } from "../../ffi/libc.ts";
+import { loadConfig, systemHost } from "../config/load.ts";
+import type { LoadSuccess } from "../config/load_result.ts";
+import { defaultSocket } from "../config/runtime_directory.ts";
+import { Daemon } from "../daemon/daemon.ts";
+import { StartError } from "../daemon/doors.ts";
+import type { Invocation } from "./invocation.ts";
+import { print, printDiagnostics, printError, printHint } from "./output.ts";
+
+const EXIT_FAILURE = 1;
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { configFile, given } = invocation;
+  const loaded = await loadConfig({ configFile, given, host: systemHost() });
+  if (!loaded.ok) {
+    printDiagnostics(loaded.text);
+    return loaded.exitCode;
+  }
+  try {
+    const daemon = await start(
+      loaded,
+      given.some(({ name }) => name === "prom-addr"),
+    );
+    return await daemon.finished;
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function start(loaded: LoadSuccess, metricsByOption: boolean): Promise<Daemon> {
+  const { config, warnings, runtimeDirectory, origins } = loaded;
+  const { listen } = config.metrics;
+  const byDefault = listen !== undefined && !origins.has("metrics.listen");
+  const announced = metricsByOption || (listen?.kind === "tcp" && listen.port === 0);
+  return Daemon.start({
+    config,
+    warnings,
+    runtimeDirectory,
+    metricsPortMayChange: byDefault,
+    announceMetrics: (address) => {
+      if (announced) print(`${address}\n`);
+    },
+    beatCommand,
+    env: process.env,
+  });
+}
+
+// Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
+function refuse(error: unknown): number {
+  if (error instanceof StartError || error instanceof PlatformError) {
+    printError(error.message);
+    printHint(error.hint);
+    return EXIT_FAILURE;
+  }
+  if (error instanceof SystemError) {
+    printError(error.message);
+    return EXIT_FAILURE;
+  }
+  throw error;
+}
+
+/** What a person types to send a beat to `socketPath`: right for the binary and for a checkout. */
+function beatCommand(socketPath: string): string {
+  const isBinary = Bun.main.startsWith("/$bunfs/");
+  const program = isBinary ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`;
+  const uid = process.geteuid?.() ?? 0;
+  const isDefault = socketPath === defaultSocket(uid, process.env).path;
+  return isDefault ? `${program} beat` : `${program} beat --socket ${socketPath}`;
+}
+
+function shortPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith("..") || isAbsolute(fromHere) ? path : fromHere;
+}

@@ -1,0 +1,368 @@
+// The running daemon: starts in the order of spec 07 section 7, runs the loop, and shuts down in the order of spec 12
+// section 6. A start that fails closes what it opened and says why.
+import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
+import { VERSION } from "../base/build_info.ts";
+import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { Config } from "../config/config.ts";
+import type { RuntimeDirectory } from "../config/load_result.ts";
+import type { EventExport } from "../export/event_export.ts";
+import type { HttpServer } from "../http/http_server.ts";
+import { errorText, openExport, openListeners, openMetrics } from "./doors.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { countHttpInto } from "./http_wiring.ts";
+import { type Deadline, Loop } from "./loop.ts";
+import { makeParts, monotonicNs, type Parts } from "./parts.ts";
+import { findRuntimeEvents } from "./runtime_events.ts";
+import { requireProc } from "./system_checks.ts";
+import { Tick } from "./tick.ts";
+import * as series from "../metrics/series.ts";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Sentences of the configuration for the start-up log. */
+  readonly warnings: readonly string[];
+  /** Directory of the default socket, to be made if it is missing. */
+  readonly runtimeDirectory: RuntimeDirectory | undefined;
+  /** The metrics address is the default of a bare run: if it is in use, a free port will do. */
+  readonly metricsPortMayChange: boolean;
+  /** Given the bound metrics address before the daemon is ready. */
+  readonly announceMetrics: (address: string) => void;
+  /** The command that sends a beat to `socketPath`, for the start-up log. */
+  readonly beatCommand: (socketPath: string) => string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const HTTP_MS_MAX = 1_000;
+const WRITERS_MS_MAX = 5_000;
+const LOG_MS_MAX = 500;
+/** Without a self-watchdog, a loop that has not come round for this long is called stale. */
+const FRESH_NS_MAX = 4 * NS_PER_S;
+/** Between two looks at what a shutdown waits for. */
+const SHUTDOWN_STEP_MS = 5;
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #config: Config;
+  readonly #parts: Parts;
+  readonly #finished = Promise.withResolvers<number>();
+  readonly #onSignal = (signal: NodeJS.Signals): void => this.#signalled(signal);
+  readonly #onDump = (): void => this.#dump();
+  #exporter: EventExport | undefined;
+  #http: HttpServer | undefined;
+  #heartbeat: Heartbeat | undefined;
+  #tick: Tick | undefined;
+  #loop: Loop | undefined;
+  #ready = false;
+  #stopReason: string | undefined;
+  #stopping = false;
+  #aborting = false;
+  #exitCode = 0;
+  #turnBeganNs = 0;
+
+  /** Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    requireProc();
+    const daemon = new Daemon(options);
+    try {
+      await daemon.#open();
+    } catch (error) {
+      await daemon.#unwind();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#parts = makeParts({
+      config: options.config,
+      env: options.env,
+      strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
+    });
+  }
+
+  /** Resolves with the exit code when everything is closed. */
+  get finished(): Promise<number> {
+    return this.#finished.promise;
+  }
+
+  async #open(): Promise<void> {
+    const { config } = this.#options;
+    const { log, metrics } = this.#parts;
+    this.#installSignals();
+    clearAmbientCapabilities();
+    openListeners(this.#parts, config, this.#options.runtimeDirectory);
+    this.#exporter = await openExport(this.#parts, config);
+    this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
+    for (const warning of this.#options.warnings) log.warn(warning);
+    const runtimeFd = findRuntimeEvents();
+    if (runtimeFd < 0)
+      log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");
+    this.#tick = this.#makeTick();
+    this.#loop = this.#makeLoop(this.#tick, runtimeFd);
+    this.#sayWhere();
+    if (this.#http !== undefined) this.#options.announceMetrics(this.#http.address);
+    metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
+    this.#ready = true;
+    this.#loop.start();
+  }
+
+  #metricsDoor() {
+    const { metrics, clock, log } = this.#parts;
+    return {
+      source: metrics.exposition,
+      count: countHttpInto(metrics),
+      nowNs: () => clock.nowNs(),
+      isFresh: () => this.#isFresh(),
+      isReady: () => this.#ready && !this.#stopping,
+      version: VERSION,
+      onError: (error: Error) =>
+        log.limited("prom_serve", "error", "cannot answer a request", { error: error.message }),
+    };
+  }
+
+  #makeTick(): Tick {
+    const { observer, metrics, recovery, reports } = this.#parts;
+    return new Tick({
+      observer,
+      metrics,
+      recovery,
+      exporter: this.#exporter,
+      reports,
+      wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
+      monotonicNs,
+    });
+  }
+
+  #makeLoop(tick: Tick, runtimeFd: number): Loop {
+    const { observer, metrics, recovery, stderr } = this.#parts;
+    const deadlines: Deadline[] = [
+      { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
+      { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => this.#countWriters() },
+      {
+        nextDeadlineNs: () => stderr.nextDeadlineNs,
+        maintain: (nowNs) => stderr.maintain(nowNs),
+      },
+    ];
+    if (this.#exporter !== undefined) deadlines.push(this.#exporter);
+    this.#heartbeat = this.#makeHeartbeat();
+    if (this.#heartbeat !== undefined) deadlines.push(this.#heartbeat);
+    return new Loop({
+      observer,
+      tick,
+      metrics,
+      http: this.#http,
+      runtimeFd,
+      deadlines,
+      monotonicNs,
+      iterationBudgetNs: this.#config.liveness.iterationBudgetNs,
+      turnBegins: () => this.#turnBegins(),
+      shouldStop: (nowNs) => this.#shouldStop(nowNs),
+      stopped: () => void this.#shutDown(),
+    });
+  }
+
+  #makeHeartbeat(): Heartbeat | undefined {
+    const path = this.#config.liveness.heartbeatFile;
+    if (path === undefined) return undefined;
+    return new Heartbeat({
+      path,
+      turns: () => this.#loop?.turns ?? 0,
+      failed: (error) =>
+        this.#parts.log.limited("heartbeat_io", "error", "cannot write the heartbeat file", {
+          error: errorText(error),
+        }),
+    });
+  }
+
+  // Three lines that tell a newcomer everything: where it listens, where the metrics are, how to send a beat.
+  #sayWhere(): void {
+    const { log, observer } = this.#parts;
+    const unix = this.#config.listeners.find((listener) => listener.kind === "unix");
+    for (const listener of this.#config.listeners) {
+      if (listener.kind !== "unix") continue;
+      log.info("listening", { listener: listener.name, path: listener.path });
+    }
+    if (this.#http !== undefined) log.info("metrics", { url: metricsUrl(this.#http.address) });
+    else log.info("metrics are off, set metrics.listen to serve them");
+    if (unix !== undefined)
+      log.info("ready, send a beat", {
+        threshold_ms: msFromNs(observer.thresholdNs),
+        command: this.#options.beatCommand(unix.path),
+      });
+  }
+
+  #turnBegins(): void {
+    this.#turnBeganNs = monotonicNs();
+    const { selfWatchdogNs } = this.#config.liveness;
+    if (selfWatchdogNs !== undefined) armAlarm(msFromNs(selfWatchdogNs));
+  }
+
+  #isFresh(): boolean {
+    const limit = this.#config.liveness.selfWatchdogNs ?? FRESH_NS_MAX;
+    return monotonicNs() - this.#turnBeganNs < limit;
+  }
+
+  #shutdownAtNs(): number {
+    return this.#config.liveness.shutdownAfterNs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #shouldStop(nowNs: number): boolean {
+    if (this.#stopReason === undefined && nowNs >= this.#shutdownAtNs())
+      this.#stopReason = "shutdown_after";
+    return this.#stopReason !== undefined;
+  }
+
+  // Totals of the log only grow, so its series are set, not added to.
+  #countWriters(): void {
+    const { log, metrics, stderr } = this.#parts;
+    metrics.set(series.VARTA_LOG_DROPPED, stderr.dropped);
+    SUPPRESSED_SERIES.forEach((id, kind) => {
+      metrics.set(id, log.suppressed[kind]!);
+    });
+    const exporter = this.#exporter;
+    if (exporter === undefined) return;
+    metrics.add(series.VARTA_EXPORT_DROPPED, exporter.takeDropped());
+    const error = exporter.takeError()?.message;
+    if (error !== undefined)
+      log.limited("file_export_io", "error", "cannot write the export file", { error });
+  }
+
+  #installSignals(): void {
+    process.on("SIGTERM", this.#onSignal);
+    process.on("SIGINT", this.#onSignal);
+    process.on("SIGHUP", this.#onSignal);
+    process.on("SIGUSR1", this.#onDump);
+    process.on("SIGPIPE", ignoreSignal);
+  }
+
+  #removeSignals(): void {
+    process.off("SIGTERM", this.#onSignal);
+    process.off("SIGINT", this.#onSignal);
+    process.off("SIGHUP", this.#onSignal);
+    process.off("SIGUSR1", this.#onDump);
+    process.off("SIGPIPE", ignoreSignal);
+  }
+
+  #signalled(signal: NodeJS.Signals): void {
+    if (signal === "SIGHUP") {
+      if (!this.#stopping)
+        this.#parts.log.warn(
+          "SIGHUP: this version cannot reload its configuration, restart it",
+          {},
+        );
+      return;
+    }
+    if (this.#stopReason === undefined) this.#stopReason = signal;
+    else this.#abort(signal);
+  }
+
+  #strictViolation(pid: number, observedInode: number): void {
+    if (this.#stopReason !== undefined) return;
+    this.#parts.log.error("FATAL: a beat came from a foreign pid namespace (strict_namespace)", {
+      pid,
+      observed_namespace: observedInode,
+      observer_namespace: this.#parts.observer.observerInode,
+    });
+    this.#exitCode = 1;
+    this.#stopReason = "strict_namespace";
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#stopping = true;
+    armAlarm(0);
+    const { log, recovery, clock } = this.#parts;
+    log.info("shutting down", { reason: this.#stopReason, children: recovery.outstandingCount });
+    this.#tick?.exportQueuedStalls();
+    recovery.beginShutdown(clock.nowNs());
+    await this.#closeHttp();
+    await this.#until(() => {
+      recovery.reap(clock.nowNs());
+      return recovery.shutdownDone(clock.nowNs());
+    }, Number.POSITIVE_INFINITY);
+    await this.#closeAll(WRITERS_MS_MAX);
+  }
+
+  // A second signal: children die now, the writers get half a second, the sockets go, the exit code says so.
+  #abort(signal: string): void {
+    if (this.#aborting) return;
+    this.#aborting = true;
+    this.#exitCode = 1;
+    const { log, recovery, clock } = this.#parts;
+    log.warn("second signal, ending at once", { signal });
+    recovery.killAllNow(clock.nowNs());
+    void this.#closeAll(LOG_MS_MAX);
+  }
+
+  async #closeHttp(): Promise<void> {
+    const http = this.#http;
+    if (http === undefined) return;
+    http.beginClose();
+    await this.#until(() => {
+      http.serveSlice(NS_PER_MS);
+      return http.closed;
+    }, HTTP_MS_MAX);
+  }
+
+  async #closeAll(writersMsMax: number): Promise<void> {
+    const { observer, log, stderr } = this.#parts;
+    const exporter = this.#exporter;
+    if (exporter !== undefined) await withinMs(exporter.close(), writersMsMax);
+    observer.close();
+    log.info("stopped", { exit_code: this.#exitCode });
+    await withinMs(stderr.drained(), LOG_MS_MAX);
+    this.#removeSignals();
+    this.#finished.resolve(this.#exitCode);
+  }
+
+  // After a failed start: only what is open is closed, and nothing is said; the caller tells the cause.
+  async #unwind(): Promise<void> {
+    const { observer, stderr } = this.#parts;
+    if (this.#http !== undefined) await this.#closeHttp();
+    if (this.#exporter !== undefined) await withinMs(this.#exporter.close(), WRITERS_MS_MAX);
+    observer.close();
+    this.#removeSignals();
+    await withinMs(stderr.drained(), LOG_MS_MAX);
+  }
+
+  /** Looks again every few milliseconds until `done`; the loop no longer blocks, so the runtime's timers run. */
+  async #until(done: () => boolean, msMax: number): Promise<void> {
+    const endNs = monotonicNs() + msMax * NS_PER_MS;
+    while (!done() && !this.#aborting && monotonicNs() < endNs) await Bun.sleep(SHUTDOWN_STEP_MS);
+  }
+
+  #dump(): void {
+    const { observer, recovery, log, stderr } = this.#parts;
+    const state = {
+      turns: this.#loop?.turns ?? 0,
+      agents: observer.tracker.len,
+      stalled: observer.tracker.stallEmittedCount,
+      children: recovery.outstandingCount,
+      queued_stalls: observer.pendingStallCount,
+      log_dropped: stderr.dropped,
+      listeners: this.#config.listeners.map(({ name }, number) => ({
+        name,
+        received: observer.accounting.received[number],
+        accepted: observer.accounting.accepted[number],
+        rejected: observer.accounting.rejectedTotal(number),
+      })),
+    };
+    log.info("state", { state: JSON.stringify(state) });
+  }
+}
+
+const SUPPRESSED_SERIES: readonly number[] = Object.values(series.VARTA_LOG_SUPPRESSED);
+
+function ignoreSignal(): void {}
+
+function metricsUrl(address: string): string {
+  return address.startsWith("unix:") ? address : `http://${address}/metrics`;
+}
+
+async function withinMs(work: Promise<unknown>, msMax: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, msMax);
+  await Promise.race([work.catch(() => {}), limit.promise]);
+  clearTimeout(timer);
+}

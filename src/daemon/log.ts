@@ -1,0 +1,145 @@
+// The log of the daemon (spec 12 section 7): one line per event on stderr, in logfmt or JSON, with levels and a cooldown
+// per kind. Lines are bounded and escaped; the writer behind it never blocks the loop.
+import { NS_PER_S } from "../base/time.ts";
+import type { LogFormat, LogLevel } from "../config/config.ts";
+import { LOG_KINDS } from "../metrics/catalogue.ts";
+
+/** Kinds of lines that a fault could repeat without end; the index is the label of the suppressed counter. */
+export type LogKind = (typeof LOG_KINDS)[number];
+
+/** Values of a line; `undefined` leaves the key out. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Takes a finished line with its LF; must not block. */
+  readonly write: (line: string) => void;
+  /** Wall clock in ms since the epoch. */
+  readonly wallMs: () => number;
+  /** Monotonic ns, for the cooldown. */
+  readonly monotonicNs: () => number;
+  /** stderr is the journal: a priority prefix takes the place of the time. */
+  readonly journal: boolean;
+  /** 16 hex digits, random per process. */
+  readonly sessionId: string;
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const PRIORITIES: Readonly<Record<LogLevel, string>> = {
+  debug: "<7>",
+  info: "<6>",
+  warn: "<4>",
+  error: "<3>",
+};
+const COOLDOWN_NS = NS_PER_S;
+const MESSAGE_BYTES_MAX = 320;
+const ERROR_BYTES_MAX = 128;
+/** Keys that come first in a JSON line, in this order. */
+const LEADING_KEYS = ["pid", "child_pid", "listener", "error"];
+
+export class Log {
+  /** Lines kept back by the cooldown, by kind; they only grow. */
+  readonly suppressed = new Float64Array(LOG_KINDS.length);
+  readonly #options: LogOptions;
+  readonly #rank: number;
+  readonly #lastEmittedNs = new Float64Array(LOG_KINDS.length).fill(Number.NEGATIVE_INFINITY);
+  readonly #heldBack = new Float64Array(LOG_KINDS.length);
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+    this.#rank = LEVELS.indexOf(options.level);
+  }
+
+  debug(message: string, fields: LogFields = {}): void {
+    this.#emit("debug", message, fields);
+  }
+
+  info(message: string, fields: LogFields = {}): void {
+    this.#emit("info", message, fields);
+  }
+
+  warn(message: string, fields: LogFields = {}): void {
+    this.#emit("warn", message, fields);
+  }
+
+  error(message: string, fields: LogFields = {}): void {
+    this.#emit("error", message, fields);
+  }
+
+  /** As the level's own method, but at most one line of `kind` per second; the next one tells how many were kept back. */
+  limited(kind: LogKind, level: LogLevel, message: string, fields: LogFields = {}): void {
+    const index = LOG_KINDS.indexOf(kind);
+    const now = this.#options.monotonicNs();
+    if (now - this.#lastEmittedNs[index]! < COOLDOWN_NS) {
+      this.#heldBack[index]!++;
+      this.suppressed[index]!++;
+      return;
+    }
+    this.#lastEmittedNs[index] = now;
+    const held = this.#heldBack[index]!;
+    this.#heldBack[index] = 0;
+    this.#emit(level, held > 0 ? `${message} (suppressed ${held})` : message, fields);
+  }
+
+  #emit(level: LogLevel, message: string, fields: LogFields): void {
+    if (LEVELS.indexOf(level) < this.#rank) return;
+    const { format, write } = this.#options;
+    const text = cut(message, MESSAGE_BYTES_MAX);
+    const line =
+      format === "json" ? this.#json(level, text, fields) : this.#logfmt(level, text, fields);
+    write(`${line}\n`);
+  }
+
+  #logfmt(level: LogLevel, message: string, fields: LogFields): string {
+    const { journal, wallMs } = this.#options;
+    const head = journal ? PRIORITIES[level] : `time=${new Date(wallMs()).toISOString()} `;
+    let line = `${head}level=${level} msg=${quoted(message)}`;
+    for (const [key, value] of Object.entries(fields)) {
+      if (value === undefined) continue;
+      const text = bounded(key, value);
+      line += ` ${key}=${/^[^\s"=\\\p{Cc}]+$/u.test(text) ? text : quoted(text)}`;
+    }
+    return line;
+  }
+
+  #json(level: LogLevel, message: string, fields: LogFields): string {
+    const record: Record<string, string | number | boolean> = {
+      ts_ns: `${Math.round(this.#options.wallMs())}000000`,
+      session_id: this.#options.sessionId,
+      level,
+      msg: message,
+    };
+    for (const key of [...LEADING_KEYS, ...Object.keys(fields)]) {
+      const value = fields[key];
+      if (value === undefined || key in record) continue;
+      record[key] = typeof value === "string" ? bounded(key, value) : value;
+    }
+    return JSON.stringify(record);
+  }
+}
+
+/** `text` in double quotes, with quotes, backslashes and control characters escaped: a line stays one line. */
+function quoted(text: string): string {
+  const escaped = text.replace(/["\\\p{Cc}\u2028\u2029]/gu, (character) => {
+    if (character === '"' || character === "\\") return `\\${character}`;
+    if (character === "\n") return "\\n";
+    if (character === "\t") return "\\t";
+    if (character === "\r") return "\\r";
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+  return `"${escaped}"`;
+}
+
+function bounded(key: string, value: string | number | boolean): string {
+  return cut(String(value), key === "error" ? ERROR_BYTES_MAX : MESSAGE_BYTES_MAX);
+}
+
+/** At most `bytesMax` bytes of `text`, cut between two characters. */
+function cut(text: string, bytesMax: number): string {
+  if (text.length * 3 <= bytesMax || Buffer.byteLength(text) <= bytesMax) return text;
+  const bytes = Buffer.from(text);
+  let end = bytesMax;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;
+  return bytes.toString("utf8", 0, end);
+}

@@ -1,0 +1,173 @@
+// The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets and on the runtime's own epoll
+// descriptor until the next datagram, deadline or event. It yields to the runtime only when the runtime has something to
+// do, so a quiet daemon with steady beats costs one poll and one receive per wake-up.
+import { EINTR, POLLIN } from "../../ffi/constants.ts";
+import { PollSet } from "../../ffi/poll.ts";
+import { LISTENERS_MAX, WAIT_FALLBACK_NS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import * as series from "../metrics/series.ts";
+import type { Observer } from "../observer/observer.ts";
+import type { Tick } from "./tick.ts";
+
+/** Something with a timer. Times are observer time; +Infinity = nothing to do. */
+export interface Deadline {
+  nextDeadlineNs(): number;
+  /** Called every turn; does what is due at `nowNs`. */
+  maintain(nowNs: number): void;
+}
+
+/** The HTTP server as the loop drives it. */
+export interface LoopHttp {
+  /** A scrape waits for a slice. */
+  readonly pending: boolean;
+  /** Renders for at most `budgetNs`; true if work is left. */
+  serveSlice(budgetNs: number): boolean;
+}
+
+export interface LoopOptions {
+  readonly observer: Observer;
+  readonly tick: Tick;
+  readonly metrics: Metrics;
+  readonly http: LoopHttp | undefined;
+  /** Descriptor of the runtime's event loop; -1 = not found: short waits instead. */
+  readonly runtimeFd: number;
+  /** Timers besides the tracker's, in any order. */
+  readonly deadlines: readonly Deadline[];
+  readonly monotonicNs: () => number;
+  readonly iterationBudgetNs: number;
+  /** Called at the start of every turn: re-arms the watchdog. */
+  readonly turnBegins: () => void;
+  /** Asked at the head of every turn. */
+  readonly shouldStop: (nowNs: number) => boolean;
+  /** Called once, when shouldStop() said so. */
+  readonly stopped: () => void;
+}
+
+const HTTP_SLICE_NS = 2 * NS_PER_MS;
+/** Turns in a row without a yield: keeps the runtime's own timers and collector within reach under steady load. */
+const TURNS_WITHOUT_YIELD_MAX = 64;
+
+export class Loop {
+  /** Turns completed. */
+  turns = 0;
+  readonly #options: LoopOptions;
+  readonly #poll = new PollSet(LISTENERS_MAX + 1);
+  readonly #runtimeIndex: number;
+  readonly #waitMaxNs: number;
+  readonly #suspended = new Uint8Array(LISTENERS_MAX);
+  #turnsSinceYield = 0;
+  #yieldedAtNs = 0;
+  #serveNs = 0;
+  #httpLeft = false;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
+    this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
+    this.#waitMaxNs = options.runtimeFd < 0 ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
+  }
+
+  /** Begins; returns at once. The loop then lives on the runtime's immediates. */
+  start(): void {
+    this.#yield();
+  }
+
+  readonly #afterYield = (): void => {
+    this.#serveNs += this.#options.monotonicNs() - this.#yieldedAtNs;
+    this.#turnsSinceYield = 0;
+    this.#run();
+  };
+
+  // Turns until one must yield. The wait stands before the turn, so that whatever the yield brought is seen at once.
+  #run(): void {
+    for (;;) {
+      const runtimeReady = this.#wait();
+      if (this.#options.shouldStop(this.#options.observer.clock.lastNs)) {
+        this.#options.stopped();
+        return;
+      }
+      this.#turn();
+      if (runtimeReady || this.#mustYield()) {
+        this.#yield();
+        return;
+      }
+    }
+  }
+
+  #yield(): void {
+    this.#yieldedAtNs = this.#options.monotonicNs();
+    setImmediate(this.#afterYield);
+  }
+
+  #mustYield(): boolean {
+    return (
+      this.#runtimeIndex < 0 ||
+      this.#options.tick.busy ||
+      this.#httpLeft ||
+      this.#options.http?.pending === true ||
+      ++this.#turnsSinceYield >= TURNS_WITHOUT_YIELD_MAX
+    );
+  }
+
+  #turn(): void {
+    const { tick, metrics, http, monotonicNs, deadlines, observer, iterationBudgetNs } =
+      this.#options;
+    const startNs = monotonicNs();
+    this.#options.turnBegins();
+    tick.run();
+    const nowNs = observer.clock.lastNs;
+    for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
+    const serveStartNs = monotonicNs();
+    this.#httpLeft = http?.pending === true && http.serveSlice(HTTP_SLICE_NS);
+    const endNs = monotonicNs();
+    const serveNs = this.#serveNs + endNs - serveStartNs;
+    this.#serveNs = 0;
+    metrics.observe(series.VARTA_OBSERVER_STAGE_SECONDS.serve, serveNs / NS_PER_S);
+    metrics.observe(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, serveNs / NS_PER_S);
+    const turnNs = endNs - startNs;
+    metrics.observe(series.VARTA_OBSERVER_ITERATION_SECONDS, turnNs / NS_PER_S);
+    if (turnNs > iterationBudgetNs) metrics.add(series.VARTA_OBSERVER_ITERATION_BUDGET_EXCEEDED, 1);
+    this.turns++;
+  }
+
+  /** Blocks until something is due; true if the runtime has events. */
+  #wait(): boolean {
+    const { observer } = this.#options;
+    const timeoutNs = this.#timeoutNs();
+    observer.clock.allowIdle(timeoutNs);
+    const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
+    // An interrupted wait is a signal: the runtime's handler has something to tell.
+    if (ready < 0) return ready === -EINTR;
+    return this.#runtimeIndex >= 0 && ready > 0 && this.#poll.revents(this.#runtimeIndex) !== 0;
+  }
+
+  #timeoutNs(): number {
+    const { tick, http, observer, deadlines } = this.#options;
+    if (tick.hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
+    let due = Math.min(observer.nextDeadline(), this.#suspensions());
+    for (let i = 0; i < deadlines.length; i++) {
+      const next = deadlines[i]!.nextDeadlineNs();
+      if (next < due) due = next;
+    }
+    if (due === Number.POSITIVE_INFINITY) return this.#waitMaxNs;
+    return Math.min(Math.max(0, due - observer.nowNs()), this.#waitMaxNs);
+  }
+
+  // A listener that keeps failing leaves the wait set until it is tried again.
+  #suspensions(): number {
+    const { observer } = this.#options;
+    const { length } = observer.listeners;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let l = 0; l < length; l++) {
+      const untilNs = observer.suspendedUntilNs(l);
+      const suspended = untilNs > 0 ? 1 : 0;
+      if (suspended !== this.#suspended[l]) {
+        this.#suspended[l] = suspended;
+        this.#poll.replace(l, suspended === 1 ? -1 : observer.listeners[l]!.fd);
+      }
+      if (suspended === 1 && untilNs < earliest) earliest = untilNs;
+    }
+    return earliest;
+  }
+}

@@ -1,0 +1,120 @@
+// Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
+import { randomBytes } from "node:crypto";
+import { clockNs } from "../../ffi/clock.ts";
+import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
+import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
+import { JUDGE_SLOTS_MAX } from "../base/limits.ts";
+import { msFromNs } from "../base/time.ts";
+import type { Config } from "../config/config.ts";
+import { ProcReader } from "../listener/proc_reader.ts";
+import { Metrics } from "../metrics/metrics.ts";
+import * as series from "../metrics/series.ts";
+import { ObserverClock } from "../observer/clock.ts";
+import { Observer } from "../observer/observer.ts";
+import { ProcessRunner } from "../recovery/child_runner.ts";
+import { Recovery } from "../recovery/recovery.ts";
+import { SystemClock } from "./clock_source.ts";
+import { Log } from "./log.ts";
+import { Reports } from "./reports.ts";
+import { StderrWriter } from "./stderr_writer.ts";
+import { readPidMax, stderrIsJournal } from "./system_checks.ts";
+import { countOutcome } from "./tick.ts";
+
+export interface Parts {
+  readonly clock: ObserverClock;
+  readonly stderr: StderrWriter;
+  readonly log: Log;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  readonly reports: Reports;
+  readonly recovery: Recovery;
+}
+
+export interface PartsOptions {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Strict mode met a sender from another pid namespace. */
+  readonly strictViolation: (pid: number, observedInode: number) => void;
+}
+
+export function makeParts(options: PartsOptions): Parts {
+  const { config } = options;
+  const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
+  const stderr = new StderrWriter({ monotonicNs });
+  const log = makeLog(options, stderr);
+  const processes = new ProcReader();
+  const observer = new Observer({
+    thresholdNs: config.observer.thresholdNs,
+    clock,
+    processes,
+    observerInode: processes.ownNamespaceInode(),
+    readPidMax,
+    trackerCapacity: config.tracker.capacity,
+    evictionPolicy: config.tracker.evictionPolicy,
+    evictionScanWindow: config.tracker.evictionScanWindow,
+    admission: config.limits,
+    allowCrossNamespace: config.observer.allowCrossNamespace,
+    judgeLimit: JUDGE_SLOTS_MAX,
+  });
+  const metrics = makeMetrics(config, observer);
+  const listenerNames = config.listeners.map(({ name }) => name);
+  const reports = new Reports({
+    log,
+    listenerNames,
+    thresholdNs: () => observer.thresholdNs,
+    nowNs: () => clock.lastNs,
+    namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
+  });
+  const recovery = new Recovery({
+    config: config.recovery,
+    thresholdNs: config.observer.thresholdNs,
+    allowCrossNamespace: config.observer.allowCrossNamespace,
+    listenerNames,
+    runner: new ProcessRunner(),
+    freshness: (pid, generation) => observer.stallFreshness(pid, generation),
+    outcomes: (outcome) => {
+      countOutcome(metrics, outcome);
+      reports.outcome(outcome);
+    },
+    capacity: config.tracker.capacity,
+    observerNamespaceInode: observer.observerInode,
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    daemonEnv: options.env,
+  });
+  return { clock, stderr, log, observer, metrics, reports, recovery };
+}
+
+/** Durations and deadlines that no configured clock may disturb. */
+export function monotonicNs(): number {
+  return clockNs(CLOCK_MONOTONIC);
+}
+
+function makeLog({ config, env }: PartsOptions, stderr: StderrWriter): Log {
+  return new Log({
+    ...config.log,
+    write: (line) => stderr.write(line),
+    wallMs: Date.now,
+    monotonicNs,
+    journal: stderrIsJournal(env["JOURNAL_STREAM"]),
+    sessionId: randomBytes(8).toString("hex"),
+  });
+}
+
+function makeMetrics(config: Config, observer: Observer): Metrics {
+  const metrics = new Metrics({
+    capacity: config.tracker.capacity,
+    listeners: config.listeners,
+    accounting: observer.accounting,
+    perPid: config.metrics.perPid,
+    build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
+  });
+  metrics.set(series.VARTA_TRACKER_CAPACITY, config.tracker.capacity);
+  metrics.set(series.VARTA_TRACKER_EVICTION_SCAN_WINDOW_MAX, config.tracker.evictionScanWindow);
+  metrics.set(series.VARTA_PID_MAX_CURRENT, observer.pidMax);
+  metrics.set(series.VARTA_CONFIG_LAST_RELOAD_SUCCESSFUL, 1);
+  metrics.set(
+    series.VARTA_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
+    Math.floor(Date.now() / 1000),
+  );
+  return metrics;
+}

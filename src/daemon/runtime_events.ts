@@ -1,0 +1,46 @@
+// Finds the descriptor on which the runtime's own event loop waits. An epoll descriptor can itself be polled, so one
+// poll(2) waits for beats and for the runtime's events (HTTP, child exits, file completions, signals) at once.
+import { readdirSync, readlinkSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { POLLIN } from "../../ffi/constants.ts";
+import { PollSet } from "../../ffi/poll.ts";
+
+const FD_DIRECTORY = "/proc/self/fd";
+/** A file status through the thread pool takes well under a millisecond; a busy machine gets this long. */
+const SELF_TEST_MS_MAX = 500;
+
+/**
+ * The descriptor of the runtime's event loop, or -1 if none is found or none becomes readable when an event of the
+ * runtime is due: the caller then falls back to short waits.
+ */
+export function findRuntimeEvents(): number {
+  return eventpollDescriptors().find(wakesUp) ?? -1;
+}
+
+function eventpollDescriptors(): number[] {
+  try {
+    return readdirSync(FD_DIRECTORY)
+      .map(Number)
+      .filter((fd) => linkOf(fd) === "anon_inode:[eventpoll]")
+      .sort((a, b) => a - b);
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(fd: number): string {
+  try {
+    return readlinkSync(`${FD_DIRECTORY}/${fd}`);
+  } catch {
+    // The descriptor of the listing itself is gone by now.
+    return "";
+  }
+}
+
+// The self-test: work is handed to the thread pool, and its completion must make the descriptor readable.
+function wakesUp(fd: number): boolean {
+  stat("/").catch(() => {});
+  const set = new PollSet(1);
+  set.add(fd, POLLIN);
+  return set.wait(SELF_TEST_MS_MAX) === 1 && (set.revents(0) & POLLIN) !== 0;
+}

@@ -1,0 +1,217 @@
+// One turn of the daemon without its wait: receive, judge, recover, reap, maintain (spec 12 section 1). Every stage has a
+// budget. All it touches is injected, so the simulator runs the very same turn on a simulated clock with simulated
+// listeners, processes and children.
+import {
+  PUMP_BUDGET_PER_TURN,
+  RECOVERY_EVALUATIONS_PER_TURN_MAX,
+  REMOVED_PIDS_PER_TURN_MAX,
+} from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { EVENT_BEAT, EVENT_NAMESPACE_CONFLICT, type EventBatch } from "../events/event_batch.ts";
+import type { Stall } from "../events/stall.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import * as series from "../metrics/series.ts";
+import type { Observer } from "../observer/observer.ts";
+import type { RecoveryOutcome } from "../recovery/outcome.ts";
+import type { Recovery } from "../recovery/recovery.ts";
+
+/** What the turn needs of an export file. */
+export interface TickExport {
+  setWallOffsetNs(wallOffsetNs: number): void;
+  onBatch(batch: EventBatch, count: number): void;
+  onStall(stall: Stall): void;
+  onRemoved(pid: number, nowNs: number): void;
+}
+
+/** What a person is told; the daemon logs it. Called during the turn, must not block. */
+export interface TickReports {
+  stalled(stall: Stall): void;
+  resumed(pid: number, listener: number, status: number): void;
+  /** A conflict of two known namespaces, for strict mode. */
+  namespaceConflict(pid: number, observedInode: number): void;
+  /** A turn whose stages took longer than any of them may. */
+  slowTurn(stage: string, ns: number): void;
+}
+
+export interface TickOptions {
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  readonly recovery: Recovery;
+  readonly exporter: TickExport | undefined;
+  readonly reports: TickReports;
+  /** Wall clock minus observer time, in ns; asked once at the start of a turn. */
+  readonly wallOffsetNs: () => number;
+  /** A monotonic clock for durations, in ns. */
+  readonly monotonicNs: () => number;
+}
+
+/** Limit of the stages that touch no socket; the others may take twice as long. */
+const STAGE_NS_MAX = NS_PER_S;
+
+const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
+
+export class Tick {
+  /** Datagrams taken in the last turn; at the budget, more may wait. */
+  consumed = 0;
+  /** True if the last turn did more than take beats: something may wait for the runtime's own loop. */
+  busy = false;
+  readonly #options: TickOptions;
+  #wallOffsetNs = 0;
+  readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
+
+  constructor(options: TickOptions) {
+    this.#options = options;
+  }
+
+  /** Runs the stages once. */
+  run(): void {
+    const { monotonicNs, metrics, recovery, observer } = this.#options;
+    const t0 = monotonicNs();
+    this.busy = false;
+    this.#wallOffsetNs = this.#options.wallOffsetNs();
+    metrics.setWallOffsetNs(this.#wallOffsetNs);
+    this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
+    this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN);
+    const t1 = monotonicNs();
+    const judgeNs = observer.takeJudgeNs();
+    this.#recover();
+    const t2 = monotonicNs();
+    if (recovery.reap(observer.clock.lastNs) > 0) this.busy = true;
+    const t3 = monotonicNs();
+    this.#maintain();
+    const t4 = monotonicNs();
+    if (t4 - t0 > STAGE_NS_MAX) this.#reportSlow(t1 - t0, t2 - t1, t3 - t2, t4 - t3);
+    metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
+    metrics.observe(judge, judgeNs / NS_PER_S);
+    metrics.observe(recover, (t2 - t1) / NS_PER_S);
+    metrics.observe(reap, (t3 - t2) / NS_PER_S);
+    metrics.observe(maintain, (t4 - t3) / NS_PER_S);
+  }
+
+  /** True if a next turn has work at once: it must not wait. */
+  get hasWorkLeft(): boolean {
+    return this.consumed >= PUMP_BUDGET_PER_TURN || this.#options.observer.hasPendingStalls();
+  }
+
+  /** Exports what is queued and decides no recovery any more: the first step of a shutdown. */
+  exportQueuedStalls(): void {
+    const { observer, exporter, metrics } = this.#options;
+    for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall()) {
+      exporter?.onStall(stall);
+      metrics.onStall(stall);
+    }
+  }
+
+  // The limits of the stages (spec 12 section 1); ending a wedged process is the watchdog's business.
+  #reportSlow(receiveNs: number, recoverNs: number, reapNs: number, maintainNs: number): void {
+    const { reports } = this.#options;
+    if (receiveNs > 2 * STAGE_NS_MAX) reports.slowTurn("receive", receiveNs);
+    if (recoverNs > 2 * STAGE_NS_MAX) reports.slowTurn("recover", recoverNs);
+    if (reapNs > STAGE_NS_MAX) reports.slowTurn("reap", reapNs);
+    if (maintainNs > STAGE_NS_MAX) reports.slowTurn("maintain", maintainNs);
+  }
+
+  #onBatch(batch: EventBatch, count: number): void {
+    const { metrics, exporter, reports } = this.#options;
+    metrics.onBatch(batch, count);
+    exporter?.onBatch(batch, count);
+    for (let i = 0; i < count; i++) {
+      const kind = batch.kind[i]!;
+      if (kind === EVENT_BEAT) {
+        if (batch.resumed[i] === 1) {
+          this.busy = true;
+          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!);
+        }
+      } else if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
+        reports.namespaceConflict(batch.pid[i]!, batch.ns[i]!);
+      }
+    }
+  }
+
+  #recover(): void {
+    const { observer, recovery, exporter, metrics, reports } = this.#options;
+    if (!observer.hasPendingStalls()) return;
+    this.busy = true;
+    recovery.beginTurn();
+    for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
+      if (!observer.hasPendingStalls()) return;
+      if (recovery.isEnabled && !recovery.mayDecide()) return;
+      const stall = observer.takeStall()!;
+      exporter?.onStall(stall);
+      metrics.onStall(stall);
+      reports.stalled(stall);
+      if (recovery.isEnabled) recovery.decide(stall, observer.clock.lastNs);
+    }
+  }
+
+  #maintain(): void {
+    const { observer, metrics } = this.#options;
+    this.#forgetRemoved();
+    const nowNs = observer.clock.lastNs;
+    observer.maybeRefreshPidMax(nowNs);
+    metrics.set(series.VARTA_PID_MAX_CURRENT, observer.pidMax);
+    metrics.set(series.VARTA_WATCH_PIDS_TRACKED, observer.tracker.len);
+    metrics.set(
+      series.VARTA_WATCH_LAST_POLL_LOOP_TIMESTAMP_SECONDS,
+      (nowNs + this.#wallOffsetNs) / NS_PER_S,
+    );
+    drainObserver(observer, metrics);
+    drainRecovery(this.#options.recovery, metrics);
+  }
+
+  #forgetRemoved(): void {
+    const { observer, metrics, exporter } = this.#options;
+    for (let i = 0; i < REMOVED_PIDS_PER_TURN_MAX; i++) {
+      const pid = observer.drainEvictedPid();
+      if (pid < 0) return;
+      if (observer.tracker.isTracked(pid)) continue;
+      metrics.onRemoved(pid);
+      exporter?.onRemoved(pid, observer.clock.lastNs);
+    }
+  }
+}
+
+/** Counts one outcome of the recovery sink. */
+export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
+  if (outcome.kind === "timeout") return;
+  metrics.add(OUTCOME_SERIES[outcome.code]!, 1);
+  if (outcome.kind === "refused" && outcome.refused >= 0)
+    metrics.add(REFUSED_SERIES[outcome.refused]!, 1);
+  if (outcome.kind === "complete" && outcome.completion === "reaped")
+    metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
+}
+
+// Both records are in the order of the label values, which is the order of the codes.
+const OUTCOME_SERIES: readonly number[] = Object.values(series.VARTA_RECOVERY_OUTCOMES);
+const REFUSED_SERIES: readonly number[] = Object.values(series.VARTA_RECOVERY_REFUSED);
+
+function drainObserver(observer: Observer, metrics: Metrics): void {
+  metrics.add(series.VARTA_TRACKER_EVICTED, observer.drainEvictions());
+  metrics.add(series.VARTA_TRACKER_EVICTION_SCAN_TRUNCATED, observer.drainEvictionScanTruncated());
+  metrics.add(series.VARTA_TRACKER_PID_RECYCLE, observer.drainPidRecycles());
+  metrics.add(series.VARTA_TRACKER_INVARIANT_VIOLATIONS, observer.drainInvariantViolations());
+  metrics.add(series.VARTA_TRACKER_REMOVED_PID_DROPS, observer.drainRemovedPidDrops());
+  metrics.add(
+    series.VARTA_TRACKER_PID_INDEX_PROBE_EXHAUSTED,
+    observer.drainPidIndexProbeExhausted(),
+  );
+  metrics.add(series.VARTA_NONCE_WRAP, observer.drainNonceWraps());
+  metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
+  metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
+}
+
+function drainRecovery(recovery: Recovery, metrics: Metrics): void {
+  metrics.add(series.VARTA_RECOVERY_LAST_FIRED_EVICTIONS, recovery.takeLastFiredEvictions());
+  metrics.add(series.VARTA_RECOVERY_DEBOUNCE_RECYCLE_RESETS, recovery.takeDebounceRecycleResets());
+  metrics.add(
+    series.VARTA_RECOVERY_OUTSTANDING_RECYCLE_RESETS,
+    recovery.takeOutstandingRecycleResets(),
+  );
+  metrics.add(series.VARTA_RECOVERY_SPAWN_BUDGET_EXCEEDED, recovery.takeSpawnBudgetExceeded());
+  metrics.add(series.VARTA_RECOVERY_INVARIANT_VIOLATIONS, recovery.takeInvariantViolations());
+  metrics.add(
+    series.VARTA_RECOVERY_OUTSTANDING_PROBE_EXHAUSTED,
+    recovery.takeOutstandingProbeExhausted(),
+  );
+  metrics.add(series.VARTA_RECOVERY_REAP_TRUNCATED, recovery.takeReapTruncated());
+}
