@@ -1,8 +1,9 @@
 // The client against real sockets: a bound receiver reads what an observer would read.
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { AF_UNIX, CLOCK_MONOTONIC, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
+import { close, openSocket } from "../../ffi/socket.ts";
 import { agentSystem, type AgentSystem } from "../../src/client/agent_system.ts";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { type AgentStatus, Client } from "../../src/client/client.ts";
@@ -206,6 +207,24 @@ describe("client.beat() without an observer", () => {
     system.nowNs = 201 * 1_000_000;
     expect(client.beat().kind).toBe("sent");
     expect(receiver.frames().map((frame) => frame.nonce)).toEqual([2n]);
+    expect(client.counters.connects).toBe(2);
+  });
+});
+
+describe("client.beat() in a program that closed all its descriptors", () => {
+  test("gets a new socket, and leaves alone the file that has the old number", () => {
+    using receiver = new BoundReceiver();
+    // The kernel gives the lowest free number: that of the socket opened and closed here.
+    const fd = openSocket(AF_UNIX, SOCK_DGRAM);
+    close(fd);
+    using client = connect(receiver.path, { reconnectMs: 0 });
+    expect(close(fd)).toBe(0);
+    const file = openSync("/dev/null", "w");
+    expect(file).toBe(fd);
+    expect(client.beat().kind).toBe("sent");
+    expect(writeSync(file, "still ours")).toBe(10);
+    closeSync(file);
+    expect(receiver.frames().map((frame) => frame.nonce)).toEqual([1n]);
     expect(client.counters.connects).toBe(2);
   });
 });
