@@ -22,21 +22,22 @@ import {
   accountTexts,
   booleanTexts,
   type DurationRange,
-  durationSchema,
-  durationTexts,
-  type IntegerRange,
+  durationKeys,
+  flagKey,
+  integerKey,
   integerSchema,
   integerTexts,
   type KeyTexts,
   key,
-  millisecondsSchema,
-  millisecondsTexts,
   modeSchema,
   modeTexts,
-  pathSchema,
+  optionalDurationKeys,
+  optionalIntegerKey,
+  pathKey,
   pathTexts,
   socketPathSchema,
   textSchema,
+  wordKey,
   wordsTexts,
 } from "./schema_keys.ts";
 
@@ -369,31 +370,6 @@ export function jsonSchemaText(): string {
   return `${JSON.stringify({ ...schema, title: "varta.toml" }, undefined, 2)}\n`;
 }
 
-function flagKey(summary: string, byDefault: boolean) {
-  return key(z.boolean().default(byDefault), summary, booleanTexts);
-}
-
-function integerKey(summary: string, range: IntegerRange, byDefault: number) {
-  return key(integerSchema(range).default(byDefault), summary, integerTexts(range));
-}
-
-function optionalIntegerKey(summary: string, range: IntegerRange) {
-  return key(integerSchema(range).optional(), summary, integerTexts(range));
-}
-
-function wordKey<const W extends readonly [string, ...string[]]>(
-  summary: string,
-  byDefault: W[number],
-  words: W,
-) {
-  const schema: z.ZodEnum<{ [P in W[number]]: P }> = z.enum(words);
-  return key(schema.default(byDefault as never), summary, wordsTexts(words));
-}
-
-function pathKey(summary: string, what: string) {
-  return key(pathSchema.optional(), summary, { ...pathTexts(what) });
-}
-
 function rcvbufKey(byDefault: number) {
   const summary = "Receive buffer asked of the kernel, in bytes; 0 = its default";
   return integerKey(summary, { min: 0, max: I32_MAX }, byDefault);
@@ -413,36 +389,6 @@ function portKey() {
 function acceptRecoveryKey() {
   const summary = "Whether beats from here may lead to a recovery";
   return { accept_recovery: key(z.boolean().optional(), summary, booleanTexts) };
-}
-
-type DurationSchema = ReturnType<typeof durationSchema>;
-type MillisecondsKey<K extends string> = {
-  [P in `${K}_ms`]: z.ZodOptional<ReturnType<typeof millisecondsSchema>>;
-};
-
-/** A duration and its alias in milliseconds. */
-function durationKeys<K extends string>(
-  name: K,
-  summary: string,
-  byDefault: string,
-  range: DurationRange,
-): { [P in K]: z.ZodPrefault<DurationSchema> } & MillisecondsKey<K> {
-  const duration = key(durationSchema(range).prefault(byDefault), summary, durationTexts(range));
-  return { [name]: duration, ...millisecondsKey(name, summary, range) } as never;
-}
-
-function optionalDurationKeys<K extends string>(
-  name: K,
-  summary: string,
-  range: DurationRange,
-): { [P in K]: z.ZodOptional<DurationSchema> } & MillisecondsKey<K> {
-  const duration = key(durationSchema(range).optional(), summary, durationTexts(range));
-  return { [name]: duration, ...millisecondsKey(name, summary, range) } as never;
-}
-
-function millisecondsKey(name: string, summary: string, range: DurationRange) {
-  const schema = millisecondsSchema(range).optional();
-  return { [`${name}_ms`]: key(schema, `${summary}, in milliseconds`, millisecondsTexts(range)) };
 }
 
 function commandTexts(): KeyTexts {

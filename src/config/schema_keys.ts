@@ -186,3 +186,58 @@ export function accountWant(account: "user" | "group"): string {
 function accountRemark(value: unknown): Remark | undefined {
   return typeof value === "number" ? { found: String(value) } : undefined;
 }
+
+export function flagKey(summary: string, byDefault: boolean) {
+  return key(z.boolean().default(byDefault), summary, booleanTexts);
+}
+
+export function integerKey(summary: string, range: IntegerRange, byDefault: number) {
+  return key(integerSchema(range).default(byDefault), summary, integerTexts(range));
+}
+
+export function optionalIntegerKey(summary: string, range: IntegerRange) {
+  return key(integerSchema(range).optional(), summary, integerTexts(range));
+}
+
+export function wordKey<const W extends readonly [string, ...string[]]>(
+  summary: string,
+  byDefault: W[number],
+  words: W,
+) {
+  const schema: z.ZodEnum<{ [P in W[number]]: P }> = z.enum(words);
+  return key(schema.default(byDefault as never), summary, wordsTexts(words));
+}
+
+export function pathKey(summary: string, what: string) {
+  return key(pathSchema.optional(), summary, { ...pathTexts(what) });
+}
+
+type DurationSchema = ReturnType<typeof durationSchema>;
+type MillisecondsKey<K extends string> = {
+  [P in `${K}_ms`]: z.ZodOptional<ReturnType<typeof millisecondsSchema>>;
+};
+
+/** A duration and its alias in milliseconds. */
+export function durationKeys<K extends string>(
+  name: K,
+  summary: string,
+  byDefault: string,
+  range: DurationRange,
+): { [P in K]: z.ZodPrefault<DurationSchema> } & MillisecondsKey<K> {
+  const duration = key(durationSchema(range).prefault(byDefault), summary, durationTexts(range));
+  return { [name]: duration, ...millisecondsKey(name, summary, range) } as never;
+}
+
+export function optionalDurationKeys<K extends string>(
+  name: K,
+  summary: string,
+  range: DurationRange,
+): { [P in K]: z.ZodOptional<DurationSchema> } & MillisecondsKey<K> {
+  const duration = key(durationSchema(range).optional(), summary, durationTexts(range));
+  return { [name]: duration, ...millisecondsKey(name, summary, range) } as never;
+}
+
+function millisecondsKey(name: string, summary: string, range: DurationRange) {
+  const schema = millisecondsSchema(range).optional();
+  return { [`${name}_ms`]: key(schema, `${summary}, in milliseconds`, millisecondsTexts(range)) };
+}
