@@ -202,26 +202,30 @@ describe("ProcessRunner.spawn() gives a child", () => {
     expect(descriptors.toSorted()).toEqual(["0", "1", "2"]);
   });
 
-  test.if(IS_LINUX)("no descriptor that the daemon inherited without close-on-exec", () => {
-    const program = script(
-      "inherited.ts",
-      `import { ProcessRunner } from "${join(import.meta.dir, "../../src/recovery/child_runner.ts")}";
-       import { readdirSync, readFileSync } from "node:fs";
+  test.if(IS_LINUX)(
+    "neither the daemon's stdin nor a descriptor that it inherited without close-on-exec",
+    () => {
+      const program = script(
+        "inherited.ts",
+        `import { ProcessRunner } from "${join(import.meta.dir, "../../src/recovery/child_runner.ts")}";
+       import { readdirSync, readFileSync, readlinkSync } from "node:fs";
        const own = readdirSync("/proc/self/fd");
        const run = new ProcessRunner().spawn(["/bin/sleep", "60"], {}, () => {});
        const name = "/proc/" + run.childPid + "/comm";
        while (readFileSync(name, "utf8") !== "sleep\\n");
        const theirs = readdirSync("/proc/" + run.childPid + "/fd");
+       const stdin = readlinkSync("/proc/" + run.childPid + "/fd/0");
        process.kill(run.childPid, "SIGKILL");
-       console.log(own.includes("7"), own.includes("9"), theirs.toSorted().join());`,
-    );
-    const shell = 'exec 7</dev/null 9>/dev/null; exec "$0" "$1"';
-    const run = Bun.spawnSync(["/bin/sh", "-c", shell, process.execPath, program], {
-      timeout: 5_000,
-    });
-    expect(run.stderr.toString()).toBe("");
-    expect(run.stdout.toString()).toBe("true true 0,1,2\n");
-  });
+       console.log(own.includes("7"), own.includes("9"), theirs.toSorted().join(), stdin);`,
+      );
+      const shell = 'exec 0</etc/passwd 7</dev/null 9>/dev/null; exec "$0" "$1"';
+      const run = Bun.spawnSync(["/bin/sh", "-c", shell, process.execPath, program], {
+        timeout: 5_000,
+      });
+      expect(run.stderr.toString()).toBe("");
+      expect(run.stdout.toString()).toBe("true true 0,1,2 /dev/null\n");
+    },
+  );
 
   test.if(IS_LINUX)("default signals, though the daemon handles and ignores some", async () => {
     const ignore = () => {};

@@ -98,6 +98,19 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(tell()).toEqual(["complete 1 child 1000 reaped code 0 after 100ms"]);
   });
 
+  test("handles 64 orphans beside 64 others in one turn", () => {
+    const { runner, recovery } = running(65);
+    for (let pid = 1; pid <= 65; pid++) {
+      recovery.decide(stallOf({ pid, generation: 2 }), after(100));
+    }
+    expect(recovery.outstandingCount).toBe(130);
+    for (const child of runner.children) child.exited(0, NaN);
+    expect(recovery.reap(after(101))).toBe(128);
+    expect(recovery.takeReapTruncated()).toBe(1);
+    expect(recovery.reap(after(101))).toBe(2);
+    expect(recovery.outstandingCount).toBe(0);
+  });
+
   test("does not signal a child whose exit waits, though its timeout has passed", () => {
     const { runner, recovery } = running(RECOVERY_COMPLETIONS_PER_TURN_MAX + 1);
     for (const child of runner.children) child.exited(0, NaN);

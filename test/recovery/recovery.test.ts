@@ -326,6 +326,17 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
     expect(recovery.takeLastFiredEvictions()).toBe(1);
     expect(recovery.takeLastFiredEvictions()).toBe(0);
   });
+
+  test("forgets entries older than ten debounces before it looks for room", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, capacity: 1 });
+    recovery.decide(stallOf({ pid: 1 }), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    recovery.decide(stallOf({ pid: 2 }), T0 + 10 * NS_PER_S + 1);
+    expect(tell().at(-1)).toBe("spawn 2 child 1001");
+    expect(recovery.takeLastFiredEvictions()).toBe(0);
+  });
 });
 
 describe("Recovery.decide() check 9, spawn", () => {
