@@ -1,6 +1,5 @@
 // `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what keeps it from starting is
 // told with its likely cure.
-import { isAbsolute, relative } from "node:path";
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
@@ -10,6 +9,7 @@ import { Daemon } from "../daemon/daemon.ts";
 import { StartError } from "../daemon/doors.ts";
 import type { Invocation } from "./invocation.ts";
 import { print, printDiagnostics, printError, printHint } from "./output.ts";
+import { selfText } from "./self_command.ts";
 
 const EXIT_FAILURE = 1;
 
@@ -63,16 +63,9 @@ function refuse(error: unknown): number {
   throw error;
 }
 
-/** What a person types to send a beat to `socketPath`: right for the binary and for a checkout. */
+/** What a person types to send a beat to `socketPath`. */
 function beatCommand(socketPath: string): string {
-  const isBinary = Bun.main.startsWith("/$bunfs/");
-  const program = isBinary ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`;
   const uid = process.geteuid?.() ?? 0;
   const isDefault = socketPath === defaultSocket(uid, process.env).path;
-  return isDefault ? `${program} beat` : `${program} beat --socket ${socketPath}`;
-}
-
-function shortPath(path: string): string {
-  const fromHere = relative(process.cwd(), path);
-  return fromHere.startsWith("..") || isAbsolute(fromHere) ? path : fromHere;
+  return selfText(isDefault ? "beat" : `beat --socket ${socketPath}`);
 }

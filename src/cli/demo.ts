@@ -1,0 +1,203 @@
+// "varta-watch demo": the product in ten seconds. A real daemon watches four real processes; one is frozen with SIGSTOP,
+// so that it is alive and does nothing; the stall, the recovery and the return are shown as they happen.
+import { type AgentRow, DemoScreen, type Mark } from "./demo_screen.ts";
+import { DemoStage, type LogLine } from "./demo_stage.ts";
+import { type Invocation, ownFlag } from "./invocation.ts";
+import { print, printError, printHint } from "./output.ts";
+
+const THRESHOLD_MS = 1_000;
+const INTERVAL_MS = 100;
+const AGENT_NAMES = ["api", "worker", "mailer", "cron"] as const;
+/** The one that freezes. */
+const VICTIM = 1;
+/** When the story must be over, whatever happens; a newcomer waits no longer. */
+const STORY_MS_MAX = 13_000;
+const CALM_MS = 1_500;
+const AFTER_MS = 1_500;
+
+interface Agent {
+  readonly name: string;
+  readonly pid: number;
+  readonly marks: Mark[];
+  state: string;
+}
+
+export async function run(invocation: Invocation): Promise<number> {
+  const story = new Story(!ownFlag(invocation, "no-color"));
+  const interrupted = Promise.withResolvers<"interrupted">();
+  const interrupt = (): void => interrupted.resolve("interrupted");
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    const end = await Promise.race([story.play(), interrupted.promise]);
+    if (end === "interrupted") return 130;
+    return 0;
+  } catch (error) {
+    printError(error instanceof Error ? error.message : String(error));
+    printHint("run it again; on a machine without time to spare, a process may start too late");
+    return 1;
+  } finally {
+    await story.clear();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+class Story {
+  readonly #screen: DemoScreen;
+  readonly #stage: DemoStage;
+  readonly #startedMs = performance.now();
+  readonly #agents: Agent[] = [];
+  readonly #log: LogLine[] = [];
+  #frozenAtMs = 0;
+  #over = false;
+
+  constructor(colourAllowed: boolean) {
+    const { NO_COLOR, TERM } = process.env;
+    const live = process.stdout.isTTY === true && TERM !== "dumb";
+    const colour = live && colourAllowed && (NO_COLOR === undefined || NO_COLOR === "");
+    this.#screen = new DemoScreen({ live, colour, write: print });
+    this.#stage = new DemoStage({
+      thresholdMs: THRESHOLD_MS,
+      intervalMs: INTERVAL_MS,
+      onLog: (line) => this.#heard(line),
+    });
+  }
+
+  async play(): Promise<"played"> {
+    const screen = this.#screen;
+    screen.say(
+      `\nFour real processes beat every ${INTERVAL_MS} ms. A process that is silent for ${THRESHOLD_MS} ms is stalled.\n`,
+    );
+    this.#stage.startDaemon();
+    await this.#until("the daemon to listen", () => this.#stage.isListening);
+    this.#tell("START", "plain", `varta-watch listens on ${this.#stage.socket}`);
+    for (const name of AGENT_NAMES)
+      this.#agents.push({ name, pid: this.#stage.startAgent(), marks: [], state: "starting" });
+    await this.#until("all agents to beat", () =>
+      this.#agents.every(({ marks }) => marks.includes("beat")),
+    );
+    this.#tell("BEATS", "good", `${AGENT_NAMES.join(", ")} are beating`);
+    await this.#pass(CALM_MS);
+    await this.#freezeAndThaw();
+    await this.#pass(AFTER_MS);
+    this.#end();
+    return "played";
+  }
+
+  async clear(): Promise<void> {
+    this.#over = true;
+    await this.#stage.clear();
+  }
+
+  async #freezeAndThaw(): Promise<void> {
+    const victim = this.#victim;
+    this.#frozenAtMs = performance.now();
+    this.#stage.freeze(victim.pid);
+    victim.state = "frozen";
+    this.#tell(
+      "SIGSTOP",
+      "act",
+      `${victim.name} is frozen: pid ${victim.pid} still exists, and does nothing`,
+    );
+    await this.#until("the stall", () => this.#has("agent stalled"));
+    await this.#until("the recovery", () => this.#has("recovery finished"));
+    await this.#until("the return", () => this.#has("agent is back"));
+  }
+
+  #end(): void {
+    const stalls = this.#log.filter(({ msg }) => msg === "agent stalled").length;
+    this.#draw();
+    this.#screen.say(
+      `\nOne stall, found ${this.#detectionText()} and recovered; ${this.#others()} never stalled.` +
+        `\nYour own processes are next: "varta-watch help" and docs/client.md show how they beat.`,
+    );
+    if (stalls !== 1) throw new Error(`Expected one stall in the demonstration, found ${stalls}`);
+  }
+
+  #detectionText(): string {
+    const stall = this.#log.find(({ msg }) => msg === "agent stalled");
+    const late = (stall?.silence_ms ?? 0) - THRESHOLD_MS;
+    return late < 1 ? "within a millisecond of its threshold" : `${late} ms after its threshold`;
+  }
+
+  #others(): string {
+    return AGENT_NAMES.filter((_, i) => i !== VICTIM).join(", ");
+  }
+
+  // A line of the daemon's log, the moment it is written.
+  #heard(line: LogLine): void {
+    this.#log.push(line);
+    const agent = this.#agents.find(({ pid }) => pid === line.pid);
+    if (agent === undefined || this.#over) return;
+    switch (line.msg) {
+      case "agent stalled":
+        agent.marks.push("stall");
+        agent.state = "STALLED";
+        this.#tell(
+          "STALL",
+          "bad",
+          `${agent.name} is silent for ${line.silence_ms} ms (threshold ${line.threshold_ms} ms)`,
+        );
+        return;
+      case "recovery started":
+        this.#tell("RECOVER", "act", `kill -CONT ${agent.pid} runs as process ${line.child_pid}`);
+        return;
+      case "recovery finished":
+        this.#tell("DONE", "act", `the recovery exited with ${line.exit_code}`);
+        return;
+      case "agent is back": {
+        agent.marks.push("back");
+        agent.state = "back";
+        const awayMs = Math.round(performance.now() - this.#frozenAtMs);
+        this.#tell("BACK", "good", `${agent.name} beats again, ${awayMs} ms after it was frozen`);
+      }
+    }
+  }
+
+  get #victim(): Agent {
+    return this.#agents[VICTIM]!;
+  }
+
+  #has(msg: string): boolean {
+    return this.#log.some((line) => line.msg === msg && line.pid === this.#victim.pid);
+  }
+
+  #tell(word: string, tone: "plain" | "good" | "bad" | "act", text: string): void {
+    this.#screen.tell(performance.now() - this.#startedMs, word, tone, text);
+    this.#draw();
+  }
+
+  // One step of time: what the daemon took since the last one becomes a mark on each row.
+  async #step(): Promise<void> {
+    await Bun.sleep(INTERVAL_MS);
+    const beaten = new Set(this.#stage.takeBeats());
+    for (const agent of this.#agents) {
+      const beat = beaten.has(agent.pid);
+      agent.marks.push(beat ? "beat" : "silent");
+      if (beat && agent.state === "starting") agent.state = "beating";
+    }
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#screen.draw(this.#agents satisfies AgentRow[]);
+  }
+
+  async #pass(ms: number): Promise<void> {
+    const endMs = performance.now() + ms;
+    while (performance.now() < endMs && !this.#over) await this.#step();
+  }
+
+  async #until(what: string, happened: () => boolean): Promise<void> {
+    while (!happened() && !this.#over) {
+      if (this.#stage.daemonExit !== null)
+        throw new Error(
+          `Cannot show the demonstration: the daemon ended with ${this.#stage.daemonExit}`,
+        );
+      if (performance.now() - this.#startedMs > STORY_MS_MAX)
+        throw new Error(`Cannot show the demonstration: waited in vain for ${what}`);
+      await this.#step();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// How this program starts itself again: the compiled binary directly, a checkout through the runtime.
+import { isAbsolute, relative } from "node:path";
+
+/** Where a compiled binary keeps its bundled files. */
+const BUNDLE_ROOT = "/$bunfs/";
+
+export function isCompiled(): boolean {
+  return Bun.main.startsWith(BUNDLE_ROOT);
+}
+
+/** argv that runs this program with `args`. */
+export function selfCommand(args: readonly string[]): string[] {
+  return isCompiled() ? [process.execPath, ...args] : [process.execPath, Bun.main, ...args];
+}
+
+/** What a person types to run it: right for the binary and for a checkout. */
+export function selfText(args: string): string {
+  return `${isCompiled() ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`} ${args}`;
+}
+
+function shortPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith("..") || isAbsolute(fromHere) ? path : fromHere;
+}
