@@ -1,0 +1,351 @@
+// The tracker as spec 03 tells it, slow and literal: objects in a list, a Map from pid to object, bigint nonces, and a look
+// at every slot wherever the fast tracker keeps a lane. It knows nothing of the fast code.
+
+export type Outcome =
+  | "Inserted"
+  | "Refreshed"
+  | "OutOfOrder"
+  | "CapacityExceeded"
+  | "OriginConflict"
+  | "NamespaceConflict";
+
+export const OUTCOMES: readonly Outcome[] = [
+  "Inserted",
+  "Refreshed",
+  "OutOfOrder",
+  "CapacityExceeded",
+  "OriginConflict",
+  "NamespaceConflict",
+];
+
+export interface ReferenceFrame {
+  readonly pid: number;
+  readonly status: number;
+  readonly timestamp: bigint;
+  readonly nonce: bigint;
+  readonly payload: number;
+}
+
+export interface ReferenceBeat {
+  readonly frame: ReferenceFrame;
+  readonly nowNs: number;
+  readonly thresholdNs: number;
+  readonly origin: number;
+  readonly namespaceInode: number | undefined;
+  readonly generation: number | undefined;
+}
+
+export interface ReferenceSlot {
+  pid: number;
+  lastNonce: bigint | undefined;
+  observedNonce: bigint;
+  terminalTimestamp: bigint | undefined;
+  lastNs: number;
+  status: number;
+  payload: number;
+  origin: number;
+  namespaceInode: number | undefined;
+  generation: number | undefined;
+  latched: boolean;
+  /** Undefined while latched. */
+  lane: ReferenceLane | undefined;
+  /** Order of acceptance: breaks ties of `lastNs` inside a lane. */
+  acceptedAt: number;
+}
+
+export interface ReferenceLane {
+  thresholdNs: number;
+}
+
+export type Taken = { readonly kind: "stall" | "retired"; readonly pid: number };
+
+const TERMINAL = 2n ** 64n - 1n;
+const WRAP = 2n ** 20n;
+const KERNEL = 0;
+const OPERATOR = 1;
+const NETWORK = 3;
+
+export class ReferenceTracker {
+  readonly capacity: number;
+  policy: "strict" | "balanced";
+  window: number;
+  slots: ReferenceSlot[] = [];
+  lanes: ReferenceLane[] = [];
+  cursor = 0;
+  removed: number[] = [];
+  counters: ReferenceCounters = freshCounters();
+  readonly #startTime: (pid: number) => number | undefined;
+  #acceptances = 0;
+
+  constructor(options: {
+    capacity: number;
+    policy: "strict" | "balanced";
+    window: number;
+    startTime: (pid: number) => number | undefined;
+  }) {
+    this.capacity = options.capacity;
+    this.policy = options.policy;
+    this.window = options.window;
+    this.#startTime = options.startTime;
+  }
+
+  find(pid: number): ReferenceSlot | undefined {
+    return this.slots.find((slot) => slot.pid === pid);
+  }
+
+  record(beat: ReferenceBeat): Outcome {
+    const slot = this.find(beat.frame.pid);
+    return slot === undefined ? this.#newcomer(beat) : this.#known(slot, beat);
+  }
+
+  #known(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
+    const { frame, origin, namespaceInode, generation } = beat;
+    const terminal = frame.nonce === TERMINAL;
+    const bothGenerationsKnown = slot.generation !== undefined && generation !== undefined;
+    if (bothGenerationsKnown && slot.generation !== generation) return this.#recycle(slot, beat);
+    if (
+      slot.generation === undefined &&
+      generation === undefined &&
+      slot.origin === origin &&
+      (origin === OPERATOR || origin === NETWORK) &&
+      !terminal &&
+      slot.lastNonce !== undefined &&
+      frame.nonce <= slot.lastNonce &&
+      age(slot, beat.nowNs) >= beat.thresholdNs
+    )
+      return this.#recycle(slot, beat);
+    if (slot.origin !== origin) {
+      this.counters.originConflicts += 1;
+      return "OriginConflict";
+    }
+    if (slot.namespaceInode !== undefined && slot.namespaceInode !== namespaceInode) {
+      const forgiven = namespaceInode === undefined && terminal;
+      if (!forgiven) {
+        this.counters.namespaceConflicts += 1;
+        return "NamespaceConflict";
+      }
+    }
+    if (!this.#nonceAccepted(slot, frame)) {
+      this.counters.outOfOrder += 1;
+      return "OutOfOrder";
+    }
+    slot.namespaceInode ??= namespaceInode;
+    slot.generation ??= generation;
+    slot.observedNonce = frame.nonce;
+    if (terminal) slot.terminalTimestamp = frame.timestamp;
+    else slot.lastNonce = frame.nonce;
+    slot.status = frame.status;
+    slot.payload = frame.payload;
+    slot.latched = false;
+    this.#enterLane(slot, beat);
+    return "Refreshed";
+  }
+
+  #nonceAccepted(slot: ReferenceSlot, frame: ReferenceFrame): boolean {
+    if (frame.nonce === TERMINAL)
+      return slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp;
+    if (slot.lastNonce === undefined || frame.nonce > slot.lastNonce) return true;
+    const wraps = slot.lastNonce >= TERMINAL - WRAP && frame.nonce < WRAP;
+    if (wraps) this.counters.nonceWraps += 1;
+    return wraps;
+  }
+
+  #recycle(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
+    slot.lane = undefined;
+    Object.assign(slot, this.#fresh(beat));
+    this.#enterLane(slot, beat);
+    this.counters.pidRecycles += 1;
+    return "Inserted";
+  }
+
+  #newcomer(beat: ReferenceBeat): Outcome {
+    if (this.slots.length < this.capacity) {
+      const slot = this.#fresh(beat);
+      this.slots.push(slot);
+      this.#enterLane(slot, beat);
+      return "Inserted";
+    }
+    const victim = this.#victim(beat.nowNs, beat.thresholdNs);
+    if (victim === undefined) {
+      this.counters.evictionScanTruncated += 1;
+      this.counters.capacityExceeded += 1;
+      return "CapacityExceeded";
+    }
+    this.#remember(victim.pid);
+    this.counters.evictions += 1;
+    const position = this.slots.indexOf(victim);
+    victim.lane = undefined;
+    const slot = this.#fresh(beat);
+    this.slots[position] = slot;
+    this.#enterLane(slot, beat);
+    return "Inserted";
+  }
+
+  #victim(nowNs: number, thresholdNs: number): ReferenceSlot | undefined {
+    let victim: ReferenceSlot | undefined;
+    if (this.slots.some((slot) => slot.latched)) victim = this.#scan(nowNs, thresholdNs, true);
+    if (victim === undefined && this.policy === "balanced")
+      victim = this.#scan(nowNs, thresholdNs, false);
+    return victim;
+  }
+
+  #scan(nowNs: number, thresholdNs: number, latchedOnly: boolean): ReferenceSlot | undefined {
+    const n = this.slots.length;
+    if (n === 0) return undefined;
+    const start = this.cursor % n;
+    const positions = Array.from({ length: Math.min(this.window, n) }, (_, i) => (start + i) % n);
+    const hit = positions.find((position) => {
+      const slot = this.slots[position]!;
+      return age(slot, nowNs) > 10 * thresholdNs && (slot.latched || !latchedOnly);
+    });
+    this.cursor = hit === undefined ? (start + this.window) % n : (hit + 1) % n;
+    return hit === undefined ? undefined : this.slots[hit];
+  }
+
+  /** A linear scan: every un-latched slot that is due, in the order that the specification gives. */
+  drain(nowNs: number, thresholdNs: number | undefined, slotsMax: number): Taken[] {
+    const due = this.slots.filter(
+      (slot) => !slot.latched && age(slot, nowNs) >= (thresholdNs ?? slot.lane!.thresholdNs),
+    );
+    const ordered = this.lanes.flatMap((lane) => inLaneOrder(due.filter((s) => s.lane === lane)));
+    return ordered.slice(0, slotsMax).map((slot) => this.#take(slot));
+  }
+
+  #take(slot: ReferenceSlot): Taken {
+    slot.lane = undefined;
+    const live = this.#startTime(slot.pid);
+    const pinned = slot.origin === KERNEL ? slot.generation : undefined;
+    if (pinned === undefined || live === undefined || live === pinned) {
+      slot.latched = true;
+      return { kind: "stall", pid: slot.pid };
+    }
+    const last = this.slots.pop()!;
+    if (last !== slot) this.slots[this.slots.indexOf(slot)] = last;
+    this.cursor = this.slots.length === 0 ? 0 : this.cursor % this.slots.length;
+    this.counters.pidRecycles += 1;
+    this.#remember(slot.pid);
+    return { kind: "retired", pid: slot.pid };
+  }
+
+  takeCounters(): ReferenceCounters {
+    const counters = this.counters;
+    this.counters = freshCounters();
+    return counters;
+  }
+
+  freshness(pid: number, generation: number | undefined): string {
+    const slot = this.find(pid);
+    if (slot === undefined || !slot.latched) return "AgentResumed";
+    if (generation === undefined)
+      return slot.origin === KERNEL ? "UnverifiableGeneration" : "Warranted";
+    const live = this.#startTime(pid);
+    return live !== undefined && live !== generation ? "PidRecycled" : "Warranted";
+  }
+
+  terminalTimestampWouldAdvance(pid: number, timestamp: bigint): boolean {
+    const held = this.find(pid)?.terminalTimestamp;
+    return held === undefined || held < timestamp;
+  }
+
+  nextDeadline(): number {
+    const waiting = this.slots.filter((slot) => !slot.latched);
+    return Math.min(...waiting.map((slot) => slot.lastNs + slot.lane!.thresholdNs));
+  }
+
+  setLaneThreshold(oldNs: number, newNs: number): void {
+    const from = this.lanes.find((lane) => lane.thresholdNs === oldNs);
+    const into = this.lanes.find((lane) => lane.thresholdNs === newNs);
+    if (from === undefined || oldNs === newNs) return;
+    if (into === undefined) {
+      from.thresholdNs = newNs;
+      return;
+    }
+    const merged = [...this.laneSlots(into), ...this.laneSlots(from)];
+    merged.sort((a, b) => a.lastNs - b.lastNs);
+    for (const slot of merged) {
+      slot.lane = into;
+      slot.acceptedAt = ++this.#acceptances;
+    }
+  }
+
+  laneSlots(lane: ReferenceLane): ReferenceSlot[] {
+    return inLaneOrder(this.slots.filter((slot) => slot.lane === lane));
+  }
+
+  #enterLane(slot: ReferenceSlot, beat: ReferenceBeat): void {
+    slot.lastNs = beat.nowNs;
+    slot.acceptedAt = ++this.#acceptances;
+    if (slot.lane?.thresholdNs === beat.thresholdNs) return;
+    slot.lane = undefined;
+    slot.lane = this.#laneFor(beat.thresholdNs);
+  }
+
+  #laneFor(thresholdNs: number): ReferenceLane {
+    const same = this.lanes.find((lane) => lane.thresholdNs === thresholdNs);
+    if (same !== undefined) return same;
+    if (this.lanes.length < 16) {
+      const lane = { thresholdNs };
+      this.lanes.push(lane);
+      return lane;
+    }
+    const empty = this.lanes.find((lane) => this.laneSlots(lane).length === 0);
+    if (empty !== undefined) {
+      empty.thresholdNs = thresholdNs;
+      return empty;
+    }
+    this.counters.invariantViolations += 1;
+    const ascending = [...this.lanes].sort((a, b) => a.thresholdNs - b.thresholdNs);
+    return ascending.findLast((lane) => lane.thresholdNs < thresholdNs) ?? ascending[0]!;
+  }
+
+  #remember(pid: number): void {
+    if (this.removed.length < this.capacity) this.removed.push(pid);
+    else this.counters.removedPidDrops += 1;
+  }
+
+  #fresh(beat: ReferenceBeat): ReferenceSlot {
+    const { frame } = beat;
+    const terminal = frame.nonce === TERMINAL;
+    return {
+      pid: frame.pid,
+      lastNonce: terminal ? undefined : frame.nonce,
+      observedNonce: frame.nonce,
+      terminalTimestamp: terminal ? frame.timestamp : undefined,
+      lastNs: beat.nowNs,
+      status: frame.status,
+      payload: frame.payload,
+      origin: beat.origin,
+      namespaceInode: beat.namespaceInode,
+      generation: beat.generation,
+      latched: false,
+      lane: undefined,
+      acceptedAt: 0,
+    };
+  }
+}
+
+export type ReferenceCounters = ReturnType<typeof freshCounters>;
+
+function freshCounters() {
+  return {
+    evictions: 0,
+    capacityExceeded: 0,
+    nonceWraps: 0,
+    outOfOrder: 0,
+    evictionScanTruncated: 0,
+    originConflicts: 0,
+    namespaceConflicts: 0,
+    pidRecycles: 0,
+    invariantViolations: 0,
+    probeExhausted: 0,
+    removedPidDrops: 0,
+  };
+}
+
+function age(slot: ReferenceSlot, nowNs: number): number {
+  return Math.max(0, nowNs - slot.lastNs);
+}
+
+function inLaneOrder(slots: ReferenceSlot[]): ReferenceSlot[] {
+  return slots.toSorted((a, b) => a.lastNs - b.lastNs || a.acceptedAt - b.acceptedAt);
+}

@@ -1,0 +1,172 @@
+import { describe, expect, test } from "bun:test";
+import { Harness } from "./harness.ts";
+
+/** Pids of each lane from head to tail, with its threshold. */
+function lanes(h: Harness): [threshold: number, pids: number[]][] {
+  const { table, slots } = h.tracker;
+  return Array.from({ length: table.lanes.laneCount }, (_, lane) => {
+    const pids: number[] = [];
+    for (let slot = table.lanes.head[lane]!; slot >= 0; slot = slots.next[slot]!)
+      pids.push(slots.pid[slot]!);
+    return [table.lanes.thresholdNs[lane]!, pids];
+  });
+}
+
+describe("deadline lanes", () => {
+  test("order slots by their last beat, equal times by order of acceptance", () => {
+    const h = new Harness();
+    for (const pid of [5, 3, 9]) h.beat(pid, 1, 10);
+    h.beat(3, 2, 10);
+    h.beat(7, 1, 11);
+    h.beat(5, 2, 12);
+    expect(lanes(h)).toEqual([[100, [9, 3, 7, 5]]]);
+    h.tracker.checkInvariants();
+  });
+
+  test("only move the time when the tail, or the one slot of a lane, beats again", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.beat(1, 2, 50);
+    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[100, [1]]], 150]);
+    h.beat(2, 1, 60);
+    h.beat(2, 2, 70);
+    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[100, [1, 2]]], 150]);
+    h.tracker.checkInvariants();
+  });
+
+  test("keep their order when the caller's time runs backwards", () => {
+    const h = new Harness();
+    h.beat(1, 1, 10);
+    h.beat(2, 1, 20);
+    h.beat(3, 1, 30);
+    h.beat(4, 1, 20);
+    h.beat(3, 2, 5);
+    expect(lanes(h)).toEqual([[100, [3, 1, 2, 4]]]);
+    h.tracker.checkInvariants();
+    expect(h.stalled(110)).toEqual([3, 1]);
+  });
+
+  test("treat a slot from the future as silent for no time, not for ages", () => {
+    const h = new Harness();
+    h.beat(1, 1, 1_000);
+    expect([h.stalled(0), h.stalled(1_099), h.stalled(1_100)]).toEqual([[], [], [1]]);
+  });
+
+  test("have no deadline when nothing waits", () => {
+    const h = new Harness();
+    expect(h.tracker.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+    h.beat(1, 1, 0);
+    h.stalled(100);
+    expect(h.tracker.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+    h.beat(1, 2, 200);
+    expect(h.tracker.nextDeadline()).toBe(300);
+  });
+
+  test("judge each slot by its own threshold, lane by lane in order of their making", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0, { threshold: 50 });
+    h.beat(2, 1, 0, { threshold: 20 });
+    h.beat(3, 1, 10, { threshold: 50 });
+    expect(h.tracker.nextDeadline()).toBe(20);
+    expect(h.drainDue(49, 99).seen.map((s) => s.pid)).toEqual([2]);
+    expect(h.drainDue(60, 99).seen.map((s) => s.pid)).toEqual([1, 3]);
+  });
+
+  test("move a slot to another lane with the first beat under another threshold", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.beat(1, 2, 10, { threshold: 500 });
+    expect(lanes(h)).toEqual([
+      [100, []],
+      [500, [1]],
+    ]);
+    expect(h.tracker.nextDeadline()).toBe(510);
+  });
+
+  test("take a limited number per drain and leave the rest due", () => {
+    const h = new Harness();
+    for (let pid = 1; pid <= 5; pid++) h.beat(pid, 1, pid);
+    expect(h.drainDue(1_000, 2).seen.map((s) => s.pid)).toEqual([1, 2]);
+    expect(h.tracker.nextDeadline()).toBe(103);
+    expect(h.drainDue(1_000, 0)).toEqual({ seen: [], taken: 0 });
+    expect(h.drainDue(1_000, 99).taken).toBe(3);
+    expect(h.drainDue(1_000, 99).taken).toBe(0);
+    h.tracker.checkInvariants();
+  });
+
+  test("are untouched by refused frames", () => {
+    const h = new Harness();
+    h.beat(1, 5, 0, { ns: 10 });
+    h.beat(2, 5, 1);
+    const before = h.snapshot();
+    expect(h.beat(1, 5, 50, { ns: 10 })).toBe("OutOfOrder");
+    expect(h.beat(1, 6, 50, { ns: 11 })).toBe("NamespaceConflict");
+    expect(h.beat(1, 6, 50, { ns: 10, origin: 3 })).toBe("OriginConflict");
+    expect(h.snapshot()).toBe(before);
+  });
+
+  test("move all their deadlines at once on a reload", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.beat(2, 1, 40);
+    h.tracker.setLaneThreshold(100, 30);
+    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[30, [1, 2]]], 30]);
+    h.tracker.setLaneThreshold(999, 1);
+    h.tracker.setLaneThreshold(30, 30);
+    expect(lanes(h)).toEqual([[30, [1, 2]]]);
+  });
+
+  test("are merged by last beat when a reload gives two of them one threshold", () => {
+    const h = new Harness();
+    for (const [pid, now] of [
+      [1, 0],
+      [2, 10],
+      [3, 20],
+    ] as const)
+      h.beat(pid, 1, now);
+    for (const [pid, now] of [
+      [4, 10],
+      [5, 30],
+    ] as const)
+      h.beat(pid, 1, now, { threshold: 70 });
+    h.tracker.setLaneThreshold(70, 100);
+    expect(lanes(h)).toEqual([
+      [100, [1, 2, 4, 3, 5]],
+      [70, []],
+    ]);
+    h.tracker.checkInvariants();
+    h.tracker.setLaneThreshold(100, 70);
+    expect(lanes(h)).toEqual([
+      [100, []],
+      [70, [1, 2, 4, 3, 5]],
+    ]);
+    h.tracker.checkInvariants();
+  });
+
+  test("hold 16 thresholds; a 17th reuses a lane that stands empty", () => {
+    const h = new Harness();
+    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    expect(h.takeMoved()).toEqual({});
+    expect(h.drainDue(10, 99).seen.map((s) => s.pid)).toEqual([1]);
+    h.beat(99, 1, 20, { threshold: 5_000 });
+    expect(lanes(h)[0]).toEqual([5_000, [99]]);
+    expect(h.takeMoved()).toEqual({});
+    h.tracker.checkInvariants();
+  });
+
+  test("judge a 17th threshold early, never late, when no lane is empty, and count it", () => {
+    const h = new Harness();
+    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    h.beat(50, 1, 0, { threshold: 55 });
+    h.beat(51, 1, 0, { threshold: 5_000 });
+    h.beat(52, 1, 0, { threshold: 5 });
+    const found = new Map(lanes(h));
+    expect([found.get(50), found.get(160), found.get(10)]).toEqual([
+      [5, 50],
+      [16, 51],
+      [1, 52],
+    ]);
+    expect(h.takeMoved()).toEqual({ invariantViolations: 3 });
+    h.tracker.checkInvariants();
+  });
+});

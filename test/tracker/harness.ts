@@ -1,0 +1,166 @@
+// A tracker under test with the words of spec 03 section 13: beats by pid, nonce and time, drains that list their stalls,
+// counters by name, and process start times that a test sets.
+import {
+  ORIGIN_KERNEL_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_OPERATOR_ATTESTED,
+} from "../../src/base/origin.ts";
+import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
+import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
+import { Tracker } from "../../src/tracker/tracker.ts";
+import { encodeFrame } from "../../src/wire/encode.ts";
+import { NONCE_TERMINAL, STATUS_CRITICAL, STATUS_OK } from "../../src/wire/frame.ts";
+import { OUTCOMES, type Outcome, type ReferenceCounters } from "../reference/tracker.ts";
+
+export const MAX = NONCE_TERMINAL;
+export const W = 2n ** 20n;
+export const K = ORIGIN_KERNEL_ATTESTED;
+export const OPERATOR = ORIGIN_OPERATOR_ATTESTED;
+export const NET = ORIGIN_NETWORK_UNVERIFIED;
+export const THRESHOLD = 100;
+
+export interface BeatOptions {
+  readonly ts?: bigint;
+  readonly status?: number;
+  readonly payload?: number;
+  readonly origin?: number;
+  readonly ns?: number | undefined;
+  readonly generation?: number | undefined;
+  readonly threshold?: number;
+}
+
+export interface StallSeen {
+  readonly pid: number;
+  readonly nonce: bigint;
+  readonly lastNs: number;
+  readonly origin: number;
+}
+
+export class Harness {
+  readonly tracker: Tracker;
+  /** Live start times; a pid that is missing is unreadable. */
+  readonly startTimes = new Map<number, number>();
+  startTimeReads = 0;
+  readonly #words = new Uint32Array(8);
+
+  constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
+    this.tracker = new Tracker({
+      ...(options.capacity !== undefined && { capacity: options.capacity }),
+      ...(options.policy !== undefined && { evictionPolicy: options.policy }),
+      ...(options.window !== undefined && { evictionScanWindow: options.window }),
+      processes: {
+        startTime: (pid) => {
+          this.startTimeReads += 1;
+          return this.startTimes.get(pid) ?? Number.NaN;
+        },
+        namespaceInode: () => Number.NaN,
+      },
+    });
+  }
+
+  beat(pid: number, nonce: bigint | number, now: number, options: BeatOptions = {}): Outcome {
+    const wide = BigInt(nonce);
+    const timestamp = options.ts ?? 0n;
+    const status = options.status ?? (wide === MAX ? STATUS_CRITICAL : STATUS_OK);
+    encodeFrame(
+      this.#words,
+      0,
+      status,
+      pid,
+      u64Hi(timestamp),
+      u64Lo(timestamp),
+      u64Hi(wide),
+      u64Lo(wide),
+      options.payload ?? 0,
+    );
+    const update = this.tracker.record(
+      this.#words,
+      0,
+      now,
+      options.threshold ?? THRESHOLD,
+      options.origin ?? K,
+      options.ns ?? Number.NaN,
+      options.generation ?? Number.NaN,
+    );
+    return OUTCOMES[update]!;
+  }
+
+  drain(now: number, threshold = THRESHOLD): StallSeen[] {
+    const seen: StallSeen[] = [];
+    this.tracker.drainStalledSlots(now, threshold, this.#sink(seen));
+    return seen;
+  }
+
+  drainDue(now: number, slotsMax: number): { seen: StallSeen[]; taken: number } {
+    const seen: StallSeen[] = [];
+    const taken = this.tracker.drainDue(now, slotsMax, this.#sink(seen));
+    return { seen, taken };
+  }
+
+  /** Pids of the stalls of a drain. */
+  stalled(now: number, threshold = THRESHOLD): number[] {
+    return this.drain(now, threshold).map((stall) => stall.pid);
+  }
+
+  /** Reads and zeroes every counter. */
+  takeCounters(): ReferenceCounters {
+    const { tracker } = this;
+    return {
+      evictions: tracker.takeEvictions(),
+      capacityExceeded: tracker.takeCapacityExceeded(),
+      nonceWraps: tracker.takeNonceWraps(),
+      outOfOrder: tracker.takeOutOfOrder(),
+      evictionScanTruncated: tracker.takeEvictionScanTruncated(),
+      originConflicts: tracker.takeOriginConflicts(),
+      namespaceConflicts: tracker.takeNamespaceConflicts(),
+      pidRecycles: tracker.takePidRecycles(),
+      invariantViolations: tracker.takeInvariantViolations(),
+      probeExhausted: tracker.takeProbeExhausted(),
+      removedPidDrops: tracker.takeRemovedPidDrops(),
+    };
+  }
+
+  /** The counters that are not zero. */
+  takeMoved(): Partial<ReferenceCounters> {
+    return Object.fromEntries(Object.entries(this.takeCounters()).filter(([, n]) => n !== 0));
+  }
+
+  removedPids(): number[] {
+    const pids: number[] = [];
+    for (let pid = this.tracker.takeEvictedPid(); pid >= 0; pid = this.tracker.takeEvictedPid())
+      pids.push(pid);
+    return pids;
+  }
+
+  livePids(): number[] {
+    return [...this.tracker.slots.pid.subarray(0, this.tracker.len)];
+  }
+
+  latched(pid: number): boolean {
+    return this.tracker.slots.isLatched(this.tracker.slotOf(pid));
+  }
+
+  /** Slots, lanes and links as text: equal before and after means untouched. */
+  snapshot(): string {
+    const { slots, table } = this.tracker;
+    const rows = Object.entries(slots)
+      .filter(([, column]) => ArrayBuffer.isView(column))
+      .map(([name, column]) => `${name}: ${(column as Uint8Array).subarray(0, table.len).join()}`);
+    const { head, tail, count, thresholdNs } = table.lanes;
+    return [...rows, head.join(), tail.join(), count.join(), thresholdNs.join()].join("\n");
+  }
+
+  #sink(seen: StallSeen[]) {
+    const { slots } = this.tracker;
+    return {
+      onStall: (slot: number) => {
+        seen.push({
+          pid: slots.pid[slot]!,
+          nonce: u64FromPair(slots.observedNonceHi[slot]!, slots.observedNonceLo[slot]!),
+          lastNs: slots.lastNs[slot]!,
+          origin: slots.origin[slot]!,
+        });
+      },
+    };
+  }
+}

@@ -1,0 +1,333 @@
+// The tracker against its slow twin (test/reference/tracker.ts) over random operations: outcomes, counters, stalls, slots,
+// lanes and deadlines are compared after every step, and the invariants are recounted.
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { u64Hi, u64Lo } from "../../src/base/u64.ts";
+import {
+  FRESH_AGENT_RESUMED,
+  FRESH_PID_RECYCLED,
+  FRESH_UNVERIFIABLE_GENERATION,
+  FRESH_WARRANTED,
+} from "../../src/tracker/tracker.ts";
+import { ReferenceTracker } from "../reference/tracker.ts";
+import { Harness, MAX, W } from "./harness.ts";
+
+const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 250);
+
+const FRESHNESS = new Map([
+  [FRESH_WARRANTED, "Warranted"],
+  [FRESH_AGENT_RESUMED, "AgentResumed"],
+  [FRESH_PID_RECYCLED, "PidRecycled"],
+  [FRESH_UNVERIFIABLE_GENERATION, "UnverifiableGeneration"],
+]);
+
+type Operation =
+  | {
+      readonly kind: "beat";
+      readonly pid: number;
+      readonly nonce: bigint;
+      readonly timestamp: bigint;
+      readonly status: number;
+      readonly origin: number;
+      readonly ns: number | undefined;
+      readonly generation: number | undefined;
+      readonly threshold: number;
+      readonly later: number;
+    }
+  | {
+      readonly kind: "drain";
+      readonly threshold: number | undefined;
+      readonly max: number;
+      readonly later: number;
+    }
+  | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
+  | { readonly kind: "reload"; readonly from: number; readonly to: number }
+  | { readonly kind: "eviction"; readonly policy: "strict" | "balanced"; readonly window: number }
+  | { readonly kind: "take removed" }
+  | {
+      readonly kind: "ask";
+      readonly pid: number;
+      readonly generation: number | undefined;
+      readonly timestamp: bigint;
+    };
+
+interface World {
+  readonly pids: number;
+  readonly thresholds: readonly number[];
+}
+
+function operations(world: World): fc.Arbitrary<Operation> {
+  const pid = fc.integer({ min: 2, max: 1 + world.pids });
+  const threshold = fc.constantFrom(...world.thresholds);
+  const maybe = (...values: number[]) => fc.constantFrom<number | undefined>(undefined, ...values);
+  const later = fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }) },
+    { weight: 2, arbitrary: fc.constantFrom(50, 99, 100, 101) },
+    { weight: 1, arbitrary: fc.constantFrom(999, 1_000, 1_001, 2_500) },
+    { weight: 1, arbitrary: fc.integer({ min: -150, max: -1 }) },
+  );
+  const nonce = fc.oneof(
+    { weight: 6, arbitrary: fc.bigInt({ min: 0n, max: 12n }) },
+    { weight: 2, arbitrary: fc.constant(MAX) },
+    { weight: 1, arbitrary: fc.constantFrom(MAX - 1n, MAX - W, MAX - W - 1n, W, W - 1n) },
+  );
+  const timestamp = fc.constantFrom(0n, 1n, 0xffff_ffffn, 0x1_0000_0000n, MAX - 1n);
+  return fc.oneof(
+    {
+      weight: 14,
+      arbitrary: fc.record({
+        kind: fc.constant("beat" as const),
+        pid,
+        nonce,
+        timestamp,
+        status: fc.constantFrom(0, 0, 1, 2),
+        origin: fc.constantFrom(0, 0, 0, 0, 3, 3, 1, 2),
+        ns: maybe(0, 10, 10, 10),
+        generation: maybe(5, 5, 5, 6),
+        threshold,
+        later,
+      }),
+    },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant("drain" as const),
+        threshold: fc.option(threshold, { nil: undefined, freq: 2 }),
+        max: fc.constantFrom(1, 2, 1_000),
+        later,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("start time" as const),
+        pid,
+        generation: maybe(5, 5, 6),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("reload" as const),
+        from: threshold,
+        to: threshold,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("eviction" as const),
+        policy: fc.constantFrom("strict" as const, "balanced" as const),
+        window: fc.constantFrom(1, 2, 3, 256),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("take removed" as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("ask" as const),
+        pid,
+        generation: maybe(5, 6),
+        timestamp,
+      }),
+    },
+  );
+}
+
+/** Counters and outcomes that moved in any run: what was never reached was never compared. */
+const reached = new Set<string>();
+
+class Pair {
+  readonly fast: Harness;
+  readonly slow: ReferenceTracker;
+  #now = 200;
+
+  constructor(capacity: number, policy: "strict" | "balanced", window: number) {
+    this.fast = new Harness({ capacity, policy, window });
+    const startTime = (pid: number) => this.fast.startTimes.get(pid);
+    this.slow = new ReferenceTracker({ capacity, policy, window, startTime });
+  }
+
+  /** Applies `operation` to both and compares what they say and what they have become. */
+  step(operation: Operation): void {
+    this.#apply(operation);
+    const counters = this.fast.takeCounters();
+    expect(counters).toEqual(this.slow.takeCounters());
+    for (const [name, moved] of Object.entries(counters)) if (moved > 0) reached.add(name);
+    this.#compareSlots();
+    this.#compareLanes();
+    this.fast.tracker.checkInvariants();
+  }
+
+  #apply(operation: Operation): void {
+    const { fast, slow } = this;
+    if (operation.kind === "beat") this.#beat(operation);
+    else if (operation.kind === "drain") this.#drain(operation);
+    else if (operation.kind === "start time") {
+      if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
+      else fast.startTimes.set(operation.pid, operation.generation);
+    } else if (operation.kind === "reload") {
+      fast.tracker.setLaneThreshold(operation.from, operation.to);
+      slow.setLaneThreshold(operation.from, operation.to);
+    } else if (operation.kind === "eviction") {
+      fast.tracker.setEviction(operation.policy, operation.window);
+      slow.policy = operation.policy;
+      slow.window = operation.window;
+    } else if (operation.kind === "take removed") {
+      expect(fast.tracker.takeEvictedPid()).toBe(slow.removed.pop() ?? -1);
+    } else this.#ask(operation);
+  }
+
+  #beat(operation: Extract<Operation, { kind: "beat" }>): void {
+    const { pid, nonce, timestamp, origin, ns, generation, threshold } = operation;
+    this.#now = Math.max(0, this.#now + operation.later);
+    const status = nonce === MAX ? 2 : operation.status;
+    const payload = this.#now;
+    const found = this.fast.beat(pid, nonce, this.#now, {
+      ts: timestamp,
+      status,
+      payload,
+      origin,
+      ns,
+      generation,
+      threshold,
+    });
+    const before = this.fast.tracker.lastSlot;
+    const wanted = this.slow.record({
+      frame: { pid, status, timestamp, nonce, payload },
+      nowNs: this.#now,
+      thresholdNs: threshold,
+      origin,
+      namespaceInode: ns,
+      generation,
+    });
+    expect(found).toBe(wanted);
+    reached.add(found);
+    expect(before).toBe(this.slow.slots.findIndex((slot) => slot.pid === pid));
+  }
+
+  #drain({ threshold, max, later }: Extract<Operation, { kind: "drain" }>): void {
+    this.#now = Math.max(0, this.#now + later);
+    const slotsMax = threshold === undefined ? max : Number.POSITIVE_INFINITY;
+    const wanted = this.slow.drain(this.#now, threshold, slotsMax);
+    const stalls = wanted.filter((taken) => taken.kind === "stall").map((taken) => taken.pid);
+    if (threshold === undefined) {
+      const { seen, taken } = this.fast.drainDue(this.#now, max);
+      expect(seen.map((stall) => stall.pid)).toEqual(stalls);
+      expect(taken).toBe(wanted.length);
+    } else expect(this.fast.stalled(this.#now, threshold)).toEqual(stalls);
+  }
+
+  #ask({ pid, generation, timestamp }: Extract<Operation, { kind: "ask" }>): void {
+    const { tracker } = this.fast;
+    expect(FRESHNESS.get(tracker.stallFreshness(pid, generation ?? Number.NaN))!).toBe(
+      this.slow.freshness(pid, generation),
+    );
+    expect(tracker.terminalTimestampWouldAdvance(pid, u64Hi(timestamp), u64Lo(timestamp))).toBe(
+      this.slow.terminalTimestampWouldAdvance(pid, timestamp),
+    );
+    expect(tracker.isTracked(pid)).toBe(this.slow.find(pid) !== undefined);
+  }
+
+  #compareSlots(): void {
+    const { slots, len } = this.fast.tracker;
+    expect(len).toBe(this.slow.slots.length);
+    const pair = (hi: Uint32Array, lo: Uint32Array, slot: number) =>
+      (BigInt(hi[slot]!) << 32n) | BigInt(lo[slot]!);
+    for (let slot = 0; slot < len; slot++) {
+      const wanted = this.slow.slots[slot]!;
+      const regular = (slots.flags[slot]! & 1) !== 0;
+      const terminal = (slots.flags[slot]! & 2) !== 0;
+      expect({
+        pid: slots.pid[slot]!,
+        lastNonce: regular ? pair(slots.lastNonceHi, slots.lastNonceLo, slot) : undefined,
+        observedNonce: pair(slots.observedNonceHi, slots.observedNonceLo, slot),
+        terminalTimestamp: terminal
+          ? pair(slots.terminalTimestampHi, slots.terminalTimestampLo, slot)
+          : undefined,
+        lastNs: slots.lastNs[slot]!,
+        status: slots.status[slot]!,
+        payload: slots.payload[slot]!,
+        origin: slots.origin[slot]!,
+        namespaceInode: known(slots.namespaceInode[slot]!),
+        generation: known(slots.generation[slot]!),
+        latched: slots.isLatched(slot),
+        lane: wanted.lane,
+        acceptedAt: wanted.acceptedAt,
+      }).toEqual(wanted);
+    }
+  }
+
+  #compareLanes(): void {
+    const { table, slots } = this.fast.tracker;
+    expect(table.lanes.laneCount).toBe(this.slow.lanes.length);
+    this.slow.lanes.forEach((lane, i) => {
+      const pids: number[] = [];
+      for (let slot = table.lanes.head[i]!; slot >= 0; slot = slots.next[slot]!)
+        pids.push(slots.pid[slot]!);
+      expect(table.lanes.thresholdNs[i]).toBe(lane.thresholdNs);
+      expect(pids).toEqual(this.slow.laneSlots(lane).map((slot) => slot.pid));
+    });
+    expect(this.fast.tracker.nextDeadline()).toBe(this.slow.nextDeadline());
+  }
+}
+
+function known(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}
+
+function agree(world: World, capacities: readonly number[], runs: number, lengthMin = 20): void {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...capacities),
+      fc.constantFrom("strict" as const, "balanced" as const),
+      fc.constantFrom(1, 2, 3, 256),
+      fc.array(operations(world), {
+        minLength: lengthMin,
+        maxLength: lengthMin + 100,
+        size: "max",
+      }),
+      (capacity, policy, window, script) => {
+        const pair = new Pair(capacity, policy, window);
+        for (const operation of script) pair.step(operation);
+      },
+    ),
+    { numRuns: runs },
+  );
+}
+
+describe("Tracker agrees with its slow twin", () => {
+  test("when a few slots are fought over", () => {
+    agree({ pids: 9, thresholds: [100] }, [0, 1, 2, 4, 7], RUNS);
+  });
+
+  test("when several thresholds are in use", () => {
+    agree({ pids: 12, thresholds: [0, 50, 100, 300] }, [3, 6, 12], RUNS);
+  });
+
+  test("when more thresholds are in use than there are lanes", () => {
+    const thresholds = Array.from({ length: 22 }, (_, i) => 3_000 + i * 400);
+    agree({ pids: 60, thresholds }, [40, 65], Math.ceil(RUNS / 5), 120);
+  });
+
+  test("after having reached every outcome and every counter that can move here", () => {
+    expect([...reached].sort()).toEqual([
+      "CapacityExceeded",
+      "Inserted",
+      "NamespaceConflict",
+      "OriginConflict",
+      "OutOfOrder",
+      "Refreshed",
+      "capacityExceeded",
+      "evictionScanTruncated",
+      "evictions",
+      "invariantViolations",
+      "namespaceConflicts",
+      "nonceWraps",
+      "originConflicts",
+      "outOfOrder",
+      "pidRecycles",
+      "removedPidDrops",
+    ]);
+  });
+});
