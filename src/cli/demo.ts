@@ -6,7 +6,9 @@ import { type Invocation, ownFlag } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 
 const THRESHOLD_MS = 1_000;
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 50;
+/** Three beats of each agent, so that a step without one is a silence and no rounding. */
+const STEP_MS = 150;
 const AGENT_NAMES = ["api", "worker", "mailer", "cron"] as const;
 /** The one that freezes. */
 const VICTIM = 1;
@@ -108,6 +110,7 @@ class Story {
   #end(): void {
     const stalls = this.#log.filter(({ msg }) => msg === "agent stalled").length;
     this.#draw();
+    this.#screen.keep();
     this.#screen.say(
       `\nOne stall, found ${this.#detectionText()} and recovered; ${this.#others()} never stalled.` +
         `\nYour own processes are next: "varta-watch help" and docs/client.md show how they beat.`,
@@ -170,7 +173,7 @@ class Story {
 
   // One step of time: what the daemon took since the last one becomes a mark on each row.
   async #step(): Promise<void> {
-    await Bun.sleep(INTERVAL_MS);
+    await Bun.sleep(STEP_MS);
     const beaten = new Set(this.#stage.takeBeats());
     for (const agent of this.#agents) {
       const beat = beaten.has(agent.pid);

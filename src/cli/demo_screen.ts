@@ -53,10 +53,15 @@ export class DemoScreen {
 
   /** Draws the rows in place; nothing where they could not be. */
   draw(rows: readonly AgentRow[]): void {
-    if (!this.#live) return;
+    if (!this.#live || rows.length === 0) return;
     const lines = rows.map((row) => this.#row(row));
     this.#write(`${this.#erase()}\n${lines.join("\n")}\n`);
     this.#rowsDrawn = lines.length + 1;
+  }
+
+  /** Leaves the rows where they are; what comes next stands below them. */
+  keep(): void {
+    this.#rowsDrawn = 0;
   }
 
   paint(tone: Tone, text: string): string {
