@@ -56,15 +56,20 @@ export function valueFaults(
   const texts = keyTexts(schema);
   const faults = new Map<string, Fault>();
   for (const issue of error.issues) {
-    const inner = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    const parts = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    // An item that is not there (an empty array) is a fault of the whole value.
+    const inner = itemAt(value, parts) === undefined ? [] : parts;
     const at = JSON.stringify(inner);
     if (faults.has(at)) continue;
-    const fault = inner.length === 0 ? wholeFault(texts, value) : itemFault(texts, value, inner);
+    const faultPath = [...path, ...inner];
     if (issue.code === "invalid_key") {
       const found = inner[0] === "" ? "an empty name" : "a name with = or a NUL in it";
       const want = "the name of an environment variable";
-      faults.set(at, { path: [...path, ...inner], anchor: "key", found, want });
-    } else faults.set(at, { path: [...path, ...inner], anchor: "value", ...fault });
+      faults.set(at, { path: faultPath, anchor: "key", found, want });
+      continue;
+    }
+    const words = inner.length === 0 ? wholeFault(texts, value) : itemFault(texts, value, inner);
+    faults.set(at, { path: faultPath, anchor: "value", ...words });
   }
   return [...faults.values()];
 }
@@ -80,12 +85,22 @@ function itemFault(
   value: unknown,
   inner: readonly (string | number)[],
 ): { found: string; want: string } {
+  const item = itemAt(value, inner);
+  const { item: itemTexts = texts } = texts;
+  const { kind, want } = itemTexts;
+  const { secret = false, wantInstead = want } = texts.item ?? {};
+  if (item === "") return { found: "an empty string", want: wantInstead };
+  if (typeof item === "string" && item.includes("\0")) {
+    const found = secret ? "a string with a NUL" : foundText(item, kind);
+    return { found, want: "a string without a NUL" };
+  }
+  return { found: foundText(item, secret && typeof item === "string" ? "table" : kind), want };
+}
+
+function itemAt(value: unknown, inner: readonly (string | number)[]): unknown {
   let item = value;
   for (const part of inner) item = (item as Record<string | number, unknown>)[part];
-  const kind = texts.item?.secret === true && typeof item === "string" ? "table" : texts.item?.kind;
-  const found = foundText(item, kind ?? texts.kind);
-  if (item === "") return { found: "an empty string", want: "a string that is not empty" };
-  return { found, want: texts.item?.want ?? texts.want };
+  return item;
 }
 
 function missingKeyFault(schema: z.ZodType, path: Path): Fault {

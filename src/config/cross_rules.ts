@@ -86,7 +86,7 @@ function checkAddresses(document: CheckedDocument, report: Report): void {
       continue;
     }
     const found = `${claim.text}, ${claim.what} of ${listenerLabel(other.listener)} too`;
-    report({ at, anchor: "value", found, want: `${claim.what} of its own`, involved: [other] });
+    report({ at, anchor: "value", found, want: claim.want, involved: [other] });
   }
   const { listen } = document.tables.metrics.values;
   const address = listen === undefined ? undefined : parseListen(listen);
@@ -103,17 +103,30 @@ interface AddressClaim {
   readonly id: string;
   readonly text: string;
   readonly what: string;
+  readonly want: string;
 }
 
 function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefined {
   const { path, address, port } = values;
   if (kind === "unix" && path !== undefined) {
-    return { key: "path", id: posix.normalize(path), text: quoted(path), what: "the path" };
+    return {
+      key: "path",
+      id: posix.normalize(path),
+      text: quoted(path),
+      what: "the path",
+      want: "a path of its own",
+    };
   }
   if (kind === undefined || kind === "unix") return undefined;
   if (address === undefined || port === undefined) return undefined;
   const id = `${canonicalAddress(address)} ${port}`;
-  return { key: "port", id, text: `${port} on ${address}`, what: "the address and port" };
+  return {
+    key: "port",
+    id,
+    text: `${port} on ${address}`,
+    what: "the address and port",
+    want: "another address or port",
+  };
 }
 
 function checkPlaintext(listener: CheckedListener, report: Report): void {
@@ -258,8 +271,8 @@ function checkFiles(document: CheckedDocument, report: Report): void {
     for (const file of files) if (!owners.has(file)) owners.set(file, { table, key });
     if (taken === undefined) continue;
     const other = [...owners].find(([file]) => file === taken)![1];
-    const found = `${pathText(path)}, which collides with ${pathText(taken)} of ${other.table}.${other.key}`;
-    const want = "a path that differs from the other files and their rotations .1 to .5";
+    const found = `${pathText(path)}, which collides with ${other.table}.${other.key}`;
+    const want = "a path of its own; a rotation adds .1 to .5 to a path";
     report({ at: { table, key }, anchor: "value", found, want, involved: [other] });
   }
 }

@@ -9,7 +9,7 @@ export class TomlFloat {
   }
 }
 
-export type ValueKind = "string" | "integer" | "boolean" | "array" | "table";
+export type ValueKind = "string" | "integer" | "string or integer" | "boolean" | "array" | "table";
 
 /** Longest piece of a found string that a message repeats. */
 const FOUND_CODE_POINTS_MAX = 80;
@@ -18,15 +18,16 @@ const FOUND_CODE_POINTS_MAX = 80;
 export function foundText(value: unknown, wanted: ValueKind): string {
   if (value === undefined) return "nothing";
   if (typeof value === "string") {
-    if (wanted === "string") return quoted(value) + (value.includes("\0") ? " (with a NUL)" : "");
+    if (wanted.startsWith("string"))
+      return quoted(value) + (value.includes("\0") ? " (with a NUL)" : "");
     return wanted === "array" || wanted === "table" ? "a string" : `the string ${quoted(value)}`;
   }
   if (typeof value === "number" || typeof value === "bigint") {
-    return wanted === "integer" ? String(value) : `the integer ${value}`;
+    return wanted.endsWith("integer") ? String(value) : `the integer ${value}`;
   }
   if (typeof value === "boolean")
     return wanted === "boolean" ? String(value) : `the boolean ${value}`;
-  if (value instanceof TomlFloat) return `the float ${value.value}`;
+  if (value instanceof TomlFloat) return `the float ${floatText(value.value)}`;
   if (value instanceof Date) return "a date or time";
   if (Array.isArray(value)) return arrayText(value.length, wanted);
   return "a table";
@@ -54,6 +55,10 @@ export function alternatives(words: readonly string[], last = "or"): string {
 /** Octal text of a file mode as ls-lovers know it: 0644. */
 export function modeText(mode: number): string {
   return `0${(mode & 0o777).toString(8).padStart(3, "0")}`;
+}
+
+function floatText(value: number): string {
+  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
 function arrayText(length: number, wanted: ValueKind): string {

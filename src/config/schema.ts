@@ -172,10 +172,8 @@ export const LISTENER_SHAPES = {
 export const recoveryShape = {
   command: key(
     z
-      .array(textSchema)
-      .min(1)
-      .max(COMMAND_ITEMS_MAX)
-      .refine(firstNotEmpty, { path: [0] })
+      .tuple([textSchema.min(1)], textSchema)
+      .refine((command) => command.length <= COMMAND_ITEMS_MAX)
       .optional(),
     "Program and arguments to run for a stalled process",
     commandTexts(),
@@ -191,7 +189,7 @@ export const recoveryShape = {
     {
       kind: "table",
       want: 'a table of strings, such as { LANG = "C.UTF-8" }',
-      item: { kind: "string", want: "a string without a NUL", secret: true },
+      item: { kind: "string", want: "a string", secret: true },
     },
   ),
   inherit_env: flagKey("Give the command the whole environment of the daemon", false),
@@ -395,15 +393,11 @@ function commandTexts(): KeyTexts {
   return {
     kind: "array",
     want: 'an array of strings, such as ["systemctl", "restart", "app"]',
-    item: { kind: "string", want: "a string without a NUL", secret: false },
+    item: { kind: "string", want: "a string", wantInstead: "the name or path of a program" },
     remark: (value) => {
       if (!Array.isArray(value)) return undefined;
       if (value.length > COMMAND_ITEMS_MAX) return { want: `at most ${COMMAND_ITEMS_MAX} strings` };
       return undefined;
     },
   };
-}
-
-function firstNotEmpty(command: readonly string[]): boolean {
-  return command[0] !== "";
 }

@@ -11,9 +11,18 @@ export interface KeyTexts {
   readonly kind: ValueKind;
   readonly want: string;
   /** For the items of an array and the values of a table. */
-  readonly item?: { readonly kind: ValueKind; readonly want: string; readonly secret: boolean };
+  readonly item?: ItemTexts;
   /** Better words for one particular wrong value. */
   readonly remark?: (value: unknown) => Remark | undefined;
+}
+
+export interface ItemTexts {
+  readonly kind: ValueKind;
+  readonly want: string;
+  /** What an item that must not be empty should hold. */
+  readonly wantInstead?: string;
+  /** Its value is not shown. */
+  readonly secret?: boolean;
 }
 
 export interface Remark {
@@ -166,7 +175,7 @@ export function wordsTexts(words: readonly string[]): KeyTexts {
 export const accountSchema = z.union([z.int().min(0).max(ACCOUNT_ID_MAX), textSchema.min(1)]);
 
 export function accountTexts(account: "user" | "group"): KeyTexts {
-  return { kind: "string", want: accountWant(account), remark: accountRemark };
+  return { kind: "string or integer", want: accountWant(account) };
 }
 
 export function accountListTexts(account: "user" | "group"): KeyTexts {
@@ -174,17 +183,13 @@ export function accountListTexts(account: "user" | "group"): KeyTexts {
   return {
     kind: "array",
     want: `an array of ${account} names and ${id}s`,
-    item: { kind: "string", want: accountWant(account), secret: false },
+    item: { kind: "string or integer", want: accountWant(account) },
   };
 }
 
 export function accountWant(account: "user" | "group"): string {
   const id = account === "user" ? "uid" : "gid";
   return `a ${account} name in a string, or a ${id} from 0 to ${ACCOUNT_ID_MAX}`;
-}
-
-function accountRemark(value: unknown): Remark | undefined {
-  return typeof value === "number" ? { found: String(value) } : undefined;
 }
 
 export function flagKey(summary: string, byDefault: boolean) {

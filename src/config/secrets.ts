@@ -44,7 +44,8 @@ class SecretReader {
     if (path === undefined) return undefined;
     const secret = readSecretFile(path, this.#uid);
     if (secret.ok) return secret.text;
-    this.report(ref, `${pathText(path)} ${secret.found}`, secret.want);
+    const comma = secret.found.startsWith("which") ? "," : "";
+    this.report(ref, `${pathText(path)}${comma} ${secret.found}`, secret.want);
     return undefined;
   }
 

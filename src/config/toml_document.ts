@@ -55,6 +55,11 @@ function syntaxFault(text: string, error: TomlError): TomlDocument {
     const found = "a key or table that is already defined";
     return { ok: false, line: error.line, column, found, want: "each key and table once" };
   }
+  const lineLength = (text.split("\n")[error.line - 1] ?? "").length;
+  if (reason.startsWith("control characters") && error.column > lineLength) {
+    const want = "a closing quote before the end of the line";
+    return { ok: false, line: error.line, column, found: "a string that is not closed", want };
+  }
   const found = `invalid TOML (${reason})`;
   return { ok: false, line: error.line, column, found, want: "a file in TOML 1.0" };
 }

@@ -15,7 +15,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 export type SecretFile =
   | { readonly ok: true; readonly text: string }
-  /** `found` and `want` complete the sentence "found PATH ...; want ...". */
+  /** `found` and `want` complete "found PATH FOUND; want WANT"; before "which" comes a comma. */
   | { readonly ok: false; readonly found: string; readonly want: string };
 
 /** Reads the file at `path`, which must belong to `ownerUid`, and trims white space around the content. */
@@ -31,7 +31,7 @@ export function readSecretFile(path: string, ownerUid: number): SecretFile {
   } catch (error) {
     return {
       ok: false,
-      found: `that cannot be read (${errorCode(error)})`,
+      found: `which cannot be read (${errorCode(error)})`,
       want: "a readable file",
     };
   } finally {
@@ -42,7 +42,7 @@ export function readSecretFile(path: string, ownerUid: number): SecretFile {
 function judgeAndRead(fd: number, ownerUid: number): SecretFile {
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
-    return { ok: false, found: "that is not a regular file", want: "a regular file" };
+    return { ok: false, found: "which is not a regular file", want: "a regular file" };
   }
   if ((stat.mode & FORBIDDEN_MODE_BITS) !== 0) {
     const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
@@ -75,12 +75,12 @@ function openFault(code: string): SecretFile {
   if (code === "ELOOP") {
     return {
       ok: false,
-      found: "that is a symlink",
+      found: "which is a symlink",
       want: "a regular file: it must not be a symlink",
     };
   }
-  if (code === "ENOENT") return { ok: false, found: "that does not exist", want };
-  return { ok: false, found: `that cannot be opened (${code})`, want };
+  if (code === "ENOENT") return { ok: false, found: "which does not exist", want };
+  return { ok: false, found: `which cannot be opened (${code})`, want };
 }
 
 function errorCode(error: unknown): string {

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readSecretFile, SECRET_FILE_BYTES_MAX } from "../../src/files/secret_file.ts";
+
+const uid = process.getuid!();
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "varta-secret-"));
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function file(name: string, content: string, mode: number): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+}
+
+test("readSecretFile() trims white space around the content", () => {
+  const path = file("good", " \tsecret\n", 0o600);
+  expect(readSecretFile(path, uid)).toEqual({ ok: true, text: "secret" });
+});
+
+test("readSecretFile() accepts modes without any bit for group and others", () => {
+  for (let mode = 0; mode <= 0o777; mode++) {
+    const path = file("modes", "x", mode);
+    const strict = (mode & 0o077) === 0;
+    // Root reads its file whatever the owner bits say; another user cannot be asked to.
+    if (strict && uid !== 0 && (mode & 0o400) === 0) continue;
+    const result = readSecretFile(path, uid);
+    expect(result.ok).toBe(strict);
+    if (uid === 0 && !result.ok) expect(result.want).toBe("mode 0600 or stricter");
+    rmSync(path);
+  }
+});
+
+test("readSecretFile() follows no symlink", () => {
+  const path = join(directory, "link");
+  symlinkSync(file("target", "x", 0o600), path);
+  expect(readSecretFile(path, uid)).toMatchObject({ ok: false, found: "which is a symlink" });
+});
+
+test("readSecretFile() refuses a FIFO without waiting for a writer", () => {
+  const path = join(directory, "fifo");
+  expect(Bun.spawnSync(["mkfifo", "-m", "600", path]).exitCode).toBe(0);
+  expect(readSecretFile(path, uid)).toMatchObject({ found: "which is not a regular file" });
+});
+
+test("readSecretFile() refuses another owner, a directory and a missing file", () => {
+  const path = file("owned", "x", 0o600);
+  expect(readSecretFile(path, uid + 1)).toMatchObject({ found: `owned by uid ${uid}` });
+  expect(readSecretFile(directory, uid)).toMatchObject({ found: "which is not a regular file" });
+  expect(readSecretFile(join(directory, "none"), uid)).toMatchObject({
+    found: "which does not exist",
+  });
+});
+
+test("readSecretFile() reads at most 64 KiB", () => {
+  const full = file("full", "x".repeat(SECRET_FILE_BYTES_MAX), 0o600);
+  expect(readSecretFile(full, uid)).toMatchObject({ ok: true });
+  const over = file("over", "x".repeat(SECRET_FILE_BYTES_MAX + 1), 0o600);
+  expect(readSecretFile(over, uid)).toMatchObject({ ok: false, found: "of more than 64 KiB" });
+});
