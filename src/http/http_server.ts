@@ -107,6 +107,9 @@ export class HttpServer {
         hostname: listen.host,
         port: listen.port,
         idleTimeout: HTTP_IDLE_TIMEOUT_S,
+        // Said aloud: with `development: false` alone the runtime shares the port, and a second daemon would take half
+        // of our scrapes without a word (measured on 1.4.4).
+        reusePort: false,
       });
       this.#ownedPath = undefined;
       const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;

@@ -339,7 +339,10 @@ export const FAMILIES: readonly Family[] = [
     "Unix time of the last completed turn of the loop.",
     { decimals: 3 },
   ),
-  gauge("varta_config_last_reload_successful", "1 if the last load or reload succeeded, else 0."),
+  gauge(
+    "varta_config_last_reload_successful",
+    "Whether the last load or reload succeeded: 1 or 0.",
+  ),
   gauge(
     "varta_config_last_reload_success_timestamp_seconds",
     "Unix time of the last successful load or reload.",

@@ -1,0 +1,95 @@
+// A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
+import { DatagramAccounting } from "../../src/events/accounting.ts";
+import { HttpServer, type HttpServerOptions } from "../../src/http/http_server.ts";
+import { Metrics } from "../../src/metrics/metrics.ts";
+
+export const LISTEN = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+
+export class ServerFixture implements AsyncDisposable {
+  readonly metrics: Metrics;
+  readonly server: HttpServer;
+  /** Every code that the server counted, in order. */
+  readonly counted: number[];
+  readonly clock: { ns: number };
+  readonly health: { fresh: boolean; ready: boolean };
+  #driving = true;
+
+  private constructor(
+    server: HttpServer,
+    metrics: Metrics,
+    counted: number[],
+    clock: { ns: number },
+    health: { fresh: boolean; ready: boolean },
+  ) {
+    this.server = server;
+    this.metrics = metrics;
+    this.counted = counted;
+    this.clock = clock;
+    this.health = health;
+  }
+
+  /** `drive: false` leaves the turns to the test. The clock stands until the test moves it. */
+  static async open(
+    changes: Partial<HttpServerOptions> = {},
+    { drive } = { drive: true },
+  ): Promise<ServerFixture> {
+    const clock = { ns: 1e9 };
+    const counted: number[] = [];
+    const health = { fresh: true, ready: true };
+    const metrics = new Metrics({
+      capacity: 4096,
+      listeners: [{ name: "local", kind: "unix" }],
+      accounting: new DatagramAccounting(),
+      perPid: true,
+      build: { version: "0.1.0", revision: "abc", runtime: "bun", target: "linux-x64" },
+    });
+    const server = await HttpServer.open({
+      listen: LISTEN,
+      socketMode: 0o600,
+      token: undefined,
+      rateLimitPerSec: 0,
+      rateLimitBurst: 0,
+      scrapeBudgetNs: 250e6,
+      source: metrics.exposition,
+      count: (code) => counted.push(code),
+      nowNs: () => clock.ns,
+      isFresh: () => health.fresh,
+      isReady: () => health.ready,
+      version: "0.1.0",
+      onError: (error) => {
+        throw error;
+      },
+      ...changes,
+    });
+    const fixture = new ServerFixture(server, metrics, counted, clock, health);
+    if (drive) void fixture.drive();
+    return fixture;
+  }
+
+  /** Turns until the fixture is disposed of. */
+  async drive(): Promise<void> {
+    while (this.#driving) await this.turn();
+  }
+
+  async turn(): Promise<void> {
+    this.server.serveSlice(2e6);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  get url(): string {
+    return `http://${this.server.address}`;
+  }
+
+  get(path: string, init: RequestInit & { decompress?: boolean } = {}): Promise<Response> {
+    const headers = { "accept-encoding": "identity", ...(init.headers as Record<string, string>) };
+    return fetch(`${this.url}${path}`, { ...init, headers, keepalive: false });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.beginClose();
+    // The clock stands in a test: the drain ends because its deadline is reached, not because a second passed.
+    this.clock.ns += 2e9;
+    while (!this.server.closed) await this.turn();
+    this.#driving = false;
+  }
+}

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "bun:test";
+import { FAMILIES } from "../../src/metrics/catalogue.ts";
+import { seriesId, VARTA_RECOVERY_OUTCOMES } from "../../src/metrics/series.ts";
+
+describe("FAMILIES", () => {
+  test.each(FAMILIES.map((family) => [family.name, family] as const))(
+    "%s keeps the naming rules",
+    (name, family) => {
+      expect(name).toMatch(/^(varta|process)(_[a-z0-9]+)+$/);
+      expect(name.endsWith("_total")).toBe(family.type === "counter");
+      expect(name).not.toMatch(/_(sum|count|bucket)$/);
+      expect(name).not.toMatch(/_(ns|ms|us|milliseconds|nanoseconds|minutes|kilobytes|kb)(_|$)/);
+      expect(name).not.toMatch(/counter|gauge|histogram|summary/);
+      expect(family.help).toMatch(/^[A-Z].*\.$/);
+      expect(family.help).not.toContain("\n");
+      expect(family.values.length > 0).toBe(family.label !== "");
+    },
+  );
+
+  test("no family is named twice", () => {
+    expect(new Set(FAMILIES.map((family) => family.name)).size).toBe(FAMILIES.length);
+  });
+
+  test("label values are bounded words", () => {
+    for (const { values } of FAMILIES) {
+      for (const value of values) expect(value).toMatch(/^[a-z_]+$/);
+    }
+  });
+
+  test("bounds ascend", () => {
+    for (const { bounds } of FAMILIES) {
+      const numbers = bounds.map(Number);
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    }
+  });
+});
+
+describe("seriesId()", () => {
+  test("gives every label value a number of its own, in order", () => {
+    const ids = Object.values(VARTA_RECOVERY_OUTCOMES);
+    expect(ids).toHaveLength(15);
+    expect(ids).toEqual(ids.map((_, i) => ids[0]! + i));
+  });
+
+  test("stops at a name that the catalogue does not have", () => {
+    expect(() => seriesId("varta_beat_total")).toThrow("catalogue");
+    expect(() => seriesId("varta_decode_errors_total", "bad_luck")).toThrow("label value");
+    expect(() => seriesId("varta_audit_fsync_seconds")).toThrow("catalogue");
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, test } from "bun:test";
+import { beat, makeMetrics, renderPage } from "./fixture.ts";
+import { parsePage } from "./page.ts";
+
+describe("Exposition", () => {
+  test("names counters without _total in the OpenMetrics headers, and ends with # EOF", () => {
+    const { metrics } = makeMetrics();
+    beat(metrics, [12]);
+    const text = renderPage(metrics, "openmetrics");
+    expect(text).toContain('# TYPE varta_beats counter\nvarta_beats_total{pid="12"} 1\n');
+    expect(text).toContain("# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total ");
+    expect(text).toContain("# TYPE varta_audit_fsync_seconds histogram\n");
+    expect(text.endsWith("\n# EOF\n")).toBe(true);
+    expect(text.match(/# EOF/g)).toHaveLength(1);
+    expect(renderPage(metrics)).not.toContain("# EOF");
+  });
+
+  test("gives the same samples in both formats", () => {
+    const { metrics } = makeMetrics();
+    beat(metrics, [12, 13]);
+    const names = (text: string) => [...parsePage(text).samples.keys()];
+    expect(names(renderPage(metrics, "openmetrics"))).toEqual(names(renderPage(metrics)));
+  });
+
+  test("stops at its budget and goes on where it stopped", () => {
+    const { metrics } = makeMetrics({ capacity: 1000 });
+    beat(
+      metrics,
+      Array.from({ length: 1000 }, (_, i) => 5000 - i),
+    );
+    const inOneSlice = renderPage(metrics);
+    metrics.exposition.begin("text", 5e9);
+    let nowNs = 0;
+    let slices = 1;
+    // Every look at the clock finds a millisecond gone: two looks fit into a slice of 2 ms.
+    while (!metrics.exposition.step(2e6, () => (nowNs += 1e6))) slices += 1;
+    expect(slices).toBeGreaterThan(4);
+    const inSlices = Buffer.concat(metrics.exposition.parts()).toString();
+    expect(withoutProcess(inSlices)).toBe(withoutProcess(inOneSlice));
+  });
+
+  test("leaves out a pid that was removed between two slices", () => {
+    const { metrics } = makeMetrics({ capacity: 1000 });
+    beat(
+      metrics,
+      Array.from({ length: 500 }, (_, i) => 1000 + i),
+    );
+    metrics.exposition.begin("text", 5e9);
+    let nowNs = 0;
+    expect(metrics.exposition.step(1, () => (nowNs += 1))).toBe(false);
+    metrics.onRemoved(1499);
+    beat(metrics, [77]);
+    while (!metrics.exposition.step(1, () => (nowNs += 1)));
+    const { samples } = parsePage(Buffer.concat(metrics.exposition.parts()).toString());
+    expect(samples.has('varta_beats_total{pid="1499"}')).toBe(false);
+    expect(samples.has('varta_beats_total{pid="1498"}')).toBe(true);
+  });
+
+  test("a page that was given up does not leak into the next", () => {
+    const { metrics } = makeMetrics({ capacity: 1000 });
+    beat(
+      metrics,
+      Array.from({ length: 500 }, (_, i) => 1000 + i),
+    );
+    let nowNs = 0;
+    metrics.exposition.begin("openmetrics", 5e9);
+    metrics.exposition.step(1, () => (nowNs += 1));
+    expect(parsePage(renderPage(metrics)).samples.get('varta_beats_total{pid="1000"}')).toBe(1);
+  });
+
+  test("escapes what a label value may not hold", () => {
+    const build = { version: 'a"b', revision: "c\\d", runtime: "e\nf", target: "" };
+    const text = renderPage(makeMetrics({ build }).metrics);
+    expect(text).toContain('version="a\\"b",revision="c\\\\d",runtime="e\\nf",target=""} 1\n');
+  });
+});
+
+describe("promtool", () => {
+  const promtool = Bun.which("promtool");
+  test.skipIf(promtool === null)(
+    "check metrics is content (skipped if promtool is not on PATH)",
+    async () => {
+      const { metrics } = makeMetrics();
+      beat(metrics, [12, 13]);
+      const child = Bun.spawn([promtool!, "check", "metrics"], {
+        stdin: Buffer.from(renderPage(metrics)),
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const complaints = (await child.stdout.text()) + (await child.stderr.text());
+      expect(complaints).toBe("");
+      expect(await child.exited).toBe(0);
+    },
+  );
+});
+
+function withoutProcess(text: string): string {
+  return text.replace(/^process_.*$/gm, "");
+}

@@ -1,0 +1,62 @@
+// A metrics registry as the daemon makes it, with two listeners, and its page as text.
+import { DatagramAccounting } from "../../src/events/accounting.ts";
+import { EVENT_BEAT, EventBatch } from "../../src/events/event_batch.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { PageFormat } from "../../src/metrics/exposition.ts";
+import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
+
+export interface Fixture {
+  readonly metrics: Metrics;
+  readonly accounting: DatagramAccounting;
+}
+
+export function makeMetrics(changes: Partial<MetricsOptions> = {}): Fixture {
+  const accounting = new DatagramAccounting();
+  const metrics = new Metrics({
+    capacity: 16,
+    listeners: [
+      { name: "local", kind: "unix" },
+      { name: "lab", kind: "udp" },
+    ],
+    accounting,
+    perPid: true,
+    build: { version: "0.1.0", revision: "abcdef", runtime: "bun 1.4.4", target: "linux-x64" },
+    ...changes,
+  });
+  return { metrics, accounting };
+}
+
+/** Lets one beat of each pid pass. */
+export function beat(metrics: Metrics, pids: readonly number[], status = 0, observerNs = 0): void {
+  for (const pid of pids) {
+    const batch = new EventBatch();
+    batch.kind[0] = EVENT_BEAT;
+    batch.pid[0] = pid;
+    batch.status[0] = status;
+    batch.observerNs[0] = observerNs;
+    metrics.onBatch(batch, 1);
+  }
+}
+
+export function stallOf(pid: number): Stall {
+  return {
+    pid,
+    lastNonceHi: 0,
+    lastNonceLo: 7,
+    lastNs: 1e9,
+    observerNs: 6e9,
+    origin: 0,
+    namespaceInode: Number.NaN,
+    generation: Number.NaN,
+    status: 0,
+    payload: 0,
+    listener: 0,
+  };
+}
+
+/** Renders in one slice. */
+export function renderPage(metrics: Metrics, format: PageFormat = "text"): string {
+  metrics.exposition.begin(format, 5e9);
+  if (!metrics.exposition.step(1, () => 0)) throw new Error("a clock that stands uses no budget");
+  return Buffer.concat(metrics.exposition.parts()).toString();
+}

@@ -1,0 +1,292 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { METRICS_SPARE_ROWS } from "../../src/base/limits.ts";
+import {
+  REJECT_DECODE,
+  REJECT_REASON_COUNT,
+  REJECT_REASONS,
+} from "../../src/base/reject_reason.ts";
+import { EVENT_DECODE, EVENT_IO, EventBatch } from "../../src/events/event_batch.ts";
+import { FAMILIES } from "../../src/metrics/catalogue.ts";
+import type { Metrics } from "../../src/metrics/metrics.ts";
+import {
+  VARTA_OBSERVER_STAGE_SECONDS,
+  VARTA_RECOVERY_DURATION_SECONDS,
+  VARTA_RECOVERY_OUTCOMES,
+  VARTA_TRACKER_EVICTED,
+  VARTA_WATCH_PIDS_TRACKED,
+} from "../../src/metrics/series.ts";
+import {
+  DECODE_BAD_CRC,
+  DECODE_BAD_MAGIC,
+  DECODE_ERROR_KINDS,
+} from "../../src/wire/decode_error.ts";
+import { beat, makeMetrics, renderPage, stallOf } from "./fixture.ts";
+import { linesWith, type Page, parsePage, sumOf, sampleAt } from "./page.ts";
+
+function page(metrics: Metrics): Page {
+  return parsePage(renderPage(metrics));
+}
+
+describe("a fresh page", () => {
+  test("names every family once, in catalogue order, with HELP and TYPE", () => {
+    const { types, helps } = page(makeMetrics().metrics);
+    expect([...types]).toEqual(FAMILIES.map((family) => [family.name, family.type]));
+    expect([...helps]).toEqual(FAMILIES.map((family) => [family.name, family.help]));
+  });
+
+  test("renders every fixed label value of every counter at 0", () => {
+    const { samples } = page(makeMetrics().metrics);
+    for (const family of FAMILIES) {
+      if (family.type !== "counter" || family.source === "pid") continue;
+      if (family.name === "process_cpu_seconds_total") continue;
+      const own = [...samples].filter(([name]) => name.split("{")[0] === family.name);
+      expect(own.map(([, value]) => value)).toEqual(own.map(() => 0));
+      if (family.label !== "") {
+        const wanted = family.values.map((value) => `${family.name}{${family.label}="${value}"}`);
+        expect(own.map(([name]) => name)).toEqual(wanted);
+      } else expect(own.length).toBeGreaterThan(0);
+    }
+  });
+
+  test("renders 17 reject reasons per listener, and the receive buffer of unix listeners only", () => {
+    const text = renderPage(makeMetrics().metrics);
+    const names = linesWith(text, "varta_datagrams_rejected_total");
+    expect(names).toHaveLength(2 * 17);
+    expect(names[0]).toBe('varta_datagrams_rejected_total{listener="local",reason="wrong_size"} 0');
+    expect(names[33]).toBe(
+      'varta_datagrams_rejected_total{listener="lab",reason="out_of_order"} 0',
+    );
+    expect(linesWith(text, "uds_rcvbuf")).toEqual([
+      'varta_observer_uds_rcvbuf_bytes{listener="local"} 0',
+    ]);
+  });
+
+  test("has no per-pid sample", () => {
+    expect(renderPage(makeMetrics().metrics)).not.toContain('pid="');
+  });
+
+  test("shows the build and the process", () => {
+    const { samples } = page(makeMetrics().metrics);
+    const build = 'version="0.1.0",revision="abcdef",runtime="bun 1.4.4",target="linux-x64"';
+    expect(samples.get(`varta_build_info{${build}}`)).toBe(1);
+    expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(1e6);
+    expect(samples.get("process_open_fds")).toBeGreaterThan(2);
+    expect(samples.get("process_start_time_seconds")).toBeGreaterThan(1.7e9);
+    expect(samples.get("varta_watch_uptime_seconds")).toBe(5);
+  });
+});
+
+describe("Metrics", () => {
+  test("add() counts up and saturates at 2^53-1", () => {
+    const { metrics } = makeMetrics();
+    metrics.add(VARTA_TRACKER_EVICTED, 3);
+    metrics.add(VARTA_TRACKER_EVICTED, 4);
+    metrics.add(VARTA_RECOVERY_OUTCOMES.killed, Number.MAX_SAFE_INTEGER);
+    metrics.add(VARTA_RECOVERY_OUTCOMES.killed, 5);
+    const { samples } = page(metrics);
+    expect(samples.get("varta_tracker_evicted_total")).toBe(7);
+    expect(samples.get('varta_recovery_outcomes_total{outcome="killed"}')).toBe(2 ** 53 - 1);
+  });
+
+  test("set() replaces a gauge", () => {
+    const { metrics } = makeMetrics();
+    metrics.set(VARTA_WATCH_PIDS_TRACKED, 12);
+    metrics.set(VARTA_WATCH_PIDS_TRACKED, 11);
+    metrics.setRcvbufBytes(0, 2_097_152);
+    const { samples } = page(metrics);
+    expect(samples.get("varta_watch_pids_tracked")).toBe(11);
+    expect(samples.get('varta_observer_uds_rcvbuf_bytes{listener="local"}')).toBe(2_097_152);
+  });
+
+  test("add() refuses an id that is no series", () => {
+    expect(() => makeMetrics().metrics.add(100_000, 1)).toThrow("series.ts");
+  });
+
+  test("observe() counts in the first bucket that is large enough, rendered cumulative", () => {
+    const { metrics } = makeMetrics();
+    for (const seconds of [0.001, 0.0010001, 0.05, 1, 1.5]) {
+      metrics.observe(VARTA_OBSERVER_STAGE_SECONDS.judge, seconds);
+    }
+    expect(linesWith(renderPage(metrics), 'stage="judge"')).toEqual([
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.001"} 1',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.005"} 2',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.01"} 2',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.05"} 3',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.1"} 3',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.25"} 3',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="0.5"} 3',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="1"} 4',
+      'varta_observer_stage_seconds_bucket{stage="judge",le="+Inf"} 5',
+      'varta_observer_stage_seconds_sum{stage="judge"} 2.552000100',
+      'varta_observer_stage_seconds_count{stage="judge"} 5',
+    ]);
+  });
+
+  test("the recovery histogram has its own bounds", () => {
+    const { metrics } = makeMetrics();
+    metrics.observe(VARTA_RECOVERY_DURATION_SECONDS, 299);
+    const buckets = linesWith(renderPage(metrics), "varta_recovery_duration_seconds_bucket");
+    expect(buckets.at(-3)).toBe('varta_recovery_duration_seconds_bucket{le="60"} 0');
+    expect(buckets.at(-2)).toBe('varta_recovery_duration_seconds_bucket{le="300"} 1');
+  });
+
+  test("onBatch() counts decode kinds and receive errors", () => {
+    const { metrics } = makeMetrics();
+    const batch = new EventBatch();
+    batch.kind.set([EVENT_DECODE, EVENT_DECODE, EVENT_DECODE, EVENT_IO]);
+    batch.detail.set([DECODE_BAD_MAGIC, DECODE_BAD_CRC, DECODE_BAD_CRC, 0]);
+    metrics.onBatch(batch, 4);
+    const { samples } = page(metrics);
+    expect(samples.get('varta_decode_errors_total{kind="bad_magic"}')).toBe(1);
+    expect(samples.get('varta_decode_errors_total{kind="bad_crc"}')).toBe(2);
+    expect(samples.get("varta_io_errors_total")).toBe(1);
+  });
+});
+
+describe("per-pid rows", () => {
+  test("are made by a beat and sorted by pid", () => {
+    const { metrics } = makeMetrics();
+    metrics.setWallOffsetNs(1.7e18);
+    beat(metrics, [4_000_000, 12, 300, 12], 1, 2e9);
+    const text = renderPage(metrics);
+    expect(linesWith(text, "varta_beats_total")).toEqual([
+      'varta_beats_total{pid="12"} 2',
+      'varta_beats_total{pid="300"} 1',
+      'varta_beats_total{pid="4000000"} 1',
+    ]);
+    const { samples } = parsePage(text);
+    expect(samples.get('varta_status{pid="12"}')).toBe(1);
+    expect(samples.get('varta_agent_last_beat_timestamp_seconds{pid="12"}')).toBe(1_700_000_002);
+  });
+
+  test("show a stall until the next beat", () => {
+    const { metrics } = makeMetrics();
+    beat(metrics, [12], 1);
+    metrics.onStall(stallOf(12));
+    expect(page(metrics).samples.get('varta_status{pid="12"}')).toBe(3);
+    beat(metrics, [12]);
+    const { samples } = page(metrics);
+    expect(samples.get('varta_status{pid="12"}')).toBe(0);
+    expect(samples.get('varta_stalls_total{pid="12"}')).toBe(1);
+  });
+
+  test("are not made by a stall, which is counted as refused", () => {
+    const { metrics } = makeMetrics();
+    metrics.onStall(stallOf(12));
+    const text = renderPage(metrics);
+    expect(linesWith(text, "varta_stalls_total")).toEqual([]);
+    expect(linesWith(text, "pid_row_refused")).toEqual(["varta_prom_pid_row_refused_total 1"]);
+  });
+
+  test("vanish when the pid is removed, and begin at 0 again", () => {
+    const { metrics } = makeMetrics();
+    beat(metrics, [12, 12, 13]);
+    metrics.onStall(stallOf(12));
+    metrics.onRemoved(12);
+    expect(renderPage(metrics)).not.toContain('pid="12"');
+    beat(metrics, [12]);
+    const { samples } = page(metrics);
+    expect(samples.get('varta_beats_total{pid="12"}')).toBe(1);
+    expect(samples.get('varta_stalls_total{pid="12"}')).toBe(0);
+    expect(samples.get('varta_beats_total{pid="13"}')).toBe(1);
+  });
+
+  test("are refused beyond capacity + 64, and taken again after a removal", () => {
+    const { metrics } = makeMetrics();
+    const pids = Array.from({ length: 16 + METRICS_SPARE_ROWS }, (_, i) => 100 + i);
+    beat(metrics, pids);
+    beat(metrics, [7]);
+    expect(sampleAt(page(metrics), "varta_prom_pid_row_refused_total")).toBe(1);
+    metrics.onRemoved(100);
+    beat(metrics, [7]);
+    expect(sampleAt(page(metrics), 'varta_beats_total{pid="7"}')).toBe(1);
+  });
+
+  test("are off with perPid = false, families and all", () => {
+    const { metrics } = makeMetrics({ perPid: false });
+    beat(metrics, [12]);
+    metrics.onStall(stallOf(12));
+    const text = renderPage(metrics);
+    expect(text).not.toContain("varta_beats_total");
+    expect(text).not.toContain("varta_status");
+    expect(linesWith(text, "pid_row_refused")).toEqual(["varta_prom_pid_row_refused_total 0"]);
+  });
+
+  test("can be switched off and on again, starting empty", () => {
+    const { metrics } = makeMetrics();
+    beat(metrics, [12, 13]);
+    metrics.setPerPid(false);
+    metrics.setPerPid(true);
+    beat(metrics, [13]);
+    expect(linesWith(renderPage(metrics), "varta_beats_total")).toEqual([
+      'varta_beats_total{pid="13"} 1',
+    ]);
+  });
+});
+
+describe("the accounting identity", () => {
+  test("holds on every page, whatever was received", () => {
+    const outcome = fc.record({
+      listener: fc.integer({ min: 0, max: 1 }),
+      // -1 = accepted.
+      reason: fc.integer({ min: -1, max: REJECT_REASON_COUNT - 1 }),
+      kind: fc.integer({ min: 1, max: DECODE_ERROR_KINDS.length }),
+    });
+    fc.assert(
+      fc.property(fc.array(outcome, { maxLength: 200 }), (outcomes) => {
+        const { metrics, accounting } = makeMetrics();
+        for (const { listener, reason, kind } of outcomes) {
+          accounting.received[listener]! += 1;
+          if (reason < 0) accounting.accepted[listener]! += 1;
+          else accounting.rejected[listener * REJECT_REASON_COUNT + reason]! += 1;
+          if (reason === REJECT_DECODE) decodeRow(metrics, kind);
+        }
+        expectIdentity(page(metrics));
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+function decodeRow(metrics: Metrics, kind: number): void {
+  const batch = new EventBatch();
+  batch.kind[0] = EVENT_DECODE;
+  batch.detail[0] = kind;
+  metrics.onBatch(batch, 1);
+}
+
+/** Spec 08 section 4, per listener and metric by metric. */
+function expectIdentity(one: Page): void {
+  for (const listener of ["local", "lab"]) {
+    const at = (family: string) => sampleAt(one, `${family}{listener="${listener}"}`);
+    const rejected = REJECT_REASONS.map((reason) =>
+      sampleAt(one, `varta_datagrams_rejected_total{listener="${listener}",reason="${reason}"}`),
+    );
+    const sum = rejected.reduce((total, value) => total + value, 0);
+    expect(at("varta_datagrams_received_total")).toBe(at("varta_datagrams_accepted_total") + sum);
+  }
+  const causes: Record<string, string> = {
+    wrong_size: "varta_truncated_datagrams_total",
+    ctrl_truncated: "varta_ctrl_truncated_total",
+    decrypt: "varta_frame_decrypt_failures_total",
+    sender_table_full: "varta_sender_state_full_total",
+    replay: "varta_secure_replay_refused_total",
+    decode: "varta_decode_errors_total",
+    uid: 'varta_frame_auth_failures_total{reason="uid"}',
+    pid: 'varta_frame_auth_failures_total{reason="pid"}',
+    pid_above_max: "varta_frame_rejected_pid_above_max_total",
+    rate_per_pid: 'varta_rate_limited_total{reason="per_pid"}',
+    rate_global: 'varta_rate_limited_total{reason="global"}',
+    cross_namespace: "varta_frame_namespace_mismatch_total",
+    origin_conflict: "varta_origin_conflict_total",
+    namespace_conflict: "varta_tracker_namespace_conflict_total",
+    capacity: "varta_tracker_capacity_exceeded_total",
+  };
+  for (const [reason, cause] of Object.entries(causes)) {
+    const rejected = ["local", "lab"].map((listener) =>
+      sampleAt(one, `varta_datagrams_rejected_total{listener="${listener}",reason="${reason}"}`),
+    );
+    expect([reason, sumOf(one, cause)]).toEqual([reason, rejected[0]! + rejected[1]!]);
+  }
+}
