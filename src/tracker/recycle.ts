@@ -3,7 +3,7 @@
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
-import { frameIsTerminal, WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
+import { WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
 import { SLOT_HAS_REGULAR_NONCE, type Slots } from "./slots.ts";
 
 /** True if another process answers under the pid of `slot`: its start time, or a restarted network agent, says so. */
@@ -22,8 +22,8 @@ export function isRecycled(
   if (!Number.isNaN(generation)) return false;
   if (origin !== slots.origin[slot]!) return false;
   if (origin !== ORIGIN_OPERATOR_ATTESTED && origin !== ORIGIN_NETWORK_UNVERIFIED) return false;
-  if (frameIsTerminal(words, w)) return false;
   if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return false;
+  // The terminal nonce is greater than any regular one, so a dying process never looks like a restarted one.
   const hi = words[w + WORD_NONCE_HI]!;
   const lo = words[w + WORD_NONCE_LO]!;
   if (u64Greater(hi, lo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!)) return false;

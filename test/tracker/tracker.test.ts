@@ -255,6 +255,26 @@ describe("Tracker.drainStalledSlots()", () => {
     expect(h.stalled(600)).toEqual([11, 12]);
   });
 
+  test("moves every column of the last slot into the hole", () => {
+    const h = new Harness();
+    h.beat(10, 1, 0, { generation: 1 });
+    h.beat(11, 1n << 40n, 400, { origin: NET, ns: 3, generation: 4, payload: 5, status: 1 });
+    h.beat(11, MAX, 401, { origin: NET, ns: 3, generation: 4, payload: 6, ts: (7n << 32n) | 8n });
+    const { slots } = h.tracker;
+    slots.listener[1] = 9;
+    slots.identityReadNs[1] = 12;
+    const columns = Object.entries(slots).filter(([, column]) => ArrayBuffer.isView(column));
+    const row = (slot: number) =>
+      columns
+        .filter(([name]) => name !== "prev" && name !== "next")
+        .map(([name, column]) => [name, (column as Uint8Array)[slot]]);
+    const before = row(1);
+    h.startTimes.set(10, 2);
+    h.drain(200);
+    expect(row(0)).toEqual(before);
+    h.tracker.checkInvariants();
+  });
+
   test("does not take an unreadable start time, or another origin, for a reused pid", () => {
     const h = new Harness();
     h.beat(10, 1, 0, { generation: 1 });

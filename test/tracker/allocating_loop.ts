@@ -1,0 +1,37 @@
+// Run by allocation.test.ts as a program of its own: feeds beats to a tracker and says where the measured part begins and
+// ends, so that the collections which the engine logs in between can be counted. "leaky" allocates one object per beat.
+import { Tracker } from "../../src/tracker/tracker.ts";
+import { encodeFrame } from "../../src/wire/encode.ts";
+
+const BEATS = 1_000_000;
+const AGENTS = 4_096;
+const leaky = process.argv[2] === "leaky";
+const kept: unknown[] = [];
+
+const tracker = new Tracker({
+  capacity: AGENTS,
+  processes: { startTime: () => Number.NaN, namespaceInode: () => Number.NaN },
+});
+const words = new Uint32Array(8);
+const sink = { onStall() {} };
+let accepted = 0;
+
+function feed(beats: number, base: number): void {
+  for (let i = 0; i < beats; i++) {
+    // Every 64th beat is late enough for a stall, a wrong origin or a repeated nonce.
+    const origin = i % 64 === 1 ? 3 : 0;
+    const nonce = i % 64 === 2 ? 0 : base + i;
+    encodeFrame(words, 0, 0, 2 + (i % AGENTS), 0, i, 0, nonce, i);
+    const update = tracker.record(words, 0, base + i, AGENTS / 2, origin, 42, 7);
+    if (update <= 1) accepted += 1;
+    if (leaky) kept[i % 8] = { pid: i, nonce };
+    if (i % 64 === 0) tracker.drainDue(base + i, 1_024, sink);
+  }
+}
+
+feed(200_000, 1);
+Bun.gc(true);
+console.error("measured part begins");
+feed(BEATS, 200_001);
+console.error("measured part ends");
+console.log(accepted);

@@ -1,0 +1,24 @@
+// A million beats must not feed the garbage collector (invariant LN7 and the promise of record). Heap sizes only move at
+// a collection, so the collections themselves are counted: the engine logs each one to stderr.
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+function collectionsIn(mode: "plain" | "leaky"): number {
+  const { stdout, stderr } = Bun.spawnSync(
+    [process.execPath, join(import.meta.dir, "allocating_loop.ts"), mode],
+    { env: { ...process.env, BUN_JSC_logGC: "1" } },
+  );
+  expect(Number(stdout.toString())).toBeGreaterThan(1_000_000);
+  const [, measured] = /measured part begins\n([\s\S]*)measured part ends/.exec(stderr.toString())!;
+  return measured!.split("\n").filter((line) => line.includes("GC")).length;
+}
+
+describe("a million record() calls with their drains", () => {
+  test("run without one garbage collection", () => {
+    expect(collectionsIn("plain")).toBe(0);
+  });
+
+  test("would be caught if each of them made one small object", () => {
+    expect(collectionsIn("leaky")).toBeGreaterThan(0);
+  });
+});

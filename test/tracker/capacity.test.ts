@@ -1,0 +1,60 @@
+// The largest tracker: 2^20 processes inserted, stalled, drained in bounded pieces and resumed (spec 03 section 12). What
+// the drain visits is counted through the start times it reads, one per slot that it takes.
+import { describe, expect, test } from "bun:test";
+import { Tracker } from "../../src/tracker/tracker.ts";
+import { encodeFrame } from "../../src/wire/encode.ts";
+
+const CAPACITY = 1_048_576;
+const THRESHOLD = 1e9;
+const PER_DRAIN = 65_536;
+
+describe("Tracker with 2^20 slots", () => {
+  test("is filled, stalled, drained and resumed without a refusal or an exhausted probe", () => {
+    let reads = 0;
+    // Every 1024th pid belongs to another process by the time its stall is looked at.
+    const startTime = (pid: number) => {
+      reads += 1;
+      return pid % 1_024 === 0 ? 8 : 7;
+    };
+    const processes = { startTime, namespaceInode: () => Number.NaN };
+    const tracker = new Tracker({ capacity: CAPACITY, processes });
+    const words = new Uint32Array(8);
+    const beat = (i: number, nonce: number, now: number) => {
+      // An odd multiplier visits every u32 once, so the pids are distinct and scattered.
+      encodeFrame(words, 0, 0, Math.imul(i + 1, 0x9e37_79b1) >>> 0, 0, 0, 0, nonce, 0);
+      return tracker.record(words, 0, now, THRESHOLD, 0, 42, 7);
+    };
+    let inserted = 0;
+    for (let i = 0; i < CAPACITY; i++) if (beat(i, 1, i) === 0) inserted += 1;
+    expect(inserted).toBe(CAPACITY);
+    expect([tracker.len, tracker.nextDeadline()]).toEqual([CAPACITY, THRESHOLD]);
+    expect(beat(CAPACITY, 1, CAPACITY)).toBe(3);
+
+    let stalls = 0;
+    let lastNs = -1;
+    const sink = {
+      onStall(slot: number) {
+        stalls += 1;
+        if (tracker.slots.lastNs[slot]! <= lastNs) throw new Error("not the longest silence first");
+        lastNs = tracker.slots.lastNs[slot]!;
+      },
+    };
+    expect(tracker.drainDue(THRESHOLD - 1, PER_DRAIN, sink)).toBe(0);
+    expect(reads).toBe(0);
+    const end = CAPACITY + THRESHOLD;
+    for (let taken = 0; taken < CAPACITY; taken += PER_DRAIN)
+      expect(tracker.drainDue(end, PER_DRAIN, sink)).toBe(PER_DRAIN);
+    expect(tracker.drainDue(end, PER_DRAIN, sink)).toBe(0);
+    const retired = CAPACITY - stalls;
+    expect([reads, tracker.len, tracker.stallEmittedCount]).toEqual([CAPACITY, stalls, stalls]);
+    expect(retired).toBeGreaterThan(CAPACITY / 2_048);
+    expect(tracker.takePidRecycles()).toBe(retired);
+    tracker.checkInvariants();
+
+    let resumed = 0;
+    for (let i = 0; i < CAPACITY; i++) if (beat(i, 2, end + i) === 1) resumed += 1;
+    expect([resumed, tracker.len, tracker.stallEmittedCount]).toEqual([stalls, CAPACITY, 0]);
+    expect([tracker.takeProbeExhausted(), tracker.takeInvariantViolations()]).toEqual([0, 0]);
+    tracker.checkInvariants();
+  });
+});
