@@ -16,7 +16,6 @@ import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
-  LANE_NONE,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
@@ -42,14 +41,11 @@ export class SlotTable {
     this.#counts = counts;
   }
 
-  /** Reserves the index entry first: without it nothing is stored. -1 if it cannot be had. */
+  /** The next free row, for `fill`. Its index entry is reserved first: -1, and nothing changed, if that cannot be had. */
   append(pid: number): number {
     if (!this.index.insert(pid, this.len)) return -1;
-    const slot = this.len;
     this.len += 1;
-    this.slots.flags[slot] = 0;
-    this.slots.lane[slot] = LANE_NONE;
-    return slot;
+    return this.len - 1;
   }
 
   /**
