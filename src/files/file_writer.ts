@@ -69,6 +69,11 @@ export class FileWriter {
     return this.#queue.sizeBytes;
   }
 
+  /** True while a write, a sync or a rotation is under way. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Queues whole lines (copied), or drops and counts all of them. `start` writes them. */
   append(lines: Uint8Array, lineCount: number): void {
     if (this.#closing || !this.#queue.append(lines)) this.#drop(lineCount);

@@ -1,0 +1,243 @@
+import { describe, expect, test } from "bun:test";
+import { renameSync } from "node:fs";
+import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../../src/base/limits.ts";
+import {
+  AUTH_REASON_PID,
+  AUTH_REASON_UID,
+  EVENT_AUTH_FAILURE,
+  EVENT_BEAT,
+  EVENT_CTRL_TRUNCATED,
+  EVENT_DECODE,
+  EVENT_IO,
+  EVENT_NAMESPACE_CONFLICT,
+  EVENT_ORIGIN_CONFLICT,
+  EventBatch,
+} from "../../src/events/event_batch.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import { EventExport, type EventExportOptions } from "../../src/export/event_export.ts";
+import { escapeTsv } from "../../src/export/tsv.ts";
+import { DECODE_BAD_CRC, DECODE_BAD_MAGIC, DECODE_BAD_NONCE } from "../../src/wire/decode_error.ts";
+import { TempDirectory } from "../files/temp_directory.ts";
+
+/** 2026-01-02T03:04:05.678Z minus the observer time of the sample rows, in ns. */
+const WALL_OFFSET_NS = 1_767_323_045_678e6 - 5e9;
+
+function openExport(
+  directory: TempDirectory,
+  changes: Partial<EventExportOptions> = {},
+): Promise<EventExport> {
+  return EventExport.open({
+    path: directory.join("events"),
+    format: "tsv",
+    bytesMax: undefined,
+    syncEvery: 0,
+    listeners: ["local", "lab"],
+    errnoText: (errno) => `errno\t${errno}`,
+    observerNamespaceInode: 4026531836,
+    ...changes,
+  });
+}
+
+/** One row of each kind, received at observer time 5 s. */
+function sampleBatch(): EventBatch {
+  const batch = new EventBatch();
+  batch.observerNs.fill(5_000_000_000);
+  batch.ns.fill(Number.NaN);
+  batch.generation.fill(Number.NaN);
+  batch.kind.set([
+    EVENT_BEAT,
+    EVENT_BEAT,
+    EVENT_DECODE,
+    EVENT_DECODE,
+    EVENT_DECODE,
+    EVENT_IO,
+    EVENT_IO,
+    EVENT_CTRL_TRUNCATED,
+    EVENT_AUTH_FAILURE,
+    EVENT_AUTH_FAILURE,
+    EVENT_ORIGIN_CONFLICT,
+    EVENT_NAMESPACE_CONFLICT,
+  ]);
+  batch.pid.set([12, 4294967295, 0, 0, 0, 0, 0, 0, 20, 21, 22, 23]);
+  batch.status.set([0, 2]);
+  batch.nonceHi.set([0, 0xffff_ffff]);
+  batch.nonceLo.set([7, 0xffff_ffff]);
+  batch.payload.set([42, 4294967295]);
+  batch.origin.set([0, 3]);
+  batch.listener[1] = 1;
+  batch.ns[0] = 4026531836;
+  batch.generation[0] = 123456;
+  batch.detail.set([0, 0, DECODE_BAD_MAGIC, DECODE_BAD_CRC, DECODE_BAD_NONCE, 0, 104]);
+  batch.errHi.set([0, 0, 0, 0x1a, 0xffff_ffff]);
+  batch.errLo.set([0, 0, 0, 0x2b, 0xffff_ffff]);
+  batch.detail[8] = AUTH_REASON_PID;
+  batch.detail[9] = AUTH_REASON_UID;
+  batch.origin[10] = 3;
+  batch.detail[10] = 1;
+  batch.ns[11] = 0;
+  return batch;
+}
+
+const SAMPLE_COUNT = 12;
+
+const STALL: Stall = {
+  pid: 12,
+  lastNonceHi: 1,
+  lastNonceLo: 0,
+  lastNs: 1_000_000_000,
+  observerNs: 6_000_000_000,
+  origin: 1,
+  namespaceInode: 0,
+  generation: Number.NaN,
+  status: 0,
+  payload: 42,
+  listener: 0,
+};
+
+describe("TSV", () => {
+  test("has six columns per line, as the Rust observer writes them", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory);
+    events.onBatch(sampleBatch(), SAMPLE_COUNT);
+    events.onStall(STALL);
+    events.onRemoved(12, 7e9);
+    await events.close();
+    expect(directory.read("events").split("\n")).toEqual([
+      "5000000000\tbeat\t12\t7\tok\t42",
+      "5000000000\tbeat\t4294967295\t18446744073709551615\tcritical\t4294967295",
+      "5000000000\tdecode\t-\t-\t-\tBadMagic",
+      "5000000000\tdecode\t-\t-\t-\tBadCrc(expected=0x0000001a,actual=0x0000002b)",
+      "5000000000\tdecode\t-\t-\t-\tBadNonce(0xffffffffffffffff,Ok)",
+      "5000000000\tio\t-\t-\t-\tkernel did not attach peer credentials",
+      "5000000000\tio\t-\t-\t-\terrno\\t104",
+      "5000000000\tctrunc\t-\t-\t-\tancillary data truncated",
+      "5000000000\tmismatch\t20\t-\t-\tauth_failure",
+      "5000000000\tmismatch\t21\t-\t-\tauth_failure",
+      "5000000000\tmismatch\t22\t-\t-\torigin_conflict",
+      "5000000000\tmismatch\t23\t-\t-\tnamespace_conflict",
+      "6000000000\tstall\t12\t4294967296\tstall\t-",
+      "7000000000\teviction\t12\t-\t-\t-",
+      "",
+    ]);
+  });
+
+  test("escapeTsv() keeps columns and lines, and leaves other text alone", () => {
+    expect(escapeTsv("a\\b\tc\nd\re\x00\x1f\x7fä€")).toBe("a\\\\b\\tc\\nd\\re\\x00\\x1f\\x7fä€");
+  });
+});
+
+describe("JSONL", () => {
+  test("has the keys of each kind, in order, and none without a value", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { format: "jsonl" });
+    events.setWallOffsetNs(WALL_OFFSET_NS);
+    events.onBatch(sampleBatch(), SAMPLE_COUNT);
+    events.onStall(STALL);
+    events.onRemoved(12, 7.0004e9);
+    await events.close();
+    const at5 = '{"t":"2026-01-02T03:04:05.678Z","observer_ns":5000000000';
+    const at6 = '{"t":"2026-01-02T03:04:06.678Z","observer_ns":6000000000';
+    const at7 = '{"t":"2026-01-02T03:04:07.678Z","observer_ns":7000400000';
+    const local = '"listener":"local"';
+    expect(directory.read("events").split("\n")).toEqual([
+      `${at5},"kind":"beat",${local},"pid":12,"nonce":"7","status":"ok","payload":42,"origin":"kernel_attested","namespace":4026531836,"generation":123456}`,
+      `${at5},"kind":"beat","listener":"lab","pid":4294967295,"nonce":"18446744073709551615","status":"critical","payload":4294967295,"origin":"network_unverified"}`,
+      `${at5},"kind":"decode",${local},"error":"BadMagic"}`,
+      `${at5},"kind":"decode",${local},"error":"BadCrc(expected=0x0000001a,actual=0x0000002b)"}`,
+      `${at5},"kind":"decode",${local},"error":"BadNonce(0xffffffffffffffff,Ok)"}`,
+      `${at5},"kind":"io",${local},"error":"kernel did not attach peer credentials"}`,
+      `${at5},"kind":"io",${local},"error":"errno\\t104"}`,
+      `${at5},"kind":"ctrunc",${local},"error":"ancillary data truncated"}`,
+      `${at5},"kind":"mismatch",${local},"pid":20,"reason":"pid"}`,
+      `${at5},"kind":"mismatch",${local},"pid":21,"reason":"uid"}`,
+      `${at5},"kind":"mismatch",${local},"pid":22,"origin":"network_unverified","slot_origin":"operator_attested","reason":"origin_conflict"}`,
+      `${at5},"kind":"mismatch",${local},"pid":23,"namespace":0,"observer_namespace":4026531836,"reason":"namespace_conflict"}`,
+      `${at6},"kind":"stall","pid":12,"nonce":"4294967296","status":"stall","origin":"operator_attested","namespace":0,"last_ns":1000000000}`,
+      `${at7},"kind":"eviction","pid":12}`,
+      "",
+    ]);
+  });
+
+  test("is valid JSON, also under an absurd wall clock", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { format: "jsonl" });
+    events.setWallOffsetNs(1e30);
+    events.onBatch(sampleBatch(), SAMPLE_COUNT);
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).observer_ns)).toEqual(
+      new Array(SAMPLE_COUNT).fill(5e9),
+    );
+  });
+});
+
+describe("EventExport", () => {
+  test("has a deadline only while lines wait, 100 ms after the first", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory);
+    expect(events.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    events.onRemoved(12, 1e9);
+    events.onRemoved(13, 1.05e9);
+    const deadlineNs = 1e9 + EXPORT_FLUSH_NS_MAX;
+    expect(events.nextDeadlineNs()).toBe(deadlineNs);
+    events.maintain(deadlineNs - 1);
+    expect(events.nextDeadlineNs()).toBe(deadlineNs);
+    events.maintain(deadlineNs);
+    expect(events.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    while (directory.read("events") === "") await new Promise((done) => setImmediate(done));
+    await events.close();
+    expect(directory.read("events").trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  test("hands lines over at 32 KiB without waiting for the deadline", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory);
+    const batch = sampleBatch();
+    for (let i = 0; i < EXPORT_FLUSH_BYTES / 500; i++) events.onBatch(batch, SAMPLE_COUNT);
+    events.maintain(5e9);
+    while (directory.read("events").length < EXPORT_FLUSH_BYTES) {
+      await new Promise((done) => setImmediate(done));
+    }
+    await events.close();
+  });
+
+  test("drops and counts what the queue does not take", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { queueBytesMax: 64 });
+    events.onRemoved(12, 1e9);
+    events.maintain(2e9);
+    for (let pid = 100; pid < 110; pid++) events.onRemoved(pid, 3e9);
+    await events.close();
+    expect(events.takeDropped()).toBe(10);
+    expect(directory.read("events")).toBe("1000000000\teviction\t12\t-\t-\t-\n");
+  });
+
+  test("rotates, and its files hold every line in order", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { bytesMax: 128 });
+    for (let pid = 100; pid < 112; pid++) events.onRemoved(pid, 1e9);
+    await events.close();
+    const names = ["events.2", "events.1", "events"];
+    const pids = names
+      .map((name) => directory.read(name))
+      .join("")
+      .trimEnd()
+      .split("\n")
+      .map((line) => Number(line.split("\t")[2]));
+    expect(pids).toEqual(Array.from({ length: 12 }, (_, i) => 100 + i));
+  });
+
+  test("follows a file that logrotate has moved away", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory);
+    events.onRemoved(12, 1e9);
+    events.maintain(2e9);
+    while (directory.read("events") === "") await new Promise((done) => setImmediate(done));
+    renameSync(directory.join("events"), directory.join("old"));
+    events.reopen();
+    events.onRemoved(13, 3e9);
+    await events.close();
+    expect(directory.read("old")).toContain("\t12\t");
+    expect(directory.read("events")).toBe("3000000000\teviction\t13\t-\t-\t-\n");
+  });
+});

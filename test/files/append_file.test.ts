@@ -1,0 +1,86 @@
+import { describe, expect, test } from "bun:test";
+import { chownSync, linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { AppendFile, isAtPath, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
+import { TempDirectory } from "./temp_directory.ts";
+
+const OPTIONS = { singleLink: true, calls: REAL_FILE_CALLS };
+
+describe("AppendFile.open()", () => {
+  test("creates a missing file with mode 0600", async () => {
+    using directory = new TempDirectory();
+    const file = await AppendFile.open(directory.join("log"), OPTIONS);
+    expect(file.created).toBe(true);
+    expect(file.sizeBytes).toBe(0);
+    expect(file.directorySyncError).toBeUndefined();
+    expect(lstatSync(directory.join("log")).mode & 0o7777).toBe(0o600);
+    await file.close();
+  });
+
+  test("appends to an existing file and counts from its length", async () => {
+    using directory = new TempDirectory();
+    writeFileSync(directory.join("log"), "old\n", { mode: 0o644 });
+    const file = await AppendFile.open(directory.join("log"), OPTIONS);
+    expect(file.created).toBe(false);
+    expect(file.sizeBytes).toBe(4);
+    expect(await file.write(Buffer.from("new\n"))).toBe(4);
+    expect(file.sizeBytes).toBe(8);
+    expect(directory.read("log")).toBe("old\nnew\n");
+    await file.close();
+  });
+
+  test("refuses a symlink, also one that leads nowhere", async () => {
+    using directory = new TempDirectory();
+    symlinkSync(directory.join("target"), directory.join("log"));
+    const opening = AppendFile.open(directory.join("log"), OPTIONS);
+    await expect(opening).rejects.toThrow("must not be a symlink");
+    writeFileSync(directory.join("target"), "");
+    await expect(AppendFile.open(directory.join("log"), OPTIONS)).rejects.toThrow("symlink");
+  });
+
+  test("refuses what is not a regular file", async () => {
+    using directory = new TempDirectory();
+    expect(Bun.spawnSync(["mkfifo", directory.join("fifo")]).exitCode).toBe(0);
+    const opening = AppendFile.open(directory.join("fifo"), OPTIONS);
+    await expect(opening).rejects.toThrow("must be a regular file");
+    mkdirSync(directory.join("dir"));
+    await expect(AppendFile.open(directory.join("dir"), OPTIONS)).rejects.toThrow("EISDIR");
+  });
+
+  test("refuses a second hard link, unless that is allowed", async () => {
+    using directory = new TempDirectory();
+    writeFileSync(directory.join("log"), "");
+    linkSync(directory.join("log"), directory.join("second"));
+    const opening = AppendFile.open(directory.join("log"), OPTIONS);
+    await expect(opening).rejects.toThrow("must have one hard link, found 2");
+    const file = await AppendFile.open(directory.join("log"), { ...OPTIONS, singleLink: false });
+    await file.close();
+  });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    "refuses a file of another user (skipped unless root, who can make one)",
+    async () => {
+      using directory = new TempDirectory();
+      writeFileSync(directory.join("log"), "");
+      chownSync(directory.join("log"), 12345, 12345);
+      const opening = AppendFile.open(directory.join("log"), OPTIONS);
+      await expect(opening).rejects.toThrow("must belong to uid 0, found uid 12345");
+    },
+  );
+
+  test("fails as the system says in a missing directory", async () => {
+    using directory = new TempDirectory();
+    const opening = AppendFile.open(directory.join("no/log"), OPTIONS);
+    await expect(opening).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});
+
+test("isAtPath() tells whether the path still names the file", async () => {
+  using directory = new TempDirectory();
+  const file = await AppendFile.open(directory.join("log"), OPTIONS);
+  expect(await isAtPath(file, directory.join("log"), REAL_FILE_CALLS)).toBe(true);
+  await REAL_FILE_CALLS.rename(directory.join("log"), directory.join("moved"));
+  expect(await isAtPath(file, directory.join("log"), REAL_FILE_CALLS)).toBe(false);
+  writeFileSync(directory.join("log"), "");
+  expect(await isAtPath(file, directory.join("log"), REAL_FILE_CALLS)).toBe(false);
+  await file.close();
+});
