@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { TempDirectory } from "../files/temp_directory.ts";
 import { beat, makeMetrics, renderPage } from "./fixture.ts";
 import { parsePage } from "./page.ts";
 
@@ -89,6 +91,26 @@ describe("promtool", () => {
       });
       const complaints = (await child.stdout.text()) + (await child.stderr.text());
       expect(complaints).toBe("");
+      expect(await child.exited).toBe(0);
+    },
+  );
+
+  test.skipIf(promtool === null)(
+    "reads the OpenMetrics page (skipped if promtool is not on PATH)",
+    async () => {
+      const { metrics } = makeMetrics();
+      beat(metrics, [12, 13]);
+      // The block maker parses strictly, and wants a time for every sample.
+      const text = renderPage(metrics, "openmetrics").replace(/^([^#].*)$/gm, "$1 1700000000");
+      using directory = new TempDirectory();
+      writeFileSync(directory.join("page"), text);
+      const command = ["tsdb", "create-blocks-from", "openmetrics"];
+      const paths = [directory.join("page"), directory.join("blocks")];
+      const child = Bun.spawn([promtool!, ...command, ...paths], {
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      expect(await child.stderr.text()).toBe("");
       expect(await child.exited).toBe(0);
     },
   );
