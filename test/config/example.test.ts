@@ -1,0 +1,108 @@
+// varta.toml.example is the manual of the file: it must load, every key in it must be right, and no key may be missing.
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { effectiveKeys } from "../../src/config/effective.ts";
+import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/schema.ts";
+import { FixtureHost, KEY } from "./fixture_host.ts";
+
+const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");
+
+/** A key or table behind a lone "#"; prose has a space after it. */
+const COMMENTED = /^#(\[\[?[a-z]+\]\]?|[a-z_]+ = .+)$/;
+
+function uncommented(skip: readonly string[] = []): string {
+  const lines = EXAMPLE.split("\n").map((line) => {
+    const name = COMMENTED.exec(line)?.[1]?.split(" ")[0];
+    return name === undefined || skip.includes(name) ? line : line.slice(1);
+  });
+  return lines.join("\n");
+}
+
+/** The host of an installation that has all that the example speaks of. */
+function installedHost(): FixtureHost {
+  const fixture = new FixtureHost();
+  fixture.write("agents.key", KEY);
+  fixture.write("agents-old.keys", "1".repeat(64));
+  fixture.write("master.key", KEY);
+  fixture.write("metrics.token", KEY);
+  fixture.write("recovery.command", "/bin/true");
+  return fixture;
+}
+
+test("the example loads as it is", async () => {
+  using fixture = new FixtureHost();
+  const result = await fixture.load(EXAMPLE);
+  if (!result.ok) throw new Error(result.text);
+  expect(result.warnings).toEqual([]);
+  expect([...result.origins.keys()].sort()).toEqual([
+    "listener[0].kind",
+    "listener[0].path",
+    "metrics.listen",
+  ]);
+});
+
+test("the example with every key line in force has no problem but features to come", async () => {
+  for (const command of ["command", "command_file"]) {
+    using fixture = installedHost();
+    const result = await fixture.load(uncommented([command]));
+    if (result.ok) throw new Error("the features to come were accepted");
+    const unexpected = result.problems.filter(({ text }) => !text.includes("this version"));
+    expect(unexpected).toEqual([]);
+    expect(result.problems.map(({ key }) => key)).toEqual([
+      "listener[1].kind",
+      "listener[2].kind",
+      "audit.file",
+      "liveness.hw_watchdog",
+    ]);
+  }
+});
+
+test("a commented key shows its default, if it has one", async () => {
+  using fixture = installedHost();
+  const defaults = await fixture.load(EXAMPLE);
+  if (!defaults.ok) throw new Error(defaults.text);
+  const inForce = uncommented(["command_file", "file", "hw_watchdog"]);
+  // The listeners of kinds to come lie between the second [[listener]] and [recovery].
+  const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
+  const written = await fixture.load(
+    inForce.slice(0, second) + inForce.slice(inForce.indexOf("\n[recovery]")),
+  );
+  if (!written.ok) throw new Error(written.text);
+  const byDefault = effectiveKeys(defaults).filter(({ value }) => value !== undefined);
+  const values = new Map(effectiveKeys(written).map((row) => [`${row.table}.${row.key}`, row]));
+  for (const { table, key, value } of byDefault) {
+    expect(values.get(`${table}.${key}`)).toEqual({ table, key, value, origin: "file" });
+  }
+});
+
+test("the example speaks of every key of the schema", () => {
+  const tables = sectionsOf(EXAMPLE);
+  for (const [table, shape] of Object.entries(TABLE_SHAPES)) {
+    const keys = Object.keys(shape).filter((key) => !key.endsWith("_ms"));
+    expect([table, tables.get(table)?.toSorted()]).toEqual([table, keys.toSorted()]);
+  }
+  for (const kind of LISTENER_KINDS) {
+    const keys = Object.keys(LISTENER_SHAPES[kind]);
+    expect([kind, tables.get(`listener ${kind}`)?.toSorted()]).toEqual([kind, keys.toSorted()]);
+  }
+});
+
+test("the example fits into 120 columns", () => {
+  for (const line of EXAMPLE.split("\n")) expect(line.length).toBeLessThanOrEqual(120);
+});
+
+/** The keys of each table, commented or not; listeners by kind. */
+function sectionsOf(text: string): Map<string, string[]> {
+  const tables = new Map<string, string[]>();
+  let table = "";
+  for (const line of text.split("\n")) {
+    const header = /^#?\[\[?([a-z]+)\]\]?$/.exec(line)?.[1];
+    if (header !== undefined) table = header;
+    const kind = /^#?kind = "(.+)"$/.exec(line)?.[1];
+    if (kind !== undefined) table = `listener ${kind}`;
+    const key = /^#?([a-z_]+) = .+$/.exec(line)?.[1];
+    if (key !== undefined) tables.set(table, [...(tables.get(table) ?? []), key]);
+  }
+  return tables;
+}

@@ -1,0 +1,296 @@
+// Where the configuration comes from and what it becomes (spec 07 sections 1, 2 and 7).
+import { describe, expect, test } from "bun:test";
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../../src/config/config.ts";
+import { loadConfig, systemHost } from "../../src/config/load.ts";
+import type { LoadResult, LoadSuccess } from "../../src/config/load_result.ts";
+import { FixtureHost, givenOptions, KEY } from "./fixture_host.ts";
+
+function success(result: LoadResult): LoadSuccess {
+  if (!result.ok) throw new Error(result.text);
+  return result;
+}
+
+function configOf(result: LoadResult): Config {
+  return success(result).config;
+}
+
+describe("loadConfig()", () => {
+  test("of nothing is a bare run with defaults", async () => {
+    using fixture = new FixtureHost({ uid: 7, env: { XDG_RUNTIME_DIR: "/run/user/7" } });
+    const result = success(await fixture.loadOptions({}));
+    expect(result.file).toBeUndefined();
+    expect(result.origins.size).toBe(0);
+    expect(result.warnings).toEqual([]);
+    expect(result.runtimeDirectory).toEqual({ path: "/run/user/7/varta", mode: 0o700 });
+    expect(result.config).toEqual({
+      bareRun: true,
+      observer: {
+        thresholdNs: 5e9,
+        clockSource: "monotonic",
+        allowCrossNamespace: false,
+        strictNamespace: false,
+      },
+      tracker: { capacity: 4096, evictionPolicy: "strict", evictionScanWindow: 256 },
+      limits: { perPidRate: 100, globalRate: 50_000, globalBurst: 100_000 },
+      listeners: [
+        {
+          kind: "unix",
+          name: "unix-0",
+          rcvbufBytes: 1_048_576,
+          path: "/run/user/7/varta/varta.sock",
+          mode: 0o600,
+          gid: undefined,
+          allowUids: undefined,
+          allowGids: undefined,
+        },
+      ],
+      recovery: {
+        command: undefined,
+        commandSource: "inline",
+        appendPid: false,
+        debounceNs: 1e9,
+        env: {},
+        inheritEnv: false,
+        timeoutNs: undefined,
+        killGraceNs: 2e9,
+        capture: false,
+        captureBytes: 4096,
+        shutdownGraceNs: 5e9,
+      },
+      audit: {
+        file: undefined,
+        maxBytes: undefined,
+        syncEvery: 1,
+        syncIntervalNs: 0,
+        fsyncBudgetNs: 50e6,
+        rotationBudgetNs: 50e6,
+      },
+      export: { file: undefined, format: "tsv", maxBytes: undefined, syncEvery: 0 },
+      metrics: {
+        listen: { kind: "tcp", host: "127.0.0.1", port: 9469 },
+        socketMode: 0o600,
+        tokenFile: undefined,
+        token: undefined,
+        rateLimitPerSec: 5,
+        rateLimitBurst: 10,
+        scrapeBudgetNs: 250e6,
+        perPid: true,
+      },
+      liveness: {
+        heartbeatFile: undefined,
+        selfWatchdogNs: undefined,
+        hwWatchdog: undefined,
+        iterationBudgetNs: 250e6,
+        shutdownAfterNs: undefined,
+      },
+      log: { level: "info", format: "logfmt" },
+    });
+  });
+
+  test("reads the default file if it exists, and then has no metrics default", async () => {
+    using fixture = new FixtureHost();
+    fixture.write("default.toml", "[tracker]\ncapacity = 5\n");
+    const result = success(await fixture.loadOptions({}));
+    expect(result.file).toBe(fixture.host.defaultConfigFile);
+    expect(result.config.bareRun).toBe(false);
+    expect(result.config.tracker.capacity).toBe(5);
+    expect(result.config.metrics.listen).toBeUndefined();
+    expect(result.runtimeDirectory).toBeDefined();
+    expect(result.origins.get("tracker.capacity")).toEqual({ from: "file" });
+  });
+
+  test("reads no file with --socket alone, even if the default one is bad", async () => {
+    using fixture = new FixtureHost();
+    fixture.write("default.toml", "nonsense");
+    const result = success(await fixture.loadOptions({ socket: "here.sock" }));
+    expect(result.file).toBeUndefined();
+    expect(result.config.bareRun).toBe(false);
+    expect(result.config.metrics.listen).toBeUndefined();
+    expect(result.config.listeners).toMatchObject([{ path: join(fixture.directory, "here.sock") }]);
+    expect(result.runtimeDirectory).toBeUndefined();
+  });
+
+  test("reads --config relative to the working directory, also with --socket", async () => {
+    using fixture = new FixtureHost();
+    fixture.write(
+      "other.toml",
+      '[[listener]]\nkind = "unix"\npath = "/file"\n[log]\nlevel = "warn"\n',
+    );
+    const given = givenOptions({ socket: "/option" });
+    const result = await loadConfig({ configFile: "other.toml", given, host: fixture.host });
+    expect(configOf(result).listeners).toMatchObject([{ path: "/option", name: "unix-0" }]);
+    expect(configOf(result).log.level).toBe("warn");
+  });
+
+  test("prefers an option to the file and the file to the default", async () => {
+    using fixture = new FixtureHost();
+    const text = '[observer]\nthreshold = "9s"\n[tracker]\ncapacity = 7\n';
+    const result = success(await fixture.load(text, { "threshold-ms": "1500" }));
+    expect(result.config.observer.thresholdNs).toBe(1.5e9);
+    expect(result.config.tracker.capacity).toBe(7);
+    expect(result.config.tracker.evictionScanWindow).toBe(256);
+    expect(Object.fromEntries(result.origins)).toEqual({
+      "observer.threshold": { from: "option", option: "threshold-ms" },
+      "tracker.capacity": { from: "file" },
+    });
+  });
+
+  test("takes durations from either spelling", async () => {
+    using fixture = new FixtureHost();
+    const text =
+      '[recovery]\ndebounce_ms = 30000\ntimeout = "1.5s"\n[liveness]\nshutdown_after = "0s"\n';
+    const { recovery, liveness } = configOf(await fixture.load(text));
+    expect(recovery.debounceNs).toBe(30e9);
+    expect(recovery.timeoutNs).toBe(1.5e9);
+    expect(liveness.shutdownAfterNs).toBe(0);
+  });
+
+  test("resolves users and groups by name, by number and by digits in a string", async () => {
+    using fixture = new FixtureHost();
+    const lists = 'allow_uids = ["varta", 5, "6", 0]\nallow_gids = ["staff"]\ngroup = "varta"\n';
+    const config = configOf(
+      await fixture.load(`[[listener]]\nkind = "unix"\npath = "/a"\n${lists}`),
+    );
+    expect(config.listeners[0]).toMatchObject({
+      gid: 991,
+      allowUids: [990, 5, 6, 0],
+      allowGids: [50],
+    });
+  });
+
+  test("counts default names per kind", async () => {
+    using fixture = new FixtureHost();
+    const named = '[[listener]]\nkind = "unix"\nname = "local"\npath = "/a"\n';
+    const text = `${named}[[listener]]\nkind = "unix"\npath = "/b"\n`;
+    const names = configOf(await fixture.load(text)).listeners.map(({ name }) => name);
+    expect(names).toEqual(["local", "unix-1"]);
+  });
+
+  test("reads the token and the command from secret files", async () => {
+    using fixture = new FixtureHost();
+    fixture.writeSecrets();
+    const listen = 'listen = "[::]:9469"\ntoken_file = "/etc/varta/good.key"\n';
+    const text = `[metrics]\n${listen}[recovery]\ncommand_file = "/etc/varta/command"\n`;
+    const result = success(await fixture.load(text));
+    expect(Buffer.from(result.config.metrics.token!).toString("hex")).toBe(KEY.toLowerCase());
+    expect(result.config.recovery.command).toEqual(["/usr/bin/systemctl", "restart", "app"]);
+    expect(fixture.plain(result.config.recovery.commandSource)).toBe("/etc/varta/command");
+    expect(result.warnings).toEqual(["metrics are served on ::, which is not a loopback address"]);
+  });
+
+  test("warns of what is allowed and yet worth a word", async () => {
+    using fixture = new FixtureHost();
+    const text =
+      '[recovery]\ncommand = ["true"]\ninherit_env = true\n[export]\nfile = "/e"\nmax_bytes = 128\n';
+    expect(success(await fixture.load(text, { "read-timeout-ms": "100" })).warnings).toEqual([
+      "--read-timeout-ms has no effect here",
+      "recovery commands inherit the whole environment of the daemon",
+      "export.max_bytes is 128: the file is rotated every few events",
+    ]);
+  });
+});
+
+describe("loadConfig() refuses", () => {
+  async function failureOf(text: string | Uint8Array): Promise<string> {
+    using fixture = new FixtureHost();
+    const path = fixture.write("varta.toml", "");
+    await Bun.write(path, text);
+    const result = await loadConfig({ configFile: path, given: [], host: fixture.host });
+    if (result.ok) throw new Error("the file was accepted");
+    expect(result.exitCode).toBe(78);
+    return fixture.plain(result.text);
+  }
+
+  test("a file that is missing, and never takes it for defaults", async () => {
+    using fixture = new FixtureHost();
+    const result = await loadConfig({ configFile: "none.toml", given: [], host: fixture.host });
+    expect(result).toMatchObject({ ok: false, exitCode: 78 });
+    if (result.ok) return;
+    expect(fixture.plain(result.text)).toBe(
+      "/etc/varta/none.toml: found no such file; want a configuration file that the daemon can read\n" +
+        "varta-watch: 1 problem in /etc/varta/none.toml\n",
+    );
+  });
+
+  test("a directory", async () => {
+    using fixture = new FixtureHost();
+    const configFile = fixture.directory;
+    const result = await loadConfig({ configFile, given: [], host: fixture.host });
+    expect(result).toMatchObject({
+      ok: false,
+      problems: [{ text: expect.stringContaining("found a directory") }],
+    });
+  });
+
+  test("bytes that are not UTF-8", async () => {
+    expect(await failureOf(new Uint8Array([0x61, 0xff]))).toContain(
+      "found bytes that are not UTF-8",
+    );
+  });
+
+  test("more than 1 MiB", async () => {
+    expect(await failureOf(`#${"x".repeat(1_048_576)}`)).toContain(
+      "found more than 1 MiB; want at most 1 MiB",
+    );
+    using fixture = new FixtureHost();
+    expect((await fixture.load(`#${"x".repeat(1_048_575)}`)).ok).toBe(true);
+  });
+
+  test("more problems than it shows", async () => {
+    const keys = Array.from({ length: 60 }, (_, index) => `unknown_${index} = 1`);
+    const text = await failureOf(`[observer]\n${keys.join("\n")}\n`);
+    const lines = text.trimEnd().split("\n");
+    expect(lines.length).toBe(52);
+    expect(lines[49]).toStartWith("/etc/varta/varta.toml:51:1: observer.unknown_49: ");
+    expect(lines[50]).toBe("... and 10 more");
+    expect(lines[51]).toBe("varta-watch: 60 problems in /etc/varta/varta.toml");
+  });
+
+  test("boottime and allow lists on other platforms than Linux", async () => {
+    using fixture = new FixtureHost({ platform: "darwin" });
+    const listener = '[[listener]]\nkind = "unix"\npath = "/a"\nallow_uids = [0]\n';
+    const result = await fixture.load(`[observer]\nclock_source = "boottime"\n${listener}`);
+    if (result.ok) throw new Error("the file was accepted");
+    expect(result.problems.map(({ key, text }) => `${key}: ${text}`)).toEqual([
+      'observer.clock_source: found "boottime" on darwin; want "monotonic" or "monotonic-raw": only Linux has a clock that counts suspend',
+      "listener[0].allow_uids: found an allow list on darwin, where beats carry no credentials; want no such key",
+    ]);
+  });
+
+  test("a secret file of another owner", async () => {
+    using fixture = new FixtureHost({ uid: process.getuid!() + 1 });
+    fixture.writeSecrets();
+    const result = await fixture.load('[recovery]\ncommand_file = "/etc/varta/command"\n');
+    expect(result).toMatchObject({
+      problems: [{ text: expect.stringContaining(`owned by uid ${process.getuid!()}; want uid`) }],
+    });
+  });
+});
+
+test("a good file never loads the parser that finds positions", async () => {
+  const directory = join(import.meta.dir, "../..");
+  const script = `
+    import { loadConfig, systemHost } from "./src/config/load.ts";
+    const result = await loadConfig({ configFile: "varta.toml.example", given: [], host: systemHost() });
+    const loaded = Object.keys(require.cache).some((file) => file.includes("toml-eslint-parser"));
+    console.log(result.ok, loaded);
+  `;
+  const child = Bun.spawnSync([process.execPath, "-e", script], { cwd: directory });
+  expect(child.stdout.toString()).toBe("true false\n");
+});
+
+test("systemHost() is this process and the usual files", () => {
+  const host = systemHost();
+  expect(host.uid).toBe(process.geteuid!());
+  expect(host.defaultConfigFile).toBe("/etc/varta/varta.toml");
+});
+
+test("a file that appears later is read on the next load", async () => {
+  using fixture = new FixtureHost();
+  fixture.write("later.toml", "[tracker]\ncapacity = 9\n");
+  expect(configOf(await fixture.loadOptions({})).bareRun).toBe(true);
+  renameSync(join(fixture.directory, "later.toml"), fixture.host.defaultConfigFile);
+  expect(configOf(await fixture.loadOptions({})).tracker.capacity).toBe(9);
+});
