@@ -120,8 +120,8 @@ export const COMMANDS: readonly Command[] = [
     operandsMax: 0,
     summary: "send heartbeats, from a script or by hand",
     about: [
-      "Sends the heartbeat of this very process. The process ends with the command, so",
-      "this is for trying out and for scripts that use --count and --interval.",
+      "Sends heartbeats of this very process. Each run is a new process with a new pid,",
+      "so only a series (--count, --interval) looks like one living agent.",
     ],
     own: [
       {
@@ -164,6 +164,7 @@ export const COMMANDS: readonly Command[] = [
       ["0", "every beat was handed to the kernel"],
       ["1", "a beat could not be sent"],
       ["64", "wrong use"],
+      ["69", "no beat found a daemon at the socket"],
     ],
   },
   {
@@ -193,10 +194,10 @@ export const COMMANDS: readonly Command[] = [
     name: "demo",
     operands: "",
     operandsMax: 0,
-    summary: "see a stall and its recovery in a few seconds",
+    summary: "see a stall and its recovery in ten seconds",
     about: [
-      "Starts a daemon and a few agents in a temporary directory, silences one of them",
-      "and shows what is noticed. Touches nothing else and cleans up behind itself.",
+      "Starts a real daemon and a few real agents in a temporary directory, freezes one",
+      "of them and shows the stall, the recovery and the return as they happen.",
     ],
     own: [{ name: "no-color", form: FLAG, help: "plain text, also on a terminal" }],
     takesConfigOptions: false,
@@ -204,6 +205,7 @@ export const COMMANDS: readonly Command[] = [
     exits: [
       ["0", "the demonstration went as it should"],
       ["1", "it did not"],
+      ["130", "interrupted"],
     ],
   },
   {
