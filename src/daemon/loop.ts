@@ -60,6 +60,7 @@ export class Loop {
   #yieldedAtNs = 0;
   #serveNs = 0;
   #httpLeft = false;
+  #httpServed = false;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -82,13 +83,13 @@ export class Loop {
   // Turns until one must yield. The wait stands before the turn, so that whatever the yield brought is seen at once.
   #run(): void {
     for (;;) {
-      const runtimeReady = this.#wait();
+      const runtimeWaits = this.#wait();
       if (this.#options.shouldStop(this.#options.observer.clock.lastNs)) {
         this.#options.stopped();
         return;
       }
       this.#turn();
-      if (runtimeReady || this.#mustYield()) {
+      if (runtimeWaits || this.#mustYield()) {
         this.#yield();
         return;
       }
@@ -104,8 +105,7 @@ export class Loop {
     return (
       this.#runtimeIndex < 0 ||
       this.#options.tick.busy ||
-      this.#httpLeft ||
-      this.#options.http?.pending === true ||
+      this.#httpServed ||
       ++this.#turnsSinceYield >= TURNS_WITHOUT_YIELD_MAX
     );
   }
@@ -119,7 +119,9 @@ export class Loop {
     const nowNs = observer.clock.lastNs;
     for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
     const serveStartNs = monotonicNs();
-    this.#httpLeft = http?.pending === true && http.serveSlice(HTTP_SLICE_NS);
+    // A finished page is a resolved promise: it leaves the process only when the runtime runs.
+    this.#httpServed = http?.pending === true;
+    this.#httpLeft = this.#httpServed && http!.serveSlice(HTTP_SLICE_NS);
     const endNs = monotonicNs();
     const serveNs = this.#serveNs + endNs - serveStartNs;
     this.#serveNs = 0;
@@ -131,7 +133,7 @@ export class Loop {
     this.turns++;
   }
 
-  /** Blocks until something is due; true if the runtime has events. */
+  /** Blocks until something is due; true if the runtime should run: it has events, or there was nothing else to do. */
   #wait(): boolean {
     const { observer } = this.#options;
     const timeoutNs = this.#timeoutNs();
@@ -139,7 +141,7 @@ export class Loop {
     const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
     // An interrupted wait is a signal: the runtime's handler has something to tell.
     if (ready < 0) return ready === -EINTR;
-    return this.#runtimeIndex >= 0 && ready > 0 && this.#poll.revents(this.#runtimeIndex) !== 0;
+    return ready === 0 || (this.#runtimeIndex >= 0 && this.#poll.revents(this.#runtimeIndex) !== 0);
   }
 
   #timeoutNs(): number {
