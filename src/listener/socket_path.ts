@@ -2,6 +2,7 @@
 // replaced, a live owner and any other file are refused, the mode is exact, and on close only our own inode is removed.
 // Synchronous: it runs before anything else is opened, since the umask is process-wide.
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fsyncSync,
@@ -81,7 +82,7 @@ export function unlinkBoundPath(bound: Omit<BoundPath, "directorySynced">): void
 
 function checkParent(path: string): void {
   const parent = dirname(path);
-  const status = lstatSync(parent, { throwIfNoEntry: false });
+  const status = look(parent, path);
   if (status === undefined)
     throw new SocketPathError(
       "InvalidInput",
@@ -95,18 +96,35 @@ function checkParent(path: string): void {
       "name the real directory: a link could be turned to another place",
     );
   const uid = effectiveUid();
-  if (status.uid !== uid && status.uid !== 0)
+  const owner = Number(status.uid);
+  if (owner !== uid && owner !== 0)
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: ${parent} belongs to uid ${status.uid}; wanted is uid ${uid} or root`,
+      `Cannot bind ${path}: ${parent} belongs to uid ${owner}; wanted is uid ${uid} or root`,
       "whoever owns the directory can replace the socket",
     );
-  if ((status.mode & 0o022) !== 0 && (status.mode & 0o1000) === 0)
+  const mode = Number(status.mode);
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: ${parent} has mode ${octal(status.mode & 0o7777)}: others may write to it and it has no sticky bit`,
+      `Cannot bind ${path}: ${parent} has mode ${octal(mode & 0o7777)}: others may write to it and it has no sticky bit`,
       `chmod go-w ${parent}, or set the sticky bit (chmod +t)`,
     );
+}
+
+/** What is at `at`, undefined if nothing is. A directory above it that is closed to us is a fault of the world. */
+function look(at: string, path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(at, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR") return undefined;
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: cannot look at ${at}: ${text(error)}`,
+      "the daemon's user needs search permission (x) on every directory above the socket",
+    );
+  }
 }
 
 // bind(2) creates the file with mode 0777 & ~umask: the umask makes the mode exact with no moment in between.
@@ -121,11 +139,11 @@ function bindWithMode(options: BindPathOptions): number {
 
 function removeStale(options: BindPathOptions): void {
   const { path } = options;
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const found = look(path, path);
   if (found === undefined) return;
   if (!found.isSocket()) throw notASocket(path);
   probe(options);
-  const again = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const again = look(path, path);
   if (again === undefined) return;
   if (!again.isSocket()) throw notASocket(path);
   if (again.dev !== found.dev || again.ino !== found.ino)
@@ -134,7 +152,20 @@ function removeStale(options: BindPathOptions): void {
       `Cannot bind ${path}: the socket there changed while probing`,
       "another program binds the same path: give each its own",
     );
-  unlinkSync(path);
+  unlinkStale(path);
+}
+
+function unlinkStale(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: cannot remove the stale socket there: ${text(error)}`,
+      "it belongs to somebody else: remove it by hand, or give another path with --socket",
+    );
+  }
 }
 
 // connect() on a datagram socket path tells whether somebody owns it, and enqueues nothing.
@@ -171,16 +202,20 @@ function notASocket(path: string): SocketPathError {
 }
 
 function bindRefused(path: string, errno: number): SocketPathError {
+  const inUse = errno === EADDRINUSE;
   return new SocketPathError(
-    errno === EADDRINUSE ? "AddrInUse" : "PermissionDenied",
+    inUse ? "AddrInUse" : "PermissionDenied",
     `Cannot bind ${path}: ${errnoText(errno)}`,
-    "the daemon's user must be able to create files in that directory",
+    inUse
+      ? "another program binds the same path: give each its own"
+      : "the daemon's user must be able to create files in that directory",
   );
 }
 
 function checkMode(options: BindPathOptions): { dev: bigint; ino: bigint } {
-  const { path, mode } = options;
-  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const { path } = options;
+  const mode = options.mode & 0o777;
+  const status = look(path, path);
   if (status === undefined || !status.isSocket())
     throw new SocketPathError(
       "AddrInUse",
@@ -203,10 +238,9 @@ function changeGroup(path: string, gid: number): void {
   try {
     lchownSync(path, effectiveUid(), gid);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot give ${path} to group ${gid}: ${text}`,
+      `Cannot give ${path} to group ${gid}: ${text(error)}`,
       "the daemon must be root or a member of that group",
     );
   }
@@ -224,6 +258,10 @@ function syncDirectory(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function octal(mode: number): string {
