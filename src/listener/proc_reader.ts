@@ -78,9 +78,9 @@ export function parseNamespaceLink(text: string): number {
   return wholeNumber(match?.[1]);
 }
 
-/** How many pids the NSpid line names; 0 = no such line. */
+/** How many pids the NSpid line names; 0 = no such line. A line that our buffer cut short could hide a number. */
 export function parseNspidCount(text: string): number {
-  const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*$/m.exec(text);
+  const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(text);
   return match === null ? 0 : match[1]!.trim().split(/\s+/).length;
 }
 
