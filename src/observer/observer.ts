@@ -46,6 +46,8 @@ export class Observer {
   readonly observerInode: number;
   /** True if the last poll or pump took at least one datagram. */
   lastPollConsumed = false;
+  /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
+  judgePoints = 0;
   /** Time spent in judge points, for the stage histogram; reset by takeJudgeNs(). */
   #judgeNs = 0;
   readonly #listeners: Listener[] = [];
@@ -411,6 +413,7 @@ export class Observer {
     if (this.#stalls.unread > 0) return;
     const nowNs = this.clock.nowNs();
     this.#stalls.restart(nowNs);
+    this.judgePoints++;
     if (this.tracker.nextDeadline() > nowNs) return;
     this.tracker.drainDue(nowNs, this.#judgeLimit, this.#stalls);
     this.#judgeNs += this.clock.nowNs() - nowNs;
