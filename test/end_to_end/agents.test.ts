@@ -1,0 +1,86 @@
+// Two hundred real agent processes under true kernel credentials: every beat is counted, silence is found in time and
+// exactly once, and a process that comes back is watched again (spec 03, spec 12 section 1).
+import { describe, expect, test } from "bun:test";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { sampleAt, sumOf } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { pidOf } from "../support/log_lines.ts";
+import { until } from "../support/until.ts";
+
+const AGENTS = 200;
+const INTERVAL_MS = 100;
+const THRESHOLD_MS = 600;
+/** A stall is out this long after the threshold at the latest. */
+const LATE_MS_MAX = 50;
+
+describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, () => {
+  test("every beat is counted and only the silent are stalled, once per silence", async () => {
+    await using daemon = await DaemonProcess.start({
+      args: ["--threshold-ms", `${THRESHOLD_MS}`, "--export-file", "events.tsv"],
+    });
+    await using crew = new Crew(daemon.socket);
+    const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS });
+    await until("every agent to be tracked", async () => (await daemon.state()).agents === AGENTS);
+    const [frozen, killed] = [pids[17]!, pids[101]!];
+
+    await freezeUntilStalled(daemon, frozen, 1);
+    process.kill(frozen, "SIGCONT");
+    await until("its return", () => daemon.saying("agent is back", frozen).length === 1);
+    const killedSent = await crew.kill(killed);
+    await freezeUntilStalled(daemon, frozen, 2);
+    process.kill(frozen, "SIGCONT");
+    await until("its return", () => daemon.saying("agent is back", frozen).length === 2);
+    await daemon.untilStalls(killed);
+
+    // Nobody else, and nobody twice; what comes after this is the silence that the test makes.
+    const stalls = daemon.saying("agent stalled").map(pidOf);
+    expect(stalls.toSorted()).toEqual([frozen, frozen, killed].toSorted());
+    expect(daemon.saying("agent is back").map(pidOf)).toEqual([frozen, frozen]);
+
+    const sent = await crew.quiet();
+    const total = [...sent.values()].reduce((sum, beats) => sum + beats, killedSent);
+    expect(sent.size).toBe(AGENTS - 1);
+    expect(total).toBeGreaterThan(10 * AGENTS);
+    await daemon.untilReceived(total);
+    const page = await daemon.page();
+    for (const [pid, beats] of sent)
+      expect(sampleAt(page, `varta_beats_total{pid="${pid}"}`)).toBe(beats);
+    // The killed one may have died between its last beat and counting it.
+    const killedBeats = sampleAt(page, `varta_beats_total{pid="${killed}"}`);
+    expect(killedBeats - killedSent).toBeOneOf([0, 1]);
+    expect(sumOf(page, "varta_beats_total")).toBe(total + killedBeats - killedSent);
+    expect(sumOf(page, "varta_datagrams_rejected_total")).toBe(0);
+    expect(sampleAt(page, `varta_stalls_total{pid="${frozen}"}`)).toBeGreaterThanOrEqual(2);
+
+    await daemon.stop();
+    const [first, second] = delaysMs(daemon.exported("events.tsv"), frozen);
+    for (const delayMs of [first!, second!, delaysMs(daemon.exported("events.tsv"), killed)[0]!]) {
+      expect(delayMs).toBeGreaterThanOrEqual(THRESHOLD_MS);
+      expect(delayMs).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
+    }
+  }, 20_000);
+});
+
+// The last beat cannot be later than the freeze, so the log line must be out a threshold later, and a little.
+async function freezeUntilStalled(daemon: DaemonProcess, pid: number, count: number) {
+  const frozenMs = performance.now();
+  process.kill(pid, "SIGSTOP");
+  await daemon.untilStalls(pid, count);
+  const { arrivedMs, fields } = daemon.stallsOf(pid).at(-1)!;
+  expect(arrivedMs - frozenMs).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
+  expect(fields.get("threshold_ms")).toBe(`${THRESHOLD_MS}`);
+  expect(Number(fields.get("silence_ms"))).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
+}
+
+/** For every stall of `pid`, the time since the last beat before it, from the observer times of the export. */
+function delaysMs(rows: readonly string[][], pid: number): number[] {
+  const delays: number[] = [];
+  let lastBeatNs = Number.NaN;
+  for (const [observerNs, kind, rowPid] of rows) {
+    if (Number(rowPid) !== pid) continue;
+    if (kind === "beat") lastBeatNs = Number(observerNs);
+    if (kind === "stall") delays.push((Number(observerNs) - lastBeatNs) / NS_PER_MS);
+  }
+  return delays;
+}

@@ -1,0 +1,108 @@
+// What no sender may do to the daemon: forge a pid, send datagrams of wrong sizes or with descriptors, or anything else
+// that is not a beat. Each is counted under its one reason, nothing else changes, and honest agents lose nothing
+// (spec 05 section 3, spec 06 I5 and I16, spec 08 section 4).
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { type Page, sampleAt, sumOf } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+
+const DATAGRAM_BYTES_MAX = 65_507;
+const FORGED = 1_000;
+/** In all 100,000; each line is one reason. */
+const FLOODS = [
+  { count: 20_000, size: 0, content: "zeros", reason: "wrong_size" },
+  { count: 20_000, size: 31, content: "random", reason: "wrong_size" },
+  // Its first 32 bytes are a valid beat.
+  { count: 20_000, size: 33, content: "beat", reason: "wrong_size" },
+  { count: 18_000, size: 64, content: "random", reason: "wrong_size" },
+  { count: 100, size: DATAGRAM_BYTES_MAX, content: "zeros", reason: "wrong_size" },
+  { count: 16_900, size: 32, content: "random", reason: "decode" },
+  { count: 4_000, descriptors: 1, content: "beat", reason: "ctrl_truncated" },
+  { count: 500, descriptors: 1, size: 40, content: "random", reason: "ctrl_truncated" },
+  { count: 500, descriptors: 253, content: "beat", reason: "ctrl_truncated" },
+] as const;
+
+describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () => {
+  test("are counted under one reason each and change nothing", async () => {
+    await using daemon = await DaemonProcess.start({ args: ["--threshold-ms", "1000"] });
+    await using crew = new Crew(daemon.socket);
+    await using hostile = new Crew(daemon.socket);
+    const honest = await crew.agents({ count: 5, intervalMs: 20 });
+    await daemon.untilReceived(honest.length);
+    const descriptors = descriptorCount(daemon);
+
+    await hostile.send({ count: FORGED, content: "beat", pid: honest[0]! });
+    for (const flood of FLOODS) await hostile.send(flood);
+
+    const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
+    const flooded = FLOODS.reduce((sum, { count }) => sum + count, 0);
+    expect(flooded).toBe(100_000);
+    await daemon.untilReceived(sent + FORGED + flooded);
+    expect(descriptorCount(daemon)).toBe(descriptors);
+    expect(daemon.saying("agent stalled")).toEqual([]);
+
+    const page = await daemon.page();
+    const expected: Record<string, number> = { pid: FORGED };
+    for (const { count, reason } of FLOODS) expected[reason] = (expected[reason] ?? 0) + count;
+    expect(rejected(page)).toEqual(expected);
+    expect(sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}')).toBe(FORGED);
+    expect(sumOf(page, "varta_beats_total")).toBe(sent);
+    expect(sampleAt(page, "varta_watch_pids_tracked")).toBe(honest.length);
+    expectAccountingIdentity(page);
+  }, 20_000);
+
+  test("that the global limit sheds are counted as that alone", async () => {
+    await using daemon = await DaemonProcess.start({
+      args: ["--global-beat-rate", "10", "--global-beat-burst", "20"],
+    });
+    await using crew = new Crew(daemon.socket);
+    await crew.send({ count: 2_000, content: "random" });
+    await crew.send({ count: 1_000, content: "zeros", size: 31 });
+    await daemon.untilReceived(3_000);
+    const page = await daemon.page();
+    const { decode, rate_global, wrong_size, ...others } = rejected(page);
+    expect(decode! + rate_global!).toBe(2_000);
+    expect(decode).toBeWithin(20, 200);
+    expect(wrong_size).toBe(1_000);
+    expect(others).toEqual({});
+    expectAccountingIdentity(page);
+  });
+});
+
+/** The accounting identity, from the numbers of one live page (spec 08 section 4). */
+function expectAccountingIdentity(page: Page): void {
+  const reasons = rejected(page);
+  const causes: Record<string, number> = {
+    wrong_size: sampleAt(page, "varta_truncated_datagrams_total"),
+    ctrl_truncated: sampleAt(page, "varta_ctrl_truncated_total"),
+    decode: sumOf(page, "varta_decode_errors_total"),
+    uid: sampleAt(page, 'varta_frame_auth_failures_total{reason="uid"}'),
+    pid: sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}'),
+    pid_above_max: sampleAt(page, "varta_frame_rejected_pid_above_max_total"),
+    rate_per_pid: sampleAt(page, 'varta_rate_limited_total{reason="per_pid"}'),
+    rate_global: sampleAt(page, 'varta_rate_limited_total{reason="global"}'),
+    cross_namespace: sampleAt(page, "varta_frame_namespace_mismatch_total"),
+    origin_conflict: sampleAt(page, "varta_origin_conflict_total"),
+    namespace_conflict: sampleAt(page, "varta_tracker_namespace_conflict_total"),
+    capacity: sampleAt(page, "varta_tracker_capacity_exceeded_total"),
+  };
+  for (const [reason, count] of Object.entries(causes)) expect(reasons[reason] ?? 0).toBe(count);
+  const received = sumOf(page, "varta_datagrams_received_total");
+  const accepted = sumOf(page, "varta_datagrams_accepted_total");
+  expect(received).toBe(accepted + sumOf(page, "varta_datagrams_rejected_total"));
+}
+
+/** Datagrams rejected so far, by reason; reasons without any are left out. */
+function rejected(page: Page): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [name, count] of page.samples) {
+    const reason = /^varta_datagrams_rejected_total\{.*reason="([a-z_]+)"\}$/.exec(name)?.[1];
+    if (reason !== undefined && count > 0) counts[reason] = count;
+  }
+  return counts;
+}
+
+function descriptorCount(daemon: DaemonProcess): number {
+  return readdirSync(`/proc/${daemon.pid}/fd`).length;
+}

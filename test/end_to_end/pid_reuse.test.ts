@@ -1,0 +1,97 @@
+// A pid that the kernel gives to another process: the newcomer must not inherit the identity, the silence or the
+// recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a child pid namespace, where the
+// test may say which pid comes next; daemon and agents live in it together.
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { parsePage, sampleAt } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { until } from "../support/until.ts";
+
+const OWN_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+const WRITES_LAST_PID =
+  'n=$(cat /proc/sys/kernel/ns_last_pid) && echo "$n" > /proc/sys/kernel/ns_last_pid';
+const THRESHOLD_MS = 500;
+const INTERVAL_MS = 20;
+
+const reason = whyNot();
+
+describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
+  test("belongs to a new agent, or to a stranger that is left alone", async () => {
+    await using daemon = await DaemonProcess.start({
+      through: OWN_NAMESPACE,
+      args: [
+        ...["--threshold-ms", `${THRESHOLD_MS}`, "--export-file", "events.jsonl"],
+        ...["--recovery-exec", "touch recovered-{pid}"],
+      ],
+      config: '[export]\nformat = "jsonl"\n',
+    });
+    await using crew = new Crew(daemon.socket, joining(daemon));
+    const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
+    // An identity is looked at again after a second at the earliest.
+    await until("a second of beats", () => beatsOf(daemon, heir!).length >= 1_100 / INTERVAL_MS);
+
+    const before = generationsOf(daemon, heir!);
+    await crew.kill(heir!);
+    await crew.reuse(heir!, INTERVAL_MS);
+    await crew.kill(stranger!);
+    await crew.reuse(stranger!, 0);
+    await crew.signal(frozen!, "SIGSTOP");
+
+    // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged and spared.
+    await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
+    expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
+    expect(daemon.stallsOf(stranger!)).toEqual([]);
+    expect(daemon.stallsOf(heir!)).toEqual([]);
+
+    await crew.signal(heir!, "SIGSTOP");
+    await daemon.untilStalls(heir!);
+    const page = parsePage(await daemon.body());
+    expect(sampleAt(page, "varta_tracker_pid_recycle_total")).toBe(2);
+    expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(2);
+    expect(sampleAt(page, `varta_stalls_total{pid="${heir}"}`)).toBe(1);
+    await daemon.stop();
+
+    const generations = generationsOf(daemon, heir!);
+    expect(before.size).toBe(1);
+    expect(generations.size).toBe(2);
+    const [newest] = [...generations].filter((generation) => !before.has(generation));
+    const stall = exported(daemon).find(({ kind, pid }) => kind === "stall" && pid === heir);
+    expect(stall?.generation).toBe(newest!);
+    expect(beatsOf(daemon, heir!).filter((beat) => beat.nonce === "1")).toHaveLength(2);
+  }, 15_000);
+});
+
+interface Row {
+  readonly kind: string;
+  readonly pid: number;
+  readonly nonce: string;
+  readonly generation: number;
+}
+
+function exported(daemon: DaemonProcess): Row[] {
+  const lines = readFileSync(daemon.path("events.jsonl"), "utf8").split("\n");
+  return lines.slice(0, -1).map((line) => JSON.parse(line) as Row);
+}
+
+function beatsOf(daemon: DaemonProcess, pid: number): Row[] {
+  return exported(daemon).filter((row) => row.kind === "beat" && row.pid === pid);
+}
+
+function generationsOf(daemon: DaemonProcess, pid: number): Set<number> {
+  return new Set(beatsOf(daemon, pid).map(({ generation }) => generation));
+}
+
+function joining(daemon: DaemonProcess): string[] {
+  return ["nsenter", "--target", `${daemon.pid}`, "--pid", "--mount"];
+}
+
+/** Why the test cannot run here, as a part of its name; empty if it can. */
+function whyNot(): string {
+  if (crewProgram === undefined) return NEEDS_CREW;
+  if (process.geteuid?.() !== 0) return " (skipped: only root may make a pid namespace)";
+  for (const tool of ["unshare", "nsenter"])
+    if (Bun.which(tool) === null) return ` (skipped: there is no ${tool})`;
+  const attempt = Bun.spawnSync([...OWN_NAMESPACE, "sh", "-c", WRITES_LAST_PID]);
+  return attempt.exitCode === 0 ? "" : " (skipped: this system lets nobody choose the next pid)";
+}

@@ -1,0 +1,137 @@
+// Recoveries of the real daemon: the command runs once per debounce window with its placeholders filled in, and no
+// command, however broken or slow, disturbs the loop (spec 10).
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { sampleAt } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { Sender } from "../support/sender.ts";
+import { until } from "../support/until.ts";
+
+const THRESHOLD = ["--threshold-ms", "200"];
+const OUTCOMES = "varta_recovery_outcomes_total";
+
+describe.concurrent("the recovery command", () => {
+  test("runs once per debounce window, with the pid filled in", async () => {
+    const debounceMs = 800;
+    await using daemon = await DaemonProcess.start({
+      args: [
+        ...THRESHOLD,
+        ...["--recovery-debounce-ms", `${debounceMs}`],
+        ...["--recovery-exec", "sh ./append runs {pid} {threshold_ms} {status}"],
+      ],
+      files: { append: 'file=$1; shift; echo "$@" >> $file' },
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await until("the first run", () => linesOf(daemon, "runs").length === 1);
+    const startedMs = daemon.saying("recovery started")[0]!.arrivedMs;
+    await sender.beat();
+    await daemon.untilStalls(process.pid, 2);
+    await until("the window to end", () => performance.now() > startedMs + debounceMs);
+    await sender.beat({ status: "degraded" });
+    await until("the second run", () => linesOf(daemon, "runs").length === 2);
+    expect(daemon.stallsOf(process.pid)).toHaveLength(3);
+    expect(linesOf(daemon, "runs")).toEqual([
+      `${process.pid} 200 ok`,
+      `${process.pid} 200 degraded`,
+    ]);
+    await until("both to be reaped", () => daemon.saying("recovery finished").length === 2);
+    const page = await daemon.page();
+    expect(sampleAt(page, `${OUTCOMES}{outcome="spawned"}`)).toBe(2);
+    expect(sampleAt(page, `${OUTCOMES}{outcome="debounced"}`)).toBe(1);
+    expect(sampleAt(page, `${OUTCOMES}{outcome="reaped_zero"}`)).toBe(2);
+  });
+
+  test("comes from a file without a line feed, and is killed at its timeout", async () => {
+    await using daemon = await DaemonProcess.start({
+      args: [...THRESHOLD, ...["--recovery-exec-file", "command", "--recovery-timeout-ms", "300"]],
+      files: { command: "sh ./mark_and_sleep", mark_and_sleep: "touch marker; exec sleep 10" },
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await daemon.untilSays("recovery was killed");
+    expect(existsSync(daemon.path("marker"))).toBe(true);
+    const [killed] = daemon.saying("recovery was killed");
+    expect(Number(killed!.fields.get("duration_ms"))).toBeWithin(300, 1_000);
+    expect(sampleAt(await daemon.page(), `${OUTCOMES}{outcome="killed"}`)).toBe(1);
+  });
+
+  test("sees only the variables that are given to it", async () => {
+    const own = ["--recovery-env", "OWN=1", "--recovery-env", "TWO=2"];
+    const seen = await environmentOfRecovery(own);
+    expect(seen.get("OWN")).toBe("1");
+    expect(seen.get("TWO")).toBe("2");
+    expect(seen.get("PATH")).toBe("/usr/bin:/bin");
+    expect(seen.get("VARTA_PID")).toBe(`${process.pid}`);
+    expect(seen.has("OF_THE_DAEMON")).toBe(false);
+    expect(seen.has("HOME")).toBe(false);
+  });
+
+  test("sees the daemon's variables if it inherits them, but not the service manager's", async () => {
+    const seen = await environmentOfRecovery(["--recovery-inherit-env"]);
+    expect(seen.get("OF_THE_DAEMON")).toBe("yes");
+    expect(seen.get("PATH")).toBe(process.env["PATH"]!);
+    expect(seen.has("WATCHDOG_USEC")).toBe(false);
+  });
+});
+
+const broken = [
+  { name: "does not exist", command: "/nonexistent/recover", outcome: "spawn_failed" },
+  { name: "exits with 1", command: "false", outcome: "reaped_nonzero" },
+  { name: "hangs", command: "sleep 10", outcome: "spawned" },
+];
+
+describe.concurrent.skipIf(crewProgram === undefined)(
+  `a recovery command disturbs no other agent and no scrape${NEEDS_CREW}`,
+  () => {
+    test.each(broken)("when it $name", async ({ command, outcome }) => {
+      await using daemon = await DaemonProcess.start({
+        args: ["--threshold-ms", "400", "--recovery-exec", command, "--shutdown-grace-ms", "200"],
+      });
+      await using crew = new Crew(daemon.socket);
+      const [silent] = await crew.agents({ count: 1, intervalMs: 10, beats: 5 });
+      const others = await crew.agents({ count: 10, intervalMs: 50 });
+      await daemon.untilStalls(silent!);
+      const atStall = (await daemon.state()).listeners[0]!.accepted;
+
+      const startedMs = performance.now();
+      await until("the outcome", async () => {
+        const { status } = await daemon.fetch("/-/healthy");
+        expect(status).toBe(200);
+        return (await daemon.state()).listeners[0]!.accepted > atStall + 5 * others.length;
+      });
+      const page = await daemon.page();
+      expect(performance.now() - startedMs).toBeLessThan(5_000);
+      expect(sampleAt(page, `${OUTCOMES}{outcome="${outcome}"}`)).toBe(1);
+      expect(daemon.saying("agent stalled")).toHaveLength(1);
+      expect(sampleAt(page, "varta_observer_iteration_budget_exceeded_total")).toBe(0);
+
+      const child = Number(daemon.saying("recovery started")[0]?.fields.get("child_pid"));
+      expect(await daemon.stop()).toBe(0);
+      if (!Number.isNaN(child)) expect(existsSync(`/proc/${child}`)).toBe(false);
+    });
+  },
+);
+
+async function environmentOfRecovery(args: readonly string[]): Promise<Map<string, string>> {
+  await using daemon = await DaemonProcess.start({
+    args: [...THRESHOLD, "--recovery-exec", "sh ./show", ...args],
+    env: { OF_THE_DAEMON: "yes", HOME: "/root", WATCHDOG_USEC: "0" },
+    files: { show: "env > seen.tmp; mv seen.tmp seen" },
+  });
+  using sender = new Sender(daemon.socket);
+  await sender.beat();
+  await until("the recovery", () => existsSync(daemon.path("seen")));
+  return new Map(
+    linesOf(daemon, "seen").map((line) => {
+      const [name, ...value] = line.split("=");
+      return [name!, value.join("=")];
+    }),
+  );
+}
+
+function linesOf(daemon: DaemonProcess, name: string): string[] {
+  const path = daemon.path(name);
+  return existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+}

@@ -1,0 +1,243 @@
+/* A crew of real processes for end-to-end tests: agents that beat under the pid and credentials that the kernel gives
+ * them, and datagrams of every hostile kind. Commands come on stdin, one per line, each answered by one line on stdout;
+ * at the end of stdin every agent dies with its parent.
+ *
+ *   crew SOCKET
+ *   agents COUNT INTERVAL_MS BEATS STATUS   forks agents; BEATS 0 = until "quiet"   -> agents PID...
+ *   reuse PID INTERVAL_MS                   the next fork has this very pid (own pid namespace only);
+ *                                           interval 0 = it never beats             -> agents PID
+ *   quiet                                   agents fall silent and stay alive       -> sent PID:BEATS...
+ *   signal PID NUMBER                       signals an agent                        -> signalled PID
+ *   kill PID                                SIGKILL; the pid is free afterwards     -> sent PID:BEATS
+ *   send COUNT SIZE DESCRIPTORS CONTENT PID from the crew itself, CONTENT = zeros, random or beat -> sent COUNT
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { AGENTS_MAX = 4096, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 65507 };
+
+struct shared {
+  volatile int quiet;
+  struct agent {
+    volatile int pid;
+    volatile int finished;
+    volatile uint64_t sent;
+  } agents[AGENTS_MAX];
+};
+
+static struct shared *shared;
+static int agent_count;
+static struct sockaddr_un observer = {.sun_family = AF_UNIX};
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static void sleep_until(uint64_t ns) {
+  struct timespec t = {.tv_sec = ns / 1000000000ull, .tv_nsec = ns % 1000000000ull};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {}
+}
+
+static uint32_t crc32c(const uint8_t *bytes, int size) {
+  uint32_t crc = 0xffffffff;
+  for (int i = 0; i < size; i++) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  return ~crc;
+}
+
+static void put_frame(uint8_t *frame, int status, uint32_t pid, uint64_t nonce) {
+  uint64_t timestamp = now_ns();
+  uint32_t payload = 0;
+  memcpy(frame, (uint8_t[]){'V', 'A', 2, (uint8_t)status}, 4);
+  memcpy(frame + 4, &pid, 4);
+  memcpy(frame + 8, &timestamp, 8);
+  memcpy(frame + 16, &nonce, 8);
+  memcpy(frame + 24, &payload, 4);
+  uint32_t crc = crc32c(frame, 28);
+  memcpy(frame + 28, &crc, 4);
+}
+
+static void fail(const char *what) {
+  fprintf(stderr, "crew: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+/* A beat that the kernel refused is sent again under the same nonce; one that it took is counted. */
+static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t beats, int status, uint64_t first_ns) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  uint64_t next = first_ns;
+  uint8_t frame[32];
+  while (!shared->quiet && (beats == 0 || self->sent < beats)) {
+    sleep_until(next);
+    if (shared->quiet) break;
+    put_frame(frame, status, getpid(), self->sent + 1);
+    if (sendto(fd, frame, sizeof frame, 0, (void *)&observer, sizeof observer) == sizeof frame) {
+      self->sent++;
+      next += interval_ns;
+      if (next < now_ns()) next = now_ns() + interval_ns;
+    } else {
+      next = now_ns() + 1000000;
+    }
+  }
+  self->finished = 1;
+  for (;;) pause();
+}
+
+static int start_agent(uint64_t interval_ns, uint64_t beats, int status, uint64_t first_ns) {
+  if (agent_count == AGENTS_MAX) return 0;
+  struct agent *self = &shared->agents[agent_count];
+  memset(self, 0, sizeof *self);
+  pid_t parent = getpid();
+  pid_t pid = fork();
+  if (pid < 0) fail("fork");
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(0);
+    self->finished = interval_ns == 0;
+    while (interval_ns == 0) pause();
+    beat_for_ever(self, interval_ns, beats, status, first_ns);
+  }
+  self->pid = pid;
+  agent_count++;
+  return pid;
+}
+
+static void agents(int count, int interval_ms, uint64_t beats, int status) {
+  uint64_t interval_ns = interval_ms * 1000000ull, start = now_ns();
+  printf("agents");
+  for (int i = 0; i < count; i++)
+    printf(" %d", start_agent(interval_ns, beats, status, start + interval_ns * i / count));
+  printf("\n");
+}
+
+static uint64_t end_agent(int pid) {
+  for (int i = 0; i < agent_count; i++) {
+    struct agent *agent = &shared->agents[i];
+    if (agent->pid != pid) continue;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    agent->pid = 0;
+    return agent->sent;
+  }
+  return 0;
+}
+
+/* The kernel hands out the pid after the last one of the namespace, which its init may set. */
+static int fork_with_pid(int pid, int interval_ms) {
+  for (int attempt = 0; attempt < 50; attempt++) {
+    FILE *last = fopen("/proc/sys/kernel/ns_last_pid", "w");
+    if (last == NULL || fprintf(last, "%d", pid - 1) < 0 || fclose(last) != 0) fail("ns_last_pid");
+    int got = start_agent(interval_ms * 1000000ull, 0, 0, now_ns());
+    if (got == pid) return got;
+    end_agent(got);
+  }
+  return 0;
+}
+
+static void quiet(void) {
+  shared->quiet = 1;
+  for (int i = 0; i < agent_count; i++)
+    while (shared->agents[i].pid != 0 && !shared->agents[i].finished) usleep(1000);
+  printf("sent");
+  for (int i = 0; i < agent_count; i++)
+    if (shared->agents[i].pid != 0)
+      printf(" %d:%llu", shared->agents[i].pid, (unsigned long long)shared->agents[i].sent);
+  printf("\n");
+}
+
+static void put_random(uint8_t *bytes, int size) {
+  static uint64_t state = 0xc0ffee;
+  for (int i = 0; i < size; i++) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    bytes[i] = state;
+  }
+}
+
+static long send_datagrams(long count, int size, int descriptors, const char *content, uint32_t pid) {
+  static uint8_t data[BATCH][DATAGRAM_MAX];
+  static union {
+    char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+    struct cmsghdr align;
+  } control;
+  static uint64_t nonce;
+  struct mmsghdr headers[BATCH];
+  struct iovec parts[BATCH];
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0), extra = open("/dev/null", O_RDONLY);
+  struct cmsghdr *header = &control.align;
+  header->cmsg_len = CMSG_LEN(descriptors * sizeof(int));
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  for (int i = 0; i < descriptors; i++) memcpy(CMSG_DATA(header) + i * sizeof(int), &extra, sizeof extra);
+  if (connect(fd, (void *)&observer, sizeof observer) != 0) fail("connect");
+  memset(data, 0, sizeof data);
+  for (long done = 0; done < count;) {
+    int batch = count - done < BATCH ? count - done : BATCH;
+    for (int i = 0; i < batch; i++) {
+      if (strcmp(content, "random") == 0) put_random(data[i], size);
+      if (strcmp(content, "beat") == 0) put_frame(data[i], 0, pid, ++nonce);
+      parts[i] = (struct iovec){data[i], size};
+      headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+      if (descriptors == 0) continue;
+      headers[i].msg_hdr.msg_control = &control;
+      headers[i].msg_hdr.msg_controllen = CMSG_SPACE(descriptors * sizeof(int));
+    }
+    for (int off = 0; off < batch;) {
+      int sent = sendmmsg(fd, headers + off, batch - off, 0);
+      if (sent > 0) off += sent;
+      else if (errno == ETOOMANYREFS) usleep(1000);
+      else if (errno != EINTR) fail("sendmmsg");
+    }
+    done += batch;
+  }
+  close(fd);
+  close(extra);
+  return count;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2 || strlen(argv[1]) >= sizeof observer.sun_path) {
+    fprintf(stderr, "usage: crew SOCKET\n");
+    return 2;
+  }
+  strcpy(observer.sun_path, argv[1]);
+  setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  char line[256], content[16];
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    int a, b, status;
+    long long n;
+    if (sscanf(line, "agents %d %d %lld %d", &a, &b, &n, &status) == 4) agents(a, b, n, status);
+    else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
+    else if (strcmp(line, "quiet\n") == 0) quiet();
+    else if (sscanf(line, "signal %d %d", &a, &b) == 2) printf("signalled %d\n", kill(a, b) == 0 ? a : 0);
+    else if (sscanf(line, "kill %d", &a) == 1) printf("sent %d:%llu\n", a, (unsigned long long)end_agent(a));
+    else if (sscanf(line, "send %lld %d %d %15s %d", &n, &a, &b, content, &status) == 5 && a <= DATAGRAM_MAX &&
+             b <= DESCRIPTORS_MAX)
+      printf("sent %ld\n", send_datagrams(n, a, b, content, status));
+    else {
+      fprintf(stderr, "crew: no such command: %s", line);
+      return 2;
+    }
+    fflush(stdout);
+  }
+  return 0;
+}

@@ -1,0 +1,130 @@
+// A crew of real agent processes (crew.c), compiled once per test file. Where there is no C compiler, tests that need it
+// are skipped and say so.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { eachLine } from "./log_lines.ts";
+import { until } from "./until.ts";
+
+const SOURCE = join(import.meta.dir, "crew.c");
+const STATUS_CODES = { ok: 0, degraded: 1, critical: 2, stall: 3 } as const;
+/** Long enough for a hundred thousand datagrams. */
+const ANSWER_MS_MAX = 30_000;
+
+/** The compiled crew, or undefined where it cannot be compiled. */
+export const crewProgram: string | undefined = compile();
+
+/** In the name of a test that needs the crew. */
+export const NEEDS_CREW = crewProgram === undefined ? " (skipped: there is no C compiler)" : "";
+
+export interface Agents {
+  readonly count: number;
+  readonly intervalMs: number;
+  /** Beats of each; without it they beat until they are told to be quiet. */
+  readonly beats?: number;
+  readonly status?: keyof typeof STATUS_CODES;
+}
+
+export interface Datagrams {
+  readonly count: number;
+  readonly size?: number;
+  /** Attached to each. */
+  readonly descriptors?: number;
+  readonly content: "zeros" | "random" | "beat";
+  /** Claimed by a beat; the crew's own pid if left out. */
+  readonly pid?: number;
+}
+
+export class Crew implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  readonly #answers: string[] = [];
+
+  /** `through` starts it as its child, in the namespace of a daemon. */
+  constructor(socket: string, through: readonly string[] = []) {
+    const argv = [...through, crewProgram!, socket];
+    this.#child = Bun.spawn(argv, { stdin: "pipe", stdout: "pipe" });
+    void eachLine(this.#child.stdout, (line) => this.#answers.push(line));
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Forks agents and returns their pids. */
+  async agents({ count, intervalMs, beats = 0, status = "ok" }: Agents): Promise<number[]> {
+    const [, ...pids] = await this.#ask(
+      `agents ${count} ${intervalMs} ${beats} ${STATUS_CODES[status]}`,
+    );
+    return pids.map(Number);
+  }
+
+  /** Forks one agent. */
+  async agent(agent: Omit<Agents, "count">): Promise<number> {
+    const [pid] = await this.agents({ ...agent, count: 1 });
+    return pid!;
+  }
+
+  /** Every agent falls silent; what each of them has sent, by pid. */
+  async quiet(): Promise<Map<number, number>> {
+    const [, ...sent] = await this.#ask("quiet");
+    return new Map(sent.map(readSent));
+  }
+
+  /** Kills an agent; how many beats it had counted. */
+  async kill(pid: number): Promise<number> {
+    const [, sent] = await this.#ask(`kill ${pid}`);
+    return readSent(sent!)[1];
+  }
+
+  /** Signals an agent by the pid that the crew knows it by. */
+  async signal(pid: number, signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
+    await this.#ask(`signal ${pid} ${constants.signals[signal]}`);
+  }
+
+  /** Forks a process with this very pid, which nobody has now; an interval of 0 = it never beats. */
+  async reuse(pid: number, intervalMs: number): Promise<void> {
+    const [, got] = await this.#ask(`reuse ${pid} ${intervalMs}`);
+    if (Number(got) !== pid) throw new Error(`the kernel did not give pid ${pid} away again`);
+  }
+
+  /** Sends datagrams from one process that is not an agent. */
+  async send({ count, size = 32, descriptors = 0, content, pid }: Datagrams): Promise<void> {
+    await this.#ask(`send ${count} ${size} ${descriptors} ${content} ${pid ?? this.pid}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+
+  async #ask(command: string): Promise<string[]> {
+    const { stdin } = this.#child;
+    stdin.write(`${command}\n`);
+    await stdin.flush();
+    await until(
+      `the crew to answer "${command}"`,
+      () => this.#answers.length > 0 || this.#child.exitCode !== null,
+      ANSWER_MS_MAX,
+    );
+    const answer = this.#answers.shift();
+    if (answer === undefined) throw new Error(`the crew ended at "${command}"`);
+    return answer.split(" ");
+  }
+}
+
+function readSent(text: string): [number, number] {
+  const [pid, beats] = text.split(":");
+  return [Number(pid), Number(beats)];
+}
+
+function compile(): string | undefined {
+  const compiler = process.platform === "linux" ? Bun.which("cc") : null;
+  if (compiler === null) return undefined;
+  const directory = mkdtempSync(join(tmpdir(), "varta-crew-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const program = join(directory, "crew");
+  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", program, SOURCE]);
+  if (status !== 0) throw new Error(`crew.c does not compile: ${stderr}`);
+  return program;
+}

@@ -1,0 +1,243 @@
+// The real program as a child process with a directory of its own: started, watched through its log, its metrics page
+// and its export, signalled, and ended whatever the test does. Every wait is for a condition and has a limit.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Page, parsePage } from "../metrics/page.ts";
+import { eachLine, type LogLine, parseLogLine, pidOf } from "./log_lines.ts";
+import { until } from "./until.ts";
+
+export const MAIN = resolve(import.meta.dir, "../../src/main.ts");
+
+/** Ends a daemon whose test process was killed before it could clean up. */
+const LIFE_S_MAX = 120;
+const EXIT_MS_MAX = 10_000;
+
+export interface DaemonOptions {
+  /** Options besides --socket, --prom-addr and --shutdown-after-secs. */
+  readonly args?: readonly string[];
+  /** Directory of an earlier daemon, to start anew in its place. */
+  readonly directory?: string;
+  /** Files of its directory, its working directory, by name; as private as a secret has to be. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Text of its varta.toml; without it there is none. */
+  readonly config?: string;
+  /** Serve metrics at a free port; on by default. */
+  readonly metrics?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A program that starts the daemon as its child, in a namespace of its own. */
+  readonly through?: readonly string[];
+}
+
+/** What SIGUSR1 writes to the log. */
+export interface DaemonState {
+  readonly turns: number;
+  readonly agents: number;
+  readonly stalled: number;
+  readonly children: number;
+  readonly listeners: readonly {
+    readonly received: number;
+    readonly accepted: number;
+    readonly rejected: number;
+  }[];
+}
+
+export type DaemonChild = Bun.Subprocess<"ignore", "pipe", "pipe">;
+
+const alive = new Set<{ kill(signal: "SIGKILL"): void }>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
+export class DaemonProcess implements AsyncDisposable {
+  readonly directory: string;
+  readonly socket: string;
+  readonly lines: LogLine[] = [];
+  stdout = "";
+  /** All of stderr, lines that are not of the log included. */
+  stderr = "";
+  readonly #child: DaemonChild;
+  readonly #ownsDirectory: boolean;
+  readonly #isWrapped: boolean;
+  readonly #read: Promise<unknown>;
+
+  /** Starts the daemon and waits until it takes beats. */
+  static async start(options: DaemonOptions = {}): Promise<DaemonProcess> {
+    const daemon = new DaemonProcess(options);
+    try {
+      await daemon.ready();
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+    return daemon;
+  }
+
+  /** Starts the daemon and does not wait. */
+  constructor(options: DaemonOptions = {}) {
+    this.#ownsDirectory = options.directory === undefined;
+    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), "varta-e2e-"));
+    this.socket = join(this.directory, "varta.sock");
+    for (const [name, text] of Object.entries(options.files ?? {}))
+      writeFileSync(this.path(name), text, { mode: 0o600 });
+    this.#isWrapped = options.through !== undefined;
+    const argv = [process.execPath, MAIN, "run", ...this.#arguments(options)];
+    this.#child = Bun.spawn([...(options.through ?? []), ...argv], {
+      cwd: this.directory,
+      env: { ...process.env, ...options.env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    alive.add(this.#child);
+    void this.#child.exited.then(() => alive.delete(this.#child));
+    this.#read = Promise.all([
+      eachLine(this.#child.stderr, (line) => this.#heard(line)),
+      eachLine(this.#child.stdout, (line) => {
+        this.stdout += `${line}\n`;
+      }),
+    ]);
+  }
+
+  /** As this process sees it, also if the daemon lives in another pid namespace. */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (!this.#isWrapped) return pid;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim());
+  }
+
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  get signalCode(): NodeJS.Signals | number | null {
+    return this.#child.signalCode;
+  }
+
+  /** Resolves with the exit code when the process has ended and all it said was read. */
+  async exited(): Promise<number | null> {
+    await until("the daemon to end", () => this.hasExited, EXIT_MS_MAX);
+    await this.#read;
+    return this.#child.exitCode;
+  }
+
+  async ready(): Promise<void> {
+    await until("the daemon to be ready", () => this.#isReady() || this.hasExited);
+    if (!this.hasExited) return;
+    await this.#read;
+    throw new Error(`the daemon ended instead of starting: ${this.stderr}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** SIGTERM, and its exit code. */
+  stop(): Promise<number | null> {
+    this.signal("SIGTERM");
+    return this.exited();
+  }
+
+  /** `ip:port` as printed on stdout. */
+  get metricsAddress(): string {
+    return this.stdout.trimEnd();
+  }
+
+  /** One request on a connection of its own. */
+  fetch(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return fetch(`http://${this.metricsAddress}${path}`, {
+      headers: { ...headers, connection: "close" },
+      keepalive: false,
+    });
+  }
+
+  async body(): Promise<string> {
+    const response = await this.fetch("/metrics");
+    if (response.status !== 200) throw new Error(`/metrics answered ${response.status}`);
+    return response.text();
+  }
+
+  async page(): Promise<Page> {
+    return parsePage(await this.body());
+  }
+
+  /** The state as of now; unlike the page it is never up to a second old. */
+  async state(): Promise<DaemonState> {
+    const before = this.saying("state").length;
+    this.signal("SIGUSR1");
+    await until("the state in the log", () => this.saying("state").length > before);
+    return JSON.parse(this.saying("state").at(-1)!.fields.get("state")!) as DaemonState;
+  }
+
+  /** Waits until the daemon took `count` datagrams. */
+  async untilReceived(count: number): Promise<DaemonState> {
+    let state = await this.state();
+    await until(`${count} datagrams to be received`, async () => {
+      if (state.listeners[0]!.received >= count) return true;
+      state = await this.state();
+      return false;
+    });
+    return state;
+  }
+
+  /** Lines with this message, of one agent if `pid` is given. */
+  saying(msg: string, pid?: number): LogLine[] {
+    return this.lines.filter(
+      (line) => line.msg === msg && (pid === undefined || pidOf(line) === pid),
+    );
+  }
+
+  stallsOf(pid: number): LogLine[] {
+    return this.saying("agent stalled", pid);
+  }
+
+  untilStalls(pid: number, count = 1): Promise<void> {
+    return until(`stall ${count} of ${pid}`, () => this.stallsOf(pid).length >= count);
+  }
+
+  untilSays(msg: string, count = 1): Promise<void> {
+    return until(`"${msg}" in the log`, () => this.saying(msg).length >= count);
+  }
+
+  /** Paths in the daemon's directory. */
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** Rows of the TSV export `name`, split into columns. */
+  exported(name: string): string[][] {
+    const text = readFileSync(this.path(name), "utf8");
+    return text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => line.split("\t"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.hasExited) this.#child.kill("SIGKILL");
+    await this.#child.exited;
+    if (this.#ownsDirectory) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #arguments({ args = [], config, metrics = true }: DaemonOptions): string[] {
+    const given = ["--socket", this.socket, ...args];
+    if (config !== undefined) {
+      writeFileSync(this.path("varta.toml"), config);
+      given.push("--config", this.path("varta.toml"));
+    }
+    if (metrics) given.push("--prom-addr", "127.0.0.1:0", "--prom-rate-limit-burst", "0");
+    if (!args.includes("--shutdown-after-secs"))
+      given.push("--shutdown-after-secs", String(LIFE_S_MAX));
+    return given;
+  }
+
+  #isReady(): boolean {
+    return this.saying("ready, send a beat").length > 0;
+  }
+
+  #heard(line: string): void {
+    this.stderr += `${line}\n`;
+    const parsed = parseLogLine(line, performance.now());
+    if (parsed !== undefined) this.lines.push(parsed);
+  }
+}

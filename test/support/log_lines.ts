@@ -1,0 +1,41 @@
+// The daemon's log as a test reads it: logfmt lines with their fields, stamped when they arrived.
+
+export interface LogLine {
+  /** performance.now() of the test when the line was read. */
+  readonly arrivedMs: number;
+  readonly msg: string;
+  readonly level: string;
+  /** Every field as text. */
+  readonly fields: ReadonlyMap<string, string>;
+}
+
+const FIELD = /([a-z_]+)=("(?:[^"\\]|\\.)*"|\S*)/g;
+
+/** Undefined for a line that is not of the daemon's log. */
+export function parseLogLine(line: string, arrivedMs: number): LogLine | undefined {
+  if (!/^time=\S+ level=/.test(line)) return undefined;
+  const fields = new Map<string, string>();
+  for (const [, key, value] of line.matchAll(FIELD)) {
+    fields.set(key!, value!.startsWith('"') ? (JSON.parse(value!) as string) : value!);
+  }
+  return { arrivedMs, msg: fields.get("msg") ?? "", level: fields.get("level") ?? "", fields };
+}
+
+export function pidOf(line: LogLine): number {
+  return Number(line.fields.get("pid"));
+}
+
+/** Splits what arrives in chunks into whole lines. */
+export async function eachLine(
+  stream: ReadableStream<Uint8Array>,
+  take: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let part = "";
+  for await (const chunk of stream) {
+    const lines = (part + decoder.decode(chunk, { stream: true })).split("\n");
+    part = lines.pop() ?? "";
+    for (const line of lines) take(line);
+  }
+  if (part !== "") take(part);
+}
