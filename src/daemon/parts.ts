@@ -40,7 +40,7 @@ export interface PartsOptions {
 export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
-  const stderr = new StderrWriter({ monotonicNs });
+  const stderr = new StderrWriter({ nowNs: () => clock.lastNs });
   const log = makeLog(options, stderr);
   const processes = new ProcReader();
   const observer = new Observer({

@@ -1,6 +1,6 @@
 // Writes lines to stderr without ever blocking the loop: a bounded queue in front of the thread pool. What stderr does not
 // take is dropped in whole lines and counted (spec 12 section 7).
-import { write, writeSync } from "node:fs";
+import { write } from "node:fs";
 import { NS_PER_MS } from "../base/time.ts";
 
 /** A minute of the busiest log that a person could still read. */
@@ -9,7 +9,8 @@ const QUEUE_BYTES_MAX = 256 * 1024;
 const RETRY_NS = 50 * NS_PER_MS;
 
 export interface StderrWriterOptions {
-  readonly monotonicNs: () => number;
+  /** The time in which `nextDeadlineNs` and `maintain` are told: observer time. */
+  readonly nowNs: () => number;
   /** 2 but for tests. */
   readonly fd?: number;
 }
@@ -18,7 +19,7 @@ export class StderrWriter {
   /** Lines that were dropped because the queue was full or stderr is gone. */
   dropped = 0;
   readonly #fd: number;
-  readonly #monotonicNs: () => number;
+  readonly #nowNs: () => number;
   #queue: string[] = [];
   #queueBytes = 0;
   #inFlight: Buffer | undefined;
@@ -28,7 +29,7 @@ export class StderrWriter {
 
   constructor(options: StderrWriterOptions) {
     this.#fd = options.fd ?? 2;
-    this.#monotonicNs = options.monotonicNs;
+    this.#nowNs = options.nowNs;
   }
 
   /** Takes one line with its LF. */
@@ -61,18 +62,6 @@ export class StderrWriter {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Writes what is left synchronously: for the moment before the process ends at once. */
-  flushNow(): void {
-    try {
-      if (this.#inFlight !== undefined) writeSync(this.#fd, this.#inFlight);
-      if (this.#queue.length > 0) writeSync(this.#fd, this.#queue.join(""));
-    } catch {
-      this.dropped += this.#inFlightLines + this.#queue.length;
-    }
-    this.#queue = [];
-    this.#queueBytes = 0;
-  }
-
   #start(): void {
     this.#inFlight = Buffer.from(this.#queue.join(""));
     this.#inFlightLines = this.#queue.length;
@@ -94,7 +83,7 @@ export class StderrWriter {
 
   #failed(error: NodeJS.ErrnoException): void {
     if (error.code === "EAGAIN") {
-      this.#retryAtNs = this.#monotonicNs() + RETRY_NS;
+      this.#retryAtNs = this.#nowNs() + RETRY_NS;
       return;
     }
     this.dropped += this.#inFlightLines;
