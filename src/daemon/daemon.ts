@@ -1,7 +1,7 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and shuts down in the order of spec 12
 // section 6. A start that fails closes what it opened and says why.
 import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
-import { VERSION } from "../base/build_info.ts";
+import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
@@ -11,6 +11,7 @@ import { errorText, openExport, openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { countHttpInto } from "./http_wiring.ts";
 import { type Deadline, Loop } from "./loop.ts";
+import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { requireProc } from "./system_checks.ts";
@@ -30,6 +31,8 @@ export interface DaemonOptions {
   /** The command that sends a beat to `socketPath`, for the start-up log. */
   readonly beatCommand: (socketPath: string) => string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Run time after which the loop stops coming round; only builds with test hooks can set it. */
+  readonly wedgeAfterNs?: number | undefined;
 }
 
 const HTTP_MS_MAX = 1_000;
@@ -37,6 +40,8 @@ const WRITERS_MS_MAX = 5_000;
 const LOG_MS_MAX = 500;
 /** Without a self-watchdog, a loop that has not come round for this long is called stale. */
 const FRESH_NS_MAX = 4 * NS_PER_S;
+/** Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible WatchdogSec. */
+const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 /** Between two looks at what a shutdown waits for. */
 const SHUTDOWN_STEP_MS = 5;
 
@@ -50,10 +55,12 @@ export class Daemon {
   #exporter: EventExport | undefined;
   #http: HttpServer | undefined;
   #heartbeat: Heartbeat | undefined;
+  #notify: Notify | undefined;
   #tick: Tick | undefined;
   #loop: Loop | undefined;
   #ready = false;
   #stopReason: string | undefined;
+  #stopSignalSeen = false;
   #stopping = false;
   #aborting = false;
   #exitCode = 0;
@@ -95,6 +102,7 @@ export class Daemon {
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
     this.#exporter = await openExport(this.#parts, config);
     this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
+    this.#notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
@@ -105,7 +113,25 @@ export class Daemon {
     if (this.#http !== undefined) this.#options.announceMetrics(this.#http.address);
     metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
     this.#ready = true;
+    this.#notify?.ready(this.#parts.observer.nowNs());
     this.#loop.start();
+  }
+
+  #openNotify(): Notify | undefined {
+    const { observer, log } = this.#parts;
+    const { tracker, accounting } = observer;
+    return Notify.open({
+      env: this.#options.env,
+      pid: process.pid,
+      state: {
+        judgePoints: () => observer.judgePoints,
+        agents: () => tracker.len,
+        stalled: () => tracker.stallEmittedCount,
+        beats: () => accounting.accepted.reduce((sum, accepted) => sum + accepted, 0),
+      },
+      unusable: (reason) =>
+        log.warn("the service manager cannot be told how we are, ignoring", { reason }),
+    });
   }
 
   #metricsDoor() {
@@ -136,8 +162,9 @@ export class Daemon {
   }
 
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
-    const { observer, metrics, recovery, stderr } = this.#parts;
+    const { observer, metrics, recovery, reports, stderr } = this.#parts;
     const deadlines: Deadline[] = [
+      reports,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => this.#countWriters() },
       {
@@ -148,6 +175,7 @@ export class Daemon {
     if (this.#exporter !== undefined) deadlines.push(this.#exporter);
     this.#heartbeat = this.#makeHeartbeat();
     if (this.#heartbeat !== undefined) deadlines.push(this.#heartbeat);
+    if (this.#notify !== undefined) deadlines.push(this.#notify);
     return new Loop({
       observer,
       tick,
@@ -195,13 +223,25 @@ export class Daemon {
 
   #turnBegins(): void {
     this.#turnBeganNs = monotonicNs();
-    const { selfWatchdogNs } = this.#config.liveness;
-    if (selfWatchdogNs !== undefined) armAlarm(msFromNs(selfWatchdogNs));
+    const deadlineNs = this.#selfWatchdogNs();
+    if (deadlineNs !== undefined) armAlarm(msFromNs(deadlineNs));
+    if (TEST_HOOKS) this.#wedgeIfDue();
+  }
+
+  #selfWatchdogNs(): number | undefined {
+    const managed = this.#notify?.petEveryNs === undefined ? undefined : SELF_WATCHDOG_NS_MANAGED;
+    return this.#config.liveness.selfWatchdogNs ?? managed;
+  }
+
+  // An endless loop as a fault would make one: only the kernel can end it.
+  #wedgeIfDue(): void {
+    const { wedgeAfterNs } = this.#options;
+    if (wedgeAfterNs === undefined || this.#parts.observer.nowNs() < wedgeAfterNs) return;
+    for (;;);
   }
 
   #isFresh(): boolean {
-    const limit = this.#config.liveness.selfWatchdogNs ?? FRESH_NS_MAX;
-    return monotonicNs() - this.#turnBeganNs < limit;
+    return monotonicNs() - this.#turnBeganNs < (this.#selfWatchdogNs() ?? FRESH_NS_MAX);
   }
 
   #shutdownAtNs(): number {
@@ -254,8 +294,9 @@ export class Daemon {
         );
       return;
     }
-    if (this.#stopReason === undefined) this.#stopReason = signal;
-    else this.#abort(signal);
+    if (this.#stopSignalSeen) this.#abort(signal);
+    this.#stopSignalSeen = true;
+    this.#stopReason ??= signal;
   }
 
   #strictViolation(pid: number, observedInode: number): void {
@@ -270,7 +311,9 @@ export class Daemon {
   }
 
   async #shutDown(): Promise<void> {
+    if (this.#aborting) return;
     this.#stopping = true;
+    this.#notify?.stopping();
     armAlarm(0);
     const { log, recovery, clock } = this.#parts;
     log.info("shutting down", { reason: this.#stopReason, children: recovery.outstandingCount });
@@ -281,7 +324,7 @@ export class Daemon {
       recovery.reap(clock.nowNs());
       return recovery.shutdownDone(clock.nowNs());
     }, Number.POSITIVE_INFINITY);
-    await this.#closeAll(WRITERS_MS_MAX);
+    if (!this.#aborting) await this.#closeAll(WRITERS_MS_MAX);
   }
 
   // A second signal: children die now, the writers get half a second, the sockets go, the exit code says so.
@@ -289,6 +332,7 @@ export class Daemon {
     if (this.#aborting) return;
     this.#aborting = true;
     this.#exitCode = 1;
+    this.#notify?.stopping();
     const { log, recovery, clock } = this.#parts;
     log.warn("second signal, ending at once", { signal });
     recovery.killAllNow(clock.nowNs());
@@ -306,24 +350,34 @@ export class Daemon {
   }
 
   async #closeAll(writersMsMax: number): Promise<void> {
-    const { observer, log, stderr } = this.#parts;
+    const { observer, log } = this.#parts;
     const exporter = this.#exporter;
     if (exporter !== undefined) await withinMs(exporter.close(), writersMsMax);
     observer.close();
     log.info("stopped", { exit_code: this.#exitCode });
-    await withinMs(stderr.drained(), LOG_MS_MAX);
+    await this.#drainLog();
     this.#removeSignals();
     this.#finished.resolve(this.#exitCode);
   }
 
   // After a failed start: only what is open is closed, and nothing is said; the caller tells the cause.
   async #unwind(): Promise<void> {
-    const { observer, stderr } = this.#parts;
+    const { observer } = this.#parts;
     if (this.#http !== undefined) await this.#closeHttp();
     if (this.#exporter !== undefined) await withinMs(this.#exporter.close(), WRITERS_MS_MAX);
     observer.close();
     this.#removeSignals();
-    await withinMs(stderr.drained(), LOG_MS_MAX);
+    await this.#drainLog();
+  }
+
+  // The loop no longer drives the writer's retries.
+  async #drainLog(): Promise<void> {
+    const { stderr, clock } = this.#parts;
+    const endNs = monotonicNs() + LOG_MS_MAX * NS_PER_MS;
+    while (!stderr.idle && monotonicNs() < endNs) {
+      stderr.maintain(clock.nowNs());
+      await Bun.sleep(SHUTDOWN_STEP_MS);
+    }
   }
 
   /** Looks again every few milliseconds until `done`; the loop no longer blocks, so the runtime's timers run. */

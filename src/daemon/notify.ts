@@ -1,0 +1,160 @@
+// Speaks to the service manager (spec 12 section 3): ready, a status line, stopping, and the watchdog's pets. Only a turn
+// that judged is a reason for a pet, so a daemon that runs and no longer looks for stalls is restarted too. Nothing here
+// blocks; without NOTIFY_SOCKET nothing is said.
+import { AF_UNIX, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { errnoText } from "../../ffi/errno.ts";
+import {
+  close,
+  connect,
+  openSocket,
+  type SocketAddress,
+  sendTo,
+  unixAddress,
+} from "../../ffi/socket.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { Deadline } from "./loop.ts";
+
+export interface NotifyOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  /** The state of the daemon, read when it is told. */
+  readonly state: NotifyState;
+  /** Told why the service manager cannot be spoken to although it wants to be. */
+  readonly unusable: (reason: string) => void;
+}
+
+export interface NotifyState {
+  /** Grows with every judge point. */
+  judgePoints(): number;
+  agents(): number;
+  stalled(): number;
+  /** Beats accepted since the start. */
+  beats(): number;
+}
+
+const STATUS_PERIOD_NS = 10 * NS_PER_S;
+/** When the service manager's queue was full, or a turn did not judge. */
+const RETRY_NS = 50 * NS_PER_MS;
+const NS_PER_US = 1_000;
+
+const encoder = new TextEncoder();
+
+export class Notify implements Deadline {
+  /** Half of what the service manager allows between two pets; undefined = it does not watch us. */
+  readonly petEveryNs: number | undefined;
+  readonly #state: NotifyState;
+  readonly #fd: number;
+  readonly #address: SocketAddress;
+  #owesReady = false;
+  #stopped = false;
+  #petDueNs = 0;
+  #judgePointsSeen = 0;
+  #status = "";
+  #statusAtNs = 0;
+  #beatsAtStatus = 0;
+
+  /** The way to the service manager that started us, or undefined if there is none. */
+  static open(options: NotifyOptions): Notify | undefined {
+    const { env, unusable } = options;
+    const name = env["NOTIFY_SOCKET"];
+    const petEveryNs = petEveryNsOf(options);
+    if (name === undefined) {
+      if (petEveryNs !== undefined) unusable("WATCHDOG_USEC is set, NOTIFY_SOCKET is not");
+      return undefined;
+    }
+    if (!/^[/@]./.test(name) || Buffer.byteLength(name) > SOCKET_PATH_BYTES_MAX) {
+      unusable(`NOTIFY_SOCKET is not a path or @name of at most ${SOCKET_PATH_BYTES_MAX} bytes`);
+      return undefined;
+    }
+    const address = unixAddress(name);
+    const fd = openSocket(AF_UNIX, SOCK_DGRAM);
+    // Connecting sends nothing: it only shows whether somebody listens there.
+    const result = fd < 0 ? fd : connect(fd, address);
+    if (result >= 0) return new Notify({ state: options.state, fd, address, petEveryNs });
+    if (fd >= 0) close(fd);
+    unusable(`NOTIFY_SOCKET ${name}: ${errnoText(-result)}`);
+    return undefined;
+  }
+
+  private constructor(opened: {
+    readonly state: NotifyState;
+    readonly fd: number;
+    readonly address: SocketAddress;
+    readonly petEveryNs: number | undefined;
+  }) {
+    this.#state = opened.state;
+    this.#fd = opened.fd;
+    this.#address = opened.address;
+    this.petEveryNs = opened.petEveryNs;
+  }
+
+  /** Everything is open and the first turn comes next. */
+  ready(nowNs: number): void {
+    this.#renewStatus(nowNs);
+    this.#sayReady();
+  }
+
+  /** Shutdown begins. Always the last message, however often it is called. */
+  stopping(): void {
+    if (this.#stopped) return;
+    this.#send("STOPPING=1\n");
+    this.#stopped = true;
+    close(this.#fd);
+  }
+
+  nextDeadlineNs(): number {
+    return this.petEveryNs === undefined && !this.#owesReady
+      ? Number.POSITIVE_INFINITY
+      : this.#petDueNs;
+  }
+
+  /** At the end of a turn: says what is due. */
+  maintain(nowNs: number): void {
+    if (nowNs >= this.#petDueNs) this.#pet(nowNs);
+    if (nowNs - this.#statusAtNs >= STATUS_PERIOD_NS && this.#renewStatus(nowNs))
+      this.#send(`STATUS=${this.#status}\n`);
+  }
+
+  #pet(nowNs: number): void {
+    this.#petDueNs = nowNs + RETRY_NS;
+    if (this.#owesReady) this.#sayReady();
+    if (this.petEveryNs === undefined) return;
+    const judgePoints = this.#state.judgePoints();
+    if (judgePoints === this.#judgePointsSeen) return;
+    this.#judgePointsSeen = judgePoints;
+    if (this.#send("WATCHDOG=1\n")) this.#petDueNs = nowNs + this.petEveryNs;
+  }
+
+  // A start whose READY=1 got lost would be ended as failed, so it is said until it was taken.
+  #sayReady(): void {
+    this.#owesReady = !this.#send(`READY=1\nSTATUS=${this.#status}\n`);
+  }
+
+  /** True if the status reads differently now. */
+  #renewStatus(nowNs: number): boolean {
+    const seconds = (nowNs - this.#statusAtNs) / NS_PER_S;
+    const total = this.#state.beats();
+    const rate = seconds > 0 ? Math.round((total - this.#beatsAtStatus) / seconds) : 0;
+    this.#statusAtNs = nowNs;
+    this.#beatsAtStatus = total;
+    const before = this.#status;
+    this.#status = `${this.#state.agents()} agents, ${this.#state.stalled()} stalled, ${rate} beats/s`;
+    return this.#status !== before;
+  }
+
+  /** True if the service manager took it; the next message may find room, so a refusal is no event. */
+  #send(message: string): boolean {
+    if (this.#stopped) return false;
+    return sendTo(this.#fd, encoder.encode(message), this.#address) >= 0;
+  }
+}
+
+function petEveryNsOf({ env, pid }: NotifyOptions): number | undefined {
+  const watchedPid = env["WATCHDOG_PID"];
+  if (watchedPid !== undefined && watchedPid !== String(pid)) return undefined;
+  const text = env["WATCHDOG_USEC"] ?? "";
+  const intervalUs = /^[0-9]+$/.test(text) ? Number(text) : 0;
+  if (intervalUs === 0 || !Number.isSafeInteger(intervalUs)) return undefined;
+  return (intervalUs * NS_PER_US) / 2;
+}
