@@ -25,7 +25,6 @@ export class StderrWriter {
   #inFlight: Buffer | undefined;
   #inFlightLines = 0;
   #retryAtNs = Number.POSITIVE_INFINITY;
-  #idle: (() => void)[] = [];
 
   constructor(options: StderrWriterOptions) {
     this.#fd = options.fd ?? 2;
@@ -56,10 +55,9 @@ export class StderrWriter {
     if (this.#inFlight !== undefined) this.#writeOn();
   }
 
-  /** Resolves when everything is written; the caller bounds the wait. */
-  drained(): Promise<void> {
-    if (this.#inFlight === undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+  /** True if every line was written or dropped. */
+  get idle(): boolean {
+    return this.#inFlight === undefined;
   }
 
   #start(): void {
@@ -93,12 +91,6 @@ export class StderrWriter {
   #finished(): void {
     this.#inFlight = undefined;
     this.#inFlightLines = 0;
-    if (this.#queue.length > 0) {
-      this.#start();
-      return;
-    }
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resolve of waiting) resolve();
+    if (this.#queue.length > 0) this.#start();
   }
 }
