@@ -30,7 +30,7 @@ export function openListeners(
   config: Config,
   runtimeDirectory: RuntimeDirectory | undefined,
 ): void {
-  if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
+  if (runtimeDirectory !== undefined) openRuntimeDirectory(runtimeDirectory);
   warnAboutTransport(parts);
   for (const listenerConfig of config.listeners) {
     const listener = openListener(listenerConfig);
@@ -43,6 +43,17 @@ export function openListeners(
     parts.log.warn("the socket's directory could not be synced, ignoring", {
       listener: listener.name,
     });
+  }
+}
+
+function openRuntimeDirectory(directory: RuntimeDirectory): void {
+  try {
+    makeRuntimeDirectory(directory);
+  } catch (error) {
+    throw new StartError(
+      `Cannot create the socket's directory ${directory.path}: ${errorText(error)}`,
+      "create it for the daemon's user, or give another path with --socket",
+    );
   }
 }
 
