@@ -8,6 +8,7 @@ import type { Stall } from "../events/stall.ts";
 import type { CompleteOutcome, RecoveryOutcome, RefusedOutcome } from "../recovery/outcome.ts";
 import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
+import type { Deadline } from "./loop.ts";
 import type { TickReports } from "./tick.ts";
 
 export interface ReportsOptions {
@@ -36,7 +37,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   stale_child_kill_failed: "a child of the former owner of this pid still runs: end it by hand",
 };
 
-export class Reports implements TickReports {
+export class Reports implements TickReports, Deadline {
   readonly #options: ReportsOptions;
   #windowEndNs = 0;
   #linesInWindow = 0;
@@ -73,6 +74,16 @@ export class Reports implements TickReports {
 
   namespaceConflict(pid: number, observedInode: number): void {
     this.#options.namespaceConflict(pid, observedInode);
+  }
+
+  /** When the window of a second ends that held lines back; +Infinity if none did. */
+  nextDeadlineNs(): number {
+    return this.#heldBack > 0 ? this.#windowEndNs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Tells how many lines the last window held back, though no agent may stall or come back again. */
+  maintain(nowNs: number): void {
+    if (nowNs >= this.nextDeadlineNs()) this.#newWindow(nowNs);
   }
 
   slowTurn(stage: string, ns: number): void {
@@ -142,21 +153,23 @@ export class Reports implements TickReports {
   // One window of a second for all lines about single agents; its end tells how many were held back.
   #mayTell(): boolean {
     const nowNs = this.#options.nowNs();
-    if (nowNs >= this.#windowEndNs) {
-      if (this.#heldBack > 0)
-        this.#options.log.warn("more agents stalled or came back than lines were written", {
-          held_back: this.#heldBack,
-        });
-      this.#windowEndNs = nowNs + NS_PER_S;
-      this.#linesInWindow = 0;
-      this.#heldBack = 0;
-    }
+    if (nowNs >= this.#windowEndNs) this.#newWindow(nowNs);
     if (this.#linesInWindow >= AGENT_LINES_PER_S_MAX) {
       this.#heldBack++;
       return false;
     }
     this.#linesInWindow++;
     return true;
+  }
+
+  #newWindow(nowNs: number): void {
+    if (this.#heldBack > 0)
+      this.#options.log.warn("more agents stalled or came back than lines were written", {
+        held_back: this.#heldBack,
+      });
+    this.#windowEndNs = nowNs + NS_PER_S;
+    this.#linesInWindow = 0;
+    this.#heldBack = 0;
   }
 }
 
