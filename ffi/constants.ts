@@ -15,11 +15,18 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = IS_LINUX ? 0o4000 : 0;
 export const SOCK_CLOEXEC = IS_LINUX ? 0o2000000 : 0;
 
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = IS_DARWIN ? 27 : 26;
+
 export const SOL_SOCKET = IS_DARWIN ? 0xffff : 1;
 export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
 export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
 /** Linux only. */
 export const SO_PASSCRED = 16;
+/** Linux only: the memory counters of a socket, SK_MEMINFO_VARS words of which one counts lost datagrams. */
+export const SO_MEMINFO = 55;
+export const SK_MEMINFO_DROPS = 8;
+export const SK_MEMINFO_VARS = 9;
 export const SCM_RIGHTS = 1;
 /** Linux only. */
 export const SCM_CREDENTIALS = 2;
@@ -67,9 +74,11 @@ export const {
   EINVAL,
   EMSGSIZE,
   EADDRINUSE,
+  EADDRNOTAVAIL,
   ENOBUFS,
   ENOTCONN,
   ENOTSOCK,
+  ENOPROTOOPT,
   ECONNREFUSED,
   ECONNRESET,
 } = constants.errno;

@@ -82,6 +82,7 @@ assert(CMSGHDR.data === CMSGHDR.size, "control data follows its header");
 assert(IS_DARWIN || CMSGHDR.data + UCRED.size === UCRED_CMSG_LEN, "CMSG_LEN of one ucred");
 assert(UCRED_CMSG_SPACE === Math.ceil(UCRED_CMSG_LEN / 8) * 8, "CMSG_SPACE of one ucred");
 assert(MMSGHDR.msg_len >= MSGHDR.size, "msg_len follows the message header");
+assert(SOCKADDR_IN.sin_port === SOCKADDR_IN6.sin6_port, "one reader serves both kinds of port");
 assert(
   SOCKADDR_UN.sun_path + SOCKADDR_UN.pathBytes === SOCKADDR_UN.size,
   "sun_path ends sockaddr_un",

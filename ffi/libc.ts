@@ -40,6 +40,14 @@ const SYMBOLS = {
     ],
     returns: "i32",
   },
+  getsockname: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // struct sockaddr *addr
+      "ptr", // socklen_t *addrlen
+    ],
+    returns: "i32",
+  },
   close: {
     args: [
       "i32", // int fd

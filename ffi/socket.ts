@@ -6,15 +6,21 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  ENOPROTOOPT,
   FD_CLOEXEC,
   F_GETFL,
   F_SETFD,
   F_SETFL,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
   IS_DARWIN,
   IS_LINUX,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
+  SK_MEMINFO_DROPS,
+  SK_MEMINFO_VARS,
+  SO_MEMINFO,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOL_SOCKET,
@@ -34,6 +40,12 @@ const optionBuffer = new ArrayBuffer(8);
 const option = new Int32Array(optionBuffer);
 const optionAddress = ptr(optionBuffer);
 const optionLengthAddress = ptr(optionBuffer, 4);
+// One larger value and its length: the memory counters of a socket, or its address.
+const replyBuffer = new ArrayBuffer(64);
+const reply = new Uint32Array(replyBuffer);
+const REPLY_LENGTH = 15;
+const replyAddress = ptr(replyBuffer);
+const replyLengthAddress = ptr(replyBuffer, REPLY_LENGTH * 4);
 
 /** New socket of `family` and `type` (SOCK_DGRAM or SOCK_STREAM); fd or -errno. */
 export function openSocket(family: number, type: number): number {
@@ -59,8 +71,8 @@ export function unixAddress(path: string): SocketAddress {
   return { family: AF_UNIX, bytes: bytes.subarray(0, bytes.length - 1) };
 }
 
-/** Address of an IPv4 host (4 bytes) or IPv6 host (16 bytes) and a port. */
-export function inetAddress(host: Uint8Array, port: number): SocketAddress {
+/** Address of an IPv4 host (4 bytes) or IPv6 host (16 bytes) and a port; `scopeId` is the interface of a link-local one. */
+export function inetAddress(host: Uint8Array, port: number, scopeId = 0): SocketAddress {
   assert(host.length === 4 || host.length === 16, "a host is 4 or 16 bytes");
   const v4 = host.length === 4;
   const bytes = addressBytes(v4 ? SOCKADDR_IN.size : SOCKADDR_IN6.size);
@@ -69,6 +81,7 @@ export function inetAddress(host: Uint8Array, port: number): SocketAddress {
   bytes[portOffset] = port >>> 8;
   bytes[portOffset + 1] = port & 0xff;
   bytes.set(host, v4 ? SOCKADDR_IN.sin_addr : SOCKADDR_IN6.sin6_addr);
+  if (!v4) new DataView(bytes.buffer).setUint32(SOCKADDR_IN6.sin6_scope_id, scopeId, true);
   return { family: v4 ? AF_INET : AF_INET6, bytes };
 }
 
@@ -80,6 +93,16 @@ export function bind(fd: number, address: SocketAddress): number {
 /** 0 or -errno. On a datagram socket it only sets the peer: nothing is sent. */
 export function connect(fd: number, address: SocketAddress): number {
   return resultOrErrno(libc.connect(fd, address.bytes, address.bytes.length));
+}
+
+/** The port that an IPv4 or IPv6 socket is bound to, or -errno. */
+export function boundPort(fd: number): number {
+  reply[REPLY_LENGTH] = SOCKADDR_IN6.size;
+  const result = libc.getsockname(fd, replyAddress, replyLengthAddress);
+  if (result < 0) return resultOrErrno(result);
+  // sin_port and sin6_port lie at the same place.
+  const port = reply[SOCKADDR_IN.sin_port >>> 2]! >>> 16;
+  return ((port & 0xff) << 8) | (port >>> 8);
 }
 
 /** Closes `fd`; 0 or -errno. */
@@ -99,6 +122,23 @@ export function getSocketOption(fd: number, name: number): number {
   option[1] = 4;
   const result = libc.getsockopt(fd, SOL_SOCKET, name, optionAddress, optionLengthAddress);
   return result < 0 ? resultOrErrno(result) : option[0]!;
+}
+
+/** Keeps an IPv6 socket to IPv6, so that the same port can be bound for IPv4 too; 0 or -errno. */
+export function setIpv6Only(fd: number): number {
+  option[0] = 1;
+  return resultOrErrno(libc.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, optionAddress, 4));
+}
+
+/**
+ * Datagrams that the kernel could not queue on `fd` since it was opened, modulo 2^32; -errno if the kernel does not say.
+ * SO_RXQ_OVFL would tell the same number only with the next datagram, and the last burst before a silence never.
+ */
+export function kernelDrops(fd: number): number {
+  if (!IS_LINUX) return -ENOPROTOOPT;
+  reply[REPLY_LENGTH] = SK_MEMINFO_VARS * 4;
+  const result = libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, replyAddress, replyLengthAddress);
+  return result < 0 ? resultOrErrno(result) : reply[SK_MEMINFO_DROPS]!;
 }
 
 /** Sends one datagram to the connected peer without blocking; bytes sent or -errno. */

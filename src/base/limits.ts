@@ -79,6 +79,16 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;
 
+/** Shared keys of one secure listener: every one is tried on every datagram (spec 02). */
+export const SHARED_KEYS_MAX = 8;
+/** Senders whose replay state one secure listener keeps; the unknown one beyond them is refused. */
+export const SENDER_STATES_DEFAULT = 1_024;
+/** Silence after which a sender's replay state is dropped: longer than any restart takes. */
+export const SENDER_TTL_NS = 600 * NS_PER_S;
+export const SENDER_SWEEP_NS = 60 * NS_PER_S;
+/** Derived agent keys kept ready: as many as there are senders. A power of two. */
+export const AGENT_KEYS_CACHED = 1_024;
+
 /** Per-pid rows beyond the tracker's capacity: evicted pids keep theirs until the removal is handled (spec 08). */
 export const METRICS_SPARE_ROWS = 64;
 
