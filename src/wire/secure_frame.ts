@@ -1,0 +1,173 @@
+// Sealed frames (spec 02 section 1): a 32-byte frame under ChaCha20-Poly1305, with a shared key (60 bytes) or a key of its
+// own per agent (64 bytes, the pid in front as additional data). Opening is put together from the library's cipher and
+// MAC as RFC 8439 section 2.8 says, and not from its AEAD: that one throws on a forged frame, while here every trial is
+// the same straight line, whatever the key, the tag or the plaintext. Sealing uses the AEAD, so each checks the other.
+import { poly1305 } from "@noble/ciphers/_poly1305.js";
+import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { assert } from "../base/assert.ts";
+import { FRAME_BYTES } from "../base/limits.ts";
+import { FRAME_WORDS, WORD_PID } from "./frame.ts";
+
+export const KEY_BYTES = 32;
+export const IV_RANDOM_BYTES = 8;
+export const TAG_BYTES = 16;
+const NONCE_BYTES = 12;
+const AGENT_PID_BYTES = 4;
+/** iv_random[8], iv_counter, ciphertext[32], tag[16]. */
+export const SHARED_FRAME_BYTES = NONCE_BYTES + FRAME_BYTES + TAG_BYTES;
+/** agent_pid, then the same. */
+export const MASTER_FRAME_BYTES = AGENT_PID_BYTES + SHARED_FRAME_BYTES;
+
+/** Word offsets from the first word of the nonce; the agent pid of a master frame is the word before it. */
+export const SEALED_IV_LOW = 0;
+export const SEALED_IV_HIGH = 1;
+export const SEALED_IV_COUNTER = 2;
+const SEALED_CIPHERTEXT = 3;
+const SEALED_TAG = SEALED_CIPHERTEXT + FRAME_WORDS;
+
+/** One-time MAC key from cipher block 0, keystream from block 1. */
+const BLOCK_BYTES = 64;
+const KEYSTREAM_WORD = BLOCK_BYTES / 4;
+const ZEROS = new Uint8Array(new ArrayBuffer(2 * BLOCK_BYTES));
+
+/** Opens sealed frames; holds one candidate plaintext, which no one sees unless its tag matched. */
+export class FrameOpener {
+  readonly #blocks = alignedBytes(2 * BLOCK_BYTES);
+  readonly #keystream = wordsOf(this.#blocks);
+  readonly #macKey = this.#blocks.subarray(0, KEY_BYTES);
+  readonly #nonce = alignedBytes(NONCE_BYTES);
+  readonly #nonceWords = wordsOf(this.#nonce);
+  readonly #bare = new MacText(0);
+  readonly #withPid = new MacText(AGENT_PID_BYTES);
+  readonly #candidate = new Uint32Array(FRAME_WORDS);
+
+  /**
+   * One trial of a shared key on the frame whose nonce begins at word `at`: all ones if it opened, else 0. The plaintext
+   * is then the candidate.
+   */
+  tryShared(key: Uint8Array, words: Uint32Array, at: number): number {
+    return this.#open(key, words, at, this.#bare);
+  }
+
+  /** The same with the key of the agent that the frame names, which must also be the pid of the plaintext. */
+  tryMaster(agentKey: Uint8Array, words: Uint32Array, at: number): number {
+    const agentPid = words[at - 1]!;
+    this.#withPid.words[0] = agentPid;
+    const opened = this.#open(agentKey, words, at, this.#withPid);
+    return opened & allOnesIfZero(this.#candidate[WORD_PID]! ^ agentPid);
+  }
+
+  /** Puts the candidate at word `to` of `out` where `mask` has ones, and leaves the rest. */
+  select(mask: number, out: Uint32Array, to: number): void {
+    const candidate = this.#candidate;
+    for (let i = 0; i < FRAME_WORDS; i++)
+      out[to + i] = (out[to + i]! & ~mask) | (candidate[i]! & mask);
+  }
+
+  /** Forgets the last keystream and plaintext. */
+  wipe(): void {
+    this.#blocks.fill(0);
+    this.#candidate.fill(0);
+  }
+
+  #open(key: Uint8Array, words: Uint32Array, at: number, text: MacText): number {
+    const nonce = this.#nonceWords;
+    for (let i = 0; i < 3; i++) nonce[i] = words[at + i]!;
+    chacha20(key, this.#nonce, ZEROS, this.#blocks, 0);
+    const { words: mac, ciphertextWord } = text;
+    const keystream = this.#keystream;
+    const candidate = this.#candidate;
+    for (let i = 0; i < FRAME_WORDS; i++) {
+      const sealed = words[at + SEALED_CIPHERTEXT + i]!;
+      mac[ciphertextWord + i] = sealed;
+      candidate[i] = sealed ^ keystream[KEYSTREAM_WORD + i]!;
+    }
+    const tag = poly1305(text.bytes, this.#macKey);
+    let difference = 0;
+    for (let i = 0; i < TAG_BYTES / 4; i++)
+      difference |= wordAt(tag, i) ^ words[at + SEALED_TAG + i]!;
+    return allOnesIfZero(difference);
+  }
+}
+
+/** What the MAC covers: the padded additional data, the ciphertext, and the lengths of both (RFC 8439 section 2.8). */
+class MacText {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly words: Uint32Array;
+  readonly ciphertextWord: number;
+
+  constructor(additionalBytes: number) {
+    const paddedBytes = additionalBytes === 0 ? 0 : 16;
+    this.bytes = alignedBytes(paddedBytes + FRAME_BYTES + 16);
+    this.words = wordsOf(this.bytes);
+    this.ciphertextWord = paddedBytes / 4;
+    const lengths = this.ciphertextWord + FRAME_WORDS;
+    this.words[lengths] = additionalBytes;
+    this.words[lengths + 2] = FRAME_BYTES;
+  }
+}
+
+export interface SealOptions {
+  readonly key: Uint8Array;
+  /** 8 bytes that no other session under the key uses. */
+  readonly ivRandom: Uint8Array;
+  /** u32; never twice with the same key and `ivRandom`. */
+  readonly ivCounter: number;
+  /** The 32 bytes of a frame. */
+  readonly frame: Uint8Array;
+}
+
+/** The 60 bytes of a frame under a shared key. */
+export function sealShared(options: SealOptions): Uint8Array {
+  const sealed = new Uint8Array(SHARED_FRAME_BYTES);
+  sealInto(sealed, options, undefined);
+  return sealed;
+}
+
+/** The 64 bytes of a frame under the derived key of agent `agentPid`, which is the pid in the frame. */
+export function sealMaster(agentPid: number, options: SealOptions): Uint8Array {
+  const sealed = new Uint8Array(MASTER_FRAME_BYTES);
+  new DataView(sealed.buffer).setUint32(0, agentPid, true);
+  sealInto(sealed.subarray(AGENT_PID_BYTES), options, sealed.slice(0, AGENT_PID_BYTES));
+  return sealed;
+}
+
+function sealInto(out: Uint8Array, options: SealOptions, additional: Uint8Array | undefined): void {
+  const { key, ivRandom, ivCounter, frame } = options;
+  assert(ivRandom.length === IV_RANDOM_BYTES, "an IV prefix has 8 bytes");
+  assert(frame.length === FRAME_BYTES, "a frame has 32 bytes");
+  out.set(ivRandom);
+  new DataView(out.buffer, out.byteOffset).setUint32(IV_RANDOM_BYTES, ivCounter, true);
+  const nonce = out.slice(0, NONCE_BYTES);
+  out.set(chacha20poly1305(key, nonce, additional).encrypt(frame), NONCE_BYTES);
+}
+
+/** True if two keys are the same; the time depends on their lengths only. */
+export function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** All ones for 0 and 0 for anything else, without a branch. */
+function allOnesIfZero(value: number): number {
+  return ~((value | -value) >> 31);
+}
+
+function wordAt(bytes: Uint8Array, index: number): number {
+  const at = index * 4;
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+// The library works on words only where the bytes lie on a word boundary.
+function alignedBytes(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(size));
+}
+
+function wordsOf(bytes: Uint8Array<ArrayBuffer>): Uint32Array {
+  return new Uint32Array(bytes.buffer);
+}
+
+assert(SHARED_FRAME_BYTES === 60, "nonce, ciphertext and tag are 60 bytes");
+assert(MASTER_FRAME_BYTES === 64, "the agent pid makes it 64");
