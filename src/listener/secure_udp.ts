@@ -1,0 +1,257 @@
+// The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared keys or the agent's own,
+// and let through once. How many keys are tried depends on the length of a datagram and on the configuration alone, so
+// its sender learns nothing from the time it takes. What cannot be told from a replay is refused; whoever does not fit
+// into the sender table is refused too. An opened frame lies where the batch points, ready for the observer.
+import * as arena from "../../ffi/receive_batch.ts";
+import { BATCH_SIZE, SENDER_STATES_DEFAULT, SENDER_SWEEP_NS } from "../base/limits.ts";
+import {
+  REJECT_DECRYPT,
+  REJECT_REPLAY,
+  REJECT_SENDER_TABLE_FULL,
+  REJECT_WRONG_SIZE,
+} from "../base/reject_reason.ts";
+import { decodeFrame } from "../wire/decode.ts";
+import { DECODE_OK } from "../wire/decode_error.ts";
+import { FRAME_WORDS, WORD_PID } from "../wire/frame.ts";
+import {
+  FrameOpener,
+  MASTER_FRAME_BYTES,
+  SEALED_IV_COUNTER,
+  SEALED_IV_HIGH,
+  SEALED_IV_LOW,
+  SHARED_FRAME_BYTES,
+} from "../wire/secure_frame.ts";
+import { KeyRing, type SecureKeys } from "./key_ring.ts";
+import type { Listener } from "./listener.ts";
+import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { Arrival, advanceWindow, beginWindow } from "./replay_window.ts";
+import { SenderTable } from "./sender_table.ts";
+import { udpOrigin } from "./udp.ts";
+import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
+
+// One byte of slack makes an overlong datagram show as 65 bytes.
+const IOV_BYTES = MASTER_FRAME_BYTES + 1;
+const STRIDE_BYTES = 128;
+
+export interface SecureUdpListenerOptions extends UdpSocketOptions {
+  /** True: beats may lead to a recovery, at the operator's risk. */
+  readonly acceptRecovery: boolean;
+  /** The listener takes ownership of the arrays and wipes them. */
+  readonly keys: SecureKeys;
+  /** Silence after which a pid may begin anew: the observer's threshold, always. */
+  readonly restartGapNs: number;
+  /** The listener's own monotonic clock, for the age of sender states. */
+  readonly monotonicNs: () => number;
+  /** Senders whose state is kept; default 1,024. */
+  readonly senderStates?: number;
+}
+
+export class SecureUdpListener implements Listener {
+  readonly kind = "secure-udp";
+  readonly name: string;
+  readonly address: string;
+  readonly allowList = undefined;
+  readonly batch: ReceivedBatch;
+  readonly #socket: UdpSocket;
+  readonly #arena = new arena.ReceiveBatch({
+    iovBytes: IOV_BYTES,
+    stride: STRIDE_BYTES,
+    credentials: false,
+  });
+  readonly #opener = new FrameOpener();
+  readonly #ring: KeyRing;
+  readonly #senders: SenderTable;
+  readonly #arrival: Arrival;
+  readonly #monotonicNs: () => number;
+  #restartGapNs: number;
+  #nextSweepNs: number;
+  /** Instant of the last sweep: another one at the same instant finds nothing. */
+  #sweptNs = Number.NEGATIVE_INFINITY;
+  #aeadAttempts = 0;
+  #decryptFailures = 0;
+  #replayRefused = 0;
+  #senderStateFull = 0;
+  #truncated = 0;
+
+  /** Binds the socket; throws `UdpSocketError` if it cannot. */
+  constructor(options: SecureUdpListenerOptions) {
+    this.name = options.name;
+    this.address = options.address;
+    this.#ring = new KeyRing(options.keys);
+    this.#senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
+    this.#restartGapNs = options.restartGapNs;
+    this.#monotonicNs = options.monotonicNs;
+    this.#nextSweepNs = options.monotonicNs() + SENDER_SWEEP_NS;
+    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * FRAME_WORDS));
+    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
+    this.batch.origin.fill(udpOrigin(options.acceptRecovery));
+    this.#arrival = new Arrival(this.batch.words);
+    try {
+      this.#socket = new UdpSocket(options);
+    } catch (error) {
+      this.#ring.close();
+      throw error;
+    }
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  /** The bound port, also if 0 was asked for. */
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
+  get rcvbufBytes(): number {
+    return this.#socket.rcvbufBytes;
+  }
+
+  /** Senders known now. */
+  get senderCount(): number {
+    return this.#senders.size;
+  }
+
+  /** Puts new keys in the place of all old ones; what is known about senders stays. Takes ownership of the arrays. */
+  setKeys(keys: SecureKeys): void {
+    this.#ring.replace(keys);
+  }
+
+  /** The gap follows the threshold: a longer one would drop the beats of a recycled pid that is reported as dead. */
+  setRestartGapNs(restartGapNs: number): void {
+    this.#restartGapNs = restartGapNs;
+  }
+
+  receive(nowNs: number): number {
+    const count = this.#arena.receive(this.#socket.fd);
+    if (count <= 0) return count;
+    const instantNs = this.#monotonicNs();
+    if (instantNs >= this.#nextSweepNs) {
+      this.#sweep(instantNs);
+      this.#nextSweepNs = instantNs + SENDER_SWEEP_NS;
+    }
+    this.#arrival.nowNs = nowNs;
+    this.#arrival.instantNs = instantNs;
+    const { verdict } = this.batch;
+    for (let i = 0; i < count; i++) verdict[i] = this.#judge(i);
+    return count;
+  }
+
+  drainAeadAttempts(): number {
+    const count = this.#aeadAttempts;
+    this.#aeadAttempts = 0;
+    return count;
+  }
+
+  /** Datagrams that no key opened, since the last call. */
+  drainDecryptFailures(): number {
+    const count = this.#decryptFailures;
+    this.#decryptFailures = 0;
+    return count;
+  }
+
+  drainReplayRefused(): number {
+    const count = this.#replayRefused;
+    this.#replayRefused = 0;
+    return count;
+  }
+
+  drainSenderStateFull(): number {
+    const count = this.#senderStateFull;
+    this.#senderStateFull = 0;
+    return count;
+  }
+
+  /** Datagrams of a wrong size since the last call. */
+  drainTruncated(): number {
+    const count = this.#truncated;
+    this.#truncated = 0;
+    return count;
+  }
+
+  /** Datagrams that the kernel dropped since the last call because the buffer was full. */
+  drainKernelDrops(): number {
+    return this.#socket.drainKernelDrops();
+  }
+
+  /** Closes the socket and wipes the keys; idempotent. */
+  close(): void {
+    this.#socket.close();
+    this.#ring.close();
+    this.#opener.wipe();
+  }
+
+  // The verdict on datagram i of the arena; its plaintext is put into the batch.
+  #judge(i: number): number {
+    const { words, dataWord, dataStride } = this.#arena;
+    const sizeBytes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
+    const at = dataWord + i * dataStride;
+    const hasAgentPid = sizeBytes === MASTER_FRAME_BYTES;
+    if (!hasAgentPid && sizeBytes !== SHARED_FRAME_BYTES) {
+      this.#truncated++;
+      return REJECT_WRONG_SIZE;
+    }
+    const nonceAt = hasAgentPid ? at + 1 : at;
+    const to = i * FRAME_WORDS;
+    if (this.#open(words, nonceAt, hasAgentPid, to) === 0) {
+      this.#decryptFailures++;
+      return REJECT_DECRYPT;
+    }
+    // The observer reports what is wrong with it; a frame that is none leaves no trace in the replay state.
+    if (decodeFrame(this.batch.words, to) !== DECODE_OK) return VERDICT_PASS;
+    const arrival = this.#arrival;
+    arrival.ivLow = words[nonceAt + SEALED_IV_LOW]!;
+    arrival.ivHigh = words[nonceAt + SEALED_IV_HIGH]!;
+    arrival.counter = words[nonceAt + SEALED_IV_COUNTER]!;
+    arrival.w = to;
+    return this.#admit(arrival);
+  }
+
+  // Tries every key that the length of the datagram calls for, whichever opens it; the first that does, wins.
+  #open(words: Uint32Array, nonceAt: number, hasAgentPid: boolean, to: number): number {
+    const opener = this.#opener;
+    const plaintext = this.batch.words;
+    const { shared } = this.#ring;
+    const keyCount = shared.length;
+    let opened = 0;
+    plaintext.fill(0, to, to + FRAME_WORDS);
+    for (let k = 0; k < keyCount; k++) {
+      const matched = opener.tryShared(shared[k]!, words, nonceAt);
+      opener.select(matched & ~opened, plaintext, to);
+      opened |= matched;
+    }
+    this.#aeadAttempts += keyCount;
+    if (hasAgentPid && this.#ring.hasMaster) {
+      const matched = opener.tryMaster(this.#ring.agentKey(words[nonceAt - 1]!), words, nonceAt);
+      opener.select(matched & ~opened, plaintext, to);
+      opened |= matched;
+      this.#aeadAttempts++;
+    }
+    return opened;
+  }
+
+  #admit(arrival: Arrival): number {
+    const senders = this.#senders;
+    const pid = arrival.words[arrival.w + WORD_PID]!;
+    const known = senders.slotOf(pid);
+    if (known >= 0) {
+      if (advanceWindow(senders, known, arrival, this.#restartGapNs)) return VERDICT_PASS;
+      this.#replayRefused++;
+      return REJECT_REPLAY;
+    }
+    if (senders.isFull && arrival.instantNs !== this.#sweptNs) this.#sweep(arrival.instantNs);
+    const slot = senders.insert(pid);
+    if (slot < 0) {
+      this.#senderStateFull++;
+      return REJECT_SENDER_TABLE_FULL;
+    }
+    beginWindow(senders, slot, arrival);
+    return VERDICT_PASS;
+  }
+
+  #sweep(instantNs: number): void {
+    this.#senders.sweep(instantNs);
+    this.#sweptNs = instantNs;
+  }
+}

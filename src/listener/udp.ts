@@ -1,0 +1,93 @@
+// The plaintext UDP listener (spec 05 section 6): datagrams of exactly 32 bytes from anybody who can reach the port. Nobody
+// vouches for the pid in them, so beats are never taken for attested ones; the operator may accept the risk of recovery
+// for one listener.
+import * as arena from "../../ffi/receive_batch.ts";
+import { FRAME_BYTES } from "../base/limits.ts";
+import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
+import type { Listener } from "./listener.ts";
+import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
+
+// One byte of slack makes an overlong datagram show as 33 bytes.
+const IOV_BYTES = FRAME_BYTES + 1;
+const STRIDE_BYTES = 64;
+
+export interface UdpListenerOptions extends UdpSocketOptions {
+  /** True: beats may lead to a recovery, at the operator's risk. */
+  readonly acceptRecovery: boolean;
+}
+
+export class UdpListener implements Listener {
+  readonly kind = "udp";
+  readonly name: string;
+  readonly address: string;
+  readonly allowList = undefined;
+  readonly batch: ReceivedBatch;
+  readonly #socket: UdpSocket;
+  readonly #arena = new arena.ReceiveBatch({
+    iovBytes: IOV_BYTES,
+    stride: STRIDE_BYTES,
+    credentials: false,
+  });
+  #truncated = 0;
+
+  /** Binds the socket; throws `UdpSocketError` if it cannot. */
+  constructor(options: UdpListenerOptions) {
+    this.name = options.name;
+    this.address = options.address;
+    this.#socket = new UdpSocket(options);
+    this.batch = new ReceivedBatch(this.#arena.words);
+    const { dataWord, dataStride } = this.#arena;
+    for (let i = 0; i < this.batch.frameWord.length; i++)
+      this.batch.frameWord[i] = dataWord + i * dataStride;
+    this.batch.origin.fill(udpOrigin(options.acceptRecovery));
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  /** The bound port, also if 0 was asked for. */
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
+  get rcvbufBytes(): number {
+    return this.#socket.rcvbufBytes;
+  }
+
+  receive(_nowNs: number): number {
+    const count = this.#arena.receive(this.#socket.fd);
+    const { words } = this.#arena;
+    const { verdict } = this.batch;
+    for (let i = 0; i < count; i++) {
+      const passes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH] === FRAME_BYTES;
+      verdict[i] = passes ? VERDICT_PASS : REJECT_WRONG_SIZE;
+      if (!passes) this.#truncated++;
+    }
+    return count;
+  }
+
+  /** Datagrams of a wrong size since the last call. */
+  drainTruncated(): number {
+    const count = this.#truncated;
+    this.#truncated = 0;
+    return count;
+  }
+
+  /** Datagrams that the kernel dropped since the last call because the buffer was full. */
+  drainKernelDrops(): number {
+    return this.#socket.drainKernelDrops();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** What a datagram of a UDP listener counts as (spec 05 section 1). */
+export function udpOrigin(acceptRecovery: boolean): number {
+  return acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED;
+}

@@ -1,0 +1,143 @@
+// The bound socket under both UDP listeners (spec 05 section 6): IPv4 or IPv6, never both at once, so that 0.0.0.0 and ::
+// can be bound to one port. It knows how many datagrams the kernel had to drop because its buffer was full: an agent
+// whose beats end there looks silent, and only this number tells it from a dead one.
+import { networkInterfaces } from "node:os";
+import {
+  AF_INET6,
+  EACCES,
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  SOCK_DGRAM,
+  SO_RCVBUF,
+} from "../../ffi/constants.ts";
+import { errnoText } from "../../ffi/errno.ts";
+import {
+  type SocketAddress,
+  bind,
+  boundPort,
+  close,
+  getSocketOption,
+  inetAddress,
+  kernelDrops,
+  openSocket,
+  setIpv6Only,
+  setSocketOption,
+} from "../../ffi/socket.ts";
+import { parseIp } from "./ip_address.ts";
+
+export interface UdpSocketOptions {
+  /** Of the listener, for messages. */
+  readonly name: string;
+  /** An IPv4 or IPv6 literal. */
+  readonly address: string;
+  /** 0 = the kernel chooses one. */
+  readonly port: number;
+  /** Requested SO_RCVBUF; 0 = kernel default. */
+  readonly rcvbufBytes: number;
+}
+
+/** The socket could not be opened or bound; `hint` says what the operator can do. */
+export class UdpSocketError extends Error {
+  override readonly name = "UdpSocketError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+export class UdpSocket {
+  readonly fd: number;
+  readonly port: number;
+  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
+  readonly rcvbufBytes: number;
+  #dropsSeen = 0;
+  #closed = false;
+
+  constructor(options: UdpSocketOptions) {
+    const address = socketAddress(options);
+    this.fd = orThrow(openSocket(address.family, SOCK_DGRAM), options);
+    try {
+      if (address.family === AF_INET6) orThrow(setIpv6Only(this.fd), options);
+      // Before bind: a burst that waits for the port must find the large buffer.
+      this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
+      orThrow(bind(this.fd, address), options);
+      this.port = orThrow(boundPort(this.fd), options);
+    } catch (error) {
+      close(this.fd);
+      throw error;
+    }
+  }
+
+  /** Datagrams that the kernel dropped since the last call; 0 where it does not say (not Linux). */
+  drainKernelDrops(): number {
+    if (this.#closed) return 0;
+    const drops = kernelDrops(this.fd);
+    if (drops < 0) return 0;
+    const since = (drops - this.#dropsSeen) >>> 0;
+    this.#dropsSeen = drops;
+    return since;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    close(this.fd);
+  }
+}
+
+function socketAddress(options: UdpSocketOptions): SocketAddress {
+  const parsed = parseIp(options.address);
+  if (parsed === undefined)
+    throw new UdpSocketError(
+      `${cannot(options)}: the address is no IPv4 or IPv6 literal`,
+      "write an address of this machine, such as 127.0.0.1 or ::1",
+    );
+  const { bytes, zone } = parsed;
+  if (zone === "") return inetAddress(bytes, options.port);
+  const scopeId = scopeOf(zone);
+  if (scopeId !== undefined) return inetAddress(bytes, options.port, scopeId);
+  throw new UdpSocketError(
+    `${cannot(options)}: this machine has no interface ${zone} with an IPv6 address`,
+    "see the interfaces with: ip -6 address",
+  );
+}
+
+/** The number of an interface, given by name or number. */
+function scopeOf(zone: string): number | undefined {
+  if (/^[0-9]{1,9}$/.test(zone)) return Number(zone);
+  const linkLocal = networkInterfaces()[zone]?.find((entry) => entry.family === "IPv6");
+  return linkLocal?.scopeid;
+}
+
+function orThrow(result: number, options: UdpSocketOptions): number {
+  if (result < 0)
+    throw new UdpSocketError(`${cannot(options)}: ${errnoText(-result)}`, hintFor(-result));
+  return result;
+}
+
+function cannot({ name, address, port }: UdpSocketOptions): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return `Cannot open listener ${name} on UDP ${host}:${port}`;
+}
+
+function hintFor(errno: number): string {
+  switch (errno) {
+    case EADDRINUSE:
+      return "another program has the port: ss -lunp shows which";
+    case EADDRNOTAVAIL:
+      return "no interface of this machine has the address: ip address shows them";
+    case EACCES:
+      return "ports below 1024 need CAP_NET_BIND_SERVICE: take a higher one";
+    default:
+      return "see ulimit -n, and whether the kernel has the address family";
+  }
+}
+
+// Soft: a smaller buffer than asked for is no reason to stay down. The kernel caps it at net.core.rmem_max.
+function grantReceiveBuffer(fd: number, bytes: number): number {
+  if (bytes === 0 || setSocketOption(fd, SO_RCVBUF, bytes) < 0) return 0;
+  return Math.max(0, getSocketOption(fd, SO_RCVBUF));
+}
