@@ -110,7 +110,12 @@ export class UnixListener implements Listener {
   }
 }
 
-function judgeWithCredentials(from: arena.ReceiveBatch, batch: ReceivedBatch, count: number): void {
+/** Fills the columns of the `count` datagrams in the arena: its verdict, and who sent it by the kernel's word. */
+export function judgeWithCredentials(
+  from: arena.ReceiveBatch,
+  batch: ReceivedBatch,
+  count: number,
+): void {
   const { words, controlWord } = from;
   const { verdict, origin, peerPid, peerUid, peerGid } = batch;
   for (let i = 0; i < count; i++) {

@@ -22,6 +22,7 @@ import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_
 import * as frame from "../wire/frame.ts";
 import type { Admission } from "./admission.ts";
 import type { IdentityResolver } from "./identity.ts";
+import { SteadyBeats } from "./steady_beats.ts";
 
 export interface DatagramJudgeOptions {
   readonly tracker: Tracker;
@@ -47,6 +48,7 @@ export class DatagramJudge {
   readonly #accounting: DatagramAccounting;
   readonly #rows: event.EventBatch;
   readonly #observerInode: number;
+  readonly #steady: SteadyBeats;
 
   constructor(options: DatagramJudgeOptions) {
     this.#tracker = options.tracker;
@@ -55,8 +57,28 @@ export class DatagramJudge {
     this.#accounting = options.accounting;
     this.#rows = options.rows;
     this.#observerInode = options.observerInode;
+    this.#steady = new SteadyBeats(options.tracker, options.observerInode);
     this.thresholdNs = options.thresholdNs;
     this.allowCrossNamespace = options.allowCrossNamespace;
+  }
+
+  /** To be called after a receive and before `judgeSteady`. */
+  prepare(listener: Listener, count: number, nowNs: number): void {
+    this.#steady.prepare(listener, count, nowNs, this.pidMax);
+  }
+
+  /**
+   * Judges the datagrams from `i` up to `count` of the prepared batch as long as they are plain beats; returns how many, 0
+   * if the next one is for `judge`.
+   */
+  judgeSteady(l: number, i: number, count: number): number {
+    const taken = this.#steady.take(i, count, this.admission, this.thresholdNs);
+    if (taken === 0) return 0;
+    this.#accounting.received[l]! += taken;
+    this.#accounting.accepted[l]! += taken;
+    this.#steady.write(this.#rows, this.rowCount, i, taken, l);
+    this.rowCount += taken;
+    return taken;
   }
 
   /** Judges datagram `i` of the last batch of listener number `l`, received at `nowNs`. */

@@ -163,7 +163,9 @@ export class Observer {
       }
       emptyRun = 0;
       consumed += this.#count - this.#next;
-      while (this.#next < this.#count) this.#judgeNext();
+      while (this.#next < this.#count) {
+        if (!this.#judgeSteady()) this.#judgeNext();
+      }
       this.#deliver(sink);
     }
     this.#emptyRun = 0;
@@ -345,14 +347,27 @@ export class Observer {
     sink(this.#rows, count);
   }
 
-  // Judges the next datagram of the batch in hand; after the last one the cursor moves on and stalls may be judged.
+  // Judges the next datagram of the batch in hand.
   #judgeNext(): void {
     const l = this.#cursor;
-    this.#judge.judge(l, this.#listeners[l]!, this.#next++, this.#batchNs);
+    this.#judge.judge(l, this.#listeners[l]!, this.#next, this.#batchNs);
+    this.#judged(1);
+  }
+
+  // Judges plain beats at the front of the batch in hand, all at once; false if the next datagram is none.
+  #judgeSteady(): boolean {
+    const taken = this.#judge.judgeSteady(this.#cursor, this.#next, this.#count);
+    if (taken > 0) this.#judged(taken);
+    return taken > 0;
+  }
+
+  // After the last datagram of a batch the cursor moves on and stalls may be judged.
+  #judged(count: number): void {
+    this.#next += count;
     this.lastPollConsumed = true;
-    this.#consumedSinceJudge++;
+    this.#consumedSinceJudge += count;
     if (this.#next < this.#count) return;
-    if (this.#count < limits.BATCH_SIZE) this.#foundEmpty(l);
+    if (this.#count < limits.BATCH_SIZE) this.#foundEmpty(this.#cursor);
     this.#advance();
     this.#judgePoint();
   }
@@ -368,7 +383,10 @@ export class Observer {
     this.#count = Math.max(0, count);
     if (count < 0) this.#receiveFailed(l, -count);
     else if (!suspended) this.#failures[l] = 0;
-    if (count > 0) return true;
+    if (count > 0) {
+      this.#judge.prepare(this.#listeners[l]!, count, nowNs);
+      return true;
+    }
     this.#foundEmpty(l);
     this.#advance();
     this.#judgePoint();

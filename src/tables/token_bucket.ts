@@ -33,19 +33,36 @@ export class TokenBucket {
     return Math.floor(this.#level / TOKEN);
   }
 
+  /** Whole tokens that may be spent at `nowNs`; +Infinity if it is switched off. */
+  available(nowNs: number): number {
+    if (!this.enabled) return Number.POSITIVE_INFINITY;
+    this.#refill(nowNs);
+    return this.tokens;
+  }
+
+  /** Takes `count` tokens; not more than `available` gave for the same time. */
+  spend(count: number): void {
+    if (!this.enabled) return;
+    assert(count * TOKEN <= this.#level, "only available tokens are spent");
+    this.#level -= count * TOKEN;
+  }
+
   /** Takes one token if there is one at `nowNs`. A refused call costs nothing and still banks the refill. */
   tryTake(nowNs: number): boolean {
     if (!this.enabled) return true;
-    const elapsedNs = saturatingSub(nowNs, this.#lastNs);
-    if (elapsedNs > 0) {
-      const refill = elapsedNs * this.ratePerSecond;
-      // Compared before it is added: a product beyond 2^53 is rounded, but then the bucket is full anyway.
-      if (refill >= this.#levelMax - this.#level) this.#level = this.#levelMax;
-      else this.#level += refill;
-      this.#lastNs = nowNs;
-    }
+    this.#refill(nowNs);
     if (this.#level < TOKEN) return false;
     this.#level -= TOKEN;
     return true;
+  }
+
+  #refill(nowNs: number): void {
+    const elapsedNs = saturatingSub(nowNs, this.#lastNs);
+    if (elapsedNs === 0) return;
+    const refill = elapsedNs * this.ratePerSecond;
+    // Compared before it is added: a product beyond 2^53 is rounded, but then the bucket is full anyway.
+    if (refill >= this.#levelMax - this.#level) this.#level = this.#levelMax;
+    else this.#level += refill;
+    this.#lastNs = nowNs;
   }
 }

@@ -11,6 +11,7 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
+import { type BeatRun, refreshRun } from "./beat_run.ts";
 import {
   COUNT_CAPACITY_EXCEEDED,
   COUNT_EVICTION_SCAN_TRUNCATED,
@@ -136,6 +137,14 @@ export class Tracker {
   }
 
   /**
+   * Takes datagrams `from` up to `to` of `run` as long as `record` would refresh their slots and nothing else; returns how
+   * many. It makes them with the identity that is pinned.
+   */
+  refreshRun(run: BeatRun, from: number, to: number): number {
+    return refreshRun(this.table, run, from, to);
+  }
+
+  /**
    * Hands every slot that is due by the threshold of its lane to `sink`, at most `slotsMax` of them; returns how many
    * slots were taken, emitted or retired. What is left stays due.
    */
@@ -163,6 +172,11 @@ export class Tracker {
   slotOf(pid: number): number {
     const slot = this.table.index.get(pid);
     return slot < this.table.len ? slot : -1;
+  }
+
+  /** As `slotOf` for the first `count` of `pids`, into `slots`. */
+  slotsOf(pids: Uint32Array, count: number, slots: Int32Array): void {
+    this.table.index.getMany(pids, count, slots);
   }
 
   isTracked(pid: number): boolean {

@@ -162,6 +162,10 @@ describe("BoundedIndex", () => {
           expect(index.occupied).toBe(map.size);
         }
         expect([...index.entries()]).toEqual(model.entries());
+        const keys = Uint32Array.of(...crowd, 0, 2, 3, 4, 0xffff_ffff);
+        const found = new Int32Array(keys.length);
+        index.getMany(keys, keys.length, found);
+        expect([...found]).toEqual([...keys].map((one) => map.get(one) ?? -1));
       }),
       { numRuns: RUNS },
     );

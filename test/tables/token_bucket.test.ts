@@ -97,4 +97,33 @@ describe("TokenBucket", () => {
     );
     expect(denied).toBeGreaterThan(0);
   });
+
+  test("spends what is available in one go as single takes would", () => {
+    const step = fc.record({
+      advanceNs: fc.integer({ min: 0, max: 2_000_000_000 }),
+      wanted: fc.nat(6),
+    });
+    fc.assert(
+      fc.property(fc.nat(5), fc.nat(8), fc.array(step), (rate, burst, steps) => {
+        const bucket = new TokenBucket(rate, burst);
+        const single = new TokenBucket(rate, burst);
+        let now = 0;
+        for (const { advanceNs, wanted } of steps) {
+          now += advanceNs;
+          const spent = Math.min(wanted, bucket.available(now));
+          bucket.spend(spent);
+          let taken = 0;
+          while (taken < wanted && single.tryTake(now)) taken += 1;
+          expect(spent).toBe(taken);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("does not spend more than is available", () => {
+    const bucket = new TokenBucket(1, 3);
+    expect(bucket.available(0)).toBe(3);
+    expect(() => bucket.spend(4)).toThrow("available");
+  });
 });

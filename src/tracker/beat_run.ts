@@ -1,0 +1,82 @@
+// The steady state of the tracker: kernel-attested beats, one after the other, of agents that it knows and that nothing is
+// wrong with. They are nearly all beats, so they are taken in one loop over plain views, which the engine checks once per
+// run instead of once per beat (measured: 16 ns per beat with its look-up, against 50 ns by `record`). The first frame that needs a
+// decision ends the run: nothing here refuses, counts or removes, and `record` would have done the same to each of them.
+import { BATCH_SIZE } from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { U32_MAX } from "../base/u64.ts";
+import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD } from "../wire/frame.ts";
+import type { SlotTable } from "./slot_table.ts";
+import { SLOT_HAS_REGULAR_NONCE, SLOT_STALL_EMITTED } from "./slots.ts";
+
+/** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
+export class BeatRun {
+  words: Uint32Array = new Uint32Array(0);
+  /** Word offset of the frame of datagram i. */
+  frameWord = new Uint32Array(BATCH_SIZE);
+  /** Pid of the frame, which the kernel attests; 0 = the datagram is not for this loop. */
+  readonly pid = new Uint32Array(BATCH_SIZE);
+  /** Slot of the pid when the batch came in, -1 if none. It is compared with its row before it is used. */
+  readonly slot = new Int32Array(BATCH_SIZE);
+  nowNs = 0;
+  thresholdNs = 0;
+  /** Shortest silence after which a beat is taken. */
+  silenceNsMin = 0;
+  /** The pid namespace in which a pinned agent must be. */
+  namespaceInode = Number.NaN;
+}
+
+/** Takes datagrams `from` up to `to` of `run` while they are steady; returns how many. */
+export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: number): number {
+  const { words, frameWord, nowNs, thresholdNs, silenceNsMin } = run;
+  const runPid = run.pid;
+  const runSlot = run.slot;
+  const ownInode = run.namespaceInode;
+  const { pid, lastNs, status, payload, origin, flags, namespaceInode, generation } = table.slots;
+  const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
+  const { lane: laneOf, prev, next } = table.slots;
+  const { head, tail: tails, thresholdNs: laneThresholdNs } = table.lanes;
+  const { len } = table;
+  let i = from;
+  for (; i < to; i++) {
+    const slot = runSlot[i]!;
+    if (slot < 0 || slot >= len || pid[slot]! !== runPid[i]!) break;
+    if ((flags[slot]! & STEADY_FLAGS) !== SLOT_HAS_REGULAR_NONCE) break;
+    if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED || namespaceInode[slot]! !== ownInode) break;
+    if (Number.isNaN(generation[slot]!)) break;
+    const silenceNs = nowNs - lastNs[slot]!;
+    if (!(silenceNs >= silenceNsMin && silenceNs < thresholdNs)) break;
+
+    const w = frameWord[i]!;
+    const hi = words[w + WORD_NONCE_HI]!;
+    const lo = words[w + WORD_NONCE_LO]!;
+    const lastHi = lastNonceHi[slot]!;
+    if (hi === U32_MAX || hi < lastHi || (hi === lastHi && lo <= lastNonceLo[slot]!)) break;
+
+    const lane = laneOf[slot]!;
+    const tail = tails[lane]!;
+    if (laneThresholdNs[lane]! !== thresholdNs || nowNs < lastNs[tail]!) break;
+    lastNs[slot] = nowNs;
+    lastNonceHi[slot] = hi;
+    lastNonceLo[slot] = lo;
+    observedNonceHi[slot] = hi;
+    observedNonceLo[slot] = lo;
+    status[slot] = words[w + WORD_HEAD]! >>> 24;
+    payload[slot] = words[w + WORD_PAYLOAD]!;
+    if (slot === tail) continue;
+    // The move to the tail of DeadlineLanes.beat.
+    const before = prev[slot]!;
+    const after = next[slot]!;
+    if (before < 0) head[lane] = after;
+    else next[before] = after;
+    prev[after] = before;
+    next[tail] = slot;
+    prev[slot] = tail;
+    next[slot] = -1;
+    tails[lane] = slot;
+  }
+  return i - from;
+}
+
+/** Set and clear in a slot that is neither new nor reported silent. */
+const STEADY_FLAGS = SLOT_HAS_REGULAR_NONCE | SLOT_STALL_EMITTED;
