@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { Notify } from "../../src/daemon/notify.ts";
+import { ServiceManager } from "./service_manager.ts";
+
+const PID = process.pid;
+
+let manager: ServiceManager;
+let state: { judgePoints: number; agents: number; stalled: number; beats: number };
+let complaints: string[];
+
+beforeEach(() => {
+  manager = new ServiceManager();
+  state = { judgePoints: 0, agents: 0, stalled: 0, beats: 0 };
+  complaints = [];
+});
+
+afterEach(() => manager[Symbol.dispose]());
+
+function open(env: Record<string, string> = {}): Notify | undefined {
+  return Notify.open({
+    env,
+    pid: PID,
+    state: {
+      judgePoints: () => state.judgePoints,
+      agents: () => state.agents,
+      stalled: () => state.stalled,
+      beats: () => state.beats,
+    },
+    unusable: (reason) => complaints.push(reason),
+  });
+}
+
+function opened(env: Record<string, string> = {}): Notify {
+  return open({ NOTIFY_SOCKET: manager.name, ...env })!;
+}
+
+/** A turn that judged. */
+function turn(notify: Notify, nowMs: number): string[] {
+  state.judgePoints++;
+  notify.maintain(nowMs * NS_PER_MS);
+  return manager.read();
+}
+
+describe("Notify.open()", () => {
+  test("is undefined and silent without NOTIFY_SOCKET", () => {
+    expect(open()).toBeUndefined();
+    expect(open({ WATCHDOG_USEC: "0" })).toBeUndefined();
+    expect(open({ WATCHDOG_USEC: "1000000", WATCHDOG_PID: String(PID + 1) })).toBeUndefined();
+    expect(complaints).toEqual([]);
+  });
+
+  test("complains about a watchdog without a socket, as it would bark for ever", () => {
+    expect(open({ WATCHDOG_USEC: "1000000" })).toBeUndefined();
+    expect(complaints).toEqual(["WATCHDOG_USEC is set, NOTIFY_SOCKET is not"]);
+  });
+
+  test("complains about a name that is no address", () => {
+    for (const name of [
+      "",
+      "@",
+      "/",
+      "notify",
+      "vsock:2:1",
+      `/${"x".repeat(107)}`,
+      `@${"é".repeat(54)}`,
+    ])
+      expect(open({ NOTIFY_SOCKET: name })).toBeUndefined();
+    const complaint = "NOTIFY_SOCKET is not a path or @name of at most 107 bytes";
+    expect(complaints).toEqual(Array(7).fill(complaint));
+  });
+
+  test("complains about a socket that nobody listens at", () => {
+    expect(open({ NOTIFY_SOCKET: `${manager.name}.gone` })).toBeUndefined();
+    expect(complaints).toEqual([
+      `NOTIFY_SOCKET ${manager.name}.gone: ENOENT (no such file or directory)`,
+    ]);
+  });
+
+  test("takes a name of 107 bytes", () => {
+    const name = `@${"n".repeat(106)}`;
+    expect(open({ NOTIFY_SOCKET: name })).toBeUndefined();
+    expect(complaints).toEqual([`NOTIFY_SOCKET ${name}: ECONNREFUSED (connection refused)`]);
+  });
+
+  test("halves the interval of the watchdog", () => {
+    const interval = (env: Record<string, string>) => opened(env).petEveryNs;
+    expect(interval({ WATCHDOG_USEC: "30000000" })).toBe(15 * NS_PER_S);
+    expect(interval({ WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) })).toBe(15 * NS_PER_S);
+    expect(interval({ WATCHDOG_USEC: "1" })).toBe(500);
+  });
+
+  test("has no watchdog if it is off, meant for another process or nonsense", () => {
+    for (const text of ["", "0", "-1", "1.5", "30s", "0x10", " 5", "9".repeat(17)])
+      expect(opened({ WATCHDOG_USEC: text }).petEveryNs).toBeUndefined();
+    const other = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID + 1) };
+    expect(opened(other).petEveryNs).toBeUndefined();
+    expect(opened().petEveryNs).toBeUndefined();
+  });
+});
+
+describe("Notify", () => {
+  test("speaks to an abstract name as to a path, under our own pid", () => {
+    using abstract = new ServiceManager("abstract");
+    const notify = open({ NOTIFY_SOCKET: abstract.name })!;
+    notify.ready(0);
+    expect(abstract.read()).toEqual(["READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n"]);
+    expect(abstract.messages[0]!.pid).toBe(PID);
+  });
+
+  test("says READY once, then a changed status every ten seconds at most", () => {
+    const notify = opened();
+    notify.ready(0);
+    expect(manager.read()).toEqual(["READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n"]);
+    Object.assign(state, { agents: 3, stalled: 1, beats: 250 });
+    expect(turn(notify, 9_999)).toEqual([]);
+    expect(turn(notify, 10_000)).toEqual(["STATUS=3 agents, 1 stalled, 25 beats/s\n"]);
+    expect(turn(notify, 10_001)).toEqual([]);
+    state.beats += 250;
+    expect(turn(notify, 20_000)).toEqual([]);
+    expect(turn(notify, 40_000)).toEqual(["STATUS=3 agents, 1 stalled, 0 beats/s\n"]);
+  });
+
+  test("wants no turn of its own without a watchdog", () => {
+    const notify = opened();
+    notify.ready(0);
+    turn(notify, 0);
+    expect(notify.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("pets the watchdog at half its interval, and the wait ends in time for it", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    expect(turn(notify, 100)).toEqual(["WATCHDOG=1\n"]);
+    expect(notify.nextDeadlineNs()).toBe(1_100 * NS_PER_MS);
+    expect(turn(notify, 1_099)).toEqual([]);
+    expect(turn(notify, 1_100)).toEqual(["WATCHDOG=1\n"]);
+    expect(turn(notify, 1_101)).toEqual([]);
+  });
+
+  test("gives no pet for turns that did not judge, and does not spin meanwhile", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    turn(notify, 0);
+    for (let nowMs = 1_000; nowMs < 5_000; nowMs += 100) {
+      notify.maintain(nowMs * NS_PER_MS);
+      expect(notify.nextDeadlineNs()).toBeGreaterThan(nowMs * NS_PER_MS);
+    }
+    expect(manager.read()).toEqual([]);
+    expect(turn(notify, 5_000)).toEqual(["WATCHDOG=1\n"]);
+  });
+
+  test("says READY again and pets again when the queue of the service manager was full", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    manager.fillQueue();
+    notify.ready(0);
+    state.judgePoints++;
+    notify.maintain(0);
+    expect(notify.nextDeadlineNs()).toBe(50 * NS_PER_MS);
+    expect(new Set(manager.read())).toEqual(new Set(["FILLER=1\n"]));
+    expect(turn(notify, 49)).toEqual([]);
+    expect(turn(notify, 50)).toEqual([
+      "READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n",
+      "WATCHDOG=1\n",
+    ]);
+    expect(notify.nextDeadlineNs()).toBe(1_050 * NS_PER_MS);
+  });
+
+  test("a READY that is owed wants a turn also without a watchdog", () => {
+    const notify = opened();
+    manager.fillQueue();
+    notify.ready(0);
+    expect(notify.nextDeadlineNs()).toBe(0);
+    manager.read();
+    expect(turn(notify, 0)).toEqual(["READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n"]);
+    expect(notify.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("STOPPING is the last message, whatever is still called", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    notify.stopping();
+    notify.stopping();
+    notify.ready(0);
+    state.agents = 1;
+    expect(turn(notify, 60_000)).toEqual(["STOPPING=1\n"]);
+  });
+});
