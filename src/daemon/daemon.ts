@@ -109,6 +109,8 @@ export class Daemon {
       log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");
     this.#tick = this.#makeTick();
     this.#loop = this.#makeLoop(this.#tick, runtimeFd);
+    // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
+    this.#armSelfWatchdog();
     this.#sayWhere();
     if (this.#http !== undefined) this.#options.announceMetrics(this.#http.address);
     metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
@@ -223,9 +225,13 @@ export class Daemon {
 
   #turnBegins(): void {
     this.#turnBeganNs = monotonicNs();
+    this.#armSelfWatchdog();
+    if (TEST_HOOKS) this.#wedgeIfDue();
+  }
+
+  #armSelfWatchdog(): void {
     const deadlineNs = this.#selfWatchdogNs();
     if (deadlineNs !== undefined) armAlarm(msFromNs(deadlineNs));
-    if (TEST_HOOKS) this.#wedgeIfDue();
   }
 
   #selfWatchdogNs(): number | undefined {
