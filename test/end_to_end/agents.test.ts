@@ -17,7 +17,10 @@ const LATE_MS_MAX = 50;
 describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, () => {
   test("every beat is counted and only the silent are stalled, once per silence", async () => {
     await using daemon = await DaemonProcess.start({
-      args: ["--threshold-ms", `${THRESHOLD_MS}`, "--export-file", "events.tsv"],
+      args: [
+        ...["--threshold-ms", `${THRESHOLD_MS}`, "--max-beat-rate", "100"],
+        ...["--export-file", "events.tsv"],
+      ],
     });
     await using crew = new Crew(daemon.socket);
     const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS });

@@ -25,7 +25,9 @@ const FLOODS = [
 
 describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () => {
   test("are counted under one reason each and change nothing", async () => {
-    await using daemon = await DaemonProcess.start({ args: ["--threshold-ms", "1000"] });
+    await using daemon = await DaemonProcess.start({
+      args: ["--threshold-ms", "1000"],
+    });
     await using crew = new Crew(daemon.socket);
     await using hostile = new Crew(daemon.socket);
     const honest = await crew.agents({ count: 5, intervalMs: 20 });

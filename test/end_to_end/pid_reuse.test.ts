@@ -21,7 +21,8 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
     await using daemon = await DaemonProcess.start({
       through: OWN_NAMESPACE,
       args: [
-        ...["--threshold-ms", `${THRESHOLD_MS}`, "--export-file", "events.jsonl"],
+        ...["--threshold-ms", `${THRESHOLD_MS}`],
+        ...["--export-file", "events.jsonl"],
         ...["--recovery-exec", "touch recovered-{pid}"],
       ],
       config: '[export]\nformat = "jsonl"\n',

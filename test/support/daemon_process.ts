@@ -14,7 +14,7 @@ const LIFE_S_MAX = 120;
 const EXIT_MS_MAX = 10_000;
 
 export interface DaemonOptions {
-  /** Options besides --socket, --prom-addr and --shutdown-after-secs. */
+  /** Options besides --socket and --prom-addr. */
   readonly args?: readonly string[];
   /** Directory of an earlier daemon, to start anew in its place. */
   readonly directory?: string;
@@ -143,6 +143,10 @@ export class DaemonProcess implements AsyncDisposable {
     return this.stdout.trimEnd();
   }
 
+  get metricsPort(): number {
+    return Number(this.metricsAddress.split(":")[1]);
+  }
+
   /** One request on a connection of its own. */
   fetch(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
     return fetch(`http://${this.metricsAddress}${path}`, {
@@ -226,6 +230,8 @@ export class DaemonProcess implements AsyncDisposable {
       given.push("--config", this.path("varta.toml"));
     }
     if (metrics) given.push("--prom-addr", "127.0.0.1:0", "--prom-rate-limit-burst", "0");
+    // A test sends faster than the limit of 100 beats/s per process is made for.
+    if (!args.includes("--max-beat-rate")) given.push("--max-beat-rate", "0");
     if (!args.includes("--shutdown-after-secs"))
       given.push("--shutdown-after-secs", String(LIFE_S_MAX));
     return given;

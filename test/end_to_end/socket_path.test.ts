@@ -1,0 +1,86 @@
+// One socket path, one owner: a live one is never taken over, a stale one is replaced and its agents find their way back,
+// and what is not a socket is never touched (spec 05 section 4).
+import { describe, expect, test } from "bun:test";
+import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Client, connect } from "../../src/client/mod.ts";
+import { sampleAt } from "../metrics/page.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { TempDirectory } from "../support/temp_directory.ts";
+import { until } from "../support/until.ts";
+
+describe.concurrent("the socket path", () => {
+  test("of a live daemon is refused to a second one, which says why", async () => {
+    await using first = await DaemonProcess.start();
+    await using second = new DaemonProcess({ directory: first.directory });
+    expect(await second.exited()).toBe(1);
+    expect(second.stderr).toContain(
+      `varta-watch: error: Cannot bind ${first.socket}: another varta-watch is already running at ${first.socket}`,
+    );
+    expect(second.stderr).toMatch(/^varta-watch: hint: \S/m);
+    expect(second.stdout).toBe("");
+    await beatUntilSent(connect(first.socket));
+    await first.untilReceived(1);
+    expect(await first.stop()).toBe(0);
+    expect(existsSync(first.socket)).toBe(false);
+  });
+
+  test("of a killed daemon is taken over, and a client goes on with its next nonce", async () => {
+    await using first = await DaemonProcess.start();
+    const client = connect(first.socket, { reconnectMs: 1 });
+    for (let sent = 0; sent < 3; sent++) await beatUntilSent(client);
+    await first.untilReceived(3);
+    first.signal("SIGKILL");
+    await first.exited();
+    expect(existsSync(first.socket)).toBe(true);
+    expect(client.beat().kind).toBe("dropped");
+
+    await using second = await DaemonProcess.start({
+      directory: first.directory,
+      args: ["--export-file", "events.tsv"],
+    });
+    for (let sent = 0; sent < 5; sent++) await beatUntilSent(client);
+    await second.untilReceived(5);
+    const page = await second.page();
+    expect(sampleAt(page, `varta_beats_total{pid="${process.pid}"}`)).toBe(5);
+    await second.stop();
+    const nonces = second.exported("events.tsv").map(([, , , nonce]) => nonce);
+    expect(nonces).toEqual(["4", "5", "6", "7", "8"]);
+    client.close();
+  });
+
+  test("is left to a newer daemon when the older one ends late", async () => {
+    await using older = await DaemonProcess.start();
+    older.signal("SIGSTOP");
+    // Somebody removes the path by hand and starts another one.
+    unlinkSync(older.socket);
+    await using newer = await DaemonProcess.start({ directory: older.directory });
+    older.signal("SIGCONT");
+    expect(await older.stop()).toBe(0);
+    await beatUntilSent(connect(newer.socket));
+    await newer.untilReceived(1);
+  });
+
+  test.each(["a regular file", "a directory", "a link to nowhere"])(
+    "with %s at it is refused and left as it is",
+    async (what) => {
+      using directory = new TempDirectory();
+      const path = join(directory.path, "varta.sock");
+      if (what === "a regular file") writeFileSync(path, "precious");
+      if (what === "a directory") mkdirSync(path);
+      if (what === "a link to nowhere") symlinkSync("nowhere", path);
+      const before = lstatSync(path);
+      await using daemon = new DaemonProcess({ directory: directory.path });
+      expect(await daemon.exited()).toBe(1);
+      expect(daemon.stderr).toContain(
+        `varta-watch: error: Cannot bind ${path}: the file there is not a socket, and it was not touched`,
+      );
+      expect(daemon.stderr).toMatch(/^varta-watch: hint: \S/m);
+      expect(lstatSync(path)).toEqual(before);
+    },
+  );
+});
+
+function beatUntilSent(client: Client): Promise<void> {
+  return until("a beat to be sent", () => client.beat().kind === "sent");
+}
