@@ -58,6 +58,10 @@ export const CLOCK_BOOTTIME = 7;
 
 export const ITIMER_REAL = 0;
 
+/** Linux only; the same numbers on every architecture, since they came after the tables were joined. */
+export const SYS_pidfd_send_signal = 424;
+export const SYS_pidfd_open = 434;
+
 /** Linux only. */
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
@@ -77,6 +81,7 @@ export const {
   EADDRNOTAVAIL,
   ENOBUFS,
   ENOTCONN,
+  ENOSYS,
   ENOTSOCK,
   ENOPROTOOPT,
   ECONNREFUSED,

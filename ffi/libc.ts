@@ -143,6 +143,20 @@ const SYMBOLS = {
   getpid: { args: [], returns: "i32" },
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+  pipe: {
+    args: [
+      "ptr", // int pipefd[2]
+    ],
+    returns: "i32",
+  },
+  read: {
+    args: [
+      "i32", // int fd
+      "ptr", // void *buf
+      FFIType.u64_fast, // size_t count
+    ],
+    returns: "i32", // ssize_t: our buffers are far below 2 GiB
+  },
 } as const;
 
 const LINUX_SYMBOLS = {
@@ -165,6 +179,18 @@ const LINUX_SYMBOLS = {
       FFIType.u64_fast, // unsigned long arg5
     ],
     returns: "i32",
+  },
+  // long syscall(long number, ...): every argument is passed as a long, which is what the kernel's entry reads; on x64 and
+  // arm64 Linux a variadic call puts integers into the same registers as any other call. No call of ours has more.
+  syscall: {
+    args: [
+      FFIType.i64_fast, // long number
+      FFIType.i64_fast,
+      FFIType.i64_fast,
+      FFIType.i64_fast,
+      FFIType.i64_fast,
+    ],
+    returns: FFIType.i64_fast,
   },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
