@@ -1,12 +1,14 @@
 // Two hundred real agent processes under true kernel credentials: every beat is counted, silence is found in time and
 // exactly once, and a process that comes back is watched again (spec 03, spec 12 section 1).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { pidOf } from "../support/log_lines.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 const AGENTS = 200;
 const INTERVAL_MS = 100;

@@ -1,14 +1,17 @@
 // The command line as recipes for the Rust observer use it: options in, literal lines of the metrics page and of the
 // export out (spec 06 section 6).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, MAIN } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { PROGRAM } from "../support/program.ts";
 import { Sender } from "../support/sender.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 const TOKEN = "0123456789abcdef".repeat(4);
 const OWN = process.pid;
@@ -131,7 +134,7 @@ describe.concurrent("the end-to-end contract", () => {
   test("the beat command is an agent", async () => {
     await using daemon = await DaemonProcess.start();
     const argv = ["beat", "--socket", daemon.socket, "--count", "3", "--interval", "20ms"];
-    const child = Bun.spawn([process.execPath, MAIN, ...argv, "--payload", "7"]);
+    const child = Bun.spawn([...PROGRAM, ...argv, "--payload", "7"]);
     expect(await child.exited).toBe(0);
     await daemon.untilReceived(3);
     const page = await daemon.page();

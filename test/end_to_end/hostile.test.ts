@@ -1,11 +1,13 @@
 // What no sender may do to the daemon: forge a pid, send datagrams of wrong sizes or with descriptors, or anything else
 // that is not a beat. Each is counted under its one reason, nothing else changes, and honest agents lose nothing
 // (spec 05 section 3, spec 06 I5 and I16, spec 08 section 4).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type Page, sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+
+afterAll(endLeftovers);
 
 const DATAGRAM_BYTES_MAX = 65_507;
 const FORGED = 1_000;

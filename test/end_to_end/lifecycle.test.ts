@@ -1,16 +1,18 @@
 // Start and end of the real program: signals at any moment, what is left behind, what it says where, and a loop that does
 // not come round (spec 07 section 7, spec 12 sections 2 and 6).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
-import { DaemonProcess } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
-import { TempDirectory } from "../support/temp_directory.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 describe.concurrent("the daemon's life", () => {
   test("SIGTERM as soon as the socket is there: exit 0, the socket is gone", async () => {
-    using directory = new TempDirectory();
+    using directory = new TemporaryDirectory();
     await using daemon = new DaemonProcess({ directory: directory.path });
     await until("the socket", () => existsSync(daemon.socket));
     const startedMs = performance.now();
@@ -23,7 +25,7 @@ describe.concurrent("the daemon's life", () => {
   test.each([5, 40, 80, 120])(
     "SIGTERM %d ms after the start leaves no socket behind",
     async (ms) => {
-      using directory = new TempDirectory();
+      using directory = new TemporaryDirectory();
       await using daemon = new DaemonProcess({ directory: directory.path });
       await Bun.sleep(ms);
       const exitCode = await daemon.stop();

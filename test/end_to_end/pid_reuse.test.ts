@@ -1,12 +1,14 @@
 // A pid that the kernel gives to another process: the newcomer must not inherit the identity, the silence or the
 // recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a child pid namespace, where the
 // test may say which pid comes next; daemon and agents live in it together.
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { parsePage, sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 const OWN_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 const WRITES_LAST_PID =

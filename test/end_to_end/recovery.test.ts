@@ -1,12 +1,14 @@
 // Recoveries of the real daemon: the command runs once per debounce window with its placeholders filled in, and no
 // command, however broken or slow, disturbs the loop (spec 10).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 const THRESHOLD = ["--threshold-ms", "200"];
 const OUTCOMES = "varta_recovery_outcomes_total";
@@ -25,6 +27,7 @@ describe.concurrent("the recovery command", () => {
     using sender = new Sender(daemon.socket);
     await sender.beat();
     await until("the first run", () => linesOf(daemon, "runs").length === 1);
+    await daemon.untilSays("recovery started");
     const startedMs = daemon.saying("recovery started")[0]!.arrivedMs;
     await sender.beat();
     await daemon.untilStalls(process.pid, 2);

@@ -1,13 +1,15 @@
 // One socket path, one owner: a live one is never taken over, a stale one is replaced and its agents find their way back,
 // and what is not a socket is never touched (spec 05 section 4).
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, connect } from "../../src/client/mod.ts";
 import { sampleAt } from "../metrics/page.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
-import { TempDirectory } from "../support/temp_directory.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
+
+afterAll(endLeftovers);
 
 describe.concurrent("the socket path", () => {
   test("of a live daemon is refused to a second one, which says why", async () => {
@@ -64,7 +66,7 @@ describe.concurrent("the socket path", () => {
   test.each(["a regular file", "a directory", "a link to nowhere"])(
     "with %s at it is refused and left as it is",
     async (what) => {
-      using directory = new TempDirectory();
+      using directory = new TemporaryDirectory();
       const path = join(directory.path, "varta.sock");
       if (what === "a regular file") writeFileSync(path, "precious");
       if (what === "a directory") mkdirSync(path);

@@ -1,13 +1,14 @@
-// A crew of real agent processes (crew.c), compiled once per test file. Where there is no C compiler, tests that need it
+// A crew of real agent processes (crew.c), compiled when it is first needed. Where there is no C compiler, tests that need it
 // are skipped and say so.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { constants, tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { eachLine } from "./log_lines.ts";
 import { until } from "./until.ts";
 
 const SOURCE = join(import.meta.dir, "crew.c");
+const CACHE = join(import.meta.dir, "../../node_modules/.cache/varta-watch");
 const STATUS_CODES = { ok: 0, degraded: 1, critical: 2, stall: 3 } as const;
 /** Long enough for a hundred thousand datagrams. */
 const ANSWER_MS_MAX = 30_000;
@@ -118,13 +119,17 @@ function readSent(text: string): [number, number] {
   return [Number(pid), Number(beats)];
 }
 
+// The program stays in the cache of the checkout under the hash of its source: tests leave nothing in /tmp, and compile
+// once. It appears there by a rename, so that nobody runs half of it.
 function compile(): string | undefined {
   const compiler = process.platform === "linux" ? Bun.which("cc") : null;
   if (compiler === null) return undefined;
-  const directory = mkdtempSync(join(tmpdir(), "varta-crew-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const program = join(directory, "crew");
-  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", program, SOURCE]);
+  const program = join(CACHE, `crew-${Bun.hash(readFileSync(SOURCE)).toString(16)}`);
+  if (existsSync(program)) return program;
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = `${program}.${process.pid}`;
+  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", unfinished, SOURCE]);
   if (status !== 0) throw new Error(`crew.c does not compile: ${stderr}`);
+  renameSync(unfinished, program);
   return program;
 }

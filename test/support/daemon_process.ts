@@ -1,13 +1,12 @@
 // The real program as a child process with a directory of its own: started, watched through its log, its metrics page
 // and its export, signalled, and ended whatever the test does. Every wait is for a condition and has a limit.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Page, parsePage } from "../metrics/page.ts";
 import { eachLine, type LogLine, parseLogLine, pidOf } from "./log_lines.ts";
+import { PROGRAM } from "./program.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
 import { until } from "./until.ts";
-
-export const MAIN = resolve(import.meta.dir, "../../src/main.ts");
 
 /** Ends a daemon whose test process was killed before it could clean up. */
 const LIFE_S_MAX = 120;
@@ -44,10 +43,12 @@ export interface DaemonState {
 
 export type DaemonChild = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
-const alive = new Set<{ kill(signal: "SIGKILL"): void }>();
-process.on("exit", () => {
+const alive = new Set<DaemonChild>();
+
+/** For afterAll(): ends what a test left running that was itself given up at its time limit. */
+export function endLeftovers(): void {
   for (const child of alive) child.kill("SIGKILL");
-});
+}
 
 export class DaemonProcess implements AsyncDisposable {
   readonly directory: string;
@@ -57,7 +58,7 @@ export class DaemonProcess implements AsyncDisposable {
   /** All of stderr, lines that are not of the log included. */
   stderr = "";
   readonly #child: DaemonChild;
-  readonly #ownsDirectory: boolean;
+  readonly #ownDirectory: TemporaryDirectory | undefined;
   readonly #isWrapped: boolean;
   readonly #read: Promise<unknown>;
 
@@ -75,13 +76,13 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Starts the daemon and does not wait. */
   constructor(options: DaemonOptions = {}) {
-    this.#ownsDirectory = options.directory === undefined;
-    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), "varta-e2e-"));
+    this.#ownDirectory = options.directory === undefined ? new TemporaryDirectory() : undefined;
+    this.directory = options.directory ?? this.#ownDirectory!.path;
     this.socket = join(this.directory, "varta.sock");
     for (const [name, text] of Object.entries(options.files ?? {}))
       writeFileSync(this.path(name), text, { mode: 0o600 });
     this.#isWrapped = options.through !== undefined;
-    const argv = [process.execPath, MAIN, "run", ...this.#arguments(options)];
+    const argv = [...PROGRAM, "run", ...this.#arguments(options)];
     this.#child = Bun.spawn([...(options.through ?? []), ...argv], {
       cwd: this.directory,
       env: { ...process.env, ...options.env },
@@ -220,7 +221,7 @@ export class DaemonProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.hasExited) this.#child.kill("SIGKILL");
     await this.#child.exited;
-    if (this.#ownsDirectory) rmSync(this.directory, { recursive: true, force: true });
+    this.#ownDirectory?.[Symbol.dispose]();
   }
 
   #arguments({ args = [], config, metrics = true }: DaemonOptions): string[] {
