@@ -56,6 +56,8 @@ async function loadCommand(name: CommandName): Promise<RunCommand> {
       return (await import("./cli/decode.ts")).run;
     case "demo":
       return (await import("./cli/demo.ts")).run;
+    case "completions":
+      return (await import("./cli/completions.ts")).run;
     case "version":
       return (await import("./cli/version.ts")).run;
     case "help":

@@ -1,6 +1,7 @@
-// Every command with its options, examples and exit codes: the one table that the parser, the help screens and later
-// the completions and man pages are made from (spec 07 section 3). Options that set configuration keys are in
+// Every command with its options, examples and exit codes: the one table that the parser, the help screens, the
+// completions and the man pages are made from (spec 07 section 3). Options that set configuration keys are in
 // config/options.ts; a command says here whether it takes them.
+import { TEST_HOOKS } from "../base/build_info.ts";
 import type { CommandName } from "./invocation.ts";
 
 export interface OwnOption {
@@ -47,6 +48,14 @@ const CONFIG_OPTION: OwnOption = {
   help: "configuration file (/etc/varta/varta.toml, if it exists)",
 };
 
+/** In builds with test hooks only; elsewhere it is an unknown option. */
+const INJECT_WEDGE_OPTION: OwnOption = {
+  name: "inject-wedge-ms",
+  value: "MS",
+  form: { is: "integer", min: 0, max: U32_MAX },
+  help: "stop the loop for ever after this time, to see the watchdogs bite",
+};
+
 /** Understood by every command. */
 export const GLOBAL_OPTIONS: readonly OwnOption[] = [
   { name: "help", short: "h", form: FLAG, help: "print help and exit" },
@@ -74,6 +83,7 @@ export const COMMANDS: readonly Command[] = [
         form: FLAG,
         help: 'check the configuration and exit, like "varta-watch check"',
       },
+      ...(TEST_HOOKS ? [INJECT_WEDGE_OPTION] : []),
     ],
     takesConfigOptions: true,
     examples: [
@@ -206,6 +216,26 @@ export const COMMANDS: readonly Command[] = [
       ["0", "the demonstration went as it should"],
       ["1", "it did not"],
       ["130", "interrupted"],
+    ],
+  },
+  {
+    name: "completions",
+    operands: "SHELL",
+    operandsMax: 1,
+    summary: "print the completion script of a shell",
+    about: [
+      "Prints a script that completes commands, options and values, for bash, zsh or",
+      "fish. Packages install it; by hand, source it or save it where the shell looks.",
+    ],
+    own: [],
+    takesConfigOptions: false,
+    examples: [
+      ["varta-watch completions bash", "for bash: source <(varta-watch completions bash)"],
+      ["varta-watch completions fish", "for fish: varta-watch completions fish | source"],
+    ],
+    exits: [
+      ["0", "printed"],
+      ["64", "no such shell"],
     ],
   },
   {

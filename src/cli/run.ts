@@ -2,12 +2,13 @@
 // told with its likely cure.
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
+import { NS_PER_MS } from "../base/time.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { StartError } from "../daemon/doors.ts";
-import type { Invocation } from "./invocation.ts";
+import { type Invocation, ownNumber } from "./invocation.ts";
 import { print, printDiagnostics, printError, printHint } from "./output.ts";
 import { selfText } from "./self_command.ts";
 
@@ -24,6 +25,7 @@ export async function run(invocation: Invocation): Promise<number> {
     const daemon = await start(
       loaded,
       given.some(({ name }) => name === "prom-addr"),
+      ownNumber(invocation, "inject-wedge-ms"),
     );
     return await daemon.finished;
   } catch (error) {
@@ -31,7 +33,11 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-function start(loaded: LoadSuccess, metricsByOption: boolean): Promise<Daemon> {
+function start(
+  loaded: LoadSuccess,
+  metricsByOption: boolean,
+  wedgeAfterMs: number | undefined,
+): Promise<Daemon> {
   const { config, warnings, runtimeDirectory, origins } = loaded;
   const { listen } = config.metrics;
   const byDefault = listen !== undefined && !origins.has("metrics.listen");
@@ -46,6 +52,7 @@ function start(loaded: LoadSuccess, metricsByOption: boolean): Promise<Daemon> {
     },
     beatCommand,
     env: process.env,
+    wedgeAfterNs: wedgeAfterMs === undefined ? undefined : wedgeAfterMs * NS_PER_MS,
   });
 }
 

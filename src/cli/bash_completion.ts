@@ -1,0 +1,108 @@
+// The completion script for bash: one function over COMP_WORDS that needs nothing but bash itself.
+import { assert } from "../base/assert.ts";
+import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+
+export function bashScript(commands: readonly CompletedCommand[]): string {
+  return `# bash completion for varta-watch; made by "varta-watch completions bash"
+
+_varta_watch() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
+  local command= skip= word
+  COMPREPLY=()
+
+  # Where "=" breaks words, --option=value arrives as three of them.
+  if [[ $cur == "=" ]]; then
+    cur=
+  elif [[ $prev == "=" ]]; then
+    prev=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ -n $skip ]]; then
+      [[ $word == "=" ]] || skip=
+      continue
+    fi
+    case $word in
+    ${commands.map(({ name }) => name).join(" | ")})
+      command=$word
+      break
+      ;;
+    ${valueOptions(commands).join(" | ")})
+      skip=1
+      ;;
+    esac
+  done
+
+  case $prev in
+${valueCases(commands).join("\n")}
+  esac
+
+  if [[ $cur == -* ]]; then
+    case \${command:-run} in
+${commands.map(optionCase).join("\n")}
+    esac
+    return
+  fi
+
+  case $command in
+  "")
+    ${reply({ is: "words", words: commands.map(({ name }) => name) })}
+    ;;
+${commands.flatMap(operandCase).join("\n")}
+  esac
+}
+
+complete -F _varta_watch varta-watch
+`;
+}
+
+/** Options that take the next word, in all their spellings. */
+function valueOptions(commands: readonly CompletedCommand[]): string[] {
+  const taking = commands.flatMap(({ options }) => options.filter(({ value }) => value));
+  return [...new Set(taking.flatMap(spellings))];
+}
+
+// One case for all options with the same values. An option means the same in every command that has it.
+function valueCases(commands: readonly CompletedCommand[]): string[] {
+  const actions = new Map<string, string>();
+  for (const option of commands.flatMap(({ options }) => options)) {
+    if (option.value === undefined) continue;
+    const action = reply(option.value.may);
+    for (const spelt of spellings(option)) {
+      assert((actions.get(spelt) ?? action) === action, "one option, one meaning");
+      actions.set(spelt, action);
+    }
+  }
+  const cases = Map.groupBy(actions.keys(), (spelt) => actions.get(spelt)!);
+  return [...cases].map(
+    ([action, spelt]) => `  ${spelt.join(" | ")})\n${indented(action)}    return\n    ;;`,
+  );
+}
+
+function optionCase({ name, options }: CompletedCommand): string {
+  const words = options.flatMap(spellings);
+  return `    ${name})\n      ${reply({ is: "words", words })}\n      ;;`;
+}
+
+function operandCase({ name, operands }: CompletedCommand): string[] {
+  return operands.is === "nothing" ? [] : [`  ${name})\n${indented(reply(operands))}    ;;`];
+}
+
+function reply(completable: Completable): string {
+  switch (completable.is) {
+    case "nothing":
+      return "";
+    case "file":
+      return "local IFS=$'\\n'\ncompopt -o filenames 2>/dev/null\nCOMPREPLY=($(compgen -f -- \"$cur\"))";
+    case "words":
+      return `COMPREPLY=($(compgen -W "${completable.words.join(" ")}" -- "$cur"))`;
+  }
+}
+
+function indented(action: string): string {
+  return action === "" ? "" : `${action.replaceAll(/^/gm, "    ")}\n`;
+}
+
+function spellings({ name, short }: CompletedOption): string[] {
+  return short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
+}

@@ -1,0 +1,124 @@
+// `varta-watch completions SHELL`: the completion script of a shell. What can be completed is gathered here from the
+// command table, the options and the schema of the configuration; the files beside this one only put it into the words
+// of their shell, so a new command or option completes without a line written for it.
+import { z } from "zod";
+import { alternatives, quoted } from "../config/found.ts";
+import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
+import { TABLE_SHAPES } from "../config/schema.ts";
+import { bashScript } from "./bash_completion.ts";
+import { COMMANDS, type Command, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
+import { fishScript } from "./fish_completion.ts";
+import type { Invocation } from "./invocation.ts";
+import { print, printError, printHint } from "./output.ts";
+import { zshScript } from "./zsh_completion.ts";
+
+/** What may stand in a place of the command line. */
+export type Completable =
+  | { readonly is: "nothing" | "file" }
+  | { readonly is: "words"; readonly words: readonly string[] };
+
+export interface CompletedOption {
+  /** Without dashes. */
+  readonly name: string;
+  readonly short: string | undefined;
+  readonly help: string;
+  /** The word for the value and what it may be; undefined = a flag. */
+  readonly value: { readonly name: string; readonly may: Completable } | undefined;
+  readonly repeats: boolean;
+}
+
+export interface CompletedCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly CompletedOption[];
+  readonly operands: Completable;
+}
+
+const SCRIPTS: Readonly<Record<string, (commands: readonly CompletedCommand[]) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+};
+
+export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
+
+const EXIT_USAGE = 64;
+const NOTHING: Completable = { is: "nothing" };
+const FILE: Completable = { is: "file" };
+
+export async function run({ operands }: Invocation): Promise<number> {
+  const [shell] = operands;
+  const script = shell === undefined ? undefined : completionScript(shell);
+  if (script === undefined) {
+    const found = shell === undefined ? "no shell" : `the shell ${quoted(shell)}`;
+    printError(`found ${found}; want ${alternatives(SHELLS)}`);
+    printHint('"varta-watch help completions" shows how the script is used');
+    return EXIT_USAGE;
+  }
+  print(script);
+  return 0;
+}
+
+/** The script of `shell`, or undefined for a shell that we do not know. */
+export function completionScript(shell: string): string | undefined {
+  return Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell]!(completedCommands()) : undefined;
+}
+
+export function completedCommands(): readonly CompletedCommand[] {
+  return COMMANDS.map((command) => ({
+    name: command.name,
+    summary: command.summary,
+    options: [
+      ...command.own.map(fromOwn),
+      ...GLOBAL_OPTIONS.map(fromOwn),
+      ...(command.takesConfigOptions ? CONFIG_OPTIONS.map(fromConfig) : []),
+    ],
+    operands: operandsOf(command),
+  }));
+}
+
+function operandsOf({ name, operands }: Command): Completable {
+  if (name === "help") return { is: "words", words: COMMANDS.map((command) => command.name) };
+  if (name === "completions") return { is: "words", words: SHELLS };
+  return /FILE|PATH/.test(operands) ? FILE : NOTHING;
+}
+
+function fromOwn({ name, short, help, value, form }: OwnOption): CompletedOption {
+  const may = form.is === "word" ? { is: "words" as const, words: form.words } : byName(value);
+  return {
+    name,
+    short,
+    help,
+    repeats: false,
+    value: value === undefined ? value : { name: value, may },
+  };
+}
+
+function fromConfig(option: ConfigOption): CompletedOption {
+  const { name, help, value, form } = option;
+  const words = wordsOf(option);
+  const may: Completable = words === undefined ? byName(value) : { is: "words", words };
+  return {
+    name,
+    short: undefined,
+    help,
+    repeats: form === "pair",
+    value: value === undefined ? undefined : { name: value, may },
+  };
+}
+
+function byName(value: string | undefined): Completable {
+  return value === "FILE" || value === "PATH" ? FILE : NOTHING;
+}
+
+/** The words that the schema allows for the key of an option, if they are a fixed set. */
+function wordsOf({ target }: ConfigOption): readonly string[] | undefined {
+  if (target.to === "nothing") {
+    const words = target.accepts.filter((word) => typeof word === "string");
+    return words.length > 0 ? words : undefined;
+  }
+  if (target.to !== "table") return undefined;
+  const shape: Readonly<Record<string, z.ZodType>> = TABLE_SHAPES[target.table];
+  const { enum: words } = z.toJSONSchema(shape[target.key]!, { io: "input" });
+  return words?.map(String);
+}

@@ -1,0 +1,53 @@
+// The completion script for fish: one `complete` line per command and option, under the condition of its command. The
+// options of the daemon hold while no other command is named.
+import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+
+export function fishScript(commands: readonly CompletedCommand[]): string {
+  const names = commands.map(({ name }) => name);
+  return `# fish completion for varta-watch; made by "varta-watch completions fish"
+
+complete -c varta-watch -f
+${commands.map((command) => commandLine(command, names)).join("\n")}
+
+${commands.map((command) => linesOf(command, names)).join("\n\n")}
+`;
+}
+
+function commandLine({ name, summary }: CompletedCommand, names: readonly string[]): string {
+  return `complete -c varta-watch -n "not ${seen(names)}" -a ${name} -d ${inQuotes(summary)}`;
+}
+
+function linesOf(command: CompletedCommand, names: readonly string[]): string {
+  const others = names.filter((name) => name !== "run");
+  const when = command.name === "run" ? `not ${seen(others)}` : seen([command.name]);
+  const lines = command.options.map((option) => optionLine(option, when));
+  const { operands } = command;
+  if (operands.is !== "nothing")
+    lines.push(`complete -c varta-watch -n "${when}" ${valueWords(operands)}`);
+  return lines.join("\n");
+}
+
+function optionLine({ name, short, help, value }: CompletedOption, when: string): string {
+  const spelt = short === undefined ? `-l ${name}` : `-s ${short} -l ${name}`;
+  const behind = value === undefined ? "" : ` -r ${valueWords(value.may)}`;
+  return `complete -c varta-watch -n "${when}" ${spelt}${behind} -d ${inQuotes(help)}`;
+}
+
+function valueWords(may: Completable): string {
+  switch (may.is) {
+    case "nothing":
+      return "-f";
+    case "file":
+      return "-F";
+    case "words":
+      return `-f -a ${inQuotes(may.words.join(" "))}`;
+  }
+}
+
+function seen(names: readonly string[]): string {
+  return `__fish_seen_subcommand_from ${names.join(" ")}`;
+}
+
+function inQuotes(text: string): string {
+  return `'${text.replaceAll(/[\\']/g, "\\$&")}'`;
+}

@@ -1,0 +1,84 @@
+// The completion script for zsh: _arguments specifications, one set per command. The options of the daemon stand at the
+// top, because its command word may be left out.
+import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+
+export function zshScript(commands: readonly CompletedCommand[]): string {
+  const daemon = commands.find(({ name }) => name === "run")!;
+  return `#compdef varta-watch
+# zsh completion for varta-watch; made by "varta-watch completions zsh"
+
+_varta_watch() {
+  local curcontext=$curcontext state line
+  local -i failed=1
+  local -A opt_args
+  local -a commands=(
+${commands.map(({ name, summary }) => `    ${inQuotes(`${name}:${summary}`)}`).join("\n")}
+  )
+
+  _arguments -C -A '-*' \\
+${daemon.options.flatMap(specifications).map(continued).join("\n")}
+    '1: :->command' \\
+    '*:: :->rest' && failed=0
+
+  case $state in
+  command)
+    _describe -t commands command commands && failed=0
+    ;;
+  rest)
+    curcontext=\${curcontext%:*:*}:varta-watch-$words[1]:
+    case $words[1] in
+${commands.map(commandCase).join("\n")}
+    esac
+    ;;
+  esac
+  return failed
+}
+
+# Autoloaded from fpath the file is the function; sourced it only defines it.
+if [[ $funcstack[1] == _varta_watch || $funcstack[1] == _varta-watch ]]; then
+  _varta_watch "$@"
+else
+  compdef _varta_watch varta-watch
+fi
+`;
+}
+
+function commandCase({ name, options, operands }: CompletedCommand): string {
+  const specs = options.flatMap(specifications);
+  // An operand without an action would keep zsh from completing the options.
+  if (operands.is !== "nothing") specs.push(inQuotes(`1: :${action(operands)}`));
+  return `    ${name})
+      _arguments \\
+${specs.map((spec) => `        ${spec}`).join(" \\\n")} && failed=0
+      ;;`;
+}
+
+/** `--name=[help]:VALUE:action`, twice if there is a short form; the one excludes the other. */
+function specifications({ name, short, help, value, repeats }: CompletedOption): string[] {
+  const text = `[${help.replaceAll(/[[\]\\]/g, "\\$&")}]`;
+  const behind = value === undefined ? "" : `:${value.name}:${action(value.may)}`;
+  const long = value === undefined ? `--${name}` : `--${name}=`;
+  if (short === undefined) return [inQuotes(`${repeats ? "*" : ""}${long}${text}${behind}`)];
+  const excluded = `(-${short} --${name})`;
+  const shortForm = value === undefined ? `-${short}` : `-${short}+`;
+  return [shortForm, long].map((form) => inQuotes(`${excluded}${form}${text}${behind}`));
+}
+
+function action(completable: Completable): string {
+  switch (completable.is) {
+    case "nothing":
+      return " ";
+    case "file":
+      return "_files";
+    case "words":
+      return `(${completable.words.join(" ")})`;
+  }
+}
+
+function continued(spec: string): string {
+  return `    ${spec} \\`;
+}
+
+function inQuotes(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
