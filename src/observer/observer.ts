@@ -143,7 +143,8 @@ export class Observer {
         if (this.#judge.rowCount > 0) return this.#takeEvent();
       }
     }
-    if (this.#emptyRun >= length) this.#emptyRun = 0;
+    // A round that ended empty behind datagrams without events is over: the next call says so without a second round.
+    if (this.#emptyRun >= length && !this.lastPollConsumed) this.#emptyRun = 0;
     return undefined;
   }
 
