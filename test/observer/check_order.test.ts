@@ -1,0 +1,351 @@
+// The check order for one datagram (spec 04 section 5), row by row: each datagram breaks two neighbouring rules, and the
+// first of them reports. Then the same rows with an empty bucket, and the bypass of a panicking agent (I6, I7, I8).
+import { describe, expect, test } from "bun:test";
+import {
+  ORIGIN_KERNEL_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_SOCKET_MODE_ONLY,
+} from "../../src/base/origin.ts";
+import * as reason from "../../src/base/reject_reason.ts";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { AllowList } from "../../src/listener/allow_list.ts";
+import {
+  beatOf,
+  type Datagram,
+  damaged,
+  ScriptedListener,
+  terminalOf,
+} from "../support/scripted_listener.ts";
+import { Bench, type BenchOptions } from "./bench.ts";
+
+const FOREIGN = 77;
+const PID_MAX = 1_000;
+
+/** One listener that accepts uid 1000, per-pid limit 100/s, plenty of tokens, and processes 2 to 9. */
+function strictBench(options: BenchOptions = {}): Bench {
+  const bench = new Bench({
+    listeners: [new ScriptedListener({ allowList: new AllowList([1000], []) })],
+    readPidMax: () => PID_MAX,
+    admission: { perPidRate: 100, globalRate: 1, globalBurst: 1_000 },
+    trackerCapacity: 4,
+    ...options,
+  });
+  for (let pid = 2; pid < 10; pid++) bench.processes.set(pid, 10 * pid);
+  return bench;
+}
+
+/** The bench as it is after one accepted beat of `pid`, with its moves already told. */
+function tracking(pid: number, fields: Parameters<typeof beatOf>[1] = {}, bench = strictBench()) {
+  expect(bench.tell(beatOf(pid, { nonce: 5, ...fields }))).toEqual([`beat ${pid}`]);
+  bench.moved();
+  bench.processes.takeReads();
+  return bench;
+}
+
+describe("what the listener has decided", () => {
+  test.each([
+    ["wrong_size", reason.REJECT_WRONG_SIZE, []],
+    ["ctrl_truncated", reason.REJECT_CTRL_TRUNCATED, ["ctrl-truncated"]],
+    ["no_credentials", reason.REJECT_NO_CREDENTIALS, ["io 0"]],
+    ["decrypt", reason.REJECT_DECRYPT, []],
+    ["sender_table_full", reason.REJECT_SENDER_TABLE_FULL, []],
+    ["replay", reason.REJECT_REPLAY, []],
+  ])("%s ends the datagram, whatever its frame says", (name, verdict, events) => {
+    const bench = strictBench();
+    for (const datagram of [beatOf(2), damaged(beatOf(2)), beatOf(2, { peerPid: 3 })])
+      expect(bench.tell({ ...datagram, verdict })).toEqual(events);
+    expect(bench.moved()).toEqual([`${name} 3`]);
+    expect(bench.observer.tracker.len).toBe(0);
+  });
+});
+
+describe("a datagram that breaks two neighbouring rules", () => {
+  test("decode before the allow list", () => {
+    const bench = strictBench();
+    expect(bench.tell(damaged(beatOf(2, { peerUid: 7 })))).toEqual(["decode BadCrc"]);
+    expect(bench.moved()).toEqual(["decode 1"]);
+  });
+
+  test("the allow list before the pid", () => {
+    const bench = strictBench();
+    expect(bench.tell(beatOf(2, { peerUid: 7, peerPid: 3 }))).toEqual(["auth-failure 2 uid"]);
+    expect(bench.moved()).toEqual(["uid 1"]);
+  });
+
+  test("the pid before pid_max", () => {
+    const bench = strictBench();
+    expect(bench.tell(beatOf(PID_MAX + 1, { peerPid: 3 }))).toEqual([
+      `auth-failure ${PID_MAX + 1} pid`,
+    ]);
+    expect(bench.moved()).toEqual(["pid 1"]);
+  });
+
+  test("pid_max before the per-pid limit", () => {
+    let pidMax = PID_MAX;
+    const bench = tracking(9, {}, strictBench({ readPidMax: () => pidMax }));
+    pidMax = 8;
+    expect(bench.observer.maybeRefreshPidMax(60e9)).toBe(true);
+    expect(bench.tell(beatOf(9, { nonce: 6 }))).toEqual([]);
+    expect(bench.moved()).toEqual(["pid_above_max 1"]);
+    expect(bench.observer.drainPidAboveMaxDrops()).toBe(1);
+  });
+
+  test("pid_max is checked for unattested senders too, and pid_max itself passes", () => {
+    const bench = strictBench();
+    expect(bench.tell(beatOf(PID_MAX + 1, { peerPid: 0 }))).toEqual([]);
+    expect(bench.tell(beatOf(PID_MAX, { peerPid: 0 }))).toEqual([`beat ${PID_MAX}`]);
+    expect(bench.moved()).toEqual(["accepted 1", "pid_above_max 1"]);
+  });
+
+  test("the per-pid limit before the global bucket", () => {
+    const admission = { perPidRate: 100, globalRate: 1, globalBurst: 1 };
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
+    expect(bench.tell(beatOf(3))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("a conflicting beat within the per-pid interval counts as rate-limited, not as a conflict", () => {
+    const bench = tracking(2);
+    const datagram = beatOf(2, { nonce: 6, origin: ORIGIN_NETWORK_UNVERIFIED, peerPid: 0 });
+    expect(bench.tell(datagram)).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
+  });
+
+  test("the global bucket before the namespace gate: not one look at /proc", () => {
+    const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
+    const bench = tracking(2, {}, strictBench({ admission }));
+    bench.processes.set(3, 30, FOREIGN);
+    expect(bench.tell(beatOf(3))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+    expect(bench.processes.takeReads()).toBe(0);
+  });
+
+  test("the namespace gate before the origin of the slot, and the tracker is untouched", () => {
+    const bench = tracking(2, { peerPid: 0 });
+    bench.processes.set(2, 20, FOREIGN);
+    bench.pass(200);
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
+    expect(bench.moved()).toEqual(["cross_namespace 1"]);
+    expect(bench.observer.drainOriginConflicts()).toBe(0);
+    expect(bench.observer.drainNamespaceConflicts()).toBe(0);
+    expect(bench.observer.tracker.slots.lastNonceLo[0]).toBe(5);
+  });
+
+  test("the origin of the slot before its namespace", () => {
+    const bench = tracking(2);
+    bench.pass(200);
+    bench.stalls();
+    const datagram = beatOf(2, { nonce: 6, peerPid: 0, origin: ORIGIN_SOCKET_MODE_ONLY });
+    // Without a peer pid the namespace is unknown, which is the conflict that comes second.
+    expect(bench.tell(datagram)).toEqual([
+      `origin-conflict 2 ${ORIGIN_SOCKET_MODE_ONLY} slot ${ORIGIN_KERNEL_ATTESTED}`,
+    ]);
+    expect(bench.moved()).toEqual(["origin_conflict 1"]);
+    expect(bench.observer.drainOriginConflicts()).toBe(1);
+    expect(bench.observer.drainNamespaceConflicts()).toBe(0);
+  });
+
+  test("the namespace of the slot before the nonce", () => {
+    const bench = tracking(2);
+    bench.pass(200);
+    bench.processes.table.delete(2);
+    expect(bench.tell(beatOf(2, { nonce: 4 }))).toEqual(["namespace-conflict 2 undefined"]);
+    expect(bench.moved()).toEqual(["namespace_conflict 1"]);
+    expect(bench.observer.drainOutOfOrder()).toBe(0);
+  });
+
+  test("an old nonce is refused without an event", () => {
+    const bench = tracking(2);
+    bench.pass(20);
+    expect(bench.tell(beatOf(2, { nonce: 5 }), beatOf(2, { nonce: 4 }))).toEqual([]);
+    expect(bench.moved()).toEqual(["out_of_order 2"]);
+    expect(bench.observer.drainOutOfOrder()).toBe(2);
+  });
+
+  test("a full tracker refuses without an event", () => {
+    const bench = strictBench();
+    expect(bench.tell(beatOf(2), beatOf(3), beatOf(4), beatOf(5), beatOf(6))).toEqual([
+      "beat 2",
+      "beat 3",
+      "beat 4",
+      "beat 5",
+    ]);
+    expect(bench.moved()).toEqual(["accepted 4", "capacity 1"]);
+    expect(bench.observer.drainCapacityExceeded()).toBe(1);
+  });
+});
+
+describe("rows that pay a token, with an empty bucket", () => {
+  const rows: [string, Datagram][] = [
+    ["ctrl_truncated", beatOf(2, { verdict: reason.REJECT_CTRL_TRUNCATED })],
+    ["no_credentials", beatOf(2, { verdict: reason.REJECT_NO_CREDENTIALS })],
+    ["decode", damaged(beatOf(2))],
+    ["uid", beatOf(2, { peerUid: 7 })],
+    ["pid", beatOf(2, { peerPid: 3 })],
+    ["pid_above_max", beatOf(PID_MAX + 1)],
+    ["a good beat", beatOf(3)],
+  ];
+
+  test.each(rows)("%s becomes rate_global without an event", (_name, datagram) => {
+    const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
+    const bench = tracking(9, {}, strictBench({ admission }));
+    expect(bench.tell(datagram)).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+    expect(bench.processes.takeReads()).toBe(0);
+    expect(bench.observer.drainGlobalRateLimited()).toBe(1);
+  });
+
+  test.each([
+    ["wrong_size", reason.REJECT_WRONG_SIZE],
+    ["decrypt", reason.REJECT_DECRYPT],
+    ["sender_table_full", reason.REJECT_SENDER_TABLE_FULL],
+    ["replay", reason.REJECT_REPLAY],
+  ])("%s pays nothing and stays itself", (name, verdict) => {
+    const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
+    const bench = strictBench({ admission });
+    bench.receive(beatOf(2, { verdict }), beatOf(2, { verdict }));
+    expect(bench.moved()).toEqual([`${name} 2`]);
+    // The one token is still there.
+    expect(bench.tell(beatOf(2))).toEqual(["beat 2"]);
+  });
+
+  test("a cross-namespace beat pays once", () => {
+    const admission = { perPidRate: 0, globalRate: 1, globalBurst: 2 };
+    const bench = strictBench({ admission });
+    bench.processes.set(2, 20, FOREIGN);
+    bench.receive(beatOf(2), beatOf(3), beatOf(4));
+    expect(bench.moved()).toEqual(["accepted 1", "rate_global 1", "cross_namespace 1"]);
+  });
+});
+
+describe("per-pid limit", () => {
+  const interval = 10;
+
+  test("a beat exactly at the interval passes, one nanosecond earlier does not", () => {
+    const bench = tracking(2);
+    bench.clock.ns += interval * NS_PER_MS - 1;
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
+    bench.clock.ns += 1;
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+  });
+
+  test("dropped beats do not extend the penalty", () => {
+    const bench = tracking(2);
+    for (let ms = 1; ms < interval; ms++) {
+      bench.pass(1);
+      bench.receive(beatOf(2, { nonce: 5 + ms }));
+    }
+    bench.pass(1);
+    expect(bench.tell(beatOf(2, { nonce: 50 }))).toEqual(["beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 9"]);
+  });
+
+  test("the second beat of one pid in one batch is dropped, untracked pids pass", () => {
+    const bench = strictBench();
+    expect(bench.tell(beatOf(2), beatOf(3), beatOf(2, { nonce: 2 }))).toEqual(["beat 2", "beat 3"]);
+    expect(bench.moved()).toEqual(["accepted 2", "rate_per_pid 1"]);
+  });
+
+  test("is off at rate 0", () => {
+    const admission = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
+    const bench = strictBench({ admission });
+    const beats = Array.from({ length: 64 }, (_, i) => beatOf(2, { nonce: i + 1 }));
+    expect(bench.tell(...beats)).toHaveLength(64);
+  });
+
+  test("a rate above 10^9 still has an interval of one nanosecond", () => {
+    const admission = { perPidRate: 5e9, globalRate: 0, globalBurst: 0 };
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    bench.clock.ns += 1;
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+  });
+
+  test("shed beats spend no global token (I7)", () => {
+    const admission = { perPidRate: 100, globalRate: 1, globalBurst: 3 };
+    const bench = tracking(2, {}, strictBench({ admission }));
+    for (let i = 0; i < 10; i++)
+      bench.receive(...Array.from({ length: 64 }, (_, n) => beatOf(2, { nonce: 6 + n })));
+    expect(bench.moved()).toEqual(["rate_per_pid 640"]);
+    expect(bench.tell(beatOf(3), beatOf(4), beatOf(5))).toEqual(["beat 3", "beat 4"]);
+    expect(bench.moved()).toEqual(["accepted 2", "rate_global 1"]);
+  });
+});
+
+describe("the terminal bypass (I8)", () => {
+  const admission = { perPidRate: 100, globalRate: 1, globalBurst: 1 };
+
+  test("passes both limits once per edge; the rest of a storm is limited", () => {
+    const bench = tracking(2, {}, strictBench({ admission }));
+    const storm = Array.from({ length: 63 }, (_, i) => terminalOf(2, 100 + i));
+    expect(bench.tell(...storm)).toEqual(["beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 62"]);
+    bench.pass(20);
+    expect(bench.tell(terminalOf(2, 1_000))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("opens again after a regular beat, if the timestamp advances", () => {
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    bench.pass(1_000);
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+    bench.moved();
+    expect(bench.tell(terminalOf(2, 100), terminalOf(2, 99))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_per_pid 2"]);
+    expect(bench.tell(terminalOf(2, 101))).toEqual(["beat 2"]);
+  });
+
+  test("a stale timestamp never bypasses the bucket", () => {
+    const bench = tracking(2, {}, strictBench({ admission: { ...admission, perPidRate: 0 } }));
+    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    bench.pass(1_000);
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+    bench.moved();
+    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("an unattested terminal beat passes the per-pid limit but not the bucket", () => {
+    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
+    expect(bench.tell(terminalOf(2, 100, { peerPid: 0 }))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("the first beat of an untracked pid has no edge to bypass by", () => {
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(bench.tell(terminalOf(3, 100))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("a conflict that came in by the bypass is counted, and told only if a token is left", () => {
+    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
+    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
+    expect(bench.moved()).toEqual(["origin_conflict 1"]);
+    bench.pass(1_000);
+    expect(bench.tell(terminalOf(2, 100))).toEqual([
+      `origin-conflict 2 ${ORIGIN_KERNEL_ATTESTED} slot ${ORIGIN_SOCKET_MODE_ONLY}`,
+    ]);
+    expect(bench.moved()).toEqual(["origin_conflict 1"]);
+  });
+
+  test("a namespace refusal that came in by the bypass pays like any other", () => {
+    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
+    bench.processes.set(2, 20, FOREIGN);
+    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+    bench.pass(1_000);
+    expect(bench.tell(terminalOf(2, 100))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
+    expect(bench.moved()).toEqual(["cross_namespace 1"]);
+  });
+
+  test("a terminal beat that ends a run of silence reads the identity, although the bucket is empty", () => {
+    const bench = tracking(2, {}, strictBench({ admission: { ...admission, globalRate: 1 } }));
+    bench.pass(200);
+    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    expect(bench.processes.takeReads()).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,145 @@
+// A listener whose every receive is written down beforehand, and the datagrams for it. It fills the same columns as a real
+// one, so the observer cannot tell the difference (spec 05 section 2).
+import { BATCH_SIZE } from "../../src/base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
+import { u64Hi, u64Lo } from "../../src/base/u64.ts";
+import type { AllowList } from "../../src/listener/allow_list.ts";
+import type { Listener, ListenerKind } from "../../src/listener/listener.ts";
+import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeFrame } from "../../src/wire/encode.ts";
+import { FRAME_WORDS, NONCE_TERMINAL, STATUS_CRITICAL, STATUS_OK } from "../../src/wire/frame.ts";
+
+export interface Datagram {
+  /** VERDICT_PASS, or the reject reason of the listener. */
+  readonly verdict: number;
+  readonly origin: number;
+  /** What the kernel says about the sender; pid 0 = nothing. */
+  readonly peerPid: number;
+  readonly peerUid: number;
+  readonly peerGid: number;
+  readonly words: Uint32Array;
+}
+
+/** One receive: its datagrams (none = the socket is empty), or -errno. */
+export type Receive = readonly Datagram[] | number;
+
+/** Words between two frames: those of the arena, so that nothing relies on frames being packed. */
+const STRIDE_WORDS = 16;
+
+export interface ScriptedListenerOptions {
+  readonly name?: string;
+  readonly kind?: ListenerKind;
+  readonly allowList?: AllowList | undefined;
+  /** Told at each receive, before its result. */
+  readonly onReceive?: (name: string, nowNs: number) => void;
+}
+
+export class ScriptedListener implements Listener {
+  readonly kind: ListenerKind;
+  readonly name: string;
+  readonly fd = -1;
+  readonly allowList: AllowList | undefined;
+  readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
+  /** Receives that are still to come; at the end of the script the socket is empty. */
+  readonly script: Receive[] = [];
+  /** The observer time of every receive. */
+  readonly receivedAtNs: number[] = [];
+  closed = 0;
+  readonly #onReceive: ((name: string, nowNs: number) => void) | undefined;
+
+  constructor(options: ScriptedListenerOptions = {}) {
+    this.kind = options.kind ?? "unix";
+    this.name = options.name ?? "scripted";
+    this.allowList = options.allowList;
+    this.#onReceive = options.onReceive;
+    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
+  }
+
+  /** Appends receives to the script. */
+  queue(...receives: Receive[]): this {
+    this.script.push(...receives);
+    return this;
+  }
+
+  receive(nowNs: number): number {
+    this.receivedAtNs.push(nowNs);
+    this.#onReceive?.(this.name, nowNs);
+    const next = this.script.shift();
+    if (next === undefined) return 0;
+    if (typeof next === "number") return next;
+    next.forEach((datagram, i) => {
+      this.#fill(datagram, i);
+    });
+    return next.length;
+  }
+
+  close(): void {
+    this.closed += 1;
+  }
+
+  #fill(datagram: Datagram, i: number): void {
+    const { batch } = this;
+    batch.words.set(datagram.words, batch.frameWord[i]!);
+    batch.verdict[i] = datagram.verdict;
+    batch.origin[i] = datagram.origin;
+    batch.peerPid[i] = datagram.peerPid;
+    batch.peerUid[i] = datagram.peerUid;
+    batch.peerGid[i] = datagram.peerGid;
+  }
+}
+
+export interface BeatFields {
+  readonly nonce?: bigint | number;
+  readonly status?: number;
+  readonly timestamp?: bigint | number;
+  readonly payload?: number;
+  readonly verdict?: number;
+  readonly origin?: number;
+  readonly peerPid?: number;
+  readonly peerUid?: number;
+  readonly peerGid?: number;
+}
+
+/** A beat of `pid`, vouched for by the kernel unless told otherwise; a peer pid of 0 makes it SocketModeOnly. */
+export function beatOf(pid: number, fields: BeatFields = {}): Datagram {
+  const peerPid = fields.peerPid ?? pid;
+  const nonce = BigInt(fields.nonce ?? 1);
+  const timestamp = BigInt(fields.timestamp ?? 0);
+  const status = fields.status ?? (nonce === NONCE_TERMINAL ? STATUS_CRITICAL : STATUS_OK);
+  const words = new Uint32Array(FRAME_WORDS);
+  encodeFrame(
+    words,
+    0,
+    status,
+    pid,
+    u64Hi(timestamp),
+    u64Lo(timestamp),
+    u64Hi(nonce),
+    u64Lo(nonce),
+    fields.payload ?? 0,
+  );
+  return {
+    verdict: fields.verdict ?? VERDICT_PASS,
+    origin: fields.origin ?? (peerPid === 0 ? ORIGIN_SOCKET_MODE_ONLY : ORIGIN_KERNEL_ATTESTED),
+    peerPid,
+    peerUid: fields.peerUid ?? 1000,
+    peerGid: fields.peerGid ?? 1000,
+    words,
+  };
+}
+
+/** The last beat of a panicking agent. */
+export function terminalOf(
+  pid: number,
+  timestamp: bigint | number,
+  fields: BeatFields = {},
+): Datagram {
+  return beatOf(pid, { ...fields, nonce: NONCE_TERMINAL, timestamp });
+}
+
+/** The same datagram with one bit of its payload flipped, so that its CRC is wrong. */
+export function damaged(datagram: Datagram): Datagram {
+  const words = datagram.words.slice();
+  words[6]! ^= 1;
+  return { ...datagram, words };
+}

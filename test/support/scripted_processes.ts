@@ -1,0 +1,47 @@
+// Processes as a test states them, with every look at them counted. A pid that is not stated is gone.
+import type { ProcessReader } from "../../src/base/process_reader.ts";
+
+export interface StatedProcess {
+  /** NaN = unreadable. */
+  startTime: number;
+  /** NaN = unreadable; 0 = foreign, hidden. */
+  inode: number;
+}
+
+export const OWN_INODE = 4_026_531_836;
+
+export class ScriptedProcesses implements ProcessReader {
+  readonly table = new Map<number, StatedProcess>();
+  startTimeReads = 0;
+  inodeReads = 0;
+  /** Called before each answer, so that a process may change between two looks. */
+  beforeRead: ((pid: number) => void) | undefined = undefined;
+
+  set(pid: number, startTime: number, inode: number = OWN_INODE): void {
+    this.table.set(pid, { startTime, inode });
+  }
+
+  get reads(): number {
+    return this.startTimeReads + this.inodeReads;
+  }
+
+  /** Looks since the last call. */
+  takeReads(): number {
+    const { reads } = this;
+    this.startTimeReads = 0;
+    this.inodeReads = 0;
+    return reads;
+  }
+
+  startTime(pid: number): number {
+    this.startTimeReads += 1;
+    this.beforeRead?.(pid);
+    return this.table.get(pid)?.startTime ?? Number.NaN;
+  }
+
+  namespaceInode(pid: number): number {
+    this.inodeReads += 1;
+    this.beforeRead?.(pid);
+    return this.table.get(pid)?.inode ?? Number.NaN;
+  }
+}
