@@ -1,0 +1,87 @@
+// The keys of a listener: owned, replaced together and overwritten afterwards.
+import { describe, expect, test } from "bun:test";
+import { KeyRing } from "../../src/listener/key_ring.ts";
+import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
+
+const NOTHING = "00".repeat(32);
+
+function key(fill: number): Uint8Array {
+  return new Uint8Array(32).fill(fill);
+}
+
+describe("a key ring", () => {
+  test("keeps the order of the shared keys and knows whether it has a master key", () => {
+    const ring = new KeyRing({ shared: [key(1), key(2)], master: undefined });
+    expect(ring.shared.map((shared) => shared[0])).toEqual([1, 2]);
+    expect(ring.hasMaster).toBe(false);
+    expect(new KeyRing({ shared: [], master: key(3) }).hasMaster).toBe(true);
+  });
+
+  test("takes 1 to 8 shared keys of 32 bytes, or a master key", () => {
+    const keys = (count: number) => Array.from({ length: count }, (_, i) => key(i + 1));
+    expect(new KeyRing({ shared: keys(8), master: key(9) }).shared).toHaveLength(8);
+    expect(() => new KeyRing({ shared: keys(9), master: undefined })).toThrow("eight shared keys");
+    expect(() => new KeyRing({ shared: [], master: undefined })).toThrow("or a master key");
+    expect(() => new KeyRing({ shared: [new Uint8Array(31)], master: undefined })).toThrow("32");
+    expect(() => new KeyRing({ shared: [], master: new Uint8Array(33) })).toThrow("32");
+  });
+
+  test("never shows a key: not in text, not to an inspector, not in JSON", () => {
+    const ring = new KeyRing({ shared: [key(0xab)], master: key(0xcd) });
+    ring.agentKey(7);
+    const shown = [Bun.inspect(ring, { depth: 10 }), JSON.stringify(ring), String(ring)].join("\n");
+    expect(shown).not.toMatch(/171|205|abab|cdcd/);
+  });
+});
+
+describe("replace()", () => {
+  test("swaps all keys and overwrites the old ones", () => {
+    const old = { shared: [key(1), key(2)], master: key(3) };
+    const ring = new KeyRing(old);
+    const agentKey = ring.agentKey(7);
+    ring.replace({ shared: [key(4)], master: key(5) });
+    for (const wiped of [...old.shared, old.master, agentKey]) expect(wiped.toHex()).toBe(NOTHING);
+    expect(ring.shared.map((shared) => shared[0])).toEqual([4]);
+    expect(ring.agentKey(7).toHex()).toBe(deriveAgentKey(key(5), 7).toHex());
+  });
+
+  test("keeps the derived keys if the master key is the same", () => {
+    const ring = new KeyRing({ shared: [], master: key(3) });
+    const agentKey = ring.agentKey(7);
+    ring.replace({ shared: [key(1)], master: key(3) });
+    expect(agentKey.toHex()).toBe(deriveAgentKey(key(3), 7).toHex());
+    expect(ring.agentKey(7)).toBe(agentKey);
+  });
+
+  test("drops the derived keys with the master key", () => {
+    const ring = new KeyRing({ shared: [], master: key(3) });
+    const agentKey = ring.agentKey(7);
+    ring.replace({ shared: [key(1)], master: undefined });
+    expect(agentKey.toHex()).toBe(NOTHING);
+    expect(ring.hasMaster).toBe(false);
+  });
+
+  test("refuses arrays that it would overwrite", () => {
+    const shared = [key(1)];
+    const ring = new KeyRing({ shared, master: undefined });
+    expect(() => ring.replace({ shared, master: undefined })).toThrow("arrays of its own");
+    expect(ring.shared[0]!.toHex()).toBe(key(1).toHex());
+  });
+
+  test("changes nothing if the new keys are not fit", () => {
+    const ring = new KeyRing({ shared: [key(1)], master: undefined });
+    expect(() => ring.replace({ shared: [], master: undefined })).toThrow();
+    expect(ring.shared[0]!.toHex()).toBe(key(1).toHex());
+  });
+});
+
+test("close() overwrites every key and can be called again", () => {
+  const keys = { shared: [key(1), key(2)], master: key(3) };
+  const ring = new KeyRing(keys);
+  const agentKey = ring.agentKey(7);
+  ring.close();
+  ring.close();
+  for (const wiped of [...keys.shared, keys.master, agentKey]) expect(wiped.toHex()).toBe(NOTHING);
+  expect(ring.shared).toBeEmpty();
+  expect(ring.hasMaster).toBe(false);
+});

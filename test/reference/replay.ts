@@ -1,0 +1,105 @@
+// The replay machine and the sender table as spec 02 sections 5 and 6 tell them: objects in a Map, bigint values, one line per
+// row of the table of cases. It does not know the probe budget of the real index.
+
+export interface SealedBeat {
+  readonly pid: number;
+  readonly prefix: bigint;
+  readonly counter: number;
+  readonly nonce: bigint;
+  readonly timestamp: bigint;
+}
+
+export interface SenderState {
+  prefix: bigint;
+  counter: number;
+  previousPrefix: bigint;
+  previousCounter: number;
+  nonceMax: bigint;
+  terminalTimestamp: bigint | undefined;
+  seenInstantNs: number;
+  seenNs: number;
+}
+
+export type ReplayVerdict = "pass" | "replay" | "sender_table_full";
+
+export const TERMINAL = 2n ** 64n - 1n;
+const TTL_NS = 600e9;
+
+export class ReferenceSenders {
+  readonly senders = new Map<number, SenderState>();
+  readonly #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  sweep(instantNs: number): void {
+    for (const [pid, state] of this.senders)
+      if (instantNs - state.seenInstantNs >= TTL_NS) this.senders.delete(pid);
+  }
+
+  arrive(beat: SealedBeat, instantNs: number, nowNs: number, gapNs: number): ReplayVerdict {
+    const known = this.senders.get(beat.pid);
+    if (known !== undefined)
+      return this.#advance(known, beat, instantNs, nowNs, gapNs) ? "pass" : "replay";
+    if (this.senders.size >= this.#capacity) this.sweep(instantNs);
+    if (this.senders.size >= this.#capacity) return "sender_table_full";
+    this.senders.set(beat.pid, fresh(beat, instantNs, nowNs));
+    return "pass";
+  }
+
+  #advance(
+    state: SenderState,
+    beat: SealedBeat,
+    instantNs: number,
+    nowNs: number,
+    gapNs: number,
+  ): boolean {
+    const terminal = beat.nonce === TERMINAL;
+    if (beat.prefix === state.prefix) {
+      if (beat.counter <= state.counter) return false;
+      state.counter = beat.counter;
+    } else if (beat.prefix === state.previousPrefix) {
+      if (beat.counter <= state.previousCounter) return false;
+      state.previousCounter = beat.counter;
+    } else if (
+      terminal
+        ? state.terminalTimestamp === undefined || beat.timestamp > state.terminalTimestamp
+        : beat.nonce > state.nonceMax
+    ) {
+      state.previousPrefix = state.prefix;
+      state.previousCounter = state.counter;
+      state.prefix = beat.prefix;
+      state.counter = beat.counter;
+    } else if (!terminal && Math.max(0, nowNs - state.seenNs) >= gapNs) {
+      this.senders.set(beat.pid, fresh(beat, instantNs, nowNs));
+      return true;
+    } else return false;
+    observe(state, beat);
+    state.seenInstantNs = instantNs;
+    state.seenNs = nowNs;
+    return true;
+  }
+}
+
+function fresh(beat: SealedBeat, instantNs: number, nowNs: number): SenderState {
+  const state: SenderState = {
+    prefix: beat.prefix,
+    counter: beat.counter,
+    previousPrefix: 0n,
+    previousCounter: 0,
+    nonceMax: 0n,
+    terminalTimestamp: undefined,
+    seenInstantNs: instantNs,
+    seenNs: nowNs,
+  };
+  observe(state, beat);
+  return state;
+}
+
+function observe(state: SenderState, beat: SealedBeat): void {
+  if (beat.nonce !== TERMINAL) {
+    if (beat.nonce > state.nonceMax) state.nonceMax = beat.nonce;
+  } else if (state.terminalTimestamp === undefined || beat.timestamp > state.terminalTimestamp)
+    state.terminalTimestamp = beat.timestamp;
+}
