@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Fault, Path } from "./fault.ts";
 import { foundText } from "./found.ts";
 import { type KeyTexts, keyTexts } from "./schema_keys.ts";
+import { nearest } from "./suggestion.ts";
 import type { TomlTree } from "./toml_document.ts";
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
@@ -57,17 +58,26 @@ export function valueFaults(
   const faults = new Map<string, Fault>();
   for (const issue of error.issues) {
     const parts = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
-    // An item that is not there (an empty array) is a fault of the whole value.
-    const inner = itemAt(value, parts) === undefined ? [] : parts;
+    // An item that is not there (an empty array) is a fault of what should hold it.
+    const inner = [...parts];
+    while (inner.length > 0 && itemAt(value, inner) === undefined) inner.pop();
     const at = JSON.stringify(inner);
     if (faults.has(at)) continue;
     const faultPath = [...path, ...inner];
+    if (issue.code === "unrecognized_keys") {
+      for (const name of issue.keys) {
+        faults.set(`${at} ${name}`, strangeKeyFault(texts, [...faultPath, name], name));
+      }
+      continue;
+    }
     if (issue.code === "invalid_key") {
       const found = inner[0] === "" ? "an empty name" : "a name with = or a NUL in it";
       const want = "the name of an environment variable";
       faults.set(at, { path: faultPath, anchor: "key", found, want });
       continue;
     }
+    // A table with an unknown key lacks nothing but the right spelling.
+    if ([...faults.keys()].some((other) => other.startsWith(`${at} `))) continue;
     const words = inner.length === 0 ? wholeFault(texts, value) : itemFault(texts, value, inner);
     faults.set(at, { path: faultPath, anchor: "value", ...words });
   }
@@ -86,6 +96,15 @@ function itemFault(
   inner: readonly (string | number)[],
 ): { found: string; want: string } {
   const item = itemAt(value, inner);
+  const [index, name, ...deeper] = inner;
+  const schema = typeof name === "string" ? texts.keys?.[name] : undefined;
+  if (schema !== undefined && index !== undefined && name !== undefined) {
+    const inTable = itemAt(value, [index, name]);
+    const ownTexts = keyTexts(schema);
+    return deeper.length === 0
+      ? wholeFault(ownTexts, inTable)
+      : itemFault(ownTexts, inTable, deeper);
+  }
   const { item: itemTexts = texts } = texts;
   const { kind, want } = itemTexts;
   const { secret = false, wantInstead = want } = texts.item ?? {};
@@ -94,7 +113,16 @@ function itemFault(
     const found = secret ? "a string with a NUL" : foundText(item, kind);
     return { found, want: "a string without a NUL" };
   }
+  const described = texts.item?.describe?.(item);
+  if (described !== undefined) return { found: described, want };
   return { found: foundText(item, secret && typeof item === "string" ? "table" : kind), want };
+}
+
+/** A key that a table within an array does not have. */
+function strangeKeyFault(texts: KeyTexts, path: Path, name: string): Fault {
+  const suggestion = nearest(name, Object.keys(texts.keys ?? {}));
+  const want = texts.item?.want ?? texts.want;
+  return { path, anchor: "key", found: "an unknown key", want, suggestion };
 }
 
 function itemAt(value: unknown, inner: readonly (string | number)[]): unknown {

@@ -1,5 +1,6 @@
 // The complete, read-only configuration in internal units (nanoseconds, bytes, numbers). Every field is set: defaults
 // are applied in this folder and nowhere else. Spec 07 section 2 says what each key means.
+import type { SignalName } from "./recovery_step.ts";
 
 export type ClockSource = "monotonic" | "boottime" | "monotonic-raw";
 export type EvictionPolicy = "strict" | "balanced";
@@ -46,6 +47,29 @@ export interface Config {
     readonly capture: boolean;
     readonly captureBytes: number;
     readonly shutdownGraceNs: number;
+    /** Steps instead of one command, in order; empty = `command`, if there is one. */
+    readonly steps: readonly RecoveryStep[];
+    /** Working directory of commands; undefined = the daemon's. */
+    readonly cwd: string | undefined;
+    /** File mode mask of commands; undefined = the daemon's. */
+    readonly umask: number | undefined;
+    /** Longest pause of the exponential back-off; undefined = the debounce never grows. */
+    readonly backoffMaxNs: number | undefined;
+    readonly backoffResetNs: number;
+    /** Recoveries per window and agent; undefined = any number. */
+    readonly budget: number | undefined;
+    readonly budgetWindowNs: number;
+    /** Whose recoveries back-off and budget count together. */
+    readonly paceBy: "process" | "unit";
+    /** Recoveries per window over all agents; undefined = any number. */
+    readonly stormLimit: number | undefined;
+    readonly stormWindowNs: number;
+    /** A beat within this time tells a good recovery from a bad one; undefined = nobody looks. */
+    readonly verifyWithinNs: number | undefined;
+    /** An agent that stays silent is recovered again, within pace and budget. */
+    readonly retry: boolean;
+    /** Everything is decided and told, nothing is started or signalled. */
+    readonly dryRun: boolean;
   };
   readonly audit: {
     readonly file: string | undefined;
@@ -85,6 +109,13 @@ export interface Config {
     readonly format: LogFormat;
   };
 }
+
+export type RecoveryStep =
+  | { readonly kind: "signal"; readonly signal: SignalName }
+  | { readonly kind: "wait"; readonly waitNs: number }
+  | { readonly kind: "exec"; readonly command: readonly string[] }
+  /** "auto" = the unit that the agent runs in. */
+  | { readonly kind: "restart_unit"; readonly unit: string };
 
 export type ListenerConfig = UnixListenerConfig | UdpListenerConfig | SecureUdpListenerConfig;
 

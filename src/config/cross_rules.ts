@@ -6,6 +6,7 @@ import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Fault } from "./fault.ts";
 import { pathText, quoted } from "./found.ts";
 import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
+import { checkRecovery, hasRecovery } from "./recovery_rules.ts";
 import type { TableName } from "./schema.ts";
 
 /** Generations that a rotated file may leave behind: FILE.1 to FILE.5. */
@@ -32,7 +33,7 @@ export function checkCrossRules(
     if (listener.kind !== "unix") checkAcceptRecovery(document, listener, report);
     if (platform !== "linux") checkAllowLists(listener, platform, report);
   }
-  checkCommand(document, report);
+  checkRecovery(document, platform, report);
   checkMetrics(document, report);
   checkFiles(document, report);
   checkClock(document, platform, report);
@@ -168,8 +169,7 @@ function checkAcceptRecovery(
   listener: CheckedListener,
   report: Report,
 ): void {
-  const { command, command_file } = document.tables.recovery.values;
-  if (listener.kind === undefined || (command === undefined && command_file === undefined)) return;
+  if (listener.kind === undefined || !hasRecovery(document)) return;
   const decided = listener.values.accept_recovery !== undefined;
   if (decided || listener.wrong.has("accept_recovery")) return;
   const option = listener.kind === "udp" ? RECOVERY_UDP : RECOVERY_SECURE;
@@ -183,6 +183,7 @@ function checkAcceptRecovery(
     involved: [
       { table: "recovery", key: "command" },
       { table: "recovery", key: "command_file" },
+      { table: "recovery", key: "step" },
     ],
   });
 }
@@ -193,32 +194,6 @@ function checkAllowLists(listener: CheckedListener, platform: string, report: Re
     const found = `an allow list on ${platform}, where beats carry no credentials`;
     report({ at: { listener, key }, anchor: "key", found, want: "no such key" });
   }
-}
-
-function checkCommand(document: CheckedDocument, report: Report): void {
-  const { command, command_file, capture } = document.tables.recovery.values;
-  const { wrong } = document.tables.recovery;
-  const file: KeyRef = { table: "recovery", key: "command_file" };
-  if (command !== undefined && command_file !== undefined) {
-    report({
-      at: file,
-      anchor: "key",
-      found: "both command and command_file",
-      want: "one of the two",
-      foundOption: "a second recovery command",
-      involved: [{ table: "recovery", key: "command" }],
-    });
-  }
-  const hasCommand = command !== undefined || command_file !== undefined;
-  if (capture !== true || hasCommand || wrong.has("command") || wrong.has("command_file")) return;
-  report({
-    at: { table: "recovery", key: "capture" },
-    anchor: "value",
-    found: "true without a command",
-    want: "command or command_file beside it",
-    wantOption: "--recovery-exec or --recovery-exec-file beside it",
-    involved: [{ table: "recovery", key: "command" }, file],
-  });
 }
 
 function checkMetrics(document: CheckedDocument, report: Report): void {

@@ -1,13 +1,20 @@
 // The configuration in effect, key by key with the origin of each value, for `check --print` (spec 07 section 3). The
 // output is a valid varta.toml. Secrets and environment values appear as "(set)".
 import { listenText } from "./address.ts";
-import type { Config, ListenerConfig } from "./config.ts";
+import type { Config, ListenerConfig, RecoveryStep } from "./config.ts";
 import { durationTextFromNs } from "./duration.ts";
 import { modeText } from "./found.ts";
 import type { LoadSuccess } from "./load_result.ts";
 
-export type EffectiveValue = string | number | boolean | readonly (string | number)[] | SetTable;
+export type EffectiveValue =
+  | string
+  | number
+  | boolean
+  | readonly (string | number)[]
+  | readonly StepTable[]
+  | SetTable;
 type SetTable = { readonly [name: string]: "(set)" };
+type StepTable = { readonly [name: string]: string | readonly string[] };
 
 export interface EffectiveKey {
   /** "observer", or "listener[0]" */
@@ -45,9 +52,9 @@ export function effectiveText(result: LoadSuccess): string {
 
 function tomlText(value: EffectiveValue): string {
   if (typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map(tomlText).join(", ")}]`;
   const entries = Object.entries(value).map(
-    ([name, text]) => `${JSON.stringify(name)} = "${text}"`,
+    ([name, item]) => `${JSON.stringify(name)} = ${tomlText(item)}`,
   );
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }
@@ -112,7 +119,33 @@ function recoveryRows(recovery: Config["recovery"]): Row[] {
     ["recovery", "capture", recovery.capture],
     ["recovery", "capture_bytes", recovery.captureBytes],
     ["recovery", "shutdown_grace", durationTextFromNs(recovery.shutdownGraceNs)],
+    ["recovery", "step", recovery.steps.length === 0 ? undefined : recovery.steps.map(stepTable)],
+    ["recovery", "cwd", recovery.cwd],
+    ["recovery", "umask", recovery.umask === undefined ? undefined : modeText(recovery.umask)],
+    ["recovery", "backoff_max", optionalDuration(recovery.backoffMaxNs)],
+    ["recovery", "backoff_reset", durationTextFromNs(recovery.backoffResetNs)],
+    ["recovery", "budget", recovery.budget],
+    ["recovery", "budget_window", durationTextFromNs(recovery.budgetWindowNs)],
+    ["recovery", "pace_by", recovery.paceBy],
+    ["recovery", "storm_limit", recovery.stormLimit],
+    ["recovery", "storm_window", durationTextFromNs(recovery.stormWindowNs)],
+    ["recovery", "verify_within", optionalDuration(recovery.verifyWithinNs)],
+    ["recovery", "retry", recovery.retry],
+    ["recovery", "dry_run", recovery.dryRun],
   ];
+}
+
+function stepTable(step: RecoveryStep): StepTable {
+  switch (step.kind) {
+    case "signal":
+      return { signal: step.signal };
+    case "wait":
+      return { wait: durationTextFromNs(step.waitNs) };
+    case "exec":
+      return { exec: step.command };
+    case "restart_unit":
+      return { restart_unit: step.unit };
+  }
 }
 
 function fileRows({ audit, export: events }: Config): Row[] {

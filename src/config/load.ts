@@ -18,6 +18,7 @@ import type {
   RuntimeDirectory,
   ValueOrigin,
 } from "./load_result.ts";
+import { checkPrograms, directoryFault, programFault } from "./programs.ts";
 import { failure, optionProblem, renderFaults } from "./render.ts";
 import { buildConfig, resolveAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
@@ -44,6 +45,8 @@ export function systemHost(): Host {
     defaultConfigFile: CONFIG_FILE_DEFAULT,
     passwdFile: "/etc/passwd",
     groupFile: "/etc/group",
+    programFault,
+    directoryFault,
   };
 }
 
@@ -91,6 +94,7 @@ async function check(source: Source): Promise<LoadResult> {
   checkCrossRules(document, host.platform, faults);
   const accounts = resolveAccounts(document, host, faults);
   const secrets = readSecrets(document, host.uid, faults);
+  checkPrograms(document, secrets, host, faults);
   if (faults.length === 0) faults.push(...unavailableFaults(document));
   if (faults.length > 0) return await renderFaults(faults, { file, text });
   const config = buildConfig({ document, accounts, secrets, bareRun });
@@ -151,8 +155,12 @@ function collectOrigins(document: CheckedDocument): ReadonlyMap<string, ValueOri
 /** What is allowed and yet worth a word at start-up (spec 07 section 7). */
 function startupWarnings({ recovery, metrics, export: events }: Config): string[] {
   const warnings: string[] = [];
-  if (recovery.command !== undefined && recovery.inheritEnv) {
+  const recovers = recovery.command !== undefined || recovery.steps.length > 0;
+  if (recovers && recovery.inheritEnv) {
     warnings.push("recovery commands inherit the whole environment of the daemon");
+  }
+  if (recovers && recovery.dryRun) {
+    warnings.push("dry run: recoveries are decided and told, and nothing is started or signalled");
   }
   if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
     warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);

@@ -20,6 +20,10 @@ export interface Host {
   readonly defaultConfigFile: string;
   readonly passwdFile: string;
   readonly groupFile: string;
+  /** Why a program cannot be executed, "which does not exist"; undefined if it can. */
+  readonly programFault: (path: string) => string | undefined;
+  /** Why a directory cannot be worked in; undefined if it can. */
+  readonly directoryFault: (path: string) => string | undefined;
 }
 
 export interface LoadOptions {

@@ -3,11 +3,12 @@
 import { Accounts } from "./accounts.ts";
 import { parseListen } from "./address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
-import type { Config, ListenerConfig, UnixListenerConfig } from "./config.ts";
+import type { Config, ListenerConfig, RecoveryStep, UnixListenerConfig } from "./config.ts";
 import { listenerNames } from "./cross_rules.ts";
 import type { Fault } from "./fault.ts";
 import { quoted } from "./found.ts";
 import type { Host } from "./load_result.ts";
+import type { CheckedStep } from "./recovery_step.ts";
 import { accountWant } from "./schema_keys.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -129,7 +130,28 @@ function recoveryConfig({ tables }: CheckedDocument, secrets: Secrets): Config["
     capture: values.capture!,
     captureBytes: values.capture_bytes!,
     shutdownGraceNs: values.shutdown_grace!,
+    steps: (values.step ?? []).map(recoveryStep),
+    cwd: values.cwd,
+    umask: values.umask,
+    backoffMaxNs: values.backoff_max,
+    backoffResetNs: values.backoff_reset!,
+    budget: values.budget,
+    budgetWindowNs: values.budget_window!,
+    paceBy: values.pace_by!,
+    stormLimit: values.storm_limit,
+    stormWindowNs: values.storm_window!,
+    verifyWithinNs: values.verify_within,
+    retry: values.retry!,
+    dryRun: values.dry_run!,
   };
+}
+
+/** A checked step has exactly one key. */
+function recoveryStep({ signal, wait, exec, restart_unit }: CheckedStep): RecoveryStep {
+  if (signal !== undefined) return { kind: "signal", signal };
+  if (wait !== undefined) return { kind: "wait", waitNs: wait };
+  if (exec !== undefined) return { kind: "exec", command: exec };
+  return { kind: "restart_unit", unit: restart_unit! };
 }
 
 function metricsConfig({ tables }: CheckedDocument, secrets: Secrets): Config["metrics"] {

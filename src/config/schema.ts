@@ -16,6 +16,7 @@ import {
 import { NS_PER_MS } from "../base/time.ts";
 import { U32_MAX } from "../base/u64.ts";
 import { isIpAddress, PORT_MAX, parseListen } from "./address.ts";
+import { recoveryShape } from "./recovery_shape.ts";
 import {
   accountListTexts,
   accountSchema,
@@ -27,7 +28,6 @@ import {
   integerKey,
   integerSchema,
   integerTexts,
-  type KeyTexts,
   key,
   modeSchema,
   modeTexts,
@@ -36,7 +36,6 @@ import {
   pathKey,
   pathTexts,
   socketPathSchema,
-  textSchema,
   wordKey,
   wordsTexts,
 } from "./schema_keys.ts";
@@ -45,9 +44,6 @@ const I32_MAX = 2_147_483_647;
 const RCVBUF_BYTES_UNIX = 1_048_576;
 const AUDIT_BYTES_MIN = 4_096;
 const EXPORT_BYTES_MIN = 128;
-const COMMAND_ITEMS_MAX = 64;
-const CAPTURE_BYTES_DEFAULT = 4_096;
-const CAPTURE_BYTES_MAX = 1_048_576;
 
 const BUDGET: DurationRange = { minMs: 50, maxMs: 60_000 };
 
@@ -168,54 +164,6 @@ export const LISTENER_SHAPES = {
   udp: udpShape,
   "secure-udp": secureUdpShape,
 } as const;
-
-export const recoveryShape = {
-  command: key(
-    z
-      .tuple([textSchema.min(1)], textSchema)
-      .refine((command) => command.length <= COMMAND_ITEMS_MAX)
-      .optional(),
-    "Program and arguments to run for a stalled process",
-    commandTexts(),
-  ),
-  command_file: pathKey("Secret file that holds the command", "the command file"),
-  append_pid: flagKey("Add the pid as last argument", false),
-  ...durationKeys("debounce", "Shortest time between two recoveries of one process", "1s", {
-    minMs: 0,
-  }),
-  env: key(
-    z.record(z.string().regex(/^[^=\u0000]+$/), textSchema).default({}),
-    "Environment variables of the command",
-    {
-      kind: "table",
-      want: 'a table of strings, such as { LANG = "C.UTF-8" }',
-      item: { kind: "string", want: "a string", secret: true },
-    },
-  ),
-  inherit_env: flagKey("Give the command the whole environment of the daemon", false),
-  ...optionalDurationKeys("timeout", "Run time after which the command is killed", {
-    minMs: 100,
-    zeroWould: "kill every command as it starts",
-    offBy: "no such key: then a command is never killed",
-  }),
-  ...durationKeys("kill_grace", "Time from SIGTERM to SIGKILL", "2s", { minMs: 0, maxMs: 60_000 }),
-  capture: flagKey("Keep the end of what the command prints", false),
-  capture_bytes: integerKey(
-    "Bytes kept of each output stream",
-    {
-      min: 1,
-      max: CAPTURE_BYTES_MAX,
-      zeroWould: "keep nothing",
-      offBy: "capture = false",
-    },
-    CAPTURE_BYTES_DEFAULT,
-  ),
-  ...durationKeys("shutdown_grace", "Wait for running commands at exit", "5s", {
-    minMs: 100,
-    maxMs: 60_000,
-    zeroWould: "abandon every running command at exit",
-  }),
-};
 
 export const auditShape = {
   file: pathKey("Audit log", "the audit log"),
@@ -387,17 +335,4 @@ function portKey() {
 function acceptRecoveryKey() {
   const summary = "Whether beats from here may lead to a recovery";
   return { accept_recovery: key(z.boolean().optional(), summary, booleanTexts) };
-}
-
-function commandTexts(): KeyTexts {
-  return {
-    kind: "array",
-    want: 'an array of strings, such as ["systemctl", "restart", "app"]',
-    item: { kind: "string", want: "a string", wantInstead: "the name or path of a program" },
-    remark: (value) => {
-      if (!Array.isArray(value)) return undefined;
-      if (value.length > COMMAND_ITEMS_MAX) return { want: `at most ${COMMAND_ITEMS_MAX} strings` };
-      return undefined;
-    },
-  };
 }

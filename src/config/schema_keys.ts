@@ -14,6 +14,8 @@ export interface KeyTexts {
   readonly item?: ItemTexts;
   /** Better words for one particular wrong value. */
   readonly remark?: (value: unknown) => Remark | undefined;
+  /** For an array of tables: the keys of each. */
+  readonly keys?: Readonly<Record<string, z.ZodType>>;
 }
 
 export interface ItemTexts {
@@ -23,6 +25,8 @@ export interface ItemTexts {
   readonly wantInstead?: string;
   /** Its value is not shown. */
   readonly secret?: boolean;
+  /** Better words for what was found. */
+  readonly describe?: (item: unknown) => string | undefined;
 }
 
 export interface Remark {
@@ -47,6 +51,26 @@ export function keyTexts(schema: z.ZodType): KeyTexts {
 
 /** Any string of the file: a NUL would end it early in every system call. */
 export const textSchema = z.string().regex(/^[^\u0000]*$/);
+
+const COMMAND_ITEMS_MAX = 64;
+
+/** An argv array. */
+export const commandSchema = z
+  .tuple([textSchema.min(1)], textSchema)
+  .refine((command) => command.length <= COMMAND_ITEMS_MAX);
+
+export function commandTexts(): KeyTexts {
+  return {
+    kind: "array",
+    want: 'an array of strings, such as ["systemctl", "restart", "app"]',
+    item: { kind: "string", want: "a string", wantInstead: "the name or path of a program" },
+    remark: (value) => {
+      if (!Array.isArray(value)) return undefined;
+      if (value.length > COMMAND_ITEMS_MAX) return { want: `at most ${COMMAND_ITEMS_MAX} strings` };
+      return undefined;
+    },
+  };
+}
 
 export const booleanTexts: KeyTexts = { kind: "boolean", want: "true or false" };
 

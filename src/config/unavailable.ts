@@ -8,12 +8,9 @@ import { type Conflict, conflictFault } from "./key_ref.ts";
 
 /** The features used by a configuration that is good otherwise. */
 export function unavailableFaults(document: CheckedDocument): Fault[] {
-  return [
-    ...udpListeners(document),
-    ...auditLog(document),
-    ...recoveryCapture(document),
-    ...hardwareWatchdog(document),
-  ].map((conflict) => conflictFault(document, conflict));
+  return [...udpListeners(document), ...auditLog(document), ...hardwareWatchdog(document)].map(
+    (conflict) => conflictFault(document, conflict),
+  );
 }
 
 function udpListeners(document: CheckedDocument): Conflict[] {
@@ -33,12 +30,6 @@ function auditLog(document: CheckedDocument): Conflict[] {
   if (file === undefined) return [];
   const want = "no audit log: this version does not write one yet";
   return [{ at: { table: "audit", key: "file" }, anchor: "value", found: pathText(file), want }];
-}
-
-function recoveryCapture(document: CheckedDocument): Conflict[] {
-  if (document.tables.recovery.values.capture !== true) return [];
-  const want = "false: this version does not keep the output of the command yet";
-  return [{ at: { table: "recovery", key: "capture" }, anchor: "value", found: "true", want }];
 }
 
 function hardwareWatchdog(document: CheckedDocument): Conflict[] {

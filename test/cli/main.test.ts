@@ -104,7 +104,7 @@ describe("varta-watch check", () => {
   });
 
   test("--print shows values with their origins and hides secrets, and is a valid file", () => {
-    fixture.write("env.toml", '[recovery]\ncommand = ["x"]\nenv = { TOKEN = "hush" }\n');
+    fixture.write("env.toml", '[recovery]\ncommand = ["true"]\nenv = { TOKEN = "hush" }\n');
     const { stdout } = vartaWatch("check", "--print", "-c", "env.toml", "--threshold-ms=1500");
     expect(stdout).toMatch(/^threshold = "1500ms" +# --threshold-ms$/m);
     expect(stdout).toMatch(/^command = \["x"\] +# file$/m);

@@ -43,9 +43,10 @@ test("the example loads as it is", async () => {
 });
 
 test("the example with every key line in force has no problem but features to come", async () => {
-  for (const command of ["command", "command_file"]) {
+  const ways = ["command", "command_file", "step"];
+  for (const way of ways) {
     using fixture = installedHost();
-    const result = await fixture.load(uncommented([command]));
+    const result = await fixture.load(uncommented(ways.filter((one) => one !== way)));
     if (result.ok) throw new Error("the features to come were accepted");
     const unexpected = result.problems.filter(({ text }) => !text.includes("this version"));
     expect(unexpected).toEqual([]);
@@ -62,7 +63,7 @@ test("a commented key shows its default, if it has one", async () => {
   using fixture = installedHost();
   const defaults = await fixture.load(EXAMPLE);
   if (!defaults.ok) throw new Error(defaults.text);
-  const inForce = uncommented(["command_file", "file", "hw_watchdog"]);
+  const inForce = uncommented(["command_file", "step", "file", "hw_watchdog"]);
   // The listeners of kinds to come lie between the second [[listener]] and [recovery].
   const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
   const written = await fixture.load(

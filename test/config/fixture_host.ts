@@ -31,6 +31,9 @@ export class FixtureHost implements Disposable {
       defaultConfigFile: join(this.directory, "default.toml"),
       passwdFile: join(this.directory, "passwd"),
       groupFile: join(this.directory, "group"),
+      // Every program and directory is there but those that say otherwise: no test depends on what this machine has.
+      programFault: absentFault,
+      directoryFault: absentFault,
       ...changes,
     };
     for (const name of ["passwd", "group"]) {
@@ -83,6 +86,10 @@ export class FixtureHost implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true });
   }
+}
+
+function absentFault(path: string): string | undefined {
+  return path.includes("absent") ? "which does not exist" : undefined;
 }
 
 export function givenOptions(options: Readonly<Record<string, string>>): GivenOption[] {
