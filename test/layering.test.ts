@@ -1,0 +1,175 @@
+// The shape of the source (design: imports point down): who may import whom, who may print, who may keep time. It reads the
+// text of every file, so an import of a type counts like any other.
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { Glob } from "bun";
+
+const ROOT = normalize(join(import.meta.dir, ".."));
+
+/** The rooms from the ground up. A file imports from rooms above its own in this list, never from below or beside. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["base"],
+  ["ffi"],
+  ["wire", "tables"],
+  ["events"],
+  ["listener", "tracker"],
+  ["observer"],
+  ["recovery", "audit", "export", "metrics", "http", "files", "config"],
+  ["daemon"],
+  ["cli"],
+  ["main"],
+];
+
+/** Imports beside their own room that are right: files are written by whoever has one. */
+const BESIDE: readonly string[] = ["export -> files", "audit -> files", "config -> files"];
+
+/** The shape of the settings: types without imports, which any room above base may know. */
+const SETTINGS = "src/config/config.ts";
+
+/** The client is copied into agents: it carries nothing of the daemon but the rule where the socket is. */
+const CLIENT_ROOMS: readonly string[] = ["base", "wire", "ffi"];
+const CLIENT_FILES: readonly string[] = ["src/config/runtime_directory.ts"];
+
+interface SourceFile {
+  /** From the root: "src/wire/decode.ts". */
+  readonly path: string;
+  readonly room: string;
+  /** Without comment lines. */
+  readonly code: string;
+  /** Files of ours that it imports, and packages by name. */
+  readonly imports: readonly string[];
+}
+
+const files = readSources();
+
+function readSources(): SourceFile[] {
+  const paths = [...new Glob("{src,ffi}/**/*.ts").scanSync(ROOT)].sort();
+  return paths.map((path) => {
+    const lines = readFileSync(join(ROOT, path), "utf8").split("\n");
+    const code = lines.filter((line) => !/^\s*(\/\/|\/?\*)/.test(line)).join("\n");
+    return { path, room: roomOf(path), code, imports: importsOf(path, code) };
+  });
+}
+
+function roomOf(path: string): string {
+  const [top, second] = path.split("/");
+  if (top !== "src") return top!;
+  return second === "main.ts" ? "main" : second!;
+}
+
+function importsOf(path: string, code: string): string[] {
+  const found = code.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g);
+  return [...found].map(([, target]) =>
+    target!.startsWith(".") ? normalize(join(dirname(path), target!)) : target!,
+  );
+}
+
+function floorOf(room: string): number {
+  return FLOORS.findIndex((rooms) => rooms.includes(room));
+}
+
+/** "src/a.ts -> src/b.ts" for each import between our files that `isWrong`. */
+function wrongImports(isWrong: (from: SourceFile, target: string) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports
+      .filter((target) => /^(src|ffi)\//.test(target) && isWrong(file, target))
+      .map((target) => `${file.path} -> ${target}`),
+  );
+}
+
+/** "src/a.ts: word" for each file outside `rooms` whose code has one of the words. */
+function uses(words: RegExp, rooms: readonly string[]): string[] {
+  return files
+    .filter(({ room }) => !rooms.includes(room))
+    .flatMap(({ path, code }) => [...code.matchAll(words)].map(([word]) => `${path}: ${word}`));
+}
+
+describe("imports", () => {
+  test("are found at all, types and late ones too", () => {
+    const found = files.flatMap(({ path, imports }) => imports.map((to) => `${path} -> ${to}`));
+    expect(found.length).toBeGreaterThan(300);
+    expect(found).toContain("src/observer/observer.ts -> src/listener/listener.ts");
+    expect(found).toContain("src/main.ts -> src/cli/run.ts");
+    expect(found).toContain("ffi/clock.ts -> bun:ffi");
+  });
+
+  test("come from a room that has a place in the order", () => {
+    const rooms = new Set(files.map(({ room }) => room));
+    rooms.delete("client");
+    expect([...rooms].filter((room) => floorOf(room) < 0)).toEqual([]);
+  });
+
+  test("point down", () => {
+    const wrong = wrongImports((from, target) => {
+      const to = roomOf(target);
+      if (from.room === to || from.room === "client") return false;
+      if (BESIDE.includes(`${from.room} -> ${to}`) || target === SETTINGS) return false;
+      // A command may send a beat, which is what the client is for.
+      if (to === "client") return from.room !== "cli";
+      return floorOf(to) >= floorOf(from.room);
+    });
+    expect(wrong).toEqual([]);
+    const [settings] = files.filter(({ path }) => path === SETTINGS);
+    expect(settings!.imports).toEqual([]);
+    expect(settings!.code).not.toMatch(/^export (const|let|function|class)/m);
+  });
+
+  test("of the client are base, wire, ffi and where the socket is", () => {
+    const wrong = wrongImports(
+      ({ room }, target) =>
+        room === "client" &&
+        ![...CLIENT_ROOMS, "client"].includes(roomOf(target)) &&
+        !CLIENT_FILES.includes(target),
+    );
+    expect(wrong).toEqual([]);
+    const [decision] = files.filter(({ path }) => path === CLIENT_FILES[0]);
+    expect(decision!.imports.filter((to) => roomOf(to) !== "config")).toEqual([]);
+  });
+
+  test("of bun:ffi are in ffi/ only", () => {
+    const wrong = files.filter(
+      ({ room, imports }) => room !== "ffi" && imports.includes("bun:ffi"),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("name the extension, so that nothing is resolved by luck", () => {
+    const wrong = wrongImports((_from, target) => !/\.(ts|json)$/.test(target));
+    expect(wrong).toEqual([]);
+  });
+
+  test("are not handed on: the client's mod.ts is the only barrel", () => {
+    const barrels = files.filter(({ code }) => /^export\s[^;]*?\sfrom\s+"/m.test(code));
+    expect(barrels.map(({ path }) => path)).toEqual(["src/client/mod.ts"]);
+  });
+});
+
+describe("below the daemon", () => {
+  test("nothing prints: each failure is told once, by who knows what it means", () => {
+    const words = /\bconsole\s*\.|\bBun\.std(?:err|out)\b|\bprocess\.std(?:err|out)\b/g;
+    expect(uses(words, ["daemon", "cli", "main"])).toEqual([]);
+  });
+
+  test("nothing keeps time: it is a parameter", () => {
+    const words =
+      /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask)\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bBun\.(?:sleep|nanoseconds)\b/g;
+    expect(uses(words, ["daemon", "cli", "client", "main"])).toEqual([]);
+  });
+
+  test("nothing rolls dice: luck is a parameter too", () => {
+    expect(uses(/\bMath\.random\b/g, [])).toEqual([]);
+  });
+});
+
+describe("importing a file", () => {
+  test("starts nothing and says nothing, but for src/main.ts", () => {
+    const others = files.filter(({ room }) => room !== "main");
+    const script = others.map(({ path }) => `await import("${join(ROOT, path)}");`).join("\n");
+    const child = Bun.spawnSync([process.execPath, "-e", script], { timeout: 20_000 });
+    expect(child.stderr.toString()).toBe("");
+    expect(child.stdout.toString()).toBe("");
+    // A timer, a socket or a signal handler that was left behind would keep it running.
+    expect(child.exitCode).toBe(0);
+  });
+});
