@@ -220,8 +220,8 @@ export class SecureUdpListener implements Listener {
       const matched = opener.tryShared(shared[k]!, words, nonceAt);
       opener.select(matched & ~opened, plaintext, to);
       opened |= matched;
+      this.#aeadAttempts++;
     }
-    this.#aeadAttempts += keyCount;
     if (hasAgentPid && this.#ring.hasMaster) {
       const matched = opener.tryMaster(this.#ring.agentKey(words[nonceAt - 1]!), words, nonceAt);
       opener.select(matched & ~opened, plaintext, to);

@@ -18,6 +18,8 @@ import { ReferenceSecureListener } from "../reference/secure_listener.ts";
 import { receiveRows, UdpPeer } from "./udp_peer.ts";
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 25);
+/** For many runs on a busy machine. */
+const LONG_RUN_MS = 120_000;
 const GAP = 1e9;
 const NET = { address: "127.0.0.1", port: 0, rcvbufBytes: 0, acceptRecovery: false };
 const NO_PROCESSES = { startTime: () => Number.NaN, namespaceInode: () => Number.NaN };
@@ -123,104 +125,113 @@ function steps(): fc.Arbitrary<Step[]> {
   return fc.array(step, { minLength: 10, maxLength: 60 });
 }
 
-test("verdicts, trials and plaintexts are those of the literal twin", () => {
-  fc.assert(
-    fc.property(steps(), (script) => {
-      let nowNs = 0;
-      const listener = new SecureUdpListener({
-        ...NET,
-        name: "secure",
-        keys: keySet([1, 2], true),
-        restartGapNs: GAP,
-        senderStates: 3,
-        monotonicNs: () => nowNs,
-      });
-      const peer = new UdpPeer(listener);
-      const slow = new ReferenceSecureListener(keySet([1, 2], true), 3, GAP);
-      const sent: Uint8Array[] = [];
-      try {
-        for (const step of script) {
-          if (step.kind === "keys") {
-            listener.setKeys(keySet(step.shared, step.master));
-            slow.keys = keySet(step.shared, step.master);
-            continue;
+test(
+  "verdicts, trials and plaintexts are those of the literal twin",
+  () => {
+    fc.assert(
+      fc.property(steps(), (script) => {
+        let nowNs = 0;
+        const listener = new SecureUdpListener({
+          ...NET,
+          name: "secure",
+          keys: keySet([1, 2], true),
+          restartGapNs: GAP,
+          senderStates: 3,
+          monotonicNs: () => nowNs,
+        });
+        const peer = new UdpPeer(listener);
+        const slow = new ReferenceSecureListener(keySet([1, 2], true), 3, GAP);
+        const sent: Uint8Array[] = [];
+        try {
+          for (const step of script) {
+            if (step.kind === "keys") {
+              listener.setKeys(keySet(step.shared, step.master));
+              slow.keys = keySet(step.shared, step.master);
+              continue;
+            }
+            const datagram =
+              step.kind === "fresh" ? bytesOf(step.sealed) : sent[sent.length - 1 - step.back];
+            if (datagram === undefined) continue;
+            if (step.kind === "fresh") nowNs += step.sealed.laterNs;
+            sent.push(datagram);
+            peer.send(datagram);
+            const [row] = receiveRows(listener, 1, nowNs);
+            const expected = slow.receive(Uint8Array.from(datagram), nowNs, nowNs);
+            expect(VERDICT_TEXTS.get(row!.verdict)).toBe(expected);
+            if (expected === "pass") expect(row!.frame).toBe(slow.plaintext!.toHex());
+            expect(listener.senderCount).toBe(slow.senders.senders.size);
           }
-          const datagram =
-            step.kind === "fresh" ? bytesOf(step.sealed) : sent[sent.length - 1 - step.back];
-          if (datagram === undefined) continue;
-          if (step.kind === "fresh") nowNs += step.sealed.laterNs;
-          sent.push(datagram);
-          peer.send(datagram);
-          const [row] = receiveRows(listener, 1, nowNs);
-          const expected = slow.receive(Uint8Array.from(datagram), nowNs, nowNs);
-          expect(VERDICT_TEXTS.get(row!.verdict)).toBe(expected);
-          if (expected === "pass") expect(row!.frame).toBe(slow.plaintext!.toHex());
-          expect(listener.senderCount).toBe(slow.senders.senders.size);
+          expect(listener.drainAeadAttempts()).toBe(slow.aeadAttempts);
+        } finally {
+          peer[Symbol.dispose]();
+          listener.close();
         }
-        expect(listener.drainAeadAttempts()).toBe(slow.aeadAttempts);
-      } finally {
-        peer[Symbol.dispose]();
-        listener.close();
-      }
-    }),
-    { numRuns: RUNS },
-  );
-});
+      }),
+      { numRuns: RUNS },
+    );
+  },
+  LONG_RUN_MS,
+);
 
-test("under an observer every datagram is accepted or has one reason, and the counters agree", () => {
-  fc.assert(
-    fc.property(steps(), (script) => {
-      let nowNs = 1;
-      const observer = new Observer({
-        thresholdNs: GAP,
-        clock: new ObserverClock({ readNs: () => nowNs }),
-        processes: NO_PROCESSES,
-        trackerCapacity: 3,
-      });
-      const plain = new UdpListener({ ...NET, name: "plain" });
-      const secure = new SecureUdpListener({
-        ...NET,
-        name: "secure",
-        keys: keySet([1, 2], true),
-        restartGapNs: GAP,
-        senderStates: 3,
-        monotonicNs: () => nowNs,
-      });
-      observer.addListener(plain);
-      observer.addListener(secure);
-      const toPlain = new UdpPeer(plain);
-      const toSecure = new UdpPeer(secure);
-      let beats = 0;
-      const countBeats = (rows: EventBatch, count: number) => {
-        for (let i = 0; i < count; i++) if (rows.kind[i] === EVENT_BEAT) beats++;
-      };
-      try {
-        let sent = 0;
-        for (const step of script) {
-          if (step.kind !== "fresh") continue;
-          nowNs += step.sealed.laterNs;
-          const { pid, nonce, timestamp, cut } = step.sealed;
-          const status = nonce === NONCE_TERMINAL ? "critical" : "ok";
-          const bare = encode({ status, pid: pid + 10, timestamp, nonce, payload: 0 });
-          toPlain.send(bare.subarray(cut));
-          toSecure.send(bytesOf(step.sealed));
-          sent++;
+test(
+  "under an observer every datagram is accepted or has one reason, and the counters agree",
+  () => {
+    fc.assert(
+      fc.property(steps(), (script) => {
+        let nowNs = 1;
+        const observer = new Observer({
+          thresholdNs: GAP,
+          clock: new ObserverClock({ readNs: () => nowNs }),
+          processes: NO_PROCESSES,
+          trackerCapacity: 3,
+        });
+        const plain = new UdpListener({ ...NET, name: "plain" });
+        const secure = new SecureUdpListener({
+          ...NET,
+          name: "secure",
+          keys: keySet([1, 2], true),
+          restartGapNs: GAP,
+          senderStates: 3,
+          monotonicNs: () => nowNs,
+        });
+        observer.addListener(plain);
+        observer.addListener(secure);
+        const toPlain = new UdpPeer(plain);
+        const toSecure = new UdpPeer(secure);
+        let beats = 0;
+        const countBeats = (rows: EventBatch, count: number) => {
+          for (let i = 0; i < count; i++) if (rows.kind[i] === EVENT_BEAT) beats++;
+        };
+        try {
+          let sent = 0;
+          for (const step of script) {
+            if (step.kind !== "fresh") continue;
+            nowNs += step.sealed.laterNs;
+            const { pid, nonce, timestamp, cut } = step.sealed;
+            const status = nonce === NONCE_TERMINAL ? "critical" : "ok";
+            const bare = encode({ status, pid: pid + 10, timestamp, nonce, payload: 0 });
+            toPlain.send(bare.subarray(cut));
+            toSecure.send(bytesOf(step.sealed));
+            sent++;
+          }
+          for (let consumed = 0; consumed < 2 * sent; )
+            consumed += observer.pump(countBeats, 4_096);
+          expectIdentity(observer, sent, beats);
+          expect(plain.drainTruncated() + secure.drainTruncated()).toBe(observer.drainTruncated());
+          expect(secure.drainDecryptFailures()).toBe(observer.drainDecryptFailures());
+          expect(secure.drainReplayRefused()).toBe(observer.drainReplayRefused());
+          expect(secure.drainSenderStateFull()).toBe(observer.drainSenderStateFull());
+        } finally {
+          toPlain[Symbol.dispose]();
+          toSecure[Symbol.dispose]();
+          observer.close();
         }
-        for (let consumed = 0; consumed < 2 * sent; ) consumed += observer.pump(countBeats, 4_096);
-        expectIdentity(observer, sent, beats);
-        expect(plain.drainTruncated() + secure.drainTruncated()).toBe(observer.drainTruncated());
-        expect(secure.drainDecryptFailures()).toBe(observer.drainDecryptFailures());
-        expect(secure.drainReplayRefused()).toBe(observer.drainReplayRefused());
-        expect(secure.drainSenderStateFull()).toBe(observer.drainSenderStateFull());
-      } finally {
-        toPlain[Symbol.dispose]();
-        toSecure[Symbol.dispose]();
-        observer.close();
-      }
-    }),
-    { numRuns: RUNS },
-  );
-});
+      }),
+      { numRuns: RUNS },
+    );
+  },
+  LONG_RUN_MS,
+);
 
 function expectIdentity({ accounting }: Observer, sent: number, beats: number): void {
   for (const l of [0, 1]) {

@@ -194,6 +194,7 @@ test("the opener and the literal twin agree on any frame, damaged or not", () =>
 test("sameKey() compares every byte and refuses another length", () => {
   expect(sameKey(KEY, KEY.slice())).toBe(true);
   expect(sameKey(KEY, KEY.subarray(0, 31))).toBe(false);
+  expect(sameKey(KEY.subarray(0, 31), KEY)).toBe(false);
   for (let i = 0; i < 32; i++) {
     const other = KEY.slice();
     other[i]! ^= 0x80;
