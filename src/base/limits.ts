@@ -121,8 +121,29 @@ export const ROTATION_GENERATIONS = 5;
 export const EXPORT_FLUSH_BYTES = 32 * 1_024;
 export const EXPORT_FLUSH_NS_MAX = 100 * NS_PER_MS;
 
+/** Audit records that wait for the disk: a burst of sixteen turns of spawns, and a known amount of memory (spec 11). */
+export const AUDIT_RING_LINES = 256;
+/** 75 % and 95 % of the ring. */
+export const AUDIT_RING_WARN_LINES = 192;
+export const AUDIT_RING_CRITICAL_LINES = 243;
+/** Text that waits in the ring: 256 rows with the default capture fit many times, rows with the largest one do not. */
+export const AUDIT_RING_BYTES_MAX = 64 * 1_048_576;
+/** When a failed write, sync or rotation of the audit log is tried again although no record comes. */
+export const AUDIT_RETRY_NS = NS_PER_S;
+/** Time that a pass of the audit writer may spend outside fdatasync. */
+export const AUDIT_PASS_NS_MAX = 10 * NS_PER_MS;
+/** Spacing of the looks whether the path still names the open audit file. */
+export const AUDIT_LOOK_NS = NS_PER_S;
+/** Sync durations kept for the next turn; one sync runs at a time and every one wakes the loop. */
+export const AUDIT_SYNC_SAMPLES_MAX = 1_024;
+/** First bytes read from the end of an audit log to find its last record. */
+export const AUDIT_PROBE_BYTES = 4_096;
+/** Longest line that is taken for a record: two tails of 1 MiB, every byte escaped to four. */
+export const AUDIT_LINE_BYTES_MAX = 9 * 1_048_576;
+
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");
 assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked between batches");
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
 assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");
+assert(AUDIT_LINE_BYTES_MAX < AUDIT_RING_BYTES_MAX, "the longest record fits into the ring");

@@ -1,0 +1,153 @@
+// The audit log (spec 11): one chained row for each thing that recovery did or refused to do, on disk before it is forgotten
+// by us. The loop thread formats rows and puts them into a bounded ring; the writer does the rest off the loop.
+import { AUDIT_RETRY_NS } from "../base/limits.ts";
+import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
+import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
+import { type OpenedAudit, openAudit } from "./opening.ts";
+import { type AuditOutcome, type BootReason, outcomeFields } from "./record.ts";
+import { AuditRing, type WatermarkLevel } from "./ring.ts";
+
+export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls"> {
+  /** Called when the ring is 75 % ("warn") or 95 % ("critical") full, once until it was below that again. */
+  readonly onWatermark: (level: WatermarkLevel, lineCount: number) => void;
+  readonly calls?: FileCalls;
+}
+
+export class AuditLog {
+  readonly path: string;
+  /** What the start found; each but "fresh", "resume" and "rotation" deserves a warning. */
+  readonly bootReason: BootReason;
+  /** Bytes of a torn line that the start cut off. */
+  readonly tornBytes: number;
+  /** Why the directory could not be synced after the file was created; a warning for the log. */
+  readonly directorySyncError: Error | undefined;
+  readonly #ring: AuditRing;
+  readonly #writer: AuditWriter;
+  readonly #syncIntervalNs: number;
+  /** A record came after the writer was last started. */
+  #isFresh = false;
+  #wasBusy = false;
+  #nowNs = 0;
+  /** When the writer is started although no record came. */
+  #dueNs = Number.POSITIVE_INFINITY;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Opens or creates the file; its boot record is written and synced when this resolves. Throws an Error that says what
+   * was found and what is wanted, or the system's error.
+   */
+  static async open(options: AuditLogOptions): Promise<AuditLog> {
+    const writerOptions = { ...options, calls: options.calls ?? REAL_FILE_CALLS };
+    const opened = await openAudit({ ...writerOptions, unixMs: options.unixMs() });
+    return new AuditLog(writerOptions, options, opened);
+  }
+
+  private constructor(
+    writerOptions: AuditWriterOptions,
+    { onWatermark }: AuditLogOptions,
+    { file, head, bootReason, tornBytes }: OpenedAudit,
+  ) {
+    this.path = writerOptions.path;
+    this.bootReason = bootReason;
+    this.tornBytes = tornBytes;
+    this.directorySyncError = file.directorySyncError;
+    this.#syncIntervalNs = writerOptions.syncIntervalNs;
+    this.#ring = new AuditRing(onWatermark);
+    this.#writer = new AuditWriter(writerOptions, this.#ring, head, file);
+  }
+
+  /** Records that are not yet written and synced. */
+  get queuedCount(): number {
+    return this.#ring.count;
+  }
+
+  /** True while a write, a sync or a rotation is under way. */
+  get busy(): boolean {
+    return this.#writer.busy;
+  }
+
+  /** Queues the record of an outcome, or drops and counts it. `unixMs` is the wall clock now. */
+  record(outcome: AuditOutcome, unixMs: number): void {
+    const fields = outcomeFields(outcome, unixMs);
+    if (fields === undefined) return;
+    if (this.#closing !== undefined) {
+      this.#ring.drop(1);
+      return;
+    }
+    this.#ring.push(outcome.kind, fields);
+    this.#isFresh = true;
+  }
+
+  /** When `maintain` is wanted although nothing happens; +Infinity if it is not. */
+  nextDeadlineNs(): number {
+    if (this.#closing !== undefined || this.#writer.busy) return Number.POSITIVE_INFINITY;
+    if (this.#isFresh || this.#wasBusy) return this.#nowNs;
+    return this.#dueNs;
+  }
+
+  /** Once per turn: starts the writer if there is something for it to do. */
+  maintain(nowNs: number): void {
+    this.#nowNs = nowNs;
+    if (this.#closing !== undefined || this.#writer.busy) return;
+    if (this.#wasBusy) this.#planNext(nowNs);
+    if (!this.#isFresh && nowNs < this.#dueNs) return;
+    this.#isFresh = false;
+    this.#wasBusy = true;
+    this.#dueNs = Number.POSITIVE_INFINITY;
+    this.#writer.start();
+  }
+
+  /** Records lost since the last call: the ring was full, or the log was closed. */
+  takeDropped(): number {
+    return this.#ring.takeDropped();
+  }
+
+  /** Passes over 10 ms without their syncs since the last call. */
+  takeFlushBudgetExceeded(): number {
+    return this.#take("flushBudgetExceeded");
+  }
+
+  takeFsyncBudgetExceeded(): number {
+    return this.#take("fsyncBudgetExceeded");
+  }
+
+  takeRotationBudgetExceeded(): number {
+    return this.#take("rotationBudgetExceeded");
+  }
+
+  /** Rising edges of the ring's fill since the last call. */
+  takeWatermarks(level: WatermarkLevel): number {
+    return this.#ring.takeWatermarks(level);
+  }
+
+  /** Hands the duration of every fdatasync since the last call to `take`. */
+  drainFsyncs(take: (ns: number) => void): void {
+    this.#writer.drainSyncs(take);
+  }
+
+  /** The last failure since the last call, for the log. */
+  takeError(): Error | undefined {
+    return this.#writer.takeError();
+  }
+
+  /** Writes every record, syncs and closes the file. Failures are left in `takeError`, what they cost in `takeDropped`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#writer.close();
+    return this.#closing;
+  }
+
+  // After a run: what it left behind is tried again in a second, or synced when the interval is over.
+  #planNext(nowNs: number): void {
+    this.#wasBusy = false;
+    if (this.#writer.failed) this.#dueNs = nowNs + AUDIT_RETRY_NS;
+    else if (this.#writer.hasUnsynced && this.#syncIntervalNs > 0) {
+      this.#dueNs = nowNs + this.#syncIntervalNs;
+    }
+  }
+
+  #take(name: keyof AuditWriter["counts"]): number {
+    const count = this.#writer.counts[name];
+    this.#writer.counts[name] = 0;
+    return count;
+  }
+}

@@ -1,0 +1,326 @@
+// Takes lines from the ring to the disk (spec 11 section 3): numbers and chains them in write order, writes and syncs by
+// asynchronous calls one at a time, rotates between two passes. Never throws and never blocks the loop; what fails stays at
+// the front and is tried again.
+import {
+  AUDIT_LOOK_NS,
+  AUDIT_PASS_NS_MAX,
+  AUDIT_RING_WARN_LINES,
+  AUDIT_SYNC_SAMPLES_MAX,
+  FILE_WRITE_BYTES_MAX,
+} from "../base/limits.ts";
+import { saturatingAdd } from "../base/saturating.ts";
+import { type AppendFile, codeOf, type FileCalls } from "../files/append_file.ts";
+import { countLines } from "../files/line_queue.ts";
+import type { ChainHead } from "./chain.ts";
+import { AUDIT_HEADER, bootFields } from "./record.ts";
+import type { AuditRing } from "./ring.ts";
+import { AuditRotation } from "./rotation.ts";
+
+export interface AuditWriterOptions {
+  readonly path: string;
+  /** Size that starts a rotation; undefined = never. */
+  readonly bytesMax: number | undefined;
+  /** Records per fdatasync, at least 1. */
+  readonly syncEvery: number;
+  /** Time after which a record that is not synced yet is; 0 = off. */
+  readonly syncIntervalNs: number;
+  readonly fsyncBudgetNs: number;
+  readonly rotationBudgetNs: number;
+  readonly daemonPid: number;
+  readonly unixMs: () => number;
+  /** A monotonic clock for durations. */
+  readonly monotonicNs: () => number;
+  readonly calls: FileCalls;
+}
+
+export interface AuditCounts {
+  flushBudgetExceeded: number;
+  fsyncBudgetExceeded: number;
+  rotationBudgetExceeded: number;
+}
+
+export class AuditWriter {
+  readonly counts: AuditCounts = {
+    flushBudgetExceeded: 0,
+    fsyncBudgetExceeded: 0,
+    rotationBudgetExceeded: 0,
+  };
+  readonly #options: AuditWriterOptions;
+  readonly #ring: AuditRing;
+  readonly #head: ChainHead;
+  readonly #rotation: AuditRotation;
+  readonly #syncsNs = new Float64Array(AUDIT_SYNC_SAMPLES_MAX);
+  #syncCount = 0;
+  #file: AppendFile;
+  #running: Promise<void> | undefined;
+  /** Lines that have their seq and chain, from the first byte that is not written. */
+  #batch: Buffer | undefined;
+  /** Lines that are written and wait in the ring for their sync. */
+  #heldCount = 0;
+  #unsyncedCount = 0;
+  #lastSyncNs = Number.NEGATIVE_INFINITY;
+  #lastSyncTookNs = 0;
+  /** Time that the syncs of the pass took. */
+  #passSyncNs = 0;
+  #lastLookNs = Number.NEGATIVE_INFINITY;
+  #closing = false;
+  #failed = false;
+  #error: Error | undefined;
+
+  constructor(options: AuditWriterOptions, ring: AuditRing, head: ChainHead, file: AppendFile) {
+    this.#options = options;
+    this.#ring = ring;
+    this.#head = head;
+    this.#file = file;
+    this.#rotation = new AuditRotation({
+      path: options.path,
+      calls: options.calls,
+      firstBytes: () => this.#firstBytes(),
+    });
+  }
+
+  /** True while a call is under way. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** True if the last run stopped at a failure; what is left wants another run. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** True if written records are not synced, because none was due or because the sync failed. */
+  get hasUnsynced(): boolean {
+    return this.#unsyncedCount > 0;
+  }
+
+  /** Starts to write what is in the ring, unless that is under way. */
+  start(): void {
+    if (this.#running !== undefined) return;
+    this.#running = this.#run().then(() => {
+      this.#running = undefined;
+    });
+  }
+
+  takeError(): Error | undefined {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  /** Hands the duration of every sync since the last call to `take`. */
+  drainSyncs(take: (ns: number) => void): void {
+    for (let i = 0; i < this.#syncCount; i++) take(this.#syncsNs[i]!);
+    this.#syncCount = 0;
+  }
+
+  /** Writes what is in the ring, syncs and closes. Gives up at the first failure: a disk that is full stays full. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#running;
+    this.#running = this.#run();
+    await this.#running;
+    this.#ring.drop(this.#ring.count);
+    this.#ring.consume(this.#ring.count);
+    if (this.#unsyncedCount > 0) await this.#sync();
+    try {
+      await this.#rotation.close();
+      await this.#file.close();
+    } catch (error) {
+      this.#error = error as Error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    this.#failed = false;
+    do {
+      if (this.#rotation.isPending && !(await this.#rotate())) {
+        this.#failed = true;
+        if (this.#rotation.isBooting) return;
+      }
+      const wasWritten = this.#ring.count > 0;
+      if (!(await this.#pass())) {
+        this.#failed = true;
+        return;
+      }
+      if (wasWritten && this.#rotationIsDue()) await this.#beginRotation();
+    } while (this.#ring.count > 0 && !this.#failed);
+  }
+
+  #rotationIsDue(): boolean {
+    const { bytesMax } = this.#options;
+    if (bytesMax === undefined || this.#closing || this.#rotation.isPending) return false;
+    return this.#file.sizeBytes >= bytesMax;
+  }
+
+  async #beginRotation(): Promise<void> {
+    if (!(await this.#pass())) this.#failed = true;
+    else if (this.#unsyncedCount === 0 || (await this.#sync())) {
+      if (!(await this.#rotate())) this.#failed = this.#rotation.isPending;
+    }
+  }
+
+  async #rotate(): Promise<boolean> {
+    const { monotonicNs, rotationBudgetNs } = this.#options;
+    const startNs = monotonicNs();
+    const { file, error } = await this.#rotation.run(this.#file);
+    this.#file = file;
+    if (error !== undefined) this.#error = error;
+    if (monotonicNs() - startNs > rotationBudgetNs) {
+      this.counts.rotationBudgetExceeded = saturatingAdd(this.counts.rotationBudgetExceeded, 1);
+    }
+    return error === undefined || !this.#rotation.isPending;
+  }
+
+  /** Writes the lines that are in the ring now. False if it stopped at a failure. */
+  async #pass(): Promise<boolean> {
+    const { monotonicNs } = this.#options;
+    const startNs = monotonicNs();
+    this.#passSyncNs = 0;
+    await this.#lookForFile(startNs);
+    if (this.#rotation.isBooting) return false;
+    const done = await this.#writeLines(this.#ring.count);
+    const otherNs = monotonicNs() - startNs - this.#passSyncNs;
+    if (otherNs > AUDIT_PASS_NS_MAX) {
+      this.counts.flushBudgetExceeded = saturatingAdd(this.counts.flushBudgetExceeded, 1);
+    }
+    return done;
+  }
+
+  async #writeLines(lineCount: number): Promise<boolean> {
+    let leftCount = lineCount;
+    // A slow sync, a ring that fills up, and a shutdown leave no time for a sync of every record.
+    let isOneSync = false;
+    let isDue = this.#syncIsDue();
+    while (leftCount > 0) {
+      isOneSync ||= this.#closing || this.#ring.count >= AUDIT_RING_WARN_LINES;
+      const wantedCount = isOneSync ? leftCount : this.#lineCountUntilSync();
+      const writtenCount = await this.#writeBatch(Math.min(leftCount, wantedCount));
+      if (writtenCount === 0) {
+        await this.#settle(isDue || this.#syncIsDue());
+        return false;
+      }
+      leftCount -= writtenCount;
+      isDue ||= this.#syncIsDue();
+      if (isOneSync) continue;
+      if (!(await this.#settle(isDue))) return false;
+      if (isDue && this.#lastSyncTookNs > this.#options.fsyncBudgetNs) isOneSync = true;
+      else isDue = false;
+    }
+    return this.#settle(isDue);
+  }
+
+  /** Syncs if that is due, and lets the written lines leave the ring. False if the sync failed. */
+  async #settle(isDue: boolean): Promise<boolean> {
+    const done = !isDue || this.#unsyncedCount === 0 || (await this.#sync());
+    this.#ring.consume(this.#heldCount);
+    this.#heldCount = 0;
+    return done;
+  }
+
+  /** Writes up to `lineCount` lines; the number of them that are written, 0 = it stopped at a failure. */
+  async #writeBatch(lineCount: number): Promise<number> {
+    let rest = this.#batch ?? this.#seal(lineCount);
+    let writtenCount = 0;
+    try {
+      while (rest.length > 0) {
+        const sizeBytes = await this.#file.write(rest);
+        writtenCount += countLines(rest.subarray(0, sizeBytes));
+        rest = rest.subarray(sizeBytes);
+      }
+    } catch (error) {
+      this.#error = error as Error;
+    }
+    this.#batch = rest.length > 0 ? rest : undefined;
+    this.#heldCount += writtenCount;
+    this.#unsyncedCount += writtenCount;
+    return rest.length > 0 ? 0 : writtenCount;
+  }
+
+  #seal(lineCountMax: number): Buffer {
+    const lines: Buffer[] = [];
+    let sizeBytes = 0;
+    while (lines.length < lineCountMax && sizeBytes < FILE_WRITE_BYTES_MAX) {
+      const { kind, fields, lostCount } = this.#ring.at(this.#heldCount + lines.length);
+      const line = this.#head.seal(kind, fields, lostCount);
+      lines.push(line);
+      sizeBytes += line.length;
+    }
+    return Buffer.concat(lines);
+  }
+
+  #lineCountUntilSync(): number {
+    return Math.max(1, this.#options.syncEvery - this.#unsyncedCount);
+  }
+
+  #syncIsDue(): boolean {
+    const { syncEvery, syncIntervalNs, monotonicNs } = this.#options;
+    if (this.#unsyncedCount >= syncEvery) return true;
+    if (this.#unsyncedCount === 0 || syncIntervalNs === 0) return false;
+    return monotonicNs() - this.#lastSyncNs >= syncIntervalNs;
+  }
+
+  async #sync(): Promise<boolean> {
+    const { monotonicNs, fsyncBudgetNs } = this.#options;
+    const startNs = monotonicNs();
+    try {
+      await this.#file.datasync();
+      this.#unsyncedCount = 0;
+      return true;
+    } catch (error) {
+      this.#error = error as Error;
+      return false;
+    } finally {
+      this.#lastSyncNs = monotonicNs();
+      this.#lastSyncTookNs = this.#lastSyncNs - startNs;
+      this.#passSyncNs += this.#lastSyncTookNs;
+      this.#sample(this.#lastSyncTookNs);
+      if (this.#lastSyncTookNs > fsyncBudgetNs) {
+        this.counts.fsyncBudgetExceeded = saturatingAdd(this.counts.fsyncBudgetExceeded, 1);
+      }
+    }
+  }
+
+  #sample(ns: number): void {
+    if (this.#syncCount === AUDIT_SYNC_SAMPLES_MAX) return;
+    this.#syncsNs[this.#syncCount] = ns;
+    this.#syncCount += 1;
+  }
+
+  #firstBytes(): Buffer {
+    const { unixMs, daemonPid } = this.#options;
+    const previousChain = this.#head.text;
+    const fields = bootFields({ unixMs: unixMs(), daemonPid, previousChain, reason: "rotation" });
+    return Buffer.concat([Buffer.from(`${AUDIT_HEADER}\n`), this.#head.seal("boot", fields, 0)]);
+  }
+
+  /**
+   * Somebody who removes or replaces the file would otherwise send every later record to a file that nobody can see. A
+   * removed one is made anew, linked to the old chain; a foreign one is left alone and told.
+   */
+  async #lookForFile(nowNs: number): Promise<void> {
+    const { path, calls } = this.#options;
+    if (nowNs - this.#lastLookNs < AUDIT_LOOK_NS || this.#rotation.isPending) return;
+    this.#lastLookNs = nowNs;
+    try {
+      const found = await calls.lstat(path);
+      if (found.dev !== this.#file.dev || found.ino !== this.#file.ino) {
+        this.#error = new Error(
+          `Cannot see ${path}: another file has taken its place, records go to the old one until a restart`,
+        );
+      } else if (found.size < this.#file.sizeBytes) {
+        this.#error = new Error(
+          `${path} was cut by another program: found ${found.size} bytes, wrote ${this.#file.sizeBytes}`,
+        );
+      }
+    } catch (error) {
+      this.#error = error as Error;
+      if (codeOf(error) !== "ENOENT") return;
+      this.#error = new Error(`${path} was removed, its records go on in a new file`);
+      if (this.#batch === undefined) {
+        this.#rotation.wantNewFile();
+        this.#failed = !(await this.#rotate());
+      }
+    }
+  }
+}

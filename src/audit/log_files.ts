@@ -1,0 +1,110 @@
+// The files of one audit log, for reading only and without a lock: `.5` to `.1` and the live one, oldest first, line by line
+// through one small buffer, so that a log of any size can be read beside the daemon that writes it.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from "node:fs";
+import {
+  AUDIT_LINE_BYTES_MAX,
+  FILE_WRITE_BYTES_MAX,
+  ROTATION_GENERATIONS,
+} from "../base/limits.ts";
+import { codeOf } from "../files/append_file.ts";
+
+export interface LogFile {
+  readonly path: string;
+  readonly fd: number;
+}
+
+/** Of a rotation that runs at the same moment; two in a row take longer than opening six files. */
+const ATTEMPTS_MAX = 5;
+/** A FIFO must not make the open wait. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+const LF = 0x0a;
+
+/** Opens the log at `path` with its older files, oldest first. Throws the system's error; the caller closes. */
+export function openLogFiles(path: string): readonly LogFile[] {
+  for (let attempt = 1; ; attempt++) {
+    const files = openOnce(path);
+    if (attempt === ATTEMPTS_MAX || files.every(isStillThere)) return files;
+    closeLogFiles(files);
+  }
+}
+
+/** Opens one file. Throws the system's error, or an Error if it is not a regular file. */
+export function openLogFile(path: string): LogFile {
+  const fd = openSync(path, FLAGS);
+  if (fstatSync(fd).isFile()) return { path, fd };
+  closeSync(fd);
+  throw new Error(`Cannot read ${path}: must be a regular file`);
+}
+
+export function closeLogFiles(files: readonly LogFile[]): void {
+  for (const { fd } of files) closeSync(fd);
+}
+
+/** Calls `onLine` with every line without its LF; a view that is valid during the call. */
+export function forEachLine(
+  { fd }: LogFile,
+  onLine: (line: Uint8Array, hasLineEnd: boolean) => void,
+): void {
+  const chunk = Buffer.alloc(FILE_WRITE_BYTES_MAX);
+  /** The start of a line that is longer than what was left of the last chunk. */
+  let carried = Buffer.alloc(0);
+  for (;;) {
+    const sizeBytes = readSync(fd, chunk, 0, chunk.length, null);
+    if (sizeBytes === 0) break;
+    let start = 0;
+    for (let lf = chunk.indexOf(LF); lf >= 0 && lf < sizeBytes; lf = chunk.indexOf(LF, start)) {
+      const end = chunk.subarray(start, lf);
+      onLine(carried.length === 0 ? end : Buffer.concat([carried, end]), true);
+      carried = Buffer.alloc(0);
+      start = lf + 1;
+    }
+    // The rest of a line that is too long for a record is not kept; what is left of it is none.
+    if (carried.length <= AUDIT_LINE_BYTES_MAX) {
+      carried = Buffer.concat([carried, chunk.subarray(start, sizeBytes)]);
+    }
+  }
+  if (carried.length > 0) onLine(carried, false);
+}
+
+function openOnce(path: string): readonly LogFile[] {
+  const files: LogFile[] = [];
+  try {
+    for (let generation = ROTATION_GENERATIONS; generation >= 1; generation--) {
+      const file = openIfPresent(`${path}.${generation}`);
+      if (file !== undefined) files.push(file);
+    }
+    files.push(openLogFile(path));
+    return files;
+  } catch (error) {
+    closeLogFiles(files);
+    throw error;
+  }
+}
+
+function openIfPresent(path: string): LogFile | undefined {
+  try {
+    return openLogFile(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function isStillThere({ path, fd }: LogFile): boolean {
+  let found: Stats;
+  try {
+    found = lstatSync(path);
+  } catch {
+    return false;
+  }
+  const opened = fstatSync(fd);
+  return found.isSymbolicLink() || (found.dev === opened.dev && found.ino === opened.ino);
+}

@@ -1,0 +1,177 @@
+// What becomes a row of the audit log, and its columns between seq and chain (spec 11 section 1). Other tools parse these
+// bytes. Arguments of the recovery command are never told: they may hold secrets.
+
+export const AUDIT_HEADER = "# varta-watch recovery audit v2";
+export const AUDIT_HEADER_V1 = "# varta-watch recovery audit v1";
+
+/** Stands for a value that is absent. */
+export const ABSENT = "-";
+
+/** What recovery did, as far as the audit log tells it. */
+export type AuditOutcome = AuditSpawn | AuditComplete | AuditRefused | AuditUnrecorded;
+
+export interface AuditSpawn {
+  readonly kind: "spawn";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  /** argv[0]. */
+  readonly program: string;
+  /** "inline", or the path of the command file. */
+  readonly source: string;
+  readonly templateSizeBytes: number;
+}
+
+export interface AuditComplete {
+  readonly kind: "complete";
+  readonly completion: "reaped" | "killed" | "reap_failed";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  /** NaN = absent. */
+  readonly exitCode: number;
+  /** NaN = absent. */
+  readonly signal: number;
+  readonly durationNs: number;
+  /** Given for every child while `recovery.capture` is on, and for none while it is off. */
+  readonly captured?: AuditCaptured | undefined;
+}
+
+/** What a child wrote (spec 10 section 5). */
+export interface AuditCaptured {
+  /** Bytes read in total. */
+  readonly stdoutSizeBytes: number;
+  readonly stderrSizeBytes: number;
+  /** True if any byte was not kept. */
+  readonly truncated: boolean;
+  /** The last bytes, not yet escaped. */
+  readonly stdoutTail: Uint8Array;
+  readonly stderrTail: Uint8Array;
+}
+
+export interface AuditRefused {
+  readonly kind: "refused";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly reason: string;
+}
+
+/** Only logged: the exit of the child is an outcome of its own. */
+export interface AuditUnrecorded {
+  readonly kind: "timeout";
+}
+
+export type BootReason =
+  | "fresh"
+  | "resume"
+  | "legacy_v1"
+  | "corrupt_tail"
+  | "schema_drift"
+  | "rotation";
+
+/** The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record. */
+export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | undefined {
+  switch (outcome.kind) {
+    case "spawn":
+      return spawnColumns(outcome, unixMs).join("\t");
+    case "complete":
+      return completeColumns(outcome, unixMs).join("\t");
+    case "refused": {
+      const { observerNs, pid, reason } = outcome;
+      return [count(unixMs), count(observerNs), "refused", pid, free(reason)].join("\t");
+    }
+    case "timeout":
+      return undefined;
+  }
+}
+
+export interface BootFields {
+  readonly unixMs: number;
+  readonly daemonPid: number;
+  /** The chain column that the row is linked to; undefined = absent. */
+  readonly previousChain: string | undefined;
+  readonly reason: BootReason;
+}
+
+/** As `outcomeFields`, of a boot record. */
+export function bootFields({ unixMs, daemonPid, previousChain, reason }: BootFields): string {
+  return [count(unixMs), 0, "boot", daemonPid, previousChain ?? ABSENT, reason].join("\t");
+}
+
+function spawnColumns(outcome: AuditSpawn, unixMs: number): (string | number)[] {
+  const { observerNs, pid, childPid, program, source, templateSizeBytes } = outcome;
+  const command = ["exec", free(program), free(source), templateSizeBytes];
+  return [count(unixMs), count(observerNs), "spawn", pid, childPid, ...command];
+}
+
+function completeColumns(outcome: AuditComplete, unixMs: number): (string | number | boolean)[] {
+  const { observerNs, pid, childPid, completion, exitCode, signal, durationNs } = outcome;
+  const { captured } = outcome;
+  const child = [count(unixMs), count(observerNs), "complete", pid, childPid];
+  const end = [completion, orAbsent(exitCode), orAbsent(signal), count(durationNs)];
+  if (captured === undefined) return [...child, ...end, 0, 0, false];
+  const { stdoutSizeBytes, stderrSizeBytes, truncated, stdoutTail, stderrTail } = captured;
+  const tails = [tailText(stdoutTail), tailText(stderrTail)];
+  return [...child, ...end, stdoutSizeBytes, stderrSizeBytes, truncated, ...tails];
+}
+
+/** Times are fractions at most by rounding, and a clock before 1970 is no reason to break a column. */
+function count(value: number): string {
+  return String(Math.max(0, Math.trunc(value)));
+}
+
+function orAbsent(value: number): string {
+  return Number.isNaN(value) ? ABSENT : String(value);
+}
+
+function free(text: string): string {
+  return text === "" ? ABSENT : text.replace(/[\t\n\r]/g, " ");
+}
+
+function tailText(tail: Uint8Array): string {
+  return tail.length === 0 ? ABSENT : escapeTail(tail);
+}
+
+const SHORT_ESCAPES: Readonly<Record<number, string>> = {
+  9: "\\t",
+  10: "\\n",
+  13: "\\r",
+  92: "\\\\",
+};
+
+/** Bytes as text without tab and LF: control bytes and what is not UTF-8 become escapes (spec 10 section 5). */
+export function escapeTail(bytes: Uint8Array): string {
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const parts: string[] = [];
+  let plainStart = 0;
+  let at = 0;
+  while (at < source.length) {
+    const size = plainSize(source, at);
+    if (size > 0) {
+      at += size;
+      continue;
+    }
+    const byte = source[at]!;
+    parts.push(source.toString("utf8", plainStart, at));
+    parts.push(SHORT_ESCAPES[byte] ?? `\\x${byte.toString(16).padStart(2, "0")}`);
+    at += 1;
+    plainStart = at;
+  }
+  parts.push(source.toString("utf8", plainStart));
+  return parts.join("");
+}
+
+/** Bytes of the character at `at` that stands for itself; 0 if that byte must be escaped. */
+function plainSize(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return first < 0x20 || first === 0x7f || first === 0x5c ? 0 : 1;
+  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  // The first byte narrows the second: neither overlong forms, nor surrogates, nor beyond U+10FFFF (RFC 3629).
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const secondMin = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const secondMax = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  const second = bytes[at + 1] ?? 0;
+  if (second < secondMin || second > secondMax) return 0;
+  for (let i = 2; i < size; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return size;
+}

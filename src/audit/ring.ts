@@ -1,0 +1,122 @@
+// Records that wait for the disk (spec 11 section 3): at most 256, so a disk that hangs costs a known amount of memory. What
+// does not fit is dropped and counted, and the next record that fits tells the writer how many were lost before it.
+import {
+  AUDIT_RING_BYTES_MAX,
+  AUDIT_RING_CRITICAL_LINES,
+  AUDIT_RING_LINES,
+  AUDIT_RING_WARN_LINES,
+} from "../base/limits.ts";
+import { saturatingAdd } from "../base/saturating.ts";
+
+export interface RingLine {
+  readonly kind: string;
+  /** The columns between seq and chain. */
+  readonly fields: string;
+  /** Records dropped since the line before this one. */
+  readonly lostCount: number;
+}
+
+export type WatermarkLevel = "warn" | "critical";
+
+/** One level of fill: an edge is counted when it is reached, and the next one after the fill was below it. */
+class Watermark {
+  readonly #lineCount: number;
+  #above = false;
+  #edges = 0;
+
+  constructor(lineCount: number) {
+    this.#lineCount = lineCount;
+  }
+
+  /** True at a rising edge. */
+  update(lineCount: number): boolean {
+    const rises = lineCount >= this.#lineCount && !this.#above;
+    this.#above = lineCount >= this.#lineCount;
+    if (rises) this.#edges += 1;
+    return rises;
+  }
+
+  take(): number {
+    const edges = this.#edges;
+    this.#edges = 0;
+    return edges;
+  }
+}
+
+export class AuditRing {
+  readonly #lines = new Array<RingLine | undefined>(AUDIT_RING_LINES).fill(undefined);
+  readonly #watermarks: Readonly<Record<WatermarkLevel, Watermark>> = {
+    warn: new Watermark(AUDIT_RING_WARN_LINES),
+    critical: new Watermark(AUDIT_RING_CRITICAL_LINES),
+  };
+  readonly #onWatermark: (level: WatermarkLevel, lineCount: number) => void;
+  #head = 0;
+  #count = 0;
+  #sizeBytes = 0;
+  /** Since the last line that was accepted. */
+  #lost = 0;
+  #dropped = 0;
+
+  constructor(onWatermark: (level: WatermarkLevel, lineCount: number) => void) {
+    this.#onWatermark = onWatermark;
+  }
+
+  /** Lines that wait. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds a line, or drops and counts it. */
+  push(kind: string, fields: string): void {
+    const sizeBytes = this.#sizeBytes + fields.length;
+    const isFull = this.#count === AUDIT_RING_LINES || sizeBytes > AUDIT_RING_BYTES_MAX;
+    if (isFull) {
+      this.#lost += 1;
+      this.drop(1);
+      return;
+    }
+    const index = (this.#head + this.#count) % AUDIT_RING_LINES;
+    this.#lines[index] = { kind, fields, lostCount: this.#lost };
+    this.#lost = 0;
+    this.#count += 1;
+    this.#sizeBytes = sizeBytes;
+    this.#updateWatermarks();
+  }
+
+  /** The line `offset` places behind the oldest. */
+  at(offset: number): RingLine {
+    return this.#lines[(this.#head + offset) % AUDIT_RING_LINES]!;
+  }
+
+  /** Forgets the oldest `lineCount` lines. */
+  consume(lineCount: number): void {
+    for (let i = 0; i < lineCount; i++) {
+      this.#sizeBytes -= this.at(0).fields.length;
+      this.#lines[this.#head] = undefined;
+      this.#head = (this.#head + 1) % AUDIT_RING_LINES;
+    }
+    this.#count -= lineCount;
+    this.#updateWatermarks();
+  }
+
+  /** Counts records that will never be written. */
+  drop(lineCount: number): void {
+    this.#dropped = saturatingAdd(this.#dropped, lineCount);
+  }
+
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  takeWatermarks(level: WatermarkLevel): number {
+    return this.#watermarks[level].take();
+  }
+
+  #updateWatermarks(): void {
+    const { warn, critical } = this.#watermarks;
+    if (warn.update(this.#count)) this.#onWatermark("warn", this.#count);
+    if (critical.update(this.#count)) this.#onWatermark("critical", this.#count);
+  }
+}

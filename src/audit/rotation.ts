@@ -1,0 +1,187 @@
+// Rotation of the audit log by size (spec 11 section 6), as a sequence that can stop at any step and go on later: the live
+// file moves to `.1`, a new one is created, its boot record links it to the old one. Runs between two passes of the
+// writer, off the loop thread. A failure never costs an old file more than the one whose turn it is.
+import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
+import { AppendFile, codeOf, type FileCalls, isAtPath } from "../files/append_file.ts";
+import { writeAll } from "../files/rotation.ts";
+
+export interface AuditRotationOptions {
+  readonly path: string;
+  readonly calls: FileCalls;
+  /** Seals the boot record and returns it behind the header: the first bytes of the new file. */
+  readonly firstBytes: () => Buffer;
+}
+
+export interface AuditRotationResult {
+  /** The file that receives the next records. */
+  readonly file: AppendFile;
+  /** Why the rotation is not complete, or what went wrong although it is. */
+  readonly error: Error | undefined;
+}
+
+/** The new file, and what of its first bytes is not written yet. */
+interface NewFile {
+  readonly file: AppendFile;
+  rest: Buffer;
+}
+
+type Step = "idle" | "create" | "boot";
+
+export class AuditRotation {
+  readonly #options: AuditRotationOptions;
+  #step: Step = "idle";
+  #newFile: NewFile | undefined;
+  /** What went wrong in a step that was passed nevertheless. */
+  #error: Error | undefined;
+
+  constructor(options: AuditRotationOptions) {
+    this.#options = options;
+  }
+
+  /** True if a rotation has begun and `run` will go on with it. */
+  get isPending(): boolean {
+    return this.#step !== "idle";
+  }
+
+  /** True between the swap and the boot record: no other record may be written. */
+  get isBooting(): boolean {
+    return this.#step === "boot";
+  }
+
+  /** The live file has vanished: only a new one is wanted. */
+  wantNewFile(): void {
+    if (this.#step === "idle") this.#step = "create";
+  }
+
+  /** Goes as far as it can. Never throws. `live` is closed when another file takes its place. */
+  async run(live: AppendFile): Promise<AuditRotationResult> {
+    let file = live;
+    this.#error = undefined;
+    try {
+      if (this.#step === "idle") {
+        file = await this.#moveAway(live);
+        this.#step = "create";
+      }
+      if (this.#step === "create") await this.#create(file);
+      return { file: await this.#boot(file), error: this.#error };
+    } catch (error) {
+      return { file, error: error as Error };
+    }
+  }
+
+  /** Lets go of a new file that has no boot record; the next start gives it one. */
+  async close(): Promise<void> {
+    if (this.#newFile !== undefined) await this.#newFile.file.close();
+  }
+
+  /** Gives the live file its old name; the result is open as `.1`. */
+  async #moveAway(live: AppendFile): Promise<AppendFile> {
+    const { path, calls } = this.#options;
+    if (await isMissing(path, calls)) {
+      this.#error = new Error(`Cannot rotate ${path}: found no file, making a new one`);
+      return live;
+    }
+    if (!(await isAtPath(live, path, calls))) {
+      throw new Error(`Cannot rotate ${path}: another file has taken its place`);
+    }
+    await this.#makeRoom();
+    try {
+      await calls.rename(path, `${path}.1`);
+      return live;
+    } catch (error) {
+      if (codeOf(error) !== "EXDEV") throw error;
+    }
+    return this.#copyAway(live);
+  }
+
+  /**
+   * Frees the name `.1`. Files move up only as far as to the first free name, so that a rotation that fails again and
+   * again after this step does not push the old files out one by one.
+   */
+  async #makeRoom(): Promise<void> {
+    const { path, calls } = this.#options;
+    let free = 1;
+    while (free <= ROTATION_GENERATIONS && !(await isMissing(`${path}.${free}`, calls))) free += 1;
+    if (free > ROTATION_GENERATIONS) {
+      free = ROTATION_GENERATIONS;
+      await calls.unlink(`${path}.${free}`);
+    }
+    for (let generation = free - 1; generation >= 1; generation--) {
+      await calls.rename(`${path}.${generation}`, `${path}.${generation + 1}`);
+    }
+  }
+
+  /** The bytes are copied, and the copy takes over. */
+  async #copyAway(live: AppendFile): Promise<AppendFile> {
+    const { path, calls } = this.#options;
+    const copy = await AppendFile.create(`${path}.1`, { singleLink: false, calls });
+    try {
+      await copyBytes(live, copy);
+      await copy.handle.sync();
+      await calls.unlink(path);
+    } catch (error) {
+      await closeQuietly(copy);
+      await calls.unlink(`${path}.1`).catch(() => undefined);
+      throw error;
+    }
+    await closeQuietly(live);
+    return copy;
+  }
+
+  /** The creation syncs the directory, and with it the renames. */
+  async #create(old: AppendFile): Promise<void> {
+    const { path, calls, firstBytes } = this.#options;
+    await this.#tolerate(old.handle.sync());
+    const file = await AppendFile.create(path, { singleLink: false, calls });
+    if (file.directorySyncError !== undefined) this.#error = file.directorySyncError;
+    this.#newFile = { file, rest: firstBytes() };
+    this.#step = "boot";
+  }
+
+  async #boot(old: AppendFile): Promise<AppendFile> {
+    const newFile = this.#newFile!;
+    const { file } = newFile;
+    while (newFile.rest.length > 0) {
+      newFile.rest = newFile.rest.subarray(await file.write(newFile.rest));
+    }
+    await this.#tolerate(file.handle.sync());
+    await closeQuietly(old);
+    this.#newFile = undefined;
+    this.#step = "idle";
+    return file;
+  }
+
+  async #tolerate(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      this.#error = error as Error;
+    }
+  }
+}
+
+async function isMissing(path: string, calls: FileCalls): Promise<boolean> {
+  try {
+    await calls.lstat(path);
+    return false;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+    throw error;
+  }
+}
+
+async function copyBytes(from: AppendFile, to: AppendFile): Promise<void> {
+  const buffer = new Uint8Array(FILE_WRITE_BYTES_MAX);
+  let position = 0;
+  for (;;) {
+    const { bytesRead } = await from.handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return;
+    await writeAll(to, buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+}
+
+/** A file whose records are written has nothing more to lose by a failed close. */
+async function closeQuietly(file: AppendFile): Promise<void> {
+  await file.close().catch(() => undefined);
+}
