@@ -1,0 +1,152 @@
+// An audit log in a directory of its own, driven turn by turn as the daemon's loop does.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AuditLog, type AuditLogOptions } from "../../src/audit/audit_log.ts";
+import { closeLogFiles, forEachLine, openLogFiles } from "../../src/audit/log_files.ts";
+import type { AuditOutcome, AuditRefused } from "../../src/audit/record.ts";
+import type { WatermarkLevel } from "../../src/audit/ring.ts";
+import { type Finding, type Verdict, Verifier, verdictText } from "../../src/audit/verify.ts";
+import { NS_PER_MS } from "../../src/base/time.ts";
+
+export const UNIX_MS = 1_700_000_000_000;
+export const DAEMON_PID = 1234;
+
+/** In memory where there is such a place: hundreds of syncs are not what most tests are about. */
+const ROOT = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+export class AuditDirectory implements Disposable {
+  readonly path: string;
+
+  constructor(root = ROOT) {
+    this.path = mkdtempSync(join(root, "varta-audit-"));
+  }
+
+  get log(): string {
+    return join(this.path, "audit.log");
+  }
+
+  read(suffix = ""): string {
+    return readFileSync(`${this.log}${suffix}`, "utf8");
+  }
+
+  /** Lines of a file without its comments. */
+  rows(suffix = ""): string[][] {
+    return this.read(suffix)
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => line.split("\t"));
+  }
+
+  has(suffix: string): boolean {
+    return existsSync(`${this.log}${suffix}`);
+  }
+
+  write(text: string | Uint8Array, suffix = ""): void {
+    writeFileSync(`${this.log}${suffix}`, text, { mode: 0o600 });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+export interface Edge {
+  readonly level: WatermarkLevel;
+  readonly lineCount: number;
+}
+
+/** An open log with the clock and the turns that drive it. */
+export class DrivenLog {
+  readonly log: AuditLog;
+  readonly edges: Edge[];
+  nowNs = 0;
+
+  static async open(path: string, changes: Partial<AuditLogOptions> = {}): Promise<DrivenLog> {
+    const edges: Edge[] = [];
+    const log = await AuditLog.open({
+      path,
+      bytesMax: undefined,
+      syncEvery: 1,
+      syncIntervalNs: 0,
+      fsyncBudgetNs: 50 * NS_PER_MS,
+      rotationBudgetNs: 50 * NS_PER_MS,
+      daemonPid: DAEMON_PID,
+      unixMs: () => UNIX_MS,
+      monotonicNs: () => performance.now() * NS_PER_MS,
+      onWatermark: (level, lineCount) => edges.push({ level, lineCount }),
+      ...changes,
+    });
+    return new DrivenLog(log, edges);
+  }
+
+  private constructor(log: AuditLog, edges: Edge[]) {
+    this.log = log;
+    this.edges = edges;
+  }
+
+  /** One turn: what is due is started, then the runtime has its share. */
+  async turn(): Promise<void> {
+    this.log.maintain(this.nowNs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Turns until the writer has done what it can at this time. */
+  async settle(): Promise<void> {
+    do await this.turn();
+    while (this.log.busy || this.log.nextDeadlineNs() <= this.nowNs);
+  }
+
+  /** Records refusals for these pids, each with its own run of the writer. */
+  async refuse(...pids: number[]): Promise<void> {
+    for (const pid of pids) {
+      this.log.record(refusal(pid), UNIX_MS);
+      await this.settle();
+    }
+  }
+
+  async record(...outcomes: AuditOutcome[]): Promise<void> {
+    for (const outcome of outcomes) this.log.record(outcome, UNIX_MS);
+    await this.settle();
+  }
+}
+
+export function refusal(pid: number): AuditRefused {
+  return { kind: "refused", observerNs: pid * 1_000, pid, reason: "debounced" };
+}
+
+/** Opens the log once and closes it, as a daemon that is stopped at once. */
+export async function restart(path: string): Promise<AuditLog> {
+  const { log } = await DrivenLog.open(path);
+  await log.close();
+  return log;
+}
+
+export interface Verification {
+  readonly verdict: Verdict;
+  /** "name:line: text" of every finding. */
+  readonly findings: readonly string[];
+  readonly problems: readonly string[];
+  readonly last: string;
+}
+
+/** What `audit verify` finds, with file names without their directory. */
+export function verifyLog(path: string, expectedHead?: string): Verification {
+  const found: Finding[] = [];
+  const verifier = new Verifier((finding) => found.push(finding), expectedHead);
+  const files = openLogFiles(path);
+  for (const file of files) {
+    verifier.beginFile(file.path);
+    forEachLine(file, (line, hasLineEnd) => verifier.line(line, hasLineEnd));
+  }
+  closeLogFiles(files);
+  const verdict = verifier.finish();
+  const texts = (only: readonly Finding[]) =>
+    only.map(({ file, line, text }) => `${file.slice(file.lastIndexOf("/") + 1)}:${line}: ${text}`);
+  return {
+    verdict,
+    findings: texts(found),
+    problems: texts(found.filter(({ isNote }) => !isNote)),
+    last: verdictText(verdict),
+  };
+}

@@ -1,0 +1,383 @@
+import { describe, expect, test } from "bun:test";
+import { lstatSync, mkdirSync, renameSync, symlinkSync, truncateSync, unlinkSync } from "node:fs";
+import fc from "fast-check";
+import type { AuditOutcome } from "../../src/audit/record.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { TWIN_HEADER, twinChain, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { AuditDirectory, DrivenLog, refusal, UNIX_MS, verifyLog } from "./audit_fixture.ts";
+import { FaultyDisk } from "./faulty_disk.ts";
+
+describe("AuditLog", () => {
+  test("begins a new file with the header and a synced boot record, mode 0600", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const { log } = await DrivenLog.open(directory.log, { calls: disk.calls });
+    const body = "1\t1700000000000\t0\tboot\t1234\t-\tfresh";
+    const line = `${body}\t${twinChain(TWIN_ZEROS, "boot", body)}\n`;
+    expect(directory.read()).toBe(`${TWIN_HEADER}${line}`);
+    expect(disk.syncs).toBe(1);
+    expect(lstatSync(directory.log).mode & 0o7777).toBe(0o600);
+    expect(log.bootReason).toBe("fresh");
+    expect(log.directorySyncError).toBeUndefined();
+    await log.close();
+  });
+
+  test("writes what recovery did, in order, byte for byte", async () => {
+    using directory = new AuditDirectory();
+    const driven = await DrivenLog.open(directory.log);
+    const program = "/usr/bin/restart";
+    await driven.record(
+      {
+        kind: "spawn",
+        observerNs: 5_000_000_000,
+        pid: 4242,
+        childPid: 5001,
+        program,
+        source: "inline",
+        templateSizeBytes: 21,
+      },
+      { kind: "timeout" },
+      {
+        kind: "complete",
+        completion: "reaped",
+        observerNs: 6_000_000_000,
+        pid: 4242,
+        childPid: 5001,
+        exitCode: 0,
+        signal: Number.NaN,
+        durationNs: 1_000_000_000,
+      },
+      { kind: "refused", observerNs: 7_000_000_000, pid: 4242, reason: "debounced" },
+    );
+    await driven.log.close();
+    const rows = directory.rows().map((columns) => columns.slice(0, -1).join(" "));
+    expect(rows.slice(1)).toEqual([
+      `2 ${UNIX_MS} 5000000000 spawn 4242 5001 exec ${program} inline 21`,
+      `3 ${UNIX_MS} 6000000000 complete 4242 5001 reaped 0 - 1000000000 0 0 false`,
+      `4 ${UNIX_MS} 7000000000 refused 4242 debounced`,
+    ]);
+    expect(verifyLog(directory.log).findings).toEqual([]);
+  });
+
+  test("refuses a symlink, a directory and a foreign kind of file", async () => {
+    using directory = new AuditDirectory();
+    symlinkSync("/dev/null", directory.log);
+    expect(DrivenLog.open(directory.log)).rejects.toThrow("must not be a symlink");
+    const other = `${directory.path}/other`;
+    mkdirSync(other);
+    expect(DrivenLog.open(other)).rejects.toThrow();
+    expect(DrivenLog.open("/dev/null")).rejects.toThrow("must be a regular file");
+  });
+
+  test("drops and counts what comes after close(), which may be called twice", async () => {
+    using directory = new AuditDirectory();
+    const { log } = await DrivenLog.open(directory.log);
+    log.record(refusal(1), UNIX_MS);
+    await Promise.all([log.close(), log.close()]);
+    log.record(refusal(2), UNIX_MS);
+    expect(log.takeDropped()).toBe(1);
+    expect(directory.rows().length).toBe(2);
+  });
+
+  test("keeps any records intact", async () => {
+    const text = fc.string({ unit: "binary", maxLength: 20 });
+    const tail = fc.uint8Array({ maxLength: 40 });
+    const outcome: fc.Arbitrary<AuditOutcome> = fc.oneof(
+      fc.record({
+        kind: fc.constant("refused" as const),
+        observerNs: fc.double({ min: 0, max: 1e15, noNaN: true }),
+        pid: fc.nat(),
+        reason: text,
+      }),
+      fc.record({
+        kind: fc.constant("spawn" as const),
+        observerNs: fc.nat(),
+        pid: fc.nat(),
+        childPid: fc.nat(),
+        program: text,
+        source: text,
+        templateSizeBytes: fc.nat(),
+      }),
+      fc.record({
+        kind: fc.constant("complete" as const),
+        completion: fc.constantFrom("reaped" as const, "killed" as const, "reap_failed" as const),
+        observerNs: fc.nat(),
+        pid: fc.nat(),
+        childPid: fc.nat(),
+        exitCode: fc.option(fc.nat(255), { nil: Number.NaN }),
+        signal: fc.option(fc.nat(64), { nil: Number.NaN }),
+        durationNs: fc.nat(),
+        captured: fc.option(
+          fc.record({
+            stdoutSizeBytes: fc.nat(),
+            stderrSizeBytes: fc.nat(),
+            truncated: fc.boolean(),
+            stdoutTail: tail,
+            stderrTail: tail,
+          }),
+          { nil: undefined },
+        ),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(outcome, { maxLength: 30 }), fc.nat(), async (outcomes, unixMs) => {
+        using directory = new AuditDirectory();
+        const { log } = await DrivenLog.open(directory.log);
+        for (const next of outcomes) log.record(next, unixMs);
+        await log.close();
+        const { verdict, findings } = verifyLog(directory.log);
+        expect(findings).toEqual([]);
+        expect(verdict.recordCount).toBe(outcomes.length + 1);
+      }),
+      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 40) },
+    );
+  });
+});
+
+describe("sync", () => {
+  test.each([
+    [1, 5],
+    [2, 3],
+    [3, 2],
+    [9, 1],
+  ])("with syncEvery = %d, boot and four records take %d fdatasync calls", async (every, syncs) => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { syncEvery: every, calls: disk.calls });
+    await driven.refuse(1, 2, 3, 4);
+    expect(disk.syncs).toBe(syncs);
+    await driven.log.close();
+    const durations: number[] = [];
+    driven.log.drainFsyncs((ns) => durations.push(ns));
+    expect(durations.length).toBe(disk.syncs - 1);
+    expect(durations.every((ns) => ns > 0)).toBe(true);
+    driven.log.drainFsyncs(() => expect.unreachable());
+  });
+
+  test("happens for every record of a pass, one by one", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    await driven.record(...[1, 2, 3, 4, 5].map(refusal));
+    expect([disk.writes, disk.syncs]).toEqual([6, 6]);
+    await driven.log.close();
+    expect(disk.syncs).toBe(6);
+  });
+
+  test("follows syncIntervalNs, also when no further record comes", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    let monotonicNs = 0;
+    const driven = await DrivenLog.open(directory.log, {
+      syncEvery: 100,
+      syncIntervalNs: NS_PER_S,
+      monotonicNs: () => monotonicNs,
+      calls: disk.calls,
+    });
+    await driven.refuse(1);
+    expect(disk.syncs).toBe(2);
+    await driven.refuse(2, 3);
+    expect(disk.syncs).toBe(2);
+    expect(driven.log.nextDeadlineNs()).toBe(NS_PER_S);
+    driven.nowNs = NS_PER_S;
+    monotonicNs = NS_PER_S;
+    await driven.settle();
+    expect(disk.syncs).toBe(3);
+    expect(driven.log.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    await driven.log.close();
+  });
+
+  test("that is over its budget is counted, and one more covers the rest of the pass", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    let monotonicNs = 0;
+    const driven = await DrivenLog.open(directory.log, {
+      monotonicNs: () => monotonicNs,
+      calls: disk.calls,
+    });
+    disk.beforeSync = () => {
+      monotonicNs += 51 * NS_PER_MS;
+    };
+    await driven.record(...Array.from({ length: 20 }, (_, i) => refusal(i)));
+    expect(disk.syncs).toBe(3);
+    expect(driven.log.takeFsyncBudgetExceeded()).toBe(2);
+    expect(driven.log.takeFsyncBudgetExceeded()).toBe(0);
+    expect(driven.log.takeFlushBudgetExceeded()).toBe(0);
+    await driven.log.close();
+    expect(verifyLog(directory.log).last).toStartWith("intact: 21 records, seq 1..21, head ");
+  });
+
+  test("that fails is told and tried again after a second, its record is written once", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    disk.syncError = "EIO";
+    await driven.refuse(1);
+    expect(driven.log.takeError()).toMatchObject({ code: "EIO" });
+    expect(driven.log.nextDeadlineNs()).toBe(NS_PER_S);
+    disk.syncError = undefined;
+    driven.nowNs = NS_PER_S;
+    await driven.settle();
+    expect(disk.syncs).toBe(3);
+    expect(driven.log.takeError()).toBeUndefined();
+    expect(driven.log.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    await driven.log.close();
+    expect(directory.rows().length).toBe(2);
+  });
+});
+
+describe("a pass", () => {
+  test("over 10 ms outside fdatasync is counted", async () => {
+    using directory = new AuditDirectory();
+    let monotonicNs = 0;
+    const driven = await DrivenLog.open(directory.log, {
+      monotonicNs: () => (monotonicNs += 6 * NS_PER_MS),
+    });
+    await driven.refuse(1);
+    expect(driven.log.takeFlushBudgetExceeded()).toBe(1);
+    expect(driven.log.takeFlushBudgetExceeded()).toBe(0);
+    await driven.log.close();
+  });
+});
+
+describe("a slow disk", () => {
+  test("holds up no turn, fills the ring, drops and counts, and leaves a gap in seq only", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    const gate = Promise.withResolvers<void>();
+    disk.beforeSync = () => gate.promise;
+    for (let pid = 1; pid <= 1000; pid++) {
+      driven.log.record(refusal(pid), UNIX_MS);
+      if (pid % 10 === 0) await driven.turn();
+    }
+    expect(driven.log.queuedCount).toBe(256);
+    expect(driven.log.takeDropped()).toBe(744);
+    expect(driven.edges.map(({ level }) => level)).toEqual(["warn", "critical"]);
+    expect(driven.log.takeWatermarks("warn")).toBe(1);
+    expect(driven.log.takeWatermarks("critical")).toBe(1);
+    expect(directory.rows().length).toBe(2);
+    gate.resolve();
+    await driven.settle();
+    await driven.refuse(2000);
+    await driven.log.close();
+    const rows = directory.rows();
+    expect(rows.map((columns) => Number(columns[4])).slice(1)).toEqual([
+      ...Array.from({ length: 256 }, (_, i) => i + 1),
+      2000,
+    ]);
+    expect(rows.at(-1)![0]).toBe("1002");
+    const { findings, verdict } = verifyLog(directory.log);
+    expect(findings).toEqual(["audit.log:259: records 258..1001 were lost (ring overflow)"]);
+    expect(verdict.isIntact).toBe(true);
+  });
+
+  test("costs no record while fewer than a ring come during one sync", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    let pid = 0;
+    disk.beforeSync = () => {
+      for (let i = 0; i < 50 && pid < 1000; i++) driven.log.record(refusal(++pid), UNIX_MS);
+    };
+    await driven.refuse(0);
+    await driven.log.close();
+    expect(driven.log.takeDropped()).toBe(0);
+    expect(disk.syncs).toBeLessThan(100);
+    const pids = directory.rows().map((columns) => Number(columns[4]));
+    expect(pids.slice(1)).toEqual(Array.from({ length: 1001 }, (_, i) => i));
+    expect(verifyLog(directory.log).findings).toEqual([]);
+  });
+});
+
+describe("a failed write", () => {
+  test("keeps its record at the front, and is tried again after a second or with the next one", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    disk.freeBytes = 0;
+    await driven.refuse(1);
+    expect(driven.log.takeError()).toMatchObject({ code: "ENOSPC" });
+    expect(driven.log.queuedCount).toBe(1);
+    expect(driven.log.nextDeadlineNs()).toBe(NS_PER_S);
+    driven.nowNs = NS_PER_S;
+    await driven.settle();
+    expect(driven.log.takeError()).toMatchObject({ code: "ENOSPC" });
+    await driven.refuse(2);
+    expect(driven.log.queuedCount).toBe(2);
+    disk.freeBytes = Number.POSITIVE_INFINITY;
+    await driven.refuse(3);
+    expect(driven.log.queuedCount).toBe(0);
+    await driven.log.close();
+    expect(directory.rows().map((columns) => columns[4])).toEqual(["1234", "1", "2", "3"]);
+    expect(verifyLog(directory.log).findings).toEqual([]);
+  });
+
+  test("at any byte of a record goes on at that byte", async () => {
+    for (let freeBytes = 1; freeBytes < 260; freeBytes += 7) {
+      using directory = new AuditDirectory();
+      const disk = new FaultyDisk();
+      const driven = await DrivenLog.open(directory.log, { calls: disk.calls, syncEvery: 2 });
+      disk.freeBytes = freeBytes;
+      disk.bytesPerWrite = 50;
+      await driven.record(refusal(1), refusal(2), refusal(3));
+      disk.freeBytes = Number.POSITIVE_INFINITY;
+      driven.nowNs = NS_PER_S;
+      await driven.settle();
+      await driven.log.close();
+      expect(verifyLog(directory.log).last).toStartWith("intact: 4 records, seq 1..4,");
+    }
+  });
+
+  test("at the close costs what it costs, told and counted, and does not wait", async () => {
+    using directory = new AuditDirectory();
+    const disk = new FaultyDisk();
+    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    disk.freeBytes = 0;
+    for (let pid = 1; pid <= 7; pid++) driven.log.record(refusal(pid), UNIX_MS);
+    await driven.log.close();
+    expect(driven.log.takeDropped()).toBe(7);
+    expect(driven.log.takeError()).toMatchObject({ code: "ENOSPC" });
+    expect(driven.log.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a file that somebody else touches", () => {
+  test("and removes is made anew, linked to the lost records", async () => {
+    using directory = new AuditDirectory();
+    const driven = await DrivenLog.open(directory.log);
+    const lostHead = directory.rows()[0]!.at(-1)!;
+    unlinkSync(directory.log);
+    await driven.refuse(1);
+    expect(driven.log.takeError()?.message).toContain(
+      "was removed, its records go on in a new file",
+    );
+    await driven.log.close();
+    expect(verifyLog(directory.log).findings).toEqual([
+      `audit.log:2: starts at seq 2, anchored at ${lostHead}`,
+    ]);
+    expect(directory.rows().map((columns) => columns[3])).toEqual(["boot", "refused"]);
+  });
+
+  test("and replaces is left alone and told; the records go to the old one", async () => {
+    using directory = new AuditDirectory();
+    const driven = await DrivenLog.open(directory.log);
+    renameSync(directory.log, `${directory.log}-moved`);
+    directory.write("not ours\n");
+    await driven.refuse(1);
+    expect(driven.log.takeError()?.message).toContain("another file has taken its place");
+    await driven.log.close();
+    expect(directory.read()).toBe("not ours\n");
+    expect(directory.rows("-moved").length).toBe(2);
+  });
+
+  test("and cuts is told", async () => {
+    using directory = new AuditDirectory();
+    const driven = await DrivenLog.open(directory.log);
+    truncateSync(directory.log, 0);
+    await driven.refuse(1);
+    expect(driven.log.takeError()?.message).toContain("was cut by another program: found 0 bytes");
+    await driven.log.close();
+    expect(verifyLog(directory.log).verdict.isIntact).toBe(false);
+  });
+});

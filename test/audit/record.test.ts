@@ -1,0 +1,153 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  type AuditComplete,
+  type AuditOutcome,
+  bootFields,
+  escapeTail,
+  outcomeFields,
+} from "../../src/audit/record.ts";
+import { OUTCOME_REAPED_NONZERO, type RecoveryOutcome } from "../../src/recovery/outcome.ts";
+
+const COMPLETE: AuditComplete = {
+  kind: "complete",
+  completion: "reaped",
+  observerNs: 7_000_000_000,
+  pid: 4242,
+  childPid: 5001,
+  exitCode: 3,
+  signal: Number.NaN,
+  durationNs: 12_345_678,
+};
+
+describe("outcomeFields()", () => {
+  test("takes what recovery reports", () => {
+    // Recovery and audit do not know each other: the assignments are checked by the compiler.
+    const reported: RecoveryOutcome = { ...COMPLETE, code: OUTCOME_REAPED_NONZERO, error: "" };
+    const taken: AuditOutcome = reported as RecoveryOutcome;
+    expect(outcomeFields(taken, 1)).toBe(outcomeFields(COMPLETE, 1));
+  });
+
+  test("writes the columns of a spawn", () => {
+    const fields = outcomeFields(
+      {
+        kind: "spawn",
+        observerNs: 5_000_000_000,
+        pid: 4242,
+        childPid: 5001,
+        program: "/usr/bin/systemctl",
+        source: "inline",
+        templateSizeBytes: 31,
+      },
+      1_700_000_001_000,
+    );
+    const columns = ["1700000001000", "5000000000", "spawn", "4242", "5001", "exec"];
+    expect(fields!.split("\t")).toEqual([...columns, "/usr/bin/systemctl", "inline", "31"]);
+  });
+
+  test("writes the columns of a refusal", () => {
+    const outcome = {
+      kind: "refused",
+      observerNs: 5_000_000_000,
+      pid: 4242,
+      reason: "socket_mode_only",
+    } as const;
+    expect(outcomeFields(outcome, 1_700_000_001_000)).toBe(
+      "1700000001000\t5000000000\trefused\t4242\tsocket_mode_only",
+    );
+  });
+
+  test("writes the 14 columns of a completion without capture", () => {
+    expect(outcomeFields(COMPLETE, 1)).toBe(
+      "1\t7000000000\tcomplete\t4242\t5001\treaped\t3\t-\t12345678\t0\t0\tfalse",
+    );
+    const killed = { ...COMPLETE, completion: "killed", exitCode: Number.NaN, signal: 15 } as const;
+    expect(outcomeFields(killed, 1)).toBe(
+      "1\t7000000000\tcomplete\t4242\t5001\tkilled\t-\t15\t12345678\t0\t0\tfalse",
+    );
+  });
+
+  test("writes the 16 columns of a completion with capture, an empty tail as absent", () => {
+    const captured = {
+      stdoutSizeBytes: 9000,
+      stderrSizeBytes: 0,
+      truncated: true,
+      stdoutTail: Buffer.from("done\n\tC:\\ \u00e9"),
+      stderrTail: new Uint8Array(0),
+    };
+    expect(outcomeFields({ ...COMPLETE, captured }, 1)).toBe(
+      "1\t7000000000\tcomplete\t4242\t5001\treaped\t3\t-\t12345678\t9000\t0\ttrue\tdone\\n\\tC:\\\\ \u00e9\t-",
+    );
+  });
+
+  test("turns tab, LF and CR in free text into spaces", () => {
+    const spawn = {
+      kind: "spawn",
+      observerNs: 0,
+      pid: 1,
+      childPid: 2,
+      program: "/opt/a\tb\nc\rd",
+      source: "/etc/x\ny",
+      templateSizeBytes: 9,
+    } as const;
+    expect(outcomeFields(spawn, 1)).toBe("1\t0\tspawn\t1\t2\texec\t/opt/a b c d\t/etc/x y\t9");
+  });
+
+  test("has no record of a timeout", () => {
+    expect(outcomeFields({ kind: "timeout" }, 1)).toBeUndefined();
+  });
+
+  test("keeps its columns when the clock is wrong", () => {
+    const outcome = { kind: "refused", observerNs: 1.75, pid: 1, reason: "debounced" } as const;
+    expect(outcomeFields(outcome, -5)).toBe("0\t1\trefused\t1\tdebounced");
+  });
+});
+
+describe("bootFields()", () => {
+  test("writes observer time 0, the pid, the link and the reason", () => {
+    const boot = { unixMs: 1_700_000_000_000, daemonPid: 1234, reason: "fresh" } as const;
+    expect(bootFields({ ...boot, previousChain: undefined })).toBe(
+      "1700000000000\t0\tboot\t1234\t-\tfresh",
+    );
+    expect(bootFields({ ...boot, previousChain: "ab", reason: "resume" })).toBe(
+      "1700000000000\t0\tboot\t1234\tab\tresume",
+    );
+  });
+});
+
+describe("escapeTail()", () => {
+  test.each([
+    [[0x5c, 0x09, 0x0a, 0x0d], "\\\\\\t\\n\\r"],
+    [[0x00, 0x1b, 0x7f], "\\x00\\x1b\\x7f"],
+    [[0xc3, 0xa9], "\u00e9"],
+    [[0xf0, 0x9f, 0x98, 0x80], "\u{1f600}"],
+    [[0xc3], "\\xc3"],
+    [[0xa9, 0x61], "\\xa9a"],
+    [[0xc0, 0x80], "\\xc0\\x80"],
+    [[0xed, 0xa0, 0x80], "\\xed\\xa0\\x80"],
+    [[0xf4, 0x90, 0x80, 0x80], "\\xf4\\x90\\x80\\x80"],
+    [[0xe2, 0x82], "\\xe2\\x82"],
+  ])("writes %p as %p", (bytes, text) => {
+    expect(escapeTail(Uint8Array.from(bytes))).toBe(text);
+  });
+
+  test("can be undone, and holds no tab and no line end", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const text = escapeTail(bytes);
+        expect(text).not.toMatch(/[\t\n\r]/);
+        expect(undone(text)).toEqual(Buffer.from(bytes));
+      }),
+    );
+  });
+});
+
+function undone(text: string): Buffer {
+  const parts = text.match(/\\x[0-9a-f]{2}|\\.|[^\\]+/gu) ?? [];
+  const short: Record<string, string> = { "\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r" };
+  return Buffer.concat(
+    parts.map((part) =>
+      part.startsWith("\\x") ? Buffer.from(part.slice(2), "hex") : Buffer.from(short[part] ?? part),
+    ),
+  );
+}

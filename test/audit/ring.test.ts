@@ -1,0 +1,68 @@
+import { describe, expect, test } from "bun:test";
+import { AuditRing, type WatermarkLevel } from "../../src/audit/ring.ts";
+import { AUDIT_RING_BYTES_MAX, AUDIT_RING_LINES } from "../../src/base/limits.ts";
+
+function ringWithEdges() {
+  const edges: [WatermarkLevel, number][] = [];
+  return { edges, ring: new AuditRing((level, lineCount) => edges.push([level, lineCount])) };
+}
+
+function push(ring: AuditRing, count: number): void {
+  for (let i = 0; i < count; i++) ring.push("refused", `${i}`);
+}
+
+describe("AuditRing", () => {
+  test("gives lines in the order they came, also around its end", () => {
+    const { ring } = ringWithEdges();
+    push(ring, 200);
+    ring.consume(200);
+    push(ring, 200);
+    const fields = Array.from({ length: 200 }, (_, offset) => ring.at(offset).fields);
+    expect(fields).toEqual(Array.from({ length: 200 }, (_, i) => `${i}`));
+  });
+
+  test("holds 256 lines, drops the rest and tells the next line how many were lost", () => {
+    const { ring } = ringWithEdges();
+    push(ring, 300);
+    expect(ring.count).toBe(AUDIT_RING_LINES);
+    expect(ring.takeDropped()).toBe(44);
+    expect(ring.takeDropped()).toBe(0);
+    ring.consume(1);
+    ring.push("refused", "after");
+    expect(ring.at(255)).toEqual({ kind: "refused", fields: "after", lostCount: 44 });
+    ring.consume(1);
+    ring.push("refused", "next");
+    expect(ring.at(255).lostCount).toBe(0);
+  });
+
+  test("drops what would take more memory than it may", () => {
+    const { ring } = ringWithEdges();
+    const large = "x".repeat(AUDIT_RING_BYTES_MAX / 4);
+    for (let i = 0; i < 5; i++) ring.push("complete", large);
+    expect(ring.count).toBe(4);
+    expect(ring.takeDropped()).toBe(1);
+    ring.consume(1);
+    ring.push("complete", large);
+    expect(ring.count).toBe(4);
+  });
+
+  test("counts an edge at 192 and at 243 lines, and again only after the fill was below", () => {
+    const { ring, edges } = ringWithEdges();
+    push(ring, 191);
+    expect(edges).toEqual([]);
+    push(ring, 52);
+    expect(edges).toEqual([
+      ["warn", 192],
+      ["critical", 243],
+    ]);
+    push(ring, 100);
+    ring.consume(14);
+    push(ring, 14);
+    expect(edges.length).toBe(3);
+    expect(edges[2]).toEqual(["critical", 243]);
+    expect([ring.takeWatermarks("warn"), ring.takeWatermarks("critical")]).toEqual([1, 2]);
+    ring.consume(65);
+    push(ring, 1);
+    expect([ring.takeWatermarks("warn"), ring.takeWatermarks("critical")]).toEqual([1, 0]);
+  });
+});

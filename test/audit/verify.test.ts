@@ -1,0 +1,292 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  AuditWriterTwin,
+  TWIN_HEADER,
+  TWIN_ZEROS,
+  twinChain,
+} from "../reference/audit_writer_twin.ts";
+import { AuditDirectory, verifyLog } from "./audit_fixture.ts";
+
+/** A boot record and five refusals. */
+function healthy(): AuditWriterTwin {
+  const twin = new AuditWriterTwin();
+  twin.add("boot", 1234, "-", "fresh");
+  for (let pid = 1; pid <= 5; pid++) twin.add("refused", pid, "debounced");
+  return twin;
+}
+
+function verifyText(text: string, expectedHead?: string) {
+  using directory = new AuditDirectory();
+  directory.write(text);
+  return verifyLog(directory.log, expectedHead);
+}
+
+/** The lines of the healthy log, changed; the header is at index 0. */
+function damaged(change: (lines: string[]) => unknown) {
+  const lines = healthy().text.trimEnd().split("\n");
+  change(lines);
+  return verifyText(`${lines.join("\n")}\n`);
+}
+
+function broken(line: number, seq: number): string {
+  return `audit.log:${line}: chain broken: row ${seq} was changed, or a row before it was removed, inserted or moved`;
+}
+
+describe("Verifier", () => {
+  test("finds nothing in a healthy log and tells its head", () => {
+    const twin = healthy();
+    const { findings, last, verdict } = verifyText(twin.text);
+    expect(findings).toEqual([]);
+    expect(last).toBe(`intact: 6 records, seq 1..6, head ${twin.chain}`);
+    expect(verdict).toEqual({
+      isIntact: true,
+      recordCount: 6,
+      seqFirst: 1,
+      seqLast: 6,
+      head: twin.chain,
+      firstProblem: undefined,
+    });
+  });
+
+  test("calls a log without records intact", () => {
+    expect(verifyText(TWIN_HEADER).last).toBe("intact: 0 records");
+    expect(verifyText("").last).toBe("intact: 0 records");
+  });
+
+  test("skips comments", () => {
+    expect(damaged((lines) => lines.splice(3, 0, "# a note")).findings).toEqual([]);
+  });
+
+  test("finds an edited column at its line", () => {
+    const { findings, last } = damaged((lines) => {
+      lines[3] = lines[3]!.replace("\trefused\t2\t", "\trefused\t7\t");
+    });
+    expect(findings).toEqual([broken(4, 3)]);
+    expect(last).toMatch(/^NOT intact: first problem at .*audit\.log:4$/);
+  });
+
+  test("finds an edited chain at its line and at the next, which continues it", () => {
+    const { findings } = damaged((lines) => {
+      lines[3] = lines[3]!.replace(/[0-9a-f]{64}$/, TWIN_ZEROS);
+    });
+    expect(findings).toEqual([broken(4, 3), broken(5, 4)]);
+  });
+
+  test("finds a deleted row at the row after it", () => {
+    expect(damaged((lines) => lines.splice(3, 1)).findings).toEqual([broken(4, 4)]);
+  });
+
+  test("finds an inserted row and the row after it", () => {
+    const { findings } = damaged((lines) => {
+      lines.splice(3, 0, `3\t1700000000003\t1\trefused\t9\tdebounced\t${TWIN_ZEROS}`);
+    });
+    expect(findings).toEqual([broken(4, 3), broken(5, 3), "audit.log:5: sequence goes back"]);
+  });
+
+  test("finds two rows that changed places", () => {
+    const { findings } = damaged((lines) => {
+      [lines[3], lines[4]] = [lines[4]!, lines[3]!];
+    });
+    expect(findings).toEqual([
+      broken(4, 4),
+      broken(5, 3),
+      "audit.log:5: sequence goes back",
+      broken(6, 5),
+    ]);
+  });
+
+  test("finds rows cut from the front", () => {
+    expect(damaged((lines) => lines.splice(1, 2)).findings).toEqual([broken(2, 3)]);
+  });
+
+  test("cannot find rows cut from the end, but the anchored head can", () => {
+    const twin = healthy();
+    const lines = twin.text.trimEnd().split("\n").slice(0, -1);
+    const cut = `${lines.join("\n")}\n`;
+    expect(verifyText(cut).verdict.isIntact).toBe(true);
+    const { findings, verdict } = verifyText(cut, twin.chain);
+    const head = lines.at(-1)!.split("\t").at(-1);
+    expect(verdict.isIntact).toBe(false);
+    expect(findings).toEqual([`audit.log:6: the head is ${head}, no record has the expected one`]);
+  });
+
+  test("finds a last line without its end", () => {
+    const { text } = healthy();
+    expect(verifyText(text.slice(0, -1)).findings).toEqual(["audit.log:7: not a record"]);
+    expect(verifyText(text.slice(0, -30)).findings).toEqual(["audit.log:7: not a record"]);
+  });
+
+  test.each([
+    "",
+    "garbage",
+    "0\t1\t2\trefused\t3\tdebounced\t-",
+    `01\t1\t2\trefused\t3\tdebounced\t${TWIN_ZEROS}`,
+    `4\tx\t2\trefused\t3\tdebounced\t${TWIN_ZEROS}`,
+    `4\t1\t2\trefused\t3\tdebounced\textra\t${TWIN_ZEROS}`,
+    `4\t1\t2\trefused\t3\t${TWIN_ZEROS}`,
+    `4\t1\t2\tunknown\t3\tdebounced\t${TWIN_ZEROS}`,
+    `4\t1\t2\tboot\t3\tnot-a-chain\tresume\t${TWIN_ZEROS}`,
+    `4\t1\t2\trefused\t3\tdebounced\t${TWIN_ZEROS.slice(1)}`,
+    `4\t1\t2\trefused\t3\tdebounced\t${"A".repeat(64)}`,
+    `4\t1\t2\tcomplete\t3\t4\treaped\t0\t-\t5\t0\t0\tfalse\ttail\t${TWIN_ZEROS}`,
+    `99999999999999999999\t1\t2\trefused\t3\tdebounced\t${TWIN_ZEROS}`,
+  ])("calls %p not a record", (line) => {
+    const { findings } = damaged((lines) => lines.splice(4, 0, line));
+    expect(findings).toEqual(["audit.log:5: not a record"]);
+  });
+
+  test("notes a gap with an intact chain", () => {
+    const twin = healthy();
+    twin.seq += 3;
+    twin.add("refused", 9, "debounced");
+    const { findings, last } = verifyText(twin.text);
+    expect(findings).toEqual(["audit.log:8: records 7..9 were lost (ring overflow)"]);
+    expect(last).toStartWith("intact: 7 records, seq 1..10, ");
+  });
+
+  test("finds a seq that goes back although its chain fits", () => {
+    const twin = healthy();
+    twin.seq = 5;
+    twin.add("refused", 9, "debounced");
+    expect(verifyText(twin.text).findings).toEqual(["audit.log:8: sequence goes back"]);
+  });
+
+  test("counts rows without a chain, told at the first one", () => {
+    const twin = new AuditWriterTwin();
+    twin.addUnchained("boot", 1, "-", "fresh");
+    twin.addUnchained("refused", 2, "debounced");
+    twin.add("boot", 1, "-", "resume");
+    const { findings, last } = verifyText(`${twin.text}garbage\n`);
+    expect(findings).toEqual(["audit.log:5: not a record", "audit.log:2: 2 rows without a chain"]);
+    expect(last).toEndWith("audit.log:2");
+  });
+
+  test("follows a resume that names the chain before it, and no other", () => {
+    const twin = healthy();
+    const good = new AuditWriterTwin();
+    Object.assign(good, twin);
+    good.add("boot", 1234, good.chain, "resume");
+    expect(verifyText(good.text).findings).toEqual([]);
+    const before = twin.chain;
+    twin.chain = twinChain(before, "boot", "another section");
+    twin.add("boot", 1234, twin.chain, "resume");
+    expect(verifyText(twin.text).findings).toEqual([
+      "audit.log:8: link to the previous section broken",
+    ]);
+  });
+
+  test("finds a section that was cut off before a resume at the very front", () => {
+    const twin = new AuditWriterTwin();
+    twin.seq = 7;
+    twin.chain = "ab".repeat(32);
+    twin.add("boot", 1234, twin.chain, "resume");
+    expect(verifyText(twin.text).problems).toEqual([
+      "audit.log:2: link to the previous section broken",
+    ]);
+  });
+
+  test.each([
+    ["corrupt_tail", "the line before it was torn by a crash and cut off"],
+    ["schema_drift", "the daemon could not read what was before it"],
+  ])("notes a boot record %s, which continues the chain without naming it", (reason, text) => {
+    const twin = healthy();
+    twin.add("boot", 1234, "-", reason);
+    const { findings, verdict } = verifyText(twin.text);
+    expect(findings).toEqual([`audit.log:8: boot ${reason}: ${text}`]);
+    expect(verdict.isIntact).toBe(true);
+  });
+
+  test("accepts a schema drift of a daemon that could read nothing", () => {
+    const twin = healthy();
+    twin.chain = TWIN_ZEROS;
+    twin.add("boot", 1234, "-", "schema_drift");
+    expect(verifyText(twin.text).verdict.isIntact).toBe(true);
+  });
+
+  test("skips a v1 section at the top, and does not let one hide rows further down", () => {
+    const v1 = "# varta-watch recovery audit v1\n";
+    const twin = new AuditWriterTwin();
+    twin.add("boot", 1, "-", "legacy_v1");
+    const { findings, last } = verifyText(`${v1}old\nrows\n${twin.text}`);
+    expect(findings[0]).toBe("audit.log:1: a section of schema v1, skipped");
+    expect(last).toStartWith("intact: 1 records, seq 1..1, ");
+    const hidden = damaged((lines) => lines.splice(3, 0, v1.trimEnd(), "hidden"));
+    expect(hidden.findings).toEqual(["audit.log:5: not a record"]);
+  });
+
+  test("reads the old files first and checks the links between them", () => {
+    using directory = new AuditDirectory();
+    const old = healthy();
+    const live = new AuditWriterTwin();
+    Object.assign(live, { seq: old.seq, chain: old.chain });
+    live.add("boot", 1234, old.chain, "rotation");
+    directory.write(old.text, ".1");
+    directory.write(live.text);
+    expect(verifyLog(directory.log).findings).toEqual([]);
+    const lines = old.text.trimEnd().split("\n").slice(0, -1);
+    directory.write(`${lines.join("\n")}\n`, ".1");
+    expect(verifyLog(directory.log).findings).toEqual([
+      "audit.log:2: link to the previous section broken",
+    ]);
+    directory.write(old.text, ".2");
+    directory.write("", ".1");
+    expect(verifyLog(directory.log).findings).toEqual([]);
+  });
+
+  test("notes where the first file that exists is anchored", () => {
+    const twin = new AuditWriterTwin();
+    Object.assign(twin, { seq: 41, chain: "cd".repeat(32) });
+    twin.add("boot", 1234, twin.chain, "rotation");
+    expect(verifyText(twin.text).findings).toEqual([
+      `audit.log:2: starts at seq 42, anchored at ${"cd".repeat(32)}`,
+    ]);
+  });
+
+  test("accepts the expected head, and says how far a log has grown beyond it", () => {
+    const twin = healthy();
+    const anchor = twin.chain;
+    expect(verifyText(twin.text, anchor).findings).toEqual([]);
+    twin.add("refused", 7, "debounced");
+    twin.add("refused", 8, "debounced");
+    expect(verifyText(twin.text, anchor).findings).toEqual([
+      `audit.log:9: the head is ${twin.chain}, the expected one is 2 records back`,
+    ]);
+    expect(verifyText("", anchor).problems).toEqual([
+      "audit.log:0: the head is -, no record has the expected one",
+    ]);
+  });
+
+  test("finds the change of any one byte of a record", () => {
+    const bytes = Buffer.from(healthy().text);
+    const range = fc.integer({ min: TWIN_HEADER.length, max: bytes.length - 1 });
+    fc.assert(
+      fc.property(range, fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        using directory = new AuditDirectory();
+        const changed = Uint8Array.from(bytes);
+        changed[at]! ^= flip;
+        // A row that becomes a comment takes its number with it, and the next row tells.
+        directory.write(changed);
+        const isLast = at > bytes.lastIndexOf(0x0a, bytes.length - 2);
+        const { verdict } = verifyLog(directory.log);
+        if (changed[at] !== 0x23 || !isLast) expect(verdict.isIntact).toBe(false);
+      }),
+      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 300) },
+    );
+  });
+
+  test("finds every line that is removed, doubled or moved, unless it is the last one", () => {
+    const lines = healthy().text.trimEnd().split("\n");
+    for (let from = 1; from < lines.length; from++) {
+      for (let to = 1; to < lines.length; to++) {
+        if (from === to) continue;
+        expect(damaged((all) => all.splice(to, 0, ...all.splice(from, 1))).verdict.isIntact).toBe(
+          false,
+        );
+      }
+      expect(damaged((all) => all.splice(from, 0, all[from]!)).verdict.isIntact).toBe(false);
+      const removed = damaged((all) => all.splice(from, 1));
+      expect(removed.verdict.isIntact).toBe(from === lines.length - 1);
+    }
+  });
+});
