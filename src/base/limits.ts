@@ -67,6 +67,19 @@ export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
 export const LEDGER_PRUNE_DEBOUNCES = 10;
 /** Old debounce entries dropped by one decision, which adds at most one: the ledger shrinks, and no decision is slow. */
 export const LEDGER_PRUNE_PER_DECISION_MAX = 16;
+/** Spawns of a turn that recoveries in progress may take from new ones while steps of theirs wait: nobody starves. */
+export const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;
+/** Bytes of output taken from one child in one turn: a full pipe. */
+export const CAPTURE_BYTES_PER_TURN_MAX = 65_536;
+/** Output of one child after which it is cut off; it then gets SIGPIPE (spec 10 section 5). */
+export const CAPTURE_READ_BYTES_MAX = 1_048_576;
+/** Children whose output is looked at in one turn: two empty reads cost under a microsecond. */
+export const CAPTURED_CHILDREN_PER_TURN_MAX = 256;
+/** Between two looks at output, from busy to idle: a full pipe holds 64 KiB, so nobody waits for long. */
+export const CAPTURE_LOOK_NS_MIN = 10 * NS_PER_MS;
+export const CAPTURE_LOOK_NS_MAX = 250 * NS_PER_MS;
+/** What a command left in the background may hold its output open for so long after its exit. */
+export const POST_EXIT_GRACE_NS = 2 * NS_PER_S;
 
 /** Longest block in poll(2): a signal that lands just before it is only seen when it returns (spec 12). */
 export const WAIT_NS_MAX = 250 * NS_PER_MS;
