@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FixtureHost } from "../config/fixture_host.ts";
+import { IS_BINARY, PROGRAM } from "../support/program.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -23,10 +24,9 @@ interface Ended {
 }
 
 function vartaWatch(...argv: string[]): Ended {
-  const { stdout, stderr, exitCode } = Bun.spawnSync(
-    [process.execPath, join(ROOT, "src/main.ts"), ...argv],
-    { cwd: fixture.directory },
-  );
+  const { stdout, stderr, exitCode } = Bun.spawnSync([...PROGRAM, ...argv], {
+    cwd: fixture.directory,
+  });
   return { stdout: stdout.toString(), stderr: fixture.plain(stderr.toString()), exitCode };
 }
 
@@ -141,8 +141,9 @@ describe("varta-watch", () => {
 
   test("version is one line with version, commit, runtime and platform", () => {
     const { stdout, exitCode } = vartaWatch("--version");
+    expect(stdout.includes("(source, ")).toBe(!IS_BINARY);
     expect(stdout).toMatch(
-      /^varta-watch \d+\.\d+\.\d+ \(source, bun \d+\.\d+\.\d+, [a-z0-9]+-[a-z0-9]+\)\n$/,
+      /^varta-watch \d+\.\d+\.\d+ \([0-9a-z-]+, bun \d+\.\d+\.\d+, [a-z0-9]+-[a-z0-9]+\)\n$/,
     );
     expect(exitCode).toBe(0);
   });

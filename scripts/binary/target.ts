@@ -1,0 +1,64 @@
+// What binaries are built for, and the runtime each of them carries: the package of that platform, at the version and
+// with the integrity that package-lock.json states.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Target {
+  /** As in the name of the executable. */
+  readonly name: string;
+  readonly os: string;
+  readonly cpu: string;
+  readonly libc: string;
+  readonly runtimePackage: string;
+}
+
+/** The released binaries. The x64 one needs SSE4.2; both need glibc 2.17 or newer. */
+export const TARGETS: readonly Target[] = [
+  linuxTarget("x64", "@oven/bun-linux-x64"),
+  linuxTarget("arm64", "@oven/bun-linux-aarch64"),
+];
+
+/** The platform that this script runs on. */
+export const HOST_NAME = `${process.platform}-${process.arch}`;
+
+export interface LockedPackage {
+  readonly version: string;
+  /** "sha512-..." of the tarball. */
+  readonly integrity: string;
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  readonly libc?: readonly string[];
+}
+
+/** The entry of `name` in package-lock.json. */
+export function lockedPackage(name: string): LockedPackage {
+  const lock = JSON.parse(readFileSync(`${ROOT}package-lock.json`, "utf8")) as {
+    readonly packages: Readonly<Record<string, LockedPackage>>;
+  };
+  const entry = lock.packages[`node_modules/${name}`];
+  if (entry?.integrity?.startsWith("sha512-") !== true)
+    throw new Error(`Cannot build: package-lock.json has no ${name} with a sha512 integrity`);
+  return entry;
+}
+
+/** The bundler must be the very runtime that the lock file names: another one makes other bytes. */
+export function requireLockedRuntime(): void {
+  const { version } = lockedPackage("bun");
+  if (Bun.version === version) return;
+  throw new Error(
+    `Cannot build: this is bun ${Bun.version}, package-lock.json wants ${version}; run "npm ci && npm run build"`,
+  );
+}
+
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as {
+    readonly version: string;
+  };
+  return version;
+}
+
+function linuxTarget(cpu: string, runtimePackage: string): Target {
+  return { name: `linux-${cpu}`, os: "linux", cpu, libc: "glibc", runtimePackage };
+}

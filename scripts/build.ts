@@ -1,0 +1,58 @@
+// `npm run build`: the executables of every target in dist/, sealed and checked, with man pages and completions beside
+// them. `--host-only` builds for this machine alone and downloads nothing.
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { checkBinary, checkBytes } from "./binary/check.ts";
+import { commitOf } from "./binary/commit.ts";
+import { compile } from "./binary/compile.ts";
+import { fetchRuntime } from "./binary/runtime.ts";
+import {
+  HOST_NAME,
+  lockedPackage,
+  packageVersion,
+  requireLockedRuntime,
+  ROOT,
+  TARGETS,
+} from "./binary/target.ts";
+
+const { values } = parseArgs({
+  options: {
+    "host-only": { type: "boolean", default: false },
+    out: { type: "string", default: join(ROOT, "dist") },
+  },
+});
+
+requireLockedRuntime();
+const version = packageVersion();
+const commit = commitOf(ROOT);
+const work = mkdtempSync(join(tmpdir(), "varta-runtimes-"));
+try {
+  const names = values["host-only"] ? [HOST_NAME] : TARGETS.map(({ name }) => name);
+  for (const name of names) await build(name);
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+async function build(targetName: string): Promise<void> {
+  const startedNs = Bun.nanoseconds();
+  const outFile = resolve(values.out, `varta-watch-${targetName}`);
+  const runtime = await runtimeOf(targetName);
+  await compile({ root: ROOT, targetName, runtime, version, commit, outFile });
+  const line = `varta-watch ${version} (${commit}, bun ${lockedPackage("bun").version}, ${targetName})`;
+  const problems =
+    targetName === HOST_NAME ? await checkBinary(outFile, line) : checkBytes(outFile);
+  if (problems.length > 0) throw new Error(`${outFile} is not fit to ship: ${problems.join("; ")}`);
+  const seconds = (Bun.nanoseconds() - startedNs) / 1e9;
+  const megabytes = statSync(outFile).size / 1e6;
+  const sha256 = createHash("sha256").update(readFileSync(outFile)).digest("hex");
+  console.log(`${outFile}  ${megabytes.toFixed(1)} MB  ${seconds.toFixed(1)} s`);
+  console.log(`  ${line}\n  sha256 ${sha256}`);
+}
+
+function runtimeOf(targetName: string): Promise<string> | string {
+  if (values["host-only"]) return process.execPath;
+  return fetchRuntime(TARGETS.find(({ name }) => name === targetName)!, work);
+}

@@ -1,0 +1,60 @@
+// `npm run build:check`: builds this machine's binary twice, from two copies of the sources at different paths, under
+// another time zone, umask and user directory, and compares the results byte for byte.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "./binary/target.ts";
+
+const SOURCES = [
+  "src",
+  "ffi",
+  "scripts",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "bunfig.toml",
+];
+
+const work = mkdtempSync(join(tmpdir(), "varta-twice-"));
+try {
+  const first = buildIn("a", { TZ: "UTC", HOME: work }, "022");
+  const second = buildIn("much/deeper/below/b", { TZ: "Asia/Tokyo", HOME: "/nonexistent" }, "077");
+  if (!first.equals(second)) throw new Error("Two builds of the same sources differ");
+  console.log(`two builds are the same ${first.length} bytes`);
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+function buildIn(place: string, environment: Record<string, string>, umask: string): Buffer {
+  const root = join(work, place);
+  mkdirSync(root, { recursive: true });
+  for (const source of [...SOURCES, ...productionPackages()])
+    cpSync(join(ROOT, source), join(root, source), { recursive: true });
+  const out = join(root, "dist");
+  const { exitCode, stderr } = Bun.spawnSync(
+    [
+      "sh",
+      "-c",
+      `umask ${umask}; exec "$@"`,
+      "sh",
+      process.execPath,
+      "scripts/build.ts",
+      "--host-only",
+      "--out",
+      out,
+    ],
+    { cwd: root, env: { PATH: "/usr/bin:/bin", VARTA_COMMIT: "reproducible", ...environment } },
+  );
+  if (exitCode !== 0) throw new Error(`Cannot build in ${root}:\n${stderr.toString()}`);
+  return readFileSync(join(out, `varta-watch-${process.platform}-${process.arch}`));
+}
+
+/** Directories of everything that is bundled: links would let the builds share a path. */
+function productionPackages(): string[] {
+  const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev }]) => path !== "" && dev !== true)
+    .map(([path]) => path);
+}

@@ -1,0 +1,46 @@
+// `npm run test:binary`: builds this machine's executable as it is released, and a second one with test hooks, both in a
+// temporary directory, and runs the tests of the executable and of the whole program against them.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compile } from "./binary/compile.ts";
+import { HOST_NAME, packageVersion, requireLockedRuntime, ROOT } from "./binary/target.ts";
+
+/** Tests that start the program; they find it by VARTA_TEST_PROGRAM. */
+const SUITES = ["./test/binary", "./test/end_to_end", "./test/cli"];
+const COMMIT = "test";
+
+requireLockedRuntime();
+const work = mkdtempSync(join(tmpdir(), "varta-binary-"));
+try {
+  const program = join(work, "varta-watch");
+  const hooked = join(work, "varta-watch-hooked");
+  await build(program, false);
+  await build(hooked, true);
+  const given = process.argv.slice(2);
+  const { exited } = Bun.spawn([process.execPath, "test", ...(given.length > 0 ? given : SUITES)], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      VARTA_TEST_PROGRAM: program,
+      VARTA_TEST_HOOKED_PROGRAM: hooked,
+      VARTA_COMMIT: COMMIT,
+    },
+    stdio: ["inherit", "inherit", "inherit"],
+  });
+  process.exitCode = await exited;
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+function build(outFile: string, testHooks: boolean): Promise<void> {
+  return compile({
+    root: ROOT,
+    targetName: HOST_NAME,
+    runtime: process.execPath,
+    version: packageVersion(),
+    commit: COMMIT,
+    outFile,
+    testHooks,
+  });
+}
