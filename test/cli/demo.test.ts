@@ -1,76 +1,61 @@
 // "varta-watch demo" as a newcomer sees it: the story in its order, colours only where somebody wants them, and nothing
 // left behind, however it ends.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 
 const DEMO_MS_MAX = 15_000;
-const TEST_MS_MAX = 20_000;
 const STORY = ["START", "BEATS", "SIGSTOP", "STALL", "RECOVER", "DONE", "BACK"];
 const COLOUR = "\x1b[1;31m";
 const CURSOR_UP = "\x1b[5A";
 const script = Bun.which("script");
 const noTerminal = script === null ? " (skipped: there is no script(1))" : "";
 
+setDefaultTimeout(20_000);
+
 describe.concurrent("varta-watch demo", () => {
-  test(
-    "tells the story in plain lines and exits 0 in time",
-    async () => {
-      const startedMs = performance.now();
-      const { stdout, stderr, exitCode, leftBehind } = await demo();
-      expect(stderr).toBe("");
-      expect(exitCode).toBe(0);
-      expect(performance.now() - startedMs).toBeLessThan(DEMO_MS_MAX);
-      expect(stdout).not.toContain("\x1b");
-      const words = [...stdout.matchAll(/^ *[0-9.]+ s {2}([A-Z]+) /gm)].map(([, word]) => word!);
-      // The return and the end of the recovery race each other.
-      expect(words.slice(0, 5)).toEqual(STORY.slice(0, 5));
-      expect(words.slice(5).toSorted()).toEqual(["BACK", "DONE"]);
-      expect(stdout).toContain("One stall, found within ");
-      expect(leftBehind).toEqual([]);
-    },
-    TEST_MS_MAX,
-  );
+  test("tells the story in plain lines and exits 0 in time", async () => {
+    const startedMs = performance.now();
+    const { stdout, stderr, exitCode, leftBehind } = await demo();
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    expect(performance.now() - startedMs).toBeLessThan(DEMO_MS_MAX);
+    expect(stdout).not.toContain("\x1b");
+    const words = [...stdout.matchAll(/^ *[0-9.]+ s {2}([A-Z]+) /gm)].map(([, word]) => word!);
+    // The return and the end of the recovery race each other.
+    expect(words.slice(0, 5)).toEqual(STORY.slice(0, 5));
+    expect(words.slice(5).toSorted()).toEqual(["BACK", "DONE"]);
+    expect(stdout).toContain("One stall, found within ");
+    expect(leftBehind).toEqual([]);
+  });
 
-  test.skipIf(script === null)(
-    `uses colours on a terminal${noTerminal}`,
-    async () => {
-      const { stdout, exitCode, leftBehind } = await demo({ onTerminal: true });
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain(COLOUR);
-      expect(stdout).toContain(CURSOR_UP);
-      expect(leftBehind).toEqual([]);
-    },
-    TEST_MS_MAX,
-  );
+  test.skipIf(script === null)(`uses colours on a terminal${noTerminal}`, async () => {
+    const { stdout, exitCode, leftBehind } = await demo({ onTerminal: true });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(COLOUR);
+    expect(stdout).toContain(CURSOR_UP);
+    expect(leftBehind).toEqual([]);
+  });
 
-  test.skipIf(script === null)(
-    `uses none with NO_COLOR${noTerminal}`,
-    async () => {
-      const { stdout, exitCode } = await demo({ onTerminal: true, env: { NO_COLOR: "1" } });
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain(CURSOR_UP);
-      expect(stdout).not.toMatch(/\x1b\[[0-9;]*m/);
-    },
-    TEST_MS_MAX,
-  );
+  test.skipIf(script === null)(`uses none with NO_COLOR${noTerminal}`, async () => {
+    const { stdout, exitCode } = await demo({ onTerminal: true, env: { NO_COLOR: "1" } });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(CURSOR_UP);
+    expect(stdout).not.toMatch(/\x1b\[[0-9;]*m/);
+  });
 
-  test(
-    "clears up when it is interrupted",
-    async () => {
-      const { exitCode, leftBehind } = await demo({
-        during: async (child, seen) => {
-          await until("a frozen agent", () => seen().includes("SIGSTOP"));
-          child.kill("SIGINT");
-        },
-      });
-      expect(exitCode).toBe(130);
-      expect(leftBehind).toEqual([]);
-    },
-    TEST_MS_MAX,
-  );
+  test("clears up when it is interrupted", async () => {
+    const { exitCode, leftBehind } = await demo({
+      during: async (child, seen) => {
+        await until("a frozen agent", () => seen().includes("SIGSTOP"));
+        child.kill("SIGINT");
+      },
+    });
+    expect(exitCode).toBe(130);
+    expect(leftBehind).toEqual([]);
+  });
 });
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;

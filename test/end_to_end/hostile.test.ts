@@ -1,12 +1,13 @@
 // What no sender may do to the daemon: forge a pid, send datagrams of wrong sizes or with descriptors, or anything else
 // that is not a beat. Each is counted under its one reason, nothing else changes, and honest agents lose nothing
 // (spec 05 section 3, spec 06 I5 and I16, spec 08 section 4).
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type Page, sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 
+setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 const DATAGRAM_BYTES_MAX = 65_507;
@@ -54,7 +55,7 @@ describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () 
     expect(sumOf(page, "varta_beats_total")).toBe(sent);
     expect(sampleAt(page, "varta_watch_pids_tracked")).toBe(honest.length);
     expectAccountingIdentity(page);
-  }, 20_000);
+  });
 
   test("that the global limit sheds are counted as that alone", async () => {
     await using daemon = await DaemonProcess.start({

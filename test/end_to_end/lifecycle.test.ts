@@ -1,13 +1,14 @@
 // Start and end of the real program: signals at any moment, what is left behind, what it says where, and a loop that does
 // not come round (spec 07 section 7, spec 12 sections 2 and 6).
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 
+setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 describe.concurrent("the daemon's life", () => {

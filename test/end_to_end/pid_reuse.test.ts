@@ -1,13 +1,14 @@
 // A pid that the kernel gives to another process: the newcomer must not inherit the identity, the silence or the
 // recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a child pid namespace, where the
 // test may say which pid comes next; daemon and agents live in it together.
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { parsePage, sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { until } from "../support/until.ts";
 
+setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 const OWN_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
@@ -62,7 +63,7 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
     const stall = exported(daemon).find(({ kind, pid }) => kind === "stall" && pid === heir);
     expect(stall?.generation).toBe(newest!);
     expect(beatsOf(daemon, heir!).filter((beat) => beat.nonce === "1")).toHaveLength(2);
-  }, 15_000);
+  });
 });
 
 interface Row {

@@ -1,14 +1,15 @@
 // One socket path, one owner: a live one is never taken over, a stale one is replaced and its agents find their way back,
 // and what is not a socket is never touched (spec 05 section 4).
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, connect } from "../../src/client/mod.ts";
 import { sampleAt } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 
+setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 describe.concurrent("the socket path", () => {

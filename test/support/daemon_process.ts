@@ -8,6 +8,8 @@ import { PROGRAM } from "./program.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 import { until } from "./until.ts";
 
+/** For setDefaultTimeout(): above every wait below, so that the wait says what did not happen. */
+export const TEST_MS_MAX = 30_000;
 /** Ends a daemon whose test process was killed before it could clean up. */
 const LIFE_S_MAX = 120;
 const EXIT_MS_MAX = 10_000;
@@ -17,7 +19,7 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** Directory of an earlier daemon, to start anew in its place. */
   readonly directory?: string;
-  /** Files of its directory, its working directory, by name; as private as a secret has to be. */
+  /** Files of its directory, its working directory, by name: executable, and as private as a secret has to be. */
   readonly files?: Readonly<Record<string, string>>;
   /** Text of its varta.toml; without it there is none. */
   readonly config?: string;
@@ -80,7 +82,7 @@ export class DaemonProcess implements AsyncDisposable {
     this.directory = options.directory ?? this.#ownDirectory!.path;
     this.socket = join(this.directory, "varta.sock");
     for (const [name, text] of Object.entries(options.files ?? {}))
-      writeFileSync(this.path(name), text, { mode: 0o600 });
+      writeFileSync(this.path(name), text, { mode: 0o700 });
     this.#isWrapped = options.through !== undefined;
     const argv = [...PROGRAM, "run", ...this.#arguments(options)];
     this.#child = Bun.spawn([...(options.through ?? []), ...argv], {
