@@ -48,7 +48,7 @@ export function makeParts(options: PartsOptions): Parts {
     clock,
     processes,
     observerInode: processes.ownNamespaceInode(),
-    readPidMax,
+    readPidMax: () => readPidMax(),
     trackerCapacity: config.tracker.capacity,
     evictionPolicy: config.tracker.evictionPolicy,
     evictionScanWindow: config.tracker.evictionScanWindow,

@@ -24,11 +24,11 @@ export function requireProc(): void {
   }
 }
 
-/** Largest pid of this kernel, 2^32-1 off Linux; the kernel's own limit if it cannot be read. */
-export function readPidMax(): number {
+/** Largest pid of this kernel, 2^32-1 off Linux; the kernel's own limit if it cannot be read. `file` is for tests. */
+export function readPidMax(file = PID_MAX_FILE): number {
   if (!IS_LINUX) return U32_MAX;
   try {
-    const text = readFileSync(PID_MAX_FILE, "latin1").slice(0, 16).trim();
+    const text = readFileSync(file, "latin1").slice(0, 16).trim();
     const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
     return value >= 1 && value <= U32_MAX ? value : PID_MAX_FALLBACK;
   } catch {
@@ -36,11 +36,11 @@ export function readPidMax(): number {
   }
 }
 
-/** The warning about a short datagram queue in this network namespace, or undefined. */
-export function queueLengthWarning(): string | undefined {
+/** The warning about a short datagram queue in this network namespace, or undefined. `file` is for tests. */
+export function queueLengthWarning(file = QUEUE_LENGTH_FILE): string | undefined {
   if (!IS_LINUX) return undefined;
   try {
-    const length = Number(readFileSync(QUEUE_LENGTH_FILE, "latin1").trim());
+    const length = Number(readFileSync(file, "latin1").trim());
     if (!(length < QUEUE_LENGTH_WANTED)) return undefined;
     return (
       `net.unix.max_dgram_qlen is ${length}: a burst of more simultaneous beats makes senders drop; ` +

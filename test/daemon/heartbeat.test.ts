@@ -1,0 +1,156 @@
+// The heartbeat file (spec 12 section 5): whole for every reader at every moment, once per second, and safe in a directory
+// where others write.
+import { describe, expect, test } from "bun:test";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { NS_PER_S } from "../../src/base/time.ts";
+import { Heartbeat } from "../../src/daemon/heartbeat.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { until } from "../support/until.ts";
+
+class Subject {
+  readonly path: string;
+  readonly heartbeat: Heartbeat;
+  readonly errors: string[] = [];
+  turns = 0;
+
+  constructor(path: string) {
+    this.path = path;
+    this.heartbeat = new Heartbeat({
+      path,
+      turns: () => this.turns,
+      failed: (error) => this.errors.push((error as NodeJS.ErrnoException).code ?? String(error)),
+    });
+  }
+
+  /** One maintain stage at `nowNs`, and what it started, to its end. */
+  async maintain(nowNs: number, meanwhile: () => void = () => {}): Promise<void> {
+    this.heartbeat.maintain(nowNs);
+    await until("the heartbeat to be written", () => {
+      meanwhile();
+      return Number.isFinite(this.heartbeat.nextDeadlineNs());
+    });
+  }
+
+  read(): string {
+    return readFileSync(this.path, "latin1");
+  }
+}
+
+describe("Heartbeat", () => {
+  test("writes turns and observer time in whole numbers", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    expect(subject.heartbeat.nextDeadlineNs()).toBe(0);
+    subject.turns = 17;
+    await subject.maintain(1_234_567.9);
+    expect(subject.read()).toBe("17 1234567\n");
+    expect(lstatSync(subject.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory.path)).toEqual(["heartbeat"]);
+  });
+
+  test("is due a second after the last writing, not earlier", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(100);
+    expect(subject.heartbeat.nextDeadlineNs()).toBe(NS_PER_S + 100);
+    subject.turns = 1;
+    await subject.maintain(NS_PER_S + 99);
+    expect(subject.read()).toBe("0 100\n");
+    await subject.maintain(NS_PER_S + 100);
+    expect(subject.read()).toBe(`1 ${NS_PER_S + 100}\n`);
+  });
+
+  test("does not begin a second writing while one is under way", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    subject.heartbeat.maintain(0);
+    expect(subject.heartbeat.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    subject.turns = 1;
+    await subject.maintain(5 * NS_PER_S);
+    expect(subject.read()).toBe("0 0\n");
+  });
+
+  test("is never seen in part by a reader", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    let reads = 0;
+    for (let second = 1; second <= 60; second++) {
+      subject.turns = 10 ** (second % 9);
+      await subject.maintain(second * NS_PER_S, () => {
+        for (let i = 0; i < 20; i++) {
+          expect(subject.read()).toMatch(/^\d+ \d+\n$/);
+          reads += 1;
+        }
+      });
+    }
+    expect(reads).toBeGreaterThan(1_000);
+    expect(subject.errors).toEqual([]);
+    expect(readdirSync(directory.path)).toEqual(["heartbeat"]);
+  });
+
+  test("replaces a link that somebody planted at the path and leaves its target alone", async () => {
+    using directory = new TemporaryDirectory();
+    writeFileSync(directory.at("precious"), "untouched");
+    symlinkSync(directory.at("precious"), directory.at("heartbeat"));
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    expect(subject.read()).toBe("0 0\n");
+    expect(lstatSync(subject.path).isFile()).toBe(true);
+    expect(readFileSync(directory.at("precious"), "latin1")).toBe("untouched");
+  });
+
+  test("takes another name if the temporary one is taken, even by a link, and touches neither", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("heartbeat");
+    writeFileSync(directory.at("precious"), "untouched");
+    writeFileSync(`${path}.${process.pid}.0.tmp`, "somebody's");
+    symlinkSync(directory.at("precious"), `${path}.${process.pid}.1.tmp`);
+    symlinkSync(directory.at("nowhere"), `${path}.${process.pid}.2.tmp`);
+    const subject = new Subject(path);
+    await subject.maintain(0);
+    expect(subject.read()).toBe("0 0\n");
+    expect(readFileSync(`${path}.${process.pid}.0.tmp`, "latin1")).toBe("somebody's");
+    expect(readFileSync(directory.at("precious"), "latin1")).toBe("untouched");
+    expect(readdirSync(directory.path)).not.toContain("nowhere");
+  });
+
+  test("gives up for this second after sixteen taken names", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("heartbeat");
+    for (let i = 0; i < 16; i++) writeFileSync(`${path}.${process.pid}.${i}.tmp`, "");
+    const subject = new Subject(path);
+    await subject.maintain(0);
+    expect(subject.errors).toEqual(["EEXIST"]);
+    await subject.maintain(NS_PER_S);
+    expect(subject.read()).toBe(`0 ${NS_PER_S}\n`);
+  });
+
+  test("tells each failure and tries again a second later", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("none/heartbeat"));
+    await subject.maintain(0);
+    expect(subject.errors).toEqual(["ENOENT"]);
+    expect(subject.heartbeat.nextDeadlineNs()).toBe(NS_PER_S);
+    mkdirSync(directory.at("none"));
+    await subject.maintain(NS_PER_S);
+    expect(subject.errors).toEqual(["ENOENT"]);
+    expect(subject.read()).toBe(`0 ${NS_PER_S}\n`);
+  });
+
+  test("removes its temporary file if it cannot take the place of the target", async () => {
+    using directory = new TemporaryDirectory();
+    mkdirSync(directory.at("heartbeat/full"), { recursive: true });
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    expect(subject.errors).toHaveLength(1);
+    expect(readdirSync(directory.path)).toEqual(["heartbeat"]);
+  });
+});
