@@ -54,6 +54,8 @@ async function loadCommand(name: CommandName): Promise<RunCommand> {
       return (await import("./cli/beat.ts")).run;
     case "decode":
       return (await import("./cli/decode.ts")).run;
+    case "audit":
+      return (await import("./cli/audit.ts")).run;
     case "demo":
       return (await import("./cli/demo.ts")).run;
     case "completions":

@@ -201,6 +201,36 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: "audit",
+    operands: "verify FILE... | show FILE",
+    operandsMax: 64,
+    summary: "check or print the audit log of recoveries",
+    about: [
+      "verify reads FILE.5 to FILE.1 and FILE, oldest first, recomputes the chain and",
+      "reports every row that was changed, removed, inserted or moved. show prints the",
+      "records of one file. Both may run beside the daemon.",
+    ],
+    own: [
+      {
+        name: "expect-head",
+        value: "HEX",
+        form: TEXT,
+        help: "verify: the last chain must be this one, kept elsewhere",
+      },
+      { name: "json", form: FLAG, help: "print JSON: one object per FILE, or per record" },
+    ],
+    takesConfigOptions: false,
+    examples: [
+      ["varta-watch audit verify /var/lib/varta/audit.log", "is the log as it was written?"],
+      ["varta-watch audit show --json audit.log.1", "records for other programs"],
+    ],
+    exits: [
+      ["0", "intact; or every record printed"],
+      ["1", "not intact, a line that is no record, or a file that cannot be read"],
+      ["64", "wrong use"],
+    ],
+  },
+  {
     name: "demo",
     operands: "",
     operandsMax: 0,

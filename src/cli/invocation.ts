@@ -2,7 +2,16 @@
 // been checked against the option's own type and range (spec 07 section 3).
 import type { GivenOption } from "../config/load_result.ts";
 
-export type CommandName = "run" | "check" | "beat" | "decode" | "demo" | "completions" | "version" | "help";
+export type CommandName =
+  | "run"
+  | "check"
+  | "beat"
+  | "decode"
+  | "audit"
+  | "demo"
+  | "completions"
+  | "version"
+  | "help";
 
 export interface Invocation {
   readonly command: CommandName;

@@ -156,7 +156,7 @@ describe("parseArguments()", () => {
 
   test("reports unknown commands and words too many", () => {
     expect(problemsOf("chek")).toEqual([
-      'found the word "chek"; want a command: run, check, beat, decode, demo, completions, version or help; did you mean "check"?',
+      'found the word "chek"; want a command: run, check, beat, decode, audit, demo, completions, version or help; did you mean "check"?',
     ]);
     expect(problemsOf("check", "F")).toEqual([
       'found the word "F"; want no further words, only options',

@@ -1,0 +1,189 @@
+// "varta-watch audit" as a shell sees it: findings, summaries and exit codes, over real files.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { AuditDirectory } from "../audit/audit_fixture.ts";
+import { AuditWriterTwin, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+
+const MAIN = join(import.meta.dir, "../../src/main.ts");
+
+let directory: AuditDirectory;
+let old: AuditWriterTwin;
+let live: AuditWriterTwin;
+
+beforeAll(() => {
+  directory = new AuditDirectory();
+  old = new AuditWriterTwin();
+  old.add("boot", 1234, "-", "fresh");
+  old.add("spawn", 42, 50, "exec", "/opt/my tool\u001b[2J", "inline", 9);
+  live = new AuditWriterTwin();
+  Object.assign(live, { seq: old.seq, chain: old.chain });
+  live.add("boot", 1234, old.chain, "rotation");
+  live.add("complete", 42, 50, "reaped", 0, "-", 123, 5, 0, "false", "caf\u00e9\\n", "-");
+  live.add("refused", 43, "debounced");
+  directory.write(old.text, ".1");
+  directory.write(live.text);
+  directory.write(live.text.replace("\tdebounced\t", "\tdeb0unced\t"), "-damaged");
+});
+
+afterAll(() => directory[Symbol.dispose]());
+
+function audit(...args: string[]) {
+  const { stdout, stderr, exitCode } = Bun.spawnSync([process.execPath, MAIN, "audit", ...args]);
+  return {
+    stdout: stdout.toString().replaceAll(directory.path, "DIR"),
+    stderr: stderr.toString().replaceAll(directory.path, "DIR"),
+    exitCode,
+  };
+}
+
+describe("varta-watch audit verify", () => {
+  test("reads the old files and the live one, tells the head and exits 0", () => {
+    expect(audit("verify", directory.log)).toEqual({
+      stdout: `intact: 5 records, seq 1..5, head ${live.chain}\n`,
+      stderr: "",
+      exitCode: 0,
+    });
+  });
+
+  test("tells each damage with its line, and exits 1", () => {
+    const { stdout, exitCode } = audit("verify", `${directory.log}-damaged`);
+    expect(stdout).toBe(
+      [
+        `DIR/audit.log-damaged:2: starts at seq 3, anchored at ${old.chain}`,
+        "DIR/audit.log-damaged:4: chain broken: row 5 was changed, or a row before it was removed, inserted or moved",
+        "NOT intact: first problem at DIR/audit.log-damaged:4",
+        "",
+      ].join("\n"),
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test("holds the head against one that was kept elsewhere", () => {
+    expect(audit("verify", directory.log, "--expect-head", live.chain.toUpperCase()).exitCode).toBe(
+      0,
+    );
+    const { stdout, exitCode } = audit("verify", `--expect-head=${old.chain}`, directory.log);
+    expect(stdout).toBe(
+      `DIR/audit.log:4: the head is ${live.chain}, the expected one is 3 records back\n` +
+        "NOT intact: first problem at DIR/audit.log:4\n",
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test("checks several logs and exits 1 if one of them is damaged", () => {
+    const { stdout, exitCode } = audit("verify", `${directory.log}-damaged`, directory.log);
+    expect(stdout).toContain("NOT intact: ");
+    expect(stdout).toEndWith(`intact: 5 records, seq 1..5, head ${live.chain}\n`);
+    expect(exitCode).toBe(1);
+  });
+
+  test("prints one object with --json", () => {
+    const { stdout, exitCode } = audit("verify", "--json", `${directory.log}-damaged`);
+    expect(JSON.parse(stdout)).toMatchObject({
+      file: "DIR/audit.log-damaged",
+      intact: false,
+      records: 3,
+      seq_first: 3,
+      seq_last: 5,
+      head: live.chain,
+      findings: [
+        { line: 2, intact: true },
+        { line: 4, intact: false },
+      ],
+    });
+    expect(exitCode).toBe(1);
+  });
+
+  test("says which file cannot be read, and exits 1", () => {
+    const missing = audit("verify", `${directory.path}/none`);
+    expect(missing.stderr).toStartWith("varta-watch: error: ENOENT");
+    expect(missing.stderr).toContain("DIR/none");
+    expect(missing.exitCode).toBe(1);
+    mkdirSync(`${directory.path}/folder`);
+    const folder = audit("verify", `${directory.path}/folder`);
+    expect(folder.stderr).toContain("Cannot read DIR/folder: must be a regular file");
+    expect(folder.exitCode).toBe(1);
+  });
+});
+
+describe("varta-watch audit show", () => {
+  test("prints one line per record and lets no byte of a file reach the terminal raw", () => {
+    const { stdout, exitCode } = audit("show", `${directory.log}.1`);
+    expect(stdout).toBe(
+      [
+        "2023-11-14T22:13:20.001Z      1 boot     daemon_pid=1234 reason=fresh",
+        '2023-11-14T22:13:20.002Z      2 spawn    agent_pid=42 child_pid=50 mode=exec program="/opt/my tool\\x1b[2J" source=inline template_len=9',
+        "",
+      ].join("\n"),
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  test("prints one object per record with --json, absent values left out", () => {
+    const { stdout, exitCode } = audit("show", "--json", directory.log);
+    const objects = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(objects.map(({ seq, kind }) => [seq, kind])).toEqual([
+      [3, "boot"],
+      [4, "complete"],
+      [5, "refused"],
+    ]);
+    const { chain, ...complete } = objects[1];
+    expect(chain).toMatch(/^[0-9a-f]{64}$/);
+    expect(complete).toEqual({
+      seq: 4,
+      wallclock_ms: 1_700_000_000_004,
+      observer_ns: 4_000_000_000,
+      kind: "complete",
+      agent_pid: 42,
+      child_pid: 50,
+      outcome: "reaped",
+      exit_code: 0,
+      duration_ns: 123,
+      stdout_len: 5,
+      stderr_len: 0,
+      truncated: false,
+      stdout_tail: "caf\u00e9\\n",
+    });
+    expect(exitCode).toBe(0);
+  });
+
+  test("prints what it can of a damaged file, and exits 1", () => {
+    directory.write(
+      `# a comment\nnonsense\n1\t2\t3\trefused\t4\tdebounced\t${TWIN_ZEROS}\n`,
+      "-odd",
+    );
+    const { stdout, stderr, exitCode } = audit("show", `${directory.log}-odd`);
+    expect(stdout).toContain(" refused  agent_pid=4 reason=debounced\n");
+    expect(stderr).toBe("DIR/audit.log-odd:2: not a record\n");
+    expect(exitCode).toBe(1);
+  });
+});
+
+test.each([
+  [[], 'found nothing after "audit"; want "verify FILE..." or "show FILE"'],
+  [["check", "F"], 'found "check" after "audit"; want "verify FILE..." or "show FILE"'],
+  [["verify"], 'found "audit verify" without a file; want a FILE'],
+  [["show", "A", "B"], "found 2 files; want one FILE"],
+  [
+    ["verify", "F", "--expect-head", "12"],
+    "found 2 characters after --expect-head; want 64 hex digits",
+  ],
+  [
+    ["verify", "A", "B", `--expect-head=${TWIN_ZEROS}`],
+    "found --expect-head with 2 files; want one FILE",
+  ],
+  [
+    ["show", "F", `--expect-head=${TWIN_ZEROS}`],
+    'found --expect-head with "audit show"; want "audit verify"',
+  ],
+])("varta-watch audit %p is wrong use, exit 64", (args, message) => {
+  expect(audit(...args)).toEqual({
+    stdout: "",
+    stderr: `varta-watch: error: ${message}\nvarta-watch: hint: "varta-watch help audit" shows what is possible\n`,
+    exitCode: 64,
+  });
+});
