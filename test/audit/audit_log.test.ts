@@ -62,11 +62,11 @@ describe("AuditLog", () => {
   test("refuses a symlink, a directory and a foreign kind of file", async () => {
     using directory = new AuditDirectory();
     symlinkSync("/dev/null", directory.log);
-    expect(DrivenLog.open(directory.log)).rejects.toThrow("must not be a symlink");
+    await expect(DrivenLog.open(directory.log)).rejects.toThrow("must not be a symlink");
     const other = `${directory.path}/other`;
     mkdirSync(other);
-    expect(DrivenLog.open(other)).rejects.toThrow();
-    expect(DrivenLog.open("/dev/null")).rejects.toThrow("must be a regular file");
+    await expect(DrivenLog.open(other)).rejects.toThrow();
+    await expect(DrivenLog.open("/dev/null")).rejects.toThrow("must be a regular file");
   });
 
   test("drops and counts what comes after close(), which may be called twice", async () => {

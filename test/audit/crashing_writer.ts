@@ -1,0 +1,14 @@
+// A process that writes an audit log as fast as it can, to be killed at any moment. It prints the last seq that is on disk
+// whenever nothing waits, so that the test knows what must have survived.
+import { DrivenLog, refusal, UNIX_MS } from "./audit_fixture.ts";
+
+const [path, bytesMax] = process.argv.slice(2);
+const driven = await DrivenLog.open(path!, { bytesMax: Number(bytesMax) });
+process.stdout.write("0\n");
+for (let pid = 1; ; pid++) {
+  driven.log.record(refusal(pid), UNIX_MS);
+  if (pid % 5 === 0) {
+    await driven.settle();
+    process.stdout.write(`${pid}\n`);
+  } else await driven.turn();
+}
