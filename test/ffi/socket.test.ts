@@ -24,13 +24,16 @@ import { check } from "../../ffi/errno.ts";
 import { HEADER_LENGTH, HEADER_STRIDE, ReceiveBatch } from "../../ffi/receive_batch.ts";
 import {
   bind,
+  boundPort,
   close,
   connect,
   getSocketOption,
   inetAddress,
+  kernelDrops,
   openSocket,
   send,
   sendTo,
+  setIpv6Only,
   setSocketOption,
   unixAddress,
 } from "../../ffi/socket.ts";
@@ -91,11 +94,47 @@ describe("inetAddress()", () => {
   test("carries a datagram over the loopback interface", () => {
     using pair = new Sockets(AF_INET, SOCK_DGRAM);
     const host = Uint8Array.of(127, 0, 0, 1);
-    // The kernel has no call here to tell a chosen port: look for a free one.
-    let port = 20_000 + (process.pid % 20_000);
-    while (bind(pair.receiver, inetAddress(host, port)) === -EADDRINUSE) port++;
+    check(bind(pair.receiver, inetAddress(host, 0)), "bind");
+    const port = check(boundPort(pair.receiver), "port");
     expect(sendTo(pair.sender, bytesOf(7, 8, 9), inetAddress(host, port))).toBe(3);
     expect(received(pair.receiver)).toEqual([[7, 8, 9]]);
+  });
+});
+
+describe("IPv6 sockets", () => {
+  test.skipIf(!IS_LINUX)("carry the interface of a link-local address (Linux)", () => {
+    const { bytes } = inetAddress(new Uint8Array(16), 1, 0x0102_0304);
+    expect([...bytes.subarray(24)]).toEqual([4, 3, 2, 1]);
+  });
+
+  test("leave the port to IPv4 after setIpv6Only()", () => {
+    using six = new Sockets(AF_INET6, SOCK_DGRAM);
+    using four = new Sockets(AF_INET, SOCK_DGRAM);
+    check(setIpv6Only(six.receiver), "IPV6_V6ONLY");
+    check(bind(six.receiver, inetAddress(new Uint8Array(16), 0)), "bind");
+    const port = check(boundPort(six.receiver), "port");
+    expect(bind(four.receiver, inetAddress(new Uint8Array(4), port))).toBe(0);
+    expect(bind(four.sender, inetAddress(new Uint8Array(4), port))).toBe(-EADDRINUSE);
+  });
+
+  test("are what setIpv6Only() wants", () => {
+    using pair = new Sockets(AF_UNIX, SOCK_DGRAM);
+    expect(setIpv6Only(pair.receiver)).toBeLessThan(0);
+  });
+});
+
+describe("boundPort() and kernelDrops()", () => {
+  test("are -errno for what is no socket", () => {
+    const file = openSync("/dev/null", "r");
+    expect(boundPort(file)).toBe(-ENOTSOCK);
+    expect(kernelDrops(file)).toBeLessThan(0);
+    closeSync(file);
+  });
+
+  test("are 0 for a socket that is not bound and dropped nothing", () => {
+    using pair = new Sockets(AF_INET, SOCK_DGRAM);
+    expect(boundPort(pair.receiver)).toBe(0);
+    if (IS_LINUX) expect(kernelDrops(pair.receiver)).toBe(0);
   });
 });
 
