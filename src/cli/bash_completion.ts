@@ -8,6 +8,7 @@ export function bashScript(commands: readonly CompletedCommand[]): string {
 _varta_watch() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
   local command= skip= word
+  local -i operands=0
   COMPREPLY=()
 
   # Where "=" breaks words, --option=value arrives as three of them.
@@ -23,12 +24,12 @@ _varta_watch() {
       continue
     fi
     case $word in
-    ${commands.map(({ name }) => name).join(" | ")})
-      command=$word
-      break
-      ;;
     ${valueOptions(commands).join(" | ")})
       skip=1
+      ;;
+    -*) ;;
+    *)
+      if [[ -z $command ]]; then command=$word; else operands+=1; fi
       ;;
     esac
   done
@@ -44,8 +45,8 @@ ${commands.map(optionCase).join("\n")}
     return
   fi
 
-  case $command in
-  "")
+  case $command:$operands in
+  :0)
     ${reply({ is: "words", words: commands.map(({ name }) => name) })}
     ;;
 ${commands.flatMap(operandCase).join("\n")}
@@ -84,8 +85,14 @@ function optionCase({ name, options }: CompletedCommand): string {
   return `    ${name})\n      ${reply({ is: "words", words })}\n      ;;`;
 }
 
-function operandCase({ name, operands }: CompletedCommand): string[] {
-  return operands.is === "nothing" ? [] : [`  ${name})\n${indented(reply(operands))}    ;;`];
+function operandCase({ name, firstOperand, nextOperand }: CompletedCommand): string[] {
+  const cases = [
+    { pattern: `${name}:0`, may: firstOperand },
+    { pattern: `${name}:*`, may: nextOperand },
+  ];
+  return cases
+    .filter(({ may }) => may.is !== "nothing")
+    .map(({ pattern, may }) => `  ${pattern})\n${indented(reply(may))}    ;;`);
 }
 
 function reply(completable: Completable): string {

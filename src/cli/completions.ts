@@ -31,7 +31,9 @@ export interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly CompletedOption[];
-  readonly operands: Completable;
+  /** What the first word behind the command may be, and what every further one. */
+  readonly firstOperand: Completable;
+  readonly nextOperand: Completable;
 }
 
 const SCRIPTS: Readonly<Record<string, (commands: readonly CompletedCommand[]) => string>> = {
@@ -73,14 +75,28 @@ export function completedCommands(): readonly CompletedCommand[] {
       ...GLOBAL_OPTIONS.map(fromOwn),
       ...(command.takesConfigOptions ? CONFIG_OPTIONS.map(fromConfig) : []),
     ],
-    operands: operandsOf(command),
+    ...operandsOf(command),
   }));
 }
 
-function operandsOf({ name, operands }: Command): Completable {
-  if (name === "help") return { is: "words", words: COMMANDS.map((command) => command.name) };
-  if (name === "completions") return { is: "words", words: SHELLS };
-  return /FILE|PATH/.test(operands) ? FILE : NOTHING;
+function operandsOf({
+  name,
+  operands,
+}: Command): Pick<CompletedCommand, "firstOperand" | "nextOperand"> {
+  const nextOperand = operands.includes("FILE") ? FILE : NOTHING;
+  const words =
+    name === "help"
+      ? COMMANDS.map((command) => command.name)
+      : name === "completions"
+        ? SHELLS
+        : actionsOf(operands);
+  return { firstOperand: words.length > 0 ? { is: "words", words } : nextOperand, nextOperand };
+}
+
+/** "verify" and "show" of "verify FILE... | show FILE". */
+function actionsOf(operands: string): string[] {
+  const first = operands.split(" | ").map((form) => form.split(" ")[0]!);
+  return first.filter((word) => /^[a-z]+$/.test(word));
 }
 
 function fromOwn({ name, short, help, value, form }: OwnOption): CompletedOption {

@@ -21,10 +21,18 @@ function linesOf(command: CompletedCommand, names: readonly string[]): string {
   const others = names.filter((name) => name !== "run");
   const when = command.name === "run" ? `not ${seen(others)}` : seen([command.name]);
   const lines = command.options.map((option) => optionLine(option, when));
-  const { operands } = command;
-  if (operands.is !== "nothing")
-    lines.push(`complete -c varta-watch -n "${when}" ${valueWords(operands)}`);
+  const { firstOperand, nextOperand } = command;
+  // fish does not count operands: the words of the first place are offered until one of them is there.
+  if (firstOperand.is === "words") {
+    const there = seen(firstOperand.words.filter((word) => word !== command.name));
+    lines.push(offer(`${when}; and not ${there}`, firstOperand));
+  }
+  if (nextOperand.is !== "nothing") lines.push(offer(when, nextOperand));
   return lines.join("\n");
+}
+
+function offer(when: string, may: Completable): string {
+  return `complete -c varta-watch -n "${when}" ${valueWords(may)}`;
 }
 
 function optionLine({ name, short, help, value }: CompletedOption, when: string): string {

@@ -43,10 +43,11 @@ fi
 `;
 }
 
-function commandCase({ name, options, operands }: CompletedCommand): string {
+function commandCase({ name, options, firstOperand, nextOperand }: CompletedCommand): string {
   const specs = options.flatMap(specifications);
   // An operand without an action would keep zsh from completing the options.
-  if (operands.is !== "nothing") specs.push(inQuotes(`1: :${action(operands)}`));
+  if (firstOperand.is !== "nothing") specs.push(inQuotes(`1: :${action(firstOperand)}`));
+  if (nextOperand.is !== "nothing") specs.push(inQuotes(`*: :${action(nextOperand)}`));
   return `    ${name})
       _arguments \\
 ${specs.map((spec) => `        ${spec}`).join(" \\\n")} && failed=0

@@ -109,9 +109,16 @@ describe.skipIf(without("bash"))("bash, where it is installed", () => {
     expect(offered("decode", "")).toEqual([]);
   });
 
-  test("completes the operands of help and completions", () => {
+  test("completes the operand of help and completions", () => {
     expect(offered("help", "")).toEqual(NAMES);
     expect(offered("completions", "")).toEqual(["bash", "fish", "zsh"]);
+    expect(offered("completions", "bash", "")).toEqual([]);
+  });
+
+  test("completes the action of audit, then files", () => {
+    expect(offered("audit", "")).toEqual(["show", "verify"]);
+    expect(offered("audit", "--json", "verify", "one.")).toEqual(["one.toml"]);
+    expect(offered("audit", "verify", "one.toml", "one.")).toEqual(["one.toml"]);
   });
 });
 
@@ -129,6 +136,9 @@ const COMPLETED: readonly (readonly [string, string])[] = [
   ["help dec", "help decode"],
   ["help --ver", "help --version"],
   ["completions fi", "completions fish"],
+  ["audit ver", "audit verify"],
+  ["audit verify one.t", "audit verify one.toml"],
+  ["audit verify --js", "audit verify --json"],
   ["--threshold-ms 1", "--threshold-ms 1"],
 ];
 
