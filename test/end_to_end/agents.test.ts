@@ -1,11 +1,11 @@
 // Two hundred real agent processes under true kernel credentials: every beat is counted, silence is found in time and
 // exactly once, and a process that comes back is watched again (spec 03, spec 12 section 1).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { NS_PER_MS } from "../../src/base/time.ts";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { pidOf } from "../support/log_lines.ts";
+import { stallDelaysMs } from "../support/stall_delays.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -57,8 +57,9 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
     expect(sampleAt(page, `varta_stalls_total{pid="${frozen}"}`)).toBeGreaterThanOrEqual(2);
 
     await daemon.stop();
-    const [first, second] = delaysMs(daemon.exported("events.tsv"), frozen);
-    for (const delayMs of [first!, second!, delaysMs(daemon.exported("events.tsv"), killed)[0]!]) {
+    const rows = daemon.exported("events.tsv");
+    const delaysMs = [frozen, killed].flatMap((pid) => stallDelaysMs(rows, pid));
+    for (const delayMs of delaysMs) {
       expect(delayMs).toBeGreaterThanOrEqual(THRESHOLD_MS);
       expect(delayMs).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
     }
@@ -74,16 +75,4 @@ async function freezeUntilStalled(daemon: DaemonProcess, pid: number, count: num
   expect(arrivedMs - frozenMs).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
   expect(fields.get("threshold_ms")).toBe(`${THRESHOLD_MS}`);
   expect(Number(fields.get("silence_ms"))).toBeLessThanOrEqual(THRESHOLD_MS + LATE_MS_MAX);
-}
-
-/** For every stall of `pid`, the time since the last beat before it, from the observer times of the export. */
-function delaysMs(rows: readonly string[][], pid: number): number[] {
-  const delays: number[] = [];
-  let lastBeatNs = Number.NaN;
-  for (const [observerNs, kind, rowPid] of rows) {
-    if (Number(rowPid) !== pid) continue;
-    if (kind === "beat") lastBeatNs = Number(observerNs);
-    if (kind === "stall") delays.push((Number(observerNs) - lastBeatNs) / NS_PER_MS);
-  }
-  return delays;
 }
