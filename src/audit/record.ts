@@ -56,9 +56,9 @@ export interface AuditRefused {
   readonly reason: string;
 }
 
-/** Only logged: the exit of the child is an outcome of its own. */
+/** Only logged and counted: the schema has no row for it. */
 export interface AuditUnrecorded {
-  readonly kind: "timeout";
+  readonly kind: "timeout" | "step" | "end" | "verdict" | "storm";
 }
 
 export type BootReason =
@@ -80,7 +80,7 @@ export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | u
       const { observerNs, pid, reason } = outcome;
       return [count(unixMs), count(observerNs), "refused", pid, free(reason)].join("\t");
     }
-    case "timeout":
+    default:
       return undefined;
   }
 }
