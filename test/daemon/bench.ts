@@ -1,0 +1,93 @@
+// A turn of the daemon with scripted listeners, time, processes and children, and a diary of what it told whom, in order.
+import type { Stall } from "../../src/events/stall.ts";
+import type { Metrics } from "../../src/metrics/metrics.ts";
+import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
+import type { EventBatch } from "../../src/events/event_batch.ts";
+import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
+import { renderPage } from "../metrics/fixture.ts";
+import { Bench, type BenchOptions } from "../observer/bench.ts";
+import { bench as recoveryBench, ScriptedRunner } from "../recovery/harness.ts";
+import { OWN_INODE } from "../support/scripted_processes.ts";
+
+export interface TickBenchOptions extends BenchOptions {
+  /** Undefined = recovery is off. */
+  readonly command?: readonly string[];
+}
+
+export class TickBench extends Bench {
+  readonly diary: string[] = [];
+  readonly runner = new ScriptedRunner();
+  readonly metrics: Metrics;
+  readonly tick: Tick;
+  /** Wall clock minus observer time. */
+  wallOffsetNs = 1_000;
+  /** Durations of what is measured next, in ns; then every measurement is 0 long. */
+  readonly durationsNs: number[] = [];
+  #monotonicNs = 0;
+
+  constructor({ command, ...options }: TickBenchOptions = {}) {
+    super(options);
+    const { observer, diary } = this;
+    const { capacity } = observer.tracker;
+    this.metrics = new MetricsRegistry({
+      capacity,
+      listeners: this.listeners,
+      accounting: observer.accounting,
+      perPid: true,
+      build: { version: "1", revision: "r", runtime: "bun", target: "t" },
+    });
+    const { recovery } = recoveryBench({
+      runner: this.runner,
+      config: { command },
+      capacity,
+      observerNamespaceInode: OWN_INODE,
+      freshness: (pid, generation) => observer.stallFreshness(pid, generation),
+      outcomes: (outcome) => {
+        // Not every outcome is about one agent.
+        if ("pid" in outcome) diary.push(`${outcome.kind} ${outcome.pid}`);
+        countOutcome(this.metrics, outcome);
+      },
+    });
+    this.tick = new Tick({
+      observer,
+      metrics: this.metrics,
+      recovery,
+      exporter: exportInto(diary),
+      reports: reportsInto(diary),
+      wallOffsetNs: () => this.wallOffsetNs,
+      monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),
+    });
+  }
+
+  /** Runs one turn and returns what it told, in order. */
+  turn(): string[] {
+    this.tick.run();
+    return this.diary.splice(0);
+  }
+
+  /** The value of a series on the metrics page. */
+  series(name: string): number {
+    const lines = renderPage(this.metrics).split("\n");
+    const line = lines.find((one) => one.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`there is no series ${name}`);
+    return Number(line.slice(name.length + 1));
+  }
+}
+
+function exportInto(diary: string[]): TickExport {
+  return {
+    setWallOffsetNs: (ns) => diary.push(`export at ${ns}`),
+    onBatch: (_batch: EventBatch, count: number) => diary.push(`export ${count} rows`),
+    onStall: (stall: Stall) => diary.push(`export stall ${stall.pid}`),
+    onRemoved: (pid: number) => diary.push(`export removal ${pid}`),
+  };
+}
+
+function reportsInto(diary: string[]): TickReports {
+  return {
+    stalled: (stall) => diary.push(`stalled ${stall.pid}`),
+    resumed: (pid, listener, status) => diary.push(`back ${pid} by ${listener} status ${status}`),
+    namespaceConflict: (pid, inode) => diary.push(`foreign ${pid} in ${inode}`),
+    slowTurn: (stage, ns) => diary.push(`slow ${stage} ${ns}`),
+  };
+}

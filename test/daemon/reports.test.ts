@@ -1,0 +1,104 @@
+// What a person reads about agents and recoveries (spec 10 section 8), and how a mass stall stays readable.
+import { describe, expect, test } from "bun:test";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { Log } from "../../src/daemon/log.ts";
+import { Reports } from "../../src/daemon/reports.ts";
+import { stallOf } from "../recovery/harness.ts";
+
+const LINES_PER_S_MAX = 200;
+
+class Subject {
+  readonly lines: string[] = [];
+  readonly conflicts: string[] = [];
+  nowNs = 50 * NS_PER_S;
+  readonly reports = new Reports({
+    log: new Log({
+      level: "info",
+      format: "logfmt",
+      write: (line) => this.lines.push(line.slice(line.indexOf("level="), -1)),
+      wallMs: () => 0,
+      monotonicNs: () => this.nowNs,
+      journal: false,
+      sessionId: "",
+    }),
+    listenerNames: ["main", "aux"],
+    thresholdNs: () => 5 * NS_PER_S,
+    nowNs: () => this.nowNs,
+    namespaceConflict: (pid, inode) => this.conflicts.push(`${pid} in ${inode}`),
+  });
+
+  take(): string[] {
+    return this.lines.splice(0);
+  }
+}
+
+describe("stalls and returns", () => {
+  test("a stall tells everything that is known about the agent", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ pid: 42, lastNs: 1e9, observerNs: 6.5e9, lastNonceHi: 1 }));
+    expect(lines).toEqual([
+      'level=warn msg="agent stalled" pid=42 listener=aux silence_ms=5500 threshold_ms=5000 ' +
+        "status=degraded last_nonce=4294967313 origin=kernel_attested",
+    ]);
+  });
+
+  test("a return tells who is back, by which listener, and how it is", () => {
+    const { reports, lines } = new Subject();
+    reports.resumed(42, 0, 2);
+    expect(lines).toEqual(['level=info msg="agent is back" pid=42 listener=main status=critical']);
+  });
+
+  test("a mass stall is told in 200 lines, and a second later how many were held back", () => {
+    const subject = new Subject();
+    const { reports } = subject;
+    for (let pid = 2; pid < 2 + LINES_PER_S_MAX + 50; pid++) reports.stalled(stallOf({ pid }));
+    for (let pid = 2; pid < 10; pid++) reports.resumed(pid, 0, 0);
+    expect(subject.take()).toHaveLength(LINES_PER_S_MAX);
+    expect(reports.nextDeadlineNs()).toBe(subject.nowNs + NS_PER_S);
+    // Nothing stalls any more: the rest is told by the deadline alone.
+    reports.maintain(subject.nowNs + NS_PER_S - 1);
+    expect(subject.take()).toEqual([]);
+    subject.nowNs += NS_PER_S;
+    reports.maintain(subject.nowNs);
+    expect(subject.take()).toEqual([
+      'level=warn msg="more agents stalled or came back than lines were written" held_back=58',
+    ]);
+    expect(reports.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    reports.maintain(subject.nowNs + NS_PER_S);
+    expect(subject.take()).toEqual([]);
+  });
+
+  test("a new second begins with what the last one held back, and has its own 200 lines", () => {
+    const subject = new Subject();
+    for (let i = 0; i < LINES_PER_S_MAX + 3; i++) subject.reports.resumed(42, 0, 0);
+    subject.take();
+    subject.nowNs += NS_PER_S;
+    for (let i = 0; i < LINES_PER_S_MAX + 1; i++) subject.reports.resumed(43, 0, 0);
+    const lines = subject.take();
+    expect(lines[0]).toContain("held_back=3");
+    expect(lines).toHaveLength(1 + LINES_PER_S_MAX);
+  });
+});
+
+describe("namespaceConflict()", () => {
+  test("goes to strict mode and is no line of its own", () => {
+    const { reports, conflicts, lines } = new Subject();
+    reports.namespaceConflict(42, 77);
+    expect(conflicts).toEqual(["42 in 77"]);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe("slowTurn()", () => {
+  test("names the stage and its time, once per second", () => {
+    const subject = new Subject();
+    subject.reports.slowTurn("receive", 2_500 * NS_PER_MS);
+    subject.reports.slowTurn("reap", 1_500 * NS_PER_MS);
+    expect(subject.take()).toEqual([
+      'level=warn msg="a stage of the loop took too long" stage=receive took_ms=2500',
+    ]);
+    subject.nowNs += NS_PER_S;
+    subject.reports.slowTurn("reap", 1_500 * NS_PER_MS);
+    expect(subject.take()).toHaveLength(1);
+  });
+});
