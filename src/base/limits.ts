@@ -96,6 +96,8 @@ export const LISTENERS_MAX = 64;
 export const SHARED_KEYS_MAX = 8;
 /** Senders whose replay state one secure listener keeps; the unknown one beyond them is refused. */
 export const SENDER_STATES_DEFAULT = 1_024;
+/** A state takes about 100 bytes, all of them at start: 6 MiB. */
+export const SENDER_STATES_MAX = 65_536;
 /** Silence after which a sender's replay state is dropped: longer than any restart takes. */
 export const SENDER_TTL_NS = 600 * NS_PER_S;
 export const SENDER_SWEEP_NS = 60 * NS_PER_S;

@@ -7,7 +7,7 @@ import { loadConfig, systemHost } from "../config/load.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
-import { StartError } from "../daemon/doors.ts";
+import { StartError } from "../daemon/start_error.ts";
 import { type Invocation, ownNumber } from "./invocation.ts";
 import { print, printDiagnostics, printError, printHint } from "./output.ts";
 import { selfText } from "./self_command.ts";

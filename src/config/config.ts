@@ -151,6 +151,8 @@ export interface SecureUdpListenerConfig {
   readonly keyFile: string | undefined;
   readonly acceptedKeyFile: string | undefined;
   readonly masterKeyFile: string | undefined;
+  /** Senders whose replay state is kept. */
+  readonly senderStates: number;
   readonly acceptNonLoopback: boolean;
   readonly acceptRecovery: boolean | undefined;
 }

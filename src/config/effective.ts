@@ -101,7 +101,18 @@ function listenerRows(listener: ListenerConfig, index: number): Row[] {
       [table, "allow_gids", listener.allowGids],
     ];
   }
-  return [...shared, [table, "address", listener.address], [table, "port", listener.port]];
+  shared.push([table, "address", listener.address], [table, "port", listener.port]);
+  if (listener.kind === "udp") shared.push([table, "accept_plaintext", listener.acceptPlaintext]);
+  else {
+    shared.push(
+      [table, "key_file", listener.keyFile],
+      [table, "accepted_key_file", listener.acceptedKeyFile],
+      [table, "master_key_file", listener.masterKeyFile],
+      [table, "sender_states", listener.senderStates],
+      [table, "accept_non_loopback", listener.acceptNonLoopback],
+    );
+  }
+  return [...shared, [table, "accept_recovery", listener.acceptRecovery]];
 }
 
 function recoveryRows(recovery: Config["recovery"]): Row[] {

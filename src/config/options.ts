@@ -20,7 +20,8 @@ export type OptionGroup =
   | "Recovery"
   | "Metrics and export"
   | "Liveness"
-  | "UDP, secure UDP, audit (not in this version yet)"
+  | "UDP"
+  | "Audit"
   | "Accepted without effect";
 
 export interface ConfigOption {
@@ -34,7 +35,6 @@ export interface ConfigOption {
   readonly help: string;
 }
 
-const LATER = "UDP, secure UDP, audit (not in this version yet)";
 const UDP = ["udp"] as const;
 const SECURE = ["secure-udp"] as const;
 
@@ -76,21 +76,21 @@ export const CONFIG_OPTIONS: readonly ConfigOption[] = [
   option("Liveness", "iteration-budget-ms", "MS", "integer", set("liveness", "iteration_budget_ms"), "time a turn should take (250)"),
   option("Liveness", "hw-watchdog", "PATH", "path", set("liveness", "hw_watchdog"), "watchdog device (not in this version yet)"),
   option("Liveness", "shutdown-after-secs", "S", "seconds", set("liveness", "shutdown_after_ms"), "exit after this time, for tests"),
-  option(LATER, "udp-port", "PORT", "integer", one("port"), "UDP port to listen on"),
-  option(LATER, "udp-bind-addr", "IP", "text", one("address"), "address to bind, with --udp-port"),
-  option(LATER, "key-file", "PATH", "path", each(SECURE, "key_file"), "shared key in use"),
-  option(LATER, "accepted-key-file", "PATH", "path", each(SECURE, "accepted_key_file"), "older shared keys"),
-  option(LATER, "master-key-file", "PATH", "path", each(SECURE, "master_key_file"), "key that agent keys are derived from"),
-  option(LATER, "i-accept-plaintext-udp", undefined, "flag", each(UDP, "accept_plaintext"), "acknowledge that UDP beats can be forged"),
-  option(LATER, "i-accept-secure-udp-non-loopback", undefined, "flag", each(SECURE, "accept_non_loopback"), "acknowledge a reachable address"),
-  option(LATER, "secure-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(SECURE, "accept_recovery"), "recover on secure UDP beats"),
-  option(LATER, "plaintext-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(UDP, "accept_recovery"), "recover on plaintext UDP beats"),
-  option(LATER, "recovery-audit-file", "PATH", "path", set("audit", "file"), "audit log"),
-  option(LATER, "recovery-audit-max-bytes", "N", "integer", set("audit", "max_bytes"), "rotate it at this size"),
-  option(LATER, "recovery-audit-sync-every", "N", "integer", set("audit", "sync_every"), "records per fdatasync (1)"),
-  option(LATER, "audit-fsync-budget-ms", "MS", "integer", set("audit", "fsync_budget_ms"), "time an fdatasync should take (50)"),
-  option(LATER, "audit-sync-interval-ms", "MS", "integer", set("audit", "sync_interval_ms"), "longest time between two (0 = off)"),
-  option(LATER, "audit-rotation-budget-ms", "MS", "integer", set("audit", "rotation_budget_ms"), "time a rotation should take (50)"),
+  option("UDP", "udp-port", "PORT", "integer", one("port"), "UDP port to listen on"),
+  option("UDP", "udp-bind-addr", "IP", "text", one("address"), "address to bind, with --udp-port"),
+  option("UDP", "key-file", "PATH", "path", each(SECURE, "key_file"), "shared key in use"),
+  option("UDP", "accepted-key-file", "PATH", "path", each(SECURE, "accepted_key_file"), "older shared keys"),
+  option("UDP", "master-key-file", "PATH", "path", each(SECURE, "master_key_file"), "key that agent keys are derived from"),
+  option("UDP", "i-accept-plaintext-udp", undefined, "flag", each(UDP, "accept_plaintext"), "acknowledge that UDP beats can be forged"),
+  option("UDP", "i-accept-secure-udp-non-loopback", undefined, "flag", each(SECURE, "accept_non_loopback"), "acknowledge a reachable address"),
+  option("UDP", "secure-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(SECURE, "accept_recovery"), "recover on secure UDP beats"),
+  option("UDP", "plaintext-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(UDP, "accept_recovery"), "recover on plaintext UDP beats"),
+  option("Audit", "recovery-audit-file", "PATH", "path", set("audit", "file"), "audit log"),
+  option("Audit", "recovery-audit-max-bytes", "N", "integer", set("audit", "max_bytes"), "rotate it at this size"),
+  option("Audit", "recovery-audit-sync-every", "N", "integer", set("audit", "sync_every"), "records per fdatasync (1)"),
+  option("Audit", "audit-fsync-budget-ms", "MS", "integer", set("audit", "fsync_budget_ms"), "time an fdatasync should take (50)"),
+  option("Audit", "audit-sync-interval-ms", "MS", "integer", set("audit", "sync_interval_ms"), "longest time between two (0 = off)"),
+  option("Audit", "audit-rotation-budget-ms", "MS", "integer", set("audit", "rotation_budget_ms"), "time a rotation should take (50)"),
   option("Accepted without effect", "read-timeout-ms", "MS", "integer", { to: "nothing", accepts: [1, 1000] }, "1 to 1000: the socket never blocks"),
   option("Accepted without effect", "signal-handler-mode", "NAME", "text", { to: "nothing", accepts: ["direct", "libc"] }, "direct or libc"),
 ];

@@ -195,6 +195,7 @@ function listenerConfig(
       keyFile: values.key_file,
       acceptedKeyFile: values.accepted_key_file,
       masterKeyFile: values.master_key_file,
+      senderStates: values.sender_states!,
       acceptNonLoopback: values.accept_non_loopback!,
       acceptRecovery: values.accept_recovery,
     };

@@ -9,6 +9,8 @@ import {
   GLOBAL_BURST_MAX,
   GLOBAL_RATE_DEFAULT,
   PER_PID_RATE_DEFAULT,
+  SENDER_STATES_DEFAULT,
+  SENDER_STATES_MAX,
   THRESHOLD_NS_MIN,
   TRACKER_CAPACITY_DEFAULT,
   TRACKER_CAPACITY_MAX,
@@ -155,6 +157,11 @@ const secureUdpShape = {
   key_file: pathKey("Shared key in use, 64 hex digits", "a key file"),
   accepted_key_file: pathKey("Older shared keys, one per line", "a key file"),
   master_key_file: pathKey("Key that agent keys are derived from", "a key file"),
+  sender_states: integerKey(
+    "Senders whose replay state is kept",
+    { min: 1, max: SENDER_STATES_MAX, zeroWould: "refuse every sender" },
+    SENDER_STATES_DEFAULT,
+  ),
   accept_non_loopback: flagKey("Acknowledges that the address is reachable from outside", false),
   ...acceptRecoveryKey(),
 };

@@ -8,28 +8,7 @@ import { type Conflict, conflictFault } from "./key_ref.ts";
 
 /** The features used by a configuration that is good otherwise. */
 export function unavailableFaults(document: CheckedDocument): Fault[] {
-  return [...udpListeners(document), ...auditLog(document), ...hardwareWatchdog(document)].map(
-    (conflict) => conflictFault(document, conflict),
-  );
-}
-
-function udpListeners(document: CheckedDocument): Conflict[] {
-  const listeners = document.listeners.filter((listener) => listener.kind !== "unix");
-  return listeners.map((listener) => ({
-    at: { listener, key: "kind" },
-    anchor: "value",
-    found: `"${listener.kind}"`,
-    want: '"unix": this version has no UDP listeners yet',
-    foundOption: `port ${listener.values.port}`,
-    wantOption: "--socket: this version has no UDP listeners yet",
-  }));
-}
-
-function auditLog(document: CheckedDocument): Conflict[] {
-  const { file } = document.tables.audit.values;
-  if (file === undefined) return [];
-  const want = "no audit log: this version does not write one yet";
-  return [{ at: { table: "audit", key: "file" }, anchor: "value", found: pathText(file), want }];
+  return hardwareWatchdog(document).map((conflict) => conflictFault(document, conflict));
 }
 
 function hardwareWatchdog(document: CheckedDocument): Conflict[] {

@@ -5,17 +5,18 @@ import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import type { EventExport } from "../export/event_export.ts";
 import type { HttpServer } from "../http/http_server.ts";
-import { errorText, openExport, openListeners, openMetrics } from "./doors.ts";
+import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { countHttpInto } from "./http_wiring.ts";
 import { type Deadline, Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
+import { errorText } from "./start_error.ts";
 import { requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
+import { Writers } from "./writers.ts";
 import * as series from "../metrics/series.ts";
 
 export interface DaemonOptions {
@@ -52,7 +53,7 @@ export class Daemon {
   readonly #finished = Promise.withResolvers<number>();
   readonly #onSignal = (signal: NodeJS.Signals): void => this.#signalled(signal);
   readonly #onDump = (): void => this.#dump();
-  #exporter: EventExport | undefined;
+  #writers: Writers | undefined;
   #http: HttpServer | undefined;
   #heartbeat: Heartbeat | undefined;
   #notify: Notify | undefined;
@@ -86,6 +87,7 @@ export class Daemon {
       config: options.config,
       env: options.env,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
+      recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
   }
 
@@ -100,7 +102,7 @@ export class Daemon {
     this.#installSignals();
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
-    this.#exporter = await openExport(this.#parts, config);
+    this.#writers = await this.#openWriters();
     this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
     this.#notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
@@ -117,6 +119,17 @@ export class Daemon {
     this.#ready = true;
     this.#notify?.ready(this.#parts.observer.nowNs());
     this.#loop.start();
+  }
+
+  #openWriters(): Promise<Writers> {
+    const { log, metrics, observer } = this.#parts;
+    return Writers.open({
+      config: this.#config,
+      log,
+      metrics,
+      observerInode: observer.observerInode,
+      monotonicNs,
+    });
   }
 
   #openNotify(): Notify | undefined {
@@ -156,7 +169,7 @@ export class Daemon {
       observer,
       metrics,
       recovery,
-      exporter: this.#exporter,
+      exporter: this.#writers?.exporter,
       reports,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
@@ -168,13 +181,13 @@ export class Daemon {
     const deadlines: Deadline[] = [
       reports,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
-      { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => this.#countWriters() },
+      { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => this.#countLog() },
       {
         nextDeadlineNs: () => stderr.nextDeadlineNs,
         maintain: (nowNs) => stderr.maintain(nowNs),
       },
     ];
-    if (this.#exporter !== undefined) deadlines.push(this.#exporter);
+    if (this.#writers !== undefined) deadlines.push(this.#writers);
     this.#heartbeat = this.#makeHeartbeat();
     if (this.#heartbeat !== undefined) deadlines.push(this.#heartbeat);
     if (this.#notify !== undefined) deadlines.push(this.#notify);
@@ -261,18 +274,12 @@ export class Daemon {
   }
 
   // Totals of the log only grow, so its series are set, not added to.
-  #countWriters(): void {
+  #countLog(): void {
     const { log, metrics, stderr } = this.#parts;
     metrics.set(series.VARTA_LOG_DROPPED, stderr.dropped);
     SUPPRESSED_SERIES.forEach((id, kind) => {
       metrics.set(id, log.suppressed[kind]!);
     });
-    const exporter = this.#exporter;
-    if (exporter === undefined) return;
-    metrics.add(series.VARTA_EXPORT_DROPPED, exporter.takeDropped());
-    const error = exporter.takeError()?.message;
-    if (error !== undefined)
-      log.limited("file_export_io", "error", "cannot write the export file", { error });
   }
 
   #installSignals(): void {
@@ -327,8 +334,10 @@ export class Daemon {
     recovery.beginShutdown(clock.nowNs());
     await this.#closeHttp();
     await this.#until(() => {
-      recovery.reap(clock.nowNs());
-      return recovery.shutdownDone(clock.nowNs());
+      const nowNs = clock.nowNs();
+      recovery.reap(nowNs);
+      this.#writers?.maintain(nowNs);
+      return recovery.shutdownDone(nowNs);
     }, Number.POSITIVE_INFINITY);
     if (!this.#aborting) await this.#closeAll(WRITERS_MS_MAX);
   }
@@ -357,8 +366,8 @@ export class Daemon {
 
   async #closeAll(writersMsMax: number): Promise<void> {
     const { observer, log } = this.#parts;
-    const exporter = this.#exporter;
-    if (exporter !== undefined) await withinMs(exporter.close(), writersMsMax);
+    const writers = this.#writers;
+    if (writers !== undefined) await withinMs(writers.close(), writersMsMax);
     observer.close();
     log.info("stopped", { exit_code: this.#exitCode });
     await this.#drainLog();
@@ -370,7 +379,7 @@ export class Daemon {
   async #unwind(): Promise<void> {
     const { observer } = this.#parts;
     if (this.#http !== undefined) await this.#closeHttp();
-    if (this.#exporter !== undefined) await withinMs(this.#exporter.close(), WRITERS_MS_MAX);
+    if (this.#writers !== undefined) await withinMs(this.#writers.close(), WRITERS_MS_MAX);
     observer.close();
     this.#removeSignals();
     await this.#drainLog();

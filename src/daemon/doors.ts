@@ -1,28 +1,22 @@
-// Opens what the daemon reads from and writes to, in the order of spec 07 section 7: sockets, then files, then the metrics
-// page. What cannot be opened is a `StartError`; the caller closes what is open already.
-import { SystemError, errnoText } from "../../ffi/errno.ts";
-import type { Config, ListenerConfig } from "../config/config.ts";
+// Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners, and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open already.
+import { SystemError } from "../../ffi/errno.ts";
+import { effectiveUid } from "../../ffi/process.ts";
+import { isLoopbackAddress } from "../config/address.ts";
+import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import { EventExport } from "../export/event_export.ts";
+import { readKeyFiles } from "../files/key_file.ts";
 import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
+import { SecureUdpListener } from "../listener/secure_udp.ts";
 import { SocketPathError } from "../listener/socket_path.ts";
+import { UdpListener } from "../listener/udp.ts";
+import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import * as series from "../metrics/series.ts";
-import type { Parts } from "./parts.ts";
+import { monotonicNs, type Parts } from "./parts.ts";
+import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
-
-/** The daemon cannot start: exit 1, with the likely cure. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-  readonly hint: string;
-
-  constructor(message: string, hint: string) {
-    super(message);
-    this.hint = hint;
-  }
-}
 
 /** Binds every listener and gives it to the observer, which closes it. */
 export function openListeners(
@@ -33,7 +27,8 @@ export function openListeners(
   if (runtimeDirectory !== undefined) openRuntimeDirectory(runtimeDirectory);
   warnAboutTransport(parts);
   for (const listenerConfig of config.listeners) {
-    const listener = openListener(listenerConfig);
+    warnAboutListener(parts, listenerConfig);
+    const listener = openListener(listenerConfig, config.observer.thresholdNs);
     const number = parts.observer.listeners.length;
     parts.observer.addListener(listener);
     if (!(listener instanceof UnixListener)) continue;
@@ -57,21 +52,63 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
   }
 }
 
-function openListener(config: ListenerConfig): Listener {
-  if (config.kind !== "unix")
-    throw new StartError(
-      `Cannot open listener ${config.name}: this version has no ${config.kind} listeners`,
-      "use a unix listener",
-    );
+function openListener(config: ListenerConfig, thresholdNs: number): Listener {
   try {
-    const { allowUids, allowGids, ...options } = config;
-    return new UnixListener({ ...options, allowList: allowListOf(allowUids, allowGids) });
+    switch (config.kind) {
+      case "unix": {
+        const { allowUids, allowGids, ...options } = config;
+        return new UnixListener({ ...options, allowList: allowListOf(allowUids, allowGids) });
+      }
+      case "udp":
+        return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });
+      case "secure-udp":
+        return openSecureUdp(config, thresholdNs);
+    }
   } catch (error) {
-    if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
+    if (error instanceof SocketPathError || error instanceof UdpSocketError)
+      throw new StartError(error.message, error.hint);
     if (error instanceof SystemError)
       throw new StartError(`${error.message} for listener ${config.name}`, "see ulimit -n");
     throw error;
   }
+}
+
+// The configuration has checked the same files; they are read again so that no key waits in memory beside its user.
+function openSecureUdp(config: SecureUdpListenerConfig, thresholdNs: number): Listener {
+  const read = readKeyFiles(config, effectiveUid());
+  if (!read.ok)
+    throw new StartError(
+      `Cannot open listener ${config.name}: ${read.problems.join("; ")}`,
+      "varta-watch keygen makes a key file",
+    );
+  return new SecureUdpListener({
+    ...config,
+    acceptRecovery: config.acceptRecovery === true,
+    keys: read.keys,
+    restartGapNs: thresholdNs,
+    monotonicNs,
+  });
+}
+
+// What the operator has taken upon himself, once at each start.
+function warnAboutListener({ log }: Parts, config: ListenerConfig): void {
+  if (config.kind === "unix") return;
+  const fields = { listener: config.name, address: config.address, port: config.port };
+  if (config.kind === "udp")
+    log.warn(
+      "this listener takes beats without authentication: anybody who reaches it can beat for any pid",
+      fields,
+    );
+  else if (!isLoopbackAddress(config.address))
+    log.warn(
+      "this listener is reachable from the network: its keys are all that protects it",
+      fields,
+    );
+  if (config.acceptRecovery === true)
+    log.warn(
+      "beats of this listener may start recoveries although the kernel does not attest their sender",
+      fields,
+    );
 }
 
 function warnAboutTransport({ log }: Parts): void {
@@ -81,35 +118,6 @@ function warnAboutTransport({ log }: Parts): void {
     );
   const queue = queueLengthWarning();
   if (queue !== undefined) log.warn(queue);
-}
-
-/** Opens the export file; undefined if none is configured. */
-export async function openExport(parts: Parts, config: Config): Promise<EventExport | undefined> {
-  const { file, format, maxBytes, syncEvery } = config.export;
-  if (file === undefined) return undefined;
-  const { log, observer } = parts;
-  try {
-    const opened = await EventExport.open({
-      path: file,
-      format,
-      bytesMax: maxBytes,
-      syncEvery,
-      listeners: config.listeners.map(({ name }) => name),
-      observerNamespaceInode: observer.observerInode,
-      errnoText,
-    });
-    const unsynced = opened.directorySyncError;
-    if (unsynced !== undefined)
-      log.warn("the directory of the export file could not be synced, ignoring", {
-        error: unsynced.message,
-      });
-    return opened;
-  } catch (error) {
-    throw new StartError(
-      `Cannot open the export file ${file}: ${errorText(error)}`,
-      "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
-    );
-  }
 }
 
 export type MetricsDoor = Omit<
@@ -140,8 +148,4 @@ export async function openMetrics(
         : "set metrics.listen to an address of this machine, such as 127.0.0.1:9469",
     );
   }
-}
-
-export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

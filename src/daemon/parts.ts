@@ -12,6 +12,7 @@ import * as series from "../metrics/series.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Observer } from "../observer/observer.ts";
 import { ProcessRunner } from "../recovery/child_runner.ts";
+import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { SystemClock } from "./clock_source.ts";
 import { Log } from "./log.ts";
@@ -35,6 +36,8 @@ export interface PartsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
+  /** Keeps an outcome of a recovery in the audit log. */
+  readonly recordOutcome: (outcome: RecoveryOutcome) => void;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -74,6 +77,7 @@ export function makeParts(options: PartsOptions): Parts {
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
       countOutcome(metrics, outcome);
+      options.recordOutcome(outcome);
       reports.outcome(outcome);
     },
     capacity: config.tracker.capacity,

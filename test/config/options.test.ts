@@ -52,6 +52,7 @@ const SET: [string, string, object, string | undefined][] = [
   ["self-watchdog-secs", "1", { liveness: { selfWatchdogNs: 1e9 } }, "0"],
   ["iteration-budget-ms", "60000", { liveness: { iterationBudgetNs: 60e9 } }, "60001"],
   ["shutdown-after-secs", "0", { liveness: { shutdownAfterNs: 0 } }, "-1"],
+  ["recovery-audit-file", "/a", { audit: { file: "/a" } }, ""],
   ["recovery-audit-max-bytes", "4096", { audit: { maxBytes: 4096 } }, "4095"],
   ["recovery-audit-sync-every", "1", { audit: { syncEvery: 1 } }, "0"],
   ["audit-fsync-budget-ms", "1", { audit: { fsyncBudgetNs: 1e6 } }, "0"],
@@ -61,15 +62,15 @@ const SET: [string, string, object, string | undefined][] = [
   ["signal-handler-mode", "libc", {}, "signalfd"],
 ];
 
-/** Options of features that this version refuses: each is taken, and then the feature is named. */
-const REFUSED: [string[], string][] = [
+/** Options that make a listener together. */
+const LISTENERS: [string[], object][] = [
   [
     ["--udp-port=7878", "--i-accept-plaintext-udp"],
-    "--udp-port: found port 7878; want --socket: this version has no UDP listeners yet",
+    { kind: "udp", address: "0.0.0.0", port: 7878, acceptPlaintext: true },
   ],
   [
     ["--udp-port=7878", "--udp-bind-addr=127.0.0.1", "--key-file=good.key"],
-    "--udp-port: found port 7878; want --socket: this version has no UDP listeners yet",
+    { kind: "secure-udp", address: "127.0.0.1", port: 7878, keyFile: expect.any(String) },
   ],
   [
     [
@@ -78,30 +79,30 @@ const REFUSED: [string[], string][] = [
       "--accepted-key-file=good.key",
       "--i-accept-secure-udp-non-loopback",
     ],
-    "--udp-port: found port 7878; want --socket: this version has no UDP listeners yet",
+    { kind: "secure-udp", address: "192.0.2.1", acceptNonLoopback: true },
   ],
   [
     [
       "--udp-port=7878",
       "--master-key-file=good.key",
-      "--recovery-exec=x",
+      "--recovery-exec=true",
       "--secure-udp-i-accept-recovery-on-unauthenticated-transport",
     ],
-    "--udp-port: found port 7878; want --socket: this version has no UDP listeners yet",
+    { kind: "secure-udp", masterKeyFile: expect.any(String), acceptRecovery: true },
   ],
   [
     [
       "--udp-port=7878",
       "--i-accept-plaintext-udp",
-      "--recovery-exec=x",
+      "--recovery-exec=true",
       "--plaintext-udp-i-accept-recovery-on-unauthenticated-transport=false",
     ],
-    "--udp-port: found port 7878; want --socket: this version has no UDP listeners yet",
+    { kind: "udp", acceptRecovery: false },
   ],
-  [
-    ["--recovery-audit-file=/var/a"],
-    "--recovery-audit-file: found /var/a; want no audit log: this version does not write one yet",
-  ],
+];
+
+/** Options of features that this version refuses: each is taken, and then the feature is named. */
+const REFUSED: [string[], string][] = [
   [
     ["--hw-watchdog=/dev/watchdog"],
     "--hw-watchdog: found /dev/watchdog; want no hardware watchdog: this version does not feed one yet",
@@ -154,15 +155,23 @@ describe("option", () => {
     });
   }
 
+  for (const [argv, listener] of LISTENERS) {
+    test(`${argv.join(" ")} makes a listener`, async () => {
+      const result = await load(argv);
+      if (!result.ok) throw new Error(result.text);
+      expect(result.config.listeners).toEqual([expect.objectContaining(listener)]);
+    });
+  }
+
   for (const [argv, text] of REFUSED) {
     test(`${argv.join(" ")} is understood and refused`, async () => {
       expect(await problemTexts(argv)).toEqual([64, [text]]);
     });
   }
 
-  test("is covered by one of the two lists above", () => {
+  test("is covered by one of the lists above", () => {
     const covered = new Set(SET.map(([name]) => name));
-    for (const [argv] of REFUSED)
+    for (const [argv] of [...LISTENERS, ...REFUSED])
       for (const word of argv) covered.add(word.slice(2).split("=")[0]!);
     expect(CONFIG_OPTIONS.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
   });

@@ -1,0 +1,184 @@
+// The files that the daemon writes: the event export and the audit log. They share one life: opened at start, driven once
+// per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
+import { errnoText } from "../../ffi/errno.ts";
+import type { AuditOutcome, BootReason } from "../audit/record.ts";
+import { AuditLog } from "../audit/audit_log.ts";
+import { NS_PER_S } from "../base/time.ts";
+import type { Config } from "../config/config.ts";
+import { EventExport } from "../export/event_export.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import * as series from "../metrics/series.ts";
+import type { Log } from "./log.ts";
+import type { Deadline } from "./loop.ts";
+import { errorText, StartError } from "./start_error.ts";
+
+export interface WritersOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The observer's own pid namespace; NaN = unknown. */
+  readonly observerInode: number;
+  readonly monotonicNs: () => number;
+}
+
+/** What the operator should know about a log that was found in another state than it was left. */
+const BOOT_WARNINGS: Partial<Record<BootReason, string>> = {
+  legacy_v1:
+    "the audit log begins with records of version 1, which have no chain: a new section follows them",
+  corrupt_tail: "the last line of the audit log was torn and has been cut off",
+  schema_drift: "the audit log ends in something that is no record: a new section follows it",
+};
+
+export class Writers implements Deadline {
+  readonly exporter: EventExport | undefined;
+  readonly #audit: AuditLog | undefined;
+  readonly #options: WritersOptions;
+  readonly #observeSync: (ns: number) => void;
+
+  /** Opens what is configured; throws `StartError`. */
+  static async open(options: WritersOptions): Promise<Writers> {
+    const audit = await openAudit(options);
+    try {
+      return new Writers(options, audit, await openExport(options));
+    } catch (error) {
+      await audit?.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: WritersOptions,
+    audit: AuditLog | undefined,
+    exporter: EventExport | undefined,
+  ) {
+    this.#options = options;
+    this.#audit = audit;
+    this.exporter = exporter;
+    const { metrics } = options;
+    this.#observeSync = (ns) => metrics.observe(series.VARTA_AUDIT_FSYNC_SECONDS, ns / NS_PER_S);
+  }
+
+  /** One outcome of a recovery for the audit log. */
+  record(outcome: AuditOutcome): void {
+    this.#audit?.record(outcome, Date.now());
+  }
+
+  nextDeadlineNs(): number {
+    return Math.min(
+      this.#audit?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
+      this.exporter?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  maintain(nowNs: number): void {
+    if (this.#audit !== undefined) {
+      this.#audit.maintain(nowNs);
+      this.#countAudit(this.#audit);
+    }
+    if (this.exporter !== undefined) {
+      this.exporter.maintain(nowNs);
+      this.#countExport(this.exporter);
+    }
+  }
+
+  /** Writes and syncs everything that waits, and closes the files. */
+  async close(): Promise<void> {
+    await Promise.all([this.#audit?.close(), this.exporter?.close()]);
+    if (this.#audit !== undefined) this.#countAudit(this.#audit);
+  }
+
+  #countAudit(audit: AuditLog): void {
+    const { metrics, log } = this.#options;
+    metrics.add(series.VARTA_RECOVERY_AUDIT_DROPPED, audit.takeDropped());
+    metrics.add(series.VARTA_RECOVERY_AUDIT_FLUSH_BUDGET_EXCEEDED, audit.takeFlushBudgetExceeded());
+    metrics.add(series.VARTA_AUDIT_FSYNC_BUDGET_EXCEEDED, audit.takeFsyncBudgetExceeded());
+    metrics.add(series.VARTA_AUDIT_ROTATION_BUDGET_EXCEEDED, audit.takeRotationBudgetExceeded());
+    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.warn, audit.takeWatermarks("warn"));
+    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.critical, audit.takeWatermarks("critical"));
+    audit.drainFsyncs(this.#observeSync);
+    const error = audit.takeError()?.message;
+    if (error !== undefined)
+      log.limited("audit_io", "warn", "cannot write the audit log, trying again", { error });
+  }
+
+  #countExport(exporter: EventExport): void {
+    const { metrics, log } = this.#options;
+    metrics.add(series.VARTA_EXPORT_DROPPED, exporter.takeDropped());
+    const error = exporter.takeError()?.message;
+    if (error !== undefined)
+      log.limited("file_export_io", "error", "cannot write the export file", { error });
+  }
+}
+
+async function openAudit(options: WritersOptions): Promise<AuditLog | undefined> {
+  const { log, monotonicNs } = options;
+  const { file, maxBytes, ...budgets } = options.config.audit;
+  if (file === undefined) return undefined;
+  try {
+    const audit = await AuditLog.open({
+      ...budgets,
+      path: file,
+      bytesMax: maxBytes,
+      daemonPid: process.pid,
+      unixMs: Date.now,
+      monotonicNs,
+      onWatermark: (level, lineCount) => {
+        if (level === "warn")
+          log.limited("audit_ring_warn", "warn", "the audit log is slow, its queue fills up", {
+            lines: lineCount,
+          });
+        else
+          log.limited("audit_ring_critical", "error", "the queue of the audit log is almost full", {
+            lines: lineCount,
+          });
+      },
+    });
+    const found = BOOT_WARNINGS[audit.bootReason];
+    if (found !== undefined)
+      log.warn(found, { file, torn_bytes: audit.tornBytes > 0 ? audit.tornBytes : undefined });
+    if (options.config.audit.syncEvery > 1)
+      log.warn("audit records are synced in groups: a power loss may take the last ones", {
+        sync_every: options.config.audit.syncEvery,
+      });
+    warnUnsynced(log, file, audit.directorySyncError);
+    return audit;
+  } catch (error) {
+    throw cannotOpen("audit log", file, error);
+  }
+}
+
+async function openExport(options: WritersOptions): Promise<EventExport | undefined> {
+  const { config, log, observerInode } = options;
+  const { file, format, maxBytes, syncEvery } = config.export;
+  if (file === undefined) return undefined;
+  try {
+    const exporter = await EventExport.open({
+      path: file,
+      format,
+      bytesMax: maxBytes,
+      syncEvery,
+      listeners: config.listeners.map(({ name }) => name),
+      observerNamespaceInode: observerInode,
+      errnoText,
+    });
+    warnUnsynced(log, file, exporter.directorySyncError);
+    return exporter;
+  } catch (error) {
+    throw cannotOpen("export file", file, error);
+  }
+}
+
+function warnUnsynced(log: Log, file: string, error: Error | undefined): void {
+  if (error === undefined) return;
+  log.warn("the directory of a new file could not be synced, ignoring", {
+    file,
+    error: error.message,
+  });
+}
+
+function cannotOpen(what: string, file: string, error: unknown): StartError {
+  return new StartError(
+    `Cannot open the ${what} ${file}: ${errorText(error)}`,
+    "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
+  );
+}
