@@ -224,8 +224,15 @@ export class Daemon {
     const { log, observer } = this.#parts;
     const unix = this.#config.listeners.find((listener) => listener.kind === "unix");
     for (const listener of this.#config.listeners) {
-      if (listener.kind !== "unix") continue;
-      log.info("listening", { listener: listener.name, path: listener.path });
+      if (listener.kind === "unix")
+        log.info("listening", { listener: listener.name, path: listener.path });
+      else
+        log.info("listening", {
+          listener: listener.name,
+          kind: listener.kind,
+          address: listener.address,
+          port: listener.port,
+        });
     }
     if (this.#http !== undefined) log.info("metrics", { url: metricsUrl(this.#http.address) });
     else log.info("metrics are off, set metrics.listen to serve them");
