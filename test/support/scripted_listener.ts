@@ -30,6 +30,8 @@ export interface ScriptedListenerOptions {
   readonly name?: string;
   readonly kind?: ListenerKind;
   readonly allowList?: AllowList | undefined;
+  /** A descriptor for a real loop to wait on; -1 = none. */
+  readonly fd?: number;
   /** Told at each receive, before its result. */
   readonly onReceive?: (name: string, nowNs: number) => void;
 }
@@ -37,7 +39,7 @@ export interface ScriptedListenerOptions {
 export class ScriptedListener implements Listener {
   readonly kind: ListenerKind;
   readonly name: string;
-  readonly fd = -1;
+  readonly fd: number;
   readonly allowList: AllowList | undefined;
   readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
   /** Receives that are still to come; at the end of the script the socket is empty. */
@@ -51,6 +53,7 @@ export class ScriptedListener implements Listener {
     this.kind = options.kind ?? "unix";
     this.name = options.name ?? "scripted";
     this.allowList = options.allowList;
+    this.fd = options.fd ?? -1;
     this.#onReceive = options.onReceive;
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
   }

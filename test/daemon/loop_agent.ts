@@ -1,0 +1,17 @@
+// Child process of loop.test.ts: an agent that puts the monotonic microsecond of its sending into the payload of each beat.
+import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
+import { AF_UNIX, CLOCK_MONOTONIC, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { encode } from "../../src/wire/encode.ts";
+
+const [socket, beats, intervalMs] = process.argv.slice(2) as [string, string, string];
+const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
+const address = unixAddress(socket);
+for (let nonce = 1; nonce <= Number(beats); nonce++) {
+  readClock(CLOCK_MONOTONIC);
+  const payload = (clockSeconds() * 1e6 + Math.floor(clockNanoseconds() / 1_000)) % 2 ** 32;
+  const frame = { status: "ok", pid: process.pid, timestamp: 0n, nonce: BigInt(nonce) } as const;
+  check(sendTo(fd, encode({ ...frame, payload }), address), "send");
+  await Bun.sleep(Number(intervalMs));
+}
