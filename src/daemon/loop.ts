@@ -5,6 +5,7 @@ import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { LISTENERS_MAX, WAIT_FALLBACK_NS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
@@ -47,12 +48,27 @@ export interface LoopOptions {
 const HTTP_SLICE_NS = 2 * NS_PER_MS;
 /** Turns in a row without a yield: keeps the runtime's own timers and collector within reach under steady load. */
 const TURNS_WITHOUT_YIELD_MAX = 64;
+/**
+ * Rest between two turns while beats come faster than one per rest: a wake-up costs ten times what a beat costs, so one
+ * of them then takes several (measured at 10,000 beats/s: 3.4 % of a core instead of 9.4 %). poll(2) has no shorter one.
+ */
+const REST_MS = 1;
+const REST_NS = REST_MS * NS_PER_MS;
+/** Shortest datagram queue with which the loop rests: a short one must be emptied at once, or senders are refused. */
+const REST_QUEUE_MIN = 128;
 
 export class Loop {
   /** Turns completed. */
   turns = 0;
   readonly #options: LoopOptions;
   readonly #poll = new PollSet(LISTENERS_MAX + 1);
+  /** The runtime's events alone: what ends a rest. */
+  readonly #restPoll = new PollSet(1);
+  /** Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst still fits. 0 = no rests. */
+  readonly #restBeatsMax: number;
+  #turnBeganNs = 0;
+  /** Beats that would come in during a rest, if they go on as between the last two turns. */
+  #beatsPerRest = 0;
   readonly #runtimeIndex: number;
   readonly #waitMaxNs: number;
   readonly #suspended = new Uint8Array(LISTENERS_MAX);
@@ -66,6 +82,8 @@ export class Loop {
     this.#options = options;
     for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
+    if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
+    this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
     this.#waitMaxNs = options.runtimeFd < 0 ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
   }
 
@@ -116,6 +134,8 @@ export class Loop {
     const startNs = monotonicNs();
     this.#options.turnBegins();
     tick.run();
+    this.#beatsPerRest = (tick.consumed * REST_NS) / (startNs - this.#turnBeganNs);
+    this.#turnBeganNs = startNs;
     const nowNs = observer.clock.lastNs;
     for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
     const serveStartNs = monotonicNs();
@@ -138,6 +158,8 @@ export class Loop {
     const { observer } = this.#options;
     const timeoutNs = this.#timeoutNs();
     observer.clock.allowIdle(timeoutNs);
+    if (this.#beatsPerRest > 1 && this.#beatsPerRest <= this.#restBeatsMax && timeoutNs > REST_NS)
+      this.#restPoll.wait(REST_MS);
     const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
     // An interrupted wait is a signal: the runtime's handler has something to tell.
     if (ready < 0) return ready === -EINTR;
@@ -172,4 +194,9 @@ export class Loop {
     }
     return earliest;
   }
+}
+
+function restBeatsMax(listeners: readonly Listener[]): number {
+  const shortest = Math.min(...listeners.map(({ queueLength }) => queueLength ?? 0));
+  return shortest < REST_QUEUE_MIN ? 0 : Math.floor(shortest / 4);
 }

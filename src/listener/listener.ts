@@ -13,6 +13,8 @@ export interface Listener {
   readonly fd: number;
   /** Rows of the last receive, valid until the next one. */
   readonly batch: ReceivedBatch;
+  /** Datagrams that its socket holds over all senders together; undefined = unknown, or counted in bytes. */
+  readonly queueLength?: number | undefined;
   /** Senders that are accepted; undefined = all that the socket lets in. */
   readonly allowList: AllowList | undefined;
 

@@ -1,5 +1,6 @@
 // The Unix datagram listener (spec 05 sections 3 and 4): the kernel attests the sender's pid, uid and gid with every
 // datagram. The order of the checks is normative: truncated control data, then size, then credentials.
+import { readFileSync } from "node:fs";
 import {
   IS_LINUX,
   MSG_CTRUNC,
@@ -37,6 +38,7 @@ export const HAS_CREDENTIALS: boolean = IS_LINUX;
 // One byte of slack makes an overlong datagram show as 33 bytes.
 const IOV_BYTES = FRAME_BYTES + 1;
 const STRIDE_BYTES = 64;
+const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
 
 export interface UnixListenerOptions {
   readonly name: string;
@@ -54,6 +56,7 @@ export class UnixListener implements Listener {
   readonly name: string;
   readonly path: string;
   readonly fd: number;
+  readonly queueLength: number | undefined;
   readonly allowList: AllowList | undefined;
   readonly batch: ReceivedBatch;
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
@@ -81,6 +84,7 @@ export class UnixListener implements Listener {
       throw error;
     }
     this.directorySynced = this.#bound.directorySynced;
+    this.queueLength = readQueueLength();
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
     this.#arena = new arena.ReceiveBatch({
       iovBytes: IOV_BYTES,
@@ -152,6 +156,17 @@ function judgeBySize(from: arena.ReceiveBatch, batch: ReceivedBatch, count: numb
     batch.verdict[i] = length === FRAME_BYTES ? VERDICT_PASS : REJECT_WRONG_SIZE;
     batch.origin[i] = ORIGIN_SOCKET_MODE_ONLY;
     batch.peerPid[i] = 0;
+  }
+}
+
+// The kernel took it for this socket when the socket was created.
+function readQueueLength(): number | undefined {
+  if (!IS_LINUX) return undefined;
+  try {
+    const length = Number(readFileSync(QUEUE_LENGTH_FILE, "latin1").trim());
+    return Number.isInteger(length) ? length + 1 : undefined;
+  } catch {
+    return undefined;
   }
 }
 
