@@ -1,0 +1,36 @@
+// The native programs of the benchmark, compiled when they are needed. Without a C compiler the parts that need one are
+// skipped.
+import { join } from "node:path";
+
+const SOURCES = join(import.meta.dir, "..", "native");
+const OPTIMISED = ["-O2", "-Wall"];
+
+export interface Native {
+  readonly flood: string;
+  readonly receiver: string;
+  readonly twin: string;
+  readonly compiler: string;
+}
+
+/** Compiles into `directory`; a sentence if that is not possible. */
+export function compileNative(directory: string): Native | string {
+  const compiler = Bun.which("cc") ?? Bun.which("gcc") ?? Bun.which("clang");
+  if (compiler === null) return "there is no C compiler (cc, gcc or clang)";
+  const flags = process.arch === "x64" ? [...OPTIMISED, "-msse4.2"] : OPTIMISED;
+  const native = {
+    flood: join(directory, "flood"),
+    receiver: join(directory, "receiver"),
+    twin: join(directory, "twin.so"),
+    compiler: `${compiler} ${flags.join(" ")}`,
+  };
+  const jobs = [
+    [...flags, "-o", native.flood, join(SOURCES, "flood.c")],
+    [...flags, "-o", native.receiver, join(SOURCES, "receiver.c")],
+    [...flags, "-shared", "-fPIC", "-o", native.twin, join(SOURCES, "twin.c")],
+  ];
+  for (const job of jobs) {
+    const done = Bun.spawnSync([compiler, ...job], { stderr: "pipe" });
+    if (!done.success) return `${compiler} failed: ${done.stderr.toString().split("\n")[0]}`;
+  }
+  return native;
+}
