@@ -35,6 +35,8 @@ const PRIORITIES: Readonly<Record<LogLevel, string>> = {
 const COOLDOWN_NS = NS_PER_S;
 const MESSAGE_BYTES_MAX = 320;
 const ERROR_BYTES_MAX = 128;
+/** Room for the state dump of 64 listeners, the longest value there is: cut short it would be no JSON. */
+const VALUE_BYTES_MAX = 8_192;
 /** Keys that come first in a JSON line, in this order. */
 const LEADING_KEYS = ["pid", "child_pid", "listener", "error"];
 
@@ -132,7 +134,7 @@ function quoted(text: string): string {
 }
 
 function bounded(key: string, value: string | number | boolean): string {
-  return cut(String(value), key === "error" ? ERROR_BYTES_MAX : MESSAGE_BYTES_MAX);
+  return cut(String(value), key === "error" ? ERROR_BYTES_MAX : VALUE_BYTES_MAX);
 }
 
 /** At most `bytesMax` bytes of `text`, cut between two characters. */
