@@ -355,6 +355,7 @@ export class Daemon {
     this.#aborting = true;
     this.#exitCode = 1;
     this.#notify?.stopping();
+    armAlarm(0);
     const { log, recovery, clock } = this.#parts;
     log.warn("second signal, ending at once", { signal });
     recovery.killAllNow(clock.nowNs());
