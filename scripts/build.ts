@@ -1,10 +1,11 @@
 // `npm run build`: the executables of every target in dist/, sealed and checked, with man pages and completions beside
 // them. `--host-only` builds for this machine alone and downloads nothing.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { completionScript } from "../src/cli/completions.ts";
 import { checkBinary, checkBytes } from "./binary/check.ts";
 import { commitOf } from "./binary/commit.ts";
 import { compile } from "./binary/compile.ts";
@@ -17,6 +18,9 @@ import {
   ROOT,
   TARGETS,
 } from "./binary/target.ts";
+import { auditPage } from "./man/audit_page.ts";
+import { configPage } from "./man/config_page.ts";
+import { programPage } from "./man/program_page.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +36,7 @@ const work = mkdtempSync(join(tmpdir(), "varta-runtimes-"));
 try {
   const names = values["host-only"] ? [HOST_NAME] : TARGETS.map(({ name }) => name);
   for (const name of names) await build(name);
+  writePages(resolve(values.out));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
@@ -50,6 +55,24 @@ async function build(targetName: string): Promise<void> {
   const sha256 = createHash("sha256").update(readFileSync(outFile)).digest("hex");
   console.log(`${outFile}  ${megabytes.toFixed(1)} MB  ${seconds.toFixed(1)} s`);
   console.log(`  ${line}\n  sha256 ${sha256}`);
+}
+
+// What packages install beside the executable, under the names that it has there.
+function writePages(out: string): void {
+  const files: readonly (readonly [string, string])[] = [
+    ["man/varta-watch.8", programPage()],
+    ["man/varta.toml.5", configPage()],
+    ["man/varta-audit.5", auditPage()],
+    ["completions/varta-watch.bash", completionScript("bash")!],
+    ["completions/_varta-watch", completionScript("zsh")!],
+    ["completions/varta-watch.fish", completionScript("fish")!],
+  ];
+  for (const [name, text] of files) {
+    const path = join(out, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  console.log(`${out}: ${files.map(([name]) => name).join(", ")}`);
 }
 
 function runtimeOf(targetName: string): Promise<string> | string {

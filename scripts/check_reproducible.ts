@@ -13,6 +13,8 @@ const SOURCES = [
   "package-lock.json",
   "tsconfig.json",
   "bunfig.toml",
+  "packaging",
+  "varta.toml.example",
 ];
 
 const work = mkdtempSync(join(tmpdir(), "varta-twice-"));

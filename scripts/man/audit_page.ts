@@ -1,0 +1,46 @@
+// varta-audit(5): the columns come from the reader of the log itself; a new kind of record or reason does not compile
+// before it is explained here.
+import type { BootReason } from "../../src/audit/record.ts";
+import { COLUMNS, COMPLETE_COLUMNS_CAPTURED, type RowKind } from "../../src/audit/row.ts";
+import { textLines } from "./mdoc.ts";
+import { fillTemplate } from "./template.ts";
+
+const KINDS: Readonly<Record<RowKind, string>> = {
+  boot: "The daemon started, or the log goes on in a new file.",
+  spawn: "A recovery command was started.",
+  complete: "A recovery command ended.",
+  refused: "A recovery was wanted and did not run.",
+};
+
+const BOOT_REASONS: Readonly<Record<BootReason, string>> = {
+  fresh: "The file was new or empty.",
+  resume: "The file ended as it should, and the chain goes on.",
+  rotation: "The file before this one was full, and the chain goes on.",
+  legacy_v1: "The file has records of the older schema, which had no chain; it begins below them.",
+  corrupt_tail: "The last line was cut short, as a crash leaves it, and was removed.",
+  schema_drift: "The file held what the daemon could not read, which was left as it was.",
+};
+
+export function auditPage(): string {
+  return fillTemplate("varta-audit.5", {
+    COLUMNS: Object.entries(KINDS).map(kindItem).join("\n"),
+    BOOT_REASONS: Object.entries(BOOT_REASONS)
+      .map(([reason, meaning]) => `.It Li ${reason}\n${textLines(meaning)}`)
+      .join("\n"),
+  });
+}
+
+function kindItem([kind, meaning]: [string, string]): string {
+  const columns = COLUMNS[kind as RowKind];
+  const captured = kind === "complete" ? capturedLines() : [];
+  return [`.It Ic ${kind}`, textLines(meaning), display(columns), ...captured].join("\n");
+}
+
+function capturedLines(): string[] {
+  return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED)];
+}
+
+/** Columns in order, filled to lines. */
+function display(columns: readonly string[]): string {
+  return [".Bd -filled -offset indent", textLines(columns.join(" ")), ".Ed"].join("\n");
+}
