@@ -1,7 +1,6 @@
 // The bound socket under both UDP listeners (spec 05 section 6): IPv4 or IPv6, never both at once, so that 0.0.0.0 and ::
 // can be bound to one port. It knows how many datagrams the kernel had to drop because its buffer was full: an agent
 // whose beats end there looks silent, and only this number tells it from a dead one.
-import { networkInterfaces } from "node:os";
 import {
   AF_INET6,
   EACCES,
@@ -23,7 +22,7 @@ import {
   setIpv6Only,
   setSocketOption,
 } from "../../ffi/socket.ts";
-import { parseIp } from "./ip_address.ts";
+import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 
 export interface UdpSocketOptions {
   /** Of the listener, for messages. */
@@ -97,19 +96,12 @@ function socketAddress(options: UdpSocketOptions): SocketAddress {
     );
   const { bytes, zone } = parsed;
   if (zone === "") return inetAddress(bytes, options.port);
-  const scopeId = scopeOf(zone);
+  const scopeId = interfaceNumber(zone);
   if (scopeId !== undefined) return inetAddress(bytes, options.port, scopeId);
   throw new UdpSocketError(
     `${cannot(options)}: this machine has no interface ${zone} with an IPv6 address`,
     "see the interfaces with: ip -6 address",
   );
-}
-
-/** The number of an interface, given by name or number. */
-function scopeOf(zone: string): number | undefined {
-  if (/^[0-9]{1,9}$/.test(zone)) return Number(zone);
-  const linkLocal = networkInterfaces()[zone]?.find((entry) => entry.family === "IPv6");
-  return linkLocal?.scopeid;
 }
 
 function orThrow(result: number, options: UdpSocketOptions): number {

@@ -3,7 +3,7 @@ import { POLLIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { close, inetAddress, openSocket, type SocketAddress, sendTo } from "../../ffi/socket.ts";
-import { parseIp } from "../../src/listener/ip_address.ts";
+import { parseIp } from "../../src/base/ip_address.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 
 const PATIENCE_MS = 5_000;

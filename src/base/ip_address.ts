@@ -1,5 +1,6 @@
 // The bytes of an IP literal, as a socket address holds them. Names are never looked up.
 import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 
 export interface IpBytes {
   /** 4 or 16 bytes. */
@@ -16,6 +17,13 @@ export function parseIp(text: string): IpBytes | undefined {
   const [address = "", zone = ""] = text.split("%");
   const bytes = ipv6Bytes(address);
   return isMapped(bytes) ? { bytes: bytes.slice(12), zone: "" } : { bytes, zone };
+}
+
+/** The number of the interface that the zone of a link-local address names; undefined if there is none with IPv6. */
+export function interfaceNumber(zone: string): number | undefined {
+  if (/^[0-9]{1,9}$/.test(zone)) return Number(zone);
+  const linkLocal = networkInterfaces()[zone]?.find((entry) => entry.family === "IPv6");
+  return linkLocal?.scopeid;
 }
 
 function ipv6Bytes(address: string): Uint8Array {

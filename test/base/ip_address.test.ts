@@ -1,7 +1,7 @@
 // IP literals as bytes.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseIp } from "../../src/listener/ip_address.ts";
+import { interfaceNumber, parseIp } from "../../src/base/ip_address.ts";
 
 const hexOf = (text: string) => parseIp(text)?.bytes.toHex();
 
@@ -50,4 +50,9 @@ test("parseIp() reads any IPv6 address in full and in the runtime's shortest spe
       expect(hexOf(short)).toBe(expected);
     }),
   );
+});
+
+test("interfaceNumber() knows interfaces by number and by name", () => {
+  expect(interfaceNumber("7")).toBe(7);
+  expect(interfaceNumber("nosuch0")).toBeUndefined();
 });
