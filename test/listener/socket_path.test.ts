@@ -24,6 +24,8 @@ import {
   unlinkBoundPath,
 } from "../../src/listener/socket_path.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { until } from "../support/until.ts";
+import { HAS_PYTHON } from "./hostile_sender.ts";
 
 const AS_ROOT = effectiveUid() === 0;
 const NOBODY = 65_534;
@@ -69,6 +71,19 @@ function refusal(work: () => unknown): SocketPathError {
     throw error;
   }
   throw new Error("the bind was expected to be refused");
+}
+
+/** "bound", or what was said. */
+function outcomeOf(path: string): string {
+  try {
+    bindTo(path);
+    return "bound";
+  } catch (error) {
+    if (error instanceof SocketPathError) return error.message;
+    throw error;
+  } finally {
+    for (const fd of opened.splice(0)) close(fd);
+  }
 }
 
 function expectRefused(fault: SocketPathFault, message: RegExp, work: () => unknown): void {
@@ -189,6 +204,35 @@ describe("bindSocketPath() and what is at the path", () => {
     expect(lstatSync(path).isSymbolicLink()).toBe(true);
     expect(inodeAt(target)).toBe(ino);
   });
+
+  test.skipIf(!HAS_PYTHON)(
+    "refuses a path whose socket changes while it is probed (needs python3 to change it fast enough)",
+    async () => {
+      using directory = new TemporaryDirectory();
+      const path = directory.at("v.sock");
+      const kept = ["a", "b"].map((name) => leaveStale(directory.at(name)));
+      const script = [
+        "import os, sys",
+        "path, *stale = sys.argv[1:]",
+        "while True:",
+        "    for one in stale:",
+        "        os.link(one, path + '.new')",
+        "        os.rename(path + '.new', path)",
+      ];
+      const names = [path, directory.at("a"), directory.at("b")];
+      const changer = Bun.spawn(["python3", "-c", script.join("\n"), ...names]);
+      const messages = new Set<string>();
+      await until("a change between the two looks", () => {
+        for (let attempt = 0; attempt < 20; attempt++) messages.add(outcomeOf(path));
+        return [...messages].some((message) => message.endsWith("changed while probing"));
+      });
+      changer.kill("SIGKILL");
+      await changer.exited;
+      // Whatever else happened: the sockets themselves are still there under their own names.
+      expect(["a", "b"].map((name) => inodeAt(directory.at(name)))).toEqual(kept);
+    },
+    15_000,
+  );
 
   test("refuses a dangling symbolic link at the path and creates nothing behind it", () => {
     using directory = new TemporaryDirectory();
