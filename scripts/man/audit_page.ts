@@ -2,8 +2,11 @@
 // before it is explained here.
 import type { BootReason } from "../../src/audit/record.ts";
 import { COLUMNS, COMPLETE_COLUMNS_CAPTURED, type RowKind } from "../../src/audit/row.ts";
-import { textLines } from "./mdoc.ts";
+import { literalBlock, textLines, wrapped } from "./mdoc.ts";
 import { fillTemplate } from "./template.ts";
+
+/** Fits an 80-column terminal behind two indents. */
+const DISPLAY_BYTES_MAX = 60;
 
 const KINDS: Readonly<Record<RowKind, string>> = {
   boot: "The daemon started, or the log goes on in a new file.",
@@ -40,7 +43,7 @@ function capturedLines(): string[] {
   return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED)];
 }
 
-/** Columns in order, filled to lines. */
+/** Columns in order; filled by us, because man would break the names. */
 function display(columns: readonly string[]): string {
-  return [".Bd -filled -offset indent", textLines(columns.join(" ")), ".Ed"].join("\n");
+  return literalBlock(wrapped(columns.join(" "), DISPLAY_BYTES_MAX));
 }
