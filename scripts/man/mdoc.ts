@@ -1,13 +1,13 @@
 // Text in the language of manual pages, mdoc(7): escapes, and the layout of the prose that our comments and tables hold.
 
 /** A source line of a page is at most this long: then a change of a word is a small difference. */
-const LINE_BYTES_MAX = 80;
+const LINE_BYTES_MAX = 78;
 
 /** Prose as text lines: each sentence begins a line of its own, and nothing in it is taken for a macro. */
 export function textLines(prose: string): string {
   const sentences = prose.trim().split(/(?<=[.!?]["')]*)\s+(?=["'(]?[A-Z0-9])/);
   return sentences
-    .flatMap(wrapped)
+    .flatMap((sentence) => wrapped(sentence, LINE_BYTES_MAX))
     .map((line) => guarded(escaped(line)))
     .join("\n");
 }
@@ -50,11 +50,12 @@ export function verbatim(text: string): string {
   return escaped(text).replaceAll("-", "\\-");
 }
 
-function wrapped(sentence: string): string[] {
+/** Words of `text` on lines of at most `bytesMax` each, as far as no word is longer. */
+export function wrapped(text: string, bytesMax: number): string[] {
   const lines: string[] = [];
-  for (const word of sentence.split(/\s+/)) {
+  for (const word of text.split(/\s+/)) {
     const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
-    if (lines.length === 0 || longer.length > LINE_BYTES_MAX - 2) lines.push(word);
+    if (lines.length === 0 || longer.length > bytesMax) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   return lines;
