@@ -13,7 +13,7 @@ afterAll(endLeftovers);
 
 const AGENTS = 200;
 const INTERVAL_MS = 100;
-const THRESHOLD_MS = 600;
+const THRESHOLD_MS = 800;
 /** A stall is out this long after the threshold at the latest. */
 const LATE_MS_MAX = 50;
 

@@ -12,9 +12,9 @@ import { until } from "../../support/until.ts";
 const SEED = 0x5eed;
 const AGENTS = 300;
 const INTERVAL_MS = 100;
-const THRESHOLD_MS = 600;
+const THRESHOLD_MS = 1_000;
 const LATE_MS_MAX = 50;
-const ROUNDS = 25;
+const ROUNDS = 20;
 const FREEZES_PER_ROUND = 6;
 const DEATHS_PER_ROUND = 2;
 
