@@ -1,6 +1,6 @@
 // The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
 // in between, and next to nothing when nothing happens.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { clockNs } from "../../ffi/clock.ts";
@@ -25,6 +25,9 @@ import { ScriptedListener } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const WAIT_MS_MAX = 250;
+
+// Longer than a loop that goes wrong is left running: two of them in one process would wait for each other.
+setDefaultTimeout(15_000);
 
 interface SubjectOptions extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines">> {
   readonly thresholdMs?: number;
@@ -204,6 +207,7 @@ describe("Loop", () => {
     const subject = new Subject({ listeners: [unixListener(directory)], thresholdMs: 100 });
     const agent = startAgent(directory.at("v.sock"), 1, 0);
     await subject.run(() => subject.stalls.length > 0);
+    await agent.exited;
     subject.close();
     const [stall] = subject.stalls;
     expect(stall!.pid).toBe(agent.pid);
@@ -228,6 +232,7 @@ describe("Loop", () => {
       return pages.length === 1;
     });
     agent.kill();
+    await agent.exited;
     subject.close();
     expect(pages[0]).toMatch(/^varta_datagrams_accepted_total\{listener="main"\} ([5-9]|\d\d+)$/m);
   });

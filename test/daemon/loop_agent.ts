@@ -1,6 +1,6 @@
 // Child process of loop.test.ts: an agent that puts the monotonic microsecond of its sending into the payload of each beat.
 import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
-import { AF_UNIX, CLOCK_MONOTONIC, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { AF_UNIX, CLOCK_MONOTONIC, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
 import { encode } from "../../src/wire/encode.ts";
@@ -12,6 +12,14 @@ for (let nonce = 1; nonce <= Number(beats); nonce++) {
   readClock(CLOCK_MONOTONIC);
   const payload = (clockSeconds() * 1e6 + Math.floor(clockNanoseconds() / 1_000)) % 2 ** 32;
   const frame = { status: "ok", pid: process.pid, timestamp: 0n, nonce: BigInt(nonce) } as const;
-  check(sendTo(fd, encode({ ...frame, payload }), address), "send");
+  const bytes = encode({ ...frame, payload });
+  for (;;) {
+    const result = sendTo(fd, bytes, address);
+    if (result !== -EAGAIN) {
+      check(result, "send");
+      break;
+    }
+    await Bun.sleep(1);
+  }
   await Bun.sleep(Number(intervalMs));
 }

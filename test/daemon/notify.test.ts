@@ -8,6 +8,7 @@ const PID = process.pid;
 let manager: ServiceManager;
 let state: { judgePoints: number; agents: number; stalled: number; beats: number };
 let complaints: string[];
+const openedHere: Notify[] = [];
 
 beforeEach(() => {
   manager = new ServiceManager();
@@ -15,10 +16,13 @@ beforeEach(() => {
   complaints = [];
 });
 
-afterEach(() => manager[Symbol.dispose]());
+afterEach(() => {
+  for (const notify of openedHere.splice(0)) notify.stopping();
+  manager[Symbol.dispose]();
+});
 
 function open(env: Record<string, string> = {}): Notify | undefined {
-  return Notify.open({
+  const notify = Notify.open({
     env,
     pid: PID,
     state: {
@@ -29,6 +33,8 @@ function open(env: Record<string, string> = {}): Notify | undefined {
     },
     unusable: (reason) => complaints.push(reason),
   });
+  if (notify !== undefined) openedHere.push(notify);
+  return notify;
 }
 
 function opened(env: Record<string, string> = {}): Notify {

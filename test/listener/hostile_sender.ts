@@ -48,7 +48,9 @@ export class HostileSender {
     this.#child.stdin.flush();
   }
 
-  [Symbol.dispose](): void {
+  /** Waits for its end: until then the runtime holds descriptors for it, and other tests count those. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
+    await this.#child.exited;
   }
 }

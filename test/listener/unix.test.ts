@@ -184,10 +184,10 @@ describe("UnixListener.receive()", () => {
 });
 
 describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs python3)", () => {
-  test("discards them in the kernel: thousands leave our descriptors as they were", () => {
+  test("discards them in the kernel: thousands leave our descriptors as they were", async () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);
-    using sender = new HostileSender();
+    await using sender = new HostileSender();
     const { path } = listener;
     sender.send({ path, count: 1, sizeBytes: 32 });
     take(listener, 1);
@@ -199,10 +199,10 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
     expect(openDescriptors()).toBe(before);
   });
 
-  test("truncated control data wins over a wrong size", () => {
+  test("truncated control data wins over a wrong size", async () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);
-    using sender = new HostileSender();
+    await using sender = new HostileSender();
     for (const sizeBytes of [0, 31, 33, 64])
       sender.send({ path: listener.path, count: 10, sizeBytes, descriptors: 1 });
     const rows = take(listener, 40);
@@ -212,10 +212,10 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
     );
   });
 
-  test("a good datagram behind them has its credentials", () => {
+  test("a good datagram behind them has its credentials", async () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);
-    using sender = new HostileSender();
+    await using sender = new HostileSender();
     for (let round = 0; round < 5; round++) {
       sender.send({ path: listener.path, count: 2, sizeBytes: 32, descriptors: 253 });
       sender.send({ path: listener.path, count: 1, sizeBytes: 32 });
@@ -230,10 +230,10 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
 describe("UnixListener and the identity of senders", () => {
   test.skipIf(!HAS_PYTHON || !AS_ROOT)(
     "reports what the kernel accepted: root may state another live pid, uid and gid (needs root and python3)",
-    () => {
+    async () => {
       using directory = new TemporaryDirectory();
       const listener = listen(directory);
-      using sender = new HostileSender();
+      await using sender = new HostileSender();
       const credentials = { pid: process.pid, uid: 1234, gid: 4_000_000_000 };
       sender.send({ path: listener.path, count: 1, sizeBytes: 32, credentials });
       const [row] = take(listener, 1);
