@@ -107,7 +107,7 @@ describe("varta-watch check", () => {
     fixture.write("env.toml", '[recovery]\ncommand = ["true"]\nenv = { TOKEN = "hush" }\n');
     const { stdout } = vartaWatch("check", "--print", "-c", "env.toml", "--threshold-ms=1500");
     expect(stdout).toMatch(/^threshold = "1500ms" +# --threshold-ms$/m);
-    expect(stdout).toMatch(/^command = \["x"\] +# file$/m);
+    expect(stdout).toMatch(/^command = \["true"\] +# file$/m);
     expect(stdout).toMatch(/^env = \{ "TOKEN" = "\(set\)" \} +# file$/m);
     expect(stdout).toMatch(/^capacity = 4096 +# default$/m);
     expect(stdout).not.toContain("hush");
