@@ -20,10 +20,20 @@ async function main(argv: readonly string[]): Promise<number> {
     const run = await loadCommand(parsed.invocation.command);
     return await run(parsed.invocation);
   } catch (error) {
+    if (isPlatformError(error)) {
+      printError(error.message);
+      printHint(error.hint);
+      return EXIT_FAILURE;
+    }
     printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
     printHint("this is a bug in varta-watch, not in its configuration; please report it");
     return EXIT_FAILURE;
   }
+}
+
+// The class itself cannot be imported here: the module that has it is the one that could not be loaded.
+function isPlatformError(error: unknown): error is Error & { readonly hint: string } {
+  return error instanceof Error && error.name === "PlatformError" && "hint" in error;
 }
 
 /** Wrong values of configuration options, to be reported together with the other usage errors. */

@@ -123,6 +123,16 @@ function withoutComments(text: string): string {
 }
 
 describe("varta-watch", () => {
+  test("says what the system forbids where no code may be compiled at run time", () => {
+    const { stderr, exitCode } = Bun.spawnSync([...PROGRAM, "beat"], {
+      env: { ...process.env, BUN_JSC_useJIT: "0" },
+    });
+    expect(stderr.toString()).toStartWith("varta-watch: error: Cannot call the C library");
+    expect(stderr.toString()).toContain("varta-watch: hint: ");
+    expect(stderr.toString()).not.toContain("bug");
+    expect(exitCode).toBe(1);
+  });
+
   test("help and --help print the same on stdout and exit 0", () => {
     const help = vartaWatch("help");
     expect(help).toMatchObject({ stderr: "", exitCode: 0 });
