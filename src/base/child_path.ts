@@ -4,6 +4,9 @@
 /** PATH of a child whose environment names none: only what the system installs. */
 export const CHILD_PATH_DEFAULT = "/usr/bin:/bin";
 
+/** What a `restart_unit` step runs. */
+export const UNIT_MANAGER = "systemctl";
+
 /** The PATH that a child gets: the operator's entry, then an inherited one, then the default. */
 export function childPath(
   entries: Readonly<Record<string, string>>,

@@ -3,16 +3,13 @@
 // found now may be gone later, and then the spawn tells it.
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { childPath } from "../base/child_path.ts";
+import { childPath, UNIT_MANAGER } from "../base/child_path.ts";
 import type { CheckedDocument } from "./check_document.ts";
 import type { Fault } from "./fault.ts";
 import { pathText, quoted } from "./found.ts";
 import { conflictFault, type KeyRef } from "./key_ref.ts";
 import type { Host } from "./load_result.ts";
 import type { Secrets } from "./secrets.ts";
-
-/** What `restart_unit` runs. */
-export const UNIT_MANAGER = "systemctl";
 
 /** Reports each program of [recovery] that cannot be started, and a working directory that is none. */
 export function checkPrograms(

@@ -11,6 +11,7 @@ import { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Observer } from "../observer/observer.ts";
+import { SystemAgentHost } from "../recovery/agent_host.ts";
 import { ProcessRunner } from "../recovery/child_runner.ts";
 import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
@@ -74,6 +75,7 @@ export function makeParts(options: PartsOptions): Parts {
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
     runner: new ProcessRunner(),
+    host: new SystemAgentHost(processes, (pid, generation) => isBeating(observer, pid, generation)),
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
       countOutcome(metrics, outcome);
@@ -86,6 +88,13 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
   });
   return { clock, stderr, log, observer, metrics, reports, recovery };
+}
+
+/** Whether `pid` is tracked, not silent, and no older than `generation`. */
+function isBeating({ tracker }: Observer, pid: number, generation: number): boolean {
+  const slot = tracker.slotOf(pid);
+  if (slot < 0 || tracker.slots.isLatched(slot)) return false;
+  return tracker.slots.generation[slot]! >= generation;
 }
 
 /** Durations and deadlines that no configured clock may disturb. */

@@ -5,7 +5,17 @@ import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { Stall } from "../events/stall.ts";
-import type { CompleteOutcome, RecoveryOutcome, RefusedOutcome } from "../recovery/outcome.ts";
+import type { CapturedOutput } from "../recovery/child_output.ts";
+import type {
+  CompleteOutcome,
+  EndOutcome,
+  RecoveryOutcome,
+  RefusedOutcome,
+  StepOutcome,
+  StepPlace,
+  StormOutcome,
+  VerdictOutcome,
+} from "../recovery/outcome.ts";
 import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./loop.ts";
@@ -35,7 +45,23 @@ const REMEDIES: Readonly<Record<string, string>> = {
   outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
   orphan_reap_capacity: "set recovery.timeout so that old children end",
   stale_child_kill_failed: "a child of the former owner of this pid still runs: end it by hand",
+  storm_limit: "so many at once are rarely the agents' own fault: look at the machine first",
+  gave_up: "its recovery.budget is used up: look at it yourself",
+  signal_failed: "the daemon needs the same user as the agent, or CAP_KILL",
+  unit_unknown: "name the unit in the step, or run the agent as a system service",
+  spawn_failed: "varta-watch check looks for the program, as this user",
 };
+
+/** Refusals that are told by other lines, or that a person wants no line about. */
+const SILENT_REASONS: readonly string[] = [
+  "debounced",
+  "outstanding_in_flight",
+  "unit_in_flight",
+  "backing_off",
+];
+
+/** The end of what a failed command printed, for its log line: the audit log has all that was kept. */
+const TAIL_CHARACTERS_MAX = 200;
 
 export class Reports implements TickReports, Deadline {
   readonly #options: ReportsOptions;
@@ -101,6 +127,7 @@ export class Reports implements TickReports, Deadline {
           pid: outcome.pid,
           child_pid: outcome.childPid,
           program: outcome.program,
+          ...placeFields(outcome),
         });
         return;
       case "timeout":
@@ -115,20 +142,94 @@ export class Reports implements TickReports, Deadline {
         return;
       case "complete":
         this.#complete(outcome);
+        return;
+      case "step":
+        this.#step(outcome);
+        return;
+      case "end":
+        this.#end(outcome);
+        return;
+      case "verdict":
+        this.#verdict(outcome);
+        return;
+      case "storm":
+        this.#storm(outcome);
     }
+  }
+
+  #step(outcome: StepOutcome): void {
+    const { log } = this.#options;
+    const { pid, step, detail, dryRun } = outcome;
+    const fields: LogFields = { pid, ...placeFields(outcome), ...dryRunField(dryRun) };
+    if (step === "wait") log.debug("recovery waits for a beat", { ...fields, wait: detail });
+    else if (!this.#mayTell()) return;
+    else if (step === "signal") {
+      const message = dryRun ? "recovery would signal the agent" : "recovery signalled the agent";
+      log.info(message, { ...fields, signal: detail });
+    } else log.info("recovery would start", { ...fields, program: detail });
+  }
+
+  #end(outcome: EndOutcome): void {
+    const { log } = this.#options;
+    const { pid, end, stepNumber, stepCount, durationNs, dryRun } = outcome;
+    const fields: LogFields = {
+      pid,
+      reason: end,
+      steps: `${stepNumber}/${stepCount}`,
+      duration_ms: wholeMs(durationNs),
+      ...dryRunField(dryRun),
+    };
+    if (end === "exhausted" && !dryRun) log.warn("recovery has no step left", fields);
+    else if (this.#mayTell()) log.info("recovery ended", fields);
+  }
+
+  #verdict(outcome: VerdictOutcome): void {
+    const { log } = this.#options;
+    const { pid, result, unit, durationNs, dryRun } = outcome;
+    const fields: LogFields = {
+      pid,
+      unit: unit || undefined,
+      duration_ms: wholeMs(durationNs),
+      ...dryRunField(dryRun),
+    };
+    if (result === "not_recovered") log.error("agent did not recover", fields);
+    else if (!this.#mayTell()) return;
+    else if (result === "recovered") log.info("agent recovered", fields);
+    else log.info("agent is gone, its successor is not known", fields);
+  }
+
+  #storm({ begins, refusedCount }: StormOutcome): void {
+    const { log } = this.#options;
+    if (begins)
+      log.error("too many recoveries at once, refusing more", { hint: REMEDIES["storm_limit"] });
+    else log.warn("recoveries are no longer refused", { refused: refusedCount });
   }
 
   #refused(outcome: RefusedOutcome): void {
     const { log } = this.#options;
     const { pid, reason, error } = outcome;
-    if (reason === "debounced" || reason === "outstanding_in_flight") return;
+    if (SILENT_REASONS.includes(reason)) return;
+    const hint = REMEDIES[reason];
+    const dry = dryRunField(outcome.dryRun);
     if (reason === "spawn_failed") {
-      log.error("recovery could not be started", { pid, error, program: outcome.program });
+      const { program } = outcome;
+      const place = placeFields(outcome);
+      log.error("recovery could not be started", { pid, error, program, ...place, hint, ...dry });
     } else if (reason.startsWith("skipped_")) {
-      log.info("recovery skipped", { pid, reason });
+      log.info("recovery skipped", { pid, reason, ...dry });
+    } else if (reason === "signal_failed" || reason === "unit_unknown") {
+      log.warn("a step of the recovery failed", {
+        pid,
+        error,
+        reason,
+        ...placeFields(outcome),
+        hint,
+        ...dry,
+      });
     } else {
-      const fields: LogFields = { pid, error: error || undefined, reason, hint: REMEDIES[reason] };
-      if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
+      const fields: LogFields = { pid, error: error || undefined, reason, hint, ...dry };
+      if (reason === "gave_up" && !outcome.isRepeated) log.error("gave up on an agent", fields);
+      else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
       else log.limited("recovery_refused", "warn", "recovery refused", fields);
     }
   }
@@ -142,6 +243,7 @@ export class Reports implements TickReports, Deadline {
       exit_code: known(outcome.exitCode),
       signal: known(outcome.signal),
       duration_ms: wholeMs(outcome.durationNs),
+      ...(outcome.exitCode === 0 ? {} : outputFields(outcome.captured)),
     };
     if (outcome.completion === "reap_failed")
       log.error("recovery ended, its status is lost", fields);
@@ -175,6 +277,28 @@ export class Reports implements TickReports, Deadline {
 
 function wholeMs(ns: number): number {
   return Math.floor(msFromNs(ns));
+}
+
+/** Which step of several; nothing for one command. */
+function placeFields({ step, stepNumber, stepCount }: StepPlace): LogFields {
+  return stepCount === 1 ? {} : { step, steps: `${stepNumber}/${stepCount}` };
+}
+
+function dryRunField(dryRun: boolean): LogFields {
+  return dryRun ? { dry_run: true } : {};
+}
+
+/** The last characters of each stream; the log escapes what is not plain text. */
+function outputFields(captured: CapturedOutput | undefined): LogFields {
+  if (captured === undefined) return {};
+  return { stdout: tailText(captured.stdoutTail), stderr: tailText(captured.stderrTail) };
+}
+
+function tailText(tail: Uint8Array): string | undefined {
+  const text = Buffer.from(tail.subarray(-4 * TAIL_CHARACTERS_MAX))
+    .toString("utf8")
+    .trim();
+  return text === "" ? undefined : [...text].slice(-TAIL_CHARACTERS_MAX).join("");
 }
 
 function known(value: number): number | undefined {

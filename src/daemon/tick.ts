@@ -112,7 +112,7 @@ export class Tick {
   }
 
   #onBatch(batch: EventBatch, count: number): void {
-    const { metrics, exporter, reports } = this.#options;
+    const { metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
     exporter?.onBatch(batch, count);
     for (let i = 0; i < count; i++) {
@@ -120,6 +120,7 @@ export class Tick {
       if (kind === EVENT_BEAT) {
         if (batch.resumed[i] === 1) {
           this.busy = true;
+          recovery.onResumed(batch.pid[i]!, batch.generation[i]!, batch.observerNs[i]!);
           reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!);
         }
       } else if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
@@ -173,13 +174,26 @@ export class Tick {
 
 /** Counts one outcome of the recovery sink. */
 export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
-  if (outcome.kind === "timeout") return;
-  metrics.add(OUTCOME_SERIES[outcome.code]!, 1);
-  if (outcome.kind === "refused" && outcome.refused >= 0)
-    metrics.add(REFUSED_SERIES[outcome.refused]!, 1);
-  if (outcome.kind === "complete" && outcome.completion === "reaped")
-    metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
+  if (outcome.kind === "verdict") {
+    metrics.add(series.VARTA_RECOVERY_VERIFIED[outcome.result], 1);
+    return;
+  }
+  if (outcome.kind === "timeout" || outcome.kind === "end" || outcome.kind === "storm") return;
+  if (outcome.code >= 0) metrics.add(OUTCOME_SERIES[outcome.code]!, 1);
+  if (outcome.kind === "complete") {
+    if (outcome.completion === "reaped")
+      metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
+  } else if (outcome.kind !== "refused") {
+    if (outcome.kind === "spawn" || !outcome.dryRun)
+      metrics.add(series.VARTA_RECOVERY_STEPS[outcome.step], 1);
+  } else {
+    if (outcome.refused >= 0) metrics.add(REFUSED_SERIES[outcome.refused]!, 1);
+    if (STEP_FAILURES.includes(outcome.reason))
+      metrics.add(series.VARTA_RECOVERY_STEP_FAILURES[outcome.step], 1);
+  }
 }
+
+const STEP_FAILURES: readonly string[] = ["spawn_failed", "signal_failed", "unit_unknown"];
 
 // Both records are in the order of the label values, which is the order of the codes.
 const OUTCOME_SERIES: readonly number[] = Object.values(series.VARTA_RECOVERY_OUTCOMES);
@@ -214,4 +228,5 @@ function drainRecovery(recovery: Recovery, metrics: Metrics): void {
     recovery.takeOutstandingProbeExhausted(),
   );
   metrics.add(series.VARTA_RECOVERY_REAP_TRUNCATED, recovery.takeReapTruncated());
+  metrics.set(series.VARTA_RECOVERY_GAVE_UP_AGENTS, recovery.givenUpCount);
 }

@@ -72,6 +72,12 @@ export const RECOVERY_OUTCOMES = [
   "skipped_agent_resumed",
   "skipped_pid_recycled",
   "skipped_stall_unverifiable",
+  "started",
+  "step_failed",
+  "backed_off",
+  "gave_up",
+  "refused_storm_limit",
+  "dry_run",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -81,7 +87,11 @@ export const RECOVERY_REFUSALS = [
   "outstanding_capacity",
   "socket_mode_only",
   "stale_child_kill_failed",
+  "storm_limit",
 ] as const;
+
+export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;
+export const RECOVERY_VERDICTS = ["recovered", "not_recovered", "unknown"] as const;
 
 /** Kinds of log lines that a cooldown may drop, in the order of spec 12 section 7. */
 export const LOG_KINDS = [
@@ -268,6 +278,23 @@ export const FAMILIES: readonly Family[] = [
     "Operations on the index of running children that used up their probes.",
   ),
   counter("varta_recovery_reap_truncated_total", "Turns cut off at the completion cap."),
+  counter("varta_recovery_steps_total", "Steps of recoveries that were begun, by kind.", {
+    label: "step",
+    values: RECOVERY_STEPS,
+  }),
+  counter("varta_recovery_step_failures_total", "Steps of recoveries that could not be begun.", {
+    label: "step",
+    values: RECOVERY_STEPS,
+  }),
+  counter(
+    "varta_recovery_verified_total",
+    "Recoveries by whether a beat came back within recovery.verify_within.",
+    { label: "result", values: RECOVERY_VERDICTS },
+  ),
+  gauge(
+    "varta_recovery_gave_up_agents",
+    "Agents that are not recovered any more until their recovery.budget has room again.",
+  ),
 
   counter("varta_recovery_audit_dropped_total", "Audit records lost because the ring was full."),
   counter(

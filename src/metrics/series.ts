@@ -10,6 +10,8 @@ import {
   LOG_KINDS,
   RECOVERY_OUTCOMES,
   RECOVERY_REFUSALS,
+  RECOVERY_STEPS,
+  RECOVERY_VERDICTS,
   STAGES,
 } from "./catalogue.ts";
 
@@ -91,6 +93,16 @@ export const VARTA_RECOVERY_OUTSTANDING_PROBE_EXHAUSTED = seriesId(
   "varta_recovery_outstanding_probe_exhausted_total",
 );
 export const VARTA_RECOVERY_REAP_TRUNCATED = seriesId("varta_recovery_reap_truncated_total");
+export const VARTA_RECOVERY_STEPS = seriesByValue("varta_recovery_steps_total", RECOVERY_STEPS);
+export const VARTA_RECOVERY_STEP_FAILURES = seriesByValue(
+  "varta_recovery_step_failures_total",
+  RECOVERY_STEPS,
+);
+export const VARTA_RECOVERY_VERIFIED = seriesByValue(
+  "varta_recovery_verified_total",
+  RECOVERY_VERDICTS,
+);
+export const VARTA_RECOVERY_GAVE_UP_AGENTS = seriesId("varta_recovery_gave_up_agents");
 
 // Audit, export, logs (section 3.5).
 export const VARTA_RECOVERY_AUDIT_DROPPED = seriesId("varta_recovery_audit_dropped_total");

@@ -1,6 +1,9 @@
 // One recovery child, and the lists it moves through: running -> terminating (SIGTERM sent) -> killed (SIGKILL sent)
-// -> exited (reported, waiting to be handled). A child is in exactly one list at a time, so a child that has exited
-// is never signalled because of a timeout, and the head of a list is always its oldest member.
+// -> exited (reported, waiting to be handled) -> draining (the end of its output is awaited). A child is in exactly one
+// list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
+// its oldest member.
+import type { CapturedOutput, ChildOutput } from "./child_output.ts";
+import type { StepKind } from "./plan.ts";
 
 export class Child {
   /** The agent it was started for. */
@@ -17,16 +20,24 @@ export class Child {
   hasExited = false;
   exitCode = NaN;
   signal = NaN;
+  /** When its exit was first handled; NaN before. */
+  exitNs = NaN;
+  /** Undefined while nothing is captured. */
+  output: ChildOutput | undefined = undefined;
+  /** What is told if nothing could be captured although it should. */
+  lostOutput: CapturedOutput | undefined = undefined;
+  readonly step: StepKind;
 
   /** Owned by `ChildList`. */
   list: ChildList | undefined = undefined;
   previous: Child | undefined = undefined;
   next: Child | undefined = undefined;
 
-  constructor(pid: number, generation: number, spawnNs: number) {
+  constructor(pid: number, generation: number, spawnNs: number, step: StepKind = "exec") {
     this.pid = pid;
     this.generation = generation;
     this.spawnNs = spawnNs;
+    this.step = step;
   }
 
   get isKillStarted(): boolean {

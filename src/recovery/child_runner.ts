@@ -3,52 +3,99 @@
 // Tests and the simulator supply their own runner.
 import { constants } from "node:os";
 import { errnoText } from "../../ffi/errno.ts";
-import { kill } from "../../ffi/process.ts";
+import { kill, umask } from "../../ffi/process.ts";
 import { assert } from "../base/assert.ts";
+import { type ChildOutput, PipeOutput } from "./child_output.ts";
 
 /** Reports one exit: NaN for the number that does not apply; both NaN if the status could not be obtained. */
 export type ExitCallback = (exitCode: number, signal: number) => void;
 
 export interface ChildRunner {
   /**
-   * Starts `argv` in its own session, with stdin from /dev/null, the daemon's stdout and stderr and no other descriptor.
-   * argv[0] without a slash is looked up in PATH of `env`. `exited` is called once if it was started, and may be called
-   * before this function returns; it must only take note.
+   * Starts `argv` in its own session, with stdin from /dev/null, the daemon's stdout and stderr or pipes, and no other
+   * descriptor. argv[0] without a slash is looked up in PATH of `env`. `exited` is called once if it was started, and may
+   * be called before this function returns; it must only take note.
    */
-  spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult;
+  spawn(
+    argv: string[],
+    env: Record<string, string>,
+    exited: ExitCallback,
+    setting: ChildSetting,
+  ): SpawnResult;
   /** Signals the whole group of a child that this runner started; 0 or -errno. */
   signalGroup(childPid: number, signal: number): number;
 }
+
+/** What a child gets beside its arguments and environment. */
+export interface ChildSetting {
+  /** Undefined = the daemon's. */
+  readonly cwd: string | undefined;
+  /** Undefined = the daemon's. */
+  readonly umask: number | undefined;
+  /** Bytes kept of each output stream; 0 = they are not captured. */
+  readonly keptBytesMax: number;
+}
+
+/** The daemon's directory and mask, and no capture. */
+export const PLAIN_SETTING: ChildSetting = { cwd: undefined, umask: undefined, keptBytesMax: 0 };
 
 export interface SpawnResult {
   /** Pid of the child, which is also its process group and session; 0 if it could not be started. */
   readonly childPid: number;
   /** "ENOENT (no such file or directory)"; empty on success. */
   readonly error: string;
+  /** Its output, if it is captured; undefined also if that could not be set up. */
+  readonly output?: ChildOutput | undefined;
 }
 
 export class ProcessRunner implements ChildRunner {
-  spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult {
-    try {
-      const child = Bun.spawn(argv, {
-        env,
-        stdin: "ignore",
-        stdout: "inherit",
-        stderr: "inherit",
-        // setsid() in the child: a timeout can then signal the command and all it started, and no terminal is shared.
-        detached: true,
-        onExit: (_child, exitCode, signalCode) => exited(exitCode ?? NaN, signalNumber(signalCode)),
-      });
-      return { childPid: child.pid, error: "" };
-    } catch (error) {
-      return { childPid: 0, error: spawnErrorText(error) };
-    }
+  spawn(
+    argv: string[],
+    env: Record<string, string>,
+    exited: ExitCallback,
+    setting: ChildSetting,
+  ): SpawnResult {
+    const output = setting.keptBytesMax > 0 ? PipeOutput.open(setting.keptBytesMax) : -1;
+    if (typeof output === "number") return start(argv, env, exited, setting);
+    const result = start(argv, env, exited, setting, output);
+    output.childHasThem();
+    if (result.childPid === 0) output.close();
+    return { ...result, output };
   }
 
   signalGroup(childPid: number, signal: number): number {
     // 0 would be our own group, and -1 every process there is.
     assert(childPid > 1, "a child's group is named by its pid");
     return kill(-childPid, signal);
+  }
+}
+
+function start(
+  argv: string[],
+  env: Record<string, string>,
+  exited: ExitCallback,
+  setting: ChildSetting,
+  output?: PipeOutput,
+): SpawnResult {
+  // The mask is the process's, and the runtime offers none of the child's own. It is inherited at the fork, which is over
+  // when the call returns; files that other threads open meanwhile state their modes and lose no bit that matters.
+  const ownMask = setting.umask === undefined ? undefined : umask(setting.umask);
+  try {
+    const child = Bun.spawn(argv, {
+      env,
+      ...(setting.cwd === undefined ? {} : { cwd: setting.cwd }),
+      stdin: "ignore",
+      stdout: output?.stdoutFd ?? "inherit",
+      stderr: output?.stderrFd ?? "inherit",
+      // setsid() in the child: a timeout can then signal the command and all it started, and no terminal is shared.
+      detached: true,
+      onExit: (_child, exitCode, signalCode) => exited(exitCode ?? NaN, signalNumber(signalCode)),
+    });
+    return { childPid: child.pid, error: "" };
+  } catch (error) {
+    return { childPid: 0, error: spawnErrorText(error) };
+  } finally {
+    if (ownMask !== undefined) umask(ownMask);
   }
 }
 

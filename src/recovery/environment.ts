@@ -1,10 +1,8 @@
 // The environment of a recovery child (spec 10 section 2): empty but for PATH, or the daemon's own without what the
 // service manager meant for the daemon alone; then the placeholders as VARTA_* variables; then the operator's entries,
 // which win over everything.
+import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { PLACEHOLDERS } from "./argv_template.ts";
-
-/** PATH of a child whose environment names none: only what the system installs. */
-export const CHILD_PATH_DEFAULT = "/usr/bin:/bin";
 
 export class ChildEnvironment {
   readonly #base: Environment;

@@ -1,7 +1,10 @@
 // What recovery did, as values: the daemon hands each outcome to log, metrics and audit. Codes are numbered in the
 // order of the label values of varta_recovery_outcomes_total and varta_recovery_refused_total (spec 08 section 3.4);
-// `kind` is the kind of audit row (spec 11 section 1), except "timeout", which is only logged.
+// `kind` is the kind of audit row (spec 11 section 1) for "spawn", "complete" and "refused"; the others are only logged
+// and counted.
 import type { Stall } from "../events/stall.ts";
+import type { CapturedOutput } from "./child_output.ts";
+import type { StepKind } from "./plan.ts";
 
 export const OUTCOME_SPAWNED = 0;
 export const OUTCOME_DEBOUNCED = 1;
@@ -18,6 +21,14 @@ export const OUTCOME_REFUSED_STALE_CHILD_KILL_FAILED = 11;
 export const OUTCOME_SKIPPED_AGENT_RESUMED = 12;
 export const OUTCOME_SKIPPED_PID_RECYCLED = 13;
 export const OUTCOME_SKIPPED_STALL_UNVERIFIABLE = 14;
+/** A recovery began with a step that starts no process. */
+export const OUTCOME_STARTED = 15;
+export const OUTCOME_STEP_FAILED = 16;
+export const OUTCOME_BACKED_OFF = 17;
+export const OUTCOME_GAVE_UP = 18;
+export const OUTCOME_REFUSED_STORM_LIMIT = 19;
+/** Decided as always, and nothing was done. */
+export const OUTCOME_DRY_RUN = 20;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -36,9 +47,36 @@ export const OUTCOME_TEXTS = [
   "skipped_agent_resumed",
   "skipped_pid_recycled",
   "skipped_stall_unverifiable",
+  "started",
+  "step_failed",
+  "backed_off",
+  "gave_up",
+  "refused_storm_limit",
+  "dry_run",
 ] as const;
 
-export type OutcomeCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14;
+export type OutcomeCode =
+  | 0
+  | 1
+  | 2
+  | 3
+  | 4
+  | 5
+  | 6
+  | 7
+  | 8
+  | 9
+  | 10
+  | 11
+  | 12
+  | 13
+  | 14
+  | 15
+  | 16
+  | 17
+  | 18
+  | 19
+  | 20;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -47,6 +85,7 @@ export const REFUSED_DEBOUNCE_CAPACITY = 2;
 export const REFUSED_OUTSTANDING_CAPACITY = 3;
 export const REFUSED_SOCKET_MODE_ONLY = 4;
 export const REFUSED_STALE_CHILD_KILL_FAILED = 5;
+export const REFUSED_STORM_LIMIT = 6;
 
 /** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
 export const REFUSED_REASON_TEXTS = [
@@ -56,11 +95,12 @@ export const REFUSED_REASON_TEXTS = [
   "outstanding_capacity",
   "socket_mode_only",
   "stale_child_kill_failed",
+  "storm_limit",
 ] as const;
 
-export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5;
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
-/** Why a stall started no command: the word of the audit log. */
+/** Why a stall, or a step for it, started nothing: the word of the audit log. */
 export type DecisionReason = keyof typeof REASONS;
 
 /** The outcome code and the refused code that each reason is counted under. */
@@ -99,12 +139,37 @@ export const REASONS = {
   skipped_agent_resumed: { code: OUTCOME_SKIPPED_AGENT_RESUMED, refused: REFUSED_NONE },
   skipped_pid_recycled: { code: OUTCOME_SKIPPED_PID_RECYCLED, refused: REFUSED_NONE },
   skipped_stall_unverifiable: { code: OUTCOME_SKIPPED_STALL_UNVERIFIABLE, refused: REFUSED_NONE },
+  /** The agent could not be signalled. */
+  signal_failed: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
+  /** There is no unit of the agent that could be restarted. */
+  unit_unknown: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
+  /** Another recovery is restarting the same unit. */
+  unit_in_flight: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
+  backing_off: { code: OUTCOME_BACKED_OFF, refused: REFUSED_NONE },
+  gave_up: { code: OUTCOME_GAVE_UP, refused: REFUSED_NONE },
+  storm_limit: { code: OUTCOME_REFUSED_STORM_LIMIT, refused: REFUSED_STORM_LIMIT },
 } as const satisfies Record<string, { code: OutcomeCode; refused: RefusedCode }>;
 
-export type RecoveryOutcome = SpawnOutcome | RefusedOutcome | TimeoutOutcome | CompleteOutcome;
+export type RecoveryOutcome =
+  | SpawnOutcome
+  | RefusedOutcome
+  | TimeoutOutcome
+  | CompleteOutcome
+  | StepOutcome
+  | EndOutcome
+  | VerdictOutcome
+  | StormOutcome;
+
+/** Where in the steps of a recovery something happened. */
+export interface StepPlace {
+  readonly step: StepKind;
+  /** From 1. */
+  readonly stepNumber: number;
+  readonly stepCount: number;
+}
 
 /** The command was started for `pid`. */
-export interface SpawnOutcome {
+export interface SpawnOutcome extends StepPlace {
   readonly kind: "spawn";
   readonly code: typeof OUTCOME_SPAWNED;
   readonly observerNs: number;
@@ -119,7 +184,7 @@ export interface SpawnOutcome {
 }
 
 /** The command was not started for `pid`: refused, debounced, skipped, or it could not be started. */
-export interface RefusedOutcome {
+export interface RefusedOutcome extends StepPlace {
   readonly kind: "refused";
   readonly code: OutcomeCode;
   readonly refused: RefusedCode;
@@ -128,8 +193,11 @@ export interface RefusedOutcome {
   readonly pid: number;
   readonly stall: Stall;
   readonly program: string;
-  /** The system's error for `spawn_failed` and `stale_child_kill_failed`, else empty. */
+  /** What kept a step from being done, or a stale child from being killed, else empty. */
   readonly error: string;
+  /** True if this is not news: the agent was given up before, and still is. */
+  readonly isRepeated: boolean;
+  readonly dryRun: boolean;
 }
 
 /** A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its own. */
@@ -157,9 +225,66 @@ export interface CompleteOutcome {
   readonly durationNs: number;
   /** Why nothing more is known, for `reap_failed`, else empty. */
   readonly error: string;
+  /** Undefined while output is not captured. */
+  readonly captured: CapturedOutput | undefined;
 }
 
-/** Spawn attempts are what the budget of a turn counts (spec 10 section 4). */
-export function isSpawnAttempt(code: OutcomeCode): boolean {
-  return code === OUTCOME_SPAWNED || code === OUTCOME_SPAWN_FAILED;
+/** A step that started no process is done, or would have been: then `dryRun` is true and nothing was. */
+export interface StepOutcome extends StepPlace {
+  readonly kind: "step";
+  /** How it is counted, if it is the first of its recovery; else -1. */
+  readonly code: typeof OUTCOME_STARTED | typeof OUTCOME_DRY_RUN | -1;
+  readonly observerNs: number;
+  readonly pid: number;
+  /** "SIGTERM", "2s", the program, or the unit. */
+  readonly detail: string;
+  readonly dryRun: boolean;
+}
+
+/** A recovery of several steps is over; what its steps did was told before. */
+export interface EndOutcome {
+  readonly kind: "end";
+  /** A step succeeded; a beat came back; nothing is left to try; or why it may not go on. */
+  readonly end: SequenceEnd;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly stepNumber: number;
+  readonly stepCount: number;
+  readonly durationNs: number;
+  readonly dryRun: boolean;
+}
+
+export type SequenceEnd =
+  | "succeeded"
+  | "agent_resumed"
+  | "exhausted"
+  | "pid_recycled"
+  | "unverifiable"
+  | "unit_in_flight"
+  | "stopped";
+
+/** Label values of `varta_recovery_verified_total{result}`. */
+export const VERDICTS = ["recovered", "not_recovered", "unknown"] as const;
+
+/** Whether a beat came back within `verify_within` of the end of a recovery. */
+export interface VerdictOutcome {
+  readonly kind: "verdict";
+  /** "unknown": the process is gone, and nothing names its successor. */
+  readonly result: (typeof VERDICTS)[number];
+  readonly observerNs: number;
+  readonly pid: number;
+  /** The unit whose new process beats; "" if the agent itself does. */
+  readonly unit: string;
+  /** From the start of the recovery. */
+  readonly durationNs: number;
+  readonly dryRun: boolean;
+}
+
+/** More agents stall than may be recovered: told when it begins, and when it is over. */
+export interface StormOutcome {
+  readonly kind: "storm";
+  readonly begins: boolean;
+  readonly observerNs: number;
+  /** Recoveries refused in it, when it is over. */
+  readonly refusedCount: number;
 }

@@ -1,19 +1,22 @@
 // The life of recovery children from spawn to exit (spec 10 sections 5 to 7): one per agent pid in a bounded table, plus
 // orphans whose agent's pid was taken over by another process. Exits are only noted when the runtime reports them and
-// handled in the turn, within a budget; timeouts are heads of lists. Every child ends in exactly one "complete" outcome,
-// and a group is never signalled after its leader's exit was reported, except once, at once, to end what it left behind.
+// handled in the turn, within a budget; timeouts are heads of lists. Captured output is looked at while a child runs and
+// for a short while after. Every child ends in exactly one "complete" outcome, and a group is never signalled after its
+// leader's exit was reported, except once, at once, to end what it left behind.
 import { constants } from "node:os";
 import { ESRCH } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import { assert } from "../base/assert.ts";
 import {
+  POST_EXIT_GRACE_NS,
   RECOVERY_COMPLETIONS_PER_TURN_MAX,
   RECOVERY_KILL_STEPS_PER_TURN_MAX,
 } from "../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { SLAB_INSERTED, Slab } from "../tables/slab.ts";
 import { type Child, ChildList } from "./child.ts";
-import type { ChildRunner } from "./child_runner.ts";
+import { LOST_OUTPUT } from "./child_output.ts";
+import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import {
   type CompleteOutcome,
   OUTCOME_KILLED,
@@ -21,6 +24,7 @@ import {
   OUTCOME_REAPED_ZERO,
   type RecoveryOutcome,
 } from "./outcome.ts";
+import { OutputWatch } from "./output_watch.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;
 
@@ -31,9 +35,13 @@ export interface ChildTimes {
   readonly shutdownGraceNs: number;
 }
 
+/** Told when a child is over, after its outcome: whether it exited with 0 by itself. */
+export type ChildEnd = (child: Child, succeeded: boolean, nowNs: number) => void;
+
 export class Outstanding {
   readonly #runner: ChildRunner;
   readonly #outcomes: (outcome: RecoveryOutcome) => void;
+  readonly #ended: ChildEnd;
   readonly #table: Slab<Child>;
   #orphanCount = 0;
 
@@ -42,6 +50,9 @@ export class Outstanding {
   readonly #killed = new ChildList();
   readonly #exited = new ChildList();
   readonly #exitedOrphans = new ChildList();
+  /** Over, but for the end of their output. */
+  readonly #draining = new ChildList();
+  readonly #outputs = new OutputWatch();
 
   #timeoutNs = Infinity;
   #killGraceNs = 0;
@@ -53,9 +64,15 @@ export class Outstanding {
   #reapTruncated = 0;
   #invariantViolations = 0;
 
-  constructor(capacity: number, runner: ChildRunner, outcomes: (outcome: RecoveryOutcome) => void) {
+  constructor(
+    capacity: number,
+    runner: ChildRunner,
+    outcomes: (outcome: RecoveryOutcome) => void,
+    ended: ChildEnd = () => {},
+  ) {
     this.#runner = runner;
     this.#outcomes = outcomes;
+    this.#ended = ended;
     this.#table = new Slab(capacity);
   }
 
@@ -88,12 +105,21 @@ export class Outstanding {
   }
 
   /** Starts a reserved child. Returns the system's error, or "" on success; after an error it is still reserved. */
-  start(child: Child, argv: string[], env: Record<string, string>): string {
-    const result = this.#runner.spawn(argv, env, (exitCode, signal) => {
+  start(
+    child: Child,
+    argv: string[],
+    env: Record<string, string>,
+    setting: ChildSetting = PLAIN_SETTING,
+  ): string {
+    const exited = (exitCode: number, signal: number): void => {
       this.#noteExit(child, exitCode, signal);
-    });
+    };
+    const result = this.#runner.spawn(argv, env, exited, setting);
     if (result.childPid === 0) return result.error;
     child.childPid = result.childPid;
+    child.output = result.output;
+    if (child.output !== undefined) this.#outputs.add(child);
+    else if (setting.keptBytesMax > 0) child.lostOutput = LOST_OUTPUT;
     // A runner may report the exit of a very short command before spawn() returns.
     (child.hasExited ? this.#exited : this.#running).append(child);
     return "";
@@ -123,19 +149,19 @@ export class Outstanding {
     if (this.#exitsPending()) this.#reapTruncated = saturatingAdd(this.#reapTruncated, 1);
     this.#terminateOverdue(nowNs);
     this.#killOverdue(nowNs);
+    this.#outputs.look(nowNs, (child) => this.#outputDone(child));
+    this.#endDraining(nowNs);
     return handled;
   }
 
-  /** Ends a child whose exit was reported, and tells how. */
+  /** Ends a child whose exit was reported, and tells how; what is left of its output is not awaited. */
   finish(child: Child, nowNs: number): void {
     assert(child.hasExited, "only a reported exit can be finished");
+    this.#beginEnd(child, nowNs);
     let completion: CompleteOutcome["completion"] = "reaped";
     let error = "";
-    if (child.isKillStarted) {
-      completion = "killed";
-      // What the command started may have outlived it. An error changes nothing: the command itself is gone.
-      this.#signalGroup(child, SIGKILL);
-    } else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
+    if (child.isKillStarted) completion = "killed";
+    else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
       completion = "reap_failed";
       error = "the system did not tell its exit status";
     }
@@ -145,10 +171,12 @@ export class Outstanding {
   /** Observer time of the next work: 0 if exits wait already, Infinity if there is nothing to wait for. */
   nextDeadlineNs(): number {
     if (this.#exitsPending()) return 0;
+    const draining = this.#draining.head;
     const running = this.#running.head;
     const terminating = this.#terminating.head;
-    let deadlineNs = Infinity;
-    if (running !== undefined) deadlineNs = running.spawnNs + this.#timeoutNs;
+    let deadlineNs = this.#outputs.nextNs;
+    if (draining !== undefined) deadlineNs = Math.min(deadlineNs, drainEndNs(draining));
+    if (running !== undefined) deadlineNs = Math.min(deadlineNs, running.spawnNs + this.#timeoutNs);
     if (terminating !== undefined) {
       deadlineNs = Math.min(deadlineNs, terminating.killStartNs + this.#killGraceNs);
     }
@@ -215,7 +243,7 @@ export class Outstanding {
     child.signal = signal;
     // In no list: not started yet, or given up already.
     if (child.list === undefined) return;
-    (child.isOrphan ? this.#exitedOrphans : this.#exited).append(child);
+    this.#exitedListOf(child).append(child);
   }
 
   #exitsPending(): boolean {
@@ -225,10 +253,38 @@ export class Outstanding {
   #finishExited(list: ChildList, nowNs: number): number {
     let handled = 0;
     while (handled < RECOVERY_COMPLETIONS_PER_TURN_MAX && list.head !== undefined) {
-      this.finish(list.head, nowNs);
+      const child = list.head;
+      this.#beginEnd(child, nowNs);
+      if (child.output === undefined || child.output.isDone) this.finish(child, nowNs);
+      else this.#draining.append(child);
       handled += 1;
     }
     return handled;
+  }
+
+  /** The first sight of an exit: what the command started must not outlive it if it was killed, and its output is due. */
+  #beginEnd(child: Child, nowNs: number): void {
+    if (!Number.isNaN(child.exitNs)) return;
+    child.exitNs = nowNs;
+    // An error changes nothing: the command itself is gone.
+    if (child.isKillStarted) this.#signalGroup(child, SIGKILL);
+    child.output?.pump();
+  }
+
+  /** What an exited child wrote is complete. */
+  #outputDone(child: Child): void {
+    if (child.list === this.#draining) this.#exitedListOf(child).append(child);
+  }
+
+  #exitedListOf(child: Child): ChildList {
+    return child.isOrphan ? this.#exitedOrphans : this.#exited;
+  }
+
+  #endDraining(nowNs: number): void {
+    for (let child = this.#draining.head; child !== undefined; child = this.#draining.head) {
+      if (drainEndNs(child) > nowNs) return;
+      this.finish(child, nowNs);
+    }
   }
 
   #terminateOverdue(nowNs: number): void {
@@ -284,7 +340,7 @@ export class Outstanding {
   }
 
   #giveUpAll(nowNs: number): void {
-    for (const list of [this.#exited, this.#exitedOrphans]) {
+    for (const list of [this.#exited, this.#exitedOrphans, this.#draining]) {
       for (let child = list.head; child !== undefined; child = list.head) this.finish(child, nowNs);
     }
     for (const list of [this.#running, this.#terminating, this.#killed]) {
@@ -307,6 +363,9 @@ export class Outstanding {
     child.list?.remove(child);
     if (child.isOrphan) this.#orphanCount -= 1;
     else this.#forget(child);
+    child.output?.close();
+    this.#outputs.remove(child);
+    const exitNs = Number.isNaN(child.exitNs) ? nowNs : child.exitNs;
     this.#outcomes({
       kind: "complete",
       code: completeCode(completion, child.exitCode),
@@ -316,9 +375,11 @@ export class Outstanding {
       childPid: child.childPid,
       exitCode: child.exitCode,
       signal: child.signal,
-      durationNs: saturatingSub(nowNs, child.spawnNs),
+      durationNs: saturatingSub(exitNs, child.spawnNs),
       error,
+      captured: child.output?.captured() ?? child.lostOutput,
     });
+    this.#ended(child, completion === "reaped" && child.exitCode === 0, nowNs);
   }
 
   #forget(child: Child): void {
@@ -328,6 +389,10 @@ export class Outstanding {
   #countViolation(): void {
     this.#invariantViolations = saturatingAdd(this.#invariantViolations, 1);
   }
+}
+
+function drainEndNs(child: Child): number {
+  return child.exitNs + POST_EXIT_GRACE_NS;
 }
 
 function completeCode(

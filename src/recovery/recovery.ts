@@ -1,7 +1,7 @@
-// The recovery sink: decides for each stall whether its command is started, once per silence run, and watches over the
-// children it started (spec 10). The order of the checks is the contract: whatever fails first ends the decision, and
-// everything that is not known to be right is refused. It never waits, never logs and never throws for what the system
-// or a command does: each decision and each child's end is told as one outcome.
+// The recovery sink: decides for each stall whether a recovery begins, once per silence run, and watches over what it
+// began (spec 10). The order of the checks is the contract: whatever fails first ends the decision, and everything that is
+// not known to be right is refused. It never waits, never logs and never throws for what the system or a command does:
+// each decision, each step and each child's end is told as one outcome.
 import { errnoText } from "../../ffi/errno.ts";
 import { assert } from "../base/assert.ts";
 import {
@@ -9,39 +9,32 @@ import {
   LEDGER_PRUNE_PER_DECISION_MAX,
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
+  RECOVERY_STEP_SPAWNS_PER_TURN_MAX,
 } from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingAdd } from "../base/saturating.ts";
-import type { Config } from "../config/config.ts";
 import type { Stall } from "../events/stall.ts";
-import { ArgvTemplate, placeholderValues } from "./argv_template.ts";
-import { Child } from "./child.ts";
+import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
 import type { ChildRunner } from "./child_runner.ts";
 import { distrustReason, type Freshness, sameLineage, stalenessReason } from "./decision.ts";
-import { ChildEnvironment } from "./environment.ts";
 import { LEDGER_DEBOUNCED, LEDGER_RECYCLED, Ledger } from "./ledger.ts";
-import {
-  type DecisionReason,
-  isSpawnAttempt,
-  OUTCOME_SPAWNED,
-  type OutcomeCode,
-  REASONS,
-  type RecoveryOutcome,
-} from "./outcome.ts";
+import type { DecisionReason, OutcomeCode, RecoveryOutcome } from "./outcome.ts";
 import { Outstanding } from "./outstanding.ts";
+import { PACE_BACKING_OFF, PACE_FULL, PACE_GAVE_UP, Pacing } from "./pacing.ts";
+import { Plan } from "./plan.ts";
+import { Sequence } from "./sequence.ts";
+import { Sequences } from "./sequences.ts";
+import { type RecoverySettings, StepActions } from "./step_actions.ts";
+import { StormLimit } from "./storm_limit.ts";
 
-/** What a reload of the configuration may change. */
-export interface RecoverySettings {
-  readonly config: Config["recovery"];
-  readonly thresholdNs: number;
-  readonly allowCrossNamespace: boolean;
-  /** Indexed by listener number. */
-  readonly listenerNames: readonly string[];
-}
+export type { RecoverySettings } from "./step_actions.ts";
 
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;
+  /** Undefined = no signals and no units: an observer of beats alone. */
+  readonly host?: AgentHost;
   readonly freshness: Freshness;
-  /** Receives every outcome, in order, during `decide()`, `reap()` and the shutdown calls; must not call back. */
+  /** Receives every outcome, in order, during the calls below; must not call back. */
   readonly outcomes: (outcome: RecoveryOutcome) => void;
   /** Capacity of the tracker: at most one child and one debounce window for each agent. */
   readonly capacity: number;
@@ -55,12 +48,16 @@ export interface RecoveryOptions extends RecoverySettings {
 
 export class Recovery {
   readonly #options: RecoveryOptions;
+  readonly #host: AgentHost;
   readonly #outstanding: Outstanding;
+  readonly #actions: StepActions;
+  readonly #sequences: Sequences;
   readonly #ledger: Ledger;
+  readonly #pacing: Pacing;
+  readonly #storm = new StormLimit();
   #settings: RecoverySettings;
-  /** Undefined while no command is configured. */
-  #template: ArgvTemplate | undefined = undefined;
-  #environment: ChildEnvironment;
+  /** Undefined while nothing is configured. */
+  #plan: Plan | undefined = undefined;
 
   #evaluationsThisTurn = 0;
   #spawnsThisTurn = 0;
@@ -70,28 +67,51 @@ export class Recovery {
   #spawnBudgetExceeded = 0;
 
   constructor(options: RecoveryOptions) {
+    const { capacity, runner, outcomes, freshness, daemonEnv, unixMsAtStart } = options;
+    const host = options.host ?? new BlindAgentHost();
     this.#options = options;
-    this.#outstanding = new Outstanding(options.capacity, options.runner, options.outcomes);
-    this.#ledger = new Ledger(options.capacity);
+    this.#host = host;
+    this.#outstanding = new Outstanding(capacity, runner, outcomes, (child, succeeded, nowNs) =>
+      this.#sequences.childEnded(child, succeeded, nowNs),
+    );
+    const outstanding = this.#outstanding;
+    this.#actions = new StepActions(
+      { outstanding, host, outcomes, unixMsAtStart, daemonEnv },
+      options,
+    );
+    this.#sequences = new Sequences({
+      actions: this.#actions,
+      host,
+      freshness,
+      outcomes,
+      capacity,
+      recovered: ({ paceKey, stall }, nowNs) => {
+        this.#pacing.resumed(paceKey, stall.generation, nowNs);
+      },
+      retry: (sequence, nowNs) => this.#retry(sequence, nowNs),
+      retryNs: (sequence, nowNs) => this.#retryNs(sequence, nowNs),
+    });
+    this.#ledger = new Ledger(capacity);
+    this.#pacing = new Pacing(capacity);
     this.#settings = options;
-    this.#environment = new ChildEnvironment({}, undefined);
     this.configure(options);
   }
 
-  /** Takes new settings over; children that are running keep what they were started with, except their deadlines. */
+  /** Takes new settings over; recoveries in progress go on with the plan they began with, children with new deadlines. */
   configure(settings: RecoverySettings): void {
-    const config = settings.config;
-    const inherited = config.inheritEnv ? this.#options.daemonEnv : undefined;
+    const { config } = settings;
     this.#settings = settings;
-    this.#template =
-      config.command === undefined ? undefined : new ArgvTemplate(config.command, config.appendPid);
-    this.#environment = new ChildEnvironment(config.env, inherited);
+    this.#plan = Plan.of(config);
+    this.#actions.configure(settings);
+    this.#sequences.configure(config.verifyWithinNs);
+    this.#pacing.configure(config);
+    this.#storm.configure(config);
     this.#outstanding.configure(config);
   }
 
-  /** True if a command is configured and no shutdown has begun: stalls may be decided. */
+  /** True if something is configured and no shutdown has begun: stalls may be decided. */
   get isEnabled(): boolean {
-    return this.#template !== undefined && !this.#outstanding.isShutdown;
+    return this.#plan !== undefined && !this.#outstanding.isShutdown;
   }
 
   /** A new turn has its full budget. */
@@ -103,7 +123,9 @@ export class Recovery {
 
   /** Whether this turn may decide one more stall. Ask only while one waits: a refusal is counted as a deferral. */
   mayDecide(): boolean {
-    if (this.#spawnsThisTurn >= RECOVERY_SPAWNS_PER_TURN_MAX) {
+    // Recoveries in progress that could not take their next step in the last turn have a share of this one.
+    const kept = Math.min(this.#sequences.readyCount, RECOVERY_STEP_SPAWNS_PER_TURN_MAX);
+    if (this.#spawnsThisTurn >= RECOVERY_SPAWNS_PER_TURN_MAX - kept) {
       if (!this.#isDeferralCounted) {
         this.#spawnBudgetExceeded = saturatingAdd(this.#spawnBudgetExceeded, 1);
       }
@@ -115,21 +137,42 @@ export class Recovery {
 
   /** Decides one stall, the oldest first. Requires `isEnabled`. */
   decide(stall: Stall, nowNs: number): OutcomeCode {
-    assert(this.isEnabled, "a stall is decided while a command is set and no shutdown has begun");
+    assert(this.isEnabled, "a stall is decided while a plan is set and no shutdown has begun");
+    const attempts = this.#actions.spawnAttempts;
     const code = this.#decide(stall, nowNs);
     this.#evaluationsThisTurn += 1;
-    if (isSpawnAttempt(code)) this.#spawnsThisTurn += 1;
+    this.#spawnsThisTurn += this.#actions.spawnAttempts - attempts;
     return code;
   }
 
-  /** Handles child exits, timeouts and due kills, each within its budget of the turn. Returns the exits handled. */
+  /** The agent beats again: what is left of its recovery is dropped. `generation` is that of the beat, NaN = unknown. */
+  onResumed(pid: number, generation: number, nowNs: number): void {
+    this.#pacing.resumed(pid, generation, nowNs);
+    this.#sequences.resumed(pid, generation, nowNs);
+  }
+
+  /**
+   * Ends the turn: child exits, output, timeouts, due kills, and the next steps of recoveries in progress, each within
+   * what the turn has left. Returns the exits handled.
+   */
   reap(nowNs: number): number {
-    return this.#outstanding.reap(nowNs);
+    const handled = this.#outstanding.reap(nowNs);
+    if (!this.#outstanding.isShutdown) {
+      const spawnsMax = Math.max(0, RECOVERY_SPAWNS_PER_TURN_MAX - this.#spawnsThisTurn);
+      this.#sequences.advance(nowNs, spawnsMax);
+      this.#pacing.maintain(nowNs);
+      this.#endStorm(nowNs);
+    }
+    this.beginTurn();
+    return handled;
   }
 
   /** Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits. */
   nextDeadlineNs(): number {
-    return this.#outstanding.nextDeadlineNs();
+    const childrenNs = this.#outstanding.nextDeadlineNs();
+    if (this.#outstanding.isShutdown) return childrenNs;
+    const pacingNs = Math.min(this.#pacing.nextLookNs(), this.#storm.endNs);
+    return Math.min(childrenNs, this.#sequences.nextDeadlineNs(), pacingNs);
   }
 
   /** Children whose end was not told yet, orphans included. */
@@ -137,8 +180,19 @@ export class Recovery {
     return this.#outstanding.count;
   }
 
-  /** No stall is decided any more; every child gets SIGTERM. Go on with `reap()` until `shutdownDone()`. */
+  /** Recoveries whose last word was not told yet. */
+  get sequenceCount(): number {
+    return this.#sequences.size;
+  }
+
+  /** Agents that are not recovered any more until their budget has room again. */
+  get givenUpCount(): number {
+    return this.#pacing.givenUpCount;
+  }
+
+  /** No stall is decided and no step is done any more; every child gets SIGTERM. Go on with `reap()` until `shutdownDone()`. */
   beginShutdown(nowNs: number): void {
+    this.#sequences.stop(nowNs);
     this.#outstanding.beginShutdown(nowNs);
   }
 
@@ -198,7 +252,10 @@ export class Recovery {
     const pruneAgeNs = LEDGER_PRUNE_DEBOUNCES * config.debounceNs;
     this.#ledger.prune(nowNs, pruneAgeNs, LEDGER_PRUNE_PER_DECISION_MAX);
     const window = this.#ledger.check(stall.pid, stall.generation, nowNs, config.debounceNs);
-    if (window === LEDGER_DEBOUNCED) return this.#refuse(stall, nowNs, "debounced");
+    if (window === LEDGER_DEBOUNCED) {
+      this.#parkFirst(this.#sequenceOf(stall, nowNs), nowNs + config.debounceNs);
+      return this.#refuse(stall, nowNs, "debounced");
+    }
     if (window === LEDGER_RECYCLED) {
       this.#debounceRecycleResets = saturatingAdd(this.#debounceRecycleResets, 1);
     }
@@ -209,11 +266,11 @@ export class Recovery {
   /** Checks 5 and 6: an earlier child for the same pid. */
   #decideBesideChild(stall: Stall, nowNs: number): OutcomeCode {
     const earlier = this.#outstanding.get(stall.pid);
-    if (earlier === undefined) return this.#reserve(stall, nowNs);
+    if (earlier === undefined) return this.#decidePace(stall, nowNs);
     if (earlier.hasExited) {
       // Its exit was reported and only waits for its place in a turn: it is not in the way any more.
       this.#outstanding.finish(earlier, nowNs);
-      return this.#reserve(stall, nowNs);
+      return this.#decidePace(stall, nowNs);
     }
     if (sameLineage(earlier.generation, stall.generation)) {
       return this.#refuse(stall, nowNs, "outstanding_in_flight");
@@ -225,72 +282,119 @@ export class Recovery {
     if (!this.#outstanding.makeOrphan(earlier)) {
       return this.#refuse(stall, nowNs, "orphan_reap_capacity");
     }
-    return this.#reserve(stall, nowNs);
+    return this.#decidePace(stall, nowNs);
   }
 
-  /** Checks 7 and 8: room for what the spawn will have to remember, before there is anything to remember. */
-  #reserve(stall: Stall, nowNs: number): OutcomeCode {
-    const child = new Child(stall.pid, stall.generation, nowNs);
-    if (!this.#outstanding.reserve(child)) {
+  /** Between checks 6 and 7: back-off and budget of the agent, then the limit over all agents. */
+  #decidePace(stall: Stall, nowNs: number): OutcomeCode {
+    const sequence = this.#sequenceOf(stall, nowNs);
+    const { paceKey } = sequence;
+    const wasGivenUp = this.#pacing.isGivenUp(paceKey);
+    const pace = this.#pacing.check(paceKey, stall.generation, stall.lastNs, nowNs);
+    if (pace === PACE_FULL) return this.#refuse(stall, nowNs, "debounce_capacity");
+    if (pace === PACE_BACKING_OFF || pace === PACE_GAVE_UP) {
+      this.#parkFirst(sequence, this.#pacing.nextNs(paceKey));
+      const reason = pace === PACE_GAVE_UP ? "gave_up" : "backing_off";
+      return this.#refuse(stall, nowNs, reason, "", wasGivenUp);
+    }
+    if (!this.#storm.isOpen(nowNs)) {
+      this.#parkFirst(sequence, this.#storm.nextOpenNs());
+      if (this.#storm.refused(nowNs)) this.#tellStorm(true, 0, nowNs);
+      return this.#refuse(stall, nowNs, "storm_limit");
+    }
+    return this.#begin(sequence, nowNs);
+  }
+
+  /** Checks 7 to 10: room for what the recovery will have to remember, before there is anything to remember. */
+  #begin(sequence: Sequence, nowNs: number): OutcomeCode {
+    const { stall, paceKey } = sequence;
+    if (this.#sequences.isFull && !this.#sequences.has(stall.pid)) {
+      return this.#refuse(stall, nowNs, "outstanding_capacity");
+    }
+    if (!this.#actions.reserve(sequence, nowNs)) {
       return this.#refuse(stall, nowNs, "outstanding_capacity");
     }
     const { debounceNs } = this.#settings.config;
     const ledgerSlot = this.#ledger.reserve(stall.pid, nowNs, debounceNs);
     if (ledgerSlot < 0) {
-      this.#outstanding.release(child);
+      this.#actions.release(sequence);
       return this.#refuse(stall, nowNs, "debounce_capacity");
     }
+    if (this.#sequences.begin(sequence, nowNs)) {
+      this.#ledger.commit(ledgerSlot, stall.generation, nowNs);
+      this.#pacing.fired(paceKey, stall.generation, nowNs);
+      this.#storm.started(nowNs);
+    } else this.#ledger.release(ledgerSlot);
+    return this.#actions.lastCode;
+  }
 
-    const error = this.#start(stall, child, nowNs);
-    if (error !== "") {
-      this.#outstanding.release(child);
-      this.#ledger.release(ledgerSlot);
-      return this.#refuse(stall, nowNs, "spawn_failed", error);
+  #sequenceOf(stall: Stall, nowNs: number): Sequence {
+    const { config } = this.#settings;
+    const plan = this.#plan!;
+    const asksUnit =
+      plan.needsUnit || config.paceBy === "unit" || config.verifyWithinNs !== undefined;
+    const isLocal = stall.origin === ORIGIN_KERNEL_ATTESTED;
+    const unit = asksUnit && isLocal ? this.#host.unitOf(stall.pid, stall.generation) : "";
+    const isKnown = typeof unit !== "string";
+    return new Sequence({
+      stall,
+      plan,
+      startNs: nowNs,
+      unit: isKnown ? unit : undefined,
+      unitFault: isKnown ? "" : isLocal ? unit : "the kernel does not vouch for its pid",
+      paceKey: isKnown && config.paceBy === "unit" ? unit.name : stall.pid,
+      startGeneration: isKnown ? this.#host.nowGeneration() : NaN,
+      isDryRun: config.dryRun,
+    });
+  }
+
+  /** With `retry`, a stall that may not be recovered yet is decided again at `deadlineNs`. */
+  #parkFirst(sequence: Sequence, deadlineNs: number): void {
+    const { isFull } = this.#sequences;
+    if (!this.#settings.config.retry || isFull || this.#sequences.has(sequence.pid)) return;
+    this.#sequences.park(sequence, deadlineNs);
+  }
+
+  /** When a recovery that failed may be tried again. */
+  #retryNs({ stall, paceKey }: Sequence, nowNs: number): number | undefined {
+    const { retry, verifyWithinNs = 0, debounceNs } = this.#settings.config;
+    if (!retry || !this.isEnabled) return undefined;
+    const window = this.#ledger.check(stall.pid, stall.generation, nowNs, debounceNs);
+    const debouncedNs = window === LEDGER_DEBOUNCED ? nowNs + debounceNs : nowNs;
+    return Math.max(debouncedNs, this.#pacing.nextNs(paceKey), nowNs + verifyWithinNs);
+  }
+
+  #retry(sequence: Sequence, nowNs: number): number {
+    if (!this.isEnabled) return 0;
+    // Told once, when it was refused first: the next one that may begin is told by its spawn.
+    const nextNs = Math.max(this.#pacing.nextNs(sequence.paceKey), this.#storm.nextOpenNs());
+    if (nextNs > nowNs) {
+      this.#sequences.park(sequence, nextNs);
+      return 0;
     }
-    this.#ledger.commit(ledgerSlot, stall.generation, nowNs);
-    return this.#tellSpawn(stall, child, nowNs);
+    const attempts = this.#actions.spawnAttempts;
+    this.#decide(sequence.stall, nowNs);
+    return this.#actions.spawnAttempts - attempts;
   }
 
-  /** Check 9. */
-  #start(stall: Stall, child: Child, nowNs: number): string {
-    const values = placeholderValues(stall, {
-      nowNs,
-      thresholdNs: this.#settings.thresholdNs,
-      listenerNames: this.#settings.listenerNames,
-      unixMsAtStart: this.#options.unixMsAtStart(),
-    });
-    const argv = this.#template!.expand(values);
-    return this.#outstanding.start(child, argv, this.#environment.expand(values));
+  #endStorm(nowNs: number): void {
+    const refusedCount = this.#storm.takeEnd(nowNs);
+    if (refusedCount > 0) this.#tellStorm(false, refusedCount, nowNs);
   }
 
-  #tellSpawn(stall: Stall, child: Child, nowNs: number): OutcomeCode {
-    this.#options.outcomes({
-      kind: "spawn",
-      code: OUTCOME_SPAWNED,
-      observerNs: nowNs,
-      pid: stall.pid,
-      childPid: child.childPid,
-      stall,
-      program: this.#template!.program,
-      source: this.#settings.config.commandSource,
-      templateSizeBytes: this.#template!.sizeBytes,
-    });
-    return OUTCOME_SPAWNED;
+  #tellStorm(begins: boolean, refusedCount: number, nowNs: number): void {
+    this.#options.outcomes({ kind: "storm", begins, observerNs: nowNs, refusedCount });
   }
 
-  #refuse(stall: Stall, nowNs: number, reason: DecisionReason, error = ""): OutcomeCode {
-    const { code, refused } = REASONS[reason];
-    this.#options.outcomes({
-      kind: "refused",
-      code,
-      refused,
-      reason,
-      observerNs: nowNs,
-      pid: stall.pid,
-      stall,
-      program: this.#template!.program,
-      error,
-    });
-    return code;
+  #refuse(
+    stall: Stall,
+    nowNs: number,
+    reason: DecisionReason,
+    error = "",
+    isRepeated = false,
+  ): OutcomeCode {
+    const { dryRun } = this.#settings.config;
+    const place = { stall, plan: this.#plan!, stepNumber: 0, isDryRun: dryRun };
+    return this.#actions.refuse(place, nowNs, reason, error, isRepeated);
   }
 }

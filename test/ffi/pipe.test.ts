@@ -13,13 +13,13 @@ describe("openPipe() and readPipe()", () => {
   test("read what a child wrote, say EAGAIN while there is nothing, and 0 at the end", async () => {
     const { readFd, writeFd } = opened();
     const bytes = new Uint8Array(64);
-    expect(readPipe(readFd, bytes)).toBe(-EAGAIN);
+    expect(readPipe(readFd, bytes, 64)).toBe(-EAGAIN);
     const child = Bun.spawn(["/bin/echo", "hello"], { stdout: writeFd });
     closeFd(writeFd);
     await child.exited;
-    expect(readPipe(readFd, bytes)).toBe(6);
+    expect(readPipe(readFd, bytes, 64)).toBe(6);
     expect(Buffer.from(bytes.subarray(0, 6)).toString()).toBe("hello\n");
-    expect(readPipe(readFd, bytes)).toBe(0);
+    expect(readPipe(readFd, bytes, 64)).toBe(0);
     closeFd(readFd);
   });
 

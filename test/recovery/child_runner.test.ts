@@ -13,7 +13,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kill } from "../../ffi/process.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { ProcessRunner } from "../../src/recovery/child_runner.ts";
+import {
+  type ChildSetting,
+  PLAIN_SETTING,
+  ProcessRunner,
+} from "../../src/recovery/child_runner.ts";
 import { bench, SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
 
 const IS_LINUX = process.platform === "linux";
@@ -43,11 +47,14 @@ interface Run {
   readonly exits: [exitCode: number, signal: number][];
 }
 
-function start(argv: string[], env: Record<string, string> = SYSTEM_PATH): Run {
+function start(
+  argv: string[],
+  env: Record<string, string> = SYSTEM_PATH,
+  setting: ChildSetting = PLAIN_SETTING,
+): Run {
   const exits: Run["exits"] = [];
-  const result = new ProcessRunner().spawn(argv, env, (exitCode, signal) => {
-    exits.push([exitCode, signal]);
-  });
+  const exited = (exitCode: number, signal: number) => exits.push([exitCode, signal]);
+  const result = new ProcessRunner().spawn(argv, env, exited, setting);
   return { ...result, exits };
 }
 
@@ -118,7 +125,7 @@ describe("ProcessRunner.spawn() reports", () => {
     ["a directory", () => directory, /^EACCES \(permission denied\)$/],
     ["a file that is not executable", () => script("plain", "#!/bin/sh\n", 0o644), /^EACCES/],
     ["a file in no known format", () => script("text", "hello\n"), /^ENOEXEC/],
-    ["a script whose interpreter is missing", () => script("bad", "#!/nonexistent\n"), /^ENOENT/],
+    ["a script whose interpreter is missing", () => script("bad", "#!/varta-absent/interpreter\n"), /^ENOENT/],
     ["an argument with a NUL", () => "/bin/true\0", /null bytes/],
   ];
   for (const [name, command, error] of FAILURES) {
@@ -207,10 +214,10 @@ describe("ProcessRunner.spawn() gives a child", () => {
     () => {
       const program = script(
         "inherited.ts",
-        `import { ProcessRunner } from "${join(import.meta.dir, "../../src/recovery/child_runner.ts")}";
+        `import { PLAIN_SETTING, ProcessRunner } from "${join(import.meta.dir, "../../src/recovery/child_runner.ts")}";
        import { readdirSync, readFileSync, readlinkSync } from "node:fs";
        const own = readdirSync("/proc/self/fd");
-       const run = new ProcessRunner().spawn(["/bin/sleep", "60"], {}, () => {});
+       const run = new ProcessRunner().spawn(["/bin/sleep", "60"], {}, () => {}, PLAIN_SETTING);
        const name = "/proc/" + run.childPid + "/comm";
        while (readFileSync(name, "utf8") !== "sleep\\n");
        const theirs = readdirSync("/proc/" + run.childPid + "/fd");

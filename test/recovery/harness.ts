@@ -5,7 +5,13 @@ import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
-import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
+import type { ChildOutput } from "../../src/recovery/child_output.ts";
+import type {
+  ChildRunner,
+  ChildSetting,
+  ExitCallback,
+  SpawnResult,
+} from "../../src/recovery/child_runner.ts";
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/recovery/outcome.ts";
 import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
 
@@ -15,6 +21,7 @@ export const { SIGKILL, SIGTERM } = constants.signals;
 export interface StartedChild {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly setting: ChildSetting;
   readonly exited: ExitCallback;
   /** Signals sent to its group, in order. */
   readonly signals: number[];
@@ -31,13 +38,20 @@ export class ScriptedRunner implements ChildRunner {
   signalResult = 0;
   /** Not undefined: children exit with this code before spawn() returns. */
   exitCodeAtOnce: number | undefined = undefined;
+  /** The output of the next children. */
+  output: ChildOutput | undefined = undefined;
 
-  spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult {
+  spawn(
+    argv: string[],
+    env: Record<string, string>,
+    exited: ExitCallback,
+    setting: ChildSetting,
+  ): SpawnResult {
     this.spawnCount += 1;
     if (this.spawnError !== "") return { childPid: 0, error: this.spawnError };
-    this.children.push({ argv, env, exited, signals: [] });
+    this.children.push({ argv, env, setting, exited, signals: [] });
     if (this.exitCodeAtOnce !== undefined) exited(this.exitCodeAtOnce, NaN);
-    return { childPid: 999 + this.children.length, error: "" };
+    return { childPid: 999 + this.children.length, error: "", output: this.output };
   }
 
   signalGroup(childPid: number, signal: number): number {
@@ -135,14 +149,40 @@ export function bench({ runner, config, ...others }: BenchOptions): Bench {
   };
 }
 
-/** "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms". */
+/**
+ * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms",
+ * "step 4242 1/3 signal SIGTERM", "end 4242 exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
+ */
 function outcomeLine(outcome: RecoveryOutcome): string {
-  if (outcome.kind === "refused") return `refused ${outcome.pid} ${outcome.reason}`;
-  const who = `${outcome.kind} ${outcome.pid} child ${outcome.childPid}`;
-  if (outcome.kind === "spawn") return who;
-  const after = `after ${outcome.durationNs / NS_PER_MS}ms`;
-  if (outcome.kind === "timeout") return `${who} ${after}`;
-  return `${who} ${outcome.completion} ${endText(outcome)} ${after}`;
+  if (outcome.kind === "storm") {
+    return outcome.begins ? "storm begins" : `storm over, refused ${outcome.refusedCount}`;
+  }
+  const dry = "dryRun" in outcome && outcome.dryRun ? "dry run: " : "";
+  const who = `${dry}${outcome.kind} ${outcome.pid}`;
+  switch (outcome.kind) {
+    case "refused":
+      return `${who} ${outcome.reason}`;
+    case "spawn":
+      return `${who} child ${outcome.childPid}`;
+    case "timeout":
+      return `${who} child ${outcome.childPid} ${afterText(outcome)}`;
+    case "complete": {
+      const child = `child ${outcome.childPid}`;
+      return `${who} ${child} ${outcome.completion} ${endText(outcome)} ${afterText(outcome)}`;
+    }
+    case "step":
+      return `${who} ${outcome.stepNumber}/${outcome.stepCount} ${outcome.step} ${outcome.detail}`;
+    case "end":
+      return `${who} ${outcome.end} at ${outcome.stepNumber}/${outcome.stepCount} ${afterText(outcome)}`;
+    case "verdict": {
+      const unit = outcome.unit === "" ? "" : ` by ${outcome.unit}`;
+      return `${who} ${outcome.result}${unit} ${afterText(outcome)}`;
+    }
+  }
+}
+
+function afterText({ durationNs }: { readonly durationNs: number }): string {
+  return `after ${durationNs / NS_PER_MS}ms`;
 }
 
 function endText(outcome: CompleteOutcome): string {

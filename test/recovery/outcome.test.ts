@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
+import {
+  RECOVERY_OUTCOMES,
+  RECOVERY_REFUSALS,
+  RECOVERY_STEPS,
+  RECOVERY_VERDICTS,
+} from "../../src/metrics/catalogue.ts";
 import * as outcome from "../../src/recovery/outcome.ts";
+import { STEP_KINDS } from "../../src/recovery/plan.ts";
 
 const codes = outcome as unknown as Readonly<Record<string, number>>;
 
@@ -7,14 +14,14 @@ test("every outcome code indexes the text of its own name", () => {
   for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
     expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(15);
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(21);
 });
 
 test("every refused code indexes the text of its own name", () => {
   for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
     expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(6);
+  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(7);
 });
 
 test("every reason is counted as the specification's table says", () => {
@@ -37,12 +44,18 @@ test("every reason is counted as the specification's table says", () => {
     ["skipped_agent_resumed", "skipped_agent_resumed", "-"],
     ["skipped_pid_recycled", "skipped_pid_recycled", "-"],
     ["skipped_stall_unverifiable", "skipped_stall_unverifiable", "-"],
+    ["signal_failed", "step_failed", "-"],
+    ["unit_unknown", "step_failed", "-"],
+    ["unit_in_flight", "debounced", "-"],
+    ["backing_off", "backed_off", "-"],
+    ["gave_up", "gave_up", "-"],
+    ["storm_limit", "refused_storm_limit", "storm_limit"],
   ]);
 });
 
-test("isSpawnAttempt() counts a started and a failed spawn, nothing else", () => {
-  const attempts = outcome.OUTCOME_TEXTS.filter((_, code) =>
-    outcome.isSpawnAttempt(code as outcome.OutcomeCode),
-  );
-  expect(attempts).toEqual(["spawned", "spawn_failed"]);
+test("the words of outcomes, steps and verdicts are those of the metrics", () => {
+  expect(outcome.OUTCOME_TEXTS).toEqual(RECOVERY_OUTCOMES);
+  expect(outcome.REFUSED_REASON_TEXTS).toEqual(RECOVERY_REFUSALS);
+  expect(outcome.VERDICTS).toEqual(RECOVERY_VERDICTS);
+  expect(STEP_KINDS).toEqual(RECOVERY_STEPS);
 });

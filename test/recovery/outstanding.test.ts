@@ -49,6 +49,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
       signal: NaN,
       durationNs: 20 * NS_PER_MS,
       error: "",
+      captured: undefined,
     });
     expect(runner.children[0]!.signals).toEqual([]);
     expect(recovery.outstandingCount).toBe(0);

@@ -56,6 +56,9 @@ describe("Recovery.decide() starts the command", () => {
         program: "/bin/x",
         source: "/etc/varta/command",
         templateSizeBytes: 12,
+        step: "exec",
+        stepNumber: 1,
+        stepCount: 1,
       },
     ]);
   });

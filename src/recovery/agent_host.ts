@@ -1,0 +1,131 @@
+// What a recovery asks of the system about the agent itself: a signal, whether it still lives, the unit that it runs in and
+// whether that unit beats again. Every answer is about the process of one generation, never about a bare pid: a pid may
+// have a new owner at any moment.
+import { closeSync, openSync, readSync } from "node:fs";
+import { CLOCK_BOOTTIME, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
+import { clockNs } from "../../ffi/clock.ts";
+import { errnoText } from "../../ffi/errno.ts";
+import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
+import { closeFd } from "../../ffi/pipe.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { type AgentUnit, parseUnit } from "./agent_unit.ts";
+
+export interface AgentHost {
+  /** Sends `signal` to the process `pid` of `generation`, and to no other: "", or why it did not. */
+  signal(pid: number, generation: number, signal: number): string;
+  /** True while that process is there, a zombie included. */
+  isAlive(pid: number, generation: number): boolean;
+  /** The unit of that process, or why there is none to name. */
+  unitOf(pid: number, generation: number): AgentUnit | string;
+  /** Now as a generation: processes that start from now on have at least this one. */
+  nowGeneration(): number;
+  /** True if a process of `unit` that started at `generation` or later beats. */
+  hasSuccessor(unit: AgentUnit, generation: number): boolean;
+}
+
+/** Whether `pid` is tracked, beats, and is of `generation` or later. */
+export type IsBeating = (pid: number, generation: number) => boolean;
+
+/** Generations count in ticks of a hundredth of a second, on every Linux (USER_HZ). */
+const TICKS_PER_S = 100;
+const CGROUP_BYTES_MAX = 4_096;
+/** Pids of a unit that are looked at: a service with more processes has beats of its own kind of trouble. */
+const MEMBERS_BYTES_MAX = 32_768;
+
+const CGROUP_ROOTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
+
+export class SystemAgentHost implements AgentHost {
+  readonly #processes: ProcessReader;
+  readonly #isBeating: IsBeating;
+  readonly #ownUnit: AgentUnit | string;
+  readonly #buffer = Buffer.alloc(MEMBERS_BYTES_MAX);
+
+  constructor(processes: ProcessReader, isBeating: IsBeating) {
+    this.#processes = processes;
+    this.#isBeating = isBeating;
+    this.#ownUnit = parseUnit(this.#read("/proc/self/cgroup", CGROUP_BYTES_MAX));
+  }
+
+  signal(pid: number, generation: number, signal: number): string {
+    if (Number.isNaN(generation)) return "its start time is unknown";
+    if (pid === process.pid) return "it is the daemon itself";
+    const pidfd = pidfdOpen(pid);
+    if (pidfd < 0) return failureText(-pidfd);
+    try {
+      // In this order: the descriptor holds on to whoever had the pid, and then its start time says who that is.
+      if (this.#processes.startTime(pid) !== generation)
+        return "its pid belongs to another process";
+      const result = pidfdSendSignal(pidfd, signal);
+      return result === 0 ? "" : failureText(-result);
+    } finally {
+      closeFd(pidfd);
+    }
+  }
+
+  isAlive(pid: number, generation: number): boolean {
+    return this.#processes.startTime(pid) === generation;
+  }
+
+  unitOf(pid: number, generation: number): AgentUnit | string {
+    const unit = parseUnit(this.#read(`/proc/${pid}/cgroup`, CGROUP_BYTES_MAX));
+    if (!this.isAlive(pid, generation)) return "it is gone";
+    if (typeof unit === "string" || typeof this.#ownUnit === "string") return unit;
+    return unit.name === this.#ownUnit.name ? `it runs in ${unit.name}, as the daemon does` : unit;
+  }
+
+  nowGeneration(): number {
+    return IS_LINUX ? Math.floor((clockNs(CLOCK_BOOTTIME) / NS_PER_S) * TICKS_PER_S) : NaN;
+  }
+
+  hasSuccessor({ cgroup }: AgentUnit, generation: number): boolean {
+    for (const root of CGROUP_ROOTS) {
+      const text = this.#read(`${root}${cgroup}/cgroup.procs`, MEMBERS_BYTES_MAX);
+      for (const line of text.split("\n")) {
+        if (line !== "" && this.#isBeating(Number(line), generation)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** The beginning of a small file of the kernel; "" if it cannot be read. */
+  #read(path: string, bytesMax: number): string {
+    try {
+      const fd = openSync(path, "r");
+      try {
+        return this.#buffer.toString("latin1", 0, readSync(fd, this.#buffer, 0, bytesMax, 0));
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
+      return "";
+    }
+  }
+}
+
+/** For an observer that sees beats and no processes: it signals nobody, and knows no units. */
+export class BlindAgentHost implements AgentHost {
+  signal(): string {
+    return "this observer cannot signal processes";
+  }
+
+  isAlive(): boolean {
+    return true;
+  }
+
+  unitOf(): string {
+    return "this observer knows no units";
+  }
+
+  nowGeneration(): number {
+    return NaN;
+  }
+
+  hasSuccessor(): boolean {
+    return false;
+  }
+}
+
+function failureText(errno: number): string {
+  return errno === ESRCH ? "it is gone" : errnoText(errno);
+}

@@ -1,0 +1,77 @@
+// What is done for a stalled agent: one command, or steps in order (spec 10 section 1). Made from the configuration once
+// and never changed, so a recovery that has begun goes on with the plan it began with, whatever a reload brings.
+import { constants } from "node:os";
+import { UNIT_MANAGER } from "../base/child_path.ts";
+import type { Config, RecoveryStep } from "../config/config.ts";
+import { ArgvTemplate } from "./argv_template.ts";
+
+/** Label values of `varta_recovery_steps_total{step}`. */
+export const STEP_KINDS = ["signal", "wait", "exec", "restart_unit"] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+
+export type Step =
+  | { readonly kind: "signal"; readonly name: string; readonly signal: number }
+  | { readonly kind: "wait"; readonly waitNs: number }
+  | { readonly kind: "exec"; readonly template: ArgvTemplate }
+  /** UNIT_AUTO = the unit that the agent runs in. */
+  | { readonly kind: "restart_unit"; readonly unit: string };
+
+export const UNIT_AUTO = "auto";
+
+export class Plan {
+  readonly steps: readonly Step[];
+  /** Where it is written: "inline", or the path of the command file. */
+  readonly source: string;
+  /** True if it has to know the unit of the agent. */
+  readonly needsUnit: boolean;
+
+  constructor(config: Config["recovery"]) {
+    const { command, appendPid, commandSource } = config;
+    const written: readonly RecoveryStep[] =
+      command === undefined ? config.steps : [{ kind: "exec", command }];
+    this.steps = written.map((step) => stepOf(step, appendPid));
+    this.source = commandSource;
+    this.needsUnit = this.steps.some(
+      (step) => step.kind === "restart_unit" && step.unit === UNIT_AUTO,
+    );
+  }
+
+  /** Undefined if nothing is configured. */
+  static of(config: Config["recovery"]): Plan | undefined {
+    const plan = new Plan(config);
+    return plan.steps.length === 0 ? undefined : plan;
+  }
+
+  /** What the first step that runs something runs; "" if none does. */
+  get program(): string {
+    for (const step of this.steps) {
+      const program = programOf(step);
+      if (program !== "") return program;
+    }
+    return "";
+  }
+}
+
+/** argv[0] of a step; "" if it runs nothing. */
+export function programOf(step: Step): string {
+  if (step.kind === "exec") return step.template.program;
+  return step.kind === "restart_unit" ? UNIT_MANAGER : "";
+}
+
+/** No shell, and nobody to ask for a password: a right that is missing is an exit code. */
+export function restartArgv(unit: string): string[] {
+  return [UNIT_MANAGER, "--no-ask-password", "restart", unit];
+}
+
+function stepOf(step: RecoveryStep, appendPid: boolean): Step {
+  switch (step.kind) {
+    case "signal":
+      return { kind: "signal", name: step.signal, signal: constants.signals[step.signal] };
+    case "wait":
+      return { kind: "wait", waitNs: step.waitNs };
+    case "exec":
+      return { kind: "exec", template: new ArgvTemplate(step.command, appendPid) };
+    case "restart_unit":
+      return { kind: "restart_unit", unit: step.unit };
+  }
+}

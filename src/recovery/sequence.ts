@@ -1,0 +1,83 @@
+// One recovery on its way through the steps of its plan. It is in one phase at a time, and has at most one deadline.
+import type { Stall } from "../events/stall.ts";
+import type { AgentUnit } from "./agent_unit.ts";
+import type { Child } from "./child.ts";
+import type { PaceKey } from "./pacing.ts";
+import type { Plan, Step } from "./plan.ts";
+
+/** Its next step may be done. */
+export const PHASE_READY = 0;
+/** A child of it runs. */
+export const PHASE_RUNNING = 1;
+/** It waits for a beat, until its deadline. */
+export const PHASE_WAITING = 2;
+/** Its steps are over; a beat until its deadline makes it a success. */
+export const PHASE_VERIFYING = 3;
+/** It could not begin, or has failed, and is decided again at its deadline. */
+export const PHASE_PARKED = 4;
+
+export type Phase = 0 | 1 | 2 | 3 | 4;
+
+export class Sequence {
+  readonly stall: Stall;
+  readonly plan: Plan;
+  readonly startNs: number;
+  /** Undefined = not known, or not asked for. */
+  readonly unit: AgentUnit | undefined;
+  /** Why there is no unit, for a step that needs one. */
+  readonly unitFault: string;
+  readonly paceKey: PaceKey;
+  /** Processes that started since the recovery began have at least this generation. */
+  readonly startGeneration: number;
+  /** Nothing is done for it; settled when it begins. */
+  readonly isDryRun: boolean;
+  phase: Phase = PHASE_READY;
+  /** True once a step of it did something, or would have. */
+  hasActed = false;
+  /** Has its place among the children, and is not started yet. */
+  reserved: Child | undefined = undefined;
+  /** The child of the step in progress. */
+  child: Child | undefined = undefined;
+  verifyEndNs = NaN;
+  /** Steps behind it; the number of the current one, from 1, while one is being done. */
+  stepNumber = 0;
+  /** Owned by the heap of deadlines. */
+  deadlineNs = NaN;
+  heapIndex = -1;
+
+  constructor(fields: SequenceFields) {
+    this.stall = fields.stall;
+    this.plan = fields.plan;
+    this.startNs = fields.startNs;
+    this.unit = fields.unit;
+    this.unitFault = fields.unitFault;
+    this.paceKey = fields.paceKey;
+    this.startGeneration = fields.startGeneration;
+    this.isDryRun = fields.isDryRun;
+  }
+
+  get pid(): number {
+    return this.stall.pid;
+  }
+
+  /** The step that is being done, or was done last. */
+  get currentStep(): Step {
+    return this.plan.steps[Math.max(0, this.stepNumber - 1)]!;
+  }
+
+  /** The step that comes next; undefined after the last. */
+  get nextStep(): Step | undefined {
+    return this.plan.steps[this.stepNumber];
+  }
+}
+
+export interface SequenceFields {
+  readonly stall: Stall;
+  readonly plan: Plan;
+  readonly startNs: number;
+  readonly unit: AgentUnit | undefined;
+  readonly unitFault: string;
+  readonly paceKey: PaceKey;
+  readonly startGeneration: number;
+  readonly isDryRun: boolean;
+}

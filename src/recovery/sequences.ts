@@ -1,0 +1,339 @@
+// Recoveries in progress, from their first step to their last word: steps in order, waits, verification and retries (spec
+// 10 section 3). Before every action after the first it is asked again whether the stall still holds; a beat of the
+// agent ends what is left. At most one recovery for each pid, each with at most one deadline; nothing here waits.
+import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { NS_PER_S } from "../base/time.ts";
+import type { AgentHost } from "./agent_host.ts";
+import type { Child } from "./child.ts";
+import { DeadlineHeap } from "./deadline_heap.ts";
+import { type Freshness, sameLineage, stalenessReason } from "./decision.ts";
+import type { RecoveryOutcome, SequenceEnd, VerdictOutcome } from "./outcome.ts";
+import type { Step } from "./plan.ts";
+import {
+  PHASE_PARKED,
+  PHASE_READY,
+  PHASE_RUNNING,
+  PHASE_VERIFYING,
+  PHASE_WAITING,
+  type Sequence,
+} from "./sequence.ts";
+import {
+  STEP_DONE,
+  STEP_FAILED,
+  STEP_IN_FLIGHT,
+  STEP_RUNNING,
+  STEP_WAITING,
+  type StepActions,
+} from "./step_actions.ts";
+
+export interface SequencesOptions {
+  readonly actions: StepActions;
+  readonly host: AgentHost;
+  readonly freshness: Freshness;
+  readonly outcomes: (outcome: RecoveryOutcome) => void;
+  /** At most so many recoveries are in progress. */
+  readonly capacity: number;
+  /** The agent of a recovery beats again. */
+  readonly recovered: (sequence: Sequence, nowNs: number) => void;
+  /** A parked recovery is due, and is in progress no more. Returns the spawn attempts, at most one. */
+  readonly retry: (sequence: Sequence, nowNs: number) => number;
+  /** When a recovery that failed may be tried again; undefined = it may not. */
+  readonly retryNs: (sequence: Sequence, nowNs: number) => number | undefined;
+}
+
+/** Between two looks for the successor of a process that is gone: it tells nobody that it is one. */
+const SUCCESSOR_LOOK_NS = NS_PER_S;
+
+export class Sequences {
+  readonly #options: SequencesOptions;
+  readonly #byPid = new Map<number, Sequence>();
+  readonly #deadlines = new DeadlineHeap<Sequence>();
+  /** Those whose next step, or next try, waits for its place in a turn, the oldest first. */
+  readonly #ready = new Set<Sequence>();
+  #verifyWithinNs: number | undefined = undefined;
+
+  constructor(options: SequencesOptions) {
+    this.#options = options;
+  }
+
+  configure(verifyWithinNs: number | undefined): void {
+    this.#verifyWithinNs = verifyWithinNs;
+  }
+
+  get size(): number {
+    return this.#byPid.size;
+  }
+
+  /** True if there is no room for one more. */
+  get isFull(): boolean {
+    return this.#byPid.size >= this.#options.capacity;
+  }
+
+  /** Recoveries whose next step waits for its place in a turn. */
+  get readyCount(): number {
+    return this.#ready.size;
+  }
+
+  has(pid: number): boolean {
+    return this.#byPid.has(pid);
+  }
+
+  /**
+   * Begins a recovery with the steps that can be done now, at most one spawn attempt among them. An older one of the same
+   * pid is void: there was a beat between two stalls. False if none of its steps could be done, and none is left: it is
+   * as if it had never begun.
+   */
+  begin(sequence: Sequence, nowNs: number): boolean {
+    const older = this.#byPid.get(sequence.pid);
+    if (older !== undefined) this.#remove(older);
+    this.#byPid.set(sequence.pid, sequence);
+    this.#proceed(sequence, 1, nowNs);
+    return sequence.hasActed || this.#ready.has(sequence);
+  }
+
+  /** Keeps a recovery that may not begin yet, or not again: it is handed to `retry` at `deadlineNs`. */
+  park(sequence: Sequence, deadlineNs: number): void {
+    this.#byPid.set(sequence.pid, sequence);
+    this.#enter(sequence, PHASE_PARKED, deadlineNs);
+  }
+
+  /** A child is over. */
+  childEnded(child: Child, succeeded: boolean, nowNs: number): void {
+    this.#options.actions.ended(child);
+    const sequence = this.#byPid.get(child.pid);
+    if (sequence?.child !== child || sequence.phase !== PHASE_RUNNING) return;
+    if (succeeded) this.#finish(sequence, "succeeded", nowNs);
+    else if (sequence.nextStep === undefined) this.#finish(sequence, "exhausted", nowNs);
+    else this.#makeReady(sequence);
+  }
+
+  /** A beat of `pid` came back: what is left of its recovery is dropped. A child that runs goes on. */
+  resumed(pid: number, generation: number, nowNs: number): void {
+    const sequence = this.#byPid.get(pid);
+    if (sequence === undefined || !sameLineage(sequence.stall.generation, generation)) return;
+    const hasBegun = sequence.phase !== PHASE_PARKED;
+    if (hasBegun && sequence.phase !== PHASE_VERIFYING)
+      this.#tellEnd(sequence, "agent_resumed", nowNs);
+    this.#options.recovered(sequence, nowNs);
+    if (hasBegun && this.#verifyWithinNs !== undefined) {
+      this.#tellVerdict(sequence, "recovered", "", nowNs);
+    }
+    this.#remove(sequence);
+  }
+
+  /** Ends everything in progress, children aside. */
+  stop(nowNs: number): void {
+    for (const sequence of this.#byPid.values()) {
+      const { phase } = sequence;
+      const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
+      if (!isVerdictDue) this.#tellEnd(sequence, "stopped", nowNs);
+      this.#remove(sequence);
+    }
+  }
+
+  /** Does what is due, with at most `spawnsMax` spawn attempts. Returns the attempts. */
+  advance(nowNs: number, spawnsMax: number): number {
+    this.#takeDue(nowNs);
+    let spawns = 0;
+    // Those that become ready again come after the ones that are counted here.
+    let looks = Math.min(this.#ready.size, RECOVERY_EVALUATIONS_PER_TURN_MAX);
+    for (const sequence of this.#ready) {
+      if (looks-- === 0) break;
+      const isParked = sequence.phase === PHASE_PARKED;
+      const maySpawn = isParked || this.#options.actions.spawnsNext(sequence);
+      if (maySpawn && spawns >= spawnsMax) break;
+      this.#ready.delete(sequence);
+      if (isParked) {
+        this.#remove(sequence);
+        spawns += this.#options.retry(sequence, nowNs);
+      } else spawns += this.#proceed(sequence, spawnsMax - spawns, nowNs);
+    }
+    return spawns;
+  }
+
+  /** Observer time of the next work: 0 = now, Infinity = none. */
+  nextDeadlineNs(): number {
+    if (this.#ready.size > 0) return 0;
+    return this.#deadlines.head?.deadlineNs ?? Infinity;
+  }
+
+  #takeDue(nowNs: number): void {
+    for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
+      const sequence = this.#deadlines.head;
+      if (sequence === undefined || sequence.deadlineNs > nowNs) return;
+      this.#deadlines.remove(sequence);
+      if (sequence.phase === PHASE_VERIFYING) this.#verify(sequence, nowNs);
+      else if (sequence.phase === PHASE_PARKED) this.#ready.add(sequence);
+      else this.#afterWait(sequence, nowNs);
+    }
+  }
+
+  #afterWait(sequence: Sequence, nowNs: number): void {
+    if (sequence.nextStep === undefined) this.#finish(sequence, "exhausted", nowNs);
+    else this.#makeReady(sequence);
+  }
+
+  /** Steps, until one of them takes time or a turn's share of spawns is used up. Returns the spawn attempts. */
+  #proceed(sequence: Sequence, spawnsMax: number, nowNs: number): number {
+    const { actions } = this.#options;
+    let spawns = 0;
+    for (;;) {
+      const step = sequence.nextStep;
+      if (step === undefined) {
+        this.#finish(sequence, "exhausted", nowNs);
+        return spawns;
+      }
+      const isSpawn = actions.spawnsNext(sequence);
+      if (isSpawn && spawns >= spawnsMax) {
+        this.#makeReady(sequence);
+        return spawns;
+      }
+      if (sequence.stepNumber > 0 && !this.#mayGoOn(sequence, nowNs)) return spawns;
+      const result = actions.run(sequence, nowNs);
+      if (isSpawn) spawns += 1;
+      if (!this.#goesOnAfter(sequence, step, result, nowNs)) return spawns;
+    }
+  }
+
+  #goesOnAfter(sequence: Sequence, step: Step, result: number, nowNs: number): boolean {
+    if (result !== STEP_FAILED && result !== STEP_IN_FLIGHT) sequence.hasActed = true;
+    if (result === STEP_DONE || result === STEP_FAILED) return true;
+    if (result === STEP_IN_FLIGHT) this.#finish(sequence, "unit_in_flight", nowNs);
+    else if (result === STEP_RUNNING) sequence.phase = PHASE_RUNNING;
+    else if (result === STEP_WAITING && step.kind === "wait") {
+      this.#enter(sequence, PHASE_WAITING, nowNs + step.waitNs);
+    }
+    return false;
+  }
+
+  /** Whether the stall still holds, and the agent's unit has not come back by itself. */
+  #mayGoOn(sequence: Sequence, nowNs: number): boolean {
+    const { pid, generation } = sequence.stall;
+    const stale = stalenessReason(this.#options.freshness(pid, generation));
+    if (stale !== undefined) {
+      this.#finish(sequence, STALE_ENDS[stale] ?? "unverifiable", nowNs);
+      return false;
+    }
+    if (!this.#hasSuccessor(sequence)) return true;
+    this.#tellEnd(sequence, "agent_resumed", nowNs);
+    this.#succeeded(sequence, nowNs);
+    return false;
+  }
+
+  /** The steps are over. */
+  #finish(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
+    this.#tellEnd(sequence, end, nowNs);
+    const isOver = end === "agent_resumed" || end === "unverifiable";
+    if (!isOver && sequence.hasActed && this.#verifyWithinNs !== undefined) {
+      sequence.verifyEndNs = nowNs + this.#verifyWithinNs;
+      this.#lookAgain(sequence, nowNs);
+    } else if (isOver || sequence.hasActed || !this.#parkAgain(sequence, nowNs)) {
+      this.#remove(sequence);
+    }
+  }
+
+  #lookAgain(sequence: Sequence, nowNs: number): void {
+    const lookNs = sequence.unit === undefined ? Infinity : nowNs + SUCCESSOR_LOOK_NS;
+    this.#enter(sequence, PHASE_VERIFYING, Math.min(sequence.verifyEndNs, lookNs));
+  }
+
+  #verify(sequence: Sequence, nowNs: number): void {
+    if (this.#hasSuccessor(sequence)) {
+      this.#succeeded(sequence, nowNs);
+      return;
+    }
+    if (nowNs < sequence.verifyEndNs) {
+      this.#lookAgain(sequence, nowNs);
+      return;
+    }
+    const isUnknown = sequence.unit === undefined && this.#isGone(sequence);
+    this.#tellVerdict(sequence, isUnknown ? "unknown" : "not_recovered", "", nowNs);
+    if (isUnknown || !this.#parkAgain(sequence, nowNs)) this.#remove(sequence);
+  }
+
+  #succeeded(sequence: Sequence, nowNs: number): void {
+    this.#options.recovered(sequence, nowNs);
+    if (this.#verifyWithinNs !== undefined) {
+      this.#tellVerdict(sequence, "recovered", sequence.unit?.name ?? "", nowNs);
+    }
+    this.#remove(sequence);
+  }
+
+  #parkAgain(sequence: Sequence, nowNs: number): boolean {
+    const retryNs = this.#options.retryNs(sequence, nowNs);
+    if (retryNs !== undefined) this.park(sequence, retryNs);
+    return retryNs !== undefined;
+  }
+
+  /** The process is gone, and one of its unit that came after it beats. */
+  #hasSuccessor(sequence: Sequence): boolean {
+    const { unit, startGeneration } = sequence;
+    if (unit === undefined || !this.#isGone(sequence)) return false;
+    return this.#options.host.hasSuccessor(unit, startGeneration);
+  }
+
+  #isGone({ stall }: Sequence): boolean {
+    if (stall.origin !== ORIGIN_KERNEL_ATTESTED || Number.isNaN(stall.generation)) return false;
+    return !this.#options.host.isAlive(stall.pid, stall.generation);
+  }
+
+  #makeReady(sequence: Sequence): void {
+    sequence.phase = PHASE_READY;
+    this.#ready.add(sequence);
+  }
+
+  #enter(
+    sequence: Sequence,
+    phase: typeof PHASE_WAITING | typeof PHASE_VERIFYING | typeof PHASE_PARKED,
+    deadlineNs: number,
+  ): void {
+    sequence.phase = phase;
+    this.#deadlines.set(sequence, deadlineNs);
+  }
+
+  #remove(sequence: Sequence): void {
+    this.#deadlines.remove(sequence);
+    this.#ready.delete(sequence);
+    if (this.#byPid.get(sequence.pid) === sequence) this.#byPid.delete(sequence.pid);
+  }
+
+  /** One command says all there is to say by its own end. */
+  #tellEnd(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
+    const stepCount = sequence.plan.steps.length;
+    if (stepCount === 1) return;
+    this.#options.outcomes({
+      kind: "end",
+      end,
+      observerNs: nowNs,
+      pid: sequence.pid,
+      stepNumber: sequence.stepNumber,
+      stepCount,
+      durationNs: saturatingSub(nowNs, sequence.startNs),
+      dryRun: sequence.isDryRun,
+    });
+  }
+
+  #tellVerdict(
+    sequence: Sequence,
+    result: VerdictOutcome["result"],
+    unit: string,
+    nowNs: number,
+  ): void {
+    this.#options.outcomes({
+      kind: "verdict",
+      result,
+      observerNs: nowNs,
+      pid: sequence.pid,
+      unit,
+      durationNs: saturatingSub(nowNs, sequence.startNs),
+      dryRun: sequence.isDryRun,
+    });
+  }
+}
+
+const STALE_ENDS: Readonly<Record<string, SequenceEnd>> = {
+  skipped_agent_resumed: "agent_resumed",
+  skipped_pid_recycled: "pid_recycled",
+};

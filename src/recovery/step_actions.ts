@@ -1,0 +1,308 @@
+// Does one step of a recovery: sends the signal, starts the process, or only waits (spec 10 section 1). What was done, or
+// why it was not, is told as one outcome; what comes after it is decided by sequences.ts. In a dry run everything is
+// looked up and told, and nothing is started or signalled.
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { NS_PER_MS } from "../base/time.ts";
+import type { Config } from "../config/config.ts";
+import type { Stall } from "../events/stall.ts";
+import type { AgentHost } from "./agent_host.ts";
+import { placeholderValues } from "./argv_template.ts";
+import { Child } from "./child.ts";
+import type { ChildSetting } from "./child_runner.ts";
+import { ChildEnvironment } from "./environment.ts";
+import {
+  type DecisionReason,
+  OUTCOME_DRY_RUN,
+  OUTCOME_SPAWNED,
+  OUTCOME_STARTED,
+  type OutcomeCode,
+  REASONS,
+  type RecoveryOutcome,
+} from "./outcome.ts";
+import type { Outstanding } from "./outstanding.ts";
+import { type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
+import type { Sequence } from "./sequence.ts";
+
+/** What a reload of the configuration may change. */
+export interface RecoverySettings {
+  readonly config: Config["recovery"];
+  readonly thresholdNs: number;
+  readonly allowCrossNamespace: boolean;
+  /** Indexed by listener number. */
+  readonly listenerNames: readonly string[];
+}
+
+export interface StepActionsOptions {
+  readonly outstanding: Outstanding;
+  readonly host: AgentHost;
+  readonly outcomes: (outcome: RecoveryOutcome) => void;
+  readonly unixMsAtStart: () => number;
+  readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/** It is done, or was told in a dry run: the next one may follow at once. */
+export const STEP_DONE = 0;
+/** It could not be done, which was told. */
+export const STEP_FAILED = 1;
+/** A child runs. */
+export const STEP_RUNNING = 2;
+/** Time must pass. */
+export const STEP_WAITING = 3;
+/** Another recovery is restarting the same unit. */
+export const STEP_IN_FLIGHT = 4;
+
+/** How a refusal is placed: in a recovery that has begun, or before it. */
+export interface RefusalPlace {
+  readonly stall: Stall;
+  readonly plan: Plan;
+  readonly stepNumber: number;
+  readonly isDryRun: boolean;
+}
+
+export class StepActions {
+  /** Processes that were started, or could not be: what the budget of a turn counts. It only grows. */
+  spawnAttempts = 0;
+  /** The code of the last outcome told. */
+  lastCode: OutcomeCode = OUTCOME_STARTED;
+  readonly #options: StepActionsOptions;
+  #settings: RecoverySettings;
+  #environment: ChildEnvironment;
+  /** Unit to the child that restarts it. */
+  readonly #restarting = new Map<string, Child>();
+
+  constructor(options: StepActionsOptions, settings: RecoverySettings) {
+    this.#options = options;
+    this.#settings = settings;
+    this.#environment = new ChildEnvironment({}, undefined);
+    this.configure(settings);
+  }
+
+  configure(settings: RecoverySettings): void {
+    const { config } = settings;
+    this.#settings = settings;
+    const inherited = config.inheritEnv ? this.#options.daemonEnv : undefined;
+    this.#environment = new ChildEnvironment(config.env, inherited);
+  }
+
+  /** Does the next step of `sequence`: a STEP_* code. */
+  run(sequence: Sequence, nowNs: number): number {
+    const step = sequence.nextStep!;
+    const hasRoom = sequence.reserved !== undefined || this.reserve(sequence, nowNs);
+    sequence.stepNumber += 1;
+    if (!hasRoom) {
+      this.refuse(sequence, nowNs, "outstanding_capacity");
+      return STEP_FAILED;
+    }
+    const result = this.#do(sequence, step, nowNs);
+    this.release(sequence);
+    return result;
+  }
+
+  #do(sequence: Sequence, step: Step, nowNs: number): number {
+    switch (step.kind) {
+      case "wait":
+        this.#tellStep(sequence, `${step.waitNs / NS_PER_MS}ms`, nowNs);
+        return STEP_WAITING;
+      case "signal":
+        return this.#signal(sequence, step, nowNs);
+      case "exec":
+        return this.#exec(sequence, step, nowNs);
+      case "restart_unit":
+        return this.#restart(sequence, step, nowNs);
+    }
+  }
+
+  /** True if the next step of `sequence` takes one of the spawns of a turn. */
+  spawnsNext({ nextStep, isDryRun }: Sequence): boolean {
+    return !isDryRun && (nextStep?.kind === "exec" || nextStep?.kind === "restart_unit");
+  }
+
+  /** Takes the place of the child that the next step starts, if it starts one. False if there is no room. */
+  reserve(sequence: Sequence, nowNs: number): boolean {
+    if (!this.spawnsNext(sequence)) return true;
+    const { stall, nextStep } = sequence;
+    const child = new Child(stall.pid, stall.generation, nowNs, nextStep!.kind);
+    if (!this.#options.outstanding.reserve(child)) return false;
+    sequence.reserved = child;
+    return true;
+  }
+
+  /** Gives a place back that was not used. */
+  release(sequence: Sequence): void {
+    if (sequence.reserved !== undefined) this.#options.outstanding.release(sequence.reserved);
+    sequence.reserved = undefined;
+  }
+
+  /** A child is over: its unit may be restarted by others. */
+  ended(child: Child): void {
+    for (const [unit, restarter] of this.#restarting) {
+      if (restarter === child) this.#restarting.delete(unit);
+    }
+  }
+
+  /** Tells why nothing was done. */
+  refuse(
+    place: RefusalPlace,
+    nowNs: number,
+    reason: DecisionReason,
+    error = "",
+    isRepeated = false,
+  ): OutcomeCode {
+    const { stall, plan, stepNumber, isDryRun } = place;
+    const { code, refused } = REASONS[reason];
+    const step = plan.steps[Math.max(0, stepNumber - 1)]!;
+    this.#options.outcomes({
+      kind: "refused",
+      code,
+      refused,
+      reason,
+      observerNs: nowNs,
+      pid: stall.pid,
+      stall,
+      program: stepNumber === 0 ? plan.program : programOf(step),
+      error,
+      isRepeated,
+      dryRun: isDryRun,
+      step: step.kind,
+      stepNumber: Math.max(1, stepNumber),
+      stepCount: plan.steps.length,
+    });
+    this.lastCode = code;
+    return code;
+  }
+
+  #signal(sequence: Sequence, step: Step & { kind: "signal" }, nowNs: number): number {
+    const { stall, isDryRun } = sequence;
+    const error = this.#notLocal(stall);
+    const failure =
+      error !== "" || isDryRun
+        ? error
+        : this.#options.host.signal(stall.pid, stall.generation, step.signal);
+    if (failure !== "") {
+      this.refuse(sequence, nowNs, "signal_failed", `${step.name}: ${failure}`);
+      return STEP_FAILED;
+    }
+    this.#tellStep(sequence, step.name, nowNs);
+    return STEP_DONE;
+  }
+
+  #exec(sequence: Sequence, { template }: Step & { kind: "exec" }, nowNs: number): number {
+    const values = this.#values(sequence.stall, nowNs);
+    return this.#start(sequence, {
+      argv: template.expand(values),
+      values,
+      program: template.program,
+      templateSizeBytes: template.sizeBytes,
+      nowNs,
+    });
+  }
+
+  #restart(sequence: Sequence, step: Step & { kind: "restart_unit" }, nowNs: number): number {
+    const unit = step.unit === UNIT_AUTO ? this.#ownUnit(sequence) : step.unit;
+    if (unit === "") {
+      this.refuse(sequence, nowNs, "unit_unknown", sequence.unitFault);
+      return STEP_FAILED;
+    }
+    if (this.#restarting.has(unit)) {
+      this.refuse(sequence, nowNs, "unit_in_flight", unit);
+      return STEP_IN_FLIGHT;
+    }
+    const argv = restartArgv(unit);
+    const result = this.#start(sequence, {
+      argv,
+      values: this.#values(sequence.stall, nowNs),
+      program: argv[0]!,
+      templateSizeBytes: Buffer.byteLength(argv.join(" ")),
+      nowNs,
+    });
+    if (sequence.child !== undefined) this.#restarting.set(unit, sequence.child);
+    return result;
+  }
+
+  #ownUnit({ unit }: Sequence): string {
+    return unit?.name ?? "";
+  }
+
+  #start(sequence: Sequence, command: Command): number {
+    const { argv, values, nowNs } = command;
+    sequence.child = undefined;
+    if (sequence.isDryRun) {
+      this.#tellStep(sequence, argv.length > 1 ? `${argv[0]} ...` : argv[0]!, nowNs);
+      return STEP_DONE;
+    }
+    this.spawnAttempts += 1;
+    const child = sequence.reserved!;
+    const environment = this.#environment.expand(values);
+    sequence.child = child;
+    const error = this.#options.outstanding.start(child, argv, environment, this.#setting());
+    if (error === "") sequence.reserved = undefined;
+    else {
+      sequence.child = undefined;
+      this.refuse(sequence, nowNs, "spawn_failed", error);
+      return STEP_FAILED;
+    }
+    this.#tellSpawn(sequence, child, command);
+    return STEP_RUNNING;
+  }
+
+  #setting(): ChildSetting {
+    const { cwd, umask, capture, captureBytes } = this.#settings.config;
+    return { cwd, umask, keptBytesMax: capture ? captureBytes : 0 };
+  }
+
+  /** Only the kernel's word says that a pid is one of this machine, and which process it was. */
+  #notLocal(stall: Stall): string {
+    return stall.origin === ORIGIN_KERNEL_ATTESTED ? "" : "the kernel does not vouch for its pid";
+  }
+
+  #values(stall: Stall, nowNs: number): readonly string[] {
+    const { thresholdNs, listenerNames } = this.#settings;
+    const unixMsAtStart = this.#options.unixMsAtStart();
+    return placeholderValues(stall, { nowNs, thresholdNs, listenerNames, unixMsAtStart });
+  }
+
+  #tellSpawn(sequence: Sequence, child: Child, command: Command): void {
+    const { plan, stall, currentStep, stepNumber } = sequence;
+    this.#options.outcomes({
+      kind: "spawn",
+      code: OUTCOME_SPAWNED,
+      observerNs: command.nowNs,
+      pid: stall.pid,
+      childPid: child.childPid,
+      stall,
+      program: command.program,
+      source: plan.source,
+      templateSizeBytes: command.templateSizeBytes,
+      step: currentStep.kind,
+      stepNumber,
+      stepCount: plan.steps.length,
+    });
+    this.lastCode = OUTCOME_SPAWNED;
+  }
+
+  #tellStep(sequence: Sequence, detail: string, nowNs: number): void {
+    const { plan, isDryRun, currentStep, stepNumber } = sequence;
+    const began = isDryRun ? OUTCOME_DRY_RUN : OUTCOME_STARTED;
+    const isFirst = !sequence.hasActed;
+    this.#options.outcomes({
+      kind: "step",
+      code: isFirst ? began : -1,
+      observerNs: nowNs,
+      pid: sequence.pid,
+      detail,
+      dryRun: isDryRun,
+      step: currentStep.kind,
+      stepNumber,
+      stepCount: plan.steps.length,
+    });
+    if (isFirst) this.lastCode = began;
+  }
+}
+
+interface Command {
+  readonly argv: string[];
+  readonly values: readonly string[];
+  readonly program: string;
+  readonly templateSizeBytes: number;
+  readonly nowNs: number;
+}

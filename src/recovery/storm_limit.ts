@@ -1,0 +1,76 @@
+// How many recoveries may begin in a window over all agents (spec 10 section 3). When half of a machine falls silent at
+// once, the agents are not the fault, and restarting all of them is the next outage. A storm begins with the first
+// refusal and is over when a whole window has passed without one, so that it is told in two lines.
+
+export interface StormSettings {
+  /** Undefined = no limit. */
+  readonly stormLimit: number | undefined;
+  readonly stormWindowNs: number;
+}
+
+export class StormLimit {
+  #limit = Infinity;
+  #windowNs = 0;
+  /** Times of the starts in the window, oldest first, from `#first` on. */
+  #starts: number[] = [];
+  #first = 0;
+  #lastRefusedNs = NaN;
+  #refused = 0;
+
+  configure({ stormLimit, stormWindowNs }: StormSettings): void {
+    this.#limit = stormLimit ?? Infinity;
+    this.#windowNs = stormWindowNs;
+  }
+
+  /** True if one more recovery may begin. */
+  isOpen(nowNs: number): boolean {
+    this.#forget(nowNs);
+    return this.#starts.length - this.#first < this.#limit;
+  }
+
+  /** A recovery has begun. */
+  started(nowNs: number): void {
+    if (this.#limit !== Infinity) this.#starts.push(nowNs);
+  }
+
+  /** A recovery was refused for the limit; true if a storm begins with it. */
+  refused(nowNs: number): boolean {
+    const begins = Number.isNaN(this.#lastRefusedNs);
+    this.#lastRefusedNs = nowNs;
+    this.#refused += 1;
+    return begins;
+  }
+
+  /** When the next recovery may begin, while none may; -Infinity while one may. */
+  nextOpenNs(): number {
+    const excess = this.#starts.length - this.#first - this.#limit;
+    return excess < 0 ? -Infinity : this.#starts[this.#first + excess]! + this.#windowNs;
+  }
+
+  /** When the storm is over if nothing is refused any more; Infinity if there is none. */
+  get endNs(): number {
+    return Number.isNaN(this.#lastRefusedNs) ? Infinity : this.#lastRefusedNs + this.#windowNs;
+  }
+
+  /** Ends a storm that is over: how many were refused in it; 0 if there is none to end. */
+  takeEnd(nowNs: number): number {
+    if (nowNs < this.endNs) return 0;
+    const refused = this.#refused;
+    this.#lastRefusedNs = NaN;
+    this.#refused = 0;
+    return refused;
+  }
+
+  #forget(nowNs: number): void {
+    while (
+      this.#first < this.#starts.length &&
+      nowNs - this.#starts[this.#first]! >= this.#windowNs
+    ) {
+      this.#first += 1;
+    }
+    if (this.#first > 1_024 && this.#first * 2 > this.#starts.length) {
+      this.#starts = this.#starts.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}
