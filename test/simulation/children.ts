@@ -1,0 +1,144 @@
+// Simulated recovery commands: some cannot be started, some end at once, some later, some never, some ignore SIGTERM, and
+// some cannot be signalled. What was asked of the system in a turn, and what it answered, is kept for the model.
+import { constants } from "node:os";
+import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
+import type { Random } from "./random.ts";
+
+const { SIGKILL, SIGTERM } = constants.signals;
+const { EPERM, ESRCH } = constants.errno;
+
+export interface Exit {
+  readonly exitCode: number;
+  readonly signal: number;
+}
+
+export interface SpawnAsked {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** 0 = it could not be started. */
+  readonly childPid: number;
+  readonly exitedAtOnce: Exit | undefined;
+}
+
+export interface SignalAsked {
+  readonly childPid: number;
+  readonly signal: number;
+  /** 0 or -errno. */
+  readonly result: number;
+}
+
+export interface ChildExit extends Exit {
+  readonly childPid: number;
+  /** The agent that the command was started for. */
+  readonly agentPid: number;
+}
+
+interface LivingChild {
+  readonly childPid: number;
+  readonly agentPid: number;
+  readonly exited: ExitCallback;
+  readonly obeysTerm: boolean;
+  readonly untouchable: boolean;
+  /** True time of its end; Infinity = it hangs. */
+  endNs: number;
+  end: Exit;
+}
+
+export class SimulatedRunner implements ChildRunner {
+  spawnsAsked: SpawnAsked[] = [];
+  signalsAsked: SignalAsked[] = [];
+  readonly #random: Random;
+  readonly #trueNs: () => number;
+  /** Typical run time of a command. */
+  readonly #runNs: number;
+  #living: LivingChild[] = [];
+  #nextChildPid = 100_000;
+
+  constructor(random: Random, trueNs: () => number, runNs: number) {
+    this.#random = random;
+    this.#trueNs = trueNs;
+    this.#runNs = runNs;
+  }
+
+  get livingCount(): number {
+    return this.#living.length;
+  }
+
+  beginTurn(): void {
+    this.spawnsAsked = [];
+    this.signalsAsked = [];
+  }
+
+  spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult {
+    const random = this.#random;
+    if (random.chance(0.1)) {
+      this.spawnsAsked.push({ argv, env, childPid: 0, exitedAtOnce: undefined });
+      return { childPid: 0, error: "ENOENT (no such file or directory)" };
+    }
+    const childPid = this.#nextChildPid++;
+    if (random.chance(0.05)) {
+      const exitedAtOnce = { exitCode: random.below(2), signal: Number.NaN };
+      this.spawnsAsked.push({ argv, env, childPid, exitedAtOnce });
+      exited(exitedAtOnce.exitCode, exitedAtOnce.signal);
+      return { childPid, error: "" };
+    }
+    this.spawnsAsked.push({ argv, env, childPid, exitedAtOnce: undefined });
+    this.#living.push({
+      childPid,
+      agentPid: Number(argv[1]),
+      exited,
+      obeysTerm: random.chance(0.7),
+      untouchable: random.chance(0.05),
+      endNs: this.#drawEndNs(),
+      end: this.#drawEnd(),
+    });
+    return { childPid, error: "" };
+  }
+
+  signalGroup(childPid: number, signal: number): number {
+    const result = this.#signal(childPid, signal);
+    this.signalsAsked.push({ childPid, signal, result });
+    return result;
+  }
+
+  /** Every command that still runs ends now: the machine was given what they all waited for. */
+  endAll(): void {
+    for (const child of this.#living) child.endNs = this.#trueNs();
+  }
+
+  /** Reports the exits that are due, as the runtime does between turns. */
+  deliverExits(): ChildExit[] {
+    const nowNs = this.#trueNs();
+    const due = this.#living.filter((child) => child.endNs <= nowNs);
+    this.#living = this.#living.filter((child) => child.endNs > nowNs);
+    return due.map((child) => {
+      child.exited(child.end.exitCode, child.end.signal);
+      return { childPid: child.childPid, agentPid: child.agentPid, ...child.end };
+    });
+  }
+
+  #signal(childPid: number, signal: number): number {
+    const child = this.#living.find((one) => one.childPid === childPid);
+    if (child === undefined) return -ESRCH;
+    if (child.untouchable) return -EPERM;
+    if (signal === SIGTERM && !child.obeysTerm) return 0;
+    const soonNs = this.#trueNs() + this.#random.between(0, this.#runNs / 10);
+    if (soonNs >= child.endNs) return 0;
+    child.endNs = soonNs;
+    child.end = { exitCode: Number.NaN, signal: signal === SIGTERM ? SIGTERM : SIGKILL };
+    return 0;
+  }
+
+  #drawEndNs(): number {
+    const random = this.#random;
+    if (random.chance(0.25)) return Number.POSITIVE_INFINITY;
+    return this.#trueNs() + random.between(0, 2 * this.#runNs);
+  }
+
+  #drawEnd(): Exit {
+    const random = this.#random;
+    if (random.chance(0.05)) return { exitCode: Number.NaN, signal: Number.NaN };
+    if (random.chance(0.05)) return { exitCode: Number.NaN, signal: 11 };
+    return { exitCode: random.chance(0.75) ? 0 : random.between(1, 127), signal: Number.NaN };
+  }
+}

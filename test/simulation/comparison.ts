@@ -1,0 +1,133 @@
+// Whether daemon and model agree after a turn: what was told, every slot of the tracker, and the accounting of every
+// listener after each turn; the metrics page less often, since it costs more than a turn.
+import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
+import { sampleAt, parsePage } from "../metrics/page.ts";
+import { renderPage } from "../metrics/fixture.ts";
+import type { ReferenceSlot } from "../reference/tracker.ts";
+import type { Daemon } from "./daemon.ts";
+import { same, sameList, SimulationFailure } from "./failure.ts";
+import type { Model } from "./model.ts";
+
+const LATCH = 4;
+const HAS_REGULAR = 1;
+const HAS_TERMINAL = 2;
+
+/** Everything that is compared after every turn. */
+export function compareTurn(daemon: Daemon, model: Model): void {
+  const { recorder, observer, tick } = daemon;
+  const expected = model.observer;
+  sameList("event row", expected.rows, recorder.rows);
+  same("datagrams consumed", model.consumed, tick.consumed);
+  same("identity look-ups", expected.lookups, daemon.reader.lookups);
+  sameList("stall", model.stalls, recorder.stalls);
+  sameList("stall told to a person", model.stalls, recorder.reportedStalls);
+  sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);
+  same("requests to the system", "", model.recovery.unexpectedRequests());
+  sameList("return told to a person", resumptions(expected.rows), recorder.resumptions);
+  sameList("conflict told to a person", knownConflicts(expected.rows), recorder.conflicts);
+  sameList("slow stage", model.slowStages, recorder.slowStages);
+  sameList("removed pid", model.removed.map(String), recorder.removed.map(String));
+  same("observer time", expected.nowNs, daemon.clock.lastNs);
+  same("stalls left", expected.stalls.length, observer.pendingStallCount);
+  same("work left", model.hasWorkLeft, tick.hasWorkLeft);
+  same("children outstanding", model.recovery.children.length, daemon.recovery.outstandingCount);
+  compareAccounting(daemon, model);
+  compareTracker(daemon, model);
+}
+
+/** The page as a scraper reads it. */
+export function comparePage(daemon: Daemon, model: Model): void {
+  const page = parsePage(renderPage(daemon.metrics));
+  const expected = model.metrics.expectedSamples(model.observer, model.recovery);
+  for (const [name, value] of expected) same(`sample ${name}`, value, sampleAt(page, name));
+  for (const [name, value] of page.samples) {
+    const isPid = name.includes('{pid="');
+    const isRecovery = name.startsWith("varta_recovery_") && !/_(bucket|sum)/.test(name);
+    if ((isPid || isRecovery) && !expected.has(name)) {
+      if (isPid || value !== 0) throw new SimulationFailure(`sample ${name}`, "nothing", value);
+    }
+  }
+}
+
+function compareAccounting({ observer }: Daemon, model: Model): void {
+  const { received, accepted, rejected } = observer.accounting;
+  for (const [l, { link, account }] of model.observer.links.entries()) {
+    const name = link.options.name;
+    same(`received by ${name}`, account.received, received[l]);
+    same(`accepted by ${name}`, account.accepted, accepted[l]);
+    let sum = accepted[l]!;
+    for (const [code, reason] of REJECT_REASONS.entries()) {
+      const found = rejected[l * REJECT_REASON_COUNT + code]!;
+      same(`rejected by ${name} as ${reason}`, account.rejected.get(reason) ?? 0, found);
+      sum += found;
+    }
+    same(`accepted and rejected by ${name}`, received[l], sum);
+  }
+}
+
+function compareTracker({ observer }: Daemon, model: Model): void {
+  const { tracker } = observer;
+  const { slots } = model.observer.tracker;
+  tracker.checkInvariants();
+  same("tracked pids", slots.length, tracker.len);
+  let latched = 0;
+  for (const [i, slot] of slots.entries()) {
+    compareSlot(i, slot, model, tracker.slots);
+    if (slot.latched) latched += 1;
+  }
+  same("latched slots", latched, tracker.stallEmittedCount);
+  same("next deadline", model.observer.tracker.nextDeadline(), observer.nextDeadline());
+}
+
+function compareSlot(
+  i: number,
+  slot: ReferenceSlot,
+  model: Model,
+  found: Daemon["observer"]["tracker"]["slots"],
+): void {
+  const flags = found.flags[i]!;
+  const what = `slot ${i}`;
+  same(`${what} pid`, slot.pid, found.pid[i]);
+  same(`${what} last beat`, slot.lastNs, found.lastNs[i]);
+  same(`${what} latch`, slot.latched, (flags & LATCH) !== 0);
+  same(`${what} origin`, slot.origin, found.origin[i]);
+  same(`${what} namespace`, slot.namespaceInode ?? Number.NaN, found.namespaceInode[i]);
+  same(`${what} generation`, slot.generation ?? Number.NaN, found.generation[i]);
+  same(`${what} status`, slot.status, found.status[i]);
+  same(`${what} payload`, slot.payload, found.payload[i]);
+  same(`${what} listener`, model.observer.listenerOf.get(slot), found.listener[i]);
+  same(`${what} looked up`, model.observer.lookedUpNs.get(slot), found.identityReadNs[i]);
+  sameWide(
+    `${what} nonce`,
+    slot.observedNonce,
+    found.observedNonceHi[i]!,
+    found.observedNonceLo[i]!,
+  );
+  same(`${what} has a regular nonce`, slot.lastNonce !== undefined, (flags & HAS_REGULAR) !== 0);
+  if (slot.lastNonce !== undefined)
+    sameWide(`${what} regular nonce`, slot.lastNonce, found.lastNonceHi[i]!, found.lastNonceLo[i]!);
+  const terminal = slot.terminalTimestamp;
+  same(`${what} has a terminal time`, terminal !== undefined, (flags & HAS_TERMINAL) !== 0);
+  if (terminal === undefined) return;
+  const { terminalTimestampHi: hi, terminalTimestampLo: lo } = found;
+  sameWide(`${what} terminal time`, terminal, hi[i]!, lo[i]!);
+}
+
+function sameWide(what: string, expected: bigint, hi: number, lo: number): void {
+  if (Number(expected & 0xffff_ffffn) === lo && Number(expected >> 32n) === hi) return;
+  throw new SimulationFailure(what, expected, (BigInt(hi) << 32n) | BigInt(lo));
+}
+
+function resumptions(rows: readonly string[]): string[] {
+  return rows.flatMap((text) => {
+    const beat = /^beat (\d+) @\d+ pid (\d+) status (\d) .* resumed 1$/.exec(text);
+    return beat === null ? [] : [`${beat[2]} by ${beat[1]} with ${beat[3]}`];
+  });
+}
+
+function knownConflicts(rows: readonly string[]): string[] {
+  return rows.flatMap((text) => {
+    const conflict = /^namespace \d+ @\d+ pid (\d+) ns (\d+) both known 1$/.exec(text);
+    return conflict === null ? [] : [`${conflict[1]} in ${conflict[2]}`];
+  });
+}

@@ -1,0 +1,124 @@
+// The daemon of one life: the real turn with the real observer, tracker, recovery and metrics, wired as the real daemon
+// wires them, over simulated sockets, processes, children and time.
+import { countOutcome, Tick } from "../../src/daemon/tick.ts";
+import type { Metrics } from "../../src/metrics/metrics.ts";
+import type { ObserverClock } from "../../src/observer/clock.ts";
+import type { Observer } from "../../src/observer/observer.ts";
+import type { Recovery } from "../../src/recovery/recovery.ts";
+import { SimulatedRunner } from "./children.ts";
+import type { CountingReader } from "./process_table.ts";
+import { Promises } from "./promises.ts";
+import { Recorder } from "./recorder.ts";
+import type { Seams } from "./seams.ts";
+import { SimulatedListener } from "./simulated_listener.ts";
+import type { World } from "./world.ts";
+
+export interface Daemon {
+  readonly clock: ObserverClock;
+  readonly observer: Observer;
+  readonly recovery: Recovery;
+  readonly metrics: Metrics;
+  readonly tick: Tick;
+  readonly reader: CountingReader;
+  readonly runner: SimulatedRunner;
+  readonly recorder: Recorder;
+  readonly promises: Promises;
+}
+
+export function makeDaemon(world: World, seams: Seams): Daemon {
+  const { scenario, links, processes } = world;
+  const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
+  const promises = new Promises({ thresholdNs, judgeLimit, processes });
+  const recorder = new Recorder(promises);
+  const reader = processes.reader();
+  const clock = seams.clock(world.clock);
+  const observer = seams.observer({
+    thresholdNs,
+    clock,
+    processes: seams.processes(reader),
+    observerInode: scenario.observerInode,
+    readPidMax: scenario.readsPidMax ? () => world.pidMax : undefined,
+    trackerCapacity: capacity,
+    evictionPolicy: scenario.evictionPolicy,
+    evictionScanWindow: scenario.evictionScanWindow,
+    admission: {
+      perPidRate: scenario.perPidRate,
+      globalRate: scenario.globalRate,
+      globalBurst: scenario.globalBurst,
+    },
+    allowCrossNamespace,
+    judgeLimit,
+  });
+  for (const link of links)
+    observer.addListener(seams.listener(new SimulatedListener(link, world.clock)));
+  const metrics = seams.metrics({
+    capacity,
+    listeners: links.map(({ options }) => ({ name: options.name, kind: options.kind })),
+    accounting: observer.accounting,
+    perPid: true,
+    build: { version: "0", revision: "simulation", runtime: "simulated", target: "none" },
+  });
+  const runner = new SimulatedRunner(world.random, () => world.trueNs, thresholdNs / 2);
+  const recovery = seams.recovery({
+    config: recoveryConfig(world),
+    thresholdNs,
+    allowCrossNamespace,
+    listenerNames: links.map(({ options }) => options.name),
+    runner: {
+      spawn(argv, env, exited) {
+        const result = runner.spawn(argv, env, exited);
+        promises.onSpawn(runner.spawnsAsked.at(-1)!);
+        return result;
+      },
+      signalGroup: (childPid, signal) => runner.signalGroup(childPid, signal),
+    },
+    freshness: (pid, generation) => observer.stallFreshness(pid, generation),
+    outcomes: (outcome) => {
+      countOutcome(metrics, outcome);
+      recorder.onOutcome(outcome);
+    },
+    capacity,
+    observerNamespaceInode: observer.observerInode,
+    unixMsAtStart: () => world.wallOffsetNs / 1e6,
+    daemonEnv: {},
+  });
+  const tick = new Tick({
+    observer,
+    metrics,
+    recovery,
+    exporter: recorder,
+    reports: recorder,
+    wallOffsetNs: () => world.wallOffsetNs,
+    monotonicNs: () => world.trueNs,
+  });
+  return { clock, observer, recovery, metrics, tick, reader, runner, recorder, promises };
+}
+
+function recoveryConfig({ scenario }: World) {
+  return {
+    command: scenario.recovers ? ["/bin/recover", "{pid}", "{generation}"] : undefined,
+    commandSource: "inline",
+    appendPid: false,
+    debounceNs: scenario.debounceNs,
+    env: {},
+    inheritEnv: false,
+    timeoutNs: scenario.timeoutNs,
+    killGraceNs: scenario.killGraceNs,
+    capture: false,
+    captureBytes: 4_096,
+    shutdownGraceNs: 4 * scenario.thresholdNs,
+    steps: [],
+    cwd: undefined,
+    umask: undefined,
+    backoffMaxNs: undefined,
+    backoffResetNs: 600e9,
+    budget: undefined,
+    budgetWindowNs: 3_600e9,
+    paceBy: "process" as const,
+    stormLimit: undefined,
+    stormWindowNs: 60e9,
+    verifyWithinNs: undefined,
+    retry: false,
+    dryRun: false,
+  };
+}

@@ -1,0 +1,251 @@
+// The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each fault is one that a real
+// mistake could cause.
+import { describe, expect, test } from "bun:test";
+import type { ProcessReader } from "../../src/base/process_reader.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { Listener } from "../../src/listener/listener.ts";
+import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
+import { Metrics } from "../../src/metrics/metrics.ts";
+import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
+import { Observer } from "../../src/observer/observer.ts";
+import { Recovery } from "../../src/recovery/recovery.ts";
+import type { Seams } from "./seams.ts";
+import { simulate } from "./simulation.ts";
+
+/** What the first failing run reported. */
+function noticed(seams: Partial<Seams>, options: { agents?: number; steps?: number } = {}): string {
+  const { agents = 40, steps = 2_500 } = options;
+  for (const seed of [1, 2, 3]) {
+    const { failure } = simulate({ seed, steps, agents, pageEvery: 4, seams });
+    if (failure !== undefined) return `${failure.what}: ${failure.found}`;
+  }
+  return "nothing";
+}
+
+describe("a fault of a listener is noticed:", () => {
+  test("a datagram is dropped after it was taken", () => {
+    let receives = 0;
+    const drops = (count: number) => (++receives % 50 === 0 && count > 1 ? count - 1 : count);
+    const seam = { listener: (real: Listener) => new ChangedListener(real, drops) };
+    expect(noticed(seam)).toMatch(/event row|datagrams consumed/);
+  });
+
+  test("network beats are stamped as attested by the kernel", () => {
+    const stamps = (count: number, batch: ReceivedBatch) => {
+      for (let i = 0; i < count; i++) if (batch.origin[i] === 3) batch.origin[i] = 0;
+      return count;
+    };
+    const seam = { listener: (real: Listener) => new ChangedListener(real, stamps) };
+    expect(noticed(seam)).toMatch(/event row|slot/);
+  });
+
+  test("the allow list is not looked at", () => {
+    const seam = { listener: (real: Listener) => new ChangedListener(real, (n) => n, false) };
+    expect(noticed(seam)).toMatch(/event row/);
+  });
+});
+
+describe("a fault of the observer is noticed:", () => {
+  test("the threshold is one nanosecond too short", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => new Observer({ ...options, thresholdNs: options.thresholdNs - 1 }),
+    };
+    expect(noticed(seam)).toContain("next deadline");
+  });
+
+  test("stalls are hidden in every other turn", () => {
+    expect(noticed({ observer: (options) => new DrowsyObserver(options) })).toMatch(/stall/);
+  });
+
+  test("a stall is lost now and then", () => {
+    expect(noticed({ observer: (options) => new ForgetfulObserver(options) })).toMatch(/stall/);
+  });
+
+  test("a stall is reported twice now and then", () => {
+    expect(noticed({ observer: (options) => new InsistentObserver(options) })).toMatch(
+      /promise: one stall per silence run|^stall/,
+    );
+  });
+
+  test("agents are evicted before their stall was reported", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => new Observer({ ...options, evictionPolicy: "balanced" }),
+    };
+    expect(noticed(seam, { steps: 8_000 })).not.toBe("nothing");
+  });
+
+  test("foreign namespaces are let in", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => new Observer({ ...options, allowCrossNamespace: true }),
+    };
+    expect(noticed(seam)).toMatch(/event row/);
+  });
+
+  test("the clock goes back", () => {
+    expect(noticed({ clock: (raw) => new UnclampedClock(raw) })).not.toBe("nothing");
+  });
+
+  test("start times of processes are read once and kept", () => {
+    expect(noticed({ processes: (real) => new StaleReader(real) })).not.toBe("nothing");
+  });
+});
+
+describe("a fault of recovery is noticed:", () => {
+  test("a stall is acted on although the process is another or the agent is back", () => {
+    const seam: Partial<Seams> = {
+      recovery: (options) => new Recovery({ ...options, freshness: () => 0 }),
+    };
+    expect(noticed(seam)).not.toBe("nothing");
+  });
+
+  test("the debounce is too short", () => {
+    const seam: Partial<Seams> = {
+      recovery: (options) => {
+        const config = { ...options.config, debounceNs: options.config.debounceNs / 2 };
+        return new Recovery({ ...options, config });
+      },
+    };
+    expect(noticed(seam)).toMatch(/outcome/);
+  });
+
+  test("a turn spawns without a limit", () => {
+    const seam: Partial<Seams> = { recovery: (options) => new HastyRecovery(options) };
+    expect(noticed(seam, { agents: 100 })).toMatch(/promise: spawns per turn|stall/);
+  });
+
+  test("a command is killed too early", () => {
+    const seam: Partial<Seams> = {
+      recovery: (options) => {
+        const config = { ...options.config, killGraceNs: 0 };
+        return new Recovery({ ...options, config });
+      },
+    };
+    expect(noticed(seam)).not.toBe("nothing");
+  });
+});
+
+describe("a fault of the metrics is noticed:", () => {
+  test("rows of removed pids stay", () => {
+    const seam: Partial<Seams> = { metrics: (options) => new HoardingMetrics(options) };
+    expect(noticed(seam, { steps: 8_000 })).toContain("sample varta_");
+  });
+
+  test("a stall is counted twice", () => {
+    const seam: Partial<Seams> = { metrics: (options) => new DoubleMetrics(options) };
+    expect(noticed(seam)).toContain("sample varta_stalls_total");
+  });
+});
+
+class ChangedListener implements Listener {
+  readonly kind;
+  readonly name;
+  readonly fd;
+  readonly batch;
+  readonly allowList;
+  readonly #real: Listener;
+  readonly #change: (count: number, batch: ReceivedBatch) => number;
+
+  constructor(
+    real: Listener,
+    change: (count: number, batch: ReceivedBatch) => number,
+    keepsAllowList = true,
+  ) {
+    this.kind = real.kind;
+    this.name = real.name;
+    this.fd = real.fd;
+    this.batch = real.batch;
+    this.allowList = keepsAllowList ? real.allowList : undefined;
+    this.#real = real;
+    this.#change = change;
+  }
+
+  receive(nowNs: number): number {
+    return this.#change(this.#real.receive(nowNs), this.batch);
+  }
+
+  close(): void {
+    this.#real.close();
+  }
+}
+
+class DrowsyObserver extends Observer {
+  #asked = 0;
+
+  override hasPendingStalls(): boolean {
+    this.#asked += 1;
+    return this.#asked % 2 === 0 && super.hasPendingStalls();
+  }
+}
+
+class ForgetfulObserver extends Observer {
+  #taken = 0;
+
+  override takeStall(): Stall | undefined {
+    this.#taken += 1;
+    const stall = super.takeStall();
+    return this.#taken % 10 === 0 ? (super.takeStall() ?? stall) : stall;
+  }
+}
+
+class InsistentObserver extends Observer {
+  #taken = 0;
+  #last: Stall | undefined;
+
+  override takeStall(): Stall | undefined {
+    this.#taken += 1;
+    const stall = super.takeStall();
+    const told = this.#taken % 10 === 0 ? this.#last : stall;
+    this.#last = stall;
+    return told;
+  }
+}
+
+class UnclampedClock extends ObserverClock {
+  readonly #source: RawClock;
+
+  constructor(raw: RawClock) {
+    super(raw);
+    this.#source = raw;
+  }
+
+  override nowNs(): number {
+    super.nowNs();
+    return this.#source.readNs();
+  }
+}
+
+class StaleReader implements ProcessReader {
+  readonly #real: ProcessReader;
+  readonly #kept = new Map<number, number>();
+
+  constructor(real: ProcessReader) {
+    this.#real = real;
+  }
+
+  startTime(pid: number): number {
+    const kept = this.#kept.get(pid) ?? this.#real.startTime(pid);
+    this.#kept.set(pid, kept);
+    return kept;
+  }
+
+  namespaceInode(pid: number, observerInode: number): number {
+    return this.#real.namespaceInode(pid, observerInode);
+  }
+}
+
+class HastyRecovery extends Recovery {
+  override mayDecide(): boolean {
+    return true;
+  }
+}
+
+class HoardingMetrics extends Metrics {
+  override onRemoved(): void {}
+}
+
+class DoubleMetrics extends Metrics {
+  override onStall(stall: Stall): void {
+    super.onStall(stall);
+    super.onStall(stall);
+  }
+}

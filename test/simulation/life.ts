@@ -1,0 +1,197 @@
+// One life of the daemon, from an empty tracker to its shutdown, turn by turn beside its model.
+import type { Coverage } from "./coverage.ts";
+import { OUTCOMES, REJECT_REASONS } from "./coverage.ts";
+import { comparePage, compareTurn } from "./comparison.ts";
+import { type Daemon, makeDaemon } from "./daemon.ts";
+import { same } from "./failure.ts";
+import { Model } from "./model.ts";
+import type { Seams } from "./seams.ts";
+import type { World } from "./world.ts";
+
+const WAIT_NS_MAX = 250_000_000;
+
+export interface LifeOptions {
+  readonly world: World;
+  readonly seams: Seams;
+  /** The metrics page is compared after every so many turns. */
+  readonly pageEvery: number;
+}
+
+export class Life {
+  readonly #world: World;
+  readonly #daemon: Daemon;
+  readonly #model: Model;
+  readonly #pageEvery: number;
+  #turns = 0;
+
+  constructor({ world, seams, pageEvery }: LifeOptions) {
+    this.#world = world;
+    this.#pageEvery = pageEvery;
+    this.#daemon = makeDaemon(world, seams);
+    this.#model = new Model(world);
+  }
+
+  get nowNs(): number {
+    return this.#daemon.clock.lastNs;
+  }
+
+  /** Some time passes, things happen, and the daemon runs one turn. */
+  step(): void {
+    const { tick, clock, runner } = this.#daemon;
+    const waitNs = tick.hasWorkLeft ? 0 : this.#drawWaitNs();
+    // The loop announces a wait that it planned; a machine that was busy or asleep adds to it unannounced.
+    const announcedNs = this.#world.random.chance(0.9) ? Math.min(waitNs, WAIT_NS_MAX) : 0;
+    clock.allowIdle(announcedNs);
+    this.#world.step(waitNs);
+    if (this.#world.random.chance(0.001)) runner.endAll();
+    this.#replaceWaiting();
+    for (const exit of runner.deliverExits()) {
+      this.#model.recovery.noteExit(exit);
+      if (exit.exitCode === 0) this.#world.recovered(exit.agentPid);
+    }
+    this.#turn(announcedNs);
+  }
+
+  /** A shutdown: no stall is decided, and every child is told to be over within the grace. */
+  end(): void {
+    const { tick, recovery, promises, clock, runner } = this.#daemon;
+    comparePage(this.#daemon, this.#model);
+    this.#summarize();
+    tick.exportQueuedStalls();
+    recovery.beginShutdown(this.nowNs);
+    const graceNs = 4 * this.#world.scenario.thresholdNs;
+    for (let steps = 0; !recovery.shutdownDone(this.nowNs) && steps <= 40; steps++) {
+      this.#world.clock.trueNs += Math.ceil(graceNs / 20);
+      // A clock that stands still after a step back would hold up the end for as long.
+      this.#world.clock.skewNs = Math.max(this.#world.clock.skewNs, 0);
+      clock.nowNs();
+      runner.deliverExits();
+      recovery.reap(this.nowNs);
+    }
+    promises.endLife();
+    same("children after the shutdown", 0, recovery.outstandingCount);
+  }
+
+  #turn(announcedNs: number): void {
+    const { tick, observer, runner, recorder, promises, clock } = this.#daemon;
+    const { clock: worldClock } = this.#world;
+    worldClock.beginTurn();
+    runner.beginTurn();
+    recorder.beginTurn();
+    promises.beginTurn(observer.hasPendingStalls());
+    const replay = worldClock.fork();
+    const sinceNs = Math.max(clock.lastNs, worldClock.rawNs);
+    tick.run();
+    this.#model.turn(replay, runner.spawnsAsked, runner.signalsAsked);
+    this.#model.readClock(worldClock.readings, announcedNs);
+    this.#hash();
+    const dropped = this.#model.observer.tracker.counters.removedPidDrops > 0;
+    promises.endTurn(sinceNs, !tick.hasWorkLeft && !dropped, observer.hasPendingStalls());
+    compareTurn(this.#daemon, this.#model);
+    this.#turns += 1;
+    if (this.#turns % this.#pageEvery === 0) comparePage(this.#daemon, this.#model);
+    worldClock.endTurn();
+    this.#world.finishSwaps();
+  }
+
+  // While a stall waits for its recovery, a reused pid is most dangerous.
+  #replaceWaiting(): void {
+    const { random } = this.#world;
+    const waiting = this.#model.observer.stalls;
+    if (waiting.length === 0 || random.chance(0.2)) return;
+    for (let i = 0; i < 6; i++) this.#world.replaceOwnerOf(random.pick(waiting).pid);
+  }
+
+  // Right at a deadline, a nanosecond beside it, at the next datagram, or some time in between.
+  #drawWaitNs(): number {
+    const { random, scenario, clock } = this.#world;
+    const { observer } = this.#daemon;
+    const usual = random.below(Math.floor(scenario.thresholdNs / 20));
+    const deadlineInNs = observer.nextDeadline() - clock.rawNs;
+    const nextInNs = this.#world.nextEventInNs();
+    switch (random.below(8)) {
+      case 0:
+        return deadlineInNs > 0 && deadlineInNs <= nextInNs ? deadlineInNs : usual;
+      case 1:
+        return deadlineInNs > 1 && deadlineInNs <= nextInNs ? deadlineInNs - 1 : usual;
+      case 2:
+        return Number.isFinite(deadlineInNs) && random.chance(0.1)
+          ? Math.max(0, deadlineInNs)
+          : usual;
+      case 3:
+        return Number.isFinite(nextInNs) ? Math.min(nextInNs, scenario.thresholdNs) : usual;
+      default:
+        return usual;
+    }
+  }
+
+  #hash(): void {
+    const { trace } = this.#world;
+    const { recorder, runner, clock, tick } = this.#daemon;
+    trace.number(clock.lastNs);
+    trace.number(tick.consumed);
+    for (const text of recorder.rows) trace.text(text);
+    for (const text of recorder.stalls) trace.text(text);
+    for (const text of recorder.outcomes) trace.text(text);
+    for (const pid of recorder.removed) trace.number(pid);
+    for (const { childPid, signal, result } of runner.signalsAsked) {
+      trace.number(childPid);
+      trace.number(signal);
+      trace.number(result);
+    }
+    this.#count();
+  }
+
+  #count(): void {
+    const { coverage } = this.#world;
+    const { recorder, tick } = this.#daemon;
+    coverage.count("turns");
+    coverage.count("datagrams", tick.consumed);
+    coverage.count("stalls", recorder.stalls.length);
+    coverage.count("removed", recorder.removed.length);
+    coverage.count("slowTurns", recorder.slowStages.length);
+    if (tick.consumed >= 4_096) coverage.count("budgetUsedUp");
+    for (const text of recorder.outcomes)
+      if (text.startsWith("timeout")) coverage.count("timeouts");
+  }
+
+  #summarize(): void {
+    const { coverage } = this.#world;
+    const { observer, recovery, metrics } = this.#model;
+    const { counters } = observer.tracker;
+    for (const { account } of observer.links) coverage.count("accepted", account.accepted);
+    for (const reason of REJECT_REASONS)
+      coverage.count(`rejected.${reason}`, observer.rejectedTotal(reason));
+    for (const outcome of OUTCOMES) {
+      const total = recovery.totals.get(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
+      coverage.count(`outcome.${outcome}`, total ?? 0);
+    }
+    addTotals(coverage, recovery.totals);
+    coverage.count("recycled", counters.pidRecycles);
+    coverage.count("retired", observer.seen.retired);
+    coverage.count("evictions", counters.evictions);
+    coverage.count("victimSearchesFailed", counters.evictionScanTruncated);
+    coverage.count("removedPidDrops", counters.removedPidDrops);
+    coverage.count("wraps", counters.nonceWraps);
+    coverage.count("resumed", observer.seen.resumed);
+    coverage.count("terminalBypass", observer.seen.terminalBypass);
+    coverage.count("judgePoints", observer.seen.judgePoints);
+    coverage.count("judgeDeferred", observer.seen.deferred);
+    coverage.count("judgedInFlood", observer.seen.judgedInFlood);
+    coverage.count("lookups", observer.lookups);
+    coverage.count("clockRegressions", metrics.clockRegressions);
+    coverage.count("clockJumps", metrics.clockJumps);
+    coverage.count("rowsRefused", metrics.rowsRefused);
+  }
+}
+
+function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): void {
+  const named = {
+    spawnBudgetExceeded: "varta_recovery_spawn_budget_exceeded_total",
+    reapTruncated: "varta_recovery_reap_truncated_total",
+    debounceResets: "varta_recovery_debounce_recycle_resets_total",
+    staleChildren: "varta_recovery_outstanding_recycle_resets_total",
+    debounceEvictions: "varta_recovery_last_fired_evictions_total",
+  };
+  for (const [kind, series] of Object.entries(named)) coverage.count(kind, totals.get(series) ?? 0);
+}

@@ -1,0 +1,117 @@
+// The whole turn of the daemon as the specification tells it (12 section 1), from the models of its parts.
+import type { SignalAsked, SpawnAsked } from "./children.ts";
+import { MetricsModel } from "./metrics_model.ts";
+import { type ModelStall, modelStallText } from "./model_rows.ts";
+import { ObserverModel } from "./observer_model.ts";
+import { RecoveryModel } from "./recovery_model.ts";
+import type { SimulatedClock } from "./simulated_clock.ts";
+import type { World } from "./world.ts";
+
+const SECOND_NS = 1_000_000_000;
+const PUMP_BUDGET = 4_096;
+const EVALUATIONS_MAX = 256;
+const SPAWNS_MAX = 16;
+const REMOVED_MAX = 4_096;
+
+export class Model {
+  readonly observer: ObserverModel;
+  readonly recovery: RecoveryModel;
+  readonly metrics: MetricsModel;
+  /** Of the last turn. */
+  consumed = 0;
+  stalls: string[] = [];
+  removed: number[] = [];
+  slowStages: string[] = [];
+  readonly #world: World;
+  #clockPreviousNs = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { scenario } = world;
+    this.observer = new ObserverModel({
+      scenario,
+      links: world.links,
+      processes: world.processes.reader(),
+      readPidMax: () => world.pidMax,
+    });
+    this.recovery = new RecoveryModel(scenario, (pid, generation) =>
+      this.observer.tracker.freshness(pid, generation),
+    );
+    this.metrics = new MetricsModel(scenario.capacity);
+  }
+
+  get hasWorkLeft(): boolean {
+    return this.consumed >= PUMP_BUDGET || this.observer.stalls.length > 0;
+  }
+
+  /** Replays one turn from the moment of `clock`. */
+  turn(
+    clock: SimulatedClock,
+    spawns: readonly SpawnAsked[],
+    signals: readonly SignalAsked[],
+  ): void {
+    const { observer, recovery } = this;
+    observer.rows = [];
+    this.stalls = [];
+    this.removed = [];
+    recovery.beginTurn(spawns, signals);
+    const startNs = clock.trueNs;
+    this.consumed = observer.pump(clock, PUMP_BUDGET);
+    // Only receiving takes simulated time.
+    this.slowStages = clock.trueNs - startNs > 2 * SECOND_NS ? ["receive"] : [];
+    this.#countBeats();
+    this.#recover();
+    recovery.reap(observer.nowNs);
+    this.#maintain();
+    this.metrics.turns += 1;
+  }
+
+  /** Spec 04 section 8: every raw reading that the daemon made, in order, and the wait that was announced before. */
+  readClock(readings: readonly number[], idleAllowanceNs: number): void {
+    let allowanceNs = idleAllowanceNs;
+    for (const rawNs of readings) {
+      const previousNs = this.#clockPreviousNs;
+      if (rawNs < previousNs) this.metrics.clockRegressions += 1;
+      else if (previousNs > 0 && rawNs - previousNs > 5 * SECOND_NS + allowanceNs) {
+        this.metrics.clockJumps += 1;
+      }
+      this.#clockPreviousNs = Math.max(previousNs, rawNs);
+      allowanceNs = 0;
+    }
+  }
+
+  #countBeats(): void {
+    for (const text of this.observer.rows) {
+      const beat = /^beat \d+ @(\d+) pid (\d+) status (\d)/.exec(text);
+      if (beat === null) continue;
+      const unixMs = Math.floor((Number(beat[1]) + this.#world.wallOffsetNs) / 1e6);
+      this.metrics.beat(Number(beat[2]), Number(beat[3]), unixMs);
+    }
+  }
+
+  #recover(): void {
+    const { observer, recovery } = this;
+    const { recovers } = this.#world.scenario;
+    for (let taken = 0; observer.stalls.length > 0 && taken < EVALUATIONS_MAX; taken++) {
+      if (recovers && recovery.spawns >= SPAWNS_MAX) {
+        recovery.countDeferral();
+        return;
+      }
+      const stall: ModelStall = observer.stalls.shift()!;
+      this.stalls.push(modelStallText(stall));
+      this.metrics.stall(stall);
+      if (recovers) recovery.decide(stall, observer.nowNs);
+    }
+  }
+
+  #maintain(): void {
+    const { tracker } = this.observer;
+    for (let i = 0; i < REMOVED_MAX && tracker.removed.length > 0; i++) {
+      const pid = tracker.removed.pop()!;
+      if (tracker.find(pid) !== undefined) continue;
+      this.metrics.rows.delete(pid);
+      this.removed.push(pid);
+    }
+    this.observer.maybeRefreshPidMax();
+  }
+}

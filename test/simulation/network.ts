@@ -1,0 +1,109 @@
+// The simulated sockets and what is on its way to them. Nothing is lost unseen: a datagram is delayed, duplicated or
+// overtaken, and a full socket tells its sender. Each socket exists twice, for the daemon and for the model, and both
+// copies get the same datagrams and the same failures in the same order.
+import { BATCH_SIZE } from "../../src/base/limits.ts";
+
+export interface Credentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly controlTruncated: boolean;
+  /** Undefined = the kernel attached none. UDP has none. */
+  readonly credentials: Credentials | undefined;
+}
+
+export interface LinkOptions {
+  readonly name: string;
+  readonly kind: "unix" | "udp";
+  /** UDP: the operator lets agents of this listener be recovered. */
+  readonly acceptRecovery: boolean;
+  /** Unix: the uids that are accepted, undefined = all. */
+  readonly allowUids: readonly number[] | undefined;
+}
+
+/** The receiving end of one socket. */
+export class SocketQueue {
+  #queue: Datagram[] = [];
+  #late: { takesLeft: number; readonly datagram: Datagram }[] = [];
+  #failures: number[] = [];
+
+  get length(): number {
+    return this.#queue.length + this.#late.length;
+  }
+
+  push(datagram: Datagram): void {
+    this.#queue.push(datagram);
+  }
+
+  /** Arrives after so many more receives: while the daemon is at work. */
+  pushLate(datagram: Datagram, takes: number): void {
+    this.#late.push({ takesLeft: takes, datagram });
+  }
+
+  /** The next `count` receives fail with `errno` and take nothing. */
+  failNext(count: number, errno: number): void {
+    for (let i = 0; i < count; i++) this.#failures.push(errno);
+  }
+
+  /** Up to a batch of datagrams, or -errno. */
+  take(): Datagram[] | number {
+    for (const late of this.#late) late.takesLeft -= 1;
+    for (const late of this.#late) if (late.takesLeft <= 0) this.#queue.push(late.datagram);
+    this.#late = this.#late.filter((late) => late.takesLeft > 0);
+    const errno = this.#failures.shift();
+    if (errno !== undefined) return -errno;
+    return this.#queue.splice(0, BATCH_SIZE);
+  }
+}
+
+/** One listener's socket, both copies of it, and the datagrams in transit. */
+export class Link {
+  readonly options: LinkOptions;
+  readonly daemonEnd = new SocketQueue();
+  readonly modelEnd = new SocketQueue();
+  readonly #transit: { readonly dueNs: number; readonly datagram: Datagram }[] = [];
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+  }
+
+  /** False if the queue is full: the sender sees EAGAIN. `dueNs` is true time. */
+  send(datagram: Datagram, dueNs: number): boolean {
+    const capacity = this.options.kind === "unix" ? 512 : 16_384;
+    if (this.daemonEnd.length + this.#transit.length >= capacity) return false;
+    let at = this.#transit.length;
+    while (at > 0 && this.#transit[at - 1]!.dueNs > dueNs) at -= 1;
+    this.#transit.splice(at, 0, { dueNs, datagram });
+    return true;
+  }
+
+  sendLate(datagram: Datagram, takes: number): void {
+    this.daemonEnd.pushLate(datagram, takes);
+    this.modelEnd.pushLate(datagram, takes);
+  }
+
+  failNext(count: number, errno: number): void {
+    this.daemonEnd.failNext(count, errno);
+    this.modelEnd.failNext(count, errno);
+  }
+
+  /** Puts what is due into the socket; returns the number of datagrams. */
+  deliver(trueNs: number): number {
+    let count = 0;
+    while (count < this.#transit.length && this.#transit[count]!.dueNs <= trueNs) count += 1;
+    for (const { datagram } of this.#transit.splice(0, count)) {
+      this.daemonEnd.push(datagram);
+      this.modelEnd.push(datagram);
+    }
+    return count;
+  }
+
+  /** When the next datagram arrives; Infinity = nothing is on its way. */
+  get nextArrivalNs(): number {
+    return this.#transit[0]?.dueNs ?? Number.POSITIVE_INFINITY;
+  }
+}

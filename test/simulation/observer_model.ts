@@ -1,0 +1,391 @@
+// The observer as specs 03, 04, 05 and 08 tell it, slow and literal: it takes its own copy of the datagrams and says what
+// the daemon must do with each of them, in which order, and who falls silent when. Built from the slow twins of tracker,
+// frame and token bucket; nothing of the code under test is used.
+import type { ProcessReader } from "../../src/base/process_reader.ts";
+import { referenceDecode } from "../reference/frame.ts";
+import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
+import { ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
+import { type DecodedFrame, decodeErrorRow, type ModelStall, row } from "./model_rows.ts";
+import type { Datagram, Link } from "./network.ts";
+import type { Scenario } from "./scenario.ts";
+import type { SimulatedClock } from "./simulated_clock.ts";
+
+const SECOND_NS = 1_000_000_000;
+const TERMINAL = 2n ** 64n - 1n;
+const KERNEL = 0;
+const OPERATOR = 1;
+const SOCKET_MODE = 2;
+const NETWORK = 3;
+
+export interface LinkAccount {
+  received: number;
+  accepted: number;
+  readonly rejected: Map<string, number>;
+}
+
+interface LinkState {
+  readonly link: Link;
+  readonly account: LinkAccount;
+  failures: number;
+  suspendedUntilNs: number;
+}
+
+export interface ObserverModelOptions {
+  readonly scenario: Scenario;
+  readonly links: readonly Link[];
+  readonly processes: ProcessReader;
+  readonly readPidMax: () => number;
+}
+
+export class ObserverModel {
+  readonly tracker: ReferenceTracker;
+  /** When the identity of a slot was last looked up, and who took its last beat. */
+  readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
+  readonly listenerOf = new WeakMap<ReferenceSlot, number>();
+  readonly links: readonly LinkState[];
+  /** Of this turn: event rows, and conflicts of two known namespaces. */
+  rows: string[] = [];
+  stalls: ModelStall[] = [];
+  lookups = 0;
+  ioErrors = 0;
+  readonly decodeErrors = new Map<string, number>();
+  /** Times something happened that a reader of the summary wants to know about. */
+  readonly seen = {
+    resumed: 0,
+    retired: 0,
+    terminalBypass: 0,
+    judgedInFlood: 0,
+    judgePoints: 0,
+    deferred: 0,
+  };
+  pidMax: number;
+  clock: SimulatedClock | undefined = undefined;
+  nowNs = 0;
+  readonly #options: ObserverModelOptions;
+  readonly #bucket: ReferenceTokenBucket;
+  readonly #foundEmpty = new Set<LinkState>();
+  #cursor = 0;
+  #consumedSinceJudge = 0;
+  #pidMaxReadNs = 0;
+
+  constructor(options: ObserverModelOptions) {
+    const { scenario, processes } = options;
+    this.#options = options;
+    this.tracker = new ReferenceTracker({
+      capacity: scenario.capacity,
+      policy: scenario.evictionPolicy,
+      window: scenario.evictionScanWindow,
+      startTime: (pid) => known(processes.startTime(pid)),
+    });
+    this.#bucket = new ReferenceTokenBucket(scenario.globalRate, scenario.globalBurst);
+    this.links = options.links.map((link) => ({
+      link,
+      account: { received: 0, accepted: 0, rejected: new Map() },
+      failures: 0,
+      suspendedUntilNs: 0,
+    }));
+    this.pidMax = scenario.readsPidMax ? options.readPidMax() : 2 ** 32 - 1;
+  }
+
+  /** Spec 04 section 3: returns the datagrams consumed. */
+  pump(clock: SimulatedClock, budget: number): number {
+    this.clock = clock;
+    let consumed = 0;
+    let emptyInARow = 0;
+    while (consumed < budget && emptyInARow < this.links.length) {
+      const count = this.#visit(this.links[this.#cursor]!, this.#cursor);
+      this.#cursor = (this.#cursor + 1) % this.links.length;
+      this.#judgePoint();
+      emptyInARow = count > 0 ? 0 : emptyInARow + 1;
+      consumed += count;
+    }
+    return consumed;
+  }
+
+  maybeRefreshPidMax(): void {
+    if (!this.#options.scenario.readsPidMax) return;
+    if (this.nowNs - this.#pidMaxReadNs < 60 * SECOND_NS) return;
+    this.#pidMaxReadNs = this.nowNs;
+    this.pidMax = this.#options.readPidMax();
+  }
+
+  rejectedTotal(reason: string): number {
+    return this.links.reduce((sum, { account }) => sum + (account.rejected.get(reason) ?? 0), 0);
+  }
+
+  /** The clamped clock of spec 04 section 8. */
+  #readClock(): number {
+    this.nowNs = Math.max(this.nowNs, this.clock!.rawNs);
+    return this.nowNs;
+  }
+
+  #visit(state: LinkState, l: number): number {
+    const nowNs = this.#readClock();
+    const isSuspended = state.failures > 0 && nowNs < state.suspendedUntilNs;
+    if (isSuspended) {
+      this.#foundEmpty.add(state);
+      return 0;
+    }
+    const taken = state.link.modelEnd.take();
+    this.clock!.afterReceive(typeof taken === "number" ? 0 : taken.length);
+    if (typeof taken === "number") {
+      this.#failed(state, l, -taken, nowNs);
+      return 0;
+    }
+    state.failures = 0;
+    if (taken.length < 64) this.#foundEmpty.add(state);
+    for (const datagram of taken) this.#judge(state, l, datagram, nowNs);
+    this.#consumedSinceJudge += taken.length;
+    return taken.length;
+  }
+
+  /** Spec 12 section 1: after 8 failures in a row a listener is tried once per second. */
+  #failed(state: LinkState, l: number, errno: number, nowNs: number): void {
+    this.#foundEmpty.add(state);
+    this.ioErrors += 1;
+    this.rows.push(row.io(l, nowNs, errno));
+    state.failures = Math.min(8, state.failures + 1);
+    if (state.failures === 8) state.suspendedUntilNs = nowNs + SECOND_NS;
+  }
+
+  /** Spec 04 section 4. */
+  #judgePoint(): void {
+    const allEmpty = this.#foundEmpty.size === this.links.length;
+    const flooded = this.#consumedSinceJudge >= 4_096;
+    if (!allEmpty && !flooded) return;
+    if (!allEmpty) this.seen.judgedInFlood += 1;
+    this.#foundEmpty.clear();
+    this.#consumedSinceJudge = 0;
+    this.seen.judgePoints += 1;
+    if (this.stalls.length > 0) {
+      this.seen.deferred += 1;
+      return;
+    }
+    const nowNs = this.#readClock();
+    const { judgeLimit } = this.#options.scenario;
+    for (const { kind, pid } of this.tracker.drain(nowNs, undefined, judgeLimit)) {
+      if (kind === "stall") this.stalls.push(this.#stallOf(this.tracker.find(pid)!, nowNs));
+      else this.seen.retired += 1;
+    }
+  }
+
+  #stallOf(slot: ReferenceSlot, nowNs: number): ModelStall {
+    return {
+      pid: slot.pid,
+      nonce: slot.observedNonce,
+      lastNs: slot.lastNs,
+      observerNs: nowNs,
+      origin: slot.origin,
+      namespaceInode: slot.namespaceInode,
+      generation: slot.generation,
+      status: slot.status,
+      payload: slot.payload,
+      listener: this.listenerOf.get(slot)!,
+    };
+  }
+
+  /** The table of spec 04 section 5. */
+  #judge(state: LinkState, l: number, datagram: Datagram, nowNs: number): void {
+    state.account.received += 1;
+    const reason = this.#reasonAgainst(state.link, l, datagram, nowNs);
+    if (reason === undefined) state.account.accepted += 1;
+    else state.account.rejected.set(reason, (state.account.rejected.get(reason) ?? 0) + 1);
+  }
+
+  #reasonAgainst(link: Link, l: number, datagram: Datagram, nowNs: number): string | undefined {
+    const { kind, allowUids, acceptRecovery } = link.options;
+    const { bytes, credentials, controlTruncated } = datagram;
+    const isUnix = kind === "unix";
+    const token = () => this.#bucket.tryTake(nowNs);
+
+    if (isUnix && controlTruncated) {
+      if (!token()) return "rate_global";
+      this.rows.push(row.ctrlTruncated(l, nowNs));
+      return "ctrl_truncated";
+    }
+    if (bytes.length !== 32) return "wrong_size";
+    if (isUnix && credentials === undefined) {
+      if (!token()) return "rate_global";
+      this.rows.push(row.io(l, nowNs, 0));
+      this.ioErrors += 1;
+      return "no_credentials";
+    }
+    const decoded = referenceDecode(bytes);
+    if (decoded.error !== undefined) {
+      if (!token()) return "rate_global";
+      this.rows.push(decodeErrorRow(l, nowNs, decoded.error, decoded.operands));
+      this.decodeErrors.set(decoded.error, (this.decodeErrors.get(decoded.error) ?? 0) + 1);
+      return "decode";
+    }
+    const frame: DecodedFrame = {
+      ...decoded,
+      pid: Number(decoded.pid),
+      payload: Number(decoded.payload),
+    };
+    const peerPid = isUnix ? credentials!.pid : 0;
+    if (peerPid !== 0) {
+      if (allowUids !== undefined && !allowUids.includes(credentials!.uid)) {
+        if (!token()) return "rate_global";
+        this.rows.push(row.authFailure(l, nowNs, frame.pid, "uid"));
+        return "uid";
+      }
+      if (peerPid !== frame.pid) {
+        if (!token()) return "rate_global";
+        this.rows.push(row.authFailure(l, nowNs, frame.pid, "pid"));
+        return "pid";
+      }
+    }
+    if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
+    const origin = originOf(isUnix, peerPid, acceptRecovery);
+    return this.#admit(l, frame, peerPid, origin, nowNs);
+  }
+
+  /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
+  #admit(
+    l: number,
+    frame: DecodedFrame,
+    peerPid: number,
+    origin: number,
+    nowNs: number,
+  ): string | undefined {
+    const { scenario } = this.#options;
+    const slot = this.tracker.find(frame.pid);
+    const terminalAfterRegular =
+      slot !== undefined &&
+      frame.nonce === TERMINAL &&
+      slot.observedNonce !== TERMINAL &&
+      (slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp);
+    const bypassesGlobal = terminalAfterRegular && peerPid === frame.pid;
+
+    const intervalNs =
+      scenario.perPidRate === 0 ? 0 : Math.max(1, Math.floor(SECOND_NS / scenario.perPidRate));
+    const isTooSoon = slot !== undefined && nowNs - slot.lastNs < intervalNs;
+    if (isTooSoon && !terminalAfterRegular) return "rate_per_pid";
+    if (bypassesGlobal) this.seen.terminalBypass += 1;
+    else if (!this.#bucket.tryTake(nowNs)) return "rate_global";
+
+    const identity =
+      peerPid === 0
+        ? { inode: undefined, generation: undefined, wasRead: false }
+        : this.#identity(frame, slot, nowNs);
+    if (!scenario.allowCrossNamespace && identity.inode !== undefined) {
+      const observerInode = known(scenario.observerInode);
+      if (identity.inode !== observerInode) {
+        if (identity.wasRead && slot !== undefined) this.lookedUpNs.set(slot, nowNs);
+        if (bypassesGlobal && !this.#bucket.tryTake(nowNs)) return "rate_global";
+        const bothKnown = observerInode !== undefined;
+        this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
+        return "cross_namespace";
+      }
+    }
+    return this.#track(l, frame, origin, identity, nowNs, bypassesGlobal);
+  }
+
+  /** Row 10. */
+  #track(
+    l: number,
+    frame: DecodedFrame,
+    origin: number,
+    identity: Identity,
+    nowNs: number,
+    isUnpaid: boolean,
+  ): string | undefined {
+    const { tracker } = this;
+    const before = tracker.find(frame.pid);
+    const wasStalled = before?.latched === true;
+    const outcome = tracker.record({
+      frame,
+      nowNs,
+      thresholdNs: this.#options.scenario.thresholdNs,
+      origin,
+      namespaceInode: identity.inode,
+      generation: identity.generation,
+    });
+    const slot = tracker.find(frame.pid);
+    if (outcome === "Inserted") this.lookedUpNs.set(slot!, Number.NEGATIVE_INFINITY);
+    if (slot !== undefined && identity.wasRead) this.lookedUpNs.set(slot, nowNs);
+    switch (outcome) {
+      case "Inserted":
+      case "Refreshed": {
+        this.listenerOf.set(slot!, l);
+        const resumed = wasStalled && outcome === "Refreshed";
+        if (resumed) this.seen.resumed += 1;
+        const position = tracker.slots.indexOf(slot!);
+        this.rows.push(row.beat(l, nowNs, frame, origin, identity, position, resumed));
+        return undefined;
+      }
+      case "OriginConflict":
+        if (!isUnpaid || this.#bucket.tryTake(nowNs))
+          this.rows.push(row.originConflict(l, nowNs, frame.pid, origin, slot!.origin));
+        return "origin_conflict";
+      case "NamespaceConflict":
+        if (!isUnpaid || this.#bucket.tryTake(nowNs)) {
+          const bothKnown = identity.inode !== undefined;
+          this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
+        }
+        return "namespace_conflict";
+      case "OutOfOrder":
+        return "out_of_order";
+      case "CapacityExceeded":
+        return "capacity";
+    }
+  }
+
+  /** The table of spec 05 section 5. */
+  #identity(frame: DecodedFrame, slot: ReferenceSlot | undefined, nowNs: number): Identity {
+    if (slot !== undefined && !this.#mustLookUp(frame, slot, nowNs)) {
+      return { inode: slot.namespaceInode, generation: slot.generation, wasRead: false };
+    }
+    const { processes, scenario } = this.#options;
+    this.lookups += 1;
+    const before = known(processes.startTime(frame.pid));
+    const found = known(processes.namespaceInode(frame.pid, scenario.observerInode));
+    const after = known(processes.startTime(frame.pid));
+    if (before !== after) return { inode: undefined, generation: undefined, wasRead: true };
+    return { inode: this.#sameReadability(slot, found, before), generation: before, wasRead: true };
+  }
+
+  #mustLookUp(frame: DecodedFrame, slot: ReferenceSlot, nowNs: number): boolean {
+    if (nowNs - slot.lastNs >= this.#options.scenario.thresholdNs) return true;
+    const retryIsDue = nowNs - this.lookedUpNs.get(slot)! >= SECOND_NS;
+    const isPartUnknown = slot.namespaceInode === undefined || slot.generation === undefined;
+    if (isPartUnknown) return retryIsDue;
+    const last = slot.lastNonce;
+    const wraps = last !== undefined && last >= TERMINAL - 2n ** 20n && frame.nonce < 2n ** 20n;
+    const advances = last === undefined || frame.nonce > last || wraps;
+    return frame.nonce !== TERMINAL && !advances && retryIsDue;
+  }
+
+  /** A foreign namespace whose inode was readable once and is hidden now, or the reverse, is no conflict. */
+  #sameReadability(
+    slot: ReferenceSlot | undefined,
+    found: number | undefined,
+    generation: number | undefined,
+  ): number | undefined {
+    const pinned = slot?.namespaceInode;
+    const own = known(this.#options.scenario.observerInode);
+    if (slot === undefined || pinned === undefined || pinned === own || found === undefined) {
+      return found;
+    }
+    // A reused pid brings its own namespace.
+    const isAnother = slot.generation !== undefined && generation !== undefined;
+    if (isAnother && slot.generation !== generation) return found;
+    if (found === 0) return pinned;
+    return pinned === 0 && found !== own ? 0 : found;
+  }
+}
+
+export interface Identity {
+  readonly inode: number | undefined;
+  readonly generation: number | undefined;
+  readonly wasRead: boolean;
+}
+
+function originOf(isUnix: boolean, peerPid: number, acceptRecovery: boolean): number {
+  if (isUnix) return peerPid === 0 ? SOCKET_MODE : KERNEL;
+  return acceptRecovery ? OPERATOR : NETWORK;
+}
+
+function known(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}

@@ -1,0 +1,134 @@
+// The promises of the daemon, checked from outside: only what its sinks are told and what is true of the simulated
+// processes goes in, so a mistake that model and daemon share is still seen. No false stall, none missed, each once per
+// silence run; nothing is started for a process that is not the one that fell silent; budgets are kept.
+import type { EventBatch } from "../../src/events/event_batch.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { SpawnAsked } from "./children.ts";
+import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import { same, SimulationFailure } from "./failure.ts";
+import type { ProcessTable } from "./process_table.ts";
+
+const KERNEL = 0;
+const OPERATOR = 1;
+
+export interface PromiseOptions {
+  readonly thresholdNs: number;
+  readonly judgeLimit: number;
+  readonly processes: ProcessTable;
+}
+
+interface Watched {
+  lastBeatNs: number;
+  reported: boolean;
+}
+
+export class Promises {
+  readonly #options: PromiseOptions;
+  readonly #watched = new Map<number, Watched>();
+  /** Children that were started and have not been told to be over. */
+  readonly #children = new Set<number>();
+  /** Observer time at which a pid was last removed: its stall may still wait in the queue. */
+  readonly #removedNs = new Map<number, number>();
+  #lastStall: Stall | undefined = undefined;
+  #stallsThisTurn = 0;
+  #completionsThisTurn = 0;
+  #spawnsThisTurn = 0;
+  #queueWasEmpty = true;
+
+  constructor(options: PromiseOptions) {
+    this.#options = options;
+  }
+
+  beginTurn(hasPendingStalls: boolean): void {
+    this.#stallsThisTurn = 0;
+    this.#completionsThisTurn = 0;
+    this.#spawnsThisTurn = 0;
+    this.#queueWasEmpty = !hasPendingStalls;
+  }
+
+  onBatch(batch: EventBatch, count: number): void {
+    for (let i = 0; i < count; i++) {
+      if (batch.kind[i] !== 0) continue;
+      this.#watched.set(batch.pid[i]!, { lastBeatNs: batch.observerNs[i]!, reported: false });
+    }
+  }
+
+  onStall(stall: Stall): void {
+    this.#lastStall = stall;
+    this.#stallsThisTurn += 1;
+    const silenceNs = stall.observerNs - stall.lastNs;
+    if (silenceNs < this.#options.thresholdNs) {
+      throw new SimulationFailure("promise: no false stall", this.#options.thresholdNs, silenceNs);
+    }
+    const watched = this.#watched.get(stall.pid);
+    if (watched === undefined) {
+      if ((this.#removedNs.get(stall.pid) ?? -1) >= stall.observerNs) return;
+      throw new SimulationFailure(
+        "promise: only agents stall",
+        "a beat before",
+        `pid ${stall.pid}`,
+      );
+    }
+    // A beat may have arrived while the stall waited in its queue: that beat began another run.
+    if (watched.lastBeatNs >= stall.observerNs) return;
+    same("promise: the silence starts at the last beat", watched.lastBeatNs, stall.lastNs);
+    same(`promise: one stall per silence run of pid ${stall.pid}`, false, watched.reported);
+    watched.reported = true;
+  }
+
+  onRemoved(pid: number, nowNs: number): void {
+    this.#watched.delete(pid);
+    this.#removedNs.set(pid, nowNs);
+  }
+
+  onSpawn(asked: SpawnAsked): void {
+    this.#spawnsThisTurn += 1;
+    const stall = this.#lastStall!;
+    same("promise: the command names the agent", String(stall.pid), asked.argv[1]);
+    if (stall.origin !== KERNEL && stall.origin !== OPERATOR) {
+      throw new SimulationFailure("promise: who may be recovered", "origin 0 or 1", stall.origin);
+    }
+    const live = this.#options.processes.find(stall.pid);
+    if (stall.origin === KERNEL && live?.statReadable === true) {
+      same("promise: no recovery for a reused pid", live.startTime, stall.generation);
+    }
+  }
+
+  onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "spawn") this.#children.add(outcome.childPid);
+    if (outcome.kind !== "complete") return;
+    this.#completionsThisTurn += 1;
+    same("promise: a child ends once", true, this.#children.delete(outcome.childPid));
+  }
+
+  /**
+   * `sinceNs` is the observer time at the start of the turn: every judge point of the turn was later. `judged` is false if
+   * the turn may have had none, or cannot tell which pids are tracked.
+   */
+  endTurn(sinceNs: number, judged: boolean, hasPendingStalls: boolean): void {
+    this.#atMost("spawns", 16, this.#spawnsThisTurn);
+    this.#atMost("stalls decided", 256, this.#stallsThisTurn);
+    // Two lists of at most 64, and at most one more for each decision.
+    this.#atMost("completions", 128 + 256, this.#completionsThisTurn);
+    // With a smaller judge limit some agents have to wait, and only the model knows which.
+    const judgesAll = this.#watched.size <= this.#options.judgeLimit;
+    if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
+    for (const [pid, { lastBeatNs, reported }] of this.#watched) {
+      const deadlineNs = lastBeatNs + this.#options.thresholdNs;
+      if (reported || deadlineNs > sinceNs) continue;
+      throw new SimulationFailure(
+        `promise: no stall is missed, pid ${pid}`,
+        `a stall, due since ${deadlineNs}`,
+        `none in the turn at ${sinceNs}`,
+      );
+    }
+  }
+
+  endLife(): void {
+    same("promise: every child is told to be over", 0, this.#children.size);
+  }
+
+  #atMost(what: string, limit: number, found: number): void {
+    if (found > limit) throw new SimulationFailure(`promise: ${what} per turn`, limit, found);
+  }
+}

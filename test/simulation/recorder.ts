@@ -1,0 +1,91 @@
+// What the daemon told its sinks and reports in one turn, as text in the order of the calls.
+import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
+import type { EventBatch } from "../../src/events/event_batch.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import { rowText, stallText } from "./model_rows.ts";
+import type { Promises } from "./promises.ts";
+
+export class Recorder implements TickExport, TickReports {
+  rows: string[] = [];
+  stalls: string[] = [];
+  outcomes: string[] = [];
+  removed: number[] = [];
+  reportedStalls: string[] = [];
+  resumptions: string[] = [];
+  conflicts: string[] = [];
+  slowStages: string[] = [];
+  wallOffsetNs = 0;
+  readonly #promises: Promises;
+
+  constructor(promises: Promises) {
+    this.#promises = promises;
+  }
+
+  beginTurn(): void {
+    this.rows = [];
+    this.stalls = [];
+    this.outcomes = [];
+    this.removed = [];
+    this.reportedStalls = [];
+    this.resumptions = [];
+    this.conflicts = [];
+    this.slowStages = [];
+  }
+
+  setWallOffsetNs(wallOffsetNs: number): void {
+    this.wallOffsetNs = wallOffsetNs;
+  }
+
+  onBatch(batch: EventBatch, count: number): void {
+    for (let i = 0; i < count; i++) this.rows.push(rowText(batch, i));
+    this.#promises.onBatch(batch, count);
+  }
+
+  onStall(stall: Stall): void {
+    this.stalls.push(stallText(stall));
+    this.#promises.onStall(stall);
+  }
+
+  onRemoved(pid: number, nowNs: number): void {
+    this.removed.push(pid);
+    this.#promises.onRemoved(pid, nowNs);
+  }
+
+  onOutcome(outcome: RecoveryOutcome): void {
+    this.outcomes.push(outcomeText(outcome));
+    this.#promises.onOutcome(outcome);
+  }
+
+  stalled(stall: Stall): void {
+    this.reportedStalls.push(stallText(stall));
+  }
+
+  resumed(pid: number, listener: number, status: number): void {
+    this.resumptions.push(`${pid} by ${listener} with ${status}`);
+  }
+
+  namespaceConflict(pid: number, observedInode: number): void {
+    this.conflicts.push(`${pid} in ${observedInode}`);
+  }
+
+  slowTurn(stage: string, _ns: number): void {
+    this.slowStages.push(stage);
+  }
+}
+
+function outcomeText(outcome: RecoveryOutcome): string {
+  if (outcome.kind === "refused") {
+    return `refused ${outcome.pid} @${outcome.observerNs} ${outcome.reason}`;
+  }
+  if (outcome.kind === "spawn") {
+    return `spawn ${outcome.pid} @${outcome.observerNs} child ${outcome.childPid}`;
+  }
+  if (outcome.kind === "timeout") {
+    return `timeout ${outcome.pid} @${outcome.observerNs} child ${outcome.childPid} after ${outcome.durationNs}`;
+  }
+  if (outcome.kind === "complete") {
+    return `complete ${outcome.pid} @${outcome.observerNs} child ${outcome.childPid} ${outcome.completion} code ${outcome.exitCode} signal ${outcome.signal} after ${outcome.durationNs}`;
+  }
+  return `${outcome} which no scenario asks for`;
+}

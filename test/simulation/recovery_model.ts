@@ -1,0 +1,311 @@
+// Recovery as spec 10 tells it, slow and literal: a list of children, a Map of debounce windows, and a search wherever the
+// daemon keeps an order. What the system answered to the daemon (spawned or not, signalled or not) is read from the record
+// of the simulated runner, and the daemon must have asked exactly what the model would ask.
+import { constants } from "node:os";
+import type { ChildExit, Exit, SignalAsked, SpawnAsked } from "./children.ts";
+import type { ModelStall } from "./model_rows.ts";
+import { OWN_INODE } from "./process_table.ts";
+import type { Scenario } from "./scenario.ts";
+
+const { SIGKILL, SIGTERM } = constants.signals;
+const { ESRCH } = constants.errno;
+const KERNEL = 0;
+const OPERATOR = 1;
+const SOCKET_MODE = 2;
+
+interface ModelChild {
+  readonly pid: number;
+  readonly generation: number | undefined;
+  readonly spawnNs: number;
+  readonly childPid: number;
+  state: "running" | "terminating" | "killed";
+  killStartNs: number | undefined;
+  isOrphan: boolean;
+  exit: Exit | undefined;
+  /** Order in which it entered its state, or reported its exit. */
+  since: number;
+}
+
+interface Window {
+  readonly generation: number | undefined;
+  readonly firedNs: number;
+}
+
+export type ModelFreshness = (pid: number, generation: number | undefined) => string;
+
+export class RecoveryModel {
+  /** Outcomes of this turn as text. */
+  outcomes: string[] = [];
+  /** Spawns in this turn, failed ones included. */
+  spawns = 0;
+  evaluations = 0;
+  /** Totals by series, as on the metrics page. */
+  readonly totals = new Map<string, number>();
+  readonly children: ModelChild[] = [];
+  readonly #scenario: Scenario;
+  readonly #freshness: ModelFreshness;
+  readonly #windows = new Map<number, Window>();
+  #spawnsAsked: readonly SpawnAsked[] = [];
+  #signalsAsked: readonly SignalAsked[] = [];
+  #order = 0;
+
+  constructor(scenario: Scenario, freshness: ModelFreshness) {
+    this.#scenario = scenario;
+    this.#freshness = freshness;
+  }
+
+  /** `spawns` and `signals`: what the daemon asked of the system in the turn that is replayed. */
+  beginTurn(spawns: readonly SpawnAsked[], signals: readonly SignalAsked[]): void {
+    this.outcomes = [];
+    this.#spawnsAsked = [...spawns];
+    this.#signalsAsked = [...signals];
+    this.spawns = 0;
+    this.evaluations = 0;
+  }
+
+  /** What the daemon asked and the model would not have. */
+  unexpectedRequests(): string {
+    const spawns = this.#spawnsAsked.map(({ argv }) => `spawn ${argv.join(" ")}`);
+    const signals = this.#signalsAsked.map(
+      ({ childPid, signal }) => `signal ${signal} to ${childPid}`,
+    );
+    return [...spawns, ...signals].join(", ");
+  }
+
+  noteExit(exit: ChildExit): void {
+    const child = this.children.find((one) => one.childPid === exit.childPid);
+    if (child === undefined || child.exit !== undefined) return;
+    child.exit = { exitCode: exit.exitCode, signal: exit.signal };
+    child.since = ++this.#order;
+  }
+
+  /** Spec 10 section 3. */
+  decide(stall: ModelStall, nowNs: number): void {
+    this.evaluations += 1;
+    const reason = this.#reasonAgainst(stall, nowNs);
+    if (reason === undefined) return;
+    this.outcomes.push(`refused ${stall.pid} @${nowNs} ${reason}`);
+    const [outcome, refused] = LABELS[reason]!;
+    this.#count(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
+    if (refused !== "") this.#count(`varta_recovery_refused_total{reason="${refused}"}`);
+    if (reason === "spawn_failed") this.#count('varta_recovery_step_failures_total{step="exec"}');
+  }
+
+  /** Spec 10 section 5. */
+  reap(nowNs: number): void {
+    this.#reapExited(false, nowNs);
+    this.#reapExited(true, nowNs);
+    if (this.children.some((child) => child.exit !== undefined)) {
+      this.#count("varta_recovery_reap_truncated_total");
+    }
+    const { timeoutNs, killGraceNs } = this.#scenario;
+    const overdue = this.#inState("running").filter(
+      (child) => timeoutNs !== undefined && child.spawnNs + timeoutNs <= nowNs,
+    );
+    for (const child of overdue.slice(0, 256)) this.#terminate(child, nowNs);
+    const stubborn = this.#inState("terminating").filter(
+      (child) => child.killStartNs! + killGraceNs <= nowNs,
+    );
+    for (const child of stubborn.slice(0, 256)) this.#kill(child, nowNs);
+  }
+
+  #reasonAgainst(stall: ModelStall, nowNs: number): string | undefined {
+    const { debounceNs } = this.#scenario;
+    const freshness = this.#freshness(stall.pid, stall.generation);
+    if (freshness === "AgentResumed") return "skipped_agent_resumed";
+    if (freshness === "PidRecycled") return "skipped_pid_recycled";
+    if (freshness !== "Warranted") return "skipped_stall_unverifiable";
+
+    const distrust = this.#distrust(stall);
+    if (distrust !== undefined) return distrust;
+
+    const window = this.#windows.get(stall.pid);
+    if (window !== undefined) {
+      const isOpen = nowNs - window.firedNs < debounceNs;
+      const isSame = sameLineage(window.generation, stall.generation);
+      if (isOpen && isSame) return "debounced";
+      if (isOpen) this.#count("varta_recovery_debounce_recycle_resets_total");
+      if (!isSame) this.#windows.delete(stall.pid);
+    }
+    return this.#besideChild(stall, nowNs) ?? this.#fire(stall, nowNs);
+  }
+
+  #distrust(stall: ModelStall): string | undefined {
+    const { allowCrossNamespace, observerInode } = this.#scenario;
+    if (stall.origin === KERNEL && !allowCrossNamespace) {
+      const isOwn = stall.namespaceInode === OWN_INODE && observerInode === OWN_INODE;
+      if (!isOwn) return "cross_namespace_agent";
+    }
+    if (stall.origin === KERNEL || stall.origin === OPERATOR) return undefined;
+    return stall.origin === SOCKET_MODE ? "socket_mode_only" : "unauthenticated_transport";
+  }
+
+  #besideChild(stall: ModelStall, nowNs: number): string | undefined {
+    const earlier = this.children.find((child) => child.pid === stall.pid && !child.isOrphan);
+    if (earlier === undefined) return undefined;
+    if (earlier.exit !== undefined) {
+      this.#finish(earlier, nowNs);
+      return undefined;
+    }
+    if (sameLineage(earlier.generation, stall.generation)) return "outstanding_in_flight";
+    if (!this.#signal(earlier, SIGKILL)) return "stale_child_kill_failed";
+    this.#enter(earlier, "killed", nowNs);
+    const orphanCount = this.children.filter((child) => child.isOrphan).length;
+    if (orphanCount >= this.#scenario.capacity) return "orphan_reap_capacity";
+    earlier.isOrphan = true;
+    this.#count("varta_recovery_outstanding_recycle_resets_total");
+    return undefined;
+  }
+
+  #fire(stall: ModelStall, nowNs: number): string | undefined {
+    const { capacity, debounceNs } = this.#scenario;
+    if (this.children.filter((child) => !child.isOrphan).length >= capacity) {
+      return "outstanding_capacity";
+    }
+    if (!this.#windows.has(stall.pid) && !this.#makeRoom(nowNs, debounceNs)) {
+      return "debounce_capacity";
+    }
+    this.spawns += 1;
+    const asked = this.#spawnsAsked[0];
+    this.#spawnsAsked = this.#spawnsAsked.slice(1);
+    if (asked === undefined || asked.argv[1] !== String(stall.pid)) {
+      this.outcomes.push(`the model wants a command for ${stall.pid}`);
+      return undefined;
+    }
+    if (asked.childPid === 0) return "spawn_failed";
+    this.#windows.delete(stall.pid);
+    this.#windows.set(stall.pid, { generation: stall.generation, firedNs: nowNs });
+    this.children.push({
+      pid: stall.pid,
+      generation: stall.generation,
+      spawnNs: nowNs,
+      childPid: asked.childPid,
+      state: "running",
+      killStartNs: undefined,
+      isOrphan: false,
+      exit: asked.exitedAtOnce,
+      since: ++this.#order,
+    });
+    this.outcomes.push(`spawn ${stall.pid} @${nowNs} child ${asked.childPid}`);
+    this.#count('varta_recovery_outcomes_total{outcome="spawned"}');
+    this.#count('varta_recovery_steps_total{step="exec"}');
+    return undefined;
+  }
+
+  /** Room for one more window: entries ten debounces old count for nothing, else the oldest goes if it has passed. */
+  #makeRoom(nowNs: number, debounceNs: number): boolean {
+    for (const [pid, { firedNs }] of this.#windows) {
+      if (nowNs - firedNs > 10 * debounceNs) this.#windows.delete(pid);
+    }
+    if (this.#windows.size < this.#scenario.capacity) return true;
+    // A Map keeps the order of insertion, which is the order of firing.
+    const [oldestPid, oldest] = this.#windows.entries().next().value!;
+    if (nowNs - oldest.firedNs < debounceNs) return false;
+    this.#windows.delete(oldestPid);
+    this.#count("varta_recovery_last_fired_evictions_total");
+    return true;
+  }
+
+  #reapExited(orphans: boolean, nowNs: number): void {
+    const exited = this.children.filter(
+      (child) => child.exit !== undefined && child.isOrphan === orphans,
+    );
+    exited.sort((a, b) => a.since - b.since);
+    for (const child of exited.slice(0, 64)) this.#finish(child, nowNs);
+  }
+
+  #finish(child: ModelChild, nowNs: number): void {
+    const { exitCode, signal } = child.exit!;
+    if (child.killStartNs !== undefined) {
+      // What is left of the group; its answer changes nothing.
+      this.#signal(child, SIGKILL);
+      this.#complete(child, nowNs, "killed");
+    } else if (Number.isNaN(exitCode) && Number.isNaN(signal)) {
+      this.#complete(child, nowNs, "reap_failed");
+    } else {
+      this.#complete(child, nowNs, "reaped");
+    }
+  }
+
+  #terminate(child: ModelChild, nowNs: number): void {
+    if (!this.#signal(child, SIGTERM)) {
+      this.#complete(child, nowNs, "reap_failed");
+      return;
+    }
+    this.#enter(child, "terminating", nowNs);
+    const { pid, childPid, spawnNs } = child;
+    this.outcomes.push(`timeout ${pid} @${nowNs} child ${childPid} after ${nowNs - spawnNs}`);
+  }
+
+  #kill(child: ModelChild, nowNs: number): void {
+    if (this.#signal(child, SIGKILL)) this.#enter(child, "killed", nowNs);
+    else this.#complete(child, nowNs, "reap_failed");
+  }
+
+  #enter(child: ModelChild, state: ModelChild["state"], nowNs: number): void {
+    child.state = state;
+    child.killStartNs ??= nowNs;
+    child.since = ++this.#order;
+  }
+
+  #inState(state: ModelChild["state"]): ModelChild[] {
+    const found = this.children.filter(
+      (child) => child.state === state && child.exit === undefined,
+    );
+    return found.sort((a, b) => a.since - b.since);
+  }
+
+  /** True if the group got the signal or is gone already. */
+  #signal(child: ModelChild, signal: number): boolean {
+    const asked = this.#signalsAsked[0];
+    if (asked === undefined || asked.childPid !== child.childPid || asked.signal !== signal) {
+      this.outcomes.push(`the model wants signal ${signal} to ${child.childPid}`);
+      return false;
+    }
+    this.#signalsAsked = this.#signalsAsked.slice(1);
+    return asked.result === 0 || asked.result === -ESRCH;
+  }
+
+  #complete(child: ModelChild, nowNs: number, completion: string): void {
+    const { pid, childPid, spawnNs, exit } = child;
+    this.children.splice(this.children.indexOf(child), 1);
+    const exitCode = exit?.exitCode ?? Number.NaN;
+    const signal = exit?.signal ?? Number.NaN;
+    this.outcomes.push(
+      `complete ${pid} @${nowNs} child ${childPid} ${completion} code ${exitCode} signal ${signal} after ${nowNs - spawnNs}`,
+    );
+    const reaped = completion === "reaped" && exitCode === 0 ? "reaped_zero" : "reaped_nonzero";
+    const outcome = completion === "killed" ? "killed" : reaped;
+    this.#count(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
+    if (completion === "reaped") this.#count("varta_recovery_duration_seconds_count");
+  }
+
+  countDeferral(): void {
+    this.#count("varta_recovery_spawn_budget_exceeded_total");
+  }
+
+  #count(series: string): void {
+    this.totals.set(series, (this.totals.get(series) ?? 0) + 1);
+  }
+}
+
+/** Reason: outcome label and refusal label (spec 10 section 3). */
+const LABELS: Readonly<Record<string, readonly [string, string]>> = {
+  skipped_agent_resumed: ["skipped_agent_resumed", ""],
+  skipped_pid_recycled: ["skipped_pid_recycled", ""],
+  skipped_stall_unverifiable: ["skipped_stall_unverifiable", ""],
+  cross_namespace_agent: ["refused_cross_namespace", "cross_namespace_agent"],
+  socket_mode_only: ["refused_socket_mode_only", "socket_mode_only"],
+  unauthenticated_transport: ["refused_unauthenticated_transport", "unauthenticated_transport"],
+  debounced: ["debounced", ""],
+  outstanding_in_flight: ["debounced", ""],
+  stale_child_kill_failed: ["refused_stale_child_kill_failed", "stale_child_kill_failed"],
+  orphan_reap_capacity: ["refused_outstanding_capacity", "outstanding_capacity"],
+  outstanding_capacity: ["refused_outstanding_capacity", "outstanding_capacity"],
+  debounce_capacity: ["refused_debounce_capacity", "debounce_capacity"],
+  spawn_failed: ["spawn_failed", ""],
+};
+
+function sameLineage(a: number | undefined, b: number | undefined): boolean {
+  return a === undefined || b === undefined || a === b;
+}

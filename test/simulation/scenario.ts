@@ -1,0 +1,135 @@
+// The configuration of one life of the daemon. A run is a row of lives: the first two have every part switched on, the later
+// ones are drawn at random, so that small tables, tight limits and rare settings meet each other. Agents and processes
+// live on between lives, as they do when a daemon is restarted.
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import type { LinkOptions } from "./network.ts";
+import { OWN_INODE } from "./process_table.ts";
+import type { Random } from "./random.ts";
+
+/** The uid that allow lists leave out. */
+export const STRANGER_UID = 6_666;
+
+export interface Scenario {
+  readonly steps: number;
+  readonly thresholdNs: number;
+  readonly links: readonly LinkOptions[];
+  readonly capacity: number;
+  readonly evictionPolicy: "strict" | "balanced";
+  readonly evictionScanWindow: number;
+  readonly judgeLimit: number;
+  readonly perPidRate: number;
+  readonly globalRate: number;
+  readonly globalBurst: number;
+  readonly observerInode: number;
+  readonly allowCrossNamespace: boolean;
+  /** False: the daemon has no way to ask for the largest pid. */
+  readonly readsPidMax: boolean;
+  readonly recovers: boolean;
+  readonly debounceNs: number;
+  readonly timeoutNs: number | undefined;
+  readonly killGraceNs: number;
+  /** Chances per step. */
+  readonly mishaps: number;
+  readonly hostility: number;
+}
+
+const UNIX: LinkOptions = {
+  name: "local",
+  kind: "unix",
+  acceptRecovery: false,
+  allowUids: undefined,
+};
+const GUARDED: LinkOptions = {
+  name: "guarded",
+  kind: "unix",
+  acceptRecovery: false,
+  allowUids: [0, 1_000, 1_001],
+};
+const TRUSTED: LinkOptions = {
+  name: "trusted",
+  kind: "udp",
+  acceptRecovery: true,
+  allowUids: undefined,
+};
+const LAB: LinkOptions = { name: "lab", kind: "udp", acceptRecovery: false, allowUids: undefined };
+
+/** The settings of life number `life`, from 0. */
+export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
+  if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB]);
+  if (life === 1) return fullScenario(agentCount, [LAB, GUARDED, TRUSTED]);
+  return drawScenario(random, agentCount);
+}
+
+function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenario {
+  return {
+    steps: 1_500,
+    thresholdNs: NS_PER_S,
+    links,
+    capacity: agentCount + 8,
+    evictionPolicy: "strict",
+    evictionScanWindow: 256,
+    judgeLimit: 1_024,
+    perPidRate: 20,
+    globalRate: 4 * agentCount,
+    globalBurst: 20 * agentCount,
+    observerInode: OWN_INODE,
+    allowCrossNamespace: false,
+    readsPidMax: true,
+    recovers: true,
+    debounceNs: 2 * NS_PER_S,
+    timeoutNs: 500 * NS_PER_MS,
+    killGraceNs: 300 * NS_PER_MS,
+    mishaps: 0.3,
+    hostility: 0.1,
+  };
+}
+
+function drawScenario(random: Random, agentCount: number): Scenario {
+  const base = random.pick([
+    10 * NS_PER_MS,
+    50 * NS_PER_MS,
+    250 * NS_PER_MS,
+    NS_PER_S,
+    5 * NS_PER_S,
+  ]);
+  // Odd nanoseconds: nothing may depend on round thresholds.
+  const thresholdNs = base + random.below(1_000);
+  const perSecond = NS_PER_S / thresholdNs;
+  const beatsPerSecond = 2 * agentCount * perSecond;
+  return {
+    steps: random.between(500, 2_500),
+    thresholdNs,
+    links: random.pick([
+      [UNIX],
+      [GUARDED],
+      [UNIX, LAB],
+      [UNIX, TRUSTED],
+      [TRUSTED, LAB],
+      [UNIX, GUARDED, TRUSTED],
+      [GUARDED, TRUSTED, LAB],
+      [LAB, TRUSTED, UNIX],
+    ]),
+    capacity: random.pick([
+      1,
+      Math.ceil(agentCount / 3),
+      Math.max(1, agentCount - 2),
+      agentCount + 8,
+      4 * agentCount,
+    ]),
+    evictionPolicy: random.pick(["strict", "balanced"]),
+    evictionScanWindow: random.pick([1, 4, 256]),
+    judgeLimit: random.pick([1, 3, 20, 1_024, 1_024, 1_024]),
+    perPidRate: random.pick([0, 0, Math.ceil(3 * perSecond), Math.ceil(20 * perSecond)]),
+    globalRate: random.pick([0, 1, 4]) * Math.ceil(beatsPerSecond),
+    globalBurst: random.pick([0, 1, agentCount, 20 * agentCount, 9_000_000]),
+    observerInode: random.chance(0.1) ? Number.NaN : OWN_INODE,
+    allowCrossNamespace: random.chance(0.3),
+    readsPidMax: random.chance(0.8),
+    recovers: random.chance(0.85),
+    debounceNs: Math.round(random.pick([0, 0.5, 2, 30]) * thresholdNs),
+    timeoutNs: random.pick([undefined, Math.round(thresholdNs / 2), 4 * thresholdNs]),
+    killGraceNs: random.pick([0, Math.round(thresholdNs / 3), 3 * thresholdNs]),
+    mishaps: random.pick([0.02, 0.2, 0.6]),
+    hostility: random.pick([0, 0.05, 0.3]),
+  };
+}

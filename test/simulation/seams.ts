@@ -1,0 +1,26 @@
+// The parts of the daemon as a simulation makes them, one function each, so that a test can put a faulty part in and see
+// that the simulation notices. Without faults these are exactly the classes that the daemon runs.
+import type { ProcessReader } from "../../src/base/process_reader.ts";
+import type { Listener } from "../../src/listener/listener.ts";
+import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
+import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
+import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
+import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
+
+export interface Seams {
+  clock(raw: RawClock): ObserverClock;
+  observer(options: ObserverOptions): Observer;
+  recovery(options: RecoveryOptions): Recovery;
+  metrics(options: MetricsOptions): Metrics;
+  listener(listener: Listener): Listener;
+  processes(reader: ProcessReader): ProcessReader;
+}
+
+export const REAL_PARTS: Seams = {
+  clock: (raw) => new ObserverClock(raw),
+  observer: (options) => new Observer(options),
+  recovery: (options) => new Recovery(options),
+  metrics: (options) => new Metrics(options),
+  listener: (listener) => listener,
+  processes: (reader) => reader,
+};

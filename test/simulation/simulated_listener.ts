@@ -1,0 +1,81 @@
+// A listener whose socket is simulated. It fills the columns as the real listeners do (spec 05 sections 3 and 6), and
+// receiving takes simulated time.
+import {
+  ORIGIN_KERNEL_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_OPERATOR_ATTESTED,
+  ORIGIN_SOCKET_MODE_ONLY,
+} from "../../src/base/origin.ts";
+import { BATCH_SIZE } from "../../src/base/limits.ts";
+import {
+  REJECT_CTRL_TRUNCATED,
+  REJECT_NO_CREDENTIALS,
+  REJECT_WRONG_SIZE,
+} from "../../src/base/reject_reason.ts";
+import { type AllowList, allowListOf } from "../../src/listener/allow_list.ts";
+import type { Listener } from "../../src/listener/listener.ts";
+import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import type { Datagram, Link } from "./network.ts";
+import type { SimulatedClock } from "./simulated_clock.ts";
+
+const STRIDE_WORDS = 16;
+const FRAME_BYTES = 32;
+
+export class SimulatedListener implements Listener {
+  readonly kind: "unix" | "udp";
+  readonly name: string;
+  readonly fd = -1;
+  readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
+  readonly allowList: AllowList | undefined;
+  readonly #link: Link;
+  readonly #clock: SimulatedClock;
+  readonly #bytes: Uint8Array;
+
+  constructor(link: Link, clock: SimulatedClock) {
+    this.kind = link.options.kind;
+    this.name = link.options.name;
+    this.allowList = allowListOf(link.options.allowUids, undefined);
+    this.#link = link;
+    this.#clock = clock;
+    this.#bytes = new Uint8Array(this.batch.words.buffer);
+    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
+  }
+
+  receive(_nowNs: number): number {
+    const taken = this.#link.daemonEnd.take();
+    const count = typeof taken === "number" ? taken : taken.length;
+    this.#clock.afterReceive(Math.max(0, count));
+    if (typeof taken !== "number") for (const [i, one] of taken.entries()) this.#fill(i, one);
+    return count;
+  }
+
+  close(): void {}
+
+  #fill(i: number, datagram: Datagram): void {
+    const { batch } = this;
+    const at = i * STRIDE_WORDS * 4;
+    this.#bytes.set(datagram.bytes.subarray(0, FRAME_BYTES + 1), at);
+    batch.verdict[i] = this.#verdict(datagram);
+    batch.peerPid[i] = 0;
+    if (this.kind === "udp") {
+      const { acceptRecovery } = this.#link.options;
+      batch.origin[i] = acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED;
+      return;
+    }
+    const { credentials } = datagram;
+    batch.origin[i] = ORIGIN_SOCKET_MODE_ONLY;
+    if (credentials === undefined) return;
+    if (credentials.pid !== 0) batch.origin[i] = ORIGIN_KERNEL_ATTESTED;
+    batch.peerPid[i] = credentials.pid;
+    batch.peerUid[i] = credentials.uid;
+    batch.peerGid[i] = credentials.gid;
+  }
+
+  #verdict(datagram: Datagram): number {
+    const isUnix = this.kind === "unix";
+    if (isUnix && datagram.controlTruncated) return REJECT_CTRL_TRUNCATED;
+    if (datagram.bytes.length !== FRAME_BYTES) return REJECT_WRONG_SIZE;
+    if (isUnix && datagram.credentials === undefined) return REJECT_NO_CREDENTIALS;
+    return VERDICT_PASS;
+  }
+}

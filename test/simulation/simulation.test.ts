@@ -1,0 +1,92 @@
+// A handful of small runs on every test run; the long ones are started by hand with `npm run simulate`.
+import { describe, expect, test } from "bun:test";
+import { Coverage } from "./coverage.ts";
+import { failureText, summaryLine } from "./report.ts";
+import { simulate } from "./simulation.ts";
+
+describe("simulate()", () => {
+  test.each([1, 2, 3, 4])("the daemon does what the model says, seed %d", (seed) => {
+    const { failure } = simulate({ seed, steps: 700, agents: 24, pageEvery: 4 });
+    expect(failure).toBeUndefined();
+  });
+
+  test("the daemon does what the model says through several lives with random settings", () => {
+    const { failure, lives, coverage } = simulate({ seed: 77, steps: 6_000, agents: 20 });
+    expect(failure).toBeUndefined();
+    expect(lives).toBeGreaterThanOrEqual(3);
+    expect(coverage.missing(["stalls", "resumed", "outcome.spawned", "evictions"])).toEqual([]);
+  });
+
+  test("a crowd that falls silent at once uses up the budgets of a turn", () => {
+    const { failure, coverage } = simulate({ seed: 5, steps: 400, agents: 400, pageEvery: 50 });
+    expect(failure).toBeUndefined();
+    expect(coverage.missing(["spawnBudgetExceeded", "outcome.spawned"])).toEqual([]);
+  });
+
+  test("the same seed does the same, another seed something else", () => {
+    const first = simulate({ seed: 9, steps: 500, agents: 16 });
+    const again = simulate({ seed: 9, steps: 500, agents: 16 });
+    const other = simulate({ seed: 10, steps: 500, agents: 16 });
+    expect(again.hash).toBe(first.hash);
+    expect([...again.coverage.counts]).toEqual([...first.coverage.counts]);
+    expect(other.hash).not.toBe(first.hash);
+  });
+
+  test("a run that is cut short begins like the long one", () => {
+    const cut = simulate({ seed: 12, steps: 300, agents: 16, pageEvery: 1 });
+    const whole = simulate({ seed: 12, steps: 300, agents: 16, pageEvery: 100 });
+    expect(cut.hash).toBe(whole.hash);
+  });
+});
+
+describe("Coverage", () => {
+  test("missing() names the kinds that never occurred", () => {
+    const coverage = new Coverage();
+    coverage.count("stalls", 2);
+    coverage.count("wraps", 0);
+    expect(coverage.missing(["stalls", "wraps", "frozen"])).toEqual(["wraps", "frozen"]);
+  });
+});
+
+describe("report", () => {
+  const options = { seed: 7, steps: 1_000, agents: 64 };
+
+  test("summaryLine() is one line with the trace hash and the counts in order", () => {
+    const coverage = new Coverage();
+    coverage.count("stalls", 3);
+    coverage.count("accepted", 40);
+    const result = { hash: "0123456789abcdef", lives: 2, coverage, failure: undefined };
+    expect(summaryLine(options, result, 0.5)).toBe(
+      "simulate: ok seed=7 steps=1000 agents=64 lives=2 trace=0123456789abcdef 0.5s (2000 steps/s) accepted=40 stalls=3\n",
+    );
+  });
+
+  test("failureText() ends a replay at the step of the failure", () => {
+    const text = failureText(options, {
+      step: 321,
+      life: 1,
+      observerNs: 5_000,
+      what: "slot 3 latch",
+      expected: "true",
+      found: "false",
+      stack: "at some place",
+    });
+    expect(text).toContain("FAILED seed=7 step=321 (life 1, observer time 5000 ns)");
+    expect(text).toContain("expected: true");
+    expect(text).toContain("found:    false");
+    expect(text).toContain("--seed 7 --steps 321 --agents 64");
+  });
+
+  test("failureText() replays the whole run if an event kind never occurred", () => {
+    const text = failureText(options, {
+      step: 999,
+      life: 1,
+      observerNs: 0,
+      what: "coverage",
+      expected: "every kind of event",
+      found: "none of wraps",
+      stack: "",
+    });
+    expect(text).toContain("--seed 7 --steps 1000 --agents 64");
+  });
+});

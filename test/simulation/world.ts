@@ -1,0 +1,251 @@
+// Everything outside the daemon: processes, agents, sockets and time. Each step lets some time pass, agents beat, and now
+// and then something goes wrong (mishaps.ts, hostility.ts).
+import { Agent, type AgentKind } from "./agent.ts";
+import type { Coverage } from "./coverage.ts";
+import { type FrameFields, frameBytes } from "./frames.ts";
+import { hostileTraffic } from "./hostility.ts";
+import { mishap, replaceProcess } from "./mishaps.ts";
+import { type Datagram, Link } from "./network.ts";
+import { OWN_INODE, ProcessTable } from "./process_table.ts";
+import type { Random } from "./random.ts";
+import { scenarioOf, type Scenario, STRANGER_UID } from "./scenario.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+import type { TraceHash } from "./trace_hash.ts";
+
+const FOREIGN_INODE = 4_026_532_999;
+export const PID_MAX = 32_768;
+
+export interface WorldOptions {
+  readonly random: Random;
+  readonly agentCount: number;
+  readonly trace: TraceHash;
+  readonly coverage: Coverage;
+}
+
+export class World {
+  readonly random: Random;
+  readonly coverage: Coverage;
+  readonly trace: TraceHash;
+  readonly processes = new ProcessTable();
+  readonly agents: readonly Agent[];
+  /** Of the present life. */
+  clock = new SimulatedClock();
+  links: readonly Link[] = [];
+  scenario: Scenario;
+  pidMax = PID_MAX;
+  wallOffsetNs = 1_700_000_000_000_000_000;
+  constructor({ random, agentCount, trace, coverage }: WorldOptions) {
+    this.random = random;
+    this.scenario = scenarioOf(0, random, agentCount);
+    this.trace = trace;
+    this.coverage = coverage;
+    this.agents = Array.from({ length: agentCount }, (_, number) => new Agent(number));
+  }
+
+  /** A new daemon: its clock starts at 0, its sockets are empty, the agents find other sockets. */
+  beginLife(scenario: Scenario): void {
+    this.scenario = scenario;
+    this.clock = new SimulatedClock();
+    this.pidMax = PID_MAX;
+    this.links = scenario.links.map((options) => new Link(options));
+    for (const agent of this.agents) {
+      if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
+      else this.settle(agent);
+    }
+  }
+
+  get trueNs(): number {
+    return this.clock.trueNs;
+  }
+
+  /** Lets `ns` pass and everything happen that falls into it. */
+  step(ns: number): void {
+    this.clock.trueNs += ns;
+    if (this.random.chance(this.scenario.mishaps)) mishap(this);
+    if (this.random.chance(this.scenario.hostility)) hostileTraffic(this);
+    for (const agent of this.agents) this.#live(agent);
+    for (const link of this.links) link.deliver(this.trueNs);
+  }
+
+  /** True time until the next datagram or beat; Infinity = nothing is planned. */
+  nextEventInNs(): number {
+    let nextNs = Number.POSITIVE_INFINITY;
+    for (const agent of this.agents) {
+      const at = agent.state === "running" ? agent.nextBeatNs : agent.wakesNs;
+      nextNs = Math.min(nextNs, at);
+    }
+    for (const link of this.links) nextNs = Math.min(nextNs, link.nextArrivalNs);
+    return Math.max(0, nextNs - this.trueNs);
+  }
+
+  /** A recovery command for the agent of `pid` succeeded: mostly a service manager started it again. */
+  recovered(pid: number): void {
+    const agent = this.agents.find((one) => one.pid === pid && one.state !== "running");
+    if (agent === undefined || this.random.chance(0.4)) return;
+    this.coverage.count("recovered");
+    if (agent.isOnUnix) this.processes.end(pid);
+    agent.state = "dead";
+    this.#rebirth(agent);
+  }
+
+  /** Another process takes over `pid`, which has the longest time to do harm while its stall waits. */
+  replaceOwnerOf(pid: number): void {
+    const owner = this.agents.find((agent) => agent.pid === pid && agent.isOnUnix);
+    if (owner !== undefined) replaceProcess(this, owner);
+  }
+
+  /** The processes that were replaced in the middle of a look-up are the new ones from now on. */
+  finishSwaps(): void {
+    for (const pid of this.processes.swappedInLookup.keys()) {
+      const agent = this.agents.find((one) => one.pid === pid && one.state === "running");
+      if (agent !== undefined) this.start(agent, pid);
+    }
+    this.processes.swappedInLookup.clear();
+  }
+
+  /** Starts a new process for `agent` under `pid`. */
+  start(agent: Agent, pid: number): void {
+    const { random } = this;
+    agent.pid = pid;
+    agent.state = "running";
+    agent.nonce = random.chance(0.9) ? 0n : BigInt(random.u32());
+    agent.last = undefined;
+    agent.kind = this.#drawKind();
+    this.settle(agent);
+    this.processes.end(pid);
+    if (!agent.isOnUnix) return;
+    const process = this.processes.start({
+      pid,
+      inode: agent.kind === "foreign" ? FOREIGN_INODE + random.below(2) : OWN_INODE,
+      uid: random.chance(0.03) ? STRANGER_UID : 1_000 + random.below(2),
+      gid: 1_000,
+    });
+    if (random.chance(0.15)) process.namespaceRead = random.pick(["hidden", "unreadable"]);
+    if (random.chance(0.05)) process.statReadable = false;
+  }
+
+  /** Finds a socket and a period for a living agent. */
+  settle(agent: Agent): void {
+    const { random, scenario } = this;
+    const wanted = agent.isOnUnix ? "unix" : "udp";
+    const candidates = this.links.flatMap((link, l) => (link.options.kind === wanted ? [l] : []));
+    if (candidates.length === 0) agent.kind = wanted === "unix" ? "network" : "attested";
+    agent.link = candidates.length > 0 ? random.pick(candidates) : random.below(this.links.length);
+    const periodNsMax = Math.floor(0.9 * scenario.thresholdNs);
+    agent.periodNs = random.between(Math.floor(scenario.thresholdNs / 8), periodNsMax);
+    agent.nextBeatNs = this.trueNs + random.below(agent.periodNs);
+    agent.lastArrivalNs = this.trueNs;
+  }
+
+  /** A pid that no living process has. */
+  freePid(): number {
+    const space = 3 * this.agents.length + 50;
+    for (;;) {
+      const pid = 2 + this.random.below(space);
+      if (this.agents.every((agent) => agent.state === "dead" || agent.pid !== pid)) return pid;
+    }
+  }
+
+  /** One beat of `agent`, with its next nonce unless `fields` says otherwise. */
+  beat(agent: Agent, fields: Partial<FrameFields> = {}): void {
+    const { random } = this;
+    const frame: FrameFields = {
+      status: random.chance(0.9) ? 0 : random.between(1, 2),
+      pid: agent.pid,
+      timestamp: BigInt(this.trueNs),
+      nonce: agent.nonce,
+      payload: random.u32(),
+      ...fields,
+    };
+    if (fields.nonce === undefined) agent.nonce = (agent.nonce + 1n) % (2n ** 64n - 1n);
+    agent.last = frame;
+    this.send(agent, frame);
+    if (random.chance(0.02)) {
+      this.coverage.count("duplicated");
+      this.send(agent, frame);
+    }
+  }
+
+  send(agent: Agent, frame: FrameFields): void {
+    const process = agent.isOnUnix ? this.processes.find(agent.pid) : undefined;
+    this.post(
+      agent.link,
+      {
+        bytes: frameBytes(frame),
+        controlTruncated: false,
+        credentials: agent.credentials(process?.uid ?? 1_000, process?.gid ?? 1_000),
+      },
+      agent,
+    );
+  }
+
+  /** Hands a datagram to the network; `sender` keeps its order on a unix socket. */
+  post(l: number, datagram: Datagram, sender?: Agent): void {
+    const { random } = this;
+    const link = this.links[l]!;
+    this.trace.number(l);
+    this.trace.bytes(datagram.bytes);
+    if (random.chance(0.01)) {
+      this.coverage.count("arrivedDuringTurn");
+      link.sendLate(datagram, random.between(1, 3));
+      return;
+    }
+    let dueNs = this.trueNs + this.#drawDelayNs();
+    if (sender !== undefined && link.options.kind === "unix") {
+      dueNs = Math.max(dueNs, sender.lastArrivalNs);
+      sender.lastArrivalNs = dueNs;
+    }
+    if (dueNs > this.trueNs) this.coverage.count("delayed");
+    if (!link.send(datagram, dueNs)) this.coverage.count("refusedAtSender");
+  }
+
+  #drawDelayNs(): number {
+    if (this.random.chance(0.8)) return 0;
+    const limit = this.random.chance(0.95) ? 0.3 : 2;
+    return this.random.below(Math.floor(limit * this.scenario.thresholdNs) + 1);
+  }
+
+  #drawKind(): AgentKind {
+    const { random } = this;
+    if (random.chance(0.7)) return "attested";
+    return random.pick(["foreign", "translated", "invisible", "network", "network", "squatter"]);
+  }
+
+  #live(agent: Agent): void {
+    if (agent.state !== "running") {
+      if (agent.wakesNs > this.trueNs) return;
+      if (agent.state === "dead") this.#rebirth(agent);
+      else this.#thaw(agent);
+    }
+    // After a long sleep a timer fires once, not once for every period missed.
+    const late = this.trueNs - agent.nextBeatNs;
+    if (late > 20 * agent.periodNs) agent.nextBeatNs = this.trueNs;
+    while (agent.nextBeatNs <= this.trueNs) {
+      this.beat(agent, this.#squattedPid(agent));
+      const jitter = this.random.below(Math.max(1, Math.floor(agent.periodNs / 10)));
+      agent.nextBeatNs += agent.periodNs - jitter;
+    }
+  }
+
+  #thaw(agent: Agent): void {
+    this.coverage.count("thawed");
+    agent.state = "running";
+    agent.nextBeatNs = Math.max(agent.nextBeatNs, this.trueNs);
+  }
+
+  #rebirth(agent: Agent): void {
+    const { random } = this;
+    const isTaken = this.agents.some(
+      (other) => other !== agent && other.state !== "dead" && other.pid === agent.pid,
+    );
+    const reuses = agent.pid !== 0 && !isTaken && random.chance(0.5);
+    if (reuses) this.coverage.count("pidReused");
+    this.start(agent, reuses ? agent.pid : this.freePid());
+  }
+
+  #squattedPid(agent: Agent): Partial<FrameFields> {
+    if (agent.kind !== "squatter") return {};
+    const victim = this.agents[(agent.number + 1) % this.agents.length]!;
+    return { pid: victim.pid === 0 ? agent.pid : victim.pid };
+  }
+}
