@@ -40,7 +40,7 @@ export async function run(invocation: Invocation): Promise<number> {
     print(resultLine(client, nonce, result));
     if (result.kind === "sent" || explained.has(result)) continue;
     explained.add(result);
-    explain(client.path, result);
+    explain(client.endpoint, result);
   }
   if (client.counters.sent === count) {
     if (count === 1 && isatty(STDERR))
@@ -53,7 +53,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 function resultLine(client: Client, nonce: bigint, result: BeatResult): string {
-  const beat = `nonce ${nonce} pid ${client.pid} to ${client.path}`;
+  const beat = `nonce ${nonce} pid ${client.pid} to ${client.endpoint}`;
   if (result.kind === "sent") return `sent ${beat}\n`;
   const why = result.kind === "dropped" ? result.reason : result.code;
   return `not sent ${beat}: ${why}\n`;

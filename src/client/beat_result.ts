@@ -13,7 +13,10 @@ import { errnoName, errnoText } from "../../ffi/errno.ts";
 
 export type BeatResult = Sent | Dropped | Failed;
 
-/** The kernel took the datagram and it waits in the observer's queue. The observer itself never answers. */
+/**
+ * The kernel took the datagram: it waits in the observer's queue, or is on its way there by UDP. The observer itself never
+ * answers.
+ */
 export interface Sent {
   readonly kind: "sent";
   /** One sentence for a log, without a full stop. */
@@ -22,7 +25,8 @@ export interface Sent {
 
 /**
  * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full": the observer has
- * not read its queue yet. "no_observer": nothing listens at the path.
+ * not read its queue yet, or the network does not keep up. "no_observer": nothing listens there; by UDP a machine says so
+ * only about an earlier beat, and not every machine does.
  */
 export interface Dropped {
   readonly kind: "dropped";
@@ -35,7 +39,7 @@ export interface Failed {
   readonly kind: "failed";
   /**
    * The C name of the system error, such as "EACCES", or what was wrong with the call: "bad_status", "bad_payload",
-   * "bad_path", "reserved_pid" (pid 1 in a container: the protocol reserves it), "closed".
+   * "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 in a container: the protocol reserves it), "closed".
    */
   readonly code: string;
   readonly text: string;
@@ -46,13 +50,13 @@ export const SENT: Sent = Object.freeze({ kind: "sent", text: "Beat sent" });
 export const QUEUE_FULL: Dropped = Object.freeze({
   kind: "dropped",
   reason: "queue_full",
-  text: "Beat dropped: the observer's queue is full",
+  text: "Beat dropped: the queue to the observer is full",
 });
 
 export const NO_OBSERVER: Dropped = Object.freeze({
   kind: "dropped",
   reason: "no_observer",
-  text: "Beat dropped: no observer listens at the socket path",
+  text: "Beat dropped: no observer listens there",
 });
 
 export const BAD_STATUS = failed(
@@ -66,6 +70,14 @@ export const BAD_PAYLOAD = failed(
 export const BAD_PATH = failed(
   "bad_path",
   "Cannot send beat: the socket path must be a string of 1..107 bytes without NUL",
+);
+export const BAD_ADDRESS = failed(
+  "bad_address",
+  'Cannot send beat: host must be an IP address such as "192.0.2.10", not a name, and port an integer in 1..65535',
+);
+export const BAD_KEY = failed(
+  "bad_key",
+  "Cannot send beat: a key must be 32 bytes or 64 hex digits",
 );
 export const RESERVED_PID = failed(
   "reserved_pid",

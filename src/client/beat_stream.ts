@@ -60,13 +60,13 @@ export class BeatStream {
   }
 }
 
-/** The stream of this process towards `path`: a client that is closed and opened again goes on where it was. */
-export function beatStreamFor(path: string): BeatStream {
+/** The stream of this process towards `endpoint`: a client that is closed and opened again goes on where it was. */
+export function beatStreamFor(endpoint: string): BeatStream {
   const streams = processWide("streams", () => new Map<string, BeatStream>());
-  let stream = streams.get(path);
+  let stream = streams.get(endpoint);
   if (stream === undefined) {
     stream = new BeatStream();
-    streams.set(path, stream);
+    streams.set(endpoint, stream);
   }
   return stream;
 }

@@ -1,16 +1,15 @@
 // The agent's end of the socket: one connected datagram socket, one frame, one nonce stream (spec 01 sections 3 and 8).
 // It lives in other people's programs, so it never blocks, never throws after it was made, starts no timer and allocates
-// nothing per beat. It reconnects on the caller's own beat, at most once per `reconnectMs`.
-import { AF_UNIX, EAGAIN, ENOBUFS, ENOTSOCK, SOCK_DGRAM } from "../../ffi/constants.ts";
+// nothing per plain beat. It reconnects on the caller's own beat, at most once per `reconnectMs`.
+import { EAGAIN, ECONNREFUSED, ENOBUFS, ENOTSOCK, SOCK_DGRAM } from "../../ffi/constants.ts";
 import {
   close,
   connect as connectSocket,
   openSocket,
   type SocketAddress,
   send,
-  unixAddress,
 } from "../../ffi/socket.ts";
-import { FRAME_BYTES, SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import { encodeFrame } from "../wire/encode.ts";
 import {
@@ -22,7 +21,6 @@ import {
 } from "../wire/frame.ts";
 import type { AgentSystem } from "./agent_system.ts";
 import {
-  BAD_PATH,
   BAD_PAYLOAD,
   BAD_STATUS,
   type BeatResult,
@@ -34,6 +32,8 @@ import {
 } from "./beat_result.ts";
 import type { BeatStream } from "./beat_stream.ts";
 import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { SecureSession } from "./secure_session.ts";
 
 /** What an agent may say of itself; "stall" is the observer's word. */
 export type AgentStatus = Exclude<Status, "stall">;
@@ -50,13 +50,15 @@ export interface ClientCounters {
 export interface ClientParts {
   readonly stream: BeatStream;
   readonly system: AgentSystem;
+  /** Seals the frames; undefined = they go as they are. The client wipes it. */
+  readonly session?: SecureSession | undefined;
   /** Least time between two attempts to connect. */
   readonly reconnectMs: number;
 }
 
 export class Client {
-  /** Path of the observer's socket. */
-  readonly path: string;
+  /** Where the beats go: the path of the observer's socket, or HOST:PORT. */
+  readonly endpoint: string;
   /**
    * Sends one beat and returns at once with what became of it. A beat that was not sent is not queued: send the next
    * one at its time.
@@ -68,11 +70,12 @@ export class Client {
   readonly beat: (status?: AgentStatus, payload?: number) => BeatResult;
   readonly #counters = { sent: 0, queueFull: 0, noObserver: 0, failed: 0, connects: 0 };
   readonly #stream: BeatStream;
+  readonly #session: SecureSession | undefined;
   readonly #system: AgentSystem;
   readonly #reconnectMs: number;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
-  readonly #address: SocketAddress | null;
+  readonly #to: Endpoint;
   #fd = -1;
   #pid = 0;
   #triedAtMs = Number.NEGATIVE_INFINITY;
@@ -80,19 +83,21 @@ export class Client {
   #unconnected: BeatResult = NO_OBSERVER;
   #closed = false;
 
-  constructor(path: string, parts: ClientParts) {
-    this.path = path;
+  constructor(endpoint: Endpoint, parts: ClientParts) {
+    this.endpoint = endpoint.name;
+    this.#to = endpoint;
     this.#stream = parts.stream;
+    this.#session = parts.session;
     this.#system = parts.system;
     this.#reconnectMs = parts.reconnectMs;
     const frame = new ArrayBuffer(FRAME_BYTES);
     this.#words = new Uint32Array(frame);
     this.#bytes = new Uint8Array(frame);
-    this.#address = isSocketPath(path) ? unixAddress(path) : null;
     this.beat = this.#beat.bind(this);
-    if (this.#address === null) return;
+    const { address } = endpoint;
+    if (address === null) return;
     this.#enter(this.#system.pid());
-    if (this.#mayConnect(this.#readClock())) this.#connect(this.#address);
+    if (this.#mayConnect(this.#readClock())) this.#connect(address);
   }
 
   /** Live counters: the same object at every call. */
@@ -129,10 +134,11 @@ export class Client {
     if (!this.#closed) installCrashBeat(this);
   }
 
-  /** Closes the socket and removes the crash beat. Later beats give a `Failed` result with code "closed". */
+  /** Closes the socket, removes the crash beat and overwrites keys. Later beats give a `Failed` result with code "closed". */
   close(): void {
     this.#closed = true;
     this.#disconnect();
+    this.#session?.wipe();
     removeCrashBeat(this);
   }
 
@@ -149,8 +155,8 @@ export class Client {
 
   #emit(status: number, payload: number, terminal: boolean): BeatResult {
     if (this.#closed) return CLOSED;
-    const address = this.#address;
-    if (address === null) return BAD_PATH;
+    const { address } = this.#to;
+    if (address === null) return this.#to.fault;
     const pid = this.#system.pid();
     if (pid < PID_MIN) return RESERVED_PID;
     this.#enter(pid);
@@ -159,21 +165,29 @@ export class Client {
     if (this.#fd < 0 && !this.#connect(address)) return this.#unconnected;
     if (terminal) this.#stream.stampAfter();
     this.#encode(status, payload, terminal);
-    let result = send(this.#fd, this.#bytes);
+    const datagram = this.#seal(terminal);
+    let result = send(this.#fd, datagram);
+    if (result === -ECONNREFUSED && this.#to.transport === "udp") {
+      // What is refused is an earlier beat; the error took this one with it, and the socket is good. A crash beat has no
+      // later one that could arrive in its place.
+      if (!terminal) return NO_OBSERVER;
+      result = send(this.#fd, datagram);
+    }
     if (result < 0 && result !== -EAGAIN && result !== -ENOBUFS) {
       // The observer is gone, perhaps because it was restarted: one new socket, one new attempt.
       this.#forget(result);
       if (!this.#mayConnect(nowMs) || !this.#connect(address)) return this.#unconnected;
-      result = send(this.#fd, this.#bytes);
+      result = send(this.#fd, datagram);
     }
     if (result < 0) return resultOfErrno(-result);
     if (!terminal) this.#stream.advance();
     return SENT;
   }
 
-  /** Notices that this is a forked child: it needs nonces and a socket of its own. */
+  /** Notices that this is a forked child: it needs nonces, a socket and a session of its own. */
   #enter(pid: number): void {
     this.#stream.enter(pid);
+    this.#session?.enter(pid);
     if (this.#pid === pid) return;
     if (this.#pid !== 0) this.#disconnect();
     this.#pid = pid;
@@ -195,7 +209,7 @@ export class Client {
 
   /** Opens and connects a socket; false if that failed, and `#unconnected` says why. */
   #connect(address: SocketAddress): boolean {
-    const fd = openSocket(AF_UNIX, SOCK_DGRAM);
+    const fd = openSocket(address.family, SOCK_DGRAM);
     const result = fd < 0 ? fd : connectSocket(fd, address);
     if (result < 0) {
       if (fd >= 0) close(fd);
@@ -220,6 +234,15 @@ export class Client {
       terminal ? U32_MAX : nonceLo,
       payload,
     );
+  }
+
+  /** The datagram of the frame that was just encoded. */
+  #seal(terminal: boolean): Uint8Array {
+    const session = this.#session;
+    if (session === undefined) return this.#bytes;
+    if (!terminal) return session.seal(this.#bytes);
+    const { timestampHi, timestampLo } = this.#stream;
+    return session.sealCrash(this.#bytes, u64FromPair(timestampHi, timestampLo));
   }
 
   /** Gives up the socket after `send` returned `result` (negative). */
@@ -254,9 +277,4 @@ function agentStatusCode(status: unknown): number {
 
 function isU32(value: unknown): value is number {
   return typeof value === "number" && value >>> 0 === value;
-}
-
-function isSocketPath(path: unknown): path is string {
-  if (typeof path !== "string" || path === "" || path.includes("\0")) return false;
-  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
 }

@@ -7,16 +7,21 @@ import { close, openSocket } from "../../ffi/socket.ts";
 import { agentSystem, type AgentSystem } from "../../src/client/agent_system.ts";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { type AgentStatus, Client } from "../../src/client/client.ts";
+import { unixEndpoint } from "../../src/client/endpoint.ts";
 import { connect } from "../../src/client/mod.ts";
 import { decodeFrame } from "../../src/wire/decode.ts";
 import { BoundReceiver, frameOf } from "./bound_receiver.ts";
+import { fixedSystem, settableSystem } from "./systems.ts";
 
 const MORE_THAN_ANY_QUEUE = 2_000;
 
 describe("client.beat()", () => {
   test("sends the 32 bytes of the specification", () => {
     using receiver = new BoundReceiver();
-    using client = new Client(receiver.path, parts({ system: fixedSystem(0x1234, 3, 21) }));
+    using client = new Client(
+      unixEndpoint(receiver.path),
+      parts({ system: fixedSystem(0x1234, 3, 21) }),
+    );
     expect(client.beat("degraded", 0xdead_beef)).toEqual({ kind: "sent", text: "Beat sent" });
     const [received] = receiver.receive();
     const expected = [
@@ -72,7 +77,7 @@ describe("client.beat()", () => {
   test("wraps the nonce from 2^64-2 to 0", () => {
     using receiver = new BoundReceiver();
     const stream = new BeatStream(0xffff_ffff, 0xffff_fffe);
-    using client = new Client(receiver.path, parts({ stream }));
+    using client = new Client(unixEndpoint(receiver.path), parts({ stream }));
     client.beat("critical");
     client.beat();
     expect(receiver.frames().map((frame) => frame.nonce)).toEqual([2n ** 64n - 2n, 0n]);
@@ -115,7 +120,7 @@ describe("client.beat() to a full queue", () => {
     expect(client.beat()).toEqual({
       kind: "dropped",
       reason: "queue_full",
-      text: "Beat dropped: the observer's queue is full",
+      text: "Beat dropped: the queue to the observer is full",
     });
     expect(client.counters.queueFull).toBe(2);
     const before = receiver.frames().map((frame) => frame.nonce);
@@ -134,7 +139,7 @@ describe("client.beat() without an observer", () => {
     expect(client.beat()).toEqual({
       kind: "dropped",
       reason: "no_observer",
-      text: "Beat dropped: no observer listens at the socket path",
+      text: "Beat dropped: no observer listens there",
     });
     expect(client.counters.noObserver).toBe(1);
     expect(client.counters.connects).toBe(0);
@@ -193,7 +198,10 @@ describe("client.beat() without an observer", () => {
     using receiver = new BoundReceiver();
     receiver.end();
     const system = settableSystem();
-    using client = new Client(receiver.path, { ...parts({ system }), reconnectMs: 100 });
+    using client = new Client(unixEndpoint(receiver.path), {
+      ...parts({ system }),
+      reconnectMs: 100,
+    });
     receiver.bind();
     system.nowNs = 99 * 1_000_000;
     expect(client.beat()).toMatchObject({ kind: "dropped", reason: "no_observer" });
@@ -234,7 +242,7 @@ describe("client.beat() after a fork", () => {
     using receiver = new BoundReceiver();
     const system = settableSystem();
     system.pidNow = 4_000;
-    using client = new Client(receiver.path, parts({ system }));
+    using client = new Client(unixEndpoint(receiver.path), parts({ system }));
     client.beat();
     client.beat();
     system.pidNow = 4_001;
@@ -342,7 +350,7 @@ describe("client.beat() with the wrong things", () => {
 
   test("fails in a process with pid 1, whose beats every observer refuses", () => {
     using receiver = new BoundReceiver();
-    using client = new Client(receiver.path, parts({ system: fixedSystem(1, 0, 0) }));
+    using client = new Client(unixEndpoint(receiver.path), parts({ system: fixedSystem(1, 0, 0) }));
     expect(client.beat()).toMatchObject({ kind: "failed", code: "reserved_pid" });
     expect(receiver.receive()).toEqual([]);
   });
@@ -363,7 +371,10 @@ describe("client.beat() with the wrong things", () => {
 describe("client.crashBeat()", () => {
   test("is Critical with the terminal nonce and a timestamp above every one before", () => {
     using receiver = new BoundReceiver();
-    using client = new Client(receiver.path, parts({ system: fixedSystem(77, 9, 1) }));
+    using client = new Client(
+      unixEndpoint(receiver.path),
+      parts({ system: fixedSystem(77, 9, 1) }),
+    );
     client.beat();
     client.crashBeat();
     client.crashBeat(5);
@@ -414,32 +425,6 @@ function parts(given: { stream?: BeatStream; system?: AgentSystem }) {
     stream: given.stream ?? new BeatStream(),
     system: given.system ?? agentSystem,
     reconnectMs: 0,
-  };
-}
-
-function fixedSystem(pid: number, seconds: number, nanoseconds: number): AgentSystem {
-  return {
-    pid: () => pid,
-    readClock: () => 0,
-    seconds: () => seconds,
-    nanoseconds: () => nanoseconds,
-  };
-}
-
-function settableSystem() {
-  return {
-    pidNow: 5_000,
-    nowNs: 0,
-    pid() {
-      return this.pidNow;
-    },
-    readClock: () => 0,
-    seconds() {
-      return Math.floor(this.nowNs / 1e9);
-    },
-    nanoseconds() {
-      return this.nowNs % 1e9;
-    },
   };
 }
 

@@ -1,0 +1,28 @@
+// Systems that a test decides about: the pid and the monotonic clock that a client sees.
+import type { AgentSystem } from "../../src/client/agent_system.ts";
+
+export function fixedSystem(pid: number, seconds: number, nanoseconds: number): AgentSystem {
+  return {
+    pid: () => pid,
+    readClock: () => 0,
+    seconds: () => seconds,
+    nanoseconds: () => nanoseconds,
+  };
+}
+
+export function settableSystem() {
+  return {
+    pidNow: 5_000,
+    nowNs: 0,
+    pid() {
+      return this.pidNow;
+    },
+    readClock: () => 0,
+    seconds() {
+      return Math.floor(this.nowNs / 1e9);
+    },
+    nanoseconds() {
+      return this.nowNs % 1e9;
+    },
+  };
+}
