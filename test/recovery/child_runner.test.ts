@@ -125,7 +125,11 @@ describe("ProcessRunner.spawn() reports", () => {
     ["a directory", () => directory, /^EACCES \(permission denied\)$/],
     ["a file that is not executable", () => script("plain", "#!/bin/sh\n", 0o644), /^EACCES/],
     ["a file in no known format", () => script("text", "hello\n"), /^ENOEXEC/],
-    ["a script whose interpreter is missing", () => script("bad", "#!/varta-absent/interpreter\n"), /^ENOENT/],
+    [
+      "a script whose interpreter is missing",
+      () => script("bad", "#!/varta-absent/interpreter\n"),
+      /^ENOENT/,
+    ],
     ["an argument with a NUL", () => "/bin/true\0", /null bytes/],
   ];
   for (const [name, command, error] of FAILURES) {
