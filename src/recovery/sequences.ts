@@ -178,22 +178,23 @@ export class Sequences {
   /** Steps, until one of them takes time or a turn's share of spawns is used up. Returns the spawn attempts. */
   #proceed(sequence: Sequence, spawnsMax: number, nowNs: number): number {
     const { actions } = this.#options;
-    let spawns = 0;
+    const attempts = actions.spawnAttempts;
     for (;;) {
+      const spawns = actions.spawnAttempts - attempts;
       const step = sequence.nextStep;
       if (step === undefined) {
         this.#finish(sequence, "exhausted", nowNs);
         return spawns;
       }
-      const isSpawn = actions.spawnsNext(sequence);
-      if (isSpawn && spawns >= spawnsMax) {
+      if (spawns >= spawnsMax && actions.spawnsNext(sequence)) {
         this.#makeReady(sequence);
         return spawns;
       }
       if (sequence.stepNumber > 0 && !this.#mayGoOn(sequence, nowNs)) return spawns;
       const result = actions.run(sequence, nowNs);
-      if (isSpawn) spawns += 1;
-      if (!this.#goesOnAfter(sequence, step, result, nowNs)) return spawns;
+      if (!this.#goesOnAfter(sequence, step, result, nowNs)) {
+        return actions.spawnAttempts - attempts;
+      }
     }
   }
 

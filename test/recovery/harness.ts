@@ -5,6 +5,8 @@ import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import type { AgentHost } from "../../src/recovery/agent_host.ts";
+import type { AgentUnit } from "../../src/recovery/agent_unit.ts";
 import type { ChildOutput } from "../../src/recovery/child_output.ts";
 import type {
   ChildRunner,
@@ -58,6 +60,40 @@ export class ScriptedRunner implements ChildRunner {
     if (this.signalResult !== 0) return this.signalResult;
     this.children[childPid - 1000]!.signals.push(signal);
     return 0;
+  }
+}
+
+/** The system around agents in the hands of the test: everybody lives, nobody has a unit. */
+export class ScriptedHost implements AgentHost {
+  /** "4242 SIGTERM" would be "4242 15". */
+  readonly signals: string[] = [];
+  /** Not empty: signals fail with it. */
+  signalError = "";
+  readonly dead = new Set<number>();
+  readonly units = new Map<number, string>();
+  /** Units of which a process that came later beats. */
+  readonly beating = new Set<string>();
+
+  signal(pid: number, _generation: number, signal: number): string {
+    if (this.signalError === "") this.signals.push(`${pid} ${signal}`);
+    return this.signalError;
+  }
+
+  isAlive(pid: number): boolean {
+    return !this.dead.has(pid);
+  }
+
+  unitOf(pid: number): AgentUnit | string {
+    const name = this.units.get(pid);
+    return name === undefined ? "it is no service" : { name, cgroup: `/system.slice/${name}` };
+  }
+
+  nowGeneration(): number {
+    return 1_000;
+  }
+
+  hasSuccessor({ name }: AgentUnit): boolean {
+    return this.beating.has(name);
   }
 }
 

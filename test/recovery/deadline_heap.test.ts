@@ -1,0 +1,59 @@
+// The heap against a list that is searched.
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { DeadlineHeap, type HeapMember } from "../../src/recovery/deadline_heap.ts";
+
+interface Named extends HeapMember {
+  readonly name: number;
+}
+
+type Operation = {
+  readonly kind: "set" | "remove" | "take";
+  readonly name: number;
+  readonly ns: number;
+};
+
+const operations = fc.array(
+  fc.record<Operation>({
+    kind: fc.constantFrom("set", "set", "remove", "take"),
+    name: fc.nat(15),
+    ns: fc.oneof(fc.nat(20), fc.constant(Number.POSITIVE_INFINITY)),
+  }),
+  { maxLength: 200 },
+);
+
+describe("DeadlineHeap", () => {
+  test("always has the earliest deadline of those that are in it at its head", () => {
+    fc.assert(
+      fc.property(operations, (script) => {
+        const heap = new DeadlineHeap<Named>();
+        const members = Array.from({ length: 16 }, (_, name): Named => {
+          return { name, deadlineNs: NaN, heapIndex: -1 };
+        });
+        const listed = new Map<number, number>();
+        for (const { kind, name, ns } of script) {
+          const member = kind === "take" ? heap.head : members[name]!;
+          if (kind === "set") {
+            heap.set(members[name]!, ns);
+            listed.set(name, ns);
+          } else if (member !== undefined) {
+            heap.remove(member);
+            listed.delete(member.name);
+          }
+          expect(heap.count).toBe(listed.size);
+          expect(heap.head?.deadlineNs ?? -1).toBe(
+            listed.size === 0 ? -1 : Math.min(...listed.values()),
+          );
+        }
+        const rest: number[] = [];
+        for (let head = heap.head; head !== undefined; head = heap.head) {
+          rest.push(head.deadlineNs);
+          heap.remove(head);
+          expect(head.heapIndex).toBe(-1);
+        }
+        expect(rest).toEqual([...listed.values()].toSorted((a, b) => a - b));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
