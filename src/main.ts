@@ -62,6 +62,8 @@ async function loadCommand(name: CommandName): Promise<RunCommand> {
       return (await import("./cli/check.ts")).run;
     case "beat":
       return (await import("./cli/beat.ts")).run;
+    case "keygen":
+      return (await import("./cli/keygen.ts")).run;
     case "decode":
       return (await import("./cli/decode.ts")).run;
     case "audit":

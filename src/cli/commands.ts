@@ -141,6 +141,24 @@ export const COMMANDS: readonly Command[] = [
         help: "socket of the daemon (the default path)",
       },
       {
+        name: "udp",
+        value: "IP:PORT",
+        form: TEXT,
+        help: "address of a UDP listener, instead of a socket",
+      },
+      {
+        name: "key-file",
+        value: "FILE",
+        form: TEXT,
+        help: "with --udp: shared key of a secure listener",
+      },
+      {
+        name: "master-key-file",
+        value: "FILE",
+        form: TEXT,
+        help: "with --udp: master key of a secure listener",
+      },
+      {
         name: "status",
         value: "WORD",
         form: { is: "word", words: ["ok", "degraded", "critical"] },
@@ -169,12 +187,41 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       ["varta-watch beat", "one beat to the default socket"],
       ["varta-watch beat --count 60 --interval 500ms", "half a minute of beats, then silence"],
+      ["varta-watch beat --udp 127.0.0.1:7878 --key-file edge.key", "one sealed beat by UDP"],
     ],
     exits: [
       ["0", "every beat was handed to the kernel"],
       ["1", "a beat could not be sent"],
       ["64", "wrong use"],
       ["69", "no beat found a daemon at the socket"],
+      ["78", "the key file is at fault"],
+    ],
+  },
+  {
+    name: "keygen",
+    operands: "",
+    operandsMax: 0,
+    summary: "make a key for secure UDP",
+    about: [
+      "Prints 32 random bytes as 64 hex digits, or writes them to a new file that only",
+      "its owner may read: the form of key_file, master_key_file and token_file. A file",
+      "that exists is never overwritten.",
+    ],
+    own: [
+      {
+        name: "out",
+        value: "FILE",
+        form: TEXT,
+        help: "write the key to this new file, and print nothing of it",
+      },
+    ],
+    takesConfigOptions: false,
+    examples: [["varta-watch keygen --out /etc/varta/edge.key", "a key file for a listener"]],
+    exits: [
+      ["0", "the key is printed or safely on disk"],
+      ["64", "wrong use"],
+      ["73", "the file cannot be created"],
+      ["74", "the key cannot be printed"],
     ],
   },
   {

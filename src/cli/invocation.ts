@@ -6,6 +6,7 @@ export type CommandName =
   | "run"
   | "check"
   | "beat"
+  | "keygen"
   | "decode"
   | "audit"
   | "demo"

@@ -3,7 +3,15 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import { beatTarget } from "../../src/cli/beat_target.ts";
+import type { SecureKeys } from "../../src/listener/key_ring.ts";
+import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
+import { decode } from "../../src/wire/decode.ts";
 import { BoundReceiver, frameOf } from "../client/bound_receiver.ts";
+import { UdpReceiver } from "../client/udp_receiver.ts";
+import { receiveRows } from "../listener/udp_peer.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const NOBODY = 65_534;
 const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
@@ -128,6 +136,130 @@ describe("varta-watch beat that fails", () => {
     },
   );
 });
+
+describe("varta-watch beat --udp", () => {
+  test("sends a series by UDP, plain, with the words of the others", async () => {
+    using receiver = new UdpReceiver();
+    const udp = `127.0.0.1:${receiver.port}`;
+    const { pid, stdout, stderr, exitCode } = await beat({ udp, count: 2, interval: NS_PER_MS });
+    expect(stdout).toBe(`sent nonce 1 pid ${pid} to ${udp}\nsent nonce 2 pid ${pid} to ${udp}\n`);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    expect(receiver.receive(2).map((bytes) => bytes.length)).toEqual([32, 32]);
+  });
+
+  test("seals with a shared key, or with the key that the master key gives its pid", async () => {
+    using directory = new TemporaryDirectory();
+    const file = directory.at("key");
+    writeFileSync(file, `${"0f".repeat(32)}\n`, { mode: 0o600 });
+    const key = new Uint8Array(32).fill(0x0f);
+    for (const [option, keys] of [
+      ["key-file", { shared: [key.slice()], master: undefined }],
+      ["master-key-file", { shared: [], master: key.slice() }],
+    ] as const) {
+      const listener = secureListener(keys);
+      const { pid, exitCode } = await beat({ udp: `127.0.0.1:${listener.port}`, [option]: file });
+      expect(exitCode).toBe(0);
+      const [row] = receiveRows(listener, 1);
+      listener.close();
+      expect(row!.verdict).toBe(VERDICT_PASS);
+      expect(decode(Uint8Array.fromHex(row!.frame))).toMatchObject({ frame: { pid, nonce: 1n } });
+    }
+  });
+
+  test("says that nobody listens as soon as the machine does", async () => {
+    using receiver = new UdpReceiver("::1");
+    receiver.end();
+    const udp = `[::1]:${receiver.port}`;
+    const { pid, stdout, stderr, exitCode } = await beat({ udp, count: 2, interval: NS_PER_MS });
+    expect(stdout).toBe(
+      `sent nonce 1 pid ${pid} to ${udp}\nnot sent nonce 2 pid ${pid} to ${udp}: no_observer\n`,
+    );
+    expect(stderr).toStartWith(
+      `varta-watch: error: Cannot send beat to ${udp}: the machine says that nobody listens at the port: is varta-watch running?\nvarta-watch: hint: `,
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test("names the system's reason with the address", async () => {
+    const { stderr, exitCode } = await beat({ udp: "255.255.255.255:9" });
+    expect(stderr).toBe(
+      "varta-watch: error: Cannot send beat: EACCES (permission denied) (to 255.255.255.255:9)\n",
+    );
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe("beatTarget()", () => {
+  test("refuses options that do not go together, and addresses that are none, with exit 64", () => {
+    const wrong: [Own, string][] = [
+      [{ udp: "127.0.0.1:1", socket: "/s" }, "found --socket and --udp; want one of them"],
+      [{ "key-file": "k" }, "found --key-file without --udp; want --udp IP:PORT beside it"],
+      [
+        { "master-key-file": "k", socket: "/s" },
+        "found --master-key-file without --udp; want --udp IP:PORT beside it",
+      ],
+      [
+        { udp: "127.0.0.1:1", "key-file": "k", "master-key-file": "k" },
+        "found --key-file and --master-key-file; want one of them",
+      ],
+      ...["localhost:7878", "127.0.0.1", "127.0.0.1:0", "::1:7878", "unix:/s", "1.2.3.4:65536"].map(
+        (udp): [Own, string] => [
+          { udp },
+          `found "${udp}" after --udp; want an IP address and a port, such as 192.0.2.10:7878 or [2001:db8::10]:7878`,
+        ],
+      ),
+    ];
+    for (const [own, error] of wrong) expect(target(own)).toMatchObject({ error, exit: 64 });
+  });
+
+  test("judges a key file as the daemon does, and exits 78", () => {
+    using directory = new TemporaryDirectory();
+    const file = directory.at("key");
+    const own = { udp: "127.0.0.1:7878", "key-file": file };
+    const problem = (found: string) =>
+      expect(target(own)).toMatchObject({ error: `Cannot read the key: ${found}`, exit: 78 });
+    problem(`found ${file}, which does not exist; want a regular file that the daemon can read`);
+    writeFileSync(file, "0".repeat(63), { mode: 0o600 });
+    problem(`${file} has 63 characters; want exactly 64 hex digits`);
+    chmodSync(file, 0o640);
+    problem(`found ${file} with mode 0640; want mode 0600 or stricter`);
+  });
+
+  test.skipIf(process.geteuid!() !== 0)("root reads a key file of another user", () => {
+    using directory = new TemporaryDirectory();
+    const file = directory.at("key");
+    writeFileSync(file, "00".repeat(32), { mode: 0o600 });
+    chownSync(file, NOBODY, NOBODY);
+    const found = target({ udp: "127.0.0.1:7878", "key-file": file });
+    expect(found.ok).toBe(true);
+    if (found.ok) found.client.close();
+  });
+});
+
+function target(own: Own) {
+  const values = new Map(Object.entries(own));
+  return beatTarget({
+    command: "beat",
+    configFile: undefined,
+    given: [],
+    own: values,
+    operands: [],
+  });
+}
+
+function secureListener(keys: SecureKeys): SecureUdpListener {
+  return new SecureUdpListener({
+    name: "edge",
+    address: "127.0.0.1",
+    port: 0,
+    rcvbufBytes: 0,
+    acceptRecovery: false,
+    restartGapNs: 5e9,
+    monotonicNs: () => 0,
+    keys,
+  });
+}
 
 async function beat(own: Own, prefix: readonly string[] = []) {
   const script = `
