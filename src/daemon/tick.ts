@@ -57,6 +57,8 @@ export class Tick {
   busy = false;
   readonly #options: TickOptions;
   #wallOffsetNs = 0;
+  /** Stalls that were told before their turn came, because their agent is back already; recovery decides them first. */
+  readonly #told: Stall[] = [];
   readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
 
   constructor(options: TickOptions) {
@@ -90,12 +92,16 @@ export class Tick {
 
   /** True if a next turn has work at once: it must not wait. */
   get hasWorkLeft(): boolean {
-    return this.consumed >= PUMP_BUDGET_PER_TURN || this.#options.observer.hasPendingStalls();
+    const { observer } = this.#options;
+    return (
+      this.consumed >= PUMP_BUDGET_PER_TURN || this.#told.length > 0 || observer.hasPendingStalls()
+    );
   }
 
   /** Exports what is queued and decides no recovery any more: the first step of a shutdown. */
   exportQueuedStalls(): void {
     const { observer, exporter, metrics } = this.#options;
+    this.#told.length = 0;
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall()) {
       exporter?.onStall(stall);
       metrics.onStall(stall);
@@ -112,7 +118,8 @@ export class Tick {
   }
 
   #onBatch(batch: EventBatch, count: number): void {
-    const { metrics, exporter, reports, recovery } = this.#options;
+    const { metrics, exporter, reports, recovery, observer } = this.#options;
+    if (observer.hasPendingStalls() && hasReturn(batch, count)) this.#tellPending();
     metrics.onBatch(batch, count);
     exporter?.onBatch(batch, count);
     for (let i = 0; i < count; i++) {
@@ -130,19 +137,31 @@ export class Tick {
   }
 
   #recover(): void {
-    const { observer, recovery, exporter, metrics, reports } = this.#options;
-    if (!observer.hasPendingStalls()) return;
+    const { observer, recovery } = this.#options;
+    if (this.#told.length === 0 && !observer.hasPendingStalls()) return;
     this.busy = true;
     recovery.beginTurn();
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
-      if (!observer.hasPendingStalls()) return;
+      if (this.#told.length === 0 && !observer.hasPendingStalls()) return;
       if (recovery.isEnabled && !recovery.mayDecide()) return;
-      const stall = observer.takeStall()!;
-      exporter?.onStall(stall);
-      metrics.onStall(stall);
-      reports.stalled(stall);
+      const stall = this.#told.shift() ?? this.#tell(observer.takeStall()!);
       if (recovery.isEnabled) recovery.decide(stall, observer.clock.lastNs);
     }
+  }
+
+  #tell(stall: Stall): Stall {
+    const { exporter, metrics, reports } = this.#options;
+    exporter?.onStall(stall);
+    metrics.onStall(stall);
+    reports.stalled(stall);
+    return stall;
+  }
+
+  // An agent that stalled and came back within one pump: whoever reads must hear of the stall before the return.
+  #tellPending(): void {
+    const { observer } = this.#options;
+    for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
+      this.#told.push(this.#tell(stall));
   }
 
   #maintain(): void {
@@ -170,6 +189,12 @@ export class Tick {
       exporter?.onRemoved(pid, observer.clock.lastNs);
     }
   }
+}
+
+function hasReturn(batch: EventBatch, count: number): boolean {
+  for (let i = 0; i < count; i++)
+    if (batch.kind[i] === EVENT_BEAT && batch.resumed[i] === 1) return true;
+  return false;
 }
 
 /** Counts one outcome of the recovery sink. */

@@ -64,6 +64,28 @@ describe("a turn", () => {
     expect(bench.series('varta_status{pid="100"}')).toBe(0);
   });
 
+  test("tells a stall before the return of its agent, when both fall into one turn", () => {
+    const listeners = [new ScriptedListener(), new ScriptedListener()];
+    const bench = watching(1, { command: COMMAND, listeners });
+    for (const pid of [200, 300]) bench.processes.set(pid, pid);
+    bench.pass(THRESHOLD_MS);
+    // Short batches from both: all sockets were seen empty, so 100 is judged. Then its beat comes.
+    listeners[0]!.queue([beatOf(200)], [beatOf(100, { nonce: 2 })]);
+    listeners[1]!.queue([beatOf(300)]);
+    expect(bench.turn()).toEqual([
+      "export at 1000",
+      "export 1 rows",
+      "export 1 rows",
+      "export stall 100",
+      "stalled 100",
+      "export 1 rows",
+      "back 100 by 0 status 0",
+      "refused 100",
+    ]);
+    expect(bench.series('varta_status{pid="100"}')).toBe(0);
+    expect(bench.tick.hasWorkLeft).toBe(false);
+  });
+
   test("tells a conflict of two known namespaces, for strict mode, and no other", () => {
     const bench = watching(1);
     bench.processes.set(200, 1, 77);

@@ -41,6 +41,8 @@ interface LivingChild {
   readonly untouchable: boolean;
   /** True time of its end; Infinity = it hangs. */
   endNs: number;
+  /** How long the runtime takes to report it. */
+  readonly reportDelayNs: number;
   end: Exit;
 }
 
@@ -90,6 +92,7 @@ export class SimulatedRunner implements ChildRunner {
       obeysTerm: random.chance(0.7),
       untouchable: random.chance(0.05),
       endNs: this.#drawEndNs(),
+      reportDelayNs: random.chance(0.2) ? random.below(this.#runNs) : 0,
       end: this.#drawEnd(),
     });
     return { childPid, error: "" };
@@ -109,8 +112,9 @@ export class SimulatedRunner implements ChildRunner {
   /** Reports the exits that are due, as the runtime does between turns. */
   deliverExits(): ChildExit[] {
     const nowNs = this.#trueNs();
-    const due = this.#living.filter((child) => child.endNs <= nowNs);
-    this.#living = this.#living.filter((child) => child.endNs > nowNs);
+    const isDue = (child: LivingChild) => child.endNs + child.reportDelayNs <= nowNs;
+    const due = this.#living.filter(isDue);
+    this.#living = this.#living.filter((child) => !isDue(child));
     return due.map((child) => {
       child.exited(child.end.exitCode, child.end.signal);
       return { childPid: child.childPid, agentPid: child.agentPid, ...child.end };
@@ -119,7 +123,7 @@ export class SimulatedRunner implements ChildRunner {
 
   #signal(childPid: number, signal: number): number {
     const child = this.#living.find((one) => one.childPid === childPid);
-    if (child === undefined) return -ESRCH;
+    if (child === undefined || child.endNs <= this.#trueNs()) return -ESRCH;
     if (child.untouchable) return -EPERM;
     if (signal === SIGTERM && !child.obeysTerm) return 0;
     const soonNs = this.#trueNs() + this.#random.between(0, this.#runNs / 10);

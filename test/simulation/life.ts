@@ -115,14 +115,31 @@ export class Life {
       case 1:
         return deadlineInNs > 1 && deadlineInNs <= nextInNs ? deadlineInNs - 1 : usual;
       case 2:
+        return this.#waitForEdge() ?? usual;
+      case 3:
         return Number.isFinite(deadlineInNs) && random.chance(0.1)
           ? Math.max(0, deadlineInNs)
           : usual;
-      case 3:
+      case 4:
         return Number.isFinite(nextInNs) ? Math.min(nextInNs, scenario.thresholdNs) : usual;
       default:
         return usual;
     }
+  }
+
+  // Until exactly a moment at which something changes its meaning, with a turn that takes no time, so that all of it
+  // happens at that moment.
+  #waitForEdge(): number | undefined {
+    const { random, scenario, clock } = this.#world;
+    const limitNs = (random.chance(0.9) ? 1.2 : 11) * scenario.thresholdNs;
+    const inNs = this.#model
+      .edges()
+      .map((edgeNs) => edgeNs - clock.rawNs)
+      .filter((ns) => ns > 1 && ns < limitNs);
+    if (inNs.length === 0) return undefined;
+    clock.receiveNs = 0;
+    clock.datagramNs = 0;
+    return random.pick(inNs) + random.pick([0, 0, 0, -1, 1]);
   }
 
   #hash(): void {

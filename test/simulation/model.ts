@@ -41,7 +41,8 @@ export class Model {
   }
 
   get hasWorkLeft(): boolean {
-    return this.consumed >= PUMP_BUDGET || this.observer.stalls.length > 0;
+    const { stalls, told } = this.observer;
+    return this.consumed >= PUMP_BUDGET || stalls.length + told.length > 0;
   }
 
   /** Replays one turn from the moment of `clock`. */
@@ -52,6 +53,7 @@ export class Model {
   ): void {
     const { observer, recovery } = this;
     observer.rows = [];
+    observer.sequence = [];
     this.stalls = [];
     this.removed = [];
     recovery.beginTurn(spawns, signals);
@@ -59,7 +61,7 @@ export class Model {
     this.consumed = observer.pump(clock, PUMP_BUDGET);
     // Only receiving takes simulated time.
     this.slowStages = clock.trueNs - startNs > 2 * SECOND_NS ? ["receive"] : [];
-    this.#countBeats();
+    this.#countTold();
     this.#recover();
     recovery.reap(observer.nowNs);
     this.#maintain();
@@ -80,8 +82,12 @@ export class Model {
     }
   }
 
-  #countBeats(): void {
-    for (const text of this.observer.rows) {
+  #countTold(): void {
+    for (const text of this.observer.sequence) {
+      if (typeof text !== "string") {
+        this.#tell(text);
+        continue;
+      }
       const beat = /^beat \d+ @(\d+) pid (\d+) status (\d)/.exec(text);
       if (beat === null) continue;
       const unixMs = Math.floor((Number(beat[1]) + this.#world.wallOffsetNs) / 1e6);
@@ -92,16 +98,21 @@ export class Model {
   #recover(): void {
     const { observer, recovery } = this;
     const { recovers } = this.#world.scenario;
-    for (let taken = 0; observer.stalls.length > 0 && taken < EVALUATIONS_MAX; taken++) {
+    for (let taken = 0; taken < EVALUATIONS_MAX; taken++) {
+      if (observer.stalls.length + observer.told.length === 0) return;
       if (recovers && recovery.spawns >= SPAWNS_MAX) {
         recovery.countDeferral();
         return;
       }
-      const stall: ModelStall = observer.stalls.shift()!;
-      this.stalls.push(modelStallText(stall));
-      this.metrics.stall(stall);
+      const stall = observer.told.shift() ?? this.#tell(observer.stalls.shift()!);
       if (recovers) recovery.decide(stall, observer.nowNs);
     }
+  }
+
+  #tell(stall: ModelStall): ModelStall {
+    this.stalls.push(modelStallText(stall));
+    this.metrics.stall(stall);
+    return stall;
   }
 
   #maintain(): void {

@@ -46,6 +46,10 @@ export class ObserverModel {
   /** Of this turn: event rows, and conflicts of two known namespaces. */
   rows: string[] = [];
   stalls: ModelStall[] = [];
+  /** Stalls that had to be told early, because a batch brought the return of an agent; not yet decided. */
+  told: ModelStall[] = [];
+  /** Of this turn: rows and early stalls in the order in which they are told. */
+  sequence: (string | ModelStall)[] = [];
   lookups = 0;
   ioErrors = 0;
   readonly decodeErrors = new Map<string, number>();
@@ -93,9 +97,13 @@ export class ObserverModel {
     let consumed = 0;
     let emptyInARow = 0;
     while (consumed < budget && emptyInARow < this.links.length) {
+      const rowsBefore = this.rows.length;
+      const resumedBefore = this.seen.resumed;
       const count = this.#visit(this.links[this.#cursor]!, this.#cursor);
       this.#cursor = (this.#cursor + 1) % this.links.length;
       this.#judgePoint();
+      if (this.seen.resumed > resumedBefore) this.#tellStalls();
+      this.sequence.push(...this.rows.slice(rowsBefore));
       emptyInARow = count > 0 ? 0 : emptyInARow + 1;
       consumed += count;
     }
@@ -146,6 +154,13 @@ export class ObserverModel {
     this.rows.push(row.io(l, nowNs, errno));
     state.failures = Math.min(8, state.failures + 1);
     if (state.failures === 8) state.suspendedUntilNs = nowNs + SECOND_NS;
+  }
+
+  /** A stall is told before a return that may be its own. */
+  #tellStalls(): void {
+    this.told.push(...this.stalls);
+    this.sequence.push(...this.stalls);
+    this.stalls = [];
   }
 
   /** Spec 04 section 4. */

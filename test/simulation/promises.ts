@@ -29,8 +29,9 @@ export class Promises {
   readonly #children = new Set<number>();
   /** Observer time at which a pid was last removed: its stall may still wait in the queue. */
   readonly #removedNs = new Map<number, number>();
-  #lastStall: Stall | undefined = undefined;
-  #stallsThisTurn = 0;
+  /** The last stall of each pid: what a recovery may be started for. */
+  readonly #stalls = new Map<number, Stall>();
+  #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
   #spawnsThisTurn = 0;
   #queueWasEmpty = true;
@@ -40,7 +41,7 @@ export class Promises {
   }
 
   beginTurn(hasPendingStalls: boolean): void {
-    this.#stallsThisTurn = 0;
+    this.#decisionsThisTurn = 0;
     this.#completionsThisTurn = 0;
     this.#spawnsThisTurn = 0;
     this.#queueWasEmpty = !hasPendingStalls;
@@ -54,8 +55,7 @@ export class Promises {
   }
 
   onStall(stall: Stall): void {
-    this.#lastStall = stall;
-    this.#stallsThisTurn += 1;
+    this.#stalls.set(stall.pid, stall);
     const silenceNs = stall.observerNs - stall.lastNs;
     if (silenceNs < this.#options.thresholdNs) {
       throw new SimulationFailure("promise: no false stall", this.#options.thresholdNs, silenceNs);
@@ -83,8 +83,14 @@ export class Promises {
 
   onSpawn(asked: SpawnAsked): void {
     this.#spawnsThisTurn += 1;
-    const stall = this.#lastStall!;
-    same("promise: the command names the agent", String(stall.pid), asked.argv[1]);
+    const stall = this.#stalls.get(Number(asked.argv[1]));
+    if (stall === undefined) {
+      throw new SimulationFailure(
+        "promise: the command names an agent that stalled",
+        "its pid",
+        asked.argv[1],
+      );
+    }
     if (stall.origin !== KERNEL && stall.origin !== OPERATOR) {
       throw new SimulationFailure("promise: who may be recovered", "origin 0 or 1", stall.origin);
     }
@@ -95,6 +101,7 @@ export class Promises {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "spawn" || outcome.kind === "refused") this.#decisionsThisTurn += 1;
     if (outcome.kind === "spawn") this.#children.add(outcome.childPid);
     if (outcome.kind !== "complete") return;
     this.#completionsThisTurn += 1;
@@ -107,7 +114,7 @@ export class Promises {
    */
   endTurn(sinceNs: number, judged: boolean, hasPendingStalls: boolean): void {
     this.#atMost("spawns", 16, this.#spawnsThisTurn);
-    this.#atMost("stalls decided", 256, this.#stallsThisTurn);
+    this.#atMost("stalls decided", 256, this.#decisionsThisTurn);
     // Two lists of at most 64, and at most one more for each decision.
     this.#atMost("completions", 128 + 256, this.#completionsThisTurn);
     // With a smaller judge limit some agents have to wait, and only the model knows which.

@@ -25,6 +25,7 @@ export class SimulatedClock implements RawClock {
 
   endTurn(): void {
     this.receiveNs = 2_000;
+    this.datagramNs = 700;
     this.stepAfterReceives = 0;
     this.unreadable = false;
   }
