@@ -18,7 +18,8 @@ import {
   PLAIN_SETTING,
   ProcessRunner,
 } from "../../src/recovery/child_runner.ts";
-import { bench, SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
+import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
+import { isGone, pidIn, realBench } from "./real_bench.ts";
 
 const IS_LINUX = process.platform === "linux";
 const SYSTEM_PATH = { PATH: "/usr/bin:/bin" };
@@ -78,24 +79,6 @@ async function startSleep(): Promise<Run> {
     await until("exec of sleep", () => readFileSync(name, "utf8") === "sleep\n");
   }
   return run;
-}
-
-/** True if nothing runs under `pid` any more; a zombie that waits for its parent does not run. */
-function isGone(pid: number): boolean {
-  try {
-    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return kill(pid, 0) === ESRCH;
-  }
-}
-
-function pidIn(path: string): number {
-  try {
-    const text = readFileSync(path, "utf8");
-    return text.endsWith("\n") ? Number(text) : 0;
-  } catch {
-    return 0;
-  }
 }
 
 describe("ProcessRunner.spawn() reports", () => {
@@ -270,23 +253,6 @@ describe("ProcessRunner.signalGroup()", () => {
 });
 
 describe("Recovery with real commands", () => {
-  function realBench(config: Parameters<typeof bench>[0]["config"]) {
-    let leapNs = 10 * NS_PER_S;
-    const startMs = performance.now();
-    const nowNs = () => leapNs + (performance.now() - startMs) * NS_PER_MS;
-    const leap = (ns: number) => {
-      leapNs += ns;
-    };
-    const made = bench({ runner: new ProcessRunner(), config: { debounceNs: 0, ...config } });
-    async function allEnded(): Promise<void> {
-      await until("all children to end", () => {
-        made.recovery.reap(nowNs());
-        return made.recovery.outstandingCount === 0;
-      });
-    }
-    return { ...made, nowNs, leap, allEnded };
-  }
-
   test("fills the placeholders in, once per debounce window", async () => {
     const out = join(directory, "placeholders");
     const text = 'echo "$@" "$VARTA_PID" "$VARTA_STATUS" >> "$0"';

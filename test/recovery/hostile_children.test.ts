@@ -1,0 +1,176 @@
+// Commands that misbehave, as real processes: each is told with what it did, none holds the daemon up, and none outlives
+// its time.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
+import { eachLine } from "../support/log_lines.ts";
+import { isGone, pidIn, realBench, stateOf } from "./real_bench.ts";
+
+const IS_LINUX = process.platform === "linux";
+const IS_ROOT = process.getuid!() === 0;
+
+let directory = "";
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "varta-hostile-"));
+  chmodSync(directory, 0o755);
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function timed(text: string, ...more: string[]) {
+  return realBench({
+    command: ["/bin/sh", "-c", text, ...more],
+    timeoutNs: 60 * NS_PER_S,
+    killGraceNs: 20 * NS_PER_MS,
+  });
+}
+
+describe("A command that", () => {
+  test("ignores SIGTERM is killed after its grace", async () => {
+    const ready = join(directory, "stubborn");
+    const bed = timed('trap "" TERM; echo $$ > "$0"; while :; do sleep 1; done', ready);
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    await until("the command to run", () => pidIn(ready) > 0);
+    bed.leap(60 * NS_PER_S);
+    await bed.allEnded();
+    expect(bed.completes()).toMatchObject([{ completion: "killed", signal: SIGKILL }]);
+  });
+
+  test.if(IS_LINUX)("is stopped is killed all the same", async () => {
+    const ready = join(directory, "stopped");
+    const bed = timed('echo $$ > "$0"; kill -STOP $$; echo never > "$0"', ready);
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    await until("the command to stop", () => stateOf(pidIn(ready)) === "T");
+    bed.leap(60 * NS_PER_S);
+    await bed.allEnded();
+    // SIGTERM waits for a process that is stopped, SIGKILL does not.
+    expect(bed.completes()).toMatchObject([{ completion: "killed", signal: SIGKILL }]);
+    expect(bed.tell().filter((line) => line.startsWith("timeout"))).toHaveLength(1);
+  });
+
+  test("leaves its session for another one outlives the command, and nothing waits for it", async () => {
+    const ready = join(directory, "daemonized");
+    const bed = timed('setsid sh -c \'echo $$ > "$0"; exec sleep 60\' "$0" &', ready);
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    await bed.allEnded();
+    expect(bed.completes()).toMatchObject([{ completion: "reaped", exitCode: 0 }]);
+    await until("the daemonized process", () => pidIn(ready) > 0);
+    expect(isGone(pidIn(ready))).toBe(false);
+    process.kill(pidIn(ready), "SIGKILL");
+  });
+
+  test("dies of a signal of its own is told with it", async () => {
+    const bed = timed("kill -ABRT $$");
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    await bed.allEnded();
+    expect(bed.completes()).toMatchObject([{ completion: "reaped", signal: 6, exitCode: NaN }]);
+  });
+
+  test("is a step gives way to the next one when it is killed", async () => {
+    const done = join(directory, "second-step");
+    const bed = realBench({
+      command: undefined,
+      steps: [
+        { kind: "exec", command: ["/bin/sleep", "60"] },
+        { kind: "exec", command: ["/bin/sh", "-c", 'echo $$ > "$0"', done] },
+      ],
+      timeoutNs: 60 * NS_PER_S,
+      killGraceNs: 20 * NS_PER_MS,
+    });
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.leap(60 * NS_PER_S);
+    await until("the second step", () => {
+      bed.recovery.reap(bed.nowNs());
+      return pidIn(done) > 0;
+    });
+    await bed.allEnded();
+    expect(bed.completes()).toMatchObject([
+      { completion: "killed", signal: SIGTERM },
+      { completion: "reaped", exitCode: 0 },
+    ]);
+    expect(bed.tell().at(-1)).toStartWith("end 4242 succeeded at 2/2");
+  });
+});
+
+describe("A command gets", () => {
+  test("the working directory and the file mode mask that are set, and the daemon keeps its own", async () => {
+    const cwd = join(directory, "work");
+    mkdirSync(cwd);
+    const own = process.umask();
+    const bed = realBench({
+      command: ["/bin/sh", "-c", "pwd -P > where; umask >> where"],
+      cwd,
+      umask: 0o137,
+    });
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    expect(process.umask()).toBe(own);
+    await bed.allEnded();
+    const file = join(cwd, "where");
+    expect(readFileSync(file, "utf8")).toBe(`${realpathSync(cwd)}\n0137\n`);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+  });
+
+  test("an error for its directory if that is gone, and the daemon's mask comes back", () => {
+    const own = process.umask();
+    const bed = realBench({ command: ["/bin/true"], cwd: join(directory, "absent"), umask: 0o077 });
+    bed.recovery.decide(stallOf(), bed.nowNs());
+    expect(bed.outcomes[0]).toMatchObject({ reason: "spawn_failed" });
+    expect(process.umask()).toBe(own);
+  });
+});
+
+// A process limit does not bind root: the test runs as a user that nobody else is, and that must be able to read us.
+const uid = 61_000 + (process.pid % 1_000);
+const program = join(import.meta.dir, "limited_process.ts");
+const asUser = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+const canLimit =
+  IS_LINUX &&
+  IS_ROOT &&
+  Bun.which("setpriv") !== null &&
+  Bun.which("prlimit") !== null &&
+  [process.execPath, program].every(
+    (file) => Bun.spawnSync([...asUser, "test", "-r", file]).success,
+  );
+
+test.skipIf(!canLimit)(
+  "A process limit that is reached fails the spawn, and the next one after it works (needs root and setpriv)",
+  async () => {
+    const child = Bun.spawn([...asUser, process.execPath, program], {
+      stdin: "pipe",
+      stdout: "pipe",
+      env: { HOME: directory },
+      cwd: "/",
+    });
+    const lines: string[] = [];
+    void eachLine(child.stdout, (line) => lines.push(line));
+    async function limited(nproc: number): Promise<string> {
+      const limit = ["prlimit", `--nproc=${nproc}:`, "--pid", String(child.pid)];
+      expect(Bun.spawnSync([...asUser, ...limit]).success).toBe(true);
+      child.stdin.write("go\n");
+      await child.stdin.flush();
+      await until("an answer", () => lines.length > 0);
+      return lines.shift()!;
+    }
+    await until("the process to be ready", () => lines.shift() === "ready");
+    expect(await limited(1)).toBe(
+      "refused 4242 spawn_failed: EAGAIN (resource temporarily unavailable)",
+    );
+    expect(await limited(1_000)).toBe("spawn 4242");
+    child.kill();
+    await child.exited;
+  },
+);
