@@ -14,7 +14,7 @@ import { type AgentUnit, parseUnit } from "./agent_unit.ts";
 export interface AgentHost {
   /** Sends `signal` to the process `pid` of `generation`, and to no other: "", or why it did not. */
   signal(pid: number, generation: number, signal: number): string;
-  /** True while that process is there, a zombie included. */
+  /** True while that process runs, or may run again; a zombie does not. */
   isAlive(pid: number, generation: number): boolean;
   /** The unit of that process, or why there is none to name. */
   unitOf(pid: number, generation: number): AgentUnit | string;
@@ -29,6 +29,8 @@ export type IsBeating = (pid: number, generation: number) => boolean;
 
 /** Generations count in ticks of a hundredth of a second, on every Linux (USER_HZ). */
 const TICKS_PER_S = 100;
+const STAT_BYTES_MAX = 512;
+const ENDED_STATE = /^\) [ZXx] /;
 const CGROUP_BYTES_MAX = 4_096;
 /** Pids of a unit that are looked at: a service with more processes has beats of its own kind of trouble. */
 const MEMBERS_BYTES_MAX = 32_768;
@@ -64,7 +66,10 @@ export class SystemAgentHost implements AgentHost {
   }
 
   isAlive(pid: number, generation: number): boolean {
-    return this.#processes.startTime(pid) === generation;
+    // The name before the state may hold anything; the last parenthesis ends it.
+    const stat = this.#read(`/proc/${pid}/stat`, STAT_BYTES_MAX);
+    const isOver = ENDED_STATE.test(stat.slice(stat.lastIndexOf(")")));
+    return !isOver && this.#processes.startTime(pid) === generation;
   }
 
   unitOf(pid: number, generation: number): AgentUnit | string {

@@ -1,0 +1,154 @@
+// Steps, pace, verification, captured output and dry runs of the real daemon, with real agents that hang, stop and come
+// back (spec 10).
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { sampleAt } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { Sender } from "../support/sender.ts";
+import { until } from "../support/until.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+afterAll(endLeftovers);
+
+const IS_ROOT = process.getuid!() === 0;
+
+function config(recovery: string): string {
+  return `[observer]\nthreshold = "200ms"\n\n[recovery]\n${recovery}\n`;
+}
+
+describe.concurrent.skipIf(crewProgram === undefined)(`Steps${NEEDS_CREW}`, () => {
+  test("end a hanging agent by its process descriptor, and go on to the command", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: config(`verify_within = "300ms"
+step = [{ signal = "SIGTERM" }, { wait = "100ms" }, { exec = ["sh", "./recover", "{pid}"] }]`),
+      files: { recover: "echo $1 $VARTA_SILENCE_MS > done" },
+    });
+    await using crew = new Crew(daemon.socket);
+    const pid = await crew.agent({ intervalMs: 20, beats: 5 });
+    await daemon.untilSays("recovery ended");
+    const [signalled] = daemon.saying("recovery signalled the agent", pid);
+    expect(Object.fromEntries(signalled!.fields)).toMatchObject({
+      signal: "SIGTERM",
+      step: "signal",
+      steps: "1/3",
+    });
+    expect(readFileSync(daemon.path("done"), "utf8")).toMatch(new RegExp(`^${pid} [0-9]+\n$`));
+    await daemon.untilSays("agent is gone, its successor is not known");
+    const page = await daemon.page();
+    const steps = "varta_recovery_steps_total";
+    for (const step of ["signal", "wait", "exec"]) {
+      expect(sampleAt(page, `${steps}{step="${step}"}`)).toBe(1);
+    }
+    expect(sampleAt(page, 'varta_recovery_verified_total{result="unknown"}')).toBe(1);
+    expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="started"}')).toBe(1);
+  });
+
+  test("wake an agent that was stopped: its beat ends the recovery, and is told as a success", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: config(`verify_within = "2s"
+step = [{ signal = "SIGCONT" }, { wait = "5s" }, { exec = ["sh", "./never"] }]`),
+      files: { never: "touch too_far" },
+    });
+    await using crew = new Crew(daemon.socket);
+    const pid = await crew.agent({ intervalMs: 20 });
+    await daemon.untilReceived(3);
+    await crew.signal(pid, "SIGSTOP");
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("agent recovered");
+    const [ended] = daemon.saying("recovery ended", pid);
+    expect(ended!.fields.get("reason")).toBe("agent_resumed");
+    expect(existsSync(daemon.path("too_far"))).toBe(false);
+    expect(sampleAt(await daemon.page(), 'varta_recovery_verified_total{result="recovered"}')).toBe(
+      1,
+    );
+  });
+});
+
+describe.concurrent("A recovery that does not help", () => {
+  test("is tried again within its budget; then the daemon gives up and says so", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: config(`command = ["true"]
+debounce = "10ms"
+verify_within = "50ms"
+retry = true
+budget = 2`),
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await daemon.untilSays("agent did not recover", 2);
+    // A beat comes and goes: the next stall finds the budget used up.
+    await sender.beat();
+    await daemon.untilSays("gave up on an agent");
+    const [gaveUp] = daemon.saying("gave up on an agent");
+    expect([gaveUp!.level, gaveUp!.fields.get("hint")]).toEqual([
+      "error",
+      "its recovery.budget is used up: look at it yourself",
+    ]);
+    expect(daemon.saying("recovery started")).toHaveLength(2);
+    await until("the gauge", async () => {
+      return sampleAt(await daemon.page(), "varta_recovery_gave_up_agents") === 1;
+    });
+  });
+});
+
+describe.concurrent("A command's output", () => {
+  test("is kept, and its end is in the line that tells its failure", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: config('command = ["sh", "./fail"]\ncapture = true'),
+      files: { fail: "seq 1 3000; printf 'no such \\033[1munit\\n' >&2; exit 4" },
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await daemon.untilSays("recovery failed");
+    const [failed] = daemon.saying("recovery failed");
+    expect(failed!.fields.get("exit_code")).toBe("4");
+    expect(failed!.fields.get("stderr")).toBe("no such \u001b[1munit");
+    expect(failed!.fields.get("stdout")).toEndWith("\n2999\n3000");
+    expect(daemon.stderr).not.toContain("\u001b");
+  });
+});
+
+describe.concurrent("A dry run", () => {
+  test("tells in the log what it would do, counts it apart, and does nothing", async () => {
+    await using daemon = await DaemonProcess.start({
+      args: ["--dry-run"],
+      config: config('step = [{ signal = "SIGKILL" }, { exec = ["sh", "./never"] }]'),
+      files: { never: "touch too_far" },
+    });
+    using sender = new Sender(daemon.socket);
+    // The agent is this test: it would notice.
+    await sender.beat();
+    await daemon.untilSays("recovery ended");
+    expect(daemon.saying("recovery would signal the agent")).toHaveLength(1);
+    const [would] = daemon.saying("recovery would start");
+    expect(would!.fields.get("dry_run")).toBe("true");
+    expect(existsSync(daemon.path("too_far"))).toBe(false);
+    expect(daemon.saying("recovery started")).toEqual([]);
+    const page = await daemon.page();
+    expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="dry_run"}')).toBe(1);
+    expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(0);
+    const warned = daemon.lines.some((line) => line.msg.startsWith("dry run: recoveries are "));
+    expect(warned).toBe(true);
+  });
+});
+
+describe.concurrent("A daemon with ambient capabilities", () => {
+  test.skipIf(!IS_ROOT || Bun.which("setpriv") === null)(
+    "gives none of them to a command (needs root and setpriv)",
+    async () => {
+      const before = 'grep CapAmb /proc/self/status > before; "$@" & wait';
+      await using daemon = await DaemonProcess.start({
+        config: config('command = ["cp", "/proc/self/status", "after"]'),
+        through: ["setpriv", "--inh-caps=+kill", "--ambient-caps=+kill", "sh", "-c", before, "sh"],
+      });
+      using sender = new Sender(daemon.socket);
+      await sender.beat();
+      await daemon.untilSays("recovery finished");
+      const ambientIn = (name: string) =>
+        /^CapAmb:\t(\w+)$/m.exec(readFileSync(daemon.path(name), "utf8"))![1];
+      expect(ambientIn("before")).toBe("0000000000000020");
+      expect(ambientIn("after")).toBe("0000000000000000");
+    },
+  );
+});

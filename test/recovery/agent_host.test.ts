@@ -1,0 +1,237 @@
+// Signals, units and successors of real processes: nothing is ever done to a process by its bare pid.
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ProcessReader } from "../../src/base/process_reader.ts";
+import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { BlindAgentHost, SystemAgentHost } from "../../src/recovery/agent_host.ts";
+import { until } from "./harness.ts";
+import { isGone, stateOf } from "./real_bench.ts";
+
+const IS_LINUX = process.platform === "linux";
+const [SIGKILL, SIGTERM] = [9, 15];
+
+const children: Bun.Subprocess[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+});
+
+async function sleeper(): Promise<{ child: Bun.Subprocess; pid: number; generation: number }> {
+  const child = Bun.spawn(["sleep", "60"]);
+  children.push(child);
+  const { pid } = child;
+  await until("exec of sleep", () => readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n");
+  return { child, pid, generation: new ProcReader().startTime(pid) };
+}
+
+function hostOf(beating: (pid: number, generation: number) => boolean = () => false) {
+  return new SystemAgentHost(new ProcReader(), beating);
+}
+
+describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
+  test("reaches the process of the generation", async () => {
+    const { child, pid, generation } = await sleeper();
+    expect(hostOf().signal(pid, generation, SIGTERM)).toBe("");
+    await child.exited;
+    expect(child.signalCode).toBe("SIGTERM");
+  });
+
+  test("ends a process that is stopped, with SIGKILL", async () => {
+    const { child, pid, generation } = await sleeper();
+    child.kill("SIGSTOP");
+    await until("the process to stop", () => stateOf(pid) === "T");
+    expect(hostOf().signal(pid, generation, SIGKILL)).toBe("");
+    await child.exited;
+    expect(child.signalCode).toBe("SIGKILL");
+  });
+
+  test("leaves the next owner of a pid alone, and says so", async () => {
+    const { child, pid, generation } = await sleeper();
+    for (const other of [generation - 1, generation + 1]) {
+      expect(hostOf().signal(pid, other, SIGKILL)).toBe("its pid belongs to another process");
+    }
+    expect(hostOf().signal(pid, NaN, SIGKILL)).toBe("its start time is unknown");
+    expect([child.exitCode, isGone(pid)]).toEqual([null, false]);
+  });
+
+  test("says that a process is gone", async () => {
+    const { child, pid, generation } = await sleeper();
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(hostOf().signal(pid, generation, SIGTERM)).toBe("it is gone");
+  });
+
+  // The start time is read after the descriptor was opened: whoever takes the pid in between is not behind it.
+  test("does not reach a process that took the pid over between the two looks", async () => {
+    const { child, pid, generation } = await sleeper();
+    const order: string[] = [];
+    const processes: ProcessReader = {
+      startTime: () => {
+        order.push("read");
+        child.kill("SIGKILL");
+        return generation;
+      },
+      namespaceInode: () => NaN,
+    };
+    const host = new SystemAgentHost(processes, () => false);
+    await until("the process to be there", () => stateOf(pid) === "S");
+    const said = host.signal(pid, generation, SIGTERM);
+    await child.exited;
+    expect(order).toEqual(["read"]);
+    expect(["", "it is gone"]).toContain(said);
+    expect(child.signalCode).toBe("SIGKILL");
+  });
+
+  test("never reaches the daemon itself", () => {
+    const generation = new ProcReader().startTime(process.pid);
+    expect(hostOf().signal(process.pid, generation, SIGTERM)).toBe("it is the daemon itself");
+  });
+
+  test.if(process.getuid!() === 0 && Bun.which("setpriv") !== null)(
+    "says that it may not, for the process of another user (needs root and setpriv)",
+    async () => {
+      const { pid, generation } = await sleeper();
+      const script = `import { SystemAgentHost } from "${join(import.meta.dir, "../../src/recovery/agent_host.ts")}";
+        import { ProcReader } from "${join(import.meta.dir, "../../src/listener/proc_reader.ts")}";
+        const host = new SystemAgentHost(new ProcReader(), () => false);
+        console.log(host.signal(${pid}, ${generation}, 15));`;
+      const user = ["setpriv", "--reuid=61000", "--regid=61000", "--clear-groups"];
+      const run = Bun.spawnSync([...user, process.execPath, "-e", script], {
+        env: { HOME: "/tmp" },
+      });
+      // Where that user cannot read the checkout, there is nothing to test.
+      if (run.success) {
+        expect(run.stdout.toString()).toBe("EPERM (operation not permitted)\n");
+      }
+    },
+  );
+});
+
+describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
+  test("knows a process from the next owner of its pid, and from nobody", async () => {
+    const { child, pid, generation } = await sleeper();
+    expect(hostOf().isAlive(pid, generation)).toBe(true);
+    expect(hostOf().isAlive(pid, generation + 1)).toBe(false);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(hostOf().isAlive(pid, generation)).toBe(false);
+  });
+});
+
+describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nobody waits for", () => {
+  test("is false: a zombie does not come back", async () => {
+    // The shell starts a child that ends at once and never looks at it.
+    const shell = Bun.spawn(["/bin/sh", "-c", "/bin/true & echo $!; exec sleep 60"], {
+      stdout: "pipe",
+    });
+    children.push(shell);
+    const { value } = await shell.stdout.getReader().read();
+    const pid = Number(Buffer.from(value!).toString());
+    await until("a zombie", () => stateOf(pid) === "Z");
+    const generation = new ProcReader().startTime(pid);
+    expect(generation).toBeGreaterThan(0);
+    expect(hostOf().isAlive(pid, generation)).toBe(false);
+  });
+});
+
+describe.if(IS_LINUX)("SystemAgentHost.nowGeneration()", () => {
+  test("is on the clock of start times", async () => {
+    const before = hostOf().nowGeneration();
+    const { generation } = await sleeper();
+    expect(generation).toBeWithin(before, hostOf().nowGeneration() + 1);
+  });
+});
+
+// A control group that systemd could have made, in the hierarchy that is its own.
+const CGROUP = "/varta-test.slice/varta-test.service";
+const ROOT = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"].find((root) =>
+  existsSync(join(root, "cgroup.procs")),
+);
+const canMakeGroups =
+  IS_LINUX && process.getuid!() === 0 && ROOT !== undefined && makesGroups(ROOT);
+
+function makesGroups(root: string): boolean {
+  try {
+    mkdirSync(join(root, "varta-test.slice"));
+    rmdirSync(join(root, "varta-test.slice"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.if(canMakeGroups)("A process in the control group of a service (needs root)", () => {
+  async function grouped(work: (made: { pid: number; generation: number }) => void): Promise<void> {
+    const group = join(ROOT!, CGROUP);
+    mkdirSync(group, { recursive: true });
+    const { child, pid, generation } = await sleeper();
+    try {
+      writeFileSync(join(group, "cgroup.procs"), String(pid));
+      work({ pid, generation });
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+      await until("the group to be empty", () => tryRemove(group));
+      rmdirSync(join(ROOT!, "varta-test.slice"));
+    }
+  }
+
+  test("has the unit, and only in its own generation", async () => {
+    await grouped(({ pid, generation }) => {
+      expect(hostOf().unitOf(pid, generation)).toEqual({
+        name: "varta-test.service",
+        cgroup: CGROUP,
+      });
+      expect(hostOf().unitOf(pid, generation + 1)).toBe("it is gone");
+    });
+  });
+
+  test("is a successor if it beats and is young enough", async () => {
+    await grouped(({ pid, generation }) => {
+      const asked: [number, number][] = [];
+      const host = (beats: boolean) =>
+        hostOf((one, since) => {
+          asked.push([one, since]);
+          return beats && generation >= since;
+        });
+      const unit = { name: "varta-test.service", cgroup: CGROUP };
+      expect(host(true).hasSuccessor(unit, generation)).toBe(true);
+      expect(host(true).hasSuccessor(unit, generation + 1)).toBe(false);
+      expect(host(false).hasSuccessor(unit, generation)).toBe(false);
+      expect(asked.every(([one]) => one === pid)).toBe(true);
+      expect(host(true).hasSuccessor({ name: "x.service", cgroup: "/x.service" }, 0)).toBe(false);
+    });
+  });
+});
+
+function tryRemove(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.if(IS_LINUX)("A process in no service", () => {
+  test("has no unit, and the words say why", async () => {
+    const { pid, generation } = await sleeper();
+    expect(typeof hostOf().unitOf(pid, generation)).toBe("string");
+    expect(hostOf().unitOf(4_000_000, 1)).toBe("it is gone");
+  });
+});
+
+test("BlindAgentHost says why it does nothing", () => {
+  const host = new BlindAgentHost();
+  expect([host.signal(), host.unitOf(), host.isAlive(), host.hasSuccessor()]).toEqual([
+    "this observer cannot signal processes",
+    "this observer knows no units",
+    true,
+    false,
+  ]);
+  expect(host.nowGeneration()).toBeNaN();
+});
