@@ -38,6 +38,11 @@ export const GLOBAL_BURST_MAX = 9_000_000;
 
 /** Datagrams taken in one turn: bounds the delay of everything else in the turn (spec 04, 12). */
 export const PUMP_BUDGET_PER_TURN = 4_096;
+/**
+ * Time after which a turn begins no further receive: a forged frame that is tried with nine keys costs thirty times a
+ * plain one, so the number alone would let a flood of them hold the turn for 100 ms. One batch of them is 1.6 ms.
+ */
+export const PUMP_NS_PER_TURN_MAX = 5 * NS_PER_MS;
 /** Datagrams after which stalls are judged although the sockets are not empty. */
 export const JUDGE_DATAGRAMS_MAX = 4_096;
 /** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */

@@ -31,9 +31,8 @@ export function openListeners(
     const listener = openListener(listenerConfig, config.observer.thresholdNs);
     const number = parts.observer.listeners.length;
     parts.observer.addListener(listener);
-    if (!(listener instanceof UnixListener)) continue;
-    parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes);
-    if (listener.directorySynced) continue;
+    parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes ?? 0);
+    if (!(listener instanceof UnixListener) || listener.directorySynced) continue;
     parts.metrics.add(series.VARTA_SOCKET_BIND_DIR_FSYNC_FAILED, 1);
     parts.log.warn("the socket's directory could not be synced, ignoring", {
       listener: listener.name,

@@ -15,6 +15,8 @@ export interface Listener {
   readonly batch: ReceivedBatch;
   /** Datagrams that its socket holds over all senders together; undefined = unknown, or counted in bytes. */
   readonly queueLength?: number | undefined;
+  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
+  readonly rcvbufBytes?: number;
   /** Senders that are accepted; undefined = all that the socket lets in. */
   readonly allowList: AllowList | undefined;
 
@@ -23,6 +25,12 @@ export interface Listener {
    * or -errno. `nowNs` is the observer time of the batch.
    */
   receive(nowNs: number): number;
+
+  /** Decrypt trials since the last call, of a listener that decrypts. */
+  drainAeadAttempts?(): number;
+
+  /** Datagrams that the kernel dropped since the last call because the buffer was full, where a socket does that. */
+  drainKernelDrops?(): number;
 
   /** Releases the socket; idempotent; removes only its own socket file. */
   close(): void;

@@ -35,7 +35,9 @@ export type Source =
   | "received"
   | "accepted"
   | "rejected"
-  | "rcvbuf"
+  | "uds_rcvbuf"
+  | "udp_rcvbuf"
+  | "udp_kernel_drops"
   | "pid"
   | "process"
   | "build";
@@ -228,8 +230,16 @@ export const FAMILIES: readonly Family[] = [
   counter("varta_nonce_wrap_total", "Nonces that wrapped around 2^64."),
   gauge("varta_pid_max_current", "Cached pid_max of the kernel; 4294967295 where there is none."),
   gauge("varta_observer_uds_rcvbuf_bytes", "Granted SO_RCVBUF of a unix listener.", {
-    source: "rcvbuf",
+    source: "uds_rcvbuf",
   }),
+  gauge("varta_udp_rcvbuf_bytes", "Granted SO_RCVBUF of a UDP listener; 0 is the kernel's own.", {
+    source: "udp_rcvbuf",
+  }),
+  counter(
+    "varta_udp_kernel_drops_total",
+    "Datagrams that the kernel dropped because the buffer of a UDP listener was full.",
+    { source: "udp_kernel_drops" },
+  ),
   counter(
     "varta_socket_bind_dir_fsync_failed_total",
     "Failed fsyncs of a socket's parent directory at bind.",

@@ -29,6 +29,7 @@ export interface ExpositionOptions {
   readonly histograms: Histograms;
   readonly accounting: DatagramAccounting;
   readonly rcvbufBytes: Float64Array;
+  readonly kernelDrops: Float64Array;
   readonly rows: PidRows;
   readonly listeners: readonly MetricsListener[];
   readonly build: BuildInfo;
@@ -222,7 +223,7 @@ function section(family: Family, options: ExpositionOptions): Section {
 }
 
 function samplesOf(family: Family, options: ExpositionOptions): Sample[] {
-  const { accounting, listeners, rcvbufBytes, values, build } = options;
+  const { accounting, listeners, rcvbufBytes, kernelDrops, values, build } = options;
   if (family.type === "histogram" || family.source === "pid") return [];
   if (isStored(family)) {
     const labelled = family.values.length === 0 ? [""] : family.values;
@@ -242,8 +243,12 @@ function samplesOf(family: Family, options: ExpositionOptions): Sample[] {
       samples.push({ prefix, column: accounting.received, index: listener });
     } else if (family.source === "accepted") {
       samples.push({ prefix, column: accounting.accepted, index: listener });
-    } else if (family.source === "rcvbuf") {
+    } else if (family.source === "uds_rcvbuf") {
       if (kind === "unix") samples.push({ prefix, column: rcvbufBytes, index: listener });
+    } else if (family.source === "udp_rcvbuf") {
+      if (kind !== "unix") samples.push({ prefix, column: rcvbufBytes, index: listener });
+    } else if (family.source === "udp_kernel_drops") {
+      if (kind !== "unix") samples.push({ prefix, column: kernelDrops, index: listener });
     } else {
       samples.push(...rejectedSamples(family, name, listener, accounting));
     }

@@ -56,6 +56,7 @@ export class Metrics {
   readonly #values = new Float64Array(SERIES_COUNT);
   readonly #histograms = new Histograms();
   readonly #rcvbufBytes = new Float64Array(LISTENERS_MAX);
+  readonly #kernelDrops = new Float64Array(LISTENERS_MAX);
   readonly #rows: PidRows;
   readonly #accounting: DatagramAccounting;
   #perPid: boolean;
@@ -70,6 +71,7 @@ export class Metrics {
       histograms: this.#histograms,
       accounting: options.accounting,
       rcvbufBytes: this.#rcvbufBytes,
+      kernelDrops: this.#kernelDrops,
       rows: this.#rows,
       listeners: options.listeners,
       build: options.build,
@@ -106,9 +108,14 @@ export class Metrics {
     this.#histograms.observe(histogram, seconds);
   }
 
-  /** The granted receive buffer of a unix listener. */
+  /** The granted receive buffer of a listener. */
   setRcvbufBytes(listener: number, bytes: number): void {
     this.#rcvbufBytes[listener] = bytes;
+  }
+
+  /** Adds to the datagrams of a UDP listener that the kernel dropped. */
+  addKernelDrops(listener: number, count: number): void {
+    this.#kernelDrops[listener] = saturatingAdd(this.#kernelDrops[listener]!, count);
   }
 
   /** Counts event rows 0..count-1. The beat path: no allocation. */

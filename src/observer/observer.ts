@@ -16,6 +16,7 @@ import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ObserverClock } from "./clock.ts";
 import { DatagramJudge } from "./datagram_judge.ts";
 import { IdentityResolver } from "./identity.ts";
+import { ReceiveFailures } from "./receive_failures.ts";
 import { StallQueue } from "./stall_queue.ts";
 
 export interface ObserverOptions {
@@ -46,6 +47,8 @@ export class Observer {
   readonly observerInode: number;
   /** True if the last poll or pump took at least one datagram. */
   lastPollConsumed = false;
+  /** True if the last pump ended by its budget or its time: more may wait. */
+  lastPumpCutOff = false;
   /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
   judgePoints = 0;
   /** Time spent in judge points, for the stage histogram; reset by takeJudgeNs(). */
@@ -71,9 +74,7 @@ export class Observer {
   // Since the last drain.
   readonly #drained = new Float64Array(reason.REJECT_REASON_COUNT);
   #ioErrors = 0;
-  // Receive failures in a row by listener, and until when a listener that keeps failing is left alone.
-  readonly #failures = new Uint8Array(limits.LISTENERS_MAX);
-  readonly #suspendedUntilNs = new Float64Array(limits.LISTENERS_MAX);
+  readonly #failures = new ReceiveFailures();
 
   constructor(options: ObserverOptions) {
     if (!(options.thresholdNs >= limits.THRESHOLD_NS_MIN))
@@ -149,18 +150,23 @@ export class Observer {
   }
 
   /**
-   * Receives until one full round found every listener empty or `budget` datagrams were consumed, and hands the rows of
-   * every batch to `sink`. Returns the number of datagrams consumed.
+   * Receives until one full round found every listener empty, `budget` datagrams were consumed or a receive was more than
+   * `budgetNs` after the first one, and hands the rows of every batch to `sink`. Returns the number of datagrams consumed.
    */
-  pump(sink: EventSink, budget: number): number {
+  pump(sink: EventSink, budget: number, budgetNs = Number.POSITIVE_INFINITY): number {
     const { length } = this.#listeners;
     let consumed = 0;
     let emptyRun = 0;
-    while (consumed < budget && emptyRun < length) {
-      if (this.#next >= this.#count && !this.#receive()) {
-        emptyRun++;
-        this.#deliver(sink);
-        continue;
+    let endNs = Number.POSITIVE_INFINITY;
+    while (consumed < budget && emptyRun < length && this.#batchNs <= endNs) {
+      if (this.#next >= this.#count) {
+        const received = this.#receive();
+        if (endNs === Number.POSITIVE_INFINITY) endNs = this.#batchNs + budgetNs;
+        if (!received) {
+          emptyRun++;
+          this.#deliver(sink);
+          continue;
+        }
       }
       emptyRun = 0;
       consumed += this.#count - this.#next;
@@ -171,6 +177,7 @@ export class Observer {
     }
     this.#emptyRun = 0;
     this.lastPollConsumed = consumed > 0;
+    this.lastPumpCutOff = emptyRun < length;
     return consumed;
   }
 
@@ -214,9 +221,7 @@ export class Observer {
 
   /** When a listener that keeps failing is tried again; 0 = it is not suspended. Its descriptor would only spin the wait. */
   suspendedUntilNs(listener: number): number {
-    return this.#failures[listener] === limits.RECEIVE_FAILURES_MAX
-      ? this.#suspendedUntilNs[listener]!
-      : 0;
+    return this.#failures.suspendedUntilNs(listener);
   }
 
   /** Closes all listeners; idempotent. */
@@ -318,6 +323,18 @@ export class Observer {
     return count;
   }
 
+  /** Decrypt trials of all listeners. */
+  drainAeadAttempts(): number {
+    let attempts = 0;
+    for (const listener of this.#listeners) attempts += listener.drainAeadAttempts?.() ?? 0;
+    return attempts;
+  }
+
+  /** Datagrams of listener number `l` that the kernel dropped because its buffer was full. */
+  drainKernelDrops(l: number): number {
+    return this.#listeners[l]!.drainKernelDrops?.() ?? 0;
+  }
+
   drainClockRegressions(): number {
     return this.clock.takeRegressions();
   }
@@ -378,12 +395,12 @@ export class Observer {
     const l = this.#cursor;
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
-    const suspended = this.#failures[l]! > 0 && nowNs < this.#suspendedUntilNs[l]!;
+    const suspended = this.#failures.isSuspended(l, nowNs);
     const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
     this.#next = 0;
     this.#count = Math.max(0, count);
     if (count < 0) this.#receiveFailed(l, -count);
-    else if (!suspended) this.#failures[l] = 0;
+    else if (!suspended) this.#failures.succeeded(l);
     if (count > 0) {
       this.#judge.prepare(this.#listeners[l]!, count, nowNs);
       return true;
@@ -396,10 +413,7 @@ export class Observer {
 
   #receiveFailed(l: number, errno: number): void {
     this.#ioErrors++;
-    const failures = Math.min(this.#failures[l]! + 1, limits.RECEIVE_FAILURES_MAX);
-    this.#failures[l] = failures;
-    if (failures === limits.RECEIVE_FAILURES_MAX)
-      this.#suspendedUntilNs[l] = this.#batchNs + limits.RECEIVE_RETRY_NS;
+    this.#failures.failed(l, this.#batchNs);
     const row = this.#judge.rowCount++;
     const rows = this.#rows;
     rows.kind[row] = EVENT_IO;

@@ -49,7 +49,7 @@ describe("a fresh page", () => {
     }
   });
 
-  test("renders 17 reject reasons per listener, and the receive buffer of unix listeners only", () => {
+  test("renders 17 reject reasons per listener, and what only sockets of a kind have for those alone", () => {
     const text = renderPage(makeMetrics().metrics);
     const names = linesWith(text, "varta_datagrams_rejected_total");
     expect(names).toHaveLength(2 * 17);
@@ -59,6 +59,10 @@ describe("a fresh page", () => {
     );
     expect(linesWith(text, "uds_rcvbuf")).toEqual([
       'varta_observer_uds_rcvbuf_bytes{listener="local"} 0',
+    ]);
+    expect(linesWith(text, "varta_udp_")).toEqual([
+      'varta_udp_rcvbuf_bytes{listener="lab"} 0',
+      'varta_udp_kernel_drops_total{listener="lab"} 0',
     ]);
   });
 
@@ -94,9 +98,21 @@ describe("Metrics", () => {
     metrics.set(VARTA_WATCH_PIDS_TRACKED, 12);
     metrics.set(VARTA_WATCH_PIDS_TRACKED, 11);
     metrics.setRcvbufBytes(0, 2_097_152);
+    metrics.setRcvbufBytes(1, 425_984);
     const { samples } = page(metrics);
     expect(samples.get("varta_watch_pids_tracked")).toBe(11);
     expect(samples.get('varta_observer_uds_rcvbuf_bytes{listener="local"}')).toBe(2_097_152);
+    expect(samples.get('varta_udp_rcvbuf_bytes{listener="lab"}')).toBe(425_984);
+  });
+
+  test("addKernelDrops() counts up by listener and saturates", () => {
+    const { metrics } = makeMetrics();
+    const dropped = () => page(metrics).samples.get('varta_udp_kernel_drops_total{listener="lab"}');
+    metrics.addKernelDrops(1, 3);
+    metrics.addKernelDrops(1, 4);
+    expect(dropped()).toBe(7);
+    metrics.addKernelDrops(1, Number.MAX_SAFE_INTEGER);
+    expect(dropped()).toBe(Number.MAX_SAFE_INTEGER);
   });
 
   test("add() refuses an id that is no series", () => {

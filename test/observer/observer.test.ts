@@ -104,6 +104,44 @@ describe("pump()", () => {
     expect(bench.observer.lastPollConsumed).toBe(false);
   });
 
+  test("receives no more when its time is over, and goes on with the next listener the next time", () => {
+    const order: string[] = [];
+    const slow = (name: string) =>
+      new Flood({
+        name,
+        onReceive: () => {
+          order.push(name);
+          bench.clock.ns += 2 * NS_PER_MS;
+        },
+      });
+    const bench: Bench = new Bench({ listeners: [slow("a"), slow("b"), slow("c")] });
+    const pump = (budgetNs: number) => bench.observer.pump(() => {}, 4_096, budgetNs);
+    // The receives begin at 0, 2, 4 and 6 ms; the last one is over the time and ends it.
+    expect(pump(5 * NS_PER_MS)).toBe(4 * BATCH_SIZE);
+    expect(bench.observer.lastPumpCutOff).toBe(true);
+    expect(pump(4 * NS_PER_MS)).toBe(4 * BATCH_SIZE);
+    expect(order.join("")).toBe("abcabcab");
+    expect(pump(0)).toBe(2 * BATCH_SIZE);
+    expect(bench.observer.pump(() => {}, 4_096)).toBe(4_096);
+  });
+
+  test("says whether it was cut off: by its datagrams, by its time, or not", () => {
+    const bench = new Bench();
+    const { observer, listener } = bench;
+    const batch = () => Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
+    const cutOff = (budget: number, budgetNs: number) => {
+      observer.pump(() => {}, budget, budgetNs);
+      return observer.lastPumpCutOff;
+    };
+    listener.queue(batch(), batch(), batch());
+    expect(cutOff(BATCH_SIZE, Number.POSITIVE_INFINITY)).toBe(true);
+    bench.clock.stepNs = 1;
+    expect(cutOff(4_096, 0)).toBe(true);
+    expect(cutOff(4_096, 1)).toBe(false);
+    expect(listener.script).toEqual([]);
+    expect(cutOff(4_096, 0)).toBe(false);
+  });
+
   test("gives its sink at least one row and at most 64", () => {
     const bench = new Bench();
     bench.listener.queue(
@@ -268,6 +306,19 @@ describe("drained counters", () => {
         expect([drain(), drain()]).toEqual([total, 0]);
       }
     }
+  });
+
+  test("those that only some listeners have are summed, or read by listener", () => {
+    class Decrypting extends ScriptedListener {
+      attempts = 9;
+      drops = 4;
+      drainAeadAttempts = () => this.attempts;
+      drainKernelDrops = () => this.drops;
+    }
+    const listeners = [new ScriptedListener(), new Decrypting(), new Decrypting()];
+    const { observer } = new Bench({ listeners });
+    expect(observer.drainAeadAttempts()).toBe(18);
+    expect([0, 1, 2].map((l) => observer.drainKernelDrops(l))).toEqual([0, 4, 4]);
   });
 
   test("those of the tracker are read through the observer", () => {
