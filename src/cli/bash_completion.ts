@@ -1,6 +1,6 @@
 // The completion script for bash: one function over COMP_WORDS that needs nothing but bash itself.
 import { assert } from "../base/assert.ts";
-import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 
 export function bashScript(commands: readonly CompletedCommand[]): string {
   return `# bash completion for varta-watch; made by "varta-watch completions bash"

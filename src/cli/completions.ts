@@ -7,34 +7,11 @@ import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
 import { TABLE_SHAPES } from "../config/schema.ts";
 import { bashScript } from "./bash_completion.ts";
 import { COMMANDS, type Command, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
+import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 import { fishScript } from "./fish_completion.ts";
 import type { Invocation } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 import { zshScript } from "./zsh_completion.ts";
-
-/** What may stand in a place of the command line. */
-export type Completable =
-  | { readonly is: "nothing" | "file" }
-  | { readonly is: "words"; readonly words: readonly string[] };
-
-export interface CompletedOption {
-  /** Without dashes. */
-  readonly name: string;
-  readonly short: string | undefined;
-  readonly help: string;
-  /** The word for the value and what it may be; undefined = a flag. */
-  readonly value: { readonly name: string; readonly may: Completable } | undefined;
-  readonly repeats: boolean;
-}
-
-export interface CompletedCommand {
-  readonly name: string;
-  readonly summary: string;
-  readonly options: readonly CompletedOption[];
-  /** What the first word behind the command may be, and what every further one. */
-  readonly firstOperand: Completable;
-  readonly nextOperand: Completable;
-}
 
 const SCRIPTS: Readonly<Record<string, (commands: readonly CompletedCommand[]) => string>> = {
   bash: bashScript,

@@ -1,6 +1,6 @@
 // The completion script for fish: one `complete` line per command and option, under the condition of its command. The
 // options of the daemon hold while no other command is named.
-import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 
 export function fishScript(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name }) => name);

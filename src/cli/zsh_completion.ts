@@ -1,6 +1,6 @@
 // The completion script for zsh: _arguments specifications, one set per command. The options of the daemon stand at the
 // top, because its command word may be left out.
-import type { Completable, CompletedCommand, CompletedOption } from "./completions.ts";
+import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 
 export function zshScript(commands: readonly CompletedCommand[]): string {
   const daemon = commands.find(({ name }) => name === "run")!;

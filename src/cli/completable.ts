@@ -1,0 +1,26 @@
+// What a shell can complete on the command line: the words between the tables it is gathered from and the scripts it is
+// put into.
+
+/** What may stand in a place of the command line. */
+export type Completable =
+  | { readonly is: "nothing" | "file" }
+  | { readonly is: "words"; readonly words: readonly string[] };
+
+export interface CompletedOption {
+  /** Without dashes. */
+  readonly name: string;
+  readonly short: string | undefined;
+  readonly help: string;
+  /** The word for the value and what it may be; undefined = a flag. */
+  readonly value: { readonly name: string; readonly may: Completable } | undefined;
+  readonly repeats: boolean;
+}
+
+export interface CompletedCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly CompletedOption[];
+  /** What the first word behind the command may be, and what every further one. */
+  readonly firstOperand: Completable;
+  readonly nextOperand: Completable;
+}
