@@ -118,8 +118,22 @@ export class Tick {
   }
 
   #onBatch(batch: EventBatch, count: number): void {
-    const { metrics, exporter, reports, recovery, observer } = this.#options;
-    if (observer.hasPendingStalls() && hasReturn(batch, count)) this.#tellPending();
+    const { observer } = this.#options;
+    if (!observer.hasPendingStalls() || !hasReturn(batch, count)) {
+      this.#tellBatch(batch, count);
+      return;
+    }
+    // An agent that stalled and came back within one pump: whoever reads must hear of the stall before the return. But
+    // stalls that were judged after these beats came in may be about the very agents that sent them.
+    const first = observer.takeStall()!;
+    const wasJudgedBefore = first.observerNs <= batch.observerNs[0]!;
+    if (!wasJudgedBefore) this.#tellBatch(batch, count);
+    this.#tellPending(first);
+    if (wasJudgedBefore) this.#tellBatch(batch, count);
+  }
+
+  #tellBatch(batch: EventBatch, count: number): void {
+    const { metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
     exporter?.onBatch(batch, count);
     for (let i = 0; i < count; i++) {
@@ -157,10 +171,10 @@ export class Tick {
     return stall;
   }
 
-  // An agent that stalled and came back within one pump: whoever reads must hear of the stall before the return.
-  #tellPending(): void {
+  /** Tells every stall that waits, `first` and those behind it; recovery decides them later. */
+  #tellPending(first: Stall): void {
     const { observer } = this.#options;
-    for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
+    for (let stall: Stall | undefined = first; stall !== undefined; stall = observer.takeStall())
       this.#told.push(this.#tell(stall));
   }
 

@@ -86,6 +86,33 @@ describe("a turn", () => {
     expect(bench.tick.hasWorkLeft).toBe(false);
   });
 
+  test("tells a stall after the beats that came in before it was judged", () => {
+    let slowNs = 0;
+    // A receive that lasts longer than the threshold: the beats in it are overdue when they are judged.
+    const slow = new ScriptedListener({
+      onReceive: () => {
+        if (slowNs > 0) bench.clock.ns += slowNs;
+      },
+    });
+    const bench: TickBench = watching(1, { listeners: [slow] });
+    bench.pass(THRESHOLD_MS);
+    bench.turn();
+    slowNs = THRESHOLD_NS;
+    bench.processes.set(200, 200);
+    bench.listener.queue([beatOf(100, { nonce: 2 }), beatOf(200)]);
+    expect(bench.turn()).toEqual([
+      "export at 1000",
+      "export 2 rows",
+      "back 100 by 0 status 0",
+      "export stall 100",
+      "stalled 100",
+      "export stall 200",
+      "stalled 200",
+    ]);
+    expect(bench.series('varta_status{pid="200"}')).toBe(3);
+    expect(bench.series('varta_stalls_total{pid="200"}')).toBe(1);
+  });
+
   test("tells a conflict of two known namespaces, for strict mode, and no other", () => {
     const bench = watching(1);
     bench.processes.set(200, 1, 77);

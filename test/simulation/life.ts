@@ -97,7 +97,7 @@ export class Life {
   // While a stall waits for its recovery, a reused pid is most dangerous.
   #replaceWaiting(): void {
     const { random } = this.#world;
-    const waiting = this.#model.observer.stalls;
+    const waiting = [...this.#model.observer.told, ...this.#model.observer.stalls];
     if (waiting.length === 0 || random.chance(0.2)) return;
     for (let i = 0; i < 6; i++) this.#world.replaceOwnerOf(random.pick(waiting).pid);
   }

@@ -42,6 +42,10 @@ function agentMishap(world: World, agent: Agent): void {
       coverage.count("nonceNearTop");
       agent.nonce = TERMINAL_NONCE - 1n - BigInt(random.below(2 ** 21));
       if (random.chance(0.7)) agent.nonce = TERMINAL_NONCE - BigInt(random.between(1, 4));
+      if (random.chance(0.5)) return;
+      // The far end of the distance that still counts as a wrap.
+      world.beat(agent);
+      agent.nonce = 2n ** 20n + BigInt(random.between(-2, 2));
       return;
     case 10:
       coverage.count("burst");
@@ -96,7 +100,8 @@ function machineMishap(world: World): void {
       return;
     case 5:
       coverage.count("longQuiet");
-      clock.trueNs += random.between(11 * T, 30 * T);
+      if (random.chance(0.5)) clock.trueNs += random.between(11 * T, 30 * T);
+      else comeBackTogether(world);
       return;
     case 6: {
       const EIO = 5;
@@ -115,6 +120,19 @@ function machineMishap(world: World): void {
     default:
       coverage.count("wallClockSet");
       world.wallOffsetNs += random.between(-3_600e9, 3_600e9);
+  }
+}
+
+// Everybody is silent for so long that all may be evicted, and then beats in one breath: newcomers take the slots of
+// agents whose own beats come right behind them.
+function comeBackTogether(world: World): void {
+  const T = world.scenario.thresholdNs;
+  world.clock.trueNs += 2 * T;
+  world.sleepNs = 11 * T;
+  for (const agent of world.agents) {
+    if (agent.state === "dead") continue;
+    agent.state = "frozen";
+    agent.wakesNs = world.trueNs + 11 * T;
   }
 }
 

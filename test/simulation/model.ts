@@ -9,6 +9,7 @@ import type { World } from "./world.ts";
 
 const SECOND_NS = 1_000_000_000;
 const PUMP_BUDGET = 4_096;
+const PUMP_NS_MAX = 5_000_000;
 const EVALUATIONS_MAX = 256;
 const SPAWNS_MAX = 16;
 const REMOVED_MAX = 4_096;
@@ -41,8 +42,8 @@ export class Model {
   }
 
   get hasWorkLeft(): boolean {
-    const { stalls, told } = this.observer;
-    return this.consumed >= PUMP_BUDGET || stalls.length + told.length > 0;
+    const { cutOff, stalls, told } = this.observer;
+    return cutOff || stalls.length + told.length > 0;
   }
 
   /** Replays one turn from the moment of `clock`. */
@@ -58,7 +59,7 @@ export class Model {
     this.removed = [];
     recovery.beginTurn(spawns, signals);
     const startNs = clock.trueNs;
-    this.consumed = observer.pump(clock, PUMP_BUDGET);
+    this.consumed = observer.pump(clock, PUMP_BUDGET, PUMP_NS_MAX);
     // Only receiving takes simulated time.
     this.slowStages = clock.trueNs - startNs > 2 * SECOND_NS ? ["receive"] : [];
     this.#countTold();
@@ -80,6 +81,22 @@ export class Model {
       this.#clockPreviousNs = Math.max(previousNs, rawNs);
       allowanceNs = 0;
     }
+  }
+
+  /** Observer times at which a limit is reached to the nanosecond. */
+  edges(): number[] {
+    const { thresholdNs, timeoutNs, killGraceNs } = this.#world.scenario;
+    const { tracker, lookedUpNs } = this.observer;
+    const edges = tracker.slots.flatMap((slot) => [
+      slot.lastNs + thresholdNs,
+      slot.lastNs + 10 * thresholdNs,
+      (lookedUpNs.get(slot) ?? 0) + SECOND_NS,
+    ]);
+    for (const { state, spawnNs, killStartNs } of this.recovery.children) {
+      if (state === "running" && timeoutNs !== undefined) edges.push(spawnNs + timeoutNs);
+      if (state === "terminating") edges.push(killStartNs! + killGraceNs);
+    }
+    return edges;
   }
 
   #countTold(): void {

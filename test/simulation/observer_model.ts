@@ -43,10 +43,15 @@ export class ObserverModel {
   readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
   readonly links: readonly LinkState[];
+  /** The last pump ended by its budget or its time. */
+  cutOff = false;
   /** Of this turn: event rows, and conflicts of two known namespaces. */
   rows: string[] = [];
   stalls: ModelStall[] = [];
-  /** Stalls that had to be told early, because a batch brought the return of an agent; not yet decided. */
+  /**
+   * Stalls that had to be told early, because a batch brought the return of an agent; not yet decided. They come before
+   * that batch, unless they were judged after it was received.
+   */
   told: ModelStall[] = [];
   /** Of this turn: rows and early stalls in the order in which they are told. */
   sequence: (string | ModelStall)[] = [];
@@ -69,6 +74,7 @@ export class ObserverModel {
   readonly #bucket: ReferenceTokenBucket;
   readonly #foundEmpty = new Set<LinkState>();
   #cursor = 0;
+  #visitedNs = 0;
   #consumedSinceJudge = 0;
   #pidMaxReadNs = 0;
 
@@ -92,21 +98,27 @@ export class ObserverModel {
   }
 
   /** Spec 04 section 3: returns the datagrams consumed. */
-  pump(clock: SimulatedClock, budget: number): number {
+  pump(clock: SimulatedClock, budget: number, budgetNs: number): number {
     this.clock = clock;
     let consumed = 0;
     let emptyInARow = 0;
-    while (consumed < budget && emptyInARow < this.links.length) {
+    let endNs = Number.NaN;
+    while (consumed < budget && emptyInARow < this.links.length && !(this.#visitedNs > endNs)) {
       const rowsBefore = this.rows.length;
       const resumedBefore = this.seen.resumed;
       const count = this.#visit(this.links[this.#cursor]!, this.#cursor);
+      if (Number.isNaN(endNs)) endNs = this.#visitedNs + budgetNs;
       this.#cursor = (this.#cursor + 1) % this.links.length;
       this.#judgePoint();
-      if (this.seen.resumed > resumedBefore) this.#tellStalls();
-      this.sequence.push(...this.rows.slice(rowsBefore));
+      const rows = this.rows.slice(rowsBefore);
+      const early = this.seen.resumed > resumedBefore ? this.stalls.splice(0) : [];
+      this.told.push(...early);
+      const judgedBefore = early.length > 0 && early[0]!.observerNs <= this.#visitedNs;
+      this.sequence.push(...(judgedBefore ? [...early, ...rows] : [...rows, ...early]));
       emptyInARow = count > 0 ? 0 : emptyInARow + 1;
       consumed += count;
     }
+    this.cutOff = emptyInARow < this.links.length;
     return consumed;
   }
 
@@ -129,6 +141,7 @@ export class ObserverModel {
 
   #visit(state: LinkState, l: number): number {
     const nowNs = this.#readClock();
+    this.#visitedNs = nowNs;
     const isSuspended = state.failures > 0 && nowNs < state.suspendedUntilNs;
     if (isSuspended) {
       this.#foundEmpty.add(state);
@@ -154,13 +167,6 @@ export class ObserverModel {
     this.rows.push(row.io(l, nowNs, errno));
     state.failures = Math.min(8, state.failures + 1);
     if (state.failures === 8) state.suspendedUntilNs = nowNs + SECOND_NS;
-  }
-
-  /** A stall is told before a return that may be its own. */
-  #tellStalls(): void {
-    this.told.push(...this.stalls);
-    this.sequence.push(...this.stalls);
-    this.stalls = [];
   }
 
   /** Spec 04 section 4. */

@@ -33,6 +33,8 @@ export class World {
   links: readonly Link[] = [];
   scenario: Scenario;
   pidMax = PID_MAX;
+  /** Added to the next step: the machine sleeps. */
+  sleepNs = 0;
   wallOffsetNs = 1_700_000_000_000_000_000;
   constructor({ random, agentCount, trace, coverage }: WorldOptions) {
     this.random = random;
@@ -47,6 +49,7 @@ export class World {
     this.scenario = scenario;
     this.clock = new SimulatedClock();
     this.pidMax = PID_MAX;
+    this.sleepNs = 0;
     this.links = scenario.links.map((options) => new Link(options));
     for (const agent of this.agents) {
       if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
@@ -60,7 +63,8 @@ export class World {
 
   /** Lets `ns` pass and everything happen that falls into it. */
   step(ns: number): void {
-    this.clock.trueNs += ns;
+    this.clock.trueNs += ns + this.sleepNs;
+    this.sleepNs = 0;
     if (this.random.chance(this.scenario.mishaps)) mishap(this);
     if (this.random.chance(this.scenario.hostility)) hostileTraffic(this);
     for (const agent of this.agents) this.#live(agent);
@@ -207,6 +211,7 @@ export class World {
 
   #drawKind(): AgentKind {
     const { random } = this;
+    if (this.scenario.allowCrossNamespace && random.chance(0.3)) return "foreign";
     if (random.chance(0.7)) return "attested";
     return random.pick(["foreign", "translated", "invisible", "network", "network", "squatter"]);
   }
