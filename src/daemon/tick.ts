@@ -3,6 +3,7 @@
 // listeners, processes and children.
 import {
   PUMP_BUDGET_PER_TURN,
+  PUMP_NS_PER_TURN_MAX,
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   REMOVED_PIDS_PER_TURN_MAX,
 } from "../base/limits.ts";
@@ -51,7 +52,7 @@ const STAGE_NS_MAX = NS_PER_S;
 const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
 
 export class Tick {
-  /** Datagrams taken in the last turn; at the budget, more may wait. */
+  /** Datagrams taken in the last turn. */
   consumed = 0;
   /** True if the last turn did more than take beats: something may wait for the runtime's own loop. */
   busy = false;
@@ -73,7 +74,7 @@ export class Tick {
     this.#wallOffsetNs = this.#options.wallOffsetNs();
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
-    this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN);
+    this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
     this.#recover();
@@ -93,9 +94,7 @@ export class Tick {
   /** True if a next turn has work at once: it must not wait. */
   get hasWorkLeft(): boolean {
     const { observer } = this.#options;
-    return (
-      this.consumed >= PUMP_BUDGET_PER_TURN || this.#told.length > 0 || observer.hasPendingStalls()
-    );
+    return observer.lastPumpCutOff || this.#told.length > 0 || observer.hasPendingStalls();
   }
 
   /** Exports what is queued and decides no recovery any more: the first step of a shutdown. */
@@ -251,6 +250,9 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_NONCE_WRAP, observer.drainNonceWraps());
   metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
   metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
+  metrics.add(series.VARTA_SECURE_AEAD_ATTEMPTS, observer.drainAeadAttempts());
+  for (let l = 0; l < observer.listeners.length; l++)
+    metrics.addKernelDrops(l, observer.drainKernelDrops(l));
 }
 
 function drainRecovery(recovery: Recovery, metrics: Metrics): void {

@@ -1,0 +1,59 @@
+// What a turn takes over from its listeners besides their datagrams, and how long it lets them keep it (spec 12 section 1).
+import { describe, expect, test } from "bun:test";
+import { BATCH_SIZE, PUMP_NS_PER_TURN_MAX } from "../../src/base/limits.ts";
+import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
+import { TickBench } from "./bench.ts";
+
+/** A UDP listener that decrypts and loses datagrams. */
+class Lossy extends ScriptedListener {
+  attempts = 0;
+  drops = 0;
+
+  drainAeadAttempts(): number {
+    const { attempts } = this;
+    this.attempts = 0;
+    return attempts;
+  }
+
+  drainKernelDrops(): number {
+    const { drops } = this;
+    this.drops = 0;
+    return drops;
+  }
+}
+
+describe("a turn", () => {
+  test("adds decrypt trials and kernel drops to the page, once", () => {
+    const lossy = [
+      new Lossy({ name: "a", kind: "udp" }),
+      new Lossy({ name: "b", kind: "secure-udp" }),
+    ];
+    const bench = new TickBench({ listeners: [new ScriptedListener(), ...lossy] });
+    lossy[0]!.drops = 5;
+    lossy[1]!.drops = 7;
+    lossy[1]!.attempts = 9;
+    bench.turn();
+    bench.turn();
+    expect(bench.series("varta_secure_aead_attempts_total")).toBe(9);
+    expect(bench.series('varta_udp_kernel_drops_total{listener="a"}')).toBe(5);
+    expect(bench.series('varta_udp_kernel_drops_total{listener="b"}')).toBe(7);
+  });
+
+  test("leaves what is too slow to take to the next turn, which does not wait", () => {
+    const slow = new ScriptedListener({
+      // Each batch costs as much as a whole turn may take, and a little more.
+      onReceive: () => {
+        bench.clock.ns += PUMP_NS_PER_TURN_MAX + 1;
+      },
+    });
+    const bench: TickBench = new TickBench({ listeners: [slow] });
+    const batch = () => Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
+    slow.queue(batch(), batch(), batch(), [beatOf(9)]);
+    bench.turn();
+    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([2 * BATCH_SIZE, true]);
+    bench.turn();
+    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([BATCH_SIZE + 1, true]);
+    bench.turn();
+    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([0, false]);
+  });
+});
