@@ -98,8 +98,8 @@ export class Life {
   #replaceWaiting(): void {
     const { random } = this.#world;
     const waiting = [...this.#model.observer.told, ...this.#model.observer.stalls];
-    if (waiting.length === 0 || random.chance(0.2)) return;
-    for (let i = 0; i < 6; i++) this.#world.replaceOwnerOf(random.pick(waiting).pid);
+    if (waiting.length === 0 || random.chance(0.1)) return;
+    for (let i = 0; i < 8; i++) this.#world.replaceOwnerOf(random.pick(waiting).pid);
   }
 
   // Right at a deadline, a nanosecond beside it, at the next datagram, or some time in between.

@@ -34,6 +34,7 @@ export class Promises {
   #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
   #spawnsThisTurn = 0;
+  #removedThisTurn = 0;
   #queueWasEmpty = true;
 
   constructor(options: PromiseOptions) {
@@ -44,6 +45,7 @@ export class Promises {
     this.#decisionsThisTurn = 0;
     this.#completionsThisTurn = 0;
     this.#spawnsThisTurn = 0;
+    this.#removedThisTurn = 0;
     this.#queueWasEmpty = !hasPendingStalls;
   }
 
@@ -78,6 +80,7 @@ export class Promises {
 
   onRemoved(pid: number, nowNs: number): void {
     this.#watched.delete(pid);
+    this.#removedThisTurn += 1;
     this.#removedNs.set(pid, nowNs);
   }
 
@@ -117,8 +120,9 @@ export class Promises {
     this.#atMost("stalls decided", 256, this.#decisionsThisTurn);
     // Two lists of at most 64, and at most one more for each decision.
     this.#atMost("completions", 128 + 256, this.#completionsThisTurn);
-    // With a smaller judge limit some agents have to wait, and only the model knows which.
-    const judgesAll = this.#watched.size <= this.#options.judgeLimit;
+    // With a smaller judge limit, which retired slots count against too, some agents have to wait, and only the model
+    // knows which.
+    const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, { lastBeatNs, reported }] of this.#watched) {
       const deadlineNs = lastBeatNs + this.#options.thresholdNs;
