@@ -39,15 +39,18 @@ export interface LoopOptions {
   readonly iterationBudgetNs: number;
   /** Called at the start of every turn: re-arms the watchdog. */
   readonly turnBegins: () => void;
-  /** Asked at the head of every turn. */
+  /** Asked before every wait. */
   readonly shouldStop: (nowNs: number) => boolean;
   /** Called once, when shouldStop() said so. */
   readonly stopped: () => void;
 }
 
 const HTTP_SLICE_NS = 2 * NS_PER_MS;
-/** Turns in a row without a yield: keeps the runtime's own timers and collector within reach under steady load. */
-const TURNS_WITHOUT_YIELD_MAX = 64;
+/**
+ * Longest time without a yield. The runtime says when it has events; its own timers, such as that of the collector, are
+ * the only thing that it does not say, and nothing of ours waits for them.
+ */
+const YIELD_NS_MAX = 4 * NS_PER_S;
 /**
  * Rest between two turns while beats come faster than one per rest: a wake-up costs ten times what a beat costs, so one
  * of them then takes several (measured at 10,000 beats/s: 3.4 % of a core instead of 9.4 %). poll(2) has no shorter one.
@@ -72,7 +75,6 @@ export class Loop {
   readonly #runtimeIndex: number;
   readonly #waitMaxNs: number;
   readonly #suspended = new Uint8Array(LISTENERS_MAX);
-  #turnsSinceYield = 0;
   #yieldedAtNs = 0;
   #serveNs = 0;
   #httpLeft = false;
@@ -94,24 +96,21 @@ export class Loop {
 
   readonly #afterYield = (): void => {
     this.#serveNs += this.#options.monotonicNs() - this.#yieldedAtNs;
-    this.#turnsSinceYield = 0;
     this.#run();
   };
 
   // Turns until one must yield. The wait stands before the turn, so that whatever the yield brought is seen at once.
   #run(): void {
-    for (;;) {
-      const runtimeWaits = this.#wait();
-      if (this.#options.shouldStop(this.#options.observer.clock.lastNs)) {
-        this.#options.stopped();
-        return;
-      }
+    const { shouldStop, stopped, observer } = this.#options;
+    while (!shouldStop(observer.clock.lastNs)) {
+      const runtimeReady = this.#wait();
       this.#turn();
-      if (runtimeWaits || this.#mustYield()) {
+      if (runtimeReady || this.#mustYield()) {
         this.#yield();
         return;
       }
     }
+    stopped();
   }
 
   #yield(): void {
@@ -124,7 +123,7 @@ export class Loop {
       this.#runtimeIndex < 0 ||
       this.#options.tick.busy ||
       this.#httpServed ||
-      ++this.#turnsSinceYield >= TURNS_WITHOUT_YIELD_MAX
+      this.#options.monotonicNs() - this.#yieldedAtNs >= YIELD_NS_MAX
     );
   }
 
@@ -153,7 +152,7 @@ export class Loop {
     this.turns++;
   }
 
-  /** Blocks until something is due; true if the runtime should run: it has events, or there was nothing else to do. */
+  /** Blocks until something is due; true if the runtime has events. */
   #wait(): boolean {
     const { observer } = this.#options;
     const timeoutNs = this.#timeoutNs();
@@ -163,7 +162,7 @@ export class Loop {
     const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
     // An interrupted wait is a signal: the runtime's handler has something to tell.
     if (ready < 0) return ready === -EINTR;
-    return ready === 0 || (this.#runtimeIndex >= 0 && this.#poll.revents(this.#runtimeIndex) !== 0);
+    return this.#runtimeIndex >= 0 && ready > 0 && this.#poll.revents(this.#runtimeIndex) !== 0;
   }
 
   #timeoutNs(): number {
