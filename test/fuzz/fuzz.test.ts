@@ -1,0 +1,108 @@
+// A short run of every fuzz target on every test run; the long ones are started by hand with `npm run fuzz`.
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { fuzz, type FuzzTarget, SEEDS } from "./fuzz.ts";
+import { parse, reportText } from "./main.ts";
+import { TARGETS } from "./targets.ts";
+
+const MAIN = join(import.meta.dir, "main.ts");
+const SECONDS = process.env["VARTA_TEST_FUZZ_SECONDS"] ?? "0.3";
+const RUN_MS_MAX = 30_000 + Number(SECONDS) * 1_000;
+
+/** What even a short run comes across. */
+const REACHED: Readonly<Record<string, readonly string[]>> = {
+  wire: [
+    ...["ok", "BadMagic", "BadVersion", "BadCrc", "BadStatus", "StallOnWire", "BadPid"],
+    ...["BadTimestamp", "BadNonce"],
+  ],
+  secure: ["pass", "decrypt", "replay", "wrong_size", "sender_table_full"],
+  cmsg: ["pass", "reason 0", "reason 1", "reason 2"],
+  config: ["exit 78", "exit 64"],
+};
+
+async function run(...argv: string[]) {
+  const child = Bun.spawn([process.execPath, MAIN, ...argv], { stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { stdout, stderr, exitCode: await child.exited };
+}
+
+describe.concurrent("npm run fuzz", () => {
+  for (const name of TARGETS.keys())
+    test(
+      `${name} finds nothing, and reaches what it is for`,
+      async () => {
+        const { stdout, stderr, exitCode } = await run(name, "--seconds", SECONDS, "--seed", "1");
+        expect(stderr).toBe("");
+        expect(stdout).toStartWith(`fuzz: ${name} seed=1\nfuzz: ok ${name} seed=1 rounds=`);
+        expect(exitCode).toBe(0);
+        for (const what of REACHED[name]!) expect(stdout).toContain(` ${what}=`);
+      },
+      RUN_MS_MAX,
+    );
+
+  test("plays one round alone", async () => {
+    const { stdout } = await run("cmsg", "--seed", "5", "--round", "77");
+    expect(stdout).toStartWith("fuzz: cmsg seed=5\nfuzz: ok cmsg seed=5 rounds=1 ");
+  });
+
+  test("refuses wrong use with exit 64", async () => {
+    const { stderr, exitCode } = await run("wires");
+    expect(stderr).toStartWith('fuzz: error: unknown target "wires"\nUsage: ');
+    expect(exitCode).toBe(64);
+  });
+});
+
+describe("parse()", () => {
+  test("takes seconds, seed and round", () => {
+    const argv = ["wire", "--seconds", "0.5", "--seed", "7", "--round", "3"];
+    expect(parse(argv)).toEqual({ name: "wire", seconds: 0.5, seed: 7, round: 3 });
+  });
+
+  test.each([
+    [[], 'unknown target ""'],
+    [["wire", "--seeds", "1"], 'unknown option "--seeds"'],
+    [["wire", "--seed", "0.5"], '--seed wants a number, found "0.5"'],
+    [["wire", "--seed", `${SEEDS}`], `--seed wants a number, found "${SEEDS}"`],
+    [["wire", "--round", "-1"], '--round wants a number, found "-1"'],
+    [["wire", "--seconds"], '--seconds wants a number, found ""'],
+  ])("refuses %j", (argv, error) => {
+    expect(parse(argv as string[])).toBe(error as string);
+  });
+});
+
+test("reportText() ends with the command that shows the failure again", () => {
+  const failure = { round: 12, what: "slot 3\n  found: 1\n  want:  2" };
+  expect(reportText("cmsg", 7, { rounds: 12, failure, counts: [["pass", 4]] })).toBe(
+    "fuzz: FAILED cmsg seed=7 rounds=12 pass=4\nslot 3\n  found: 1\n  want:  2\nreplay: npm run fuzz -- cmsg --seed 7 --round 12\n",
+  );
+});
+
+describe("fuzz()", () => {
+  /** Fails in the first round that draws a multiple of seven. */
+  function superstitious(drawn: number[]): FuzzTarget {
+    return {
+      counts: new Map(),
+      round(random) {
+        const number = random.u32();
+        drawn.push(number);
+        if (number % 7 === 0) throw new Error(`drew ${number}`);
+      },
+      [Symbol.dispose]() {},
+    };
+  }
+
+  test("names the failed round, and that round alone fails again", async () => {
+    const drawn: number[] = [];
+    const all = { seed: 3, firstRound: 0, goOn: () => true };
+    const { rounds, failure } = await fuzz(superstitious(drawn), all);
+    expect(drawn).toHaveLength(rounds + 1);
+    expect(failure?.what).toContain(`drew ${drawn.at(-1)}`);
+    const again: number[] = [];
+    const one = await fuzz(superstitious(again), { ...all, firstRound: failure!.round });
+    expect(again).toEqual([drawn.at(-1)!]);
+    expect(one.failure?.round).toBe(failure!.round);
+  });
+});

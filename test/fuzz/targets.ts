@@ -1,0 +1,13 @@
+// Every fuzz target by its name on the command line.
+import { CmsgTarget } from "./cmsg_target.ts";
+import { ConfigTarget } from "./config_target.ts";
+import type { FuzzTarget } from "./fuzz.ts";
+import { SecureTarget } from "./secure_target.ts";
+import { WireTarget } from "./wire_target.ts";
+
+export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, () => FuzzTarget>([
+  ["wire", () => new WireTarget()],
+  ["secure", () => new SecureTarget()],
+  ["cmsg", () => new CmsgTarget()],
+  ["config", () => new ConfigTarget()],
+]);
