@@ -33,6 +33,8 @@ export const THRESHOLD_NS_DEFAULT = 5 * NS_PER_S;
 export const PER_PID_RATE_DEFAULT = 100;
 export const GLOBAL_RATE_DEFAULT = 50_000;
 export const GLOBAL_BURST_DEFAULT = 100_000;
+/** Part of the global burst that only beats of known agents may spend: a flood of anything else never sheds them. */
+export const GLOBAL_RESERVE_PART = 1 / 4;
 /** burst x 10^9 token-nanoseconds must stay below 2^53 to be exact. */
 export const GLOBAL_BURST_MAX = 9_000_000;
 
@@ -65,6 +67,11 @@ export const CLOCK_JUMP_NS = 5 * NS_PER_S;
 export const RECOVERY_EVALUATIONS_PER_TURN_MAX = 256;
 /** A fork costs about half a millisecond: 16 keep a turn under 10 ms. */
 export const RECOVERY_SPAWNS_PER_TURN_MAX = 16;
+/**
+ * Time of spawns after which a turn begins none: a fork ends when the child has its first share of a core, which takes
+ * many times as long on a busy machine, and a busy machine is where a thousand agents stall at once.
+ */
+export const RECOVERY_SPAWN_NS_PER_TURN_MAX = 4 * NS_PER_MS;
 export const RECOVERY_COMPLETIONS_PER_TURN_MAX = 64;
 /** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */
 export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;

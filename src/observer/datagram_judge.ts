@@ -9,6 +9,7 @@ import type { DatagramAccounting } from "../events/accounting.ts";
 import * as event from "../events/event_batch.ts";
 import type { Listener } from "../listener/listener.ts";
 import { VERDICT_PASS } from "../listener/received_batch.ts";
+import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import {
   type Tracker,
   UPDATE_CAPACITY_EXCEEDED,
@@ -155,7 +156,8 @@ export class DatagramJudge {
     }
     // The last beat of an agent that panics gets through a full bucket once, if the kernel vouches for it.
     const bypass = terminalEdge && peerPid !== 0;
-    if (!bypass && !this.#pay(l, nowNs)) return;
+    const kept = this.#isKnown(listener, i, slot, words, w) ? 0 : this.admission.reserve;
+    if (!bypass && !this.#pay(l, nowNs, kept)) return;
     this.#track(l, batch.origin[i]!, peerPid, slot, words, w, nowNs, !bypass);
   }
 
@@ -239,7 +241,7 @@ export class DatagramJudge {
       const isOrigin = update === UPDATE_ORIGIN_CONFLICT;
       this.#reject(l, isOrigin ? reason.REJECT_ORIGIN_CONFLICT : reason.REJECT_NAMESPACE_CONFLICT);
       // An unpaid conflict (terminal bypass) without a token left loses its event and nothing else.
-      if (!paid && !this.admission.bucket.tryTake(nowNs)) return;
+      if (!paid && !this.admission.bucket.tryTake(nowNs, this.admission.reserve)) return;
       if (isOrigin) {
         const row = this.#row(event.EVENT_ORIGIN_CONFLICT, l, nowNs);
         this.#rows.pid[row] = pid;
@@ -293,9 +295,21 @@ export class DatagramJudge {
     return intervalNs > 0 && saturatingSub(nowNs, this.#tracker.slots.lastNs[slot]!) < intervalNs;
   }
 
-  // Takes a global token; a failed try is the datagram's reject reason.
-  #pay(l: number, nowNs: number): boolean {
-    if (this.admission.bucket.tryTake(nowNs)) return true;
+  // True for a beat that kernel or key vouch for and that its slot will take. It then cannot come again before the per-pid
+  // interval is over, so such beats alone do not drain the reserve. Anybody can make those of plain UDP.
+  #isKnown(listener: Listener, i: number, slot: number, words: Uint32Array, w: number): boolean {
+    const { batch } = listener;
+    if (slot < 0 || (batch.peerPid[i] === 0 && listener.kind !== "secure-udp")) return false;
+    const { slots } = this.#tracker;
+    return (
+      slots.origin[slot] === batch.origin[i] &&
+      nonceAcceptance(slots, slot, words, w) !== NONCE_REFUSED
+    );
+  }
+
+  // Takes a global token and leaves `kept`; a failed try is the datagram's reject reason.
+  #pay(l: number, nowNs: number, kept: number = this.admission.reserve): boolean {
+    if (this.admission.bucket.tryTake(nowNs, kept)) return true;
     this.#reject(l, reason.REJECT_RATE_GLOBAL);
     return false;
   }

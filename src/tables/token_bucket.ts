@@ -47,11 +47,14 @@ export class TokenBucket {
     this.#level -= count * TOKEN;
   }
 
-  /** Takes one token if there is one at `nowNs`. A refused call costs nothing and still banks the refill. */
-  tryTake(nowNs: number): boolean {
+  /**
+   * Takes one token if there is one at `nowNs` besides the `kept` ones. A refused call costs nothing and still banks the
+   * refill.
+   */
+  tryTake(nowNs: number, kept = 0): boolean {
     if (!this.enabled) return true;
     this.#refill(nowNs);
-    if (this.#level < TOKEN) return false;
+    if (this.#level < TOKEN * (kept + 1)) return false;
     this.#level -= TOKEN;
     return true;
   }

@@ -9,6 +9,7 @@ import {
 import * as reason from "../../src/base/reject_reason.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
+import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import {
   beatOf,
   type Datagram,
@@ -217,6 +218,69 @@ describe("rows that pay a token, with an empty bucket", () => {
     bench.processes.set(2, 20, FOREIGN);
     bench.receive(beatOf(2), beatOf(3), beatOf(4));
     expect(bench.moved()).toEqual(["accepted 1", "rate_global 1", "cross_namespace 1"]);
+  });
+});
+
+describe("the reserve of the global bucket", () => {
+  // Ten tokens are kept of forty.
+  const admission = { perPidRate: 100, globalRate: 1, globalBurst: 40 };
+
+  /** The bucket is down to its reserve, and agent 2 has beaten once with this origin. */
+  function drained(fields: Parameters<typeof beatOf>[1] = {}, listener?: ScriptedListener): Bench {
+    const bench = strictBench({ admission, ...(listener && { listeners: [listener] }) });
+    bench.receive(beatOf(2, { nonce: 5, ...fields }));
+    bench.receive(...Array.from({ length: 64 }, () => damaged(beatOf(3))));
+    expect(bench.moved()).toEqual(["accepted 1", "decode 29", "rate_global 35"]);
+    return bench;
+  }
+
+  test("lets in the beats of agents that are known, down to the last token", () => {
+    const bench = drained();
+    for (let nonce = 6; nonce < 20; nonce++) {
+      bench.pass(10);
+      bench.receive(beatOf(2, { nonce }), damaged(beatOf(3)));
+    }
+    expect(bench.moved()).toEqual(["accepted 10", "rate_global 18"]);
+  });
+
+  test("lets in an agent that was silent and is back, and one whose nonce wraps", () => {
+    const bench = drained({ nonce: NONCE_TERMINAL - 1n });
+    bench.pass(200);
+    bench.pump();
+    expect(bench.stalls()).toEqual([2]);
+    expect(bench.tell(beatOf(2, { nonce: 1 }))).toEqual(["beat 2"]);
+  });
+
+  test("is not for whoever is new, stale, of another origin, foreign or in doubt", () => {
+    const shed: [string, Datagram][] = [
+      ["new", beatOf(3)],
+      ["stale", beatOf(2, { nonce: 5 })],
+      ["other origin", beatOf(2, { nonce: 6, peerPid: 0 })],
+      ["other pid", beatOf(2, { nonce: 6, peerPid: 3 })],
+      ["other uid", beatOf(2, { nonce: 6, peerUid: 7 })],
+      ["above pid_max", beatOf(PID_MAX + 1)],
+      ["no credentials", beatOf(2, { nonce: 6, verdict: reason.REJECT_NO_CREDENTIALS })],
+      ["descriptors", beatOf(2, { nonce: 6, verdict: reason.REJECT_CTRL_TRUNCATED })],
+    ];
+    for (const [name, datagram] of shed) {
+      const bench = drained();
+      bench.pass(10);
+      expect([name, bench.tell(datagram)]).toEqual([name, []]);
+      expect([name, bench.moved()]).toEqual([name, ["rate_global 1"]]);
+    }
+  });
+
+  test.each([
+    ["secure-udp", ["beat 2"]],
+    // Anybody can make a beat of any pid there.
+    ["udp", []],
+    ["unix", []],
+  ] as const)("of an agent without kernel credentials, by %s: %p", (kind, told) => {
+    const fields = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+    const listener = new ScriptedListener({ kind });
+    const bench = drained(fields, listener);
+    bench.pass(10);
+    expect(bench.tell(beatOf(2, { ...fields, nonce: 6 }))).toEqual([...told]);
   });
 });
 

@@ -14,7 +14,7 @@ export class ReferenceTokenBucket {
     this.#milli = this.#burstMilli;
   }
 
-  tryTake(nowNs: number): boolean {
+  tryTake(nowNs: number, kept = 0): boolean {
     if (this.#rate === 0n || this.#burstMilli === 0n) return true;
     const now = BigInt(nowNs);
     if (now > this.#lastNs) {
@@ -27,7 +27,7 @@ export class ReferenceTokenBucket {
       this.#milli = this.#burstMilli;
       this.#remainder = 0n;
     }
-    if (this.#milli < 1000n) return false;
+    if (this.#milli < 1000n * BigInt(kept + 1)) return false;
     this.#milli -= 1000n;
     return true;
   }

@@ -217,7 +217,7 @@ export class ObserverModel {
     const { kind, allowUids, acceptRecovery } = link.options;
     const { bytes, credentials, controlTruncated } = datagram;
     const isUnix = kind === "unix";
-    const token = () => this.#bucket.tryTake(nowNs);
+    const token = () => this.#pay(nowNs);
 
     if (isUnix && controlTruncated) {
       if (!token()) return "rate_global";
@@ -283,7 +283,7 @@ export class ObserverModel {
     const isTooSoon = slot !== undefined && nowNs - slot.lastNs < intervalNs;
     if (isTooSoon && !terminalAfterRegular) return "rate_per_pid";
     if (bypassesGlobal) this.seen.terminalBypass += 1;
-    else if (!this.#bucket.tryTake(nowNs)) return "rate_global";
+    else if (!this.#pay(nowNs, this.#isKnown(frame, slot, origin, peerPid))) return "rate_global";
 
     const identity =
       peerPid === 0
@@ -293,7 +293,7 @@ export class ObserverModel {
       const observerInode = known(scenario.observerInode);
       if (identity.inode !== observerInode) {
         if (identity.wasRead && slot !== undefined) this.lookedUpNs.set(slot, nowNs);
-        if (bypassesGlobal && !this.#bucket.tryTake(nowNs)) return "rate_global";
+        if (bypassesGlobal && !this.#pay(nowNs)) return "rate_global";
         const bothKnown = observerInode !== undefined;
         this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
         return "cross_namespace";
@@ -336,11 +336,11 @@ export class ObserverModel {
         return undefined;
       }
       case "OriginConflict":
-        if (!isUnpaid || this.#bucket.tryTake(nowNs))
+        if (!isUnpaid || this.#pay(nowNs))
           this.rows.push(row.originConflict(l, nowNs, frame.pid, origin, slot!.origin));
         return "origin_conflict";
       case "NamespaceConflict":
-        if (!isUnpaid || this.#bucket.tryTake(nowNs)) {
+        if (!isUnpaid || this.#pay(nowNs)) {
           const bothKnown = identity.inode !== undefined;
           this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
         }
@@ -350,6 +350,23 @@ export class ObserverModel {
       case "CapacityExceeded":
         return "capacity";
     }
+  }
+
+  /** Spec 04 section 7: a quarter of the burst is kept for beats of known agents. */
+  #pay(nowNs: number, isKnown = false): boolean {
+    const { globalBurst } = this.#options.scenario;
+    return this.#bucket.tryTake(nowNs, isKnown ? 0 : Math.floor(globalBurst / 4));
+  }
+
+  #isKnown(
+    frame: DecodedFrame,
+    slot: ReferenceSlot | undefined,
+    origin: number,
+    peerPid: number,
+  ): boolean {
+    if (slot === undefined || peerPid === 0 || slot.origin !== origin) return false;
+    if (frame.nonce !== TERMINAL) return advances(frame, slot);
+    return slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp;
   }
 
   /** The table of spec 05 section 5. */
@@ -371,10 +388,7 @@ export class ObserverModel {
     const retryIsDue = nowNs - this.lookedUpNs.get(slot)! >= SECOND_NS;
     const isPartUnknown = slot.namespaceInode === undefined || slot.generation === undefined;
     if (isPartUnknown) return retryIsDue;
-    const last = slot.lastNonce;
-    const wraps = last !== undefined && last >= TERMINAL - 2n ** 20n && frame.nonce < 2n ** 20n;
-    const advances = last === undefined || frame.nonce > last || wraps;
-    return frame.nonce !== TERMINAL && !advances && retryIsDue;
+    return frame.nonce !== TERMINAL && !advances(frame, slot) && retryIsDue;
   }
 
   /** A foreign namespace whose inode was readable once and is hidden now, or the reverse, is no conflict. */
@@ -394,6 +408,13 @@ export class ObserverModel {
     if (found === 0) return pinned;
     return pinned === 0 && found !== own ? 0 : found;
   }
+}
+
+/** How a regular nonce must follow the last one. */
+function advances(frame: DecodedFrame, slot: ReferenceSlot): boolean {
+  const last = slot.lastNonce;
+  const wraps = last !== undefined && last >= TERMINAL - 2n ** 20n && frame.nonce < 2n ** 20n;
+  return last === undefined || frame.nonce > last || wraps;
 }
 
 export interface Identity {
