@@ -75,7 +75,7 @@ class Agent {
       this.#prefix = random.chance(0.2) ? new Uint8Array(8) : randomBytes(random, 8);
       this.#counter = random.chance(0.9) ? 0 : 0xffff_fff0 + random.below(16);
     }
-    const isCrash = random.chance(0.08);
+    const isCrash = random.chance(0.12);
     this.#timestamp += BigInt(random.below(3));
     if (isCrash) this.#timestamp += 1n;
     const fields = {
@@ -104,6 +104,14 @@ class Agent {
   }
 }
 
+/** An agent that seals, with its own key, the beat of another. */
+function impersonation(random: Random, master: Uint8Array): Uint8Array {
+  const [own, other] = [random.pick(PIDS), random.pick(PIDS)];
+  const frame = referenceEncode({ status: 0, pid: other, timestamp: 9n, nonce: 99n, payload: 0 });
+  const key = deriveAgentKey(master, own);
+  return sealMaster(own, { key, ivRandom: randomBytes(random, 8), ivCounter: 0, frame });
+}
+
 class Attack implements Disposable {
   readonly #random: Random;
   readonly #keys: Keys;
@@ -115,6 +123,8 @@ class Attack implements Disposable {
   readonly #captured: Uint8Array[] = [];
   #nowNs = 1;
   #nextSweepNs = 1 + SWEEP_NS;
+  /** Datagrams for which the honest agents stay silent: the time for what was captured. */
+  #silence = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -144,7 +154,10 @@ class Attack implements Disposable {
   /** Sends one datagram and compares; gives its verdict. */
   next(): string {
     const random = this.#random;
-    if (random.chance(0.05)) this.#nowNs += random.pick([GAP_NS - 1, GAP_NS, 3 * GAP_NS, TTL_NS]);
+    if (random.chance(0.06)) {
+      this.#nowNs += random.pick([GAP_NS - 1, GAP_NS, 3 * GAP_NS, TTL_NS]);
+      this.#silence = random.below(6);
+    }
     this.#nowNs += random.below(1_000);
     this.#sweep();
     const datagram = this.#datagram();
@@ -182,11 +195,17 @@ class Attack implements Disposable {
   #datagram(): Uint8Array {
     const random = this.#random;
     const old = this.#captured.length === 0 ? undefined : random.pick(this.#captured);
+    if (old !== undefined && this.#silence > 0) {
+      this.#silence -= 1;
+      return old;
+    }
     if (old === undefined || random.chance(0.5)) {
       const fresh = random.pick(this.#agents).datagram(random, this.#keys);
       this.#captured.push(fresh);
       return fresh;
     }
+    const { master } = this.#keys;
+    if (master !== undefined && random.chance(0.1)) return impersonation(random, master);
     const bytes = old.slice();
     switch (random.below(6)) {
       case 0:
