@@ -1,6 +1,7 @@
 // What goes wrong with agents, their machine and its clock.
 import type { Agent } from "./agent.ts";
 import { TERMINAL_NONCE } from "./frames.ts";
+import { OWN_INODE } from "./process_table.ts";
 import type { World } from "./world.ts";
 
 /** One thing goes wrong: mostly with one agent, sometimes with the whole machine. */
@@ -173,7 +174,10 @@ function hide(world: World, agent: Agent): void {
   if (process === undefined) return;
   world.coverage.count("readabilityChanged");
   process.statReadable = world.random.chance(0.6);
-  process.namespaceRead = world.random.pick(["readable", "readable", "hidden", "unreadable"]);
+  const isForeign = process.inode !== OWN_INODE;
+  process.namespaceRead = isForeign
+    ? world.random.pick(["readable", "hidden"])
+    : world.random.pick(["readable", "readable", "hidden", "unreadable"]);
 }
 
 function swapInLookup(world: World, agent: Agent): void {

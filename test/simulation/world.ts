@@ -53,6 +53,8 @@ export class World {
     this.links = scenario.links.map((options) => new Link(options));
     for (const agent of this.agents) {
       if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
+      else if (scenario.allowCrossNamespace && this.random.chance(0.5))
+        this.start(agent, agent.pid);
       else this.settle(agent);
     }
   }
