@@ -1,0 +1,60 @@
+# What the tests inside of a box share: checks that are counted, and waiting for a condition instead of for a time.
+passed=0
+failed=0
+
+# Name, shell command: holds now or does not.
+check() { record "$1" "$2" "$(eval "$2" 2>&1 && echo HOLDS)"; }
+
+# Name, seconds, shell command: comes to hold in time.
+check_within() { record "$1" "$3" "$(within "$2" "$3" 2>&1 && echo HOLDS)"; }
+
+record() {
+  if [[ $3 == *HOLDS ]]; then
+    passed=$((passed + 1))
+    printf 'ok    %s\n' "$1"
+  else
+    failed=$((failed + 1))
+    printf 'FAIL  %s   [%s]\n' "$1" "$2"
+    printf '%s\n' "$3" | tail -n 12 | sed 's/^/        /'
+  fi
+}
+
+within() {
+  check "$1" "within $2 '${3//\'/\'\\\'\'}'"
+}
+
+within() {
+  local end=$((SECONDS + $1))
+  until eval "$2"; do
+    if [ "$SECONDS" -ge "$end" ]; then return 1; fi
+    sleep 0.1
+  done
+}
+
+refused() {
+  if "$@"; then
+    echo "this was accepted"
+    return 1
+  fi
+}
+
+# A property of the daemon's unit.
+unit() { systemctl show --property "$1" --value "${2:-varta-watch}"; }
+
+# The daemon's journal since the last call of mark.
+mark() {
+  journalctl --sync
+  cursor=$(journalctl --unit varta-watch --lines 0 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+journal() { journalctl --unit "${1:-varta-watch}" --output cat --no-pager ${cursor:+--after-cursor "$cursor"}; }
+said() { journal | grep -qE "$1"; }
+
+# The daemon answers: a beat is taken.
+beat() { setpriv --reuid=alice --regid=alice --groups=varta varta-watch beat --socket "${1:-/run/varta/varta.sock}"; }
+
+figure() { printf 'figure  %-34s %s\n' "$1" "$2"; }
+
+tell_counts() {
+  printf '\n %d pass\n %d fail\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ]
+}

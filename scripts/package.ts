@@ -1,0 +1,95 @@
+// `npm run package`: Debian and RPM packages of every architecture in dist/, from what `npm run build` put there, and
+// their checksums. They are the same bytes for the same commit: SOURCE_DATE_EPOCH, or else the time of the commit, is
+// the time of everything inside. `--fast` compresses badly, for tests; `--release` and `--config` make the second
+// package of an upgrade test.
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { checkBinary, checkBytes } from "./binary/check.ts";
+import { packageVersion, ROOT } from "./binary/target.ts";
+import { buildDeb } from "./package/deb.ts";
+import { buildRpm } from "./package/rpm.ts";
+import { ARCHITECTURES, type PackageJob } from "./package/stage.ts";
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: join(ROOT, "dist") },
+    release: { type: "string", default: "1" },
+    config: { type: "string" },
+    fast: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+  },
+});
+
+const out = resolve(values.out);
+mkdirSync(out, { recursive: true });
+const epochSeconds = epoch();
+// A pre-release sorts before its release in both formats by "~".
+const version = packageVersion().replace("-", "~");
+for (const architecture of ARCHITECTURES) {
+  for (const format of ["deb", "rpm"] as const) {
+    if (values.only?.includes(`${format}:${architecture.deb}`) === false) continue;
+    const work = mkdtempSync(join(tmpdir(), "varta-package-"));
+    try {
+      const job: PackageJob = {
+        architecture,
+        work,
+        out,
+        version,
+        release: values.release,
+        config: values.config,
+        fast: values.fast,
+        epochSeconds,
+      };
+      const startedNs = Bun.nanoseconds();
+      const { path, binary } = format === "deb" ? buildDeb(job) : buildRpm(job);
+      await requireWhole(binary, architecture.target);
+      const megabytes = Bun.file(path).size / 1e6;
+      const seconds = (Bun.nanoseconds() - startedNs) / 1e9;
+      console.log(`${path}  ${megabytes.toFixed(1)} MB  ${seconds.toFixed(1)} s`);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  }
+}
+writeChecksums();
+
+// Packaging tools strip executables, which makes this one a bare JavaScript runtime and is no error to them: looked at is
+// the file that came out of the package.
+async function requireWhole(binary: string, target: string): Promise<void> {
+  const original = join(ROOT, "dist", `varta-watch-${target}`);
+  const problems = target === `linux-${process.arch}` ? await runs(binary) : checkBytes(binary);
+  if (!readFileSync(binary).equals(readFileSync(original)))
+    problems.push(`differs from ${original}`);
+  if (problems.length > 0)
+    throw new Error(`The executable in the package is not fit to ship: ${problems.join("; ")}`);
+}
+
+function runs(binary: string): Promise<string[]> {
+  const { stdout } = Bun.spawnSync([
+    join(ROOT, "dist", `varta-watch-linux-${process.arch}`),
+    "version",
+  ]);
+  return checkBinary(binary, stdout.toString().trim());
+}
+
+function epoch(): number {
+  const given = process.env["SOURCE_DATE_EPOCH"];
+  if (given !== undefined && /^[0-9]+$/.test(given)) return Number(given);
+  const { stdout, exitCode } = Bun.spawnSync(["git", "-C", ROOT, "log", "-1", "--format=%ct"], {
+    stderr: "ignore",
+  });
+  if (exitCode === 0) return Number(stdout.toString().trim());
+  throw new Error("Cannot date the packages: there is no git here, so set SOURCE_DATE_EPOCH");
+}
+
+function writeChecksums(): void {
+  const names = readdirSync(out).filter((name) => /\.(deb|rpm)$|^varta-watch-linux-/.test(name));
+  const lines = names.sort().map((name) => {
+    const hash = createHash("sha256").update(readFileSync(join(out, name)));
+    return `${hash.digest("hex")}  ${name}\n`;
+  });
+  writeFileSync(join(out, "SHA256SUMS"), lines.join(""));
+}

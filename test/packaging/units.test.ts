@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/binary/target.ts";
+import { mappedFiles } from "../../scripts/package/stage.ts";
+import { loadConfig, systemHost } from "../../src/config/load.ts";
+
+const PACKAGING = join(ROOT, "packaging");
+
+function read(name: string): string {
+  return readFileSync(join(PACKAGING, name), "utf8");
+}
+
+test("the unit of a shard is the unit, with the names of the shard", () => {
+  const shard = read("systemd/varta-watch.service")
+    .replace("Description=Process health observer", "Description=Process health observer, shard %i")
+    .replace("/etc/varta/varta.toml", "/etc/varta/%i.toml")
+    .replace("RuntimeDirectory=varta", "RuntimeDirectory=varta-%i")
+    .replace("StateDirectory=varta", "StateDirectory=varta/%i")
+    .replace("LogsDirectory=varta", "LogsDirectory=varta/%i")
+    .replace("WorkingDirectory=/var/lib/varta", "WorkingDirectory=/var/lib/varta/%i");
+  expect(read("systemd/varta-watch@.service")).toBe(shard);
+});
+
+test("the units give the daemon one capability at most, and promise nothing that it has not got", () => {
+  const unit = read("systemd/varta-watch.service");
+  expect(unit.match(/^(CapabilityBoundingSet|AmbientCapabilities)=.*$/gm)).toEqual([
+    "CapabilityBoundingSet=CAP_SYS_PTRACE",
+    "AmbientCapabilities=CAP_SYS_PTRACE",
+  ]);
+  expect(unit).toMatch(/^NoNewPrivileges=yes$/m);
+  expect(unit).toMatch(/^Type=notify$/m);
+  expect(unit).toMatch(/^RestartPreventExitStatus=78$/m);
+  expect(unit).not.toMatch(/^(ExecReload|FileDescriptorStoreMax|Type=notify-reload)/m);
+});
+
+test("the shipped configuration has no fault", async () => {
+  const configFile = join(PACKAGING, "varta.toml");
+  const loaded = await loadConfig({ configFile, given: [], host: systemHost() });
+  expect(loaded.ok).toBe(true);
+});
+
+test("every file of the list exists, and both formats install the same program", () => {
+  for (const format of ["deb", "rpm"] as const) {
+    const files = mappedFiles(format);
+    expect(files.length).toBeGreaterThan(20);
+    for (const { source, destination, mode } of files) {
+      if (!/^(@|dist\/)/.test(source))
+        expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
+      expect(mode).toBe(destination.startsWith("/usr/bin/") ? 0o755 : 0o644);
+    }
+    const destinations = files.map(({ destination }) => destination);
+    expect(new Set(destinations).size).toBe(destinations.length);
+  }
+});
+
+test("no log rotation is shipped: the audit log rotates itself, and so does the export file", () => {
+  const files = [...mappedFiles("deb"), ...mappedFiles("rpm")];
+  expect(files.filter(({ destination }) => destination.includes("logrotate"))).toEqual([]);
+});
