@@ -14,7 +14,7 @@ import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { errorText } from "./start_error.ts";
-import { requireProc } from "./system_checks.ts";
+import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { Writers } from "./writers.ts";
 import * as series from "../metrics/series.ts";
@@ -106,6 +106,8 @@ export class Daemon {
     this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
     this.#notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
+    const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
+    if (spared !== undefined) log.warn(spared);
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");

@@ -1,5 +1,5 @@
 // What the daemon looks at on the machine before it starts, and what it says about it.
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { PID_MAX_FALLBACK } from "../base/limits.ts";
@@ -11,17 +11,43 @@ const PID_MAX_FILE = "/proc/sys/kernel/pid_max";
 /** A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32 were lost. */
 const QUEUE_LENGTH_WANTED = 512;
 
-/** Throws `PlatformError` where /proc is not mounted: identities, and with them recovery, would be blind. */
-export function requireProc(): void {
+/**
+ * Throws `PlatformError` where /proc is not mounted: identities, and with them recovery, would be blind. Also where it
+ * belongs to another pid namespace: whoever has a number there is a stranger to the one who has it here.
+ */
+export function requireProc(root = "/proc", pid: number = process.pid): void {
   if (!IS_LINUX) return;
-  try {
-    accessSync("/proc/self/stat", constants.R_OK);
-  } catch {
+  const self = procSelf(root);
+  if (self === undefined)
     throw new PlatformError(
-      "Cannot read /proc/self/stat: /proc is not mounted",
+      `Cannot read ${root}/self: /proc is not mounted`,
       "mount it (mount -t proc proc /proc); under systemd with RootDirectory= set MountAPIVFS=yes",
     );
+  if (self !== `${pid}`)
+    throw new PlatformError(
+      `Cannot use ${root}: it shows another pid namespace, where this process is ${self} and not ${pid}`,
+      "mount the proc of this namespace (unshare --mount-proc, or mount -t proc proc /proc)",
+    );
+}
+
+function procSelf(root: string): string | undefined {
+  try {
+    return readlinkSync(`${root}/self`);
+  } catch {
+    return undefined;
   }
+}
+
+/** The warning about a self-watchdog that the kernel keeps from ending the first process of a namespace. */
+export function initWatchdogWarning(
+  pid: number,
+  selfWatchdogNs: number | undefined,
+): string | undefined {
+  if (pid !== 1 || selfWatchdogNs === undefined) return undefined;
+  return (
+    "the self-watchdog cannot end this process, because the kernel spares pid 1 the SIGALRM: " +
+    "run it under an init, such as with docker run --init"
+  );
 }
 
 /** Largest pid of this kernel, 2^32-1 off Linux; the kernel's own limit if it cannot be read. `file` is for tests. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { fstatSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { PID_MAX_FALLBACK } from "../../src/base/limits.ts";
 import {
+  initWatchdogWarning,
   makeRuntimeDirectory,
   queueLengthWarning,
   readPidMax,
@@ -62,7 +63,34 @@ describe("queueLengthWarning()", () => {
 
 describe("requireProc()", () => {
   test("is content where /proc is mounted", () => {
-    expect(requireProc).not.toThrow();
+    expect(() => requireProc()).not.toThrow();
+  });
+
+  test("says that it is not mounted", () => {
+    using directory = new TemporaryDirectory();
+    expect(() => requireProc(directory.path)).toThrow(
+      `Cannot read ${directory.path}/self: /proc is not mounted`,
+    );
+  });
+
+  test("refuses the /proc of another pid namespace, where every pid is somebody else's", () => {
+    expect(() => requireProc("/proc", 1)).toThrow(
+      `Cannot use /proc: it shows another pid namespace, where this process is ${process.pid} and not 1`,
+    );
+  });
+});
+
+describe("initWatchdogWarning()", () => {
+  test("tells pid 1 with a self-watchdog to run under an init", () => {
+    expect(initWatchdogWarning(1, 4e9)).toBe(
+      "the self-watchdog cannot end this process, because the kernel spares pid 1 the SIGALRM: " +
+        "run it under an init, such as with docker run --init",
+    );
+  });
+
+  test("has nothing to say without a self-watchdog, or to another pid", () => {
+    expect(initWatchdogWarning(1, undefined)).toBeUndefined();
+    expect(initWatchdogWarning(2, 4e9)).toBeUndefined();
   });
 });
 
