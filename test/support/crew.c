@@ -3,7 +3,9 @@
  * at the end of stdin every agent dies with its parent.
  *
  *   crew SOCKET
- *   agents COUNT INTERVAL_MS BEATS STATUS   forks agents; BEATS 0 = until "quiet"   -> agents PID...
+ *   agents COUNT INTERVAL_MS BEATS STATUS STAMPED
+ *                                           forks agents; BEATS 0 = until "quiet"; STAMPED 1 = the payload is the
+ *                                           time in us                              -> agents PID...
  *   reuse PID INTERVAL_MS                   the next fork has this very pid (own pid namespace only);
  *                                           interval 0 = it never beats             -> agents PID
  *   quiet                                   agents fall silent and stay alive       -> sent PID:BEATS...
@@ -39,7 +41,7 @@ struct shared {
 };
 
 static struct shared *shared;
-static int agent_count;
+static int agent_count, stamped;
 static struct sockaddr_un observer = {.sun_family = AF_UNIX};
 
 static uint64_t now_ns(void) {
@@ -64,7 +66,7 @@ static uint32_t crc32c(const uint8_t *bytes, int size) {
 
 static void put_frame(uint8_t *frame, int status, uint32_t pid, uint64_t nonce) {
   uint64_t timestamp = now_ns();
-  uint32_t payload = 0;
+  uint32_t payload = stamped ? timestamp / 1000 : 0;
   memcpy(frame, (uint8_t[]){'V', 'A', 2, (uint8_t)status}, 4);
   memcpy(frame + 4, &pid, 4);
   memcpy(frame + 8, &timestamp, 8);
@@ -225,7 +227,7 @@ int main(int argc, char **argv) {
   while (fgets(line, sizeof line, stdin) != NULL) {
     int a, b, status;
     long long n;
-    if (sscanf(line, "agents %d %d %lld %d", &a, &b, &n, &status) == 4) agents(a, b, n, status);
+    if (sscanf(line, "agents %d %d %lld %d %d", &a, &b, &n, &status, &stamped) == 5) agents(a, b, n, status);
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
     else if (strcmp(line, "quiet\n") == 0) quiet();
     else if (sscanf(line, "signal %d %d", &a, &b) == 2) printf("signalled %d\n", kill(a, b) == 0 ? a : 0);

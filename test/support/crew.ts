@@ -1,20 +1,17 @@
 // A crew of real agent processes (crew.c), compiled when it is first needed. Where there is no C compiler, tests that need it
 // are skipped and say so.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { compiled } from "./compiled.ts";
 import { eachLine } from "./log_lines.ts";
 import { until } from "./until.ts";
 
-const SOURCE = join(import.meta.dir, "crew.c");
-const CACHE = join(import.meta.dir, "../../node_modules/.cache/varta-watch");
 const STATUS_CODES = { ok: 0, degraded: 1, critical: 2, stall: 3 } as const;
 /** Long enough for a hundred thousand datagrams. */
 const ANSWER_MS_MAX = 30_000;
 
 /** The compiled crew, or undefined where it cannot be compiled. */
-export const crewProgram: string | undefined = compile();
+export const crewProgram: string | undefined = compiled(join(import.meta.dir, "crew.c"));
 
 /** In the name of a test that needs the crew. */
 export const NEEDS_CREW = crewProgram === undefined ? " (skipped: there is no C compiler)" : "";
@@ -25,6 +22,8 @@ export interface Agents {
   /** Beats of each; without it they beat until they are told to be quiet. */
   readonly beats?: number;
   readonly status?: keyof typeof STATUS_CODES;
+  /** The payload is the low half of the monotonic clock in microseconds, instead of 0. */
+  readonly stamped?: boolean;
 }
 
 export interface Datagrams {
@@ -53,9 +52,10 @@ export class Crew implements AsyncDisposable {
   }
 
   /** Forks agents and returns their pids. */
-  async agents({ count, intervalMs, beats = 0, status = "ok" }: Agents): Promise<number[]> {
+  async agents(agents: Agents): Promise<number[]> {
+    const { count, intervalMs, beats = 0, status = "ok", stamped = false } = agents;
     const [, ...pids] = await this.#ask(
-      `agents ${count} ${intervalMs} ${beats} ${STATUS_CODES[status]}`,
+      `agents ${count} ${intervalMs} ${beats} ${STATUS_CODES[status]} ${stamped ? 1 : 0}`,
     );
     return pids.map(Number);
   }
@@ -117,19 +117,4 @@ export class Crew implements AsyncDisposable {
 function readSent(text: string): [number, number] {
   const [pid, beats] = text.split(":");
   return [Number(pid), Number(beats)];
-}
-
-// The program stays in the cache of the checkout under the hash of its source: tests leave nothing in /tmp, and compile
-// once. It appears there by a rename, so that nobody runs half of it.
-function compile(): string | undefined {
-  const compiler = process.platform === "linux" ? Bun.which("cc") : null;
-  if (compiler === null) return undefined;
-  const program = join(CACHE, `crew-${Bun.hash(readFileSync(SOURCE)).toString(16)}`);
-  if (existsSync(program)) return program;
-  mkdirSync(CACHE, { recursive: true });
-  const unfinished = `${program}.${process.pid}`;
-  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", unfinished, SOURCE]);
-  if (status !== 0) throw new Error(`crew.c does not compile: ${stderr}`);
-  renameSync(unfinished, program);
-  return program;
 }

@@ -23,6 +23,8 @@ export interface DaemonOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Text of its varta.toml; without it there is none. */
   readonly config?: string;
+  /** The configuration names the listeners, one of them a unix one; without it there is the one of --socket. */
+  readonly ownListeners?: boolean;
   /** Serve metrics at a free port; on by default. */
   readonly metrics?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -226,8 +228,8 @@ export class DaemonProcess implements AsyncDisposable {
     this.#ownDirectory?.[Symbol.dispose]();
   }
 
-  #arguments({ args = [], config, metrics = true }: DaemonOptions): string[] {
-    const given = ["--socket", this.socket, ...args];
+  #arguments({ args = [], config, ownListeners, metrics = true }: DaemonOptions): string[] {
+    const given = ownListeners === true ? [...args] : ["--socket", this.socket, ...args];
     if (config !== undefined) {
       writeFileSync(this.path("varta.toml"), config);
       given.push("--config", this.path("varta.toml"));

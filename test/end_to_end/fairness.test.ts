@@ -1,0 +1,25 @@
+// A flood on one listener is no silence on another: the beats of honest agents are received in time, none is shed, nobody
+// is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin measures each flood for itself.
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { CAN_FLOOD, FLOODS, floodFleet, NEEDS_FLOOD, quantile } from "../support/flooded_fleet.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+afterAll(endLeftovers);
+
+/** Wide, for a machine that runs other tests besides; the slow test asks for less. */
+const DELAY_MS_P99_MAX = 200;
+
+describe.skipIf(!CAN_FLOOD)(`while other listeners are flooded${NEEDS_FLOOD}`, () => {
+  test("100 agents at 10 Hz lose no beat and none of them is called silent", async () => {
+    const kinds = FLOODS.filter(({ content }) => content === "random");
+    // Half as much again as the honest agents need: the flood itself has to leave them their part.
+    const limits = ["--global-beat-rate", "1500", "--global-beat-burst", "1500"];
+    const result = await floodFleet(kinds, 400, limits);
+    expect(result.taken).toBeGreaterThan(10_000);
+    expect(result.falseStalls).toBe(0);
+    expect(result.accepted).toBe(result.sent);
+    expect(result.sent).toBeGreaterThan(1_000);
+    expect(quantile(result.delaysMs, 0.99)).toBeLessThan(DELAY_MS_P99_MAX);
+  });
+});

@@ -1,0 +1,32 @@
+// How long honest beats wait while another listener of the same daemon is flooded, flood by flood, with the default
+// limits. Run it on a quiet machine: what is measured is the daemon, not its competitors for two cores.
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { endLeftovers } from "../../support/daemon_process.ts";
+import {
+  CAN_FLOOD,
+  FLOODS,
+  floodFleet,
+  NEEDS_FLOOD,
+  quantile,
+} from "../../support/flooded_fleet.ts";
+
+const FLOOD_MS = 15_000;
+const DELAY_MS_P99_MAX = 20;
+
+setDefaultTimeout(120_000);
+afterAll(endLeftovers);
+
+describe.skipIf(!CAN_FLOOD)(`100 agents at 10 Hz beside a flood${NEEDS_FLOOD}`, () => {
+  test.each(FLOODS)("of $name", async (kind) => {
+    const result = await floodFleet([kind], FLOOD_MS);
+    const [p50, p99, most] = [0.5, 0.99, 1].map((part) => quantile(result.delaysMs, part));
+    const perSecond = Math.round((result.flooded / FLOOD_MS) * 1_000);
+    console.log(
+      `${kind.name}: ${perSecond}/s sent, ${result.taken} taken; ${result.sent} honest beats, ` +
+        `delay p50 ${p50!.toFixed(2)} p99 ${p99!.toFixed(2)} max ${most!.toFixed(2)} ms`,
+    );
+    expect(result.falseStalls).toBe(0);
+    expect(result.accepted).toBe(result.sent);
+    expect(p99).toBeLessThan(DELAY_MS_P99_MAX);
+  });
+});

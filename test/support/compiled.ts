@@ -1,0 +1,23 @@
+// Programs in C that stand beside the tests, compiled when they are first needed. They stay in the cache of the checkout
+// under the hash of their source: tests leave nothing in /tmp, and compile once.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { basename, join } from "node:path";
+
+const CACHE = join(import.meta.dir, "../../node_modules/.cache/varta-watch");
+
+/** The compiled program of `source`, or undefined where nothing can be compiled. */
+export function compiled(source: string): string | undefined {
+  const compiler = process.platform === "linux" ? Bun.which("cc") : null;
+  if (compiler === null) return undefined;
+  const hash = Bun.hash(readFileSync(source)).toString(16);
+  const program = join(CACHE, `${basename(source, ".c")}-${hash}`);
+  if (existsSync(program)) return program;
+  mkdirSync(CACHE, { recursive: true });
+  // It appears by a rename, so that nobody runs half of it.
+  const unfinished = `${program}.${process.pid}`;
+  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", unfinished, source]);
+  if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);
+  renameSync(unfinished, program);
+  return program;
+}
