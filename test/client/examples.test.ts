@@ -1,6 +1,10 @@
 // The examples in docs/client.md are run as they are printed.
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
+import { decode } from "../../src/wire/decode.ts";
+import { receiveRows } from "../listener/udp_peer.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { BoundReceiver } from "./bound_receiver.ts";
 
 const ROOT = `${import.meta.dir}/../..`;
@@ -23,6 +27,32 @@ describe("docs/client.md", () => {
     expect(rows(receiver)).toEqual(THREE_BEATS);
   });
 
+  test("has a TypeScript example for the network whose beats arrive", async () => {
+    using directory = new TemporaryDirectory();
+    const key = new Uint8Array(32).fill(0x3c);
+    writeFileSync(directory.at("key"), `${key.toHex()}\n`);
+    const listener = new SecureUdpListener({
+      name: "edge",
+      address: "127.0.0.1",
+      port: 0,
+      rcvbufBytes: 0,
+      acceptRecovery: false,
+      restartGapNs: 5e9,
+      monotonicNs: () => 0,
+      keys: { shared: [key], master: undefined },
+    });
+    const source = block("ts", "connectSecureUdp")
+      .replace("/etc/my-service/varta.key", directory.at("key"))
+      .replace("192.0.2.10", "127.0.0.1")
+      .replace("7878", String(listener.port));
+    expect(await outputOf([process.execPath, "-e", source])).toBe("");
+    const decoded = receiveRows(listener, 3).map(({ frame }) => decode(Uint8Array.fromHex(frame)));
+    listener.close();
+    expect(decoded).toMatchObject(
+      THREE_BEATS.map(([status, nonce, payload]) => ({ frame: { status, nonce, payload } })),
+    );
+  });
+
   test.skipIf(python === null)(
     "has a Python example whose beats arrive (needs python3)",
     async () => {
@@ -41,8 +71,10 @@ describe("docs/client.md", () => {
   );
 });
 
-function block(language: string): string {
-  const found = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(page)?.[1];
+/** The first example in `language` that has `word` in it. */
+function block(language: string, word = ""): string {
+  const blocks = page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"));
+  const found = [...blocks].map(([, source]) => source!).find((source) => source.includes(word));
   if (found === undefined) throw new Error(`no example in ${language}`);
   return found;
 }
