@@ -1,6 +1,6 @@
 // The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each fault is one that a real
 // mistake could cause.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ProcessReader } from "../../src/base/process_reader.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { Listener } from "../../src/listener/listener.ts";
@@ -11,6 +11,9 @@ import { Observer } from "../../src/observer/observer.ts";
 import { Recovery } from "../../src/recovery/recovery.ts";
 import type { Seams } from "./seams.ts";
 import { simulate } from "./simulation.ts";
+
+// A busy machine may be slow; what a run does depends on its seed alone.
+setDefaultTimeout(30_000);
 
 /** What the first failing run reported. */
 function noticed(seams: Partial<Seams>, options: { agents?: number; steps?: number } = {}): string {

@@ -1,17 +1,20 @@
 // A handful of small runs on every test run; the long ones are started by hand with `npm run simulate`.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Coverage } from "./coverage.ts";
 import { failureText, summaryLine } from "./report.ts";
 import { simulate } from "./simulation.ts";
 
+// A busy machine may be slow; what a run does depends on its seed alone.
+setDefaultTimeout(30_000);
+
 describe("simulate()", () => {
-  test.each([1, 2, 3, 4])("the daemon does what the model says, seed %d", (seed) => {
+  test.each([1, 2, 3])("the daemon does what the model says, seed %d", (seed) => {
     const { failure } = simulate({ seed, steps: 700, agents: 24, pageEvery: 4 });
     expect(failure).toBeUndefined();
   });
 
   test("the daemon does what the model says through several lives with random settings", () => {
-    const { failure, lives, coverage } = simulate({ seed: 77, steps: 6_000, agents: 20 });
+    const { failure, lives, coverage } = simulate({ seed: 77, steps: 4_000, agents: 16 });
     expect(failure).toBeUndefined();
     expect(lives).toBeGreaterThanOrEqual(3);
     expect(coverage.missing(["stalls", "resumed", "outcome.spawned", "evictions"])).toEqual([]);

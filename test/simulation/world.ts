@@ -226,7 +226,7 @@ export class World {
     }
     // After a long sleep a timer fires once, not once for every period missed.
     const late = this.trueNs - agent.nextBeatNs;
-    if (late > 20 * agent.periodNs) agent.nextBeatNs = this.trueNs;
+    if (late > 3 * agent.periodNs) agent.nextBeatNs = this.trueNs;
     while (agent.nextBeatNs <= this.trueNs) {
       this.beat(agent, this.#squattedPid(agent));
       const jitter = this.random.below(Math.max(1, Math.floor(agent.periodNs / 10)));
