@@ -7,6 +7,7 @@ import { measureFleet } from "./parts/fleet.ts";
 import { measureIdle } from "./parts/idle.ts";
 import { measureMemory } from "./parts/memory.ts";
 import { measureReceiverCpu } from "./parts/receiver_cpu.ts";
+import { measureRecovery } from "./parts/recovery.ts";
 import { measureUserSpace } from "./parts/user_space.ts";
 import { compileNative, type Native } from "./support/native.ts";
 import { HAS_LONG_QUEUES } from "./support/receivers.ts";
@@ -39,6 +40,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     measure: needingC(measureMemory),
   },
   idle: { title: "50 agents at 1 Hz", isSlow: true, measure: needingC(measureIdle) },
+  recovery: {
+    title: "from a stall to its running command, and the beats meanwhile",
+    isSlow: true,
+    measure: needingC(measureRecovery),
+  },
   fleet: { title: "10,000 agents at 1 Hz", isSlow: true, measure: needingC(measureFleet) },
 };
 

@@ -1,8 +1,7 @@
 // A fleet of 10,000 agents at one beat per second, evenly spread: no false stall, little CPU, and no beat that waits, also
 // while the page of all of them is scraped once a second. The delay of a beat runs from the moment its agent means to send
 // it until its row is in the sinks; a probe inside the daemon takes it (probed_daemon.ts).
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { type Delays, delaysOf } from "../support/delays.ts";
 import { prepareLoad } from "../support/load.ts";
 import type { Native } from "../support/native.ts";
 import { processCpuNs } from "../support/process_cost.ts";
@@ -86,33 +85,4 @@ function reportWindow(report: Report, title: string, { delays }: Window): void {
   });
   const more = [0.5, 0.999, 1].map((part) => (delays.atPart(part) / 1000).toFixed(3));
   report.add({ what: "  p50, p99.9, longest", value: `${more.join(", ")} ms` });
-}
-
-class Delays {
-  readonly #counts: readonly (readonly [number, number])[];
-  readonly #total: number;
-
-  constructor(counts: readonly (readonly [us: number, count: number])[]) {
-    this.#counts = counts;
-    this.#total = counts.reduce((sum, [, count]) => sum + count, 0);
-  }
-
-  /** The delay that `part` of the beats do not exceed, in microseconds. */
-  atPart(part: number): number {
-    let seen = 0;
-    for (const [us, count] of this.#counts) {
-      seen += count;
-      if (seen >= this.#total * part) return us;
-    }
-    return Number.NaN;
-  }
-}
-
-/** Delays since the last call. */
-async function delaysOf({ pid, directory }: DaemonUnderTest): Promise<Delays> {
-  const path = join(directory, "delays.json");
-  rmSync(path, { force: true });
-  process.kill(pid, "SIGUSR2");
-  while (!existsSync(path)) await Bun.sleep(10);
-  return new Delays(JSON.parse(readFileSync(path, "utf8")));
 }

@@ -13,6 +13,10 @@ export const WITH_PROBE: readonly string[] = [
   process.execPath,
   join(ROOT, "bench", "support", "probed_daemon.ts"),
 ];
+export const WITH_RECOVERY_PROBE: readonly string[] = [
+  process.execPath,
+  join(ROOT, "bench", "support", "probed_recovery.ts"),
+];
 
 /** True if queues are as long here as a host with systemd has them. */
 export const HAS_LONG_QUEUES = process.getuid?.() === 0 && Bun.which("unshare") !== null;

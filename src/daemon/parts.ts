@@ -86,6 +86,7 @@ export function makeParts(options: PartsOptions): Parts {
     observerNamespaceInode: observer.observerInode,
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
     daemonEnv: options.env,
+    monotonicNs,
   });
   return { clock, stderr, log, observer, metrics, reports, recovery };
 }

@@ -44,6 +44,8 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly unixMsAtStart: () => number;
   /** The daemon's environment, for `inherit_env`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+  /** For the time that spawns take; undefined = it is not measured, and only their number is limited. */
+  readonly monotonicNs?: () => number;
 }
 
 export class Recovery {
@@ -68,6 +70,7 @@ export class Recovery {
 
   constructor(options: RecoveryOptions) {
     const { capacity, runner, outcomes, freshness, daemonEnv, unixMsAtStart } = options;
+    const monotonicNs = options.monotonicNs ?? (() => 0);
     const host = options.host ?? new BlindAgentHost();
     this.#options = options;
     this.#host = host;
@@ -76,7 +79,7 @@ export class Recovery {
     );
     const outstanding = this.#outstanding;
     this.#actions = new StepActions(
-      { outstanding, host, outcomes, unixMsAtStart, daemonEnv },
+      { outstanding, host, outcomes, unixMsAtStart, daemonEnv, monotonicNs },
       options,
     );
     this.#sequences = new Sequences({
@@ -118,6 +121,7 @@ export class Recovery {
   beginTurn(): void {
     this.#evaluationsThisTurn = 0;
     this.#spawnsThisTurn = 0;
+    this.#actions.spawnNs = 0;
     this.#isDeferralCounted = false;
   }
 
@@ -125,7 +129,8 @@ export class Recovery {
   mayDecide(): boolean {
     // Recoveries in progress that could not take their next step in the last turn have a share of this one.
     const kept = Math.min(this.#sequences.readyCount, RECOVERY_STEP_SPAWNS_PER_TURN_MAX);
-    if (this.#spawnsThisTurn >= RECOVERY_SPAWNS_PER_TURN_MAX - kept) {
+    const hasSpentTurn = this.#spawnsThisTurn >= RECOVERY_SPAWNS_PER_TURN_MAX - kept;
+    if (hasSpentTurn || this.#actions.hasSpentTurn) {
       if (!this.#isDeferralCounted) {
         this.#spawnBudgetExceeded = saturatingAdd(this.#spawnBudgetExceeded, 1);
       }

@@ -143,7 +143,7 @@ export class Sequences {
       if (looks-- === 0) break;
       const isParked = sequence.phase === PHASE_PARKED;
       const maySpawn = isParked || this.#options.actions.spawnsNext(sequence);
-      if (maySpawn && spawns >= spawnsMax) break;
+      if (maySpawn && (spawns >= spawnsMax || this.#options.actions.hasSpentTurn)) break;
       this.#ready.delete(sequence);
       if (isParked) {
         this.#remove(sequence);

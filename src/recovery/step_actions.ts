@@ -1,6 +1,7 @@
 // Does one step of a recovery: sends the signal, starts the process, or only waits (spec 10 section 1). What was done, or
 // why it was not, is told as one outcome; what comes after it is decided by sequences.ts. In a dry run everything is
 // looked up and told, and nothing is started or signalled.
+import { RECOVERY_SPAWN_NS_PER_TURN_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
@@ -38,6 +39,8 @@ export interface StepActionsOptions {
   readonly outcomes: (outcome: RecoveryOutcome) => void;
   readonly unixMsAtStart: () => number;
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+  /** For durations. */
+  readonly monotonicNs: () => number;
 }
 
 /** It is done, or was told in a dry run: the next one may follow at once. */
@@ -62,6 +65,8 @@ export interface RefusalPlace {
 export class StepActions {
   /** Processes that were started, or could not be: what the budget of a turn counts. It only grows. */
   spawnAttempts = 0;
+  /** What they took in this turn. */
+  spawnNs = 0;
   /** The code of the last outcome told. */
   lastCode: OutcomeCode = OUTCOME_STARTED;
   readonly #options: StepActionsOptions;
@@ -110,6 +115,11 @@ export class StepActions {
       case "restart_unit":
         return this.#restart(sequence, step, nowNs);
     }
+  }
+
+  /** True if the spawns of this turn have taken all the time they may. */
+  get hasSpentTurn(): boolean {
+    return this.spawnNs >= RECOVERY_SPAWN_NS_PER_TURN_MAX;
   }
 
   /** True if the next step of `sequence` takes one of the spawns of a turn. */
@@ -234,7 +244,9 @@ export class StepActions {
     const child = sequence.reserved!;
     const environment = this.#environment.expand(values);
     sequence.child = child;
+    const beginNs = this.#options.monotonicNs();
     const error = this.#options.outstanding.start(child, argv, environment, this.#setting());
+    this.spawnNs += this.#options.monotonicNs() - beginNs;
     if (error === "") sequence.reserved = undefined;
     else {
       sequence.child = undefined;

@@ -1,11 +1,13 @@
 // Steps, pace, verification, captured output and dry runs of the real daemon, with real agents that hang, stop and come
 // back (spec 10).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -64,6 +66,76 @@ step = [{ signal = "SIGCONT" }, { wait = "5s" }, { exec = ["sh", "./never"] }]`)
     );
   });
 });
+
+// A control group as systemd makes it for a service, in the hierarchy that is its own.
+const GROUPS = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"].find((root) =>
+  existsSync(join(root, "cgroup.procs")),
+);
+const canMakeGroups = IS_ROOT && GROUPS !== undefined && makesGroups(GROUPS);
+
+describe.skipIf(crewProgram === undefined || !canMakeGroups)(
+  `restart_unit (needs root and control groups)${NEEDS_CREW}`,
+  () => {
+    test("restarts the service of the agent by name, and finds its successor", async () => {
+      const slice = join(GROUPS!, `varta-${process.pid}.slice`);
+      const group = join(slice, "app.service");
+      mkdirSync(group, { recursive: true });
+      using directory = new TemporaryDirectory();
+      const asked = join(directory.path, "asked");
+      // Stands for the one of systemd, which is not the init of every machine that runs this test.
+      writeFileSync(join(directory.path, "systemctl"), `#!/bin/sh\necho "$@" >> ${asked}\n`, {
+        mode: 0o755,
+      });
+      {
+        await using daemon = await DaemonProcess.start({
+          config: config(`verify_within = "8s"
+pace_by = "unit"
+budget = 1
+env = { PATH = "${directory.path}:/usr/bin:/bin" }
+step = [{ restart_unit = "auto" }]`),
+        });
+        await using crew = new Crew(daemon.socket);
+        const [old, other] = await crew.agents({ count: 2, intervalMs: 20 });
+        for (const pid of [old!, other!]) writeFileSync(join(group, "cgroup.procs"), String(pid));
+        await crew.signal(old!, "SIGSTOP");
+        await daemon.untilSays("recovery finished");
+        expect(readFileSync(asked, "utf8")).toBe("--no-ask-password restart app.service\n");
+        // The old process goes, as in a restart. The other one was there before: it is no successor.
+        await crew.kill(old!);
+        const young = await crew.agent({ intervalMs: 20 });
+        writeFileSync(join(group, "cgroup.procs"), String(young));
+        await daemon.untilSays("agent recovered");
+        expect(daemon.saying("agent recovered")[0]!.fields.get("unit")).toBe("app.service");
+        // The budget is that of the unit: the successor has none of its own.
+        await crew.signal(young, "SIGSTOP");
+        await daemon.untilSays("gave up on an agent");
+        expect(daemon.saying("gave up on an agent")[0]!.fields.get("pid")).toBe(String(young));
+        await crew.signal(young, "SIGCONT");
+      }
+      await until("the group to be empty", () => removes(group));
+      rmdirSync(slice);
+    });
+  },
+);
+
+function makesGroups(root: string): boolean {
+  const probe = join(root, `varta-probe-${process.pid}.slice`);
+  try {
+    mkdirSync(probe);
+  } catch {
+    return false;
+  }
+  return removes(probe);
+}
+
+function removes(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe.concurrent("A recovery that does not help", () => {
   test("is tried again within its budget; then the daemon gives up and says so", async () => {
