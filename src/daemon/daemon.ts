@@ -238,11 +238,10 @@ export class Daemon {
     }
     if (this.#http !== undefined) log.info("metrics", { url: metricsUrl(this.#http.address) });
     else log.info("metrics are off, set metrics.listen to serve them");
-    if (unix !== undefined)
-      log.info("ready, send a beat", {
-        threshold_ms: msFromNs(observer.thresholdNs),
-        command: this.#options.beatCommand(unix.path),
-      });
+    const fields = { threshold_ms: msFromNs(observer.thresholdNs) };
+    if (unix === undefined) log.info("ready", fields);
+    else
+      log.info("ready, send a beat", { ...fields, command: this.#options.beatCommand(unix.path) });
   }
 
   #turnBegins(): void {

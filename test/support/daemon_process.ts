@@ -39,6 +39,7 @@ export interface DaemonState {
   readonly stalled: number;
   readonly children: number;
   readonly listeners: readonly {
+    readonly name: string;
     readonly received: number;
     readonly accepted: number;
     readonly rejected: number;
@@ -178,11 +179,12 @@ export class DaemonProcess implements AsyncDisposable {
     return JSON.parse(this.saying("state").at(-1)!.fields.get("state")!) as DaemonState;
   }
 
-  /** Waits until the daemon took `count` datagrams. */
-  async untilReceived(count: number): Promise<DaemonState> {
+  /** Waits until the daemon took `count` datagrams from its first listener, or from the one of that name. */
+  async untilReceived(count: number, listener?: string): Promise<DaemonState> {
     let state = await this.state();
     await until(`${count} datagrams to be received`, async () => {
-      if (state.listeners[0]!.received >= count) return true;
+      const from = state.listeners.find(({ name }) => listener === undefined || name === listener);
+      if (from!.received >= count) return true;
       state = await this.state();
       return false;
     });
