@@ -229,7 +229,7 @@ export class HttpServer {
 
   #handOver(
     page: Page,
-    body: Blob,
+    body: Uint8Array<ArrayBuffer>,
     headers: Readonly<Record<string, string>>,
     arrivedNs: number,
   ): Response {

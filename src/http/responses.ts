@@ -16,7 +16,12 @@ export function emptyResponse(status: number, extra: Headers): Response {
   });
 }
 
-export function pageResponse(body: Blob, contentType: string, extra: Headers): Response {
+/** Copies `body`. */
+export function pageResponse(
+  body: Uint8Array<ArrayBuffer>,
+  contentType: string,
+  extra: Headers,
+): Response {
   return new Response(body, { headers: headersOf(contentType, extra) });
 }
 
