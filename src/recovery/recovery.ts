@@ -27,8 +27,6 @@ import { Sequences } from "./sequences.ts";
 import { type RecoverySettings, StepActions } from "./step_actions.ts";
 import { StormLimit } from "./storm_limit.ts";
 
-export type { RecoverySettings } from "./step_actions.ts";
-
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;
   /** Undefined = no signals and no units: an observer of beats alone. */
