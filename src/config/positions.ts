@@ -16,8 +16,7 @@ export class Positions {
 
   constructor(text: string) {
     this.#lines = text.split("\n");
-    const program = parseTOML(text, { tomlVersion: "1.1" });
-    for (const node of program.body[0].body) {
+    for (const node of nodesOf(text)) {
       if (node.type === "TOMLTable") this.#addTable(node);
       else this.#addKeyValue(node, []);
     }
@@ -73,5 +72,14 @@ export class Positions {
     const { line, column } = node.loc.start;
     known[anchor] ??= { line, column: codePointColumn(this.#lines, line, column) };
     this.#byPath.set(id, known);
+  }
+}
+
+// The two parsers differ in what they refuse. A file that only this one cannot read has problems without a place.
+function nodesOf(text: string): AST.TOMLTopLevelTable["body"] {
+  try {
+    return parseTOML(text, { tomlVersion: "1.1" }).body[0].body;
+  } catch {
+    return [];
   }
 }

@@ -60,7 +60,7 @@ function programFound(program: string, path: string, host: Host): string | undef
   for (const directory of places) {
     if (host.programFault(join(directory, program)) === undefined) return undefined;
   }
-  return `${quoted(program)}, which is not in ${path}, the PATH of the command`;
+  return `${quoted(program)}, which is not in ${pathText(path)}, the PATH of the command`;
 }
 
 /** Why `path` cannot be executed by this process; undefined if it can. */

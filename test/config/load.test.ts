@@ -17,6 +17,14 @@ function configOf(result: LoadResult): Config {
 }
 
 describe("loadConfig()", () => {
+  test("of a file that only one of the two parsers reads tells its problems without their place", async () => {
+    using fixture = new FixtureHost();
+    const result = await fixture.load("d=2026-\u00021-01\n");
+    if (result.ok) throw new Error("the file was accepted");
+    expect(result.exitCode).toBe(78);
+    expect(result.text).toContain(":1:1: d: found an unknown");
+  });
+
   test("of nothing is a bare run with defaults", async () => {
     using fixture = new FixtureHost({ uid: 7, env: { XDG_RUNTIME_DIR: "/run/user/7" } });
     const result = success(await fixture.loadOptions({}));

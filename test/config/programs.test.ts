@@ -59,6 +59,15 @@ describe("loadConfig() with the real file system", () => {
     expect((await fixture.load(command + path)).ok).toBe(true);
   });
 
+  test("keeps control characters of PATH away from the terminal", async () => {
+    using fixture = real();
+    const result = await fixture.load(
+      '[recovery]\ncommand = ["linked"]\nenv = { PATH = "/\\u001b[31m" }\n',
+    );
+    if (result.ok) throw new Error("a missing program was accepted");
+    expect(result.text).not.toContain("\u001b");
+  });
+
   test("tells the line and column of a program that is missing, and exits with 78", async () => {
     using fixture = real();
     const result = await fixture.load('[recovery]\ncommand = ["/nonexistent/recover"]\n');
