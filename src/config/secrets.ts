@@ -1,14 +1,16 @@
 // Secret files of the configuration: key files, the metrics token and the recovery command (spec 07 section 5). Their
 // content is checked here and never repeated in a message.
+import { SHARED_KEYS_MAX } from "../base/limits.ts";
+import { type FileFault, readKeyFile, readKeyListFile } from "../files/key_file.ts";
+import type { KeyLine } from "../files/key_text.ts";
 import { readSecretFile } from "../files/secret_file.ts";
+import { sameKey } from "../wire/secure_frame.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Fault } from "./fault.ts";
 import { pathText } from "./found.ts";
 import { conflictFault, type KeyRef } from "./key_ref.ts";
 
-export const SHARED_KEYS_MAX = 8;
 const COMMAND_WORDS_MAX = 64;
-const KEY_PATTERN = /^[0-9a-fA-F]{64}$/;
 
 export interface Secrets {
   readonly token: Uint8Array | undefined;
@@ -21,11 +23,12 @@ export function readSecrets(document: CheckedDocument, uid: number, faults: Faul
   const reader = new SecretReader(document, uid, faults);
   for (const listener of document.listeners) checkKeyFiles(listener, reader);
   const { metrics, recovery } = document.tables;
-  const token = reader.key({ table: "metrics", key: "token_file" }, metrics.values.token_file);
+  const tokenRef: KeyRef = { table: "metrics", key: "token_file" };
+  const token = reader.key(tokenRef, metrics.values.token_file);
   const commandRef: KeyRef = { table: "recovery", key: "command_file" };
   const text = reader.text(commandRef, recovery.values.command_file);
   const command = text === undefined ? undefined : commandWords(text, commandRef, reader);
-  return { token: token === undefined ? undefined : Buffer.from(token, "hex"), command };
+  return { token, command };
 }
 
 class SecretReader {
@@ -43,20 +46,25 @@ class SecretReader {
   text(ref: KeyRef, path: string | undefined): string | undefined {
     if (path === undefined) return undefined;
     const secret = readSecretFile(path, this.#uid);
-    if (secret.ok) return secret.text;
-    const comma = secret.found.startsWith("which") ? "," : "";
-    this.report(ref, `${pathText(path)}${comma} ${secret.found}`, secret.want);
+    if (secret.ok) return Buffer.from(secret.bytes).toString("utf8");
+    return this.#unreadable(ref, path, secret);
+  }
+
+  /** The one key in the file. */
+  key(ref: KeyRef, path: string | undefined): Uint8Array | undefined {
+    if (path === undefined) return undefined;
+    const read = readKeyFile(path, this.#uid);
+    if ("want" in read) return this.#unreadable(ref, path, read);
+    if (read.ok) return read.key;
+    this.report(ref, `${pathText(path)} with other content`, "exactly 64 hex digits in it");
     return undefined;
   }
 
-  /** The one key in the file, in lower case. */
-  key(ref: KeyRef, path: string | undefined): string | undefined {
-    const text = this.text(ref, path);
-    if (text === undefined || path === undefined) return undefined;
-    if (KEY_PATTERN.test(text)) return text.toLowerCase();
-    const found = `${pathText(path)} with other content`;
-    this.report(ref, found, "exactly 64 hex digits in it");
-    return undefined;
+  /** The keys of a list, and the lines that hold something else. */
+  list(ref: KeyRef, path: string | undefined): readonly KeyLine[] | undefined {
+    if (path === undefined) return undefined;
+    const read = readKeyListFile(path, this.#uid);
+    return "want" in read ? this.#unreadable(ref, path, read) : read;
   }
 
   /** A secret file at fault is a matter of the configuration, whoever named it: exit 78. */
@@ -64,49 +72,58 @@ class SecretReader {
     const fault = conflictFault(this.#document, { at: ref, anchor: "value", found, want });
     this.#faults.push({ ...fault, onlyOptions: false });
   }
+
+  #unreadable(ref: KeyRef, path: string, { found, want }: FileFault): undefined {
+    const comma = found.startsWith("which") ? "," : "";
+    this.report(ref, `${pathText(path)}${comma} ${found}`, want);
+  }
 }
 
+// The listener reads its keys for itself when it is opened, so those read here are wiped.
 function checkKeyFiles(listener: CheckedListener, reader: SecretReader): void {
   const { key_file, accepted_key_file, master_key_file } = listener.values;
   const primary = reader.key({ listener, key: "key_file" }, key_file);
-  reader.key({ listener, key: "master_key_file" }, master_key_file);
+  reader.key({ listener, key: "master_key_file" }, master_key_file)?.fill(0);
   const ref: KeyRef = { listener, key: "accepted_key_file" };
-  const text = reader.text(ref, accepted_key_file);
-  if (text === undefined || accepted_key_file === undefined) return;
-  checkKeyList({ ref, text, path: pathText(accepted_key_file), primary, reader });
+  const lines = reader.list(ref, accepted_key_file);
+  if (lines !== undefined && accepted_key_file !== undefined)
+    checkKeyList({ ref, lines, path: pathText(accepted_key_file), primary, reader });
+  primary?.fill(0);
 }
 
 interface KeyList {
   readonly ref: KeyRef;
-  readonly text: string;
+  readonly lines: readonly KeyLine[];
   readonly path: string;
-  readonly primary: string | undefined;
+  readonly primary: Uint8Array | undefined;
   readonly reader: SecretReader;
 }
 
-function checkKeyList({ ref, text, path, primary, reader }: KeyList): void {
-  const keys = new Set(primary === undefined ? [] : [primary]);
-  let count = keys.size;
-  for (const [index, rawLine] of text.split("\n").entries()) {
-    const line = rawLine.replace(/#.*/, "").trim();
-    if (line === "") continue;
-    const place = `${path} with`;
-    const where = `in line ${index + 1}`;
-    if (!KEY_PATTERN.test(line)) {
-      reader.report(ref, `${place} other content ${where}`, "64 hex digits in each line");
-    } else if (keys.has(line.toLowerCase())) {
-      reader.report(ref, `${place} a key ${where} that is already in use`, "each shared key once");
+function checkKeyList({ ref, lines, path, primary, reader }: KeyList): void {
+  const keys = primary === undefined ? [] : [primary];
+  const count = keys.length + lines.length;
+  for (const { line, parsed } of lines) {
+    const where = `in line ${line}`;
+    if (!parsed.ok) {
+      reader.report(ref, `${path} with other content ${where}`, "64 hex digits in each line");
+      continue;
     }
-    keys.add(line.toLowerCase());
-    count++;
+    const { key } = parsed;
+    if (keys.some((other) => sameKey(key, other)))
+      reader.report(
+        ref,
+        `${path} with a key ${where} that is already in use`,
+        "each shared key once",
+      );
+    keys.push(key);
   }
-  if (count === (primary === undefined ? 0 : 1)) {
+  if (lines.length === 0)
     reader.report(ref, `${path} without a key`, "at least one key of 64 hex digits in it");
-  }
   if (count > SHARED_KEYS_MAX) {
     const found = `${count} shared keys with those of ${path}`;
     reader.report(ref, found, `at most ${SHARED_KEYS_MAX} in all`);
   }
+  for (const key of keys) key.fill(0);
 }
 
 function commandWords(text: string, ref: KeyRef, reader: SecretReader): string[] | undefined {

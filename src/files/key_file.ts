@@ -1,11 +1,10 @@
 // Key files of secure listeners (spec 02 section 3, 07 section 5): one key of 64 hex digits, or a list with one key per line.
-// All files of a listener are read together, and no key is handed out unless all of them are valid. A message names a
-// length or one wrong character and its place, never a digit of a key.
+// All files of a listener are read together, and no key is handed out unless all of them are valid. What was read is
+// wiped, also behind a file at fault; no message holds a digit of a key.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
-import { KEY_BYTES, sameKey } from "../wire/secure_frame.ts";
+import { sameKey } from "../wire/secure_frame.ts";
+import { type KeyLine, type ParsedKey, parseKey, parseKeyList } from "./key_text.ts";
 import { readSecretFile } from "./secret_file.ts";
-
-const KEY_DIGITS = KEY_BYTES * 2;
 
 export interface KeyFilePaths {
   /** The primary shared key. */
@@ -26,6 +25,22 @@ export type KeyFiles =
   /** Sentences, one per file at fault. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
+/** A file that cannot be read as a secret; as of `SecretFile`. */
+export interface FileFault {
+  readonly found: string;
+  readonly want: string;
+}
+
+/** What the file with one key holds; its user wipes the key. */
+export function readKeyFile(path: string, ownerUid: number): ParsedKey | FileFault {
+  return readInto(path, ownerUid, parseKey);
+}
+
+/** What the file with a list of keys holds; its user wipes the keys. */
+export function readKeyListFile(path: string, ownerUid: number): readonly KeyLine[] | FileFault {
+  return readInto(path, ownerUid, parseKeyList);
+}
+
 /** Reads the key files of a listener, which must belong to `ownerUid`. */
 export function readKeyFiles(paths: KeyFilePaths, ownerUid: number): KeyFiles {
   const reader = new KeyReader(ownerUid);
@@ -41,20 +56,18 @@ export function readKeyFiles(paths: KeyFilePaths, ownerUid: number): KeyFiles {
   return { ok: false, problems };
 }
 
-export type ParsedKey =
-  | { readonly ok: true; readonly key: Uint8Array }
-  /** Completes "found FOUND". */
-  | { readonly ok: false; readonly found: string };
-
-/** The 32 bytes of exactly 64 hex digits, in either case. */
-export function parseKey(text: string): ParsedKey {
-  if (text.length !== KEY_DIGITS) return { ok: false, found: `${text.length} characters` };
-  const wrongAt = text.search(/[^0-9a-fA-F]/);
-  if (wrongAt >= 0) {
-    const found = `${JSON.stringify(text[wrongAt])} at position ${wrongAt + 1}`;
-    return { ok: false, found };
+function readInto<Parsed>(
+  path: string,
+  ownerUid: number,
+  parse: (bytes: Uint8Array) => Parsed,
+): Parsed | FileFault {
+  const secret = readSecretFile(path, ownerUid);
+  if (!secret.ok) return secret;
+  try {
+    return parse(secret.bytes);
+  } finally {
+    secret.bytes.fill(0);
   }
-  return { ok: true, key: Uint8Array.fromHex(text) };
 }
 
 class KeyReader {
@@ -66,39 +79,33 @@ class KeyReader {
   }
 
   one(path: string | undefined): Uint8Array | undefined {
-    const text = this.#text(path);
-    return path === undefined || text === undefined ? undefined : this.#key(path, text, "");
+    if (path === undefined) return undefined;
+    const read = readKeyFile(path, this.#ownerUid);
+    if ("want" in read) return this.#unreadable(path, read);
+    return this.#key(path, read, "");
   }
 
   list(path: string | undefined): Uint8Array[] {
-    const text = this.#text(path);
-    if (path === undefined || text === undefined) return [];
-    const keys: Uint8Array[] = [];
-    for (const [index, rawLine] of text.split("\n").entries()) {
-      const line = rawLine.replace(/#.*/, "").trim();
-      if (line === "") continue;
-      const key = this.#key(path, line, ` in line ${index + 1}`);
-      if (key !== undefined) keys.push(key);
+    if (path === undefined) return [];
+    const read = readKeyListFile(path, this.#ownerUid);
+    if ("want" in read) {
+      this.#unreadable(path, read);
+      return [];
     }
-    if (keys.length === 0 && this.problems.length === 0)
+    if (read.length === 0)
       this.problems.push(`${path} has no key; want at least one of 64 hex digits, one per line`);
-    return keys;
+    return read.flatMap(({ line, parsed }) => this.#key(path, parsed, ` in line ${line}`) ?? []);
   }
 
-  #text(path: string | undefined): string | undefined {
-    if (path === undefined) return undefined;
-    const secret = readSecretFile(path, this.#ownerUid);
-    if (secret.ok) return secret.text;
-    const comma = secret.found.startsWith("which") ? "," : "";
-    this.problems.push(`found ${path}${comma} ${secret.found}; want ${secret.want}`);
-    return undefined;
-  }
-
-  #key(path: string, text: string, where: string): Uint8Array | undefined {
-    const parsed = parseKey(text);
+  #key(path: string, parsed: ParsedKey, where: string): Uint8Array | undefined {
     if (parsed.ok) return parsed.key;
     this.problems.push(`${path} has ${parsed.found}${where}; want exactly 64 hex digits`);
     return undefined;
+  }
+
+  #unreadable(path: string, { found, want }: FileFault): undefined {
+    const comma = found.startsWith("which") ? "," : "";
+    this.problems.push(`found ${path}${comma} ${found}; want ${want}`);
   }
 }
 

@@ -1,6 +1,7 @@
 // Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once, judged by that very
 // descriptor and read from it, so that nothing can be swapped in between. Content never appears in a message.
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { trimmed } from "./key_text.ts";
 
 export const SECRET_FILE_BYTES_MAX = 64 * 1024;
 
@@ -14,7 +15,8 @@ const FORBIDDEN_MODE_BITS = 0o077;
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export type SecretFile =
-  | { readonly ok: true; readonly text: string }
+  /** The content; whoever reads a key from it wipes it. */
+  | { readonly ok: true; readonly bytes: Uint8Array }
   /** `found` and `want` complete "found PATH FOUND; want WANT"; before "which" comes a comma. */
   | { readonly ok: false; readonly found: string; readonly want: string };
 
@@ -54,13 +56,14 @@ function judgeAndRead(fd: number, ownerUid: number): SecretFile {
   }
   const bytes = readAtMost(fd, SECRET_FILE_BYTES_MAX + 1);
   if (bytes.length > SECRET_FILE_BYTES_MAX) {
+    bytes.fill(0);
     return { ok: false, found: "of more than 64 KiB", want: "at most 64 KiB" };
   }
-  return { ok: true, text: bytes.toString("utf8").trim() };
+  return { ok: true, bytes: trimmed(bytes) };
 }
 
-function readAtMost(fd: number, bytesMax: number): Buffer {
-  const buffer = Buffer.alloc(bytesMax);
+function readAtMost(fd: number, bytesMax: number): Uint8Array {
+  const buffer = new Uint8Array(bytesMax);
   let length = 0;
   while (length < bytesMax) {
     const count = readSync(fd, buffer, length, bytesMax - length, null);

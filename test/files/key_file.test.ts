@@ -3,8 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
-import { type KeyFilePaths, parseKey, readKeyFiles } from "../../src/files/key_file.ts";
+import { type KeyFilePaths, readKeyFiles } from "../../src/files/key_file.ts";
 
 const UID = process.getuid!();
 const K1 = "0123456789abcdef".repeat(4);
@@ -36,38 +35,6 @@ function problemsOf(paths: Partial<KeyFilePaths>): readonly string[] {
   if (result.ok) throw new Error("the files were accepted");
   return result.problems;
 }
-
-describe("parseKey()", () => {
-  test("reads 64 hex digits in either case", () => {
-    for (const text of [K1, K1.toUpperCase(), K3]) {
-      const parsed = parseKey(text);
-      expect(parsed.ok && parsed.key.toHex()).toBe(text.toLowerCase());
-    }
-  });
-
-  test("tells a wrong length, and the first wrong character with its place", () => {
-    expect(parseKey("")).toEqual({ ok: false, found: "0 characters" });
-    expect(parseKey(K1.slice(1))).toEqual({ ok: false, found: "63 characters" });
-    expect(parseKey(`${K1}0`)).toEqual({ ok: false, found: "65 characters" });
-    expect(parseKey(`${K1.slice(0, 9)}g${K1.slice(10)}`)).toEqual({
-      ok: false,
-      found: '"g" at position 10',
-    });
-    expect(parseKey(` ${K1.slice(1)}`)).toEqual({ ok: false, found: '" " at position 1' });
-    expect(parseKey(`${K1.slice(0, 63)}\n`)).toEqual({
-      ok: false,
-      found: '"\\n" at position 64',
-    });
-  });
-
-  test("takes nothing else for a key", () => {
-    fc.assert(
-      fc.property(fc.string({ minLength: 64, maxLength: 64, unit: "grapheme" }), (text) => {
-        expect(parseKey(text).ok).toBe(/^[0-9a-fA-F]{64}$/.test(text));
-      }),
-    );
-  });
-});
 
 describe("readKeyFiles()", () => {
   test("puts the primary key first and the accepted ones after it in their order", () => {

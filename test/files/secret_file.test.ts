@@ -24,7 +24,8 @@ function file(name: string, content: string, mode: number): string {
 
 test("readSecretFile() trims white space around the content", () => {
   const path = file("good", " \tsecret\n", 0o600);
-  expect(readSecretFile(path, uid)).toEqual({ ok: true, text: "secret" });
+  const secret = readSecretFile(path, uid);
+  expect(secret.ok && new TextDecoder().decode(secret.bytes)).toBe("secret");
 });
 
 test("readSecretFile() accepts modes without any bit for group and others", () => {
