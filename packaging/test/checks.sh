@@ -52,6 +52,21 @@ said() { journal | grep -qE "$1"; }
 # The daemon answers: a beat is taken.
 beat() { setpriv --reuid=alice --regid=alice --groups=varta varta-watch beat --socket "${1:-/run/varta/varta.sock}"; }
 
+# The metrics page, or nothing.
+metrics() {
+  local scrape
+  exec {scrape}<>/dev/tcp/127.0.0.1/9469 || return
+  printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&"$scrape"
+  timeout 5 cat <&"$scrape"
+  exec {scrape}>&-
+}
+
+# The daemon knows the agent of this unit. Scrapes are limited to 5 per second.
+watches() {
+  sleep 0.3
+  metrics | grep -q "^varta_beats_total{.*pid=\"$(unit MainPID "$1")\""
+}
+
 figure() { printf 'figure  %-34s %s\n' "$1" "$2"; }
 
 tell_counts() {

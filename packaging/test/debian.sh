@@ -49,6 +49,7 @@ check "no unit failed" '[ -z "$(systemctl --failed --no-legend)" ]'
 check "the unit is valid" 'systemd-analyze verify --man=no varta-watch.service varta-watch@a.service 2>&1 | (! grep varta)'
 check "the unit is hardened: exposure at most 2.0" 'systemd-analyze security --no-pager --threshold=20 varta-watch.service | tail -n 1'
 figure "exposure of the unit" "$(systemd-analyze security --no-pager varta-watch.service | sed -n 's/.*: \([0-9.]*\) .*/\1/p' | tail -n 1)"
+check "it serves metrics" 'metrics | grep "^varta_watch_uptime_seconds "'
 check "schema, manual pages and completions are there" 'ls /usr/share/varta-watch/varta.schema.json /usr/share/zsh/vendor-completions/_varta-watch /usr/share/bash-completion/completions/varta-watch && dpkg -L varta-watch | grep -q man8/varta-watch.8.gz'
 check "no log rotation touches its files" '! grep -rs varta /etc/logrotate.d'
 figure "RSS, idle" "$(awk '/VmRSS/ {print $2, $3}' "/proc/$(unit MainPID)/status")"
@@ -63,36 +64,38 @@ SupplementaryGroups=varta
 ExecStart=/usr/bin/varta-watch beat --socket /run/varta/varta.sock --count 1000000 --interval 100ms
 U
 systemctl daemon-reload
-sed -i 's/^threshold = .*/threshold = "1s"/' /etc/varta/varta.toml
+sed -i 's/^threshold = .*/threshold = "2s"/' /etc/varta/varta.toml
 cp /etc/varta/varta.toml /tmp/plain.toml
 recovery() { { cat /tmp/plain.toml; echo "[recovery]"; printf '%s\n' "$@"; } >/etc/varta/varta.toml; }
 recovery 'step = [{ restart_unit = "auto" }]' 'verify_within = "5s"'
 mark
 systemctl restart varta-watch
 systemctl start app
-check_within "an agent in a unit of its own is watched" 15 '[[ "$(unit StatusText)" =~ ^1\ agents ]]'
+check_within "an agent in a unit of its own is watched" 30 'watches app'
 
 echo "-- a frozen agent"
 frozen=$(unit MainPID app)
 systemctl kill --signal=STOP app
-check_within "its stall is in the journal, with its pid" 5 'said "agent stalled.* pid=$frozen"'
-check_within "without a polkit rule the recovery is refused, and its output says so" 10 'said "recovery (finished|failed|step)" && [ "$(unit MainPID app)" = "$frozen" ]'
+check_within "its stall is in the journal, with its pid" 30 'said "agent stalled.* pid=$frozen"'
+check_within "without a polkit rule the recovery is refused, and its output says so" 30 'said "recovery (finished|failed|step)" && [ "$(unit MainPID app)" = "$frozen" ]'
 systemctl kill --signal=CONT app
-check_within "the agent is back" 5 'said "agent is back.* pid=$frozen"'
+check_within "the agent is back" 30 'said "agent is back.* pid=$frozen"'
 install -m 0644 /usr/share/doc/varta-watch/examples/50-varta-watch.rules /etc/polkit-1/rules.d/
-sleep 1.5
+check_within "with the example rule varta may restart the unit" 20 'setpriv --reuid=varta --regid=varta --clear-groups systemctl restart app.service'
+frozen=$(unit MainPID app)
+check_within "its new process is watched" 30 'watches app'
 mark
 systemctl kill --signal=STOP app
-check_within "with the example rule the unit of the agent is restarted" 15 '[ "$(unit MainPID app)" != "$frozen" ] && [ "$(systemctl is-active app)" = active ]'
-check_within "and the recovery is verified by a beat" 10 'said "recover(y|ed)" && said "exit_code=0"'
+check_within "with the example rule the unit of the agent is restarted" 30 '[ "$(unit MainPID app)" != "$frozen" ] && [ "$(systemctl is-active app)" = active ]'
+check_within "and the recovery is verified by a beat" 30 'said "recover(y|ed)" && said "exit_code=0"'
 check "the rule lets varta restart nothing else" 'refused setpriv --reuid=varta --regid=varta --clear-groups systemctl restart dbus.service'
 
 echo "-- what recovery commands may do"
 recovery 'command = ["/bin/sh", "-c", "grep -E ^Cap.*: /proc/self/status > /var/lib/varta/capabilities"]'
 systemctl restart varta-watch
-check_within "it watches again" 15 '[[ "$(unit StatusText)" =~ ^1\ agents ]]'
+check_within "it watches again" 30 'watches app'
 systemctl kill --signal=STOP app
-check_within "a command ran" 10 '[ -s /var/lib/varta/capabilities ]'
+check_within "a command ran" 30 '[ -s /var/lib/varta/capabilities ]'
 check "it had no capability" '[ "$(grep -cE "^Cap(Prm|Eff|Amb):[[:space:]]0+$" /var/lib/varta/capabilities)" = 3 ]'
 systemctl kill --signal=CONT app
 install -m 0644 /usr/share/doc/varta-watch/examples/varta-recover@.service /etc/systemd/system/
@@ -101,9 +104,9 @@ chmod 755 /usr/local/sbin/varta-recover
 systemctl daemon-reload
 recovery 'command = ["/usr/bin/systemctl", "start", "varta-recover@{pid}.service"]'
 systemctl restart varta-watch
-check_within "it watches again" 15 '[[ "$(unit StatusText)" =~ ^1\ agents ]]'
+check_within "it watches again" 30 'watches app'
 systemctl kill --signal=STOP app
-check_within "the template unit of the example runs as root, and is told the pid" 10 '[ "$(cat /run/recovered)" = "0 $(unit MainPID app)" ]'
+check_within "the template unit of the example runs as root, and is told the pid" 30 '[ "$(cat /run/recovered)" = "0 $(unit MainPID app)" ]'
 systemctl kill --signal=KILL app
 rm -f /etc/systemd/system/varta-recover@.service /usr/local/sbin/varta-recover /etc/polkit-1/rules.d/50-varta-watch.rules
 cp /tmp/plain.toml /etc/varta/varta.toml
@@ -114,7 +117,7 @@ mark
 before=$(unit MainPID)
 restarts=$(unit NRestarts)
 kill -9 "$before"
-check_within "after kill -9 it is restarted" 10 '[ "$(unit NRestarts)" = $((restarts + 1)) ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
+check_within "after kill -9 it is restarted" 30 '[ "$(unit NRestarts)" = $((restarts + 1)) ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
 before=$(unit MainPID)
 kill -STOP "$before"
 for sender in 1 2 3 4; do
@@ -126,7 +129,7 @@ refusals=0
 for sender in 1 2 3 4; do wait "${senders[sender]}" || refusals=$((refusals + 1)); done
 check "800 beats wait in the queue of a daemon that hangs" '[ "$refusals" = 0 ] || { cat /tmp/sender*; false; }'
 check_within "a daemon that hangs is killed by the watchdog" 30 'journalctl --sync; said "Watchdog timeout"'
-check_within "and restarted" 10 '[ "$(unit MainPID)" != "$before" ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
+check_within "and restarted" 30 '[ "$(unit MainPID)" != "$before" ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
 echo 'x = = 1' >>/etc/varta/varta.toml
 restarts=$(unit NRestarts)
 mark
@@ -170,7 +173,7 @@ before=$(unit MainPID)
 check "apt-get upgrade" 'apt update && apt -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install --only-upgrade varta-watch'
 check "release 2 is installed" '[ "$(dpkg-query -W -f "\${Version}" varta-watch)" = "$version-2" ]'
 check "the edited configuration was kept, the new one is beside it" 'grep -q "^# mine" /etc/varta/varta.toml && [ -e /etc/varta/varta.toml.dpkg-dist ]'
-check_within "the new program runs" 5 '[ "$(unit MainPID)" != "$before" ] && [ "$(readlink "/proc/$(unit MainPID)/exe")" = /usr/bin/varta-watch ] && beat'
+check_within "the new program runs" 30 '[ "$(unit MainPID)" != "$before" ] && [ "$(readlink "/proc/$(unit MainPID)/exe")" = /usr/bin/varta-watch ] && beat'
 check "apt-get install of the release before" 'apt -o Dpkg::Options::=--force-confold install --allow-downgrades varta-watch="$version-1" && [ "$(dpkg-query -W -f "\${Version}" varta-watch)" = "$version-1" ] && beat'
 check "what the administrator disabled stays so" 'systemctl disable --now varta-watch && apt install --reinstall varta-watch="$version-1" && [ "$(systemctl is-enabled varta-watch)/$(systemctl is-active varta-watch)" = disabled/inactive ]'
 systemctl enable --now varta-watch 2>/dev/null
