@@ -62,6 +62,9 @@ export const ITIMER_REAL = 0;
 export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;
 
+/** Linux only: forget the pages of a mapping; those of a file are read again when they are touched. */
+export const MADV_DONTNEED = 4;
+
 /** Linux only. */
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;

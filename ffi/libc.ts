@@ -180,6 +180,14 @@ const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  madvise: {
+    args: [
+      FFIType.u64_fast, // void *addr, a number here: mappings are not memory of ours
+      FFIType.u64_fast, // size_t length
+      "i32", // int advice
+    ],
+    returns: "i32",
+  },
   // long syscall(long number, ...): every argument is passed as a long, which is what the kernel's entry reads; on x64 and
   // arm64 Linux a variadic call puts integers into the same registers as any other call. No call of ours has more.
   syscall: {

@@ -1,6 +1,7 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and shuts down in the order of spec 12
 // section 6. A start that fails closes what it opened and says why.
 import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
+import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
@@ -120,6 +121,7 @@ export class Daemon {
     metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
     this.#ready = true;
     this.#notify?.ready(this.#parts.observer.nowNs());
+    releaseProgramCode();
     this.#loop.start();
   }
 

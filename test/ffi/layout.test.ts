@@ -46,7 +46,9 @@ const HEADERS = [
   "sys/uio.h",
   "sys/un.h",
   "time.h",
-  ...(constants.IS_LINUX ? ["linux/sock_diag.h", "sys/prctl.h", "sys/syscall.h"] : []),
+  ...(constants.IS_LINUX
+    ? ["linux/sock_diag.h", "sys/mman.h", "sys/prctl.h", "sys/syscall.h"]
+    : []),
 ];
 
 const compiler = Bun.which("cc") ?? Bun.which("gcc");
