@@ -50,6 +50,9 @@ export function systemHost(): Host {
   };
 }
 
+/** Steps that run until their process ends. */
+const STARTING_KINDS: readonly string[] = ["exec", "restart_unit"];
+
 export async function loadConfig({ configFile, given, host }: LoadOptions): Promise<LoadResult> {
   const usage = optionProblems(given, host);
   if (usage.length > 0) return failure(usage, 64);
@@ -158,6 +161,12 @@ function startupWarnings({ recovery, metrics, export: events }: Config): string[
   const recovers = recovery.command !== undefined || recovery.steps.length > 0;
   if (recovers && recovery.inheritEnv) {
     warnings.push("recovery commands inherit the whole environment of the daemon");
+  }
+  const hangs = recovery.steps.slice(0, -1).some(({ kind }) => STARTING_KINDS.includes(kind));
+  if (hangs && recovery.timeoutNs === undefined) {
+    warnings.push(
+      "recovery.timeout is not set: a step that hangs keeps the next ones from being done",
+    );
   }
   if (recovers && recovery.dryRun) {
     warnings.push("dry run: recoveries are decided and told, and nothing is started or signalled");

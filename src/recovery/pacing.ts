@@ -29,7 +29,7 @@ interface Entry {
   /** Recoveries since the agent was last healthy for long enough. */
   level: number;
   firedNs: number;
-  /** When it beat again after `firedNs`; NaN = not that we know. */
+  /** When it last began to beat again after `firedNs`; NaN = not that we know. */
   resumedNs: number;
   /** Starts within the budget window, oldest first. */
   starts: number[];
@@ -107,10 +107,10 @@ export class Pacing {
     this.#entries.set(key, entry);
   }
 
-  /** The agent beats again: from now on it may prove healthy. */
+  /** The agent beats again: from now on it may prove healthy. An agent that comes and goes never does. */
   resumed(key: PaceKey, generation: number, nowNs: number): void {
     const entry = this.#entryOf(key, generation);
-    if (entry !== undefined && Number.isNaN(entry.resumedNs)) entry.resumedNs = nowNs;
+    if (entry !== undefined) entry.resumedNs = nowNs;
   }
 
   /** When `check()` may be clear for this agent, if it stays silent. */
@@ -194,7 +194,7 @@ function newEntry(): Entry {
 }
 
 /**
- * How long the agent beat since its last recovery. A unit comes back as another process, which nobody told us of: it
+ * How long the agent beat without a stall since its last recovery. A unit comes back as another process, which nobody told us of: it
  * counts from the recovery itself.
  */
 function healthyNs(entry: Entry, key: PaceKey, lastBeatNs: number): number {

@@ -98,7 +98,10 @@ export class Recovery {
     this.configure(options);
   }
 
-  /** Takes new settings over; recoveries in progress go on with the plan they began with, children with new deadlines. */
+  /**
+   * Takes new settings over. Recoveries in progress go on with the plan they began with, unless recovery is switched off;
+   * children have new deadlines.
+   */
   configure(settings: RecoverySettings): void {
     const { config } = settings;
     this.#settings = settings;
@@ -160,12 +163,12 @@ export class Recovery {
    */
   reap(nowNs: number): number {
     const handled = this.#outstanding.reap(nowNs);
-    if (!this.#outstanding.isShutdown) {
+    if (this.isEnabled) {
       const spawnsMax = Math.max(0, RECOVERY_SPAWNS_PER_TURN_MAX - this.#spawnsThisTurn);
       this.#sequences.advance(nowNs, spawnsMax);
       this.#pacing.maintain(nowNs);
       this.#endStorm(nowNs);
-    }
+    } else this.#sequences.stop(nowNs);
     this.beginTurn();
     return handled;
   }
@@ -173,7 +176,7 @@ export class Recovery {
   /** Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits. */
   nextDeadlineNs(): number {
     const childrenNs = this.#outstanding.nextDeadlineNs();
-    if (this.#outstanding.isShutdown) return childrenNs;
+    if (!this.isEnabled) return childrenNs;
     const pacingNs = Math.min(this.#pacing.nextLookNs(), this.#storm.endNs);
     return Math.min(childrenNs, this.#sequences.nextDeadlineNs(), pacingNs);
   }

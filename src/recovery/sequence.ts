@@ -29,8 +29,8 @@ export class Sequence {
   readonly paceKey: PaceKey;
   /** Processes that started since the recovery began have at least this generation. */
   readonly startGeneration: number;
-  /** Nothing is done for it; settled when it begins. */
-  readonly isDryRun: boolean;
+  /** Nothing is done for it. It may become so, never the other way round. */
+  isDryRun: boolean;
   phase: Phase = PHASE_READY;
   /** True once a step of it did something, or would have. */
   hasActed = false;

@@ -186,6 +186,7 @@ export class Sequences {
         this.#finish(sequence, "exhausted", nowNs);
         return spawns;
       }
+      actions.look(sequence);
       if (spawns >= spawnsMax && actions.spawnsNext(sequence)) {
         this.#makeReady(sequence);
         return spawns;

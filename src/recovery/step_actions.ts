@@ -89,6 +89,11 @@ export class StepActions {
     this.#environment = new ChildEnvironment(config.env, inherited);
   }
 
+  /** A reload that asks for a dry run holds for recoveries in progress, too. */
+  look(sequence: Sequence): void {
+    if (this.#settings.config.dryRun) sequence.isDryRun = true;
+  }
+
   /** Does the next step of `sequence`: a STEP_* code. */
   run(sequence: Sequence, nowNs: number): number {
     const step = sequence.nextStep!;

@@ -74,6 +74,21 @@ describe("recovery.step", () => {
   });
 });
 
+test("a step that may hang before another one is told at the start, if there is no timeout", async () => {
+  using fixture = new FixtureHost();
+  const warningsOf = async (text: string) => {
+    const result = await fixture.load(`[recovery]\n${text}\n`);
+    if (!result.ok) throw new Error(result.text);
+    return result.warnings;
+  };
+  const twoSteps = 'step = [{ exec = ["a"] }, { restart_unit = "auto" }]';
+  expect(await warningsOf(twoSteps)).toEqual([
+    "recovery.timeout is not set: a step that hangs keeps the next ones from being done",
+  ]);
+  expect(await warningsOf(`${twoSteps}\ntimeout = "20s"`)).toEqual([]);
+  expect(await warningsOf('step = [{ signal = "SIGTERM" }, { exec = ["a"] }]')).toEqual([]);
+});
+
 test("dry_run is told at the start", async () => {
   using fixture = new FixtureHost();
   const result = await fixture.load('[recovery]\ncommand = ["true"]\ndry_run = true\n');

@@ -164,7 +164,7 @@ describe("A command that floods its output", () => {
 describe("A command whose output is held open by what it left in the background", () => {
   test("is told 2 s after its exit, with what was written until then", async () => {
     const file = join(directory, "holder");
-    const script = 'echo begun; (setsid sh -c \'echo $$ > "$0"; echo late; exec sleep 60\' "$0") &';
+    const script = 'echo begun; (setsid sh -c \'echo late; echo $$ > "$0"; exec sleep 60\' "$0") &';
     const bed = realBench({
       command: ["/bin/sh", "-c", script, file],
       capture: true,

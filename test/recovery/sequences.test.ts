@@ -541,6 +541,40 @@ describe("dry_run", () => {
   });
 });
 
+describe("A reload", () => {
+  const SETTINGS = {
+    thresholdNs: 5 * NS_PER_S,
+    allowCrossNamespace: false,
+    listenerNames: ["main"],
+  };
+
+  test("leaves recoveries in progress their plan", () => {
+    const bed = stepped([TERM, WAIT_2S, RECOVER]);
+    bed.decide();
+    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ command: ["/bin/other"] }) });
+    bed.turn(2_000);
+    expect(bed.runner.children[0]!.argv).toEqual(["/bin/recover", "4242"]);
+  });
+
+  test("that asks for a dry run holds for them, too", () => {
+    const bed = stepped([TERM, WAIT_2S, RECOVER]);
+    bed.decide();
+    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ dryRun: true }) });
+    expect(bed.turn(2_000)[0]).toBe("dry run: step 4242 3/3 exec /bin/recover ...");
+    expect(bed.runner.spawnCount).toBe(0);
+  });
+
+  test("that switches recovery off ends them", () => {
+    const bed = stepped([TERM, WAIT_2S, RECOVER]);
+    bed.decide();
+    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ command: undefined }) });
+    expect(bed.recovery.isEnabled).toBe(false);
+    expect(bed.turn(1)).toEqual(["end 4242 stopped at 2/3 after 1ms"]);
+    expect(bed.turn(2_000)).toEqual([]);
+    expect(bed.recovery.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe("The spawns of a turn", () => {
   test("are shared between new recoveries and the next steps of those in progress", () => {
     const bed = stepped([WAIT_2S, RECOVER], { debounceNs: 0 }, { capacity: 200 });
