@@ -1,10 +1,7 @@
 // A daemon with a listener of every kind: the Unix socket, plain UDP "lab" and secure UDP "edge", at free ports.
-import { AF_INET, SOCK_DGRAM } from "../../ffi/constants.ts";
-import { check } from "../../ffi/errno.ts";
-import { bind, boundPort, close, inetAddress, openSocket } from "../../ffi/socket.ts";
 import { type Page, sampleAt } from "../metrics/page.ts";
 import { DaemonProcess } from "../support/daemon_process.ts";
-import { until } from "../support/until.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
 
 export const SHARED_KEY: string = "5a".repeat(32);
 export const MASTER_KEY: string = "c3".repeat(32);
@@ -22,7 +19,7 @@ export class UdpDaemon implements AsyncDisposable {
   readonly edge: { readonly address: string; readonly port: number };
 
   static async start({ args = [], edge = "" }: UdpDaemonOptions = {}): Promise<UdpDaemon> {
-    const [labPort, edgePort] = freePorts(2) as [number, number];
+    const [labPort, edgePort] = freeUdpPorts(2) as [number, number];
     const daemon = await DaemonProcess.start({
       args: [...args, "--key-file", "shared", "--master-key-file", "master"],
       files: { shared: SHARED_KEY, master: MASTER_KEY },
@@ -53,19 +50,12 @@ ${edge}
 
   /** Waits until the listener has taken `count` datagrams in all. */
   async untilReceived(name: "unix-0" | "lab" | "edge", count: number): Promise<void> {
-    await until(`${count} datagrams at ${name}`, async () => {
-      const { listeners } = (await this.daemon.state()) as unknown as State;
-      return listeners.find((listener) => listener.name === name)!.received >= count;
-    });
+    await this.daemon.untilReceived(count, name);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.daemon[Symbol.asyncDispose]();
   }
-}
-
-interface State {
-  readonly listeners: readonly { readonly name: string; readonly received: number }[];
 }
 
 /** Every counter of datagrams and beats that is not 0, and how many agents are tracked. */
@@ -75,15 +65,4 @@ export function countsOf(page: Page): Record<string, number> {
   const counts = [...page.samples].filter(([name, count]) => counter.test(name) && count !== 0);
   counts.push(["varta_watch_pids_tracked", sampleAt(page, "varta_watch_pids_tracked")]);
   return Object.fromEntries(counts);
-}
-
-/** UDP ports that were free a moment ago. */
-function freePorts(count: number): number[] {
-  const fds = Array.from({ length: count }, () => check(openSocket(AF_INET, SOCK_DGRAM), "open"));
-  const ports = fds.map((fd) => {
-    check(bind(fd, inetAddress(Uint8Array.of(127, 0, 0, 1), 0)), "bind");
-    return check(boundPort(fd), "port");
-  });
-  for (const fd of fds) close(fd);
-  return ports;
 }
