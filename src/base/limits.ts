@@ -71,8 +71,10 @@ export const RECOVERY_SPAWNS_PER_TURN_MAX = 16;
  * Time of spawns after which a turn begins none: a fork ends when the child has its first share of a core, which takes
  * many times as long on a busy machine, and a busy machine is where a thousand agents stall at once.
  */
-export const RECOVERY_SPAWN_NS_PER_TURN_MAX = 3 * NS_PER_MS;
+export const RECOVERY_SPAWN_NS_PER_TURN_MAX = 2 * NS_PER_MS;
 export const RECOVERY_COMPLETIONS_PER_TURN_MAX = 64;
+/** Recoveries that a restarted daemon remembers: as many as there are agents by default, in 256 KiB. */
+export const FIRED_JOURNAL_LINES = 4_096;
 /** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */
 export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
 /** A debounce entry this many debounces old is dropped; its window passed long ago. */

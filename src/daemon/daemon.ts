@@ -104,6 +104,8 @@ export class Daemon {
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
     this.#writers = await this.#openWriters();
+    const { journal } = this.#writers;
+    if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
     this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
     this.#notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);

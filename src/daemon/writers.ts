@@ -1,6 +1,7 @@
 // The files that the daemon writes: the event export and the audit log. They share one life: opened at start, driven once
 // per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
 import { errnoText } from "../../ffi/errno.ts";
+import { effectiveUid } from "../../ffi/process.ts";
 import type { AuditOutcome, BootReason } from "../audit/record.ts";
 import { AuditLog } from "../audit/audit_log.ts";
 import { NS_PER_S } from "../base/time.ts";
@@ -8,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import { EventExport } from "../export/event_export.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
+import { FiredJournal } from "../recovery/fired_journal.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./loop.ts";
 import { errorText, StartError } from "./start_error.ts";
@@ -29,8 +31,12 @@ const BOOT_WARNINGS: Partial<Record<BootReason, string>> = {
   schema_drift: "the audit log ends in something that is no record: a new section follows it",
 };
 
+const JOURNAL_SUFFIX = ".fired";
+
 export class Writers implements Deadline {
   readonly exporter: EventExport | undefined;
+  /** Recoveries that the next daemon must know of; it stands beside the audit log. */
+  readonly journal: FiredJournal | undefined;
   readonly #audit: AuditLog | undefined;
   readonly #options: WritersOptions;
   readonly #observeSync: (ns: number) => void;
@@ -38,10 +44,13 @@ export class Writers implements Deadline {
   /** Opens what is configured; throws `StartError`. */
   static async open(options: WritersOptions): Promise<Writers> {
     const audit = await openAudit(options);
+    let journal: FiredJournal | undefined;
     try {
-      return new Writers(options, audit, await openExport(options));
+      journal = audit === undefined ? undefined : openJournal(`${audit.path}${JOURNAL_SUFFIX}`);
+      return new Writers(options, audit, journal, await openExport(options));
     } catch (error) {
       await audit?.close();
+      journal?.close();
       throw error;
     }
   }
@@ -49,10 +58,12 @@ export class Writers implements Deadline {
   private constructor(
     options: WritersOptions,
     audit: AuditLog | undefined,
+    journal: FiredJournal | undefined,
     exporter: EventExport | undefined,
   ) {
     this.#options = options;
     this.#audit = audit;
+    this.journal = journal;
     this.exporter = exporter;
     const { metrics } = options;
     this.#observeSync = (ns) => metrics.observe(series.VARTA_AUDIT_FSYNC_SECONDS, ns / NS_PER_S);
@@ -85,6 +96,7 @@ export class Writers implements Deadline {
   async close(): Promise<void> {
     await Promise.all([this.#audit?.close(), this.exporter?.close()]);
     if (this.#audit !== undefined) this.#countAudit(this.#audit);
+    this.journal?.close();
   }
 
   #countAudit(audit: AuditLog): void {
@@ -99,6 +111,10 @@ export class Writers implements Deadline {
     const error = audit.takeError()?.message;
     if (error !== undefined)
       log.limited("audit_io", "warn", "cannot write the audit log, trying again", { error });
+    if (this.journal !== undefined && this.journal.takeFailures() > 0)
+      log.limited("audit_io", "warn", "cannot note a recovery for the next start, ignoring", {
+        file: this.journal.path,
+      });
   }
 
   #countExport(exporter: EventExport): void {
@@ -144,6 +160,14 @@ async function openAudit(options: WritersOptions): Promise<AuditLog | undefined>
     return audit;
   } catch (error) {
     throw cannotOpen("audit log", file, error);
+  }
+}
+
+function openJournal(path: string): FiredJournal {
+  try {
+    return FiredJournal.open(path, effectiveUid());
+  } catch (error) {
+    throw cannotOpen("journal of recoveries", path, error);
   }
 }
 

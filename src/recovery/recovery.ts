@@ -13,10 +13,12 @@ import {
 } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingAdd } from "../base/saturating.ts";
+import { msFromNs, nsFromMs } from "../base/time.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
 import type { ChildRunner } from "./child_runner.ts";
 import { distrustReason, type Freshness, sameLineage, stalenessReason } from "./decision.ts";
+import type { FiredJournal } from "./fired_journal.ts";
 import { LEDGER_DEBOUNCED, LEDGER_RECYCLED, Ledger } from "./ledger.ts";
 import type { DecisionReason, OutcomeCode, RecoveryOutcome } from "./outcome.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -26,6 +28,8 @@ import { Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
 import { type RecoverySettings, StepActions } from "./step_actions.ts";
 import { StormLimit } from "./storm_limit.ts";
+
+export type RecoveryJournal = Pick<FiredJournal, "found" | "began" | "forget">;
 
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;
@@ -56,6 +60,8 @@ export class Recovery {
   readonly #pacing: Pacing;
   readonly #storm = new StormLimit();
   #settings: RecoverySettings;
+  /** Undefined where nothing outlives the daemon. */
+  #journal: RecoveryJournal | undefined = undefined;
   /** Undefined while nothing is configured. */
   #plan: Plan | undefined = undefined;
 
@@ -116,6 +122,18 @@ export class Recovery {
   /** True if something is configured and no shutdown has begun: stalls may be decided. */
   get isEnabled(): boolean {
     return this.#plan !== undefined && !this.#outstanding.isShutdown;
+  }
+
+  /** Notes recoveries in `journal` from now on, and holds the debounce of those that the daemon before this one began. */
+  useJournal(journal: RecoveryJournal, nowNs: number): void {
+    this.#journal = journal;
+    const startUnixMs = this.#options.unixMsAtStart();
+    for (const { pid, generation, unixMs } of journal.found) {
+      // A wall clock that was set back must not hold a window for longer than the debounce.
+      const firedNs = Math.min(nowNs, nsFromMs(unixMs - startUnixMs));
+      const slot = this.#ledger.reserve(pid, nowNs, 0);
+      if (slot >= 0) this.#ledger.commit(slot, generation, firedNs);
+    }
   }
 
   /** A new turn has its full budget. */
@@ -326,11 +344,18 @@ export class Recovery {
       this.#actions.release(sequence);
       return this.#refuse(stall, nowNs, "debounce_capacity");
     }
+    const journal = this.#journal;
+    const { pid, generation } = stall;
+    const unixMs = this.#options.unixMsAtStart() + msFromNs(nowNs);
+    const line = sequence.isDryRun ? undefined : journal?.began({ pid, generation, unixMs });
     if (this.#sequences.begin(sequence, nowNs)) {
       this.#ledger.commit(ledgerSlot, stall.generation, nowNs);
       this.#pacing.fired(paceKey, stall.generation, nowNs);
       this.#storm.started(nowNs);
-    } else this.#ledger.release(ledgerSlot);
+    } else {
+      this.#ledger.release(ledgerSlot);
+      if (line !== undefined) journal?.forget(line);
+    }
     return this.#actions.lastCode;
   }
 
