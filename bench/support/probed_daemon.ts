@@ -22,7 +22,11 @@ Metrics.prototype.onBatch = function (batch, count): void {
 };
 
 process.on("SIGUSR2", () => {
-  const delays = [...counts.entries()].filter(([, count]) => count > 0);
+  // A plain loop: beats wait while this runs, and would be counted as delayed.
+  const delays: [us: number, count: number][] = [];
+  for (let us = 0; us < counts.length; us++) {
+    if (counts[us]! > 0) delays.push([us, counts[us]!]);
+  }
   counts.fill(0);
   // Renamed when it is complete, so that a reader never sees half of it.
   writeFileSync(`${path}.new`, JSON.stringify(delays));
