@@ -85,8 +85,8 @@ describe("The time of spawns", () => {
   }
 
   test("ends a turn before their number does, on a machine that is busy", () => {
-    const { recovery, turn } = slow(RECOVERY_SPAWN_NS_PER_TURN_MAX / 3);
-    expect([turn(), turn()]).toEqual([3, 3]);
+    const { recovery, turn } = slow(RECOVERY_SPAWN_NS_PER_TURN_MAX / 4);
+    expect([turn(), turn()]).toEqual([4, 4]);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(2);
   });
 
