@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AuditDirectory, restart, verifyLog } from "./audit_fixture.ts";
 
 const WRITER = join(import.meta.dir, "crashing_writer.ts");
-const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 50);
+const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 20);
 /** Small enough for a rotation every few records. */
 const BYTES_MAX = 1_200;
 /** So large that nothing is rotated away and every record can be counted. */
