@@ -27,6 +27,13 @@ export class DeadlineLanes {
     return this.#laneCount;
   }
 
+  /** The lane of `thresholdNs`, -1 if there is none. */
+  laneOf(thresholdNs: number): number {
+    for (let lane = 0; lane < this.#laneCount; lane++)
+      if (this.thresholdNs[lane]! === thresholdNs) return lane;
+    return -1;
+  }
+
   /** Puts the un-linked `slot` with last beat `nowNs` into the lane of `thresholdNs`, and writes its `lastNs`. */
   link(slot: number, nowNs: number, thresholdNs: number): void {
     const slots = this.#slots;
@@ -105,9 +112,9 @@ export class DeadlineLanes {
 
   /** Moves all deadlines of the lane of `oldNs` to `newNs`, into the lane of `newNs` if there is one. */
   setThreshold(oldNs: number, newNs: number): void {
-    const from = this.#find(oldNs);
+    const from = this.laneOf(oldNs);
     if (from < 0 || oldNs === newNs) return;
-    const into = this.#find(newNs);
+    const into = this.laneOf(newNs);
     if (into < 0) this.thresholdNs[from] = newNs;
     else this.#merge(from, into);
   }
@@ -152,14 +159,8 @@ export class DeadlineLanes {
     this.count[from] = 0;
   }
 
-  #find(thresholdNs: number): number {
-    for (let lane = 0; lane < this.#laneCount; lane++)
-      if (this.thresholdNs[lane]! === thresholdNs) return lane;
-    return -1;
-  }
-
   #laneFor(thresholdNs: number): number {
-    const found = this.#find(thresholdNs);
+    const found = this.laneOf(thresholdNs);
     if (found >= 0) return found;
     let lane = this.#laneCount;
     if (lane < LANES_MAX) this.#laneCount += 1;
