@@ -1,6 +1,6 @@
 // `npm run test:binary`: builds this machine's executable as it is released, and a second one with test hooks, both in a
 // temporary directory, and runs the tests of the executable and of the whole program against them.
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "./binary/compile.ts";
@@ -12,6 +12,8 @@ const COMMIT = "test";
 
 requireLockedRuntime();
 const work = mkdtempSync(join(tmpdir(), "varta-binary-"));
+// Some tests run the program as another user.
+chmodSync(work, 0o755);
 try {
   const program = join(work, "varta-watch");
   const hooked = join(work, "varta-watch-hooked");
