@@ -68,6 +68,7 @@ static void sleep_until(uint64_t at_ns) {
 
 int main(int argc, char **argv) {
   if (argc < 5) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   int agents = atoi(argv[2]), batch = argc > 5 ? atoi(argv[5]) : 32;
   double rate = atof(argv[3]);
   uint64_t length_ns = (uint64_t)(atof(argv[4]) * 1e9), sent = 0, refused = 0;

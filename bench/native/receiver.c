@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -45,6 +46,7 @@ static int judge(const uint8_t *frame, struct msghdr *header, uint32_t length, u
 
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   int judging = strcmp(argv[2], "judge") == 0;
   static uint8_t frames[BATCH][64];
   static uint64_t control[BATCH][CONTROL_SIZE / 8];

@@ -7,6 +7,8 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "..", "..");
 const QUEUE_LENGTH = 512;
 const START_MS_MAX = 10_000;
+/** Ends a daemon whose benchmark was killed before it could clean up; no part takes so long. */
+const LIFE = ["--shutdown-after-secs", "900"];
 
 export const FROM_SOURCE: readonly string[] = [process.execPath, join(ROOT, "src", "main.ts")];
 export const WITH_PROBE: readonly string[] = [
@@ -50,12 +52,15 @@ export async function startDaemon(
     "--prom-rate-limit-per-sec",
     "0",
   ];
-  const child = Bun.spawn(withLongQueues([...command, "run", ...doors, ...limits, ...options]), {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: Bun.file(join(directory, "log")),
-    env: { ...process.env, VARTA_BENCH_DELAYS: join(directory, "delays.json") },
-  });
+  const child = Bun.spawn(
+    withLongQueues([...command, "run", ...doors, ...limits, ...LIFE, ...options]),
+    {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: Bun.file(join(directory, "log")),
+      env: { ...process.env, VARTA_BENCH_DELAYS: join(directory, "delays.json") },
+    },
+  );
   await existence([socket, page], child, join(directory, "log"));
   return {
     pid: child.pid,
