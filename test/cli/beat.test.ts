@@ -12,6 +12,7 @@ import { BoundReceiver, frameOf } from "../client/bound_receiver.ts";
 import { UdpReceiver } from "../client/udp_receiver.ts";
 import { receiveRows } from "../listener/udp_peer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
 
 const NOBODY = 65_534;
 const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
@@ -116,8 +117,8 @@ describe("varta-watch beat that fails", () => {
     expect(exitCode).toBe(1);
   });
 
-  test.skipIf(!nobodyCanRunThis())(
-    "names owner, group and mode where permission is denied (needs root, setpriv and a readable checkout)",
+  test.skipIf(NO_OTHER_USERS !== "")(
+    `names owner, group and mode where permission is denied${NO_OTHER_USERS}`,
     async () => {
       using receiver = new BoundReceiver();
       chmodSync(dirname(receiver.path), 0o755);
@@ -275,11 +276,4 @@ async function beat(own: Own, prefix: readonly string[] = []) {
     new Response(child.stderr).text(),
   ]);
   return { pid: child.pid, stdout, stderr, exitCode: await child.exited };
-}
-
-function nobodyCanRunThis(): boolean {
-  if (process.geteuid!() !== 0 || Bun.which("setpriv") === null) return false;
-  const read = Bun.spawnSync([...AS_NOBODY, "test", "-r", import.meta.path]);
-  const execute = Bun.spawnSync([...AS_NOBODY, "test", "-x", process.execPath]);
-  return read.exitCode === 0 && execute.exitCode === 0;
 }

@@ -5,6 +5,7 @@ import { chmodSync, lstatSync, readFileSync } from "node:fs";
 import { type Page, sampleAt } from "../metrics/page.ts";
 import { crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -146,7 +147,6 @@ function refusedBy(page: Page, listener: string): number {
 /** Why the tests cannot run here, as a part of their name; empty if they can. */
 function whyNot(): string {
   if (crewProgram === undefined) return NEEDS_CREW;
-  if (process.geteuid?.() !== 0) return " (skipped: only root may be another user)";
-  if (Bun.which("setpriv") === null) return " (skipped: there is no setpriv)";
+  if (NO_OTHER_USERS !== "") return NO_OTHER_USERS;
   return Number.isNaN(GROUP_GID) ? ` (skipped: there is no group ${GROUP})` : "";
 }

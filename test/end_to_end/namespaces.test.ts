@@ -6,6 +6,7 @@ import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -165,8 +166,10 @@ describe.concurrent.skipIf(rootReason !== "")(
   },
 );
 
-describe.concurrent.skipIf(rootReason !== "")(
-  `an observer that may not read the link${rootReason}`,
+const userReason = reason !== "" ? reason : NO_OTHER_USERS;
+
+describe.concurrent.skipIf(userReason !== "")(
+  `an observer that may not read the link${userReason}`,
   () => {
     const asUser = ["setpriv", ...setUser(DAEMON_UID), ...AS_CHILD];
     const asRoot = [...WITHOUT_PTRACE, ...AS_CHILD];

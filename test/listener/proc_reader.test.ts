@@ -1,7 +1,6 @@
 // Identities read from /proc (spec 05 section 5): the parsers on hostile text, a fake /proc, and the real one.
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
-import { effectiveUid } from "../../ffi/process.ts";
 import {
   ProcReader,
   parseNamespaceLink,
@@ -10,8 +9,8 @@ import {
 } from "../../src/listener/proc_reader.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
 
-const AS_ROOT = effectiveUid() === 0;
 const NOBODY = 65_534;
 const OWN = 4_026_531_836;
 
@@ -146,8 +145,8 @@ describe("ProcReader with the real /proc", () => {
     expect(reader.namespaceInode(child.pid, reader.ownNamespaceInode())).toBeNaN();
   });
 
-  test.skipIf(!AS_ROOT)(
-    "without privilege: the NSpid line tells our namespace from a child namespace (needs root to set up)",
+  test.skipIf(NO_OTHER_USERS !== "")(
+    `without privilege: the NSpid line tells our namespace from a child namespace${NO_OTHER_USERS}`,
     async () => {
       const foreign = Bun.spawn(["unshare", "--pid", "--fork", "--kill-child", "sleep", "100"], {
         stdout: "ignore",
