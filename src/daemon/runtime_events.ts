@@ -14,7 +14,14 @@ const SELF_TEST_MS_MAX = 500;
  * runtime is due: the caller then falls back to short waits.
  */
 export function findRuntimeEvents(): number {
-  return eventpollDescriptors().find(wakesUp) ?? -1;
+  const candidates = eventpollDescriptors();
+  if (candidates.length === 0) return -1;
+  // The self-test: work is handed to the thread pool, and its completion must make the descriptor readable.
+  stat("/").catch(() => {});
+  const set = new PollSet(candidates.length);
+  for (const fd of candidates) set.add(fd, POLLIN);
+  set.wait(SELF_TEST_MS_MAX);
+  return candidates.find((_, index) => (set.revents(index) & POLLIN) !== 0) ?? -1;
 }
 
 function eventpollDescriptors(): number[] {
@@ -35,12 +42,4 @@ function linkOf(fd: number): string {
     // The descriptor of the listing itself is gone by now.
     return "";
   }
-}
-
-// The self-test: work is handed to the thread pool, and its completion must make the descriptor readable.
-function wakesUp(fd: number): boolean {
-  stat("/").catch(() => {});
-  const set = new PollSet(1);
-  set.add(fd, POLLIN);
-  return set.wait(SELF_TEST_MS_MAX) === 1 && (set.revents(0) & POLLIN) !== 0;
 }
