@@ -4,7 +4,7 @@ import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
 import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
 import { type OpenedAudit, openAudit } from "./opening.ts";
-import { type AuditOutcome, type BootReason, outcomeFields } from "./record.ts";
+import { type AuditOutcome, type BootReason, kindOfFields, outcomeFields } from "./record.ts";
 import { AuditRing, type WatermarkLevel } from "./ring.ts";
 
 export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls"> {
@@ -74,7 +74,7 @@ export class AuditLog {
       this.#ring.drop(1);
       return;
     }
-    this.#ring.push(outcome.kind, fields);
+    this.#ring.push(kindOfFields(fields), fields);
     this.#isFresh = true;
   }
 

@@ -8,7 +8,7 @@ export const AUDIT_HEADER_V1 = "# varta-watch recovery audit v1";
 export const ABSENT = "-";
 
 /** What recovery did, as far as the audit log tells it. */
-export type AuditOutcome = AuditSpawn | AuditComplete | AuditRefused | AuditUnrecorded;
+export type AuditOutcome = AuditSpawn | AuditComplete | AuditRefused | AuditStep | AuditUnrecorded;
 
 export interface AuditSpawn {
   readonly kind: "spawn";
@@ -54,11 +54,26 @@ export interface AuditRefused {
   readonly observerNs: number;
   readonly pid: number;
   readonly reason: string;
+  /** Nothing would have been done anyway. */
+  readonly dryRun?: boolean;
+}
+
+/** A step without a child. */
+export interface AuditStep {
+  readonly kind: "step";
+  readonly observerNs: number;
+  readonly pid: number;
+  /** Only "signal" acts on a process, and is recorded; a wait is not. */
+  readonly step: string;
+  /** "SIGTERM" for a signal. */
+  readonly detail: string;
+  /** Nothing was done: it would have been. */
+  readonly dryRun: boolean;
 }
 
 /** Only logged and counted: the schema has no row for it. */
 export interface AuditUnrecorded {
-  readonly kind: "timeout" | "step" | "end" | "verdict" | "storm";
+  readonly kind: "timeout" | "end" | "verdict" | "storm";
 }
 
 export type BootReason =
@@ -77,12 +92,37 @@ export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | u
     case "complete":
       return completeColumns(outcome, unixMs).join("\t");
     case "refused": {
-      const { observerNs, pid, reason } = outcome;
-      return [count(unixMs), count(observerNs), "refused", pid, free(reason)].join("\t");
+      const { reason, dryRun } = outcome;
+      return refusedColumns(outcome, dryRun === true ? `dry_run_${reason}` : reason, unixMs);
     }
+    case "step":
+      return stepFields(outcome, unixMs);
     default:
       return undefined;
   }
+}
+
+/** The kind of the row that `fields` become: what its hash begins with. */
+export function kindOfFields(fields: string): string {
+  return fields.split("\t", 3)[2]!;
+}
+
+// The schema has no kind for what needs no child. A signal to an agent is a `spawn` with mode `signal` and child 0, and a
+// dry run refuses what it would have done.
+function stepFields(outcome: AuditStep, unixMs: number): string | undefined {
+  if (outcome.dryRun) return refusedColumns(outcome, "dry_run", unixMs);
+  if (outcome.step !== "signal") return undefined;
+  const { observerNs, pid, detail } = outcome;
+  const what = ["signal", free(detail), "inline", 0];
+  return [count(unixMs), count(observerNs), "spawn", pid, 0, ...what].join("\t");
+}
+
+function refusedColumns(
+  { observerNs, pid }: { readonly observerNs: number; readonly pid: number },
+  reason: string,
+  unixMs: number,
+): string {
+  return [count(unixMs), count(observerNs), "refused", pid, free(reason)].join("\t");
 }
 
 export interface BootFields {

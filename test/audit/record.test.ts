@@ -5,8 +5,10 @@ import {
   type AuditOutcome,
   bootFields,
   escapeTail,
+  kindOfFields,
   outcomeFields,
 } from "../../src/audit/record.ts";
+import { parseRow } from "../../src/audit/row.ts";
 import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
 
 const COMPLETE: AuditComplete = {
@@ -94,12 +96,35 @@ describe("outcomeFields()", () => {
     expect(outcomeFields(spawn, 1)).toBe("1\t0\tspawn\t1\t2\texec\t/opt/a b c d\t/etc/x y\t9");
   });
 
-  test.each(["timeout", "step", "end", "verdict", "storm"] as const)(
-    "has no record of a %s",
-    (kind) => {
-      expect(outcomeFields({ kind }, 1)).toBeUndefined();
-    },
-  );
+  const STEP = { kind: "step", observerNs: 5_000, pid: 42, detail: "SIGTERM" } as const;
+
+  test("tells a signal to an agent as a spawn without a child", () => {
+    const fields = outcomeFields({ ...STEP, step: "signal", dryRun: false }, 7);
+    expect(fields).toBe("7\t5000\tspawn\t42\t0\tsignal\tSIGTERM\tinline\t0");
+    expect(kindOfFields(fields!)).toBe("spawn");
+    const line = Buffer.from(`1\t${fields}\t${"0".repeat(64)}`);
+    expect(parseRow(line)?.kind).toBe("spawn");
+  });
+
+  test("has no record of a step that only waits", () => {
+    expect(outcomeFields({ ...STEP, step: "wait", dryRun: false }, 7)).toBeUndefined();
+  });
+
+  test("says of a dry run what would have been done, and what would not", () => {
+    for (const step of ["signal", "exec", "wait"]) {
+      const fields = outcomeFields({ ...STEP, step, dryRun: true }, 7);
+      expect(fields).toBe("7\t5000\trefused\t42\tdry_run");
+      expect(kindOfFields(fields!)).toBe("refused");
+    }
+    const refused = { kind: "refused", observerNs: 1, pid: 2, reason: "debounced" } as const;
+    expect(outcomeFields({ ...refused, dryRun: true }, 7)).toBe(
+      "7\t1\trefused\t2\tdry_run_debounced",
+    );
+  });
+
+  test.each(["timeout", "end", "verdict", "storm"] as const)("has no record of a %s", (kind) => {
+    expect(outcomeFields({ kind }, 1)).toBeUndefined();
+  });
 
   test("keeps its columns when the clock is wrong", () => {
     const outcome = { kind: "refused", observerNs: 1.75, pid: 1, reason: "debounced" } as const;
