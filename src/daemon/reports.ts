@@ -218,12 +218,14 @@ export class Reports implements TickReports, Deadline {
     } else if (reason.startsWith("skipped_")) {
       log.info("recovery skipped", { pid, reason, ...dry });
     } else if (reason === "signal_failed" || reason === "unit_unknown") {
+      // Rights are no cure for a process that has ended.
+      const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
       log.warn("a step of the recovery failed", {
         pid,
         error,
         reason,
         ...placeFields(outcome),
-        hint,
+        hint: cure,
         ...dry,
       });
     } else {
