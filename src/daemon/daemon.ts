@@ -3,6 +3,7 @@
 import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
+import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
@@ -37,7 +38,6 @@ export interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-const HTTP_MS_MAX = 1_000;
 const WRITERS_MS_MAX = 5_000;
 const LOG_MS_MAX = 500;
 /** Without a self-watchdog, a loop that has not come round for this long is called stale. */
@@ -374,7 +374,7 @@ export class Daemon {
     await this.#until(() => {
       http.serveSlice(NS_PER_MS);
       return http.closed;
-    }, HTTP_MS_MAX);
+    }, msFromNs(HTTP_DRAIN_NS_MAX));
   }
 
   async #closeAll(writersMsMax: number): Promise<void> {

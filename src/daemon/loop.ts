@@ -3,7 +3,12 @@
 // do, so a quiet daemon with steady beats costs one poll and one receive per wake-up.
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
-import { LISTENERS_MAX, WAIT_FALLBACK_NS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
+import {
+  HTTP_SLICE_NS_MAX,
+  LISTENERS_MAX,
+  WAIT_FALLBACK_NS_MAX,
+  WAIT_NS_MAX,
+} from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -45,7 +50,6 @@ export interface LoopOptions {
   readonly stopped: () => void;
 }
 
-const HTTP_SLICE_NS = 2 * NS_PER_MS;
 /**
  * Longest time without a yield. The runtime says when it has events; its own timers, such as that of the collector, are
  * the only thing that it does not say, and nothing of ours waits for them.
@@ -139,7 +143,7 @@ export class Loop {
     const serveStartNs = monotonicNs();
     // A finished page is a resolved promise: it leaves the process only when the runtime runs.
     this.#httpServed = http?.pending === true;
-    this.#httpLeft = this.#httpServed && http!.serveSlice(HTTP_SLICE_NS);
+    this.#httpLeft = this.#httpServed && http!.serveSlice(HTTP_SLICE_NS_MAX);
     const endNs = monotonicNs();
     const serveNs = this.#serveNs + endNs - serveStartNs;
     this.#serveNs = 0;

@@ -13,7 +13,7 @@ import type { Stall } from "../events/stall.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
-import type { RecoveryOutcome } from "../recovery/outcome.ts";
+import { OUTCOME_TEXTS, REFUSED_REASON_TEXTS, type RecoveryOutcome } from "../recovery/outcome.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 
 /** What the turn needs of an export file. */
@@ -233,9 +233,9 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
 
 const STEP_FAILURES: readonly string[] = ["spawn_failed", "signal_failed", "unit_unknown"];
 
-// Both records are in the order of the label values, which is the order of the codes.
-const OUTCOME_SERIES: readonly number[] = Object.values(series.VARTA_RECOVERY_OUTCOMES);
-const REFUSED_SERIES: readonly number[] = Object.values(series.VARTA_RECOVERY_REFUSED);
+// By name: two sinks list the same words, and the order of one is no promise about the other.
+const OUTCOME_SERIES = OUTCOME_TEXTS.map((text) => series.VARTA_RECOVERY_OUTCOMES[text]);
+const REFUSED_SERIES = REFUSED_REASON_TEXTS.map((text) => series.VARTA_RECOVERY_REFUSED[text]);
 
 function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_TRACKER_EVICTED, observer.drainEvictions());
