@@ -20,10 +20,6 @@ record() {
 }
 
 within() {
-  check "$1" "within $2 '${3//\'/\'\\\'\'}'"
-}
-
-within() {
   local end=$((SECONDS + $1))
   until eval "$2"; do
     if [ "$SECONDS" -ge "$end" ]; then return 1; fi
