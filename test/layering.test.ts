@@ -1,9 +1,12 @@
 // The shape of the source (design: imports point down): who may import whom, who may print, who may keep time. It reads the
 // text of every file, so an import of a type counts like any other.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";
+import { TEST_MS_MAX } from "./support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const ROOT = normalize(join(import.meta.dir, ".."));
 

@@ -1,11 +1,14 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, mkdirSync, renameSync, symlinkSync, truncateSync, unlinkSync } from "node:fs";
 import fc from "fast-check";
 import type { AuditOutcome } from "../../src/audit/record.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { TWIN_HEADER, twinChain, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, refusal, UNIX_MS, verifyLog } from "./audit_fixture.ts";
 import { FaultyDisk } from "./faulty_disk.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 describe("AuditLog", () => {
   test("begins a new file with the header and a synced boot record, mode 0600", async () => {

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { CHAIN_START, ChainHead, chainBytes, chainOf } from "../../src/audit/chain.ts";
 import { TWIN_ZEROS, twinChain } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const GOLDEN_1 = "ea3737cc98db3db7f5be0f369c21b100c0eae318b0b050d67bb2ac80553435e8";
 const GOLDEN_2 = "2a069e7b0bdb651148316b51bfcd8fedc571573908869f90097ce1046a3bcfbe";

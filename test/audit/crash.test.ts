@@ -1,8 +1,11 @@
 // kill -9 at random moments: also inside a write, a sync and a rotation. What was reported as written must be there, and the
 // log that the next start goes on with must verify.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, restart, verifyLog } from "./audit_fixture.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const WRITER = join(import.meta.dir, "crashing_writer.ts");
 const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 20);

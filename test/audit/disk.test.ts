@@ -1,10 +1,13 @@
 // Real disks that are full or read-only: small file systems mounted for the test, which needs root.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NS_PER_S } from "../../src/base/time.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { DrivenLog, refusal, restart, UNIX_MS, verifyLog } from "./audit_fixture.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** A directory with a file system of its own. */
 class Mounted implements Disposable {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import {
   type AuditComplete,
@@ -10,6 +10,9 @@ import {
 } from "../../src/audit/record.ts";
 import { parseRow } from "../../src/audit/row.ts";
 import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const COMPLETE: AuditComplete = {
   kind: "complete",

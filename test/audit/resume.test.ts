@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { AuditWriterTwin, TWIN_HEADER, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, restart, verifyLog } from "./audit_fixture.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const V1_HEADER = "# varta-watch recovery audit v1\n";
 const COMPLETE_14 = ["complete", 42, 50, "reaped", 0, "-", 123, 0, 0, "false"];

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import {
   AuditWriterTwin,
@@ -6,7 +6,10 @@ import {
   TWIN_ZEROS,
   twinChain,
 } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, verifyLog } from "./audit_fixture.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** A boot record and five refusals. */
 function healthy(): AuditWriterTwin {

@@ -1,7 +1,10 @@
 // IP literals as bytes.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { interfaceNumber, parseIp } from "../../src/base/ip_address.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const hexOf = (text: string) => parseIp(text)?.bytes.toHex();
 

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64FromPair, u64Greater, u64Hi, u64Lo, u64Text } from "../../src/base/u64.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const U64_MAX = 2n ** 64n - 1n;
 const u64 = fc.oneof(

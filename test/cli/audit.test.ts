@@ -1,9 +1,12 @@
 // "varta-watch audit" as a shell sees it: findings, summaries and exit codes, over real files.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AuditDirectory } from "../audit/audit_fixture.ts";
 import { AuditWriterTwin, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 

@@ -1,5 +1,5 @@
 // "varta-watch beat" as a shell sees it: a child process, its lines and its exit code.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { NS_PER_MS } from "../../src/base/time.ts";
@@ -13,6 +13,9 @@ import { UdpReceiver } from "../client/udp_receiver.ts";
 import { receiveRows } from "../listener/udp_peer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const NOBODY = 65_534;
 const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];

@@ -1,11 +1,14 @@
 // The scripts as their shells run them: what a Tab would offer or write. A shell that is not installed is skipped.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
 import { completionScript, SHELLS } from "../../src/cli/completions.ts";
 import { CONFIG_OPTIONS } from "../../src/config/options.ts";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const NAMES = COMMANDS.map(({ name }) => name).sort();
 

@@ -13,7 +13,7 @@ const CURSOR_UP = "\x1b[5A";
 const script = Bun.which("script");
 const noTerminal = script === null ? " (skipped: there is no script(1))" : "";
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(30_000);
 
 describe.concurrent("varta-watch demo", () => {
   test("tells the story in plain lines and exits 0 in time", async () => {

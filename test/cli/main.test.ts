@@ -1,9 +1,12 @@
 // Command lines as a shell sees them: real child processes, what they print where, and how they end.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FixtureHost } from "../config/fixture_host.ts";
 import { IS_BINARY, PROGRAM } from "../support/program.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const ROOT = join(import.meta.dir, "../..");
 

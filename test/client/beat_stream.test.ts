@@ -1,8 +1,11 @@
 // Nonces and timestamps of one process, compared with bigint arithmetic.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64FromPair } from "../../src/base/u64.ts";
 import { BeatStream, beatStreamFor } from "../../src/client/beat_stream.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const U64_MAX = 2n ** 64n - 1n;
 

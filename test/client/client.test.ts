@@ -1,5 +1,5 @@
 // The client against real sockets: a bound receiver reads what an observer would read.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { AF_UNIX, CLOCK_MONOTONIC, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
@@ -10,8 +10,11 @@ import { type AgentStatus, Client } from "../../src/client/client.ts";
 import { unixEndpoint } from "../../src/client/endpoint.ts";
 import { connect } from "../../src/client/mod.ts";
 import { decodeFrame } from "../../src/wire/decode.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { BoundReceiver, frameOf } from "./bound_receiver.ts";
 import { fixedSystem, settableSystem } from "./systems.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const MORE_THAN_ANY_QUEUE = 2_000;
 
@@ -417,7 +420,7 @@ describe("a million beats", () => {
     // One collection may clean up after the start; one object per beat would cause four.
     const collections = log.slice(from + 1, to).filter((line) => line.includes(": START"));
     expect(collections.length).toBeLessThan(2);
-  }, 20_000);
+  });
 });
 
 function parts(given: { stream?: BeatStream; system?: AgentSystem }) {

@@ -1,6 +1,9 @@
 // Crash beats of real processes: the last beat arrives, and the process dies as it would have died without it.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { BoundReceiver } from "./bound_receiver.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const TERMINAL = 2n ** 64n - 1n;
 

@@ -1,11 +1,14 @@
 // The examples in docs/client.md are run as they are printed.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { decode } from "../../src/wire/decode.ts";
 import { receiveRows } from "../listener/udp_peer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { BoundReceiver } from "./bound_receiver.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const ROOT = `${import.meta.dir}/../..`;
 const page = readFileSync(`${ROOT}/docs/client.md`, "utf8");

@@ -1,9 +1,12 @@
 // The sealing of a client's frames, opened by the literal cipher and held against the vectors of spec 02 section 2.1.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { keyBytes, SecureSession } from "../../src/client/secure_session.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { aeadOpen } from "../reference/aead.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const U32_MAX = 0xffff_ffff;
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => i);

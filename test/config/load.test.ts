@@ -1,11 +1,14 @@
 // Where the configuration comes from and what it becomes (spec 07 sections 1, 2 and 7).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig, systemHost } from "../../src/config/load.ts";
 import type { LoadResult, LoadSuccess } from "../../src/config/load_result.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { FixtureHost, givenOptions, KEY } from "./fixture_host.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 function success(result: LoadResult): LoadSuccess {
   if (!result.ok) throw new Error(result.text);

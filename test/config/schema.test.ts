@@ -1,6 +1,6 @@
 // Every key of the schema: its type, its range, its default (spec 07 section 2, spelled out again here) and what is said
 // about a neighbour of its name.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadResult } from "../../src/config/load_result.ts";
@@ -11,7 +11,10 @@ import {
   LISTENER_SHAPES,
   TABLE_SHAPES,
 } from "../../src/config/schema.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { FixtureHost } from "./fixture_host.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const LISTENERS = {
   unix: 'kind = "unix"\npath = "/a"\n',

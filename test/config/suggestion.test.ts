@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { editDistance, nearest } from "../../src/config/suggestion.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 test("nearest() allows two edits, and one in words of up to four letters", () => {
   const known = ["capacity", "mode", "path", "name"];

@@ -1,6 +1,6 @@
 // The heartbeat file (spec 12 section 5): whole for every reader at every moment, once per second, and safe in a directory
 // where others write.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   lstatSync,
   mkdirSync,
@@ -12,7 +12,10 @@ import {
 import { NS_PER_S } from "../../src/base/time.ts";
 import { Heartbeat } from "../../src/daemon/heartbeat.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 class Subject {
   readonly path: string;

@@ -27,7 +27,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 const WAIT_MS_MAX = 250;
 
 // Longer than a loop that goes wrong is left running: two of them in one process would wait for each other.
-setDefaultTimeout(15_000);
+setDefaultTimeout(30_000);
 
 interface SubjectOptions extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines">> {
   readonly thresholdMs?: number;

@@ -1,11 +1,14 @@
 // The writer in front of stderr (spec 12 section 7): bounded, never in the way, whole lines only. A FIFO that nobody reads
 // is a stderr that is stuck.
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { StderrWriter } from "../../src/daemon/stderr_writer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const QUEUE_BYTES_MAX = 256 * 1024;
 const RETRY_NS = 50 * NS_PER_MS;

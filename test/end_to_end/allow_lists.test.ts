@@ -4,9 +4,10 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, lstatSync, readFileSync } from "node:fs";
 import { type Page, sampleAt } from "../metrics/page.ts";
 import { crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

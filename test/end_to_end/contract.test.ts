@@ -6,9 +6,10 @@ import { connect as connectTcp } from "node:net";
 import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { PROGRAM } from "../support/program.ts";
 import { Sender } from "../support/sender.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);

@@ -10,9 +10,10 @@ import {
 } from "../../src/client/mod.ts";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
-import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { freeUdpPorts } from "../support/free_ports.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);

@@ -5,9 +5,10 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);

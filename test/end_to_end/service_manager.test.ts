@@ -1,12 +1,15 @@
 // The running daemon under a service manager (spec 12 sections 3 and 7): what it says on NOTIFY_SOCKET, when it falls
 // silent there, what its children do not inherit, and its log as the journal gets it.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { ServiceManager } from "../daemon/service_manager.ts";
 import { DaemonProcess } from "../support/daemon_process.ts";
 import { Sender } from "../support/sender.ts";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 describe.concurrent("under a service manager", () => {
   test("the daemon says READY, pets the watchdog while it runs, and STOPPING last", async () => {

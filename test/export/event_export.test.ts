@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../../src/base/limits.ts";
 import {
@@ -18,6 +18,9 @@ import { EventExport, type EventExportOptions } from "../../src/export/event_exp
 import { escapeTsv } from "../../src/export/tsv.ts";
 import { DECODE_BAD_CRC, DECODE_BAD_MAGIC, DECODE_BAD_NONCE } from "../../src/wire/decode_error.ts";
 import { TempDirectory } from "../files/temp_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** 2026-01-02T03:04:05.678Z minus the observer time of the sample rows, in ns. */
 const WALL_OFFSET_NS = 1_767_323_045_678e6 - 5e9;

@@ -1,5 +1,5 @@
 // Clock readings in two exact parts.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
@@ -9,6 +9,9 @@ import {
   IS_LINUX,
 } from "../../ffi/constants.ts";
 import { clockNanoseconds, clockNs, clockSeconds, readClock } from "../../ffi/clock.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 describe("readClock()", () => {
   test("reads the real time to the second of the runtime's own clock", () => {

@@ -1,10 +1,13 @@
 // Offsets, sizes and constants compared with what the C compiler of this machine says.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as constants from "../../ffi/constants.ts";
 import * as layout from "../../ffi/layout.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** C type of each table; a field that is no member of that name has its C expression in MEMBERS. */
 const TYPES: Readonly<Record<string, string>> = {

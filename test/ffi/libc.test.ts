@@ -1,5 +1,8 @@
 // Where the C library cannot be called, the start fails with a reason and a remedy instead of crashing later.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 test("importing the symbol table without the JIT is a PlatformError with a hint", async () => {
   const script = `

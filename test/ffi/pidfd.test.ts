@@ -1,9 +1,12 @@
 // Process descriptors, with real processes.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { EINVAL, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const SIGTERM = 15;
 

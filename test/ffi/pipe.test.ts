@@ -1,7 +1,10 @@
 // Non-blocking pipes, with a real child at the other end.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EAGAIN, IS_LINUX } from "../../ffi/constants.ts";
 import { closeFd, openPipe, readPipe } from "../../ffi/pipe.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 function opened() {
   const pipe = openPipe();

@@ -1,5 +1,5 @@
 // Calls on processes, with real ones.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EINVAL, EPERM, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import {
   clearAmbientCapabilities,
@@ -8,6 +8,9 @@ import {
   kill,
   umask,
 } from "../../ffi/process.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const FFI = `${import.meta.dir}/../../ffi`;
 const SIGTERM = 15;

@@ -1,5 +1,5 @@
 // The receive arena on a real socket: who sent it, how long it was, and that nothing else gets in.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import {
@@ -28,6 +28,7 @@ import {
 } from "../../ffi/receive_batch.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { BoundReceiver, type Received } from "../client/bound_receiver.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 const UNIX_BATCH = { iovBytes: 33, stride: 64, credentials: true };
 
@@ -40,6 +41,8 @@ for count in map(int, sys.argv[2:]):
     socket.send_fds(s, [b"x" * 32], [0] * count) if count else s.send(b"x" * 32)
 print(os.getpid(), os.geteuid(), os.getegid())
 `;
+
+setDefaultTimeout(TEST_MS_MAX);
 const python = Bun.which("python3");
 
 describe.skipIf(!IS_LINUX)("ReceiveBatch credentials (Linux)", () => {

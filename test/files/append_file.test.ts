@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chownSync, linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { AppendFile, isAtPath, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { TempDirectory } from "./temp_directory.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const OPTIONS = { singleLink: true, calls: REAL_FILE_CALLS };
 

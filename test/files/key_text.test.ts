@@ -1,7 +1,10 @@
 // Keys as text: what is one, and what may be said about what is not.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { parseKey, parseKeyList, trimmed } from "../../src/files/key_text.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const K1 = "0123456789abcdef".repeat(4);
 const K2 = "fedcba9876543210".repeat(4);

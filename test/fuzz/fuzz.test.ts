@@ -1,9 +1,12 @@
 // A short run of every fuzz target on every test run; the long ones are started by hand with `npm run fuzz`.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { fuzz, type FuzzTarget, SEEDS } from "./fuzz.ts";
 import { parse, reportText } from "./main.ts";
 import { TARGETS } from "./targets.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const MAIN = join(import.meta.dir, "main.ts");
 const SECONDS = process.env["VARTA_TEST_FUZZ_SECONDS"] ?? "0.3";

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
 import { gunzipSync } from "node:zlib";
 import {
@@ -12,7 +12,10 @@ import {
 import { VARTA_TRACKER_EVICTED } from "../../src/metrics/series.ts";
 import { beat } from "../metrics/fixture.ts";
 import { parsePage } from "../metrics/page.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { LISTEN, ServerFixture } from "./fixture.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const TOKEN_HEX = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const TOKEN = Buffer.from(TOKEN_HEX, "hex");

@@ -12,7 +12,8 @@ import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { fixedSystem } from "../client/systems.ts";
 import { UdpReceiver } from "../client/udp_receiver.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
-import { endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { endLeftovers } from "../support/daemon_process.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { countsOf, HOST, MASTER_KEY, SHARED_KEY, UdpDaemon } from "./udp_daemon.ts";
 
 setDefaultTimeout(TEST_MS_MAX);

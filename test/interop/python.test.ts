@@ -9,7 +9,8 @@ import { SecureSession } from "../../src/client/secure_session.ts";
 import { BoundReceiver } from "../client/bound_receiver.ts";
 import { fixedSystem } from "../client/systems.ts";
 import { UdpReceiver } from "../client/udp_receiver.ts";
-import { endLeftovers, TEST_MS_MAX } from "../support/daemon_process.ts";
+import { endLeftovers } from "../support/daemon_process.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { HAS_PYTHON, NEEDS_PYTHON, PythonPeer } from "./python_peer.ts";
 import { countsOf, HOST, MASTER_KEY, SHARED_KEY, UdpDaemon } from "./udp_daemon.ts";
 

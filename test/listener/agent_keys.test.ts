@@ -1,10 +1,13 @@
 // The table of derived keys: always the right key, however pids collide.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { AgentKeys } from "../../src/listener/agent_keys.ts";
 import { hashU32 } from "../../src/tables/bounded_index.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { collidingKeys } from "../reference/bounded_index.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const MASTER = Uint8Array.from({ length: 32 }, (_, i) => i);
 const [FIRST, SECOND] = collidingKeys(2, 5, 1_024) as [number, number];

@@ -1,5 +1,5 @@
 // Identities read from /proc (spec 05 section 5): the parsers on hostile text, a fake /proc, and the real one.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import {
   ProcReader,
@@ -10,6 +10,9 @@ import {
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const NOBODY = 65_534;
 const OWN = 4_026_531_836;

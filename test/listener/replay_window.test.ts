@@ -1,9 +1,12 @@
 // The replay machine: every row of its table of cases, the quirks that the specification names, and random interleavings
 // against the literal twin (test/reference/replay.ts).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { ReferenceSenders, type SealedBeat, TERMINAL } from "../reference/replay.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ReplayHarness } from "./replay_harness.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 250);
 const GAP = 1_000;

@@ -1,6 +1,6 @@
 // The secure listener on a real socket against its literal twin (test/reference/secure_listener.ts) under hostile scripts, and
 // both UDP listeners under a real observer: every datagram ends in exactly one place.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import * as reason from "../../src/base/reject_reason.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
@@ -15,7 +15,10 @@ import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { ReferenceSecureListener } from "../reference/secure_listener.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { receiveRows, UdpPeer } from "./udp_peer.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 25);
 /** For many runs on a busy machine. */

@@ -1,5 +1,5 @@
 // The bind protocol against the real kernel (spec 05 section 4, invariant I15): only our own socket inode is ever removed.
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
@@ -27,6 +27,9 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import { HAS_PYTHON } from "./hostile_sender.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const AS_ROOT = effectiveUid() === 0;
 const NOBODY = 65_534;

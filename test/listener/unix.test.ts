@@ -1,5 +1,5 @@
 // The Unix listener with real sockets and real senders (spec 05 section 3; invariants I3, I9, I15, I16).
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, readdirSync } from "node:fs";
 import { AF_UNIX, POLLIN, SO_RCVBUF, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -15,7 +15,10 @@ import {
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { UnixListener, type UnixListenerOptions } from "../../src/listener/unix.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { HAS_PYTHON, HostileSender } from "./hostile_sender.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const AS_ROOT = effectiveUid() === 0;
 

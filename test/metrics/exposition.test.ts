@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { TempDirectory } from "../files/temp_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { beat, makeMetrics, renderPage } from "./fixture.ts";
 import { parsePage } from "./page.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 describe("Exposition", () => {
   test("names counters without _total in the OpenMetrics headers, and ends with # EOF", () => {

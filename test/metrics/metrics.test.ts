@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { METRICS_SPARE_ROWS } from "../../src/base/limits.ts";
 import {
@@ -21,8 +21,11 @@ import {
   DECODE_BAD_MAGIC,
   DECODE_ERROR_KINDS,
 } from "../../src/wire/decode_error.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { beat, makeMetrics, renderPage, stallOf } from "./fixture.ts";
 import { linesWith, type Page, parsePage, sumOf, sampleAt } from "./page.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 function page(metrics: Metrics): Page {
   return parsePage(renderPage(metrics));

@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { PidOrder } from "../../src/metrics/pid_order.ts";
 import { PidRows } from "../../src/metrics/pid_rows.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 test("PidOrder sorts any set of u32 pids like the engine's sort", () => {
   const pid = fc.oneof(

@@ -1,7 +1,7 @@
 // The accounting identity with real sockets of every kind (spec 08 section 4, I5): whatever is sent, every datagram that a
 // socket took is received or was dropped by the kernel, and every received one is accepted or rejected for one reason,
 // to the last of them and after every step.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -20,7 +20,10 @@ import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
 import { OWN_INODE, ScriptedProcesses } from "../support/scripted_processes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ScriptedClock } from "./bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_PROPERTY_RUNS"] ?? 120);
 const OWN = process.pid;

@@ -1,7 +1,7 @@
 // poll() and pump() are two ways through the same steps (spec 04 section 3): the same script of receives, processes and
 // clock readings makes the same calls, events, stalls, slots, lanes and counters (I4). The same hostile scripts show that
 // every consumed datagram ends in exactly one outcome, after every step (I5).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { EIO, ENOBUFS } from "../../ffi/constants.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
@@ -19,7 +19,10 @@ import {
   ScriptedListener,
 } from "../support/scripted_listener.ts";
 import { OWN_INODE } from "../support/scripted_processes.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { Bench, type BenchOptions } from "./bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_PROPERTY_RUNS"] ?? 60);
 const FOREIGN = 77;

@@ -1,5 +1,8 @@
 // No garbage per beat: the engine logs every collection, and a million beats must not cause any (spec 04 section 11).
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 test("a million beats through pump() cause no garbage collection", () => {
   const child = Bun.spawnSync(

@@ -1,6 +1,6 @@
 // The fast way of plain beats against the check order: two observers get the same datagrams at the same times, one by
 // pump(), which takes runs of plain beats together, the other by poll(), which judges one by one. They must not differ.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
@@ -13,6 +13,9 @@ import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.t
 import { ObserverClock } from "../../src/observer/clock.ts";
 import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
 import { referenceEncode } from "../reference/frame.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const OWN_INODE = 4_026_531_836;
 const FOREIGN_INODE = 4_026_532_000;

@@ -1,9 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/binary/target.ts";
 import { FAMILIES } from "../../src/metrics/catalogue.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const DIRECTORY = join(ROOT, "packaging/prometheus");
 const RULES = join(DIRECTORY, "varta-watch.rules.yml");

@@ -1,12 +1,15 @@
 // Signals, units and successors of real processes: nothing is ever done to a process by its bare pid.
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessReader } from "../../src/base/process_reader.ts";
 import { ProcReader } from "../../src/listener/proc_reader.ts";
 import { BlindAgentHost, SystemAgentHost } from "../../src/recovery/agent_host.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "./harness.ts";
-import { isGone, stateOf } from "./real_bench.ts";
+import { commandOf, isGone, stateOf } from "./real_bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IS_LINUX = process.platform === "linux";
 const [SIGKILL, SIGTERM] = [9, 15];
@@ -124,13 +127,16 @@ describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
 
 describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nobody waits for", () => {
   test("is false: a zombie does not come back", async () => {
-    // The shell starts a child that ends at once and never looks at it.
-    const shell = Bun.spawn(["/bin/sh", "-c", "/bin/true & echo $!; exec sleep 60"], {
-      stdout: "pipe",
-    });
-    children.push(shell);
-    const { value } = await shell.stdout.getReader().read();
+    // The shell starts a child, becomes a program that never looks at it, and only then may the child end: a shell that
+    // is still there would take its status.
+    const script = "exec 3<&0; read line <&3 & echo $!; exec sleep 60";
+    const parent = Bun.spawn(["/bin/sh", "-c", script], { stdin: "pipe", stdout: "pipe" });
+    children.push(parent);
+    const { value } = await parent.stdout.getReader().read();
     const pid = Number(Buffer.from(value!).toString());
+    await until("the shell to be replaced", () => commandOf(parent.pid) === "sleep");
+    parent.stdin.write("\n");
+    await parent.stdin.flush();
     await until("a zombie", () => stateOf(pid) === "Z");
     const generation = new ProcReader().startTime(pid);
     expect(generation).toBeGreaterThan(0);

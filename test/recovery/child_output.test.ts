@@ -1,5 +1,5 @@
 // Captured output: the last bytes of each stream, exact lengths, bounded memory and bounded work in a turn.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +9,11 @@ import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../src/ba
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { type CapturedOutput, PipeOutput, Tail } from "../../src/recovery/child_output.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../src/recovery/child_runner.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ScriptedRunner, SIGKILL, stallOf, until } from "./harness.ts";
 import { isGone, pidIn, realBench } from "./real_bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IS_LINUX = process.platform === "linux";
 

@@ -1,5 +1,5 @@
 // The real runner with real commands: what a child gets, what it does not get, and how each way to fail is reported.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   mkdtempSync,
@@ -18,8 +18,11 @@ import {
   PLAIN_SETTING,
   ProcessRunner,
 } from "../../src/recovery/child_runner.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
 import { isGone, pidIn, realBench } from "./real_bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IS_LINUX = process.platform === "linux";
 const SYSTEM_PATH = { PATH: "/usr/bin:/bin" };

@@ -1,7 +1,10 @@
 // The heap against a list that is searched.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { DeadlineHeap, type HeapMember } from "../../src/recovery/deadline_heap.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 interface Named extends HeapMember {
   readonly name: number;

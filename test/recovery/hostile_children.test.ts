@@ -1,6 +1,6 @@
 // Commands that misbehave, as real processes: each is told with what it did, none holds the daemon up, and none outlives
 // its time.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   mkdirSync,
@@ -15,7 +15,10 @@ import { join } from "node:path";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
 import { eachLine } from "../support/log_lines.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { isGone, pidIn, realBench, stateOf } from "./real_bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IS_LINUX = process.platform === "linux";
 const IS_ROOT = process.getuid!() === 0;

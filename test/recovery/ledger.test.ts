@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import {
   LEDGER_CLEAR,
@@ -7,6 +7,9 @@ import {
   Ledger,
 } from "../../src/recovery/ledger.ts";
 import { LedgerTwin } from "../reference/ledger.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const DEBOUNCE = 100;
 

@@ -64,6 +64,15 @@ export function pidIn(path: string): number {
   }
 }
 
+/** What the kernel calls the program of a process; "" = there is no such process. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd();
+  } catch {
+    return "";
+  }
+}
+
 /** "R", "S", "T" (stopped), "Z", ...; "" = there is no such process. */
 export function stateOf(pid: number): string {
   try {

@@ -1,10 +1,11 @@
 // Recoveries of several steps, and what is told after the last one: order, waits, cancellation, verification, retries,
 // pace, the limit over all agents, and dry runs.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { RECOVERY_SPAWNS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryStep } from "../../src/config/config.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   type BenchOptions,
   bench,
@@ -13,6 +14,8 @@ import {
   ScriptedRunner,
   stallOf,
 } from "./harness.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const T0 = 10 * NS_PER_S;
 const PID = 4242;

@@ -1,8 +1,11 @@
 // The limit over all agents: starts in a sliding window, and a storm that is told in two lines.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { StormLimit } from "../../src/recovery/storm_limit.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const T0 = 100 * NS_PER_S;
 

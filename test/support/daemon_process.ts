@@ -8,8 +8,6 @@ import { PROGRAM } from "./program.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 import { until } from "./until.ts";
 
-/** For setDefaultTimeout(): above every wait below, so that the wait says what did not happen. */
-export const TEST_MS_MAX = 30_000;
 /** Ends a daemon whose test process was killed before it could clean up. */
 const LIFE_S_MAX = 120;
 const EXIT_MS_MAX = 10_000;

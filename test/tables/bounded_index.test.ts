@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { BoundedIndex, hashU32 } from "../../src/tables/bounded_index.ts";
 import { collidingKeys, ReferenceIndex, referenceHash } from "../reference/bounded_index.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
 

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { SLAB_ALREADY_PRESENT, SLAB_FULL, SLAB_INSERTED, Slab } from "../../src/tables/slab.ts";
 import { collidingKeys } from "../reference/bounded_index.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
 

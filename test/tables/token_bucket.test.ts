@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { TokenBucket } from "../../src/tables/token_bucket.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
 

@@ -1,6 +1,6 @@
 // The tracker against its slow twin (test/reference/tracker.ts) over random operations: outcomes, counters, stalls, slots,
 // lanes and deadlines are compared after every step, and the invariants are recounted.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
 import {
@@ -10,7 +10,10 @@ import {
   FRESH_WARRANTED,
 } from "../../src/tracker/tracker.ts";
 import { ReferenceTracker } from "../reference/tracker.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { Harness, MAX, W } from "./harness.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 250);
 

@@ -1,11 +1,14 @@
 // The cipher library against RFC 8439 and against a literal twin (test/reference/aead.ts): the vectors of the RFC, the edge
 // values of Poly1305 from its appendix A.3, and the ways in which a sealed text can be wrong.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import fc from "fast-check";
 import { aeadOpen, aeadSeal, chachaBlock, poly1305Tag } from "../reference/aead.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex } from "../vectors/load_vectors.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IETF =
   'Any submission to the IETF intended by the Contributor for publication as all or part of an IETF Internet-Draft or RFC and any statement made within the context of an IETF activity is considered an "IETF Contribution". Such statements include oral statements in IETF sessions, as well as written and electronic communications made at any time or place, which are addressed to';

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { u64FromPair } from "../../src/base/u64.ts";
 import { crc32cFrame } from "../../src/wire/crc32c.ts";
 import { decode, decodeFrame } from "../../src/wire/decode.ts";
@@ -16,7 +16,10 @@ import { encode, encodeFrame } from "../../src/wire/encode.ts";
 import { frameStatus, WORD_CRC } from "../../src/wire/frame.ts";
 import { type ReferenceDecoded, referenceDecode, referenceEncode } from "../reference/frame.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex, loadVectors } from "../vectors/load_vectors.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const DIFFERENTIAL_RUNS = Number(process.env["VARTA_TEST_FRAMES"] ?? 1_000_000);
 const vectors = await loadVectors();

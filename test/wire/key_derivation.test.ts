@@ -1,5 +1,5 @@
 // Key derivation against the conformance vectors, and that every input makes a key of its own (spec 02 section 2).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import {
@@ -11,7 +11,10 @@ import {
   epochKeyInfo,
   ivPrefixInfo,
 } from "../../src/wire/key_derivation.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex, loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const MASTER = Uint8Array.from({ length: 32 }, (_, i) => i);
 const SALT = new Uint8Array(16).fill(0xa5);

@@ -1,6 +1,6 @@
 // Sealed frames: the conformance vectors, every bit that can be flipped, and the opener against the literal twin of the
 // cipher (test/reference/aead.ts).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import fc from "fast-check";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
@@ -13,7 +13,10 @@ import {
   sealShared,
 } from "../../src/wire/secure_frame.ts";
 import { aeadOpen, aeadSeal } from "../reference/aead.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex, loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => i);
 const OTHER_KEY = Uint8Array.from({ length: 32 }, (_, i) => 0xff - i);

@@ -1,5 +1,5 @@
 // The manual pages: everything that can be typed is in them, and the tools that show them have nothing to complain about.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { auditPage } from "../../../scripts/man/audit_page.ts";
 import { configPage } from "../../../scripts/man/config_page.ts";
@@ -11,6 +11,9 @@ import { COMMANDS, GLOBAL_OPTIONS } from "../../../src/cli/commands.ts";
 import { CONFIG_OPTIONS } from "../../../src/config/options.ts";
 import { LISTENER_SHAPES, TABLE_SHAPES } from "../../../src/config/schema.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const PAGES: readonly (readonly [string, () => string])[] = [
   ["varta-watch.8", programPage],
