@@ -125,7 +125,8 @@ describe.concurrent("the end-to-end contract", () => {
     const at = (bound: string) =>
       sampleAt(page, `varta_observer_iteration_seconds_bucket{le="${bound}"}`);
     expect(at("+Inf")).toBe(turns);
-    expect(at("0.5")).toBeGreaterThanOrEqual(0.99 * turns);
+    // A loop that waited for the half-open requests would have done so in every turn; one may be due to the machine.
+    expect(turns - at("0.5")).toBeLessThanOrEqual(1);
     const served = sampleAt(page, "varta_observer_serve_pending_seconds_count");
     expect(Math.abs(served - turns)).toBeLessThanOrEqual(1);
     expect(sampleAt(page, "varta_scrape_budget_exhausted_total")).toBe(0);

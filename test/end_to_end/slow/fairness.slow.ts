@@ -10,8 +10,11 @@ import {
   quantile,
 } from "../../support/flooded_fleet.ts";
 
-const FLOOD_MS = 15_000;
+const FLOOD_MS = 10_000;
+/** Beside a second Unix listener, whose datagrams cost the least. */
 const DELAY_MS_P99_MAX = 20;
+/** Beside a network listener, each of whose datagrams may cost nine attempts to open it. */
+const DELAY_MS_P99_MAX_NETWORK = 100;
 
 setDefaultTimeout(120_000);
 afterAll(endLeftovers);
@@ -27,6 +30,8 @@ describe.skipIf(!CAN_FLOOD)(`100 agents at 10 Hz beside a flood${NEEDS_FLOOD}`, 
     );
     expect(result.falseStalls).toBe(0);
     expect(result.accepted).toBe(result.sent);
-    expect(p99).toBeLessThan(DELAY_MS_P99_MAX);
+    expect(p99).toBeLessThan(
+      kind.listener === "crowd" ? DELAY_MS_P99_MAX : DELAY_MS_P99_MAX_NETWORK,
+    );
   });
 });
