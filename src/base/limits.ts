@@ -94,6 +94,8 @@ export const CAPTURE_LOOK_NS_MIN = 10 * NS_PER_MS;
 export const CAPTURE_LOOK_NS_MAX = 250 * NS_PER_MS;
 /** What a command left in the background may hold its output open for so long after its exit. */
 export const POST_EXIT_GRACE_NS = 2 * NS_PER_S;
+/** A shutdown waits at least this long after a SIGKILL, also behind the end of its grace: dying takes a moment. */
+export const SHUTDOWN_KILL_NS_MIN = 100 * NS_PER_MS;
 
 /** Longest block in poll(2): a signal that lands just before it is only seen when it returns (spec 12). */
 export const WAIT_NS_MAX = 250 * NS_PER_MS;

@@ -11,6 +11,7 @@ import {
   POST_EXIT_GRACE_NS,
   RECOVERY_COMPLETIONS_PER_TURN_MAX,
   RECOVERY_KILL_STEPS_PER_TURN_MAX,
+  SHUTDOWN_KILL_NS_MIN,
 } from "../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { SLAB_INSERTED, Slab } from "../tables/slab.ts";
@@ -331,6 +332,9 @@ export class Outstanding {
   #enterKilled(child: Child, nowNs: number): void {
     if (!child.isKillStarted) child.killStartNs = nowNs;
     this.#killed.append(child);
+    // A process that stood still over the whole grace kills and gives up in one look: it would lose every status.
+    if (this.isShutdown)
+      this.#shutdownEndNs = Math.max(this.#shutdownEndNs, nowNs + SHUTDOWN_KILL_NS_MIN);
   }
 
   /** A group that is gone already counts as signalled: the report of its leader's exit is on its way. */

@@ -266,6 +266,23 @@ describe("Recovery shutdown", () => {
     expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
   });
 
+  test("waits for a killed child behind the end of the grace if it could not look before", () => {
+    const { runner, recovery, tell } = running(2, GRACES);
+    recovery.beginShutdown(after(10));
+    recovery.reap(after(3_000));
+    expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+    expect(recovery.shutdownDone(after(3_000))).toBe(false);
+    expect(recovery.nextDeadlineNs()).toBe(after(3_100));
+    runner.children[0]!.exited(NaN, SIGKILL);
+    recovery.reap(after(3_001));
+    expect(recovery.shutdownDone(after(3_100) - 1)).toBe(false);
+    expect(recovery.shutdownDone(after(3_100))).toBe(true);
+    expect(tell()).toEqual([
+      "complete 1 child 1000 killed signal 9 after 3001ms",
+      "complete 2 child 1001 reap_failed unknown after 3099ms",
+    ]);
+  });
+
   test("is done at once without children", () => {
     const { recovery } = running(0);
     recovery.beginShutdown(T0);
