@@ -14,8 +14,8 @@ const AGENT_NAMES = ["api", "worker", "mailer", "cron"] as const;
 const VICTIM = 1;
 /** When the story must be over, whatever happens; a newcomer waits no longer. */
 const STORY_MS_MAX = 13_000;
-const CALM_MS = 1_500;
-const AFTER_MS = 1_500;
+const CALM_MS = 1_000;
+const AFTER_MS = 1_000;
 
 interface Agent {
   readonly name: string;

@@ -16,11 +16,11 @@ describe.skipIf(!CAN_FLOOD)(`while other listeners are flooded${NEEDS_FLOOD}`, (
     const kinds = FLOODS.filter(({ content }) => content === "random");
     // Half as much again as the honest agents need: the flood itself has to leave them their part.
     const limits = ["--global-beat-rate", "1500", "--global-beat-burst", "1500"];
-    const result = await floodFleet(kinds, 400, limits);
+    const result = await floodFleet(kinds, 250, limits);
     expect(result.taken).toBeGreaterThan(10_000);
     expect(result.falseStalls).toBe(0);
     expect(result.accepted).toBe(result.sent);
-    expect(result.sent).toBeGreaterThan(1_000);
+    expect(result.sent).toBeGreaterThan(500);
     expect(quantile(result.delaysMs, 0.99)).toBeLessThan(DELAY_MS_P99_MAX);
   });
 });

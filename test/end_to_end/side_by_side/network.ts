@@ -7,14 +7,14 @@ import {
   connectSecureUdp,
   connectSecureUdpWithMaster,
   connectUdp,
-} from "../../src/client/mod.ts";
-import { sampleAt, sumOf } from "../metrics/page.ts";
-import { UdpPeer } from "../listener/udp_peer.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { freeUdpPorts } from "../support/free_ports.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+} from "../../../src/client/mod.ts";
+import { sampleAt, sumOf } from "../../metrics/page.ts";
+import { UdpPeer } from "../../listener/udp_peer.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { freeUdpPorts } from "../../support/free_ports.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -195,7 +195,7 @@ describe.concurrent("beats by secure UDP", () => {
   });
 });
 
-describe("a daemon with nothing but a network listener", () => {
+describe.concurrent("a daemon with nothing but a network listener", () => {
   test("says that it is ready", async () => {
     using directory = new TemporaryDirectory();
     const [port] = freeUdpPorts(1) as [number];

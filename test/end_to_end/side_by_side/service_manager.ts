@@ -2,12 +2,12 @@
 // silent there, what its children do not inherit, and its log as the journal gets it.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
-import { ServiceManager } from "../daemon/service_manager.ts";
-import { DaemonProcess } from "../support/daemon_process.ts";
-import { Sender } from "../support/sender.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { ServiceManager } from "../../daemon/service_manager.ts";
+import { DaemonProcess } from "../../support/daemon_process.ts";
+import { Sender } from "../../support/sender.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -62,7 +62,7 @@ describe.concurrent("under a service manager", () => {
   });
 });
 
-describe("the log on stderr", () => {
+describe.concurrent("the log on stderr", () => {
   test("has priorities instead of times if JOURNAL_STREAM names stderr", () => {
     const lines = logOf((device, inode) => `${device}:${inode}`);
     expect(lines.length).toBeGreaterThan(3);

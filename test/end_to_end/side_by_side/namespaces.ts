@@ -2,13 +2,13 @@
 // without CAP_SYS_PTRACE, as root and as an ordinary user (spec 05 section 5, spec 04 step 9).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chownSync, existsSync, readFileSync, readlinkSync } from "node:fs";
-import { sampleAt } from "../metrics/page.ts";
-import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { NO_OTHER_USERS } from "../support/other_users.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { NO_OTHER_USERS } from "../../support/other_users.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

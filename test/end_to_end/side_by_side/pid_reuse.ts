@@ -3,11 +3,11 @@
 // test may say which pid comes next; daemon and agents live in it together.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { parsePage, sampleAt } from "../metrics/page.ts";
-import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { parsePage, sampleAt } from "../../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

@@ -3,11 +3,11 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { Sender } from "../support/sender.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

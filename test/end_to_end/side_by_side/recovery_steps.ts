@@ -3,13 +3,13 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sampleAt } from "../metrics/page.ts";
-import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { Sender } from "../support/sender.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -74,7 +74,7 @@ const GROUPS = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"].find((root) =>
 );
 const canMakeGroups = IS_ROOT && GROUPS !== undefined && makesGroups(GROUPS);
 
-describe.skipIf(crewProgram === undefined || !canMakeGroups)(
+describe.concurrent.skipIf(crewProgram === undefined || !canMakeGroups)(
   `restart_unit (needs root and control groups)${NEEDS_CREW}`,
   () => {
     test("restarts the service of the agent by name, and finds its successor", async () => {

@@ -2,12 +2,12 @@
 // those who get in; real senders of other users, and every listener has its own rules (spec 05 section 3.1, 4.1).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, lstatSync, readFileSync } from "node:fs";
-import { type Page, sampleAt } from "../metrics/page.ts";
-import { crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { NO_OTHER_USERS } from "../support/other_users.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { type Page, sampleAt } from "../../metrics/page.ts";
+import { crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { NO_OTHER_USERS } from "../../support/other_users.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -26,7 +26,7 @@ interface Sender {
   readonly groups?: string;
 }
 
-describe.skipIf(reason !== "")(`a listener of several users${reason}`, () => {
+describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`, () => {
   test("takes the beats of its own allow lists, by number and by name, and counts the others", async () => {
     using directory = new TemporaryDirectory();
     await using daemon = await start(directory, [

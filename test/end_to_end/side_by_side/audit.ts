@@ -3,18 +3,18 @@
 // spec 07 section 5).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { connectSecureUdp, connectSecureUdpWithMaster } from "../../src/client/mod.ts";
-import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
-import { sampleAt } from "../metrics/page.ts";
-import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { freeUdpPorts } from "../support/free_ports.ts";
-import { memoryHolds } from "../support/process_memory.ts";
-import { PROGRAM } from "../support/program.ts";
-import { Sender } from "../support/sender.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { connectSecureUdp, connectSecureUdpWithMaster } from "../../../src/client/mod.ts";
+import { deriveAgentKey } from "../../../src/wire/key_derivation.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { freeUdpPorts } from "../../support/free_ports.ts";
+import { memoryHolds } from "../../support/process_memory.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

@@ -2,9 +2,9 @@
 // left behind, however it ends.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { PROGRAM } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { until } from "../support/until.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { until } from "../../support/until.ts";
 
 const DEMO_MS_MAX = 15_000;
 const STORY = ["START", "BEATS", "SIGSTOP", "STALL", "RECOVER", "DONE", "BACK"];
