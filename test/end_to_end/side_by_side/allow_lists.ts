@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, lstatSync, readFileSync } from "node:fs";
 import { type Page, sampleAt } from "../../metrics/page.ts";
+import { runCommand } from "../../support/command.ts";
 import { crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { NO_OTHER_USERS } from "../../support/other_users.ts";
@@ -35,7 +36,7 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
       `name = "gids"\nallow_gids = [${WANTED}, "${GROUP}"]`,
       `name = "both"\nallow_uids = [${WANTED}]\nallow_gids = ["${GROUP}"]`,
     ]);
-    const nobody = Number(Bun.spawnSync(["id", "-u", "nobody"]).stdout.toString());
+    const nobody = Number((await runCommand(["id", "-u", "nobody"])).stdout);
     const senders: Record<string, Sender> = {
       uid: { uid: WANTED, gid: OTHER },
       name: { uid: nobody, gid: OTHER },
@@ -49,7 +50,7 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
     for (const [who, sender] of Object.entries(senders))
       for (const listener of Object.keys(accepted)) {
         const before = await counts(daemon, listener);
-        expect(beatAs(sender, directory.at(`${listener}.sock`))).toBe(0);
+        expect(await beatAs(sender, directory.at(`${listener}.sock`))).toBe(0);
         await daemon.untilReceived(before.received + 1, listener);
         const after = await counts(daemon, listener);
         if (after.accepted > before.accepted) accepted[listener]!.push(who);
@@ -79,10 +80,10 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
     expect([numbered.mode & 0o777, numbered.gid]).toEqual([0o620, WANTED]);
 
     const inGroup = { uid: OTHER, gid: OTHER, groups: GROUP };
-    expect(beatAs(inGroup, directory.at("named.sock"))).toBe(0);
-    expect(beatAs({ uid: OTHER, gid: WANTED }, directory.at("numbered.sock"))).toBe(0);
+    expect(await beatAs(inGroup, directory.at("named.sock"))).toBe(0);
+    expect(await beatAs({ uid: OTHER, gid: WANTED }, directory.at("numbered.sock"))).toBe(0);
     for (const socket of ["named.sock", "numbered.sock"])
-      expect(beatAs({ uid: OTHER, gid: OTHER }, directory.at(socket))).not.toBe(0);
+      expect(await beatAs({ uid: OTHER, gid: OTHER }, directory.at(socket))).not.toBe(0);
     await daemon.untilReceived(1, "named");
     await daemon.untilReceived(1, "numbered");
     const { listeners } = await daemon.state();
@@ -103,7 +104,7 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
 
     const member = [...through.slice(0, 3), `--groups=${GROUP}`, ...asUser.slice(4)];
     await using daemon = await DaemonProcess.start({ ...options, through: member });
-    expect(beatAs({ uid: OTHER, gid: GROUP_GID }, directory.at("own.sock"))).toBe(0);
+    expect(await beatAs({ uid: OTHER, gid: GROUP_GID }, directory.at("own.sock"))).toBe(0);
     await daemon.untilReceived(1, "own");
   });
 });
@@ -124,11 +125,11 @@ function table(directory: TemporaryDirectory, text: string): string {
 }
 
 /** One beat of a process of this user; its exit code. */
-function beatAs({ uid, gid, groups }: Sender, socket: string): number {
+async function beatAs({ uid, gid, groups }: Sender, socket: string): Promise<number> {
   const as = [`--reuid=${uid}`, `--regid=${gid}`];
   as.push(groups === undefined ? "--clear-groups" : `--groups=${groups}`);
   const argv = ["setpriv", ...as, "sh", "-c", SEND, crewProgram!, socket];
-  return Bun.spawnSync(argv, { stdout: "ignore", stderr: "ignore" }).exitCode;
+  return (await runCommand(argv)).exitCode;
 }
 
 // A pipeline would fork; this way the crew keeps the pid of the shell, which is the one in the beat.

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } fro
 import { connectSecureUdp, connectSecureUdpWithMaster } from "../../../src/client/mod.ts";
 import { deriveAgentKey } from "../../../src/wire/key_derivation.ts";
 import { sampleAt } from "../../metrics/page.ts";
+import { type CommandResult, runCommand } from "../../support/command.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
@@ -56,7 +57,7 @@ describe.concurrent("the audit log of a running daemon", () => {
     expect(complete!.columns).toHaveLength(14);
     expect(statSync(daemon.path("audit.log")).mode & 0o777).toBe(0o600);
     // It verifies while the daemon goes on.
-    const { exitCode, stdout } = verify(daemon);
+    const { exitCode, stdout } = await verify(daemon);
     expect(stdout).toContain("intact: 3 records, seq 1..3, head ");
     expect(exitCode).toBe(0);
     const page = await daemon.page();
@@ -89,7 +90,7 @@ describe.concurrent("the audit log of a running daemon", () => {
     // A resumed section names the chain of the row before it.
     for (const boot of boots.slice(1))
       expect(boot.columns[5]).toBe(all[boot.seq - 2]!.columns.at(-1)!);
-    expect(verify(first)).toMatchObject({ exitCode: 0 });
+    expect(await verify(first)).toMatchObject({ exitCode: 0 });
   });
 
   test("says that its end was torn, and that it was changed", async () => {
@@ -101,11 +102,11 @@ describe.concurrent("the audit log of a running daemon", () => {
     expect(second.stderr).toContain("the last line of the audit log was torn and has been cut off");
     await second.stop();
     expect(rows(first).map(({ columns }) => columns[6])).toEqual(["fresh", "corrupt_tail"]);
-    expect(verify(first).exitCode).toBe(0);
+    expect((await verify(first)).exitCode).toBe(0);
 
     const path = first.path("audit.log");
     writeFileSync(path, readFileSync(path, "utf8").replace("\tfresh\t", "\tresume\t"));
-    const { exitCode, stdout } = verify(first);
+    const { exitCode, stdout } = await verify(first);
     expect(exitCode).toBe(1);
     expect(stdout).toContain("chain broken: row 1 was changed");
   });
@@ -124,7 +125,7 @@ describe.concurrent("the audit log of a running daemon", () => {
       await daemon.untilSays("recovery finished", 30);
       await until("the second file", () => existsSync(daemon.path("audit.log.1")));
       await daemon.stop();
-      const { exitCode, stdout } = verify(daemon);
+      const { exitCode, stdout } = await verify(daemon);
       // A start, 30 recoveries of two rows, and a row for each new file.
       const [, count] = /intact: ([0-9]+) records/.exec(stdout)!;
       expect(Number(count)).toBeGreaterThan(61);
@@ -194,11 +195,11 @@ describe.concurrent("secrets", () => {
     const cmdline = readFileSync(`/proc/${daemon.pid}/cmdline`, "latin1");
     await daemon.stop();
 
-    const check = Bun.spawnSync(
+    const check = await runCommand(
       [...PROGRAM, "check", "--print", "--config", "varta.toml", ...secretOptions(daemon)],
       { cwd: daemon.directory },
     );
-    expect(check.stdout.toString()).toContain("recovery");
+    expect(check.stdout).toContain("recovery");
     const written = {
       stderr: daemon.stderr,
       stdout: daemon.stdout,
@@ -243,7 +244,7 @@ describe.concurrent("secrets", () => {
     for (const [index, content] of cases.entries())
       for (const words of index === 0 ? [["check"], ["check", "--json"], ["run"]] : [["check"]]) {
         writeFileSync(directory.at("key"), content, { mode: 0o600 });
-        const { exitCode, stdout, stderr } = Bun.spawnSync([...PROGRAM, ...words, ...argv]);
+        const { exitCode, stdout, stderr } = await runCommand([...PROGRAM, ...words, ...argv]);
         expect(exitCode).toBe(78);
         expect(`${stdout}${stderr}`).toContain("want exactly 64 hex digits");
         expectNoSecret(`"${words.join(" ")}"`, `${stdout}${stderr}`);
@@ -278,10 +279,9 @@ function rows(daemon: { path(name: string): string }): Row[] {
     .map((columns) => ({ seq: Number(columns[0]), kind: columns[3]!, columns }));
 }
 
-function verify(daemon: { path(name: string): string }) {
+function verify(daemon: { path(name: string): string }): Promise<CommandResult> {
   const argv = [...PROGRAM, "audit", "verify", daemon.path("audit.log")];
-  const { exitCode, stdout } = Bun.spawnSync(argv);
-  return { exitCode, stdout: stdout.toString() };
+  return runCommand(argv);
 }
 
 function secretOptions(daemon: DaemonProcess): string[] {

@@ -5,6 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { NONCE_TERMINAL } from "../../../src/wire/frame.ts";
 import { sampleAt, sumOf } from "../../metrics/page.ts";
+import { runCommand } from "../../support/command.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { PROGRAM } from "../../support/program.ts";
@@ -150,8 +151,8 @@ describe.concurrent("the end-to-end contract", () => {
     using sender = new Sender(daemon.socket);
     await sender.beat();
     await daemon.untilReceived(1);
-    const { exitCode, stdout, stderr } = Bun.spawnSync([promtool!, "check", "metrics"], {
-      stdin: Buffer.from(await daemon.body()),
+    const { exitCode, stdout, stderr } = await runCommand([promtool!, "check", "metrics"], {
+      stdin: await daemon.body(),
     });
     expect(`${stdout}${stderr}`).toBe("");
     expect(exitCode).toBe(0);

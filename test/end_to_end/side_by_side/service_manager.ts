@@ -63,28 +63,28 @@ describe.concurrent("under a service manager", () => {
 });
 
 describe.concurrent("the log on stderr", () => {
-  test("has priorities instead of times if JOURNAL_STREAM names stderr", () => {
-    const lines = logOf((device, inode) => `${device}:${inode}`);
+  test("has priorities instead of times if JOURNAL_STREAM names stderr", async () => {
+    const lines = await logOf((device, inode) => `${device}:${inode}`);
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) expect(line).toMatch(/^(<6>level=info|<4>level=warn) msg=/);
     expect(lines.filter((line) => line.startsWith("<4>")).join()).toContain("/nowhere/notify");
     expect(lines.at(-1)).toBe('<6>level=info msg="stopped" exit_code=0');
   });
 
-  test("keeps its times if JOURNAL_STREAM names something else", () => {
-    const lines = logOf((device, inode) => `${device}:${inode + 1n}`);
+  test("keeps its times if JOURNAL_STREAM names something else", async () => {
+    const lines = await logOf((device, inode) => `${device}:${inode + 1n}`);
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) expect(line).toMatch(/^time=\S+ level=(info|warn) msg=/);
   });
 });
 
 /** What a daemon that stops on its first turn writes to a file that it may take for the journal. */
-function logOf(journalStream: (device: bigint, inode: bigint) => string): string[] {
+async function logOf(journalStream: (device: bigint, inode: bigint) => string): Promise<string[]> {
   using directory = new TemporaryDirectory();
   const stderr = openSync(directory.at("stderr"), "w");
   const { dev, ino } = fstatSync(stderr, { bigint: true });
   const argv = ["--socket", directory.at("varta.sock"), "--shutdown-after-secs", "0"];
-  const { exitCode } = Bun.spawnSync([...PROGRAM, ...argv], {
+  const child = Bun.spawn([...PROGRAM, ...argv], {
     env: {
       ...process.env,
       JOURNAL_STREAM: journalStream(dev, ino),
@@ -93,6 +93,6 @@ function logOf(journalStream: (device: bigint, inode: bigint) => string): string
     stderr,
   });
   closeSync(stderr);
-  expect(exitCode).toBe(0);
+  expect(await child.exited).toBe(0);
   return readFileSync(directory.at("stderr"), "utf8").trimEnd().split("\n");
 }
