@@ -44,6 +44,8 @@ const LOG_MS_MAX = 500;
 const FRESH_NS_MAX = 4 * NS_PER_S;
 /** Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible WatchdogSec. */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
+/** Turns within the deadline of the self-watchdog: one that is late is no wedge yet. */
+const WATCHDOG_TURNS = 4;
 /** Between two looks at what a shutdown waits for. */
 const SHUTDOWN_STEP_MS = 5;
 
@@ -184,10 +186,11 @@ export class Daemon {
 
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
     const { observer, metrics, recovery, reports, stderr } = this.#parts;
+    metrics.collectFrom(() => this.#countLog());
     const deadlines: Deadline[] = [
       reports,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
-      { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => this.#countLog() },
+      { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       {
         nextDeadlineNs: () => stderr.nextDeadlineNs,
         maintain: (nowNs) => stderr.maintain(nowNs),
@@ -207,6 +210,7 @@ export class Daemon {
       monotonicNs,
       iterationBudgetNs: this.#config.liveness.iterationBudgetNs,
       turnBegins: () => this.#turnBegins(),
+      quietNsMax: (this.#selfWatchdogNs() ?? Number.POSITIVE_INFINITY) / WATCHDOG_TURNS,
       shouldStop: (nowNs) => this.#shouldStop(nowNs),
       stopped: () => void this.#shutDown(),
     });

@@ -1,6 +1,7 @@
 // The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets and on the runtime's own epoll
 // descriptor until the next datagram, deadline or event. It yields to the runtime only when the runtime has something to
-// do, so a quiet daemon with steady beats costs one poll and one receive per wake-up.
+// do, and looks at the timers of others only when one is due or a turn did more than take beats, so a quiet daemon with
+// steady beats costs one poll and one receive per wake-up.
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import {
@@ -19,7 +20,7 @@ import type { Tick } from "./tick.ts";
 /** Something with a timer. Times are observer time; +Infinity = nothing to do. */
 export interface Deadline {
   nextDeadlineNs(): number;
-  /** Called every turn; does what is due at `nowNs`. */
+  /** Does what is due at `nowNs`. Called then, behind every turn that was not plain, and once a second at least. */
   maintain(nowNs: number): void;
 }
 
@@ -44,6 +45,8 @@ export interface LoopOptions {
   readonly iterationBudgetNs: number;
   /** Called at the start of every turn: re-arms the watchdog. */
   readonly turnBegins: () => void;
+  /** Longest time between two turns that the watchdog bears, in ns; +Infinity without one. */
+  readonly quietNsMax: number;
   /** Asked before every wait. */
   readonly shouldStop: (nowNs: number) => boolean;
   /** Called once, when shouldStop() said so. */
@@ -55,6 +58,8 @@ export interface LoopOptions {
  * the only thing that it does not say, and nothing of ours waits for them.
  */
 const YIELD_NS_MAX = 4 * NS_PER_S;
+/** Longest time in which nobody's timer is looked at. */
+const MAINTAIN_PERIOD_NS = NS_PER_S;
 /**
  * Longest rest between two turns while beats come faster than one per rest: a wake-up costs ten times what a beat costs,
  * so one of them then takes several (measured at 10,000 beats/s: 3 % of a core instead of 9.4 %). poll(2) knows whole ones.
@@ -82,14 +87,23 @@ export class Loop {
   #serveNs = 0;
   #httpLeft = false;
   #httpServed = false;
+  /** Turns without a yield or a page before them, since the last page: each has an observation of 0. */
+  #turnsWithoutServe = 0;
+  /** Earliest deadline of others and of suspended listeners; looked up again behind everything that may move it. */
+  #othersDueNs = 0;
+  #othersDueIsKnown = false;
+  /** Observer time; -Infinity behind a yield, which may have brought something. */
+  #maintainedAtNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    options.metrics.collectFrom(() => this.#collect());
     for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
-    this.#waitMaxNs = options.runtimeFd < 0 ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
+    const waitMaxNs = options.runtimeFd < 0 ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
+    this.#waitMaxNs = Math.min(waitMaxNs, options.quietNsMax);
   }
 
   /** Begins; returns at once. The loop then lives on the runtime's immediates. */
@@ -99,6 +113,8 @@ export class Loop {
 
   readonly #afterYield = (): void => {
     this.#serveNs += this.#options.monotonicNs() - this.#yieldedAtNs;
+    this.#maintainedAtNs = Number.NEGATIVE_INFINITY;
+    this.#othersDueIsKnown = false;
     this.#run();
   };
 
@@ -131,28 +147,56 @@ export class Loop {
   }
 
   #turn(): void {
-    const { tick, metrics, http, monotonicNs, deadlines, observer, iterationBudgetNs } =
-      this.#options;
+    const { tick, metrics, monotonicNs, observer, iterationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     this.#options.turnBegins();
     tick.run();
     this.#beatsPerMs = (tick.consumed * NS_PER_MS) / (startNs - this.#turnBeganNs);
     this.#turnBeganNs = startNs;
-    const nowNs = observer.clock.lastNs;
-    for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
-    const serveStartNs = monotonicNs();
-    // A finished page is a resolved promise: it leaves the process only when the runtime runs.
-    this.#httpServed = http?.pending === true;
-    this.#httpLeft = this.#httpServed && http!.serveSlice(HTTP_SLICE_NS_MAX);
-    const endNs = monotonicNs();
-    const serveNs = this.#serveNs + endNs - serveStartNs;
-    this.#serveNs = 0;
-    metrics.observe(series.VARTA_OBSERVER_STAGE_SECONDS.serve, serveNs / NS_PER_S);
-    metrics.observe(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, serveNs / NS_PER_S);
-    const turnNs = endNs - startNs;
+    this.#maintain(observer.clock.lastNs);
+    this.#serve();
+    const turnNs = monotonicNs() - startNs;
     metrics.observe(series.VARTA_OBSERVER_ITERATION_SECONDS, turnNs / NS_PER_S);
     if (turnNs > iterationBudgetNs) metrics.add(series.VARTA_OBSERVER_ITERATION_BUDGET_EXCEEDED, 1);
     this.turns++;
+  }
+
+  // Others have something to do when their time has come, and when the runtime or this turn gave them something.
+  #maintain(nowNs: number): void {
+    const { tick, deadlines } = this.#options;
+    const isDue =
+      !tick.plain ||
+      tick.exported ||
+      nowNs >= this.#othersDueNs ||
+      nowNs - this.#maintainedAtNs >= MAINTAIN_PERIOD_NS;
+    if (!isDue) return;
+    for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
+    this.#maintainedAtNs = nowNs;
+    this.#othersDueIsKnown = false;
+  }
+
+  // A finished page is a resolved promise: it leaves the process only when the runtime runs.
+  #serve(): void {
+    const { http, metrics, monotonicNs } = this.#options;
+    this.#httpServed = http?.pending === true;
+    this.#httpLeft = false;
+    if (!this.#httpServed && this.#serveNs === 0) {
+      this.#turnsWithoutServe++;
+      return;
+    }
+    const beganNs = monotonicNs();
+    if (this.#httpServed) this.#httpLeft = http!.serveSlice(HTTP_SLICE_NS_MAX);
+    const serveNs = this.#serveNs + monotonicNs() - beganNs;
+    this.#serveNs = 0;
+    metrics.observe(series.VARTA_OBSERVER_STAGE_SECONDS.serve, serveNs / NS_PER_S);
+    metrics.observe(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, serveNs / NS_PER_S);
+  }
+
+  #collect(): void {
+    const { metrics } = this.#options;
+    metrics.observeZeros(series.VARTA_OBSERVER_STAGE_SECONDS.serve, this.#turnsWithoutServe);
+    metrics.observeZeros(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, this.#turnsWithoutServe);
+    this.#turnsWithoutServe = 0;
   }
 
   /** Blocks until something is due; true if the runtime has events. */
@@ -176,15 +220,23 @@ export class Loop {
   }
 
   #timeoutNs(): number {
-    const { tick, http, observer, deadlines } = this.#options;
+    const { tick, http, observer } = this.#options;
     if (tick.hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
-    let due = Math.min(observer.nextDeadline(), this.#suspensions());
+    if (!this.#othersDueIsKnown) this.#lookUpOthersDue();
+    const due = Math.min(observer.nextDeadline(), this.#othersDueNs);
+    if (due === Number.POSITIVE_INFINITY) return this.#waitMaxNs;
+    return Math.min(Math.max(0, due - observer.nowNs()), this.#waitMaxNs);
+  }
+
+  #lookUpOthersDue(): void {
+    const { deadlines } = this.#options;
+    let due = this.#suspensions();
     for (let i = 0; i < deadlines.length; i++) {
       const next = deadlines[i]!.nextDeadlineNs();
       if (next < due) due = next;
     }
-    if (due === Number.POSITIVE_INFINITY) return this.#waitMaxNs;
-    return Math.min(Math.max(0, due - observer.nowNs()), this.#waitMaxNs);
+    this.#othersDueNs = due;
+    this.#othersDueIsKnown = true;
   }
 
   // A listener that keeps failing leaves the wait set until it is tried again.

@@ -1,6 +1,7 @@
 // One turn of the daemon without its wait: receive, judge, recover, reap, maintain (spec 12 section 1). Every stage has a
-// budget. All it touches is injected, so the simulator runs the very same turn on a simulated clock with simulated
-// listeners, processes and children.
+// budget. Most turns only take beats, and a quiet machine runs them on cold caches: they do nothing else, and what the
+// page says of them is collected when a page is made. All it touches is injected, so the simulator runs the very same turn
+// on a simulated clock with simulated listeners, processes and children.
 import {
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
@@ -48,22 +49,32 @@ export interface TickOptions {
 
 /** Limit of the stages that touch no socket; the others may take twice as long. */
 const STAGE_NS_MAX = NS_PER_S;
+/** Longest time in which turns are plain. */
+const MAINTAIN_PERIOD_NS = NS_PER_S;
 
 const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
 
 export class Tick {
   /** Datagrams taken in the last turn. */
   consumed = 0;
-  /** True if the last turn did more than take beats: something may wait for the runtime's own loop. */
+  /** True if the last turn told or ended something: something may wait for the runtime's own loop. */
   busy = false;
+  /** True if the last turn took beats or nothing, and no other stage had anything to do. */
+  plain = false;
+  /** True if the last turn gave rows to the export, whose file may then have something due. */
+  exported = false;
   readonly #options: TickOptions;
   #wallOffsetNs = 0;
+  /** Plain turns since the last page: each has an observation of every stage. */
+  #plainTurns = 0;
+  #maintainDueNs = 0;
   /** Stalls that were told before their turn came, because their agent is back already; recovery decides them first. */
   readonly #told: Stall[] = [];
   readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
 
   constructor(options: TickOptions) {
     this.#options = options;
+    options.metrics.collectFrom(() => this.#collect());
   }
 
   /** Runs the stages once. */
@@ -71,12 +82,23 @@ export class Tick {
     const { monotonicNs, metrics, recovery, observer } = this.#options;
     const t0 = monotonicNs();
     this.busy = false;
+    this.plain = true;
+    this.exported = false;
     this.#wallOffsetNs = this.#options.wallOffsetNs();
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
     this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
+    metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
+    metrics.observe(judge, judgeNs / NS_PER_S);
+    this.#forgetRemoved();
+    if (this.#isPlain()) {
+      this.#plainTurns++;
+      if (t1 - t0 > 2 * STAGE_NS_MAX) this.#options.reports.slowTurn("receive", t1 - t0);
+      return;
+    }
+    this.plain = false;
     this.#recover();
     const t2 = monotonicNs();
     if (recovery.reap(observer.clock.lastNs) > 0) this.busy = true;
@@ -84,8 +106,6 @@ export class Tick {
     this.#maintain();
     const t4 = monotonicNs();
     if (t4 - t0 > STAGE_NS_MAX) this.#reportSlow(t1 - t0, t2 - t1, t3 - t2, t4 - t3);
-    metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
-    metrics.observe(judge, judgeNs / NS_PER_S);
     metrics.observe(recover, (t2 - t1) / NS_PER_S);
     metrics.observe(reap, (t3 - t2) / NS_PER_S);
     metrics.observe(maintain, (t4 - t3) / NS_PER_S);
@@ -105,6 +125,19 @@ export class Tick {
       exporter?.onStall(stall);
       metrics.onStall(stall);
     }
+  }
+
+  // Whether the stages behind the receive have nothing to do. Once a second they look for themselves.
+  #isPlain(): boolean {
+    const { observer, recovery } = this.#options;
+    const { lastNs } = observer.clock;
+    return (
+      this.plain &&
+      this.#told.length === 0 &&
+      !observer.hasPendingStalls() &&
+      lastNs < this.#maintainDueNs &&
+      lastNs < recovery.nextDeadlineNs()
+    );
   }
 
   // The limits of the stages (spec 12 section 1); ending a wedged process is the watchdog's business.
@@ -134,16 +167,23 @@ export class Tick {
   #tellBatch(batch: EventBatch, count: number): void {
     const { metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
-    exporter?.onBatch(batch, count);
+    if (exporter !== undefined) {
+      exporter.onBatch(batch, count);
+      this.exported = true;
+    }
     for (let i = 0; i < count; i++) {
       const kind = batch.kind[i]!;
       if (kind === EVENT_BEAT) {
         if (batch.resumed[i] === 1) {
           this.busy = true;
+          this.plain = false;
           recovery.onResumed(batch.pid[i]!, batch.generation[i]!, batch.observerNs[i]!);
           reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!);
         }
-      } else if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
+        continue;
+      }
+      this.plain = false;
+      if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
         reports.namespaceConflict(batch.pid[i]!, batch.ns[i]!);
       }
     }
@@ -178,18 +218,25 @@ export class Tick {
   }
 
   #maintain(): void {
-    const { observer, metrics } = this.#options;
-    this.#forgetRemoved();
-    const nowNs = observer.clock.lastNs;
-    observer.maybeRefreshPidMax(nowNs);
+    const { observer } = this.#options;
+    const { lastNs } = observer.clock;
+    this.#maintainDueNs = lastNs + MAINTAIN_PERIOD_NS;
+    observer.maybeRefreshPidMax(lastNs);
+  }
+
+  // Brings the page up to date: what the parts count for themselves, and the stages that plain turns left out.
+  #collect(): void {
+    const { observer, metrics, recovery } = this.#options;
+    for (const stage of [recover, reap, maintain]) metrics.observeZeros(stage, this.#plainTurns);
+    this.#plainTurns = 0;
     metrics.set(series.VARTA_PID_MAX_CURRENT, observer.pidMax);
     metrics.set(series.VARTA_WATCH_PIDS_TRACKED, observer.tracker.len);
     metrics.set(
       series.VARTA_WATCH_LAST_POLL_LOOP_TIMESTAMP_SECONDS,
-      (nowNs + this.#wallOffsetNs) / NS_PER_S,
+      (observer.clock.lastNs + this.#wallOffsetNs) / NS_PER_S,
     );
     drainObserver(observer, metrics);
-    drainRecovery(this.#options.recovery, metrics);
+    drainRecovery(recovery, metrics);
   }
 
   #forgetRemoved(): void {

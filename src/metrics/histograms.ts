@@ -43,6 +43,12 @@ export class Histograms {
     );
   }
 
+  /** Counts `times` observations of 0. */
+  observeZeros(histogram: number, times: number): void {
+    assert(histogram >= 0 && histogram < HISTOGRAM_COUNT, "a histogram id comes from series.ts");
+    this.#counts[histogram * BUCKET_COUNT_MAX]! += times;
+  }
+
   /** Observations of one bucket alone; the bucket after the last bound is +Inf. */
   bucketCountAt(histogram: number, bucket: number): number {
     return this.#counts[histogram * BUCKET_COUNT_MAX + bucket]!;

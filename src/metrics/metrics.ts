@@ -1,6 +1,6 @@
 // The registry behind the metrics page (spec 08): typed-array counters by numeric id, non-cumulative histograms, per-pid
-// rows, and the counts that only event rows can give. The daemon feeds it every turn; nothing here allocates, blocks or
-// throws while it is fed. `catalogue.ts` says which family is fed by whom.
+// rows, and the counts that only event rows can give. The daemon feeds it while it turns, and once more before each page;
+// nothing here allocates, blocks or throws while it is fed. `catalogue.ts` says which family is fed by whom.
 import { assert } from "../base/assert.ts";
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
@@ -59,6 +59,7 @@ export class Metrics {
   readonly #kernelDrops = new Float64Array(LISTENERS_MAX);
   readonly #rows: PidRows;
   readonly #accounting: DatagramAccounting;
+  readonly #collectors: (() => void)[] = [];
   #perPid: boolean;
   #wallOffsetNs = 0;
 
@@ -78,6 +79,11 @@ export class Metrics {
       perPid: () => this.#perPid,
       snapshot: (nowNs) => this.#snapshot(nowNs),
     });
+  }
+
+  /** `collect` is called before each page is made: it brings what its owner counts for itself. */
+  collectFrom(collect: () => void): void {
+    this.#collectors.push(collect);
   }
 
   /** Wall clock minus observer time, in ns, taken at the start of the turn. It dates the beats of the turn. */
@@ -106,6 +112,11 @@ export class Metrics {
   /** Adds one observation to a histogram. */
   observe(histogram: number, seconds: number): void {
     this.#histograms.observe(histogram, seconds);
+  }
+
+  /** Adds `times` observations of 0 to a histogram. */
+  observeZeros(histogram: number, times: number): void {
+    this.#histograms.observeZeros(histogram, times);
   }
 
   /** The granted receive buffer of a listener. */
@@ -154,6 +165,7 @@ export class Metrics {
 
   /** Brings the series that nobody feeds up to the moment of the scrape. */
   #snapshot(nowNs: number): void {
+    for (const collect of this.#collectors) collect();
     const values = this.#values;
     for (const { series, reason } of CAUSES) values[series] = this.#rejectedFor(reason);
     values[UPTIME] = nowNs / NS_PER_S;

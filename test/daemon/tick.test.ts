@@ -164,22 +164,27 @@ describe("a turn", () => {
     expect(bench.series("varta_observer_clock_jump_forward_total")).toBe(1);
   });
 
-  test("reads pid_max again when it is a minute old", () => {
+  test("reads pid_max again within a second after it is a minute old", () => {
     let reads = 0;
     const bench = watching(1, { readPidMax: () => 1_000 + reads++ });
     bench.clock.ns = 60 * NS_PER_S - 1;
     bench.turn();
     expect(reads).toBe(1);
-    bench.clock.ns = 60 * NS_PER_S;
+    bench.clock.ns = 61 * NS_PER_S;
     bench.turn();
     bench.turn();
     expect(bench.series("varta_pid_max_current")).toBe(1_001);
     expect(reads).toBe(2);
   });
 
-  test("makes one observation per stage", () => {
+  test("makes one observation per stage, also of those that had nothing to do", () => {
     const bench = new TickBench();
-    for (let turn = 0; turn < 5; turn++) bench.turn();
+    const plain: boolean[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      bench.turn();
+      plain.push(bench.tick.plain);
+    }
+    expect(plain).toEqual([false, true, true, true, true]);
     for (const stage of ["receive", "judge", "recover", "reap", "maintain"])
       expect(bench.series(`varta_observer_stage_seconds_count{stage="${stage}"}`)).toBe(5);
   });
@@ -262,8 +267,49 @@ describe("a stage that takes too long", () => {
     [[0, 2 * NS_PER_S, 2 * NS_PER_S, NS_PER_S, NS_PER_S], []],
   ])("with durations %p is told as %p", (durationsNs, told) => {
     const bench = watching(1);
+    bench.pass(THRESHOLD_MS);
     bench.durationsNs.push(...durationsNs);
     expect(starting("slow", bench.turn())).toEqual(told);
+  });
+
+  test("is told of a turn that only takes beats, too", () => {
+    const bench = watching(1);
+    bench.durationsNs.push(0, 2 * NS_PER_S + 1);
+    expect(starting("slow", bench.turn())).toEqual(["slow receive 2000000001"]);
+    expect(bench.tick.plain).toBe(true);
+  });
+});
+
+describe("a plain turn", () => {
+  test("takes beats, and leaves the other stages out", () => {
+    const bench = watching(2);
+    bench.listener.queue([beatOf(100, { nonce: 2 }), beatOf(101, { nonce: 2 })]);
+    expect(bench.turn()).toEqual(["export at 1000", "export 2 rows"]);
+    expect(bench.tick.plain).toBe(true);
+    expect(bench.series('varta_beats_total{pid="100"}')).toBe(2);
+    expect(bench.series("varta_watch_pids_tracked")).toBe(2);
+  });
+
+  test.each([
+    ["a refused datagram", (bench: TickBench) => bench.listener.queue([damaged(beatOf(100))])],
+    ["a stall", (bench: TickBench) => bench.pass(THRESHOLD_MS)],
+    ["a second without a full one", (bench: TickBench) => bench.pass(1_000)],
+  ])("is not what %s gets", (_what, happens) => {
+    const bench = watching(1);
+    bench.turn();
+    expect(bench.tick.plain).toBe(true);
+    happens(bench);
+    bench.turn();
+    expect(bench.tick.plain).toBe(false);
+  });
+
+  test("is not what the beat gets that ends a stall", () => {
+    const bench = watching(1);
+    bench.pass(THRESHOLD_MS);
+    bench.turn();
+    bench.listener.queue([beatOf(100, { nonce: 2 })]);
+    bench.turn();
+    expect(bench.tick.plain).toBe(false);
   });
 });
 

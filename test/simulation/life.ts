@@ -1,4 +1,5 @@
 // One life of the daemon, from an empty tracker to its shutdown, turn by turn beside its model.
+import { WAIT_NS_MAX } from "../../src/base/limits.ts";
 import type { Coverage } from "./coverage.ts";
 import { OUTCOMES, REJECT_REASONS } from "./coverage.ts";
 import { comparePage, compareTurn } from "./comparison.ts";
@@ -7,8 +8,6 @@ import { same } from "./failure.ts";
 import { Model } from "./model.ts";
 import type { Seams } from "./seams.ts";
 import type { World } from "./world.ts";
-
-const WAIT_NS_MAX = 250_000_000;
 
 export interface LifeOptions {
   readonly world: World;
