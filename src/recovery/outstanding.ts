@@ -1,21 +1,14 @@
-// The life of recovery children from spawn to exit (spec 10 sections 5 to 7): one per agent pid in a bounded table, plus
-// orphans whose agent's pid was taken over by another process. Exits are only noted when the runtime reports them and
-// handled in the turn, within a budget; timeouts are heads of lists. Captured output is looked at while a child runs and
-// for a short while after. Every child ends in exactly one "complete" outcome, and a group is never signalled after its
+// The recovery children from spawn to end (spec 10 sections 5 to 7): one per agent pid in a bounded table, plus orphans whose
+// agent's pid was taken over by another process. Exits are only noted when the runtime reports them and handled in the
+// turn, within a budget; child_killer.ts sees to it that they come. Captured output is looked at while a child runs and for
+// a short while after. Every child ends in exactly one "complete" outcome, and a group is never signalled after its
 // leader's exit was reported, except once, at once, to end what it left behind.
-import { constants } from "node:os";
-import { ESRCH } from "../../ffi/constants.ts";
-import { errnoText } from "../../ffi/errno.ts";
 import { assert } from "../base/assert.ts";
-import {
-  POST_EXIT_GRACE_NS,
-  RECOVERY_COMPLETIONS_PER_TURN_MAX,
-  RECOVERY_KILL_STEPS_PER_TURN_MAX,
-  SHUTDOWN_KILL_NS_MIN,
-} from "../base/limits.ts";
+import { POST_EXIT_GRACE_NS, RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { SLAB_INSERTED, Slab } from "../tables/slab.ts";
 import { type Child, ChildList } from "./child.ts";
+import { ChildKiller, type ChildTimes } from "./child_killer.ts";
 import { LOST_OUTPUT } from "./child_output.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import {
@@ -27,15 +20,6 @@ import {
 } from "./outcome.ts";
 import { OutputWatch } from "./output_watch.ts";
 
-const { SIGKILL, SIGTERM } = constants.signals;
-
-export interface ChildTimes {
-  /** Undefined = a child is never killed. */
-  readonly timeoutNs: number | undefined;
-  readonly killGraceNs: number;
-  readonly shutdownGraceNs: number;
-}
-
 /** Told when a child is over, after its outcome: whether it exited with 0 by itself. */
 export type ChildEnd = (child: Child, succeeded: boolean, nowNs: number) => void;
 
@@ -46,20 +30,13 @@ export class Outstanding {
   readonly #table: Slab<Child>;
   #orphanCount = 0;
 
-  readonly #running = new ChildList();
-  readonly #terminating = new ChildList();
-  readonly #killed = new ChildList();
+  /** Has the children that run. */
+  readonly #killer: ChildKiller;
   readonly #exited = new ChildList();
   readonly #exitedOrphans = new ChildList();
   /** Over, but for the end of their output. */
   readonly #draining = new ChildList();
   readonly #outputs = new OutputWatch();
-
-  #timeoutNs = Infinity;
-  #killGraceNs = 0;
-  #shutdownGraceNs = 0;
-  /** End of the shutdown grace; NaN while no shutdown has begun. */
-  #shutdownEndNs = NaN;
 
   #recycleResets = 0;
   #reapTruncated = 0;
@@ -75,13 +52,16 @@ export class Outstanding {
     this.#outcomes = outcomes;
     this.#ended = ended;
     this.#table = new Slab(capacity);
+    this.#killer = new ChildKiller({
+      runner,
+      outcomes,
+      giveUp: (child, nowNs, error) => this.#complete(child, nowNs, "reap_failed", error),
+    });
   }
 
   /** Applies to the children that are running already, too: their deadlines move at once. */
   configure(times: ChildTimes): void {
-    this.#timeoutNs = times.timeoutNs ?? Infinity;
-    this.#killGraceNs = times.killGraceNs;
-    this.#shutdownGraceNs = times.shutdownGraceNs;
+    this.#killer.configure(times);
   }
 
   /** Children whose end was not told yet, orphans included. */
@@ -122,15 +102,14 @@ export class Outstanding {
     if (child.output !== undefined) this.#outputs.add(child);
     else if (setting.keptBytesMax > 0) child.lostOutput = LOST_OUTPUT;
     // A runner may report the exit of a very short command before spawn() returns.
-    (child.hasExited ? this.#exited : this.#running).append(child);
+    if (child.hasExited) this.#exited.append(child);
+    else this.#killer.watch(child);
     return "";
   }
 
   /** SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was. */
   killStale(child: Child, nowNs: number): number {
-    const result = this.#signalGroup(child, SIGKILL);
-    if (result === 0) this.#enterKilled(child, nowNs);
-    return result;
+    return this.#killer.killStale(child, nowNs);
   }
 
   /** Frees the agent's place in the table for its pid's new owner. False if there are too many orphans. */
@@ -148,8 +127,7 @@ export class Outstanding {
     const handled =
       this.#finishExited(this.#exited, nowNs) + this.#finishExited(this.#exitedOrphans, nowNs);
     if (this.#exitsPending()) this.#reapTruncated = saturatingAdd(this.#reapTruncated, 1);
-    this.#terminateOverdue(nowNs);
-    this.#killOverdue(nowNs);
+    this.#killer.advance(nowNs);
     this.#outputs.look(nowNs, (child) => this.#outputDone(child));
     this.#endDraining(nowNs);
     return handled;
@@ -173,45 +151,31 @@ export class Outstanding {
   nextDeadlineNs(): number {
     if (this.#exitsPending()) return 0;
     const draining = this.#draining.head;
-    const running = this.#running.head;
-    const terminating = this.#terminating.head;
-    let deadlineNs = this.#outputs.nextNs;
+    let deadlineNs = Math.min(this.#outputs.nextNs, this.#killer.nextDeadlineNs());
     if (draining !== undefined) deadlineNs = Math.min(deadlineNs, drainEndNs(draining));
-    if (running !== undefined) deadlineNs = Math.min(deadlineNs, running.spawnNs + this.#timeoutNs);
-    if (terminating !== undefined) {
-      deadlineNs = Math.min(deadlineNs, terminating.killStartNs + this.#killGraceNs);
-    }
-    if (this.isShutdown && this.count > 0) deadlineNs = Math.min(deadlineNs, this.#shutdownEndNs);
+    if (this.count > 0) deadlineNs = Math.min(deadlineNs, this.#killer.shutdownEndNs);
     return deadlineNs;
   }
 
   get isShutdown(): boolean {
-    return !Number.isNaN(this.#shutdownEndNs);
+    return this.#killer.isShutdown;
   }
 
   /** SIGTERM to every group that has not had a signal yet; orphans and timed-out children have theirs. */
   beginShutdown(nowNs: number): void {
-    assert(!this.isShutdown, "shutdown begins once");
-    this.#shutdownEndNs = nowNs + this.#shutdownGraceNs;
-    this.#killGraceNs = Math.min(this.#killGraceNs, this.#shutdownGraceNs / 2);
-    for (let child = this.#running.head; child !== undefined; child = this.#running.head) {
-      this.#terminate(child, nowNs);
-    }
+    this.#killer.beginShutdown(nowNs);
   }
 
   /** True once every child's end was told; at the end of the grace the survivors are given up by this call. */
   shutdownDone(nowNs: number): boolean {
     assert(this.isShutdown, "shutdown has begun");
-    if (this.count > 0 && nowNs >= this.#shutdownEndNs) this.#giveUpAll(nowNs);
+    if (this.count > 0 && nowNs >= this.#killer.shutdownEndNs) this.#giveUpAll(nowNs);
     return this.count === 0;
   }
 
   /** SIGKILL to every group, and no more waiting: `shutdownDone()` will be true. */
   killAll(nowNs: number): void {
-    for (const list of [this.#running, this.#terminating]) {
-      for (let child = list.head; child !== undefined; child = list.head) this.#kill(child, nowNs);
-    }
-    this.#shutdownEndNs = nowNs;
+    this.#killer.killAll(nowNs);
   }
 
   takeRecycleResets(): number {
@@ -268,7 +232,7 @@ export class Outstanding {
     if (!Number.isNaN(child.exitNs)) return;
     child.exitNs = nowNs;
     // An error changes nothing: the command itself is gone.
-    if (child.isKillStarted) this.#signalGroup(child, SIGKILL);
+    if (child.isKillStarted) this.#killer.killGroup(child);
     child.output?.pump();
   }
 
@@ -288,74 +252,11 @@ export class Outstanding {
     }
   }
 
-  #terminateOverdue(nowNs: number): void {
-    for (let step = 0; step < RECOVERY_KILL_STEPS_PER_TURN_MAX; step++) {
-      const child = this.#running.head;
-      if (child === undefined || child.spawnNs + this.#timeoutNs > nowNs) return;
-      if (!this.#terminate(child, nowNs)) continue;
-      this.#outcomes({
-        kind: "timeout",
-        observerNs: nowNs,
-        pid: child.pid,
-        childPid: child.childPid,
-        durationNs: saturatingSub(nowNs, child.spawnNs),
-      });
-    }
-  }
-
-  #killOverdue(nowNs: number): void {
-    for (let step = 0; step < RECOVERY_KILL_STEPS_PER_TURN_MAX; step++) {
-      const child = this.#terminating.head;
-      if (child === undefined || child.killStartNs + this.#killGraceNs > nowNs) return;
-      this.#kill(child, nowNs);
-    }
-  }
-
-  /** False if the group could not be signalled: the child is given up. */
-  #terminate(child: Child, nowNs: number): boolean {
-    const result = this.#signalGroup(child, SIGTERM);
-    if (result !== 0) {
-      this.#giveUp(child, nowNs, `SIGTERM to its process group failed: ${errnoText(-result)}`);
-      return false;
-    }
-    child.killStartNs = nowNs;
-    this.#terminating.append(child);
-    return true;
-  }
-
-  #kill(child: Child, nowNs: number): void {
-    const result = this.#signalGroup(child, SIGKILL);
-    if (result === 0) this.#enterKilled(child, nowNs);
-    else this.#giveUp(child, nowNs, `SIGKILL to its process group failed: ${errnoText(-result)}`);
-  }
-
-  #enterKilled(child: Child, nowNs: number): void {
-    if (!child.isKillStarted) child.killStartNs = nowNs;
-    this.#killed.append(child);
-    // A process that stood still over the whole grace kills and gives up in one look: it would lose every status.
-    if (this.isShutdown)
-      this.#shutdownEndNs = Math.max(this.#shutdownEndNs, nowNs + SHUTDOWN_KILL_NS_MIN);
-  }
-
-  /** A group that is gone already counts as signalled: the report of its leader's exit is on its way. */
-  #signalGroup(child: Child, signal: number): number {
-    const result = this.#runner.signalGroup(child.childPid, signal);
-    return result === -ESRCH ? 0 : result;
-  }
-
   #giveUpAll(nowNs: number): void {
     for (const list of [this.#exited, this.#exitedOrphans, this.#draining]) {
       for (let child = list.head; child !== undefined; child = list.head) this.finish(child, nowNs);
     }
-    for (const list of [this.#running, this.#terminating, this.#killed]) {
-      for (let child = list.head; child !== undefined; child = list.head) {
-        this.#giveUp(child, nowNs, "it was still running at the end of the shutdown grace");
-      }
-    }
-  }
-
-  #giveUp(child: Child, nowNs: number, error: string): void {
-    this.#complete(child, nowNs, "reap_failed", error);
+    this.#killer.giveUpAll(nowNs);
   }
 
   #complete(

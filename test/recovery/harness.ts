@@ -185,6 +185,26 @@ export function bench({ runner, config, ...others }: BenchOptions): Bench {
   };
 }
 
+/** When the first child of `running()` is started. */
+export const T0 = 10 * NS_PER_S;
+export const TIMED = { timeoutNs: 300 * NS_PER_MS, killGraceNs: 200 * NS_PER_MS };
+
+/** A recovery with `count` running children of agents 1, 2, ..., started 1 ms apart from T0 on. */
+export function running(count: number, config: Parameters<typeof bench>[0]["config"] = TIMED) {
+  const runner = new ScriptedRunner();
+  const made = bench({ runner, config: { debounceNs: 0, ...config }, capacity: 2048 });
+  for (let index = 0; index < count; index++) {
+    made.recovery.decide(stallOf({ pid: 1 + index }), T0 + index * NS_PER_MS);
+  }
+  made.tell();
+  return { runner, ...made };
+}
+
+/** `ms` behind `T0`. */
+export function after(ms: number): number {
+  return T0 + ms * NS_PER_MS;
+}
+
 /**
  * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms",
  * "step 4242 1/3 signal SIGTERM", "end 4242 exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
