@@ -1,0 +1,371 @@
+// The order of the checks, one test or more for each row of the table of spec 10 section 3.
+import { describe, expect, test } from "bun:test";
+import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { OUTCOME_TEXTS, type OutcomeCode } from "../../src/recovery/outcome.ts";
+import { bench, ScriptedRunner, SIGKILL, stallOf, T0 } from "./harness.ts";
+
+function textOf(code: OutcomeCode): string {
+  return OUTCOME_TEXTS[code];
+}
+
+describe("Recovery.decide() starts the command", () => {
+  test("with the placeholders of the stall in argv and environment", () => {
+    const runner = new ScriptedRunner();
+    const { recovery } = bench({
+      runner,
+      config: {
+        command: ["/bin/{pid}", "{pid}", "{silence_ms}"],
+        env: { A: "b" },
+        appendPid: true,
+      },
+    });
+    expect(textOf(recovery.decide(stallOf(), T0))).toBe("spawned");
+    expect(runner.children[0]!.argv).toEqual(["/bin/{pid}", "4242", "8000", "4242"]);
+    expect(runner.children[0]!.env).toMatchObject({
+      PATH: "/usr/bin:/bin",
+      A: "b",
+      VARTA_PID: "4242",
+      VARTA_LISTENER: "aux",
+      VARTA_THRESHOLD_MS: "5000",
+      VARTA_LAST_BEAT_UNIX_MS: "1700000002000",
+    });
+  });
+
+  test("and tells it with what an audit row needs", () => {
+    const { recovery, outcomes } = bench({
+      runner: new ScriptedRunner(),
+      config: { command: ["/bin/x", "{pid}"], commandSource: "/etc/varta/command" },
+    });
+    const stall = stallOf();
+    recovery.decide(stall, T0);
+    expect(outcomes).toEqual([
+      {
+        kind: "spawn",
+        code: 0,
+        observerNs: T0,
+        pid: 4242,
+        childPid: 1000,
+        stall,
+        program: "/bin/x",
+        source: "/etc/varta/command",
+        templateSizeBytes: 12,
+        step: "exec",
+        stepNumber: 1,
+        stepCount: 1,
+      },
+    ]);
+  });
+
+  test("with the daemon's environment only if the configuration says so", () => {
+    const runner = new ScriptedRunner();
+    const daemonEnv = { HOME: "/root", NOTIFY_SOCKET: "/run/notify" };
+    bench({ runner, daemonEnv }).recovery.decide(stallOf(), T0);
+    bench({ runner, daemonEnv, config: { inheritEnv: true } }).recovery.decide(stallOf(), T0);
+    expect(runner.children.map((child) => child.env["HOME"])).toEqual([undefined, "/root"]);
+    expect(runner.children.map((child) => child.env["NOTIFY_SOCKET"])).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("of two agents in parallel", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    recovery.decide(stallOf({ pid: 1 }), T0);
+    recovery.decide(stallOf({ pid: 2 }), T0);
+    expect(tell()).toEqual(["spawn 1 child 1000", "spawn 2 child 1001"]);
+    expect(recovery.outstandingCount).toBe(2);
+  });
+});
+
+describe("Recovery.decide() check 0, freshness", () => {
+  const ROWS = [
+    [1, "skipped_agent_resumed"],
+    [2, "skipped_pid_recycled"],
+    [3, "skipped_stall_unverifiable"],
+  ] as const;
+  for (const [freshness, reason] of ROWS) {
+    test(`skips with ${reason}, whatever the origin, and starts no debounce`, () => {
+      const asked: [number, number][] = [];
+      let answer: number = freshness;
+      const runner = new ScriptedRunner();
+      const { recovery, tell } = bench({
+        runner,
+        freshness: (pid, generation) => {
+          asked.push([pid, generation]);
+          return answer;
+        },
+      });
+      const stall = stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED, namespaceInode: NaN });
+      expect(textOf(recovery.decide(stall, T0))).toBe(reason);
+      expect(asked).toEqual([[4242, 777]]);
+      answer = 0;
+      recovery.decide(stallOf(), T0);
+      expect(tell()).toEqual([`refused 4242 ${reason}`, "spawn 4242 child 1000"]);
+    });
+  }
+});
+
+describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
+  test("refuse a kernel-attested agent of another or an unknown namespace", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    expect(textOf(recovery.decide(stallOf({ namespaceInode: 5 }), T0))).toBe(
+      "refused_cross_namespace",
+    );
+    recovery.decide(stallOf({ namespaceInode: NaN }), T0);
+    expect(tell()).toEqual([
+      "refused 4242 cross_namespace_agent",
+      "refused 4242 cross_namespace_agent",
+    ]);
+  });
+
+  test("let it pass with allow_cross_namespace", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner(), allowCrossNamespace: true });
+    recovery.decide(stallOf({ namespaceInode: NaN }), T0);
+    expect(tell()).toEqual(["spawn 4242 child 1000"]);
+  });
+
+  test("refuse weak origins for ever, and start no debounce", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    recovery.decide(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);
+    recovery.decide(stallOf({ origin: ORIGIN_SOCKET_MODE_ONLY }), T0);
+    recovery.decide(stallOf(), T0);
+    expect(tell()).toEqual([
+      "refused 4242 unauthenticated_transport",
+      "refused 4242 socket_mode_only",
+      "spawn 4242 child 1000",
+    ]);
+  });
+});
+
+describe("Recovery.decide() checks 3 and 4, debounce", () => {
+  test("starts a command once within the window, and again after it", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf(), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0 + NS_PER_MS);
+    expect(textOf(recovery.decide(stallOf(), T0 + NS_PER_S - 1))).toBe("debounced");
+    recovery.decide(stallOf(), T0 + NS_PER_S);
+    expect(tell()).toEqual([
+      "spawn 4242 child 1000",
+      "complete 4242 child 1000 reaped code 0 after 1ms",
+      "refused 4242 debounced",
+      "spawn 4242 child 1001",
+    ]);
+  });
+
+  test("ignores the window of the process that had the pid before, and counts it", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    tell();
+    recovery.decide(stallOf({ generation: 2 }), T0 + 1);
+    expect(tell()).toEqual(["spawn 4242 child 1001"]);
+    expect(recovery.takeDebounceRecycleResets()).toBe(1);
+    expect(recovery.takeDebounceRecycleResets()).toBe(0);
+    expect(recovery.takeOutstandingRecycleResets()).toBe(0);
+  });
+
+  test("holds for an agent whose generation is unknown", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decide(stallOf({ generation: NaN }), T0 + 1);
+    expect(tell()[1]).toBe("refused 4242 debounced");
+  });
+
+  test("is not there with a debounce of 0", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, config: { debounceNs: 0 } });
+    recovery.decide(stallOf(), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    recovery.decide(stallOf(), T0);
+    expect(tell()[2]).toBe("spawn 4242 child 1001");
+  });
+});
+
+describe("Recovery.decide() check 5, a child of the process that had the pid before", () => {
+  test("kills its group at once, keeps it as an orphan and starts the new command", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decide(stallOf({ generation: 2 }), T0 + NS_PER_MS);
+    expect(runner.children[0]!.signals).toEqual([SIGKILL]);
+    expect(recovery.outstandingCount).toBe(2);
+    expect(recovery.takeOutstandingRecycleResets()).toBe(1);
+    runner.children[0]!.exited(NaN, SIGKILL);
+    recovery.reap(T0 + 2 * NS_PER_MS);
+    expect(tell()).toEqual([
+      "spawn 4242 child 1000",
+      "spawn 4242 child 1001",
+      "complete 4242 child 1000 killed signal 9 after 2ms",
+    ]);
+    expect(recovery.outstandingCount).toBe(1);
+    expect(recovery.takeInvariantViolations()).toBe(0);
+  });
+
+  test("refuses while its group cannot be killed, and keeps it", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, outcomes, tell } = bench({ runner });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    runner.signalResult = -1;
+    expect(textOf(recovery.decide(stallOf({ generation: 2 }), T0))).toBe(
+      "refused_stale_child_kill_failed",
+    );
+    expect(outcomes.at(-1)).toMatchObject({
+      refused: 5,
+      reason: "stale_child_kill_failed",
+      error: "EPERM (operation not permitted)",
+    });
+    expect(recovery.outstandingCount).toBe(1);
+    runner.children[0]!.exited(3, NaN);
+    recovery.reap(T0);
+    expect(tell().at(-1)).toBe("complete 4242 child 1000 reaped code 3 after 0ms");
+  });
+
+  test("takes a group that is gone already for killed", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    runner.signalResult = -3;
+    recovery.decide(stallOf({ generation: 2 }), T0);
+    expect(tell().at(-1)).toBe("spawn 4242 child 1001");
+  });
+
+  test("kills it but refuses when there are as many orphans as agents", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, capacity: 1, config: { debounceNs: 0 } });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decide(stallOf({ generation: 2 }), T0);
+    expect(textOf(recovery.decide(stallOf({ generation: 3 }), T0))).toBe(
+      "refused_outstanding_capacity",
+    );
+    expect(runner.children.map((child) => child.signals)).toEqual([[SIGKILL], [SIGKILL]]);
+    expect(recovery.takeOutstandingRecycleResets()).toBe(1);
+    runner.children[1]!.exited(NaN, SIGKILL);
+    recovery.reap(T0);
+    recovery.decide(stallOf({ generation: 3 }), T0);
+    expect(tell()).toEqual([
+      "spawn 4242 child 1000",
+      "spawn 4242 child 1001",
+      "refused 4242 orphan_reap_capacity",
+      "complete 4242 child 1001 killed signal 9 after 0ms",
+      "spawn 4242 child 1002",
+    ]);
+  });
+});
+
+describe("Recovery.decide() check 6, a child still running", () => {
+  test("does not start a second one, however long ago the first was started", () => {
+    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    recovery.decide(stallOf(), T0);
+    expect(textOf(recovery.decide(stallOf(), T0 + 60 * NS_PER_S))).toBe("debounced");
+    expect(tell()[1]).toBe("refused 4242 outstanding_in_flight");
+  });
+
+  test("takes one whose exit waits to be handled for gone, and tells its end first", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf(), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.decide(stallOf(), T0 + NS_PER_S);
+    expect(recovery.reap(T0 + NS_PER_S)).toBe(0);
+    expect(tell()).toEqual([
+      "spawn 4242 child 1000",
+      "complete 4242 child 1000 reaped code 0 after 1000ms",
+      "spawn 4242 child 1001",
+    ]);
+    expect(runner.children[0]!.signals).toEqual([]);
+  });
+
+  test("of an earlier process is not signalled once its exit was reported", () => {
+    const runner = new ScriptedRunner();
+    const { recovery } = bench({ runner });
+    recovery.decide(stallOf({ generation: 1 }), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.decide(stallOf({ generation: 2 }), T0 + 1);
+    expect(runner.children[0]!.signals).toEqual([]);
+    expect(recovery.takeOutstandingRecycleResets()).toBe(0);
+  });
+});
+
+describe("Recovery.decide() checks 7 and 8, capacity", () => {
+  test("refuses a child more than the table holds, and starts no debounce", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, capacity: 1, config: { debounceNs: 0 } });
+    recovery.decide(stallOf({ pid: 1 }), T0);
+    expect(textOf(recovery.decide(stallOf({ pid: 2 }), T0))).toBe("refused_outstanding_capacity");
+    expect(tell()[1]).toBe("refused 2 outstanding_capacity");
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    tell();
+    recovery.decide(stallOf({ pid: 2 }), T0);
+    expect(tell()).toEqual(["spawn 2 child 1001"]);
+  });
+
+  test("refuses while every debounce entry is within its window, and gives the child's place back", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, capacity: 1 });
+    recovery.decide(stallOf({ pid: 1 }), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    tell();
+    expect(textOf(recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S - 1))).toBe(
+      "refused_debounce_capacity",
+    );
+    expect(recovery.outstandingCount).toBe(0);
+    expect(recovery.takeLastFiredEvictions()).toBe(0);
+    recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S);
+    expect(tell()).toEqual(["refused 2 debounce_capacity", "spawn 2 child 1001"]);
+    expect(recovery.takeLastFiredEvictions()).toBe(1);
+    expect(recovery.takeLastFiredEvictions()).toBe(0);
+  });
+
+  test("forgets entries older than ten debounces before it looks for room", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, capacity: 1 });
+    recovery.decide(stallOf({ pid: 1 }), T0);
+    runner.children[0]!.exited(0, NaN);
+    recovery.reap(T0);
+    recovery.decide(stallOf({ pid: 2 }), T0 + 10 * NS_PER_S + 1);
+    expect(tell().at(-1)).toBe("spawn 2 child 1001");
+    expect(recovery.takeLastFiredEvictions()).toBe(0);
+  });
+});
+
+describe("Recovery.decide() check 9, spawn", () => {
+  test("tells the system's error, keeps nothing and starts no debounce", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, outcomes, tell } = bench({ runner, capacity: 1 });
+    runner.spawnError = "ENOENT (no such file or directory)";
+    expect(textOf(recovery.decide(stallOf({ pid: 1 }), T0))).toBe("spawn_failed");
+    expect(outcomes[0]).toMatchObject({
+      kind: "refused",
+      refused: -1,
+      reason: "spawn_failed",
+      program: "/bin/recover",
+      error: "ENOENT (no such file or directory)",
+    });
+    expect(recovery.outstandingCount).toBe(0);
+    runner.spawnError = "";
+    recovery.decide(stallOf({ pid: 2 }), T0);
+    expect(tell()[1]).toBe("spawn 2 child 1000");
+    expect(recovery.takeInvariantViolations()).toBe(0);
+  });
+
+  test("takes a command that exits before spawn() returns", () => {
+    const runner = new ScriptedRunner();
+    runner.exitCodeAtOnce = 7;
+    const { recovery, tell } = bench({ runner });
+    recovery.decide(stallOf(), T0);
+    expect(recovery.nextDeadlineNs()).toBe(0);
+    expect(recovery.reap(T0)).toBe(1);
+    expect(tell()).toEqual([
+      "spawn 4242 child 1000",
+      "complete 4242 child 1000 reaped code 7 after 0ms",
+    ]);
+  });
+});
