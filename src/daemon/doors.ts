@@ -1,15 +1,15 @@
 // Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners, and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open already.
 import { SystemError } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import { isLoopbackAddress } from "../config/address.ts";
+import { isLoopbackAddress, listenText } from "../config/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readKeyFiles } from "../files/key_file.ts";
+import { SocketPathError } from "../files/socket_path.ts";
 import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
 import { SecureUdpListener } from "../listener/secure_udp.ts";
-import { SocketPathError } from "../listener/socket_path.ts";
 import { UdpListener } from "../listener/udp.ts";
 import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
@@ -136,12 +136,12 @@ export async function openMetrics(
   try {
     return await HttpServer.open({ ...options, listen });
   } catch (error) {
+    if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
     const inUse = (error as { code?: unknown }).code === "EADDRINUSE";
     if (inUse && portMayChange && listen.kind === "tcp")
       return await HttpServer.open({ ...options, listen: { ...listen, port: 0 } });
-    const where = listen.kind === "tcp" ? `${listen.host}:${listen.port}` : `unix:${listen.path}`;
     throw new StartError(
-      `Cannot serve metrics on ${where}: ${errorText(error)}`,
+      `Cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
       inUse
         ? `see who has the port (ss -ltnp), or set metrics.listen; port 0 takes a free one`
         : "set metrics.listen to an address of this machine, such as 127.0.0.1:9469",

@@ -7,6 +7,7 @@ import {
   HTTP_IDLE_TIMEOUT_S,
   SCRAPES_IN_PROGRESS_MAX,
 } from "../base/limits.ts";
+import { type BoundSocket, unlinkBoundPath } from "../files/socket_path.ts";
 import { bearerMatches } from "./bearer.ts";
 import {
   type CountHttp,
@@ -20,7 +21,7 @@ import { IpLimiter } from "./ip_limiter.ts";
 import { acceptsGzip, negotiateFormat } from "./negotiation.ts";
 import { emptyResponse, landingPage, pageResponse, textResponse } from "./responses.ts";
 import { compressed, type Page, ScrapeQueue, type ScrapeSource } from "./scrape_queue.ts";
-import { clearDeadSocket, type OwnedPath, privatePath, publish, unlinkOwned } from "./unix_bind.ts";
+import { bindUnix } from "./unix_bind.ts";
 
 export type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -73,15 +74,17 @@ export class HttpServer {
   readonly #queue: ScrapeQueue;
   readonly #limiter: IpLimiter;
   readonly #server: Bun.Server<undefined>;
-  readonly #ownedPath: OwnedPath | undefined;
+  readonly #boundSocket: BoundSocket | undefined;
   #settings: HttpSettings;
   #drainDeadlineNs = Number.POSITIVE_INFINITY;
   #closing = false;
   #closed = false;
 
-  /** Binds and starts to serve. Throws an Error with the system's `code` if the address cannot be used. */
+  /**
+   * Binds and starts to serve. Throws `SocketPathError` if the unix path, and an Error with the system's `code` if the
+   * TCP address cannot be used.
+   */
   static async open(options: HttpServerOptions): Promise<HttpServer> {
-    if (options.listen.kind === "unix") await clearDeadSocket(options.listen.path);
     return new HttpServer(options);
   }
 
@@ -98,9 +101,12 @@ export class HttpServer {
       error: (error: Error) => this.#fail(error),
     };
     if (listen.kind === "unix") {
-      this.#server = Bun.serve({ ...handlers, unix: privatePath(listen.path) });
-      this.#ownedPath = this.#publish(listen.path, options.socketMode);
-      this.address = `unix:${listen.path}`;
+      const serve = (unix: string) => Bun.serve({ ...handlers, unix });
+      const { path } = listen;
+      const { server, bound } = bindUnix({ path, mode: options.socketMode, serve });
+      this.#server = server;
+      this.#boundSocket = bound;
+      this.address = `unix:${path}`;
     } else {
       this.#server = Bun.serve({
         ...handlers,
@@ -111,7 +117,7 @@ export class HttpServer {
         // of our scrapes without a word (measured on 1.4.4).
         reusePort: false,
       });
-      this.#ownedPath = undefined;
+      this.#boundSocket = undefined;
       const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
       this.address = `${host}:${this.#server.port}`;
     }
@@ -157,19 +163,10 @@ export class HttpServer {
     if (this.#closing) return;
     this.#closing = true;
     this.#drainDeadlineNs = this.#options.nowNs() + HTTP_DRAIN_NS_MAX;
-    if (this.#ownedPath !== undefined) unlinkOwned(this.#ownedPath);
+    if (this.#boundSocket !== undefined) unlinkBoundPath(this.#boundSocket);
     void this.#server.stop().then(() => {
       this.#closed = true;
     });
-  }
-
-  #publish(path: string, mode: number): OwnedPath {
-    try {
-      return publish(path, mode);
-    } catch (error) {
-      void this.#server.stop(true);
-      throw error;
-    }
   }
 
   #answer(request: Request): Response | Promise<Response> {

@@ -1,71 +1,83 @@
-// Binds the metrics page to a unix socket path without ever serving on a path with the wrong mode, and without the
-// runtime removing a path that is no longer ours (spec 13 section 1, 05 section 4): the socket is made under a private
-// name, given its mode, and then linked to its real name, which fails if something is there.
-import { chmodSync, linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
+// Binds the metrics page to a Unix socket path by the protocol of every socket path (spec 13 section 1, 05 section 4). The
+// runtime binds itself, and when it stops it removes the path whoever owns it by then. So it binds a private name, the
+// socket is linked to its real name, which fails if something is there, and the private name is removed at once.
+import { linkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { EADDRINUSE, EEXIST, SOCK_STREAM } from "../../ffi/constants.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import {
+  type BoundSocket,
+  bindRefused,
+  bindWithMode,
+  boundSocket,
+  checkParent,
+  removeStaleSocket,
+  SocketPathError,
+  unlinkBoundPath,
+} from "../files/socket_path.ts";
 
-/** The path and inode of a socket that this process made. */
-export interface OwnedPath {
+/** What is needed of the runtime's server here. */
+interface Stoppable {
+  stop(closeActiveConnections: boolean): Promise<void>;
+}
+
+export interface BindUnixOptions<Server extends Stoppable> {
   readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
+  readonly mode: number;
+  /** Makes the server on a socket at the given path. */
+  readonly serve: (unix: string) => Server;
 }
 
-/** Removes a dead socket at `path`; throws if anything else is there. */
-export async function clearDeadSocket(path: string): Promise<void> {
-  const found = statOf(path);
-  if (found === undefined) return;
-  if (!found.isSocket()) {
-    throw new Error(`Cannot listen on unix:${path}: the path exists and is not a socket`);
-  }
-  if (await isAlive(path)) {
-    throw new Error(`Cannot listen on unix:${path}: another process is listening there`);
-  }
-  const again = statOf(path);
-  if (again === undefined) return;
-  if (again.dev !== found.dev || again.ino !== found.ino) {
-    throw new Error(`Cannot listen on unix:${path}: the socket changed while it was probed`);
-  }
-  unlinkSync(path);
-}
-
-/** The private name under which the socket is made. */
-export function privatePath(path: string): string {
-  return `${path}.${process.pid}`;
-}
-
-/** Gives the socket at the private name its mode and its real name. */
-export function publish(path: string, mode: number): OwnedPath {
+/** A server on a socket at `path`; throws `SocketPathError`, and then nothing serves and nothing is left behind. */
+export function bindUnix<Server extends Stoppable>(
+  options: BindUnixOptions<Server>,
+): { server: Server; bound: BoundSocket } {
+  const { path, mode, serve } = options;
+  checkParent(path);
   const made = privatePath(path);
+  // Both names: in a container the pid is the same at every start, and one of them may have ended in between.
+  for (const name of [path, made])
+    removeStaleSocket({ path: name, type: SOCK_STREAM, setBy: "metrics.listen" });
+  const server = attempt(path, () => bindWithMode(mode, () => serve(made)));
   try {
-    chmodSync(made, mode);
-    linkSync(made, path);
-  } finally {
-    unlinkSync(made);
-  }
-  const { dev, ino } = lstatSync(path);
-  return { path, dev, ino };
-}
-
-/** Removes the path if it is still the socket that we made. */
-export function unlinkOwned(owned: OwnedPath): void {
-  const found = statOf(owned.path);
-  if (found?.isSocket() && found.dev === owned.dev && found.ino === owned.ino) {
-    unlinkSync(owned.path);
-  }
-}
-
-function statOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
-}
-
-async function isAlive(path: string): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
-    socket.end();
-    return true;
+    return { server, bound: publish(boundSocket(made, mode), path) };
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ECONNREFUSED" || code === "ENOENT") return false;
-    throw new Error(`Cannot listen on unix:${path}: cannot probe the socket there: ${code}`);
+    void server.stop(true);
+    throw error;
+  }
+}
+
+// In the same directory, since a link cannot leave its file system. A name that would be too long for a socket gives way.
+function privatePath(path: string): string {
+  const parent = dirname(path);
+  const ending = `.${process.pid}`;
+  const made = [path + ending, join(parent, ending)].find(
+    (name) => Buffer.byteLength(name) <= SOCKET_PATH_BYTES_MAX,
+  );
+  if (made !== undefined) return made;
+  throw new SocketPathError(
+    "InvalidInput",
+    `Cannot bind ${path}: the path of its directory is too long for the socket's temporary name ${ending}`,
+    "give another path with metrics.listen, in a directory with a shorter path",
+  );
+}
+
+function publish(made: BoundSocket, path: string): BoundSocket {
+  try {
+    attempt(path, () => linkSync(made.path, path));
+  } finally {
+    unlinkBoundPath(made);
+  }
+  return { ...made, path };
+}
+
+/** Tells what the system refuses as a fault of the bind to `path`. */
+function attempt<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    throw bindRefused(path, -errno === EEXIST ? EADDRINUSE : -errno);
   }
 }

@@ -27,10 +27,11 @@ import {
   REJECT_NO_CREDENTIALS,
   REJECT_WRONG_SIZE,
 } from "../base/reject_reason.ts";
+import { unlinkBoundPath } from "../files/socket_path.ts";
 import type { AllowList } from "./allow_list.ts";
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
-import { type BoundPath, bindSocketPath, unlinkBoundPath } from "./socket_path.ts";
+import { type BoundPath, bindSocketPath } from "./socket_path.ts";
 
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
 export const HAS_CREDENTIALS: boolean = IS_LINUX;

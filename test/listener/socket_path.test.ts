@@ -16,12 +16,14 @@ import { check } from "../../ffi/errno.ts";
 import { effectiveUid, umask } from "../../ffi/process.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
 import {
-  type BindPathOptions,
-  type BoundPath,
-  bindSocketPath,
   SocketPathError,
   type SocketPathFault,
   unlinkBoundPath,
+} from "../../src/files/socket_path.ts";
+import {
+  type BindPathOptions,
+  type BoundPath,
+  bindSocketPath,
 } from "../../src/listener/socket_path.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,15 @@
 // One socket path, one owner: a live one is never taken over, a stale one is replaced and its agents find their way back,
 // and what is not a socket is never touched (spec 05 section 4).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Client, connect } from "../../../src/client/mod.ts";
 import { sampleAt } from "../../metrics/page.ts";
@@ -83,6 +91,44 @@ describe.concurrent("the socket path", () => {
       expect(lstatSync(path)).toEqual(before);
     },
   );
+});
+
+describe.concurrent("the socket path of the metrics page", () => {
+  test("is taken over from a killed daemon, and refused while that one lives", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("metrics.sock");
+    const options = { args: ["--prom-addr", `unix:${path}`], metrics: false };
+    await using first = await DaemonProcess.start(options);
+    await using second = new DaemonProcess(options);
+    expect(await second.exited()).toBe(1);
+    expect(second.stderr).toContain(
+      `varta-watch: error: Cannot bind ${path}: another varta-watch is already running at ${path}\n` +
+        "varta-watch: hint: stop it first, or give this one another path with metrics.listen\n",
+    );
+    expect(existsSync(second.socket)).toBe(false);
+    first.signal("SIGKILL");
+    await first.exited();
+    await using third = await DaemonProcess.start(options);
+    expect((await fetch("http://localhost/-/healthy", { unix: path })).status).toBe(200);
+    expect(await third.stop()).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("is refused in a directory that others may write to", async () => {
+    using directory = new TemporaryDirectory();
+    chmodSync(directory.path, 0o775);
+    const path = directory.at("metrics.sock");
+    await using daemon = new DaemonProcess({
+      config: `[metrics]\nlisten = "unix:${path}"\n`,
+      metrics: false,
+    });
+    expect(await daemon.exited()).toBe(1);
+    expect(daemon.stderr).toContain(
+      `varta-watch: error: Cannot bind ${path}: ${directory.path} has mode 0775: others may write to it and it has no sticky bit\n` +
+        `varta-watch: hint: chmod go-w ${directory.path}, or set the sticky bit (chmod +t)\n`,
+    );
+    expect(existsSync(path)).toBe(false);
+  });
 });
 
 function beatUntilSent(client: Client): Promise<void> {

@@ -1,0 +1,218 @@
+// The checks around a Unix socket path (spec 05 section 4), for whoever makes a socket there: the parent directory must be
+// safe, a stale socket is removed after a probe, a live owner and any other file are refused, the mode is exact, and only
+// our own inode is ever removed. Synchronous, since the umask is process-wide. The bind itself belongs to the callers.
+import { type BigIntStats, lstatSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from "../../ffi/constants.ts";
+import { errnoText } from "../../ffi/errno.ts";
+import { effectiveUid, umask } from "../../ffi/process.ts";
+import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
+
+export type SocketPathFault = "InvalidInput" | "PermissionDenied" | "AddrInUse";
+
+/** The socket could not be bound; `hint` says what the operator can do. */
+export class SocketPathError extends Error {
+  override readonly name = "SocketPathError";
+  readonly fault: SocketPathFault;
+  readonly hint: string;
+
+  constructor(fault: SocketPathFault, message: string, hint: string) {
+    super(message);
+    this.fault = fault;
+    this.hint = hint;
+  }
+}
+
+/** A path with the identity of the socket inode that we made there. */
+export interface BoundSocket {
+  readonly path: string;
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+export interface StaleSocketOptions {
+  readonly path: string;
+  /** SOCK_DGRAM or SOCK_STREAM: what is to be bound, and what the probe is made with. */
+  readonly type: number;
+  /** The setting that names the path, for the hints. */
+  readonly setBy: "--socket" | "metrics.listen";
+}
+
+/** Throws unless the directory of `path` is a real one in which nobody but us or root can replace the socket. */
+export function checkParent(path: string): void {
+  const parent = dirname(path);
+  const status = look(parent, path);
+  if (status === undefined)
+    throw new SocketPathError(
+      "InvalidInput",
+      `Cannot bind ${path}: its directory ${parent} does not exist`,
+      `create it, for example: install -d -m 0755 ${parent}`,
+    );
+  if (!status.isDirectory())
+    throw new SocketPathError(
+      "InvalidInput",
+      `Cannot bind ${path}: ${parent} is ${status.isSymbolicLink() ? "a symbolic link" : "not a directory"}`,
+      "name the real directory: a link could be turned to another place",
+    );
+  const uid = effectiveUid();
+  const owner = Number(status.uid);
+  if (owner !== uid && owner !== 0)
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: ${parent} belongs to uid ${owner}; wanted is uid ${uid} or root`,
+      "whoever owns the directory can replace the socket",
+    );
+  const mode = Number(status.mode);
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: ${parent} has mode ${octal(mode & 0o7777)}: others may write to it and it has no sticky bit`,
+      `chmod go-w ${parent}, or set the sticky bit (chmod +t)`,
+    );
+}
+
+/** Removes the socket of a dead owner; a free path is fine, anything else at it is refused and left alone. */
+export function removeStaleSocket(options: StaleSocketOptions): void {
+  const { path } = options;
+  const found = look(path, path);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw notASocket(options);
+  probe(options);
+  const again = look(path, path);
+  if (again === undefined) return;
+  if (!again.isSocket()) throw notASocket(options);
+  if (again.dev !== found.dev || again.ino !== found.ino)
+    throw new SocketPathError(
+      "AddrInUse",
+      `Cannot bind ${path}: the socket there changed while probing`,
+      "another program binds the same path: give each its own",
+    );
+  unlinkStale(options);
+}
+
+/**
+ * Runs `bind` so that the socket file it creates has the permission bits of `mode`: bind(2) makes it with 0777 & ~umask, and
+ * so there is no moment in between. The umask is restored in every case.
+ */
+export function bindWithMode<Result>(mode: number, bind: () => Result): Result {
+  const before = umask(~mode & 0o777);
+  try {
+    return bind();
+  } finally {
+    umask(before);
+  }
+}
+
+/** What a failed bind to `path` is told as. */
+export function bindRefused(path: string, errno: number): SocketPathError {
+  const inUse = errno === EADDRINUSE;
+  return new SocketPathError(
+    inUse ? "AddrInUse" : "PermissionDenied",
+    `Cannot bind ${path}: ${errnoText(errno)}`,
+    inUse
+      ? "another program binds the same path: give each its own"
+      : "the daemon's user must be able to create files in that directory",
+  );
+}
+
+/** The socket that we have just made at `path`; it is removed again if its mode is not exactly `wantedMode`. */
+export function boundSocket(path: string, wantedMode: number): BoundSocket {
+  const mode = wantedMode & 0o777;
+  const status = look(path, path);
+  if (status === undefined || !status.isSocket())
+    throw new SocketPathError(
+      "AddrInUse",
+      `Cannot bind ${path}: the socket was replaced just after it was made`,
+      "another program binds the same path: give each its own",
+    );
+  const bound = { path, dev: status.dev, ino: status.ino };
+  const found = Number(status.mode & 0o777n);
+  if (found !== mode) {
+    unlinkBoundPath(bound);
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: the socket has mode ${octal(found)}; wanted is ${octal(mode)}`,
+      "the file system does not keep permission bits, or has a default ACL: use another directory",
+    );
+  }
+  return bound;
+}
+
+/** Removes the socket file if it is still the inode that we made; every fault is ignored. */
+export function unlinkBoundPath(bound: BoundSocket): void {
+  try {
+    const now = lstatSync(bound.path, { bigint: true });
+    if (now.isSocket() && now.dev === bound.dev && now.ino === bound.ino) unlinkSync(bound.path);
+  } catch {
+    // A missing file is what we want, and an unreadable one is not ours to remove.
+  }
+}
+
+/** What is at `at`, undefined if nothing is. A directory above it that is closed to us is a fault of the world. */
+function look(at: string, path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(at, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR") return undefined;
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: cannot look at ${at}: ${text(error)}`,
+      "the daemon's user needs search permission (x) on every directory above the socket",
+    );
+  }
+}
+
+// connect() on a datagram socket path tells whether somebody owns it, and enqueues nothing. The owner of a stream socket
+// sees a connection that ends at once; EAGAIN says that its queue of connections is full.
+function probe({ path, type, setBy }: StaleSocketOptions): void {
+  const address = unixAddress(path);
+  const fd = openSocket(address.family, type);
+  if (fd < 0) throw cannotProbe(path, -fd);
+  const result = connect(fd, address);
+  close(fd);
+  if (result >= 0 || result === -EAGAIN)
+    throw new SocketPathError(
+      "AddrInUse",
+      `Cannot bind ${path}: another varta-watch is already running at ${path}`,
+      `stop it first, or give this one another path with ${setBy}`,
+    );
+  if (result !== -ECONNREFUSED && result !== -ENOENT) throw cannotProbe(path, -result);
+}
+
+function cannotProbe(path: string, errno: number): SocketPathError {
+  return new SocketPathError(
+    "PermissionDenied",
+    `Cannot bind ${path}: cannot probe socket: ${errnoText(errno)}`,
+    "the socket there belongs to somebody else: remove it by hand if it is stale",
+  );
+}
+
+function notASocket({ path, setBy }: StaleSocketOptions): SocketPathError {
+  return new SocketPathError(
+    "AddrInUse",
+    `Cannot bind ${path}: the file there is not a socket, and it was not touched`,
+    `move it away, or give another path with ${setBy}`,
+  );
+}
+
+function unlinkStale({ path, setBy }: StaleSocketOptions): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot bind ${path}: cannot remove the stale socket there: ${text(error)}`,
+      `it belongs to somebody else: remove it by hand, or give another path with ${setBy}`,
+    );
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8).padStart(3, "0")}`;
+}
