@@ -98,6 +98,11 @@ export class DatagramJudge {
     else this.#decodeFailed(l, code, words, w, nowNs);
   }
 
+  /** A receive of listener number `l` that took no datagram: only an event, without a limit. */
+  receiveFailed(l: number, errno: number, nowNs: number): void {
+    this.#rows.detail[this.#row(event.EVENT_IO, l, nowNs)] = errno;
+  }
+
   // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
   #listenerRejected(l: number, verdict: number, nowNs: number): void {
     const noisy =

@@ -11,13 +11,12 @@ import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
-import { EVENT_IO } from "../events/event_batch.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ObserverClock } from "./clock.ts";
 import { DatagramJudge } from "./datagram_judge.ts";
 import { IdentityResolver } from "./identity.ts";
+import { JudgePoints } from "./judge_points.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
-import { StallQueue } from "./stall_queue.ts";
 
 export interface ObserverOptions {
   /** Silence after which an agent is stalled; at least 10 ms. */
@@ -49,15 +48,10 @@ export class Observer {
   lastPollConsumed = false;
   /** True if the last pump ended by its budget or its time: more may wait. */
   lastPumpCutOff = false;
-  /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
-  judgePoints = 0;
-  /** Time spent in judge points, for the stage histogram; reset by takeJudgeNs(). */
-  #judgeNs = 0;
   readonly #listeners: Listener[] = [];
   readonly #rows = new EventBatch();
   readonly #judge: DatagramJudge;
-  readonly #stalls: StallQueue;
-  readonly #judgeLimit: number;
+  readonly #judgePoints: JudgePoints;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
   // The batch in hand: datagrams #next .. #count-1 of listener #cursor, received at #batchNs.
@@ -67,13 +61,6 @@ export class Observer {
   #batchNs = 0;
   /** Listeners found empty one after the other, for poll(): a full round of them ends it. */
   #emptyRun = 0;
-  // Since the last judge point: which listeners were found empty or failed, and the datagrams consumed.
-  readonly #wasEmpty = new Uint8Array(limits.LISTENERS_MAX);
-  #emptyCount = 0;
-  #consumedSinceJudge = 0;
-  // Since the last drain.
-  readonly #drained = new Float64Array(reason.REJECT_REASON_COUNT);
-  #ioErrors = 0;
   readonly #failures = new ReceiveFailures();
 
   constructor(options: ObserverOptions) {
@@ -89,9 +76,8 @@ export class Observer {
       ...defined("evictionPolicy", options.evictionPolicy),
       ...defined("evictionScanWindow", options.evictionScanWindow),
     });
-    const { capacity, slots } = this.tracker;
-    this.#judgeLimit = Math.min(options.judgeLimit ?? capacity, capacity);
-    this.#stalls = new StallQueue(slots, this.#judgeLimit);
+    const judgeLimit = options.judgeLimit ?? Number.POSITIVE_INFINITY;
+    this.#judgePoints = new JudgePoints(this.tracker, this.clock, judgeLimit);
     this.#judge = new DatagramJudge({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
@@ -112,6 +98,11 @@ export class Observer {
 
   get thresholdNs(): number {
     return this.#judge.thresholdNs;
+  }
+
+  /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
+  get judgePoints(): number {
+    return this.#judgePoints.count;
   }
 
   get pidMax(): number {
@@ -183,21 +174,21 @@ export class Observer {
 
   /** The oldest unread stall as an event, or undefined. */
   pollPending(): StallEvent | undefined {
-    const stall = this.#stalls.take();
+    const stall = this.#judgePoints.stalls.take();
     return stall === undefined ? undefined : eventFromStall(stall);
   }
 
   /** The oldest unread stall as the sinks want it, or undefined. */
   takeStall(): Stall | undefined {
-    return this.#stalls.take();
+    return this.#judgePoints.stalls.take();
   }
 
   hasPendingStalls(): boolean {
-    return this.#stalls.unread > 0;
+    return this.#judgePoints.stalls.unread > 0;
   }
 
   get pendingStallCount(): number {
-    return this.#stalls.unread;
+    return this.#judgePoints.stalls.unread;
   }
 
   /** Whether a recovery may still fire for a stall: FRESH_* of the tracker. */
@@ -229,10 +220,9 @@ export class Observer {
     for (const listener of this.#listeners) listener.close();
   }
 
+  /** Time spent in judge points since the last call, for the stage histogram. */
   takeJudgeNs(): number {
-    const ns = this.#judgeNs;
-    this.#judgeNs = 0;
-    return ns;
+    return this.#judgePoints.takeNs();
   }
 
   drainEvictions(): number {
@@ -285,42 +275,40 @@ export class Observer {
   }
 
   drainCrossNamespaceDrops(): number {
-    return this.#drainReason(reason.REJECT_CROSS_NAMESPACE);
+    return this.accounting.takeRejected(reason.REJECT_CROSS_NAMESPACE);
   }
 
   drainPidAboveMaxDrops(): number {
-    return this.#drainReason(reason.REJECT_PID_ABOVE_MAX);
+    return this.accounting.takeRejected(reason.REJECT_PID_ABOVE_MAX);
   }
 
   drainPerPidRateLimited(): number {
-    return this.#drainReason(reason.REJECT_RATE_PER_PID);
+    return this.accounting.takeRejected(reason.REJECT_RATE_PER_PID);
   }
 
   drainGlobalRateLimited(): number {
-    return this.#drainReason(reason.REJECT_RATE_GLOBAL);
+    return this.accounting.takeRejected(reason.REJECT_RATE_GLOBAL);
   }
 
   drainTruncated(): number {
-    return this.#drainReason(reason.REJECT_WRONG_SIZE);
+    return this.accounting.takeRejected(reason.REJECT_WRONG_SIZE);
   }
 
   drainDecryptFailures(): number {
-    return this.#drainReason(reason.REJECT_DECRYPT);
+    return this.accounting.takeRejected(reason.REJECT_DECRYPT);
   }
 
   drainReplayRefused(): number {
-    return this.#drainReason(reason.REJECT_REPLAY);
+    return this.accounting.takeRejected(reason.REJECT_REPLAY);
   }
 
   drainSenderStateFull(): number {
-    return this.#drainReason(reason.REJECT_SENDER_TABLE_FULL);
+    return this.accounting.takeRejected(reason.REJECT_SENDER_TABLE_FULL);
   }
 
   /** Receive errors that dequeued nothing. */
   drainIoErrors(): number {
-    const count = this.#ioErrors;
-    this.#ioErrors = 0;
-    return count;
+    return this.#failures.takeCount();
   }
 
   /** Decrypt trials of all listeners. */
@@ -341,16 +329,6 @@ export class Observer {
 
   drainClockJumpsForward(): number {
     return this.clock.takeJumpsForward();
-  }
-
-  // The accounting table never goes back, so a drained counter is its distance from the last drain.
-  #drainReason(rejected: number): number {
-    let total = 0;
-    for (let l = 0; l < this.#listeners.length; l++)
-      total += this.accounting.rejected[l * reason.REJECT_REASON_COUNT + rejected]!;
-    const since = total - this.#drained[rejected]!;
-    this.#drained[rejected] = total;
-    return since;
   }
 
   #takeEvent(): Event {
@@ -379,15 +357,11 @@ export class Observer {
     return taken > 0;
   }
 
-  // After the last datagram of a batch the cursor moves on and stalls may be judged.
   #judged(count: number): void {
     this.#next += count;
     this.lastPollConsumed = true;
-    this.#consumedSinceJudge += count;
-    if (this.#next < this.#count) return;
-    if (this.#count < limits.BATCH_SIZE) this.#foundEmpty(this.#cursor);
-    this.#advance();
-    this.#judgePoint();
+    this.#judgePoints.consumed(count);
+    if (this.#next === this.#count) this.#endBatch();
   }
 
   // One receive from the listener at the cursor; true if it gave datagrams.
@@ -399,57 +373,23 @@ export class Observer {
     const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
     this.#next = 0;
     this.#count = Math.max(0, count);
-    if (count < 0) this.#receiveFailed(l, -count);
-    else if (!suspended) this.#failures.succeeded(l);
+    if (count < 0) {
+      this.#failures.failed(l, nowNs);
+      this.#judge.receiveFailed(l, -count, nowNs);
+    } else if (!suspended) this.#failures.succeeded(l);
     if (count > 0) {
       this.#judge.prepare(this.#listeners[l]!, count, nowNs);
       return true;
     }
-    this.#foundEmpty(l);
-    this.#advance();
-    this.#judgePoint();
+    this.#endBatch();
     return false;
   }
 
-  #receiveFailed(l: number, errno: number): void {
-    this.#ioErrors++;
-    this.#failures.failed(l, this.#batchNs);
-    const row = this.#judge.rowCount++;
-    const rows = this.#rows;
-    rows.kind[row] = EVENT_IO;
-    rows.listener[row] = l;
-    rows.observerNs[row] = this.#batchNs;
-    rows.slot[row] = -1;
-    rows.detail[row] = errno;
-  }
-
-  #advance(): void {
+  // No datagram of the batch is left: the cursor moves on, and stalls may be judged.
+  #endBatch(): void {
+    if (this.#count < limits.BATCH_SIZE) this.#judgePoints.foundEmpty(this.#cursor);
     this.#cursor = (this.#cursor + 1) % this.#listeners.length;
-  }
-
-  #foundEmpty(l: number): void {
-    if (this.#wasEmpty[l] === 1) return;
-    this.#wasEmpty[l] = 1;
-    this.#emptyCount++;
-  }
-
-  // Stalls are judged only when no received datagram waits and either all sockets were seen empty, so that beats that had
-  // arrived count, or a flood has kept us from judging for long enough (spec 04 section 4).
-  #judgePoint(): void {
-    const due =
-      this.#emptyCount === this.#listeners.length ||
-      this.#consumedSinceJudge >= limits.JUDGE_DATAGRAMS_MAX;
-    if (!due) return;
-    this.#wasEmpty.fill(0);
-    this.#emptyCount = 0;
-    this.#consumedSinceJudge = 0;
-    if (this.#stalls.unread > 0) return;
-    const nowNs = this.clock.nowNs();
-    this.#stalls.restart(nowNs);
-    this.judgePoints++;
-    if (this.tracker.nextDeadline() > nowNs) return;
-    this.tracker.drainDue(nowNs, this.#judgeLimit, this.#stalls);
-    this.#judgeNs += this.clock.nowNs() - nowNs;
+    this.#judgePoints.offer(this.#listeners.length);
   }
 }
 

@@ -6,6 +6,7 @@ export class ReceiveFailures {
   /** Failures in a row, by listener number. */
   readonly #inARow = new Uint8Array(LISTENERS_MAX);
   readonly #suspendedUntilNs = new Float64Array(LISTENERS_MAX);
+  #count = 0;
 
   isSuspended(l: number, nowNs: number): boolean {
     return this.#inARow[l]! > 0 && nowNs < this.#suspendedUntilNs[l]!;
@@ -17,6 +18,7 @@ export class ReceiveFailures {
   }
 
   failed(l: number, nowNs: number): void {
+    this.#count++;
     const inARow = Math.min(this.#inARow[l]! + 1, RECEIVE_FAILURES_MAX);
     this.#inARow[l] = inARow;
     if (inARow === RECEIVE_FAILURES_MAX) this.#suspendedUntilNs[l] = nowNs + RECEIVE_RETRY_NS;
@@ -24,5 +26,12 @@ export class ReceiveFailures {
 
   succeeded(l: number): void {
     this.#inARow[l] = 0;
+  }
+
+  /** Failures of all listeners since the last call. */
+  takeCount(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
   }
 }

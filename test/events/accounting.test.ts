@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { LISTENERS_MAX } from "../../src/base/limits.ts";
-import { REJECT_REASON_COUNT } from "../../src/base/reject_reason.ts";
+import { REJECT_DECODE, REJECT_REASON_COUNT, REJECT_REPLAY } from "../../src/base/reject_reason.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 
 describe("DatagramAccounting.rejectedTotal()", () => {
@@ -11,5 +11,21 @@ describe("DatagramAccounting.rejectedTotal()", () => {
     });
     for (const listener of [0, 1, LISTENERS_MAX - 1])
       expect(accounting.rejectedTotal(listener)).toBe(REJECT_REASON_COUNT * (1 + listener));
+  });
+});
+
+describe("DatagramAccounting.takeRejected()", () => {
+  test("tells what all listeners rejected for one reason since it was last asked, and leaves the table as it is", () => {
+    const accounting = new DatagramAccounting();
+    const last = (LISTENERS_MAX - 1) * REJECT_REASON_COUNT;
+    accounting.rejected[REJECT_DECODE] = 2;
+    accounting.rejected[last + REJECT_DECODE] = 3;
+    accounting.rejected[last + REJECT_REPLAY] = 7;
+    expect(accounting.takeRejected(REJECT_DECODE)).toBe(5);
+    expect(accounting.takeRejected(REJECT_DECODE)).toBe(0);
+    accounting.rejected[last + REJECT_DECODE]! += 1;
+    expect(accounting.takeRejected(REJECT_DECODE)).toBe(1);
+    expect(accounting.takeRejected(REJECT_REPLAY)).toBe(7);
+    expect(accounting.rejected[last + REJECT_DECODE]).toBe(4);
   });
 });

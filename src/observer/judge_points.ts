@@ -1,0 +1,64 @@
+// When silence is judged (spec 04 section 4), and what was found: stalls are judged only when no received datagram waits and
+// either all sockets were seen empty, so that beats that had arrived count, or a flood has kept us from judging for long
+// enough. While stalls of an earlier judge point are unread, nothing is judged. Nothing here allocates after the start.
+import * as limits from "../base/limits.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+import type { ObserverClock } from "./clock.ts";
+import { StallQueue } from "./stall_queue.ts";
+
+export class JudgePoints {
+  /** Judge points so far. */
+  count = 0;
+  /** What was found and not yet taken. */
+  readonly stalls: StallQueue;
+  readonly #tracker: Tracker;
+  readonly #clock: ObserverClock;
+  readonly #slotsMax: number;
+  /** Time spent in judge points, reset by takeNs(). */
+  #ns = 0;
+  // Since the last judge point: which listeners were found empty or failed, and the datagrams consumed.
+  readonly #wasEmpty = new Uint8Array(limits.LISTENERS_MAX);
+  #emptyCount = 0;
+  #consumed = 0;
+
+  /** At most `slotsMax` slots are taken at one judge point. */
+  constructor(tracker: Tracker, clock: ObserverClock, slotsMax: number) {
+    this.#tracker = tracker;
+    this.#clock = clock;
+    this.#slotsMax = Math.min(slotsMax, tracker.capacity);
+    this.stalls = new StallQueue(tracker.slots, this.#slotsMax);
+  }
+
+  consumed(count: number): void {
+    this.#consumed += count;
+  }
+
+  foundEmpty(l: number): void {
+    if (this.#wasEmpty[l] === 1) return;
+    this.#wasEmpty[l] = 1;
+    this.#emptyCount++;
+  }
+
+  /** To be called whenever no received datagram waits: judges if it is time. */
+  offer(listenerCount: number): void {
+    const due = this.#emptyCount === listenerCount || this.#consumed >= limits.JUDGE_DATAGRAMS_MAX;
+    if (!due) return;
+    this.#wasEmpty.fill(0);
+    this.#emptyCount = 0;
+    this.#consumed = 0;
+    if (this.stalls.unread > 0) return;
+    const nowNs = this.#clock.nowNs();
+    this.stalls.restart(nowNs);
+    this.count++;
+    if (this.#tracker.nextDeadline() > nowNs) return;
+    this.#tracker.drainDue(nowNs, this.#slotsMax, this.stalls);
+    this.#ns += this.#clock.nowNs() - nowNs;
+  }
+
+  /** Time spent in judge points since the last call. */
+  takeNs(): number {
+    const ns = this.#ns;
+    this.#ns = 0;
+    return ns;
+  }
+}
