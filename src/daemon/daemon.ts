@@ -1,13 +1,11 @@
-// The running daemon: starts in the order of spec 07 section 7, runs the loop, and shuts down in the order of spec 12
-// section 6. A start that fails closes what it opened and says why.
+// The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the shutdown when a signal, the
+// clock or a foreign namespace says so. A start that fails closes what it opened and says why.
 import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
-import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import type { HttpServer } from "../http/http_server.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { countHttpInto } from "./http_wiring.ts";
@@ -15,6 +13,7 @@ import { type Deadline, Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
+import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
@@ -38,36 +37,29 @@ export interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-const WRITERS_MS_MAX = 5_000;
-const LOG_MS_MAX = 500;
 /** Without a self-watchdog, a loop that has not come round for this long is called stale. */
 const FRESH_NS_MAX = 4 * NS_PER_S;
 /** Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible WatchdogSec. */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 /** Turns within the deadline of the self-watchdog: one that is late is no wedge yet. */
 const WATCHDOG_TURNS = 4;
-/** Between two looks at what a shutdown waits for. */
-const SHUTDOWN_STEP_MS = 5;
 
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #config: Config;
   readonly #parts: Parts;
-  readonly #finished = Promise.withResolvers<number>();
   readonly #onSignal = (signal: NodeJS.Signals): void => this.#signalled(signal);
   readonly #onDump = (): void => this.#dump();
-  #writers: Writers | undefined;
-  #http: HttpServer | undefined;
-  #heartbeat: Heartbeat | undefined;
-  #notify: Notify | undefined;
-  #tick: Tick | undefined;
+  readonly #opened: Opened = {
+    writers: undefined,
+    http: undefined,
+    notify: undefined,
+    tick: undefined,
+  };
+  readonly #shutdown: Shutdown;
   #loop: Loop | undefined;
   #ready = false;
-  #stopReason: string | undefined;
   #stopSignalSeen = false;
-  #stopping = false;
-  #aborting = false;
-  #exitCode = 0;
   #turnBeganNs = 0;
 
   /** Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`. */
@@ -77,7 +69,7 @@ export class Daemon {
     try {
       await daemon.#open();
     } catch (error) {
-      await daemon.#unwind();
+      await daemon.#shutdown.unwind();
       throw error;
     }
     return daemon;
@@ -90,41 +82,51 @@ export class Daemon {
       config: options.config,
       env: options.env,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
-      recordOutcome: (outcome) => this.#writers?.record(outcome),
+      recordOutcome: (outcome) => this.#opened.writers?.record(outcome),
+    });
+    this.#shutdown = new Shutdown({
+      parts: this.#parts,
+      opened: this.#opened,
+      releaseSignals: () => this.#removeSignals(),
     });
   }
 
   /** Resolves with the exit code when everything is closed. */
   get finished(): Promise<number> {
-    return this.#finished.promise;
+    return this.#shutdown.finished;
   }
 
   async #open(): Promise<void> {
     const { config } = this.#options;
     const { log, metrics } = this.#parts;
+    const opened = this.#opened;
     this.#installSignals();
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
-    this.#writers = await this.#openWriters();
-    const { journal } = this.#writers;
+    opened.writers = await this.#openWriters();
+    const { journal } = opened.writers;
     if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
-    this.#http = await openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
-    this.#notify = this.#openNotify();
+    opened.http = await openMetrics(
+      config,
+      this.#metricsDoor(),
+      this.#options.metricsPortMayChange,
+    );
+    opened.notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn(spared);
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");
-    this.#tick = this.#makeTick();
-    this.#loop = this.#makeLoop(this.#tick, runtimeFd);
+    opened.tick = this.#makeTick();
+    this.#loop = this.#makeLoop(opened.tick, runtimeFd);
     // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
     this.#armSelfWatchdog();
     this.#sayWhere();
-    if (this.#http !== undefined) this.#options.announceMetrics(this.#http.address);
+    if (opened.http !== undefined) this.#options.announceMetrics(opened.http.address);
     metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
     this.#ready = true;
-    this.#notify?.ready(this.#parts.observer.nowNs());
+    opened.notify?.ready(this.#parts.observer.nowNs());
     releaseProgramCode();
     this.#loop.start();
   }
@@ -164,7 +166,7 @@ export class Daemon {
       count: countHttpInto(metrics),
       nowNs: () => clock.nowNs(),
       isFresh: () => this.#isFresh(),
-      isReady: () => this.#ready && !this.#stopping,
+      isReady: () => this.#ready && !this.#shutdown.hasBegun,
       version: VERSION,
       onError: (error: Error) =>
         log.limited("prom_serve", "error", "cannot answer a request", { error: error.message }),
@@ -177,7 +179,7 @@ export class Daemon {
       observer,
       metrics,
       recovery,
-      exporter: this.#writers?.exporter,
+      exporter: this.#opened.writers?.exporter,
       reports,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
@@ -196,15 +198,15 @@ export class Daemon {
         maintain: (nowNs) => stderr.maintain(nowNs),
       },
     ];
-    if (this.#writers !== undefined) deadlines.push(this.#writers);
-    this.#heartbeat = this.#makeHeartbeat();
-    if (this.#heartbeat !== undefined) deadlines.push(this.#heartbeat);
-    if (this.#notify !== undefined) deadlines.push(this.#notify);
+    if (this.#opened.writers !== undefined) deadlines.push(this.#opened.writers);
+    const heartbeat = this.#makeHeartbeat();
+    if (heartbeat !== undefined) deadlines.push(heartbeat);
+    if (this.#opened.notify !== undefined) deadlines.push(this.#opened.notify);
     return new Loop({
       observer,
       tick,
       metrics,
-      http: this.#http,
+      http: this.#opened.http,
       runtimeFd,
       deadlines,
       monotonicNs,
@@ -212,7 +214,7 @@ export class Daemon {
       turnBegins: () => this.#turnBegins(),
       quietNsMax: (this.#selfWatchdogNs() ?? Number.POSITIVE_INFINITY) / WATCHDOG_TURNS,
       shouldStop: (nowNs) => this.#shouldStop(nowNs),
-      stopped: () => void this.#shutDown(),
+      stopped: () => void this.#shutdown.run(),
     });
   }
 
@@ -244,7 +246,8 @@ export class Daemon {
           port: listener.port,
         });
     }
-    if (this.#http !== undefined) log.info("metrics", { url: metricsUrl(this.#http.address) });
+    if (this.#opened.http !== undefined)
+      log.info("metrics", { url: metricsUrl(this.#opened.http.address) });
     else log.info("metrics are off, set metrics.listen to serve them");
     const fields = { threshold_ms: msFromNs(observer.thresholdNs) };
     if (unix === undefined) log.info("ready", fields);
@@ -264,7 +267,8 @@ export class Daemon {
   }
 
   #selfWatchdogNs(): number | undefined {
-    const managed = this.#notify?.petEveryNs === undefined ? undefined : SELF_WATCHDOG_NS_MANAGED;
+    const managed =
+      this.#opened.notify?.petEveryNs === undefined ? undefined : SELF_WATCHDOG_NS_MANAGED;
     return this.#config.liveness.selfWatchdogNs ?? managed;
   }
 
@@ -284,9 +288,8 @@ export class Daemon {
   }
 
   #shouldStop(nowNs: number): boolean {
-    if (this.#stopReason === undefined && nowNs >= this.#shutdownAtNs())
-      this.#stopReason = "shutdown_after";
-    return this.#stopReason !== undefined;
+    if (nowNs >= this.#shutdownAtNs()) this.#shutdown.request("shutdown_after");
+    return this.#shutdown.isRequested;
   }
 
   // Totals of the log only grow, so its series are set, not added to.
@@ -316,106 +319,26 @@ export class Daemon {
 
   #signalled(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP") {
-      if (!this.#stopping)
+      if (!this.#shutdown.hasBegun)
         this.#parts.log.warn(
           "SIGHUP: this version cannot reload its configuration, restart it",
           {},
         );
       return;
     }
-    if (this.#stopSignalSeen) this.#abort(signal);
+    if (this.#stopSignalSeen) this.#shutdown.abort(signal);
     this.#stopSignalSeen = true;
-    this.#stopReason ??= signal;
+    this.#shutdown.request(signal);
   }
 
   #strictViolation(pid: number, observedInode: number): void {
-    if (this.#stopReason !== undefined) return;
+    if (this.#shutdown.isRequested) return;
     this.#parts.log.error("FATAL: a beat came from a foreign pid namespace (strict_namespace)", {
       pid,
       observed_namespace: observedInode,
       observer_namespace: this.#parts.observer.observerInode,
     });
-    this.#exitCode = 1;
-    this.#stopReason = "strict_namespace";
-  }
-
-  async #shutDown(): Promise<void> {
-    if (this.#aborting) return;
-    this.#stopping = true;
-    this.#notify?.stopping();
-    armAlarm(0);
-    const { log, recovery, clock } = this.#parts;
-    log.info("shutting down", { reason: this.#stopReason, children: recovery.outstandingCount });
-    this.#tick?.exportQueuedStalls();
-    recovery.beginShutdown(clock.nowNs());
-    await this.#closeHttp();
-    await this.#until(() => {
-      const nowNs = clock.nowNs();
-      recovery.reap(nowNs);
-      this.#writers?.maintain(nowNs);
-      return recovery.shutdownDone(nowNs);
-    }, Number.POSITIVE_INFINITY);
-    if (!this.#aborting) await this.#closeAll(WRITERS_MS_MAX);
-  }
-
-  // A second signal: children die now, the writers get half a second, the sockets go, the exit code says so.
-  #abort(signal: string): void {
-    if (this.#aborting) return;
-    this.#aborting = true;
-    this.#exitCode = 1;
-    this.#notify?.stopping();
-    armAlarm(0);
-    const { log, recovery, clock } = this.#parts;
-    log.warn("second signal, ending at once", { signal });
-    recovery.killAllNow(clock.nowNs());
-    void this.#closeAll(LOG_MS_MAX);
-  }
-
-  async #closeHttp(): Promise<void> {
-    const http = this.#http;
-    if (http === undefined) return;
-    http.beginClose();
-    await this.#until(() => {
-      http.serveSlice(NS_PER_MS);
-      return http.closed;
-    }, msFromNs(HTTP_DRAIN_NS_MAX));
-  }
-
-  async #closeAll(writersMsMax: number): Promise<void> {
-    const { observer, log } = this.#parts;
-    const writers = this.#writers;
-    if (writers !== undefined) await withinMs(writers.close(), writersMsMax);
-    observer.close();
-    log.info("stopped", { exit_code: this.#exitCode });
-    await this.#drainLog();
-    this.#removeSignals();
-    this.#finished.resolve(this.#exitCode);
-  }
-
-  // After a failed start: only what is open is closed, and nothing is said; the caller tells the cause.
-  async #unwind(): Promise<void> {
-    const { observer } = this.#parts;
-    if (this.#http !== undefined) await this.#closeHttp();
-    if (this.#writers !== undefined) await withinMs(this.#writers.close(), WRITERS_MS_MAX);
-    observer.close();
-    this.#removeSignals();
-    await this.#drainLog();
-  }
-
-  // The loop no longer drives the writer's retries.
-  async #drainLog(): Promise<void> {
-    const { stderr, clock } = this.#parts;
-    const endNs = monotonicNs() + LOG_MS_MAX * NS_PER_MS;
-    while (!stderr.idle && monotonicNs() < endNs) {
-      stderr.maintain(clock.nowNs());
-      await Bun.sleep(SHUTDOWN_STEP_MS);
-    }
-  }
-
-  /** Looks again every few milliseconds until `done`; the loop no longer blocks, so the runtime's timers run. */
-  async #until(done: () => boolean, msMax: number): Promise<void> {
-    const endNs = monotonicNs() + msMax * NS_PER_MS;
-    while (!done() && !this.#aborting && monotonicNs() < endNs) await Bun.sleep(SHUTDOWN_STEP_MS);
+    this.#shutdown.request("strict_namespace", 1);
   }
 
   #dump(): void {
@@ -444,11 +367,4 @@ function ignoreSignal(): void {}
 
 function metricsUrl(address: string): string {
   return address.startsWith("unix:") ? address : `http://${address}/metrics`;
-}
-
-async function withinMs(work: Promise<unknown>, msMax: number): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, msMax);
-  await Promise.race([work.catch(() => {}), limit.promise]);
-  clearTimeout(timer);
 }

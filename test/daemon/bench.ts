@@ -4,6 +4,7 @@ import type { Metrics } from "../../src/metrics/metrics.ts";
 import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
+import type { Recovery } from "../../src/recovery/recovery.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import { Bench, type BenchOptions } from "../observer/bench.ts";
 import { bench as recoveryBench, ScriptedRunner } from "../recovery/harness.ts";
@@ -18,6 +19,7 @@ export class TickBench extends Bench {
   readonly diary: string[] = [];
   readonly runner = new ScriptedRunner();
   readonly metrics: Metrics;
+  readonly recovery: Recovery;
   readonly tick: Tick;
   /** Wall clock minus observer time. */
   wallOffsetNs = 1_000;
@@ -36,7 +38,7 @@ export class TickBench extends Bench {
       perPid: true,
       build: { version: "1", revision: "r", runtime: "bun", target: "t" },
     });
-    const { recovery } = recoveryBench({
+    this.recovery = recoveryBench({
       runner: this.runner,
       config: { command },
       capacity,
@@ -47,11 +49,11 @@ export class TickBench extends Bench {
         if ("pid" in outcome) diary.push(`${outcome.kind} ${outcome.pid}`);
         countOutcome(this.metrics, outcome);
       },
-    });
+    }).recovery;
     this.tick = new Tick({
       observer,
       metrics: this.metrics,
-      recovery,
+      recovery: this.recovery,
       exporter: exportInto(diary),
       reports: reportsInto(diary),
       wallOffsetNs: () => this.wallOffsetNs,

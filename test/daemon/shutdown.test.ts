@@ -1,0 +1,204 @@
+// The order of the end (spec 12 section 6) with scripted agents and children, a real page and a real log file: what is
+// closed, what is awaited, what is said, and with which exit code.
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { Log } from "../../src/daemon/log.ts";
+import { monotonicNs } from "../../src/daemon/parts.ts";
+import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
+import { StderrWriter } from "../../src/daemon/stderr_writer.ts";
+import { HttpServer } from "../../src/http/http_server.ts";
+import { THRESHOLD_NS } from "../observer/bench.ts";
+import { SIGKILL, SIGTERM } from "../recovery/harness.ts";
+import { beatOf } from "../support/scripted_listener.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
+import { TickBench } from "./bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const AGENT = 42;
+const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
+
+const subjects: Subject[] = [];
+afterEach(() => {
+  for (const subject of subjects.splice(0)) subject[Symbol.dispose]();
+});
+
+/** A daemon behind its last turn. */
+class Subject extends TickBench {
+  readonly opened: Opened;
+  readonly shutdown: Shutdown;
+  /** What was true when the signals were released. */
+  releasedWith: { readonly listenersClosed: number; readonly log: readonly string[] } | undefined;
+  readonly #directory = new TemporaryDirectory();
+  readonly #fd = openSync(this.#directory.at("stderr"), "w");
+
+  constructor() {
+    super({ command: ["/bin/recover"] });
+    subjects.push(this);
+    this.processes.set(AGENT, 1);
+    const { observer, recovery, tick } = this;
+    const { clock } = observer;
+    const stderr = new StderrWriter({ nowNs: () => clock.lastNs, fd: this.#fd });
+    const log = new Log({
+      level: "info",
+      format: "logfmt",
+      write: (line) => stderr.write(line),
+      wallMs: () => 0,
+      monotonicNs,
+      journal: true,
+      sessionId: "0123456789abcdef",
+    });
+    this.opened = { writers: undefined, http: undefined, notify: undefined, tick };
+    this.shutdown = new Shutdown({
+      parts: { clock, stderr, log, observer, recovery },
+      opened: this.opened,
+      releaseSignals: () => {
+        this.releasedWith = { listenersClosed: this.listener.closed, log: this.log() };
+      },
+    });
+  }
+
+  /** Lets the agent fall silent, and its recovery begin. */
+  stall(): void {
+    this.receive(beatOf(AGENT));
+    this.pass(THRESHOLD_MS);
+    this.turn();
+  }
+
+  log(): string[] {
+    return readFileSync(this.#directory.at("stderr"), "utf8").trimEnd().split("\n");
+  }
+
+  async serve(): Promise<HttpServer> {
+    const http = await HttpServer.open({
+      listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      socketMode: 0o600,
+      token: undefined,
+      rateLimitPerSec: 0,
+      rateLimitBurst: 0,
+      scrapeBudgetNs: 1e9,
+      source: this.metrics.exposition,
+      count: () => {},
+      nowNs: monotonicNs,
+      isFresh: () => true,
+      isReady: () => true,
+      version: "1",
+      onError: () => {},
+    });
+    this.opened.http = http;
+    return http;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+describe("Shutdown.run()", () => {
+  test("closes the sockets, says why and how it ended, and gives the signals back last", async () => {
+    const subject = new Subject();
+    subject.shutdown.request("SIGTERM");
+    void subject.shutdown.run();
+    expect(await subject.shutdown.finished).toBe(0);
+    expect(subject.releasedWith).toEqual({
+      listenersClosed: 1,
+      log: [
+        '<6>level=info msg="shutting down" reason=SIGTERM children=0',
+        '<6>level=info msg="stopped" exit_code=0',
+      ],
+    });
+  });
+
+  test("ends with the reason and the exit code of the first request", async () => {
+    const subject = new Subject();
+    const { shutdown } = subject;
+    expect(shutdown.isRequested).toBe(false);
+    shutdown.request("strict_namespace", 1);
+    shutdown.request("SIGTERM");
+    expect(shutdown.isRequested).toBe(true);
+    void shutdown.run();
+    expect(await shutdown.finished).toBe(1);
+    expect(subject.releasedWith?.log[0]).toContain("reason=strict_namespace");
+  });
+
+  test("exports the stalls that wait, and decides no recovery for them", async () => {
+    const subject = new Subject();
+    subject.receive(beatOf(AGENT));
+    subject.pass(THRESHOLD_MS);
+    subject.pump();
+    void subject.shutdown.run();
+    await subject.shutdown.finished;
+    expect(subject.diary).toEqual([`export stall ${AGENT}`]);
+    expect(subject.runner.spawnCount).toBe(0);
+  });
+
+  test("answers no request any more once it is over", async () => {
+    const subject = new Subject();
+    const { address } = await subject.serve();
+    expect((await fetch(`http://${address}/-/ready`)).status).toBe(200);
+    void subject.shutdown.run();
+    await subject.shutdown.finished;
+    expect(subject.opened.http!.closed).toBe(true);
+    await expect(fetch(`http://${address}/-/ready`)).rejects.toThrow();
+  });
+
+  test("waits for the end of a child, which gets SIGTERM", async () => {
+    const subject = new Subject();
+    subject.stall();
+    void subject.shutdown.run();
+    expect(subject.shutdown.hasBegun).toBe(true);
+    const [child] = subject.runner.children;
+    expect(child!.signals).toEqual([SIGTERM]);
+    await until("the log of the shutdown", () => subject.log()[0]!.includes("children=1"));
+    expect(subject.listener.closed).toBe(0);
+    child!.exited(0, NaN);
+    expect(await subject.shutdown.finished).toBe(0);
+    expect(subject.diary).toContain(`complete ${AGENT}`);
+    expect(subject.listener.closed).toBe(1);
+  });
+});
+
+describe("Shutdown.abort()", () => {
+  test("kills the children that a shutdown waits for, and ends once, with 1", async () => {
+    const subject = new Subject();
+    subject.stall();
+    subject.shutdown.request("SIGTERM");
+    const graceful = subject.shutdown.run();
+    subject.shutdown.abort("SIGINT");
+    subject.shutdown.abort("SIGINT");
+    expect(subject.runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
+    expect(await subject.shutdown.finished).toBe(1);
+    await graceful;
+    expect(subject.log()).toEqual([
+      '<6>level=info msg="shutting down" reason=SIGTERM children=1',
+      '<4>level=warn msg="second signal, ending at once" signal=SIGINT',
+      '<6>level=info msg="stopped" exit_code=1',
+    ]);
+    expect(subject.listener.closed).toBe(1);
+  });
+
+  test("leaves nothing to do for the shutdown that comes behind it", async () => {
+    const subject = new Subject();
+    subject.shutdown.abort("SIGTERM");
+    await subject.shutdown.run();
+    expect(subject.shutdown.hasBegun).toBe(false);
+    expect(await subject.shutdown.finished).toBe(1);
+    expect(subject.log().filter((line) => line.includes("stopped"))).toHaveLength(1);
+  });
+});
+
+describe("Shutdown.unwind()", () => {
+  test("closes what a failed start has opened, and says nothing", async () => {
+    const subject = new Subject();
+    const http = await subject.serve();
+    subject.opened.tick = undefined;
+    await subject.shutdown.unwind();
+    expect(http.closed).toBe(true);
+    expect(subject.releasedWith?.listenersClosed).toBe(1);
+    expect(subject.log()).toEqual([""]);
+  });
+});
