@@ -49,8 +49,8 @@ export interface TickOptions {
 
 /** Limit of the stages that touch no socket; the others may take twice as long. */
 const STAGE_NS_MAX = NS_PER_S;
-/** Longest time in which turns are plain. */
-const MAINTAIN_PERIOD_NS = NS_PER_S;
+/** Longest time without a turn that is not plain. */
+const PLAIN_NS_MAX = NS_PER_S;
 
 const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
 
@@ -67,7 +67,8 @@ export class Tick {
   #wallOffsetNs = 0;
   /** Plain turns since the last page: each has an observation of every stage. */
   #plainTurns = 0;
-  #maintainDueNs = 0;
+  /** Until then a turn may be plain, in observer time. */
+  #plainUntilNs = 0;
   /** Stalls that were told before their turn came, because their agent is back already; recovery decides them first. */
   readonly #told: Stall[] = [];
   readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
@@ -92,13 +93,14 @@ export class Tick {
     const judgeNs = observer.takeJudgeNs();
     metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
     metrics.observe(judge, judgeNs / NS_PER_S);
-    this.#forgetRemoved();
     if (this.#isPlain()) {
       this.#plainTurns++;
+      this.#maintain();
       if (t1 - t0 > 2 * STAGE_NS_MAX) this.#options.reports.slowTurn("receive", t1 - t0);
       return;
     }
     this.plain = false;
+    this.#plainUntilNs = observer.clock.lastNs + PLAIN_NS_MAX;
     this.#recover();
     const t2 = monotonicNs();
     if (recovery.reap(observer.clock.lastNs) > 0) this.busy = true;
@@ -135,7 +137,7 @@ export class Tick {
       this.plain &&
       this.#told.length === 0 &&
       !observer.hasPendingStalls() &&
-      lastNs < this.#maintainDueNs &&
+      lastNs < this.#plainUntilNs &&
       lastNs < recovery.nextDeadlineNs()
     );
   }
@@ -217,11 +219,11 @@ export class Tick {
       this.#told.push(this.#tell(stall));
   }
 
+  // Behind the recoveries: a stall that is told makes a row for its agent, also if that has lost its slot meanwhile.
   #maintain(): void {
     const { observer } = this.#options;
-    const { lastNs } = observer.clock;
-    this.#maintainDueNs = lastNs + MAINTAIN_PERIOD_NS;
-    observer.maybeRefreshPidMax(lastNs);
+    this.#forgetRemoved();
+    observer.maybeRefreshPidMax(observer.clock.lastNs);
   }
 
   // Brings the page up to date: what the parts count for themselves, and the stages that plain turns left out.

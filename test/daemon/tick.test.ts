@@ -164,13 +164,13 @@ describe("a turn", () => {
     expect(bench.series("varta_observer_clock_jump_forward_total")).toBe(1);
   });
 
-  test("reads pid_max again within a second after it is a minute old", () => {
+  test("reads pid_max again when it is a minute old", () => {
     let reads = 0;
     const bench = watching(1, { readPidMax: () => 1_000 + reads++ });
     bench.clock.ns = 60 * NS_PER_S - 1;
     bench.turn();
     expect(reads).toBe(1);
-    bench.clock.ns = 61 * NS_PER_S;
+    bench.clock.ns = 60 * NS_PER_S;
     bench.turn();
     bench.turn();
     expect(bench.series("varta_pid_max_current")).toBe(1_001);
