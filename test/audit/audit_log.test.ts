@@ -249,11 +249,16 @@ describe("a slow disk", () => {
     const disk = new FaultyDisk();
     const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
     const gate = Promise.withResolvers<void>();
-    disk.beforeSync = () => gate.promise;
+    const reached = Promise.withResolvers<void>();
+    disk.beforeSync = () => {
+      reached.resolve();
+      return gate.promise;
+    };
     for (let pid = 1; pid <= 1000; pid++) {
       driven.log.record(refusal(pid), UNIX_MS);
       if (pid % 10 === 0) await driven.turn();
     }
+    await reached.promise;
     expect(driven.log.queuedCount).toBe(256);
     expect(driven.log.takeDropped()).toBe(744);
     expect(driven.edges.map(({ level }) => level)).toEqual(["warn", "critical"]);

@@ -1,9 +1,9 @@
 // Process descriptors, with real processes.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync } from "node:fs";
 import { EINVAL, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -33,14 +33,14 @@ describe.if(IS_LINUX)("pidfdOpen() and pidfdSendSignal()", () => {
   });
 
   test("leak nothing, over ten thousand openings and failures", () => {
-    const before = readdirSync("/proc/self/fd").length;
+    const before = openDescriptors();
     for (let round = 0; round < 10_000; round++) {
       const pidfd = pidfdOpen(process.pid);
       if (pidfd < 0) throw new Error(`opening ${round} failed: ${pidfd}`);
       closeFd(pidfd);
       if (pidfdOpen(-1) !== -EINVAL) throw new Error(`wrong errno in round ${round}`);
     }
-    expect(readdirSync("/proc/self/fd").length).toBe(before);
+    expect(openedSince(before)).toEqual([]);
   });
 
   test("give a descriptor that no child inherits", () => {

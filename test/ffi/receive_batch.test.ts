@@ -1,6 +1,6 @@
 // The receive arena on a real socket: who sent it, how long it was, and that nothing else gets in.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import {
   AF_UNIX,
@@ -28,6 +28,7 @@ import {
 } from "../../ffi/receive_batch.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { BoundReceiver, type Received } from "../client/bound_receiver.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 const UNIX_BATCH = { iovBytes: 33, stride: 64, credentials: true };
@@ -93,9 +94,9 @@ describe.skipIf(!IS_LINUX)("ReceiveBatch credentials (Linux)", () => {
       const command = [python!, "-c", SEND_DESCRIPTORS, receiver.path, "0", "1", "5", "253", "0"];
       const child = Bun.spawnSync(command);
       const [pid, uid, gid] = child.stdout.toString().trim().split(" ").map(Number);
-      const before = readdirSync("/proc/self/fd").length;
+      const before = openDescriptors();
       const rows = receiver.receive().map(summary);
-      expect(readdirSync("/proc/self/fd").length).toBe(before);
+      expect(openedSince(before)).toEqual([]);
       const sender = { size: 32, pid: pid!, uid: uid!, gid: gid! };
       expect(rows).toEqual([
         { ...sender, flags: 0 },

@@ -18,6 +18,7 @@ import {
   PLAIN_SETTING,
   ProcessRunner,
 } from "../../src/recovery/child_runner.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
 import { isGone, pidIn, realBench } from "./real_bench.ts";
@@ -235,10 +236,10 @@ describe("ProcessRunner.spawn() gives a child", () => {
 
 test.if(IS_LINUX)("ProcessRunner keeps no descriptor of a child that is over", async () => {
   await endOf(start(["/bin/true"]));
-  const before = readdirSync("/proc/self/fd").length;
+  const before = openDescriptors();
   const runs = Array.from({ length: 8 }, () => start(["/bin/true"]));
   for (const run of runs) await endOf(run);
-  expect(readdirSync("/proc/self/fd").length).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 describe("ProcessRunner.signalGroup()", () => {
