@@ -1,7 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { TWIN_HEADER } from "../reference/audit_writer_twin.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   AuditDirectory,
   DrivenLog,
@@ -11,6 +12,8 @@ import {
   verifyLog,
 } from "./audit_fixture.ts";
 import { FaultyDisk } from "./faulty_disk.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** Two records reach it. */
 const BYTES_MAX = 340;

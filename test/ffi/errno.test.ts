@@ -1,8 +1,11 @@
 // The error number is read by the call that failed, and told in words.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AF_UNIX, EADDRINUSE, EAGAIN, EINVAL, ENOENT, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check, errnoName, errnoText, SystemError } from "../../ffi/errno.ts";
 import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const EBADF = 9;
 

@@ -1,6 +1,6 @@
 // Five thousand agents that fall silent at once, in real turns: recoveries begin sixteen at a time, in order, each agent
 // once, and the beats of all others are taken in the turn in which they come.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   RECOVERY_SPAWN_NS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
@@ -9,7 +9,10 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { TickBench } from "../daemon/bench.ts";
 import { THRESHOLD_NS } from "../observer/bench.ts";
 import { beatOf } from "../support/scripted_listener.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bench, ScriptedRunner, stallOf } from "./harness.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const SILENT = 5_000;
 const STEADY = 50;

@@ -1,8 +1,11 @@
 // The largest tracker: 2^20 processes inserted, stalled, drained in bounded pieces and resumed (spec 03 section 12). What
 // the drain visits is counted through the start times it reads, one per slot that it takes.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const CAPACITY = 1_048_576;
 const THRESHOLD = 1e9;

@@ -1,8 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { writeProject } from "../../../scripts/binary/runtime.ts";
 import { lockedPackage, TARGETS } from "../../../scripts/binary/target.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 test("the runtime of every target is locked with an integrity, at the version of the bundler", () => {
   expect(TARGETS.map(({ name }) => name)).toEqual(["linux-x64", "linux-arm64"]);

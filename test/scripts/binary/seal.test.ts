@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { SEALED_NAMES, seal, unsealedNames } from "../../../scripts/binary/seal.ts";
 import { lockedPackage } from "../../../scripts/binary/target.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const IS_LOCKED_RUNTIME =
   process.platform === "linux" && Bun.version === lockedPackage("bun").version;
