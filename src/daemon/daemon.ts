@@ -98,7 +98,7 @@ export class Daemon {
 
   async #open(): Promise<void> {
     const { config } = this.#options;
-    const { log, metrics } = this.#parts;
+    const { log } = this.#parts;
     const opened = this.#opened;
     this.#installSignals();
     clearAmbientCapabilities();
@@ -124,7 +124,6 @@ export class Daemon {
     this.#armSelfWatchdog();
     this.#sayWhere();
     if (opened.http !== undefined) this.#options.announceMetrics(opened.http.address);
-    metrics.set(series.VARTA_WATCH_PIDS_TRACKED, 0);
     this.#ready = true;
     opened.notify?.ready(this.#parts.observer.nowNs());
     releaseProgramCode();

@@ -58,8 +58,6 @@ export interface LoopOptions {
  * the only thing that it does not say, and nothing of ours waits for them.
  */
 const YIELD_NS_MAX = 4 * NS_PER_S;
-/** Longest time in which nobody's timer is looked at. */
-const MAINTAIN_PERIOD_NS = NS_PER_S;
 /**
  * Longest rest between two turns while beats come faster than one per rest: a wake-up costs ten times what a beat costs,
  * so one of them then takes several (measured at 10,000 beats/s: 3 % of a core instead of 9.4 %). poll(2) knows whole ones.
@@ -92,8 +90,8 @@ export class Loop {
   /** Earliest deadline of others and of suspended listeners; looked up again behind everything that may move it. */
   #othersDueNs = 0;
   #othersDueIsKnown = false;
-  /** Observer time; -Infinity behind a yield, which may have brought something. */
-  #maintainedAtNs = Number.NEGATIVE_INFINITY;
+  /** True in the turn behind a yield, which may have brought something. */
+  #hasYielded = false;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -113,7 +111,7 @@ export class Loop {
 
   readonly #afterYield = (): void => {
     this.#serveNs += this.#options.monotonicNs() - this.#yieldedAtNs;
-    this.#maintainedAtNs = Number.NEGATIVE_INFINITY;
+    this.#hasYielded = true;
     this.#othersDueIsKnown = false;
     this.#run();
   };
@@ -161,17 +159,14 @@ export class Loop {
     this.turns++;
   }
 
-  // Others have something to do when their time has come, and when the runtime or this turn gave them something.
+  // Others have something to do when their time has come, and when the runtime or this turn gave them something. A turn of
+  // every second is not plain, so nobody waits for longer.
   #maintain(nowNs: number): void {
     const { tick, deadlines } = this.#options;
-    const isDue =
-      !tick.plain ||
-      tick.exported ||
-      nowNs >= this.#othersDueNs ||
-      nowNs - this.#maintainedAtNs >= MAINTAIN_PERIOD_NS;
+    const isDue = !tick.plain || tick.exported || this.#hasYielded || nowNs >= this.#othersDueNs;
     if (!isDue) return;
     for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
-    this.#maintainedAtNs = nowNs;
+    this.#hasYielded = false;
     this.#othersDueIsKnown = false;
   }
 
