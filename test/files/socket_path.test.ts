@@ -28,10 +28,10 @@ import {
   boundSocket,
   checkParent,
   removeStaleSocket,
-  SocketPathError,
   type StaleSocketOptions,
   unlinkBoundPath,
 } from "../../src/files/socket_path.ts";
+import { refusal } from "../support/socket_refusal.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -64,16 +64,6 @@ function bindTo(path: string, type: number): number {
 function leaveStale(path: string, type: number): void {
   close(bindTo(path, type));
   opened.pop();
-}
-
-function refusal(work: () => unknown): SocketPathError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof SocketPathError) return error;
-    throw error;
-  }
-  throw new Error("a refusal was expected");
 }
 
 describe("checkParent()", () => {

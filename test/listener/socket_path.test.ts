@@ -29,6 +29,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import { HAS_PYTHON } from "./hostile_sender.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { refusal } from "../support/socket_refusal.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -67,16 +68,6 @@ function inodeAt(path: string): bigint {
 
 function modeAt(path: string): number {
   return lstatSync(path).mode & 0o7777;
-}
-
-function refusal(work: () => unknown): SocketPathError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof SocketPathError) return error;
-    throw error;
-  }
-  throw new Error("the bind was expected to be refused");
 }
 
 /** "bound", or what was said. */

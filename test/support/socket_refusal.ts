@@ -1,0 +1,12 @@
+// The fault that a socket path is refused with, for tests that look at what it says.
+import { SocketPathError } from "../../src/files/socket_path.ts";
+
+export function refusal(work: () => unknown): SocketPathError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof SocketPathError) return error;
+    throw error;
+  }
+  throw new Error("a refusal was expected");
+}
