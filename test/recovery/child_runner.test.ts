@@ -76,11 +76,13 @@ async function outputOf(text: string, env: Record<string, string> = SYSTEM_PATH)
 }
 
 /** A child whose exec is complete: spawn() returns a moment before the kernel has closed what the daemon had open. */
+/** Resolves when it sleeps: between exec and then, the dynamic loader opens files. */
 async function startSleep(): Promise<Run> {
   const run = start(["/bin/sleep", "60"]);
   if (IS_LINUX) {
-    const name = `/proc/${run.childPid}/comm`;
-    await until("exec of sleep", () => readFileSync(name, "utf8") === "sleep\n");
+    const asleep = `${run.childPid} (sleep) S `;
+    const stat = `/proc/${run.childPid}/stat`;
+    await until("sleep to sleep", () => readFileSync(stat, "utf8").startsWith(asleep));
   }
   return run;
 }
@@ -209,8 +211,8 @@ describe("ProcessRunner.spawn() gives a child", () => {
        import { readdirSync, readFileSync, readlinkSync } from "node:fs";
        const own = readdirSync("/proc/self/fd");
        const run = new ProcessRunner().spawn(["/bin/sleep", "60"], {}, () => {}, PLAIN_SETTING);
-       const name = "/proc/" + run.childPid + "/comm";
-       while (readFileSync(name, "utf8") !== "sleep\\n");
+       const stat = "/proc/" + run.childPid + "/stat";
+       while (!readFileSync(stat, "utf8").startsWith(run.childPid + " (sleep) S "));
        const theirs = readdirSync("/proc/" + run.childPid + "/fd");
        const stdin = readlinkSync("/proc/" + run.childPid + "/fd/0");
        process.kill(run.childPid, "SIGKILL");
