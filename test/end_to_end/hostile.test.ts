@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { type Page, sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { unlessMachinePauses } from "../support/pauses.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -28,35 +29,36 @@ const FLOODS = [
 ] as const;
 
 describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () => {
-  test("are counted under one reason each and change nothing", async () => {
-    await using daemon = await DaemonProcess.start({
-      args: ["--threshold-ms", "1000"],
-    });
-    await using crew = new Crew(daemon.socket);
-    await using hostile = new Crew(daemon.socket);
-    const honest = await crew.agents({ count: 5, intervalMs: 20 });
-    await daemon.untilReceived(honest.length);
-    const descriptors = descriptorCount(daemon);
+  test("are counted under one reason each and change nothing", () =>
+    unlessMachinePauses(500, async () => {
+      await using daemon = await DaemonProcess.start({
+        args: ["--threshold-ms", "1000"],
+      });
+      await using crew = new Crew(daemon.socket);
+      await using hostile = new Crew(daemon.socket);
+      const honest = await crew.agents({ count: 5, intervalMs: 20 });
+      await daemon.untilReceived(honest.length);
+      const descriptors = descriptorCount(daemon);
 
-    await hostile.send({ count: FORGED, content: "beat", pid: honest[0]! });
-    for (const flood of FLOODS) await hostile.send(flood);
+      await hostile.send({ count: FORGED, content: "beat", pid: honest[0]! });
+      for (const flood of FLOODS) await hostile.send(flood);
 
-    const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
-    const flooded = FLOODS.reduce((sum, { count }) => sum + count, 0);
-    expect(flooded).toBe(100_000);
-    await daemon.untilReceived(sent + FORGED + flooded);
-    expect(descriptorCount(daemon)).toBe(descriptors);
-    expect(daemon.saying("agent stalled")).toEqual([]);
+      const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
+      const flooded = FLOODS.reduce((sum, { count }) => sum + count, 0);
+      expect(flooded).toBe(100_000);
+      await daemon.untilReceived(sent + FORGED + flooded);
+      expect(descriptorCount(daemon)).toBe(descriptors);
+      expect(daemon.saying("agent stalled")).toEqual([]);
 
-    const page = await daemon.page();
-    const expected: Record<string, number> = { pid: FORGED };
-    for (const { count, reason } of FLOODS) expected[reason] = (expected[reason] ?? 0) + count;
-    expect(rejected(page)).toEqual(expected);
-    expect(sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}')).toBe(FORGED);
-    expect(sumOf(page, "varta_beats_total")).toBe(sent);
-    expect(sampleAt(page, "varta_watch_pids_tracked")).toBe(honest.length);
-    expectAccountingIdentity(page);
-  });
+      const page = await daemon.page();
+      const expected: Record<string, number> = { pid: FORGED };
+      for (const { count, reason } of FLOODS) expected[reason] = (expected[reason] ?? 0) + count;
+      expect(rejected(page)).toEqual(expected);
+      expect(sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}')).toBe(FORGED);
+      expect(sumOf(page, "varta_beats_total")).toBe(sent);
+      expect(sampleAt(page, "varta_watch_pids_tracked")).toBe(honest.length);
+      expectAccountingIdentity(page);
+    }));
 
   test("that the global limit sheds are counted as that alone", async () => {
     await using daemon = await DaemonProcess.start({

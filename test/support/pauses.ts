@@ -4,6 +4,27 @@ import { join } from "node:path";
 import { compiled } from "./compiled.ts";
 
 const program = compiled(join(import.meta.dir, "pauses.c"));
+const ATTEMPTS_MAX = 3;
+
+/**
+ * Runs a test that holds only where no process stands still for `pauseMsMax`, such as one in which an agent that beats must
+ * never be called silent. If it fails and the machine did stand still, it has said nothing, and is run again.
+ */
+export async function unlessMachinePauses(
+  pauseMsMax: number,
+  run: () => Promise<void>,
+): Promise<void> {
+  for (let left = ATTEMPTS_MAX - 1; ; left--) {
+    await using pauses = program === undefined ? undefined : new Pauses();
+    try {
+      return await run();
+    } catch (error) {
+      const pauseMs = (await pauses?.longestMs()) ?? 0;
+      if (left === 0 || pauseMs <= pauseMsMax) throw error;
+      console.warn(`The machine stood still for ${pauseMs} ms: the test is run again`);
+    }
+  }
+}
 
 export class Pauses implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parsePage, sampleAt } from "../../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { unlessMachinePauses } from "../../support/pauses.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
 
@@ -21,50 +22,51 @@ const INTERVAL_MS = 20;
 const reason = whyNot();
 
 describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
-  test("belongs to a new agent, or to a stranger that is left alone", async () => {
-    await using daemon = await DaemonProcess.start({
-      through: OWN_NAMESPACE,
-      args: [
-        ...["--threshold-ms", `${THRESHOLD_MS}`],
-        ...["--export-file", "events.jsonl"],
-        ...["--recovery-exec", "touch recovered-{pid}"],
-      ],
-      config: '[export]\nformat = "jsonl"\n',
-    });
-    await using crew = new Crew(daemon.socket, joining(daemon));
-    const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
-    // An identity is looked at again after a second at the earliest.
-    await until("a second of beats", () => beatsOf(daemon, heir!).length >= 1_100 / INTERVAL_MS);
+  test("belongs to a new agent, or to a stranger that is left alone", () =>
+    unlessMachinePauses(THRESHOLD_MS - 2 * INTERVAL_MS, async () => {
+      await using daemon = await DaemonProcess.start({
+        through: OWN_NAMESPACE,
+        args: [
+          ...["--threshold-ms", `${THRESHOLD_MS}`],
+          ...["--export-file", "events.jsonl"],
+          ...["--recovery-exec", "touch recovered-{pid}"],
+        ],
+        config: '[export]\nformat = "jsonl"\n',
+      });
+      await using crew = new Crew(daemon.socket, joining(daemon));
+      const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
+      // An identity is looked at again after a second at the earliest.
+      await until("a second of beats", () => beatsOf(daemon, heir!).length >= 1_100 / INTERVAL_MS);
 
-    const before = generationsOf(daemon, heir!);
-    await crew.kill(heir!);
-    await crew.reuse(heir!, INTERVAL_MS);
-    await crew.kill(stranger!);
-    await crew.reuse(stranger!, 0);
-    await crew.signal(frozen!, "SIGSTOP");
+      const before = generationsOf(daemon, heir!);
+      await crew.kill(heir!);
+      await crew.reuse(heir!, INTERVAL_MS);
+      await crew.kill(stranger!);
+      await crew.reuse(stranger!, 0);
+      await crew.signal(frozen!, "SIGSTOP");
 
-    // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged and spared.
-    await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
-    expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
-    expect(daemon.stallsOf(stranger!)).toEqual([]);
-    expect(daemon.stallsOf(heir!)).toEqual([]);
+      // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged and spared.
+      await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
+      expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
+      expect(daemon.stallsOf(stranger!)).toEqual([]);
+      expect(daemon.stallsOf(heir!)).toEqual([]);
 
-    await crew.signal(heir!, "SIGSTOP");
-    await daemon.untilStalls(heir!);
-    const page = parsePage(await daemon.body());
-    expect(sampleAt(page, "varta_tracker_pid_recycle_total")).toBe(2);
-    expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(2);
-    expect(sampleAt(page, `varta_stalls_total{pid="${heir}"}`)).toBe(1);
-    await daemon.stop();
+      await crew.signal(heir!, "SIGSTOP");
+      await daemon.untilStalls(heir!);
+      const page = parsePage(await daemon.body());
+      expect(sampleAt(page, "varta_tracker_pid_recycle_total")).toBe(2);
+      expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(2);
+      expect(sampleAt(page, `varta_stalls_total{pid="${heir}"}`)).toBe(1);
+      await daemon.stop();
 
-    const generations = generationsOf(daemon, heir!);
-    expect(before.size).toBe(1);
-    expect(generations.size).toBe(2);
-    const [newest] = [...generations].filter((generation) => !before.has(generation));
-    const stall = exported(daemon).find(({ kind, pid }) => kind === "stall" && pid === heir);
-    expect(stall?.generation).toBe(newest!);
-    expect(beatsOf(daemon, heir!).filter((beat) => beat.nonce === "1")).toHaveLength(2);
-  });
+      const generations = generationsOf(daemon, heir!);
+      expect(before.size).toBe(1);
+      expect(generations.size).toBe(2);
+      const [newest] = [...generations].filter((generation) => !before.has(generation));
+      const stall = exported(daemon).find(({ kind, pid }) => kind === "stall" && pid === heir);
+      expect(stall?.generation).toBe(newest!);
+      expect(beatsOf(daemon, heir!).filter((beat) => beat.nonce === "1")).toHaveLength(2);
+    }));
 });
 
 interface Row {
