@@ -24,8 +24,9 @@ describe.concurrent("the end-to-end contract", () => {
   test("a hundred beats and then silence: counted, stalled, recovered", async () => {
     await using daemon = await DaemonProcess.start({
       args: [
-        ...["--threshold-ms", "1000", "--max-beat-rate", "0", "--prom-token-file", "token"],
-        ...["--recovery-exec", "touch marker", "--recovery-debounce-ms", "1000"],
+        // Longer than this process, which runs other tests besides, keeps the sender waiting between two beats.
+        ...["--threshold-ms", "3000", "--max-beat-rate", "0", "--prom-token-file", "token"],
+        ...["--recovery-exec", "touch marker", "--recovery-debounce-ms", "3000"],
       ],
       files: { token: TOKEN },
     });
