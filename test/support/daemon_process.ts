@@ -9,8 +9,7 @@ import { TemporaryDirectory } from "./temporary_directory.ts";
 import { until } from "./until.ts";
 
 /** Ends a daemon whose test process was killed before it could clean up. */
-const LIFE_S_MAX = 120;
-const EXIT_MS_MAX = 10_000;
+const LIFE_S_MAX = 300;
 
 export interface DaemonOptions {
   /** Options besides --socket and --prom-addr. */
@@ -120,7 +119,7 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Resolves with the exit code when the process has ended and all it said was read. */
   async exited(): Promise<number | null> {
-    await until("the daemon to end", () => this.hasExited, EXIT_MS_MAX);
+    await until("the daemon to end", () => this.hasExited);
     await this.#read;
     return this.#child.exitCode;
   }

@@ -2,7 +2,7 @@
 // it waited for. Nothing here waits for time to pass.
 
 const LOOK_MS = 4;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** Resolves when `happened` holds; throws after `msMax`, naming `what`. */
 export async function until(
