@@ -210,7 +210,7 @@ describe.concurrent("A daemon with ambient capabilities", () => {
   test.skipIf(!IS_ROOT || Bun.which("setpriv") === null)(
     "gives none of them to a command (needs root and setpriv)",
     async () => {
-      const before = 'grep CapAmb /proc/self/status > before; "$@" & wait';
+      const before = 'grep CapAmb /proc/self/status > before; exec "$@"';
       await using daemon = await DaemonProcess.start({
         config: config('command = ["cp", "/proc/self/status", "after"]'),
         through: ["setpriv", "--inh-caps=+kill", "--ambient-caps=+kill", "sh", "-c", before, "sh"],
