@@ -1,6 +1,7 @@
 /* A crew of real processes for end-to-end tests: agents that beat under the pid and credentials that the kernel gives
  * them, and datagrams of every hostile kind. Commands come on stdin, one per line, each answered by one line on stdout;
- * at the end of stdin every agent dies with its parent.
+ * at the end of stdin every agent is ended and reaped, since not every init does so at once; if the crew is killed, they
+ * die with it.
  *
  *   crew SOCKET
  *   agents COUNT INTERVAL_MS BEATS STATUS STAMPED
@@ -143,6 +144,12 @@ static uint64_t end_agent(int pid) {
   return 0;
 }
 
+static void end_agents(void) {
+  for (int i = 0; i < agent_count; i++)
+    if (shared->agents[i].pid != 0) kill(shared->agents[i].pid, SIGKILL);
+  while (wait(NULL) > 0 || errno == EINTR) {}
+}
+
 /* The kernel hands out the pid after the last one of the namespace, which its init may set. */
 static int fork_with_pid(int pid, int interval_ms) {
   for (int attempt = 0; attempt < 50; attempt++) {
@@ -243,5 +250,6 @@ int main(int argc, char **argv) {
     }
     fflush(stdout);
   }
+  end_agents();
   return 0;
 }

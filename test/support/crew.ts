@@ -95,8 +95,13 @@ export class Crew implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
+    await this.#child.stdin.end();
+    const isOver = () => this.#child.exitCode !== null || this.#child.signalCode !== null;
+    try {
+      await until("the crew to end", isOver);
+    } finally {
+      this.#child.kill("SIGKILL");
+    }
   }
 
   async #ask(command: string): Promise<string[]> {
