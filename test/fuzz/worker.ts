@@ -21,15 +21,19 @@ export interface FuzzReport {
 
 declare const self: Worker;
 
+// The target is disposed of before the report goes out: behind it, the main thread ends this one.
 self.onmessage = async ({ data }: MessageEvent<FuzzJob>) => {
-  const { seed, firstRound, roundsMax, seconds, progress } = data;
-  using target = TARGETS.get(data.name)!();
+  self.postMessage(await play(data));
+};
+
+async function play(job: FuzzJob): Promise<FuzzReport> {
+  const { seed, firstRound, roundsMax, seconds, progress } = job;
+  using target = TARGETS.get(job.name)!();
   const endMs = performance.now() + seconds * 1_000;
   const goOn = (round: number) => {
     Atomics.store(progress, 0, round);
     return round - firstRound < roundsMax && performance.now() < endMs;
   };
   const result = await fuzz(target, { seed, firstRound, goOn });
-  const report: FuzzReport = { ...result, counts: [...target.counts].toSorted() };
-  self.postMessage(report);
-};
+  return { ...result, counts: [...target.counts].toSorted() };
+}
