@@ -106,11 +106,7 @@ export class Daemon {
     opened.writers = await this.#openWriters();
     const { journal } = opened.writers;
     if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
-    opened.http = await openMetrics(
-      config,
-      this.#metricsDoor(),
-      this.#options.metricsPortMayChange,
-    );
+    opened.http = openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
     opened.notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());

@@ -125,21 +125,21 @@ export type MetricsDoor = Omit<
 >;
 
 /** Binds the metrics page; undefined if none is configured. */
-export async function openMetrics(
+export function openMetrics(
   config: Config,
   door: MetricsDoor,
   portMayChange: boolean,
-): Promise<HttpServer | undefined> {
+): HttpServer | undefined {
   const { listen } = config.metrics;
   if (listen === undefined) return undefined;
   const options = { ...config.metrics, ...door };
   try {
-    return await HttpServer.open({ ...options, listen });
+    return new HttpServer({ ...options, listen });
   } catch (error) {
     if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
     const inUse = (error as { code?: unknown }).code === "EADDRINUSE";
     if (inUse && portMayChange && listen.kind === "tcp")
-      return await HttpServer.open({ ...options, listen: { ...listen, port: 0 } });
+      return new HttpServer({ ...options, listen: { ...listen, port: 0 } });
     throw new StartError(
       `Cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
       inUse

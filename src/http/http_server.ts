@@ -84,11 +84,7 @@ export class HttpServer {
    * Binds and starts to serve. Throws `SocketPathError` if the unix path, and an Error with the system's `code` if the
    * TCP address cannot be used.
    */
-  static async open(options: HttpServerOptions): Promise<HttpServer> {
-    return new HttpServer(options);
-  }
-
-  private constructor(options: HttpServerOptions) {
+  constructor(options: HttpServerOptions) {
     const { listen, source, nowNs } = options;
     this.#options = options;
     this.#settings = options;

@@ -20,6 +20,7 @@ import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import { renderPage } from "../metrics/fixture.ts";
+import { serverOptions } from "../http/fixture.ts";
 import { bench as recoveryBench, ScriptedRunner } from "../recovery/harness.ts";
 import { ScriptedListener } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -73,7 +74,7 @@ class Subject {
 
   /** Runs until `shouldStop` says so; gives up after ten seconds. */
   async run(shouldStop: () => boolean): Promise<void> {
-    if (this.#options.withHttp) this.#http = await this.#openHttp();
+    if (this.#options.withHttp) this.#http = this.#openHttp();
     const giveUpNs = monotonicNs() + 10 * NS_PER_S;
     const stopped = Promise.withResolvers<void>();
     this.loop = new Loop({
@@ -124,22 +125,9 @@ class Subject {
     });
   }
 
-  #openHttp(): Promise<HttpServer> {
-    return HttpServer.open({
-      listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
-      socketMode: 0o600,
-      token: undefined,
-      rateLimitPerSec: 0,
-      rateLimitBurst: 0,
-      scrapeBudgetNs: NS_PER_S,
-      source: this.metrics.exposition,
-      count: () => {},
-      nowNs: () => this.observer.clock.nowNs(),
-      isFresh: () => true,
-      isReady: () => true,
-      version: "1",
-      onError: () => {},
-    });
+  #openHttp(): HttpServer {
+    const nowNs = () => this.observer.clock.nowNs();
+    return new HttpServer(serverOptions(this.metrics.exposition, nowNs));
   }
 }
 

@@ -8,6 +8,7 @@ import { monotonicNs } from "../../src/daemon/parts.ts";
 import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
 import { StderrWriter } from "../../src/daemon/stderr_writer.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
+import { serverOptions } from "../http/fixture.ts";
 import { THRESHOLD_NS } from "../observer/bench.ts";
 import { SIGKILL, SIGTERM } from "../recovery/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
@@ -72,22 +73,8 @@ class Subject extends TickBench {
     return readFileSync(this.#directory.at("stderr"), "utf8").trimEnd().split("\n");
   }
 
-  async serve(): Promise<HttpServer> {
-    const http = await HttpServer.open({
-      listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
-      socketMode: 0o600,
-      token: undefined,
-      rateLimitPerSec: 0,
-      rateLimitBurst: 0,
-      scrapeBudgetNs: 1e9,
-      source: this.metrics.exposition,
-      count: () => {},
-      nowNs: monotonicNs,
-      isFresh: () => true,
-      isReady: () => true,
-      version: "1",
-      onError: () => {},
-    });
+  serve(): HttpServer {
+    const http = new HttpServer(serverOptions(this.metrics.exposition, monotonicNs));
     this.opened.http = http;
     return http;
   }
@@ -138,7 +125,7 @@ describe("Shutdown.run()", () => {
 
   test("answers no request any more once it is over", async () => {
     const subject = new Subject();
-    const { address } = await subject.serve();
+    const { address } = subject.serve();
     expect((await fetch(`http://${address}/-/ready`)).status).toBe(200);
     void subject.shutdown.run();
     await subject.shutdown.finished;
@@ -194,7 +181,7 @@ describe("Shutdown.abort()", () => {
 describe("Shutdown.unwind()", () => {
   test("closes what a failed start has opened, and says nothing", async () => {
     const subject = new Subject();
-    const http = await subject.serve();
+    const http = subject.serve();
     subject.opened.tick = undefined;
     await subject.shutdown.unwind();
     expect(http.closed).toBe(true);

@@ -1,9 +1,29 @@
 // A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/http/http_server.ts";
+import type { ScrapeSource } from "../../src/http/scrape_queue.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 
 export const LISTEN = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+
+/** A page of `source` at a free port, without limits, for who is fresh and ready. */
+export function serverOptions(source: ScrapeSource, nowNs: () => number): HttpServerOptions {
+  return {
+    listen: LISTEN,
+    socketMode: 0o600,
+    token: undefined,
+    rateLimitPerSec: 0,
+    rateLimitBurst: 0,
+    scrapeBudgetNs: 1e9,
+    source,
+    count: () => {},
+    nowNs,
+    isFresh: () => true,
+    isReady: () => true,
+    version: "0.1.0",
+    onError: () => {},
+  };
+}
 
 export class ServerFixture implements AsyncDisposable {
   readonly metrics: Metrics;
@@ -43,19 +63,12 @@ export class ServerFixture implements AsyncDisposable {
       perPid: true,
       build: { version: "0.1.0", revision: "abc", runtime: "bun", target: "linux-x64" },
     });
-    const server = await HttpServer.open({
-      listen: LISTEN,
-      socketMode: 0o600,
-      token: undefined,
-      rateLimitPerSec: 0,
-      rateLimitBurst: 0,
+    const server = new HttpServer({
+      ...serverOptions(metrics.exposition, () => clock.ns),
       scrapeBudgetNs: 250e6,
-      source: metrics.exposition,
       count: (code) => counted.push(code),
-      nowNs: () => clock.ns,
       isFresh: () => health.fresh,
       isReady: () => health.ready,
-      version: "0.1.0",
       onError: (error) => {
         throw error;
       },
