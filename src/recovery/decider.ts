@@ -48,12 +48,12 @@ export class Decider {
   #plan: Plan | undefined = undefined;
   #debounceRecycleResets = 0;
 
+  /** Not enabled before `configure()`. */
   constructor(options: DeciderOptions, settings: RecoverySettings) {
     this.#options = options;
     this.#ledger = new Ledger(options.capacity);
     this.#pacing = new Pacing(options.capacity);
     this.#settings = settings;
-    this.configure(settings);
   }
 
   configure(settings: RecoverySettings): void {

@@ -71,15 +71,14 @@ export class StepActions {
   lastCode: OutcomeCode = OUTCOME_STARTED;
   readonly #options: StepActionsOptions;
   #settings: RecoverySettings;
-  #environment: ChildEnvironment;
+  #environment = new ChildEnvironment({}, undefined);
   /** Unit to the child that restarts it. */
   readonly #restarting = new Map<string, Child>();
 
+  /** `configure()` gives the children their environment. */
   constructor(options: StepActionsOptions, settings: RecoverySettings) {
     this.#options = options;
     this.#settings = settings;
-    this.#environment = new ChildEnvironment({}, undefined);
-    this.configure(settings);
   }
 
   configure(settings: RecoverySettings): void {
