@@ -32,6 +32,7 @@ import {
   unlinkBoundPath,
 } from "../../src/files/socket_path.ts";
 import { refusal } from "../support/socket_refusal.ts";
+import { leaveStale } from "../support/stale_socket.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -58,12 +59,6 @@ function bindTo(path: string, type: number): number {
   const fd = newSocket(type);
   check(bind(fd, unixAddress(path)), "bind");
   return fd;
-}
-
-/** A socket at `path` whose owner is gone, as a killed daemon leaves it. */
-function leaveStale(path: string, type: number): void {
-  close(bindTo(path, type));
-  opened.pop();
 }
 
 describe("checkParent()", () => {

@@ -13,11 +13,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { SOCK_STREAM } from "../../ffi/constants.ts";
 import { umask } from "../../ffi/process.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../../src/base/limits.ts";
 import { SocketPathError, type SocketPathFault } from "../../src/files/socket_path.ts";
 import type { HttpServerOptions } from "../../src/http/http_server.ts";
 import { bindUnix } from "../../src/http/unix_bind.ts";
+import { leaveStale } from "../support/stale_socket.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ServerFixture } from "./fixture.ts";
@@ -57,14 +59,6 @@ async function expectRefused(fault: SocketPathFault, message: RegExp, at = path)
 
 function namesIn(at: string): string[] {
   return readdirSync(at, { recursive: true, encoding: "utf8" }).sort();
-}
-
-/** A socket at `at` whose owner is gone, as a killed daemon leaves it. */
-async function leaveStale(at: string): Promise<void> {
-  const made = directory.at("made");
-  const server = Bun.serve({ unix: made, fetch: () => new Response() });
-  linkSync(made, at);
-  await server.stop(true);
 }
 
 describe("HttpServer on a unix socket", () => {
@@ -125,7 +119,7 @@ describe("HttpServer and what is at the path of its unix socket", () => {
   });
 
   test("replaces a stale socket", async () => {
-    await leaveStale(path);
+    leaveStale(path, SOCK_STREAM);
     await using _fixture = await openUnix();
     await expectServed();
   });

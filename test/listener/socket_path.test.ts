@@ -30,6 +30,7 @@ import { until } from "../support/until.ts";
 import { HAS_PYTHON } from "./hostile_sender.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { refusal } from "../support/socket_refusal.ts";
+import { leaveStale } from "../support/stale_socket.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -52,14 +53,6 @@ function bindTo(path: string, changes: Partial<BindPathOptions> = {}): BoundPath
   const type = changes.type ?? SOCK_DGRAM;
   const fd = changes.fd ?? newSocket(type);
   return bindSocketPath({ fd, type, path, mode: 0o600, gid: undefined, ...changes });
-}
-
-/** A socket at `path` whose owner is gone, as a killed observer leaves it. */
-function leaveStale(path: string, type = SOCK_DGRAM): bigint {
-  const fd = check(openSocket(AF_UNIX, type), "open a socket");
-  check(bind(fd, unixAddress(path)), "bind");
-  close(fd);
-  return inodeAt(path);
 }
 
 function inodeAt(path: string): bigint {
@@ -138,7 +131,7 @@ describe("bindSocketPath() and what is at the path", () => {
   test("replaces a stale socket with a new inode", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
-    leaveStale(path);
+    leaveStale(path, SOCK_DGRAM);
     const bound = bindTo(path);
     expect(inodeAt(path)).toBe(bound.ino);
     expect(bindTo(directory.at("other.sock")).ino).not.toBe(bound.ino);
@@ -194,7 +187,7 @@ describe("bindSocketPath() and what is at the path", () => {
   test("refuses a symbolic link at the path, even to a stale socket", () => {
     using directory = new TemporaryDirectory();
     const target = directory.at("target.sock");
-    const ino = leaveStale(target);
+    const ino = leaveStale(target, SOCK_DGRAM);
     const path = directory.at("v.sock");
     symlinkSync(target, path);
     expectRefused("AddrInUse", /not a socket/, () => bindTo(path));
@@ -207,7 +200,7 @@ describe("bindSocketPath() and what is at the path", () => {
     async () => {
       using directory = new TemporaryDirectory();
       const path = directory.at("v.sock");
-      const kept = ["a", "b"].map((name) => leaveStale(directory.at(name)));
+      const kept = ["a", "b"].map((name) => leaveStale(directory.at(name), SOCK_DGRAM));
       const script = [
         "import os, sys",
         "path, *stale = sys.argv[1:]",
@@ -374,7 +367,7 @@ describe("bindSocketPath() and permissions", () => {
     () => {
       using directory = new TemporaryDirectory();
       chmodSync(directory.path, 0o1777);
-      const ino = leaveStale(directory.at("v.sock"));
+      const ino = leaveStale(directory.at("v.sock"), SOCK_DGRAM);
       chmodSync(directory.at("v.sock"), 0o777);
       const child = bindAsNobody(directory.at("v.sock"));
       expect(child).toMatch(

@@ -96,12 +96,15 @@ export class Crew implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child.stdin.end();
-    const isOver = () => this.#child.exitCode !== null || this.#child.signalCode !== null;
     try {
-      await until("the crew to end", isOver);
+      await until("the crew to end", () => this.#isOver);
     } finally {
       this.#child.kill("SIGKILL");
     }
+  }
+
+  get #isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   async #ask(command: string): Promise<string[]> {
@@ -110,7 +113,7 @@ export class Crew implements AsyncDisposable {
     await stdin.flush();
     await until(
       `the crew to answer "${command}"`,
-      () => this.#answers.length > 0 || this.#child.exitCode !== null,
+      () => this.#answers.length > 0 || this.#isOver,
       ANSWER_MS_MAX,
     );
     const answer = this.#answers.shift();

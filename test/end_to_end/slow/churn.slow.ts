@@ -35,7 +35,7 @@ describe.skipIf(crewProgram === undefined)(`a fleet with churn${NEEDS_CREW}`, ()
       await using pauses = new Pauses();
       const { silences, killedSent } = await churn(daemon, crew);
       for (const pid of killedSent.keys()) await daemon.untilStalls(pid, silences.get(pid)!);
-      expect(countsOf(daemon.saying("agent stalled").map(pidOf))).toEqual(countsOf(flat(silences)));
+      expect(countsOf(daemon.saying("agent stalled").map(pidOf))).toEqual(byPid(silences));
 
       const sent = await crew.quiet();
       await daemon.untilReceived(sumOfValues(sent) + sumOfValues(killedSent));
@@ -98,13 +98,13 @@ async function churn(daemon: DaemonProcess, crew: Crew): Promise<Churned> {
   return { silences, killedSent };
 }
 
-function flat(silences: ReadonlyMap<number, number>): number[] {
-  return [...silences].flatMap(([pid, count]) => new Array<number>(count).fill(pid));
-}
-
 function countsOf(pids: readonly number[]): [number, number][] {
   const counts = new Map<number, number>();
   for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+  return byPid(counts);
+}
+
+function byPid(counts: ReadonlyMap<number, number>): [number, number][] {
   return [...counts].toSorted(([a], [b]) => a - b);
 }
 
