@@ -14,6 +14,8 @@ export interface Stall {
   readonly origin: Origin;
   readonly namespaceInode: number;
   readonly generation: number;
+  /** Uid that the kernel attested for the beat by which the process became known; NaN over a network. */
+  readonly uid: number;
   /** Status 0..2 and payload of the last accepted beat, and the number of the listener that took it. */
   readonly status: number;
   readonly payload: number;

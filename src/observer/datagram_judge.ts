@@ -13,6 +13,7 @@ import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import {
   type Tracker,
   UPDATE_CAPACITY_EXCEEDED,
+  UPDATE_INSERTED,
   UPDATE_NAMESPACE_CONFLICT,
   UPDATE_ORIGIN_CONFLICT,
   UPDATE_OUT_OF_ORDER,
@@ -163,13 +164,15 @@ export class DatagramJudge {
     const bypass = terminalEdge && peerPid !== 0;
     const kept = this.#isKnown(listener, i, slot, words, w) ? 0 : this.admission.reserve;
     if (!bypass && !this.#pay(l, nowNs, kept)) return;
-    this.#track(l, batch.origin[i]!, peerPid, slot, words, w, nowNs, !bypass);
+    const peerUid = peerPid === 0 ? Number.NaN : batch.peerUid[i]!;
+    this.#track(l, batch.origin[i]!, peerPid, peerUid, slot, words, w, nowNs, !bypass);
   }
 
   #track(
     l: number,
     origin: number,
     peerPid: number,
+    peerUid: number,
     slot: number,
     words: Uint32Array,
     w: number,
@@ -202,6 +205,7 @@ export class DatagramJudge {
       return;
     }
     tracker.slots.listener[at] = l;
+    if (update === UPDATE_INSERTED) tracker.slots.uid[at] = peerUid;
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
     this.#rows.slot[row] = at;
     this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;

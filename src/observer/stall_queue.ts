@@ -14,6 +14,7 @@ export class StallQueue implements StallSink {
   readonly #origin: Uint8Array;
   readonly #namespaceInode: Float64Array;
   readonly #generation: Float64Array;
+  readonly #uid: Float64Array;
   readonly #status: Uint8Array;
   readonly #payload: Uint32Array;
   readonly #listener: Uint8Array;
@@ -30,6 +31,7 @@ export class StallQueue implements StallSink {
     this.#origin = new Uint8Array(capacity);
     this.#namespaceInode = new Float64Array(capacity);
     this.#generation = new Float64Array(capacity);
+    this.#uid = new Float64Array(capacity);
     this.#status = new Uint8Array(capacity);
     this.#payload = new Uint32Array(capacity);
     this.#listener = new Uint8Array(capacity);
@@ -56,6 +58,7 @@ export class StallQueue implements StallSink {
     this.#origin[at] = slots.origin[slot]!;
     this.#namespaceInode[at] = slots.namespaceInode[slot]!;
     this.#generation[at] = slots.generation[slot]!;
+    this.#uid[at] = slots.uid[slot]!;
     this.#status[at] = slots.status[slot]!;
     this.#payload[at] = slots.payload[slot]!;
     this.#listener[at] = slots.listener[slot]!;
@@ -74,6 +77,7 @@ export class StallQueue implements StallSink {
       origin: this.#origin[at]! as Origin,
       namespaceInode: this.#namespaceInode[at]!,
       generation: this.#generation[at]!,
+      uid: this.#uid[at]!,
       status: this.#status[at]!,
       payload: this.#payload[at]!,
       listener: this.#listener[at]!,

@@ -104,6 +104,7 @@ export class SlotTable {
     slots.origin[slot] = origin;
     slots.namespaceInode[slot] = namespaceInode;
     slots.generation[slot] = generation;
+    slots.uid[slot] = Number.NaN;
     slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
     this.storeBeat(slot, words, w);
     this.lanes.link(slot, nowNs, thresholdNs);

@@ -28,6 +28,8 @@ export class Slots {
   readonly namespaceInode: Float64Array;
   /** Pinned start time of the process in clock ticks. */
   readonly generation: Float64Array;
+  /** Uid that the kernel attested for the beat that took the slot; written by the observer; NaN in a fresh slot. */
+  readonly uid: Float64Array;
   /** Observer time of the last identity look-up; written by the observer; -Infinity in a fresh slot. */
   readonly identityReadNs: Float64Array;
   /** Last accepted regular nonce, valid with SLOT_HAS_REGULAR_NONCE. */
@@ -55,6 +57,7 @@ export class Slots {
     this.origin = new Uint8Array(capacity);
     this.namespaceInode = new Float64Array(capacity);
     this.generation = new Float64Array(capacity);
+    this.uid = new Float64Array(capacity);
     this.identityReadNs = new Float64Array(capacity);
     this.lastNonceHi = new Uint32Array(capacity);
     this.lastNonceLo = new Uint32Array(capacity);
@@ -82,6 +85,7 @@ export class Slots {
     this.origin[to] = this.origin[from]!;
     this.namespaceInode[to] = this.namespaceInode[from]!;
     this.generation[to] = this.generation[from]!;
+    this.uid[to] = this.uid[from]!;
     this.identityReadNs[to] = this.identityReadNs[from]!;
     this.lastNonceHi[to] = this.lastNonceHi[from]!;
     this.lastNonceLo[to] = this.lastNonceLo[from]!;

@@ -119,6 +119,7 @@ describe("eventFromStall()", () => {
       origin: 0,
       namespaceInode: Number.NaN,
       generation: 5,
+      uid: 1_000,
       status: 1,
       payload: 3,
       listener: 2,

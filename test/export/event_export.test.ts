@@ -92,6 +92,7 @@ const STALL: Stall = {
   origin: 1,
   namespaceInode: 0,
   generation: Number.NaN,
+  uid: Number.NaN,
   status: 0,
   payload: 42,
   listener: 0,

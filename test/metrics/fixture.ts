@@ -48,6 +48,7 @@ export function stallOf(pid: number): Stall {
     origin: 0,
     namespaceInode: Number.NaN,
     generation: Number.NaN,
+    uid: Number.NaN,
     status: 0,
     payload: 0,
     listener: 0,

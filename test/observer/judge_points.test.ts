@@ -49,6 +49,24 @@ describe("a stall", () => {
     expect(bench.observer.pollPending()).toBeUndefined();
   });
 
+  test("carries the uid that the kernel attested when the process became known, until another has its pid", () => {
+    const bench = new Bench();
+    const uidOfStall = () => {
+      bench.clock.ns += THRESHOLD_NS;
+      bench.pump();
+      return bench.observer.takeStall()?.uid;
+    };
+    bench.processes.set(AGENT, 20);
+    bench.receive(beatOf(AGENT, { nonce: 1, peerUid: 1_001 }));
+    bench.receive(beatOf(AGENT, { nonce: 2, peerUid: 0 }));
+    expect(uidOfStall()).toBe(1_001);
+    bench.processes.set(AGENT, 21);
+    bench.receive(beatOf(AGENT, { nonce: 1, peerUid: 7 }));
+    expect(uidOfStall()).toBe(7);
+    bench.receive(beatOf(AGENT + 1, { peerPid: 0 }));
+    expect(uidOfStall()).toBeNaN();
+  });
+
   test("is told once per run of silence", () => {
     const bench = watching([AGENT]);
     for (let round = 0; round < 3; round++) {

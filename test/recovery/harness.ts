@@ -107,6 +107,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     origin: ORIGIN_KERNEL_ATTESTED,
     namespaceInode: OWN_NAMESPACE,
     generation: 777,
+    uid: 1_000,
     status: 1,
     payload: 3_000_000_000,
     listener: 1,
