@@ -31,6 +31,8 @@ export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
 export const THRESHOLD_NS_DEFAULT = 5 * NS_PER_S;
 
 export const PER_PID_RATE_DEFAULT = 100;
+/** Beats that one member may always send at once: a worker that reports each of a few jobs done is no flood. */
+export const PER_PID_BURST_MIN = 8;
 export const GLOBAL_RATE_DEFAULT = 50_000;
 export const GLOBAL_BURST_DEFAULT = 100_000;
 /** Part of the global burst that only beats of known agents may spend: a flood of anything else never sheds them. */

@@ -82,7 +82,7 @@ export const trackerShape = {
 
 export const limitsShape = {
   per_pid_rate: integerKey(
-    "Accepted beats per second and process; 0 = no limit",
+    "Accepted beats per second and process, one second's worth (at least 8) at once; 0 = no limit",
     { min: 0, max: U32_MAX },
     PER_PID_RATE_DEFAULT,
   ),

@@ -26,6 +26,11 @@ import type { Admission } from "./admission.ts";
 import type { IdentityResolver } from "./identity.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
+/** What became of the global token of a beat: it was taken, there was none, or the beat needs none. */
+const TOKEN_PAID = 0;
+const TOKEN_WANTED = 1;
+const TOKEN_UNPAID = 2;
+
 export interface DatagramJudgeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
@@ -156,16 +161,41 @@ export class DatagramJudge {
     }
     const slot = this.#tracker.slotOf(pid);
     const terminalEdge = slot >= 0 && this.#isTerminalEdge(slot, pid, words, w);
-    if (slot >= 0 && !terminalEdge && this.#isTooSoon(slot, nowNs)) {
+    // News of an agent's decline is never shed: without it the last thing heard of it would be that all is well. Each of
+    // them needs a better status before it, which had to pass the limits, so there are at most two for every such beat.
+    const worsens = slot >= 0 && frame.frameStatus(words, w) > this.#tracker.slots.status[slot]!;
+    const debt = this.#debtAfter(slot, nowNs);
+    if (debt > this.admission.allowance.debtMax && !terminalEdge && !worsens) {
       this.#reject(l, reason.REJECT_RATE_PER_PID);
       return;
     }
-    // The last beat of an agent that panics gets through a full bucket once, if the kernel vouches for it.
-    const bypass = terminalEdge && peerPid !== 0;
-    const kept = this.#isKnown(listener, i, slot, words, w) ? 0 : this.admission.reserve;
-    if (!bypass && !this.#pay(l, nowNs, kept)) return;
+    const paid = this.#payForBeat(listener, i, slot, words, w, nowNs, terminalEdge, worsens);
+    if (paid === TOKEN_WANTED) {
+      this.#reject(l, reason.REJECT_RATE_GLOBAL);
+      return;
+    }
     const peerUid = peerPid === 0 ? Number.NaN : batch.peerUid[i]!;
-    this.#track(l, batch.origin[i]!, peerPid, peerUid, slot, words, w, nowNs, !bypass);
+    const isPaid = paid === TOKEN_PAID;
+    this.#track(l, batch.origin[i]!, peerPid, peerUid, slot, words, w, nowNs, isPaid, debt);
+  }
+
+  // The last beat of an agent that panics passes by the bucket once, and news of a decline passes an empty one, if the
+  // kernel (or, for the news, a key) vouches for it.
+  #payForBeat(
+    listener: Listener,
+    i: number,
+    slot: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+    terminalEdge: boolean,
+    worsens: boolean,
+  ): number {
+    if (terminalEdge && listener.batch.peerPid[i] !== 0) return TOKEN_UNPAID;
+    const known = this.#isKnown(listener, i, slot, words, w);
+    const { bucket, reserve } = this.admission;
+    if (bucket.tryTake(nowNs, known ? 0 : reserve)) return TOKEN_PAID;
+    return worsens && known ? TOKEN_UNPAID : TOKEN_WANTED;
   }
 
   #track(
@@ -178,6 +208,7 @@ export class DatagramJudge {
     w: number,
     nowNs: number,
     paid: boolean,
+    debt: number,
   ): void {
     const pid = words[w + frame.WORD_PID]!;
     let inode = Number.NaN;
@@ -205,7 +236,10 @@ export class DatagramJudge {
       return;
     }
     tracker.slots.listener[at] = l;
-    if (update === UPDATE_INSERTED) tracker.slots.uid[at] = peerUid;
+    const { beatCost, debtMax } = this.admission.allowance;
+    const isNew = update === UPDATE_INSERTED;
+    if (isNew) tracker.slots.uid[at] = peerUid;
+    tracker.slots.debt[at] = isNew ? beatCost : Math.min(debt, debtMax);
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
     this.#rows.slot[row] = at;
     this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
@@ -299,13 +333,15 @@ export class DatagramJudge {
     );
   }
 
-  #isTooSoon(slot: number, nowNs: number): boolean {
-    const { intervalNs } = this.admission;
-    return intervalNs > 0 && saturatingSub(nowNs, this.#tracker.slots.lastNs[slot]!) < intervalNs;
+  // What the beat would leave of the member's allowance; 0 for one that is not tracked, which the global bucket limits.
+  #debtAfter(slot: number, nowNs: number): number {
+    if (slot < 0) return 0;
+    const { debt, lastNs } = this.#tracker.slots;
+    return this.admission.allowance.debtAfter(debt[slot]!, saturatingSub(nowNs, lastNs[slot]!));
   }
 
-  // True for a beat that kernel or key vouch for and that its slot will take. It then cannot come again before the per-pid
-  // interval is over, so such beats alone do not drain the reserve. Anybody can make those of plain UDP.
+  // True for a beat that kernel or key vouch for and that its slot will take. In the long run no member sends more of them
+  // than its rate, so few members alone do not drain the reserve. Anybody can make those of plain UDP.
   #isKnown(listener: Listener, i: number, slot: number, words: Uint32Array, w: number): boolean {
     const { batch } = listener;
     if (slot < 0 || (batch.peerPid[i] === 0 && listener.kind !== "secure-udp")) return false;

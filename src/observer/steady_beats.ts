@@ -39,10 +39,10 @@ export class SteadyBeats {
   take(from: number, to: number, admission: Admission, thresholdNs: number): number {
     const run = this.#run;
     if (run.slot[from]! < 0) return 0;
-    const { bucket, intervalNs } = admission;
+    const { bucket, allowance } = admission;
     const affordable = bucket.available(run.nowNs);
     run.thresholdNs = thresholdNs;
-    run.silenceNsMin = intervalNs;
+    run.allowance = allowance;
     const taken = this.#tracker.refreshRun(run, from, Math.min(to, from + affordable));
     bucket.spend(taken);
     return taken;

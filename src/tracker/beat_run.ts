@@ -6,6 +6,7 @@ import { BATCH_SIZE } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { U32_MAX } from "../base/u64.ts";
 import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD } from "../wire/frame.ts";
+import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { SLOT_HAS_REGULAR_NONCE } from "./slots.ts";
 
@@ -20,19 +21,20 @@ export class BeatRun {
   readonly slot = new Int32Array(BATCH_SIZE);
   nowNs = 0;
   thresholdNs = 0;
-  /** Shortest silence after which a beat is taken. */
-  silenceNsMin = 0;
+  allowance = new BeatAllowance(0);
   /** The pid namespace in which a pinned agent must be. */
   namespaceInode = Number.NaN;
 }
 
 /** Takes datagrams `from` up to `to` of `run` while they are steady; returns how many. */
 export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: number): number {
-  const { words, frameWord, nowNs, thresholdNs, silenceNsMin } = run;
+  const { words, frameWord, nowNs, thresholdNs } = run;
+  const { ratePerSecond, beatCost, debtMax } = run.allowance;
   const runPid = run.pid;
   const runSlot = run.slot;
   const ownInode = run.namespaceInode;
-  const { pid, lastNs, status, payload, origin, flags, namespaceInode, generation } = table.slots;
+  const { pid, lastNs, debt, status, payload, origin, flags } = table.slots;
+  const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
   const { lane: laneOf, prev, next } = table.slots;
   const { head, tail: tails } = table.lanes;
@@ -49,7 +51,11 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED || namespaceInode[slot]! !== ownInode) break;
     if (Number.isNaN(generation[slot]!)) break;
     const silenceNs = nowNs - lastNs[slot]!;
-    if (!(silenceNs >= silenceNsMin && silenceNs < thresholdNs)) break;
+    if (!(silenceNs >= 0 && silenceNs < thresholdNs)) break;
+    // As BeatAllowance.debtAfter.
+    const left = debt[slot]! - silenceNs * ratePerSecond;
+    const debtAfter = (left > 0 ? left : 0) + beatCost;
+    if (debtAfter > debtMax) break;
 
     const w = frameWord[i]!;
     const hi = words[w + WORD_NONCE_HI]!;
@@ -58,6 +64,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     if (hi === U32_MAX || hi < lastHi || (hi === lastHi && lo <= lastNonceLo[slot]!)) break;
 
     lastNs[slot] = nowNs;
+    debt[slot] = debtAfter;
     lastNonceHi[slot] = hi;
     lastNonceLo[slot] = lo;
     observedNonceHi[slot] = hi;

@@ -96,6 +96,7 @@ export class SlotTable {
     const slots = this.slots;
     slots.pid[slot] = words[w + WORD_PID]!;
     slots.flags[slot] = 0;
+    slots.debt[slot] = 0;
     slots.lastNonceHi[slot] = 0;
     slots.lastNonceLo[slot] = 0;
     slots.terminalTimestampHi[slot] = 0;

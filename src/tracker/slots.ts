@@ -17,6 +17,8 @@ export class Slots {
   readonly pid: Uint32Array;
   /** Observer time of the last accepted beat. */
   readonly lastNs: Float64Array;
+  /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance; written by the observer. */
+  readonly debt: Float64Array;
   /** Status and payload of the last accepted beat. */
   readonly status: Uint8Array;
   readonly payload: Uint32Array;
@@ -51,6 +53,7 @@ export class Slots {
     this.capacity = capacity;
     this.pid = new Uint32Array(capacity);
     this.lastNs = new Float64Array(capacity);
+    this.debt = new Float64Array(capacity);
     this.status = new Uint8Array(capacity);
     this.payload = new Uint32Array(capacity);
     this.listener = new Uint8Array(capacity);
@@ -79,6 +82,7 @@ export class Slots {
   copyRow(from: number, to: number): void {
     this.pid[to] = this.pid[from]!;
     this.lastNs[to] = this.lastNs[from]!;
+    this.debt[to] = this.debt[from]!;
     this.status[to] = this.status[from]!;
     this.payload[to] = this.payload[from]!;
     this.listener[to] = this.listener[from]!;

@@ -78,12 +78,27 @@ const sent: fc.Arbitrary<Sent> = fc.record({
   counter: fc.integer({ min: 0, max: 40 }),
 });
 
+/** More beats of one process at once than it may send, all of them good. */
+const burst: fc.Arbitrary<Sent[]> = fc.integer({ min: 1, max: 50 }).map((first) =>
+  Array.from({ length: 10 }, (_, i) => ({
+    to: "udp",
+    pid: 1,
+    nonce: first + i,
+    damage: "none",
+    seal: 5,
+    counter: 0,
+  })),
+);
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant("send" as const),
-      sent: fc.array(sent, { minLength: 1, maxLength: 40 }),
+      sent: fc.oneof(
+        { weight: 5, arbitrary: fc.array(sent, { minLength: 1, maxLength: 40 }) },
+        { weight: 1, arbitrary: burst },
+      ),
     }),
   },
   {
@@ -107,7 +122,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const settings: fc.Arbitrary<Settings> = fc.record({
   admission: fc.constantFrom(
     { perPidRate: 0, globalRate: 0, globalBurst: 0 },
-    { perPidRate: 100, globalRate: 0, globalBurst: 0 },
+    { perPidRate: 1, globalRate: 0, globalBurst: 0 },
     { perPidRate: 0, globalRate: 50, globalBurst: 20 },
   ),
   capacity: fc.constantFrom(2, 64),

@@ -9,7 +9,12 @@ import {
 import * as reason from "../../src/base/reject_reason.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
-import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
+import {
+  NONCE_TERMINAL,
+  STATUS_CRITICAL,
+  STATUS_DEGRADED,
+  STATUS_OK,
+} from "../../src/wire/frame.ts";
 import {
   beatOf,
   type Datagram,
@@ -40,6 +45,15 @@ function tracking(pid: number, fields: Parameters<typeof beatOf>[1] = {}, bench 
   expect(bench.tell(beatOf(pid, { nonce: 5, ...fields }))).toEqual([`beat ${pid}`]);
   bench.moved();
   bench.processes.takeReads();
+  return bench;
+}
+
+/** One accepted beat and seven more at once: with at most eight beats per second, the next one comes too early. */
+function spent(pid: number, options: BenchOptions = {}): Bench {
+  const admission = { perPidRate: 8, globalRate: 1, globalBurst: 1_000 };
+  const bench = tracking(pid, {}, strictBench({ admission, ...options }));
+  bench.receive(...Array.from({ length: 7 }, (_, i) => beatOf(pid, { nonce: 6 + i })));
+  expect(bench.moved()).toEqual(["accepted 7"]);
   return bench;
 }
 
@@ -99,17 +113,17 @@ describe("a datagram that breaks two neighbouring rules", () => {
   });
 
   test("the per-pid limit before the global bucket", () => {
-    const admission = { perPidRate: 100, globalRate: 1, globalBurst: 1 };
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    const admission = { perPidRate: 8, globalRate: 1, globalBurst: 8 };
+    const bench = spent(2, { admission });
+    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
     expect(bench.moved()).toEqual(["rate_per_pid 1"]);
     expect(bench.tell(beatOf(3))).toEqual([]);
     expect(bench.moved()).toEqual(["rate_global 1"]);
   });
 
-  test("a conflicting beat within the per-pid interval counts as rate-limited, not as a conflict", () => {
-    const bench = tracking(2);
-    const datagram = beatOf(2, { nonce: 6, origin: ORIGIN_NETWORK_UNVERIFIED, peerPid: 0 });
+  test("a conflicting beat that comes too early counts as rate-limited, not as a conflict", () => {
+    const bench = spent(2);
+    const datagram = beatOf(2, { nonce: 13, origin: ORIGIN_NETWORK_UNVERIFIED, peerPid: 0 });
     expect(bench.tell(datagram)).toEqual([]);
     expect(bench.moved()).toEqual(["rate_per_pid 1"]);
   });
@@ -285,32 +299,91 @@ describe("the reserve of the global bucket", () => {
 });
 
 describe("per-pid limit", () => {
-  const interval = 10;
+  /** Takes `count` beats in bursts, `everyMs` apart; returns how many were accepted. */
+  function beatAway(bench: Bench, count: number, burst: number, everyMs: number): number {
+    let accepted = 0;
+    for (let nonce = 6; nonce < 6 + count; nonce += burst) {
+      bench.pass(everyMs);
+      const beats = Array.from({ length: burst }, (_, i) => beatOf(2, { nonce: nonce + i }));
+      accepted += bench.receive(...beats).length;
+    }
+    return accepted;
+  }
+  const unlimited = { globalRate: 0, globalBurst: 0 };
 
-  test("a beat exactly at the interval passes, one nanosecond earlier does not", () => {
-    const bench = tracking(2);
-    bench.clock.ns += interval * NS_PER_MS - 1;
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+  test("at 100 per second loses none of 50 beats per second in bursts of 5, nor of one per 11 ms", () => {
+    expect(beatAway(tracking(2), 250, 5, 100)).toBe(250);
+    expect(beatAway(tracking(2), 433, 1, 11)).toBe(433);
+  });
+
+  test("lets one second's worth through at once, at least 8 beats", () => {
+    for (const [perPidRate, burst] of [
+      [1, 8],
+      [8, 8],
+      [9, 9],
+      [60, 60],
+    ] as const) {
+      const admission = { perPidRate, ...unlimited };
+      const bench = strictBench({ admission });
+      const beats = Array.from({ length: 64 }, (_, i) => beatOf(2, { nonce: 1 + i }));
+      expect([perPidRate, bench.receive(...beats).length]).toEqual([perPidRate, burst]);
+    }
+  });
+
+  test("in the long run is the rate, also one that does not divide a second", () => {
+    const admission = { perPidRate: 7, ...unlimited };
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(beatAway(bench, 60_000, 1, 1)).toBe(7 + 7 * 60);
+  });
+
+  test("a beat exactly when there is room again passes, one nanosecond earlier does not", () => {
+    const bench = spent(2);
+    bench.clock.ns += 125 * NS_PER_MS - 1;
+    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
     expect(bench.moved()).toEqual(["rate_per_pid 1"]);
     bench.clock.ns += 1;
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual(["beat 2"]);
   });
 
   test("dropped beats do not extend the penalty", () => {
-    const bench = tracking(2);
-    for (let ms = 1; ms < interval; ms++) {
+    const bench = spent(2);
+    for (let ms = 1; ms < 125; ms++) {
       bench.pass(1);
-      bench.receive(beatOf(2, { nonce: 5 + ms }));
+      bench.receive(beatOf(2, { nonce: 13 + ms }));
     }
     bench.pass(1);
-    expect(bench.tell(beatOf(2, { nonce: 50 }))).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 9"]);
+    expect(bench.tell(beatOf(2, { nonce: 200 }))).toEqual(["beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 124"]);
   });
 
-  test("the second beat of one pid in one batch is dropped, untracked pids pass", () => {
-    const bench = strictBench();
-    expect(bench.tell(beatOf(2), beatOf(3), beatOf(2, { nonce: 2 }))).toEqual(["beat 2", "beat 3"]);
-    expect(bench.moved()).toEqual(["accepted 2", "rate_per_pid 1"]);
+  test("each process has its own, and one that is new has all of it", () => {
+    const bench = spent(2);
+    const beats = Array.from({ length: 9 }, (_, i) => beatOf(3, { nonce: 1 + i }));
+    expect(bench.tell(beatOf(2, { nonce: 13 }), ...beats)).toEqual(Array(8).fill("beat 3"));
+    bench.processes.set(3, 31);
+    bench.pass(1_000);
+    bench.receive(beatOf(3, { nonce: 1 }));
+    bench.moved();
+    const again = Array.from({ length: 8 }, (_, i) => beatOf(3, { nonce: 2 + i }));
+    expect(bench.tell(...again)).toEqual(Array(7).fill("beat 3"));
+  });
+
+  test("never sheds a status that is worse than the last one", () => {
+    const bench = spent(2);
+    const told = bench.tell(
+      beatOf(2, { nonce: 13, status: STATUS_DEGRADED }),
+      beatOf(2, { nonce: 14, status: STATUS_DEGRADED }),
+      beatOf(2, { nonce: 15, status: STATUS_CRITICAL }),
+      beatOf(2, { nonce: 16, status: STATUS_OK }),
+      beatOf(2, { nonce: 17, status: STATUS_CRITICAL }),
+    );
+    expect(told).toEqual(["beat 2", "beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 2", "rate_per_pid 3"]);
+    // They count like all others: there is room for one more beat in an eighth of a second, and not before.
+    bench.clock.ns += 125 * NS_PER_MS - 1;
+    expect(bench.tell(beatOf(2, { nonce: 18 }))).toEqual([]);
+    bench.clock.ns += 1;
+    expect(bench.tell(beatOf(2, { nonce: 18 }))).toEqual(["beat 2"]);
   });
 
   test("is off at rate 0", () => {
@@ -320,19 +393,11 @@ describe("per-pid limit", () => {
     expect(bench.tell(...beats)).toHaveLength(64);
   });
 
-  test("a rate above 10^9 still has an interval of one nanosecond", () => {
-    const admission = { perPidRate: 5e9, globalRate: 0, globalBurst: 0 };
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
-    bench.clock.ns += 1;
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
-  });
-
   test("shed beats spend no global token (I7)", () => {
-    const admission = { perPidRate: 100, globalRate: 1, globalBurst: 3 };
-    const bench = tracking(2, {}, strictBench({ admission }));
+    const admission = { perPidRate: 8, globalRate: 1, globalBurst: 13 };
+    const bench = spent(2, { admission });
     for (let i = 0; i < 10; i++)
-      bench.receive(...Array.from({ length: 64 }, (_, n) => beatOf(2, { nonce: 6 + n })));
+      bench.receive(...Array.from({ length: 64 }, (_, n) => beatOf(2, { nonce: 13 + n })));
     expect(bench.moved()).toEqual(["rate_per_pid 640"]);
     expect(bench.tell(beatOf(3), beatOf(4), beatOf(5))).toEqual(["beat 3", "beat 4"]);
     expect(bench.moved()).toEqual(["accepted 2", "rate_global 1"]);
@@ -346,9 +411,29 @@ describe("the terminal bypass (I8)", () => {
     const bench = tracking(2, {}, strictBench({ admission }));
     const storm = Array.from({ length: 63 }, (_, i) => terminalOf(2, 100 + i));
     expect(bench.tell(...storm)).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 62"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_global 62"]);
     bench.pass(20);
     expect(bench.tell(terminalOf(2, 1_000))).toEqual([]);
+    expect(bench.moved()).toEqual(["rate_global 1"]);
+  });
+
+  test("passes the limit of a process that has beaten too often", () => {
+    const bench = spent(2);
+    expect(bench.tell(terminalOf(2, 100), terminalOf(2, 101))).toEqual(["beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 1"]);
+  });
+
+  test("is not all that passes an empty bucket: so does a worse status of a sender that is vouched for", () => {
+    const bench = tracking(2, {}, strictBench({ admission }));
+    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    expect(bench.tell(beatOf(2, { nonce: 5, status: STATUS_CRITICAL }))).toEqual([]);
+    expect(bench.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL }))).toEqual(["beat 2"]);
+    expect(bench.moved()).toEqual(["accepted 1", "rate_global 2"]);
+  });
+
+  test("a worse status of a sender that nobody vouches for needs a token like any other", () => {
+    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
+    expect(bench.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL, peerPid: 0 }))).toEqual([]);
     expect(bench.moved()).toEqual(["rate_global 1"]);
   });
 
@@ -359,7 +444,7 @@ describe("the terminal bypass (I8)", () => {
     expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
     bench.moved();
     expect(bench.tell(terminalOf(2, 100), terminalOf(2, 99))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_per_pid 2"]);
+    expect(bench.moved()).toEqual(["rate_global 2"]);
     expect(bench.tell(terminalOf(2, 101))).toEqual(["beat 2"]);
   });
 

@@ -102,8 +102,8 @@ const script: fc.Arbitrary<Script> = fc.integer({ min: 1, max: 3 }).chain((liste
     options: fc.record({
       admission: fc.constantFrom(
         { perPidRate: 0, globalRate: 0, globalBurst: 0 },
-        { perPidRate: 100, globalRate: 0, globalBurst: 0 },
-        { perPidRate: 100, globalRate: 500, globalBurst: 20 },
+        { perPidRate: 2, globalRate: 0, globalBurst: 0 },
+        { perPidRate: 9, globalRate: 500, globalBurst: 20 },
         { perPidRate: 0, globalRate: 2, globalBurst: 3 },
       ),
       trackerCapacity: fc.constantFrom(1, 4, 64),

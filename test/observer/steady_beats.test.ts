@@ -69,12 +69,16 @@ describe("pump() takes runs of plain beats together and", () => {
     expect(subject.observer.drainGlobalRateLimited()).toBe(28);
   });
 
-  test("limits an agent that beats twice in one batch", () => {
-    const subject = new Subject({ admission: { perPidRate: 100, globalRate: 0, globalBurst: 0 } });
+  test("limits an agent that beats too often, at the same beat in one batch or in many", () => {
+    const subject = new Subject({ admission: { perPidRate: 10, globalRate: 0, globalBurst: 0 } });
     subject.pump({ advanceMs: 1, replaced: [], datagrams: [beat(100, 1n)] });
-    const twice = [beat(100, 2n), beat(100, 3n)];
-    expect(subject.pump({ advanceMs: 10, replaced: [], datagrams: twice }).events).toHaveLength(1);
-    expect(subject.observer.drainPerPidRateLimited()).toBe(1);
+    const burst = Array.from({ length: 12 }, (_, i) => beat(100, BigInt(2 + i)));
+    const { events } = subject.pump({ advanceMs: 1, replaced: [], datagrams: burst });
+    expect(events).toHaveLength(9);
+    expect(subject.observer.drainPerPidRateLimited()).toBe(3);
+    const next = [beat(100, 20n)];
+    expect(subject.pump({ advanceMs: 98, replaced: [], datagrams: next }).events).toHaveLength(0);
+    expect(subject.pump({ advanceMs: 1, replaced: [], datagrams: next }).events).toHaveLength(1);
   });
 
   test("leaves every datagram of a listener with an allow list to the check order", () => {
@@ -146,9 +150,9 @@ function settings(): fc.Arbitrary<Settings> {
     evictionPolicy: fc.constantFrom("strict", "balanced"),
     admission: fc.constantFrom(
       { perPidRate: 0, globalRate: 0, globalBurst: 0 },
-      { perPidRate: 100, globalRate: 0, globalBurst: 0 },
+      { perPidRate: 3, globalRate: 0, globalBurst: 0 },
       { perPidRate: 0, globalRate: 300, globalBurst: 20 },
-      { perPidRate: 300, globalRate: 500, globalBurst: 40 },
+      { perPidRate: 11, globalRate: 500, globalBurst: 40 },
     ),
     observerInode: fc.constantFrom(OWN_INODE, OWN_INODE, Number.NaN),
     readPidMax: fc.constantFrom(undefined, () => 106),

@@ -14,8 +14,28 @@ export class ReferenceTokenBucket {
     this.#milli = this.#burstMilli;
   }
 
+  /** Whether there is a token besides the `kept` ones. */
+  has(nowNs: number, kept = 0): boolean {
+    if (this.#rate === 0n || this.#burstMilli === 0n) return true;
+    this.#refill(nowNs);
+    return this.#milli >= 1000n * BigInt(kept + 1);
+  }
+
   tryTake(nowNs: number, kept = 0): boolean {
     if (this.#rate === 0n || this.#burstMilli === 0n) return true;
+    if (!this.has(nowNs, kept)) return false;
+    this.#milli -= 1000n;
+    return true;
+  }
+
+  /** Takes one token if there is one, and what there is if there is none. */
+  force(nowNs: number): void {
+    if (this.tryTake(nowNs)) return;
+    this.#milli = 0n;
+    this.#remainder = 0n;
+  }
+
+  #refill(nowNs: number): void {
     const now = BigInt(nowNs);
     if (now > this.#lastNs) {
       const gained = (now - this.#lastNs) * this.#rate * 1000n + this.#remainder;
@@ -27,8 +47,5 @@ export class ReferenceTokenBucket {
       this.#milli = this.#burstMilli;
       this.#remainder = 0n;
     }
-    if (this.#milli < 1000n * BigInt(kept + 1)) return false;
-    this.#milli -= 1000n;
-    return true;
   }
 }

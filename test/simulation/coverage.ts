@@ -89,6 +89,7 @@ export const REQUIRED: readonly string[] = [
   "evictions",
   "wraps",
   "terminalBypass",
+  "worseBypass",
   "spawnBudgetExceeded",
   "judgeDeferred",
   "budgetUsedUp",

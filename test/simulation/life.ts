@@ -191,6 +191,7 @@ export class Life {
     coverage.count("wraps", counters.nonceWraps);
     coverage.count("resumed", observer.seen.resumed);
     coverage.count("terminalBypass", observer.seen.terminalBypass);
+    coverage.count("worseBypass", observer.seen.worseBypass);
     coverage.count("judgePoints", observer.seen.judgePoints);
     coverage.count("judgeDeferred", observer.seen.deferred);
     coverage.count("judgedInFlood", observer.seen.judgedInFlood);

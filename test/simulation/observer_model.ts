@@ -42,6 +42,8 @@ export class ObserverModel {
   /** When the identity of a slot was last looked up, and who took its last beat. */
   readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
+  /** How much more each slot may beat: one second's worth, at least eight beats. */
+  readonly #allowances = new WeakMap<ReferenceSlot, ReferenceTokenBucket>();
   readonly links: readonly LinkState[];
   /** The last pump ended by its budget or its time. */
   cutOff = false;
@@ -63,6 +65,7 @@ export class ObserverModel {
     resumed: 0,
     retired: 0,
     terminalBypass: 0,
+    worseBypass: 0,
     judgedInFlood: 0,
     judgePoints: 0,
     deferred: 0,
@@ -276,14 +279,17 @@ export class ObserverModel {
       frame.nonce === TERMINAL &&
       slot.observedNonce !== TERMINAL &&
       (slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp);
-    const bypassesGlobal = terminalAfterRegular && peerPid === frame.pid;
-
-    const intervalNs =
-      scenario.perPidRate === 0 ? 0 : Math.max(1, Math.floor(SECOND_NS / scenario.perPidRate));
-    const isTooSoon = slot !== undefined && nowNs - slot.lastNs < intervalNs;
-    if (isTooSoon && !terminalAfterRegular) return "rate_per_pid";
+    const worsens = slot !== undefined && frame.status > slot.status;
+    const isTooSoon = slot !== undefined && !this.#allowances.get(slot)!.has(nowNs);
+    if (isTooSoon && !terminalAfterRegular && !worsens) return "rate_per_pid";
+    const isKnown = this.#isKnown(frame, slot, origin, peerPid);
+    let bypassesGlobal = terminalAfterRegular && peerPid === frame.pid;
     if (bypassesGlobal) this.seen.terminalBypass += 1;
-    else if (!this.#pay(nowNs, this.#isKnown(frame, slot, origin, peerPid))) return "rate_global";
+    else if (!this.#pay(nowNs, isKnown)) {
+      if (!worsens || !isKnown) return "rate_global";
+      bypassesGlobal = true;
+    }
+    if (worsens && (isTooSoon || bypassesGlobal)) this.seen.worseBypass += 1;
 
     const identity =
       peerPid === 0
@@ -329,6 +335,8 @@ export class ObserverModel {
       case "Inserted":
       case "Refreshed": {
         this.listenerOf.set(slot!, l);
+        if (outcome === "Inserted") this.#allowances.set(slot!, this.#fullAllowance());
+        this.#allowances.get(slot!)!.force(nowNs);
         const resumed = wasStalled && outcome === "Refreshed";
         if (resumed) this.seen.resumed += 1;
         const position = tracker.slots.indexOf(slot!);
@@ -350,6 +358,11 @@ export class ObserverModel {
       case "CapacityExceeded":
         return "capacity";
     }
+  }
+
+  #fullAllowance(): ReferenceTokenBucket {
+    const { perPidRate } = this.#options.scenario;
+    return new ReferenceTokenBucket(perPidRate, Math.max(8, perPidRate));
   }
 
   /** Spec 04 section 7: a quarter of the burst is kept for beats of known agents. */
