@@ -234,5 +234,5 @@ export function unknownCommand(word: string): Problem {
 }
 
 function problem(key: string, text: string): Problem {
-  return { source: "command line", line: undefined, column: undefined, key, text };
+  return { source: "command line", line: undefined, column: undefined, key, where: key, text };
 }

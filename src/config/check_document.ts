@@ -3,7 +3,7 @@
 import type { z } from "zod";
 import { type CheckedTable, checkTable, valueFaults } from "./check_table.ts";
 import type { Fault, Path } from "./fault.ts";
-import { alternatives, foundText } from "./found.ts";
+import { alternatives, foundText, hiddenRemark } from "./found.ts";
 import {
   LISTENER_KINDS,
   LISTENER_SHAPES,
@@ -199,7 +199,13 @@ function unknownKeyFault(
   const inListener = path[0] === "listener";
   const suggestion = nearest(name, candidates) ?? sameKeyElsewhere(name);
   const want = inListener ? keysOfListener(kind) : `one of the keys of [${path[0]}]`;
-  return { path: [...path, name], anchor: "key", found: "an unknown key", want, suggestion };
+  return {
+    path: [...path, name],
+    anchor: "key",
+    found: `an unknown key${hiddenRemark(name)}`,
+    want,
+    suggestion,
+  };
 }
 
 function keysOfListener(kind: ListenerKind | undefined): string {
@@ -212,7 +218,13 @@ function unknownTableFault(name: string): Fault {
   const suggestion = nearest(name, TABLE_ORDER) ?? sameKeyElsewhere(name);
   const tables = TABLE_ORDER.map((table) => (table === "listener" ? "[[listener]]" : `[${table}]`));
   const want = `one of the tables ${alternatives(tables, "and")}`;
-  return { path: [name], anchor: "key", found: "an unknown name", want, suggestion };
+  return {
+    path: [name],
+    anchor: "key",
+    found: `an unknown name${hiddenRemark(name)}`,
+    want,
+    suggestion,
+  };
 }
 
 /** "tracker.capacity" for `capacity`, if exactly that key is in another table. */

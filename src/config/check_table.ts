@@ -2,7 +2,7 @@
 // zod judges; the words come from schema_keys.ts. A wrong key has no value afterwards and takes part in no rule.
 import type { z } from "zod";
 import type { Fault, Path } from "./fault.ts";
-import { foundText } from "./found.ts";
+import { foundText, hiddenRemark } from "./found.ts";
 import { type KeyTexts, keyTexts } from "./schema_keys.ts";
 import { nearest } from "./suggestion.ts";
 import type { TomlTree } from "./toml_document.ts";
@@ -122,7 +122,7 @@ function itemFault(
 function strangeKeyFault(texts: KeyTexts, path: Path, name: string): Fault {
   const suggestion = nearest(name, Object.keys(texts.keys ?? {}));
   const want = texts.item?.want ?? texts.want;
-  return { path, anchor: "key", found: "an unknown key", want, suggestion };
+  return { path, anchor: "key", found: `an unknown key${hiddenRemark(name)}`, want, suggestion };
 }
 
 function itemAt(value: unknown, inner: readonly (string | number)[]): unknown {

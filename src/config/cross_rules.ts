@@ -3,7 +3,7 @@
 import { posix } from "node:path";
 import { canonicalAddress, isLoopbackAddress, parseListen } from "./address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
-import type { Fault } from "./fault.ts";
+import { type Fault, ordinal } from "./fault.ts";
 import { pathText, quoted } from "./found.ts";
 import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
 import { checkRecovery, hasRecovery } from "./recovery_rules.ts";
@@ -41,11 +41,18 @@ export function checkCrossRules(
 
 type Report = (conflict: Conflict) => void;
 
-/** The name of a listener in messages: "listener[1]", or the option that made it. */
+/** A listener within a message: "listener edge", "the 2nd [[listener]]", or the option that made it. */
 function listenerLabel(listener: CheckedListener): string {
+  const { name } = listener.values;
+  return name === undefined ? listenerPlace(listener) : `listener ${name}`;
+}
+
+function listenerPlace(listener: CheckedListener): string {
   if (listener.madeBy !== undefined) return `--${listener.madeBy}`;
   const index = listener.path[1];
-  return index === undefined ? "the default listener" : `listener[${index}]`;
+  return typeof index === "number"
+    ? `the ${ordinal(index + 1)} [[listener]]`
+    : "the default listener";
 }
 
 /** The name of each listener, the default ones counted per kind; undefined if a wrong one was written. */
@@ -68,7 +75,7 @@ function checkNames(document: CheckedDocument, report: Report): void {
     const other = document.listeners[first]!;
     // A default name that was taken by an earlier listener is cured there or here; the written one is to blame.
     const blamed = listener.values.name === undefined ? other : listener;
-    const label = listenerLabel(blamed === listener ? other : listener);
+    const label = listenerPlace(blamed === listener ? other : listener);
     const at: KeyRef = { listener: blamed, key: "name" };
     const found = `${quoted(name)}, the name of ${label} too`;
     report({ at, anchor: "value", found, want: "a name of its own" });

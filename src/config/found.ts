@@ -1,5 +1,7 @@
 // The words for a value that was found in a configuration: what the middle of "found X; want Y" says (spec 07 section 4).
 // Values are escaped and cut, and the content of arrays and tables is never shown.
+import { escapedCode, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
+import { characterText, deceptiveCharacter } from "./characters.ts";
 
 /** A TOML float: kept apart from integers, because 5.0 is not accepted where an integer is wanted. */
 export class TomlFloat {
@@ -18,8 +20,7 @@ const FOUND_CODE_POINTS_MAX = 80;
 export function foundText(value: unknown, wanted: ValueKind): string {
   if (value === undefined) return "nothing";
   if (typeof value === "string") {
-    if (wanted.startsWith("string"))
-      return quoted(value) + (value.includes("\0") ? " (with a NUL)" : "");
+    if (wanted.startsWith("string")) return quoted(value) + hiddenRemark(value);
     return wanted === "array" || wanted === "table" ? "a string" : `the string ${quoted(value)}`;
   }
   if (typeof value === "number" || typeof value === "bigint") {
@@ -31,6 +32,13 @@ export function foundText(value: unknown, wanted: ValueKind): string {
   if (value instanceof Date) return "a date or time";
   if (Array.isArray(value)) return arrayText(value.length, wanted);
   return "a table";
+}
+
+/** The remark about a character of a string that a person cannot see for what it is. */
+export function hiddenRemark(value: string): string {
+  if (value.includes("\0")) return " (with a NUL)";
+  const character = deceptiveCharacter(value);
+  return character === undefined ? "" : ` (with ${characterText(character)})`;
 }
 
 /** `text` in double quotes, control characters, quotes and backslashes escaped, cut if it is long. */
@@ -66,15 +74,14 @@ function arrayText(length: number, wanted: ValueKind): string {
   return length === 0 ? "an empty array" : `an array of ${length} item${length === 1 ? "" : "s"}`;
 }
 
+/** What a terminal would obey, and spaces that are not the plain one: neither can be seen in a message. */
+const HIDDEN = new RegExp(`[${UNPRINTABLE_CLASS}]|(?! )\\p{Zs}`, "gu");
+
 function escaped(text: string): string {
   return text
     .replaceAll("\\", "\\\\")
     .replaceAll('"', '\\"')
     .replaceAll("\n", "\\n")
     .replaceAll("\t", "\\t")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapedCode);
-}
-
-function escapedCode(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    .replace(HIDDEN, escapedCode);
 }

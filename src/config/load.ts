@@ -22,7 +22,7 @@ import { checkPrograms, directoryFault, programFault } from "./programs.ts";
 import { failure, optionProblem, renderFaults } from "./render.ts";
 import { buildConfig, resolveAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
-import { TABLE_SHAPES, type TableName } from "./schema.ts";
+import { LISTENER_NAME, TABLE_SHAPES, type TableName } from "./schema.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
 import { unavailableFaults } from "./unavailable.ts";
@@ -99,7 +99,8 @@ async function check(source: Source): Promise<LoadResult> {
   const secrets = readSecrets(document, host.uid, faults);
   checkPrograms(document, secrets, host, faults);
   if (faults.length === 0) faults.push(...unavailableFaults(document));
-  if (faults.length > 0) return await renderFaults(faults, { file, text });
+  if (faults.length > 0)
+    return await renderFaults(faults, { file, text, listenerNames: writtenNames(tree) });
   const config = buildConfig({ document, accounts, secrets, bareRun });
   const runtimeDirectory: RuntimeDirectory | undefined = usesDefaultSocket
     ? socket.directory
@@ -134,7 +135,18 @@ function fileProblem(
   fault: { line: number | undefined; column: number | undefined; found: string; want: string },
 ): Problem {
   const { line, column, found, want } = fault;
-  return { source: file, line, column, key: "", text: `found ${found}; want ${want}` };
+  return { source: file, line, column, key: "", where: "", text: `found ${found}; want ${want}` };
+}
+
+/** The names that the file gives to its listeners, as far as each is a name and of one listener only. */
+function writtenNames({ listener }: TomlTree): (string | undefined)[] {
+  if (!Array.isArray(listener)) return [];
+  const names: unknown[] = listener.map((item) => (item as { name?: unknown } | null)?.name);
+  return names.map((name, index) => {
+    const isName = typeof name === "string" && LISTENER_NAME.test(name);
+    const isOnlyOne = names.indexOf(name) === index && names.lastIndexOf(name) === index;
+    return isName && isOnlyOne ? name : undefined;
+  });
 }
 
 /** Dotted key of every value that is not a default. */

@@ -72,8 +72,10 @@ export interface Problem {
   /** 1-based; column in code points. Undefined for options and for faults of the file as a whole. */
   readonly line: number | undefined;
   readonly column: number | undefined;
-  /** Dotted key, `--option`, or "" for a fault of the file as a whole. */
+  /** Dotted key for programs, indexes counted from 0; `--option`; or "" for a fault of the file as a whole. */
   readonly key: string;
+  /** The same in words, indexes counted from 1. */
+  readonly where: string;
   /** "found X; want Y", with the did-you-mean. */
   readonly text: string;
 }

@@ -1,15 +1,17 @@
 // Looks for the programs and the directory that a recovery will need (spec 10 section 1): a command that is missing is
-// told at the start, with its line, and not at night by the first stall. Nothing is run and nothing is kept: what is
-// found now may be gone later, and then the spawn tells it.
+// told at the start, with its line, and not at night by the first stall; so is a placeholder that nothing will replace.
+// Nothing is run and nothing is kept: what is found now may be gone later, and then the spawn tells it.
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { childPath, UNIT_MANAGER } from "../base/child_path.ts";
+import { PLACEHOLDER_LIKE, PLACEHOLDERS } from "../base/placeholders.ts";
 import type { CheckedDocument } from "./check_document.ts";
-import type { Fault } from "./fault.ts";
-import { pathText, quoted } from "./found.ts";
+import type { Fault, Path } from "./fault.ts";
+import { alternatives, pathText, quoted } from "./found.ts";
 import { conflictFault, type KeyRef } from "./key_ref.ts";
 import type { Host } from "./load_result.ts";
 import type { Secrets } from "./secrets.ts";
+import { nearest } from "./suggestion.ts";
 
 /** Reports each program of [recovery] that cannot be started, and a working directory that is none. */
 export function checkPrograms(
@@ -38,6 +40,56 @@ export function checkPrograms(
     if (step.restart_unit !== undefined) check(UNIT_MANAGER, steps, [index, "restart_unit"]);
   }
   checkDirectory(document, host, faults);
+  checkPlaceholders(document, secrets, faults);
+}
+
+/** Reports each word in braces that the recovery does not know and would hand to the program as it is. */
+function checkPlaceholders(document: CheckedDocument, secrets: Secrets, faults: Fault[]): void {
+  const { values } = document.tables.recovery;
+  function check(ref: KeyRef, words: readonly string[] | undefined, at?: Path): void {
+    for (const [index, word] of (words ?? []).entries()) {
+      const found = placeholderFound(word, index === 0, at === undefined);
+      if (found === undefined) continue;
+      const fault = conflictFault(document, { at: ref, anchor: "value", ...found });
+      const path = at === undefined ? fault.path : [...fault.path, ...at, index];
+      faults.push({ ...fault, path, suggestion: found.suggestion });
+    }
+  }
+  check({ table: "recovery", key: "command" }, values.command, []);
+  check({ table: "recovery", key: "command_file" }, secrets.command);
+  for (const [index, step] of (values.step ?? []).entries()) {
+    check({ table: "recovery", key: "step" }, step.exec, [index, "exec"]);
+  }
+}
+
+interface PlaceholderFound {
+  readonly found: string;
+  readonly want: string;
+  readonly suggestion?: string | undefined;
+}
+
+/** What is wrong with the first placeholder of `word` that is wrong. The words of a command file are not shown. */
+function placeholderFound(
+  word: string,
+  isProgram: boolean,
+  isSecret: boolean,
+): PlaceholderFound | undefined {
+  const known: readonly string[] = PLACEHOLDERS;
+  for (const [text, name] of word.matchAll(PLACEHOLDER_LIKE)) {
+    const what = isSecret ? "a placeholder" : `the placeholder ${text}`;
+    if (isProgram) {
+      return { found: `${what} in the name of a program`, want: "placeholders in arguments only" };
+    }
+    if (known.includes(name!)) continue;
+    const found = isSecret ? "an unknown placeholder" : `the unknown placeholder ${text}`;
+    const want = `one of ${alternatives(
+      known.map((one) => `{${one}}`),
+      "and",
+    )}`;
+    const near = nearest(name!.toLowerCase(), known);
+    return { found, want, suggestion: near === undefined ? undefined : `{${near}}` };
+  }
+  return undefined;
 }
 
 function checkDirectory(document: CheckedDocument, host: Host, faults: Fault[]): void {

@@ -1,5 +1,5 @@
 // Faults become the problems that people read: sorted by position, at most 50, each on one line (spec 07 section 4).
-import { type Fault, pathLabel } from "./fault.ts";
+import { type Fault, pathKey, pathLabel } from "./fault.ts";
 import type { LoadFailure, Problem } from "./load_result.ts";
 
 export const PROBLEMS_SHOWN_MAX = 50;
@@ -11,6 +11,8 @@ export interface FaultSource {
   readonly file: string | undefined;
   /** Its text, for positions. */
   readonly text: string;
+  /** Names of the listeners in the file, in its order; undefined = none, or not only of this one. */
+  readonly listenerNames: readonly (string | undefined)[];
 }
 
 /** The failure for a non-empty list of faults. */
@@ -23,7 +25,7 @@ export async function renderFaults(
   if (inFile.length > 0) {
     const { Positions } = await import("./positions.ts");
     const positions = new Positions(source.text);
-    const placed = inFile.map((fault) => fileProblem(fault, source.file, positions));
+    const placed = inFile.map((fault) => fileProblem(fault, source, positions));
     problems.push(...placed.sort(byPosition));
   }
   const onlyOptions = faults.every((fault) => fault.onlyOptions === true);
@@ -47,8 +49,8 @@ export function problemsText(problems: readonly Problem[]): string {
 
 export function problemLine(problem: Problem): string {
   const place = problem.line === undefined ? "" : `:${problem.line}:${problem.column}`;
-  const key = problem.key === "" ? "" : `${problem.key}: `;
-  return `${problem.source}${place}: ${key}${problem.text}`;
+  const where = problem.where === "" ? "" : `${problem.where}: `;
+  return `${problem.source}${place}: ${where}${problem.text}`;
 }
 
 function sourcePhrase(source: string): string {
@@ -61,20 +63,22 @@ export function optionProblem(fault: Fault): Problem {
     line: undefined,
     column: undefined,
     key: `--${fault.option}`,
+    where: `--${fault.option}`,
     text: faultText(fault),
   };
 }
 
 function fileProblem(
   fault: Fault,
-  file: string | undefined,
+  { file, listenerNames }: FaultSource,
   positions: {
     find(path: Fault["path"], anchor: Fault["anchor"]): { line: number; column: number };
   },
 ): Problem {
   const { line, column } = positions.find(fault.path, fault.anchor);
-  const key = pathLabel(fault.path);
-  return { source: file ?? "defaults", line, column, key, text: faultText(fault) };
+  const key = pathKey(fault.path);
+  const where = pathLabel(fault.path, listenerNames);
+  return { source: file ?? "defaults", line, column, key, where, text: faultText(fault) };
 }
 
 function faultText(fault: Fault): string {

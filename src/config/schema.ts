@@ -101,12 +101,11 @@ export const limitsShape = {
 export const LISTENER_KINDS = ["unix", "udp", "secure-udp"] as const;
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
 
+export const LISTENER_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
+
 const nameKey = {
   name: key(
-    z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/)
-      .optional(),
+    z.string().regex(LISTENER_NAME).optional(),
     "Name of the listener in metrics and logs",
     {
       kind: "string",

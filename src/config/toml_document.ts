@@ -1,8 +1,11 @@
 // Reads the configuration file and its TOML values (spec 07 section 1). Integers and floats stay distinguishable;
-// nothing is interpreted here. A syntax error is one fault with its position, and then there are no others.
+// nothing is interpreted here. A syntax error is one fault with its position, and then there are no others. The parser
+// takes TOML 1.1 as well; what only that has is refused, because tools around a configuration read TOML 1.0.
+import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, readSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { TomlFloat } from "./found.ts";
+import { encodingFault, newerSyntaxFault, type SyntaxFault, syntaxFault } from "./toml_faults.ts";
 
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 
@@ -26,20 +29,21 @@ export function readTomlDocument(file: string): TomlDocument {
     return fileFault(unreadable(error), "a configuration file that the daemon can read");
   }
   if (bytes.length > CONFIG_FILE_BYTES_MAX) return fileFault("more than 1 MiB", "at most 1 MiB");
-  try {
-    return parseToml(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return fileFault("bytes that are not UTF-8", "a TOML file in UTF-8");
-  }
+  const wrongIndex = firstNonUtf8(bytes);
+  if (wrongIndex === undefined) return parseToml(bytes.toString("utf8"));
+  return placed(bytes.toString("utf8"), encodingFault(bytes, wrongIndex));
 }
 
 export function parseToml(text: string): TomlDocument {
   try {
     const tree = parse(text, { integersAsBigInt: true });
-    return { ok: true, text, tree: plainTable(tree) };
+    const newer = newerSyntaxFault(text);
+    return newer === undefined ? { ok: true, text, tree: plainTable(tree) } : placed(text, newer);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    return syntaxFault(text, error);
+    const { line, column, message } = error;
+    const reason = message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
+    return placed(text, syntaxFault(text, { line, column, reason }));
   }
 }
 
@@ -48,20 +52,37 @@ export function codePointColumn(lines: readonly string[], line: number, index: n
   return [...(lines[line - 1] ?? "").slice(0, index)].length + 1;
 }
 
-function syntaxFault(text: string, error: TomlError): TomlDocument {
-  const column = codePointColumn(text.split("\n"), error.line, error.column - 1);
-  const reason = error.message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
-  if (reason.startsWith("trying to redefine")) {
-    const found = "a key or table that is already defined";
-    return { ok: false, line: error.line, column, found, want: "each key and table once" };
+function placed(text: string, { offset, found, want }: SyntaxFault): TomlDocument {
+  const before = text.slice(0, offset).split("\n");
+  const line = before.length;
+  const start = line === 1 && text.startsWith("\ufeff") ? 1 : 0;
+  const column = [...before[line - 1]!.slice(start)].length + 1;
+  return { ok: false, line, column, found, want };
+}
+
+/** Index of the first byte that no UTF-8 text has at its place; undefined if all of it is UTF-8. */
+function firstNonUtf8(bytes: Buffer): number | undefined {
+  if (isUtf8(bytes)) return undefined;
+  // The decoder does not say where: the longest prefix that it takes ends within the wrong character.
+  let good = 0;
+  let bad = bytes.length;
+  while (bad - good > 1) {
+    const middle = (good + bad) >>> 1;
+    if (wholeCharacters(bytes.subarray(0, middle)) !== undefined) good = middle;
+    else bad = middle;
   }
-  const lineLength = (text.split("\n")[error.line - 1] ?? "").length;
-  if (reason.startsWith("control characters") && error.column > lineLength) {
-    const want = "a closing quote before the end of the line";
-    return { ok: false, line: error.line, column, found: "a string that is not closed", want };
+  return Buffer.byteLength(wholeCharacters(bytes.subarray(0, good))!);
+}
+
+/** The text of `bytes` without a character that the end cuts in two; undefined if they are no UTF-8. */
+function wholeCharacters(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, {
+      stream: true,
+    });
+  } catch {
+    return undefined;
   }
-  const found = `invalid TOML (${reason})`;
-  return { ok: false, line: error.line, column, found, want: "a file in TOML 1.0" };
 }
 
 function plainTable(table: object): TomlTree {

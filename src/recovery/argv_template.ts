@@ -2,26 +2,12 @@
 // section 1). Expansion is one pass over the template, so a value is never looked at for placeholders again, and the
 // result goes to exec as it is: there is no shell anywhere, so nothing has to be quoted.
 import { originText } from "../base/origin.ts";
+import { PLACEHOLDERS } from "../base/placeholders.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { Stall } from "../events/stall.ts";
 import { statusText } from "../wire/frame.ts";
-
-/** The placeholder words, in the order of the values made by `placeholderValues()`. */
-export const PLACEHOLDERS = [
-  "pid",
-  "status",
-  "payload",
-  "listener",
-  "last_nonce",
-  "silence_ms",
-  "last_beat_unix_ms",
-  "threshold_ms",
-  "origin",
-  "generation",
-  "namespace",
-] as const;
 
 /** What the values need beside the stall. */
 export interface PlaceholderContext {

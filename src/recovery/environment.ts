@@ -2,7 +2,7 @@
 // service manager meant for the daemon alone; then the placeholders as VARTA_* variables; then the operator's entries,
 // which win over everything.
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
-import { PLACEHOLDERS } from "./argv_template.ts";
+import { PLACEHOLDERS } from "../base/placeholders.ts";
 
 export class ChildEnvironment {
   readonly #base: Environment;

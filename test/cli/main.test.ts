@@ -96,6 +96,7 @@ describe("varta-watch check", () => {
           line: 2,
           column: 1,
           key: "log.levle",
+          where: "log.levle",
           text: 'found an unknown key; want one of the keys of [log]; did you mean "level"?',
         },
       ],

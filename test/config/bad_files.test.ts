@@ -16,7 +16,7 @@ describe("loadConfig() reports every problem of", () => {
     test(name.replaceAll("_", " "), async () => {
       using fixture = new FixtureHost();
       fixture.writeSecrets();
-      const result = await fixture.load(readFileSync(join(BAD, `${name}.toml`), "utf8"));
+      const result = await fixture.load(readFileSync(join(BAD, `${name}.toml`)));
       if (result.ok) throw new Error("the file was accepted");
       const expected = readFileSync(join(BAD, `${name}.txt`), "utf8");
       expect(fixture.plain(result.text)).toBe(expected);

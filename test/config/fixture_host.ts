@@ -42,9 +42,12 @@ export class FixtureHost implements Disposable {
   }
 
   /** Writes `name` with mode 0600 (or `mode`) and returns its path. */
-  write(name: string, content: string, mode = 0o600): string {
+  write(name: string, content: string | Buffer, mode = 0o600): string {
     const path = join(this.directory, name);
-    writeFileSync(path, content.replaceAll("/etc/varta", this.directory));
+    // Byte for byte, because some files are no UTF-8.
+    const bytes = typeof content === "string" ? content : content.toString("latin1");
+    const encoding = typeof content === "string" ? "utf8" : "latin1";
+    writeFileSync(path, bytes.replaceAll("/etc/varta", this.directory), encoding);
     chmodSync(path, mode);
     return path;
   }
@@ -62,12 +65,16 @@ export class FixtureHost implements Disposable {
     this.write("eight.keys", keys.join("\n"));
     this.write("comments.keys", "# nothing here\n\n");
     this.write("command", "/usr/bin/systemctl restart app\n");
+    this.write("placeholder_command", "/usr/bin/notify --agent={name}\n");
     symlinkSync("good.key", join(this.directory, "symlink.key"));
     mkdirSync(join(this.directory, "directory.key"), { mode: 0o700 });
   }
 
   /** Loads `text` as /etc/varta/varta.toml. */
-  async load(text: string, options: Readonly<Record<string, string>> = {}): Promise<LoadResult> {
+  async load(
+    text: string | Buffer,
+    options: Readonly<Record<string, string>> = {},
+  ): Promise<LoadResult> {
     const configFile = this.write("varta.toml", text);
     return await loadConfig({ configFile, given: givenOptions(options), host: this.host });
   }

@@ -249,9 +249,15 @@ describe("loadConfig() refuses", () => {
   });
 
   test("bytes that are not UTF-8", async () => {
-    expect(await failureOf(new Uint8Array([0x61, 0xff]))).toContain(
-      "found bytes that are not UTF-8",
-    );
+    const cases: readonly (readonly [number[], string])[] = [
+      [[0x61, 0xff], ':1:2: found the byte 0xff, which is not UTF-8; in Latin-1 it would be "ÿ"'],
+      [[0x23, 0x0a, 0xc3, 0xa4, 0x80], ":2:2: found the byte 0x80, which is not UTF-8;"],
+      [[0x23, 0xe2, 0x82], ":1:2: found the byte 0xe2, which is not UTF-8;"],
+      [[0xff, 0xfe, 0x61, 0x00], ":1:1: found a file in UTF-16; want a TOML file in UTF-8"],
+    ];
+    for (const [bytes, words] of cases) {
+      expect(await failureOf(new Uint8Array(bytes))).toContain(words);
+    }
   });
 
   test("more than 1 MiB", async () => {

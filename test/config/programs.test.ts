@@ -73,7 +73,7 @@ describe("loadConfig() with the real file system", () => {
     const result = await fixture.load('[recovery]\ncommand = ["/nonexistent/recover"]\n');
     if (result.ok) throw new Error("the file was accepted");
     expect(fixture.plain(result.text)).toBe(
-      "/etc/varta/varta.toml:2:12: recovery.command[0]: found /nonexistent/recover, which does not exist; want a program that this user can execute\n" +
+      "/etc/varta/varta.toml:2:12: recovery.command, 1st item: found /nonexistent/recover, which does not exist; want a program that this user can execute\n" +
         "varta-watch: 1 problem in /etc/varta/varta.toml\n",
     );
     expect(result.exitCode).toBe(78);
@@ -101,7 +101,7 @@ describe("loadConfig() with the real file system", () => {
     );
     if (result.ok) throw new Error("a missing systemctl was accepted");
     expect(result.text).toContain(
-      ':3:26: recovery.step[0].restart_unit: found "systemctl", which is not in /nonexistent, ',
+      ':3:26: 1st [[recovery.step]]: restart_unit: found "systemctl", which is not in /nonexistent, ',
     );
   });
 });

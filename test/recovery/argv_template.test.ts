@@ -1,3 +1,4 @@
+import { PLACEHOLDERS } from "../../src/base/placeholders.ts";
 import { describe, expect, test } from "bun:test";
 import {
   ORIGIN_NETWORK_UNVERIFIED,
@@ -7,7 +8,6 @@ import {
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import {
   ArgvTemplate,
-  PLACEHOLDERS,
   type PlaceholderContext,
   placeholderValues,
 } from "../../src/recovery/argv_template.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { PLACEHOLDERS } from "../../src/recovery/argv_template.ts";
+import { PLACEHOLDERS } from "../../src/base/placeholders.ts";
 import { ChildEnvironment } from "../../src/recovery/environment.ts";
 
 const VALUES = PLACEHOLDERS.map((word) => `<${word}>`);

@@ -187,7 +187,7 @@ describe.concurrent("beats by secure UDP", () => {
     await using refused = new DaemonProcess({ args, files, config: table });
     expect(await refused.exited()).toBe(78);
     expect(refused.stderr).toContain(
-      'listener[0].address: found "0.0.0.0", not a loopback address; want accept_non_loopback = true beside it',
+      '1st [[listener]]: address: found "0.0.0.0", not a loopback address; want accept_non_loopback = true beside it',
     );
     const config = `${table}\naccept_non_loopback = true`;
     await using daemon = await DaemonProcess.start({ args, files, config });
@@ -231,7 +231,7 @@ describe.concurrent("a daemon with a network listener does not start", () => {
     await using daemon = new DaemonProcess({ args, files: { key: KEY }, config });
     expect(await daemon.exited()).toBe(78);
     expect(daemon.stderr).toContain(
-      "listener[0].accept_recovery: found nothing; want true or false, because [recovery] has a command",
+      "1st [[listener]]: accept_recovery: found nothing; want true or false, because [recovery] has a command",
     );
     expect(existsSync(daemon.socket)).toBe(false);
   });
