@@ -57,7 +57,7 @@ export class Eviction {
       slot += 1;
       if (slot === len) slot = 0;
     }
-    this.cursor = (start + this.#window) % len;
+    this.cursor = (start + scanCount) % len;
     return -1;
   }
 }

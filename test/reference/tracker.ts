@@ -193,12 +193,13 @@ export class ReferenceTracker {
     const n = this.slots.length;
     if (n === 0) return undefined;
     const start = this.cursor % n;
-    const positions = Array.from({ length: Math.min(this.window, n) }, (_, i) => (start + i) % n);
+    const seen = Math.min(this.window, n);
+    const positions = Array.from({ length: seen }, (_, i) => (start + i) % n);
     const hit = positions.find((position) => {
       const slot = this.slots[position]!;
       return age(slot, nowNs) > 10 * thresholdNs && (slot.latched || !latchedOnly);
     });
-    this.cursor = hit === undefined ? (start + this.window) % n : (hit + 1) % n;
+    this.cursor = hit === undefined ? (start + seen) % n : (hit + 1) % n;
     return hit === undefined ? undefined : this.slots[hit];
   }
 

@@ -116,6 +116,17 @@ describe("eviction", () => {
     expect(h.removedPids()).toEqual([3]);
   });
 
+  test("leaves the cursor where it was when a scan saw every slot and found no victim", () => {
+    const h = new Harness({ capacity: 3, policy: "balanced", window: 256 });
+    h.beat(6, 1, 30);
+    h.beat(10, 1, 80);
+    h.beat(8, 1, 81);
+    // A window of 256 over three slots moves the cursor by three, which is no move at all.
+    expect(h.beat(4, 1, 82)).toBe("CapacityExceeded");
+    expect(h.beat(2, 1, 1_083)).toBe("Inserted");
+    expect(h.removedPids()).toEqual([6]);
+  });
+
   test("clamps its window at both ends and accepts one that is larger than the table", () => {
     for (const window of [0, -5, 1]) {
       const h = full(3, "balanced", window);
