@@ -23,6 +23,13 @@ export const EVICTION_WINDOW_MAX = 4_096;
 export const NONCE_WRAP_DISTANCE = 2 ** 20;
 /** Probe budget of every index operation; at a quarter load the longest run ever seen is 17. */
 export const PROBES_MAX = 64;
+/** Pauses of the observer that move deadlines; of a longer row of them only the last count. */
+export const PAUSES_KEPT_MAX = 64;
+/** Part of the threshold that the observer may be late without calling it a pause, and the least that it may be late. */
+export const PAUSE_GAP_PART = 1 / 4;
+export const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
+/** The wait before a pause counts as a part of it at most once in so many gaps: in four thresholds. */
+export const PAUSE_WAIT_GAPS = 16;
 /** Distinct thresholds that have a deadline lane of their own. */
 export const LANES_MAX = 16;
 

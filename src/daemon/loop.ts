@@ -198,7 +198,7 @@ export class Loop {
   #wait(): boolean {
     const { observer } = this.#options;
     const timeoutNs = this.#timeoutNs();
-    observer.clock.allowIdle(timeoutNs);
+    observer.allowIdle(timeoutNs);
     const restMs = this.#restMs();
     if (restMs > 0 && restMs * NS_PER_MS < timeoutNs) this.#restPoll.wait(restMs);
     const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
-import { JUDGE_SLOTS_MAX } from "../base/limits.ts";
+import { JUDGE_SLOTS_MAX, PAUSE_GAP_NS_MIN, PAUSE_GAP_PART } from "../base/limits.ts";
 import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { ProcReader } from "../listener/proc_reader.ts";
@@ -59,6 +59,7 @@ export function makeParts(options: PartsOptions): Parts {
     admission: config.limits,
     allowCrossNamespace: config.observer.allowCrossNamespace,
     judgeLimit: JUDGE_SLOTS_MAX,
+    pauseGapNs: pauseGapNs(config.observer.thresholdNs),
   });
   const metrics = makeMetrics(config, observer);
   const listenerNames = config.listeners.map(({ name }) => name);
@@ -89,6 +90,11 @@ export function makeParts(options: PartsOptions): Parts {
     monotonicNs,
   });
   return { clock, stderr, log, observer, metrics, reports, recovery };
+}
+
+/** How late the loop may be without calling it a pause. */
+export function pauseGapNs(thresholdNs: number): number {
+  return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
 }
 
 /** Whether `pid` is tracked, not silent, and no older than `generation`. */

@@ -19,6 +19,7 @@ import type {
 import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./loop.ts";
+import { PauseReports } from "./pause_reports.ts";
 import type { TickReports } from "./tick.ts";
 
 export interface ReportsOptions {
@@ -65,6 +66,7 @@ const TAIL_CHARACTERS_MAX = 200;
 
 export class Reports implements TickReports, Deadline {
   readonly #options: ReportsOptions;
+  readonly #pauses: PauseReports;
   #windowEndNs = 0;
   #linesInWindow = 0;
   #heldBack = 0;
@@ -72,6 +74,7 @@ export class Reports implements TickReports, Deadline {
 
   constructor(options: ReportsOptions) {
     this.#options = options;
+    this.#pauses = new PauseReports(options.log);
   }
 
   stalled(stall: Stall): void {
@@ -102,14 +105,19 @@ export class Reports implements TickReports, Deadline {
     this.#options.namespaceConflict(pid, observedInode);
   }
 
-  /** When the window of a second ends that held lines back; +Infinity if none did. */
+  /** When the window of a second ends that held lines back, or untold pauses are due; else +Infinity. */
   nextDeadlineNs(): number {
-    return this.#heldBack > 0 ? this.#windowEndNs : Number.POSITIVE_INFINITY;
+    return Math.min(this.#windowDueNs(), this.#pauses.nextDeadlineNs());
   }
 
   /** Tells how many lines the last window held back, though no agent may stall or come back again. */
   maintain(nowNs: number): void {
-    if (nowNs >= this.nextDeadlineNs()) this.#newWindow(nowNs);
+    if (nowNs >= this.#windowDueNs()) this.#newWindow(nowNs);
+    this.#pauses.maintain(nowNs);
+  }
+
+  paused(ns: number, deadlinesMoved: number): void {
+    this.#pauses.paused(ns, deadlinesMoved, this.#options.nowNs());
   }
 
   slowTurn(stage: string, ns: number): void {
@@ -264,6 +272,10 @@ export class Reports implements TickReports, Deadline {
     }
     this.#linesInWindow++;
     return true;
+  }
+
+  #windowDueNs(): number {
+    return this.#heldBack > 0 ? this.#windowEndNs : Number.POSITIVE_INFINITY;
   }
 
   #newWindow(nowNs: number): void {

@@ -31,6 +31,8 @@ export interface TickReports {
   resumed(pid: number, listener: number, status: number): void;
   /** A conflict of two known namespaces, for strict mode. */
   namespaceConflict(pid: number, observedInode: number): void;
+  /** Nobody could be heard for up to `ns`; the deadlines of so many agents moved. */
+  paused(ns: number, deadlinesMoved: number): void;
   /** A turn whose stages took longer than any of them may. */
   slowTurn(stage: string, ns: number): void;
 }
@@ -89,6 +91,7 @@ export class Tick {
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
     this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
+    this.#tellPause();
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
     metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
@@ -111,6 +114,15 @@ export class Tick {
     metrics.observe(recover, (t2 - t1) / NS_PER_S);
     metrics.observe(reap, (t3 - t2) / NS_PER_S);
     metrics.observe(maintain, (t4 - t3) / NS_PER_S);
+  }
+
+  #tellPause(): void {
+    const { pauses, tracker } = this.#options.observer;
+    if (pauses.longestNs === 0) return;
+    this.#options.reports.paused(pauses.longestNs, tracker.len - tracker.stallEmittedCount);
+    pauses.longestNs = 0;
+    // A line may be due when this turn is over.
+    this.plain = false;
   }
 
   /** True if a next turn has work at once: it must not wait. */
@@ -299,6 +311,8 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_NONCE_WRAP, observer.drainNonceWraps());
   metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
   metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
+  metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());
+  metrics.add(series.VARTA_OBSERVER_PAUSED_SECONDS, observer.pauses.takeTotalNs() / NS_PER_S);
   metrics.add(series.VARTA_SECURE_AEAD_ATTEMPTS, observer.drainAeadAttempts());
   for (let l = 0; l < observer.listeners.length; l++)
     metrics.addKernelDrops(l, observer.drainKernelDrops(l));

@@ -249,6 +249,14 @@ export const FAMILIES: readonly Family[] = [
     "varta_observer_clock_jump_forward_total",
     "Clock steps of more than 5 s forward beyond a planned wait.",
   ),
+  counter(
+    "varta_observer_pauses_total",
+    "Times in which nobody could be heard: the daemon or its machine stood still, or was busy.",
+  ),
+  counter(
+    "varta_observer_paused_seconds_total",
+    "Their sum; every deadline moved by as much, so no silence of that time counts.",
+  ),
   gauge("varta_watch_pids_tracked", "Agents tracked now."),
 
   counter("varta_recovery_outcomes_total", "Recovery decisions and completions, by outcome.", {

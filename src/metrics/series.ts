@@ -63,6 +63,8 @@ export const VARTA_OBSERVER_CLOCK_REGRESSION = seriesId("varta_observer_clock_re
 export const VARTA_OBSERVER_CLOCK_JUMP_FORWARD = seriesId(
   "varta_observer_clock_jump_forward_total",
 );
+export const VARTA_OBSERVER_PAUSES = seriesId("varta_observer_pauses_total");
+export const VARTA_OBSERVER_PAUSED_SECONDS = seriesId("varta_observer_paused_seconds_total");
 export const VARTA_WATCH_PIDS_TRACKED = seriesId("varta_watch_pids_tracked");
 
 // Recovery (section 3.4).

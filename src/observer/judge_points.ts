@@ -3,6 +3,7 @@
 // enough. While stalls of an earlier judge point are unread, nothing is judged. Nothing here allocates after the start.
 import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
+import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
 import { StallQueue } from "./stall_queue.ts";
 
@@ -13,6 +14,7 @@ export class JudgePoints {
   readonly stalls: StallQueue;
   readonly #tracker: Tracker;
   readonly #clock: ObserverClock;
+  readonly #pauses: PauseWatch;
   readonly #slotsMax: number;
   /** Time spent in judge points, reset by takeNs(). */
   #ns = 0;
@@ -22,9 +24,10 @@ export class JudgePoints {
   #consumed = 0;
 
   /** At most `slotsMax` slots are taken at one judge point. */
-  constructor(tracker: Tracker, clock: ObserverClock, slotsMax: number) {
+  constructor(tracker: Tracker, clock: ObserverClock, pauses: PauseWatch, slotsMax: number) {
     this.#tracker = tracker;
     this.#clock = clock;
+    this.#pauses = pauses;
     this.#slotsMax = Math.min(slotsMax, tracker.capacity);
     this.stalls = new StallQueue(tracker.slots, this.#slotsMax);
   }
@@ -48,6 +51,8 @@ export class JudgePoints {
     this.#consumed = 0;
     if (this.stalls.unread > 0) return;
     const nowNs = this.#clock.nowNs();
+    // Between the look at the sockets and here the observer may have been stopped, too.
+    this.#pauses.listen(nowNs);
     this.stalls.restart(nowNs);
     this.count++;
     if (this.#tracker.nextDeadline() > nowNs) return;

@@ -16,6 +16,7 @@ import type { ObserverClock } from "./clock.ts";
 import { DatagramJudge } from "./datagram_judge.ts";
 import { IdentityResolver } from "./identity.ts";
 import { JudgePoints } from "./judge_points.ts";
+import { PauseWatch } from "./pause_watch.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
 
 export interface ObserverOptions {
@@ -35,6 +36,11 @@ export interface ObserverOptions {
   readonly allowCrossNamespace?: boolean;
   /** Most slots taken at one judge point; default: no limit. */
   readonly judgeLimit?: number;
+  /**
+   * Time beyond a planned wait for which the observer may not look at its sockets; what is longer moves all deadlines by
+   * as much. Default: no limit, silence is silence.
+   */
+  readonly pauseGapNs?: number | undefined;
 }
 
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
@@ -44,6 +50,8 @@ export class Observer {
   readonly clock: ObserverClock;
   readonly accounting = new DatagramAccounting();
   readonly observerInode: number;
+  /** How often and how long nobody could be heard. */
+  readonly pauses: PauseWatch;
   /** True if the last poll or pump took at least one datagram. */
   lastPollConsumed = false;
   /** True if the last pump ended by its budget or its time: more may wait. */
@@ -77,7 +85,9 @@ export class Observer {
       ...defined("evictionScanWindow", options.evictionScanWindow),
     });
     const judgeLimit = options.judgeLimit ?? Number.POSITIVE_INFINITY;
-    this.#judgePoints = new JudgePoints(this.tracker, this.clock, judgeLimit);
+    const pauseGapNs = options.pauseGapNs ?? Number.POSITIVE_INFINITY;
+    this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
+    this.#judgePoints = new JudgePoints(this.tracker, this.clock, this.pauses, judgeLimit);
     this.#judge = new DatagramJudge({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
@@ -199,6 +209,12 @@ export class Observer {
   /** Earliest time at which a judge point could yield a stall; +Infinity if there is none. */
   nextDeadline(): number {
     return this.tracker.nextDeadline();
+  }
+
+  /** Announces a wait of at most `ns` before the next poll or pump: it is neither a clock jump nor a pause. */
+  allowIdle(ns: number): void {
+    this.clock.allowIdle(ns);
+    this.pauses.plan(ns);
   }
 
   /** Reads pid_max again if the last reading is a minute old; true if it did. */
@@ -369,6 +385,7 @@ export class Observer {
     const l = this.#cursor;
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
+    this.pauses.listen(nowNs);
     const suspended = this.#failures.isSuspended(l, nowNs);
     const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
     this.#next = 0;

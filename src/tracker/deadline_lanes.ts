@@ -2,6 +2,7 @@
 // the lane of its threshold, a doubly linked list in order of the last accepted beat. Ages never increase from head to
 // tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
 import { LANES_MAX } from "../base/limits.ts";
+import { Pauses } from "./pauses.ts";
 import { LANE_NONE, type Slots } from "./slots.ts";
 
 /** No slot: the end of a list, or an empty lane. */
@@ -13,6 +14,8 @@ export class DeadlineLanes {
   readonly head = new Int32Array(LANES_MAX).fill(END);
   readonly tail = new Int32Array(LANES_MAX).fill(END);
   readonly count = new Int32Array(LANES_MAX);
+  /** What moves every deadline of those who were silent through it. */
+  readonly pauses = new Pauses();
   /** Links that found all lanes taken by other thresholds; the tracker counts them as violations. */
   exhausted = 0;
 
@@ -104,7 +107,7 @@ export class DeadlineLanes {
     for (let lane = 0; lane < this.#laneCount; lane++) {
       const head = this.head[lane]!;
       if (head === END) continue;
-      const due = lastNs[head]! + this.thresholdNs[lane]!;
+      const due = lastNs[head]! + this.thresholdNs[lane]! + this.pauses.sinceNs(lastNs[head]!);
       if (due < deadline) deadline = due;
     }
     return deadline;

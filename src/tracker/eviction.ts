@@ -3,6 +3,7 @@
 // walks the ring, so repeated attempts see every slot. "Oldest" is not promised.
 import { EVICTION_MULTIPLIER, EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
+import type { Pauses } from "./pauses.ts";
 import type { Slots } from "./slots.ts";
 
 /** The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced" also takes silent ones that were not judged yet. */
@@ -12,11 +13,13 @@ export class Eviction {
   /** Where the next scan starts; below max(len, 1). */
   cursor = 0;
   readonly #slots: Slots;
+  readonly #pauses: Pauses;
   #balanced: boolean;
   #window: number;
 
-  constructor(slots: Slots, policy: EvictionPolicy, window: number) {
+  constructor(slots: Slots, pauses: Pauses, policy: EvictionPolicy, window: number) {
     this.#slots = slots;
+    this.#pauses = pauses;
     this.#balanced = policy === "balanced";
     this.#window = clampWindow(window);
   }
@@ -48,8 +51,9 @@ export class Eviction {
     const scanCount = Math.min(this.#window, len);
     let slot = start;
     for (let i = 0; i < scanCount; i++) {
-      if (saturatingSub(nowNs, lastNs[slot]!) > silenceNsMin) {
-        if (!latchedOnly || slots.isLatched(slot)) {
+      const silenceNs = saturatingSub(nowNs, lastNs[slot]!);
+      if (silenceNs > silenceNsMin && (!latchedOnly || slots.isLatched(slot))) {
+        if (silenceNs - this.#pauses.sinceNs(lastNs[slot]!) > silenceNsMin) {
           this.cursor = (slot + 1) % len;
           return slot;
         }

@@ -36,6 +36,7 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
   for (let lane = 0; lane < lanes.laneCount; lane++) {
     let before = -1;
     let count = 0;
+    let dueBeforeNs = Number.NEGATIVE_INFINITY;
     for (let slot = lanes.head[lane]!; slot !== -1; slot = slots.next[slot]!) {
       assert(slot >= 0 && slot < len, "LN1: a lane holds live slots only");
       assert(slots.lane[slot] === lane, "LN1: a slot knows its lane");
@@ -44,7 +45,11 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
         assert(slots.lastNs[before]! <= slots.lastNs[slot]!, "LN2: last beats never decrease");
       count += 1;
       assert(count <= len, "LN3: a lane ends");
-      deadline = Math.min(deadline, slots.lastNs[slot]! + lanes.thresholdNs[lane]!);
+      const lastNs = slots.lastNs[slot]!;
+      const dueNs = lastNs + lanes.thresholdNs[lane]! + lanes.pauses.sinceNs(lastNs);
+      assert(dueNs >= dueBeforeNs, "LN2: deadlines never decrease");
+      dueBeforeNs = dueNs;
+      deadline = Math.min(deadline, dueNs);
       before = slot;
     }
     assert(lanes.tail[lane] === before, "LN3: the tail is the last slot");

@@ -28,6 +28,7 @@ import {
 import { Eviction, type EvictionPolicy } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
+import type { Pauses } from "./pauses.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import type { Slots } from "./slots.ts";
@@ -79,6 +80,7 @@ export class Tracker {
     this.slots = this.table.slots;
     this.#eviction = new Eviction(
       this.slots,
+      this.table.lanes.pauses,
       options.evictionPolicy ?? "strict",
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
     );
@@ -187,6 +189,11 @@ export class Tracker {
   terminalTimestampWouldAdvance(pid: number, hi: number, lo: number): boolean {
     const slot = this.slotOf(pid);
     return slot < 0 || terminalAdvances(this.slots, slot, hi, lo);
+  }
+
+  /** Times in which nobody could be heard: they move all deadlines. */
+  get pauses(): Pauses {
+    return this.table.lanes.pauses;
   }
 
   /** Earliest time at which a drain could take a slot; +Infinity if none is waiting. */
@@ -364,7 +371,10 @@ export class Tracker {
       while (taken < slotsMax) {
         const slot = lanes.head[lane]!;
         if (slot < 0) break;
-        if (saturatingSub(nowNs, slots.lastNs[slot]!) < silenceNsMin) break;
+        const lastNs = slots.lastNs[slot]!;
+        const silenceNs = saturatingSub(nowNs, lastNs);
+        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.sinceNs(lastNs))
+          break;
         taken += 1;
         if (this.#heldByOtherProcess(slot)) this.#retire(slot);
         else {

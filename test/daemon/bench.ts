@@ -90,6 +90,7 @@ function reportsInto(diary: string[]): TickReports {
     stalled: (stall) => diary.push(`stalled ${stall.pid}`),
     resumed: (pid, listener, status) => diary.push(`back ${pid} by ${listener} status ${status}`),
     namespaceConflict: (pid, inode) => diary.push(`foreign ${pid} in ${inode}`),
+    paused: (ns, moved) => diary.push(`paused ${ns} ${moved}`),
     slowTurn: (stage, ns) => diary.push(`slow ${stage} ${ns}`),
   };
 }

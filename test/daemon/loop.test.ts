@@ -118,6 +118,7 @@ class Subject {
         stalled: (stall) => this.stalls.push(stall),
         resumed: () => {},
         namespaceConflict: () => {},
+        paused: () => {},
         slowTurn: () => {},
       },
       wallOffsetNs: () => 0,

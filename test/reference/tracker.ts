@@ -66,6 +66,8 @@ const OPERATOR = 1;
 const NETWORK = 3;
 
 export class ReferenceTracker {
+  /** Times in which nobody could be heard, in their order. */
+  readonly pauses: { readonly endNs: number; readonly ns: number }[] = [];
   readonly capacity: number;
   policy: "strict" | "balanced";
   window: number;
@@ -197,17 +199,27 @@ export class ReferenceTracker {
     const positions = Array.from({ length: seen }, (_, i) => (start + i) % n);
     const hit = positions.find((position) => {
       const slot = this.slots[position]!;
-      return age(slot, nowNs) > 10 * thresholdNs && (slot.latched || !latchedOnly);
+      const isSilent = age(slot, nowNs) - this.excusedNs(slot) > 10 * thresholdNs;
+      return isSilent && (slot.latched || !latchedOnly);
     });
     this.cursor = hit === undefined ? (start + seen) % n : (hit + 1) % n;
     return hit === undefined ? undefined : this.slots[hit];
   }
 
+  /** Time since the last beat of `slot` in which nobody could be heard, of the last 64 such times. */
+  excusedNs(slot: { readonly lastNs: number }): number {
+    return this.pauses
+      .slice(-64)
+      .filter(({ endNs }) => endNs > slot.lastNs)
+      .reduce((sum, { ns }) => sum + ns, 0);
+  }
+
   /** A linear scan: every un-latched slot that is due, in the order that the specification gives. */
   drain(nowNs: number, thresholdNs: number | undefined, slotsMax: number): Taken[] {
-    const due = this.slots.filter(
-      (slot) => !slot.latched && age(slot, nowNs) >= (thresholdNs ?? slot.lane!.thresholdNs),
-    );
+    const due = this.slots.filter((slot) => {
+      const neededNs = (thresholdNs ?? slot.lane?.thresholdNs ?? 0) + this.excusedNs(slot);
+      return !slot.latched && age(slot, nowNs) >= neededNs;
+    });
     const ordered = this.lanes.flatMap((lane) => inLaneOrder(due.filter((s) => s.lane === lane)));
     return ordered.slice(0, slotsMax).map((slot) => this.#take(slot));
   }
@@ -250,7 +262,9 @@ export class ReferenceTracker {
 
   nextDeadline(): number {
     const waiting = this.slots.filter((slot) => !slot.latched);
-    return Math.min(...waiting.map((slot) => slot.lastNs + slot.lane!.thresholdNs));
+    return Math.min(
+      ...waiting.map((slot) => slot.lastNs + slot.lane!.thresholdNs + this.excusedNs(slot)),
+    );
   }
 
   setLaneThreshold(oldNs: number, newNs: number): void {

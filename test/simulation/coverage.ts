@@ -79,6 +79,8 @@ export const REQUIRED: readonly string[] = [
   "clockWentBack",
   "clockWentAhead",
   "longQuiet",
+  "observerStopped",
+  "pauses",
   "receiveFailed",
   "machineFrozen",
   "accepted",

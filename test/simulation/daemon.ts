@@ -28,7 +28,8 @@ export interface Daemon {
 export function makeDaemon(world: World, seams: Seams): Daemon {
   const { scenario, links, processes } = world;
   const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
-  const promises = new Promises({ thresholdNs, judgeLimit, processes });
+  const deafNsSince = (lastNs: number): number => observer.tracker.pauses.sinceNs(lastNs);
+  const promises = new Promises({ thresholdNs, judgeLimit, processes, deafNsSince });
   const recorder = new Recorder(promises);
   const reader = processes.reader();
   const clock = seams.clock(world.clock);
@@ -48,6 +49,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     },
     allowCrossNamespace,
     judgeLimit,
+    pauseGapNs: scenario.pauseGapNs,
   });
   for (const link of links)
     observer.addListener(seams.listener(new SimulatedListener(link, world.clock)));

@@ -36,11 +36,12 @@ export class Life {
 
   /** Some time passes, things happen, and the daemon runs one turn. */
   step(): void {
-    const { tick, clock, runner } = this.#daemon;
+    const { tick, observer, runner } = this.#daemon;
     const waitNs = tick.hasWorkLeft ? 0 : this.#drawWaitNs();
     // The loop announces a wait that it planned; a machine that was busy or asleep adds to it unannounced.
     const announcedNs = this.#world.random.chance(0.9) ? Math.min(waitNs, WAIT_NS_MAX) : 0;
-    clock.allowIdle(announcedNs);
+    observer.allowIdle(announcedNs);
+    this.#model.observer.plannedNs = announcedNs;
     this.#world.step(waitNs);
     if (this.#world.random.chance(0.001)) runner.endAll();
     this.#replaceWaiting();
@@ -195,6 +196,7 @@ export class Life {
     coverage.count("judgePoints", observer.seen.judgePoints);
     coverage.count("judgeDeferred", observer.seen.deferred);
     coverage.count("judgedInFlood", observer.seen.judgedInFlood);
+    coverage.count("pauses", observer.tracker.pauses.length);
     coverage.count("lookups", observer.lookups);
     coverage.count("clockRegressions", metrics.clockRegressions);
     coverage.count("clockJumps", metrics.clockJumps);

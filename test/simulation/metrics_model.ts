@@ -148,6 +148,7 @@ export class MetricsModel {
     samples.set("varta_watch_pids_tracked", slots.length);
     samples.set("varta_prom_pid_row_refused_total", this.rowsRefused);
     samples.set("varta_observer_clock_regression_total", this.clockRegressions);
+    samples.set("varta_observer_pauses_total", observer.tracker.pauses.length);
     samples.set("varta_observer_clock_jump_forward_total", this.clockJumps);
     for (const stage of ["receive", "judge", "recover", "reap", "maintain"]) {
       samples.set(`varta_observer_stage_seconds_count{stage="${stage}"}`, this.turns);

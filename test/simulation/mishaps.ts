@@ -71,7 +71,12 @@ function agentMishap(world: World, agent: Agent): void {
 function machineMishap(world: World): void {
   const { random, coverage, clock } = world;
   const T = world.scenario.thresholdNs;
-  switch (random.below(12)) {
+  switch (random.below(13)) {
+    case 12:
+      // The daemon stands still while its agents go on.
+      coverage.count("observerStopped");
+      world.sleepNs = random.between(Math.ceil(T / 4), 5 * T);
+      return;
     case 0:
       coverage.count("clockWentBack");
       clock.skewNs -= random.between(1, 2 * T);

@@ -88,7 +88,7 @@ export class Model {
     const { thresholdNs, timeoutNs, killGraceNs } = this.#world.scenario;
     const { tracker, lookedUpNs } = this.observer;
     const edges = tracker.slots.flatMap((slot) => [
-      slot.lastNs + thresholdNs,
+      slot.lastNs + thresholdNs + tracker.excusedNs(slot),
       slot.lastNs + 10 * thresholdNs,
       (lookedUpNs.get(slot) ?? 0) + SECOND_NS,
     ]);

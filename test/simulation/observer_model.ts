@@ -73,6 +73,10 @@ export class ObserverModel {
   pidMax: number;
   clock: SimulatedClock | undefined = undefined;
   nowNs = 0;
+  /** The wait that was announced before this turn. */
+  plannedNs = 0;
+  #listenedNs: number | undefined = undefined;
+  #waitCountedNs = Number.NEGATIVE_INFINITY;
   readonly #options: ObserverModelOptions;
   readonly #bucket: ReferenceTokenBucket;
   readonly #foundEmpty = new Set<LinkState>();
@@ -142,9 +146,25 @@ export class ObserverModel {
     return this.nowNs;
   }
 
+  /** Spec 12 section 6: from look to look there was more time than the planned wait and the gap that is allowed. */
+  #listen(nowNs: number): void {
+    const gapNsMax = this.#options.scenario.pauseGapNs;
+    const sinceNs = this.#listenedNs;
+    const gapNs = nowNs - (sinceNs ?? nowNs) - this.plannedNs;
+    const plannedNs = this.plannedNs;
+    this.#listenedNs = nowNs;
+    this.plannedNs = 0;
+    if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return;
+    // The wait belongs to the pause, once in four thresholds.
+    const withWait = nowNs - this.#waitCountedNs >= 16 * gapNsMax;
+    if (withWait) this.#waitCountedNs = nowNs;
+    this.tracker.pauses.push({ endNs: nowNs, ns: withWait ? gapNs + plannedNs : gapNs });
+  }
+
   #visit(state: LinkState, l: number): number {
     const nowNs = this.#readClock();
     this.#visitedNs = nowNs;
+    this.#listen(nowNs);
     const isSuspended = state.failures > 0 && nowNs < state.suspendedUntilNs;
     if (isSuspended) {
       this.#foundEmpty.add(state);
@@ -186,6 +206,7 @@ export class ObserverModel {
       return;
     }
     const nowNs = this.#readClock();
+    this.#listen(nowNs);
     const { judgeLimit } = this.#options.scenario;
     for (const { kind, pid } of this.tracker.drain(nowNs, undefined, judgeLimit)) {
       if (kind === "stall") this.stalls.push(this.#stallOf(this.tracker.find(pid)!, nowNs));

@@ -15,6 +15,8 @@ export interface PromiseOptions {
   readonly thresholdNs: number;
   readonly judgeLimit: number;
   readonly processes: ProcessTable;
+  /** Time after `lastNs` in which the observer could hear nobody. */
+  readonly deafNsSince: (lastNs: number) => number;
 }
 
 interface Watched {
@@ -59,8 +61,10 @@ export class Promises {
   onStall(stall: Stall): void {
     this.#stalls.set(stall.pid, stall);
     const silenceNs = stall.observerNs - stall.lastNs;
-    if (silenceNs < this.#options.thresholdNs) {
-      throw new SimulationFailure("promise: no false stall", this.#options.thresholdNs, silenceNs);
+    const { deafNsSince } = this.#options;
+    const heardNs = silenceNs - (deafNsSince(stall.lastNs) - deafNsSince(stall.observerNs));
+    if (heardNs < this.#options.thresholdNs) {
+      throw new SimulationFailure("promise: no false stall", this.#options.thresholdNs, heardNs);
     }
     const watched = this.#watched.get(stall.pid);
     if (watched === undefined) {
@@ -125,7 +129,8 @@ export class Promises {
     const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, { lastBeatNs, reported }] of this.#watched) {
-      const deadlineNs = lastBeatNs + this.#options.thresholdNs;
+      const deadlineNs =
+        lastBeatNs + this.#options.thresholdNs + this.#options.deafNsSince(lastBeatNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
         `promise: no stall is missed, pid ${pid}`,

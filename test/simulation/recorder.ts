@@ -69,6 +69,8 @@ export class Recorder implements TickExport, TickReports {
     this.conflicts.push(`${pid} in ${observedInode}`);
   }
 
+  paused(): void {}
+
   slowTurn(stage: string, _ns: number): void {
     this.slowStages.push(stage);
   }

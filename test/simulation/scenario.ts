@@ -17,6 +17,8 @@ export interface Scenario {
   readonly evictionPolicy: "strict" | "balanced";
   readonly evictionScanWindow: number;
   readonly judgeLimit: number;
+  /** What the observer may be late; undefined = it notices no pause. */
+  readonly pauseGapNs: number | undefined;
   readonly perPidRate: number;
   readonly globalRate: number;
   readonly globalBurst: number;
@@ -69,6 +71,7 @@ function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenar
     evictionPolicy: "strict",
     evictionScanWindow: 256,
     judgeLimit: 1_024,
+    pauseGapNs: NS_PER_S / 4,
     perPidRate: 20,
     globalRate: 4 * agentCount,
     globalBurst: 20 * agentCount,
@@ -119,6 +122,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     evictionPolicy: random.pick(["strict", "balanced"]),
     evictionScanWindow: random.pick([1, 4, 256]),
     judgeLimit: random.pick([1, 3, 20, 1_024, 1_024, 1_024]),
+    pauseGapNs: random.pick([undefined, ...Array(2).fill(Math.max(5e6, thresholdNs / 4))]),
     perPidRate: random.pick([0, 0, Math.ceil(3 * perSecond), Math.ceil(20 * perSecond)]),
     globalRate: random.pick([0, 1, 4]) * Math.ceil(beatsPerSecond),
     globalBurst: random.pick([0, 1, agentCount, 20 * agentCount, 9_000_000]),

@@ -1,0 +1,34 @@
+// Times in which the observer could not hear anybody: it was stopped, its machine stood still, or it was busy with something
+// else. Such a time moves the deadline of everyone who was silent through it (spec 12 section 6). The pauses are kept here
+// and not in the slots, so a beat costs nothing more and a pause costs the same with ten agents as with a million.
+import { PAUSES_KEPT_MAX } from "../base/limits.ts";
+
+export class Pauses {
+  /** A ring: observer time at which each pause ended, in rising order from the oldest, and its length. */
+  readonly #endNs = new Float64Array(PAUSES_KEPT_MAX);
+  readonly #ns = new Float64Array(PAUSES_KEPT_MAX);
+  #next = 0;
+  #count = 0;
+
+  /**
+   * A pause of `ns` ended at `endNs`. The oldest of more than 64 is forgotten: a machine that is late every time is slow
+   * and not paused, and its agents must be judged in the end.
+   */
+  add(endNs: number, ns: number): void {
+    this.#endNs[this.#next] = endNs;
+    this.#ns[this.#next] = ns;
+    this.#next = (this.#next + 1) % PAUSES_KEPT_MAX;
+    if (this.#count < PAUSES_KEPT_MAX) this.#count += 1;
+  }
+
+  /** The sum of the pauses that ended after `lastNs`, the time of a last beat: by as much its deadline is later. */
+  sinceNs(lastNs: number): number {
+    let sumNs = 0;
+    for (let back = 1; back <= this.#count; back++) {
+      const at = (this.#next - back + PAUSES_KEPT_MAX) % PAUSES_KEPT_MAX;
+      if (this.#endNs[at]! <= lastNs) break;
+      sumNs += this.#ns[at]!;
+    }
+    return sumNs;
+  }
+}

@@ -1,0 +1,46 @@
+// A daemon that is stopped with its agents beating on: no silence that it could not hear is held against anybody, and who
+// died meanwhile is told (spec 12 section 6).
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { sampleAt } from "../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { pidOf } from "../support/log_lines.ts";
+import { unlessMachinePauses } from "../support/pauses.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+afterAll(endLeftovers);
+
+const AGENTS = 60;
+const INTERVAL_MS = 60;
+const THRESHOLD_MS = 400;
+/** Long enough for every agent to miss its deadline, and for the queue of 10 to be full for most of it. */
+const STOP_MS = 3 * THRESHOLD_MS;
+
+describe.skipIf(crewProgram === undefined)(`a daemon that stood still${NEEDS_CREW}`, () => {
+  test("calls no agent silent that beats, and each that died meanwhile", () =>
+    unlessMachinePauses(THRESHOLD_MS / 2, async () => {
+      await using daemon = await DaemonProcess.start({
+        args: ["--threshold-ms", `${THRESHOLD_MS}`],
+      });
+      await using crew = new Crew(daemon.socket);
+      const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS });
+      await until("all to be tracked", async () => (await daemon.state()).agents === AGENTS);
+
+      daemon.signal("SIGSTOP");
+      const stoppedMs = performance.now();
+      await crew.kill(pids[7]!);
+      await until("the stop to be long", () => performance.now() - stoppedMs > STOP_MS);
+      daemon.signal("SIGCONT");
+
+      await daemon.untilStalls(pids[7]!);
+      // Everybody else has beaten again by now, or would be told with it.
+      const { accepted } = (await daemon.state()).listeners[0]!;
+      await daemon.untilReceived(accepted + 3 * AGENTS);
+      expect(daemon.saying("agent stalled").map(pidOf)).toEqual([pids[7]!]);
+      expect(daemon.saying("observer paused").length).toBeGreaterThan(0);
+      const page = await daemon.page();
+      expect(sampleAt(page, "varta_observer_paused_seconds_total")).toBeGreaterThan(0.5);
+    }));
+});

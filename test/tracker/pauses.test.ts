@@ -1,0 +1,54 @@
+// What a time in which nobody could be heard does to deadlines (spec 12 section 6).
+import { describe, expect, test } from "bun:test";
+import { Pauses } from "../../src/tracker/pauses.ts";
+import { Harness, THRESHOLD } from "./harness.ts";
+
+describe("Pauses", () => {
+  test("excuse those who beat before a pause ended, by all pauses since", () => {
+    const pauses = new Pauses();
+    pauses.add(1_000, 300);
+    pauses.add(2_000, 50);
+    expect([0, 700, 999, 1_000, 1_999, 2_000, 9_000].map((ns) => pauses.sinceNs(ns))).toEqual([
+      350, 350, 350, 50, 50, 0, 0,
+    ]);
+  });
+
+  test("keep the last 64, so that a machine that is always late still judges", () => {
+    const pauses = new Pauses();
+    for (let i = 1; i <= 100; i++) pauses.add(i, 1);
+    expect(pauses.sinceNs(0)).toBe(64);
+    expect(pauses.sinceNs(90)).toBe(10);
+  });
+});
+
+describe("a pause", () => {
+  test("moves the deadline of everyone who was silent through it, and of nobody who beats after it", () => {
+    const h = new Harness({ capacity: 4 });
+    h.beat(1, 1, 10);
+    h.beat(2, 1, 20);
+    h.tracker.pauses.add(500, 400);
+    h.beat(3, 1, 500);
+    expect(h.tracker.nextDeadline()).toBe(10 + THRESHOLD + 400);
+    expect(h.stalled(509)).toEqual([]);
+    expect(h.stalled(510)).toEqual([1]);
+    expect(h.stalled(599)).toEqual([2]);
+    expect(h.stalled(600)).toEqual([3]);
+    h.tracker.checkInvariants();
+  });
+
+  test("leaves the time of the last beat as it was: a stall tells the whole silence", () => {
+    const h = new Harness({ capacity: 1 });
+    h.beat(1, 1, 10);
+    h.tracker.pauses.add(500, 400);
+    h.stalled(510);
+    expect(h.tracker.slots.lastNs[0]).toBe(10);
+  });
+
+  test("is no silence for which an agent could be evicted", () => {
+    const h = new Harness({ capacity: 1, policy: "balanced" });
+    h.beat(1, 1, 0);
+    h.tracker.pauses.add(5_000, 5_000);
+    expect(h.beat(2, 1, 5_000 + 10 * THRESHOLD)).toBe("CapacityExceeded");
+    expect(h.beat(2, 1, 5_001 + 10 * THRESHOLD)).toBe("Inserted");
+  });
+});
