@@ -25,7 +25,7 @@ export interface OpenedAudit {
 /** Throws an Error that says what was found and what is wanted, or the system's error. */
 export async function openAudit(options: OpeningOptions): Promise<OpenedAudit> {
   const { path, calls } = options;
-  const file = await AppendFile.open(path, { singleLink: false, calls });
+  const file = await AppendFile.open(path, { calls, private: true });
   try {
     const found = await probeFile(file);
     const tornBytes = file.sizeBytes - found.keepBytes;
@@ -48,7 +48,7 @@ async function joinRotated(
   const stats = await calls.lstat(rotatedPath).catch(() => undefined);
   if (stats === undefined) return undefined;
   // A file that is not ours by the rules of opening is not a part of this log.
-  const rotated = await AppendFile.open(rotatedPath, { singleLink: false, calls }).catch(
+  const rotated = await AppendFile.open(rotatedPath, { calls, private: true }).catch(
     () => undefined,
   );
   if (rotated === undefined) return undefined;

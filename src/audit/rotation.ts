@@ -114,7 +114,7 @@ export class AuditRotation {
   /** The bytes are copied, and the copy takes over. */
   async #copyAway(live: AppendFile): Promise<AppendFile> {
     const { path, calls } = this.#options;
-    const copy = await AppendFile.create(`${path}.1`, { singleLink: false, calls });
+    const copy = await AppendFile.create(`${path}.1`, { calls, private: true });
     try {
       await copyBytes(live, copy);
       await copy.handle.sync();
@@ -132,7 +132,7 @@ export class AuditRotation {
   async #create(old: AppendFile): Promise<void> {
     const { path, calls, firstBytes } = this.#options;
     await this.#tolerate(old.handle.sync());
-    const file = await AppendFile.create(path, { singleLink: false, calls });
+    const file = await AppendFile.create(path, { calls, private: true });
     if (file.directorySyncError !== undefined) this.#error = file.directorySyncError;
     this.#newFile = { file, rest: firstBytes() };
     this.#step = "boot";

@@ -158,6 +158,9 @@ export const SCRAPER_SWEEP_NS = 10 * NS_PER_S;
 export const FILE_QUEUE_BYTES_MAX = 4 * 1_048_576;
 /** Bytes of one write call: large enough to be cheap, small enough that rotation overshoots little. */
 export const FILE_WRITE_BYTES_MAX = 256 * 1_024;
+/** Spacing of the looks whether a path still names the file that is open, and of the word that it cannot be opened. */
+export const FILE_LOOK_NS = NS_PER_S;
+export const FILE_REFUSAL_NS = 60 * NS_PER_S;
 /** Old files kept by rotation: `.1` to `.5`. */
 export const ROTATION_GENERATIONS = 5;
 /** Export lines are handed to the writer at this size or age, whichever comes first (spec 09). */

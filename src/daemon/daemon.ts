@@ -1,6 +1,6 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the shutdown when a signal, the
 // clock or a foreign namespace says so. A start that fails closes what it opened and says why.
-import { armAlarm, clearAmbientCapabilities } from "../../ffi/process.ts";
+import { armAlarm, clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
@@ -17,7 +17,7 @@ import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
-import { Writers } from "./writers.ts";
+import { requireHeartbeatPlace, Writers } from "./writers.ts";
 import * as series from "../metrics/series.ts";
 
 export interface DaemonOptions {
@@ -104,6 +104,7 @@ export class Daemon {
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
     opened.writers = await this.#openWriters();
+    await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal } = opened.writers;
     if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
     opened.http = openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
@@ -218,7 +219,17 @@ export class Daemon {
     if (path === undefined) return undefined;
     return new Heartbeat({
       path,
+      ownerUid: effectiveUid(),
       turns: () => this.#loop?.turns ?? 0,
+      reopened: () => {
+        this.#parts.metrics.add(series.VARTA_FILE_REOPENED.heartbeat, 1);
+        this.#parts.log.limited(
+          "heartbeat_io",
+          "warn",
+          "the heartbeat file was moved or removed, it was made anew",
+          { file: path },
+        );
+      },
       failed: (error) =>
         this.#parts.log.limited("heartbeat_io", "error", "cannot write the heartbeat file", {
           error: errorText(error),

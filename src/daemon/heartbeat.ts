@@ -1,18 +1,50 @@
 // The heartbeat file (spec 12 section 5): "<turn count> <observer ns>" at most once a second, written beside the target and
-// renamed over it, so that a reader never sees half a line. A stuck loop stops it; that is its purpose.
-import { constants } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
+// renamed over it, so that a reader never sees half a line. A stuck loop stops it; that is its purpose. Only a heartbeat
+// is ever replaced: anything else that has the name is left alone, and told.
+import { constants, type Stats } from "node:fs";
+import { lstat, open, rename, unlink } from "node:fs/promises";
 import { assert } from "../base/assert.ts";
 import { NS_PER_S } from "../base/time.ts";
+import {
+  foreignContent,
+  OWN_FILE_MODE,
+  requireOwnFile,
+  SAFE_OPEN_FLAGS,
+} from "../files/own_file.ts";
 import type { Deadline } from "./loop.ts";
 
 const PERIOD_NS = NS_PER_S;
 const NAME_ATTEMPTS_MAX = 16;
+/** More than a heartbeat can have. */
+const CONTENT_BYTES = 64;
 
 export interface HeartbeatOptions {
   readonly path: string;
+  readonly ownerUid: number;
   readonly turns: () => number;
   readonly failed: (error: unknown) => void;
+  /** Somebody else has removed or replaced the file, and it was made anew. */
+  readonly reopened: () => void;
+}
+
+/** Throws unless `path` is free or names a heartbeat that may be replaced; undefined = it is free. */
+export async function requireHeartbeat(path: string, ownerUid: number): Promise<Stats | undefined> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  requireOwnFile(path, found, { ownerUid, private: false });
+  const file = await open(path, constants.O_RDONLY | SAFE_OPEN_FLAGS);
+  try {
+    const bytes = Buffer.alloc(CONTENT_BYTES);
+    const { bytesRead } = await file.read(bytes, 0, CONTENT_BYTES, 0);
+    if (bytesRead > 0 && !/^[0-9]+ [0-9]+\n$/.test(bytes.toString("latin1", 0, bytesRead)))
+      throw foreignContent(path, "a heartbeat");
+  } finally {
+    await file.close();
+  }
+  return found;
 }
 
 export class Heartbeat implements Deadline {
@@ -20,6 +52,8 @@ export class Heartbeat implements Deadline {
   #dueNs = 0;
   #writing = false;
   #sequence = 0;
+  /** The file that we left at the path; undefined = none yet. */
+  #written: Stats | undefined;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -42,10 +76,13 @@ export class Heartbeat implements Deadline {
 
   async #write(line: string): Promise<void> {
     const { path } = this.#options;
+    const wasMoved = await this.#lookForFile();
     const { file, temporary } = await this.#create();
+    let stats: Stats;
     try {
       try {
         await file.writeFile(line);
+        stats = await file.stat();
       } finally {
         await file.close();
       }
@@ -54,16 +91,29 @@ export class Heartbeat implements Deadline {
       await unlink(temporary).catch(() => {});
       throw error;
     }
+    this.#written = stats;
+    if (wasMoved) this.#options.reopened();
+  }
+
+  /** True if our file is gone. Throws if something that is no heartbeat stands in its place. */
+  async #lookForFile(): Promise<boolean> {
+    const { path, ownerUid } = this.#options;
+    const written = this.#written;
+    const found = await lstat(path).catch(() => undefined);
+    if (written !== undefined && found?.ino === written.ino && found.dev === written.dev)
+      return false;
+    if (found !== undefined) await requireHeartbeat(path, ownerUid);
+    return written !== undefined;
   }
 
   // Exclusive creation never follows a link that somebody planted; a taken name is somebody else's file.
   async #create() {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
     let taken: unknown;
     for (let attempt = 0; attempt < NAME_ATTEMPTS_MAX; attempt++) {
       const temporary = `${this.#options.path}.${process.pid}.${this.#sequence++}.tmp`;
       try {
-        return { file: await open(temporary, flags, 0o600), temporary };
+        return { file: await open(temporary, flags, OWN_FILE_MODE), temporary };
       } catch (error) {
         if ((error as { code?: unknown }).code !== "EEXIST") throw error;
         taken = error;

@@ -7,9 +7,12 @@ import { AuditLog } from "../audit/audit_log.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { EventExport } from "../export/event_export.ts";
+import { parentFault } from "../files/directory_rules.ts";
+import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import { FiredJournal } from "../recovery/fired_journal.ts";
+import { requireHeartbeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./loop.ts";
 import { errorText, StartError } from "./start_error.ts";
@@ -46,7 +49,8 @@ export class Writers implements Deadline {
     const audit = await openAudit(options);
     let journal: FiredJournal | undefined;
     try {
-      journal = audit === undefined ? undefined : openJournal(`${audit.path}${JOURNAL_SUFFIX}`);
+      journal =
+        audit === undefined ? undefined : openJournal(`${audit.path}${JOURNAL_SUFFIX}`, options);
       return new Writers(options, audit, journal, await openExport(options));
     } catch (error) {
       await audit?.close();
@@ -111,10 +115,20 @@ export class Writers implements Deadline {
     const error = audit.takeError()?.message;
     if (error !== undefined)
       log.limited("audit_io", "warn", "cannot write the audit log, trying again", { error });
-    if (this.journal !== undefined && this.journal.takeFailures() > 0)
+    if (this.journal !== undefined) this.#countJournal(this.journal);
+  }
+
+  #countJournal(journal: FiredJournal): void {
+    const { metrics, log } = this.#options;
+    const file = journal.path;
+    if (journal.takeFailures() > 0)
       log.limited("audit_io", "warn", "cannot note a recovery for the next start, ignoring", {
-        file: this.journal.path,
+        file,
       });
+    const reopened = journal.takeReopened();
+    if (reopened === 0) return;
+    metrics.add(series.VARTA_FILE_REOPENED.fired, reopened);
+    log.warn("the journal of recoveries was moved or removed, it was made anew", { file });
   }
 
   #countExport(exporter: EventExport): void {
@@ -123,6 +137,13 @@ export class Writers implements Deadline {
     const error = exporter.takeError()?.message;
     if (error !== undefined)
       log.limited("file_export_io", "error", "cannot write the export file", { error });
+    const reopened = exporter.takeReopened();
+    if (reopened === undefined) return;
+    metrics.add(series.VARTA_FILE_REOPENED.export, reopened.count);
+    log.warn("the export file was moved or removed, going on in a new one", {
+      file: exporter.path,
+      lost_lines_max: reopened.lostLinesMax > 0 ? reopened.lostLinesMax : undefined,
+    });
   }
 }
 
@@ -131,6 +152,7 @@ async function openAudit(options: WritersOptions): Promise<AuditLog | undefined>
   const { file, maxBytes, ...budgets } = options.config.audit;
   if (file === undefined) return undefined;
   try {
+    requireDirectory(file);
     const audit = await AuditLog.open({
       ...budgets,
       path: file,
@@ -163,19 +185,31 @@ async function openAudit(options: WritersOptions): Promise<AuditLog | undefined>
   }
 }
 
-function openJournal(path: string): FiredJournal {
+/** Throws `StartError` unless a heartbeat may be written to `path`. */
+export async function requireHeartbeatPlace(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
   try {
-    return FiredJournal.open(path, effectiveUid());
+    requireDirectory(path);
+    await requireHeartbeat(path, effectiveUid());
+  } catch (error) {
+    throw cannotOpen("heartbeat file", path, error);
+  }
+}
+
+function openJournal(path: string, { monotonicNs }: WritersOptions): FiredJournal {
+  try {
+    return FiredJournal.open(path, { ownerUid: effectiveUid(), monotonicNs });
   } catch (error) {
     throw cannotOpen("journal of recoveries", path, error);
   }
 }
 
 async function openExport(options: WritersOptions): Promise<EventExport | undefined> {
-  const { config, log, observerInode } = options;
+  const { config, log, observerInode, monotonicNs } = options;
   const { file, format, maxBytes, syncEvery } = config.export;
   if (file === undefined) return undefined;
   try {
+    requireDirectory(file);
     const exporter = await EventExport.open({
       path: file,
       format,
@@ -184,6 +218,7 @@ async function openExport(options: WritersOptions): Promise<EventExport | undefi
       listeners: config.listeners.map(({ name }) => name),
       observerNamespaceInode: observerInode,
       errnoText,
+      monotonicNs,
     });
     warnUnsynced(log, file, exporter.directorySyncError);
     return exporter;
@@ -200,9 +235,20 @@ function warnUnsynced(log: Log, file: string, error: Error | undefined): void {
   });
 }
 
+function requireDirectory(file: string): void {
+  const fault = parentFault(file, effectiveUid());
+  if (fault !== undefined)
+    throw new OwnFileError(
+      `found ${fault.found}; want ${fault.want}`,
+      "whoever can write to the directory can put another file in the place of this one",
+    );
+}
+
 function cannotOpen(what: string, file: string, error: unknown): StartError {
   return new StartError(
     `Cannot open the ${what} ${file}: ${errorText(error)}`,
-    "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
+    error instanceof OwnFileError
+      ? error.hint
+      : "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
   );
 }

@@ -5,8 +5,8 @@ import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
-import type { FileCalls } from "../files/append_file.ts";
-import { FileWriter } from "../files/file_writer.ts";
+import type { Content, FileCalls } from "../files/append_file.ts";
+import { FileWriter, type Reopened } from "../files/file_writer.ts";
 import { JsonlFormat, type JsonlFormatOptions } from "./jsonl.ts";
 import type { LineFormat } from "./line_format.ts";
 import { TsvFormat } from "./tsv.ts";
@@ -18,9 +18,20 @@ export interface EventExportOptions extends JsonlFormatOptions {
   readonly bytesMax: number | undefined;
   /** Lines per fdatasync; 0 = only at the close. */
   readonly syncEvery: number;
+  /** A monotonic clock: the path is looked at once a second. */
+  readonly monotonicNs: () => number;
   readonly queueBytesMax?: number;
   readonly calls?: FileCalls;
 }
+
+/**
+ * A line of either format anywhere among the first ones, because the file may begin inside a line: another program has
+ * cut it. Or a piece of the only one.
+ */
+const EXPORT_CONTENT: Content = {
+  name: "events of either format",
+  begins: (bytes) => /(^|\n)([0-9]+\t[a-z]+\t|\{"t":")|^[0-9]+$/.test(bytes.toString("latin1")),
+};
 
 export class EventExport {
   readonly path: string;
@@ -34,7 +45,7 @@ export class EventExport {
 
   /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
   static async open(options: EventExportOptions): Promise<EventExport> {
-    return new EventExport(options, await FileWriter.open({ ...options, singleLink: true }));
+    return new EventExport(options, await FileWriter.open({ ...options, content: EXPORT_CONTENT }));
   }
 
   private constructor(options: EventExportOptions, writer: FileWriter) {
@@ -98,6 +109,11 @@ export class EventExport {
   /** Lines lost since the last call. */
   takeDropped(): number {
     return this.#writer.takeDropped();
+  }
+
+  /** How often the file was opened anew since the last call, because somebody else had moved or removed it. */
+  takeReopened(): Reopened | undefined {
+    return this.#writer.takeReopened();
   }
 
   /** The last failure since the last call, for the log. */

@@ -1,9 +1,16 @@
-// One append-only file of ours, opened by the rules of spec 07 section 5 and 09 section 3: never through a symlink, a
-// regular file of our own, created 0600 and exclusively, its parent directory synced after a creation. All calls are
-// asynchronous and run on the runtime's thread pool; one owner calls them one at a time.
+// One append-only file of ours, opened by the rules of own_file.ts and judged by its descriptor, created 0600 and
+// exclusively, its parent directory synced after a creation. All calls are asynchronous and run on the runtime's
+// thread pool; one owner calls them one at a time.
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import {
+  foreignContent,
+  OWN_FILE_MODE,
+  OwnFileError,
+  requireOwnFile,
+  SAFE_OPEN_FLAGS,
+} from "./own_file.ts";
 
 /** The calls that tests replace to show what a full disk or a foreign device does. */
 export interface FileCalls {
@@ -16,13 +23,25 @@ export interface FileCalls {
 export const REAL_FILE_CALLS: FileCalls = { open, lstat, rename, unlink };
 
 export interface OpenOptions {
-  /** Refuse a file with a second hard link: somebody else could keep or read what we rotate away. */
-  readonly singleLink: boolean;
   readonly calls: FileCalls;
+  /** Refuse a file that group or others may write. */
+  readonly private?: boolean;
+  /** Content that a file must have, or be empty, before anything is added to it. */
+  readonly content?: Content | undefined;
+  /** The caller syncs the directory of a new file, with `syncDirectory`. */
+  readonly directoryLater?: boolean;
 }
 
-const MODE = 0o600;
-const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
+export interface Content {
+  /** What is wanted, in words. */
+  readonly name: string;
+  /** Whether a file that begins with these bytes is ours. */
+  readonly begins: (bytes: Buffer) => boolean;
+}
+
+/** First bytes of a file that its content is recognised by. */
+const CONTENT_BYTES = 4_096;
+const APPEND = constants.O_RDWR | constants.O_APPEND | SAFE_OPEN_FLAGS;
 const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
 
 export class AppendFile {
@@ -61,28 +80,36 @@ export class AppendFile {
   }
 
   /** Creates the file at `path`; fails with EEXIST if there is one. */
-  static async create(path: string, { singleLink, calls }: OpenOptions): Promise<AppendFile> {
-    const handle = await attempt(path, calls.open(path, CREATE, MODE));
+  static async create(path: string, options: OpenOptions): Promise<AppendFile> {
+    const { calls } = options;
+    const handle = await attempt(path, calls.open(path, CREATE, OWN_FILE_MODE));
     let stats: Stats | undefined;
     try {
       stats = await handle.stat();
-      checkStats(path, stats, singleLink);
+      requireOwnFile(path, stats, rulesOf(options, stats));
     } catch (error) {
       await handle.close();
       if (stats !== undefined) await removeIfSame(path, stats, calls);
       throw error;
     }
-    return new AppendFile(handle, stats, true, await syncDirectory(path, calls));
+    const isLater = options.directoryLater === true;
+    return new AppendFile(
+      handle,
+      stats,
+      true,
+      isLater ? undefined : await syncDirectory(path, calls),
+    );
   }
 
-  static async #openExisting(
-    path: string,
-    { singleLink, calls }: OpenOptions,
-  ): Promise<AppendFile> {
-    const handle = await attempt(path, calls.open(path, APPEND));
+  static async #openExisting(path: string, options: OpenOptions): Promise<AppendFile> {
+    // Looked at first: to open a device can be an act of its own.
+    const found = await options.calls.lstat(path);
+    requireOwnFile(path, found, rulesOf(options, found));
+    const handle = await attempt(path, options.calls.open(path, APPEND));
     try {
       const stats = await handle.stat();
-      checkStats(path, stats, singleLink);
+      requireOwnFile(path, stats, rulesOf(options, stats));
+      await requireContent(path, handle, stats, options.content);
       return new AppendFile(handle, stats, false, undefined);
     } catch (error) {
       await handle.close();
@@ -140,20 +167,25 @@ async function attempt(path: string, opening: Promise<FileHandle>): Promise<File
   try {
     return await opening;
   } catch (error) {
-    if (codeOf(error) === "ELOOP") throw new Error(`Cannot open ${path}: must not be a symlink`);
-    throw error;
+    if (codeOf(error) !== "ELOOP") throw error;
+    throw new OwnFileError(`Cannot open ${path}: must not be a symlink`, "name the file itself");
   }
 }
 
-function checkStats(path: string, stats: Stats, singleLink: boolean): void {
-  const uid = process.geteuid?.() ?? stats.uid;
-  if (!stats.isFile()) throw new Error(`Cannot open ${path}: must be a regular file`);
-  if (stats.uid !== uid) {
-    throw new Error(`Cannot open ${path}: must belong to uid ${uid}, found uid ${stats.uid}`);
-  }
-  if (singleLink && stats.nlink !== 1) {
-    throw new Error(`Cannot open ${path}: must have one hard link, found ${stats.nlink}`);
-  }
+function rulesOf(options: OpenOptions, stats: Stats) {
+  return { ownerUid: process.geteuid?.() ?? stats.uid, private: options.private === true };
+}
+
+async function requireContent(
+  path: string,
+  handle: FileHandle,
+  { size }: Stats,
+  content: Content | undefined,
+): Promise<void> {
+  if (content === undefined || size === 0) return;
+  const bytes = Buffer.alloc(Math.min(size, CONTENT_BYTES));
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+  if (!content.begins(bytes.subarray(0, bytesRead))) throw foreignContent(path, content.name);
 }
 
 /** Removes a file that we made, unless something else has taken its name. */

@@ -1,10 +1,16 @@
 // The asynchronous writer of a file of lines (spec 09 section 4): lines are queued on the loop thread and written in order,
 // one operation at a time, by calls that run on the thread pool. Nothing here blocks or throws. What cannot be
 // queued or written is dropped as whole lines and counted; the last error waits for the log.
-import { FILE_QUEUE_BYTES_MAX, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
+import {
+  FILE_LOOK_NS,
+  FILE_QUEUE_BYTES_MAX,
+  FILE_REFUSAL_NS,
+  FILE_WRITE_BYTES_MAX,
+} from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import {
   AppendFile,
+  type Content,
   type FileCalls,
   isAtPath,
   type OpenOptions,
@@ -19,10 +25,19 @@ export interface FileWriterOptions {
   readonly bytesMax: number | undefined;
   /** Lines per fdatasync; 0 = only at the close. */
   readonly syncEvery: number;
-  /** Refuse a file with a second hard link. */
-  readonly singleLink: boolean;
+  /** What a file that is there already must hold. */
+  readonly content?: Content;
+  /** A monotonic clock: the path is looked at once a second. */
+  readonly monotonicNs: () => number;
   readonly queueBytesMax?: number;
   readonly calls?: FileCalls;
+}
+
+/** Somebody else has moved or removed the file, and a new one was begun. */
+export interface Reopened {
+  readonly count: number;
+  /** Lines that went to a removed file at most: those since the last look at the path. */
+  readonly lostLinesMax: number;
 }
 
 const LINE_FEED = Uint8Array.of(0x0a);
@@ -38,6 +53,12 @@ export class FileWriter {
   #file: AppendFile;
   #running: Promise<void> | undefined;
   #reopenWanted = false;
+  #lastLookNs: number;
+  /** When the last refusal to open the path again was told. */
+  #refusedNs = Number.NEGATIVE_INFINITY;
+  #linesSinceLook = 0;
+  #reopened = 0;
+  #lostLinesMax = 0;
   #closing = false;
   /** The file ends inside a line that a failed write left behind. */
   #lineTorn = false;
@@ -47,10 +68,7 @@ export class FileWriter {
 
   /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
   static async open(options: FileWriterOptions): Promise<FileWriter> {
-    const openOptions = {
-      singleLink: options.singleLink,
-      calls: options.calls ?? REAL_FILE_CALLS,
-    };
+    const openOptions = { content: options.content, calls: options.calls ?? REAL_FILE_CALLS };
     return new FileWriter(options, openOptions, await AppendFile.open(options.path, openOptions));
   }
 
@@ -62,6 +80,7 @@ export class FileWriter {
     this.#file = file;
     this.#queue = new LineQueue(options.queueBytesMax ?? FILE_QUEUE_BYTES_MAX);
     this.#rotation = new Rotation(options.path, openOptions);
+    this.#lastLookNs = options.monotonicNs();
   }
 
   /** Bytes that are not yet written. */
@@ -101,6 +120,15 @@ export class FileWriter {
     return count;
   }
 
+  /** How often the file was opened anew since the last call, and what that may have cost. */
+  takeReopened(): Reopened | undefined {
+    if (this.#reopened === 0) return undefined;
+    const reopened = { count: this.#reopened, lostLinesMax: this.#lostLinesMax };
+    this.#reopened = 0;
+    this.#lostLinesMax = 0;
+    return reopened;
+  }
+
   /** The last failure since the last call, for the log. */
   takeError(): Error | undefined {
     const error = this.#error;
@@ -122,7 +150,7 @@ export class FileWriter {
 
   async #run(): Promise<void> {
     for (;;) {
-      if (this.#reopenWanted) await this.#reopenIfMoved();
+      if (this.#lookIsDue()) await this.#reopenIfMoved();
       const lines = this.#queue.peek(FILE_WRITE_BYTES_MAX, this.#bytesUntilRotation());
       if (lines.length === 0) return;
       await this.#write(lines);
@@ -131,6 +159,13 @@ export class FileWriter {
       if (syncEvery > 0 && this.#linesUnsynced >= syncEvery) await this.#sync();
       if (bytesMax !== undefined && this.#file.sizeBytes >= bytesMax) await this.#rotate();
     }
+  }
+
+  // While a rotation waits for its new file, the path is empty because of us.
+  #lookIsDue(): boolean {
+    if (this.#reopenWanted) return true;
+    if (this.#rotation.createWanted || this.#queue.sizeBytes === 0) return false;
+    return this.#options.monotonicNs() - this.#lastLookNs >= FILE_LOOK_NS;
   }
 
   /** A write ends with the line that makes the file long enough; a rotation that failed does not make writes short. */
@@ -150,7 +185,9 @@ export class FileWriter {
         startBytes = file.sizeBytes;
       }
       await writeAll(file, lines);
-      if (this.#options.syncEvery > 0) this.#linesUnsynced += countLines(lines);
+      const lineCount = countLines(lines);
+      this.#linesSinceLook += lineCount;
+      if (this.#options.syncEvery > 0) this.#linesUnsynced += lineCount;
     } catch (error) {
       this.#error = error as Error;
       const written = lines.subarray(0, file.sizeBytes - startBytes);
@@ -176,19 +213,42 @@ export class FileWriter {
 
   async #reopenIfMoved(): Promise<void> {
     this.#reopenWanted = false;
-    if (await isAtPath(this.#file, this.path, this.#openOptions.calls)) return;
+    this.#lastLookNs = this.#options.monotonicNs();
+    if (await isAtPath(this.#file, this.path, this.#openOptions.calls)) {
+      this.#linesSinceLook = 0;
+      return;
+    }
     const old = this.#file;
     try {
       this.#file = await AppendFile.open(this.path, this.#openOptions);
     } catch (error) {
-      this.#error = error as Error;
+      this.#refused(error as Error);
       return;
     }
+    await this.#countReopened(old);
     this.#lineTorn = false;
     this.#rotation.reset();
     if (this.#options.syncEvery > 0) await this.#note(old.datasync());
     this.#linesUnsynced = 0;
     await this.#note(old.close());
+  }
+
+  /** Lines go on to the old file, and the path is tried again with every look; that is told once a minute. */
+  #refused(error: Error): void {
+    if (this.#lastLookNs - this.#refusedNs < FILE_REFUSAL_NS) return;
+    this.#refusedNs = this.#lastLookNs;
+    this.#error = error;
+  }
+
+  async #countReopened(old: AppendFile): Promise<void> {
+    this.#reopened += 1;
+    const linkCount = await old.handle.stat().then(
+      ({ nlink }) => nlink,
+      () => 0,
+    );
+    if (linkCount === 0) this.#lostLinesMax += this.#linesSinceLook;
+    this.#linesSinceLook = 0;
+    this.#refusedNs = Number.NEGATIVE_INFINITY;
   }
 
   async #note(call: Promise<void>): Promise<void> {

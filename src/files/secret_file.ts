@@ -1,18 +1,16 @@
 // Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once, judged by that very
 // descriptor and read from it, so that nothing can be swapped in between. Content never appears in a message.
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { parentFault } from "./directory_rules.ts";
 import { trimmed } from "./key_text.ts";
+import { SAFE_OPEN_FLAGS } from "./own_file.ts";
 
 export const SECRET_FILE_BYTES_MAX = 64 * 1024;
 
 /** Bits of group and others: a secret is for its owner alone. */
 const FORBIDDEN_MODE_BITS = 0o077;
 
-/**
- * NONBLOCK, because the open of a FIFO would otherwise wait for a writer for ever. The runtime adds O_CLOEXEC to
- * every open.
- */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const OPEN_FLAGS = constants.O_RDONLY | SAFE_OPEN_FLAGS;
 
 export type SecretFile =
   /** The content; whoever reads a key from it wipes it. */
@@ -29,7 +27,7 @@ export function readSecretFile(path: string, ownerUid: number): SecretFile {
     return openFault(errorCode(error));
   }
   try {
-    return judgeAndRead(fd, ownerUid);
+    return judgeAndRead(path, fd, ownerUid);
   } catch (error) {
     return {
       ok: false,
@@ -41,7 +39,7 @@ export function readSecretFile(path: string, ownerUid: number): SecretFile {
   }
 }
 
-function judgeAndRead(fd: number, ownerUid: number): SecretFile {
+function judgeAndRead(path: string, fd: number, ownerUid: number): SecretFile {
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
     return { ok: false, found: "which is not a regular file", want: "a regular file" };
@@ -53,6 +51,10 @@ function judgeAndRead(fd: number, ownerUid: number): SecretFile {
   if (stat.uid !== ownerUid) {
     const want = `uid ${ownerUid} as its owner, the user of the daemon`;
     return { ok: false, found: `owned by uid ${stat.uid}`, want };
+  }
+  const directory = parentFault(path, ownerUid);
+  if (directory !== undefined) {
+    return { ok: false, found: `which is in ${directory.found}`, want: directory.want };
   }
   const bytes = readAtMost(fd, SECRET_FILE_BYTES_MAX + 1);
   if (bytes.length > SECRET_FILE_BYTES_MAX) {

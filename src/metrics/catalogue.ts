@@ -106,6 +106,9 @@ export const LOG_KINDS = [
   "recovery_refused",
 ] as const;
 
+/** Files that are written to for the whole life of the daemon. */
+export const WRITTEN_FILES = ["export", "audit", "fired", "heartbeat"] as const;
+
 export const AUDIT_RING_LEVELS = ["warn", "critical"] as const;
 export const DROP_REASONS = ["drain", "rate_limit", "ip_table_full"] as const;
 export const STAGES = ["receive", "judge", "recover", "reap", "maintain", "serve"] as const;
@@ -335,6 +338,11 @@ export const FAMILIES: readonly Family[] = [
   counter(
     "varta_export_dropped_total",
     "Event export lines lost because the queue was full or a write failed.",
+  ),
+  counter(
+    "varta_file_reopened_total",
+    "Files that somebody else had moved or removed and that were begun anew, by file.",
+    { label: "file", values: WRITTEN_FILES },
   ),
   counter("varta_log_suppressed_total", "Log lines dropped by the cooldown.", {
     label: "kind",

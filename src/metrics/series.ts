@@ -13,6 +13,7 @@ import {
   RECOVERY_STEPS,
   RECOVERY_VERDICTS,
   STAGES,
+  WRITTEN_FILES,
 } from "./catalogue.ts";
 
 /** First series or histogram of each family that has a place in the registry's tables. */
@@ -122,6 +123,7 @@ export const VARTA_AUDIT_RING_WATERMARK = seriesByValue(
   AUDIT_RING_LEVELS,
 );
 export const VARTA_EXPORT_DROPPED = seriesId("varta_export_dropped_total");
+export const VARTA_FILE_REOPENED = seriesByValue("varta_file_reopened_total", WRITTEN_FILES);
 export const VARTA_LOG_SUPPRESSED = seriesByValue("varta_log_suppressed_total", LOG_KINDS);
 export const VARTA_LOG_DROPPED = seriesId("varta_log_dropped_total");
 

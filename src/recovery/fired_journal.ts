@@ -2,14 +2,35 @@
 // debounce, instead of acting twice. One fixed-size line per recovery in a ring, written before the recovery begins by one
 // positioned write of 64 bytes into the page cache (3 us), and never synced: it survives the daemon, not the machine,
 // whose processes end with it. The audit log is what lasts.
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { FIRED_JOURNAL_LINES } from "../base/limits.ts";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
+import { FILE_LOOK_NS, FIRED_JOURNAL_LINES } from "../base/limits.ts";
+import {
+  foreignContent,
+  OWN_FILE_MODE,
+  requireOwnFile,
+  SAFE_OPEN_FLAGS,
+} from "../files/own_file.ts";
 
 export interface FiredEntry {
   readonly pid: number;
   /** NaN = unknown. */
   readonly generation: number;
   readonly unixMs: number;
+}
+
+export interface FiredJournalOptions {
+  readonly ownerUid: number;
+  /** A monotonic clock: the path is looked at once a second. */
+  readonly monotonicNs: () => number;
 }
 
 const LINE_BYTES = 64;
@@ -22,35 +43,44 @@ export class FiredJournal {
   readonly found: readonly FiredEntry[];
   /** Entries that could not be written since the last takeFailures(). */
   #failures = 0;
-  readonly #fd: number;
+  /** How often the file was made anew since the last takeReopened(). */
+  #reopened = 0;
+  readonly #options: FiredJournalOptions;
+  #fd: number;
+  #lastLookNs: number;
   readonly #line = Buffer.alloc(LINE_BYTES, " ");
   #next = 0;
 
   /** Opens or creates the file, by the rules for our own files; throws an Error that says what was found. */
-  static open(path: string, ownerUid: number): FiredJournal {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    const fd = openSync(path, flags, 0o600);
+  static open(path: string, options: FiredJournalOptions): FiredJournal {
+    const fd = openOwn(path, options.ownerUid);
     try {
-      const status = fstatSync(fd);
-      if (!status.isFile()) throw new Error(`found ${path}, which is not a regular file`);
-      if (status.uid !== ownerUid)
-        throw new Error(`found ${path} of uid ${status.uid}; want one of uid ${ownerUid}`);
-      return new FiredJournal(path, fd, read(fd, status.size));
+      const bytes = contentOf(fd);
+      if (!isOurs(bytes)) throw foreignContent(path, "a journal of recoveries");
+      return new FiredJournal(path, options, fd, linesOf(bytes));
     } catch (error) {
       closeSync(fd);
       throw error;
     }
   }
 
-  private constructor(path: string, fd: number, lines: readonly (FiredEntry | undefined)[]) {
+  private constructor(
+    path: string,
+    options: FiredJournalOptions,
+    fd: number,
+    lines: readonly (FiredEntry | undefined)[],
+  ) {
     this.path = path;
+    this.#options = options;
     this.#fd = fd;
+    this.#lastLookNs = options.monotonicNs();
     this.found = lines.filter((entry) => entry !== undefined);
     this.#next = afterYoungest(lines);
   }
 
   /** Notes that a recovery is about to begin; returns the line it took. */
   began({ pid, generation, unixMs }: FiredEntry): number {
+    this.#lookForFile();
     const line = this.#next;
     this.#next = (line + 1) % FIRED_JOURNAL_LINES;
     const token = Number.isNaN(generation) ? "-" : generation;
@@ -70,8 +100,37 @@ export class FiredJournal {
     return count;
   }
 
+  /** How often somebody else has removed or moved the file since the last call; its lines were taken along. */
+  takeReopened(): number {
+    const count = this.#reopened;
+    this.#reopened = 0;
+    return count;
+  }
+
   close(): void {
     closeSync(this.#fd);
+  }
+
+  // A recovery is rare, and this takes microseconds: the lines are in the page cache.
+  #lookForFile(): void {
+    const nowNs = this.#options.monotonicNs();
+    if (nowNs - this.#lastLookNs < FILE_LOOK_NS) return;
+    this.#lastLookNs = nowNs;
+    try {
+      if (namesFile(this.path, fstatSync(this.#fd))) return;
+      const bytes = contentOf(this.#fd);
+      const fd = openOwn(this.path, this.#options.ownerUid);
+      if (!isOurs(contentOf(fd))) {
+        closeSync(fd);
+        throw foreignContent(this.path, "a journal of recoveries");
+      }
+      writeSync(fd, bytes, 0, bytes.length, 0);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#reopened++;
+    } catch {
+      this.#failures++;
+    }
   }
 
   #write(line: number, text: string): void {
@@ -87,11 +146,41 @@ export class FiredJournal {
   }
 }
 
-function read(fd: number, sizeBytes: number): (FiredEntry | undefined)[] {
-  const bytes = Buffer.alloc(Math.min(sizeBytes, FILE_BYTES));
-  const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, 0);
+function openOwn(path: string, ownerUid: number): number {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
+  try {
+    requireOwnFile(path, fstatSync(fd), { ownerUid, private: true });
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function namesFile(path: string, { dev, ino }: Stats): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.dev === dev && found.ino === ino;
+}
+
+function contentOf(fd: number): Buffer {
+  const bytes = Buffer.alloc(FILE_BYTES);
+  return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+}
+
+/** True if one line is ours, or if a crash of the machine left nothing but zero bytes or a piece of the first line. */
+function isOurs(bytes: Buffer): boolean {
+  const text = bytes.toString("latin1");
+  if (/^\0*$/.test(text) || /^(fired [0-9 -]*| *)$/.test(text)) return true;
+  for (let at = 0; at + LINE_BYTES <= text.length; at += LINE_BYTES) {
+    const line = text.slice(at, at + LINE_BYTES);
+    if (/^(fired [0-9]+ ([0-9]+|-) [0-9]+)? *\n$/.test(line)) return true;
+  }
+  return false;
+}
+
+function linesOf(bytes: Buffer): (FiredEntry | undefined)[] {
   const entries: (FiredEntry | undefined)[] = [];
-  for (let at = 0; at + LINE_BYTES <= length; at += LINE_BYTES)
+  for (let at = 0; at + LINE_BYTES <= bytes.length; at += LINE_BYTES)
     entries.push(parse(bytes.toString("latin1", at, at + LINE_BYTES - 1)));
   return entries;
 }

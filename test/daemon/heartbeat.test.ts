@@ -2,15 +2,18 @@
 // where others write.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { Heartbeat } from "../../src/daemon/heartbeat.ts";
+import { Heartbeat, requireHeartbeat } from "../../src/daemon/heartbeat.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
@@ -21,13 +24,18 @@ class Subject {
   readonly path: string;
   readonly heartbeat: Heartbeat;
   readonly errors: string[] = [];
+  reopened = 0;
   turns = 0;
 
   constructor(path: string) {
     this.path = path;
     this.heartbeat = new Heartbeat({
       path,
+      ownerUid: process.geteuid!(),
       turns: () => this.turns,
+      reopened: () => {
+        this.reopened += 1;
+      },
       failed: (error) => this.errors.push((error as NodeJS.ErrnoException).code ?? String(error)),
     });
   }
@@ -99,15 +107,51 @@ describe("Heartbeat", () => {
     expect(readdirSync(directory.path)).toEqual(["heartbeat"]);
   });
 
-  test("replaces a link that somebody planted at the path and leaves its target alone", async () => {
+  test("leaves alone what is no heartbeat: a link, a file with another name, other content", async () => {
     using directory = new TemporaryDirectory();
+    const path = directory.at("heartbeat");
     writeFileSync(directory.at("precious"), "untouched");
-    symlinkSync(directory.at("precious"), directory.at("heartbeat"));
+    for (const plant of [
+      () => symlinkSync(directory.at("precious"), path),
+      () => linkSync(directory.at("precious"), path),
+      () => writeFileSync(path, "12 monkeys\n"),
+    ]) {
+      plant();
+      const { ino } = lstatSync(path);
+      const subject = new Subject(path);
+      await subject.maintain(0);
+      expect(subject.errors.length).toBe(1);
+      expect(lstatSync(path).ino).toBe(ino);
+      await expect(requireHeartbeat(path, process.geteuid!())).rejects.toThrow("Cannot ");
+      unlinkSync(path);
+      await subject.maintain(NS_PER_S);
+      expect(subject.read()).toBe(`0 ${NS_PER_S}\n`);
+      unlinkSync(path);
+    }
+    expect(readFileSync(directory.at("precious"), "latin1")).toBe("untouched");
+  });
+
+  test("goes on in the place of the heartbeat of an earlier daemon", async () => {
+    using directory = new TemporaryDirectory();
+    writeFileSync(directory.at("heartbeat"), "99 12345\n");
     const subject = new Subject(directory.at("heartbeat"));
     await subject.maintain(0);
-    expect(subject.read()).toBe("0 0\n");
-    expect(lstatSync(subject.path).isFile()).toBe(true);
-    expect(readFileSync(directory.at("precious"), "latin1")).toBe("untouched");
+    expect([subject.read(), subject.reopened]).toEqual(["0 0\n", 0]);
+  });
+
+  test("is made anew when somebody removes or moves it, and says so", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    await subject.maintain(NS_PER_S);
+    expect(subject.reopened).toBe(0);
+    unlinkSync(subject.path);
+    await subject.maintain(2 * NS_PER_S);
+    expect([subject.read(), subject.reopened]).toEqual([`0 ${2 * NS_PER_S}\n`, 1]);
+    renameSync(subject.path, directory.at("moved"));
+    await subject.maintain(3 * NS_PER_S);
+    await subject.maintain(4 * NS_PER_S);
+    expect(subject.reopened).toBe(2);
   });
 
   test("takes another name if the temporary one is taken, even by a link, and touches neither", async () => {

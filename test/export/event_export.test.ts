@@ -37,6 +37,7 @@ function openExport(
     listeners: ["local", "lab"],
     errnoText: (errno) => `errno\t${errno}`,
     observerNamespaceInode: 4026531836,
+    monotonicNs: () => 0,
     ...changes,
   });
 }

@@ -1,12 +1,21 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chownSync, linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { AppendFile, isAtPath, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { TempDirectory } from "./temp_directory.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const OPTIONS = { singleLink: true, calls: REAL_FILE_CALLS };
+const OPTIONS = { calls: REAL_FILE_CALLS };
 
 describe("AppendFile.open()", () => {
   test("creates a missing file with mode 0600", async () => {
@@ -46,17 +55,49 @@ describe("AppendFile.open()", () => {
     const opening = AppendFile.open(directory.join("fifo"), OPTIONS);
     await expect(opening).rejects.toThrow("must be a regular file");
     mkdirSync(directory.join("dir"));
-    await expect(AppendFile.open(directory.join("dir"), OPTIONS)).rejects.toThrow("EISDIR");
+    const ofDirectory = AppendFile.open(directory.join("dir"), OPTIONS);
+    await expect(ofDirectory).rejects.toThrow("must be a regular file, found a directory");
+    const ofDevice = AppendFile.open("/dev/null", OPTIONS);
+    await expect(ofDevice).rejects.toMatchObject({
+      message: "Cannot open /dev/null: must be a regular file, found a device",
+      hint: "name a file; to read on as it is written: tail -F FILE",
+    });
   });
 
-  test("refuses a second hard link, unless that is allowed", async () => {
+  test("refuses a file with a second name and leaves it as it is", async () => {
     using directory = new TempDirectory();
-    writeFileSync(directory.join("log"), "");
-    linkSync(directory.join("log"), directory.join("second"));
+    writeFileSync(directory.join("precious"), "untouched");
+    linkSync(directory.join("precious"), directory.join("log"));
     const opening = AppendFile.open(directory.join("log"), OPTIONS);
     await expect(opening).rejects.toThrow("must have one hard link, found 2");
-    const file = await AppendFile.open(directory.join("log"), { ...OPTIONS, singleLink: false });
+    expect(directory.read("precious")).toBe("untouched");
+  });
+
+  test.each([0o660, 0o602, 0o666])("refuses mode %o if it is to be private", async (mode) => {
+    using directory = new TempDirectory();
+    writeFileSync(directory.join("log"), "");
+    chmodSync(directory.join("log"), mode);
+    const opening = AppendFile.open(directory.join("log"), { ...OPTIONS, private: true });
+    await expect(opening).rejects.toThrow("must not be writable by others");
+    // As logrotate makes it for a group.
+    const file = await AppendFile.open(directory.join("log"), OPTIONS);
     await file.close();
+  });
+
+  test("adds nothing to content that is not recognised", async () => {
+    using directory = new TempDirectory();
+    const content = { name: "numbers", begins: (bytes: Buffer) => bytes[0] === 0x31 };
+    for (const [text, isOurs] of [
+      ["", true],
+      ["1\n", true],
+      ["# a configuration\n", false],
+    ] as const) {
+      writeFileSync(directory.join("log"), text);
+      const opening = AppendFile.open(directory.join("log"), { ...OPTIONS, content });
+      if (isOurs) await (await opening).close();
+      else await expect(opening).rejects.toThrow("found content that is not ours, want numbers");
+      expect(readFileSync(directory.join("log"), "latin1")).toBe(text);
+    }
   });
 
   test.skipIf(process.geteuid?.() !== 0)(

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { NS_PER_S } from "../../src/base/time.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
 import { FileWriter, type FileWriterOptions } from "../../src/files/file_writer.ts";
 import { TempDirectory } from "./temp_directory.ts";
@@ -9,7 +18,13 @@ function openWriter(
   changes: Partial<FileWriterOptions> = {},
 ): Promise<FileWriter> {
   const path = directory.join("log");
-  return FileWriter.open({ path, bytesMax: undefined, syncEvery: 0, singleLink: true, ...changes });
+  return FileWriter.open({
+    path,
+    bytesMax: undefined,
+    syncEvery: 0,
+    monotonicNs: () => 0,
+    ...changes,
+  });
 }
 
 /** Appends lines one by one, each with its own write. */
@@ -141,6 +156,98 @@ describe("FileWriter", () => {
     await writer.close();
     expect(lstatSync(directory.join("log")).ino).toBe(ino);
     expect(directory.read("log")).toBe("one\n");
+  });
+});
+
+describe("a file that somebody else moves or removes", () => {
+  async function timedWriter(directory: TempDirectory, changes: Partial<FileWriterOptions> = {}) {
+    const clock = { ns: 0 };
+    const writer = await openWriter(directory, { monotonicNs: () => clock.ns, ...changes });
+    return { writer, clock };
+  }
+
+  test("is followed by a new one within a second of writing", async () => {
+    using directory = new TempDirectory();
+    const { writer, clock } = await timedWriter(directory);
+    await writeEach(writer, ["one\n"]);
+    renameSync(directory.join("log"), directory.join("moved"));
+    clock.ns = NS_PER_S - 1;
+    await writeEach(writer, ["two\n"]);
+    expect(writer.takeReopened()).toBeUndefined();
+    clock.ns = NS_PER_S;
+    await writeEach(writer, ["three\n"]);
+    expect(writer.takeReopened()).toEqual({ count: 1, lostLinesMax: 0 });
+    expect(writer.takeReopened()).toBeUndefined();
+    await writer.close();
+    expect(directory.read("moved")).toBe("one\ntwo\n");
+    expect(directory.read("log")).toBe("three\n");
+  });
+
+  test("takes at most the lines since the last look with it when it is removed", async () => {
+    using directory = new TempDirectory();
+    const { writer, clock } = await timedWriter(directory);
+    await writeEach(writer, ["one\n"]);
+    clock.ns = NS_PER_S;
+    await writeEach(writer, ["two\n"]);
+    unlinkSync(directory.join("log"));
+    await writeEach(writer, ["three\n", "four\n"]);
+    clock.ns = 2 * NS_PER_S;
+    await writeEach(writer, ["five\n"]);
+    expect(writer.takeReopened()).toEqual({ count: 1, lostLinesMax: 3 });
+    await writer.close();
+    expect(directory.read("log")).toBe("five\n");
+  });
+
+  test("is found in use again if logrotate has made the new one", async () => {
+    using directory = new TempDirectory();
+    const { writer, clock } = await timedWriter(directory);
+    await writeEach(writer, ["one\n"]);
+    renameSync(directory.join("log"), directory.join("log.1"));
+    writeFileSync(directory.join("log"), "", { mode: 0o664 });
+    const { ino } = lstatSync(directory.join("log"));
+    clock.ns = NS_PER_S;
+    await writeEach(writer, ["two\n"]);
+    await writer.close();
+    expect([directory.read("log.1"), directory.read("log")]).toEqual(["one\n", "two\n"]);
+    expect(lstatSync(directory.join("log")).ino).toBe(ino);
+  });
+
+  test("keeps getting its lines while the path is not ours to write, told once a minute", async () => {
+    using directory = new TempDirectory();
+    const { writer, clock } = await timedWriter(directory);
+    renameSync(directory.join("log"), directory.join("moved"));
+    writeFileSync(directory.join("precious"), "untouched\n");
+    linkSync(directory.join("precious"), directory.join("log"));
+    let told = 0;
+    for (let second = 1; second <= 61; second++) {
+      clock.ns = second * NS_PER_S;
+      await writeEach(writer, [`${second}\n`]);
+      if (writer.takeError()?.message.includes("one hard link, found 2")) told += 1;
+    }
+    expect(told).toBe(2);
+    expect(writer.takeReopened()).toBeUndefined();
+    expect(directory.read("precious")).toBe("untouched\n");
+    unlinkSync(directory.join("log"));
+    clock.ns = 62 * NS_PER_S;
+    await writeEach(writer, ["62\n"]);
+    await writer.close();
+    expect(directory.read("log")).toBe("62\n");
+    expect(directory.read("moved").split("\n").length).toBe(62);
+  });
+
+  test("is not looked for while a rotation has no new file yet", async () => {
+    using directory = new TempDirectory();
+    const disk = new FaultyDisk();
+    const { writer, clock } = await timedWriter(directory, { bytesMax: 4, calls: disk.calls });
+    disk.failCreates = true;
+    await writeEach(writer, ["one\n"]);
+    writer.takeError();
+    disk.failCreates = false;
+    clock.ns = NS_PER_S;
+    await writeEach(writer, ["two\n", "3\n"]);
+    expect(writer.takeReopened()).toBeUndefined();
+    await writer.close();
+    expect([directory.read("log.1"), directory.read("log")]).toEqual(["one\ntwo\n", "3\n"]);
   });
 });
 

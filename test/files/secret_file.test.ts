@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSecretFile, SECRET_FILE_BYTES_MAX } from "../../src/files/secret_file.ts";
@@ -62,6 +62,27 @@ test("readSecretFile() refuses another owner, a directory and a missing file", (
   expect(readSecretFile(directory, uid)).toMatchObject({ found: "which is not a regular file" });
   expect(readSecretFile(join(directory, "none"), uid)).toMatchObject({
     found: "which does not exist",
+  });
+});
+
+test("readSecretFile() refuses a directory in which others may write, unless it is sticky", () => {
+  const open = join(directory, "open");
+  mkdirSync(open);
+  writeFileSync(join(open, "key"), "secret", { mode: 0o600 });
+  for (const [mode, ok] of [
+    [0o755, true],
+    [0o770, false],
+    [0o757, false],
+    [0o1777, true],
+  ] as const) {
+    chmodSync(open, mode);
+    expect(readSecretFile(join(open, "key"), uid).ok).toBe(ok);
+  }
+  chmodSync(open, 0o777);
+  expect(readSecretFile(join(open, "key"), uid)).toEqual({
+    ok: false,
+    found: `which is in the directory ${open} with mode 0777`,
+    want: `one that only its owner may write to (chmod go-w ${open}), or a sticky one`,
   });
 });
 

@@ -1,6 +1,17 @@
 // The journal of recoveries that a killed daemon leaves behind.
 import { describe, expect, test } from "bun:test";
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { FIRED_JOURNAL_LINES } from "../../src/base/limits.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { FiredJournal } from "../../src/recovery/fired_journal.ts";
@@ -9,8 +20,8 @@ import { bench, ScriptedRunner, stallOf } from "./harness.ts";
 
 const UID = process.geteuid!();
 
-function reopened(path: string): FiredJournal {
-  return FiredJournal.open(path, UID);
+function reopened(path: string, monotonicNs = () => 0): FiredJournal {
+  return FiredJournal.open(path, { ownerUid: UID, monotonicNs });
 }
 
 describe("FiredJournal", () => {
@@ -71,10 +82,65 @@ describe("FiredJournal", () => {
     mkdirSync(directory.at("directory"));
     expect(() => reopened(directory.at("link"))).toThrow(/ELOOP|symbolic/);
     expect(() => reopened(directory.at("directory"))).toThrow();
+  });
+
+  test.skipIf(UID !== 0)("refuses a file of another user (skipped unless root)", () => {
+    using directory = new TemporaryDirectory();
     reopened(directory.at("other")).close();
-    expect(() => FiredJournal.open(directory.at("other"), UID + 1)).toThrow(
-      `of uid ${UID}; want one of uid ${UID + 1}`,
+    chownSync(directory.at("other"), 12345, 12345);
+    expect(() => reopened(directory.at("other"))).toThrow("must belong to uid 0, found uid 12345");
+  });
+
+  test("never writes to a file that has another name or other content", () => {
+    using directory = new TemporaryDirectory();
+    const precious = "precious content of another file\n";
+    writeFileSync(directory.at("precious"), precious);
+    linkSync(directory.at("precious"), directory.at("hard"));
+    expect(() => reopened(directory.at("hard"))).toThrow("must have one hard link, found 2");
+    writeFileSync(directory.at("foreign"), precious.repeat(3));
+    expect(() => reopened(directory.at("foreign"))).toThrow(
+      "found content that is not ours, want a journal of recoveries or an empty file",
     );
+    expect(readFileSync(directory.at("precious"), "latin1")).toBe(precious);
+    expect(readFileSync(directory.at("foreign"), "latin1")).toBe(precious.repeat(3));
+  });
+
+  test("takes zero bytes and a piece of a line, as a crash of the machine leaves them, for its own", () => {
+    using directory = new TemporaryDirectory();
+    for (const left of [Buffer.alloc(128), Buffer.from("fired 12 3")]) {
+      writeFileSync(directory.at("fired"), left);
+      expect(reopened(directory.at("fired")).found).toEqual([]);
+    }
+  });
+
+  test("is made anew with all its lines if somebody removes it", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("fired");
+    let ns = 0;
+    const journal = reopened(path, () => ns);
+    journal.began({ pid: 7, generation: 1, unixMs: 1 });
+    unlinkSync(path);
+    journal.began({ pid: 8, generation: 1, unixMs: 2 });
+    expect([existsSync(path), journal.takeReopened()]).toEqual([false, 0]);
+    ns = NS_PER_S;
+    journal.began({ pid: 9, generation: 1, unixMs: 3 });
+    expect([journal.takeReopened(), journal.takeReopened()]).toEqual([1, 0]);
+    expect(reopened(path).found.map(({ pid }) => pid)).toEqual([7, 8, 9]);
+    expect(lstatSync(path).mode & 0o7777).toBe(0o600);
+  });
+
+  test("goes on in the old file while something else has its name", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("fired");
+    let ns = 0;
+    const journal = reopened(path, () => ns);
+    renameSync(path, directory.at("moved"));
+    writeFileSync(path, "precious");
+    ns = NS_PER_S;
+    journal.began({ pid: 9, generation: 1, unixMs: 3 });
+    expect([journal.takeReopened(), journal.takeFailures()]).toEqual([0, 1]);
+    expect(readFileSync(path, "latin1")).toBe("precious");
+    expect(reopened(directory.at("moved")).found.map(({ pid }) => pid)).toEqual([9]);
   });
 
   test("counts what it cannot write and goes on", () => {
