@@ -11,15 +11,16 @@ import { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Observer } from "../observer/observer.ts";
+import { readPidMax } from "../observer/pid_max.ts";
+import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";
 import { ProcessRunner } from "../recovery/child_runner.ts";
 import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
-import { SystemClock } from "./clock_source.ts";
 import { Log } from "./log.ts";
 import { Reports } from "./reports.ts";
 import { StderrWriter } from "./stderr_writer.ts";
-import { readPidMax, stderrIsJournal } from "./system_checks.ts";
+import { stderrIsJournal } from "./system_checks.ts";
 import { countOutcome } from "./tick.ts";
 
 export interface Parts {

@@ -2,12 +2,9 @@
 import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { PlatformError } from "../../ffi/libc.ts";
-import { PID_MAX_FALLBACK } from "../base/limits.ts";
-import { U32_MAX } from "../base/u64.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 
 const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
-const PID_MAX_FILE = "/proc/sys/kernel/pid_max";
 /** A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32 were lost. */
 const QUEUE_LENGTH_WANTED = 512;
 
@@ -48,18 +45,6 @@ export function initWatchdogWarning(
     "the self-watchdog cannot end this process, because the kernel spares pid 1 the SIGALRM: " +
     "run it under an init, such as with docker run --init"
   );
-}
-
-/** Largest pid of this kernel, 2^32-1 off Linux; the kernel's own limit if it cannot be read. `file` is for tests. */
-export function readPidMax(file = PID_MAX_FILE): number {
-  if (!IS_LINUX) return U32_MAX;
-  try {
-    const text = readFileSync(file, "latin1").slice(0, 16).trim();
-    const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
-    return value >= 1 && value <= U32_MAX ? value : PID_MAX_FALLBACK;
-  } catch {
-    return PID_MAX_FALLBACK;
-  }
 }
 
 /** The warning about a short datagram queue in this network namespace, or undefined. `file` is for tests. */

@@ -3,6 +3,9 @@
 import { CLOCK_JUMP_NS } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 
+/** "boottime" goes on while the machine sleeps, "monotonic-raw" is not slewed by NTP. */
+export type ClockSource = "monotonic" | "boottime" | "monotonic-raw";
+
 /** Source of raw readings: nanoseconds since its baseline. A failed read is 0. */
 export interface RawClock {
   readNs(): number;

@@ -7,7 +7,7 @@ import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC, EIO } from "../../ffi/constants.ts";
 import { RECEIVE_FAILURES_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { SystemClock } from "../../src/daemon/clock_source.ts";
+import { SystemClock } from "../../src/observer/system_clock.ts";
 import { type Deadline, Loop, type LoopOptions } from "../../src/daemon/loop.ts";
 import { findRuntimeEvents } from "../../src/daemon/runtime_events.ts";
 import { Tick, type TickExport } from "../../src/daemon/tick.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW } from "../../ffi/constants.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { SystemClock } from "../../src/daemon/clock_source.ts";
+import { SystemClock } from "../../src/observer/system_clock.ts";
 
 describe("SystemClock", () => {
   test.each([

@@ -9,8 +9,7 @@ import {
 } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { NS_PER_S } from "../base/time.ts";
-import type { ClockSource } from "../config/config.ts";
-import type { RawClock } from "../observer/clock.ts";
+import type { ClockSource, RawClock } from "./clock.ts";
 
 export class SystemClock implements RawClock {
   readonly #id: number;
