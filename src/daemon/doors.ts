@@ -32,7 +32,7 @@ export function openListeners(
     const number = parts.observer.listeners.length;
     parts.observer.addListener(listener);
     parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes ?? 0);
-    if (!(listener instanceof UnixListener) || listener.directorySynced) continue;
+    if (listener.directorySynced !== false) continue;
     parts.metrics.add(series.VARTA_SOCKET_BIND_DIR_FSYNC_FAILED, 1);
     parts.log.warn("the socket's directory could not be synced, ignoring", {
       listener: listener.name,

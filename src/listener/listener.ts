@@ -17,6 +17,8 @@ export interface Listener {
   readonly queueLength?: number | undefined;
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   readonly rcvbufBytes?: number;
+  /** False if the directory of its socket file could not be synced after the bind. */
+  readonly directorySynced?: boolean;
   /** Senders that are accepted; undefined = all that the socket lets in. */
   readonly allowList: AllowList | undefined;
 

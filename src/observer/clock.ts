@@ -8,6 +8,8 @@ export type ClockSource = "monotonic" | "boottime" | "monotonic-raw";
 
 /** Source of raw readings: nanoseconds since its baseline. A failed read is 0. */
 export interface RawClock {
+  /** Undefined: no clock of the system. */
+  readonly source?: ClockSource;
   readNs(): number;
 }
 
@@ -36,6 +38,11 @@ export class ObserverClock {
       this.#jumpsForward = saturatingAdd(this.#jumpsForward, 1);
     this.#previousNs = raw;
     return raw;
+  }
+
+  /** Which clock of the system this is; undefined = none of them. */
+  get source(): ClockSource | undefined {
+    return this.#raw.source;
   }
 
   /** The last value that nowNs() returned: no system call. */

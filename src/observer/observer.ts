@@ -12,7 +12,7 @@ import type { Stall } from "../events/stall.ts";
 import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
-import type { ObserverClock } from "./clock.ts";
+import type { ClockSource, ObserverClock } from "./clock.ts";
 import { DatagramJudge } from "./datagram_judge.ts";
 import { IdentityResolver } from "./identity.ts";
 import { JudgePoints } from "./judge_points.ts";
@@ -62,6 +62,7 @@ export class Observer {
   readonly #judgePoints: JudgePoints;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
+  #bindDirFsyncFailures = 0;
   // The batch in hand: datagrams #next .. #count-1 of listener #cursor, received at #batchNs.
   #cursor = 0;
   #next = 0;
@@ -106,6 +107,16 @@ export class Observer {
     return this.#listeners;
   }
 
+  /** The system's clock that times are read from; undefined = another one was injected. */
+  get clockSource(): ClockSource | undefined {
+    return this.clock.source;
+  }
+
+  /** SO_RCVBUF of the first Unix listener as the kernel granted it; 0 = not set, or there is none. */
+  get udsRcvbufBytes(): number {
+    return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
+  }
+
   get thresholdNs(): number {
     return this.#judge.thresholdNs;
   }
@@ -122,6 +133,7 @@ export class Observer {
   addListener(listener: Listener): void {
     assert(this.#listeners.length < limits.LISTENERS_MAX, "the configuration bounds the listeners");
     this.#listeners.push(listener);
+    if (listener.directorySynced === false) this.#bindDirFsyncFailures++;
   }
 
   nowNs(): number {
@@ -320,6 +332,13 @@ export class Observer {
 
   drainSenderStateFull(): number {
     return this.accounting.takeRejected(reason.REJECT_SENDER_TABLE_FULL);
+  }
+
+  /** Socket directories that could not be synced at the bind: after a crash the socket file may be missing. */
+  drainBindDirFsyncFailures(): number {
+    const count = this.#bindDirFsyncFailures;
+    this.#bindDirFsyncFailures = 0;
+    return count;
   }
 
   /** Receive errors that dequeued nothing. */

@@ -12,12 +12,14 @@ import { NS_PER_S } from "../base/time.ts";
 import type { ClockSource, RawClock } from "./clock.ts";
 
 export class SystemClock implements RawClock {
+  readonly source: ClockSource;
   readonly #id: number;
   readonly #baseSeconds: number;
   readonly #baseNanoseconds: number;
 
   /** Takes the baseline; throws `SystemError` if the clock cannot be read. */
   constructor(source: ClockSource) {
+    this.source = source;
     this.#id = clockId(source);
     check(readClock(this.#id), `Cannot read the ${source} clock`);
     this.#baseSeconds = clockSeconds();

@@ -7,9 +7,10 @@ import {
   TRACKER_CAPACITY_CLASS_DEFAULT,
   TRACKER_CAPACITY_MAX,
 } from "../base/limits.ts";
-import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
+import { u64FromPair } from "../base/u64.ts";
 import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
 import {
@@ -183,6 +184,37 @@ export class Tracker {
 
   isTracked(pid: number): boolean {
     return this.slotOf(pid) >= 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.len === 0;
+  }
+
+  /** Observer time of the last accepted beat of `pid`; undefined = it is not tracked. */
+  lastNsOf(pid: number): number | undefined {
+    return this.slots.lastNs[this.slotOf(pid)];
+  }
+
+  /** The pinned trust class; undefined = not tracked. */
+  originOf(pid: number): Origin | undefined {
+    return this.slots.origin[this.slotOf(pid)] as Origin | undefined;
+  }
+
+  /** The pinned pid namespace; NaN = not known, undefined = not tracked. */
+  pidNsInodeOf(pid: number): number | undefined {
+    return this.slots.namespaceInode[this.slotOf(pid)];
+  }
+
+  /** The pinned start time in clock ticks; NaN = not known, undefined = not tracked. */
+  generationOf(pid: number): number | undefined {
+    return this.slots.generation[this.slotOf(pid)];
+  }
+
+  /** The nonce of the last accepted beat, of any kind; undefined = not tracked. */
+  lastObservedNonceOf(pid: number): bigint | undefined {
+    const slot = this.slotOf(pid);
+    if (slot < 0) return undefined;
+    return u64FromPair(this.slots.observedNonceHi[slot]!, this.slots.observedNonceLo[slot]!);
   }
 
   /** False only if the slot of `pid` holds a terminal timestamp that is not below (hi, lo). */
