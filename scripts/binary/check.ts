@@ -1,8 +1,9 @@
 // Is an executable varta-watch, whole and sealed? It is run with every variable and in a directory with every file that
 // would make an open one run other code. For an executable of another platform only its bytes are looked at.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { entryProblems } from "./entry.ts";
 import { unsealedNames } from "./seal.ts";
 
 /** What a hijacked program prints. */
@@ -16,8 +17,9 @@ export async function checkBinary(path: string, line: string): Promise<string[]>
 
 /** The checks that need no processor of the target. */
 export function checkBytes(path: string): string[] {
-  const names = unsealedNames(readFileSync(path));
-  return names.map((name) => `reads ${name} from its environment`);
+  const bytes = readFileSync(path);
+  const names = unsealedNames(bytes).map((name) => `reads ${name} from its environment`);
+  return [...names, ...entryProblems(bytes)];
 }
 
 class Trial {
@@ -38,6 +40,8 @@ class Trial {
         return [`is not this program (stripped?): --version prints ${JSON.stringify(said)}`];
       return [
         ...this.#variables(),
+        ...this.#writtenFiles(),
+        ...this.#removedDirectory(),
         ...this.#interpreter(),
         ...this.#environmentFile(),
         ...(await this.#debugger()),
@@ -74,6 +78,31 @@ class Trial {
       const text = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
       return said === `${this.#line}\n` ? [] : [`obeys ${text.join(" ")}: ${JSON.stringify(said)}`];
     });
+  }
+
+  // The just-in-time compiler, its bytecode cache and the collector have dumps of all kinds.
+  #writtenFiles(): string[] {
+    const target = this.#at("written");
+    mkdirSync(target);
+    const names = ["BUN_BYTECODE_ORDER_OUT", "BUN_BYTECODE_DIGEST_OUT"];
+    const paths = [...names, "BUN_BYTECODE_ORDER_NAMES_OUT"].map((name) => [
+      name,
+      `${target}/${name}`,
+    ]);
+    const dump = { BUN_JSC_useJITDump: "1", BUN_JSC_jitDumpDirectory: target };
+    const said = this.#run({ ...Object.fromEntries(paths), ...dump }, this.#daemon(0));
+    const written = readdirSync(target);
+    if (!said.includes("stopped")) return [`does not run: ${JSON.stringify(said)}`];
+    return written.length === 0 ? [] : [`writes what its environment names: ${written.join(", ")}`];
+  }
+
+  #removedDirectory(): string[] {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" --version';
+    const { stdout, stderr } = Bun.spawnSync(["sh", "-c", script, this.#path], this.#options({}));
+    const said = stdout.toString() + stderr.toString();
+    return said === `${this.#line}\n`
+      ? []
+      : [`does not work in a removed directory: ${JSON.stringify(said)}`];
   }
 
   #interpreter(): string[] {

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { installEntry } from "./entry.ts";
 import { seal } from "./seal.ts";
 
 export interface CompileOptions {
@@ -36,6 +37,7 @@ export async function compile(options: CompileOptions): Promise<void> {
     const sealed = join(work, "runtime");
     const executable = readFileSync(options.runtime);
     seal(executable);
+    if (options.targetName.startsWith("linux-")) installEntry(executable);
     writeFileSync(sealed, executable, { mode: 0o755 });
     // The name of the file is embedded, so it is the same for every target.
     const built = join(work, "out", "varta-watch");

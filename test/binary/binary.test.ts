@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { checkBinary, checkBytes } from "../../scripts/binary/check.ts";
+import { removeEntry } from "../../scripts/binary/entry.ts";
 import { SEALED_NAMES } from "../../scripts/binary/seal.ts";
 import { lockedPackage, packageVersion } from "../../scripts/binary/target.ts";
 import { ServiceManager } from "../daemon/service_manager.ts";
@@ -46,9 +47,10 @@ describe.skipIf(!IS_BINARY)("checkBinary() (needs npm run test:binary)", () => {
   test("notices an executable that was not sealed, by its bytes and by what it does", async () => {
     const bytes = readFileSync(BINARY);
     for (const { name } of SEALED_NAMES) unseal(bytes, name);
+    removeEntry(bytes);
     const path = directory.at("unsealed");
     writeFileSync(path, bytes, { mode: 0o755 });
-    expect(checkBytes(path)).toHaveLength(SEALED_NAMES.length);
+    expect(checkBytes(path)).toHaveLength(SEALED_NAMES.length + 1);
     const said = (await checkBinary(path, LINE)).join("\n");
     for (const name of [
       "BUN_BE_BUN=1",
@@ -57,6 +59,8 @@ describe.skipIf(!IS_BINARY)("checkBinary() (needs npm run test:binary)", () => {
     ])
       expect(said).toContain(`obeys ${name}`);
     expect(said).toContain("is an interpreter");
+    expect(said).toContain("does not work in a removed directory");
+    expect(said).toContain("writes what its environment names: BUN_BYTECODE_DIGEST_OUT");
   });
 
   test.skipIf(Bun.which("strip") === null)(
