@@ -58,6 +58,15 @@ export const CLOCK_BOOTTIME = 7;
 
 export const ITIMER_REAL = 0;
 
+export const SIG_SETMASK = IS_DARWIN ? 3 : 2;
+/** Handlers that are numbers: the default action, and none. */
+export const SIG_DFL = 0;
+export const SIG_IGN = 1;
+/** One more than the highest signal number. */
+export const NSIG = IS_DARWIN ? 32 : 65;
+
+export const RLIMIT_NOFILE = IS_DARWIN ? 8 : 7;
+
 /** Linux only; the same numbers on every architecture, since they came after the tables were joined. */
 export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;

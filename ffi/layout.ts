@@ -77,6 +77,17 @@ export const ITIMERVAL = {
   size: 32,
 } as const;
 
+/** struct sigaction of the C library, which is not the kernel's. */
+export const SIGACTION = IS_DARWIN
+  ? ({ sa_handler: 0, size: 16 } as const)
+  : ({ sa_handler: 0, size: 152 } as const);
+
+/** sigset_t of the C library. */
+export const SIGSET = IS_DARWIN ? ({ size: 4 } as const) : ({ size: 128 } as const);
+
+/** struct rlimit { rlim_t rlim_cur, rlim_max; } */
+export const RLIMIT = { rlim_cur: 0, rlim_max: 8, size: 16 } as const;
+
 assert(new Uint8Array(new Uint32Array([1]).buffer)[0] === 1, "the layouts are little-endian");
 assert(CMSGHDR.data === CMSGHDR.size, "control data follows its header");
 assert(IS_DARWIN || CMSGHDR.data + UCRED.size === UCRED_CMSG_LEN, "CMSG_LEN of one ucred");

@@ -139,6 +139,36 @@ const SYMBOLS = {
     ],
     returns: "u32",
   },
+  sigprocmask: {
+    args: [
+      "i32", // int how
+      "ptr", // const sigset_t *set
+      "ptr", // sigset_t *oldset
+    ],
+    returns: "i32",
+  },
+  sigaction: {
+    args: [
+      "i32", // int signum
+      "ptr", // const struct sigaction *act
+      "ptr", // struct sigaction *oldact
+    ],
+    returns: "i32",
+  },
+  getrlimit: {
+    args: [
+      "i32", // int resource
+      "ptr", // struct rlimit *rlim
+    ],
+    returns: "i32",
+  },
+  setrlimit: {
+    args: [
+      "i32", // int resource
+      "ptr", // const struct rlimit *rlim
+    ],
+    returns: "i32",
+  },
   geteuid: { args: [], returns: "u32" },
   getpid: { args: [], returns: "i32" },
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use.
@@ -251,6 +281,6 @@ function openLibrary() {
 function jitError(text: string): PlatformError {
   return new PlatformError(
     `Cannot call the C library: ${text}`,
-    "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset BUN_JSC_useJIT, or allow execmem in the security policy",
+    "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset JavaScriptCoreUseJIT, or allow execmem in the security policy",
   );
 }

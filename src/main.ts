@@ -13,6 +13,7 @@ const EXIT_USAGE = 64;
 process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
+  await setUpProcess();
   const parsed = parseArguments(argv);
   const problems = [...parsed.problems, ...(await valueProblems(parsed))];
   if (problems.length > 0) return refuse(parsed, problems);
@@ -28,6 +29,16 @@ async function main(argv: readonly string[]): Promise<number> {
     printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
     printHint("this is a bug in varta-watch, not in its configuration; please report it");
     return EXIT_FAILURE;
+  }
+}
+
+// Where the C library cannot be called, whatever needs it says so itself: `version` and `help` do not.
+async function setUpProcess(): Promise<void> {
+  try {
+    const inherited = await import("../ffi/inherited.ts");
+    inherited.setUpProcess();
+  } catch (error) {
+    if (!isPlatformError(error)) throw error;
   }
 }
 

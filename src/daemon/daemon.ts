@@ -1,5 +1,6 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the shutdown when a signal, the
 // clock or a foreign namespace says so. A start that fails closes what it opened and says why.
+import { ignoresHangup } from "../../ffi/inherited.ts";
 import { armAlarm, clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
@@ -310,7 +311,7 @@ export class Daemon {
   #installSignals(): void {
     process.on("SIGTERM", this.#onSignal);
     process.on("SIGINT", this.#onSignal);
-    process.on("SIGHUP", this.#onSignal);
+    if (!ignoresHangup()) process.on("SIGHUP", this.#onSignal);
     process.on("SIGUSR1", this.#onDump);
     process.on("SIGPIPE", ignoreSignal);
   }

@@ -3,7 +3,8 @@
 // Tests and the simulator supply their own runner.
 import { constants } from "node:os";
 import { errnoText } from "../../ffi/errno.ts";
-import { kill, umask } from "../../ffi/process.ts";
+import { withInherited } from "../../ffi/inherited.ts";
+import { kill } from "../../ffi/process.ts";
 import { assert } from "../base/assert.ts";
 import { type ChildOutput, PipeOutput } from "./child_output.ts";
 
@@ -30,7 +31,7 @@ export interface ChildRunner {
 export interface ChildSetting {
   /** Undefined = the daemon's. */
   readonly cwd: string | undefined;
-  /** Undefined = the daemon's. */
+  /** Undefined = the one that the daemon was started with. */
   readonly umask: number | undefined;
   /** Bytes kept of each output stream; 0 = they are not captured. */
   readonly keptBytesMax: number;
@@ -77,11 +78,8 @@ function start(
   setting: ChildSetting,
   output?: PipeOutput,
 ): SpawnResult {
-  // The mask is the process's, and the runtime offers none of the child's own. It is inherited at the fork, which is over
-  // when the call returns; files that other threads open meanwhile state their modes and lose no bit that matters.
-  const ownMask = setting.umask === undefined ? undefined : umask(setting.umask);
-  try {
-    const child = Bun.spawn(argv, {
+  const spawn = () =>
+    Bun.spawn(argv, {
       env,
       ...(setting.cwd === undefined ? {} : { cwd: setting.cwd }),
       stdin: "ignore",
@@ -91,11 +89,10 @@ function start(
       detached: true,
       onExit: (_child, exitCode, signalCode) => exited(exitCode ?? NaN, signalNumber(signalCode)),
     });
-    return { childPid: child.pid, error: "" };
+  try {
+    return { childPid: withInherited(setting.umask, spawn).pid, error: "" };
   } catch (error) {
     return { childPid: 0, error: spawnErrorText(error) };
-  } finally {
-    if (ownMask !== undefined) umask(ownMask);
   }
 }
 

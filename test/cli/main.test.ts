@@ -129,7 +129,7 @@ function withoutComments(text: string): string {
 describe("varta-watch", () => {
   test("says what the system forbids where no code may be compiled at run time", () => {
     const { stderr, exitCode } = Bun.spawnSync([...PROGRAM, "beat"], {
-      env: { ...process.env, BUN_JSC_useJIT: "0" },
+      env: { ...process.env, JavaScriptCoreUseJIT: "0" },
     });
     expect(stderr.toString()).toStartWith("varta-watch: error: Cannot call the C library");
     expect(stderr.toString()).toContain("varta-watch: hint: ");

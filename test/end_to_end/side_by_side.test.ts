@@ -4,6 +4,7 @@ import "./side_by_side/allow_lists.ts";
 import "./side_by_side/audit.ts";
 import "./side_by_side/contract.ts";
 import "./side_by_side/demo.ts";
+import "./side_by_side/inherited.ts";
 import "./side_by_side/lifecycle.ts";
 import "./side_by_side/namespaces.ts";
 import "./side_by_side/network.ts";

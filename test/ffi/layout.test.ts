@@ -22,6 +22,9 @@ const TYPES: Readonly<Record<string, string>> = {
   POLLFD: "struct pollfd",
   TIMESPEC: "struct timespec",
   ITIMERVAL: "struct itimerval",
+  SIGACTION: "struct sigaction",
+  SIGSET: "sigset_t",
+  RLIMIT: "struct rlimit",
 };
 const MEMBERS: Readonly<Record<string, string>> = {
   "CMSGHDR.data": "CMSG_LEN(0)",
@@ -42,8 +45,10 @@ const HEADERS = [
   "fcntl.h",
   "netinet/in.h",
   "poll.h",
+  "signal.h",
   "stddef.h",
   "stdio.h",
+  "sys/resource.h",
   "sys/socket.h",
   "sys/time.h",
   "sys/uio.h",

@@ -8,11 +8,11 @@ test("importing the symbol table without the JIT is a PlatformError with a hint"
   const script = `
     try { await import("${import.meta.dir}/../../ffi/libc.ts"); }
     catch (error) { console.log(JSON.stringify([error.name, error.message, error.hint])); }`;
-  const env = { ...process.env, BUN_JSC_useJIT: "0" };
+  const env = { ...process.env, JavaScriptCoreUseJIT: "0" };
   const child = Bun.spawn([process.execPath, "-e", script], { env });
   expect(JSON.parse(await new Response(child.stdout).text())).toEqual([
     "PlatformError",
     "Cannot call the C library: bun:ffi requires the JIT",
-    "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset BUN_JSC_useJIT, or allow execmem in the security policy",
+    "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset JavaScriptCoreUseJIT, or allow execmem in the security policy",
   ]);
 });

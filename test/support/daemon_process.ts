@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A program that starts the daemon as its child, in a namespace of its own. */
   readonly through?: readonly string[];
+  /** A program that becomes the daemon by execve(2). */
+  readonly as?: readonly string[];
 }
 
 /** What SIGUSR1 writes to the log. */
@@ -85,7 +87,7 @@ export class DaemonProcess implements AsyncDisposable {
       writeFileSync(this.path(name), text, { mode: 0o700 });
     this.#isWrapped = options.through !== undefined;
     const argv = [...PROGRAM, "run", ...this.#arguments(options)];
-    this.#child = Bun.spawn([...(options.through ?? []), ...argv], {
+    this.#child = Bun.spawn([...(options.through ?? options.as ?? []), ...argv], {
       cwd: this.directory,
       env: { ...process.env, ...options.env },
       stdin: "ignore",
