@@ -73,7 +73,7 @@ export interface AuditStep {
 
 /** Only logged and counted: the schema has no row for it. */
 export interface AuditUnrecorded {
-  readonly kind: "timeout" | "end" | "verdict" | "storm";
+  readonly kind: "timeout" | "deferred" | "end" | "verdict" | "storm";
 }
 
 export type BootReason =

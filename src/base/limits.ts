@@ -82,6 +82,14 @@ export const RECOVERY_SPAWNS_PER_TURN_MAX = 16;
  */
 export const RECOVERY_SPAWN_NS_PER_TURN_MAX = 2 * NS_PER_MS;
 export const RECOVERY_COMPLETIONS_PER_TURN_MAX = 64;
+/**
+ * Pauses between the tries of a step for which the system was short of something: a moment at first, since descriptors of
+ * other children come back within one, then rarely enough that a thousand waiting agents cost nothing.
+ */
+export const RECOVERY_RETRY_NS_FIRST = 100 * NS_PER_MS;
+export const RECOVERY_RETRY_NS_MAX = 30 * NS_PER_S;
+/** After so long it is told as a failure, and the next step has its turn. */
+export const RECOVERY_RETRY_SPAN_NS = 600 * NS_PER_S;
 /** Recoveries that a restarted daemon remembers: as many as there are agents by default, in 256 KiB. */
 export const FIRED_JOURNAL_LINES = 4_096;
 /** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */

@@ -6,6 +6,7 @@ import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { JUDGE_SLOTS_MAX, PAUSE_GAP_NS_MIN, PAUSE_GAP_PART } from "../base/limits.ts";
 import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { ProcReader } from "../listener/proc_reader.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
@@ -47,7 +48,8 @@ export function makeParts(options: PartsOptions): Parts {
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
   const stderr = new StderrWriter({ nowNs: () => clock.lastNs });
   const log = makeLog(options, stderr);
-  const processes = new ProcReader();
+  const spares = new SpareDescriptors();
+  const processes = new ProcReader("/proc", spares);
   const observer = new Observer({
     thresholdNs: config.observer.thresholdNs,
     clock,
@@ -77,7 +79,11 @@ export function makeParts(options: PartsOptions): Parts {
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
     runner: new ProcessRunner(),
-    host: new SystemAgentHost(processes, (pid, generation) => isBeating(observer, pid, generation)),
+    host: new SystemAgentHost(
+      processes,
+      (pid, generation) => isBeating(observer, pid, generation),
+      spares,
+    ),
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
       countOutcome(metrics, outcome);

@@ -8,6 +8,7 @@ import type { Stall } from "../events/stall.ts";
 import type { CapturedOutput } from "../recovery/child_output.ts";
 import type {
   CompleteOutcome,
+  DeferredOutcome,
   EndOutcome,
   RecoveryOutcome,
   RefusedOutcome,
@@ -148,6 +149,9 @@ export class Reports implements TickReports, Deadline {
       case "refused":
         this.#refused(outcome);
         return;
+      case "deferred":
+        this.#deferred(outcome);
+        return;
       case "complete":
         this.#complete(outcome);
         return;
@@ -244,6 +248,23 @@ export class Reports implements TickReports, Deadline {
     }
   }
 
+  #deferred(outcome: DeferredOutcome): void {
+    const { pid, error, program, pauseNs } = outcome;
+    this.#options.log.limited(
+      "recovery_deferred",
+      "warn",
+      "recovery could not be started, trying again",
+      {
+        pid,
+        error,
+        program: program || undefined,
+        ...placeFields(outcome),
+        again_ms: wholeMs(pauseNs),
+        hint: shortageHint(error),
+      },
+    );
+  }
+
   #complete(outcome: CompleteOutcome): void {
     const { log } = this.#options;
     const fields: LogFields = {
@@ -314,6 +335,20 @@ function tailText(tail: Uint8Array): string | undefined {
     .trim();
   return text === "" ? undefined : [...text].slice(-TAIL_CHARACTERS_MAX).join("");
 }
+
+/** What to do about a shortage, by the name of its error. */
+function shortageHint(error: string): string | undefined {
+  const name = Object.keys(SHORTAGES).find((errno) => error.includes(errno));
+  return name === undefined ? undefined : SHORTAGES[name];
+}
+
+const SHORTAGES: Readonly<Record<string, string>> = {
+  EMFILE: "the daemon has no file descriptor left: raise LimitNOFILE= or ulimit -n",
+  ENFILE: "the machine has no file descriptor left: raise fs.file-max",
+  EAGAIN: "no process may be started: raise TasksMax= of the unit, or look at kernel.pid_max",
+  ENOMEM: "the machine, or the memory limit of the unit, is exhausted",
+  ETXTBSY: "the program is being written: install it with a rename",
+};
 
 function known(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value;

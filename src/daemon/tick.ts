@@ -282,6 +282,8 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
   if (outcome.kind === "complete") {
     if (outcome.completion === "reaped")
       metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
+  } else if (outcome.kind === "deferred") {
+    metrics.add(series.VARTA_RECOVERY_STEP_RETRIES[outcome.step], 1);
   } else if (outcome.kind !== "refused") {
     if (outcome.kind === "spawn" || !outcome.dryRun)
       metrics.add(series.VARTA_RECOVERY_STEPS[outcome.step], 1);

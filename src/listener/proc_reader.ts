@@ -2,20 +2,25 @@
 // process, and the inode of its pid namespace. Small synchronous reads, the only ones on the loop; NaN = unknown.
 import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
 import type { ProcessReader } from "../base/process_reader.ts";
+import type { SpareDescriptors } from "../files/spare_descriptors.ts";
 
 const STAT_BYTES_MAX = 512;
 // NSpid stands within the first 2 KiB of /proc/<pid>/status.
 const STATUS_BYTES_MAX = 4_096;
+/** Result of a read for which there was no descriptor. */
+const SHORT = -2;
 /** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
 const START_TIME_WORD = 20;
 
 export class ProcReader implements ProcessReader {
   readonly #root: string;
+  readonly #spares: SpareDescriptors | undefined;
   readonly #buffer = Buffer.alloc(STATUS_BYTES_MAX);
 
-  /** `root` is /proc, or a directory of the same shape in a test. */
-  constructor(root = "/proc") {
+  /** `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no descriptor left. */
+  constructor(root = "/proc", spares?: SpareDescriptors) {
     this.#root = root;
+    this.#spares = spares;
   }
 
   startTime(pid: number): number {
@@ -47,7 +52,17 @@ export class ProcReader implements ProcessReader {
     return count === 1 ? observerInode : 0;
   }
 
+  /** The bytes read, -1 if it cannot be done. */
   #read(path: string, bytesMax: number): number {
+    const result = this.#tryRead(path, bytesMax);
+    if (result !== SHORT || this.#spares === undefined) return result;
+    return this.#spares.use(
+      () => this.#tryRead(path, bytesMax),
+      (again) => again === SHORT,
+    );
+  }
+
+  #tryRead(path: string, bytesMax: number): number {
     try {
       const fd = openSync(path, "r");
       try {
@@ -55,8 +70,8 @@ export class ProcReader implements ProcessReader {
       } finally {
         closeSync(fd);
       }
-    } catch {
-      return -1;
+    } catch (error) {
+      return isShortage(error) ? SHORT : -1;
     }
   }
 }
@@ -88,6 +103,11 @@ function wholeNumber(digits: string | undefined): number {
   if (digits === undefined || !/^[0-9]+$/.test(digits)) return Number.NaN;
   const value = Number(digits);
   return Number.isSafeInteger(value) ? value : Number.NaN;
+}
+
+function isShortage(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "EMFILE" || code === "ENFILE";
 }
 
 function isDenied(error: unknown): boolean {

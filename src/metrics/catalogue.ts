@@ -80,6 +80,7 @@ export const RECOVERY_OUTCOMES = [
   "gave_up",
   "refused_storm_limit",
   "dry_run",
+  "deferred",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -104,6 +105,7 @@ export const LOG_KINDS = [
   "audit_ring_warn",
   "audit_ring_critical",
   "recovery_refused",
+  "recovery_deferred",
 ] as const;
 
 /** Files that are written to for the whole life of the daemon. */
@@ -307,6 +309,11 @@ export const FAMILIES: readonly Family[] = [
     label: "step",
     values: RECOVERY_STEPS,
   }),
+  counter(
+    "varta_recovery_step_retries_total",
+    "Steps put off because the system was short of something; they are tried again.",
+    { label: "step", values: RECOVERY_STEPS },
+  ),
   counter(
     "varta_recovery_verified_total",
     "Recoveries by whether a beat came back within recovery.verify_within.",

@@ -101,6 +101,10 @@ export const VARTA_RECOVERY_STEP_FAILURES = seriesByValue(
   "varta_recovery_step_failures_total",
   RECOVERY_STEPS,
 );
+export const VARTA_RECOVERY_STEP_RETRIES = seriesByValue(
+  "varta_recovery_step_retries_total",
+  RECOVERY_STEPS,
+);
 export const VARTA_RECOVERY_VERIFIED = seriesByValue(
   "varta_recovery_verified_total",
   RECOVERY_VERDICTS,

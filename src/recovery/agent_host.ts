@@ -4,16 +4,17 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { CLOCK_BOOTTIME, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
-import { errnoText } from "../../ffi/errno.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { NS_PER_S } from "../base/time.ts";
+import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { type AgentUnit, parseUnit } from "./agent_unit.ts";
+import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
 
 export interface AgentHost {
-  /** Sends `signal` to the process `pid` of `generation`, and to no other: "", or why it did not. */
-  signal(pid: number, generation: number, signal: number): string;
+  /** Sends `signal` to the process `pid` of `generation`, and to no other: undefined, or why it did not. */
+  signal(pid: number, generation: number, signal: number): StepFailure | undefined;
   /** True while that process runs, or may run again; a zombie does not. */
   isAlive(pid: number, generation: number): boolean;
   /** The unit of that process, or why there is none to name. */
@@ -40,29 +41,45 @@ const CGROUP_ROOTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgrou
 export class SystemAgentHost implements AgentHost {
   readonly #processes: ProcessReader;
   readonly #isBeating: IsBeating;
+  readonly #spares: SpareDescriptors;
   readonly #ownUnit: AgentUnit | string;
   readonly #buffer = Buffer.alloc(MEMBERS_BYTES_MAX);
 
-  constructor(processes: ProcessReader, isBeating: IsBeating) {
+  constructor(processes: ProcessReader, isBeating: IsBeating, spares = new SpareDescriptors()) {
     this.#processes = processes;
     this.#isBeating = isBeating;
+    this.#spares = spares;
     this.#ownUnit = parseUnit(this.#read("/proc/self/cgroup", CGROUP_BYTES_MAX));
   }
 
-  signal(pid: number, generation: number, signal: number): string {
-    if (Number.isNaN(generation)) return "its start time is unknown";
-    if (pid === process.pid) return "it is the daemon itself";
+  signal(pid: number, generation: number, signal: number): StepFailure | undefined {
+    if (Number.isNaN(generation)) return lastingFailure("its start time is unknown");
+    if (pid === process.pid) return lastingFailure("it is the daemon itself");
+    return this.#spares.use(
+      () => this.#signal(pid, generation, signal),
+      (failure) => failure?.isTransient ?? false,
+    );
+  }
+
+  #signal(pid: number, generation: number, signal: number): StepFailure | undefined {
     const pidfd = pidfdOpen(pid);
-    if (pidfd < 0) return failureText(-pidfd);
+    if (pidfd < 0) return signalFailure(-pidfd);
     try {
       // In this order: the descriptor holds on to whoever had the pid, and then its start time says who that is.
-      if (this.#processes.startTime(pid) !== generation)
-        return "its pid belongs to another process";
+      const startTime = this.#processes.startTime(pid);
+      if (Number.isNaN(startTime)) return this.#unreadable(pidfd);
+      if (startTime !== generation) return lastingFailure("its pid belongs to another process");
       const result = pidfdSendSignal(pidfd, signal);
-      return result === 0 ? "" : failureText(-result);
+      return result === 0 ? undefined : signalFailure(-result);
     } finally {
       closeFd(pidfd);
     }
+  }
+
+  /** Why the start time of a process cannot be read: it has ended meanwhile, or it is kept from us. */
+  #unreadable(pidfd: number): StepFailure {
+    if (pidfdSendSignal(pidfd, 0) === -ESRCH) return signalFailure(ESRCH);
+    return lastingFailure("its start time cannot be read any more");
   }
 
   isAlive(pid: number, generation: number): boolean {
@@ -95,6 +112,15 @@ export class SystemAgentHost implements AgentHost {
 
   /** The beginning of a small file of the kernel; "" if it cannot be read. */
   #read(path: string, bytesMax: number): string {
+    const result = this.#spares.use(
+      () => this.#tryRead(path, bytesMax),
+      (text) => text === undefined,
+    );
+    return result ?? "";
+  }
+
+  /** Undefined if there was no descriptor. */
+  #tryRead(path: string, bytesMax: number): string | undefined {
     try {
       const fd = openSync(path, "r");
       try {
@@ -102,16 +128,17 @@ export class SystemAgentHost implements AgentHost {
       } finally {
         closeSync(fd);
       }
-    } catch {
-      return "";
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      return code === "EMFILE" || code === "ENFILE" ? undefined : "";
     }
   }
 }
 
 /** For an observer that sees beats and no processes: it signals nobody, and knows no units. */
 export class BlindAgentHost implements AgentHost {
-  signal(): string {
-    return "this observer cannot signal processes";
+  signal(): StepFailure {
+    return lastingFailure("this observer cannot signal processes");
   }
 
   isAlive(): boolean {
@@ -131,6 +158,6 @@ export class BlindAgentHost implements AgentHost {
   }
 }
 
-function failureText(errno: number): string {
-  return errno === ESRCH ? "it is gone" : errnoText(errno);
+function signalFailure(errno: number): StepFailure {
+  return errno === ESRCH ? lastingFailure("it is gone") : failureOf(errno);
 }

@@ -2,7 +2,7 @@
 // -> exited (reported, waiting to be handled) -> draining (the end of its output is awaited). A child is in exactly one
 // list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
 // its oldest member.
-import type { CapturedOutput, ChildOutput } from "./child_output.ts";
+import type { ChildOutput } from "./child_output.ts";
 import type { StepKind } from "./plan.ts";
 
 export class Child {
@@ -24,8 +24,6 @@ export class Child {
   exitNs = NaN;
   /** Undefined while nothing is captured. */
   output: ChildOutput | undefined = undefined;
-  /** What is told if nothing could be captured although it should. */
-  lostOutput: CapturedOutput | undefined = undefined;
   readonly step: StepKind;
 
   /** Owned by `ChildList`. */

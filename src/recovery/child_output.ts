@@ -28,15 +28,6 @@ export interface ChildOutput {
   captured(): CapturedOutput;
 }
 
-/** Stands for the output of a child whose pipes could not be made. */
-export const LOST_OUTPUT: CapturedOutput = {
-  stdoutSizeBytes: 0,
-  stderrSizeBytes: 0,
-  truncated: true,
-  stdoutTail: new Uint8Array(0),
-  stderrTail: new Uint8Array(0),
-};
-
 /** Half of the budget for each stream: neither starves the other. */
 const PIECE_BYTES = CAPTURE_BYTES_PER_TURN_MAX / 2;
 /** The first buffer of a tail; most commands print a line or none. */

@@ -1,12 +1,13 @@
 // Starts recovery commands and signals their process groups (spec 10 section 1). The real runner never waits for a
 // child and never throws for one that cannot be started; exits arrive through a callback on the runtime's event loop.
 // Tests and the simulator supply their own runner.
+import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
-import { errnoText } from "../../ffi/errno.ts";
 import { withInherited } from "../../ffi/inherited.ts";
 import { kill } from "../../ffi/process.ts";
 import { assert } from "../base/assert.ts";
 import { type ChildOutput, PipeOutput } from "./child_output.ts";
+import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
 
 /** Reports one exit: NaN for the number that does not apply; both NaN if the status could not be obtained. */
 export type ExitCallback = (exitCode: number, signal: number) => void;
@@ -40,14 +41,23 @@ export interface ChildSetting {
 /** The daemon's directory and mask, and no capture. */
 export const PLAIN_SETTING: ChildSetting = { cwd: undefined, umask: undefined, keptBytesMax: 0 };
 
-export interface SpawnResult {
-  /** Pid of the child, which is also its process group and session; 0 if it could not be started. */
+export type SpawnResult = SpawnedChild | NoChild;
+
+export interface SpawnedChild {
+  /** Also its process group and session. */
   readonly childPid: number;
-  /** "ENOENT (no such file or directory)"; empty on success. */
-  readonly error: string;
-  /** Its output, if it is captured; undefined also if that could not be set up. */
+  /** Its output, if it is captured. */
   readonly output?: ChildOutput | undefined;
+  readonly failure?: undefined;
 }
+
+/** Nothing was started. */
+export interface NoChild {
+  readonly failure: StepFailure;
+}
+
+/** The child's own, and the one by which the runtime waits for it. */
+const SPAWN_DESCRIPTORS = 2;
 
 export class ProcessRunner implements ChildRunner {
   spawn(
@@ -56,12 +66,14 @@ export class ProcessRunner implements ChildRunner {
     exited: ExitCallback,
     setting: ChildSetting,
   ): SpawnResult {
-    const output = setting.keptBytesMax > 0 ? PipeOutput.open(setting.keptBytesMax) : -1;
-    if (typeof output === "number") return start(argv, env, exited, setting);
+    if (setting.keptBytesMax === 0) return start(argv, env, exited, setting);
+    const output = PipeOutput.open(setting.keptBytesMax);
+    if (typeof output === "number") return { failure: failureOf(-output) };
     const result = start(argv, env, exited, setting, output);
     output.childHasThem();
-    if (result.childPid === 0) output.close();
-    return { ...result, output };
+    if (result.failure === undefined) return { ...result, output };
+    output.close();
+    return result;
   }
 
   signalGroup(childPid: number, signal: number): number {
@@ -78,6 +90,8 @@ function start(
   setting: ChildSetting,
   output?: PipeOutput,
 ): SpawnResult {
+  const shortage = descriptorShortage();
+  if (shortage !== 0) return { failure: failureOf(shortage) };
   const spawn = () =>
     Bun.spawn(argv, {
       env,
@@ -90,9 +104,9 @@ function start(
       onExit: (_child, exitCode, signalCode) => exited(exitCode ?? NaN, signalNumber(signalCode)),
     });
   try {
-    return { childPid: withInherited(setting.umask, spawn).pid, error: "" };
+    return { childPid: withInherited(setting.umask, spawn).pid };
   } catch (error) {
-    return { childPid: 0, error: spawnErrorText(error) };
+    return { failure: spawnFailure(error) };
   }
 }
 
@@ -103,11 +117,32 @@ function signalNumber(code: number | string | null): number {
   return (constants.signals as Readonly<Record<string, number>>)[code] ?? NaN;
 }
 
-function spawnErrorText(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === "string") {
-    const errno = (constants.errno as Readonly<Record<string, number>>)[code];
-    if (errno !== undefined) return errnoText(errno);
+function spawnFailure(error: unknown): StepFailure {
+  const errno = errnoOf(error);
+  if (errno !== 0) return failureOf(errno);
+  return lastingFailure(error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * The error number that keeps us from opening what the runtime opens for a child, 0 if nothing does. A runtime that gets
+ * no descriptor of a child that it has started waits for the child's end, with the loop standing still, and then says that
+ * it was never started: a second try would run the command twice.
+ */
+function descriptorShortage(): number {
+  const opened: number[] = [];
+  try {
+    while (opened.length < SPAWN_DESCRIPTORS) opened.push(openSync("/dev/null", "r"));
+    return 0;
+  } catch (error) {
+    return errnoOf(error);
+  } finally {
+    for (const fd of opened) closeSync(fd);
   }
-  return error instanceof Error ? error.message : String(error);
+}
+
+/** 0 if the error names none that we know. */
+function errnoOf(error: unknown): number {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== "string") return 0;
+  return (constants.errno as Readonly<Record<string, number>>)[code] ?? 0;
 }

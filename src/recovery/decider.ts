@@ -81,8 +81,13 @@ export class Decider {
     }
   }
 
-  /** Decides one stall, and begins its recovery if nothing speaks against it. Checks 0 to 4 are here, which only look. */
+  /** Decides one stall, and begins its recovery if nothing speaks against it. */
   decide(stall: Stall, nowNs: number): OutcomeCode {
+    return this.#decide(stall, nowNs);
+  }
+
+  /** Checks 0 to 4, which only look. `tried` is a recovery that could not begin before, and goes on at its next step. */
+  #decide(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
     const { freshness, observerNamespaceInode } = this.#options;
     const { config, allowCrossNamespace } = this.#settings;
 
@@ -103,7 +108,7 @@ export class Decider {
       this.#debounceRecycleResets = saturatingAdd(this.#debounceRecycleResets, 1);
     }
 
-    return this.#decideBesideChild(stall, nowNs);
+    return this.#decideBesideChild(stall, nowNs, tried);
   }
 
   /** Decides again what was parked, and is in progress no more. Returns the spawn attempts, at most one. */
@@ -117,7 +122,7 @@ export class Decider {
       return 0;
     }
     const attempts = actions.spawnAttempts;
-    this.decide(sequence.stall, nowNs);
+    this.#decide(sequence.stall, nowNs, sequence.tries.count > 0 ? sequence : undefined);
     return actions.spawnAttempts - attempts;
   }
 
@@ -163,14 +168,14 @@ export class Decider {
   }
 
   /** Checks 5 and 6: an earlier child for the same pid. */
-  #decideBesideChild(stall: Stall, nowNs: number): OutcomeCode {
+  #decideBesideChild(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
     const { outstanding } = this.#options;
     const earlier = outstanding.get(stall.pid);
-    if (earlier === undefined) return this.#decidePace(stall, nowNs);
+    if (earlier === undefined) return this.#decidePace(stall, nowNs, tried);
     if (earlier.hasExited) {
       // Its exit was reported and only waits for its place in a turn: it is not in the way any more.
       outstanding.finish(earlier, nowNs);
-      return this.#decidePace(stall, nowNs);
+      return this.#decidePace(stall, nowNs, tried);
     }
     if (sameLineage(earlier.generation, stall.generation)) {
       return this.#refuse(stall, nowNs, "outstanding_in_flight");
@@ -182,12 +187,12 @@ export class Decider {
     if (!outstanding.makeOrphan(earlier)) {
       return this.#refuse(stall, nowNs, "orphan_reap_capacity");
     }
-    return this.#decidePace(stall, nowNs);
+    return this.#decidePace(stall, nowNs, tried);
   }
 
   /** Between checks 6 and 7: back-off and budget of the agent, then the limit over all agents. */
-  #decidePace(stall: Stall, nowNs: number): OutcomeCode {
-    const sequence = this.#sequenceOf(stall, nowNs);
+  #decidePace(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
+    const sequence = tried ?? this.#sequenceOf(stall, nowNs);
     const { paceKey } = sequence;
     const wasGivenUp = this.#pacing.isGivenUp(paceKey);
     const pace = this.#pacing.check(paceKey, stall.generation, stall.lastNs, nowNs);
@@ -226,6 +231,7 @@ export class Decider {
     const unixMs = unixMsAtStart() + msFromNs(nowNs);
     const line = sequence.isDryRun ? undefined : journal?.began({ pid, generation, unixMs });
     if (sequences.begin(sequence, nowNs)) {
+      sequence.hasBegun = true;
       this.#ledger.commit(ledgerSlot, stall.generation, nowNs);
       this.#pacing.fired(paceKey, stall.generation, nowNs);
       this.#storm.started(nowNs);

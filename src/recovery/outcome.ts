@@ -29,6 +29,8 @@ export const OUTCOME_GAVE_UP = 18;
 export const OUTCOME_REFUSED_STORM_LIMIT = 19;
 /** Decided as always, and nothing was done. */
 export const OUTCOME_DRY_RUN = 20;
+/** It could not begin for want of something that the system will have again, and is tried again. */
+export const OUTCOME_DEFERRED = 21;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -53,6 +55,7 @@ export const OUTCOME_TEXTS = [
   "gave_up",
   "refused_storm_limit",
   "dry_run",
+  "deferred",
 ] as const;
 
 export type OutcomeCode =
@@ -76,7 +79,8 @@ export type OutcomeCode =
   | 17
   | 18
   | 19
-  | 20;
+  | 20
+  | 21;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -153,6 +157,7 @@ export const REASONS = {
 export type RecoveryOutcome =
   | SpawnOutcome
   | RefusedOutcome
+  | DeferredOutcome
   | TimeoutOutcome
   | CompleteOutcome
   | StepOutcome
@@ -198,6 +203,19 @@ export interface RefusedOutcome extends StepPlace {
   /** True if this is not news: the agent was given up before, and still is. */
   readonly isRepeated: boolean;
   readonly dryRun: boolean;
+}
+
+/** A step could not be done for want of something that the system will have again: it is tried again. */
+export interface DeferredOutcome extends StepPlace {
+  readonly kind: "deferred";
+  /** How it is counted, if it is the first try of its recovery; else -1. */
+  readonly code: typeof OUTCOME_DEFERRED | -1;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly program: string;
+  readonly error: string;
+  /** Until the next try. */
+  readonly pauseNs: number;
 }
 
 /** A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its own. */

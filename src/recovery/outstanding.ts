@@ -9,7 +9,6 @@ import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { SLAB_INSERTED, Slab } from "../tables/slab.ts";
 import { type Child, ChildList } from "./child.ts";
 import { ChildKiller, type ChildTimes } from "./child_killer.ts";
-import { LOST_OUTPUT } from "./child_output.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import {
   type CompleteOutcome,
@@ -19,6 +18,7 @@ import {
   type RecoveryOutcome,
 } from "./outcome.ts";
 import { OutputWatch } from "./output_watch.ts";
+import type { StepFailure } from "./step_failure.ts";
 
 /** Told when a child is over, after its outcome: whether it exited with 0 by itself. */
 export type ChildEnd = (child: Child, succeeded: boolean, nowNs: number) => void;
@@ -85,26 +85,25 @@ export class Outstanding {
     this.#forget(child);
   }
 
-  /** Starts a reserved child. Returns the system's error, or "" on success; after an error it is still reserved. */
+  /** Starts a reserved child: undefined, or why it was not started, and then it is still reserved. */
   start(
     child: Child,
     argv: string[],
     env: Record<string, string>,
     setting: ChildSetting = PLAIN_SETTING,
-  ): string {
+  ): StepFailure | undefined {
     const exited = (exitCode: number, signal: number): void => {
       this.#noteExit(child, exitCode, signal);
     };
     const result = this.#runner.spawn(argv, env, exited, setting);
-    if (result.childPid === 0) return result.error;
+    if (result.failure !== undefined) return result.failure;
     child.childPid = result.childPid;
     child.output = result.output;
     if (child.output !== undefined) this.#outputs.add(child);
-    else if (setting.keptBytesMax > 0) child.lostOutput = LOST_OUTPUT;
     // A runner may report the exit of a very short command before spawn() returns.
     if (child.hasExited) this.#exited.append(child);
     else this.#killer.watch(child);
-    return "";
+    return undefined;
   }
 
   /** SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was. */
@@ -282,7 +281,7 @@ export class Outstanding {
       signal: child.signal,
       durationNs: saturatingSub(exitNs, child.spawnNs),
       error,
-      captured: child.output?.captured() ?? child.lostOutput,
+      captured: child.output?.captured(),
     });
     this.#ended(child, completion === "reaped" && child.exitCode === 0, nowNs);
   }

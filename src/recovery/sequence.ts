@@ -4,12 +4,13 @@ import type { AgentUnit } from "./agent_unit.ts";
 import type { Child } from "./child.ts";
 import type { PaceKey } from "./pacing.ts";
 import type { Plan, Step } from "./plan.ts";
+import { StepTries } from "./step_failure.ts";
 
 /** Its next step may be done. */
 export const PHASE_READY = 0;
 /** A child of it runs. */
 export const PHASE_RUNNING = 1;
-/** It waits for a beat, until its deadline. */
+/** It waits until its deadline: for a beat, or for a step to be tried again that could not be done. */
 export const PHASE_WAITING = 2;
 /** Its steps are over; a beat until its deadline makes it a success. */
 export const PHASE_VERIFYING = 3;
@@ -34,6 +35,12 @@ export class Sequence {
   phase: Phase = PHASE_READY;
   /** True once a step of it did something, or would have. */
   hasActed = false;
+  /** True once it counts for debounce, pace and storm. */
+  hasBegun = false;
+  /** Those of its next step that failed. */
+  readonly tries = new StepTries();
+  /** When that is tried again; NaN unless it has to be. */
+  nextTryNs = NaN;
   /** Has its place among the children, and is not started yet. */
   reserved: Child | undefined = undefined;
   /** The child of the step in progress. */
@@ -44,6 +51,7 @@ export class Sequence {
   /** Owned by the heap of deadlines. */
   deadlineNs = NaN;
   heapIndex = -1;
+  heapOrder = 0;
 
   constructor(fields: SequenceFields) {
     this.stall = fields.stall;

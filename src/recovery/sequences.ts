@@ -20,6 +20,7 @@ import {
   type Sequence,
 } from "./sequence.ts";
 import {
+  STEP_DEFERRED,
   STEP_DONE,
   STEP_FAILED,
   STEP_IN_FLIGHT,
@@ -82,8 +83,8 @@ export class Sequences {
 
   /**
    * Begins a recovery with the steps that can be done now, at most one spawn attempt among them. An older one of the same
-   * pid is void: there was a beat between two stalls. False if none of its steps could be done, and none is left: it is
-   * as if it had never begun.
+   * pid is void: there was a beat between two stalls. One that was tried before goes on with its next step. False if none
+   * of its steps could be done yet: it is as if it had never begun.
    */
   begin(sequence: Sequence, nowNs: number): boolean {
     const older = this.#byPid.get(sequence.pid);
@@ -200,6 +201,10 @@ export class Sequences {
   }
 
   #goesOnAfter(sequence: Sequence, step: Step, result: number, nowNs: number): boolean {
+    if (result === STEP_DEFERRED) {
+      this.#tryAgain(sequence);
+      return false;
+    }
     if (result !== STEP_FAILED && result !== STEP_IN_FLIGHT) sequence.hasActed = true;
     if (result === STEP_DONE || result === STEP_FAILED) return true;
     if (result === STEP_IN_FLIGHT) this.#finish(sequence, "unit_in_flight", nowNs);
@@ -208,6 +213,12 @@ export class Sequences {
       this.#enter(sequence, PHASE_WAITING, nowNs + step.waitNs);
     }
     return false;
+  }
+
+  /** One that has not begun is decided anew: until then it counts for nothing. */
+  #tryAgain(sequence: Sequence): void {
+    const hasBegun = sequence.hasActed || sequence.hasBegun;
+    this.#enter(sequence, hasBegun ? PHASE_WAITING : PHASE_PARKED, sequence.nextTryNs);
   }
 
   /** Whether the stall still holds, and the agent's unit has not come back by itself. */

@@ -13,6 +13,7 @@ import type { ChildSetting } from "./child_runner.ts";
 import { ChildEnvironment } from "./environment.ts";
 import {
   type DecisionReason,
+  OUTCOME_DEFERRED,
   OUTCOME_DRY_RUN,
   OUTCOME_SPAWNED,
   OUTCOME_STARTED,
@@ -23,6 +24,7 @@ import {
 import type { Outstanding } from "./outstanding.ts";
 import { type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
+import { lastingFailure, type StepFailure } from "./step_failure.ts";
 
 /** What a reload of the configuration may change. */
 export interface RecoverySettings {
@@ -53,6 +55,9 @@ export const STEP_RUNNING = 2;
 export const STEP_WAITING = 3;
 /** Another recovery is restarting the same unit. */
 export const STEP_IN_FLIGHT = 4;
+
+/** It could not be done, which was told; it is still the next one, and tried again at `nextTryNs`. */
+export const STEP_DEFERRED = 5;
 
 /** How a refusal is placed: in a recovery that has begun, or before it. */
 export interface RefusalPlace {
@@ -104,6 +109,8 @@ export class StepActions {
     }
     const result = this.#do(sequence, step, nowNs);
     this.release(sequence);
+    if (result === STEP_DEFERRED) sequence.stepNumber -= 1;
+    else sequence.tries.reset();
     return result;
   }
 
@@ -187,17 +194,18 @@ export class StepActions {
 
   #signal(sequence: Sequence, step: Step & { kind: "signal" }, nowNs: number): number {
     const { stall, isDryRun } = sequence;
-    const error = this.#notLocal(stall);
-    const failure =
-      error !== "" || isDryRun
-        ? error
-        : this.#options.host.signal(stall.pid, stall.generation, step.signal);
-    if (failure !== "") {
-      this.refuse(sequence, nowNs, "signal_failed", `${step.name}: ${failure}`);
-      return STEP_FAILED;
+    const failure = this.#notLocal(stall) ?? this.#sendSignal(stall, step.signal, isDryRun);
+    if (failure !== undefined) {
+      const text = `${step.name}: ${failure.text}`;
+      return this.#failed(sequence, "signal_failed", { ...failure, text }, nowNs);
     }
     this.#tellStep(sequence, step.name, nowNs);
     return STEP_DONE;
+  }
+
+  #sendSignal(stall: Stall, signal: number, isDryRun: boolean): StepFailure | undefined {
+    if (isDryRun) return undefined;
+    return this.#options.host.signal(stall.pid, stall.generation, signal);
   }
 
   #exec(sequence: Sequence, { template }: Step & { kind: "exec" }, nowNs: number): number {
@@ -249,14 +257,13 @@ export class StepActions {
     const environment = this.#environment.expand(values);
     sequence.child = child;
     const beginNs = this.#options.monotonicNs();
-    const error = this.#options.outstanding.start(child, argv, environment, this.#setting());
+    const failure = this.#options.outstanding.start(child, argv, environment, this.#setting());
     this.spawnNs += this.#options.monotonicNs() - beginNs;
-    if (error === "") sequence.reserved = undefined;
-    else {
+    if (failure !== undefined) {
       sequence.child = undefined;
-      this.refuse(sequence, nowNs, "spawn_failed", error);
-      return STEP_FAILED;
+      return this.#failed(sequence, "spawn_failed", failure, nowNs);
     }
+    sequence.reserved = undefined;
     this.#tellSpawn(sequence, child, command);
     return STEP_RUNNING;
   }
@@ -267,8 +274,26 @@ export class StepActions {
   }
 
   /** Only the kernel's word says that a pid is one of this machine, and which process it was. */
-  #notLocal(stall: Stall): string {
-    return stall.origin === ORIGIN_KERNEL_ATTESTED ? "" : "the kernel does not vouch for its pid";
+  #notLocal(stall: Stall): StepFailure | undefined {
+    if (stall.origin === ORIGIN_KERNEL_ATTESTED) return undefined;
+    return lastingFailure("the kernel does not vouch for its pid");
+  }
+
+  /** Tells that a step could not be done, for good or for now. */
+  #failed(
+    sequence: Sequence,
+    reason: DecisionReason,
+    failure: StepFailure,
+    nowNs: number,
+  ): typeof STEP_FAILED | typeof STEP_DEFERRED {
+    const pauseNs = failure.isTransient ? sequence.tries.failed(nowNs) : undefined;
+    if (pauseNs === undefined) {
+      this.refuse(sequence, nowNs, reason, failure.text);
+      return STEP_FAILED;
+    }
+    sequence.nextTryNs = nowNs + pauseNs;
+    this.#tellDeferred(sequence, failure.text, pauseNs, nowNs);
+    return STEP_DEFERRED;
   }
 
   #values(stall: Stall, nowNs: number): readonly string[] {
@@ -294,6 +319,23 @@ export class StepActions {
       stepCount: plan.steps.length,
     });
     this.lastCode = OUTCOME_SPAWNED;
+  }
+
+  #tellDeferred(sequence: Sequence, error: string, pauseNs: number, nowNs: number): void {
+    const { plan, currentStep, stepNumber, hasActed, tries } = sequence;
+    this.#options.outcomes({
+      kind: "deferred",
+      code: hasActed || tries.count > 1 ? -1 : OUTCOME_DEFERRED,
+      observerNs: nowNs,
+      pid: sequence.pid,
+      program: programOf(currentStep),
+      error,
+      pauseNs,
+      step: currentStep.kind,
+      stepNumber,
+      stepCount: plan.steps.length,
+    });
+    this.lastCode = OUTCOME_DEFERRED;
   }
 
   #tellStep(sequence: Sequence, detail: string, nowNs: number): void {

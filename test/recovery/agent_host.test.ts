@@ -38,7 +38,7 @@ function hostOf(beating: (pid: number, generation: number) => boolean = () => fa
 describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
   test("reaches the process of the generation", async () => {
     const { child, pid, generation } = await sleeper();
-    expect(hostOf().signal(pid, generation, SIGTERM)).toBe("");
+    expect(hostOf().signal(pid, generation, SIGTERM)).toBeUndefined();
     await child.exited;
     expect(child.signalCode).toBe("SIGTERM");
   });
@@ -47,7 +47,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     const { child, pid, generation } = await sleeper();
     child.kill("SIGSTOP");
     await until("the process to stop", () => stateOf(pid) === "T");
-    expect(hostOf().signal(pid, generation, SIGKILL)).toBe("");
+    expect(hostOf().signal(pid, generation, SIGKILL)).toBeUndefined();
     await child.exited;
     expect(child.signalCode).toBe("SIGKILL");
   });
@@ -55,9 +55,9 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
   test("leaves the next owner of a pid alone, and says so", async () => {
     const { child, pid, generation } = await sleeper();
     for (const other of [generation - 1, generation + 1]) {
-      expect(hostOf().signal(pid, other, SIGKILL)).toBe("its pid belongs to another process");
+      expect(hostOf().signal(pid, other, SIGKILL)?.text).toBe("its pid belongs to another process");
     }
-    expect(hostOf().signal(pid, NaN, SIGKILL)).toBe("its start time is unknown");
+    expect(hostOf().signal(pid, NaN, SIGKILL)?.text).toBe("its start time is unknown");
     expect([child.exitCode, isGone(pid)]).toEqual([null, false]);
   });
 
@@ -65,7 +65,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     const { child, pid, generation } = await sleeper();
     child.kill("SIGKILL");
     await child.exited;
-    expect(hostOf().signal(pid, generation, SIGTERM)).toBe("it is gone");
+    expect(hostOf().signal(pid, generation, SIGTERM)?.text).toBe("it is gone");
   });
 
   // The start time is read after the descriptor was opened: whoever takes the pid in between is not behind it.
@@ -85,13 +85,13 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     const said = host.signal(pid, generation, SIGTERM);
     await child.exited;
     expect(order).toEqual(["read"]);
-    expect(["", "it is gone"]).toContain(said);
+    expect([undefined, "it is gone"]).toContain(said?.text);
     expect(child.signalCode).toBe("SIGKILL");
   });
 
   test("never reaches the daemon itself", () => {
     const generation = new ProcReader().startTime(process.pid);
-    expect(hostOf().signal(process.pid, generation, SIGTERM)).toBe("it is the daemon itself");
+    expect(hostOf().signal(process.pid, generation, SIGTERM)?.text).toBe("it is the daemon itself");
   });
 
   test.if(process.getuid!() === 0 && Bun.which("setpriv") !== null)(
@@ -101,7 +101,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
       const script = `import { SystemAgentHost } from "${join(import.meta.dir, "../../src/recovery/agent_host.ts")}";
         import { ProcReader } from "${join(import.meta.dir, "../../src/listener/proc_reader.ts")}";
         const host = new SystemAgentHost(new ProcReader(), () => false);
-        console.log(host.signal(${pid}, ${generation}, 15));`;
+        console.log(host.signal(${pid}, ${generation}, 15).text);`;
       const user = ["setpriv", "--reuid=61000", "--regid=61000", "--clear-groups"];
       const run = Bun.spawnSync([...user, process.execPath, "-e", script], {
         env: { HOME: "/tmp" },
@@ -233,7 +233,7 @@ describe.if(IS_LINUX)("A process in no service", () => {
 
 test("BlindAgentHost says why it does nothing", () => {
   const host = new BlindAgentHost();
-  expect([host.signal(), host.unitOf(), host.isAlive(), host.hasSuccessor()]).toEqual([
+  expect([host.signal().text, host.unitOf(), host.isAlive(), host.hasSuccessor()]).toEqual([
     "this observer cannot signal processes",
     "this observer knows no units",
     true,

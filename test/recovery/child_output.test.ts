@@ -95,22 +95,12 @@ describe("Captured output", () => {
     expect(bed.completes()[0]!.captured).toBeUndefined();
   });
 
-  test("is told as lost if the pipes could not be made", () => {
-    const runner = new ScriptedRunner();
-    const bed = realBench({ capture: true }, { runner });
-    bed.recovery.decide(stallOf(), bed.nowNs());
-    expect(runner.children[0]!.setting.keptBytesMax).toBe(4_096);
-    runner.children[0]!.exited(0, NaN);
-    bed.recovery.reap(bed.nowNs());
-    expect(bed.completes()[0]!.captured).toMatchObject({ truncated: true, stdoutSizeBytes: 0 });
-  });
-
   test.if(IS_LINUX)("of a command that cannot be started leaves no pipe behind", () => {
     const setting = { ...PLAIN_SETTING, keptBytesMax: 64 };
     const before = openDescriptors();
     for (let attempt = 0; attempt < 50; attempt++) {
       const result = new ProcessRunner().spawn(["/varta-absent"], {}, () => {}, setting);
-      expect(result.error).toStartWith("ENOENT");
+      expect(result.failure?.text).toStartWith("ENOENT");
     }
     expect(openedSince(before)).toEqual([]);
   });

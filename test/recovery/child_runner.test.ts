@@ -47,7 +47,9 @@ function script(name: string, text: string, mode = 0o755): string {
 }
 
 interface Run {
+  /** 0 = it was not started. */
   readonly childPid: number;
+  /** "" = it was. */
   readonly error: string;
   readonly exits: [exitCode: number, signal: number][];
 }
@@ -60,7 +62,8 @@ function start(
   const exits: Run["exits"] = [];
   const exited = (exitCode: number, signal: number) => exits.push([exitCode, signal]);
   const result = new ProcessRunner().spawn(argv, env, exited, setting);
-  return { ...result, exits };
+  if (result.failure !== undefined) return { childPid: 0, error: result.failure.text, exits };
+  return { childPid: result.childPid, error: "", exits };
 }
 
 async function endOf(run: Run): Promise<[number, number]> {

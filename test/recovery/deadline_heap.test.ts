@@ -31,7 +31,7 @@ describe("DeadlineHeap", () => {
       fc.property(operations, (script) => {
         const heap = new DeadlineHeap<Named>();
         const members = Array.from({ length: 16 }, (_, name): Named => {
-          return { name, deadlineNs: NaN, heapIndex: -1 };
+          return { name, deadlineNs: NaN, heapIndex: -1, heapOrder: 0 };
         });
         const listed = new Map<number, number>();
         for (const { kind, name, ns } of script) {
@@ -58,5 +58,17 @@ describe("DeadlineHeap", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("gives those with the same deadline in the order in which they were put in", () => {
+    const heap = new DeadlineHeap<Named>();
+    for (let name = 0; name < 50; name++)
+      heap.set({ name, deadlineNs: NaN, heapIndex: -1, heapOrder: 0 }, name % 2);
+    const names: number[] = [];
+    for (let head = heap.head; head !== undefined; head = heap.head) {
+      names.push(head.name);
+      heap.remove(head);
+    }
+    expect(names).toEqual(names.toSorted((a, b) => (a % 2) - (b % 2) || a - b));
   });
 });

@@ -16,6 +16,7 @@ import type {
 } from "../../src/recovery/child_runner.ts";
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/recovery/outcome.ts";
 import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
+import { failureOf, lastingFailure, type StepFailure } from "../../src/recovery/step_failure.ts";
 
 export const OWN_NAMESPACE = 4_026_531_836;
 export const { SIGKILL, SIGTERM } = constants.signals;
@@ -34,8 +35,10 @@ export class ScriptedRunner implements ChildRunner {
   readonly children: StartedChild[] = [];
   /** Attempts, the failed ones included. */
   spawnCount = 0;
-  /** Not empty: the next spawns fail with it. */
+  /** Not empty: the next spawns fail with it, and would fail again. */
   spawnError = "";
+  /** Not 0: the next spawns fail with this error number. */
+  spawnErrno = 0;
   /** Not 0: signals fail with it, and are not noted. */
   signalResult = 0;
   /** Not undefined: children exit with this code before spawn() returns. */
@@ -50,10 +53,11 @@ export class ScriptedRunner implements ChildRunner {
     setting: ChildSetting,
   ): SpawnResult {
     this.spawnCount += 1;
-    if (this.spawnError !== "") return { childPid: 0, error: this.spawnError };
+    if (this.spawnError !== "") return { failure: lastingFailure(this.spawnError) };
+    if (this.spawnErrno !== 0) return { failure: failureOf(this.spawnErrno) };
     this.children.push({ argv, env, setting, exited, signals: [] });
     if (this.exitCodeAtOnce !== undefined) exited(this.exitCodeAtOnce, NaN);
-    return { childPid: 999 + this.children.length, error: "", output: this.output };
+    return { childPid: 999 + this.children.length, output: this.output };
   }
 
   signalGroup(childPid: number, signal: number): number {
@@ -69,14 +73,18 @@ export class ScriptedHost implements AgentHost {
   readonly signals: string[] = [];
   /** Not empty: signals fail with it. */
   signalError = "";
+  /** Not 0: signals fail with this error number. */
+  signalErrno = 0;
   readonly dead = new Set<number>();
   readonly units = new Map<number, string>();
   /** Units of which a process that came later beats. */
   readonly beating = new Set<string>();
 
-  signal(pid: number, _generation: number, signal: number): string {
-    if (this.signalError === "") this.signals.push(`${pid} ${signal}`);
-    return this.signalError;
+  signal(pid: number, _generation: number, signal: number): StepFailure | undefined {
+    if (this.signalError !== "") return lastingFailure(this.signalError);
+    if (this.signalErrno !== 0) return failureOf(this.signalErrno);
+    this.signals.push(`${pid} ${signal}`);
+    return undefined;
   }
 
   isAlive(pid: number): boolean {
@@ -208,7 +216,7 @@ export function after(ms: number): number {
 
 /**
  * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms",
- * "step 4242 1/3 signal SIGTERM", "end 4242 exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
+ * "deferred 4242 exec by 100ms: EMFILE", "step 4242 1/3 signal SIGTERM", "end 4242 exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
  */
 function outcomeLine(outcome: RecoveryOutcome): string {
   if (outcome.kind === "storm") {
@@ -221,6 +229,8 @@ function outcomeLine(outcome: RecoveryOutcome): string {
       return `${who} ${outcome.reason}`;
     case "spawn":
       return `${who} child ${outcome.childPid}`;
+    case "deferred":
+      return `${who} ${outcome.step} by ${outcome.pauseNs / NS_PER_MS}ms: ${outcome.error.split(" ")[0]}`;
     case "timeout":
       return `${who} child ${outcome.childPid} ${afterText(outcome)}`;
     case "complete": {

@@ -149,31 +149,72 @@ const canLimit =
     (file) => Bun.spawnSync([...asUser, "test", "-r", file]).success,
   );
 
-test.skipIf(!canLimit)(
-  "A process limit that is reached fails the spawn, and the next one after it works (needs root and setpriv)",
-  async () => {
-    const child = Bun.spawn([...asUser, process.execPath, program], {
-      stdin: "pipe",
-      stdout: "pipe",
-      env: { HOME: directory },
-      cwd: "/",
-    });
-    const lines: string[] = [];
-    void eachLine(child.stdout, (line) => lines.push(line));
-    async function limited(nproc: number): Promise<string> {
-      const limit = ["prlimit", `--nproc=${nproc}:`, "--pid", String(child.pid)];
-      expect(Bun.spawnSync([...asUser, ...limit]).success).toBe(true);
-      child.stdin.write("go\n");
+interface LimitedProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** What it answers to one line. */
+  ask(line: string): Promise<string>;
+}
+
+async function limitedProcess(prefix: readonly string[], capture = ""): Promise<LimitedProcess> {
+  const child = Bun.spawn([...prefix, process.execPath, program, capture], {
+    stdin: "pipe",
+    stdout: "pipe",
+    env: { HOME: directory },
+    cwd: "/",
+  });
+  const lines: string[] = [];
+  void eachLine(child.stdout, (line) => lines.push(line));
+  await until("the process to be ready", () => lines.shift() === "ready");
+  return {
+    pid: child.pid,
+    async ask(line) {
+      child.stdin.write(`${line}\n`);
       await child.stdin.flush();
       await until("an answer", () => lines.length > 0);
       return lines.shift()!;
-    }
-    await until("the process to be ready", () => lines.shift() === "ready");
-    expect(await limited(1)).toBe(
-      "refused 4242 spawn_failed: EAGAIN (resource temporarily unavailable)",
-    );
-    expect(await limited(1_000)).toBe("spawn 4242");
-    child.kill();
-    await child.exited;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.exited;
+    },
+  };
+}
+
+test.skipIf(!canLimit)(
+  "A process limit that is reached puts the command off, and the next try works (needs root and setpriv)",
+  async () => {
+    await using limited = await limitedProcess(asUser);
+    const allow = (nproc: number) => {
+      const limit = ["prlimit", `--nproc=${nproc}:`, "--pid", String(limited.pid)];
+      expect(Bun.spawnSync([...asUser, ...limit]).success).toBe(true);
+    };
+    allow(1);
+    expect(await limited.ask("turn")).toBe("deferred: EAGAIN (resource temporarily unavailable)");
+    allow(1_000);
+    expect(await limited.ask("turn")).toBe("spawn");
+  },
+);
+
+describe.skipIf(Bun.which("prlimit") === null)(
+  "Without a free descriptor a command is put off",
+  () => {
+    test.each(["plain", "capture"])("and nothing stays open (%s)", async (capture) => {
+      await using limited = await limitedProcess(["prlimit", "--nofile=64:64"], capture);
+      const open = Number(await limited.ask("open"));
+      expect(await limited.ask("fill")).toBe("EMFILE");
+      for (let tries = 0; tries < 3; tries++)
+        expect(await limited.ask("turn")).toBe("deferred: EMFILE (too many open files)");
+      await limited.ask("free");
+      expect(Number(await limited.ask("open"))).toBe(open);
+      expect(await limited.ask("turn")).toBe("spawn");
+    });
+
+    test("and yet it is known whose pid it is: two descriptors are kept for that", async () => {
+      await using limited = await limitedProcess(["prlimit", "--nofile=64:64"]);
+      expect(await limited.ask("fill")).toBe("EMFILE");
+      const answers = [];
+      for (let looks = 0; looks < 3; looks++) answers.push(await limited.ask("identify"));
+      expect(answers).toEqual(["known, signalled", "known, signalled", "known, signalled"]);
+    });
   },
 );

@@ -1,18 +1,61 @@
-// A process of an unprivileged user that recovers on demand: for each line on stdin it decides one stall and says what came
-// of it. Run by hostile_children.test.ts, which changes its limits in between.
+// A process that recovers on demand, for tests that limit what it may have. For each line on stdin it does what the line
+// says and tells what came of it: "turn" decides one stall, or goes on with what was put off; "fill" opens files until it
+// may open no more, and "free" closes them; "open" counts what is open; "identify" looks at its parent.
+import { closeSync, openSync, readdirSync } from "node:fs";
+import { SpareDescriptors } from "../../src/files/spare_descriptors.ts";
+import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { SystemAgentHost } from "../../src/recovery/agent_host.ts";
 import { ProcessRunner } from "../../src/recovery/child_runner.ts";
 import { bench, stallOf } from "./harness.ts";
 
+const capture = process.argv[2] === "capture";
 const { recovery, outcomes } = bench({
   runner: new ProcessRunner(),
-  config: { command: ["/bin/true"], debounceNs: 0 },
+  config: { command: ["/bin/true"], debounceNs: 0, capture },
 });
-console.log("ready");
+const spares = new SpareDescriptors();
+const processes = new ProcReader("/proc", spares);
+const host = new SystemAgentHost(processes, () => false, spares);
+const held: number[] = [];
 let nowNs = 10e9;
-for await (const _line of console) {
-  recovery.decide(stallOf(), ++nowNs);
+
+function turn(): string {
+  nowNs += 60e9;
+  if (recovery.sequenceCount === 0) recovery.decide(stallOf(), nowNs);
+  else recovery.reap(nowNs);
   const outcome = outcomes.at(-1)!;
-  if (outcome.kind === "refused")
-    console.log(`refused ${outcome.pid} ${outcome.reason}: ${outcome.error}`);
-  else if (outcome.kind === "spawn") console.log(`spawn ${outcome.pid}`);
+  if (outcome.kind === "refused") return `refused ${outcome.reason}: ${outcome.error}`;
+  return outcome.kind === "deferred" ? `deferred: ${outcome.error}` : outcome.kind;
 }
+
+function fill(): string {
+  try {
+    for (;;) held.push(openSync("/dev/null", "r"));
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+function free(): string {
+  for (const fd of held.splice(0)) closeSync(fd);
+  return "freed";
+}
+
+/** Whether the start time of our parent can be read, and a signal of no effect sent to it. */
+function identify(): string {
+  const startTime = processes.startTime(process.ppid);
+  const failure = host.signal(process.ppid, startTime, 0);
+  return `${Number.isNaN(startTime) ? "unknown" : "known"}, ${failure?.text ?? "signalled"}`;
+}
+
+const commands: Readonly<Record<string, () => string>> = {
+  turn,
+  fill,
+  free,
+  identify,
+  // The directory itself is one of them.
+  open: () => String(readdirSync("/proc/self/fd").length - 1),
+};
+
+console.log("ready");
+for await (const line of console) console.log(commands[line]!());

@@ -14,7 +14,7 @@ test("every outcome code indexes the text of its own name", () => {
   for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
     expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(21);
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(22);
 });
 
 test("every refused code indexes the text of its own name", () => {

@@ -1,10 +1,12 @@
 // Recoveries of several steps, and what is told after the last one: order, waits, cancellation, verification, retries,
 // pace, the limit over all agents, and dry runs.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { constants } from "node:os";
 import { RECOVERY_SPAWNS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryStep } from "../../src/config/config.ts";
+import { OUTCOME_DEFERRED } from "../../src/recovery/outcome.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   type BenchOptions,
@@ -358,6 +360,111 @@ describe("verify_within", () => {
   });
 });
 
+describe("What the system is too short of to start", () => {
+  const { EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY } = constants.errno;
+
+  test.each([
+    ["EMFILE", EMFILE],
+    ["ENFILE", ENFILE],
+    ["EAGAIN", EAGAIN],
+    ["ENOMEM", ENOMEM],
+    ["ETXTBSY", ETXTBSY],
+  ])("is tried again after %s, at the step that failed", (name, errno) => {
+    const bed = stepped([TERM, RECOVER, REPAIR]);
+    bed.runner.spawnErrno = errno;
+    expect(bed.decide()).toEqual([
+      "step 4242 1/3 signal SIGTERM",
+      `deferred 4242 exec by 100ms: ${name}`,
+    ]);
+    expect(bed.turn(99)).toEqual([]);
+    bed.runner.spawnErrno = 0;
+    expect(bed.turn(100)).toEqual(["spawn 4242 child 1000"]);
+    expect(bed.exit(0, 1, 200).at(-1)).toBe("spawn 4242 child 1001");
+    expect(bed.host.signals).toEqual(["4242 15"]);
+    expect(bed.runner.children.map(({ argv }) => argv[0])).toEqual(["/bin/recover", "/bin/repair"]);
+  });
+
+  test("waits twice as long each time, half a minute at most, and no longer than ten minutes in all", () => {
+    const bed = stepped([RECOVER, REPAIR]);
+    bed.runner.spawnErrno = EMFILE;
+    bed.decide();
+    const dueMs: number[] = [];
+    let told: string[] = [];
+    while (bed.recovery.sequenceCount > 0 && dueMs.length < 100) {
+      const ms = (bed.recovery.nextDeadlineNs() - T0) / NS_PER_MS;
+      dueMs.push(ms);
+      told = bed.turn(ms);
+      if (told[0] === "refused 4242 spawn_failed") break;
+    }
+    expect(dueMs.slice(0, 5)).toEqual([100, 300, 700, 1_500, 3_100]);
+    expect(dueMs.at(-1)! - dueMs.at(-2)!).toBe(30_000);
+    expect(dueMs.at(-2)!).toBeLessThan(600_000);
+    expect(dueMs.at(-1)!).toBeGreaterThanOrEqual(600_000);
+    // The next step has all of its time.
+    expect(bed.turn(700_000).at(-1)).toStartWith("deferred 4242 exec by");
+  });
+
+  test("and a unit, or the descriptor of a process that is to be signalled, is no different", () => {
+    const bed = stepped([TERM, { kind: "restart_unit", unit: "app.service" }]);
+    bed.host.signalErrno = EMFILE;
+    bed.runner.spawnErrno = ENOMEM;
+    expect(bed.decide()).toEqual(["deferred 4242 signal by 100ms: SIGTERM:"]);
+    bed.host.signalErrno = 0;
+    expect(bed.turn(100)).toEqual([
+      "step 4242 1/2 signal SIGTERM",
+      "deferred 4242 restart_unit by 100ms: ENOMEM",
+    ]);
+    bed.runner.spawnErrno = 0;
+    expect(bed.turn(200)).toEqual(["spawn 4242 child 1000"]);
+  });
+
+  test("spends no budget, opens no debounce and starts no storm until it begins", () => {
+    const bed = stepped([RECOVER], { budget: 1, stormLimit: 1, debounceNs: 60 * NS_PER_S });
+    bed.runner.spawnErrno = EMFILE;
+    bed.decide();
+    expect(bed.turn(100)).toEqual(["deferred 4242 exec by 200ms: EMFILE"]);
+    bed.runner.spawnErrno = 0;
+    expect(bed.decide(200, { pid: 7 })).toEqual(["spawn 7 child 1000"]);
+    // The limit over all agents holds for it as for any other, when its time has come.
+    expect(bed.turn(300)).toEqual([]);
+    bed.exit(0, 0, 400);
+    expect(bed.turn(60_200)).toEqual(["spawn 4242 child 1001"]);
+    bed.exit(1, 0, 60_300);
+    expect(bed.decide(60_400)).toEqual(["refused 4242 debounced"]);
+    expect(bed.decide(121_000)).toEqual(["refused 4242 gave_up"]);
+  });
+
+  test.each([
+    ["before anything was done", [RECOVER], []],
+    ["in the middle", [TERM, RECOVER], ["end 4242 agent_resumed at 1/2 after 50ms"]],
+  ])("is left alone when the agent is back, %s", (_when, steps, told) => {
+    const bed = stepped(steps);
+    bed.runner.spawnErrno = EMFILE;
+    bed.decide();
+    expect(bed.resume(50)).toEqual(told);
+    bed.runner.spawnErrno = 0;
+    expect(bed.turn(10_000)).toEqual([]);
+    expect([bed.recovery.sequenceCount, bed.runner.spawnCount]).toEqual([0, 1]);
+  });
+
+  test("is counted once as put off, and each try", () => {
+    const bed = stepped([RECOVER]);
+    bed.runner.spawnErrno = EMFILE;
+    bed.decide();
+    bed.turn(100);
+    expect(bed.outcomes.map((one) => "code" in one && one.code)).toEqual([OUTCOME_DEFERRED, -1]);
+  });
+
+  test("is told and dropped at a shutdown", () => {
+    const bed = stepped([TERM, RECOVER]);
+    bed.runner.spawnErrno = EMFILE;
+    bed.decide();
+    bed.recovery.beginShutdown(at(10));
+    expect(bed.tell()).toEqual(["end 4242 stopped at 1/2 after 10ms"]);
+    expect(bed.recovery.shutdownDone(at(10))).toBe(true);
+  });
+});
+
 describe("backoff_max and budget", () => {
   test("hold recoveries of an agent back, longer each time", () => {
     const bed = stepped([TERM], { backoffMaxNs: 60 * NS_PER_S });
@@ -397,7 +504,7 @@ describe("backoff_max and budget", () => {
 
   test("are not spent by what could not be done", () => {
     const bed = stepped([RECOVER], { budget: 1 });
-    bed.runner.spawnError = "EAGAIN (resource temporarily unavailable)";
+    bed.runner.spawnError = "EACCES (permission denied)";
     for (let ms = 0; ms < 5; ms++) expect(bed.decide(ms)).toEqual(["refused 4242 spawn_failed"]);
     bed.runner.spawnError = "";
     expect(bed.decide(5)).toEqual(["spawn 4242 child 1000"]);

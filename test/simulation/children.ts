@@ -2,10 +2,11 @@
 // some cannot be signalled. What was asked of the system in a turn, and what it answered, is kept for the model.
 import { constants } from "node:os";
 import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
+import { failureOf } from "../../src/recovery/step_failure.ts";
 import type { Random } from "./random.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;
-const { EPERM, ESRCH } = constants.errno;
+const { EAGAIN, EMFILE, ENOENT, EPERM, ESRCH } = constants.errno;
 
 export interface Exit {
   readonly exitCode: number;
@@ -17,6 +18,8 @@ export interface SpawnAsked {
   readonly env: Readonly<Record<string, string>>;
   /** 0 = it could not be started. */
   readonly childPid: number;
+  /** It could not for a reason that passes. */
+  readonly isTransient: boolean;
   readonly exitedAtOnce: Exit | undefined;
 }
 
@@ -73,18 +76,15 @@ export class SimulatedRunner implements ChildRunner {
 
   spawn(argv: string[], env: Record<string, string>, exited: ExitCallback): SpawnResult {
     const random = this.#random;
-    if (random.chance(0.1)) {
-      this.spawnsAsked.push({ argv, env, childPid: 0, exitedAtOnce: undefined });
-      return { childPid: 0, error: "ENOENT (no such file or directory)" };
-    }
+    if (random.chance(0.15)) return this.#refuse(argv, env);
     const childPid = this.#nextChildPid++;
     if (random.chance(0.05)) {
       const exitedAtOnce = { exitCode: random.below(2), signal: Number.NaN };
-      this.spawnsAsked.push({ argv, env, childPid, exitedAtOnce });
+      this.spawnsAsked.push({ argv, env, childPid, isTransient: false, exitedAtOnce });
       exited(exitedAtOnce.exitCode, exitedAtOnce.signal);
-      return { childPid, error: "" };
+      return { childPid };
     }
-    this.spawnsAsked.push({ argv, env, childPid, exitedAtOnce: undefined });
+    this.spawnsAsked.push({ argv, env, childPid, isTransient: false, exitedAtOnce: undefined });
     this.#living.push({
       childPid,
       agentPid: Number(argv[1]),
@@ -95,7 +95,7 @@ export class SimulatedRunner implements ChildRunner {
       reportDelayNs: random.chance(0.2) ? random.below(this.#runNs) : 0,
       end: this.#drawEnd(),
     });
-    return { childPid, error: "" };
+    return { childPid };
   }
 
   signalGroup(childPid: number, signal: number): number {
@@ -119,6 +119,13 @@ export class SimulatedRunner implements ChildRunner {
       child.exited(child.end.exitCode, child.end.signal);
       return { childPid: child.childPid, agentPid: child.agentPid, ...child.end };
     });
+  }
+
+  #refuse(argv: string[], env: Record<string, string>): SpawnResult {
+    const failure = failureOf(this.#random.pick([ENOENT, EMFILE, EAGAIN]));
+    const { isTransient } = failure;
+    this.spawnsAsked.push({ argv, env, childPid: 0, isTransient, exitedAtOnce: undefined });
+    return { failure };
   }
 
   #signal(childPid: number, signal: number): number {

@@ -55,6 +55,7 @@ export const OUTCOMES = [
   "skipped_agent_resumed",
   "skipped_pid_recycled",
   "skipped_stall_unverifiable",
+  "deferred",
 ] as const;
 
 export const REQUIRED: readonly string[] = [
@@ -96,6 +97,7 @@ export const REQUIRED: readonly string[] = [
   "judgeDeferred",
   "budgetUsedUp",
   "timeouts",
+  "retries",
 ];
 
 /** Outcomes that need several unlikely things at once; many seeds together see them. */

@@ -8,6 +8,7 @@ import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
+import type { ChildRunner, SpawnedChild } from "../../src/recovery/child_runner.ts";
 import { Recovery } from "../../src/recovery/recovery.ts";
 import type { Seams } from "./seams.ts";
 import { simulate } from "./simulation.ts";
@@ -114,6 +115,23 @@ describe("a fault of recovery is noticed:", () => {
   test("a turn spawns without a limit", () => {
     const seam: Partial<Seams> = { recovery: (options) => new HastyRecovery(options) };
     expect(noticed(seam, { agents: 100 })).toMatch(/promise: spawns per turn|stall/);
+  });
+
+  test("what could not be started is not tried again", () => {
+    const seam: Partial<Seams> = {
+      recovery: ({ runner, ...options }) => {
+        const forgets: ChildRunner = {
+          spawn(...asked) {
+            const { failure, ...child } = runner.spawn(...asked);
+            if (failure === undefined) return child as SpawnedChild;
+            return { failure: { ...failure, isTransient: false } };
+          },
+          signalGroup: (childPid, signal) => runner.signalGroup(childPid, signal),
+        };
+        return new Recovery({ ...options, runner: forgets });
+      },
+    };
+    expect(noticed(seam)).toMatch(/recovery outcome/);
   });
 
   test("a command is killed too early", () => {

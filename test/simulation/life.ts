@@ -208,6 +208,7 @@ function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): voi
   const named = {
     spawnBudgetExceeded: "varta_recovery_spawn_budget_exceeded_total",
     reapTruncated: "varta_recovery_reap_truncated_total",
+    retries: 'varta_recovery_step_retries_total{step="exec"}',
     debounceResets: "varta_recovery_debounce_recycle_resets_total",
     staleChildren: "varta_recovery_outstanding_recycle_resets_total",
     debounceEvictions: "varta_recovery_last_fired_evictions_total",

@@ -12,7 +12,10 @@ const PUMP_BUDGET = 4_096;
 const PUMP_NS_MAX = 5_000_000;
 const EVALUATIONS_MAX = 256;
 const SPAWNS_MAX = 16;
+/** Spawns of a turn that wait for retries. */
+const KEPT_SPAWNS_MAX = 8;
 const REMOVED_MAX = 4_096;
+const BEAT_ROW = /^beat \d+ @(\d+) pid (\d+) status (\d).* generation (\d+|NaN) .* resumed (\d)$/;
 
 export class Model {
   readonly observer: ObserverModel;
@@ -65,6 +68,7 @@ export class Model {
     this.#countTold();
     this.#recover();
     recovery.reap(observer.nowNs);
+    recovery.retry(observer.nowNs, SPAWNS_MAX);
     this.#maintain();
     this.metrics.turns += 1;
   }
@@ -105,8 +109,9 @@ export class Model {
         this.#tell(text);
         continue;
       }
-      const beat = /^beat \d+ @(\d+) pid (\d+) status (\d)/.exec(text);
+      const beat = BEAT_ROW.exec(text);
       if (beat === null) continue;
+      if (beat[5] === "1") this.recovery.resumed(Number(beat[2]), Number(beat[4]));
       const unixMs = Math.floor((Number(beat[1]) + this.#world.wallOffsetNs) / 1e6);
       this.metrics.beat(Number(beat[2]), Number(beat[3]), unixMs);
     }
@@ -117,7 +122,10 @@ export class Model {
     const { recovers } = this.#world.scenario;
     for (let taken = 0; taken < EVALUATIONS_MAX; taken++) {
       if (observer.stalls.length + observer.told.length === 0) return;
-      if (recovers && recovery.spawns >= SPAWNS_MAX) {
+      if (
+        recovers &&
+        recovery.spawns >= SPAWNS_MAX - Math.min(recovery.readyCount, KEPT_SPAWNS_MAX)
+      ) {
         recovery.countDeferral();
         return;
       }

@@ -108,7 +108,7 @@ export class Promises {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
-    if (outcome.kind === "spawn" || outcome.kind === "refused") this.#decisionsThisTurn += 1;
+    if (["spawn", "refused", "deferred"].includes(outcome.kind)) this.#decisionsThisTurn += 1;
     if (outcome.kind === "spawn") this.#children.add(outcome.childPid);
     if (outcome.kind !== "complete") return;
     this.#completionsThisTurn += 1;

@@ -83,6 +83,9 @@ function outcomeText(outcome: RecoveryOutcome): string {
   if (outcome.kind === "spawn") {
     return `spawn ${outcome.pid} @${outcome.observerNs} child ${outcome.childPid}`;
   }
+  if (outcome.kind === "deferred") {
+    return `deferred ${outcome.pid} @${outcome.observerNs} by ${outcome.pauseNs}`;
+  }
   if (outcome.kind === "timeout") {
     return `timeout ${outcome.pid} @${outcome.observerNs} child ${outcome.childPid} after ${outcome.durationNs}`;
   }

@@ -9,6 +9,7 @@ import type { Scenario } from "./scenario.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;
 const { ESRCH } = constants.errno;
+const SECOND_NS = 1_000_000_000;
 const KERNEL = 0;
 const OPERATOR = 1;
 const SOCKET_MODE = 2;
@@ -31,6 +32,20 @@ interface Window {
   readonly firedNs: number;
 }
 
+/** A recovery from its first try to the end of its command, at most one for each pid. */
+interface ModelRecovery {
+  readonly stall: ModelStall;
+  /** Undefined = it could not be started yet. */
+  child: ModelChild | undefined;
+  tries: number;
+  firstTryNs: number;
+  nextTryNs: number;
+  /** Order in which they were put off. */
+  since: number;
+  /** Its time has come, and it waits for its place in a turn. */
+  isReady: boolean;
+}
+
 export type ModelFreshness = (pid: number, generation: number | undefined) => string;
 
 export class RecoveryModel {
@@ -44,6 +59,7 @@ export class RecoveryModel {
   readonly children: ModelChild[] = [];
   readonly #scenario: Scenario;
   readonly #freshness: ModelFreshness;
+  readonly #recoveries = new Map<number, ModelRecovery>();
   readonly #windows = new Map<number, Window>();
   #spawnsAsked: readonly SpawnAsked[] = [];
   #signalsAsked: readonly SignalAsked[] = [];
@@ -82,7 +98,48 @@ export class RecoveryModel {
   /** Spec 10 section 3. */
   decide(stall: ModelStall, nowNs: number): void {
     this.evaluations += 1;
-    const reason = this.#reasonAgainst(stall, nowNs);
+    this.#decide(stall, nowNs, undefined);
+  }
+
+  /** The agent beats again: nothing more is begun for it. */
+  resumed(pid: number, generation: number): void {
+    const recovery = this.#recoveries.get(pid);
+    if (recovery === undefined) return;
+    const known = Number.isNaN(generation) ? undefined : generation;
+    if (sameLineage(recovery.stall.generation, known)) this.#recoveries.delete(pid);
+  }
+
+  /** Those that wait for their place in a turn. */
+  get readyCount(): number {
+    return this.#ready().length;
+  }
+
+  /** Decides again what could not be started, within what is left of a turn. */
+  retry(nowNs: number, spawnsMax: number): void {
+    const left = Math.max(0, spawnsMax - this.spawns);
+    const due = [...this.#recoveries.values()].filter(
+      ({ child, isReady, nextTryNs }) => child === undefined && !isReady && nextTryNs <= nowNs,
+    );
+    due.sort((a, b) => a.nextTryNs - b.nextTryNs || a.since - b.since);
+    for (const recovery of due.slice(0, 256)) {
+      recovery.isReady = true;
+      recovery.since = ++this.#order;
+    }
+    const before = this.spawns;
+    for (const recovery of this.#ready().slice(0, 256)) {
+      if (this.spawns - before >= left) return;
+      this.#recoveries.delete(recovery.stall.pid);
+      this.#decide(recovery.stall, nowNs, recovery);
+    }
+  }
+
+  #ready(): ModelRecovery[] {
+    const ready = [...this.#recoveries.values()].filter(({ isReady }) => isReady);
+    return ready.sort((a, b) => a.since - b.since);
+  }
+
+  #decide(stall: ModelStall, nowNs: number, tried: ModelRecovery | undefined): void {
+    const reason = this.#reasonAgainst(stall, nowNs, tried);
     if (reason === undefined) return;
     this.outcomes.push(`refused ${stall.pid} @${nowNs} ${reason}`);
     const [outcome, refused] = LABELS[reason]!;
@@ -109,7 +166,11 @@ export class RecoveryModel {
     for (const child of stubborn.slice(0, 256)) this.#kill(child, nowNs);
   }
 
-  #reasonAgainst(stall: ModelStall, nowNs: number): string | undefined {
+  #reasonAgainst(
+    stall: ModelStall,
+    nowNs: number,
+    tried: ModelRecovery | undefined,
+  ): string | undefined {
     const { debounceNs } = this.#scenario;
     const freshness = this.#freshness(stall.pid, stall.generation);
     if (freshness === "AgentResumed") return "skipped_agent_resumed";
@@ -127,7 +188,7 @@ export class RecoveryModel {
       if (isOpen) this.#count("varta_recovery_debounce_recycle_resets_total");
       if (!isSame) this.#windows.delete(stall.pid);
     }
-    return this.#besideChild(stall, nowNs) ?? this.#fire(stall, nowNs);
+    return this.#besideChild(stall, nowNs) ?? this.#fire(stall, nowNs, tried);
   }
 
   #distrust(stall: ModelStall): string | undefined {
@@ -157,8 +218,11 @@ export class RecoveryModel {
     return undefined;
   }
 
-  #fire(stall: ModelStall, nowNs: number): string | undefined {
+  #fire(stall: ModelStall, nowNs: number, tried: ModelRecovery | undefined): string | undefined {
     const { capacity, debounceNs } = this.#scenario;
+    if (this.#recoveries.size >= capacity && !this.#recoveries.has(stall.pid)) {
+      return "outstanding_capacity";
+    }
     if (this.children.filter((child) => !child.isOrphan).length >= capacity) {
       return "outstanding_capacity";
     }
@@ -166,16 +230,18 @@ export class RecoveryModel {
       return "debounce_capacity";
     }
     this.spawns += 1;
+    this.#recoveries.delete(stall.pid);
     const asked = this.#spawnsAsked[0];
     this.#spawnsAsked = this.#spawnsAsked.slice(1);
     if (asked === undefined || asked.argv[1] !== String(stall.pid)) {
       this.outcomes.push(`the model wants a command for ${stall.pid}`);
       return undefined;
     }
+    if (asked.isTransient && this.#defer(stall, nowNs, tried)) return undefined;
     if (asked.childPid === 0) return "spawn_failed";
     this.#windows.delete(stall.pid);
     this.#windows.set(stall.pid, { generation: stall.generation, firedNs: nowNs });
-    this.children.push({
+    const child: ModelChild = {
       pid: stall.pid,
       generation: stall.generation,
       spawnNs: nowNs,
@@ -185,11 +251,33 @@ export class RecoveryModel {
       isOrphan: false,
       exit: asked.exitedAtOnce,
       since: ++this.#order,
-    });
+    };
+    this.children.push(child);
+    this.#recoveries.set(stall.pid, { ...NEVER_TRIED, stall, child });
     this.outcomes.push(`spawn ${stall.pid} @${nowNs} child ${asked.childPid}`);
     this.#count('varta_recovery_outcomes_total{outcome="spawned"}');
     this.#count('varta_recovery_steps_total{step="exec"}');
     return undefined;
+  }
+
+  /** Puts a recovery off that could not be started: twice as long each time. False after ten minutes of it. */
+  #defer(stall: ModelStall, nowNs: number, tried: ModelRecovery | undefined): boolean {
+    const { tries, firstTryNs } = tried ?? { tries: 0, firstTryNs: nowNs };
+    if (nowNs - firstTryNs >= 600 * SECOND_NS) return false;
+    const pauseNs = Math.min(0.1 * SECOND_NS * 2 ** tries, 30 * SECOND_NS);
+    this.#recoveries.set(stall.pid, {
+      stall,
+      child: undefined,
+      tries: tries + 1,
+      firstTryNs,
+      nextTryNs: nowNs + pauseNs,
+      since: ++this.#order,
+      isReady: false,
+    });
+    this.outcomes.push(`deferred ${stall.pid} @${nowNs} by ${pauseNs}`);
+    if (tries === 0) this.#count('varta_recovery_outcomes_total{outcome="deferred"}');
+    this.#count('varta_recovery_step_retries_total{step="exec"}');
+    return true;
   }
 
   /** Room for one more window: entries ten debounces old count for nothing, else the oldest goes if it has passed. */
@@ -269,6 +357,7 @@ export class RecoveryModel {
   #complete(child: ModelChild, nowNs: number, completion: string): void {
     const { pid, childPid, spawnNs, exit } = child;
     this.children.splice(this.children.indexOf(child), 1);
+    if (this.#recoveries.get(pid)?.child === child) this.#recoveries.delete(pid);
     const exitCode = exit?.exitCode ?? Number.NaN;
     const signal = exit?.signal ?? Number.NaN;
     this.outcomes.push(
@@ -288,6 +377,8 @@ export class RecoveryModel {
     this.totals.set(series, (this.totals.get(series) ?? 0) + 1);
   }
 }
+
+const NEVER_TRIED = { tries: 0, firstTryNs: 0, nextTryNs: 0, since: 0, isReady: false };
 
 /** Reason: outcome label and refusal label (spec 10 section 3). */
 const LABELS: Readonly<Record<string, readonly [string, string]>> = {
