@@ -170,6 +170,25 @@ const SYMBOLS = {
     returns: "i32",
   },
   geteuid: { args: [], returns: "u32" },
+  setgroups: {
+    args: [
+      FFIType.u64_fast, // size_t size; an int on darwin, where small numbers look the same
+      "ptr", // const gid_t *list
+    ],
+    returns: "i32",
+  },
+  setgid: {
+    args: [
+      "u32", // gid_t gid
+    ],
+    returns: "i32",
+  },
+  setuid: {
+    args: [
+      "u32", // uid_t uid
+    ],
+    returns: "i32",
+  },
   getpid: { args: [], returns: "i32" },
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },

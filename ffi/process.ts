@@ -19,6 +19,18 @@ export function currentPid(): number {
   return libc.getpid();
 }
 
+/**
+ * Gives up root for good: all threads of this process become user `uid` with group `gid` and the supplementary `groups`.
+ * 0 or -errno. Only root may.
+ */
+export function becomeUser(uid: number, gid: number, groups: readonly number[]): number {
+  const list = new Uint32Array(new ArrayBuffer(Math.max(1, groups.length) * 4));
+  list.set(groups);
+  if (libc.setgroups(groups.length, ptr(list.buffer)) < 0) return resultOrErrno(-1);
+  if (libc.setgid(gid) < 0) return resultOrErrno(-1);
+  return resultOrErrno(libc.setuid(uid));
+}
+
 /** Sends `signal` to a process (pid > 0) or a process group (pid < -1); 0 or -errno. */
 export function kill(pid: number, signal: number): number {
   return resultOrErrno(libc.kill(pid, signal));

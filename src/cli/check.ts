@@ -1,29 +1,67 @@
-// `varta-watch check`: everything a start would check, and nothing that a start would open for writing (spec 07
-// section 3). The result goes to stdout, problems and warnings to stderr; with --json all of it is one object on stdout.
+// `varta-watch check`: everything a start would check and find, as the user that the start will have, and nothing that a
+// start would open for writing (spec 07 section 3). The result goes to stdout, problems and warnings to stderr; with
+// --json all of it is one object on stdout.
 import { effectiveKeys, effectiveText } from "../config/effective.ts";
-import { loadConfig, systemHost } from "../config/load.ts";
+import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
 import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
-import { type Invocation, ownFlag } from "./invocation.ts";
-import { print, printDiagnostics } from "./output.ts";
+import { SocketHolders } from "../config/socket_holders.ts";
+import { readTomlDocument } from "../config/toml_document.ts";
+import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
+import { type Invocation, ownFlag, ownText } from "./invocation.ts";
+import { print, printDiagnostics, printError, printHint } from "./output.ts";
+import { isDaemonOfOurs } from "./self_command.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { configFile, given } = invocation;
-  const result = await loadConfig({ configFile, given, host: systemHost() });
+  const host = systemHost();
+  const file = chooseFile(configFile, given, host);
+  const chosen = chooseUser({ host, file, asked: ownText(invocation, "user") });
+  if (!chosen.ok) return refuse(chosen.message, chosen.hint, chosen.exitCode);
+  const holders = new SocketHolders({ isOurs: isDaemonOfOurs });
+  // A draft need not be readable for the user who will read the file of the unit.
+  const isDraft = chosen.isByUnit && file !== chosen.unit?.configFile;
+  const document = file !== undefined && isDraft ? readTomlDocument(file) : undefined;
+  const changed = await becomeCheckedUser(chosen, holders);
+  if (changed !== undefined) return refuse(changed.message, changed.hint, changed.exitCode);
+  const { user, unit, env } = chosen;
+  const result = await loadConfig({
+    configFile,
+    given,
+    host: { ...host, uid: user.uid, env },
+    machine: { user, unit, holders },
+    document,
+  });
   if (ownFlag(invocation, "json")) {
-    print(`${JSON.stringify(jsonOf(result, ownFlag(invocation, "print")))}\n`);
-  } else if (result.ok) printSuccess(result, ownFlag(invocation, "print"));
+    print(`${JSON.stringify(jsonOf(result, chosen, ownFlag(invocation, "print")))}\n`);
+  } else if (result.ok) printSuccess(result, chosen, ownFlag(invocation, "print"));
   else printDiagnostics(result.text);
   return result.ok ? 0 : result.exitCode;
 }
 
-function printSuccess(result: LoadSuccess, withValues: boolean): void {
-  for (const warning of result.warnings) printDiagnostics(`varta-watch: warning: ${warning}\n`);
-  if (withValues) print(effectiveText(result));
-  else print(`varta-watch: no problems in ${result.file ?? "the options and defaults"}\n`);
+function refuse(message: string, hint: string, exitCode: number): number {
+  printError(message);
+  printHint(hint);
+  return exitCode;
 }
 
-function jsonOf(result: LoadResult, withValues: boolean): object {
-  if (!result.ok) return { ok: false, exit_code: result.exitCode, problems: result.problems };
+function printSuccess(
+  result: LoadSuccess,
+  { user, isOther }: CheckedUser,
+  withValues: boolean,
+): void {
+  for (const warning of result.warnings) printDiagnostics(`varta-watch: warning: ${warning}\n`);
+  const forWhom = isOther ? `, checked for user ${user.name}` : "";
+  if (withValues) print(effectiveText(result));
+  else
+    print(`varta-watch: no problems in ${result.file ?? "the options and defaults"}${forWhom}\n`);
+}
+
+function jsonOf(result: LoadResult, { user }: CheckedUser, withValues: boolean): object {
+  const checkedFor = { user: user.name };
+  if (!result.ok) {
+    return { ok: false, exit_code: result.exitCode, ...checkedFor, problems: result.problems };
+  }
   const { file = null, warnings } = result;
-  return { ok: true, file, warnings, ...(withValues ? { keys: effectiveKeys(result) } : {}) };
+  const keys = withValues ? { keys: effectiveKeys(result) } : {};
+  return { ok: true, file, ...checkedFor, warnings, ...keys };
 }

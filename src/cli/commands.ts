@@ -105,11 +105,19 @@ export const COMMANDS: readonly Command[] = [
     operandsMax: 0,
     summary: "check the configuration without starting anything",
     about: [
-      "Runs every check that a start would run, secret files included, and reports all",
-      "problems at once, each with file, line and column. Binds and writes nothing.",
+      "Runs every check that a start would run, secret files included, and looks for what",
+      "the start would find on this machine: directories, files, programs and ports, for",
+      "the user that the daemon will have. Reports all problems at once, each with file,",
+      "line and column. Writes nothing; a port is bound for a moment.",
     ],
     own: [
       CONFIG_OPTION,
+      {
+        name: "user",
+        value: "NAME",
+        form: TEXT,
+        help: "check for this user (for root: that of the installed unit)",
+      },
       { name: "print", form: FLAG, help: "print every value and where it came from" },
       { name: "json", form: FLAG, help: "print the result as JSON on stdout" },
     ],
@@ -117,11 +125,13 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       ["varta-watch check", "check /etc/varta/varta.toml"],
       ["varta-watch check -c ./varta.toml --print", "show the values in effect"],
+      ["varta-watch check --user varta", "with the rights of that user; only root can"],
     ],
     exits: [
       ["0", "no problems"],
       ["64", "an option is at fault"],
-      ["78", "the configuration file or a secret file is at fault"],
+      ["77", "only root may check for another user"],
+      ["78", "the configuration, a secret file or this machine is at fault"],
     ],
   },
   {

@@ -1,5 +1,5 @@
 // How this program starts itself again: the compiled binary directly, a checkout through the runtime.
-import { isAbsolute, relative } from "node:path";
+import { basename, isAbsolute, relative } from "node:path";
 
 /** Where a compiled binary keeps its bundled files. */
 const BUNDLE_ROOT = "/$bunfs/";
@@ -16,6 +16,13 @@ export function selfCommand(args: readonly string[]): string[] {
 /** What a person types to run it: right for the binary and for a checkout. */
 export function selfText(args: string): string {
   return `${isCompiled() ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`} ${args}`;
+}
+
+/** Whether a process with this command line is a daemon of this program, from a binary or a checkout. */
+export function isDaemonOfOurs(argv: readonly string[]): boolean {
+  if (basename(argv[0] ?? "").startsWith("varta-watch")) return true;
+  // A checkout may have been started by a relative path.
+  return argv.slice(1, 3).some((word) => word === Bun.main || Bun.main.endsWith(`/${word}`));
 }
 
 function shortPath(path: string): string {

@@ -14,10 +14,12 @@ import type {
   Host,
   LoadOptions,
   LoadResult,
+  Machine,
   Problem,
   RuntimeDirectory,
   ValueOrigin,
 } from "./load_result.ts";
+import { checkMachine } from "./machine_rules.ts";
 import { checkPrograms, directoryFault, programFault } from "./programs.ts";
 import { failure, optionProblem, renderFaults } from "./render.ts";
 import { buildConfig, resolveAccounts } from "./resolve.ts";
@@ -53,19 +55,20 @@ export function systemHost(): Host {
 /** Steps that run until their process ends. */
 const STARTING_KINDS: readonly string[] = ["exec", "restart_unit"];
 
-export async function loadConfig({ configFile, given, host }: LoadOptions): Promise<LoadResult> {
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  const { configFile, given, host, machine } = options;
   const usage = optionProblems(given, host);
   if (usage.length > 0) return failure(usage, 64);
   const file = chooseFile(configFile, given, host);
   let tree: TomlTree = {};
   let text = "";
   if (file !== undefined) {
-    const read = readTomlDocument(file);
+    const read = options.document ?? readTomlDocument(file);
     if (!read.ok) return failure([fileProblem(file, read)], 78);
     ({ tree, text } = read);
   }
   const bareRun = file === undefined && !given.some(({ name }) => name === "socket");
-  return await check({ tree, given, host, file, text, bareRun });
+  return await check({ tree, given, host, machine, file, text, bareRun });
 }
 
 /** Faults in the values of options, each held against the limits of its key: usage errors. */
@@ -80,13 +83,14 @@ interface Source {
   readonly tree: TomlTree;
   readonly given: readonly GivenOption[];
   readonly host: Host;
+  readonly machine: Machine | undefined;
   readonly file: string | undefined;
   readonly text: string;
   readonly bareRun: boolean;
 }
 
 async function check(source: Source): Promise<LoadResult> {
-  const { tree, given, host, file, text, bareRun } = source;
+  const { tree, given, host, machine, file, text, bareRun } = source;
   const faults: Fault[] = [];
   const document = checkDocument(tree, faults);
   if (bareRun) document.tables.metrics.values.listen = BARE_METRICS_LISTEN;
@@ -96,8 +100,15 @@ async function check(source: Source): Promise<LoadResult> {
   const applied = applyOptions(document, given, { cwd: host.cwd, defaultSocketPath, faults });
   checkCrossRules(document, host.platform, faults);
   const accounts = resolveAccounts(document, host, faults);
+  const saysWhatIsMeant = faults.length === 0;
   const secrets = readSecrets(document, host.uid, faults);
   checkPrograms(document, secrets, host, faults);
+  const warnings: string[] = [...applied.warnings];
+  if (machine !== undefined && saysWhatIsMeant) {
+    const ownDirectory = usesDefaultSocket ? socket.directory.path : undefined;
+    const { groupFile } = host;
+    checkMachine(document, { machine, groupFile, ownDirectory, faults, warnings });
+  }
   if (faults.length === 0) faults.push(...unavailableFaults(document));
   if (faults.length > 0)
     return await renderFaults(faults, { file, text, listenerNames: writtenNames(tree) });
@@ -110,12 +121,13 @@ async function check(source: Source): Promise<LoadResult> {
     config,
     file,
     origins: collectOrigins(document),
-    warnings: [...applied.warnings, ...startupWarnings(config)],
+    warnings: [...warnings, ...startupWarnings(config)],
     runtimeDirectory,
   };
 }
 
-function chooseFile(
+/** The file that a load reads; undefined = none. */
+export function chooseFile(
   configFile: string | undefined,
   given: readonly GivenOption[],
   host: Host,

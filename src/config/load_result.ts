@@ -1,6 +1,10 @@
 // What goes into loadConfig() and what comes out of it: the read-only configuration with the origin of each value, or
 // every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
 import type { Config } from "./config.ts";
+import type { SocketHolders } from "./socket_holders.ts";
+import type { TomlDocument } from "./toml_document.ts";
+import type { UnitSettings } from "./unit_file.ts";
+import type { UserAccount } from "./user_account.ts";
 
 /** One option of the command line that sets configuration keys, such as `--socket /run/x.sock`. */
 export interface GivenOption {
@@ -26,10 +30,23 @@ export interface Host {
   readonly directoryFault: (path: string) => string | undefined;
 }
 
+/** The machine that a start would find, for `check`. */
+export interface Machine {
+  /** Whom the daemon will run as; this process has become that user. */
+  readonly user: UserAccount;
+  /** The unit that will start it; undefined = none is installed, or none is meant. */
+  readonly unit: UnitSettings | undefined;
+  readonly holders: SocketHolders;
+}
+
 export interface LoadOptions {
   readonly configFile: string | undefined;
   readonly given: readonly GivenOption[];
   readonly host: Host;
+  /** Undefined = directories, files and ports are not looked at: the start finds them by itself. */
+  readonly machine?: Machine | undefined;
+  /** The file as somebody else has read it, who may read it; undefined = it is read here. */
+  readonly document?: TomlDocument | undefined;
 }
 
 export type LoadResult = LoadSuccess | LoadFailure;

@@ -36,10 +36,14 @@ function vartaWatch(...argv: string[]): Ended {
 const FRAME = "5641020139300000d2029649000000006400000000000000efbeadde7bbc775f";
 
 describe("varta-watch check", () => {
-  test("accepts the example file: one line on stdout, exit 0", () => {
-    const example = join(ROOT, "varta.toml.example");
-    expect(vartaWatch("check", "-c", example)).toEqual({
-      stdout: `varta-watch: no problems in ${example}\n`,
+  test("accepts the example file where its directory is: one line on stdout, exit 0", () => {
+    const text = readFileSync(join(ROOT, "varta.toml.example"), "utf8");
+    const listens = { "/run/varta": fixture.directory, "127.0.0.1:9469": "127.0.0.1:0" };
+    let example = text;
+    for (const [from, to] of Object.entries(listens)) example = example.replaceAll(from, to);
+    const file = fixture.write("example.toml", example);
+    expect(vartaWatch("check", "-c", file)).toEqual({
+      stdout: `varta-watch: no problems in ${file}\n`,
       stderr: "",
       exitCode: 0,
     });
@@ -90,6 +94,7 @@ describe("varta-watch check", () => {
     expect(JSON.parse(fixture.plain(bad.stdout))).toEqual({
       ok: false,
       exit_code: 78,
+      user: expect.any(String),
       problems: [
         {
           source: "/etc/varta/bad.toml",
@@ -108,7 +113,11 @@ describe("varta-watch check", () => {
   });
 
   test("--print shows values with their origins and hides secrets, and is a valid file", () => {
-    fixture.write("env.toml", '[recovery]\ncommand = ["true"]\nenv = { TOKEN = "hush" }\n');
+    const listener = '[[listener]]\nkind = "unix"\npath = "/etc/varta/v.sock"\n';
+    fixture.write(
+      "env.toml",
+      `${listener}[recovery]\ncommand = ["true"]\nenv = { TOKEN = "hush" }\n`,
+    );
     const { stdout } = vartaWatch("check", "--print", "-c", "env.toml", "--threshold-ms=1500");
     expect(stdout).toMatch(/^threshold = "1500ms" +# --threshold-ms$/m);
     expect(stdout).toMatch(/^command = \["true"\] +# file$/m);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PLACEHOLDERS } from "../../src/base/placeholders.ts";
 import { directoryFault, programFault } from "../../src/config/programs.ts";
 import { FixtureHost } from "./fixture_host.ts";
 
@@ -104,4 +105,10 @@ describe("loadConfig() with the real file system", () => {
       ':3:26: 1st [[recovery.step]]: restart_unit: found "systemctl", which is not in /nonexistent, ',
     );
   });
+});
+
+test("every placeholder that the recovery has is known to the configuration", async () => {
+  using fixture = new FixtureHost();
+  const words = PLACEHOLDERS.map((word) => `"--x={${word}}"`).join(", ");
+  expect((await fixture.load(`[recovery]\ncommand = ["true", ${words}]\n`)).ok).toBe(true);
 });

@@ -1,0 +1,122 @@
+// Who holds a socket that a start would want: a daemon of ours, which is no surprise, or another program. The kernel's
+// tables tell every user the owner of a socket; which process has it open, only that owner and root can see.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+
+export interface SocketHolder {
+  readonly uid: number | undefined;
+  readonly pid: number | undefined;
+  /** Name of the program, if the process is known. */
+  readonly program: string | undefined;
+  readonly isOurs: boolean;
+}
+
+export interface SocketHoldersOptions {
+  /** Whether a process with this command line is a daemon of this program. */
+  readonly isOurs: (argv: readonly string[]) => boolean;
+  /** "/proc" but for tests. */
+  readonly proc?: string;
+}
+
+interface Process {
+  readonly pid: number;
+  readonly uid: number;
+  readonly program: string;
+  readonly isOurs: boolean;
+}
+
+const TCP_LISTEN = "0A";
+
+export class SocketHolders {
+  readonly #proc: string;
+  readonly #isOurs: SocketHoldersOptions["isOurs"];
+  #processes: readonly Process[] | undefined;
+  readonly #pidByInode = new Map<string, number>();
+
+  constructor({ isOurs, proc = "/proc" }: SocketHoldersOptions) {
+    this.#isOurs = isOurs;
+    this.#proc = proc;
+  }
+
+  /** Looks at every process now, while this one still may. */
+  look(): void {
+    this.#processes ??= this.#readProcesses();
+  }
+
+  /** Who is bound to this UDP port, or listens at this TCP port; undefined if the tables do not say. */
+  ofPort(protocol: "udp" | "tcp", port: number): SocketHolder | undefined {
+    const wanted = port.toString(16).toUpperCase().padStart(4, "0");
+    for (const table of [protocol, `${protocol}6`]) {
+      for (const columns of this.#rows(`net/${table}`)) {
+        const isBound = columns[1]?.split(":")[1] === wanted;
+        if (!isBound || (protocol === "tcp" && columns[3] !== TCP_LISTEN)) continue;
+        return this.#holder(columns[9]!, Number(columns[7]));
+      }
+    }
+    return undefined;
+  }
+
+  /** Who is bound to this path; `uid` is the owner of the file there. */
+  ofPath(path: string, uid: number): SocketHolder {
+    for (const columns of this.#rows("net/unix")) {
+      if (columns[7] === path) return this.#holder(columns[6]!, uid);
+    }
+    return this.#holder("", uid);
+  }
+
+  #holder(inode: string, uid: number): SocketHolder {
+    this.look();
+    const processes = this.#processes!;
+    const pid = this.#pidByInode.get(inode);
+    const found = processes.find((process) => process.pid === pid);
+    if (found !== undefined) return { ...found, uid };
+    // Not to be seen from here. A daemon of ours with the same user is a better guess than a stranger.
+    const ours = processes.find((process) => process.isOurs && process.uid === uid);
+    return { uid, pid: ours?.pid, program: ours?.program, isOurs: ours !== undefined };
+  }
+
+  #readProcesses(): Process[] {
+    const pids = namesIn(this.#proc).filter((name) => /^[0-9]+$/.test(name));
+    return pids.flatMap((name) => {
+      const argv = this.#text(`${name}/cmdline`).split("\0");
+      const uid = /^Uid:\s+(\d+)/m.exec(this.#text(`${name}/status`))?.[1];
+      // It has ended, or belongs to the kernel.
+      if (uid === undefined || argv[0] === "") return [];
+      const pid = Number(name);
+      for (const inode of this.#socketsOf(name)) this.#pidByInode.set(inode, pid);
+      return [{ pid, uid: Number(uid), program: basename(argv[0]!), isOurs: this.#isOurs(argv) }];
+    });
+  }
+
+  #socketsOf(pid: string): string[] {
+    const directory = `${this.#proc}/${pid}/fd`;
+    return namesIn(directory).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${directory}/${fd}`))?.[1] ?? [];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  #rows(table: string): string[][] {
+    const lines = this.#text(table).split("\n").slice(1);
+    return lines.map((line) => line.trim().split(/\s+/));
+  }
+
+  #text(name: string): string {
+    try {
+      return readFileSync(`${this.#proc}/${name}`, "utf8");
+    } catch {
+      return "";
+    }
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,263 @@
+// `varta-watch check` tells what a start would find on this machine: each finding is made real, and the very program looks.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { SOCK_DGRAM } from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { bind, close, inetAddress, openSocket, unixAddress } from "../../ffi/socket.ts";
+import { runCommand } from "../support/command.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { PROGRAM } from "../support/program.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const UID = process.geteuid!();
+const ROOT = UID === 0;
+/** Who this test runs as, in words. */
+const USER = Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
+
+let directory: TemporaryDirectory;
+
+beforeAll(() => {
+  directory = new TemporaryDirectory();
+});
+
+afterAll(() => {
+  directory[Symbol.dispose]();
+});
+
+interface Checked {
+  readonly exitCode: number;
+  /** Problems without the name of the file, and the warnings. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** What `check --json` says about `config`, in which DIR is the directory of the test. */
+async function checked(config: string, ...args: readonly string[]): Promise<Checked> {
+  const file = directory.at("varta.toml");
+  writeFileSync(file, config.replaceAll("DIR", directory.path));
+  const { stdout, exitCode } = await runCommand([
+    ...PROGRAM,
+    "check",
+    "--json",
+    "-c",
+    file,
+    ...args,
+  ]);
+  const { problems = [], warnings = [] } = JSON.parse(stdout) as {
+    problems?: { where: string; text: string }[];
+    warnings?: string[];
+  };
+  const plain = (text: string) => text.replaceAll(directory.path, "DIR");
+  return {
+    exitCode,
+    problems: problems.map(({ where, text }) => plain(`${where}: ${text}`)),
+    warnings: warnings.map(plain),
+  };
+}
+
+function unix(path: string): string {
+  return `[[listener]]\nkind = "unix"\npath = "${path}"\n`;
+}
+
+function udp(port: number, address = "127.0.0.1"): string {
+  return `[[listener]]\nkind = "udp"\naddress = "${address}"\nport = ${port}\naccept_plaintext = true\n`;
+}
+
+describe("check finds", () => {
+  test("no fault where a start would go well, and leaves nothing behind", async () => {
+    const [port] = freeUdpPorts(1);
+    const config = `${unix("DIR/v.sock")}${udp(port!)}[export]\nfile = "DIR/export"\n`;
+    expect(await checked(config)).toEqual({ exitCode: 0, problems: [], warnings: [] });
+    expect(Bun.spawnSync(["ls", directory.path]).stdout.toString()).toBe("varta.toml\n");
+  });
+
+  test("a directory that is missing, for sockets and for files", async () => {
+    const files =
+      '[audit]\nfile = "DIR/none/a"\n[export]\nfile = "DIR/none/e"\n[liveness]\nheartbeat_file = "DIR/none/h"\n';
+    const { exitCode, problems } = await checked(
+      `${unix("DIR/none/v.sock")}[metrics]\nlisten = "unix:DIR/none/m"\n${files}`,
+    );
+    expect(exitCode).toBe(78);
+    const what = (path: string) =>
+      `found DIR/none/${path}, whose directory DIR/none does not exist; want a directory in which user ${USER} can make files`;
+    expect(problems.map((text) => text.replace(/ \(install .*\)$/, ""))).toEqual([
+      `1st [[listener]]: path: ${what("v.sock")}`,
+      `metrics.listen: ${what("m")}`,
+      `audit.file: ${what("a")}`,
+      `export.file: ${what("e")}`,
+      `liveness.heartbeat_file: ${what("h")}`,
+    ]);
+  });
+
+  test("a directory in which others could replace the file", async () => {
+    mkdirSync(directory.at("open"));
+    chmodSync(directory.at("open"), 0o777);
+    expect((await checked(unix("DIR/open/v.sock"))).problems).toEqual([
+      "1st [[listener]]: path: found DIR/open/v.sock, in DIR/open, a directory with mode 0777; want one that only its owner may write to (chmod go-w DIR/open)",
+    ]);
+    chmodSync(directory.at("open"), 0o1777);
+    expect((await checked(unix("DIR/open/v.sock"))).problems).toEqual([]);
+  });
+
+  test("a socket directory that is a link, and a path that is taken by a file", async () => {
+    symlinkSync(".", directory.at("link"));
+    writeFileSync(directory.at("taken"), "");
+    expect((await checked(unix("DIR/link/v.sock") + unix("DIR/taken"))).problems).toEqual([
+      "1st [[listener]]: path: found DIR/link/v.sock, in DIR/link, which is a symlink; want the real directory: a link could be turned to another place",
+      "2nd [[listener]]: path: found DIR/taken, where there is a file that is no socket; want a free path",
+    ]);
+  });
+
+  test("a file that is no file of our own", async () => {
+    symlinkSync("/etc/passwd", directory.at("symlink"));
+    writeFileSync(directory.at("first"), "");
+    linkSync(directory.at("first"), directory.at("second"));
+    const { problems } = await checked(
+      '[audit]\nfile = "DIR/symlink"\n[export]\nfile = "DIR/second"\n[liveness]\nheartbeat_file = "DIR"\n',
+    );
+    const want = `want a regular file of user ${USER}, with one name`;
+    expect(problems.filter((text) => !text.includes("/run/varta"))).toEqual([
+      `audit.file: found DIR/symlink, which is a symlink; ${want}`,
+      `export.file: found DIR/second, which has 2 hard links; ${want}`,
+      `liveness.heartbeat_file: found DIR, which is not a regular file; ${want}`,
+    ]);
+  });
+
+  test("ports that another program has, with its name", async () => {
+    const [port] = freeUdpPorts(1);
+    const fd = check(openSocket(2, SOCK_DGRAM), "open a socket");
+    check(bind(fd, inetAddress(Uint8Array.of(127, 0, 0, 1), port!)), "bind");
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port: tcpPort } = server.address() as { port: number };
+    const program = process.argv0.split("/").at(-1);
+    try {
+      const metrics = `[metrics]\nlisten = "127.0.0.1:${tcpPort}"\n`;
+      const { exitCode, problems } = await checked(`${udp(port!)}${metrics}`);
+      expect(exitCode).toBe(78);
+      const by = `which is in use by "${program}" (pid ${process.pid}); want a port that is free`;
+      expect(problems).toEqual([
+        `1st [[listener]]: port: found UDP 127.0.0.1:${port}, ${by}`,
+        `metrics.listen: found TCP 127.0.0.1:${tcpPort}, ${by}`,
+      ]);
+    } finally {
+      close(fd);
+      server.close();
+    }
+  });
+
+  test("an address that this machine does not have", async () => {
+    expect((await checked(udp(4711, "192.0.2.1"))).problems).toEqual([
+      "1st [[listener]]: port: found UDP 192.0.2.1:4711, which is no address of this machine; want an address of this machine",
+    ]);
+  });
+
+  test("a socket on which another program listens, and none where its owner is gone", async () => {
+    const fd = check(openSocket(1, SOCK_DGRAM), "open a socket");
+    const path = directory.at("live.sock");
+    check(bind(fd, unixAddress(path)), "bind");
+    const live = await checked(unix("DIR/live.sock"));
+    close(fd);
+    expect(live.problems).toEqual([
+      `1st [[listener]]: path: found DIR/live.sock, which is in use by "${process.argv0.split("/").at(-1)}" (pid ${process.pid}); want a path of its own`,
+    ]);
+    expect((await checked(unix("DIR/live.sock"))).problems).toEqual([]);
+  });
+
+  test("its own daemon at the sockets, which is no fault, and says so", async () => {
+    await using daemon = await DaemonProcess.start();
+    const path = daemon.socket;
+    const { exitCode, problems, warnings } = await checked(unix(path));
+    expect({ exitCode, problems }).toEqual({ exitCode: 0, problems: [] });
+    expect(warnings).toEqual([
+      `${path} is held by the varta-watch that runs now (pid ${daemon.pid})`,
+    ]);
+  });
+});
+
+describe(`check --user${NO_OTHER_USERS}`, () => {
+  const asNobody = test.skipIf(NO_OTHER_USERS !== "");
+
+  asNobody(
+    "sees files, directories, programs, secrets and ports with the rights of that user",
+    async () => {
+      mkdirSync(directory.at("roots"));
+      writeFileSync(directory.at("roots/program"), "#!/bin/sh\n");
+      chmodSync(directory.at("roots/program"), 0o700);
+      writeFileSync(directory.at("roots/key"), "0".repeat(64));
+      chmodSync(directory.at("roots/key"), 0o600);
+      const config = `${unix("DIR/roots/v.sock")}group = "root"
+[[listener]]
+kind = "secure-udp"
+port = 81
+key_file = "DIR/roots/key"
+accept_recovery = false
+[export]
+file = "DIR/roots/export"
+[recovery]
+command = ["DIR/roots/program"]
+`;
+      expect((await checked(config)).problems).toEqual([]);
+      const { exitCode, problems } = await checked(config, "--user", "65534");
+      expect(exitCode).toBe(78);
+      const user = "user nobody";
+      expect(problems).toEqual([
+        `1st [[listener]]: path: found DIR/roots/v.sock, in DIR/roots, where ${user} cannot make files; want a directory in which ${user} can make files`,
+        `1st [[listener]]: group: found "root", a group that ${user} is not in; want a group of nobody: only root gives files to other groups`,
+        `2nd [[listener]]: port: found UDP 127.0.0.1:81, which ${user} may not bind; want a port from 1024 on, or CAP_NET_BIND_SERVICE for the daemon`,
+        "2nd [[listener]]: key_file: found DIR/roots/key, which cannot be opened (EACCES); want a regular file that the daemon can read",
+        `export.file: found DIR/roots/export, in DIR/roots, where ${user} cannot make files; want a directory in which ${user} can make files`,
+        "recovery.command, 1st item: found DIR/roots/program, which is not executable by this user; want a program that this user can execute",
+      ]);
+    },
+  );
+
+  asNobody("says for whom it has checked", async () => {
+    const file = directory.at("empty.toml");
+    mkdirSync(directory.at("nobodys"));
+    chownSync(directory.at("nobodys"), 65_534, 65_534);
+    writeFileSync(file, unix(directory.at("nobodys/v.sock")));
+    const run = () => runCommand([...PROGRAM, "check", "--user", "nobody", "-c", file]);
+    expect(await run()).toEqual({
+      exitCode: 0,
+      stdout: `varta-watch: no problems in ${file}, checked for user nobody\n`,
+      stderr: "",
+    });
+    chmodSync(file, 0o600);
+    const { exitCode, stderr } = await run();
+    expect(stderr).toContain(
+      "found a file that must not be read (EACCES); want a configuration file",
+    );
+    expect(exitCode).toBe(78);
+  });
+
+  asNobody("is for root alone", async () => {
+    const argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...PROGRAM];
+    const { exitCode, stderr } = await runCommand([...argv, "check", "--user", "root"], {
+      cwd: "/",
+    });
+    expect(stderr).toBe(
+      "varta-watch: error: cannot check for user root: found uid 65534, which may not become another user (EPERM (operation not permitted))\n" +
+        "varta-watch: hint: sudo varta-watch check --user root\n",
+    );
+    expect(exitCode).toBe(77);
+  });
+
+  test("refuses a user that does not exist", async () => {
+    const { exitCode, stderr } = await runCommand([...PROGRAM, "check", "--user", "no-such-user"]);
+    expect(stderr).toStartWith(
+      'varta-watch: error: cannot check for user "no-such-user": found no such user in /etc/passwd\n',
+    );
+    expect(exitCode).toBe(64);
+  });
+});
+
+test.skipIf(!ROOT)("root checks for root where no unit is installed", async () => {
+  expect((await checked(udp(82))).problems).toEqual([]);
+});
