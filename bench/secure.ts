@@ -165,7 +165,7 @@ function delays(queued: number) {
     trackerCapacity: 4_096,
   });
   const unix = { name: "unix", path, mode: 0o600, gid: undefined, rcvbufBytes: 0 };
-  observer.addListener(new UnixListener({ ...unix, allowList: undefined }));
+  observer.addListener(new UnixListener({ ...unix, allowList: undefined, nowGeneration: () => 2 }));
   const secure = openSecure([GOOD_KEY], undefined);
   observer.addListener(secure);
   const [local, net] = [openSocket(AF_UNIX, SOCK_DGRAM), openSocket(AF_INET, SOCK_DGRAM)];

@@ -150,6 +150,7 @@ const PROCESSES = { startTime: () => START_TIME, namespaceInode: () => INODE };
 function trackerOf(arenas: readonly Arena[]): Tracker {
   const tracker = new Tracker({ capacity: CAPACITY, processes: PROCESSES });
   for (const { batch } of arenas) recordBatch(tracker, batch.words, batch.frameWord, ROUND_NS);
+  for (let slot = 0; slot < tracker.len; slot++) tracker.slots.prove(slot);
   return tracker;
 }
 

@@ -37,6 +37,7 @@ function fullArena(firstAgent: number): Arena {
     credentials: true,
   });
   const batch = new ReceivedBatch(memory.words);
+  batch.sentAfterGeneration = Number.POSITIVE_INFINITY;
   const pids = new Uint32Array(BATCH_SIZE);
   for (let i = 0; i < BATCH_SIZE; i++) {
     batch.frameWord[i] = memory.dataWord + i * memory.dataStride;

@@ -66,6 +66,12 @@ export const RECEIVE_RETRY_NS = NS_PER_S;
 /** Spacing of identity look-ups of one slot. */
 export const IDENTITY_RETRY_NS = NS_PER_S;
 
+/**
+ * A sender that is not proven yet is, by its next beat, if its socket was seen empty after the tick in which it started:
+ * a quiet loop looks once more so long after its first beat. One tick, and what two clocks may differ in it.
+ */
+export const PROOF_LOOK_NS = 12 * NS_PER_MS;
+
 /** What the kernel gives a 64-bit system by default when /proc cannot say. */
 export const PID_MAX_FALLBACK = 4_194_304;
 export const PID_MAX_REFRESH_NS = 60 * NS_PER_S;

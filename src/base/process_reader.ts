@@ -1,5 +1,6 @@
 // What the program asks the system about another process (spec 05 section 5). The real reader parses /proc;
 // tests and the simulator supply their own. NaN means unknown.
+import { NS_PER_MS } from "./time.ts";
 
 export interface ProcessReader {
   /** Start time of `pid` in clock ticks since boot (its generation); NaN if it cannot be read. */
@@ -9,4 +10,18 @@ export interface ProcessReader {
    * `observerInode` is the observer's own inode (NaN = unknown), needed by the NSpid fall-back.
    */
   namespaceInode(pid: number, observerInode: number): number;
+}
+
+/**
+ * Now as a generation: processes that start from now on have at least this one, and a process of a smaller one had started
+ * before. NaN = unknown.
+ */
+export type GenerationClock = () => number;
+
+/** Generations count in ticks of a hundredth of a second, on every Linux that we run on (USER_HZ). */
+export const GENERATION_NS = 10 * NS_PER_MS;
+
+/** The generation clock at `bootNs`, a reading of the clock that start times are told in (CLOCK_BOOTTIME). */
+export function generationAt(bootNs: number): number {
+  return Math.floor(bootNs / GENERATION_NS);
 }

@@ -14,6 +14,7 @@ import { UdpListener } from "../listener/udp.ts";
 import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import * as series from "../metrics/series.ts";
+import { nowGeneration } from "../observer/system_clock.ts";
 import { monotonicNs, type Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
@@ -56,7 +57,8 @@ function openListener(config: ListenerConfig, thresholdNs: number): Listener {
     switch (config.kind) {
       case "unix": {
         const { allowUids, allowGids, ...options } = config;
-        return new UnixListener({ ...options, allowList: allowListOf(allowUids, allowGids) });
+        const allowList = allowListOf(allowUids, allowGids);
+        return new UnixListener({ ...options, allowList, nowGeneration });
       }
       case "udp":
         return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });

@@ -107,7 +107,8 @@ export function pauseGapNs(thresholdNs: number): number {
 /** Whether `pid` is tracked, not silent, and no older than `generation`. */
 function isBeating({ tracker }: Observer, pid: number, generation: number): boolean {
   const slot = tracker.slotOf(pid);
-  if (slot < 0 || tracker.slots.isLatched(slot)) return false;
+  // Of an unproven one the beats may be those of a process that is gone.
+  if (slot < 0 || tracker.slots.isLatched(slot) || !tracker.slots.isProven(slot)) return false;
   return tracker.slots.generation[slot]! >= generation;
 }
 

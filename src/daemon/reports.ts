@@ -1,6 +1,6 @@
 // What a person reads about agents and recoveries: one log line per stall, per return and per outcome of a recovery
 // (spec 10 section 8). A mass stall is told in a bounded number of lines per second and a count of the rest.
-import { originText } from "../base/origin.ts";
+import { ORIGIN_KERNEL_ATTESTED, originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
@@ -43,6 +43,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "the kernel does not name the sender: run it in a pid namespace that we can see",
   cross_namespace_agent:
     "its pid namespace is foreign or unknown: grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace",
+  unproven_sender:
+    "this process may have taken over the pid of the one that beat; a second beat of its own proves it",
   debounce_capacity: "raise tracker.capacity",
   outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
   orphan_reap_capacity: "set recovery.timeout so that old children end",
@@ -89,6 +91,7 @@ export class Reports implements TickReports, Deadline {
       status: statusText(stall.status),
       last_nonce: u64Text(stall.lastNonceHi, stall.lastNonceLo),
       origin: originText(stall.origin),
+      ...unprovenField(stall),
     });
   }
 
@@ -308,6 +311,11 @@ export class Reports implements TickReports, Deadline {
     this.#linesInWindow = 0;
     this.#heldBack = 0;
   }
+}
+
+/** Said only where the kernel names the sender: the others are never known to be one process. */
+function unprovenField({ origin, proven }: Stall): LogFields {
+  return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
 }
 
 function wholeMs(ns: number): number {

@@ -54,6 +54,8 @@ export interface StallEvent extends Observed {
   readonly origin: Origin;
   readonly namespaceInode: number | undefined;
   readonly generation: number | undefined;
+  /** False: the process of `generation` may be another than the one that sent the beats. */
+  readonly proven: boolean;
 }
 
 export interface DecodeEvent extends Observed {
@@ -159,6 +161,7 @@ export function eventFromStall(stall: Stall): StallEvent {
     origin: stall.origin,
     namespaceInode: known(stall.namespaceInode),
     generation: known(stall.generation),
+    proven: stall.proven,
   };
 }
 

@@ -16,6 +16,11 @@ export interface Stall {
   readonly generation: number;
   /** Uid that the kernel attested for the beat by which the process became known; NaN over a network. */
   readonly uid: number;
+  /**
+   * The process of `generation` has sent a beat itself. Else the sender may have ended while its beat waited, and this may
+   * be a stranger that took over its pid: nothing may be done to it.
+   */
+  readonly proven: boolean;
   /** Status 0..2 and payload of the last accepted beat, and the number of the listener that took it. */
   readonly status: number;
   readonly payload: number;

@@ -17,6 +17,12 @@ export class ReceivedBatch {
   readonly peerUid = new Uint32Array(BATCH_SIZE);
   readonly peerGid = new Uint32Array(BATCH_SIZE);
 
+  /**
+   * Every datagram of the batch was sent after this moment: a process of a smaller generation that still has the pid of a
+   * sender is that sender. NaN = nothing is known.
+   */
+  sentAfterGeneration = Number.NaN;
+
   constructor(words: Uint32Array) {
     this.words = words;
   }

@@ -20,8 +20,9 @@ import {
   setSocketOption,
   unixAddress,
 } from "../../ffi/socket.ts";
-import { FRAME_BYTES } from "../base/limits.ts";
+import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
+import type { GenerationClock } from "../base/process_reader.ts";
 import {
   REJECT_CTRL_TRUNCATED,
   REJECT_NO_CREDENTIALS,
@@ -50,6 +51,8 @@ export interface UnixListenerOptions {
   /** Requested SO_RCVBUF; 0 = kernel default. */
   readonly rcvbufBytes: number;
   readonly allowList: AllowList | undefined;
+  /** In what the start times of senders are told; undefined = no sender is ever proven. */
+  readonly nowGeneration?: GenerationClock;
 }
 
 export class UnixListener implements Listener {
@@ -66,6 +69,11 @@ export class UnixListener implements Listener {
   readonly directorySynced: boolean;
   readonly #arena: arena.ReceiveBatch;
   readonly #bound: BoundPath;
+  readonly #nowGeneration: GenerationClock;
+  /** The socket was empty at a moment after this one. */
+  #emptyGeneration: number;
+  /** So it was, unless the next receive says what broke off the last one; NaN = it was not seen empty. */
+  #maybeEmptyGeneration = Number.NaN;
   #closed = false;
 
   /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
@@ -73,6 +81,9 @@ export class UnixListener implements Listener {
     this.name = options.name;
     this.path = options.path;
     this.allowList = options.allowList;
+    this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
+    // Nobody can have sent anything to a socket that is not there yet.
+    this.#emptyGeneration = this.#nowGeneration();
     const address = unixAddress(options.path);
     this.fd = check(openSocket(address.family, SOCK_DGRAM), "Cannot open a Unix datagram socket");
     try {
@@ -99,12 +110,24 @@ export class UnixListener implements Listener {
   }
 
   receive(_nowNs: number): number {
+    // Before the call: it may find the socket empty at any moment from now on.
+    const generation = this.#nowGeneration();
     const count = this.#arena.receive(this.fd);
+    this.#noteEmptiness(count, generation);
     if (count <= 0) return count;
     if (HAS_CREDENTIALS) judgeWithCredentials(this.#arena, this.batch, count);
     else judgeBySize(this.#arena, this.batch, count);
     this.#arena.reset(count);
     return count;
+  }
+
+  // A receive that took less than a batch found the socket empty, or met an error that the next call is told. What it took
+  // may have been sent before that moment, so it counts for the batches that come later.
+  #noteEmptiness(count: number, generation: number): void {
+    if (count >= 0 && !Number.isNaN(this.#maybeEmptyGeneration))
+      this.#emptyGeneration = this.#maybeEmptyGeneration;
+    this.#maybeEmptyGeneration = count >= 0 && count < BATCH_SIZE ? generation : Number.NaN;
+    this.batch.sentAfterGeneration = this.#emptyGeneration;
   }
 
   close(): void {

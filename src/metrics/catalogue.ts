@@ -81,6 +81,7 @@ export const RECOVERY_OUTCOMES = [
   "refused_storm_limit",
   "dry_run",
   "deferred",
+  "refused_unproven_sender",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -91,6 +92,7 @@ export const RECOVERY_REFUSALS = [
   "socket_mode_only",
   "stale_child_kill_failed",
   "storm_limit",
+  "unproven_sender",
 ] as const;
 
 export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;

@@ -1,6 +1,6 @@
 // The check order for one datagram (spec 04 section 5): every consumed datagram ends here as accepted or under exactly
 // one reject reason, and makes at most one event row. It never throws, blocks or allocates.
-import { PID_MAX_FALLBACK } from "../base/limits.ts";
+import { PID_MAX_FALLBACK, PROOF_LOOK_NS } from "../base/limits.ts";
 import * as reason from "../base/reject_reason.ts";
 import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -8,7 +8,7 @@ import { U32_MAX } from "../base/u64.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import * as event from "../events/event_batch.ts";
 import type { Listener } from "../listener/listener.ts";
-import { VERDICT_PASS } from "../listener/received_batch.ts";
+import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
 import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import {
   type Tracker,
@@ -50,6 +50,8 @@ export class DatagramJudge {
   admission: Admission;
   thresholdNs: number;
   allowCrossNamespace: boolean;
+  /** When the sockets must have been looked at, so that the next beat of a sender can prove it; Infinity = no matter. */
+  lookNs = Number.POSITIVE_INFINITY;
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
   readonly #accounting: DatagramAccounting;
@@ -174,9 +176,7 @@ export class DatagramJudge {
       this.#reject(l, reason.REJECT_RATE_GLOBAL);
       return;
     }
-    const peerUid = peerPid === 0 ? Number.NaN : batch.peerUid[i]!;
-    const isPaid = paid === TOKEN_PAID;
-    this.#track(l, batch.origin[i]!, peerPid, peerUid, slot, words, w, nowNs, isPaid, debt);
+    this.#track(l, batch, i, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
   }
 
   // The last beat of an agent that panics passes by the bucket once, and news of a decline passes an empty one, if the
@@ -200,9 +200,8 @@ export class DatagramJudge {
 
   #track(
     l: number,
-    origin: number,
-    peerPid: number,
-    peerUid: number,
+    batch: ReceivedBatch,
+    i: number,
     slot: number,
     words: Uint32Array,
     w: number,
@@ -210,16 +209,21 @@ export class DatagramJudge {
     paid: boolean,
     debt: number,
   ): void {
+    const origin = batch.origin[i]!;
     const pid = words[w + frame.WORD_PID]!;
     let inode = Number.NaN;
     let generation = Number.NaN;
     let wasRead = false;
-    if (peerPid !== 0) {
+    let proven = false;
+    const isAttested = batch.peerPid[i] !== 0;
+    if (isAttested) {
       const identity = this.#identity;
-      identity.resolve(words, w, pid, slot, nowNs, this.thresholdNs);
+      const { sentAfterGeneration } = batch;
+      identity.resolve(words, w, pid, slot, nowNs, this.thresholdNs, sentAfterGeneration);
       inode = identity.namespaceInode;
       generation = identity.generation;
       wasRead = identity.wasRead;
+      proven = identity.proven;
       if (!this.allowCrossNamespace && !Number.isNaN(inode) && inode !== this.#observerInode) {
         if (wasRead && slot >= 0) this.#tracker.slots.identityReadNs[slot] = nowNs;
         if (paid || this.#pay(l, nowNs)) this.#crossNamespace(l, pid, inode, nowNs);
@@ -238,8 +242,10 @@ export class DatagramJudge {
     tracker.slots.listener[at] = l;
     const { beatCost, debtMax } = this.admission.allowance;
     const isNew = update === UPDATE_INSERTED;
-    if (isNew) tracker.slots.uid[at] = peerUid;
+    if (isNew) tracker.slots.uid[at] = isAttested ? batch.peerUid[i]! : Number.NaN;
     tracker.slots.debt[at] = isNew ? beatCost : Math.min(debt, debtMax);
+    if (proven) tracker.slots.prove(at);
+    else if (!Number.isNaN(generation)) this.lookNs = nowNs + PROOF_LOOK_NS;
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
     this.#rows.slot[row] = at;
     this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;

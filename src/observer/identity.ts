@@ -1,5 +1,9 @@
 // When the identity of a kernel-attested sender is read from the system, and what is passed on when it is not (spec 05
-// section 5). The result stands in two fields, so that a look-up allocates nothing of ours.
+// section 5). The result stands in fields, so that a look-up allocates nothing of ours.
+//
+// What is read is the process that has the pid now. The one that sent the beat may have ended while its beat waited, and a
+// stranger may have its pid by now. The process is proven to be the sender if it had started before the beat was sent, for
+// it has the pid still; until then nothing may be done to it.
 import { IDENTITY_RETRY_NS } from "../base/limits.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -12,6 +16,8 @@ export class IdentityResolver {
   /** Result of the last resolve(); NaN = unknown. */
   namespaceInode = Number.NaN;
   generation = Number.NaN;
+  /** True if the process of `generation` sent the frame itself. */
+  proven = false;
   /** True if the last resolve() asked the system. */
   wasRead = false;
   readonly #processes: ProcessReader;
@@ -24,7 +30,10 @@ export class IdentityResolver {
     this.#observerInode = observerInode;
   }
 
-  /** Resolves the identity of the frame at word `w`, whose pid is in `slot` (-1 = untracked). */
+  /**
+   * Resolves the identity of the frame at word `w`, whose pid is in `slot` (-1 = untracked), and which was sent after
+   * `sentAfterGeneration`.
+   */
   resolve(
     words: Uint32Array,
     w: number,
@@ -32,17 +41,31 @@ export class IdentityResolver {
     slot: number,
     nowNs: number,
     thresholdNs: number,
+    sentAfterGeneration: number,
   ): void {
     if (slot >= 0 && !this.#mustRead(words, w, slot, nowNs, thresholdNs)) {
       const { slots } = this.#tracker;
       this.namespaceInode = slots.namespaceInode[slot]!;
       this.generation = slots.generation[slot]!;
+      this.proven = slots.isProven(slot);
       this.wasRead = false;
-      return;
+      if (this.proven || !this.#mayProve(slot, nowNs, sentAfterGeneration)) return;
+      this.wasRead = true;
+      const startTime = this.#processes.startTime(pid);
+      this.proven = startTime === this.generation;
+      // Another process has the pid now, and it may be the one that sent this.
+      if (this.proven || Number.isNaN(startTime)) return;
     }
     this.#read(pid);
     this.wasRead = true;
+    this.proven = this.generation < sentAfterGeneration;
     if (slot >= 0) this.#keepReadability(slot);
+  }
+
+  // Whether another look could prove the agent of `slot`. One that failed is made once per batch, whatever the agent sends.
+  #mayProve(slot: number, nowNs: number, sentAfterGeneration: number): boolean {
+    const { generation, identityReadNs } = this.#tracker.slots;
+    return generation[slot]! < sentAfterGeneration && identityReadNs[slot] !== nowNs;
   }
 
   #mustRead(

@@ -8,7 +8,7 @@ import { UnixListener } from "../listener/unix.ts";
 import { type ClockSource, ObserverClock } from "./clock.ts";
 import { Observer, type ObserverOptions } from "./observer.ts";
 import { readPidMax } from "./pid_max.ts";
-import { SystemClock } from "./system_clock.ts";
+import { nowGeneration, SystemClock } from "./system_clock.ts";
 
 export interface LibraryOptions
   extends Omit<ObserverOptions, "clock" | "processes" | "observerInode" | "readPidMax"> {
@@ -43,6 +43,7 @@ export function bind(path: string, options: BindOptions): Observer {
     gid: options.gid,
     rcvbufBytes: options.rcvbufBytes ?? 0,
     allowList: allowListOf(options.allowUids, options.allowGids),
+    nowGeneration,
   });
   observer.addListener(listener);
   return observer;

@@ -218,9 +218,9 @@ export class Observer {
     return this.tracker.stallFreshness(pid, generation);
   }
 
-  /** Earliest time at which a judge point could yield a stall; +Infinity if there is none. */
+  /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */
   nextDeadline(): number {
-    return this.tracker.nextDeadline();
+    return Math.min(this.tracker.nextDeadline(), this.#judge.lookNs);
   }
 
   /** Announces a wait of at most `ns` before the next poll or pump: it is neither a clock jump nor a pause. */
@@ -405,6 +405,7 @@ export class Observer {
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
     this.pauses.listen(nowNs);
+    if (nowNs >= this.#judge.lookNs) this.#judge.lookNs = Number.POSITIVE_INFINITY;
     const suspended = this.#failures.isSuspended(l, nowNs);
     const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
     this.#next = 0;

@@ -15,6 +15,7 @@ export class StallQueue implements StallSink {
   readonly #namespaceInode: Float64Array;
   readonly #generation: Float64Array;
   readonly #uid: Float64Array;
+  readonly #proven: Uint8Array;
   readonly #status: Uint8Array;
   readonly #payload: Uint32Array;
   readonly #listener: Uint8Array;
@@ -32,6 +33,7 @@ export class StallQueue implements StallSink {
     this.#namespaceInode = new Float64Array(capacity);
     this.#generation = new Float64Array(capacity);
     this.#uid = new Float64Array(capacity);
+    this.#proven = new Uint8Array(capacity);
     this.#status = new Uint8Array(capacity);
     this.#payload = new Uint32Array(capacity);
     this.#listener = new Uint8Array(capacity);
@@ -59,6 +61,7 @@ export class StallQueue implements StallSink {
     this.#namespaceInode[at] = slots.namespaceInode[slot]!;
     this.#generation[at] = slots.generation[slot]!;
     this.#uid[at] = slots.uid[slot]!;
+    this.#proven[at] = slots.isProven(slot) ? 1 : 0;
     this.#status[at] = slots.status[slot]!;
     this.#payload[at] = slots.payload[slot]!;
     this.#listener[at] = slots.listener[slot]!;
@@ -78,6 +81,7 @@ export class StallQueue implements StallSink {
       namespaceInode: this.#namespaceInode[at]!,
       generation: this.#generation[at]!,
       uid: this.#uid[at]!,
+      proven: this.#proven[at] === 1,
       status: this.#status[at]!,
       payload: this.#payload[at]!,
       listener: this.#listener[at]!,

@@ -35,8 +35,9 @@ export function distrustReason(
   switch (stall.origin) {
     case ORIGIN_KERNEL_ATTESTED:
       // An unknown inode equals nothing, not even another unknown one.
-      if (allowCrossNamespace || stall.namespaceInode === observerNamespaceInode) return undefined;
-      return "cross_namespace_agent";
+      if (!allowCrossNamespace && stall.namespaceInode !== observerNamespaceInode)
+        return "cross_namespace_agent";
+      return stall.proven ? undefined : "unproven_sender";
     case ORIGIN_OPERATOR_ATTESTED:
       return undefined;
     case ORIGIN_SOCKET_MODE_ONLY:

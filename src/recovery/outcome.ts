@@ -31,6 +31,7 @@ export const OUTCOME_REFUSED_STORM_LIMIT = 19;
 export const OUTCOME_DRY_RUN = 20;
 /** It could not begin for want of something that the system will have again, and is tried again. */
 export const OUTCOME_DEFERRED = 21;
+export const OUTCOME_REFUSED_UNPROVEN_SENDER = 22;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -56,6 +57,7 @@ export const OUTCOME_TEXTS = [
   "refused_storm_limit",
   "dry_run",
   "deferred",
+  "refused_unproven_sender",
 ] as const;
 
 export type OutcomeCode =
@@ -80,7 +82,8 @@ export type OutcomeCode =
   | 18
   | 19
   | 20
-  | 21;
+  | 21
+  | 22;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -90,6 +93,7 @@ export const REFUSED_OUTSTANDING_CAPACITY = 3;
 export const REFUSED_SOCKET_MODE_ONLY = 4;
 export const REFUSED_STALE_CHILD_KILL_FAILED = 5;
 export const REFUSED_STORM_LIMIT = 6;
+export const REFUSED_UNPROVEN_SENDER = 7;
 
 /** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
 export const REFUSED_REASON_TEXTS = [
@@ -100,9 +104,10 @@ export const REFUSED_REASON_TEXTS = [
   "socket_mode_only",
   "stale_child_kill_failed",
   "storm_limit",
+  "unproven_sender",
 ] as const;
 
-export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6;
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /** Why a stall, or a step for it, started nothing: the word of the audit log. */
 export type DecisionReason = keyof typeof REASONS;
@@ -120,6 +125,10 @@ export const REASONS = {
   socket_mode_only: {
     code: OUTCOME_REFUSED_SOCKET_MODE_ONLY,
     refused: REFUSED_SOCKET_MODE_ONLY,
+  },
+  unproven_sender: {
+    code: OUTCOME_REFUSED_UNPROVEN_SENDER,
+    refused: REFUSED_UNPROVEN_SENDER,
   },
   debounced: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
   outstanding_in_flight: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },

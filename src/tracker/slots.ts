@@ -8,6 +8,11 @@ export const SLOT_HAS_REGULAR_NONCE = 1;
 export const SLOT_HAS_TERMINAL_TIMESTAMP = 2;
 /** The latch: the stall of the current silence run was surfaced. */
 export const SLOT_STALL_EMITTED = 4;
+/**
+ * The process of `generation` has sent a beat itself: it did not merely take over the pid of who sent it. Set by the
+ * observer; a fresh slot is not proven.
+ */
+export const SLOT_PROVEN = 8;
 
 /** `lane` of a slot that is in no deadline lane. */
 export const LANE_NONE = 255;
@@ -76,6 +81,14 @@ export class Slots {
 
   isLatched(slot: number): boolean {
     return (this.flags[slot]! & SLOT_STALL_EMITTED) !== 0;
+  }
+
+  prove(slot: number): void {
+    this.flags[slot]! |= SLOT_PROVEN;
+  }
+
+  isProven(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_PROVEN) !== 0;
   }
 
   /** Copies row `from` over row `to`, links included: DeadlineLanes.moved must follow. */

@@ -1,5 +1,6 @@
 // What a person reads about agents and recoveries (spec 10 section 8), and how a mass stall stays readable.
 import { describe, expect, test } from "bun:test";
+import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
@@ -39,6 +40,37 @@ describe("stalls and returns", () => {
     expect(lines).toEqual([
       'level=warn msg="agent stalled" pid=42 listener=aux silence_ms=5500 threshold_ms=5000 ' +
         "status=degraded last_nonce=4294967313 origin=kernel_attested",
+    ]);
+  });
+
+  test("a stall tells that its sender is not proven, where a sender could be", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ proven: false }));
+    reports.stalled(stallOf({ proven: false, origin: ORIGIN_OPERATOR_ATTESTED }));
+    expect(lines.map((line) => line.includes(" sender=unproven"))).toEqual([true, false]);
+  });
+
+  test("a refusal for it is a warning with what proves it", () => {
+    const { reports, lines } = new Subject();
+    reports.outcome({
+      kind: "refused",
+      code: 22,
+      refused: 7,
+      reason: "unproven_sender",
+      observerNs: 0,
+      pid: 42,
+      stall: stallOf({ proven: false }),
+      program: "",
+      error: "",
+      isRepeated: false,
+      dryRun: false,
+      step: "signal",
+      stepNumber: 0,
+      stepCount: 1,
+    });
+    expect(lines).toEqual([
+      'level=warn msg="recovery refused" pid=42 reason=unproven_sender hint="this process may ' +
+        'have taken over the pid of the one that beat; a second beat of its own proves it"',
     ]);
   });
 

@@ -120,6 +120,7 @@ describe("eventFromStall()", () => {
       namespaceInode: Number.NaN,
       generation: 5,
       uid: 1_000,
+      proven: true,
       status: 1,
       payload: 3,
       listener: 2,
@@ -133,6 +134,7 @@ describe("eventFromStall()", () => {
       origin: 0,
       namespaceInode: undefined,
       generation: 5,
+      proven: true,
     });
   });
 });

@@ -94,6 +94,7 @@ const STALL: Stall = {
   namespaceInode: 0,
   generation: Number.NaN,
   uid: Number.NaN,
+  proven: false,
   status: 0,
   payload: 42,
   listener: 0,

@@ -1,11 +1,13 @@
 // The Unix listener with real sockets and real senders (spec 05 section 3; invariants I3, I9, I15, I16).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { lstatSync } from "node:fs";
-import { AF_UNIX, POLLIN, SO_RCVBUF, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { dlopen } from "bun:ffi";
+import { closeSync, lstatSync, openSync } from "node:fs";
+import { AF_UNIX, ENOTSOCK, IS_LINUX, POLLIN, SO_RCVBUF, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { close, getSocketOption, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
 import {
   REJECT_CTRL_TRUNCATED,
@@ -181,6 +183,81 @@ describe("UnixListener.receive()", () => {
       }
     },
   );
+});
+
+describe.skipIf(!IS_LINUX)("UnixListener and when its datagrams were sent (Linux)", () => {
+  /** A listener whose clock of start times is set by hand. */
+  function timed(directory: TemporaryDirectory) {
+    const time = { generation: 100 };
+    const listener = listen(directory, { nowGeneration: () => time.generation });
+    const receiveAt = (generation: number): [number, number] => {
+      time.generation = generation;
+      return [listener.receive(0), listener.batch.sentAfterGeneration];
+    };
+    const send = (count: number) => {
+      for (let i = 0; i < count; i++) sendOne(listener.path, new Uint8Array(32));
+    };
+    return { listener, receiveAt, send };
+  }
+
+  test("before its first receive that is when it was bound", () => {
+    using directory = new TemporaryDirectory();
+    const { receiveAt, send } = timed(directory);
+    send(1);
+    expect(receiveAt(200)).toEqual([1, 100]);
+  });
+
+  test("the receive that takes the last ones says nothing about those, but about the next", () => {
+    using directory = new TemporaryDirectory();
+    const { receiveAt, send } = timed(directory);
+    send(1);
+    expect(receiveAt(200)).toEqual([1, 100]);
+    send(1);
+    expect(receiveAt(300)).toEqual([1, 200]);
+    expect(receiveAt(400)).toEqual([0, 300]);
+    send(1);
+    expect(receiveAt(500)).toEqual([1, 400]);
+  });
+
+  test("a full batch is no sign that the socket was empty", () => {
+    using directory = new TemporaryDirectory();
+    const { listener, receiveAt, send } = timed(directory);
+    const batches = Math.floor((listener.queueLength ?? 11) / BATCH_SIZE);
+    if (batches === 0) return;
+    send(batches * BATCH_SIZE);
+    for (let i = 1; i <= batches; i++) expect(receiveAt(200 + i)).toEqual([BATCH_SIZE, 100]);
+    expect(receiveAt(300)).toEqual([0, 100]);
+    send(1);
+    expect(receiveAt(400)).toEqual([1, 300]);
+  });
+
+  test("nor is a receive that failed, or one that the next call calls broken off", () => {
+    using directory = new TemporaryDirectory();
+    const { listener, receiveAt, send } = timed(directory);
+    expect(receiveAt(200)).toEqual([0, 100]);
+    const { dup, dup2 } = dlopen("libc.so.6", {
+      dup: { args: ["i32"], returns: "i32" },
+      dup2: { args: ["i32", "i32"], returns: "i32" },
+    }).symbols;
+    const socket = dup(listener.fd);
+    const file = openSync("/dev/null", "r");
+    dup2(file, listener.fd);
+    expect(receiveAt(300)).toEqual([-ENOTSOCK, 100]);
+    dup2(socket, listener.fd);
+    closeSync(file);
+    close(socket);
+    send(1);
+    expect(receiveAt(400)).toEqual([1, 100]);
+  });
+
+  test("without a clock nothing is ever known", () => {
+    using directory = new TemporaryDirectory();
+    const listener = listen(directory);
+    listener.receive(0);
+    sendOne(listener.path, new Uint8Array(32));
+    expect(listener.receive(0)).toBe(1);
+    expect(listener.batch.sentAfterGeneration).toBeNaN();
+  });
 });
 
 describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs python3)", () => {

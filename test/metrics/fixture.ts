@@ -49,6 +49,7 @@ export function stallOf(pid: number): Stall {
     namespaceInode: Number.NaN,
     generation: Number.NaN,
     uid: Number.NaN,
+    proven: false,
     status: 0,
     payload: 0,
     listener: 0,

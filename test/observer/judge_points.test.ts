@@ -45,6 +45,7 @@ describe("a stall", () => {
       origin: 2,
       namespaceInode: undefined,
       generation: undefined,
+      proven: false,
     });
     expect(bench.observer.pollPending()).toBeUndefined();
   });

@@ -1,8 +1,26 @@
 import { describe, expect, test } from "bun:test";
 import { clockNs } from "../../ffi/clock.ts";
-import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW } from "../../ffi/constants.ts";
+import {
+  CLOCK_BOOTTIME,
+  CLOCK_MONOTONIC,
+  CLOCK_MONOTONIC_RAW,
+  IS_LINUX,
+} from "../../ffi/constants.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { SystemClock } from "../../src/observer/system_clock.ts";
+import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { nowGeneration, SystemClock } from "../../src/observer/system_clock.ts";
+
+describe.skipIf(!IS_LINUX)("nowGeneration() (Linux)", () => {
+  test("counts as the start times in /proc do: a process starts between two readings", () => {
+    const before = nowGeneration();
+    const child = Bun.spawn(["sleep", "30"]);
+    const after = nowGeneration();
+    const startTime = new ProcReader().startTime(child.pid);
+    child.kill("SIGKILL");
+    expect(startTime).toBeGreaterThanOrEqual(before);
+    expect(startTime).toBeLessThanOrEqual(after);
+  });
+});
 
 describe("SystemClock", () => {
   test.each([

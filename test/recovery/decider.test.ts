@@ -125,6 +125,18 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
   });
 
+  test("refuse a sender that is not proven, behind a stall that does not hold any more", () => {
+    let freshness = 0;
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, freshness: () => freshness });
+    const stall = stallOf({ proven: false });
+    expect(textOf(recovery.decide(stall, T0))).toBe("refused_unproven_sender");
+    freshness = 2;
+    expect(textOf(recovery.decide(stall, T0))).toBe("skipped_pid_recycled");
+    expect(tell()).toEqual(["refused 4242 unproven_sender", "refused 4242 skipped_pid_recycled"]);
+    expect(runner.spawnCount).toBe(0);
+  });
+
   test("refuse weak origins for ever, and start no debounce", () => {
     const { recovery, tell } = bench({ runner: new ScriptedRunner() });
     recovery.decide(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);

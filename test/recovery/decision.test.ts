@@ -53,6 +53,29 @@ describe("distrustReason()", () => {
   }
 });
 
+describe("distrustReason() of a sender that is not proven", () => {
+  const OWN = 111;
+  test.each([
+    [
+      "refuses it where the kernel names the sender",
+      ORIGIN_KERNEL_ATTESTED,
+      OWN,
+      "unproven_sender",
+    ],
+    ["says first that it is foreign", ORIGIN_KERNEL_ATTESTED, 222, "cross_namespace_agent"],
+    ["leaves other origins to their own rules", ORIGIN_OPERATOR_ATTESTED, NaN, undefined],
+  ] as const)("%s", (_what, origin, namespaceInode, reason) => {
+    const stall = stallOf({ origin, namespaceInode, proven: false });
+    expect<string | undefined>(distrustReason(stall, OWN, false)).toBe(reason);
+  });
+
+  test("refuses it where foreign namespaces are let in, too", () => {
+    expect(distrustReason(stallOf({ namespaceInode: 222, proven: false }), OWN, true)).toBe(
+      "unproven_sender",
+    );
+  });
+});
+
 test("sameLineage() takes only two known and different generations for different processes", () => {
   expect(sameLineage(1, 1)).toBe(true);
   expect(sameLineage(1, 2)).toBe(false);

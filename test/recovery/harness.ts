@@ -116,6 +116,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     namespaceInode: OWN_NAMESPACE,
     generation: 777,
     uid: 1_000,
+    proven: true,
     status: 1,
     payload: 3_000_000_000,
     listener: 1,

@@ -11,6 +11,7 @@ import type { Model } from "./model.ts";
 const LATCH = 4;
 const HAS_REGULAR = 1;
 const HAS_TERMINAL = 2;
+const PROVEN = 8;
 
 /** Everything that is compared after every turn. */
 export function compareTurn(daemon: Daemon, model: Model): void {
@@ -76,7 +77,7 @@ function compareTracker({ observer }: Daemon, model: Model): void {
     if (slot.latched) latched += 1;
   }
   same("latched slots", latched, tracker.stallEmittedCount);
-  same("next deadline", model.observer.tracker.nextDeadline(), observer.nextDeadline());
+  same("next deadline", model.observer.nextDeadline(), observer.nextDeadline());
 }
 
 function compareSlot(
@@ -93,6 +94,7 @@ function compareSlot(
   same(`${what} origin`, slot.origin, found.origin[i]);
   same(`${what} namespace`, slot.namespaceInode ?? Number.NaN, found.namespaceInode[i]);
   same(`${what} generation`, slot.generation ?? Number.NaN, found.generation[i]);
+  same(`${what} proven`, model.observer.proven.has(slot), (flags & PROVEN) !== 0);
   same(`${what} status`, slot.status, found.status[i]);
   same(`${what} payload`, slot.payload, found.payload[i]);
   same(`${what} listener`, model.observer.listenerOf.get(slot), found.listener[i]);

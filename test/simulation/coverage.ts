@@ -56,6 +56,7 @@ export const OUTCOMES = [
   "skipped_pid_recycled",
   "skipped_stall_unverifiable",
   "deferred",
+  "refused_unproven_sender",
 ] as const;
 
 export const REQUIRED: readonly string[] = [
@@ -67,6 +68,7 @@ export const REQUIRED: readonly string[] = [
   "panicked",
   "pidReused",
   "replacedAtOnce",
+  "replacedBehindItsBeats",
   "restartedInPlace",
   "readabilityChanged",
   "swappedInLookup",

@@ -51,8 +51,11 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     judgeLimit,
     pauseGapNs: scenario.pauseGapNs,
   });
-  for (const link of links)
-    observer.addListener(seams.listener(new SimulatedListener(link, world.clock)));
+  const nowGeneration = () => world.generationAt(world.clock.trueNs);
+  for (const link of links) {
+    const listener = new SimulatedListener(link, world.clock, nowGeneration);
+    observer.addListener(seams.listener(listener));
+  }
   const metrics = seams.metrics({
     capacity,
     listeners: links.map(({ options }) => ({ name: options.name, kind: options.kind })),

@@ -43,6 +43,15 @@ describe("a fault of a listener is noticed:", () => {
     expect(noticed(seam)).toMatch(/event row|slot/);
   });
 
+  test("what waited in its socket is taken for sent when it was received", () => {
+    const late = (count: number, batch: ReceivedBatch) => {
+      batch.sentAfterGeneration += 1e12;
+      return count;
+    };
+    const seam = { listener: (real: Listener) => new ChangedListener(real, late) };
+    expect(noticed(seam)).toMatch(/proven|promise: no recovery/);
+  });
+
   test("the allow list is not looked at", () => {
     const seam = { listener: (real: Listener) => new ChangedListener(real, (n) => n, false) };
     expect(noticed(seam)).toMatch(/event row/);

@@ -14,7 +14,7 @@ function agentMishap(world: World, agent: Agent): void {
   if (agent.state !== "running") return;
   const { random, coverage } = world;
   const T = world.scenario.thresholdNs;
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
     case 1:
       coverage.count("frozen");
@@ -57,6 +57,9 @@ function agentMishap(world: World, agent: Agent): void {
       if (agent.isOnUnix) agent.kind = random.chance(0.5) ? "invisible" : "network";
       else agent.kind = "attested";
       world.settle(agent);
+      return;
+    case 13:
+      replaceBehindBeats(world, agent);
       return;
     case 12:
       if (agent.last === undefined) return;
@@ -171,6 +174,16 @@ export function replaceProcess(world: World, agent: Agent): void {
   // The kept hazard of spec 05 section 5: the nonce of the newcomer happens to advance.
   if (random.chance(0.3)) agent.nonce = nonce + BigInt(random.below(1_000));
   if (random.chance(0.3)) agent.nextBeatNs += 3 * world.scenario.thresholdNs;
+}
+
+/** Its last beats wait in the socket while a stranger takes over the pid, who will not beat for long. */
+function replaceBehindBeats(world: World, agent: Agent): void {
+  const { random } = world;
+  if (!agent.isOnUnix) return;
+  world.coverage.count("replacedBehindItsBeats");
+  for (let i = random.pick([1, 2, 5]); i > 0; i--) world.beat(agent);
+  world.start(agent, agent.pid);
+  agent.nextBeatNs += 3 * world.scenario.thresholdNs;
 }
 
 /** What may be read in /proc about the process changes. */

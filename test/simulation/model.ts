@@ -36,6 +36,7 @@ export class Model {
       scenario,
       links: world.links,
       processes: world.processes.reader(),
+      generationAt: (trueNs) => world.generationAt(trueNs),
       readPidMax: () => world.pidMax,
     });
     this.recovery = new RecoveryModel(scenario, (pid, generation) =>

@@ -19,6 +19,7 @@ export interface ModelStall {
   readonly origin: number;
   readonly namespaceInode: number | undefined;
   readonly generation: number | undefined;
+  readonly proven: boolean;
   readonly status: number;
   readonly payload: number;
   readonly listener: number;
@@ -120,11 +121,11 @@ export function rowText(batch: EventBatch, i: number): string {
 
 export function stallText(stall: Stall): string {
   const nonce = wide(stall.lastNonceHi, stall.lastNonceLo);
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
 }
 
 export function modelStallText(stall: ModelStall): string {
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
 }
 
 function operandText(error: string, operands: readonly bigint[]): string {

@@ -2,6 +2,7 @@
 // overtaken, and a full socket tells its sender. Each socket exists twice, for the daemon and for the model, and both
 // copies get the same datagrams and the same failures in the same order.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
+import type { SimulatedProcess } from "./process_table.ts";
 
 export interface Credentials {
   readonly pid: number;
@@ -14,7 +15,12 @@ export interface Datagram {
   readonly controlTruncated: boolean;
   /** Undefined = the kernel attached none. UDP has none. */
   readonly credentials: Credentials | undefined;
+  /** The process that the credentials name at the moment of the send; undefined = there is none, or over UDP. */
+  readonly sender?: SimulatedProcess | undefined;
 }
+
+/** Whether the process that is to send a datagram is still there: one that ended in its send sends nothing. */
+export type CanSend = (datagram: Datagram) => boolean;
 
 export interface LinkOptions {
   readonly name: string;
@@ -27,15 +33,22 @@ export interface LinkOptions {
 
 /** The receiving end of one socket. */
 export class SocketQueue {
+  readonly #canSend: CanSend;
   #queue: Datagram[] = [];
   #late: { takesLeft: number; readonly datagram: Datagram }[] = [];
   #failures: number[] = [];
+
+  constructor(canSend: CanSend) {
+    this.#canSend = canSend;
+  }
 
   get length(): number {
     return this.#queue.length + this.#late.length;
   }
 
   push(datagram: Datagram): void {
+    if (!this.#canSend(datagram)) return;
+    if (datagram.sender !== undefined) datagram.sender.hasSent = true;
     this.#queue.push(datagram);
   }
 
@@ -52,7 +65,7 @@ export class SocketQueue {
   /** Up to a batch of datagrams, or -errno. */
   take(): Datagram[] | number {
     for (const late of this.#late) late.takesLeft -= 1;
-    for (const late of this.#late) if (late.takesLeft <= 0) this.#queue.push(late.datagram);
+    for (const late of this.#late) if (late.takesLeft <= 0) this.push(late.datagram);
     this.#late = this.#late.filter((late) => late.takesLeft > 0);
     const errno = this.#failures.shift();
     if (errno !== undefined) return -errno;
@@ -63,21 +76,24 @@ export class SocketQueue {
 /** One listener's socket, both copies of it, and the datagrams in transit. */
 export class Link {
   readonly options: LinkOptions;
-  readonly daemonEnd = new SocketQueue();
-  readonly modelEnd = new SocketQueue();
+  readonly daemonEnd: SocketQueue;
+  readonly modelEnd: SocketQueue;
   readonly #transit: { readonly dueNs: number; readonly datagram: Datagram }[] = [];
 
-  constructor(options: LinkOptions) {
+  constructor(options: LinkOptions, canSend: CanSend) {
     this.options = options;
+    this.daemonEnd = new SocketQueue(canSend);
+    this.modelEnd = new SocketQueue(canSend);
   }
 
-  /** False if the queue is full: the sender sees EAGAIN. `dueNs` is true time. */
-  send(datagram: Datagram, dueNs: number): boolean {
+  /** False if the queue is full: the sender sees EAGAIN. True times; what is due at once is in the queue at once. */
+  send(datagram: Datagram, dueNs: number, nowNs: number): boolean {
     const capacity = this.options.kind === "unix" ? 512 : 16_384;
     if (this.daemonEnd.length + this.#transit.length >= capacity) return false;
     let at = this.#transit.length;
     while (at > 0 && this.#transit[at - 1]!.dueNs > dueNs) at -= 1;
     this.#transit.splice(at, 0, { dueNs, datagram });
+    if (dueNs <= nowNs) this.deliver(nowNs);
     return true;
   }
 

@@ -28,12 +28,16 @@ interface LinkState {
   readonly account: LinkAccount;
   failures: number;
   suspendedUntilNs: number;
+  /** Its socket was seen empty after this moment, in the clock of start times. */
+  emptyGeneration: number;
 }
 
 export interface ObserverModelOptions {
   readonly scenario: Scenario;
   readonly links: readonly Link[];
   readonly processes: ProcessReader;
+  /** The clock of start times at a true time. */
+  readonly generationAt: (trueNs: number) => number;
   readonly readPidMax: () => number;
 }
 
@@ -44,6 +48,10 @@ export class ObserverModel {
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
   /** How much more each slot may beat: one second's worth, at least eight beats. */
   readonly #allowances = new WeakMap<ReferenceSlot, ReferenceTokenBucket>();
+  /** Slots whose process has sent a beat itself. */
+  readonly proven = new WeakSet<ReferenceSlot>();
+  /** When the sockets must be looked at again, so that a next beat can prove its sender. */
+  lookNs = Number.POSITIVE_INFINITY;
   readonly links: readonly LinkState[];
   /** The last pump ended by its budget or its time. */
   cutOff = false;
@@ -100,6 +108,7 @@ export class ObserverModel {
       account: { received: 0, accepted: 0, rejected: new Map() },
       failures: 0,
       suspendedUntilNs: 0,
+      emptyGeneration: options.generationAt(0),
     }));
     this.pidMax = scenario.readsPidMax ? options.readPidMax() : 2 ** 32 - 1;
   }
@@ -136,6 +145,10 @@ export class ObserverModel {
     this.pidMax = this.#options.readPidMax();
   }
 
+  nextDeadline(): number {
+    return Math.min(this.tracker.nextDeadline(), this.lookNs);
+  }
+
   rejectedTotal(reason: string): number {
     return this.links.reduce((sum, { account }) => sum + (account.rejected.get(reason) ?? 0), 0);
   }
@@ -165,11 +178,13 @@ export class ObserverModel {
     const nowNs = this.#readClock();
     this.#visitedNs = nowNs;
     this.#listen(nowNs);
+    if (nowNs >= this.lookNs) this.lookNs = Number.POSITIVE_INFINITY;
     const isSuspended = state.failures > 0 && nowNs < state.suspendedUntilNs;
     if (isSuspended) {
       this.#foundEmpty.add(state);
       return 0;
     }
+    const generation = this.#options.generationAt(this.clock!.trueNs);
     const taken = state.link.modelEnd.take();
     this.clock!.afterReceive(typeof taken === "number" ? 0 : taken.length);
     if (typeof taken === "number") {
@@ -179,6 +194,8 @@ export class ObserverModel {
     state.failures = 0;
     if (taken.length < 64) this.#foundEmpty.add(state);
     for (const datagram of taken) this.#judge(state, l, datagram, nowNs);
+    // What was taken may have been sent before the socket was empty: it counts from the next datagram on.
+    if (taken.length < 64) state.emptyGeneration = generation;
     this.#consumedSinceJudge += taken.length;
     return taken.length;
   }
@@ -223,6 +240,7 @@ export class ObserverModel {
       origin: slot.origin,
       namespaceInode: slot.namespaceInode,
       generation: slot.generation,
+      proven: this.proven.has(slot),
       status: slot.status,
       payload: slot.payload,
       listener: this.listenerOf.get(slot)!,
@@ -232,12 +250,17 @@ export class ObserverModel {
   /** The table of spec 04 section 5. */
   #judge(state: LinkState, l: number, datagram: Datagram, nowNs: number): void {
     state.account.received += 1;
-    const reason = this.#reasonAgainst(state.link, l, datagram, nowNs);
+    const reason = this.#reasonAgainst(state, l, datagram, nowNs);
     if (reason === undefined) state.account.accepted += 1;
     else state.account.rejected.set(reason, (state.account.rejected.get(reason) ?? 0) + 1);
   }
 
-  #reasonAgainst(link: Link, l: number, datagram: Datagram, nowNs: number): string | undefined {
+  #reasonAgainst(
+    { link, emptyGeneration }: LinkState,
+    l: number,
+    datagram: Datagram,
+    nowNs: number,
+  ): string | undefined {
     const { kind, allowUids, acceptRecovery } = link.options;
     const { bytes, credentials, controlTruncated } = datagram;
     const isUnix = kind === "unix";
@@ -282,15 +305,14 @@ export class ObserverModel {
     }
     if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
     const origin = originOf(isUnix, peerPid, acceptRecovery);
-    return this.#admit(l, frame, peerPid, origin, nowNs);
+    return this.#admit(l, frame, { peerPid, origin, sentAfter: emptyGeneration }, nowNs);
   }
 
   /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
   #admit(
     l: number,
     frame: DecodedFrame,
-    peerPid: number,
-    origin: number,
+    { peerPid, origin, sentAfter }: { peerPid: number; origin: number; sentAfter: number },
     nowNs: number,
   ): string | undefined {
     const { scenario } = this.#options;
@@ -314,8 +336,8 @@ export class ObserverModel {
 
     const identity =
       peerPid === 0
-        ? { inode: undefined, generation: undefined, wasRead: false }
-        : this.#identity(frame, slot, nowNs);
+        ? { inode: undefined, generation: undefined, proven: false, wasRead: false }
+        : this.#identity(frame, slot, sentAfter, nowNs);
     if (!scenario.allowCrossNamespace && identity.inode !== undefined) {
       const observerInode = known(scenario.observerInode);
       if (identity.inode !== observerInode) {
@@ -350,7 +372,10 @@ export class ObserverModel {
       generation: identity.generation,
     });
     const slot = tracker.find(frame.pid);
-    if (outcome === "Inserted") this.lookedUpNs.set(slot!, Number.NEGATIVE_INFINITY);
+    if (outcome === "Inserted") {
+      this.lookedUpNs.set(slot!, Number.NEGATIVE_INFINITY);
+      this.proven.delete(slot!);
+    }
     if (slot !== undefined && identity.wasRead) this.lookedUpNs.set(slot, nowNs);
     switch (outcome) {
       case "Inserted":
@@ -358,6 +383,8 @@ export class ObserverModel {
         this.listenerOf.set(slot!, l);
         if (outcome === "Inserted") this.#allowances.set(slot!, this.#fullAllowance());
         this.#allowances.get(slot!)!.force(nowNs);
+        if (identity.proven) this.proven.add(slot!);
+        else if (identity.generation !== undefined) this.lookNs = nowNs + 12_000_000;
         const resumed = wasStalled && outcome === "Refreshed";
         if (resumed) this.seen.resumed += 1;
         const position = tracker.slots.indexOf(slot!);
@@ -404,17 +431,32 @@ export class ObserverModel {
   }
 
   /** The table of spec 05 section 5. */
-  #identity(frame: DecodedFrame, slot: ReferenceSlot | undefined, nowNs: number): Identity {
-    if (slot !== undefined && !this.#mustLookUp(frame, slot, nowNs)) {
-      return { inode: slot.namespaceInode, generation: slot.generation, wasRead: false };
-    }
+  #identity(
+    frame: DecodedFrame,
+    slot: ReferenceSlot | undefined,
+    sentAfter: number,
+    nowNs: number,
+  ): Identity {
     const { processes, scenario } = this.#options;
+    if (slot !== undefined && !this.#mustLookUp(frame, slot, nowNs)) {
+      const pinned = { inode: slot.namespaceInode, generation: slot.generation };
+      if (this.proven.has(slot)) return { ...pinned, proven: true, wasRead: false };
+      const isOlder = slot.generation !== undefined && slot.generation < sentAfter;
+      const isFirstOfBatch = this.lookedUpNs.get(slot) !== nowNs;
+      if (!isOlder || !isFirstOfBatch) return { ...pinned, proven: false, wasRead: false };
+      const startTime = known(processes.startTime(frame.pid));
+      if (startTime === undefined || startTime === slot.generation)
+        return { ...pinned, proven: startTime !== undefined, wasRead: true };
+    }
     this.lookups += 1;
     const before = known(processes.startTime(frame.pid));
     const found = known(processes.namespaceInode(frame.pid, scenario.observerInode));
     const after = known(processes.startTime(frame.pid));
-    if (before !== after) return { inode: undefined, generation: undefined, wasRead: true };
-    return { inode: this.#sameReadability(slot, found, before), generation: before, wasRead: true };
+    if (before !== after)
+      return { inode: undefined, generation: undefined, proven: false, wasRead: true };
+    const proven = before !== undefined && before < sentAfter;
+    const inode = this.#sameReadability(slot, found, before);
+    return { inode, generation: before, proven, wasRead: true };
   }
 
   #mustLookUp(frame: DecodedFrame, slot: ReferenceSlot, nowNs: number): boolean {
@@ -454,6 +496,8 @@ function advances(frame: DecodedFrame, slot: ReferenceSlot): boolean {
 export interface Identity {
   readonly inode: number | undefined;
   readonly generation: number | undefined;
+  /** The process of `generation` sent the frame itself. */
+  readonly proven: boolean;
   readonly wasRead: boolean;
 }
 

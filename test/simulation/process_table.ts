@@ -1,5 +1,5 @@
 // The simulated processes as /proc would show them: start times, pid namespaces and what of it may be read at the moment.
-import type { ProcessReader } from "../../src/base/process_reader.ts";
+import type { GenerationClock, ProcessReader } from "../../src/base/process_reader.ts";
 
 export const OWN_INODE = 4_026_531_836;
 
@@ -12,6 +12,8 @@ export interface SimulatedProcess {
   readonly gid: number;
   /** False while /proc/<pid>/stat cannot be read. */
   statReadable: boolean;
+  /** True once it has put a datagram into a socket, by the word of the kernel. */
+  hasSent: boolean;
   /** "hidden": ns/pid is refused and the NSpid line of status answers. */
   namespaceRead: "readable" | "hidden" | "unreadable";
 }
@@ -20,20 +22,28 @@ export class ProcessTable {
   readonly #byPid = new Map<number, SimulatedProcess>();
   /** Processes that are replaced by another under the same pid right between the reads of a look-up. */
   readonly swappedInLookup = new Map<number, number>();
-  #ticks = 1_000;
+  readonly #nowGeneration: GenerationClock;
+  #lastStartTime = 0;
 
-  /** A fresh start time, later than all before. */
+  constructor(nowGeneration: GenerationClock) {
+    this.#nowGeneration = nowGeneration;
+  }
+
+  /** The start time of a process that starts now, later than all before. */
   nextStartTime(): number {
-    this.#ticks += 1;
-    return this.#ticks;
+    this.#lastStartTime = Math.max(this.#lastStartTime + 1, this.#nowGeneration());
+    return this.#lastStartTime;
   }
 
   /** Starts a process under `pid`; one that had the pid is gone. */
-  start(fields: Omit<SimulatedProcess, "startTime" | "statReadable" | "namespaceRead">) {
+  start(
+    fields: Omit<SimulatedProcess, "startTime" | "statReadable" | "hasSent" | "namespaceRead">,
+  ) {
     const process: SimulatedProcess = {
       ...fields,
       startTime: this.nextStartTime(),
       statReadable: true,
+      hasSent: false,
       namespaceRead: "readable",
     };
     this.#byPid.set(process.pid, process);

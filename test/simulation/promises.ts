@@ -104,6 +104,7 @@ export class Promises {
     const live = this.#options.processes.find(stall.pid);
     if (stall.origin === KERNEL && live?.statReadable === true) {
       same("promise: no recovery for a reused pid", live.startTime, stall.generation);
+      same("promise: no recovery for a process that never beat", true, live.hasSent);
     }
   }
 

@@ -197,6 +197,7 @@ export class RecoveryModel {
       const isOwn = stall.namespaceInode === OWN_INODE && observerInode === OWN_INODE;
       if (!isOwn) return "cross_namespace_agent";
     }
+    if (stall.origin === KERNEL && !stall.proven) return "unproven_sender";
     if (stall.origin === KERNEL || stall.origin === OPERATOR) return undefined;
     return stall.origin === SOCKET_MODE ? "socket_mode_only" : "unauthenticated_transport";
   }
@@ -388,6 +389,7 @@ const LABELS: Readonly<Record<string, readonly [string, string]>> = {
   cross_namespace_agent: ["refused_cross_namespace", "cross_namespace_agent"],
   socket_mode_only: ["refused_socket_mode_only", "socket_mode_only"],
   unauthenticated_transport: ["refused_unauthenticated_transport", "unauthenticated_transport"],
+  unproven_sender: ["refused_unproven_sender", "unproven_sender"],
   debounced: ["debounced", ""],
   outstanding_in_flight: ["debounced", ""],
   stale_child_kill_failed: ["refused_stale_child_kill_failed", "stale_child_kill_failed"],

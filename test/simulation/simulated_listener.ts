@@ -7,6 +7,7 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../../src/base/origin.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
+import type { GenerationClock } from "../../src/base/process_reader.ts";
 import {
   REJECT_CTRL_TRUNCATED,
   REJECT_NO_CREDENTIALS,
@@ -30,19 +31,27 @@ export class SimulatedListener implements Listener {
   readonly #link: Link;
   readonly #clock: SimulatedClock;
   readonly #bytes: Uint8Array;
+  readonly #nowGeneration: GenerationClock;
+  #emptyGeneration: number;
 
-  constructor(link: Link, clock: SimulatedClock) {
+  constructor(link: Link, clock: SimulatedClock, nowGeneration: GenerationClock) {
     this.kind = link.options.kind;
     this.name = link.options.name;
     this.allowList = allowListOf(link.options.allowUids, undefined);
     this.#link = link;
     this.#clock = clock;
+    this.#nowGeneration = nowGeneration;
+    this.#emptyGeneration = nowGeneration();
     this.#bytes = new Uint8Array(this.batch.words.buffer);
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
   }
 
   receive(_nowNs: number): number {
+    const generation = this.#nowGeneration();
+    this.batch.sentAfterGeneration = this.#emptyGeneration;
     const taken = this.#link.daemonEnd.take();
+    const isEmpty = typeof taken !== "number" && taken.length < BATCH_SIZE;
+    if (isEmpty) this.#emptyGeneration = generation;
     const count = typeof taken === "number" ? taken : taken.length;
     this.#clock.afterReceive(Math.max(0, count));
     if (typeof taken !== "number") for (const [i, one] of taken.entries()) this.#fill(i, one);

@@ -26,7 +26,7 @@ export class World {
   readonly random: Random;
   readonly coverage: Coverage;
   readonly trace: TraceHash;
-  readonly processes = new ProcessTable();
+  readonly processes = new ProcessTable(() => this.generationAt(this.clock.trueNs));
   readonly agents: readonly Agent[];
   /** Of the present life. */
   clock = new SimulatedClock();
@@ -36,6 +36,9 @@ export class World {
   /** Added to the next step: the machine sleeps. */
   sleepNs = 0;
   wallOffsetNs = 1_700_000_000_000_000_000;
+  /** True time that passed before this life: the machine goes on between the lives of the daemon. */
+  #livedNs = 0;
+
   constructor({ random, agentCount, trace, coverage }: WorldOptions) {
     this.random = random;
     this.scenario = scenarioOf(0, random, agentCount);
@@ -47,10 +50,12 @@ export class World {
   /** A new daemon: its clock starts at 0, its sockets are empty, the agents find other sockets. */
   beginLife(scenario: Scenario): void {
     this.scenario = scenario;
+    this.#livedNs += this.clock.trueNs;
     this.clock = new SimulatedClock();
     this.pidMax = PID_MAX;
     this.sleepNs = 0;
-    this.links = scenario.links.map((options) => new Link(options));
+    const canSend = (datagram: Datagram) => this.#canSend(datagram);
+    this.links = scenario.links.map((options) => new Link(options, canSend));
     for (const agent of this.agents) {
       if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
       else if (scenario.allowCrossNamespace && this.random.chance(0.5))
@@ -61,6 +66,11 @@ export class World {
 
   get trueNs(): number {
     return this.clock.trueNs;
+  }
+
+  /** The clock of start times at a true time of this life. Its ticks are short, so that many processes can start. */
+  generationAt(trueNs: number): number {
+    return 1_000 + Math.floor((this.#livedNs + trueNs) / 1_000);
   }
 
   /** Lets `ns` pass and everything happen that falls into it. */
@@ -191,18 +201,27 @@ export class World {
     const link = this.links[l]!;
     this.trace.number(l);
     this.trace.bytes(datagram.bytes);
-    if (random.chance(0.01)) {
+    const isNamed = link.options.kind === "unix" && (datagram.credentials?.pid ?? 0) !== 0;
+    const named = isNamed ? this.processes.find(datagram.credentials!.pid) : undefined;
+    const sent = { ...datagram, sender: named };
+    // Of a sender that is gone, what it left is in the socket already.
+    const isLeft = isNamed && named === undefined;
+    if (random.chance(0.01) && !isLeft) {
       this.coverage.count("arrivedDuringTurn");
-      link.sendLate(datagram, random.between(1, 3));
+      link.sendLate(sent, random.between(1, 3));
       return;
     }
-    let dueNs = this.trueNs + this.#drawDelayNs();
+    let dueNs = this.trueNs + (isLeft ? 0 : this.#drawDelayNs());
     if (sender !== undefined && link.options.kind === "unix") {
       dueNs = Math.max(dueNs, sender.lastArrivalNs);
       sender.lastArrivalNs = dueNs;
     }
     if (dueNs > this.trueNs) this.coverage.count("delayed");
-    if (!link.send(datagram, dueNs)) this.coverage.count("refusedAtSender");
+    if (!link.send(sent, dueNs, this.trueNs)) this.coverage.count("refusedAtSender");
+  }
+
+  #canSend({ sender }: Datagram): boolean {
+    return sender === undefined || this.processes.find(sender.pid) === sender;
   }
 
   #drawDelayNs(): number {

@@ -56,6 +56,8 @@ export class ScriptedListener implements Listener {
     this.fd = options.fd ?? -1;
     this.#onReceive = options.onReceive;
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
+    // Every process that has the pid of a sender now is that sender, unless a test says otherwise.
+    this.batch.sentAfterGeneration = Number.POSITIVE_INFINITY;
   }
 
   /** Appends receives to the script. */

@@ -1,0 +1,250 @@
+// Who really sent a beat: the process that has the pid now, or one that ended while its beat waited. Until that is known,
+// nothing may be done to whoever has the pid (a stall of an unproven sender is only told).
+import { describe, expect, test } from "bun:test";
+import { PROOF_LOOK_NS } from "../../src/base/limits.ts";
+import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
+import {
+  beatOf,
+  type Datagram,
+  ScriptedListener,
+  terminalOf,
+} from "../support/scripted_listener.ts";
+import { Bench, type BenchOptions, THRESHOLD_NS } from "./bench.ts";
+
+const PID = 42;
+const THRESHOLD_MS = THRESHOLD_NS / 1e6;
+/** The socket was seen empty in tick 900. */
+const EMPTY = 900;
+/** Start time, namespace, start time. */
+const FULL = 3;
+
+/** A receive of `datagrams` from a socket that was last seen empty at generation `empty`. */
+function receive(bench: Bench, empty: number, ...datagrams: Datagram[]): void {
+  bench.listener.batch.sentAfterGeneration = empty;
+  bench.receive(...datagrams);
+}
+
+function watching(startTime: number, options: BenchOptions = {}): Bench {
+  const bench = new Bench(options);
+  bench.processes.set(PID, startTime);
+  return bench;
+}
+
+function isProven(bench: Bench): boolean {
+  const { tracker } = bench.observer;
+  return tracker.slots.isProven(tracker.slotOf(PID));
+}
+
+/** The queued beats `from` to `to` of one sender. */
+function beats(from: number, to: number): Datagram[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => beatOf(PID, { nonce: from + i }));
+}
+
+/** What the stall says once the agent has been silent for its threshold. */
+function stallIsProven(bench: Bench): boolean {
+  bench.pass(THRESHOLD_MS);
+  bench.pump();
+  const stall = bench.observer.takeStall();
+  expect(stall?.pid).toBe(PID);
+  return stall!.proven;
+}
+
+describe("the first beat of a pid", () => {
+  test.each([
+    ["started a tick before its socket was seen empty", EMPTY - 1, true],
+    ["started in the very tick", EMPTY, false],
+    ["started later", EMPTY + 1, false],
+    ["has a start time that cannot be read", Number.NaN, false],
+  ])("of a process that %s: proven %p", (_what, startTime, proven) => {
+    const bench = watching(startTime);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(isProven(bench)).toBe(proven);
+    expect(bench.processes.takeReads()).toBe(FULL);
+    expect(stallIsProven(bench)).toBe(proven);
+  });
+
+  test("proves nothing where the listener knows nothing about its socket", () => {
+    const bench = watching(1);
+    receive(bench, Number.NaN, beatOf(PID));
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("proves nothing if the pid changes hands during the look", () => {
+    const bench = watching(1);
+    let reads = 0;
+    bench.processes.beforeRead = () => bench.processes.set(PID, ++reads);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(isProven(bench)).toBe(false);
+  });
+});
+
+describe("a stranger took over the pid while beats of a dead sender waited", () => {
+  test.each([1, 2, 5])("%d beats of one batch do not prove it", (count) => {
+    const bench = watching(EMPTY + 1);
+    receive(bench, EMPTY, ...beats(1, count));
+    expect(bench.moved()).toEqual([`accepted ${count}`]);
+    expect(bench.processes.takeReads()).toBe(FULL);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test.each([2, 5])("%d beats of one backlog in as many batches do not prove it", (count) => {
+    const bench = watching(EMPTY + 1);
+    for (const beat of beats(1, count)) {
+      receive(bench, EMPTY, beat);
+      bench.pass(1);
+    }
+    expect(bench.processes.takeReads()).toBe(FULL);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("a last word, which other checks let pass, does not prove it either", () => {
+    const bench = watching(EMPTY + 1);
+    receive(bench, EMPTY, beatOf(PID), terminalOf(PID, 5));
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("and the next beat is of another again: that one is looked at for itself", () => {
+    const bench = watching(EMPTY + 1);
+    receive(bench, EMPTY, beatOf(PID));
+    bench.processes.set(PID, EMPTY + 5);
+    bench.pass(1);
+    receive(bench, EMPTY + 3, beatOf(PID, { nonce: 2 }));
+    expect(bench.observer.drainPidRecycles()).toBe(1);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("a slot that was proven for the old process is not for the new one", () => {
+    const bench = watching(EMPTY - 1);
+    receive(bench, EMPTY, beatOf(PID));
+    bench.processes.set(PID, EMPTY + 1);
+    bench.pass(THRESHOLD_MS);
+    receive(bench, EMPTY, beatOf(PID, { nonce: 2 }));
+    expect(bench.observer.drainPidRecycles()).toBe(1);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+});
+
+describe("a true agent", () => {
+  test("that beats right after its start is proven by its second beat, with one more look", () => {
+    const bench = watching(EMPTY);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(bench.processes.takeReads()).toBe(FULL);
+    bench.pass(20);
+    receive(bench, EMPTY + 1, beatOf(PID, { nonce: 2 }));
+    expect(bench.processes.takeReads()).toBe(1);
+    expect(isProven(bench)).toBe(true);
+    receive(bench, EMPTY + 2, ...beats(3, 60));
+    expect(bench.processes.takeReads()).toBe(0);
+    expect(stallIsProven(bench)).toBe(true);
+  });
+
+  test("stays proven while its socket is never seen empty again", () => {
+    const bench = watching(EMPTY - 1);
+    receive(bench, EMPTY, beatOf(PID));
+    receive(bench, Number.NaN, beatOf(PID, { nonce: 2 }));
+    bench.pass(THRESHOLD_MS);
+    receive(bench, Number.NaN, beatOf(PID, { nonce: 3 }));
+    expect(stallIsProven(bench)).toBe(true);
+  });
+
+  test("that beat once and hung is told, and not proven", () => {
+    const bench = watching(EMPTY);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("whose start time becomes readable is proven by a beat of that look, if it is old enough", () => {
+    for (const [startTime, proven] of [
+      [EMPTY - 1, true],
+      [EMPTY, false],
+    ] as const) {
+      const bench = watching(Number.NaN, { thresholdNs: 10e9 });
+      receive(bench, EMPTY, beatOf(PID));
+      bench.processes.set(PID, startTime);
+      bench.pass(1_000);
+      receive(bench, EMPTY, beatOf(PID, { nonce: 2 }));
+      expect(isProven(bench)).toBe(proven);
+    }
+  });
+
+  test("is not proven by a beat that is refused", () => {
+    const bench = watching(EMPTY, { thresholdNs: 10e9 });
+    receive(bench, EMPTY, beatOf(PID, { nonce: 5 }));
+    bench.pass(1);
+    receive(bench, EMPTY + 1, beatOf(PID, { nonce: 5 }));
+    expect(bench.moved()).toEqual(["accepted 1", "out_of_order 1"]);
+    expect(isProven(bench)).toBe(false);
+  });
+
+  test("of two sockets is proven by the one that was seen empty", () => {
+    const listeners = [new ScriptedListener(), new ScriptedListener()];
+    const bench = new Bench({ listeners });
+    bench.processes.set(PID, EMPTY);
+    listeners[0]!.batch.sentAfterGeneration = EMPTY;
+    listeners[1]!.batch.sentAfterGeneration = EMPTY + 1;
+    listeners[0]!.queue([beatOf(PID)]);
+    bench.pump();
+    expect(isProven(bench)).toBe(false);
+    bench.pass(1);
+    listeners[1]!.queue([beatOf(PID, { nonce: 2 })]);
+    bench.pump();
+    expect(isProven(bench)).toBe(true);
+  });
+});
+
+describe("looks for a proof", () => {
+  test("a backlog of a process that is gone costs one look for each batch", () => {
+    const bench = watching(EMPTY);
+    receive(bench, EMPTY, beatOf(PID));
+    bench.processes.table.clear();
+    bench.processes.takeReads();
+    for (let batch = 0; batch < 5; batch++) {
+      bench.pass(1);
+      receive(bench, EMPTY + 1, ...beats(2 + 64 * batch, 65 + 64 * batch));
+    }
+    expect(bench.processes.takeReads()).toBe(5);
+    expect(bench.moved()).toEqual([`accepted ${1 + 5 * 64}`]);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("a flood of short-lived senders costs no look beyond the first of each", () => {
+    const bench = new Bench({ trackerCapacity: 4_096 });
+    for (let pid = 2; pid < 1_026; pid++) bench.processes.set(pid, EMPTY + 1);
+    for (let round = 1; round <= 3; round++) {
+      for (let pid = 2; pid < 1_026; pid += 64) {
+        const batch = Array.from({ length: 64 }, (_, i) => beatOf(pid + i, { nonce: round }));
+        receive(bench, EMPTY, ...batch);
+      }
+    }
+    expect(bench.processes.takeReads()).toBe(1_024 * FULL);
+  });
+
+  test("the sockets are looked at once more after an unproven beat, so that the next one can prove", () => {
+    const bench = watching(EMPTY, { thresholdNs: 10e9 });
+    const beganNs = bench.clock.ns;
+    receive(bench, EMPTY, beatOf(PID));
+    expect(bench.observer.nextDeadline()).toBe(beganNs + PROOF_LOOK_NS);
+    bench.clock.ns += PROOF_LOOK_NS - 1;
+    bench.pump();
+    expect(bench.observer.nextDeadline()).toBe(beganNs + PROOF_LOOK_NS);
+    bench.clock.ns += 1;
+    bench.pump();
+    expect(bench.observer.nextDeadline()).toBe(beganNs + 10e9);
+  });
+
+  test.each([
+    ["is proven", EMPTY - 1],
+    ["has no readable start time", Number.NaN],
+  ])("no look is planned for a sender that %s", (_what, startTime) => {
+    const bench = watching(startTime, { thresholdNs: 10e9 });
+    receive(bench, EMPTY, beatOf(PID));
+    expect(bench.observer.nextDeadline()).toBe(bench.clock.ns + 10e9);
+  });
+
+  test("a sender that the kernel does not name is never proven, and never looked at", () => {
+    const bench = watching(1);
+    receive(bench, EMPTY, beatOf(PID, { peerPid: 0, origin: ORIGIN_OPERATOR_ATTESTED }));
+    expect(bench.processes.takeReads()).toBe(0);
+    expect(stallIsProven(bench)).toBe(false);
+  });
+});
