@@ -95,6 +95,11 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
   test("is accepted and recovered if the operator allows it", async () => {
     await using daemon = await start({ args: ["--allow-cross-namespace-agents"] });
     await using crew = new Crew(daemon.socket, PID_NAMESPACE);
+    await sendAs(crew);
+    const sentMs = performance.now();
+    // A look at the socket in a later tick than the agent's start, and its next beat proves that it is the sender.
+    await until("the next tick", () => performance.now() - sentMs > 20);
+    await daemon.untilReceived(1);
     const pid = await sendAs(crew);
     await until("its recovery", () => existsSync(daemon.path(`recovered-${pid}`)));
     expect(sampleAt(await daemon.page(), REFUSED)).toBe(0);
@@ -185,7 +190,7 @@ describe.concurrent.skipIf(userReason !== "")(
         await using daemon = await start({ directory, through });
         const own = namespaceOf(daemon.pid);
         await using crew = new Crew(daemon.socket, ["setpriv", ...setUser(AGENT_UID)]);
-        const pid = await crew.agent({ intervalMs: 10, beats: 3 });
+        const pid = await crew.agent({ intervalMs: 20, beats: 5 });
         await until("its recovery", () => existsSync(daemon.path(`recovered-${pid}`)));
         await daemon.stop();
         const [beat] = exported(daemon);

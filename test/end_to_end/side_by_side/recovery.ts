@@ -97,7 +97,7 @@ describe.concurrent.skipIf(crewProgram === undefined)(
       });
       unlinkSync(daemon.path("recover"));
       await using crew = new Crew(daemon.socket);
-      const [silent] = await crew.agents({ count: 1, intervalMs: 10, beats: 5 });
+      const [silent] = await crew.agents({ count: 1, intervalMs: 20, beats: 5 });
       const others = await crew.agents({ count: 10, intervalMs: 50 });
       await daemon.untilStalls(silent!);
       const atStall = (await daemon.state()).listeners[0]!.accepted;

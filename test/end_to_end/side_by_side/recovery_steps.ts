@@ -98,6 +98,8 @@ step = [{ restart_unit = "auto" }]`),
         await using crew = new Crew(daemon.socket);
         const [old, other] = await crew.agents({ count: 2, intervalMs: 20 });
         for (const pid of [old!, other!]) writeFileSync(join(group, "cgroup.procs"), String(pid));
+        // Long enough that each is known to be the sender of its beats.
+        await daemon.untilReceived(12);
         await crew.signal(old!, "SIGSTOP");
         await daemon.untilSays("recovery finished");
         expect(readFileSync(asked, "utf8")).toBe("--no-ask-password restart app.service\n");
