@@ -1,13 +1,14 @@
 // `npm run test:binary`: builds this machine's executable as it is released, and a second one with test hooks, both in a
-// temporary directory, and runs the tests of the executable and of the whole program against them.
+// temporary directory, and runs the tests of the executable against them. Tests that start the program, as `npm test`
+// does with the compiled checkout, can be given too: npm run test:binary -- ./test/end_to_end
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "./binary/compile.ts";
 import { HOST_NAME, packageVersion, requireLockedRuntime, ROOT } from "./binary/target.ts";
 
-/** Tests that start the program; they find it by VARTA_TEST_PROGRAM. */
-const SUITES = ["./test/binary", "./test/end_to_end", "./test/cli"];
+/** They find the program by VARTA_TEST_PROGRAM. */
+const SUITES = ["./test/binary"];
 const COMMIT = "test";
 
 requireLockedRuntime();

@@ -7,7 +7,7 @@ import { removeEntry } from "../../scripts/binary/entry.ts";
 import { SEALED_NAMES } from "../../scripts/binary/seal.ts";
 import { lockedPackage, packageVersion } from "../../scripts/binary/target.ts";
 import { ServiceManager } from "../daemon/service_manager.ts";
-import { IS_BINARY, PROGRAM } from "../support/program.ts";
+import { IS_GIVEN, PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const BINARY = PROGRAM[0]!;
@@ -26,7 +26,7 @@ beforeAll(() => {
 
 afterAll(() => directory[Symbol.dispose]());
 
-describe.skipIf(!IS_BINARY)("the executable (built by npm run test:binary)", () => {
+describe.skipIf(!IS_GIVEN)("the executable (built by npm run test:binary)", () => {
   test("is this program and nothing else, whatever its environment and directory hold", async () => {
     expect(await checkBinary(BINARY, LINE)).toEqual([]);
   });
@@ -43,7 +43,7 @@ describe.skipIf(!IS_BINARY)("the executable (built by npm run test:binary)", () 
   });
 });
 
-describe.skipIf(!IS_BINARY)("checkBinary() (needs npm run test:binary)", () => {
+describe.skipIf(!IS_GIVEN)("checkBinary() (needs npm run test:binary)", () => {
   test("notices an executable that was not sealed, by its bytes and by what it does", async () => {
     const bytes = readFileSync(BINARY);
     for (const { name } of SEALED_NAMES) unseal(bytes, name);

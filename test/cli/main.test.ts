@@ -1,10 +1,11 @@
 // Command lines as a shell sees them: real child processes, what they print where, and how they end.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FixtureHost } from "../config/fixture_host.ts";
-import { IS_BINARY, PROGRAM } from "../support/program.ts";
+import { PROGRAM, SOURCE_PROGRAM } from "../support/program.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -164,7 +165,6 @@ describe("varta-watch", () => {
 
   test("version is one line with version, commit, runtime and platform", () => {
     const { stdout, exitCode } = vartaWatch("--version");
-    expect(stdout.includes("(source, ")).toBe(!IS_BINARY);
     expect(stdout).toMatch(
       /^varta-watch \d+\.\d+\.\d+ \([0-9a-z-]+, bun \d+\.\d+\.\d+, [a-z0-9]+-[a-z0-9]+\)\n$/,
     );
@@ -200,5 +200,23 @@ describe("varta-watch", () => {
       expect(stderr).toStartWith("varta-watch: error: found ");
       expect(exitCode).toBe(64);
     }
+  });
+});
+
+describe("the checkout run by the runtime", () => {
+  test("is the same program, and says that it is no build", async () => {
+    const [program, main] = SOURCE_PROGRAM;
+    const version = Bun.spawnSync([program!, main!, "--version"]).stdout.toString();
+    expect(version.replace("(source, ", "(test, ")).toBe(vartaWatch("--version").stdout);
+
+    const socket = join(fixture.directory, "source.sock");
+    const daemon = Bun.spawn([...SOURCE_PROGRAM, "run", "--socket", socket], {
+      cwd: fixture.directory,
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    await until("its socket", () => existsSync(socket));
+    daemon.kill("SIGTERM");
+    expect(await daemon.exited).toBe(0);
   });
 });

@@ -3,7 +3,6 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
-import { IS_BINARY } from "../../support/program.ts";
 import { Sender } from "../../support/sender.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
@@ -105,15 +104,12 @@ describe.concurrent("the daemon and what its parent left behind", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  test.skipIf(!IS_BINARY)(
-    "a low soft limit of descriptors: it is raised for itself, children have it as it was",
-    async () => {
-      await using daemon = await started(shell("ulimit -Sn 200; ulimit -Hn 1000"));
-      await recover(daemon);
-      expect(answer(daemon, "limit")).toBe("200");
-      const limits = readFileSync(`/proc/${daemon.pid}/limits`, "utf8");
-      expect(limits).toMatch(/^Max open files +1000 +1000 /m);
-      expect(await daemon.stop()).toBe(0);
-    },
-  );
+  test("a low soft limit of descriptors: it is raised for itself, children have it as it was", async () => {
+    await using daemon = await started(shell("ulimit -Sn 200; ulimit -Hn 1000"));
+    await recover(daemon);
+    expect(answer(daemon, "limit")).toBe("200");
+    const limits = readFileSync(`/proc/${daemon.pid}/limits`, "utf8");
+    expect(limits).toMatch(/^Max open files +1000 +1000 /m);
+    expect(await daemon.stop()).toBe(0);
+  });
 });

@@ -231,7 +231,7 @@ describe.concurrent("a daemon with a network listener does not start", () => {
     await using daemon = new DaemonProcess({ args, files: { key: KEY }, config });
     expect(await daemon.exited()).toBe(78);
     expect(daemon.stderr).toContain(
-      "1st [[listener]]: accept_recovery: found nothing; want true or false, because [recovery] has a command",
+      "listener net: accept_recovery: found nothing; want true or false, because [recovery] has a command",
     );
     expect(existsSync(daemon.socket)).toBe(false);
   });
