@@ -79,6 +79,14 @@ export const MADV_DONTNEED = 4;
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
+export const PR_GET_CHILD_SUBREAPER = 37;
+
+export const P_ALL = 0;
+export const WNOHANG = 1;
+export const WEXITED = 4;
+/** The child stays as it is, to be waited for. */
+export const WNOWAIT = IS_DARWIN ? 0x20 : 0x0100_0000;
+
 export const {
   EPERM,
   ENOENT,

@@ -77,6 +77,9 @@ export const ITIMERVAL = {
   size: 32,
 } as const;
 
+/** siginfo_t of Linux, for a child that has ended. */
+export const SIGINFO = { si_pid: 16, size: 128 } as const;
+
 /** struct sigaction of the C library, which is not the kernel's. */
 export const SIGACTION = IS_DARWIN
   ? ({ sa_handler: 0, size: 16 } as const)

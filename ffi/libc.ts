@@ -229,6 +229,23 @@ const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  waitid: {
+    args: [
+      "i32", // idtype_t idtype
+      "u32", // id_t id
+      "ptr", // siginfo_t *infop
+      "i32", // int options
+    ],
+    returns: "i32",
+  },
+  waitpid: {
+    args: [
+      "i32", // pid_t pid
+      "ptr", // int *wstatus
+      "i32", // int options
+    ],
+    returns: "i32",
+  },
   madvise: {
     args: [
       FFIType.u64_fast, // void *addr, a number here: mappings are not memory of ours

@@ -96,6 +96,10 @@ export const RECOVERY_RETRY_NS_FIRST = 100 * NS_PER_MS;
 export const RECOVERY_RETRY_NS_MAX = 30 * NS_PER_S;
 /** After so long it is told as a failure, and the next step has its turn. */
 export const RECOVERY_RETRY_SPAN_NS = 600 * NS_PER_S;
+/** Orphans that the first process of a container reaps in one turn: two calls each, well below a millisecond. */
+export const ORPHANS_PER_TURN_MAX = 64;
+/** Between two looks for them: an ended process holds nothing but its pid, so a second of it harms nobody. */
+export const ORPHAN_LOOK_NS = NS_PER_S;
 /** Recoveries that a restarted daemon remembers: as many as there are agents by default, in 256 KiB. */
 export const FIRED_JOURNAL_LINES = 4_096;
 /** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */

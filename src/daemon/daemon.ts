@@ -189,6 +189,7 @@ export class Daemon {
     const deadlines: Deadline[] = [
       reports,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
+      this.#parts.orphans,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       {
         nextDeadlineNs: () => stderr.nextDeadlineNs,

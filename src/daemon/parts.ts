@@ -16,6 +16,7 @@ import { readPidMax } from "../observer/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";
 import { ProcessRunner } from "../recovery/child_runner.ts";
+import { OrphanReaper } from "../recovery/orphan_reaper.ts";
 import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { Log } from "./log.ts";
@@ -32,6 +33,7 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly reports: Reports;
   readonly recovery: Recovery;
+  readonly orphans: OrphanReaper;
 }
 
 export interface PartsOptions {
@@ -73,12 +75,15 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
+  const runner = new ProcessRunner();
+  const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
+  metrics.collectFrom(() => metrics.set(series.VARTA_ORPHANS_REAPED, orphans.reaped));
   const recovery = new Recovery({
     config: config.recovery,
     thresholdNs: config.observer.thresholdNs,
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
-    runner: new ProcessRunner(),
+    runner,
     host: new SystemAgentHost(
       processes,
       (pid, generation) => isBeating(observer, pid, generation),
@@ -96,7 +101,7 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
     monotonicNs,
   });
-  return { clock, stderr, log, observer, metrics, reports, recovery };
+  return { clock, stderr, log, observer, metrics, reports, recovery, orphans };
 }
 
 /** How late the loop may be without calling it a pause. */

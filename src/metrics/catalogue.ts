@@ -321,6 +321,10 @@ export const FAMILIES: readonly Family[] = [
     "Recoveries by whether a beat came back within recovery.verify_within.",
     { label: "result", values: RECOVERY_VERDICTS },
   ),
+  counter(
+    "varta_orphans_reaped_total",
+    "Ended processes of nobody that were reaped by a daemon that is their parent, as the first process of a container.",
+  ),
   gauge(
     "varta_recovery_gave_up_agents",
     "Agents that are not recovered any more until their recovery.budget has room again.",

@@ -109,6 +109,7 @@ export const VARTA_RECOVERY_VERIFIED = seriesByValue(
   "varta_recovery_verified_total",
   RECOVERY_VERDICTS,
 );
+export const VARTA_ORPHANS_REAPED = seriesId("varta_orphans_reaped_total");
 export const VARTA_RECOVERY_GAVE_UP_AGENTS = seriesId("varta_recovery_gave_up_agents");
 
 // Audit, export, logs (section 3.5).

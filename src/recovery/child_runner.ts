@@ -60,53 +60,66 @@ export interface NoChild {
 const SPAWN_DESCRIPTORS = 2;
 
 export class ProcessRunner implements ChildRunner {
+  /** Children whose exit was not reported yet: the runtime waits for them. */
+  readonly #living = new Set<number>();
+
+  /** True for a child that the runtime waits for. */
+  isLiving(childPid: number): boolean {
+    return this.#living.has(childPid);
+  }
+
   spawn(
     argv: string[],
     env: Record<string, string>,
     exited: ExitCallback,
     setting: ChildSetting,
   ): SpawnResult {
-    if (setting.keptBytesMax === 0) return start(argv, env, exited, setting);
+    if (setting.keptBytesMax === 0) return this.#start(argv, env, exited, setting);
     const output = PipeOutput.open(setting.keptBytesMax);
     if (typeof output === "number") return { failure: failureOf(-output) };
-    const result = start(argv, env, exited, setting, output);
+    const result = this.#start(argv, env, exited, setting, output);
     output.childHasThem();
     if (result.failure === undefined) return { ...result, output };
     output.close();
     return result;
   }
 
+  #start(
+    argv: string[],
+    env: Record<string, string>,
+    exited: ExitCallback,
+    setting: ChildSetting,
+    output?: PipeOutput,
+  ): SpawnResult {
+    const shortage = descriptorShortage();
+    if (shortage !== 0) return { failure: failureOf(shortage) };
+    const spawn = () =>
+      Bun.spawn(argv, {
+        env,
+        ...(setting.cwd === undefined ? {} : { cwd: setting.cwd }),
+        stdin: "ignore",
+        stdout: output?.stdoutFd ?? "inherit",
+        stderr: output?.stderrFd ?? "inherit",
+        // setsid() in the child: a timeout can then signal the command and all it started, and no terminal is shared.
+        detached: true,
+        onExit: (child, exitCode, signalCode) => {
+          this.#living.delete(child.pid);
+          exited(exitCode ?? NaN, signalNumber(signalCode));
+        },
+      });
+    try {
+      const childPid = withInherited(setting.umask, spawn).pid;
+      this.#living.add(childPid);
+      return { childPid };
+    } catch (error) {
+      return { failure: spawnFailure(error) };
+    }
+  }
+
   signalGroup(childPid: number, signal: number): number {
     // 0 would be our own group, and -1 every process there is.
     assert(childPid > 1, "a child's group is named by its pid");
     return kill(-childPid, signal);
-  }
-}
-
-function start(
-  argv: string[],
-  env: Record<string, string>,
-  exited: ExitCallback,
-  setting: ChildSetting,
-  output?: PipeOutput,
-): SpawnResult {
-  const shortage = descriptorShortage();
-  if (shortage !== 0) return { failure: failureOf(shortage) };
-  const spawn = () =>
-    Bun.spawn(argv, {
-      env,
-      ...(setting.cwd === undefined ? {} : { cwd: setting.cwd }),
-      stdin: "ignore",
-      stdout: output?.stdoutFd ?? "inherit",
-      stderr: output?.stderrFd ?? "inherit",
-      // setsid() in the child: a timeout can then signal the command and all it started, and no terminal is shared.
-      detached: true,
-      onExit: (_child, exitCode, signalCode) => exited(exitCode ?? NaN, signalNumber(signalCode)),
-    });
-  try {
-    return { childPid: withInherited(setting.umask, spawn).pid };
-  } catch (error) {
-    return { failure: spawnFailure(error) };
   }
 }
 

@@ -25,6 +25,7 @@ const TYPES: Readonly<Record<string, string>> = {
   SIGACTION: "struct sigaction",
   SIGSET: "sigset_t",
   RLIMIT: "struct rlimit",
+  SIGINFO: "siginfo_t",
 };
 const MEMBERS: Readonly<Record<string, string>> = {
   "CMSGHDR.data": "CMSG_LEN(0)",
@@ -38,7 +39,7 @@ const LENGTHS: Readonly<Record<string, string>> = {
   UCRED_CMSG_LEN: "CMSG_LEN(sizeof(struct ucred))",
   UCRED_CMSG_SPACE: "CMSG_SPACE(sizeof(struct ucred))",
 };
-const LINUX_ONLY_TABLES = ["MMSGHDR", "UCRED"];
+const LINUX_ONLY_TABLES = ["MMSGHDR", "UCRED", "SIGINFO"];
 
 const HEADERS = [
   "errno.h",
@@ -53,6 +54,7 @@ const HEADERS = [
   "sys/time.h",
   "sys/uio.h",
   "sys/un.h",
+  "sys/wait.h",
   "time.h",
   ...(constants.IS_LINUX
     ? ["linux/sock_diag.h", "sys/mman.h", "sys/prctl.h", "sys/syscall.h"]
