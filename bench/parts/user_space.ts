@@ -144,12 +144,19 @@ function decodeBatch(words: Uint32Array, frameWord: Uint32Array): number {
   return codes;
 }
 
-const PROCESSES = { startTime: () => START_TIME, namespaceInode: () => INODE };
+const PROCESSES = {
+  startTime: () => START_TIME,
+  hasEnded: () => false,
+  namespaceInode: () => INODE,
+};
 
-/** A tracker that knows the agents. */
+/** A tracker that knows the agents, from more than one beat. */
 function trackerOf(arenas: readonly Arena[]): Tracker {
   const tracker = new Tracker({ capacity: CAPACITY, processes: PROCESSES });
-  for (const { batch } of arenas) recordBatch(tracker, batch.words, batch.frameWord, ROUND_NS);
+  for (let beat = 0; beat < 2; beat++) {
+    for (const { batch } of arenas) recordBatch(tracker, batch.words, batch.frameWord, ROUND_NS);
+    forgetNonces(tracker);
+  }
   for (let slot = 0; slot < tracker.len; slot++) tracker.slots.prove(slot);
   return tracker;
 }

@@ -19,6 +19,12 @@ export const EVICTION_WINDOW_DEFAULT = 256;
 export const EVICTION_WINDOW_MIN = 1;
 /** Bounds the work of one frame: at most two windows of slots are looked at. */
 export const EVICTION_WINDOW_MAX = 4_096;
+/** Uids whose slots are counted one by one: a machine on which more of them run agents is none of ours. */
+export const UID_SHARE_ROWS = 256;
+/** Slots of one uid looked at to find one that a full table can do without: a walk along a list, about 5 us. */
+export const UID_SHARE_SLOTS_MAX = 1_024;
+/** Processes asked for meanwhile whether they have ended, 3 us each: less than the look at the newcomer itself. */
+export const UID_SHARE_LOOKUPS_MAX = 8;
 /** How near both ends of u64 a nonce must be to count as wrapped. */
 export const NONCE_WRAP_DISTANCE = 2 ** 20;
 /** Probe budget of every index operation; at a quarter load the longest run ever seen is 17. */

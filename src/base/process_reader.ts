@@ -5,6 +5,8 @@ import { NS_PER_MS } from "./time.ts";
 export interface ProcessReader {
   /** Start time of `pid` in clock ticks since boot (its generation); NaN if it cannot be read. */
   startTime(pid: number): number;
+  /** True if the process with this start time has certainly ended; one that cannot be looked at has not. */
+  hasEnded(pid: number, startTime: number): boolean;
   /**
    * Inode of the pid namespace of `pid`; NaN = unknown; 0 = foreign with its inode hidden from us.
    * `observerInode` is the observer's own inode (NaN = unknown), needed by the NSpid fall-back.

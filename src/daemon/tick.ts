@@ -302,6 +302,7 @@ const REFUSED_SERIES = REFUSED_REASON_TEXTS.map((text) => series.VARTA_RECOVERY_
 
 function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_TRACKER_EVICTED, observer.drainEvictions());
+  metrics.add(series.VARTA_TRACKER_UID_SHARE, observer.drainUidShares());
   metrics.add(series.VARTA_TRACKER_EVICTION_SCAN_TRUNCATED, observer.drainEvictionScanTruncated());
   metrics.add(series.VARTA_TRACKER_PID_RECYCLE, observer.drainPidRecycles());
   metrics.add(series.VARTA_TRACKER_INVARIANT_VIOLATIONS, observer.drainInvariantViolations());

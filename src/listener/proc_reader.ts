@@ -9,6 +9,8 @@ const STAT_BYTES_MAX = 512;
 const STATUS_BYTES_MAX = 4_096;
 /** Result of a read for which there was no descriptor. */
 const SHORT = -2;
+/** Result of a read of a process that does not exist. */
+const GONE = -3;
 /** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
 const START_TIME_WORD = 20;
 
@@ -26,6 +28,14 @@ export class ProcReader implements ProcessReader {
   startTime(pid: number): number {
     const length = this.#read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
     return length < 0 ? Number.NaN : parseStartTime(this.#buffer.toString("latin1", 0, length));
+  }
+
+  hasEnded(pid: number, startTime: number): boolean {
+    const length = this.#read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
+    if (length < 0) return length === GONE;
+    const text = this.#buffer.toString("latin1", 0, length);
+    const found = parseStartTime(text);
+    return !Number.isNaN(found) && (found !== startTime || isDead(text));
   }
 
   namespaceInode(pid: number, observerInode: number): number {
@@ -52,7 +62,7 @@ export class ProcReader implements ProcessReader {
     return count === 1 ? observerInode : 0;
   }
 
-  /** The bytes read, -1 if it cannot be done. */
+  /** The bytes read; negative if it cannot be done. */
   #read(path: string, bytesMax: number): number {
     const result = this.#tryRead(path, bytesMax);
     if (result !== SHORT || this.#spares === undefined) return result;
@@ -71,7 +81,8 @@ export class ProcReader implements ProcessReader {
         closeSync(fd);
       }
     } catch (error) {
-      return isShortage(error) ? SHORT : -1;
+      if (isShortage(error)) return SHORT;
+      return isGone(error) ? GONE : -1;
     }
   }
 }
@@ -85,6 +96,11 @@ export function parseStartTime(text: string): number {
     .trim()
     .split(/\s+/)[START_TIME_WORD - 1];
   return wholeNumber(word);
+}
+
+/** True if the text of /proc/<pid>/stat is that of a zombie, or of a process that is about to vanish. */
+function isDead(text: string): boolean {
+  return /^ [ZXx] /.test(text.slice(text.lastIndexOf(")") + 1));
 }
 
 /** Inode from "pid:[4026531836]"; NaN if it is malformed. */
@@ -108,6 +124,11 @@ function wholeNumber(digits: string | undefined): number {
 function isShortage(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return code === "EMFILE" || code === "ENFILE";
+}
+
+function isGone(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "ENOENT" || code === "ESRCH";
 }
 
 function isDenied(error: unknown): boolean {

@@ -220,6 +220,10 @@ export const FAMILIES: readonly Family[] = [
     "Configured number of slots examined per victim search.",
   ),
   counter("varta_tracker_evicted_total", "Slots reclaimed from dead agents."),
+  counter(
+    "varta_tracker_uid_share_total",
+    "Evictions for the sake of fairness: the uid that held most slots of a full table gave one up for another uid.",
+  ),
   counter("varta_tracker_eviction_scan_truncated_total", "Victim searches that found none."),
   counter(
     "varta_tracker_pid_recycle_total",

@@ -44,6 +44,7 @@ export const VARTA_TRACKER_EVICTION_SCAN_WINDOW_MAX = seriesId(
   "varta_tracker_eviction_scan_window_max",
 );
 export const VARTA_TRACKER_EVICTED = seriesId("varta_tracker_evicted_total");
+export const VARTA_TRACKER_UID_SHARE = seriesId("varta_tracker_uid_share_total");
 export const VARTA_TRACKER_EVICTION_SCAN_TRUNCATED = seriesId(
   "varta_tracker_eviction_scan_truncated_total",
 );

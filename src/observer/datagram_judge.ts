@@ -13,7 +13,6 @@ import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import {
   type Tracker,
   UPDATE_CAPACITY_EXCEEDED,
-  UPDATE_INSERTED,
   UPDATE_NAMESPACE_CONFLICT,
   UPDATE_ORIGIN_CONFLICT,
   UPDATE_OUT_OF_ORDER,
@@ -232,7 +231,9 @@ export class DatagramJudge {
     }
     const tracker = this.#tracker;
     const wasStalled = slot >= 0 && tracker.slots.isLatched(slot);
-    const update = tracker.record(words, w, nowNs, this.thresholdNs, origin, inode, generation);
+    const { thresholdNs } = this;
+    const uid = isAttested ? batch.peerUid[i]! : Number.NaN;
+    const update = tracker.record(words, w, nowNs, thresholdNs, origin, inode, generation, uid);
     const at = tracker.lastSlot;
     if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
     if (update >= UPDATE_OUT_OF_ORDER) {
@@ -241,9 +242,7 @@ export class DatagramJudge {
     }
     tracker.slots.listener[at] = l;
     const { beatCost, debtMax } = this.admission.allowance;
-    const isNew = update === UPDATE_INSERTED;
-    if (isNew) tracker.slots.uid[at] = isAttested ? batch.peerUid[i]! : Number.NaN;
-    tracker.slots.debt[at] = isNew ? beatCost : Math.min(debt, debtMax);
+    tracker.slots.debt[at] = update === UPDATE_REFRESHED ? Math.min(debt, debtMax) : beatCost;
     if (proven) tracker.slots.prove(at);
     else if (!Number.isNaN(generation)) this.lookNs = nowNs + PROOF_LOOK_NS;
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);

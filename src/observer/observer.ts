@@ -294,6 +294,10 @@ export class Observer {
     return this.tracker.takeInvariantViolations();
   }
 
+  drainUidShares(): number {
+    return this.tracker.takeUidShares();
+  }
+
   drainRemovedPidDrops(): number {
     return this.tracker.takeRemovedPidDrops();
   }

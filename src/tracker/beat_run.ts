@@ -8,10 +8,11 @@ import { U32_MAX } from "../base/u64.ts";
 import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD } from "../wire/frame.ts";
 import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
+import { SLOT_BEAT_ONCE, SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
 
-/** An agent without a number before it, or that may be another than the sender, is for `record`. */
+/** An agent without a number before it, one that may be another than the sender, or a second beat is for `record`. */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
+const LOOKED_AT = STEADY | SLOT_BEAT_ONCE;
 
 /** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
 export class BeatRun {
@@ -50,7 +51,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   for (; i < to; i++) {
     const slot = runSlot[i]!;
     if (slot < 0 || slot >= len || pid[slot]! !== runPid[i]! || laneOf[slot]! !== lane) break;
-    if ((flags[slot]! & STEADY) !== STEADY) break;
+    if ((flags[slot]! & LOOKED_AT) !== STEADY) break;
     if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED || namespaceInode[slot]! !== ownInode) break;
     if (Number.isNaN(generation[slot]!)) break;
     const silenceNs = nowNs - lastNs[slot]!;

@@ -10,7 +10,8 @@ export const COUNT_NAMESPACE_CONFLICTS = 6;
 export const COUNT_PID_RECYCLES = 7;
 export const COUNT_INVARIANT_VIOLATIONS = 8;
 export const COUNT_REMOVED_PID_DROPS = 9;
-const COUNT_COUNT = 10;
+export const COUNT_UID_SHARES = 10;
+const COUNT_COUNT = 11;
 
 export class Counts {
   readonly #values = new Float64Array(COUNT_COUNT);

@@ -1,7 +1,7 @@
 // The invariants of the tracker that hold after every operation (spec 03 sections 7 and 11), recounted from the columns.
 // For tests and the simulator; the cost is linear in the number of slots, so the daemon never calls it.
 import { assert } from "../base/assert.ts";
-import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import { TRACKER_CAPACITY_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { LANE_NONE } from "./slots.ts";
 
@@ -13,6 +13,7 @@ export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   assert(cursor >= 0 && cursor < Math.max(len, 1), "the eviction cursor points at a live slot");
   checkSlots(table);
   checkLanes(table);
+  checkShares(table);
 }
 
 function checkSlots({ slots, index, len, latchedCount }: SlotTable): void {
@@ -28,6 +29,26 @@ function checkSlots({ slots, index, len, latchedCount }: SlotTable): void {
     }
   }
   assert(latched === latchedCount, "the cached latch count is the number of latched slots");
+}
+
+/** Every live slot is in the list of its uid, once, and a list counts its slots. */
+function checkShares({ slots, share, len }: SlotTable): void {
+  let listed = 0;
+  for (let row = 0; row < UID_SHARE_ROWS; row++) {
+    let after = -1;
+    let count = 0;
+    for (let slot = share.newestOf(row); slot !== -1; slot = slots.older[slot]!) {
+      assert(slot >= 0 && slot < len, "a uid holds live slots only");
+      assert(slots.holder[slot] === row, "a slot knows the row of its uid");
+      assert(slots.newer[slot] === after, "the links of a uid are symmetric");
+      count += 1;
+      assert(count <= len, "the list of a uid ends");
+      after = slot;
+    }
+    assert(share.countOf(row) === count, "a uid counts its slots");
+    listed += count;
+  }
+  assert(listed === len, "the uids hold every live slot");
 }
 
 function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {

@@ -1,6 +1,7 @@
-// The rows of the tracker and everything that must move with them: the index, the deadline lanes, the latch count and the
-// list of removed pids. Each operation keeps all of them consistent or changes nothing (spec 03 sections 4.2, 6 and 11).
+// The rows of the tracker and everything that must move with them: the index, the deadline lanes, the lists of each uid, the
+// latch count and the list of removed pids. Each operation keeps all of them consistent or changes nothing (spec 03 sections 4.2, 6 and 11).
 // What may be done to a row is decided in tracker.ts.
+import type { ProcessReader } from "../base/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import {
   frameIsTerminal,
@@ -16,15 +17,18 @@ import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
+  SLOT_BEAT_ONCE,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
   Slots,
 } from "./slots.ts";
+import { UidShare } from "./uid_share.ts";
 
 export class SlotTable {
   readonly slots: Slots;
   readonly lanes: DeadlineLanes;
+  readonly share: UidShare;
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
   /** Live rows: 0..len-1. */
@@ -33,9 +37,10 @@ export class SlotTable {
   latchedCount = 0;
   readonly #counts: Counts;
 
-  constructor(capacity: number, counts: Counts) {
+  constructor(capacity: number, counts: Counts, processes: ProcessReader) {
     this.slots = new Slots(capacity);
     this.lanes = new DeadlineLanes(this.slots);
+    this.share = new UidShare(this.slots, processes);
     this.index = new BoundedIndex(capacity);
     this.removed = new RemovedPids(capacity);
     this.#counts = counts;
@@ -64,10 +69,11 @@ export class SlotTable {
     return true;
   }
 
-  /** Ends the silence run of `slot`, so that its row may be written afresh. */
+  /** Takes `slot` from its process, so that its row may be written afresh. */
   vacate(slot: number): void {
     if (this.slots.isLatched(slot)) this.unlatch(slot);
     this.lanes.unlink(slot);
+    this.share.left(slot);
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
@@ -92,10 +98,11 @@ export class SlotTable {
     origin: number,
     namespaceInode: number,
     generation: number,
+    uid: number,
   ): void {
     const slots = this.slots;
     slots.pid[slot] = words[w + WORD_PID]!;
-    slots.flags[slot] = 0;
+    slots.flags[slot] = SLOT_BEAT_ONCE;
     slots.debt[slot] = 0;
     slots.lastNonceHi[slot] = 0;
     slots.lastNonceLo[slot] = 0;
@@ -105,10 +112,11 @@ export class SlotTable {
     slots.origin[slot] = origin;
     slots.namespaceInode[slot] = namespaceInode;
     slots.generation[slot] = generation;
-    slots.uid[slot] = Number.NaN;
+    slots.uid[slot] = uid;
     slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
     this.storeBeat(slot, words, w);
     this.lanes.link(slot, nowNs, thresholdNs);
+    this.share.entered(slot);
   }
 
   /** What every accepted beat leaves in its slot, its time excepted: that belongs to the lane. */
@@ -141,6 +149,7 @@ export class SlotTable {
     if (slot !== last) {
       slots.copyRow(last, slot);
       this.lanes.moved(slot);
+      this.share.moved(slot);
       if (!this.index.insert(slots.pid[slot]!, slot)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
     }
     this.len = last;

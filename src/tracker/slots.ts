@@ -13,6 +13,8 @@ export const SLOT_STALL_EMITTED = 4;
  * observer; a fresh slot is not proven.
  */
 export const SLOT_PROVEN = 8;
+/** No beat has come since the one that took the slot. */
+export const SLOT_BEAT_ONCE = 16;
 
 /** `lane` of a slot that is in no deadline lane. */
 export const LANE_NONE = 255;
@@ -35,7 +37,7 @@ export class Slots {
   readonly namespaceInode: Float64Array;
   /** Pinned start time of the process in clock ticks. */
   readonly generation: Float64Array;
-  /** Uid that the kernel attested for the beat that took the slot; written by the observer; NaN in a fresh slot. */
+  /** Uid that the kernel attested for the beat that took the slot; NaN = none. */
   readonly uid: Float64Array;
   /** Observer time of the last identity look-up; written by the observer; -Infinity in a fresh slot. */
   readonly identityReadNs: Float64Array;
@@ -53,6 +55,10 @@ export class Slots {
   readonly lane: Uint8Array;
   readonly prev: Int32Array;
   readonly next: Int32Array;
+  /** The row of the uid and the links of its list; written by UidShare only. -1 = end. */
+  readonly holder: Uint16Array;
+  readonly newer: Int32Array;
+  readonly older: Int32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -77,6 +83,9 @@ export class Slots {
     this.lane = new Uint8Array(capacity);
     this.prev = new Int32Array(capacity);
     this.next = new Int32Array(capacity);
+    this.holder = new Uint16Array(capacity);
+    this.newer = new Int32Array(capacity);
+    this.older = new Int32Array(capacity);
   }
 
   isLatched(slot: number): boolean {
@@ -91,7 +100,7 @@ export class Slots {
     return (this.flags[slot]! & SLOT_PROVEN) !== 0;
   }
 
-  /** Copies row `from` over row `to`, links included: DeadlineLanes.moved must follow. */
+  /** Copies row `from` over row `to`, links included: `moved` of DeadlineLanes and of UidShare must follow. */
   copyRow(from: number, to: number): void {
     this.pid[to] = this.pid[from]!;
     this.lastNs[to] = this.lastNs[from]!;
@@ -114,5 +123,8 @@ export class Slots {
     this.lane[to] = this.lane[from]!;
     this.prev[to] = this.prev[from]!;
     this.next[to] = this.next[from]!;
+    this.holder[to] = this.holder[from]!;
+    this.newer[to] = this.newer[from]!;
+    this.older[to] = this.older[from]!;
   }
 }

@@ -24,6 +24,7 @@ import {
   COUNT_OUT_OF_ORDER,
   COUNT_PID_RECYCLES,
   COUNT_REMOVED_PID_DROPS,
+  COUNT_UID_SHARES,
   Counts,
 } from "./counts.ts";
 import { Eviction, type EvictionPolicy } from "./eviction.ts";
@@ -32,7 +33,7 @@ import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from ".
 import type { Pauses } from "./pauses.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
-import type { Slots } from "./slots.ts";
+import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
 
 /** What `record` did. */
 export const UPDATE_INSERTED = 0;
@@ -77,7 +78,7 @@ export class Tracker {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
-    this.table = new SlotTable(capacity, this.#counts);
+    this.table = new SlotTable(capacity, this.#counts, options.processes);
     this.slots = this.table.slots;
     this.#eviction = new Eviction(
       this.slots,
@@ -103,8 +104,8 @@ export class Tracker {
   }
 
   /**
-   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation. Returns an UPDATE
-   * code; each refused frame moves exactly the counter of its reason.
+   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation, or no attested uid.
+   * Returns an UPDATE code; each refused frame moves exactly the counter of its reason.
    */
   record(
     words: Uint32Array,
@@ -114,13 +115,23 @@ export class Tracker {
     origin: number,
     namespaceInode: number,
     generation: number,
+    uid = Number.NaN,
   ): number {
     const pid = words[w + WORD_PID]!;
     // A start time that f64 cannot hold exactly would compare equal to its neighbours.
     const knownGeneration = generation <= Number.MAX_SAFE_INTEGER ? generation : Number.NaN;
     const slot = this.table.index.get(pid);
     if (slot < 0)
-      return this.#admit(words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
+      return this.#admit(
+        words,
+        w,
+        nowNs,
+        thresholdNs,
+        origin,
+        namespaceInode,
+        knownGeneration,
+        uid,
+      );
     if (slot >= this.table.len) return this.#dropStrayEntry(pid);
     this.lastSlot = slot;
     // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
@@ -129,7 +140,8 @@ export class Tracker {
       isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)
     ) {
       this.table.vacate(slot);
-      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, knownGeneration);
+      const known = knownGeneration;
+      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid);
       this.#counts.add(COUNT_PID_RECYCLES);
       return UPDATE_INSERTED;
     }
@@ -290,6 +302,11 @@ export class Tracker {
     return this.table.index.takeProbeExhausted();
   }
 
+  /** Evictions by which a uid lost a slot to another one, see UidShare. */
+  takeUidShares(): number {
+    return this.#counts.take(COUNT_UID_SHARES);
+  }
+
   takeRemovedPidDrops(): number {
     return this.#counts.take(COUNT_REMOVED_PID_DROPS);
   }
@@ -348,6 +365,7 @@ export class Tracker {
     if (Number.isNaN(slots.namespaceInode[slot]!)) slots.namespaceInode[slot] = namespaceInode;
     if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
     if (slots.isLatched(slot)) this.table.unlatch(slot);
+    slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
     this.table.storeBeat(slot, words, w);
     this.table.lanes.beat(slot, nowNs, thresholdNs);
   }
@@ -361,28 +379,28 @@ export class Tracker {
     origin: number,
     namespaceInode: number,
     generation: number,
+    uid: number,
   ): number {
     const pid = words[w + WORD_PID]!;
     const slot =
       this.table.len < this.capacity
         ? this.table.append(pid)
-        : this.#evict(pid, nowNs, thresholdNs);
+        : this.#evict(pid, nowNs, thresholdNs, uid);
     if (slot < 0) return this.#refuseCapacity();
-    this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation);
+    this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation, uid);
     this.lastSlot = slot;
     return UPDATE_INSERTED;
   }
 
   /** The row of a victim, given to `pid`; -1 if there is no victim or the index refuses. */
-  #evict(pid: number, nowNs: number, thresholdNs: number): number {
-    const { len, latchedCount } = this.table;
-    const victim = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
-    if (victim < 0) {
-      this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
-      return -1;
-    }
-    if (!this.table.replace(victim, pid)) return -1;
+  #evict(pid: number, nowNs: number, thresholdNs: number, uid: number): number {
+    const { len, latchedCount, share } = this.table;
+    const silent = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
+    if (silent < 0) this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
+    const victim = silent < 0 ? share.findVictim(uid) : silent;
+    if (victim < 0 || !this.table.replace(victim, pid)) return -1;
     this.#counts.add(COUNT_EVICTIONS);
+    if (silent < 0) this.#counts.add(COUNT_UID_SHARES);
     return victim;
   }
 

@@ -1,6 +1,13 @@
 // Identities read from /proc (spec 05 section 5): the parsers on hostile text, a fake /proc, and the real one.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import {
   ProcReader,
   parseNamespaceLink,
@@ -115,6 +122,20 @@ describe("ProcReader with a directory in the place of /proc", () => {
     expect(reader.startTime(42)).toBeNaN();
   });
 
+  test("hasEnded() says no while the file cannot be read or makes no sense", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    symlinkSync(directory.at("42/stat"), directory.at("42/stat"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    unlinkSync(directory.at("42/stat"));
+    writeFileSync(directory.at("42/stat"), "rubbish");
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), statLine("a) Z b", "4711"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), statLine("a) S b", "4711").replace(") S 1", ") Z 1"));
+    expect(reader.hasEnded(42, 4711)).toBe(true);
+  });
+
   test("knows nothing about a pid that is not there, whatever its status file could say", () => {
     using directory = new TemporaryDirectory();
     const reader = fake(directory, 42);
@@ -140,6 +161,26 @@ describe("ProcReader with the real /proc", () => {
     const word = text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
     expect(reader.startTime(process.pid)).toBe(Number(word));
     expect(reader.startTime(process.pid)).toBe(Number(word));
+  });
+
+  test("hasEnded() is sure of a process that is gone, was replaced or is a zombie", async () => {
+    const own = reader.startTime(process.pid);
+    expect([reader.hasEnded(process.pid, own), reader.hasEnded(process.pid, own - 1)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(reader.hasEnded(Bun.spawnSync(["true"]).pid, own)).toBe(true);
+    // The shell becomes a program that never looks after its child.
+    const script = "true & echo $!; exec sleep 100";
+    const parent = Bun.spawn(["sh", "-c", script], { stdout: "pipe" });
+    try {
+      const { value } = await parent.stdout.getReader().read();
+      const zombie = Number(Buffer.from(value!).toString());
+      await until("a zombie", () => reader.hasEnded(zombie, reader.startTime(zombie)));
+    } finally {
+      parent.kill("SIGKILL");
+      await parent.exited;
+    }
   });
 
   test("knows nothing about a process that has vanished", () => {

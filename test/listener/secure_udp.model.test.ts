@@ -25,7 +25,11 @@ const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 25);
 const LONG_RUN_MS = 120_000;
 const GAP = 1e9;
 const NET = { address: "127.0.0.1", port: 0, rcvbufBytes: 0, acceptRecovery: false };
-const NO_PROCESSES = { startTime: () => Number.NaN, namespaceInode: () => Number.NaN };
+const NO_PROCESSES = {
+  startTime: () => Number.NaN,
+  hasEnded: () => false,
+  namespaceInode: () => Number.NaN,
+};
 
 const VERDICT_TEXTS = new Map([
   [VERDICT_PASS, "pass"],

@@ -44,7 +44,7 @@ let nowNs = 0;
 const observer = new Observer({
   thresholdNs: 5e9,
   clock: new ObserverClock({ readNs: () => (nowNs += 1_000) }),
-  processes: { startTime: () => 1, namespaceInode: () => 1 },
+  processes: { startTime: () => 1, hasEnded: () => false, namespaceInode: () => 1 },
   observerInode: 1,
   trackerCapacity: 4_096,
   admission: { perPidRate: 1e6, globalRate: 1e9, globalBurst: 9e6 },

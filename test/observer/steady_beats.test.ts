@@ -177,6 +177,7 @@ class Subject {
       clock: new ObserverClock({ readNs: () => this.#timeNs }),
       processes: {
         startTime: (pid) => this.#startTime(pid),
+        hasEnded: (pid, generation) => this.#startTime(pid) > generation,
         namespaceInode: (pid) => this.#inode(pid),
       },
       ...observer,

@@ -78,6 +78,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
         child.kill("SIGKILL");
         return generation;
       },
+      hasEnded: () => false,
       namespaceInode: () => NaN,
     };
     const host = new SystemAgentHost(processes, () => false);

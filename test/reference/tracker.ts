@@ -33,6 +33,8 @@ export interface ReferenceBeat {
   readonly origin: number;
   readonly namespaceInode: number | undefined;
   readonly generation: number | undefined;
+  /** Attested by the kernel. */
+  readonly uid: number | undefined;
 }
 
 export interface ReferenceSlot {
@@ -46,6 +48,11 @@ export interface ReferenceSlot {
   origin: number;
   namespaceInode: number | undefined;
   generation: number | undefined;
+  uid: number | undefined;
+  /** No second beat has come. */
+  beatOnce: boolean;
+  /** Order in which slots were given away. */
+  enteredAt: number;
   latched: boolean;
   /** Undefined while latched. */
   lane: ReferenceLane | undefined;
@@ -61,6 +68,7 @@ export type Taken = { readonly kind: "stall" | "retired"; readonly pid: number }
 
 const TERMINAL = 2n ** 64n - 1n;
 const WRAP = 2n ** 20n;
+const NO_UID = 2 ** 32 - 1;
 const KERNEL = 0;
 const OPERATOR = 1;
 const NETWORK = 3;
@@ -77,18 +85,23 @@ export class ReferenceTracker {
   removed: number[] = [];
   counters: ReferenceCounters = freshCounters();
   readonly #startTime: (pid: number) => number | undefined;
+  readonly #hasEnded: (pid: number, startTime: number) => boolean;
   #acceptances = 0;
+  /** Of whose slots the newest were found alive at the last search for ended processes, and how many. */
+  #searched = { uid: NO_UID, count: 0 };
 
   constructor(options: {
     capacity: number;
     policy: "strict" | "balanced";
     window: number;
     startTime: (pid: number) => number | undefined;
+    hasEnded: (pid: number, startTime: number) => boolean;
   }) {
     this.capacity = options.capacity;
     this.policy = options.policy;
     this.window = options.window;
     this.#startTime = options.startTime;
+    this.#hasEnded = options.hasEnded;
   }
 
   find(pid: number): ReferenceSlot | undefined {
@@ -139,6 +152,7 @@ export class ReferenceTracker {
     slot.status = frame.status;
     slot.payload = frame.payload;
     slot.latched = false;
+    slot.beatOnce = false;
     this.#enterLane(slot, beat);
     return "Refreshed";
   }
@@ -167,11 +181,15 @@ export class ReferenceTracker {
       this.#enterLane(slot, beat);
       return "Inserted";
     }
-    const victim = this.#victim(beat.nowNs, beat.thresholdNs);
+    let victim = this.#victim(beat.nowNs, beat.thresholdNs);
     if (victim === undefined) {
       this.counters.evictionScanTruncated += 1;
-      this.counters.capacityExceeded += 1;
-      return "CapacityExceeded";
+      victim = this.#unfairShare(beat.uid);
+      if (victim === undefined) {
+        this.counters.capacityExceeded += 1;
+        return "CapacityExceeded";
+      }
+      this.counters.uidShares += 1;
     }
     this.#remember(victim.pid);
     this.counters.evictions += 1;
@@ -189,6 +207,32 @@ export class ReferenceTracker {
     if (victim === undefined && this.policy === "balanced")
       victim = this.#scan(nowNs, thresholdNs, false);
     return victim;
+  }
+
+  /** What the uid with most slots gives up for a newcomer of another uid that holds fewer. */
+  #unfairShare(uid: number | undefined): ReferenceSlot | undefined {
+    if (uid === undefined) return undefined;
+    const holders = [...new Set(this.slots.map((slot) => slot.uid ?? NO_UID))];
+    const held = (holder: number) => this.slots.filter((slot) => (slot.uid ?? NO_UID) === holder);
+    holders.sort((a, b) => held(b).length - held(a).length || a - b);
+    const holder = holders[0];
+    if (holder === undefined || held(holder).length <= held(uid).length) return undefined;
+
+    const newestFirst = held(holder).sort((a, b) => b.enteredAt - a.enteredAt);
+    const searched = this.#searched.uid === holder ? this.#searched.count : 0;
+    const askedAbout = newestFirst.slice(searched, searched + 8);
+    const asked: ReferenceSlot[] = [];
+    for (const [position, slot] of newestFirst.slice(0, 1_024).entries()) {
+      if (slot.beatOnce) return slot;
+      if (!askedAbout.includes(slot)) continue;
+      asked.push(slot);
+      if (slot.origin !== KERNEL || slot.generation === undefined) continue;
+      if (!this.#hasEnded(slot.pid, slot.generation)) continue;
+      this.#searched = { uid: holder, count: position };
+      return slot;
+    }
+    this.#searched = { uid: holder, count: asked.length === 8 ? searched + 8 : 0 };
+    return undefined;
   }
 
   #scan(nowNs: number, thresholdNs: number, latchedOnly: boolean): ReferenceSlot | undefined {
@@ -332,6 +376,9 @@ export class ReferenceTracker {
       origin: beat.origin,
       namespaceInode: beat.namespaceInode,
       generation: beat.generation,
+      uid: beat.uid,
+      beatOnce: true,
+      enteredAt: ++this.#acceptances,
       latched: false,
       lane: undefined,
       acceptedAt: 0,
@@ -344,6 +391,7 @@ export type ReferenceCounters = ReturnType<typeof freshCounters>;
 function freshCounters() {
   return {
     evictions: 0,
+    uidShares: 0,
     capacityExceeded: 0,
     nonceWraps: 0,
     outOfOrder: 0,

@@ -92,6 +92,7 @@ export const REQUIRED: readonly string[] = [
   "retired",
   "recycled",
   "evictions",
+  "uidShares",
   "wraps",
   "terminalBypass",
   "worseBypass",

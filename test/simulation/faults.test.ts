@@ -258,6 +258,10 @@ class StaleReader implements ProcessReader {
     return kept;
   }
 
+  hasEnded(pid: number, startTime: number): boolean {
+    return this.#real.hasEnded(pid, startTime);
+  }
+
   namespaceInode(pid: number, observerInode: number): number {
     return this.#real.namespaceInode(pid, observerInode);
   }

@@ -187,6 +187,7 @@ export class Life {
     coverage.count("recycled", counters.pidRecycles);
     coverage.count("retired", observer.seen.retired);
     coverage.count("evictions", counters.evictions);
+    coverage.count("uidShares", counters.uidShares);
     coverage.count("victimSearchesFailed", counters.evictionScanTruncated);
     coverage.count("removedPidDrops", counters.removedPidDrops);
     coverage.count("wraps", counters.nonceWraps);

@@ -137,6 +137,7 @@ export class MetricsModel {
     const { counters, slots } = observer.tracker;
     samples.set("varta_io_errors_total", observer.ioErrors);
     samples.set("varta_tracker_evicted_total", counters.evictions);
+    samples.set("varta_tracker_uid_share_total", counters.uidShares);
     samples.set("varta_tracker_eviction_scan_truncated_total", counters.evictionScanTruncated);
     samples.set("varta_tracker_pid_recycle_total", counters.pidRecycles);
     samples.set("varta_tracker_invariant_violations_total", 0);

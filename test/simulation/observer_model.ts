@@ -101,6 +101,7 @@ export class ObserverModel {
       policy: scenario.evictionPolicy,
       window: scenario.evictionScanWindow,
       startTime: (pid) => known(processes.startTime(pid)),
+      hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
     });
     this.#bucket = new ReferenceTokenBucket(scenario.globalRate, scenario.globalBurst);
     this.links = options.links.map((link) => ({
@@ -305,14 +306,15 @@ export class ObserverModel {
     }
     if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
     const origin = originOf(isUnix, peerPid, acceptRecovery);
-    return this.#admit(l, frame, { peerPid, origin, sentAfter: emptyGeneration }, nowNs);
+    const uid = peerPid === 0 ? undefined : credentials!.uid;
+    return this.#admit(l, frame, { peerPid, uid, origin, sentAfter: emptyGeneration }, nowNs);
   }
 
   /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
   #admit(
     l: number,
     frame: DecodedFrame,
-    { peerPid, origin, sentAfter }: { peerPid: number; origin: number; sentAfter: number },
+    { peerPid, uid, origin, sentAfter }: Sender,
     nowNs: number,
   ): string | undefined {
     const { scenario } = this.#options;
@@ -348,13 +350,14 @@ export class ObserverModel {
         return "cross_namespace";
       }
     }
-    return this.#track(l, frame, origin, identity, nowNs, bypassesGlobal);
+    return this.#track(l, frame, uid, origin, identity, nowNs, bypassesGlobal);
   }
 
   /** Row 10. */
   #track(
     l: number,
     frame: DecodedFrame,
+    uid: number | undefined,
     origin: number,
     identity: Identity,
     nowNs: number,
@@ -370,6 +373,7 @@ export class ObserverModel {
       origin,
       namespaceInode: identity.inode,
       generation: identity.generation,
+      uid,
     });
     const slot = tracker.find(frame.pid);
     if (outcome === "Inserted") {
@@ -491,6 +495,14 @@ function advances(frame: DecodedFrame, slot: ReferenceSlot): boolean {
   const last = slot.lastNonce;
   const wraps = last !== undefined && last >= TERMINAL - 2n ** 20n && frame.nonce < 2n ** 20n;
   return last === undefined || frame.nonce > last || wraps;
+}
+
+/** What the kernel says about who sent a beat, and when. */
+interface Sender {
+  readonly peerPid: number;
+  readonly uid: number | undefined;
+  readonly origin: number;
+  readonly sentAfter: number;
 }
 
 export interface Identity {

@@ -83,6 +83,11 @@ export class CountingReader implements ProcessReader {
     return swapped !== undefined && isAfterLookup ? swapped : process.startTime;
   }
 
+  hasEnded(pid: number, startTime: number): boolean {
+    const process = this.#table.find(pid);
+    return process === undefined || (process.statReadable && process.startTime !== startTime);
+  }
+
   namespaceInode(pid: number, observerInode: number): number {
     this.lookups += 1;
     this.#lookedUpPid = pid;

@@ -39,6 +39,11 @@ export class ScriptedProcesses implements ProcessReader {
     return this.table.get(pid)?.startTime ?? Number.NaN;
   }
 
+  hasEnded(pid: number, startTime: number): boolean {
+    const found = this.table.get(pid);
+    return found === undefined || (!Number.isNaN(found.startTime) && found.startTime !== startTime);
+  }
+
   namespaceInode(pid: number): number {
     this.inodeReads += 1;
     this.beforeRead?.(pid);

@@ -10,7 +10,11 @@ const kept: unknown[] = [];
 
 const tracker = new Tracker({
   capacity: AGENTS,
-  processes: { startTime: () => Number.NaN, namespaceInode: () => Number.NaN },
+  processes: {
+    startTime: () => Number.NaN,
+    hasEnded: () => false,
+    namespaceInode: () => Number.NaN,
+  },
 });
 const words = new Uint32Array(8);
 const sink = { onStall() {} };

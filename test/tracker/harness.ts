@@ -26,6 +26,7 @@ export interface BeatOptions {
   readonly origin?: number;
   readonly ns?: number | undefined;
   readonly generation?: number | undefined;
+  readonly uid?: number | undefined;
   readonly threshold?: number;
 }
 
@@ -41,6 +42,9 @@ export class Harness {
   /** Live start times; a pid that is missing is unreadable. */
   readonly startTimes = new Map<number, number>();
   startTimeReads = 0;
+  /** Pids whose processes have ended. */
+  readonly ended = new Set<number>();
+  endedReads = 0;
   readonly #words = new Uint32Array(8);
 
   constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
@@ -52,6 +56,10 @@ export class Harness {
         startTime: (pid) => {
           this.startTimeReads += 1;
           return this.startTimes.get(pid) ?? Number.NaN;
+        },
+        hasEnded: (pid) => {
+          this.endedReads += 1;
+          return this.ended.has(pid);
         },
         namespaceInode: () => Number.NaN,
       },
@@ -81,6 +89,7 @@ export class Harness {
       options.origin ?? K,
       options.ns ?? Number.NaN,
       options.generation ?? Number.NaN,
+      options.uid ?? Number.NaN,
     );
     return OUTCOMES[update]!;
   }
@@ -107,6 +116,7 @@ export class Harness {
     const { tracker } = this;
     return {
       evictions: tracker.takeEvictions(),
+      uidShares: tracker.takeUidShares(),
       capacityExceeded: tracker.takeCapacityExceeded(),
       nonceWraps: tracker.takeNonceWraps(),
       outOfOrder: tracker.takeOutOfOrder(),

@@ -3,6 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
+import { SLOT_BEAT_ONCE } from "../../src/tracker/slots.ts";
 import {
   FRESH_AGENT_RESUMED,
   FRESH_PID_RECYCLED,
@@ -34,6 +35,7 @@ type Operation =
       readonly origin: number;
       readonly ns: number | undefined;
       readonly generation: number | undefined;
+      readonly uid: number | undefined;
       readonly threshold: number;
       readonly later: number;
     }
@@ -44,6 +46,7 @@ type Operation =
       readonly later: number;
     }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
+  | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "reload"; readonly from: number; readonly to: number }
   | { readonly kind: "eviction"; readonly policy: "strict" | "balanced"; readonly window: number }
   | { readonly kind: "take removed" }
@@ -87,6 +90,7 @@ function operations(world: World): fc.Arbitrary<Operation> {
         origin: fc.constantFrom(0, 0, 0, 0, 3, 3, 1, 2),
         ns: maybe(0, 10, 10, 10),
         generation: maybe(5, 5, 5, 6),
+        uid: maybe(0, 1_000, 1_000, 1_000, 1_001, 1_001),
         threshold,
         later,
       }),
@@ -107,6 +111,10 @@ function operations(world: World): fc.Arbitrary<Operation> {
         pid,
         generation: maybe(5, 5, 6),
       }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant("end" as const), pid, hasEnded: fc.boolean() }),
     },
     {
       weight: 1,
@@ -148,7 +156,8 @@ class Pair {
   constructor(capacity: number, policy: "strict" | "balanced", window: number) {
     this.fast = new Harness({ capacity, policy, window });
     const startTime = (pid: number) => this.fast.startTimes.get(pid);
-    this.slow = new ReferenceTracker({ capacity, policy, window, startTime });
+    const hasEnded = (pid: number) => this.fast.ended.has(pid);
+    this.slow = new ReferenceTracker({ capacity, policy, window, startTime, hasEnded });
   }
 
   /** Applies `operation` to both and compares what they say and what they have become. */
@@ -169,6 +178,9 @@ class Pair {
     else if (operation.kind === "start time") {
       if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
       else fast.startTimes.set(operation.pid, operation.generation);
+    } else if (operation.kind === "end") {
+      if (operation.hasEnded) fast.ended.add(operation.pid);
+      else fast.ended.delete(operation.pid);
     } else if (operation.kind === "reload") {
       fast.tracker.setLaneThreshold(operation.from, operation.to);
       slow.setLaneThreshold(operation.from, operation.to);
@@ -182,7 +194,7 @@ class Pair {
   }
 
   #beat(operation: Extract<Operation, { kind: "beat" }>): void {
-    const { pid, nonce, timestamp, origin, ns, generation, threshold } = operation;
+    const { pid, nonce, timestamp, origin, ns, generation, uid, threshold } = operation;
     this.#now = Math.max(0, this.#now + operation.later);
     const status = nonce === MAX ? 2 : operation.status;
     const payload = this.#now;
@@ -193,6 +205,7 @@ class Pair {
       origin,
       ns,
       generation,
+      uid,
       threshold,
     });
     const before = this.fast.tracker.lastSlot;
@@ -203,6 +216,7 @@ class Pair {
       origin,
       namespaceInode: ns,
       generation,
+      uid,
     });
     expect(found).toBe(wanted);
     reached.add(found);
@@ -254,6 +268,9 @@ class Pair {
         origin: slots.origin[slot]!,
         namespaceInode: known(slots.namespaceInode[slot]!),
         generation: known(slots.generation[slot]!),
+        uid: known(slots.uid[slot]!),
+        beatOnce: (slots.flags[slot]! & SLOT_BEAT_ONCE) !== 0,
+        enteredAt: wanted.enteredAt,
         latched: slots.isLatched(slot),
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
@@ -331,6 +348,7 @@ describe("Tracker agrees with its slow twin", () => {
       "outOfOrder",
       "pidRecycles",
       "removedPidDrops",
+      "uidShares",
     ]);
   });
 });
