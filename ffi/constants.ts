@@ -47,6 +47,7 @@ export const FD_CLOEXEC = 1;
 export const O_NONBLOCK = IS_DARWIN ? 0x4 : 0o4000;
 
 export const POLLIN = 0x001;
+export const POLLOUT = 0x004;
 export const POLLERR = 0x008;
 export const POLLHUP = 0x010;
 export const POLLNVAL = 0x020;

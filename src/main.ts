@@ -2,8 +2,8 @@
 // argv -> command -> exit code. The only file whose import starts something. Each command is loaded when it is asked
 // for, so that `beat` and `version` do not pay for the daemon.
 import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
-import type { CommandName, RunCommand } from "./cli/invocation.ts";
-import { print, printDiagnostics, printError, printHint } from "./cli/output.ts";
+import type { CommandName, Invocation, RunCommand } from "./cli/invocation.ts";
+import { errorLine, hintLine, print, printBriefly, printDiagnostics } from "./cli/output.ts";
 import type { Problem } from "./config/load_result.ts";
 import { problemsText } from "./config/render.ts";
 
@@ -21,13 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const run = await loadCommand(parsed.invocation.command);
     return await run(parsed.invocation);
   } catch (error) {
-    if (isPlatformError(error)) {
-      printError(error.message);
-      printHint(error.hint);
-      return EXIT_FAILURE;
-    }
-    printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    printHint("this is a bug in varta-watch, not in its configuration; please report it");
+    await diagnose(parsed.invocation, faultText(error));
     return EXIT_FAILURE;
   }
 }
@@ -42,6 +36,19 @@ async function setUpProcess(): Promise<void> {
   }
 }
 
+function faultText(error: unknown): string {
+  if (isPlatformError(error)) return errorLine(error.message) + hintLine(error.hint);
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const hint = "this is a bug in varta-watch, not in its configuration; please report it";
+  return errorLine(text) + hintLine(hint);
+}
+
+// The daemon never waits for a reader; other commands do, so that a pager gets all of it.
+async function diagnose({ command }: Invocation, text: string): Promise<void> {
+  if (command === "run") await printBriefly(text);
+  else printDiagnostics(text);
+}
+
 // The class itself cannot be imported here: the module that has it is the one that could not be loaded.
 function isPlatformError(error: unknown): error is Error & { readonly hint: string } {
   return error instanceof Error && error.name === "PlatformError" && "hint" in error;
@@ -54,14 +61,17 @@ async function valueProblems({ invocation }: ParsedArguments): Promise<readonly 
   return optionProblems(invocation.given, systemHost());
 }
 
-function refuse({ invocation }: ParsedArguments, problems: readonly Problem[]): number {
+async function refuse(
+  { invocation }: ParsedArguments,
+  problems: readonly Problem[],
+): Promise<number> {
   if (invocation.own.get("json") === true) {
     print(`${JSON.stringify({ ok: false, exit_code: EXIT_USAGE, problems })}\n`);
     return EXIT_USAGE;
   }
-  printDiagnostics(problemsText(problems));
   const { command } = invocation;
-  printHint(`"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`);
+  const hint = `"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`;
+  await diagnose(invocation, problemsText(problems) + hintLine(hint));
   return EXIT_USAGE;
 }
 

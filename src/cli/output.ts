@@ -1,25 +1,59 @@
 // How commands that end speak: results on stdout, errors and hints on stderr, written at once and in full. The daemon
-// has its own queue for stderr and does not use this.
-import { writeSync } from "node:fs";
+// has its own queue for stderr and uses this only when it does not start.
+import { write, writeSync } from "node:fs";
 
 const STDOUT = 1;
 const STDERR = 2;
+/** Longer than a reader on a busy machine needs, and shorter than anybody waits for a start. */
+const PATIENCE_MS = 1_000;
+/** Between two tries on a full pipe that does not block. */
+const RETRY_MS = 5;
 
 export function print(text: string): void {
   writeAll(STDOUT, text);
 }
 
 export function printError(message: string): void {
-  writeAll(STDERR, `varta-watch: error: ${message}\n`);
+  writeAll(STDERR, errorLine(message));
 }
 
 export function printHint(hint: string): void {
-  writeAll(STDERR, `varta-watch: hint: ${hint}\n`);
+  writeAll(STDERR, hintLine(hint));
+}
+
+export function errorLine(message: string): string {
+  return `varta-watch: error: ${message}\n`;
+}
+
+export function hintLine(hint: string): string {
+  return `varta-watch: hint: ${hint}\n`;
 }
 
 /** Text for stderr that is complete as it is. */
 export function printDiagnostics(text: string): void {
   writeAll(STDERR, text);
+}
+
+/**
+ * Text for stderr of a daemon that does not start: a reader that is stuck gets a second, then the rest is left out. Who
+ * started it waits for its end, not for its words.
+ */
+export async function printBriefly(text: string): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, PATIENCE_MS);
+  await Promise.race([writeOn(Buffer.from(text)), late.promise]);
+  clearTimeout(timer);
+}
+
+// In the thread pool, which may wait for as long as it likes: the process ends without it.
+function writeOn(bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    write(STDERR, bytes, (error, written) => {
+      if (error?.code === "EAGAIN") setTimeout(() => resolve(writeOn(bytes)), RETRY_MS);
+      else if (error !== null || written === bytes.length) resolve();
+      else resolve(writeOn(bytes.subarray(written)));
+    });
+  });
 }
 
 function writeAll(fd: number, text: string): void {
@@ -31,6 +65,7 @@ function writeAll(fd: number, text: string): void {
     } catch (error) {
       // A full pipe that was set to non-blocking by its other owner: try again. A reader that left: nobody to tell.
       if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") return;
+      Bun.sleepSync(RETRY_MS);
     }
   }
 }

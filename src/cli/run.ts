@@ -9,7 +9,7 @@ import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { StartError } from "../daemon/start_error.ts";
 import { type Invocation, ownNumber } from "./invocation.ts";
-import { print, printDiagnostics, printError, printHint } from "./output.ts";
+import { errorLine, hintLine, printBriefly } from "./output.ts";
 import { selfText } from "./self_command.ts";
 
 const EXIT_FAILURE = 1;
@@ -18,7 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { configFile, given } = invocation;
   const loaded = await loadConfig({ configFile, given, host: systemHost() });
   if (!loaded.ok) {
-    printDiagnostics(loaded.text);
+    await printBriefly(loaded.text);
     return loaded.exitCode;
   }
   try {
@@ -29,7 +29,7 @@ export async function run(invocation: Invocation): Promise<number> {
     );
     return await daemon.finished;
   } catch (error) {
-    return refuse(error);
+    return await refuse(error);
   }
 }
 
@@ -41,15 +41,12 @@ function start(
   const { config, warnings, runtimeDirectory, origins } = loaded;
   const { listen } = config.metrics;
   const byDefault = listen !== undefined && !origins.has("metrics.listen");
-  const announced = metricsByOption || (listen?.kind === "tcp" && listen.port === 0);
   return Daemon.start({
     config,
     warnings,
     runtimeDirectory,
     metricsPortMayChange: byDefault,
-    announceMetrics: (address) => {
-      if (announced) print(`${address}\n`);
-    },
+    announcesMetrics: metricsByOption || (listen?.kind === "tcp" && listen.port === 0),
     beatCommand,
     env: process.env,
     wedgeAfterNs: wedgeAfterMs === undefined ? undefined : wedgeAfterMs * NS_PER_MS,
@@ -57,17 +54,12 @@ function start(
 }
 
 // Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
-function refuse(error: unknown): number {
-  if (error instanceof StartError || error instanceof PlatformError) {
-    printError(error.message);
-    printHint(error.hint);
-    return EXIT_FAILURE;
-  }
-  if (error instanceof SystemError) {
-    printError(error.message);
-    return EXIT_FAILURE;
-  }
-  throw error;
+async function refuse(error: unknown): Promise<number> {
+  if (error instanceof StartError || error instanceof PlatformError)
+    await printBriefly(errorLine(error.message) + hintLine(error.hint));
+  else if (error instanceof SystemError) await printBriefly(errorLine(error.message));
+  else throw error;
+  return EXIT_FAILURE;
 }
 
 /** What a person types to send a beat to `socketPath`. */

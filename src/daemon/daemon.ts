@@ -16,6 +16,7 @@ import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
+import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { requireHeartbeatPlace, Writers } from "./writers.ts";
@@ -29,8 +30,8 @@ export interface DaemonOptions {
   readonly runtimeDirectory: RuntimeDirectory | undefined;
   /** The metrics address is the default of a bare run: if it is in use, a free port will do. */
   readonly metricsPortMayChange: boolean;
-  /** Given the bound metrics address before the daemon is ready. */
-  readonly announceMetrics: (address: string) => void;
+  /** The bound metrics address is printed on stdout before the daemon is ready. */
+  readonly announcesMetrics: boolean;
   /** The command that sends a beat to `socketPath`, for the start-up log. */
   readonly beatCommand: (socketPath: string) => string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -121,7 +122,8 @@ export class Daemon {
     // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
     this.#armSelfWatchdog();
     this.#sayWhere();
-    if (opened.http !== undefined) this.#options.announceMetrics(opened.http.address);
+    if (opened.http !== undefined && this.#options.announcesMetrics)
+      this.#parts.stdout.write(`${opened.http.address}\n`);
     this.#ready = true;
     opened.notify?.ready(this.#parts.observer.nowNs());
     releaseProgramCode();
@@ -184,17 +186,15 @@ export class Daemon {
   }
 
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
-    const { observer, metrics, recovery, reports, stderr } = this.#parts;
+    const { observer, metrics, recovery, reports, stdout, stderr } = this.#parts;
     metrics.collectFrom(() => this.#countLog());
     const deadlines: Deadline[] = [
       reports,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
-      {
-        nextDeadlineNs: () => stderr.nextDeadlineNs,
-        maintain: (nowNs) => stderr.maintain(nowNs),
-      },
+      writerDeadline(stdout),
+      writerDeadline(stderr),
     ];
     if (this.#opened.writers !== undefined) deadlines.push(this.#opened.writers);
     const heartbeat = this.#makeHeartbeat();
@@ -372,6 +372,13 @@ export class Daemon {
 const SUPPRESSED_SERIES: readonly number[] = Object.values(series.VARTA_LOG_SUPPRESSED);
 
 function ignoreSignal(): void {}
+
+function writerDeadline(writer: StreamWriter): Deadline {
+  return {
+    nextDeadlineNs: () => writer.nextDeadlineNs,
+    maintain: (nowNs) => writer.maintain(nowNs),
+  };
+}
 
 function metricsUrl(address: string): string {
   return address.startsWith("unix:") ? address : `http://${address}/metrics`;

@@ -21,13 +21,17 @@ import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { Log } from "./log.ts";
 import { Reports } from "./reports.ts";
-import { StderrWriter } from "./stderr_writer.ts";
+import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
 import { countOutcome } from "./tick.ts";
 
+const STDOUT = 1;
+const STDERR = 2;
+
 export interface Parts {
   readonly clock: ObserverClock;
-  readonly stderr: StderrWriter;
+  readonly stdout: StreamWriter;
+  readonly stderr: StreamWriter;
   readonly log: Log;
   readonly observer: Observer;
   readonly metrics: Metrics;
@@ -48,7 +52,8 @@ export interface PartsOptions {
 export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
-  const stderr = new StderrWriter({ nowNs: () => clock.lastNs });
+  const stdout = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDOUT });
+  const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDERR });
   const log = makeLog(options, stderr);
   const spares = new SpareDescriptors();
   const processes = new ProcReader("/proc", spares);
@@ -101,7 +106,7 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
     monotonicNs,
   });
-  return { clock, stderr, log, observer, metrics, reports, recovery, orphans };
+  return { clock, stdout, stderr, log, observer, metrics, reports, recovery, orphans };
 }
 
 /** How late the loop may be without calling it a pause. */
@@ -122,7 +127,7 @@ export function monotonicNs(): number {
   return clockNs(CLOCK_MONOTONIC);
 }
 
-function makeLog({ config, env }: PartsOptions, stderr: StderrWriter): Log {
+function makeLog({ config, env }: PartsOptions, stderr: StreamWriter): Log {
   return new Log({
     ...config.log,
     write: (line) => stderr.write(line),

@@ -19,7 +19,7 @@ export interface Opened {
 }
 
 export interface ShutdownOptions {
-  readonly parts: Pick<Parts, "clock" | "stderr" | "log" | "observer" | "recovery">;
+  readonly parts: Pick<Parts, "clock" | "stdout" | "stderr" | "log" | "observer" | "recovery">;
   /** Read when it is closed: a start may fail, and a signal may come, at any moment of it. */
   readonly opened: Readonly<Opened>;
   /** Gives the signals back to the system. */
@@ -132,11 +132,12 @@ export class Shutdown {
     if (writers !== undefined) await withinMs(writers.close(), msMax);
   }
 
-  // The loop no longer drives the writer's retries.
+  // The loop no longer drives the writers' retries.
   async #drainLog(): Promise<void> {
-    const { stderr, clock } = this.#options.parts;
+    const { stdout, stderr, clock } = this.#options.parts;
     const endNs = monotonicNs() + LOG_MS_MAX * NS_PER_MS;
-    while (!stderr.idle && monotonicNs() < endNs) {
+    while (!(stdout.idle && stderr.idle) && monotonicNs() < endNs) {
+      stdout.maintain(clock.nowNs());
       stderr.maintain(clock.nowNs());
       await Bun.sleep(STEP_MS);
     }

@@ -6,7 +6,7 @@ import { NS_PER_MS } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { monotonicNs } from "../../src/daemon/parts.ts";
 import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
-import { StderrWriter } from "../../src/daemon/stderr_writer.ts";
+import { StreamWriter } from "../../src/daemon/stream_writer.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import { serverOptions } from "../http/fixture.ts";
 import { THRESHOLD_NS } from "../observer/bench.ts";
@@ -42,7 +42,7 @@ class Subject extends TickBench {
     this.processes.set(AGENT, 1);
     const { observer, recovery, tick } = this;
     const { clock } = observer;
-    const stderr = new StderrWriter({ nowNs: () => clock.lastNs, fd: this.#fd });
+    const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: this.#fd });
     const log = new Log({
       level: "info",
       format: "logfmt",
@@ -54,7 +54,7 @@ class Subject extends TickBench {
     });
     this.opened = { writers: undefined, http: undefined, notify: undefined, tick };
     this.shutdown = new Shutdown({
-      parts: { clock, stderr, log, observer, recovery },
+      parts: { clock, stdout: stderr, stderr, log, observer, recovery },
       opened: this.opened,
       releaseSignals: () => {
         this.releasedWith = { listenersClosed: this.listener.closed, log: this.log() };

@@ -13,3 +13,4 @@ import "./side_by_side/recovery.ts";
 import "./side_by_side/recovery_steps.ts";
 import "./side_by_side/service_manager.ts";
 import "./side_by_side/socket_path.ts";
+import "./side_by_side/stuck_streams.ts";

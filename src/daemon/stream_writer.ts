@@ -1,33 +1,40 @@
-// Writes lines to stderr without ever blocking the loop: a bounded queue in front of the thread pool. What stderr does not
-// take is dropped in whole lines and counted (spec 12 section 7).
+// Writes lines to stdout or stderr without ever blocking the loop: a bounded queue in front of the thread pool. A stream
+// that takes nothing now is asked again later, so that it does not hold a thread of the pool either. What it does not take
+// is dropped in whole lines and counted (spec 12 section 7).
 import { write } from "node:fs";
+import { POLLOUT } from "../../ffi/constants.ts";
+import { PollSet } from "../../ffi/poll.ts";
 import { NS_PER_MS } from "../base/time.ts";
 
 /** A minute of the busiest log that a person could still read. */
 const QUEUE_BYTES_MAX = 256 * 1024;
-/** A non-blocking stderr that was full is tried again after this time. */
+/** A stream that was full is tried again after this time. */
 const RETRY_NS = 50 * NS_PER_MS;
+/** PIPE_BUF: a pipe that says it has room takes this much without blocking, and in one piece. */
+const WRITE_BYTES_MAX = 4_096;
+const LF = 0x0a;
 
-export interface StderrWriterOptions {
+export interface StreamWriterOptions {
   /** The time in which `nextDeadlineNs` and `maintain` are told: observer time. */
   readonly nowNs: () => number;
-  /** 2 but for tests. */
-  readonly fd?: number;
+  readonly fd: number;
 }
 
-export class StderrWriter {
-  /** Lines that were dropped because the queue was full or stderr is gone. */
+export class StreamWriter {
+  /** Lines that were dropped because the queue was full or the stream is gone. */
   dropped = 0;
   readonly #fd: number;
   readonly #nowNs: () => number;
+  readonly #room = new PollSet(1);
   #queue: string[] = [];
   #queueBytes = 0;
   #inFlight: Buffer | undefined;
   #inFlightLines = 0;
   #retryAtNs = Number.POSITIVE_INFINITY;
 
-  constructor(options: StderrWriterOptions) {
-    this.#fd = options.fd ?? 2;
+  constructor(options: StreamWriterOptions) {
+    this.#fd = options.fd;
+    this.#room.add(options.fd, POLLOUT);
     this.#nowNs = options.nowNs;
   }
 
@@ -48,7 +55,7 @@ export class StderrWriter {
     return this.#retryAtNs;
   }
 
-  /** Tries again after stderr was full. */
+  /** Tries again after the stream was full. */
   maintain(nowNs: number): void {
     if (nowNs < this.#retryAtNs) return;
     this.#retryAtNs = Number.POSITIVE_INFINITY;
@@ -69,8 +76,13 @@ export class StderrWriter {
   }
 
   #writeOn(): void {
+    // A stream that is broken is ready, too: the write says why.
+    if (this.#room.wait(0) === 0) {
+      this.#retryAtNs = this.#nowNs() + RETRY_NS;
+      return;
+    }
     const bytes = this.#inFlight!;
-    write(this.#fd, bytes, 0, bytes.length, null, (error, written) => {
+    write(this.#fd, bytes, 0, pieceOf(bytes), null, (error, written) => {
       if (error) this.#failed(error);
       else if (written < bytes.length) {
         this.#inFlight = bytes.subarray(written);
@@ -93,4 +105,11 @@ export class StderrWriter {
     this.#inFlightLines = 0;
     if (this.#queue.length > 0) this.#start();
   }
+}
+
+/** How much of `bytes` to write at once: whole lines, if the first one is short enough. */
+function pieceOf(bytes: Buffer): number {
+  if (bytes.length <= WRITE_BYTES_MAX) return bytes.length;
+  const lineEnd = bytes.lastIndexOf(LF, WRITE_BYTES_MAX - 1) + 1;
+  return lineEnd > 0 ? lineEnd : WRITE_BYTES_MAX;
 }

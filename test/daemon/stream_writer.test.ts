@@ -1,9 +1,9 @@
-// The writer in front of stderr (spec 12 section 7): bounded, never in the way, whole lines only. A FIFO that nobody reads
+// The writer in front of stdout and stderr (spec 12 section 7): bounded, never in the way, whole lines only. A FIFO that nobody reads
 // is a stderr that is stuck.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
-import { StderrWriter } from "../../src/daemon/stderr_writer.ts";
+import { StreamWriter } from "../../src/daemon/stream_writer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
@@ -73,12 +73,12 @@ function expectWholeLines(text: string, count: number): void {
   }
 }
 
-describe("StderrWriter", () => {
+describe("StreamWriter", () => {
   test("writes lines in their order and is idle then", async () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("log");
     const fd = open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
-    const writer = new StderrWriter({ nowNs: () => 0, fd });
+    const writer = new StreamWriter({ nowNs: () => 0, fd });
     expect(writer.idle).toBe(true);
     for (let i = 0; i < 500; i++) writer.write(line(i));
     expect(writer.idle).toBe(false);
@@ -92,7 +92,7 @@ describe("StderrWriter", () => {
     using directory = new TemporaryDirectory();
     const stuck = pipe(directory, constants.O_NONBLOCK);
     let nowNs = 1_000;
-    const writer = new StderrWriter({ nowNs: () => nowNs, fd: stuck.writeFd });
+    const writer = new StreamWriter({ nowNs: () => nowNs, fd: stuck.writeFd });
     let written = 0;
     for (let i = 0; i < 700; i++) writer.write(line(written++));
     await until("the pipe to be full", () => writer.nextDeadlineNs !== Number.POSITIVE_INFINITY);
@@ -116,24 +116,49 @@ describe("StderrWriter", () => {
     expectWholeLines(text, written - 100);
   });
 
-  test("never waits for a full blocking stderr: the thread pool does", async () => {
+  test("never waits for a full blocking stderr, nor does a thread of the pool", async () => {
     using directory = new TemporaryDirectory();
     const stuck = pipe(directory, 0);
-    const writer = new StderrWriter({ nowNs: () => 0, fd: stuck.writeFd });
+    let nowNs = 1_000;
+    const writer = new StreamWriter({ nowNs: () => nowNs, fd: stuck.writeFd });
     let written = 0;
     // A write that blocked here would block for ever: nobody reads yet.
     while (writer.dropped < 10) writer.write(line(written++));
-    let text = "";
+    await until("the pipe to be full", () => writer.nextDeadlineNs !== Number.POSITIVE_INFINITY);
+    // A thread that hung in a write would take what is read here without being asked.
+    const filled = stuck.read();
+    await Bun.sleep(20);
+    expect(stuck.read()).toBe("");
+    let text = filled;
     await until("the lines to be written", () => {
       text += stuck.read();
+      nowNs += RETRY_NS;
+      writer.maintain(nowNs);
       return writer.idle;
     });
     text += stuck.read();
     expectWholeLines(text, written - 10);
   });
 
+  test("writes pieces of whole lines, so that lines of others that share the pipe stay whole", async () => {
+    using directory = new TemporaryDirectory();
+    const shared = pipe(directory, 0);
+    const writer = new StreamWriter({ nowNs: () => 0, fd: shared.writeFd });
+    writer.write(line(0));
+    // These wait until the first line is written, and go as one.
+    for (let i = 1; i < 100; i++) writer.write(line(i));
+    let text = "";
+    await until("the lines to be written", () => {
+      const piece = shared.read();
+      expect(piece.length % 100).toBe(0);
+      text += piece;
+      return writer.idle;
+    });
+    expectWholeLines(text + shared.read(), 100);
+  });
+
   test("counts lines that the system refuses, and takes the next ones", async () => {
-    const writer = new StderrWriter({ nowNs: () => 0, fd: open("/dev/full", constants.O_WRONLY) });
+    const writer = new StreamWriter({ nowNs: () => 0, fd: open("/dev/full", constants.O_WRONLY) });
     writer.write(line(0));
     for (let i = 1; i < 10; i++) writer.write(line(i));
     await until("the lines to be refused", () => writer.idle);
@@ -144,7 +169,7 @@ describe("StderrWriter", () => {
   });
 
   test("refuses a line that is longer than its whole queue", () => {
-    const writer = new StderrWriter({ nowNs: () => 0, fd: open("/dev/null", constants.O_WRONLY) });
+    const writer = new StreamWriter({ nowNs: () => 0, fd: open("/dev/null", constants.O_WRONLY) });
     writer.write(`${"x".repeat(QUEUE_BYTES_MAX)}\n`);
     expect([writer.dropped, writer.idle]).toEqual([1, true]);
   });
