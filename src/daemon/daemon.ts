@@ -16,6 +16,7 @@ import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
+import { StopSignals } from "./stop_signals.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
@@ -61,7 +62,7 @@ export class Daemon {
   readonly #shutdown: Shutdown;
   #loop: Loop | undefined;
   #ready = false;
-  #stopSignalSeen = false;
+  readonly #stopSignals = new StopSignals();
   #turnBeganNs = 0;
 
   /** Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`. */
@@ -334,8 +335,8 @@ export class Daemon {
         );
       return;
     }
-    if (this.#stopSignalSeen) this.#shutdown.abort(signal);
-    this.#stopSignalSeen = true;
+    const request = this.#stopSignals.take(signal, monotonicNs());
+    if (request === "again") this.#shutdown.abort(signal);
     this.#shutdown.request(signal);
   }
 

@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
+import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { Sender } from "../../support/sender.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -60,7 +61,7 @@ describe.concurrent("the daemon's life", () => {
     expect(existsSync(daemon.socket)).toBe(false);
   });
 
-  test("SIGTERM waits for a stubborn recovery; a second one ends everything at once", async () => {
+  test("SIGTERM waits for a stubborn recovery; a SIGINT behind it ends everything at once", async () => {
     await using daemon = await DaemonProcess.start({
       args: ["--threshold-ms", "50", "--recovery-exec", "sh ./stubborn"],
       files: { stubborn: "trap '' TERM; echo $$ > child; while :; do sleep 1; done" },
@@ -72,11 +73,30 @@ describe.concurrent("the daemon's life", () => {
     await daemon.untilSays("shutting down");
     expect(daemon.hasExited).toBe(false);
     const startedMs = performance.now();
-    expect(await daemon.stop()).toBe(1);
+    daemon.signal("SIGINT");
+    expect(await daemon.exited()).toBe(1);
     expect(performance.now() - startedMs).toBeLessThan(1_500);
     await until("the child to be gone", () => !isRunning(child));
     expect(existsSync(daemon.socket)).toBe(false);
   });
+
+  test("two SIGTERMs within a moment are one: the recovery gets its time, exit 0", () =>
+    unlessMachinePauses(100, async () => {
+      await using daemon = await DaemonProcess.start({
+        args: ["--threshold-ms", "50", "--recovery-exec", "sh ./slow"],
+        files: {
+          slow: "trap 'sleep 0.4; touch ended; exit' TERM; echo $$ > child; while :; do sleep 0.05; done",
+        },
+      });
+      using sender = new Sender(daemon.socket);
+      await sender.beat();
+      await readPid(daemon, "child");
+      const twice = `kill -TERM ${daemon.pid}; sleep 0.05; kill -TERM ${daemon.pid}`;
+      expect((await runCommand(["sh", "-c", twice])).exitCode).toBe(0);
+      expect(await daemon.exited()).toBe(0);
+      expect(existsSync(daemon.path("ended"))).toBe(true);
+      expect(daemon.saying("second signal, ending at once")).toEqual([]);
+    }));
 
   test("a recovery that takes its time gets SIGTERM at the end, then SIGKILL", async () => {
     await using daemon = await DaemonProcess.start({
