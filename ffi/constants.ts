@@ -24,6 +24,9 @@ export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
 export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
 /** Linux only. */
 export const SO_PASSCRED = 16;
+/** Linux only: a classic BPF program that sees each datagram before it is queued. */
+export const SO_ATTACH_FILTER = 26;
+export const SO_DETACH_FILTER = 27;
 /** Linux only: the memory counters of a socket, SK_MEMINFO_VARS words of which one counts lost datagrams. */
 export const SO_MEMINFO = 55;
 export const SK_MEMINFO_DROPS = 8;
@@ -91,6 +94,7 @@ export const WNOWAIT = IS_DARWIN ? 0x20 : 0x0100_0000;
 export const {
   EPERM,
   ENOENT,
+  ENOMEM,
   ESRCH,
   EINTR,
   EIO,

@@ -65,6 +65,12 @@ export const SOCKADDR_IN6 = {
 /** struct pollfd { int fd; short events; short revents; } */
 export const POLLFD = { fd: 0, events: 4, revents: 6, size: 8 } as const;
 
+/** struct sock_filter { __u16 code; __u8 jt; __u8 jf; __u32 k; } Linux only. */
+export const SOCK_FILTER = { code: 0, jt: 2, jf: 3, k: 4, size: 8 } as const;
+
+/** struct sock_fprog { unsigned short len; struct sock_filter *filter; } Linux only. */
+export const SOCK_FPROG = { len: 0, filter: 8, size: 16 } as const;
+
 /** struct timespec { time_t tv_sec; long tv_nsec; } */
 export const TIMESPEC = { tv_sec: 0, tv_nsec: 8, size: 16 } as const;
 

@@ -77,6 +77,21 @@ export const IDENTITY_RETRY_NS = NS_PER_S;
  * a quiet loop looks once more so long after its first beat. One tick, and what two clocks may differ in it.
  */
 export const PROOF_LOOK_NS = 12 * NS_PER_MS;
+/** The filter against rubbish lets one of so many through, so that what is refused stays visible. A power of two. */
+export const RUBBISH_SAMPLE = 64;
+/** The same while the sample alone is a flood: three senders in blocking mode fill a queue of 10 with one in 64. */
+export const RUBBISH_SAMPLE_RARE = 64 * RUBBISH_SAMPLE;
+/** Rubbish per second of one listener above which it gets its filter, and below which it loses it after its time. */
+export const RUBBISH_PER_S_MAX = 1_000;
+export const RUBBISH_PER_S_CALM = 200;
+/** Over so long the rate is taken: a burst of a hundred is no flood, and one beat may be lost before the filter is on. */
+export const RUBBISH_LOOK_NS = 100 * NS_PER_MS;
+/** So many in one look are a flood already, and the queue of a Unix socket holds less. */
+export const RUBBISH_FLOOD_MIN = 1_000;
+/** Under the filter the rate is an estimate from one in 64: a second has at least some of them. */
+export const RUBBISH_FILTERED_LOOK_NS = NS_PER_S;
+/** Calm seconds in a row after which the filter is taken off. */
+export const RUBBISH_CALM_LOOKS = 10;
 
 /** What the kernel gives a 64-bit system by default when /proc cannot say. */
 export const PID_MAX_FALLBACK = 4_194_304;
@@ -214,6 +229,10 @@ export const AUDIT_LINE_BYTES_MAX = 9 * 1_048_576;
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");
 assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked between batches");
+assert(
+  (RUBBISH_SAMPLE_RARE & (RUBBISH_SAMPLE_RARE - 1)) === 0,
+  "the sample is taken by the bits of a word",
+);
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
 assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");
 assert(AUDIT_LINE_BYTES_MAX < AUDIT_RING_BYTES_MAX, "the longest record fits into the ring");

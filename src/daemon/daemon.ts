@@ -174,23 +174,25 @@ export class Daemon {
   }
 
   #makeTick(): Tick {
-    const { observer, metrics, recovery, reports } = this.#parts;
+    const { observer, metrics, recovery, reports, rubbish } = this.#parts;
     return new Tick({
       observer,
       metrics,
       recovery,
       exporter: this.#opened.writers?.exporter,
       reports,
+      rubbish,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
     });
   }
 
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
-    const { observer, metrics, recovery, reports, stdout, stderr } = this.#parts;
+    const { observer, metrics, recovery, reports, rubbish, stdout, stderr } = this.#parts;
     metrics.collectFrom(() => this.#countLog());
     const deadlines: Deadline[] = [
       reports,
+      rubbish,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },

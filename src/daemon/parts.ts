@@ -8,6 +8,7 @@ import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { ProcReader } from "../listener/proc_reader.ts";
+import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import { ObserverClock } from "../observer/clock.ts";
@@ -19,6 +20,7 @@ import { ProcessRunner } from "../recovery/child_runner.ts";
 import { OrphanReaper } from "../recovery/orphan_reaper.ts";
 import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
+import { FilterReports } from "./filter_reports.ts";
 import { Log } from "./log.ts";
 import { Reports } from "./reports.ts";
 import { StreamWriter } from "./stream_writer.ts";
@@ -36,6 +38,7 @@ export interface Parts {
   readonly observer: Observer;
   readonly metrics: Metrics;
   readonly reports: Reports;
+  readonly rubbish: RubbishWatch;
   readonly recovery: Recovery;
   readonly orphans: OrphanReaper;
 }
@@ -106,7 +109,12 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
     monotonicNs,
   });
-  return { clock, stdout, stderr, log, observer, metrics, reports, recovery, orphans };
+  const rubbish = new RubbishWatch({
+    listeners: observer.listeners,
+    accounting: observer.accounting,
+    reports: new FilterReports(log, listenerNames),
+  });
+  return { clock, stdout, stderr, log, observer, metrics, reports, rubbish, recovery, orphans };
 }
 
 /** How late the loop may be without calling it a pause. */

@@ -11,6 +11,7 @@ import {
 import { NS_PER_S } from "../base/time.ts";
 import { EVENT_BEAT, EVENT_NAMESPACE_CONFLICT, type EventBatch } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
+import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
@@ -43,6 +44,7 @@ export interface TickOptions {
   readonly recovery: Recovery;
   readonly exporter: TickExport | undefined;
   readonly reports: TickReports;
+  readonly rubbish: RubbishWatch;
   /** Wall clock minus observer time, in ns; asked once at the start of a turn. */
   readonly wallOffsetNs: () => number;
   /** A monotonic clock for durations, in ns. */
@@ -92,6 +94,7 @@ export class Tick {
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
     this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     this.#tellPause();
+    this.#options.rubbish.look(observer.clock.lastNs);
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
     metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
@@ -250,6 +253,7 @@ export class Tick {
       (observer.clock.lastNs + this.#wallOffsetNs) / NS_PER_S,
     );
     drainObserver(observer, metrics);
+    drainListeners(observer, metrics, this.#options.rubbish);
     drainRecovery(recovery, metrics);
   }
 
@@ -317,8 +321,14 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());
   metrics.add(series.VARTA_OBSERVER_PAUSED_SECONDS, observer.pauses.takeTotalNs() / NS_PER_S);
   metrics.add(series.VARTA_SECURE_AEAD_ATTEMPTS, observer.drainAeadAttempts());
-  for (let l = 0; l < observer.listeners.length; l++)
+}
+
+function drainListeners(observer: Observer, metrics: Metrics, rubbish: RubbishWatch): void {
+  for (let l = 0; l < observer.listeners.length; l++) {
     metrics.addKernelDrops(l, observer.drainKernelDrops(l));
+    metrics.addQueueFull(l, observer.drainQueueFull(l));
+    metrics.setFilteredEstimate(l, rubbish.filteredEstimate[l]!);
+  }
 }
 
 function drainRecovery(recovery: Recovery, metrics: Metrics): void {

@@ -1,6 +1,7 @@
 // A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners in turn and never
 // learns what kind they are; the simulator and the tests implement this interface with scripts.
 import type { AllowList } from "./allow_list.ts";
+import type { KernelFilter } from "./kernel_filter.ts";
 import type { ReceivedBatch } from "./received_batch.ts";
 
 export type ListenerKind = "unix" | "udp" | "secure-udp";
@@ -19,6 +20,8 @@ export interface Listener {
   readonly rcvbufBytes?: number;
   /** False if the directory of its socket file could not be synced after the bind. */
   readonly directorySynced?: boolean;
+  /** Keeps rubbish out of its queue, where the kernel can do that. */
+  readonly filter?: KernelFilter;
   /** Senders that are accepted; undefined = all that the socket lets in. */
   readonly allowList: AllowList | undefined;
 
@@ -33,6 +36,9 @@ export interface Listener {
 
   /** Datagrams that the kernel dropped since the last call because the buffer was full, where a socket does that. */
   drainKernelDrops?(): number;
+
+  /** Times since the last call that its queue was found full, where a sender is then refused. */
+  drainQueueFull?(): number;
 
   /** Releases the socket; idempotent; removes only its own socket file. */
   close(): void;

@@ -21,10 +21,13 @@ import {
   SEALED_IV_LOW,
   SHARED_FRAME_BYTES,
 } from "../wire/secure_frame.ts";
+import { KernelDrops } from "./kernel_drops.ts";
 import { KeyRing, type SecureKeys } from "./key_ring.ts";
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { Arrival, advanceWindow, beginWindow } from "./replay_window.ts";
+import { RubbishFilter } from "./rubbish_filter.ts";
+import { sealedFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { SenderTable } from "./sender_table.ts";
 import { udpOrigin } from "./udp.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
@@ -52,6 +55,13 @@ export class SecureUdpListener implements Listener {
   readonly address: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
+  readonly filter: RubbishFilter = new RubbishFilter({
+    fd: () => this.#socket.fd,
+    programs: (sample) => sealedFilters(UDP_HEADER_BYTES, sample),
+    sealed: true,
+    onAttach: () => this.#drops.beforeAttach(),
+  });
+  readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
   readonly #socket: UdpSocket;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
@@ -125,6 +135,7 @@ export class SecureUdpListener implements Listener {
 
   receive(nowNs: number): number {
     const count = this.#arena.receive(this.#socket.fd);
+    if (this.filter.isCounting) this.filter.count(this.#arena, count);
     if (count <= 0) return count;
     const instantNs = this.#monotonicNs();
     if (instantNs >= this.#nextSweepNs) {
@@ -172,7 +183,7 @@ export class SecureUdpListener implements Listener {
 
   /** Datagrams that the kernel dropped since the last call because the buffer was full. */
   drainKernelDrops(): number {
-    return this.#socket.drainKernelDrops();
+    return this.#drops.take();
   }
 
   /** Closes the socket and wipes the keys; idempotent. */

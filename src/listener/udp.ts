@@ -5,8 +5,11 @@ import * as arena from "../../ffi/receive_batch.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
+import { KernelDrops } from "./kernel_drops.ts";
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { RubbishFilter } from "./rubbish_filter.ts";
+import { frameFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
 
 // One byte of slack makes an overlong datagram show as 33 bytes.
@@ -24,6 +27,13 @@ export class UdpListener implements Listener {
   readonly address: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
+  readonly filter: RubbishFilter = new RubbishFilter({
+    fd: () => this.#socket.fd,
+    programs: (sample) => frameFilters(UDP_HEADER_BYTES, sample),
+    sealed: false,
+    onAttach: () => this.#drops.beforeAttach(),
+  });
+  readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
   readonly #socket: UdpSocket;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
@@ -60,6 +70,7 @@ export class UdpListener implements Listener {
 
   receive(_nowNs: number): number {
     const count = this.#arena.receive(this.#socket.fd);
+    if (this.filter.isCounting) this.filter.count(this.#arena, count);
     const { words } = this.#arena;
     const { verdict } = this.batch;
     for (let i = 0; i < count; i++) {
@@ -79,7 +90,7 @@ export class UdpListener implements Listener {
 
   /** Datagrams that the kernel dropped since the last call because the buffer was full. */
   drainKernelDrops(): number {
-    return this.#socket.drainKernelDrops();
+    return this.#drops.take();
   }
 
   close(): void {

@@ -31,7 +31,10 @@ import {
 import { unlinkBoundPath } from "../files/socket_path.ts";
 import type { AllowList } from "./allow_list.ts";
 import type { Listener } from "./listener.ts";
+import { QueueFill } from "./queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { RubbishFilter } from "./rubbish_filter.ts";
+import { frameFilters } from "./rubbish_program.ts";
 import { type BoundPath, bindSocketPath } from "./socket_path.ts";
 
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
@@ -63,6 +66,11 @@ export class UnixListener implements Listener {
   readonly queueLength: number | undefined;
   readonly allowList: AllowList | undefined;
   readonly batch: ReceivedBatch;
+  readonly filter = new RubbishFilter({
+    fd: () => this.fd,
+    programs: (sample) => frameFilters(0, sample),
+    sealed: false,
+  });
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   readonly rcvbufBytes: number;
   /** False if the parent directory could not be synced after the bind: a warning, never an error. */
@@ -74,6 +82,7 @@ export class UnixListener implements Listener {
   #emptyGeneration: number;
   /** So it was, unless the next receive says what broke off the last one; NaN = it was not seen empty. */
   #maybeEmptyGeneration = Number.NaN;
+  readonly #queueFill: QueueFill;
   #closed = false;
 
   /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
@@ -97,6 +106,7 @@ export class UnixListener implements Listener {
     }
     this.directorySynced = this.#bound.directorySynced;
     this.queueLength = readQueueLength();
+    this.#queueFill = new QueueFill(this.queueLength);
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
     this.#arena = new arena.ReceiveBatch({
       iovBytes: IOV_BYTES,
@@ -114,6 +124,8 @@ export class UnixListener implements Listener {
     const generation = this.#nowGeneration();
     const count = this.#arena.receive(this.fd);
     this.#noteEmptiness(count, generation);
+    this.#queueFill.took(Math.max(0, count));
+    if (this.filter.isCounting) this.filter.count(this.#arena, count);
     if (count <= 0) return count;
     if (HAS_CREDENTIALS) judgeWithCredentials(this.#arena, this.batch, count);
     else judgeBySize(this.#arena, this.batch, count);
@@ -128,6 +140,10 @@ export class UnixListener implements Listener {
       this.#emptyGeneration = this.#maybeEmptyGeneration;
     this.#maybeEmptyGeneration = count >= 0 && count < BATCH_SIZE ? generation : Number.NaN;
     this.batch.sentAfterGeneration = this.#emptyGeneration;
+  }
+
+  drainQueueFull(): number {
+    return this.#queueFill.take();
   }
 
   close(): void {

@@ -38,6 +38,8 @@ export type Source =
   | "uds_rcvbuf"
   | "udp_rcvbuf"
   | "udp_kernel_drops"
+  | "queue_full"
+  | "filtered"
   | "pid"
   | "process"
   | "build";
@@ -150,6 +152,11 @@ export const FAMILIES: readonly Family[] = [
     "Datagrams not accepted, by listener and the one reason that ended them.",
     { source: "rejected" },
   ),
+  counter(
+    "varta_datagrams_filtered_estimate_total",
+    "Rubbish that the kernel dropped for a listener before it was queued; estimated from one in 64, and in no other counter.",
+    { source: "filtered" },
+  ),
   cause(
     "varta_frame_auth_failures_total",
     "Frame pid disagrees with the kernel credential, or sender not on the allow list.",
@@ -250,6 +257,11 @@ export const FAMILIES: readonly Family[] = [
     "varta_udp_kernel_drops_total",
     "Datagrams that the kernel dropped because the buffer of a UDP listener was full.",
     { source: "udp_kernel_drops" },
+  ),
+  counter(
+    "varta_socket_queue_full_total",
+    "Times that the queue of a unix listener was found full: senders were told to wait.",
+    { source: "queue_full" },
   ),
   counter(
     "varta_socket_bind_dir_fsync_failed_total",

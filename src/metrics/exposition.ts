@@ -30,6 +30,8 @@ export interface ExpositionOptions {
   readonly accounting: DatagramAccounting;
   readonly rcvbufBytes: Float64Array;
   readonly kernelDrops: Float64Array;
+  readonly queueFull: Float64Array;
+  readonly filtered: Float64Array;
   readonly rows: PidRows;
   readonly listeners: readonly MetricsListener[];
   readonly build: BuildInfo;
@@ -223,7 +225,8 @@ function section(family: Family, options: ExpositionOptions): Section {
 }
 
 function samplesOf(family: Family, options: ExpositionOptions): Sample[] {
-  const { accounting, listeners, rcvbufBytes, kernelDrops, values, build } = options;
+  const { accounting, listeners, rcvbufBytes, kernelDrops, queueFull, filtered } = options;
+  const { values, build } = options;
   if (family.type === "histogram" || family.source === "pid") return [];
   if (isStored(family)) {
     const labelled = family.values.length === 0 ? [""] : family.values;
@@ -249,6 +252,10 @@ function samplesOf(family: Family, options: ExpositionOptions): Sample[] {
       if (kind !== "unix") samples.push({ prefix, column: rcvbufBytes, index: listener });
     } else if (family.source === "udp_kernel_drops") {
       if (kind !== "unix") samples.push({ prefix, column: kernelDrops, index: listener });
+    } else if (family.source === "queue_full") {
+      if (kind === "unix") samples.push({ prefix, column: queueFull, index: listener });
+    } else if (family.source === "filtered") {
+      samples.push({ prefix, column: filtered, index: listener });
     } else {
       samples.push(...rejectedSamples(family, name, listener, accounting));
     }

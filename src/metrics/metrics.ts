@@ -57,6 +57,8 @@ export class Metrics {
   readonly #histograms = new Histograms();
   readonly #rcvbufBytes = new Float64Array(LISTENERS_MAX);
   readonly #kernelDrops = new Float64Array(LISTENERS_MAX);
+  readonly #queueFull = new Float64Array(LISTENERS_MAX);
+  readonly #filtered = new Float64Array(LISTENERS_MAX);
   readonly #rows: PidRows;
   readonly #accounting: DatagramAccounting;
   readonly #collectors: (() => void)[] = [];
@@ -73,6 +75,8 @@ export class Metrics {
       accounting: options.accounting,
       rcvbufBytes: this.#rcvbufBytes,
       kernelDrops: this.#kernelDrops,
+      queueFull: this.#queueFull,
+      filtered: this.#filtered,
       rows: this.#rows,
       listeners: options.listeners,
       build: options.build,
@@ -127,6 +131,16 @@ export class Metrics {
   /** Adds to the datagrams of a UDP listener that the kernel dropped. */
   addKernelDrops(listener: number, count: number): void {
     this.#kernelDrops[listener] = saturatingAdd(this.#kernelDrops[listener]!, count);
+  }
+
+  /** Adds to the times that the queue of a Unix listener was found full. */
+  addQueueFull(listener: number, count: number): void {
+    this.#queueFull[listener] = saturatingAdd(this.#queueFull[listener]!, count);
+  }
+
+  /** The datagrams that the kernel has dropped for a listener, an estimate that only grows. */
+  setFilteredEstimate(listener: number, total: number): void {
+    this.#filtered[listener] = total;
   }
 
   /** Counts event rows 0..count-1. The beat path: no allocation. */

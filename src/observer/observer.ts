@@ -362,6 +362,11 @@ export class Observer {
     return this.#listeners[l]!.drainKernelDrops?.() ?? 0;
   }
 
+  /** Times that the queue of listener number `l` was found full. */
+  drainQueueFull(l: number): number {
+    return this.#listeners[l]!.drainQueueFull?.() ?? 0;
+  }
+
   drainClockRegressions(): number {
     return this.clock.takeRegressions();
   }

@@ -4,7 +4,10 @@
 import { assert } from "../base/assert.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 
-const POLYNOMIAL = 0x82f63b78;
+/** The reflected Castagnoli polynomial. */
+export const CRC32C_POLYNOMIAL = 0x82f63b78;
+/** The register, before its final complement, behind any bytes and their own CRC. */
+export const CRC32C_RESIDUE = 0xb798b438;
 /** The checksum covers everything but itself. */
 const CHECKED_BYTES = FRAME_BYTES - 4;
 
@@ -69,7 +72,7 @@ function byteTable(): Uint32Array {
   for (let byte = 0; byte < 256; byte++) {
     let state = byte;
     for (let bit = 0; bit < 8; bit++)
-      state = (state & 1) === 1 ? (state >>> 1) ^ POLYNOMIAL : state >>> 1;
+      state = (state & 1) === 1 ? (state >>> 1) ^ CRC32C_POLYNOMIAL : state >>> 1;
     table[byte] = state >>> 0;
   }
   return table;

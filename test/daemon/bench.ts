@@ -1,5 +1,7 @@
 // A turn of the daemon with scripted listeners, time, processes and children, and a diary of what it told whom, in order.
 import type { Stall } from "../../src/events/stall.ts";
+import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
+import type { Observer } from "../../src/observer/observer.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
@@ -56,6 +58,7 @@ export class TickBench extends Bench {
       recovery: this.recovery,
       exporter: exportInto(diary),
       reports: reportsInto(diary),
+      rubbish: rubbishWatchInto(diary, observer),
       wallOffsetNs: () => this.wallOffsetNs,
       monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),
     });
@@ -93,4 +96,16 @@ function reportsInto(diary: string[]): TickReports {
     paused: (ns, moved) => diary.push(`paused ${ns} ${moved}`),
     slowTurn: (stage, ns) => diary.push(`slow ${stage} ${ns}`),
   };
+}
+
+function rubbishWatchInto(diary: string[], { listeners, accounting }: Observer): RubbishWatch {
+  return new RubbishWatch({
+    listeners,
+    accounting,
+    reports: {
+      filterAttached: (listener) => diary.push(`filter on ${listener}`),
+      filterDetached: (listener) => diary.push(`filter off ${listener}`),
+      filterUnavailable: (listener) => diary.push(`no filter for ${listener}`),
+    },
+  });
 }

@@ -15,6 +15,7 @@ import type { Stall } from "../../src/events/stall.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
@@ -121,6 +122,15 @@ class Subject {
         paused: () => {},
         slowTurn: () => {},
       },
+      rubbish: new RubbishWatch({
+        listeners: this.observer.listeners,
+        accounting: this.observer.accounting,
+        reports: {
+          filterAttached: () => {},
+          filterDetached: () => {},
+          filterUnavailable: () => {},
+        },
+      }),
       wallOffsetNs: () => 0,
       monotonicNs,
     });

@@ -2,7 +2,14 @@
 // is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin measures each flood for itself.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../support/daemon_process.ts";
-import { CAN_FLOOD, FLOODS, floodFleet, NEEDS_FLOOD, quantile } from "../support/flooded_fleet.ts";
+import {
+  CAN_FLOOD,
+  FLOODS,
+  floodFleet,
+  NEEDS_FLOOD,
+  OWN_SOCKET_FLOOD,
+  quantile,
+} from "../support/flooded_fleet.ts";
 import { unlessMachinePauses } from "../support/pauses.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -19,10 +26,24 @@ describe.skipIf(!CAN_FLOOD)(`while other listeners are flooded${NEEDS_FLOOD}`, (
       // Half as much again as the honest agents need: the flood itself has to leave them their part.
       const limits = ["--global-beat-rate", "1500", "--global-beat-burst", "1500"];
       const result = await floodFleet(kinds, 250, limits);
-      expect(result.taken).toBeGreaterThan(10_000);
+      expect(result.flooded).toBeGreaterThan(10_000);
       expect(result.falseStalls).toBe(0);
       expect(result.accepted).toBe(result.sent);
       expect(result.sent).toBeGreaterThan(500);
       expect(quantile(result.delaysMs, 0.99)).toBeLessThan(DELAY_MS_P99_MAX);
+    }));
+});
+
+describe.skipIf(!CAN_FLOOD)(`while their own socket is flooded with rubbish${NEEDS_FLOOD}`, () => {
+  test("the kernel keeps it out, and none of 100 agents at 10 Hz is called silent", () =>
+    unlessMachinePauses(DELAY_MS_P99_MAX, async () => {
+      const result = await floodFleet([OWN_SOCKET_FLOOD], 1_500);
+      expect(result.flooded).toBeGreaterThan(100_000);
+      expect(result.rubbishTaken).toBeLessThan(result.flooded / 4);
+      const dropped = result.flooded - result.rubbishTaken;
+      expect(result.filteredEstimate / dropped).toBeGreaterThan(0.5);
+      expect(result.filteredEstimate / dropped).toBeLessThan(2);
+      expect(result.falseStalls).toBe(0);
+      expect(result.accepted).toBe(result.sent);
     }));
 });

@@ -16,6 +16,8 @@ const TYPES: Readonly<Record<string, string>> = {
   MMSGHDR: "struct mmsghdr",
   CMSGHDR: "struct cmsghdr",
   UCRED: "struct ucred",
+  SOCK_FILTER: "struct sock_filter",
+  SOCK_FPROG: "struct sock_fprog",
   SOCKADDR_UN: "struct sockaddr_un",
   SOCKADDR_IN: "struct sockaddr_in",
   SOCKADDR_IN6: "struct sockaddr_in6",
@@ -39,7 +41,7 @@ const LENGTHS: Readonly<Record<string, string>> = {
   UCRED_CMSG_LEN: "CMSG_LEN(sizeof(struct ucred))",
   UCRED_CMSG_SPACE: "CMSG_SPACE(sizeof(struct ucred))",
 };
-const LINUX_ONLY_TABLES = ["MMSGHDR", "UCRED", "SIGINFO"];
+const LINUX_ONLY_TABLES = ["MMSGHDR", "UCRED", "SIGINFO", "SOCK_FILTER", "SOCK_FPROG"];
 
 const HEADERS = [
   "errno.h",
@@ -57,7 +59,7 @@ const HEADERS = [
   "sys/wait.h",
   "time.h",
   ...(constants.IS_LINUX
-    ? ["linux/sock_diag.h", "sys/mman.h", "sys/prctl.h", "sys/syscall.h"]
+    ? ["linux/filter.h", "linux/sock_diag.h", "sys/mman.h", "sys/prctl.h", "sys/syscall.h"]
     : []),
 ];
 

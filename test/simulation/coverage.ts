@@ -101,6 +101,8 @@ export const REQUIRED: readonly string[] = [
   "budgetUsedUp",
   "timeouts",
   "retries",
+  "rubbishFlood",
+  "filtered",
 ];
 
 /** Outcomes that need several unlikely things at once; many seeds together see them. */

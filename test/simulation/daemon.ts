@@ -1,6 +1,7 @@
 // The daemon of one life: the real turn with the real observer, tracker, recovery and metrics, wired as the real daemon
 // wires them, over simulated sockets, processes, children and time.
 import { countOutcome, Tick } from "../../src/daemon/tick.ts";
+import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Observer } from "../../src/observer/observer.ts";
@@ -93,6 +94,11 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     recovery,
     exporter: recorder,
     reports: recorder,
+    rubbish: new RubbishWatch({
+      listeners: observer.listeners,
+      accounting: observer.accounting,
+      reports: recorder,
+    }),
     wallOffsetNs: () => world.wallOffsetNs,
     monotonicNs: () => world.trueNs,
   });

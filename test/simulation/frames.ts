@@ -1,5 +1,5 @@
 // Frames for the simulated network, made by the slow codec: the code under test is not used to build its own input.
-import { referenceCrc32c, referenceEncode } from "../reference/frame.ts";
+import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
 import type { Random } from "./random.ts";
 
 export const TERMINAL_NONCE = 2n ** 64n - 1n;
@@ -14,6 +14,11 @@ export interface FrameFields {
 
 export function frameBytes(fields: FrameFields): Uint8Array {
   return referenceEncode(fields);
+}
+
+/** True for what no listener takes for a beat, whoever sent it. */
+export function isRubbish(bytes: Uint8Array): boolean {
+  return bytes.length !== 32 || referenceDecode(bytes).error !== undefined;
 }
 
 /** A frame that breaks exactly one rule of the wire, with its CRC right unless that is the rule. */

@@ -4,8 +4,31 @@ import type { Datagram } from "./network.ts";
 import { STRANGER_UID } from "./scenario.ts";
 import type { World } from "./world.ts";
 
+/** Datagrams of rubbish in one step, if none finds the queue full: what fast senders make of a few milliseconds. */
+const RUBBISH_PER_STEP_MAX = 2_000;
+
+/** Senders in blocking mode: whatever room there is in the queue, they take it before anybody else. */
+export function rubbishFlood(world: World, l: number): void {
+  const { random, trueNs } = world;
+  const link = world.links[l]!;
+  for (let i = 0; i < RUBBISH_PER_STEP_MAX && !link.isFull; i++) {
+    const bytes = new Uint8Array(random.pick([1, 31, 32, 32, 33])).fill(i);
+    const credentials = { pid: 4_000_000, uid: 1_000, gid: 1_000 };
+    const datagram = { bytes, controlTruncated: false, credentials };
+    if (link.filterSample === 0 || random.chance(1 / link.filterSample))
+      link.send(datagram, trueNs, trueNs);
+    else world.coverage.count("filtered");
+  }
+}
+
 export function hostileTraffic(world: World): void {
   const { random } = world;
+  if (random.chance(0.03)) {
+    const untilNs = world.trueNs + random.below(3 * world.scenario.thresholdNs);
+    world.flood = { link: random.below(world.links.length), untilNs };
+    world.coverage.count("rubbishFlood");
+    return;
+  }
   const count = drawCount(world);
   // A unix socket cannot hold a flood: its senders are told to wait.
   const udp = world.links.findIndex(({ options }) => options.kind === "udp");

@@ -107,6 +107,7 @@ export class Life {
     const { random, scenario, clock } = this.#world;
     const { observer } = this.#daemon;
     const usual = random.below(Math.floor(scenario.thresholdNs / 20));
+    if (scenario.isCalm) return usual;
     const deadlineInNs = observer.nextDeadline() - clock.rawNs;
     const nextInNs = this.#world.nextEventInNs();
     switch (random.below(8)) {

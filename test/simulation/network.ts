@@ -78,6 +78,8 @@ export class Link {
   readonly options: LinkOptions;
   readonly daemonEnd: SocketQueue;
   readonly modelEnd: SocketQueue;
+  /** The filter that the daemon put on: one in so many datagrams of rubbish passes; 0 = there is none. */
+  filterSample = 0;
   readonly #transit: { readonly dueNs: number; readonly datagram: Datagram }[] = [];
 
   constructor(options: LinkOptions, canSend: CanSend) {
@@ -86,10 +88,14 @@ export class Link {
     this.modelEnd = new SocketQueue(canSend);
   }
 
+  get isFull(): boolean {
+    const capacity = this.options.kind === "unix" ? 512 : 16_384;
+    return this.daemonEnd.length + this.#transit.length >= capacity;
+  }
+
   /** False if the queue is full: the sender sees EAGAIN. True times; what is due at once is in the queue at once. */
   send(datagram: Datagram, dueNs: number, nowNs: number): boolean {
-    const capacity = this.options.kind === "unix" ? 512 : 16_384;
-    if (this.daemonEnd.length + this.#transit.length >= capacity) return false;
+    if (this.isFull) return false;
     let at = this.#transit.length;
     while (at > 0 && this.#transit[at - 1]!.dueNs > dueNs) at -= 1;
     this.#transit.splice(at, 0, { dueNs, datagram });

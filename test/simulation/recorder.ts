@@ -2,11 +2,12 @@
 import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import type { RubbishReports } from "../../src/listener/rubbish_watch.ts";
 import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
 import { rowText, stallText } from "./model_rows.ts";
 import type { Promises } from "./promises.ts";
 
-export class Recorder implements TickExport, TickReports {
+export class Recorder implements TickExport, TickReports, RubbishReports {
   rows: string[] = [];
   stalls: string[] = [];
   outcomes: string[] = [];
@@ -16,6 +17,8 @@ export class Recorder implements TickExport, TickReports {
   conflicts: string[] = [];
   slowStages: string[] = [];
   wallOffsetNs = 0;
+  /** Listeners whose filter was put on or taken off, in the whole life. */
+  readonly filters: string[] = [];
   readonly #promises: Promises;
 
   constructor(promises: Promises) {
@@ -70,6 +73,18 @@ export class Recorder implements TickExport, TickReports {
   }
 
   paused(): void {}
+
+  filterAttached(listener: number): void {
+    this.filters.push(`on ${listener}`);
+  }
+
+  filterDetached(listener: number): void {
+    this.filters.push(`off ${listener}`);
+  }
+
+  filterUnavailable(listener: number): void {
+    this.filters.push(`none for ${listener}`);
+  }
 
   slowTurn(stage: string, _ns: number): void {
     this.slowStages.push(stage);

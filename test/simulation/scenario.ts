@@ -33,6 +33,8 @@ export interface Scenario {
   /** Chances per step. */
   readonly mishaps: number;
   readonly hostility: number;
+  /** Datagrams arrive at once and in order, and agents beat four times within a threshold. */
+  readonly isCalm: boolean;
 }
 
 const UNIX: LinkOptions = {
@@ -62,6 +64,18 @@ export function scenarioOf(life: number, random: Random, agentCount: number): Sc
   return drawScenario(random, agentCount);
 }
 
+/** One Unix socket, honest agents, and nothing that goes wrong by itself. */
+export function calmScenario(agentCount: number): Scenario {
+  return {
+    ...fullScenario(agentCount, [UNIX]),
+    perPidRate: 0,
+    globalRate: 0,
+    mishaps: 0,
+    hostility: 0,
+    isCalm: true,
+  };
+}
+
 function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenario {
   return {
     steps: 1_500,
@@ -84,6 +98,7 @@ function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenar
     killGraceNs: 300 * NS_PER_MS,
     mishaps: 0.3,
     hostility: 0.1,
+    isCalm: false,
   };
 }
 
@@ -135,5 +150,6 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     killGraceNs: random.pick([0, Math.round(thresholdNs / 3), 3 * thresholdNs]),
     mishaps: random.pick([0.02, 0.2, 0.6]),
     hostility: random.pick([0, 0.05, 0.3]),
+    isCalm: false,
   };
 }

@@ -14,13 +14,57 @@ import {
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
 import { type AllowList, allowListOf } from "../../src/listener/allow_list.ts";
+import type { KernelFilter } from "../../src/listener/kernel_filter.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { isRubbish } from "./frames.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
 const STRIDE_WORDS = 16;
 const FRAME_BYTES = 32;
+
+/** The filter of a simulated socket: the world asks the link before it sends. */
+class SimulatedFilter implements KernelFilter {
+  isCounting = false;
+  readonly #link: Link;
+  #counted = 0;
+  #dropped = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  count(taken: readonly Datagram[]): void {
+    if (!this.isCounting) return;
+    const rubbish = taken.filter((datagram) => isRubbish(datagram.bytes)).length;
+    this.#counted += rubbish;
+    this.#dropped += rubbish * Math.max(0, this.#link.filterSample - 1);
+  }
+
+  takeCounted(): number {
+    const counted = this.#counted;
+    this.#counted = 0;
+    return counted;
+  }
+
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  attach(sample: number): number {
+    this.#link.filterSample = sample;
+    return 0;
+  }
+
+  renew(): void {}
+
+  detach(): void {
+    this.#link.filterSample = 0;
+  }
+}
 
 export class SimulatedListener implements Listener {
   readonly kind: "unix" | "udp";
@@ -28,6 +72,7 @@ export class SimulatedListener implements Listener {
   readonly fd = -1;
   readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
   readonly allowList: AllowList | undefined;
+  readonly filter: SimulatedFilter;
   readonly #link: Link;
   readonly #clock: SimulatedClock;
   readonly #bytes: Uint8Array;
@@ -38,6 +83,7 @@ export class SimulatedListener implements Listener {
     this.kind = link.options.kind;
     this.name = link.options.name;
     this.allowList = allowListOf(link.options.allowUids, undefined);
+    this.filter = new SimulatedFilter(link);
     this.#link = link;
     this.#clock = clock;
     this.#nowGeneration = nowGeneration;
@@ -54,6 +100,7 @@ export class SimulatedListener implements Listener {
     if (isEmpty) this.#emptyGeneration = generation;
     const count = typeof taken === "number" ? taken : taken.length;
     this.#clock.afterReceive(Math.max(0, count));
+    if (typeof taken !== "number") this.filter.count(taken);
     if (typeof taken !== "number") for (const [i, one] of taken.entries()) this.#fill(i, one);
     return count;
   }

@@ -2,8 +2,8 @@
 // and then something goes wrong (mishaps.ts, hostility.ts).
 import { Agent, type AgentKind } from "./agent.ts";
 import type { Coverage } from "./coverage.ts";
-import { type FrameFields, frameBytes } from "./frames.ts";
-import { hostileTraffic } from "./hostility.ts";
+import { type FrameFields, frameBytes, isRubbish } from "./frames.ts";
+import { hostileTraffic, rubbishFlood } from "./hostility.ts";
 import { mishap, replaceProcess } from "./mishaps.ts";
 import { type Datagram, Link } from "./network.ts";
 import { OWN_INODE, ProcessTable } from "./process_table.ts";
@@ -33,6 +33,8 @@ export class World {
   links: readonly Link[] = [];
   scenario: Scenario;
   pidMax = PID_MAX;
+  /** Until then the link of this number is flooded with rubbish by senders that wait for room; true time. */
+  flood = { link: 0, untilNs: 0 };
   /** Added to the next step: the machine sleeps. */
   sleepNs = 0;
   wallOffsetNs = 1_700_000_000_000_000_000;
@@ -56,6 +58,7 @@ export class World {
     this.sleepNs = 0;
     const canSend = (datagram: Datagram) => this.#canSend(datagram);
     this.links = scenario.links.map((options) => new Link(options, canSend));
+    this.flood = { link: 0, untilNs: 0 };
     for (const agent of this.agents) {
       if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
       else if (scenario.allowCrossNamespace && this.random.chance(0.5))
@@ -79,6 +82,7 @@ export class World {
     this.sleepNs = 0;
     if (this.random.chance(this.scenario.mishaps)) mishap(this);
     if (this.random.chance(this.scenario.hostility)) hostileTraffic(this);
+    if (this.trueNs < this.flood.untilNs) rubbishFlood(this, this.flood.link);
     for (const agent of this.agents) this.#live(agent);
     for (const link of this.links) link.deliver(this.trueNs);
   }
@@ -147,7 +151,7 @@ export class World {
     const candidates = this.links.flatMap((link, l) => (link.options.kind === wanted ? [l] : []));
     if (candidates.length === 0) agent.kind = wanted === "unix" ? "network" : "attested";
     agent.link = candidates.length > 0 ? random.pick(candidates) : random.below(this.links.length);
-    const periodNsMax = Math.floor(0.9 * scenario.thresholdNs);
+    const periodNsMax = Math.floor((scenario.isCalm ? 0.25 : 0.9) * scenario.thresholdNs);
     agent.periodNs = random.between(Math.floor(scenario.thresholdNs / 8), periodNsMax);
     agent.nextBeatNs = this.trueNs + random.below(agent.periodNs);
     agent.lastArrivalNs = this.trueNs;
@@ -201,11 +205,21 @@ export class World {
     const link = this.links[l]!;
     this.trace.number(l);
     this.trace.bytes(datagram.bytes);
+    if (link.filterSample > 0 && isRubbish(datagram.bytes)) {
+      if (!random.chance(1 / link.filterSample)) {
+        this.coverage.count("filtered");
+        return;
+      }
+    }
     const isNamed = link.options.kind === "unix" && (datagram.credentials?.pid ?? 0) !== 0;
     const named = isNamed ? this.processes.find(datagram.credentials!.pid) : undefined;
     const sent = { ...datagram, sender: named };
     // Of a sender that is gone, what it left is in the socket already.
     const isLeft = isNamed && named === undefined;
+    if (this.scenario.isCalm) {
+      if (!link.send(sent, this.trueNs, this.trueNs)) this.coverage.count("refusedAtSender");
+      return;
+    }
     if (random.chance(0.01) && !isLeft) {
       this.coverage.count("arrivedDuringTurn");
       link.sendLate(sent, random.between(1, 3));

@@ -22,10 +22,21 @@ const MASTER_KEY = "c3".repeat(32);
 /** What is flooded, and with what. */
 export interface FloodKind {
   readonly name: string;
-  readonly listener: "crowd" | "lab" | "edge";
+  readonly listener: "honest" | "crowd" | "lab" | "edge";
   readonly content: FloodOptions["content"];
   readonly size: number;
+  /** Flooding processes; default 1. */
+  readonly senders?: number;
 }
+
+/** What takes every place in the agents' own queue, if nothing keeps it out. */
+export const OWN_SOCKET_FLOOD: FloodKind = {
+  name: "the agents' own socket, no frames",
+  listener: "honest",
+  content: "random",
+  size: 32,
+  senders: 3,
+};
 
 /** Every way in that costs the daemon something. */
 export const FLOODS: readonly FloodKind[] = [
@@ -40,6 +51,9 @@ export interface FloodResult {
   /** Datagrams that the flood sent, and those of them that were received. */
   readonly flooded: number;
   readonly taken: number;
+  /** What the honest listener received that was no honest beat, and what the kernel dropped for it by our estimate. */
+  readonly rubbishTaken: number;
+  readonly filteredEstimate: number;
   readonly sent: number;
   readonly accepted: number;
   /** Honest agents that were called silent while they beat. */
@@ -67,15 +81,19 @@ export async function floodFleet(
   const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS, stamped: true });
   await until("every agent to be tracked", async () => (await daemon.state()).agents === AGENTS);
   const targets = {
+    honest: { socket: daemon.socket },
     crowd: { socket: directory.at("crowd.sock") },
     lab: { address: HOST, port: lab },
     edge: { address: HOST, port: edge },
   };
   let flooded = 0;
-  for (const { listener, content, size } of kinds) {
-    await using flood = new Flood({ content, size, to: targets[listener] });
+  for (const { listener, content, size, senders = 1 } of kinds) {
+    await using floods = new AsyncDisposableStack();
+    const running = Array.from({ length: senders }, () =>
+      floods.use(new Flood({ content, size, to: targets[listener] })),
+    );
     await Bun.sleep(floodMs);
-    flooded += await flood.end();
+    for (const flood of running) flooded += await flood.end();
   }
   const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
   await daemon.untilReceived(sent);
@@ -85,6 +103,8 @@ export async function floodFleet(
   return {
     flooded,
     taken: ["crowd", "lab", "edge"].reduce((sum, name) => sum + received(page, name), 0),
+    rubbishTaken: received(page, "honest") - sent,
+    filteredEstimate: sampleAt(page, 'varta_datagrams_filtered_estimate_total{listener="honest"}'),
     sent,
     accepted: rows.filter((row) => row[1] === "beat" && pids.includes(Number(row[2]))).length,
     ...honestRows(rows, new Set(pids)),

@@ -1,0 +1,38 @@
+// What a person reads about the kernel's filter against rubbish: that it is on and why, that it is off and what it took.
+import { errnoText } from "../../ffi/errno.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { RUBBISH_SAMPLE } from "../base/limits.ts";
+import type { RubbishReports } from "../listener/rubbish_watch.ts";
+import type { Log } from "./log.ts";
+
+export class FilterReports implements RubbishReports {
+  readonly #log: Log;
+  readonly #listenerNames: readonly string[];
+
+  constructor(log: Log, listenerNames: readonly string[]) {
+    this.#log = log;
+    this.#listenerNames = listenerNames;
+  }
+
+  filterAttached(listener: number, perSecond: number): void {
+    this.#log.warn(
+      `a flood of datagrams that are no beats: the kernel now drops all but one in ${RUBBISH_SAMPLE} of them`,
+      { listener: this.#listenerNames[listener], per_second: Math.round(perSecond) },
+    );
+  }
+
+  filterDetached(listener: number, filtered: number, onForNs: number): void {
+    this.#log.info("the flood is over: the kernel drops nothing any more", {
+      listener: this.#listenerNames[listener],
+      dropped_estimate: Math.round(filtered),
+      after_s: Math.round(onForNs / NS_PER_S),
+    });
+  }
+
+  filterUnavailable(listener: number, errno: number): void {
+    this.#log.warn(
+      "a flood of datagrams that are no beats, and the kernel does not let us filter them, going on without",
+      { listener: this.#listenerNames[listener], error: errnoText(errno) },
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// The datagrams that a UDP socket lost because its buffer was full. The kernel counts those that a filter dropped into the
+// same number: while one is on, only what exceeds its estimate by more than the estimate's own error is told as lost.
+
+/** In standard deviations: a number that only grows must not grow by chance. */
+const ERROR_DEVIATIONS = 4;
+
+export interface FilterCount {
+  readonly isAttached: boolean;
+  /** Dropped by the filter since it was put on, estimated, and the variance of that. */
+  readonly dropped: number;
+  readonly droppedVariance: number;
+}
+
+export class KernelDrops {
+  readonly #drain: () => number;
+  readonly #filter: FilterCount;
+  /** Told when they are asked for next. */
+  #pending = 0;
+  /** True from the attachment to the first look behind the end of the filter. */
+  #isMixed = false;
+  /** Since the attachment: all drops, and those of them that were told as lost. */
+  #mixed = 0;
+  #told = 0;
+
+  /** `drain`: what the kernel counted since the last call. */
+  constructor(drain: () => number, filter: FilterCount) {
+    this.#drain = drain;
+    this.#filter = filter;
+  }
+
+  /** The filter is about to be put on: until now every drop was a full buffer. */
+  beforeAttach(): void {
+    this.#pending = this.take();
+    this.#isMixed = true;
+    this.#mixed = 0;
+    this.#told = 0;
+  }
+
+  /** Datagrams lost to a full buffer since the last call. */
+  take(): number {
+    const drops = this.#drain();
+    const pending = this.#pending;
+    this.#pending = 0;
+    return pending + (this.#isMixed ? this.#lostOf(drops) : drops);
+  }
+
+  #lostOf(drops: number): number {
+    const { isAttached, dropped, droppedVariance } = this.#filter;
+    this.#isMixed = isAttached;
+    this.#mixed += drops;
+    const error = ERROR_DEVIATIONS * Math.sqrt(droppedVariance + 1);
+    const lost = Math.max(this.#told, Math.floor(this.#mixed - dropped - error));
+    const news = lost - this.#told;
+    this.#told = lost;
+    return news;
+  }
+}

@@ -1,0 +1,31 @@
+// Whether the queue of a Unix socket was full. The kernel does not say how many datagrams wait; but a socket from which as
+// many were taken as it holds, without having been seen empty, was full or as good as full, and its senders were refused.
+import { BATCH_SIZE } from "../base/limits.ts";
+
+export class QueueFill {
+  readonly #length: number;
+  #inARow = 0;
+  #full = 0;
+
+  /** `length`: datagrams that the queue holds; undefined = unknown, and never found full. */
+  constructor(length: number | undefined) {
+    this.#length = length ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** A receive took `count` datagrams, 0 if there were none. */
+  took(count: number): void {
+    this.#inARow += count;
+    if (this.#inARow >= this.#length) {
+      this.#full++;
+      this.#inARow = 0;
+    }
+    if (count < BATCH_SIZE) this.#inARow = 0;
+  }
+
+  /** Times that it was found full since the last call. */
+  take(): number {
+    const full = this.#full;
+    this.#full = 0;
+    return full;
+  }
+}

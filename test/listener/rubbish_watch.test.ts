@@ -1,0 +1,184 @@
+// When a listener's filter goes on and off: by the rate of what it would drop, and by nothing else.
+import { describe, expect, test } from "bun:test";
+import { EPERM } from "../../ffi/constants.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { DatagramAccounting } from "../../src/events/accounting.ts";
+import type { KernelFilter } from "../../src/listener/kernel_filter.ts";
+import type { Listener } from "../../src/listener/listener.ts";
+import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
+import { ScriptedListener } from "../support/scripted_listener.ts";
+
+/** A filter that says what was done with it, and a flood in front of it. */
+class ScriptedFilter implements KernelFilter {
+  isCounting = false;
+  sample = 0;
+  renewed = 0;
+  attachResult = 0;
+  #counted = 0;
+  #dropped = 0;
+
+  /** So many datagrams of rubbish are sent; how many come through to the listener. */
+  rubbish(count: number): number {
+    const passed = this.sample === 0 ? count : Math.floor(count / this.sample);
+    if (this.isCounting) this.#counted += passed;
+    if (this.isCounting && this.sample > 0) this.#dropped += passed * (this.sample - 1);
+    return passed;
+  }
+
+  takeCounted(): number {
+    const counted = this.#counted;
+    this.#counted = 0;
+    return counted;
+  }
+
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  attach(sample: number): number {
+    if (this.attachResult === 0) this.sample = sample;
+    return this.attachResult;
+  }
+
+  renew(): void {
+    this.renewed++;
+  }
+
+  detach(): void {
+    this.sample = 0;
+  }
+}
+
+class WatchBench {
+  readonly filter = new ScriptedFilter();
+  readonly accounting = new DatagramAccounting();
+  readonly told: string[] = [];
+  readonly watch: RubbishWatch;
+  nowNs = NS_PER_S;
+
+  constructor(hasFilter = true) {
+    const listener = new ScriptedListener();
+    const listeners: Listener[] = [
+      hasFilter ? Object.assign(listener, { filter: this.filter }) : listener,
+    ];
+    this.watch = new RubbishWatch({
+      listeners,
+      accounting: this.accounting,
+      reports: {
+        filterAttached: (l, perSecond) => this.told.push(`on ${l} ${Math.round(perSecond)}/s`),
+        filterDetached: (l, filtered, ns) =>
+          this.told.push(`off ${l} ${filtered} after ${ns / NS_PER_S} s`),
+        filterUnavailable: (l, errno) => this.told.push(`none ${l} ${errno}`),
+      },
+    });
+    this.watch.look(this.nowNs);
+  }
+
+  /** Time passes in turns of 10 ms, in each of which so many datagrams are sent of which the listener refuses what comes. */
+  run(ms: number, rubbishPerTurn: number, otherRefusedPerTurn = 0): this {
+    for (let past = 0; past < ms; past += 10) {
+      this.nowNs += 10 * NS_PER_MS;
+      const refused = this.filter.rubbish(rubbishPerTurn) + otherRefusedPerTurn;
+      this.accounting.received[0]! += refused + 5;
+      this.accounting.accepted[0]! += 5;
+      this.watch.look(this.nowNs);
+    }
+    return this;
+  }
+}
+
+describe("the filter goes on", () => {
+  test("above 1,000 datagrams of rubbish a second, within a fifth of a second", () => {
+    const bench = new WatchBench().run(210, 11);
+    expect(bench.told).toEqual(["on 0 1100/s"]);
+    expect(bench.filter.sample).toBe(64);
+  });
+
+  test("within two turns of a flood at line rate", () => {
+    const bench = new WatchBench().run(20, 3_000);
+    expect(bench.filter.sample).toBe(64);
+  });
+
+  test("not below that rate, not for a short burst, not for accepted beats", () => {
+    expect(new WatchBench().run(3_000, 9).told).toEqual([]);
+    expect(new WatchBench().run(10, 900).run(3_000, 0).told).toEqual([]);
+    expect(new WatchBench().run(3_000, 0).told).toEqual([]);
+  });
+
+  test("not for refusals that it could not spare us", () => {
+    const bench = new WatchBench().run(3_000, 0, 100);
+    expect(bench.told).toEqual([]);
+    expect(bench.filter.sample).toBe(0);
+  });
+
+  test("nowhere if the kernel refuses it, which is told once", () => {
+    const bench = new WatchBench();
+    bench.filter.attachResult = -EPERM;
+    expect(bench.run(5_000, 100).told).toEqual([`none 0 ${EPERM}`]);
+    expect(bench.filter.isCounting).toBe(false);
+    expect(bench.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("nowhere where the listener has none", () => {
+    expect(new WatchBench(false).run(5_000, 100).told).toEqual([]);
+  });
+});
+
+describe("while the filter is on", () => {
+  test("its estimate grows by what was dropped", () => {
+    const bench = new WatchBench().run(200, 640);
+    const before = bench.watch.filteredEstimate[0]!;
+    bench.run(1_000, 640);
+    expect(bench.watch.filteredEstimate[0]! - before).toBe(100 * 630);
+  });
+
+  test("a sample that is a flood itself is made rarer, and made as before when that is over", () => {
+    const bench = new WatchBench().run(200, 128);
+    expect(bench.filter.sample).toBe(64);
+    bench.run(200, 64 * 4_096);
+    expect(bench.filter.sample).toBe(4_096);
+    bench.run(3_000, 128);
+    expect(bench.filter.sample).toBe(64);
+    expect(bench.told).toHaveLength(1);
+  });
+
+  test("the socket of the listener is looked at every second", () => {
+    const bench = new WatchBench().run(5_200, 128);
+    expect(bench.filter.renewed).toBe(5);
+  });
+});
+
+describe("the filter comes off", () => {
+  test("after ten calm seconds, and says what it dropped", () => {
+    const bench = new WatchBench().run(1_000, 128);
+    const dropped = bench.watch.filteredEstimate[0];
+    bench.run(9_500, 0);
+    expect(bench.filter.sample).toBe(64);
+    bench.run(2_000, 0);
+    expect(bench.filter.sample).toBe(0);
+    expect(bench.told[1]).toMatch(new RegExp(`^off 0 ${dropped} after 1[01]\\.?\\d* s$`));
+    expect(bench.filter.isCounting).toBe(false);
+  });
+
+  test("not while every tenth second is not calm", () => {
+    const bench = new WatchBench().run(500, 128);
+    for (let i = 0; i < 3; i++) bench.run(8_500, 0).run(500, 128);
+    expect(bench.filter.sample).toBe(64);
+  });
+
+  test("and goes on again with the next flood", () => {
+    const bench = new WatchBench().run(500, 128).run(12_000, 0).run(500, 128);
+    expect(bench.told.map((text) => text.slice(0, 5).trim())).toEqual(["on 0", "off 0", "on 0"]);
+  });
+});
+
+test("nextDeadlineNs() is when a look ends that has begun, and never without one", () => {
+  const bench = new WatchBench();
+  expect(bench.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  bench.run(100, 11);
+  expect(bench.watch.nextDeadlineNs()).toBe(bench.nowNs + 100 * NS_PER_MS);
+  bench.run(100, 11);
+  expect(bench.watch.nextDeadlineNs()).toBe(bench.nowNs + NS_PER_S);
+});
