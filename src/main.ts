@@ -2,8 +2,17 @@
 // argv -> command -> exit code. The only file whose import starts something. Each command is loaded when it is asked
 // for, so that `beat` and `version` do not pay for the daemon.
 import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
+import { refuseColour } from "./cli/colour.ts";
 import type { CommandName, Invocation, RunCommand } from "./cli/invocation.ts";
-import { errorLine, hintLine, print, printBriefly, printDiagnostics } from "./cli/output.ts";
+import {
+  diagnosticLines,
+  errorLine,
+  hintLine,
+  print,
+  printBriefly,
+  printLines,
+} from "./cli/output.ts";
+import { escapeUnprintable } from "./base/unprintable.ts";
 import type { Problem } from "./config/load_result.ts";
 import { problemsText } from "./config/render.ts";
 
@@ -15,13 +24,14 @@ process.exit(await main(process.argv.slice(2)));
 async function main(argv: readonly string[]): Promise<number> {
   await setUpProcess();
   const parsed = parseArguments(argv);
+  if (parsed.invocation.own.get("no-color") === true) refuseColour();
   const problems = [...parsed.problems, ...(await valueProblems(parsed))];
-  if (problems.length > 0) return refuse(parsed, problems);
+  if (problems.length > 0) return await refuse(parsed, problems);
   try {
     const run = await loadCommand(parsed.invocation.command);
     return await run(parsed.invocation);
   } catch (error) {
-    await diagnose(parsed.invocation, faultText(error));
+    await diagnose(parsed.invocation, await faultText(parsed.invocation, error));
     return EXIT_FAILURE;
   }
 }
@@ -36,8 +46,12 @@ async function setUpProcess(): Promise<void> {
   }
 }
 
-function faultText(error: unknown): string {
-  if (isPlatformError(error)) return errorLine(error.message) + hintLine(error.hint);
+async function faultText(invocation: Invocation, error: unknown): Promise<string> {
+  if (isPlatformError(error)) {
+    if (!asksForJson(invocation)) return errorLine(error.message) + hintLine(error.hint);
+    const { faultReport } = await import("./cli/start_failure.ts");
+    return faultReport(error.message, error.hint, "json");
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const hint = "this is a bug in varta-watch, not in its configuration; please report it";
   return errorLine(text) + hintLine(hint);
@@ -46,7 +60,7 @@ function faultText(error: unknown): string {
 // The daemon never waits for a reader; other commands do, so that a pager gets all of it.
 async function diagnose({ command }: Invocation, text: string): Promise<void> {
   if (command === "run") await printBriefly(text);
-  else printDiagnostics(text);
+  else printLines(text);
 }
 
 // The class itself cannot be imported here: the module that has it is the one that could not be loaded.
@@ -65,14 +79,25 @@ async function refuse(
   { invocation }: ParsedArguments,
   problems: readonly Problem[],
 ): Promise<number> {
-  if (invocation.own.get("json") === true) {
-    print(`${JSON.stringify({ ok: false, exit_code: EXIT_USAGE, problems })}\n`);
+  const { command, own } = invocation;
+  if (own.get("json") === true) {
+    const json = JSON.stringify({ ok: false, exit_code: EXIT_USAGE, problems });
+    print(`${escapeUnprintable(json)}\n`);
     return EXIT_USAGE;
   }
-  const { command } = invocation;
+  if (asksForJson(invocation)) {
+    const { problemsReport } = await import("./cli/start_failure.ts");
+    await diagnose(invocation, problemsReport(problems, EXIT_USAGE, "json"));
+    return EXIT_USAGE;
+  }
   const hint = `"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`;
-  await diagnose(invocation, problemsText(problems) + hintLine(hint));
+  await diagnose(invocation, diagnosticLines(problemsText(problems)) + hintLine(hint));
   return EXIT_USAGE;
+}
+
+/** Whether a daemon was to be started whose log is JSON by an option; what its file says is not known here. */
+function asksForJson({ command, given }: Invocation): boolean {
+  return command === "run" && given.findLast(({ name }) => name === "log-format")?.value === "json";
 }
 
 async function loadCommand(name: CommandName): Promise<RunCommand> {

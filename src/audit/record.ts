@@ -1,5 +1,6 @@
 // What becomes a row of the audit log, and its columns between seq and chain (spec 11 section 1). Other tools parse these
 // bytes. Arguments of the recovery command are never told: they may hold secrets.
+import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
 
 export const AUDIT_HEADER = "# varta-watch recovery audit v2";
 export const AUDIT_HEADER_V1 = "# varta-watch recovery audit v1";
@@ -165,7 +166,7 @@ function orAbsent(value: number): string {
 }
 
 function free(text: string): string {
-  return text === "" ? ABSENT : text.replace(/[\t\n\r]/g, " ");
+  return text === "" ? ABSENT : escapeUnprintable(text.replace(/[\t\n\r]/g, " "));
 }
 
 function tailText(tail: Uint8Array): string {
@@ -179,7 +180,10 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
   92: "\\\\",
 };
 
-/** Bytes as text without tab and LF: control bytes and what is not UTF-8 become escapes (spec 10 section 5). */
+/**
+ * Bytes as text without tab and LF: what is not UTF-8, and what a terminal would obey, become escapes of bytes (spec 10
+ * section 5).
+ */
 export function escapeTail(bytes: Uint8Array): string {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const parts: string[] = [];
@@ -213,5 +217,12 @@ function plainSize(bytes: Uint8Array, at: number): number {
   const second = bytes[at + 1] ?? 0;
   if (second < secondMin || second > secondMax) return 0;
   for (let i = 2; i < size; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
-  return size;
+  return isUnprintable(codePointOf(bytes, at, size)) ? 0 : size;
+}
+
+/** The code point of the character of `size` >= 2 bytes at `at`, which is right. */
+function codePointOf(bytes: Uint8Array, at: number, size: number): number {
+  let code = bytes[at]! & (0x7f >>> size);
+  for (let i = 1; i < size; i++) code = (code << 6) | (bytes[at + i]! & 0x3f);
+  return code;
 }

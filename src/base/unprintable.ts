@@ -22,3 +22,13 @@ export function escapedCode(character: string): string {
   }
   return text;
 }
+
+/** Whether the character with this code is one of them, for text that is still bytes. */
+export function isUnprintable(code: number): boolean {
+  if (code < 0xa0) return code < 0x20 || code >= 0x7f;
+  // None in most of the Latin alphabets, and none from the Chinese ones to the compatibility forms.
+  if ((code < 0x600 && code !== 0xad) || (code >= 0x3000 && code < 0xfe00)) return false;
+  return FORMAT.test(String.fromCodePoint(code));
+}
+
+const FORMAT = /[\p{Cf}\p{Zl}\p{Zp}]/u;

@@ -10,6 +10,7 @@ import {
 import { ABSENT, AUDIT_HEADER, AUDIT_HEADER_V1 } from "../audit/record.ts";
 import { type AuditRow, columnNames, latin1, parseRow } from "../audit/row.ts";
 import { type Finding, type Verdict, Verifier, verdictText } from "../audit/verify.ts";
+import { escapeUnprintable } from "../base/unprintable.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
 import { print, printDiagnostics, printError, printHint } from "./output.ts";
 
@@ -105,7 +106,7 @@ function show(path: string, isJson: boolean): number {
         if (isV1Section) return;
         const row = hasLineEnd ? parseRow(line) : undefined;
         if (row !== undefined) {
-          output.line(isJson ? JSON.stringify(rowJson(row)) : rowText(row));
+          output.line(isJson ? escapeUnprintable(JSON.stringify(rowJson(row))) : rowText(row));
           return;
         }
         allRead = false;
@@ -186,11 +187,12 @@ function quotedIfNeeded(value: string): string {
   return /[ "=]/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text;
 }
 
-/** A file must not be able to move the cursor of who reads it. */
+/** A file must not be able to move the cursor of who reads it, or to turn a line around. */
 function visible(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+  const escaped = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
+  return escapeUnprintable(escaped);
 }
 
 /** Lines for stdout, printed by the block. */

@@ -1,6 +1,7 @@
 // `varta-watch check`: everything a start would check and find, as the user that the start will have, and nothing that a
 // start would open for writing (spec 07 section 3). The result goes to stdout, problems and warnings to stderr; with
 // --json all of it is one object on stdout.
+import { escapeUnprintable } from "../base/unprintable.ts";
 import { effectiveKeys, effectiveText } from "../config/effective.ts";
 import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
 import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
@@ -8,7 +9,7 @@ import { SocketHolders } from "../config/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
-import { print, printDiagnostics, printError, printHint } from "./output.ts";
+import { print, printDiagnostics, printError, printHint, printWarning } from "./output.ts";
 import { isDaemonOfOurs } from "./self_command.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -32,7 +33,8 @@ export async function run(invocation: Invocation): Promise<number> {
     document,
   });
   if (ownFlag(invocation, "json")) {
-    print(`${JSON.stringify(jsonOf(result, chosen, ownFlag(invocation, "print")))}\n`);
+    const json = JSON.stringify(jsonOf(result, chosen, ownFlag(invocation, "print")));
+    print(`${escapeUnprintable(json)}\n`);
   } else if (result.ok) printSuccess(result, chosen, ownFlag(invocation, "print"));
   else printDiagnostics(result.text);
   return result.ok ? 0 : result.exitCode;
@@ -49,7 +51,7 @@ function printSuccess(
   { user, isOther }: CheckedUser,
   withValues: boolean,
 ): void {
-  for (const warning of result.warnings) printDiagnostics(`varta-watch: warning: ${warning}\n`);
+  for (const warning of result.warnings) printWarning(warning);
   const forWhom = isOther ? `, checked for user ${user.name}` : "";
   if (withValues) print(effectiveText(result));
   else

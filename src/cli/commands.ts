@@ -60,6 +60,7 @@ const INJECT_WEDGE_OPTION: OwnOption = {
 export const GLOBAL_OPTIONS: readonly OwnOption[] = [
   { name: "help", short: "h", form: FLAG, help: "print help and exit" },
   { name: "version", short: "V", form: FLAG, help: "print the version and exit" },
+  { name: "no-color", form: FLAG, help: "no colours, also on a terminal" },
 ];
 
 export const COMMANDS: readonly Command[] = [
@@ -296,7 +297,7 @@ export const COMMANDS: readonly Command[] = [
       "Starts a real daemon and a few real agents in a temporary directory, freezes one",
       "of them and shows the stall, the recovery and the return as they happen.",
     ],
-    own: [{ name: "no-color", form: FLAG, help: "plain text, also on a terminal" }],
+    own: [],
     takesConfigOptions: false,
     examples: [["varta-watch demo", "watch the whole story"]],
     exits: [

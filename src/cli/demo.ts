@@ -1,8 +1,9 @@
 // "varta-watch demo": the product in ten seconds. A real daemon watches four real processes; one is frozen with SIGSTOP,
 // so that it is alive and does nothing; the stall, the recovery and the return are shown as they happen.
+import { stdoutHasColour } from "./colour.ts";
 import { type AgentRow, DemoScreen, type Mark } from "./demo_screen.ts";
 import { DemoStage, type LogLine } from "./demo_stage.ts";
-import { type Invocation, ownFlag } from "./invocation.ts";
+import type { Invocation } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 
 const THRESHOLD_MS = 1_000;
@@ -24,8 +25,8 @@ interface Agent {
   state: string;
 }
 
-export async function run(invocation: Invocation): Promise<number> {
-  const story = new Story(!ownFlag(invocation, "no-color"));
+export async function run(_invocation: Invocation): Promise<number> {
+  const story = new Story();
   const interrupted = Promise.withResolvers<"interrupted">();
   const interrupt = (): void => interrupted.resolve("interrupted");
   process.once("SIGINT", interrupt);
@@ -54,11 +55,9 @@ class Story {
   #frozenAtMs = 0;
   #over = false;
 
-  constructor(colourAllowed: boolean) {
-    const { NO_COLOR, TERM } = process.env;
-    const live = process.stdout.isTTY === true && TERM !== "dumb";
-    const colour = live && colourAllowed && (NO_COLOR === undefined || NO_COLOR === "");
-    this.#screen = new DemoScreen({ live, colour, write: print });
+  constructor() {
+    const live = process.stdout.isTTY === true && process.env["TERM"] !== "dumb";
+    this.#screen = new DemoScreen({ live, colour: stdoutHasColour(), write: print });
     this.#stage = new DemoStage({
       thresholdMs: THRESHOLD_MS,
       intervalMs: INTERVAL_MS,

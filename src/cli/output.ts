@@ -1,6 +1,9 @@
 // How commands that end speak: results on stdout, errors and hints on stderr, written at once and in full. The daemon
-// has its own queue for stderr and uses this only when it does not start.
+// has its own queue for stderr and uses this only when it does not start. Diagnostics name paths and repeat pieces of
+// files, so what a terminal would obey in them is escaped here, whoever made the text.
 import { write, writeSync } from "node:fs";
+import { escapeUnprintable } from "../base/unprintable.ts";
+import { stderrHasColour } from "./colour.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -8,6 +11,9 @@ const STDERR = 2;
 const PATIENCE_MS = 1_000;
 /** Between two tries on a full pipe that does not block. */
 const RETRY_MS = 5;
+const RED = "1;31";
+const YELLOW = "33";
+const CYAN = "36";
 
 export function print(text: string): void {
   writeAll(STDOUT, text);
@@ -17,21 +23,39 @@ export function printError(message: string): void {
   writeAll(STDERR, errorLine(message));
 }
 
+export function printWarning(message: string): void {
+  writeAll(STDERR, wordLine("warning", YELLOW, message));
+}
+
 export function printHint(hint: string): void {
   writeAll(STDERR, hintLine(hint));
 }
 
 export function errorLine(message: string): string {
-  return `varta-watch: error: ${message}\n`;
+  return wordLine("error", RED, message);
 }
 
 export function hintLine(hint: string): string {
-  return `varta-watch: hint: ${hint}\n`;
+  return wordLine("hint", CYAN, hint);
 }
 
-/** Text for stderr that is complete as it is. */
+/** Lines without colours, with all that a terminal would obey escaped. */
+export function diagnosticLines(text: string): string {
+  return text.split("\n").map(escapeUnprintable).join("\n");
+}
+
 export function printDiagnostics(text: string): void {
-  writeAll(STDERR, text);
+  printLines(diagnosticLines(text));
+}
+
+/** Lines that the functions above have made. */
+export function printLines(lines: string): void {
+  writeAll(STDERR, lines);
+}
+
+function wordLine(word: string, sgr: string, text: string): string {
+  const shown = stderrHasColour() ? `\x1b[${sgr}m${word}:\x1b[0m` : `${word}:`;
+  return `varta-watch: ${shown} ${diagnosticLines(text)}\n`;
 }
 
 /**

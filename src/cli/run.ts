@@ -3,14 +3,17 @@
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
+import type { LogFormat } from "../config/config.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { StartError } from "../daemon/start_error.ts";
+import { stderrHasColour } from "./colour.ts";
 import { type Invocation, ownNumber } from "./invocation.ts";
-import { errorLine, hintLine, printBriefly } from "./output.ts";
+import { printBriefly } from "./output.ts";
 import { selfText } from "./self_command.ts";
+import { faultReport, problemsReport } from "./start_failure.ts";
 
 const EXIT_FAILURE = 1;
 
@@ -18,7 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { configFile, given } = invocation;
   const loaded = await loadConfig({ configFile, given, host: systemHost() });
   if (!loaded.ok) {
-    await printBriefly(loaded.text);
+    await printBriefly(problemsReport(loaded.problems, loaded.exitCode, loaded.logFormat));
     return loaded.exitCode;
   }
   try {
@@ -29,7 +32,7 @@ export async function run(invocation: Invocation): Promise<number> {
     );
     return await daemon.finished;
   } catch (error) {
-    return await refuse(error);
+    return await refuse(error, loaded.config.log.format);
   }
 }
 
@@ -49,15 +52,16 @@ function start(
     announcesMetrics: metricsByOption || (listen?.kind === "tcp" && listen.port === 0),
     beatCommand,
     env: process.env,
+    colour: stderrHasColour(),
     wedgeAfterNs: wedgeAfterMs === undefined ? undefined : wedgeAfterMs * NS_PER_MS,
   });
 }
 
 // Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
-async function refuse(error: unknown): Promise<number> {
+async function refuse(error: unknown, format: LogFormat): Promise<number> {
   if (error instanceof StartError || error instanceof PlatformError)
-    await printBriefly(errorLine(error.message) + hintLine(error.hint));
-  else if (error instanceof SystemError) await printBriefly(errorLine(error.message));
+    await printBriefly(faultReport(error.message, error.hint, format));
+  else if (error instanceof SystemError) await printBriefly(faultReport(error.message, "", format));
   else throw error;
   return EXIT_FAILURE;
 }

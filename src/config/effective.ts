@@ -1,5 +1,6 @@
 // The configuration in effect, key by key with the origin of each value, for `check --print` (spec 07 section 3). The
 // output is a valid varta.toml. Secrets and environment values appear as "(set)".
+import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
 import { listenText } from "./address.ts";
 import type { Config, ListenerConfig, RecoveryStep } from "./config.ts";
 import { durationTextFromNs } from "./duration.ts";
@@ -51,12 +52,24 @@ export function effectiveText(result: LoadSuccess): string {
 }
 
 function tomlText(value: EffectiveValue): string {
-  if (typeof value !== "object") return JSON.stringify(value);
+  if (typeof value === "string") return tomlString(value);
+  if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `[${value.map(tomlText).join(", ")}]`;
   const entries = Object.entries(value).map(
-    ([name, item]) => `${JSON.stringify(name)} = ${tomlText(item)}`,
+    ([name, item]) => `${tomlString(name)} = ${tomlText(item)}`,
   );
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+}
+
+/** A basic string, with what a terminal would obey as escapes. Above U+FFFF those of TOML are not those of JSON. */
+function tomlString(text: string): string {
+  return escapeUnprintable(
+    JSON.stringify(text).replace(/[\u{10000}-\u{10ffff}]/gu, (character) => {
+      const code = character.codePointAt(0)!;
+      if (!isUnprintable(code)) return character;
+      return `\\U${code.toString(16).padStart(8, "0")}`;
+    }),
+  );
 }
 
 type Row = readonly [table: string, key: string, value: EffectiveValue | undefined];

@@ -58,13 +58,15 @@ const STARTING_KINDS: readonly string[] = ["exec", "restart_unit"];
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const { configFile, given, host, machine } = options;
   const usage = optionProblems(given, host);
-  if (usage.length > 0) return failure(usage, 64);
+  const formatByOption = given.findLast(({ name }) => name === "log-format")?.value;
+  const logFormat = formatByOption === "json" ? "json" : "logfmt";
+  if (usage.length > 0) return failure(usage, 64, logFormat);
   const file = chooseFile(configFile, given, host);
   let tree: TomlTree = {};
   let text = "";
   if (file !== undefined) {
     const read = options.document ?? readTomlDocument(file);
-    if (!read.ok) return failure([fileProblem(file, read)], 78);
+    if (!read.ok) return failure([fileProblem(file, read)], 78, logFormat);
     ({ tree, text } = read);
   }
   const bareRun = file === undefined && !given.some(({ name }) => name === "socket");
@@ -110,8 +112,11 @@ async function check(source: Source): Promise<LoadResult> {
     checkMachine(document, { machine, groupFile, ownDirectory, faults, warnings });
   }
   if (faults.length === 0) faults.push(...unavailableFaults(document));
-  if (faults.length > 0)
-    return await renderFaults(faults, { file, text, listenerNames: writtenNames(tree) });
+  if (faults.length > 0) {
+    const logFormat = document.tables.log.values.format ?? "logfmt";
+    const listenerNames = writtenNames(tree);
+    return await renderFaults(faults, { file, text, listenerNames, logFormat });
+  }
   const config = buildConfig({ document, accounts, secrets, bareRun });
   const runtimeDirectory: RuntimeDirectory | undefined = usesDefaultSocket
     ? socket.directory

@@ -1,6 +1,6 @@
 // What goes into loadConfig() and what comes out of it: the read-only configuration with the origin of each value, or
 // every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
-import type { Config } from "./config.ts";
+import type { Config, LogFormat } from "./config.ts";
 import type { SocketHolders } from "./socket_holders.ts";
 import type { TomlDocument } from "./toml_document.ts";
 import type { UnitSettings } from "./unit_file.ts";
@@ -71,6 +71,8 @@ export interface LoadFailure {
   readonly exitCode: 64 | 78;
   /** Ready to print: one line per problem and the closing line, each with its newline. */
   readonly text: string;
+  /** The form in which the daemon would have told it, as far as that could be found out. */
+  readonly logFormat: LogFormat;
 }
 
 export interface RuntimeDirectory {

@@ -22,6 +22,7 @@ export type OptionGroup =
   | "Liveness"
   | "UDP"
   | "Audit"
+  | "Log"
   | "Accepted without effect";
 
 export interface ConfigOption {
@@ -91,6 +92,8 @@ export const CONFIG_OPTIONS: readonly ConfigOption[] = [
   option("Audit", "audit-fsync-budget-ms", "MS", "integer", set("audit", "fsync_budget_ms"), "time an fdatasync should take (50)"),
   option("Audit", "audit-sync-interval-ms", "MS", "integer", set("audit", "sync_interval_ms"), "longest time between two (0 = off)"),
   option("Audit", "audit-rotation-budget-ms", "MS", "integer", set("audit", "rotation_budget_ms"), "time a rotation should take (50)"),
+  option("Log", "log-level", "LEVEL", "text", set("log", "level"), "debug, info, warn or error (info)"),
+  option("Log", "log-format", "FORMAT", "text", set("log", "format"), "logfmt or json, errors of the start included (logfmt)"),
   option("Accepted without effect", "read-timeout-ms", "MS", "integer", { to: "nothing", accepts: [1, 1000] }, "1 to 1000: the socket never blocks"),
   option("Accepted without effect", "signal-handler-mode", "NAME", "text", { to: "nothing", accepts: ["direct", "libc"] }, "direct or libc"),
 ];

@@ -1,5 +1,6 @@
 // Faults become the problems that people read: sorted by position, at most 50, each on one line (spec 07 section 4).
 import { type Fault, pathKey, pathLabel } from "./fault.ts";
+import type { LogFormat } from "./config.ts";
 import type { LoadFailure, Problem } from "./load_result.ts";
 
 export const PROBLEMS_SHOWN_MAX = 50;
@@ -13,6 +14,7 @@ export interface FaultSource {
   readonly text: string;
   /** Names of the listeners in the file, in its order; undefined = none, or not only of this one. */
   readonly listenerNames: readonly (string | undefined)[];
+  readonly logFormat: LogFormat;
 }
 
 /** The failure for a non-empty list of faults. */
@@ -29,11 +31,15 @@ export async function renderFaults(
     problems.push(...placed.sort(byPosition));
   }
   const onlyOptions = faults.every((fault) => fault.onlyOptions === true);
-  return failure(problems, onlyOptions ? 64 : 78);
+  return failure(problems, onlyOptions ? 64 : 78, source.logFormat);
 }
 
-export function failure(problems: readonly Problem[], exitCode: 64 | 78): LoadFailure {
-  return { ok: false, problems, exitCode, text: problemsText(problems) };
+export function failure(
+  problems: readonly Problem[],
+  exitCode: 64 | 78,
+  logFormat: LogFormat,
+): LoadFailure {
+  return { ok: false, problems, exitCode, text: problemsText(problems), logFormat };
 }
 
 /** One line per problem and a closing line, each with its newline. */

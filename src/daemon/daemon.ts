@@ -36,6 +36,8 @@ export interface DaemonOptions {
   /** The command that sends a beat to `socketPath`, for the start-up log. */
   readonly beatCommand: (socketPath: string) => string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The log may be coloured: it goes to a terminal. */
+  readonly colour: boolean;
   /** Run time after which the loop stops coming round; only builds with test hooks can set it. */
   readonly wedgeAfterNs?: number | undefined;
 }
@@ -84,6 +86,7 @@ export class Daemon {
     this.#parts = makeParts({
       config: options.config,
       env: options.env,
+      colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       recordOutcome: (outcome) => this.#opened.writers?.record(outcome),
     });
@@ -368,7 +371,7 @@ export class Daemon {
         rejected: observer.accounting.rejectedTotal(number),
       })),
     };
-    log.info("state", { state: JSON.stringify(state) });
+    log.info("state", { state });
   }
 }
 

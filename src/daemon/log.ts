@@ -1,14 +1,18 @@
 // The log of the daemon (spec 12 section 7): one line per event on stderr, in logfmt or JSON, with levels and a cooldown
-// per kind. Lines are bounded and escaped; the writer behind it never blocks the loop.
+// per kind. Lines are bounded, and what a terminal would obey is escaped in both; the writer behind it never blocks the loop.
 import { NS_PER_S } from "../base/time.ts";
+import { escapedCode, escapeUnprintable, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
 import type { LogFormat, LogLevel } from "../config/config.ts";
 import { LOG_KINDS } from "../metrics/catalogue.ts";
 
 /** Kinds of lines that a fault could repeat without end; the index is the label of the suppressed counter. */
 export type LogKind = (typeof LOG_KINDS)[number];
 
+/** A bigint is a number beyond 2^53; an object is one in JSON, and its JSON text in logfmt. */
+export type LogValue = string | number | bigint | boolean | object;
+
 /** Values of a line; `undefined` leaves the key out. */
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+export type LogFields = Readonly<Record<string, LogValue | undefined>>;
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -23,6 +27,8 @@ export interface LogOptions {
   readonly journal: boolean;
   /** 16 hex digits, random per process. */
   readonly sessionId: string;
+  /** Colours the level in logfmt: stderr is a terminal of somebody who likes that. */
+  readonly colour?: boolean;
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -31,6 +37,12 @@ const PRIORITIES: Readonly<Record<LogLevel, string>> = {
   info: "<6>",
   warn: "<4>",
   error: "<3>",
+};
+const SGR: Readonly<Record<LogLevel, string>> = {
+  debug: "2",
+  info: "32",
+  warn: "33",
+  error: "1;31",
 };
 const COOLDOWN_NS = NS_PER_S;
 const MESSAGE_BYTES_MAX = 320;
@@ -94,47 +106,58 @@ export class Log {
   }
 
   #logfmt(level: LogLevel, message: string, fields: LogFields): string {
-    const { journal, wallMs } = this.#options;
+    const { journal, wallMs, colour } = this.#options;
     const head = journal ? PRIORITIES[level] : `time=${new Date(wallMs()).toISOString()} `;
-    let line = `${head}level=${level} msg=${quoted(message)}`;
+    const rank = colour ? `\x1b[${SGR[level]}mlevel=${level}\x1b[0m` : `level=${level}`;
+    let line = `${head}${rank} msg=${quoted(message)}`;
     for (const [key, value] of Object.entries(fields)) {
       if (value === undefined) continue;
-      const text = bounded(key, value);
-      line += ` ${key}=${/^[^\s"=\\\p{Cc}]+$/u.test(text) ? text : quoted(text)}`;
+      const text = bounded(key, typeof value === "object" ? JSON.stringify(value) : String(value));
+      line += ` ${key}=${BARE.test(text) ? text : quoted(text)}`;
     }
     return line;
   }
 
   #json(level: LogLevel, message: string, fields: LogFields): string {
-    const record: Record<string, string | number | boolean> = {
-      ts_ns: `${Math.round(this.#options.wallMs())}000000`,
-      session_id: this.#options.sessionId,
-      level,
-      msg: message,
-    };
+    const record = new Map<string, string>([
+      ["time", JSON.stringify(new Date(this.#options.wallMs()).toISOString())],
+      ["session_id", JSON.stringify(this.#options.sessionId)],
+      ["level", JSON.stringify(level)],
+      ["msg", JSON.stringify(message)],
+    ]);
     for (const key of [...LEADING_KEYS, ...Object.keys(fields)]) {
       const value = fields[key];
-      if (value === undefined || key in record) continue;
-      record[key] = typeof value === "string" ? bounded(key, value) : value;
+      if (value !== undefined && !record.has(key)) record.set(key, jsonText(key, value));
     }
-    return JSON.stringify(record);
+    const members = [...record].map(([key, text]) => `${JSON.stringify(key)}:${text}`);
+    // What is left of such characters stands within strings, where an escape is the same.
+    return escapeUnprintable(`{${members.join(",")}}`);
   }
 }
 
-/** `text` in double quotes, with quotes, backslashes and control characters escaped: a line stays one line. */
+/** A value that needs no quotes in logfmt. */
+const BARE = new RegExp(`^[^\\s"=\\\\${UNPRINTABLE_CLASS}]+$`, "u");
+const TO_QUOTE = new RegExp(`["\\\\${UNPRINTABLE_CLASS}]`, "gu");
+
+/** `text` in double quotes, with quotes, backslashes and all that a terminal would obey escaped: a line stays one line. */
 function quoted(text: string): string {
-  const escaped = text.replace(/["\\\p{Cc}\u2028\u2029]/gu, (character) => {
+  const escaped = text.replace(TO_QUOTE, (character) => {
     if (character === '"' || character === "\\") return `\\${character}`;
     if (character === "\n") return "\\n";
     if (character === "\t") return "\\t";
     if (character === "\r") return "\\r";
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    return escapedCode(character);
   });
   return `"${escaped}"`;
 }
 
-function bounded(key: string, value: string | number | boolean): string {
-  return cut(String(value), key === "error" ? ERROR_BYTES_MAX : VALUE_BYTES_MAX);
+function jsonText(key: string, value: LogValue): string {
+  if (typeof value === "bigint") return String(value);
+  return JSON.stringify(typeof value === "string" ? bounded(key, value) : value);
+}
+
+function bounded(key: string, text: string): string {
+  return cut(text, key === "error" ? ERROR_BYTES_MAX : VALUE_BYTES_MAX);
 }
 
 /** At most `bytesMax` bytes of `text`, cut between two characters. */

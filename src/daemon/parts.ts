@@ -1,5 +1,4 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
-import { randomBytes } from "node:crypto";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
@@ -23,6 +22,7 @@ import { Recovery } from "../recovery/recovery.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { Log } from "./log.ts";
 import { Reports } from "./reports.ts";
+import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
 import { countOutcome } from "./tick.ts";
@@ -46,6 +46,7 @@ export interface Parts {
 export interface PartsOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly colour: boolean;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Keeps an outcome of a recovery in the audit log. */
@@ -135,14 +136,15 @@ export function monotonicNs(): number {
   return clockNs(CLOCK_MONOTONIC);
 }
 
-function makeLog({ config, env }: PartsOptions, stderr: StreamWriter): Log {
+function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): Log {
   return new Log({
     ...config.log,
     write: (line) => stderr.write(line),
     wallMs: Date.now,
     monotonicNs,
     journal: stderrIsJournal(env["JOURNAL_STREAM"]),
-    sessionId: randomBytes(8).toString("hex"),
+    sessionId: SESSION_ID,
+    colour,
   });
 }
 

@@ -89,7 +89,7 @@ export class Reports implements TickReports, Deadline {
       silence_ms: wholeMs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMs(thresholdNs()),
       status: statusText(stall.status),
-      last_nonce: u64Text(stall.lastNonceHi, stall.lastNonceLo),
+      last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),
       ...unprovenField(stall),
     });

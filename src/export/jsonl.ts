@@ -2,6 +2,7 @@
 // Constant words are written with their quotes and colons; the values between them are numbers, or words that need
 // no escaping. Wall time is written once per millisecond and copied after that.
 import { NS_PER_MS } from "../base/time.ts";
+import { escapeUnprintable } from "../base/unprintable.ts";
 import { originText } from "../base/origin.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import {
@@ -71,7 +72,7 @@ export class JsonlFormat implements LineFormat {
       this.#mismatch(text, batch, row);
     } else {
       text.ascii(',"error":');
-      text.utf8(JSON.stringify(errorText(batch, row, this.#options.errnoText)));
+      text.utf8(escapeUnprintable(JSON.stringify(errorText(batch, row, this.#options.errnoText))));
     }
     text.ascii(END);
   }

@@ -1,6 +1,7 @@
 // The six tab-separated columns of the Rust observer (spec 09 section 1):
 // observer_ns, kind, pid, nonce, status, payload; "-" marks an empty column.
 import type { TextBuffer } from "../base/text_buffer.ts";
+import { escapeUnprintable } from "../base/unprintable.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import { statusText } from "../wire/frame.ts";
@@ -70,10 +71,11 @@ export class TsvFormat implements LineFormat {
   }
 }
 
-/** Free text keeps the numbers of columns and lines: control bytes and the backslash are escaped. */
+/** Free text keeps the numbers of columns and lines: the backslash and all that a terminal would obey is escaped. */
 export function escapeTsv(text: string): string {
-  return text.replace(/[\\\x00-\x1f\x7f]/g, (character) => {
+  const escaped = text.replace(/[\\\x00-\x1f\x7f]/g, (character) => {
     const named = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" }[character];
     return named ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
+  return escapeUnprintable(escaped);
 }

@@ -18,7 +18,7 @@ beforeAll(() => {
   directory = new AuditDirectory();
   old = new AuditWriterTwin();
   old.add("boot", 1234, "-", "fresh");
-  old.add("spawn", 42, 50, "exec", "/opt/my tool\u001b[2J", "inline", 9);
+  old.add("spawn", 42, 50, "exec", "/opt/my tool\u001b[2J\u009b\u202e", "inline", 9);
   live = new AuditWriterTwin();
   Object.assign(live, { seq: old.seq, chain: old.chain });
   live.add("boot", 1234, old.chain, "rotation");
@@ -116,7 +116,7 @@ describe("varta-watch audit show", () => {
     expect(stdout).toBe(
       [
         "2023-11-14T22:13:20.001Z      1 boot     daemon_pid=1234 reason=fresh",
-        '2023-11-14T22:13:20.002Z      2 spawn    agent_pid=42 child_pid=50 mode=exec program="/opt/my tool\\x1b[2J" source=inline template_len=9',
+        '2023-11-14T22:13:20.002Z      2 spawn    agent_pid=42 child_pid=50 mode=exec program="/opt/my tool\\x1b[2J\\x9b\\u202e" source=inline template_len=9',
         "",
       ].join("\n"),
     );

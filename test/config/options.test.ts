@@ -57,6 +57,8 @@ const SET: [string, string, object, string | undefined][] = [
   ["recovery-audit-sync-every", "1", { audit: { syncEvery: 1 } }, "0"],
   ["audit-fsync-budget-ms", "1", { audit: { fsyncBudgetNs: 1e6 } }, "0"],
   ["audit-sync-interval-ms", "0", { audit: { syncIntervalNs: 0 } }, "-1"],
+  ["log-level", "error", { log: { level: "error" } }, "fatal"],
+  ["log-format", "json", { log: { format: "json" } }, "JSON"],
   ["audit-rotation-budget-ms", "250", { audit: { rotationBudgetNs: 250e6 } }, "251"],
   ["read-timeout-ms", "1000", {}, "1001"],
   ["signal-handler-mode", "libc", {}, "signalfd"],

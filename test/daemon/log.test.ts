@@ -82,6 +82,9 @@ describe("logfmt", () => {
     ["nul\0", '"nul\\u0000"'],
     ["\u001b[31mred", '"\\u001b[31mred"'],
     ["\u0085\u2028\u2029", '"\\u0085\\u2028\\u2029"'],
+    ["A\u009b31m", '"A\\u009b31m"'],
+    ["\u202e\u2066\u2069\u200e\u200f\u061c", '"\\u202e\\u2066\\u2069\\u200e\\u200f\\u061c"'],
+    ["\ufeff\u{e0041}", '"\\ufeff\\udb40\\udc41"'],
     ["\u00a0", '"\u00a0"'],
   ])("writes the value %p as %s", (value, text) => {
     expect(warning("x", { key: value })).toEndWith(` key=${text}`);
@@ -89,6 +92,14 @@ describe("logfmt", () => {
 
   test("keeps a message with line breaks on one line", () => {
     expect(warning('one\ntwo "three"')).toEndWith('msg="one\\ntwo \\"three\\""');
+  });
+});
+
+describe("colour", () => {
+  test("is on the level, in logfmt on a terminal only", () => {
+    expect(warning("x", {}, { colour: true })).toEndWith(' \x1b[33mlevel=warn\x1b[0m msg="x"');
+    expect(warning("x", {}, { colour: true, format: "json" })).not.toContain("\x1b");
+    expect(warning("x")).not.toContain("\x1b");
   });
 });
 
@@ -103,7 +114,7 @@ describe("json", () => {
       ok: true,
     };
     expect(warning("agent stalled", fields, { format: "json" })).toBe(
-      '{"ts_ns":"1767323045678000000","session_id":"0123456789abcdef","level":"warn",' +
+      '{"time":"2026-01-02T03:04:05.678Z","session_id":"0123456789abcdef","level":"warn",' +
         '"msg":"agent stalled","pid":42,"child_pid":7,"listener":"main","error":"no",' +
         '"program":"/bin/x","ok":true}',
     );
@@ -111,7 +122,25 @@ describe("json", () => {
 
   test("leaves out fields that are undefined, and has no priority on the journal", () => {
     const line = warning("x", { pid: undefined }, { format: "json", journal: true });
-    expect(Object.keys(JSON.parse(line))).toEqual(["ts_ns", "session_id", "level", "msg"]);
+    expect(Object.keys(JSON.parse(line))).toEqual(["time", "session_id", "level", "msg"]);
+  });
+
+  test("has numbers as numbers, also beyond 2^53, and an object as one", () => {
+    const fields = { last_nonce: 18_446_744_073_709_551_615n, state: { turns: 1, name: "a" } };
+    expect(warning("x", fields, { format: "json" })).toEndWith(
+      '"last_nonce":18446744073709551615,"state":{"turns":1,"name":"a"}}',
+    );
+    expect(warning("x", fields)).toEndWith(
+      ' last_nonce=18446744073709551615 state="{\\"turns\\":1,\\"name\\":\\"a\\"}"',
+    );
+  });
+
+  test("escapes what a terminal would obey, in every text of it", () => {
+    const hostile = "\u009b31m\u202e\u2066\u200f\u061c\u2028\u007f";
+    const fields = { error: hostile, [hostile]: 1, state: { name: hostile } };
+    const line = warning(hostile, fields, { format: "json" });
+    expect(line).toMatch(/^[\x20-\x7e]+$/);
+    expect(JSON.parse(line)).toMatchObject({ msg: hostile, ...fields });
   });
 
   test("escapes what would end the line or the string", () => {

@@ -129,6 +129,7 @@ describe("TSV", () => {
 
   test("escapeTsv() keeps columns and lines, and leaves other text alone", () => {
     expect(escapeTsv("a\\b\tc\nd\re\x00\x1f\x7fä€")).toBe("a\\\\b\\tc\\nd\\re\\x00\\x1f\\x7fä€");
+    expect(escapeTsv("\u009b31m\u202e")).toBe("\\u009b31m\\u202e");
   });
 });
 
