@@ -32,13 +32,18 @@ export function overviewText(): string {
     ["varta-watch hears the heartbeats of processes, says who fell silent, and recovers them."],
     ["Usage:", "  varta-watch [run] [-c FILE] [OPTION...]", "  varta-watch COMMAND [OPTION...]"],
     ["Commands:", ...COMMANDS.map(({ name, summary }) => row(`  ${name}`, summary))],
-    ["Options:", ...[...daemon.own, ...GLOBAL_OPTIONS].map(optionRow)],
+    [
+      "Options:",
+      ...[...daemon.own, ...GLOBAL_OPTIONS].map(optionRow),
+      row(
+        "      --socket, --threshold-ms, ...",
+        `${CONFIG_OPTIONS.length} options that set configuration keys:`,
+      ),
+      row("", '"varta-watch help run" lists them all'),
+    ],
     ["Examples:", ...daemon.examples.flatMap(exampleRows)],
     exitRows(daemon),
-    [
-      '"varta-watch help run" lists the options that set configuration keys.',
-      "varta.toml.example explains every key of the configuration file.",
-    ],
+    ["varta.toml.example explains every key of the configuration file."],
   ]);
 }
 

@@ -8,7 +8,7 @@ import { DURATION_MS_MAX } from "./duration.ts";
 import type { Fault } from "./fault.ts";
 import { alternatives, quoted } from "./found.ts";
 import type { GivenOption } from "./load_result.ts";
-import { CONFIG_OPTIONS, type ConfigOption } from "./options.ts";
+import { CLAMPED_OPTIONS, CONFIG_OPTIONS, type ConfigOption, OLDER_OPTIONS } from "./options.ts";
 import { LISTENER_SHAPES, type ListenerKind, TABLE_SHAPES } from "./schema.ts";
 import { keyTexts } from "./schema_keys.ts";
 
@@ -46,6 +46,11 @@ export function applyOptions(
   for (const option of CONFIG_OPTIONS) {
     const values = given.filter(({ name }) => name === option.name).map(({ value }) => value);
     if (values.length === 0 || option.target.to === "listener") continue;
+    const successors = OLDER_OPTIONS.get(option.name);
+    if (successors !== undefined)
+      application.warnings.push(
+        `--${option.name} is an older name: use ${alternatives(successors, "and")}`,
+      );
     if (option.form === "pair") for (const value of values) applyOne(option, value, application);
     else applyOne(option, values[values.length - 1]!, application);
   }
@@ -125,12 +130,11 @@ function replaceUnixListeners(application: Application): void {
 }
 
 function replaceUdpListeners(application: Application): void {
-  const { document, last, faults } = application;
+  const { document, last } = application;
   const port = last.get("udp-port");
   const address = last.get("udp-bind-addr");
   if (port === undefined) {
-    if (address === undefined) return;
-    faults.push(optionFault("udp-bind-addr", "no --udp-port", "--udp-port beside it"));
+    if (address !== undefined) checkLoneAddress(address, application);
     return;
   }
   const secure = KEY_FILE_OPTIONS.some((name) => last.has(name));
@@ -141,6 +145,14 @@ function replaceUdpListeners(application: Application): void {
   }
   const others = document.listeners.filter(({ kind }) => kind === "unix" || kind === undefined);
   document.listeners = [...others, listener];
+}
+
+/** An address without a port opens nothing: said, and no reason to stay down. A wrong one is a mistake all the same. */
+function checkLoneAddress(text: string, application: Application): void {
+  const option = CONFIG_OPTIONS.find(({ name }) => name === "udp-bind-addr")!;
+  const value = checkedValue(option, text, listenerSchema("udp", "address"), application);
+  if (value === undefined) return;
+  application.warnings.push("--udp-bind-addr has no effect: there is no --udp-port");
 }
 
 function setFromOption(
@@ -168,10 +180,15 @@ function checkedValue(
   option: ConfigOption,
   text: string,
   schema: z.ZodType,
-  { cwd, faults }: Application,
+  { cwd, faults, warnings }: Application,
 ): unknown {
   const { want } = keyTexts(schema);
-  const raw = rawValue(option, text, cwd);
+  let raw = rawValue(option, text, cwd);
+  const limit = CLAMPED_OPTIONS.get(option.name);
+  if (limit !== undefined && isAbove(raw, limit)) {
+    warnings.push(`--${option.name}: found ${text}; ${limit}, the most there is, is used instead`);
+    raw = limit;
+  }
   if (raw === undefined) {
     faults.push(optionFault(option.name, refusedText(option, text), wantOf(option, want)));
     return undefined;
@@ -182,6 +199,10 @@ function checkedValue(
   const found = option.form === "seconds" ? text : fault.found;
   faults.push(optionFault(option.name, found, wantOf(option, fault.want)));
   return undefined;
+}
+
+function isAbove(value: unknown, limit: number): boolean {
+  return (typeof value === "number" || typeof value === "bigint") && value > limit;
 }
 
 /** The value as it would stand in the file; undefined if the text has the wrong form. */

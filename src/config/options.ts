@@ -1,5 +1,6 @@
 // The long options that set configuration keys, and the removed ones (spec 07 section 3): names, what they set, and the
 // words of the help screen. No checks here; apply_options.ts holds each value against the same schema as the file.
+import { GLOBAL_BURST_MAX } from "../base/limits.ts";
 import type { ListenerKind, TableName } from "./schema.ts";
 
 /** How the text of an option becomes a value of its key. */
@@ -38,6 +39,10 @@ export interface ConfigOption {
 
 const UDP = ["udp"] as const;
 const SECURE = ["secure-udp"] as const;
+const NETWORK = ["udp", "secure-udp"] as const;
+
+/** A name that the Rust observer once had for two options: taken with a word about its successors, which win over it. */
+const BOTH_RECOVERIES = "i-accept-recovery-on-unauthenticated-transport";
 
 // biome-ignore format: a table reads best with one row per option
 export const CONFIG_OPTIONS: readonly ConfigOption[] = [
@@ -84,6 +89,7 @@ export const CONFIG_OPTIONS: readonly ConfigOption[] = [
   option("UDP", "master-key-file", "PATH", "path", each(SECURE, "master_key_file"), "key that agent keys are derived from"),
   option("UDP", "i-accept-plaintext-udp", undefined, "flag", each(UDP, "accept_plaintext"), "acknowledge that UDP beats can be forged"),
   option("UDP", "i-accept-secure-udp-non-loopback", undefined, "flag", each(SECURE, "accept_non_loopback"), "acknowledge a reachable address"),
+  option("UDP", BOTH_RECOVERIES, undefined, "flag", each(NETWORK, "accept_recovery"), "older name of the next two together"),
   option("UDP", "secure-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(SECURE, "accept_recovery"), "recover on secure UDP beats"),
   option("UDP", "plaintext-udp-i-accept-recovery-on-unauthenticated-transport", undefined, "flag", each(UDP, "accept_recovery"), "recover on plaintext UDP beats"),
   option("Audit", "recovery-audit-file", "PATH", "path", set("audit", "file"), "audit log"),
@@ -98,6 +104,16 @@ export const CONFIG_OPTIONS: readonly ConfigOption[] = [
   option("Accepted without effect", "signal-handler-mode", "NAME", "text", { to: "nothing", accepts: ["direct", "libc"] }, "direct or libc"),
 ];
 
+/** Older names that are still understood, with what takes their place. */
+export const OLDER_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  [BOTH_RECOVERIES, [`--secure-udp-${BOTH_RECOVERIES}`, `--plaintext-udp-${BOTH_RECOVERIES}`]],
+]);
+
+/** Options whose values beyond the limit of their key are brought down to it: other observers know no such limit. */
+export const CLAMPED_OPTIONS: ReadonlyMap<string, number> = new Map([
+  ["global-beat-burst", GLOBAL_BURST_MAX],
+]);
+
 /** Options of the Rust observer that are gone, with what to do instead. */
 export const REMOVED_OPTIONS: ReadonlyMap<string, string> = new Map([
   ["recovery-cmd", "--recovery-exec"],
@@ -106,10 +122,6 @@ export const REMOVED_OPTIONS: ReadonlyMap<string, string> = new Map([
   ["key-env", environmentHint("--key-file")],
   ["accepted-key-env", environmentHint("--accepted-key-file")],
   ["master-key-env", environmentHint("--master-key-file")],
-  [
-    "i-accept-recovery-on-unauthenticated-transport",
-    "--secure-udp-i-accept-recovery-on-unauthenticated-transport or --plaintext-udp-i-accept-recovery-on-unauthenticated-transport",
-  ],
 ]);
 
 function option(

@@ -176,17 +176,17 @@ function pathRemark(value: unknown): Remark | undefined {
   return { found: `${quoted(value)} (${value === "" ? "empty" : "not absolute"})` };
 }
 
-/** "600", "0600" and "0o600" are the same mode. */
+/** "600", "0600", "0o600" and "0O600" are the same mode. */
 export const modeSchema = z
   .string()
-  .regex(/^(0o)?0*[0-7]{1,3}$/)
-  .transform((text) => Number.parseInt(text.replace(/^0o/, ""), 8));
+  .regex(/^(0[oO])?0*[0-7]{1,3}$/)
+  .transform((text) => Number.parseInt(text.replace(/^0[oO]/, ""), 8));
 
 export const modeTexts: KeyTexts = {
   kind: "string",
   want: 'octal digits in a string, such as "0600"',
   remark: (value) =>
-    typeof value === "string" && /^(0o)?[0-7]+$/.test(value)
+    typeof value === "string" && /^(0[oO])?[0-7]+$/.test(value)
       ? { want: 'octal digits in a string, at most "0777"' }
       : undefined,
 };

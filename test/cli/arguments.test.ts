@@ -127,7 +127,6 @@ describe("parseArguments()", () => {
       "key-env": "--key-file",
       "accepted-key-env": "--accepted-key-file",
       "master-key-env": "--master-key-file",
-      "i-accept-recovery-on-unauthenticated-transport": "--secure-udp-i-accept-recovery",
     };
     expect([...REMOVED_OPTIONS.keys()].sort()).toEqual(Object.keys(hints).sort());
     for (const [name, hint] of Object.entries(hints)) {

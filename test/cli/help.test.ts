@@ -11,6 +11,11 @@ test("overviewText() names every command and the exit codes", () => {
   for (const code of ["0", "1", "64", "78"]) expect(text).toMatch(new RegExp(`^  ${code} `, "m"));
 });
 
+test("overviewText() says where the long options are, and how many", () => {
+  expect(overviewText()).toContain(`${CONFIG_OPTIONS.length} options that set configuration keys`);
+  expect(overviewText()).toContain('"varta-watch help run" lists them all');
+});
+
 test("commandText() shows every option of the command and no other", () => {
   for (const command of COMMANDS) {
     const config = command.takesConfigOptions ? CONFIG_OPTIONS : [];

@@ -19,7 +19,7 @@ const SET: [string, string, object, string | undefined][] = [
   ["eviction-scan-window", "4096", { tracker: { evictionScanWindow: 4096 } }, "4097"],
   ["max-beat-rate", "0", { limits: { perPidRate: 0 } }, "x"],
   ["global-beat-rate", "7", { limits: { globalRate: 7 } }, "4294967296"],
-  ["global-beat-burst", "8", { limits: { globalBurst: 8 } }, "9000001"],
+  ["global-beat-burst", "8", { limits: { globalBurst: 8 } }, "-1"],
   ["recovery-exec", " a  b ", { recovery: { command: ["a", "b"] } }, " "],
   [
     "recovery-exec-file",
@@ -173,6 +173,7 @@ describe("option", () => {
 
   test("is covered by one of the lists above", () => {
     const covered = new Set(SET.map(([name]) => name));
+    covered.add("i-accept-recovery-on-unauthenticated-transport");
     for (const [argv] of [...LISTENERS, ...REFUSED])
       for (const word of argv) covered.add(word.slice(2).split("=")[0]!);
     expect(CONFIG_OPTIONS.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
@@ -194,6 +195,54 @@ describe("options", () => {
     expect(result).toMatchObject({
       ok: true,
       warnings: ["--i-accept-plaintext-udp has no effect: there is no udp listener"],
+    });
+  });
+
+  test("an address without a port is said to have no effect, if it is one", async () => {
+    expect(await load(["--udp-bind-addr=::1"])).toMatchObject({
+      ok: true,
+      warnings: ["--udp-bind-addr has no effect: there is no --udp-port"],
+    });
+    expect(await problemTexts(["--udp-bind-addr=nowhere"])).toEqual([
+      64,
+      [expect.stringMatching(/^--udp-bind-addr: found "nowhere"; want an IPv4 or IPv6 address/)],
+    ]);
+  });
+
+  test.each(["9000001", "4294967295", "18446744073709551615"])(
+    "--global-beat-burst %s is brought down to the limit, and says so",
+    async (value) => {
+      const result = await load([`--global-beat-burst=${value}`]);
+      if (!result.ok) throw new Error(result.text);
+      expect(result.config.limits.globalBurst).toBe(9_000_000);
+      expect(result.warnings).toEqual([
+        `--global-beat-burst: found ${value}; 9000000, the most there is, is used instead`,
+      ]);
+    },
+  );
+
+  test.each(["600", "0600", "0o600", "0O600"])("--socket-mode %s is one mode", async (mode) => {
+    expect(await load([`--socket-mode=${mode}`])).toMatchObject({
+      config: { listeners: [{ mode: 0o600 }] },
+    });
+  });
+
+  test("the older option about recovery is taken for both kinds, and names the two newer ones", async () => {
+    const older = "--i-accept-recovery-on-unauthenticated-transport";
+    const udp = ["--udp-port=7878", "--recovery-exec=true"];
+    const warning =
+      `${older} is an older name: use --secure-udp-i-accept-recovery-on-unauthenticated-transport ` +
+      "and --plaintext-udp-i-accept-recovery-on-unauthenticated-transport";
+    const plain = await load([...udp, "--i-accept-plaintext-udp", older]);
+    const secure = await load([...udp, "--key-file=good.key", older]);
+    for (const result of [plain, secure]) {
+      if (!result.ok) throw new Error(result.text);
+      expect(result.config.listeners).toMatchObject([{ acceptRecovery: true }]);
+      expect(result.warnings).toEqual([warning]);
+    }
+    const newer = "--plaintext-udp-i-accept-recovery-on-unauthenticated-transport=false";
+    expect(await load([newer, ...udp, "--i-accept-plaintext-udp", older])).toMatchObject({
+      config: { listeners: [{ acceptRecovery: false }] },
     });
   });
 
@@ -234,10 +283,6 @@ describe("options", () => {
         "--udp-port: found no --i-accept-plaintext-udp; want --i-accept-plaintext-udp, because anybody who reaches the port can forge beats, or a key option such as --key-file",
         "--udp-port: found no --plaintext-udp-i-accept-recovery-on-unauthenticated-transport; want it as =true or =false, because there is a recovery command",
       ],
-    ]);
-    expect(await problemTexts(["--udp-bind-addr=::1"])).toEqual([
-      64,
-      ["--udp-bind-addr: found no --udp-port; want --udp-port beside it"],
     ]);
     expect(await problemTexts(["--prom-addr=0.0.0.0:1"])).toEqual([
       64,
