@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { hiddenProcessesWarning } from "./hidden_processes.ts";
 import { countHttpInto } from "./http_wiring.ts";
 import { type Deadline, Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
@@ -118,6 +119,8 @@ export class Daemon {
     for (const warning of this.#options.warnings) log.warn(warning);
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn(spared);
+    const hidden = hiddenProcessesWarning();
+    if (hidden !== undefined) log.warn(hidden);
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");

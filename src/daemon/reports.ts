@@ -45,6 +45,13 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "its pid namespace is foreign or unknown: grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace",
   unproven_sender:
     "this process may have taken over the pid of the one that beat; a second beat of its own proves it",
+  process_unreadable:
+    "/proc hides this process from us (hidepid, ProtectProc=): grant CAP_SYS_PTRACE, or mount /proc with gid= of a group of ours",
+  pid_gone:
+    "it ended before it was looked at: a step that needs no pid would run (exec without {pid}, restart_unit by name)",
+  step_left_out: "it ended before it was looked at, so nothing is done that needs its pid",
+  skipped_pid_recycled:
+    "it ended, and its pid belongs to another process: look whether it was started again",
   debounce_capacity: "raise tracker.capacity",
   outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
   orphan_reap_capacity: "set recovery.timeout so that old children end",
@@ -195,6 +202,7 @@ export class Reports implements TickReports, Deadline {
       ...dryRunField(dryRun),
     };
     if (end === "exhausted" && !dryRun) log.warn("recovery has no step left", fields);
+    else if (end === "pid_recycled") log.warn("recovery ended", fields);
     else if (this.#mayTell()) log.info("recovery ended", fields);
   }
 
@@ -230,8 +238,11 @@ export class Reports implements TickReports, Deadline {
       const { program } = outcome;
       const place = placeFields(outcome);
       log.error("recovery could not be started", { pid, error, program, ...place, hint, ...dry });
-    } else if (reason.startsWith("skipped_")) {
+    } else if (reason === "skipped_agent_resumed") {
       log.info("recovery skipped", { pid, reason, ...dry });
+    } else if (reason === "step_left_out") {
+      const place = placeFields(outcome);
+      log.warn("a step of the recovery was left out", { pid, error, ...place, hint, ...dry });
     } else if (reason === "signal_failed" || reason === "unit_unknown") {
       // Rights are no cure for a process that has ended.
       const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;

@@ -84,6 +84,7 @@ export const RECOVERY_OUTCOMES = [
   "dry_run",
   "deferred",
   "refused_unproven_sender",
+  "refused_pid_gone",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -95,6 +96,8 @@ export const RECOVERY_REFUSALS = [
   "stale_child_kill_failed",
   "storm_limit",
   "unproven_sender",
+  "process_unreadable",
+  "pid_gone",
 ] as const;
 
 export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;

@@ -6,6 +6,7 @@ import { CLOCK_BOOTTIME, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
+import { kill } from "../../ffi/process.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { SpareDescriptors } from "../files/spare_descriptors.ts";
@@ -15,6 +16,8 @@ import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
 export interface AgentHost {
   /** Sends `signal` to the process `pid` of `generation`, and to no other: undefined, or why it did not. */
   signal(pid: number, generation: number, signal: number): StepFailure | undefined;
+  /** Whether a live process has `pid`, whoever it is: a HOLDER_* code. */
+  holderOf(pid: number): number;
   /** True while that process runs, or may run again; a zombie does not. */
   isAlive(pid: number, generation: number): boolean;
   /** The unit of that process, or why there is none to name. */
@@ -25,6 +28,13 @@ export interface AgentHost {
   hasSuccessor(unit: AgentUnit, generation: number): boolean;
 }
 
+/** No live process has the pid: nobody can be hurt by its number. */
+export const HOLDER_NONE = 0;
+/** One has it, and /proc shows it. */
+export const HOLDER_SHOWN = 1;
+/** One has it, and /proc does not show it to us. */
+export const HOLDER_HIDDEN = 2;
+
 /** Whether `pid` is tracked, beats, and is of `generation` or later. */
 export type IsBeating = (pid: number, generation: number) => boolean;
 
@@ -32,6 +42,8 @@ export type IsBeating = (pid: number, generation: number) => boolean;
 const TICKS_PER_S = 100;
 const STAT_BYTES_MAX = 512;
 const ENDED_STATE = /^\) [ZXx] /;
+/** Field 20 of /proc/PID/stat, counted from the end of the name: a leader may end before its threads do. */
+const THREADS_WORD = 18;
 const CGROUP_BYTES_MAX = 4_096;
 /** Pids of a unit that are looked at: a service with more processes has beats of its own kind of trouble. */
 const MEMBERS_BYTES_MAX = 32_768;
@@ -82,11 +94,17 @@ export class SystemAgentHost implements AgentHost {
     return lastingFailure("its start time cannot be read any more");
   }
 
-  isAlive(pid: number, generation: number): boolean {
-    // The name before the state may hold anything; the last parenthesis ends it.
+  holderOf(pid: number): number {
+    // The kernel's word, whatever /proc may hide: only ESRCH means that there is none.
+    if (kill(pid, 0) === -ESRCH) return HOLDER_NONE;
     const stat = this.#read(`/proc/${pid}/stat`, STAT_BYTES_MAX);
-    const isOver = ENDED_STATE.test(stat.slice(stat.lastIndexOf(")")));
-    return !isOver && this.#processes.startTime(pid) === generation;
+    if (stat === "") return kill(pid, 0) === -ESRCH ? HOLDER_NONE : HOLDER_HIDDEN;
+    return isOver(stat) ? HOLDER_NONE : HOLDER_SHOWN;
+  }
+
+  isAlive(pid: number, generation: number): boolean {
+    const stat = this.#read(`/proc/${pid}/stat`, STAT_BYTES_MAX);
+    return !isOver(stat) && this.#processes.startTime(pid) === generation;
   }
 
   unitOf(pid: number, generation: number): AgentUnit | string {
@@ -137,6 +155,10 @@ export class SystemAgentHost implements AgentHost {
 
 /** For an observer that sees beats and no processes: it signals nobody, and knows no units. */
 export class BlindAgentHost implements AgentHost {
+  holderOf(): number {
+    return HOLDER_SHOWN;
+  }
+
   signal(): StepFailure {
     return lastingFailure("this observer cannot signal processes");
   }
@@ -156,6 +178,14 @@ export class BlindAgentHost implements AgentHost {
   hasSuccessor(): boolean {
     return false;
   }
+}
+
+/** From the text of /proc/PID/stat: its process has ended, and so have all of its threads. */
+function isOver(stat: string): boolean {
+  // The name before the state may hold anything; the last parenthesis ends it.
+  const afterName = stat.slice(stat.lastIndexOf(")"));
+  if (!ENDED_STATE.test(afterName)) return false;
+  return Number(afterName.split(" ")[THREADS_WORD]) <= 1;
 }
 
 function signalFailure(errno: number): StepFailure {

@@ -14,6 +14,8 @@ export interface PlaceholderContext {
   readonly nowNs: number;
   readonly thresholdNs: number;
   readonly listenerNames: readonly string[];
+  /** Nobody knows which process it was, and no process has its pid any more: there is none to name. */
+  readonly isPidGone: boolean;
   /** Unix time in milliseconds of observer time 0. */
   readonly unixMsAtStart: number;
 }
@@ -22,7 +24,7 @@ export interface PlaceholderContext {
 export function placeholderValues(stall: Stall, context: PlaceholderContext): readonly string[] {
   const silenceNs = saturatingSub(context.nowNs, stall.lastNs);
   return [
-    String(stall.pid),
+    context.isPidGone ? "" : String(stall.pid),
     statusText(stall.status),
     String(stall.payload),
     context.listenerNames[stall.listener] ?? "",
@@ -42,6 +44,8 @@ export class ArgvTemplate {
   readonly program: string;
   /** Bytes of the template joined by one space: the audit log tells its length, never its text. */
   readonly sizeBytes: number;
+  /** True if the pid is among the arguments. */
+  readonly namesPid: boolean;
   readonly #items: readonly TemplateItem[];
   readonly #appendPid: boolean;
 
@@ -51,13 +55,14 @@ export class ArgvTemplate {
     this.sizeBytes = Buffer.byteLength(command.join(" "));
     this.#items = command.slice(1).map(parseItem);
     this.#appendPid = appendPid;
+    this.namesPid = appendPid || this.#items.some(({ words }) => words.includes(PID_WORD));
   }
 
   /** The argv for one spawn; `values` are those of `placeholderValues()`. */
   expand(values: readonly string[]): string[] {
     const argv = [this.program];
     for (const item of this.#items) argv.push(expandItem(item, values));
-    if (this.#appendPid) argv.push(values[0]!);
+    if (this.#appendPid) argv.push(values[PID_WORD]!);
     return argv;
   }
 }
@@ -68,6 +73,7 @@ interface TemplateItem {
   readonly words: readonly number[];
 }
 
+const PID_WORD = PLACEHOLDERS.indexOf("pid");
 const WORD = new RegExp(`\\{(${PLACEHOLDERS.join("|")})\\}`);
 
 function parseItem(item: string): TemplateItem {

@@ -7,8 +7,14 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import { msFromNs, nsFromMs } from "../base/time.ts";
 import type { Stall } from "../events/stall.ts";
-import type { AgentHost } from "./agent_host.ts";
-import { distrustReason, type Freshness, sameLineage, stalenessReason } from "./decision.ts";
+import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
+import {
+  distrustReason,
+  type Freshness,
+  isUnidentified,
+  sameLineage,
+  stalenessReason,
+} from "./decision.ts";
 import type { FiredJournal } from "./fired_journal.ts";
 import { LEDGER_DEBOUNCED, LEDGER_RECYCLED, Ledger } from "./ledger.ts";
 import type { DecisionReason, OutcomeCode, RecoveryOutcome } from "./outcome.ts";
@@ -34,6 +40,13 @@ export interface DeciderOptions {
   /** The observer's own pid namespace; NaN = unknown. */
   readonly observerNamespaceInode: number;
   readonly unixMsAtStart: () => number;
+}
+
+/** How a recovery begins. */
+interface Begun {
+  readonly isPidGone: boolean;
+  /** One that could not begin before, and goes on at its next step. */
+  readonly tried: Sequence | undefined;
 }
 
 export class Decider {
@@ -86,7 +99,7 @@ export class Decider {
     return this.#decide(stall, nowNs);
   }
 
-  /** Checks 0 to 4, which only look. `tried` is a recovery that could not begin before, and goes on at its next step. */
+  /** Checks 0 to 4, which only look. */
   #decide(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
     const { freshness, observerNamespaceInode } = this.#options;
     const { config, allowCrossNamespace } = this.#settings;
@@ -95,20 +108,36 @@ export class Decider {
     if (stale !== undefined) return this.#refuse(stall, nowNs, stale);
 
     const distrust = distrustReason(stall, observerNamespaceInode, allowCrossNamespace);
-    if (distrust !== undefined) return this.#refuse(stall, nowNs, distrust);
+    const isPidGone = distrust !== undefined && isUnidentified(stall, distrust);
+    if (distrust !== undefined) {
+      const reason = isPidGone ? this.#reasonUnlessGone(stall, distrust) : distrust;
+      if (reason !== undefined) return this.#refuse(stall, nowNs, reason);
+    }
+    const begun: Begun = { isPidGone, tried };
 
     const pruneAgeNs = LEDGER_PRUNE_DEBOUNCES * config.debounceNs;
     this.#ledger.prune(nowNs, pruneAgeNs, LEDGER_PRUNE_PER_DECISION_MAX);
     const window = this.#ledger.check(stall.pid, stall.generation, nowNs, config.debounceNs);
     if (window === LEDGER_DEBOUNCED) {
-      this.#parkFirst(this.#sequenceOf(stall, nowNs), nowNs + config.debounceNs);
+      this.#parkFirst(this.#sequenceOf(stall, nowNs, isPidGone), nowNs + config.debounceNs);
       return this.#refuse(stall, nowNs, "debounced");
     }
     if (window === LEDGER_RECYCLED) {
       this.#debounceRecycleResets = saturatingAdd(this.#debounceRecycleResets, 1);
     }
 
-    return this.#decideBesideChild(stall, nowNs, tried);
+    return this.#decideBesideChild(stall, nowNs, begun);
+  }
+
+  /**
+   * Why nothing is done about an agent of which nobody knows which process it was; undefined if no process has its pid any
+   * more and there is something to do without one.
+   */
+  #reasonUnlessGone(stall: Stall, distrust: DecisionReason): DecisionReason | undefined {
+    const holder = this.#options.host.holderOf(stall.pid);
+    if (holder === HOLDER_HIDDEN) return "process_unreadable";
+    if (holder !== HOLDER_NONE) return distrust;
+    return this.#plan!.worksWithoutPid ? undefined : "pid_gone";
   }
 
   /** Decides again what was parked, and is in progress no more. Returns the spawn attempts, at most one. */
@@ -168,14 +197,14 @@ export class Decider {
   }
 
   /** Checks 5 and 6: an earlier child for the same pid. */
-  #decideBesideChild(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
+  #decideBesideChild(stall: Stall, nowNs: number, begun: Begun): OutcomeCode {
     const { outstanding } = this.#options;
     const earlier = outstanding.get(stall.pid);
-    if (earlier === undefined) return this.#decidePace(stall, nowNs, tried);
+    if (earlier === undefined) return this.#decidePace(stall, nowNs, begun);
     if (earlier.hasExited) {
       // Its exit was reported and only waits for its place in a turn: it is not in the way any more.
       outstanding.finish(earlier, nowNs);
-      return this.#decidePace(stall, nowNs, tried);
+      return this.#decidePace(stall, nowNs, begun);
     }
     if (sameLineage(earlier.generation, stall.generation)) {
       return this.#refuse(stall, nowNs, "outstanding_in_flight");
@@ -187,12 +216,12 @@ export class Decider {
     if (!outstanding.makeOrphan(earlier)) {
       return this.#refuse(stall, nowNs, "orphan_reap_capacity");
     }
-    return this.#decidePace(stall, nowNs, tried);
+    return this.#decidePace(stall, nowNs, begun);
   }
 
   /** Between checks 6 and 7: back-off and budget of the agent, then the limit over all agents. */
-  #decidePace(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
-    const sequence = tried ?? this.#sequenceOf(stall, nowNs);
+  #decidePace(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeCode {
+    const sequence = tried ?? this.#sequenceOf(stall, nowNs, isPidGone);
     const { paceKey } = sequence;
     const wasGivenUp = this.#pacing.isGivenUp(paceKey);
     const pace = this.#pacing.check(paceKey, stall.generation, stall.lastNs, nowNs);
@@ -242,7 +271,7 @@ export class Decider {
     return actions.lastCode;
   }
 
-  #sequenceOf(stall: Stall, nowNs: number): Sequence {
+  #sequenceOf(stall: Stall, nowNs: number, isPidGone: boolean): Sequence {
     const { config } = this.#settings;
     const plan = this.#plan!;
     const { host } = this.#options;
@@ -257,6 +286,7 @@ export class Decider {
       startNs: nowNs,
       unit: isKnown ? unit : undefined,
       unitFault: isKnown ? "" : isLocal ? unit : "the kernel does not vouch for its pid",
+      isPidGone,
       paceKey: isKnown && config.paceBy === "unit" ? unit.name : stall.pid,
       startGeneration: isKnown ? host.nowGeneration() : NaN,
       isDryRun: config.dryRun,

@@ -6,23 +6,22 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
-import { FRESH_AGENT_RESUMED, FRESH_PID_RECYCLED, FRESH_WARRANTED } from "../tracker/tracker.ts";
+import { FRESH_AGENT_RESUMED, FRESH_PID_RECYCLED } from "../tracker/tracker.ts";
 import type { DecisionReason } from "./outcome.ts";
 
 /** Answers, at the moment of the decision, whether a stall is still true: a FRESH_* code of the tracker. */
 export type Freshness = (pid: number, generation: number) => number;
 
-/** Check 0: the reason to skip, undefined if the stall is warranted. */
+/** Check 0: the reason to skip, undefined if nothing is known against the stall. */
 export function stalenessReason(freshness: number): DecisionReason | undefined {
   switch (freshness) {
-    case FRESH_WARRANTED:
-      return undefined;
     case FRESH_AGENT_RESUMED:
       return "skipped_agent_resumed";
     case FRESH_PID_RECYCLED:
       return "skipped_pid_recycled";
     default:
-      return "skipped_stall_unverifiable";
+      // A process that could never be looked at is not proven either.
+      return undefined;
   }
 }
 
@@ -35,9 +34,10 @@ export function distrustReason(
   switch (stall.origin) {
     case ORIGIN_KERNEL_ATTESTED:
       // An unknown inode equals nothing, not even another unknown one.
-      if (!allowCrossNamespace && stall.namespaceInode !== observerNamespaceInode)
-        return "cross_namespace_agent";
-      return stall.proven ? undefined : "unproven_sender";
+      if (allowCrossNamespace || stall.namespaceInode === observerNamespaceInode)
+        return isProven(stall) ? undefined : "unproven_sender";
+      if (Number.isNaN(stall.namespaceInode) && !isProven(stall)) return "unproven_sender";
+      return "cross_namespace_agent";
     case ORIGIN_OPERATOR_ATTESTED:
       return undefined;
     case ORIGIN_SOCKET_MODE_ONLY:
@@ -45,6 +45,19 @@ export function distrustReason(
     default:
       return "unauthenticated_transport";
   }
+}
+
+/**
+ * True if what speaks against a recovery is only that nobody knows which process sent the beats. If no process has the pid any
+ * more, then there is none that could be hurt instead, and what needs no pid may be done.
+ */
+export function isUnidentified(stall: Stall, reason: DecisionReason): boolean {
+  if (reason === "unproven_sender") return true;
+  return reason === "cross_namespace_agent" && Number.isNaN(stall.namespaceInode);
+}
+
+function isProven({ proven, generation }: Stall): boolean {
+  return proven && !Number.isNaN(generation);
 }
 
 /** Whether two generations of one pid may be the same process: equal, or one of them unknown. */

@@ -1,6 +1,6 @@
 // The environment of a recovery child (spec 10 section 2): empty but for PATH, or the daemon's own without what the
 // service manager meant for the daemon alone; then the placeholders as VARTA_* variables; then the operator's entries,
-// which win over everything.
+// which win over everything. Where there is no pid to act on, VARTA_PID is empty and VARTA_PID_GONE says so.
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { PLACEHOLDERS } from "../base/placeholders.ts";
 
@@ -16,17 +16,18 @@ export class ChildEnvironment {
     this.#base = emptyEnvironment();
     this.#base["PATH"] = CHILD_PATH_DEFAULT;
     for (const [name, value] of Object.entries(inherited ?? {})) {
-      if (value !== undefined && !DAEMON_ONLY.includes(name)) this.#base[name] = value;
+      if (value !== undefined && !NOT_INHERITED.includes(name)) this.#base[name] = value;
     }
     this.#entries = entries;
   }
 
-  /** The environment for one spawn; `values` are those of `placeholderValues()`. */
-  expand(values: readonly string[]): Record<string, string> {
+  /** The environment for one spawn; `values` are those of `placeholderValues()`, for the same `isPidGone`. */
+  expand(values: readonly string[], isPidGone = false): Record<string, string> {
     const environment = Object.assign(emptyEnvironment(), this.#base);
     for (let index = 0; index < VARIABLES.length; index++) {
       environment[VARIABLES[index]!] = values[index]!;
     }
+    if (isPidGone) environment[PID_GONE] = "1";
     return Object.assign(environment, this.#entries);
   }
 }
@@ -35,8 +36,18 @@ type Environment = Record<string, string>;
 
 const VARIABLES = PLACEHOLDERS.map((word) => `VARTA_${word.toUpperCase()}`);
 
-/** A child that answers the service manager in the daemon's name would keep a dead daemon alive. */
-const DAEMON_ONLY: readonly string[] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+const PID_GONE = "VARTA_PID_GONE";
+
+/**
+ * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and whether there is a pid is
+ * for us to say.
+ */
+const NOT_INHERITED: readonly string[] = [
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+  "WATCHDOG_PID",
+  PID_GONE,
+];
 
 function emptyEnvironment(): Environment {
   // Without a prototype, so that a variable may have any name, `__proto__` included.

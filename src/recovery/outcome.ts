@@ -32,6 +32,7 @@ export const OUTCOME_DRY_RUN = 20;
 /** It could not begin for want of something that the system will have again, and is tried again. */
 export const OUTCOME_DEFERRED = 21;
 export const OUTCOME_REFUSED_UNPROVEN_SENDER = 22;
+export const OUTCOME_REFUSED_PID_GONE = 23;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -58,6 +59,7 @@ export const OUTCOME_TEXTS = [
   "dry_run",
   "deferred",
   "refused_unproven_sender",
+  "refused_pid_gone",
 ] as const;
 
 export type OutcomeCode =
@@ -83,7 +85,8 @@ export type OutcomeCode =
   | 19
   | 20
   | 21
-  | 22;
+  | 22
+  | 23;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -94,6 +97,8 @@ export const REFUSED_SOCKET_MODE_ONLY = 4;
 export const REFUSED_STALE_CHILD_KILL_FAILED = 5;
 export const REFUSED_STORM_LIMIT = 6;
 export const REFUSED_UNPROVEN_SENDER = 7;
+export const REFUSED_PROCESS_UNREADABLE = 8;
+export const REFUSED_PID_GONE = 9;
 
 /** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
 export const REFUSED_REASON_TEXTS = [
@@ -105,9 +110,11 @@ export const REFUSED_REASON_TEXTS = [
   "stale_child_kill_failed",
   "storm_limit",
   "unproven_sender",
+  "process_unreadable",
+  "pid_gone",
 ] as const;
 
-export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** Why a stall, or a step for it, started nothing: the word of the audit log. */
 export type DecisionReason = keyof typeof REASONS;
@@ -151,7 +158,15 @@ export const REASONS = {
   spawn_failed: { code: OUTCOME_SPAWN_FAILED, refused: REFUSED_NONE },
   skipped_agent_resumed: { code: OUTCOME_SKIPPED_AGENT_RESUMED, refused: REFUSED_NONE },
   skipped_pid_recycled: { code: OUTCOME_SKIPPED_PID_RECYCLED, refused: REFUSED_NONE },
-  skipped_stall_unverifiable: { code: OUTCOME_SKIPPED_STALL_UNVERIFIABLE, refused: REFUSED_NONE },
+  /** A live process has the pid, and /proc does not say which. */
+  process_unreadable: {
+    code: OUTCOME_SKIPPED_STALL_UNVERIFIABLE,
+    refused: REFUSED_PROCESS_UNREADABLE,
+  },
+  /** Nobody knows which process it was, nobody has its pid any more, and every step needs it. */
+  pid_gone: { code: OUTCOME_REFUSED_PID_GONE, refused: REFUSED_PID_GONE },
+  /** The same for one step of several. */
+  step_left_out: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
   /** The agent could not be signalled. */
   signal_failed: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
   /** There is no unit of the agent that could be restarted. */
@@ -286,7 +301,6 @@ export type SequenceEnd =
   | "agent_resumed"
   | "exhausted"
   | "pid_recycled"
-  | "unverifiable"
   | "unit_in_flight"
   | "stopped";
 

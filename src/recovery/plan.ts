@@ -24,6 +24,8 @@ export class Plan {
   readonly source: string;
   /** True if it has to know the unit of the agent. */
   readonly needsUnit: boolean;
+  /** True if a step of it acts without any process of the agent. */
+  readonly worksWithoutPid: boolean;
 
   constructor(config: Config["recovery"]) {
     const { command, appendPid, commandSource } = config;
@@ -34,6 +36,7 @@ export class Plan {
     this.needsUnit = this.steps.some(
       (step) => step.kind === "restart_unit" && step.unit === UNIT_AUTO,
     );
+    this.worksWithoutPid = this.steps.some((step) => step.kind !== "wait" && !needsPid(step));
   }
 
   /** Undefined if nothing is configured. */
@@ -49,6 +52,20 @@ export class Plan {
       if (program !== "") return program;
     }
     return "";
+  }
+}
+
+/** True if a step acts on the process that has the pid, or hands the pid on to somebody who may. */
+export function needsPid(step: Step): boolean {
+  switch (step.kind) {
+    case "wait":
+      return false;
+    case "signal":
+      return true;
+    case "exec":
+      return step.template.namesPid;
+    case "restart_unit":
+      return step.unit === UNIT_AUTO;
   }
 }
 

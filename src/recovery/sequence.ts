@@ -28,6 +28,8 @@ export class Sequence {
   /** Why there is no unit, for a step that needs one. */
   readonly unitFault: string;
   readonly paceKey: PaceKey;
+  /** Nobody knows which process it was, and none has its pid: only steps that need no pid are done, as long as that is so. */
+  readonly isPidGone: boolean;
   /** Processes that started since the recovery began have at least this generation. */
   readonly startGeneration: number;
   /** Nothing is done for it. It may become so, never the other way round. */
@@ -60,6 +62,7 @@ export class Sequence {
     this.unit = fields.unit;
     this.unitFault = fields.unitFault;
     this.paceKey = fields.paceKey;
+    this.isPidGone = fields.isPidGone;
     this.startGeneration = fields.startGeneration;
     this.isDryRun = fields.isDryRun;
   }
@@ -86,6 +89,7 @@ export interface SequenceFields {
   readonly unit: AgentUnit | undefined;
   readonly unitFault: string;
   readonly paceKey: PaceKey;
+  readonly isPidGone: boolean;
   readonly startGeneration: number;
   readonly isDryRun: boolean;
 }

@@ -5,7 +5,7 @@ import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S } from "../base/time.ts";
-import type { AgentHost } from "./agent_host.ts";
+import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
 import type { Child } from "./child.ts";
 import { DeadlineHeap } from "./deadline_heap.ts";
 import { type Freshness, sameLineage, stalenessReason } from "./decision.ts";
@@ -226,7 +226,11 @@ export class Sequences {
     const { pid, generation } = sequence.stall;
     const stale = stalenessReason(this.#options.freshness(pid, generation));
     if (stale !== undefined) {
-      this.#finish(sequence, STALE_ENDS[stale] ?? "unverifiable", nowNs);
+      this.#finish(sequence, STALE_ENDS[stale]!, nowNs);
+      return false;
+    }
+    if (sequence.isPidGone && this.#options.host.holderOf(pid) !== HOLDER_NONE) {
+      this.#finish(sequence, "pid_recycled", nowNs);
       return false;
     }
     if (!this.#hasSuccessor(sequence)) return true;
@@ -238,7 +242,7 @@ export class Sequences {
   /** The steps are over. */
   #finish(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
     this.#tellEnd(sequence, end, nowNs);
-    const isOver = end === "agent_resumed" || end === "unverifiable";
+    const isOver = end === "agent_resumed";
     if (!isOver && sequence.hasActed && this.#verifyWithinNs !== undefined) {
       sequence.verifyEndNs = nowNs + this.#verifyWithinNs;
       this.#lookAgain(sequence, nowNs);
@@ -287,7 +291,8 @@ export class Sequences {
     return this.#options.host.hasSuccessor(unit, startGeneration);
   }
 
-  #isGone({ stall }: Sequence): boolean {
+  #isGone({ stall, isPidGone }: Sequence): boolean {
+    if (isPidGone) return true;
     if (stall.origin !== ORIGIN_KERNEL_ATTESTED || Number.isNaN(stall.generation)) return false;
     return !this.#options.host.isAlive(stall.pid, stall.generation);
   }

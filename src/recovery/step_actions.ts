@@ -22,7 +22,7 @@ import {
   type RecoveryOutcome,
 } from "./outcome.ts";
 import type { Outstanding } from "./outstanding.ts";
-import { type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
+import { needsPid, type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 import { lastingFailure, type StepFailure } from "./step_failure.ts";
 
@@ -115,6 +115,10 @@ export class StepActions {
   }
 
   #do(sequence: Sequence, step: Step, nowNs: number): number {
+    if (sequence.isPidGone && needsPid(step)) {
+      this.refuse(sequence, nowNs, "step_left_out", LEFT_OUT[step.kind]);
+      return STEP_FAILED;
+    }
     switch (step.kind) {
       case "wait":
         this.#tellStep(sequence, `${step.waitNs / NS_PER_MS}ms`, nowNs);
@@ -209,7 +213,7 @@ export class StepActions {
   }
 
   #exec(sequence: Sequence, { template }: Step & { kind: "exec" }, nowNs: number): number {
-    const values = this.#values(sequence.stall, nowNs);
+    const values = this.#values(sequence, nowNs);
     return this.#start(sequence, {
       argv: template.expand(values),
       values,
@@ -232,7 +236,7 @@ export class StepActions {
     const argv = restartArgv(unit);
     const result = this.#start(sequence, {
       argv,
-      values: this.#values(sequence.stall, nowNs),
+      values: this.#values(sequence, nowNs),
       program: argv[0]!,
       templateSizeBytes: Buffer.byteLength(argv.join(" ")),
       nowNs,
@@ -254,7 +258,7 @@ export class StepActions {
     }
     this.spawnAttempts += 1;
     const child = sequence.reserved!;
-    const environment = this.#environment.expand(values);
+    const environment = this.#environment.expand(values, sequence.isPidGone);
     sequence.child = child;
     const beginNs = this.#options.monotonicNs();
     const failure = this.#options.outstanding.start(child, argv, environment, this.#setting());
@@ -296,10 +300,16 @@ export class StepActions {
     return STEP_DEFERRED;
   }
 
-  #values(stall: Stall, nowNs: number): readonly string[] {
+  #values({ stall, isPidGone }: Sequence, nowNs: number): readonly string[] {
     const { thresholdNs, listenerNames } = this.#settings;
     const unixMsAtStart = this.#options.unixMsAtStart();
-    return placeholderValues(stall, { nowNs, thresholdNs, listenerNames, unixMsAtStart });
+    return placeholderValues(stall, {
+      nowNs,
+      thresholdNs,
+      listenerNames,
+      isPidGone,
+      unixMsAtStart,
+    });
   }
 
   #tellSpawn(sequence: Sequence, child: Child, command: Command): void {
@@ -356,6 +366,14 @@ export class StepActions {
     if (isFirst) this.lastCode = began;
   }
 }
+
+/** Why a step is left out where no process has the pid any more. */
+const LEFT_OUT: Readonly<Record<Step["kind"], string>> = {
+  signal: "there is no process to signal",
+  exec: "its arguments name a pid that may have a new owner when they are used",
+  restart_unit: "the unit of the process cannot be told any more",
+  wait: "",
+};
 
 interface Command {
   readonly argv: string[];

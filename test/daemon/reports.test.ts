@@ -4,6 +4,7 @@ import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
+import { REASONS } from "../../src/recovery/outcome.ts";
 import { stallOf } from "../recovery/harness.ts";
 
 const LINES_PER_S_MAX = 200;
@@ -72,6 +73,34 @@ describe("stalls and returns", () => {
       'level=warn msg="recovery refused" pid=42 reason=unproven_sender hint="this process may ' +
         'have taken over the pid of the one that beat; a second beat of its own proves it"',
     ]);
+  });
+
+  test.each([
+    ["skipped_agent_resumed", "info", "recovery skipped"],
+    ["skipped_pid_recycled", "warn", "recovery refused"],
+    ["process_unreadable", "warn", "recovery refused"],
+    ["pid_gone", "warn", "recovery refused"],
+    ["step_left_out", "warn", "a step of the recovery was left out"],
+  ] as const)("a recovery that does not run for %s is told at level %s", (reason, level, words) => {
+    const { reports, lines } = new Subject();
+    reports.outcome({
+      kind: "refused",
+      ...REASONS[reason],
+      reason,
+      observerNs: 0,
+      pid: 42,
+      stall: stallOf(),
+      program: "",
+      error: "",
+      isRepeated: false,
+      dryRun: false,
+      step: "exec",
+      stepNumber: 1,
+      stepCount: 1,
+    });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toStartWith(`level=${level} msg="${words}" pid=42`);
+    expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
   });
 
   test("a return tells who is back, by which listener, and how it is", () => {

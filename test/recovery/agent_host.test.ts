@@ -4,7 +4,13 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import type { ProcessReader } from "../../src/base/process_reader.ts";
 import { ProcReader } from "../../src/listener/proc_reader.ts";
-import { BlindAgentHost, SystemAgentHost } from "../../src/recovery/agent_host.ts";
+import {
+  BlindAgentHost,
+  HOLDER_HIDDEN,
+  HOLDER_NONE,
+  HOLDER_SHOWN,
+  SystemAgentHost,
+} from "../../src/recovery/agent_host.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "./harness.ts";
 import { commandOf, isGone, stateOf } from "./real_bench.ts";
@@ -115,6 +121,57 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
   );
 });
 
+describe.if(IS_LINUX)("SystemAgentHost.holderOf()", () => {
+  test("is nobody once the process is gone, and never for one that runs", async () => {
+    const { child, pid } = await sleeper();
+    expect(hostOf().holderOf(pid)).toBe(HOLDER_SHOWN);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(hostOf().holderOf(pid)).toBe(HOLDER_NONE);
+  });
+
+  test("is somebody while threads run on, though the first one has ended", async () => {
+    const python = Bun.which("python3");
+    if (python === null) return;
+    const script =
+      "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); " +
+      "print(flush=True); ctypes.CDLL(None).syscall(ctypes.c_long(EXIT), ctypes.c_long(0))";
+    const exitNumber = process.arch === "x64" ? "60" : "93";
+    const child = Bun.spawn([python, "-c", script.replace("EXIT", exitNumber)]);
+    children.push(child);
+    await until("the first thread to end", () => stateOf(child.pid) === "Z");
+    expect(hostOf().holderOf(child.pid)).toBe(HOLDER_SHOWN);
+  });
+
+  const mount = "mount -t proc -o hidepid=2 proc /proc";
+  const canHide =
+    process.getuid!() === 0 &&
+    Bun.which("setpriv") !== null &&
+    Bun.spawnSync(["unshare", "-m", "sh", "-c", mount]).success;
+
+  test.skipIf(!canHide)("is hidden where /proc hides it (needs root and setpriv)", () => {
+    const ours = (path: string) => join(import.meta.dir, "../../src", path);
+    const script = `import { SystemAgentHost } from "${ours("recovery/agent_host.ts")}";
+      import { ProcReader } from "${ours("listener/proc_reader.ts")}";
+      console.log(new SystemAgentHost(new ProcReader(), () => false).holderOf(${process.pid}));`;
+    const user = "setpriv --reuid=61000 --regid=61000 --clear-groups";
+    const run = Bun.spawnSync(
+      [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        `${mount} && exec ${user} "$0" -e "$1"`,
+        process.execPath,
+        script,
+      ],
+      { env: { HOME: "/tmp", PATH: "/usr/bin:/bin" } },
+    );
+    // Where that user cannot read the checkout, there is nothing to test.
+    if (run.success) expect(run.stdout.toString()).toBe(`${HOLDER_HIDDEN}\n`);
+  });
+});
+
 describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
   test("knows a process from the next owner of its pid, and from nobody", async () => {
     const { child, pid, generation } = await sleeper();
@@ -142,6 +199,7 @@ describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nobody waits 
     const generation = new ProcReader().startTime(pid);
     expect(generation).toBeGreaterThan(0);
     expect(hostOf().isAlive(pid, generation)).toBe(false);
+    expect(hostOf().holderOf(pid)).toBe(HOLDER_NONE);
   });
 });
 

@@ -16,6 +16,7 @@ import { stallOf } from "./harness.ts";
 const CONTEXT: PlaceholderContext = {
   nowNs: 7.25 * NS_PER_S,
   thresholdNs: 1_500 * NS_PER_MS,
+  isPidGone: false,
   listenerNames: ["main", "aux"],
   unixMsAtStart: 1_700_000_000_000,
 };
@@ -133,4 +134,19 @@ test("ArgvTemplate tells its program and the bytes of its items joined by one sp
   const template = new ArgvTemplate(["/bin/é", "{pid}", ""], true);
   expect(template.program).toBe("/bin/é");
   expect(template.sizeBytes).toBe("/bin/".length + 2 + 1 + "{pid}".length + 1);
+});
+
+test("an ArgvTemplate knows whether the pid is among its arguments", () => {
+  const names = (command: string[], appendPid = false) =>
+    new ArgvTemplate(command, appendPid).namesPid;
+  expect(names(["/bin/x", "{payload}", "{generation}"])).toBe(false);
+  expect(names(["/bin/x", "{payload}", "--pid={pid}"])).toBe(true);
+  expect(names(["/bin/x"], true)).toBe(true);
+  // The program is used as it is written.
+  expect(names(["/bin/{pid}"])).toBe(false);
+});
+
+test("placeholderValues() has no pid where nobody has it any more", () => {
+  const values = placeholderValues(stallOf(), { ...CONTEXT, isPidGone: true });
+  expect(values[PLACEHOLDERS.indexOf("pid")]).toBe("");
 });

@@ -1,9 +1,22 @@
 // The order of the checks, one test or more for each row of the table of spec 10 section 3.
 import { describe, expect, test } from "bun:test";
-import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
+import {
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_OPERATOR_ATTESTED,
+  ORIGIN_SOCKET_MODE_ONLY,
+} from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { OUTCOME_TEXTS, type OutcomeCode } from "../../src/recovery/outcome.ts";
-import { bench, ScriptedRunner, SIGKILL, stallOf, T0 } from "./harness.ts";
+import {
+  type BenchOptions,
+  bench,
+  ScriptedHost,
+  ScriptedRunner,
+  SIGKILL,
+  stallOf,
+  T0,
+} from "./harness.ts";
+import { HOLDER_HIDDEN, HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 
 function textOf(code: OutcomeCode): string {
   return OUTCOME_TEXTS[code];
@@ -82,7 +95,6 @@ describe("Recovery.decide() check 0, freshness", () => {
   const ROWS = [
     [1, "skipped_agent_resumed"],
     [2, "skipped_pid_recycled"],
-    [3, "skipped_stall_unverifiable"],
   ] as const;
   for (const [freshness, reason] of ROWS) {
     test(`skips with ${reason}, whatever the origin, and starts no debounce`, () => {
@@ -104,6 +116,74 @@ describe("Recovery.decide() check 0, freshness", () => {
       expect(tell()).toEqual([`refused 4242 ${reason}`, "spawn 4242 child 1000"]);
     });
   }
+});
+
+describe("Recovery.decide() for an agent of which nobody knows which process it was", () => {
+  const WITHOUT_PID = ["/bin/recover", "{payload}"];
+  const UNKNOWN = { generation: NaN, namespaceInode: NaN, proven: false };
+
+  function unidentified(config: NonNullable<BenchOptions["config"]>, holder: number) {
+    const runner = new ScriptedRunner();
+    const host = new ScriptedHost();
+    host.holder = holder;
+    return { runner, host, ...bench({ runner, host, config, freshness: () => 3 }) };
+  }
+
+  test("runs what needs no pid if no live process has the pid, and tells it so", () => {
+    const { recovery, runner, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
+    recovery.decide(stallOf(UNKNOWN), T0);
+    expect(tell()).toEqual(["spawn 4242 child 1000"]);
+    expect(runner.children[0]!.argv).toEqual(["/bin/recover", "3000000000"]);
+    expect(runner.children[0]!.env).toMatchObject({ VARTA_PID: "", VARTA_PID_GONE: "1" });
+    expect(Object.values(runner.children[0]!.env)).not.toContain("4242");
+  });
+
+  test.each([
+    ["its beat was never proven", { proven: false }],
+    ["only its namespace is unknown", { namespaceInode: NaN }],
+    ["its start time is unknown", { generation: NaN }],
+  ])("as well if %s", (_what, fields) => {
+    const { recovery, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
+    recovery.decide(stallOf(fields), T0);
+    expect(tell()).toEqual(["spawn 4242 child 1000"]);
+  });
+
+  test.each([
+    [{ command: ["/bin/recover", "--pid={pid}"] }],
+    [{ command: WITHOUT_PID, appendPid: true }],
+    [{ command: undefined, steps: [{ kind: "signal", signal: "SIGTERM" }] }],
+    [{ command: undefined, steps: [{ kind: "restart_unit", unit: "auto" }] }],
+  ] satisfies [NonNullable<BenchOptions["config"]>][])(
+    "refuses what needs the pid: %j",
+    (config) => {
+      const { recovery, runner, tell } = unidentified(config, HOLDER_NONE);
+      expect(textOf(recovery.decide(stallOf(UNKNOWN), T0))).toBe("refused_pid_gone");
+      expect(tell()).toEqual(["refused 4242 pid_gone"]);
+      expect(runner.spawnCount).toBe(0);
+    },
+  );
+
+  test.each([
+    ["a process that /proc shows", HOLDER_SHOWN, "unproven_sender"],
+    ["a process that /proc hides", HOLDER_HIDDEN, "process_unreadable"],
+  ])("refuses everything while %s has the pid", (_who, holder, reason) => {
+    const { recovery, tell } = unidentified({ command: WITHOUT_PID }, holder);
+    recovery.decide(stallOf(UNKNOWN), T0);
+    expect(tell()).toEqual([`refused 4242 ${reason}`]);
+  });
+
+  test("refuses everything for one that is known to be of another namespace", () => {
+    const { recovery, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
+    recovery.decide(stallOf({ namespaceInode: 5, proven: false }), T0);
+    expect(tell()).toEqual(["refused 4242 cross_namespace_agent"]);
+  });
+
+  test("goes on with the pid of a known process that has ended, as with any other", () => {
+    const { recovery, runner } = unidentified({}, HOLDER_NONE);
+    recovery.decide(stallOf(), T0);
+    expect(runner.children[0]!.argv).toEqual(["/bin/recover", "4242"]);
+    expect(runner.children[0]!.env["VARTA_PID_GONE"]).toBeUndefined();
+  });
 });
 
 describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
@@ -183,8 +263,9 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
 
   test("holds for an agent whose generation is unknown", () => {
     const { recovery, tell } = bench({ runner: new ScriptedRunner() });
-    recovery.decide(stallOf({ generation: 1 }), T0);
-    recovery.decide(stallOf({ generation: NaN }), T0 + 1);
+    const keyed = { origin: ORIGIN_OPERATOR_ATTESTED, namespaceInode: NaN } as const;
+    recovery.decide(stallOf({ ...keyed, generation: 1 }), T0);
+    recovery.decide(stallOf({ ...keyed, generation: NaN }), T0 + 1);
     expect(tell()[1]).toBe("refused 4242 debounced");
   });
 

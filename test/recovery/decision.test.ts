@@ -6,17 +6,32 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
   type Origin,
 } from "../../src/base/origin.ts";
-import { distrustReason, sameLineage, stalenessReason } from "../../src/recovery/decision.ts";
+import {
+  distrustReason,
+  isUnidentified,
+  sameLineage,
+  stalenessReason,
+} from "../../src/recovery/decision.ts";
+import {
+  FRESH_AGENT_RESUMED,
+  FRESH_PID_RECYCLED,
+  FRESH_UNVERIFIABLE_GENERATION,
+  FRESH_WARRANTED,
+} from "../../src/tracker/tracker.ts";
 import { stallOf } from "./harness.ts";
 
-test("stalenessReason() lets only a warranted stall pass", () => {
-  expect([0, 1, 2, 3, 4, NaN].map(stalenessReason)).toEqual([
+test("stalenessReason() lets a stall pass unless the agent is back or its pid is another's", () => {
+  const codes = [
+    FRESH_WARRANTED,
+    FRESH_UNVERIFIABLE_GENERATION,
+    FRESH_AGENT_RESUMED,
+    FRESH_PID_RECYCLED,
+  ];
+  expect(codes.map(stalenessReason)).toEqual([
+    undefined,
     undefined,
     "skipped_agent_resumed",
     "skipped_pid_recycled",
-    "skipped_stall_unverifiable",
-    "skipped_stall_unverifiable",
-    "skipped_stall_unverifiable",
   ]);
 });
 
@@ -69,11 +84,29 @@ describe("distrustReason() of a sender that is not proven", () => {
     expect<string | undefined>(distrustReason(stall, OWN, false)).toBe(reason);
   });
 
+  test("is one whose start time is not known, whatever else is said of it", () => {
+    expect(distrustReason(stallOf({ namespaceInode: OWN, generation: NaN }), OWN, false)).toBe(
+      "unproven_sender",
+    );
+  });
+
+  test("comes before a namespace that is only unknown", () => {
+    const unknown = stallOf({ namespaceInode: NaN, proven: false });
+    expect(distrustReason(unknown, OWN, false)).toBe("unproven_sender");
+  });
+
   test("refuses it where foreign namespaces are let in, too", () => {
     expect(distrustReason(stallOf({ namespaceInode: 222, proven: false }), OWN, true)).toBe(
       "unproven_sender",
     );
   });
+});
+
+test("isUnidentified() leaves a namespace that is known to be foreign, and other origins, to their own rules", () => {
+  expect(isUnidentified(stallOf({ proven: false }), "unproven_sender")).toBe(true);
+  expect(isUnidentified(stallOf({ namespaceInode: NaN }), "cross_namespace_agent")).toBe(true);
+  expect(isUnidentified(stallOf({ namespaceInode: 0 }), "cross_namespace_agent")).toBe(false);
+  expect(isUnidentified(stallOf({ namespaceInode: NaN }), "socket_mode_only")).toBe(false);
 });
 
 test("sameLineage() takes only two known and different generations for different processes", () => {

@@ -71,3 +71,9 @@ test("ChildEnvironment makes a new environment for each child", () => {
   environment.expand(VALUES)["PATH"] = "changed";
   expect(environment.expand(VALUES)["PATH"]).toBe("/usr/bin:/bin");
 });
+
+test("ChildEnvironment says where there is no pid, and nobody else says it", () => {
+  const environment = new ChildEnvironment({}, { VARTA_PID_GONE: "1" });
+  expect(environment.expand(VALUES)["VARTA_PID_GONE"]).toBeUndefined();
+  expect(environment.expand(VALUES, true)["VARTA_PID_GONE"]).toBe("1");
+});

@@ -5,7 +5,7 @@ import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
-import type { AgentHost } from "../../src/recovery/agent_host.ts";
+import { type AgentHost, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import type { AgentUnit } from "../../src/recovery/agent_unit.ts";
 import type { ChildOutput } from "../../src/recovery/child_output.ts";
 import type {
@@ -76,6 +76,8 @@ export class ScriptedHost implements AgentHost {
   /** Not 0: signals fail with this error number. */
   signalErrno = 0;
   readonly dead = new Set<number>();
+  /** Who has the pids of agents that nobody could identify: a HOLDER_* code. */
+  holder: number = HOLDER_SHOWN;
   readonly units = new Map<number, string>();
   /** Units of which a process that came later beats. */
   readonly beating = new Set<string>();
@@ -85,6 +87,10 @@ export class ScriptedHost implements AgentHost {
     if (this.signalErrno !== 0) return failureOf(this.signalErrno);
     this.signals.push(`${pid} ${signal}`);
     return undefined;
+  }
+
+  holderOf(): number {
+    return this.holder;
   }
 
   isAlive(pid: number): boolean {

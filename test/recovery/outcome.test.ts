@@ -14,14 +14,14 @@ test("every outcome code indexes the text of its own name", () => {
   for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
     expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(23);
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(24);
 });
 
 test("every refused code indexes the text of its own name", () => {
   for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
     expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(8);
+  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(10);
 });
 
 test("every reason is counted as the specification's table says", () => {
@@ -44,7 +44,9 @@ test("every reason is counted as the specification's table says", () => {
     ["spawn_failed", "spawn_failed", "-"],
     ["skipped_agent_resumed", "skipped_agent_resumed", "-"],
     ["skipped_pid_recycled", "skipped_pid_recycled", "-"],
-    ["skipped_stall_unverifiable", "skipped_stall_unverifiable", "-"],
+    ["process_unreadable", "skipped_stall_unverifiable", "process_unreadable"],
+    ["pid_gone", "refused_pid_gone", "pid_gone"],
+    ["step_left_out", "step_failed", "-"],
     ["signal_failed", "step_failed", "-"],
     ["unit_unknown", "step_failed", "-"],
     ["unit_in_flight", "debounced", "-"],

@@ -6,6 +6,7 @@ import { RECOVERY_SPAWNS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryStep } from "../../src/config/config.ts";
+import { HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import { OUTCOME_DEFERRED } from "../../src/recovery/outcome.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
@@ -357,6 +358,63 @@ describe("verify_within", () => {
     bed.runner.spawnError = "ENOENT (no such file or directory)";
     expect(bed.decide()).toEqual(["refused 4242 spawn_failed"]);
     expect(bed.turn(20_000)).toEqual([]);
+  });
+});
+
+describe("Where nobody has the pid of an agent that was never identified", () => {
+  const UNKNOWN = { generation: NaN, namespaceInode: NaN, proven: false };
+  const REFRESH: RecoveryStep = { kind: "exec", command: ["/bin/refresh"] };
+  const RESTART_APP: RecoveryStep = { kind: "restart_unit", unit: "app.service" };
+
+  function gone(steps: readonly RecoveryStep[], config: BenchOptions["config"] = {}) {
+    const bed = stepped(steps, config, { freshness: () => 3 });
+    bed.host.holder = HOLDER_NONE;
+    return bed;
+  }
+
+  test("steps that need the pid are left out, and the others done", () => {
+    const bed = gone([TERM, WAIT_2S, RECOVER, REFRESH, RESTART, RESTART_APP]);
+    expect(bed.decide(0, UNKNOWN)).toEqual([
+      "refused 4242 step_left_out",
+      "step 4242 2/6 wait 2000ms",
+    ]);
+    expect(bed.turn(2_000)).toEqual(["refused 4242 step_left_out", "spawn 4242 child 1000"]);
+    expect(bed.exit(0, 1, 2_100).slice(1)).toEqual([
+      "refused 4242 step_left_out",
+      "spawn 4242 child 1001",
+    ]);
+    expect(bed.runner.children.map(({ argv }) => argv)).toEqual([
+      ["/bin/refresh"],
+      ["systemctl", "--no-ask-password", "restart", "app.service"],
+    ]);
+    expect(bed.host.signals).toEqual([]);
+    for (const { env } of bed.runner.children)
+      expect(env).toMatchObject({ VARTA_PID: "", VARTA_PID_GONE: "1" });
+  });
+
+  test("it is looked at right before each step: a new owner of the pid ends the recovery", () => {
+    const bed = gone([WAIT_2S, REFRESH]);
+    bed.decide(0, UNKNOWN);
+    bed.host.holder = HOLDER_SHOWN;
+    expect(bed.turn(2_000)).toEqual(["end 4242 pid_recycled at 1/2 after 2000ms"]);
+    expect(bed.runner.spawnCount).toBe(0);
+  });
+
+  test("and so it is before a step is tried again", () => {
+    const bed = gone([REFRESH]);
+    bed.runner.spawnErrno = constants.errno.EMFILE;
+    bed.decide(0, UNKNOWN);
+    bed.runner.spawnErrno = 0;
+    bed.host.holder = HOLDER_SHOWN;
+    expect(bed.turn(100)).toEqual(["refused 4242 unproven_sender"]);
+    expect(bed.runner.spawnCount).toBe(1);
+  });
+
+  test("whether it helped is unknown: nothing names its successor", () => {
+    const bed = gone([REFRESH], { verifyWithinNs: 5 * NS_PER_S });
+    bed.decide(0, UNKNOWN);
+    bed.exit(0, 0, 10);
+    expect(bed.turn(5_010)).toEqual(["verdict 4242 unknown after 5010ms"]);
   });
 });
 

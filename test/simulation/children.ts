@@ -32,7 +32,7 @@ export interface SignalAsked {
 
 export interface ChildExit extends Exit {
   readonly childPid: number;
-  /** The agent that the command was started for. */
+  /** The agent that the command was started for; 0 = it was told none. */
   readonly agentPid: number;
 }
 
@@ -87,7 +87,7 @@ export class SimulatedRunner implements ChildRunner {
     this.spawnsAsked.push({ argv, env, childPid, isTransient: false, exitedAtOnce: undefined });
     this.#living.push({
       childPid,
-      agentPid: Number(argv[1]),
+      agentPid: Number(env["VARTA_PID"]),
       exited,
       obeysTerm: random.chance(0.7),
       untouchable: random.chance(0.05),

@@ -56,6 +56,7 @@ export const OUTCOMES = [
   "skipped_pid_recycled",
   "skipped_stall_unverifiable",
   "deferred",
+  "refused_pid_gone",
   "refused_unproven_sender",
 ] as const;
 
@@ -103,6 +104,8 @@ export const REQUIRED: readonly string[] = [
   "retries",
   "rubbishFlood",
   "filtered",
+  "pidGone",
+  "processUnreadable",
 ];
 
 /** Outcomes that need several unlikely things at once; many seeds together see them. */

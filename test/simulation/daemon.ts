@@ -7,9 +7,11 @@ import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { SimulatedRunner } from "./children.ts";
+import { SimulatedHost } from "./host.ts";
 import type { CountingReader } from "./process_table.ts";
 import { Promises } from "./promises.ts";
 import { Recorder } from "./recorder.ts";
+import type { Scenario } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
 import { SimulatedListener } from "./simulated_listener.ts";
 import type { World } from "./world.ts";
@@ -78,6 +80,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
       },
       signalGroup: (childPid, signal) => runner.signalGroup(childPid, signal),
     },
+    host: new SimulatedHost(processes),
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
       countOutcome(metrics, outcome);
@@ -105,9 +108,13 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   return { clock, observer, recovery, metrics, tick, reader, runner, recorder, promises };
 }
 
+function commandOf({ commandNamesPid }: Scenario): string[] {
+  return ["/bin/recover", "{generation}", ...(commandNamesPid ? ["{pid}"] : [])];
+}
+
 function recoveryConfig({ scenario }: World) {
   return {
-    command: scenario.recovers ? ["/bin/recover", "{pid}", "{generation}"] : undefined,
+    command: scenario.recovers ? commandOf(scenario) : undefined,
     commandSource: "inline",
     appendPid: false,
     debounceNs: scenario.debounceNs,

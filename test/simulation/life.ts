@@ -185,6 +185,7 @@ export class Life {
       coverage.count(`outcome.${outcome}`, total ?? 0);
     }
     addTotals(coverage, recovery.totals);
+    coverage.count("pidGone", recovery.pidGoneCount);
     coverage.count("recycled", counters.pidRecycles);
     coverage.count("retired", observer.seen.retired);
     coverage.count("evictions", counters.evictions);
@@ -211,6 +212,7 @@ function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): voi
     spawnBudgetExceeded: "varta_recovery_spawn_budget_exceeded_total",
     reapTruncated: "varta_recovery_reap_truncated_total",
     retries: 'varta_recovery_step_retries_total{step="exec"}',
+    processUnreadable: 'varta_recovery_refused_total{reason="process_unreadable"}',
     debounceResets: "varta_recovery_debounce_recycle_resets_total",
     staleChildren: "varta_recovery_outstanding_recycle_resets_total",
     debounceEvictions: "varta_recovery_last_fired_evictions_total",

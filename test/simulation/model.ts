@@ -39,9 +39,10 @@ export class Model {
       generationAt: (trueNs) => world.generationAt(trueNs),
       readPidMax: () => world.pidMax,
     });
-    this.recovery = new RecoveryModel(scenario, (pid, generation) =>
-      this.observer.tracker.freshness(pid, generation),
-    );
+    this.recovery = new RecoveryModel(scenario, {
+      freshness: (pid, generation) => this.observer.tracker.freshness(pid, generation),
+      processOf: (pid) => world.processes.find(pid),
+    });
     this.metrics = new MetricsModel(scenario.capacity);
   }
 

@@ -33,6 +33,8 @@ export class Promises {
   readonly #removedNs = new Map<number, number>();
   /** The last stall of each pid: what a recovery may be started for. */
   readonly #stalls = new Map<number, Stall>();
+  /** Of the last command: it was told that nobody has the pid. */
+  #isPidGone = false;
   #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
   #spawnsThisTurn = 0;
@@ -90,13 +92,16 @@ export class Promises {
 
   onSpawn(asked: SpawnAsked): void {
     this.#spawnsThisTurn += 1;
-    const stall = this.#stalls.get(Number(asked.argv[1]));
+    this.#isPidGone = asked.env["VARTA_PID_GONE"] === "1";
+    if (this.#isPidGone) {
+      same("promise: no pid where nobody has it", "", asked.env["VARTA_PID"]);
+      same("promise: no pid among the arguments", 2, asked.argv.length);
+      return;
+    }
+    const pid = asked.env["VARTA_PID"];
+    const stall = this.#stalls.get(Number(pid));
     if (stall === undefined) {
-      throw new SimulationFailure(
-        "promise: the command names an agent that stalled",
-        "its pid",
-        asked.argv[1],
-      );
+      throw new SimulationFailure("promise: the command names an agent that stalled", "one", pid);
     }
     if (stall.origin !== KERNEL && stall.origin !== OPERATOR) {
       throw new SimulationFailure("promise: who may be recovered", "origin 0 or 1", stall.origin);
@@ -110,7 +115,11 @@ export class Promises {
 
   onOutcome(outcome: RecoveryOutcome): void {
     if (["spawn", "refused", "deferred"].includes(outcome.kind)) this.#decisionsThisTurn += 1;
-    if (outcome.kind === "spawn") this.#children.add(outcome.childPid);
+    if (outcome.kind === "spawn") {
+      this.#children.add(outcome.childPid);
+      const hasHolder = this.#options.processes.find(outcome.pid) !== undefined;
+      same("promise: nobody has a pid that is called gone", false, this.#isPidGone && hasHolder);
+    }
     if (outcome.kind !== "complete") return;
     this.#completionsThisTurn += 1;
     same("promise: a child ends once", true, this.#children.delete(outcome.childPid));

@@ -46,7 +46,11 @@ interface ModelRecovery {
   isReady: boolean;
 }
 
-export type ModelFreshness = (pid: number, generation: number | undefined) => string;
+/** What is true of the world at the moment of a decision. */
+export interface ModelWorld {
+  freshness(pid: number, generation: number | undefined): string;
+  processOf(pid: number): { readonly statReadable: boolean } | undefined;
+}
 
 export class RecoveryModel {
   /** Outcomes of this turn as text. */
@@ -58,16 +62,18 @@ export class RecoveryModel {
   readonly totals = new Map<string, number>();
   readonly children: ModelChild[] = [];
   readonly #scenario: Scenario;
-  readonly #freshness: ModelFreshness;
+  readonly #world: ModelWorld;
+  /** Commands that were told that nobody has the pid. */
+  pidGoneCount = 0;
   readonly #recoveries = new Map<number, ModelRecovery>();
   readonly #windows = new Map<number, Window>();
   #spawnsAsked: readonly SpawnAsked[] = [];
   #signalsAsked: readonly SignalAsked[] = [];
   #order = 0;
 
-  constructor(scenario: Scenario, freshness: ModelFreshness) {
+  constructor(scenario: Scenario, world: ModelWorld) {
     this.#scenario = scenario;
-    this.#freshness = freshness;
+    this.#world = world;
   }
 
   /** `spawns` and `signals`: what the daemon asked of the system in the turn that is replayed. */
@@ -172,13 +178,20 @@ export class RecoveryModel {
     tried: ModelRecovery | undefined,
   ): string | undefined {
     const { debounceNs } = this.#scenario;
-    const freshness = this.#freshness(stall.pid, stall.generation);
+    const freshness = this.#world.freshness(stall.pid, stall.generation);
     if (freshness === "AgentResumed") return "skipped_agent_resumed";
     if (freshness === "PidRecycled") return "skipped_pid_recycled";
-    if (freshness !== "Warranted") return "skipped_stall_unverifiable";
 
     const distrust = this.#distrust(stall);
-    if (distrust !== undefined) return distrust;
+    const isUnidentified =
+      distrust === "unproven_sender" ||
+      (distrust === "cross_namespace_agent" && stall.namespaceInode === undefined);
+    if (distrust !== undefined && !isUnidentified) return distrust;
+    if (isUnidentified) {
+      const holder = this.#world.processOf(stall.pid);
+      if (holder !== undefined) return holder.statReadable ? distrust : "process_unreadable";
+      if (this.#scenario.commandNamesPid) return "pid_gone";
+    }
 
     const window = this.#windows.get(stall.pid);
     if (window !== undefined) {
@@ -188,16 +201,18 @@ export class RecoveryModel {
       if (isOpen) this.#count("varta_recovery_debounce_recycle_resets_total");
       if (!isSame) this.#windows.delete(stall.pid);
     }
-    return this.#besideChild(stall, nowNs) ?? this.#fire(stall, nowNs, tried);
+    return this.#besideChild(stall, nowNs) ?? this.#fire(stall, nowNs, isUnidentified, tried);
   }
 
   #distrust(stall: ModelStall): string | undefined {
     const { allowCrossNamespace, observerInode } = this.#scenario;
-    if (stall.origin === KERNEL && !allowCrossNamespace) {
+    if (stall.origin === KERNEL) {
+      const isProven = stall.proven && stall.generation !== undefined;
       const isOwn = stall.namespaceInode === OWN_INODE && observerInode === OWN_INODE;
-      if (!isOwn) return "cross_namespace_agent";
+      if (!allowCrossNamespace && !isOwn && (isProven || stall.namespaceInode !== undefined))
+        return "cross_namespace_agent";
+      if (!isProven) return "unproven_sender";
     }
-    if (stall.origin === KERNEL && !stall.proven) return "unproven_sender";
     if (stall.origin === KERNEL || stall.origin === OPERATOR) return undefined;
     return stall.origin === SOCKET_MODE ? "socket_mode_only" : "unauthenticated_transport";
   }
@@ -219,7 +234,12 @@ export class RecoveryModel {
     return undefined;
   }
 
-  #fire(stall: ModelStall, nowNs: number, tried: ModelRecovery | undefined): string | undefined {
+  #fire(
+    stall: ModelStall,
+    nowNs: number,
+    isPidGone: boolean,
+    tried: ModelRecovery | undefined,
+  ): string | undefined {
     const { capacity, debounceNs } = this.#scenario;
     if (this.#recoveries.size >= capacity && !this.#recoveries.has(stall.pid)) {
       return "outstanding_capacity";
@@ -234,12 +254,14 @@ export class RecoveryModel {
     this.#recoveries.delete(stall.pid);
     const asked = this.#spawnsAsked[0];
     this.#spawnsAsked = this.#spawnsAsked.slice(1);
-    if (asked === undefined || asked.argv[1] !== String(stall.pid)) {
+    const pid = isPidGone ? "" : String(stall.pid);
+    if (asked === undefined || asked.env["VARTA_PID"] !== pid) {
       this.outcomes.push(`the model wants a command for ${stall.pid}`);
       return undefined;
     }
     if (asked.isTransient && this.#defer(stall, nowNs, tried)) return undefined;
     if (asked.childPid === 0) return "spawn_failed";
+    if (isPidGone) this.pidGoneCount += 1;
     this.#windows.delete(stall.pid);
     this.#windows.set(stall.pid, { generation: stall.generation, firedNs: nowNs });
     const child: ModelChild = {
@@ -385,7 +407,8 @@ const NEVER_TRIED = { tries: 0, firstTryNs: 0, nextTryNs: 0, since: 0, isReady: 
 const LABELS: Readonly<Record<string, readonly [string, string]>> = {
   skipped_agent_resumed: ["skipped_agent_resumed", ""],
   skipped_pid_recycled: ["skipped_pid_recycled", ""],
-  skipped_stall_unverifiable: ["skipped_stall_unverifiable", ""],
+  process_unreadable: ["skipped_stall_unverifiable", "process_unreadable"],
+  pid_gone: ["refused_pid_gone", "pid_gone"],
   cross_namespace_agent: ["refused_cross_namespace", "cross_namespace_agent"],
   socket_mode_only: ["refused_socket_mode_only", "socket_mode_only"],
   unauthenticated_transport: ["refused_unauthenticated_transport", "unauthenticated_transport"],

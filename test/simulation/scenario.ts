@@ -27,6 +27,8 @@ export interface Scenario {
   /** False: the daemon has no way to ask for the largest pid. */
   readonly readsPidMax: boolean;
   readonly recovers: boolean;
+  /** The pid is among the arguments of the command. */
+  readonly commandNamesPid: boolean;
   readonly debounceNs: number;
   readonly timeoutNs: number | undefined;
   readonly killGraceNs: number;
@@ -59,15 +61,15 @@ const LAB: LinkOptions = { name: "lab", kind: "udp", acceptRecovery: false, allo
 
 /** The settings of life number `life`, from 0. */
 export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
-  if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB]);
-  if (life === 1) return fullScenario(agentCount, [LAB, GUARDED, TRUSTED]);
+  if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB], true);
+  if (life === 1) return fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false);
   return drawScenario(random, agentCount);
 }
 
 /** One Unix socket, honest agents, and nothing that goes wrong by itself. */
 export function calmScenario(agentCount: number): Scenario {
   return {
-    ...fullScenario(agentCount, [UNIX]),
+    ...fullScenario(agentCount, [UNIX], true),
     perPidRate: 0,
     globalRate: 0,
     mishaps: 0,
@@ -76,7 +78,11 @@ export function calmScenario(agentCount: number): Scenario {
   };
 }
 
-function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenario {
+function fullScenario(
+  agentCount: number,
+  links: readonly LinkOptions[],
+  commandNamesPid: boolean,
+): Scenario {
   return {
     steps: 1_500,
     thresholdNs: NS_PER_S,
@@ -93,6 +99,7 @@ function fullScenario(agentCount: number, links: readonly LinkOptions[]): Scenar
     allowCrossNamespace: false,
     readsPidMax: true,
     recovers: true,
+    commandNamesPid,
     debounceNs: 2 * NS_PER_S,
     timeoutNs: 500 * NS_PER_MS,
     killGraceNs: 300 * NS_PER_MS,
@@ -145,6 +152,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     allowCrossNamespace: random.chance(0.3),
     readsPidMax: random.chance(0.8),
     recovers: random.chance(0.85),
+    commandNamesPid: random.chance(0.5),
     debounceNs: Math.round(random.pick([0, 0.5, 2, 30]) * thresholdNs),
     timeoutNs: random.pick([undefined, Math.round(thresholdNs / 2), 4 * thresholdNs]),
     killGraceNs: random.pick([0, Math.round(thresholdNs / 3), 3 * thresholdNs]),

@@ -1,0 +1,53 @@
+// Whether /proc hides the processes of other users from the daemon. Their agents are still watched, but nobody can tell
+// which process has a pid, so nothing is ever done about them: that has to be said before the first stall.
+import { readFileSync } from "node:fs";
+import { IS_LINUX } from "../../ffi/constants.ts";
+
+const CAP_SYS_PTRACE = 1n << 19n;
+/** The values of the mount option that hide nothing. */
+const HIDES_NOTHING: readonly string[] = ["0", "off"];
+const REMEDY =
+  "their agents are watched but not recovered: grant CAP_SYS_PTRACE, set ProtectProc=default in " +
+  "the unit, or mount /proc with gid= of a group of ours";
+
+/** The warning, or undefined if all processes are shown. `root` is /proc, or a directory of the same shape in a test. */
+export function hiddenProcessesWarning(root = "/proc"): string | undefined {
+  if (!IS_LINUX) return undefined;
+  const { hidepid = "0", gid = "0" } = mountOptions(textOf(`${root}/self/mountinfo`));
+  if (!HIDES_NOTHING.includes(hidepid) && !isExempt(textOf(`${root}/self/status`), gid, hidepid))
+    return `/proc hides the processes of other users (hidepid=${hidepid}): ${REMEDY}`;
+  if (textOf(`${root}/1/stat`) === "")
+    return `/proc hides the processes of other users (/proc/1/stat cannot be read): ${REMEDY}`;
+  return undefined;
+}
+
+/** Options of the file system that is mounted on /proc last, and so is the one that is seen. */
+function mountOptions(mountinfo: string): { readonly hidepid?: string; readonly gid?: string } {
+  let options = "";
+  for (const line of mountinfo.split("\n")) {
+    const [mount, fileSystem] = line.split(" - ");
+    if (mount?.split(" ")[4] === "/proc") options = fileSystem?.split(" ").at(-1) ?? "";
+  }
+  return Object.fromEntries(options.split(",").map((option) => option.split("=")));
+}
+
+/** The kernel shows everything to who may trace everybody, and to the members of the group of the mount. */
+function isExempt(status: string, gid: string, hidepid: string): boolean {
+  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
+  const capabilities = /^[0-9a-f]+$/.test(field("CapEff")) ? BigInt(`0x${field("CapEff")}`) : 0n;
+  if ((capabilities & CAP_SYS_PTRACE) !== 0n) return true;
+  if (PTRACEABLE.includes(hidepid)) return false;
+  const groups = [field("Gid").split("\t").at(-1), ...field("Groups").split(" ")];
+  return groups.includes(gid);
+}
+
+/** Values with which no group is exempt. */
+const PTRACEABLE: readonly string[] = ["4", "ptraceable"];
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
