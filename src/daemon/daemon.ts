@@ -7,6 +7,7 @@ import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
+import { UnixListener } from "../listener/unix.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "./hidden_processes.ts";
@@ -17,9 +18,10 @@ import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
+import { SocketWatch } from "./socket_watch.ts";
 import { StopSignals } from "./stop_signals.ts";
 import type { StreamWriter } from "./stream_writer.ts";
-import { initWatchdogWarning, requireProc } from "./system_checks.ts";
+import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { requireHeartbeatPlace, Writers } from "./writers.ts";
 import * as series from "../metrics/series.ts";
@@ -64,6 +66,7 @@ export class Daemon {
   };
   readonly #shutdown: Shutdown;
   #loop: Loop | undefined;
+  #socketWatch: SocketWatch | undefined;
   #ready = false;
   readonly #stopSignals = new StopSignals();
   #turnBeganNs = 0;
@@ -110,6 +113,7 @@ export class Daemon {
     this.#installSignals();
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
+    this.#socketWatch = this.#watchSockets();
     opened.writers = await this.#openWriters();
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal } = opened.writers;
@@ -135,6 +139,20 @@ export class Daemon {
     opened.notify?.ready(this.#parts.observer.nowNs());
     releaseProgramCode();
     this.#loop.start();
+  }
+
+  #watchSockets(): SocketWatch {
+    const { log, metrics, observer } = this.#parts;
+    const { runtimeDirectory } = this.#options;
+    return new SocketWatch({
+      sockets: observer.listeners.filter((listener) => listener instanceof UnixListener),
+      log,
+      metrics,
+      thresholdNs: observer.thresholdNs,
+      makeDirectory: () => {
+        if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
+      },
+    });
   }
 
   #openWriters(): Promise<Writers> {
@@ -171,8 +189,8 @@ export class Daemon {
       source: metrics.exposition,
       count: countHttpInto(metrics),
       nowNs: () => clock.nowNs(),
-      isFresh: () => this.#isFresh(),
-      isReady: () => this.#ready && !this.#shutdown.hasBegun,
+      isFresh: () => this.#isFresh() && this.#canBeReached(),
+      isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
       version: VERSION,
       onError: (error: Error) =>
         log.limited("prom_serve", "error", "cannot answer a request", { error: error.message }),
@@ -205,6 +223,7 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     ];
+    if (this.#socketWatch !== undefined) deadlines.push(this.#socketWatch);
     if (this.#opened.writers !== undefined) deadlines.push(this.#opened.writers);
     const heartbeat = this.#makeHeartbeat();
     if (heartbeat !== undefined) deadlines.push(heartbeat);
@@ -298,6 +317,10 @@ export class Daemon {
 
   #isFresh(): boolean {
     return monotonicNs() - this.#turnBeganNs < (this.#selfWatchdogNs() ?? FRESH_NS_MAX);
+  }
+
+  #canBeReached(): boolean {
+    return this.#socketWatch?.allInPlace !== false;
   }
 
   #shutdownAtNs(): number {

@@ -70,7 +70,7 @@ export class Loop {
   /** Turns completed. */
   turns = 0;
   readonly #options: LoopOptions;
-  readonly #poll = new PollSet(LISTENERS_MAX + 1);
+  readonly #poll = new PollSet(2 * LISTENERS_MAX + 1);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
   /** Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst still fits. 0 = no rests. */
@@ -80,7 +80,8 @@ export class Loop {
   #beatsPerMs = 0;
   readonly #runtimeIndex: number;
   readonly #waitMaxNs: number;
-  readonly #suspended = new Uint8Array(LISTENERS_MAX);
+  /** Places in the poll set for the sockets that listeners had before; -1 = such a listener never has one. */
+  readonly #formerIndexes: number[] = [];
   #yieldedAtNs = 0;
   #serveNs = 0;
   #httpLeft = false;
@@ -97,6 +98,8 @@ export class Loop {
     this.#options = options;
     options.metrics.collectFrom(() => this.#collect());
     for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
+    for (const { formerFd } of options.observer.listeners)
+      this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
@@ -234,19 +237,20 @@ export class Loop {
     this.#othersDueIsKnown = true;
   }
 
-  // A listener that keeps failing leaves the wait set until it is tried again.
+  // A listener that keeps failing leaves the wait set until it is tried again, and one that was bound anew has other
+  // descriptors in it.
   #suspensions(): number {
     const { observer } = this.#options;
     const { length } = observer.listeners;
     let earliest = Number.POSITIVE_INFINITY;
     for (let l = 0; l < length; l++) {
       const untilNs = observer.suspendedUntilNs(l);
-      const suspended = untilNs > 0 ? 1 : 0;
-      if (suspended !== this.#suspended[l]) {
-        this.#suspended[l] = suspended;
-        this.#poll.replace(l, suspended === 1 ? -1 : observer.listeners[l]!.fd);
-      }
-      if (suspended === 1 && untilNs < earliest) earliest = untilNs;
+      const suspended = untilNs > 0;
+      const listener = observer.listeners[l]!;
+      this.#poll.replace(l, suspended ? -1 : listener.fd);
+      const formerIndex = this.#formerIndexes[l]!;
+      if (formerIndex >= 0) this.#poll.replace(formerIndex, suspended ? -1 : listener.formerFd!);
+      if (suspended && untilNs < earliest) earliest = untilNs;
     }
     return earliest;
   }

@@ -10,8 +10,10 @@ export interface Listener {
   readonly kind: ListenerKind;
   /** Metrics label and log field. */
   readonly name: string;
-  /** Descriptor for the loop's poll; -1 = none. */
+  /** Descriptor for the loop's poll; -1 = none. It changes when the socket is made anew. */
   readonly fd: number;
+  /** That of the socket before, as long as datagrams may come by it; -1 = there is none. */
+  readonly formerFd?: number;
   /** Rows of the last receive, valid until the next one. */
   readonly batch: ReceivedBatch;
   /** Datagrams that its socket holds over all senders together; undefined = unknown, or counted in bytes. */

@@ -24,6 +24,8 @@ export interface BindPathOptions {
   readonly path: string;
   readonly mode: number;
   readonly gid: number | undefined;
+  /** False leaves out the sync of the directory, which may take long. */
+  readonly syncsDirectory?: boolean;
 }
 
 /** A path that we bound, with the identity of the inode that we made. */
@@ -48,7 +50,8 @@ export function bindSocketPath(options: BindPathOptions): BoundPath {
     unlinkBoundPath(bound);
     throw error;
   }
-  return { ...bound, directorySynced: syncDirectory(dirname(path)) };
+  const synced = options.syncsDirectory === false || syncDirectory(dirname(path));
+  return { ...bound, directorySynced: synced };
 }
 
 function bindOnce({ fd, path, mode }: BindPathOptions): number {

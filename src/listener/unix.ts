@@ -5,22 +5,13 @@ import {
   IS_LINUX,
   MSG_CTRUNC,
   SCM_CREDENTIALS,
-  SOCK_DGRAM,
   SOL_SOCKET,
-  SO_PASSCRED,
   SO_RCVBUF,
 } from "../../ffi/constants.ts";
-import { check } from "../../ffi/errno.ts";
 import { UCRED_CMSG_LEN } from "../../ffi/layout.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import {
-  close,
-  getSocketOption,
-  openSocket,
-  setSocketOption,
-  unixAddress,
-} from "../../ffi/socket.ts";
-import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
+import { getSocketOption, setSocketOption } from "../../ffi/socket.ts";
+import { FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import type { GenerationClock } from "../base/process_reader.ts";
 import {
@@ -28,17 +19,15 @@ import {
   REJECT_NO_CREDENTIALS,
   REJECT_WRONG_SIZE,
 } from "../base/reject_reason.ts";
-import { unlinkBoundPath } from "../files/socket_path.ts";
 import type { AllowList } from "./allow_list.ts";
 import type { Listener } from "./listener.ts";
 import { QueueFill } from "./queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters } from "./rubbish_program.ts";
-import { type BoundPath, bindSocketPath } from "./socket_path.ts";
+import { HAS_CREDENTIALS, UnixSocket } from "./unix_socket.ts";
 
-/** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
-export const HAS_CREDENTIALS: boolean = IS_LINUX;
+export { HAS_CREDENTIALS };
 
 // One byte of slack makes an overlong datagram show as 33 bytes.
 const IOV_BYTES = FRAME_BYTES + 1;
@@ -62,7 +51,6 @@ export class UnixListener implements Listener {
   readonly kind = "unix";
   readonly name: string;
   readonly path: string;
-  readonly fd: number;
   readonly queueLength: number | undefined;
   readonly allowList: AllowList | undefined;
   readonly batch: ReceivedBatch;
@@ -75,36 +63,27 @@ export class UnixListener implements Listener {
   readonly rcvbufBytes: number;
   /** False if the parent directory could not be synced after the bind: a warning, never an error. */
   readonly directorySynced: boolean;
+  readonly #options: UnixListenerOptions;
   readonly #arena: arena.ReceiveBatch;
-  readonly #bound: BoundPath;
   readonly #nowGeneration: GenerationClock;
-  /** The socket was empty at a moment after this one. */
-  #emptyGeneration: number;
-  /** So it was, unless the next receive says what broke off the last one; NaN = it was not seen empty. */
-  #maybeEmptyGeneration = Number.NaN;
   readonly #queueFill: QueueFill;
-  #closed = false;
+  #socket: UnixSocket;
+  /** Its file is gone; agents that had connected before still send to it. */
+  #former: UnixSocket | undefined;
+  /** When a datagram last came by it. */
+  #formerUsedNs = 0;
+  /** It is asked first in every other receive, so that neither socket waits for the other to be empty. */
+  #formerIsFirst = false;
 
   /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
   constructor(options: UnixListenerOptions) {
     this.name = options.name;
     this.path = options.path;
     this.allowList = options.allowList;
+    this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
-    // Nobody can have sent anything to a socket that is not there yet.
-    this.#emptyGeneration = this.#nowGeneration();
-    const address = unixAddress(options.path);
-    this.fd = check(openSocket(address.family, SOCK_DGRAM), "Cannot open a Unix datagram socket");
-    try {
-      // Before bind: a datagram that came in without it would be delivered with pid 0 and pin the sender's slot.
-      if (HAS_CREDENTIALS)
-        check(setSocketOption(this.fd, SO_PASSCRED, 1), "Cannot ask for credentials (SO_PASSCRED)");
-      this.#bound = bindSocketPath({ ...options, fd: this.fd, type: SOCK_DGRAM });
-    } catch (error) {
-      close(this.fd);
-      throw error;
-    }
-    this.directorySynced = this.#bound.directorySynced;
+    this.#socket = new UnixSocket(options, this.#nowGeneration);
+    this.directorySynced = this.#socket.directorySynced;
     this.queueLength = readQueueLength();
     this.#queueFill = new QueueFill(this.queueLength);
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
@@ -119,13 +98,28 @@ export class UnixListener implements Listener {
       this.batch.frameWord[i] = dataWord + i * dataStride;
   }
 
-  receive(_nowNs: number): number {
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  get formerFd(): number {
+    return this.#former?.fd ?? -1;
+  }
+
+  receive(nowNs: number): number {
+    const former = this.#former;
+    return former === undefined
+      ? this.#receiveFrom(this.#socket)
+      : this.#receiveBoth(former, nowNs);
+  }
+
+  #receiveFrom(socket: UnixSocket): number {
     // Before the call: it may find the socket empty at any moment from now on.
     const generation = this.#nowGeneration();
-    const count = this.#arena.receive(this.fd);
-    this.#noteEmptiness(count, generation);
-    this.#queueFill.took(Math.max(0, count));
-    if (this.filter.isCounting) this.filter.count(this.#arena, count);
+    const count = this.#arena.receive(socket.fd);
+    socket.received(count, generation);
+    this.batch.sentAfterGeneration = socket.sentAfterGeneration;
+    if (socket === this.#socket) this.#note(count);
     if (count <= 0) return count;
     if (HAS_CREDENTIALS) judgeWithCredentials(this.#arena, this.batch, count);
     else judgeBySize(this.#arena, this.batch, count);
@@ -133,13 +127,47 @@ export class UnixListener implements Listener {
     return count;
   }
 
-  // A receive that took less than a batch found the socket empty, or met an error that the next call is told. What it took
-  // may have been sent before that moment, so it counts for the batches that come later.
-  #noteEmptiness(count: number, generation: number): void {
-    if (count >= 0 && !Number.isNaN(this.#maybeEmptyGeneration))
-      this.#emptyGeneration = this.#maybeEmptyGeneration;
-    this.#maybeEmptyGeneration = count >= 0 && count < BATCH_SIZE ? generation : Number.NaN;
-    this.batch.sentAfterGeneration = this.#emptyGeneration;
+  #note(count: number): void {
+    this.#queueFill.took(Math.max(0, count));
+    if (this.filter.isCounting) this.filter.count(this.#arena, count);
+  }
+
+  #receiveBoth(former: UnixSocket, nowNs: number): number {
+    this.#formerIsFirst = !this.#formerIsFirst;
+    let isFormer = this.#formerIsFirst;
+    let count = this.#receiveFrom(isFormer ? former : this.#socket);
+    if (count === 0) {
+      isFormer = !isFormer;
+      count = this.#receiveFrom(isFormer ? former : this.#socket);
+    }
+    if (isFormer && count > 0) this.#formerUsedNs = nowNs;
+    return count;
+  }
+
+  /** True while the file at the path is the socket of this listener: agents that start now find it. */
+  get isInPlace(): boolean {
+    return this.#socket.isInPlace;
+  }
+
+  /**
+   * Makes the socket anew at a path where it is gone; throws as the constructor does, and then all is as before. What is
+   * queued in the old one is received, and so is what agents send that are connected to it.
+   */
+  rebind(nowNs: number): void {
+    const socket = new UnixSocket({ ...this.#options, syncsDirectory: false }, this.#nowGeneration);
+    grantReceiveBuffer(socket.fd, this.#options.rcvbufBytes);
+    this.#former?.close();
+    this.#former = this.#socket;
+    this.#formerUsedNs = nowNs;
+    this.#socket = socket;
+    this.filter.renew();
+  }
+
+  /** Closes the old socket if nothing came by it for longer than `quietNsMax`: who is connected to it finds out, and connects anew. */
+  closeFormer(nowNs: number, quietNsMax: number): void {
+    if (this.#former === undefined || nowNs - this.#formerUsedNs <= quietNsMax) return;
+    this.#former.close();
+    this.#former = undefined;
   }
 
   drainQueueFull(): number {
@@ -147,10 +175,8 @@ export class UnixListener implements Listener {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    close(this.fd);
-    unlinkBoundPath(this.#bound);
+    this.#former?.close();
+    this.#socket.close();
   }
 }
 

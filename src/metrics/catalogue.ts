@@ -270,6 +270,14 @@ export const FAMILIES: readonly Family[] = [
     "varta_socket_bind_dir_fsync_failed_total",
     "Failed fsyncs of a socket's parent directory at bind.",
   ),
+  counter(
+    "varta_socket_file_lost_total",
+    "Times that a socket file of the daemon was found removed or replaced.",
+  ),
+  gauge(
+    "varta_socket_files_missing",
+    "Sockets whose file is gone and that could not be bound anew yet: no new agent can reach them.",
+  ),
   counter("varta_observer_clock_regression_total", "Backward clock steps absorbed."),
   counter(
     "varta_observer_clock_jump_forward_total",

@@ -61,6 +61,8 @@ export const VARTA_PID_MAX_CURRENT = seriesId("varta_pid_max_current");
 export const VARTA_SOCKET_BIND_DIR_FSYNC_FAILED = seriesId(
   "varta_socket_bind_dir_fsync_failed_total",
 );
+export const VARTA_SOCKET_FILE_LOST = seriesId("varta_socket_file_lost_total");
+export const VARTA_SOCKET_FILES_MISSING = seriesId("varta_socket_files_missing");
 export const VARTA_OBSERVER_CLOCK_REGRESSION = seriesId("varta_observer_clock_regression_total");
 export const VARTA_OBSERVER_CLOCK_JUMP_FORWARD = seriesId(
   "varta_observer_clock_jump_forward_total",

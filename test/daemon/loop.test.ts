@@ -1,7 +1,7 @@
 // The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
 // in between, and next to nothing when nothing happens.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, unlinkSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC, EIO } from "../../ffi/constants.ts";
@@ -182,14 +182,46 @@ class DelayExport implements TickExport {
   }
 }
 
-function startAgent(socket: string, beats: number, intervalMs: number): Bun.Subprocess {
+function startAgent(
+  socket: string,
+  beats: number,
+  intervalMs: number,
+  ...how: readonly "connected"[]
+): Bun.Subprocess {
   const script = `${import.meta.dir}/loop_agent.ts`;
-  return Bun.spawn([process.execPath, script, socket, String(beats), String(intervalMs)], {
+  return Bun.spawn([process.execPath, script, socket, `${beats}`, `${intervalMs}`, ...how], {
     stderr: "inherit",
   });
 }
 
 describe("Loop", () => {
+  test("takes beats when they come by the socket before the last one, too", async () => {
+    using directory = new TemporaryDirectory();
+    const listener = unixListener(directory);
+    const exporter = new DelayExport();
+    const agents = [startAgent(listener.path, 20, 30, "connected")];
+    const rebind: Deadline = {
+      nextDeadlineNs: () => Number.POSITIVE_INFINITY,
+      maintain: () => {
+        if (listener.formerFd >= 0 || exporter.delaysUs.length === 0) return;
+        unlinkSync(listener.path);
+        listener.rebind(0);
+      },
+    };
+    const subject = new Subject({ listeners: [listener], exporter, deadlines: [rebind] });
+    await subject.run(() => {
+      const { length } = exporter.delaysUs;
+      // One after the other: the beats of one socket would be found when those of the other one wake the loop.
+      if (length === 20 && agents.length === 1) agents.push(startAgent(listener.path, 20, 30));
+      return length === 40;
+    });
+    subject.close();
+    for (const agent of agents) expect(await agent.exited).toBe(0);
+    // Without a wake-up they would wait for half a second on average.
+    const late = exporter.delaysUs.filter((us) => us > 100_000);
+    expect(late.length).toBeLessThan(10);
+  });
+
   test("takes beats when they come, not when a wait is over", async () => {
     using directory = new TemporaryDirectory();
     const exporter = new DelayExport();

@@ -2,19 +2,21 @@
 import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
 import { AF_UNIX, CLOCK_MONOTONIC, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
-import { openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { connect, openSocket, send, sendTo, unixAddress } from "../../ffi/socket.ts";
 import { encode } from "../../src/wire/encode.ts";
 
-const [socket, beats, intervalMs] = process.argv.slice(2) as [string, string, string];
+const [socket, beats, intervalMs, how] = process.argv.slice(2) as [string, string, string, string?];
 const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
 const address = unixAddress(socket);
+const isConnected = how === "connected";
+if (isConnected) check(connect(fd, address), "connect");
 for (let nonce = 1; nonce <= Number(beats); nonce++) {
   readClock(CLOCK_MONOTONIC);
   const payload = (clockSeconds() * 1e6 + Math.floor(clockNanoseconds() / 1_000)) % 2 ** 32;
   const frame = { status: "ok", pid: process.pid, timestamp: 0n, nonce: BigInt(nonce) } as const;
   const bytes = encode({ ...frame, payload });
   for (;;) {
-    const result = sendTo(fd, bytes, address);
+    const result = isConnected ? send(fd, bytes) : sendTo(fd, bytes, address);
     if (result !== -EAGAIN) {
       check(result, "send");
       break;

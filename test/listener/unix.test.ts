@@ -1,12 +1,20 @@
 // The Unix listener with real sockets and real senders (spec 05 section 3; invariants I3, I9, I15, I16).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dlopen } from "bun:ffi";
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, openSync, unlinkSync } from "node:fs";
 import { AF_UNIX, ENOTSOCK, IS_LINUX, POLLIN, SO_RCVBUF, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import { close, getSocketOption, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import {
+  close,
+  connect,
+  getSocketOption,
+  openSocket,
+  send,
+  sendTo,
+  unixAddress,
+} from "../../ffi/socket.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
 import {
@@ -301,6 +309,98 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
     expect(countBy(rows)).toEqual({ ctrl_truncated: 10, pass: 5 });
     for (const { verdict, pid } of rows)
       expect(pid).toBe(verdict === VERDICT_PASS ? sender.pid : 0);
+  });
+});
+
+describe("UnixListener.rebind()", () => {
+  const frame = new Uint8Array(32);
+
+  function connected(path: string): number {
+    const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
+    check(connect(fd, unixAddress(path)), "connect");
+    return fd;
+  }
+
+  test("makes a socket at the path, and goes on with what the old one holds and gets", () => {
+    using directory = new TemporaryDirectory();
+    const listener = listen(directory, { mode: 0o620 });
+    const sender = connected(listener.path);
+    check(send(sender, frame), "send");
+    unlinkSync(listener.path);
+    expect(listener.isInPlace).toBe(false);
+    const formerFd = listener.fd;
+    listener.rebind(0);
+    expect(listener.isInPlace).toBe(true);
+    expect(lstatSync(listener.path).mode & 0o777).toBe(0o620);
+    expect(listener.formerFd).toBe(formerFd);
+    expect(listener.receive(0)).toBe(1);
+    check(send(sender, frame), "send");
+    sendOne(listener.path, frame);
+    expect([listener.receive(0), listener.receive(0), listener.receive(0)]).toEqual([1, 1, 0]);
+    close(sender);
+  });
+
+  test("lets neither socket wait until the other one is empty", () => {
+    using directory = new TemporaryDirectory();
+    const listener = listen(directory);
+    const sender = connected(listener.path);
+    unlinkSync(listener.path);
+    listener.rebind(0);
+    let formerTaken = 0;
+    for (let turn = 0; turn < 4; turn++) {
+      check(send(sender, frame), "send");
+      sendOne(listener.path, new Uint8Array(31));
+      listener.receive(0);
+      if (listener.batch.verdict[0] === VERDICT_PASS) formerTaken++;
+    }
+    expect(formerTaken).toBe(2);
+    close(sender);
+  });
+
+  test("knows of each socket when it was empty", () => {
+    using directory = new TemporaryDirectory();
+    let generation = 100;
+    const listener = listen(directory, { nowGeneration: () => generation });
+    const sender = connected(listener.path);
+    unlinkSync(listener.path);
+    generation = 200;
+    listener.rebind(0);
+    generation = 300;
+    const seen: number[] = [];
+    check(send(sender, frame), "send");
+    sendOne(listener.path, frame);
+    for (let i = 0; i < 2; i++) {
+      expect(listener.receive(0)).toBe(1);
+      seen.push(listener.batch.sentAfterGeneration);
+    }
+    expect(seen.sort()).toEqual([100, 200]);
+    close(sender);
+  });
+
+  test("that fails leaves everything as it was, and no descriptor behind", () => {
+    using directory = new TemporaryDirectory();
+    const listener = listen(directory);
+    const { fd } = listener;
+    const before = openDescriptors();
+    expect(() => listener.rebind(0)).toThrow("another varta-watch is already running");
+    expect(openedSince(before)).toEqual([]);
+    expect([listener.fd, listener.formerFd]).toEqual([fd, -1]);
+    sendOne(listener.path, frame);
+    expect(listener.receive(0)).toBe(1);
+  });
+
+  test("closes the socket before the last one, and close() closes all and removes its file", () => {
+    using directory = new TemporaryDirectory();
+    const before = openDescriptors();
+    const listener = listen(directory);
+    for (let i = 0; i < 3; i++) {
+      unlinkSync(listener.path);
+      listener.rebind(0);
+    }
+    expect(openedSince(before)).toHaveLength(2);
+    listener.close();
+    expect(openedSince(before)).toEqual([]);
+    expect(existsSync(listener.path)).toBe(false);
   });
 });
 

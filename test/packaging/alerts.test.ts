@@ -19,6 +19,7 @@ const AT = 'job="varta-watch",instance="a"';
 const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaWatchDown: { [`up{${AT}}`]: "0x40" },
   VartaWatchStalled: { [`varta_watch_last_poll_loop_timestamp_seconds{${AT}}`]: "0x40" },
+  VartaSocketMissing: { [`varta_socket_files_missing{${AT}}`]: "1x40" },
   VartaTrackerCapacityExceeded: counts("varta_tracker_capacity_exceeded_total"),
   VartaOutstandingProbeExhausted: counts("varta_recovery_outstanding_probe_exhausted_total"),
   VartaPidIndexProbeExhausted: counts("varta_tracker_pid_index_probe_exhausted_total"),
@@ -62,7 +63,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
 };
 
 test("every metric and label value of the alert rules is in the catalogue", () => {
-  expect(alerts.length).toBe(25);
+  expect(alerts.length).toBe(26);
   for (const expression of expressions) {
     const names = [...expression.matchAll(/\bvarta_\w+/g)].map(([name]) => name);
     expect(names.length).toBeGreaterThan(0);

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { type Client, connect } from "../../../src/client/mod.ts";
 import { sampleAt } from "../../metrics/page.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { Sender } from "../../support/sender.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
@@ -71,6 +72,41 @@ describe.concurrent("the socket path", () => {
     expect(await older.stop()).toBe(0);
     await beatUntilSent(connect(newer.socket));
     await newer.untilReceived(1);
+  });
+
+  test("that is removed is bound anew: old and new agents are heard, and it is said and counted", async () => {
+    await using daemon = await DaemonProcess.start();
+    using old = new Sender(daemon.socket);
+    old.connect();
+    unlinkSync(daemon.socket);
+    await daemon.untilSays("the socket is bound anew");
+    await old.beat();
+    using young = new Sender(daemon.socket);
+    await young.beat({ nonce: 10n });
+    await daemon.untilReceived(2);
+    expect(daemon.saying("the socket file was removed or replaced")).toHaveLength(1);
+    const page = await daemon.page();
+    expect(sampleAt(page, "varta_socket_file_lost_total")).toBe(1);
+    expect((await daemon.fetch("/-/healthy")).status).toBe(200);
+    expect(await daemon.stop()).toBe(0);
+    expect(existsSync(daemon.socket)).toBe(false);
+  });
+
+  test("that another daemon took is left to it: the health page fails until that one ends", async () => {
+    await using first = await DaemonProcess.start();
+    first.signal("SIGSTOP");
+    unlinkSync(first.socket);
+    await using second = await DaemonProcess.start({ directory: first.directory });
+    first.signal("SIGCONT");
+    await first.untilSays("cannot bind the socket anew: no new agent can reach us");
+    expect((await first.fetch("/-/healthy")).status).toBe(503);
+    expect((await first.fetch("/-/ready")).status).toBe(503);
+    await beatUntilSent(connect(second.socket));
+    await second.untilReceived(1);
+    expect(await second.stop()).toBe(0);
+    await first.untilSays("the socket is bound anew");
+    expect((await first.fetch("/-/healthy")).status).toBe(200);
+    expect(existsSync(first.socket)).toBe(true);
   });
 
   test.each(["a regular file", "a directory", "a link to nowhere"])(

@@ -1,0 +1,121 @@
+// Looks once a second whether the socket files of the daemon are still there. A cleaner or a person may remove one: agents
+// that start then cannot reach us, and another daemon can take the path. A lost socket is told, counted, and made anew by
+// the same rules as at the start; as long as that fails, the health page fails.
+import { NS_PER_S } from "../base/time.ts";
+import { SocketPathError } from "../files/socket_path.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import * as series from "../metrics/series.ts";
+import type { Log, LogFields } from "./log.ts";
+import type { Deadline } from "./loop.ts";
+
+export interface WatchedSocket {
+  readonly name: string;
+  readonly path: string;
+  /** True while the file at the path is its socket. */
+  readonly isInPlace: boolean;
+  /** Makes the socket anew; throws `SocketPathError` or `SystemError`. */
+  rebind(nowNs: number): void;
+  /** Gives up the old socket if it was not used for longer than `quietNsMax`. */
+  closeFormer(nowNs: number, quietNsMax: number): void;
+}
+
+export interface SocketWatchOptions {
+  readonly sockets: readonly WatchedSocket[];
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly thresholdNs: number;
+  /** Makes the directory of the default socket, if that is gone too; throws if it cannot. */
+  readonly makeDirectory: () => void;
+}
+
+const LOOK_EVERY_NS = NS_PER_S;
+const LINE_EVERY_NS = 60 * NS_PER_S;
+/** An agent that is silent for so long is stalled anyway, and sends anew by the new socket. */
+const QUIET_THRESHOLDS_MAX = 10;
+const QUIET_NS_MIN = 60 * NS_PER_S;
+
+interface State {
+  readonly socket: WatchedSocket;
+  isLost: boolean;
+  /** When a failed try is told next. */
+  nextLineNs: number;
+}
+
+export class SocketWatch implements Deadline {
+  readonly #options: SocketWatchOptions;
+  readonly #states: readonly State[];
+  readonly #quietNsMax: number;
+  #nextLookNs = 0;
+  #lost = 0;
+
+  constructor(options: SocketWatchOptions) {
+    this.#options = options;
+    this.#states = options.sockets.map((socket) => ({ socket, isLost: false, nextLineNs: 0 }));
+    this.#quietNsMax = Math.max(QUIET_NS_MIN, QUIET_THRESHOLDS_MAX * options.thresholdNs);
+  }
+
+  /** False while a socket is gone and could not be made anew. */
+  get allInPlace(): boolean {
+    return this.#lost === 0;
+  }
+
+  nextDeadlineNs(): number {
+    return this.#states.length === 0 ? Number.POSITIVE_INFINITY : this.#nextLookNs;
+  }
+
+  maintain(nowNs: number): void {
+    if (nowNs < this.nextDeadlineNs()) return;
+    this.#nextLookNs = nowNs + LOOK_EVERY_NS;
+    for (const state of this.#states) {
+      if (!state.socket.isInPlace) this.#bindAnew(state, nowNs);
+      else if (state.isLost) this.#isBack(state, "the socket is back in its place");
+      state.socket.closeFormer(nowNs, this.#quietNsMax);
+    }
+  }
+
+  #bindAnew(state: State, nowNs: number): void {
+    const { socket } = state;
+    const { log, metrics } = this.#options;
+    if (!state.isLost) {
+      metrics.add(series.VARTA_SOCKET_FILE_LOST, 1);
+      log.warn("the socket file was removed or replaced", fieldsOf(socket));
+      state.nextLineNs = nowNs;
+      this.#setLost(state, true);
+    }
+    try {
+      this.#options.makeDirectory();
+      socket.rebind(nowNs);
+    } catch (error) {
+      if (nowNs >= state.nextLineNs) this.#tell(state, error, nowNs);
+      return;
+    }
+    this.#isBack(state, "the socket is bound anew");
+  }
+
+  #isBack(state: State, message: string): void {
+    this.#setLost(state, false);
+    this.#options.log.info(message, fieldsOf(state.socket));
+  }
+
+  #setLost(state: State, isLost: boolean): void {
+    state.isLost = isLost;
+    this.#lost += isLost ? 1 : -1;
+    this.#options.metrics.set(series.VARTA_SOCKET_FILES_MISSING, this.#lost);
+  }
+
+  // The first failure and one a minute: it is tried every second.
+  #tell(state: State, error: unknown, nowNs: number): void {
+    state.nextLineNs = nowNs + LINE_EVERY_NS;
+    if (!(error instanceof Error)) throw error;
+    const hint = error instanceof SocketPathError ? error.hint : undefined;
+    this.#options.log.error("cannot bind the socket anew: no new agent can reach us", {
+      ...fieldsOf(state.socket),
+      reason: error.message,
+      hint,
+    });
+  }
+}
+
+function fieldsOf({ name, path }: WatchedSocket): LogFields {
+  return { listener: name, path };
+}

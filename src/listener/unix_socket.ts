@@ -1,0 +1,72 @@
+// One Unix datagram socket at its path: made with credentials on, watched for whether its file is still there, and with
+// its own word on when it was last seen empty, which is what proves a sender (spec 05 section 4).
+import { lstatSync } from "node:fs";
+import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
+import { BATCH_SIZE } from "../base/limits.ts";
+import type { GenerationClock } from "../base/process_reader.ts";
+import { unlinkBoundPath } from "../files/socket_path.ts";
+import { type BindPathOptions, type BoundPath, bindSocketPath } from "./socket_path.ts";
+
+/** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
+export const HAS_CREDENTIALS: boolean = IS_LINUX;
+
+export type UnixSocketOptions = Omit<BindPathOptions, "fd" | "type">;
+
+export class UnixSocket {
+  readonly fd: number;
+  /** False if the parent directory could not be synced after the bind. */
+  readonly directorySynced: boolean;
+  /** The socket was empty at a moment after this one: before the datagrams of the last receive were sent. */
+  sentAfterGeneration: number;
+  readonly #bound: BoundPath;
+  /** So it was, unless the next receive says what broke off the last one; NaN = it was not seen empty. */
+  #maybeEmptyGeneration = Number.NaN;
+  #closed = false;
+
+  /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
+  constructor(options: UnixSocketOptions, nowGeneration: GenerationClock) {
+    // Nobody can have sent anything to a socket that is not there yet.
+    this.sentAfterGeneration = nowGeneration();
+    const { family } = unixAddress(options.path);
+    this.fd = check(openSocket(family, SOCK_DGRAM), "Cannot open a Unix datagram socket");
+    try {
+      // Before bind: a datagram that came in without it would be delivered with pid 0 and pin the sender's slot.
+      if (HAS_CREDENTIALS)
+        check(setSocketOption(this.fd, SO_PASSCRED, 1), "Cannot ask for credentials (SO_PASSCRED)");
+      this.#bound = bindSocketPath({ ...options, fd: this.fd, type: SOCK_DGRAM });
+    } catch (error) {
+      close(this.fd);
+      throw error;
+    }
+    this.directorySynced = this.#bound.directorySynced;
+  }
+
+  // A receive that took less than a batch found the socket empty, or met an error that the next call is told. What it took
+  // may have been sent before that moment, so it counts for the batches that come later.
+  /** A receive that began at `generation` took `count` datagrams, or failed with -errno. */
+  received(count: number, generation: number): void {
+    if (count >= 0 && !Number.isNaN(this.#maybeEmptyGeneration))
+      this.sentAfterGeneration = this.#maybeEmptyGeneration;
+    this.#maybeEmptyGeneration = count >= 0 && count < BATCH_SIZE ? generation : Number.NaN;
+  }
+
+  /** True while the file at its path is the one that it made. The inode is not given away while the socket lives. */
+  get isInPlace(): boolean {
+    try {
+      const now = lstatSync(this.#bound.path, { bigint: true });
+      return now.dev === this.#bound.dev && now.ino === this.#bound.ino;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Releases the socket; idempotent; removes only its own socket file. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    close(this.fd);
+    unlinkBoundPath(this.#bound);
+  }
+}
