@@ -19,6 +19,8 @@ export const EVICTION_WINDOW_DEFAULT = 256;
 export const EVICTION_WINDOW_MIN = 1;
 /** Bounds the work of one frame: at most two windows of slots are looked at. */
 export const EVICTION_WINDOW_MAX = 4_096;
+/** Rising numbers from 1 that are a restart: two could be old datagrams which a network delivered late. */
+export const RESTART_RUN = 3;
 /** Uids whose slots are counted one by one: a machine on which more of them run agents is none of ours. */
 export const UID_SHARE_ROWS = 256;
 /** Slots of one uid looked at to find one that a full table can do without: a walk along a list, about 5 us. */
@@ -129,6 +131,8 @@ export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
 export const LEDGER_PRUNE_DEBOUNCES = 10;
 /** Old debounce entries dropped by one decision, which adds at most one: the ledger shrinks, and no decision is slow. */
 export const LEDGER_PRUNE_PER_DECISION_MAX = 16;
+/** Between two looks whether beats of a stalled agent are still refused: until then nothing is done to it. */
+export const RECOVERY_HOLD_LOOK_NS = NS_PER_S;
 /** Spawns of a turn that recoveries in progress may take from new ones while steps of theirs wait: nobody starves. */
 export const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;
 /** Bytes of output taken from one child in one turn: a full pipe. */

@@ -52,6 +52,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   step_left_out: "it ended before it was looked at, so nothing is done that needs its pid",
   skipped_pid_recycled:
     "it ended, and its pid belongs to another process: look whether it was started again",
+  beats_refused:
+    "it beats, and its beats are refused: its stall line says why; nothing is done to it meanwhile",
   debounce_capacity: "raise tracker.capacity",
   outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
   orphan_reap_capacity: "set recovery.timeout so that old children end",
@@ -99,6 +101,7 @@ export class Reports implements TickReports, Deadline {
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),
       ...unprovenField(stall),
+      ...refusedFields(stall),
     });
   }
 
@@ -325,6 +328,15 @@ export class Reports implements TickReports, Deadline {
 }
 
 /** Said only where the kernel names the sender: the others are never known to be one process. */
+/** How many beats of the pid came and were refused since the last accepted one, and why: "out_of_order 12, replay 1". */
+function refusedFields({ refused }: Stall): LogFields {
+  if (refused.length === 0) return {};
+  return {
+    refused_beats: refused.reduce((sum, { count }) => sum + count, 0),
+    refused_because: refused.map(({ reason, count }) => `${reason} ${count}`).join(", "),
+  };
+}
+
 function unprovenField({ origin, proven }: Stall): LogFields {
   return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
 }

@@ -316,6 +316,7 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
     observer.drainPidIndexProbeExhausted(),
   );
   metrics.add(series.VARTA_NONCE_WRAP, observer.drainNonceWraps());
+  metrics.add(series.VARTA_NONCE_RESTART, observer.drainNonceRestarts());
   metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
   metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
   metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());

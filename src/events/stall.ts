@@ -2,6 +2,13 @@
 // is one object, made when it is taken from the queue. Unknown numbers are NaN.
 import type { Origin } from "../base/origin.ts";
 
+/** Refused beats of a stalled member, for one reason. */
+export interface RefusalCount {
+  /** As in `varta_datagrams_rejected_total{reason}`. */
+  readonly reason: string;
+  readonly count: number;
+}
+
 export interface Stall {
   readonly pid: number;
   /** Last observed nonce of any kind. */
@@ -25,4 +32,6 @@ export interface Stall {
   readonly status: number;
   readonly payload: number;
   readonly listener: number;
+  /** Beats of its pid that were refused since the last accepted one, most first; empty if none was. */
+  readonly refused: readonly RefusalCount[];
 }

@@ -85,6 +85,7 @@ export const RECOVERY_OUTCOMES = [
   "deferred",
   "refused_unproven_sender",
   "refused_pid_gone",
+  "refused_beats_refused",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -98,6 +99,7 @@ export const RECOVERY_REFUSALS = [
   "unproven_sender",
   "process_unreadable",
   "pid_gone",
+  "beats_refused",
 ] as const;
 
 export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;
@@ -249,6 +251,10 @@ export const FAMILIES: readonly Family[] = [
     "Index operations that used up their 64 probes.",
   ),
   counter("varta_nonce_wrap_total", "Nonces that wrapped around 2^64."),
+  counter(
+    "varta_nonce_restart_total",
+    "Agents that number their beats from the beginning again, for example behind an exec; their beats are taken.",
+  ),
   gauge("varta_pid_max_current", "Cached pid_max of the kernel; 4294967295 where there is none."),
   gauge("varta_observer_uds_rcvbuf_bytes", "Granted SO_RCVBUF of a unix listener.", {
     source: "uds_rcvbuf",

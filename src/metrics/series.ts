@@ -57,6 +57,7 @@ export const VARTA_TRACKER_PID_INDEX_PROBE_EXHAUSTED = seriesId(
   "varta_tracker_pid_index_probe_exhausted_total",
 );
 export const VARTA_NONCE_WRAP = seriesId("varta_nonce_wrap_total");
+export const VARTA_NONCE_RESTART = seriesId("varta_nonce_restart_total");
 export const VARTA_PID_MAX_CURRENT = seriesId("varta_pid_max_current");
 export const VARTA_SOCKET_BIND_DIR_FSYNC_FAILED = seriesId(
   "varta_socket_bind_dir_fsync_failed_total",

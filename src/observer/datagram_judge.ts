@@ -11,6 +11,12 @@ import type { Listener } from "../listener/listener.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
 import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import {
+  beginsAnew,
+  VOUCHED_BY_KERNEL,
+  VOUCHED_BY_KEY,
+  VOUCHED_NOT,
+} from "../tracker/numbering.ts";
+import {
   type Tracker,
   UPDATE_CAPACITY_EXCEEDED,
   UPDATE_NAMESPACE_CONFLICT,
@@ -95,7 +101,7 @@ export class DatagramJudge {
     const { batch } = listener;
     const verdict = batch.verdict[i]!;
     if (verdict !== VERDICT_PASS) {
-      this.#listenerRejected(l, verdict, nowNs);
+      this.#listenerRejected(l, batch, i, verdict, nowNs);
       return;
     }
     const { words } = batch;
@@ -111,7 +117,13 @@ export class DatagramJudge {
   }
 
   // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
-  #listenerRejected(l: number, verdict: number, nowNs: number): void {
+  #listenerRejected(
+    l: number,
+    batch: ReceivedBatch,
+    i: number,
+    verdict: number,
+    nowNs: number,
+  ): void {
     const noisy =
       verdict === reason.REJECT_CTRL_TRUNCATED || verdict === reason.REJECT_NO_CREDENTIALS;
     if (noisy) {
@@ -121,6 +133,10 @@ export class DatagramJudge {
       this.#rows.detail[this.#row(kind, l, nowNs)] = 0;
     }
     this.#reject(l, verdict);
+    // It was opened, so its pid is known; but a recording says nothing about whether its sender lives.
+    if (verdict !== reason.REJECT_REPLAY) return;
+    const pid = batch.words[batch.frameWord[i]! + frame.WORD_PID]!;
+    this.#remember(this.#tracker.slotOf(pid), verdict, false, nowNs);
   }
 
   #decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
@@ -166,16 +182,19 @@ export class DatagramJudge {
     // them needs a better status before it, which had to pass the limits, so there are at most two for every such beat.
     const worsens = slot >= 0 && frame.frameStatus(words, w) > this.#tracker.slots.status[slot]!;
     const debt = this.#debtAfter(slot, nowNs);
+    const isItself = this.#isVouched(listener, i, slot);
     if (debt > this.admission.allowance.debtMax && !terminalEdge && !worsens) {
       this.#reject(l, reason.REJECT_RATE_PER_PID);
+      this.#remember(slot, reason.REJECT_RATE_PER_PID, isItself, nowNs);
       return;
     }
     const paid = this.#payForBeat(listener, i, slot, words, w, nowNs, terminalEdge, worsens);
     if (paid === TOKEN_WANTED) {
       this.#reject(l, reason.REJECT_RATE_GLOBAL);
+      this.#remember(slot, reason.REJECT_RATE_GLOBAL, isItself, nowNs);
       return;
     }
-    this.#track(l, batch, i, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
+    this.#track(l, listener, i, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
   }
 
   // The last beat of an agent that panics passes by the bucket once, and news of a decline passes an empty one, if the
@@ -199,7 +218,7 @@ export class DatagramJudge {
 
   #track(
     l: number,
-    batch: ReceivedBatch,
+    listener: Listener,
     i: number,
     slot: number,
     words: Uint32Array,
@@ -208,6 +227,7 @@ export class DatagramJudge {
     paid: boolean,
     debt: number,
   ): void {
+    const { batch } = listener;
     const origin = batch.origin[i]!;
     const pid = words[w + frame.WORD_PID]!;
     let inode = Number.NaN;
@@ -225,6 +245,7 @@ export class DatagramJudge {
       proven = identity.proven;
       if (!this.allowCrossNamespace && !Number.isNaN(inode) && inode !== this.#observerInode) {
         if (wasRead && slot >= 0) this.#tracker.slots.identityReadNs[slot] = nowNs;
+        this.#remember(slot, reason.REJECT_CROSS_NAMESPACE, false, nowNs);
         if (paid || this.#pay(l, nowNs)) this.#crossNamespace(l, pid, inode, nowNs);
         return;
       }
@@ -233,7 +254,18 @@ export class DatagramJudge {
     const wasStalled = slot >= 0 && tracker.slots.isLatched(slot);
     const { thresholdNs } = this;
     const uid = isAttested ? batch.peerUid[i]! : Number.NaN;
-    const update = tracker.record(words, w, nowNs, thresholdNs, origin, inode, generation, uid);
+    const vouched = vouchedFor(listener, i);
+    const update = tracker.record(
+      words,
+      w,
+      nowNs,
+      thresholdNs,
+      origin,
+      inode,
+      generation,
+      uid,
+      vouched,
+    );
     const at = tracker.lastSlot;
     if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
     if (update >= UPDATE_OUT_OF_ORDER) {
@@ -316,7 +348,10 @@ export class DatagramJudge {
   }
 
   #authFailed(l: number, detail: number, rejected: number, pid: number, nowNs: number): void {
-    if (!this.#pay(l, nowNs)) return;
+    const isPaid = this.#pay(l, nowNs);
+    const counted = isPaid ? rejected : reason.REJECT_RATE_GLOBAL;
+    this.#remember(this.#tracker.slotOf(pid), counted, false, nowNs);
+    if (!isPaid) return;
     const row = this.#row(event.EVENT_AUTH_FAILURE, l, nowNs);
     this.#rows.pid[row] = pid;
     this.#rows.detail[row] = detail;
@@ -348,13 +383,23 @@ export class DatagramJudge {
   // True for a beat that kernel or key vouch for and that its slot will take. In the long run no member sends more of them
   // than its rate, so few members alone do not drain the reserve. Anybody can make those of plain UDP.
   #isKnown(listener: Listener, i: number, slot: number, words: Uint32Array, w: number): boolean {
-    const { batch } = listener;
-    if (slot < 0 || (batch.peerPid[i] === 0 && listener.kind !== "secure-udp")) return false;
+    if (!this.#isVouched(listener, i, slot)) return false;
     const { slots } = this.#tracker;
     return (
-      slots.origin[slot] === batch.origin[i] &&
-      nonceAcceptance(slots, slot, words, w) !== NONCE_REFUSED
+      nonceAcceptance(slots, slot, words, w) !== NONCE_REFUSED ||
+      beginsAnew(slots, slot, words, w, vouchedFor(listener, i))
     );
+  }
+
+  // True if kernel or key vouch that the member of `slot` itself has sent datagram `i`.
+  #isVouched(listener: Listener, i: number, slot: number): boolean {
+    if (slot < 0 || vouchedFor(listener, i) === VOUCHED_NOT) return false;
+    return this.#tracker.slots.origin[slot] === listener.batch.origin[i];
+  }
+
+  // Notes a refused beat with the slot of its pid, if it has one.
+  #remember(slot: number, rejected: number, isAlive: boolean, nowNs: number): void {
+    if (slot >= 0) this.#tracker.slots.refuse(slot, rejected, isAlive, nowNs);
   }
 
   // Takes a global token and leaves `kept`; a failed try is the datagram's reject reason.
@@ -377,4 +422,10 @@ export class DatagramJudge {
     rows.slot[row] = -1;
     return row;
   }
+}
+
+/** Who says that datagram `i` comes from whom it names. Anybody can make those of plain UDP. */
+function vouchedFor(listener: Listener, i: number): number {
+  if (listener.batch.peerPid[i] !== 0) return VOUCHED_BY_KERNEL;
+  return listener.kind === "secure-udp" ? VOUCHED_BY_KEY : VOUCHED_NOT;
 }

@@ -8,6 +8,7 @@ import { IDENTITY_RETRY_NS } from "../base/limits.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NONCE_REFUSED, nonceOrder } from "../tracker/nonce_order.ts";
+import { beginsAnew, VOUCHED_BY_KERNEL } from "../tracker/numbering.ts";
 import { SLOT_HAS_REGULAR_NONCE, type Slots } from "../tracker/slots.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { frameIsTerminal, WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
@@ -80,7 +81,10 @@ export class IdentityResolver {
     const known =
       !Number.isNaN(slots.namespaceInode[slot]!) && !Number.isNaN(slots.generation[slot]!);
     // A nonce that does not advance is what a restart under the same pid looks like.
-    if (known && advances(slots, slot, words, w)) return false;
+    const isNewer = advances(slots, slot, words, w);
+    if (known && isNewer) return false;
+    // The same process, or another one under its pid? Its beat is taken or refused by the answer.
+    if (!isNewer && beginsAnew(slots, slot, words, w, VOUCHED_BY_KERNEL)) return true;
     return saturatingSub(nowNs, slots.identityReadNs[slot]!) >= IDENTITY_RETRY_NS;
   }
 

@@ -17,6 +17,7 @@ export { UdpSocketError } from "../listener/udp_socket.ts";
 export { UnixListener, type UnixListenerOptions } from "../listener/unix.ts";
 export {
   FRESH_AGENT_RESUMED,
+  FRESH_BEATS_REFUSED,
   FRESH_PID_RECYCLED,
   FRESH_UNVERIFIABLE_GENERATION,
   FRESH_WARRANTED,

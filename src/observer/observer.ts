@@ -213,9 +213,13 @@ export class Observer {
     return this.#judgePoints.stalls.unread;
   }
 
-  /** Whether a recovery may still fire for a stall: FRESH_* of the tracker. */
+  /**
+   * Whether a recovery may still fire for a stall: FRESH_* of the tracker. An agent whose beats were refused within the
+   * threshold is not silent, if kernel or key vouch for them.
+   */
   stallFreshness(pid: number, generation: number): number {
-    return this.tracker.stallFreshness(pid, generation);
+    const aliveSinceNs = this.clock.lastNs - this.thresholdNs;
+    return this.tracker.stallFreshness(pid, generation, aliveSinceNs);
   }
 
   /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */
@@ -280,6 +284,10 @@ export class Observer {
 
   drainNamespaceConflicts(): number {
     return this.tracker.takeNamespaceConflicts();
+  }
+
+  drainNonceRestarts(): number {
+    return this.tracker.takeNonceRestarts();
   }
 
   drainOutOfOrder(): number {

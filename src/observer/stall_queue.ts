@@ -2,6 +2,7 @@
 // and emptied by the daemon over one or more turns (spec 04 section 4). Nothing is judged while it holds unread stalls.
 import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
+import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
 import type { Slots } from "../tracker/slots.ts";
 import type { StallSink } from "../tracker/tracker.ts";
 
@@ -19,6 +20,7 @@ export class StallQueue implements StallSink {
   readonly #status: Uint8Array;
   readonly #payload: Uint32Array;
   readonly #listener: Uint8Array;
+  readonly #refused: Uint32Array;
   #judgedNs = 0;
   #next = 0;
   #count = 0;
@@ -37,6 +39,7 @@ export class StallQueue implements StallSink {
     this.#status = new Uint8Array(capacity);
     this.#payload = new Uint32Array(capacity);
     this.#listener = new Uint8Array(capacity);
+    this.#refused = new Uint32Array(capacity * REFUSAL_COLUMNS);
   }
 
   get unread(): number {
@@ -65,6 +68,7 @@ export class StallQueue implements StallSink {
     this.#status[at] = slots.status[slot]!;
     this.#payload[at] = slots.payload[slot]!;
     this.#listener[at] = slots.listener[slot]!;
+    slots.copyRefusals(slot, this.#refused, at * REFUSAL_COLUMNS);
   }
 
   /** The oldest unread stall, or undefined. */
@@ -85,6 +89,7 @@ export class StallQueue implements StallSink {
       status: this.#status[at]!,
       payload: this.#payload[at]!,
       listener: this.#listener[at]!,
+      refused: refusalCounts(this.#refused, at * REFUSAL_COLUMNS),
     };
   }
 }

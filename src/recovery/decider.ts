@@ -2,11 +2,16 @@
 // contract: whatever fails first ends the decision, and everything that is not known to be right is refused. Here is also
 // what those checks remember of recoveries that began: debounce windows, the pace of each agent, the limit over all agents.
 import { errnoText } from "../../ffi/errno.ts";
-import { LEDGER_PRUNE_DEBOUNCES, LEDGER_PRUNE_PER_DECISION_MAX } from "../base/limits.ts";
+import {
+  LEDGER_PRUNE_DEBOUNCES,
+  LEDGER_PRUNE_PER_DECISION_MAX,
+  RECOVERY_HOLD_LOOK_NS,
+} from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import { msFromNs, nsFromMs } from "../base/time.ts";
 import type { Stall } from "../events/stall.ts";
+import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
 import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
 import {
   distrustReason,
@@ -105,7 +110,8 @@ export class Decider {
     const { config, allowCrossNamespace } = this.#settings;
 
     const stale = stalenessReason(freshness(stall.pid, stall.generation));
-    if (stale !== undefined) return this.#refuse(stall, nowNs, stale);
+    const isHeld = stale === "beats_refused";
+    if (stale !== undefined && !isHeld) return this.#refuse(stall, nowNs, stale);
 
     const distrust = distrustReason(stall, observerNamespaceInode, allowCrossNamespace);
     const isPidGone = distrust !== undefined && isUnidentified(stall, distrust);
@@ -113,6 +119,7 @@ export class Decider {
       const reason = isPidGone ? this.#reasonUnlessGone(stall, distrust) : distrust;
       if (reason !== undefined) return this.#refuse(stall, nowNs, reason);
     }
+    if (isHeld) return this.#hold(stall, nowNs, isPidGone);
     const begun: Begun = { isPidGone, tried };
 
     const pruneAgeNs = LEDGER_PRUNE_DEBOUNCES * config.debounceNs;
@@ -143,7 +150,12 @@ export class Decider {
   /** Decides again what was parked, and is in progress no more. Returns the spawn attempts, at most one. */
   retry(sequence: Sequence, nowNs: number): number {
     if (!this.isEnabled) return 0;
-    const { actions, sequences } = this.#options;
+    const { actions, sequences, freshness } = this.#options;
+    const { pid, generation } = sequence.stall;
+    if (freshness(pid, generation) === FRESH_BEATS_REFUSED) {
+      sequences.park(sequence, nowNs + RECOVERY_HOLD_LOOK_NS);
+      return 0;
+    }
     // Told once, when it was refused first: the next one that may begin is told by its spawn.
     const nextNs = Math.max(this.#pacing.nextNs(sequence.paceKey), this.#storm.nextOpenNs());
     if (nextNs > nowNs) {
@@ -194,6 +206,14 @@ export class Decider {
     const count = this.#debounceRecycleResets;
     this.#debounceRecycleResets = 0;
     return count;
+  }
+
+  /** Beats of the agent come and are refused: it is told once, and decided when they have ended. */
+  #hold(stall: Stall, nowNs: number, isPidGone: boolean): OutcomeCode {
+    const { sequences } = this.#options;
+    if (!sequences.isFull && !sequences.has(stall.pid))
+      sequences.park(this.#sequenceOf(stall, nowNs, isPidGone), nowNs + RECOVERY_HOLD_LOOK_NS);
+    return this.#refuse(stall, nowNs, "beats_refused");
   }
 
   /** Checks 5 and 6: an earlier child for the same pid. */

@@ -6,7 +6,11 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
-import { FRESH_AGENT_RESUMED, FRESH_PID_RECYCLED } from "../tracker/tracker.ts";
+import {
+  FRESH_AGENT_RESUMED,
+  FRESH_BEATS_REFUSED,
+  FRESH_PID_RECYCLED,
+} from "../tracker/tracker.ts";
 import type { DecisionReason } from "./outcome.ts";
 
 /** Answers, at the moment of the decision, whether a stall is still true: a FRESH_* code of the tracker. */
@@ -19,6 +23,8 @@ export function stalenessReason(freshness: number): DecisionReason | undefined {
       return "skipped_agent_resumed";
     case FRESH_PID_RECYCLED:
       return "skipped_pid_recycled";
+    case FRESH_BEATS_REFUSED:
+      return "beats_refused";
     default:
       // A process that could never be looked at is not proven either.
       return undefined;

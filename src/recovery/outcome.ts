@@ -33,6 +33,8 @@ export const OUTCOME_DRY_RUN = 20;
 export const OUTCOME_DEFERRED = 21;
 export const OUTCOME_REFUSED_UNPROVEN_SENDER = 22;
 export const OUTCOME_REFUSED_PID_GONE = 23;
+/** The agent is not silent: its beats come, and are refused. It is looked at again. */
+export const OUTCOME_REFUSED_BEATS_REFUSED = 24;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -60,6 +62,7 @@ export const OUTCOME_TEXTS = [
   "deferred",
   "refused_unproven_sender",
   "refused_pid_gone",
+  "refused_beats_refused",
 ] as const;
 
 export type OutcomeCode =
@@ -86,7 +89,8 @@ export type OutcomeCode =
   | 20
   | 21
   | 22
-  | 23;
+  | 23
+  | 24;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -99,6 +103,7 @@ export const REFUSED_STORM_LIMIT = 6;
 export const REFUSED_UNPROVEN_SENDER = 7;
 export const REFUSED_PROCESS_UNREADABLE = 8;
 export const REFUSED_PID_GONE = 9;
+export const REFUSED_BEATS_REFUSED = 10;
 
 /** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
 export const REFUSED_REASON_TEXTS = [
@@ -112,9 +117,10 @@ export const REFUSED_REASON_TEXTS = [
   "unproven_sender",
   "process_unreadable",
   "pid_gone",
+  "beats_refused",
 ] as const;
 
-export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
 /** Why a stall, or a step for it, started nothing: the word of the audit log. */
 export type DecisionReason = keyof typeof REASONS;
@@ -137,6 +143,7 @@ export const REASONS = {
     code: OUTCOME_REFUSED_UNPROVEN_SENDER,
     refused: REFUSED_UNPROVEN_SENDER,
   },
+  beats_refused: { code: OUTCOME_REFUSED_BEATS_REFUSED, refused: REFUSED_BEATS_REFUSED },
   debounced: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
   outstanding_in_flight: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
   debounce_capacity: {

@@ -1,7 +1,7 @@
 // Recoveries in progress, from their first step to their last word: steps in order, waits, verification and retries (spec
 // 10 section 3). Before every action after the first it is asked again whether the stall still holds; a beat of the
 // agent ends what is left. At most one recovery for each pid, each with at most one deadline; nothing here waits.
-import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../base/limits.ts";
+import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S } from "../base/time.ts";
@@ -225,6 +225,10 @@ export class Sequences {
   #mayGoOn(sequence: Sequence, nowNs: number): boolean {
     const { pid, generation } = sequence.stall;
     const stale = stalenessReason(this.#options.freshness(pid, generation));
+    if (stale === "beats_refused") {
+      this.#enter(sequence, PHASE_WAITING, nowNs + RECOVERY_HOLD_LOOK_NS);
+      return false;
+    }
     if (stale !== undefined) {
       this.#finish(sequence, STALE_ENDS[stale]!, nowNs);
       return false;

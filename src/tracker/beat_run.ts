@@ -5,14 +5,24 @@
 import { BATCH_SIZE } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { U32_MAX } from "../base/u64.ts";
-import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD } from "../wire/frame.ts";
+import {
+  WORD_HEAD,
+  WORD_NONCE_HI,
+  WORD_NONCE_LO,
+  WORD_PAYLOAD,
+  WORD_TIMESTAMP_HI,
+  WORD_TIMESTAMP_LO,
+} from "../wire/frame.ts";
 import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_BEAT_ONCE, SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
+import { SLOT_BEAT_ONCE, SLOT_HAS_REFUSALS, SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
 
-/** An agent without a number before it, one that may be another than the sender, or a second beat is for `record`. */
+/**
+ * For `record` is an agent without a number before it, one that may be another than the sender, a second beat, and the
+ * first one behind refused ones.
+ */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
-const LOOKED_AT = STEADY | SLOT_BEAT_ONCE;
+const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_HAS_REFUSALS;
 
 /** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
 export class BeatRun {
@@ -40,7 +50,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   const { pid, lastNs, debt, status, payload, origin, flags } = table.slots;
   const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
-  const { lane: laneOf, prev, next } = table.slots;
+  const { timestampHi, timestampLo, lane: laneOf, prev, next } = table.slots;
   const { head, tail: tails } = table.lanes;
   const { len } = table;
   // Agents in time that were not reported silent are all in the lane of the threshold, its tail the youngest of them.
@@ -73,6 +83,8 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     lastNonceLo[slot] = lo;
     observedNonceHi[slot] = hi;
     observedNonceLo[slot] = lo;
+    timestampHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
+    timestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
     status[slot] = words[w + WORD_HEAD]! >>> 24;
     payload[slot] = words[w + WORD_PAYLOAD]!;
     if (slot === tail) continue;

@@ -11,7 +11,8 @@ export const COUNT_PID_RECYCLES = 7;
 export const COUNT_INVARIANT_VIOLATIONS = 8;
 export const COUNT_REMOVED_PID_DROPS = 9;
 export const COUNT_UID_SHARES = 10;
-const COUNT_COUNT = 11;
+export const COUNT_NONCE_RESTARTS = 11;
+const COUNT_COUNT = 12;
 
 export class Counts {
   readonly #values = new Float64Array(COUNT_COUNT);

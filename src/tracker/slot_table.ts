@@ -108,6 +108,8 @@ export class SlotTable {
     slots.lastNonceLo[slot] = 0;
     slots.terminalTimestampHi[slot] = 0;
     slots.terminalTimestampLo[slot] = 0;
+    slots.timestampHi[slot] = 0;
+    slots.timestampLo[slot] = 0;
     slots.listener[slot] = 0;
     slots.origin[slot] = origin;
     slots.namespaceInode[slot] = namespaceInode;
@@ -136,6 +138,8 @@ export class SlotTable {
     }
     slots.lastNonceHi[slot] = hi;
     slots.lastNonceLo[slot] = lo;
+    slots.timestampHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
+    slots.timestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
     slots.flags[slot]! |= SLOT_HAS_REGULAR_NONCE;
   }
 

@@ -1,6 +1,8 @@
 // The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays made once (spec 03
 // section 2). NaN in a f64 column means unknown. Whoever keeps a slot number across a record or a drain keeps a lie:
 // removal moves the last row into the hole.
+import { U32_MAX } from "../base/u64.ts";
+import { REFUSAL_COLUMN, REFUSAL_COLUMNS } from "./refusals.ts";
 
 /** At least one regular (not terminal) nonce was accepted. */
 export const SLOT_HAS_REGULAR_NONCE = 1;
@@ -15,6 +17,8 @@ export const SLOT_STALL_EMITTED = 4;
 export const SLOT_PROVEN = 8;
 /** No beat has come since the one that took the slot. */
 export const SLOT_BEAT_ONCE = 16;
+/** Beats were refused since the last accepted one. */
+export const SLOT_HAS_REFUSALS = 32;
 
 /** `lane` of a slot that is in no deadline lane. */
 export const LANE_NONE = 255;
@@ -50,6 +54,16 @@ export class Slots {
   /** Valid with SLOT_HAS_TERMINAL_TIMESTAMP. */
   readonly terminalTimestampHi: Uint32Array;
   readonly terminalTimestampLo: Uint32Array;
+  /** Timestamp of the last accepted regular beat. */
+  readonly timestampHi: Uint32Array;
+  readonly timestampLo: Uint32Array;
+  /** Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as `refused`. */
+  readonly runCount: Uint8Array;
+  readonly runNonce: Uint32Array;
+  /** Beats refused since the last accepted one, REFUSAL_COLUMNS for each slot; valid with SLOT_HAS_REFUSALS. */
+  readonly refused: Uint32Array;
+  /** Observer time of the last refused beat that showed the member alive; -Infinity = none since the last accepted one. */
+  readonly aliveNs: Float64Array;
   readonly flags: Uint8Array;
   /** Deadline lane and its links; written by DeadlineLanes only. -1 = end. */
   readonly lane: Uint8Array;
@@ -79,6 +93,12 @@ export class Slots {
     this.observedNonceLo = new Uint32Array(capacity);
     this.terminalTimestampHi = new Uint32Array(capacity);
     this.terminalTimestampLo = new Uint32Array(capacity);
+    this.timestampHi = new Uint32Array(capacity);
+    this.timestampLo = new Uint32Array(capacity);
+    this.runCount = new Uint8Array(capacity);
+    this.runNonce = new Uint32Array(capacity);
+    this.refused = new Uint32Array(capacity * REFUSAL_COLUMNS);
+    this.aliveNs = new Float64Array(capacity);
     this.flags = new Uint8Array(capacity);
     this.lane = new Uint8Array(capacity);
     this.prev = new Int32Array(capacity);
@@ -90,6 +110,43 @@ export class Slots {
 
   isLatched(slot: number): boolean {
     return (this.flags[slot]! & SLOT_STALL_EMITTED) !== 0;
+  }
+
+  /** Counts a refused beat of the member for a reject reason; `isAlive`: it shows that the member is. */
+  refuse(slot: number, rejected: number, isAlive: boolean, nowNs: number): void {
+    const column = REFUSAL_COLUMN[rejected]!;
+    if (column < 0) return;
+    if ((this.flags[slot]! & SLOT_HAS_REFUSALS) === 0) this.#clearRefusals(slot);
+    const at = slot * REFUSAL_COLUMNS + column;
+    if (this.refused[at]! < U32_MAX) this.refused[at]! += 1;
+    if (isAlive) this.aliveNs[slot] = nowNs;
+  }
+
+  /** Forgets the refused beats: one was accepted, or the slot is given away. */
+  forgetRefusals(slot: number): void {
+    this.flags[slot]! &= ~SLOT_HAS_REFUSALS;
+  }
+
+  /** Writes the REFUSAL_COLUMNS counts of `slot` to `to` from index `at` on. */
+  copyRefusals(slot: number, to: Uint32Array, at: number): void {
+    const isEmpty = (this.flags[slot]! & SLOT_HAS_REFUSALS) === 0;
+    const row = slot * REFUSAL_COLUMNS;
+    for (let column = 0; column < REFUSAL_COLUMNS; column++)
+      to[at + column] = isEmpty ? 0 : this.refused[row + column]!;
+  }
+
+  /** True if a beat was refused later than `sinceNs` that showed the member alive. */
+  isAliveSince(slot: number, sinceNs: number): boolean {
+    return (this.flags[slot]! & SLOT_HAS_REFUSALS) !== 0 && this.aliveNs[slot]! > sinceNs;
+  }
+
+  // Only when the first one comes: most slots never have any, and their columns are never touched.
+  #clearRefusals(slot: number): void {
+    const row = slot * REFUSAL_COLUMNS;
+    this.refused.fill(0, row, row + REFUSAL_COLUMNS);
+    this.aliveNs[slot] = Number.NEGATIVE_INFINITY;
+    this.runCount[slot] = 0;
+    this.flags[slot]! |= SLOT_HAS_REFUSALS;
   }
 
   prove(slot: number): void {
@@ -119,6 +176,13 @@ export class Slots {
     this.observedNonceLo[to] = this.observedNonceLo[from]!;
     this.terminalTimestampHi[to] = this.terminalTimestampHi[from]!;
     this.terminalTimestampLo[to] = this.terminalTimestampLo[from]!;
+    this.timestampHi[to] = this.timestampHi[from]!;
+    this.timestampLo[to] = this.timestampLo[from]!;
+    this.runCount[to] = this.runCount[from]!;
+    this.runNonce[to] = this.runNonce[from]!;
+    const row = from * REFUSAL_COLUMNS;
+    this.refused.copyWithin(to * REFUSAL_COLUMNS, row, row + REFUSAL_COLUMNS);
+    this.aliveNs[to] = this.aliveNs[from]!;
     this.flags[to] = this.flags[from]!;
     this.lane[to] = this.lane[from]!;
     this.prev[to] = this.prev[from]!;

@@ -9,6 +9,11 @@ import {
 } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
+import {
+  REJECT_NAMESPACE_CONFLICT,
+  REJECT_ORIGIN_CONFLICT,
+  REJECT_OUT_OF_ORDER,
+} from "../base/reject_reason.ts";
 import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
 import { u64FromPair } from "../base/u64.ts";
 import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
@@ -19,6 +24,7 @@ import {
   COUNT_EVICTIONS,
   COUNT_INVARIANT_VIOLATIONS,
   COUNT_NAMESPACE_CONFLICTS,
+  COUNT_NONCE_RESTARTS,
   COUNT_NONCE_WRAPS,
   COUNT_ORIGIN_CONFLICTS,
   COUNT_OUT_OF_ORDER,
@@ -31,6 +37,7 @@ import { Eviction, type EvictionPolicy } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
+import { beginsAnew, followRun, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
@@ -48,6 +55,8 @@ export const FRESH_WARRANTED = 0;
 export const FRESH_AGENT_RESUMED = 1;
 export const FRESH_PID_RECYCLED = 2;
 export const FRESH_UNVERIFIABLE_GENERATION = 3;
+/** The agent is alive and beats, and its beats are refused. */
+export const FRESH_BEATS_REFUSED = 4;
 
 /** Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back. */
 export interface StallSink {
@@ -104,8 +113,9 @@ export class Tracker {
   }
 
   /**
-   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation, or no attested uid.
-   * Returns an UPDATE code; each refused frame moves exactly the counter of its reason.
+   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation, or no attested uid;
+   * `vouched` says by whom the sender is known, a VOUCHED code. Returns an UPDATE code; each refused frame moves exactly the
+   * counter of its reason.
    */
   record(
     words: Uint32Array,
@@ -116,6 +126,7 @@ export class Tracker {
     namespaceInode: number,
     generation: number,
     uid = Number.NaN,
+    vouched = origin === ORIGIN_KERNEL_ATTESTED ? VOUCHED_BY_KERNEL : VOUCHED_NOT,
   ): number {
     const pid = words[w + WORD_PID]!;
     // A start time that f64 cannot hold exactly would compare equal to its neighbours.
@@ -145,7 +156,16 @@ export class Tracker {
       this.#counts.add(COUNT_PID_RECYCLES);
       return UPDATE_INSERTED;
     }
-    const refusal = this.#refusal(slot, words, w, origin, namespaceInode);
+    const refusal = this.#refusal(
+      slot,
+      words,
+      w,
+      nowNs,
+      origin,
+      namespaceInode,
+      knownGeneration,
+      vouched,
+    );
     if (refusal !== UPDATE_REFRESHED) return refusal;
     this.#refresh(slot, words, w, nowNs, thresholdNs, namespaceInode, knownGeneration);
     return UPDATE_REFRESHED;
@@ -172,15 +192,18 @@ export class Tracker {
     return this.#drain(nowNs, thresholdNs, Number.POSITIVE_INFINITY, sink);
   }
 
-  /** Whether the stall of `pid` still holds right before a recovery fires. `generation` is the one of the stall. */
-  stallFreshness(pid: number, generation: number): number {
+  /**
+   * Whether the stall of `pid` still holds right before a recovery fires. `generation` is the one of the stall; nothing may
+   * fire if a beat was refused later than `aliveSinceNs` that showed the agent alive.
+   */
+  stallFreshness(pid: number, generation: number, aliveSinceNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(pid);
     if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
-    if (!Number.isNaN(generation))
-      return this.#isOtherProcess(pid, generation) ? FRESH_PID_RECYCLED : FRESH_WARRANTED;
-    return this.slots.origin[slot] === ORIGIN_KERNEL_ATTESTED
-      ? FRESH_UNVERIFIABLE_GENERATION
-      : FRESH_WARRANTED;
+    const isKnown = !Number.isNaN(generation);
+    if (isKnown && this.#isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
+    if (this.slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
+    const isVerifiable = isKnown || this.slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;
+    return isVerifiable ? FRESH_WARRANTED : FRESH_UNVERIFIABLE_GENERATION;
   }
 
   /** The live slot of `pid`, or -1. Valid until the next record or drain. */
@@ -272,6 +295,11 @@ export class Tracker {
     return this.#counts.take(COUNT_NONCE_WRAPS);
   }
 
+  /** Numberings that began anew, see numbering.ts. */
+  takeNonceRestarts(): number {
+    return this.#counts.take(COUNT_NONCE_RESTARTS);
+  }
+
   takeOutOfOrder(): number {
     return this.#counts.take(COUNT_OUT_OF_ORDER);
   }
@@ -328,12 +356,16 @@ export class Tracker {
     slot: number,
     words: Uint32Array,
     w: number,
+    nowNs: number,
     origin: number,
     namespaceInode: number,
+    generation: number,
+    vouched: number,
   ): number {
     const slots = this.slots;
     if (slots.origin[slot]! !== origin) {
       this.#counts.add(COUNT_ORIGIN_CONFLICTS);
+      slots.refuse(slot, REJECT_ORIGIN_CONFLICT, false, nowNs);
       return UPDATE_ORIGIN_CONFLICT;
     }
     const pinned = slots.namespaceInode[slot]!;
@@ -341,6 +373,7 @@ export class Tracker {
       // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
       if (!frameIsTerminal(words, w) || !Number.isNaN(namespaceInode)) {
         this.#counts.add(COUNT_NAMESPACE_CONFLICTS);
+        slots.refuse(slot, REJECT_NAMESPACE_CONFLICT, false, nowNs);
         return UPDATE_NAMESPACE_CONFLICT;
       }
     }
@@ -348,7 +381,15 @@ export class Tracker {
     const order = nonceAcceptance(slots, slot, words, w);
     if (order === NONCE_WRAPS) this.#counts.add(COUNT_NONCE_WRAPS);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
+    // Another process under the pid would look the same: only a start time that is known to be the old one tells.
+    const isSame = Object.is(slots.generation[slot]!, generation);
+    if (isSame && beginsAnew(slots, slot, words, w, vouched)) {
+      this.#counts.add(COUNT_NONCE_RESTARTS);
+      return UPDATE_REFRESHED;
+    }
     this.#counts.add(COUNT_OUT_OF_ORDER);
+    slots.refuse(slot, REJECT_OUT_OF_ORDER, isSame && vouched !== VOUCHED_NOT, nowNs);
+    followRun(slots, slot, words, w);
     return UPDATE_OUT_OF_ORDER;
   }
 
@@ -366,6 +407,7 @@ export class Tracker {
     if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
     if (slots.isLatched(slot)) this.table.unlatch(slot);
     slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
+    slots.forgetRefusals(slot);
     this.table.storeBeat(slot, words, w);
     this.table.lanes.beat(slot, nowNs, thresholdNs);
   }

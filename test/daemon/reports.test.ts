@@ -51,6 +51,16 @@ describe("stalls and returns", () => {
     expect(lines.map((line) => line.includes(" sender=unproven"))).toEqual([true, false]);
   });
 
+  test("a stall tells how many beats of its pid were refused, and why", () => {
+    const { reports, lines } = new Subject();
+    const refused = [
+      { reason: "out_of_order", count: 12 },
+      { reason: "pid", count: 1 },
+    ];
+    reports.stalled(stallOf({ refused }));
+    expect(lines[0]).toEndWith(' refused_beats=13 refused_because="out_of_order 12, pid 1"');
+  });
+
   test("a refusal for it is a warning with what proves it", () => {
     const { reports, lines } = new Subject();
     reports.outcome({

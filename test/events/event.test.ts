@@ -121,6 +121,7 @@ describe("eventFromStall()", () => {
       generation: 5,
       uid: 1_000,
       proven: true,
+      refused: [],
       status: 1,
       payload: 3,
       listener: 2,

@@ -95,6 +95,7 @@ const STALL: Stall = {
   generation: Number.NaN,
   uid: Number.NaN,
   proven: false,
+  refused: [],
   status: 0,
   payload: 42,
   listener: 0,

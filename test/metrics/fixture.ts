@@ -50,6 +50,7 @@ export function stallOf(pid: number): Stall {
     generation: Number.NaN,
     uid: Number.NaN,
     proven: false,
+    refused: [],
     status: 0,
     payload: 0,
     listener: 0,

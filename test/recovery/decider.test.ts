@@ -217,6 +217,37 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     expect(runner.spawnCount).toBe(0);
   });
 
+  test("hold an agent whose beats are refused, tell it once, and begin when they have ended", () => {
+    let freshness = 4;
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, freshness: () => freshness });
+    expect(textOf(recovery.decide(stallOf(), T0))).toBe("refused_beats_refused");
+    expect(recovery.nextDeadlineNs()).toBe(T0 + NS_PER_S);
+    for (let s = 1; s <= 3; s++) recovery.reap(T0 + s * NS_PER_S);
+    expect(tell()).toEqual(["refused 4242 beats_refused"]);
+    freshness = 0;
+    recovery.reap(T0 + 4 * NS_PER_S - 1);
+    expect(runner.spawnCount).toBe(0);
+    recovery.reap(T0 + 4 * NS_PER_S);
+    expect(tell()).toEqual(["spawn 4242 child 1000"]);
+  });
+
+  test("forget an agent whose beats were refused when it is back", () => {
+    const runner = new ScriptedRunner();
+    const { recovery } = bench({ runner, freshness: () => 4 });
+    recovery.decide(stallOf(), T0);
+    recovery.onResumed(4242, 777, T0 + 1);
+    expect(recovery.nextDeadlineNs()).toBe(Infinity);
+  });
+
+  test("say first what speaks against a recovery for ever, and hold nothing then", () => {
+    const runner = new ScriptedRunner();
+    const { recovery, tell } = bench({ runner, freshness: () => 4 });
+    recovery.decide(stallOf({ proven: false }), T0);
+    expect(tell()).toEqual(["refused 4242 unproven_sender"]);
+    expect(recovery.nextDeadlineNs()).toBe(Infinity);
+  });
+
   test("refuse weak origins for ever, and start no debounce", () => {
     const { recovery, tell } = bench({ runner: new ScriptedRunner() });
     recovery.decide(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);

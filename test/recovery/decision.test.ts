@@ -14,6 +14,7 @@ import {
 } from "../../src/recovery/decision.ts";
 import {
   FRESH_AGENT_RESUMED,
+  FRESH_BEATS_REFUSED,
   FRESH_PID_RECYCLED,
   FRESH_UNVERIFIABLE_GENERATION,
   FRESH_WARRANTED,
@@ -26,12 +27,14 @@ test("stalenessReason() lets a stall pass unless the agent is back or its pid is
     FRESH_UNVERIFIABLE_GENERATION,
     FRESH_AGENT_RESUMED,
     FRESH_PID_RECYCLED,
+    FRESH_BEATS_REFUSED,
   ];
   expect(codes.map(stalenessReason)).toEqual([
     undefined,
     undefined,
     "skipped_agent_resumed",
     "skipped_pid_recycled",
+    "beats_refused",
   ]);
 });
 

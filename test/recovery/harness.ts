@@ -123,6 +123,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     generation: 777,
     uid: 1_000,
     proven: true,
+    refused: [],
     status: 1,
     payload: 3_000_000_000,
     listener: 1,

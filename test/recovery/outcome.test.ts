@@ -14,14 +14,14 @@ test("every outcome code indexes the text of its own name", () => {
   for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
     expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(24);
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(25);
 });
 
 test("every refused code indexes the text of its own name", () => {
   for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
     expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(10);
+  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(11);
 });
 
 test("every reason is counted as the specification's table says", () => {
@@ -35,6 +35,7 @@ test("every reason is counted as the specification's table says", () => {
     ["unauthenticated_transport", "refused_unauthenticated_transport", "unauthenticated_transport"],
     ["socket_mode_only", "refused_socket_mode_only", "socket_mode_only"],
     ["unproven_sender", "refused_unproven_sender", "unproven_sender"],
+    ["beats_refused", "refused_beats_refused", "beats_refused"],
     ["debounced", "debounced", "-"],
     ["outstanding_in_flight", "debounced", "-"],
     ["debounce_capacity", "refused_debounce_capacity", "debounce_capacity"],

@@ -172,6 +172,18 @@ describe("Before each step", () => {
     expect(bed.recovery.sequenceCount).toBe(0);
   });
 
+  test("waits with its next step while beats of the agent are refused", () => {
+    let freshness = 0;
+    const bed = stepped([TERM, WAIT_2S, RECOVER], {}, { freshness: () => freshness });
+    bed.decide();
+    freshness = 4;
+    expect(bed.turn(2_000)).toEqual([]);
+    expect(bed.turn(3_500)).toEqual([]);
+    expect(bed.runner.spawnCount).toBe(0);
+    freshness = 0;
+    expect(bed.turn(4_500)).toEqual(["spawn 4242 child 1000"]);
+  });
+
   test("the beat of another process of the same pid is no beat of the agent", () => {
     let freshness = 0;
     const bed = stepped([TERM, WAIT_2S, RECOVER], {}, { freshness: () => freshness });

@@ -35,11 +35,19 @@ export interface ReferenceBeat {
   readonly generation: number | undefined;
   /** Attested by the kernel. */
   readonly uid: number | undefined;
+  /** Who vouches for the sender; by default the kernel for kernel-attested ones. */
+  readonly vouched?: "kernel" | "key" | "nobody";
 }
 
 export interface ReferenceSlot {
   pid: number;
   lastNonce: bigint | undefined;
+  /** Of the last accepted regular frame. */
+  lastTimestamp: bigint;
+  /** Nonces refused one after the other that rise from 1. */
+  run: bigint[];
+  /** When a beat was refused last that showed the agent alive; undefined = not since the last accepted one. */
+  aliveNs: number | undefined;
   observedNonce: bigint;
   terminalTimestamp: bigint | undefined;
   lastNs: number;
@@ -141,14 +149,26 @@ export class ReferenceTracker {
       }
     }
     if (!this.#nonceAccepted(slot, frame)) {
-      this.counters.outOfOrder += 1;
-      return "OutOfOrder";
+      const vouched = beat.vouched ?? (origin === KERNEL ? "kernel" : "nobody");
+      const isSame = slot.generation === generation;
+      if (!isSame || !beginsAnew(slot, frame, vouched)) {
+        this.counters.outOfOrder += 1;
+        if (isSame && vouched !== "nobody") slot.aliveNs = beat.nowNs;
+        slot.run = runWith(slot, frame);
+        return "OutOfOrder";
+      }
+      this.counters.nonceRestarts += 1;
     }
     slot.namespaceInode ??= namespaceInode;
     slot.generation ??= generation;
     slot.observedNonce = frame.nonce;
     if (terminal) slot.terminalTimestamp = frame.timestamp;
-    else slot.lastNonce = frame.nonce;
+    else {
+      slot.lastNonce = frame.nonce;
+      slot.lastTimestamp = frame.timestamp;
+    }
+    slot.run = [];
+    slot.aliveNs = undefined;
     slot.status = frame.status;
     slot.payload = frame.payload;
     slot.latched = false;
@@ -290,13 +310,15 @@ export class ReferenceTracker {
     return counters;
   }
 
-  freshness(pid: number, generation: number | undefined): string {
+  freshness(pid: number, generation: number | undefined, aliveSinceNs = Infinity): string {
     const slot = this.find(pid);
     if (slot === undefined || !slot.latched) return "AgentResumed";
-    if (generation === undefined)
-      return slot.origin === KERNEL ? "UnverifiableGeneration" : "Warranted";
-    const live = this.#startTime(pid);
-    return live !== undefined && live !== generation ? "PidRecycled" : "Warranted";
+    const live = generation === undefined ? undefined : this.#startTime(pid);
+    if (live !== undefined && live !== generation) return "PidRecycled";
+    const isAlive = slot.aliveNs !== undefined && slot.aliveNs > aliveSinceNs;
+    if (isAlive) return "BeatsRefused";
+    const isVerifiable = generation !== undefined || slot.origin !== KERNEL;
+    return isVerifiable ? "Warranted" : "UnverifiableGeneration";
   }
 
   terminalTimestampWouldAdvance(pid: number, timestamp: bigint): boolean {
@@ -368,6 +390,9 @@ export class ReferenceTracker {
     return {
       pid: frame.pid,
       lastNonce: terminal ? undefined : frame.nonce,
+      lastTimestamp: terminal ? 0n : frame.timestamp,
+      run: [],
+      aliveNs: undefined,
       observedNonce: frame.nonce,
       terminalTimestamp: terminal ? frame.timestamp : undefined,
       lastNs: beat.nowNs,
@@ -394,6 +419,7 @@ function freshCounters() {
     uidShares: 0,
     capacityExceeded: 0,
     nonceWraps: 0,
+    nonceRestarts: 0,
     outOfOrder: 0,
     evictionScanTruncated: 0,
     originConflicts: 0,
@@ -407,6 +433,24 @@ function freshCounters() {
 
 function age(slot: ReferenceSlot, nowNs: number): number {
   return Math.max(0, nowNs - slot.lastNs);
+}
+
+/** Whether a frame whose nonce is too low begins a numbering anew. */
+export function beginsAnew(
+  slot: ReferenceSlot,
+  frame: ReferenceFrame,
+  vouched: "kernel" | "key" | "nobody",
+): boolean {
+  if (frame.nonce === TERMINAL) return false;
+  if (vouched !== "nobody" && frame.timestamp > slot.lastTimestamp) return true;
+  return vouched !== "key" && runWith(slot, frame).length >= 3;
+}
+
+function runWith(slot: ReferenceSlot, { nonce }: ReferenceFrame): bigint[] {
+  if (nonce === 1n) return [1n];
+  const last = slot.run.at(-1);
+  const goesOn = last !== undefined && nonce > last && nonce < 2n ** 32n;
+  return goesOn ? [...slot.run, nonce] : [];
 }
 
 function inLaneOrder(slots: ReferenceSlot[]): ReferenceSlot[] {

@@ -58,6 +58,7 @@ export const OUTCOMES = [
   "deferred",
   "refused_pid_gone",
   "refused_unproven_sender",
+  "refused_beats_refused",
 ] as const;
 
 export const REQUIRED: readonly string[] = [
@@ -94,6 +95,7 @@ export const REQUIRED: readonly string[] = [
   "recycled",
   "evictions",
   "uidShares",
+  "nonceRestarts",
   "wraps",
   "terminalBypass",
   "worseBypass",

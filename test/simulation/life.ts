@@ -190,6 +190,7 @@ export class Life {
     coverage.count("retired", observer.seen.retired);
     coverage.count("evictions", counters.evictions);
     coverage.count("uidShares", counters.uidShares);
+    coverage.count("nonceRestarts", counters.nonceRestarts);
     coverage.count("victimSearchesFailed", counters.evictionScanTruncated);
     coverage.count("removedPidDrops", counters.removedPidDrops);
     coverage.count("wraps", counters.nonceWraps);

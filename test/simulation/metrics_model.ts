@@ -145,6 +145,7 @@ export class MetricsModel {
     samples.set("varta_tracker_pid_index_probe_exhausted_total", 0);
     samples.set("varta_tracker_removed_pid_drops_total", counters.removedPidDrops);
     samples.set("varta_nonce_wrap_total", counters.nonceWraps);
+    samples.set("varta_nonce_restart_total", counters.nonceRestarts);
     samples.set("varta_pid_max_current", observer.pidMax);
     samples.set("varta_watch_pids_tracked", slots.length);
     samples.set("varta_prom_pid_row_refused_total", this.rowsRefused);

@@ -40,7 +40,10 @@ export class Model {
       readPidMax: () => world.pidMax,
     });
     this.recovery = new RecoveryModel(scenario, {
-      freshness: (pid, generation) => this.observer.tracker.freshness(pid, generation),
+      freshness: (pid, generation) => {
+        const aliveSinceNs = this.observer.nowNs - world.scenario.thresholdNs;
+        return this.observer.tracker.freshness(pid, generation, aliveSinceNs);
+      },
       processOf: (pid) => world.processes.find(pid),
     });
     this.metrics = new MetricsModel(scenario.capacity);

@@ -4,7 +4,7 @@
 import type { ProcessReader } from "../../src/base/process_reader.ts";
 import { referenceDecode } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
-import { ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
+import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
 import { type DecodedFrame, decodeErrorRow, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { Scenario } from "./scenario.ts";
@@ -326,12 +326,19 @@ export class ObserverModel {
       (slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp);
     const worsens = slot !== undefined && frame.status > slot.status;
     const isTooSoon = slot !== undefined && !this.#allowances.get(slot)!.has(nowNs);
-    if (isTooSoon && !terminalAfterRegular && !worsens) return "rate_per_pid";
+    const isItself = slot !== undefined && peerPid !== 0 && slot.origin === origin;
+    if (isTooSoon && !terminalAfterRegular && !worsens) {
+      if (isItself) slot.aliveNs = nowNs;
+      return "rate_per_pid";
+    }
     const isKnown = this.#isKnown(frame, slot, origin, peerPid);
     let bypassesGlobal = terminalAfterRegular && peerPid === frame.pid;
     if (bypassesGlobal) this.seen.terminalBypass += 1;
     else if (!this.#pay(nowNs, isKnown)) {
-      if (!worsens || !isKnown) return "rate_global";
+      if (!worsens || !isKnown) {
+        if (isItself) slot.aliveNs = nowNs;
+        return "rate_global";
+      }
       bypassesGlobal = true;
     }
     if (worsens && (isTooSoon || bypassesGlobal)) this.seen.worseBypass += 1;
@@ -430,7 +437,7 @@ export class ObserverModel {
     peerPid: number,
   ): boolean {
     if (slot === undefined || peerPid === 0 || slot.origin !== origin) return false;
-    if (frame.nonce !== TERMINAL) return advances(frame, slot);
+    if (frame.nonce !== TERMINAL) return advances(frame, slot) || beginsAnew(slot, frame, "kernel");
     return slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp;
   }
 
@@ -467,8 +474,9 @@ export class ObserverModel {
     if (nowNs - slot.lastNs >= this.#options.scenario.thresholdNs) return true;
     const retryIsDue = nowNs - this.lookedUpNs.get(slot)! >= SECOND_NS;
     const isPartUnknown = slot.namespaceInode === undefined || slot.generation === undefined;
-    if (isPartUnknown) return retryIsDue;
-    return frame.nonce !== TERMINAL && !advances(frame, slot) && retryIsDue;
+    const isOld = frame.nonce !== TERMINAL && !advances(frame, slot);
+    if (isOld && beginsAnew(slot, frame, "kernel")) return true;
+    return (isPartUnknown || isOld) && retryIsDue;
   }
 
   /** A foreign namespace whose inode was readable once and is hidden now, or the reverse, is no conflict. */

@@ -134,9 +134,19 @@ export class RecoveryModel {
     const before = this.spawns;
     for (const recovery of this.#ready().slice(0, 256)) {
       if (this.spawns - before >= left) return;
-      this.#recoveries.delete(recovery.stall.pid);
-      this.#decide(recovery.stall, nowNs, recovery);
+      const { stall, tries } = recovery;
+      this.#recoveries.delete(stall.pid);
+      if (this.#world.freshness(stall.pid, stall.generation) === "BeatsRefused")
+        this.#hold(recovery, nowNs);
+      else this.#decide(stall, nowNs, tries > 0 ? recovery : undefined);
     }
+  }
+
+  /** Beats of the agent are refused: it is looked at again in a second. */
+  #hold(recovery: ModelRecovery, nowNs: number): void {
+    const nextTryNs = nowNs + SECOND_NS;
+    const since = ++this.#order;
+    this.#recoveries.set(recovery.stall.pid, { ...recovery, nextTryNs, since, isReady: false });
   }
 
   #ready(): ModelRecovery[] {
@@ -191,6 +201,12 @@ export class RecoveryModel {
       const holder = this.#world.processOf(stall.pid);
       if (holder !== undefined) return holder.statReadable ? distrust : "process_unreadable";
       if (this.#scenario.commandNamesPid) return "pid_gone";
+    }
+    if (freshness === "BeatsRefused") {
+      const { capacity } = this.#scenario;
+      if (this.#recoveries.size < capacity && !this.#recoveries.has(stall.pid))
+        this.#hold({ ...NEVER_TRIED, stall, child: undefined }, nowNs);
+      return "beats_refused";
     }
 
     const window = this.#windows.get(stall.pid);
@@ -413,6 +429,7 @@ const LABELS: Readonly<Record<string, readonly [string, string]>> = {
   socket_mode_only: ["refused_socket_mode_only", "socket_mode_only"],
   unauthenticated_transport: ["refused_unauthenticated_transport", "unauthenticated_transport"],
   unproven_sender: ["refused_unproven_sender", "unproven_sender"],
+  beats_refused: ["refused_beats_refused", "beats_refused"],
   debounced: ["debounced", ""],
   outstanding_in_flight: ["debounced", ""],
   stale_child_kill_failed: ["refused_stale_child_kill_failed", "stale_child_kill_failed"],

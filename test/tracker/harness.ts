@@ -27,6 +27,8 @@ export interface BeatOptions {
   readonly ns?: number | undefined;
   readonly generation?: number | undefined;
   readonly uid?: number | undefined;
+  /** A VOUCHED code; by default what the origin says. */
+  readonly vouched?: number;
   readonly threshold?: number;
 }
 
@@ -36,6 +38,8 @@ export interface StallSeen {
   readonly lastNs: number;
   readonly origin: number;
 }
+
+const REFUSAL_COLUMNS = ["refused", "aliveNs", "runCount", "runNonce", "flags"];
 
 export class Harness {
   readonly tracker: Tracker;
@@ -90,6 +94,7 @@ export class Harness {
       options.ns ?? Number.NaN,
       options.generation ?? Number.NaN,
       options.uid ?? Number.NaN,
+      options.vouched,
     );
     return OUTCOMES[update]!;
   }
@@ -119,6 +124,7 @@ export class Harness {
       uidShares: tracker.takeUidShares(),
       capacityExceeded: tracker.takeCapacityExceeded(),
       nonceWraps: tracker.takeNonceWraps(),
+      nonceRestarts: tracker.takeNonceRestarts(),
       outOfOrder: tracker.takeOutOfOrder(),
       evictionScanTruncated: tracker.takeEvictionScanTruncated(),
       originConflicts: tracker.takeOriginConflicts(),
@@ -150,11 +156,14 @@ export class Harness {
     return this.tracker.slots.isLatched(this.tracker.slotOf(pid));
   }
 
-  /** Slots, lanes and links as text: equal before and after means untouched. */
+  /**
+   * Slots, lanes and links as text: equal before and after means untouched. What a slot remembers of refused beats is left
+   * out.
+   */
   snapshot(): string {
     const { slots, table } = this.tracker;
     const rows = Object.entries(slots)
-      .filter(([, column]) => ArrayBuffer.isView(column))
+      .filter(([name, column]) => ArrayBuffer.isView(column) && !REFUSAL_COLUMNS.includes(name))
       .map(([name, column]) => `${name}: ${(column as Uint8Array).subarray(0, table.len).join()}`);
     const { head, tail, count, thresholdNs } = table.lanes;
     return [...rows, head.join(), tail.join(), count.join(), thresholdNs.join()].join("\n");

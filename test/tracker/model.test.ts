@@ -3,9 +3,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
-import { SLOT_BEAT_ONCE } from "../../src/tracker/slots.ts";
+import { VOUCHED_BY_KERNEL, VOUCHED_BY_KEY, VOUCHED_NOT } from "../../src/tracker/numbering.ts";
+import { SLOT_BEAT_ONCE, SLOT_HAS_REFUSALS } from "../../src/tracker/slots.ts";
 import {
   FRESH_AGENT_RESUMED,
+  FRESH_BEATS_REFUSED,
   FRESH_PID_RECYCLED,
   FRESH_UNVERIFIABLE_GENERATION,
   FRESH_WARRANTED,
@@ -23,7 +25,10 @@ const FRESHNESS = new Map([
   [FRESH_AGENT_RESUMED, "AgentResumed"],
   [FRESH_PID_RECYCLED, "PidRecycled"],
   [FRESH_UNVERIFIABLE_GENERATION, "UnverifiableGeneration"],
+  [FRESH_BEATS_REFUSED, "BeatsRefused"],
 ]);
+
+const VOUCHED = { nobody: VOUCHED_NOT, kernel: VOUCHED_BY_KERNEL, key: VOUCHED_BY_KEY };
 
 type Operation =
   | {
@@ -36,6 +41,7 @@ type Operation =
       readonly ns: number | undefined;
       readonly generation: number | undefined;
       readonly uid: number | undefined;
+      readonly vouched: "kernel" | "key" | "nobody";
       readonly threshold: number;
       readonly later: number;
     }
@@ -91,6 +97,7 @@ function operations(world: World): fc.Arbitrary<Operation> {
         ns: maybe(0, 10, 10, 10),
         generation: maybe(5, 5, 5, 6),
         uid: maybe(0, 1_000, 1_000, 1_000, 1_001, 1_001),
+        vouched: fc.constantFrom("kernel", "kernel", "key", "nobody"),
         threshold,
         later,
       }),
@@ -194,7 +201,7 @@ class Pair {
   }
 
   #beat(operation: Extract<Operation, { kind: "beat" }>): void {
-    const { pid, nonce, timestamp, origin, ns, generation, uid, threshold } = operation;
+    const { pid, nonce, timestamp, origin, ns, generation, uid, vouched, threshold } = operation;
     this.#now = Math.max(0, this.#now + operation.later);
     const status = nonce === MAX ? 2 : operation.status;
     const payload = this.#now;
@@ -206,6 +213,7 @@ class Pair {
       ns,
       generation,
       uid,
+      vouched: VOUCHED[vouched],
       threshold,
     });
     const before = this.fast.tracker.lastSlot;
@@ -217,6 +225,7 @@ class Pair {
       namespaceInode: ns,
       generation,
       uid,
+      vouched,
     });
     expect(found).toBe(wanted);
     reached.add(found);
@@ -237,8 +246,9 @@ class Pair {
 
   #ask({ pid, generation, timestamp }: Extract<Operation, { kind: "ask" }>): void {
     const { tracker } = this.fast;
-    expect(FRESHNESS.get(tracker.stallFreshness(pid, generation ?? Number.NaN))!).toBe(
-      this.slow.freshness(pid, generation),
+    const sinceNs = this.#now - 100;
+    expect(FRESHNESS.get(tracker.stallFreshness(pid, generation ?? Number.NaN, sinceNs))!).toBe(
+      this.slow.freshness(pid, generation, sinceNs),
     );
     expect(tracker.terminalTimestampWouldAdvance(pid, u64Hi(timestamp), u64Lo(timestamp))).toBe(
       this.slow.terminalTimestampWouldAdvance(pid, timestamp),
@@ -258,6 +268,9 @@ class Pair {
       expect({
         pid: slots.pid[slot]!,
         lastNonce: regular ? pair(slots.lastNonceHi, slots.lastNonceLo, slot) : undefined,
+        lastTimestamp: pair(slots.timestampHi, slots.timestampLo, slot),
+        run: wanted.run,
+        aliveNs: wanted.aliveNs,
         observedNonce: pair(slots.observedNonceHi, slots.observedNonceLo, slot),
         terminalTimestamp: terminal
           ? pair(slots.terminalTimestampHi, slots.terminalTimestampLo, slot)
@@ -275,6 +288,9 @@ class Pair {
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
       }).toEqual(wanted);
+      const hasRefusals = (slots.flags[slot]! & SLOT_HAS_REFUSALS) !== 0;
+      expect(hasRefusals ? slots.runCount[slot]! : 0).toBe(wanted.run.length);
+      expect(slots.isAliveSince(slot, Number.NEGATIVE_INFINITY)).toBe(wanted.aliveNs !== undefined);
     }
   }
 
@@ -343,6 +359,7 @@ describe("Tracker agrees with its slow twin", () => {
       "evictions",
       "invariantViolations",
       "namespaceConflicts",
+      "nonceRestarts",
       "nonceWraps",
       "originConflicts",
       "outOfOrder",
