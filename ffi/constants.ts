@@ -15,6 +15,8 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = IS_LINUX ? 0o4000 : 0;
 export const SOCK_CLOEXEC = IS_LINUX ? 0o2000000 : 0;
 
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = IS_DARWIN ? 27 : 26;
 
@@ -43,6 +45,9 @@ export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 /** darwin raises SIGPIPE by socket option instead; a datagram socket raises none. */
 export const MSG_NOSIGNAL = IS_DARWIN ? 0 : 0x4000;
 
+export const SHUT_WR = 1;
+
+export const F_DUPFD_CLOEXEC = IS_DARWIN ? 67 : 1030;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
@@ -54,6 +59,12 @@ export const POLLOUT = 0x004;
 export const POLLERR = 0x008;
 export const POLLHUP = 0x010;
 export const POLLNVAL = 0x020;
+
+/** Linux only. Its events have the numbers of POLLIN, POLLOUT, POLLERR and POLLHUP. */
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
 
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = IS_DARWIN ? 6 : 1;
@@ -110,6 +121,7 @@ export const {
   ENOSYS,
   ENOTSOCK,
   ENOPROTOOPT,
+  ECONNABORTED,
   ECONNREFUSED,
   ECONNRESET,
 } = constants.errno;

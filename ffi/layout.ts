@@ -71,6 +71,12 @@ export const SOCK_FILTER = { code: 0, jt: 2, jf: 3, k: 4, size: 8 } as const;
 /** struct sock_fprog { unsigned short len; struct sock_filter *filter; } Linux only. */
 export const SOCK_FPROG = { len: 0, filter: 8, size: 16 } as const;
 
+/** struct epoll_event { uint32_t events; epoll_data_t data; }, packed on x64. Linux only. */
+export const EPOLL_EVENT =
+  process.arch === "x64"
+    ? ({ events: 0, data: 4, size: 12 } as const)
+    : ({ events: 0, data: 8, size: 16 } as const);
+
 /** struct timespec { time_t tv_sec; long tv_nsec; } */
 export const TIMESPEC = { tv_sec: 0, tv_nsec: 8, size: 16 } as const;
 

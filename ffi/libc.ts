@@ -40,6 +40,20 @@ const SYMBOLS = {
     ],
     returns: "i32",
   },
+  listen: {
+    args: [
+      "i32", // int sockfd
+      "i32", // int backlog
+    ],
+    returns: "i32",
+  },
+  shutdown: {
+    args: [
+      "i32", // int sockfd
+      "i32", // int how
+    ],
+    returns: "i32",
+  },
   getsockname: {
     args: [
       "i32", // int sockfd
@@ -209,6 +223,39 @@ const SYMBOLS = {
 } as const;
 
 const LINUX_SYMBOLS = {
+  accept4: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // struct sockaddr *addr
+      "ptr", // socklen_t *addrlen
+      "i32", // int flags
+    ],
+    returns: "i32",
+  },
+  epoll_create1: {
+    args: [
+      "i32", // int flags
+    ],
+    returns: "i32",
+  },
+  epoll_ctl: {
+    args: [
+      "i32", // int epfd
+      "i32", // int op
+      "i32", // int fd
+      "ptr", // struct epoll_event *event
+    ],
+    returns: "i32",
+  },
+  epoll_wait: {
+    args: [
+      "i32", // int epfd
+      "ptr", // struct epoll_event *events
+      "i32", // int maxevents
+      "i32", // int timeout
+    ],
+    returns: "i32",
+  },
   recvmmsg: {
     args: [
       "i32", // int sockfd
@@ -270,6 +317,14 @@ const LINUX_SYMBOLS = {
 } as const;
 
 const DARWIN_SYMBOLS = {
+  accept: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // struct sockaddr *addr
+      "ptr", // socklen_t *addrlen
+    ],
+    returns: "i32",
+  },
   __error: { args: [], returns: "ptr" },
 } as const;
 
@@ -282,6 +337,8 @@ const open = openLibrary();
 export const libc = open.common;
 /** Null off Linux. */
 export const libcLinux = open.linux;
+/** Null on Linux. */
+export const libcDarwin = open.darwin;
 /** Address of this thread's errno. */
 export const errnoAddress = open.errnoAddress;
 
@@ -297,11 +354,10 @@ function openLibrary() {
     try {
       const common = dlopen(name, SYMBOLS).symbols;
       const linux = IS_LINUX ? dlopen(name, LINUX_SYMBOLS).symbols : null;
-      const errnoAddress = linux
-        ? linux.__errno_location()
-        : dlopen(name, DARWIN_SYMBOLS).symbols.__error();
+      const darwin = linux ? null : dlopen(name, DARWIN_SYMBOLS).symbols;
+      const errnoAddress = linux ? linux.__errno_location() : darwin!.__error();
       if (errnoAddress === null) throw new Error("no address of errno");
-      return { common, linux, errnoAddress };
+      return { common, linux, darwin, errnoAddress };
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       if (text.includes("JIT")) throw jitError(text);

@@ -38,8 +38,9 @@ export class PollSet {
   }
 
   /** Puts another descriptor at `index`; -1 takes the place out of the wait (poll skips negative ones). */
-  replace(index: number, fd: number): void {
+  replace(index: number, fd: number, events = this.#events[index * EVENT_STRIDE + EVENTS]!): void {
     assert(index >= 0 && index < this.#count, "the index was given by add()");
+    this.#events[index * EVENT_STRIDE + EVENTS] = events;
     this.#fds[index * FD_STRIDE + FD] = fd;
     this.#events[index * EVENT_STRIDE + REVENTS] = 0;
   }

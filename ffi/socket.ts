@@ -12,6 +12,7 @@ import {
   F_SETFD,
   F_SETFL,
   IPPROTO_IPV6,
+  IPPROTO_TCP,
   IPV6_V6ONLY,
   IS_DARWIN,
   IS_LINUX,
@@ -24,6 +25,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOL_SOCKET,
+  TCP_NODELAY,
 } from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from "./layout.ts";
@@ -124,10 +126,19 @@ export function getSocketOption(fd: number, name: number): number {
   return result < 0 ? resultOrErrno(result) : option[0]!;
 }
 
-/** Keeps an IPv6 socket to IPv6, so that the same port can be bound for IPv4 too; 0 or -errno. */
-export function setIpv6Only(fd: number): number {
-  option[0] = 1;
+/**
+ * Keeps an IPv6 socket to IPv6, so that the same port can be bound for IPv4 too; `only` false lets "::" take IPv4
+ * whatever the system's default is. 0 or -errno.
+ */
+export function setIpv6Only(fd: number, only = true): number {
+  option[0] = only ? 1 : 0;
   return resultOrErrno(libc.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, optionAddress, 4));
+}
+
+/** Small answers leave at once, also from every connection that `fd` accepts; 0 or -errno. */
+export function setTcpNoDelay(fd: number): number {
+  option[0] = 1;
+  return resultOrErrno(libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, optionAddress, 4));
 }
 
 /**

@@ -182,10 +182,42 @@ export const METRICS_SPARE_ROWS = 64;
 export const SCRAPES_IN_PROGRESS_MAX = 64;
 /** HTTP work of one turn. */
 export const HTTP_SLICE_NS_MAX = 2 * NS_PER_MS;
-/** Seconds until the runtime closes an idle or half-open connection. */
-export const HTTP_IDLE_TIMEOUT_S = 10;
-/** Nothing we serve reads a body. */
+/** Connections of the HTTP server at a time: a few scrapers and probes; what one more would want is a descriptor. */
+export const HTTP_CONNECTIONS_MAX = 256;
+/** Of them from one address, so that eight of them are needed to take all. */
+export const HTTP_CONNECTIONS_PER_ADDRESS_MAX = 32;
+/** Requests after which a connection is ended: its client comes anew, and others get their turn. */
+export const HTTP_REQUESTS_PER_CONNECTION_MAX = 100;
+/** Bytes of a request line with its header, and the time that they may take. */
+export const HTTP_HEAD_BYTES_MAX = 16 * 1_024;
+export const HTTP_HEAD_NS_MAX = 5 * NS_PER_S;
+export const HTTP_HEADER_FIELDS_MAX = 100;
+/** Time that a connection may wait for its next request. */
+export const HTTP_IDLE_NS_MAX = 10 * NS_PER_S;
+/** A longer body is refused as such; a shorter one, which nothing of ours reads either, as part of its method. */
 export const HTTP_BODY_BYTES_MAX = 4_096;
+/** Time without a byte taken, and in all, after which an answer is given up: its body is memory. */
+export const HTTP_ANSWER_STALL_NS_MAX = 10 * NS_PER_S;
+export const HTTP_ANSWER_NS_MAX = 60 * NS_PER_S;
+/** A connection that we ended is read for so long, so that its last answer is not lost by a reset. */
+export const HTTP_LINGER_NS_MAX = NS_PER_S;
+export const HTTP_LINGER_BYTES_MAX = 64 * 1_024;
+/** Connections accepted in one turn, and looked at in one turn: each costs 10 to 20 us. */
+export const HTTP_ACCEPTS_PER_TURN_MAX = 16;
+export const HTTP_EVENTS_PER_TURN_MAX = 64;
+/** Time after which a turn looks at no further connection. */
+export const HTTP_EXCHANGE_NS_MAX = NS_PER_MS;
+/** Bytes of one send, and sends to one connection in a turn: a page of 10,000 agents takes seven turns. */
+export const HTTP_SEND_BYTES_MAX = 64 * 1_024;
+export const HTTP_SENDS_PER_TURN_MAX = 4;
+/** Connections that the kernel keeps until they are accepted: a storm of them must not make it drop a scraper's. */
+export const HTTP_BACKLOG = 512;
+/** When accepting is tried again after the system had no descriptor or memory for it. */
+export const HTTP_ACCEPT_RETRY_NS = 100 * NS_PER_MS;
+/** Descriptors, the last below the limit, that no connection may have: for the pipes of children, and files. */
+export const DESCRIPTORS_RESERVED_MAX = 512;
+/** Health checks per second and address, and at once: twenty probes of every kind, and no flood. */
+export const HTTP_HEALTH_PER_SEC = 50;
 /** Age up to which a rendered page is served again: two Prometheus servers cost one page. */
 export const SCRAPE_CACHE_NS_MAX = NS_PER_S;
 /** Below this size compression saves no packet. */
@@ -239,4 +271,8 @@ assert(
 );
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
 assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");
+assert(
+  HTTP_CONNECTIONS_PER_ADDRESS_MAX < HTTP_CONNECTIONS_MAX,
+  "one address cannot take every connection",
+);
 assert(AUDIT_LINE_BYTES_MAX < AUDIT_RING_BYTES_MAX, "the longest record fits into the ring");

@@ -91,6 +91,8 @@ export interface Config {
     readonly tokenFile: string | undefined;
     /** The 32 bytes of the bearer token; undefined = no token. */
     readonly token: Uint8Array | undefined;
+    /** Names by which a request may call us besides ours, localhost and IP addresses. */
+    readonly hosts: readonly string[];
     readonly rateLimitPerSec: number;
     readonly rateLimitBurst: number;
     readonly scrapeBudgetNs: number;

@@ -193,6 +193,7 @@ function metricsRows(metrics: Config["metrics"]): Row[] {
     ["metrics", "listen", listen],
     ["metrics", "socket_mode", modeText(metrics.socketMode)],
     ["metrics", "token_file", metrics.tokenFile],
+    ["metrics", "hosts", metrics.hosts.length === 0 ? undefined : metrics.hosts],
     ["metrics", "rate_limit_per_sec", metrics.rateLimitPerSec],
     ["metrics", "rate_limit_burst", metrics.rateLimitBurst],
     ["metrics", "scrape_budget", durationTextFromNs(metrics.scrapeBudgetNs)],

@@ -161,6 +161,7 @@ function metricsConfig({ tables }: CheckedDocument, secrets: Secrets): Config["m
     socketMode: values.socket_mode!,
     tokenFile: values.token_file,
     token: secrets.token,
+    hosts: values.hosts ?? [],
     rateLimitPerSec: values.rate_limit_per_sec!,
     rateLimitBurst: values.rate_limit_burst!,
     scrapeBudgetNs: values.scrape_budget!,

@@ -47,6 +47,9 @@ const RCVBUF_BYTES_UNIX = 1_048_576;
 const AUDIT_BYTES_MIN = 4_096;
 const EXPORT_BYTES_MIN = 128;
 
+/** Of letters, digits, "-", "_" and dots; names of IP addresses need no listing. */
+const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
+
 const BUDGET: DurationRange = { minMs: 50, maxMs: 60_000 };
 
 export const observerShape = {
@@ -224,6 +227,15 @@ export const metricsShape = {
   ),
   socket_mode: key(modeSchema.prefault("0600"), "Mode of a unix: socket, in octal", modeTexts),
   token_file: pathKey("Bearer token that scrapers must show", "the token file"),
+  hosts: key(
+    z.array(z.string().regex(HOST_NAME)).optional(),
+    "Names that scrapers may call the metrics server by",
+    {
+      kind: "array",
+      want: 'an array of host names, such as ["watch.example.org"]',
+      item: { kind: "string", want: "a host name without scheme, port and path" },
+    },
+  ),
   rate_limit_per_sec: integerKey(
     "Requests per second and address; 0 = no limit",
     { min: 0, max: U32_MAX },

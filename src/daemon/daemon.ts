@@ -11,7 +11,7 @@ import { UnixListener } from "../listener/unix.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "./hidden_processes.ts";
-import { countHttpInto } from "./http_wiring.ts";
+import { countHttp } from "./http_wiring.ts";
 import { type Deadline, Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
@@ -187,8 +187,9 @@ export class Daemon {
     const { metrics, clock, log } = this.#parts;
     return {
       source: metrics.exposition,
-      count: countHttpInto(metrics),
+      count: countHttp(metrics, log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
+      wallMs: Date.now,
       isFresh: () => this.#isFresh() && this.#canBeReached(),
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
       version: VERSION,
@@ -214,6 +215,9 @@ export class Daemon {
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
     const { observer, metrics, recovery, reports, rubbish, stdout, stderr } = this.#parts;
     metrics.collectFrom(() => this.#countLog());
+    metrics.collectFrom(() =>
+      metrics.set(series.VARTA_PROM_CONNECTIONS, this.#opened.http?.connections ?? 0),
+    );
     const deadlines: Deadline[] = [
       reports,
       rubbish,

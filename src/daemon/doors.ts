@@ -123,7 +123,13 @@ function warnAboutTransport({ log }: Parts): void {
 
 export type MetricsDoor = Omit<
   HttpServerOptions,
-  "listen" | "socketMode" | "token" | "rateLimitPerSec" | "rateLimitBurst" | "scrapeBudgetNs"
+  | "listen"
+  | "socketMode"
+  | "token"
+  | "hosts"
+  | "rateLimitPerSec"
+  | "rateLimitBurst"
+  | "scrapeBudgetNs"
 >;
 
 /** Binds the metrics page; undefined if none is configured. */

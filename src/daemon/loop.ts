@@ -1,5 +1,5 @@
-// The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets and on the runtime's own epoll
-// descriptor until the next datagram, deadline or event. It yields to the runtime only when the runtime has something to
+// The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets, on the connections of the HTTP
+// server and on the runtime's own epoll descriptor until the next datagram, request, deadline or event. It yields to the runtime only when the runtime has something to
 // do, and looks at the timers of others only when one is due or a turn did more than take beats, so a quiet daemon with
 // steady beats costs one poll and one receive per wake-up.
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
@@ -26,9 +26,13 @@ export interface Deadline {
 
 /** The HTTP server as the loop drives it. */
 export interface LoopHttp {
-  /** A scrape waits for a slice. */
+  /** Readable when a client wants something; -1 = it has to be asked in every turn. */
+  readonly fd: number;
+  /** A request waits for a slice. */
   readonly pending: boolean;
-  /** Renders for at most `budgetNs`; true if work is left. */
+  /** When a slice is wanted although no client wants anything; +Infinity = not at all. */
+  readonly nextDeadlineNs: number;
+  /** Talks to clients, and renders for at most `budgetNs`; true if work is left. */
   serveSlice(budgetNs: number): boolean;
 }
 
@@ -70,7 +74,7 @@ export class Loop {
   /** Turns completed. */
   turns = 0;
   readonly #options: LoopOptions;
-  readonly #poll = new PollSet(2 * LISTENERS_MAX + 1);
+  readonly #poll = new PollSet(2 * LISTENERS_MAX + 2);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
   /** Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst still fits. 0 = no rests. */
@@ -79,13 +83,14 @@ export class Loop {
   /** Beats per millisecond between the last two turns. */
   #beatsPerMs = 0;
   readonly #runtimeIndex: number;
+  /** Of the HTTP server; -1 = there is none, or it is asked in every turn. */
+  readonly #httpIndex: number;
   readonly #waitMaxNs: number;
   /** Places in the poll set for the sockets that listeners had before; -1 = such a listener never has one. */
   readonly #formerIndexes: number[] = [];
   #yieldedAtNs = 0;
   #serveNs = 0;
   #httpLeft = false;
-  #httpServed = false;
   /** Turns without a yield or a page before them, since the last page: each has an observation of 0. */
   #turnsWithoutServe = 0;
   /** Earliest deadline of others and of suspended listeners; looked up again behind everything that may move it. */
@@ -102,8 +107,11 @@ export class Loop {
       this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
+    const httpFd = options.http?.fd ?? -1;
+    this.#httpIndex = httpFd < 0 ? -1 : this.#poll.add(httpFd, POLLIN);
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
-    const waitMaxNs = options.runtimeFd < 0 ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
+    const mustAsk = options.runtimeFd < 0 || (options.http !== undefined && httpFd < 0);
+    const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
     this.#waitMaxNs = Math.min(waitMaxNs, options.quietNsMax);
   }
 
@@ -142,7 +150,6 @@ export class Loop {
     return (
       this.#runtimeIndex < 0 ||
       this.#options.tick.busy ||
-      this.#httpServed ||
       this.#options.monotonicNs() - this.#yieldedAtNs >= YIELD_NS_MAX
     );
   }
@@ -173,21 +180,30 @@ export class Loop {
     this.#othersDueIsKnown = false;
   }
 
-  // A finished page is a resolved promise: it leaves the process only when the runtime runs.
   #serve(): void {
     const { http, metrics, monotonicNs } = this.#options;
-    this.#httpServed = http?.pending === true;
+    const isWanted = http !== undefined && this.#httpIsWanted(http);
     this.#httpLeft = false;
-    if (!this.#httpServed && this.#serveNs === 0) {
+    if (!isWanted && this.#serveNs === 0) {
       this.#turnsWithoutServe++;
       return;
     }
     const beganNs = monotonicNs();
-    if (this.#httpServed) this.#httpLeft = http!.serveSlice(HTTP_SLICE_NS_MAX);
+    if (isWanted) {
+      this.#httpLeft = http.serveSlice(HTTP_SLICE_NS_MAX);
+      // A connection that came, or that was served, has another deadline.
+      this.#othersDueIsKnown = false;
+    }
     const serveNs = this.#serveNs + monotonicNs() - beganNs;
     this.#serveNs = 0;
     metrics.observe(series.VARTA_OBSERVER_STAGE_SECONDS.serve, serveNs / NS_PER_S);
     metrics.observe(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, serveNs / NS_PER_S);
+  }
+
+  #httpIsWanted(http: LoopHttp): boolean {
+    if (this.#httpIndex < 0 || http.pending || this.#poll.revents(this.#httpIndex) !== 0)
+      return true;
+    return this.#options.observer.clock.lastNs >= http.nextDeadlineNs;
   }
 
   #collect(): void {
@@ -227,8 +243,8 @@ export class Loop {
   }
 
   #lookUpOthersDue(): void {
-    const { deadlines } = this.#options;
-    let due = this.#suspensions();
+    const { deadlines, http } = this.#options;
+    let due = Math.min(this.#suspensions(), http?.nextDeadlineNs ?? Number.POSITIVE_INFINITY);
     for (let i = 0; i < deadlines.length; i++) {
       const next = deadlines[i]!.nextDeadlineNs();
       if (next < due) due = next;

@@ -1,26 +1,32 @@
-// The HTTP server of the metrics page and the health checks (spec 13). Connections live in the runtime; requests are
-// answered here, and pages are rendered in slices that the daemon's turn drives with `serveSlice`. Nothing here runs
-// between the receipt of a datagram and its verdict, and nothing here keeps a timer.
+// The HTTP server of the metrics page and the health checks (spec 13): who may ask for what, and
+// what the answer is. Bytes and connections are its front's business; pages are rendered in slices.
+// All of it runs in `serveSlice`, which the daemon's turn drives: nothing here runs between the
+// receipt of a datagram and its verdict, and nothing keeps a timer.
+import { hostname } from "node:os";
+import { close } from "../../ffi/socket.ts";
 import {
   HTTP_BODY_BYTES_MAX,
   HTTP_DRAIN_NS_MAX,
-  HTTP_IDLE_TIMEOUT_S,
+  HTTP_HEALTH_PER_SEC,
   SCRAPES_IN_PROGRESS_MAX,
 } from "../base/limits.ts";
-import { type BoundSocket, unlinkBoundPath } from "../files/socket_path.ts";
+import { type BoundSocket, bindRefused, unlinkBoundPath } from "../files/socket_path.ts";
+import { AllowedHosts } from "./allowed_hosts.ts";
+import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
-import {
-  type CountHttp,
-  HTTP_AUTH_FAILURE,
-  HTTP_DROPPED_DRAIN,
-  HTTP_SCRAPE_BUDGET_EXCEEDED,
-  HTTP_SCRAPE_SKIPPED,
-  HTTP_SLICE_EXHAUSTED,
-} from "./http_counts.ts";
+import { type Exchange, HttpFront } from "./front.ts";
+import * as counts from "./http_counts.ts";
 import { IpLimiter } from "./ip_limiter.ts";
-import { acceptsGzip, negotiateFormat } from "./negotiation.ts";
-import { emptyResponse, landingPage, pageResponse, textResponse } from "./responses.ts";
-import { compressed, type Page, ScrapeQueue, type ScrapeSource } from "./scrape_queue.ts";
+import { listenTcp, listenUnix } from "./listening_socket.ts";
+import { acceptsGzip, negotiateFormat, type PageFormat } from "./negotiation.ts";
+import type { HttpRequest } from "./request.ts";
+import {
+  compressed,
+  isWorthGzip,
+  type Page,
+  ScrapeQueue,
+  type ScrapeSource,
+} from "./scrape_queue.ts";
 import { bindUnix } from "./unix_bind.ts";
 
 export type HttpAddress =
@@ -31,6 +37,8 @@ export type HttpAddress =
 export interface HttpSettings {
   /** The 32 bytes of the bearer token; undefined = no token is asked for. */
   readonly token: Uint8Array | undefined;
+  /** Names that a request may call us by, besides ours, localhost and IP addresses. */
+  readonly hosts: readonly string[];
   readonly rateLimitPerSec: number;
   readonly rateLimitBurst: number;
   readonly scrapeBudgetNs: number;
@@ -41,8 +49,10 @@ export interface HttpServerOptions extends HttpSettings {
   /** Mode of a unix socket. */
   readonly socketMode: number;
   readonly source: ScrapeSource;
-  readonly count: CountHttp;
+  readonly count: counts.CountHttp;
   readonly nowNs: () => number;
+  /** Milliseconds since the epoch, for the Date field. */
+  readonly wallMs: () => number;
   /** True while the loop is fresh (spec 12 section 2). */
   readonly isFresh: () => boolean;
   /** True from `READY=1` until shutdown begins. */
@@ -57,15 +67,17 @@ const CONTENT_TYPES = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 } as const;
 
-const ROUTES: ReadonlySet<string> = new Set([
-  "/metrics",
-  "/",
-  "/-/healthy",
-  "/healthz",
-  "/-/ready",
-]);
-const RETRY = { "retry-after": "1" };
-const VARY = { vary: "Accept, Accept-Encoding" };
+const HEALTH_PATHS: ReadonlySet<string> = new Set(["/-/healthy", "/healthz", "/-/ready"]);
+const ROUTES: ReadonlySet<string> = new Set(["/metrics", "/", ...HEALTH_PATHS]);
+const RETRY = { "Retry-After": "1" };
+const VARY = { Vary: "Accept, Accept-Encoding" };
+
+/** A request on its way to its answer. */
+interface Asked {
+  readonly exchange: Exchange;
+  readonly request: HttpRequest;
+  readonly arrivedNs: number;
+}
 
 export class HttpServer {
   /** "127.0.0.1:9469", "[::1]:9469" or "unix:/path". */
@@ -73,176 +85,251 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #queue: ScrapeQueue;
   readonly #limiter: IpLimiter;
-  readonly #server: Bun.Server<undefined>;
+  /**
+   * Health checks have a bucket of their own: a flood of scrapes must not make a supervisor think
+   * that we are dead.
+   */
+  readonly #healthLimiter: IpLimiter;
+  readonly #front: HttpFront;
   readonly #boundSocket: BoundSocket | undefined;
   #settings: HttpSettings;
+  #hosts: AllowedHosts | undefined;
+  #scrapes = 0;
   #drainDeadlineNs = Number.POSITIVE_INFINITY;
   #closing = false;
-  #closed = false;
 
   /**
-   * Binds and starts to serve. Throws `SocketPathError` if the unix path, and an Error with the system's `code` if the
+   * Binds and starts to serve. Throws `SocketPathError` if the unix path, and `SystemError` if the
    * TCP address cannot be used.
    */
   constructor(options: HttpServerOptions) {
-    const { listen, source, nowNs } = options;
+    const { source, nowNs, count } = options;
     this.#options = options;
     this.#settings = options;
     this.#queue = new ScrapeQueue(source, nowNs);
-    this.#limiter = new IpLimiter(options.rateLimitPerSec, options.rateLimitBurst, options.count);
-    const handlers = {
-      development: false,
-      maxRequestBodySize: HTTP_BODY_BYTES_MAX,
-      fetch: (request: Request) => this.#answer(request),
-      error: (error: Error) => this.#fail(error),
-    };
-    if (listen.kind === "unix") {
-      const serve = (unix: string) => Bun.serve({ ...handlers, unix });
-      const { path } = listen;
-      const { server, bound } = bindUnix({ path, mode: options.socketMode, serve });
-      this.#server = server;
-      this.#boundSocket = bound;
-      this.address = `unix:${path}`;
-    } else {
-      this.#server = Bun.serve({
-        ...handlers,
-        hostname: listen.host,
-        port: listen.port,
-        idleTimeout: HTTP_IDLE_TIMEOUT_S,
-        // Said aloud: with `development: false` alone the runtime shares the port, and a second daemon would take half
-        // of our scrapes without a word (measured on 1.4.4).
-        reusePort: false,
+    this.#limiter = new IpLimiter(options.rateLimitPerSec, options.rateLimitBurst, count);
+    this.#healthLimiter = new IpLimiter(HTTP_HEALTH_PER_SEC, HTTP_HEALTH_PER_SEC, (code) =>
+      count(code === counts.HTTP_DROPPED_RATE_LIMIT ? counts.HTTP_DROPPED_HEALTH_RATE : code),
+    );
+    this.#hosts = this.#allowedHosts(options);
+    const { fd, address, bound } = bindTo(options);
+    this.address = address;
+    this.#boundSocket = bound;
+    try {
+      this.#front = new HttpFront({
+        listenFd: fd,
+        count,
+        nowNs,
+        wallMs: options.wallMs,
+        onRequest: (exchange, request) => this.#onRequest(exchange, request),
       });
-      this.#boundSocket = undefined;
-      const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-      this.address = `${host}:${this.#server.port}`;
+    } catch (error) {
+      close(fd);
+      if (bound !== undefined) unlinkBoundPath(bound);
+      throw error;
     }
   }
 
-  /** True while a scrape waits for a slice: the loop must not sleep. */
-  get pending(): boolean {
-    return this.#queue.pending;
+  /**
+   * Becomes readable when a client wants something; -1 = `serveSlice` must be called in every turn.
+   */
+  get fd(): number {
+    return this.#front.fd;
   }
 
-  /** When `serveSlice` is wanted next although nothing is pending: the end of the drain at shutdown. */
+  /** True while a request waits for a slice: the loop must not sleep. */
+  get pending(): boolean {
+    return this.#queue.pending || this.#front.hasRequestsLeft;
+  }
+
+  /** When `serveSlice` is wanted next although nothing comes and nothing is pending. */
   get nextDeadlineNs(): number {
-    return this.#closed ? Number.POSITIVE_INFINITY : this.#drainDeadlineNs;
+    if (this.closed) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#drainDeadlineNs, this.#front.nextDeadlineNs);
+  }
+
+  /** Scrapes that wait for a page or whose answer is still being written. */
+  get scrapes(): number {
+    return this.#scrapes;
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#front.size;
   }
 
   /** True when a close is complete. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing && this.#front.size === 0;
   }
 
-  /** The HTTP work of one turn; true if work is left. */
+  /** The HTTP work of one turn; true if a page is not finished. */
   serveSlice(budgetNs: number): boolean {
-    if (this.#closing && !this.#closed && this.#options.nowNs() >= this.#drainDeadlineNs) {
-      void this.#server.stop(true);
-      this.#closed = true;
-    }
+    this.exchange();
     const workLeft = this.#queue.serveSlice(budgetNs);
-    if (workLeft) this.#options.count(HTTP_SLICE_EXHAUSTED);
+    if (workLeft) this.#options.count(counts.HTTP_SLICE_EXHAUSTED);
     return workLeft;
+  }
+
+  /** The part of it that talks to clients, without rendering. */
+  exchange(): void {
+    if (this.#closing && this.#options.nowNs() >= this.#drainDeadlineNs) this.#front.close();
+    this.#front.exchange();
+    if (this.closed) this.#front.close();
   }
 
   /** Takes over the settings of a reload, all at once. */
   configure(settings: HttpSettings): void {
     this.#settings = settings;
+    this.#hosts = this.#allowedHosts(settings);
     this.#limiter.configure(settings.rateLimitPerSec, settings.rateLimitBurst);
   }
 
   /**
-   * Stops accepting; responses in flight get up to 1 s. The turns go on until `closed`, with `nextDeadlineNs` among the
-   * deadlines of the loop.
+   * Stops accepting; responses in flight get up to 1 s. The turns go on until `closed`, with
+   * `nextDeadlineNs` among the deadlines of the loop.
    */
   beginClose(): void {
     if (this.#closing) return;
     this.#closing = true;
     this.#drainDeadlineNs = this.#options.nowNs() + HTTP_DRAIN_NS_MAX;
     if (this.#boundSocket !== undefined) unlinkBoundPath(this.#boundSocket);
-    void this.#server.stop().then(() => {
-      this.#closed = true;
-    });
+    this.#front.beginClose();
   }
 
-  #answer(request: Request): Response | Promise<Response> {
-    const arrivedNs = this.#options.nowNs();
-    // The runtime refuses a long body itself, but only of methods that have one.
-    if (Number(request.headers.get("content-length")) > HTTP_BODY_BYTES_MAX) {
-      return textResponse(413, "request body too large");
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return emptyResponse(405, { allow: "GET, HEAD" });
-    }
-    const path = pathOf(request.url);
-    if (!ROUTES.has(path)) return textResponse(404, "not found");
-    if (path === "/-/ready") return this.#health(this.#options.isReady(), "ready", "not ready");
-    if (path !== "/metrics" && path !== "/") {
-      return this.#health(this.#options.isFresh(), "ok", "stale");
-    }
-    const address = this.#server.requestIP(request)?.address;
-    if (address !== undefined && !this.#limiter.allow(address, arrivedNs)) {
-      return textResponse(429, "too many requests", RETRY);
-    }
-    if (path === "/") return landingPage(this.#options.version);
+  // Whoever reaches a Unix socket has the right to: no browser does.
+  #allowedHosts({ hosts }: HttpSettings): AllowedHosts | undefined {
+    if (this.#options.listen.kind === "unix") return undefined;
+    const name = hostname();
+    return new AllowedHosts([name, name.split(".")[0]!, ...hosts]);
+  }
+
+  #onRequest(exchange: Exchange, request: HttpRequest): void {
+    const asked = { exchange, request, arrivedNs: this.#options.nowNs() };
+    const refusal = this.#refusal(asked);
+    const { path } = request;
+    if (refusal !== undefined) exchange.answer(refusal);
+    else if (path === "/metrics") this.#scrape(asked);
+    else if (path === "/") exchange.answer(landingPage(this.#options.version));
+    else if (path === "/-/ready")
+      exchange.answer(health(this.#options.isReady(), "ready", "not ready"));
+    else exchange.answer(health(this.#options.isFresh(), "ok", "stale"));
+  }
+
+  #refusal({ exchange, request, arrivedNs }: Asked): Answer | undefined {
+    const malformed = this.#formRefusal(request);
+    if (malformed !== undefined) return malformed;
     const { token } = this.#settings;
-    if (token !== undefined && !bearerMatches(request.headers.get("authorization"), token)) {
-      this.#options.count(HTTP_AUTH_FAILURE);
-      return emptyResponse(401, { "www-authenticate": 'Bearer realm="varta"' });
+    // Whoever shows the token is no stranger's page, and no stranger's flood may keep it out.
+    if (token !== undefined && bearerMatches(request.authorization, token)) return undefined;
+    if (this.#hosts?.allows(request.authority) === false) {
+      this.#options.count(counts.HTTP_DROPPED_HOST);
+      return textAnswer(421, "this name is not served here, see metrics.hosts");
     }
-    return this.#scrape(request, arrivedNs);
+    const { address } = exchange;
+    const limiter = HEALTH_PATHS.has(request.path) ? this.#healthLimiter : this.#limiter;
+    if (address !== undefined && !limiter.allow(address, arrivedNs))
+      return textAnswer(429, "too many requests", RETRY);
+    if (token === undefined || request.path !== "/metrics") return undefined;
+    this.#options.count(counts.HTTP_AUTH_FAILURE);
+    return emptyAnswer(401, { "WWW-Authenticate": 'Bearer realm="varta"' });
   }
 
-  #health(good: boolean, goodText: string, badText: string): Response {
-    return good ? textResponse(200, goodText) : textResponse(503, badText);
+  // A body would be the next request of the connection: none is read, so the connection ends.
+  #formRefusal({ method, path, bodyBytes }: HttpRequest): Answer | undefined {
+    const { count } = this.#options;
+    const isRead = method === "GET" || method === "HEAD";
+    if (bodyBytes > (isRead ? 0 : HTTP_BODY_BYTES_MAX)) {
+      count(counts.HTTP_DROPPED_BODY);
+      return textAnswer(413, isRead ? "no request body is taken" : "request body too large");
+    }
+    if (!isRead) {
+      count(counts.HTTP_DROPPED_METHOD);
+      return emptyAnswer(405, { Allow: "GET, HEAD" });
+    }
+    if (ROUTES.has(path)) return undefined;
+    count(counts.HTTP_DROPPED_PATH);
+    return textAnswer(404, "not found");
   }
 
-  #scrape(request: Request, arrivedNs: number): Response | Promise<Response> {
-    // Requests that wait for a page or whose answer is still being written, with this one.
-    if (this.#closing || this.#server.pendingRequests > SCRAPES_IN_PROGRESS_MAX) {
-      this.#options.count(HTTP_DROPPED_DRAIN);
-      return textResponse(503, this.#closing ? "shutting down" : "too many scrapes", RETRY);
+  #scrape(asked: Asked): void {
+    const { exchange, request } = asked;
+    if (this.#closing || this.#scrapes >= SCRAPES_IN_PROGRESS_MAX) {
+      this.#options.count(counts.HTTP_DROPPED_DRAIN);
+      const text = this.#closing ? "shutting down" : "too many scrapes";
+      exchange.answer(textAnswer(503, text, RETRY));
+      return;
     }
-    const format = negotiateFormat(request.headers.get("accept"));
-    const gzip = acceptsGzip(request.headers.get("accept-encoding"));
+    this.#scrapes++;
+    const format = negotiateFormat(request.accept);
     const page = this.#queue.cached(format);
-    if (page === undefined) {
-      return this.#queue.wait(format).then((rendered) => this.#send(rendered, gzip, arrivedNs));
+    if (page === undefined) this.#queue.wait(format, (made) => this.#send(asked, made));
+    else {
+      this.#options.count(counts.HTTP_SCRAPE_SKIPPED);
+      this.#send(asked, page);
     }
-    this.#options.count(HTTP_SCRAPE_SKIPPED);
-    return this.#send(page, gzip, arrivedNs);
   }
 
-  #send(page: Page, gzip: boolean, arrivedNs: number): Response | Promise<Response> {
-    const packed = gzip ? compressed(page) : undefined;
-    if (packed === undefined) return this.#handOver(page, page.body, VARY, arrivedNs);
-    const headers = { ...VARY, "content-encoding": "gzip" };
-    return packed.then((body) => this.#handOver(page, body, headers, arrivedNs));
-  }
-
-  #handOver(
-    page: Page,
-    body: Uint8Array<ArrayBuffer>,
-    headers: Readonly<Record<string, string>>,
-    arrivedNs: number,
-  ): Response {
-    if (this.#options.nowNs() - arrivedNs > this.#settings.scrapeBudgetNs) {
-      this.#options.count(HTTP_SCRAPE_BUDGET_EXCEEDED);
+  #send(asked: Asked, page: Page): void {
+    if (acceptsGzip(asked.request.acceptEncoding) && isWorthGzip(page)) {
+      compressed(page, (packed) => this.#sendPacked(asked, page.format, packed));
+      return;
     }
-    return pageResponse(body, CONTENT_TYPES[page.format], headers);
+    page.readers++;
+    this.#handOver(asked, pageAnswer(page.format, page.body, VARY), () => page.readers--);
   }
 
-  #fail(error: Error): Response {
-    this.#options.onError(error);
-    return textResponse(500, "internal error");
+  #sendPacked(asked: Asked, format: PageFormat, packed: Uint8Array | Error): void {
+    if (packed instanceof Error) {
+      this.#options.onError(packed);
+      this.#handOver(asked, textAnswer(500, "internal error"));
+    } else {
+      const fields = { ...VARY, "Content-Encoding": "gzip" };
+      this.#handOver(asked, pageAnswer(format, packed, fields));
+    }
+  }
+
+  #handOver({ exchange, arrivedNs }: Asked, answer: Answer, whenSent?: () => void): void {
+    if (this.#options.nowNs() - arrivedNs > this.#settings.scrapeBudgetNs)
+      this.#options.count(counts.HTTP_SCRAPE_BUDGET_EXCEEDED);
+    const sent = () => {
+      this.#scrapes--;
+      whenSent?.();
+    };
+    exchange.answer({ ...answer, sent });
   }
 }
 
-/** The path of a request URL, without query. The host part comes from the client, so `URL` may refuse it. */
-function pathOf(url: string): string {
-  const authority = url.indexOf("://");
-  const start = authority < 0 ? 0 : url.indexOf("/", authority + 3);
-  if (start < 0) return "/";
-  const end = url.slice(start).search(/[?#]/);
-  return end < 0 ? url.slice(start) : url.slice(start, start + end);
+function health(isGood: boolean, goodText: string, badText: string): Answer {
+  return isGood ? textAnswer(200, goodText) : textAnswer(503, badText);
+}
+
+function pageAnswer(
+  format: PageFormat,
+  body: Uint8Array,
+  fields: Readonly<Record<string, string>>,
+): Answer {
+  return { status: 200, contentType: CONTENT_TYPES[format], fields, body };
+}
+
+interface Bound {
+  readonly fd: number;
+  readonly address: string;
+  readonly bound: BoundSocket | undefined;
+}
+
+function bindTo({ listen, socketMode }: HttpServerOptions): Bound {
+  if (listen.kind === "tcp") {
+    const { fd, port } = listenTcp(listen.host, listen.port);
+    const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+    return { fd, address: `${host}:${port}`, bound: undefined };
+  }
+  const { path } = listen;
+  const serve = (at: string) => {
+    const fd = listenUnix(at);
+    if (fd < 0) throw bindRefused(path, -fd);
+    return { fd, stop: () => close(fd) };
+  };
+  const { server, bound } = bindUnix({ path, mode: socketMode, serve });
+  return { fd: server.fd, address: `unix:${path}`, bound };
 }

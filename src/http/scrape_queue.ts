@@ -1,8 +1,9 @@
-// Renders pages for the scrapes that wait for them, in slices that the daemon's turn drives (spec 13 section 4). One page
-// at a time; scrapes that arrive while their page is rendered share it, and a page younger than a second is served
-// again. A page lies in memory that the next one takes over, and a response is a copy that dies when it was sent: what the
-// collector has to find, such as a Blob per page, adds 40 MiB to a daemon with 10,000 agents before it is found (a copy
-// of their 1.6 MB takes 75 us). Compression runs on the runtime's thread pool.
+// Renders pages for the scrapes that wait for them, in slices that the daemon's turn drives (spec
+// 13 section 4). One page at a time; scrapes that arrive while their page is rendered share it, and
+// a page younger than a second is served again. A page lies in memory that the next one takes over
+// when nobody reads it any more: what the collector has to find, such as a copy per answer, adds 40
+// MiB to a daemon with 10,000 agents before it is found. Compression runs on the runtime's thread
+// pool.
 import { gzip } from "node:zlib";
 import { GZIP_BYTES_MIN, SCRAPE_CACHE_NS_MAX } from "../base/limits.ts";
 import type { PageFormat } from "./negotiation.ts";
@@ -22,16 +23,20 @@ const PAGE_GROWTH = 1.125;
 
 export interface Page {
   readonly format: PageFormat;
-  /** Valid until the next page of the same format. */
+  /** Valid until the next page of the same format, and while it has readers. */
   readonly body: Uint8Array<ArrayBuffer>;
   readonly renderedNs: number;
   /** The compressed body, made when the first scraper asks for it. */
-  gzipped: Promise<Uint8Array<ArrayBuffer>> | undefined;
-  /** True while the thread pool reads `body`: its memory may not be taken over. */
-  isRead: boolean;
+  gzipped: Uint8Array | undefined;
+  /** Who waits for `gzipped` while it is made. */
+  gzipWaiters: GzipWaiter[];
+  /** Answers and the thread pool that read `body`: its memory may not be taken over. */
+  readers: number;
 }
 
 type Waiter = (page: Page) => void;
+/** Gets the compressed body, or why there is none. */
+type GzipWaiter = (packed: Uint8Array | Error) => void;
 
 export class ScrapeQueue {
   readonly #source: ScrapeSource;
@@ -64,9 +69,9 @@ export class ScrapeQueue {
     return page;
   }
 
-  /** Resolves with the next finished page of `format`. */
-  wait(format: PageFormat): Promise<Page> {
-    return new Promise((resolve) => this.#waiters[format].push(resolve));
+  /** `take` is called with the next finished page of `format`. */
+  wait(format: PageFormat, take: (page: Page) => void): void {
+    this.#waiters[format].push(take);
   }
 
   /** Renders for at most `budgetNs`; true if work is left. */
@@ -96,39 +101,47 @@ export class ScrapeQueue {
       body: joined(this.#source.parts(), this.#cached[format]),
       renderedNs: this.#startedNs,
       gzipped: undefined,
-      isRead: false,
+      gzipWaiters: [],
+      readers: 0,
     };
     this.#rendering = undefined;
     this.#cached[format] = page;
     const waiters = this.#waiters[format];
     this.#waiters[format] = [];
-    for (const resolve of waiters) resolve(page);
+    for (const take of waiters) take(page);
   }
 }
 
-/** The compressed body of `page`, shared by all who ask; undefined if it is too short to gain anything. */
-export function compressed(page: Page): Promise<Uint8Array<ArrayBuffer>> | undefined {
-  if (page.body.length < GZIP_BYTES_MIN) return undefined;
-  page.gzipped ??= compress(page);
-  return page.gzipped;
+/** True if compressing `page` saves a packet. */
+export function isWorthGzip(page: Page): boolean {
+  return page.body.length >= GZIP_BYTES_MIN;
 }
 
-function compress(page: Page): Promise<Uint8Array<ArrayBuffer>> {
-  page.isRead = true;
-  return new Promise((resolve, reject) => {
-    // Level 1: a page is repetitive, so higher levels cost far more time than they save bytes.
-    gzip(page.body, { level: 1 }, (error, packed) => {
-      page.isRead = false;
-      if (error === null) resolve(packed);
-      else reject(error);
-    });
+/** `take` is called with the compressed body of `page`, which all who ask for it share. */
+export function compressed(page: Page, take: GzipWaiter): void {
+  if (page.gzipped !== undefined) {
+    take(page.gzipped);
+    return;
+  }
+  page.gzipWaiters.push(take);
+  if (page.gzipWaiters.length > 1) return;
+  page.readers++;
+  // Level 1: a page is repetitive, so higher levels cost far more time than they save bytes.
+  gzip(page.body, { level: 1 }, (error, packed) => {
+    page.readers--;
+    if (error === null) page.gzipped = packed;
+    const waiters = page.gzipWaiters;
+    page.gzipWaiters = [];
+    for (const waiter of waiters) waiter(error ?? packed);
   });
 }
 
-/** The parts one after the other, in the memory of the page before if it is free and large enough. */
+/**
+ * The parts one after the other, in the memory of the page before if it is free and large enough.
+ */
 function joined(parts: readonly Uint8Array[], before: Page | undefined): Uint8Array<ArrayBuffer> {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
-  const reusable = before !== undefined && !before.isRead ? before.body.buffer : undefined;
+  const reusable = before !== undefined && before.readers === 0 ? before.body.buffer : undefined;
   const fits = reusable !== undefined && reusable.byteLength >= size;
   const memory = fits ? reusable : new ArrayBuffer(Math.ceil(size * PAGE_GROWTH));
   const body = new Uint8Array(memory, 0, size);

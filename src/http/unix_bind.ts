@@ -1,6 +1,7 @@
-// Binds the metrics page to a Unix socket path by the protocol of every socket path (spec 13 section 1, 05 section 4). The
-// runtime binds itself, and when it stops it removes the path whoever owns it by then. So it binds a private name, the
-// socket is linked to its real name, which fails if something is there, and the private name is removed at once.
+// Binds the metrics page to a Unix socket path by the protocol of every socket path (spec 13
+// section 1, 05 section 4). A stream socket that is bound and does not listen yet looks stale to
+// another daemon that starts. So it is bound to a private name and listens there, it is linked to
+// its real name, which fails if something is there, and the private name is removed at once.
 import { linkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EADDRINUSE, EEXIST, SOCK_STREAM } from "../../ffi/constants.ts";
@@ -16,9 +17,9 @@ import {
   unlinkBoundPath,
 } from "../files/socket_path.ts";
 
-/** What is needed of the runtime's server here. */
+/** What is needed of a server here. */
 interface Stoppable {
-  stop(closeActiveConnections: boolean): Promise<void>;
+  stop(abruptly: boolean): unknown;
 }
 
 export interface BindUnixOptions<Server extends Stoppable> {
@@ -28,14 +29,18 @@ export interface BindUnixOptions<Server extends Stoppable> {
   readonly serve: (unix: string) => Server;
 }
 
-/** A server on a socket at `path`; throws `SocketPathError`, and then nothing serves and nothing is left behind. */
+/**
+ * A server on a socket at `path`; throws `SocketPathError`, and then nothing serves and nothing is
+ * left behind.
+ */
 export function bindUnix<Server extends Stoppable>(
   options: BindUnixOptions<Server>,
 ): { server: Server; bound: BoundSocket } {
   const { path, mode, serve } = options;
   checkParent(path);
   const made = privatePath(path);
-  // Both names: in a container the pid is the same at every start, and one of them may have ended in between.
+  // Both names: in a container the pid is the same at every start, and one of them may have ended
+  // in between.
   for (const name of [path, made])
     removeStaleSocket({ path: name, type: SOCK_STREAM, setBy: "metrics.listen" });
   const server = attempt(path, () => bindWithMode(mode, () => serve(made)));
@@ -47,7 +52,8 @@ export function bindUnix<Server extends Stoppable>(
   }
 }
 
-// In the same directory, since a link cannot leave its file system. A name that would be too long for a socket gives way.
+// In the same directory, since a link cannot leave its file system. A name that would be too long
+// for a socket gives way.
 function privatePath(path: string): string {
   const parent = dirname(path);
   const ending = `.${process.pid}`;

@@ -121,7 +121,25 @@ export const LOG_KINDS = [
 export const WRITTEN_FILES = ["export", "audit", "fired", "heartbeat"] as const;
 
 export const AUDIT_RING_LEVELS = ["warn", "critical"] as const;
-export const DROP_REASONS = ["drain", "rate_limit", "ip_table_full"] as const;
+/** Why the HTTP server refused a connection or a request; the first three are the Rust observer's. */
+export const DROP_REASONS = [
+  "drain",
+  "rate_limit",
+  "ip_table_full",
+  "health_rate_limit",
+  "connections",
+  "address_connections",
+  "descriptors",
+  "accept_failed",
+  "head_time",
+  "head_size",
+  "malformed",
+  "body",
+  "host",
+  "method",
+  "path",
+  "unread",
+] as const;
 export const STAGES = ["receive", "judge", "recover", "reap", "maintain", "serve"] as const;
 
 /** Bounds H: from a quiet turn to a turn that delays a whole fleet. */
@@ -406,14 +424,19 @@ export const FAMILIES: readonly Family[] = [
     "Scrapes whose body took longer than metrics.scrape_budget.",
   ),
   counter("varta_prom_auth_failures_total", "Scrapes with a missing or wrong bearer token."),
-  counter("varta_prom_connections_dropped_total", "Requests refused without a body, by reason.", {
-    label: "reason",
-    values: DROP_REASONS,
-  }),
+  counter(
+    "varta_prom_connections_dropped_total",
+    "Connections and requests that the HTTP server refused or gave up, by reason.",
+    {
+      label: "reason",
+      values: DROP_REASONS,
+    },
+  ),
   counter(
     "varta_prom_ip_state_probe_exhausted_total",
     "Operations on the table of scraper addresses that used up their probes.",
   ),
+  gauge("varta_prom_connections", "Connections of the HTTP server that are open."),
   counter("varta_prom_pid_row_refused_total", "Beats and stalls without a per-pid row."),
 
   histogram(

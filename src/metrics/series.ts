@@ -147,6 +147,7 @@ export const VARTA_PROM_CONNECTIONS_DROPPED = seriesByValue(
   "varta_prom_connections_dropped_total",
   DROP_REASONS,
 );
+export const VARTA_PROM_CONNECTIONS = seriesId("varta_prom_connections");
 export const VARTA_PROM_IP_STATE_PROBE_EXHAUSTED = seriesId(
   "varta_prom_ip_state_probe_exhausted_total",
 );

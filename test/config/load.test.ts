@@ -97,6 +97,7 @@ describe("loadConfig()", () => {
         socketMode: 0o600,
         tokenFile: undefined,
         token: undefined,
+        hosts: [],
         rateLimitPerSec: 5,
         rateLimitBurst: 10,
         scrapeBudgetNs: 250e6,

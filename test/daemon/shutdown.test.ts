@@ -125,8 +125,12 @@ describe("Shutdown.run()", () => {
 
   test("answers no request any more once it is over", async () => {
     const subject = new Subject();
-    const { address } = subject.serve();
-    expect((await fetch(`http://${address}/-/ready`)).status).toBe(200);
+    const http = subject.serve();
+    const { address } = http;
+    const answered = fetch(`http://${address}/-/ready`);
+    while (http.connections === 0) await nextServed(http);
+    await nextServed(http);
+    expect((await answered).status).toBe(200);
     void subject.shutdown.run();
     await subject.shutdown.finished;
     expect(subject.opened.http!.closed).toBe(true);
@@ -189,3 +193,9 @@ describe("Shutdown.unwind()", () => {
     expect(subject.log()).toEqual([""]);
   });
 });
+
+/** A turn of the server, without the loop. */
+function nextServed(http: HttpServer): Promise<void> {
+  http.serveSlice(NS_PER_MS);
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -22,6 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
   SOCKADDR_IN: "struct sockaddr_in",
   SOCKADDR_IN6: "struct sockaddr_in6",
   POLLFD: "struct pollfd",
+  EPOLL_EVENT: "struct epoll_event",
   TIMESPEC: "struct timespec",
   ITIMERVAL: "struct itimerval",
   SIGACTION: "struct sigaction",
@@ -41,12 +42,20 @@ const LENGTHS: Readonly<Record<string, string>> = {
   UCRED_CMSG_LEN: "CMSG_LEN(sizeof(struct ucred))",
   UCRED_CMSG_SPACE: "CMSG_SPACE(sizeof(struct ucred))",
 };
-const LINUX_ONLY_TABLES = ["MMSGHDR", "UCRED", "SIGINFO", "SOCK_FILTER", "SOCK_FPROG"];
+const LINUX_ONLY_TABLES = [
+  "MMSGHDR",
+  "UCRED",
+  "SIGINFO",
+  "SOCK_FILTER",
+  "SOCK_FPROG",
+  "EPOLL_EVENT",
+];
 
 const HEADERS = [
   "errno.h",
   "fcntl.h",
   "netinet/in.h",
+  "netinet/tcp.h",
   "poll.h",
   "signal.h",
   "stddef.h",
@@ -59,7 +68,14 @@ const HEADERS = [
   "sys/wait.h",
   "time.h",
   ...(constants.IS_LINUX
-    ? ["linux/filter.h", "linux/sock_diag.h", "sys/mman.h", "sys/prctl.h", "sys/syscall.h"]
+    ? [
+        "linux/filter.h",
+        "linux/sock_diag.h",
+        "sys/epoll.h",
+        "sys/mman.h",
+        "sys/prctl.h",
+        "sys/syscall.h",
+      ]
     : []),
 ];
 

@@ -12,12 +12,14 @@ export function serverOptions(source: ScrapeSource, nowNs: () => number): HttpSe
     listen: LISTEN,
     socketMode: 0o600,
     token: undefined,
+    hosts: ["x", "elsewhere"],
     rateLimitPerSec: 0,
     rateLimitBurst: 0,
     scrapeBudgetNs: 1e9,
     source,
     count: () => {},
     nowNs,
+    wallMs: () => 0,
     isFresh: () => true,
     isReady: () => true,
     version: "0.1.0",
@@ -87,6 +89,14 @@ export class ServerFixture implements AsyncDisposable {
   async turn(): Promise<void> {
     this.server.serveSlice(2e6);
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Lets `count` scrapes come in, and renders nothing. */
+  async untilScrapes(count: number): Promise<void> {
+    while (this.server.scrapes < count) {
+      this.server.exchange();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   get url(): string {

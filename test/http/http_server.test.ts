@@ -1,9 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import { gunzipSync } from "node:zlib";
 import {
   HTTP_AUTH_FAILURE,
   HTTP_DROPPED_DRAIN,
+  HTTP_DROPPED_HOST,
   HTTP_DROPPED_RATE_LIMIT,
   HTTP_SCRAPE_BUDGET_EXCEEDED,
   HTTP_SCRAPE_SKIPPED,
@@ -12,6 +14,7 @@ import {
 import { VARTA_TRACKER_EVICTED } from "../../src/metrics/series.ts";
 import { beat } from "../metrics/fixture.ts";
 import { parsePage } from "../metrics/page.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { LISTEN, ServerFixture } from "./fixture.ts";
 
@@ -76,20 +79,13 @@ describe("GET /metrics", () => {
   });
 
   test("shares one render among the scrapes that wait for it", async () => {
-    // Until a slice is served, only the arrival of a request looks at the clock.
-    let arrivals = 0;
-    const nowNs = () => {
-      arrivals += 1;
-      return arrivals < 100 ? 1e9 : 1e12;
-    };
-    await using fixture = await ServerFixture.open({ nowNs }, { drive: false });
+    await using fixture = await ServerFixture.open({}, { drive: false });
     const responses = [fixture.get("/metrics"), fixture.get("/metrics")];
-    while (arrivals < 2) await nextTurnOfTheRuntime();
+    await fixture.untilScrapes(2);
     expect(fixture.server.serveSlice(2e6)).toBe(false);
     const texts = await Promise.all(responses.map(async (response) => (await response).text()));
     expect(texts[0]).toBe(texts[1]!);
     expect(fixture.counted).toEqual([]);
-    arrivals = 100;
   });
 
   test("renders many agents in slices and counts the turns that were cut off", async () => {
@@ -103,11 +99,12 @@ describe("GET /metrics", () => {
       Array.from({ length: 4096 }, (_, i) => 2 + i),
     );
     const response = fixture.get("/metrics");
-    while (!fixture.server.pending) await nextTurnOfTheRuntime();
+    await fixture.untilScrapes(1);
     let turns = 1;
     while (fixture.server.serveSlice(2e6)) turns += 1;
     expect(turns).toBeGreaterThan(2);
     expect(fixture.counted).toEqual(new Array(turns - 1).fill(HTTP_SLICE_EXHAUSTED));
+    void fixture.drive();
     expect(await (await response).text()).toContain('varta_beats_total{pid="4097"} 1\n');
     clock.ns += 1e10;
   });
@@ -115,7 +112,7 @@ describe("GET /metrics", () => {
   test("counts a body that took longer than the scrape budget", async () => {
     await using fixture = await ServerFixture.open({ scrapeBudgetNs: 250e6 }, { drive: false });
     const response = fixture.get("/metrics");
-    while (!fixture.server.pending) await nextTurnOfTheRuntime();
+    await fixture.untilScrapes(1);
     fixture.clock.ns += 250e6 + 1;
     void fixture.drive();
     expect((await response).status).toBe(200);
@@ -123,9 +120,26 @@ describe("GET /metrics", () => {
   });
 
   test("refuses the 65th scrape in progress", async () => {
-    await using fixture = await ServerFixture.open({}, { drive: false });
-    const requests = Array.from({ length: 65 }, () => fixture.get("/metrics"));
-    const refused = await Promise.race(requests);
+    // On a Unix socket: no one address has as many connections.
+    using directory = new TemporaryDirectory();
+    const unix = directory.at("metrics.sock");
+    await using fixture = await ServerFixture.open(
+      { listen: { kind: "unix", path: unix } },
+      { drive: false },
+    );
+    const get = () => fetch("http://localhost/metrics", { unix, keepalive: false });
+    const requests = Array.from({ length: 64 }, get);
+    await fixture.untilScrapes(64);
+    const last = get();
+    requests.push(last);
+    let refused: Response | undefined;
+    void last.then((response) => {
+      refused = response;
+    });
+    while (refused === undefined) {
+      fixture.server.exchange();
+      await nextTurnOfTheRuntime();
+    }
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).toBe("1");
     expect(await refused.text()).toBe("too many scrapes\n");
@@ -156,7 +170,8 @@ describe("checks before the page", () => {
 
   test.each([
     ["GET //metrics HTTP/1.1\r\nHost: x", "404"],
-    ["GET /metrics?a=/b HTTP/1.1\r\nHost: x/y?z", "200"],
+    ["GET /metrics?a=/b HTTP/1.1\r\nHost: x", "200"],
+    ["GET /metrics?a=/b HTTP/1.1\r\nHost: x/y?z", "400"],
     ["GET http://elsewhere/metrics HTTP/1.1\r\nHost: x", "200"],
   ])("the path of %j is found: %s", async (head, status) => {
     await using fixture = await ServerFixture.open();
@@ -172,7 +187,7 @@ describe("checks before the page", () => {
     expect(await raw(fixture, `${head}\r\n${body}`)).toStartWith("HTTP/1.1 413 ");
   });
 
-  test("400 from the runtime for what is no request", async () => {
+  test("400 for what is no request", async () => {
     await using fixture = await ServerFixture.open();
     expect(await raw(fixture, "GARBAGE\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
   });
@@ -235,7 +250,7 @@ describe("the bearer token", () => {
   test("can be changed while the server runs", async () => {
     await using fixture = await ServerFixture.open({ token: TOKEN });
     const next = Buffer.alloc(32, 0xab);
-    const settings = { rateLimitPerSec: 0, rateLimitBurst: 0, scrapeBudgetNs: 1e9 };
+    const settings = { hosts: [], rateLimitPerSec: 0, rateLimitBurst: 0, scrapeBudgetNs: 1e9 };
     fixture.server.configure({ token: next, ...settings });
     const get = (hex: string) =>
       fixture.get("/metrics", { headers: { authorization: `Bearer ${hex}` } });
@@ -251,8 +266,63 @@ describe("the bearer token", () => {
   });
 });
 
+describe("the name in a request", () => {
+  test.each([
+    ["/metrics", "evil.example", 421],
+    ["/", "evil.example", 421],
+    ["/-/healthy", "evil.example:9469", 421],
+    ["/metrics", "127.0.0.1", 200],
+    ["/metrics", "[::1]:9469", 200],
+    ["/metrics", "LOCALHOST", 200],
+    ["/metrics", hostname(), 200],
+    ["/metrics", "watch.example.org", 200],
+  ])("%s by %s: %d", async (path, host, status) => {
+    await using fixture = await ServerFixture.open({ hosts: ["watch.example.org"] });
+    const answer = await raw(
+      fixture,
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).toStartWith(`HTTP/1.1 ${status} `);
+    expect(fixture.counted).toEqual(status === 421 ? [HTTP_DROPPED_HOST] : []);
+  });
+
+  test("is that of the target, if it has one", async () => {
+    await using fixture = await ServerFixture.open();
+    const head = "GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost";
+    expect(await raw(fixture, `${head}\r\n\r\n`)).toStartWith("HTTP/1.1 421 ");
+  });
+
+  test("is not asked of those who show the token", async () => {
+    await using fixture = await ServerFixture.open({ token: TOKEN });
+    const head = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n";
+    expect(await raw(fixture, `${head}\r\n`)).toStartWith("HTTP/1.1 421 ");
+    const shown = `${head}Authorization: Bearer ${TOKEN_HEX}\r\n\r\n`;
+    expect(await raw(fixture, shown)).toStartWith("HTTP/1.1 200 ");
+  });
+
+  test("can be changed while the server runs", async () => {
+    await using fixture = await ServerFixture.open({ hosts: [] });
+    const head = "GET /healthz HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    expect(await raw(fixture, head)).toStartWith("HTTP/1.1 421 ");
+    const limits = { rateLimitPerSec: 0, rateLimitBurst: 0, scrapeBudgetNs: 1e9 };
+    fixture.server.configure({ token: undefined, hosts: ["A.example"], ...limits });
+    expect(await raw(fixture, head)).toStartWith("HTTP/1.1 200 ");
+  });
+});
+
 describe("the limiter", () => {
-  test("429 after the burst, counted, before the token is looked at", async () => {
+  test("lets the right token through, whatever others of its address do", async () => {
+    const limits = { token: TOKEN, rateLimitPerSec: 1, rateLimitBurst: 1 };
+    await using fixture = await ServerFixture.open(limits);
+    const authorization = `Bearer ${TOKEN_HEX}`;
+    for (let i = 0; i < 4; i++) {
+      await fixture.get("/metrics");
+      expect((await fixture.get("/metrics", { headers: { authorization } })).status).toBe(200);
+    }
+    expect((await fixture.get("/metrics")).status).toBe(429);
+  });
+
+  test("429 after the burst, counted, also for a wrong token", async () => {
     const limits = { token: TOKEN, rateLimitPerSec: 1, rateLimitBurst: 2 };
     await using fixture = await ServerFixture.open(limits);
     const statuses = [];
@@ -324,7 +394,7 @@ describe("HttpServer", () => {
   test("beginClose() lets a scrape in flight finish and takes no new ones", async () => {
     const fixture = await ServerFixture.open({}, { drive: false });
     const response = fixture.get("/metrics");
-    while (!fixture.server.pending) await nextTurnOfTheRuntime();
+    await fixture.untilScrapes(1);
     fixture.server.beginClose();
     expect(fixture.server.nextDeadlineNs).toBe(fixture.clock.ns + 1e9);
     await expect(fixture.get("/metrics")).rejects.toThrow();
@@ -338,7 +408,7 @@ describe("HttpServer", () => {
     const stuck = { begin() {}, step: () => false, parts: () => [] };
     const fixture = await ServerFixture.open({ source: stuck }, { drive: false });
     const failure = fixture.get("/metrics").catch((error) => error.code);
-    while (!fixture.server.pending) await nextTurnOfTheRuntime();
+    await fixture.untilScrapes(1);
     fixture.server.beginClose();
     fixture.clock.ns += 1e9 - 1;
     await fixture.turn();

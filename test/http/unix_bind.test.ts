@@ -78,6 +78,11 @@ describe("HttpServer on a unix socket", () => {
     expect(namesIn(directory.path)).toEqual([]);
   });
 
+  test("serves by whatever name a client calls it", async () => {
+    await using _fixture = await openUnix();
+    expect((await fetch("http://evil.example/metrics", { unix: path })).status).toBe(200);
+  });
+
   test.each(["0600", "0660", "0666"])("makes mode %s exactly under any umask", async (octal) => {
     for (const mask of [0o000, 0o077, 0o777]) {
       const before = umask(mask);

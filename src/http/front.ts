@@ -1,0 +1,430 @@
+// The connections of the HTTP server. The runtime's own server answers all that a client has
+// pipelined in one turn, accepts all that wait in one turn, and spins when there is no descriptor
+// left; here each turn does a bounded piece: one request of a connection, a few connections, a
+// millisecond. What is left is told again by the kernel in the next turn. No bound can be used to
+// keep others out: one too many takes the place of the one that has waited longest without asking
+// for anything.
+import {
+  EAGAIN,
+  ECONNABORTED,
+  EINTR,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+} from "../../ffi/constants.ts";
+import { SystemError } from "../../ffi/errno.ts";
+import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
+import { close } from "../../ffi/socket.ts";
+import { accept, acceptedAddress, lowered } from "../../ffi/stream.ts";
+import * as limits from "../base/limits.ts";
+import { type Answer, headBytes, textAnswer } from "./answer.ts";
+import * as connection from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
+import * as counts from "./http_counts.ts";
+import { type HttpRequest, parseHead } from "./request.ts";
+
+export interface FrontOptions {
+  /** A socket that listens; the front closes it. */
+  readonly listenFd: number;
+  readonly count: counts.CountHttp;
+  readonly nowNs: () => number;
+  /** For the Date field. */
+  readonly wallMs: () => number;
+  /** Answers a request, now or later. */
+  readonly onRequest: (exchange: Exchange, request: HttpRequest) => void;
+}
+
+/** A request that waits for its answer. */
+export interface Exchange {
+  readonly address: string | undefined;
+  /** Once; ignored if the client is gone. */
+  answer(answer: Answer): void;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class HttpFront {
+  readonly #options: FrontOptions;
+  readonly #readiness: Readiness;
+  readonly #room: ConnectionRoom;
+  readonly #byFd = new Map<number, Connection>();
+  readonly #perAddress = new Map<string, number>();
+  /** Connections that are closed, with their memory. */
+  readonly #spare: Connection[] = [];
+  /** Connections with bytes behind the request that was answered. */
+  #buffered: Connection[] = [];
+  #turn = 0;
+  /** No deadline of a connection is earlier. */
+  #earliestNs = Number.POSITIVE_INFINITY;
+  /** When accepting is tried again; 0 = it is not suspended. */
+  #acceptAgainNs = 0;
+  #isClosing = false;
+  #isClosed = false;
+
+  /**
+   * Throws `SystemError` if the system has no descriptor for it; the listening socket is then still
+   * open.
+   */
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    const capacity = limits.HTTP_CONNECTIONS_MAX + 1;
+    this.#readiness = openReadiness(capacity, limits.HTTP_EVENTS_PER_TURN_MAX);
+    const { fd } = this.#readiness;
+    if (fd < -1) throw new SystemError("Cannot watch connections", -fd);
+    this.#readiness.add(options.listenFd, POLLIN);
+    this.#room = connectionRoom(Math.max(fd, options.listenFd) + 1);
+  }
+
+  /** Readable when `exchange` has something to do; -1 = it must be called in every turn. */
+  get fd(): number {
+    return this.#readiness.fd;
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#byFd.size;
+  }
+
+  /** Requests have come whose turn is the next one. */
+  get hasRequestsLeft(): boolean {
+    return this.#buffered.length > 0;
+  }
+
+  /** When `exchange` is wanted although nothing comes. */
+  get nextDeadlineNs(): number {
+    const acceptNs = this.#acceptAgainNs === 0 ? Number.POSITIVE_INFINITY : this.#acceptAgainNs;
+    return Math.min(this.#earliestNs, acceptNs);
+  }
+
+  /** Accepts, reads, hands over requests and writes, all bounded. */
+  exchange(): void {
+    if (this.#isClosed) return;
+    const { nowNs, listenFd } = this.#options;
+    const startNs = nowNs();
+    const endNs = startNs + limits.HTTP_EXCHANGE_NS_MAX;
+    this.#turn++;
+    this.#expire(startNs);
+    this.#serveBuffered(endNs);
+    const ready = this.#readiness.look();
+    let isLate = false;
+    let mayAccept = false;
+    for (let i = 0; i < ready; i++) {
+      const fd = this.#readiness.readyFd(i);
+      if (fd === listenFd) mayAccept = true;
+      else if (!isLate) {
+        this.#onReady(fd, this.#readiness.readyEvents(i));
+        isLate = nowNs() >= endNs;
+      }
+    }
+    // Behind the events: a descriptor that is closed and given anew must not be taken for the old
+    // one.
+    if (mayAccept && !this.#isClosing) this.#acceptSome();
+  }
+
+  /** No more connections and requests; answers under way go on. */
+  beginClose(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#acceptAgainNs = 0;
+    this.#readiness.remove(this.#options.listenFd);
+    close(this.#options.listenFd);
+    for (const open of [...this.#byFd.values()]) if (isIdle(open)) this.#end(open);
+  }
+
+  /** Ends every connection, whatever it waits for. */
+  close(): void {
+    this.beginClose();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const open of [...this.#byFd.values()]) this.#end(open);
+    this.#readiness.close();
+  }
+
+  // --- accepting
+
+  #acceptSome(): void {
+    for (let i = 0; i < limits.HTTP_ACCEPTS_PER_TURN_MAX; i++) {
+      const fd = accept(this.#options.listenFd);
+      if (fd === -EINTR || fd === -ECONNABORTED) continue;
+      if (fd === -EAGAIN) return;
+      if (fd < 0) {
+        this.#suspendAccepting();
+        return;
+      }
+      this.#admit(fd, acceptedAddress());
+    }
+  }
+
+  // Without a descriptor the socket stays readable: it leaves the set, or the loop would spin.
+  #suspendAccepting(): void {
+    const { count, nowNs, listenFd } = this.#options;
+    count(counts.HTTP_DROPPED_ACCEPT);
+    this.#readiness.change(listenFd, 0);
+    this.#acceptAgainNs = nowNs() + limits.HTTP_ACCEPT_RETRY_NS;
+  }
+
+  #admit(accepted: number, address: string | undefined): void {
+    const refused = this.#makeRoom(accepted, address);
+    if (refused !== undefined) {
+      this.#options.count(refused);
+      close(accepted);
+      return;
+    }
+    const fd = accepted < this.#room.fdEnd ? accepted : lowered(accepted);
+    if (fd >= this.#room.fdEnd || this.#readiness.add(fd, POLLIN) < 0) {
+      this.#options.count(counts.HTTP_DROPPED_DESCRIPTORS);
+      close(fd);
+      return;
+    }
+    const opened = this.#spare.pop() ?? new Connection();
+    opened.open(fd, address);
+    opened.events = POLLIN;
+    this.#byFd.set(fd, opened);
+    if (address !== undefined) this.#perAddress.set(address, this.#countOf(address) + 1);
+    opened.sinceNs = this.#options.nowNs();
+    this.#setDeadline(opened, opened.sinceNs + limits.HTTP_HEAD_NS_MAX);
+    // Its request has mostly come with it.
+    this.#read(opened);
+  }
+
+  /** Why there is no room for a connection at `fd`; undefined = there is, or was made. */
+  #makeRoom(fd: number, address: string | undefined): number | undefined {
+    const ofAddress = address === undefined ? 0 : this.#countOf(address);
+    if (ofAddress >= limits.HTTP_CONNECTIONS_PER_ADDRESS_MAX)
+      return this.#displace(counts.HTTP_DROPPED_ADDRESS, address);
+    if (this.size >= this.#room.connectionsMax)
+      return this.#displace(counts.HTTP_DROPPED_CONNECTIONS, undefined);
+    // Files have taken what connections could have had: one of them gives its number to the new one.
+    if (fd >= this.#room.fdEnd) return this.#displace(counts.HTTP_DROPPED_DESCRIPTORS, undefined);
+    return undefined;
+  }
+
+  /**
+   * Closes the one that has waited longest, of `address` if one is given, and counts `code`; `code` if
+   * all of them are being answered.
+   */
+  #displace(code: number, address: string | undefined): number | undefined {
+    let longest: Connection | undefined;
+    for (const open of this.#byFd.values()) {
+      if (!isIdle(open) || (address !== undefined && open.address !== address)) continue;
+      if (longest === undefined || open.sinceNs < longest.sinceNs) longest = open;
+    }
+    if (longest === undefined) return code;
+    this.#options.count(code);
+    this.#end(longest);
+    return undefined;
+  }
+
+  #countOf(address: string): number {
+    return this.#perAddress.get(address) ?? 0;
+  }
+
+  // --- reading
+
+  #onReady(fd: number, events: number): void {
+    const found = this.#byFd.get(fd);
+    if (found === undefined) return;
+    if (found.state === connection.READING) this.#read(found);
+    else if (found.state === connection.LINGERING) this.#discard(found);
+    else if ((events & (POLLERR | POLLHUP)) !== 0) this.#end(found);
+    else if (found.state === connection.WRITING) this.#flush(found);
+  }
+
+  #read(open: Connection): void {
+    if (open.servedTurn === this.#turn) return;
+    const wasEmpty = open.buffered === 0;
+    if (!open.isFull && !open.receive()) {
+      this.#end(open);
+      return;
+    }
+    // A connection that was kept has the time of a head from its first byte on.
+    if (wasEmpty && open.buffered > 0 && open.requests > 0)
+      this.#setDeadline(open, this.#options.nowNs() + limits.HTTP_HEAD_NS_MAX);
+    this.#takeRequest(open);
+  }
+
+  #serveBuffered(endNs: number): void {
+    const waiting = this.#buffered;
+    this.#buffered = [];
+    for (let i = 0; i < waiting.length; i++) {
+      if (this.#options.nowNs() >= endNs && i > 0) {
+        this.#buffered.push(...waiting.slice(i));
+        return;
+      }
+      const open = waiting[i]!;
+      if (open.state === connection.READING && open.fd >= 0) this.#takeRequest(open);
+    }
+  }
+
+  /** Takes one request if a whole one has come. */
+  #takeRequest(open: Connection): void {
+    if (open.servedTurn === this.#turn) return;
+    const isWhole = open.scan();
+    if (isWhole === undefined) {
+      this.#refuse(open, counts.HTTP_DROPPED_MALFORMED, 400, "no HTTP request");
+      return;
+    }
+    if (!isWhole) {
+      if (open.hasEnded) this.#end(open);
+      else if (open.isFull)
+        this.#refuse(open, counts.HTTP_DROPPED_HEAD_SIZE, 431, "request header too large");
+      return;
+    }
+    open.servedTurn = this.#turn;
+    open.requests++;
+    const request = parseHead(open.takeHead());
+    if ("problem" in request) {
+      const isLarge = request.status === 431;
+      const code = isLarge ? counts.HTTP_DROPPED_HEAD_SIZE : counts.HTTP_DROPPED_MALFORMED;
+      this.#refuse(open, code, request.status, request.problem);
+      return;
+    }
+    const nowNs = this.#options.nowNs();
+    open.state = connection.WAITING;
+    open.answerEndNs = nowNs + limits.HTTP_ANSWER_NS_MAX;
+    this.#options.onRequest(this.#exchangeOf(open, request), request);
+    if (open.state !== connection.WAITING || open.fd < 0) return;
+    // Nothing of it is read meanwhile: what it pipelines stays in the kernel, and then with the
+    // client.
+    this.#watch(open, 0);
+    this.#setDeadline(open, open.answerEndNs);
+  }
+
+  #discard(open: Connection): void {
+    if (!open.discard() || open.lingeredBytes > limits.HTTP_LINGER_BYTES_MAX) this.#end(open);
+  }
+
+  // --- answering
+
+  #exchangeOf(open: Connection, request: HttpRequest): Exchange {
+    const { serial, address } = open;
+    return {
+      address,
+      answer: (answer) => {
+        if (open.serial !== serial) answer.sent?.();
+        else this.#answer(open, request, answer);
+      },
+    };
+  }
+
+  #answer(open: Connection, request: HttpRequest, answer: Answer): void {
+    const mayGoOn = request.keepAlive && !isRefusal(answer.status) && !this.#isClosing;
+    open.isLast = !mayGoOn || open.requests >= limits.HTTP_REQUESTS_PER_CONNECTION_MAX;
+    const goesOnAs = request.minorVersion === 0 ? "keep-alive" : undefined;
+    const head = headBytes(answer, this.#options.wallMs(), open.isLast ? "close" : goesOnAs);
+    open.put(head, request.method === "HEAD" ? NOTHING : answer.body, answer.sent);
+    // A client that said that it ends here, and sent nothing more, needs no farewell.
+    open.endsAtOnce = !request.keepAlive && open.buffered === 0 && !isRefusal(answer.status);
+    this.#flush(open);
+  }
+
+  #refuse(open: Connection, code: number, status: number, problem: string): void {
+    this.#options.count(code);
+    open.isLast = true;
+    open.answerEndNs = this.#options.nowNs() + limits.HTTP_ANSWER_NS_MAX;
+    const answer = textAnswer(status, problem);
+    open.put(headBytes(answer, this.#options.wallMs(), "close"), answer.body, undefined);
+    this.#flush(open);
+  }
+
+  #flush(open: Connection): void {
+    const result = open.flush();
+    if (result === connection.FLUSH_FAILED) this.#end(open);
+    else if (result === connection.FLUSH_DONE) this.#sent(open);
+    else {
+      open.state = connection.WRITING;
+      this.#watch(open, POLLOUT);
+      const stallNs = this.#options.nowNs() + limits.HTTP_ANSWER_STALL_NS_MAX;
+      this.#setDeadline(open, Math.min(stallNs, open.answerEndNs));
+    }
+  }
+
+  #sent(open: Connection): void {
+    const endsNow = this.#isClosing || open.endsAtOnce || open.hasEnded;
+    if (open.isLast) {
+      if (endsNow) this.#end(open);
+      else this.#linger(open);
+      return;
+    }
+    const nowNs = this.#options.nowNs();
+    open.state = connection.READING;
+    open.sinceNs = nowNs;
+    this.#watch(open, POLLIN);
+    const hasMore = open.buffered > 0;
+    const patienceNs = hasMore ? limits.HTTP_HEAD_NS_MAX : limits.HTTP_IDLE_NS_MAX;
+    this.#setDeadline(open, nowNs + patienceNs);
+    if (hasMore) this.#buffered.push(open);
+  }
+
+  // Closing with bytes unread would reset the connection, and the client might lose the answer.
+  #linger(open: Connection): void {
+    open.endWriting();
+    open.state = connection.LINGERING;
+    this.#watch(open, POLLIN);
+    this.#setDeadline(open, this.#options.nowNs() + limits.HTTP_LINGER_NS_MAX);
+  }
+
+  // --- ending
+
+  #expire(nowNs: number): void {
+    if (this.#acceptAgainNs !== 0 && nowNs >= this.#acceptAgainNs) {
+      this.#acceptAgainNs = 0;
+      this.#readiness.change(this.#options.listenFd, POLLIN);
+    }
+    if (nowNs < this.#earliestNs) return;
+    const due = [...this.#byFd.values()].filter((open) => nowNs >= open.deadlineNs);
+    for (const open of due) this.#expired(open);
+    this.#earliestNs = Number.POSITIVE_INFINITY;
+    for (const { deadlineNs } of this.#byFd.values())
+      if (deadlineNs < this.#earliestNs) this.#earliestNs = deadlineNs;
+  }
+
+  #expired(open: Connection): void {
+    if (open.state === connection.READING) {
+      if (open.buffered > 0) {
+        this.#refuse(open, counts.HTTP_DROPPED_HEAD_TIME, 408, "request took too long");
+        return;
+      }
+      // Only one that never asked for anything is refused something.
+      if (open.requests === 0) this.#options.count(counts.HTTP_DROPPED_HEAD_TIME);
+    } else if (open.state !== connection.LINGERING) this.#options.count(counts.HTTP_DROPPED_UNREAD);
+    this.#end(open);
+  }
+
+  #end(open: Connection): void {
+    const { fd, address } = open;
+    this.#byFd.delete(fd);
+    this.#readiness.remove(fd);
+    close(fd);
+    if (address !== undefined) {
+      const left = this.#countOf(address) - 1;
+      if (left > 0) this.#perAddress.set(address, left);
+      else this.#perAddress.delete(address);
+    }
+    open.abandon();
+    this.#spare.push(open);
+  }
+
+  #watch(open: Connection, events: number): void {
+    if (open.events === events) return;
+    open.events = events;
+    this.#readiness.change(open.fd, events);
+  }
+
+  #setDeadline(open: Connection, deadlineNs: number): void {
+    open.deadlineNs = deadlineNs;
+    if (deadlineNs < this.#earliestNs) this.#earliestNs = deadlineNs;
+  }
+}
+
+/** It has asked for nothing that it did not get. */
+function isIdle({ state }: Connection): boolean {
+  return state === connection.READING || state === connection.LINGERING;
+}
+
+/** An answer behind which nobody should go on; a page that is not ready is none. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status !== 503;
+}

@@ -1,0 +1,62 @@
+// The listening socket of the HTTP server, at an IP literal or at a path. It listens when it is
+// made; the caller closes it.
+import { AF_INET6, SOCK_STREAM, SO_REUSEADDR } from "../../ffi/constants.ts";
+import { SystemError } from "../../ffi/errno.ts";
+import {
+  bind,
+  boundPort,
+  close,
+  inetAddress,
+  openSocket,
+  type SocketAddress,
+  setIpv6Only,
+  setSocketOption,
+  setTcpNoDelay,
+  unixAddress,
+} from "../../ffi/socket.ts";
+import { listen } from "../../ffi/stream.ts";
+import { assert } from "../base/assert.ts";
+import { interfaceNumber, parseIp } from "../base/ip_address.ts";
+import { HTTP_BACKLOG } from "../base/limits.ts";
+
+/** Throws `SystemError`. `port` 0 lets the kernel choose; `::` takes IPv4, too. */
+export function listenTcp(host: string, port: number): { fd: number; port: number } {
+  const address = tcpAddress(host, port);
+  const fd = orThrow(openSocket(address.family, SOCK_STREAM), "Cannot open a socket");
+  try {
+    // A restart must not wait for the connections of the daemon before it.
+    orThrow(setSocketOption(fd, SO_REUSEADDR, 1), "Cannot set SO_REUSEADDR");
+    if (address.family === AF_INET6) orThrow(setIpv6Only(fd, false), "Cannot clear IPV6_V6ONLY");
+    orThrow(setTcpNoDelay(fd), "Cannot set TCP_NODELAY");
+    orThrow(bind(fd, address), "Cannot bind");
+    orThrow(listen(fd, HTTP_BACKLOG), "Cannot listen");
+    return { fd, port: orThrow(boundPort(fd), "Cannot read the port") };
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/** The descriptor of a socket that listens at `path`, or -errno. */
+export function listenUnix(path: string): number {
+  const address = unixAddress(path);
+  const fd = openSocket(address.family, SOCK_STREAM);
+  if (fd < 0) return fd;
+  const bound = bind(fd, address);
+  const result = bound < 0 ? bound : listen(fd, HTTP_BACKLOG);
+  if (result >= 0) return fd;
+  close(fd);
+  return result;
+}
+
+function tcpAddress(host: string, port: number): SocketAddress {
+  const parsed = parseIp(host);
+  assert(parsed !== undefined, "the configuration has checked that the address is an IP literal");
+  const scopeId = parsed.zone === "" ? 0 : (interfaceNumber(parsed.zone) ?? 0);
+  return inetAddress(parsed.bytes, port, scopeId);
+}
+
+function orThrow(result: number, what: string): number {
+  if (result < 0) throw new SystemError(what, -result);
+  return result;
+}
