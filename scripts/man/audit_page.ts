@@ -1,7 +1,12 @@
 // varta-audit(5): the columns come from the reader of the log itself; a new kind of record or reason does not compile
 // before it is explained here.
 import type { BootReason } from "../../src/audit/record.ts";
-import { COLUMNS, COMPLETE_COLUMNS_CAPTURED, type RowKind } from "../../src/audit/row.ts";
+import {
+  BOOT_COLUMNS_KEYED,
+  COLUMNS,
+  COMPLETE_COLUMNS_CAPTURED,
+  type RowKind,
+} from "../../src/audit/row.ts";
 import { literalBlock, textLines, wrapped } from "./mdoc.ts";
 import { fillTemplate } from "./template.ts";
 
@@ -13,6 +18,7 @@ const KINDS: Readonly<Record<RowKind, string>> = {
   spawn: "A recovery command was started.",
   complete: "A recovery command ended.",
   refused: "A recovery was wanted and did not run.",
+  tamper_suspected: "The log was not what the daemon remembers, or was changed while it was open.",
 };
 
 const BOOT_REASONS: Readonly<Record<BootReason, string>> = {
@@ -21,6 +27,8 @@ const BOOT_REASONS: Readonly<Record<BootReason, string>> = {
   rotation: "The file before this one was full, and the chain goes on.",
   legacy_v1: "The file has records of the older schema, which had no chain; it begins below them.",
   corrupt_tail: "The last line was cut short, as a crash leaves it, and was removed.",
+  keyed: "The rows from here on are under a key; the chain goes on from those before it.",
+  unkeyed: "The rows before it are under a key, and the ones from here on are not.",
   schema_drift: "The file held what the daemon could not read, which was left as it was.",
 };
 
@@ -35,12 +43,13 @@ export function auditPage(): string {
 
 function kindItem([kind, meaning]: [string, string]): string {
   const columns = COLUMNS[kind as RowKind];
-  const captured = kind === "complete" ? capturedLines() : [];
-  return [`.It Ic ${kind}`, textLines(meaning), display(columns), ...captured].join("\n");
+  return [`.It Ic ${kind}`, textLines(meaning), display(columns), ...longer(kind)].join("\n");
 }
 
-function capturedLines(): string[] {
-  return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED)];
+function longer(kind: string): string[] {
+  if (kind === "boot") return ["With a key:", display(BOOT_COLUMNS_KEYED)];
+  if (kind === "complete") return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED)];
+  return [];
 }
 
 /** Columns in order; filled by us, because man would break the names. */

@@ -3,11 +3,19 @@
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
 import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
+import type { ChainKey } from "./chain.ts";
+import type { Difference } from "./head_compare.ts";
+import type { HeadMemory } from "./head_memory.ts";
 import { type OpenedAudit, openAudit } from "./opening.ts";
 import { type AuditOutcome, type BootReason, kindOfFields, outcomeFields } from "./record.ts";
 import { AuditRing, type WatermarkLevel } from "./ring.ts";
+import type { RememberedRow } from "./verify.ts";
 
-export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls"> {
+export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls" | "onSynced"> {
+  /** Rows are under it from here on. */
+  readonly key?: ChainKey | undefined;
+  /** Keeps the head outside of the log; undefined = nobody remembers it. */
+  readonly memory?: HeadMemory | undefined;
   /** Called when the ring is 75 % ("warn") or 95 % ("critical") full, once until it was below that again. */
   readonly onWatermark: (level: WatermarkLevel, lineCount: number) => void;
   readonly calls?: FileCalls;
@@ -15,6 +23,10 @@ export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls"> {
 
 export class AuditLog {
   readonly path: string;
+  /** The memory of the head; undefined = there is none. */
+  readonly memory: HeadMemory | undefined;
+  /** How the start found the log, if that is not what was remembered of it. */
+  readonly difference: Difference | undefined;
   /** What the start found; each but "fresh", "resume" and "rotation" deserves a warning. */
   readonly bootReason: BootReason;
   /** Bytes of a torn line that the start cut off. */
@@ -31,29 +43,48 @@ export class AuditLog {
   /** When the writer is started although no record came. */
   #dueNs = Number.POSITIVE_INFINITY;
   #closing: Promise<void> | undefined;
+  /** The last row that is on the disk. */
+  #synced: RememberedRow;
 
   /**
    * Opens or creates the file; its boot record is written and synced when this resolves. Throws an Error that says what
    * was found and what is wanted, or the system's error.
    */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
-    const writerOptions = { ...options, calls: options.calls ?? REAL_FILE_CALLS };
-    const opened = await openAudit({ ...writerOptions, unixMs: options.unixMs() });
-    return new AuditLog(writerOptions, options, opened);
+    const { memory, key, unixMs } = options;
+    const calls = options.calls ?? REAL_FILE_CALLS;
+    const remembered = memory?.found;
+    const opened = await openAudit({ ...options, calls, unixMs: unixMs(), key, remembered });
+    const log = new AuditLog({ ...options, calls }, opened);
+    await memory?.flush();
+    return log;
   }
 
   private constructor(
-    writerOptions: AuditWriterOptions,
-    { onWatermark }: AuditLogOptions,
-    { file, head, bootReason, tornBytes }: OpenedAudit,
+    options: AuditLogOptions & { readonly calls: FileCalls },
+    { file, head, bootReason, tornBytes, difference }: OpenedAudit,
   ) {
-    this.path = writerOptions.path;
+    const { memory } = options;
+    this.path = options.path;
+    this.memory = memory;
+    this.difference = difference;
     this.bootReason = bootReason;
     this.tornBytes = tornBytes;
     this.directorySyncError = file.directorySyncError;
-    this.#syncIntervalNs = writerOptions.syncIntervalNs;
-    this.#ring = new AuditRing(onWatermark);
-    this.#writer = new AuditWriter(writerOptions, this.#ring, head, file);
+    this.#syncIntervalNs = options.syncIntervalNs;
+    this.#ring = new AuditRing(options.onWatermark);
+    this.#synced = { seq: head.seq, chain: head.text };
+    memory?.remember(this.#synced);
+    const onSynced = (row: RememberedRow): void => {
+      this.#synced = row;
+      memory?.remember(row);
+    };
+    this.#writer = new AuditWriter({ ...options, onSynced }, this.#ring, head, file);
+  }
+
+  /** The last row that is on the disk, and with it all before it. */
+  get head(): RememberedRow {
+    return this.#synced;
   }
 
   /** Records that are not yet written and synced. */
@@ -63,7 +94,7 @@ export class AuditLog {
 
   /** True while a write, a sync or a rotation is under way. */
   get busy(): boolean {
-    return this.#writer.busy;
+    return this.#writer.busy || this.memory?.busy === true;
   }
 
   /** Queues the record of an outcome, or drops and counts it. `unixMs` is the wall clock now. */
@@ -80,15 +111,19 @@ export class AuditLog {
 
   /** When `maintain` is wanted although nothing happens; +Infinity if it is not. */
   nextDeadlineNs(): number {
-    if (this.#closing !== undefined || this.#writer.busy) return Number.POSITIVE_INFINITY;
+    if (this.#closing !== undefined) return Number.POSITIVE_INFINITY;
+    const memoryNs = this.memory?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY;
+    if (this.#writer.busy) return memoryNs;
     if (this.#isFresh || this.#wasBusy) return this.#nowNs;
-    return this.#dueNs;
+    return Math.min(this.#dueNs, memoryNs);
   }
 
   /** Once per turn: starts the writer if there is something for it to do. */
   maintain(nowNs: number): void {
     this.#nowNs = nowNs;
-    if (this.#closing !== undefined || this.#writer.busy) return;
+    if (this.#closing !== undefined) return;
+    this.memory?.maintain(nowNs);
+    if (this.#writer.busy) return;
     if (this.#wasBusy) this.#planNext(nowNs);
     if (!this.#isFresh && nowNs < this.#dueNs) return;
     this.#isFresh = false;
@@ -115,6 +150,16 @@ export class AuditLog {
     return this.#take("rotationBudgetExceeded");
   }
 
+  /** New files in the place of removed or replaced ones since the last call. */
+  takeReopened(): number {
+    return this.#take("reopened");
+  }
+
+  /** What somebody did to the open file since the last call; its row is in the log. */
+  takeTampering(): Difference | undefined {
+    return this.#writer.takeTampering();
+  }
+
   /** Rising edges of the ring's fill since the last call. */
   takeWatermarks(level: WatermarkLevel): number {
     return this.#ring.takeWatermarks(level);
@@ -132,8 +177,13 @@ export class AuditLog {
 
   /** Writes every record, syncs and closes the file. Failures are left in `takeError`, what they cost in `takeDropped`. */
   close(): Promise<void> {
-    this.#closing ??= this.#writer.close();
+    this.#closing ??= this.#closeAll();
     return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    await this.#writer.close();
+    await this.memory?.flush();
   }
 
   // After a run: what it left behind is tried again in a second, or synced when the interval is over.

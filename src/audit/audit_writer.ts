@@ -6,15 +6,19 @@ import {
   AUDIT_PASS_NS_MAX,
   AUDIT_RING_WARN_LINES,
   AUDIT_SYNC_SAMPLES_MAX,
+  FILE_REFUSAL_NS,
   FILE_WRITE_BYTES_MAX,
 } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
-import { type AppendFile, codeOf, type FileCalls } from "../files/append_file.ts";
+import type { AppendFile, FileCalls } from "../files/append_file.ts";
 import { countLines } from "../files/line_queue.ts";
 import type { ChainHead } from "./chain.ts";
-import { AUDIT_HEADER, bootFields } from "./record.ts";
+import type { Difference } from "./head_compare.ts";
+import { type AuditLoss, lookForFile } from "./loss.ts";
+import { bootFields, tamperFields } from "./record.ts";
 import type { AuditRing } from "./ring.ts";
 import { AuditRotation } from "./rotation.ts";
+import type { RememberedRow } from "./verify.ts";
 
 export interface AuditWriterOptions {
   readonly path: string;
@@ -31,12 +35,16 @@ export interface AuditWriterOptions {
   /** A monotonic clock for durations. */
   readonly monotonicNs: () => number;
   readonly calls: FileCalls;
+  /** The row and all before it are on the disk. */
+  readonly onSynced: (row: RememberedRow) => void;
 }
 
 export interface AuditCounts {
   flushBudgetExceeded: number;
   fsyncBudgetExceeded: number;
   rotationBudgetExceeded: number;
+  /** New files in the place of removed or replaced ones. */
+  reopened: number;
 }
 
 export class AuditWriter {
@@ -44,6 +52,7 @@ export class AuditWriter {
     flushBudgetExceeded: 0,
     fsyncBudgetExceeded: 0,
     rotationBudgetExceeded: 0,
+    reopened: 0,
   };
   readonly #options: AuditWriterOptions;
   readonly #ring: AuditRing;
@@ -63,6 +72,10 @@ export class AuditWriter {
   /** Time that the syncs of the pass took. */
   #passSyncNs = 0;
   #lastLookNs = Number.NEGATIVE_INFINITY;
+  #refusedNs = Number.NEGATIVE_INFINITY;
+  /** What the next section has to say of the file before it. */
+  #loss: AuditLoss | undefined;
+  #told: Difference | undefined;
   #closing = false;
   #failed = false;
   #error: Error | undefined;
@@ -75,7 +88,7 @@ export class AuditWriter {
     this.#rotation = new AuditRotation({
       path: options.path,
       calls: options.calls,
-      firstBytes: () => this.#firstBytes(),
+      firstBytes: (lead) => this.#firstBytes(lead),
     });
   }
 
@@ -108,6 +121,13 @@ export class AuditWriter {
     return error;
   }
 
+  /** What somebody did to the open file, once its row is written. */
+  takeTampering(): Difference | undefined {
+    const told = this.#told;
+    this.#told = undefined;
+    return told;
+  }
+
   /** Hands the duration of every sync since the last call to `take`. */
   drainSyncs(take: (ns: number) => void): void {
     for (let i = 0; i < this.#syncCount; i++) take(this.#syncsNs[i]!);
@@ -124,7 +144,7 @@ export class AuditWriter {
     this.#ring.consume(this.#ring.count);
     if (this.#unsyncedCount > 0) await this.#sync();
     try {
-      await this.#rotation.close();
+      await this.#rotation.close(this.#file);
       await this.#file.close();
     } catch (error) {
       this.#error = error as Error;
@@ -166,6 +186,8 @@ export class AuditWriter {
     const { file, error } = await this.#rotation.run(this.#file);
     this.#file = file;
     if (error !== undefined) this.#error = error;
+    else if (!this.#rotation.isPending) this.#tellSynced();
+    if (!this.#rotation.isPending) this.#lossIsTold();
     if (monotonicNs() - startNs > rotationBudgetNs) {
       this.counts.rotationBudgetExceeded = saturatingAdd(this.counts.rotationBudgetExceeded, 1);
     }
@@ -266,6 +288,7 @@ export class AuditWriter {
     try {
       await this.#file.datasync();
       this.#unsyncedCount = 0;
+      this.#tellSynced();
       return true;
     } catch (error) {
       this.#error = error as Error;
@@ -287,40 +310,64 @@ export class AuditWriter {
     this.#syncCount += 1;
   }
 
-  #firstBytes(): Buffer {
+  /** Behind `lead`: the boot record of a file, and what became of the one before it if that was not our doing. */
+  #firstBytes(lead: string): Buffer {
     const { unixMs, daemonPid } = this.#options;
-    const previousChain = this.#head.text;
-    const fields = bootFields({ unixMs: unixMs(), daemonPid, previousChain, reason: "rotation" });
-    return Buffer.concat([Buffer.from(`${AUDIT_HEADER}\n`), this.#head.seal("boot", fields, 0)]);
+    const head = this.#head;
+    const [headSeq, headChain] = [head.seq, head.text];
+    const boot = bootFields({
+      unixMs: unixMs(),
+      daemonPid,
+      previousChain: headChain,
+      reason: "rotation",
+      keyId: head.key?.id,
+    });
+    const rows = [Buffer.from(lead), head.seal("boot", boot, 0)];
+    const loss = this.#loss;
+    if (loss !== undefined) {
+      const fields = { ...loss, unixMs: unixMs(), observerNs: 0, headSeq, headChain };
+      rows.push(head.seal("tamper_suspected", tamperFields(fields), 0));
+    }
+    return Buffer.concat(rows);
   }
 
   /**
-   * Somebody who removes or replaces the file would otherwise send every later record to a file that nobody can see. A
-   * removed one is made anew, linked to the old chain; a foreign one is left alone and told.
+   * Somebody who removes, replaces or cuts the file would otherwise send every later record to where nobody can see it. A
+   * section begins that is bound to the old head and says what happened; a file that is no audit log is left alone.
    */
   async #lookForFile(nowNs: number): Promise<void> {
-    const { path, calls } = this.#options;
     if (nowNs - this.#lastLookNs < AUDIT_LOOK_NS || this.#rotation.isPending) return;
+    // A line that is half written is ended first.
+    if (this.#batch !== undefined) return;
     this.#lastLookNs = nowNs;
-    try {
-      const found = await calls.lstat(path);
-      if (found.dev !== this.#file.dev || found.ino !== this.#file.ino) {
-        this.#error = new Error(
-          `Cannot see ${path}: another file has taken its place, records go to the old one until a restart`,
-        );
-      } else if (found.size < this.#file.sizeBytes) {
-        this.#error = new Error(
-          `${path} was cut by another program: found ${found.size} bytes, wrote ${this.#file.sizeBytes}`,
-        );
-      }
-    } catch (error) {
-      this.#error = error as Error;
-      if (codeOf(error) !== "ENOENT") return;
-      this.#error = new Error(`${path} was removed, its records go on in a new file`);
-      if (this.#batch === undefined) {
-        this.#rotation.wantNewFile();
-        this.#failed = !(await this.#rotate());
-      }
-    }
+    const { path, calls } = this.#options;
+    const look = await lookForFile(this.#file, path, calls);
+    if (look.error !== undefined) this.#refused(look.error, nowNs);
+    if (look.loss === undefined) return;
+    this.#loss = look.loss;
+    if (look.loss.file === undefined) this.#rotation.wantNewFile();
+    else this.#rotation.takeOver(look.loss.file, look.loss.lead);
+    this.#failed = !(await this.#rotate());
+  }
+
+  /** What stands in the place of the file stays there; said once a minute. */
+  #refused(error: Error, nowNs: number): void {
+    if (nowNs - this.#refusedNs < FILE_REFUSAL_NS) return;
+    this.#refusedNs = nowNs;
+    this.#error = error;
+  }
+
+  #lossIsTold(): void {
+    if (this.#loss === undefined) return;
+    const { what, foundSeq, foundChain } = this.#loss;
+    if (what !== "cut") this.counts.reopened = saturatingAdd(this.counts.reopened, 1);
+    this.#told = { what, foundSeq, foundChain };
+    this.#loss = undefined;
+  }
+
+  /** Lines that are sealed and not written are not on the disk, whatever was synced. */
+  #tellSynced(): void {
+    if (this.#batch !== undefined) return;
+    this.#options.onSynced({ seq: this.#head.seq, chain: this.#head.text });
   }
 }

@@ -1,17 +1,29 @@
 // Opens the audit log at a start (spec 11 sections 4 and 5): cuts a torn tail, goes on with seq and chain, and writes and
-// syncs the boot record before anything else happens. A rotation that a crash interrupted is completed here.
-import { FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
+// syncs the boot record before anything else happens. A rotation that a crash interrupted is completed here, and a log
+// that is not what it is remembered to be is told of in its second row.
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
 import { AppendFile, type FileCalls } from "../files/append_file.ts";
+import { foreignContent, SAFE_OPEN_FLAGS } from "../files/own_file.ts";
 import { writeAll } from "../files/rotation.ts";
-import { ChainHead } from "./chain.ts";
-import { type ByteSource, type Probe, probe, unreadable } from "./probe.ts";
-import { AUDIT_HEADER, bootFields, type BootReason } from "./record.ts";
+import { ChainHead, type ChainKey } from "./chain.ts";
+import { continues, isLinkedReason } from "./chain_check.ts";
+import { type ComparedFile, compareWithHead, type Difference } from "./head_compare.ts";
+import type { FoundHead } from "./head_memory.ts";
+import { type ByteSource, linesBackwards, type Probe, probe, unreadable } from "./probe.ts";
+import { AUDIT_HEADER, bootFields, type BootReason, tamperFields } from "./record.ts";
+import { bootKeyId, parseRow } from "./row.ts";
 
 export interface OpeningOptions {
   readonly path: string;
   readonly daemonPid: number;
   readonly unixMs: number;
   readonly calls: FileCalls;
+  /** Rows are under it from here on. */
+  readonly key: ChainKey | undefined;
+  /** What was remembered of the log; undefined = nobody remembers. */
+  readonly remembered: FoundHead | undefined;
 }
 
 export interface OpenedAudit {
@@ -20,21 +32,94 @@ export interface OpenedAudit {
   readonly bootReason: BootReason;
   /** Bytes of the torn line that was cut off. */
   readonly tornBytes: number;
+  /** How the log differs from what was remembered of it. */
+  readonly difference: Difference | undefined;
 }
+
+/** Bytes read back at most to find whether the last section is under a key. */
+const KEY_SEARCH_BYTES_MAX = 16 * 1_048_576;
 
 /** Throws an Error that says what was found and what is wanted, or the system's error. */
 export async function openAudit(options: OpeningOptions): Promise<OpenedAudit> {
-  const { path, calls } = options;
+  const { path, calls, remembered, key } = options;
   const file = await AppendFile.open(path, { calls, private: true });
   try {
     const found = await probeFile(file);
+    if (found.isForeign && remembered?.record === undefined) {
+      throw foreignContent(path, "an audit log");
+    }
     const tornBytes = file.sizeBytes - found.keepBytes;
     const before = await joinRotated(file, found, `${path}.1`, calls);
+    const under = await keyOfEnd(file, found, key);
+    const difference = await differenceOf({ file, found, under, options });
     await cut(file, found.keepBytes);
-    return await boot({ file, found, before, tornBytes, options });
+    return await boot({ file, found, before, under, tornBytes, difference, options });
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** What the last rows are under: the key that is set, another one, or none. */
+type Under = "key" | "other" | "none";
+
+async function keyOfEnd(
+  file: AppendFile,
+  { row, chainBefore, keepBytes }: Probe,
+  key: ChainKey | undefined,
+): Promise<Under> {
+  if (row === undefined) return "none";
+  if (key !== undefined && continues(row, chainBefore, key)) return "key";
+  if (continues(row, chainBefore, undefined)) return "none";
+  // Rare: the key was removed or changed, or the last row is damaged. The boot record of the section knows.
+  let readBytes = 0;
+  for await (const line of linesBackwards(sourceOf(file), keepBytes)) {
+    readBytes += line.length + 1;
+    const earlier = parseRow(line);
+    if (earlier?.kind === "boot") return bootKeyId(earlier) === undefined ? "none" : "other";
+    if (readBytes > KEY_SEARCH_BYTES_MAX) break;
+  }
+  return "none";
+}
+
+interface Compared {
+  readonly file: AppendFile;
+  readonly found: Probe;
+  readonly under: Under;
+  readonly options: OpeningOptions;
+}
+
+async function differenceOf(compared: Compared): Promise<Difference | undefined> {
+  const { file, found, under, options } = compared;
+  const { path, calls, remembered, key } = options;
+  const record = remembered?.record;
+  const unreadable = { what: "head_unreadable", foundSeq: 0, foundChain: undefined } as const;
+  if (record === undefined) return remembered?.fault === undefined ? undefined : unreadable;
+  const live = { source: sourceOf(file), endBytes: found.keepBytes };
+  const difference = await compareWithHead(filesOf(live, path, calls), record);
+  // A memory without the key, of a log that is under it, is not the daemon's.
+  const isDowngraded = key !== undefined && record.keyId === undefined && under === "key";
+  return difference ?? (isDowngraded ? unreadable : undefined);
+}
+
+/** The log from its newest file to its oldest. */
+async function* filesOf(
+  live: ComparedFile,
+  path: string,
+  calls: FileCalls,
+): AsyncGenerator<ComparedFile> {
+  yield live;
+  for (let generation = 1; generation <= ROTATION_GENERATIONS; generation++) {
+    const rotated = `${path}.${generation}`;
+    const flags = constants.O_RDONLY | SAFE_OPEN_FLAGS;
+    const handle = await calls.open(rotated, flags).catch(() => undefined);
+    if (handle === undefined) continue;
+    try {
+      const { size } = await handle.stat();
+      yield { source: sourceOf({ handle, sizeBytes: size }), endBytes: size };
+    } finally {
+      await handle.close();
+    }
   }
 }
 
@@ -69,32 +154,51 @@ async function joinRotated(
   }
 }
 
-interface Boot {
-  readonly file: AppendFile;
-  readonly found: Probe;
+interface Boot extends Compared {
   readonly before: Probe | undefined;
   readonly tornBytes: number;
-  readonly options: OpeningOptions;
+  readonly difference: Difference | undefined;
 }
 
-async function boot({ file, found, before, tornBytes, options }: Boot): Promise<OpenedAudit> {
+async function boot(booted: Boot): Promise<OpenedAudit> {
+  const { file, found, before, tornBytes, difference, options } = booted;
   const { seq, chain, isChained } = before ?? found;
-  const bootReason = before === undefined ? found.reason : "rotation";
-  const head = new ChainHead(seq, chain);
-  const isLinked = isChained && (bootReason === "resume" || bootReason === "rotation");
+  const record = options.remembered?.record;
+  // Numbers that are remembered are not given out again: two rows of one number would be two stories.
+  const head = new ChainHead(Math.max(seq, record?.seq ?? 0), chain, options.key);
+  const bootReason = reasonOf(booted);
   const fields = bootFields({
     unixMs: options.unixMs,
     daemonPid: options.daemonPid,
-    previousChain: isLinked ? head.text : undefined,
+    previousChain: isChained && isLinkedReason(bootReason) ? head.text : undefined,
     reason: bootReason,
+    keyId: options.key?.id,
   });
   const lead = `${found.lineEndWanted ? "\n" : ""}${found.headerWanted ? `${AUDIT_HEADER}\n` : ""}`;
-  await writeAll(file, Buffer.concat([Buffer.from(lead), head.seal("boot", fields, 0)]));
+  const rows = [Buffer.from(lead), head.seal("boot", fields, 0)];
+  if (difference !== undefined) {
+    const tamper = tamperFields({
+      ...difference,
+      unixMs: options.unixMs,
+      observerNs: 0,
+      headSeq: record?.seq ?? 0,
+      headChain: record?.chain,
+    });
+    rows.push(head.seal("tamper_suspected", tamper, 0));
+  }
+  await writeAll(file, Buffer.concat(rows));
   await file.datasync();
-  return { file, head, bootReason, tornBytes };
+  return { file, head, bootReason, tornBytes, difference };
 }
 
-async function probeFile(file: AppendFile): Promise<Probe> {
+function reasonOf({ found, before, under, options }: Boot): BootReason {
+  if (before !== undefined) return "rotation";
+  if (found.reason !== "resume") return found.reason;
+  if (options.key !== undefined) return under === "key" ? "resume" : "keyed";
+  return under === "other" ? "unkeyed" : "resume";
+}
+
+export async function probeFile(file: AppendFile): Promise<Probe> {
   const { sizeBytes } = file;
   try {
     return await probe(sourceOf(file));
@@ -123,7 +227,10 @@ async function isPrefix(part: AppendFile, whole: AppendFile): Promise<boolean> {
   return true;
 }
 
-function sourceOf(file: AppendFile): ByteSource {
+export function sourceOf(file: {
+  readonly handle: FileHandle;
+  readonly sizeBytes: number;
+}): ByteSource {
   return {
     sizeBytes: file.sizeBytes,
     read: async (position, sizeBytes) => {

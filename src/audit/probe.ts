@@ -26,10 +26,16 @@ export interface Probe {
   readonly chain: Uint8Array;
   /** True if the last record has a chain. */
   readonly isChained: boolean;
+  /** The last record and the chain of the one before it; undefined = there is none. */
+  readonly row: AuditRow | undefined;
+  readonly chainBefore: Uint8Array | undefined;
+  /** Nothing in the file is ours: it must not be changed. */
+  readonly isForeign: boolean;
 }
 
 const HEADER_LINE = Buffer.from(`${AUDIT_HEADER}\n`);
 const HEADER_V1_LINE = Buffer.from(`${AUDIT_HEADER_V1}\n`);
+const HEADER_OF_ANY_VERSION = Buffer.from(AUDIT_HEADER.slice(0, -1));
 const HEAD_BYTES = 64;
 const LF = 0x0a;
 const HASH = 0x23;
@@ -42,6 +48,9 @@ const NOTHING = {
   seq: 0,
   chain: CHAIN_START,
   isChained: false,
+  row: undefined,
+  chainBefore: undefined,
+  isForeign: false,
 } as const;
 
 /** A file that cannot be read gets a section of its own, unlinked. */
@@ -61,7 +70,9 @@ export async function probe(source: ByteSource): Promise<Probe> {
   const isV1 = startsWith(head, HEADER_V1_LINE);
   const keepBytes = await endOfLastLine(source);
   const tail = await readTail(source, keepBytes, isV2);
-  if (!isV2 && !tail.hasHeader) return unmarked({ sizeBytes, keepBytes, isV1, tail });
+  if (!isV2 && !tail.hasHeader) {
+    return unmarked({ sizeBytes, keepBytes, isV1, isOurs: looksLikeOurs(head), tail });
+  }
   const isTorn = keepBytes < sizeBytes;
   const reason = isTorn ? "corrupt_tail" : reasonOf(tail, isV1, isV2);
   return { ...NOTHING, ...endOf(tail), headerWanted: false, reason, keepBytes };
@@ -71,11 +82,12 @@ interface Unmarked {
   readonly sizeBytes: number;
   readonly keepBytes: number;
   readonly isV1: boolean;
+  readonly isOurs: boolean;
   readonly tail: Tail;
 }
 
 /** No v2 section yet: one is appended. Only a log of ours is cut; another file is kept to its last byte. */
-function unmarked({ sizeBytes, keepBytes, isV1, tail }: Unmarked): Probe {
+function unmarked({ sizeBytes, keepBytes, isV1, isOurs, tail }: Unmarked): Probe {
   if (isV1) return { ...NOTHING, reason: "legacy_v1", keepBytes };
   const lineEndWanted = keepBytes < sizeBytes;
   return {
@@ -84,7 +96,13 @@ function unmarked({ sizeBytes, keepBytes, isV1, tail }: Unmarked): Probe {
     reason: "schema_drift",
     keepBytes: sizeBytes,
     lineEndWanted,
+    isForeign: !isOurs && tail.row === undefined,
   };
+}
+
+/** A header of any version; or zero bytes, which is what the crash of a machine can leave of the first write. */
+function looksLikeOurs(head: Buffer): boolean {
+  return startsWith(head, HEADER_OF_ANY_VERSION) || head.every((byte) => byte === 0);
 }
 
 function reasonOf(tail: Tail, isV1: boolean, isV2: boolean): BootReason {
@@ -94,8 +112,12 @@ function reasonOf(tail: Tail, isV1: boolean, isV2: boolean): BootReason {
   return isV1 ? "legacy_v1" : "schema_drift";
 }
 
-function endOf({ row, seqMin }: Tail): Pick<Probe, "hasRecords" | "seq" | "chain" | "isChained"> {
+type End = Pick<Probe, "hasRecords" | "seq" | "chain" | "isChained" | "row" | "chainBefore">;
+
+function endOf({ row, chainBefore, seqMin }: Tail): End {
   return {
+    row,
+    chainBefore,
     hasRecords: row !== undefined,
     seq: Math.max(seqMin, row?.seq ?? 0),
     chain: row?.chain ?? CHAIN_START,
@@ -106,6 +128,8 @@ function endOf({ row, seqMin }: Tail): Pick<Probe, "hasRecords" | "seq" | "chain
 interface Tail {
   /** The last line that is a record. */
   readonly row: AuditRow | undefined;
+  /** Of the record before it. */
+  readonly chainBefore: Uint8Array | undefined;
   /** The last line that should be a record is none. */
   readonly isDrifted: boolean;
   /** The number at the start of that line. */
@@ -114,31 +138,37 @@ interface Tail {
   readonly hasHeader: boolean;
 }
 
-/** Walks back from the end to the last record and, unless the file begins with a v2 header, to the last such header. */
+/** Walks back to the last two records and, unless the file begins with a v2 header, to the last such header. */
 async function readTail(source: ByteSource, endBytes: number, isV2: boolean): Promise<Tail> {
   let row: AuditRow | undefined;
+  let before: AuditRow | undefined;
   let isDrifted = false;
   let seqMin = 0;
+  let hasHeader = false;
   for await (const line of linesBackwards(source, endBytes)) {
     if (line[0] === HASH) {
-      if (!isV2 && HEADER_LINE.subarray(0, -1).equals(line)) {
-        return { row, isDrifted, seqMin, hasHeader: true };
-      }
+      hasHeader = !isV2 && HEADER_LINE.subarray(0, -1).equals(line);
+      if (hasHeader) break;
       continue;
     }
-    if (row !== undefined) continue;
-    row = parseRow(line);
-    if (row === undefined && !isDrifted) {
+    if (before !== undefined) continue;
+    const parsed = parseRow(line);
+    if (row === undefined && parsed === undefined && !isDrifted) {
       isDrifted = true;
       seqMin = leadingSeq(line);
     }
-    if (row !== undefined && isV2) break;
+    if (row !== undefined) before = parsed;
+    row ??= parsed;
+    if (before !== undefined && isV2) break;
   }
-  return { row, isDrifted, seqMin, hasHeader: false };
+  return { row, chainBefore: before?.chain, isDrifted, seqMin, hasHeader };
 }
 
 /** Whole lines without their LF, the last one first. `endBytes` is behind an LF, or 0. */
-async function* linesBackwards(source: ByteSource, endBytes: number): AsyncGenerator<Buffer> {
+export async function* linesBackwards(
+  source: ByteSource,
+  endBytes: number,
+): AsyncGenerator<Buffer> {
   let windowStart = endBytes;
   let window: Buffer = Buffer.alloc(0);
   let stepBytes = AUDIT_PROBE_BYTES;

@@ -83,7 +83,45 @@ export type BootReason =
   | "legacy_v1"
   | "corrupt_tail"
   | "schema_drift"
-  | "rotation";
+  | "rotation"
+  /** The rows before it are under no key, or under another one. */
+  | "keyed"
+  /** The rows before it are under a key. */
+  | "unkeyed";
+
+/** How the log differs from what it is remembered to be. */
+export type Suspicion =
+  /** At the start: rows at its end are missing. */
+  | "behind"
+  /** At the start: another row has the remembered number, or none has. */
+  | "rewritten"
+  /** At the start: there is no row at all. */
+  | "gone"
+  /** At the start: what is remembered cannot be read or was not written by us. */
+  | "head_unreadable"
+  /** While it was open. */
+  | "removed"
+  | "replaced"
+  | "cut";
+
+export interface TamperFields {
+  readonly unixMs: number;
+  readonly observerNs: number;
+  readonly what: Suspicion;
+  /** The last row that was found; 0 and undefined = none. */
+  readonly foundSeq: number;
+  readonly foundChain: string | undefined;
+  /** The row that should be there. */
+  readonly headSeq: number;
+  readonly headChain: string | undefined;
+}
+
+/** As `outcomeFields`, of the row that says what was found instead of the log. */
+export function tamperFields(fields: TamperFields): string {
+  const { unixMs, observerNs, what, foundSeq, foundChain, headSeq, headChain } = fields;
+  const found = [foundSeq, foundChain ?? ABSENT, headSeq, headChain ?? ABSENT];
+  return [count(unixMs), count(observerNs), "tamper_suspected", what, ...found].join("\t");
+}
 
 /** The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record. */
 export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | undefined {
@@ -132,11 +170,15 @@ export interface BootFields {
   /** The chain column that the row is linked to; undefined = absent. */
   readonly previousChain: string | undefined;
   readonly reason: BootReason;
+  /** Of the key that this row and those up to the next boot record are under; undefined = of none. */
+  readonly keyId: string | undefined;
 }
 
 /** As `outcomeFields`, of a boot record. */
-export function bootFields({ unixMs, daemonPid, previousChain, reason }: BootFields): string {
-  return [count(unixMs), 0, "boot", daemonPid, previousChain ?? ABSENT, reason].join("\t");
+export function bootFields(fields: BootFields): string {
+  const { unixMs, daemonPid, previousChain, reason, keyId } = fields;
+  const columns = [count(unixMs), 0, "boot", daemonPid, previousChain ?? ABSENT, reason];
+  return [...columns, ...(keyId === undefined ? [] : [keyId])].join("\t");
 }
 
 function spawnColumns(outcome: AuditSpawn, unixMs: number): (string | number)[] {

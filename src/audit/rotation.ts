@@ -1,15 +1,23 @@
 // Rotation of the audit log by size (spec 11 section 6), as a sequence that can stop at any step and go on later: the live
 // file moves to `.1`, a new one is created, its boot record links it to the old one. Runs between two passes of the
 // writer, off the loop thread. A failure never costs an old file more than the one whose turn it is.
+import { assert } from "../base/assert.ts";
 import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
-import { AppendFile, codeOf, type FileCalls, isAtPath } from "../files/append_file.ts";
+import {
+  AppendFile,
+  codeOf,
+  type FileCalls,
+  isAtPath,
+  syncDirectory,
+} from "../files/append_file.ts";
 import { writeAll } from "../files/rotation.ts";
+import { AUDIT_HEADER } from "./record.ts";
 
 export interface AuditRotationOptions {
   readonly path: string;
   readonly calls: FileCalls;
-  /** Seals the boot record and returns it behind the header: the first bytes of the new file. */
-  readonly firstBytes: () => Buffer;
+  /** Seals the boot record and returns it behind `lead`: what the log begins with in a file. */
+  readonly firstBytes: (lead: string) => Buffer;
 }
 
 export interface AuditRotationResult {
@@ -53,6 +61,13 @@ export class AuditRotation {
     if (this.#step === "idle") this.#step = "create";
   }
 
+  /** The log goes on in `file`, which may be the live one, behind `lead`. */
+  takeOver(file: AppendFile, lead: string): void {
+    assert(this.#step === "idle", "a rotation is completed first");
+    this.#newFile = { file, rest: this.#options.firstBytes(lead) };
+    this.#step = "boot";
+  }
+
   /** Goes as far as it can. Never throws. `live` is closed when another file takes its place. */
   async run(live: AppendFile): Promise<AuditRotationResult> {
     let file = live;
@@ -65,13 +80,16 @@ export class AuditRotation {
       if (this.#step === "create") await this.#create(file);
       return { file: await this.#boot(file), error: this.#error };
     } catch (error) {
+      // Somebody has put a file in the free place: the writer's next look decides what that is.
+      if (this.#step === "create" && codeOf(error) === "EEXIST") this.#step = "idle";
       return { file, error: error as Error };
     }
   }
 
   /** Lets go of a new file that has no boot record; the next start gives it one. */
-  async close(): Promise<void> {
-    if (this.#newFile !== undefined) await this.#newFile.file.close();
+  async close(live: AppendFile): Promise<void> {
+    if (this.#newFile !== undefined && this.#newFile.file !== live)
+      await this.#newFile.file.close();
   }
 
   /** Gives the live file its old name; the result is open as `.1`. */
@@ -128,24 +146,27 @@ export class AuditRotation {
     return copy;
   }
 
-  /** The creation syncs the directory, and with it the renames. */
+  /** The boot record follows at once: a file without a record looks like an emptied one. */
   async #create(old: AppendFile): Promise<void> {
     const { path, calls, firstBytes } = this.#options;
     await this.#tolerate(old.handle.sync());
-    const file = await AppendFile.create(path, { calls, private: true });
-    if (file.directorySyncError !== undefined) this.#error = file.directorySyncError;
-    this.#newFile = { file, rest: firstBytes() };
+    const file = await AppendFile.create(path, { calls, private: true, directoryLater: true });
+    this.#newFile = { file, rest: firstBytes(`${AUDIT_HEADER}\n`) };
     this.#step = "boot";
   }
 
   async #boot(old: AppendFile): Promise<AppendFile> {
+    const { path, calls } = this.#options;
     const newFile = this.#newFile!;
     const { file } = newFile;
     while (newFile.rest.length > 0) {
       newFile.rest = newFile.rest.subarray(await file.write(newFile.rest));
     }
     await this.#tolerate(file.handle.sync());
-    await closeQuietly(old);
+    // The directory, and with it the renames.
+    const directoryError = await syncDirectory(path, calls);
+    if (directoryError !== undefined) this.#error = directoryError;
+    if (file !== old) await closeQuietly(old);
     this.#newFile = undefined;
     this.#step = "idle";
     return file;

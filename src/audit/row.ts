@@ -1,6 +1,6 @@
 // One line of the audit log read back (spec 11 sections 1 and 5): for the probe at a restart, for `audit verify` and for
 // `audit show`. Works on bytes, because the chain is over bytes and a damaged file need not be UTF-8.
-import { chainBytes } from "./chain.ts";
+import { chainBytes, isKeyId } from "./chain.ts";
 import { ABSENT } from "./record.ts";
 
 /** Names of the columns of each kind; the chain is always the last one. */
@@ -11,7 +11,15 @@ export const COLUMNS = {
     "agent_pid child_pid outcome exit_code signal duration_ns stdout_len stderr_len truncated",
   ),
   refused: columns("agent_pid reason"),
+  tamper_suspected: columns("what found_seq found_chain head_seq head_chain"),
 } as const;
+
+/** A `boot` row while `audit.key_file` is set. */
+export const BOOT_COLUMNS_KEYED: readonly string[] = [
+  ...COLUMNS.boot.slice(0, -1),
+  "key_id",
+  "chain",
+];
 
 /** A `complete` row while `recovery.capture` is on. */
 export const COMPLETE_COLUMNS_CAPTURED: readonly string[] = [
@@ -22,6 +30,12 @@ export const COMPLETE_COLUMNS_CAPTURED: readonly string[] = [
 ];
 
 export type RowKind = keyof typeof COLUMNS;
+
+/** Kinds that may have more columns. */
+const LONGER: Partial<Record<RowKind, readonly (readonly string[])[]>> = {
+  boot: [BOOT_COLUMNS_KEYED],
+  complete: [COMPLETE_COLUMNS_CAPTURED],
+};
 
 export interface AuditRow {
   readonly kind: RowKind;
@@ -46,20 +60,23 @@ export function parseRow(line: Uint8Array): AuditRow | undefined {
   const chainText = parts.at(-1)!;
   const chain = chainBytes(chainText);
   if (chain === undefined && chainText !== ABSENT) return undefined;
-  if (kind === "boot" && !isLink(parts[5]!)) return undefined;
+  if (kind === "boot" && !isBoot(parts)) return undefined;
   const body = line.subarray(0, line.length - chainText.length - 1);
   return { kind, seq, columns: parts, chain, body };
 }
 
-export function columnNames(row: AuditRow): readonly string[] {
-  return row.columns.length === COMPLETE_COLUMNS_CAPTURED.length
-    ? COMPLETE_COLUMNS_CAPTURED
-    : COLUMNS[row.kind];
+export function columnNames({ kind, columns: found }: AuditRow): readonly string[] {
+  return [COLUMNS[kind], ...(LONGER[kind] ?? [])].find(({ length }) => length === found.length)!;
 }
 
 /** The link of a boot row as the bytes it names; undefined = absent. */
 export function bootLink(row: AuditRow): Buffer | undefined {
   return chainBytes(row.columns[5]!);
+}
+
+/** Of the key that a boot row and those behind it are under; undefined = none. */
+export function bootKeyId(row: AuditRow): string | undefined {
+  return row.columns.length === BOOT_COLUMNS_KEYED.length ? row.columns[7] : undefined;
 }
 
 export function bootReason(row: AuditRow): string {
@@ -87,8 +104,12 @@ function isRowKind(word: string): word is RowKind {
 }
 
 function fits(kind: RowKind, columnCount: number): boolean {
-  if (columnCount === COLUMNS[kind].length) return true;
-  return kind === "complete" && columnCount === COMPLETE_COLUMNS_CAPTURED.length;
+  return [COLUMNS[kind], ...(LONGER[kind] ?? [])].some(({ length }) => length === columnCount);
+}
+
+function isBoot(parts: readonly string[]): boolean {
+  if (parts.length === BOOT_COLUMNS_KEYED.length && !isKeyId(parts[7]!)) return false;
+  return isLink(parts[5]!);
 }
 
 function isLink(text: string): boolean {

@@ -1,17 +1,22 @@
-// Checks an audit log row by row (spec 11 section 7): columns, seq, and the chain recomputed from the row before. Pure over
-// lines and streaming: it keeps one row, whatever the size of the log. Each damage is told once, at the line where the
-// chain stops to fit.
-import { chainOf, CHAIN_START } from "./chain.ts";
-import { ABSENT, AUDIT_HEADER, AUDIT_HEADER_V1 } from "./record.ts";
-import { type AuditRow, bootLink, bootReason, latin1, parseRow } from "./row.ts";
+// Checks an audit log row by row (spec 11 section 7): sections, columns, seq, and the chain recomputed from the row before.
+// Pure over lines and streaming: it keeps one row, whatever the size of the log. Each damage is told once, at the line
+// where the chain stops to fit.
+import type { ChainKey } from "./chain.ts";
+import { continues, isLinkedReason } from "./chain_check.ts";
+import { ABSENT } from "./record.ts";
+import { type AuditRow, bootKeyId, bootLink, bootReason, latin1, parseRow } from "./row.ts";
+import { type SectionKind, sectionOf, sectionText } from "./section.ts";
+
+/** What a finding means, the worst first; a note is worth knowing and no damage. */
+export const FINDING_KINDS = ["broken", "section", "behind", "key", "note"] as const;
+export type FindingKind = (typeof FINDING_KINDS)[number];
 
 export interface Finding {
   readonly file: string;
   /** From 1. */
   readonly line: number;
   readonly text: string;
-  /** True if the log may still be intact: something worth knowing, not a damage. */
-  readonly isNote: boolean;
+  readonly kind: FindingKind;
 }
 
 interface Place {
@@ -21,13 +26,36 @@ interface Place {
   readonly order: number;
 }
 
+/** A row that the log must hold, kept outside of it. */
+export interface RememberedRow {
+  readonly seq: number;
+  readonly chain: string;
+}
+
+export interface VerifierOptions {
+  readonly onFinding: (finding: Finding) => void;
+  /** Must be the chain of the very last record. */
+  readonly expectedHead?: string | undefined;
+  /** Must be in the log, unless all that is left is newer. */
+  readonly remembered?: RememberedRow | undefined;
+  /** Keys that sections may be under; the last section must be under one of them. */
+  readonly keys?: readonly ChainKey[];
+  /** Sections of schema v1 may stand before the first record. */
+  readonly allowLegacy?: boolean;
+}
+
 export interface Verdict {
   readonly isIntact: boolean;
+  /** The worst that was found; "note" = nothing is wrong. */
+  readonly worst: FindingKind;
   readonly recordCount: number;
   readonly seqFirst: number | undefined;
   readonly seqLast: number | undefined;
   /** The chain of the last record; undefined = there is none. */
   readonly head: string | undefined;
+  /** The key that the last section is under; undefined = none. */
+  readonly keyId: string | undefined;
+  /** The first finding that is no note. */
   readonly firstProblem: Finding | undefined;
 }
 
@@ -36,118 +64,183 @@ const BOOT_NOTES: Readonly<Record<string, string>> = {
   corrupt_tail: "boot corrupt_tail: the line before it was torn by a crash and cut off",
   schema_drift: "boot schema_drift: the daemon could not read what was before it",
   legacy_v1: "boot legacy_v1: the chain begins here, below records of schema v1",
+  keyed: "boot keyed: the rows from here on are under a key, or under another one",
+};
+
+const TAMPER_TEXTS: Readonly<Record<string, string>> = {
+  behind: "rows at the end were missing at the start",
+  rewritten: "the remembered row was missing or another one at the start",
+  gone: "all rows were missing at the start",
+  removed: "the file was removed while it was open",
+  replaced: "another file was put in its place while it was open",
+  cut: "rows at the end were cut off while it was open",
 };
 
 /** Feed it every file, oldest first: `beginFile`, then its lines. */
 export class Verifier {
-  readonly #onFinding: (finding: Finding) => void;
+  readonly #options: VerifierOptions;
+  readonly #keys: ReadonlyMap<string, ChainKey>;
   #file = "";
   #line = 0;
   #order = 0;
-  #isV1Section = false;
+  #fileRecordCount = 0;
+  #section: SectionKind = "v2";
+  /** A section of schema v1 came before the first record. */
+  #isAfterLegacy = false;
   #recordCount = 0;
   #seqFirst: number | undefined;
   #previous: AuditRow | undefined;
   #previousPlace: Place | undefined;
-  #unchainedCount = 0;
-  #unchainedPlace: Place | undefined;
+  #keyId: string | undefined;
+  #unchained = new Tally();
+  /** Rows under keys that were not given, by key. */
+  readonly #unreadable = new Map<string, Tally>();
   #firstProblem: Finding | undefined;
   #firstProblemOrder = Number.POSITIVE_INFINITY;
-  /** An anchored chain, and how many records came after the one that has it. */
-  #anchor: string | undefined;
+  #worst: FindingKind = "note";
+  /** Records behind the one with the expected head; -1 = it has not come yet. */
   #recordsSinceAnchor = -1;
+  #isRememberedSeen = false;
 
-  /** `expectedHead`, if given, must be the chain of the very last record. */
-  constructor(onFinding: (finding: Finding) => void, expectedHead?: string) {
-    this.#onFinding = onFinding;
-    this.#anchor = expectedHead;
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    this.#keys = new Map((options.keys ?? []).map((key) => [key.id, key]));
   }
 
   beginFile(file: string): void {
+    this.#endFile();
     this.#file = file;
     this.#line = 0;
-    this.#isV1Section = false;
+    this.#fileRecordCount = 0;
+    this.#section = "v2";
   }
 
   /** `line` without its LF. A last line without one is no record: the next start would cut it off. */
   line(line: Uint8Array, hasLineEnd: boolean): void {
     this.#line += 1;
     this.#order += 1;
-    if (line[0] === 0x23 && hasLineEnd) {
-      this.#comment(latin1(line));
-      return;
-    }
-    if (this.#isV1Section) return;
+    const isComment = line[0] === 0x23 && hasLineEnd;
+    const begun = isComment ? sectionOf(latin1(line)) : undefined;
+    if (begun !== undefined) this.#beginSection(begun, latin1(line));
+    else if (this.#line === 1) this.#beginSection("none", "");
+    if (isComment) return;
     const row = hasLineEnd ? parseRow(line) : undefined;
-    if (row === undefined) this.#problem("not a record");
-    else this.#row(row);
+    if (row !== undefined) this.#row(row);
+    else if (this.#section === "v2" || this.#section === "none") {
+      this.#found("broken", "not a record");
+    }
   }
 
   finish(): Verdict {
-    if (this.#unchainedPlace !== undefined) {
-      this.#problemAt(this.#unchainedPlace, `${this.#unchainedCount} rows without a chain`);
+    this.#endFile();
+    this.#tellTallies();
+    const last = this.#previous;
+    const head = last === undefined ? undefined : chainText(last);
+    const { expectedHead } = this.#options;
+    if (expectedHead !== undefined && head !== expectedHead) this.#anchorMissed(head);
+    this.#checkRemembered();
+    if (this.#keys.size > 0 && this.#keyId === undefined && last !== undefined) {
+      this.#foundAt(this.#previousPlace!, "section", "the last section is under no key");
     }
-    const head = this.#previous === undefined ? undefined : chainText(this.#previous);
-    if (this.#anchor !== undefined && head !== this.#anchor) this.#anchorMissed(head);
     return {
-      isIntact: this.#firstProblem === undefined,
+      isIntact: this.#worst === "note",
+      worst: this.#worst,
       recordCount: this.#recordCount,
       seqFirst: this.#seqFirst,
-      seqLast: this.#previous?.seq,
+      seqLast: last?.seq,
       head,
+      keyId: this.#keyId,
       firstProblem: this.#firstProblem,
     };
   }
 
-  // Only the first line can begin a v1 section: further down it would be a way to hide rows.
-  #comment(text: string): void {
-    if (text === AUDIT_HEADER) this.#isV1Section = false;
-    if (text !== AUDIT_HEADER_V1 || this.#line !== 1) return;
-    this.#isV1Section = true;
-    this.#note("a section of schema v1, skipped");
+  #beginSection(kind: SectionKind, header: string): void {
+    this.#section = kind;
+    if (kind === "v2") return;
+    const isFirst = this.#recordCount === 0;
+    const text = sectionText(kind, header);
+    if (kind === "legacy" && isFirst) this.#isAfterLegacy = true;
+    if (kind === "legacy" && isFirst && this.#options.allowLegacy === true) {
+      this.#found("note", text);
+    } else if (kind === "legacy" && isFirst) {
+      this.#found("section", `${text} (--allow-legacy takes it where a history begins)`);
+    } else this.#found("section", text);
+  }
+
+  /** The daemon begins each file with a record, so one without any was emptied, or a rotation was cut short. */
+  #endFile(): void {
+    if (this.#file === "" || this.#fileRecordCount > 0 || this.#section !== "v2") return;
+    this.#found("section", "an empty section: no record in this file");
   }
 
   #row(row: AuditRow): void {
     const previous = this.#previous;
+    this.#checkSection(row);
     const isLinked = this.#checkLink(row, previous);
+    if (row.kind === "boot") this.#checkKey(row);
     const isChained = this.#checkChain(row, previous);
     this.#checkSeq(row, previous, isLinked && isChained);
-    const note = row.kind === "boot" ? BOOT_NOTES[bootReason(row)] : undefined;
-    if (note !== undefined) this.#note(note);
+    this.#checkKind(row);
     this.#recordCount += 1;
+    this.#fileRecordCount += 1;
     this.#seqFirst ??= row.seq;
     this.#previous = row;
     this.#previousPlace = this.#here();
-    if (chainText(row) === this.#anchor) this.#recordsSinceAnchor = 0;
-    else if (this.#recordsSinceAnchor >= 0) this.#recordsSinceAnchor += 1;
+    this.#compare(row);
+  }
+
+  /** A row that can be read under a header of another schema: somebody has changed the header. */
+  #checkSection(row: AuditRow): void {
+    if (this.#section === "legacy" || this.#section === "unknown") {
+      this.#found("section", `row ${row.seq} stands under the header of another schema`);
+      this.#section = "v2";
+    }
+    if (!this.#isAfterLegacy) return;
+    this.#isAfterLegacy = false;
+    if (row.kind !== "boot" || bootReason(row) !== "legacy_v1") {
+      this.#found("section", `row ${row.seq} does not begin a chain, and there is none before it`);
+    }
   }
 
   /** A boot record that continues a section names the chain it continues. */
   #checkLink(row: AuditRow, previous: AuditRow | undefined): boolean {
-    if (row.kind !== "boot") return true;
-    const reason = bootReason(row);
+    if (row.kind !== "boot" || !isLinkedReason(bootReason(row))) return true;
     const link = row.columns[5]!;
-    if (reason !== "resume" && reason !== "rotation") return true;
     if (previous === undefined && link === ABSENT) return true;
-    if (previous === undefined && reason === "rotation") {
-      this.#note(`starts at seq ${row.seq}, anchored at ${link}`);
+    if (previous === undefined && bootReason(row) === "rotation") {
+      this.#found("note", `starts at seq ${row.seq}, anchored at ${link}`);
       return true;
     }
     if (previous !== undefined && link === chainText(previous)) return true;
-    this.#problem("link to the previous section broken");
+    this.#found("broken", "link to the previous section broken");
     return false;
+  }
+
+  /** Who has no key can begin a section without one, so that is never taken for granted. */
+  #checkKey(row: AuditRow): void {
+    const keyId = bootKeyId(row);
+    if (this.#keyId !== undefined && keyId === undefined) {
+      this.#found("section", `a section without a key, behind rows under key ${this.#keyId}`);
+    }
+    this.#keyId = keyId;
   }
 
   #checkChain(row: AuditRow, previous: AuditRow | undefined): boolean {
     if (row.chain === undefined) {
-      this.#unchainedCount += 1;
-      this.#unchainedPlace ??= this.#here();
+      this.#unchained.add(row, this.#here());
       return false;
     }
-    for (const before of startsOf(row, previous)) {
-      if (chainOf(row.kind, before, row.body).equals(row.chain)) return true;
+    const keyId = this.#keyId;
+    const key = keyId === undefined ? undefined : this.#keys.get(keyId);
+    if (keyId !== undefined && key === undefined) {
+      const tally = this.#unreadable.get(keyId) ?? new Tally();
+      tally.add(row, this.#here());
+      if (this.#unreadable.size < KEYS_TOLD_MAX) this.#unreadable.set(keyId, tally);
+      return true;
     }
-    this.#problem(
+    if (continues(row, previous?.chain, key)) return true;
+    this.#found(
+      "broken",
       `chain broken: row ${row.seq} was changed, or a row before it was removed, inserted or moved`,
     );
     return false;
@@ -155,9 +248,58 @@ export class Verifier {
 
   #checkSeq(row: AuditRow, previous: AuditRow | undefined, isIntact: boolean): void {
     const before = previous?.seq ?? (isAnchored(row) ? row.seq - 1 : 0);
-    if (row.seq <= before) this.#problem("sequence goes back");
+    if (row.seq <= before) this.#found("broken", "sequence goes back");
     else if (row.seq > before + 1 && isIntact) {
-      this.#note(`records ${before + 1}..${row.seq - 1} were lost (ring overflow)`);
+      const rows = `records ${before + 1}..${row.seq - 1}`;
+      const isOverflow = row.kind !== "boot";
+      this.#found("note", `${rows} ${isOverflow ? "were lost (ring overflow)" : "are missing"}`);
+    }
+  }
+
+  #checkKind(row: AuditRow): void {
+    if (row.kind === "boot") {
+      const note = BOOT_NOTES[bootReason(row)];
+      if (note !== undefined) this.#found("note", note);
+    }
+    if (row.kind !== "tamper_suspected") return;
+    const [what, , , headSeq] = row.columns.slice(4);
+    const text = TAMPER_TEXTS[what!];
+    if (text === undefined) this.#found("note", "tamper suspected: the remembered head was bad");
+    else this.#found("broken", `tamper suspected: ${text}, row ${headSeq} was the last one`);
+  }
+
+  #compare(row: AuditRow): void {
+    const { expectedHead, remembered } = this.#options;
+    if (chainText(row) === expectedHead) this.#recordsSinceAnchor = 0;
+    else if (this.#recordsSinceAnchor >= 0) this.#recordsSinceAnchor += 1;
+    if (row.seq !== remembered?.seq || this.#isRememberedSeen) return;
+    this.#isRememberedSeen = true;
+    if (chainText(row) === remembered.chain) return;
+    this.#found(
+      "behind",
+      `row ${row.seq} is not the one that is remembered: history was rewritten`,
+    );
+  }
+
+  #checkRemembered(): void {
+    const { remembered } = this.#options;
+    if (remembered === undefined || this.#isRememberedSeen) return;
+    const last = this.#previous?.seq ?? 0;
+    // The row may be among those that a rotation has dropped.
+    if ((this.#seqFirst ?? 0) > remembered.seq) return;
+    const text =
+      last < remembered.seq
+        ? `the last row is ${last}, the remembered head is row ${remembered.seq}: rows are missing`
+        : `row ${remembered.seq}, the remembered head, is missing`;
+    this.#foundAt(this.#previousPlace ?? this.#here(), "behind", text);
+  }
+
+  #tellTallies(): void {
+    const { count, place } = this.#unchained;
+    if (place !== undefined) this.#foundAt(place, "broken", `${count} rows without a chain`);
+    for (const [keyId, tally] of this.#unreadable) {
+      const rows = `${tally.count} rows from seq ${tally.seq} on`;
+      this.#foundAt(tally.place!, "key", `${rows} are under key ${keyId}, which was not given`);
     }
   }
 
@@ -168,59 +310,56 @@ export class Verifier {
       since < 0
         ? "no record has the expected one"
         : `the expected one is ${since} ${since === 1 ? "record" : "records"} back`;
-    this.#problemAt(place, `the head is ${head ?? ABSENT}, ${where}`);
+    this.#foundAt(place, "broken", `the head is ${head ?? ABSENT}, ${where}`);
   }
 
   #here(): Place {
     return { file: this.#file, line: this.#line, order: this.#order };
   }
 
-  #note(text: string): void {
-    this.#onFinding({ file: this.#file, line: this.#line, text, isNote: true });
+  #found(kind: FindingKind, text: string): void {
+    this.#foundAt(this.#here(), kind, text);
   }
 
-  #problem(text: string): void {
-    this.#problemAt(this.#here(), text);
-  }
-
-  #problemAt(place: Place, text: string): void {
-    const { file, line, order } = place;
-    const finding = { file, line, text, isNote: false };
+  #foundAt({ file, line, order }: Place, kind: FindingKind, text: string): void {
+    const finding = { file, line: Math.max(1, line), text, kind };
+    this.#options.onFinding(finding);
+    if (kind === "note") return;
     if (order < this.#firstProblemOrder) {
       this.#firstProblem = finding;
       this.#firstProblemOrder = order;
     }
-    this.#onFinding(finding);
+    if (FINDING_KINDS.indexOf(kind) < FINDING_KINDS.indexOf(this.#worst)) this.#worst = kind;
+  }
+}
+
+/** Keys that are told apart; a forged log can name any number. */
+const KEYS_TOLD_MAX = 16;
+
+/** Rows that are told together, at the first of them. */
+class Tally {
+  count = 0;
+  seq = 0;
+  place: Place | undefined;
+
+  add(row: AuditRow, place: Place): void {
+    if (this.count === 0) this.seq = row.seq;
+    this.count += 1;
+    this.place ??= place;
   }
 }
 
 /** The last line of a report. */
 export function verdictText(verdict: Verdict): string {
-  const { firstProblem, recordCount, seqFirst, seqLast, head } = verdict;
+  const { worst, firstProblem, recordCount, seqFirst, seqLast, head, keyId } = verdict;
   if (firstProblem !== undefined) {
-    return `NOT intact: first problem at ${firstProblem.file}:${firstProblem.line}`;
+    const where = `${firstProblem.file}:${firstProblem.line}`;
+    if (worst === "key") return `NOT verified: a key is wanted, first at ${where}`;
+    return `NOT intact: first problem at ${where}`;
   }
   if (recordCount === 0) return "intact: 0 records";
-  return `intact: ${recordCount} records, seq ${seqFirst}..${seqLast}, head ${head}`;
-}
-
-/** What the hash of `row` may continue from. */
-function startsOf(row: AuditRow, previous: AuditRow | undefined): readonly Uint8Array[] {
-  const before = previous?.chain ?? CHAIN_START;
-  if (row.kind !== "boot") return [before];
-  switch (bootReason(row)) {
-    case "fresh":
-    case "legacy_v1":
-      return [CHAIN_START];
-    case "resume":
-    case "rotation":
-      return [bootLink(row) ?? CHAIN_START];
-    case "schema_drift":
-      // The daemon that wrote it may not have been able to read what we can.
-      return [before, CHAIN_START];
-    default:
-      return [before];
-  }
+  const under = keyId === undefined ? "" : `, under key ${keyId}`;
+  return `intact: ${recordCount} records, seq ${seqFirst}..${seqLast}, head ${head}${under}`;
 }
 
 function isAnchored(row: AuditRow): boolean {

@@ -255,6 +255,12 @@ export const AUDIT_RETRY_NS = NS_PER_S;
 export const AUDIT_PASS_NS_MAX = 10 * NS_PER_MS;
 /** Spacing of the looks whether the path still names the open audit file. */
 export const AUDIT_LOOK_NS = NS_PER_S;
+/** Shortest time between two writings of the remembered head: each is two syncs. */
+export const AUDIT_HEAD_NS_MIN = 100 * NS_PER_MS;
+/** The head is told in the log after so many rows: what a log shipper took away cannot be taken back. */
+export const AUDIT_HEAD_TOLD_ROWS = 100;
+/** Bytes read back at a start to find the remembered row: as a rule it is one of the last. */
+export const AUDIT_COMPARE_BYTES_MAX = 64 * 1_048_576;
 /** Sync durations kept for the next turn; one sync runs at a time and every one wakes the loop. */
 export const AUDIT_SYNC_SAMPLES_MAX = 1_024;
 /** First bytes read from the end of an audit log to find its last record. */

@@ -1,5 +1,8 @@
 // `varta-watch audit verify FILE...` and `varta-watch audit show FILE`: whether an audit log is as it was written (spec 11
 // section 7), and what it says. Both read without a lock, so the daemon may go on writing. Results go to stdout.
+import { dirname, resolve } from "node:path";
+import type { ChainKey } from "../audit/chain.ts";
+import { findHead } from "../audit/head_search.ts";
 import {
   closeLogFiles,
   forEachLine,
@@ -7,14 +10,32 @@ import {
   openLogFile,
   openLogFiles,
 } from "../audit/log_files.ts";
-import { ABSENT, AUDIT_HEADER, AUDIT_HEADER_V1 } from "../audit/record.ts";
+import { ABSENT } from "../audit/record.ts";
 import { type AuditRow, columnNames, latin1, parseRow } from "../audit/row.ts";
-import { type Finding, type Verdict, Verifier, verdictText } from "../audit/verify.ts";
+import { type SectionKind, sectionOf } from "../audit/section.ts";
+import {
+  type Finding,
+  FINDING_KINDS,
+  type FindingKind,
+  type RememberedRow,
+  type Verdict,
+  Verifier,
+  verdictText,
+} from "../audit/verify.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
+import { readVerifyKeys } from "./audit_keys.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
 import { print, printDiagnostics, printError, printHint } from "./output.ts";
 
 const EXIT_FAILURE = 1;
+/** By the worst finding. */
+const EXITS: Readonly<Record<FindingKind, number>> = {
+  note: 0,
+  broken: EXIT_FAILURE,
+  section: 2,
+  behind: 3,
+  key: 4,
+};
 const EXIT_USAGE = 64;
 /** Text collected for one write: a log may have a million lines. */
 const PRINT_CHARACTERS = 64 * 1_024;
@@ -31,12 +52,24 @@ export async function run(invocation: Invocation): Promise<number> {
     if (head !== undefined && files.length > 1) {
       return refuse(`found --expect-head with ${files.length} files; want one FILE`);
     }
-    const codes = files.map((file) => verify(file, head, isJson));
-    return Math.max(...codes);
+    const keys = readVerifyKeys(ownText(invocation, "key-file"));
+    if (keys === undefined) return EXIT_FAILURE;
+    const setting: VerifySetting = {
+      head,
+      keys,
+      state: ownText(invocation, "state"),
+      allowLegacy: ownFlag(invocation, "allow-legacy"),
+      isJson,
+    };
+    return worstExit(files.map((file) => verify(file, setting)));
   }
+  const only = ["expect-head", "key-file", "state"].find(
+    (name) => ownText(invocation, name) !== undefined,
+  );
   if (action === "show") {
-    if (head !== undefined)
-      return refuse('found --expect-head with "audit show"; want "audit verify"');
+    if (only !== undefined) {
+      return refuse(`found --${only} with "audit show"; want "audit verify"`);
+    }
     if (files.length !== 1) return refuse(`found ${files.length} files; want one FILE`);
     return show(files[0]!, isJson);
   }
@@ -50,13 +83,41 @@ function refuse(message: string): number {
   return EXIT_USAGE;
 }
 
-function verify(path: string, head: string | undefined, isJson: boolean): number {
+interface VerifySetting {
+  readonly head: string | undefined;
+  readonly keys: readonly ChainKey[];
+  readonly state: string | undefined;
+  readonly allowLegacy: boolean;
+  readonly isJson: boolean;
+}
+
+/** Of several logs, the exit code of the one that is worst off. */
+function worstExit(codes: readonly number[]): number {
+  const worst = FINDING_KINDS.map((kind) => EXITS[kind]).find((code) => codes.includes(code));
+  return worst ?? EXIT_FAILURE;
+}
+
+function verify(path: string, setting: VerifySetting): number {
+  const { isJson, keys, allowLegacy } = setting;
   const output = new Output();
   const findings: Finding[] = [];
-  const verifier = new Verifier((finding) => {
+  const onFinding = (finding: Finding): void => {
     if (isJson) findings.push(finding);
     else output.line(`${finding.file}:${finding.line}: ${visible(finding.text)}`);
-  }, head);
+  };
+  // Read before the log is: the daemon may write rows and remember them at this very moment.
+  const remembered = rememberedRow(path, setting, onFinding);
+  if (remembered === "unreadable") {
+    output.flush();
+    return EXIT_FAILURE;
+  }
+  const verifier = new Verifier({
+    onFinding,
+    expectedHead: setting.head,
+    keys,
+    allowLegacy,
+    remembered,
+  });
   const isRead = reading(path, openLogFiles, (file) => {
     verifier.beginFile(file.path);
     forEachLine(file, (line, hasLineEnd) => verifier.line(line, hasLineEnd));
@@ -66,24 +127,51 @@ function verify(path: string, head: string | undefined, isJson: boolean): number
     return EXIT_FAILURE;
   }
   const verdict = verifier.finish();
-  output.line(isJson ? JSON.stringify(verdictJson(path, verdict, findings)) : verdictText(verdict));
+  const json = () => escapeUnprintable(JSON.stringify(verdictJson(path, verdict, findings)));
+  output.line(isJson ? json() : verdictText(verdict));
   output.flush();
-  return verdict.isIntact ? 0 : EXIT_FAILURE;
+  return EXITS[verdict.worst];
+}
+
+/** Without --state, the directory of the log is where an unmanaged daemon remembers: no memory there is no finding. */
+function rememberedRow(
+  path: string,
+  { state, keys }: VerifySetting,
+  onFinding: (finding: Finding) => void,
+): RememberedRow | undefined | "unreadable" {
+  const search = findHead(state ?? dirname(path), resolve(path), keys);
+  if (search.ok) {
+    if (!search.isChecked) {
+      const text = "the remembered head is under a key that was not given, and is taken as it is";
+      onFinding({ file: search.path, line: 1, text, kind: "note" });
+    }
+    return search.record;
+  }
+  if (state === undefined) {
+    if (search.isBad) onFinding({ file: path, line: 1, text: search.found, kind: "note" });
+    return undefined;
+  }
+  printError(search.found);
+  printHint("--state names the directory that the daemon keeps audit.head in");
+  return "unreadable";
 }
 
 function verdictJson(file: string, verdict: Verdict, findings: readonly Finding[]): object {
   return {
     file,
     intact: verdict.isIntact,
+    exit: EXITS[verdict.worst],
     records: verdict.recordCount,
     seq_first: verdict.seqFirst,
     seq_last: verdict.seqLast,
     head: verdict.head,
-    findings: findings.map(({ file: at, line, text, isNote }) => ({
+    key_id: verdict.keyId,
+    findings: findings.map(({ file: at, line, text, kind }) => ({
       file: at,
       line,
       text,
-      intact: isNote,
+      kind,
+      intact: kind === "note",
     })),
   };
 }
@@ -91,7 +179,7 @@ function verdictJson(file: string, verdict: Verdict, findings: readonly Finding[
 function show(path: string, isJson: boolean): number {
   const output = new Output();
   let lineNumber = 0;
-  let isV1Section = false;
+  let section: SectionKind = "v2";
   let allRead = true;
   const isRead = reading(
     path,
@@ -100,15 +188,15 @@ function show(path: string, isJson: boolean): number {
       forEachLine(file, (line, hasLineEnd) => {
         lineNumber += 1;
         if (line[0] === 0x23) {
-          isV1Section = isHeaderOfV1(line, lineNumber, isV1Section);
+          section = sectionOf(latin1(line)) ?? section;
           return;
         }
-        if (isV1Section) return;
         const row = hasLineEnd ? parseRow(line) : undefined;
         if (row !== undefined) {
           output.line(isJson ? escapeUnprintable(JSON.stringify(rowJson(row))) : rowText(row));
           return;
         }
+        if (section === "legacy") return;
         allRead = false;
         output.flush();
         printDiagnostics(`${path}:${lineNumber}: not a record\n`);
@@ -116,12 +204,6 @@ function show(path: string, isJson: boolean): number {
   );
   output.flush();
   return isRead && allRead ? 0 : EXIT_FAILURE;
-}
-
-function isHeaderOfV1(line: Uint8Array, lineNumber: number, isV1Section: boolean): boolean {
-  const text = latin1(line);
-  if (lineNumber === 1 && text === AUDIT_HEADER_V1) return true;
-  return isV1Section && text !== AUDIT_HEADER;
 }
 
 /** True if every file could be read; otherwise the reason is on stderr. */
@@ -157,7 +239,10 @@ function rowText(row: AuditRow): string {
 }
 
 const TEXT_COLUMNS: ReadonlySet<string> = new Set(
-  "kind prev_chain reason mode program source outcome stdout_tail stderr_tail chain".split(" "),
+  (
+    "kind prev_chain reason key_id mode program source outcome stdout_tail stderr_tail what " +
+    "found_chain head_chain chain"
+  ).split(" "),
 );
 
 /** A key without a value is left out. */

@@ -73,6 +73,9 @@ export interface Config {
   };
   readonly audit: {
     readonly file: string | undefined;
+    readonly keyFile: string | undefined;
+    /** The 32 bytes of the key that its rows are under; undefined = none. */
+    readonly key: Uint8Array | undefined;
     readonly maxBytes: number | undefined;
     readonly syncEvery: number;
     readonly syncIntervalNs: number;

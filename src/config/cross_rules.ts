@@ -35,6 +35,7 @@ export function checkCrossRules(
   }
   checkRecovery(document, platform, report);
   checkMetrics(document, report);
+  checkAuditKey(document, report);
   checkFiles(document, report);
   checkClock(document, platform, report);
 }
@@ -228,6 +229,19 @@ function checkMetrics(document: CheckedDocument, report: Report): void {
     want: "token_file beside it, or a loopback or unix: address",
     wantOption: "--prom-token-file beside it, or a loopback or unix: address",
     involved: [tokenRef],
+  });
+}
+
+function checkAuditKey({ tables }: CheckedDocument, report: Report): void {
+  const { wrong, values } = tables.audit;
+  if (values.key_file === undefined || values.file !== undefined || wrong.has("file")) return;
+  report({
+    at: { table: "audit", key: "key_file" },
+    anchor: "key",
+    found: "a key without an audit log",
+    want: "file beside it",
+    wantOption: "--recovery-audit-file beside it",
+    involved: [{ table: "audit", key: "file" }],
   });
 }
 

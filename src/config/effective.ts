@@ -175,6 +175,7 @@ function stepTable(step: RecoveryStep): StepTable {
 function fileRows({ audit, export: events }: Config): Row[] {
   return [
     ["audit", "file", audit.file],
+    ["audit", "key_file", audit.keyFile],
     ["audit", "max_bytes", audit.maxBytes],
     ["audit", "sync_every", audit.syncEvery],
     ["audit", "sync_interval", durationTextFromNs(audit.syncIntervalNs)],

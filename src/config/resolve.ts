@@ -80,6 +80,8 @@ export function buildConfig({ document, accounts, secrets, bareRun }: ConfigPart
     recovery: recoveryConfig(document, secrets),
     audit: {
       file: audit.file,
+      keyFile: audit.key_file,
+      key: secrets.auditKey,
       maxBytes: audit.max_bytes,
       syncEvery: audit.sync_every!,
       syncIntervalNs: audit.sync_interval!,

@@ -14,6 +14,8 @@ const COMMAND_WORDS_MAX = 64;
 
 export interface Secrets {
   readonly token: Uint8Array | undefined;
+  /** The key of audit.key_file. */
+  readonly auditKey: Uint8Array | undefined;
   /** The words of recovery.command_file. */
   readonly command: readonly string[] | undefined;
 }
@@ -22,13 +24,14 @@ export interface Secrets {
 export function readSecrets(document: CheckedDocument, uid: number, faults: Fault[]): Secrets {
   const reader = new SecretReader(document, uid, faults);
   for (const listener of document.listeners) checkKeyFiles(listener, reader);
-  const { metrics, recovery } = document.tables;
+  const { audit, metrics, recovery } = document.tables;
   const tokenRef: KeyRef = { table: "metrics", key: "token_file" };
   const token = reader.key(tokenRef, metrics.values.token_file);
+  const auditKey = reader.key({ table: "audit", key: "key_file" }, audit.values.key_file);
   const commandRef: KeyRef = { table: "recovery", key: "command_file" };
   const text = reader.text(commandRef, recovery.values.command_file);
   const command = text === undefined ? undefined : commandWords(text, commandRef, reader);
-  return { token, command };
+  return { token, auditKey, command };
 }
 
 class SecretReader {

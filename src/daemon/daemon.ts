@@ -163,6 +163,7 @@ export class Daemon {
       metrics,
       observerInode: observer.observerInode,
       monotonicNs,
+      env: this.#options.env,
     });
   }
 

@@ -2,9 +2,7 @@
 // per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import type { AuditOutcome, BootReason } from "../audit/record.ts";
-import { AuditLog } from "../audit/audit_log.ts";
-import { NS_PER_S } from "../base/time.ts";
+import type { AuditOutcome } from "../audit/record.ts";
 import type { Config } from "../config/config.ts";
 import { EventExport } from "../export/event_export.ts";
 import { parentFault } from "../files/directory_rules.ts";
@@ -12,6 +10,7 @@ import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import { FiredJournal } from "../recovery/fired_journal.ts";
+import { type AuditWiring, openAudit } from "./audit_wiring.ts";
 import { requireHeartbeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./loop.ts";
@@ -24,15 +23,8 @@ export interface WritersOptions {
   /** The observer's own pid namespace; NaN = unknown. */
   readonly observerInode: number;
   readonly monotonicNs: () => number;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
-
-/** What the operator should know about a log that was found in another state than it was left. */
-const BOOT_WARNINGS: Partial<Record<BootReason, string>> = {
-  legacy_v1:
-    "the audit log begins with records of version 1, which have no chain: a new section follows them",
-  corrupt_tail: "the last line of the audit log was torn and has been cut off",
-  schema_drift: "the audit log ends in something that is no record: a new section follows it",
-};
 
 const JOURNAL_SUFFIX = ".fired";
 
@@ -40,17 +32,16 @@ export class Writers implements Deadline {
   readonly exporter: EventExport | undefined;
   /** Recoveries that the next daemon must know of; it stands beside the audit log. */
   readonly journal: FiredJournal | undefined;
-  readonly #audit: AuditLog | undefined;
+  readonly #audit: AuditWiring | undefined;
   readonly #options: WritersOptions;
-  readonly #observeSync: (ns: number) => void;
 
   /** Opens what is configured; throws `StartError`. */
   static async open(options: WritersOptions): Promise<Writers> {
-    const audit = await openAudit(options);
+    const audit = await openAuditFile(options);
     let journal: FiredJournal | undefined;
     try {
-      journal =
-        audit === undefined ? undefined : openJournal(`${audit.path}${JOURNAL_SUFFIX}`, options);
+      const beside = audit?.audit.path;
+      if (beside !== undefined) journal = openJournal(`${beside}${JOURNAL_SUFFIX}`, options);
       return new Writers(options, audit, journal, await openExport(options));
     } catch (error) {
       await audit?.close();
@@ -61,7 +52,7 @@ export class Writers implements Deadline {
 
   private constructor(
     options: WritersOptions,
-    audit: AuditLog | undefined,
+    audit: AuditWiring | undefined,
     journal: FiredJournal | undefined,
     exporter: EventExport | undefined,
   ) {
@@ -69,27 +60,26 @@ export class Writers implements Deadline {
     this.#audit = audit;
     this.journal = journal;
     this.exporter = exporter;
-    const { metrics } = options;
-    this.#observeSync = (ns) => metrics.observe(series.VARTA_AUDIT_FSYNC_SECONDS, ns / NS_PER_S);
   }
 
   /** One outcome of a recovery for the audit log. */
   record(outcome: AuditOutcome): void {
-    this.#audit?.record(outcome, Date.now());
+    this.#audit?.audit.record(outcome, Date.now());
   }
 
   nextDeadlineNs(): number {
     return Math.min(
-      this.#audit?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
+      this.#audit?.audit.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
       this.exporter?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
     );
   }
 
   maintain(nowNs: number): void {
     if (this.#audit !== undefined) {
-      this.#audit.maintain(nowNs);
-      this.#countAudit(this.#audit);
+      this.#audit.audit.maintain(nowNs);
+      this.#audit.count();
     }
+    if (this.journal !== undefined) this.#countJournal(this.journal);
     if (this.exporter !== undefined) {
       this.exporter.maintain(nowNs);
       this.#countExport(this.exporter);
@@ -99,23 +89,8 @@ export class Writers implements Deadline {
   /** Writes and syncs everything that waits, and closes the files. */
   async close(): Promise<void> {
     await Promise.all([this.#audit?.close(), this.exporter?.close()]);
-    if (this.#audit !== undefined) this.#countAudit(this.#audit);
+    this.#audit?.tellEnd();
     this.journal?.close();
-  }
-
-  #countAudit(audit: AuditLog): void {
-    const { metrics, log } = this.#options;
-    metrics.add(series.VARTA_RECOVERY_AUDIT_DROPPED, audit.takeDropped());
-    metrics.add(series.VARTA_RECOVERY_AUDIT_FLUSH_BUDGET_EXCEEDED, audit.takeFlushBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_FSYNC_BUDGET_EXCEEDED, audit.takeFsyncBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_ROTATION_BUDGET_EXCEEDED, audit.takeRotationBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.warn, audit.takeWatermarks("warn"));
-    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.critical, audit.takeWatermarks("critical"));
-    audit.drainFsyncs(this.#observeSync);
-    const error = audit.takeError()?.message;
-    if (error !== undefined)
-      log.limited("audit_io", "warn", "cannot write the audit log, trying again", { error });
-    if (this.journal !== undefined) this.#countJournal(this.journal);
   }
 
   #countJournal(journal: FiredJournal): void {
@@ -147,39 +122,12 @@ export class Writers implements Deadline {
   }
 }
 
-async function openAudit(options: WritersOptions): Promise<AuditLog | undefined> {
-  const { log, monotonicNs } = options;
-  const { file, maxBytes, ...budgets } = options.config.audit;
+async function openAuditFile(options: WritersOptions): Promise<AuditWiring | undefined> {
+  const { file } = options.config.audit;
   if (file === undefined) return undefined;
   try {
     requireDirectory(file);
-    const audit = await AuditLog.open({
-      ...budgets,
-      path: file,
-      bytesMax: maxBytes,
-      daemonPid: process.pid,
-      unixMs: Date.now,
-      monotonicNs,
-      onWatermark: (level, lineCount) => {
-        if (level === "warn")
-          log.limited("audit_ring_warn", "warn", "the audit log is slow, its queue fills up", {
-            lines: lineCount,
-          });
-        else
-          log.limited("audit_ring_critical", "error", "the queue of the audit log is almost full", {
-            lines: lineCount,
-          });
-      },
-    });
-    const found = BOOT_WARNINGS[audit.bootReason];
-    if (found !== undefined)
-      log.warn(found, { file, torn_bytes: audit.tornBytes > 0 ? audit.tornBytes : undefined });
-    if (options.config.audit.syncEvery > 1)
-      log.warn("audit records are synced in groups: a power loss may take the last ones", {
-        sync_every: options.config.audit.syncEvery,
-      });
-    warnUnsynced(log, file, audit.directorySyncError);
-    return audit;
+    return await openAudit(file, { ...options, config: options.config.audit });
   } catch (error) {
     throw cannotOpen("audit log", file, error);
   }
@@ -239,16 +187,17 @@ function requireDirectory(file: string): void {
   const fault = parentFault(file, effectiveUid());
   if (fault !== undefined)
     throw new OwnFileError(
+      file,
       `found ${fault.found}; want ${fault.want}`,
       "whoever can write to the directory can put another file in the place of this one",
     );
 }
 
 function cannotOpen(what: string, file: string, error: unknown): StartError {
+  if (error instanceof OwnFileError)
+    return new StartError(`Cannot open the ${what} ${file}: ${error.reason}`, error.hint);
   return new StartError(
     `Cannot open the ${what} ${file}: ${errorText(error)}`,
-    error instanceof OwnFileError
-      ? error.hint
-      : "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
+    "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
   );
 }

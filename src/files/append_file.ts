@@ -6,8 +6,8 @@ import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import {
   foreignContent,
+  linkError,
   OWN_FILE_MODE,
-  OwnFileError,
   requireOwnFile,
   SAFE_OPEN_FLAGS,
 } from "./own_file.ts";
@@ -168,7 +168,7 @@ async function attempt(path: string, opening: Promise<FileHandle>): Promise<File
     return await opening;
   } catch (error) {
     if (codeOf(error) !== "ELOOP") throw error;
-    throw new OwnFileError(`Cannot open ${path}: must not be a symlink`, "name the file itself");
+    throw linkError(path);
   }
 }
 

@@ -7,14 +7,18 @@ import { constants, type Stats } from "node:fs";
 export const SAFE_OPEN_FLAGS = constants.O_NOFOLLOW | constants.O_NOCTTY | constants.O_NONBLOCK;
 
 export const OWN_FILE_MODE = 0o600;
+const OTHERS_WRITE = 0o022;
 
 /** The file at a path is not one that we may write; `hint` says what can be done. */
 export class OwnFileError extends Error {
   override readonly name = "OwnFileError";
+  /** The message without the path. */
+  readonly reason: string;
   readonly hint: string;
 
-  constructor(message: string, hint: string) {
-    super(message);
+  constructor(path: string, reason: string, hint: string) {
+    super(`Cannot open ${path}: ${reason}`);
+    this.reason = reason;
     this.hint = hint;
   }
 }
@@ -27,43 +31,53 @@ export interface OwnFileRules {
 
 /** Throws unless `stats` are those of a file that we may write. */
 export function requireOwnFile(path: string, stats: Stats, rules: OwnFileRules): void {
-  if (!stats.isFile()) {
-    throw new OwnFileError(
-      stats.isSymbolicLink()
-        ? `Cannot open ${path}: must not be a symlink`
-        : `Cannot open ${path}: must be a regular file, found ${kindOf(stats)}`,
-      stats.isFIFO() || stats.isCharacterDevice() || stats.isSymbolicLink()
-        ? "name a file; to read on as it is written: tail -F FILE"
-        : "name a file of its own",
-    );
-  }
-  const { ownerUid } = rules;
-  if (stats.uid !== ownerUid && stats.uid !== 0) {
-    throw new OwnFileError(
-      `Cannot open ${path}: must belong to uid ${ownerUid}, found uid ${stats.uid}`,
-      `it is somebody else's file: give another path, or chown ${ownerUid} ${path}`,
-    );
-  }
-  if (stats.nlink !== 1) {
-    throw new OwnFileError(
-      `Cannot open ${path}: must have one hard link, found ${stats.nlink}`,
-      `the same file has another name, which is not ours to change: find it with find / -xdev -inum ${stats.ino}`,
-    );
-  }
-  if (rules.private && (stats.mode & 0o022) !== 0) {
-    throw new OwnFileError(
-      `Cannot open ${path}: must not be writable by others, found mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}`,
-      `chmod go-w ${path}`,
-    );
-  }
+  const fault = faultOf(path, stats, rules);
+  if (fault !== undefined) throw new OwnFileError(path, ...fault);
+}
+
+/** The error of a link at `path`, which an open did not follow. */
+export function linkError(path: string): OwnFileError {
+  return new OwnFileError(path, LINK, "name the file that is meant");
 }
 
 /** The error of a file whose content is somebody else's. */
 export function foreignContent(path: string, wanted: string): OwnFileError {
   return new OwnFileError(
-    `Cannot write to ${path}: found content that is not ours, want ${wanted} or an empty file`,
+    path,
+    `found content that is not ours, want ${wanted} or an empty file`,
     "it was not touched: move it away, or give another path",
   );
+}
+
+const LINK = "must not be a symlink";
+const STREAM_HINT = "name a file; to read on as it is written: tail -F FILE";
+
+function faultOf(
+  path: string,
+  stats: Stats,
+  { ownerUid, private: isPrivate }: OwnFileRules,
+): [reason: string, hint: string] | undefined {
+  const { uid, nlink, ino } = stats;
+  if (stats.isSymbolicLink()) return [LINK, STREAM_HINT];
+  if (!stats.isFile()) return [`must be a regular file, found ${kindOf(stats)}`, STREAM_HINT];
+  if (uid !== ownerUid && uid !== 0) {
+    return [
+      `must belong to uid ${ownerUid}, found uid ${uid}`,
+      `it is somebody else's file: give another path, or chown ${ownerUid} ${path}`,
+    ];
+  }
+  if (nlink !== 1) {
+    return [
+      `must have one hard link, found ${nlink}`,
+      "the same file has another name, which is not ours to change: " +
+        `find it with find / -xdev -inum ${ino}`,
+    ];
+  }
+  if (isPrivate && (stats.mode & OTHERS_WRITE) !== 0) {
+    const mode = (stats.mode & 0o7777).toString(8).padStart(4, "0");
+    return [`must not be writable by others, found mode ${mode}`, `chmod go-w ${path}`];
+  }
+  return undefined;
 }
 
 function kindOf(stats: Stats): string {

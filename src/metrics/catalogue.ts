@@ -399,6 +399,14 @@ export const FAMILIES: readonly Family[] = [
     label: "level",
     values: AUDIT_RING_LEVELS,
   }),
+  gauge(
+    "varta_audit_head_sequence",
+    "Number of the last audit record on the disk; it never goes back, across restarts either.",
+  ),
+  counter(
+    "varta_audit_tamper_suspected_total",
+    "Times that the audit log was not what the daemon left or remembers.",
+  ),
   counter(
     "varta_export_dropped_total",
     "Event export lines lost because the queue was full or a write failed.",

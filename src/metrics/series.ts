@@ -131,6 +131,8 @@ export const VARTA_AUDIT_RING_WATERMARK = seriesByValue(
   "varta_audit_ring_watermark_total",
   AUDIT_RING_LEVELS,
 );
+export const VARTA_AUDIT_HEAD_SEQUENCE = seriesId("varta_audit_head_sequence");
+export const VARTA_AUDIT_TAMPER_SUSPECTED = seriesId("varta_audit_tamper_suspected_total");
 export const VARTA_EXPORT_DROPPED = seriesId("varta_export_dropped_total");
 export const VARTA_FILE_REOPENED = seriesByValue("varta_file_reopened_total", WRITTEN_FILES);
 export const VARTA_LOG_SUPPRESSED = seriesByValue("varta_log_suppressed_total", LOG_KINDS);

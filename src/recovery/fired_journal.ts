@@ -147,6 +147,9 @@ export class FiredJournal {
 }
 
 function openOwn(path: string, ownerUid: number): number {
+  // Looked at first: a link is told as one, and to open a device can be an act of its own.
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
   try {
     requireOwnFile(path, fstatSync(fd), { ownerUid, private: true });

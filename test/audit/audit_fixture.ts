@@ -1,13 +1,21 @@
 // An audit log in a directory of its own, driven turn by turn as the daemon's loop does.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AuditLog, type AuditLogOptions } from "../../src/audit/audit_log.ts";
+import { HeadMemory, type HeadMemoryOptions } from "../../src/audit/head_memory.ts";
 import { closeLogFiles, forEachLine, openLogFiles } from "../../src/audit/log_files.ts";
 import type { AuditOutcome, AuditRefused } from "../../src/audit/record.ts";
 import type { WatermarkLevel } from "../../src/audit/ring.ts";
-import { type Finding, type Verdict, Verifier, verdictText } from "../../src/audit/verify.ts";
+import {
+  type Finding,
+  type Verdict,
+  Verifier,
+  type VerifierOptions,
+  verdictText,
+} from "../../src/audit/verify.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import { REAL_FILE_CALLS } from "../../src/files/append_file.ts";
 
 export const UNIX_MS = 1_700_000_000_000;
 export const DAEMON_PID = 1234;
@@ -111,13 +119,31 @@ export class DrivenLog {
   }
 }
 
+/** The memory of the head of the log at `path`, in the directory of the log. */
+export function openMemory(
+  path: string,
+  changes: Partial<HeadMemoryOptions> = {},
+): Promise<HeadMemory> {
+  return HeadMemory.open({
+    directory: dirname(path),
+    log: path,
+    key: undefined,
+    ownerUid: process.geteuid!(),
+    calls: REAL_FILE_CALLS,
+    ...changes,
+  });
+}
+
 export function refusal(pid: number): AuditRefused {
   return { kind: "refused", observerNs: pid * 1_000, pid, reason: "debounced" };
 }
 
 /** Opens the log once and closes it, as a daemon that is stopped at once. */
-export async function restart(path: string): Promise<AuditLog> {
-  const { log } = await DrivenLog.open(path);
+export async function restart(
+  path: string,
+  changes: Partial<AuditLogOptions> = {},
+): Promise<AuditLog> {
+  const { log } = await DrivenLog.open(path, changes);
   await log.close();
   return log;
 }
@@ -131,9 +157,17 @@ export interface Verification {
 }
 
 /** What `audit verify` finds, with file names without their directory. */
-export function verifyLog(path: string, expectedHead?: string): Verification {
+export function verifyLog(
+  path: string,
+  expectedHead?: string,
+  options: Partial<VerifierOptions> = {},
+): Verification {
   const found: Finding[] = [];
-  const verifier = new Verifier((finding) => found.push(finding), expectedHead);
+  const verifier = new Verifier({
+    onFinding: (finding) => found.push(finding),
+    expectedHead,
+    ...options,
+  });
   const files = openLogFiles(path);
   for (const file of files) {
     verifier.beginFile(file.path);
@@ -146,7 +180,7 @@ export function verifyLog(path: string, expectedHead?: string): Verification {
   return {
     verdict,
     findings: texts(found),
-    problems: texts(found.filter(({ isNote }) => !isNote)),
+    problems: texts(found.filter(({ kind }) => kind !== "note")),
     last: verdictText(verdict),
   };
 }

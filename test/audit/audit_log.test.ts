@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { lstatSync, mkdirSync, renameSync, symlinkSync, truncateSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import fc from "fast-check";
 import type { AuditOutcome } from "../../src/audit/record.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
@@ -350,45 +350,5 @@ describe("a failed write", () => {
     expect(driven.log.takeDropped()).toBe(7);
     expect(driven.log.takeError()).toMatchObject({ code: "ENOSPC" });
     expect(driven.log.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
-  });
-});
-
-describe("a file that somebody else touches", () => {
-  test("and removes is made anew, linked to the lost records", async () => {
-    using directory = new AuditDirectory();
-    const driven = await DrivenLog.open(directory.log);
-    const lostHead = directory.rows()[0]!.at(-1)!;
-    unlinkSync(directory.log);
-    await driven.refuse(1);
-    expect(driven.log.takeError()?.message).toContain(
-      "was removed, its records go on in a new file",
-    );
-    await driven.log.close();
-    expect(verifyLog(directory.log).findings).toEqual([
-      `audit.log:2: starts at seq 2, anchored at ${lostHead}`,
-    ]);
-    expect(directory.rows().map((columns) => columns[3])).toEqual(["boot", "refused"]);
-  });
-
-  test("and replaces is left alone and told; the records go to the old one", async () => {
-    using directory = new AuditDirectory();
-    const driven = await DrivenLog.open(directory.log);
-    renameSync(directory.log, `${directory.log}-moved`);
-    directory.write("not ours\n");
-    await driven.refuse(1);
-    expect(driven.log.takeError()?.message).toContain("another file has taken its place");
-    await driven.log.close();
-    expect(directory.read()).toBe("not ours\n");
-    expect(directory.rows("-moved").length).toBe(2);
-  });
-
-  test("and cuts is told", async () => {
-    using directory = new AuditDirectory();
-    const driven = await DrivenLog.open(directory.log);
-    truncateSync(directory.log, 0);
-    await driven.refuse(1);
-    expect(driven.log.takeError()?.message).toContain("was cut by another program: found 0 bytes");
-    await driven.log.close();
-    expect(verifyLog(directory.log).verdict.isIntact).toBe(false);
   });
 });

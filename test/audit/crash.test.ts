@@ -1,9 +1,9 @@
 // kill -9 at random moments: also inside a write, a sync and a rotation. What was reported as written must be there, and the
-// log that the next start goes on with must verify.
+// log that the next start goes on with must verify, and hold the head that was remembered of it.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { AuditDirectory, restart, verifyLog } from "./audit_fixture.ts";
+import { AuditDirectory, openMemory, restart, verifyLog } from "./audit_fixture.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -30,7 +30,10 @@ async function killRepeatedly(lane: number, kills: number): Promise<void> {
   let seqLast = 0;
   for (let kill = 0; kill < kills; kill++) {
     const reported = await killedWriter(directory.log, rotates ? BYTES_MAX : BYTES_NEVER);
-    await restart(directory.log);
+    const { difference } = await restart(directory.log, {
+      memory: await openMemory(directory.log),
+    });
+    expect(difference).toBeUndefined();
     const { verdict, problems } = verifyLog(directory.log);
     expect(problems).toEqual([]);
     // The writer's boot record, what it reported, and the boot record of the restart.

@@ -138,11 +138,14 @@ describe("outcomeFields()", () => {
 describe("bootFields()", () => {
   test("writes observer time 0, the pid, the link and the reason", () => {
     const boot = { unixMs: 1_700_000_000_000, daemonPid: 1234, reason: "fresh" } as const;
-    expect(bootFields({ ...boot, previousChain: undefined })).toBe(
+    expect(bootFields({ ...boot, previousChain: undefined, keyId: undefined })).toBe(
       "1700000000000\t0\tboot\t1234\t-\tfresh",
     );
-    expect(bootFields({ ...boot, previousChain: "ab", reason: "resume" })).toBe(
+    expect(bootFields({ ...boot, previousChain: "ab", reason: "resume", keyId: undefined })).toBe(
       "1700000000000\t0\tboot\t1234\tab\tresume",
+    );
+    expect(bootFields({ ...boot, previousChain: "ab", reason: "keyed", keyId: "cd" })).toBe(
+      "1700000000000\t0\tboot\t1234\tab\tkeyed\tcd",
     );
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { AuditWriterTwin, TWIN_HEADER, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -116,21 +117,36 @@ describe("a restart", () => {
     const again = await restart(directory.log);
     expect(again.bootReason).toBe("resume");
     expect(directory.read().split(TWIN_HEADER).length).toBe(2);
-    const { findings, last } = verifyLog(directory.log);
+    const { findings, last } = verifyLog(directory.log, undefined, { allowLegacy: true });
     expect(findings.map((text) => text.replace(/:.*:/, ""))).toEqual([
-      "audit.log a section of schema v1, skipped",
+      "audit.log a section of schema v1, whose rows have no chain",
       "audit.log the chain begins here, below records of schema v1",
     ]);
     expect(last).toStartWith("intact: 2 records, seq 1..2, ");
   });
 
-  test("appends a section to a file of somebody else and cuts nothing off it", async () => {
-    for (const garbage of ["binary \u0000 file\nwithout an end", "12 monkeys\n", "no line"]) {
+  test("refuses a file of somebody else and leaves every byte of it", async () => {
+    for (const foreign of ["binary \u0000 file\nwithout an end", "12 monkeys\n", "no line"]) {
       using directory = new AuditDirectory();
-      const { log } = await rowsAfterRestart(directory, garbage);
+      await expect(rowsAfterRestart(directory, foreign)).rejects.toThrow(
+        "found content that is not ours, want an audit log or an empty file",
+      );
+      expect(directory.read()).toBe(foreign);
+    }
+  });
+
+  test("appends a section to damage of its own file and cuts nothing off it", async () => {
+    const damages = [
+      "\0".repeat(300),
+      "# varta-watch recovery audit v3\nrows of\nanother kind\n",
+      "# varta-watch recovery audit v9",
+    ];
+    for (const damage of damages) {
+      using directory = new AuditDirectory();
+      const { log } = await rowsAfterRestart(directory, damage);
       expect([log.bootReason, log.tornBytes]).toEqual(["schema_drift", 0]);
-      const lineEnd = garbage.endsWith("\n") ? "" : "\n";
-      expect(directory.read()).toStartWith(`${garbage}${lineEnd}${TWIN_HEADER}1\t`);
+      const lineEnd = damage.endsWith("\n") ? "" : "\n";
+      expect(directory.read()).toStartWith(`${damage}${lineEnd}${TWIN_HEADER}1\t`);
       expect((await restart(directory.log)).bootReason).toBe("resume");
     }
   });
@@ -154,7 +170,12 @@ describe("a restart", () => {
     const { rows } = await rowsAfterRestart(directory, twin.text);
     expect(directory.read()).toStartWith(`${twin.text}${TWIN_HEADER}2\t`);
     expect(bootOf(rows.at(-1))).toEqual(["2", "-", "schema_drift"]);
-    expect(verifyLog(directory.log).problems).toEqual([]);
+    const { verdict, problems } = verifyLog(directory.log);
+    expect(verdict.worst).toBe("section");
+    expect(problems).toEqual([
+      'audit.log:1: a section under an unknown header "# varta-watch recovery audit v3"',
+      "audit.log:2: row 1 stands under the header of another schema",
+    ]);
   });
 
   test("ignores a number that would end the numbering", async () => {
@@ -173,7 +194,16 @@ describe("a restart", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 6 }), async (lines) => {
         using directory = new AuditDirectory();
-        const first = await rowsAfterRestart(directory, lines.join(""));
+        const bytes = Buffer.from(lines.join(""));
+        const ours =
+          /^\0*$|^# varta-watch recovery audit v|(^|\n)(# varta-watch recovery audit v2|3\t4\t5\trefused\t.*)\n/;
+        const opening = rowsAfterRestart(directory, bytes);
+        if (!ours.test(bytes.toString("latin1"))) {
+          await expect(opening).rejects.toThrow("content that is not ours");
+          expect(readFileSync(directory.log)).toEqual(bytes);
+          return;
+        }
+        const first = await opening;
         const seq = Number(first.rows.at(-1)![0]);
         expect((await restart(directory.log)).bootReason).toBe("resume");
         expect(bootOf(directory.rows().at(-1))[0]).toBe(`${seq + 1}`);

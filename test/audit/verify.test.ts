@@ -5,8 +5,11 @@ import {
   TWIN_HEADER,
   TWIN_ZEROS,
   twinChain,
+  twinKeyId,
 } from "../reference/audit_writer_twin.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { chainKey } from "../../src/audit/chain.ts";
+import type { VerifierOptions } from "../../src/audit/verify.ts";
 import { AuditDirectory, verifyLog } from "./audit_fixture.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -19,10 +22,10 @@ function healthy(): AuditWriterTwin {
   return twin;
 }
 
-function verifyText(text: string, expectedHead?: string) {
+function verifyText(text: string, expectedHead?: string, options: Partial<VerifierOptions> = {}) {
   using directory = new AuditDirectory();
   directory.write(text);
-  return verifyLog(directory.log, expectedHead);
+  return verifyLog(directory.log, expectedHead, options);
 }
 
 /** The lines of the healthy log, changed; the header is at index 0. */
@@ -44,17 +47,24 @@ describe("Verifier", () => {
     expect(last).toBe(`intact: 6 records, seq 1..6, head ${twin.chain}`);
     expect(verdict).toEqual({
       isIntact: true,
+      worst: "note",
       recordCount: 6,
       seqFirst: 1,
       seqLast: 6,
       head: twin.chain,
+      keyId: undefined,
       firstProblem: undefined,
     });
   });
 
-  test("calls a log without records intact", () => {
-    expect(verifyText(TWIN_HEADER).last).toBe("intact: 0 records");
-    expect(verifyText("").last).toBe("intact: 0 records");
+  test("does not take a log without records for intact: the daemon begins with one", () => {
+    for (const text of ["", TWIN_HEADER, `${TWIN_HEADER}# a note\n`]) {
+      const { findings, verdict } = verifyText(text);
+      expect(findings).toEqual([
+        `audit.log:${Math.max(1, text.split("\n").length - 1)}: an empty section: no record in this file`,
+      ]);
+      expect(verdict.worst).toBe("section");
+    }
   });
 
   test("skips comments", () => {
@@ -207,15 +217,76 @@ describe("Verifier", () => {
     expect(verifyText(twin.text).verdict.isIntact).toBe(true);
   });
 
-  test("skips a v1 section at the top, and does not let one hide rows further down", () => {
+  test("takes sections of schema v1 only where a history begins, and only if told to", () => {
     const v1 = "# varta-watch recovery audit v1\n";
     const twin = new AuditWriterTwin();
     twin.add("boot", 1, "-", "legacy_v1");
-    const { findings, last } = verifyText(`${v1}old\nrows\n${twin.text}`);
-    expect(findings[0]).toBe("audit.log:1: a section of schema v1, skipped");
-    expect(last).toStartWith("intact: 1 records, seq 1..1, ");
+    const text = `${v1}old\nrows\n${twin.text}`;
+    const strict = verifyText(text);
+    expect(strict.problems).toEqual([
+      "audit.log:1: a section of schema v1, whose rows have no chain (--allow-legacy takes it where a history begins)",
+    ]);
+    expect(strict.verdict.worst).toBe("section");
+    const allowed = verifyText(text, undefined, { allowLegacy: true });
+    expect(allowed.findings[0]).toBe(
+      "audit.log:1: a section of schema v1, whose rows have no chain",
+    );
+    expect(allowed.last).toStartWith("intact: 1 records, seq 1..1, ");
     const hidden = damaged((lines) => lines.splice(3, 0, v1.trimEnd(), "hidden"));
-    expect(hidden.findings).toEqual(["audit.log:5: not a record"]);
+    expect(hidden.problems).toEqual([
+      "audit.log:4: a section of schema v1, whose rows have no chain",
+      "audit.log:6: row 3 stands under the header of another schema",
+    ]);
+  });
+
+  test.each([true, false])(
+    "does not let a changed header hide rows, --allow-legacy %p",
+    (allow) => {
+      for (const version of ["v1", "v3", "v", "v22"]) {
+        const { verdict, findings } = verifyText(
+          healthy().text.replace("audit v2", `audit ${version}`),
+          undefined,
+          { allowLegacy: allow },
+        );
+        expect(verdict.recordCount).toBe(6);
+        expect(findings).toContain("audit.log:2: row 1 stands under the header of another schema");
+        expect(verdict.worst).toBe("section");
+        const [header, ...rows] = healthy().text.split("\n");
+        const edited = [header!.replace("v2", version), ...rows]
+          .join("\n")
+          .replace("debounced", "x");
+        expect(verifyText(edited, undefined, { allowLegacy: allow }).problems).toContain(
+          broken(3, 2),
+        );
+      }
+    },
+  );
+
+  test("finds a first record that names a chain although only v1 sections are before it", () => {
+    using directory = new AuditDirectory();
+    const live = new AuditWriterTwin();
+    Object.assign(live, { seq: 41, chain: "cd".repeat(32) });
+    live.add("boot", 1234, live.chain, "rotation");
+    directory.write("# varta-watch recovery audit v1\nold\n", ".1");
+    directory.write(live.text);
+    const { problems } = verifyLog(directory.log, undefined, { allowLegacy: true });
+    expect(problems).toEqual([
+      "audit.log:2: row 42 does not begin a chain, and there is none before it",
+    ]);
+  });
+
+  test("finds a file without a header, and a file that was emptied beside others", () => {
+    expect(damaged((lines) => lines.splice(0, 1)).problems).toEqual([
+      "audit.log:1: no header: the file begins with other lines",
+    ]);
+    using directory = new AuditDirectory();
+    directory.write(healthy().text, ".1");
+    for (const text of ["", TWIN_HEADER]) {
+      directory.write(text);
+      const { problems, verdict } = verifyLog(directory.log);
+      expect(problems).toEqual(["audit.log:1: an empty section: no record in this file"]);
+      expect(verdict.worst).toBe("section");
+    }
   });
 
   test("reads the old files first and checks the links between them", () => {
@@ -234,7 +305,9 @@ describe("Verifier", () => {
     ]);
     directory.write(old.text, ".2");
     directory.write("", ".1");
-    expect(verifyLog(directory.log).findings).toEqual([]);
+    expect(verifyLog(directory.log).findings).toEqual([
+      "audit.log.1:1: an empty section: no record in this file",
+    ]);
   });
 
   test("notes where the first file that exists is anchored", () => {
@@ -256,13 +329,14 @@ describe("Verifier", () => {
       `audit.log:9: the head is ${twin.chain}, the expected one is 2 records back`,
     ]);
     expect(verifyText("", anchor).problems).toEqual([
-      "audit.log:0: the head is -, no record has the expected one",
+      "audit.log:1: an empty section: no record in this file",
+      "audit.log:1: the head is -, no record has the expected one",
     ]);
   });
 
-  test("finds the change of any one byte of a record", () => {
+  test("finds the change of any one byte, of the header as well", () => {
     const bytes = Buffer.from(healthy().text);
-    const range = fc.integer({ min: TWIN_HEADER.length, max: bytes.length - 1 });
+    const range = fc.integer({ min: 0, max: bytes.length - 1 });
     fc.assert(
       fc.property(range, fc.integer({ min: 1, max: 255 }), (at, flip) => {
         using directory = new AuditDirectory();
@@ -291,5 +365,156 @@ describe("Verifier", () => {
       const removed = damaged((all) => all.splice(from, 1));
       expect(removed.verdict.isIntact).toBe(from === lines.length - 1);
     }
+  });
+});
+
+describe("Verifier with keys", () => {
+  const [KEY, OTHER] = ["1f".repeat(32), "2e".repeat(32)];
+  const keys = [KEY, OTHER].map((hex) => chainKey(Buffer.from(hex, "hex")));
+  const [key, other] = keys as [(typeof keys)[0], (typeof keys)[0]];
+
+  /** Two rows under no key and three under one that was added later. */
+  function keyedLater(): AuditWriterTwin {
+    const twin = new AuditWriterTwin();
+    twin.add("boot", 1, "-", "fresh");
+    twin.add("refused", 1, "debounced");
+    const before = twin.chain;
+    twin.keyHex = KEY;
+    twin.add("boot", 1, before, "keyed", twinKeyId(KEY));
+    twin.add("refused", 2, "debounced");
+    twin.add("refused", 3, "debounced");
+    return twin;
+  }
+
+  test("finds nothing in a log under the key, with rows before it under none", () => {
+    const { problems, last, verdict } = verifyText(keyedLater().text, undefined, { keys: [key] });
+    expect(problems).toEqual([]);
+    expect(verdict.keyId).toBe(twinKeyId(KEY));
+    expect(last).toEndWith(`, under key ${twinKeyId(KEY)}`);
+  });
+
+  test("wants the key, and finds what can be found without it", () => {
+    const { problems, verdict, last } = verifyText(keyedLater().text);
+    expect(problems).toEqual([
+      `audit.log:4: 3 rows from seq 3 on are under key ${twinKeyId(KEY)}, which was not given`,
+    ]);
+    expect(verdict.worst).toBe("key");
+    expect(last).toMatch(/^NOT verified: a key is wanted, first at .*audit\.log:4$/);
+    const wrong = verifyText(keyedLater().text, undefined, { keys: [other] });
+    expect(wrong.verdict.worst).toBe("key");
+    const cut = keyedLater()
+      .text.replace(/^4\t.*\n/m, "")
+      .replace(/^5\t/m, "3\t");
+    expect(verifyText(cut).verdict.worst).toBe("broken");
+  });
+
+  test("finds a chain that was recomputed without the key", () => {
+    const forged = new AuditWriterTwin();
+    forged.add("boot", 1, "-", "fresh");
+    forged.add("refused", 1, "debounced");
+    forged.add("boot", 1, forged.chain, "keyed", twinKeyId(KEY));
+    forged.add("refused", 9, "forged");
+    const { problems, verdict } = verifyText(forged.text, undefined, { keys: [key] });
+    expect(problems).toEqual([broken(4, 3), broken(5, 4)]);
+    expect(verdict.worst).toBe("broken");
+  });
+
+  test("finds a log, and the end of one, that is under no key", () => {
+    const plain = verifyText(healthy().text, undefined, { keys: [key] });
+    expect(plain.problems).toEqual(["audit.log:7: the last section is under no key"]);
+    expect(plain.verdict.worst).toBe("section");
+    for (const reason of ["unkeyed", "resume"]) {
+      const twin = keyedLater();
+      const before = twin.chain;
+      twin.keyHex = undefined;
+      twin.add("boot", 1, before, reason);
+      const { problems, verdict } = verifyText(twin.text, undefined, { keys: [key] });
+      expect(problems).toEqual([
+        `audit.log:7: a section without a key, behind rows under key ${twinKeyId(KEY)}`,
+        "audit.log:7: the last section is under no key",
+      ]);
+      expect(verdict.worst).toBe("section");
+    }
+  });
+
+  test("follows a change of the key with both keys, and wants the older one without it", () => {
+    const twin = keyedLater();
+    const before = twin.chain;
+    twin.keyHex = OTHER;
+    twin.add("boot", 1, before, "keyed", twinKeyId(OTHER));
+    twin.add("refused", 4, "debounced");
+    expect(verifyText(twin.text, undefined, { keys }).problems).toEqual([]);
+    expect(verifyText(twin.text, undefined, { keys: [other] }).verdict.worst).toBe("key");
+  });
+
+  test("finds the change of any one byte of a log under a key", () => {
+    const bytes = Buffer.from(keyedLater().text);
+    const range = fc.integer({ min: 0, max: bytes.length - 1 });
+    fc.assert(
+      fc.property(range, fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const changed = Uint8Array.from(bytes);
+        changed[at]! ^= flip;
+        const isLast = at > bytes.lastIndexOf(0x0a, bytes.length - 2);
+        if (changed[at] === 0x23 && isLast) return;
+        using directory = new AuditDirectory();
+        directory.write(changed);
+        const { verdict } = verifyLog(directory.log, undefined, { keys: [key] });
+        expect(verdict.isIntact).toBe(false);
+      }),
+      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 300) },
+    );
+  });
+});
+
+describe("Verifier with a remembered head", () => {
+  const remembered = (twin: AuditWriterTwin) => ({ seq: twin.seq, chain: twin.chain });
+
+  test("accepts a log that ends with it, has grown beyond it, or has dropped it by rotation", () => {
+    const twin = healthy();
+    const head = remembered(twin);
+    expect(verifyText(twin.text, undefined, { remembered: head }).findings).toEqual([]);
+    twin.add("refused", 7, "debounced");
+    expect(verifyText(twin.text, undefined, { remembered: head }).findings).toEqual([]);
+    const later = new AuditWriterTwin();
+    Object.assign(later, { seq: 41, chain: "cd".repeat(32) });
+    later.add("boot", 1234, later.chain, "rotation");
+    expect(verifyText(later.text, undefined, { remembered: head }).problems).toEqual([]);
+  });
+
+  test("finds rows cut from the end, and a log that was emptied", () => {
+    const twin = healthy();
+    const cut = `${twin.text.trimEnd().split("\n").slice(0, -2).join("\n")}\n`;
+    const { problems, verdict } = verifyText(cut, undefined, { remembered: remembered(twin) });
+    expect(problems).toEqual([
+      "audit.log:5: the last row is 4, the remembered head is row 6: rows are missing",
+    ]);
+    expect(verdict.worst).toBe("behind");
+    const empty = verifyText(TWIN_HEADER, undefined, { remembered: remembered(twin) });
+    expect(empty.verdict.worst).toBe("section");
+    expect(empty.problems.length).toBe(2);
+  });
+
+  test("finds a history that was written anew", () => {
+    const twin = healthy();
+    const forged = new AuditWriterTwin();
+    forged.add("boot", 1234, "-", "fresh");
+    for (let pid = 11; pid <= 16; pid++) forged.add("refused", pid, "debounced");
+    const { problems, verdict } = verifyText(forged.text, undefined, {
+      remembered: remembered(twin),
+    });
+    expect(problems).toEqual([
+      "audit.log:7: row 6 is not the one that is remembered: history was rewritten",
+    ]);
+    expect(verdict.worst).toBe("behind");
+  });
+
+  test("finds that the remembered row itself is missing", () => {
+    const twin = healthy();
+    twin.seq += 1;
+    twin.add("refused", 9, "debounced");
+    const head = { seq: 7, chain: "ef".repeat(32) };
+    expect(verifyText(twin.text, undefined, { remembered: head }).problems).toEqual([
+      "audit.log:8: row 7, the remembered head, is missing",
+    ]);
   });
 });

@@ -1,9 +1,10 @@
 // "varta-watch audit" as a shell sees it: findings, summaries and exit codes, over real files.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AuditDirectory } from "../audit/audit_fixture.ts";
-import { AuditWriterTwin, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { twinHeadText } from "../reference/audit_head.ts";
+import { AuditWriterTwin, TWIN_ZEROS, twinKeyId } from "../reference/audit_writer_twin.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -110,7 +111,141 @@ describe("varta-watch audit verify", () => {
   });
 });
 
+describe("varta-watch audit verify, what it exits with", () => {
+  const KEY_HEX = "1f".repeat(32);
+
+  /** A log with its remembered head in a directory of their own. */
+  class Case implements Disposable {
+    readonly directory = new AuditDirectory();
+    readonly twin = new AuditWriterTwin();
+
+    constructor(keyHex?: string) {
+      this.twin.keyHex = keyHex;
+      const id = keyHex === undefined ? [] : [twinKeyId(keyHex)];
+      this.twin.add("boot", 1234, "-", "fresh", ...id);
+      for (let pid = 1; pid <= 3; pid++) this.twin.add("refused", pid, "debounced");
+      this.directory.write(this.twin.text);
+      const { seq, chain } = this.twin;
+      this.write("audit.head", twinHeadText({ file: this.directory.log, seq, chain, keyHex }));
+    }
+
+    write(name: string, text: string): string {
+      const path = join(this.directory.path, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    }
+
+    verify(...args: string[]) {
+      const { stdout, exitCode } = audit("verify", ...args, this.directory.log);
+      return { last: stdout.trimEnd().split("\n").at(-1)!, exitCode };
+    }
+
+    [Symbol.dispose](): void {
+      this.directory[Symbol.dispose]();
+    }
+  }
+
+  test("0 with the remembered head of the same directory, 3 when rows are cut from the end", () => {
+    using one = new Case();
+    expect(one.verify().exitCode).toBe(0);
+    one.directory.write(`${one.twin.text.split("\n").slice(0, 3).join("\n")}\n`);
+    const { last, exitCode } = one.verify();
+    expect(exitCode).toBe(3);
+    expect(last).toStartWith("NOT intact: first problem at ");
+  });
+
+  test("3 with the head that --state names, also for a copy of the log in another place", () => {
+    using one = new Case();
+    using copy = new AuditDirectory();
+    const args = ["verify", "--state", one.directory.path, copy.log];
+    copy.write(one.twin.text);
+    expect(audit(...args).exitCode).toBe(0);
+    copy.write(`${one.twin.text.split("\n").slice(0, 3).join("\n")}\n`);
+    expect(audit("verify", copy.log).exitCode).toBe(0);
+    expect(audit(...args).exitCode).toBe(3);
+    const none = audit("verify", "--state", copy.path, copy.log);
+    expect(none.stderr).toContain("Cannot find the head of ");
+    expect(none.exitCode).toBe(1);
+  });
+
+  test("2 when one byte of the header hides rows from who trusts it, with --allow-legacy as well", () => {
+    using one = new Case();
+    one.directory.write(one.twin.text.replace("audit v2", "audit v1"));
+    expect(one.verify().exitCode).toBe(2);
+    expect(one.verify("--allow-legacy").exitCode).toBe(2);
+    one.directory.write(one.twin.text, ".1");
+    one.directory.write("");
+    expect(one.verify().exitCode).toBe(2);
+  });
+
+  test("0 for rows of schema v1 before the first record, if --allow-legacy says so, else 2", () => {
+    using one = new Case();
+    const v2 = new AuditWriterTwin();
+    v2.add("boot", 1234, "-", "legacy_v1");
+    one.write("audit.head", "");
+    one.directory.write(`# varta-watch recovery audit v1\n1\tspawn\t2\n${v2.text}`);
+    expect(one.verify().exitCode).toBe(2);
+    expect(one.verify("--allow-legacy").exitCode).toBe(0);
+  });
+
+  test("4 without the key and 0 with it; 1 for a chain that was computed without it", () => {
+    using one = new Case(KEY_HEX);
+    const key = one.write("audit.key", `${KEY_HEX}\n`);
+    const without = one.verify();
+    expect(without.exitCode).toBe(4);
+    expect(without.last).toStartWith("NOT verified: a key is wanted, first at ");
+    expect(one.verify("--key-file", key)).toMatchObject({
+      exitCode: 0,
+      last: expect.stringContaining(`, under key ${twinKeyId(KEY_HEX)}`),
+    });
+    const other = one.write("other.key", `${"2e".repeat(32)}\n`);
+    expect(one.verify("--key-file", other).exitCode).toBe(4);
+    const both = one.write("both.keys", `# old\n${"2e".repeat(32)}\n${KEY_HEX}\n`);
+    expect(one.verify("--key-file", both).exitCode).toBe(0);
+    const forged = new AuditWriterTwin();
+    forged.add("boot", 1234, "-", "fresh", twinKeyId(KEY_HEX));
+    for (let pid = 1; pid <= 3; pid++) forged.add("refused", pid + 10, "debounced");
+    one.directory.write(forged.text);
+    expect(one.verify("--key-file", key).exitCode).toBe(1);
+  });
+
+  test("1 when the key file is at fault, and says why", () => {
+    using one = new Case(KEY_HEX);
+    const short = one.write("short.key", "1f1f\n");
+    const { stderr, exitCode } = audit("verify", "--key-file", short, one.directory.log);
+    expect(stderr).toContain("has 4 characters in line 1; want exactly 64 hex digits");
+    expect(exitCode).toBe(1);
+  });
+
+  test("the worst of several logs", () => {
+    using one = new Case();
+    using keyed = new Case(KEY_HEX);
+    const { exitCode } = audit("verify", one.directory.log, keyed.directory.log);
+    expect(exitCode).toBe(4);
+    one.directory.write("");
+    expect(audit("verify", one.directory.log, keyed.directory.log).exitCode).toBe(2);
+  });
+
+  test("says what it is in JSON", () => {
+    using one = new Case(KEY_HEX);
+    const key = one.write("audit.key", KEY_HEX);
+    const { stdout } = audit("verify", "--json", "--key-file", key, one.directory.log);
+    expect(JSON.parse(stdout)).toMatchObject({
+      intact: true,
+      exit: 0,
+      key_id: twinKeyId(KEY_HEX),
+      findings: [],
+    });
+  });
+});
+
 describe("varta-watch audit show", () => {
+  test("shows rows that a changed header would hide", () => {
+    directory.write(old.text.replace("audit v2", "audit v1"), "-relabelled");
+    const { stdout } = audit("show", `${directory.log}-relabelled`);
+    expect(stdout.split("\n").length).toBe(3);
+  });
+
   test("prints one line per record and lets no byte of a file reach the terminal raw", () => {
     const { stdout, exitCode } = audit("show", `${directory.log}.1`);
     expect(stdout).toBe(

@@ -26,6 +26,7 @@ function installedHost(): FixtureHost {
   fixture.write("agents-old.keys", "1".repeat(64));
   fixture.write("master.key", KEY);
   fixture.write("metrics.token", KEY);
+  fixture.write("audit.key", KEY);
   fixture.write("recovery.command", "/bin/true");
   return fixture;
 }
@@ -58,7 +59,7 @@ test("a commented key shows its default, if it has one", async () => {
   using fixture = installedHost();
   const defaults = await fixture.load(EXAMPLE);
   if (!defaults.ok) throw new Error(defaults.text);
-  const inForce = uncommented(["command_file", "step", "file", "hw_watchdog"]);
+  const inForce = uncommented(["command_file", "step", "file", "key_file", "hw_watchdog"]);
   // The listeners that are only examples lie between the second [[listener]] and [recovery].
   const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
   const written = await fixture.load(

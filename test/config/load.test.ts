@@ -85,6 +85,8 @@ describe("loadConfig()", () => {
       },
       audit: {
         file: undefined,
+        keyFile: undefined,
+        key: undefined,
         maxBytes: undefined,
         syncEvery: 1,
         syncIntervalNs: 0,
@@ -203,6 +205,15 @@ describe("loadConfig()", () => {
     expect(result.config.recovery.command).toEqual(["/usr/bin/systemctl", "restart", "app"]);
     expect(fixture.plain(result.config.recovery.commandSource)).toBe("/etc/varta/command");
     expect(result.warnings).toEqual(["metrics are served on ::, which is not a loopback address"]);
+  });
+
+  test("reads the key of the audit log from a secret file", async () => {
+    using fixture = new FixtureHost();
+    fixture.writeSecrets();
+    const text = '[audit]\nfile = "/etc/varta/a"\nkey_file = "/etc/varta/good.key"\n';
+    const { config } = success(await fixture.load(text));
+    expect(Buffer.from(config.audit.key!).toString("hex")).toBe(KEY.toLowerCase());
+    expect(fixture.plain(config.audit.keyFile!)).toBe("/etc/varta/good.key");
   });
 
   test("warns of what is allowed and yet worth a word", async () => {

@@ -1,4 +1,5 @@
 // Every fuzz target by its name on the command line.
+import { AuditTarget } from "./audit_target.ts";
 import { CmsgTarget } from "./cmsg_target.ts";
 import { ConfigTarget } from "./config_target.ts";
 import type { FuzzTarget } from "./fuzz.ts";
@@ -10,4 +11,5 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["secure", () => new SecureTarget()],
   ["cmsg", () => new CmsgTarget()],
   ["config", () => new ConfigTarget()],
+  ["audit", () => new AuditTarget()],
 ]);

@@ -24,6 +24,7 @@ const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaOutstandingProbeExhausted: counts("varta_recovery_outstanding_probe_exhausted_total"),
   VartaPidIndexProbeExhausted: counts("varta_tracker_pid_index_probe_exhausted_total"),
   VartaAuditRecordDropped: counts("varta_recovery_audit_dropped_total"),
+  VartaAuditTamperSuspected: counts("varta_audit_tamper_suspected_total"),
   VartaInvariantViolation: counts("varta_recovery_invariant_violations_total"),
   VartaIterationP99High: slow("varta_observer_iteration_seconds"),
   VartaBeatPathP99High: slow("varta_observer_stage_seconds", ',stage="receive"'),
@@ -63,7 +64,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
 };
 
 test("every metric and label value of the alert rules is in the catalogue", () => {
-  expect(alerts.length).toBe(26);
+  expect(alerts.length).toBe(27);
   for (const expression of expressions) {
     const names = [...expression.matchAll(/\bvarta_\w+/g)].map(([name]) => name);
     expect(names.length).toBeGreaterThan(0);
