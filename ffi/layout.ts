@@ -50,11 +50,16 @@ export const SOCKADDR_UN = IS_DARWIN
   : ({ sun_family: 0, sun_path: 2, pathBytes: 108, size: 110 } as const);
 
 /** struct sockaddr_in; ports and addresses in network byte order. */
-export const SOCKADDR_IN = { sin_family: 0, sin_port: 2, sin_addr: 4, size: 16 } as const;
+export const SOCKADDR_IN = {
+  sin_family: IS_DARWIN ? 1 : 0,
+  sin_port: 2,
+  sin_addr: 4,
+  size: 16,
+} as const;
 
 /** struct sockaddr_in6 */
 export const SOCKADDR_IN6 = {
-  sin6_family: 0,
+  sin6_family: IS_DARWIN ? 1 : 0,
   sin6_port: 2,
   sin6_flowinfo: 4,
   sin6_addr: 8,

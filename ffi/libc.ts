@@ -204,7 +204,7 @@ const SYMBOLS = {
     returns: "i32",
   },
   getpid: { args: [], returns: "i32" },
-  // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use.
+  // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use. See STACK_SYMBOLS.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   pipe: {
     args: [
@@ -328,6 +328,29 @@ const DARWIN_SYMBOLS = {
   __error: { args: [], returns: "ptr" },
 } as const;
 
+/**
+ * Apple's convention for arm64 puts the variadic arguments of a call on the stack, and calls that declare none put the
+ * first eight in registers. So fcntl gets six that nobody reads, and the ninth is where it looks for its third.
+ */
+const VARIADIC_ON_STACK: boolean = IS_DARWIN && process.arch === "arm64";
+
+const STACK_SYMBOLS = {
+  fcntl: {
+    args: [
+      "i32", // int fd
+      "i32", // int cmd
+      FFIType.i64_fast, // x2
+      FFIType.i64_fast, // x3
+      FFIType.i64_fast, // x4
+      FFIType.i64_fast, // x5
+      FFIType.i64_fast, // x6
+      FFIType.i64_fast, // x7
+      FFIType.i64_fast, // ..., the first word on the stack
+    ],
+    returns: "i32",
+  },
+} as const;
+
 const LIBRARIES: readonly string[] = IS_DARWIN
   ? ["libSystem.dylib"]
   : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
@@ -352,7 +375,7 @@ function openLibrary() {
   let cause = "";
   for (const name of LIBRARIES) {
     try {
-      const common = dlopen(name, SYMBOLS).symbols;
+      const common = openCommon(name);
       const linux = IS_LINUX ? dlopen(name, LINUX_SYMBOLS).symbols : null;
       const darwin = linux ? null : dlopen(name, DARWIN_SYMBOLS).symbols;
       const errnoAddress = linux ? linux.__errno_location() : darwin!.__error();
@@ -368,6 +391,15 @@ function openLibrary() {
     `Cannot load the C library: ${cause}`,
     `one of ${LIBRARIES.join(", ")} with every function of the symbol table is needed`,
   );
+}
+
+function openCommon(name: string) {
+  if (!VARIADIC_ON_STACK) return dlopen(name, SYMBOLS).symbols;
+  const { fcntl: _, ...fixed } = SYMBOLS;
+  const onStack = dlopen(name, STACK_SYMBOLS).symbols.fcntl;
+  const fcntl = (fd: number, command: number, argument: number): number =>
+    onStack(fd, command, 0, 0, 0, 0, 0, 0, argument);
+  return { ...dlopen(name, fixed).symbols, fcntl };
 }
 
 function jitError(text: string): PlatformError {

@@ -38,7 +38,8 @@ export function kill(pid: number, signal: number): number {
 
 /** Sets the process-wide umask and returns the old one. */
 export function umask(mask: number): number {
-  return libc.umask(mask);
+  // mode_t has 16 bits on darwin, and what is above them in the register means nothing.
+  return libc.umask(mask) & 0o7777;
 }
 
 /** Arms ITIMER_REAL once: SIGALRM after `afterMs`; 0 disarms. Returns 0 or -errno. */

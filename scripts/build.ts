@@ -1,5 +1,5 @@
 // `npm run build`: the executables of every target in dist/, sealed and checked, with man pages and completions beside
-// them. `--host-only` builds for this machine alone and downloads nothing.
+// them. `--host-only` builds for this machine alone and downloads nothing; `--darwin` builds the ones for macOS instead.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { commitOf } from "./binary/commit.ts";
 import { compile } from "./binary/compile.ts";
 import { fetchRuntime } from "./binary/runtime.ts";
 import {
+  DARWIN_TARGETS,
   HOST_NAME,
   lockedPackage,
   packageVersion,
@@ -25,6 +26,7 @@ import { programPage } from "./man/program_page.ts";
 const { values } = parseArgs({
   options: {
     "host-only": { type: "boolean", default: false },
+    darwin: { type: "boolean", default: false },
     out: { type: "string", default: join(ROOT, "dist") },
   },
 });
@@ -34,7 +36,8 @@ const version = packageVersion();
 const commit = commitOf(ROOT);
 const work = mkdtempSync(join(tmpdir(), "varta-runtimes-"));
 try {
-  const names = values["host-only"] ? [HOST_NAME] : TARGETS.map(({ name }) => name);
+  const targets = values.darwin ? DARWIN_TARGETS : TARGETS;
+  const names = values["host-only"] ? [HOST_NAME] : targets.map(({ name }) => name);
   for (const name of names) await build(name);
   writePages(resolve(values.out));
 } finally {
@@ -77,5 +80,6 @@ function writePages(out: string): void {
 
 function runtimeOf(targetName: string): Promise<string> | string {
   if (values["host-only"]) return process.execPath;
-  return fetchRuntime(TARGETS.find(({ name }) => name === targetName)!, work);
+  const target = [...TARGETS, ...DARWIN_TARGETS].find(({ name }) => name === targetName)!;
+  return fetchRuntime(target, work);
 }

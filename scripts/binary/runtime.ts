@@ -13,7 +13,8 @@ export async function fetchRuntime(target: Target, directory: string): Promise<s
   const npm = Bun.spawn(
     [
       ...["npm", "ci", "--prefix", project, "--ignore-scripts", "--no-audit", "--no-fund"],
-      ...["--loglevel=error", `--os=${target.os}`, `--cpu=${target.cpu}`, `--libc=${target.libc}`],
+      ...["--loglevel=error", `--os=${target.os}`, `--cpu=${target.cpu}`],
+      ...(target.libc === undefined ? [] : [`--libc=${target.libc}`]),
     ],
     { cwd: project, env: withoutOuterProject(), stdin: "ignore", stdout: "ignore", stderr: "pipe" },
   );

@@ -10,7 +10,8 @@ export interface Target {
   readonly name: string;
   readonly os: string;
   readonly cpu: string;
-  readonly libc: string;
+  /** Undefined where there is only one. */
+  readonly libc: string | undefined;
   readonly runtimePackage: string;
 }
 
@@ -18,6 +19,12 @@ export interface Target {
 export const TARGETS: readonly Target[] = [
   linuxTarget("x64", "@oven/bun-linux-x64"),
   linuxTarget("arm64", "@oven/bun-linux-aarch64"),
+];
+
+/** Built on demand and not released: nobody has run them on a Mac yet (docs/install.md). */
+export const DARWIN_TARGETS: readonly Target[] = [
+  darwinTarget("arm64", "@oven/bun-darwin-aarch64"),
+  darwinTarget("x64", "@oven/bun-darwin-x64"),
 ];
 
 /** The platform that this script runs on. */
@@ -61,4 +68,8 @@ export function packageVersion(): string {
 
 function linuxTarget(cpu: string, runtimePackage: string): Target {
   return { name: `linux-${cpu}`, os: "linux", cpu, libc: "glibc", runtimePackage };
+}
+
+function darwinTarget(cpu: string, runtimePackage: string): Target {
+  return { name: `darwin-${cpu}`, os: "darwin", cpu, libc: undefined, runtimePackage };
 }

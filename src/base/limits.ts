@@ -157,8 +157,8 @@ export const WAIT_NS_MAX = NS_PER_S;
 /** Poll interval when the runtime's epoll descriptor cannot be watched. */
 export const WAIT_FALLBACK_NS_MAX = 5 * NS_PER_MS;
 
-/** Longest Unix socket path: sun_path holds 108 bytes with its NUL. */
-export const SOCKET_PATH_BYTES_MAX = 107;
+/** Longest Unix socket path: sun_path holds 108 bytes with its NUL, and 104 on macOS. */
+export const SOCKET_PATH_BYTES_MAX: number = process.platform === "darwin" ? 103 : 107;
 
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;

@@ -1,10 +1,12 @@
 // Why "varta-watch beat" could not send, and what to do about it: what is at the socket path, who may use it, and what a
 // machine said that was sent a datagram.
 import { readFileSync, type Stats, statSync } from "node:fs";
+import { IS_LINUX } from "../../ffi/constants.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import type { BeatResult } from "../client/mod.ts";
+import { defaultSocket } from "../config/runtime_directory.ts";
 
-const SYSTEM_SOCKET = "/run/varta/varta.sock";
+const SYSTEM_SOCKET = defaultSocket(0, {}).path;
 
 export interface BeatFailure {
   readonly error: string;
@@ -57,14 +59,16 @@ function noObserver(path: string): BeatFailure {
     };
   return {
     error,
-    hint: `start it with "systemctl start varta-watch", or in the foreground with "varta-watch --socket ${path}"`,
+    hint: IS_LINUX
+      ? `start it with "systemctl start varta-watch", or in the foreground with "varta-watch --socket ${path}"`
+      : `start it in the foreground with "varta-watch --socket ${path}"`,
   };
 }
 
 function queueFull(path: string): BeatFailure {
   return {
     error: `Cannot send beat to ${path}: the observer's queue is full`,
-    hint: "either varta-watch is stuck, or many beat at once: net.unix.max_dgram_qlen (sysctl) is the length of the queue when the socket is made",
+    hint: `either varta-watch is stuck, or many beat at once${IS_LINUX ? ": net.unix.max_dgram_qlen (sysctl) is the length of the queue when the socket is made" : ""}`,
   };
 }
 

@@ -74,6 +74,10 @@ export class DemoStage {
     process.kill(pid, "SIGSTOP");
   }
 
+  thaw(pid: number): void {
+    process.kill(pid, "SIGCONT");
+  }
+
   /** Pids of the beats that the daemon accepted since the last call. */
   takeBeats(): number[] {
     if (!existsSync(this.#events)) return [];

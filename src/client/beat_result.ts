@@ -1,5 +1,6 @@
 // What became of a beat, as constants: the send path returns one of them and allocates nothing. Only the first failure
 // with a given error number makes a new one.
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { assert } from "../base/assert.ts";
 import {
   EAGAIN,
@@ -69,7 +70,7 @@ export const BAD_PAYLOAD = failed(
 );
 export const BAD_PATH = failed(
   "bad_path",
-  "Cannot send beat: the socket path must be a string of 1..107 bytes without NUL",
+  `Cannot send beat: the socket path must be a string of 1..${SOCKET_PATH_BYTES_MAX} bytes without NUL`,
 );
 export const BAD_ADDRESS = failed(
   "bad_address",

@@ -96,7 +96,7 @@ async function check(source: Source): Promise<LoadResult> {
   const faults: Fault[] = [];
   const document = checkDocument(tree, faults);
   if (bareRun) document.tables.metrics.values.listen = BARE_METRICS_LISTEN;
-  const socket = defaultSocket(host.uid, host.env);
+  const socket = defaultSocket(host.uid, host.env, host.platform);
   const usesDefaultSocket = listensNowhere(document, given);
   const defaultSocketPath = socket.path;
   const applied = applyOptions(document, given, { cwd: host.cwd, defaultSocketPath, faults });
@@ -126,7 +126,7 @@ async function check(source: Source): Promise<LoadResult> {
     config,
     file,
     origins: collectOrigins(document),
-    warnings: [...warnings, ...startupWarnings(config)],
+    warnings: [...warnings, ...startupWarnings(config, host.platform)],
     runtimeDirectory,
   };
 }
@@ -185,9 +185,17 @@ function collectOrigins(document: CheckedDocument): ReadonlyMap<string, ValueOri
 }
 
 /** What is allowed and yet worth a word at start-up (spec 07 section 7). */
-function startupWarnings({ recovery, metrics, export: events }: Config): string[] {
+function startupWarnings(
+  { recovery, metrics, export: events }: Config,
+  platform: string,
+): string[] {
   const warnings: string[] = [];
   const recovers = recovery.command !== undefined || recovery.steps.length > 0;
+  if (recovers && platform !== "linux") {
+    warnings.push(
+      `${platform} names no sender of a beat: recoveries are refused, but for network listeners with accept_recovery = true`,
+    );
+  }
   if (recovers && recovery.inheritEnv) {
     warnings.push("recovery commands inherit the whole environment of the daemon");
   }

@@ -12,16 +12,19 @@ export interface DefaultSocket {
 export function defaultSocket(
   uid: number,
   env: Readonly<Record<string, string | undefined>>,
+  platform: string = process.platform,
 ): DefaultSocket {
-  const directory = runtimeDirectory(uid, env);
+  const directory = runtimeDirectory(uid, env, platform);
   return { path: `${directory.path}/varta.sock`, directory };
 }
 
 function runtimeDirectory(
   uid: number,
   env: Readonly<Record<string, string | undefined>>,
+  platform: string,
 ): RuntimeDirectory {
-  if (uid === 0) return { path: "/run/varta", mode: 0o755 };
+  // macOS has no /run; its /var/run is emptied at boot, too.
+  if (uid === 0) return { path: `${platform === "darwin" ? "/var" : ""}/run/varta`, mode: 0o755 };
   const runtime = absolute(env["XDG_RUNTIME_DIR"]);
   if (runtime !== undefined) return { path: `${runtime}/varta`, mode: 0o700 };
   const temporary = absolute(env["TMPDIR"]) ?? "/tmp";

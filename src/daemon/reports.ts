@@ -1,5 +1,6 @@
 // What a person reads about agents and recoveries: one log line per stall, per return and per outcome of a recovery
 // (spec 10 section 8). A mass stall is told in a bounded number of lines per second and a count of the rest.
+import { IS_LINUX } from "../../ffi/constants.ts";
 import { ORIGIN_KERNEL_ATTESTED, originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
@@ -39,8 +40,9 @@ const AGENT_LINES_PER_S_MAX = 200;
 const REMEDIES: Readonly<Record<string, string>> = {
   unauthenticated_transport:
     "a network sender proved nothing: set accept_recovery = true on its listener if you accept that",
-  socket_mode_only:
-    "the kernel does not name the sender: run it in a pid namespace that we can see",
+  socket_mode_only: IS_LINUX
+    ? "the kernel does not name the sender: run it in a pid namespace that we can see"
+    : "this system does not name the sender of a beat: only Linux does, and only there is it recovered",
   cross_namespace_agent:
     "its pid namespace is foreign or unknown: grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace",
   unproven_sender:

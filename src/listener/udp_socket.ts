@@ -6,6 +6,7 @@ import {
   EACCES,
   EADDRINUSE,
   EADDRNOTAVAIL,
+  IS_LINUX,
   SOCK_DGRAM,
   SO_RCVBUF,
 } from "../../ffi/constants.ts";
@@ -100,7 +101,7 @@ function socketAddress(options: UdpSocketOptions): SocketAddress {
   if (scopeId !== undefined) return inetAddress(bytes, options.port, scopeId);
   throw new UdpSocketError(
     `${cannot(options)}: this machine has no interface ${zone} with an IPv6 address`,
-    "see the interfaces with: ip -6 address",
+    `see the interfaces with: ${IS_LINUX ? "ip -6 address" : "ifconfig"}`,
   );
 }
 
@@ -118,11 +119,11 @@ function cannot({ name, address, port }: UdpSocketOptions): string {
 function hintFor(errno: number): string {
   switch (errno) {
     case EADDRINUSE:
-      return "another program has the port: ss -lunp shows which";
+      return `another program has the port: ${IS_LINUX ? "ss -lunp" : "lsof -nP -iUDP"} shows which`;
     case EADDRNOTAVAIL:
-      return "no interface of this machine has the address: ip address shows them";
+      return `no interface of this machine has the address: ${IS_LINUX ? "ip address" : "ifconfig"} shows them`;
     case EACCES:
-      return "ports below 1024 need CAP_NET_BIND_SERVICE: take a higher one";
+      return `ports below 1024 need ${IS_LINUX ? "CAP_NET_BIND_SERVICE" : "root"}: take a higher one`;
     default:
       return "see ulimit -n, and whether the kernel has the address family";
   }
