@@ -200,7 +200,7 @@ export class Daemon {
   }
 
   #makeTick(): Tick {
-    const { observer, metrics, recovery, reports, rubbish } = this.#parts;
+    const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     return new Tick({
       observer,
       metrics,
@@ -208,13 +208,15 @@ export class Daemon {
       exporter: this.#opened.writers?.exporter,
       reports,
       rubbish,
+      refusals,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
     });
   }
 
   #makeLoop(tick: Tick, runtimeFd: number): Loop {
-    const { observer, metrics, recovery, reports, rubbish, stdout, stderr } = this.#parts;
+    const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
+    const { stdout, stderr } = this.#parts;
     metrics.collectFrom(() => this.#countLog());
     metrics.collectFrom(() =>
       metrics.set(series.VARTA_PROM_CONNECTIONS, this.#opened.http?.connections ?? 0),
@@ -222,6 +224,7 @@ export class Daemon {
     const deadlines: Deadline[] = [
       reports,
       rubbish,
+      refusals,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },

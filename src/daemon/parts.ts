@@ -21,6 +21,7 @@ import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { Log } from "./log.ts";
+import { RefusalReports } from "./refusal_reports.ts";
 import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
@@ -39,6 +40,7 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly reports: Reports;
   readonly rubbish: RubbishWatch;
+  readonly refusals: RefusalReports;
   readonly recovery: Recovery;
   readonly orphans: OrphanReaper;
 }
@@ -115,7 +117,15 @@ export function makeParts(options: PartsOptions): Parts {
     accounting: observer.accounting,
     reports: new FilterReports(log, listenerNames),
   });
-  return { clock, stdout, stderr, log, observer, metrics, reports, rubbish, recovery, orphans };
+  const refusals = new RefusalReports({
+    log,
+    refusals: observer.refusals,
+    listeners: observer.listeners,
+    trackerCapacity: config.tracker.capacity,
+    innermostPid: (pid) => processes.innermostPid(pid),
+  });
+  const told = { log, reports, rubbish, refusals };
+  return { clock, stdout, stderr, ...told, observer, metrics, recovery, orphans };
 }
 
 /** How late the loop may be without calling it a pause. */

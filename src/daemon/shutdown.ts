@@ -19,7 +19,10 @@ export interface Opened {
 }
 
 export interface ShutdownOptions {
-  readonly parts: Pick<Parts, "clock" | "stdout" | "stderr" | "log" | "observer" | "recovery">;
+  readonly parts: Pick<
+    Parts,
+    "clock" | "stdout" | "stderr" | "log" | "observer" | "recovery" | "refusals"
+  >;
   /** Read when it is closed: a start may fail, and a signal may come, at any moment of it. */
   readonly opened: Readonly<Opened>;
   /** Gives the signals back to the system. */
@@ -68,12 +71,13 @@ export class Shutdown {
   async run(): Promise<void> {
     if (this.#isAborting) return;
     this.#hasBegun = true;
-    const { log, recovery, clock } = this.#options.parts;
+    const { log, recovery, refusals, clock } = this.#options.parts;
     const { notify, tick, writers } = this.#options.opened;
     notify?.stopping();
     armAlarm(0);
     log.info("shutting down", { reason: this.#reason, children: recovery.outstandingCount });
     tick?.exportQueuedStalls();
+    refusals.flush(clock.nowNs());
     recovery.beginShutdown(clock.nowNs());
     await this.#closeHttp();
     await this.#until(() => {

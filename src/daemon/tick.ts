@@ -38,6 +38,11 @@ export interface TickReports {
   slowTurn(stage: string, ns: number): void;
 }
 
+/** What tells a person about refused datagrams; true if it did. */
+export interface TickRefusals {
+  look(nowNs: number): boolean;
+}
+
 export interface TickOptions {
   readonly observer: Observer;
   readonly metrics: Metrics;
@@ -45,6 +50,7 @@ export interface TickOptions {
   readonly exporter: TickExport | undefined;
   readonly reports: TickReports;
   readonly rubbish: RubbishWatch;
+  readonly refusals: TickRefusals;
   /** Wall clock minus observer time, in ns; asked once at the start of a turn. */
   readonly wallOffsetNs: () => number;
   /** A monotonic clock for durations, in ns. */
@@ -95,6 +101,7 @@ export class Tick {
     this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     this.#tellPause();
     this.#options.rubbish.look(observer.clock.lastNs);
+    if (this.#options.refusals.look(observer.clock.lastNs)) this.plain = false;
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
     metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);

@@ -46,6 +46,13 @@ export class ProcReader implements ProcessReader {
     }
   }
 
+  /** The number that the process has in its own, innermost namespace; NaN = unknown. */
+  innermostPid(pid: number): number {
+    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
+    if (length < 0) return Number.NaN;
+    return parseNspids(this.#buffer.toString("latin1", 0, length)).at(-1) ?? Number.NaN;
+  }
+
   /** The namespace inode of this very process; NaN = unknown. */
   ownNamespaceInode(): number {
     return this.namespaceInode(process.pid, Number.NaN);
@@ -57,7 +64,7 @@ export class ProcReader implements ProcessReader {
     if (Number.isNaN(observerInode)) return Number.NaN;
     const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
     if (length < 0) return Number.NaN;
-    const count = parseNspidCount(this.#buffer.toString("latin1", 0, length));
+    const count = parseNspids(this.#buffer.toString("latin1", 0, length)).length;
     if (count === 0) return Number.NaN;
     return count === 1 ? observerInode : 0;
   }
@@ -109,10 +116,10 @@ export function parseNamespaceLink(text: string): number {
   return wholeNumber(match?.[1]);
 }
 
-/** How many pids the NSpid line names; 0 = no such line. A line that our buffer cut short could hide a number. */
-export function parseNspidCount(text: string): number {
+/** The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line could hide a number. */
+export function parseNspids(text: string): readonly number[] {
   const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(text);
-  return match === null ? 0 : match[1]!.trim().split(/\s+/).length;
+  return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);
 }
 
 function wholeNumber(digits: string | undefined): number {

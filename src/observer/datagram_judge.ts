@@ -7,6 +7,7 @@ import { saturatingSub } from "../base/saturating.ts";
 import { U32_MAX } from "../base/u64.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import * as event from "../events/event_batch.ts";
+import { decodeRefusal, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
 import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
@@ -41,6 +42,7 @@ export interface DatagramJudgeOptions {
   readonly identity: IdentityResolver;
   readonly admission: Admission;
   readonly accounting: DatagramAccounting;
+  readonly refusals: Refusals;
   readonly rows: event.EventBatch;
   /** The observer's own namespace inode; NaN = unknown. */
   readonly observerInode: number;
@@ -60,15 +62,21 @@ export class DatagramJudge {
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
   readonly #accounting: DatagramAccounting;
+  readonly #refusals: Refusals;
   readonly #rows: event.EventBatch;
   readonly #observerInode: number;
   readonly #steady: SteadyBeats;
+  /** Of the datagram in hand, for the example of a refusal: its pid, and by the kernel's word that of its sender. */
+  #framePid = 0;
+  #peerPid = 0;
+  #peerUid = 0;
 
   constructor(options: DatagramJudgeOptions) {
     this.#tracker = options.tracker;
     this.#identity = options.identity;
     this.admission = options.admission;
     this.#accounting = options.accounting;
+    this.#refusals = options.refusals;
     this.#rows = options.rows;
     this.#observerInode = options.observerInode;
     this.#steady = new SteadyBeats(options.tracker, options.observerInode);
@@ -99,6 +107,9 @@ export class DatagramJudge {
   judge(l: number, listener: Listener, i: number, nowNs: number): void {
     this.#accounting.received[l]!++;
     const { batch } = listener;
+    this.#framePid = 0;
+    this.#peerPid = batch.peerPid[i]!;
+    this.#peerUid = batch.peerUid[i]!;
     const verdict = batch.verdict[i]!;
     if (verdict !== VERDICT_PASS) {
       this.#listenerRejected(l, batch, i, verdict, nowNs);
@@ -147,7 +158,7 @@ export class DatagramJudge {
     rows.errHi[row] = decodeErrorHi(code, words, w);
     rows.errLo[row] = decodeErrorLo(code, words, w);
     rows.err2[row] = decodeErrorSecond(code, words, w);
-    this.#reject(l, reason.REJECT_DECODE);
+    this.#reject(l, reason.REJECT_DECODE, decodeRefusal(code));
   }
 
   #judgeFrame(
@@ -161,6 +172,7 @@ export class DatagramJudge {
     const { batch } = listener;
     const pid = words[w + frame.WORD_PID]!;
     const peerPid = batch.peerPid[i]!;
+    this.#framePid = pid;
     if (peerPid !== 0) {
       const { allowList } = listener;
       if (allowList !== undefined && !allowList.allows(batch.peerUid[i]!, batch.peerGid[i]!)) {
@@ -319,7 +331,9 @@ export class DatagramJudge {
     else if (update === UPDATE_CAPACITY_EXCEEDED) this.#reject(l, reason.REJECT_CAPACITY);
     else {
       const isOrigin = update === UPDATE_ORIGIN_CONFLICT;
-      this.#reject(l, isOrigin ? reason.REJECT_ORIGIN_CONFLICT : reason.REJECT_NAMESPACE_CONFLICT);
+      const rejected = isOrigin ? reason.REJECT_ORIGIN_CONFLICT : reason.REJECT_NAMESPACE_CONFLICT;
+      const { origin: slotOrigin } = this.#tracker.slots;
+      this.#reject(l, rejected, rejected, isOrigin ? slotOrigin[slot]! : inode);
       // An unpaid conflict (terminal bypass) without a token left loses its event and nothing else.
       if (!paid && !this.admission.bucket.tryTake(nowNs, this.admission.reserve)) return;
       if (isOrigin) {
@@ -335,7 +349,8 @@ export class DatagramJudge {
   }
 
   #crossNamespace(l: number, pid: number, inode: number, nowNs: number): void {
-    this.#reject(l, reason.REJECT_CROSS_NAMESPACE);
+    const rejected = reason.REJECT_CROSS_NAMESPACE;
+    this.#reject(l, rejected, rejected, inode);
     this.#namespaceRow(l, pid, inode, !Number.isNaN(this.#observerInode), nowNs);
   }
 
@@ -409,8 +424,10 @@ export class DatagramJudge {
     return false;
   }
 
-  #reject(l: number, rejected: number): void {
+  // `refusal` is the reason in the finer division that a person is told, `detail` what there is to say about it.
+  #reject(l: number, rejected: number, refusal = rejected, detail = Number.NaN): void {
     this.#accounting.rejected[l * REJECT_REASON_COUNT + rejected]!++;
+    this.#refusals.note(l, refusal, this.#framePid, this.#peerPid, this.#peerUid, detail);
   }
 
   #row(kind: number, l: number, nowNs: number): number {

@@ -6,6 +6,7 @@ import * as limits from "../base/limits.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import * as reason from "../base/reject_reason.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
+import { Refusals } from "../events/refusals.ts";
 import { type Event, eventFromRow, eventFromStall, type StallEvent } from "../events/event.ts";
 import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
@@ -49,6 +50,8 @@ export class Observer {
   readonly tracker: Tracker;
   readonly clock: ObserverClock;
   readonly accounting = new DatagramAccounting();
+  /** What was refused and why, with an example of each. */
+  readonly refusals = new Refusals();
   readonly observerInode: number;
   /** How often and how long nobody could be heard. */
   readonly pauses: PauseWatch;
@@ -94,6 +97,7 @@ export class Observer {
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
       admission: new Admission(options.admission ?? NO_LIMITS),
       accounting: this.accounting,
+      refusals: this.refusals,
       rows: this.#rows,
       observerInode: this.observerInode,
       thresholdNs: options.thresholdNs,

@@ -58,6 +58,7 @@ export class TickBench extends Bench {
       recovery: this.recovery,
       exporter: exportInto(diary),
       reports: reportsInto(diary),
+      refusals: { look: () => false },
       rubbish: rubbishWatchInto(diary, observer),
       wallOffsetNs: () => this.wallOffsetNs,
       monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),

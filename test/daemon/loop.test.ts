@@ -122,6 +122,7 @@ class Subject {
         paused: () => {},
         slowTurn: () => {},
       },
+      refusals: { look: () => false },
       rubbish: new RubbishWatch({
         listeners: this.observer.listeners,
         accounting: this.observer.accounting,

@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { monotonicNs } from "../../src/daemon/parts.ts";
+import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
 import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
 import { StreamWriter } from "../../src/daemon/stream_writer.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
@@ -53,8 +54,15 @@ class Subject extends TickBench {
       sessionId: "0123456789abcdef",
     });
     this.opened = { writers: undefined, http: undefined, notify: undefined, tick };
+    const refusals = new RefusalReports({
+      log,
+      refusals: observer.refusals,
+      listeners: observer.listeners,
+      trackerCapacity: observer.tracker.capacity,
+      innermostPid: () => Number.NaN,
+    });
     this.shutdown = new Shutdown({
-      parts: { clock, stdout: stderr, stderr, log, observer, recovery },
+      parts: { clock, stdout: stderr, stderr, log, observer, recovery, refusals },
       opened: this.opened,
       releaseSignals: () => {
         this.releasedWith = { listenersClosed: this.listener.closed, log: this.log() };

@@ -11,7 +11,7 @@ import {
 import {
   ProcReader,
   parseNamespaceLink,
-  parseNspidCount,
+  parseNspids,
   parseStartTime,
 } from "../../src/listener/proc_reader.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -82,21 +82,21 @@ describe("parseNamespaceLink()", () => {
   });
 });
 
-describe("parseNspidCount()", () => {
+describe("parseNspids()", () => {
   test.each([
-    ["Name:\tx\nNSpid:\t42\nNSpgid:\t42\n", 1],
-    ["Name:\tx\nNSpid:\t42\t1\nNSpgid:\t42\t1\n", 2],
-    ["NSpid:\t42\t17\t1\n", 3],
-    ["Name:\tNSpid:\t7\nPid:\t42\n", 0],
-    ["Name:\tx\nNSpid:\t\n", 0],
-    ["Name:\tx\nNSpid:\t42 x\n", 0],
-    ["", 0],
-  ])("counts the pids of %p as %d", (text, count) => {
-    expect(parseNspidCount(text)).toBe(count);
+    ["Name:\tx\nNSpid:\t42\nNSpgid:\t42\n", [42]],
+    ["Name:\tx\nNSpid:\t42\t1\nNSpgid:\t42\t1\n", [42, 1]],
+    ["NSpid:\t42\t17\t1\n", [42, 17, 1]],
+    ["Name:\tNSpid:\t7\nPid:\t42\n", []],
+    ["Name:\tx\nNSpid:\t\n", []],
+    ["Name:\tx\nNSpid:\t42 x\n", []],
+    ["", []],
+  ])("reads %p as %p", (text, pids) => {
+    expect(parseNspids(text)).toEqual(pids);
   });
 
   test("does not trust a line that the end of the buffer cut short", () => {
-    expect(parseNspidCount("Name:\tx\nNSpid:\t42")).toBe(0);
+    expect(parseNspids("Name:\tx\nNSpid:\t42")).toEqual([]);
   });
 });
 

@@ -97,6 +97,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     recovery,
     exporter: recorder,
     reports: recorder,
+    refusals: { look: () => false },
     rubbish: new RubbishWatch({
       listeners: observer.listeners,
       accounting: observer.accounting,

@@ -69,6 +69,10 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}')).toBe(3);
     expect(sampleAt(page, "varta_watch_pids_tracked")).toBe(0);
+    await daemon.stop();
+    expect(daemon.stderr).toMatch(
+      new RegExp(`frame pid ${pid} is kernel pid [0-9]+, the agent runs in another pid namespace`),
+    );
   });
 
   test("that sends the pid the daemon sees is refused, and both namespaces are told", async () => {

@@ -1,0 +1,112 @@
+// What a person reads about refused datagrams: a sender cannot know that it is refused, so the log says it. One line at once
+// for each reason and listener, then at most one a minute with the number in between, however many there are.
+import { LISTENERS_MAX } from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";
+import type { Listener } from "../listener/listener.ts";
+import type { Log } from "./log.ts";
+import type { Deadline } from "./loop.ts";
+import { type RefusedExample, refusalCause, refusalHint } from "./refusal_texts.ts";
+
+export interface RefusalReportsOptions {
+  readonly log: Log;
+  readonly refusals: Refusals;
+  readonly listeners: readonly Listener[];
+  readonly trackerCapacity: number;
+  /** Pid of a process in its own namespace; NaN = unknown. */
+  readonly innermostPid: (pid: number) => number;
+}
+
+const LINE_NS_MIN = 60 * NS_PER_S;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class RefusalReports implements Deadline {
+  readonly #options: RefusalReportsOptions;
+  /** By listener number x REFUSAL_COUNT + refusal: how many were told, and when the last line was written. */
+  readonly #told = new Float64Array(LISTENERS_MAX * REFUSAL_COUNT);
+  readonly #toldNs = new Float64Array(LISTENERS_MAX * REFUSAL_COUNT).fill(-NEVER);
+  #seen = 0;
+  #nextNs = NEVER;
+
+  constructor(options: RefusalReportsOptions) {
+    this.#options = options;
+  }
+
+  /** To be called behind every turn; true if a line was written. */
+  look(nowNs: number): boolean {
+    const { total } = this.#options.refusals;
+    if (total === this.#seen && nowNs < this.#nextNs) return false;
+    this.#seen = total;
+    return this.#tellAll(nowNs, LINE_NS_MIN);
+  }
+
+  nextDeadlineNs(): number {
+    return this.#nextNs;
+  }
+
+  maintain(nowNs: number): void {
+    this.look(nowNs);
+  }
+
+  /** Tells what no line has told yet: the daemon stops. */
+  flush(nowNs: number): void {
+    this.#tellAll(nowNs, 0);
+  }
+
+  #tellAll(nowNs: number, lineNsMin: number): boolean {
+    const { refusals, listeners } = this.#options;
+    const { counts } = refusals;
+    const places = listeners.length * REFUSAL_COUNT;
+    let hasTold = false;
+    this.#nextNs = NEVER;
+    for (let at = 0; at < places; at++) {
+      if (counts[at]! === this.#told[at]!) continue;
+      const dueNs = this.#toldNs[at]! + lineNsMin;
+      if (nowNs >= dueNs) {
+        this.#tell(at, nowNs);
+        hasTold = true;
+      } else if (dueNs < this.#nextNs) this.#nextNs = dueNs;
+    }
+    return hasTold;
+  }
+
+  #tell(at: number, nowNs: number): void {
+    const { log, refusals, listeners } = this.#options;
+    const refusal = REFUSALS[at % REFUSAL_COUNT]!;
+    const listener = listeners[Math.floor(at / REFUSAL_COUNT)]!;
+    const example = this.#example(at, listener);
+    const count = refusals.counts[at]! - this.#told[at]!;
+    const { framePid, peerPid, peerUid } = example;
+    const isFirst = this.#toldNs[at] === -NEVER;
+    log.warn(
+      `${count} ${count === 1 ? "beat" : "beats"} refused: ${refusalCause(refusal, example)}`,
+      {
+        pid: framePid || undefined,
+        listener: listener.name,
+        reason: refusal,
+        sender_pid: peerPid || undefined,
+        sender_uid: peerPid === 0 ? undefined : peerUid,
+        since_s: isFirst ? undefined : Math.round((nowNs - this.#toldNs[at]!) / NS_PER_S),
+        hint: refusalHint(refusal, example),
+      },
+    );
+    this.#told[at] = refusals.counts[at]!;
+    this.#toldNs[at] = nowNs;
+  }
+
+  #example(at: number, { kind }: Listener): RefusedExample {
+    const { refusals, trackerCapacity, innermostPid } = this.#options;
+    const peerPid = refusals.peerPid[at]!;
+    const framePid = refusals.framePid[at]!;
+    const isOther = peerPid !== 0 && framePid !== 0 && peerPid !== framePid;
+    return {
+      kind,
+      framePid,
+      peerPid,
+      peerUid: refusals.peerUid[at]!,
+      detail: refusals.detail[at]!,
+      innermostPid: isOther ? innermostPid(peerPid) : Number.NaN,
+      trackerCapacity,
+    };
+  }
+}

@@ -1,0 +1,154 @@
+// Why a datagram was refused and what to do about it, in words. The causes are those of an operator's world (a container, a
+// client of another version, a table that is full), not the names of our checks.
+import { ORIGIN_TEXTS } from "../base/origin.ts";
+import type { Refusal } from "../events/refusals.ts";
+import type { ListenerKind } from "../listener/listener.ts";
+
+/** The last datagram that was refused so. */
+export interface RefusedExample {
+  readonly kind: ListenerKind;
+  readonly framePid: number;
+  /** By the kernel's word; 0 = unknown. */
+  readonly peerPid: number;
+  readonly peerUid: number;
+  /** Namespace of the sender, or origin of the slot; NaN = none. */
+  readonly detail: number;
+  /** Pid of the sender in its own namespace; NaN = unknown. */
+  readonly innermostPid: number;
+  readonly trackerCapacity: number;
+}
+
+interface RefusalText {
+  readonly cause: (example: RefusedExample) => string;
+  readonly hint: string | ((example: RefusedExample) => string);
+}
+
+const CLIENT =
+  "agents that use a client of varta-watch do not send this: look who else writes here";
+const CONTAINER =
+  "run the agent in the host's pid namespace (docker run --pid=host, hostPID: true), or a daemon beside it; " +
+  'see "Agents in containers" in docs/operating.md';
+
+const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
+  wrong_size: {
+    cause: ({ kind }) =>
+      kind === "secure-udp"
+        ? "they are neither 60 nor 64 bytes long"
+        : "they are not 32 bytes long",
+    hint: CLIENT,
+  },
+  ctrl_truncated: {
+    cause: () => "descriptors or other control data came with them",
+    hint: "send the frame alone, without SCM_RIGHTS",
+  },
+  no_credentials: {
+    cause: () => "the kernel attached no credentials",
+    hint: "they were sent before the daemon had asked for credentials: the next beat has them",
+  },
+  decrypt: {
+    cause: () => "no key of this listener opens them",
+    hint: "compare the agent's key with key_file, accepted_key_file and master_key_file of the listener",
+  },
+  sender_table_full: {
+    cause: () => "the replay state has no room for another sender",
+    hint: "raise sender_states of the listener; a silent sender's place is free after ten minutes",
+  },
+  replay: {
+    cause: () =>
+      "they are copies of older datagrams, or of an agent that began anew within the threshold",
+    hint: "if agents restart so fast, let them wait for a threshold; if none did, somebody replays a recording",
+  },
+  decode: { cause: () => "they are no frames", hint: CLIENT },
+  bad_magic: { cause: () => 'they do not begin with "VA": they are no beats at all', hint: CLIENT },
+  bad_version: {
+    cause: () => "they have another version of the protocol than 2",
+    hint: "bring the agent's client and the daemon to the same version",
+  },
+  bad_status: {
+    cause: () => "their status is none of the protocol",
+    hint: "a status is 0, 1 or 2: look at the client",
+  },
+  stall_on_wire: {
+    cause: () => "they claim the status stall, which only the observer gives",
+    hint: "a status is 0, 1 or 2: look at the client",
+  },
+  bad_pid: {
+    cause: () => "their pid is 0 or 1, which is reserved",
+    hint: `an agent that is pid 1 of a container cannot be watched from outside: ${CONTAINER}`,
+  },
+  bad_timestamp: {
+    cause: () => "their timestamp is the reserved one",
+    hint: "the client has no clock: look at it",
+  },
+  bad_nonce: {
+    cause: () => "they carry the nonce of a last beat with a status that is not critical",
+    hint: "look at the client",
+  },
+  bad_crc: {
+    cause: () => "their checksum is wrong",
+    hint: "a client must send the CRC-32C of the first 28 bytes; see docs/client.md",
+  },
+  uid: {
+    cause: ({ peerPid, peerUid }) =>
+      `uid ${peerUid} (pid ${peerPid}) is on no allow list of the listener`,
+    hint: "add it to allow_uids, or its group to allow_gids, if it may beat here",
+  },
+  pid: { cause: otherPid, hint: otherPidHint },
+  pid_above_max: {
+    cause: ({ framePid }) => `frame pid ${framePid} is above the kernel's largest pid`,
+    hint: "the agent runs on another machine, or in no process at all: look at the client",
+  },
+  rate_per_pid: {
+    cause: ({ framePid }) => `pid ${framePid} beats faster than limits.per_pid_rate allows`,
+    hint: "let it beat less often, or raise limits.per_pid_rate",
+  },
+  rate_global: {
+    cause: () => "all senders together are above limits.global_rate",
+    hint: "look for a flood in varta_datagrams_rejected_total, or raise limits.global_rate",
+  },
+  cross_namespace: {
+    cause: ({ framePid, detail }) =>
+      `pid ${framePid} runs in another pid namespace (${detail === 0 ? "hidden" : detail})`,
+    hint: `set observer.allow_cross_namespace if that is meant; ${CONTAINER}`,
+  },
+  origin_conflict: {
+    cause: ({ framePid, detail }) =>
+      `pid ${framePid} beats by another transport than before (${ORIGIN_TEXTS[detail] ?? "unknown"})`,
+    hint: "two agents claim one pid, or one uses two listeners: give each its own",
+  },
+  namespace_conflict: {
+    cause: ({ framePid }) => `pid ${framePid} beats from two pid namespaces`,
+    hint: `two agents have one number in different namespaces: ${CONTAINER}`,
+  },
+  capacity: {
+    cause: ({ framePid, trackerCapacity }) =>
+      `the table of ${trackerCapacity} agents is full, pid ${framePid} has no place`,
+    hint: "raise tracker.capacity; an agent that stalled gives its place after ten thresholds of silence",
+  },
+  out_of_order: {
+    cause: ({ framePid }) => `the nonce of pid ${framePid} does not advance`,
+    hint: "two processes share a client (fork without a new one), beats overtook each other, or one was sent twice",
+  },
+};
+
+export function refusalCause(refusal: Refusal, example: RefusedExample): string {
+  return TEXTS[refusal].cause(example);
+}
+
+export function refusalHint(refusal: Refusal, example: RefusedExample): string {
+  const { hint } = TEXTS[refusal];
+  return typeof hint === "string" ? hint : hint(example);
+}
+
+function otherPid({ framePid, peerPid, innermostPid }: RefusedExample): string {
+  const both = `frame pid ${framePid} is kernel pid ${peerPid}`;
+  if (innermostPid === framePid) return `${both}, the agent runs in another pid namespace`;
+  if (Number.isNaN(innermostPid))
+    return `${both}, the agent runs in another pid namespace or is not the one it claims to be`;
+  return `${both}, a process beats for another one`;
+}
+
+function otherPidHint({ framePid, innermostPid }: RefusedExample): string {
+  if (innermostPid === framePid || Number.isNaN(innermostPid)) return CONTAINER;
+  return "a process beats for itself alone: after a fork the child needs a client of its own";
+}

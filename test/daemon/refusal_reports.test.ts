@@ -1,0 +1,179 @@
+// What a person reads about refused datagrams: the cause in words, at once and then once a minute, and never more.
+import { describe, expect, test } from "bun:test";
+import { LISTENERS_MAX } from "../../src/base/limits.ts";
+import { REJECT_CAPACITY, REJECT_PID, REJECT_UID } from "../../src/base/reject_reason.ts";
+import { NS_PER_S } from "../../src/base/time.ts";
+import { Log } from "../../src/daemon/log.ts";
+import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
+import { type RefusedExample, refusalCause, refusalHint } from "../../src/daemon/refusal_texts.ts";
+import { decodeRefusal, REFUSAL_COUNT, REFUSALS, Refusals } from "../../src/events/refusals.ts";
+import type { ListenerKind } from "../../src/listener/listener.ts";
+import { DECODE_BAD_CRC, DECODE_BAD_VERSION } from "../../src/wire/decode_error.ts";
+import { ScriptedListener } from "../support/scripted_listener.ts";
+
+const CAPACITY = 256;
+
+class ReportsBench {
+  readonly refusals = new Refusals();
+  readonly lines: string[] = [];
+  readonly reports: RefusalReports;
+  nowNs = 5 * NS_PER_S;
+  /** Kernel pid to the pid that the process has in its own namespace. */
+  readonly innermost = new Map<number, number>();
+
+  constructor(listenerCount = 1) {
+    const log = new Log({
+      level: "info",
+      format: "logfmt",
+      write: (line) => this.lines.push(line.trimEnd()),
+      wallMs: () => 0,
+      monotonicNs: () => this.nowNs,
+      journal: true,
+      sessionId: "0",
+    });
+    this.reports = new RefusalReports({
+      log,
+      refusals: this.refusals,
+      listeners: Array.from(
+        { length: listenerCount },
+        (_, l) => new ScriptedListener({ name: `l${l}` }),
+      ),
+      trackerCapacity: CAPACITY,
+      innermostPid: (pid) => this.innermost.get(pid) ?? Number.NaN,
+    });
+  }
+
+  refuse(refusal: number, times: number, framePid = 0, peerPid = 0, listener = 0): this {
+    for (let i = 0; i < times; i++)
+      this.refusals.note(listener, refusal, framePid, peerPid, 1_000, Number.NaN);
+    return this;
+  }
+
+  /** Time passes, and a turn ends; the lines that it wrote. */
+  turn(afterS = 0): string[] {
+    this.nowNs += afterS * NS_PER_S;
+    this.reports.look(this.nowNs);
+    return this.lines.splice(0);
+  }
+}
+
+describe("a refusal is told", () => {
+  test("at once, with its cause, its sender and what to do", () => {
+    const bench = new ReportsBench().refuse(REJECT_UID, 3, 77, 77);
+    expect(bench.turn()).toEqual([
+      '<4>level=warn msg="3 beats refused: uid 1000 (pid 77) is on no allow list of the listener" pid=77 ' +
+        "listener=l0 reason=uid sender_pid=77 sender_uid=1000 " +
+        'hint="add it to allow_uids, or its group to allow_gids, if it may beat here"',
+    ]);
+    expect(bench.turn()).toEqual([]);
+  });
+
+  test("once a minute after that, with the number in between", () => {
+    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1, 9, 9);
+    expect(bench.turn()[0]).toContain(
+      `"1 beat refused: the table of ${CAPACITY} agents is full, pid 9 has no place"`,
+    );
+    for (let second = 1; second < 60; second++) {
+      expect(bench.refuse(REJECT_CAPACITY, 10, 8, 8).turn(1)).toEqual([]);
+      expect(bench.reports.nextDeadlineNs()).toBe(65 * NS_PER_S);
+    }
+    const [line, ...more] = bench.turn(1);
+    expect(more).toEqual([]);
+    expect(line).toContain(
+      '"590 beats refused: the table of 256 agents is full, pid 8 has no place"',
+    );
+    expect(line).toContain("since_s=60");
+  });
+
+  test("not again if nothing more was refused, and at once after a quiet minute", () => {
+    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1);
+    bench.turn();
+    expect(bench.turn(61)).toEqual([]);
+    expect(bench.reports.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    expect(bench.refuse(REJECT_CAPACITY, 2).turn(0)).toHaveLength(1);
+  });
+
+  test("by listener and reason, each for itself, and a decode error by its kind", () => {
+    const bench = new ReportsBench(2)
+      .refuse(decodeRefusal(DECODE_BAD_CRC), 2)
+      .refuse(decodeRefusal(DECODE_BAD_VERSION), 1)
+      .refuse(decodeRefusal(DECODE_BAD_CRC), 4, 0, 0, 1);
+    const lines = bench.turn();
+    expect(lines.map((line) => /listener=(\w+) reason=(\w+)/.exec(line)!.slice(1))).toEqual([
+      ["l0", "bad_version"],
+      ["l0", "bad_crc"],
+      ["l1", "bad_crc"],
+    ]);
+    expect(lines[2]).toContain("4 beats refused: their checksum is wrong");
+  });
+
+  test("at the end of the daemon, if no line has told it yet", () => {
+    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1);
+    bench.turn();
+    bench.refuse(REJECT_CAPACITY, 5).turn();
+    bench.reports.flush(bench.nowNs);
+    expect(bench.lines[0]).toContain("5 beats refused");
+  });
+
+  test("in a bounded number of lines, whatever comes", () => {
+    const bench = new ReportsBench(LISTENERS_MAX);
+    let lines = 0;
+    for (let second = 0; second < 30; second++) {
+      for (let l = 0; l < LISTENERS_MAX; l++)
+        for (let refusal = 0; refusal < REFUSAL_COUNT; refusal++) bench.refuse(refusal, 1, 7, 8, l);
+      lines += bench.turn(1).length;
+    }
+    expect(lines).toBe(LISTENERS_MAX * REFUSAL_COUNT);
+  });
+});
+
+describe("a frame pid that is not the kernel's", () => {
+  test("names both pids and the namespace, if the sender has that pid in its own", () => {
+    const bench = new ReportsBench().refuse(REJECT_PID, 30, 2, 4_711);
+    bench.innermost.set(4_711, 2);
+    expect(bench.turn()[0]).toContain(
+      "30 beats refused: frame pid 2 is kernel pid 4711, the agent runs in another pid namespace",
+    );
+  });
+
+  test("is a process that beats for another one, if it has no other pid", () => {
+    const bench = new ReportsBench().refuse(REJECT_PID, 1, 99, 4_711);
+    bench.innermost.set(4_711, 4_711);
+    expect(bench.turn()[0]).toContain(
+      "frame pid 99 is kernel pid 4711, a process beats for another",
+    );
+  });
+
+  test("may be both, if the process is gone", () => {
+    const [line] = new ReportsBench().refuse(REJECT_PID, 1, 99, 4_711).turn();
+    expect(line).toContain("another pid namespace or is not the one it claims to be");
+  });
+});
+
+describe("every refusal", () => {
+  const kinds: readonly ListenerKind[] = ["unix", "udp", "secure-udp"];
+
+  test.each(REFUSALS.map((refusal) => [refusal] as const))(
+    "%s has a cause and a remedy",
+    (refusal) => {
+      for (const kind of kinds) {
+        const example: RefusedExample = {
+          kind,
+          framePid: 2,
+          peerPid: 4_711,
+          peerUid: 1_000,
+          detail: 0,
+          innermostPid: 2,
+          trackerCapacity: CAPACITY,
+        };
+        const cause = refusalCause(refusal, example);
+        const hint = refusalHint(refusal, example);
+        expect(cause.length).toBeGreaterThan(10);
+        // A message longer than this is cut.
+        expect(cause.length).toBeLessThan(280);
+        expect(hint.length).toBeGreaterThan(10);
+        expect(`${cause} ${hint}`).not.toMatch(/NaN|undefined/);
+      }
+    },
+  );
+});
