@@ -86,10 +86,12 @@ export const RUBBISH_SAMPLE_RARE = 64 * RUBBISH_SAMPLE;
 /** Rubbish per second of one listener above which it gets its filter, and below which it loses it after its time. */
 export const RUBBISH_PER_S_MAX = 1_000;
 export const RUBBISH_PER_S_CALM = 200;
-/** Over so long the rate is taken: a burst of a hundred is no flood, and one beat may be lost before the filter is on. */
-export const RUBBISH_LOOK_NS = 100 * NS_PER_MS;
-/** So many in one look are a flood already, and the queue of a Unix socket holds less. */
-export const RUBBISH_FLOOD_MIN = 1_000;
+/**
+ * Over so long the rate is taken: a tenth of the threshold within these bounds. A short burst is over by then and counted
+ * whole, and an agent that beats a few times within a threshold can lose one beat before the filter is on.
+ */
+export const RUBBISH_LOOK_NS_MAX = 100 * NS_PER_MS;
+export const RUBBISH_LOOK_NS_MIN = 10 * NS_PER_MS;
 /** Under the filter the rate is an estimate from one in 64: a second has at least some of them. */
 export const RUBBISH_FILTERED_LOOK_NS = NS_PER_S;
 /** Calm seconds in a row after which the filter is taken off. */

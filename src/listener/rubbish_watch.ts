@@ -7,8 +7,8 @@ import {
   LISTENERS_MAX,
   RUBBISH_CALM_LOOKS,
   RUBBISH_FILTERED_LOOK_NS,
-  RUBBISH_FLOOD_MIN,
-  RUBBISH_LOOK_NS,
+  RUBBISH_LOOK_NS_MAX,
+  RUBBISH_LOOK_NS_MIN,
   RUBBISH_PER_S_CALM,
   RUBBISH_PER_S_MAX,
   RUBBISH_SAMPLE,
@@ -32,7 +32,11 @@ export interface RubbishWatchOptions {
   readonly listeners: readonly Listener[];
   readonly accounting: DatagramAccounting;
   readonly reports: RubbishReports;
+  /** Of a stall. */
+  readonly thresholdNs: number;
 }
+
+const LOOKS_PER_THRESHOLD = 10;
 
 const QUIET = 0;
 /** Refusals come fast: what are they? */
@@ -41,13 +45,13 @@ const FILTERING = 2;
 /** Its socket has no filter, or the kernel refused it. */
 const HELPLESS = 3;
 
-/** A turn is quick to see that nothing was refused, so the rate of a quiet listener needs so many to be looked at. */
-const REFUSALS_MIN = (RUBBISH_PER_S_MAX * RUBBISH_LOOK_NS) / NS_PER_S;
-
 export class RubbishWatch {
   /** Datagrams that the kernel dropped for us, by listener number: an estimate. It only grows. */
   readonly filteredEstimate = new Float64Array(LISTENERS_MAX);
   readonly #options: RubbishWatchOptions;
+  readonly #lookNs: number;
+  /** Fewer than that are not worth a look, whatever their rate in a moment. */
+  readonly #refusalsMin: number;
   readonly #state = new Uint8Array(LISTENERS_MAX);
   readonly #lookBeganNs = new Float64Array(LISTENERS_MAX);
   readonly #refusedBefore = new Float64Array(LISTENERS_MAX);
@@ -60,6 +64,9 @@ export class RubbishWatch {
 
   constructor(options: RubbishWatchOptions) {
     this.#options = options;
+    const lookNs = Math.max(RUBBISH_LOOK_NS_MIN, options.thresholdNs / LOOKS_PER_THRESHOLD);
+    this.#lookNs = Math.min(RUBBISH_LOOK_NS_MAX, lookNs);
+    this.#refusalsMin = (RUBBISH_PER_S_MAX * this.#lookNs) / NS_PER_S;
   }
 
   /** Looks at every listener; to be called behind every turn. */
@@ -79,7 +86,7 @@ export class RubbishWatch {
     for (let l = 0; l < this.#options.listeners.length; l++) {
       const state = this.#state[l]!;
       if (state === QUIET || state === HELPLESS) continue;
-      const lookNs = state === SUSPECTING ? RUBBISH_LOOK_NS : RUBBISH_FILTERED_LOOK_NS;
+      const lookNs = state === SUSPECTING ? this.#lookNs : RUBBISH_FILTERED_LOOK_NS;
       nextNs = Math.min(nextNs, this.#lookBeganNs[l]! + lookNs);
     }
     return nextNs;
@@ -92,14 +99,14 @@ export class RubbishWatch {
   #lookAtQuiet(l: number, refused: number, nowNs: number): void {
     const sinceNs = nowNs - this.#lookBeganNs[l]!;
     const count = refused - this.#refusedBefore[l]!;
-    if (count >= REFUSALS_MIN && isAbove(count, RUBBISH_PER_S_MAX, sinceNs)) {
+    if (count >= this.#refusalsMin && isAbove(count, RUBBISH_PER_S_MAX, sinceNs)) {
       const { filter } = this.#options.listeners[l]!;
       this.#state[l] = filter === undefined ? HELPLESS : SUSPECTING;
       if (filter === undefined) return;
       filter.isCounting = true;
       filter.takeCounted();
       this.#counted[l] = 0;
-    } else if (sinceNs < RUBBISH_LOOK_NS) return;
+    } else if (sinceNs < this.#lookNs) return;
     this.#beginLook(l, refused, nowNs);
   }
 
@@ -112,7 +119,7 @@ export class RubbishWatch {
     const dropped = filter.takeDropped();
     this.filteredEstimate[l]! += dropped;
     this.#dropped[l]! += dropped;
-    if (this.#counted[l]! >= RUBBISH_FLOOD_MIN) this.#setSample(l, filter, RUBBISH_SAMPLE_RARE);
+    if (this.#counted[l]! >= RUBBISH_PER_S_MAX) this.#setSample(l, filter, RUBBISH_SAMPLE_RARE);
     const sinceNs = nowNs - this.#lookBeganNs[l]!;
     if (sinceNs >= RUBBISH_FILTERED_LOOK_NS) this.#endLook(l, filter, sinceNs, nowNs);
   }
@@ -139,9 +146,8 @@ export class RubbishWatch {
   #suspect(l: number, filter: KernelFilter, nowNs: number): void {
     const count = this.#counted[l]!;
     const sinceNs = nowNs - this.#lookBeganNs[l]!;
-    const isOver = sinceNs >= RUBBISH_LOOK_NS;
-    if (!isOver && count < RUBBISH_FLOOD_MIN) return;
-    if (count >= REFUSALS_MIN && isAbove(count, RUBBISH_PER_S_MAX, sinceNs))
+    if (sinceNs < this.#lookNs) return;
+    if (count >= this.#refusalsMin && isAbove(count, RUBBISH_PER_S_MAX, sinceNs))
       this.#putOn(l, filter, (count * NS_PER_S) / Math.max(1, sinceNs), nowNs);
     else this.#calmDown(l, filter, nowNs);
   }

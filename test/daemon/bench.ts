@@ -4,6 +4,7 @@ import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
+import { NS_PER_S } from "../../src/base/time.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
@@ -103,6 +104,7 @@ function rubbishWatchInto(diary: string[], { listeners, accounting }: Observer):
   return new RubbishWatch({
     listeners,
     accounting,
+    thresholdNs: NS_PER_S,
     reports: {
       filterAttached: (listener) => diary.push(`filter on ${listener}`),
       filterDetached: (listener) => diary.push(`filter off ${listener}`),

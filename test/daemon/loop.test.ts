@@ -126,6 +126,7 @@ class Subject {
       rubbish: new RubbishWatch({
         listeners: this.observer.listeners,
         accounting: this.observer.accounting,
+        thresholdNs: NS_PER_S,
         reports: {
           filterAttached: () => {},
           filterDetached: () => {},

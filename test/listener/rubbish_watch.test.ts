@@ -58,7 +58,7 @@ class WatchBench {
   readonly watch: RubbishWatch;
   nowNs = NS_PER_S;
 
-  constructor(hasFilter = true) {
+  constructor(hasFilter = true, thresholdNs = 5 * NS_PER_S) {
     const listener = new ScriptedListener();
     const listeners: Listener[] = [
       hasFilter ? Object.assign(listener, { filter: this.filter }) : listener,
@@ -66,6 +66,7 @@ class WatchBench {
     this.watch = new RubbishWatch({
       listeners,
       accounting: this.accounting,
+      thresholdNs,
       reports: {
         filterAttached: (l, perSecond) => this.told.push(`on ${l} ${Math.round(perSecond)}/s`),
         filterDetached: (l, filtered, ns) =>
@@ -96,14 +97,22 @@ describe("the filter goes on", () => {
     expect(bench.filter.sample).toBe(64);
   });
 
-  test("within two turns of a flood at line rate", () => {
-    const bench = new WatchBench().run(20, 3_000);
-    expect(bench.filter.sample).toBe(64);
+  test("within a tenth of a second of a flood at line rate", () => {
+    const bench = new WatchBench().run(100, 3_000);
+    expect(bench.filter.sample).toBe(0);
+    expect(bench.run(10, 3_000).filter.sample).toBe(64);
+  });
+
+  test("sooner, where silence is short: within a tenth of the threshold, at least 10 ms", () => {
+    const bench = new WatchBench(true, 200 * NS_PER_MS).run(20, 3_000);
+    expect(bench.filter.sample).toBe(0);
+    expect(bench.run(10, 3_000).filter.sample).toBe(64);
+    expect(new WatchBench(true, 20 * NS_PER_MS).run(20, 3_000).filter.sample).toBe(64);
   });
 
   test("not below that rate, not for a short burst, not for accepted beats", () => {
     expect(new WatchBench().run(3_000, 9).told).toEqual([]);
-    expect(new WatchBench().run(10, 900).run(3_000, 0).told).toEqual([]);
+    expect(new WatchBench().run(10, 3_000).run(3_000, 0).told).toEqual([]);
     expect(new WatchBench().run(3_000, 0).told).toEqual([]);
   });
 

@@ -100,6 +100,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     refusals: { look: () => false },
     rubbish: new RubbishWatch({
       listeners: observer.listeners,
+      thresholdNs,
       accounting: observer.accounting,
       reports: recorder,
     }),
