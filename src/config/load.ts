@@ -6,6 +6,7 @@ import { applyOptions } from "./apply_options.ts";
 import { isLoopbackAddress } from "./address.ts";
 import { type CheckedDocument, checkDocument } from "./check_document.ts";
 import type { Config } from "./config.ts";
+import { expandCredentialPaths } from "./credentials.ts";
 import { checkCrossRules } from "./cross_rules.ts";
 import type { Fault } from "./fault.ts";
 import { originOf } from "./key_ref.ts";
@@ -100,6 +101,7 @@ async function check(source: Source): Promise<LoadResult> {
   const usesDefaultSocket = listensNowhere(document, given);
   const defaultSocketPath = socket.path;
   const applied = applyOptions(document, given, { cwd: host.cwd, defaultSocketPath, faults });
+  expandCredentialPaths(document, host.env, faults);
   checkCrossRules(document, host.platform, faults);
   const accounts = resolveAccounts(document, host, faults);
   const saysWhatIsMeant = faults.length === 0;

@@ -14,6 +14,7 @@ import {
   optionalDurationKeys,
   optionalIntegerKey,
   pathKey,
+  secretPathKey,
   textSchema,
   wordKey,
 } from "./schema_keys.ts";
@@ -30,7 +31,7 @@ export const recoveryShape = {
     "Program and arguments to run for a stalled process",
     commandTexts(),
   ),
-  command_file: pathKey("Secret file that holds the command", "the command file"),
+  command_file: secretPathKey("Secret file that holds the command", "the command file"),
   append_pid: flagKey("Add the pid as last argument", false),
   ...durationKeys("debounce", "Shortest time between two recoveries of one process", "1s", {
     minMs: 0,

@@ -157,6 +157,12 @@ export const PATH_PATTERN = /^\/[^\u0000]*$/;
 
 export const pathSchema = z.string().regex(PATH_PATTERN);
 
+/** What the service manager replaces in its own files, and we in the paths of secret files. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is looked for in a text
+export const CREDENTIALS_PREFIX = "${CREDENTIALS_DIRECTORY}/";
+
+const secretPathSchema = z.string().regex(/^(?:\/|\$\{CREDENTIALS_DIRECTORY\}\/)[^\u0000]*$/);
+
 export const socketPathSchema = pathSchema.refine(
   (path) => Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX,
 );
@@ -239,6 +245,11 @@ export function wordKey<const W extends readonly [string, ...string[]]>(
 
 export function pathKey(summary: string, what: string) {
   return key(pathSchema.optional(), summary, { ...pathTexts(what) });
+}
+
+/** A file that holds a secret. */
+export function secretPathKey(summary: string, what: string) {
+  return key(secretPathSchema.optional(), summary, { ...pathTexts(what) });
 }
 
 type DurationSchema = ReturnType<typeof durationSchema>;

@@ -66,7 +66,7 @@ export class FixtureHost implements Disposable {
     this.write("comments.keys", "# nothing here\n\n");
     this.write("command", "/usr/bin/systemctl restart app\n");
     this.write("placeholder_command", "/usr/bin/notify --agent={name}\n");
-    symlinkSync("good.key", join(this.directory, "symlink.key"));
+    symlinkSync("/dev/null", join(this.directory, "symlink.key"));
     mkdirSync(join(this.directory, "directory.key"), { mode: 0o700 });
   }
 

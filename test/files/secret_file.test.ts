@@ -1,5 +1,13 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSecretFile, SECRET_FILE_BYTES_MAX } from "../../src/files/secret_file.ts";
@@ -44,7 +52,7 @@ test("readSecretFile() accepts modes without any bit for group and others", () =
   }
 });
 
-test("readSecretFile() follows no symlink", () => {
+test("readSecretFile() follows no symlink out of its directory", () => {
   const path = join(directory, "link");
   symlinkSync(file("target", "x", 0o600), path);
   expect(readSecretFile(path, uid)).toMatchObject({ ok: false, found: "which is a symlink" });
@@ -91,4 +99,37 @@ test("readSecretFile() reads at most 64 KiB", () => {
   expect(readSecretFile(full, uid)).toMatchObject({ ok: true });
   const over = file("over", "x".repeat(SECRET_FILE_BYTES_MAX + 1), 0o600);
   expect(readSecretFile(over, uid)).toMatchObject({ ok: false, found: "of more than 64 KiB" });
+});
+
+describe.skipIf(uid !== 0)("readSecretFile() and what root hands over (needs root)", () => {
+  const service = 65_534;
+
+  test.each([
+    { mode: 0o440, ok: true },
+    { mode: 0o400, ok: true },
+    { mode: 0o040, ok: true },
+    { mode: 0o640, ok: false },
+    { mode: 0o460, ok: false },
+    { mode: 0o444, ok: false },
+    { mode: 0o540, ok: false },
+  ])("by its group, with mode $mode: $ok", ({ mode, ok }) => {
+    const path = file("handed", "secret", mode);
+    expect(readSecretFile(path, service).ok).toBe(ok);
+    rmSync(path);
+  });
+
+  test("a file of another user than root is not handed over", () => {
+    const path = file("other", "secret", 0o440);
+    chownSync(path, service + 1, service);
+    expect(readSecretFile(path, service)).toMatchObject({ found: "with mode 0440" });
+    rmSync(path);
+  });
+
+  test("for root itself only what is in the directory of its credentials", () => {
+    const path = file("own", "secret", 0o440);
+    expect(readSecretFile(path, 0, undefined)).toMatchObject({ found: "with mode 0440" });
+    expect(readSecretFile(path, 0, join(directory, "elsewhere")).ok).toBe(false);
+    expect(readSecretFile(path, 0, directory).ok).toBe(true);
+    rmSync(path);
+  });
 });
