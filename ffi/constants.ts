@@ -29,6 +29,10 @@ export const SO_PASSCRED = 16;
 /** Linux only: a classic BPF program that sees each datagram before it is queued. */
 export const SO_ATTACH_FILTER = 26;
 export const SO_DETACH_FILTER = 27;
+/** Linux 6.5: a pidfd of the sender with every datagram that is received while it is on. */
+export const SO_PASSPIDFD = 76;
+/** Linux 6.16: whether datagrams with descriptors are taken at all; on by default. */
+export const SO_PASSRIGHTS = 83;
 /** Linux only: the memory counters of a socket, SK_MEMINFO_VARS words of which one counts lost datagrams. */
 export const SO_MEMINFO = 55;
 export const SK_MEMINFO_DROPS = 8;
@@ -36,6 +40,8 @@ export const SK_MEMINFO_VARS = 9;
 export const SCM_RIGHTS = 1;
 /** Linux only. */
 export const SCM_CREDENTIALS = 2;
+/** Linux only. */
+export const SCM_PIDFD = 4;
 
 export const MSG_DONTWAIT = IS_DARWIN ? 0x80 : 0x40;
 export const MSG_TRUNC = IS_DARWIN ? 0x10 : 0x20;

@@ -44,6 +44,10 @@ export const UCRED = { pid: 0, uid: 4, gid: 8, size: 12 } as const;
 export const UCRED_CMSG_LEN = 28;
 export const UCRED_CMSG_SPACE = 32;
 
+/** CMSG_LEN(sizeof(int)) and CMSG_SPACE of it on Linux: what carries a pidfd. */
+export const PIDFD_CMSG_LEN = 20;
+export const PIDFD_CMSG_SPACE = 24;
+
 /** struct sockaddr_un: darwin has sun_len before an 8-bit sun_family. */
 export const SOCKADDR_UN = IS_DARWIN
   ? ({ sun_family: 1, sun_path: 2, pathBytes: 104, size: 106 } as const)
@@ -112,6 +116,7 @@ assert(new Uint8Array(new Uint32Array([1]).buffer)[0] === 1, "the layouts are li
 assert(CMSGHDR.data === CMSGHDR.size, "control data follows its header");
 assert(IS_DARWIN || CMSGHDR.data + UCRED.size === UCRED_CMSG_LEN, "CMSG_LEN of one ucred");
 assert(UCRED_CMSG_SPACE === Math.ceil(UCRED_CMSG_LEN / 8) * 8, "CMSG_SPACE of one ucred");
+assert(PIDFD_CMSG_SPACE === Math.ceil(PIDFD_CMSG_LEN / 8) * 8, "CMSG_SPACE of one descriptor");
 assert(MMSGHDR.msg_len >= MSGHDR.size, "msg_len follows the message header");
 assert(SOCKADDR_IN.sin_port === SOCKADDR_IN6.sin6_port, "one reader serves both kinds of port");
 assert(

@@ -33,6 +33,18 @@ export interface Listener {
    */
   receive(nowNs: number): number;
 
+  /**
+   * Whether the process that sent datagram `i` of the last receive has its pid still, by the kernel's own word; false = that
+   * is not known. Only of a listener that fills `pidfd`.
+   */
+  senderHasPid?(i: number): boolean;
+
+  /** Told of a beat of the last receive that does not prove its sender. */
+  doubtSender?(): void;
+
+  /** Gives back what the last receive holds beside its rows. Called when they were judged. */
+  release?(): void;
+
   /** Decrypt trials since the last call, of a listener that decrypts. */
   drainAeadAttempts?(): number;
 

@@ -12,14 +12,14 @@ export class QueueFill {
     this.#length = length ?? Number.POSITIVE_INFINITY;
   }
 
-  /** A receive took `count` datagrams, 0 if there were none. */
-  took(count: number): void {
+  /** A receive took `count` datagrams of `countMax` that it could have taken, 0 if there were none. */
+  took(count: number, countMax: number = BATCH_SIZE): void {
     this.#inARow += count;
     if (this.#inARow >= this.#length) {
       this.#full++;
       this.#inARow = 0;
     }
-    if (count < BATCH_SIZE) this.#inARow = 0;
+    if (count < countMax) this.#inARow = 0;
   }
 
   /** Times that it was found full since the last call. */

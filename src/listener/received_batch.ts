@@ -17,11 +17,20 @@ export class ReceivedBatch {
   readonly peerUid = new Uint32Array(BATCH_SIZE);
   readonly peerGid = new Uint32Array(BATCH_SIZE);
 
+  /** How many datagrams the last receive could have taken: fewer = it left none. */
+  countMax = BATCH_SIZE;
+  /**
+   * Descriptor of the very process that sent datagram i, by the kernel's word; -1 = none. The listener's, until it is
+   * released.
+   */
+  readonly pidfd = new Int32Array(BATCH_SIZE).fill(-1);
   /**
    * Every datagram of the batch was sent after this moment: a process of a smaller generation that still has the pid of a
    * sender is that sender. NaN = nothing is known.
    */
   sentAfterGeneration = Number.NaN;
+  /** And the batch was received after this one. */
+  receivedGeneration = Number.NaN;
 
   constructor(words: Uint32Array) {
     this.words = words;

@@ -87,14 +87,14 @@ export class RubbishFilter implements KernelFilter {
   }
 
   /** Counts the rubbish among the `count` received datagrams in the arena, before its lengths are reset. */
-  count(from: ReceiveBatch, count: number): void {
+  count(from: ReceiveBatch, count: number, countMax: number = BATCH_SIZE): void {
     let rubbish = 0;
     for (let i = 0; i < count; i++) if (this.#isRubbish(from, i)) rubbish++;
     const sample = this.#receivedSample;
     this.#counted += rubbish;
     this.dropped += rubbish * (sample - 1);
     this.droppedVariance += rubbish * sample * sample;
-    if (count < BATCH_SIZE) this.#receivedSample = this.#sample;
+    if (count < countMax) this.#receivedSample = this.#sample;
   }
 
   #isRubbish({ words, dataWord, dataStride }: ReceiveBatch, i: number): boolean {

@@ -1,25 +1,16 @@
 // The Unix datagram listener (spec 05 sections 3 and 4): the kernel attests the sender's pid, uid and gid with every
-// datagram. The order of the checks is normative: truncated control data, then size, then credentials.
+// datagram, and tells on request whether that process is still there.
 import { readFileSync } from "node:fs";
-import {
-  IS_LINUX,
-  MSG_CTRUNC,
-  SCM_CREDENTIALS,
-  SOL_SOCKET,
-  SO_RCVBUF,
-} from "../../ffi/constants.ts";
-import { UCRED_CMSG_LEN } from "../../ffi/layout.ts";
+import { EPERM, IS_LINUX, SO_RCVBUF } from "../../ffi/constants.ts";
+import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import { getSocketOption, setSocketOption } from "../../ffi/socket.ts";
-import { FRAME_BYTES } from "../base/limits.ts";
-import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
+import { close, getSocketOption, setSocketOption } from "../../ffi/socket.ts";
+import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
+import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import type { GenerationClock } from "../base/process_reader.ts";
-import {
-  REJECT_CTRL_TRUNCATED,
-  REJECT_NO_CREDENTIALS,
-  REJECT_WRONG_SIZE,
-} from "../base/reject_reason.ts";
+import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
 import type { AllowList } from "./allow_list.ts";
+import { CredentialJudge } from "./credential_judge.ts";
 import type { Listener } from "./listener.ts";
 import { QueueFill } from "./queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
@@ -32,6 +23,8 @@ export { HAS_CREDENTIALS };
 // One byte of slack makes an overlong datagram show as 33 bytes.
 const IOV_BYTES = FRAME_BYTES + 1;
 const STRIDE_BYTES = 64;
+/** Datagrams of a receive that gives a descriptor with each of them: a daemon with a low limit has not many to spare. */
+const WIDE_COUNT_MAX = 16;
 const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
 
 export interface UnixListenerOptions {
@@ -65,6 +58,12 @@ export class UnixListener implements Listener {
   readonly directorySynced: boolean;
   readonly #options: UnixListenerOptions;
   readonly #arena: arena.ReceiveBatch;
+  readonly #judge: CredentialJudge;
+  /** The control slots of the arena are the wide ones. */
+  #isWide = false;
+  /** Datagrams of the last receive that may have a pidfd, and the socket that they came from. */
+  #pidfdCount = 0;
+  #receivedFrom: UnixSocket;
   readonly #nowGeneration: GenerationClock;
   readonly #queueFill: QueueFill;
   #socket: UnixSocket;
@@ -83,6 +82,7 @@ export class UnixListener implements Listener {
     this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
     this.#socket = new UnixSocket(options, this.#nowGeneration);
+    this.#receivedFrom = this.#socket;
     this.directorySynced = this.#socket.directorySynced;
     this.queueLength = readQueueLength();
     this.#queueFill = new QueueFill(this.queueLength);
@@ -93,6 +93,7 @@ export class UnixListener implements Listener {
       credentials: HAS_CREDENTIALS,
     });
     this.batch = new ReceivedBatch(this.#arena.words);
+    this.#judge = new CredentialJudge(this.#arena, this.batch);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
@@ -107,6 +108,7 @@ export class UnixListener implements Listener {
   }
 
   receive(nowNs: number): number {
+    this.release();
     const former = this.#former;
     return former === undefined
       ? this.#receiveFrom(this.#socket)
@@ -116,20 +118,37 @@ export class UnixListener implements Listener {
   #receiveFrom(socket: UnixSocket): number {
     // Before the call: it may find the socket empty at any moment from now on.
     const generation = this.#nowGeneration();
-    const count = this.#arena.receive(socket.fd);
-    socket.received(count, generation);
-    this.batch.sentAfterGeneration = socket.sentAfterGeneration;
+    const { batch } = this;
+    this.#receivedFrom = socket;
+    const isWide = socket.word?.decide(generation, socket.sentAfterGeneration) === true;
+    if (isWide !== this.#isWide) this.#arena.setWide(isWide);
+    this.#isWide = isWide;
+    batch.countMax = isWide ? WIDE_COUNT_MAX : BATCH_SIZE;
+    const count = this.#arena.receive(socket.fd, batch.countMax);
+    socket.received(count, batch.countMax, generation);
+    batch.sentAfterGeneration = socket.sentAfterGeneration;
+    batch.receivedGeneration = generation;
     if (socket === this.#socket) this.#note(count);
     if (count <= 0) return count;
-    if (HAS_CREDENTIALS) judgeWithCredentials(this.#arena, this.batch, count);
-    else judgeBySize(this.#arena, this.batch, count);
+    if (!HAS_CREDENTIALS) judgeBySize(this.#arena, batch, count);
+    else if (isWide) this.#judgeWide(socket, count);
+    else this.#judge.judge(count);
     this.#arena.reset(count);
     return count;
   }
 
+  #judgeWide(socket: UnixSocket, count: number): void {
+    this.#pidfdCount = count;
+    if (this.#judge.judgeWide(count)) return;
+    // Descriptor numbers are scarce: /proc needs some to be read at all.
+    this.release();
+    socket.word!.rest();
+  }
+
   #note(count: number): void {
-    this.#queueFill.took(Math.max(0, count));
-    if (this.filter.isCounting) this.filter.count(this.#arena, count);
+    const { countMax } = this.batch;
+    this.#queueFill.took(Math.max(0, count), countMax);
+    if (this.filter.isCounting) this.filter.count(this.#arena, count, countMax);
   }
 
   #receiveBoth(former: UnixSocket, nowNs: number): number {
@@ -142,6 +161,27 @@ export class UnixListener implements Listener {
     }
     if (isFormer && count > 0) this.#formerUsedNs = nowNs;
     return count;
+  }
+
+  senderHasPid(i: number): boolean {
+    const pidfd = this.batch.pidfd[i]!;
+    if (pidfd < 0) return false;
+    const result = pidfdSendSignal(pidfd, 0);
+    // Not ours to signal, and there.
+    return result === 0 || result === -EPERM;
+  }
+
+  doubtSender(): void {
+    this.#receivedFrom.word?.doubt();
+  }
+
+  release(): void {
+    const { pidfd } = this.batch;
+    for (let i = 0; i < this.#pidfdCount; i++) {
+      if (pidfd[i]! >= 0) close(pidfd[i]!);
+      pidfd[i] = -1;
+    }
+    this.#pidfdCount = 0;
   }
 
   /** True while the file at the path is the socket of this listener: agents that start now find it. */
@@ -175,44 +215,9 @@ export class UnixListener implements Listener {
   }
 
   close(): void {
+    this.release();
     this.#former?.close();
     this.#socket.close();
-  }
-}
-
-/** Fills the columns of the `count` datagrams in the arena: its verdict, and who sent it by the kernel's word. */
-export function judgeWithCredentials(
-  from: arena.ReceiveBatch,
-  batch: ReceivedBatch,
-  count: number,
-): void {
-  const { words, controlWord } = from;
-  const { verdict, origin, peerPid, peerUid, peerGid } = batch;
-  for (let i = 0; i < count; i++) {
-    const header = i * arena.HEADER_STRIDE;
-    const control = controlWord + i * arena.CONTROL_STRIDE;
-    peerPid[i] = 0;
-    origin[i] = ORIGIN_SOCKET_MODE_ONLY;
-    if ((words[header + arena.HEADER_FLAGS]! & MSG_CTRUNC) !== 0) {
-      verdict[i] = REJECT_CTRL_TRUNCATED;
-    } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
-      verdict[i] = REJECT_WRONG_SIZE;
-    } else if (
-      words[header + arena.HEADER_CONTROLLEN]! < UCRED_CMSG_LEN ||
-      words[control + arena.CONTROL_LENGTH]! < UCRED_CMSG_LEN ||
-      words[control + arena.CONTROL_LEVEL] !== SOL_SOCKET ||
-      words[control + arena.CONTROL_TYPE] !== SCM_CREDENTIALS
-    ) {
-      verdict[i] = REJECT_NO_CREDENTIALS;
-    } else {
-      verdict[i] = VERDICT_PASS;
-      const pid = words[control + arena.CONTROL_PID]!;
-      // Pid 0: the sender lives in a namespace that ours cannot see. It is never called attested.
-      if (pid !== 0) origin[i] = ORIGIN_KERNEL_ATTESTED;
-      peerPid[i] = pid;
-      peerUid[i] = words[control + arena.CONTROL_UID]!;
-      peerGid[i] = words[control + arena.CONTROL_GID]!;
-    }
   }
 }
 

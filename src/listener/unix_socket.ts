@@ -4,9 +4,9 @@ import { lstatSync } from "node:fs";
 import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
-import { BATCH_SIZE } from "../base/limits.ts";
 import type { GenerationClock } from "../base/process_reader.ts";
 import { unlinkBoundPath } from "../files/socket_path.ts";
+import { SenderWord } from "./sender_word.ts";
 import { type BindPathOptions, type BoundPath, bindSocketPath } from "./socket_path.ts";
 
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
@@ -20,6 +20,8 @@ export class UnixSocket {
   readonly directorySynced: boolean;
   /** The socket was empty at a moment after this one: before the datagrams of the last receive were sent. */
   sentAfterGeneration: number;
+  /** Undefined where there are no credentials. */
+  readonly word: SenderWord | undefined;
   readonly #bound: BoundPath;
   /** So it was, unless the next receive says what broke off the last one; NaN = it was not seen empty. */
   #maybeEmptyGeneration = Number.NaN;
@@ -35,6 +37,7 @@ export class UnixSocket {
       // Before bind: a datagram that came in without it would be delivered with pid 0 and pin the sender's slot.
       if (HAS_CREDENTIALS)
         check(setSocketOption(this.fd, SO_PASSCRED, 1), "Cannot ask for credentials (SO_PASSCRED)");
+      this.word = HAS_CREDENTIALS ? new SenderWord(this.fd) : undefined;
       this.#bound = bindSocketPath({ ...options, fd: this.fd, type: SOCK_DGRAM });
     } catch (error) {
       close(this.fd);
@@ -43,13 +46,14 @@ export class UnixSocket {
     this.directorySynced = this.#bound.directorySynced;
   }
 
-  // A receive that took less than a batch found the socket empty, or met an error that the next call is told. What it took
-  // may have been sent before that moment, so it counts for the batches that come later.
-  /** A receive that began at `generation` took `count` datagrams, or failed with -errno. */
-  received(count: number, generation: number): void {
+  // A receive that took less than it could found the socket empty, or met an error that the next call is told. What it
+  // took may have been sent before that moment, so it counts for the batches that come later.
+  /** A receive that began at `generation` took `count` of `countMax` datagrams, or failed with -errno. */
+  received(count: number, countMax: number, generation: number): void {
+    this.word?.received(count);
     if (count >= 0 && !Number.isNaN(this.#maybeEmptyGeneration))
       this.sentAfterGeneration = this.#maybeEmptyGeneration;
-    this.#maybeEmptyGeneration = count >= 0 && count < BATCH_SIZE ? generation : Number.NaN;
+    this.#maybeEmptyGeneration = count >= 0 && count < countMax ? generation : Number.NaN;
   }
 
   /** True while the file at its path is the one that it made. The inode is not given away while the socket lives. */

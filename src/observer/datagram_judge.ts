@@ -249,8 +249,7 @@ export class DatagramJudge {
     const isAttested = batch.peerPid[i] !== 0;
     if (isAttested) {
       const identity = this.#identity;
-      const { sentAfterGeneration } = batch;
-      identity.resolve(words, w, pid, slot, nowNs, this.thresholdNs, sentAfterGeneration);
+      identity.resolve(words, w, pid, slot, nowNs, this.thresholdNs, listener, i);
       inode = identity.namespaceInode;
       generation = identity.generation;
       wasRead = identity.wasRead;
@@ -288,10 +287,16 @@ export class DatagramJudge {
     const { beatCost, debtMax } = this.admission.allowance;
     tracker.slots.debt[at] = update === UPDATE_REFRESHED ? Math.min(debt, debtMax) : beatCost;
     if (proven) tracker.slots.prove(at);
-    else if (!Number.isNaN(generation)) this.lookNs = nowNs + PROOF_LOOK_NS;
+    else if (!Number.isNaN(generation)) this.#doubt(listener, nowNs);
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
     this.#rows.slot[row] = at;
     this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
+  }
+
+  // The next beat is to prove this sender: its socket is looked at once more before it, and the kernel may be asked.
+  #doubt(listener: Listener, nowNs: number): void {
+    this.lookNs = nowNs + PROOF_LOOK_NS;
+    listener.doubtSender?.();
   }
 
   #accepted(

@@ -3,10 +3,12 @@
 //
 // What is read is the process that has the pid now. The one that sent the beat may have ended while its beat waited, and a
 // stranger may have its pid by now. The process is proven to be the sender if it had started before the beat was sent, for
-// it has the pid still; until then nothing may be done to it.
+// it has the pid still, or if the kernel says that the sender has it still; until then nothing may be done to it. What
+// started and ended within one tick of the clock of start times cannot be told apart, so proof needs a later one.
 import { IDENTITY_RETRY_NS } from "../base/limits.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
+import type { Listener } from "../listener/listener.ts";
 import { NONCE_REFUSED, nonceOrder } from "../tracker/nonce_order.ts";
 import { beginsAnew, VOUCHED_BY_KERNEL } from "../tracker/numbering.ts";
 import { SLOT_HAS_REGULAR_NONCE, type Slots } from "../tracker/slots.ts";
@@ -32,8 +34,8 @@ export class IdentityResolver {
   }
 
   /**
-   * Resolves the identity of the frame at word `w`, whose pid is in `slot` (-1 = untracked), and which was sent after
-   * `sentAfterGeneration`.
+   * Resolves the identity of the frame at word `w`, which is datagram `i` of the last receive of `listener` and whose pid
+   * is in `slot` (-1 = untracked).
    */
   resolve(
     words: Uint32Array,
@@ -42,7 +44,8 @@ export class IdentityResolver {
     slot: number,
     nowNs: number,
     thresholdNs: number,
-    sentAfterGeneration: number,
+    listener: Listener,
+    i: number,
   ): void {
     if (slot >= 0 && !this.#mustRead(words, w, slot, nowNs, thresholdNs)) {
       const { slots } = this.#tracker;
@@ -50,23 +53,29 @@ export class IdentityResolver {
       this.generation = slots.generation[slot]!;
       this.proven = slots.isProven(slot);
       this.wasRead = false;
-      if (this.proven || !this.#mayProve(slot, nowNs, sentAfterGeneration)) return;
+      if (this.proven || !this.#mayProve(slot, nowNs, listener, i)) return;
       this.wasRead = true;
       const startTime = this.#processes.startTime(pid);
-      this.proven = startTime === this.generation;
+      if (Number.isNaN(startTime)) return;
+      if (startTime === this.generation) {
+        this.proven = isSender(startTime, listener, i);
+        return;
+      }
       // Another process has the pid now, and it may be the one that sent this.
-      if (this.proven || Number.isNaN(startTime)) return;
     }
     this.#read(pid);
     this.wasRead = true;
-    this.proven = this.generation < sentAfterGeneration;
+    this.proven = isSender(this.generation, listener, i);
     if (slot >= 0) this.#keepReadability(slot);
   }
 
   // Whether another look could prove the agent of `slot`. One that failed is made once per batch, whatever the agent sends.
-  #mayProve(slot: number, nowNs: number, sentAfterGeneration: number): boolean {
+  #mayProve(slot: number, nowNs: number, { batch }: Listener, i: number): boolean {
     const { generation, identityReadNs } = this.#tracker.slots;
-    return generation[slot]! < sentAfterGeneration && identityReadNs[slot] !== nowNs;
+    const pinned = generation[slot]!;
+    const isOld = pinned < batch.sentAfterGeneration;
+    const isVouchedFor = batch.pidfd[i]! >= 0 && pinned < batch.receivedGeneration;
+    return (isOld || isVouchedFor) && identityReadNs[slot] !== nowNs;
   }
 
   #mustRead(
@@ -114,6 +123,14 @@ export class IdentityResolver {
     else if (pinned === 0 && !Number.isNaN(found) && found !== this.#observerInode)
       this.namespaceInode = 0;
   }
+}
+
+/** Whether the process that has the pid of datagram `i` now, and started at `generation` by a reading just made, sent it. */
+function isSender(generation: number, listener: Listener, i: number): boolean {
+  const { sentAfterGeneration, receivedGeneration, pidfd } = listener.batch;
+  if (generation < sentAfterGeneration) return true;
+  // Asked behind the reading: whoever has the pid still had it then.
+  return pidfd[i]! >= 0 && generation < receivedGeneration && listener.senderHasPid!(i);
 }
 
 function advances(slots: Slots, slot: number, words: Uint32Array, w: number): boolean {

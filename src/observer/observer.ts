@@ -445,7 +445,9 @@ export class Observer {
 
   // No datagram of the batch is left: the cursor moves on, and stalls may be judged.
   #endBatch(): void {
-    if (this.#count < limits.BATCH_SIZE) this.#judgePoints.foundEmpty(this.#cursor);
+    const listener = this.#listeners[this.#cursor]!;
+    listener.release?.();
+    if (this.#count < listener.batch.countMax) this.#judgePoints.foundEmpty(this.#cursor);
     this.#cursor = (this.#cursor + 1) % this.#listeners.length;
     this.#judgePoints.offer(this.#listeners.length);
   }

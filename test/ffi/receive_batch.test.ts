@@ -1,9 +1,11 @@
 // The receive arena on a real socket: who sent it, how long it was, and that nothing else gets in.
+import { toArrayBuffer } from "bun:ffi";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import {
   AF_UNIX,
+  EINTR,
   ENOTSOCK,
   IS_LINUX,
   MSG_CTRUNC,
@@ -25,7 +27,9 @@ import {
   HEADER_LENGTH,
   HEADER_STRIDE,
   ReceiveBatch,
+  WIDE_CONTROL_STRIDE,
 } from "../../ffi/receive_batch.ts";
+import { errnoAddress, libcLinux } from "../../ffi/libc.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { BoundReceiver, type Received } from "../client/bound_receiver.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
@@ -153,6 +157,55 @@ describe("ReceiveBatch.receive()", () => {
     closeSync(file);
   });
 
+  test.skipIf(!IS_LINUX)("asks again when a signal came first, as often as it comes", () => {
+    using receiver = new BoundReceiver();
+    sendSizes(receiver.path, [32]);
+    let interruptions = 3;
+    const errno = new Int32Array(toArrayBuffer(errnoAddress, 0, 4));
+    const batch = new ReceiveBatch({
+      ...UNIX_BATCH,
+      receiveMany: (fd, headers, countMax, flags) => {
+        if (interruptions === 0) return libcLinux!.recvmmsg(fd, headers, countMax, flags, null);
+        interruptions -= 1;
+        errno[0] = EINTR;
+        return -1;
+      },
+    });
+    expect(batch.receive(receiver.fd)).toBe(1);
+    expect(interruptions).toBe(0);
+    interruptions = 1;
+    expect(batch.receive(receiver.fd)).toBe(0);
+  });
+
+  test.skipIf(!IS_LINUX)("takes no more than it is told to", () => {
+    using receiver = new BoundReceiver();
+    sendSizes(receiver.path, [32, 31, 30]);
+    const batch = new ReceiveBatch(UNIX_BATCH);
+    expect(batch.receive(receiver.fd, 2)).toBe(2);
+    batch.reset(2);
+    expect(batch.receive(receiver.fd, 2)).toBe(1);
+    expect(batch.words[HEADER_LENGTH]).toBe(30);
+  });
+
+  test.skipIf(!IS_LINUX)("fills the control slots that it is told to, and back", () => {
+    using receiver = new BoundReceiver();
+    const batch = new ReceiveBatch(UNIX_BATCH);
+    const pids = (at: number, stride: number) =>
+      [0, 1].map((i) => batch.words[at + i * stride + CONTROL_PID]);
+    for (const isWide of [true, false, true]) {
+      batch.setWide(isWide);
+      batch.words.fill(0, batch.controlWord);
+      sendSizes(receiver.path, [32, 32]);
+      expect(batch.receive(receiver.fd)).toBe(2);
+      batch.reset(2);
+      const narrow = pids(batch.controlWord, CONTROL_STRIDE);
+      const wide = pids(batch.wideControlWord, WIDE_CONTROL_STRIDE);
+      const [filled, left] = isWide ? [wide, narrow] : [narrow, wide];
+      expect(filled).toEqual([process.pid, process.pid]);
+      expect(left).toEqual([0, 0]);
+    }
+  });
+
   test("works without credentials too", () => {
     using receiver = new BoundReceiver();
     sendSizes(receiver.path, [32]);
@@ -165,7 +218,7 @@ describe("ReceiveBatch.receive()", () => {
   test("takes at most a batch, and survives garbage collection between batches", () => {
     using receiver = new BoundReceiver();
     const batch = new ReceiveBatch(UNIX_BATCH);
-    expect(batch.words.length * 4).toBe(11_264);
+    expect(batch.words.length * 4).toBe(15_360);
     for (let round = 0; round < 5; round++) {
       sendSizes(receiver.path, [32, 32]);
       Bun.gc(true);

@@ -1,5 +1,6 @@
 // Control data through the judge of the Unix listener: arenas as recvmmsg could have filled them, and as only a broken
-// kernel would. A literal reader of the C structs must agree, and nothing may pass for which it sees no credentials.
+// kernel would. A literal reader of the C structs must agree, and nothing may pass for which it sees no credentials. And
+// several messages of every shape through the walker alone, which must find what the literal reader finds.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
 import {
@@ -7,9 +8,11 @@ import {
   REJECT_NO_CREDENTIALS,
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
+import { ControlMessages } from "../../src/listener/control_messages.ts";
+import { CredentialJudge } from "../../src/listener/credential_judge.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
-import { judgeWithCredentials } from "../../src/listener/unix.ts";
 import { ReceiveBatch } from "../../ffi/receive_batch.ts";
+import { byNumber, referenceControl } from "../reference/control_messages.ts";
 import type { Random } from "../simulation/random.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
 
@@ -22,18 +25,20 @@ const CMSG_LEVEL = 8;
 const CMSG_TYPE = 12;
 const CMSG_DATA = 16;
 const CONTROL_BYTES = 32;
+const WALK_BYTES = 128;
 const MSG_TRUNC = 0x20;
 const MSG_CTRUNC = 0x08;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;
 const SCM_PIDFD = 4;
-const CMSG_LEN_UCRED = 28;
 
 export class CmsgTarget implements FuzzTarget {
   readonly counts = new Map<string, number>();
   readonly #arena = new ReceiveBatch({ iovBytes: 33, stride: 64, credentials: true });
   readonly #batch = new ReceivedBatch(this.#arena.words);
+  readonly #judge = new CredentialJudge(this.#arena, this.#batch);
+  readonly #messages = new ControlMessages();
 
   round(random: Random): void {
     const view = new DataView(this.#arena.bytes.buffer);
@@ -41,7 +46,7 @@ export class CmsgTarget implements FuzzTarget {
     const received = 1 + random.below(BATCH_SIZE);
     for (let i = 0; i < received; i++) fillSlot(random, view, i, controlAt + i * CONTROL_BYTES);
     const before = Bun.hash(this.#arena.bytes);
-    judgeWithCredentials(this.#arena, this.#batch, received);
+    this.#judge.judge(received);
     same("the arena after the judge", Bun.hash(this.#arena.bytes), before);
     for (let i = 0; i < received; i++) this.#compare(view, i, controlAt + i * CONTROL_BYTES);
     this.#arena.reset(received);
@@ -51,9 +56,33 @@ export class CmsgTarget implements FuzzTarget {
         view.getUint32(i * MMSGHDR_BYTES + MSG_CONTROLLEN, true),
         CONTROL_BYTES,
       );
+    this.#walk(random);
   }
 
   [Symbol.dispose](): void {}
+
+  #walk(random: Random): void {
+    const view = new DataView(new ArrayBuffer(WALK_BYTES));
+    for (let at = 0; at + 16 <= WALK_BYTES; at += 8 * random.between(1, 5)) {
+      view.setBigUint64(at, BigInt(random.pick([0, 4, 15, 16, 19, 20, 24, 27, 28, 32, 72])), true);
+      if (random.chance(0.02)) view.setUint32(at + 4, random.u32(), true);
+      view.setInt32(at + CMSG_LEVEL, random.pick([SOL_SOCKET, SOL_SOCKET, SOL_SOCKET, 0]), true);
+      view.setInt32(at + CMSG_TYPE, random.pick([SCM_RIGHTS, SCM_CREDENTIALS, SCM_PIDFD]), true);
+      if (at + 20 <= WALK_BYTES) view.setInt32(at + 16, random.between(-30, 300), true);
+    }
+    const lengthBytes = random.chance(0.5) ? WALK_BYTES : random.below(WALK_BYTES + 1);
+    const wanted = referenceControl(view, 0, lengthBytes);
+    const found = this.#messages;
+    found.read(new Uint32Array(view.buffer), 0, lengthBytes);
+    const what = `walk over ${lengthBytes} of ${hexOf(view, 0, WALK_BYTES)}`;
+    const credentialsAt = found.credentialsWord < 0 ? undefined : found.credentialsWord * 4;
+    same(what, credentialsAt, wanted.credentialsAt);
+    same(what, found.pidfd < 0 ? undefined : found.pidfd, wanted.pidfd);
+    same(what, found.pidfdFailed, wanted.pidfdFailed);
+    same(what, found.strays.toSorted(byNumber), wanted.strays);
+    if (wanted.credentialsAt !== undefined && wanted.pidfd !== undefined) count(this, "both");
+    if (wanted.strays.length > 0) count(this, "strays");
+  }
 
   #compare(view: DataView, i: number, control: number): void {
     const { verdict, origin, peerPid, peerUid, peerGid } = this.#batch;
@@ -74,13 +103,9 @@ export class CmsgTarget implements FuzzTarget {
 function verdictOf(view: DataView, header: number, control: number): number {
   if ((view.getInt32(header + MSG_FLAGS, true) & MSG_CTRUNC) !== 0) return REJECT_CTRL_TRUNCATED;
   if (view.getUint32(header + MSG_LEN, true) !== 32) return REJECT_WRONG_SIZE;
-  const enough =
-    view.getBigUint64(header + MSG_CONTROLLEN, true) >= BigInt(CMSG_LEN_UCRED) &&
-    view.getBigUint64(control, true) >= BigInt(CMSG_LEN_UCRED);
-  const isCredentials =
-    view.getInt32(control + CMSG_LEVEL, true) === SOL_SOCKET &&
-    view.getInt32(control + CMSG_TYPE, true) === SCM_CREDENTIALS;
-  return enough && isCredentials ? VERDICT_PASS : REJECT_NO_CREDENTIALS;
+  const length = Math.min(view.getUint32(header + MSG_CONTROLLEN, true), CONTROL_BYTES);
+  const { credentialsAt } = referenceControl(view, control, length);
+  return credentialsAt !== undefined ? VERDICT_PASS : REJECT_NO_CREDENTIALS;
 }
 
 /** What the kernel writes into slot `i`; lengths stay below 2^32, as in any buffer of ours. */

@@ -2,7 +2,15 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dlopen } from "bun:ffi";
 import { closeSync, existsSync, lstatSync, openSync, unlinkSync } from "node:fs";
-import { AF_UNIX, ENOTSOCK, IS_LINUX, POLLIN, SO_RCVBUF, SOCK_DGRAM } from "../../ffi/constants.ts";
+import {
+  AF_UNIX,
+  ENOTSOCK,
+  IS_LINUX,
+  POLLIN,
+  SO_PASSRIGHTS,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+} from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { effectiveUid } from "../../ffi/process.ts";
@@ -13,6 +21,7 @@ import {
   openSocket,
   send,
   sendTo,
+  setSocketOption,
   unixAddress,
 } from "../../ffi/socket.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
@@ -61,6 +70,13 @@ function listen(
     ...changes,
   });
   open.push(listener);
+  return listener;
+}
+
+/** A listener to which the kernel lets descriptors through, as one before Linux 6.16 does. */
+function listenToAll(directory: TemporaryDirectory): UnixListener {
+  const listener = listen(directory);
+  setSocketOption(listener.fd, SO_PASSRIGHTS, 1);
   return listener;
 }
 
@@ -271,7 +287,7 @@ describe.skipIf(!IS_LINUX)("UnixListener and when its datagrams were sent (Linux
 describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs python3)", () => {
   test("discards them in the kernel: thousands leave our descriptors as they were", async () => {
     using directory = new TemporaryDirectory();
-    const listener = listen(directory);
+    const listener = listenToAll(directory);
     await using sender = new HostileSender();
     const { path } = listener;
     sender.send({ path, count: 1, sizeBytes: 32 });
@@ -286,7 +302,7 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
 
   test("truncated control data wins over a wrong size", async () => {
     using directory = new TemporaryDirectory();
-    const listener = listen(directory);
+    const listener = listenToAll(directory);
     await using sender = new HostileSender();
     for (const sizeBytes of [0, 31, 33, 64])
       sender.send({ path: listener.path, count: 10, sizeBytes, descriptors: 1 });
@@ -299,7 +315,7 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
 
   test("a good datagram behind them has its credentials", async () => {
     using directory = new TemporaryDirectory();
-    const listener = listen(directory);
+    const listener = listenToAll(directory);
     await using sender = new HostileSender();
     for (let round = 0; round < 5; round++) {
       sender.send({ path: listener.path, count: 2, sizeBytes: 32, descriptors: 253 });

@@ -248,3 +248,77 @@ describe("looks for a proof", () => {
     expect(stallIsProven(bench)).toBe(false);
   });
 });
+
+describe("the kernel's word on the sender of a beat", () => {
+  /** Received in tick `received` from a socket that was never seen empty since before every start. */
+  function asking(startTime: number, received: number, vouches: (pid: number) => boolean): Bench {
+    const bench = watching(startTime);
+    bench.listener.vouches = vouches;
+    bench.listener.batch.receivedGeneration = received;
+    return bench;
+  }
+
+  test.each([
+    ["is there still, and started in an earlier tick", EMPTY, EMPTY + 1, true, true],
+    ["is there still, and started in the very tick", EMPTY, EMPTY, true, false],
+    ["has ended", EMPTY, EMPTY + 1, false, false],
+    ["is there, and cannot be looked at", Number.NaN, EMPTY + 1, true, false],
+  ])("at its first beat: it %s", (_what, startTime, received, isThere, proven) => {
+    const bench = asking(startTime, received, () => isThere);
+    receive(bench, 1, beatOf(PID));
+    expect(isProven(bench)).toBe(proven);
+    expect(stallIsProven(bench)).toBe(proven);
+  });
+
+  test("at a later beat, with one more look", () => {
+    const bench = asking(EMPTY, EMPTY, () => true);
+    receive(bench, 1, beatOf(PID));
+    bench.processes.takeReads();
+    bench.pass(1);
+    bench.listener.batch.receivedGeneration = EMPTY + 1;
+    receive(bench, 1, beatOf(PID, { nonce: 2 }));
+    expect(bench.processes.takeReads()).toBe(1);
+    expect(stallIsProven(bench)).toBe(true);
+  });
+
+  test.each([1, 2, 5])(
+    "says of %d beats of a dead sender that a stranger did not send them",
+    (count) => {
+      const bench = asking(EMPTY, EMPTY + 10, () => false);
+      for (const beat of beats(1, count)) {
+        receive(bench, 1, beat);
+        bench.pass(1);
+      }
+      expect(stallIsProven(bench)).toBe(false);
+    },
+  );
+
+  test("is asked for behind the start time: a pid that changes hands in between is not proven", () => {
+    const bench = watching(EMPTY);
+    let hasEnded = false;
+    bench.processes.beforeRead = () => {
+      hasEnded = true;
+    };
+    bench.listener.vouches = () => !hasEnded;
+    bench.listener.batch.receivedGeneration = EMPTY + 1;
+    receive(bench, 1, beatOf(PID));
+    expect(bench.listener.asked).toBe(1);
+    expect(isProven(bench)).toBe(false);
+  });
+
+  test("is not asked for where it can change nothing", () => {
+    const bench = asking(EMPTY - 1, EMPTY + 1, () => true);
+    receive(bench, EMPTY, beatOf(PID));
+    receive(bench, EMPTY, ...beats(2, 50));
+    expect(bench.listener.asked).toBe(0);
+  });
+
+  test("is wanted for a sender in doubt alone, and given back with every batch", () => {
+    const bench = watching(EMPTY);
+    receive(bench, EMPTY, beatOf(PID));
+    expect([bench.listener.doubts, bench.listener.released]).toEqual([1, 2]);
+    bench.pass(1);
+    receive(bench, EMPTY + 1, beatOf(PID, { nonce: 2 }), beatOf(PID, { nonce: 3 }));
+    expect([bench.listener.doubts, bench.listener.released]).toEqual([1, 4]);
+  });
+});

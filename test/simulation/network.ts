@@ -27,6 +27,8 @@ export interface LinkOptions {
   readonly kind: "unix" | "udp";
   /** UDP: the operator lets agents of this listener be recovered. */
   readonly acceptRecovery: boolean;
+  /** Unix: the kernel says of each datagram whether its sender is there. */
+  readonly kernelVouches: boolean;
   /** Unix: the uids that are accepted, undefined = all. */
   readonly allowUids: readonly number[] | undefined;
 }
@@ -76,6 +78,8 @@ export class SocketQueue {
 /** One listener's socket, both copies of it, and the datagrams in transit. */
 export class Link {
   readonly options: LinkOptions;
+  /** Whether the process that sent a datagram, or is to send it, is there. */
+  readonly canSend: CanSend;
   readonly daemonEnd: SocketQueue;
   readonly modelEnd: SocketQueue;
   /** The filter that the daemon put on: one in so many datagrams of rubbish passes; 0 = there is none. */
@@ -84,6 +88,7 @@ export class Link {
 
   constructor(options: LinkOptions, canSend: CanSend) {
     this.options = options;
+    this.canSend = canSend;
     this.daemonEnd = new SocketQueue(canSend);
     this.modelEnd = new SocketQueue(canSend);
   }

@@ -30,6 +30,8 @@ interface LinkState {
   suspendedUntilNs: number;
   /** Its socket was seen empty after this moment, in the clock of start times. */
   emptyGeneration: number;
+  /** The last receive from it began at this one. */
+  receivedGeneration: number;
 }
 
 export interface ObserverModelOptions {
@@ -110,6 +112,7 @@ export class ObserverModel {
       failures: 0,
       suspendedUntilNs: 0,
       emptyGeneration: options.generationAt(0),
+      receivedGeneration: Number.NaN,
     }));
     this.pidMax = scenario.readsPidMax ? options.readPidMax() : 2 ** 32 - 1;
   }
@@ -186,6 +189,7 @@ export class ObserverModel {
       return 0;
     }
     const generation = this.#options.generationAt(this.clock!.trueNs);
+    state.receivedGeneration = generation;
     const taken = state.link.modelEnd.take();
     this.clock!.afterReceive(typeof taken === "number" ? 0 : taken.length);
     if (typeof taken === "number") {
@@ -257,7 +261,7 @@ export class ObserverModel {
   }
 
   #reasonAgainst(
-    { link, emptyGeneration }: LinkState,
+    { link, emptyGeneration, receivedGeneration }: LinkState,
     l: number,
     datagram: Datagram,
     nowNs: number,
@@ -307,14 +311,22 @@ export class ObserverModel {
     if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
     const origin = originOf(isUnix, peerPid, acceptRecovery);
     const uid = peerPid === 0 ? undefined : credentials!.uid;
-    return this.#admit(l, frame, { peerPid, uid, origin, sentAfter: emptyGeneration }, nowNs);
+    const wordBelow = link.options.kernelVouches ? receivedGeneration : Number.NEGATIVE_INFINITY;
+    const { sender } = datagram;
+    const proof: Proof = {
+      mayBe: (startTime) => startTime < emptyGeneration || startTime < wordBelow,
+      is: (startTime) =>
+        startTime < emptyGeneration ||
+        (startTime < wordBelow && sender !== undefined && link.canSend(datagram)),
+    };
+    return this.#admit(l, frame, { peerPid, uid, origin, proof }, nowNs);
   }
 
   /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
   #admit(
     l: number,
     frame: DecodedFrame,
-    { peerPid, uid, origin, sentAfter }: Sender,
+    { peerPid, uid, origin, proof }: Sender,
     nowNs: number,
   ): string | undefined {
     const { scenario } = this.#options;
@@ -346,7 +358,7 @@ export class ObserverModel {
     const identity =
       peerPid === 0
         ? { inode: undefined, generation: undefined, proven: false, wasRead: false }
-        : this.#identity(frame, slot, sentAfter, nowNs);
+        : this.#identity(frame, slot, proof, nowNs);
     if (!scenario.allowCrossNamespace && identity.inode !== undefined) {
       const observerInode = known(scenario.observerInode);
       if (identity.inode !== observerInode) {
@@ -445,19 +457,20 @@ export class ObserverModel {
   #identity(
     frame: DecodedFrame,
     slot: ReferenceSlot | undefined,
-    sentAfter: number,
+    proof: Proof,
     nowNs: number,
   ): Identity {
     const { processes, scenario } = this.#options;
     if (slot !== undefined && !this.#mustLookUp(frame, slot, nowNs)) {
       const pinned = { inode: slot.namespaceInode, generation: slot.generation };
       if (this.proven.has(slot)) return { ...pinned, proven: true, wasRead: false };
-      const isOlder = slot.generation !== undefined && slot.generation < sentAfter;
       const isFirstOfBatch = this.lookedUpNs.get(slot) !== nowNs;
-      if (!isOlder || !isFirstOfBatch) return { ...pinned, proven: false, wasRead: false };
+      if (!isFirstOfBatch || slot.generation === undefined || !proof.mayBe(slot.generation))
+        return { ...pinned, proven: false, wasRead: false };
       const startTime = known(processes.startTime(frame.pid));
-      if (startTime === undefined || startTime === slot.generation)
-        return { ...pinned, proven: startTime !== undefined, wasRead: true };
+      if (startTime === undefined) return { ...pinned, proven: false, wasRead: true };
+      if (startTime === slot.generation)
+        return { ...pinned, proven: proof.is(startTime), wasRead: true };
     }
     this.lookups += 1;
     const before = known(processes.startTime(frame.pid));
@@ -465,7 +478,7 @@ export class ObserverModel {
     const after = known(processes.startTime(frame.pid));
     if (before !== after)
       return { inode: undefined, generation: undefined, proven: false, wasRead: true };
-    const proven = before !== undefined && before < sentAfter;
+    const proven = before !== undefined && proof.is(before);
     const inode = this.#sameReadability(slot, found, before);
     return { inode, generation: before, proven, wasRead: true };
   }
@@ -510,7 +523,13 @@ interface Sender {
   readonly peerPid: number;
   readonly uid: number | undefined;
   readonly origin: number;
-  readonly sentAfter: number;
+  readonly proof: Proof;
+}
+
+/** Whether the process that started at a time, and has the pid now, may be the sender of a datagram, and whether it is. */
+interface Proof {
+  readonly mayBe: (startTime: number) => boolean;
+  readonly is: (startTime: number) => boolean;
 }
 
 export interface Identity {

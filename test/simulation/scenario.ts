@@ -43,21 +43,31 @@ const UNIX: LinkOptions = {
   name: "local",
   kind: "unix",
   acceptRecovery: false,
+  kernelVouches: false,
   allowUids: undefined,
 };
 const GUARDED: LinkOptions = {
   name: "guarded",
   kind: "unix",
   acceptRecovery: false,
+  kernelVouches: false,
   allowUids: [0, 1_000, 1_001],
 };
 const TRUSTED: LinkOptions = {
   name: "trusted",
   kind: "udp",
   acceptRecovery: true,
+  kernelVouches: false,
   allowUids: undefined,
 };
-const LAB: LinkOptions = { name: "lab", kind: "udp", acceptRecovery: false, allowUids: undefined };
+const LAB: LinkOptions = {
+  name: "lab",
+  kind: "udp",
+  acceptRecovery: false,
+  kernelVouches: false,
+  allowUids: undefined,
+};
+const VOUCHED: LinkOptions = { ...UNIX, name: "vouched", kernelVouches: true };
 
 /** The settings of life number `life`, from 0. */
 export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
@@ -131,6 +141,8 @@ function drawScenario(random: Random, agentCount: number): Scenario {
       [UNIX, TRUSTED],
       [TRUSTED, LAB],
       [UNIX, GUARDED, TRUSTED],
+      [VOUCHED],
+      [VOUCHED, UNIX, TRUSTED],
       [GUARDED, TRUSTED, LAB],
       [LAB, TRUSTED, UNIX],
     ]),

@@ -78,6 +78,7 @@ export class SimulatedListener implements Listener {
   readonly #bytes: Uint8Array;
   readonly #nowGeneration: GenerationClock;
   #emptyGeneration: number;
+  #taken: readonly Datagram[] = [];
 
   constructor(link: Link, clock: SimulatedClock, nowGeneration: GenerationClock) {
     this.kind = link.options.kind;
@@ -95,14 +96,21 @@ export class SimulatedListener implements Listener {
   receive(_nowNs: number): number {
     const generation = this.#nowGeneration();
     this.batch.sentAfterGeneration = this.#emptyGeneration;
+    this.batch.receivedGeneration = generation;
     const taken = this.#link.daemonEnd.take();
     const isEmpty = typeof taken !== "number" && taken.length < BATCH_SIZE;
     if (isEmpty) this.#emptyGeneration = generation;
     const count = typeof taken === "number" ? taken : taken.length;
     this.#clock.afterReceive(Math.max(0, count));
     if (typeof taken !== "number") this.filter.count(taken);
-    if (typeof taken !== "number") for (const [i, one] of taken.entries()) this.#fill(i, one);
+    this.#taken = typeof taken === "number" ? [] : taken;
+    for (const [i, one] of this.#taken.entries()) this.#fill(i, one);
     return count;
+  }
+
+  senderHasPid(i: number): boolean {
+    const datagram = this.#taken[i]!;
+    return datagram.sender !== undefined && this.#link.canSend(datagram);
   }
 
   close(): void {}
@@ -113,6 +121,7 @@ export class SimulatedListener implements Listener {
     this.#bytes.set(datagram.bytes.subarray(0, FRAME_BYTES + 1), at);
     batch.verdict[i] = this.#verdict(datagram);
     batch.peerPid[i] = 0;
+    batch.pidfd[i] = -1;
     if (this.kind === "udp") {
       const { acceptRecovery } = this.#link.options;
       batch.origin[i] = acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED;
@@ -122,6 +131,7 @@ export class SimulatedListener implements Listener {
     batch.origin[i] = ORIGIN_SOCKET_MODE_ONLY;
     if (credentials === undefined) return;
     if (credentials.pid !== 0) batch.origin[i] = ORIGIN_KERNEL_ATTESTED;
+    if (this.#link.options.kernelVouches) batch.pidfd[i] = i;
     batch.peerPid[i] = credentials.pid;
     batch.peerUid[i] = credentials.uid;
     batch.peerGid[i] = credentials.gid;

@@ -47,6 +47,12 @@ export class ScriptedListener implements Listener {
   /** The observer time of every receive. */
   readonly receivedAtNs: number[] = [];
   closed = 0;
+  /** What the kernel says of the sender of a datagram that names `pid`: whether it has it still. Undefined = nothing. */
+  vouches: ((pid: number) => boolean) | undefined = undefined;
+  /** How often it was asked, told of a doubt, and of the end of a batch. */
+  asked = 0;
+  doubts = 0;
+  released = 0;
   readonly #onReceive: ((name: string, nowNs: number) => void) | undefined;
 
   constructor(options: ScriptedListenerOptions = {}) {
@@ -78,6 +84,20 @@ export class ScriptedListener implements Listener {
     return next.length;
   }
 
+  senderHasPid(i: number): boolean {
+    this.asked += 1;
+    return this.vouches!(this.batch.peerPid[i]!);
+  }
+
+  doubtSender(): void {
+    this.doubts += 1;
+  }
+
+  release(): void {
+    this.released += 1;
+    this.batch.pidfd.fill(-1);
+  }
+
   close(): void {
     this.closed += 1;
   }
@@ -88,6 +108,7 @@ export class ScriptedListener implements Listener {
     batch.verdict[i] = datagram.verdict;
     batch.origin[i] = datagram.origin;
     batch.peerPid[i] = datagram.peerPid;
+    batch.pidfd[i] = this.vouches === undefined ? -1 : 100 + i;
     batch.peerUid[i] = datagram.peerUid;
     batch.peerGid[i] = datagram.peerGid;
   }

@@ -69,6 +69,49 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
     }));
 });
 
+describe.skipIf(reason !== "")(`a pid that is used again while beats wait${reason}`, () => {
+  // The daemon is stopped meanwhile, as a busy one is late: what it reads of the pid then is the stranger's.
+  test.each([1, 2, 5])("%d beats of its dead owner hurt no stranger", async (count) => {
+    await using daemon = await DaemonProcess.start({
+      through: OWN_NAMESPACE,
+      args: ["--threshold-ms", `${THRESHOLD_MS}`, "--recovery-exec", "touch recovered-{pid}"],
+    });
+    await using crew = new Crew(daemon.socket, joining(daemon));
+    const dead = new Crew(daemon.socket, joining(daemon));
+    const pid = await pidInNamespace(dead);
+    const [witness] = await crew.agents({ count: 1, intervalMs: INTERVAL_MS });
+    await daemon.untilReceived(5);
+
+    process.kill(daemon.pid, "SIGSTOP");
+    await dead.send({ count, content: "beat", pid });
+    await dead[Symbol.asyncDispose]();
+    await crew.reuse(pid, 0);
+    process.kill(daemon.pid, "SIGCONT");
+
+    await daemon.untilStalls(pid);
+    expect(daemon.stallsOf(pid)).toHaveLength(1);
+    expect(daemon.saying("agent stalled")[0]!.fields.get("sender")).toBe("unproven");
+    // What froze later is recovered, so the stranger was decided on, and spared.
+    await crew.signal(witness!, "SIGSTOP");
+    await until("the recovery", () => existsSync(daemon.path(`recovered-${witness}`)));
+    expect(existsSync(daemon.path(`recovered-${pid}`))).toBe(false);
+    const refusals = daemon.saying("recovery refused").map(({ fields }) => fields);
+    expect(refusals.map((fields) => [fields.get("pid"), fields.get("reason")])).toEqual([
+      [String(pid), "unproven_sender"],
+    ]);
+    const page = parsePage(await daemon.body());
+    expect(sampleAt(page, 'varta_recovery_refused_total{reason="unproven_sender"}')).toBe(1);
+  });
+});
+
+/** The pid that a crew has in the namespace of the daemon. */
+async function pidInNamespace({ pid: wrapper }: Crew): Promise<number> {
+  const children = () => readFileSync(`/proc/${wrapper}/task/${wrapper}/children`, "latin1").trim();
+  await until("the crew to be started", () => children() !== "");
+  const status = readFileSync(`/proc/${children()}/status`, "latin1");
+  return Number(/^NSpid:.*\t(\d+)$/m.exec(status)![1]);
+}
+
 interface Row {
   readonly kind: string;
   readonly pid: number;

@@ -80,6 +80,31 @@ describe.concurrent("the recovery command", () => {
   });
 });
 
+describe.concurrent.skipIf(crewProgram === undefined)(
+  `an agent that beats right after its start and hangs${NEEDS_CREW}`,
+  () => {
+    const args = ["--threshold-ms", "500", "--recovery-exec", "touch recovered-{pid}"];
+
+    test("is recovered if it beat twice", async () => {
+      await using daemon = await DaemonProcess.start({ args });
+      await using crew = new Crew(daemon.socket);
+      const pid = await crew.agent({ intervalMs: 200, beats: 2 });
+      await until("its recovery", () => existsSync(daemon.path(`recovered-${pid}`)));
+      expect(daemon.saying("agent stalled")[0]!.fields.has("sender")).toBe(false);
+    });
+
+    test("is told, and recovered only if it is known to be the sender, if it beat once", async () => {
+      await using daemon = await DaemonProcess.start({ args });
+      await using crew = new Crew(daemon.socket);
+      const pid = await crew.agent({ intervalMs: 10, beats: 1 });
+      await daemon.untilStalls(pid);
+      const isProven = !daemon.saying("agent stalled")[0]!.fields.has("sender");
+      await daemon.untilSays(isProven ? "recovery finished" : "recovery refused");
+      expect(existsSync(daemon.path(`recovered-${pid}`))).toBe(isProven);
+    });
+  },
+);
+
 const broken = [
   // It was there when the configuration was checked.
   { name: "is gone", command: "./recover", outcome: "spawn_failed" },

@@ -1,0 +1,107 @@
+// Who sent the datagrams of a receive by the kernel's word, and which of them are none of ours (spec 05 section 3). The
+// order of the checks is normative: truncated control data, then size, then credentials.
+import { MSG_CTRUNC, SCM_CREDENTIALS, SOL_SOCKET } from "../../ffi/constants.ts";
+import { UCRED, UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
+import { closeFd } from "../../ffi/pipe.ts";
+import * as arena from "../../ffi/receive_batch.ts";
+import { FRAME_BYTES } from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
+import {
+  REJECT_CTRL_TRUNCATED,
+  REJECT_NO_CREDENTIALS,
+  REJECT_WRONG_SIZE,
+} from "../base/reject_reason.ts";
+import { ControlMessages } from "./control_messages.ts";
+import { type ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+
+const UID = UCRED.uid / 4;
+const GID = UCRED.gid / 4;
+
+export class CredentialJudge {
+  readonly #arena: arena.ReceiveBatch;
+  readonly #batch: ReceivedBatch;
+  readonly #messages = new ControlMessages();
+
+  constructor(from: arena.ReceiveBatch, batch: ReceivedBatch) {
+    this.#arena = from;
+    this.#batch = batch;
+  }
+
+  /** Fills the columns of `count` datagrams whose control slots are the narrow ones. */
+  judge(count: number): void {
+    const { words, controlWord } = this.#arena;
+    const { verdict, origin, peerPid, peerUid, peerGid } = this.#batch;
+    for (let i = 0; i < count; i++) {
+      const header = i * arena.HEADER_STRIDE;
+      const control = controlWord + i * arena.CONTROL_STRIDE;
+      peerPid[i] = 0;
+      origin[i] = ORIGIN_SOCKET_MODE_ONLY;
+      if ((words[header + arena.HEADER_FLAGS]! & MSG_CTRUNC) !== 0) {
+        verdict[i] = REJECT_CTRL_TRUNCATED;
+      } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
+        verdict[i] = REJECT_WRONG_SIZE;
+      } else if (
+        words[header + arena.HEADER_CONTROLLEN] === UCRED_CMSG_SPACE &&
+        words[control + arena.CONTROL_LENGTH] === UCRED_CMSG_LEN &&
+        words[control + arena.CONTROL_LENGTH + 1] === 0 &&
+        words[control + arena.CONTROL_LEVEL] === SOL_SOCKET &&
+        words[control + arena.CONTROL_TYPE] === SCM_CREDENTIALS
+      ) {
+        // What every kernel writes, read where it lies.
+        verdict[i] = VERDICT_PASS;
+        const pid = words[control + arena.CONTROL_PID]!;
+        // Pid 0: the sender lives in a namespace that ours cannot see. It is never called attested.
+        if (pid !== 0) origin[i] = ORIGIN_KERNEL_ATTESTED;
+        peerPid[i] = pid;
+        peerUid[i] = words[control + arena.CONTROL_UID]!;
+        peerGid[i] = words[control + arena.CONTROL_GID]!;
+      } else {
+        const length = words[header + arena.HEADER_CONTROLLEN]!;
+        this.#messages.read(words, control, Math.min(length, arena.CONTROL_STRIDE * 4));
+        verdict[i] = this.#takeCredentials(i);
+      }
+    }
+  }
+
+  /**
+   * Fills the columns of `count` datagrams whose control slots are the wide ones, pidfds among them. False if the kernel
+   * found no number for a pidfd.
+   */
+  judgeWide(count: number): boolean {
+    const { words, wideControlWord } = this.#arena;
+    const { verdict, origin, peerPid, pidfd } = this.#batch;
+    const messages = this.#messages;
+    let gotAll = true;
+    for (let i = 0; i < count; i++) {
+      const header = i * arena.HEADER_STRIDE;
+      const length = words[header + arena.HEADER_CONTROLLEN]!;
+      const control = wideControlWord + i * arena.WIDE_CONTROL_STRIDE;
+      // First of all: what came in with the datagram is open, whatever is wrong with it.
+      messages.read(words, control, Math.min(length, arena.WIDE_CONTROL_STRIDE * 4));
+      for (const stray of messages.strays) closeFd(stray);
+      pidfd[i] = messages.pidfd;
+      if (messages.pidfdFailed) gotAll = false;
+      peerPid[i] = 0;
+      origin[i] = ORIGIN_SOCKET_MODE_ONLY;
+      if ((words[header + arena.HEADER_FLAGS]! & MSG_CTRUNC) !== 0) {
+        verdict[i] = REJECT_CTRL_TRUNCATED;
+      } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
+        verdict[i] = REJECT_WRONG_SIZE;
+      } else verdict[i] = this.#takeCredentials(i);
+    }
+    return gotAll;
+  }
+
+  #takeCredentials(i: number): number {
+    const { words } = this.#arena;
+    const { origin, peerPid, peerUid, peerGid } = this.#batch;
+    const credentials = this.#messages.credentialsWord;
+    if (credentials < 0) return REJECT_NO_CREDENTIALS;
+    const pid = words[credentials]!;
+    if (pid !== 0) origin[i] = ORIGIN_KERNEL_ATTESTED;
+    peerPid[i] = pid;
+    peerUid[i] = words[credentials + UID]!;
+    peerGid[i] = words[credentials + GID]!;
+    return VERDICT_PASS;
+  }
+}
