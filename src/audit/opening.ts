@@ -97,8 +97,8 @@ async function differenceOf(compared: Compared): Promise<Difference | undefined>
   if (record === undefined) return remembered?.fault === undefined ? undefined : unreadable;
   const live = { source: sourceOf(file), endBytes: found.keepBytes };
   const difference = await compareWithHead(filesOf(live, path, calls), record);
-  // A memory without the key, of a log that is under it, is not the daemon's.
-  const isDowngraded = key !== undefined && record.keyId === undefined && under === "key";
+  // A memory that is not under the key, of a log that is, was not written by the daemon.
+  const isDowngraded = under === "key" && record.keyId !== key?.id;
   return difference ?? (isDowngraded ? unreadable : undefined);
 }
 

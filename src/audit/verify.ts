@@ -30,6 +30,8 @@ interface Place {
 export interface RememberedRow {
   readonly seq: number;
   readonly chain: string;
+  /** Of the key that the memory is under; undefined = none. */
+  readonly keyId?: string | undefined;
 }
 
 export interface VerifierOptions {
@@ -283,7 +285,13 @@ export class Verifier {
 
   #checkRemembered(): void {
     const { remembered } = this.#options;
-    if (remembered === undefined || this.#isRememberedSeen) return;
+    if (remembered === undefined) return;
+    if (this.#keyId !== undefined && remembered.keyId !== this.#keyId) {
+      const text =
+        "the remembered head is not under the key of the log: anybody can have written it";
+      this.#foundAt(this.#previousPlace ?? this.#here(), "behind", text);
+    }
+    if (this.#isRememberedSeen) return;
     const last = this.#previous?.seq ?? 0;
     // The row may be among those that a rotation has dropped.
     if ((this.#seqFirst ?? 0) > remembered.seq) return;

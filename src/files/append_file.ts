@@ -149,11 +149,16 @@ export async function syncDirectory(path: string, calls: FileCalls): Promise<Err
   }
 }
 
-/** True if `path` still names the file that is open as `file`. */
+/**
+ * True if `path` still names the file that is open as `file`. One that somebody has cut meanwhile counts from its new
+ * length: a rotation by copy and truncate is no reason for another one.
+ */
 export async function isAtPath(file: AppendFile, path: string, calls: FileCalls): Promise<boolean> {
   try {
-    const stats = await calls.lstat(path);
-    return stats.dev === file.dev && stats.ino === file.ino;
+    const { dev, ino, size } = await calls.lstat(path);
+    if (dev !== file.dev || ino !== file.ino) return false;
+    file.sizeBytes = Math.min(file.sizeBytes, size);
+    return true;
   } catch {
     return false;
   }

@@ -316,17 +316,20 @@ describe("a key", () => {
     expect(tamperRows(directory)).toEqual([]);
   });
 
-  test("makes a memory without it worthless", async () => {
+  test.each([
+    ["no key", undefined],
+    ["a key of their own", chainKey(Buffer.from("3d".repeat(32), "hex"))],
+  ])("makes a memory that somebody wrote under %s worthless", async (_name, key) => {
     using directory = new AuditDirectory();
     await life(directory, [1, 2, 3], { key: KEY });
     const rows = directory.rows();
-    // Somebody cuts two rows and writes the memory anew, as who has no key can.
+    // Two rows are cut off, and the memory is written anew to fit.
     keepLines(directory, 3);
-    const text = headRecordText(
-      { file: directory.log, seq: 2, chain: rows[1]!.at(-1)! },
-      undefined,
-    );
-    writeFileSync(join(directory.path, HEAD_NAME), text);
+    const head = { file: directory.log, seq: 2, chain: rows[1]!.at(-1)! };
+    writeFileSync(join(directory.path, HEAD_NAME), headRecordText(head, key));
+    const remembered = { ...head, keyId: key?.id };
+    const { verdict } = verifyLog(directory.log, undefined, { keys: [KEY], remembered });
+    expect(verdict.worst).toBe("behind");
     const log = await life(directory, [], { key: KEY });
     expect(log.difference?.what).toBe("head_unreadable");
   });

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readFileSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { AppendFile, isAtPath, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
@@ -116,6 +117,16 @@ describe("AppendFile.open()", () => {
     const opening = AppendFile.open(directory.join("no/log"), OPTIONS);
     await expect(opening).rejects.toMatchObject({ code: "ENOENT" });
   });
+});
+
+test("isAtPath() counts a file that was cut from its new length", async () => {
+  using directory = new TempDirectory();
+  const file = await AppendFile.open(directory.join("log"), OPTIONS);
+  await file.write(Buffer.from("1234567890"));
+  truncateSync(directory.join("log"), 4);
+  expect(await isAtPath(file, directory.join("log"), REAL_FILE_CALLS)).toBe(true);
+  expect(file.sizeBytes).toBe(4);
+  await file.close();
 });
 
 test("isAtPath() tells whether the path still names the file", async () => {

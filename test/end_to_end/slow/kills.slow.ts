@@ -1,5 +1,5 @@
 // kill -9 of the daemon at random moments while agents stall and recoveries begin: the chain of the audit log is whole each
-// time, and no agent is recovered twice within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
+// time, the next start suspects nobody, and no agent is recovered twice within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { Xorshift32 } from "../../reference/xorshift.ts";
@@ -51,6 +51,7 @@ describe.skipIf(crewProgram === undefined)(
         daemon.signal("SIGKILL");
         await daemon.exited();
         expect(verifyLog(directory.at("audit.log")).last).toStartWith("intact: ");
+        expect(daemon.lines.filter(({ msg }) => msg.startsWith("tamper suspected"))).toEqual([]);
         if (living.length >= ROUNDS_PER_AGENT)
           for (const pid of living.shift()!) await crew.kill(pid);
       }
