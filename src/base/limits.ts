@@ -121,6 +121,10 @@ export const RECOVERY_RETRY_NS_FIRST = 100 * NS_PER_MS;
 export const RECOVERY_RETRY_NS_MAX = 30 * NS_PER_S;
 /** After so long it is told as a failure, and the next step has its turn. */
 export const RECOVERY_RETRY_SPAN_NS = 600 * NS_PER_S;
+/** Questions to the service manager at a time: each is a process of 15 ms, and a hundred agents may stall at once. */
+export const UNIT_LOOKUPS_MAX = 4;
+/** A service manager that is busy answers late; one that hangs keeps the next step from being done no longer than this. */
+export const UNIT_LOOKUP_NS_MAX = 5 * NS_PER_S;
 /** Orphans that the first process of a container reaps in one turn: two calls each, well below a millisecond. */
 export const ORPHANS_PER_TURN_MAX = 64;
 /** Between two looks for them: an ended process holds nothing but its pid, so a second of it harms nobody. */

@@ -49,6 +49,8 @@ export interface Config {
     readonly shutdownGraceNs: number;
     /** Steps instead of one command, in order; empty = `command`, if there is one. */
     readonly steps: readonly RecoveryStep[];
+    /** Globs of the units that "auto" may restart for any process in them. */
+    readonly restartUnits: readonly string[];
     /** Working directory of commands; undefined = the daemon's. */
     readonly cwd: string | undefined;
     /** File mode mask of commands; undefined = the daemon's. */

@@ -144,6 +144,7 @@ function recoveryRows(recovery: Config["recovery"]): Row[] {
     ["recovery", "capture_bytes", recovery.captureBytes],
     ["recovery", "shutdown_grace", durationTextFromNs(recovery.shutdownGraceNs)],
     ["recovery", "step", recovery.steps.length === 0 ? undefined : recovery.steps.map(stepTable)],
+    ["recovery", "restart_units", recovery.restartUnits],
     ["recovery", "cwd", recovery.cwd],
     ["recovery", "umask", recovery.umask === undefined ? undefined : modeText(recovery.umask)],
     ["recovery", "backoff_max", optionalDuration(recovery.backoffMaxNs)],

@@ -128,7 +128,7 @@ async function check(source: Source): Promise<LoadResult> {
     config,
     file,
     origins: collectOrigins(document),
-    warnings: [...warnings, ...startupWarnings(config, host.platform)],
+    warnings: [...warnings, ...startupWarnings(config, host)],
     runtimeDirectory,
   };
 }
@@ -189,7 +189,7 @@ function collectOrigins(document: CheckedDocument): ReadonlyMap<string, ValueOri
 /** What is allowed and yet worth a word at start-up (spec 07 section 7). */
 function startupWarnings(
   { recovery, metrics, export: events }: Config,
-  platform: string,
+  { platform, uid }: Host,
 ): string[] {
   const warnings: string[] = [];
   const recovers = recovery.command !== undefined || recovery.steps.length > 0;
@@ -206,6 +206,18 @@ function startupWarnings(
     warnings.push(
       "recovery.timeout is not set: a step that hangs keeps the next ones from being done",
     );
+  }
+  const restartsOwn = recovery.steps.some(
+    (step) => step.kind === "restart_unit" && step.unit === "auto",
+  );
+  if (restartsOwn && uid === 0 && recovery.restartUnits.length === 0) {
+    warnings.push(
+      'restart_unit = "auto" as root: whoever runs in a service might have it restarted, so only its main ' +
+        "process may, if it beats as the user of the service; list more in recovery.restart_units",
+    );
+  }
+  if (!restartsOwn && recovery.restartUnits.length > 0) {
+    warnings.push('recovery.restart_units has no effect: there is no step restart_unit = "auto"');
   }
   if (recovers && recovery.dryRun) {
     warnings.push("dry run: recoveries are decided and told, and nothing is started or signalled");

@@ -24,6 +24,9 @@ const CAPTURE_BYTES_MAX = 1_048_576;
 /** The start of each recovery within the window is remembered for each agent. */
 const BUDGET_MAX = 1_000;
 const STORM_LIMIT_MAX = 100_000;
+const UNIT_GLOBS_MAX = 64;
+/** A unit name with wildcards; only services have a unit that an agent runs in. */
+const UNIT_GLOB = /^[A-Za-z0-9_*?][A-Za-z0-9:_.\\@*?-]{0,246}\.service$/;
 
 export const recoveryShape = {
   command: key(
@@ -69,6 +72,18 @@ export const recoveryShape = {
     zeroWould: "abandon every running command at exit",
   }),
   step: stepsKey,
+  restart_units: key(
+    z.array(z.string().regex(UNIT_GLOB)).max(UNIT_GLOBS_MAX).default([]),
+    'Units that restart_unit = "auto" may restart for any process in them',
+    {
+      kind: "array",
+      want: `at most ${UNIT_GLOBS_MAX} names of service units, such as ["worker@*.service"]`,
+      item: {
+        kind: "string",
+        want: 'the name of a service unit, in which * and ? are wildcards, such as "worker@*.service"',
+      },
+    },
+  ),
   cwd: pathKey("Working directory of the command", "a directory"),
   umask: key(modeSchema.optional(), "File mode mask of the command, in octal", modeTexts),
   ...optionalDurationKeys("backoff_max", "Longest pause of a debounce that doubles", {

@@ -133,6 +133,7 @@ function recoveryConfig({ tables }: CheckedDocument, secrets: Secrets): Config["
     captureBytes: values.capture_bytes!,
     shutdownGraceNs: values.shutdown_grace!,
     steps: (values.step ?? []).map(recoveryStep),
+    restartUnits: values.restart_units!,
     cwd: values.cwd,
     umask: values.umask,
     backoffMaxNs: values.backoff_max,

@@ -64,6 +64,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   gave_up: "its recovery.budget is used up: look at it yourself",
   signal_failed: "the daemon needs the same user as the agent, or CAP_KILL",
   unit_unknown: "name the unit in the step, or run the agent as a system service",
+  unit_not_owned:
+    "only the main process of a service may have it restarted: list the unit in recovery.restart_units if others may",
   spawn_failed: "varta-watch check looks for the program, as this user",
 };
 
@@ -248,6 +250,16 @@ export class Reports implements TickReports, Deadline {
     } else if (reason === "step_left_out") {
       const place = placeFields(outcome);
       log.warn("a step of the recovery was left out", { pid, error, ...place, hint, ...dry });
+    } else if (reason === "unit_not_owned") {
+      const place = placeFields(outcome);
+      log.warn("recovery refused to restart a unit", {
+        pid,
+        error,
+        reason,
+        ...place,
+        hint,
+        ...dry,
+      });
     } else if (reason === "signal_failed" || reason === "unit_unknown") {
       // Rights are no cure for a process that has ended.
       const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;

@@ -305,7 +305,12 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
   }
 }
 
-const STEP_FAILURES: readonly string[] = ["spawn_failed", "signal_failed", "unit_unknown"];
+const STEP_FAILURES: readonly string[] = [
+  "spawn_failed",
+  "signal_failed",
+  "unit_unknown",
+  "unit_not_owned",
+];
 
 // By name: two sinks list the same words, and the order of one is no promise about the other.
 const OUTCOME_SERIES = OUTCOME_TEXTS.map((text) => series.VARTA_RECOVERY_OUTCOMES[text]);

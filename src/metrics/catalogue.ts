@@ -86,6 +86,7 @@ export const RECOVERY_OUTCOMES = [
   "refused_unproven_sender",
   "refused_pid_gone",
   "refused_beats_refused",
+  "refused_unit_not_owned",
 ] as const;
 
 export const RECOVERY_REFUSALS = [
@@ -100,6 +101,7 @@ export const RECOVERY_REFUSALS = [
   "process_unreadable",
   "pid_gone",
   "beats_refused",
+  "unit_not_owned",
 ] as const;
 
 export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;

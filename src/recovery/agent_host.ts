@@ -2,13 +2,13 @@
 // whether that unit beats again. Every answer is about the process of one generation, never about a bare pid: a pid may
 // have a new owner at any moment.
 import { closeSync, openSync, readSync } from "node:fs";
-import { CLOCK_BOOTTIME, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
+import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, ESRCH, IS_LINUX } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { kill } from "../../ffi/process.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { NS_PER_S, NS_PER_US } from "../base/time.ts";
 import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { type AgentUnit, parseUnit } from "./agent_unit.ts";
 import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
@@ -24,6 +24,8 @@ export interface AgentHost {
   unitOf(pid: number, generation: number): AgentUnit | string;
   /** Now as a generation: processes that start from now on have at least this one. */
   nowGeneration(): number;
+  /** Now on the clock that the service manager tells the ends of processes in, in microseconds. */
+  monotonicUs(): number;
   /** True if a process of `unit` that started at `generation` or later beats. */
   hasSuccessor(unit: AgentUnit, generation: number): boolean;
 }
@@ -118,6 +120,10 @@ export class SystemAgentHost implements AgentHost {
     return IS_LINUX ? Math.floor((clockNs(CLOCK_BOOTTIME) / NS_PER_S) * TICKS_PER_S) : NaN;
   }
 
+  monotonicUs(): number {
+    return Math.floor(clockNs(CLOCK_MONOTONIC) / NS_PER_US);
+  }
+
   hasSuccessor({ cgroup }: AgentUnit, generation: number): boolean {
     for (const root of CGROUP_ROOTS) {
       const text = this.#read(`${root}${cgroup}/cgroup.procs`, MEMBERS_BYTES_MAX);
@@ -172,6 +178,10 @@ export class BlindAgentHost implements AgentHost {
   }
 
   nowGeneration(): number {
+    return NaN;
+  }
+
+  monotonicUs(): number {
     return NaN;
   }
 

@@ -23,6 +23,10 @@ export class DeadlineHeap<Member extends HeapMember> {
     return this.#members[0];
   }
 
+  has(member: Member): boolean {
+    return member.heapIndex >= 0;
+  }
+
   /** Puts `member` in, or moves it to its new deadline. */
   set(member: Member, deadlineNs: number): void {
     member.deadlineNs = deadlineNs;

@@ -119,8 +119,8 @@ export class Decider {
       const reason = isPidGone ? this.#reasonUnlessGone(stall, distrust) : distrust;
       if (reason !== undefined) return this.#refuse(stall, nowNs, reason);
     }
-    if (isHeld) return this.#hold(stall, nowNs, isPidGone);
     const begun: Begun = { isPidGone, tried };
+    if (isHeld) return this.#hold(stall, nowNs, begun);
 
     const pruneAgeNs = LEDGER_PRUNE_DEBOUNCES * config.debounceNs;
     this.#ledger.prune(nowNs, pruneAgeNs, LEDGER_PRUNE_PER_DECISION_MAX);
@@ -163,7 +163,7 @@ export class Decider {
       return 0;
     }
     const attempts = actions.spawnAttempts;
-    this.#decide(sequence.stall, nowNs, sequence.tries.count > 0 ? sequence : undefined);
+    this.#decide(sequence.stall, nowNs, sequence.isPutOff ? sequence : undefined);
     return actions.spawnAttempts - attempts;
   }
 
@@ -209,10 +209,12 @@ export class Decider {
   }
 
   /** Beats of the agent come and are refused: it is told once, and decided when they have ended. */
-  #hold(stall: Stall, nowNs: number, isPidGone: boolean): OutcomeCode {
+  #hold(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeCode {
     const { sequences } = this.#options;
-    if (!sequences.isFull && !sequences.has(stall.pid))
-      sequences.park(this.#sequenceOf(stall, nowNs, isPidGone), nowNs + RECOVERY_HOLD_LOOK_NS);
+    if (!sequences.isFull && !sequences.has(stall.pid)) {
+      const sequence = tried ?? this.#sequenceOf(stall, nowNs, isPidGone);
+      sequences.park(sequence, nowNs + RECOVERY_HOLD_LOOK_NS);
+    }
     return this.#refuse(stall, nowNs, "beats_refused");
   }
 
@@ -298,6 +300,7 @@ export class Decider {
     const asksUnit =
       plan.needsUnit || config.paceBy === "unit" || config.verifyWithinNs !== undefined;
     const isLocal = stall.origin === ORIGIN_KERNEL_ATTESTED;
+    const seenUs = host.monotonicUs();
     const unit = asksUnit && isLocal ? host.unitOf(stall.pid, stall.generation) : "";
     const isKnown = typeof unit !== "string";
     return new Sequence({
@@ -309,6 +312,7 @@ export class Decider {
       isPidGone,
       paceKey: isKnown && config.paceBy === "unit" ? unit.name : stall.pid,
       startGeneration: isKnown ? host.nowGeneration() : NaN,
+      unitSeenUs: isKnown ? seenUs : NaN,
       isDryRun: config.dryRun,
     });
   }

@@ -35,6 +35,7 @@ export const OUTCOME_REFUSED_UNPROVEN_SENDER = 22;
 export const OUTCOME_REFUSED_PID_GONE = 23;
 /** The agent is not silent: its beats come, and are refused. It is looked at again. */
 export const OUTCOME_REFUSED_BEATS_REFUSED = 24;
+export const OUTCOME_REFUSED_UNIT_NOT_OWNED = 25;
 
 /** Label values of `varta_recovery_outcomes_total{outcome}`, indexed by outcome code. */
 export const OUTCOME_TEXTS = [
@@ -63,6 +64,7 @@ export const OUTCOME_TEXTS = [
   "refused_unproven_sender",
   "refused_pid_gone",
   "refused_beats_refused",
+  "refused_unit_not_owned",
 ] as const;
 
 export type OutcomeCode =
@@ -90,7 +92,8 @@ export type OutcomeCode =
   | 21
   | 22
   | 23
-  | 24;
+  | 24
+  | 25;
 
 export const REFUSED_NONE = -1;
 export const REFUSED_UNAUTHENTICATED_TRANSPORT = 0;
@@ -104,6 +107,7 @@ export const REFUSED_UNPROVEN_SENDER = 7;
 export const REFUSED_PROCESS_UNREADABLE = 8;
 export const REFUSED_PID_GONE = 9;
 export const REFUSED_BEATS_REFUSED = 10;
+export const REFUSED_UNIT_NOT_OWNED = 11;
 
 /** Label values of `varta_recovery_refused_total{reason}`, indexed by refused code. */
 export const REFUSED_REASON_TEXTS = [
@@ -118,9 +122,10 @@ export const REFUSED_REASON_TEXTS = [
   "process_unreadable",
   "pid_gone",
   "beats_refused",
+  "unit_not_owned",
 ] as const;
 
-export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
+export type RefusedCode = -1 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
 /** Why a stall, or a step for it, started nothing: the word of the audit log. */
 export type DecisionReason = keyof typeof REASONS;
@@ -178,6 +183,8 @@ export const REASONS = {
   signal_failed: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
   /** There is no unit of the agent that could be restarted. */
   unit_unknown: { code: OUTCOME_STEP_FAILED, refused: REFUSED_NONE },
+  /** It runs in a unit that it may not have restarted: it is not its main process, or another user's. */
+  unit_not_owned: { code: OUTCOME_REFUSED_UNIT_NOT_OWNED, refused: REFUSED_UNIT_NOT_OWNED },
   /** Another recovery is restarting the same unit. */
   unit_in_flight: { code: OUTCOME_DEBOUNCED, refused: REFUSED_NONE },
   backing_off: { code: OUTCOME_BACKED_OFF, refused: REFUSED_NONE },

@@ -17,6 +17,7 @@ import type { OutcomeCode, RecoveryOutcome } from "./outcome.ts";
 import { Outstanding } from "./outstanding.ts";
 import { Sequences } from "./sequences.ts";
 import { type RecoverySettings, StepActions } from "./step_actions.ts";
+import { UnitLookups } from "./unit_lookups.ts";
 
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;
@@ -39,6 +40,7 @@ export interface RecoveryOptions extends RecoverySettings {
 
 export class Recovery {
   readonly #outstanding: Outstanding;
+  readonly #lookups: UnitLookups;
   readonly #actions: StepActions;
   readonly #sequences: Sequences;
   readonly #decider: Decider;
@@ -54,8 +56,9 @@ export class Recovery {
     const outstanding = new Outstanding(capacity, runner, outcomes, (child, succeeded, nowNs) =>
       this.#sequences.childEnded(child, succeeded, nowNs),
     );
+    const lookups = new UnitLookups(runner, (lookup) => this.#sequences.answered(lookup));
     const actions = new StepActions(
-      { outstanding, host, outcomes, unixMsAtStart, daemonEnv, monotonicNs },
+      { outstanding, lookups, host, outcomes, unixMsAtStart, daemonEnv, monotonicNs },
       options,
     );
     const shared = { actions, host, freshness, outcomes, capacity };
@@ -67,6 +70,7 @@ export class Recovery {
       retryNs: (sequence, nowNs) => this.#decider.retryNs(sequence, nowNs),
     });
     this.#outstanding = outstanding;
+    this.#lookups = lookups;
     this.#actions = actions;
     this.#sequences = sequences;
     this.#decider = new Decider(
@@ -144,6 +148,7 @@ export class Recovery {
   reap(nowNs: number): number {
     const handled = this.#outstanding.reap(nowNs);
     if (this.isEnabled) {
+      this.#lookups.advance(nowNs);
       const spawnsMax = Math.max(0, RECOVERY_SPAWNS_PER_TURN_MAX - this.#spawnsThisTurn);
       this.#sequences.advance(nowNs, spawnsMax);
       this.#decider.maintain(nowNs);
@@ -156,7 +161,12 @@ export class Recovery {
   nextDeadlineNs(): number {
     const childrenNs = this.#outstanding.nextDeadlineNs();
     if (!this.isEnabled) return childrenNs;
-    return Math.min(childrenNs, this.#sequences.nextDeadlineNs(), this.#decider.nextDeadlineNs());
+    return Math.min(
+      childrenNs,
+      this.#lookups.nextDeadlineNs(),
+      this.#sequences.nextDeadlineNs(),
+      this.#decider.nextDeadlineNs(),
+    );
   }
 
   /** Children whose end was not told yet, orphans included. */
@@ -177,6 +187,7 @@ export class Recovery {
   /** No stall is decided and no step is done any more; every child gets SIGTERM. Go on with `reap()` until `shutdownDone()`. */
   beginShutdown(nowNs: number): void {
     this.#sequences.stop(nowNs);
+    this.#lookups.stop();
     this.#outstanding.beginShutdown(nowNs);
   }
 

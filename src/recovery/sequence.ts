@@ -5,6 +5,7 @@ import type { Child } from "./child.ts";
 import type { PaceKey } from "./pacing.ts";
 import type { Plan, Step } from "./plan.ts";
 import { StepTries } from "./step_failure.ts";
+import type { UnitLookup } from "./unit_lookups.ts";
 
 /** Its next step may be done. */
 export const PHASE_READY = 0;
@@ -32,6 +33,10 @@ export class Sequence {
   readonly isPidGone: boolean;
   /** Processes that started since the recovery began have at least this generation. */
   readonly startGeneration: number;
+  /** When the agent was seen alive in its unit, on the clock of `AgentHost.monotonicUs()`. */
+  readonly unitSeenUs: number;
+  /** The question whether it may have its unit restarted; undefined = not asked yet. */
+  unitLookup: UnitLookup | undefined = undefined;
   /** Nothing is done for it. It may become so, never the other way round. */
   isDryRun: boolean;
   phase: Phase = PHASE_READY;
@@ -41,6 +46,8 @@ export class Sequence {
   hasBegun = false;
   /** Those of its next step that failed. */
   readonly tries = new StepTries();
+  /** It could not begin yet: when it is decided again, it goes on at its next step. */
+  isPutOff = false;
   /** When that is tried again; NaN unless it has to be. */
   nextTryNs = NaN;
   /** Has its place among the children, and is not started yet. */
@@ -64,6 +71,7 @@ export class Sequence {
     this.paceKey = fields.paceKey;
     this.isPidGone = fields.isPidGone;
     this.startGeneration = fields.startGeneration;
+    this.unitSeenUs = fields.unitSeenUs;
     this.isDryRun = fields.isDryRun;
   }
 
@@ -91,5 +99,6 @@ export interface SequenceFields {
   readonly paceKey: PaceKey;
   readonly isPidGone: boolean;
   readonly startGeneration: number;
+  readonly unitSeenUs: number;
   readonly isDryRun: boolean;
 }

@@ -20,6 +20,7 @@ import {
   type Sequence,
 } from "./sequence.ts";
 import {
+  STEP_ASKING,
   STEP_DEFERRED,
   STEP_DONE,
   STEP_FAILED,
@@ -28,6 +29,7 @@ import {
   STEP_WAITING,
   type StepActions,
 } from "./step_actions.ts";
+import type { UnitLookup } from "./unit_lookups.ts";
 
 export interface SequencesOptions {
   readonly actions: StepActions;
@@ -53,6 +55,8 @@ export class Sequences {
   readonly #deadlines = new DeadlineHeap<Sequence>();
   /** Those whose next step, or next try, waits for its place in a turn, the oldest first. */
   readonly #ready = new Set<Sequence>();
+  /** Those that wait for an answer of the service manager. */
+  readonly #asking = new Map<UnitLookup, Sequence[]>();
   #verifyWithinNs: number | undefined = undefined;
 
   constructor(options: SequencesOptions) {
@@ -110,6 +114,18 @@ export class Sequences {
     else this.#makeReady(sequence);
   }
 
+  /** The service manager has answered: whoever waits for it goes on. */
+  answered(lookup: UnitLookup): void {
+    for (const sequence of this.#asking.get(lookup) ?? []) {
+      const isCurrent = this.#byPid.get(sequence.pid) === sequence;
+      if (!isCurrent || sequence.unitLookup !== lookup || !this.#deadlines.has(sequence)) continue;
+      this.#deadlines.remove(sequence);
+      if (sequence.phase === PHASE_PARKED) this.#ready.add(sequence);
+      else this.#makeReady(sequence);
+    }
+    this.#asking.delete(lookup);
+  }
+
   /** A beat of `pid` came back: what is left of its recovery is dropped. A child that runs goes on. */
   resumed(pid: number, generation: number, nowNs: number): void {
     const sequence = this.#byPid.get(pid);
@@ -126,6 +142,7 @@ export class Sequences {
 
   /** Ends everything in progress, children aside. */
   stop(nowNs: number): void {
+    this.#asking.clear();
     for (const sequence of this.#byPid.values()) {
       const { phase } = sequence;
       const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
@@ -201,8 +218,9 @@ export class Sequences {
   }
 
   #goesOnAfter(sequence: Sequence, step: Step, result: number, nowNs: number): boolean {
-    if (result === STEP_DEFERRED) {
+    if (result === STEP_DEFERRED || result === STEP_ASKING) {
       this.#tryAgain(sequence);
+      if (result === STEP_ASKING) this.#awaitAnswer(sequence);
       return false;
     }
     if (result !== STEP_FAILED && result !== STEP_IN_FLIGHT) sequence.hasActed = true;
@@ -218,7 +236,15 @@ export class Sequences {
   /** One that has not begun is decided anew: until then it counts for nothing. */
   #tryAgain(sequence: Sequence): void {
     const hasBegun = sequence.hasActed || sequence.hasBegun;
+    sequence.isPutOff = !hasBegun;
     this.#enter(sequence, hasBegun ? PHASE_WAITING : PHASE_PARKED, sequence.nextTryNs);
+  }
+
+  #awaitAnswer(sequence: Sequence): void {
+    const lookup = sequence.unitLookup!;
+    const asking = this.#asking.get(lookup);
+    if (asking === undefined) this.#asking.set(lookup, [sequence]);
+    else asking.push(sequence);
   }
 
   /** Whether the stall still holds, and the agent's unit has not come back by itself. */
@@ -284,6 +310,8 @@ export class Sequences {
 
   #parkAgain(sequence: Sequence, nowNs: number): boolean {
     const retryNs = this.#options.retryNs(sequence, nowNs);
+    // It begins anew, as another recovery.
+    sequence.isPutOff = false;
     if (retryNs !== undefined) this.park(sequence, retryNs);
     return retryNs !== undefined;
   }

@@ -25,6 +25,9 @@ import type { Outstanding } from "./outstanding.ts";
 import { needsPid, type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 import { lastingFailure, type StepFailure } from "./step_failure.ts";
+import { unitFault } from "./unit_facts.ts";
+import { matchesUnit } from "./unit_glob.ts";
+import type { UnitLookups } from "./unit_lookups.ts";
 
 /** What a reload of the configuration may change. */
 export interface RecoverySettings {
@@ -37,6 +40,7 @@ export interface RecoverySettings {
 
 export interface StepActionsOptions {
   readonly outstanding: Outstanding;
+  readonly lookups: UnitLookups;
   readonly host: AgentHost;
   readonly outcomes: (outcome: RecoveryOutcome) => void;
   readonly unixMsAtStart: () => number;
@@ -58,6 +62,9 @@ export const STEP_IN_FLIGHT = 4;
 
 /** It could not be done, which was told; it is still the next one, and tried again at `nextTryNs`. */
 export const STEP_DEFERRED = 5;
+
+/** It waits for an answer of the service manager, at most until `nextTryNs`, and is still the next one. */
+export const STEP_ASKING = 6;
 
 /** How a refusal is placed: in a recovery that has begun, or before it. */
 export interface RefusalPlace {
@@ -109,7 +116,8 @@ export class StepActions {
     }
     const result = this.#do(sequence, step, nowNs);
     this.release(sequence);
-    if (result === STEP_DEFERRED) sequence.stepNumber -= 1;
+    const isNext = result === STEP_DEFERRED || result === STEP_ASKING;
+    if (isNext) sequence.stepNumber -= 1;
     else sequence.tries.reset();
     return result;
   }
@@ -119,6 +127,8 @@ export class StepActions {
       this.refuse(sequence, nowNs, "step_left_out", LEFT_OUT[step.kind]);
       return STEP_FAILED;
     }
+    // Before anything is done to the process: the answer is about the one that is seen now.
+    if (step.kind !== "wait") this.#askUnit(sequence, nowNs);
     switch (step.kind) {
       case "wait":
         this.#tellStep(sequence, `${step.waitNs / NS_PER_MS}ms`, nowNs);
@@ -224,11 +234,11 @@ export class StepActions {
   }
 
   #restart(sequence: Sequence, step: Step & { kind: "restart_unit" }, nowNs: number): number {
-    const unit = step.unit === UNIT_AUTO ? this.#ownUnit(sequence) : step.unit;
-    if (unit === "") {
-      this.refuse(sequence, nowNs, "unit_unknown", sequence.unitFault);
-      return STEP_FAILED;
+    if (step.unit === UNIT_AUTO) {
+      const result = this.#mayRestartOwn(sequence, nowNs);
+      if (result !== STEP_DONE) return result;
     }
+    const unit = step.unit === UNIT_AUTO ? sequence.unit!.name : step.unit;
     if (this.#restarting.has(unit)) {
       this.refuse(sequence, nowNs, "unit_in_flight", unit);
       return STEP_IN_FLIGHT;
@@ -245,8 +255,36 @@ export class StepActions {
     return result;
   }
 
-  #ownUnit({ unit }: Sequence): string {
-    return unit?.name ?? "";
+  /** Asks, once for a recovery, whether the agent may have its unit restarted. */
+  #askUnit(sequence: Sequence, nowNs: number): void {
+    const { unit, plan, unitLookup } = sequence;
+    if (!plan.needsUnit || unit === undefined || unitLookup !== undefined) return;
+    if (matchesUnit(this.#settings.config.restartUnits, unit.name)) return;
+    sequence.unitLookup = this.#options.lookups.ask(unit.name, nowNs);
+  }
+
+  /** STEP_DONE if the agent may have its unit restarted; else it was told why not, or is not known yet. */
+  #mayRestartOwn(sequence: Sequence, nowNs: number): number {
+    const { unit, unitLookup: lookup, stall, unitSeenUs } = sequence;
+    if (unit === undefined) {
+      this.refuse(sequence, nowNs, "unit_unknown", sequence.unitFault);
+      return STEP_FAILED;
+    }
+    if (lookup === undefined) return STEP_DONE;
+    if (!lookup.isAnswered) {
+      sequence.nextTryNs = Number.POSITIVE_INFINITY;
+      this.lastCode = OUTCOME_DEFERRED;
+      return STEP_ASKING;
+    }
+    if (lookup.failure !== undefined) {
+      // The next try asks anew.
+      if (lookup.failure.isTransient) sequence.unitLookup = undefined;
+      return this.#failed(sequence, "unit_not_owned", lookup.failure, nowNs);
+    }
+    const fault = unitFault(unit.name, lookup.facts!, stall, unitSeenUs);
+    if (fault === "") return STEP_DONE;
+    this.refuse(sequence, nowNs, "unit_not_owned", fault);
+    return STEP_FAILED;
   }
 
   #start(sequence: Sequence, command: Command): number {

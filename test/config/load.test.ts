@@ -70,6 +70,7 @@ describe("loadConfig()", () => {
         captureBytes: 4096,
         shutdownGraceNs: 5e9,
         steps: [],
+        restartUnits: [],
         cwd: undefined,
         umask: undefined,
         backoffMaxNs: undefined,

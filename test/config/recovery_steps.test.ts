@@ -81,12 +81,41 @@ test("a step that may hang before another one is told at the start, if there is 
     if (!result.ok) throw new Error(result.text);
     return result.warnings;
   };
-  const twoSteps = 'step = [{ exec = ["a"] }, { restart_unit = "auto" }]';
+  const twoSteps = 'step = [{ exec = ["a"] }, { restart_unit = "app.service" }]';
   expect(await warningsOf(twoSteps)).toEqual([
     "recovery.timeout is not set: a step that hangs keeps the next ones from being done",
   ]);
   expect(await warningsOf(`${twoSteps}\ntimeout = "20s"`)).toEqual([]);
   expect(await warningsOf('step = [{ signal = "SIGTERM" }, { exec = ["a"] }]')).toEqual([]);
+});
+
+describe("recovery.restart_units", () => {
+  const AUTO = 'step = [{ restart_unit = "auto" }]';
+
+  async function warningsOf(uid: number, text: string): Promise<readonly string[]> {
+    using fixture = new FixtureHost({ uid });
+    const result = await fixture.load(`[recovery]\n${text}\n`);
+    if (!result.ok) throw new Error(result.text);
+    return result.warnings;
+  }
+
+  test("is missed where root restarts the units of others", async () => {
+    const listed = `${AUTO}\nrestart_units = ["worker@*.service"]`;
+    expect(await warningsOf(0, AUTO)).toEqual([
+      'restart_unit = "auto" as root: whoever runs in a service might have it restarted, so only ' +
+        "its main process may, if it beats as the user of the service; list more in recovery.restart_units",
+    ]);
+    expect(await warningsOf(0, listed)).toEqual([]);
+    expect(await warningsOf(1_000, AUTO)).toEqual([]);
+    expect(await warningsOf(0, 'step = [{ restart_unit = "app.service" }]')).toEqual([]);
+  });
+
+  test("has no effect without a step that needs it, and says so", async () => {
+    const text = 'step = [{ signal = "SIGTERM" }]\nrestart_units = ["app.service"]';
+    expect(await warningsOf(1_000, text)).toEqual([
+      'recovery.restart_units has no effect: there is no step restart_unit = "auto"',
+    ]);
+  });
 });
 
 test("dry_run is told at the start", async () => {

@@ -7,7 +7,7 @@ import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { type AgentHost, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import type { AgentUnit } from "../../src/recovery/agent_unit.ts";
-import type { ChildOutput } from "../../src/recovery/child_output.ts";
+import type { CapturedOutput, ChildOutput } from "../../src/recovery/child_output.ts";
 import type {
   ChildRunner,
   ChildSetting,
@@ -28,6 +28,8 @@ export interface StartedChild {
   readonly exited: ExitCallback;
   /** Signals sent to its group, in order. */
   readonly signals: number[];
+  /** What it prints, if its output is captured and the test has no other for it. */
+  says(text: string): void;
 }
 
 /** Children are entries in `children`; `childPid` is 1000 for the first, then 1001, ... */
@@ -55,15 +57,39 @@ export class ScriptedRunner implements ChildRunner {
     this.spawnCount += 1;
     if (this.spawnError !== "") return { failure: lastingFailure(this.spawnError) };
     if (this.spawnErrno !== 0) return { failure: failureOf(this.spawnErrno) };
-    this.children.push({ argv, env, setting, exited, signals: [] });
+    const said = new SaidOutput();
+    const says = (text: string): void => {
+      said.text = text;
+    };
+    this.children.push({ argv, env, setting, exited, signals: [], says });
     if (this.exitCodeAtOnce !== undefined) exited(this.exitCodeAtOnce, NaN);
-    return { childPid: 999 + this.children.length, output: this.output };
+    const output = this.output ?? (setting.keptBytesMax > 0 ? said : undefined);
+    return { childPid: 999 + this.children.length, output };
   }
 
   signalGroup(childPid: number, signal: number): number {
     if (this.signalResult !== 0) return this.signalResult;
     this.children[childPid - 1000]!.signals.push(signal);
     return 0;
+  }
+}
+
+/** Output that was there at once. */
+class SaidOutput implements ChildOutput {
+  readonly isDone = true;
+  text = "";
+
+  pump(): number {
+    return 0;
+  }
+
+  close(): void {}
+
+  captured(): CapturedOutput {
+    const stdoutTail = Buffer.from(this.text);
+    const { length } = stdoutTail;
+    const rest = { stderrSizeBytes: 0, stderrTail: new Uint8Array(0), truncated: false };
+    return { stdoutSizeBytes: length, stdoutTail, ...rest };
   }
 }
 
@@ -106,6 +132,10 @@ export class ScriptedHost implements AgentHost {
     return 1_000;
   }
 
+  monotonicUs(): number {
+    return 5_000_000;
+  }
+
   hasSuccessor({ name }: AgentUnit): boolean {
     return this.beating.has(name);
   }
@@ -145,6 +175,7 @@ export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config
     captureBytes: 4096,
     shutdownGraceNs: 5 * NS_PER_S,
     steps: [],
+    restartUnits: [],
     cwd: undefined,
     umask: undefined,
     backoffMaxNs: undefined,

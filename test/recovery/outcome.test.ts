@@ -14,14 +14,14 @@ test("every outcome code indexes the text of its own name", () => {
   for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
     expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(25);
+  expect(outcome.OUTCOME_TEXTS).toHaveLength(26);
 });
 
 test("every refused code indexes the text of its own name", () => {
   for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
     expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
   }
-  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(11);
+  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(12);
 });
 
 test("every reason is counted as the specification's table says", () => {
@@ -50,6 +50,7 @@ test("every reason is counted as the specification's table says", () => {
     ["step_left_out", "step_failed", "-"],
     ["signal_failed", "step_failed", "-"],
     ["unit_unknown", "step_failed", "-"],
+    ["unit_not_owned", "refused_unit_not_owned", "unit_not_owned"],
     ["unit_in_flight", "debounced", "-"],
     ["backing_off", "backed_off", "-"],
     ["gave_up", "gave_up", "-"],

@@ -15,6 +15,7 @@ import {
   recoveryConfig,
   ScriptedHost,
   ScriptedRunner,
+  SIGKILL,
   stallOf,
 } from "./harness.ts";
 
@@ -42,7 +43,13 @@ function stepped(
     runner,
     host,
     ...options,
-    config: { command: undefined, steps, debounceNs: NS_PER_S, ...config },
+    config: {
+      command: undefined,
+      steps,
+      debounceNs: NS_PER_S,
+      restartUnits: ["*.service"],
+      ...config,
+    },
   });
   /** What is told by the turn at `ms` after the first decision. */
   function turn(ms: number): string[] {
@@ -370,6 +377,169 @@ describe("verify_within", () => {
     bed.runner.spawnError = "ENOENT (no such file or directory)";
     expect(bed.decide()).toEqual(["refused 4242 spawn_failed"]);
     expect(bed.turn(20_000)).toEqual([]);
+  });
+});
+
+describe("restart_unit = auto, of a unit that is not listed", () => {
+  const UNLISTED = { restartUnits: ["worker@*.service"] };
+  const SHOW = [
+    "systemctl",
+    "--no-pager",
+    "show",
+    "--property=User",
+    "--property=UID",
+    "--property=MainPID",
+    "--property=ExecMainPID",
+    "--property=ExecMainExitTimestampMonotonic",
+    "--",
+    "app.service",
+  ];
+  /** The agent of `stallOf()` is the main process, and beats as the user of the unit. */
+  const OWN = "User=app\nUID=1000\nMainPID=4242\nExecMainPID=4242\n";
+
+  function asking(steps: readonly RecoveryStep[], config: BenchOptions["config"] = {}) {
+    const bed = stepped(steps, { ...UNLISTED, ...config });
+    bed.host.units.set(PID, "app.service");
+    /** Child `index`, which asked, ends with `text`; what the turn at `ms` tells. */
+    function answer(index: number, text: string, ms: number): string[] {
+      bed.runner.children[index]!.says(text);
+      return bed.exit(index, 0, ms);
+    }
+    return { ...bed, answer };
+  }
+
+  test("is done for the main process that beats as the user of the unit, once systemd has said so", () => {
+    const bed = asking([RESTART]);
+    expect(bed.decide()).toEqual([]);
+    expect(bed.runner.children[0]!.argv).toEqual(SHOW);
+    expect(bed.runner.children[0]!.env).toMatchObject({ LC_ALL: "C" });
+    expect(bed.turn(10)).toEqual([]);
+    expect(bed.answer(0, OWN, 20)).toEqual(["spawn 4242 child 1001"]);
+    expect(bed.runner.children[1]!.argv.slice(2)).toEqual(["restart", "app.service"]);
+  });
+
+  test.each([
+    [
+      "another user",
+      "User=\nUID=[not set]\nMainPID=4242\n",
+      "it beats as uid 1000, and app.service runs as 0",
+    ],
+    [
+      "another process",
+      "User=app\nUID=1000\nMainPID=7\n",
+      "it is not the main process of app.service",
+    ],
+    [
+      "a user of no number",
+      "User=app\nUID=[not set]\nMainPID=4242\n",
+      "the user of app.service is not known",
+    ],
+    ["no answer", "Failed to connect to bus\n", "systemd does not tell whose app.service is"],
+  ])("is refused with its own reason after %s", (_what, text, error) => {
+    const bed = asking([RESTART]);
+    bed.decide();
+    expect(bed.answer(0, text, 20)).toEqual(["refused 4242 unit_not_owned"]);
+    expect(bed.outcomes.at(-1)).toMatchObject({ error, step: "restart_unit" });
+    expect([bed.runner.spawnCount, bed.recovery.sequenceCount]).toEqual([1, 0]);
+    // What was refused opens no debounce.
+    bed.decide(30);
+    expect(bed.answer(1, OWN, 40)).toEqual(["spawn 4242 child 1002"]);
+  });
+
+  test("is asked before the first step that acts, for that may end the process", () => {
+    const bed = asking([WAIT_2S, KILL, RESTART]);
+    bed.decide();
+    expect(bed.runner.spawnCount).toBe(0);
+    expect(bed.turn(2_000)).toEqual(["step 4242 2/3 signal SIGKILL"]);
+    expect(bed.runner.children[0]!.argv).toEqual(SHOW);
+    const ended = "User=app\nUID=1000\nMainPID=0\nExecMainPID=4242\n";
+    expect(bed.answer(0, `${ended}ExecMainExitTimestampMonotonic=5000001\n`, 2_010)).toEqual([
+      "spawn 4242 child 1001",
+    ]);
+  });
+
+  test("is refused if the main process had ended before the agent was seen: it is another of that pid", () => {
+    const bed = asking([RESTART]);
+    bed.decide();
+    const ended = "User=app\nUID=1000\nMainPID=0\nExecMainPID=4242\n";
+    expect(bed.answer(0, `${ended}ExecMainExitTimestampMonotonic=4999999\n`, 20)).toEqual([
+      "refused 4242 unit_not_owned",
+    ]);
+  });
+
+  test("gives way to the next step if it is refused", () => {
+    const bed = asking([TERM, RESTART, REPAIR]);
+    expect(bed.decide()).toEqual(["step 4242 1/3 signal SIGTERM"]);
+    expect(bed.answer(0, "User=\nMainPID=1\n", 20)).toEqual([
+      "refused 4242 unit_not_owned",
+      "spawn 4242 child 1001",
+    ]);
+  });
+
+  test("waits five seconds for an answer, and ends who does not give one", () => {
+    const bed = asking([RESTART]);
+    bed.decide();
+    expect(bed.recovery.nextDeadlineNs()).toBe(at(5_000));
+    expect(bed.turn(4_999)).toEqual([]);
+    expect(bed.turn(5_000)).toEqual(["refused 4242 unit_not_owned"]);
+    expect(bed.outcomes.at(-1)).toMatchObject({
+      error: "systemd did not answer about app.service",
+    });
+    expect(bed.runner.children[0]!.signals).toEqual([SIGKILL]);
+  });
+
+  test("is tried again if nobody can be asked for now", () => {
+    const bed = asking([RESTART]);
+    bed.runner.spawnErrno = constants.errno.EMFILE;
+    expect(bed.decide()).toEqual(["deferred 4242 restart_unit by 100ms: systemd"]);
+    bed.runner.spawnErrno = 0;
+    expect(bed.turn(100)).toEqual([]);
+    expect(bed.answer(0, OWN, 120)).toEqual(["spawn 4242 child 1001"]);
+  });
+
+  test("is asked once for all agents of a unit, and four units at a time", () => {
+    const bed = asking([RESTART]);
+    for (let pid = 1; pid <= 12; pid++) {
+      bed.host.units.set(pid, `app${Math.ceil(pid / 2)}.service`);
+      bed.decide(0, { pid });
+    }
+    expect(bed.runner.children.map(({ argv }) => argv.at(-1))).toEqual([
+      "app1.service",
+      "app2.service",
+      "app3.service",
+      "app4.service",
+    ]);
+    expect(bed.answer(1, "User=app\nUID=1000\nMainPID=4\n", 20)).toEqual([
+      "refused 3 unit_not_owned",
+      "spawn 4 child 1005",
+    ]);
+    expect(bed.runner.children[4]!.argv.at(-1)).toBe("app5.service");
+  });
+
+  test("is looked up in a dry run, too, and then not done", () => {
+    const bed = asking([RESTART], { dryRun: true });
+    bed.decide();
+    expect(bed.answer(0, OWN, 20)).toEqual(["dry run: step 4242 1/1 restart_unit systemctl ..."]);
+    expect(bed.runner.spawnCount).toBe(1);
+  });
+
+  test("is not asked about a unit that is listed, nor for one by name", () => {
+    const bed = asking([RESTART]);
+    bed.host.units.set(PID, "worker@7.service");
+    expect(bed.decide()).toEqual(["spawn 4242 child 1000"]);
+    const named = asking([{ kind: "restart_unit", unit: "app.service" }]);
+    expect(named.decide()).toEqual(["spawn 4242 child 1000"]);
+  });
+
+  test.each([
+    ["the agent is back", (bed: ReturnType<typeof asking>) => bed.resume(10)],
+    ["the daemon stops", (bed: ReturnType<typeof asking>) => bed.recovery.beginShutdown(at(10))],
+  ])("is dropped when %s", (_when, end) => {
+    const bed = asking([RESTART]);
+    bed.decide();
+    end(bed);
+    expect(bed.answer(0, OWN, 20)).toEqual([]);
+    expect([bed.runner.spawnCount, bed.recovery.sequenceCount]).toEqual([1, 0]);
   });
 });
 

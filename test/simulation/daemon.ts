@@ -128,6 +128,7 @@ function recoveryConfig({ scenario }: World) {
     captureBytes: 4_096,
     shutdownGraceNs: 4 * scenario.thresholdNs,
     steps: [],
+    restartUnits: [],
     cwd: undefined,
     umask: undefined,
     backoffMaxNs: undefined,
