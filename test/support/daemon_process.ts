@@ -64,6 +64,7 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #child: DaemonChild;
   readonly #ownDirectory: TemporaryDirectory | undefined;
   readonly #isWrapped: boolean;
+  readonly #hasMetrics: boolean;
   readonly #read: Promise<unknown>;
 
   /** Starts the daemon and waits until it takes beats. */
@@ -86,6 +87,8 @@ export class DaemonProcess implements AsyncDisposable {
     for (const [name, text] of Object.entries(options.files ?? {}))
       writeFileSync(this.path(name), text, { mode: 0o700 });
     this.#isWrapped = options.through !== undefined;
+    // Streams that were turned elsewhere tell nothing.
+    this.#hasMetrics = (options.metrics ?? true) && options.as === undefined;
     const argv = [...PROGRAM, "run", ...this.#arguments(options)];
     this.#child = Bun.spawn([...(options.through ?? options.as ?? []), ...argv], {
       cwd: this.directory,
@@ -243,8 +246,10 @@ export class DaemonProcess implements AsyncDisposable {
     return given;
   }
 
+  // Its stdout goes through another pipe than its log, so the address may come a moment later.
   #isReady(): boolean {
-    return this.saying("ready, send a beat").length > 0;
+    const hasAddress = !this.#hasMetrics || this.stdout.includes("\n");
+    return hasAddress && this.saying("ready, send a beat").length > 0;
   }
 
   #heard(line: string): void {
