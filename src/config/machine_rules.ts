@@ -26,6 +26,7 @@ import {
   unixAddress,
 } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
+import { parentFault } from "../files/directory_rules.ts";
 import { Accounts } from "./accounts.ts";
 import { parseListen } from "./address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
@@ -53,14 +54,20 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
   for (const listener of document.listeners) rules.listener(listener);
   rules.metrics();
   const { audit, export: events, liveness } = document.tables;
-  // The journal beside the audit log, and every heartbeat, are files of their own: their directory must be writable.
-  rules.file({ table: "audit", key: "file" }, audit.values.file, true);
-  rules.file(
-    { table: "export", key: "file" },
-    events.values.file,
-    events.values.max_bytes !== undefined,
-  );
-  rules.file({ table: "liveness", key: "heartbeat_file" }, liveness.values.heartbeat_file, true);
+  // The journal and the head beside the audit log, and every heartbeat, are files of their own.
+  const audited = { needsDirectory: true, isPrivate: true };
+  rules.file({ table: "audit", key: "file" }, audit.values.file, audited);
+  const exported = { needsDirectory: events.values.max_bytes !== undefined, isPrivate: false };
+  rules.file({ table: "export", key: "file" }, events.values.file, exported);
+  const beaten = { needsDirectory: true, isPrivate: false };
+  rules.file({ table: "liveness", key: "heartbeat_file" }, liveness.values.heartbeat_file, beaten);
+}
+
+interface FileNeeds {
+  /** Other files come to be beside it. */
+  readonly needsDirectory: boolean;
+  /** Nobody else may write to it. */
+  readonly isPrivate: boolean;
 }
 
 class MachineRules {
@@ -97,33 +104,50 @@ class MachineRules {
     this.#port(ref, { protocol: "tcp", ...address });
   }
 
-  /** A file that is appended to, or replaced. */
-  file(ref: KeyRef, path: string | undefined, needsDirectory: boolean): void {
+  /** A file that is appended to, or replaced; the rules are those of files/own_file.ts and files/directory_rules.ts. */
+  file(ref: KeyRef, path: string | undefined, { needsDirectory, isPrivate }: FileNeeds): void {
     if (path === undefined || this.#isMadeByUnit(path)) return;
     if (this.#isReadOnly(ref, path)) return;
-    const directory = dirname(path);
     const status = look(path);
-    const faultOfDirectory = this.#directoryFault(directory);
-    if (faultOfDirectory !== undefined) {
-      if (status === undefined || needsDirectory) this.#report(ref, path, faultOfDirectory);
+    const trust = this.#trustFault(path);
+    const fault = trust ?? this.#writeFault(dirname(path));
+    if (fault !== undefined) {
+      if (trust !== undefined || status === undefined || needsDirectory)
+        this.#report(ref, path, fault);
       return;
     }
     if (status === undefined || typeof status === "string") return;
-    const want = `a regular file of ${this.#user}, with one name`;
-    if (status.isSymbolicLink()) this.#reportFound(ref, path, "which is a symlink", want);
-    else if (!status.isFile()) this.#reportFound(ref, path, "which is not a regular file", want);
-    else if (status.nlink > 1)
-      this.#reportFound(ref, path, `which has ${status.nlink} hard links`, want);
-    else if (!may(path, constants.W_OK)) {
-      this.#reportFound(ref, path, `which ${this.#user} cannot write to`, want);
-    }
+    const found = this.#wrongFile(path, status, isPrivate);
+    if (found === undefined) return;
+    this.#reportFound(ref, path, found, `a regular file of ${this.#user}, with one name`);
+  }
+
+  #wrongFile(path: string, status: Stats, isPrivate: boolean): string | undefined {
+    const { uid } = this.#check.machine.user;
+    if (status.isSymbolicLink()) return "which is a symlink";
+    if (!status.isFile()) return "which is not a regular file";
+    if (status.uid !== uid && status.uid !== 0) return `which belongs to uid ${status.uid}`;
+    if (status.nlink > 1) return `which has ${status.nlink} hard links`;
+    if (isPrivate && (status.mode & OTHERS_WRITE) !== 0)
+      return `which others may write to (mode ${modeText(status.mode)})`;
+    return may(path, constants.W_OK) ? undefined : `which ${this.#user} cannot write to`;
+  }
+
+  /** Words about a directory whose other writers could replace the file. */
+  #trustFault(path: string): Finding | undefined {
+    if (look(dirname(path)) === undefined) return undefined;
+    const fault = parentFault(path, this.#check.machine.user.uid);
+    return fault === undefined
+      ? undefined
+      : { found: `which is in ${fault.found}`, want: fault.want };
   }
 
   #socket(ref: KeyRef, path: string, type: number): void {
     if (this.#isMadeByUnit(path) || this.#isReadOnly(ref, path)) return;
     const directory = dirname(path);
     if (directory === this.#check.ownDirectory && look(directory) === undefined) return;
-    const fault = this.#directoryFault(directory) ?? this.#linkFault(directory);
+    const fault =
+      this.#writeFault(directory) ?? this.#directoryFault(directory) ?? this.#linkFault(directory);
     if (fault !== undefined) {
       this.#report(ref, path, fault);
       return;
@@ -200,24 +224,28 @@ class MachineRules {
     this.#fault(ref, found, `a group of ${name}: only root gives files to other groups`);
   }
 
-  /** Words about a directory in which the daemon cannot make files, or others can. */
-  #directoryFault(directory: string): Finding | undefined {
+  /** Words about a directory in which the daemon cannot make files. */
+  #writeFault(directory: string): Finding | undefined {
     const status = look(directory, true);
     const want = `a directory in which ${this.#user} can make files`;
     if (status === undefined) {
       const { uid, gid } = this.#check.machine.user;
       const make = `install -d -o ${uid} -g ${gid} -m 0755 ${pathText(directory)}`;
-      return {
-        found: `whose directory ${pathText(directory)} does not exist`,
-        want: `${want} (${make})`,
-      };
+      const found = `whose directory ${pathText(directory)} does not exist`;
+      return { found, want: `${want} (${make})` };
     }
     const where = `in ${pathText(directory)}`;
     if (typeof status === "string") return { found: `${where}, ${status}`, want };
     if (!status.isDirectory()) return { found: `${where}, which is no directory`, want };
-    if (!may(directory, constants.W_OK | constants.X_OK)) {
-      return { found: `${where}, where ${this.#user} cannot make files`, want };
-    }
+    if (may(directory, constants.W_OK | constants.X_OK)) return undefined;
+    return { found: `${where}, where ${this.#user} cannot make files`, want };
+  }
+
+  /** Words about a directory in which others could replace a socket. */
+  #directoryFault(directory: string): Finding | undefined {
+    const status = look(directory, true);
+    if (status === undefined || typeof status === "string") return undefined;
+    const where = `in ${pathText(directory)}`;
     const { uid } = this.#check.machine.user;
     if (status.uid !== uid && status.uid !== 0) {
       return {
@@ -225,14 +253,11 @@ class MachineRules {
         want: uid === 0 ? "one of root" : `one of ${this.#user} or root`,
       };
     }
-    if ((status.mode & OTHERS_WRITE) !== 0 && (status.mode & STICKY) === 0) {
-      const found = `${where}, a directory with mode ${modeText(status.mode)}`;
-      return {
-        found,
-        want: `one that only its owner may write to (chmod go-w ${pathText(directory)})`,
-      };
-    }
-    return undefined;
+    if ((status.mode & OTHERS_WRITE) === 0 || (status.mode & STICKY) !== 0) return undefined;
+    return {
+      found: `${where}, a directory with mode ${modeText(status.mode)}`,
+      want: `one that only its owner may write to (chmod go-w ${pathText(directory)})`,
+    };
   }
 
   #linkFault(directory: string): Finding | undefined {

@@ -105,6 +105,20 @@ describe("check finds", () => {
     expect((await checked(unix("DIR/open/v.sock"))).problems).toEqual([]);
   });
 
+  test("a file that others could change or replace", async () => {
+    mkdirSync(directory.at("free"));
+    chmodSync(directory.at("free"), 0o777);
+    writeFileSync(directory.at("shared"), "");
+    chmodSync(directory.at("shared"), 0o666);
+    const { problems } = await checked(
+      `${unix("DIR/v.sock")}[audit]\nfile = "DIR/shared"\n[export]\nfile = "DIR/free/e"\n`,
+    );
+    expect(problems).toEqual([
+      `audit.file: found DIR/shared, which others may write to (mode 0666); want a regular file of user ${USER}, with one name`,
+      "export.file: found DIR/free/e, which is in the directory DIR/free with mode 0777; want one that only its owner may write to (chmod go-w DIR/free), or a sticky one",
+    ]);
+  });
+
   test("a socket directory that is a link, and a path that is taken by a file", async () => {
     symlinkSync(".", directory.at("link"));
     writeFileSync(directory.at("taken"), "");
