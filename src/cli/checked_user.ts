@@ -1,5 +1,6 @@
 // Whom `check` checks for: the user that is asked for, the one that the installed unit has when root asks, or the one who
 // asks. What that user may read, write, run and bind is found out by becoming that user, which only root can.
+import { existsSync } from "node:fs";
 import { errnoText } from "../../ffi/errno.ts";
 import { becomeUser } from "../../ffi/process.ts";
 import type { Host } from "../config/load_result.ts";
@@ -96,7 +97,14 @@ function checkedUser(parts: {
 }): CheckedUser {
   const { host, user } = parts;
   const isOther = user.uid !== host.uid;
-  return { ok: true, ...parts, isOther, env: isOther ? { PATH: SERVICE_PATH } : host.env };
+  return { ok: true, ...parts, isOther, env: isOther ? serviceEnv(parts.unit) : host.env };
+}
+
+function serviceEnv(unit: UnitSettings | undefined): Readonly<Record<string, string>> {
+  const credentials = `/run/credentials/${unit?.name}`;
+  // There while the unit runs.
+  if (unit === undefined || !existsSync(credentials)) return { PATH: SERVICE_PATH };
+  return { PATH: SERVICE_PATH, CREDENTIALS_DIRECTORY: credentials };
 }
 
 function unknownUser(asked: string, { passwdFile }: Host): UserRefusal {

@@ -1,28 +1,40 @@
 // Secret files in the directory that the service manager makes for its unit (LoadCredential=): the configuration may name
 // one as ${CREDENTIALS_DIRECTORY}/NAME, because the directory has another path in each unit.
 import { isAbsolute, join } from "node:path";
+import type { z } from "zod";
 import type { CheckedDocument } from "./check_document.ts";
-import type { Fault } from "./fault.ts";
+import { type Fault, pathLabel } from "./fault.ts";
 import { quoted } from "./found.ts";
-import { conflictFault, type KeyRef } from "./key_ref.ts";
-import { CREDENTIALS_PREFIX } from "./schema_keys.ts";
+import { conflictFault, type KeyRef, refPath } from "./key_ref.ts";
+import { LISTENER_SHAPES, TABLE_SHAPES, type TableName } from "./schema.ts";
+import { CREDENTIALS_PREFIX, isSecretPath } from "./schema_keys.ts";
+import type { UnitSettings } from "./unit_file.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export interface CredentialPaths {
+  readonly document: CheckedDocument;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The unit that will make the directory; undefined = this is its process, or there is none. */
+  readonly unit: UnitSettings | undefined;
+  readonly faults: Fault[];
+  readonly warnings: string[];
+}
 
 /** Puts the directory into the paths of all secret files; one that cannot be is a fault, and its key counts as wrong. */
-export function expandCredentialPaths(
-  document: CheckedDocument,
-  env: Environment,
-  faults: Fault[],
-): void {
-  const { metrics, recovery } = document.tables;
-  const expand = (ref: KeyRef, checked: Checked) =>
-    expandPath({ document, env, faults, ref, checked });
-  for (const listener of document.listeners)
-    for (const key of ["key_file", "accepted_key_file", "master_key_file"])
-      expand({ listener, key }, listener);
-  expand({ table: "metrics", key: "token_file" }, metrics);
-  expand({ table: "recovery", key: "command_file" }, recovery);
+export function expandCredentialPaths(paths: CredentialPaths): void {
+  const { document } = paths;
+  for (const listener of document.listeners) {
+    if (listener.kind === undefined) continue;
+    for (const key of secretKeys(LISTENER_SHAPES[listener.kind]))
+      expandPath(paths, { listener, key }, listener);
+  }
+  for (const table of Object.keys(TABLE_SHAPES) as TableName[]) {
+    for (const key of secretKeys(TABLE_SHAPES[table]))
+      expandPath(paths, { table, key }, document.tables[table]);
+  }
+}
+
+function secretKeys(shape: Readonly<Record<string, z.ZodType>>): string[] {
+  return Object.keys(shape).filter((name) => isSecretPath(shape[name]!));
 }
 
 /** A table or a listener. */
@@ -31,40 +43,41 @@ interface Checked {
   readonly wrong: Set<string>;
 }
 
-interface PathToExpand {
-  readonly document: CheckedDocument;
-  readonly env: Environment;
-  readonly faults: Fault[];
-  readonly ref: KeyRef;
-  readonly checked: Checked;
-}
-
-function expandPath({ document, env, faults, ref, checked }: PathToExpand): void {
+function expandPath(paths: CredentialPaths, ref: KeyRef, checked: Checked): void {
+  const { document, env, unit, faults, warnings } = paths;
   const values = checked.values as Record<string, unknown>;
   const path = values[ref.key];
   if (typeof path !== "string" || !path.startsWith(CREDENTIALS_PREFIX)) return;
   const name = path.slice(CREDENTIALS_PREFIX.length);
-  const problem = problemOf(name, env["CREDENTIALS_DIRECTORY"]);
-  if (problem === undefined) {
-    values[ref.key] = join(env["CREDENTIALS_DIRECTORY"]!, name);
+  const directory = env["CREDENTIALS_DIRECTORY"];
+  const problem = problemOf(name, directory, unit);
+  if (problem === undefined && directory !== undefined) {
+    values[ref.key] = join(directory, name);
     return;
   }
-  const [found, want] = problem;
-  const fault = conflictFault(document, {
-    at: ref,
-    anchor: "value",
-    found: `${quoted(path)}, ${found}`,
-    want,
-  });
-  faults.push(fault);
+  if (problem === undefined) {
+    const where = pathLabel(refPath(ref));
+    warnings.push(`${where} was not looked at: ${unit?.name} has the credential when it runs`);
+  } else {
+    const [found, want] = problem;
+    const at = { at: ref, anchor: "value", found: `${quoted(path)}, ${found}`, want } as const;
+    faults.push(conflictFault(document, at));
+  }
   checked.wrong.add(ref.key);
   delete values[ref.key];
 }
 
 /** What was found and what is wanted instead. */
-function problemOf(name: string, directory: string | undefined): [string, string] | undefined {
+function problemOf(
+  name: string,
+  directory: string | undefined,
+  unit: UnitSettings | undefined,
+): [string, string] | undefined {
   if (!/^[^/]+$/.test(name) || name === "." || name === "..")
     return ["which names no file of that directory", `${CREDENTIALS_PREFIX}NAME`];
+  if (directory === undefined && unit?.credentials.includes(name) === true) return undefined;
+  if (directory === undefined && unit !== undefined && unit.credentials.length > 0)
+    return [`which ${unit.name} does not load`, `LoadCredential=${name} in the unit`];
   if (directory === undefined || !isAbsolute(directory))
     return [
       "but CREDENTIALS_DIRECTORY is not set",

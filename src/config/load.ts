@@ -101,13 +101,14 @@ async function check(source: Source): Promise<LoadResult> {
   const usesDefaultSocket = listensNowhere(document, given);
   const defaultSocketPath = socket.path;
   const applied = applyOptions(document, given, { cwd: host.cwd, defaultSocketPath, faults });
-  expandCredentialPaths(document, host.env, faults);
+  const warnings: string[] = [...applied.warnings];
+  const { env } = host;
+  expandCredentialPaths({ document, env, unit: machine?.unit, faults, warnings });
   checkCrossRules(document, host.platform, faults);
   const accounts = resolveAccounts(document, host, faults);
   const saysWhatIsMeant = faults.length === 0;
   const secrets = readSecrets(document, host.uid, faults);
   checkPrograms(document, secrets, host, faults);
-  const warnings: string[] = [...applied.warnings];
   if (machine !== undefined && saysWhatIsMeant) {
     const ownDirectory = usesDefaultSocket ? socket.directory.path : undefined;
     const { groupFile } = host;

@@ -177,7 +177,7 @@ export const LISTENER_SHAPES = {
 
 export const auditShape = {
   file: pathKey("Audit log", "the audit log"),
-  key_file: pathKey("Key of its chain, 64 hex digits", "a key file"),
+  key_file: secretPathKey("Key of its chain, 64 hex digits", "a key file"),
   max_bytes: optionalIntegerKey("Size at which the audit log is rotated", {
     min: AUDIT_BYTES_MIN,
     max: Number.MAX_SAFE_INTEGER,

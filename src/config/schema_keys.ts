@@ -249,7 +249,16 @@ export function pathKey(summary: string, what: string) {
 
 /** A file that holds a secret. */
 export function secretPathKey(summary: string, what: string) {
-  return key(secretPathSchema.optional(), summary, { ...pathTexts(what) });
+  const schema = key(secretPathSchema.optional(), summary, { ...pathTexts(what) });
+  SECRET_PATHS.add(schema);
+  return schema;
+}
+
+const SECRET_PATHS = new WeakSet<z.ZodType>();
+
+/** Whether a key with this schema names a secret file, and may name one of the credentials directory. */
+export function isSecretPath(schema: z.ZodType): boolean {
+  return SECRET_PATHS.has(schema);
 }
 
 type DurationSchema = ReturnType<typeof durationSchema>;

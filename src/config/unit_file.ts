@@ -20,6 +20,8 @@ export interface UnitSettings {
   readonly writablePaths: readonly string[] | undefined;
   /** CAP_... that the daemon starts with. */
   readonly capabilities: readonly string[];
+  /** Names of the credentials that the unit hands over. */
+  readonly credentials: readonly string[];
   /** The file that ExecStart= names; undefined = none. */
   readonly configFile: string | undefined;
 }
@@ -41,6 +43,13 @@ const MADE_BELOW: Readonly<Record<string, string>> = {
   LogsDirectory: "/var/log",
   CacheDirectory: "/var/cache",
 };
+
+const CREDENTIAL_KEYS: readonly string[] = [
+  "LoadCredential",
+  "LoadCredentialEncrypted",
+  "SetCredential",
+  "SetCredentialEncrypted",
+];
 
 /** Paths that no sandbox of a unit makes read-only, or that it makes its own. */
 const ALWAYS_WRITABLE: readonly string[] = ["/dev", "/proc", "/sys", "/tmp", "/var/tmp"];
@@ -106,6 +115,9 @@ function settings(name: string, keys: ReadonlyMap<string, readonly string[]>): U
     directories: made,
     writablePaths: isReadOnly ? [...written, ...ALWAYS_WRITABLE] : undefined,
     capabilities: words("AmbientCapabilities"),
+    credentials: CREDENTIAL_KEYS.flatMap((key) =>
+      (keys.get(key) ?? []).map((value) => value.split(":")[0]!),
+    ),
     configFile: /(?:\s--config[=\s]|\s-c\s*)(\S+)/.exec(last("ExecStart") ?? "")?.[1],
   };
 }

@@ -1,7 +1,13 @@
 // ${CREDENTIALS_DIRECTORY}/NAME in the paths of secret files.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadConfig } from "../../src/config/load.ts";
+import { SocketHolders } from "../../src/config/socket_holders.ts";
+import { findUnit } from "../../src/config/unit_file.ts";
+import { findUser } from "../../src/config/user_account.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { FixtureHost, KEY } from "./fixture_host.ts";
 
@@ -43,6 +49,7 @@ describe("a secret file in the credentials directory", () => {
         `accept_recovery = true\n`,
         `[recovery]\ncommand_file = "${IN_CREDENTIALS}command"\n`,
         `[metrics]\nlisten = "127.0.0.1:0"\ntoken_file = "${IN_CREDENTIALS}token"\n`,
+        `[audit]\nfile = "/etc/varta/audit"\nkey_file = "${IN_CREDENTIALS}token"\n`,
       ].join(""),
     );
     if (!result.ok) throw new Error(result.text);
@@ -51,6 +58,35 @@ describe("a secret file in the credentials directory", () => {
     expect(config.recovery.command).toEqual(["/usr/bin/true"]);
     expect(config.metrics.tokenFile).toBe(join(fixture.directory, "token"));
     expect(config.metrics.token).toHaveLength(32);
+    expect(config.audit.key).toHaveLength(32);
+  });
+
+  test("is not looked at by check while its unit is stopped, if the unit hands it over", async () => {
+    using fixture = fixtureWith("missing");
+    using units = new TemporaryDirectory();
+    const service = "[Service]\nLoadCredential=agents:/etc/varta/agents\nSetCredential=token:x\n";
+    writeFileSync(units.at("varta-watch.service"), service);
+    const machine = {
+      user: findUser("root", fixture.host)!,
+      unit: findUnit(undefined, [units.path]),
+      holders: new SocketHolders({ isOurs: () => false }),
+    };
+    const [port] = freeUdpPorts(1);
+    const load = (name: string) => {
+      const text = listener(`${IN_CREDENTIALS}${name}`).replace("4711", `${port}`);
+      const configFile = fixture.write("varta.toml", text);
+      return loadConfig({ configFile, given: [], host: fixture.host, machine });
+    };
+    const good = await load("agents");
+    if (!good.ok) throw new Error(good.text);
+    expect(good.warnings).toEqual([
+      "1st [[listener]]: key_file was not looked at: varta-watch.service has the credential when it runs",
+    ]);
+    const bad = await load("agent");
+    if (bad.ok) throw new Error("the file was accepted");
+    expect(bad.text).toContain(
+      `found "${IN_CREDENTIALS}agent", which varta-watch.service does not load; want LoadCredential=agent in the unit`,
+    );
   });
 
   test("is judged like any other", async () => {
