@@ -18,7 +18,7 @@ import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { type Opened, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
-import { SocketWatch } from "./socket_watch.ts";
+import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
 import { StopSignals } from "./stop_signals.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
@@ -113,12 +113,12 @@ export class Daemon {
     this.#installSignals();
     clearAmbientCapabilities();
     openListeners(this.#parts, config, this.#options.runtimeDirectory);
-    this.#socketWatch = this.#watchSockets();
     opened.writers = await this.#openWriters();
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal } = opened.writers;
     if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
     opened.http = openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
+    this.#socketWatch = this.#watchSockets();
     opened.notify = this.#openNotify();
     for (const warning of this.#options.warnings) log.warn(warning);
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
@@ -145,7 +145,10 @@ export class Daemon {
     const { log, metrics, observer } = this.#parts;
     const { runtimeDirectory } = this.#options;
     return new SocketWatch({
-      sockets: observer.listeners.filter((listener) => listener instanceof UnixListener),
+      sockets: [
+        ...observer.listeners.filter((listener) => listener instanceof UnixListener),
+        ...this.#metricsSockets(),
+      ],
       log,
       metrics,
       thresholdNs: observer.thresholdNs,
@@ -153,6 +156,20 @@ export class Daemon {
         if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
       },
     });
+  }
+
+  #metricsSockets(): WatchedSocket[] {
+    const { http } = this.#opened;
+    const { listen } = this.#config.metrics;
+    if (http === undefined || listen?.kind !== "unix") return [];
+    return [
+      {
+        name: "metrics",
+        path: listen.path,
+        isInPlace: () => http.isInPlace,
+        rebind: () => http.rebind(),
+      },
+    ];
   }
 
   #openWriters(): Promise<Writers> {

@@ -12,11 +12,11 @@ export interface WatchedSocket {
   readonly name: string;
   readonly path: string;
   /** True while the file at the path is its socket. */
-  readonly isInPlace: boolean;
+  isInPlace(): boolean;
   /** Makes the socket anew; throws `SocketPathError` or `SystemError`. */
   rebind(nowNs: number): void;
-  /** Gives up the old socket if it was not used for longer than `quietNsMax`. */
-  closeFormer(nowNs: number, quietNsMax: number): void;
+  /** Gives up the old socket, if it has one and it was not used for longer than `quietNsMax`. */
+  closeFormer?(nowNs: number, quietNsMax: number): void;
 }
 
 export interface SocketWatchOptions {
@@ -67,9 +67,9 @@ export class SocketWatch implements Deadline {
     if (nowNs < this.nextDeadlineNs()) return;
     this.#nextLookNs = nowNs + LOOK_EVERY_NS;
     for (const state of this.#states) {
-      if (!state.socket.isInPlace) this.#bindAnew(state, nowNs);
+      if (!state.socket.isInPlace()) this.#bindAnew(state, nowNs);
       else if (state.isLost) this.#isBack(state, "the socket is back in its place");
-      state.socket.closeFormer(nowNs, this.#quietNsMax);
+      state.socket.closeFormer?.(nowNs, this.#quietNsMax);
     }
   }
 
@@ -108,7 +108,7 @@ export class SocketWatch implements Deadline {
     state.nextLineNs = nowNs + LINE_EVERY_NS;
     if (!(error instanceof Error)) throw error;
     const hint = error instanceof SocketPathError ? error.hint : undefined;
-    this.#options.log.error("cannot bind the socket anew: no new agent can reach us", {
+    this.#options.log.error("cannot bind the socket anew, trying once a second", {
       ...fieldsOf(state.socket),
       reason: error.message,
       hint,
@@ -117,5 +117,5 @@ export class SocketWatch implements Deadline {
 }
 
 function fieldsOf({ name, path }: WatchedSocket): LogFields {
-  return { listener: name, path };
+  return { socket: name, path };
 }

@@ -141,10 +141,19 @@ export function boundSocket(path: string, wantedMode: number): BoundSocket {
 /** Removes the socket file if it is still the inode that we made; every fault is ignored. */
 export function unlinkBoundPath(bound: BoundSocket): void {
   try {
-    const now = lstatSync(bound.path, { bigint: true });
-    if (now.isSocket() && now.dev === bound.dev && now.ino === bound.ino) unlinkSync(bound.path);
+    if (isInPlace(bound)) unlinkSync(bound.path);
   } catch {
     // A missing file is what we want, and an unreadable one is not ours to remove.
+  }
+}
+
+/** True if the file at the path is the inode that we made; while its socket lives, no other file can have its number. */
+export function isInPlace(bound: BoundSocket): boolean {
+  try {
+    const now = lstatSync(bound.path, { bigint: true });
+    return now.isSocket() && now.dev === bound.dev && now.ino === bound.ino;
+  } catch {
+    return false;
   }
 }
 

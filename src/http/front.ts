@@ -60,6 +60,7 @@ export class HttpFront {
   #earliestNs = Number.POSITIVE_INFINITY;
   /** When accepting is tried again; 0 = it is not suspended. */
   #acceptAgainNs = 0;
+  #listenFd: number;
   #isClosing = false;
   #isClosed = false;
 
@@ -73,6 +74,7 @@ export class HttpFront {
     this.#readiness = openReadiness(capacity, limits.HTTP_EVENTS_PER_TURN_MAX);
     const { fd } = this.#readiness;
     if (fd < -1) throw new SystemError("Cannot watch connections", -fd);
+    this.#listenFd = options.listenFd;
     this.#readiness.add(options.listenFd, POLLIN);
     this.#room = connectionRoom(Math.max(fd, options.listenFd) + 1);
   }
@@ -101,7 +103,8 @@ export class HttpFront {
   /** Accepts, reads, hands over requests and writes, all bounded. */
   exchange(): void {
     if (this.#isClosed) return;
-    const { nowNs, listenFd } = this.#options;
+    const { nowNs } = this.#options;
+    const listenFd = this.#listenFd;
     const startNs = nowNs();
     const endNs = startNs + limits.HTTP_EXCHANGE_NS_MAX;
     this.#turn++;
@@ -123,13 +126,22 @@ export class HttpFront {
     if (mayAccept && !this.#isClosing) this.#acceptSome();
   }
 
+  /** Accepts from another listening socket from now on; the one before it is closed. */
+  listenOn(fd: number): void {
+    this.#readiness.remove(this.#listenFd);
+    close(this.#listenFd);
+    this.#listenFd = fd;
+    this.#acceptAgainNs = 0;
+    this.#readiness.add(fd, POLLIN);
+  }
+
   /** No more connections and requests; answers under way go on. */
   beginClose(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#acceptAgainNs = 0;
-    this.#readiness.remove(this.#options.listenFd);
-    close(this.#options.listenFd);
+    this.#readiness.remove(this.#listenFd);
+    close(this.#listenFd);
     for (const open of [...this.#byFd.values()]) if (isIdle(open)) this.#end(open);
   }
 
@@ -146,7 +158,7 @@ export class HttpFront {
 
   #acceptSome(): void {
     for (let i = 0; i < limits.HTTP_ACCEPTS_PER_TURN_MAX; i++) {
-      const fd = accept(this.#options.listenFd);
+      const fd = accept(this.#listenFd);
       if (fd === -EINTR || fd === -ECONNABORTED) continue;
       if (fd === -EAGAIN) return;
       if (fd < 0) {
@@ -159,7 +171,8 @@ export class HttpFront {
 
   // Without a descriptor the socket stays readable: it leaves the set, or the loop would spin.
   #suspendAccepting(): void {
-    const { count, nowNs, listenFd } = this.#options;
+    const { count, nowNs } = this.#options;
+    const listenFd = this.#listenFd;
     count(counts.HTTP_DROPPED_ACCEPT);
     this.#readiness.change(listenFd, 0);
     this.#acceptAgainNs = nowNs() + limits.HTTP_ACCEPT_RETRY_NS;
@@ -371,7 +384,7 @@ export class HttpFront {
   #expire(nowNs: number): void {
     if (this.#acceptAgainNs !== 0 && nowNs >= this.#acceptAgainNs) {
       this.#acceptAgainNs = 0;
-      this.#readiness.change(this.#options.listenFd, POLLIN);
+      this.#readiness.change(this.#listenFd, POLLIN);
     }
     if (nowNs < this.#earliestNs) return;
     const due = [...this.#byFd.values()].filter((open) => nowNs >= open.deadlineNs);

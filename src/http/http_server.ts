@@ -10,7 +10,7 @@ import {
   HTTP_HEALTH_PER_SEC,
   SCRAPES_IN_PROGRESS_MAX,
 } from "../base/limits.ts";
-import { type BoundSocket, bindRefused, unlinkBoundPath } from "../files/socket_path.ts";
+import { type BoundSocket, bindRefused, isInPlace, unlinkBoundPath } from "../files/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
@@ -91,7 +91,7 @@ export class HttpServer {
    */
   readonly #healthLimiter: IpLimiter;
   readonly #front: HttpFront;
-  readonly #boundSocket: BoundSocket | undefined;
+  #boundSocket: BoundSocket | undefined;
   #settings: HttpSettings;
   #hosts: AllowedHosts | undefined;
   #scrapes = 0;
@@ -176,6 +176,21 @@ export class HttpServer {
     if (this.#closing && this.#options.nowNs() >= this.#drainDeadlineNs) this.#front.close();
     this.#front.exchange();
     if (this.closed) this.#front.close();
+  }
+
+  /** False if it has a Unix socket and the file at its path is not that socket any more. */
+  get isInPlace(): boolean {
+    return this.#closing || this.#boundSocket === undefined || isInPlace(this.#boundSocket);
+  }
+
+  /**
+   * Makes the Unix socket anew at a path where it is gone; connections go on. Throws as the
+   * constructor does, and then all is as before.
+   */
+  rebind(): void {
+    const { fd, bound } = bindTo(this.#options);
+    this.#front.listenOn(fd);
+    this.#boundSocket = bound;
   }
 
   /** Takes over the settings of a reload, all at once. */

@@ -185,8 +185,8 @@ export class UnixListener implements Listener {
   }
 
   /** True while the file at the path is the socket of this listener: agents that start now find it. */
-  get isInPlace(): boolean {
-    return this.#socket.isInPlace;
+  isInPlace(): boolean {
+    return this.#socket.isInPlace();
   }
 
   /**

@@ -1,11 +1,10 @@
 // One Unix datagram socket at its path: made with credentials on, watched for whether its file is still there, and with
 // its own word on when it was last seen empty, which is what proves a sender (spec 05 section 4).
-import { lstatSync } from "node:fs";
 import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
 import type { GenerationClock } from "../base/process_reader.ts";
-import { unlinkBoundPath } from "../files/socket_path.ts";
+import { isInPlace, unlinkBoundPath } from "../files/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
 import { type BindPathOptions, type BoundPath, bindSocketPath } from "./socket_path.ts";
 
@@ -56,14 +55,9 @@ export class UnixSocket {
     this.#maybeEmptyGeneration = count >= 0 && count < countMax ? generation : Number.NaN;
   }
 
-  /** True while the file at its path is the one that it made. The inode is not given away while the socket lives. */
-  get isInPlace(): boolean {
-    try {
-      const now = lstatSync(this.#bound.path, { bigint: true });
-      return now.dev === this.#bound.dev && now.ino === this.#bound.ino;
-    } catch {
-      return false;
-    }
+  /** True while the file at its path is the one that it made. */
+  isInPlace(): boolean {
+    return isInPlace(this.#bound);
   }
 
   /** Releases the socket; idempotent; removes only its own socket file. */

@@ -302,7 +302,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   gauge(
     "varta_socket_files_missing",
-    "Sockets whose file is gone and that could not be bound anew yet: no new agent can reach them.",
+    "Sockets whose file is gone and that could not be bound anew yet: nobody new can reach them.",
   ),
   counter("varta_observer_clock_regression_total", "Backward clock steps absorbed."),
   counter(

@@ -96,9 +96,9 @@ function listen(path: string): UnixListener {
 }
 
 const LOST =
-  '<4>level=warn msg="the socket file was removed or replaced" listener=main path=RUN/varta.sock';
-const ANEW = '<6>level=info msg="the socket is bound anew" listener=main path=RUN/varta.sock';
-const FAILED = '<3>level=error msg="cannot bind the socket anew: no new agent can reach us"';
+  '<4>level=warn msg="the socket file was removed or replaced" socket=main path=RUN/varta.sock';
+const ANEW = '<6>level=info msg="the socket is bound anew" socket=main path=RUN/varta.sock';
+const FAILED = '<3>level=error msg="cannot bind the socket anew, trying once a second"';
 
 describe("SocketWatch", () => {
   test("says and does nothing while the socket is in its place", () => {
@@ -158,7 +158,7 @@ describe("SocketWatch", () => {
     unlinkSync(subject.path);
     const other = subject.other();
     for (let second = 0; second < 60; second++) subject.look();
-    expect(other.isInPlace).toBe(true);
+    expect(other.isInPlace()).toBe(true);
     expect(subject.watch.allInPlace).toBe(false);
     expect(subject.page[1]).toBe("varta_socket_files_missing 1");
     const [lost, failed, ...more] = subject.said();

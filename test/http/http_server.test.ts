@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { hostname } from "node:os";
 import { gunzipSync } from "node:zlib";
@@ -14,8 +15,10 @@ import {
 import { VARTA_TRACKER_EVICTED } from "../../src/metrics/series.ts";
 import { beat } from "../metrics/fixture.ts";
 import { parsePage } from "../metrics/page.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
 import { LISTEN, ServerFixture } from "./fixture.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -372,6 +375,52 @@ describe("health", () => {
     expect(html).toContain("<h1>varta-watch</h1>");
     expect(html).toContain("0.1.0 &lt;x>");
     expect(html).toContain('href="/metrics"');
+  });
+});
+
+describe("HttpServer.rebind()", () => {
+  test("makes a removed Unix socket anew, and answers on connections that were open before", async () => {
+    using directory = new TemporaryDirectory();
+    const unix = directory.at("metrics.sock");
+    await using fixture = await ServerFixture.open({ listen: { kind: "unix", path: unix } });
+    const open = connect(unix);
+    open.setEncoding("latin1");
+    let answered = "";
+    open.on("data", (text: string) => {
+      answered += text;
+    });
+    const ask = () => open.write("GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n");
+    ask();
+    await until("the first answer", () => answered.includes("ok"));
+    expect(fixture.server.isInPlace).toBe(true);
+    unlinkSync(unix);
+    expect(fixture.server.isInPlace).toBe(false);
+    fixture.server.rebind();
+    expect(fixture.server.isInPlace).toBe(true);
+    answered = "";
+    ask();
+    await until("an answer to the old connection", () => answered.includes("ok"));
+    open.destroy();
+    const response = await fetch("http://localhost/-/healthy", { unix, keepalive: false });
+    expect(response.status).toBe(200);
+    expect(readdirSync(directory.path)).toEqual(["metrics.sock"]);
+  });
+
+  test("leaves the living socket of another server alone, and goes on", async () => {
+    using directory = new TemporaryDirectory();
+    const listen = { kind: "unix", path: directory.at("metrics.sock") } as const;
+    await using fixture = await ServerFixture.open({ listen });
+    unlinkSync(listen.path);
+    await using other = await ServerFixture.open({ listen });
+    const before = openDescriptors();
+    expect(() => fixture.server.rebind()).toThrow("another varta-watch is already running");
+    expect(openedSince(before)).toEqual([]);
+    expect(other.server.isInPlace).toBe(true);
+  });
+
+  test("is never needed for an address", async () => {
+    await using fixture = await ServerFixture.open();
+    expect(fixture.server.isInPlace).toBe(true);
   });
 });
 

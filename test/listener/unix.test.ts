@@ -343,10 +343,10 @@ describe("UnixListener.rebind()", () => {
     const sender = connected(listener.path);
     check(send(sender, frame), "send");
     unlinkSync(listener.path);
-    expect(listener.isInPlace).toBe(false);
+    expect(listener.isInPlace()).toBe(false);
     const formerFd = listener.fd;
     listener.rebind(0);
-    expect(listener.isInPlace).toBe(true);
+    expect(listener.isInPlace()).toBe(true);
     expect(lstatSync(listener.path).mode & 0o777).toBe(0o620);
     expect(listener.formerFd).toBe(formerFd);
     expect(listener.receive(0)).toBe(1);

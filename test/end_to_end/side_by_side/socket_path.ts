@@ -98,7 +98,7 @@ describe.concurrent("the socket path", () => {
     unlinkSync(first.socket);
     await using second = await DaemonProcess.start({ directory: first.directory });
     first.signal("SIGCONT");
-    await first.untilSays("cannot bind the socket anew: no new agent can reach us");
+    await first.untilSays("cannot bind the socket anew, trying once a second");
     expect((await first.fetch("/-/healthy")).status).toBe(503);
     expect((await first.fetch("/-/ready")).status).toBe(503);
     await beatUntilSent(connect(second.socket));
@@ -147,6 +147,21 @@ describe.concurrent("the socket path of the metrics page", () => {
     await using third = await DaemonProcess.start(options);
     expect((await fetch("http://localhost/-/healthy", { unix: path })).status).toBe(200);
     expect(await third.stop()).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("is bound anew when it is removed", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("metrics.sock");
+    await using daemon = await DaemonProcess.start({
+      args: ["--prom-addr", `unix:${path}`],
+      metrics: false,
+    });
+    unlinkSync(path);
+    await daemon.untilSays("the socket is bound anew");
+    expect(daemon.saying("the socket is bound anew")[0]!.fields.get("socket")).toBe("metrics");
+    expect((await fetch("http://localhost/-/healthy", { unix: path })).status).toBe(200);
+    expect(await daemon.stop()).toBe(0);
     expect(existsSync(path)).toBe(false);
   });
 
