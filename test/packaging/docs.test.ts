@@ -23,6 +23,18 @@ test("every page links to files that exist", () => {
   expect(broken).toEqual([]);
 });
 
+test("no page shows a command that fetches from an address that does not exist", () => {
+  const impossible = pages.flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), "utf8");
+    const blocks = [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block!);
+    const addresses = blocks.flatMap(
+      (block) => block.match(/https?:\/\/[\w.-]+\.example\b/g) ?? [],
+    );
+    return addresses.map((address) => `${page}: ${address}`);
+  });
+  expect(impossible).toEqual([]);
+});
+
 describe.each(["deb", "rpm"] as const)("the %s", (format) => {
   const files = mappedFiles(format);
   const destinations = new Set(files.map(({ destination }) => destination));
