@@ -5,6 +5,7 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -34,6 +35,9 @@ describe.concurrent("files that somebody else moves or removes", () => {
     const [events, heartbeat] = [daemon.path("events.tsv"), daemon.path("heartbeat")];
     await until("both files", () => existsSync(heartbeat) && readFileSync(events).length > 0);
     renameSync(events, daemon.path("moved.tsv"));
+    // Right behind a writing, a second before the next.
+    const { ino } = lstatSync(heartbeat);
+    await until("another heartbeat", () => lstatSync(heartbeat).ino !== ino);
     unlinkSync(heartbeat);
     await until("both files anew", async () => {
       await sender.beat();
