@@ -13,6 +13,7 @@ import {
   MMSGHDR,
   MSGHDR,
   PIDFD_CMSG_SPACE,
+  SOCKADDR_IN6,
   UCRED,
   UCRED_CMSG_SPACE,
 } from "./layout.ts";
@@ -40,6 +41,10 @@ export const CONTROL_PID = (CMSGHDR.data + UCRED.pid) / 4;
 export const CONTROL_UID = (CMSGHDR.data + UCRED.uid) / 4;
 export const CONTROL_GID = (CMSGHDR.data + UCRED.gid) / 4;
 
+/** Room for the larger of both addresses. */
+const NAME_BYTES = 32;
+export const NAME_STRIDE = NAME_BYTES / 4;
+
 export interface ReceiveBatchOptions {
   /** Largest datagram that is read; one more than the longest valid size, so that an overlong one shows. */
   readonly iovBytes: number;
@@ -47,6 +52,8 @@ export interface ReceiveBatchOptions {
   readonly stride: number;
   /** Ask the kernel for credentials (a Unix socket on Linux). */
   readonly credentials: boolean;
+  /** Ask the kernel where each datagram comes from: the address of an internet socket; Linux only. */
+  readonly sources?: boolean;
   /** In place of recvmmsg(2), for tests of what it may say. */
   readonly receiveMany?: ReceiveMany;
 }
@@ -70,6 +77,8 @@ export class ReceiveBatch {
   /** Word index of control slot 0, and of the wide one. */
   readonly controlWord: number;
   readonly wideControlWord: number;
+  /** Word index of name slot 0, a `sockaddr_in` or `sockaddr_in6` each NAME_STRIDE words; -1 = there are none. */
+  readonly nameWord: number;
   readonly #address: ReturnType<typeof ptr>;
   readonly #iovBytes: number;
   readonly #receiveMany: ReceiveMany | null;
@@ -81,13 +90,16 @@ export class ReceiveBatch {
     assert(stride % 8 === 0, "the data slots are aligned");
     const controlAt = DATA_AT + BATCH_SIZE * stride;
     const wideControlAt = controlAt + (credentials ? BATCH_SIZE * UCRED_CMSG_SPACE : 0);
-    const size = wideControlAt + (credentials ? BATCH_SIZE * WIDE_CONTROL_SPACE : 0);
+    const namesAt = wideControlAt + (credentials ? BATCH_SIZE * WIDE_CONTROL_SPACE : 0);
+    const hasNames = options.sources === true && libcLinux !== null;
+    const size = namesAt + (hasNames ? BATCH_SIZE * NAME_BYTES : 0);
     const buffer = new ArrayBuffer(size);
     this.words = new Uint32Array(buffer);
     this.bytes = new Uint8Array(buffer);
     this.dataStride = stride / 4;
     this.controlWord = controlAt / 4;
     this.wideControlWord = wideControlAt / 4;
+    this.nameWord = hasNames ? namesAt / 4 : -1;
     this.#address = ptr(buffer);
     this.#iovBytes = iovBytes;
     this.#receiveMany = options.receiveMany ?? recvmmsg;
@@ -119,6 +131,10 @@ export class ReceiveBatch {
       quads[(iovec + IOVEC.iov_len) / 8] = BigInt(this.#iovBytes);
       quads[header + MSGHDR.msg_iov / 8] = base + BigInt(iovec);
       quads[header + MSGHDR.msg_iovlen / 8] = 1n;
+      if (this.nameWord < 0) continue;
+      quads[header + MSGHDR.msg_name / 8] = base + BigInt(this.nameWord * 4 + i * NAME_BYTES);
+      // The kernel writes the length of what it found over it: the same for every sender of one socket.
+      this.words[i * HEADER_STRIDE + MSGHDR.msg_namelen / 4] = SOCKADDR_IN6.size;
     }
   }
 

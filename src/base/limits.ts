@@ -21,6 +21,8 @@ export const EVICTION_WINDOW_MIN = 1;
 export const EVICTION_WINDOW_MAX = 4_096;
 /** Rising numbers from 1 that are a restart: two could be old datagrams which a network delivered late. */
 export const RESTART_RUN = 3;
+/** Keys tried for a source whose pid another one holds: four of 2^31 are all taken by others only if somebody meant it. */
+export const MEMBER_KEY_PROBES_MAX = 4;
 /** Uids whose slots are counted one by one: a machine on which more of them run agents is none of ours. */
 export const UID_SHARE_ROWS = 256;
 /** Slots of one uid looked at to find one that a full table can do without: a walk along a list, about 5 us. */

@@ -100,7 +100,7 @@ export function makeParts(options: PartsOptions): Parts {
       (pid, generation) => isBeating(observer, pid, generation),
       spares,
     ),
-    freshness: (pid, generation) => observer.stallFreshness(pid, generation),
+    freshness: (key, generation) => observer.stallFreshness(key, generation),
     outcomes: (outcome) => {
       countOutcome(metrics, outcome);
       options.recordOutcome(outcome);

@@ -6,6 +6,7 @@ import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { Stall } from "../events/stall.ts";
+import type { SharedPid } from "../observer/shared_pids.ts";
 import type { CapturedOutput } from "../recovery/child_output.ts";
 import type {
   CompleteOutcome,
@@ -22,6 +23,7 @@ import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./loop.ts";
 import { PauseReports } from "./pause_reports.ts";
+import { agentName, SharedPidReports } from "./shared_pid_reports.ts";
 import type { TickReports } from "./tick.ts";
 
 export interface ReportsOptions {
@@ -83,6 +85,7 @@ const TAIL_CHARACTERS_MAX = 200;
 export class Reports implements TickReports, Deadline {
   readonly #options: ReportsOptions;
   readonly #pauses: PauseReports;
+  readonly #sharedPids: SharedPidReports;
   #windowEndNs = 0;
   #linesInWindow = 0;
   #heldBack = 0;
@@ -91,6 +94,7 @@ export class Reports implements TickReports, Deadline {
   constructor(options: ReportsOptions) {
     this.#options = options;
     this.#pauses = new PauseReports(options.log);
+    this.#sharedPids = new SharedPidReports(options.log);
   }
 
   stalled(stall: Stall): void {
@@ -98,6 +102,7 @@ export class Reports implements TickReports, Deadline {
     const { log, listenerNames, thresholdNs } = this.#options;
     log.warn("agent stalled", {
       pid: stall.pid,
+      agent: agentName(stall.source, stall.pid),
       listener: listenerNames[stall.listener],
       silence_ms: wholeMs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMs(thresholdNs()),
@@ -109,14 +114,19 @@ export class Reports implements TickReports, Deadline {
     });
   }
 
-  resumed(pid: number, listener: number, status: number): void {
+  resumed(pid: number, listener: number, status: number, source = ""): void {
     if (!this.#mayTell()) return;
     const { log, listenerNames } = this.#options;
     log.info("agent is back", {
       pid,
+      agent: agentName(source, pid),
       listener: listenerNames[listener],
       status: statusText(status),
     });
+  }
+
+  sharedPid(shared: SharedPid): void {
+    this.#sharedPids.shared(shared, this.#options.nowNs());
   }
 
   namespaceConflict(pid: number, observedInode: number): void {

@@ -9,12 +9,19 @@ import {
   REMOVED_PIDS_PER_TURN_MAX,
 } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
-import { EVENT_BEAT, EVENT_NAMESPACE_CONFLICT, type EventBatch } from "../events/event_batch.ts";
+import {
+  EVENT_BEAT,
+  EVENT_NAMESPACE_CONFLICT,
+  type EventBatch,
+  keyOfRow,
+  sourceOfRow,
+} from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
+import type { SharedPid } from "../observer/shared_pids.ts";
 import { OUTCOME_TEXTS, REFUSED_REASON_TEXTS, type RecoveryOutcome } from "../recovery/outcome.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 
@@ -23,13 +30,17 @@ export interface TickExport {
   setWallOffsetNs(wallOffsetNs: number): void;
   onBatch(batch: EventBatch, count: number): void;
   onStall(stall: Stall): void;
-  onRemoved(pid: number, nowNs: number): void;
+  /** `source` is "" unless another source has the pid. */
+  onRemoved(pid: number, nowNs: number, source: string): void;
 }
 
 /** What a person is told; the daemon logs it. Called during the turn, must not block. */
 export interface TickReports {
   stalled(stall: Stall): void;
-  resumed(pid: number, listener: number, status: number): void;
+  /** `source` is the address of an agent that beats by plain UDP, else "". */
+  resumed(pid: number, listener: number, status: number, source: string): void;
+  /** Several sources claim one pid. */
+  sharedPid(shared: SharedPid): void;
   /** A conflict of two known namespaces, for strict mode. */
   namespaceConflict(pid: number, observedInode: number): void;
   /** Nobody could be heard for up to `ns`; the deadlines of so many agents moved. */
@@ -201,8 +212,9 @@ export class Tick {
         if (batch.resumed[i] === 1) {
           this.busy = true;
           this.plain = false;
-          recovery.onResumed(batch.pid[i]!, batch.generation[i]!, batch.observerNs[i]!);
-          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!);
+          recovery.onResumed(keyOfRow(batch, i), batch.generation[i]!, batch.observerNs[i]!);
+          const source = sourceOfRow(batch, i);
+          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, source);
         }
         continue;
       }
@@ -245,6 +257,8 @@ export class Tick {
   #maintain(): void {
     const { observer } = this.#options;
     this.#forgetRemoved();
+    const shared = observer.takeSharedPid();
+    if (shared !== undefined) this.#options.reports.sharedPid(shared);
     observer.maybeRefreshPidMax(observer.clock.lastNs);
   }
 
@@ -269,9 +283,11 @@ export class Tick {
     for (let i = 0; i < REMOVED_PIDS_PER_TURN_MAX; i++) {
       const pid = observer.drainEvictedPid();
       if (pid < 0) return;
-      if (observer.tracker.isTracked(pid)) continue;
-      metrics.onRemoved(pid);
-      exporter?.onRemoved(pid, observer.clock.lastNs);
+      const { evictedKey, evictedSource } = observer.tracker;
+      if (observer.tracker.isTracked(evictedKey)) continue;
+      metrics.onRemoved(evictedKey);
+      const source = evictedKey === pid ? "" : evictedSource;
+      exporter?.onRemoved(pid, observer.clock.lastNs, source);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   EVENT_NAMESPACE_CONFLICT,
   EVENT_ORIGIN_CONFLICT,
   type EventBatch,
+  sourceOfRow,
 } from "./event_batch.ts";
 import type { Stall } from "./stall.ts";
 
@@ -35,6 +36,8 @@ interface Observed {
 export interface BeatEvent extends Observed {
   readonly kind: "beat";
   readonly pid: number;
+  /** The address from which it came by plain UDP; undefined = kernel or key vouch for the sender. */
+  readonly source: string | undefined;
   readonly status: Status;
   readonly payload: number;
   readonly nonce: bigint;
@@ -48,6 +51,8 @@ export interface BeatEvent extends Observed {
 export interface StallEvent extends Observed {
   readonly kind: "stall";
   readonly pid: number;
+  /** As in its beats. */
+  readonly source: string | undefined;
   /** Last observed nonce of any kind. */
   readonly lastNonce: bigint;
   readonly lastNs: number;
@@ -105,6 +110,7 @@ export function eventFromRow(batch: EventBatch, i: number, observerInode: number
         kind: "beat",
         observerNs,
         pid,
+        source: sourceOfRow(batch, i) || undefined,
         status: STATUS_TEXTS[batch.status[i]! as 0 | 1 | 2],
         payload: batch.payload[i]!,
         nonce: u64FromPair(batch.nonceHi[i]!, batch.nonceLo[i]!),
@@ -156,6 +162,7 @@ export function eventFromStall(stall: Stall): StallEvent {
     kind: "stall",
     observerNs: stall.observerNs,
     pid: stall.pid,
+    source: stall.source || undefined,
     lastNonce: u64FromPair(stall.lastNonceHi, stall.lastNonceLo),
     lastNs: stall.lastNs,
     origin: stall.origin,

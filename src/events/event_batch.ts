@@ -1,5 +1,6 @@
 // One preallocated batch of event rows, columns as typed arrays (spec 04 section 2.1). The observer fills it while it
 // pumps; sinks read it during their call and never keep it. Stalls are not in it: they wait in the stall queue.
+import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { BATCH_SIZE } from "../base/limits.ts";
 
 export const EVENT_BEAT = 0;
@@ -22,6 +23,10 @@ export class EventBatch {
   readonly observerNs = new Float64Array(BATCH_SIZE);
   /** Pid; the claimed pid for kinds 3 to 5. */
   readonly pid = new Uint32Array(BATCH_SIZE);
+  /** 1 = a beat by plain UDP: `source` says from where, IP_WORDS for each row, and `key` is the tracker's key. */
+  readonly hasSource = new Uint8Array(BATCH_SIZE);
+  readonly key = new Uint32Array(BATCH_SIZE);
+  readonly source = new Uint32Array(BATCH_SIZE * IP_WORDS);
   readonly status = new Uint8Array(BATCH_SIZE);
   readonly payload = new Uint32Array(BATCH_SIZE);
   readonly nonceHi = new Uint32Array(BATCH_SIZE);
@@ -44,6 +49,16 @@ export class EventBatch {
   readonly errHi = new Uint32Array(BATCH_SIZE);
   readonly errLo = new Uint32Array(BATCH_SIZE);
   readonly err2 = new Uint32Array(BATCH_SIZE);
+}
+
+/** The key of the tracker for the beat in `row`: its pid, unless another source holds that. */
+export function keyOfRow(batch: EventBatch, row: number): number {
+  return batch.hasSource[row]! === 1 ? batch.key[row]! : batch.pid[row]!;
+}
+
+/** The source of the beat in `row`; "" = none. Cold side: it makes a string. */
+export function sourceOfRow(batch: EventBatch, row: number): string {
+  return batch.hasSource[row]! === 1 ? ipText(batch.source, row * IP_WORDS) : "";
 }
 
 /** Receives rows 0..count-1 of `batch`; count >= 1. Must not keep the batch, throw or block. */

@@ -11,6 +11,10 @@ export interface RefusalCount {
 
 export interface Stall {
   readonly pid: number;
+  /** The tracker's key: the pid, unless another source holds that. */
+  readonly key: number;
+  /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
+  readonly source: string;
   /** Last observed nonce of any kind. */
   readonly lastNonceHi: number;
   readonly lastNonceLo: number;

@@ -81,9 +81,12 @@ export class EventExport {
     this.#added(1, stall.observerNs);
   }
 
-  /** The tracker removed `pid`. The caller has checked that it is not tracked again. */
-  onRemoved(pid: number, nowNs: number): void {
-    this.#format.eviction(this.#text, pid, nowNs);
+  /**
+   * The tracker removed `pid`. The caller has checked that it is not tracked again. `source` is "" unless another source has
+   * the pid.
+   */
+  onRemoved(pid: number, nowNs: number, source = ""): void {
+    this.#format.eviction(this.#text, pid, nowNs, source);
     this.#added(1, nowNs);
   }
 

@@ -3,6 +3,7 @@
 // no escaping. Wall time is written once per millisecond and copied after that.
 import { NS_PER_MS } from "../base/time.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
+import { IP_WORDS, writeIp } from "../base/ip_text.ts";
 import { originText } from "../base/origin.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import {
@@ -53,6 +54,11 @@ export class JsonlFormat implements LineFormat {
     this.#head(text, batch.observerNs[row]!, "beat");
     text.ascii(this.#listenerKeys[batch.listener[row]!]!);
     writePid(text, batch.pid[row]!);
+    if (batch.hasSource[row]! === 1) {
+      text.ascii(',"source":"');
+      writeIp(text, batch.source, row * IP_WORDS);
+      text.ascii('"');
+    }
     writeNonce(text, batch.nonceHi[row]!, batch.nonceLo[row]!);
     text.ascii(',"status":"');
     text.ascii(statusText(batch.status[row]!));
@@ -80,6 +86,7 @@ export class JsonlFormat implements LineFormat {
   stall(text: TextBuffer, stall: Stall): void {
     this.#head(text, stall.observerNs, "stall");
     writePid(text, stall.pid);
+    writeSource(text, stall.source);
     writeNonce(text, stall.lastNonceHi, stall.lastNonceLo);
     text.ascii(',"status":"stall"');
     writeOrigin(text, ',"origin":"', stall.origin);
@@ -89,9 +96,10 @@ export class JsonlFormat implements LineFormat {
     text.ascii(END);
   }
 
-  eviction(text: TextBuffer, pid: number, observerNs: number): void {
+  eviction(text: TextBuffer, pid: number, observerNs: number, source: string): void {
     this.#head(text, observerNs, "eviction");
     writePid(text, pid);
+    writeSource(text, source);
     text.ascii(END);
   }
 
@@ -133,6 +141,14 @@ export class JsonlFormat implements LineFormat {
 function writePid(text: TextBuffer, pid: number): void {
   text.ascii(',"pid":');
   text.decimal(pid);
+}
+
+/** Where an agent beats from by plain UDP; nothing for all others. */
+function writeSource(text: TextBuffer, source: string): void {
+  if (source === "") return;
+  text.ascii(',"source":"');
+  text.ascii(source);
+  text.ascii('"');
 }
 
 function writeNonce(text: TextBuffer, hi: number, lo: number): void {

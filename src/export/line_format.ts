@@ -17,7 +17,8 @@ export interface LineFormat {
   /** A row of any kind but a beat. */
   other(text: TextBuffer, batch: EventBatch, row: number): void;
   stall(text: TextBuffer, stall: Stall): void;
-  eviction(text: TextBuffer, pid: number, observerNs: number): void;
+  /** `source` is "" unless another source has the pid. */
+  eviction(text: TextBuffer, pid: number, observerNs: number, source: string): void;
 }
 
 /** Turns an errno into its text. */

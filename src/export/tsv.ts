@@ -1,8 +1,10 @@
 // The six tab-separated columns of the Rust observer (spec 09 section 1):
-// observer_ns, kind, pid, nonce, status, payload; "-" marks an empty column.
+// observer_ns, kind, pid, nonce, status, payload; "-" marks an empty column. An agent whose pid another source holds has
+// ADDRESS/pid in the column of the pid, which no other agent has.
+import { IP_WORDS, writeIp } from "../base/ip_text.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
-import type { EventBatch } from "../events/event_batch.ts";
+import { type EventBatch, keyOfRow } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import { statusText } from "../wire/frame.ts";
 import {
@@ -16,6 +18,7 @@ import {
 
 const TAB = 0x09;
 const LF = 0x0a;
+const SLASH = 0x2f;
 
 export class TsvFormat implements LineFormat {
   readonly #errnoText: ErrnoText;
@@ -27,6 +30,10 @@ export class TsvFormat implements LineFormat {
   beat(text: TextBuffer, batch: EventBatch, row: number): void {
     text.decimal(Math.floor(batch.observerNs[row]!));
     text.ascii("\tbeat\t");
+    if (keyOfRow(batch, row) !== batch.pid[row]!) {
+      writeIp(text, batch.source, row * IP_WORDS);
+      text.byte(SLASH);
+    }
     text.decimal(batch.pid[row]!);
     text.byte(TAB);
     text.decimalU64(batch.nonceHi[row]!, batch.nonceLo[row]!);
@@ -57,18 +64,25 @@ export class TsvFormat implements LineFormat {
   stall(text: TextBuffer, stall: Stall): void {
     text.decimal(Math.floor(stall.observerNs));
     text.ascii("\tstall\t");
+    if (stall.key !== stall.pid) writeSource(text, stall.source);
     text.decimal(stall.pid);
     text.byte(TAB);
     text.decimalU64(stall.lastNonceHi, stall.lastNonceLo);
     text.ascii("\tstall\t-\n");
   }
 
-  eviction(text: TextBuffer, pid: number, observerNs: number): void {
+  eviction(text: TextBuffer, pid: number, observerNs: number, source: string): void {
     text.decimal(Math.floor(observerNs));
     text.ascii("\teviction\t");
+    if (source !== "") writeSource(text, source);
     text.decimal(pid);
     text.ascii("\t-\t-\t-\n");
   }
+}
+
+function writeSource(text: TextBuffer, source: string): void {
+  text.ascii(source);
+  text.byte(SLASH);
 }
 
 /** Free text keeps the numbers of columns and lines: the backslash and all that a terminal would obey is escaped. */

@@ -16,6 +16,11 @@ export class ReceivedBatch {
   readonly peerPid = new Uint32Array(BATCH_SIZE);
   readonly peerUid = new Uint32Array(BATCH_SIZE);
   readonly peerGid = new Uint32Array(BATCH_SIZE);
+  /**
+   * Where datagram i comes from, IP_WORDS from index IP_WORDS x i on, of a listener for which nobody vouches; undefined =
+   * the listener does not say, or what vouches for the sender says more.
+   */
+  readonly sources: Uint32Array | undefined;
 
   /** How many datagrams the last receive could have taken: fewer = it left none. */
   countMax = BATCH_SIZE;
@@ -32,7 +37,8 @@ export class ReceivedBatch {
   /** And the batch was received after this one. */
   receivedGeneration = Number.NaN;
 
-  constructor(words: Uint32Array) {
+  constructor(words: Uint32Array, sources?: Uint32Array) {
     this.words = words;
+    this.sources = sources;
   }
 }

@@ -1,8 +1,11 @@
 // The plaintext UDP listener (spec 05 section 6): datagrams of exactly 32 bytes from anybody who can reach the port. Nobody
 // vouches for the pid in them, so beats are never taken for attested ones; the operator may accept the risk of recovery
 // for one listener.
+import { AF_INET6 } from "../../ffi/constants.ts";
+import { SOCKADDR_IN, SOCKADDR_IN6 } from "../../ffi/layout.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import { FRAME_BYTES } from "../base/limits.ts";
+import { IP_WORDS, IPV4_MAPPED } from "../base/ip_text.ts";
+import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
 import { KernelDrops } from "./kernel_drops.ts";
@@ -39,6 +42,7 @@ export class UdpListener implements Listener {
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
     credentials: false,
+    sources: true,
   });
   #truncated = 0;
 
@@ -47,7 +51,9 @@ export class UdpListener implements Listener {
     this.name = options.name;
     this.address = options.address;
     this.#socket = new UdpSocket(options);
-    this.batch = new ReceivedBatch(this.#arena.words);
+    const hasSources = this.#arena.nameWord >= 0;
+    const sources = hasSources ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
+    this.batch = new ReceivedBatch(this.#arena.words, sources);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
@@ -78,6 +84,7 @@ export class UdpListener implements Listener {
       verdict[i] = passes ? VERDICT_PASS : REJECT_WRONG_SIZE;
       if (!passes) this.#truncated++;
     }
+    if (this.batch.sources !== undefined) readSources(this.#arena, this.batch.sources, count);
     return count;
   }
 
@@ -96,6 +103,29 @@ export class UdpListener implements Listener {
   close(): void {
     this.#socket.close();
   }
+}
+
+/** Port and zone are left out: an agent that is started again comes from another port. */
+function readSources(from: arena.ReceiveBatch, sources: Uint32Array, count: number): void {
+  const { words, nameWord } = from;
+  for (let i = 0; i < count; i++) {
+    const name = nameWord + i * arena.NAME_STRIDE;
+    const to = i * IP_WORDS;
+    if ((words[name]! & 0xffff) === AF_INET6) {
+      for (let word = 0; word < IP_WORDS; word++)
+        sources[to + word] = bigEndian(words[name + SOCKADDR_IN6.sin6_addr / 4 + word]!);
+    } else {
+      sources[to] = 0;
+      sources[to + 1] = 0;
+      sources[to + 2] = IPV4_MAPPED;
+      sources[to + 3] = bigEndian(words[name + SOCKADDR_IN.sin_addr / 4]!);
+    }
+  }
+}
+
+/** A word in network byte order. */
+function bigEndian(word: number): number {
+  return ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff_0000) | (word << 24)) >>> 0;
 }
 
 /** What a datagram of a UDP listener counts as (spec 05 section 1). */

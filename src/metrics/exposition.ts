@@ -145,10 +145,11 @@ export class Exposition {
       const row = rows.find(pid);
       // Removed since the order was made.
       if (row < 0) continue;
-      writeSample(beats, this.#pidPrefixes[0]!, pid, rows.beatsAt(row));
-      writeSample(stalls, this.#pidPrefixes[1]!, pid, rows.stallsAt(row));
-      writeSample(statuses, this.#pidPrefixes[2]!, pid, rows.statusAt(row));
-      writePidLabel(lastBeats, this.#pidPrefixes[3]!, pid);
+      const name = rows.nameAt(row) ?? pid;
+      writeSample(beats, this.#pidPrefixes[0]!, name, rows.beatsAt(row));
+      writeSample(stalls, this.#pidPrefixes[1]!, name, rows.stallsAt(row));
+      writeSample(statuses, this.#pidPrefixes[2]!, name, rows.statusAt(row));
+      writePidLabel(lastBeats, this.#pidPrefixes[3]!, name);
       lastBeats.fixed(rows.lastBeatUnixMsAt(row), 3);
       lastBeats.byte(LF);
     }
@@ -195,15 +196,21 @@ type PidTexts = readonly [TextBuffer, TextBuffer, TextBuffer, TextBuffer];
 const LF = 0x0a;
 const LABEL_END = bytesOf('"} ');
 
-function writeSample(text: TextBuffer, prefix: Uint8Array, pid: number, value: number): void {
-  writePidLabel(text, prefix, pid);
+function writeSample(
+  text: TextBuffer,
+  prefix: Uint8Array,
+  name: number | string,
+  value: number,
+): void {
+  writePidLabel(text, prefix, name);
   text.decimal(value);
   text.byte(LF);
 }
 
-function writePidLabel(text: TextBuffer, prefix: Uint8Array, pid: number): void {
+function writePidLabel(text: TextBuffer, prefix: Uint8Array, name: number | string): void {
   text.copy(prefix);
-  text.decimal(pid);
+  if (typeof name === "number") text.decimal(name);
+  else text.ascii(name);
   text.copy(LABEL_END);
 }
 

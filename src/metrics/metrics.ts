@@ -7,7 +7,14 @@ import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
-import { EVENT_BEAT, EVENT_DECODE, EVENT_IO, type EventBatch } from "../events/event_batch.ts";
+import {
+  EVENT_BEAT,
+  EVENT_DECODE,
+  EVENT_IO,
+  type EventBatch,
+  keyOfRow,
+  sourceOfRow,
+} from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import { FAMILIES } from "./catalogue.ts";
 import { type BuildInfo, Exposition, type MetricsListener } from "./exposition.ts";
@@ -145,7 +152,7 @@ export class Metrics {
 
   /** Counts event rows 0..count-1. The beat path: no allocation. */
   onBatch(batch: EventBatch, count: number): void {
-    const { kind, pid, status, observerNs } = batch;
+    const { kind, pid, hasSource, status, observerNs } = batch;
     const rows = this.#rows;
     const perPid = this.#perPid;
     const wallOffsetNs = this.#wallOffsetNs;
@@ -156,18 +163,33 @@ export class Metrics {
       }
       if (!perPid) continue;
       const unixMs = Math.floor((observerNs[i]! + wallOffsetNs) / NS_PER_MS);
-      if (!rows.beat(pid[i]!, status[i]!, unixMs)) this.add(PID_ROW_REFUSED, 1);
+      const isRecorded =
+        hasSource[i] === 0
+          ? rows.beat(pid[i]!, status[i]!, unixMs)
+          : this.#sourcedBeat(batch, i, unixMs);
+      if (!isRecorded) this.add(PID_ROW_REFUSED, 1);
     }
   }
 
   onStall(stall: Stall): void {
     if (!this.#perPid) return;
-    if (!this.#rows.stall(stall.pid)) this.add(PID_ROW_REFUSED, 1);
+    if (!this.#rows.stall(stall.key)) this.add(PID_ROW_REFUSED, 1);
   }
 
-  /** Forgets the row of a pid that the tracker removed. The caller has checked that it is not tracked again. */
-  onRemoved(pid: number): void {
-    this.#rows.remove(pid);
+  /** Forgets the row of a member that the tracker removed. The caller has checked that it is not tracked again. */
+  onRemoved(key: number): void {
+    this.#rows.remove(key);
+  }
+
+  /** A beat by plain UDP: one whose pid another source holds has a row under the name of both. */
+  #sourcedBeat(batch: EventBatch, row: number, unixMs: number): boolean {
+    const rows = this.#rows;
+    const key = keyOfRow(batch, row);
+    const pid = batch.pid[row]!;
+    // The name is made once.
+    const isNew = key !== pid && rows.find(key) < 0;
+    const name = isNew ? `${sourceOfRow(batch, row)}/${pid}` : "";
+    return rows.beat(key, batch.status[row]!, unixMs, name);
   }
 
   /** Auth failures, conflicts and truncation are in the accounting table; only rows know the kind and the errno. */

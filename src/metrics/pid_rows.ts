@@ -10,8 +10,10 @@ export class PidRows {
   /** Tracker capacity plus some room for rows whose removal is still under way. */
   readonly capacity: number;
   readonly #index: BoundedIndex;
-  /** 0 = the row is free. */
+  /** The tracker's keys, which are the pids; 0 = the row is free. */
   readonly #pids: Uint32Array;
+  /** Of rows whose pid another source holds: they are few. */
+  readonly #names = new Map<number, string>();
   readonly #beats: Float64Array;
   readonly #stalls: Float64Array;
   readonly #statuses: Uint8Array;
@@ -41,12 +43,16 @@ export class PidRows {
     return this.#index.get(pid);
   }
 
-  /** Counts a beat, making the row if there is none; false if it cannot be recorded. */
-  beat(pid: number, status: number, unixMs: number): boolean {
+  /**
+   * Counts a beat, making the row if there is none; false if it cannot be recorded. `name` stands on the page in the place
+   * of the pid, "" = the pid itself does.
+   */
+  beat(pid: number, status: number, unixMs: number, name = ""): boolean {
     let row = this.#index.get(pid);
     if (row < 0) {
       row = this.#create(pid);
       if (row < 0) return false;
+      if (name !== "") this.#names.set(row, name);
     }
     this.#beats[row]! += 1;
     this.#statuses[row] = status;
@@ -67,12 +73,14 @@ export class PidRows {
     const row = this.#index.remove(pid);
     if (row < 0) return;
     this.#pids[row] = 0;
+    this.#names.delete(row);
     this.#free[this.#freeCount] = row;
     this.#freeCount += 1;
   }
 
   clear(): void {
     this.#index.clear();
+    this.#names.clear();
     this.#pids.fill(0, 0, this.#rowsUsed);
     this.#rowsUsed = 0;
     this.#freeCount = 0;
@@ -86,6 +94,11 @@ export class PidRows {
   /** The pid of a row, 0 if the row is free. */
   pidAt(row: number): number {
     return this.#pids[row]!;
+  }
+
+  /** What stands on the page in the place of the pid; undefined = the pid itself. */
+  nameAt(row: number): string | undefined {
+    return this.#names.size === 0 ? undefined : this.#names.get(row);
   }
 
   beatsAt(row: number): number {

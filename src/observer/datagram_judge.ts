@@ -1,5 +1,6 @@
 // The check order for one datagram (spec 04 section 5): every consumed datagram ends here as accepted or under exactly
 // one reject reason, and makes at most one event row. It never throws, blocks or allocates.
+import { IP_WORDS } from "../base/ip_text.ts";
 import { PID_MAX_FALLBACK, PROOF_LOOK_NS } from "../base/limits.ts";
 import * as reason from "../base/reject_reason.ts";
 import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
@@ -10,7 +11,8 @@ import * as event from "../events/event_batch.ts";
 import { decodeRefusal, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
-import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
+import { NO_KEY } from "../tracker/member_key.ts";
+import { NONCE_REFUSED, nonceAcceptance, terminalAdvances } from "../tracker/nonce_order.ts";
 import {
   beginsAnew,
   VOUCHED_BY_KERNEL,
@@ -30,6 +32,7 @@ import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_
 import * as frame from "../wire/frame.ts";
 import type { Admission } from "./admission.ts";
 import type { IdentityResolver } from "./identity.ts";
+import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
 /** What became of the global token of a beat: it was taken, there was none, or the beat needs none. */
@@ -59,6 +62,7 @@ export class DatagramJudge {
   allowCrossNamespace: boolean;
   /** When the sockets must have been looked at, so that the next beat of a sender can prove it; Infinity = no matter. */
   lookNs = Number.POSITIVE_INFINITY;
+  readonly shared = new SharedPids();
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
   readonly #accounting: DatagramAccounting;
@@ -147,7 +151,8 @@ export class DatagramJudge {
     // It was opened, so its pid is known; but a recording says nothing about whether its sender lives.
     if (verdict !== reason.REJECT_REPLAY) return;
     const pid = batch.words[batch.frameWord[i]! + frame.WORD_PID]!;
-    this.#remember(this.#tracker.slotOf(pid), verdict, false, nowNs);
+    const key = this.#tracker.keyOf(pid, undefined, 0);
+    this.#remember(this.#tracker.slotOf(key), verdict, false, nowNs);
   }
 
   #decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
@@ -188,8 +193,13 @@ export class DatagramJudge {
       if (this.#pay(l, nowNs)) this.#reject(l, reason.REJECT_PID_ABOVE_MAX);
       return;
     }
-    const slot = this.#tracker.slotOf(pid);
-    const terminalEdge = slot >= 0 && this.#isTerminalEdge(slot, pid, words, w);
+    const key = this.#keyOf(listener, i, pid);
+    if (key === NO_KEY) {
+      this.#reject(l, reason.REJECT_CAPACITY);
+      return;
+    }
+    const slot = this.#tracker.slotOf(key);
+    const terminalEdge = slot >= 0 && this.#isTerminalEdge(slot, words, w);
     // News of an agent's decline is never shed: without it the last thing heard of it would be that all is well. Each of
     // them needs a better status before it, which had to pass the limits, so there are at most two for every such beat.
     const worsens = slot >= 0 && frame.frameStatus(words, w) > this.#tracker.slots.status[slot]!;
@@ -206,7 +216,7 @@ export class DatagramJudge {
       this.#remember(slot, reason.REJECT_RATE_GLOBAL, isItself, nowNs);
       return;
     }
-    this.#track(l, listener, i, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
+    this.#track(l, listener, i, key, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
   }
 
   // The last beat of an agent that panics passes by the bucket once, and news of a decline passes an empty one, if the
@@ -232,6 +242,7 @@ export class DatagramJudge {
     l: number,
     listener: Listener,
     i: number,
+    key: number,
     slot: number,
     words: Uint32Array,
     w: number,
@@ -276,6 +287,7 @@ export class DatagramJudge {
       generation,
       uid,
       vouched,
+      key,
     );
     const at = tracker.lastSlot;
     if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
@@ -284,11 +296,14 @@ export class DatagramJudge {
       return;
     }
     tracker.slots.listener[at] = l;
+    const sources = isAttested ? undefined : batch.sources;
+    if (sources !== undefined) tracker.slots.setSource(at, sources, i * IP_WORDS);
     const { beatCost, debtMax } = this.admission.allowance;
     tracker.slots.debt[at] = update === UPDATE_REFRESHED ? Math.min(debt, debtMax) : beatCost;
     if (proven) tracker.slots.prove(at);
     else if (!Number.isNaN(generation)) this.#doubt(listener, nowNs);
     const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
+    this.#writeSource(row, key, sources, i * IP_WORDS);
     this.#rows.slot[row] = at;
     this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
   }
@@ -320,6 +335,15 @@ export class DatagramJudge {
     rows.ns[row] = inode;
     rows.generation[row] = generation;
     return row;
+  }
+
+  #writeSource(row: number, key: number, sources: Uint32Array | undefined, at: number): void {
+    const rows = this.#rows;
+    rows.hasSource[row] = sources === undefined ? 0 : 1;
+    if (sources === undefined) return;
+    rows.key[row] = key;
+    for (let word = 0; word < IP_WORDS; word++)
+      rows.source[row * IP_WORDS + word] = sources[at + word]!;
   }
 
   #notAccepted(
@@ -379,18 +403,25 @@ export class DatagramJudge {
   }
 
   // True once per step from regular to terminal frames: the slot's last nonce was regular and the timestamp advances.
-  #isTerminalEdge(slot: number, pid: number, words: Uint32Array, w: number): boolean {
+  #isTerminalEdge(slot: number, words: Uint32Array, w: number): boolean {
     if (!frame.frameIsTerminal(words, w)) return false;
     const { slots } = this.#tracker;
     const wasTerminal =
       slots.observedNonceHi[slot] === U32_MAX && slots.observedNonceLo[slot] === U32_MAX;
     if (wasTerminal) return false;
     const hi = words[w + frame.WORD_TIMESTAMP_HI]!;
-    return this.#tracker.terminalTimestampWouldAdvance(
-      pid,
-      hi,
-      words[w + frame.WORD_TIMESTAMP_LO]!,
-    );
+    return terminalAdvances(slots, slot, hi, words[w + frame.WORD_TIMESTAMP_LO]!);
+  }
+
+  // A pid that the kernel attests is one of this machine. Others may claim it from elsewhere: they are told apart.
+  #keyOf(listener: Listener, i: number, pid: number): number {
+    if (listener.kind === "unix" || listener.batch.peerPid[i] !== 0) return pid;
+    const tracker = this.#tracker;
+    const { sources } = listener.batch;
+    const key = tracker.keyOf(pid, sources, i * IP_WORDS);
+    if (key !== pid)
+      this.shared.note(pid, sources, i * IP_WORDS, tracker.slots, tracker.slotOf(pid));
+    return key;
   }
 
   // What the beat would leave of the member's allowance; 0 for one that is not tracked, which the global bucket limits.

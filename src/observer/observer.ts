@@ -18,6 +18,7 @@ import { DatagramJudge } from "./datagram_judge.ts";
 import { IdentityResolver } from "./identity.ts";
 import { JudgePoints } from "./judge_points.ts";
 import { PauseWatch } from "./pause_watch.ts";
+import type { SharedPid } from "./shared_pids.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
 
 export interface ObserverOptions {
@@ -221,9 +222,9 @@ export class Observer {
    * Whether a recovery may still fire for a stall: FRESH_* of the tracker. An agent whose beats were refused within the
    * threshold is not silent, if kernel or key vouch for them.
    */
-  stallFreshness(pid: number, generation: number): number {
+  stallFreshness(key: number, generation: number): number {
     const aliveSinceNs = this.clock.lastNs - this.thresholdNs;
-    return this.tracker.stallFreshness(pid, generation, aliveSinceNs);
+    return this.tracker.stallFreshness(key, generation, aliveSinceNs);
   }
 
   /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */
@@ -304,6 +305,11 @@ export class Observer {
 
   drainInvariantViolations(): number {
     return this.tracker.takeInvariantViolations();
+  }
+
+  /** A pid that several sources claimed by plain UDP since the last call; undefined = none. */
+  takeSharedPid(): SharedPid | undefined {
+    return this.#judge.shared.take();
   }
 
   drainUidShares(): number {

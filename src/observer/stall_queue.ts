@@ -1,5 +1,6 @@
 // Stalls that were judged and not yet taken: a bounded queue of columns, filled from the tracker's slots at a judge point
 // and emptied by the daemon over one or more turns (spec 04 section 4). Nothing is judged while it holds unread stalls.
+import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
 import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
@@ -9,6 +10,9 @@ import type { StallSink } from "../tracker/tracker.ts";
 export class StallQueue implements StallSink {
   readonly #slots: Slots;
   readonly #pid: Uint32Array;
+  readonly #key: Uint32Array;
+  readonly #hasSource: Uint8Array;
+  readonly #source: Uint32Array;
   readonly #nonceHi: Uint32Array;
   readonly #nonceLo: Uint32Array;
   readonly #lastNs: Float64Array;
@@ -28,6 +32,9 @@ export class StallQueue implements StallSink {
   constructor(slots: Slots, capacity: number) {
     this.#slots = slots;
     this.#pid = new Uint32Array(capacity);
+    this.#key = new Uint32Array(capacity);
+    this.#hasSource = new Uint8Array(capacity);
+    this.#source = new Uint32Array(capacity * IP_WORDS);
     this.#nonceHi = new Uint32Array(capacity);
     this.#nonceLo = new Uint32Array(capacity);
     this.#lastNs = new Float64Array(capacity);
@@ -57,6 +64,10 @@ export class StallQueue implements StallSink {
     const at = this.#count++;
     const slots = this.#slots;
     this.#pid[at] = slots.pid[slot]!;
+    this.#key[at] = slots.key[slot]!;
+    this.#hasSource[at] = slots.hasSource(slot) ? 1 : 0;
+    for (let word = 0; word < IP_WORDS; word++)
+      this.#source[at * IP_WORDS + word] = slots.source[slot * IP_WORDS + word]!;
     this.#nonceHi[at] = slots.observedNonceHi[slot]!;
     this.#nonceLo[at] = slots.observedNonceLo[slot]!;
     this.#lastNs[at] = slots.lastNs[slot]!;
@@ -77,6 +88,8 @@ export class StallQueue implements StallSink {
     const at = this.#next++;
     return {
       pid: this.#pid[at]!,
+      key: this.#key[at]!,
+      source: this.#hasSource[at] === 1 ? ipText(this.#source, at * IP_WORDS) : "",
       lastNonceHi: this.#nonceHi[at]!,
       lastNonceLo: this.#nonceLo[at]!,
       lastNs: this.#lastNs[at]!,

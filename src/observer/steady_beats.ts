@@ -51,7 +51,8 @@ export class SteadyBeats {
   /** Makes the rows of `taken` beats that began at datagram `from`, received by listener number `l`. */
   write(rows: EventBatch, firstRow: number, from: number, taken: number, l: number): void {
     const { words, frameWord, pid: runPid, slot: runSlot, nowNs } = this.#run;
-    const { kind, listener, observerNs, pid, status, payload, nonceHi, nonceLo } = rows;
+    const { kind, listener, observerNs, pid, hasSource, status, payload } = rows;
+    const { nonceHi, nonceLo } = rows;
     const { origin, ns, generation, slot: slotOf, resumed } = rows;
     const { namespaceInode, generation: generationOf, listener: listenerOf } = this.#tracker.slots;
     for (let n = 0; n < taken; n++) {
@@ -62,6 +63,7 @@ export class SteadyBeats {
       listener[row] = l;
       observerNs[row] = nowNs;
       pid[row] = runPid[from + n]!;
+      hasSource[row] = 0;
       status[row] = words[w + WORD_HEAD]! >>> 24;
       payload[row] = words[w + WORD_PAYLOAD]!;
       nonceHi[row] = words[w + WORD_NONCE_HI]!;

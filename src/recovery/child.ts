@@ -2,12 +2,17 @@
 // -> exited (reported, waiting to be handled) -> draining (the end of its output is awaited). A child is in exactly one
 // list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
 // its oldest member.
+import type { Stall } from "../events/stall.ts";
 import type { ChildOutput } from "./child_output.ts";
 import type { StepKind } from "./plan.ts";
+
+export type ChildAgent = Pick<Stall, "pid" | "key" | "generation">;
 
 export class Child {
   /** The agent it was started for. */
   readonly pid: number;
+  /** The tracker's key of the agent. */
+  readonly key: number;
   readonly generation: number;
   readonly spawnNs: number;
   /** Its own pid, process group and session; 0 until it is started. */
@@ -31,9 +36,10 @@ export class Child {
   previous: Child | undefined = undefined;
   next: Child | undefined = undefined;
 
-  constructor(pid: number, generation: number, spawnNs: number, step: StepKind = "exec") {
-    this.pid = pid;
-    this.generation = generation;
+  constructor(agent: ChildAgent, spawnNs: number, step: StepKind = "exec") {
+    this.pid = agent.pid;
+    this.key = agent.key;
+    this.generation = agent.generation;
     this.spawnNs = spawnNs;
     this.step = step;
   }

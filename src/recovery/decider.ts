@@ -109,7 +109,7 @@ export class Decider {
     const { freshness, observerNamespaceInode } = this.#options;
     const { config, allowCrossNamespace } = this.#settings;
 
-    const stale = stalenessReason(freshness(stall.pid, stall.generation));
+    const stale = stalenessReason(freshness(stall.key, stall.generation));
     const isHeld = stale === "beats_refused";
     if (stale !== undefined && !isHeld) return this.#refuse(stall, nowNs, stale);
 
@@ -124,7 +124,7 @@ export class Decider {
 
     const pruneAgeNs = LEDGER_PRUNE_DEBOUNCES * config.debounceNs;
     this.#ledger.prune(nowNs, pruneAgeNs, LEDGER_PRUNE_PER_DECISION_MAX);
-    const window = this.#ledger.check(stall.pid, stall.generation, nowNs, config.debounceNs);
+    const window = this.#ledger.check(stall.key, stall.generation, nowNs, config.debounceNs);
     if (window === LEDGER_DEBOUNCED) {
       this.#parkFirst(this.#sequenceOf(stall, nowNs, isPidGone), nowNs + config.debounceNs);
       return this.#refuse(stall, nowNs, "debounced");
@@ -151,8 +151,8 @@ export class Decider {
   retry(sequence: Sequence, nowNs: number): number {
     if (!this.isEnabled) return 0;
     const { actions, sequences, freshness } = this.#options;
-    const { pid, generation } = sequence.stall;
-    if (freshness(pid, generation) === FRESH_BEATS_REFUSED) {
+    const { key, generation } = sequence.stall;
+    if (freshness(key, generation) === FRESH_BEATS_REFUSED) {
       sequences.park(sequence, nowNs + RECOVERY_HOLD_LOOK_NS);
       return 0;
     }
@@ -171,7 +171,7 @@ export class Decider {
   retryNs({ stall, paceKey }: Sequence, nowNs: number): number | undefined {
     const { retry, verifyWithinNs = 0, debounceNs } = this.#settings.config;
     if (!retry || !this.isEnabled) return undefined;
-    const window = this.#ledger.check(stall.pid, stall.generation, nowNs, debounceNs);
+    const window = this.#ledger.check(stall.key, stall.generation, nowNs, debounceNs);
     const debouncedNs = window === LEDGER_DEBOUNCED ? nowNs + debounceNs : nowNs;
     return Math.max(debouncedNs, this.#pacing.nextNs(paceKey), nowNs + verifyWithinNs);
   }
@@ -211,7 +211,7 @@ export class Decider {
   /** Beats of the agent come and are refused: it is told once, and decided when they have ended. */
   #hold(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeCode {
     const { sequences } = this.#options;
-    if (!sequences.isFull && !sequences.has(stall.pid)) {
+    if (!sequences.isFull && !sequences.has(stall.key)) {
       const sequence = tried ?? this.#sequenceOf(stall, nowNs, isPidGone);
       sequences.park(sequence, nowNs + RECOVERY_HOLD_LOOK_NS);
     }
@@ -221,7 +221,7 @@ export class Decider {
   /** Checks 5 and 6: an earlier child for the same pid. */
   #decideBesideChild(stall: Stall, nowNs: number, begun: Begun): OutcomeCode {
     const { outstanding } = this.#options;
-    const earlier = outstanding.get(stall.pid);
+    const earlier = outstanding.get(stall.key);
     if (earlier === undefined) return this.#decidePace(stall, nowNs, begun);
     if (earlier.hasExited) {
       // Its exit was reported and only waits for its place in a turn: it is not in the way any more.
@@ -265,14 +265,14 @@ export class Decider {
   #begin(sequence: Sequence, nowNs: number): OutcomeCode {
     const { stall, paceKey } = sequence;
     const { sequences, actions, unixMsAtStart } = this.#options;
-    if (sequences.isFull && !sequences.has(stall.pid)) {
+    if (sequences.isFull && !sequences.has(stall.key)) {
       return this.#refuse(stall, nowNs, "outstanding_capacity");
     }
     if (!actions.reserve(sequence, nowNs)) {
       return this.#refuse(stall, nowNs, "outstanding_capacity");
     }
     const { debounceNs } = this.#settings.config;
-    const ledgerSlot = this.#ledger.reserve(stall.pid, nowNs, debounceNs);
+    const ledgerSlot = this.#ledger.reserve(stall.key, nowNs, debounceNs);
     if (ledgerSlot < 0) {
       actions.release(sequence);
       return this.#refuse(stall, nowNs, "debounce_capacity");
@@ -280,7 +280,9 @@ export class Decider {
     const journal = this.#journal;
     const { pid, generation } = stall;
     const unixMs = unixMsAtStart() + msFromNs(nowNs);
-    const line = sequence.isDryRun ? undefined : journal?.began({ pid, generation, unixMs });
+    // A pid that another source holds says nothing to the daemon after this one.
+    const isNoted = !sequence.isDryRun && stall.key === pid;
+    const line = isNoted ? journal?.began({ pid, generation, unixMs }) : undefined;
     if (sequences.begin(sequence, nowNs)) {
       sequence.hasBegun = true;
       this.#ledger.commit(ledgerSlot, stall.generation, nowNs);
@@ -310,7 +312,7 @@ export class Decider {
       unit: isKnown ? unit : undefined,
       unitFault: isKnown ? "" : isLocal ? unit : "the kernel does not vouch for its pid",
       isPidGone,
-      paceKey: isKnown && config.paceBy === "unit" ? unit.name : stall.pid,
+      paceKey: isKnown && config.paceBy === "unit" ? unit.name : stall.key,
       startGeneration: isKnown ? host.nowGeneration() : NaN,
       unitSeenUs: isKnown ? seenUs : NaN,
       isDryRun: config.dryRun,
@@ -320,7 +322,7 @@ export class Decider {
   /** With `retry`, a stall that may not be recovered yet is decided again at `deadlineNs`. */
   #parkFirst(sequence: Sequence, deadlineNs: number): void {
     const { sequences } = this.#options;
-    if (!this.#settings.config.retry || sequences.isFull || sequences.has(sequence.pid)) return;
+    if (!this.#settings.config.retry || sequences.isFull || sequences.has(sequence.key)) return;
     sequences.park(sequence, deadlineNs);
   }
 

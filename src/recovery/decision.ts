@@ -14,7 +14,7 @@ import {
 import type { DecisionReason } from "./outcome.ts";
 
 /** Answers, at the moment of the decision, whether a stall is still true: a FRESH_* code of the tracker. */
-export type Freshness = (pid: number, generation: number) => number;
+export type Freshness = (key: number, generation: number) => number;
 
 /** Check 0: the reason to skip, undefined if nothing is known against the stall. */
 export function stalenessReason(freshness: number): DecisionReason | undefined {

@@ -69,15 +69,15 @@ export class Outstanding {
     return this.#table.size + this.#orphanCount;
   }
 
-  /** The child that acts for agent `pid`. */
-  get(pid: number): Child | undefined {
-    return this.#table.get(pid);
+  /** The child that acts for agent `key`. */
+  get(key: number): Child | undefined {
+    return this.#table.get(key);
   }
 
   /** Makes room for `child` before it is started. False if there is none. Ends with `start()` or `release()`. */
   reserve(child: Child): boolean {
-    const inserted = this.#table.tryInsert(child.pid, child) === SLAB_INSERTED;
-    if (!inserted && this.#table.has(child.pid)) this.#countViolation();
+    const inserted = this.#table.tryInsert(child.key, child) === SLAB_INSERTED;
+    if (!inserted && this.#table.has(child.key)) this.#countViolation();
     return inserted;
   }
 
@@ -287,7 +287,7 @@ export class Outstanding {
   }
 
   #forget(child: Child): void {
-    if (this.#table.remove(child.pid) !== child) this.#countViolation();
+    if (this.#table.remove(child.key) !== child) this.#countViolation();
   }
 
   #countViolation(): void {

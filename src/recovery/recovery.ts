@@ -136,9 +136,9 @@ export class Recovery {
   }
 
   /** The agent beats again: what is left of its recovery is dropped. `generation` is that of the beat, NaN = unknown. */
-  onResumed(pid: number, generation: number, nowNs: number): void {
-    this.#decider.resumed(pid, generation, nowNs);
-    this.#sequences.resumed(pid, generation, nowNs);
+  onResumed(key: number, generation: number, nowNs: number): void {
+    this.#decider.resumed(key, generation, nowNs);
+    this.#sequences.resumed(key, generation, nowNs);
   }
 
   /**

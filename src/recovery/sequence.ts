@@ -79,6 +79,11 @@ export class Sequence {
     return this.stall.pid;
   }
 
+  /** The tracker's key of the agent: recoveries are kept by it. */
+  get key(): number {
+    return this.stall.key;
+  }
+
   /** The step that is being done, or was done last. */
   get currentStep(): Step {
     return this.plan.steps[Math.max(0, this.stepNumber - 1)]!;

@@ -51,7 +51,7 @@ const SUCCESSOR_LOOK_NS = NS_PER_S;
 
 export class Sequences {
   readonly #options: SequencesOptions;
-  readonly #byPid = new Map<number, Sequence>();
+  readonly #byKey = new Map<number, Sequence>();
   readonly #deadlines = new DeadlineHeap<Sequence>();
   /** Those whose next step, or next try, waits for its place in a turn, the oldest first. */
   readonly #ready = new Set<Sequence>();
@@ -68,12 +68,12 @@ export class Sequences {
   }
 
   get size(): number {
-    return this.#byPid.size;
+    return this.#byKey.size;
   }
 
   /** True if there is no room for one more. */
   get isFull(): boolean {
-    return this.#byPid.size >= this.#options.capacity;
+    return this.#byKey.size >= this.#options.capacity;
   }
 
   /** Recoveries whose next step waits for its place in a turn. */
@@ -81,8 +81,8 @@ export class Sequences {
     return this.#ready.size;
   }
 
-  has(pid: number): boolean {
-    return this.#byPid.has(pid);
+  has(key: number): boolean {
+    return this.#byKey.has(key);
   }
 
   /**
@@ -91,23 +91,23 @@ export class Sequences {
    * of its steps could be done yet: it is as if it had never begun.
    */
   begin(sequence: Sequence, nowNs: number): boolean {
-    const older = this.#byPid.get(sequence.pid);
+    const older = this.#byKey.get(sequence.key);
     if (older !== undefined) this.#remove(older);
-    this.#byPid.set(sequence.pid, sequence);
+    this.#byKey.set(sequence.key, sequence);
     this.#proceed(sequence, 1, nowNs);
     return sequence.hasActed || this.#ready.has(sequence);
   }
 
   /** Keeps a recovery that may not begin yet, or not again: it is handed to `retry` at `deadlineNs`. */
   park(sequence: Sequence, deadlineNs: number): void {
-    this.#byPid.set(sequence.pid, sequence);
+    this.#byKey.set(sequence.key, sequence);
     this.#enter(sequence, PHASE_PARKED, deadlineNs);
   }
 
   /** A child is over. */
   childEnded(child: Child, succeeded: boolean, nowNs: number): void {
     this.#options.actions.ended(child);
-    const sequence = this.#byPid.get(child.pid);
+    const sequence = this.#byKey.get(child.key);
     if (sequence?.child !== child || sequence.phase !== PHASE_RUNNING) return;
     if (succeeded) this.#finish(sequence, "succeeded", nowNs);
     else if (sequence.nextStep === undefined) this.#finish(sequence, "exhausted", nowNs);
@@ -117,7 +117,7 @@ export class Sequences {
   /** The service manager has answered: whoever waits for it goes on. */
   answered(lookup: UnitLookup): void {
     for (const sequence of this.#asking.get(lookup) ?? []) {
-      const isCurrent = this.#byPid.get(sequence.pid) === sequence;
+      const isCurrent = this.#byKey.get(sequence.key) === sequence;
       if (!isCurrent || sequence.unitLookup !== lookup || !this.#deadlines.has(sequence)) continue;
       this.#deadlines.remove(sequence);
       if (sequence.phase === PHASE_PARKED) this.#ready.add(sequence);
@@ -126,9 +126,9 @@ export class Sequences {
     this.#asking.delete(lookup);
   }
 
-  /** A beat of `pid` came back: what is left of its recovery is dropped. A child that runs goes on. */
-  resumed(pid: number, generation: number, nowNs: number): void {
-    const sequence = this.#byPid.get(pid);
+  /** A beat of `key` came back: what is left of its recovery is dropped. A child that runs goes on. */
+  resumed(key: number, generation: number, nowNs: number): void {
+    const sequence = this.#byKey.get(key);
     if (sequence === undefined || !sameLineage(sequence.stall.generation, generation)) return;
     const hasBegun = sequence.phase !== PHASE_PARKED;
     if (hasBegun && sequence.phase !== PHASE_VERIFYING)
@@ -143,7 +143,7 @@ export class Sequences {
   /** Ends everything in progress, children aside. */
   stop(nowNs: number): void {
     this.#asking.clear();
-    for (const sequence of this.#byPid.values()) {
+    for (const sequence of this.#byKey.values()) {
       const { phase } = sequence;
       const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
       if (!isVerdictDue) this.#tellEnd(sequence, "stopped", nowNs);
@@ -249,8 +249,8 @@ export class Sequences {
 
   /** Whether the stall still holds, and the agent's unit has not come back by itself. */
   #mayGoOn(sequence: Sequence, nowNs: number): boolean {
-    const { pid, generation } = sequence.stall;
-    const stale = stalenessReason(this.#options.freshness(pid, generation));
+    const { key, generation } = sequence.stall;
+    const stale = stalenessReason(this.#options.freshness(key, generation));
     if (stale === "beats_refused") {
       this.#enter(sequence, PHASE_WAITING, nowNs + RECOVERY_HOLD_LOOK_NS);
       return false;
@@ -259,7 +259,7 @@ export class Sequences {
       this.#finish(sequence, STALE_ENDS[stale]!, nowNs);
       return false;
     }
-    if (sequence.isPidGone && this.#options.host.holderOf(pid) !== HOLDER_NONE) {
+    if (sequence.isPidGone && this.#options.host.holderOf(sequence.pid) !== HOLDER_NONE) {
       this.#finish(sequence, "pid_recycled", nowNs);
       return false;
     }
@@ -346,7 +346,7 @@ export class Sequences {
   #remove(sequence: Sequence): void {
     this.#deadlines.remove(sequence);
     this.#ready.delete(sequence);
-    if (this.#byPid.get(sequence.pid) === sequence) this.#byPid.delete(sequence.pid);
+    if (this.#byKey.get(sequence.key) === sequence) this.#byKey.delete(sequence.key);
   }
 
   /** One command says all there is to say by its own end. */

@@ -156,7 +156,7 @@ export class StepActions {
   reserve(sequence: Sequence, nowNs: number): boolean {
     if (!this.spawnsNext(sequence)) return true;
     const { stall, nextStep } = sequence;
-    const child = new Child(stall.pid, stall.generation, nowNs, nextStep!.kind);
+    const child = new Child(stall, nowNs, nextStep!.kind);
     if (!this.#options.outstanding.reserve(child)) return false;
     sequence.reserved = child;
     return true;

@@ -3,6 +3,7 @@
 import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import type { SlotTable } from "./slot_table.ts";
+import { isShared } from "./member_key.ts";
 import { LANE_NONE } from "./slots.ts";
 
 export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
@@ -16,10 +17,14 @@ export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   checkShares(table);
 }
 
-function checkSlots({ slots, index, len, latchedCount }: SlotTable): void {
+function checkSlots({ slots, index, len, latchedCount, sharedCount }: SlotTable): void {
   let latched = 0;
+  let shared = 0;
   for (let slot = 0; slot < len; slot++) {
-    assert(index.get(slots.pid[slot]!) === slot, "the pid of a live slot maps back to it");
+    const key = slots.key[slot]!;
+    assert(index.get(key) === slot, "the key of a live slot maps back to it");
+    assert(key === slots.pid[slot]! || isShared(key), "a key is the pid, or none that a pid is");
+    if (key !== slots.pid[slot]!) shared += 1;
     const inLane = slots.lane[slot]! !== LANE_NONE;
     if (slots.isLatched(slot)) {
       latched += 1;
@@ -28,6 +33,7 @@ function checkSlots({ slots, index, len, latchedCount }: SlotTable): void {
       assert(inLane, "LN1: an un-latched slot is in a lane");
     }
   }
+  assert(shared <= sharedCount, "the cached count of shared pids holds them all");
   assert(latched === latchedCount, "the cached latch count is the number of latched slots");
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../wire/frame.ts";
 import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from "./counts.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
+import { isShared } from "./member_key.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
   SLOT_BEAT_ONCE,
@@ -35,6 +36,8 @@ export class SlotTable {
   len = 0;
   /** Live rows whose latch is set. */
   latchedCount = 0;
+  /** Live rows whose key is not their pid. */
+  sharedCount = 0;
   readonly #counts: Counts;
 
   constructor(capacity: number, counts: Counts, processes: ProcessReader) {
@@ -46,26 +49,35 @@ export class SlotTable {
     this.#counts = counts;
   }
 
+  /** The live row of `key`, or -1. */
+  slotOf(key: number): number {
+    const slot = this.index.get(key);
+    return slot < this.len ? slot : -1;
+  }
+
   /** The next free row, for `fill`. Its index entry is reserved first: -1, and nothing changed, if that cannot be had. */
-  append(pid: number): number {
-    if (!this.index.insert(pid, this.len)) return -1;
+  append(key: number): number {
+    if (!this.index.insert(key, this.len)) return -1;
     this.len += 1;
+    if (isShared(key)) this.sharedCount += 1;
     return this.len - 1;
   }
 
   /**
-   * Gives the row of `victim` to `pid`; the row is touched only after the new pid has its index entry, so that a refusal
+   * Gives the row of `victim` to `key`; the row is touched only after the new pid has its index entry, so that a refusal
    * leaves the victim with its latch and its place in the lane. False if the index refuses.
    */
-  replace(victim: number, pid: number): boolean {
-    const victimPid = this.slots.pid[victim]!;
-    this.index.remove(victimPid);
-    if (!this.index.insert(pid, victim)) {
-      if (!this.index.insert(victimPid, victim)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+  replace(victim: number, key: number): boolean {
+    const victimKey = this.slots.key[victim]!;
+    this.index.remove(victimKey);
+    if (!this.index.insert(key, victim)) {
+      if (!this.index.insert(victimKey, victim)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
       return false;
     }
+    if (isShared(victimKey)) this.sharedCount -= 1;
+    if (isShared(key)) this.sharedCount += 1;
     this.vacate(victim);
-    this.#pushRemoved(victimPid);
+    this.#pushRemoved(victim);
     return true;
   }
 
@@ -99,8 +111,10 @@ export class SlotTable {
     namespaceInode: number,
     generation: number,
     uid: number,
+    key: number,
   ): void {
     const slots = this.slots;
+    slots.key[slot] = key;
     slots.pid[slot] = words[w + WORD_PID]!;
     slots.flags[slot] = SLOT_BEAT_ONCE;
     slots.debt[slot] = 0;
@@ -146,21 +160,22 @@ export class SlotTable {
   /** Removes `slot`; the last row moves into the hole. */
   remove(slot: number): void {
     const slots = this.slots;
-    const pid = slots.pid[slot]!;
+    const key = slots.key[slot]!;
     this.vacate(slot);
-    this.index.remove(pid);
+    this.index.remove(key);
+    if (isShared(key)) this.sharedCount -= 1;
+    this.#pushRemoved(slot);
     const last = this.len - 1;
     if (slot !== last) {
       slots.copyRow(last, slot);
       this.lanes.moved(slot);
       this.share.moved(slot);
-      if (!this.index.insert(slots.pid[slot]!, slot)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+      if (!this.index.insert(slots.key[slot]!, slot)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
     }
     this.len = last;
-    this.#pushRemoved(pid);
   }
 
-  #pushRemoved(pid: number): void {
-    if (!this.removed.push(pid)) this.#counts.add(COUNT_REMOVED_PID_DROPS);
+  #pushRemoved(slot: number): void {
+    if (!this.removed.push(this.slots, slot)) this.#counts.add(COUNT_REMOVED_PID_DROPS);
   }
 }

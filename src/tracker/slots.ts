@@ -1,6 +1,7 @@
 // The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays made once (spec 03
 // section 2). NaN in a f64 column means unknown. Whoever keeps a slot number across a record or a drain keeps a lie:
 // removal moves the last row into the hole.
+import { IP_WORDS } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
 import { REFUSAL_COLUMN, REFUSAL_COLUMNS } from "./refusals.ts";
 
@@ -19,6 +20,8 @@ export const SLOT_PROVEN = 8;
 export const SLOT_BEAT_ONCE = 16;
 /** Beats were refused since the last accepted one. */
 export const SLOT_HAS_REFUSALS = 32;
+/** It beats by plain UDP, from `source`. */
+export const SLOT_HAS_SOURCE = 64;
 
 /** `lane` of a slot that is in no deadline lane. */
 export const LANE_NONE = 255;
@@ -26,6 +29,10 @@ export const LANE_NONE = 255;
 export class Slots {
   readonly capacity: number;
   readonly pid: Uint32Array;
+  /** Under which the index has it: the pid, unless another source holds that, see member_key.ts. */
+  readonly key: Uint32Array;
+  /** IP_WORDS for each slot: where its beats come from, valid with SLOT_HAS_SOURCE; written by the observer. */
+  readonly source: Uint32Array;
   /** Observer time of the last accepted beat. */
   readonly lastNs: Float64Array;
   /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance; written by the observer. */
@@ -77,6 +84,8 @@ export class Slots {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.pid = new Uint32Array(capacity);
+    this.key = new Uint32Array(capacity);
+    this.source = new Uint32Array(capacity * IP_WORDS);
     this.lastNs = new Float64Array(capacity);
     this.debt = new Float64Array(capacity);
     this.status = new Uint8Array(capacity);
@@ -149,6 +158,17 @@ export class Slots {
     this.flags[slot]! |= SLOT_HAS_REFUSALS;
   }
 
+  hasSource(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_HAS_SOURCE) !== 0;
+  }
+
+  /** Notes that the beats of `slot` come from the address at index `at` of `sources`. */
+  setSource(slot: number, sources: Uint32Array, at: number): void {
+    for (let word = 0; word < IP_WORDS; word++)
+      this.source[slot * IP_WORDS + word] = sources[at + word]!;
+    this.flags[slot]! |= SLOT_HAS_SOURCE;
+  }
+
   prove(slot: number): void {
     this.flags[slot]! |= SLOT_PROVEN;
   }
@@ -160,6 +180,8 @@ export class Slots {
   /** Copies row `from` over row `to`, links included: `moved` of DeadlineLanes and of UidShare must follow. */
   copyRow(from: number, to: number): void {
     this.pid[to] = this.pid[from]!;
+    this.key[to] = this.key[from]!;
+    this.source.copyWithin(to * IP_WORDS, from * IP_WORDS, (from + 1) * IP_WORDS);
     this.lastNs[to] = this.lastNs[from]!;
     this.debt[to] = this.debt[from]!;
     this.status[to] = this.status[from]!;

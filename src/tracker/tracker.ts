@@ -37,6 +37,7 @@ import { Eviction, type EvictionPolicy } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
+import { memberKey } from "./member_key.ts";
 import { beginsAnew, followRun, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
@@ -114,7 +115,7 @@ export class Tracker {
 
   /**
    * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation, or no attested uid;
-   * `vouched` says by whom the sender is known, a VOUCHED code. Returns an UPDATE code; each refused frame moves exactly the
+   * `vouched` says by whom the sender is known, a VOUCHED code; `key` is that of `keyOf`, by default the pid. Returns an UPDATE code; each refused frame moves exactly the
    * counter of its reason.
    */
   record(
@@ -127,23 +128,15 @@ export class Tracker {
     generation: number,
     uid = Number.NaN,
     vouched = origin === ORIGIN_KERNEL_ATTESTED ? VOUCHED_BY_KERNEL : VOUCHED_NOT,
+    key = words[w + WORD_PID]!,
   ): number {
-    const pid = words[w + WORD_PID]!;
     // A start time that f64 cannot hold exactly would compare equal to its neighbours.
     const knownGeneration = generation <= Number.MAX_SAFE_INTEGER ? generation : Number.NaN;
-    const slot = this.table.index.get(pid);
+    const slot = this.table.index.get(key);
+    const known = knownGeneration;
     if (slot < 0)
-      return this.#admit(
-        words,
-        w,
-        nowNs,
-        thresholdNs,
-        origin,
-        namespaceInode,
-        knownGeneration,
-        uid,
-      );
-    if (slot >= this.table.len) return this.#dropStrayEntry(pid);
+      return this.#admit(words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid, key);
+    if (slot >= this.table.len) return this.#dropStrayEntry(key);
     this.lastSlot = slot;
     // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
     if (
@@ -151,8 +144,7 @@ export class Tracker {
       isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)
     ) {
       this.table.vacate(slot);
-      const known = knownGeneration;
-      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid);
+      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid, key);
       this.#counts.add(COUNT_PID_RECYCLES);
       return UPDATE_INSERTED;
     }
@@ -193,12 +185,13 @@ export class Tracker {
   }
 
   /**
-   * Whether the stall of `pid` still holds right before a recovery fires. `generation` is the one of the stall; nothing may
+   * Whether the stall of `key` still holds right before a recovery fires. `generation` is the one of the stall; nothing may
    * fire if a beat was refused later than `aliveSinceNs` that showed the agent alive.
    */
-  stallFreshness(pid: number, generation: number, aliveSinceNs = Number.POSITIVE_INFINITY): number {
-    const slot = this.slotOf(pid);
+  stallFreshness(key: number, generation: number, aliveSinceNs = Number.POSITIVE_INFINITY): number {
+    const slot = this.slotOf(key);
     if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
+    const pid = this.slots.pid[slot]!;
     const isKnown = !Number.isNaN(generation);
     if (isKnown && this.#isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
     if (this.slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
@@ -206,10 +199,14 @@ export class Tracker {
     return isVerifiable ? FRESH_WARRANTED : FRESH_UNVERIFIABLE_GENERATION;
   }
 
-  /** The live slot of `pid`, or -1. Valid until the next record or drain. */
-  slotOf(pid: number): number {
-    const slot = this.table.index.get(pid);
-    return slot < this.table.len ? slot : -1;
+  /** The live slot of `key`, or -1. Valid until the next record or drain. A pid is the key of whoever claimed it first. */
+  slotOf(key: number): number {
+    return this.table.slotOf(key);
+  }
+
+  /** The key of a sender that no kernel attests, see `memberKey`; NO_KEY = it can have none. */
+  keyOf(pid: number, sources: Uint32Array | undefined, at: number): number {
+    return memberKey(this.table, pid, sources, at);
   }
 
   /** As `slotOf` for the first `count` of `pids`, into `slots`. */
@@ -217,8 +214,8 @@ export class Tracker {
     this.table.index.getMany(pids, count, slots);
   }
 
-  isTracked(pid: number): boolean {
-    return this.slotOf(pid) >= 0;
+  isTracked(key: number): boolean {
+    return this.slotOf(key) >= 0;
   }
 
   get isEmpty(): boolean {
@@ -276,6 +273,15 @@ export class Tracker {
   /** A reload of the eviction settings. */
   setEviction(policy: EvictionPolicy, window: number): void {
     this.#eviction.configure(policy, window);
+  }
+
+  /** Key and source ("" = none) of the member whose pid `takeEvictedPid` has just told. */
+  get evictedKey(): number {
+    return this.table.removed.poppedKey;
+  }
+
+  get evictedSource(): string {
+    return this.table.removed.poppedSource;
   }
 
   /** The youngest evicted or retired pid, -1 if there is none left. It may be tracked again by now. */
@@ -345,8 +351,8 @@ export class Tracker {
   }
 
   /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
-  #dropStrayEntry(pid: number): number {
-    this.table.index.remove(pid);
+  #dropStrayEntry(key: number): number {
+    this.table.index.remove(key);
     this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
     return this.#refuseCapacity();
   }
@@ -412,7 +418,7 @@ export class Tracker {
     this.table.lanes.beat(slot, nowNs, thresholdNs);
   }
 
-  /** A pid that is not tracked: a free slot, or the slot of a victim, or a refusal. */
+  /** A key that is not tracked: a free slot, or the slot of a victim, or a refusal. */
   #admit(
     words: Uint32Array,
     w: number,
@@ -422,25 +428,24 @@ export class Tracker {
     namespaceInode: number,
     generation: number,
     uid: number,
+    key: number,
   ): number {
-    const pid = words[w + WORD_PID]!;
+    const { table } = this;
     const slot =
-      this.table.len < this.capacity
-        ? this.table.append(pid)
-        : this.#evict(pid, nowNs, thresholdNs, uid);
+      table.len < this.capacity ? table.append(key) : this.#evict(key, nowNs, thresholdNs, uid);
     if (slot < 0) return this.#refuseCapacity();
-    this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation, uid);
+    table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation, uid, key);
     this.lastSlot = slot;
     return UPDATE_INSERTED;
   }
 
-  /** The row of a victim, given to `pid`; -1 if there is no victim or the index refuses. */
-  #evict(pid: number, nowNs: number, thresholdNs: number, uid: number): number {
+  /** The row of a victim, given to `key`; -1 if there is no victim or the index refuses. */
+  #evict(key: number, nowNs: number, thresholdNs: number, uid: number): number {
     const { len, latchedCount, share } = this.table;
     const silent = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
     if (silent < 0) this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
     const victim = silent < 0 ? share.findVictim(uid) : silent;
-    if (victim < 0 || !this.table.replace(victim, pid)) return -1;
+    if (victim < 0 || !this.table.replace(victim, key)) return -1;
     this.#counts.add(COUNT_EVICTIONS);
     if (silent < 0) this.#counts.add(COUNT_UID_SHARES);
     return victim;

@@ -94,6 +94,7 @@ function reportsInto(diary: string[]): TickReports {
   return {
     stalled: (stall) => diary.push(`stalled ${stall.pid}`),
     resumed: (pid, listener, status) => diary.push(`back ${pid} by ${listener} status ${status}`),
+    sharedPid: ({ pid, source }) => diary.push(`shared ${pid} by ${source}`),
     namespaceConflict: (pid, inode) => diary.push(`foreign ${pid} in ${inode}`),
     paused: (ns, moved) => diary.push(`paused ${ns} ${moved}`),
     slowTurn: (stage, ns) => diary.push(`slow ${stage} ${ns}`),

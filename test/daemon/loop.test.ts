@@ -118,6 +118,7 @@ class Subject {
       reports: {
         stalled: (stall) => this.stalls.push(stall),
         resumed: () => {},
+        sharedPid: () => {},
         namespaceConflict: () => {},
         paused: () => {},
         slowTurn: () => {},

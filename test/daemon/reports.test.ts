@@ -119,6 +119,28 @@ describe("stalls and returns", () => {
     expect(lines).toEqual(['level=info msg="agent is back" pid=42 listener=main status=critical']);
   });
 
+  test("an agent that beats by plain UDP is named by its source and pid", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ pid: 7, source: "10.0.0.3" }));
+    reports.resumed(7, 0, 2, "10.0.0.3");
+    expect(lines.map((line) => line.includes(" pid=7 agent=10.0.0.3/7 "))).toEqual([true, true]);
+  });
+
+  test("two senders of one pid are told once a minute, with the beats meanwhile", () => {
+    const subject = new Subject();
+    const shared = { pid: 7, source: "10.0.0.3", holder: "10.0.0.2", beats: 2 };
+    for (let second = 0; second < 61; second++) {
+      subject.reports.sharedPid(shared);
+      subject.nowNs += 1e9;
+    }
+    expect(subject.lines.map((line) => line.replace(/ hint=.*/, ""))).toEqual([
+      'level=warn msg="two senders claim the same pid, each is watched by its source" pid=7 ' +
+        "agent=10.0.0.3/7 holder=10.0.0.2 beats=2",
+      'level=warn msg="two senders claim the same pid, each is watched by its source" pid=7 ' +
+        "agent=10.0.0.3/7 holder=10.0.0.2 beats=120",
+    ]);
+  });
+
   test("a mass stall is told in 200 lines, and a second later how many were held back", () => {
     const subject = new Subject();
     const { reports } = subject;

@@ -95,11 +95,65 @@ const STALL: Stall = {
   generation: Number.NaN,
   uid: Number.NaN,
   proven: false,
+  key: 12,
+  source: "",
   refused: [],
   status: 0,
   payload: 42,
   listener: 0,
 };
+
+/** A beat of pid 12 by plain UDP from 10.0.0.3, while another source has the pid. */
+function sharedBeat(): EventBatch {
+  const batch = new EventBatch();
+  batch.kind[0] = EVENT_BEAT;
+  batch.observerNs[0] = 5e9;
+  batch.pid[0] = 12;
+  batch.nonceLo[0] = 7;
+  batch.origin[0] = 3;
+  batch.ns[0] = Number.NaN;
+  batch.generation[0] = Number.NaN;
+  batch.hasSource[0] = 1;
+  batch.key[0] = 0x8000_0001;
+  batch.source.set([0, 0, 0xffff, 0x0a00_0003]);
+  return batch;
+}
+
+const SHARED_STALL: Stall = { ...STALL, key: 0x8000_0001, source: "10.0.0.3" };
+
+describe("an agent whose pid another source has", () => {
+  test("is named by source and pid in TSV", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory);
+    events.onBatch(sharedBeat(), 1);
+    events.onStall(SHARED_STALL);
+    events.onStall({ ...STALL, source: "10.0.0.2" });
+    events.onRemoved(12, 7e9, "10.0.0.3");
+    await events.close();
+    expect(directory.read("events").trimEnd().split("\n")).toEqual([
+      "5000000000\tbeat\t10.0.0.3/12\t7\tok\t0",
+      "6000000000\tstall\t10.0.0.3/12\t4294967296\tstall\t-",
+      "6000000000\tstall\t12\t4294967296\tstall\t-",
+      "7000000000\teviction\t10.0.0.3/12\t-\t-\t-",
+    ]);
+  });
+
+  test("has its source beside its pid in JSONL, as has everybody who beats by plain UDP", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { format: "jsonl" });
+    events.onBatch(sharedBeat(), 1);
+    events.onStall({ ...STALL, source: "10.0.0.2" });
+    events.onRemoved(12, 7e9, "10.0.0.3");
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    const parsed = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(parsed.map(({ pid, source }) => [pid, source])).toEqual([
+      [12, "10.0.0.3"],
+      [12, "10.0.0.2"],
+      [12, "10.0.0.3"],
+    ]);
+  });
+});
 
 describe("TSV", () => {
   test("has six columns per line, as the Rust observer writes them", async () => {

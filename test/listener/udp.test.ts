@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { fstatSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
+import { ipText } from "../../src/base/ip_text.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../../src/base/reject_reason.ts";
@@ -46,6 +47,18 @@ describe("a plaintext UDP listener", () => {
         })),
       );
     });
+
+  test.skipIf(!IS_LINUX).each([
+    ["127.0.0.1", "127.0.0.1"],
+    ["::1", "::1"],
+  ])("says where each datagram to %s comes from, batch after batch", (address, source) => {
+    using net = open({ address });
+    for (let round = 0; round < 2; round++) {
+      net.peer.send(frame(2), frame(3));
+      receiveRows(net.listener, 2);
+      expect(ipText(net.listener.batch.sources!, 0)).toBe(source);
+    }
+  });
 
   test("refuses every size but 32 and counts it, even if a frame comes first", () => {
     using net = open();

@@ -50,6 +50,8 @@ export function stallOf(pid: number): Stall {
     generation: Number.NaN,
     uid: Number.NaN,
     proven: false,
+    key: pid,
+    source: "",
     refused: [],
     status: 0,
     payload: 0,

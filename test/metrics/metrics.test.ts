@@ -309,3 +309,44 @@ function expectIdentity(one: Page): void {
     expect([reason, sumOf(one, cause)]).toEqual([reason, rejected[0]! + rejected[1]!]);
   }
 }
+
+describe("two sources of one pid", () => {
+  const SHARED = 0x8000_0001;
+
+  function sourcedBeat(metrics: Metrics, key: number, host: number): void {
+    const batch = new EventBatch();
+    batch.pid[0] = 7;
+    batch.hasSource[0] = 1;
+    batch.key[0] = key;
+    batch.source.set([0, 0, 0xffff, 0x0a00_0000 + host]);
+    metrics.onBatch(batch, 1);
+  }
+
+  test("have rows of their own: the second one is named by its source", () => {
+    const { metrics } = makeMetrics();
+    sourcedBeat(metrics, 7, 2);
+    sourcedBeat(metrics, SHARED, 3);
+    sourcedBeat(metrics, SHARED, 3);
+    metrics.onStall({ ...stallOf(7), key: SHARED, source: "10.0.0.3" });
+    expect(linesWith(renderPage(metrics), "varta_beats_total{")).toEqual([
+      'varta_beats_total{pid="7"} 1',
+      'varta_beats_total{pid="10.0.0.3/7"} 2',
+    ]);
+    expect(linesWith(renderPage(metrics), "varta_stalls_total{")).toEqual([
+      'varta_stalls_total{pid="7"} 0',
+      'varta_stalls_total{pid="10.0.0.3/7"} 1',
+    ]);
+  });
+
+  test("lose their rows one by one, and the name with it", () => {
+    const { metrics } = makeMetrics();
+    sourcedBeat(metrics, 7, 2);
+    sourcedBeat(metrics, SHARED, 3);
+    metrics.onRemoved(SHARED);
+    beat(metrics, [8]);
+    expect(linesWith(renderPage(metrics), "varta_beats_total{")).toEqual([
+      'varta_beats_total{pid="7"} 1',
+      'varta_beats_total{pid="8"} 1',
+    ]);
+  });
+});

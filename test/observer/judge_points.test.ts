@@ -39,6 +39,7 @@ describe("a stall", () => {
     expect(bench.observer.pollPending()).toEqual({
       kind: "stall",
       pid: AGENT,
+      source: undefined,
       observerNs: lastNs + THRESHOLD_NS,
       lastNs,
       lastNonce: 1n,

@@ -217,6 +217,28 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     expect(runner.spawnCount).toBe(0);
   });
 
+  test("decide two agents of one pid by their keys: neither debounces or ends the other's", () => {
+    const runner = new ScriptedRunner();
+    const asked: number[] = [];
+    const { recovery, tell } = bench({
+      runner,
+      freshness: (key) => {
+        asked.push(key);
+        return 0;
+      },
+    });
+    const fields = { origin: ORIGIN_OPERATOR_ATTESTED, generation: NaN } as const;
+    const shared = { key: 0x8000_0001, source: "10.0.0.3" };
+    recovery.decide(stallOf(fields), T0);
+    recovery.decide(stallOf({ ...fields, ...shared }), T0);
+    expect(tell()).toEqual(["spawn 4242 child 1000", "spawn 4242 child 1001"]);
+    expect(asked).toEqual([4242, shared.key]);
+    runner.children[1]!.exited(0, NaN);
+    recovery.reap(T0);
+    expect(textOf(recovery.decide(stallOf({ ...fields, ...shared }), T0 + 1))).toBe("debounced");
+    expect(recovery.outstandingCount).toBe(1);
+  });
+
   test("hold an agent whose beats are refused, tell it once, and begin when they have ended", () => {
     let freshness = 4;
     const runner = new ScriptedRunner();

@@ -153,6 +153,8 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     generation: 777,
     uid: 1_000,
     proven: true,
+    key: fields.pid ?? 4242,
+    source: "",
     refused: [],
     status: 1,
     payload: 3_000_000_000,

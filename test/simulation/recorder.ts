@@ -68,6 +68,10 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.resumptions.push(`${pid} by ${listener} with ${status}`);
   }
 
+  sharedPid(): void {
+    throw new Error("No simulated listener says where its datagrams come from");
+  }
+
   namespaceConflict(pid: number, observedInode: number): void {
     this.conflicts.push(`${pid} in ${observedInode}`);
   }

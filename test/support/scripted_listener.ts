@@ -1,5 +1,6 @@
 // A listener whose every receive is written down beforehand, and the datagrams for it. It fills the same columns as a real
 // one, so the observer cannot tell the difference (spec 05 section 2).
+import { IP_WORDS, IPV4_MAPPED } from "../../src/base/ip_text.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
@@ -18,6 +19,8 @@ export interface Datagram {
   readonly peerUid: number;
   readonly peerGid: number;
   readonly words: Uint32Array;
+  /** Last number of the IPv4 address 10.0.0.x where it comes from, for a listener with `sources`. */
+  readonly from?: number;
 }
 
 /** One receive: its datagrams (none = the socket is empty), or -errno. */
@@ -30,6 +33,8 @@ export interface ScriptedListenerOptions {
   readonly name?: string;
   readonly kind?: ListenerKind;
   readonly allowList?: AllowList | undefined;
+  /** It says where its datagrams come from. */
+  readonly sources?: boolean;
   /** A descriptor for a real loop to wait on; -1 = none. */
   readonly fd?: number;
   /** Told at each receive, before its result. */
@@ -41,7 +46,7 @@ export class ScriptedListener implements Listener {
   readonly name: string;
   readonly fd: number;
   readonly allowList: AllowList | undefined;
-  readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
+  readonly batch: ReceivedBatch;
   /** Receives that are still to come; at the end of the script the socket is empty. */
   readonly script: Receive[] = [];
   /** The observer time of every receive. */
@@ -57,6 +62,8 @@ export class ScriptedListener implements Listener {
 
   constructor(options: ScriptedListenerOptions = {}) {
     this.kind = options.kind ?? "unix";
+    const sources = options.sources === true ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
+    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS), sources);
     this.name = options.name ?? "scripted";
     this.allowList = options.allowList;
     this.fd = options.fd ?? -1;
@@ -105,6 +112,7 @@ export class ScriptedListener implements Listener {
   #fill(datagram: Datagram, i: number): void {
     const { batch } = this;
     batch.words.set(datagram.words, batch.frameWord[i]!);
+    batch.sources?.set([0, 0, IPV4_MAPPED, 0x0a00_0000 + (datagram.from ?? 0)], i * IP_WORDS);
     batch.verdict[i] = datagram.verdict;
     batch.origin[i] = datagram.origin;
     batch.peerPid[i] = datagram.peerPid;
@@ -124,6 +132,7 @@ export interface BeatFields {
   readonly peerPid?: number;
   readonly peerUid?: number;
   readonly peerGid?: number;
+  readonly from?: number;
 }
 
 /** A beat of `pid`, vouched for by the kernel unless told otherwise; a peer pid of 0 makes it SocketModeOnly. */
@@ -151,6 +160,7 @@ export function beatOf(pid: number, fields: BeatFields = {}): Datagram {
     peerUid: fields.peerUid ?? 1000,
     peerGid: fields.peerGid ?? 1000,
     words,
+    ...(fields.from !== undefined && { from: fields.from }),
   };
 }
 

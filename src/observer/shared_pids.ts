@@ -1,0 +1,54 @@
+// Pids that several sources claim by plain UDP: each source is watched as a member of its own, and an operator who does not
+// know it would take one for the other. Kept until it is told, which may be much later: the last one stands for all.
+import { IP_WORDS, ipText } from "../base/ip_text.ts";
+import type { Slots } from "../tracker/slots.ts";
+
+/** A pid that was claimed again. */
+export interface SharedPid {
+  readonly pid: number;
+  /** Who claimed it now, and who holds it; "" = somebody with a key. */
+  readonly source: string;
+  readonly holder: string;
+  /** Beats of sources whose pid another one holds, since the last call. */
+  readonly beats: number;
+}
+
+export class SharedPids {
+  #pid = 0;
+  #beats = 0;
+  readonly #source = new Uint32Array(IP_WORDS);
+  readonly #holder = new Uint32Array(IP_WORDS);
+  #hasSource = false;
+  #hasHolder = false;
+
+  /** A beat for `pid` whose source stands at index `at` of `sources`; the pid itself is in `slot`, -1 = by now in none. */
+  note(
+    pid: number,
+    sources: Uint32Array | undefined,
+    at: number,
+    slots: Slots,
+    slot: number,
+  ): void {
+    this.#pid = pid;
+    this.#beats += 1;
+    this.#hasSource = sources !== undefined;
+    this.#hasHolder = slot >= 0 && slots.hasSource(slot);
+    for (let word = 0; word < IP_WORDS; word++) {
+      if (sources !== undefined) this.#source[word] = sources[at + word]!;
+      if (this.#hasHolder) this.#holder[word] = slots.source[slot * IP_WORDS + word]!;
+    }
+  }
+
+  /** What was noted since the last call, undefined if nothing was. */
+  take(): SharedPid | undefined {
+    if (this.#beats === 0) return undefined;
+    const shared = {
+      pid: this.#pid,
+      source: this.#hasSource ? ipText(this.#source, 0) : "",
+      holder: this.#hasHolder ? ipText(this.#holder, 0) : "",
+      beats: this.#beats,
+    };
+    this.#beats = 0;
+    return shared;
+  }
+}

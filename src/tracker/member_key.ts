@@ -1,0 +1,86 @@
+// Under which key the tracker keeps a sender. A pid names one process of one machine, but a network has many machines, and
+// in containers all of them have the same small pids: two sources that claim one pid by plain UDP must not hide each
+// other's death. The first who claims a pid has it as its key; another source gets a key of its own, above all pids, made
+// from source and pid. Keys are found by a few probes, so whoever chooses sources to make them collide gets a refusal.
+import { MEMBER_KEY_PROBES_MAX } from "../base/limits.ts";
+import { IP_WORDS } from "../base/ip_text.ts";
+import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { hashU32 } from "../tables/bounded_index.ts";
+import type { SlotTable } from "./slot_table.ts";
+import { SLOT_HAS_SOURCE, type Slots } from "./slots.ts";
+
+/** There is no key left for this source. */
+export const NO_KEY = -1;
+
+/** Pids are below: 2^22 at most on Linux. */
+const SHARED = 0x8000_0000;
+
+/**
+ * The key of the sender of `pid` whose source stands at index `at` of `sources`; undefined = it has none, a key or the
+ * kernel vouches for it.
+ */
+export function memberKey(
+  table: SlotTable,
+  pid: number,
+  sources: Uint32Array | undefined,
+  at: number,
+): number {
+  const { slots } = table;
+  const slot = table.slotOf(pid);
+  if (slot >= 0) {
+    if (isMember(slots, slot, pid, sources, at)) return pid;
+    // A conflict of two transports, which is for the tracker to refuse.
+    const { [slot]: origin } = slots.origin;
+    const isNetwork = origin === ORIGIN_OPERATOR_ATTESTED || origin === ORIGIN_NETWORK_UNVERIFIED;
+    if (!isNetwork) return pid;
+  } else if (table.sharedCount === 0) return pid;
+  const key = sharedKey(table, pid, sources, at);
+  // A pid that nobody holds any more goes to the next who is new.
+  return slot < 0 && (key === NO_KEY || table.slotOf(key) < 0) ? pid : key;
+}
+
+/** True if `key` is none that a pid could be. */
+export function isShared(key: number): boolean {
+  return key >= SHARED;
+}
+
+function sharedKey(
+  table: SlotTable,
+  pid: number,
+  sources: Uint32Array | undefined,
+  at: number,
+): number {
+  const hash = hashOf(pid, sources, at);
+  let free = NO_KEY;
+  for (let probe = 0; probe < MEMBER_KEY_PROBES_MAX; probe++) {
+    const key = ((hash + probe) | SHARED) >>> 0;
+    const slot = table.slotOf(key);
+    if (slot < 0) {
+      if (free === NO_KEY) free = key;
+    } else if (isMember(table.slots, slot, pid, sources, at)) return key;
+  }
+  return free;
+}
+
+function isMember(
+  slots: Slots,
+  slot: number,
+  pid: number,
+  sources: Uint32Array | undefined,
+  at: number,
+): boolean {
+  if (slots.pid[slot]! !== pid) return false;
+  const hasSource = (slots.flags[slot]! & SLOT_HAS_SOURCE) !== 0;
+  if (sources === undefined || !hasSource) return sources === undefined && !hasSource;
+  const own = slot * IP_WORDS;
+  for (let word = 0; word < IP_WORDS; word++)
+    if (slots.source[own + word]! !== sources[at + word]!) return false;
+  return true;
+}
+
+function hashOf(pid: number, sources: Uint32Array | undefined, at: number): number {
+  let hash = hashU32(pid);
+  if (sources === undefined) return hash;
+  for (let word = 0; word < IP_WORDS; word++) hash = hashU32(hash ^ sources[at + word]!);
+  return hash;
+}

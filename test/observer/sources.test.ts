@@ -1,0 +1,168 @@
+// Two hosts that beat by plain UDP under one pid: each is an agent of its own, and neither hides the other's death.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import fc from "fast-check";
+import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
+import { type EventBatch, keyOfRow, sourceOfRow } from "../../src/events/event_batch.ts";
+import { isShared } from "../../src/tracker/member_key.ts";
+import { FRESH_AGENT_RESUMED, FRESH_WARRANTED } from "../../src/tracker/tracker.ts";
+import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { Bench, type BenchOptions } from "./bench.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const PID = 7;
+const NETWORK = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+
+function udpBench(options: BenchOptions = {}): Bench {
+  return new Bench({
+    listeners: [new ScriptedListener({ kind: "udp", sources: true })],
+    ...options,
+  });
+}
+
+function from(host: number, nonce: number, fields: Parameters<typeof beatOf>[1] = {}): Datagram {
+  return beatOf(PID, { ...NETWORK, from: host, nonce, ...fields });
+}
+
+/** Pid and source of the stalls that wait. */
+function stalled(bench: Bench): string[] {
+  const names: string[] = [];
+  for (let s = bench.observer.takeStall(); s !== undefined; s = bench.observer.takeStall())
+    names.push(`${s.source}/${s.pid}`);
+  return names;
+}
+
+describe("two sources of one pid", () => {
+  test("are two agents, whose numbers have nothing to do with each other", () => {
+    const bench = udpBench();
+    bench.receive(from(2, 500), from(3, 1), from(2, 501), from(3, 2));
+    expect(bench.moved()).toEqual(["accepted 4"]);
+    expect(bench.observer.tracker.len).toBe(2);
+    bench.observer.tracker.checkInvariants();
+  });
+
+  test("each fall silent and come back on their own", () => {
+    const bench = udpBench();
+    bench.receive(from(2, 1), from(3, 1));
+    for (let nonce = 2; nonce < 7; nonce++) {
+      bench.pass(20);
+      bench.receive(from(2, nonce));
+    }
+    expect(stalled(bench)).toEqual(["10.0.0.3/7"]);
+    bench.pass(99);
+    expect(bench.tell(from(3, 2))).toEqual(["beat 7"]);
+    bench.pass(1);
+    bench.pump();
+    expect(stalled(bench)).toEqual(["10.0.0.2/7"]);
+  });
+
+  test("have stalls with keys of their own, by which a recovery asks for each of them", () => {
+    const bench = udpBench();
+    const fields = { origin: ORIGIN_OPERATOR_ATTESTED };
+    bench.receive(from(2, 1, fields), from(3, 1, fields));
+    bench.pass(100);
+    bench.pump();
+    const first = bench.observer.takeStall()!;
+    const second = bench.observer.takeStall()!;
+    expect([first.key, isShared(second.key)]).toEqual([PID, true]);
+    bench.receive(from(3, 2, fields));
+    const ask = (key: number) => bench.observer.stallFreshness(key, Number.NaN);
+    expect([ask(first.key), ask(second.key)]).toEqual([FRESH_WARRANTED, FRESH_AGENT_RESUMED]);
+  });
+
+  test("have rows with source and key, as long as somebody looks at them", () => {
+    const bench = udpBench();
+    bench.listener.queue([from(2, 1), from(3, 1)]);
+    const seen: [number, string][] = [];
+    bench.observer.pump((batch: EventBatch, count) => {
+      for (let row = 0; row < count; row++)
+        seen.push([keyOfRow(batch, row), sourceOfRow(batch, row)]);
+    }, 64);
+    expect(seen[0]).toEqual([PID, "10.0.0.2"]);
+    expect([isShared(seen[1]![0]), seen[1]![1]]).toEqual([true, "10.0.0.3"]);
+  });
+
+  test("are told, with who holds the pid and how many beats came meanwhile", () => {
+    const bench = udpBench();
+    bench.receive(from(2, 1));
+    expect(bench.observer.takeSharedPid()).toBeUndefined();
+    bench.receive(from(3, 1), from(2, 2), from(3, 2));
+    expect(bench.observer.takeSharedPid()).toEqual({
+      pid: PID,
+      source: "10.0.0.3",
+      holder: "10.0.0.2",
+      beats: 2,
+    });
+    expect(bench.observer.takeSharedPid()).toBeUndefined();
+  });
+
+  test("leave the pid to whoever is new, once its holder is gone", () => {
+    const bench = udpBench({ trackerCapacity: 2, evictionPolicy: "balanced" });
+    bench.receive(from(2, 1), from(3, 1));
+    bench.pass(1_001);
+    bench.receive(from(3, 2));
+    const stranger = beatOf(8, { ...NETWORK, from: 2 });
+    expect(bench.tell(stranger)).toEqual(["beat 8"]);
+    expect(bench.observer.drainEvictedPid()).toBe(PID);
+    expect(bench.observer.tracker.evictedKey).toBe(PID);
+    // The one with a key of its own keeps it.
+    expect(bench.tell(from(3, 3))).toEqual(["beat 7"]);
+    expect(bench.observer.tracker.len).toBe(2);
+    bench.observer.tracker.checkInvariants();
+  });
+});
+
+describe("a pid by plain UDP", () => {
+  test("does not refresh the agent that beats with a key under the same pid, nor the reverse", () => {
+    const udp = new ScriptedListener({ kind: "udp", sources: true, name: "udp" });
+    const secure = new ScriptedListener({ kind: "secure-udp", name: "secure" });
+    for (const [first, second] of [
+      [udp, secure],
+      [secure, udp],
+    ] as const) {
+      const bench = new Bench({ listeners: [udp, secure] });
+      first.queue([from(2, 500)]);
+      bench.pump();
+      second.queue([from(2, 1)]);
+      bench.pump();
+      expect(bench.moved()).toEqual(["accepted 2"]);
+      expect(bench.observer.tracker.len).toBe(2);
+    }
+  });
+
+  test("is refused as ever where a kernel attests it", () => {
+    const unix = new ScriptedListener();
+    const udp = new ScriptedListener({ kind: "udp", sources: true });
+    const bench = new Bench({ listeners: [unix, udp] });
+    bench.processes.set(PID, 70);
+    unix.queue([beatOf(PID)]);
+    bench.pump();
+    udp.queue([from(2, 2)]);
+    bench.pump();
+    expect(bench.moved()).toEqual(["accepted 1", "origin_conflict 1"]);
+  });
+});
+
+test("any number of sources and pids are told apart as a map of both would", () => {
+  const beat = fc.record({ host: fc.nat(5), pid: fc.integer({ min: 2, max: 5 }) });
+  fc.assert(
+    fc.property(fc.array(beat, { maxLength: 60, size: "max" }), (beats) => {
+      const bench = udpBench({ trackerCapacity: 64 });
+      const last = new Map<string, number>();
+      for (const { host, pid } of beats) {
+        const name = `10.0.0.${host}/${pid}`;
+        const nonce = (last.get(name) ?? 10 * host) + 1;
+        last.set(name, nonce);
+        const told = bench.tell(beatOf(pid, { ...NETWORK, from: host, nonce }));
+        expect(told).toEqual([`beat ${pid}`]);
+      }
+      expect(bench.observer.tracker.len).toBe(last.size);
+      bench.observer.tracker.checkInvariants();
+      bench.pass(100);
+      bench.pump();
+      expect(stalled(bench).toSorted()).toEqual([...last.keys()].toSorted());
+    }),
+    { numRuns: 100 },
+  );
+});
