@@ -209,12 +209,17 @@ export const HTTP_ANSWER_STALL_NS_MAX = 10 * NS_PER_S;
 export const HTTP_ANSWER_NS_MAX = 60 * NS_PER_S;
 /** A connection that we ended is read for so long, so that its last answer is not lost by a reset. */
 export const HTTP_LINGER_NS_MAX = NS_PER_S;
-export const HTTP_LINGER_BYTES_MAX = 64 * 1_024;
+export const HTTP_LINGER_BYTES_MAX = 32 * 1_024;
 /** Connections accepted in one turn, and looked at in one turn: each costs 10 to 20 us. */
 export const HTTP_ACCEPTS_PER_TURN_MAX = 16;
 export const HTTP_EVENTS_PER_TURN_MAX = 64;
 /** Time after which a turn looks at no further connection. */
 export const HTTP_EXCHANGE_NS_MAX = NS_PER_MS;
+/**
+ * Times the length of its work that the HTTP server then rests, so that clients never have more than a
+ * quarter of a core: a process that is always busy waits for its turn behind others, and beats with it.
+ */
+export const HTTP_REST_PARTS = 3;
 /** Bytes of one send, and sends to one connection in a turn: a page of 10,000 agents takes seven turns. */
 export const HTTP_SEND_BYTES_MAX = 64 * 1_024;
 export const HTTP_SENDS_PER_TURN_MAX = 4;

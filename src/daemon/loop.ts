@@ -26,7 +26,9 @@ export interface Deadline {
 
 /** The HTTP server as the loop drives it. */
 export interface LoopHttp {
-  /** Readable when a client wants something; -1 = it has to be asked in every turn. */
+  /** True if `fd` can be waited for; else a slice is wanted in every turn. */
+  readonly canBeWaitedFor: boolean;
+  /** Readable when a client wants something; -1 = it rests until `nextDeadlineNs`. May change in every turn. */
   readonly fd: number;
   /** A request waits for a slice. */
   readonly pending: boolean;
@@ -107,10 +109,10 @@ export class Loop {
       this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
-    const httpFd = options.http?.fd ?? -1;
-    this.#httpIndex = httpFd < 0 ? -1 : this.#poll.add(httpFd, POLLIN);
+    const { http } = options;
+    this.#httpIndex = http?.canBeWaitedFor === true ? this.#poll.add(http.fd, POLLIN) : -1;
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
-    const mustAsk = options.runtimeFd < 0 || (options.http !== undefined && httpFd < 0);
+    const mustAsk = options.runtimeFd < 0 || http?.canBeWaitedFor === false;
     const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
     this.#waitMaxNs = Math.min(waitMaxNs, options.quietNsMax);
   }
@@ -215,7 +217,8 @@ export class Loop {
 
   /** Blocks until something is due; true if the runtime has events. */
   #wait(): boolean {
-    const { observer } = this.#options;
+    const { observer, http } = this.#options;
+    if (this.#httpIndex >= 0) this.#poll.replace(this.#httpIndex, http!.fd);
     const timeoutNs = this.#timeoutNs();
     observer.allowIdle(timeoutNs);
     const restMs = this.#restMs();

@@ -61,6 +61,12 @@ export class HttpFront {
   /** When accepting is tried again; 0 = it is not suspended. */
   #acceptAgainNs = 0;
   #listenFd: number;
+  /** Until then no client is looked at; 0 = it does not rest. */
+  #restEndNs = 0;
+  /**
+   * True while an exchange runs, which is bounded; what is answered at other times waits for one.
+   */
+  #isExchanging = false;
   #isClosing = false;
   #isClosed = false;
 
@@ -79,9 +85,14 @@ export class HttpFront {
     this.#room = connectionRoom(Math.max(fd, options.listenFd) + 1);
   }
 
-  /** Readable when `exchange` has something to do; -1 = it must be called in every turn. */
+  /** True if `fd` can be waited for; else `exchange` must be called in every turn. */
+  get canBeWaitedFor(): boolean {
+    return this.#readiness.fd >= 0;
+  }
+
+  /** Readable when `exchange` has something to do; -1 = not before `nextDeadlineNs`. */
   get fd(): number {
-    return this.#readiness.fd;
+    return this.#restEndNs > 0 ? -1 : this.#readiness.fd;
   }
 
   /** Connections that are open. */
@@ -91,24 +102,36 @@ export class HttpFront {
 
   /** Requests have come whose turn is the next one. */
   get hasRequestsLeft(): boolean {
-    return this.#buffered.length > 0;
+    return this.#buffered.length > 0 && this.#restEndNs === 0;
   }
 
   /** When `exchange` is wanted although nothing comes. */
   get nextDeadlineNs(): number {
     const acceptNs = this.#acceptAgainNs === 0 ? Number.POSITIVE_INFINITY : this.#acceptAgainNs;
-    return Math.min(this.#earliestNs, acceptNs);
+    const restNs = this.#restEndNs === 0 ? Number.POSITIVE_INFINITY : this.#restEndNs;
+    return Math.min(this.#earliestNs, acceptNs, restNs);
   }
 
-  /** Accepts, reads, hands over requests and writes, all bounded. */
+  /** Accepts, reads, hands over requests and writes, all bounded; then rests. */
   exchange(): void {
-    if (this.#isClosed) return;
-    const { nowNs } = this.#options;
-    const listenFd = this.#listenFd;
-    const startNs = nowNs();
-    const endNs = startNs + limits.HTTP_EXCHANGE_NS_MAX;
+    const startNs = this.#options.nowNs();
+    if (this.#isClosed || startNs < this.#restEndNs) return;
+    this.#restEndNs = 0;
     this.#turn++;
     this.#expire(startNs);
+    this.#isExchanging = true;
+    const didWork = this.#work(startNs + limits.HTTP_EXCHANGE_NS_MAX);
+    this.#isExchanging = false;
+    const nowNs = this.#options.nowNs();
+    if (didWork && nowNs > startNs)
+      this.#restEndNs = nowNs + limits.HTTP_REST_PARTS * (nowNs - startNs);
+  }
+
+  /** False if there was nothing to do. */
+  #work(endNs: number): boolean {
+    const { nowNs } = this.#options;
+    const listenFd = this.#listenFd;
+    const hadBuffered = this.#buffered.length > 0;
     this.#serveBuffered(endNs);
     const ready = this.#readiness.look();
     let isLate = false;
@@ -123,7 +146,8 @@ export class HttpFront {
     }
     // Behind the events: a descriptor that is closed and given anew must not be taken for the old
     // one.
-    if (mayAccept && !this.#isClosing) this.#acceptSome();
+    if (mayAccept && !this.#isClosing) this.#acceptSome(endNs);
+    return hadBuffered || ready > 0;
   }
 
   /** Accepts from another listening socket from now on; the one before it is closed. */
@@ -156,8 +180,9 @@ export class HttpFront {
 
   // --- accepting
 
-  #acceptSome(): void {
+  #acceptSome(endNs: number): void {
     for (let i = 0; i < limits.HTTP_ACCEPTS_PER_TURN_MAX; i++) {
+      if (i > 0 && this.#options.nowNs() >= endNs) return;
       const fd = accept(this.#listenFd);
       if (fd === -EINTR || fd === -ECONNABORTED) continue;
       if (fd === -EAGAIN) return;
@@ -209,14 +234,15 @@ export class HttpFront {
       return this.#displace(counts.HTTP_DROPPED_ADDRESS, address);
     if (this.size >= this.#room.connectionsMax)
       return this.#displace(counts.HTTP_DROPPED_CONNECTIONS, undefined);
-    // Files have taken what connections could have had: one of them gives its number to the new one.
+    // Files have taken what connections could have had: one of them gives its number to the new
+    // one.
     if (fd >= this.#room.fdEnd) return this.#displace(counts.HTTP_DROPPED_DESCRIPTORS, undefined);
     return undefined;
   }
 
   /**
-   * Closes the one that has waited longest, of `address` if one is given, and counts `code`; `code` if
-   * all of them are being answered.
+   * Closes the one that has waited longest, of `address` if one is given, and counts `code`; `code`
+   * if all of them are being answered.
    */
   #displace(code: number, address: string | undefined): number | undefined {
     let longest: Connection | undefined;
@@ -330,7 +356,9 @@ export class HttpFront {
     open.put(head, request.method === "HEAD" ? NOTHING : answer.body, answer.sent);
     // A client that said that it ends here, and sent nothing more, needs no farewell.
     open.endsAtOnce = !request.keepAlive && open.buffered === 0 && !isRefusal(answer.status);
-    this.#flush(open);
+    // All who waited for a page get it at once: they are written to in exchanges.
+    if (this.#isExchanging) this.#flush(open);
+    else this.#awaitRoom(open);
   }
 
   #refuse(open: Connection, code: number, status: number, problem: string): void {
@@ -346,12 +374,14 @@ export class HttpFront {
     const result = open.flush();
     if (result === connection.FLUSH_FAILED) this.#end(open);
     else if (result === connection.FLUSH_DONE) this.#sent(open);
-    else {
-      open.state = connection.WRITING;
-      this.#watch(open, POLLOUT);
-      const stallNs = this.#options.nowNs() + limits.HTTP_ANSWER_STALL_NS_MAX;
-      this.#setDeadline(open, Math.min(stallNs, open.answerEndNs));
-    }
+    else this.#awaitRoom(open);
+  }
+
+  #awaitRoom(open: Connection): void {
+    open.state = connection.WRITING;
+    this.#watch(open, POLLOUT);
+    const stallNs = this.#options.nowNs() + limits.HTTP_ANSWER_STALL_NS_MAX;
+    this.#setDeadline(open, Math.min(stallNs, open.answerEndNs));
   }
 
   #sent(open: Connection): void {

@@ -130,8 +130,14 @@ export class HttpServer {
     }
   }
 
+  /** True if `fd` can be waited for; else `serveSlice` must be called in every turn. */
+  get canBeWaitedFor(): boolean {
+    return this.#front.canBeWaitedFor;
+  }
+
   /**
-   * Becomes readable when a client wants something; -1 = `serveSlice` must be called in every turn.
+   * Becomes readable when a client wants something; -1 = nobody is looked at before
+   * `nextDeadlineNs`.
    */
   get fd(): number {
     return this.#front.fd;

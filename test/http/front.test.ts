@@ -97,6 +97,37 @@ describe("a pipelining client", () => {
   });
 });
 
+describe("a turn that had work", () => {
+  test("is followed by a rest three times as long, in which nothing wakes the loop", async () => {
+    // Every look at the clock takes a microsecond.
+    const clock = { ns: NS_PER_S, stepNs: 0 };
+    const nowNs = () => (clock.ns += clock.stepNs);
+    await using fixture = await openServer({ nowNs });
+    expect(fixture.server.fd).toBeGreaterThan(-1);
+    const client = await connectTo(fixture);
+    client.send(request("/-/healthy").repeat(2));
+    await turnsUntil(fixture, () => fixture.server.connections === 1);
+    await turnsUntil(fixture, () => client.statuses.length === 2);
+    client.send(request("/-/healthy").repeat(2));
+    const before = clock.ns;
+    clock.stepNs = 1_000;
+    await turnsUntil(fixture, () => fixture.server.fd === -1);
+    const restEndNs = fixture.server.nextDeadlineNs;
+    expect(fixture.server.pending).toBe(false);
+    expect(restEndNs - clock.ns).toBeGreaterThan(0);
+    expect(restEndNs).toBeLessThan(clock.ns + limits.HTTP_REST_PARTS * (clock.ns - before));
+    fixture.server.exchange();
+    expect(fixture.server.fd).toBe(-1);
+    clock.ns = restEndNs;
+    await turnsUntil(fixture, () => client.statuses.length === 4);
+    // The fixture closes by a clock of its own.
+    fixture.server.beginClose();
+    clock.ns += 10 * NS_PER_S;
+    fixture.server.exchange();
+    expect(fixture.server.closed).toBe(true);
+  });
+});
+
 describe("connections", () => {
   test("one address has 32 of them: one more takes the place of the one that waited longest", async () => {
     await using fixture = await openServer();

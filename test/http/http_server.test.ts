@@ -86,6 +86,7 @@ describe("GET /metrics", () => {
     const responses = [fixture.get("/metrics"), fixture.get("/metrics")];
     await fixture.untilScrapes(2);
     expect(fixture.server.serveSlice(2e6)).toBe(false);
+    void fixture.drive();
     const texts = await Promise.all(responses.map(async (response) => (await response).text()));
     expect(texts[0]).toBe(texts[1]!);
     expect(fixture.counted).toEqual([]);
@@ -447,6 +448,8 @@ describe("HttpServer", () => {
     fixture.server.beginClose();
     expect(fixture.server.nextDeadlineNs).toBe(fixture.clock.ns + 1e9);
     await expect(fixture.get("/metrics")).rejects.toThrow();
+    // One turn makes the page, the next one sends it.
+    await fixture.turn();
     await fixture.turn();
     expect((await response).status).toBe(200);
     while (!fixture.server.closed) await fixture.turn();
