@@ -2,7 +2,7 @@
 // nothing is interpreted here. A syntax error is one fault with its position, and then there are no others. The parser
 // takes TOML 1.1 as well; what only that has is refused, because tools around a configuration read TOML 1.0.
 import { isUtf8 } from "node:buffer";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { TomlFloat } from "./found.ts";
 import { encodingFault, newerSyntaxFault, type SyntaxFault, syntaxFault } from "./toml_faults.ts";
@@ -24,6 +24,9 @@ export type TomlDocument =
 export function readTomlDocument(file: string): TomlDocument {
   let bytes: Buffer;
   try {
+    // It would wait for a writer for ever. The pipe of a shell, -c <(command), has one.
+    if (statSync(file).isFIFO() && !/^\/(dev|proc)\//.test(file))
+      return fileFault("a FIFO", "a regular file");
     bytes = readAtMost(file, CONFIG_FILE_BYTES_MAX + 1);
   } catch (error) {
     return fileFault(unreadable(error), "a configuration file that the daemon can read");

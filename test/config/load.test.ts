@@ -261,6 +261,17 @@ describe("loadConfig() refuses", () => {
     });
   });
 
+  test("a FIFO, without waiting for somebody to write into it", async () => {
+    using fixture = new FixtureHost();
+    const configFile = join(fixture.directory, "fifo");
+    Bun.spawnSync(["mkfifo", configFile]);
+    const result = await loadConfig({ configFile, given: [], host: fixture.host });
+    expect(result).toMatchObject({
+      ok: false,
+      problems: [{ text: "found a FIFO; want a regular file" }],
+    });
+  });
+
   test("bytes that are not UTF-8", async () => {
     const cases: readonly (readonly [number[], string])[] = [
       [[0x61, 0xff], ':1:2: found the byte 0xff, which is not UTF-8; in Latin-1 it would be "ÿ"'],
