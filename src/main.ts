@@ -13,6 +13,7 @@ import {
   printLines,
 } from "./cli/output.ts";
 import { escapeUnprintable } from "./base/unprintable.ts";
+import type { LogFormat } from "./config/config.ts";
 import type { Problem } from "./config/load_result.ts";
 import { problemsText } from "./config/render.ts";
 
@@ -48,9 +49,10 @@ async function setUpProcess(): Promise<void> {
 
 async function faultText(invocation: Invocation, error: unknown): Promise<string> {
   if (isPlatformError(error)) {
-    if (!asksForJson(invocation)) return errorLine(error.message) + hintLine(error.hint);
+    const format = chosenFormat(invocation);
+    if (format === undefined) return errorLine(error.message) + hintLine(error.hint);
     const { faultReport } = await import("./cli/start_failure.ts");
-    return faultReport(error.message, error.hint, "json");
+    return faultReport(error.message, error.hint, format);
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const hint = "this is a bug in varta-watch, not in its configuration; please report it";
@@ -85,9 +87,10 @@ async function refuse(
     print(`${escapeUnprintable(json)}\n`);
     return EXIT_USAGE;
   }
-  if (asksForJson(invocation)) {
+  const format = chosenFormat(invocation);
+  if (format !== undefined) {
     const { problemsReport } = await import("./cli/start_failure.ts");
-    await diagnose(invocation, problemsReport(problems, EXIT_USAGE, "json"));
+    await diagnose(invocation, problemsReport(problems, EXIT_USAGE, format));
     return EXIT_USAGE;
   }
   const hint = `"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`;
@@ -95,9 +98,10 @@ async function refuse(
   return EXIT_USAGE;
 }
 
-/** Whether a daemon was to be started whose log is JSON by an option; what its file says is not known here. */
-function asksForJson({ command, given }: Invocation): boolean {
-  return command === "run" && given.findLast(({ name }) => name === "log-format")?.value === "json";
+/** The form that an option chooses for the log of a daemon; what its file says is not known here. */
+function chosenFormat({ command, given }: Invocation): LogFormat | undefined {
+  const format = given.findLast(({ name }) => name === "log-format")?.value;
+  return command === "run" && (format === "json" || format === "logfmt") ? format : undefined;
 }
 
 async function loadCommand(name: CommandName): Promise<RunCommand> {

@@ -3,7 +3,6 @@
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
-import type { LogFormat } from "../config/config.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
@@ -32,7 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
     );
     return await daemon.finished;
   } catch (error) {
-    return await refuse(error, loaded.config.log.format);
+    return await refuse(error, loaded);
   }
 }
 
@@ -58,7 +57,8 @@ function start(
 }
 
 // Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
-async function refuse(error: unknown, format: LogFormat): Promise<number> {
+async function refuse(error: unknown, { config, origins }: LoadSuccess): Promise<number> {
+  const format = origins.has("log.format") ? config.log.format : undefined;
   if (error instanceof StartError || error instanceof PlatformError)
     await printBriefly(faultReport(error.message, error.hint, format));
   else if (error instanceof SystemError) await printBriefly(faultReport(error.message, "", format));

@@ -1,20 +1,21 @@
-// What keeps the daemon from starting, told in the form that its log was to have: whoever collects JSON lines gets these
-// too. In logfmt it is the text for people that every command has, for only a person reads a start that failed there.
+// What keeps the daemon from starting, told in the form that was chosen for its log: whoever collects lines of one form gets
+// these in it, too. Where none was chosen it is the text for people that every command has.
 import type { LogFormat } from "../config/config.ts";
 import type { Problem } from "../config/load_result.ts";
 import { problemsText } from "../config/render.ts";
 import { Log } from "../daemon/log.ts";
 import { SESSION_ID } from "../daemon/session.ts";
+import { stderrIsJournal } from "../daemon/system_checks.ts";
 import { diagnosticLines, errorLine, hintLine } from "./output.ts";
 
 /** The problems of a configuration, or of a command line, as lines. */
 export function problemsReport(
   problems: readonly Problem[],
   exitCode: number,
-  format: LogFormat,
+  format: LogFormat | undefined,
 ): string {
-  if (format === "logfmt") return diagnosticLines(problemsText(problems));
-  return jsonLines((log) => {
+  if (format === undefined) return diagnosticLines(problemsText(problems));
+  return logLines(format, (log) => {
     for (const { source, line, column, key, where, text } of problems) {
       log.error("configuration refused", { file: source, line, column, key, where, problem: text });
     }
@@ -23,22 +24,22 @@ export function problemsReport(
 }
 
 /** A fault of the world and its cure, "" = none, as lines. */
-export function faultReport(message: string, hint: string, format: LogFormat): string {
-  if (format === "logfmt") return errorLine(message) + (hint === "" ? "" : hintLine(hint));
-  return jsonLines((log) => log.error(message, hint === "" ? {} : { hint }));
+export function faultReport(message: string, hint: string, format: LogFormat | undefined): string {
+  if (format === undefined) return errorLine(message) + (hint === "" ? "" : hintLine(hint));
+  return logLines(format, (log) => log.error(message, hint === "" ? {} : { hint }));
 }
 
-function jsonLines(tell: (log: Log) => void): string {
+function logLines(format: LogFormat, tell: (log: Log) => void): string {
   let lines = "";
   const log = new Log({
     level: "error",
-    format: "json",
+    format,
     write: (line) => {
       lines += line;
     },
     wallMs: Date.now,
     monotonicNs: () => 0,
-    journal: false,
+    journal: stderrIsJournal(process.env["JOURNAL_STREAM"]),
     sessionId: SESSION_ID,
   });
   tell(log);

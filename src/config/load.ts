@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { applyOptions } from "./apply_options.ts";
 import { isLoopbackAddress } from "./address.ts";
 import { type CheckedDocument, checkDocument } from "./check_document.ts";
-import type { Config } from "./config.ts";
+import type { Config, LogFormat } from "./config.ts";
 import { expandCredentialPaths } from "./credentials.ts";
 import { checkCrossRules } from "./cross_rules.ts";
 import type { Fault } from "./fault.ts";
@@ -53,6 +53,8 @@ export function systemHost(): Host {
   };
 }
 
+const LOG_FORMATS: readonly LogFormat[] = ["logfmt", "json"];
+
 /** Steps that run until their process ends. */
 const STARTING_KINDS: readonly string[] = ["exec", "restart_unit"];
 
@@ -60,7 +62,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const { configFile, given, host, machine } = options;
   const usage = optionProblems(given, host);
   const formatByOption = given.findLast(({ name }) => name === "log-format")?.value;
-  const logFormat = formatByOption === "json" ? "json" : "logfmt";
+  const logFormat = LOG_FORMATS.find((format) => format === formatByOption);
   if (usage.length > 0) return failure(usage, 64, logFormat);
   const file = chooseFile(configFile, given, host);
   let tree: TomlTree = {};
@@ -116,7 +118,8 @@ async function check(source: Source): Promise<LoadResult> {
   }
   if (faults.length === 0) faults.push(...unavailableFaults(document));
   if (faults.length > 0) {
-    const logFormat = document.tables.log.values.format ?? "logfmt";
+    const isChosen = originOf(document, { table: "log", key: "format" }) !== undefined;
+    const logFormat = isChosen ? document.tables.log.values.format : undefined;
     const listenerNames = writtenNames(tree);
     return await renderFaults(faults, { file, text, listenerNames, logFormat });
   }

@@ -71,8 +71,8 @@ export interface LoadFailure {
   readonly exitCode: 64 | 78;
   /** Ready to print: one line per problem and the closing line, each with its newline. */
   readonly text: string;
-  /** The form in which the daemon would have told it, as far as that could be found out. */
-  readonly logFormat: LogFormat;
+  /** The form that was chosen for the log, as far as that could be found out; undefined = none was. */
+  readonly logFormat: LogFormat | undefined;
 }
 
 export interface RuntimeDirectory {

@@ -14,7 +14,7 @@ export interface FaultSource {
   readonly text: string;
   /** Names of the listeners in the file, in its order; undefined = none, or not only of this one. */
   readonly listenerNames: readonly (string | undefined)[];
-  readonly logFormat: LogFormat;
+  readonly logFormat: LogFormat | undefined;
 }
 
 /** The failure for a non-empty list of faults. */
@@ -37,7 +37,7 @@ export async function renderFaults(
 export function failure(
   problems: readonly Problem[],
   exitCode: 64 | 78,
-  logFormat: LogFormat,
+  logFormat: LogFormat | undefined,
 ): LoadFailure {
   return { ok: false, problems, exitCode, text: problemsText(problems), logFormat };
 }

@@ -73,9 +73,19 @@ describe("with the log in JSON", () => {
   });
 });
 
-test("in logfmt a failed start is told in the words for people", async () => {
-  const file = fixture.write("varta.toml", `[log]\nformat = "json"\n${LISTENER}`);
-  const { stderr } = await runCommand([...PROGRAM, "-c", file, "--log-format=logfmt"]);
+test("in logfmt, if that is chosen, each is a line of it", async () => {
+  const file = fixture.write("varta.toml", `[log]\nformat = "logfmt"\nlevle = 1\n${LISTENER}`);
+  const { stderr } = await runCommand([...PROGRAM, "-c", file]);
+  const lines = fixture.plain(stderr).replaceAll(/^time=\S+ /gm, "");
+  expect(lines).toBe(
+    'level=error msg="configuration refused" file=/etc/varta/varta.toml line=3 column=1 key=log.levle where=log.levle problem="found an unknown key; want one of the keys of [log]; did you mean \\"level\\"?"\n' +
+      'level=error msg="not started" problems=1 exit_code=78\n',
+  );
+});
+
+test("without a choice a failed start is told in the words for people", async () => {
+  const file = fixture.write("varta.toml", LISTENER);
+  const { stderr } = await runCommand([...PROGRAM, "-c", file]);
   expect(stderr).toContain("varta-watch: error: Cannot bind ");
   expect(stderr).toContain("varta-watch: hint: create it");
 });
