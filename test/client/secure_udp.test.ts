@@ -16,6 +16,7 @@ import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { decode } from "../../src/wire/decode.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { receiveRows, UdpPeer } from "../listener/udp_peer.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
 import { settableSystem } from "./systems.ts";
 import { UdpReceiver } from "./udp_receiver.ts";
 
@@ -33,7 +34,8 @@ class Observer implements Disposable {
     this.listener = new SecureUdpListener({
       name: "edge",
       address: "127.0.0.1",
-      port: 0,
+      // The kernel may hand out a port again, and the nonces of an endpoint go on for as long as its process lives.
+      port: freeUdpPorts(1)[0]!,
       rcvbufBytes: 0,
       acceptRecovery: false,
       restartGapNs: 5e9,

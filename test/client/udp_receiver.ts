@@ -3,8 +3,9 @@ import { POLLIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { HEADER_LENGTH, HEADER_STRIDE, ReceiveBatch } from "../../ffi/receive_batch.ts";
-import { bind, boundPort, close, inetAddress, openSocket } from "../../ffi/socket.ts";
+import { bind, close, inetAddress, openSocket } from "../../ffi/socket.ts";
 import { parseIp } from "../../src/base/ip_address.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
 
 const PATIENCE_MS = 5_000;
 
@@ -14,10 +15,11 @@ export class UdpReceiver implements Disposable {
   readonly #batch = new ReceiveBatch({ iovBytes: 65, stride: 128, credentials: false });
   #fd = -1;
 
-  constructor(host = "127.0.0.1") {
+  constructor(host: "127.0.0.1" | "::1" = "127.0.0.1") {
     this.host = host;
-    this.#bind(0);
-    this.port = check(boundPort(this.#fd), "port");
+    // Never one that this process has had: the nonces of an endpoint go on for as long as its process lives.
+    this.port = freeUdpPorts(1, host)[0]!;
+    this.#bind(this.port);
   }
 
   /** Closes the socket, as an observer that ends. */
