@@ -63,8 +63,8 @@ export async function run(invocation: Invocation): Promise<number> {
     };
     return worstExit(files.map((file) => verify(file, setting)));
   }
-  const only = ["expect-head", "key-file", "state"].find(
-    (name) => ownText(invocation, name) !== undefined,
+  const only = ["expect-head", "key-file", "state", "allow-legacy"].find(
+    (name) => ownText(invocation, name) !== undefined || ownFlag(invocation, name),
   );
   if (action === "show") {
     if (only !== undefined) {

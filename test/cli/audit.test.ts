@@ -318,6 +318,7 @@ test.each([
     ["show", "F", `--expect-head=${TWIN_ZEROS}`],
     'found --expect-head with "audit show"; want "audit verify"',
   ],
+  [["show", "F", "--allow-legacy"], 'found --allow-legacy with "audit show"; want "audit verify"'],
 ])("varta-watch audit %p is wrong use, exit 64", (args, message) => {
   expect(audit(...args)).toEqual({
     stdout: "",

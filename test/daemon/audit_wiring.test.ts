@@ -1,0 +1,135 @@
+// What the daemon says of its audit log: the head at the start, every hundred rows and at the end, and each finding once.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { NS_PER_S } from "../../src/base/time.ts";
+import { type AuditWiring, openAudit } from "../../src/daemon/audit_wiring.ts";
+import { Log } from "../../src/daemon/log.ts";
+import type { Metrics } from "../../src/metrics/metrics.ts";
+import { AuditDirectory, refusal, UNIX_MS } from "../audit/audit_fixture.ts";
+import { makeMetrics, renderPage } from "../metrics/fixture.ts";
+import { parsePage, sampleAt } from "../metrics/page.ts";
+import { type LogLine, parseLogLine } from "../support/log_lines.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+/** The wiring of one life of a daemon, driven turn by turn. */
+class Life {
+  readonly lines: LogLine[] = [];
+  readonly metrics: Metrics = makeMetrics().metrics;
+  wiring!: AuditWiring;
+  nowNs = 0;
+
+  static async begin(directory: AuditDirectory, state = directory.path): Promise<Life> {
+    const life = new Life();
+    const log = new Log({
+      level: "info",
+      format: "logfmt",
+      write: (line) => life.lines.push(parseLogLine(line.trimEnd(), 0)!),
+      wallMs: () => UNIX_MS,
+      monotonicNs: () => life.nowNs,
+      journal: false,
+      sessionId: "0123456789abcdef",
+    });
+    life.wiring = await openAudit(directory.log, {
+      log,
+      metrics: life.metrics,
+      env: { STATE_DIRECTORY: state },
+      monotonicNs: () => life.nowNs,
+      config: {
+        file: directory.log,
+        keyFile: undefined,
+        key: undefined,
+        maxBytes: undefined,
+        syncEvery: 1,
+        syncIntervalNs: 0,
+        fsyncBudgetNs: 50e6,
+        rotationBudgetNs: 50e6,
+      },
+    });
+    return life;
+  }
+
+  async refuse(count: number): Promise<void> {
+    const { audit } = this.wiring;
+    for (let pid = 1; pid <= count; pid++) audit.record(refusal(pid), UNIX_MS);
+    do {
+      audit.maintain(this.nowNs);
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (audit.busy || audit.queuedCount > 0);
+    this.wiring.count();
+  }
+
+  async end(): Promise<void> {
+    await this.wiring.close();
+    this.wiring.tellEnd();
+  }
+
+  heads(): (string | undefined)[][] {
+    const told = ["audit log", "audit head", "audit log closed"];
+    return this.lines
+      .filter(({ msg }) => told.includes(msg))
+      .map(({ msg, fields }) => [msg, fields.get("seq")]);
+  }
+
+  saying(text: string): number {
+    return this.lines.filter(({ msg }) => msg.includes(text)).length;
+  }
+
+  sample(name: string): number {
+    return sampleAt(parsePage(renderPage(this.metrics)), name);
+  }
+}
+
+describe("AuditWiring", () => {
+  test("tells the head at the start, after a hundred rows and at the end, and as a metric", async () => {
+    using directory = new AuditDirectory();
+    const life = await Life.begin(directory);
+    await life.refuse(99);
+    expect(life.heads()).toEqual([["audit log", "1"]]);
+    await life.refuse(1);
+    expect(life.heads().at(-1)).toEqual(["audit head", "101"]);
+    expect(life.sample("varta_audit_head_sequence")).toBe(101);
+    await life.refuse(20);
+    await life.end();
+    expect(life.heads().at(-1)).toEqual(["audit log closed", "121"]);
+    const last = life.lines.at(-1)!.fields;
+    expect(last.get("head")).toBe(directory.rows().at(-1)!.at(-1)!);
+    expect(last.get("state")).toBe(join(directory.path, "audit.head"));
+  });
+
+  test("tells once what was found at the start, and what happens while the log is open", async () => {
+    using directory = new AuditDirectory();
+    const first = await Life.begin(directory);
+    await first.refuse(3);
+    await first.end();
+    expect(first.saying("tamper suspected")).toBe(0);
+    truncateSync(directory.log, directory.read().indexOf("\n", 100) + 1);
+    const second = await Life.begin(directory);
+    expect(second.saying("tamper suspected: rows are missing at the end")).toBe(1);
+    await second.refuse(1);
+    expect(second.sample("varta_audit_tamper_suspected_total")).toBe(1);
+    writeFileSync(directory.log, "");
+    second.nowNs += NS_PER_S;
+    await second.refuse(2);
+    expect(second.saying("tamper suspected: the audit log was cut")).toBe(1);
+    expect(second.sample("varta_audit_tamper_suspected_total")).toBe(2);
+    await second.end();
+    expect(second.saying("tamper suspected")).toBe(2);
+  });
+
+  test("warns once where nobody can remember, and where somebody removed the memory", async () => {
+    using directory = new AuditDirectory();
+    const forgetful = await Life.begin(directory, "/nonexistent/state");
+    await forgetful.refuse(2);
+    await forgetful.end();
+    expect(forgetful.saying("nobody remembers the head of the audit log")).toBe(1);
+    const fresh = await Life.begin(directory);
+    await fresh.end();
+    expect(fresh.saying("has records and nobody remembers its head")).toBe(1);
+    const known = await Life.begin(directory);
+    await known.end();
+    expect(known.saying("nobody remembers")).toBe(0);
+  });
+});
