@@ -21,13 +21,17 @@ export class ChildEnvironment {
     this.#entries = entries;
   }
 
-  /** The environment for one spawn; `values` are those of `placeholderValues()`, for the same `isPidGone`. */
-  expand(values: readonly string[], isPidGone = false): Record<string, string> {
+  /**
+   * The environment for one spawn; `values` are those of `placeholderValues()`, for the same `isPidGone`. `source` is the
+   * address of an agent that beats by plain UDP, else "".
+   */
+  expand(values: readonly string[], isPidGone = false, source = ""): Record<string, string> {
     const environment = Object.assign(emptyEnvironment(), this.#base);
     for (let index = 0; index < VARIABLES.length; index++) {
       environment[VARIABLES[index]!] = values[index]!;
     }
     if (isPidGone) environment[PID_GONE] = "1";
+    if (source !== "") environment[SOURCE] = source;
     return Object.assign(environment, this.#entries);
   }
 }
@@ -37,6 +41,8 @@ type Environment = Record<string, string>;
 const VARIABLES = PLACEHOLDERS.map((word) => `VARTA_${word.toUpperCase()}`);
 
 const PID_GONE = "VARTA_PID_GONE";
+/** Of an agent that beats by plain UDP: on which machine its pid is one. */
+const SOURCE = "VARTA_SOURCE";
 
 /**
  * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and whether there is a pid is
@@ -47,6 +53,7 @@ const NOT_INHERITED: readonly string[] = [
   "WATCHDOG_USEC",
   "WATCHDOG_PID",
   PID_GONE,
+  SOURCE,
 ];
 
 function emptyEnvironment(): Environment {

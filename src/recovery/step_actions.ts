@@ -296,7 +296,7 @@ export class StepActions {
     }
     this.spawnAttempts += 1;
     const child = sequence.reserved!;
-    const environment = this.#environment.expand(values, sequence.isPidGone);
+    const environment = this.#environment.expand(values, sequence.isPidGone, sequence.stall.source);
     sequence.child = child;
     const beginNs = this.#options.monotonicNs();
     const failure = this.#options.outstanding.start(child, argv, environment, this.#setting());

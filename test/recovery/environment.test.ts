@@ -25,6 +25,12 @@ test("ChildEnvironment holds PATH and the placeholders, and nothing else by defa
   });
 });
 
+test("ChildEnvironment says where an agent by plain UDP is, and never passes on where another one was", () => {
+  const environment = new ChildEnvironment({}, { VARTA_SOURCE: "10.9.9.9" });
+  expect(environment.expand(VALUES, false, "10.0.0.3")["VARTA_SOURCE"]).toBe("10.0.0.3");
+  expect(environment.expand(VALUES)["VARTA_SOURCE"]).toBeUndefined();
+});
+
 test("ChildEnvironment lets an entry override PATH and a placeholder", () => {
   const entries = { PATH: "/opt/bin", VARTA_PID: "mine", EXTRA: "{pid}" };
   expect({ ...new ChildEnvironment(entries, undefined).expand(VALUES) }).toEqual({
