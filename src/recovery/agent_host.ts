@@ -173,7 +173,7 @@ export class BlindAgentHost implements AgentHost {
     return true;
   }
 
-  unitOf(): string {
+  unitOf(): AgentUnit | string {
     return "this observer knows no units";
   }
 

@@ -1,6 +1,7 @@
 // Simulated recovery commands: some cannot be started, some end at once, some later, some never, some ignore SIGTERM, and
 // some cannot be signalled. What was asked of the system in a turn, and what it answered, is kept for the model.
 import { constants } from "node:os";
+import type { CapturedOutput, ChildOutput } from "../../src/recovery/child_output.ts";
 import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
 import { failureOf } from "../../src/recovery/step_failure.ts";
 import type { Random } from "./random.ts";
@@ -21,6 +22,8 @@ export interface SpawnAsked {
   /** It could not for a reason that passes. */
   readonly isTransient: boolean;
   readonly exitedAtOnce: Exit | undefined;
+  /** What it prints, if it is asked about a unit. */
+  readonly printed: string;
 }
 
 export interface SignalAsked {
@@ -32,11 +35,35 @@ export interface SignalAsked {
 
 export interface ChildExit extends Exit {
   readonly childPid: number;
-  /** The agent that the command was started for; 0 = it was told none. */
+  /** The agent that the command was started for; NaN = it was told none. */
   readonly agentPid: number;
+  readonly printed: string;
+}
+
+/** The output of a program that has printed what it had to say at once. */
+class PrintedOutput implements ChildOutput {
+  readonly isDone = true;
+  readonly #text: Buffer;
+
+  constructor(text: string) {
+    this.#text = Buffer.from(text);
+  }
+
+  pump(): number {
+    return 0;
+  }
+
+  close(): void {}
+
+  captured(): CapturedOutput {
+    const stdoutTail = this.#text;
+    const rest = { stderrSizeBytes: 0, stderrTail: new Uint8Array(0), truncated: false };
+    return { stdoutSizeBytes: stdoutTail.length, stdoutTail, ...rest };
+  }
 }
 
 interface LivingChild {
+  readonly printed: string;
   readonly childPid: number;
   readonly agentPid: number;
   readonly exited: ExitCallback;
@@ -56,10 +83,18 @@ export class SimulatedRunner implements ChildRunner {
   readonly #trueNs: () => number;
   /** Typical run time of a command. */
   readonly #runNs: number;
+  readonly #factsOf: (unit: string) => string;
   #living: LivingChild[] = [];
   #nextChildPid = 100_000;
 
-  constructor(random: Random, trueNs: () => number, runNs: number) {
+  /** `factsOf` is what the service manager prints about a unit. */
+  constructor(
+    random: Random,
+    trueNs: () => number,
+    runNs: number,
+    factsOf: (unit: string) => string,
+  ) {
+    this.#factsOf = factsOf;
     this.#random = random;
     this.#trueNs = trueNs;
     this.#runNs = runNs;
@@ -78,16 +113,21 @@ export class SimulatedRunner implements ChildRunner {
     const random = this.#random;
     if (random.chance(0.15)) return this.#refuse(argv, env);
     const childPid = this.#nextChildPid++;
+    const isQuestion = argv.includes("show");
+    const printed = isQuestion && random.chance(0.95) ? this.#factsOf(argv.at(-1)!) : "";
+    const output = isQuestion ? new PrintedOutput(printed) : undefined;
+    const asked = { argv, env, childPid, isTransient: false, printed };
     if (random.chance(0.05)) {
       const exitedAtOnce = { exitCode: random.below(2), signal: Number.NaN };
-      this.spawnsAsked.push({ argv, env, childPid, isTransient: false, exitedAtOnce });
+      this.spawnsAsked.push({ ...asked, exitedAtOnce });
       exited(exitedAtOnce.exitCode, exitedAtOnce.signal);
-      return { childPid };
+      return { childPid, output };
     }
-    this.spawnsAsked.push({ argv, env, childPid, isTransient: false, exitedAtOnce: undefined });
+    this.spawnsAsked.push({ ...asked, exitedAtOnce: undefined });
     this.#living.push({
       childPid,
-      agentPid: Number(env["VARTA_PID"]),
+      printed,
+      agentPid: Number(env["VARTA_PID"] || Number.NaN),
       exited,
       obeysTerm: random.chance(0.7),
       untouchable: random.chance(0.05),
@@ -95,7 +135,7 @@ export class SimulatedRunner implements ChildRunner {
       reportDelayNs: random.chance(0.2) ? random.below(this.#runNs) : 0,
       end: this.#drawEnd(),
     });
-    return { childPid };
+    return { childPid, output };
   }
 
   signalGroup(childPid: number, signal: number): number {
@@ -117,14 +157,16 @@ export class SimulatedRunner implements ChildRunner {
     this.#living = this.#living.filter((child) => !isDue(child));
     return due.map((child) => {
       child.exited(child.end.exitCode, child.end.signal);
-      return { childPid: child.childPid, agentPid: child.agentPid, ...child.end };
+      const { childPid, agentPid, printed } = child;
+      return { childPid, agentPid, printed, ...child.end };
     });
   }
 
   #refuse(argv: string[], env: Record<string, string>): SpawnResult {
     const failure = failureOf(this.#random.pick([ENOENT, EMFILE, EAGAIN]));
     const { isTransient } = failure;
-    this.spawnsAsked.push({ argv, env, childPid: 0, isTransient, exitedAtOnce: undefined });
+    const rest = { isTransient, exitedAtOnce: undefined, printed: "" };
+    this.spawnsAsked.push({ argv, env, childPid: 0, ...rest });
     return { failure };
   }
 

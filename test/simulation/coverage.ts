@@ -57,6 +57,7 @@ export const OUTCOMES = [
   "skipped_stall_unverifiable",
   "deferred",
   "refused_pid_gone",
+  "refused_unit_not_owned",
   "refused_unproven_sender",
   "refused_beats_refused",
 ] as const;
@@ -107,6 +108,7 @@ export const REQUIRED: readonly string[] = [
   "rubbishFlood",
   "filtered",
   "pidGone",
+  "unitRestarts",
   "processUnreadable",
 ];
 

@@ -14,6 +14,7 @@ import { Recorder } from "./recorder.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
 import { SimulatedListener } from "./simulated_listener.ts";
+import { factsText, LISTED_UNITS } from "./units.ts";
 import type { World } from "./world.ts";
 
 export interface Daemon {
@@ -66,7 +67,12 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     perPid: true,
     build: { version: "0", revision: "simulation", runtime: "simulated", target: "none" },
   });
-  const runner = new SimulatedRunner(world.random, () => world.trueNs, thresholdNs / 2);
+  const runner = new SimulatedRunner(
+    world.random,
+    () => world.trueNs,
+    thresholdNs / 2,
+    (unit) => factsText(processes, unit),
+  );
   const recovery = seams.recovery({
     config: recoveryConfig(world),
     thresholdNs,
@@ -110,13 +116,15 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   return { clock, observer, recovery, metrics, tick, reader, runner, recorder, promises };
 }
 
+const RESTART = { kind: "restart_unit", unit: "auto" } as const;
+
 function commandOf({ commandNamesPid }: Scenario): string[] {
   return ["/bin/recover", "{generation}", ...(commandNamesPid ? ["{pid}"] : [])];
 }
 
 function recoveryConfig({ scenario }: World) {
   return {
-    command: scenario.recovers ? commandOf(scenario) : undefined,
+    command: scenario.recovers && !scenario.restartsUnit ? commandOf(scenario) : undefined,
     commandSource: "inline",
     appendPid: false,
     debounceNs: scenario.debounceNs,
@@ -127,8 +135,8 @@ function recoveryConfig({ scenario }: World) {
     capture: false,
     captureBytes: 4_096,
     shutdownGraceNs: 4 * scenario.thresholdNs,
-    steps: [],
-    restartUnits: [],
+    steps: scenario.recovers && scenario.restartsUnit ? [RESTART] : [],
+    restartUnits: LISTED_UNITS,
     cwd: undefined,
     umask: undefined,
     backoffMaxNs: undefined,

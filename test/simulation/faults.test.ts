@@ -151,6 +151,16 @@ describe("a fault of recovery is noticed:", () => {
     expect(noticed(seam)).toMatch(/recovery outcome/);
   });
 
+  test("any process has the unit restarted in whose group it runs", () => {
+    const seam: Partial<Seams> = {
+      recovery: (options) => {
+        const config = { ...options.config, restartUnits: ["*.service"] };
+        return new Recovery({ ...options, config });
+      },
+    };
+    expect(noticed(seam, { agents: 12, steps: 6_000 })).toMatch(/promise: only/);
+  });
+
   test("a command is killed too early", () => {
     const seam: Partial<Seams> = {
       recovery: (options) => {

@@ -214,6 +214,7 @@ function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): voi
     reapTruncated: "varta_recovery_reap_truncated_total",
     retries: 'varta_recovery_step_retries_total{step="exec"}',
     processUnreadable: 'varta_recovery_refused_total{reason="process_unreadable"}',
+    unitRestarts: 'varta_recovery_steps_total{step="restart_unit"}',
     debounceResets: "varta_recovery_debounce_recycle_resets_total",
     staleChildren: "varta_recovery_outstanding_recycle_resets_total",
     debounceEvictions: "varta_recovery_last_fired_evictions_total",

@@ -5,6 +5,7 @@ import { type ModelStall, modelStallText } from "./model_rows.ts";
 import { ObserverModel } from "./observer_model.ts";
 import { RecoveryModel } from "./recovery_model.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
+import { unitOf } from "./units.ts";
 import type { World } from "./world.ts";
 
 const SECOND_NS = 1_000_000_000;
@@ -45,6 +46,7 @@ export class Model {
         return this.observer.tracker.freshness(pid, generation, aliveSinceNs);
       },
       processOf: (pid) => world.processes.find(pid),
+      unitOf: (process) => unitOf(process),
     });
     this.metrics = new MetricsModel(scenario.capacity);
   }
@@ -73,6 +75,7 @@ export class Model {
     this.#countTold();
     this.#recover();
     recovery.reap(observer.nowNs);
+    recovery.takeAnswers(observer.nowNs);
     recovery.retry(observer.nowNs, SPAWNS_MAX);
     this.#maintain();
     this.metrics.turns += 1;

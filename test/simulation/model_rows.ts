@@ -19,6 +19,7 @@ export interface ModelStall {
   readonly origin: number;
   readonly namespaceInode: number | undefined;
   readonly generation: number | undefined;
+  readonly uid: number | undefined;
   readonly proven: boolean;
   readonly status: number;
   readonly payload: number;

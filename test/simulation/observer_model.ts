@@ -245,6 +245,7 @@ export class ObserverModel {
       origin: slot.origin,
       namespaceInode: slot.namespaceInode,
       generation: slot.generation,
+      uid: slot.uid,
       proven: this.proven.has(slot),
       status: slot.status,
       payload: slot.payload,

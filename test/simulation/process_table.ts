@@ -54,6 +54,10 @@ export class ProcessTable {
     this.#byPid.delete(pid);
   }
 
+  all(): Iterable<SimulatedProcess> {
+    return this.#byPid.values();
+  }
+
   find(pid: number): SimulatedProcess | undefined {
     return this.#byPid.get(pid);
   }

@@ -7,6 +7,7 @@ import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
 import type { ProcessTable } from "./process_table.ts";
+import { isListed, UNIT_UID } from "./units.ts";
 
 const KERNEL = 0;
 const OPERATOR = 1;
@@ -35,6 +36,8 @@ export class Promises {
   readonly #stalls = new Map<number, Stall>();
   /** Of the last command: it was told that nobody has the pid. */
   #isPidGone = false;
+  /** What the service manager last said of each unit. */
+  readonly #mainPids = new Map<string, number>();
   #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
   #spawnsThisTurn = 0;
@@ -91,6 +94,10 @@ export class Promises {
   }
 
   onSpawn(asked: SpawnAsked): void {
+    if (asked.argv.includes("show")) {
+      this.#mainPids.set(asked.argv.at(-1)!, mainPidIn(asked.printed));
+      return;
+    }
     this.#spawnsThisTurn += 1;
     this.#isPidGone = asked.env["VARTA_PID_GONE"] === "1";
     if (this.#isPidGone) {
@@ -106,11 +113,18 @@ export class Promises {
     if (stall.origin !== KERNEL && stall.origin !== OPERATOR) {
       throw new SimulationFailure("promise: who may be recovered", "origin 0 or 1", stall.origin);
     }
+    if (asked.argv.includes("restart")) this.#mayRestart(stall, asked.argv.at(-1)!);
     const live = this.#options.processes.find(stall.pid);
     if (stall.origin === KERNEL && live?.statReadable === true) {
       same("promise: no recovery for a reused pid", live.startTime, stall.generation);
       same("promise: no recovery for a process that never beat", true, live.hasSent);
     }
+  }
+
+  #mayRestart({ pid, uid }: Stall, unit: string): void {
+    if (isListed(unit)) return;
+    same("promise: only the user of a unit has it restarted", UNIT_UID, uid);
+    same("promise: only its main process has it restarted", pid, this.#mainPids.get(unit));
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
@@ -157,4 +171,8 @@ export class Promises {
   #atMost(what: string, limit: number, found: number): void {
     if (found > limit) throw new SimulationFailure(`promise: ${what} per turn`, limit, found);
   }
+}
+
+function mainPidIn(printed: string): number {
+  return Number(/^MainPID=(\d+)$/m.exec(printed)?.[1]);
 }

@@ -5,7 +5,10 @@ import { constants } from "node:os";
 import type { ChildExit, Exit, SignalAsked, SpawnAsked } from "./children.ts";
 import type { ModelStall } from "./model_rows.ts";
 import { OWN_INODE } from "./process_table.ts";
+import type { SimulatedProcess } from "./process_table.ts";
 import type { Scenario } from "./scenario.ts";
+import { type ModelLookup, UnitLookupModel } from "./unit_lookup_model.ts";
+import { isListed, UNIT_UID } from "./units.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;
 const { ESRCH } = constants.errno;
@@ -44,12 +47,19 @@ interface ModelRecovery {
   since: number;
   /** Its time has come, and it waits for its place in a turn. */
   isReady: boolean;
+  /** It goes on at its step when it is decided again. */
+  isPutOff: boolean;
+  /** The unit that it restarts; undefined = it has none, or is not about units. */
+  unit: string | undefined;
+  /** The question whether it may. */
+  lookup: ModelLookup | undefined;
 }
 
 /** What is true of the world at the moment of a decision. */
 export interface ModelWorld {
   freshness(pid: number, generation: number | undefined): string;
-  processOf(pid: number): { readonly statReadable: boolean } | undefined;
+  processOf(pid: number): SimulatedProcess | undefined;
+  unitOf(process: SimulatedProcess): string | undefined;
 }
 
 export class RecoveryModel {
@@ -66,6 +76,12 @@ export class RecoveryModel {
   /** Commands that were told that nobody has the pid. */
   pidGoneCount = 0;
   readonly #recoveries = new Map<number, ModelRecovery>();
+  readonly #lookups = new UnitLookupModel({
+    takeSpawn: (what) => this.#takeSpawn(what, ({ argv }) => what === `show ${argv.at(-1)}`),
+    takeSignal: (childPid, signal) => this.#takeSignal(childPid, signal),
+  });
+  /** Unit to the child that restarts it. */
+  readonly #restarting = new Map<string, ModelChild>();
   readonly #windows = new Map<number, Window>();
   #spawnsAsked: readonly SpawnAsked[] = [];
   #signalsAsked: readonly SignalAsked[] = [];
@@ -94,7 +110,22 @@ export class RecoveryModel {
     return [...spawns, ...signals].join(", ");
   }
 
+  /** The answers of the service manager that have come: whoever waits for one has its place in a turn. */
+  takeAnswers(nowNs: number): void {
+    if (!this.#scenario.recovers) return;
+    for (const lookup of this.#lookups.advance(nowNs)) {
+      const waiting = [...this.#recoveries.values()].filter(
+        (one) => one.lookup === lookup && one.child === undefined && !one.isReady,
+      );
+      for (const recovery of waiting.sort((a, b) => a.since - b.since)) {
+        recovery.isReady = true;
+        recovery.since = ++this.#order;
+      }
+    }
+  }
+
   noteExit(exit: ChildExit): void {
+    this.#lookups.noteExit(exit);
     const child = this.children.find((one) => one.childPid === exit.childPid);
     if (child === undefined || child.exit !== undefined) return;
     child.exit = { exitCode: exit.exitCode, signal: exit.signal };
@@ -134,11 +165,11 @@ export class RecoveryModel {
     const before = this.spawns;
     for (const recovery of this.#ready().slice(0, 256)) {
       if (this.spawns - before >= left) return;
-      const { stall, tries } = recovery;
+      const { stall, isPutOff } = recovery;
       this.#recoveries.delete(stall.pid);
       if (this.#world.freshness(stall.pid, stall.generation) === "BeatsRefused")
         this.#hold(recovery, nowNs);
-      else this.#decide(stall, nowNs, tries > 0 ? recovery : undefined);
+      else this.#decide(stall, nowNs, isPutOff ? recovery : undefined);
     }
   }
 
@@ -161,7 +192,8 @@ export class RecoveryModel {
     const [outcome, refused] = LABELS[reason]!;
     this.#count(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
     if (refused !== "") this.#count(`varta_recovery_refused_total{reason="${refused}"}`);
-    if (reason === "spawn_failed") this.#count('varta_recovery_step_failures_total{step="exec"}');
+    if (STEP_FAILURES.includes(reason))
+      this.#count(`varta_recovery_step_failures_total{step="${this.#step}"}`);
   }
 
   /** Spec 10 section 5. */
@@ -200,7 +232,7 @@ export class RecoveryModel {
     if (isUnidentified) {
       const holder = this.#world.processOf(stall.pid);
       if (holder !== undefined) return holder.statReadable ? distrust : "process_unreadable";
-      if (this.#scenario.commandNamesPid) return "pid_gone";
+      if (this.#scenario.commandNamesPid || this.#scenario.restartsUnit) return "pid_gone";
     }
     if (freshness === "BeatsRefused") {
       const { capacity } = this.#scenario;
@@ -266,16 +298,26 @@ export class RecoveryModel {
     if (!this.#windows.has(stall.pid) && !this.#makeRoom(nowNs, debounceNs)) {
       return "debounce_capacity";
     }
-    this.spawns += 1;
     this.#recoveries.delete(stall.pid);
-    const asked = this.#spawnsAsked[0];
-    this.#spawnsAsked = this.#spawnsAsked.slice(1);
-    const pid = isPidGone ? "" : String(stall.pid);
-    if (asked === undefined || asked.env["VARTA_PID"] !== pid) {
-      this.outcomes.push(`the model wants a command for ${stall.pid}`);
-      return undefined;
+    const recovery: ModelRecovery = {
+      ...(tried ?? { ...NEVER_TRIED, stall, child: undefined, unit: this.#unitOf(stall) }),
+      isReady: false,
+      isPutOff: true,
+    };
+    const { unit } = recovery;
+    if (this.#scenario.restartsUnit) {
+      const reason = this.#mayRestart(recovery, nowNs);
+      if (reason !== "") return reason;
     }
-    if (asked.isTransient && this.#defer(stall, nowNs, tried)) return undefined;
+    this.spawns += 1;
+    const pid = isPidGone ? "" : String(stall.pid);
+    const what = unit ?? "/bin/recover";
+    const asked = this.#takeSpawn(
+      `command ${what} for ${stall.pid}`,
+      ({ argv, env }) => env["VARTA_PID"] === pid && argv.includes(what),
+    );
+    if (asked === undefined) return undefined;
+    if (asked.isTransient && this.#defer(recovery, nowNs)) return undefined;
     if (asked.childPid === 0) return "spawn_failed";
     if (isPidGone) this.pidGoneCount += 1;
     this.#windows.delete(stall.pid);
@@ -292,31 +334,77 @@ export class RecoveryModel {
       since: ++this.#order,
     };
     this.children.push(child);
-    this.#recoveries.set(stall.pid, { ...NEVER_TRIED, stall, child });
+    if (unit !== undefined) this.#restarting.set(unit, child);
+    this.#recoveries.set(stall.pid, { ...NEVER_TRIED, stall, child, unit });
     this.outcomes.push(`spawn ${stall.pid} @${nowNs} child ${asked.childPid}`);
     this.#count('varta_recovery_outcomes_total{outcome="spawned"}');
-    this.#count('varta_recovery_steps_total{step="exec"}');
+    this.#count(`varta_recovery_steps_total{step="${this.#step}"}`);
     return undefined;
   }
 
+  get #step(): string {
+    return this.#scenario.restartsUnit ? "restart_unit" : "exec";
+  }
+
+  /** The unit that the process of a stall runs in, if it still is that process. */
+  #unitOf({ pid, origin, generation }: ModelStall): string | undefined {
+    if (!this.#scenario.restartsUnit || origin !== KERNEL) return undefined;
+    const process = this.#world.processOf(pid);
+    const isSame = process?.statReadable === true && process.startTime === generation;
+    return isSame ? this.#world.unitOf(process) : undefined;
+  }
+
+  /** Why the unit is not restarted now: a reason, or undefined while nobody knows; "" = it may be. */
+  #mayRestart(recovery: ModelRecovery, nowNs: number): string | undefined {
+    const { stall, unit } = recovery;
+    if (unit === undefined) return "unit_unknown";
+    if (!isListed(unit)) recovery.lookup ??= this.#lookups.ask(unit, nowNs);
+    const { lookup } = recovery;
+    if (lookup !== undefined) {
+      if (lookup.answer === undefined) {
+        recovery.nextTryNs = Number.POSITIVE_INFINITY;
+        recovery.since = ++this.#order;
+        this.#recoveries.set(stall.pid, recovery);
+        return undefined;
+      }
+      if (lookup.isTransient) recovery.lookup = undefined;
+      if (lookup.isTransient && this.#defer(recovery, nowNs)) return undefined;
+      const isMain = lookup.answer.includes(`\nMainPID=${stall.pid}\n`);
+      if (!isMain || stall.uid !== UNIT_UID) return "unit_not_owned";
+    }
+    return this.#restarting.has(unit) ? "unit_in_flight" : "";
+  }
+
   /** Puts a recovery off that could not be started: twice as long each time. False after ten minutes of it. */
-  #defer(stall: ModelStall, nowNs: number, tried: ModelRecovery | undefined): boolean {
-    const { tries, firstTryNs } = tried ?? { tries: 0, firstTryNs: nowNs };
+  #defer(recovery: ModelRecovery, nowNs: number): boolean {
+    const { stall, tries } = recovery;
+    const firstTryNs = tries === 0 ? nowNs : recovery.firstTryNs;
     if (nowNs - firstTryNs >= 600 * SECOND_NS) return false;
     const pauseNs = Math.min(0.1 * SECOND_NS * 2 ** tries, 30 * SECOND_NS);
+    const nextTryNs = nowNs + pauseNs;
+    const since = ++this.#order;
     this.#recoveries.set(stall.pid, {
-      stall,
-      child: undefined,
+      ...recovery,
       tries: tries + 1,
       firstTryNs,
-      nextTryNs: nowNs + pauseNs,
-      since: ++this.#order,
-      isReady: false,
+      nextTryNs,
+      since,
     });
     this.outcomes.push(`deferred ${stall.pid} @${nowNs} by ${pauseNs}`);
     if (tries === 0) this.#count('varta_recovery_outcomes_total{outcome="deferred"}');
-    this.#count('varta_recovery_step_retries_total{step="exec"}');
+    this.#count(`varta_recovery_step_retries_total{step="${this.#step}"}`);
     return true;
+  }
+
+  /** The next process that the daemon started, if it is the one that the model would start. */
+  #takeSpawn(what: string, isIt: (asked: SpawnAsked) => boolean): SpawnAsked | undefined {
+    const asked = this.#spawnsAsked[0];
+    if (asked === undefined || !isIt(asked)) {
+      this.outcomes.push(`the model wants ${what}`);
+      return undefined;
+    }
+    this.#spawnsAsked = this.#spawnsAsked.slice(1);
+    return asked;
   }
 
   /** Room for one more window: entries ten debounces old count for nothing, else the oldest goes if it has passed. */
@@ -384,9 +472,13 @@ export class RecoveryModel {
 
   /** True if the group got the signal or is gone already. */
   #signal(child: ModelChild, signal: number): boolean {
+    return this.#takeSignal(child.childPid, signal);
+  }
+
+  #takeSignal(childPid: number, signal: number): boolean {
     const asked = this.#signalsAsked[0];
-    if (asked === undefined || asked.childPid !== child.childPid || asked.signal !== signal) {
-      this.outcomes.push(`the model wants signal ${signal} to ${child.childPid}`);
+    if (asked === undefined || asked.childPid !== childPid || asked.signal !== signal) {
+      this.outcomes.push(`the model wants signal ${signal} to ${childPid}`);
       return false;
     }
     this.#signalsAsked = this.#signalsAsked.slice(1);
@@ -397,6 +489,8 @@ export class RecoveryModel {
     const { pid, childPid, spawnNs, exit } = child;
     this.children.splice(this.children.indexOf(child), 1);
     if (this.#recoveries.get(pid)?.child === child) this.#recoveries.delete(pid);
+    for (const [unit, restarter] of this.#restarting)
+      if (restarter === child) this.#restarting.delete(unit);
     const exitCode = exit?.exitCode ?? Number.NaN;
     const signal = exit?.signal ?? Number.NaN;
     this.outcomes.push(
@@ -417,12 +511,25 @@ export class RecoveryModel {
   }
 }
 
-const NEVER_TRIED = { tries: 0, firstTryNs: 0, nextTryNs: 0, since: 0, isReady: false };
+const NEVER_TRIED = {
+  tries: 0,
+  firstTryNs: 0,
+  nextTryNs: 0,
+  since: 0,
+  isReady: false,
+  isPutOff: false,
+  unit: undefined,
+  lookup: undefined,
+};
+const STEP_FAILURES = ["spawn_failed", "unit_unknown", "unit_not_owned"];
 
 /** Reason: outcome label and refusal label (spec 10 section 3). */
 const LABELS: Readonly<Record<string, readonly [string, string]>> = {
   skipped_agent_resumed: ["skipped_agent_resumed", ""],
   skipped_pid_recycled: ["skipped_pid_recycled", ""],
+  unit_unknown: ["step_failed", ""],
+  unit_not_owned: ["refused_unit_not_owned", "unit_not_owned"],
+  unit_in_flight: ["debounced", ""],
   process_unreadable: ["skipped_stall_unverifiable", "process_unreadable"],
   pid_gone: ["refused_pid_gone", "pid_gone"],
   cross_namespace_agent: ["refused_cross_namespace", "cross_namespace_agent"],

@@ -27,6 +27,8 @@ export interface Scenario {
   /** False: the daemon has no way to ask for the largest pid. */
   readonly readsPidMax: boolean;
   readonly recovers: boolean;
+  /** Instead of a command, the unit of the agent is restarted. */
+  readonly restartsUnit: boolean;
   /** The pid is among the arguments of the command. */
   readonly commandNamesPid: boolean;
   readonly debounceNs: number;
@@ -109,6 +111,7 @@ function fullScenario(
     allowCrossNamespace: false,
     readsPidMax: true,
     recovers: true,
+    restartsUnit: false,
     commandNamesPid,
     debounceNs: 2 * NS_PER_S,
     timeoutNs: 500 * NS_PER_MS,
@@ -164,6 +167,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     allowCrossNamespace: random.chance(0.3),
     readsPidMax: random.chance(0.8),
     recovers: random.chance(0.85),
+    restartsUnit: random.chance(0.4),
     commandNamesPid: random.chance(0.5),
     debounceNs: Math.round(random.pick([0, 0.5, 2, 30]) * thresholdNs),
     timeoutNs: random.pick([undefined, Math.round(thresholdNs / 2), 4 * thresholdNs]),
