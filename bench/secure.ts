@@ -160,7 +160,12 @@ function delays(queued: number) {
   const observer = new Observer({
     thresholdNs: 3600e9,
     clock: new ObserverClock({ readNs: () => Bun.nanoseconds() }),
-    processes: { startTime: () => 1, hasEnded: () => false, namespaceInode: () => 1 },
+    processes: {
+      startTime: () => 1,
+      hasEnded: () => false,
+      realUid: () => 1000,
+      namespaceInode: () => 1,
+    },
     observerInode: 1,
     trackerCapacity: 4_096,
   });

@@ -147,6 +147,7 @@ function decodeBatch(words: Uint32Array, frameWord: Uint32Array): number {
 const PROCESSES = {
   startTime: () => START_TIME,
   hasEnded: () => false,
+  realUid: () => 0,
   namespaceInode: () => INODE,
 };
 

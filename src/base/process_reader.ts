@@ -7,6 +7,8 @@ export interface ProcessReader {
   startTime(pid: number): number;
   /** True if the process with this start time has certainly ended; one that cannot be looked at has not. */
   hasEnded(pid: number, startTime: number): boolean;
+  /** Real uid of `pid`, as the kernel attests it of a sender; NaN if it cannot be read. */
+  realUid(pid: number): number;
   /**
    * Inode of the pid namespace of `pid`; NaN = unknown; 0 = foreign with its inode hidden from us.
    * `observerInode` is the observer's own inode (NaN = unknown), needed by the NSpid fall-back.

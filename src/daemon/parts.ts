@@ -19,6 +19,7 @@ import { ProcessRunner } from "../recovery/child_runner.ts";
 import { OrphanReaper } from "../recovery/orphan_reaper.ts";
 import type { RecoveryOutcome } from "../recovery/outcome.ts";
 import { Recovery } from "../recovery/recovery.ts";
+import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { Log } from "./log.ts";
 import { RefusalReports } from "./refusal_reports.ts";
@@ -97,7 +98,7 @@ export function makeParts(options: PartsOptions): Parts {
     runner,
     host: new SystemAgentHost(
       processes,
-      (pid, generation) => isBeating(observer, pid, generation),
+      (pid, generation) => isBeating(observer.tracker, pid, generation),
       spares,
     ),
     freshness: (key, generation) => observer.stallFreshness(key, generation),
@@ -132,14 +133,6 @@ export function makeParts(options: PartsOptions): Parts {
 /** How late the loop may be without calling it a pause. */
 export function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
-}
-
-/** Whether `pid` is tracked, not silent, and no older than `generation`. */
-function isBeating({ tracker }: Observer, pid: number, generation: number): boolean {
-  const slot = tracker.slotOf(pid);
-  // Of an unproven one the beats may be those of a process that is gone.
-  if (slot < 0 || tracker.slots.isLatched(slot) || !tracker.slots.isProven(slot)) return false;
-  return tracker.slots.generation[slot]! >= generation;
 }
 
 /** Durations and deadlines that no configured clock may disturb. */

@@ -38,6 +38,11 @@ export class ProcReader implements ProcessReader {
     return !Number.isNaN(found) && (found !== startTime || isDead(text));
   }
 
+  realUid(pid: number): number {
+    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
+    return length < 0 ? Number.NaN : parseRealUid(this.#buffer.toString("latin1", 0, length));
+  }
+
   namespaceInode(pid: number, observerInode: number): number {
     try {
       return parseNamespaceLink(readlinkSync(`${this.#root}/${pid}/ns/pid`));
@@ -120,6 +125,11 @@ export function parseNamespaceLink(text: string): number {
 export function parseNspids(text: string): readonly number[] {
   const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(text);
   return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);
+}
+
+/** The first number of the Uid line of /proc/<pid>/status; NaN if there is none. */
+export function parseRealUid(text: string): number {
+  return wholeNumber(/^Uid:[ \t]+([0-9]+)[ \t]/m.exec(text)?.[1]);
 }
 
 function wholeNumber(digits: string | undefined): number {

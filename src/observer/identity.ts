@@ -4,7 +4,9 @@
 // What is read is the process that has the pid now. The one that sent the beat may have ended while its beat waited, and a
 // stranger may have its pid by now. The process is proven to be the sender if it had started before the beat was sent, for
 // it has the pid still, or if the kernel says that the sender has it still; until then nothing may be done to it. What
-// started and ended within one tick of the clock of start times cannot be told apart, so proof needs a later one.
+// started and ended within one tick of the clock of start times cannot be told apart, so proof needs a later one. And a
+// sender that rules a namespace may state the pid of a process of its own in a send that it delays until that has ended:
+// the uid of the process must be the one that the kernel attests, which nobody can state for another user.
 import { IDENTITY_RETRY_NS } from "../base/limits.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -58,24 +60,23 @@ export class IdentityResolver {
       const startTime = this.#processes.startTime(pid);
       if (Number.isNaN(startTime)) return;
       if (startTime === this.generation) {
-        this.proven = isSender(startTime, listener, i);
+        this.proven = this.#isSender(pid, startTime, listener, i);
         return;
       }
       // Another process has the pid now, and it may be the one that sent this.
     }
     this.#read(pid);
     this.wasRead = true;
-    this.proven = isSender(this.generation, listener, i);
+    this.proven = this.#isSender(pid, this.generation, listener, i);
     if (slot >= 0) this.#keepReadability(slot);
   }
 
   // Whether another look could prove the agent of `slot`. One that failed is made once per batch, whatever the agent sends.
   #mayProve(slot: number, nowNs: number, { batch }: Listener, i: number): boolean {
     const { generation, identityReadNs } = this.#tracker.slots;
-    const pinned = generation[slot]!;
-    const isOld = pinned < batch.sentAfterGeneration;
-    const isVouchedFor = batch.pidfd[i]! >= 0 && pinned < batch.receivedGeneration;
-    return (isOld || isVouchedFor) && identityReadNs[slot] !== nowNs;
+    const { sentAfterGeneration, receivedGeneration, pidfd } = batch;
+    const isOld = generation[slot]! < (pidfd[i]! >= 0 ? receivedGeneration : sentAfterGeneration);
+    return isOld && identityReadNs[slot] !== nowNs;
   }
 
   #mustRead(
@@ -95,6 +96,17 @@ export class IdentityResolver {
     // The same process, or another one under its pid? Its beat is taken or refused by the answer.
     if (!isNewer && beginsAnew(slots, slot, words, w, VOUCHED_BY_KERNEL)) return true;
     return saturatingSub(nowNs, slots.identityReadNs[slot]!) >= IDENTITY_RETRY_NS;
+  }
+
+  // Whether the process that has `pid` now, and started at `generation` by a reading just made, sent datagram `i`. The word
+  // of the kernel, where there is one, is asked behind the reading: whoever has the pid still had it then.
+  #isSender(pid: number, generation: number, listener: Listener, i: number): boolean {
+    const { sentAfterGeneration, receivedGeneration, pidfd, peerUid } = listener.batch;
+    const hasSent =
+      pidfd[i]! >= 0
+        ? generation < receivedGeneration && listener.senderHasPid!(i)
+        : generation < sentAfterGeneration;
+    return hasSent && this.#processes.realUid(pid) === peerUid[i];
   }
 
   // The start time before and after the namespace: if it changed, the pid was reused in between and neither is true.
@@ -123,14 +135,6 @@ export class IdentityResolver {
     else if (pinned === 0 && !Number.isNaN(found) && found !== this.#observerInode)
       this.namespaceInode = 0;
   }
-}
-
-/** Whether the process that has the pid of datagram `i` now, and started at `generation` by a reading just made, sent it. */
-function isSender(generation: number, listener: Listener, i: number): boolean {
-  const { sentAfterGeneration, receivedGeneration, pidfd } = listener.batch;
-  if (generation < sentAfterGeneration) return true;
-  // Asked behind the reading: whoever has the pid still had it then.
-  return pidfd[i]! >= 0 && generation < receivedGeneration && listener.senderHasPid!(i);
 }
 
 function advances(slots: Slots, slot: number, words: Uint32Array, w: number): boolean {

@@ -12,6 +12,7 @@ import {
   ProcReader,
   parseNamespaceLink,
   parseNspids,
+  parseRealUid,
   parseStartTime,
 } from "../../src/listener/proc_reader.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -29,6 +30,27 @@ function statLine(name: string, startTime: string): string {
   const before = "S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0";
   return `42 (${name}) ${before} ${startTime} 123456 78 18446744073709551615\n`;
 }
+
+describe("parseRealUid()", () => {
+  test.each([
+    ["Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n", 1_000],
+    ["Name:\tUid:\t5\t\nUid:\t4294967295\t0\t0\t0\n", 4_294_967_295],
+    ["Name:\tx\nUid:\t1000", Number.NaN],
+    ["Name:\tx\nGid:\t7\t7\t7\t7\n", Number.NaN],
+    ["Name:\tx\nUid:\t-1\t0\t0\t0\n", Number.NaN],
+    ["", Number.NaN],
+  ])("%j is %p", (text, uid) => {
+    expect(parseRealUid(text)).toBe(uid);
+  });
+});
+
+describe("ProcReader.realUid()", () => {
+  test("is the real uid of a process, and unknown of one that is not there", () => {
+    const reader = new ProcReader();
+    expect(reader.realUid(process.pid)).toBe(process.getuid!());
+    expect(reader.realUid(2 ** 31 - 1)).toBeNaN();
+  });
+});
 
 describe("parseStartTime()", () => {
   test.each([

@@ -28,6 +28,7 @@ const NET = { address: "127.0.0.1", port: 0, rcvbufBytes: 0, acceptRecovery: fal
 const NO_PROCESSES = {
   startTime: () => Number.NaN,
   hasEnded: () => false,
+  realUid: () => Number.NaN,
   namespaceInode: () => Number.NaN,
 };
 

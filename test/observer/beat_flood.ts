@@ -20,6 +20,10 @@ class Agents implements Listener {
   readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * 16));
   #sent = 0;
 
+  constructor() {
+    this.batch.sentAfterGeneration = Number.POSITIVE_INFINITY;
+  }
+
   receive(): number {
     const { batch } = this;
     for (let i = 0; i < BATCH_SIZE; i++) {
@@ -44,7 +48,12 @@ let nowNs = 0;
 const observer = new Observer({
   thresholdNs: 5e9,
   clock: new ObserverClock({ readNs: () => (nowNs += 1_000) }),
-  processes: { startTime: () => 1, hasEnded: () => false, namespaceInode: () => 1 },
+  processes: {
+    startTime: () => 1,
+    hasEnded: () => false,
+    realUid: () => 0,
+    namespaceInode: () => 1,
+  },
   observerInode: 1,
   trackerCapacity: 4_096,
   admission: { perPidRate: 1e6, globalRate: 1e9, globalBurst: 9e6 },

@@ -192,6 +192,44 @@ describe("a true agent", () => {
   });
 });
 
+describe("a pid that its sender stated", () => {
+  // Who rules a namespace may state the pid of its own child, and hold the send until that has ended.
+  test("is not proven for a process of another user, however old that is", () => {
+    const bench = watching(1);
+    bench.processes.set(PID, 1, undefined, 0);
+    for (let nonce = 1; nonce <= 5; nonce++) {
+      receive(bench, EMPTY, beatOf(PID, { nonce, peerUid: 1000 }));
+      bench.pass(1);
+    }
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("is not proven while the uid of the process cannot be read", () => {
+    const bench = watching(1);
+    bench.processes.set(PID, 1, undefined, Number.NaN);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(stallIsProven(bench)).toBe(false);
+  });
+
+  test("is proven by the first beat after the process has changed its uid", () => {
+    const bench = watching(1);
+    receive(bench, EMPTY, beatOf(PID, { peerUid: 0 }));
+    expect(isProven(bench)).toBe(false);
+    bench.pass(1);
+    receive(bench, EMPTY, beatOf(PID, { nonce: 2, peerUid: 1000 }));
+    expect(isProven(bench)).toBe(true);
+  });
+
+  test("the uid is read for a proof alone", () => {
+    const bench = watching(EMPTY);
+    receive(bench, EMPTY, beatOf(PID));
+    expect(bench.processes.uidReads).toBe(0);
+    bench.pass(1);
+    receive(bench, EMPTY + 1, ...beats(2, 40));
+    expect(bench.processes.uidReads).toBe(1);
+  });
+});
+
 describe("looks for a proof", () => {
   test("a backlog of a process that is gone costs one look for each batch", () => {
     const bench = watching(EMPTY);
@@ -306,11 +344,19 @@ describe("the kernel's word on the sender of a beat", () => {
     expect(isProven(bench)).toBe(false);
   });
 
-  test("is not asked for where it can change nothing", () => {
+  test("decides, also where the start time alone would do", () => {
+    for (const isThere of [true, false]) {
+      const bench = asking(EMPTY - 1, EMPTY + 1, () => isThere);
+      receive(bench, EMPTY, beatOf(PID));
+      expect(isProven(bench)).toBe(isThere);
+    }
+  });
+
+  test("is not asked for again once it was good", () => {
     const bench = asking(EMPTY - 1, EMPTY + 1, () => true);
     receive(bench, EMPTY, beatOf(PID));
     receive(bench, EMPTY, ...beats(2, 50));
-    expect(bench.listener.asked).toBe(0);
+    expect(bench.listener.asked).toBe(1);
   });
 
   test("is wanted for a sender in doubt alone, and given back with every batch", () => {

@@ -85,6 +85,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
         return generation;
       },
       hasEnded: () => false,
+      realUid: () => NaN,
       namespaceInode: () => NaN,
     };
     const host = new SystemAgentHost(processes, () => false);

@@ -280,6 +280,10 @@ class StaleReader implements ProcessReader {
     return this.#real.hasEnded(pid, startTime);
   }
 
+  realUid(pid: number): number {
+    return this.#real.realUid(pid);
+  }
+
   namespaceInode(pid: number, observerInode: number): number {
     return this.#real.namespaceInode(pid, observerInode);
   }

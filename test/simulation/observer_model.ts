@@ -312,13 +312,16 @@ export class ObserverModel {
     if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
     const origin = originOf(isUnix, peerPid, acceptRecovery);
     const uid = peerPid === 0 ? undefined : credentials!.uid;
-    const wordBelow = link.options.kernelVouches ? receivedGeneration : Number.NEGATIVE_INFINITY;
-    const { sender } = datagram;
+    // Where the kernel says whether the sender is there, its word decides.
+    const { kernelVouches } = link.options;
+    const isOld = (startTime: number) =>
+      startTime < (kernelVouches ? receivedGeneration : emptyGeneration);
+    const isThere = () =>
+      !kernelVouches || (datagram.sender !== undefined && link.canSend(datagram));
+    const { processes } = this.#options;
     const proof: Proof = {
-      mayBe: (startTime) => startTime < emptyGeneration || startTime < wordBelow,
-      is: (startTime) =>
-        startTime < emptyGeneration ||
-        (startTime < wordBelow && sender !== undefined && link.canSend(datagram)),
+      mayBe: isOld,
+      is: (startTime) => isOld(startTime) && isThere() && processes.realUid(frame.pid) === uid,
     };
     return this.#admit(l, frame, { peerPid, uid, origin, proof }, nowNs);
   }

@@ -92,6 +92,11 @@ export class CountingReader implements ProcessReader {
     return process === undefined || (process.statReadable && process.startTime !== startTime);
   }
 
+  realUid(pid: number): number {
+    const process = this.#table.find(pid);
+    return process?.statReadable === true ? process.uid : Number.NaN;
+  }
+
   namespaceInode(pid: number, observerInode: number): number {
     this.lookups += 1;
     this.#lookedUpPid = pid;

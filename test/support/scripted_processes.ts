@@ -6,6 +6,8 @@ export interface StatedProcess {
   startTime: number;
   /** NaN = unreadable; 0 = foreign, hidden. */
   inode: number;
+  /** NaN = unreadable. */
+  uid: number;
 }
 
 export const OWN_INODE = 4_026_531_836;
@@ -14,11 +16,13 @@ export class ScriptedProcesses implements ProcessReader {
   readonly table = new Map<number, StatedProcess>();
   startTimeReads = 0;
   inodeReads = 0;
+  /** Only for a proof, and not among the looks. */
+  uidReads = 0;
   /** Called before each answer, so that a process may change between two looks. */
   beforeRead: ((pid: number) => void) | undefined = undefined;
 
-  set(pid: number, startTime: number, inode: number = OWN_INODE): void {
-    this.table.set(pid, { startTime, inode });
+  set(pid: number, startTime: number, inode: number = OWN_INODE, uid: number = 1000): void {
+    this.table.set(pid, { startTime, inode, uid });
   }
 
   get reads(): number {
@@ -42,6 +46,11 @@ export class ScriptedProcesses implements ProcessReader {
   hasEnded(pid: number, startTime: number): boolean {
     const found = this.table.get(pid);
     return found === undefined || (!Number.isNaN(found.startTime) && found.startTime !== startTime);
+  }
+
+  realUid(pid: number): number {
+    this.uidReads += 1;
+    return this.table.get(pid)?.uid ?? Number.NaN;
   }
 
   namespaceInode(pid: number): number {

@@ -13,6 +13,7 @@ const tracker = new Tracker({
   processes: {
     startTime: () => Number.NaN,
     hasEnded: () => false,
+    realUid: () => Number.NaN,
     namespaceInode: () => Number.NaN,
   },
 });

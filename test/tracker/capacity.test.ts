@@ -19,7 +19,12 @@ describe("Tracker with 2^20 slots", () => {
       reads += 1;
       return pid % 1_024 === 0 ? 8 : 7;
     };
-    const processes = { startTime, hasEnded: () => false, namespaceInode: () => Number.NaN };
+    const processes = {
+      startTime,
+      hasEnded: () => false,
+      realUid: () => Number.NaN,
+      namespaceInode: () => Number.NaN,
+    };
     const tracker = new Tracker({ capacity: CAPACITY, processes });
     const words = new Uint32Array(8);
     const beat = (i: number, nonce: number, now: number) => {

@@ -65,6 +65,7 @@ export class Harness {
           this.endedReads += 1;
           return this.ended.has(pid);
         },
+        realUid: () => Number.NaN,
         namespaceInode: () => Number.NaN,
       },
     });
