@@ -4,23 +4,17 @@
 // millisecond. What is left is told again by the kernel in the next turn. No bound can be used to
 // keep others out: one too many takes the place of the one that has waited longest without asking
 // for anything.
-import {
-  EAGAIN,
-  ECONNABORTED,
-  EINTR,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-} from "../../ffi/constants.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
-import { accept, acceptedAddress, lowered } from "../../ffi/stream.ts";
+import { lowered } from "../../ffi/stream.ts";
 import * as limits from "../base/limits.ts";
+import { Acceptor } from "./acceptor.ts";
 import { type Answer, headBytes, textAnswer } from "./answer.ts";
 import * as connection from "./connection.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionTable, isIdle } from "./connection_table.ts";
 import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
 import * as counts from "./http_counts.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
@@ -49,18 +43,11 @@ export class HttpFront {
   readonly #options: FrontOptions;
   readonly #readiness: Readiness;
   readonly #room: ConnectionRoom;
-  readonly #byFd = new Map<number, Connection>();
-  readonly #perAddress = new Map<string, number>();
-  /** Connections that are closed, with their memory. */
-  readonly #spare: Connection[] = [];
+  readonly #acceptor: Acceptor;
+  readonly #connections = new ConnectionTable();
   /** Connections with bytes behind the request that was answered. */
   #buffered: Connection[] = [];
   #turn = 0;
-  /** No deadline of a connection is earlier. */
-  #earliestNs = Number.POSITIVE_INFINITY;
-  /** When accepting is tried again; 0 = it is not suspended. */
-  #acceptAgainNs = 0;
-  #listenFd: number;
   /** Until then no client is looked at; 0 = it does not rest. */
   #restEndNs = 0;
   /**
@@ -80,8 +67,12 @@ export class HttpFront {
     this.#readiness = openReadiness(capacity, limits.HTTP_EVENTS_PER_TURN_MAX);
     const { fd } = this.#readiness;
     if (fd < -1) throw new SystemError("Cannot watch connections", -fd);
-    this.#listenFd = options.listenFd;
-    this.#readiness.add(options.listenFd, POLLIN);
+    this.#acceptor = new Acceptor(options.listenFd, {
+      readiness: this.#readiness,
+      count: options.count,
+      nowNs: options.nowNs,
+      admit: (accepted, address) => this.#admit(accepted, address),
+    });
     this.#room = connectionRoom(Math.max(fd, options.listenFd) + 1);
   }
 
@@ -97,7 +88,7 @@ export class HttpFront {
 
   /** Connections that are open. */
   get size(): number {
-    return this.#byFd.size;
+    return this.#connections.size;
   }
 
   /** Requests have come whose turn is the next one. */
@@ -107,9 +98,8 @@ export class HttpFront {
 
   /** When `exchange` is wanted although nothing comes. */
   get nextDeadlineNs(): number {
-    const acceptNs = this.#acceptAgainNs === 0 ? Number.POSITIVE_INFINITY : this.#acceptAgainNs;
     const restNs = this.#restEndNs === 0 ? Number.POSITIVE_INFINITY : this.#restEndNs;
-    return Math.min(this.#earliestNs, acceptNs, restNs);
+    return Math.min(this.#connections.earliestNs, this.#acceptor.nextDeadlineNs, restNs);
   }
 
   /** Accepts, reads, hands over requests and writes, all bounded; then rests. */
@@ -130,7 +120,6 @@ export class HttpFront {
   /** False if there was nothing to do. */
   #work(endNs: number): boolean {
     const { nowNs } = this.#options;
-    const listenFd = this.#listenFd;
     const hadBuffered = this.#buffered.length > 0;
     this.#serveBuffered(endNs);
     const ready = this.#readiness.look();
@@ -138,7 +127,7 @@ export class HttpFront {
     let mayAccept = false;
     for (let i = 0; i < ready; i++) {
       const fd = this.#readiness.readyFd(i);
-      if (fd === listenFd) mayAccept = true;
+      if (fd === this.#acceptor.fd) mayAccept = true;
       else if (!isLate) {
         this.#onReady(fd, this.#readiness.readyEvents(i));
         isLate = nowNs() >= endNs;
@@ -146,27 +135,21 @@ export class HttpFront {
     }
     // Behind the events: a descriptor that is closed and given anew must not be taken for the old
     // one.
-    if (mayAccept && !this.#isClosing) this.#acceptSome(endNs);
+    if (mayAccept && !this.#isClosing) this.#acceptor.acceptSome(endNs);
     return hadBuffered || ready > 0;
   }
 
   /** Accepts from another listening socket from now on; the one before it is closed. */
   listenOn(fd: number): void {
-    this.#readiness.remove(this.#listenFd);
-    close(this.#listenFd);
-    this.#listenFd = fd;
-    this.#acceptAgainNs = 0;
-    this.#readiness.add(fd, POLLIN);
+    this.#acceptor.listenOn(fd);
   }
 
   /** No more connections and requests; answers under way go on. */
   beginClose(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#acceptAgainNs = 0;
-    this.#readiness.remove(this.#listenFd);
-    close(this.#listenFd);
-    for (const open of [...this.#byFd.values()]) if (isIdle(open)) this.#end(open);
+    this.#acceptor.close();
+    for (const open of this.#connections.all()) if (isIdle(open)) this.#end(open);
   }
 
   /** Ends every connection, whatever it waits for. */
@@ -174,34 +157,11 @@ export class HttpFront {
     this.beginClose();
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const open of [...this.#byFd.values()]) this.#end(open);
+    for (const open of this.#connections.all()) this.#end(open);
     this.#readiness.close();
   }
 
   // --- accepting
-
-  #acceptSome(endNs: number): void {
-    for (let i = 0; i < limits.HTTP_ACCEPTS_PER_TURN_MAX; i++) {
-      if (i > 0 && this.#options.nowNs() >= endNs) return;
-      const fd = accept(this.#listenFd);
-      if (fd === -EINTR || fd === -ECONNABORTED) continue;
-      if (fd === -EAGAIN) return;
-      if (fd < 0) {
-        this.#suspendAccepting();
-        return;
-      }
-      this.#admit(fd, acceptedAddress());
-    }
-  }
-
-  // Without a descriptor the socket stays readable: it leaves the set, or the loop would spin.
-  #suspendAccepting(): void {
-    const { count, nowNs } = this.#options;
-    const listenFd = this.#listenFd;
-    count(counts.HTTP_DROPPED_ACCEPT);
-    this.#readiness.change(listenFd, 0);
-    this.#acceptAgainNs = nowNs() + limits.HTTP_ACCEPT_RETRY_NS;
-  }
 
   #admit(accepted: number, address: string | undefined): void {
     const refused = this.#makeRoom(accepted, address);
@@ -216,20 +176,17 @@ export class HttpFront {
       close(fd);
       return;
     }
-    const opened = this.#spare.pop() ?? new Connection();
-    opened.open(fd, address);
+    const opened = this.#connections.add(fd, address);
     opened.events = POLLIN;
-    this.#byFd.set(fd, opened);
-    if (address !== undefined) this.#perAddress.set(address, this.#countOf(address) + 1);
     opened.sinceNs = this.#options.nowNs();
-    this.#setDeadline(opened, opened.sinceNs + limits.HTTP_HEAD_NS_MAX);
+    this.#connections.setDeadline(opened, opened.sinceNs + limits.HTTP_HEAD_NS_MAX);
     // Its request has mostly come with it.
     this.#read(opened);
   }
 
   /** Why there is no room for a connection at `fd`; undefined = there is, or was made. */
   #makeRoom(fd: number, address: string | undefined): number | undefined {
-    const ofAddress = address === undefined ? 0 : this.#countOf(address);
+    const ofAddress = address === undefined ? 0 : this.#connections.countOf(address);
     if (ofAddress >= limits.HTTP_CONNECTIONS_PER_ADDRESS_MAX)
       return this.#displace(counts.HTTP_DROPPED_ADDRESS, address);
     if (this.size >= this.#room.connectionsMax)
@@ -245,25 +202,17 @@ export class HttpFront {
    * if all of them are being answered.
    */
   #displace(code: number, address: string | undefined): number | undefined {
-    let longest: Connection | undefined;
-    for (const open of this.#byFd.values()) {
-      if (!isIdle(open) || (address !== undefined && open.address !== address)) continue;
-      if (longest === undefined || open.sinceNs < longest.sinceNs) longest = open;
-    }
+    const longest = this.#connections.longestIdle(address);
     if (longest === undefined) return code;
     this.#options.count(code);
     this.#end(longest);
     return undefined;
   }
 
-  #countOf(address: string): number {
-    return this.#perAddress.get(address) ?? 0;
-  }
-
   // --- reading
 
   #onReady(fd: number, events: number): void {
-    const found = this.#byFd.get(fd);
+    const found = this.#connections.get(fd);
     if (found === undefined) return;
     if (found.state === connection.READING) this.#read(found);
     else if (found.state === connection.LINGERING) this.#discard(found);
@@ -280,7 +229,7 @@ export class HttpFront {
     }
     // A connection that was kept has the time of a head from its first byte on.
     if (wasEmpty && open.buffered > 0 && open.requests > 0)
-      this.#setDeadline(open, this.#options.nowNs() + limits.HTTP_HEAD_NS_MAX);
+      this.#connections.setDeadline(open, this.#options.nowNs() + limits.HTTP_HEAD_NS_MAX);
     this.#takeRequest(open);
   }
 
@@ -328,7 +277,7 @@ export class HttpFront {
     // Nothing of it is read meanwhile: what it pipelines stays in the kernel, and then with the
     // client.
     this.#watch(open, 0);
-    this.#setDeadline(open, open.answerEndNs);
+    this.#connections.setDeadline(open, open.answerEndNs);
   }
 
   #discard(open: Connection): void {
@@ -381,7 +330,7 @@ export class HttpFront {
     open.state = connection.WRITING;
     this.#watch(open, POLLOUT);
     const stallNs = this.#options.nowNs() + limits.HTTP_ANSWER_STALL_NS_MAX;
-    this.#setDeadline(open, Math.min(stallNs, open.answerEndNs));
+    this.#connections.setDeadline(open, Math.min(stallNs, open.answerEndNs));
   }
 
   #sent(open: Connection): void {
@@ -397,7 +346,7 @@ export class HttpFront {
     this.#watch(open, POLLIN);
     const hasMore = open.buffered > 0;
     const patienceNs = hasMore ? limits.HTTP_HEAD_NS_MAX : limits.HTTP_IDLE_NS_MAX;
-    this.#setDeadline(open, nowNs + patienceNs);
+    this.#connections.setDeadline(open, nowNs + patienceNs);
     if (hasMore) this.#buffered.push(open);
   }
 
@@ -406,22 +355,14 @@ export class HttpFront {
     open.endWriting();
     open.state = connection.LINGERING;
     this.#watch(open, POLLIN);
-    this.#setDeadline(open, this.#options.nowNs() + limits.HTTP_LINGER_NS_MAX);
+    this.#connections.setDeadline(open, this.#options.nowNs() + limits.HTTP_LINGER_NS_MAX);
   }
 
   // --- ending
 
   #expire(nowNs: number): void {
-    if (this.#acceptAgainNs !== 0 && nowNs >= this.#acceptAgainNs) {
-      this.#acceptAgainNs = 0;
-      this.#readiness.change(this.#listenFd, POLLIN);
-    }
-    if (nowNs < this.#earliestNs) return;
-    const due = [...this.#byFd.values()].filter((open) => nowNs >= open.deadlineNs);
-    for (const open of due) this.#expired(open);
-    this.#earliestNs = Number.POSITIVE_INFINITY;
-    for (const { deadlineNs } of this.#byFd.values())
-      if (deadlineNs < this.#earliestNs) this.#earliestNs = deadlineNs;
+    this.#acceptor.maintain(nowNs);
+    this.#connections.expire(nowNs, (open) => this.#expired(open));
   }
 
   #expired(open: Connection): void {
@@ -437,17 +378,10 @@ export class HttpFront {
   }
 
   #end(open: Connection): void {
-    const { fd, address } = open;
-    this.#byFd.delete(fd);
+    const { fd } = open;
     this.#readiness.remove(fd);
+    this.#connections.remove(open);
     close(fd);
-    if (address !== undefined) {
-      const left = this.#countOf(address) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
-    }
-    open.abandon();
-    this.#spare.push(open);
   }
 
   #watch(open: Connection, events: number): void {
@@ -455,16 +389,6 @@ export class HttpFront {
     open.events = events;
     this.#readiness.change(open.fd, events);
   }
-
-  #setDeadline(open: Connection, deadlineNs: number): void {
-    open.deadlineNs = deadlineNs;
-    if (deadlineNs < this.#earliestNs) this.#earliestNs = deadlineNs;
-  }
-}
-
-/** It has asked for nothing that it did not get. */
-function isIdle({ state }: Connection): boolean {
-  return state === connection.READING || state === connection.LINGERING;
 }
 
 /** An answer behind which nobody should go on; a page that is not ready is none. */
