@@ -180,6 +180,24 @@ export const SENDER_STATES_MAX = 65_536;
 /** Silence after which a sender's replay state is dropped: longer than any restart takes. */
 export const SENDER_TTL_NS = 600 * NS_PER_S;
 export const SENDER_SWEEP_NS = 60 * NS_PER_S;
+/**
+ * Prefixes that a secure listener remembers when they are no longer in use: an agent that crashes every second for an hour
+ * leaves 3,600. 256 KiB. A power of two.
+ */
+export const RETIRED_PREFIXES_MAX = 32_768;
+/**
+ * Datagrams that no key opens, or that were there before, per second: what one source may send before its datagrams are
+ * refused unopened, what may come under the prefix of one sender, and what may come from all strangers together. An agent
+ * with a wrong key beats ten times a second; a trial costs four microseconds per key.
+ */
+export const FORGERIES_PER_S_SOURCE = 32;
+export const FORGERIES_BURST_SOURCE = 512;
+export const FORGERIES_PER_S_SENDER = 64;
+export const FORGERIES_BURST_SENDER = 256;
+export const FORGERIES_PER_S_STRANGERS = 1_000;
+export const FORGERIES_BURST_STRANGERS = 2_000;
+/** Sources remembered, by a hash of address and port. A power of two. */
+export const FORGERY_SOURCES_MAX = 4_096;
 /** Derived agent keys kept ready: as many as there are senders. A power of two. */
 export const AGENT_KEYS_CACHED = 1_024;
 

@@ -14,6 +14,7 @@ import { UdpListener } from "../listener/udp.ts";
 import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import * as series from "../metrics/series.ts";
+import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../observer/system_clock.ts";
 import { monotonicNs, type Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
@@ -29,7 +30,7 @@ export function openListeners(
   warnAboutTransport(parts);
   for (const listenerConfig of config.listeners) {
     warnAboutListener(parts, listenerConfig);
-    const listener = openListener(listenerConfig, config.observer.thresholdNs);
+    const listener = openListener(listenerConfig, parts.observer);
     const number = parts.observer.listeners.length;
     parts.observer.addListener(listener);
     parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes ?? 0);
@@ -52,7 +53,7 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
   }
 }
 
-function openListener(config: ListenerConfig, thresholdNs: number): Listener {
+function openListener(config: ListenerConfig, observer: Observer): Listener {
   try {
     switch (config.kind) {
       case "unix": {
@@ -63,7 +64,7 @@ function openListener(config: ListenerConfig, thresholdNs: number): Listener {
       case "udp":
         return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });
       case "secure-udp":
-        return openSecureUdp(config, thresholdNs);
+        return openSecureUdp(config, observer);
     }
   } catch (error) {
     if (error instanceof SocketPathError || error instanceof UdpSocketError)
@@ -75,7 +76,7 @@ function openListener(config: ListenerConfig, thresholdNs: number): Listener {
 }
 
 // The configuration has checked the same files; they are read again so that no key waits in memory beside its user.
-function openSecureUdp(config: SecureUdpListenerConfig, thresholdNs: number): Listener {
+function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Listener {
   const read = readKeyFiles(config, effectiveUid());
   if (!read.ok)
     throw new StartError(
@@ -86,9 +87,16 @@ function openSecureUdp(config: SecureUdpListenerConfig, thresholdNs: number): Li
     ...config,
     acceptRecovery: config.acceptRecovery === true,
     keys: read.keys,
-    restartGapNs: thresholdNs,
+    restartGapNs: observer.thresholdNs,
+    isBeating: (pid) => isHeard(observer, pid),
     monotonicNs,
   });
+}
+
+/** Whether `pid` is watched and was not called silent. */
+function isHeard({ tracker }: Observer, pid: number): boolean {
+  const slot = tracker.slotOf(pid);
+  return slot >= 0 && !tracker.slots.isLatched(slot);
 }
 
 // What the operator has taken upon himself, once at each start.

@@ -350,6 +350,7 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());
   metrics.add(series.VARTA_OBSERVER_PAUSED_SECONDS, observer.pauses.takeTotalNs() / NS_PER_S);
   metrics.add(series.VARTA_SECURE_AEAD_ATTEMPTS, observer.drainAeadAttempts());
+  metrics.add(series.VARTA_SECURE_UNTRIED, observer.drainUntried());
 }
 
 function drainListeners(observer: Observer, metrics: Metrics, rubbish: RubbishWatch): void {

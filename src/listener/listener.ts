@@ -48,6 +48,9 @@ export interface Listener {
   /** Decrypt trials since the last call, of a listener that decrypts. */
   drainAeadAttempts?(): number;
 
+  /** Datagrams refused without a trial since the last call, because too many like them were forged. */
+  drainUntried?(): number;
+
   /** Datagrams that the kernel dropped since the last call because the buffer was full, where a socket does that. */
   drainKernelDrops?(): number;
 

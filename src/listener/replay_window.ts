@@ -30,7 +30,7 @@ export class Arrival {
   }
 }
 
-/** First frame of a sender, or of one that restarted: the state begins with it and knows nothing else. */
+/** First frame of a sender, or of a new session of it: the state begins with it and knows nothing else. */
 export function beginWindow(table: SenderTable, slot: number, arrival: Arrival): void {
   table.ivLow[slot] = arrival.ivLow;
   table.ivHigh[slot] = arrival.ivHigh;
@@ -40,11 +40,16 @@ export function beginWindow(table: SenderTable, slot: number, arrival: Arrival):
   table.previousLastCounter[slot] = 0;
   table.nonceMaxHi[slot] = 0;
   table.nonceMaxLo[slot] = 0;
+  table.timestampMaxHi[slot] = 0;
+  table.timestampMaxLo[slot] = 0;
   table.terminalSeen[slot] = 0;
   observe(table, slot, arrival);
 }
 
-/** True if the frame of a known sender is new; the state has then moved on. */
+/**
+ * True if the frame of a known sender is new; the state has then moved on. `restartGapNs` of +Infinity: nobody may begin
+ * anew by silence alone.
+ */
 export function advanceWindow(
   table: SenderTable,
   slot: number,
@@ -65,20 +70,26 @@ export function advanceWindow(
     observe(table, slot, arrival);
     return true;
   }
+  if (table.retired.has(ivLow, ivHigh)) return false;
   if (isNewest(table, slot, arrival)) {
     rotate(table, slot, arrival);
     observe(table, slot, arrival);
     return true;
   }
-  if (!mayRestart(table, slot, arrival, restartGapNs)) return false;
+  const isOver = table.rotated.has(ivLow, ivHigh);
+  const isNew = !isOver && mayRestart(table, slot, arrival, restartGapNs);
+  if (!hasRestarted(table, slot, arrival) && !isNew) return false;
+  retire(table, slot);
   beginWindow(table, slot, arrival);
   return true;
 }
 
-// A prefix that fell out of the history is told from a new one by what the agent itself counts: the nonce, or the
-// timestamp of a terminal frame, whose nonce is always the same.
+// A prefix that nobody knows is told from an old one by what the agent itself counts: the nonce, or the timestamp of a
+// terminal frame, whose nonce is always the same. Its clock must not have gone back meanwhile: the nonces of a session that
+// was recorded may be above those of the present one.
 function isNewest(table: SenderTable, slot: number, arrival: Arrival): boolean {
   const { words, w } = arrival;
+  if (timestampOrder(table, slot, arrival) < 0) return false;
   if (frameIsTerminal(words, w))
     return (
       table.terminalSeen[slot] === 0 ||
@@ -97,7 +108,30 @@ function isNewest(table: SenderTable, slot: number, arrival: Arrival): boolean {
   );
 }
 
+// A new process on the same machine numbers from the beginning, but the clock of the machine went on: no frame of before
+// can have a later timestamp.
+function hasRestarted(table: SenderTable, slot: number, arrival: Arrival): boolean {
+  return !frameIsTerminal(arrival.words, arrival.w) && timestampOrder(table, slot, arrival) > 0;
+}
+
+/** 1, 0 or -1: whether the frame is later than every one seen that was not terminal, as late as the latest, or earlier. */
+function timestampOrder(table: SenderTable, slot: number, { words, w }: Arrival): number {
+  const hi = words[w + WORD_TIMESTAMP_HI]!;
+  const lo = words[w + WORD_TIMESTAMP_LO]!;
+  const maxHi = table.timestampMaxHi[slot]!;
+  const maxLo = table.timestampMaxLo[slot]!;
+  if (u64Greater(hi, lo, maxHi, maxLo)) return 1;
+  return hi === maxHi && lo === maxLo ? 0 : -1;
+}
+
+/** The sessions that the state knows are over: what comes of them from now on is a recording. */
+function retire(table: SenderTable, slot: number): void {
+  table.retired.add(table.ivLow[slot]!, table.ivHigh[slot]!);
+  table.retired.add(table.previousIvLow[slot]!, table.previousIvHigh[slot]!);
+}
+
 function rotate(table: SenderTable, slot: number, arrival: Arrival): void {
+  table.rotated.add(table.previousIvLow[slot]!, table.previousIvHigh[slot]!);
   table.previousIvLow[slot] = table.ivLow[slot]!;
   table.previousIvHigh[slot] = table.ivHigh[slot]!;
   table.previousLastCounter[slot] = table.lastCounter[slot]!;
@@ -106,7 +140,8 @@ function rotate(table: SenderTable, slot: number, arrival: Arrival): void {
   table.lastCounter[slot] = arrival.counter;
 }
 
-// A new process under an old pid counts from the beginning, exactly as an old frame would: only silence tells them apart.
+// A new process under an old pid on another or a rebooted machine counts and dates from the beginning, exactly as an old
+// frame would: only silence tells them apart.
 // Never for a terminal frame, which would take the high-water mark of the nonces with it.
 function mayRestart(
   table: SenderTable,
@@ -121,7 +156,10 @@ function mayRestart(
 function observe(table: SenderTable, slot: number, arrival: Arrival): void {
   const { words, w } = arrival;
   if (frameIsTerminal(words, w)) observeTerminal(table, slot, words, w);
-  else observeNonce(table, slot, words[w + WORD_NONCE_HI]!, words[w + WORD_NONCE_LO]!);
+  else {
+    observeNonce(table, slot, words[w + WORD_NONCE_HI]!, words[w + WORD_NONCE_LO]!);
+    observeTimestamp(table, slot, arrival);
+  }
   table.lastSeenInstantNs[slot] = arrival.instantNs;
   table.lastSeenNs[slot] = arrival.nowNs;
 }
@@ -141,4 +179,11 @@ function observeNonce(table: SenderTable, slot: number, hi: number, lo: number):
   if (!u64Greater(hi, lo, table.nonceMaxHi[slot]!, table.nonceMaxLo[slot]!)) return;
   table.nonceMaxHi[slot] = hi;
   table.nonceMaxLo[slot] = lo;
+}
+
+function observeTimestamp(table: SenderTable, slot: number, arrival: Arrival): void {
+  if (timestampOrder(table, slot, arrival) <= 0) return;
+  const { words, w } = arrival;
+  table.timestampMaxHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
+  table.timestampMaxLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
 }

@@ -1,6 +1,6 @@
 // The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared keys or the agent's own,
 // and let through once. How many keys are tried depends on the length of a datagram and on the configuration alone, so
-// its sender learns nothing from the time it takes. What cannot be told from a replay is refused; whoever does not fit
+// its sender learns nothing from the time it takes; beyond a budget of failures it is not tried at all, whatever it is. What cannot be told from a replay is refused; whoever does not fit
 // into the sender table is refused too. An opened frame lies where the batch points, ready for the observer.
 import * as arena from "../../ffi/receive_batch.ts";
 import { BATCH_SIZE, SENDER_STATES_DEFAULT, SENDER_SWEEP_NS } from "../base/limits.ts";
@@ -21,6 +21,7 @@ import {
   SEALED_IV_LOW,
   SHARED_FRAME_BYTES,
 } from "../wire/secure_frame.ts";
+import { ForgeryGate, NO_SOURCE } from "./forgery_gate.ts";
 import { KernelDrops } from "./kernel_drops.ts";
 import { KeyRing, type SecureKeys } from "./key_ring.ts";
 import type { Listener } from "./listener.ts";
@@ -43,6 +44,11 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
   readonly keys: SecureKeys;
   /** Silence after which a pid may begin anew: the observer's threshold, always. */
   readonly restartGapNs: number;
+  /**
+   * Whether a pid is watched and not called silent. Its stall must be told before anybody may begin anew in its place: a
+   * frame that arrives between its deadline and the verdict would else suppress the stall.
+   */
+  readonly isBeating?: (pid: number) => boolean;
   /** The listener's own monotonic clock, for the age of sender states. */
   readonly monotonicNs: () => number;
   /** Senders whose state is kept; default 1,024. */
@@ -67,18 +73,22 @@ export class SecureUdpListener implements Listener {
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
     credentials: false,
+    sources: true,
   });
   readonly #opener = new FrameOpener();
   readonly #ring: KeyRing;
   readonly #senders: SenderTable;
   readonly #arrival: Arrival;
+  readonly #gate: ForgeryGate;
   readonly #monotonicNs: () => number;
+  readonly #isBeating: (pid: number) => boolean;
   #restartGapNs: number;
   #nextSweepNs: number;
   /** Instant of the last sweep: another one at the same instant finds nothing. */
   #sweptNs = Number.NEGATIVE_INFINITY;
   #aeadAttempts = 0;
   #decryptFailures = 0;
+  #untried = 0;
   #replayRefused = 0;
   #senderStateFull = 0;
   #truncated = 0;
@@ -89,8 +99,10 @@ export class SecureUdpListener implements Listener {
     this.address = options.address;
     this.#ring = new KeyRing(options.keys);
     this.#senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
+    this.#gate = new ForgeryGate(this.#senders);
     this.#restartGapNs = options.restartGapNs;
     this.#monotonicNs = options.monotonicNs;
+    this.#isBeating = options.isBeating ?? (() => false);
     this.#nextSweepNs = options.monotonicNs() + SENDER_SWEEP_NS;
     this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * FRAME_WORDS));
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
@@ -145,7 +157,7 @@ export class SecureUdpListener implements Listener {
     this.#arrival.nowNs = nowNs;
     this.#arrival.instantNs = instantNs;
     const { verdict } = this.batch;
-    for (let i = 0; i < count; i++) verdict[i] = this.#judge(i);
+    for (let i = 0; i < count; i++) verdict[i] = this.#judge(i, instantNs);
     return count;
   }
 
@@ -159,6 +171,13 @@ export class SecureUdpListener implements Listener {
   drainDecryptFailures(): number {
     const count = this.#decryptFailures;
     this.#decryptFailures = 0;
+    return count;
+  }
+
+  /** Of these, datagrams that were refused without a trial, since the last call: too many from there were forged. */
+  drainUntried(): number {
+    const count = this.#untried;
+    this.#untried = 0;
     return count;
   }
 
@@ -194,8 +213,8 @@ export class SecureUdpListener implements Listener {
   }
 
   // The verdict on datagram i of the arena; its plaintext is put into the batch.
-  #judge(i: number): number {
-    const { words, dataWord, dataStride } = this.#arena;
+  #judge(i: number, instantNs: number): number {
+    const { words, dataWord, dataStride, nameWord } = this.#arena;
     const sizeBytes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
     const at = dataWord + i * dataStride;
     const hasAgentPid = sizeBytes === MASTER_FRAME_BYTES;
@@ -205,15 +224,25 @@ export class SecureUdpListener implements Listener {
     }
     const nonceAt = hasAgentPid ? at + 1 : at;
     const to = i * FRAME_WORDS;
+    const gate = this.#gate;
+    const ivLow = words[nonceAt + SEALED_IV_LOW]!;
+    const ivHigh = words[nonceAt + SEALED_IV_HIGH]!;
+    const sourceAt = nameWord < 0 ? NO_SOURCE : nameWord + i * arena.NAME_STRIDE;
+    if (!gate.mayTry(words, sourceAt, ivLow, ivHigh, instantNs)) {
+      this.#untried++;
+      this.#decryptFailures++;
+      return REJECT_DECRYPT;
+    }
     if (this.#open(words, nonceAt, hasAgentPid, to) === 0) {
+      gate.failed();
       this.#decryptFailures++;
       return REJECT_DECRYPT;
     }
     // The observer reports what is wrong with it; a frame that is none leaves no trace in the replay state.
     if (decodeFrame(this.batch.words, to) !== DECODE_OK) return VERDICT_PASS;
     const arrival = this.#arrival;
-    arrival.ivLow = words[nonceAt + SEALED_IV_LOW]!;
-    arrival.ivHigh = words[nonceAt + SEALED_IV_HIGH]!;
+    arrival.ivLow = ivLow;
+    arrival.ivHigh = ivHigh;
     arrival.counter = words[nonceAt + SEALED_IV_COUNTER]!;
     arrival.w = to;
     return this.#admit(arrival);
@@ -247,7 +276,12 @@ export class SecureUdpListener implements Listener {
     const pid = arrival.words[arrival.w + WORD_PID]!;
     const known = senders.slotOf(pid);
     if (known >= 0) {
-      if (advanceWindow(senders, known, arrival, this.#restartGapNs)) return VERDICT_PASS;
+      const gapNs = this.#isBeating(pid) ? Number.POSITIVE_INFINITY : this.#restartGapNs;
+      if (advanceWindow(senders, known, arrival, gapNs)) {
+        this.#gate.passed(known);
+        return VERDICT_PASS;
+      }
+      this.#gate.failed();
       this.#replayRefused++;
       return REJECT_REPLAY;
     }
@@ -258,6 +292,7 @@ export class SecureUdpListener implements Listener {
       return REJECT_SENDER_TABLE_FULL;
     }
     beginWindow(senders, slot, arrival);
+    this.#gate.passed(slot);
     return VERDICT_PASS;
   }
 

@@ -4,6 +4,7 @@
 import { SENDER_TTL_NS } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
+import { RetiredPrefixes } from "./retired_prefixes.ts";
 
 /** Columns by slot; replay_window.ts says what they mean. */
 export class SenderTable {
@@ -16,6 +17,9 @@ export class SenderTable {
   readonly previousLastCounter: Uint32Array;
   readonly nonceMaxHi: Uint32Array;
   readonly nonceMaxLo: Uint32Array;
+  /** Greatest timestamp of a frame that is not terminal. */
+  readonly timestampMaxHi: Uint32Array;
+  readonly timestampMaxLo: Uint32Array;
   /** 1 = a terminal frame was seen, with the timestamp in the next two columns. */
   readonly terminalSeen: Uint8Array;
   readonly terminalTimestampHi: Uint32Array;
@@ -24,6 +28,10 @@ export class SenderTable {
   readonly lastSeenInstantNs: Float64Array;
   /** The observer's clock, for the restart gate. */
   readonly lastSeenNs: Float64Array;
+  /** Prefixes of sessions of any sender that are over: nothing comes under them any more but a recording. */
+  readonly retired = new RetiredPrefixes();
+  /** Prefixes that fell out of the history of a session: several clients of one process may come back to theirs. */
+  readonly rotated = new RetiredPrefixes();
   readonly #pid: Uint32Array;
   readonly #live: Uint8Array;
   readonly #index: BoundedIndex;
@@ -40,6 +48,8 @@ export class SenderTable {
     this.previousLastCounter = new Uint32Array(capacity);
     this.nonceMaxHi = new Uint32Array(capacity);
     this.nonceMaxLo = new Uint32Array(capacity);
+    this.timestampMaxHi = new Uint32Array(capacity);
+    this.timestampMaxLo = new Uint32Array(capacity);
     this.terminalSeen = new Uint8Array(capacity);
     this.terminalTimestampHi = new Uint32Array(capacity);
     this.terminalTimestampLo = new Uint32Array(capacity);

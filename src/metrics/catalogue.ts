@@ -245,6 +245,10 @@ export const FAMILIES: readonly Family[] = [
     REJECT_SENDER_TABLE_FULL,
   ]),
   counter("varta_secure_aead_attempts_total", "Decrypt trials."),
+  counter(
+    "varta_secure_untried_total",
+    "Of the datagrams that no key opened: those refused without a trial, because too many like them were forged.",
+  ),
 
   gauge("varta_tracker_capacity", "Configured tracker capacity, in slots."),
   gauge(

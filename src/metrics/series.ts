@@ -39,6 +39,7 @@ export const HISTOGRAM_COUNT = histogramCount;
 
 // Tracker and observer (spec 08 section 3.3): drained counters and gauges.
 export const VARTA_SECURE_AEAD_ATTEMPTS = seriesId("varta_secure_aead_attempts_total");
+export const VARTA_SECURE_UNTRIED = seriesId("varta_secure_untried_total");
 export const VARTA_TRACKER_CAPACITY = seriesId("varta_tracker_capacity");
 export const VARTA_TRACKER_EVICTION_SCAN_WINDOW_MAX = seriesId(
   "varta_tracker_eviction_scan_window_max",

@@ -375,6 +375,13 @@ export class Observer {
     return attempts;
   }
 
+  /** Datagrams of all listeners that were refused without a trial of the keys. */
+  drainUntried(): number {
+    let untried = 0;
+    for (const listener of this.#listeners) untried += listener.drainUntried?.() ?? 0;
+    return untried;
+  }
+
   /** Datagrams of listener number `l` that the kernel dropped because its buffer was full. */
   drainKernelDrops(l: number): number {
     return this.#listeners[l]!.drainKernelDrops?.() ?? 0;

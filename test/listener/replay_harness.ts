@@ -65,6 +65,7 @@ export class ReplayHarness {
       previousPrefix: u64FromPair(table.previousIvHigh[slot]!, table.previousIvLow[slot]!),
       previousCounter: table.previousLastCounter[slot]!,
       nonceMax: u64FromPair(table.nonceMaxHi[slot]!, table.nonceMaxLo[slot]!),
+      timestampMax: u64FromPair(table.timestampMaxHi[slot]!, table.timestampMaxLo[slot]!),
       terminalTimestamp: table.terminalSeen[slot] === 1 ? terminal : undefined,
       seenInstantNs: table.lastSeenInstantNs[slot]!,
       seenNs: table.lastSeenNs[slot]!,

@@ -14,6 +14,7 @@ const A = 0xaaaa_0001_0000_0001n;
 const B = 0xbbbb_0001_0000_0001n;
 const C = 0xcccc_0001_0000_0001n;
 const D = 0xdddd_0001_0000_0001n;
+const E = 0xeeee_0001_0000_0001n;
 
 /** One sender at a time: `send(prefix, counter, nonce)`, with the observer's clock at `at`. */
 class Script {
@@ -126,7 +127,7 @@ describe("terminal frames", () => {
     script.later(5 * GAP);
     expect(script.send(B, 0, TERMINAL, 50n)).toBe("replay");
     expect(script.harness.state(7)!.nonceMax).toBe(102n);
-    expect(script.send(A, 3, 100n)).toBe("pass");
+    expect(script.send(E, 3, 100n)).toBe("pass");
   });
 
   test("as the first frame of a sender leave its nonces at 0", () => {
@@ -159,6 +160,7 @@ describe("a restart (case D)", () => {
       previousPrefix: 0n,
       previousCounter: 0,
       nonceMax: 2n,
+      timestampMax: 1n,
       terminalTimestamp: undefined,
       seenInstantNs: GAP,
       seenNs: GAP,
@@ -187,6 +189,64 @@ describe("a restart (case D)", () => {
     expect(harness.arrive(restart, 500, 500, 501)).toBe("replay");
     expect(harness.arrive(restart, 500, 500, 500)).toBe("pass");
   });
+});
+
+describe("a recording", () => {
+  test("of a session that is over is refused for ever, also when its nonces are above the present ones", () => {
+    const script = new Script();
+    for (const counter of [0, 1, 2]) script.send(A, counter, 5n + BigInt(counter), 10n);
+    expect(script.later(2 * GAP).send(B, 0, 1n, 10n)).toBe("pass");
+    for (const silenceNs of [1, GAP - 1, 1, 10 * GAP])
+      for (const counter of [0, 1, 2, 3])
+        expect(script.later(silenceNs).send(A, counter, 5n + BigInt(counter), 10n)).toBe("replay");
+  });
+
+  test("of a prefix that fell out of the history is no restart, however long the silence", () => {
+    const script = new Script();
+    script.send(A, 0, 1n);
+    script.send(B, 0, 2n);
+    script.send(C, 0, 3n);
+    script.send(D, 0, 4n);
+    expect(script.later(10 * GAP).send(A, 0, 1n)).toBe("replay");
+    expect(script.send(B, 0, 2n)).toBe("replay");
+    expect(script.send(E, 0, 1n)).toBe("pass");
+  });
+
+  test("of a session that nobody here has seen does not refresh its sender within the gap", () => {
+    const script = new Script();
+    script.send(B, 0, 1n, 1_000n);
+    // Recorded before the observer started: its nonces are above the present ones, its clock is behind.
+    expect(script.later(GAP - 1).send(A, 7, 900n, 500n)).toBe("replay");
+    expect(script.send(A, 8, TERMINAL, 501n)).toBe("replay");
+  });
+
+  test("begins no session at all while the gap is endless: its pid is watched and not silent", () => {
+    const harness = new ReplayHarness(4);
+    const first = { pid: 7, prefix: A, counter: 9, nonce: 50n, timestamp: 9n };
+    harness.arrive(first, 0, 0, GAP);
+    const recorded = { ...first, prefix: B, counter: 0, nonce: 1n, timestamp: 3n };
+    expect(harness.arrive(recorded, 9 * GAP, 9 * GAP, Number.POSITIVE_INFINITY)).toBe("replay");
+    expect(harness.arrive(recorded, 9 * GAP, 9 * GAP, GAP)).toBe("pass");
+  });
+});
+
+describe("a restart on the same machine", () => {
+  test("is believed at once: its clock went on, though its nonces begin anew", () => {
+    const script = new Script();
+    script.send(A, 9, 5_000n, 100n);
+    expect(script.later(1).send(B, 0, 1n, 100n)).toBe("replay");
+    expect(script.send(B, 0, 1n, 101n)).toBe("pass");
+    expect(script.send(B, 1, 2n, 102n)).toBe("pass");
+    expect(script.send(A, 10, 5_001n, 103n)).toBe("replay");
+  });
+});
+
+test("several clients of one process beat in turns, each under its prefix", () => {
+  const script = new Script();
+  for (let nonce = 1n; nonce <= 20n; nonce++)
+    expect(script.send([A, B, C, D][Number(nonce % 4n)]!, Number(nonce), nonce, nonce)).toBe(
+      "pass",
+    );
 });
 
 describe("kept quirks", () => {

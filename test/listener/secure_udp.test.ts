@@ -393,3 +393,64 @@ test.skipIf(!IS_LINUX)("drainKernelDrops() counts what found the buffer full (Li
   expect(net.listener.drainKernelDrops()).toBe(sent.length - received);
   expect(received).toBeLessThan(sent.length);
 });
+
+describe("a flood of forgeries", () => {
+  /** As many as the buffer of the socket holds for sure. */
+  const ROUND = 64;
+
+  function forgeries(count: number): Uint8Array[] {
+    return Array.from({ length: count }, () => crypto.getRandomValues(new Uint8Array(60)));
+  }
+
+  test("is refused without trials, and a known sender loses no beat in it", () => {
+    using net = new Net({ shared: [key(1)], master: undefined });
+    expect(net.verdicts(0, shared(1, 2, 0))).toEqual([VERDICT_PASS]);
+    let counter = 1;
+    for (let round = 0; round < 20; round++, counter++) {
+      net.peer.send(...forgeries(ROUND));
+      receiveRows(net.listener, ROUND);
+      expect(net.verdicts(0, shared(1, 2, counter))).toEqual([VERDICT_PASS]);
+    }
+    expect(net.listener.drainDecryptFailures()).toBe(20 * ROUND);
+    const untried = net.listener.drainUntried();
+    expect(untried).toBeGreaterThan(10 * ROUND);
+    expect(net.listener.drainAeadAttempts()).toBe(20 * ROUND - untried + counter);
+  });
+
+  test("from one port leaves another its place for a new sender", () => {
+    using net = new Net({ shared: [key(1)], master: undefined });
+    for (let round = 0; round < 10; round++) {
+      net.peer.send(...forgeries(ROUND));
+      receiveRows(net.listener, ROUND);
+    }
+    expect(net.verdicts(0, shared(1, 3, 0))).toEqual([REJECT_DECRYPT]);
+    using other = new UdpPeer(net.listener);
+    other.send(shared(1, 3, 0));
+    expect(receiveRows(net.listener, 1)[0]!.verdict).toBe(VERDICT_PASS);
+  });
+
+  test("of recorded beats costs no more than one of forged ones", () => {
+    using net = new Net({ shared: [key(1)], master: undefined });
+    const recorded = [shared(1, 2, 0), shared(1, 2, 1)];
+    net.verdicts(0, ...recorded);
+    for (let round = 0; round < 20; round++) {
+      net.peer.send(...Array.from({ length: ROUND }, () => recorded[1]!));
+      receiveRows(net.listener, ROUND);
+    }
+    expect(net.listener.drainUntried()).toBeGreaterThan(10 * ROUND);
+  });
+});
+
+describe("a pid that is watched and not silent", () => {
+  test("lets nobody begin anew by silence alone, until its stall was told", () => {
+    let isBeating = true;
+    const options = { isBeating: () => isBeating };
+    using net = new Net({ shared: [key(1)], master: undefined }, options);
+    net.verdicts(0, shared(1, 2, 5));
+    // Recorded under a prefix of before: it arrives at the very moment of the deadline.
+    const recorded = shared(1, 2, 0, IV_B);
+    expect(net.verdicts(GAP, recorded)).toEqual([REJECT_REPLAY]);
+    isBeating = false;
+    expect(net.verdicts(GAP, recorded)).toEqual([VERDICT_PASS]);
+  });
+});

@@ -15,6 +15,7 @@ export interface SenderState {
   previousPrefix: bigint;
   previousCounter: number;
   nonceMax: bigint;
+  timestampMax: bigint;
   terminalTimestamp: bigint | undefined;
   seenInstantNs: number;
   seenNs: number;
@@ -26,6 +27,9 @@ export const TERMINAL = 2n ** 64n - 1n;
 const TTL_NS = 600e9;
 
 export class ReferenceSenders {
+  /** Prefixes of sessions that are over, and those that fell out of the history; the real sets hold very many. */
+  readonly retired = new Set<bigint>();
+  readonly rotated = new Set<bigint>();
   readonly senders = new Map<number, SenderState>();
   readonly #capacity: number;
 
@@ -62,16 +66,21 @@ export class ReferenceSenders {
     } else if (beat.prefix === state.previousPrefix) {
       if (beat.counter <= state.previousCounter) return false;
       state.previousCounter = beat.counter;
-    } else if (
-      terminal
-        ? state.terminalTimestamp === undefined || beat.timestamp > state.terminalTimestamp
-        : beat.nonce > state.nonceMax
-    ) {
+    } else if (this.retired.has(beat.prefix)) {
+      return false;
+    } else if (isNewest(state, beat)) {
+      if (state.previousPrefix !== 0n) this.rotated.add(state.previousPrefix);
       state.previousPrefix = state.prefix;
       state.previousCounter = state.counter;
       state.prefix = beat.prefix;
       state.counter = beat.counter;
-    } else if (!terminal && Math.max(0, nowNs - state.seenNs) >= gapNs) {
+    } else if (
+      !terminal &&
+      (beat.timestamp > state.timestampMax ||
+        (Math.max(0, nowNs - state.seenNs) >= gapNs && !this.rotated.has(beat.prefix)))
+    ) {
+      this.#retire(state.prefix);
+      this.#retire(state.previousPrefix);
       this.senders.set(beat.pid, fresh(beat, instantNs, nowNs));
       return true;
     } else return false;
@@ -80,6 +89,17 @@ export class ReferenceSenders {
     state.seenNs = nowNs;
     return true;
   }
+
+  #retire(prefix: bigint): void {
+    if (prefix !== 0n) this.retired.add(prefix);
+  }
+}
+
+function isNewest(state: SenderState, beat: SealedBeat): boolean {
+  if (beat.timestamp < state.timestampMax) return false;
+  if (beat.nonce === TERMINAL)
+    return state.terminalTimestamp === undefined || beat.timestamp > state.terminalTimestamp;
+  return beat.nonce > state.nonceMax;
 }
 
 function fresh(beat: SealedBeat, instantNs: number, nowNs: number): SenderState {
@@ -89,6 +109,7 @@ function fresh(beat: SealedBeat, instantNs: number, nowNs: number): SenderState 
     previousPrefix: 0n,
     previousCounter: 0,
     nonceMax: 0n,
+    timestampMax: 0n,
     terminalTimestamp: undefined,
     seenInstantNs: instantNs,
     seenNs: nowNs,
@@ -100,6 +121,7 @@ function fresh(beat: SealedBeat, instantNs: number, nowNs: number): SenderState 
 function observe(state: SenderState, beat: SealedBeat): void {
   if (beat.nonce !== TERMINAL) {
     if (beat.nonce > state.nonceMax) state.nonceMax = beat.nonce;
+    if (beat.timestamp > state.timestampMax) state.timestampMax = beat.timestamp;
   } else if (state.terminalTimestamp === undefined || beat.timestamp > state.terminalTimestamp)
     state.terminalTimestamp = beat.timestamp;
 }

@@ -1,0 +1,157 @@
+// Which datagrams are worth a trial of the keys: budgets of failures, and that no stranger uses up what a known sender has.
+import { describe, expect, test } from "bun:test";
+import {
+  FORGERIES_BURST_SENDER,
+  FORGERIES_BURST_SOURCE,
+  FORGERIES_BURST_STRANGERS,
+  FORGERIES_PER_S_SOURCE,
+  FORGERIES_PER_S_STRANGERS,
+} from "../../src/base/limits.ts";
+import { NS_PER_S } from "../../src/base/time.ts";
+import { ForgeryGate } from "../../src/listener/forgery_gate.ts";
+import { Arrival, beginWindow } from "../../src/listener/replay_window.ts";
+import { SenderTable } from "../../src/listener/sender_table.ts";
+
+const AF_INET = 2;
+
+class GateBench {
+  readonly senders = new SenderTable(16);
+  readonly gate = new ForgeryGate(this.senders);
+  nowNs = NS_PER_S;
+  readonly #words = new Uint32Array(8);
+
+  /** Whether a datagram with that prefix from 10.0.0.`host`:`port` would be tried. */
+  mayTry(prefix: number, host = 1, port = 1_000): boolean {
+    this.#words.set([AF_INET | (port << 16), host]);
+    return this.gate.mayTry(this.#words, 0, prefix, ~prefix >>> 0, this.nowNs);
+  }
+
+  /** Sends so many forgeries; how many were tried. */
+  forge(
+    count: number,
+    prefix: (i: number) => number,
+    source: (i: number) => [number, number],
+  ): number {
+    let tried = 0;
+    for (let i = 0; i < count; i++) {
+      if (!this.mayTry(prefix(i), ...source(i))) continue;
+      tried++;
+      this.gate.failed();
+    }
+    return tried;
+  }
+
+  /** A beat of a sender that nobody knew. */
+  admit(pid: number, prefix: number, host = 1, port = 1_000): void {
+    if (!this.mayTry(prefix, host, port)) throw new Error("the first beat was refused");
+    const arrival = new Arrival(new Uint32Array(8));
+    arrival.ivLow = prefix;
+    arrival.ivHigh = ~prefix >>> 0;
+    const slot = this.senders.insert(pid);
+    beginWindow(this.senders, slot, arrival);
+    this.gate.passed(slot);
+  }
+}
+
+const random = (i: number) => Math.imul(i + 1, 0x9e3779b1) >>> 0;
+const FROM_ONE = (): [number, number] => [9, 9];
+const FROM_EVERYWHERE = (i: number): [number, number] => [i, i & 0xffff];
+
+describe("forgeries of strangers", () => {
+  test("from one source are tried until its budget is used up, which fills again", () => {
+    const bench = new GateBench();
+    expect(bench.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_BURST_SOURCE);
+    bench.nowNs += NS_PER_S;
+    expect(bench.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_PER_S_SOURCE);
+  });
+
+  test("from ever new sources meet the budget of all strangers", () => {
+    const bench = new GateBench();
+    expect(bench.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_STRANGERS);
+    bench.nowNs += NS_PER_S;
+    expect(bench.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_PER_S_STRANGERS);
+  });
+
+  test("leave another source its own budget: a new sender at the same address gets in", () => {
+    const bench = new GateBench();
+    bench.forge(10_000, random, FROM_ONE);
+    expect(bench.mayTry(77, 9, 10)).toBe(true);
+  });
+
+  test("tell ports and addresses of a source apart", () => {
+    const bench = new GateBench();
+    bench.forge(10_000, random, FROM_ONE);
+    expect([bench.mayTry(77, 9, 9), bench.mayTry(77, 8, 9), bench.mayTry(77, 9, 8)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+});
+
+describe("a known sender", () => {
+  test.each([
+    ["another source", FROM_ONE],
+    ["its own source", (): [number, number] => [1, 1_000]],
+    ["ever new sources", FROM_EVERYWHERE],
+  ])("is tried beside a flood of strangers from %s", (_where, source) => {
+    const bench = new GateBench();
+    bench.admit(7, 42);
+    bench.forge(50_000, random, source);
+    for (let i = 0; i < 1_000; i++) expect(bench.mayTry(42)).toBe(true);
+  });
+
+  test("is tried at its own address beside a flood under its prefix from elsewhere", () => {
+    const bench = new GateBench();
+    bench.admit(7, 42);
+    expect(bench.forge(50_000, () => 42, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_SENDER);
+    expect(bench.mayTry(42)).toBe(true);
+    expect(bench.mayTry(42, 5, 5)).toBe(false);
+  });
+
+  test("may move to another address", () => {
+    const bench = new GateBench();
+    bench.admit(7, 42);
+    expect(bench.mayTry(42, 5, 5)).toBe(true);
+    bench.gate.passed(bench.senders.slotOf(7));
+    bench.forge(50_000, () => 42, FROM_ONE);
+    expect(bench.mayTry(42, 5, 5)).toBe(true);
+  });
+
+  test("has a bounded budget also at its own address, whose sender anybody can claim to be", () => {
+    const bench = new GateBench();
+    bench.admit(7, 42);
+    expect(
+      bench.forge(
+        50_000,
+        () => 42,
+        () => [1, 1_000],
+      ),
+    ).toBe(FORGERIES_BURST_SENDER);
+    bench.nowNs += NS_PER_S;
+    expect(bench.mayTry(42)).toBe(true);
+  });
+
+  test("is known by its previous prefix, too, and not by one of before", () => {
+    const bench = new GateBench();
+    bench.admit(7, 42);
+    const { senders } = bench;
+    const slot = senders.slotOf(7);
+    bench.forge(50_000, random, FROM_ONE);
+    senders.previousIvLow[slot] = senders.ivLow[slot]!;
+    senders.previousIvHigh[slot] = senders.ivHigh[slot]!;
+    senders.ivLow[slot] = 43;
+    senders.ivHigh[slot] = ~43 >>> 0;
+    expect(bench.mayTry(42, 9, 9)).toBe(true);
+    senders.previousIvLow[slot] = 1;
+    expect(bench.mayTry(42, 9, 9)).toBe(false);
+  });
+});
+
+test("nothing is refused as long as forgeries are few", () => {
+  const bench = new GateBench();
+  for (let second = 0; second < 60; second++) {
+    bench.nowNs += NS_PER_S;
+    expect(bench.forge(20, random, FROM_ONE)).toBe(20);
+  }
+});
