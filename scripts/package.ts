@@ -1,60 +1,97 @@
-// `npm run package`: Debian and RPM packages of every architecture in dist/, from what `npm run build` put there, and
-// their checksums. They are the same bytes for the same commit: SOURCE_DATE_EPOCH, or else the time of the commit, is
-// the time of everything inside. `--fast` compresses badly, for tests; `--release` and `--config` make the second
-// package of an upgrade test.
+// `npm run package`: Debian and RPM packages of both architectures in dist/, and their checksums. It looks for the tools that
+// it needs, then builds the executables, then the packages. `--deb` and `--rpm` make one format alone, `--host-only` this
+// machine's architecture alone, which downloads nothing. They are the same bytes for the same commit: SOURCE_DATE_EPOCH,
+// or else the time of the commit, is the time of everything inside. For tests: `--no-build` takes the executables that are
+// in dist/, `--fast` compresses badly, `--release` and `--config` make the second package of an upgrade.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkBinary, checkBytes } from "./binary/check.ts";
-import { packageVersion, ROOT } from "./binary/target.ts";
+import { HOST_NAME, packageVersion, ROOT } from "./binary/target.ts";
 import { buildDeb } from "./package/deb.ts";
 import { buildRpm } from "./package/rpm.ts";
-import { ARCHITECTURES, type PackageJob } from "./package/stage.ts";
+import {
+  ARCHITECTURES,
+  type Architecture,
+  type PackageFormat,
+  type PackageJob,
+} from "./package/stage.ts";
+import { toolProblem } from "./package/tools.ts";
 
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: join(ROOT, "dist") },
+    deb: { type: "boolean", default: false },
+    rpm: { type: "boolean", default: false },
+    "host-only": { type: "boolean", default: false },
+    "no-build": { type: "boolean", default: false },
     release: { type: "string", default: "1" },
     config: { type: "string" },
     fast: { type: "boolean", default: false },
-    only: { type: "string", multiple: true },
   },
 });
 
 const out = resolve(values.out);
-mkdirSync(out, { recursive: true });
-const epochSeconds = epoch();
-// A pre-release sorts before its release in both formats by "~".
-const version = packageVersion().replace("-", "~");
-for (const architecture of ARCHITECTURES) {
-  for (const format of ["deb", "rpm"] as const) {
-    if (values.only?.includes(`${format}:${architecture.deb}`) === false) continue;
-    const work = mkdtempSync(join(tmpdir(), "varta-package-"));
-    try {
-      const job: PackageJob = {
-        architecture,
-        work,
-        out,
-        version,
-        release: values.release,
-        config: values.config,
-        fast: values.fast,
-        epochSeconds,
-      };
-      const startedNs = Bun.nanoseconds();
-      const { path, binary } = format === "deb" ? buildDeb(job) : buildRpm(job);
-      await requireWhole(binary, architecture.target);
-      const megabytes = Bun.file(path).size / 1e6;
-      const seconds = (Bun.nanoseconds() - startedNs) / 1e9;
-      console.log(`${path}  ${megabytes.toFixed(1)} MB  ${seconds.toFixed(1)} s`);
-    } finally {
-      rmSync(work, { recursive: true, force: true });
-    }
+try {
+  await main();
+} catch (error) {
+  console.error(`package: error: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const formats = (["deb", "rpm"] as const).filter((format) => values[format]);
+  const wanted: readonly PackageFormat[] = formats.length > 0 ? formats : ["deb", "rpm"];
+  const problem = toolProblem(wanted);
+  if (problem !== undefined) throw new Error(problem);
+  const epochSeconds = epoch();
+  if (!values["no-build"]) await buildExecutables();
+  mkdirSync(out, { recursive: true });
+  for (const architecture of ARCHITECTURES) {
+    if (values["host-only"] && architecture.target !== HOST_NAME) continue;
+    for (const format of wanted) await buildPackage(format, architecture, epochSeconds);
+  }
+  writeChecksums();
+}
+
+async function buildExecutables(): Promise<void> {
+  const options = values["host-only"] ? ["--host-only"] : [];
+  const build = Bun.spawn([process.execPath, join(ROOT, "scripts/build.ts"), ...options], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if ((await build.exited) !== 0) throw new Error("Cannot package: the build failed");
+}
+
+async function buildPackage(
+  format: PackageFormat,
+  architecture: Architecture,
+  epochSeconds: number,
+): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), "varta-package-"));
+  try {
+    const job: PackageJob = {
+      architecture,
+      work,
+      out,
+      // A pre-release sorts before its release in both formats by "~".
+      version: packageVersion().replace("-", "~"),
+      release: values.release,
+      config: values.config,
+      fast: values.fast,
+      epochSeconds,
+    };
+    const startedNs = Bun.nanoseconds();
+    const { path, binary } = format === "deb" ? buildDeb(job) : buildRpm(job);
+    await requireWhole(binary, architecture.target);
+    const megabytes = Bun.file(path).size / 1e6;
+    const seconds = (Bun.nanoseconds() - startedNs) / 1e9;
+    console.log(`${path}  ${megabytes.toFixed(1)} MB  ${seconds.toFixed(1)} s`);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
   }
 }
-writeChecksums();
 
 // Packaging tools strip executables, which makes this one a bare JavaScript runtime and is no error to them: looked at is
 // the file that came out of the package.

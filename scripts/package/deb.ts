@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ROOT } from "../binary/target.ts";
 import {
   type BuiltPackage,
+  compressionLevel,
   compressed,
   filesBelow,
   mappedFiles,
@@ -45,7 +46,7 @@ export function buildDeb(job: PackageJob): BuiltPackage {
   settle(root, job.epochSeconds);
   const path = join(job.out, `varta-watch_${version}_${job.architecture.deb}.deb`);
   // The number of threads is fixed because the bytes depend on it.
-  const compression = job.fast ? ["-Zgzip", "-z1"] : ["-Zxz", "--threads-max=2"];
+  const compression = ["-Zzstd", `-z${compressionLevel(job)}`, "--threads-max=2"];
   runTool(["dpkg-deb", "--root-owner-group", ...compression, "--build", root, path], job);
   const unpacked = join(job.work, "unpacked");
   runTool(["dpkg-deb", "--extract", path, unpacked], job);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ROOT } from "../binary/target.ts";
 import {
   type BuiltPackage,
+  compressionLevel,
   type MappedFile,
   mappedFiles,
   type PackageJob,
@@ -29,7 +30,7 @@ export function buildRpm(job: PackageJob): BuiltPackage {
     `varta_date ${changelogDate(job.epochSeconds)}`,
     `varta_root ${root}`,
     `varta_files ${list}`,
-    `_binary_payload ${job.fast ? "w1.gzdio" : "w6T2.xzdio"}`,
+    `_binary_payload w${compressionLevel(job)}.zstdio`,
   ];
   mkdirSync(join(job.work, "rpm"));
   const spec = join(ROOT, "packaging/rpm/varta-watch.spec");

@@ -130,6 +130,16 @@ export function filesBelow(root: string): string[] {
   return files.map(({ path }) => path.slice(root.length + 1)).sort();
 }
 
+/**
+ * Of zstd, for the archives in both formats: Debian 12, Ubuntu 22.04, Fedora 31 and RHEL 8 read it, and so does all that is
+ * newer. docs/packaging.md has the sizes and times of other levels.
+ */
+const COMPRESSION_LEVEL = 16;
+
+export function compressionLevel({ fast }: PackageJob): number {
+  return fast ? 1 : COMPRESSION_LEVEL;
+}
+
 export function runTool(argv: readonly string[], job: PackageJob): void {
   const { exitCode, stdout, stderr } = Bun.spawnSync([...argv], {
     env: {
