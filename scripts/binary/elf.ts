@@ -28,8 +28,12 @@ export interface Elf {
   renameImport(from: string, to: string): void;
 }
 
+export function isElf(file: Buffer): boolean {
+  return file.length >= 4 && file.readUInt32BE(0) === 0x7f454c46;
+}
+
 export function elfOf(file: Buffer): Elf {
-  if (file.readUInt32BE(0) !== 0x7f454c46) throw new Error("Not an ELF executable");
+  if (!isElf(file)) throw new Error("Not an ELF executable");
   const symbols = readSymbols(file);
   const find = (name: string, isImport: boolean) =>
     symbols.find((symbol) => symbol.name === name && symbol.isImport === isImport);

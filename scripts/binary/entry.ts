@@ -5,7 +5,7 @@
 // goes to / if there is no working directory any more, and jumps to the runtime's entry point.
 //
 // The code takes the place of uv_cwd, a function that the runtime offers to native addons alone, and we have none.
-import { elfOf, type Elf } from "./elf.ts";
+import { type Elf, elfOf, isElf } from "./elf.ts";
 
 /** Machine code with a jump to the runtime's entry point in it, the last instruction before the path "/". */
 interface EntryCode {
@@ -40,8 +40,9 @@ export function installEntry(executable: Buffer): void {
   elf.renameImport("setrlimit", "getrlimit");
 }
 
-/** What is wrong with the entry point of a finished executable. */
+/** What is wrong with the entry point of a finished executable; those of macOS have none of ours. */
 export function entryProblems(executable: Buffer): string[] {
+  if (!isElf(executable)) return [];
   const elf = elfOf(executable);
   const problems: string[] = [];
   if (runtimeEntry(executable, elf) === undefined)

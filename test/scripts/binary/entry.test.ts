@@ -113,6 +113,12 @@ describe("installEntry()", () => {
     expect(() => installEntry(Buffer.from("MZ"))).toThrow();
   });
 
+  test("is not expected of an executable for macOS", () => {
+    const machO = Buffer.alloc(64);
+    machO.writeUInt32LE(0xfeedfacf, 0);
+    expect(entryProblems(machO)).toEqual([]);
+  });
+
   test("finds a changed byte of its code", () => {
     const file = executable({ machine: EM_AARCH64 });
     installEntry(file);
