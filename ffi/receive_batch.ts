@@ -52,7 +52,9 @@ export interface ReceiveBatchOptions {
   readonly stride: number;
   /** Ask the kernel for credentials (a Unix socket on Linux). */
   readonly credentials: boolean;
-  /** Ask the kernel where each datagram comes from: the address of an internet socket; Linux only. */
+  /**
+   * Ask the kernel where each datagram comes from: the address of an internet socket; Linux only.
+   */
   readonly sources?: boolean;
   /** In place of recvmmsg(2), for tests of what it may say. */
   readonly receiveMany?: ReceiveMany;
@@ -77,7 +79,10 @@ export class ReceiveBatch {
   /** Word index of control slot 0, and of the wide one. */
   readonly controlWord: number;
   readonly wideControlWord: number;
-  /** Word index of name slot 0, a `sockaddr_in` or `sockaddr_in6` each NAME_STRIDE words; -1 = there are none. */
+  /**
+   * Word index of name slot 0, a `sockaddr_in` or `sockaddr_in6` each NAME_STRIDE words; -1 = there
+   * are none.
+   */
   readonly nameWord: number;
   readonly #address: ReturnType<typeof ptr>;
   readonly #iovBytes: number;
@@ -133,7 +138,8 @@ export class ReceiveBatch {
       quads[header + MSGHDR.msg_iovlen / 8] = 1n;
       if (this.nameWord < 0) continue;
       quads[header + MSGHDR.msg_name / 8] = base + BigInt(this.nameWord * 4 + i * NAME_BYTES);
-      // The kernel writes the length of what it found over it: the same for every sender of one socket.
+      // The kernel writes the length of what it found over it: the same for every sender of one
+      // socket.
       this.words[i * HEADER_STRIDE + MSGHDR.msg_namelen / 4] = SOCKADDR_IN6.size;
     }
   }

@@ -1,5 +1,5 @@
-// An IP address as text, from the four big-endian words in which listeners keep the source of a datagram: 16 bytes of
-// IPv6, or IPv4 behind ::ffff:.
+// An IP address as text, from the four big-endian words in which listeners keep the source of a
+// datagram: 16 bytes of IPv6, or IPv4 behind ::ffff:.
 import { TextBuffer } from "./text_buffer.ts";
 
 /** Words of one address. */
@@ -10,7 +10,10 @@ export const IPV4_MAPPED = 0xffff;
 const COLON = 0x3a;
 const DOT = 0x2e;
 
-/** Appends the address at index `at` of `words`: IPv4 with dots, IPv6 as RFC 5952 wants it. Allocates nothing. */
+/**
+ * Appends the address at index `at` of `words`: IPv4 with dots, IPv6 as RFC 5952 wants it.
+ * Allocates nothing.
+ */
 export function writeIp(text: TextBuffer, words: Uint32Array, at: number): void {
   const last = words[at + 3]!;
   if (words[at]! === 0 && words[at + 1]! === 0 && words[at + 2]! === IPV4_MAPPED) {

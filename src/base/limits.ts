@@ -19,15 +19,30 @@ export const EVICTION_WINDOW_DEFAULT = 256;
 export const EVICTION_WINDOW_MIN = 1;
 /** Bounds the work of one frame: at most two windows of slots are looked at. */
 export const EVICTION_WINDOW_MAX = 4_096;
-/** Rising numbers from 1 that are a restart: two could be old datagrams which a network delivered late. */
+/**
+ * Rising numbers from 1 that are a restart: two could be old datagrams which a network delivered
+ * late.
+ */
 export const RESTART_RUN = 3;
-/** Keys tried for a source whose pid another one holds: four of 2^31 are all taken by others only if somebody meant it. */
+/**
+ * Keys tried for a source whose pid another one holds: four of 2^31 are all taken by others only if
+ * somebody meant it.
+ */
 export const MEMBER_KEY_PROBES_MAX = 4;
-/** Uids whose slots are counted one by one: a machine on which more of them run agents is none of ours. */
+/**
+ * Uids whose slots are counted one by one: a machine on which more of them run agents is none of
+ * ours.
+ */
 export const UID_SHARE_ROWS = 256;
-/** Slots of one uid looked at to find one that a full table can do without: a walk along a list, about 5 us. */
+/**
+ * Slots of one uid looked at to find one that a full table can do without: a walk along a list,
+ * about 5 us.
+ */
 export const UID_SHARE_SLOTS_MAX = 1_024;
-/** Processes asked for meanwhile whether they have ended, 3 us each: less than the look at the newcomer itself. */
+/**
+ * Processes asked for meanwhile whether they have ended, 3 us each: less than the look at the
+ * newcomer itself.
+ */
 export const UID_SHARE_LOOKUPS_MAX = 8;
 /** How near both ends of u64 a nonce must be to count as wrapped. */
 export const NONCE_WRAP_DISTANCE = 2 ** 20;
@@ -48,7 +63,10 @@ export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
 export const THRESHOLD_NS_DEFAULT = 5 * NS_PER_S;
 
 export const PER_PID_RATE_DEFAULT = 100;
-/** Beats that one member may always send at once: a worker that reports each of a few jobs done is no flood. */
+/**
+ * Beats that one member may always send at once: a worker that reports each of a few jobs done is
+ * no flood.
+ */
 export const PER_PID_BURST_MIN = 8;
 export const GLOBAL_RATE_DEFAULT = 50_000;
 export const GLOBAL_BURST_DEFAULT = 100_000;
@@ -139,7 +157,10 @@ export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
 export const LEDGER_PRUNE_DEBOUNCES = 10;
 /** Old debounce entries dropped by one decision, which adds at most one: the ledger shrinks, and no decision is slow. */
 export const LEDGER_PRUNE_PER_DECISION_MAX = 16;
-/** Between two looks whether beats of a stalled agent are still refused: until then nothing is done to it. */
+/**
+ * Between two looks whether beats of a stalled agent are still refused: until then nothing is done
+ * to it.
+ */
 export const RECOVERY_HOLD_LOOK_NS = NS_PER_S;
 /** Spawns of a turn that recoveries in progress may take from new ones while steps of theirs wait: nobody starves. */
 export const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;

@@ -5,7 +5,10 @@ import { NS_PER_MS } from "./time.ts";
 export interface ProcessReader {
   /** Start time of `pid` in clock ticks since boot (its generation); NaN if it cannot be read. */
   startTime(pid: number): number;
-  /** True if the process with this start time has certainly ended; one that cannot be looked at has not. */
+  /**
+   * True if the process with this start time has certainly ended; one that cannot be looked at has
+   * not.
+   */
   hasEnded(pid: number, startTime: number): boolean;
   /** Real uid of `pid`, as the kernel attests it of a sender; NaN if it cannot be read. */
   realUid(pid: number): number;

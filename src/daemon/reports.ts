@@ -352,7 +352,10 @@ export class Reports implements TickReports, Deadline {
 }
 
 /** Said only where the kernel names the sender: the others are never known to be one process. */
-/** How many beats of the pid came and were refused since the last accepted one, and why: "out_of_order 12, replay 1". */
+/**
+ * How many beats of the pid came and were refused since the last accepted one, and why:
+ * "out_of_order 12, replay 1".
+ */
 function refusedFields({ refused }: Stall): LogFields {
   if (refused.length === 0) return {};
   return {

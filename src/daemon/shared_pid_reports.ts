@@ -30,7 +30,9 @@ export class SharedPidReports {
   }
 }
 
-/** What an agent that beats by plain UDP is called; undefined for all others, whose pid says enough. */
+/**
+ * What an agent that beats by plain UDP is called; undefined for all others, whose pid says enough.
+ */
 export function agentName(source: string, pid: number): string | undefined {
   return source === "" ? undefined : `${source}/${pid}`;
 }

@@ -36,7 +36,9 @@ interface Observed {
 export interface BeatEvent extends Observed {
   readonly kind: "beat";
   readonly pid: number;
-  /** The address from which it came by plain UDP; undefined = kernel or key vouch for the sender. */
+  /**
+   * The address from which it came by plain UDP; undefined = kernel or key vouch for the sender.
+   */
   readonly source: string | undefined;
   readonly status: Status;
   readonly payload: number;

@@ -23,7 +23,10 @@ export class EventBatch {
   readonly observerNs = new Float64Array(BATCH_SIZE);
   /** Pid; the claimed pid for kinds 3 to 5. */
   readonly pid = new Uint32Array(BATCH_SIZE);
-  /** 1 = a beat by plain UDP: `source` says from where, IP_WORDS for each row, and `key` is the tracker's key. */
+  /**
+   * 1 = a beat by plain UDP: `source` says from where, IP_WORDS for each row, and `key` is the
+   * tracker's key.
+   */
   readonly hasSource = new Uint8Array(BATCH_SIZE);
   readonly key = new Uint32Array(BATCH_SIZE);
   readonly source = new Uint32Array(BATCH_SIZE * IP_WORDS);

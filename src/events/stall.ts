@@ -36,6 +36,8 @@ export interface Stall {
   readonly status: number;
   readonly payload: number;
   readonly listener: number;
-  /** Beats of its pid that were refused since the last accepted one, most first; empty if none was. */
+  /**
+   * Beats of its pid that were refused since the last accepted one, most first; empty if none was.
+   */
   readonly refused: readonly RefusalCount[];
 }

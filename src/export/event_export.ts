@@ -82,8 +82,8 @@ export class EventExport {
   }
 
   /**
-   * The tracker removed `pid`. The caller has checked that it is not tracked again. `source` is "" unless another source has
-   * the pid.
+   * The tracker removed `pid`. The caller has checked that it is not tracked again. `source` is ""
+   * unless another source has the pid.
    */
   onRemoved(pid: number, nowNs: number, source = ""): void {
     this.#format.eviction(this.#text, pid, nowNs, source);

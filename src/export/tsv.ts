@@ -1,5 +1,5 @@
-// The six tab-separated columns of the Rust observer (spec 09 section 1):
-// observer_ns, kind, pid, nonce, status, payload; "-" marks an empty column. An agent whose pid another source holds has
+// The six tab-separated columns of the Rust observer (spec 09 section 1): observer_ns, kind, pid,
+// nonce, status, payload; "-" marks an empty column. An agent whose pid another source holds has
 // ADDRESS/pid in the column of the pid, which no other agent has.
 import { IP_WORDS, writeIp } from "../base/ip_text.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";

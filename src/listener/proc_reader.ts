@@ -110,7 +110,10 @@ export function parseStartTime(text: string): number {
   return wholeNumber(word);
 }
 
-/** True if the text of /proc/<pid>/stat is that of a zombie, or of a process that is about to vanish. */
+/**
+ * True if the text of /proc/<pid>/stat is that of a zombie, or of a process that is about to
+ * vanish.
+ */
 function isDead(text: string): boolean {
   return /^ [ZXx] /.test(text.slice(text.lastIndexOf(")") + 1));
 }

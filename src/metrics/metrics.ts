@@ -176,7 +176,10 @@ export class Metrics {
     if (!this.#rows.stall(stall.key)) this.add(PID_ROW_REFUSED, 1);
   }
 
-  /** Forgets the row of a member that the tracker removed. The caller has checked that it is not tracked again. */
+  /**
+   * Forgets the row of a member that the tracker removed. The caller has checked that it is not
+   * tracked again.
+   */
   onRemoved(key: number): void {
     this.#rows.remove(key);
   }

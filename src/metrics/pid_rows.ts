@@ -44,8 +44,8 @@ export class PidRows {
   }
 
   /**
-   * Counts a beat, making the row if there is none; false if it cannot be recorded. `name` stands on the page in the place
-   * of the pid, "" = the pid itself does.
+   * Counts a beat, making the row if there is none; false if it cannot be recorded. `name` stands
+   * on the page in the place of the pid, "" = the pid itself does.
    */
   beat(pid: number, status: number, unixMs: number, name = ""): boolean {
     let row = this.#index.get(pid);

@@ -1,6 +1,7 @@
-// The two limiters (spec 04 sections 6 and 7). The limit of one member is a bucket of its own and spends no global token;
-// the global bucket is paid by everything that would cost us work or make an event. A part of it is kept for agents that
-// are known and vouched for: else a flood of rubbish would shed their beats, and they would look silent.
+// The two limiters (spec 04 sections 6 and 7). The limit of one member is a bucket of its own and
+// spends no global token; the global bucket is paid by everything that would cost us work or make
+// an event. A part of it is kept for agents that are known and vouched for: else a flood of rubbish
+// would shed their beats, and they would look silent.
 import { GLOBAL_RESERVE_PART } from "../base/limits.ts";
 import { TokenBucket } from "../tables/token_bucket.ts";
 import { BeatAllowance } from "../tracker/beat_allowance.ts";

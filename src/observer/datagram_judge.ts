@@ -28,14 +28,16 @@ import {
   UPDATE_REFRESHED,
 } from "../tracker/tracker.ts";
 import { decodeFrame } from "../wire/decode.ts";
-import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_error.ts";
 import * as frame from "../wire/frame.ts";
 import type { Admission } from "./admission.ts";
+import { EventRows } from "./event_rows.ts";
 import type { IdentityResolver } from "./identity.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
-/** What became of the global token of a beat: it was taken, there was none, or the beat needs none. */
+/**
+ * What became of the global token of a beat: it was taken, there was none, or the beat needs none.
+ */
 const TOKEN_PAID = 0;
 const TOKEN_WANTED = 1;
 const TOKEN_UNPAID = 2;
@@ -54,8 +56,7 @@ export interface DatagramJudgeOptions {
 }
 
 export class DatagramJudge {
-  /** Event rows made since `rowCount` was last set to 0. */
-  rowCount = 0;
+  readonly rows: EventRows;
   pidMax = PID_MAX_FALLBACK;
   admission: Admission;
   thresholdNs: number;
@@ -67,7 +68,6 @@ export class DatagramJudge {
   readonly #identity: IdentityResolver;
   readonly #accounting: DatagramAccounting;
   readonly #refusals: Refusals;
-  readonly #rows: event.EventBatch;
   readonly #observerInode: number;
   readonly #steady: SteadyBeats;
   /** Of the datagram in hand, for the example of a refusal: its pid, and by the kernel's word that of its sender. */
@@ -81,7 +81,7 @@ export class DatagramJudge {
     this.admission = options.admission;
     this.#accounting = options.accounting;
     this.#refusals = options.refusals;
-    this.#rows = options.rows;
+    this.rows = new EventRows(options.rows);
     this.#observerInode = options.observerInode;
     this.#steady = new SteadyBeats(options.tracker, options.observerInode);
     this.thresholdNs = options.thresholdNs;
@@ -102,8 +102,9 @@ export class DatagramJudge {
     if (taken === 0) return 0;
     this.#accounting.received[l]! += taken;
     this.#accounting.accepted[l]! += taken;
-    this.#steady.write(this.#rows, this.rowCount, i, taken, l);
-    this.rowCount += taken;
+    const { rows } = this;
+    this.#steady.write(rows.batch, rows.count, i, taken, l);
+    rows.count += taken;
     return taken;
   }
 
@@ -128,7 +129,7 @@ export class DatagramJudge {
 
   /** A receive of listener number `l` that took no datagram: only an event, without a limit. */
   receiveFailed(l: number, errno: number, nowNs: number): void {
-    this.#rows.detail[this.#row(event.EVENT_IO, l, nowNs)] = errno;
+    this.rows.failure(event.EVENT_IO, l, errno, nowNs);
   }
 
   // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
@@ -145,10 +146,11 @@ export class DatagramJudge {
       if (!this.#pay(l, nowNs)) return;
       const kind =
         verdict === reason.REJECT_CTRL_TRUNCATED ? event.EVENT_CTRL_TRUNCATED : event.EVENT_IO;
-      this.#rows.detail[this.#row(kind, l, nowNs)] = 0;
+      this.rows.failure(kind, l, 0, nowNs);
     }
     this.#reject(l, verdict);
-    // It was opened, so its pid is known; but a recording says nothing about whether its sender lives.
+    // It was opened, so its pid is known; but a recording says nothing about whether its sender
+    // lives.
     if (verdict !== reason.REJECT_REPLAY) return;
     const pid = batch.words[batch.frameWord[i]! + frame.WORD_PID]!;
     const key = this.#tracker.keyOf(pid, undefined, 0);
@@ -157,12 +159,7 @@ export class DatagramJudge {
 
   #decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
     if (!this.#pay(l, nowNs)) return;
-    const row = this.#row(event.EVENT_DECODE, l, nowNs);
-    const rows = this.#rows;
-    rows.detail[row] = code;
-    rows.errHi[row] = decodeErrorHi(code, words, w);
-    rows.errLo[row] = decodeErrorLo(code, words, w);
-    rows.err2[row] = decodeErrorSecond(code, words, w);
+    this.rows.decodeFailed(l, code, words, w, nowNs);
     this.#reject(l, reason.REJECT_DECODE, decodeRefusal(code));
   }
 
@@ -200,8 +197,9 @@ export class DatagramJudge {
     }
     const slot = this.#tracker.slotOf(key);
     const terminalEdge = slot >= 0 && this.#isTerminalEdge(slot, words, w);
-    // News of an agent's decline is never shed: without it the last thing heard of it would be that all is well. Each of
-    // them needs a better status before it, which had to pass the limits, so there are at most two for every such beat.
+    // News of an agent's decline is never shed: without it the last thing heard of it would be that
+    // all is well. Each of them needs a better status before it, which had to pass the limits, so
+    // there are at most two for every such beat.
     const worsens = slot >= 0 && frame.frameStatus(words, w) > this.#tracker.slots.status[slot]!;
     const debt = this.#debtAfter(slot, nowNs);
     const isItself = this.#isVouched(listener, i, slot);
@@ -219,8 +217,8 @@ export class DatagramJudge {
     this.#track(l, listener, i, key, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
   }
 
-  // The last beat of an agent that panics passes by the bucket once, and news of a decline passes an empty one, if the
-  // kernel (or, for the news, a key) vouches for it.
+  // The last beat of an agent that panics passes by the bucket once, and news of a decline passes
+  // an empty one, if the kernel (or, for the news, a key) vouches for it.
   #payForBeat(
     listener: Listener,
     i: number,
@@ -302,48 +300,18 @@ export class DatagramJudge {
     tracker.slots.debt[at] = update === UPDATE_REFRESHED ? Math.min(debt, debtMax) : beatCost;
     if (proven) tracker.slots.prove(at);
     else if (!Number.isNaN(generation)) this.#doubt(listener, nowNs);
-    const row = this.#accepted(l, origin, inode, generation, words, w, nowNs);
-    this.#writeSource(row, key, sources, i * IP_WORDS);
-    this.#rows.slot[row] = at;
-    this.#rows.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
+    this.#accounting.accepted[l]!++;
+    const { rows } = this;
+    const row = rows.beat(l, origin, inode, generation, words, w, nowNs);
+    if (sources !== undefined) rows.setSource(row, key, sources, i * IP_WORDS);
+    rows.batch.slot[row] = at;
+    rows.batch.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
   }
 
   // The next beat is to prove this sender: its socket is looked at once more before it, and the kernel may be asked.
   #doubt(listener: Listener, nowNs: number): void {
     this.lookNs = nowNs + PROOF_LOOK_NS;
     listener.doubtSender?.();
-  }
-
-  #accepted(
-    l: number,
-    origin: number,
-    inode: number,
-    generation: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-  ): number {
-    this.#accounting.accepted[l]!++;
-    const rows = this.#rows;
-    const row = this.#row(event.EVENT_BEAT, l, nowNs);
-    rows.pid[row] = words[w + frame.WORD_PID]!;
-    rows.status[row] = words[w + frame.WORD_HEAD]! >>> 24;
-    rows.payload[row] = words[w + frame.WORD_PAYLOAD]!;
-    rows.nonceHi[row] = words[w + frame.WORD_NONCE_HI]!;
-    rows.nonceLo[row] = words[w + frame.WORD_NONCE_LO]!;
-    rows.origin[row] = origin;
-    rows.ns[row] = inode;
-    rows.generation[row] = generation;
-    return row;
-  }
-
-  #writeSource(row: number, key: number, sources: Uint32Array | undefined, at: number): void {
-    const rows = this.#rows;
-    rows.hasSource[row] = sources === undefined ? 0 : 1;
-    if (sources === undefined) return;
-    rows.key[row] = key;
-    for (let word = 0; word < IP_WORDS; word++)
-      rows.source[row * IP_WORDS + word] = sources[at + word]!;
   }
 
   #notAccepted(
@@ -365,14 +333,10 @@ export class DatagramJudge {
       this.#reject(l, rejected, rejected, isOrigin ? slotOrigin[slot]! : inode);
       // An unpaid conflict (terminal bypass) without a token left loses its event and nothing else.
       if (!paid && !this.admission.bucket.tryTake(nowNs, this.admission.reserve)) return;
-      if (isOrigin) {
-        const row = this.#row(event.EVENT_ORIGIN_CONFLICT, l, nowNs);
-        this.#rows.pid[row] = pid;
-        this.#rows.origin[row] = origin;
-        this.#rows.detail[row] = this.#tracker.slots.origin[slot]!;
-      } else {
+      if (isOrigin) this.rows.originConflict(l, pid, origin, slotOrigin[slot]!, nowNs);
+      else {
         const both = !Number.isNaN(inode) && update === UPDATE_NAMESPACE_CONFLICT;
-        this.#namespaceRow(l, pid, inode, both, nowNs);
+        this.rows.namespaceConflict(l, pid, inode, both, nowNs);
       }
     }
   }
@@ -380,15 +344,7 @@ export class DatagramJudge {
   #crossNamespace(l: number, pid: number, inode: number, nowNs: number): void {
     const rejected = reason.REJECT_CROSS_NAMESPACE;
     this.#reject(l, rejected, rejected, inode);
-    this.#namespaceRow(l, pid, inode, !Number.isNaN(this.#observerInode), nowNs);
-  }
-
-  // `detail` 1 = both inodes are known and differ: what strict mode exits on.
-  #namespaceRow(l: number, pid: number, inode: number, bothKnown: boolean, nowNs: number): void {
-    const row = this.#row(event.EVENT_NAMESPACE_CONFLICT, l, nowNs);
-    this.#rows.pid[row] = pid;
-    this.#rows.ns[row] = inode;
-    this.#rows.detail[row] = bothKnown ? 1 : 0;
+    this.rows.namespaceConflict(l, pid, inode, !Number.isNaN(this.#observerInode), nowNs);
   }
 
   #authFailed(l: number, detail: number, rejected: number, pid: number, nowNs: number): void {
@@ -396,9 +352,7 @@ export class DatagramJudge {
     const counted = isPaid ? rejected : reason.REJECT_RATE_GLOBAL;
     this.#remember(this.#tracker.slotOf(pid), counted, false, nowNs);
     if (!isPaid) return;
-    const row = this.#row(event.EVENT_AUTH_FAILURE, l, nowNs);
-    this.#rows.pid[row] = pid;
-    this.#rows.detail[row] = detail;
+    this.rows.authFailed(l, detail, pid, nowNs);
     this.#reject(l, rejected);
   }
 
@@ -413,7 +367,8 @@ export class DatagramJudge {
     return terminalAdvances(slots, slot, hi, words[w + frame.WORD_TIMESTAMP_LO]!);
   }
 
-  // A pid that the kernel attests is one of this machine. Others may claim it from elsewhere: they are told apart.
+  // A pid that the kernel attests is one of this machine. Others may claim it from elsewhere: they
+  // are told apart.
   #keyOf(listener: Listener, i: number, pid: number): number {
     if (listener.kind === "unix" || listener.batch.peerPid[i] !== 0) return pid;
     const tracker = this.#tracker;
@@ -424,15 +379,17 @@ export class DatagramJudge {
     return key;
   }
 
-  // What the beat would leave of the member's allowance; 0 for one that is not tracked, which the global bucket limits.
+  // What the beat would leave of the member's allowance; 0 for one that is not tracked, which the
+  // global bucket limits.
   #debtAfter(slot: number, nowNs: number): number {
     if (slot < 0) return 0;
     const { debt, lastNs } = this.#tracker.slots;
     return this.admission.allowance.debtAfter(debt[slot]!, saturatingSub(nowNs, lastNs[slot]!));
   }
 
-  // True for a beat that kernel or key vouch for and that its slot will take. In the long run no member sends more of them
-  // than its rate, so few members alone do not drain the reserve. Anybody can make those of plain UDP.
+  // True for a beat that kernel or key vouch for and that its slot will take. In the long run no
+  // member sends more of them than its rate, so few members alone do not drain the reserve. Anybody
+  // can make those of plain UDP.
   #isKnown(listener: Listener, i: number, slot: number, words: Uint32Array, w: number): boolean {
     if (!this.#isVouched(listener, i, slot)) return false;
     const { slots } = this.#tracker;
@@ -464,16 +421,6 @@ export class DatagramJudge {
   #reject(l: number, rejected: number, refusal = rejected, detail = Number.NaN): void {
     this.#accounting.rejected[l * REJECT_REASON_COUNT + rejected]!++;
     this.#refusals.note(l, refusal, this.#framePid, this.#peerPid, this.#peerUid, detail);
-  }
-
-  #row(kind: number, l: number, nowNs: number): number {
-    const row = this.rowCount++;
-    const rows = this.#rows;
-    rows.kind[row] = kind;
-    rows.listener[row] = l;
-    rows.observerNs[row] = nowNs;
-    rows.slot[row] = -1;
-    return row;
   }
 }
 

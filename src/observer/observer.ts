@@ -152,14 +152,14 @@ export class Observer {
     for (let receives = 0; ; ) {
       while (this.#next < this.#count) {
         this.#judgeNext();
-        if (this.#judge.rowCount > 0) return this.#takeEvent();
+        if (this.#judge.rows.count > 0) return this.#takeEvent();
       }
       if (receives >= length || this.#emptyRun >= length) break;
       receives++;
       if (this.#receive()) this.#emptyRun = 0;
       else {
         this.#emptyRun++;
-        if (this.#judge.rowCount > 0) return this.#takeEvent();
+        if (this.#judge.rows.count > 0) return this.#takeEvent();
       }
     }
     // A round that ended empty behind datagrams without events is over: the next call says so without a second round.
@@ -219,8 +219,8 @@ export class Observer {
   }
 
   /**
-   * Whether a recovery may still fire for a stall: FRESH_* of the tracker. An agent whose beats were refused within the
-   * threshold is not silent, if kernel or key vouch for them.
+   * Whether a recovery may still fire for a stall: FRESH_* of the tracker. An agent whose beats
+   * were refused within the threshold is not silent, if kernel or key vouch for them.
    */
   stallFreshness(key: number, generation: number): number {
     const aliveSinceNs = this.clock.lastNs - this.thresholdNs;
@@ -401,14 +401,14 @@ export class Observer {
   }
 
   #takeEvent(): Event {
-    this.#judge.rowCount = 0;
+    this.#judge.rows.count = 0;
     return eventFromRow(this.#rows, 0, this.observerInode);
   }
 
   #deliver(sink: EventSink): void {
-    const count = this.#judge.rowCount;
+    const count = this.#judge.rows.count;
     if (count === 0) return;
-    this.#judge.rowCount = 0;
+    this.#judge.rows.count = 0;
     sink(this.#rows, count);
   }
 

@@ -1,5 +1,6 @@
-// Pids that several sources claim by plain UDP: each source is watched as a member of its own, and an operator who does not
-// know it would take one for the other. Kept until it is told, which may be much later: the last one stands for all.
+// Pids that several sources claim by plain UDP: each source is watched as a member of its own, and
+// an operator who does not know it would take one for the other. Kept until it is told, which may
+// be much later: the last one stands for all.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Slots } from "../tracker/slots.ts";
 
@@ -21,7 +22,10 @@ export class SharedPids {
   #hasSource = false;
   #hasHolder = false;
 
-  /** A beat for `pid` whose source stands at index `at` of `sources`; the pid itself is in `slot`, -1 = by now in none. */
+  /**
+   * A beat for `pid` whose source stands at index `at` of `sources`; the pid itself is in `slot`,
+   * -1 = by now in none.
+   */
   note(
     pid: number,
     sources: Uint32Array | undefined,

@@ -5,7 +5,7 @@ import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
 import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
 import type { Slots } from "../tracker/slots.ts";
-import type { StallSink } from "../tracker/tracker.ts";
+import type { StallSink } from "../tracker/stall_scan.ts";
 
 export class StallQueue implements StallSink {
   readonly #slots: Slots;

@@ -22,8 +22,8 @@ export class ChildEnvironment {
   }
 
   /**
-   * The environment for one spawn; `values` are those of `placeholderValues()`, for the same `isPidGone`. `source` is the
-   * address of an agent that beats by plain UDP, else "".
+   * The environment for one spawn; `values` are those of `placeholderValues()`, for the same
+   * `isPidGone`. `source` is the address of an agent that beats by plain UDP, else "".
    */
   expand(values: readonly string[], isPidGone = false, source = ""): Record<string, string> {
     const environment = Object.assign(emptyEnvironment(), this.#base);

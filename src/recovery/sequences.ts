@@ -126,7 +126,9 @@ export class Sequences {
     this.#asking.delete(lookup);
   }
 
-  /** A beat of `key` came back: what is left of its recovery is dropped. A child that runs goes on. */
+  /**
+   * A beat of `key` came back: what is left of its recovery is dropped. A child that runs goes on.
+   */
   resumed(key: number, generation: number, nowNs: number): void {
     const sequence = this.#byKey.get(key);
     if (sequence === undefined || !sameLineage(sequence.stall.generation, generation)) return;

@@ -1,6 +1,7 @@
-// How often one member may beat: a bucket that holds one second's worth of beats, at least eight, so that an agent which
-// beats where its work is done, in bursts, loses none. A slot keeps one number for it, its debt: the beats that were taken
-// ahead of the rate, as of its last accepted beat, in beat-nanoseconds. These are integers, so nothing is ever rounded.
+// How often one member may beat: a bucket that holds one second's worth of beats, at least eight,
+// so that an agent which beats where its work is done, in bursts, loses none. A slot keeps one
+// number for it, its debt: the beats that were taken ahead of the rate, as of its last accepted
+// beat, in beat-nanoseconds. These are integers, so nothing is ever rounded.
 import { assert } from "../base/assert.ts";
 import { GLOBAL_BURST_MAX, PER_PID_BURST_MIN } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
@@ -22,7 +23,10 @@ export class BeatAllowance {
     this.debtMax = limited ? burst * NS_PER_S : Number.POSITIVE_INFINITY;
   }
 
-  /** The debt after one more beat, `silenceNs` >= 0 behind the last one. Above `debtMax` the beat comes too early. */
+  /**
+   * The debt after one more beat, `silenceNs` >= 0 behind the last one. Above `debtMax` the beat
+   * comes too early.
+   */
   debtAfter(debt: number, silenceNs: number): number {
     // A product beyond 2^53 is rounded, but then it is larger than any debt.
     const left = debt - silenceNs * this.ratePerSecond;

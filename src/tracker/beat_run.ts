@@ -18,8 +18,8 @@ import type { SlotTable } from "./slot_table.ts";
 import { SLOT_BEAT_ONCE, SLOT_HAS_REFUSALS, SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
 
 /**
- * For `record` is an agent without a number before it, one that may be another than the sender, a second beat, and the
- * first one behind refused ones.
+ * For `record` is an agent without a number before it, one that may be another than the sender, a
+ * second beat, and the first one behind refused ones.
  */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
 const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_HAS_REFUSALS;

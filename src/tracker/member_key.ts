@@ -1,7 +1,8 @@
-// Under which key the tracker keeps a sender. A pid names one process of one machine, but a network has many machines, and
-// in containers all of them have the same small pids: two sources that claim one pid by plain UDP must not hide each
-// other's death. The first who claims a pid has it as its key; another source gets a key of its own, above all pids, made
-// from source and pid. Keys are found by a few probes, so whoever chooses sources to make them collide gets a refusal.
+// Under which key the tracker keeps a sender. A pid names one process of one machine, but a network
+// has many machines, and in containers all of them have the same small pids: two sources that claim
+// one pid by plain UDP must not hide each other's death. The first who claims a pid has it as its
+// key; another source gets a key of its own, above all pids, made from source and pid. Keys are
+// found by a few probes, so whoever chooses sources to make them collide gets a refusal.
 import { MEMBER_KEY_PROBES_MAX } from "../base/limits.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
@@ -16,8 +17,8 @@ export const NO_KEY = -1;
 const SHARED = 0x8000_0000;
 
 /**
- * The key of the sender of `pid` whose source stands at index `at` of `sources`; undefined = it has none, a key or the
- * kernel vouches for it.
+ * The key of the sender of `pid` whose source stands at index `at` of `sources`; undefined = it has
+ * none, a key or the kernel vouches for it.
  */
 export function memberKey(
   table: SlotTable,

@@ -1,7 +1,8 @@
-// Agents that number their beats from the beginning again although their process is the same: one that replaced itself by
-// exec, or one that was restarted on another host. To the order of nonces all their beats are old, so the agent would look
-// silent while it beats. What tells them from old beats is the clock of the agent, where kernel or key vouch for the sender,
-// and else a run of rising numbers that begins at 1.
+// Agents that number their beats from the beginning again although their process is the same: one
+// that replaced itself by exec, or one that was restarted on another host. To the order of nonces
+// all their beats are old, so the agent would look silent while it beats. What tells them from old
+// beats is the clock of the agent, where kernel or key vouch for the sender, and else a run of
+// rising numbers that begins at 1.
 import { RESTART_RUN } from "../base/limits.ts";
 import { u64Greater } from "../base/u64.ts";
 import {
@@ -20,7 +21,10 @@ export const VOUCHED_BY_KERNEL = 1;
 /** The sender has a key: the clock alone, since anybody may have recorded a run. */
 export const VOUCHED_BY_KEY = 2;
 
-/** True if the frame at word `w`, whose nonce is too low for `slot`, begins a numbering anew. Changes nothing. */
+/**
+ * True if the frame at word `w`, whose nonce is too low for `slot`, begins a numbering anew.
+ * Changes nothing.
+ */
 export function beginsAnew(
   slots: Slots,
   slot: number,
@@ -34,7 +38,10 @@ export function beginsAnew(
   return runAfter(slots, slot, words, w) >= RESTART_RUN;
 }
 
-/** A frame whose nonce was too low for `slot` was refused, and counted so: the run goes on, begins or ends. */
+/**
+ * A frame whose nonce was too low for `slot` was refused, and counted so: the run goes on, begins
+ * or ends.
+ */
 export function followRun(slots: Slots, slot: number, words: Uint32Array, w: number): void {
   slots.runCount[slot] = runAfter(slots, slot, words, w);
   slots.runNonce[slot] = words[w + WORD_NONCE_LO]!;

@@ -1,6 +1,6 @@
-// Members that the tracker dropped by eviction or retirement, for those who keep something per member (spec 03 section
-// 6.3). A bounded stack, last in first out. A consumer must check that the member is not tracked again before it drops
-// anything.
+// Members that the tracker dropped by eviction or retirement, for those who keep something per
+// member (spec 03 section 6.3). A bounded stack, last in first out. A consumer must check that the
+// member is not tracked again before it drops anything.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { SLOT_HAS_SOURCE, type Slots } from "./slots.ts";
 

@@ -1,6 +1,7 @@
-// The rows of the tracker and everything that must move with them: the index, the deadline lanes, the lists of each uid, the
-// latch count and the list of removed pids. Each operation keeps all of them consistent or changes nothing (spec 03 sections 4.2, 6 and 11).
-// What may be done to a row is decided in tracker.ts.
+// The rows of the tracker and everything that must move with them: the index, the deadline lanes,
+// the lists of each uid, the latch count and the list of removed pids. Each operation keeps all of
+// them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
+// decided in tracker.ts.
 import type { ProcessReader } from "../base/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import {
@@ -64,8 +65,9 @@ export class SlotTable {
   }
 
   /**
-   * Gives the row of `victim` to `key`; the row is touched only after the new pid has its index entry, so that a refusal
-   * leaves the victim with its latch and its place in the lane. False if the index refuses.
+   * Gives the row of `victim` to `key`; the row is touched only after the new pid has its index
+   * entry, so that a refusal leaves the victim with its latch and its place in the lane. False if
+   * the index refuses.
    */
   replace(victim: number, key: number): boolean {
     const victimKey = this.slots.key[victim]!;

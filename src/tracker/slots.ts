@@ -31,7 +31,10 @@ export class Slots {
   readonly pid: Uint32Array;
   /** Under which the index has it: the pid, unless another source holds that, see member_key.ts. */
   readonly key: Uint32Array;
-  /** IP_WORDS for each slot: where its beats come from, valid with SLOT_HAS_SOURCE; written by the observer. */
+  /**
+   * IP_WORDS for each slot: where its beats come from, valid with SLOT_HAS_SOURCE; written by the
+   * observer.
+   */
   readonly source: Uint32Array;
   /** Observer time of the last accepted beat. */
   readonly lastNs: Float64Array;
@@ -64,12 +67,21 @@ export class Slots {
   /** Timestamp of the last accepted regular beat. */
   readonly timestampHi: Uint32Array;
   readonly timestampLo: Uint32Array;
-  /** Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as `refused`. */
+  /**
+   * Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as
+   * `refused`.
+   */
   readonly runCount: Uint8Array;
   readonly runNonce: Uint32Array;
-  /** Beats refused since the last accepted one, REFUSAL_COLUMNS for each slot; valid with SLOT_HAS_REFUSALS. */
+  /**
+   * Beats refused since the last accepted one, REFUSAL_COLUMNS for each slot; valid with
+   * SLOT_HAS_REFUSALS.
+   */
   readonly refused: Uint32Array;
-  /** Observer time of the last refused beat that showed the member alive; -Infinity = none since the last accepted one. */
+  /**
+   * Observer time of the last refused beat that showed the member alive; -Infinity = none since the
+   * last accepted one.
+   */
   readonly aliveNs: Float64Array;
   readonly flags: Uint8Array;
   /** Deadline lane and its links; written by DeadlineLanes only. -1 = end. */
@@ -121,7 +133,10 @@ export class Slots {
     return (this.flags[slot]! & SLOT_STALL_EMITTED) !== 0;
   }
 
-  /** Counts a refused beat of the member for a reject reason; `isAlive`: it shows that the member is. */
+  /**
+   * Counts a refused beat of the member for a reject reason; `isAlive`: it shows that the member
+   * is.
+   */
   refuse(slot: number, rejected: number, isAlive: boolean, nowNs: number): void {
     const column = REFUSAL_COLUMN[rejected]!;
     if (column < 0) return;
@@ -177,7 +192,10 @@ export class Slots {
     return (this.flags[slot]! & SLOT_PROVEN) !== 0;
   }
 
-  /** Copies row `from` over row `to`, links included: `moved` of DeadlineLanes and of UidShare must follow. */
+  /**
+   * Copies row `from` over row `to`, links included: `moved` of DeadlineLanes and of UidShare must
+   * follow.
+   */
   copyRow(from: number, to: number): void {
     this.pid[to] = this.pid[from]!;
     this.key[to] = this.key[from]!;

@@ -14,7 +14,7 @@ import {
   REJECT_ORIGIN_CONFLICT,
   REJECT_OUT_OF_ORDER,
 } from "../base/reject_reason.ts";
-import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
+import { saturatingAdd } from "../base/saturating.ts";
 import { u64FromPair } from "../base/u64.ts";
 import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
@@ -41,6 +41,7 @@ import { memberKey } from "./member_key.ts";
 import { beginsAnew, followRun, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
+import { StallScan, type StallSink } from "./stall_scan.ts";
 import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
 
 /** What `record` did. */
@@ -58,11 +59,6 @@ export const FRESH_PID_RECYCLED = 2;
 export const FRESH_UNVERIFIABLE_GENERATION = 3;
 /** The agent is alive and beats, and its beats are refused. */
 export const FRESH_BEATS_REFUSED = 4;
-
-/** Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back. */
-export interface StallSink {
-  onStall(slot: number): void;
-}
 
 export interface TrackerOptions {
   /** Clamped to 2^20; 0 refuses every pid. */
@@ -82,7 +78,7 @@ export class Tracker {
 
   readonly #eviction: Eviction;
   readonly #counts = new Counts();
-  readonly #processes: ProcessReader;
+  readonly #scan: StallScan;
 
   constructor(options: TrackerOptions) {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
@@ -96,7 +92,7 @@ export class Tracker {
       options.evictionPolicy ?? "strict",
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
     );
-    this.#processes = options.processes;
+    this.#scan = new StallScan(this.table, this.#eviction, this.#counts, options.processes);
   }
 
   get capacity(): number {
@@ -114,9 +110,10 @@ export class Tracker {
   }
 
   /**
-   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or generation, or no attested uid;
-   * `vouched` says by whom the sender is known, a VOUCHED code; `key` is that of `keyOf`, by default the pid. Returns an UPDATE code; each refused frame moves exactly the
-   * counter of its reason.
+   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or
+   * generation, or no attested uid; `vouched` says by whom the sender is known, a VOUCHED code;
+   * `key` is that of `keyOf`, by default the pid. Returns an UPDATE code; each refused frame moves
+   * exactly the counter of its reason.
    */
   record(
     words: Uint32Array,
@@ -176,30 +173,34 @@ export class Tracker {
    * slots were taken, emitted or retired. What is left stays due.
    */
   drainDue(nowNs: number, slotsMax: number, sink: StallSink): number {
-    return this.#drain(nowNs, Number.NaN, slotsMax, sink);
+    return this.#scan.drain(nowNs, Number.NaN, slotsMax, sink);
   }
 
   /** As `drainDue` without a limit, with one threshold for all lanes. */
   drainStalledSlots(nowNs: number, thresholdNs: number, sink: StallSink): number {
-    return this.#drain(nowNs, thresholdNs, Number.POSITIVE_INFINITY, sink);
+    return this.#scan.drain(nowNs, thresholdNs, Number.POSITIVE_INFINITY, sink);
   }
 
   /**
-   * Whether the stall of `key` still holds right before a recovery fires. `generation` is the one of the stall; nothing may
-   * fire if a beat was refused later than `aliveSinceNs` that showed the agent alive.
+   * Whether the stall of `key` still holds right before a recovery fires. `generation` is the one
+   * of the stall; nothing may fire if a beat was refused later than `aliveSinceNs` that showed the
+   * agent alive.
    */
   stallFreshness(key: number, generation: number, aliveSinceNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(key);
     if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
     const pid = this.slots.pid[slot]!;
     const isKnown = !Number.isNaN(generation);
-    if (isKnown && this.#isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
+    if (isKnown && this.#scan.isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
     if (this.slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
     const isVerifiable = isKnown || this.slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;
     return isVerifiable ? FRESH_WARRANTED : FRESH_UNVERIFIABLE_GENERATION;
   }
 
-  /** The live slot of `key`, or -1. Valid until the next record or drain. A pid is the key of whoever claimed it first. */
+  /**
+   * The live slot of `key`, or -1. Valid until the next record or drain. A pid is the key of
+   * whoever claimed it first.
+   */
   slotOf(key: number): number {
     return this.table.slotOf(key);
   }
@@ -387,7 +388,8 @@ export class Tracker {
     const order = nonceAcceptance(slots, slot, words, w);
     if (order === NONCE_WRAPS) this.#counts.add(COUNT_NONCE_WRAPS);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
-    // Another process under the pid would look the same: only a start time that is known to be the old one tells.
+    // Another process under the pid would look the same: only a start time that is known to be the
+    // old one tells.
     const isSame = Object.is(slots.generation[slot]!, generation);
     if (isSame && beginsAnew(slots, slot, words, w, vouched)) {
       this.#counts.add(COUNT_NONCE_RESTARTS);
@@ -455,51 +457,5 @@ export class Tracker {
     this.#counts.add(COUNT_CAPACITY_EXCEEDED);
     this.lastSlot = -1;
     return UPDATE_CAPACITY_EXCEEDED;
-  }
-
-  /** Lane by lane, longest silence first. `thresholdNs` NaN = each lane's own. */
-  #drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
-    const table = this.table;
-    const { slots, lanes } = table;
-    const own = Number.isNaN(thresholdNs);
-    let taken = 0;
-    for (let lane = 0; lane < lanes.laneCount; lane++) {
-      const silenceNsMin = own ? lanes.thresholdNs[lane]! : thresholdNs;
-      while (taken < slotsMax) {
-        const slot = lanes.head[lane]!;
-        if (slot < 0) break;
-        const lastNs = slots.lastNs[slot]!;
-        const silenceNs = saturatingSub(nowNs, lastNs);
-        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.sinceNs(lastNs))
-          break;
-        taken += 1;
-        if (this.#heldByOtherProcess(slot)) this.#retire(slot);
-        else {
-          table.latch(slot);
-          sink.onStall(slot);
-        }
-      }
-    }
-    return taken;
-  }
-
-  /** A stranger has the pid of `slot`: drop it without a stall, which could hurt the stranger. */
-  #retire(slot: number): void {
-    this.table.remove(slot);
-    this.#eviction.shrunk(this.table.len);
-    this.#counts.add(COUNT_PID_RECYCLES);
-  }
-
-  #heldByOtherProcess(slot: number): boolean {
-    const slots = this.slots;
-    if (slots.origin[slot]! !== ORIGIN_KERNEL_ATTESTED) return false;
-    const generation = slots.generation[slot]!;
-    return !Number.isNaN(generation) && this.#isOtherProcess(slots.pid[slot]!, generation);
-  }
-
-  /** True if `pid` has a readable start time that is not `generation`; unreadable proves nothing. */
-  #isOtherProcess(pid: number, generation: number): boolean {
-    const startTime = this.#processes.startTime(pid);
-    return startTime <= Number.MAX_SAFE_INTEGER && startTime !== generation;
   }
 }

@@ -1,7 +1,8 @@
-// Whose slots the tracker holds, by uid: one uid must not keep all others out of a full table. While there is room, or while
-// one uid is alone, nothing is taken from anybody. Each uid has a row with a count and a list of its slots, newest first;
-// slots without an attested uid, and those of uids beyond the rows, share one. Nothing allocates after the start, and the
-// work of a search is bounded.
+// Whose slots the tracker holds, by uid: one uid must not keep all others out of a full table.
+// While there is room, or while one uid is alone, nothing is taken from anybody. Each uid has a row
+// with a count and a list of its slots, newest first; slots without an attested uid, and those of
+// uids beyond the rows, share one. Nothing allocates after the start, and the work of a search is
+// bounded.
 import { UID_SHARE_LOOKUPS_MAX, UID_SHARE_ROWS, UID_SHARE_SLOTS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
@@ -24,7 +25,8 @@ export class UidShare {
   /** A stack of the rows that no uid has. */
   readonly #free = new Uint16Array(UID_SHARE_ROWS);
   #freeCount = 0;
-  // Where the search for ended processes goes on: so many of the newest slots of this uid were alive.
+  // Where the search for ended processes goes on: so many of the newest slots of this uid were
+  // alive.
   #searchedUid = NO_UID;
   #searchedCount = 0;
 
@@ -74,9 +76,9 @@ export class UidShare {
   }
 
   /**
-   * A slot of a full table that a newcomer of `uid` may have: the newest one, of the uid that holds more than any other and
-   * more than `uid`, which has beaten once only or whose process has ended. -1 if there is none, or if the kernel does not
-   * attest the newcomer's uid (NaN).
+   * A slot of a full table that a newcomer of `uid` may have: the newest one, of the uid that holds
+   * more than any other and more than `uid`, which has beaten once only or whose process has ended.
+   * -1 if there is none, or if the kernel does not attest the newcomer's uid (NaN).
    */
   findVictim(uid: number): number {
     if (Number.isNaN(uid)) return -1;

@@ -48,7 +48,10 @@ function tracking(pid: number, fields: Parameters<typeof beatOf>[1] = {}, bench 
   return bench;
 }
 
-/** One accepted beat and seven more at once: with at most eight beats per second, the next one comes too early. */
+/**
+ * One accepted beat and seven more at once: with at most eight beats per second, the next one comes
+ * too early.
+ */
 function spent(pid: number, options: BenchOptions = {}): Bench {
   const admission = { perPidRate: 8, globalRate: 1, globalBurst: 1_000 };
   const bench = tracking(pid, {}, strictBench({ admission, ...options }));
@@ -379,7 +382,8 @@ describe("per-pid limit", () => {
     );
     expect(told).toEqual(["beat 2", "beat 2"]);
     expect(bench.moved()).toEqual(["accepted 2", "rate_per_pid 3"]);
-    // They count like all others: there is room for one more beat in an eighth of a second, and not before.
+    // They count like all others: there is room for one more beat in an eighth of a second, and not
+    // before.
     bench.clock.ns += 125 * NS_PER_MS - 1;
     expect(bench.tell(beatOf(2, { nonce: 18 }))).toEqual([]);
     bench.clock.ns += 1;

@@ -1,4 +1,5 @@
-// Beats that arrive and are refused: what a stall tells of them, and which of them show that an agent is not silent.
+// Beats that arrive and are refused: what a stall tells of them, and which of them show that an
+// agent is not silent.
 import { describe, expect, test } from "bun:test";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import * as reason from "../../src/base/reject_reason.ts";

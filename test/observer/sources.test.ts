@@ -1,4 +1,5 @@
-// Two hosts that beat by plain UDP under one pid: each is an agent of its own, and neither hides the other's death.
+// Two hosts that beat by plain UDP under one pid: each is an agent of its own, and neither hides
+// the other's death.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";

@@ -46,7 +46,10 @@ export interface ReferenceSlot {
   lastTimestamp: bigint;
   /** Nonces refused one after the other that rise from 1. */
   run: bigint[];
-  /** When a beat was refused last that showed the agent alive; undefined = not since the last accepted one. */
+  /**
+   * When a beat was refused last that showed the agent alive; undefined = not since the last
+   * accepted one.
+   */
   aliveNs: number | undefined;
   observedNonce: bigint;
   terminalTimestamp: bigint | undefined;
@@ -95,7 +98,10 @@ export class ReferenceTracker {
   readonly #startTime: (pid: number) => number | undefined;
   readonly #hasEnded: (pid: number, startTime: number) => boolean;
   #acceptances = 0;
-  /** Of whose slots the newest were found alive at the last search for ended processes, and how many. */
+  /**
+   * Of whose slots the newest were found alive at the last search for ended processes, and how
+   * many.
+   */
   #searched = { uid: NO_UID, count: 0 };
 
   constructor(options: {

@@ -19,7 +19,9 @@ export interface Datagram {
   readonly peerUid: number;
   readonly peerGid: number;
   readonly words: Uint32Array;
-  /** Last number of the IPv4 address 10.0.0.x where it comes from, for a listener with `sources`. */
+  /**
+   * Last number of the IPv4 address 10.0.0.x where it comes from, for a listener with `sources`.
+   */
   readonly from?: number;
 }
 

@@ -158,8 +158,8 @@ export class Harness {
   }
 
   /**
-   * Slots, lanes and links as text: equal before and after means untouched. What a slot remembers of refused beats is left
-   * out.
+   * Slots, lanes and links as text: equal before and after means untouched. What a slot remembers
+   * of refused beats is left out.
    */
   snapshot(): string {
     const { slots, table } = this.tracker;

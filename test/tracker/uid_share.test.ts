@@ -7,7 +7,10 @@ const ALICE = 1_000;
 const BOB = 1_001;
 const CAROL = 1_002;
 
-/** A table that is full of agents of Alice: `beats` of each pid from 2 on, which is also its start time. */
+/**
+ * A table that is full of agents of Alice: `beats` of each pid from 2 on, which is also its start
+ * time.
+ */
 function fullOf(beats: readonly number[]): Harness {
   const h = new Harness({ capacity: beats.length });
   beats.forEach((count, i) => {

@@ -1,0 +1,81 @@
+// Who fell silent (spec 03 section 6.1): takes the slots whose deadline has passed out of their
+// lanes, the longest silence first, and hands each to the sink, unless a stranger has its pid by
+// now.
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { COUNT_PID_RECYCLES, type Counts } from "./counts.ts";
+import type { Eviction } from "./eviction.ts";
+import type { SlotTable } from "./slot_table.ts";
+
+/**
+ * Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back.
+ */
+export interface StallSink {
+  onStall(slot: number): void;
+}
+
+export class StallScan {
+  readonly #table: SlotTable;
+  readonly #eviction: Eviction;
+  readonly #counts: Counts;
+  readonly #processes: ProcessReader;
+
+  constructor(table: SlotTable, eviction: Eviction, counts: Counts, processes: ProcessReader) {
+    this.#table = table;
+    this.#eviction = eviction;
+    this.#counts = counts;
+    this.#processes = processes;
+  }
+
+  /**
+   * Lane by lane, at most `slotsMax` slots; returns how many were emitted or retired. `thresholdNs`
+   * NaN = each lane's own.
+   */
+  drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
+    const table = this.#table;
+    const { slots, lanes } = table;
+    const own = Number.isNaN(thresholdNs);
+    let taken = 0;
+    for (let lane = 0; lane < lanes.laneCount; lane++) {
+      const silenceNsMin = own ? lanes.thresholdNs[lane]! : thresholdNs;
+      while (taken < slotsMax) {
+        const slot = lanes.head[lane]!;
+        if (slot < 0) break;
+        const lastNs = slots.lastNs[slot]!;
+        const silenceNs = saturatingSub(nowNs, lastNs);
+        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.sinceNs(lastNs))
+          break;
+        taken += 1;
+        if (this.#heldByOtherProcess(slot)) this.#retire(slot);
+        else {
+          table.latch(slot);
+          sink.onStall(slot);
+        }
+      }
+    }
+    return taken;
+  }
+
+  /**
+   * True if `pid` has a readable start time that is not `generation`; unreadable proves nothing.
+   */
+  isOtherProcess(pid: number, generation: number): boolean {
+    const startTime = this.#processes.startTime(pid);
+    return startTime <= Number.MAX_SAFE_INTEGER && startTime !== generation;
+  }
+
+  /** A stranger has the pid of `slot`: drop it without a stall, which could hurt the stranger. */
+  #retire(slot: number): void {
+    this.#table.remove(slot);
+    this.#eviction.shrunk(this.#table.len);
+    this.#counts.add(COUNT_PID_RECYCLES);
+  }
+
+  #heldByOtherProcess(slot: number): boolean {
+    const { origin, generation, pid } = this.#table.slots;
+    if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED) return false;
+    const pinned = generation[slot]!;
+    return !Number.isNaN(pinned) && this.isOtherProcess(pid[slot]!, pinned);
+  }
+}
