@@ -69,7 +69,7 @@ export function encodingFault(bytes: Uint8Array, index: number): SyntaxFault {
     return { offset, found: "a file in UTF-16", want: "a TOML file in UTF-8" };
   }
   const byte = bytes[index]!;
-  const latin = byte >= 0xa0 ? `; in Latin-1 it would be "${String.fromCharCode(byte)}"` : "";
+  const latin = byte >= 0xa0 ? `; in Latin-1 it would be ${quoted(String.fromCharCode(byte))}` : "";
   const found = `the byte 0x${byte.toString(16)}, which is not UTF-8${latin}`;
   return { offset, found, want: "a TOML file in UTF-8" };
 }

@@ -3,6 +3,7 @@
 // screen and show no secret.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { escapeUnprintable } from "../../src/base/unprintable.ts";
 import { CONFIG_OPTIONS } from "../../src/config/options.ts";
 import type { GivenOption, LoadFailure } from "../../src/config/load_result.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -19,7 +20,24 @@ const WORDS_CHARACTERS_MAX = 2_000;
 /** Words that matter to a parser of TOML, or to this configuration. */
 const WORDS: readonly string[] = [
   ...["[", "]", "[[", "]]", "{", "}", "=", ",", ".", "#", "'''", '"""', "'", '"', "\\", "\\u0000"],
-  ...["\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u{1f600}", "\ud800", "-", "+", "_"],
+  ...[
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "\0",
+    "\ufeff",
+    "\u2028",
+    "\u202e",
+    "\u009b",
+    "\u00a0",
+    "\u0435",
+    "\u{1f600}",
+    "\ud800",
+    "-",
+    "+",
+    "_",
+  ],
   ...["0", "-1", "1e999", "0x7fffffffffffffff", "9223372036854775808", "1_000", "inf", "nan"],
   ...[
     "true",
@@ -128,8 +146,8 @@ export class ConfigTarget implements FuzzTarget {
     const charactersMax = WORDS_CHARACTERS_MAX + Math.max(...repeated.map((each) => each.length));
     for (const each of lines) {
       if (each.length > charactersMax) throw new Error(`a line of ${each.length} characters`);
-      if (/[\0-\x08\x0b-\x1f\x7f]/.test(each))
-        throw new Error(`a control character in ${Bun.inspect(each)}`);
+      if (escapeUnprintable(each) !== each)
+        throw new Error(`what a terminal would obey in ${Bun.inspect(each)}`);
     }
   }
 }
