@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { PlatformError } from "../../ffi/libc.ts";
+import { umask } from "../../ffi/process.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 
 const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
@@ -63,12 +64,18 @@ export function queueLengthWarning(file = QUEUE_LENGTH_FILE): string | undefined
   }
 }
 
-/** Creates the directory of the default socket with its mode, if it is missing. */
+/**
+ * Creates the directory of the default socket with its mode, if it is missing. The umask, which may be anybody's, takes no
+ * bit of that mode: agents of other users must get in.
+ */
 export function makeRuntimeDirectory(directory: RuntimeDirectory): void {
+  const before = umask(0);
   try {
     mkdirSync(directory.path, { mode: directory.mode });
   } catch (error) {
     if ((error as { code?: unknown }).code !== "EEXIST") throw error;
+  } finally {
+    umask(before);
   }
 }
 

@@ -73,6 +73,18 @@ describe("makeRuntimeDirectory()", () => {
     expect(lstatSync(runtime.path).mode & 0o777).toBe(0o700);
   });
 
+  test("gives it its whole mode, whatever the umask", () => {
+    using directory = new TemporaryDirectory();
+    const before = process.umask(0o077);
+    try {
+      makeRuntimeDirectory({ path: directory.at("varta"), mode: 0o755 });
+      expect(process.umask()).toBe(0o077);
+    } finally {
+      process.umask(before);
+    }
+    expect(lstatSync(directory.at("varta")).mode & 0o777).toBe(0o755);
+  });
+
   test("throws if the directory above is missing", () => {
     using directory = new TemporaryDirectory();
     expect(() => makeRuntimeDirectory({ path: directory.at("none/varta"), mode: 0o700 })).toThrow(
