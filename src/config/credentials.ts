@@ -81,7 +81,7 @@ function problemOf(
   if (directory === undefined || !isAbsolute(directory))
     return [
       "but CREDENTIALS_DIRECTORY is not set",
-      "LoadCredential= or SetCredential= in the unit, which sets it",
+      "LoadCredential= or SetCredential= in the unit, which sets it; by hand: CREDENTIALS_DIRECTORY=DIRECTORY varta-watch check",
     ];
   return undefined;
 }

@@ -103,7 +103,7 @@ describe("a secret file in the credentials directory", () => {
       using fixture = fixtureWith(how);
       const text = await problemsOf(fixture, listener(`${IN_CREDENTIALS}agents`));
       expect(text).toContain(
-        `:4:12: 1st [[listener]]: key_file: found "${IN_CREDENTIALS}agents", but CREDENTIALS_DIRECTORY is not set; want LoadCredential= or SetCredential= in the unit, which sets it`,
+        `:4:12: 1st [[listener]]: key_file: found "${IN_CREDENTIALS}agents", but CREDENTIALS_DIRECTORY is not set; want LoadCredential= or SetCredential= in the unit, which sets it; by hand: CREDENTIALS_DIRECTORY=DIRECTORY varta-watch check`,
       );
       // One fault, not two.
       expect(text).toContain("1 problem in");
