@@ -158,7 +158,9 @@ describe("a fault of recovery is noticed:", () => {
         return new Recovery({ ...options, config });
       },
     };
-    expect(noticed(seam, { agents: 12, steps: 6_000 })).toMatch(/promise: only/);
+    expect(noticed(seam, { agents: 8, steps: 300, pageEvery: 100, livesSkipped: 2 })).toMatch(
+      /promise: only/,
+    );
   });
 
   test("a command is killed too early", () => {
