@@ -2,7 +2,8 @@
 // recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a child pid namespace, where the
 // test may say which pid comes next; daemon and agents live in it together.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parsePage, sampleAt } from "../../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
@@ -18,6 +19,19 @@ const WRITES_LAST_PID =
   'n=$(cat /proc/sys/kernel/ns_last_pid) && echo "$n" > /proc/sys/kernel/ns_last_pid';
 const THRESHOLD_MS = 500;
 const INTERVAL_MS = 20;
+
+/** Runs its arguments where setsockopt(SO_PASSRIGHTS) fails with ENOPROTOOPT, by a filter of system calls. */
+const OLDER_KERNEL_SCRIPT = `
+import ctypes, os, platform, struct, sys
+setsockopt = 208 if platform.machine() == "aarch64" else 54
+program = [(0x20, 0, 0, 0), (0x15, 0, 3, setsockopt), (0x20, 0, 0, 32), (0x15, 0, 1, 83),
+           (0x06, 0, 0, 0x50000 | 92), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *one) for one in program))
+header = ctypes.create_string_buffer(struct.pack("<H6xQ", len(program), ctypes.addressof(code)))
+prctl = ctypes.CDLL(None).prctl
+assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, header, 0, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
 
 const reason = whyNot();
 
@@ -69,40 +83,84 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
     }));
 });
 
-describe.skipIf(reason !== "")(`a pid that is used again while beats wait${reason}`, () => {
-  // The daemon is stopped meanwhile, as a busy one is late: what it reads of the pid then is the stranger's.
-  test.each([1, 2, 5])("%d beats of its dead owner hurt no stranger", async (count) => {
-    await using daemon = await DaemonProcess.start({
-      through: OWN_NAMESPACE,
-      args: ["--threshold-ms", `${THRESHOLD_MS}`, "--recovery-exec", "touch recovered-{pid}"],
+describe.concurrent.skipIf(reason !== "")(
+  `a pid that is used again while beats wait${reason}`,
+  () => {
+    // The daemon is stopped meanwhile, as a busy one is late: what it reads of the pid then is the stranger's.
+    test.each([1, 2, 5])("%d beats of its dead owner hurt no stranger", async (count) => {
+      await using daemon = await DaemonProcess.start({
+        through: OWN_NAMESPACE,
+        args: ["--threshold-ms", `${THRESHOLD_MS}`, "--recovery-exec", "touch recovered-{pid}"],
+      });
+      await using crew = new Crew(daemon.socket, joining(daemon));
+      const dead = new Crew(daemon.socket, joining(daemon));
+      const pid = await pidInNamespace(dead);
+      const [witness] = await crew.agents({ count: 1, intervalMs: INTERVAL_MS });
+      await daemon.untilReceived(5);
+
+      process.kill(daemon.pid, "SIGSTOP");
+      await dead.send({ count, content: "beat", pid });
+      await dead[Symbol.asyncDispose]();
+      await crew.reuse(pid, 0);
+      process.kill(daemon.pid, "SIGCONT");
+
+      await daemon.untilStalls(pid);
+      expect(daemon.stallsOf(pid)).toHaveLength(1);
+      expect(daemon.saying("agent stalled")[0]!.fields.get("sender")).toBe("unproven");
+      // What froze later is recovered, so the stranger was decided on, and spared.
+      await crew.signal(witness!, "SIGSTOP");
+      await until("the recovery", () => existsSync(daemon.path(`recovered-${witness}`)));
+      expect(existsSync(daemon.path(`recovered-${pid}`))).toBe(false);
+      const refusals = daemon.saying("recovery refused").map(({ fields }) => fields);
+      expect(refusals.map((fields) => [fields.get("pid"), fields.get("reason")])).toEqual([
+        [String(pid), "unproven_sender"],
+      ]);
+      const page = parsePage(await daemon.body());
+      expect(sampleAt(page, 'varta_recovery_refused_total{reason="unproven_sender"}')).toBe(1);
     });
-    await using crew = new Crew(daemon.socket, joining(daemon));
-    const dead = new Crew(daemon.socket, joining(daemon));
-    const pid = await pidInNamespace(dead);
-    const [witness] = await crew.agents({ count: 1, intervalMs: INTERVAL_MS });
-    await daemon.untilReceived(5);
+  },
+);
 
-    process.kill(daemon.pid, "SIGSTOP");
-    await dead.send({ count, content: "beat", pid });
-    await dead[Symbol.asyncDispose]();
-    await crew.reuse(pid, 0);
-    process.kill(daemon.pid, "SIGCONT");
+const STATES_PID = join(import.meta.dir, "../../support/stated_pid.py");
+/** A kernel that is asked nothing, as those before Linux 6.16: it refuses SO_PASSRIGHTS. */
+const OLDER_KERNEL = ["python3", "-c", OLDER_KERNEL_SCRIPT];
+const statedReason = reason !== "" ? reason : whyNotStated();
 
-    await daemon.untilStalls(pid);
-    expect(daemon.stallsOf(pid)).toHaveLength(1);
-    expect(daemon.saying("agent stalled")[0]!.fields.get("sender")).toBe("unproven");
-    // What froze later is recovered, so the stranger was decided on, and spared.
-    await crew.signal(witness!, "SIGSTOP");
-    await until("the recovery", () => existsSync(daemon.path(`recovered-${witness}`)));
-    expect(existsSync(daemon.path(`recovered-${pid}`))).toBe(false);
-    const refusals = daemon.saying("recovery refused").map(({ fields }) => fields);
-    expect(refusals.map((fields) => [fields.get("pid"), fields.get("reason")])).toEqual([
-      [String(pid), "unproven_sender"],
-    ]);
-    const page = parsePage(await daemon.body());
-    expect(sampleAt(page, 'varta_recovery_refused_total{reason="unproven_sender"}')).toBe(1);
-  });
-});
+describe.concurrent.skipIf(statedReason !== "")(
+  `a pid that a user states of its own child${statedReason}`,
+  () => {
+    test.each([
+      ["asks the kernel", []],
+      ["cannot ask", OLDER_KERNEL],
+    ])("hurts no stranger who got it, where the daemon %s", async (_what, through) => {
+      await using daemon = await DaemonProcess.start({
+        through: [...OWN_NAMESPACE, ...through],
+        args: [
+          ...["--threshold-ms", `${THRESHOLD_MS}`, "--socket-mode", "0666"],
+          ...["--recovery-exec", "touch recovered-{pid}"],
+        ],
+      });
+      chmodSync(daemon.directory, 0o755);
+      process.kill(daemon.pid, "SIGSTOP");
+      const argv = [...joining(daemon), "python3", STATES_PID, daemon.socket];
+      const attack = Bun.spawn(argv, { stdin: "pipe", stdout: "pipe" });
+      try {
+        const { value } = await attack.stdout.getReader().read();
+        const pid = Number(new TextDecoder().decode(value));
+        expect(pid).toBeGreaterThan(1);
+        process.kill(daemon.pid, "SIGCONT");
+        await daemon.untilStalls(pid);
+        await daemon.untilSays("recovery refused");
+        const [refusal] = daemon.saying("recovery refused");
+        expect(refusal!.fields.get("reason")).toBe("unproven_sender");
+        expect(existsSync(daemon.path(`recovered-${pid}`))).toBe(false);
+      } finally {
+        attack.kill("SIGKILL");
+        await attack.exited;
+      }
+    });
+  },
+);
 
 /** The pid that a crew has in the namespace of the daemon. */
 async function pidInNamespace({ pid: wrapper }: Crew): Promise<number> {
@@ -134,6 +192,22 @@ function generationsOf(daemon: DaemonProcess, pid: number): Set<number> {
 
 function joining(daemon: DaemonProcess): string[] {
   return ["nsenter", "--target", `${daemon.pid}`, "--pid", "--mount"];
+}
+
+/** Why no user can rule a namespace here; empty if one can. */
+function whyNotStated(): string {
+  if (Bun.which("python3") === null) return " (skipped: there is no python3)";
+  const argv = [
+    "setpriv",
+    "--reuid",
+    "65534",
+    "--clear-groups",
+    "unshare",
+    "-Urp",
+    "--fork",
+    "true",
+  ];
+  return Bun.spawnSync(argv).exitCode === 0 ? "" : " (skipped: no user may rule a namespace here)";
 }
 
 /** Why the test cannot run here, as a part of its name; empty if it can. */
