@@ -357,6 +357,7 @@ function drainListeners(observer: Observer, metrics: Metrics, rubbish: RubbishWa
   for (let l = 0; l < observer.listeners.length; l++) {
     metrics.addKernelDrops(l, observer.drainKernelDrops(l));
     metrics.addQueueFull(l, observer.drainQueueFull(l));
+    metrics.setRcvbufBytes(l, observer.listeners[l]!.rcvbufBytes ?? 0);
     metrics.setFilteredEstimate(l, rubbish.filteredEstimate[l]!);
   }
 }

@@ -157,7 +157,10 @@ export class SecureUdpListener implements Listener {
     this.#arrival.nowNs = nowNs;
     this.#arrival.instantNs = instantNs;
     const { verdict } = this.batch;
+    const untriedBefore = this.#untried;
     for (let i = 0; i < count; i++) verdict[i] = this.#judge(i, instantNs);
+    // Genuine beats wait in the same buffer as the forged ones.
+    if (this.#untried > untriedBefore) this.#socket.bearFlood();
     return count;
   }
 

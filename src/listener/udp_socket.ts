@@ -25,6 +25,9 @@ import {
 } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 
+/** The kernel's own buffer is full after 280 datagrams: four milliseconds of a flood, and two cores are often busy longer. */
+const FLOOD_RCVBUF_BYTES = 4 * 1_048_576;
+
 export interface UdpSocketOptions {
   /** Of the listener, for messages. */
   readonly name: string;
@@ -50,8 +53,7 @@ export class UdpSocketError extends Error {
 export class UdpSocket {
   readonly fd: number;
   readonly port: number;
-  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
-  readonly rcvbufBytes: number;
+  #rcvbufBytes = 0;
   #dropsSeen = 0;
   #closed = false;
 
@@ -61,13 +63,28 @@ export class UdpSocket {
     try {
       if (address.family === AF_INET6) orThrow(setIpv6Only(this.fd), options);
       // Before bind: a burst that waits for the port must find the large buffer.
-      this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
+      this.#rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
       orThrow(bind(this.fd, address), options);
       this.port = orThrow(boundPort(this.fd), options);
     } catch (error) {
       close(this.fd);
       throw error;
     }
+  }
+
+  /** SO_RCVBUF as the kernel granted it; 0 = not set. */
+  get rcvbufBytes(): number {
+    return this.#rcvbufBytes;
+  }
+
+  /** Asks for a buffer that bears a flood, if nobody has asked for any; one that would be smaller is not taken. */
+  bearFlood(): void {
+    if (this.#rcvbufBytes > 0) return;
+    const before = getSocketOption(this.fd, SO_RCVBUF);
+    const granted = grantReceiveBuffer(this.fd, FLOOD_RCVBUF_BYTES);
+    this.#rcvbufBytes = granted;
+    // The kernel doubles what it is asked for.
+    if (granted < before) this.#rcvbufBytes = grantReceiveBuffer(this.fd, Math.floor(before / 2));
   }
 
   /** Datagrams that the kernel dropped since the last call; 0 where it does not say (not Linux). */

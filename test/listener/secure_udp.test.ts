@@ -417,6 +417,23 @@ describe("a flood of forgeries", () => {
     expect(net.listener.drainAeadAttempts()).toBe(20 * ROUND - untried + counter);
   });
 
+  test.skipIf(!IS_LINUX)(
+    "makes the listener ask for a larger buffer, if nobody did (Linux)",
+    () => {
+      using net = new Net({ shared: [key(1)], master: undefined });
+      using configured = new Net({ shared: [key(1)], master: undefined }, { rcvbufBytes: 40_000 });
+      const { rcvbufBytes } = configured.listener;
+      expect(net.listener.rcvbufBytes).toBe(0);
+      for (const each of [net, configured])
+        for (let round = 0; round < 10; round++) {
+          each.peer.send(...forgeries(ROUND));
+          receiveRows(each.listener, ROUND);
+        }
+      expect(net.listener.rcvbufBytes).toBeGreaterThan(rcvbufBytes);
+      expect(configured.listener.rcvbufBytes).toBe(rcvbufBytes);
+    },
+  );
+
   test("from one port leaves another its place for a new sender", () => {
     using net = new Net({ shared: [key(1)], master: undefined });
     for (let round = 0; round < 10; round++) {
