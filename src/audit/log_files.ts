@@ -27,11 +27,45 @@ const ATTEMPTS_MAX = 5;
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 const LF = 0x0a;
 
-/** Opens the log at `path` with its older files, oldest first. Throws the system's error; the caller closes. */
-export function openLogFiles(path: string): readonly LogFile[] {
+/** Takes a log file by file, line by line. */
+export interface LogReader {
+  beginFile(file: string): void;
+  /** Valid during the call; without its LF. */
+  line(line: Uint8Array, hasLineEnd: boolean): void;
+}
+
+/**
+ * Reads the log at `path` with its older files, oldest first. A live file that is missing beside older ones is begun and
+ * has no line. Throws the system's error.
+ */
+export function readLog(path: string, reader: LogReader): void {
+  const files = openLogFiles(path);
+  try {
+    for (const file of files) {
+      reader.beginFile(file.path);
+      forEachLine(file, (line, hasLineEnd) => reader.line(line, hasLineEnd));
+    }
+    if (files.at(-1)?.path !== path) reader.beginFile(path);
+  } finally {
+    closeLogFiles(files);
+  }
+}
+
+/** Reads one file. Throws the system's error, or an Error if it is not a regular file. */
+export function readLogFile(path: string, onLine: LogReader["line"]): void {
+  const file = openLogFile(path);
+  try {
+    forEachLine(file, onLine);
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
+function openLogFiles(path: string): readonly LogFile[] {
   for (let attempt = 1; ; attempt++) {
     const files = openOnce(path);
-    if (attempt === ATTEMPTS_MAX || files.every(isStillThere)) return files;
+    const isWhole = files.at(-1)?.path === path && files.every(isStillThere);
+    if (attempt === ATTEMPTS_MAX || isWhole) return files;
     closeLogFiles(files);
   }
 }
@@ -44,15 +78,11 @@ export function openLogFile(path: string): LogFile {
   throw new Error(`Cannot read ${path}: must be a regular file`);
 }
 
-export function closeLogFiles(files: readonly LogFile[]): void {
+function closeLogFiles(files: readonly LogFile[]): void {
   for (const { fd } of files) closeSync(fd);
 }
 
-/** Calls `onLine` with every line without its LF; a view that is valid during the call. */
-export function forEachLine(
-  { fd }: LogFile,
-  onLine: (line: Uint8Array, hasLineEnd: boolean) => void,
-): void {
+function forEachLine({ fd }: LogFile, onLine: LogReader["line"]): void {
   const chunk = Buffer.alloc(FILE_WRITE_BYTES_MAX);
   /** The start of a line that is longer than what was left of the last chunk. */
   let carried = Buffer.alloc(0);
@@ -81,7 +111,8 @@ function openOnce(path: string): readonly LogFile[] {
       const file = openIfPresent(`${path}.${generation}`);
       if (file !== undefined) files.push(file);
     }
-    files.push(openLogFile(path));
+    const live = files.length === 0 ? openLogFile(path) : openIfPresent(path);
+    if (live !== undefined) files.push(live);
     return files;
   } catch (error) {
     closeLogFiles(files);

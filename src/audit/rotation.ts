@@ -77,7 +77,7 @@ export class AuditRotation {
         file = await this.#moveAway(live);
         this.#step = "create";
       }
-      if (this.#step === "create") await this.#create(file);
+      if (this.#step === "create") await this.#create();
       return { file: await this.#boot(file), error: this.#error };
     } catch (error) {
       // Somebody has put a file in the free place: the writer's next look decides what that is.
@@ -102,6 +102,8 @@ export class AuditRotation {
     if (!(await isAtPath(live, path, calls))) {
       throw new Error(`Cannot rotate ${path}: another file has taken its place`);
     }
+    // Ahead of the rename: until the new file has its first record, a kill leaves the log without a live file.
+    await this.#tolerate(live.handle.sync());
     await this.#makeRoom();
     try {
       await calls.rename(path, `${path}.1`);
@@ -147,9 +149,8 @@ export class AuditRotation {
   }
 
   /** The boot record follows at once: a file without a record looks like an emptied one. */
-  async #create(old: AppendFile): Promise<void> {
+  async #create(): Promise<void> {
     const { path, calls, firstBytes } = this.#options;
-    await this.#tolerate(old.handle.sync());
     const file = await AppendFile.create(path, { calls, private: true, directoryLater: true });
     this.#newFile = { file, rest: firstBytes(`${AUDIT_HEADER}\n`) };
     this.#step = "boot";

@@ -78,6 +78,8 @@ const TAMPER_TEXTS: Readonly<Record<string, string>> = {
   cut: "rows at the end were cut off while it was open",
 };
 
+const EMPTY = "an empty section: no record in this file";
+
 /** Feed it every file, oldest first: `beginFile`, then its lines. */
 export class Verifier {
   readonly #options: VerifierOptions;
@@ -110,7 +112,7 @@ export class Verifier {
   }
 
   beginFile(file: string): void {
-    this.#endFile();
+    if (this.#isEmptyFile()) this.#found("section", EMPTY);
     this.#file = file;
     this.#line = 0;
     this.#fileRecordCount = 0;
@@ -134,13 +136,13 @@ export class Verifier {
   }
 
   finish(): Verdict {
-    this.#endFile();
     this.#tellTallies();
     const last = this.#previous;
     const head = last === undefined ? undefined : chainText(last);
     const { expectedHead } = this.#options;
     if (expectedHead !== undefined && head !== expectedHead) this.#anchorMissed(head);
     this.#checkRemembered();
+    if (this.#isEmptyFile()) this.#endsEmpty();
     if (this.#keys.size > 0 && this.#keyId === undefined && last !== undefined) {
       this.#foundAt(this.#previousPlace!, "section", "the last section is under no key");
     }
@@ -170,9 +172,15 @@ export class Verifier {
   }
 
   /** The daemon begins each file with a record, so one without any was emptied, or a rotation was cut short. */
-  #endFile(): void {
-    if (this.#file === "" || this.#fileRecordCount > 0 || this.#section !== "v2") return;
-    this.#found("section", "an empty section: no record in this file");
+  #isEmptyFile(): boolean {
+    return this.#file !== "" && this.#fileRecordCount === 0 && this.#section === "v2";
+  }
+
+  /** Who remembers a row of the files before the last one knows that the last one never had any. */
+  #endsEmpty(): void {
+    if (this.#isRememberedSeen) {
+      this.#found("note", "no record yet: a rotation was interrupted, the next start completes it");
+    } else this.#found("section", EMPTY);
   }
 
   #row(row: AuditRow): void {

@@ -3,13 +3,7 @@
 import { dirname, resolve } from "node:path";
 import type { ChainKey } from "../audit/chain.ts";
 import { findHead } from "../audit/head_search.ts";
-import {
-  closeLogFiles,
-  forEachLine,
-  type LogFile,
-  openLogFile,
-  openLogFiles,
-} from "../audit/log_files.ts";
+import { readLog, readLogFile } from "../audit/log_files.ts";
 import { ABSENT } from "../audit/record.ts";
 import { type AuditRow, columnNames, latin1, parseRow } from "../audit/row.ts";
 import { type SectionKind, sectionOf } from "../audit/section.ts";
@@ -118,11 +112,7 @@ function verify(path: string, setting: VerifySetting): number {
     allowLegacy,
     remembered,
   });
-  const isRead = reading(path, openLogFiles, (file) => {
-    verifier.beginFile(file.path);
-    forEachLine(file, (line, hasLineEnd) => verifier.line(line, hasLineEnd));
-  });
-  if (!isRead) {
+  if (!reading(() => readLog(path, verifier))) {
     output.flush();
     return EXIT_FAILURE;
   }
@@ -181,48 +171,37 @@ function show(path: string, isJson: boolean): number {
   let lineNumber = 0;
   let section: SectionKind = "v2";
   let allRead = true;
-  const isRead = reading(
-    path,
-    (file) => [openLogFile(file)],
-    (file) =>
-      forEachLine(file, (line, hasLineEnd) => {
-        lineNumber += 1;
-        if (line[0] === 0x23) {
-          section = sectionOf(latin1(line)) ?? section;
-          return;
-        }
-        const row = hasLineEnd ? parseRow(line) : undefined;
-        if (row !== undefined) {
-          output.line(isJson ? escapeUnprintable(JSON.stringify(rowJson(row))) : rowText(row));
-          return;
-        }
-        if (section === "legacy") return;
-        allRead = false;
-        output.flush();
-        printDiagnostics(`${path}:${lineNumber}: not a record\n`);
-      }),
+  const isRead = reading(() =>
+    readLogFile(path, (line, hasLineEnd) => {
+      lineNumber += 1;
+      if (line[0] === 0x23) {
+        section = sectionOf(latin1(line)) ?? section;
+        return;
+      }
+      const row = hasLineEnd ? parseRow(line) : undefined;
+      if (row !== undefined) {
+        output.line(isJson ? escapeUnprintable(JSON.stringify(rowJson(row))) : rowText(row));
+        return;
+      }
+      if (section === "legacy") return;
+      allRead = false;
+      output.flush();
+      printDiagnostics(`${path}:${lineNumber}: not a record\n`);
+    }),
   );
   output.flush();
   return isRead && allRead ? 0 : EXIT_FAILURE;
 }
 
 /** True if every file could be read; otherwise the reason is on stderr. */
-function reading(
-  path: string,
-  open: (path: string) => readonly LogFile[],
-  read: (file: LogFile) => void,
-): boolean {
-  let files: readonly LogFile[] = [];
+function reading(read: () => void): boolean {
   try {
-    files = open(path);
-    for (const file of files) read(file);
+    read();
     return true;
   } catch (error) {
     printError(error instanceof Error ? error.message : String(error));
     printHint("an audit log is readable by the daemon's user and by root");
     return false;
-  } finally {
-    closeLogFiles(files);
   }
 }
 

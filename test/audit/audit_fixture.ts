@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AuditLog, type AuditLogOptions } from "../../src/audit/audit_log.ts";
 import { HeadMemory, type HeadMemoryOptions } from "../../src/audit/head_memory.ts";
-import { closeLogFiles, forEachLine, openLogFiles } from "../../src/audit/log_files.ts";
+import { readLog } from "../../src/audit/log_files.ts";
 import type { AuditOutcome, AuditRefused } from "../../src/audit/record.ts";
 import type { WatermarkLevel } from "../../src/audit/ring.ts";
 import {
@@ -168,12 +168,7 @@ export function verifyLog(
     expectedHead,
     ...options,
   });
-  const files = openLogFiles(path);
-  for (const file of files) {
-    verifier.beginFile(file.path);
-    forEachLine(file, (line, hasLineEnd) => verifier.line(line, hasLineEnd));
-  }
-  closeLogFiles(files);
+  readLog(path, verifier);
   const verdict = verifier.finish();
   const texts = (only: readonly Finding[]) =>
     only.map(({ file, line, text }) => `${file.slice(file.lastIndexOf("/") + 1)}:${line}: ${text}`);

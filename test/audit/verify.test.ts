@@ -329,8 +329,8 @@ describe("Verifier", () => {
       `audit.log:9: the head is ${twin.chain}, the expected one is 2 records back`,
     ]);
     expect(verifyText("", anchor).problems).toEqual([
-      "audit.log:1: an empty section: no record in this file",
       "audit.log:1: the head is -, no record has the expected one",
+      "audit.log:1: an empty section: no record in this file",
     ]);
   });
 
@@ -492,6 +492,24 @@ describe("Verifier with a remembered head", () => {
     const empty = verifyText(TWIN_HEADER, undefined, { remembered: remembered(twin) });
     expect(empty.verdict.worst).toBe("section");
     expect(empty.problems.length).toBe(2);
+  });
+
+  test("knows a rotation that was interrupted from a file that was emptied or removed", () => {
+    using directory = new AuditDirectory();
+    const old = healthy();
+    directory.write(old.text, ".1");
+    const note = "no record yet: a rotation was interrupted, the next start completes it";
+    const lost = { seq: old.seq + 1, chain: "ef".repeat(32) };
+    for (const live of [undefined, "", TWIN_HEADER]) {
+      if (live !== undefined) directory.write(live);
+      const interrupted = verifyLog(directory.log, undefined, { remembered: remembered(old) });
+      expect(interrupted.findings).toEqual([`audit.log:1: ${note}`]);
+      expect(interrupted.last).toStartWith("intact: 6 records, ");
+      const emptied = verifyLog(directory.log, undefined, { remembered: lost });
+      expect(emptied.verdict.worst).toBe("section");
+      expect(emptied.problems.length).toBe(2);
+      expect(verifyLog(directory.log).verdict.worst).toBe("section");
+    }
   });
 
   test("finds a history that was written anew", () => {

@@ -1,6 +1,6 @@
 // "varta-watch audit" as a shell sees it: findings, summaries and exit codes, over real files.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AuditDirectory } from "../audit/audit_fixture.ts";
 import { twinHeadText } from "../reference/audit_head.ts";
@@ -173,8 +173,19 @@ describe("varta-watch audit verify, what it exits with", () => {
     one.directory.write(one.twin.text.replace("audit v2", "audit v1"));
     expect(one.verify().exitCode).toBe(2);
     expect(one.verify("--allow-legacy").exitCode).toBe(2);
+  });
+
+  test("2 for a live file that was emptied or removed, 0 for a rotation that was interrupted", () => {
+    using one = new Case();
     one.directory.write(one.twin.text, ".1");
     one.directory.write("");
+    expect(one.verify().exitCode).toBe(0);
+    const head = { file: one.directory.log, seq: 5, chain: TWIN_ZEROS, keyHex: undefined };
+    one.write("audit.head", twinHeadText(head));
+    expect(one.verify().exitCode).toBe(2);
+    unlinkSync(one.directory.log);
+    expect(one.verify().exitCode).toBe(2);
+    unlinkSync(join(one.directory.path, "audit.head"));
     expect(one.verify().exitCode).toBe(2);
   });
 
