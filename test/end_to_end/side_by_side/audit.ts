@@ -263,7 +263,9 @@ describe.concurrent("secrets", () => {
       expectNoSecret(prepare, daemon.stderr);
       return `${code} ${daemon.stderr}`;
     };
-    expect(await run('ln -s "$PWD/real" key')).toMatch(/^78 .*which is a symlink; want a regular file/);
+    expect(await run('ln -s "$PWD/real" key')).toMatch(
+      /^78 .*which is a symlink; want a regular file/,
+    );
     expect(await run("mv real key; chmod 640 key")).toMatch(/^78 .*with mode 0640; want mode 0600/);
     expect(await run("mkfifo -m 600 key")).toMatch(/^78 .*which is not a regular file/);
     if (process.geteuid?.() === 0)

@@ -93,6 +93,7 @@ describe.concurrent.skipIf(crewProgram === undefined || !canMakeGroups)(
 pace_by = "unit"
 budget = 1
 env = { PATH = "${directory.path}:/usr/bin:/bin" }
+restart_units = ["app.service"]
 step = [{ restart_unit = "auto" }]`),
         });
         await using crew = new Crew(daemon.socket);
