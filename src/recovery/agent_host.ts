@@ -7,8 +7,8 @@ import { clockNs } from "../../ffi/clock.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { kill } from "../../ffi/process.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
-import { NS_PER_S, NS_PER_US } from "../base/time.ts";
+import { generationAt, type ProcessReader } from "../base/process_reader.ts";
+import { NS_PER_US } from "../base/time.ts";
 import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { type AgentUnit, parseUnit } from "./agent_unit.ts";
 import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
@@ -40,8 +40,6 @@ export const HOLDER_HIDDEN = 2;
 /** Whether `pid` is tracked, beats, and is of `generation` or later. */
 export type IsBeating = (pid: number, generation: number) => boolean;
 
-/** Generations count in ticks of a hundredth of a second, on every Linux (USER_HZ). */
-const TICKS_PER_S = 100;
 const STAT_BYTES_MAX = 512;
 const ENDED_STATE = /^\) [ZXx] /;
 /** Field 20 of /proc/PID/stat, counted from the end of the name: a leader may end before its threads do. */
@@ -117,7 +115,7 @@ export class SystemAgentHost implements AgentHost {
   }
 
   nowGeneration(): number {
-    return IS_LINUX ? Math.floor((clockNs(CLOCK_BOOTTIME) / NS_PER_S) * TICKS_PER_S) : NaN;
+    return IS_LINUX ? generationAt(clockNs(CLOCK_BOOTTIME)) : NaN;
   }
 
   monotonicUs(): number {
