@@ -19,18 +19,18 @@ import { assert } from "../base/assert.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 import { HTTP_BACKLOG } from "../base/limits.ts";
 
-/** Throws `SystemError`. `port` 0 lets the kernel choose; `::` takes IPv4, too. */
+/** Throws `SystemError` that names the failed call. `port` 0 lets the kernel choose; `::` takes IPv4, too. */
 export function listenTcp(host: string, port: number): { fd: number; port: number } {
   const address = tcpAddress(host, port);
-  const fd = orThrow(openSocket(address.family, SOCK_STREAM), "Cannot open a socket");
+  const fd = orThrow(openSocket(address.family, SOCK_STREAM), "socket");
   try {
     // A restart must not wait for the connections of the daemon before it.
-    orThrow(setSocketOption(fd, SO_REUSEADDR, 1), "Cannot set SO_REUSEADDR");
-    if (address.family === AF_INET6) orThrow(setIpv6Only(fd, false), "Cannot clear IPV6_V6ONLY");
-    orThrow(setTcpNoDelay(fd), "Cannot set TCP_NODELAY");
-    orThrow(bind(fd, address), "Cannot bind");
-    orThrow(listen(fd, HTTP_BACKLOG), "Cannot listen");
-    return { fd, port: orThrow(boundPort(fd), "Cannot read the port") };
+    orThrow(setSocketOption(fd, SO_REUSEADDR, 1), "SO_REUSEADDR");
+    if (address.family === AF_INET6) orThrow(setIpv6Only(fd, false), "IPV6_V6ONLY");
+    orThrow(setTcpNoDelay(fd), "TCP_NODELAY");
+    orThrow(bind(fd, address), "bind");
+    orThrow(listen(fd, HTTP_BACKLOG), "listen");
+    return { fd, port: orThrow(boundPort(fd), "getsockname") };
   } catch (error) {
     close(fd);
     throw error;
@@ -56,7 +56,7 @@ function tcpAddress(host: string, port: number): SocketAddress {
   return inetAddress(parsed.bytes, port, scopeId);
 }
 
-function orThrow(result: number, what: string): number {
-  if (result < 0) throw new SystemError(what, -result);
+function orThrow(result: number, call: string): number {
+  if (result < 0) throw new SystemError(call, -result);
   return result;
 }

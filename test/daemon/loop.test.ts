@@ -1,10 +1,11 @@
 // The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
 // in between, and next to nothing when nothing happens.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { closeSync, openSync, unlinkSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC, EIO } from "../../ffi/constants.ts";
+import { closeFd, openPipe, type Pipe } from "../../ffi/pipe.ts";
 import { RECEIVE_FAILURES_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { SystemClock } from "../../src/observer/system_clock.ts";
@@ -32,7 +33,7 @@ const WAIT_MS_MAX = 1_000;
 setDefaultTimeout(30_000);
 
 interface SubjectOptions
-  extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines" | "quietNsMax">> {
+  extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines" | "quietNsMax" | "http">> {
   readonly thresholdMs?: number;
   readonly listeners: readonly Listener[];
   readonly exporter?: TickExport;
@@ -82,7 +83,7 @@ class Subject {
       observer: this.observer,
       tick: this.#makeTick(),
       metrics: this.metrics,
-      http: this.#http,
+      http: this.#options.http ?? this.#http,
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines: this.#options.deadlines ?? [],
       monotonicNs,
@@ -367,6 +368,38 @@ describe("Loop", () => {
       expect(page).toContain(
         `varta_observer_stage_seconds_count{stage="${stage}"} ${subject.turns}\n`,
       );
+  });
+
+  test("looks at the HTTP server when its rest is over, and not before", async () => {
+    using directory = new TemporaryDirectory();
+    const busy = openPipe() as Pipe;
+    writeSync(busy.writeFd, "x");
+    let restEndNs = 0;
+    let slices = 0;
+    const http = {
+      canBeWaitedFor: true,
+      // It would be readable all the time.
+      get fd() {
+        return restEndNs > 0 ? -1 : busy.readFd;
+      },
+      pending: false,
+      get nextDeadlineNs() {
+        return restEndNs > 0 ? restEndNs : Number.POSITIVE_INFINITY;
+      },
+      serveSlice: () => {
+        slices++;
+        restEndNs = subject.observer.clock.nowNs() + 50 * NS_PER_MS;
+        return false;
+      },
+    };
+    const subject = new Subject({ listeners: [unixListener(directory)], http });
+    const startNs = monotonicNs();
+    await subject.run(() => slices === 5);
+    subject.close();
+    closeFd(busy.readFd);
+    closeFd(busy.writeFd);
+    expect(elapsedMs(startNs)).toBeGreaterThanOrEqual(200);
+    expect(subject.turns).toBeLessThan(20);
   });
 
   test("without the runtime's descriptor waits in short steps and still serves both sides", async () => {
