@@ -1,5 +1,6 @@
-// Classic BPF on a socket: a program that the kernel runs on every datagram before it takes a place in the receive queue,
-// for a Unix socket within the sender's own call. What it drops was sent as far as its sender can tell. Linux only.
+// Classic BPF on a socket: a program that the kernel runs on every datagram before it takes a place
+// in the receive queue, for a Unix socket within the sender's own call. What it drops was sent as
+// far as its sender can tell. Linux only.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import {
@@ -13,8 +14,8 @@ import { resultOrErrno } from "./errno.ts";
 import { SOCK_FILTER, SOCK_FPROG } from "./layout.ts";
 import { libc } from "./libc.ts";
 
-// Operations, in the spelling of linux/filter.h and joined as its BPF_STMT and BPF_JUMP join them. A is the accumulator
-// and X the index register; K is the constant of the instruction.
+// Operations, in the spelling of linux/filter.h and joined as its BPF_STMT and BPF_JUMP join them.
+// A is the accumulator and X the index register; K is the constant of the instruction.
 export const BPF_LD_IMM = 0x00;
 /** A = the big-endian word, half word or byte at offset K. */
 export const BPF_LD_W_ABS = 0x20;

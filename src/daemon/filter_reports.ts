@@ -1,4 +1,5 @@
-// What a person reads about the kernel's filter against rubbish: that it is on and why, that it is off and what it took.
+// What a person reads about the kernel's filter against rubbish: that it is on and why, that it is
+// off and what it took.
 import { errnoText } from "../../ffi/errno.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { RUBBISH_SAMPLE } from "../base/limits.ts";

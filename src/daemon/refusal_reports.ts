@@ -1,5 +1,6 @@
-// What a person reads about refused datagrams: a sender cannot know that it is refused, so the log says it. One line at once
-// for each reason and listener, then at most one a minute with the number in between, however many there are.
+// What a person reads about refused datagrams: a sender cannot know that it is refused, so the log
+// says it. One line at once for each reason and listener, then at most one a minute with the number
+// in between, however many there are.
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";
@@ -22,7 +23,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export class RefusalReports implements Deadline {
   readonly #options: RefusalReportsOptions;
-  /** By listener number x REFUSAL_COUNT + refusal: how many were told, and when the last line was written. */
+  /**
+   * By listener number x REFUSAL_COUNT + refusal: how many were told, and when the last line was
+   * written.
+   */
   readonly #told = new Float64Array(LISTENERS_MAX * REFUSAL_COUNT);
   readonly #toldNs = new Float64Array(LISTENERS_MAX * REFUSAL_COUNT).fill(-NEVER);
   #seen = 0;

@@ -1,5 +1,6 @@
-// What was refused of each listener and why, finer than the accounting table: a decode error counts under its own kind. An
-// example of each is kept, so that a person can be told whose datagram it was. Fixed memory; written on the hot path.
+// What was refused of each listener and why, finer than the accounting table: a decode error counts
+// under its own kind. An example of each is kept, so that a person can be told whose datagram it
+// was. Fixed memory; written on the hot path.
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../base/reject_reason.ts";
 import { DECODE_ERROR_KINDS } from "../wire/decode_error.ts";
@@ -21,7 +22,10 @@ export class Refusals {
   total = 0;
   /** Indexed by listener number x REFUSAL_COUNT + refusal. */
   readonly counts = new Float64Array(PLACES);
-  /** Of the last one: the pid in the frame, and pid and uid of its sender by the kernel's word; 0 = unknown. */
+  /**
+   * Of the last one: the pid in the frame, and pid and uid of its sender by the kernel's word; 0 =
+   * unknown.
+   */
   readonly framePid = new Uint32Array(PLACES);
   readonly peerPid = new Uint32Array(PLACES);
   readonly peerUid = new Uint32Array(PLACES);

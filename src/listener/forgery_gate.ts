@@ -1,8 +1,10 @@
-// Which datagrams are worth a trial of the keys. A trial costs as much as ten datagrams that are only looked at, so a flood
-// of forgeries would take the processor and, with it, the place of genuine beats in the buffer. Failures are paid from
-// budgets, and while they last, everything is tried: a known prefix has one for where its sender beat from last and one for
-// all other places, a stranger pays from that of its source and from that of all strangers together. A source can be forged,
-// so none is ever shut out for good: a budget fills again, and no stranger can use up that of a known sender.
+// Which datagrams are worth a trial of the keys. A trial costs as much as ten datagrams that are
+// only looked at, so a flood of forgeries would take the processor and, with it, the place of
+// genuine beats in the buffer. Failures are paid from budgets, and while they last, everything is
+// tried: a known prefix has one for where its sender beat from last and one for all other places, a
+// stranger pays from that of its source and from that of all strangers together. A source can be
+// forged, so none is ever shut out for good: a budget fills again, and no stranger can use up that
+// of a known sender.
 import {
   FORGERIES_BURST_SENDER,
   FORGERIES_BURST_SOURCE,
@@ -17,7 +19,10 @@ import { TokenBucket } from "../tables/token_bucket.ts";
 import { prefixHash } from "./retired_prefixes.ts";
 import type { SenderTable } from "./sender_table.ts";
 
-/** In the place of a word where an address lies: the system does not tell, and all strangers are one source. */
+/**
+ * In the place of a word where an address lies: the system does not tell, and all strangers are one
+ * source.
+ */
 export const NO_SOURCE = -1;
 /** Words of a sender's address: family and port, IPv4 address or flow, IPv6 address. */
 const NAME_WORDS = 6;
@@ -31,7 +36,10 @@ const STRANGER = 2;
 
 export class ForgeryGate {
   readonly #senders: SenderTable;
-  /** Slot + 1 of the sender whose prefix leads here; the sender's own columns say whether that is still so. */
+  /**
+   * Slot + 1 of the sender whose prefix leads here; the sender's own columns say whether that is
+   * still so.
+   */
   readonly #slotOfPrefix: Uint32Array;
   readonly #prefixMask: number;
   /** Where each sender beat from last, as a hash. */
@@ -62,7 +70,10 @@ export class ForgeryGate {
     this.#elsewhereBudget = new Budgets(capacity, FORGERIES_PER_S_SENDER, FORGERIES_BURST_SENDER);
   }
 
-  /** Whether to try the keys on a datagram with that prefix, whose sender's address lies at word `nameAt`. */
+  /**
+   * Whether to try the keys on a datagram with that prefix, whose sender's address lies at word
+   * `nameAt`.
+   */
   mayTry(
     words: Uint32Array,
     nameAt: number,
@@ -103,7 +114,8 @@ export class ForgeryGate {
     this.#slotOfPrefix[rotated(hash) & this.#prefixMask] = slot + 1;
   }
 
-  // Whoever sees a prefix on its way can send under it, too: from elsewhere that uses up nothing that its sender needs.
+  // Whoever sees a prefix on its way can send under it, too: from elsewhere that uses up nothing
+  // that its sender needs.
   #payerFor(slot: number): number {
     if (slot < 0) return STRANGER;
     return this.#lastSource[slot] === this.#source ? SENDER_AT_HOME : SENDER_ELSEWHERE;
@@ -126,7 +138,8 @@ export class ForgeryGate {
     );
   }
 
-  // A place is taken over by the source that comes last: who rotates its address meets the budget of all strangers.
+  // A place is taken over by the source that comes last: who rotates its address meets the budget
+  // of all strangers.
   #sourceHas(instantNs: number): boolean {
     const place = this.#sourcePlace;
     if (this.#sourceOf[place] !== this.#source) {

@@ -1,5 +1,6 @@
-// The datagrams that a UDP socket lost because its buffer was full. The kernel counts those that a filter dropped into the
-// same number: while one is on, only what exceeds its estimate by more than the estimate's own error is told as lost.
+// The datagrams that a UDP socket lost because its buffer was full. The kernel counts those that a
+// filter dropped into the same number: while one is on, only what exceeds its estimate by more than
+// the estimate's own error is told as lost.
 
 /** In standard deviations: a number that only grows must not grow by chance. */
 const ERROR_DEVIATIONS = 4;

@@ -4,9 +4,14 @@ export interface KernelFilter {
   isCounting: boolean;
   /** Rubbish counted since the last call. */
   takeCounted(): number;
-  /** Datagrams that the filter dropped since the last call: an estimate from what it let through. */
+  /**
+   * Datagrams that the filter dropped since the last call: an estimate from what it let through.
+   */
   takeDropped(): number;
-  /** Puts the filter on the socket, or changes it: it lets one in `sample` of the rubbish through. 0 or -errno. */
+  /**
+   * Puts the filter on the socket, or changes it: it lets one in `sample` of the rubbish through. 0
+   * or -errno.
+   */
   attach(sample: number): number;
   /** Puts it on again if the listener has another socket now. */
   renew(): void;

@@ -1,5 +1,6 @@
-// Whether the queue of a Unix socket was full. The kernel does not say how many datagrams wait; but a socket from which as
-// many were taken as it holds, without having been seen empty, was full or as good as full, and its senders were refused.
+// Whether the queue of a Unix socket was full. The kernel does not say how many datagrams wait; but
+// a socket from which as many were taken as it holds, without having been seen empty, was full or
+// as good as full, and its senders were refused.
 import { BATCH_SIZE } from "../base/limits.ts";
 
 export class QueueFill {
@@ -12,7 +13,9 @@ export class QueueFill {
     this.#length = length ?? Number.POSITIVE_INFINITY;
   }
 
-  /** A receive took `count` datagrams of `countMax` that it could have taken, 0 if there were none. */
+  /**
+   * A receive took `count` datagrams of `countMax` that it could have taken, 0 if there were none.
+   */
   took(count: number, countMax: number = BATCH_SIZE): void {
     this.#inARow += count;
     if (this.#inARow >= this.#length) {

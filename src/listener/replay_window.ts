@@ -1,6 +1,7 @@
-// Whether an authentic frame is new (spec 02 section 5): the state machine of one sender over the columns of the sender
-// table. Its key is the pid inside the frame; where a datagram came from means nothing, since whoever captured it can send
-// it from anywhere. A refusal leaves the state as it is.
+// Whether an authentic frame is new (spec 02 section 5): the state machine of one sender over the
+// columns of the sender table. Its key is the pid inside the frame; where a datagram came from
+// means nothing, since whoever captured it can send it from anywhere. A refusal leaves the state as
+// it is.
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
 import {
@@ -12,7 +13,9 @@ import {
 } from "../wire/frame.ts";
 import type { SenderTable } from "./sender_table.ts";
 
-/** What the state machine looks at in a frame, beside the sender's state; one object for all frames. */
+/**
+ * What the state machine looks at in a frame, beside the sender's state; one object for all frames.
+ */
 export class Arrival {
   ivLow = 0;
   ivHigh = 0;
@@ -30,7 +33,10 @@ export class Arrival {
   }
 }
 
-/** First frame of a sender, or of a new session of it: the state begins with it and knows nothing else. */
+/**
+ * First frame of a sender, or of a new session of it: the state begins with it and knows nothing
+ * else.
+ */
 export function beginWindow(table: SenderTable, slot: number, arrival: Arrival): void {
   table.ivLow[slot] = arrival.ivLow;
   table.ivHigh[slot] = arrival.ivHigh;
@@ -47,8 +53,8 @@ export function beginWindow(table: SenderTable, slot: number, arrival: Arrival):
 }
 
 /**
- * True if the frame of a known sender is new; the state has then moved on. `restartGapNs` of +Infinity: nobody may begin
- * anew by silence alone.
+ * True if the frame of a known sender is new; the state has then moved on. `restartGapNs` of
+ * +Infinity: nobody may begin anew by silence alone.
  */
 export function advanceWindow(
   table: SenderTable,
@@ -84,9 +90,9 @@ export function advanceWindow(
   return true;
 }
 
-// A prefix that nobody knows is told from an old one by what the agent itself counts: the nonce, or the timestamp of a
-// terminal frame, whose nonce is always the same. Its clock must not have gone back meanwhile: the nonces of a session that
-// was recorded may be above those of the present one.
+// A prefix that nobody knows is told from an old one by what the agent itself counts: the nonce, or
+// the timestamp of a terminal frame, whose nonce is always the same. Its clock must not have gone
+// back meanwhile: the nonces of a session that was recorded may be above those of the present one.
 function isNewest(table: SenderTable, slot: number, arrival: Arrival): boolean {
   const { words, w } = arrival;
   if (timestampOrder(table, slot, arrival) < 0) return false;
@@ -108,13 +114,16 @@ function isNewest(table: SenderTable, slot: number, arrival: Arrival): boolean {
   );
 }
 
-// A new process on the same machine numbers from the beginning, but the clock of the machine went on: no frame of before
-// can have a later timestamp.
+// A new process on the same machine numbers from the beginning, but the clock of the machine went
+// on: no frame of before can have a later timestamp.
 function hasRestarted(table: SenderTable, slot: number, arrival: Arrival): boolean {
   return !frameIsTerminal(arrival.words, arrival.w) && timestampOrder(table, slot, arrival) > 0;
 }
 
-/** 1, 0 or -1: whether the frame is later than every one seen that was not terminal, as late as the latest, or earlier. */
+/**
+ * 1, 0 or -1: whether the frame is later than every one seen that was not terminal, as late as the
+ * latest, or earlier.
+ */
 function timestampOrder(table: SenderTable, slot: number, { words, w }: Arrival): number {
   const hi = words[w + WORD_TIMESTAMP_HI]!;
   const lo = words[w + WORD_TIMESTAMP_LO]!;
@@ -140,9 +149,9 @@ function rotate(table: SenderTable, slot: number, arrival: Arrival): void {
   table.lastCounter[slot] = arrival.counter;
 }
 
-// A new process under an old pid on another or a rebooted machine counts and dates from the beginning, exactly as an old
-// frame would: only silence tells them apart.
-// Never for a terminal frame, which would take the high-water mark of the nonces with it.
+// A new process under an old pid on another or a rebooted machine counts and dates from the
+// beginning, exactly as an old frame would: only silence tells them apart. Never for a terminal
+// frame, which would take the high-water mark of the nonces with it.
 function mayRestart(
   table: SenderTable,
   slot: number,

@@ -1,5 +1,6 @@
-// IV prefixes that were in use before, in a fixed set: eight places for each hash, of which the oldest is given up. A prefix
-// is random and no two sessions have the same, so these tell a recording from a sender that nobody knows yet.
+// IV prefixes that were in use before, in a fixed set: eight places for each hash, of which the
+// oldest is given up. A prefix is random and no two sessions have the same, so these tell a
+// recording from a sender that nobody knows yet.
 import { RETIRED_PREFIXES_MAX } from "../base/limits.ts";
 
 const WAYS = 8;

@@ -1,5 +1,6 @@
-// The filter of one listener's socket: it knows what its listener would refuse at first sight, in the words of the kernel
-// and in ours, and counts what came in of it. Whether it is on is decided by rubbish_watch.ts.
+// The filter of one listener's socket: it knows what its listener would refuse at first sight, in
+// the words of the kernel and in ours, and counts what came in of it. Whether it is on is decided
+// by rubbish_watch.ts.
 import { ENOMEM } from "../../ffi/constants.ts";
 import { HEADER_LENGTH, HEADER_STRIDE, type ReceiveBatch } from "../../ffi/receive_batch.ts";
 import { attachFilter, detachFilter } from "../../ffi/socket_filter.ts";
@@ -13,7 +14,10 @@ import type { FilterProgram } from "./rubbish_program.ts";
 export interface RubbishFilterOptions {
   /** The socket of the listener at this moment. */
   readonly fd: () => number;
-  /** In the order in which they are tried: the kernel may have no room for a long one. Made when needed. */
+  /**
+   * In the order in which they are tried: the kernel may have no room for a long one. Made when
+   * needed.
+   */
   readonly programs: (sample: number) => readonly FilterProgram[];
   /** The datagrams of the listener are sealed frames. */
   readonly sealed: boolean;
@@ -31,7 +35,10 @@ export class RubbishFilter implements KernelFilter {
   readonly #options: RubbishFilterOptions;
   #attachedTo = NONE;
   #sample = 1;
-  /** The sample by which what is received now was let through: what waited in the queue is older than a change. */
+  /**
+   * The sample by which what is received now was let through: what waited in the queue is older
+   * than a change.
+   */
   #receivedSample = 1;
   #counted = 0;
   #droppedBefore = 0;
@@ -86,7 +93,10 @@ export class RubbishFilter implements KernelFilter {
     this.#receivedSample = 1;
   }
 
-  /** Counts the rubbish among the `count` received datagrams in the arena, before its lengths are reset. */
+  /**
+   * Counts the rubbish among the `count` received datagrams in the arena, before its lengths are
+   * reset.
+   */
   count(from: ReceiveBatch, count: number, countMax: number = BATCH_SIZE): void {
     let rubbish = 0;
     for (let i = 0; i < count; i++) if (this.#isRubbish(from, i)) rubbish++;

@@ -1,7 +1,8 @@
-// The programs that keep rubbish out of a socket's queue, for the kernel's classic BPF. Each passes every datagram that the
-// listener could take for a beat, and a sample of the rest, so that what is refused stays visible. The strict one knows
-// all the rules of a frame (spec 01 section 4), its CRC included; the plain one, for a kernel that has no room for the
-// other, knows its size and its first three bytes.
+// The programs that keep rubbish out of a socket's queue, for the kernel's classic BPF. Each passes
+// every datagram that the listener could take for a beat, and a sample of the rest, so that what is
+// refused stays visible. The strict one knows all the rules of a frame (spec 01 section 4), its CRC
+// included; the plain one, for a kernel that has no room for the other, knows its size and its
+// first three bytes.
 import {
   BPF_AND_K,
   BPF_JA,
@@ -36,8 +37,8 @@ const HEAD = (0x5641 << 8) | VERSION;
 const WHOLE = U32_MAX;
 
 /**
- * For 32-byte frames that begin at byte `at`: the strict program, then the plain one. One in `sample`, a power of two, of
- * the datagrams that are no frames passes.
+ * For 32-byte frames that begin at byte `at`: the strict program, then the plain one. One in
+ * `sample`, a power of two, of the datagrams that are no frames passes.
  */
 export function frameFilters(at: number, sample: number): readonly FilterProgram[] {
   return [strict(at, sample), plain(at, sample)];
@@ -94,8 +95,8 @@ function sizeAndHead(p: Assembler, at: number): void {
   p.sampleUnlessEqual(HEAD);
 }
 
-// Bit by bit, for there are no tables and no loops: 0.25 us in the sender's call. The CRC over a frame and its own CRC is
-// the same for every frame.
+// Bit by bit, for there are no tables and no loops: 0.25 us in the sender's call. The CRC over a
+// frame and its own CRC is the same for every frame.
 function checksum(p: Assembler, at: number): void {
   p.put(BPF_LD_IMM, U32_MAX);
   for (let i = 0; i < FRAME_BYTES; i++) {
@@ -113,7 +114,8 @@ function checksum(p: Assembler, at: number): void {
   p.sampleUnlessEqual(CRC32C_RESIDUE);
 }
 
-// A conditional jump reaches 255 instructions, an unconditional one any: so a test steps over a jump to the sample.
+// A conditional jump reaches 255 instructions, an unconditional one any: so a test steps over a
+// jump to the sample.
 class Assembler {
   readonly #program: { code: number; jt: number; jf: number; k: number }[] = [];
   readonly #toSample: number[] = [];

@@ -1,7 +1,9 @@
-// The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared keys or the agent's own,
-// and let through once. How many keys are tried depends on the length of a datagram and on the configuration alone, so
-// its sender learns nothing from the time it takes; beyond a budget of failures it is not tried at all, whatever it is. What cannot be told from a replay is refused; whoever does not fit
-// into the sender table is refused too. An opened frame lies where the batch points, ready for the observer.
+// The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared
+// keys or the agent's own, and let through once. How many keys are tried depends on the length of a
+// datagram and on the configuration alone, so its sender learns nothing from the time it takes;
+// beyond a budget of failures it is not tried at all, whatever it is. What cannot be told from a
+// replay is refused; whoever does not fit into the sender table is refused too. An opened frame
+// lies where the batch points, ready for the observer.
 import * as arena from "../../ffi/receive_batch.ts";
 import { BATCH_SIZE, SENDER_STATES_DEFAULT, SENDER_SWEEP_NS } from "../base/limits.ts";
 import {
@@ -45,8 +47,9 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
   /** Silence after which a pid may begin anew: the observer's threshold, always. */
   readonly restartGapNs: number;
   /**
-   * Whether a pid is watched and not called silent. Its stall must be told before anybody may begin anew in its place: a
-   * frame that arrives between its deadline and the verdict would else suppress the stall.
+   * Whether a pid is watched and not called silent. Its stall must be told before anybody may begin
+   * anew in its place: a frame that arrives between its deadline and the verdict would else
+   * suppress the stall.
    */
   readonly isBeating?: (pid: number) => boolean;
   /** The listener's own monotonic clock, for the age of sender states. */
@@ -135,12 +138,18 @@ export class SecureUdpListener implements Listener {
     return this.#senders.size;
   }
 
-  /** Puts new keys in the place of all old ones; what is known about senders stays. Takes ownership of the arrays. */
+  /**
+   * Puts new keys in the place of all old ones; what is known about senders stays. Takes ownership
+   * of the arrays.
+   */
   setKeys(keys: SecureKeys): void {
     this.#ring.replace(keys);
   }
 
-  /** The gap follows the threshold: a longer one would drop the beats of a recycled pid that is reported as dead. */
+  /**
+   * The gap follows the threshold: a longer one would drop the beats of a recycled pid that is
+   * reported as dead.
+   */
   setRestartGapNs(restartGapNs: number): void {
     this.#restartGapNs = restartGapNs;
   }
@@ -177,7 +186,10 @@ export class SecureUdpListener implements Listener {
     return count;
   }
 
-  /** Of these, datagrams that were refused without a trial, since the last call: too many from there were forged. */
+  /**
+   * Of these, datagrams that were refused without a trial, since the last call: too many from there
+   * were forged.
+   */
   drainUntried(): number {
     const count = this.#untried;
     this.#untried = 0;
@@ -241,7 +253,8 @@ export class SecureUdpListener implements Listener {
       this.#decryptFailures++;
       return REJECT_DECRYPT;
     }
-    // The observer reports what is wrong with it; a frame that is none leaves no trace in the replay state.
+    // The observer reports what is wrong with it; a frame that is none leaves no trace in the
+    // replay state.
     if (decodeFrame(this.batch.words, to) !== DECODE_OK) return VERDICT_PASS;
     const arrival = this.#arrival;
     arrival.ivLow = ivLow;
@@ -251,7 +264,8 @@ export class SecureUdpListener implements Listener {
     return this.#admit(arrival);
   }
 
-  // Tries every key that the length of the datagram calls for, whichever opens it; the first that does, wins.
+  // Tries every key that the length of the datagram calls for, whichever opens it; the first that
+  // does, wins.
   #open(words: Uint32Array, nonceAt: number, hasAgentPid: boolean, to: number): number {
     const opener = this.#opener;
     const plaintext = this.batch.words;

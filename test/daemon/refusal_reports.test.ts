@@ -1,4 +1,5 @@
-// What a person reads about refused datagrams: the cause in words, at once and then once a minute, and never more.
+// What a person reads about refused datagrams: the cause in words, at once and then once a minute,
+// and never more.
 import { describe, expect, test } from "bun:test";
 import { LISTENERS_MAX } from "../../src/base/limits.ts";
 import { REJECT_CAPACITY, REJECT_PID, REJECT_UID } from "../../src/base/reject_reason.ts";

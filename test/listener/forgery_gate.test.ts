@@ -1,4 +1,5 @@
-// Which datagrams are worth a trial of the keys: budgets of failures, and that no stranger uses up what a known sender has.
+// Which datagrams are worth a trial of the keys: budgets of failures, and that no stranger uses up
+// what a known sender has.
 import { describe, expect, test } from "bun:test";
 import {
   FORGERIES_BURST_SENDER,

@@ -1,4 +1,5 @@
-// When the queue of a socket counts as full: as many datagrams as it holds were taken without seeing it empty.
+// When the queue of a socket counts as full: as many datagrams as it holds were taken without
+// seeing it empty.
 import { expect, test } from "bun:test";
 import { QueueFill } from "../../src/listener/queue_fill.ts";
 

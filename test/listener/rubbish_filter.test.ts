@@ -1,5 +1,6 @@
-// The filter on real sockets: rubbish takes no place in the queue and its sender notices nothing, good frames arrive with
-// their credentials, and what the filter dropped is estimated from what it let through.
+// The filter on real sockets: rubbish takes no place in the queue and its sender notices nothing,
+// good frames arrive with their credentials, and what the filter dropped is estimated from what it
+// let through.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AF_UNIX, EAGAIN, IS_LINUX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";

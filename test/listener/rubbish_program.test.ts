@@ -1,5 +1,5 @@
-// The filter programs, run by a slow interpreter: they never drop what the listener could take for a beat, the strict one
-// drops everything else, and what is sampled is a sample.
+// The filter programs, run by a slow interpreter: they never drop what the listener could take for
+// a beat, the strict one drops everything else, and what is sampled is a sample.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { BPF_MAXINSNS } from "../../ffi/socket_filter.ts";

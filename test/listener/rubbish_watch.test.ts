@@ -77,7 +77,10 @@ class WatchBench {
     this.watch.look(this.nowNs);
   }
 
-  /** Time passes in turns of 10 ms, in each of which so many datagrams are sent of which the listener refuses what comes. */
+  /**
+   * Time passes in turns of 10 ms, in each of which so many datagrams are sent of which the
+   * listener refuses what comes.
+   */
   run(ms: number, rubbishPerTurn: number, otherRefusedPerTurn = 0): this {
     for (let past = 0; past < ms; past += 10) {
       this.nowNs += 10 * NS_PER_MS;

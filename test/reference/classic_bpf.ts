@@ -1,10 +1,13 @@
-// A slow, obvious interpreter of classic BPF, written from the kernel's Documentation/networking/filter.rst: what a socket
-// filter returns for a datagram. The kernel refuses a load beyond the end by dropping the datagram, and so does this.
+// A slow, obvious interpreter of classic BPF, written from the kernel's
+// Documentation/networking/filter.rst: what a socket filter returns for a datagram. The kernel
+// refuses a load beyond the end by dropping the datagram, and so does this.
 import type { FilterInstruction } from "../../ffi/socket_filter.ts";
 
 const RANDOM_AT = 0xffff_f000 + 56;
 
-/** The bytes of `data` that the program keeps; 0 = dropped. `random` is what the random word holds. */
+/**
+ * The bytes of `data` that the program keeps; 0 = dropped. `random` is what the random word holds.
+ */
 export function runClassicBpf(
   program: readonly FilterInstruction[],
   data: Uint8Array,

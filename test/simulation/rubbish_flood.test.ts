@@ -1,5 +1,6 @@
-// A flood of rubbish that takes every place in the queue of a Unix socket, against honest agents that beat four times
-// within a threshold: nobody is called silent, because the kernel's filter keeps the rubbish out.
+// A flood of rubbish that takes every place in the queue of a Unix socket, against honest agents
+// that beat four times within a threshold: nobody is called silent, because the kernel's filter
+// keeps the rubbish out.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EPERM } from "../../ffi/constants.ts";
 import type { Listener } from "../../src/listener/listener.ts";
