@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
+  closeSync,
+  copyFileSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -131,6 +134,20 @@ describe("ProcessRunner.spawn() reports", () => {
       expect(run.childPid).toBe(0);
     });
   }
+
+  test.if(IS_LINUX)("a program that is just being written, as an error that passes", async () => {
+    const program = join(directory, "written");
+    copyFileSync("/bin/true", program);
+    chmodSync(program, 0o755);
+    const fd = openSync(program, "r+");
+    const spawn = () => new ProcessRunner().spawn([program], SYSTEM_PATH, () => {}, PLAIN_SETTING);
+    expect(spawn().failure).toEqual({ text: "ETXTBSY (text file is busy)", isTransient: true });
+    closeSync(fd);
+    expect(spawn().failure).toBeUndefined();
+    expect(start([join(directory, "none")]).error).toStartWith("ENOENT");
+    const absent = new ProcessRunner().spawn(["/none"], SYSTEM_PATH, () => {}, PLAIN_SETTING);
+    expect(absent.failure!.isTransient).toBe(false);
+  });
 
   test("nothing of a command that could not be started", async () => {
     const failed = start([join(directory, "none")]);
