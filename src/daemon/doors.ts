@@ -5,7 +5,7 @@ import { isLoopbackAddress, listenText } from "../config/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readKeyFiles } from "../files/key_file.ts";
-import { SocketPathError } from "../files/socket_path.ts";
+import { SocketInUseError, SocketPathError } from "../files/socket_path.ts";
 import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
@@ -19,6 +19,10 @@ import { nowGeneration } from "../observer/system_clock.ts";
 import { monotonicNs, type Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
+
+/** How long, and how often, a path that is in use is tried again at the start. */
+const IN_USE_MS_MAX = 300;
+const IN_USE_STEP_MS = 20;
 
 /** Binds every listener and gives it to the observer, which closes it. */
 export function openListeners(
@@ -59,7 +63,10 @@ function openListener(config: ListenerConfig, observer: Observer): Listener {
       case "unix": {
         const { allowUids, allowGids, ...options } = config;
         const allowList = allowListOf(allowUids, allowGids);
-        return new UnixListener({ ...options, allowList, nowGeneration });
+        return openPatiently(
+          () => new UnixListener({ ...options, allowList, nowGeneration }),
+          Bun.sleepSync,
+        );
       }
       case "udp":
         return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });
@@ -72,6 +79,21 @@ function openListener(config: ListenerConfig, observer: Observer): Listener {
     if (error instanceof SystemError)
       throw new StartError(`${error.message} for listener ${config.name}`, "see ulimit -n");
     throw error;
+  }
+}
+
+/**
+ * What `open` makes. A daemon that was killed while it started a child leaves its sockets open in that child until it has
+ * become another program (seen: up to 94 ms on a busy machine), so a path that is in use is tried again for a moment.
+ */
+export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) => void): Opened {
+  for (let waitedMs = 0; ; waitedMs += IN_USE_STEP_MS) {
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof SocketInUseError) || waitedMs >= IN_USE_MS_MAX) throw error;
+    }
+    sleepMs(IN_USE_STEP_MS);
   }
 }
 

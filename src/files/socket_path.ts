@@ -23,6 +23,9 @@ export class SocketPathError extends Error {
   }
 }
 
+/** Somebody holds the socket at the path. */
+export class SocketInUseError extends SocketPathError {}
+
 /** A path with the identity of the socket inode that we made there. */
 export interface BoundSocket {
   readonly path: string;
@@ -181,7 +184,7 @@ function probe({ path, type, setBy }: StaleSocketOptions): void {
   const result = connect(fd, address);
   close(fd);
   if (result >= 0 || result === -EAGAIN)
-    throw new SocketPathError(
+    throw new SocketInUseError(
       "AddrInUse",
       `Cannot bind ${path}: another varta-watch is already running at ${path}`,
       `stop it first, or give this one another path with ${setBy}`,
