@@ -3,6 +3,7 @@ import { AuditTarget } from "./audit_target.ts";
 import { CmsgTarget } from "./cmsg_target.ts";
 import { ConfigTarget } from "./config_target.ts";
 import type { FuzzTarget } from "./fuzz.ts";
+import { HttpTarget } from "./http_target.ts";
 import { SecureTarget } from "./secure_target.ts";
 import { WireTarget } from "./wire_target.ts";
 
@@ -11,5 +12,6 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["secure", () => new SecureTarget()],
   ["cmsg", () => new CmsgTarget()],
   ["config", () => new ConfigTarget()],
+  ["http", () => new HttpTarget()],
   ["audit", () => new AuditTarget()],
 ]);
