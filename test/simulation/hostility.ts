@@ -5,7 +5,7 @@ import { STRANGER_UID } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** Datagrams of rubbish in one step, if none finds the queue full: what fast senders make of a few milliseconds. */
-const RUBBISH_PER_STEP_MAX = 2_000;
+const RUBBISH_PER_STEP_MAX = 5_000;
 
 /** Senders in blocking mode: whatever room there is in the queue, they take it before anybody else. */
 export function rubbishFlood(world: World, l: number): void {
