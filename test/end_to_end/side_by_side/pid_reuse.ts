@@ -95,15 +95,16 @@ describe.concurrent.skipIf(reason !== "")(
       await using crew = new Crew(daemon.socket, joining(daemon));
       const dead = new Crew(daemon.socket, joining(daemon));
       const pid = await pidInNamespace(dead);
-      const [witness] = await crew.agents({ count: 1, intervalMs: INTERVAL_MS });
-      await daemon.untilReceived(5);
 
+      // Nobody else may beat meanwhile: a full queue would hold the sender for as long as the daemon.
       process.kill(daemon.pid, "SIGSTOP");
       await dead.send({ count, content: "beat", pid });
       await dead[Symbol.asyncDispose]();
       await crew.reuse(pid, 0);
       process.kill(daemon.pid, "SIGCONT");
 
+      const [witness] = await crew.agents({ count: 1, intervalMs: INTERVAL_MS });
+      await daemon.untilReceived(count + 5);
       await daemon.untilStalls(pid);
       expect(daemon.stallsOf(pid)).toHaveLength(1);
       expect(daemon.saying("agent stalled")[0]!.fields.get("sender")).toBe("unproven");
