@@ -4,14 +4,18 @@ import type { Datagram } from "./network.ts";
 import { STRANGER_UID } from "./scenario.ts";
 import type { World } from "./world.ts";
 
-/** Datagrams of rubbish in one step, if none finds the queue full: what fast senders make of a few milliseconds. */
-const RUBBISH_PER_STEP_MAX = 5_000;
+/** Datagrams of rubbish at the beginning of a flood: more than a turn takes. */
+const RUBBISH_FIRST = 5_000;
+/** The same in each later step, if none finds the queue full. */
+const RUBBISH_PER_STEP_MAX = 600;
 
 /** Senders in blocking mode: whatever room there is in the queue, they take it before anybody else. */
 export function rubbishFlood(world: World, l: number): void {
   const { random, trueNs } = world;
   const link = world.links[l]!;
-  for (let i = 0; i < RUBBISH_PER_STEP_MAX && !link.isFull; i++) {
+  const most = world.flood.hasBegun ? RUBBISH_PER_STEP_MAX : RUBBISH_FIRST;
+  world.flood.hasBegun = true;
+  for (let i = 0; i < most && !link.isFull; i++) {
     const bytes = new Uint8Array(random.pick([1, 31, 32, 32, 33])).fill(i);
     const credentials = { pid: 4_000_000, uid: 1_000, gid: 1_000 };
     const datagram = { bytes, controlTruncated: false, credentials };
@@ -25,7 +29,7 @@ export function hostileTraffic(world: World): void {
   const { random } = world;
   if (random.chance(0.03)) {
     const untilNs = world.trueNs + random.below(3 * world.scenario.thresholdNs);
-    world.flood = { link: random.below(world.links.length), untilNs };
+    world.flood = { link: random.below(world.links.length), untilNs, hasBegun: false };
     world.coverage.count("rubbishFlood");
     return;
   }

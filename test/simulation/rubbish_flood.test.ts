@@ -27,7 +27,7 @@ function floodedLife(seed: number, seams: Seams): Coverage {
   world.beginLife(calmScenario(AGENTS));
   const life = new Life({ world, seams, pageEvery: 50 });
   while (world.trueNs < 2 * NS_PER_S) life.step();
-  world.flood = { link: 0, untilNs: world.trueNs + FLOOD_NS };
+  world.flood = { link: 0, untilNs: world.trueNs + FLOOD_NS, hasBegun: false };
   const endNs = world.flood.untilNs + NS_PER_S;
   while (world.trueNs < endNs) life.step();
   return coverage;

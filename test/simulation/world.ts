@@ -34,7 +34,7 @@ export class World {
   scenario: Scenario;
   pidMax = PID_MAX;
   /** Until then the link of this number is flooded with rubbish by senders that wait for room; true time. */
-  flood = { link: 0, untilNs: 0 };
+  flood = { link: 0, untilNs: 0, hasBegun: false };
   /** Added to the next step: the machine sleeps. */
   sleepNs = 0;
   wallOffsetNs = 1_700_000_000_000_000_000;
@@ -58,7 +58,7 @@ export class World {
     this.sleepNs = 0;
     const canSend = (datagram: Datagram) => this.#canSend(datagram);
     this.links = scenario.links.map((options) => new Link(options, canSend));
-    this.flood = { link: 0, untilNs: 0 };
+    this.flood = { link: 0, untilNs: 0, hasBegun: false };
     for (const agent of this.agents) {
       if (agent.state === "dead") agent.wakesNs = this.random.below(scenario.thresholdNs);
       else if (scenario.allowCrossNamespace && this.random.chance(0.5))
