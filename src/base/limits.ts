@@ -180,7 +180,7 @@ export const SHUTDOWN_KILL_NS_MIN = 100 * NS_PER_MS;
 
 /**
  * Longest block in poll(2). Nothing needs a shorter one: a signal, also one that lands just before the block, makes the
- * runtime's event descriptor readable. Spec 12 says 250 ms; each wake-up of a quiet daemon costs about 0.2 ms.
+ * runtime's event descriptor readable (spec 12 section 1); each wake-up of a quiet daemon costs about 0.2 ms.
  */
 export const WAIT_NS_MAX = NS_PER_S;
 /** Poll interval when the runtime's epoll descriptor cannot be watched. */

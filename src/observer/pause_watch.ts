@@ -1,4 +1,4 @@
-// Notices that nobody could be heard for a while, before anybody is judged for it (spec 12 section 6): from one look at a
+// Notices that nobody could be heard for a while, before anybody is judged for it (spec 12 section 8): from one look at a
 // socket to the next there was more time than the wait that was planned between them. Without a limit it notices nothing,
 // which is the rule of a library's poll(): its caller decides how often it looks.
 import { PAUSE_WAIT_GAPS } from "../base/limits.ts";

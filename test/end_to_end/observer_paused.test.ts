@@ -1,5 +1,5 @@
 // A daemon that is stopped with its agents beating on: no silence that it could not hear is held against anybody, and who
-// died meanwhile is told (spec 12 section 6).
+// died meanwhile is told (spec 12 section 8).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";

@@ -1,4 +1,4 @@
-// When the observer says of itself that it could hear nobody, and what its agents get for it (spec 12 section 6).
+// When the observer says of itself that it could hear nobody, and what its agents get for it (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { beatOf } from "../support/scripted_listener.ts";

@@ -1,24 +1,71 @@
-// What the pages of documentation link to exists, and where a package puts a page, there the pages that it links to are.
+// What the pages of documentation link to exists, down to the heading, and where a package puts a page, there the pages
+// that it links to are.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "../../scripts/binary/target.ts";
 import { mappedFiles } from "../../scripts/package/stage.ts";
 
-/** Files that `page` links to, as they stand in it; links to the web and within the page are left out. */
-function linksOf(page: string): string[] {
-  const text = readFileSync(join(ROOT, page), "utf8");
-  const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
-  return targets.filter((target) => !target.includes("://"));
+interface Link {
+  /** As it stands in the page; "" = the page itself. */
+  readonly target: string;
+  /** The heading within the target, "" = none. */
+  readonly anchor: string;
 }
 
-const pages = ["README.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)];
+/** The links of `page` but those to the web. Code is no text, and has none. */
+function linksOf(page: string): Link[] {
+  const text = readFileSync(join(ROOT, page), "utf8").replace(/^```.*?^```/gms, "");
+  return [...text.matchAll(/\]\(([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+    .map(([, target, anchor]) => ({ target: target!, anchor: anchor ?? "" }))
+    .filter(({ target }) => !target.includes("://"));
+}
+
+/** The files among them. */
+function targetsOf(page: string): string[] {
+  return linksOf(page).flatMap(({ target }) => (target === "" ? [] : [target]));
+}
+
+/** What a heading is linked to by: lower case, spaces as hyphens, without other marks. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const text = readFileSync(join(ROOT, page), "utf8").replace(/^```.*?^```/gms, "");
+  const headings = [...text.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) => heading!);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .replace(/\]\([^)]*\)/g, "]")
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+const pages = [
+  "README.md",
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 
 test("every page links to files that exist", () => {
   const broken = pages.flatMap((page) =>
-    linksOf(page)
+    targetsOf(page)
       .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
       .map((target) => `${page} -> ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every link to a heading names one", () => {
+  const broken = pages.flatMap((page) =>
+    linksOf(page)
+      .map(({ target, anchor }) => ({
+        path: target === "" ? page : join(dirname(page), target),
+        anchor,
+      }))
+      .filter(({ path, anchor }) => anchor !== "" && !anchorsOf(path).has(anchor))
+      .map(({ path, anchor }) => `${page} -> ${path}#${anchor}`),
   );
   expect(broken).toEqual([]);
 });
@@ -49,7 +96,7 @@ describe.each(["deb", "rpm"] as const)("the %s", (format) => {
       ({ source }) => source.endsWith(".md") && source !== "CHANGELOG.md",
     );
     const missing = shippedPages.flatMap(({ source, destination }) =>
-      linksOf(source)
+      targetsOf(source)
         .map((target) => join(dirname(destination), target))
         .filter((target) => !destinations.has(target)),
     );

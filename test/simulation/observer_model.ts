@@ -163,7 +163,7 @@ export class ObserverModel {
     return this.nowNs;
   }
 
-  /** Spec 12 section 6: from look to look there was more time than the planned wait and the gap that is allowed. */
+  /** Spec 12 section 8: from look to look there was more time than the planned wait and the gap that is allowed. */
   #listen(nowNs: number): void {
     const gapNsMax = this.#options.scenario.pauseGapNs;
     const sinceNs = this.#listenedNs;
