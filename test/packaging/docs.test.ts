@@ -43,6 +43,9 @@ function anchorsOf(page: string): ReadonlySet<string> {
 
 const pages = [
   "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "test/README.md",
   ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
@@ -70,6 +73,24 @@ test("every link to a heading names one", () => {
   expect(broken).toEqual([]);
 });
 
+test("the pages for whoever changes the program name files and scripts that exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const lost = ["CONTRIBUTING.md", "SECURITY.md", "test/README.md"].flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), "utf8");
+    const paths = [
+      ...text.matchAll(/\b(?:src|ffi|test|bench|scripts|packaging|docs)\/[\w./-]*\w/g),
+    ];
+    const runs = [...text.matchAll(/npm (?:run )?(?!run\b|ci\b)([a-z:]+)/g)];
+    return [
+      ...paths.map(([path]) => path).filter((path) => !existsSync(join(ROOT, path))),
+      ...runs.map(([, name]) => name!).filter((name) => scripts[name] === undefined),
+    ].map((what) => `${page}: ${what}`);
+  });
+  expect(lost).toEqual([]);
+});
+
 test("no page shows a command that fetches from an address that does not exist", () => {
   const impossible = pages.flatMap((page) => {
     const text = readFileSync(join(ROOT, page), "utf8");
@@ -88,7 +109,8 @@ describe.each(["deb", "rpm"] as const)("the %s", (format) => {
 
   test("has every page of docs/", () => {
     const shipped = new Set(files.map(({ source }) => source));
-    expect(pages.filter((page) => page !== "README.md" && !shipped.has(page))).toEqual([]);
+    const docs = pages.filter((page) => page.startsWith("docs/"));
+    expect(docs.filter((page) => !shipped.has(page))).toEqual([]);
   });
 
   test("has what its pages link to, at the place that the link says", () => {
