@@ -1,6 +1,6 @@
 // What a person reads about refused datagrams: a sender cannot know that it is refused, so the log
 // says it. One line at once for each reason and listener, then at most one a minute with the number
-// in between, however many there are.
+// in between, however many there are (spec 12 section 7).
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";

@@ -1,4 +1,4 @@
-// The rules for every file that we write (spec 07 section 5, 09 section 3): a regular file without a second name, of the
+// The rules for every file that we write (spec 07 section 5.1, 09 section 3): a regular file without a second name, of the
 // daemon's user or root, reached through no link, and with content that is ours. A path that somebody planted, or a
 // mistake in the configuration, must never cost anybody a file.
 import { constants, type Stats } from "node:fs";

@@ -1,6 +1,6 @@
 // Which names a request may call us by. A page in a browser on this machine can be made to talk to
 // us by a name that its owner points here (DNS rebinding); it cannot change the Host field, which
-// still carries that name.
+// still carries that name (spec 13 section 3).
 import { isIP } from "node:net";
 
 export class AllowedHosts {

@@ -3,7 +3,7 @@
 // left; here each turn does a bounded piece: one request of a connection, a few connections, a
 // millisecond. What is left is told again by the kernel in the next turn. No bound can be used to
 // keep others out: one too many takes the place of the one that has waited longest without asking
-// for anything.
+// for anything (spec 13 section 2).
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";

@@ -4,7 +4,7 @@
 // tried: a known prefix has one for where its sender beat from last and one for all other places, a
 // stranger pays from that of its source and from that of all strangers together. A source can be
 // forged, so none is ever shut out for good: a budget fills again, and no stranger can use up that
-// of a known sender.
+// of a known sender (spec 02 section 4.1).
 import {
   FORGERIES_BURST_SENDER,
   FORGERIES_BURST_SOURCE,

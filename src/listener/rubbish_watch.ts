@@ -3,7 +3,7 @@
 // through no fault of theirs. So above a rate of refusals the kernel drops rubbish before it is
 // queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
 // itself). Only refusals that the filter could have spared us count, which is known by looking: the
-// receives of a suspected listener count them.
+// receives of a suspected listener count them (spec 05 section 8).
 import {
   LISTENERS_MAX,
   RUBBISH_CALM_LOOKS,

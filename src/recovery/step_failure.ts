@@ -1,6 +1,6 @@
 // Why a step of a recovery could not be done, and whether the very same try may succeed a moment later: the system was
 // short of something, or the program was just being replaced. Such a step is tried again, because the agent hangs all
-// the same and nobody else will look after it (spec 10 section 3).
+// the same and nobody else will look after it (spec 10 section 1.2).
 import { constants } from "node:os";
 import { errnoText } from "../../ffi/errno.ts";
 import {

@@ -1,7 +1,7 @@
 // Whose unit it is: what the service manager says about the user and the main process of a unit, and whether an agent in
 // its control group is that process. A control group has many members, and some are not the service's own: a job that cron
 // starts for a user runs in the group of cron.service. Only the main process, running as the user of the unit, may have it
-// restarted without being listed (spec 10 section 1).
+// restarted without being listed (spec 10 section 1.1).
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Stall } from "../events/stall.ts";
 

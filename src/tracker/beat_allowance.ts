@@ -1,7 +1,7 @@
 // How often one member may beat: a bucket that holds one second's worth of beats, at least eight,
 // so that an agent which beats where its work is done, in bursts, loses none. A slot keeps one
 // number for it, its debt: the beats that were taken ahead of the rate, as of its last accepted
-// beat, in beat-nanoseconds. These are integers, so nothing is ever rounded.
+// beat, in beat-nanoseconds. These are integers, so nothing is ever rounded (spec 04 section 6).
 import { assert } from "../base/assert.ts";
 import { GLOBAL_BURST_MAX, PER_PID_BURST_MIN } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";

@@ -2,7 +2,8 @@
 // has many machines, and in containers all of them have the same small pids: two sources that claim
 // one pid by plain UDP must not hide each other's death. The first who claims a pid has it as its
 // key; another source gets a key of its own, above all pids, made from source and pid. Keys are
-// found by a few probes, so whoever chooses sources to make them collide gets a refusal.
+// found by a few probes, so whoever chooses sources to make them collide gets a refusal (spec 03
+// section 4.6).
 import { MEMBER_KEY_PROBES_MAX } from "../base/limits.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";

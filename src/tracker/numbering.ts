@@ -2,7 +2,7 @@
 // that replaced itself by exec, or one that was restarted on another host. To the order of nonces
 // all their beats are old, so the agent would look silent while it beats. What tells them from old
 // beats is the clock of the agent, where kernel or key vouch for the sender, and else a run of
-// rising numbers that begins at 1.
+// rising numbers that begins at 1 (spec 03 section 4.4).
 import { RESTART_RUN } from "../base/limits.ts";
 import { u64Greater } from "../base/u64.ts";
 import {

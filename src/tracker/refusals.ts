@@ -1,6 +1,6 @@
 // Which refused beats are remembered with the slot of their pid, so that a stall can say them: a
 // member that beats and is refused looks as silent as one that is dead. One count for each of these
-// reasons since the last accepted beat.
+// reasons since the last accepted beat (spec 03 section 4.5).
 import * as reason from "../base/reject_reason.ts";
 import type { RefusalCount } from "../events/stall.ts";
 
