@@ -1,6 +1,7 @@
 // The rules between keys (spec 07 section 2.11). All are evaluated and all violations reported; a key whose value is
 // wrong by itself takes no part. Each rule is one function, in the order of the specification.
 import { posix } from "node:path";
+import { LISTENERS_MAX } from "../base/limits.ts";
 import { canonicalAddress, isLoopbackAddress, parseListen } from "./address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import { type Fault, ordinal } from "./fault.ts";
@@ -25,6 +26,7 @@ export function checkCrossRules(
   function report(conflict: Conflict): void {
     faults.push(conflictFault(document, conflict));
   }
+  checkCount(document, report);
   checkNames(document, report);
   checkAddresses(document, report);
   for (const listener of document.listeners) {
@@ -64,6 +66,18 @@ export function listenerNames(listeners: readonly CheckedListener[]): (string | 
     const count = counts.get(listener.kind) ?? 0;
     counts.set(listener.kind, count + 1);
     return listener.values.name ?? `${listener.kind}-${count}`;
+  });
+}
+
+function checkCount({ listeners }: CheckedDocument, report: Report): void {
+  const listener = listeners[LISTENERS_MAX];
+  if (listener === undefined) return;
+  const found = `${listeners.length} listeners`;
+  report({
+    at: { listener, key: "kind" },
+    anchor: "header",
+    found,
+    want: `at most ${LISTENERS_MAX}`,
   });
 }
 

@@ -292,6 +292,20 @@ describe("loadConfig() refuses", () => {
     expect((await fixture.load(`#${"x".repeat(1_048_575)}`)).ok).toBe(true);
   });
 
+  test("more listeners than the daemon has numbers for", async () => {
+    using fixture = new FixtureHost();
+    const text = Array.from(
+      { length: 65 },
+      (_, number) => `[[listener]]\nkind = "unix"\npath = "/run/${number}.sock"\n`,
+    );
+    expect((await fixture.load(text.slice(1).join(""))).ok).toBe(true);
+    const result = await fixture.load(text.join(""));
+    if (result.ok) throw new Error("the file was accepted");
+    expect(result.text).toContain(
+      ":194:1: 65th [[listener]]: kind: found 65 listeners; want at most 64\n",
+    );
+  });
+
   test("more problems than it shows", async () => {
     const keys = Array.from({ length: 60 }, (_, index) => `unknown_${index} = 1`);
     const text = await failureOf(`[observer]\n${keys.join("\n")}\n`);
