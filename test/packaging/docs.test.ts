@@ -126,3 +126,13 @@ describe.each(["deb", "rpm"] as const)("the %s", (format) => {
     expect(missing).toEqual([]);
   });
 });
+
+test("the RPM package owns every directory that it makes for documentation", () => {
+  const spec = readFileSync(join(ROOT, "packaging/rpm/varta-watch.spec"), "utf8");
+  const owned = [...spec.matchAll(/^%dir \S+ (\S+)$/gm)].map(([, directory]) => directory!);
+  const made = mappedFiles("rpm")
+    .map(({ destination }) => dirname(destination))
+    .filter((directory) => directory.startsWith("/usr/share/doc/"));
+  expect([...new Set(made)].filter((directory) => !owned.includes(directory))).toEqual([]);
+  expect(made.length).toBeGreaterThan(20);
+});
