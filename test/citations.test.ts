@@ -4,7 +4,6 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { Glob } from "bun";
-import { FAMILIES } from "../src/metrics/catalogue.ts";
 
 const ROOT = normalize(join(import.meta.dir, ".."));
 const SPEC = join(ROOT, "docs/spec");
@@ -15,7 +14,6 @@ const sections = new Map(
     .filter((name) => /^\d\d-.*\.md$/.test(name))
     .map((name) => [name.slice(0, 2), sectionsOf(readFileSync(join(SPEC, name), "utf8"))]),
 );
-const readme = readFileSync(join(SPEC, "README.md"), "utf8");
 const invariants = new Set(
   [...pageText("06").matchAll(/^\| (I\d+) \|/gm)].map(([, invariant]) => invariant!),
 );
@@ -151,28 +149,4 @@ test("every invariant that a comment names is one of the specification", () => {
   );
   expect(named.filter(({ invariant }) => !invariants.has(invariant))).toEqual([]);
   expect(named.length).toBeGreaterThan(5);
-});
-
-test("the index of the specification has every page", () => {
-  const pages = readdirSync(SPEC).filter((name) => name !== "README.md");
-  expect(pages.filter((name) => !readme.includes(`](${name})`))).toEqual([]);
-});
-
-test("the catalogue of metrics in the specification is that of the program", () => {
-  const rows = [...pageText("08").matchAll(/^\| `(\w+)` \| ([cgh]) \| (.*) \| (.*) \|$/gm)];
-  const told = rows.map(([, name, type, labels, meaning]) => ({ name, type, labels, meaning }));
-  const wanted = FAMILIES.map(({ name, type, help }) => ({
-    name,
-    type: type[0],
-    labels: expect.any(String),
-    meaning: help.replace(/\.$/, ""),
-  }));
-  expect(told).toEqual(wanted);
-  for (const { name, values } of FAMILIES) {
-    const labels = told.find((row) => row.name === name)!.labels!;
-    expect({ name, missing: values.filter((value) => !labels.includes(value)) }).toEqual({
-      name,
-      missing: [],
-    });
-  }
 });

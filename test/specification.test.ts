@@ -1,0 +1,95 @@
+// The pages of docs/spec name what the program has: every metric, key, option, reason and kind. A feature that is not in
+// them is not specified, and what is in them alone is gone.
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../scripts/binary/target.ts";
+import { REJECT_REASONS } from "../src/base/reject_reason.ts";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../src/config/options.ts";
+import { LISTENER_SHAPES, TABLE_SHAPES } from "../src/config/schema.ts";
+import { DROP_REASONS, FAMILIES, LOG_KINDS } from "../src/metrics/catalogue.ts";
+import { REASONS } from "../src/recovery/outcome.ts";
+import { STEP_KINDS } from "../src/recovery/plan.ts";
+import { DECODE_ERROR_KINDS } from "../src/wire/decode_error.ts";
+
+const SPEC = join(ROOT, "docs/spec");
+
+function page(name: string): string {
+  return readFileSync(join(SPEC, name), "utf8");
+}
+
+/** The words of `wanted` that do not stand by themselves in `text`. */
+function missing(text: string, wanted: Iterable<string>): string[] {
+  const words = new Set(text.match(/[\w-]+/g));
+  return [...new Set(wanted)].filter((word) => !words.has(word));
+}
+
+/** Keys without their second spelling in milliseconds. */
+function keysOf(shape: object): string[] {
+  return Object.keys(shape).filter((key) => !key.endsWith("_ms"));
+}
+
+test("the index has every page", () => {
+  const readme = page("README.md");
+  const pages = readdirSync(SPEC).filter((name) => name !== "README.md");
+  expect(pages.length).toBeGreaterThan(12);
+  expect(pages.filter((name) => !readme.includes(`](${name})`))).toEqual([]);
+});
+
+test("the catalogue of metrics is that of the program, in its order", () => {
+  const rows = [...page("08-metrics.md").matchAll(/^\| `(\w+)` \| ([cgh]) \| (.*) \| (.*) \|$/gm)];
+  const told = rows.map(([, name, type, labels, meaning]) => ({ name, type, labels, meaning }));
+  const wanted = FAMILIES.map(({ name, type, help }) => ({
+    name,
+    type: type[0],
+    labels: expect.any(String),
+    meaning: help.replace(/\.$/, ""),
+  }));
+  expect(told).toEqual(wanted);
+  const unlabelled = FAMILIES.flatMap(({ name, values }) => {
+    const { labels } = told.find((row) => row.name === name)!;
+    return missing(labels!, values).map((value) => `${name}: ${value}`);
+  });
+  expect(unlabelled).toEqual([]);
+});
+
+describe("the page of the configuration has", () => {
+  const text = page("07-config.md");
+
+  test("every key", () => {
+    const shapes = [...Object.values(TABLE_SHAPES), ...Object.values(LISTENER_SHAPES)];
+    expect(missing(text, shapes.flatMap(keysOf))).toEqual([]);
+  });
+
+  test("every option, and those that are gone", () => {
+    const options = [...CONFIG_OPTIONS.map(({ name }) => name), ...REMOVED_OPTIONS.keys()];
+    expect(
+      missing(
+        text,
+        options.map((name) => `--${name}`),
+      ),
+    ).toEqual([]);
+  });
+
+  test("every command", () => {
+    expect(
+      missing(
+        text,
+        COMMANDS.map(({ name }) => name),
+      ),
+    ).toEqual([]);
+  });
+});
+
+test.each([
+  ["01-wire.md", "kind of decode error", DECODE_ERROR_KINDS],
+  ["08-metrics.md", "reject reason", REJECT_REASONS],
+  ["10-recovery.md", "kind of step", STEP_KINDS],
+  ["11-audit.md", "reason of a decision", Object.keys(REASONS)],
+  ["12-liveness.md", "kind of log line with a cooldown", LOG_KINDS],
+  ["13-http.md", "reason to refuse a client", DROP_REASONS],
+])("%s has every %s", (name, _, words) => {
+  expect(words.length).toBeGreaterThan(3);
+  expect(missing(page(name), words)).toEqual([]);
+});
