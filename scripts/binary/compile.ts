@@ -80,7 +80,7 @@ async function bundle(options: CompileOptions, runtime: string, outFile: string)
 // The finished file appears at once or not at all, also if its directory is on another file system.
 function publish(built: string, outFile: string): void {
   mkdirSync(dirname(outFile), { recursive: true });
-  const temporary = `${outFile}.tmp`;
+  const temporary = `${outFile}.${process.pid}.tmp`;
   copyFileSync(built, temporary);
   chmodSync(temporary, 0o755);
   renameSync(temporary, outFile);

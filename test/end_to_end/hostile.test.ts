@@ -55,7 +55,8 @@ describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () 
         "the honest beats",
         async () => (await daemon.state()).listeners[0]!.accepted === sent,
       );
-      expect(descriptorCount(daemon)).toBe(descriptors);
+      // One of before may have been on its way out, such as that of a page.
+      expect(descriptorCount(daemon)).toBeLessThanOrEqual(descriptors);
       expect(daemon.saying("agent stalled")).toEqual([]);
 
       let page = await daemon.page();

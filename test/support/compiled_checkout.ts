@@ -8,6 +8,8 @@ import { HOST_NAME, packageVersion, ROOT } from "../../scripts/binary/target.ts"
 
 const CACHE = join(ROOT, "node_modules/.cache/varta-watch");
 const PREFIX = "checkout-";
+/** Many times what a compilation takes on a busy machine. */
+const WAIT_MS_MAX = 60_000;
 /** What the executable is made of. */
 const SOURCES = ["src/**/*.ts", "ffi/**/*.ts", "scripts/binary/**/*.ts"];
 const SETTINGS = ["package.json", "package-lock.json", "tsconfig.json"];
@@ -15,20 +17,41 @@ const SETTINGS = ["package.json", "package-lock.json", "tsconfig.json"];
 /** Its path. */
 export async function compiledCheckout(): Promise<string> {
   // The program is known by its name.
-  const program = join(CACHE, `${PREFIX}${sourceHash()}`, "varta-watch");
-  if (existsSync(program)) return program;
+  const name = `${PREFIX}${sourceHash()}`;
+  const program = join(CACHE, name, "varta-watch");
+  const lock = join(CACHE, `${name}.lock`);
   mkdirSync(CACHE, { recursive: true });
+  // Of the workers of one run the first makes it, and the others wait; whoever waits in vain makes it, too.
+  const isFirst = !existsSync(program) && isMade(lock);
+  const endMs = performance.now() + WAIT_MS_MAX;
+  while (!isFirst && !existsSync(program) && performance.now() < endMs) await Bun.sleep(20);
+  if (existsSync(program)) return program;
   for (const old of readdirSync(CACHE))
-    if (old.startsWith(PREFIX)) rmSync(join(CACHE, old), { recursive: true, force: true });
-  await compile({
-    root: ROOT,
-    targetName: HOST_NAME,
-    runtime: process.execPath,
-    version: packageVersion(),
-    commit: "test",
-    outFile: program,
-  });
+    if (old.startsWith(PREFIX) && !old.startsWith(name))
+      rmSync(join(CACHE, old), { recursive: true, force: true });
+  try {
+    await compile({
+      root: ROOT,
+      targetName: HOST_NAME,
+      runtime: process.execPath,
+      version: packageVersion(),
+      commit: "test",
+      outFile: program,
+    });
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
   return program;
+}
+
+/** Whether the directory `path` was made by this call. */
+function isMade(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function sourceHash(): string {
