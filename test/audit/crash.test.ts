@@ -8,7 +8,7 @@ import { AuditDirectory, openMemory, restart, verifyLog } from "./audit_fixture.
 setDefaultTimeout(TEST_MS_MAX);
 
 const WRITER = join(import.meta.dir, "crashing_writer.ts");
-const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 20);
+const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 6);
 /** Small enough for a rotation every few records. */
 const BYTES_MAX = 1_200;
 /** So large that nothing is rotated away and every record can be counted. */

@@ -21,7 +21,7 @@ import { bytesFromHex, loadVectors } from "../vectors/load_vectors.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const DIFFERENTIAL_RUNS = Number(process.env["VARTA_TEST_FRAMES"] ?? 1_000_000);
+const DIFFERENTIAL_RUNS = Number(process.env["VARTA_TEST_FRAMES"] ?? 200_000);
 const vectors = await loadVectors();
 
 describe("decode()", () => {
@@ -150,7 +150,7 @@ describe("decodeFrame()", () => {
     }
   });
 
-  test("agrees with the slow codec on a million random and near-valid inputs", () => {
+  test("agrees with the slow codec on random and near-valid inputs", () => {
     const random = new Xorshift32(0x0dec0de5);
     const words = new Uint32Array(16);
     const seen = new Map<string, number>();

@@ -2,11 +2,11 @@
 // recovered by a command that needs no pid (spec 10 section 3).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { sampleAt } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { pidOf } from "../support/log_lines.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { pidOf } from "../../support/log_lines.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -26,7 +26,7 @@ async function unseen(command: readonly string[]) {
   return { daemon, pids: agents.map(({ pid }) => pid).toSorted((a, b) => a - b) };
 }
 
-describe.skipIf(process.platform !== "linux")(
+describe.concurrent.skipIf(process.platform !== "linux")(
   "agents that ended before they were looked at",
   () => {
     test("are recovered by a command without {pid}, which is told that there is none", async () => {

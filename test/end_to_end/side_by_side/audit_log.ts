@@ -2,14 +2,14 @@
 // daemon that has the file open. What only looks like it, a kill and an unusable state directory, raises no alarm.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { sampleAt } from "../metrics/page.ts";
-import { runCommand } from "../support/command.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { PROGRAM } from "../support/program.ts";
-import { Sender } from "../support/sender.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

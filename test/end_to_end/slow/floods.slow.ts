@@ -1,7 +1,7 @@
 // A flood on one listener is no silence on another: the beats of honest agents are received in time, none is shed, nobody
 // is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin measures each flood for itself.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { endLeftovers } from "../support/daemon_process.ts";
+import { endLeftovers } from "../../support/daemon_process.ts";
 import {
   CAN_FLOOD,
   FLOODS,
@@ -9,9 +9,9 @@ import {
   NEEDS_FLOOD,
   OWN_SOCKET_FLOOD,
   quantile,
-} from "../support/flooded_fleet.ts";
-import { unlessMachinePauses } from "../support/pauses.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+} from "../../support/flooded_fleet.ts";
+import { unlessMachinePauses } from "../../support/pauses.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

@@ -1,13 +1,13 @@
 // What no HTTP client may do to the daemon: have more of a turn than its share, keep others out, or use up the descriptors
 // that recoveries need (spec 13 section 2).
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { HTTP_REQUESTS_PER_CONNECTION_MAX } from "../../src/base/limits.ts";
-import { RawClient, request } from "../http/raw_client.ts";
-import { sampleAt } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { Sender } from "../support/sender.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { HTTP_REQUESTS_PER_CONNECTION_MAX } from "../../../src/base/limits.ts";
+import { RawClient, request } from "../../http/raw_client.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { Sender } from "../../support/sender.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -17,7 +17,7 @@ const PIPELINED = 2_000;
 const DESCRIPTORS = 64;
 const IDLE = 100;
 
-test("a client that pipelines gets what one connection may have, and no more", async () => {
+test.concurrent("a client that pipelines gets what one connection may have, and no more", async () => {
   await using daemon = await DaemonProcess.start();
   using client = await RawClient.open({ port: daemon.metricsPort });
   client.send(request("/-/healthy").repeat(PIPELINED));
@@ -26,7 +26,7 @@ test("a client that pipelines gets what one connection may have, and no more", a
   expect(client.statuses[0]).toBe(200);
 });
 
-test("clients that hold connections leave descriptors for recoveries and scrapes", async () => {
+test.concurrent("clients that hold connections leave descriptors for recoveries and scrapes", async () => {
   await using daemon = await DaemonProcess.start({
     through: ["unshare", "--fork", "--kill-child", "prlimit", `--nofile=${DESCRIPTORS}`],
     args: ["--threshold-ms", "200", "--recovery-exec", "true"],
