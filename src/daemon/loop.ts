@@ -240,9 +240,10 @@ export class Loop {
     const { tick, http, observer } = this.#options;
     if (tick.hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
     if (!this.#othersDueIsKnown) this.#lookUpOthersDue();
+    const waitMaxNs = Math.min(this.#waitMaxNs, observer.waitNsMax);
     const due = Math.min(observer.nextDeadline(), this.#othersDueNs);
-    if (due === Number.POSITIVE_INFINITY) return this.#waitMaxNs;
-    return Math.min(Math.max(0, due - observer.nowNs()), this.#waitMaxNs);
+    if (due === Number.POSITIVE_INFINITY) return waitMaxNs;
+    return Math.min(Math.max(0, due - observer.nowNs()), waitMaxNs);
   }
 
   #lookUpOthersDue(): void {

@@ -232,6 +232,15 @@ export class Observer {
     return Math.min(this.tracker.nextDeadline(), this.#judge.lookNs);
   }
 
+  /**
+   * Longest wait that may be planned: while a deadline runs, a pause must not hide in the rest of the wait in which
+   * it began.
+   */
+  get waitNsMax(): number {
+    const isWatching = this.tracker.nextDeadline() !== Number.POSITIVE_INFINITY;
+    return isWatching ? this.pauses.gapNsMax : Number.POSITIVE_INFINITY;
+  }
+
   /** Announces a wait of at most `ns` before the next poll or pump: it is neither a clock jump nor a pause. */
   allowIdle(ns: number): void {
     this.clock.allowIdle(ns);

@@ -9,8 +9,9 @@ export class PauseWatch {
   longestNs = 0;
   #count = 0;
   #totalNs = 0;
+  /** The longest gap that is no pause. */
+  readonly gapNsMax: number;
   readonly #pauses: Pauses;
-  readonly #gapNsMax: number;
   #listenedNs = Number.NaN;
   #plannedNs = 0;
   #waitCountedNs = Number.NEGATIVE_INFINITY;
@@ -18,7 +19,7 @@ export class PauseWatch {
   /** A gap above `gapNsMax` is a pause; +Infinity = none is. */
   constructor(pauses: Pauses, gapNsMax: number) {
     this.#pauses = pauses;
-    this.#gapNsMax = gapNsMax;
+    this.gapNsMax = gapNsMax;
   }
 
   /** A wait of at most `ns` comes before the next look. */
@@ -33,7 +34,7 @@ export class PauseWatch {
     this.#listenedNs = nowNs;
     this.#plannedNs = 0;
     // NaN, before the first look, is no gap.
-    if (!(gapNs > this.#gapNsMax)) return;
+    if (!(gapNs > this.gapNsMax)) return;
     const ns = this.#countsWait(nowNs) ? elapsedNs : gapNs;
     this.#pauses.add(nowNs, ns);
     this.#count += 1;
@@ -59,7 +60,7 @@ export class PauseWatch {
   // would be judged at once, without a chance to beat. But not each time: on a machine that is late at every wake-up no
   // deadline would ever come nearer.
   #countsWait(nowNs: number): boolean {
-    if (nowNs - this.#waitCountedNs < PAUSE_WAIT_GAPS * this.#gapNsMax) return false;
+    if (nowNs - this.#waitCountedNs < PAUSE_WAIT_GAPS * this.gapNsMax) return false;
     this.#waitCountedNs = nowNs;
     return true;
   }

@@ -35,6 +35,7 @@ setDefaultTimeout(30_000);
 interface SubjectOptions
   extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines" | "quietNsMax" | "http">> {
   readonly thresholdMs?: number;
+  readonly pauseGapMs?: number;
   readonly listeners: readonly Listener[];
   readonly exporter?: TickExport;
   readonly withHttp?: boolean;
@@ -59,6 +60,7 @@ class Subject {
       clock: new ObserverClock(new SystemClock("monotonic")),
       processes,
       observerInode: processes.ownNamespaceInode(),
+      pauseGapNs: options.pauseGapMs === undefined ? undefined : options.pauseGapMs * NS_PER_MS,
     });
     for (const listener of options.listeners) this.observer.addListener(listener);
     this.metrics = new Metrics({
@@ -321,6 +323,20 @@ describe("Loop", () => {
       expect(longestMs).toBeWithin(0.9 * waitMs, waitMs + 500);
     },
   );
+
+  test("waits no longer than a pause may hide in, while somebody's deadline runs", async () => {
+    using directory = new TemporaryDirectory();
+    const listeners = [unixListener(directory)];
+    const subject = new Subject({ listeners, pauseGapMs: 20 });
+    const agent = startAgent(directory.at("v.sock"), 1, 0);
+    await subject.run(() => subject.observer.accounting.accepted[0] === 1);
+    await agent.exited;
+    // The beat alone and what the runtime does are a few turns; waits of a second would take half a minute.
+    const beganNs = monotonicNs();
+    await subject.run(() => subject.turns >= 30);
+    subject.close();
+    expect(elapsedMs(beganNs)).toBeLessThan(5 * WAIT_MS_MAX);
+  });
 
   test("wakes up at once for work of the runtime", async () => {
     using directory = new TemporaryDirectory();

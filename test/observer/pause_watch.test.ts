@@ -69,6 +69,23 @@ describe("a wait that took longer than planned", () => {
   });
 });
 
+describe("waitNsMax", () => {
+  test("is the gap while a deadline runs, so that no stop of a threshold hides in a wait", () => {
+    const bench = watching();
+    const { waitNsMax } = bench.observer;
+    expect(waitNsMax).toBe(GAP_MS * NS_PER_MS);
+    // A stop that began with the longest wait and lasted for as long as a threshold less a moment.
+    wait(bench, waitNsMax / NS_PER_MS, THRESHOLD_MS - 1);
+    expect(pausesMs(bench)).toEqual([1, THRESHOLD_MS - 1]);
+  });
+
+  test("has no limit while nobody's deadline runs, or where nothing is a pause", () => {
+    const bench = new Bench({ pauseGapNs: GAP_MS * NS_PER_MS });
+    expect(bench.observer.waitNsMax).toBe(Number.POSITIVE_INFINITY);
+    expect(watching({}).observer.waitNsMax).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe("a turn that took too long", () => {
   test("is a pause from its look at the socket to the next one", () => {
     const bench = watching();
