@@ -1,0 +1,38 @@
+// What `check --print` shows is all that can be set: a key that is forgotten there would be in force and seen by nobody.
+import { expect, test } from "bun:test";
+import { effectiveKeys } from "../../src/config/effective.ts";
+import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/schema.ts";
+import { FixtureHost } from "./fixture_host.ts";
+
+const ONE_LISTENER_OF_EACH_KIND = `
+[[listener]]
+kind = "unix"
+path = "/a"
+[[listener]]
+kind = "udp"
+port = 1
+accept_plaintext = true
+[[listener]]
+kind = "secure-udp"
+port = 2
+master_key_file = "/etc/varta/good.key"
+`;
+
+test("every key of every table is in the effective configuration, a duration under its own name", async () => {
+  using fixture = new FixtureHost();
+  fixture.writeSecrets();
+  const result = await fixture.load(ONE_LISTENER_OF_EACH_KIND);
+  if (!result.ok) throw new Error(result.problems.map(({ text }) => text).join("\n"));
+  const shown = new Set(effectiveKeys(result).map(({ table, key }) => `${table}.${key}`));
+
+  const tables: [string, object][] = [
+    ...Object.entries(TABLE_SHAPES),
+    ...LISTENER_KINDS.map((kind, i): [string, object] => [`listener[${i}]`, LISTENER_SHAPES[kind]]),
+  ];
+  const all = tables.flatMap(([table, shape]) =>
+    Object.keys(shape).map((key) => `${table}.${key}`),
+  );
+  expect(all.length).toBeGreaterThan(80);
+  const isAlias = (name: string) => name.endsWith("_ms") && shown.has(name.slice(0, -"_ms".length));
+  expect(all.filter((name) => !shown.has(name) && !isAlias(name))).toEqual([]);
+});
