@@ -66,7 +66,10 @@ export function attachFilter(fd: number, program: readonly FilterInstruction[]):
   header.setBigUint64(SOCK_FPROG.filter, BigInt(ptr(instructions)), true);
   const size = SOCK_FPROG.size;
   const result = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(fprog), size);
-  return resultOrErrno(result);
+  const outcome = resultOrErrno(result);
+  // Its address stands in fprog alone: it must not be collected before the kernel has read it.
+  assert(instructions.byteLength > 0, "the program lives until here");
+  return outcome;
 }
 
 /** Takes the program off again; 0 or -errno. */
