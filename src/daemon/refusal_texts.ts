@@ -34,20 +34,20 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   wrong_size: {
     cause: ({ kind }) =>
       kind === "secure-udp"
-        ? "they are neither 60 nor 64 bytes long"
-        : "they are not 32 bytes long",
+        ? "wrong length, neither 60 nor 64 bytes"
+        : "wrong length, not 32 bytes",
     hint: CLIENT,
   },
   ctrl_truncated: {
-    cause: () => "descriptors or other control data came with them",
+    cause: () => "descriptors or other control data attached",
     hint: "send the frame alone, without SCM_RIGHTS",
   },
   no_credentials: {
     cause: () => "the kernel attached no credentials",
-    hint: "they were sent before the daemon had asked for credentials: the next beat has them",
+    hint: "sent before the daemon had asked for credentials: the next beat has them",
   },
   decrypt: {
-    cause: () => "no key of this listener opens them",
+    cause: () => "no key of this listener fits",
     hint: "compare the agent's key with key_file, accepted_key_file and master_key_file of the listener",
   },
   sender_table_full: {
@@ -55,38 +55,37 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     hint: "raise sender_states of the listener; a silent sender's place is free after ten minutes",
   },
   replay: {
-    cause: () =>
-      "they are copies of older datagrams, or of an agent that began anew within the threshold",
-    hint: "if agents restart so fast, let them wait for a threshold; if none did, somebody replays a recording",
+    cause: () => "seen before, or from an agent whose clock went back before it was called silent",
+    hint: "an agent on a machine that was booted again is heard once its silence was told; if none was, somebody replays a recording",
   },
-  decode: { cause: () => "they are no frames", hint: CLIENT },
-  bad_magic: { cause: () => 'they do not begin with "VA": they are no beats at all', hint: CLIENT },
+  decode: { cause: () => "no frame", hint: CLIENT },
+  bad_magic: { cause: () => 'no "VA" at the beginning: no beat at all', hint: CLIENT },
   bad_version: {
-    cause: () => "they have another version of the protocol than 2",
+    cause: () => "another version of the protocol than 2",
     hint: "bring the agent's client and the daemon to the same version",
   },
   bad_status: {
-    cause: () => "their status is none of the protocol",
+    cause: () => "a status that the protocol does not have",
     hint: "a status is 0, 1 or 2: look at the client",
   },
   stall_on_wire: {
-    cause: () => "they claim the status stall, which only the observer gives",
+    cause: () => "the status stall, which only the observer gives",
     hint: "a status is 0, 1 or 2: look at the client",
   },
   bad_pid: {
-    cause: () => "their pid is 0 or 1, which is reserved",
+    cause: () => "pid 0 or 1, which is reserved",
     hint: `an agent that is pid 1 of a container cannot be watched from outside: ${CONTAINER}`,
   },
   bad_timestamp: {
-    cause: () => "their timestamp is the reserved one",
+    cause: () => "the reserved timestamp",
     hint: "the client has no clock: look at it",
   },
   bad_nonce: {
-    cause: () => "they carry the nonce of a last beat with a status that is not critical",
+    cause: () => "the nonce of a last beat with a status that is not critical",
     hint: "look at the client",
   },
   bad_crc: {
-    cause: () => "their checksum is wrong",
+    cause: () => "wrong checksum",
     hint: "a client must send the CRC-32C of the first 28 bytes; see docs/client.md",
   },
   uid: {
@@ -118,8 +117,14 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     hint: "two agents claim one pid, or one uses two listeners: give each its own",
   },
   namespace_conflict: {
-    cause: ({ framePid }) => `pid ${framePid} beats from two pid namespaces`,
-    hint: `two agents have one number in different namespaces: ${CONTAINER}`,
+    cause: ({ framePid, detail }) =>
+      Number.isNaN(detail)
+        ? `the pid namespace of pid ${framePid}, which was known, cannot be read any more`
+        : `pid ${framePid} beats from two pid namespaces`,
+    hint: ({ detail }) =>
+      Number.isNaN(detail)
+        ? "so it is with a process that ended right after this beat; if it lives, /proc hides it"
+        : `two agents have one number in different namespaces: ${CONTAINER}`,
   },
   capacity: {
     cause: ({ framePid, trackerCapacity }) =>

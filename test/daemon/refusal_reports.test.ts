@@ -2,7 +2,12 @@
 // and never more.
 import { describe, expect, test } from "bun:test";
 import { LISTENERS_MAX } from "../../src/base/limits.ts";
-import { REJECT_CAPACITY, REJECT_PID, REJECT_UID } from "../../src/base/reject_reason.ts";
+import {
+  REJECT_CAPACITY,
+  REJECT_NAMESPACE_CONFLICT,
+  REJECT_PID,
+  REJECT_UID,
+} from "../../src/base/reject_reason.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
@@ -105,7 +110,7 @@ describe("a refusal is told", () => {
       ["l0", "bad_crc"],
       ["l1", "bad_crc"],
     ]);
-    expect(lines[2]).toContain("4 beats refused: their checksum is wrong");
+    expect(lines[2]).toContain("4 beats refused: wrong checksum");
   });
 
   test("at the end of the daemon, if no line has told it yet", () => {
@@ -151,6 +156,25 @@ describe("a frame pid that is not the kernel's", () => {
   });
 });
 
+describe("a namespace conflict", () => {
+  const refuse = (inode: number): string => {
+    const bench = new ReportsBench();
+    bench.refusals.note(0, REJECT_NAMESPACE_CONFLICT, 77, 77, 1_000, inode);
+    return bench.turn()[0]!;
+  };
+
+  test("is two namespaces, if the second one was seen", () => {
+    expect(refuse(4_026_531_836)).toContain("pid 77 beats from two pid namespaces");
+  });
+
+  test("is one namespace of a process that ended, if none can be read any more", () => {
+    const line = refuse(Number.NaN);
+    expect(line).toContain("the pid namespace of pid 77, which was known, cannot be read any more");
+    expect(line).toContain("a process that ended right after this beat");
+    expect(line).not.toContain("two");
+  });
+});
+
 describe("every refusal", () => {
   const kinds: readonly ListenerKind[] = ["unix", "udp", "secure-udp"];
 
@@ -169,7 +193,9 @@ describe("every refusal", () => {
         };
         const cause = refusalCause(refusal, example);
         const hint = refusalHint(refusal, example);
-        expect(cause.length).toBeGreaterThan(10);
+        // It stands behind "1 beat refused:" as well as behind "30 beats refused:".
+        expect(cause).not.toMatch(/\b(they|their|them)\b/);
+        expect(cause.length).toBeGreaterThan(6);
         // A message longer than this is cut.
         expect(cause.length).toBeLessThan(280);
         expect(hint.length).toBeGreaterThan(10);
