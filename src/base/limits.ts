@@ -217,6 +217,9 @@ export const FORGERIES_PER_S_SENDER = 64;
 export const FORGERIES_BURST_SENDER = 256;
 export const FORGERIES_PER_S_STRANGERS = 1_000;
 export const FORGERIES_BURST_STRANGERS = 2_000;
+/** Of these, what is left to sources of which fewer than so many came lately: a new sender is one of them. */
+export const FORGERIES_KEPT = 1_000;
+export const FORGERIES_FEW = FORGERIES_PER_S_SOURCE;
 /** Sources remembered, by a hash of address and port. A power of two. */
 export const FORGERY_SOURCES_MAX = 4_096;
 /** Derived agent keys kept ready: as many as there are senders. A power of two. */

@@ -48,7 +48,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   decrypt: {
     cause: () => "no key of this listener fits",
-    hint: "compare the agent's key with key_file, accepted_key_file and master_key_file of the listener",
+    hint: "compare the agent's key with key_file, accepted_key_file and master_key_file of the listener; of a flood, varta_secure_untried_total counts those that no key was tried on",
   },
   sender_table_full: {
     cause: () => "the replay state has no room for another sender",

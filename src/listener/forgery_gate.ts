@@ -9,6 +9,8 @@ import {
   FORGERIES_BURST_SENDER,
   FORGERIES_BURST_SOURCE,
   FORGERIES_BURST_STRANGERS,
+  FORGERIES_FEW,
+  FORGERIES_KEPT,
   FORGERIES_PER_S_SENDER,
   FORGERIES_PER_S_SOURCE,
   FORGERIES_PER_S_STRANGERS,
@@ -91,7 +93,7 @@ export class ForgeryGate {
       case SENDER_ELSEWHERE:
         return this.#elsewhereBudget.has(this.#slot, instantNs);
       default:
-        return this.#sourceHas(instantNs) && this.#strangers.available(instantNs) >= 1;
+        return this.#sourceHas(instantNs) && this.#strangersHave(instantNs);
     }
   }
 
@@ -144,9 +146,21 @@ export class ForgeryGate {
     const place = this.#sourcePlace;
     if (this.#sourceOf[place] !== this.#source) {
       this.#sourceOf[place] = this.#source;
-      this.#sourceBudget.fill(place, instantNs);
+      this.#sourceBudget.takeOver(place, instantNs);
     }
     return this.#sourceBudget.has(place, instantNs);
+  }
+
+  // A flood from some hundred ports uses up what all strangers have: so what is refused here is paid
+  // by its source as well, and the last of the budget is for sources that paid for few. A new
+  // sender, or one that began anew, beats a few times a second and is one of them.
+  #strangersHave(instantNs: number): boolean {
+    const place = this.#sourcePlace;
+    const isFew = this.#sourceBudget.left(place) > FORGERIES_BURST_SOURCE - FORGERIES_FEW;
+    const kept = isFew ? 0 : FORGERIES_KEPT;
+    if (this.#strangers.available(instantNs) > kept) return true;
+    this.#sourceBudget.spend(place);
+    return false;
   }
 }
 
@@ -164,8 +178,13 @@ class Budgets {
     this.#burst = burst;
   }
 
-  fill(at: number, nowNs: number): void {
-    this.#tokens[at] = this.#burst;
+  /**
+   * For another owner. Full, unless the last one is just gone: two that send much may share a
+   * place, and neither is to look like one that sends little.
+   */
+  takeOver(at: number, nowNs: number): void {
+    const isIdle = nowNs - this.#filledNs[at]! >= NS_PER_S;
+    this.#tokens[at] = isIdle ? this.#burst : this.#burst - 2 * this.#perNs * NS_PER_S;
     this.#filledNs[at] = nowNs;
   }
 
@@ -174,6 +193,11 @@ class Budgets {
     this.#tokens[at] = Math.min(this.#burst, this.#tokens[at]! + sinceNs * this.#perNs);
     this.#filledNs[at] = nowNs;
     return this.#tokens[at]! >= 1;
+  }
+
+  /** What was there at the last look. */
+  left(at: number): number {
+    return this.#tokens[at]!;
   }
 
   spend(at: number): void {

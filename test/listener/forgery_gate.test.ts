@@ -73,6 +73,22 @@ describe("forgeries of strangers", () => {
     expect(bench.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_PER_S_STRANGERS);
   });
 
+  test("from some hundred sources leave something to one that sends little, as a new sender does", () => {
+    const bench = new GateBench();
+    const some = (i: number): [number, number] => [9, i % 400];
+    let tried = 0;
+    let isHeard = 0;
+    for (let tenth = 0; tenth < 40; tenth++) {
+      bench.nowNs += NS_PER_S / 10;
+      const more = bench.forge(20_000, random, some);
+      if (tenth < 20) continue;
+      tried += more;
+      if (bench.mayTry(77, 5, 5)) isHeard++;
+    }
+    expect(isHeard).toBe(20);
+    expect(tried).toBeLessThanOrEqual(2 * FORGERIES_PER_S_STRANGERS);
+  });
+
   test("leave another source its own budget: a new sender at the same address gets in", () => {
     const bench = new GateBench();
     bench.forge(10_000, random, FROM_ONE);
