@@ -100,10 +100,11 @@ export class Heartbeat implements Deadline {
     const { path, ownerUid } = this.#options;
     const written = this.#written;
     const found = await lstat(path).catch(() => undefined);
-    if (written !== undefined && found?.ino === written.ino && found.dev === written.dev)
-      return false;
-    if (found !== undefined) await requireHeartbeat(path, ownerUid);
-    return written !== undefined;
+    const isSame = found?.ino === written?.ino && found?.dev === written?.dev;
+    // The number of a removed file is soon that of a new one, so the number alone proves nothing.
+    const isUntouched = found?.mtimeMs === written?.mtimeMs && found?.size === written?.size;
+    if (found !== undefined && !(isSame && isUntouched)) await requireHeartbeat(path, ownerUid);
+    return written !== undefined && !isSame;
   }
 
   // Exclusive creation never follows a link that somebody planted; a taken name is somebody else's file.

@@ -10,6 +10,7 @@ import {
   renameSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { NS_PER_S } from "../../src/base/time.ts";
@@ -152,6 +153,31 @@ describe("Heartbeat", () => {
     await subject.maintain(3 * NS_PER_S);
     await subject.maintain(4 * NS_PER_S);
     expect(subject.reopened).toBe(2);
+  });
+
+  test("says nothing when somebody has only touched it", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    utimesSync(subject.path, 1, 1);
+    await subject.maintain(NS_PER_S);
+    expect([subject.read(), subject.reopened]).toEqual([`0 ${NS_PER_S}\n`, 0]);
+    expect(subject.errors).toEqual([]);
+  });
+
+  test("does not take a new file for its own because it has the number of the removed one", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    await subject.maintain(0);
+    // The file system gives a free number to the next new file.
+    unlinkSync(subject.path);
+    writeFileSync(subject.path, "somebody's");
+    await subject.maintain(NS_PER_S);
+    expect(subject.read()).toBe("somebody's");
+    expect(subject.errors).toHaveLength(1);
+    unlinkSync(subject.path);
+    await subject.maintain(2 * NS_PER_S);
+    expect(subject.read()).toBe(`0 ${2 * NS_PER_S}\n`);
   });
 
   test("takes another name if the temporary one is taken, even by a link, and touches neither", async () => {
