@@ -9,6 +9,9 @@ import { encodingFault, newerSyntaxFault, type SyntaxFault, syntaxFault } from "
 
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 
+/** Tables and arrays within each other; the deepest key that there is has four. */
+const NESTING_MAX = 64;
+
 export type TomlTree = Readonly<Record<string, unknown>>;
 
 export type TomlDocument =
@@ -40,6 +43,8 @@ export function readTomlDocument(file: string): TomlDocument {
 export function parseToml(text: string): TomlDocument {
   try {
     const tree = parse(text, { integersAsBigInt: true });
+    // Whoever walks such a tree would run out of stack.
+    if (isDeeperThan(tree, NESTING_MAX)) return placed(text, nestingFault(text));
     const newer = newerSyntaxFault(text);
     return newer === undefined ? { ok: true, text, tree: plainTable(tree) } : placed(text, newer);
   } catch (error) {
@@ -86,6 +91,29 @@ function wholeCharacters(bytes: Buffer): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Level by level, because a recursion could be as deep as the file is long. */
+function isDeeperThan(tree: object, levelsMax: number): boolean {
+  let level = [tree];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levelsMax) return true;
+    level = level
+      .flatMap((holder) => Object.values(holder) as unknown[])
+      .filter((value): value is object => typeof value === "object" && value !== null);
+  }
+  return false;
+}
+
+/** At the first line that has a dot for each level; brackets can nest over several lines. */
+function nestingFault(text: string): SyntaxFault {
+  const dotted = text.split("\n").findIndex((line) => line.split(".").length > NESTING_MAX);
+  const before = text.split("\n").slice(0, Math.max(0, dotted));
+  return {
+    offset: before.reduce((offset, line) => offset + line.length + 1, 0),
+    found: `tables within tables, more than ${NESTING_MAX} deep`,
+    want: "the keys that varta.toml.example shows",
+  };
 }
 
 function plainTable(table: object): TomlTree {

@@ -1,6 +1,7 @@
 // A user of this machine with all groups, as the service manager or a login would start a process: what `check` becomes to
 // see what the daemon would see.
 import { readFileSync } from "node:fs";
+import { ACCOUNT_ID_MAX } from "./accounts.ts";
 
 export interface UserAccount {
   /** The number as text, if it has no name. */
@@ -31,7 +32,7 @@ export function findUser(
     uid: Number(uid),
     gid: Number(gid),
   }));
-  const isNumber = /^[0-9]{1,10}$/.test(nameOrUid);
+  const isNumber = isId(nameOrUid);
   const user =
     users.find(({ name }) => name === nameOrUid) ??
     (isNumber
@@ -45,12 +46,17 @@ export function findUser(
   }));
   function gidOf(nameOrGid: string): number | undefined {
     const found = groups.find(({ name }) => name === nameOrGid)?.gid;
-    return found ?? (/^[0-9]{1,10}$/.test(nameOrGid) ? Number(nameOrGid) : undefined);
+    return found ?? (isId(nameOrGid) ? Number(nameOrGid) : undefined);
   }
   const own = groups.filter(({ members }) => members.includes(user.name)).map(({ gid }) => gid);
   const extra = extraGroups.map(gidOf).filter((gid) => gid !== undefined);
   const gid = (group === undefined ? undefined : gidOf(group)) ?? user.gid;
   return { ...user, gid, groups: [...new Set([gid, ...own, ...extra])] };
+}
+
+/** What is above would be cut to another number by the kernel: 2^32 to that of root. */
+function isId(text: string): boolean {
+  return /^[0-9]{1,10}$/.test(text) && Number(text) <= ACCOUNT_ID_MAX;
 }
 
 /** A number without an entry: the kernel takes it, with the group of the same number. */

@@ -25,6 +25,15 @@ describe("loadConfig() reports every problem of", () => {
   }
 });
 
+test("a file that is nothing but tables within tables is refused like any other", async () => {
+  using fixture = new FixtureHost();
+  for (const text of [`a${".a".repeat(300_000)} = 1\n`, `[a${".a".repeat(300_000)}]\n`]) {
+    const result = await fixture.load(Buffer.from(text));
+    if (result.ok) throw new Error("the file was accepted");
+    expect(fixture.plain(result.text)).toContain(":1:1: found tables within tables, more than 64");
+  }
+});
+
 test("every bad file has its text, and there are enough of them", () => {
   const texts = readdirSync(BAD).filter((file) => file.endsWith(".txt"));
   expect(texts.map((file) => file.replace(".txt", ".toml")).sort()).toEqual(

@@ -34,6 +34,10 @@ describe("findUser()", () => {
       groups: [4711],
     });
     expect(findUser("stranger", accounts)).toBeUndefined();
+    // The kernel would take the first for "as it is" and the second for root.
+    expect(findUser("4294967295", accounts)).toBeUndefined();
+    expect(findUser("4294967296", accounts)).toBeUndefined();
+    expect(findUser("4294967294", accounts)?.uid).toBe(4294967294);
     expect(findUser("", accounts)).toBeUndefined();
   });
 });
