@@ -45,8 +45,7 @@ export function buildDeb(job: PackageJob): BuiltPackage {
   }
   settle(root, job.epochSeconds);
   const path = join(job.out, `varta-watch_${version}_${job.architecture.deb}.deb`);
-  // The number of threads is fixed because the bytes depend on it.
-  const compression = ["-Zzstd", `-z${compressionLevel(job)}`, "--threads-max=2"];
+  const compression = ["-Zzstd", `-z${compressionLevel(job)}`];
   runTool(["dpkg-deb", "--root-owner-group", ...compression, "--build", root, path], job);
   const unpacked = join(job.work, "unpacked");
   runTool(["dpkg-deb", "--extract", path, unpacked], job);

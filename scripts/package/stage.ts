@@ -145,6 +145,9 @@ export function runTool(argv: readonly string[], job: PackageJob): void {
     env: {
       ...process.env,
       SOURCE_DATE_EPOCH: String(job.epochSeconds),
+      // Fixed because the bytes depend on it; the option of the same meaning is an error to an
+      // older dpkg.
+      DPKG_DEB_THREADS_MAX: "2",
       LC_ALL: "C.UTF-8",
       TZ: "UTC",
     },
