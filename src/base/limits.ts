@@ -53,8 +53,8 @@ export const PAUSES_KEPT_MAX = 64;
 /** Part of the threshold that the observer may be late without calling it a pause, and the least that it may be late. */
 export const PAUSE_GAP_PART = 1 / 4;
 export const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
-/** The wait before a pause counts as a part of it at most once in so many gaps: in four thresholds. */
-export const PAUSE_WAIT_GAPS = 16;
+/** A pause stands alone if it began so many gaps, two thresholds, after the end of the one before it. */
+export const PAUSE_ALONE_GAPS = 8;
 /** Distinct thresholds that have a deadline lane of their own. */
 export const LANES_MAX = 16;
 

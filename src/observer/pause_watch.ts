@@ -1,7 +1,7 @@
 // Notices that nobody could be heard for a while, before anybody is judged for it (spec 12 section 8): from one look at a
 // socket to the next there was more time than the wait that was planned between them. Without a limit it notices nothing,
 // which is the rule of a library's poll(): its caller decides how often it looks.
-import { PAUSE_WAIT_GAPS } from "../base/limits.ts";
+import { PAUSE_ALONE_GAPS } from "../base/limits.ts";
 import type { Pauses } from "../tracker/pauses.ts";
 
 export class PauseWatch {
@@ -14,7 +14,8 @@ export class PauseWatch {
   readonly #pauses: Pauses;
   #listenedNs = Number.NaN;
   #plannedNs = 0;
-  #waitCountedNs = Number.NEGATIVE_INFINITY;
+  /** End of the last pause. */
+  #pausedNs = Number.NEGATIVE_INFINITY;
 
   /** A gap above `gapNsMax` is a pause; +Infinity = none is. */
   constructor(pauses: Pauses, gapNsMax: number) {
@@ -35,8 +36,14 @@ export class PauseWatch {
     this.#plannedNs = 0;
     // NaN, before the first look, is no gap.
     if (!(gapNs > this.gapNsMax)) return;
-    const ns = this.#countsWait(nowNs) ? elapsedNs : gapNs;
+    const isAlone = nowNs - elapsedNs - this.#pausedNs >= PAUSE_ALONE_GAPS * this.gapNsMax;
+    this.#pausedNs = nowNs;
+    const ns = isAlone ? elapsedNs : gapNs;
     this.#pauses.add(nowNs, ns);
+    // Nobody knows when in its wait the observer was stopped. And a beat may be lost that did not fit into the queue: the
+    // next one of its agent comes up to an interval after the pause. So everyone has a whole threshold from here on. But not
+    // behind a row of pauses: who has died must be told in the end.
+    if (isAlone) this.#pauses.beginAnew(nowNs);
     this.#count += 1;
     this.#totalNs += ns;
     if (ns > this.longestNs) this.longestNs = ns;
@@ -54,14 +61,5 @@ export class PauseWatch {
     const totalNs = this.#totalNs;
     this.#totalNs = 0;
     return totalNs;
-  }
-
-  // Nobody knows when in its wait the observer was stopped, so all of the wait counts: else the agent that was due first
-  // would be judged at once, without a chance to beat. But not each time: on a machine that is late at every wake-up no
-  // deadline would ever come nearer.
-  #countsWait(nowNs: number): boolean {
-    if (nowNs - this.#waitCountedNs < PAUSE_WAIT_GAPS * this.gapNsMax) return false;
-    this.#waitCountedNs = nowNs;
-    return true;
   }
 }

@@ -107,7 +107,7 @@ export class DeadlineLanes {
     for (let lane = 0; lane < this.#laneCount; lane++) {
       const head = this.head[lane]!;
       if (head === END) continue;
-      const due = lastNs[head]! + this.thresholdNs[lane]! + this.pauses.sinceNs(lastNs[head]!);
+      const due = lastNs[head]! + this.thresholdNs[lane]! + this.pauses.excusedNs(lastNs[head]!);
       if (due < deadline) deadline = due;
     }
     return deadline;

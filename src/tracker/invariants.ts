@@ -73,7 +73,7 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
       count += 1;
       assert(count <= len, "LN3: a lane ends");
       const lastNs = slots.lastNs[slot]!;
-      const dueNs = lastNs + lanes.thresholdNs[lane]! + lanes.pauses.sinceNs(lastNs);
+      const dueNs = lastNs + lanes.thresholdNs[lane]! + lanes.pauses.excusedNs(lastNs);
       assert(dueNs >= dueBeforeNs, "LN2: deadlines never decrease");
       dueBeforeNs = dueNs;
       deadline = Math.min(deadline, dueNs);

@@ -9,6 +9,8 @@ export class Pauses {
   readonly #ns = new Float64Array(PAUSES_KEPT_MAX);
   #next = 0;
   #count = 0;
+  /** When silence last began anew for everybody. */
+  #anewNs = Number.NEGATIVE_INFINITY;
 
   /**
    * A pause of `ns` ended at `endNs`. The oldest of more than 64 is forgotten: a machine that is late every time is slow
@@ -21,7 +23,18 @@ export class Pauses {
     if (this.#count < PAUSES_KEPT_MAX) this.#count += 1;
   }
 
-  /** The sum of the pauses that ended after `lastNs`, the time of a last beat: by as much its deadline is later. */
+  /** Nobody's silence counts that is older than `nowNs`: everyone has a whole threshold from here on. */
+  beginAnew(nowNs: number): void {
+    this.#anewNs = nowNs;
+  }
+
+  /** By how much the deadline of one whose last beat was at `lastNs` is later. */
+  excusedNs(lastNs: number): number {
+    const anewNs = this.#anewNs;
+    return lastNs < anewNs ? anewNs - lastNs + this.sinceNs(anewNs) : this.sinceNs(lastNs);
+  }
+
+  /** The sum of the pauses that ended after `lastNs`. */
   sinceNs(lastNs: number): number {
     let sumNs = 0;
     for (let back = 1; back <= this.#count; back++) {

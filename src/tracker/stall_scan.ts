@@ -44,7 +44,7 @@ export class StallScan {
         if (slot < 0) break;
         const lastNs = slots.lastNs[slot]!;
         const silenceNs = saturatingSub(nowNs, lastNs);
-        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.sinceNs(lastNs))
+        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.excusedNs(lastNs))
           break;
         taken += 1;
         if (this.#heldByOtherProcess(slot)) this.#retire(slot);

@@ -86,7 +86,7 @@ const NETWORK = 3;
 
 export class ReferenceTracker {
   /** Times in which nobody could be heard, in their order. */
-  readonly pauses: { readonly endNs: number; readonly ns: number }[] = [];
+  readonly pauses: { readonly endNs: number; readonly ns: number; readonly anew?: boolean }[] = [];
   readonly capacity: number;
   policy: "strict" | "balanced";
   window: number;
@@ -269,18 +269,25 @@ export class ReferenceTracker {
     const positions = Array.from({ length: seen }, (_, i) => (start + i) % n);
     const hit = positions.find((position) => {
       const slot = this.slots[position]!;
-      const isSilent = age(slot, nowNs) - this.excusedNs(slot) > 10 * thresholdNs;
+      const isSilent = age(slot, nowNs) - this.pausedNs(slot.lastNs) > 10 * thresholdNs;
       return isSilent && (slot.latched || !latchedOnly);
     });
     this.cursor = hit === undefined ? (start + seen) % n : (hit + 1) % n;
     return hit === undefined ? undefined : this.slots[hit];
   }
 
-  /** Time since the last beat of `slot` in which nobody could be heard, of the last 64 such times. */
-  excusedNs(slot: { readonly lastNs: number }): number {
+  /** Time since the last beat of `slot` that is no silence. */
+  excusedNs({ lastNs }: { readonly lastNs: number }): number {
+    const anewNs = this.pauses.findLast(({ anew }) => anew)?.endNs;
+    if (anewNs === undefined || lastNs >= anewNs) return this.pausedNs(lastNs);
+    return anewNs - lastNs + this.pausedNs(anewNs);
+  }
+
+  /** Time since `lastNs` in which nobody could be heard, of the last 64 such times. */
+  pausedNs(lastNs: number): number {
     return this.pauses
       .slice(-64)
-      .filter(({ endNs }) => endNs > slot.lastNs)
+      .filter(({ endNs }) => endNs > lastNs)
       .reduce((sum, { ns }) => sum + ns, 0);
   }
 

@@ -32,8 +32,13 @@ export interface Daemon {
 export function makeDaemon(world: World, seams: Seams): Daemon {
   const { scenario, links, processes } = world;
   const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
-  const deafNsSince = (lastNs: number): number => observer.tracker.pauses.sinceNs(lastNs);
-  const promises = new Promises({ thresholdNs, judgeLimit, processes, deafNsSince });
+  const promises = new Promises({
+    thresholdNs,
+    judgeLimit,
+    processes,
+    deafNsSince: (lastNs) => observer.tracker.pauses.sinceNs(lastNs),
+    excusedNs: (lastNs) => observer.tracker.pauses.excusedNs(lastNs),
+  });
   const recorder = new Recorder(promises);
   const reader = processes.reader();
   const clock = seams.clock(world.clock);

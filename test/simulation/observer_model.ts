@@ -86,7 +86,6 @@ export class ObserverModel {
   /** The wait that was announced before this turn. */
   plannedNs = 0;
   #listenedNs: number | undefined = undefined;
-  #waitCountedNs = Number.NEGATIVE_INFINITY;
   readonly #options: ObserverModelOptions;
   readonly #bucket: ReferenceTokenBucket;
   readonly #foundEmpty = new Set<LinkState>();
@@ -172,10 +171,10 @@ export class ObserverModel {
     this.#listenedNs = nowNs;
     this.plannedNs = 0;
     if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return;
-    // The wait belongs to the pause, once in four thresholds.
-    const withWait = nowNs - this.#waitCountedNs >= 16 * gapNsMax;
-    if (withWait) this.#waitCountedNs = nowNs;
-    this.tracker.pauses.push({ endNs: nowNs, ns: withWait ? gapNs + plannedNs : gapNs });
+    // One that stands alone has its wait, and everyone a whole threshold behind it.
+    const beforeNs = this.tracker.pauses.at(-1)?.endNs ?? Number.NEGATIVE_INFINITY;
+    const anew = sinceNs - beforeNs >= 8 * gapNsMax;
+    this.tracker.pauses.push({ endNs: nowNs, ns: anew ? gapNs + plannedNs : gapNs, anew });
   }
 
   #visit(state: LinkState, l: number): number {

@@ -18,6 +18,8 @@ export interface PromiseOptions {
   readonly processes: ProcessTable;
   /** Time after `lastNs` in which the observer could hear nobody. */
   readonly deafNsSince: (lastNs: number) => number;
+  /** By how much the deadline of one whose last beat was at `lastNs` is later. */
+  readonly excusedNs: (lastNs: number) => number;
 }
 
 interface Watched {
@@ -153,8 +155,8 @@ export class Promises {
     const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, { lastBeatNs, reported }] of this.#watched) {
-      const deadlineNs =
-        lastBeatNs + this.#options.thresholdNs + this.#options.deafNsSince(lastBeatNs);
+      const { thresholdNs, excusedNs } = this.#options;
+      const deadlineNs = lastBeatNs + thresholdNs + excusedNs(lastBeatNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
         `promise: no stall is missed, pid ${pid}`,

@@ -36,6 +36,30 @@ describe("a pause", () => {
     h.tracker.checkInvariants();
   });
 
+  test("behind which silence begins anew gives everyone a whole threshold, and later ones add to it", () => {
+    const h = new Harness({ capacity: 4 });
+    h.beat(1, 1, 10);
+    h.beat(2, 1, 20);
+    h.tracker.pauses.add(500, 400);
+    h.tracker.pauses.beginAnew(500);
+    h.beat(3, 1, 510);
+    expect(h.tracker.nextDeadline()).toBe(500 + THRESHOLD);
+    h.tracker.pauses.add(550, 30);
+    expect(h.tracker.nextDeadline()).toBe(500 + THRESHOLD + 30);
+    expect(h.stalled(500 + THRESHOLD + 29)).toEqual([]);
+    expect(h.stalled(500 + THRESHOLD + 30)).toEqual([1, 2]);
+    expect(h.stalled(510 + THRESHOLD + 30)).toEqual([3]);
+    h.tracker.checkInvariants();
+  });
+
+  test("does not begin the silence anew for which an agent is evicted", () => {
+    const h = new Harness({ capacity: 1, policy: "balanced" });
+    h.beat(1, 1, 0);
+    h.tracker.pauses.add(9 * THRESHOLD, 10);
+    h.tracker.pauses.beginAnew(9 * THRESHOLD);
+    expect(h.beat(2, 1, 11 + 10 * THRESHOLD)).toBe("Inserted");
+  });
+
   test("leaves the time of the last beat as it was: a stall tells the whole silence", () => {
     const h = new Harness({ capacity: 1 });
     h.beat(1, 1, 10);
