@@ -319,7 +319,8 @@ export const FAMILIES: readonly Family[] = [
   ),
   counter(
     "varta_observer_paused_seconds_total",
-    "Their sum; every deadline moved by as much, so no silence of that time counts.",
+    "Their sum; every deadline moved by that at least, so no silence of that time counts.",
+    { decimals: 6 },
   ),
   gauge("varta_watch_pids_tracked", "Agents tracked now."),
 

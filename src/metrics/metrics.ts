@@ -108,7 +108,7 @@ export class Metrics {
     if (!perPid) this.#rows.clear();
   }
 
-  /** Adds to a counter. `count` is a non-negative integer, for example a drained counter. */
+  /** Adds to a counter. `count` is a non-negative integer, for example a drained counter; of seconds it may be a part of one. */
   add(series: number, count: number): void {
     assert(series >= 0 && series < SERIES_COUNT, "a series id comes from series.ts");
     this.#values[series] = saturatingAdd(this.#values[series]!, count);

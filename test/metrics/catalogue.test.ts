@@ -14,6 +14,8 @@ describe("FAMILIES", () => {
       expect(family.help).toMatch(/^[A-Z].*\.$/);
       expect(family.help).not.toContain("\n");
       expect(family.values.length > 0).toBe(family.label !== "");
+      // Whole seconds would lose what comes a part of one at a time.
+      if (family.type !== "histogram") expect(family.decimals > 0).toBe(name.includes("_seconds"));
     },
   );
 
