@@ -8,7 +8,9 @@ import {
   EINTR,
   ENOTSOCK,
   IS_LINUX,
+  MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
+  MSG_DONTWAIT,
   MSG_TRUNC,
   SCM_CREDENTIALS,
   SOCK_DGRAM,
@@ -27,6 +29,7 @@ import {
   HEADER_LENGTH,
   HEADER_STRIDE,
   ReceiveBatch,
+  type ReceiveMany,
   WIDE_CONTROL_STRIDE,
 } from "../../ffi/receive_batch.ts";
 import { errnoAddress, libcLinux } from "../../ffi/libc.ts";
@@ -175,6 +178,16 @@ describe("ReceiveBatch.receive()", () => {
     expect(interruptions).toBe(0);
     interruptions = 1;
     expect(batch.receive(receiver.fd)).toBe(0);
+  });
+
+  test.skipIf(!IS_LINUX)("never waits, and keeps what comes with a datagram from children", () => {
+    const asked: number[] = [];
+    const receiveMany = (...[, , , flags]: Parameters<ReceiveMany>) => {
+      asked.push(flags);
+      return 0;
+    };
+    new ReceiveBatch({ ...UNIX_BATCH, receiveMany }).receive(0);
+    expect(asked).toEqual([MSG_DONTWAIT | MSG_CMSG_CLOEXEC]);
   });
 
   test.skipIf(!IS_LINUX)("takes no more than it is told to", () => {

@@ -2,6 +2,7 @@
 // good frames arrive with their credentials, and what the filter dropped is estimated from what it
 // let through.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { unlinkSync } from "node:fs";
 import { AF_UNIX, EAGAIN, IS_LINUX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
@@ -115,6 +116,26 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
     drain(listener);
     // The sender's own buffer may end a row before the queue is full.
     expect(listener.drainQueueFull()).toBeLessThan(RUBBISH);
+  });
+
+  test("is on the new socket, too, when the file of the old one was removed", () => {
+    using directory = new TemporaryDirectory();
+    const listener = listen(directory);
+    const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
+    const to = unixAddress(listener.path);
+    check(listener.filter.attach(RUBBISH_SAMPLE), "attach");
+    unlinkSync(listener.path);
+    listener.rebind(0);
+    let received = 0;
+    for (let i = 0; i < RUBBISH; i++) {
+      check(sendTo(fd, noise(31), to), "send");
+      if (i % 8 === 0) received += drain(listener).received;
+    }
+    expect(received).toBeLessThan(SAMPLED_MAX);
+    listener.filter.detach();
+    for (let i = 0; i < 8; i++) check(sendTo(fd, noise(31), to), "send");
+    close(fd);
+    expect(drain(listener).received).toBeGreaterThanOrEqual(8);
   });
 
   test("does not count what had been queued before it for a sample", () => {
