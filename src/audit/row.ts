@@ -65,6 +65,13 @@ export function parseRow(line: Uint8Array): AuditRow | undefined {
   return { kind, seq, columns: parts, chain, body };
 }
 
+/** True if a comment is a row but for its first byte, the first digit of its number. */
+export function wasRow(comment: Uint8Array): boolean {
+  const line = Uint8Array.from(comment);
+  line[0] = 0x31;
+  return parseRow(line) !== undefined;
+}
+
 export function columnNames({ kind, columns: found }: AuditRow): readonly string[] {
   return [COLUMNS[kind], ...(LONGER[kind] ?? [])].find(({ length }) => length === found.length)!;
 }

@@ -4,7 +4,7 @@
 import type { ChainKey } from "./chain.ts";
 import { continues, isLinkedReason } from "./chain_check.ts";
 import { ABSENT } from "./record.ts";
-import { type AuditRow, bootKeyId, bootLink, bootReason, latin1, parseRow } from "./row.ts";
+import { type AuditRow, bootKeyId, bootLink, bootReason, latin1, parseRow, wasRow } from "./row.ts";
 import { type SectionKind, sectionOf, sectionText } from "./section.ts";
 
 /** What a finding means, the worst first; a note is worth knowing and no damage. */
@@ -105,6 +105,8 @@ export class Verifier {
   /** Records behind the one with the expected head; -1 = it has not come yet. */
   #recordsSinceAnchor = -1;
   #isRememberedSeen = false;
+  /** A row that somebody made a comment, while no row behind it tells that it is missing. */
+  #hidden: Place | undefined;
 
   constructor(options: VerifierOptions) {
     this.#options = options;
@@ -127,7 +129,10 @@ export class Verifier {
     const begun = isComment ? sectionOf(latin1(line)) : undefined;
     if (begun !== undefined) this.#beginSection(begun, latin1(line));
     else if (this.#line === 1) this.#beginSection("none", "");
-    if (isComment) return;
+    if (isComment) {
+      if (wasRow(line)) this.#hidden = this.#here();
+      return;
+    }
     const row = hasLineEnd ? parseRow(line) : undefined;
     if (row !== undefined) this.#row(row);
     else if (this.#section === "v2" || this.#section === "none") {
@@ -137,6 +142,9 @@ export class Verifier {
 
   finish(): Verdict {
     this.#tellTallies();
+    if (this.#hidden !== undefined) {
+      this.#foundAt(this.#hidden, "broken", "a record was changed into a comment");
+    }
     const last = this.#previous;
     const head = last === undefined ? undefined : chainText(last);
     const { expectedHead } = this.#options;
@@ -196,6 +204,7 @@ export class Verifier {
     this.#seqFirst ??= row.seq;
     this.#previous = row;
     this.#previousPlace = this.#here();
+    this.#hidden = undefined;
     this.#compare(row);
   }
 

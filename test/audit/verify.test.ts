@@ -71,6 +71,15 @@ describe("Verifier", () => {
     expect(damaged((lines) => lines.splice(3, 0, "# a note")).findings).toEqual([]);
   });
 
+  test("finds a row that was changed into a comment, the last one as well", () => {
+    const hide = (index: number) =>
+      damaged((lines) => {
+        lines[index] = `#${lines[index]!.slice(1)}`;
+      }).findings;
+    expect(hide(6)).toEqual(["audit.log:7: a record was changed into a comment"]);
+    expect(hide(5)).toEqual([broken(7, 6)]);
+  });
+
   test("finds an edited column at its line", () => {
     const { findings, last } = damaged((lines) => {
       lines[3] = lines[3]!.replace("\trefused\t2\t", "\trefused\t7\t");
@@ -342,11 +351,8 @@ describe("Verifier", () => {
         using directory = new AuditDirectory();
         const changed = Uint8Array.from(bytes);
         changed[at]! ^= flip;
-        // A row that becomes a comment takes its number with it, and the next row tells.
         directory.write(changed);
-        const isLast = at > bytes.lastIndexOf(0x0a, bytes.length - 2);
-        const { verdict } = verifyLog(directory.log);
-        if (changed[at] !== 0x23 || !isLast) expect(verdict.isIntact).toBe(false);
+        expect(verifyLog(directory.log).verdict.isIntact).toBe(false);
       }),
       { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 300) },
     );
