@@ -32,3 +32,15 @@ export const GENERATION_NS = 10 * NS_PER_MS;
 export function generationAt(bootNs: number): number {
   return Math.floor(bootNs / GENERATION_NS);
 }
+
+const ENDED_STATE = /^\) [ZXx] /;
+/** Field 20 of /proc/PID/stat, counted from the end of the name: a leader may end before its threads do. */
+const THREADS_WORD = 18;
+
+/** From the text of /proc/PID/stat: its process has ended, and so have all of its threads. */
+export function isOver(stat: string): boolean {
+  // The name before the state may hold anything; the last parenthesis ends it.
+  const afterName = stat.slice(stat.lastIndexOf(")"));
+  if (!ENDED_STATE.test(afterName)) return false;
+  return Number(afterName.split(" ")[THREADS_WORD]) <= 1;
+}

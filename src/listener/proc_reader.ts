@@ -1,7 +1,7 @@
 // Reads the identity of a process from /proc (spec 05 section 5): its start time, which tells a reused pid from the old
 // process, and the inode of its pid namespace. Small synchronous reads, the only ones on the loop; NaN = unknown.
 import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
-import type { ProcessReader } from "../base/process_reader.ts";
+import { isOver, type ProcessReader } from "../base/process_reader.ts";
 import type { SpareDescriptors } from "../files/spare_descriptors.ts";
 
 const STAT_BYTES_MAX = 512;
@@ -35,7 +35,7 @@ export class ProcReader implements ProcessReader {
     if (length < 0) return length === GONE;
     const text = this.#buffer.toString("latin1", 0, length);
     const found = parseStartTime(text);
-    return !Number.isNaN(found) && (found !== startTime || isDead(text));
+    return !Number.isNaN(found) && (found !== startTime || isOver(text));
   }
 
   realUid(pid: number): number {
@@ -108,14 +108,6 @@ export function parseStartTime(text: string): number {
     .trim()
     .split(/\s+/)[START_TIME_WORD - 1];
   return wholeNumber(word);
-}
-
-/**
- * True if the text of /proc/<pid>/stat is that of a zombie, or of a process that is about to
- * vanish.
- */
-function isDead(text: string): boolean {
-  return /^ [ZXx] /.test(text.slice(text.lastIndexOf(")") + 1));
 }
 
 /** Inode from "pid:[4026531836]"; NaN if it is malformed. */

@@ -7,7 +7,7 @@ import { clockNs } from "../../ffi/clock.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { kill } from "../../ffi/process.ts";
-import { generationAt, type ProcessReader } from "../base/process_reader.ts";
+import { generationAt, isOver, type ProcessReader } from "../base/process_reader.ts";
 import { NS_PER_US } from "../base/time.ts";
 import { SpareDescriptors } from "../files/spare_descriptors.ts";
 import { type AgentUnit, parseUnit } from "./agent_unit.ts";
@@ -41,9 +41,6 @@ export const HOLDER_HIDDEN = 2;
 export type IsBeating = (pid: number, generation: number) => boolean;
 
 const STAT_BYTES_MAX = 512;
-const ENDED_STATE = /^\) [ZXx] /;
-/** Field 20 of /proc/PID/stat, counted from the end of the name: a leader may end before its threads do. */
-const THREADS_WORD = 18;
 const CGROUP_BYTES_MAX = 4_096;
 /** Pids of a unit that are looked at: a service with more processes has beats of its own kind of trouble. */
 const MEMBERS_BYTES_MAX = 32_768;
@@ -186,14 +183,6 @@ export class BlindAgentHost implements AgentHost {
   hasSuccessor(): boolean {
     return false;
   }
-}
-
-/** From the text of /proc/PID/stat: its process has ended, and so have all of its threads. */
-function isOver(stat: string): boolean {
-  // The name before the state may hold anything; the last parenthesis ends it.
-  const afterName = stat.slice(stat.lastIndexOf(")"));
-  if (!ENDED_STATE.test(afterName)) return false;
-  return Number(afterName.split(" ")[THREADS_WORD]) <= 1;
 }
 
 function signalFailure(errno: number): StepFailure {

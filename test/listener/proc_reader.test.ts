@@ -158,6 +158,16 @@ describe("ProcReader with a directory in the place of /proc", () => {
     expect(reader.hasEnded(42, 4711)).toBe(true);
   });
 
+  test("hasEnded() says no while threads run on, though the first one has ended", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    const oneThread = statLine("a) S b", "4711").replace(") S 1", ") Z 1");
+    writeFileSync(directory.at("42/stat"), oneThread.replace(" 20 0 1 0", " 20 0 2 0"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), oneThread);
+    expect(reader.hasEnded(42, 4711)).toBe(true);
+  });
+
   test("knows nothing about a pid that is not there, whatever its status file could say", () => {
     using directory = new TemporaryDirectory();
     const reader = fake(directory, 42);
