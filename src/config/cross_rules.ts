@@ -8,7 +8,6 @@ import { type Fault, ordinal } from "./fault.ts";
 import { pathText, quoted } from "./found.ts";
 import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
 import { checkRecovery, hasRecovery } from "./recovery_rules.ts";
-import type { TableName } from "./schema.ts";
 
 /** Generations that a rotated file may leave behind: FILE.1 to FILE.5. */
 const ROTATIONS = 5;
@@ -103,7 +102,7 @@ function checkAddresses(document: CheckedDocument, report: Report): void {
     const claim = addressClaim(listener);
     if (claim === undefined) continue;
     const at = { listener, key: claim.key };
-    const other = owners.get(claim.id);
+    const other = owners.get(claim.id) ?? (claim.place && ownerOfPlace(owners, claim.place));
     if (other === undefined) {
       owners.set(claim.id, at);
       continue;
@@ -127,6 +126,29 @@ interface AddressClaim {
   readonly text: string;
   readonly what: string;
   readonly want: string;
+  /** Of a claim for a port. */
+  readonly place?: Place;
+}
+
+/** A port, of one address or of all addresses of its family. */
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+const ALL_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
+
+/** Who has claimed the port where `place` is: all addresses include each one. */
+function ownerOfPlace<Owner extends { readonly listener: CheckedListener }>(
+  owners: ReadonlyMap<string, Owner>,
+  place: Place,
+): Owner | undefined {
+  return [...owners.values()].find(({ listener }) => {
+    const other = addressClaim(listener)?.place;
+    if (other === undefined || other.port !== place.port) return false;
+    if (other.address.includes(":") !== place.address.includes(":")) return false;
+    return [other.address, place.address].some((address) => ALL_ADDRESSES.includes(address));
+  });
 }
 
 function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefined {
@@ -142,10 +164,11 @@ function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefin
   }
   if (kind === undefined || kind === "unix") return undefined;
   if (address === undefined || port === undefined) return undefined;
-  const id = `${canonicalAddress(address)} ${port}`;
+  const place = { address: canonicalAddress(address), port };
   return {
     key: "port",
-    id,
+    id: `${place.address} ${port}`,
+    place,
     text: `${port} on ${address}`,
     what: "the address and port",
     want: "another address or port",
@@ -260,31 +283,58 @@ function checkAuditKey({ tables }: CheckedDocument, report: Report): void {
 }
 
 function checkFiles(document: CheckedDocument, report: Report): void {
-  const { audit, liveness } = document.tables;
-  const owned: { table: TableName; key: string; path: string | undefined; rotates: boolean }[] = [
-    { table: "audit", key: "file", path: audit.values.file, rotates: true },
-    { table: "export", key: "file", path: document.tables.export.values.file, rotates: true },
-    {
-      table: "liveness",
-      key: "heartbeat_file",
-      path: liveness.values.heartbeat_file,
-      rotates: false,
-    },
-  ];
-  const owners = new Map<string, KeyRef & { readonly table: TableName }>();
-  for (const { table, key, path, rotates } of owned) {
+  const { audit, export: events, liveness } = document.tables;
+  const owned = [
+    { table: "audit", key: "file", path: audit.values.file, others: auditFiles },
+    { table: "export", key: "file", path: events.values.file, others: rotatedFiles },
+    { table: "liveness", key: "heartbeat_file", path: liveness.values.heartbeat_file },
+  ] as const;
+  const owners = socketPaths(document);
+  for (const { table, key, path, ...names } of owned) {
     if (path === undefined) continue;
-    const files = [posix.normalize(path)];
-    for (let number = 1; rotates && number <= ROTATIONS; number++)
-      files.push(`${files[0]}.${number}`);
-    const taken = files.find((file) => owners.has(file));
-    for (const file of files) if (!owners.has(file)) owners.set(file, { table, key });
+    const file = posix.normalize(path);
+    const others = "others" in names ? names.others(file) : [];
+    const taken = others.includes(file) ? file : [file, ...others].find((name) => owners.has(name));
+    const own = { label: `${table}.${key}`, ref: { table, key } };
+    for (const name of [file, ...others]) if (!owners.has(name)) owners.set(name, own);
     if (taken === undefined) continue;
-    const other = [...owners].find(([file]) => file === taken)![1];
-    const found = `${pathText(path)}, which collides with ${other.table}.${other.key}`;
-    const want = "a path of its own; a rotation adds .1 to .5 to a path";
-    report({ at: { table, key }, anchor: "value", found, want, involved: [other] });
+    const { label, ref } = owners.get(taken)!;
+    const isOwn = label === own.label;
+    const found = `${pathText(path)}, which ${isOwn ? "is a name that the daemon needs" : `collides with ${label}`}`;
+    report({ at: { table, key }, anchor: "value", found, want: OWN_PATH, involved: [ref] });
   }
+}
+
+const OWN_PATH =
+  "a path of its own; a rotation adds .1 to .5 to a path, and beside an audit log are " +
+  "FILE.fired and audit.head";
+
+function rotatedFiles(file: string): string[] {
+  return Array.from({ length: ROTATIONS }, (_, index) => `${file}.${index + 1}`);
+}
+
+/** What the daemon keeps beside its audit log. */
+function auditFiles(file: string): string[] {
+  const head = posix.join(posix.dirname(file), "audit.head");
+  return [...rotatedFiles(file), `${file}.fired`, head];
+}
+
+/** Who has which path for a socket. */
+function socketPaths({ listeners, tables }: CheckedDocument) {
+  const owners = new Map<string, { readonly label: string; readonly ref: KeyRef }>();
+  for (const listener of listeners) {
+    const { path } = listener.values;
+    if (listener.kind !== "unix" || path === undefined) continue;
+    const ref = { listener, key: "path" };
+    owners.set(posix.normalize(path), { label: `the path of ${listenerLabel(listener)}`, ref });
+  }
+  const { listen } = tables.metrics.values;
+  const address = listen === undefined ? undefined : parseListen(listen);
+  if (address?.kind === "unix") {
+    const ref = { table: "metrics", key: "listen" } as const;
+    owners.set(posix.normalize(address.path), { label: "metrics.listen", ref });
+  }
+  return owners;
 }
 
 function checkClock(document: CheckedDocument, platform: string, report: Report): void {
