@@ -101,7 +101,7 @@ function unmarked({ sizeBytes, keepBytes, isV1, isOurs, tail }: Unmarked): Probe
 }
 
 /** A header of any version; or zero bytes, which is what the crash of a machine can leave of the first write. */
-function looksLikeOurs(head: Buffer): boolean {
+export function looksLikeOurs(head: Buffer): boolean {
   return startsWith(head, HEADER_OF_ANY_VERSION) || head.every((byte) => byte === 0);
 }
 

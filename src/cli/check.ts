@@ -9,6 +9,7 @@ import { SocketHolders } from "../config/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
+import { holdsOther } from "./own_content.ts";
 import { print, printDiagnostics, printError, printHint, printWarning } from "./output.ts";
 import { isDaemonOfOurs } from "./self_command.ts";
 
@@ -29,7 +30,7 @@ export async function run(invocation: Invocation): Promise<number> {
     configFile,
     given,
     host: { ...host, uid: user.uid, env },
-    machine: { user, unit, holders },
+    machine: { user, unit, holders, holdsOther },
     document,
   });
   if (ownFlag(invocation, "json")) {

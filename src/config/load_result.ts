@@ -37,7 +37,12 @@ export interface Machine {
   /** The unit that will start it; undefined = none is installed, or none is meant. */
   readonly unit: UnitSettings | undefined;
   readonly holders: SocketHolders;
+  /** True if the file at the path holds something else, which the start would refuse to touch. */
+  readonly holdsOther: (content: OwnContent, path: string) => boolean;
 }
+
+/** What the daemon writes into files of its own. */
+export type OwnContent = "audit log" | "journal of recoveries" | "event export" | "heartbeat";
 
 export interface LoadOptions {
   readonly configFile: string | undefined;

@@ -33,7 +33,8 @@ import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Fault } from "./fault.ts";
 import { modeText, pathText, quoted } from "./found.ts";
 import { conflictFault, type KeyRef, originOf } from "./key_ref.ts";
-import type { Machine } from "./load_result.ts";
+import type { Machine, OwnContent } from "./load_result.ts";
+import { hasRecovery } from "./recovery_rules.ts";
 import type { SocketHolder } from "./socket_holders.ts";
 
 const OTHERS_WRITE = 0o022;
@@ -55,11 +56,19 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
   rules.metrics();
   const { audit, export: events, liveness } = document.tables;
   // The journal and the head beside the audit log, and every heartbeat, are files of their own.
-  const audited = { needsDirectory: true, isPrivate: true };
+  const audited = { needsDirectory: true, isPrivate: true, content: "audit log" } as const;
   rules.file({ table: "audit", key: "file" }, audit.values.file, audited);
-  const exported = { needsDirectory: events.values.max_bytes !== undefined, isPrivate: false };
+  if (audit.values.file !== undefined && hasRecovery(document)) {
+    const journal = { ...audited, content: "journal of recoveries" } as const;
+    rules.file({ table: "audit", key: "file" }, `${audit.values.file}.fired`, journal);
+  }
+  const exported = {
+    needsDirectory: events.values.max_bytes !== undefined,
+    isPrivate: false,
+    content: "event export",
+  } as const;
   rules.file({ table: "export", key: "file" }, events.values.file, exported);
-  const beaten = { needsDirectory: true, isPrivate: false };
+  const beaten = { needsDirectory: true, isPrivate: false, content: "heartbeat" } as const;
   rules.file({ table: "liveness", key: "heartbeat_file" }, liveness.values.heartbeat_file, beaten);
 }
 
@@ -68,6 +77,7 @@ interface FileNeeds {
   readonly needsDirectory: boolean;
   /** Nobody else may write to it. */
   readonly isPrivate: boolean;
+  readonly content: OwnContent;
 }
 
 class MachineRules {
@@ -105,7 +115,8 @@ class MachineRules {
   }
 
   /** A file that is appended to, or replaced; the rules are those of files/own_file.ts and files/directory_rules.ts. */
-  file(ref: KeyRef, path: string | undefined, { needsDirectory, isPrivate }: FileNeeds): void {
+  file(ref: KeyRef, path: string | undefined, needs: FileNeeds): void {
+    const { needsDirectory, isPrivate, content } = needs;
     if (path === undefined || this.#isMadeByUnit(path)) return;
     if (this.#isReadOnly(ref, path)) return;
     const status = look(path);
@@ -118,8 +129,18 @@ class MachineRules {
     }
     if (status === undefined || typeof status === "string") return;
     const found = this.#wrongFile(path, status, isPrivate);
-    if (found === undefined) return;
+    if (found === undefined) {
+      this.#content(ref, path, content);
+      return;
+    }
     this.#reportFound(ref, path, found, `a regular file of ${this.#user}, with one name`);
+  }
+
+  /** Reports a file of somebody else, which the start leaves alone. */
+  #content(ref: KeyRef, path: string, content: OwnContent): void {
+    if (!this.#check.machine.holdsOther(content, path)) return;
+    const want = `the daemon's own ${content}, an empty file or a free path`;
+    this.#reportFound(ref, path, "which holds something else", want);
   }
 
   #wrongFile(path: string, status: Stats, isPrivate: boolean): string | undefined {

@@ -39,12 +39,16 @@ export async function requireHeartbeat(path: string, ownerUid: number): Promise<
   try {
     const bytes = Buffer.alloc(CONTENT_BYTES);
     const { bytesRead } = await file.read(bytes, 0, CONTENT_BYTES, 0);
-    if (bytesRead > 0 && !/^[0-9]+ [0-9]+\n$/.test(bytes.toString("latin1", 0, bytesRead)))
+    if (bytesRead > 0 && !isHeartbeat(bytes.subarray(0, bytesRead)))
       throw foreignContent(path, "a heartbeat");
   } finally {
     await file.close();
   }
   return found;
+}
+
+export function isHeartbeat(bytes: Buffer): boolean {
+  return /^[0-9]+ [0-9]+\n$/.test(bytes.toString("latin1"));
 }
 
 export class Heartbeat implements Deadline {

@@ -28,7 +28,7 @@ export interface EventExportOptions extends JsonlFormatOptions {
  * A line of either format anywhere among the first ones, because the file may begin inside a line: another program has
  * cut it. Or a piece of the only one.
  */
-const EXPORT_CONTENT: Content = {
+export const EXPORT_CONTENT: Content = {
   name: "events of either format",
   begins: (bytes) => /(^|\n)([0-9]+\t[a-z]+\t|\{"t":")|^[0-9]+$/.test(bytes.toString("latin1")),
 };

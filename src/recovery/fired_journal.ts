@@ -56,7 +56,7 @@ export class FiredJournal {
     const fd = openOwn(path, options.ownerUid);
     try {
       const bytes = contentOf(fd);
-      if (!isOurs(bytes)) throw foreignContent(path, "a journal of recoveries");
+      if (!isFiredJournal(bytes)) throw foreignContent(path, "a journal of recoveries");
       return new FiredJournal(path, options, fd, linesOf(bytes));
     } catch (error) {
       closeSync(fd);
@@ -120,7 +120,7 @@ export class FiredJournal {
       if (namesFile(this.path, fstatSync(this.#fd))) return;
       const bytes = contentOf(this.#fd);
       const fd = openOwn(this.path, this.#options.ownerUid);
-      if (!isOurs(contentOf(fd))) {
+      if (!isFiredJournal(contentOf(fd))) {
         closeSync(fd);
         throw foreignContent(this.path, "a journal of recoveries");
       }
@@ -171,7 +171,7 @@ function contentOf(fd: number): Buffer {
 }
 
 /** True if one line is ours, or if a crash of the machine left nothing but zero bytes or a piece of the first line. */
-function isOurs(bytes: Buffer): boolean {
+export function isFiredJournal(bytes: Buffer): boolean {
   const text = bytes.toString("latin1");
   if (/^\0*$/.test(text) || /^(fired [0-9 -]*| *)$/.test(text)) return true;
   for (let at = 0; at + LINE_BYTES <= text.length; at += LINE_BYTES) {

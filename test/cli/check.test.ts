@@ -143,6 +143,39 @@ describe("check finds", () => {
     ]);
   });
 
+  test("a file that holds something else, which the start would not touch", async () => {
+    using other = new TemporaryDirectory();
+    const files = ["audit.log", "run.fired", "events", "heartbeat"];
+    for (const file of files) writeFileSync(other.at(file), "somebody's\n");
+    const config = (audit: string) => `[recovery]\ncommand = ["/bin/true"]
+[audit]\nfile = "${other.at(audit)}"
+[export]\nfile = "${other.at("events")}"
+[liveness]\nheartbeat_file = "${other.at("heartbeat")}"\n`;
+    const listener = `[[listener]]\nkind = "unix"\npath = "${other.at("sock")}"\n`;
+    const texts = async (audit: string) =>
+      (await checked(listener + config(audit))).problems.map((text) =>
+        text.replaceAll(other.path, "OTHER").replace(/; want .*/, ""),
+      );
+    const rest = [
+      "export.file: found OTHER/events, which holds something else",
+      "liveness.heartbeat_file: found OTHER/heartbeat, which holds something else",
+    ];
+    expect(await texts("audit.log")).toEqual([
+      "audit.file: found OTHER/audit.log, which holds something else",
+      ...rest,
+    ]);
+    expect(await texts("run")).toEqual([
+      "audit.file: found OTHER/run.fired, which holds something else",
+      ...rest,
+    ]);
+    for (const file of files) writeFileSync(other.at(file), "");
+    expect(await texts("audit.log")).toEqual([]);
+    writeFileSync(other.at("audit.log"), "# varta-watch recovery audit v2\n");
+    writeFileSync(other.at("events"), "1\tbeat\t\n");
+    writeFileSync(other.at("heartbeat"), "12 345\n");
+    expect(await texts("audit.log")).toEqual([]);
+  });
+
   test("ports that another program has, with its name", async () => {
     const [port] = freeUdpPorts(1);
     const fd = check(openSocket(2, SOCK_DGRAM), "open a socket");

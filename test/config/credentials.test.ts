@@ -70,6 +70,7 @@ describe("a secret file in the credentials directory", () => {
       user: findUser("root", fixture.host)!,
       unit: findUnit(undefined, [units.path]),
       holders: new SocketHolders({ isOurs: () => false }),
+      holdsOther: () => false,
     };
     const [port] = freeUdpPorts(1);
     const load = (name: string) => {
