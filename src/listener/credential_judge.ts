@@ -40,6 +40,9 @@ export class CredentialJudge {
         verdict[i] = REJECT_CTRL_TRUNCATED;
       } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
         verdict[i] = REJECT_WRONG_SIZE;
+        this.#readNarrow(header, control);
+        // Only the log asks who it was.
+        this.#takeCredentials(i);
       } else if (
         words[header + arena.HEADER_CONTROLLEN] === UCRED_CMSG_SPACE &&
         words[control + arena.CONTROL_LENGTH] === UCRED_CMSG_LEN &&
@@ -56,11 +59,16 @@ export class CredentialJudge {
         peerUid[i] = words[control + arena.CONTROL_UID]!;
         peerGid[i] = words[control + arena.CONTROL_GID]!;
       } else {
-        const length = words[header + arena.HEADER_CONTROLLEN]!;
-        this.#messages.read(words, control, Math.min(length, arena.CONTROL_STRIDE * 4));
+        this.#readNarrow(header, control);
         verdict[i] = this.#takeCredentials(i);
       }
     }
+  }
+
+  #readNarrow(header: number, control: number): void {
+    const { words } = this.#arena;
+    const length = words[header + arena.HEADER_CONTROLLEN]!;
+    this.#messages.read(words, control, Math.min(length, arena.CONTROL_STRIDE * 4));
   }
 
   /**
@@ -85,9 +93,11 @@ export class CredentialJudge {
       origin[i] = ORIGIN_SOCKET_MODE_ONLY;
       if ((words[header + arena.HEADER_FLAGS]! & MSG_CTRUNC) !== 0) {
         verdict[i] = REJECT_CTRL_TRUNCATED;
-      } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
-        verdict[i] = REJECT_WRONG_SIZE;
-      } else verdict[i] = this.#takeCredentials(i);
+      } else {
+        const found = this.#takeCredentials(i);
+        const isFrame = words[header + arena.HEADER_LENGTH] === FRAME_BYTES;
+        verdict[i] = isFrame ? found : REJECT_WRONG_SIZE;
+      }
     }
     return gotAll;
   }
