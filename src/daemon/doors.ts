@@ -175,14 +175,27 @@ export function openMetrics(
     return new HttpServer({ ...options, listen });
   } catch (error) {
     if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
-    const inUse = (error as { code?: unknown }).code === "EADDRINUSE";
-    if (inUse && portMayChange && listen.kind === "tcp")
+    const code = String((error as { code?: unknown }).code);
+    if (code === "EADDRINUSE" && portMayChange && listen.kind === "tcp")
       return new HttpServer({ ...options, listen: { ...listen, port: 0 } });
     throw new StartError(
       `Cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
-      inUse
-        ? `see who has the port (ss -ltnp), or set metrics.listen; port 0 takes a free one`
-        : "set metrics.listen to an address of this machine, such as 127.0.0.1:9469",
+      metricsHint(code),
     );
+  }
+}
+
+/** What helps against the error of the system with which the metrics page was not bound. */
+export function metricsHint(code: string): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return "see who has the port (ss -ltnp), or set metrics.listen; port 0 takes a free one";
+    case "EACCES":
+      return "set metrics.listen to a port from 1024 on, or give the daemon CAP_NET_BIND_SERVICE";
+    case "EMFILE":
+    case "ENFILE":
+      return "the daemon has no file descriptor left: raise LimitNOFILE= or ulimit -n";
+    default:
+      return "set metrics.listen to an address of this machine, such as 127.0.0.1:9469";
   }
 }
