@@ -91,11 +91,14 @@ export class CmsgTarget implements FuzzTarget {
     const what = `slot ${i}: header ${hexOf(view, header, MMSGHDR_BYTES)} control ${hexOf(view, control, CONTROL_BYTES)}`;
     same(what, verdict[i], wanted);
     count(this, wanted === VERDICT_PASS ? "pass" : `reason ${wanted}`);
-    const pid = wanted === VERDICT_PASS ? view.getUint32(control + CMSG_DATA, true) : 0;
+    // A wrong size names its sender as well, for the log.
+    const names = wanted === VERDICT_PASS || wanted === REJECT_WRONG_SIZE;
+    const at = names ? credentialsAt(view, header, control) : undefined;
+    const pid = at === undefined ? 0 : view.getUint32(at, true);
     const attested = pid !== 0 ? ORIGIN_KERNEL_ATTESTED : ORIGIN_SOCKET_MODE_ONLY;
     same(what, [peerPid[i], origin[i]], [pid, attested]);
-    if (wanted !== VERDICT_PASS) return;
-    const [uid, gid] = [4, 8].map((at) => view.getUint32(control + CMSG_DATA + at, true));
+    if (at === undefined) return;
+    const [uid, gid] = [4, 8].map((behind) => view.getUint32(at + behind, true));
     same(what, [peerUid[i], peerGid[i]], [uid, gid]);
   }
 }
@@ -103,9 +106,13 @@ export class CmsgTarget implements FuzzTarget {
 function verdictOf(view: DataView, header: number, control: number): number {
   if ((view.getInt32(header + MSG_FLAGS, true) & MSG_CTRUNC) !== 0) return REJECT_CTRL_TRUNCATED;
   if (view.getUint32(header + MSG_LEN, true) !== 32) return REJECT_WRONG_SIZE;
+  const at = credentialsAt(view, header, control);
+  return at !== undefined ? VERDICT_PASS : REJECT_NO_CREDENTIALS;
+}
+
+function credentialsAt(view: DataView, header: number, control: number): number | undefined {
   const length = Math.min(view.getUint32(header + MSG_CONTROLLEN, true), CONTROL_BYTES);
-  const { credentialsAt } = referenceControl(view, control, length);
-  return credentialsAt !== undefined ? VERDICT_PASS : REJECT_NO_CREDENTIALS;
+  return referenceControl(view, control, length).credentialsAt;
 }
 
 /** What the kernel writes into slot `i`; lengths stay below 2^32, as in any buffer of ours. */
