@@ -26,12 +26,14 @@ interface Agent {
   state: string;
 }
 
+/** What ends it early; a terminal that is closed sends SIGHUP. Its processes must not outlive it. */
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
 export async function run(_invocation: Invocation): Promise<number> {
   const story = new Story();
   const interrupted = Promise.withResolvers<"interrupted">();
   const interrupt = (): void => interrupted.resolve("interrupted");
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  for (const signal of INTERRUPTS) process.once(signal, interrupt);
   try {
     const end = await Promise.race([story.play(), interrupted.promise]);
     if (end === "interrupted") return 130;
@@ -42,8 +44,7 @@ export async function run(_invocation: Invocation): Promise<number> {
     return 1;
   } finally {
     await story.clear();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    for (const signal of INTERRUPTS) process.off(signal, interrupt);
   }
 }
 

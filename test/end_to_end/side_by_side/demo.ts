@@ -56,16 +56,18 @@ describe.concurrent("varta-watch demo", () => {
     }),
   );
 
-  test("clears up when it is interrupted", async () => {
-    const { exitCode, leftBehind } = await demo({
-      during: async (child, seen) => {
-        await until("a frozen agent", () => seen().includes("SIGSTOP"));
-        child.kill("SIGINT");
-      },
+  for (const signal of ["SIGINT", "SIGHUP"] as const) {
+    test(`clears up when ${signal} interrupts it`, async () => {
+      const { exitCode, leftBehind } = await demo({
+        during: async (child, seen) => {
+          await until("a frozen agent", () => seen().includes("SIGSTOP"));
+          child.kill(signal);
+        },
+      });
+      expect(exitCode).toBe(130);
+      expect(leftBehind).toEqual([]);
     });
-    expect(exitCode).toBe(130);
-    expect(leftBehind).toEqual([]);
-  });
+  }
 });
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
