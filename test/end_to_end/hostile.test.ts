@@ -87,15 +87,16 @@ describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () 
       args: ["--global-beat-rate", "10", "--global-beat-burst", "20"],
     });
     await using crew = new Crew(daemon.socket);
-    await crew.send({ count: 2_000, content: "random" });
-    await crew.send({ count: 1_000, content: "zeros", size: 31 });
-    await daemon.untilReceived(3_000);
+    // Well-formed frames under the pid of another, and so little of the rest that no filter is put up against it.
+    await crew.send({ count: 2_000, content: "beat", pid: daemon.pid });
+    await crew.send({ count: 40, content: "zeros", size: 31 });
+    await daemon.untilReceived(2_040);
     const page = await daemon.page();
-    const { decode, rate_global, wrong_size, ...others } = rejected(page);
-    expect(decode! + rate_global!).toBe(2_000);
+    const { pid, rate_global, wrong_size, ...others } = rejected(page);
+    expect(pid! + rate_global!).toBe(2_000);
     // A quarter of the burst is kept for known agents.
-    expect(decode).toBeWithin(15, 200);
-    expect(wrong_size).toBe(1_000);
+    expect(pid).toBeWithin(15, 200);
+    expect(wrong_size).toBe(40);
     expect(others).toEqual({});
     expectAccountingIdentity(page);
   });
