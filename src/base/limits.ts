@@ -179,8 +179,9 @@ export const POST_EXIT_GRACE_NS = 2 * NS_PER_S;
 export const SHUTDOWN_KILL_NS_MIN = 100 * NS_PER_MS;
 
 /**
- * Longest block in poll(2) while no agent is watched; else it is the gap of a pause. Nothing needs a shorter one: a signal, also one that lands just before the block, makes the
- * runtime's event descriptor readable (spec 12 section 1); each wake-up of a quiet daemon costs about 0.2 ms.
+ * Longest block in poll(2) while no agent is watched; else it is the gap of a pause. Nothing needs a
+ * shorter one: a signal, also one that lands just before the block, makes the runtime's event
+ * descriptor readable (spec 12 section 1); each wake-up of a quiet daemon costs about 0.2 ms.
  */
 export const WAIT_NS_MAX = NS_PER_S;
 /** Poll interval when the runtime's epoll descriptor cannot be watched. */

@@ -1,4 +1,6 @@
-// Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners, and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open already.
+// Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners,
+// and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open
+// already.
 import { SystemError } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { isLoopbackAddress, listenText } from "../config/address.ts";

@@ -1,7 +1,8 @@
-// The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets, on the connections of the HTTP
-// server and on the runtime's own epoll descriptor until the next datagram, request, deadline or event. It yields to the runtime only when the runtime has something to
-// do, and looks at the timers of others only when one is due or a turn did more than take beats, so a quiet daemon with
-// steady beats costs one poll and one receive per wake-up.
+// The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets, on the
+// connections of the HTTP server and on the runtime's own epoll descriptor until the next datagram,
+// request, deadline or event. It yields to the runtime only when the runtime has something to do,
+// and looks at the timers of others only when one is due or a turn did more than take beats, so a
+// quiet daemon with steady beats costs one poll and one receive per wake-up.
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import {
