@@ -15,7 +15,7 @@ import {
 import { escapeUnprintable } from "./base/unprintable.ts";
 import type { LogFormat } from "./config/config.ts";
 import type { Problem } from "./config/load_result.ts";
-import { problemsText } from "./config/render.ts";
+import { problemsText } from "./config/problems/render.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 64;

@@ -7,7 +7,7 @@ import { ROOT } from "../scripts/binary/target.ts";
 import { REJECT_REASONS } from "../src/base/reject_reason.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../src/config/options.ts";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../src/config/schema.ts";
+import { LISTENER_SHAPES, TABLE_SHAPES } from "../src/config/keys/schema.ts";
 import { DROP_REASONS, FAMILIES, LOG_KINDS } from "../src/metrics/catalogue.ts";
 import { REASONS } from "../src/recovery/outcome.ts";
 import { STEP_KINDS } from "../src/recovery/plan.ts";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/schema.ts";
-import { keyTexts } from "../../src/config/schema_keys.ts";
+import { LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
+import { keyTexts } from "../../src/config/keys/schema_keys.ts";
 import { ROOT } from "../binary/target.ts";
 import {
   type ExampleEntry,

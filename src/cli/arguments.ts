@@ -1,11 +1,11 @@
 // argv becomes an Invocation, or all usage problems at once (spec 07 section 3): `--opt value` and `--opt=value`, flags
 // bare or with =true|false, the last occurrence of a scalar wins. Values of configuration options are only collected
 // here; config/ holds them against the schema.
-import { parseDurationMs } from "../config/duration.ts";
-import { alternatives, quoted } from "../config/found.ts";
+import { parseDurationMs } from "../config/keys/duration.ts";
+import { alternatives, quoted } from "../config/problems/found.ts";
 import type { GivenOption, Problem } from "../config/load_result.ts";
 import { CONFIG_OPTIONS, type ConfigOption, REMOVED_OPTIONS } from "../config/options.ts";
-import { nearest } from "../config/suggestion.ts";
+import { nearest } from "../config/problems/suggestion.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { COMMANDS, type Command, findCommand, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
 import type { Invocation } from "./invocation.ts";

@@ -3,7 +3,7 @@
 import { lstatSync } from "node:fs";
 import { effectiveUid } from "../../ffi/process.ts";
 import { type ChainKey, chainKey } from "../audit/chain.ts";
-import { readKeyListFile } from "../files/key_file.ts";
+import { readKeyListFile } from "../secrets/key_file.ts";
 import { printError, printHint } from "./output.ts";
 
 /** Undefined = the file is at fault, and that was said. */

@@ -9,8 +9,8 @@ import {
   connectSecureUdpWithMaster,
   connectUdp,
 } from "../client/mod.ts";
-import { parseListen } from "../config/address.ts";
-import { readKeyFiles } from "../files/key_file.ts";
+import { parseListen } from "../config/keys/address.ts";
+import { readKeyFiles } from "../secrets/key_file.ts";
 import { type Invocation, ownText } from "./invocation.ts";
 
 const EXIT_USAGE = 64;

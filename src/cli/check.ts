@@ -5,7 +5,7 @@ import { escapeUnprintable } from "../base/unprintable.ts";
 import { effectiveKeys, effectiveText } from "../config/effective.ts";
 import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
 import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
-import { SocketHolders } from "../config/socket_holders.ts";
+import { SocketHolders } from "../config/checks/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";

@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 import { errnoText } from "../../ffi/errno.ts";
 import { becomeUser } from "../../ffi/process.ts";
 import type { Host } from "../config/load_result.ts";
-import { quoted } from "../config/found.ts";
-import type { SocketHolders } from "../config/socket_holders.ts";
-import { findUnit, type UnitSettings } from "../config/unit_file.ts";
+import { quoted } from "../config/problems/found.ts";
+import type { SocketHolders } from "../config/checks/socket_holders.ts";
+import { findUnit, type UnitSettings } from "../config/checks/unit_file.ts";
 import { findUser, type UserAccount } from "../config/user_account.ts";
 
 const EXIT_USAGE = 64;
@@ -78,7 +78,7 @@ export async function becomeCheckedUser(
 ): Promise<UserRefusal | undefined> {
   if (!isOther) return undefined;
   holders.look();
-  await import("../config/positions.ts");
+  await import("../config/problems/positions.ts");
   const result = becomeUser(user.uid, user.gid, user.groups);
   if (result >= 0) return undefined;
   return {

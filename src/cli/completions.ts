@@ -2,9 +2,9 @@
 // command table, the options and the schema of the configuration; the files beside this one only put it into the words
 // of their shell, so a new command or option completes without a line written for it.
 import { z } from "zod";
-import { alternatives, quoted } from "../config/found.ts";
+import { alternatives, quoted } from "../config/problems/found.ts";
 import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
-import { TABLE_SHAPES } from "../config/schema.ts";
+import { TABLE_SHAPES } from "../config/keys/schema.ts";
 import { bashScript } from "./bash_completion.ts";
 import { COMMANDS, type Command, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
 import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";

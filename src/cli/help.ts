@@ -1,6 +1,6 @@
 // `varta-watch help [COMMAND]`: the first page of the product, made from the command table so that it cannot lie about
 // an option. At most 100 columns wide, on stdout.
-import { problemsText } from "../config/render.ts";
+import { problemsText } from "../config/problems/render.ts";
 import { CONFIG_OPTIONS } from "../config/options.ts";
 import { unknownCommand } from "./arguments.ts";
 import { COMMANDS, type Command, findCommand, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";

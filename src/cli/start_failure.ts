@@ -2,7 +2,7 @@
 // these in it, too. Where none was chosen it is the text for people that every command has.
 import type { LogFormat } from "../config/config.ts";
 import type { Problem } from "../config/load_result.ts";
-import { problemsText } from "../config/render.ts";
+import { problemsText } from "../config/problems/render.ts";
 import { Log } from "../daemon/log.ts";
 import { SESSION_ID } from "../daemon/session.ts";
 import { stderrIsJournal } from "../daemon/system_checks.ts";

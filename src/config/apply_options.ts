@@ -2,15 +2,19 @@
 // held against the schema of its key, so that limits and words are the same as in the file.
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { type CheckedDocument, type CheckedListener, emptyListener } from "./check_document.ts";
-import { valueFaults } from "./check_table.ts";
-import { DURATION_MS_MAX } from "./duration.ts";
-import type { Fault } from "./fault.ts";
-import { alternatives, quoted } from "./found.ts";
+import {
+  type CheckedDocument,
+  type CheckedListener,
+  emptyListener,
+} from "./checks/check_document.ts";
+import { valueFaults } from "./checks/check_table.ts";
+import { DURATION_MS_MAX } from "./keys/duration.ts";
+import type { Fault } from "./problems/fault.ts";
+import { alternatives, quoted } from "./problems/found.ts";
 import type { GivenOption } from "./load_result.ts";
 import { CLAMPED_OPTIONS, CONFIG_OPTIONS, type ConfigOption, OLDER_OPTIONS } from "./options.ts";
-import { LISTENER_SHAPES, type ListenerKind, TABLE_SHAPES } from "./schema.ts";
-import { keyTexts } from "./schema_keys.ts";
+import { LISTENER_SHAPES, type ListenerKind, TABLE_SHAPES } from "./keys/schema.ts";
+import { keyTexts } from "./keys/schema_keys.ts";
 
 const KEY_FILE_OPTIONS = ["key-file", "accepted-key-file", "master-key-file"] as const;
 

@@ -1,7 +1,7 @@
 // The complete, read-only configuration in internal units (nanoseconds, bytes, numbers). Every field is set: defaults
 // are applied in this folder and nowhere else. Spec 07 section 2 says what each key means.
 import type { ClockSource } from "../observer/clock.ts";
-import type { SignalName } from "./recovery_step.ts";
+import type { SignalName } from "./keys/recovery_step.ts";
 
 export type EvictionPolicy = "strict" | "balanced";
 export type ExportFormat = "tsv" | "jsonl";

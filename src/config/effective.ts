@@ -1,10 +1,10 @@
 // The configuration in effect, key by key with the origin of each value, for `check --print` (spec 07 section 3). The
 // output is a valid varta.toml. Secrets and environment values appear as "(set)".
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
-import { listenText } from "./address.ts";
+import { listenText } from "./keys/address.ts";
 import type { Config, ListenerConfig, RecoveryStep } from "./config.ts";
-import { durationTextFromNs } from "./duration.ts";
-import { modeText } from "./found.ts";
+import { durationTextFromNs } from "./keys/duration.ts";
+import { modeText } from "./problems/found.ts";
 import type { LoadSuccess } from "./load_result.ts";
 
 export type EffectiveValue =

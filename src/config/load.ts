@@ -3,13 +3,13 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { applyOptions } from "./apply_options.ts";
-import { isLoopbackAddress } from "./address.ts";
-import { type CheckedDocument, checkDocument } from "./check_document.ts";
+import { isLoopbackAddress } from "./keys/address.ts";
+import { type CheckedDocument, checkDocument } from "./checks/check_document.ts";
 import type { Config, LogFormat } from "./config.ts";
-import { expandCredentialPaths } from "./credentials.ts";
-import { checkCrossRules } from "./cross_rules.ts";
-import type { Fault } from "./fault.ts";
-import { originOf } from "./key_ref.ts";
+import { expandCredentialPaths } from "./checks/credentials.ts";
+import { checkCrossRules } from "./checks/cross_rules.ts";
+import type { Fault } from "./problems/fault.ts";
+import { originOf } from "./checks/key_ref.ts";
 import type {
   GivenOption,
   Host,
@@ -20,15 +20,15 @@ import type {
   RuntimeDirectory,
   ValueOrigin,
 } from "./load_result.ts";
-import { checkMachine } from "./machine_rules.ts";
-import { checkPrograms, directoryFault, programFault } from "./programs.ts";
-import { failure, optionProblem, renderFaults } from "./render.ts";
+import { checkMachine } from "./checks/machine_rules.ts";
+import { checkPrograms, directoryFault, programFault } from "./checks/programs.ts";
+import { failure, optionProblem, renderFaults } from "./problems/render.ts";
 import { buildConfig, resolveAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
-import { LISTENER_NAME, TABLE_SHAPES, type TableName } from "./schema.ts";
+import { LISTENER_NAME, TABLE_SHAPES, type TableName } from "./keys/schema.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
-import { unavailableFaults } from "./unavailable.ts";
+import { unavailableFaults } from "./checks/unavailable.ts";
 
 export const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
 

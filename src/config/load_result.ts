@@ -1,9 +1,9 @@
 // What goes into loadConfig() and what comes out of it: the read-only configuration with the origin of each value, or
 // every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
 import type { Config, LogFormat } from "./config.ts";
-import type { SocketHolders } from "./socket_holders.ts";
+import type { SocketHolders } from "./checks/socket_holders.ts";
 import type { TomlDocument } from "./toml_document.ts";
-import type { UnitSettings } from "./unit_file.ts";
+import type { UnitSettings } from "./checks/unit_file.ts";
 import type { UserAccount } from "./user_account.ts";
 
 /** One option of the command line that sets configuration keys, such as `--socket /run/x.sock`. */

@@ -1,7 +1,7 @@
 // The long options that set configuration keys, and the removed ones (spec 07 section 3): names, what they set, and the
 // words of the help screen. No checks here; apply_options.ts holds each value against the same schema as the file.
 import { GLOBAL_BURST_MAX } from "../base/limits.ts";
-import type { ListenerKind, TableName } from "./schema.ts";
+import type { ListenerKind, TableName } from "./keys/schema.ts";
 
 /** How the text of an option becomes a value of its key. */
 export type OptionForm = "text" | "path" | "integer" | "seconds" | "flag" | "words" | "pair";

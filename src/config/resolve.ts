@@ -1,15 +1,15 @@
 // Turns the checked values into the read-only Config: names into ids, listen strings into addresses, absent tables into
 // their defaults. User and group names that do not exist are reported here (spec 07 section 2.4).
 import { Accounts } from "./accounts.ts";
-import { parseListen } from "./address.ts";
-import type { CheckedDocument, CheckedListener } from "./check_document.ts";
+import { parseListen } from "./keys/address.ts";
+import type { CheckedDocument, CheckedListener } from "./checks/check_document.ts";
 import type { Config, ListenerConfig, RecoveryStep, UnixListenerConfig } from "./config.ts";
-import { listenerNames } from "./cross_rules.ts";
-import type { Fault } from "./fault.ts";
-import { quoted } from "./found.ts";
+import { listenerNames } from "./checks/cross_rules.ts";
+import type { Fault } from "./problems/fault.ts";
+import { quoted } from "./problems/found.ts";
 import type { Host } from "./load_result.ts";
-import type { CheckedStep } from "./recovery_step.ts";
-import { accountWant } from "./schema_keys.ts";
+import type { CheckedStep } from "./keys/recovery_step.ts";
+import { accountWant } from "./keys/schema_keys.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** Ids of the names in one listener. */

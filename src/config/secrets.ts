@@ -1,14 +1,14 @@
 // Secret files of the configuration: key files, the metrics token and the recovery command (spec 07 section 5). Their
 // content is checked here and never repeated in a message.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
-import { type FileFault, readKeyFile, readKeyListFile } from "../files/key_file.ts";
-import type { KeyLine } from "../files/key_text.ts";
-import { readSecretFile } from "../files/secret_file.ts";
+import { type FileFault, readKeyFile, readKeyListFile } from "../secrets/key_file.ts";
+import type { KeyLine } from "../secrets/key_text.ts";
+import { readSecretFile } from "../secrets/secret_file.ts";
 import { sameKey } from "../wire/secure_frame.ts";
-import type { CheckedDocument, CheckedListener } from "./check_document.ts";
-import type { Fault } from "./fault.ts";
-import { pathText } from "./found.ts";
-import { conflictFault, type KeyRef } from "./key_ref.ts";
+import type { CheckedDocument, CheckedListener } from "./checks/check_document.ts";
+import type { Fault } from "./problems/fault.ts";
+import { pathText } from "./problems/found.ts";
+import { conflictFault, type KeyRef } from "./checks/key_ref.ts";
 
 const COMMAND_WORDS_MAX = 64;
 

@@ -4,8 +4,13 @@
 import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
-import { TomlFloat } from "./found.ts";
-import { encodingFault, newerSyntaxFault, type SyntaxFault, syntaxFault } from "./toml_faults.ts";
+import { TomlFloat } from "./problems/found.ts";
+import {
+  encodingFault,
+  newerSyntaxFault,
+  type SyntaxFault,
+  syntaxFault,
+} from "./problems/toml_faults.ts";
 
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 

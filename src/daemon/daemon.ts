@@ -10,7 +10,7 @@ import type { RuntimeDirectory } from "../config/load_result.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { hiddenProcessesWarning } from "./hidden_processes.ts";
+import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { countHttp } from "./http_wiring.ts";
 import { type Deadline, Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";

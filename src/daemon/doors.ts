@@ -3,11 +3,11 @@
 // already.
 import { SystemError } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import { isLoopbackAddress, listenText } from "../config/address.ts";
+import { isLoopbackAddress, listenText } from "../config/keys/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import { readKeyFiles } from "../files/key_file.ts";
-import { SocketInUseError, SocketPathError } from "../files/socket_path.ts";
+import { readKeyFiles } from "../secrets/key_file.ts";
+import { SocketInUseError, SocketPathError } from "../sockets/socket_path.ts";
 import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";

@@ -7,7 +7,7 @@ import { msFromNs, NS_PER_S } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
-import type { CapturedOutput } from "../recovery/child_output.ts";
+import type { CapturedOutput } from "../recovery/children/child_output.ts";
 import type {
   CompleteOutcome,
   DeferredOutcome,

@@ -2,7 +2,7 @@
 // that start then cannot reach us, and another daemon can take the path. A lost socket is told, counted, and made anew by
 // the same rules as at the start; as long as that fails, the health page fails.
 import { NS_PER_S } from "../base/time.ts";
-import { SocketPathError } from "../files/socket_path.ts";
+import { SocketPathError } from "../sockets/socket_path.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Log, LogFields } from "./log.ts";

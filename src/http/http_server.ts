@@ -10,14 +10,19 @@ import {
   HTTP_HEALTH_PER_SEC,
   SCRAPES_IN_PROGRESS_MAX,
 } from "../base/limits.ts";
-import { type BoundSocket, bindRefused, isInPlace, unlinkBoundPath } from "../files/socket_path.ts";
+import {
+  type BoundSocket,
+  bindRefused,
+  isInPlace,
+  unlinkBoundPath,
+} from "../sockets/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
 import { type Exchange, HttpFront } from "./front.ts";
 import * as counts from "./http_counts.ts";
 import { IpLimiter } from "./ip_limiter.ts";
-import { listenTcp, listenUnix } from "./listening_socket.ts";
+import { listenTcp, listenUnix } from "../sockets/listening_socket.ts";
 import { acceptsGzip, negotiateFormat, type PageFormat } from "./negotiation.ts";
 import type { HttpRequest } from "./request.ts";
 import {
@@ -27,7 +32,7 @@ import {
   ScrapeQueue,
   type ScrapeSource,
 } from "./scrape_queue.ts";
-import { bindUnix } from "./unix_bind.ts";
+import { bindUnix } from "../sockets/bind_server.ts";
 
 export type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }

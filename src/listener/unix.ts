@@ -7,7 +7,7 @@ import * as arena from "../../ffi/receive_batch.ts";
 import { close, getSocketOption, setSocketOption } from "../../ffi/socket.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
-import type { GenerationClock } from "../base/process_reader.ts";
+import type { GenerationClock } from "../processes/process_reader.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
 import type { AllowList } from "./allow_list.ts";
 import { CredentialJudge } from "./credential_judge.ts";

@@ -3,10 +3,14 @@
 import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
-import type { GenerationClock } from "../base/process_reader.ts";
-import { isInPlace, unlinkBoundPath } from "../files/socket_path.ts";
+import type { GenerationClock } from "../processes/process_reader.ts";
+import { isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
-import { type BindPathOptions, type BoundPath, bindSocketPath } from "./socket_path.ts";
+import {
+  type BindPathOptions,
+  type BoundPath,
+  bindSocketPath,
+} from "../sockets/bind_descriptor.ts";
 
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
 export const HAS_CREDENTIALS: boolean = IS_LINUX;

@@ -8,7 +8,7 @@
 // sender that rules a namespace may state the pid of a process of its own in a send that it delays until that has ended:
 // the uid of the process must be the one that the kernel attests, which nobody can state for another user.
 import { IDENTITY_RETRY_NS } from "../base/limits.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { Listener } from "../listener/listener.ts";
 import { NONCE_REFUSED, nonceOrder } from "../tracker/nonce_order.ts";

@@ -10,7 +10,7 @@
 export { PlatformError } from "../../ffi/libc.ts";
 export { SystemError } from "../../ffi/errno.ts";
 export type { Event, StallEvent } from "../events/event.ts";
-export { SocketPathError } from "../files/socket_path.ts";
+export { SocketPathError } from "../sockets/socket_path.ts";
 export type { Listener, ListenerKind } from "../listener/listener.ts";
 export { UdpListener, type UdpListenerOptions } from "../listener/udp.ts";
 export { UdpSocketError } from "../listener/udp_socket.ts";

@@ -3,7 +3,7 @@
 // throws on input or allocates per beat; time comes from the injected clock.
 import { assert } from "../base/assert.ts";
 import * as limits from "../base/limits.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import * as reason from "../base/reject_reason.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
 import { Refusals } from "../events/refusals.ts";

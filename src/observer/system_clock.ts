@@ -8,7 +8,7 @@ import {
   IS_LINUX,
 } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
-import { generationAt } from "../base/process_reader.ts";
+import { generationAt } from "../processes/process_reader.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { ClockSource, RawClock } from "./clock.ts";
 

@@ -7,10 +7,10 @@ import { clockNs } from "../../ffi/clock.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { kill } from "../../ffi/process.ts";
-import { generationAt, isOver, type ProcessReader } from "../base/process_reader.ts";
+import { generationAt, isOver, type ProcessReader } from "../processes/process_reader.ts";
 import { NS_PER_US } from "../base/time.ts";
-import { SpareDescriptors } from "../files/spare_descriptors.ts";
-import { type AgentUnit, parseUnit } from "./agent_unit.ts";
+import { SpareDescriptors } from "../processes/spare_descriptors.ts";
+import { type AgentUnit, parseUnit } from "../processes/unit_of_process.ts";
 import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
 
 export interface AgentHost {

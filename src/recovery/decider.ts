@@ -23,7 +23,7 @@ import {
 import type { FiredJournal } from "./fired_journal.ts";
 import { LEDGER_DEBOUNCED, LEDGER_RECYCLED, Ledger } from "./ledger.ts";
 import type { DecisionReason, OutcomeCode, RecoveryOutcome } from "./outcome.ts";
-import type { Outstanding } from "./outstanding.ts";
+import type { Outstanding } from "./children/outstanding.ts";
 import { PACE_BACKING_OFF, PACE_FULL, PACE_GAVE_UP, type PaceKey, Pacing } from "./pacing.ts";
 import { Plan } from "./plan.ts";
 import { Sequence } from "./sequence.ts";

@@ -3,7 +3,7 @@
 // `kind` is the kind of audit row (spec 11 section 1) for "spawn", "complete" and "refused"; the others are only logged
 // and counted.
 import type { Stall } from "../events/stall.ts";
-import type { CapturedOutput } from "./child_output.ts";
+import type { CapturedOutput } from "./children/child_output.ts";
 import type { StepKind } from "./plan.ts";
 
 export const OUTCOME_SPAWNED = 0;

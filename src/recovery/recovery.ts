@@ -10,11 +10,11 @@ import {
 import { saturatingAdd } from "../base/saturating.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
-import type { ChildRunner } from "./child_runner.ts";
+import type { ChildRunner } from "./children/child_runner.ts";
 import { Decider, type RecoveryJournal } from "./decider.ts";
 import type { Freshness } from "./decision.ts";
 import type { OutcomeCode, RecoveryOutcome } from "./outcome.ts";
-import { Outstanding } from "./outstanding.ts";
+import { Outstanding } from "./children/outstanding.ts";
 import { Sequences } from "./sequences.ts";
 import { type RecoverySettings, StepActions } from "./step_actions.ts";
 import { UnitLookups } from "./unit_lookups.ts";

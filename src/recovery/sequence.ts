@@ -1,7 +1,7 @@
 // One recovery on its way through the steps of its plan. It is in one phase at a time, and has at most one deadline.
 import type { Stall } from "../events/stall.ts";
-import type { AgentUnit } from "./agent_unit.ts";
-import type { Child } from "./child.ts";
+import type { AgentUnit } from "../processes/unit_of_process.ts";
+import type { Child } from "./children/child.ts";
 import type { PaceKey } from "./pacing.ts";
 import type { Plan, Step } from "./plan.ts";
 import { StepTries } from "./step_failure.ts";

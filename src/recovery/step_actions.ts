@@ -8,8 +8,8 @@ import type { Config } from "../config/config.ts";
 import type { Stall } from "../events/stall.ts";
 import type { AgentHost } from "./agent_host.ts";
 import { placeholderValues } from "./argv_template.ts";
-import { Child } from "./child.ts";
-import type { ChildSetting } from "./child_runner.ts";
+import { Child } from "./children/child.ts";
+import type { ChildSetting } from "./children/child_runner.ts";
 import { ChildEnvironment } from "./environment.ts";
 import {
   type DecisionReason,
@@ -21,7 +21,7 @@ import {
   REASONS,
   type RecoveryOutcome,
 } from "./outcome.ts";
-import type { Outstanding } from "./outstanding.ts";
+import type { Outstanding } from "./children/outstanding.ts";
 import { needsPid, type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 import { lastingFailure, type StepFailure } from "./step_failure.ts";

@@ -3,8 +3,8 @@
 import { constants } from "node:os";
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { UNIT_LOOKUP_NS_MAX, UNIT_LOOKUPS_MAX } from "../base/limits.ts";
-import type { ChildOutput } from "./child_output.ts";
-import type { ChildRunner, ChildSetting } from "./child_runner.ts";
+import type { ChildOutput } from "./children/child_output.ts";
+import type { ChildRunner, ChildSetting } from "./children/child_runner.ts";
 import { lastingFailure, type StepFailure } from "./step_failure.ts";
 import { factsArgv, parseFacts, type UnitFacts } from "./unit_facts.ts";
 

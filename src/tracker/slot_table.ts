@@ -2,7 +2,7 @@
 // the lists of each uid, the latch count and the list of removed pids. Each operation keeps all of
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import {
   frameIsTerminal,

@@ -2,7 +2,7 @@
 // lanes, the longest silence first, and hands each to the sink, unless a stranger has its pid by
 // now.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { COUNT_PID_RECYCLES, type Counts } from "./counts.ts";
 import type { Eviction } from "./eviction.ts";

@@ -8,7 +8,7 @@ import {
   TRACKER_CAPACITY_MAX,
 } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import {
   REJECT_NAMESPACE_CONFLICT,
   REJECT_ORIGIN_CONFLICT,

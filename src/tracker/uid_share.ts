@@ -5,7 +5,7 @@
 // bounded (spec 03 section 5.1).
 import { UID_SHARE_LOOKUPS_MAX, UID_SHARE_ROWS, UID_SHARE_SLOTS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
 

@@ -1,7 +1,7 @@
 // "varta-watch keygen" as a shell sees it: what it prints, the file that it makes, and the files that it leaves alone.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { readKeyFiles } from "../../src/files/key_file.ts";
+import { readKeyFiles } from "../../src/secrets/key_file.ts";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";

@@ -1,7 +1,7 @@
 // What `check --print` shows is all that can be set: a key that is forgotten there would be in force and seen by nobody.
 import { expect, test } from "bun:test";
 import { effectiveKeys } from "../../src/config/effective.ts";
-import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/schema.ts";
+import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
 import { FixtureHost } from "./fixture_host.ts";
 
 const ONE_LISTENER_OF_EACH_KIND = `

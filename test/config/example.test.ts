@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { effectiveKeys } from "../../src/config/effective.ts";
-import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/schema.ts";
+import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
 import { FixtureHost, KEY } from "./fixture_host.ts";
 
 const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");

@@ -1,7 +1,7 @@
 // How a start waits for a socket that a killed daemon still holds, and what helps where the metrics page cannot be bound.
 import { describe, expect, test } from "bun:test";
 import { metricsHint, openPatiently } from "../../src/daemon/doors.ts";
-import { SocketInUseError, SocketPathError } from "../../src/files/socket_path.ts";
+import { SocketInUseError, SocketPathError } from "../../src/sockets/socket_path.ts";
 
 const IN_USE = new SocketInUseError("AddrInUse", "in use", "hint");
 

@@ -15,7 +15,7 @@ import { Tick, type TickExport } from "../../src/daemon/tick.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import type { Listener } from "../../src/listener/listener.ts";
-import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";

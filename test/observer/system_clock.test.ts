@@ -7,7 +7,7 @@ import {
   IS_LINUX,
 } from "../../ffi/constants.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { nowGeneration, SystemClock } from "../../src/observer/system_clock.ts";
 
 describe.skipIf(!IS_LINUX)("nowGeneration() (Linux)", () => {

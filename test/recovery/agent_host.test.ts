@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProcessReader } from "../../src/base/process_reader.ts";
-import { ProcReader } from "../../src/listener/proc_reader.ts";
+import type { ProcessReader } from "../../src/processes/process_reader.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import {
   BlindAgentHost,
   HOLDER_HIDDEN,
@@ -107,7 +107,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     async () => {
       const { pid, generation } = await sleeper();
       const script = `import { SystemAgentHost } from "${join(import.meta.dir, "../../src/recovery/agent_host.ts")}";
-        import { ProcReader } from "${join(import.meta.dir, "../../src/listener/proc_reader.ts")}";
+        import { ProcReader } from "${join(import.meta.dir, "../../src/processes/proc_reader.ts")}";
         const host = new SystemAgentHost(new ProcReader(), () => false);
         console.log(host.signal(${pid}, ${generation}, 15).text);`;
       const user = ["setpriv", "--reuid=61000", "--regid=61000", "--clear-groups"];

@@ -6,14 +6,14 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { type AgentHost, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
-import type { AgentUnit } from "../../src/recovery/agent_unit.ts";
-import type { CapturedOutput, ChildOutput } from "../../src/recovery/child_output.ts";
+import type { AgentUnit } from "../../src/processes/unit_of_process.ts";
+import type { CapturedOutput, ChildOutput } from "../../src/recovery/children/child_output.ts";
 import type {
   ChildRunner,
   ChildSetting,
   ExitCallback,
   SpawnResult,
-} from "../../src/recovery/child_runner.ts";
+} from "../../src/recovery/children/child_runner.ts";
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/recovery/outcome.ts";
 import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
 import { failureOf, lastingFailure, type StepFailure } from "../../src/recovery/step_failure.ts";

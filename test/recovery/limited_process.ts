@@ -2,10 +2,10 @@
 // says and tells what came of it: "turn" decides one stall, or goes on with what was put off; "fill" opens files until it
 // may open no more, and "free" closes them; "open" counts what is open; "identify" looks at its parent.
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { SpareDescriptors } from "../../src/files/spare_descriptors.ts";
-import { ProcReader } from "../../src/listener/proc_reader.ts";
+import { SpareDescriptors } from "../../src/processes/spare_descriptors.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { SystemAgentHost } from "../../src/recovery/agent_host.ts";
-import { ProcessRunner } from "../../src/recovery/child_runner.ts";
+import { ProcessRunner } from "../../src/recovery/children/child_runner.ts";
 import { bench, stallOf } from "./harness.ts";
 
 const capture = process.argv[2] === "capture";

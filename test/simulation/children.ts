@@ -1,8 +1,12 @@
 // Simulated recovery commands: some cannot be started, some end at once, some later, some never, some ignore SIGTERM, and
 // some cannot be signalled. What was asked of the system in a turn, and what it answered, is kept for the model.
 import { constants } from "node:os";
-import type { CapturedOutput, ChildOutput } from "../../src/recovery/child_output.ts";
-import type { ChildRunner, ExitCallback, SpawnResult } from "../../src/recovery/child_runner.ts";
+import type { CapturedOutput, ChildOutput } from "../../src/recovery/children/child_output.ts";
+import type {
+  ChildRunner,
+  ExitCallback,
+  SpawnResult,
+} from "../../src/recovery/children/child_runner.ts";
 import { failureOf } from "../../src/recovery/step_failure.ts";
 import type { Random } from "./random.ts";
 

@@ -1,14 +1,14 @@
 // The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each fault is one that a real
 // mistake could cause.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { ProcessReader } from "../../src/base/process_reader.ts";
+import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
-import type { ChildRunner, SpawnedChild } from "../../src/recovery/child_runner.ts";
+import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
 import { Recovery } from "../../src/recovery/recovery.ts";
 import type { Seams } from "./seams.ts";
 import { type SimulationOptions, simulate } from "./simulation.ts";

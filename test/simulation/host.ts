@@ -5,7 +5,7 @@ import {
   HOLDER_NONE,
   HOLDER_SHOWN,
 } from "../../src/recovery/agent_host.ts";
-import type { AgentUnit } from "../../src/recovery/agent_unit.ts";
+import type { AgentUnit } from "../../src/processes/unit_of_process.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { unitOf } from "./units.ts";
 

@@ -1,7 +1,7 @@
 // The observer as specs 03, 04, 05 and 08 tell it, slow and literal: it takes its own copy of the datagrams and says what
 // the daemon must do with each of them, in which order, and who falls silent when. Built from the slow twins of tracker,
 // frame and token bucket; nothing of the code under test is used.
-import type { ProcessReader } from "../../src/base/process_reader.ts";
+import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { referenceDecode } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";

@@ -1,5 +1,5 @@
 // The fault that a socket path is refused with, for tests that look at what it says.
-import { SocketPathError } from "../../src/files/socket_path.ts";
+import { SocketPathError } from "../../src/sockets/socket_path.ts";
 
 export function refusal(work: () => unknown): SocketPathError {
   try {

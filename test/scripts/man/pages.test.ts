@@ -9,7 +9,7 @@ import { programPage } from "../../../scripts/man/program_page.ts";
 import { COLUMNS, COMPLETE_COLUMNS_CAPTURED } from "../../../src/audit/row.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../../src/cli/commands.ts";
 import { CONFIG_OPTIONS } from "../../../src/config/options.ts";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../../../src/config/schema.ts";
+import { LISTENER_SHAPES, TABLE_SHAPES } from "../../../src/config/keys/schema.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 

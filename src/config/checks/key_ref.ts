@@ -1,0 +1,54 @@
+// A key of the checked configuration as the cross-key rules speak of it: which option or file line is to blame for its
+// value, and whether the file has a part in a conflict (exit 78) or options alone are at fault (exit 64).
+import type { CheckedDocument, CheckedListener } from "./check_document.ts";
+import type { Anchor, Fault, Path } from "../problems/fault.ts";
+import type { ValueOrigin } from "../load_result.ts";
+import type { TableName } from "../keys/schema.ts";
+
+export type KeyRef =
+  | { readonly table: TableName; readonly key: string }
+  | { readonly listener: CheckedListener; readonly key: string };
+
+export interface Conflict {
+  readonly at: KeyRef;
+  readonly anchor: Anchor;
+  readonly found: string;
+  readonly want: string;
+  /** Replaces `want` if an option is to blame, so that the cure is an option too. */
+  readonly wantOption?: string;
+  readonly foundOption?: string;
+  /** The other keys of the conflict. */
+  readonly involved?: readonly KeyRef[];
+}
+
+export function conflictFault(document: CheckedDocument, conflict: Conflict): Fault {
+  const { at, anchor } = conflict;
+  const option = optionOf(document, at) ?? ("listener" in at ? at.listener.madeBy : undefined);
+  const byOption = option !== undefined;
+  const all = [at, ...(conflict.involved ?? [])];
+  return {
+    path: refPath(at),
+    anchor,
+    found: (byOption ? conflict.foundOption : undefined) ?? conflict.found,
+    want: (byOption ? conflict.wantOption : undefined) ?? conflict.want,
+    option,
+    onlyOptions: byOption && all.every((ref) => originOf(document, ref)?.from !== "file"),
+  };
+}
+
+/** Undefined = the value is a default. */
+export function originOf(document: CheckedDocument, ref: KeyRef): ValueOrigin | undefined {
+  const option = optionOf(document, ref);
+  if (option !== undefined) return { from: "option", option };
+  const { given } = "listener" in ref ? ref.listener : document.tables[ref.table];
+  return given.has(ref.key) || given.has(`${ref.key}_ms`) ? { from: "file" } : undefined;
+}
+
+export function refPath(ref: KeyRef): Path {
+  return "listener" in ref ? [...ref.listener.path, ref.key] : [ref.table, ref.key];
+}
+
+function optionOf(document: CheckedDocument, ref: KeyRef): string | undefined {
+  if ("listener" in ref) return ref.listener.options.get(ref.key);
+  return document.options.get(`${ref.table}.${ref.key}`);
+}

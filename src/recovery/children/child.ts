@@ -1,0 +1,86 @@
+// One recovery child, and the lists it moves through: running -> terminating (SIGTERM sent) -> killed (SIGKILL sent)
+// -> exited (reported, waiting to be handled) -> draining (the end of its output is awaited). A child is in exactly one
+// list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
+// its oldest member.
+import type { Stall } from "../../events/stall.ts";
+import type { ChildOutput } from "./child_output.ts";
+import type { StepKind } from "../plan.ts";
+
+export type ChildAgent = Pick<Stall, "pid" | "key" | "generation">;
+
+export class Child {
+  /** The agent it was started for. */
+  readonly pid: number;
+  /** The tracker's key of the agent. */
+  readonly key: number;
+  readonly generation: number;
+  readonly spawnNs: number;
+  /** Its own pid, process group and session; 0 until it is started. */
+  childPid = 0;
+  /** When the first signal was sent to it; NaN while none was. */
+  killStartNs = NaN;
+  /** True if another process has taken over the pid of its agent. */
+  isOrphan = false;
+  /** True once its exit was reported, with the numbers of the report. */
+  hasExited = false;
+  exitCode = NaN;
+  signal = NaN;
+  /** When its exit was first handled; NaN before. */
+  exitNs = NaN;
+  /** Undefined while nothing is captured. */
+  output: ChildOutput | undefined = undefined;
+  readonly step: StepKind;
+
+  /** Owned by `ChildList`. */
+  list: ChildList | undefined = undefined;
+  previous: Child | undefined = undefined;
+  next: Child | undefined = undefined;
+
+  constructor(agent: ChildAgent, spawnNs: number, step: StepKind = "exec") {
+    this.pid = agent.pid;
+    this.key = agent.key;
+    this.generation = agent.generation;
+    this.spawnNs = spawnNs;
+    this.step = step;
+  }
+
+  get isKillStarted(): boolean {
+    return !Number.isNaN(this.killStartNs);
+  }
+}
+
+export class ChildList {
+  #head: Child | undefined = undefined;
+  #tail: Child | undefined = undefined;
+  #count = 0;
+
+  get head(): Child | undefined {
+    return this.#head;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes `child` out of the list it is in and puts it at the end of this one. */
+  append(child: Child): void {
+    child.list?.remove(child);
+    child.list = this;
+    child.previous = this.#tail;
+    if (this.#tail === undefined) this.#head = child;
+    else this.#tail.next = child;
+    this.#tail = child;
+    this.#count += 1;
+  }
+
+  remove(child: Child): void {
+    if (child.previous === undefined) this.#head = child.next;
+    else child.previous.next = child.next;
+    if (child.next === undefined) this.#tail = child.previous;
+    else child.next.previous = child.previous;
+    child.list = undefined;
+    child.previous = undefined;
+    child.next = undefined;
+    this.#count -= 1;
+  }
+}

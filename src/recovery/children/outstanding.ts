@@ -1,0 +1,308 @@
+// The recovery children from spawn to end (spec 10 sections 5 to 7): one per agent pid in a bounded table, plus orphans whose
+// agent's pid was taken over by another process. Exits are only noted when the runtime reports them and handled in the
+// turn, within a budget; child_killer.ts sees to it that they come. Captured output is looked at while a child runs and for
+// a short while after. Every child ends in exactly one "complete" outcome, and a group is never signalled after its
+// leader's exit was reported, except once, at once, to end what it left behind.
+import { assert } from "../../base/assert.ts";
+import { POST_EXIT_GRACE_NS, RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
+import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
+import { SLAB_INSERTED, Slab } from "../../tables/slab.ts";
+import { type Child, ChildList } from "./child.ts";
+import { ChildKiller, type ChildTimes } from "./child_killer.ts";
+import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
+import {
+  type CompleteOutcome,
+  OUTCOME_KILLED,
+  OUTCOME_REAPED_NONZERO,
+  OUTCOME_REAPED_ZERO,
+  type RecoveryOutcome,
+} from "../outcome.ts";
+import { OutputWatch } from "./output_watch.ts";
+import type { StepFailure } from "../step_failure.ts";
+
+/** Told when a child is over, after its outcome: whether it exited with 0 by itself. */
+export type ChildEnd = (child: Child, succeeded: boolean, nowNs: number) => void;
+
+export class Outstanding {
+  readonly #runner: ChildRunner;
+  readonly #outcomes: (outcome: RecoveryOutcome) => void;
+  readonly #ended: ChildEnd;
+  readonly #table: Slab<Child>;
+  #orphanCount = 0;
+
+  /** Has the children that run. */
+  readonly #killer: ChildKiller;
+  readonly #exited = new ChildList();
+  readonly #exitedOrphans = new ChildList();
+  /** Over, but for the end of their output. */
+  readonly #draining = new ChildList();
+  readonly #outputs = new OutputWatch();
+
+  #recycleResets = 0;
+  #reapTruncated = 0;
+  #invariantViolations = 0;
+
+  constructor(
+    capacity: number,
+    runner: ChildRunner,
+    outcomes: (outcome: RecoveryOutcome) => void,
+    ended: ChildEnd = () => {},
+  ) {
+    this.#runner = runner;
+    this.#outcomes = outcomes;
+    this.#ended = ended;
+    this.#table = new Slab(capacity);
+    this.#killer = new ChildKiller({
+      runner,
+      outcomes,
+      giveUp: (child, nowNs, error) => this.#complete(child, nowNs, "reap_failed", error),
+    });
+  }
+
+  /** Applies to the children that are running already, too: their deadlines move at once. */
+  configure(times: ChildTimes): void {
+    this.#killer.configure(times);
+  }
+
+  /** Children whose end was not told yet, orphans included. */
+  get count(): number {
+    return this.#table.size + this.#orphanCount;
+  }
+
+  /** The child that acts for agent `key`. */
+  get(key: number): Child | undefined {
+    return this.#table.get(key);
+  }
+
+  /** Makes room for `child` before it is started. False if there is none. Ends with `start()` or `release()`. */
+  reserve(child: Child): boolean {
+    const inserted = this.#table.tryInsert(child.key, child) === SLAB_INSERTED;
+    if (!inserted && this.#table.has(child.key)) this.#countViolation();
+    return inserted;
+  }
+
+  release(child: Child): void {
+    this.#forget(child);
+  }
+
+  /** Starts a reserved child: undefined, or why it was not started, and then it is still reserved. */
+  start(
+    child: Child,
+    argv: string[],
+    env: Record<string, string>,
+    setting: ChildSetting = PLAIN_SETTING,
+  ): StepFailure | undefined {
+    const exited = (exitCode: number, signal: number): void => {
+      this.#noteExit(child, exitCode, signal);
+    };
+    const result = this.#runner.spawn(argv, env, exited, setting);
+    if (result.failure !== undefined) return result.failure;
+    child.childPid = result.childPid;
+    child.output = result.output;
+    if (child.output !== undefined) this.#outputs.add(child);
+    // A runner may report the exit of a very short command before spawn() returns.
+    if (child.hasExited) this.#exited.append(child);
+    else this.#killer.watch(child);
+    return undefined;
+  }
+
+  /** SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was. */
+  killStale(child: Child, nowNs: number): number {
+    return this.#killer.killStale(child, nowNs);
+  }
+
+  /** Frees the agent's place in the table for its pid's new owner. False if there are too many orphans. */
+  makeOrphan(child: Child): boolean {
+    if (this.#orphanCount >= this.#table.capacity) return false;
+    this.#forget(child);
+    child.isOrphan = true;
+    this.#orphanCount += 1;
+    this.#recycleResets = saturatingAdd(this.#recycleResets, 1);
+    return true;
+  }
+
+  /** Handles reported exits, timeouts and due kills, each within its budget. Returns the exits handled. */
+  reap(nowNs: number): number {
+    const handled =
+      this.#finishExited(this.#exited, nowNs) + this.#finishExited(this.#exitedOrphans, nowNs);
+    if (this.#exitsPending()) this.#reapTruncated = saturatingAdd(this.#reapTruncated, 1);
+    this.#killer.advance(nowNs);
+    this.#outputs.look(nowNs, (child) => this.#outputDone(child));
+    this.#endDraining(nowNs);
+    return handled;
+  }
+
+  /** Ends a child whose exit was reported, and tells how; what is left of its output is not awaited. */
+  finish(child: Child, nowNs: number): void {
+    assert(child.hasExited, "only a reported exit can be finished");
+    this.#beginEnd(child, nowNs);
+    let completion: CompleteOutcome["completion"] = "reaped";
+    let error = "";
+    if (child.isKillStarted) completion = "killed";
+    else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
+      completion = "reap_failed";
+      error = "the system did not tell its exit status";
+    }
+    this.#complete(child, nowNs, completion, error);
+  }
+
+  /** Observer time of the next work: 0 if exits wait already, Infinity if there is nothing to wait for. */
+  nextDeadlineNs(): number {
+    if (this.#exitsPending()) return 0;
+    const draining = this.#draining.head;
+    let deadlineNs = Math.min(this.#outputs.nextNs, this.#killer.nextDeadlineNs());
+    if (draining !== undefined) deadlineNs = Math.min(deadlineNs, drainEndNs(draining));
+    if (this.count > 0) deadlineNs = Math.min(deadlineNs, this.#killer.shutdownEndNs);
+    return deadlineNs;
+  }
+
+  get isShutdown(): boolean {
+    return this.#killer.isShutdown;
+  }
+
+  /** SIGTERM to every group that has not had a signal yet; orphans and timed-out children have theirs. */
+  beginShutdown(nowNs: number): void {
+    this.#killer.beginShutdown(nowNs);
+  }
+
+  /** True once every child's end was told; at the end of the grace the survivors are given up by this call. */
+  shutdownDone(nowNs: number): boolean {
+    assert(this.isShutdown, "shutdown has begun");
+    if (this.count > 0 && nowNs >= this.#killer.shutdownEndNs) this.#giveUpAll(nowNs);
+    return this.count === 0;
+  }
+
+  /** SIGKILL to every group, and no more waiting: `shutdownDone()` will be true. */
+  killAll(nowNs: number): void {
+    this.#killer.killAll(nowNs);
+  }
+
+  takeRecycleResets(): number {
+    const count = this.#recycleResets;
+    this.#recycleResets = 0;
+    return count;
+  }
+
+  takeReapTruncated(): number {
+    const count = this.#reapTruncated;
+    this.#reapTruncated = 0;
+    return count;
+  }
+
+  takeInvariantViolations(): number {
+    const count = this.#invariantViolations;
+    this.#invariantViolations = 0;
+    return count;
+  }
+
+  takeProbeExhausted(): number {
+    return this.#table.takeProbeExhausted();
+  }
+
+  /** Called by the runtime between turns: notes the exit in O(1), the turn does the rest. */
+  #noteExit(child: Child, exitCode: number, signal: number): void {
+    if (child.hasExited) return;
+    child.hasExited = true;
+    child.exitCode = exitCode;
+    child.signal = signal;
+    // In no list: not started yet, or given up already.
+    if (child.list === undefined) return;
+    this.#exitedListOf(child).append(child);
+  }
+
+  #exitsPending(): boolean {
+    return this.#exited.count + this.#exitedOrphans.count > 0;
+  }
+
+  #finishExited(list: ChildList, nowNs: number): number {
+    let handled = 0;
+    while (handled < RECOVERY_COMPLETIONS_PER_TURN_MAX && list.head !== undefined) {
+      const child = list.head;
+      this.#beginEnd(child, nowNs);
+      if (child.output === undefined || child.output.isDone) this.finish(child, nowNs);
+      else this.#draining.append(child);
+      handled += 1;
+    }
+    return handled;
+  }
+
+  /** The first sight of an exit: what the command started must not outlive it if it was killed, and its output is due. */
+  #beginEnd(child: Child, nowNs: number): void {
+    if (!Number.isNaN(child.exitNs)) return;
+    child.exitNs = nowNs;
+    // An error changes nothing: the command itself is gone.
+    if (child.isKillStarted) this.#killer.killGroup(child);
+    child.output?.pump();
+  }
+
+  /** What an exited child wrote is complete. */
+  #outputDone(child: Child): void {
+    if (child.list === this.#draining) this.#exitedListOf(child).append(child);
+  }
+
+  #exitedListOf(child: Child): ChildList {
+    return child.isOrphan ? this.#exitedOrphans : this.#exited;
+  }
+
+  #endDraining(nowNs: number): void {
+    for (let child = this.#draining.head; child !== undefined; child = this.#draining.head) {
+      if (drainEndNs(child) > nowNs) return;
+      this.finish(child, nowNs);
+    }
+  }
+
+  #giveUpAll(nowNs: number): void {
+    for (const list of [this.#exited, this.#exitedOrphans, this.#draining]) {
+      for (let child = list.head; child !== undefined; child = list.head) this.finish(child, nowNs);
+    }
+    this.#killer.giveUpAll(nowNs);
+  }
+
+  #complete(
+    child: Child,
+    nowNs: number,
+    completion: CompleteOutcome["completion"],
+    error: string,
+  ): void {
+    child.list?.remove(child);
+    if (child.isOrphan) this.#orphanCount -= 1;
+    else this.#forget(child);
+    child.output?.close();
+    this.#outputs.remove(child);
+    const exitNs = Number.isNaN(child.exitNs) ? nowNs : child.exitNs;
+    this.#outcomes({
+      kind: "complete",
+      code: completeCode(completion, child.exitCode),
+      completion,
+      observerNs: nowNs,
+      pid: child.pid,
+      childPid: child.childPid,
+      exitCode: child.exitCode,
+      signal: child.signal,
+      durationNs: saturatingSub(exitNs, child.spawnNs),
+      error,
+      captured: child.output?.captured(),
+    });
+    this.#ended(child, completion === "reaped" && child.exitCode === 0, nowNs);
+  }
+
+  #forget(child: Child): void {
+    if (this.#table.remove(child.key) !== child) this.#countViolation();
+  }
+
+  #countViolation(): void {
+    this.#invariantViolations = saturatingAdd(this.#invariantViolations, 1);
+  }
+}
+
+function drainEndNs(child: Child): number {
+  return child.exitNs + POST_EXIT_GRACE_NS;
+}
+
+function completeCode(
+  completion: CompleteOutcome["completion"],
+  exitCode: number,
+): CompleteOutcome["code"] {
+  if (completion === "killed") return OUTCOME_KILLED;
+  return completion === "reaped" && exitCode === 0 ? OUTCOME_REAPED_ZERO : OUTCOME_REAPED_NONZERO;
+}

@@ -1,0 +1,267 @@
+// Identities read from /proc (spec 05 section 5): the parsers on hostile text, a fake /proc, and the real one.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import {
+  ProcReader,
+  parseNamespaceLink,
+  parseNspids,
+  parseRealUid,
+  parseStartTime,
+} from "../../src/processes/proc_reader.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { until } from "../support/until.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const NOBODY = 65_534;
+const OWN = 4_026_531_836;
+
+/** A stat line whose 22nd field is `startTime`. */
+function statLine(name: string, startTime: string): string {
+  const before = "S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0";
+  return `42 (${name}) ${before} ${startTime} 123456 78 18446744073709551615\n`;
+}
+
+describe("parseRealUid()", () => {
+  test.each([
+    ["Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n", 1_000],
+    ["Name:\tUid:\t5\t\nUid:\t4294967295\t0\t0\t0\n", 4_294_967_295],
+    ["Name:\tx\nUid:\t1000", Number.NaN],
+    ["Name:\tx\nGid:\t7\t7\t7\t7\n", Number.NaN],
+    ["Name:\tx\nUid:\t-1\t0\t0\t0\n", Number.NaN],
+    ["", Number.NaN],
+  ])("%j is %p", (text, uid) => {
+    expect(parseRealUid(text)).toBe(uid);
+  });
+});
+
+describe("ProcReader.realUid()", () => {
+  test("is the real uid of a process, and unknown of one that is not there", () => {
+    const reader = new ProcReader();
+    expect(reader.realUid(process.pid)).toBe(process.getuid!());
+    expect(reader.realUid(2 ** 31 - 1)).toBeNaN();
+  });
+});
+
+describe("parseStartTime()", () => {
+  test.each([
+    ["a plain name", "bash"],
+    ["an empty name", ""],
+    ["a name with spaces", "tmux: server 1 2 3"],
+    ["a name with closing parentheses", "a) S 1 (b))"],
+    ["a name that looks like the rest of the line", ") S 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9"],
+    ["a name with a newline", "two\nlines)\n"],
+  ])("finds field 22 behind %s", (_what, name) => {
+    expect(parseStartTime(statLine(name, "987654321"))).toBe(987_654_321);
+  });
+
+  test.each([
+    ["no parenthesis", "42 bash S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21"],
+    ["too few words", "42 (bash) S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0"],
+    ["nothing", ""],
+    ["a word that is no number", statLine("bash", "12x4")],
+    ["a negative number", statLine("bash", "-5")],
+    ["a number that f64 cannot hold exactly", statLine("bash", "9007199254740993")],
+  ])("is unknown for %s", (_what, text) => {
+    expect(parseStartTime(text)).toBeNaN();
+  });
+
+  test("takes 0 and 2^53-1", () => {
+    expect(parseStartTime(statLine("x", "0"))).toBe(0);
+    expect(parseStartTime(statLine("x", "9007199254740991"))).toBe(Number.MAX_SAFE_INTEGER);
+  });
+});
+
+describe("parseNamespaceLink()", () => {
+  test("reads the inode", () => {
+    expect(parseNamespaceLink("pid:[4026531836]")).toBe(OWN);
+  });
+
+  test.each([
+    "",
+    "pid:[]",
+    "pid:[12",
+    "pid:12",
+    "pid:[1 2]",
+    "pid:[-1]",
+    "pid:[0x10]",
+    "pid:[12]x",
+    "xpid:[12]",
+    "net:[12]",
+    "pid:[12]\n",
+    "pid:[99999999999999999999]",
+  ])("is unknown for %p", (text) => {
+    expect(parseNamespaceLink(text)).toBeNaN();
+  });
+});
+
+describe("parseNspids()", () => {
+  test.each([
+    ["Name:\tx\nNSpid:\t42\nNSpgid:\t42\n", [42]],
+    ["Name:\tx\nNSpid:\t42\t1\nNSpgid:\t42\t1\n", [42, 1]],
+    ["NSpid:\t42\t17\t1\n", [42, 17, 1]],
+    ["Name:\tNSpid:\t7\nPid:\t42\n", []],
+    ["Name:\tx\nNSpid:\t\n", []],
+    ["Name:\tx\nNSpid:\t42 x\n", []],
+    ["", []],
+  ])("reads %p as %p", (text, pids) => {
+    expect(parseNspids(text)).toEqual(pids);
+  });
+
+  test("does not trust a line that the end of the buffer cut short", () => {
+    expect(parseNspids("Name:\tx\nNSpid:\t42")).toEqual([]);
+  });
+});
+
+describe("ProcReader with a directory in the place of /proc", () => {
+  function fake(directory: TemporaryDirectory, pid: number): ProcReader {
+    mkdirSync(directory.at(`${pid}/ns`), { recursive: true });
+    return new ProcReader(directory.path);
+  }
+
+  test("reads start time and namespace", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    writeFileSync(directory.at("42/stat"), statLine("a) b", "4711"));
+    symlinkSync("pid:[77]", directory.at("42/ns/pid"));
+    expect(reader.startTime(42)).toBe(4711);
+    expect(reader.namespaceInode(42, OWN)).toBe(77);
+  });
+
+  test("reads a long stat line up to its 512th byte only", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    writeFileSync(directory.at("42/stat"), statLine("x".repeat(460), "4711"));
+    expect(reader.startTime(42)).toBeNaN();
+  });
+
+  test("hasEnded() says no while the file cannot be read or makes no sense", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    symlinkSync(directory.at("42/stat"), directory.at("42/stat"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    unlinkSync(directory.at("42/stat"));
+    writeFileSync(directory.at("42/stat"), "rubbish");
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), statLine("a) Z b", "4711"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), statLine("a) S b", "4711").replace(") S 1", ") Z 1"));
+    expect(reader.hasEnded(42, 4711)).toBe(true);
+  });
+
+  test("hasEnded() says no while threads run on, though the first one has ended", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    const oneThread = statLine("a) S b", "4711").replace(") S 1", ") Z 1");
+    writeFileSync(directory.at("42/stat"), oneThread.replace(" 20 0 1 0", " 20 0 2 0"));
+    expect(reader.hasEnded(42, 4711)).toBe(false);
+    writeFileSync(directory.at("42/stat"), oneThread);
+    expect(reader.hasEnded(42, 4711)).toBe(true);
+  });
+
+  test("knows nothing about a pid that is not there, whatever its status file could say", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    writeFileSync(directory.at("42/status"), "NSpid:\t42\n");
+    expect(reader.startTime(43)).toBeNaN();
+    expect(reader.namespaceInode(43, OWN)).toBeNaN();
+    // The link is missing, not forbidden: the process is gone, so no fall-back.
+    expect(reader.namespaceInode(42, OWN)).toBeNaN();
+  });
+});
+
+describe("ProcReader with the real /proc", () => {
+  const reader = new ProcReader();
+
+  test("reads our own namespace as the link says", () => {
+    const link = readlinkSync("/proc/self/ns/pid");
+    expect(`pid:[${reader.ownNamespaceInode()}]`).toBe(link);
+    expect(reader.namespaceInode(process.pid, Number.NaN)).toBe(reader.ownNamespaceInode());
+  });
+
+  test("reads our own start time, and the same one again", () => {
+    const text = readFileSync("/proc/self/stat", "latin1");
+    const word = text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+    expect(reader.startTime(process.pid)).toBe(Number(word));
+    expect(reader.startTime(process.pid)).toBe(Number(word));
+  });
+
+  test("hasEnded() is sure of a process that is gone, was replaced or is a zombie", async () => {
+    const own = reader.startTime(process.pid);
+    expect([reader.hasEnded(process.pid, own), reader.hasEnded(process.pid, own - 1)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(reader.hasEnded(Bun.spawnSync(["true"]).pid, own)).toBe(true);
+    // The shell becomes a program that never looks after its child.
+    const script = "true & echo $!; exec sleep 100";
+    const parent = Bun.spawn(["sh", "-c", script], { stdout: "pipe" });
+    try {
+      const { value } = await parent.stdout.getReader().read();
+      const zombie = Number(Buffer.from(value!).toString());
+      await until("a zombie", () => reader.hasEnded(zombie, reader.startTime(zombie)));
+    } finally {
+      parent.kill("SIGKILL");
+      await parent.exited;
+    }
+  });
+
+  test("knows nothing about a process that has vanished", () => {
+    const child = Bun.spawnSync(["true"]);
+    expect(reader.startTime(child.pid)).toBeNaN();
+    expect(reader.namespaceInode(child.pid, reader.ownNamespaceInode())).toBeNaN();
+  });
+
+  test.skipIf(NO_OTHER_USERS !== "")(
+    `without privilege: the NSpid line tells our namespace from a child namespace${NO_OTHER_USERS}`,
+    async () => {
+      const foreign = Bun.spawn(["unshare", "--pid", "--fork", "--kill-child", "sleep", "100"], {
+        stdout: "ignore",
+      });
+      try {
+        const child = await onlyChildOf(foreign.pid);
+        const inode = reader.ownNamespaceInode();
+        expect(reader.namespaceInode(child, inode)).not.toBe(inode);
+        // Our own process and the one inside, seen by a user that may not read their ns links.
+        const seen = readAsNobody([process.pid, child], inode);
+        expect(seen).toEqual([inode, 0]);
+        expect(readAsNobody([process.pid, child], Number.NaN)).toEqual([null, null]);
+      } finally {
+        foreign.kill("SIGKILL");
+        await foreign.exited;
+      }
+    },
+  );
+});
+
+async function onlyChildOf(pid: number): Promise<number> {
+  let child = 0;
+  await until("a process in a namespace of its own", () => {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+    child = Number(text.split(" ")[0]);
+    return child > 0 && readFileSync(`/proc/${child}/comm`, "latin1") === "sleep\n";
+  });
+  return child;
+}
+
+/** What namespaceInode() says to an unprivileged process; null = unknown. */
+function readAsNobody(pids: readonly number[], observerInode: number): unknown {
+  const script = [
+    `import { ProcReader } from "${import.meta.dir}/../../src/processes/proc_reader.ts";`,
+    "const reader = new ProcReader();",
+    `const inodes = [${pids}].map((pid) => reader.namespaceInode(pid, ${observerInode}));`,
+    "console.log(JSON.stringify(inodes));",
+  ];
+  const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+  const bun = [process.execPath, "-e", script.join("\n")];
+  return JSON.parse(Bun.spawnSync(["setpriv", ...user, ...bun]).stdout.toString());
+}

@@ -1,0 +1,208 @@
+// The checks around a socket path on their own, against the real kernel (spec 05 section 4). What they come to for a bind is
+// told by the tests of those who bind: bind_descriptor.test.ts and bind_server.test.ts.
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import {
+  AF_UNIX,
+  EACCES,
+  EADDRINUSE,
+  EAGAIN,
+  IS_LINUX,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { umask } from "../../ffi/process.ts";
+import { bind, close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
+import {
+  bindRefused,
+  bindWithMode,
+  boundSocket,
+  checkParent,
+  removeStaleSocket,
+  type StaleSocketOptions,
+  unlinkBoundPath,
+} from "../../src/sockets/socket_path.ts";
+import { refusal } from "../support/socket_refusal.ts";
+import { leaveStale } from "../support/stale_socket.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const TYPES = [
+  ["datagram", SOCK_DGRAM],
+  ["stream", SOCK_STREAM],
+] as const;
+const SETTINGS: readonly StaleSocketOptions["setBy"][] = ["--socket", "metrics.listen"];
+
+const opened: number[] = [];
+afterEach(() => {
+  for (const fd of opened.splice(0)) close(fd);
+});
+
+function newSocket(type: number): number {
+  const fd = check(openSocket(AF_UNIX, type), "open a socket");
+  opened.push(fd);
+  return fd;
+}
+
+function bindTo(path: string, type: number): number {
+  const fd = newSocket(type);
+  check(bind(fd, unixAddress(path)), "bind");
+  return fd;
+}
+
+describe("checkParent()", () => {
+  test("accepts a directory of ours, and a sticky one", () => {
+    using directory = new TemporaryDirectory();
+    checkParent(directory.at("v.sock"));
+    chmodSync(directory.path, 0o1777);
+    checkParent(directory.at("v.sock"));
+  });
+
+  test("refuses a missing directory, a file, a link, and one that others may write to", () => {
+    using directory = new TemporaryDirectory();
+    writeFileSync(directory.at("file"), "");
+    mkdirSync(directory.at("real"));
+    symlinkSync("real", directory.at("link"));
+    const open = directory.at("open");
+    mkdirSync(open);
+    chmodSync(open, 0o770);
+    const said = ["none", "file", "link", "open"].map((name) => {
+      const { fault, message } = refusal(() => checkParent(directory.at(`${name}/v.sock`)));
+      return `${fault}: ${message.slice(message.lastIndexOf(directory.path))}`;
+    });
+    expect(said).toEqual([
+      `InvalidInput: ${directory.at("none")} does not exist`,
+      `InvalidInput: ${directory.at("file")} is not a directory`,
+      `InvalidInput: ${directory.at("link")} is a symbolic link`,
+      `PermissionDenied: ${open} has mode 0770: others may write to it and it has no sticky bit`,
+    ]);
+  });
+});
+
+describe("removeStaleSocket()", () => {
+  test("finds nothing wrong with a free path", () => {
+    using directory = new TemporaryDirectory();
+    removeStaleSocket({ path: directory.at("v.sock"), type: SOCK_STREAM, setBy: "--socket" });
+  });
+
+  test.each(TYPES)("removes a stale %s socket", (_name, type) => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    leaveStale(path, type);
+    removeStaleSocket({ path, type, setBy: "--socket" });
+    expect(() => lstatSync(path)).toThrow("ENOENT");
+  });
+
+  test.each(SETTINGS)("names %s where another path would help", (setBy) => {
+    using directory = new TemporaryDirectory();
+    const file = directory.at("file");
+    writeFileSync(file, "precious");
+    const notOurs = refusal(() => removeStaleSocket({ path: file, type: SOCK_DGRAM, setBy }));
+    expect(notOurs.hint).toBe(`move it away, or give another path with ${setBy}`);
+    expect(readFileSync(file, "utf8")).toBe("precious");
+    const path = directory.at("v.sock");
+    bindTo(path, SOCK_DGRAM);
+    const live = refusal(() => removeStaleSocket({ path, type: SOCK_DGRAM, setBy }));
+    expect(live.hint).toBe(`stop it first, or give this one another path with ${setBy}`);
+    expect(lstatSync(path).isSocket()).toBe(true);
+  });
+
+  // Other systems answer a full queue as they answer a stale socket.
+  test.skipIf(!IS_LINUX)("takes a stream socket for alive whose queue is full", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    // It accepts in turns of the runtime, and there is none before this test ends.
+    using _listener = Bun.listen({ unix: path, socket: { data() {} } });
+    const address = unixAddress(path);
+    let result = 0;
+    while (result === 0) result = connect(newSocket(SOCK_STREAM), address);
+    expect(result).toBe(-EAGAIN);
+    const options = { path, type: SOCK_STREAM, setBy: "metrics.listen" } as const;
+    expect(refusal(() => removeStaleSocket(options)).message).toContain("already running");
+    expect(lstatSync(path).isSocket()).toBe(true);
+  });
+});
+
+describe("bindWithMode()", () => {
+  test("hands on the result and restores the umask, also after a throw", () => {
+    const before = umask(0o027);
+    try {
+      expect(bindWithMode(0o640, () => 7)).toBe(7);
+      const failing = () =>
+        bindWithMode(0o640, () => {
+          throw new Error("no");
+        });
+      expect(failing).toThrow("no");
+      expect(umask(0o027)).toBe(0o027);
+    } finally {
+      umask(before);
+    }
+  });
+});
+
+describe("boundSocket()", () => {
+  test("remembers the inode of a socket of the wanted mode", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindWithMode(0o640, () => bindTo(path, SOCK_STREAM));
+    const { dev, ino } = lstatSync(path, { bigint: true });
+    expect(boundSocket(path, 0o640)).toEqual({ path, dev, ino });
+  });
+
+  test("removes a socket of another mode and says which it has", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindWithMode(0o666, () => bindTo(path, SOCK_STREAM));
+    const { fault, message } = refusal(() => boundSocket(path, 0o600));
+    expect(`${fault}: ${message}`).toBe(
+      `PermissionDenied: Cannot bind ${path}: the socket has mode 0666; wanted is 0600`,
+    );
+    expect(() => lstatSync(path)).toThrow("ENOENT");
+  });
+
+  test("refuses what took the place of the socket, and leaves it", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    writeFileSync(path, "precious");
+    expect(refusal(() => boundSocket(path, 0o600)).fault).toBe("AddrInUse");
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+});
+
+describe("bindRefused()", () => {
+  test("tells a path that is in use from one that we may not make", () => {
+    expect(bindRefused("/s", EADDRINUSE).fault).toBe("AddrInUse");
+    const refused = bindRefused("/s", EACCES);
+    expect(refused.fault).toBe("PermissionDenied");
+    expect(refused.message).toBe("Cannot bind /s: EACCES (permission denied)");
+  });
+});
+
+describe("unlinkBoundPath()", () => {
+  test("removes the socket that was made, and nothing that came later", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindWithMode(0o600, () => bindTo(path, SOCK_STREAM));
+    const first = boundSocket(path, 0o600);
+    // Kept under another name, so that its inode number cannot be given to the second one.
+    renameSync(path, directory.at("moved"));
+    bindWithMode(0o600, () => bindTo(path, SOCK_STREAM));
+    const second = boundSocket(path, 0o600);
+    unlinkBoundPath(first);
+    expect(lstatSync(path, { bigint: true }).ino).toBe(second.ino);
+    unlinkBoundPath(second);
+    expect(() => lstatSync(path)).toThrow("ENOENT");
+    expect(() => unlinkBoundPath(second)).not.toThrow();
+  });
+});
