@@ -12,7 +12,8 @@ import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { countHttp } from "./http_wiring.ts";
-import { type Deadline, Loop } from "./loop.ts";
+import { type Deadline, Deadlines } from "./deadline.ts";
+import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
@@ -238,7 +239,8 @@ export class Daemon {
     metrics.collectFrom(() =>
       metrics.set(series.VARTA_PROM_CONNECTIONS, this.#opened.http?.connections ?? 0),
     );
-    const deadlines: Deadline[] = [
+    const deadlines = new Deadlines();
+    deadlines.add(
       reports,
       rubbish,
       refusals,
@@ -247,12 +249,12 @@ export class Daemon {
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),
-    ];
-    if (this.#socketWatch !== undefined) deadlines.push(this.#socketWatch);
-    if (this.#opened.writers !== undefined) deadlines.push(this.#opened.writers);
+    );
+    if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
+    if (this.#opened.writers !== undefined) deadlines.add(this.#opened.writers);
     const heartbeat = this.#makeHeartbeat();
-    if (heartbeat !== undefined) deadlines.push(heartbeat);
-    if (this.#opened.notify !== undefined) deadlines.push(this.#opened.notify);
+    if (heartbeat !== undefined) deadlines.add(heartbeat);
+    if (this.#opened.notify !== undefined) deadlines.add(this.#opened.notify);
     return new Loop({
       observer,
       tick,

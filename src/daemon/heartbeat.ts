@@ -11,7 +11,7 @@ import {
   requireOwnFile,
   SAFE_OPEN_FLAGS,
 } from "../files/own_file.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 
 const PERIOD_NS = NS_PER_S;
 const NAME_ATTEMPTS_MAX = 16;

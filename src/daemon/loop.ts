@@ -16,14 +16,15 @@ import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
+import type { Deadlines } from "./deadline.ts";
 import type { Tick } from "./tick.ts";
-
-/** Something with a timer. Times are observer time; +Infinity = nothing to do. */
-export interface Deadline {
-  nextDeadlineNs(): number;
-  /** Does what is due at `nowNs`. Called then, behind every turn that was not plain, and once a second at least. */
-  maintain(nowNs: number): void;
-}
+import {
+  datagramsOf,
+  TURN_BUSY,
+  TURN_EXPORTED,
+  TURN_FULL,
+  TURN_HAS_WORK_LEFT,
+} from "./turn_flags.ts";
 
 /** The HTTP server as the loop drives it. */
 export interface LoopHttp {
@@ -46,8 +47,8 @@ export interface LoopOptions {
   readonly http: LoopHttp | undefined;
   /** Descriptor of the runtime's event loop; -1 = not found: short waits instead. */
   readonly runtimeFd: number;
-  /** Timers besides the tracker's, in any order. */
-  readonly deadlines: readonly Deadline[];
+  /** Timers besides the tracker's. */
+  readonly deadlines: Deadlines;
   readonly monotonicNs: () => number;
   readonly iterationBudgetNs: number;
   /** Called at the start of every turn: re-arms the watchdog. */
@@ -83,6 +84,8 @@ export class Loop {
   /** Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst still fits. 0 = no rests. */
   readonly #restBeatsMax: number;
   #turnBeganNs = 0;
+  /** The TURN_* bits of the last turn, and how many datagrams it took. */
+  #lastTurn = 0;
   /** Beats per millisecond between the last two turns. */
   #beatsPerMs = 0;
   readonly #runtimeIndex: number;
@@ -152,7 +155,7 @@ export class Loop {
   #mustYield(): boolean {
     return (
       this.#runtimeIndex < 0 ||
-      this.#options.tick.busy ||
+      (this.#lastTurn & TURN_BUSY) !== 0 ||
       this.#options.monotonicNs() - this.#yieldedAtNs >= YIELD_NS_MAX
     );
   }
@@ -161,8 +164,8 @@ export class Loop {
     const { tick, metrics, monotonicNs, observer, iterationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     this.#options.turnBegins();
-    tick.run();
-    this.#beatsPerMs = (tick.consumed * NS_PER_MS) / (startNs - this.#turnBeganNs);
+    this.#lastTurn = tick.run();
+    this.#beatsPerMs = (datagramsOf(this.#lastTurn) * NS_PER_MS) / (startNs - this.#turnBeganNs);
     this.#turnBeganNs = startNs;
     this.#maintain(observer.clock.lastNs);
     this.#serve();
@@ -175,10 +178,9 @@ export class Loop {
   // Others have something to do when their time has come, and when the runtime or this turn gave them something. A turn of
   // every second is not plain, so nobody waits for longer.
   #maintain(nowNs: number): void {
-    const { tick, deadlines } = this.#options;
-    const isDue = !tick.plain || tick.exported || this.#hasYielded || nowNs >= this.#othersDueNs;
-    if (!isDue) return;
-    for (let i = 0; i < deadlines.length; i++) deadlines[i]!.maintain(nowNs);
+    const hasMore = (this.#lastTurn & (TURN_FULL | TURN_EXPORTED)) !== 0;
+    if (!hasMore && !this.#hasYielded && nowNs < this.#othersDueNs) return;
+    this.#options.deadlines.maintain(nowNs);
     this.#hasYielded = false;
     this.#othersDueIsKnown = false;
   }
@@ -238,8 +240,9 @@ export class Loop {
   }
 
   #timeoutNs(): number {
-    const { tick, http, observer } = this.#options;
-    if (tick.hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
+    const { http, observer } = this.#options;
+    const hasWorkLeft = (this.#lastTurn & TURN_HAS_WORK_LEFT) !== 0;
+    if (hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
     if (!this.#othersDueIsKnown) this.#lookUpOthersDue();
     const waitMaxNs = Math.min(this.#waitMaxNs, observer.waitNsMax);
     const due = Math.min(observer.nextDeadline(), this.#othersDueNs);
@@ -249,12 +252,8 @@ export class Loop {
 
   #lookUpOthersDue(): void {
     const { deadlines, http } = this.#options;
-    let due = Math.min(this.#suspensions(), http?.nextDeadlineNs ?? Number.POSITIVE_INFINITY);
-    for (let i = 0; i < deadlines.length; i++) {
-      const next = deadlines[i]!.nextDeadlineNs();
-      if (next < due) due = next;
-    }
-    this.#othersDueNs = due;
+    const httpDueNs = http?.nextDeadlineNs ?? Number.POSITIVE_INFINITY;
+    this.#othersDueNs = Math.min(this.#suspensions(), httpDueNs, deadlines.earliestNs());
     this.#othersDueIsKnown = true;
   }
 

@@ -13,7 +13,7 @@ import {
 } from "../../ffi/socket.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 
 export interface NotifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -6,7 +6,7 @@ import { NS_PER_S } from "../base/time.ts";
 import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Log } from "./log.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 import { type RefusedExample, refusalCause, refusalHint } from "./refusal_texts.ts";
 
 export interface RefusalReportsOptions {

@@ -21,7 +21,7 @@ import type {
 } from "../recovery/outcome.ts";
 import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 import { PauseReports } from "./pause_reports.ts";
 import { agentName, SharedPidReports } from "./shared_pid_reports.ts";
 import type { TickReports } from "./tick.ts";

@@ -6,7 +6,7 @@ import { SocketPathError } from "../sockets/socket_path.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Log, LogFields } from "./log.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 
 export interface WatchedSocket {
   readonly name: string;

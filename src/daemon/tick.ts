@@ -24,6 +24,13 @@ import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { OUTCOME_TEXTS, REFUSED_REASON_TEXTS, type RecoveryOutcome } from "../recovery/outcome.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import {
+  countedDatagrams,
+  TURN_BUSY,
+  TURN_EXPORTED,
+  TURN_FULL,
+  TURN_HAS_WORK_LEFT,
+} from "./turn_flags.ts";
 
 /** What the turn needs of an export file. */
 export interface TickExport {
@@ -76,15 +83,9 @@ const PLAIN_NS_MAX = NS_PER_S;
 const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
 
 export class Tick {
-  /** Datagrams taken in the last turn. */
-  consumed = 0;
-  /** True if the last turn told or ended something: something may wait for the runtime's own loop. */
-  busy = false;
-  /** True if the last turn took beats or nothing, and no other stage had anything to do. */
-  plain = false;
-  /** True if the last turn gave rows to the export, whose file may then have something due. */
-  exported = false;
   readonly #options: TickOptions;
+  /** The TURN_* bits of the turn that runs. */
+  #flags = 0;
   #wallOffsetNs = 0;
   /** Plain turns since the last page: each has an observation of every stage. */
   #plainTurns = 0;
@@ -99,20 +100,18 @@ export class Tick {
     options.metrics.collectFrom(() => this.#collect());
   }
 
-  /** Runs the stages once. */
-  run(): void {
+  /** Runs the stages once; the TURN_* bits, and how many datagrams were taken. */
+  run(): number {
     const { monotonicNs, metrics, recovery, observer } = this.#options;
     const t0 = monotonicNs();
-    this.busy = false;
-    this.plain = true;
-    this.exported = false;
+    this.#flags = 0;
     this.#wallOffsetNs = this.#options.wallOffsetNs();
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
-    this.consumed = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
+    const count = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     this.#tellPause();
     this.#options.rubbish.look(observer.clock.lastNs);
-    if (this.#options.refusals.look(observer.clock.lastNs)) this.plain = false;
+    if (this.#options.refusals.look(observer.clock.lastNs)) this.#flags |= TURN_FULL;
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
     metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
@@ -121,13 +120,13 @@ export class Tick {
       this.#plainTurns++;
       this.#maintain();
       if (t1 - t0 > 2 * STAGE_NS_MAX) this.#options.reports.slowTurn("receive", t1 - t0);
-      return;
+      return this.#ended(count);
     }
-    this.plain = false;
+    this.#flags |= TURN_FULL;
     this.#plainUntilNs = observer.clock.lastNs + PLAIN_NS_MAX;
     this.#recover();
     const t2 = monotonicNs();
-    if (recovery.reap(observer.clock.lastNs) > 0) this.busy = true;
+    if (recovery.reap(observer.clock.lastNs) > 0) this.#flags |= TURN_BUSY;
     const t3 = monotonicNs();
     this.#maintain();
     const t4 = monotonicNs();
@@ -135,6 +134,13 @@ export class Tick {
     metrics.observe(recover, (t2 - t1) / NS_PER_S);
     metrics.observe(reap, (t3 - t2) / NS_PER_S);
     metrics.observe(maintain, (t4 - t3) / NS_PER_S);
+    return this.#ended(count);
+  }
+
+  #ended(count: number): number {
+    const { observer } = this.#options;
+    const isLeft = observer.lastPumpCutOff || this.#told.length > 0 || observer.hasPendingStalls();
+    return this.#flags | (isLeft ? TURN_HAS_WORK_LEFT : 0) | countedDatagrams(count);
   }
 
   #tellPause(): void {
@@ -143,13 +149,7 @@ export class Tick {
     this.#options.reports.paused(pauses.longestNs, tracker.len - tracker.stallEmittedCount);
     pauses.longestNs = 0;
     // A line may be due when this turn is over.
-    this.plain = false;
-  }
-
-  /** True if a next turn has work at once: it must not wait. */
-  get hasWorkLeft(): boolean {
-    const { observer } = this.#options;
-    return observer.lastPumpCutOff || this.#told.length > 0 || observer.hasPendingStalls();
+    this.#flags |= TURN_FULL;
   }
 
   /** Exports what is queued and decides no recovery any more: the first step of a shutdown. */
@@ -167,7 +167,7 @@ export class Tick {
     const { observer, recovery } = this.#options;
     const { lastNs } = observer.clock;
     return (
-      this.plain &&
+      (this.#flags & TURN_FULL) === 0 &&
       this.#told.length === 0 &&
       !observer.hasPendingStalls() &&
       lastNs < this.#plainUntilNs &&
@@ -204,21 +204,20 @@ export class Tick {
     metrics.onBatch(batch, count);
     if (exporter !== undefined) {
       exporter.onBatch(batch, count);
-      this.exported = true;
+      this.#flags |= TURN_EXPORTED;
     }
     for (let i = 0; i < count; i++) {
       const kind = batch.kind[i]!;
       if (kind === EVENT_BEAT) {
         if (batch.resumed[i] === 1) {
-          this.busy = true;
-          this.plain = false;
+          this.#flags |= TURN_FULL | TURN_BUSY;
           recovery.onResumed(keyOfRow(batch, i), batch.generation[i]!, batch.observerNs[i]!);
           const source = sourceOfRow(batch, i);
           reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, source);
         }
         continue;
       }
-      this.plain = false;
+      this.#flags |= TURN_FULL;
       if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
         reports.namespaceConflict(batch.pid[i]!, batch.ns[i]!);
       }
@@ -228,7 +227,7 @@ export class Tick {
   #recover(): void {
     const { observer, recovery } = this.#options;
     if (this.#told.length === 0 && !observer.hasPendingStalls()) return;
-    this.busy = true;
+    this.#flags |= TURN_BUSY;
     recovery.beginTurn();
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
       if (this.#told.length === 0 && !observer.hasPendingStalls()) return;

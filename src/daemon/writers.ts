@@ -13,7 +13,7 @@ import { FiredJournal } from "../recovery/fired_journal.ts";
 import { type AuditWiring, openAudit } from "./audit_wiring.ts";
 import { requireHeartbeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
-import type { Deadline } from "./loop.ts";
+import type { Deadline } from "./deadline.ts";
 import { errorText, StartError } from "./start_error.ts";
 
 export interface WritersOptions {

@@ -4,6 +4,12 @@ import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
+import {
+  datagramsOf,
+  TURN_BUSY,
+  TURN_FULL,
+  TURN_HAS_WORK_LEFT,
+} from "../../src/daemon/turn_flags.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
@@ -29,6 +35,7 @@ export class TickBench extends Bench {
   /** Durations of what is measured next, in ns; then every measurement is 0 long. */
   readonly durationsNs: number[] = [];
   #monotonicNs = 0;
+  #lastTurn = 0;
 
   constructor({ command, ...options }: TickBenchOptions = {}) {
     super(options);
@@ -68,8 +75,25 @@ export class TickBench extends Bench {
 
   /** Runs one turn and returns what it told, in order. */
   turn(): string[] {
-    this.tick.run();
+    this.#lastTurn = this.tick.run();
     return this.diary.splice(0);
+  }
+
+  /** Datagrams taken in the last turn. */
+  get consumed(): number {
+    return datagramsOf(this.#lastTurn);
+  }
+
+  get hasWorkLeft(): boolean {
+    return (this.#lastTurn & TURN_HAS_WORK_LEFT) !== 0;
+  }
+
+  get busy(): boolean {
+    return (this.#lastTurn & TURN_BUSY) !== 0;
+  }
+
+  get plain(): boolean {
+    return (this.#lastTurn & TURN_FULL) === 0;
   }
 
   /** The value of a series on the metrics page. */

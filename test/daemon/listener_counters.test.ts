@@ -50,10 +50,10 @@ describe("a turn", () => {
     const batch = () => Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
     slow.queue(batch(), batch(), batch(), [beatOf(9)]);
     bench.turn();
-    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([2 * BATCH_SIZE, true]);
+    expect([bench.consumed, bench.hasWorkLeft]).toEqual([2 * BATCH_SIZE, true]);
     bench.turn();
-    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([BATCH_SIZE + 1, true]);
+    expect([bench.consumed, bench.hasWorkLeft]).toEqual([BATCH_SIZE + 1, true]);
     bench.turn();
-    expect([bench.tick.consumed, bench.tick.hasWorkLeft]).toEqual([0, false]);
+    expect([bench.consumed, bench.hasWorkLeft]).toEqual([0, false]);
   });
 });

@@ -9,7 +9,8 @@ import { closeFd, openPipe, type Pipe } from "../../ffi/pipe.ts";
 import { RECEIVE_FAILURES_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { SystemClock } from "../../src/observer/system_clock.ts";
-import { type Deadline, Loop, type LoopOptions } from "../../src/daemon/loop.ts";
+import { type Deadline, Deadlines } from "../../src/daemon/deadline.ts";
+import { Loop, type LoopOptions } from "../../src/daemon/loop.ts";
 import { findRuntimeEvents } from "../../src/daemon/runtime_events.ts";
 import { Tick, type TickExport } from "../../src/daemon/tick.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -32,12 +33,12 @@ const WAIT_MS_MAX = 1_000;
 // Longer than a loop that goes wrong is left running: two of them in one process would wait for each other.
 setDefaultTimeout(30_000);
 
-interface SubjectOptions
-  extends Partial<Pick<LoopOptions, "runtimeFd" | "deadlines" | "quietNsMax" | "http">> {
+interface SubjectOptions extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "http">> {
   readonly thresholdMs?: number;
   readonly pauseGapMs?: number;
   readonly listeners: readonly Listener[];
   readonly exporter?: TickExport;
+  readonly deadlines?: readonly Deadline[];
   readonly withHttp?: boolean;
 }
 
@@ -81,13 +82,15 @@ class Subject {
     if (this.#options.withHttp) this.#http = this.#openHttp();
     const giveUpNs = monotonicNs() + 10 * NS_PER_S;
     const stopped = Promise.withResolvers<void>();
+    const deadlines = new Deadlines();
+    deadlines.add(...(this.#options.deadlines ?? []));
     this.loop = new Loop({
       observer: this.observer,
       tick: this.#makeTick(),
       metrics: this.metrics,
       http: this.#options.http ?? this.#http,
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
-      deadlines: this.#options.deadlines ?? [],
+      deadlines,
       monotonicNs,
       iterationBudgetNs: NS_PER_S,
       turnBegins: () => {},

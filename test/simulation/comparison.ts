@@ -5,6 +5,7 @@ import { sampleAt, parsePage } from "../metrics/page.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import type { ReferenceSlot } from "../reference/tracker.ts";
 import type { Daemon } from "./daemon.ts";
+import { datagramsOf, TURN_HAS_WORK_LEFT } from "../../src/daemon/turn_flags.ts";
 import { same, sameList, SimulationFailure } from "./failure.ts";
 import type { Model } from "./model.ts";
 
@@ -14,11 +15,11 @@ const HAS_TERMINAL = 2;
 const PROVEN = 8;
 
 /** Everything that is compared after every turn. */
-export function compareTurn(daemon: Daemon, model: Model): void {
-  const { recorder, observer, tick } = daemon;
+export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
+  const { recorder, observer } = daemon;
   const expected = model.observer;
   sameList("event row", expected.rows, recorder.rows);
-  same("datagrams consumed", model.consumed, tick.consumed);
+  same("datagrams consumed", model.consumed, datagramsOf(turn));
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
@@ -30,7 +31,7 @@ export function compareTurn(daemon: Daemon, model: Model): void {
   sameList("removed pid", model.removed.map(String), recorder.removed.map(String));
   same("observer time", expected.nowNs, daemon.clock.lastNs);
   same("stalls left", expected.stalls.length, observer.pendingStallCount);
-  same("work left", model.hasWorkLeft, tick.hasWorkLeft);
+  same("work left", model.hasWorkLeft, (turn & TURN_HAS_WORK_LEFT) !== 0);
   same("children outstanding", model.recovery.children.length, daemon.recovery.outstandingCount);
   compareAccounting(daemon, model);
   compareTracker(daemon, model);

@@ -1,5 +1,6 @@
 // One life of the daemon, from an empty tracker to its shutdown, turn by turn beside its model.
 import { WAIT_NS_MAX } from "../../src/base/limits.ts";
+import { datagramsOf, TURN_HAS_WORK_LEFT } from "../../src/daemon/turn_flags.ts";
 import type { Coverage } from "./coverage.ts";
 import { OUTCOMES, REJECT_REASONS } from "./coverage.ts";
 import { comparePage, compareTurn } from "./comparison.ts";
@@ -22,6 +23,7 @@ export class Life {
   readonly #model: Model;
   readonly #pageEvery: number;
   #turns = 0;
+  #lastTurn = 0;
 
   constructor({ world, seams, pageEvery }: LifeOptions) {
     this.#world = world;
@@ -36,8 +38,8 @@ export class Life {
 
   /** Some time passes, things happen, and the daemon runs one turn. */
   step(): void {
-    const { tick, observer, runner } = this.#daemon;
-    const waitNs = tick.hasWorkLeft ? 0 : this.#drawWaitNs();
+    const { observer, runner } = this.#daemon;
+    const waitNs = this.#hasWorkLeft ? 0 : this.#drawWaitNs();
     // The loop announces a wait that it planned; a machine that was busy or asleep adds to it unannounced.
     const announcedNs = this.#world.random.chance(0.9) ? Math.min(waitNs, WAIT_NS_MAX) : 0;
     observer.allowIdle(announcedNs);
@@ -81,17 +83,21 @@ export class Life {
     promises.beginTurn(observer.hasPendingStalls());
     const replay = worldClock.fork();
     const sinceNs = Math.max(clock.lastNs, worldClock.rawNs);
-    tick.run();
+    this.#lastTurn = tick.run();
     this.#model.turn(replay, runner.spawnsAsked, runner.signalsAsked);
     this.#model.readClock(worldClock.readings, announcedNs);
     this.#hash();
     const dropped = this.#model.observer.tracker.counters.removedPidDrops > 0;
-    promises.endTurn(sinceNs, !tick.hasWorkLeft && !dropped, observer.hasPendingStalls());
-    compareTurn(this.#daemon, this.#model);
+    promises.endTurn(sinceNs, !this.#hasWorkLeft && !dropped, observer.hasPendingStalls());
+    compareTurn(this.#daemon, this.#model, this.#lastTurn);
     this.#turns += 1;
     if (this.#turns % this.#pageEvery === 0) comparePage(this.#daemon, this.#model);
     worldClock.endTurn();
     this.#world.finishSwaps();
+  }
+
+  get #hasWorkLeft(): boolean {
+    return (this.#lastTurn & TURN_HAS_WORK_LEFT) !== 0;
   }
 
   // While a stall waits for its recovery, a reused pid is most dangerous.
@@ -145,9 +151,9 @@ export class Life {
 
   #hash(): void {
     const { trace } = this.#world;
-    const { recorder, runner, clock, tick } = this.#daemon;
+    const { recorder, runner, clock } = this.#daemon;
     trace.number(clock.lastNs);
-    trace.number(tick.consumed);
+    trace.number(datagramsOf(this.#lastTurn));
     for (const text of recorder.rows) trace.text(text);
     for (const text of recorder.stalls) trace.text(text);
     for (const text of recorder.outcomes) trace.text(text);
@@ -162,13 +168,14 @@ export class Life {
 
   #count(): void {
     const { coverage } = this.#world;
-    const { recorder, tick } = this.#daemon;
+    const { recorder } = this.#daemon;
+    const consumed = datagramsOf(this.#lastTurn);
     coverage.count("turns");
-    coverage.count("datagrams", tick.consumed);
+    coverage.count("datagrams", consumed);
     coverage.count("stalls", recorder.stalls.length);
     coverage.count("removed", recorder.removed.length);
     coverage.count("slowTurns", recorder.slowStages.length);
-    if (tick.consumed >= 4_096) coverage.count("budgetUsedUp");
+    if (consumed >= 4_096) coverage.count("budgetUsedUp");
     for (const text of recorder.outcomes)
       if (text.startsWith("timeout")) coverage.count("timeouts");
   }
