@@ -219,7 +219,7 @@ export class Tick {
       }
       this.#flags |= TURN_FULL;
       if (kind === EVENT_NAMESPACE_CONFLICT && batch.detail[i] === 1) {
-        reports.namespaceConflict(batch.pid[i]!, batch.ns[i]!);
+        reports.namespaceConflict(batch.pid[i]!, batch.namespaceInode[i]!);
       }
     }
   }

@@ -117,7 +117,7 @@ export function eventFromRow(batch: EventBatch, i: number, observerInode: number
         payload: batch.payload[i]!,
         nonce: u64FromPair(batch.nonceHi[i]!, batch.nonceLo[i]!),
         origin: batch.origin[i]! as Origin,
-        namespaceInode: known(batch.ns[i]!),
+        namespaceInode: known(batch.namespaceInode[i]!),
         generation: known(batch.generation[i]!),
       };
     case EVENT_DECODE:
@@ -147,7 +147,7 @@ export function eventFromRow(batch: EventBatch, i: number, observerInode: number
         kind: "namespace-conflict",
         observerNs,
         claimedPid: pid,
-        observedInode: known(batch.ns[i]!),
+        observedInode: known(batch.namespaceInode[i]!),
         observerInode: known(observerInode),
       };
     case EVENT_IO:

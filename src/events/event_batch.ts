@@ -2,6 +2,7 @@
 // pumps; sinks read it during their call and never keep it. Stalls are not in it: they wait in the stall queue.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { BATCH_SIZE } from "../base/limits.ts";
+import { columnSet, f64, i32, u8, u32 } from "../tables/columns.ts";
 
 export const EVENT_BEAT = 0;
 export const EVENT_STALL = 1;
@@ -16,42 +17,46 @@ export const EVENT_CTRL_TRUNCATED = 7;
 export const AUTH_REASON_PID = 0;
 export const AUTH_REASON_UID = 1;
 
-export class EventBatch {
-  readonly kind = new Uint8Array(BATCH_SIZE);
+/** The columns of a row. A column that a kind does not use keeps what was there. */
+const COLUMNS = {
+  kind: u8(),
   /** Number of the listener, in configuration order. */
-  readonly listener = new Uint8Array(BATCH_SIZE);
-  readonly observerNs = new Float64Array(BATCH_SIZE);
+  listener: u8(),
+  observerNs: f64(),
   /** Pid; the claimed pid for kinds 3 to 5. */
-  readonly pid = new Uint32Array(BATCH_SIZE);
-  /**
-   * 1 = a beat by plain UDP: `source` says from where, IP_WORDS for each row, and `key` is the
-   * tracker's key.
-   */
-  readonly hasSource = new Uint8Array(BATCH_SIZE);
-  readonly key = new Uint32Array(BATCH_SIZE);
-  readonly source = new Uint32Array(BATCH_SIZE * IP_WORDS);
-  readonly status = new Uint8Array(BATCH_SIZE);
-  readonly payload = new Uint32Array(BATCH_SIZE);
-  readonly nonceHi = new Uint32Array(BATCH_SIZE);
-  readonly nonceLo = new Uint32Array(BATCH_SIZE);
+  pid: u32(),
+  /** 1 = a beat by plain UDP: `source` says from where, and `key` is the tracker's key. */
+  hasSource: u8(),
+  key: u32(),
+  source: u32(IP_WORDS),
+  status: u8(),
+  payload: u32(),
+  nonceHi: u32(),
+  nonceLo: u32(),
   /** Origin; the observed one for an origin conflict. */
-  readonly origin = new Uint8Array(BATCH_SIZE);
+  origin: u8(),
   /** Pid-namespace inode, NaN = unknown; the observed one for a namespace conflict. */
-  readonly ns = new Float64Array(BATCH_SIZE);
-  readonly generation = new Float64Array(BATCH_SIZE);
+  namespaceInode: f64(),
+  generation: f64(),
   /** Tracker slot at the time of the call, -1 if none. */
-  readonly slot = new Int32Array(BATCH_SIZE);
+  slot: i32(),
   /** 1 for the beat that ends a stall: the agent was reported silent and is back. */
-  readonly resumed = new Uint8Array(BATCH_SIZE);
+  resumed: u8(),
   /**
-   * Decode error code, auth reason, slot origin, errno (0 = credentials missing), or for a namespace conflict 1 if both
-   * inodes are known.
+   * Decode error code, auth reason, slot origin, errno (0 = credentials missing), or for a
+   * namespace conflict 1 if both inodes are known.
    */
-  readonly detail = new Uint32Array(BATCH_SIZE);
+  detail: u32(),
   /** Operands of a decode error, see DecodeError in wire/. */
-  readonly errHi = new Uint32Array(BATCH_SIZE);
-  readonly errLo = new Uint32Array(BATCH_SIZE);
-  readonly err2 = new Uint32Array(BATCH_SIZE);
+  errHi: u32(),
+  errLo: u32(),
+  err2: u32(),
+};
+
+export class EventBatch extends columnSet(COLUMNS) {
+  constructor() {
+    super(BATCH_SIZE);
+  }
 }
 
 /** The key of the tracker for the beat in `row`: its pid, unless another source holds that. */

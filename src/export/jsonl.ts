@@ -65,7 +65,7 @@ export class JsonlFormat implements LineFormat {
     text.ascii('","payload":');
     text.decimal(batch.payload[row]!);
     writeOrigin(text, ',"origin":"', batch.origin[row]!);
-    writeKnown(text, ',"namespace":', batch.ns[row]!);
+    writeKnown(text, ',"namespace":', batch.namespaceInode[row]!);
     writeKnown(text, ',"generation":', batch.generation[row]!);
     text.ascii(END);
   }
@@ -110,7 +110,7 @@ export class JsonlFormat implements LineFormat {
       writeOrigin(text, ',"origin":"', batch.origin[row]!);
       writeOrigin(text, ',"slot_origin":"', batch.detail[row]!);
     } else if (kind === EVENT_NAMESPACE_CONFLICT) {
-      writeKnown(text, ',"namespace":', batch.ns[row]!);
+      writeKnown(text, ',"namespace":', batch.namespaceInode[row]!);
       writeKnown(text, ',"observer_namespace":', this.#options.observerNamespaceInode);
     }
     text.ascii(',"reason":"');

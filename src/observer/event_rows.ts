@@ -34,7 +34,7 @@ export class EventRows {
     batch.nonceHi[row] = words[w + frame.WORD_NONCE_HI]!;
     batch.nonceLo[row] = words[w + frame.WORD_NONCE_LO]!;
     batch.origin[row] = origin;
-    batch.ns[row] = inode;
+    batch.namespaceInode[row] = inode;
     batch.generation[row] = generation;
     return row;
   }
@@ -81,7 +81,7 @@ export class EventRows {
   ): void {
     const row = this.#add(event.EVENT_NAMESPACE_CONFLICT, l, nowNs);
     this.batch.pid[row] = pid;
-    this.batch.ns[row] = inode;
+    this.batch.namespaceInode[row] = inode;
     this.batch.detail[row] = bothKnown ? 1 : 0;
   }
 

@@ -53,8 +53,9 @@ export class SteadyBeats {
     const { words, frameWord, pid: runPid, slot: runSlot, nowNs } = this.#run;
     const { kind, listener, observerNs, pid, hasSource, status, payload } = rows;
     const { nonceHi, nonceLo } = rows;
-    const { origin, ns, generation, slot: slotOf, resumed } = rows;
-    const { namespaceInode, generation: generationOf, listener: listenerOf } = this.#tracker.slots;
+    const { origin, namespaceInode, generation, slot: slotOf, resumed } = rows;
+    const { slots } = this.#tracker;
+    const { namespaceInode: inodeOf, generation: generationOf, listener: listenerOf } = slots;
     for (let n = 0; n < taken; n++) {
       const row = firstRow + n;
       const slot = runSlot[from + n]!;
@@ -69,7 +70,7 @@ export class SteadyBeats {
       nonceHi[row] = words[w + WORD_NONCE_HI]!;
       nonceLo[row] = words[w + WORD_NONCE_LO]!;
       origin[row] = ORIGIN_KERNEL_ATTESTED;
-      ns[row] = namespaceInode[slot]!;
+      namespaceInode[row] = inodeOf[slot]!;
       generation[row] = generationOf[slot]!;
       slotOf[row] = slot;
       resumed[row] = 0;

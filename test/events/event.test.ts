@@ -23,7 +23,14 @@ function event(kind: number, columns: Partial<Record<keyof rows.EventBatch, numb
 
 describe("eventFromRow()", () => {
   test("makes a beat with its nonce as one number", () => {
-    const columns = { pid: 9, status: 2, payload: 4_000_000_000, origin: 1, ns: 77, generation: 5 };
+    const columns = {
+      pid: 9,
+      status: 2,
+      payload: 4_000_000_000,
+      origin: 1,
+      namespaceInode: 77,
+      generation: 5,
+    };
     expect(
       event(rows.EVENT_BEAT, { ...columns, nonceHi: 0xffff_ffff, nonceLo: 0xffff_fffe }),
     ).toEqual({
@@ -41,9 +48,15 @@ describe("eventFromRow()", () => {
   });
 
   test("makes unknown parts of an identity undefined, and a hidden namespace 0", () => {
-    const unknown = event(rows.EVENT_BEAT, { pid: 9, ns: Number.NaN, generation: Number.NaN });
+    const unknown = event(rows.EVENT_BEAT, {
+      pid: 9,
+      namespaceInode: Number.NaN,
+      generation: Number.NaN,
+    });
     expect(unknown).toMatchObject({ namespaceInode: undefined, generation: undefined });
-    expect(event(rows.EVENT_BEAT, { pid: 9, ns: 0 })).toMatchObject({ namespaceInode: 0 });
+    expect(event(rows.EVENT_BEAT, { pid: 9, namespaceInode: 0 })).toMatchObject({
+      namespaceInode: 0,
+    });
   });
 
   test("makes a decode error with its name and its sentence", () => {
@@ -83,14 +96,14 @@ describe("eventFromRow()", () => {
   });
 
   test("makes a namespace conflict with the observed inode and ours", () => {
-    expect(event(rows.EVENT_NAMESPACE_CONFLICT, { pid: 9, ns: 7 })).toEqual({
+    expect(event(rows.EVENT_NAMESPACE_CONFLICT, { pid: 9, namespaceInode: 7 })).toEqual({
       kind: "namespace-conflict",
       observerNs: 7_000,
       claimedPid: 9,
       observedInode: 7,
       observerInode: OBSERVER,
     });
-    const batch = batchWith(rows.EVENT_NAMESPACE_CONFLICT, { pid: 9, ns: Number.NaN });
+    const batch = batchWith(rows.EVENT_NAMESPACE_CONFLICT, { pid: 9, namespaceInode: Number.NaN });
     expect(eventFromRow(batch, 3, Number.NaN)).toMatchObject({
       observedInode: undefined,
       observerInode: undefined,

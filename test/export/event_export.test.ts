@@ -46,7 +46,7 @@ function openExport(
 function sampleBatch(): EventBatch {
   const batch = new EventBatch();
   batch.observerNs.fill(5_000_000_000);
-  batch.ns.fill(Number.NaN);
+  batch.namespaceInode.fill(Number.NaN);
   batch.generation.fill(Number.NaN);
   batch.kind.set([
     EVENT_BEAT,
@@ -69,7 +69,7 @@ function sampleBatch(): EventBatch {
   batch.payload.set([42, 4294967295]);
   batch.origin.set([0, 3]);
   batch.listener[1] = 1;
-  batch.ns[0] = 4026531836;
+  batch.namespaceInode[0] = 4026531836;
   batch.generation[0] = 123456;
   batch.detail.set([0, 0, DECODE_BAD_MAGIC, DECODE_BAD_CRC, DECODE_BAD_NONCE, 0, 104]);
   batch.errHi.set([0, 0, 0, 0x1a, 0xffff_ffff]);
@@ -78,7 +78,7 @@ function sampleBatch(): EventBatch {
   batch.detail[9] = AUTH_REASON_UID;
   batch.origin[10] = 3;
   batch.detail[10] = 1;
-  batch.ns[11] = 0;
+  batch.namespaceInode[11] = 0;
   return batch;
 }
 
@@ -111,7 +111,7 @@ function sharedBeat(): EventBatch {
   batch.pid[0] = 12;
   batch.nonceLo[0] = 7;
   batch.origin[0] = 3;
-  batch.ns[0] = Number.NaN;
+  batch.namespaceInode[0] = Number.NaN;
   batch.generation[0] = Number.NaN;
   batch.hasSource[0] = 1;
   batch.key[0] = 0x8000_0001;

@@ -99,7 +99,7 @@ export function rowText(batch: EventBatch, i: number): string {
   switch (batch.kind[i]) {
     case 0: {
       const nonce = wide(batch.nonceHi[i]!, batch.nonceLo[i]!);
-      return `beat ${head} ${pid} status ${batch.status[i]} payload ${batch.payload[i]} nonce ${nonce} origin ${batch.origin[i]} ns ${batch.ns[i]} generation ${batch.generation[i]} slot ${batch.slot[i]} resumed ${batch.resumed[i]}`;
+      return `beat ${head} ${pid} status ${batch.status[i]} payload ${batch.payload[i]} nonce ${nonce} origin ${batch.origin[i]} ns ${batch.namespaceInode[i]} generation ${batch.generation[i]} slot ${batch.slot[i]} resumed ${batch.resumed[i]}`;
     }
     case 2: {
       const error = DECODE_ERRORS[detail - 1]!;
@@ -110,7 +110,7 @@ export function rowText(batch: EventBatch, i: number): string {
     case 4:
       return `origin ${head} ${pid} origin ${batch.origin[i]} slot origin ${detail}`;
     case 5:
-      return `namespace ${head} ${pid} ns ${batch.ns[i]} both known ${detail}`;
+      return `namespace ${head} ${pid} ns ${batch.namespaceInode[i]} both known ${detail}`;
     case 6:
       return `io ${head} errno ${detail}`;
     case 7:
