@@ -1,6 +1,6 @@
 /* A receiver in C under the same load as the daemon: the yardstick for its CPU time per beat. It does with each datagram
  * what agents.h says; `drop` does nothing with it, which is the kernel's share.
- * usage: receiver PATH judge|drop. SIGTERM ends it; it then prints "received N accepted N cpu_us N". */
+ * usage: receiver PATH take|drop. SIGTERM ends it; it then prints "received N accepted N cpu_us N". */
 #define _GNU_SOURCE
 #include "agents.h"
 #include <poll.h>
@@ -33,7 +33,7 @@ static int bind_path(const char *path) {
   return fd;
 }
 
-static int judge(const uint8_t *frame, struct msghdr *header, uint32_t length, uint64_t now_ns) {
+static int take(const uint8_t *frame, struct msghdr *header, uint32_t length, uint64_t now_ns) {
   struct cmsghdr *credentials = CMSG_FIRSTHDR(header);
   struct ucred peer;
   uint32_t pid;
@@ -47,7 +47,7 @@ static int judge(const uint8_t *frame, struct msghdr *header, uint32_t length, u
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  int judging = strcmp(argv[2], "judge") == 0;
+  int taking = strcmp(argv[2], "take") == 0;
   static uint8_t frames[BATCH][64];
   static uint64_t control[BATCH][CONTROL_SIZE / 8];
   struct iovec iov[BATCH];
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
       uint64_t now_ns = monotonic_ns();
       received += (uint64_t)count;
       for (int i = 0; i < count; i++) {
-        if (judging) accepted += (uint64_t)judge(frames[i], &headers[i].msg_hdr, headers[i].msg_len, now_ns);
+        if (taking) accepted += (uint64_t)take(frames[i], &headers[i].msg_hdr, headers[i].msg_len, now_ns);
         headers[i].msg_hdr.msg_controllen = CONTROL_SIZE;
       }
     }

@@ -41,7 +41,7 @@ int twin_track(const uint8_t *data, int count, double now_ns) {
 
 /* Everything but the receive call: lengths, flags, credentials, decode, sender check, record; then the headers are made
  * ready for the next receive. */
-int twin_judge(struct mmsghdr *headers, const uint8_t *data, const uint8_t *control, int count, double now_ns, int sse) {
+int twin_take(struct mmsghdr *headers, const uint8_t *data, const uint8_t *control, int count, double now_ns, int sse) {
   int accepted = 0;
   for (int i = 0; i < count; i++) {
     struct mmsghdr *header = &headers[i];

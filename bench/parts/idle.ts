@@ -33,7 +33,7 @@ type Pattern = typeof SPREAD;
 
 export async function measureIdle(report: Report, native: Native): Promise<void> {
   await using daemon = await startDaemon(FROM_SOURCE, OPTIONS);
-  await using receiver = await startNativeReceiver(native.receiver, "judge");
+  await using receiver = await startNativeReceiver(native.receiver, "take");
   await measure(report, native, daemon, { title: "from the start", pattern: SPREAD });
   await runLoad(native.flood, daemon.socket, WARM_UP);
   await measure(report, native, daemon, { title: "warm", pattern: SPREAD });

@@ -30,7 +30,7 @@ const LOADS: readonly (LoadOptions & { readonly title: string })[] = [
 
 export async function measureReceiverCpu(report: Report, native: Native): Promise<void> {
   await using daemon = await startDaemon(FROM_SOURCE, THRESHOLD);
-  await using receiver = await startNativeReceiver(native.receiver, "judge");
+  await using receiver = await startNativeReceiver(native.receiver, "take");
   await using kernel = await startNativeReceiver(native.receiver, "drop");
   await runLoad(native.flood, daemon.socket, WARM_UP);
   await runLoad(native.flood, daemon.socket, { ...WARM_UP, rate: 0 });

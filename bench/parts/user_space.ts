@@ -111,8 +111,8 @@ function twinRounds(arenas: readonly Arena[], twin: Twin): Record<string, Round>
     "c crc": each((arena) => twin.crc(arena)),
     "c decode": each((arena) => twin.decode(arena)),
     "c track": each((arena, nowNs) => twin.track(arena, nowNs)),
-    "c path": each((arena, nowNs) => twin.judge(arena, nowNs, false)),
-    "c path sse": each((arena, nowNs) => twin.judge(arena, nowNs, true)),
+    "c path": each((arena, nowNs) => twin.take(arena, nowNs, false)),
+    "c path sse": each((arena, nowNs) => twin.take(arena, nowNs, true)),
   };
 }
 

@@ -5,7 +5,7 @@ import { SCM_CREDENTIALS, SOL_SOCKET } from "../../ffi/constants.ts";
 import { UCRED_CMSG_LEN } from "../../ffi/layout.ts";
 import * as arena from "../../ffi/receive_batch.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../../src/base/limits.ts";
-import { CredentialJudge } from "../../src/listener/credential_judge.ts";
+import { CredentialCheck } from "../../src/listener/credential_check.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { crc32cFrame } from "../../src/wire/crc32c.ts";
@@ -18,7 +18,7 @@ const HEAD_OK = 0x0002_4156;
 export interface Arena {
   readonly memory: arena.ReceiveBatch;
   readonly batch: ReceivedBatch;
-  readonly judge: CredentialJudge;
+  readonly check: CredentialCheck;
   readonly pids: Uint32Array;
   /** Addresses for the twin: message headers, frames, control messages. */
   readonly headersAt: number;
@@ -50,7 +50,7 @@ function fullArena(firstAgent: number): Arena {
   return {
     memory,
     batch,
-    judge: new CredentialJudge(memory, batch),
+    check: new CredentialCheck(memory, batch),
     pids,
     headersAt: at,
     framesAt: at + memory.dataWord * 4,
@@ -96,8 +96,8 @@ export class ArenaListener implements Listener {
 
   receive(_nowNs: number): number {
     if (this.#next === this.#arenas.length) return 0;
-    const { memory, batch, judge } = this.#arenas[this.#next++]!;
-    judge.judge(BATCH_SIZE);
+    const { memory, batch, check } = this.#arenas[this.#next++]!;
+    check.check(BATCH_SIZE);
     memory.reset(BATCH_SIZE);
     this.batch = batch;
     return BATCH_SIZE;

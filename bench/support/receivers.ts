@@ -73,7 +73,7 @@ export async function startDaemon(
 
 export async function startNativeReceiver(
   program: string,
-  mode: "judge" | "drop",
+  mode: "take" | "drop",
 ): Promise<Receiver> {
   const directory = mkdtempSync(join(tmpdir(), "varta-bench-"));
   const socket = join(directory, "beats.sock");

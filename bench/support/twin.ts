@@ -8,7 +8,7 @@ export interface Twin {
   /** The next three throw unless all 64 beats are good. */
   decode(arena: Arena): void;
   track(arena: Arena, nowNs: number): void;
-  judge(arena: Arena, nowNs: number, sse: boolean): void;
+  take(arena: Arena, nowNs: number, sse: boolean): void;
   forgetNonces(): void;
 }
 
@@ -19,7 +19,7 @@ export function openTwin(path: string): Twin {
     twin_crc: { args: ["ptr", "i32"], returns: "u32" },
     twin_decode: { args: ["ptr", "i32"], returns: "i32" },
     twin_track: { args: ["ptr", "i32", "f64"], returns: "i32" },
-    twin_judge: { args: ["ptr", "ptr", "ptr", "i32", "f64", "i32"], returns: "i32" },
+    twin_take: { args: ["ptr", "ptr", "ptr", "i32", "f64", "i32"], returns: "i32" },
   });
   type Address = Parameters<typeof symbols.twin_crc>[0];
   symbols.twin_open();
@@ -27,9 +27,9 @@ export function openTwin(path: string): Twin {
     crc: ({ framesAt }) => void symbols.twin_crc(framesAt as Address, BATCH_SIZE),
     decode: ({ framesAt }) => all(symbols.twin_decode(framesAt as Address, BATCH_SIZE)),
     track: ({ framesAt }, nowNs) => all(symbols.twin_track(framesAt as Address, BATCH_SIZE, nowNs)),
-    judge: ({ headersAt, framesAt, controlAt }, nowNs, sse) =>
+    take: ({ headersAt, framesAt, controlAt }, nowNs, sse) =>
       all(
-        symbols.twin_judge(
+        symbols.twin_take(
           headersAt as Address,
           framesAt as Address,
           controlAt as Address,

@@ -9,11 +9,7 @@ import {
   readSync,
   type Stats,
 } from "node:fs";
-import {
-  AUDIT_LINE_BYTES_MAX,
-  FILE_WRITE_BYTES_MAX,
-  ROTATION_GENERATIONS,
-} from "../base/limits.ts";
+import { AUDIT_LINE_BYTES_MAX, FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { codeOf } from "../files/append_file.ts";
 
 export interface LogFile {
@@ -107,8 +103,8 @@ function forEachLine({ fd }: LogFile, onLine: LogReader["line"]): void {
 function openOnce(path: string): readonly LogFile[] {
   const files: LogFile[] = [];
   try {
-    for (let generation = ROTATION_GENERATIONS; generation >= 1; generation--) {
-      const file = openIfPresent(`${path}.${generation}`);
+    for (let fileNumber = ROTATED_FILES_MAX; fileNumber >= 1; fileNumber--) {
+      const file = openIfPresent(`${path}.${fileNumber}`);
       if (file !== undefined) files.push(file);
     }
     const live = files.length === 0 ? openLogFile(path) : openIfPresent(path);

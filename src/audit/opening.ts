@@ -3,7 +3,7 @@
 // that is not what it is remembered to be is told of in its second row.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
+import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { AppendFile, type FileCalls } from "../files/append_file.ts";
 import { foreignContent, SAFE_OPEN_FLAGS } from "../files/own_file.ts";
 import { writeAll } from "../files/rotation.ts";
@@ -109,8 +109,8 @@ async function* filesOf(
   calls: FileCalls,
 ): AsyncGenerator<ComparedFile> {
   yield live;
-  for (let generation = 1; generation <= ROTATION_GENERATIONS; generation++) {
-    const rotated = `${path}.${generation}`;
+  for (let fileNumber = 1; fileNumber <= ROTATED_FILES_MAX; fileNumber++) {
+    const rotated = `${path}.${fileNumber}`;
     const flags = constants.O_RDONLY | SAFE_OPEN_FLAGS;
     const handle = await calls.open(rotated, flags).catch(() => undefined);
     if (handle === undefined) continue;

@@ -2,7 +2,7 @@
 // file moves to `.1`, a new one is created, its boot record links it to the old one. Runs between two passes of the
 // writer, off the loop thread. A failure never costs an old file more than the one whose turn it is.
 import { assert } from "../base/assert.ts";
-import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
+import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import {
   AppendFile,
   codeOf,
@@ -121,13 +121,13 @@ export class AuditRotation {
   async #makeRoom(): Promise<void> {
     const { path, calls } = this.#options;
     let free = 1;
-    while (free <= ROTATION_GENERATIONS && !(await isMissing(`${path}.${free}`, calls))) free += 1;
-    if (free > ROTATION_GENERATIONS) {
-      free = ROTATION_GENERATIONS;
+    while (free <= ROTATED_FILES_MAX && !(await isMissing(`${path}.${free}`, calls))) free += 1;
+    if (free > ROTATED_FILES_MAX) {
+      free = ROTATED_FILES_MAX;
       await calls.unlink(`${path}.${free}`);
     }
-    for (let generation = free - 1; generation >= 1; generation--) {
-      await calls.rename(`${path}.${generation}`, `${path}.${generation + 1}`);
+    for (let fileNumber = free - 1; fileNumber >= 1; fileNumber--) {
+      await calls.rename(`${path}.${fileNumber}`, `${path}.${fileNumber + 1}`);
     }
   }
 

@@ -293,7 +293,7 @@ export const FILE_WRITE_BYTES_MAX = 256 * 1_024;
 export const FILE_LOOK_NS = NS_PER_S;
 export const FILE_REFUSAL_NS = 60 * NS_PER_S;
 /** Old files kept by rotation: `.1` to `.5`. */
-export const ROTATION_GENERATIONS = 5;
+export const ROTATED_FILES_MAX = 5;
 /** Export lines are handed to the writer at this size or age, whichever comes first (spec 09). */
 export const EXPORT_FLUSH_BYTES = 32 * 1_024;
 export const EXPORT_FLUSH_NS_MAX = 100 * NS_PER_MS;

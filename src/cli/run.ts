@@ -40,9 +40,9 @@ function start(
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
 ): Promise<Daemon> {
-  const { config, warnings, runtimeDirectory, origins } = loaded;
+  const { config, warnings, runtimeDirectory, setBy } = loaded;
   const { listen } = config.metrics;
-  const byDefault = listen !== undefined && !origins.has("metrics.listen");
+  const byDefault = listen !== undefined && !setBy.has("metrics.listen");
   return Daemon.start({
     config,
     warnings,
@@ -57,8 +57,8 @@ function start(
 }
 
 // Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
-async function refuse(error: unknown, { config, origins }: LoadSuccess): Promise<number> {
-  const format = origins.has("log.format") ? config.log.format : undefined;
+async function refuse(error: unknown, { config, setBy }: LoadSuccess): Promise<number> {
+  const format = setBy.has("log.format") ? config.log.format : undefined;
   if (error instanceof StartError || error instanceof PlatformError)
     await printBriefly(faultReport(error.message, error.hint, format));
   else if (error instanceof SystemError) await printBriefly(faultReport(error.message, "", format));

@@ -1,4 +1,4 @@
-// The configuration in effect, key by key with the origin of each value, for `check --print` (spec 07 section 3). The
+// The configuration in effect, key by key with what set each value, for `check --print` (spec 07 section 3). The
 // output is a valid varta.toml. Secrets and environment values appear as "(set)".
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
 import { listenText } from "./keys/address.ts";
@@ -23,14 +23,14 @@ export interface EffectiveKey {
   readonly key: string;
   /** As the file would have it; undefined = not set. */
   readonly value: EffectiveValue | undefined;
-  /** "default", "file" or "--option". */
+  /** What set the value: "default", "file" or "--option". The name is that of the JSON output. */
   readonly origin: string;
 }
 
-export function effectiveKeys({ config, origins }: LoadSuccess): EffectiveKey[] {
+export function effectiveKeys({ config, setBy }: LoadSuccess): EffectiveKey[] {
   return allRows(config).map(([table, key, value]) => {
-    const origin = origins.get(`${table}.${key}`);
-    const words = origin?.from === "option" ? `--${origin.option}` : (origin?.from ?? "default");
+    const setter = setBy.get(`${table}.${key}`);
+    const words = setter?.from === "option" ? `--${setter.option}` : (setter?.from ?? "default");
     return { table, key, value, origin: words };
   });
 }

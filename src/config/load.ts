@@ -9,7 +9,7 @@ import type { Config, LogFormat } from "./config.ts";
 import { expandCredentialPaths } from "./checks/credentials.ts";
 import { checkCrossRules } from "./checks/cross_rules.ts";
 import type { Fault } from "./problems/fault.ts";
-import { originOf } from "./checks/key_ref.ts";
+import { setterOf } from "./checks/key_ref.ts";
 import type {
   GivenOption,
   Host,
@@ -18,7 +18,7 @@ import type {
   Machine,
   Problem,
   RuntimeDirectory,
-  ValueOrigin,
+  ValueSetter,
 } from "./load_result.ts";
 import { checkMachine } from "./checks/machine_rules.ts";
 import { checkPrograms, directoryFault, programFault } from "./checks/programs.ts";
@@ -35,7 +35,7 @@ export const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
 /** The metrics address of a bare run: it must be useful without a single line of configuration. */
 export const BARE_METRICS_LISTEN = "127.0.0.1:9469";
 
-/** A generation of the export file below this size is rotated every few events. */
+/** A file of the export below this size is rotated every few events. */
 const EXPORT_BYTES_SENSIBLE = 4_096;
 
 /** The host that this process runs on. */
@@ -118,7 +118,7 @@ async function check(source: Source): Promise<LoadResult> {
   }
   if (faults.length === 0) faults.push(...unavailableFaults(document));
   if (faults.length > 0) {
-    const isChosen = originOf(document, { table: "log", key: "format" }) !== undefined;
+    const isChosen = setterOf(document, { table: "log", key: "format" }) !== undefined;
     const logFormat = isChosen ? document.tables.log.values.format : undefined;
     const listenerNames = writtenNames(tree);
     return await renderFaults(faults, { file, text, listenerNames, logFormat });
@@ -131,7 +131,7 @@ async function check(source: Source): Promise<LoadResult> {
     ok: true,
     config,
     file,
-    origins: collectOrigins(document),
+    setBy: collectSetters(document),
     warnings: [...warnings, ...startupWarnings(config, host)],
     runtimeDirectory,
   };
@@ -173,21 +173,21 @@ function writtenNames({ listener }: TomlTree): (string | undefined)[] {
 }
 
 /** Dotted key of every value that is not a default. */
-function collectOrigins(document: CheckedDocument): ReadonlyMap<string, ValueOrigin> {
-  const origins = new Map<string, ValueOrigin>();
+function collectSetters(document: CheckedDocument): ReadonlyMap<string, ValueSetter> {
+  const setters = new Map<string, ValueSetter>();
   for (const table of Object.keys(TABLE_SHAPES) as TableName[]) {
     for (const key of Object.keys(TABLE_SHAPES[table])) {
-      const origin = originOf(document, { table, key });
-      if (origin !== undefined) origins.set(`${table}.${key}`, origin);
+      const setter = setterOf(document, { table, key });
+      if (setter !== undefined) setters.set(`${table}.${key}`, setter);
     }
   }
   for (const [index, listener] of document.listeners.entries()) {
     for (const key of Object.keys(listener.values)) {
-      const origin = originOf(document, { listener, key });
-      if (origin !== undefined) origins.set(`listener[${index}].${key}`, origin);
+      const setter = setterOf(document, { listener, key });
+      if (setter !== undefined) setters.set(`listener[${index}].${key}`, setter);
     }
   }
-  return origins;
+  return setters;
 }
 
 /** What is allowed and yet worth a word at start-up (spec 07 section 7). */

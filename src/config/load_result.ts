@@ -1,4 +1,4 @@
-// What goes into loadConfig() and what comes out of it: the read-only configuration with the origin of each value, or
+// What goes into loadConfig() and what comes out of it: the read-only configuration with what set each value, or
 // every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
 import type { Config, LogFormat } from "./config.ts";
 import type { SocketHolders } from "./checks/socket_holders.ts";
@@ -62,7 +62,7 @@ export interface LoadSuccess {
   /** The file that was read; undefined = none. */
   readonly file: string | undefined;
   /** Dotted key to where its value came from; keys that are not in the map have their defaults. */
-  readonly origins: ReadonlyMap<string, ValueOrigin>;
+  readonly setBy: ReadonlyMap<string, ValueSetter>;
   /** Sentences for the start-up log, each once. */
   readonly warnings: readonly string[];
   /** Directory to create, if missing, for the default listener path; undefined = the paths were all written down. */
@@ -85,7 +85,7 @@ export interface RuntimeDirectory {
   readonly mode: number;
 }
 
-export type ValueOrigin =
+export type ValueSetter =
   | { readonly from: "file" }
   | { readonly from: "option"; readonly option: string };
 

@@ -263,12 +263,12 @@ export class Loop {
     const { observer } = this.#options;
     const { length } = observer.listeners;
     let earliest = Number.POSITIVE_INFINITY;
-    for (let l = 0; l < length; l++) {
-      const untilNs = observer.suspendedUntilNs(l);
+    for (let listenerNumber = 0; listenerNumber < length; listenerNumber++) {
+      const untilNs = observer.suspendedUntilNs(listenerNumber);
       const suspended = untilNs > 0;
-      const listener = observer.listeners[l]!;
-      this.#poll.replace(l, suspended ? -1 : listener.fd);
-      const formerIndex = this.#formerIndexes[l]!;
+      const listener = observer.listeners[listenerNumber]!;
+      this.#poll.replace(listenerNumber, suspended ? -1 : listener.fd);
+      const formerIndex = this.#formerIndexes[listenerNumber]!;
       if (formerIndex >= 0) this.#poll.replace(formerIndex, suspended ? -1 : listener.formerFd!);
       if (suspended && untilNs < earliest) earliest = untilNs;
     }

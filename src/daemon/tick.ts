@@ -353,11 +353,11 @@ function drainObserver(observer: Observer, metrics: Metrics): void {
 }
 
 function drainListeners(observer: Observer, metrics: Metrics, rubbish: RubbishWatch): void {
-  for (let l = 0; l < observer.listeners.length; l++) {
-    metrics.addKernelDrops(l, observer.drainKernelDrops(l));
-    metrics.addQueueFull(l, observer.drainQueueFull(l));
-    metrics.setRcvbufBytes(l, observer.listeners[l]!.rcvbufBytes ?? 0);
-    metrics.setFilteredEstimate(l, rubbish.filteredEstimate[l]!);
+  for (let listenerNumber = 0; listenerNumber < observer.listeners.length; listenerNumber++) {
+    metrics.addKernelDrops(listenerNumber, observer.drainKernelDrops(listenerNumber));
+    metrics.addQueueFull(listenerNumber, observer.drainQueueFull(listenerNumber));
+    metrics.setRcvbufBytes(listenerNumber, observer.listeners[listenerNumber]!.rcvbufBytes ?? 0);
+    metrics.setFilteredEstimate(listenerNumber, rubbish.filteredEstimate[listenerNumber]!);
   }
 }
 

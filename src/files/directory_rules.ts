@@ -27,7 +27,7 @@ export function directoryFault(directory: string, ownerUid: number): DirectoryFa
   for (let links = 0; links <= LINKS_MAX; links++) {
     const status = look(at);
     if ("want" in status) return status;
-    if (!status.isSymbolicLink()) return judge(at, status, ownerUid);
+    if (!status.isSymbolicLink()) return faultOf(at, status, ownerUid);
     const fault = ownerFault(at, status, ownerUid) ?? parentFault(at, ownerUid);
     if (fault !== undefined) return fault;
     at = resolve(dirname(at), readlinkSync(at));
@@ -49,7 +49,7 @@ function look(path: string): Stats | DirectoryFault {
   }
 }
 
-function judge(path: string, status: Stats, ownerUid: number): DirectoryFault | undefined {
+function faultOf(path: string, status: Stats, ownerUid: number): DirectoryFault | undefined {
   if (!status.isDirectory())
     return { found: `${path}, which is no directory`, want: "a directory" };
   const { mode } = status;

@@ -1,7 +1,7 @@
 // Rotation by size: `FILE` becomes `FILE.1`, `.1` becomes `.2`, up to five old files (spec 09 section 5). It is a resumable
 // sequence: once the renames are done, only the creation of the new file is tried again, so a full disk never
 // pushes old files out. It runs between two writes, off the loop thread.
-import { FILE_WRITE_BYTES_MAX, ROTATION_GENERATIONS } from "../base/limits.ts";
+import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { AppendFile, codeOf, type OpenOptions, syncDirectory } from "./append_file.ts";
 
 export interface RotationResult {
@@ -56,10 +56,10 @@ export class Rotation {
 
   async #shift(): Promise<void> {
     const { unlink, rename } = this.#options.calls;
-    await unlessMissing(unlink(`${this.#path}.${ROTATION_GENERATIONS}`));
-    for (let generation = ROTATION_GENERATIONS - 1; generation >= 1; generation--) {
-      const from = `${this.#path}.${generation}`;
-      await unlessMissing(rename(from, `${this.#path}.${generation + 1}`));
+    await unlessMissing(unlink(`${this.#path}.${ROTATED_FILES_MAX}`));
+    for (let fileNumber = ROTATED_FILES_MAX - 1; fileNumber >= 1; fileNumber--) {
+      const from = `${this.#path}.${fileNumber}`;
+      await unlessMissing(rename(from, `${this.#path}.${fileNumber + 1}`));
     }
   }
 

@@ -42,7 +42,7 @@ export interface Listener {
   /** Told of a beat of the last receive that does not prove its sender. */
   doubtSender?(): void;
 
-  /** Gives back what the last receive holds beside its rows. Called when they were judged. */
+  /** Gives back what the last receive holds beside its rows. Called when all are taken in. */
   release?(): void;
 
   /** Decrypt trials since the last call, of a listener that decrypts. */

@@ -74,21 +74,31 @@ export class RubbishWatch {
   look(nowNs: number): void {
     const { listeners, accounting } = this.#options;
     const { received, accepted } = accounting;
-    for (let l = 0; l < listeners.length; l++) {
-      const state = this.#state[l]!;
-      if (state === QUIET) this.#lookAtQuiet(l, received[l]! - accepted[l]!, nowNs);
-      else if (state !== HELPLESS) this.#lookCloser(l, listeners[l]!.filter!, nowNs);
+    for (let listenerNumber = 0; listenerNumber < listeners.length; listenerNumber++) {
+      const state = this.#state[listenerNumber]!;
+      if (state === QUIET)
+        this.#lookAtQuiet(
+          listenerNumber,
+          received[listenerNumber]! - accepted[listenerNumber]!,
+          nowNs,
+        );
+      else if (state !== HELPLESS)
+        this.#lookCloser(listenerNumber, listeners[listenerNumber]!.filter!, nowNs);
     }
   }
 
   /** When a look is over that began already; +Infinity if there is none. */
   nextDeadlineNs(): number {
     let nextNs = Number.POSITIVE_INFINITY;
-    for (let l = 0; l < this.#options.listeners.length; l++) {
-      const state = this.#state[l]!;
+    for (
+      let listenerNumber = 0;
+      listenerNumber < this.#options.listeners.length;
+      listenerNumber++
+    ) {
+      const state = this.#state[listenerNumber]!;
       if (state === QUIET || state === HELPLESS) continue;
       const lookNs = state === SUSPECTING ? this.#lookNs : RUBBISH_FILTERED_LOOK_NS;
-      nextNs = Math.min(nextNs, this.#lookBeganNs[l]! + lookNs);
+      nextNs = Math.min(nextNs, this.#lookBeganNs[listenerNumber]! + lookNs);
     }
     return nextNs;
   }
@@ -97,100 +107,106 @@ export class RubbishWatch {
     this.look(nowNs);
   }
 
-  #lookAtQuiet(l: number, refused: number, nowNs: number): void {
-    const sinceNs = nowNs - this.#lookBeganNs[l]!;
-    const count = refused - this.#refusedBefore[l]!;
+  #lookAtQuiet(listenerNumber: number, refused: number, nowNs: number): void {
+    const sinceNs = nowNs - this.#lookBeganNs[listenerNumber]!;
+    const count = refused - this.#refusedBefore[listenerNumber]!;
     if (count >= this.#refusalsMin && isAbove(count, RUBBISH_PER_S_MAX, sinceNs)) {
-      const { filter } = this.#options.listeners[l]!;
-      this.#state[l] = filter === undefined ? HELPLESS : SUSPECTING;
+      const { filter } = this.#options.listeners[listenerNumber]!;
+      this.#state[listenerNumber] = filter === undefined ? HELPLESS : SUSPECTING;
       if (filter === undefined) return;
       filter.isCounting = true;
       filter.takeCounted();
-      this.#counted[l] = 0;
+      this.#counted[listenerNumber] = 0;
     } else if (sinceNs < this.#lookNs) return;
-    this.#beginLook(l, refused, nowNs);
+    this.#beginLook(listenerNumber, refused, nowNs);
   }
 
-  #lookCloser(l: number, filter: KernelFilter, nowNs: number): void {
-    this.#counted[l]! += filter.takeCounted();
-    if (this.#state[l] === SUSPECTING) {
-      this.#suspect(l, filter, nowNs);
+  #lookCloser(listenerNumber: number, filter: KernelFilter, nowNs: number): void {
+    this.#counted[listenerNumber]! += filter.takeCounted();
+    if (this.#state[listenerNumber] === SUSPECTING) {
+      this.#suspect(listenerNumber, filter, nowNs);
       return;
     }
     const dropped = filter.takeDropped();
-    this.filteredEstimate[l]! += dropped;
-    this.#dropped[l]! += dropped;
-    if (this.#counted[l]! >= RUBBISH_PER_S_MAX) this.#setSample(l, filter, RUBBISH_SAMPLE_RARE);
-    const sinceNs = nowNs - this.#lookBeganNs[l]!;
-    if (sinceNs >= RUBBISH_FILTERED_LOOK_NS) this.#endLook(l, filter, sinceNs, nowNs);
+    this.filteredEstimate[listenerNumber]! += dropped;
+    this.#dropped[listenerNumber]! += dropped;
+    if (this.#counted[listenerNumber]! >= RUBBISH_PER_S_MAX)
+      this.#setSample(listenerNumber, filter, RUBBISH_SAMPLE_RARE);
+    const sinceNs = nowNs - this.#lookBeganNs[listenerNumber]!;
+    if (sinceNs >= RUBBISH_FILTERED_LOOK_NS) this.#endLook(listenerNumber, filter, sinceNs, nowNs);
   }
 
-  #endLook(l: number, filter: KernelFilter, sinceNs: number, nowNs: number): void {
-    const count = this.#counted[l]! + this.#dropped[l]!;
-    this.#counted[l] = 0;
-    this.#dropped[l] = 0;
-    this.#lookBeganNs[l] = nowNs;
+  #endLook(listenerNumber: number, filter: KernelFilter, sinceNs: number, nowNs: number): void {
+    const count = this.#counted[listenerNumber]! + this.#dropped[listenerNumber]!;
+    this.#counted[listenerNumber] = 0;
+    this.#dropped[listenerNumber] = 0;
+    this.#lookBeganNs[listenerNumber] = nowNs;
     if (!isAbove(count, RUBBISH_SAMPLE * RUBBISH_PER_S_MAX, sinceNs))
-      this.#setSample(l, filter, RUBBISH_SAMPLE);
+      this.#setSample(listenerNumber, filter, RUBBISH_SAMPLE);
     const isCalm = !isAbove(count, RUBBISH_PER_S_CALM, sinceNs);
-    this.#calmLooks[l] = isCalm ? this.#calmLooks[l]! + 1 : 0;
-    if (this.#calmLooks[l]! >= RUBBISH_CALM_LOOKS) this.#takeOff(l, filter, nowNs);
+    this.#calmLooks[listenerNumber] = isCalm ? this.#calmLooks[listenerNumber]! + 1 : 0;
+    if (this.#calmLooks[listenerNumber]! >= RUBBISH_CALM_LOOKS)
+      this.#takeOff(listenerNumber, filter, nowNs);
     else filter.renew();
   }
 
-  #setSample(l: number, filter: KernelFilter, sample: number): void {
-    if (this.#sample[l] === sample) return;
-    this.#sample[l] = sample;
+  #setSample(listenerNumber: number, filter: KernelFilter, sample: number): void {
+    if (this.#sample[listenerNumber] === sample) return;
+    this.#sample[listenerNumber] = sample;
     filter.attach(sample);
   }
 
-  #suspect(l: number, filter: KernelFilter, nowNs: number): void {
-    const count = this.#counted[l]!;
-    const sinceNs = nowNs - this.#lookBeganNs[l]!;
+  #suspect(listenerNumber: number, filter: KernelFilter, nowNs: number): void {
+    const count = this.#counted[listenerNumber]!;
+    const sinceNs = nowNs - this.#lookBeganNs[listenerNumber]!;
     if (sinceNs < this.#lookNs) return;
     if (count >= this.#refusalsMin && isAbove(count, RUBBISH_PER_S_MAX, sinceNs))
-      this.#putOn(l, filter, (count * NS_PER_S) / Math.max(1, sinceNs), nowNs);
-    else this.#calmDown(l, filter, nowNs);
+      this.#putOn(listenerNumber, filter, (count * NS_PER_S) / Math.max(1, sinceNs), nowNs);
+    else this.#calmDown(listenerNumber, filter, nowNs);
   }
 
-  #putOn(l: number, filter: KernelFilter, perSecond: number, nowNs: number): void {
+  #putOn(listenerNumber: number, filter: KernelFilter, perSecond: number, nowNs: number): void {
     const { reports } = this.#options;
     const result = filter.attach(RUBBISH_SAMPLE);
     if (result < 0) {
       filter.isCounting = false;
-      this.#state[l] = HELPLESS;
-      reports.filterUnavailable(l, -result);
+      this.#state[listenerNumber] = HELPLESS;
+      reports.filterUnavailable(listenerNumber, -result);
       return;
     }
-    this.#state[l] = FILTERING;
-    this.#sample[l] = RUBBISH_SAMPLE;
-    this.#counted[l] = 0;
-    this.#dropped[l] = 0;
+    this.#state[listenerNumber] = FILTERING;
+    this.#sample[listenerNumber] = RUBBISH_SAMPLE;
+    this.#counted[listenerNumber] = 0;
+    this.#dropped[listenerNumber] = 0;
     filter.takeDropped();
-    this.#calmLooks[l] = 0;
-    this.#lookBeganNs[l] = nowNs;
-    this.#attachedNs[l] = nowNs;
-    this.#filteredBefore[l] = this.filteredEstimate[l]!;
-    reports.filterAttached(l, perSecond);
+    this.#calmLooks[listenerNumber] = 0;
+    this.#lookBeganNs[listenerNumber] = nowNs;
+    this.#attachedNs[listenerNumber] = nowNs;
+    this.#filteredBefore[listenerNumber] = this.filteredEstimate[listenerNumber]!;
+    reports.filterAttached(listenerNumber, perSecond);
   }
 
-  #takeOff(l: number, filter: KernelFilter, nowNs: number): void {
+  #takeOff(listenerNumber: number, filter: KernelFilter, nowNs: number): void {
     filter.detach();
-    this.#calmDown(l, filter, nowNs);
-    const filtered = this.filteredEstimate[l]! - this.#filteredBefore[l]!;
-    this.#options.reports.filterDetached(l, filtered, nowNs - this.#attachedNs[l]!);
+    this.#calmDown(listenerNumber, filter, nowNs);
+    const filtered = this.filteredEstimate[listenerNumber]! - this.#filteredBefore[listenerNumber]!;
+    this.#options.reports.filterDetached(
+      listenerNumber,
+      filtered,
+      nowNs - this.#attachedNs[listenerNumber]!,
+    );
   }
 
-  #calmDown(l: number, filter: KernelFilter, nowNs: number): void {
+  #calmDown(listenerNumber: number, filter: KernelFilter, nowNs: number): void {
     const { received, accepted } = this.#options.accounting;
     filter.isCounting = false;
-    this.#state[l] = QUIET;
-    this.#beginLook(l, received[l]! - accepted[l]!, nowNs);
+    this.#state[listenerNumber] = QUIET;
+    this.#beginLook(listenerNumber, received[listenerNumber]! - accepted[listenerNumber]!, nowNs);
   }
 
-  #beginLook(l: number, refused: number, nowNs: number): void {
-    this.#lookBeganNs[l] = nowNs;
-    this.#refusedBefore[l] = refused;
+  #beginLook(listenerNumber: number, refused: number, nowNs: number): void {
+    this.#lookBeganNs[listenerNumber] = nowNs;
+    this.#refusedBefore[listenerNumber] = refused;
   }
 }
 

@@ -167,7 +167,7 @@ export class SecureUdpListener implements Listener {
     this.#arrival.instantNs = instantNs;
     const { verdict } = this.batch;
     const untriedBefore = this.#untried;
-    for (let i = 0; i < count; i++) verdict[i] = this.#judge(i, instantNs);
+    for (let i = 0; i < count; i++) verdict[i] = this.#verdictOn(i, instantNs);
     // Genuine beats wait in the same buffer as the forged ones.
     if (this.#untried > untriedBefore) this.#socket.bearFlood();
     return count;
@@ -228,7 +228,7 @@ export class SecureUdpListener implements Listener {
   }
 
   // The verdict on datagram i of the arena; its plaintext is put into the batch.
-  #judge(i: number, instantNs: number): number {
+  #verdictOn(i: number, instantNs: number): number {
     const { words, dataWord, dataStride, nameWord } = this.#arena;
     const sizeBytes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
     const at = dataWord + i * dataStride;

@@ -10,7 +10,7 @@ import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import type { GenerationClock } from "../processes/process_reader.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
 import type { AllowList } from "./allow_list.ts";
-import { CredentialJudge } from "./credential_judge.ts";
+import { CredentialCheck } from "./credential_check.ts";
 import type { Listener } from "./listener.ts";
 import { QueueFill } from "./queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
@@ -58,7 +58,7 @@ export class UnixListener implements Listener {
   readonly directorySynced: boolean;
   readonly #options: UnixListenerOptions;
   readonly #arena: arena.ReceiveBatch;
-  readonly #judge: CredentialJudge;
+  readonly #check: CredentialCheck;
   /** The control slots of the arena are the wide ones. */
   #isWide = false;
   /** Datagrams of the last receive that may have a pidfd, and the socket that they came from. */
@@ -93,7 +93,7 @@ export class UnixListener implements Listener {
       credentials: HAS_CREDENTIALS,
     });
     this.batch = new ReceivedBatch(this.#arena.words);
-    this.#judge = new CredentialJudge(this.#arena, this.batch);
+    this.#check = new CredentialCheck(this.#arena, this.batch);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
@@ -130,16 +130,16 @@ export class UnixListener implements Listener {
     batch.receivedGeneration = generation;
     if (socket === this.#socket) this.#note(count);
     if (count <= 0) return count;
-    if (!HAS_CREDENTIALS) judgeBySize(this.#arena, batch, count);
-    else if (isWide) this.#judgeWide(socket, count);
-    else this.#judge.judge(count);
+    if (!HAS_CREDENTIALS) checkSizes(this.#arena, batch, count);
+    else if (isWide) this.#checkWide(socket, count);
+    else this.#check.check(count);
     this.#arena.reset(count);
     return count;
   }
 
-  #judgeWide(socket: UnixSocket, count: number): void {
+  #checkWide(socket: UnixSocket, count: number): void {
     this.#pidfdCount = count;
-    if (this.#judge.judgeWide(count)) return;
+    if (this.#check.checkWide(count)) return;
     // Descriptor numbers are scarce: /proc needs some to be read at all.
     this.release();
     socket.word!.rest();
@@ -221,7 +221,7 @@ export class UnixListener implements Listener {
   }
 }
 
-function judgeBySize(from: arena.ReceiveBatch, batch: ReceivedBatch, count: number): void {
+function checkSizes(from: arena.ReceiveBatch, batch: ReceivedBatch, count: number): void {
   for (let i = 0; i < count; i++) {
     const length = from.words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
     batch.verdict[i] = length === FRAME_BYTES ? VERDICT_PASS : REJECT_WRONG_SIZE;

@@ -1,4 +1,4 @@
-// Writes the event rows of judged datagrams into the observer's batch (spec 04 section 2.1): one
+// Writes the event rows of datagrams into the observer's batch (spec 04 section 2.1): one
 // method for each kind of row. Nothing here decides or counts; a row that a kind does not use keeps
 // what was there.
 import { IP_WORDS } from "../base/ip_text.ts";
@@ -17,7 +17,7 @@ export class EventRows {
 
   /** An accepted beat; returns its row. `resumed` and `slot` are for the caller to set. */
   beat(
-    l: number,
+    listenerNumber: number,
     origin: number,
     inode: number,
     generation: number,
@@ -26,7 +26,7 @@ export class EventRows {
     nowNs: number,
   ): number {
     const { batch } = this;
-    const row = this.#add(event.EVENT_BEAT, l, nowNs);
+    const row = this.#add(event.EVENT_BEAT, listenerNumber, nowNs);
     batch.pid[row] = words[w + frame.WORD_PID]!;
     batch.hasSource[row] = 0;
     batch.status[row] = words[w + frame.WORD_HEAD]! >>> 24;
@@ -48,9 +48,15 @@ export class EventRows {
       batch.source[row * IP_WORDS + word] = sources[at + word]!;
   }
 
-  decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
+  decodeFailed(
+    listenerNumber: number,
+    code: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+  ): void {
     const { batch } = this;
-    const row = this.#add(event.EVENT_DECODE, l, nowNs);
+    const row = this.#add(event.EVENT_DECODE, listenerNumber, nowNs);
     batch.detail[row] = code;
     batch.errHi[row] = decodeErrorHi(code, words, w);
     batch.errLo[row] = decodeErrorLo(code, words, w);
@@ -58,14 +64,20 @@ export class EventRows {
   }
 
   /** `detail` is an AUTH_REASON. */
-  authFailed(l: number, detail: number, pid: number, nowNs: number): void {
-    const row = this.#add(event.EVENT_AUTH_FAILURE, l, nowNs);
+  authFailed(listenerNumber: number, detail: number, pid: number, nowNs: number): void {
+    const row = this.#add(event.EVENT_AUTH_FAILURE, listenerNumber, nowNs);
     this.batch.pid[row] = pid;
     this.batch.detail[row] = detail;
   }
 
-  originConflict(l: number, pid: number, origin: number, slotOrigin: number, nowNs: number): void {
-    const row = this.#add(event.EVENT_ORIGIN_CONFLICT, l, nowNs);
+  originConflict(
+    listenerNumber: number,
+    pid: number,
+    origin: number,
+    slotOrigin: number,
+    nowNs: number,
+  ): void {
+    const row = this.#add(event.EVENT_ORIGIN_CONFLICT, listenerNumber, nowNs);
     this.batch.pid[row] = pid;
     this.batch.origin[row] = origin;
     this.batch.detail[row] = slotOrigin;
@@ -73,13 +85,13 @@ export class EventRows {
 
   /** `bothKnown`: both inodes are known and differ, on which strict mode exits. */
   namespaceConflict(
-    l: number,
+    listenerNumber: number,
     pid: number,
     inode: number,
     bothKnown: boolean,
     nowNs: number,
   ): void {
-    const row = this.#add(event.EVENT_NAMESPACE_CONFLICT, l, nowNs);
+    const row = this.#add(event.EVENT_NAMESPACE_CONFLICT, listenerNumber, nowNs);
     this.batch.pid[row] = pid;
     this.batch.namespaceInode[row] = inode;
     this.batch.detail[row] = bothKnown ? 1 : 0;
@@ -91,18 +103,18 @@ export class EventRows {
    */
   failure(
     kind: typeof event.EVENT_CTRL_TRUNCATED | typeof event.EVENT_IO,
-    l: number,
+    listenerNumber: number,
     errno: number,
     nowNs: number,
   ): void {
-    this.batch.detail[this.#add(kind, l, nowNs)] = errno;
+    this.batch.detail[this.#add(kind, listenerNumber, nowNs)] = errno;
   }
 
-  #add(kind: number, l: number, nowNs: number): number {
+  #add(kind: number, listenerNumber: number, nowNs: number): number {
     const row = this.count++;
     const { batch } = this;
     batch.kind[row] = kind;
-    batch.listener[row] = l;
+    batch.listener[row] = listenerNumber;
     batch.observerNs[row] = nowNs;
     batch.slot[row] = -1;
     return row;

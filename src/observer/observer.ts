@@ -1,4 +1,4 @@
-// The observer (spec 04): receives from its listeners in turn, judges every datagram, keeps the tracker and says who fell
+// The observer (spec 04): receives from its listeners in turn, takes in every datagram, keeps the tracker and says who fell
 // silent. `poll` serves libraries, `pump` the daemon; both run the same steps over the same batch. Nothing here blocks,
 // throws on input or allocates per beat; time comes from the injected clock.
 import { assert } from "../base/assert.ts";
@@ -14,9 +14,9 @@ import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
-import { DatagramJudge } from "./datagram_judge.ts";
+import { Intake } from "./intake.ts";
 import { IdentityResolver } from "./identity.ts";
-import { JudgePoints } from "./judge_points.ts";
+import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import type { SharedPid } from "./shared_pids.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
@@ -62,8 +62,8 @@ export class Observer {
   lastPumpCutOff = false;
   readonly #listeners: Listener[] = [];
   readonly #rows = new EventBatch();
-  readonly #judge: DatagramJudge;
-  readonly #judgePoints: JudgePoints;
+  readonly #intake: Intake;
+  readonly #silence: SilenceWatch;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
   #bindDirFsyncFailures = 0;
@@ -92,8 +92,8 @@ export class Observer {
     const judgeLimit = options.judgeLimit ?? Number.POSITIVE_INFINITY;
     const pauseGapNs = options.pauseGapNs ?? Number.POSITIVE_INFINITY;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
-    this.#judgePoints = new JudgePoints(this.tracker, this.clock, this.pauses, judgeLimit);
-    this.#judge = new DatagramJudge({
+    this.#silence = new SilenceWatch(this.tracker, this.clock, this.pauses, judgeLimit);
+    this.#intake = new Intake({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
       admission: new Admission(options.admission ?? NO_LIMITS),
@@ -105,7 +105,7 @@ export class Observer {
       allowCrossNamespace: options.allowCrossNamespace ?? false,
     });
     this.#readPidMax = options.readPidMax;
-    this.#judge.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;
+    this.#intake.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;
   }
 
   get listeners(): readonly Listener[] {
@@ -123,16 +123,16 @@ export class Observer {
   }
 
   get thresholdNs(): number {
-    return this.#judge.thresholdNs;
+    return this.#intake.thresholdNs;
   }
 
   /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
   get judgePoints(): number {
-    return this.#judgePoints.count;
+    return this.#silence.count;
   }
 
   get pidMax(): number {
-    return this.#judge.pidMax;
+    return this.#intake.pidMax;
   }
 
   addListener(listener: Listener): void {
@@ -151,15 +151,15 @@ export class Observer {
     const { length } = this.#listeners;
     for (let receives = 0; ; ) {
       while (this.#next < this.#count) {
-        this.#judgeNext();
-        if (this.#judge.rows.count > 0) return this.#takeEvent();
+        this.#takeNext();
+        if (this.#intake.rows.count > 0) return this.#takeEvent();
       }
       if (receives >= length || this.#emptyRun >= length) break;
       receives++;
       if (this.#receive()) this.#emptyRun = 0;
       else {
         this.#emptyRun++;
-        if (this.#judge.rows.count > 0) return this.#takeEvent();
+        if (this.#intake.rows.count > 0) return this.#takeEvent();
       }
     }
     // A round that ended empty behind datagrams without events is over: the next call says so without a second round.
@@ -189,7 +189,7 @@ export class Observer {
       emptyRun = 0;
       consumed += this.#count - this.#next;
       while (this.#next < this.#count) {
-        if (!this.#judgeSteady()) this.#judgeNext();
+        if (!this.#takeSteady()) this.#takeNext();
       }
       this.#deliver(sink);
     }
@@ -201,21 +201,21 @@ export class Observer {
 
   /** The oldest unread stall as an event, or undefined. */
   pollPending(): StallEvent | undefined {
-    const stall = this.#judgePoints.stalls.take();
+    const stall = this.#silence.stalls.take();
     return stall === undefined ? undefined : eventFromStall(stall);
   }
 
   /** The oldest unread stall as the sinks want it, or undefined. */
   takeStall(): Stall | undefined {
-    return this.#judgePoints.stalls.take();
+    return this.#silence.stalls.take();
   }
 
   hasPendingStalls(): boolean {
-    return this.#judgePoints.stalls.unread > 0;
+    return this.#silence.stalls.unread > 0;
   }
 
   get pendingStallCount(): number {
-    return this.#judgePoints.stalls.unread;
+    return this.#silence.stalls.unread;
   }
 
   /**
@@ -229,7 +229,7 @@ export class Observer {
 
   /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */
   nextDeadline(): number {
-    return Math.min(this.tracker.nextDeadline(), this.#judge.lookNs);
+    return Math.min(this.tracker.nextDeadline(), this.#intake.lookNs);
   }
 
   /**
@@ -252,7 +252,7 @@ export class Observer {
     if (this.#readPidMax === undefined) return false;
     if (nowNs - this.#pidMaxReadNs < limits.PID_MAX_REFRESH_NS) return false;
     this.#pidMaxReadNs = nowNs;
-    this.#judge.pidMax = this.#readPidMax();
+    this.#intake.pidMax = this.#readPidMax();
     return true;
   }
 
@@ -268,7 +268,7 @@ export class Observer {
 
   /** Time spent in judge points since the last call, for the stage histogram. */
   takeJudgeNs(): number {
-    return this.#judgePoints.takeNs();
+    return this.#silence.takeNs();
   }
 
   drainEvictions(): number {
@@ -318,7 +318,7 @@ export class Observer {
 
   /** A pid that several sources claimed by plain UDP since the last call; undefined = none. */
   takeSharedPid(): SharedPid | undefined {
-    return this.#judge.shared.take();
+    return this.#intake.shared.take();
   }
 
   drainUidShares(): number {
@@ -391,14 +391,14 @@ export class Observer {
     return untried;
   }
 
-  /** Datagrams of listener number `l` that the kernel dropped because its buffer was full. */
-  drainKernelDrops(l: number): number {
-    return this.#listeners[l]!.drainKernelDrops?.() ?? 0;
+  /** Datagrams of listener `listenerNumber` that the kernel dropped because its buffer was full. */
+  drainKernelDrops(listenerNumber: number): number {
+    return this.#listeners[listenerNumber]!.drainKernelDrops?.() ?? 0;
   }
 
-  /** Times that the queue of listener number `l` was found full. */
-  drainQueueFull(l: number): number {
-    return this.#listeners[l]!.drainQueueFull?.() ?? 0;
+  /** Times that the queue of listener `listenerNumber` was found full. */
+  drainQueueFull(listenerNumber: number): number {
+    return this.#listeners[listenerNumber]!.drainQueueFull?.() ?? 0;
   }
 
   drainClockRegressions(): number {
@@ -410,55 +410,55 @@ export class Observer {
   }
 
   #takeEvent(): Event {
-    this.#judge.rows.count = 0;
+    this.#intake.rows.count = 0;
     return eventFromRow(this.#rows, 0, this.observerInode);
   }
 
   #deliver(sink: EventSink): void {
-    const count = this.#judge.rows.count;
+    const count = this.#intake.rows.count;
     if (count === 0) return;
-    this.#judge.rows.count = 0;
+    this.#intake.rows.count = 0;
     sink(this.#rows, count);
   }
 
-  // Judges the next datagram of the batch in hand.
-  #judgeNext(): void {
-    const l = this.#cursor;
-    this.#judge.judge(l, this.#listeners[l]!, this.#next, this.#batchNs);
-    this.#judged(1);
+  // Takes in the next datagram of the batch in hand.
+  #takeNext(): void {
+    const listenerNumber = this.#cursor;
+    this.#intake.take(listenerNumber, this.#listeners[listenerNumber]!, this.#next, this.#batchNs);
+    this.#took(1);
   }
 
-  // Judges plain beats at the front of the batch in hand, all at once; false if the next datagram is none.
-  #judgeSteady(): boolean {
-    const taken = this.#judge.judgeSteady(this.#cursor, this.#next, this.#count);
-    if (taken > 0) this.#judged(taken);
+  // Takes in plain beats at the front of the batch in hand, all at once; false if the next datagram is none.
+  #takeSteady(): boolean {
+    const taken = this.#intake.takeSteady(this.#cursor, this.#next, this.#count);
+    if (taken > 0) this.#took(taken);
     return taken > 0;
   }
 
-  #judged(count: number): void {
+  #took(count: number): void {
     this.#next += count;
     this.lastPollConsumed = true;
-    this.#judgePoints.consumed(count);
+    this.#silence.consumed(count);
     if (this.#next === this.#count) this.#endBatch();
   }
 
   // One receive from the listener at the cursor; true if it gave datagrams.
   #receive(): boolean {
-    const l = this.#cursor;
+    const listenerNumber = this.#cursor;
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
     this.pauses.listen(nowNs);
-    if (nowNs >= this.#judge.lookNs) this.#judge.lookNs = Number.POSITIVE_INFINITY;
-    const suspended = this.#failures.isSuspended(l, nowNs);
-    const count = suspended ? 0 : this.#listeners[l]!.receive(nowNs);
+    if (nowNs >= this.#intake.lookNs) this.#intake.lookNs = Number.POSITIVE_INFINITY;
+    const suspended = this.#failures.isSuspended(listenerNumber, nowNs);
+    const count = suspended ? 0 : this.#listeners[listenerNumber]!.receive(nowNs);
     this.#next = 0;
     this.#count = Math.max(0, count);
     if (count < 0) {
-      this.#failures.failed(l, nowNs);
-      this.#judge.receiveFailed(l, -count, nowNs);
-    } else if (!suspended) this.#failures.succeeded(l);
+      this.#failures.failed(listenerNumber, nowNs);
+      this.#intake.receiveFailed(listenerNumber, -count, nowNs);
+    } else if (!suspended) this.#failures.succeeded(listenerNumber);
     if (count > 0) {
-      this.#judge.prepare(this.#listeners[l]!, count, nowNs);
+      this.#intake.prepare(this.#listeners[listenerNumber]!, count, nowNs);
       return true;
     }
     this.#endBatch();
@@ -469,9 +469,9 @@ export class Observer {
   #endBatch(): void {
     const listener = this.#listeners[this.#cursor]!;
     listener.release?.();
-    if (this.#count < listener.batch.countMax) this.#judgePoints.foundEmpty(this.#cursor);
+    if (this.#count < listener.batch.countMax) this.#silence.foundEmpty(this.#cursor);
     this.#cursor = (this.#cursor + 1) % this.#listeners.length;
-    this.#judgePoints.offer(this.#listeners.length);
+    this.#silence.offer(this.#listeners.length);
   }
 }
 

@@ -8,24 +8,27 @@ export class ReceiveFailures {
   readonly #suspendedUntilNs = new Float64Array(LISTENERS_MAX);
   #count = 0;
 
-  isSuspended(l: number, nowNs: number): boolean {
-    return this.#inARow[l]! > 0 && nowNs < this.#suspendedUntilNs[l]!;
+  isSuspended(listenerNumber: number, nowNs: number): boolean {
+    return this.#inARow[listenerNumber]! > 0 && nowNs < this.#suspendedUntilNs[listenerNumber]!;
   }
 
-  /** When listener `l` is tried again; 0 = it is not suspended. */
-  suspendedUntilNs(l: number): number {
-    return this.#inARow[l] === RECEIVE_FAILURES_MAX ? this.#suspendedUntilNs[l]! : 0;
+  /** When listener `listenerNumber` is tried again; 0 = it is not suspended. */
+  suspendedUntilNs(listenerNumber: number): number {
+    return this.#inARow[listenerNumber] === RECEIVE_FAILURES_MAX
+      ? this.#suspendedUntilNs[listenerNumber]!
+      : 0;
   }
 
-  failed(l: number, nowNs: number): void {
+  failed(listenerNumber: number, nowNs: number): void {
     this.#count++;
-    const inARow = Math.min(this.#inARow[l]! + 1, RECEIVE_FAILURES_MAX);
-    this.#inARow[l] = inARow;
-    if (inARow === RECEIVE_FAILURES_MAX) this.#suspendedUntilNs[l] = nowNs + RECEIVE_RETRY_NS;
+    const inARow = Math.min(this.#inARow[listenerNumber]! + 1, RECEIVE_FAILURES_MAX);
+    this.#inARow[listenerNumber] = inARow;
+    if (inARow === RECEIVE_FAILURES_MAX)
+      this.#suspendedUntilNs[listenerNumber] = nowNs + RECEIVE_RETRY_NS;
   }
 
-  succeeded(l: number): void {
-    this.#inARow[l] = 0;
+  succeeded(listenerNumber: number): void {
+    this.#inARow[listenerNumber] = 0;
   }
 
   /** Failures of all listeners since the last call. */

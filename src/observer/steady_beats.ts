@@ -1,6 +1,6 @@
 // The beats of a batch that need no decision: valid frames of agents that are tracked, known and in time. They are the
 // rule, so the batch is prepared column by column and runs of them are taken together (measured: a third of the time of
-// the check order). Everything else is left to the judge, which knows the order of the checks (spec 04 section 5):
+// the check order). Everything else is left to the intake, which knows the order of the checks (spec 04 section 5):
 // nothing here rejects, reads /proc or makes any row but a beat.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
@@ -29,7 +29,7 @@ export class SteadyBeats {
     run.words = batch.words;
     run.frameWord = batch.frameWord;
     run.nowNs = nowNs;
-    // An allow list is for the judge.
+    // An allow list is for the check order.
     if (listener.allowList === undefined) attestedPids(batch, count, pidMax, run.pid);
     else run.pid.fill(0, 0, count);
     this.#tracker.slotsOf(run.pid, count, run.slot);
@@ -48,8 +48,14 @@ export class SteadyBeats {
     return taken;
   }
 
-  /** Makes the rows of `taken` beats that began at datagram `from`, received by listener number `l`. */
-  write(rows: EventBatch, firstRow: number, from: number, taken: number, l: number): void {
+  /** Makes the rows of `taken` beats that began at datagram `from`, received by listener `listenerNumber`. */
+  write(
+    rows: EventBatch,
+    firstRow: number,
+    from: number,
+    taken: number,
+    listenerNumber: number,
+  ): void {
     const { words, frameWord, pid: runPid, slot: runSlot, nowNs } = this.#run;
     const { kind, listener, observerNs, pid, hasSource, status, payload } = rows;
     const { nonceHi, nonceLo } = rows;
@@ -61,7 +67,7 @@ export class SteadyBeats {
       const slot = runSlot[from + n]!;
       const w = frameWord[from + n]!;
       kind[row] = EVENT_BEAT;
-      listener[row] = l;
+      listener[row] = listenerNumber;
       observerNs[row] = nowNs;
       pid[row] = runPid[from + n]!;
       hasSource[row] = 0;
@@ -74,7 +80,7 @@ export class SteadyBeats {
       generation[row] = generationOf[slot]!;
       slotOf[row] = slot;
       resumed[row] = 0;
-      listenerOf[slot] = l;
+      listenerOf[slot] = listenerNumber;
     }
   }
 }

@@ -60,13 +60,13 @@ function openAndRead(path: string, rules: Rules): SecretFile {
     return openFault(errorCode(error));
   }
   try {
-    return judgeAndRead(path, fd, rules);
+    return checkAndRead(path, fd, rules);
   } finally {
     closeSync(fd);
   }
 }
 
-function judgeAndRead(path: string, fd: number, rules: Rules): SecretFile {
+function checkAndRead(path: string, fd: number, rules: Rules): SecretFile {
   const stat = fstatSync(fd);
   const fault = fileFault(stat, rules);
   if (fault !== undefined) return fault;

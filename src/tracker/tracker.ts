@@ -1,4 +1,4 @@
-// The ledger of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec 03). `record` takes one
+// The table of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec 03). `record` takes one
 // decoded frame where it lies; `drainDue` finds who fell silent. Time, the trust class and the identity of the sender are
 // parameters. Refused frames change nothing, so they cannot keep a dead agent alive. The beat path never allocates.
 import { assert } from "../base/assert.ts";

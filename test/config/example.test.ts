@@ -36,7 +36,7 @@ test("the example loads as it is", async () => {
   const result = await fixture.load(EXAMPLE);
   if (!result.ok) throw new Error(result.text);
   expect(result.warnings).toEqual([]);
-  expect([...result.origins.keys()].sort()).toEqual([
+  expect([...result.setBy.keys()].sort()).toEqual([
     "listener[0].kind",
     "listener[0].path",
     "metrics.listen",

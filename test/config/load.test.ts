@@ -32,7 +32,7 @@ describe("loadConfig()", () => {
     using fixture = new FixtureHost({ uid: 7, env: { XDG_RUNTIME_DIR: "/run/user/7" } });
     const result = success(await fixture.loadOptions({}));
     expect(result.file).toBeUndefined();
-    expect(result.origins.size).toBe(0);
+    expect(result.setBy.size).toBe(0);
     expect(result.warnings).toEqual([]);
     expect(result.runtimeDirectory).toEqual({ path: "/run/user/7/varta", mode: 0o700 });
     expect(result.config).toEqual({
@@ -126,7 +126,7 @@ describe("loadConfig()", () => {
     expect(result.config.tracker.capacity).toBe(5);
     expect(result.config.metrics.listen).toBeUndefined();
     expect(result.runtimeDirectory).toBeDefined();
-    expect(result.origins.get("tracker.capacity")).toEqual({ from: "file" });
+    expect(result.setBy.get("tracker.capacity")).toEqual({ from: "file" });
   });
 
   test("reads no file with --socket alone, even if the default one is bad", async () => {
@@ -159,7 +159,7 @@ describe("loadConfig()", () => {
     expect(result.config.observer.thresholdNs).toBe(1.5e9);
     expect(result.config.tracker.capacity).toBe(7);
     expect(result.config.tracker.evictionScanWindow).toBe(256);
-    expect(Object.fromEntries(result.origins)).toEqual({
+    expect(Object.fromEntries(result.setBy)).toEqual({
       "observer.threshold": { from: "option", option: "threshold-ms" },
       "tracker.capacity": { from: "file" },
     });

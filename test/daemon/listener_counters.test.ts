@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { BATCH_SIZE, PUMP_NS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
-import { TickBench } from "./bench.ts";
+import { TickHarness } from "./harness.ts";
 
 /** A UDP listener that decrypts and loses datagrams. */
 class Lossy extends ScriptedListener {
@@ -28,32 +28,32 @@ describe("a turn", () => {
       new Lossy({ name: "a", kind: "udp" }),
       new Lossy({ name: "b", kind: "secure-udp" }),
     ];
-    const bench = new TickBench({ listeners: [new ScriptedListener(), ...lossy] });
+    const harness = new TickHarness({ listeners: [new ScriptedListener(), ...lossy] });
     lossy[0]!.drops = 5;
     lossy[1]!.drops = 7;
     lossy[1]!.attempts = 9;
-    bench.turn();
-    bench.turn();
-    expect(bench.series("varta_secure_aead_attempts_total")).toBe(9);
-    expect(bench.series('varta_udp_kernel_drops_total{listener="a"}')).toBe(5);
-    expect(bench.series('varta_udp_kernel_drops_total{listener="b"}')).toBe(7);
+    harness.turn();
+    harness.turn();
+    expect(harness.series("varta_secure_aead_attempts_total")).toBe(9);
+    expect(harness.series('varta_udp_kernel_drops_total{listener="a"}')).toBe(5);
+    expect(harness.series('varta_udp_kernel_drops_total{listener="b"}')).toBe(7);
   });
 
   test("leaves what is too slow to take to the next turn, which does not wait", () => {
     const slow = new ScriptedListener({
       // Each batch costs as much as a whole turn may take, and a little more.
       onReceive: () => {
-        bench.clock.ns += PUMP_NS_PER_TURN_MAX + 1;
+        harness.clock.ns += PUMP_NS_PER_TURN_MAX + 1;
       },
     });
-    const bench: TickBench = new TickBench({ listeners: [slow] });
+    const harness: TickHarness = new TickHarness({ listeners: [slow] });
     const batch = () => Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
     slow.queue(batch(), batch(), batch(), [beatOf(9)]);
-    bench.turn();
-    expect([bench.consumed, bench.hasWorkLeft]).toEqual([2 * BATCH_SIZE, true]);
-    bench.turn();
-    expect([bench.consumed, bench.hasWorkLeft]).toEqual([BATCH_SIZE + 1, true]);
-    bench.turn();
-    expect([bench.consumed, bench.hasWorkLeft]).toEqual([0, false]);
+    harness.turn();
+    expect([harness.consumed, harness.hasWorkLeft]).toEqual([2 * BATCH_SIZE, true]);
+    harness.turn();
+    expect([harness.consumed, harness.hasWorkLeft]).toEqual([BATCH_SIZE + 1, true]);
+    harness.turn();
+    expect([harness.consumed, harness.hasWorkLeft]).toEqual([0, false]);
   });
 });

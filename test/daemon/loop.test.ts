@@ -24,7 +24,7 @@ import { ObserverClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import { serverOptions } from "../http/fixture.ts";
-import { bench as recoveryBench, ScriptedRunner } from "../recovery/harness.ts";
+import { recoveryHarness, ScriptedRunner } from "../recovery/harness.ts";
 import { ScriptedListener } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -118,7 +118,7 @@ class Subject {
     return new Tick({
       observer: this.observer,
       metrics: this.metrics,
-      recovery: recoveryBench({ runner: new ScriptedRunner(), config: { command: undefined } })
+      recovery: recoveryHarness({ runner: new ScriptedRunner(), config: { command: undefined } })
         .recovery,
       exporter: this.#options.exporter,
       reports: {

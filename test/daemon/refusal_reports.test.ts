@@ -19,7 +19,7 @@ import { ScriptedListener } from "../support/scripted_listener.ts";
 
 const CAPACITY = 256;
 
-class ReportsBench {
+class ReportsHarness {
   readonly refusals = new Refusals();
   readonly lines: string[] = [];
   readonly reports: RefusalReports;
@@ -42,7 +42,7 @@ class ReportsBench {
       refusals: this.refusals,
       listeners: Array.from(
         { length: listenerCount },
-        (_, l) => new ScriptedListener({ name: `l${l}` }),
+        (_, listenerNumber) => new ScriptedListener({ name: `l${listenerNumber}` }),
       ),
       trackerCapacity: CAPACITY,
       innermostPid: (pid) => this.innermost.get(pid) ?? Number.NaN,
@@ -65,25 +65,25 @@ class ReportsBench {
 
 describe("a refusal is told", () => {
   test("at once, with its cause, its sender and what to do", () => {
-    const bench = new ReportsBench().refuse(REJECT_UID, 3, 77, 77);
-    expect(bench.turn()).toEqual([
+    const harness = new ReportsHarness().refuse(REJECT_UID, 3, 77, 77);
+    expect(harness.turn()).toEqual([
       '<4>level=warn msg="3 beats refused: uid 1000 (pid 77) is on no allow list of the listener" pid=77 ' +
         "listener=l0 reason=uid sender_pid=77 sender_uid=1000 " +
         'hint="add it to allow_uids, or its group to allow_gids, if it may beat here"',
     ]);
-    expect(bench.turn()).toEqual([]);
+    expect(harness.turn()).toEqual([]);
   });
 
   test("once a minute after that, with the number in between", () => {
-    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1, 9, 9);
-    expect(bench.turn()[0]).toContain(
+    const harness = new ReportsHarness().refuse(REJECT_CAPACITY, 1, 9, 9);
+    expect(harness.turn()[0]).toContain(
       `"1 beat refused: the table of ${CAPACITY} agents is full, pid 9 has no place"`,
     );
     for (let second = 1; second < 60; second++) {
-      expect(bench.refuse(REJECT_CAPACITY, 10, 8, 8).turn(1)).toEqual([]);
-      expect(bench.reports.nextDeadlineNs()).toBe(65 * NS_PER_S);
+      expect(harness.refuse(REJECT_CAPACITY, 10, 8, 8).turn(1)).toEqual([]);
+      expect(harness.reports.nextDeadlineNs()).toBe(65 * NS_PER_S);
     }
-    const [line, ...more] = bench.turn(1);
+    const [line, ...more] = harness.turn(1);
     expect(more).toEqual([]);
     expect(line).toContain(
       '"590 beats refused: the table of 256 agents is full, pid 8 has no place"',
@@ -92,19 +92,19 @@ describe("a refusal is told", () => {
   });
 
   test("not again if nothing more was refused, and at once after a quiet minute", () => {
-    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1);
-    bench.turn();
-    expect(bench.turn(61)).toEqual([]);
-    expect(bench.reports.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
-    expect(bench.refuse(REJECT_CAPACITY, 2).turn(0)).toHaveLength(1);
+    const harness = new ReportsHarness().refuse(REJECT_CAPACITY, 1);
+    harness.turn();
+    expect(harness.turn(61)).toEqual([]);
+    expect(harness.reports.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    expect(harness.refuse(REJECT_CAPACITY, 2).turn(0)).toHaveLength(1);
   });
 
   test("by listener and reason, each for itself, and a decode error by its kind", () => {
-    const bench = new ReportsBench(2)
+    const harness = new ReportsHarness(2)
       .refuse(decodeRefusal(DECODE_BAD_CRC), 2)
       .refuse(decodeRefusal(DECODE_BAD_VERSION), 1)
       .refuse(decodeRefusal(DECODE_BAD_CRC), 4, 0, 0, 1);
-    const lines = bench.turn();
+    const lines = harness.turn();
     expect(lines.map((line) => /listener=(\w+) reason=(\w+)/.exec(line)!.slice(1))).toEqual([
       ["l0", "bad_version"],
       ["l0", "bad_crc"],
@@ -114,20 +114,21 @@ describe("a refusal is told", () => {
   });
 
   test("at the end of the daemon, if no line has told it yet", () => {
-    const bench = new ReportsBench().refuse(REJECT_CAPACITY, 1);
-    bench.turn();
-    bench.refuse(REJECT_CAPACITY, 5).turn();
-    bench.reports.flush(bench.nowNs);
-    expect(bench.lines[0]).toContain("5 beats refused");
+    const harness = new ReportsHarness().refuse(REJECT_CAPACITY, 1);
+    harness.turn();
+    harness.refuse(REJECT_CAPACITY, 5).turn();
+    harness.reports.flush(harness.nowNs);
+    expect(harness.lines[0]).toContain("5 beats refused");
   });
 
   test("in a bounded number of lines, whatever comes", () => {
-    const bench = new ReportsBench(LISTENERS_MAX);
+    const harness = new ReportsHarness(LISTENERS_MAX);
     let lines = 0;
     for (let second = 0; second < 30; second++) {
-      for (let l = 0; l < LISTENERS_MAX; l++)
-        for (let refusal = 0; refusal < REFUSAL_COUNT; refusal++) bench.refuse(refusal, 1, 7, 8, l);
-      lines += bench.turn(1).length;
+      for (let listenerNumber = 0; listenerNumber < LISTENERS_MAX; listenerNumber++)
+        for (let refusal = 0; refusal < REFUSAL_COUNT; refusal++)
+          harness.refuse(refusal, 1, 7, 8, listenerNumber);
+      lines += harness.turn(1).length;
     }
     expect(lines).toBe(LISTENERS_MAX * REFUSAL_COUNT);
   });
@@ -135,32 +136,32 @@ describe("a refusal is told", () => {
 
 describe("a frame pid that is not the kernel's", () => {
   test("names both pids and the namespace, if the sender has that pid in its own", () => {
-    const bench = new ReportsBench().refuse(REJECT_PID, 30, 2, 4_711);
-    bench.innermost.set(4_711, 2);
-    expect(bench.turn()[0]).toContain(
+    const harness = new ReportsHarness().refuse(REJECT_PID, 30, 2, 4_711);
+    harness.innermost.set(4_711, 2);
+    expect(harness.turn()[0]).toContain(
       "30 beats refused: frame pid 2 is kernel pid 4711, the agent runs in another pid namespace",
     );
   });
 
   test("is a process that beats for another one, if it has no other pid", () => {
-    const bench = new ReportsBench().refuse(REJECT_PID, 1, 99, 4_711);
-    bench.innermost.set(4_711, 4_711);
-    expect(bench.turn()[0]).toContain(
+    const harness = new ReportsHarness().refuse(REJECT_PID, 1, 99, 4_711);
+    harness.innermost.set(4_711, 4_711);
+    expect(harness.turn()[0]).toContain(
       "frame pid 99 is kernel pid 4711, a process beats for another",
     );
   });
 
   test("may be both, if the process is gone", () => {
-    const [line] = new ReportsBench().refuse(REJECT_PID, 1, 99, 4_711).turn();
+    const [line] = new ReportsHarness().refuse(REJECT_PID, 1, 99, 4_711).turn();
     expect(line).toContain("another pid namespace or is not the one it claims to be");
   });
 });
 
 describe("a namespace conflict", () => {
   const refuse = (inode: number): string => {
-    const bench = new ReportsBench();
-    bench.refusals.note(0, REJECT_NAMESPACE_CONFLICT, 77, 77, 1_000, inode);
-    return bench.turn()[0]!;
+    const harness = new ReportsHarness();
+    harness.refusals.note(0, REJECT_NAMESPACE_CONFLICT, 77, 77, 1_000, inode);
+    return harness.turn()[0]!;
   };
 
   test("is two namespaces, if the second one was seen", () => {

@@ -10,13 +10,13 @@ import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
 import { StreamWriter } from "../../src/daemon/stream_writer.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import { serverOptions } from "../http/fixture.ts";
-import { THRESHOLD_NS } from "../observer/bench.ts";
+import { THRESHOLD_NS } from "../observer/harness.ts";
 import { SIGKILL, SIGTERM } from "../recovery/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
-import { TickBench } from "./bench.ts";
+import { TickHarness } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -29,7 +29,7 @@ afterEach(() => {
 });
 
 /** A daemon behind its last turn. */
-class Subject extends TickBench {
+class Subject extends TickHarness {
   readonly opened: Opened;
   readonly shutdown: Shutdown;
   /** What was true when the signals were released. */

@@ -252,7 +252,7 @@ describe("a file that somebody else moves or removes", () => {
 });
 
 describe("rotation", () => {
-  test("keeps five generations and starts each file with a whole line", async () => {
+  test("keeps five rotated files and starts each file with a whole line", async () => {
     using directory = new TempDirectory();
     const writer = await openWriter(directory, { bytesMax: 8 });
     await writeEach(writer, ["a1\n", "a2\n", "a3\n", "b1234567\n", "c1234567\n"]);
@@ -262,8 +262,8 @@ describe("rotation", () => {
     await writeEach(writer, ["d1234567\n", "e1234567\n", "f1234567\n", "g\n"]);
     await writer.close();
     expect(directory.read("log")).toBe("g\n");
-    const generations = [1, 2, 3, 4, 5].map((n) => directory.read(`log.${n}`)[0]);
-    expect(generations.join("")).toBe("fedcb");
+    const rotated = [1, 2, 3, 4, 5].map((n) => directory.read(`log.${n}`)[0]);
+    expect(rotated.join("")).toBe("fedcb");
     expect(readdirSync(directory.path).toSorted()).toEqual([
       "log",
       "log.1",

@@ -1,4 +1,4 @@
-// Control data through the judge of the Unix listener: arenas as recvmmsg could have filled them, and as only a broken
+// Control data through the check of the Unix listener: arenas as recvmmsg could have filled them, and as only a broken
 // kernel would. A literal reader of the C structs must agree, and nothing may pass for which it sees no credentials. And
 // several messages of every shape through the walker alone, which must find what the literal reader finds.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
@@ -9,7 +9,7 @@ import {
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
 import { ControlMessages } from "../../src/listener/control_messages.ts";
-import { CredentialJudge } from "../../src/listener/credential_judge.ts";
+import { CredentialCheck } from "../../src/listener/credential_check.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { ReceiveBatch } from "../../ffi/receive_batch.ts";
 import { byNumber, referenceControl } from "../reference/control_messages.ts";
@@ -37,7 +37,7 @@ export class CmsgTarget implements FuzzTarget {
   readonly counts = new Map<string, number>();
   readonly #arena = new ReceiveBatch({ iovBytes: 33, stride: 64, credentials: true });
   readonly #batch = new ReceivedBatch(this.#arena.words);
-  readonly #judge = new CredentialJudge(this.#arena, this.#batch);
+  readonly #check = new CredentialCheck(this.#arena, this.#batch);
   readonly #messages = new ControlMessages();
 
   round(random: Random): void {
@@ -46,8 +46,8 @@ export class CmsgTarget implements FuzzTarget {
     const received = 1 + random.below(BATCH_SIZE);
     for (let i = 0; i < received; i++) fillSlot(random, view, i, controlAt + i * CONTROL_BYTES);
     const before = Bun.hash(this.#arena.bytes);
-    this.#judge.judge(received);
-    same("the arena after the judge", Bun.hash(this.#arena.bytes), before);
+    this.#check.check(received);
+    same("the arena after the check", Bun.hash(this.#arena.bytes), before);
     for (let i = 0; i < received; i++) this.#compare(view, i, controlAt + i * CONTROL_BYTES);
     this.#arena.reset(received);
     for (let i = 0; i < received; i++)

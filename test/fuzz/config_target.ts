@@ -75,7 +75,7 @@ export class ConfigTarget implements FuzzTarget {
     const given = random.chance(0.15) ? [anyOption(random)] : [];
     const result = await loadConfig({ configFile, given, host: this.#fixture.host });
     count(this, result.ok ? "good" : `exit ${result.exitCode}`);
-    if (!result.ok) this.#judge(result, new TextDecoder().decode(bytes).split("\n"), given);
+    if (!result.ok) this.#check(result, new TextDecoder().decode(bytes).split("\n"), given);
   }
 
   [Symbol.dispose](): void {
@@ -118,7 +118,7 @@ export class ConfigTarget implements FuzzTarget {
     }
   }
 
-  #judge(
+  #check(
     { problems, text }: LoadFailure,
     source: readonly string[],
     given: readonly GivenOption[],

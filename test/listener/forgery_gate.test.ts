@@ -15,7 +15,7 @@ import { SenderTable } from "../../src/listener/sender_table.ts";
 
 const AF_INET = 2;
 
-class GateBench {
+class GateHarness {
   readonly senders = new SenderTable(16);
   readonly gate = new ForgeryGate(this.senders);
   nowNs = NS_PER_S;
@@ -60,45 +60,45 @@ const FROM_EVERYWHERE = (i: number): [number, number] => [i, i & 0xffff];
 
 describe("forgeries of strangers", () => {
   test("from one source are tried until its budget is used up, which fills again", () => {
-    const bench = new GateBench();
-    expect(bench.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_BURST_SOURCE);
-    bench.nowNs += NS_PER_S;
-    expect(bench.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_PER_S_SOURCE);
+    const harness = new GateHarness();
+    expect(harness.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_BURST_SOURCE);
+    harness.nowNs += NS_PER_S;
+    expect(harness.forge(10_000, random, FROM_ONE)).toBe(FORGERIES_PER_S_SOURCE);
   });
 
   test("from ever new sources meet the budget of all strangers", () => {
-    const bench = new GateBench();
-    expect(bench.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_STRANGERS);
-    bench.nowNs += NS_PER_S;
-    expect(bench.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_PER_S_STRANGERS);
+    const harness = new GateHarness();
+    expect(harness.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_STRANGERS);
+    harness.nowNs += NS_PER_S;
+    expect(harness.forge(50_000, random, FROM_EVERYWHERE)).toBe(FORGERIES_PER_S_STRANGERS);
   });
 
   test("from some hundred sources leave something to one that sends little, as a new sender does", () => {
-    const bench = new GateBench();
+    const harness = new GateHarness();
     const some = (i: number): [number, number] => [9, i % 400];
     let tried = 0;
     let isHeard = 0;
     for (let tenth = 0; tenth < 40; tenth++) {
-      bench.nowNs += NS_PER_S / 10;
-      const more = bench.forge(20_000, random, some);
+      harness.nowNs += NS_PER_S / 10;
+      const more = harness.forge(20_000, random, some);
       if (tenth < 20) continue;
       tried += more;
-      if (bench.mayTry(77, 5, 5)) isHeard++;
+      if (harness.mayTry(77, 5, 5)) isHeard++;
     }
     expect(isHeard).toBe(20);
     expect(tried).toBeLessThanOrEqual(2 * FORGERIES_PER_S_STRANGERS);
   });
 
   test("leave another source its own budget: a new sender at the same address gets in", () => {
-    const bench = new GateBench();
-    bench.forge(10_000, random, FROM_ONE);
-    expect(bench.mayTry(77, 9, 10)).toBe(true);
+    const harness = new GateHarness();
+    harness.forge(10_000, random, FROM_ONE);
+    expect(harness.mayTry(77, 9, 10)).toBe(true);
   });
 
   test("tell ports and addresses of a source apart", () => {
-    const bench = new GateBench();
-    bench.forge(10_000, random, FROM_ONE);
-    expect([bench.mayTry(77, 9, 9), bench.mayTry(77, 8, 9), bench.mayTry(77, 9, 8)]).toEqual([
+    const harness = new GateHarness();
+    harness.forge(10_000, random, FROM_ONE);
+    expect([harness.mayTry(77, 9, 9), harness.mayTry(77, 8, 9), harness.mayTry(77, 9, 8)]).toEqual([
       false,
       true,
       true,
@@ -112,63 +112,63 @@ describe("a known sender", () => {
     ["its own source", (): [number, number] => [1, 1_000]],
     ["ever new sources", FROM_EVERYWHERE],
   ])("is tried beside a flood of strangers from %s", (_where, source) => {
-    const bench = new GateBench();
-    bench.admit(7, 42);
-    bench.forge(50_000, random, source);
-    for (let i = 0; i < 1_000; i++) expect(bench.mayTry(42)).toBe(true);
+    const harness = new GateHarness();
+    harness.admit(7, 42);
+    harness.forge(50_000, random, source);
+    for (let i = 0; i < 1_000; i++) expect(harness.mayTry(42)).toBe(true);
   });
 
   test("is tried at its own address beside a flood under its prefix from elsewhere", () => {
-    const bench = new GateBench();
-    bench.admit(7, 42);
-    expect(bench.forge(50_000, () => 42, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_SENDER);
-    expect(bench.mayTry(42)).toBe(true);
-    expect(bench.mayTry(42, 5, 5)).toBe(false);
+    const harness = new GateHarness();
+    harness.admit(7, 42);
+    expect(harness.forge(50_000, () => 42, FROM_EVERYWHERE)).toBe(FORGERIES_BURST_SENDER);
+    expect(harness.mayTry(42)).toBe(true);
+    expect(harness.mayTry(42, 5, 5)).toBe(false);
   });
 
   test("may move to another address", () => {
-    const bench = new GateBench();
-    bench.admit(7, 42);
-    expect(bench.mayTry(42, 5, 5)).toBe(true);
-    bench.gate.passed(bench.senders.slotOf(7));
-    bench.forge(50_000, () => 42, FROM_ONE);
-    expect(bench.mayTry(42, 5, 5)).toBe(true);
+    const harness = new GateHarness();
+    harness.admit(7, 42);
+    expect(harness.mayTry(42, 5, 5)).toBe(true);
+    harness.gate.passed(harness.senders.slotOf(7));
+    harness.forge(50_000, () => 42, FROM_ONE);
+    expect(harness.mayTry(42, 5, 5)).toBe(true);
   });
 
   test("has a bounded budget also at its own address, whose sender anybody can claim to be", () => {
-    const bench = new GateBench();
-    bench.admit(7, 42);
+    const harness = new GateHarness();
+    harness.admit(7, 42);
     expect(
-      bench.forge(
+      harness.forge(
         50_000,
         () => 42,
         () => [1, 1_000],
       ),
     ).toBe(FORGERIES_BURST_SENDER);
-    bench.nowNs += NS_PER_S;
-    expect(bench.mayTry(42)).toBe(true);
+    harness.nowNs += NS_PER_S;
+    expect(harness.mayTry(42)).toBe(true);
   });
 
   test("is known by its previous prefix, too, and not by one of before", () => {
-    const bench = new GateBench();
-    bench.admit(7, 42);
-    const { senders } = bench;
+    const harness = new GateHarness();
+    harness.admit(7, 42);
+    const { senders } = harness;
     const slot = senders.slotOf(7);
-    bench.forge(50_000, random, FROM_ONE);
+    harness.forge(50_000, random, FROM_ONE);
     senders.previousIvLow[slot] = senders.ivLow[slot]!;
     senders.previousIvHigh[slot] = senders.ivHigh[slot]!;
     senders.ivLow[slot] = 43;
     senders.ivHigh[slot] = ~43 >>> 0;
-    expect(bench.mayTry(42, 9, 9)).toBe(true);
+    expect(harness.mayTry(42, 9, 9)).toBe(true);
     senders.previousIvLow[slot] = 1;
-    expect(bench.mayTry(42, 9, 9)).toBe(false);
+    expect(harness.mayTry(42, 9, 9)).toBe(false);
   });
 });
 
 test("nothing is refused as long as forgeries are few", () => {
-  const bench = new GateBench();
+  const harness = new GateHarness();
   for (let second = 0; second < 60; second++) {
-    bench.nowNs += NS_PER_S;
-    expect(bench.forge(20, random, FROM_ONE)).toBe(20);
+    harness.nowNs += NS_PER_S;
+    expect(harness.forge(20, random, FROM_ONE)).toBe(20);
   }
 });

@@ -51,7 +51,7 @@ class ScriptedFilter implements KernelFilter {
   }
 }
 
-class WatchBench {
+class WatchHarness {
   readonly filter = new ScriptedFilter();
   readonly accounting = new DatagramAccounting();
   readonly told: string[] = [];
@@ -68,10 +68,12 @@ class WatchBench {
       accounting: this.accounting,
       thresholdNs,
       reports: {
-        filterAttached: (l, perSecond) => this.told.push(`on ${l} ${Math.round(perSecond)}/s`),
-        filterDetached: (l, filtered, ns) =>
-          this.told.push(`off ${l} ${filtered} after ${ns / NS_PER_S} s`),
-        filterUnavailable: (l, errno) => this.told.push(`none ${l} ${errno}`),
+        filterAttached: (listenerNumber, perSecond) =>
+          this.told.push(`on ${listenerNumber} ${Math.round(perSecond)}/s`),
+        filterDetached: (listenerNumber, filtered, ns) =>
+          this.told.push(`off ${listenerNumber} ${filtered} after ${ns / NS_PER_S} s`),
+        filterUnavailable: (listenerNumber, errno) =>
+          this.told.push(`none ${listenerNumber} ${errno}`),
       },
     });
     this.watch.look(this.nowNs);
@@ -95,102 +97,102 @@ class WatchBench {
 
 describe("the filter goes on", () => {
   test("above 1,000 datagrams of rubbish a second, within a fifth of a second", () => {
-    const bench = new WatchBench().run(210, 11);
-    expect(bench.told).toEqual(["on 0 1100/s"]);
-    expect(bench.filter.sample).toBe(64);
+    const harness = new WatchHarness().run(210, 11);
+    expect(harness.told).toEqual(["on 0 1100/s"]);
+    expect(harness.filter.sample).toBe(64);
   });
 
   test("within a tenth of a second of a flood at line rate", () => {
-    const bench = new WatchBench().run(100, 3_000);
-    expect(bench.filter.sample).toBe(0);
-    expect(bench.run(10, 3_000).filter.sample).toBe(64);
+    const harness = new WatchHarness().run(100, 3_000);
+    expect(harness.filter.sample).toBe(0);
+    expect(harness.run(10, 3_000).filter.sample).toBe(64);
   });
 
   test("sooner, where silence is short: within a tenth of the threshold, at least 10 ms", () => {
-    const bench = new WatchBench(true, 200 * NS_PER_MS).run(20, 3_000);
-    expect(bench.filter.sample).toBe(0);
-    expect(bench.run(10, 3_000).filter.sample).toBe(64);
-    expect(new WatchBench(true, 20 * NS_PER_MS).run(20, 3_000).filter.sample).toBe(64);
+    const harness = new WatchHarness(true, 200 * NS_PER_MS).run(20, 3_000);
+    expect(harness.filter.sample).toBe(0);
+    expect(harness.run(10, 3_000).filter.sample).toBe(64);
+    expect(new WatchHarness(true, 20 * NS_PER_MS).run(20, 3_000).filter.sample).toBe(64);
   });
 
   test("not below that rate, not for a short burst, not for accepted beats", () => {
-    expect(new WatchBench().run(3_000, 9).told).toEqual([]);
-    expect(new WatchBench().run(10, 3_000).run(3_000, 0).told).toEqual([]);
-    expect(new WatchBench().run(3_000, 0).told).toEqual([]);
+    expect(new WatchHarness().run(3_000, 9).told).toEqual([]);
+    expect(new WatchHarness().run(10, 3_000).run(3_000, 0).told).toEqual([]);
+    expect(new WatchHarness().run(3_000, 0).told).toEqual([]);
   });
 
   test("not for refusals that it could not spare us", () => {
-    const bench = new WatchBench().run(3_000, 0, 100);
-    expect(bench.told).toEqual([]);
-    expect(bench.filter.sample).toBe(0);
+    const harness = new WatchHarness().run(3_000, 0, 100);
+    expect(harness.told).toEqual([]);
+    expect(harness.filter.sample).toBe(0);
   });
 
   test("nowhere if the kernel refuses it, which is told once", () => {
-    const bench = new WatchBench();
-    bench.filter.attachResult = -EPERM;
-    expect(bench.run(5_000, 100).told).toEqual([`none 0 ${EPERM}`]);
-    expect(bench.filter.isCounting).toBe(false);
-    expect(bench.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    const harness = new WatchHarness();
+    harness.filter.attachResult = -EPERM;
+    expect(harness.run(5_000, 100).told).toEqual([`none 0 ${EPERM}`]);
+    expect(harness.filter.isCounting).toBe(false);
+    expect(harness.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("nowhere where the listener has none", () => {
-    expect(new WatchBench(false).run(5_000, 100).told).toEqual([]);
+    expect(new WatchHarness(false).run(5_000, 100).told).toEqual([]);
   });
 });
 
 describe("while the filter is on", () => {
   test("its estimate grows by what was dropped", () => {
-    const bench = new WatchBench().run(200, 640);
-    const before = bench.watch.filteredEstimate[0]!;
-    bench.run(1_000, 640);
-    expect(bench.watch.filteredEstimate[0]! - before).toBe(100 * 630);
+    const harness = new WatchHarness().run(200, 640);
+    const before = harness.watch.filteredEstimate[0]!;
+    harness.run(1_000, 640);
+    expect(harness.watch.filteredEstimate[0]! - before).toBe(100 * 630);
   });
 
   test("a sample that is a flood itself is made rarer, and made as before when that is over", () => {
-    const bench = new WatchBench().run(200, 128);
-    expect(bench.filter.sample).toBe(64);
-    bench.run(200, 64 * 4_096);
-    expect(bench.filter.sample).toBe(4_096);
-    bench.run(3_000, 128);
-    expect(bench.filter.sample).toBe(64);
-    expect(bench.told).toHaveLength(1);
+    const harness = new WatchHarness().run(200, 128);
+    expect(harness.filter.sample).toBe(64);
+    harness.run(200, 64 * 4_096);
+    expect(harness.filter.sample).toBe(4_096);
+    harness.run(3_000, 128);
+    expect(harness.filter.sample).toBe(64);
+    expect(harness.told).toHaveLength(1);
   });
 
   test("the socket of the listener is looked at every second", () => {
-    const bench = new WatchBench().run(5_200, 128);
-    expect(bench.filter.renewed).toBe(5);
+    const harness = new WatchHarness().run(5_200, 128);
+    expect(harness.filter.renewed).toBe(5);
   });
 });
 
 describe("the filter comes off", () => {
   test("after ten calm seconds, and says what it dropped", () => {
-    const bench = new WatchBench().run(1_000, 128);
-    const dropped = bench.watch.filteredEstimate[0];
-    bench.run(9_500, 0);
-    expect(bench.filter.sample).toBe(64);
-    bench.run(2_000, 0);
-    expect(bench.filter.sample).toBe(0);
-    expect(bench.told[1]).toMatch(new RegExp(`^off 0 ${dropped} after 1[01]\\.?\\d* s$`));
-    expect(bench.filter.isCounting).toBe(false);
+    const harness = new WatchHarness().run(1_000, 128);
+    const dropped = harness.watch.filteredEstimate[0];
+    harness.run(9_500, 0);
+    expect(harness.filter.sample).toBe(64);
+    harness.run(2_000, 0);
+    expect(harness.filter.sample).toBe(0);
+    expect(harness.told[1]).toMatch(new RegExp(`^off 0 ${dropped} after 1[01]\\.?\\d* s$`));
+    expect(harness.filter.isCounting).toBe(false);
   });
 
   test("not while every tenth second is not calm", () => {
-    const bench = new WatchBench().run(500, 128);
-    for (let i = 0; i < 3; i++) bench.run(8_500, 0).run(500, 128);
-    expect(bench.filter.sample).toBe(64);
+    const harness = new WatchHarness().run(500, 128);
+    for (let i = 0; i < 3; i++) harness.run(8_500, 0).run(500, 128);
+    expect(harness.filter.sample).toBe(64);
   });
 
   test("and goes on again with the next flood", () => {
-    const bench = new WatchBench().run(500, 128).run(12_000, 0).run(500, 128);
-    expect(bench.told.map((text) => text.slice(0, 5).trim())).toEqual(["on 0", "off 0", "on 0"]);
+    const harness = new WatchHarness().run(500, 128).run(12_000, 0).run(500, 128);
+    expect(harness.told.map((text) => text.slice(0, 5).trim())).toEqual(["on 0", "off 0", "on 0"]);
   });
 });
 
 test("nextDeadlineNs() is when a look ends that has begun, and never without one", () => {
-  const bench = new WatchBench();
-  expect(bench.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
-  bench.run(100, 11);
-  expect(bench.watch.nextDeadlineNs()).toBe(bench.nowNs + 100 * NS_PER_MS);
-  bench.run(100, 11);
-  expect(bench.watch.nextDeadlineNs()).toBe(bench.nowNs + NS_PER_S);
+  const harness = new WatchHarness();
+  expect(harness.watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  harness.run(100, 11);
+  expect(harness.watch.nextDeadlineNs()).toBe(harness.nowNs + 100 * NS_PER_MS);
+  harness.run(100, 11);
+  expect(harness.watch.nextDeadlineNs()).toBe(harness.nowNs + NS_PER_S);
 });

@@ -242,9 +242,11 @@ test(
 );
 
 function expectIdentity({ accounting }: Observer, sent: number, beats: number): void {
-  for (const l of [0, 1]) {
-    expect(accounting.received[l]).toBe(sent);
-    expect(accounting.accepted[l]! + accounting.rejectedTotal(l)).toBe(sent);
+  for (const listenerNumber of [0, 1]) {
+    expect(accounting.received[listenerNumber]).toBe(sent);
+    expect(accounting.accepted[listenerNumber]! + accounting.rejectedTotal(listenerNumber)).toBe(
+      sent,
+    );
   }
   expect(accounting.accepted[0]! + accounting.accepted[1]!).toBe(beats);
 }

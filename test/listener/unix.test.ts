@@ -167,7 +167,7 @@ describe("UnixListener.receive()", () => {
     },
   );
 
-  test("judges good and bad datagrams of one batch each for itself, batch after batch", () => {
+  test("tells good from bad datagrams of one batch, each for itself, batch after batch", () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);
     for (let round = 0; round < 50; round++) {

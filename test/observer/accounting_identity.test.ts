@@ -21,7 +21,7 @@ import { UdpPeer } from "../listener/udp_peer.ts";
 import { OWN_INODE, ScriptedProcesses } from "../support/scripted_processes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { ScriptedClock } from "./bench.ts";
+import { ScriptedClock } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -202,23 +202,29 @@ class Subject implements Disposable {
   finish(): void {
     const { observer, taken } = this;
     while (observer.pump(() => {}, 4_096) > 0) this.expectConserved();
-    for (const l of [0, 1, 2]) this.#drops[l]! += observer.drainKernelDrops(l);
+    for (const listenerNumber of [0, 1, 2])
+      this.#drops[listenerNumber]! += observer.drainKernelDrops(listenerNumber);
     const { received } = observer.accounting;
-    expect([0, 1, 2].map((l) => received[l]! + this.#drops[l]!)).toEqual(taken);
+    expect(
+      [0, 1, 2].map((listenerNumber) => received[listenerNumber]! + this.#drops[listenerNumber]!),
+    ).toEqual(taken);
     kernelDrops += this.#drops[1]! + this.#drops[2]!;
   }
 
   /** received = accepted + rejected, for every listener. */
   expectConserved(): void {
     const { accounting } = this.observer;
-    for (let l = 0; l < 3; l++)
-      if (accounting.received[l] !== accounting.accepted[l]! + accounting.rejectedTotal(l))
-        throw new Error(`listener ${l} has lost or invented a datagram`);
+    for (let listenerNumber = 0; listenerNumber < 3; listenerNumber++)
+      if (
+        accounting.received[listenerNumber] !==
+        accounting.accepted[listenerNumber]! + accounting.rejectedTotal(listenerNumber)
+      )
+        throw new Error(`listener ${listenerNumber} has lost or invented a datagram`);
   }
 
-  rejected(l: number, reason: string): number {
+  rejected(listenerNumber: number, reason: string): number {
     const at = REJECT_REASONS.indexOf(reason as (typeof REJECT_REASONS)[number]);
-    return this.observer.accounting.rejected[l * REJECT_REASON_COUNT + at]!;
+    return this.observer.accounting.rejected[listenerNumber * REJECT_REASON_COUNT + at]!;
   }
 
   [Symbol.dispose](): void {
@@ -289,7 +295,8 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
           expect(observer.drainAeadAttempts()).toBe(subject.trials);
         observer.tracker.checkInvariants();
         for (const reason of REJECT_REASONS)
-          for (const l of [0, 1, 2]) if (subject.rejected(l, reason) > 0) seen.add(reason);
+          for (const listenerNumber of [0, 1, 2])
+            if (subject.rejected(listenerNumber, reason) > 0) seen.add(reason);
       }),
       { numRuns: RUNS },
     );

@@ -22,42 +22,46 @@ import {
   ScriptedListener,
   terminalOf,
 } from "../support/scripted_listener.ts";
-import { Bench, type BenchOptions } from "./bench.ts";
+import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
 
 const FOREIGN = 77;
 const PID_MAX = 1_000;
 
 /** One listener that accepts uid 1000, per-pid limit 100/s, plenty of tokens, and processes 2 to 9. */
-function strictBench(options: BenchOptions = {}): Bench {
-  const bench = new Bench({
+function strictHarness(options: ObserverHarnessOptions = {}): ObserverHarness {
+  const harness = new ObserverHarness({
     listeners: [new ScriptedListener({ allowList: new AllowList([1000], []) })],
     readPidMax: () => PID_MAX,
     admission: { perPidRate: 100, globalRate: 1, globalBurst: 1_000 },
     trackerCapacity: 4,
     ...options,
   });
-  for (let pid = 2; pid < 10; pid++) bench.processes.set(pid, 10 * pid);
-  return bench;
+  for (let pid = 2; pid < 10; pid++) harness.processes.set(pid, 10 * pid);
+  return harness;
 }
 
-/** The bench as it is after one accepted beat of `pid`, with its moves already told. */
-function tracking(pid: number, fields: Parameters<typeof beatOf>[1] = {}, bench = strictBench()) {
-  expect(bench.tell(beatOf(pid, { nonce: 5, ...fields }))).toEqual([`beat ${pid}`]);
-  bench.moved();
-  bench.processes.takeReads();
-  return bench;
+/** The harness as it is after one accepted beat of `pid`, with its moves already told. */
+function tracking(
+  pid: number,
+  fields: Parameters<typeof beatOf>[1] = {},
+  harness = strictHarness(),
+) {
+  expect(harness.tell(beatOf(pid, { nonce: 5, ...fields }))).toEqual([`beat ${pid}`]);
+  harness.moved();
+  harness.processes.takeReads();
+  return harness;
 }
 
 /**
  * One accepted beat and seven more at once: with at most eight beats per second, the next one comes
  * too early.
  */
-function spent(pid: number, options: BenchOptions = {}): Bench {
+function spent(pid: number, options: ObserverHarnessOptions = {}): ObserverHarness {
   const admission = { perPidRate: 8, globalRate: 1, globalBurst: 1_000 };
-  const bench = tracking(pid, {}, strictBench({ admission, ...options }));
-  bench.receive(...Array.from({ length: 7 }, (_, i) => beatOf(pid, { nonce: 6 + i })));
-  expect(bench.moved()).toEqual(["accepted 7"]);
-  return bench;
+  const harness = tracking(pid, {}, strictHarness({ admission, ...options }));
+  harness.receive(...Array.from({ length: 7 }, (_, i) => beatOf(pid, { nonce: 6 + i })));
+  expect(harness.moved()).toEqual(["accepted 7"]);
+  return harness;
 }
 
 describe("what the listener has decided", () => {
@@ -69,129 +73,129 @@ describe("what the listener has decided", () => {
     ["sender_table_full", reason.REJECT_SENDER_TABLE_FULL, []],
     ["replay", reason.REJECT_REPLAY, []],
   ])("%s ends the datagram, whatever its frame says", (name, verdict, events) => {
-    const bench = strictBench();
+    const harness = strictHarness();
     for (const datagram of [beatOf(2), damaged(beatOf(2)), beatOf(2, { peerPid: 3 })])
-      expect(bench.tell({ ...datagram, verdict })).toEqual(events);
-    expect(bench.moved()).toEqual([`${name} 3`]);
-    expect(bench.observer.tracker.len).toBe(0);
+      expect(harness.tell({ ...datagram, verdict })).toEqual(events);
+    expect(harness.moved()).toEqual([`${name} 3`]);
+    expect(harness.observer.tracker.len).toBe(0);
   });
 });
 
 describe("a datagram that breaks two neighbouring rules", () => {
   test("decode before the allow list", () => {
-    const bench = strictBench();
-    expect(bench.tell(damaged(beatOf(2, { peerUid: 7 })))).toEqual(["decode BadCrc"]);
-    expect(bench.moved()).toEqual(["decode 1"]);
+    const harness = strictHarness();
+    expect(harness.tell(damaged(beatOf(2, { peerUid: 7 })))).toEqual(["decode BadCrc"]);
+    expect(harness.moved()).toEqual(["decode 1"]);
   });
 
   test("the allow list before the pid", () => {
-    const bench = strictBench();
-    expect(bench.tell(beatOf(2, { peerUid: 7, peerPid: 3 }))).toEqual(["auth-failure 2 uid"]);
-    expect(bench.moved()).toEqual(["uid 1"]);
+    const harness = strictHarness();
+    expect(harness.tell(beatOf(2, { peerUid: 7, peerPid: 3 }))).toEqual(["auth-failure 2 uid"]);
+    expect(harness.moved()).toEqual(["uid 1"]);
   });
 
   test("the pid before pid_max", () => {
-    const bench = strictBench();
-    expect(bench.tell(beatOf(PID_MAX + 1, { peerPid: 3 }))).toEqual([
+    const harness = strictHarness();
+    expect(harness.tell(beatOf(PID_MAX + 1, { peerPid: 3 }))).toEqual([
       `auth-failure ${PID_MAX + 1} pid`,
     ]);
-    expect(bench.moved()).toEqual(["pid 1"]);
+    expect(harness.moved()).toEqual(["pid 1"]);
   });
 
   test("pid_max before the per-pid limit", () => {
     let pidMax = PID_MAX;
-    const bench = tracking(9, {}, strictBench({ readPidMax: () => pidMax }));
+    const harness = tracking(9, {}, strictHarness({ readPidMax: () => pidMax }));
     pidMax = 8;
-    expect(bench.observer.maybeRefreshPidMax(60e9)).toBe(true);
-    expect(bench.tell(beatOf(9, { nonce: 6 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["pid_above_max 1"]);
-    expect(bench.observer.drainPidAboveMaxDrops()).toBe(1);
+    expect(harness.observer.maybeRefreshPidMax(60e9)).toBe(true);
+    expect(harness.tell(beatOf(9, { nonce: 6 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["pid_above_max 1"]);
+    expect(harness.observer.drainPidAboveMaxDrops()).toBe(1);
   });
 
   test("pid_max is checked for unattested senders too, and pid_max itself passes", () => {
-    const bench = strictBench();
-    expect(bench.tell(beatOf(PID_MAX + 1, { peerPid: 0 }))).toEqual([]);
-    expect(bench.tell(beatOf(PID_MAX, { peerPid: 0 }))).toEqual([`beat ${PID_MAX}`]);
-    expect(bench.moved()).toEqual(["accepted 1", "pid_above_max 1"]);
+    const harness = strictHarness();
+    expect(harness.tell(beatOf(PID_MAX + 1, { peerPid: 0 }))).toEqual([]);
+    expect(harness.tell(beatOf(PID_MAX, { peerPid: 0 }))).toEqual([`beat ${PID_MAX}`]);
+    expect(harness.moved()).toEqual(["accepted 1", "pid_above_max 1"]);
   });
 
   test("the per-pid limit before the global bucket", () => {
     const admission = { perPidRate: 8, globalRate: 1, globalBurst: 8 };
-    const bench = spent(2, { admission });
-    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
-    expect(bench.tell(beatOf(3))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    const harness = spent(2, { admission });
+    expect(harness.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_per_pid 1"]);
+    expect(harness.tell(beatOf(3))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("a conflicting beat that comes too early counts as rate-limited, not as a conflict", () => {
-    const bench = spent(2);
+    const harness = spent(2);
     const datagram = beatOf(2, { nonce: 13, origin: ORIGIN_NETWORK_UNVERIFIED, peerPid: 0 });
-    expect(bench.tell(datagram)).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
+    expect(harness.tell(datagram)).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_per_pid 1"]);
   });
 
   test("the global bucket before the namespace gate: not one look at /proc", () => {
     const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
-    const bench = tracking(2, {}, strictBench({ admission }));
-    bench.processes.set(3, 30, FOREIGN);
-    expect(bench.tell(beatOf(3))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = tracking(2, {}, strictHarness({ admission }));
+    harness.processes.set(3, 30, FOREIGN);
+    expect(harness.tell(beatOf(3))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("the namespace gate before the origin of the slot, and the tracker is untouched", () => {
-    const bench = tracking(2, { peerPid: 0 });
-    bench.processes.set(2, 20, FOREIGN);
-    bench.pass(200);
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
-    expect(bench.moved()).toEqual(["cross_namespace 1"]);
-    expect(bench.observer.drainOriginConflicts()).toBe(0);
-    expect(bench.observer.drainNamespaceConflicts()).toBe(0);
-    expect(bench.observer.tracker.slots.lastNonceLo[0]).toBe(5);
+    const harness = tracking(2, { peerPid: 0 });
+    harness.processes.set(2, 20, FOREIGN);
+    harness.pass(200);
+    expect(harness.tell(beatOf(2, { nonce: 6 }))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
+    expect(harness.moved()).toEqual(["cross_namespace 1"]);
+    expect(harness.observer.drainOriginConflicts()).toBe(0);
+    expect(harness.observer.drainNamespaceConflicts()).toBe(0);
+    expect(harness.observer.tracker.slots.lastNonceLo[0]).toBe(5);
   });
 
   test("the origin of the slot before its namespace", () => {
-    const bench = tracking(2);
-    bench.pass(200);
-    bench.stalls();
+    const harness = tracking(2);
+    harness.pass(200);
+    harness.stalls();
     const datagram = beatOf(2, { nonce: 6, peerPid: 0, origin: ORIGIN_SOCKET_MODE_ONLY });
     // Without a peer pid the namespace is unknown, which is the conflict that comes second.
-    expect(bench.tell(datagram)).toEqual([
+    expect(harness.tell(datagram)).toEqual([
       `origin-conflict 2 ${ORIGIN_SOCKET_MODE_ONLY} slot ${ORIGIN_KERNEL_ATTESTED}`,
     ]);
-    expect(bench.moved()).toEqual(["origin_conflict 1"]);
-    expect(bench.observer.drainOriginConflicts()).toBe(1);
-    expect(bench.observer.drainNamespaceConflicts()).toBe(0);
+    expect(harness.moved()).toEqual(["origin_conflict 1"]);
+    expect(harness.observer.drainOriginConflicts()).toBe(1);
+    expect(harness.observer.drainNamespaceConflicts()).toBe(0);
   });
 
   test("the namespace of the slot before the nonce", () => {
-    const bench = tracking(2);
-    bench.pass(200);
-    bench.processes.table.delete(2);
-    expect(bench.tell(beatOf(2, { nonce: 4 }))).toEqual(["namespace-conflict 2 undefined"]);
-    expect(bench.moved()).toEqual(["namespace_conflict 1"]);
-    expect(bench.observer.drainOutOfOrder()).toBe(0);
+    const harness = tracking(2);
+    harness.pass(200);
+    harness.processes.table.delete(2);
+    expect(harness.tell(beatOf(2, { nonce: 4 }))).toEqual(["namespace-conflict 2 undefined"]);
+    expect(harness.moved()).toEqual(["namespace_conflict 1"]);
+    expect(harness.observer.drainOutOfOrder()).toBe(0);
   });
 
   test("an old nonce is refused without an event", () => {
-    const bench = tracking(2);
-    bench.pass(20);
-    expect(bench.tell(beatOf(2, { nonce: 5 }), beatOf(2, { nonce: 4 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["out_of_order 2"]);
-    expect(bench.observer.drainOutOfOrder()).toBe(2);
+    const harness = tracking(2);
+    harness.pass(20);
+    expect(harness.tell(beatOf(2, { nonce: 5 }), beatOf(2, { nonce: 4 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["out_of_order 2"]);
+    expect(harness.observer.drainOutOfOrder()).toBe(2);
   });
 
   test("a full tracker refuses without an event", () => {
-    const bench = strictBench();
-    expect(bench.tell(beatOf(2), beatOf(3), beatOf(4), beatOf(5), beatOf(6))).toEqual([
+    const harness = strictHarness();
+    expect(harness.tell(beatOf(2), beatOf(3), beatOf(4), beatOf(5), beatOf(6))).toEqual([
       "beat 2",
       "beat 3",
       "beat 4",
       "beat 5",
     ]);
-    expect(bench.moved()).toEqual(["accepted 4", "capacity 1"]);
-    expect(bench.observer.drainCapacityExceeded()).toBe(1);
+    expect(harness.moved()).toEqual(["accepted 4", "capacity 1"]);
+    expect(harness.observer.drainCapacityExceeded()).toBe(1);
   });
 });
 
@@ -208,11 +212,11 @@ describe("rows that pay a token, with an empty bucket", () => {
 
   test.each(rows)("%s becomes rate_global without an event", (_name, datagram) => {
     const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
-    const bench = tracking(9, {}, strictBench({ admission }));
-    expect(bench.tell(datagram)).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
-    expect(bench.processes.takeReads()).toBe(0);
-    expect(bench.observer.drainGlobalRateLimited()).toBe(1);
+    const harness = tracking(9, {}, strictHarness({ admission }));
+    expect(harness.tell(datagram)).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
+    expect(harness.processes.takeReads()).toBe(0);
+    expect(harness.observer.drainGlobalRateLimited()).toBe(1);
   });
 
   test.each([
@@ -222,19 +226,19 @@ describe("rows that pay a token, with an empty bucket", () => {
     ["replay", reason.REJECT_REPLAY],
   ])("%s pays nothing and stays itself", (name, verdict) => {
     const admission = { perPidRate: 0, globalRate: 1, globalBurst: 1 };
-    const bench = strictBench({ admission });
-    bench.receive(beatOf(2, { verdict }), beatOf(2, { verdict }));
-    expect(bench.moved()).toEqual([`${name} 2`]);
+    const harness = strictHarness({ admission });
+    harness.receive(beatOf(2, { verdict }), beatOf(2, { verdict }));
+    expect(harness.moved()).toEqual([`${name} 2`]);
     // The one token is still there.
-    expect(bench.tell(beatOf(2))).toEqual(["beat 2"]);
+    expect(harness.tell(beatOf(2))).toEqual(["beat 2"]);
   });
 
   test("a cross-namespace beat pays once", () => {
     const admission = { perPidRate: 0, globalRate: 1, globalBurst: 2 };
-    const bench = strictBench({ admission });
-    bench.processes.set(2, 20, FOREIGN);
-    bench.receive(beatOf(2), beatOf(3), beatOf(4));
-    expect(bench.moved()).toEqual(["accepted 1", "rate_global 1", "cross_namespace 1"]);
+    const harness = strictHarness({ admission });
+    harness.processes.set(2, 20, FOREIGN);
+    harness.receive(beatOf(2), beatOf(3), beatOf(4));
+    expect(harness.moved()).toEqual(["accepted 1", "rate_global 1", "cross_namespace 1"]);
   });
 });
 
@@ -243,29 +247,32 @@ describe("the reserve of the global bucket", () => {
   const admission = { perPidRate: 100, globalRate: 1, globalBurst: 40 };
 
   /** The bucket is down to its reserve, and agent 2 has beaten once with this origin. */
-  function drained(fields: Parameters<typeof beatOf>[1] = {}, listener?: ScriptedListener): Bench {
-    const bench = strictBench({ admission, ...(listener && { listeners: [listener] }) });
-    bench.receive(beatOf(2, { nonce: 5, ...fields }));
-    bench.receive(...Array.from({ length: 64 }, () => damaged(beatOf(3))));
-    expect(bench.moved()).toEqual(["accepted 1", "decode 29", "rate_global 35"]);
-    return bench;
+  function drained(
+    fields: Parameters<typeof beatOf>[1] = {},
+    listener?: ScriptedListener,
+  ): ObserverHarness {
+    const harness = strictHarness({ admission, ...(listener && { listeners: [listener] }) });
+    harness.receive(beatOf(2, { nonce: 5, ...fields }));
+    harness.receive(...Array.from({ length: 64 }, () => damaged(beatOf(3))));
+    expect(harness.moved()).toEqual(["accepted 1", "decode 29", "rate_global 35"]);
+    return harness;
   }
 
   test("lets in the beats of agents that are known, down to the last token", () => {
-    const bench = drained();
+    const harness = drained();
     for (let nonce = 6; nonce < 20; nonce++) {
-      bench.pass(10);
-      bench.receive(beatOf(2, { nonce }), damaged(beatOf(3)));
+      harness.pass(10);
+      harness.receive(beatOf(2, { nonce }), damaged(beatOf(3)));
     }
-    expect(bench.moved()).toEqual(["accepted 10", "rate_global 18"]);
+    expect(harness.moved()).toEqual(["accepted 10", "rate_global 18"]);
   });
 
   test("lets in an agent that was silent and is back, and one whose nonce wraps", () => {
-    const bench = drained({ nonce: NONCE_TERMINAL - 1n });
-    bench.pass(200);
-    bench.pump();
-    expect(bench.stalls()).toEqual([2]);
-    expect(bench.tell(beatOf(2, { nonce: 1 }))).toEqual(["beat 2"]);
+    const harness = drained({ nonce: NONCE_TERMINAL - 1n });
+    harness.pass(200);
+    harness.pump();
+    expect(harness.stalls()).toEqual([2]);
+    expect(harness.tell(beatOf(2, { nonce: 1 }))).toEqual(["beat 2"]);
   });
 
   test("is not for whoever is new, stale, of another origin, foreign or in doubt", () => {
@@ -280,10 +287,10 @@ describe("the reserve of the global bucket", () => {
       ["descriptors", beatOf(2, { nonce: 6, verdict: reason.REJECT_CTRL_TRUNCATED })],
     ];
     for (const [name, datagram] of shed) {
-      const bench = drained();
-      bench.pass(10);
-      expect([name, bench.tell(datagram)]).toEqual([name, []]);
-      expect([name, bench.moved()]).toEqual([name, ["rate_global 1"]]);
+      const harness = drained();
+      harness.pass(10);
+      expect([name, harness.tell(datagram)]).toEqual([name, []]);
+      expect([name, harness.moved()]).toEqual([name, ["rate_global 1"]]);
     }
   });
 
@@ -295,20 +302,25 @@ describe("the reserve of the global bucket", () => {
   ] as const)("of an agent without kernel credentials, by %s: %p", (kind, told) => {
     const fields = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
     const listener = new ScriptedListener({ kind });
-    const bench = drained(fields, listener);
-    bench.pass(10);
-    expect(bench.tell(beatOf(2, { ...fields, nonce: 6 }))).toEqual([...told]);
+    const harness = drained(fields, listener);
+    harness.pass(10);
+    expect(harness.tell(beatOf(2, { ...fields, nonce: 6 }))).toEqual([...told]);
   });
 });
 
 describe("per-pid limit", () => {
   /** Takes `count` beats in bursts, `everyMs` apart; returns how many were accepted. */
-  function beatAway(bench: Bench, count: number, burst: number, everyMs: number): number {
+  function beatAway(
+    harness: ObserverHarness,
+    count: number,
+    burst: number,
+    everyMs: number,
+  ): number {
     let accepted = 0;
     for (let nonce = 6; nonce < 6 + count; nonce += burst) {
-      bench.pass(everyMs);
+      harness.pass(everyMs);
       const beats = Array.from({ length: burst }, (_, i) => beatOf(2, { nonce: nonce + i }));
-      accepted += bench.receive(...beats).length;
+      accepted += harness.receive(...beats).length;
     }
     return accepted;
   }
@@ -327,53 +339,53 @@ describe("per-pid limit", () => {
       [60, 60],
     ] as const) {
       const admission = { perPidRate, ...unlimited };
-      const bench = strictBench({ admission });
+      const harness = strictHarness({ admission });
       const beats = Array.from({ length: 64 }, (_, i) => beatOf(2, { nonce: 1 + i }));
-      expect([perPidRate, bench.receive(...beats).length]).toEqual([perPidRate, burst]);
+      expect([perPidRate, harness.receive(...beats).length]).toEqual([perPidRate, burst]);
     }
   });
 
   test("in the long run is the rate, also one that does not divide a second", () => {
     const admission = { perPidRate: 7, ...unlimited };
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(beatAway(bench, 60_000, 1, 1)).toBe(7 + 7 * 60);
+    const harness = tracking(2, {}, strictHarness({ admission }));
+    expect(beatAway(harness, 60_000, 1, 1)).toBe(7 + 7 * 60);
   });
 
   test("a beat exactly when there is room again passes, one nanosecond earlier does not", () => {
-    const bench = spent(2);
-    bench.clock.ns += 125 * NS_PER_MS - 1;
-    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_per_pid 1"]);
-    bench.clock.ns += 1;
-    expect(bench.tell(beatOf(2, { nonce: 13 }))).toEqual(["beat 2"]);
+    const harness = spent(2);
+    harness.clock.ns += 125 * NS_PER_MS - 1;
+    expect(harness.tell(beatOf(2, { nonce: 13 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_per_pid 1"]);
+    harness.clock.ns += 1;
+    expect(harness.tell(beatOf(2, { nonce: 13 }))).toEqual(["beat 2"]);
   });
 
   test("dropped beats do not extend the penalty", () => {
-    const bench = spent(2);
+    const harness = spent(2);
     for (let ms = 1; ms < 125; ms++) {
-      bench.pass(1);
-      bench.receive(beatOf(2, { nonce: 13 + ms }));
+      harness.pass(1);
+      harness.receive(beatOf(2, { nonce: 13 + ms }));
     }
-    bench.pass(1);
-    expect(bench.tell(beatOf(2, { nonce: 200 }))).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 124"]);
+    harness.pass(1);
+    expect(harness.tell(beatOf(2, { nonce: 200 }))).toEqual(["beat 2"]);
+    expect(harness.moved()).toEqual(["accepted 1", "rate_per_pid 124"]);
   });
 
   test("each process has its own, and one that is new has all of it", () => {
-    const bench = spent(2);
+    const harness = spent(2);
     const beats = Array.from({ length: 9 }, (_, i) => beatOf(3, { nonce: 1 + i }));
-    expect(bench.tell(beatOf(2, { nonce: 13 }), ...beats)).toEqual(Array(8).fill("beat 3"));
-    bench.processes.set(3, 31);
-    bench.pass(1_000);
-    bench.receive(beatOf(3, { nonce: 1 }));
-    bench.moved();
+    expect(harness.tell(beatOf(2, { nonce: 13 }), ...beats)).toEqual(Array(8).fill("beat 3"));
+    harness.processes.set(3, 31);
+    harness.pass(1_000);
+    harness.receive(beatOf(3, { nonce: 1 }));
+    harness.moved();
     const again = Array.from({ length: 8 }, (_, i) => beatOf(3, { nonce: 2 + i }));
-    expect(bench.tell(...again)).toEqual(Array(7).fill("beat 3"));
+    expect(harness.tell(...again)).toEqual(Array(7).fill("beat 3"));
   });
 
   test("never sheds a status that is worse than the last one", () => {
-    const bench = spent(2);
-    const told = bench.tell(
+    const harness = spent(2);
+    const told = harness.tell(
       beatOf(2, { nonce: 13, status: STATUS_DEGRADED }),
       beatOf(2, { nonce: 14, status: STATUS_DEGRADED }),
       beatOf(2, { nonce: 15, status: STATUS_CRITICAL }),
@@ -381,30 +393,30 @@ describe("per-pid limit", () => {
       beatOf(2, { nonce: 17, status: STATUS_CRITICAL }),
     );
     expect(told).toEqual(["beat 2", "beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 2", "rate_per_pid 3"]);
+    expect(harness.moved()).toEqual(["accepted 2", "rate_per_pid 3"]);
     // They count like all others: there is room for one more beat in an eighth of a second, and not
     // before.
-    bench.clock.ns += 125 * NS_PER_MS - 1;
-    expect(bench.tell(beatOf(2, { nonce: 18 }))).toEqual([]);
-    bench.clock.ns += 1;
-    expect(bench.tell(beatOf(2, { nonce: 18 }))).toEqual(["beat 2"]);
+    harness.clock.ns += 125 * NS_PER_MS - 1;
+    expect(harness.tell(beatOf(2, { nonce: 18 }))).toEqual([]);
+    harness.clock.ns += 1;
+    expect(harness.tell(beatOf(2, { nonce: 18 }))).toEqual(["beat 2"]);
   });
 
   test("is off at rate 0", () => {
     const admission = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
-    const bench = strictBench({ admission });
+    const harness = strictHarness({ admission });
     const beats = Array.from({ length: 64 }, (_, i) => beatOf(2, { nonce: i + 1 }));
-    expect(bench.tell(...beats)).toHaveLength(64);
+    expect(harness.tell(...beats)).toHaveLength(64);
   });
 
   test("shed beats spend no global token (I7)", () => {
     const admission = { perPidRate: 8, globalRate: 1, globalBurst: 13 };
-    const bench = spent(2, { admission });
+    const harness = spent(2, { admission });
     for (let i = 0; i < 10; i++)
-      bench.receive(...Array.from({ length: 64 }, (_, n) => beatOf(2, { nonce: 13 + n })));
-    expect(bench.moved()).toEqual(["rate_per_pid 640"]);
-    expect(bench.tell(beatOf(3), beatOf(4), beatOf(5))).toEqual(["beat 3", "beat 4"]);
-    expect(bench.moved()).toEqual(["accepted 2", "rate_global 1"]);
+      harness.receive(...Array.from({ length: 64 }, (_, n) => beatOf(2, { nonce: 13 + n })));
+    expect(harness.moved()).toEqual(["rate_per_pid 640"]);
+    expect(harness.tell(beatOf(3), beatOf(4), beatOf(5))).toEqual(["beat 3", "beat 4"]);
+    expect(harness.moved()).toEqual(["accepted 2", "rate_global 1"]);
   });
 });
 
@@ -412,93 +424,93 @@ describe("the terminal bypass (I8)", () => {
   const admission = { perPidRate: 100, globalRate: 1, globalBurst: 1 };
 
   test("passes both limits once per edge; the rest of a storm is limited", () => {
-    const bench = tracking(2, {}, strictBench({ admission }));
+    const harness = tracking(2, {}, strictHarness({ admission }));
     const storm = Array.from({ length: 63 }, (_, i) => terminalOf(2, 100 + i));
-    expect(bench.tell(...storm)).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_global 62"]);
-    bench.pass(20);
-    expect(bench.tell(terminalOf(2, 1_000))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    expect(harness.tell(...storm)).toEqual(["beat 2"]);
+    expect(harness.moved()).toEqual(["accepted 1", "rate_global 62"]);
+    harness.pass(20);
+    expect(harness.tell(terminalOf(2, 1_000))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("passes the limit of a process that has beaten too often", () => {
-    const bench = spent(2);
-    expect(bench.tell(terminalOf(2, 100), terminalOf(2, 101))).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_per_pid 1"]);
+    const harness = spent(2);
+    expect(harness.tell(terminalOf(2, 100), terminalOf(2, 101))).toEqual(["beat 2"]);
+    expect(harness.moved()).toEqual(["accepted 1", "rate_per_pid 1"]);
   });
 
   test("is not all that passes an empty bucket: so does a worse status of a sender that is vouched for", () => {
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
-    expect(bench.tell(beatOf(2, { nonce: 5, status: STATUS_CRITICAL }))).toEqual([]);
-    expect(bench.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL }))).toEqual(["beat 2"]);
-    expect(bench.moved()).toEqual(["accepted 1", "rate_global 2"]);
+    const harness = tracking(2, {}, strictHarness({ admission }));
+    expect(harness.tell(beatOf(2, { nonce: 6 }))).toEqual([]);
+    expect(harness.tell(beatOf(2, { nonce: 5, status: STATUS_CRITICAL }))).toEqual([]);
+    expect(harness.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL }))).toEqual(["beat 2"]);
+    expect(harness.moved()).toEqual(["accepted 1", "rate_global 2"]);
   });
 
   test("a worse status of a sender that nobody vouches for needs a token like any other", () => {
-    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
-    expect(bench.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL, peerPid: 0 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    const harness = tracking(2, { peerPid: 0 }, strictHarness({ admission }));
+    expect(harness.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL, peerPid: 0 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("opens again after a regular beat, if the timestamp advances", () => {
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
-    bench.pass(1_000);
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
-    bench.moved();
-    expect(bench.tell(terminalOf(2, 100), terminalOf(2, 99))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 2"]);
-    expect(bench.tell(terminalOf(2, 101))).toEqual(["beat 2"]);
+    const harness = tracking(2, {}, strictHarness({ admission }));
+    expect(harness.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    harness.pass(1_000);
+    expect(harness.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+    harness.moved();
+    expect(harness.tell(terminalOf(2, 100), terminalOf(2, 99))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 2"]);
+    expect(harness.tell(terminalOf(2, 101))).toEqual(["beat 2"]);
   });
 
   test("a stale timestamp never bypasses the bucket", () => {
-    const bench = tracking(2, {}, strictBench({ admission: { ...admission, perPidRate: 0 } }));
-    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
-    bench.pass(1_000);
-    expect(bench.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
-    bench.moved();
-    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    const harness = tracking(2, {}, strictHarness({ admission: { ...admission, perPidRate: 0 } }));
+    expect(harness.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    harness.pass(1_000);
+    expect(harness.tell(beatOf(2, { nonce: 6 }))).toEqual(["beat 2"]);
+    harness.moved();
+    expect(harness.tell(terminalOf(2, 100))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("an unattested terminal beat passes the per-pid limit but not the bucket", () => {
-    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
-    expect(bench.tell(terminalOf(2, 100, { peerPid: 0 }))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    const harness = tracking(2, { peerPid: 0 }, strictHarness({ admission }));
+    expect(harness.tell(terminalOf(2, 100, { peerPid: 0 }))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("the first beat of an untracked pid has no edge to bypass by", () => {
-    const bench = tracking(2, {}, strictBench({ admission }));
-    expect(bench.tell(terminalOf(3, 100))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
+    const harness = tracking(2, {}, strictHarness({ admission }));
+    expect(harness.tell(terminalOf(3, 100))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
   });
 
   test("a conflict that came in by the bypass is counted, and told only if a token is left", () => {
-    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
-    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
-    expect(bench.moved()).toEqual(["origin_conflict 1"]);
-    bench.pass(1_000);
-    expect(bench.tell(terminalOf(2, 100))).toEqual([
+    const harness = tracking(2, { peerPid: 0 }, strictHarness({ admission }));
+    expect(harness.tell(terminalOf(2, 100))).toEqual([]);
+    expect(harness.moved()).toEqual(["origin_conflict 1"]);
+    harness.pass(1_000);
+    expect(harness.tell(terminalOf(2, 100))).toEqual([
       `origin-conflict 2 ${ORIGIN_KERNEL_ATTESTED} slot ${ORIGIN_SOCKET_MODE_ONLY}`,
     ]);
-    expect(bench.moved()).toEqual(["origin_conflict 1"]);
+    expect(harness.moved()).toEqual(["origin_conflict 1"]);
   });
 
   test("a namespace refusal that came in by the bypass pays like any other", () => {
-    const bench = tracking(2, { peerPid: 0 }, strictBench({ admission }));
-    bench.processes.set(2, 20, FOREIGN);
-    expect(bench.tell(terminalOf(2, 100))).toEqual([]);
-    expect(bench.moved()).toEqual(["rate_global 1"]);
-    bench.pass(1_000);
-    expect(bench.tell(terminalOf(2, 100))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
-    expect(bench.moved()).toEqual(["cross_namespace 1"]);
+    const harness = tracking(2, { peerPid: 0 }, strictHarness({ admission }));
+    harness.processes.set(2, 20, FOREIGN);
+    expect(harness.tell(terminalOf(2, 100))).toEqual([]);
+    expect(harness.moved()).toEqual(["rate_global 1"]);
+    harness.pass(1_000);
+    expect(harness.tell(terminalOf(2, 100))).toEqual([`namespace-conflict 2 ${FOREIGN}`]);
+    expect(harness.moved()).toEqual(["cross_namespace 1"]);
   });
 
   test("a terminal beat that ends a run of silence reads the identity, although the bucket is empty", () => {
-    const bench = tracking(2, {}, strictBench({ admission: { ...admission, globalRate: 1 } }));
-    bench.pass(200);
-    expect(bench.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
-    expect(bench.processes.takeReads()).toBeGreaterThan(0);
+    const harness = tracking(2, {}, strictHarness({ admission: { ...admission, globalRate: 1 } }));
+    harness.pass(200);
+    expect(harness.tell(terminalOf(2, 100))).toEqual(["beat 2"]);
+    expect(harness.processes.takeReads()).toBeGreaterThan(0);
   });
 });

@@ -20,7 +20,7 @@ import {
 } from "../support/scripted_listener.ts";
 import { OWN_INODE } from "../support/scripted_processes.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { Bench, type BenchOptions } from "./bench.ts";
+import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -37,7 +37,7 @@ interface Script {
   readonly clockSteps: readonly number[];
   /** The n-th look at a process finds it replaced if the n-th bit is set. */
   readonly replaced: readonly boolean[];
-  readonly options: BenchOptions;
+  readonly options: ObserverHarnessOptions;
 }
 
 const datagram: fc.Arbitrary<Datagram> = fc
@@ -120,7 +120,7 @@ const script: fc.Arbitrary<Script> = fc.integer({ min: 1, max: 3 }).chain((liste
 
 /** One observer under the script, with everything it does to its surroundings written down. */
 class Subject {
-  readonly bench: Bench;
+  readonly harness: ObserverHarness;
   readonly calls: string[] = [];
   readonly events: Event[] = [];
   readonly #script: Script;
@@ -129,21 +129,21 @@ class Subject {
     this.#script = given;
     const listeners = Array.from(
       { length: given.listenerCount },
-      (_, l) =>
+      (_, listenerNumber) =>
         new ScriptedListener({
-          name: `l${l}`,
+          name: `l${listenerNumber}`,
           // The last listener is the one with a list of senders.
-          allowList: l === 2 ? new AllowList([1000], []) : undefined,
+          allowList: listenerNumber === 2 ? new AllowList([1000], []) : undefined,
           onReceive: (name, nowNs) => this.calls.push(`${name} at ${nowNs}`),
         }),
     );
-    this.bench = new Bench({ listeners, ...given.options });
+    this.harness = new ObserverHarness({ listeners, ...given.options });
     this.#scriptClock();
     this.#scriptProcesses();
   }
 
   #scriptClock(): void {
-    const { clock } = this.bench;
+    const { clock } = this.harness;
     const { clockSteps } = this.#script;
     clock.readNs = () => {
       clock.ns += clockSteps[clock.reads++ % clockSteps.length]!;
@@ -152,7 +152,7 @@ class Subject {
   }
 
   #scriptProcesses(): void {
-    const { processes } = this.bench;
+    const { processes } = this.harness;
     const { replaced } = this.#script;
     for (let pid = 2; pid <= 12; pid++)
       processes.set(pid, pid, pid === 5 ? FOREIGN : pid === 6 ? Number.NaN : OWN_INODE);
@@ -165,14 +165,14 @@ class Subject {
   }
 
   load(phase: Phase): void {
-    phase.forEach((receives, l) => {
-      this.bench.listeners[l]!.queue(...receives);
+    phase.forEach((receives, listenerNumber) => {
+      this.harness.listeners[listenerNumber]!.queue(...receives);
     });
   }
 
   /** Polls until a poll neither took a datagram nor had an event. */
   poll(): void {
-    const { observer } = this.bench;
+    const { observer } = this.harness;
     for (;;) {
       const event = observer.poll();
       if (event !== undefined) this.events.push(event);
@@ -182,26 +182,29 @@ class Subject {
   }
 
   pump(budget = Number.POSITIVE_INFINITY): number {
-    const { observer } = this.bench;
-    this.events.push(...this.bench.pump(budget));
+    const { observer } = this.harness;
+    this.events.push(...this.harness.pump(budget));
     this.expectConserved();
     return observer.lastPollConsumed ? 1 : 0;
   }
 
   /** received = accepted + rejected, for every listener. */
   expectConserved(): void {
-    const { accounting } = this.bench.observer;
-    for (let l = 0; l < this.bench.listeners.length; l++)
-      if (accounting.received[l] !== accounting.accepted[l]! + accounting.rejectedTotal(l))
-        throw new Error(`listener ${l} has lost or invented a datagram`);
+    const { accounting } = this.harness.observer;
+    for (let listenerNumber = 0; listenerNumber < this.harness.listeners.length; listenerNumber++)
+      if (
+        accounting.received[listenerNumber] !==
+        accounting.accepted[listenerNumber]! + accounting.rejectedTotal(listenerNumber)
+      )
+        throw new Error(`listener ${listenerNumber} has lost or invented a datagram`);
   }
 
   takeStalls(): number[] {
-    return this.bench.stalls();
+    return this.harness.stalls();
   }
 
   state(): unknown {
-    const { observer, clock } = this.bench;
+    const { observer, clock } = this.harness;
     const { tracker, accounting } = observer;
     const { slots, table } = tracker;
     const { lanes } = table;
@@ -224,7 +227,7 @@ class Subject {
   }
 
   drained(): number[] {
-    const { observer } = this.bench;
+    const { observer } = this.harness;
     return [
       observer.drainEvictions(),
       observer.drainCapacityExceeded(),
@@ -285,15 +288,15 @@ describe("poll() and pump() mixed on one observer", () => {
           const kind = turns[turn % turns.length]!;
           let consumed: boolean;
           if (kind < 4) {
-            const event = mixed.bench.observer.poll();
+            const event = mixed.harness.observer.poll();
             if (event !== undefined) mixed.events.push(event);
-            consumed = event !== undefined || mixed.bench.observer.lastPollConsumed;
+            consumed = event !== undefined || mixed.harness.observer.lastPollConsumed;
             mixed.expectConserved();
           } else consumed = mixed.pump(kind === 4 ? 1 : 200) > 0;
           idle = consumed ? 0 : idle + 1;
-          mixed.bench.observer.tracker.checkInvariants();
+          mixed.harness.observer.tracker.checkInvariants();
         }
-        const { received } = mixed.bench.observer.accounting;
+        const { received } = mixed.harness.observer.accounting;
         expect(received.reduce((sum, count) => sum + count, 0)).toBe(sent);
       }),
       { numRuns: RUNS },
@@ -315,16 +318,16 @@ describe("poll() and pump() mixed on one observer", () => {
           mixed.load(phase);
           pumped.load(phase);
         }
-        for (let turn = 0; turn < 1_500 && mixed.bench.listener.script.length > 0; turn++) {
+        for (let turn = 0; turn < 1_500 && mixed.harness.listener.script.length > 0; turn++) {
           const kind = turns[turn % turns.length]!;
           if (kind === 5) mixed.pump(1);
           else {
-            const event = mixed.bench.observer.poll();
+            const event = mixed.harness.observer.poll();
             if (event !== undefined) mixed.events.push(event);
           }
         }
         for (const subject of [mixed, pumped])
-          while (subject.pump() > 0 || subject.bench.listener.script.length > 0);
+          while (subject.pump() > 0 || subject.harness.listener.script.length > 0);
         expect(mixed.events).toEqual(pumped.events);
       }),
       { numRuns: Math.ceil(RUNS / 2) },

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { EventBatch } from "../../src/events/event_batch.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { beatOf, ScriptedListener } from "../support/scripted_listener.ts";
-import { Bench } from "./bench.ts";
+import { ObserverHarness } from "./harness.ts";
 
 const AGENTS = [101, 102, 103];
 const POISON = 0x5a;
@@ -19,15 +19,15 @@ function columnsOf(batch: EventBatch): [string, Column][] {
 
 /** The rows of two beats of each agent, each with all its columns; every column held rubbish before. */
 function rowsBy(listener: ScriptedListener): Record<string, number[]>[] {
-  const bench = new Bench({ listeners: [listener] });
-  for (const pid of AGENTS) bench.processes.set(pid, pid);
+  const harness = new ObserverHarness({ listeners: [listener] });
+  for (const pid of AGENTS) harness.processes.set(pid, pid);
   const rows: Record<string, number[]>[] = [];
   const beat = (nonce: number) => {
     listener.queue(
       AGENTS.map((pid) => beatOf(pid, { nonce, payload: 7 * nonce, status: nonce % 3 })),
     );
-    bench.pass(20);
-    bench.observer.pump((batch, count) => {
+    harness.pass(20);
+    harness.observer.pump((batch, count) => {
       for (const [name, column] of columnsOf(batch)) {
         const perRow = column.length / batch.kind.length;
         for (let row = 0; row < count; row++) {
@@ -42,13 +42,13 @@ function rowsBy(listener: ScriptedListener): Record<string, number[]>[] {
   return rows;
 }
 
-test("a plain beat has the same row in every column, taken in a run or judged alone", () => {
+test("a plain beat has the same row in every column, taken in a run or alone", () => {
   // An allow list is for the check order: with one, no beat is taken in a run.
-  const judged = rowsBy(new ScriptedListener({ allowList: new AllowList([0, 1_000], [0, 1_000]) }));
+  const alone = rowsBy(new ScriptedListener({ allowList: new AllowList([0, 1_000], [0, 1_000]) }));
   const taken = rowsBy(new ScriptedListener());
   expect(taken).toHaveLength(AGENTS.length);
   expect(Object.keys(taken[0]!).length).toBe(columnsOf(new EventBatch()).length);
-  expect(taken).toEqual(judged);
+  expect(taken).toEqual(alone);
   expect(taken.map(({ pid, nonceLo }) => [pid, nonceLo])).toEqual(
     AGENTS.map((pid) => [[pid], [4]]),
   );

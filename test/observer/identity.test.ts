@@ -4,7 +4,7 @@ import { NS_PER_S } from "../../src/base/time.ts";
 import type { BeatEvent } from "../../src/events/event.ts";
 import { beatOf, terminalOf } from "../support/scripted_listener.ts";
 import { OWN_INODE } from "../support/scripted_processes.ts";
-import { Bench, type BenchOptions, THRESHOLD_NS } from "./bench.ts";
+import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
 
 const FOREIGN = 77;
 const PID = 42;
@@ -12,94 +12,98 @@ const PID = 42;
 const FULL = 3;
 const THRESHOLD_MS = THRESHOLD_NS / 1e6;
 
-function tracked(options: BenchOptions = {}, startTime = 900, inode = OWN_INODE): Bench {
-  const bench = new Bench(options);
-  bench.processes.set(PID, startTime, inode);
-  expect(bench.tell(beatOf(PID, { nonce: 10 }))).toEqual([`beat ${PID}`]);
-  expect(bench.processes.takeReads()).toBe(FULL);
-  return bench;
+function tracked(
+  options: ObserverHarnessOptions = {},
+  startTime = 900,
+  inode = OWN_INODE,
+): ObserverHarness {
+  const harness = new ObserverHarness(options);
+  harness.processes.set(PID, startTime, inode);
+  expect(harness.tell(beatOf(PID, { nonce: 10 }))).toEqual([`beat ${PID}`]);
+  expect(harness.processes.takeReads()).toBe(FULL);
+  return harness;
 }
 
-function pinned(bench: Bench): [number, number] {
-  const { slots } = bench.observer.tracker;
-  const slot = bench.observer.tracker.slotOf(PID);
+function pinned(harness: ObserverHarness): [number, number] {
+  const { slots } = harness.observer.tracker;
+  const slot = harness.observer.tracker.slotOf(PID);
   return [slots.namespaceInode[slot]!, slots.generation[slot]!];
 }
 
 describe("identity look-ups", () => {
   test("the first beat of an untracked pid: full, and the beat carries the result", () => {
-    const bench = new Bench();
-    bench.processes.set(PID, 900);
-    const [beat] = bench.receive(beatOf(PID)) as BeatEvent[];
+    const harness = new ObserverHarness();
+    harness.processes.set(PID, 900);
+    const [beat] = harness.receive(beatOf(PID)) as BeatEvent[];
     expect([beat!.namespaceInode, beat!.generation]).toEqual([OWN_INODE, 900]);
-    expect(bench.processes.startTimeReads).toBe(2);
-    expect(bench.processes.inodeReads).toBe(1);
+    expect(harness.processes.startTimeReads).toBe(2);
+    expect(harness.processes.inodeReads).toBe(1);
   });
 
   test("both parts pinned, no silence, the nonce advances: none, and the pinned values are passed on", () => {
-    const bench = tracked();
-    bench.processes.set(PID, 901, FOREIGN);
+    const harness = tracked();
+    harness.processes.set(PID, 901, FOREIGN);
     for (let nonce = 11; nonce < 100; nonce++) {
-      bench.pass(THRESHOLD_MS - 1);
-      const [beat] = bench.receive(beatOf(PID, { nonce })) as BeatEvent[];
+      harness.pass(THRESHOLD_MS - 1);
+      const [beat] = harness.receive(beatOf(PID, { nonce })) as BeatEvent[];
       expect([beat!.namespaceInode, beat!.generation]).toEqual([OWN_INODE, 900]);
     }
-    expect(bench.processes.takeReads()).toBe(0);
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("both parts pinned, a terminal beat: none", () => {
-    const bench = tracked();
-    bench.pass(THRESHOLD_MS - 1);
-    expect(bench.tell(terminalOf(PID, 5))).toEqual([`beat ${PID}`]);
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = tracked();
+    harness.pass(THRESHOLD_MS - 1);
+    expect(harness.tell(terminalOf(PID, 5))).toEqual([`beat ${PID}`]);
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("silence of exactly the threshold: full; one nanosecond less: none", () => {
-    const bench = tracked();
-    bench.clock.ns += THRESHOLD_NS - 1;
-    bench.receive(beatOf(PID, { nonce: 11 }));
-    expect(bench.processes.takeReads()).toBe(0);
-    bench.clock.ns += THRESHOLD_NS;
-    bench.receive(beatOf(PID, { nonce: 12 }));
-    expect(bench.processes.takeReads()).toBe(FULL);
+    const harness = tracked();
+    harness.clock.ns += THRESHOLD_NS - 1;
+    harness.receive(beatOf(PID, { nonce: 11 }));
+    expect(harness.processes.takeReads()).toBe(0);
+    harness.clock.ns += THRESHOLD_NS;
+    harness.receive(beatOf(PID, { nonce: 12 }));
+    expect(harness.processes.takeReads()).toBe(FULL);
   });
 
   test("a nonce that does not advance: full, but only one second after the last attempt", () => {
-    const bench = tracked({ thresholdNs: 10 * NS_PER_S });
-    bench.clock.ns += NS_PER_S - 1;
-    bench.receive(beatOf(PID, { nonce: 10 }));
-    expect(bench.processes.takeReads()).toBe(0);
-    bench.clock.ns += 1;
-    bench.receive(beatOf(PID, { nonce: 10 }));
-    expect(bench.processes.takeReads()).toBe(FULL);
-    bench.receive(beatOf(PID, { nonce: 10 }), beatOf(PID, { nonce: 9 }));
-    expect(bench.processes.takeReads()).toBe(0);
-    bench.clock.ns += NS_PER_S;
-    bench.receive(beatOf(PID, { nonce: 1 }), beatOf(PID, { nonce: 1 }));
-    expect(bench.processes.takeReads()).toBe(FULL);
+    const harness = tracked({ thresholdNs: 10 * NS_PER_S });
+    harness.clock.ns += NS_PER_S - 1;
+    harness.receive(beatOf(PID, { nonce: 10 }));
+    expect(harness.processes.takeReads()).toBe(0);
+    harness.clock.ns += 1;
+    harness.receive(beatOf(PID, { nonce: 10 }));
+    expect(harness.processes.takeReads()).toBe(FULL);
+    harness.receive(beatOf(PID, { nonce: 10 }), beatOf(PID, { nonce: 9 }));
+    expect(harness.processes.takeReads()).toBe(0);
+    harness.clock.ns += NS_PER_S;
+    harness.receive(beatOf(PID, { nonce: 1 }), beatOf(PID, { nonce: 1 }));
+    expect(harness.processes.takeReads()).toBe(FULL);
   });
 
   test("a nonce that wraps advances: none", () => {
-    const bench = new Bench({ thresholdNs: 10 * NS_PER_S });
-    bench.processes.set(PID, 900);
-    bench.receive(beatOf(PID, { nonce: 2n ** 64n - 2n }));
-    bench.processes.takeReads();
-    bench.pass(2_000);
-    expect(bench.tell(beatOf(PID, { nonce: 3 }))).toEqual([`beat ${PID}`]);
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = new ObserverHarness({ thresholdNs: 10 * NS_PER_S });
+    harness.processes.set(PID, 900);
+    harness.receive(beatOf(PID, { nonce: 2n ** 64n - 2n }));
+    harness.processes.takeReads();
+    harness.pass(2_000);
+    expect(harness.tell(beatOf(PID, { nonce: 3 }))).toEqual([`beat ${PID}`]);
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("a restart under the same pid shows at its first beat: another start time is another process", () => {
-    const bench = tracked({ thresholdNs: 10 * NS_PER_S });
-    bench.processes.set(PID, 901);
-    bench.pass(1_000);
-    expect(bench.tell(beatOf(PID, { nonce: 1 }))).toEqual([`beat ${PID}`]);
-    expect(bench.observer.drainPidRecycles()).toBe(1);
-    expect(pinned(bench)).toEqual([OWN_INODE, 901]);
+    const harness = tracked({ thresholdNs: 10 * NS_PER_S });
+    harness.processes.set(PID, 901);
+    harness.pass(1_000);
+    expect(harness.tell(beatOf(PID, { nonce: 1 }))).toEqual([`beat ${PID}`]);
+    expect(harness.observer.drainPidRecycles()).toBe(1);
+    expect(pinned(harness)).toEqual([OWN_INODE, 901]);
     // The look that found it counts as the newcomer's attempt.
-    bench.processes.takeReads();
-    bench.receive(beatOf(PID, { nonce: 1 }));
-    expect(bench.processes.takeReads()).toBe(0);
+    harness.processes.takeReads();
+    harness.receive(beatOf(PID, { nonce: 1 }));
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test.each([
@@ -107,71 +111,73 @@ describe("identity look-ups", () => {
     ["namespace", 900, Number.NaN],
     ["identity", Number.NaN, Number.NaN],
   ])("an unknown %s is asked for again once per second, and then pinned", (_what, start, inode) => {
-    const bench = tracked({ thresholdNs: 10 * NS_PER_S }, start, inode);
-    bench.processes.set(PID, 900);
-    bench.clock.ns += NS_PER_S - 1;
-    const [early] = bench.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = tracked({ thresholdNs: 10 * NS_PER_S }, start, inode);
+    harness.processes.set(PID, 900);
+    harness.clock.ns += NS_PER_S - 1;
+    const [early] = harness.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
+    expect(harness.processes.takeReads()).toBe(0);
     expect([early!.namespaceInode ?? Number.NaN, early!.generation ?? Number.NaN]).toEqual([
       inode,
       start,
     ]);
-    bench.clock.ns += 1;
-    bench.receive(beatOf(PID, { nonce: 12 }), beatOf(PID, { nonce: 13 }));
-    expect(bench.processes.takeReads()).toBe(FULL);
-    expect(pinned(bench)).toEqual([OWN_INODE, 900]);
+    harness.clock.ns += 1;
+    harness.receive(beatOf(PID, { nonce: 12 }), beatOf(PID, { nonce: 13 }));
+    expect(harness.processes.takeReads()).toBe(FULL);
+    expect(pinned(harness)).toEqual([OWN_INODE, 900]);
   });
 
   test("an attempt that finds nothing is an attempt", () => {
-    const bench = tracked({ thresholdNs: 10 * NS_PER_S }, Number.NaN, Number.NaN);
-    bench.pass(1_000);
-    bench.receive(beatOf(PID, { nonce: 11 }));
-    expect(bench.processes.takeReads()).toBe(FULL);
-    bench.pass(999);
-    bench.receive(beatOf(PID, { nonce: 12 }));
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = tracked({ thresholdNs: 10 * NS_PER_S }, Number.NaN, Number.NaN);
+    harness.pass(1_000);
+    harness.receive(beatOf(PID, { nonce: 11 }));
+    expect(harness.processes.takeReads()).toBe(FULL);
+    harness.pass(999);
+    harness.receive(beatOf(PID, { nonce: 12 }));
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("a sender without a kernel pid: none, ever", () => {
-    const bench = new Bench();
-    bench.processes.set(PID, 900);
-    bench.receive(beatOf(PID, { peerPid: 0, nonce: 1 }));
-    bench.pass(5_000);
-    bench.receive(beatOf(PID, { peerPid: 0, nonce: 2 }));
-    bench.receive(beatOf(PID, { peerPid: 0, nonce: 1 }));
-    expect(bench.processes.takeReads()).toBe(0);
+    const harness = new ObserverHarness();
+    harness.processes.set(PID, 900);
+    harness.receive(beatOf(PID, { peerPid: 0, nonce: 1 }));
+    harness.pass(5_000);
+    harness.receive(beatOf(PID, { peerPid: 0, nonce: 2 }));
+    harness.receive(beatOf(PID, { peerPid: 0, nonce: 1 }));
+    expect(harness.processes.takeReads()).toBe(0);
   });
 
   test("the stall scan reads the start time only, and retires a pid that was reused", () => {
-    const bench = tracked();
-    bench.processes.set(PID, 901);
-    bench.pass(THRESHOLD_MS);
-    bench.pump();
-    expect([bench.processes.startTimeReads, bench.processes.inodeReads]).toEqual([1, 0]);
-    expect(bench.stalls()).toEqual([]);
-    expect(bench.observer.drainPidRecycles()).toBe(1);
-    expect(bench.observer.drainEvictedPid()).toBe(PID);
-    expect(bench.observer.drainEvictedPid()).toBe(-1);
+    const harness = tracked();
+    harness.processes.set(PID, 901);
+    harness.pass(THRESHOLD_MS);
+    harness.pump();
+    expect([harness.processes.startTimeReads, harness.processes.inodeReads]).toEqual([1, 0]);
+    expect(harness.stalls()).toEqual([]);
+    expect(harness.observer.drainPidRecycles()).toBe(1);
+    expect(harness.observer.drainEvictedPid()).toBe(PID);
+    expect(harness.observer.drainEvictedPid()).toBe(-1);
   });
 
   test("a flood with an empty bucket causes not one look (I6)", () => {
-    const bench = new Bench({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 2 } });
-    for (let pid = 2; pid < 2_000; pid++) bench.processes.set(pid, pid);
-    bench.receive(beatOf(2), beatOf(3));
-    bench.processes.takeReads();
+    const harness = new ObserverHarness({
+      admission: { perPidRate: 0, globalRate: 1, globalBurst: 2 },
+    });
+    for (let pid = 2; pid < 2_000; pid++) harness.processes.set(pid, pid);
+    harness.receive(beatOf(2), beatOf(3));
+    harness.processes.takeReads();
     for (let pid = 4; pid < 1_924; pid += 64)
-      bench.receive(...Array.from({ length: 64 }, (_, i) => beatOf(pid + i)));
-    expect(bench.moved()).toEqual(["accepted 2", "rate_global 1920"]);
-    expect(bench.processes.takeReads()).toBe(0);
+      harness.receive(...Array.from({ length: 64 }, (_, i) => beatOf(pid + i)));
+    expect(harness.moved()).toEqual(["accepted 2", "rate_global 1920"]);
+    expect(harness.processes.takeReads()).toBe(0);
   });
 });
 
 describe("the start time before and after the namespace", () => {
-  function changing(times: readonly number[]): Bench {
-    const bench = new Bench({ allowCrossNamespace: true });
+  function changing(times: readonly number[]): ObserverHarness {
+    const harness = new ObserverHarness({ allowCrossNamespace: true });
     const script = [...times];
-    bench.processes.beforeRead = () => bench.processes.set(PID, script.shift()!, FOREIGN);
-    return bench;
+    harness.processes.beforeRead = () => harness.processes.set(PID, script.shift()!, FOREIGN);
+    return harness;
   }
 
   test.each([
@@ -184,54 +190,54 @@ describe("the start time before and after the namespace", () => {
   });
 
   test("if it is unreadable both times, the namespace stands", () => {
-    const bench = changing([Number.NaN, Number.NaN, Number.NaN]);
-    const [beat] = bench.receive(beatOf(PID)) as BeatEvent[];
+    const harness = changing([Number.NaN, Number.NaN, Number.NaN]);
+    const [beat] = harness.receive(beatOf(PID)) as BeatEvent[];
     expect([beat!.namespaceInode, beat!.generation]).toEqual([FOREIGN, undefined]);
   });
 });
 
 describe("inode 0: foreign, and hidden from us", () => {
   test("a slot pinned to a foreign inode keeps it when that becomes hidden", () => {
-    const bench = tracked({ allowCrossNamespace: true }, 900, FOREIGN);
-    bench.processes.set(PID, 900, 0);
-    bench.pass(THRESHOLD_MS);
-    const [beat] = bench.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
+    const harness = tracked({ allowCrossNamespace: true }, 900, FOREIGN);
+    harness.processes.set(PID, 900, 0);
+    harness.pass(THRESHOLD_MS);
+    const [beat] = harness.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
     expect(beat!.namespaceInode).toBe(FOREIGN);
-    expect(pinned(bench)).toEqual([FOREIGN, 900]);
+    expect(pinned(harness)).toEqual([FOREIGN, 900]);
   });
 
   test("a slot pinned to 0 stays 0 when a foreign inode becomes readable", () => {
-    const bench = tracked({ allowCrossNamespace: true }, 900, 0);
-    bench.processes.set(PID, 900, FOREIGN);
-    bench.pass(THRESHOLD_MS);
-    const [beat] = bench.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
+    const harness = tracked({ allowCrossNamespace: true }, 900, 0);
+    harness.processes.set(PID, 900, FOREIGN);
+    harness.pass(THRESHOLD_MS);
+    const [beat] = harness.receive(beatOf(PID, { nonce: 11 })) as BeatEvent[];
     expect(beat!.namespaceInode).toBe(0);
-    expect(pinned(bench)).toEqual([0, 900]);
+    expect(pinned(harness)).toEqual([0, 900]);
   });
 
   test("a slot of our namespace never becomes foreign without a conflict", () => {
-    const bench = tracked({ allowCrossNamespace: true });
-    bench.processes.set(PID, 900, 0);
-    bench.pass(THRESHOLD_MS);
-    expect(bench.tell(beatOf(PID, { nonce: 11 }))).toEqual([`namespace-conflict ${PID} 0`]);
-    expect(bench.observer.drainNamespaceConflicts()).toBe(1);
+    const harness = tracked({ allowCrossNamespace: true });
+    harness.processes.set(PID, 900, 0);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.tell(beatOf(PID, { nonce: 11 }))).toEqual([`namespace-conflict ${PID} 0`]);
+    expect(harness.observer.drainNamespaceConflicts()).toBe(1);
   });
 
   test("a slot pinned to 0 does not become ours without a conflict", () => {
-    const bench = tracked({ allowCrossNamespace: true }, 900, 0);
-    bench.processes.set(PID, 900, OWN_INODE);
-    bench.pass(THRESHOLD_MS);
-    expect(bench.tell(beatOf(PID, { nonce: 11 }))).toEqual([
+    const harness = tracked({ allowCrossNamespace: true }, 900, 0);
+    harness.processes.set(PID, 900, OWN_INODE);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.tell(beatOf(PID, { nonce: 11 }))).toEqual([
       `namespace-conflict ${PID} ${OWN_INODE}`,
     ]);
   });
 
   test("a newcomer under the same pid brings its own inode", () => {
-    const bench = tracked({ allowCrossNamespace: true }, 900, FOREIGN);
-    bench.processes.set(PID, 901, 0);
-    bench.pass(THRESHOLD_MS);
-    expect(bench.tell(beatOf(PID, { nonce: 1 }))).toEqual([`beat ${PID}`]);
-    expect(pinned(bench)).toEqual([0, 901]);
+    const harness = tracked({ allowCrossNamespace: true }, 900, FOREIGN);
+    harness.processes.set(PID, 901, 0);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.tell(beatOf(PID, { nonce: 1 }))).toEqual([`beat ${PID}`]);
+    expect(pinned(harness)).toEqual([0, 901]);
   });
 });
 
@@ -246,45 +252,45 @@ describe("the namespace gate (spec 05 section 5.1)", () => {
     ["unknown like ours", Number.NaN, Number.NaN, false],
   ])("a peer namespace that is %s", (_what, observerInode, peerInode, refused) => {
     for (const allowCrossNamespace of [false, true]) {
-      const bench = new Bench({ observerInode, allowCrossNamespace });
-      bench.processes.set(PID, 900, peerInode);
-      bench.receive(beatOf(PID));
+      const harness = new ObserverHarness({ observerInode, allowCrossNamespace });
+      harness.processes.set(PID, 900, peerInode);
+      harness.receive(beatOf(PID));
       const isRefused = refused && !allowCrossNamespace;
-      expect(bench.moved()).toEqual([isRefused ? "cross_namespace 1" : "accepted 1"]);
-      expect(bench.observer.drainCrossNamespaceDrops()).toBe(isRefused ? 1 : 0);
+      expect(harness.moved()).toEqual([isRefused ? "cross_namespace 1" : "accepted 1"]);
+      expect(harness.observer.drainCrossNamespaceDrops()).toBe(isRefused ? 1 : 0);
     }
   });
 
   test("is silent about senders without a kernel pid", () => {
-    const bench = new Bench({ observerInode: 42 });
-    bench.processes.set(PID, 900, 7);
-    expect(bench.tell(beatOf(PID, { peerPid: 0 }))).toEqual([`beat ${PID}`]);
+    const harness = new ObserverHarness({ observerInode: 42 });
+    harness.processes.set(PID, 900, 7);
+    expect(harness.tell(beatOf(PID, { peerPid: 0 }))).toEqual([`beat ${PID}`]);
   });
 
   test.each([
     ["known to known at the gate", 7, OWN_INODE, 1],
     ["known while ours is unknown", 7, Number.NaN, 0],
   ])("strict mode is told of two known inodes only: %s", (_what, peer, own, detail) => {
-    const bench = new Bench({ observerInode: own });
-    bench.processes.set(PID, 900, peer);
-    bench.listener.queue([beatOf(PID)]);
+    const harness = new ObserverHarness({ observerInode: own });
+    harness.processes.set(PID, 900, peer);
+    harness.listener.queue([beatOf(PID)]);
     let found = -1;
-    bench.observer.pump((batch) => {
+    harness.observer.pump((batch) => {
       found = batch.detail[0]!;
     }, 64);
     expect(found).toBe(detail);
   });
 
   test("strict mode is not told of a sender that was gone when its last beat was read", () => {
-    const bench = tracked();
-    bench.processes.table.clear();
-    bench.pass(THRESHOLD_MS);
-    bench.listener.queue([beatOf(PID, { nonce: 11 })]);
+    const harness = tracked();
+    harness.processes.table.clear();
+    harness.pass(THRESHOLD_MS);
+    harness.listener.queue([beatOf(PID, { nonce: 11 })]);
     let found = -1;
-    bench.observer.pump((batch) => {
+    harness.observer.pump((batch) => {
       found = batch.detail[0]!;
     }, 64);
     expect(found).toBe(0);
-    expect(bench.observer.drainNamespaceConflicts()).toBe(1);
+    expect(harness.observer.drainNamespaceConflicts()).toBe(1);
   });
 });

@@ -7,7 +7,7 @@ import * as reason from "../../src/base/reject_reason.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Event } from "../../src/events/event.ts";
 import { beatOf, type Datagram, damaged, ScriptedListener } from "../support/scripted_listener.ts";
-import { Bench, collect } from "./bench.ts";
+import { ObserverHarness, collect } from "./harness.ts";
 
 function unattested(pid: number, nonce = 1): Datagram {
   return beatOf(pid, { peerPid: 0, nonce });
@@ -26,31 +26,33 @@ describe("new Observer()", () => {
   test.each([10 * NS_PER_MS - 1, 0, -1, Number.NaN])(
     "refuses a threshold of %d ns and says what is wanted",
     (thresholdNs) => {
-      expect(() => new Bench({ thresholdNs })).toThrow(
+      expect(() => new ObserverHarness({ thresholdNs })).toThrow(
         `Cannot make an observer: threshold must be at least 10000000 ns: current value is ${thresholdNs}`,
       );
     },
   );
 
   test("takes a threshold of exactly 10 ms", () => {
-    expect(new Bench({ thresholdNs: 10 * NS_PER_MS }).observer.thresholdNs).toBe(10 * NS_PER_MS);
+    expect(new ObserverHarness({ thresholdNs: 10 * NS_PER_MS }).observer.thresholdNs).toBe(
+      10 * NS_PER_MS,
+    );
   });
 
   test("clamps a huge capacity before it allocates", () => {
-    const { observer } = new Bench({ trackerCapacity: 2 ** 40, judgeLimit: 16 });
+    const { observer } = new ObserverHarness({ trackerCapacity: 2 ** 40, judgeLimit: 16 });
     expect(observer.tracker.capacity).toBe(TRACKER_CAPACITY_MAX);
   });
 
   test("has no limits and a capacity of 256 by default", () => {
-    const bench = new Bench();
-    expect(bench.observer.tracker.capacity).toBe(256);
+    const harness = new ObserverHarness();
+    expect(harness.observer.tracker.capacity).toBe(256);
     for (let at = 0; at < 3; at++)
-      bench.receive(...Array.from({ length: 64 }, (_, i) => unattested(2, at * 64 + i + 1)));
-    expect(bench.moved()).toEqual(["accepted 192"]);
+      harness.receive(...Array.from({ length: 64 }, (_, i) => unattested(2, at * 64 + i + 1)));
+    expect(harness.moved()).toEqual(["accepted 192"]);
   });
 
   test("without listeners receives nothing and does not wait", () => {
-    const { observer } = new Bench({ listeners: [] });
+    const { observer } = new ObserverHarness({ listeners: [] });
     expect(observer.poll()).toBeUndefined();
     expect(observer.pump(() => {}, 4_096)).toBe(0);
     expect(observer.lastPollConsumed).toBe(false);
@@ -59,18 +61,18 @@ describe("new Observer()", () => {
 
   test("close() closes every listener", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
-    new Bench({ listeners }).observer.close();
+    new ObserverHarness({ listeners }).observer.close();
     expect(listeners.map(({ closed }) => closed)).toEqual([1, 1]);
   });
 });
 
 describe("poll()", () => {
   test("gives one event at a time and receives again only when the batch is finished", () => {
-    const bench = new Bench();
-    bench.listener.queue([unattested(2), unattested(3)], [unattested(4)]);
-    const kinds = Array.from({ length: 4 }, () => bench.observer.poll()?.kind);
+    const harness = new ObserverHarness();
+    harness.listener.queue([unattested(2), unattested(3)], [unattested(4)]);
+    const kinds = Array.from({ length: 4 }, () => harness.observer.poll()?.kind);
     expect(kinds).toEqual(["beat", "beat", "beat", undefined]);
-    expect(bench.listener.receivedAtNs).toHaveLength(3);
+    expect(harness.listener.receivedAtNs).toHaveLength(3);
   });
 
   test("receives from each listener at most once", () => {
@@ -79,29 +81,29 @@ describe("poll()", () => {
     );
     const listeners = [new ScriptedListener(), new ScriptedListener()];
     for (const listener of listeners) listener.queue(silent, silent, silent);
-    const { observer } = new Bench({ listeners });
+    const { observer } = new ObserverHarness({ listeners });
     expect(observer.poll()).toBeUndefined();
     expect(observer.lastPollConsumed).toBe(true);
     expect(listeners.map(({ receivedAtNs }) => receivedAtNs.length)).toEqual([1, 1]);
   });
 
   test("says whether it took a datagram", () => {
-    const bench = new Bench();
-    bench.listener.queue([beatOf(2, { verdict: reason.REJECT_WRONG_SIZE })], -5);
-    expect(bench.observer.poll()).toBeUndefined();
-    expect(bench.observer.lastPollConsumed).toBe(true);
-    expect(bench.observer.poll()?.kind).toBe("io");
-    expect(bench.observer.lastPollConsumed).toBe(false);
+    const harness = new ObserverHarness();
+    harness.listener.queue([beatOf(2, { verdict: reason.REJECT_WRONG_SIZE })], -5);
+    expect(harness.observer.poll()).toBeUndefined();
+    expect(harness.observer.lastPollConsumed).toBe(true);
+    expect(harness.observer.poll()?.kind).toBe("io");
+    expect(harness.observer.lastPollConsumed).toBe(false);
   });
 });
 
 describe("pump()", () => {
   test("stops at the first batch that reaches its budget and says how many datagrams it took", () => {
-    const bench = new Bench({ listeners: [new Flood()] });
-    expect(bench.observer.pump(() => {}, 4_096)).toBe(4_096);
-    expect(bench.observer.pump(() => {}, 65)).toBe(128);
-    expect(bench.observer.pump(() => {}, 0)).toBe(0);
-    expect(bench.observer.lastPollConsumed).toBe(false);
+    const harness = new ObserverHarness({ listeners: [new Flood()] });
+    expect(harness.observer.pump(() => {}, 4_096)).toBe(4_096);
+    expect(harness.observer.pump(() => {}, 65)).toBe(128);
+    expect(harness.observer.pump(() => {}, 0)).toBe(0);
+    expect(harness.observer.lastPollConsumed).toBe(false);
   });
 
   test("receives no more when its time is over, and goes on with the next listener the next time", () => {
@@ -111,23 +113,25 @@ describe("pump()", () => {
         name,
         onReceive: () => {
           order.push(name);
-          bench.clock.ns += 2 * NS_PER_MS;
+          harness.clock.ns += 2 * NS_PER_MS;
         },
       });
-    const bench: Bench = new Bench({ listeners: [slow("a"), slow("b"), slow("c")] });
-    const pump = (budgetNs: number) => bench.observer.pump(() => {}, 4_096, budgetNs);
+    const harness: ObserverHarness = new ObserverHarness({
+      listeners: [slow("a"), slow("b"), slow("c")],
+    });
+    const pump = (budgetNs: number) => harness.observer.pump(() => {}, 4_096, budgetNs);
     // The receives begin at 0, 2, 4 and 6 ms; the last one is over the time and ends it.
     expect(pump(5 * NS_PER_MS)).toBe(4 * BATCH_SIZE);
-    expect(bench.observer.lastPumpCutOff).toBe(true);
+    expect(harness.observer.lastPumpCutOff).toBe(true);
     expect(pump(4 * NS_PER_MS)).toBe(4 * BATCH_SIZE);
     expect(order.join("")).toBe("abcabcab");
     expect(pump(0)).toBe(2 * BATCH_SIZE);
-    expect(bench.observer.pump(() => {}, 4_096)).toBe(4_096);
+    expect(harness.observer.pump(() => {}, 4_096)).toBe(4_096);
   });
 
   test("says whether it was cut off: by its datagrams, by its time, or not", () => {
-    const bench = new Bench();
-    const { observer, listener } = bench;
+    const harness = new ObserverHarness();
+    const { observer, listener } = harness;
     const batch = () => Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
     const cutOff = (budget: number, budgetNs: number) => {
       observer.pump(() => {}, budget, budgetNs);
@@ -135,7 +139,7 @@ describe("pump()", () => {
     };
     listener.queue(batch(), batch(), batch());
     expect(cutOff(BATCH_SIZE, Number.POSITIVE_INFINITY)).toBe(true);
-    bench.clock.stepNs = 1;
+    harness.clock.stepNs = 1;
     expect(cutOff(4_096, 0)).toBe(true);
     expect(cutOff(4_096, 1)).toBe(false);
     expect(listener.script).toEqual([]);
@@ -143,40 +147,40 @@ describe("pump()", () => {
   });
 
   test("gives its sink at least one row and at most 64", () => {
-    const bench = new Bench();
-    bench.listener.queue(
+    const harness = new ObserverHarness();
+    harness.listener.queue(
       Array.from({ length: 64 }, (_, i) => unattested(2, i + 1)),
       [beatOf(3, { verdict: reason.REJECT_WRONG_SIZE })],
       -5,
       [unattested(3)],
     );
     const sizes: number[] = [];
-    for (let i = 0; i < 3; i++) bench.observer.pump((_batch, count) => sizes.push(count), 4_096);
+    for (let i = 0; i < 3; i++) harness.observer.pump((_batch, count) => sizes.push(count), 4_096);
     expect(sizes).toEqual([64, 1, 1]);
   });
 
   test("dates a batch by one reading right before its receive", () => {
-    const bench = new Bench();
-    bench.clock.stepNs = 1_000;
-    bench.listener.queue([unattested(2), unattested(3)]);
+    const harness = new ObserverHarness();
+    harness.clock.stepNs = 1_000;
+    harness.listener.queue([unattested(2), unattested(3)]);
     const events: Event[] = [];
-    bench.observer.pump((batch, count) => collect(events, batch, count, bench.observer), 1);
-    const [atNs] = bench.listener.receivedAtNs;
+    harness.observer.pump((batch, count) => collect(events, batch, count, harness.observer), 1);
+    const [atNs] = harness.listener.receivedAtNs;
     expect(events.map(({ observerNs }) => observerNs)).toEqual([atNs!, atNs!]);
-    expect(bench.observer.tracker.slots.lastNs[0]).toBe(atNs!);
+    expect(harness.observer.tracker.slots.lastNs[0]).toBe(atNs!);
   });
 
   test("names the listener of each row and of each slot", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
-    const bench = new Bench({ listeners });
+    const harness = new ObserverHarness({ listeners });
     listeners[0]!.queue([unattested(2)]);
     listeners[1]!.queue([unattested(3)], [unattested(2, 2)]);
     const seen: string[] = [];
-    bench.observer.pump((batch, count) => {
+    harness.observer.pump((batch, count) => {
       for (let i = 0; i < count; i++) seen.push(`${batch.pid[i]} by ${batch.listener[i]}`);
     }, 4_096);
     expect(seen).toEqual(["2 by 0", "3 by 1", "2 by 1"]);
-    const { tracker } = bench.observer;
+    const { tracker } = harness.observer;
     expect(tracker.slots.listener[tracker.slotOf(2)]).toBe(1);
   });
 
@@ -185,7 +189,7 @@ describe("pump()", () => {
     const onReceive = (name: string): number => calls.push(name);
     const floods = ["a", "b"].map((name) => new Flood({ name, onReceive }));
     const quiet = new ScriptedListener({ name: "quiet", onReceive });
-    const { observer } = new Bench({ listeners: [floods[0]!, quiet, floods[1]!] });
+    const { observer } = new ObserverHarness({ listeners: [floods[0]!, quiet, floods[1]!] });
     for (let turn = 0; turn < 10; turn++) observer.pump(() => {}, 640);
     expect(observer.accounting.received[0]).toBe(3_200);
     expect(observer.accounting.received[2]).toBe(3_200);
@@ -197,81 +201,85 @@ describe("pump()", () => {
 
 describe("a listener whose receive fails", () => {
   test("makes an event each time, without a limit and without counting a datagram", () => {
-    const bench = new Bench({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 1 } });
-    bench.listener.queue(-105, -105, -105);
+    const harness = new ObserverHarness({
+      admission: { perPidRate: 0, globalRate: 1, globalBurst: 1 },
+    });
+    harness.listener.queue(-105, -105, -105);
     const kinds: string[] = [];
     for (let turn = 0; turn < 4; turn++)
-      kinds.push(...bench.pump().map((event) => (event.kind === "io" ? `io ${event.errno}` : "")));
+      kinds.push(
+        ...harness.pump().map((event) => (event.kind === "io" ? `io ${event.errno}` : "")),
+      );
     expect(kinds).toEqual(["io 105", "io 105", "io 105"]);
-    expect(bench.observer.drainIoErrors()).toBe(3);
-    expect(bench.observer.drainIoErrors()).toBe(0);
-    expect(bench.observer.accounting.received[0]).toBe(0);
-    expect(bench.moved()).toEqual([]);
+    expect(harness.observer.drainIoErrors()).toBe(3);
+    expect(harness.observer.drainIoErrors()).toBe(0);
+    expect(harness.observer.accounting.received[0]).toBe(0);
+    expect(harness.moved()).toEqual([]);
   });
 
   test("does not keep the others from being read", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
-    const bench = new Bench({ listeners });
+    const harness = new ObserverHarness({ listeners });
     listeners[0]!.queue(-5, -5, -5, -5);
     listeners[1]!.queue([unattested(2)], [unattested(3)]);
-    expect(bench.pump().filter(({ kind }) => kind === "beat")).toHaveLength(2);
+    expect(harness.pump().filter(({ kind }) => kind === "beat")).toHaveLength(2);
   });
 
   test("is left alone for a second after eight failures in a row, and then tried again", () => {
-    const bench = new Bench();
-    bench.listener.queue(...Array.from({ length: RECEIVE_FAILURES_MAX }, () => -5));
+    const harness = new ObserverHarness();
+    harness.listener.queue(...Array.from({ length: RECEIVE_FAILURES_MAX }, () => -5));
     for (let turn = 0; turn < RECEIVE_FAILURES_MAX; turn++) {
-      expect(bench.observer.suspendedUntilNs(0)).toBe(0);
-      bench.pump();
+      expect(harness.observer.suspendedUntilNs(0)).toBe(0);
+      harness.pump();
     }
-    const untilNs = bench.clock.ns + NS_PER_S;
-    expect(bench.observer.suspendedUntilNs(0)).toBe(untilNs);
-    bench.clock.ns = untilNs - 1;
-    bench.listener.queue([unattested(2)]);
-    expect(bench.pump()).toEqual([]);
-    expect(bench.listener.receivedAtNs).toHaveLength(RECEIVE_FAILURES_MAX);
-    bench.clock.ns = untilNs;
-    expect(bench.pump()).toHaveLength(1);
-    expect(bench.observer.suspendedUntilNs(0)).toBe(0);
+    const untilNs = harness.clock.ns + NS_PER_S;
+    expect(harness.observer.suspendedUntilNs(0)).toBe(untilNs);
+    harness.clock.ns = untilNs - 1;
+    harness.listener.queue([unattested(2)]);
+    expect(harness.pump()).toEqual([]);
+    expect(harness.listener.receivedAtNs).toHaveLength(RECEIVE_FAILURES_MAX);
+    harness.clock.ns = untilNs;
+    expect(harness.pump()).toHaveLength(1);
+    expect(harness.observer.suspendedUntilNs(0)).toBe(0);
   });
 
   test("stays suspended, second by second, while it goes on failing", () => {
-    const bench = new Bench();
-    bench.listener.queue(...Array.from({ length: RECEIVE_FAILURES_MAX + 2 }, () => -5));
-    for (let turn = 0; turn < RECEIVE_FAILURES_MAX; turn++) bench.pump();
+    const harness = new ObserverHarness();
+    harness.listener.queue(...Array.from({ length: RECEIVE_FAILURES_MAX + 2 }, () => -5));
+    for (let turn = 0; turn < RECEIVE_FAILURES_MAX; turn++) harness.pump();
     for (let second = 1; second <= 2; second++) {
-      bench.clock.ns = bench.observer.suspendedUntilNs(0);
-      expect(bench.pump()).toHaveLength(1);
-      expect(bench.observer.suspendedUntilNs(0)).toBe(bench.clock.ns + NS_PER_S);
+      harness.clock.ns = harness.observer.suspendedUntilNs(0);
+      expect(harness.pump()).toHaveLength(1);
+      expect(harness.observer.suspendedUntilNs(0)).toBe(harness.clock.ns + NS_PER_S);
     }
   });
 
   test("is judged as empty while it is suspended, so that stalls are found", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
-    const bench = new Bench({ listeners });
+    const harness = new ObserverHarness({ listeners });
     listeners[0]!.queue([unattested(2)]);
-    bench.pump();
+    harness.pump();
     listeners[1]!.queue(...Array.from({ length: RECEIVE_FAILURES_MAX }, () => -5));
-    for (let turn = 0; turn < RECEIVE_FAILURES_MAX; turn++) bench.pump();
-    expect(bench.observer.suspendedUntilNs(1)).toBeGreaterThan(0);
-    bench.pass(100);
-    bench.pump();
-    expect(bench.stalls()).toEqual([2]);
+    for (let turn = 0; turn < RECEIVE_FAILURES_MAX; turn++) harness.pump();
+    expect(harness.observer.suspendedUntilNs(1)).toBeGreaterThan(0);
+    harness.pass(100);
+    harness.pump();
+    expect(harness.stalls()).toEqual([2]);
   });
 
   test("one success in between starts the count again", () => {
-    const bench = new Bench();
+    const harness = new ObserverHarness();
     const seven = Array.from({ length: RECEIVE_FAILURES_MAX - 1 }, () => -5);
-    bench.listener.queue(...seven, [], ...seven);
-    for (let turn = 0; turn < 2 * RECEIVE_FAILURES_MAX; turn++) bench.pump();
-    expect(bench.observer.suspendedUntilNs(0)).toBe(0);
+    harness.listener.queue(...seven, [], ...seven);
+    for (let turn = 0; turn < 2 * RECEIVE_FAILURES_MAX; turn++) harness.pump();
+    expect(harness.observer.suspendedUntilNs(0)).toBe(0);
   });
 });
 
 describe("pid_max", () => {
   test("is read once at construction, and again at most every 60 s, first 60 s after the start", () => {
     let reads = 0;
-    const { observer } = new Bench({ readPidMax: () => 1_000 + reads++ });
+    const { observer } = new ObserverHarness({ readPidMax: () => 1_000 + reads++ });
     expect([observer.pidMax, reads]).toEqual([1_000, 1]);
     expect(observer.maybeRefreshPidMax(60 * NS_PER_S - 1)).toBe(false);
     expect(observer.maybeRefreshPidMax(60 * NS_PER_S)).toBe(true);
@@ -282,27 +290,27 @@ describe("pid_max", () => {
   });
 
   test("is no gate where the system has none", () => {
-    const bench = new Bench();
-    expect(bench.observer.pidMax).toBe(2 ** 32 - 1);
-    expect(bench.observer.maybeRefreshPidMax(1e15)).toBe(false);
-    expect(bench.tell(unattested(2 ** 32 - 1))).toEqual([`beat ${2 ** 32 - 1}`]);
+    const harness = new ObserverHarness();
+    expect(harness.observer.pidMax).toBe(2 ** 32 - 1);
+    expect(harness.observer.maybeRefreshPidMax(1e15)).toBe(false);
+    expect(harness.tell(unattested(2 ** 32 - 1))).toEqual([`beat ${2 ** 32 - 1}`]);
   });
 });
 
 describe("drained counters", () => {
   test("read and zero, and go on from there, over all listeners", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
-    const bench = new Bench({ listeners, trackerCapacity: 1 });
+    const harness = new ObserverHarness({ listeners, trackerCapacity: 1 });
     const rows: [number, () => number][] = [
-      [reason.REJECT_WRONG_SIZE, () => bench.observer.drainTruncated()],
-      [reason.REJECT_DECRYPT, () => bench.observer.drainDecryptFailures()],
-      [reason.REJECT_REPLAY, () => bench.observer.drainReplayRefused()],
-      [reason.REJECT_SENDER_TABLE_FULL, () => bench.observer.drainSenderStateFull()],
+      [reason.REJECT_WRONG_SIZE, () => harness.observer.drainTruncated()],
+      [reason.REJECT_DECRYPT, () => harness.observer.drainDecryptFailures()],
+      [reason.REJECT_REPLAY, () => harness.observer.drainReplayRefused()],
+      [reason.REJECT_SENDER_TABLE_FULL, () => harness.observer.drainSenderStateFull()],
     ];
     for (const [verdict, drain] of rows) {
       for (const total of [3, 1]) {
         for (let i = 0; i < total; i++) listeners[i % 2]!.queue([beatOf(2, { verdict })]);
-        bench.pump();
+        harness.pump();
         expect([drain(), drain()]).toEqual([total, 0]);
       }
     }
@@ -316,25 +324,27 @@ describe("drained counters", () => {
       drainKernelDrops = () => this.drops;
     }
     const listeners = [new ScriptedListener(), new Decrypting(), new Decrypting()];
-    const { observer } = new Bench({ listeners });
+    const { observer } = new ObserverHarness({ listeners });
     expect(observer.drainAeadAttempts()).toBe(18);
-    expect([0, 1, 2].map((l) => observer.drainKernelDrops(l))).toEqual([0, 4, 4]);
+    expect([0, 1, 2].map((listenerNumber) => observer.drainKernelDrops(listenerNumber))).toEqual([
+      0, 4, 4,
+    ]);
   });
 
   test("those of the tracker are read through the observer", () => {
-    const bench = new Bench({ trackerCapacity: 1, evictionPolicy: "balanced" });
-    const { observer } = bench;
-    bench.receive(beatOf(2, { peerPid: 0, nonce: 2n ** 64n - 2n }));
-    bench.receive(unattested(2, 5), unattested(2, 5), unattested(3));
-    bench.receive(beatOf(2, { peerPid: 0, nonce: 9, origin: ORIGIN_NETWORK_UNVERIFIED }));
+    const harness = new ObserverHarness({ trackerCapacity: 1, evictionPolicy: "balanced" });
+    const { observer } = harness;
+    harness.receive(beatOf(2, { peerPid: 0, nonce: 2n ** 64n - 2n }));
+    harness.receive(unattested(2, 5), unattested(2, 5), unattested(3));
+    harness.receive(beatOf(2, { peerPid: 0, nonce: 9, origin: ORIGIN_NETWORK_UNVERIFIED }));
     expect(observer.drainNonceWraps()).toBe(1);
     expect(observer.drainOutOfOrder()).toBe(1);
     expect(observer.drainOriginConflicts()).toBe(1);
     expect([observer.drainCapacityExceeded(), observer.drainEvictionScanTruncated()]).toEqual([
       1, 1,
     ]);
-    bench.pass(1_001);
-    bench.receive(unattested(3));
+    harness.pass(1_001);
+    harness.receive(unattested(3));
     expect([observer.drainEvictions(), observer.drainEvictions()]).toEqual([1, 0]);
     expect([observer.drainEvictedPid(), observer.drainEvictedPid()]).toEqual([2, -1]);
     for (const zero of [
@@ -352,14 +362,14 @@ describe("drained counters", () => {
   });
 
   test("those of the clock are read through the observer", () => {
-    const bench = new Bench();
-    bench.pump();
-    bench.clock.ns += 6 * NS_PER_S;
-    bench.pump();
-    bench.clock.ns -= 1;
-    bench.observer.nowNs();
-    expect(bench.observer.drainClockJumpsForward()).toBe(1);
-    expect(bench.observer.drainClockRegressions()).toBe(1);
-    expect(bench.observer.drainClockRegressions()).toBe(0);
+    const harness = new ObserverHarness();
+    harness.pump();
+    harness.clock.ns += 6 * NS_PER_S;
+    harness.pump();
+    harness.clock.ns -= 1;
+    harness.observer.nowNs();
+    expect(harness.observer.drainClockJumpsForward()).toBe(1);
+    expect(harness.observer.drainClockRegressions()).toBe(1);
+    expect(harness.observer.drainClockRegressions()).toBe(0);
   });
 });

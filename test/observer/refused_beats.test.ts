@@ -12,36 +12,39 @@ import {
   FRESH_WARRANTED,
 } from "../../src/tracker/tracker.ts";
 import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
-import { Bench, type BenchOptions } from "./bench.ts";
+import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
 
 const AGENT = 42;
 /** A limit of one beat per second and eight at once, and all the tokens that one can want. */
 const STRICT = { perPidRate: 1, globalRate: 0, globalBurst: 0 };
 
 /** The agent has beaten, with nonce 1000 and clock 1000; its process is known. */
-function beating(options: BenchOptions = {}, fields: Parameters<typeof beatOf>[1] = {}): Bench {
-  const bench = new Bench(options);
-  bench.processes.set(AGENT, 7_000);
-  bench.receive(beatOf(AGENT, { nonce: 1_000, timestamp: 1_000, ...fields }));
-  expect(bench.moved()).toEqual(["accepted 1"]);
-  return bench;
+function beating(
+  options: ObserverHarnessOptions = {},
+  fields: Parameters<typeof beatOf>[1] = {},
+): ObserverHarness {
+  const harness = new ObserverHarness(options);
+  harness.processes.set(AGENT, 7_000);
+  harness.receive(beatOf(AGENT, { nonce: 1_000, timestamp: 1_000, ...fields }));
+  expect(harness.moved()).toEqual(["accepted 1"]);
+  return harness;
 }
 
 /** Sends `datagrams` every 20 ms, four times, until the threshold has passed. */
-function untilStalled(bench: Bench, ...datagrams: Datagram[]): Stall {
+function untilStalled(harness: ObserverHarness, ...datagrams: Datagram[]): Stall {
   for (let times = 0; times < 4; times++) {
-    bench.pass(20);
-    bench.receive(...datagrams);
+    harness.pass(20);
+    harness.receive(...datagrams);
   }
-  bench.pass(20);
-  bench.pump();
-  const stall = bench.observer.takeStall();
+  harness.pass(20);
+  harness.pump();
+  const stall = harness.observer.takeStall();
   expect(stall?.pid).toBe(AGENT);
   return stall!;
 }
 
-function freshness(bench: Bench, stall: Stall): number {
-  return bench.observer.stallFreshness(stall.pid, stall.generation);
+function freshness(harness: ObserverHarness, stall: Stall): number {
+  return harness.observer.stallFreshness(stall.pid, stall.generation);
 }
 
 const old = (fields: Parameters<typeof beatOf>[1] = {}) =>
@@ -55,9 +58,9 @@ describe("a stall says how many beats of its pid were refused, and why:", () => 
 
   test("those for every other reason, most of them first", () => {
     const listener = new ScriptedListener({ allowList: new AllowList([1_000], []) });
-    const bench = beating({ listeners: [listener] });
+    const harness = beating({ listeners: [listener] });
     const stall = untilStalled(
-      bench,
+      harness,
       old(),
       old({ peerPid: 43 }),
       old({ peerUid: 7 }),
@@ -75,58 +78,58 @@ describe("a stall says how many beats of its pid were refused, and why:", () => 
   });
 
   test("none that came before the last accepted one, and none of another pid", () => {
-    const bench = beating();
-    bench.receive(old(), old(), beatOf(AGENT, { nonce: 1_001, timestamp: 1_001 }));
-    const stall = untilStalled(bench, beatOf(43, { nonce: 1 }));
+    const harness = beating();
+    harness.receive(old(), old(), beatOf(AGENT, { nonce: 1_001, timestamp: 1_001 }));
+    const stall = untilStalled(harness, beatOf(43, { nonce: 1 }));
     expect(stall.refused).toEqual([]);
   });
 });
 
 describe("an agent is not silent while its beats are refused", () => {
   test("for their order", () => {
-    const bench = beating();
-    const stall = untilStalled(bench, old());
-    expect(freshness(bench, stall)).toBe(FRESH_BEATS_REFUSED);
-    bench.pass(79);
-    bench.pump();
-    expect(freshness(bench, stall)).toBe(FRESH_BEATS_REFUSED);
-    bench.pass(1);
-    bench.pump();
-    expect(freshness(bench, stall)).toBe(FRESH_WARRANTED);
+    const harness = beating();
+    const stall = untilStalled(harness, old());
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
+    harness.pass(79);
+    harness.pump();
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
+    harness.pass(1);
+    harness.pump();
+    expect(freshness(harness, stall)).toBe(FRESH_WARRANTED);
   });
 
   test("for a limit of its own", () => {
-    const bench = beating({ admission: STRICT });
+    const harness = beating({ admission: STRICT });
     let nonce = 2_000;
     const burst = () => beatOf(AGENT, { nonce: nonce++, timestamp: nonce });
-    bench.receive(...Array.from({ length: 7 }, burst));
-    const stall = untilStalled(bench, burst());
+    harness.receive(...Array.from({ length: 7 }, burst));
+    const stall = untilStalled(harness, burst());
     expect(stall.refused).toEqual([{ reason: "rate_per_pid", count: 4 }]);
-    expect(freshness(bench, stall)).toBe(FRESH_BEATS_REFUSED);
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
   });
 
   test("for the limit of all", () => {
-    const bench = beating({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 1 } });
-    const stall = untilStalled(bench, beatOf(AGENT, { nonce: 2_000 }));
+    const harness = beating({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 1 } });
+    const stall = untilStalled(harness, beatOf(AGENT, { nonce: 2_000 }));
     expect(stall.refused).toEqual([{ reason: "rate_global", count: 4 }]);
-    expect(freshness(bench, stall)).toBe(FRESH_BEATS_REFUSED);
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
   });
 
   test("and it has a key", () => {
     const fields = { peerPid: 0, origin: ORIGIN_OPERATOR_ATTESTED };
-    const bench = beating({ listeners: [new ScriptedListener({ kind: "secure-udp" })] }, fields);
-    const stall = untilStalled(bench, old(fields));
-    expect(freshness(bench, stall)).toBe(FRESH_BEATS_REFUSED);
+    const harness = beating({ listeners: [new ScriptedListener({ kind: "secure-udp" })] }, fields);
+    const stall = untilStalled(harness, old(fields));
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
   });
 
   test("for want of a slot: whoever lost it is not tracked, and nothing is done to it", () => {
-    const bench = beating({ trackerCapacity: 1 });
-    const stall = untilStalled(bench);
-    bench.pass(1_001);
-    bench.processes.set(43, 7_001);
-    bench.receive(beatOf(43), beatOf(AGENT, { nonce: 1_001, timestamp: 1_001 }));
-    expect(bench.moved()).toEqual(["accepted 1", "capacity 1"]);
-    expect(freshness(bench, stall)).toBe(FRESH_AGENT_RESUMED);
+    const harness = beating({ trackerCapacity: 1 });
+    const stall = untilStalled(harness);
+    harness.pass(1_001);
+    harness.processes.set(43, 7_001);
+    harness.receive(beatOf(43), beatOf(AGENT, { nonce: 1_001, timestamp: 1_001 }));
+    expect(harness.moved()).toEqual(["accepted 1", "capacity 1"]);
+    expect(freshness(harness, stall)).toBe(FRESH_AGENT_RESUMED);
   });
 });
 
@@ -138,25 +141,25 @@ describe("an agent is silent for all that", () => {
     ["another origin sends", old({ nonce: 2_000, peerPid: 0 })],
   ] as const)("%s", (_who, datagram) => {
     const listener = new ScriptedListener({ allowList: new AllowList([1_000], []) });
-    const bench = beating({ listeners: [listener] });
-    const stall = untilStalled(bench, datagram);
+    const harness = beating({ listeners: [listener] });
+    const stall = untilStalled(harness, datagram);
     expect(stall.refused).toHaveLength(1);
-    expect(freshness(bench, stall)).toBe(FRESH_WARRANTED);
+    expect(freshness(harness, stall)).toBe(FRESH_WARRANTED);
   });
 
   test("it comes by plain UDP", () => {
     const fields = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
-    const bench = beating({ listeners: [new ScriptedListener({ kind: "udp" })] }, fields);
-    const stall = untilStalled(bench, old(fields));
+    const harness = beating({ listeners: [new ScriptedListener({ kind: "udp" })] }, fields);
+    const stall = untilStalled(harness, old(fields));
     expect(stall.refused).toEqual([{ reason: "out_of_order", count: 4 }]);
-    expect(freshness(bench, stall)).toBe(FRESH_WARRANTED);
+    expect(freshness(harness, stall)).toBe(FRESH_WARRANTED);
   });
 
   test("another process sends that has its pid now", () => {
-    const bench = beating();
-    const stall = untilStalled(bench, old());
-    bench.processes.set(AGENT, 8_000);
-    expect(freshness(bench, stall)).toBe(FRESH_PID_RECYCLED);
+    const harness = beating();
+    const stall = untilStalled(harness, old());
+    harness.processes.set(AGENT, 8_000);
+    expect(freshness(harness, stall)).toBe(FRESH_PID_RECYCLED);
   });
 });
 
@@ -164,27 +167,27 @@ describe("an agent that replaced itself by exec", () => {
   const anew = (nonce: number) => beatOf(AGENT, { nonce, timestamp: 2_000 + nonce });
 
   test("is heard from its first beat on, although it was looked at a moment ago", () => {
-    const bench = beating();
-    bench.pass(20);
-    expect(bench.tell(anew(1), anew(2))).toEqual([`beat ${AGENT}`, `beat ${AGENT}`]);
-    expect(bench.observer.drainNonceRestarts()).toBe(1);
+    const harness = beating();
+    harness.pass(20);
+    expect(harness.tell(anew(1), anew(2))).toEqual([`beat ${AGENT}`, `beat ${AGENT}`]);
+    expect(harness.observer.drainNonceRestarts()).toBe(1);
   });
 
   test("is told from another process that took its pid over", () => {
-    const bench = beating();
-    bench.processes.set(AGENT, 8_000);
-    bench.pass(20);
-    expect(bench.tell(anew(1))).toEqual([`beat ${AGENT}`]);
-    expect([bench.observer.drainNonceRestarts(), bench.observer.drainPidRecycles()]).toEqual([
+    const harness = beating();
+    harness.processes.set(AGENT, 8_000);
+    harness.pass(20);
+    expect(harness.tell(anew(1))).toEqual([`beat ${AGENT}`]);
+    expect([harness.observer.drainNonceRestarts(), harness.observer.drainPidRecycles()]).toEqual([
       0, 1,
     ]);
-    expect(bench.observer.tracker.slots.generation[0]).toBe(8_000);
+    expect(harness.observer.tracker.slots.generation[0]).toBe(8_000);
   });
 
   test("gets through a bucket that is down to its reserve", () => {
-    const bench = beating({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 4 } });
-    bench.receive(beatOf(50), beatOf(51), beatOf(52));
-    bench.moved();
-    expect(bench.tell(anew(1))).toEqual([`beat ${AGENT}`]);
+    const harness = beating({ admission: { perPidRate: 0, globalRate: 1, globalBurst: 4 } });
+    harness.receive(beatOf(50), beatOf(51), beatOf(52));
+    harness.moved();
+    expect(harness.tell(anew(1))).toEqual([`beat ${AGENT}`]);
   });
 });

@@ -1,5 +1,5 @@
 // The fast way of plain beats against the check order: two observers get the same datagrams at the same times, one by
-// pump(), which takes runs of plain beats together, the other by poll(), which judges one by one. They must not differ.
+// pump(), which takes runs of plain beats together, the other by poll(), which takes them one by one. They must not differ.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { BATCH_SIZE } from "../../src/base/limits.ts";

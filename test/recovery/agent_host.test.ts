@@ -13,7 +13,7 @@ import {
 } from "../../src/recovery/agent_host.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "./harness.ts";
-import { commandOf, isGone, stateOf } from "./real_bench.ts";
+import { commandOf, isGone, stateOf } from "./real_harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 

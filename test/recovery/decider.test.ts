@@ -8,8 +8,8 @@ import {
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { OUTCOME_TEXTS, type OutcomeCode } from "../../src/recovery/outcome.ts";
 import {
-  type BenchOptions,
-  bench,
+  type RecoveryHarnessOptions,
+  recoveryHarness,
   ScriptedHost,
   ScriptedRunner,
   SIGKILL,
@@ -25,7 +25,7 @@ function textOf(code: OutcomeCode): string {
 describe("Recovery.decide() starts the command", () => {
   test("with the placeholders of the stall in argv and environment", () => {
     const runner = new ScriptedRunner();
-    const { recovery } = bench({
+    const { recovery } = recoveryHarness({
       runner,
       config: {
         command: ["/bin/{pid}", "{pid}", "{silence_ms}"],
@@ -46,7 +46,7 @@ describe("Recovery.decide() starts the command", () => {
   });
 
   test("and tells it with what an audit row needs", () => {
-    const { recovery, outcomes } = bench({
+    const { recovery, outcomes } = recoveryHarness({
       runner: new ScriptedRunner(),
       config: { command: ["/bin/x", "{pid}"], commandSource: "/etc/varta/command" },
     });
@@ -73,8 +73,11 @@ describe("Recovery.decide() starts the command", () => {
   test("with the daemon's environment only if the configuration says so", () => {
     const runner = new ScriptedRunner();
     const daemonEnv = { HOME: "/root", NOTIFY_SOCKET: "/run/notify" };
-    bench({ runner, daemonEnv }).recovery.decide(stallOf(), T0);
-    bench({ runner, daemonEnv, config: { inheritEnv: true } }).recovery.decide(stallOf(), T0);
+    recoveryHarness({ runner, daemonEnv }).recovery.decide(stallOf(), T0);
+    recoveryHarness({ runner, daemonEnv, config: { inheritEnv: true } }).recovery.decide(
+      stallOf(),
+      T0,
+    );
     expect(runner.children.map((child) => child.env["HOME"])).toEqual([undefined, "/root"]);
     expect(runner.children.map((child) => child.env["NOTIFY_SOCKET"])).toEqual([
       undefined,
@@ -83,7 +86,7 @@ describe("Recovery.decide() starts the command", () => {
   });
 
   test("of two agents in parallel", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     recovery.decide(stallOf({ pid: 1 }), T0);
     recovery.decide(stallOf({ pid: 2 }), T0);
     expect(tell()).toEqual(["spawn 1 child 1000", "spawn 2 child 1001"]);
@@ -101,7 +104,7 @@ describe("Recovery.decide() check 0, freshness", () => {
       const asked: [number, number][] = [];
       let answer: number = freshness;
       const runner = new ScriptedRunner();
-      const { recovery, tell } = bench({
+      const { recovery, tell } = recoveryHarness({
         runner,
         freshness: (pid, generation) => {
           asked.push([pid, generation]);
@@ -122,11 +125,11 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
   const WITHOUT_PID = ["/bin/recover", "{payload}"];
   const UNKNOWN = { generation: NaN, namespaceInode: NaN, proven: false };
 
-  function unidentified(config: NonNullable<BenchOptions["config"]>, holder: number) {
+  function unidentified(config: NonNullable<RecoveryHarnessOptions["config"]>, holder: number) {
     const runner = new ScriptedRunner();
     const host = new ScriptedHost();
     host.holder = holder;
-    return { runner, host, ...bench({ runner, host, config, freshness: () => 3 }) };
+    return { runner, host, ...recoveryHarness({ runner, host, config, freshness: () => 3 }) };
   }
 
   test("runs what needs no pid if no live process has the pid, and tells it so", () => {
@@ -153,7 +156,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     [{ command: WITHOUT_PID, appendPid: true }],
     [{ command: undefined, steps: [{ kind: "signal", signal: "SIGTERM" }] }],
     [{ command: undefined, steps: [{ kind: "restart_unit", unit: "auto" }] }],
-  ] satisfies [NonNullable<BenchOptions["config"]>][])(
+  ] satisfies [NonNullable<RecoveryHarnessOptions["config"]>][])(
     "refuses what needs the pid: %j",
     (config) => {
       const { recovery, runner, tell } = unidentified(config, HOLDER_NONE);
@@ -188,7 +191,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
 
 describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("refuse a kernel-attested agent of another or an unknown namespace", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     expect(textOf(recovery.decide(stallOf({ namespaceInode: 5 }), T0))).toBe(
       "refused_cross_namespace",
     );
@@ -200,7 +203,10 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   });
 
   test("let it pass with allow_cross_namespace", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner(), allowCrossNamespace: true });
+    const { recovery, tell } = recoveryHarness({
+      runner: new ScriptedRunner(),
+      allowCrossNamespace: true,
+    });
     recovery.decide(stallOf({ namespaceInode: NaN }), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
   });
@@ -208,7 +214,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("refuse a sender that is not proven, behind a stall that does not hold any more", () => {
     let freshness = 0;
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, freshness: () => freshness });
+    const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
     const stall = stallOf({ proven: false });
     expect(textOf(recovery.decide(stall, T0))).toBe("refused_unproven_sender");
     freshness = 2;
@@ -220,7 +226,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("decide two agents of one pid by their keys: neither debounces or ends the other's", () => {
     const runner = new ScriptedRunner();
     const asked: number[] = [];
-    const { recovery, tell } = bench({
+    const { recovery, tell } = recoveryHarness({
       runner,
       freshness: (key) => {
         asked.push(key);
@@ -242,7 +248,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("hold an agent whose beats are refused, tell it once, and begin when they have ended", () => {
     let freshness = 4;
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, freshness: () => freshness });
+    const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
     expect(textOf(recovery.decide(stallOf(), T0))).toBe("refused_beats_refused");
     expect(recovery.nextDeadlineNs()).toBe(T0 + NS_PER_S);
     for (let s = 1; s <= 3; s++) recovery.reap(T0 + s * NS_PER_S);
@@ -256,7 +262,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
 
   test("forget an agent whose beats were refused when it is back", () => {
     const runner = new ScriptedRunner();
-    const { recovery } = bench({ runner, freshness: () => 4 });
+    const { recovery } = recoveryHarness({ runner, freshness: () => 4 });
     recovery.decide(stallOf(), T0);
     recovery.onResumed(4242, 777, T0 + 1);
     expect(recovery.nextDeadlineNs()).toBe(Infinity);
@@ -264,14 +270,14 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
 
   test("say first what speaks against a recovery for ever, and hold nothing then", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, freshness: () => 4 });
+    const { recovery, tell } = recoveryHarness({ runner, freshness: () => 4 });
     recovery.decide(stallOf({ proven: false }), T0);
     expect(tell()).toEqual(["refused 4242 unproven_sender"]);
     expect(recovery.nextDeadlineNs()).toBe(Infinity);
   });
 
   test("refuse weak origins for ever, and start no debounce", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     recovery.decide(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);
     recovery.decide(stallOf({ origin: ORIGIN_SOCKET_MODE_ONLY }), T0);
     recovery.decide(stallOf(), T0);
@@ -286,7 +292,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
 describe("Recovery.decide() checks 3 and 4, debounce", () => {
   test("starts a command once within the window, and again after it", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0 + NS_PER_MS);
@@ -302,7 +308,7 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
 
   test("ignores the window of the process that had the pid before, and counts it", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
@@ -315,7 +321,7 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
   });
 
   test("holds for an agent whose generation is unknown", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     const keyed = { origin: ORIGIN_OPERATOR_ATTESTED, namespaceInode: NaN } as const;
     recovery.decide(stallOf({ ...keyed, generation: 1 }), T0);
     recovery.decide(stallOf({ ...keyed, generation: NaN }), T0 + 1);
@@ -324,7 +330,7 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
 
   test("is not there with a debounce of 0", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, config: { debounceNs: 0 } });
+    const { recovery, tell } = recoveryHarness({ runner, config: { debounceNs: 0 } });
     recovery.decide(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
@@ -336,7 +342,7 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
 describe("Recovery.decide() check 5, a child of the process that had the pid before", () => {
   test("kills its group at once, keeps it as an orphan and starts the new command", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     recovery.decide(stallOf({ generation: 2 }), T0 + NS_PER_MS);
     expect(runner.children[0]!.signals).toEqual([SIGKILL]);
@@ -355,7 +361,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
 
   test("refuses while its group cannot be killed, and keeps it", () => {
     const runner = new ScriptedRunner();
-    const { recovery, outcomes, tell } = bench({ runner });
+    const { recovery, outcomes, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     runner.signalResult = -1;
     expect(textOf(recovery.decide(stallOf({ generation: 2 }), T0))).toBe(
@@ -374,7 +380,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
 
   test("takes a group that is gone already for killed", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     runner.signalResult = -3;
     recovery.decide(stallOf({ generation: 2 }), T0);
@@ -383,7 +389,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
 
   test("kills it but refuses when there are as many orphans as agents", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, capacity: 1, config: { debounceNs: 0 } });
+    const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
     recovery.decide(stallOf({ generation: 1 }), T0);
     recovery.decide(stallOf({ generation: 2 }), T0);
     expect(textOf(recovery.decide(stallOf({ generation: 3 }), T0))).toBe(
@@ -406,7 +412,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
 
 describe("Recovery.decide() check 6, a child still running", () => {
   test("does not start a second one, however long ago the first was started", () => {
-    const { recovery, tell } = bench({ runner: new ScriptedRunner() });
+    const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     recovery.decide(stallOf(), T0);
     expect(textOf(recovery.decide(stallOf(), T0 + 60 * NS_PER_S))).toBe("debounced");
     expect(tell()[1]).toBe("refused 4242 outstanding_in_flight");
@@ -414,7 +420,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
 
   test("takes one whose exit waits to be handled for gone, and tells its end first", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.decide(stallOf(), T0 + NS_PER_S);
@@ -429,7 +435,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
 
   test("of an earlier process is not signalled once its exit was reported", () => {
     const runner = new ScriptedRunner();
-    const { recovery } = bench({ runner });
+    const { recovery } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.decide(stallOf({ generation: 2 }), T0 + 1);
@@ -441,7 +447,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
 describe("Recovery.decide() checks 7 and 8, capacity", () => {
   test("refuses a child more than the table holds, and starts no debounce", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, capacity: 1, config: { debounceNs: 0 } });
+    const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
     recovery.decide(stallOf({ pid: 1 }), T0);
     expect(textOf(recovery.decide(stallOf({ pid: 2 }), T0))).toBe("refused_outstanding_capacity");
     expect(tell()[1]).toBe("refused 2 outstanding_capacity");
@@ -454,7 +460,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
 
   test("refuses while every debounce entry is within its window, and gives the child's place back", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, capacity: 1 });
+    const { recovery, tell } = recoveryHarness({ runner, capacity: 1 });
     recovery.decide(stallOf({ pid: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
@@ -472,7 +478,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
 
   test("forgets entries older than ten debounces before it looks for room", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner, capacity: 1 });
+    const { recovery, tell } = recoveryHarness({ runner, capacity: 1 });
     recovery.decide(stallOf({ pid: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
@@ -485,7 +491,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
 describe("Recovery.decide() check 9, spawn", () => {
   test("tells the system's error, keeps nothing and starts no debounce", () => {
     const runner = new ScriptedRunner();
-    const { recovery, outcomes, tell } = bench({ runner, capacity: 1 });
+    const { recovery, outcomes, tell } = recoveryHarness({ runner, capacity: 1 });
     runner.spawnError = "ENOENT (no such file or directory)";
     expect(textOf(recovery.decide(stallOf({ pid: 1 }), T0))).toBe("spawn_failed");
     expect(outcomes[0]).toMatchObject({
@@ -505,7 +511,7 @@ describe("Recovery.decide() check 9, spawn", () => {
   test("takes a command that exits before spawn() returns", () => {
     const runner = new ScriptedRunner();
     runner.exitCodeAtOnce = 7;
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf(), T0);
     expect(recovery.nextDeadlineNs()).toBe(0);
     expect(recovery.reap(T0)).toBe(1);

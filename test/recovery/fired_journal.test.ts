@@ -16,7 +16,7 @@ import { FIRED_JOURNAL_LINES } from "../../src/base/limits.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { FiredJournal } from "../../src/recovery/fired_journal.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { bench, ScriptedRunner, stallOf } from "./harness.ts";
+import { recoveryHarness, ScriptedRunner, stallOf } from "./harness.ts";
 
 const UID = process.geteuid!();
 
@@ -160,7 +160,7 @@ describe("Recovery with a journal", () => {
   function started(path: string) {
     const runner = new ScriptedRunner();
     const journal = reopened(path);
-    const { recovery } = bench({
+    const { recovery } = recoveryHarness({
       runner,
       config: { command: ["/bin/recover"], debounceNs: DEBOUNCE_NS },
       unixMsAtStart: () => START_UNIX_MS,

@@ -195,19 +195,24 @@ export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config
 }
 
 /** A recovery with everything around it in the hands of the test. */
-export interface Bench {
+export interface RecoveryHarness {
   readonly recovery: Recovery;
   readonly outcomes: RecoveryOutcome[];
   /** Takes the outcomes told since the last call, as short texts. */
   tell(): string[];
 }
 
-export interface BenchOptions extends Partial<Omit<RecoveryOptions, "config" | "runner">> {
+export interface RecoveryHarnessOptions
+  extends Partial<Omit<RecoveryOptions, "config" | "runner">> {
   readonly runner: ChildRunner;
   readonly config?: Partial<Config["recovery"]>;
 }
 
-export function bench({ runner, config, ...others }: BenchOptions): Bench {
+export function recoveryHarness({
+  runner,
+  config,
+  ...others
+}: RecoveryHarnessOptions): RecoveryHarness {
   const outcomes: RecoveryOutcome[] = [];
   let told = 0;
   const recovery = new Recovery({
@@ -240,9 +245,12 @@ export const T0 = 10 * NS_PER_S;
 export const TIMED = { timeoutNs: 300 * NS_PER_MS, killGraceNs: 200 * NS_PER_MS };
 
 /** A recovery with `count` running children of agents 1, 2, ..., started 1 ms apart from T0 on. */
-export function running(count: number, config: Parameters<typeof bench>[0]["config"] = TIMED) {
+export function running(
+  count: number,
+  config: Parameters<typeof recoveryHarness>[0]["config"] = TIMED,
+) {
   const runner = new ScriptedRunner();
-  const made = bench({ runner, config: { debounceNs: 0, ...config }, capacity: 2048 });
+  const made = recoveryHarness({ runner, config: { debounceNs: 0, ...config }, capacity: 2048 });
   for (let index = 0; index < count; index++) {
     made.recovery.decide(stallOf({ pid: 1 + index }), T0 + index * NS_PER_MS);
   }

@@ -16,7 +16,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { SIGKILL, SIGTERM, stallOf, until } from "./harness.ts";
 import { eachLine } from "../support/log_lines.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { isGone, pidIn, realBench, stateOf } from "./real_bench.ts";
+import { isGone, pidIn, realHarness, stateOf } from "./real_harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -35,7 +35,7 @@ afterAll(() => {
 });
 
 function timed(text: string, ...more: string[]) {
-  return realBench({
+  return realHarness({
     command: ["/bin/sh", "-c", text, ...more],
     timeoutNs: 60 * NS_PER_S,
     killGraceNs: 20 * NS_PER_MS,
@@ -85,7 +85,7 @@ describe("A command that", () => {
 
   test("is a step gives way to the next one when it is killed", async () => {
     const done = join(directory, "second-step");
-    const bed = realBench({
+    const bed = realHarness({
       command: undefined,
       steps: [
         { kind: "exec", command: ["/bin/sleep", "60"] },
@@ -114,7 +114,7 @@ describe("A command gets", () => {
     const cwd = join(directory, "work");
     mkdirSync(cwd);
     const own = process.umask();
-    const bed = realBench({
+    const bed = realHarness({
       command: ["/bin/sh", "-c", "pwd -P > where; umask >> where"],
       cwd,
       umask: 0o137,
@@ -129,7 +129,11 @@ describe("A command gets", () => {
 
   test("an error for its directory if that is gone, and the daemon's mask comes back", () => {
     const own = process.umask();
-    const bed = realBench({ command: ["/bin/true"], cwd: join(directory, "absent"), umask: 0o077 });
+    const bed = realHarness({
+      command: ["/bin/true"],
+      cwd: join(directory, "absent"),
+      umask: 0o077,
+    });
     bed.recovery.decide(stallOf(), bed.nowNs());
     expect(bed.outcomes[0]).toMatchObject({ reason: "spawn_failed" });
     expect(process.umask()).toBe(own);

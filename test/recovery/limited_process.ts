@@ -6,10 +6,10 @@ import { SpareDescriptors } from "../../src/processes/spare_descriptors.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { SystemAgentHost } from "../../src/recovery/agent_host.ts";
 import { ProcessRunner } from "../../src/recovery/children/child_runner.ts";
-import { bench, stallOf } from "./harness.ts";
+import { recoveryHarness, stallOf } from "./harness.ts";
 
 const capture = process.argv[2] === "capture";
-const { recovery, outcomes } = bench({
+const { recovery, outcomes } = recoveryHarness({
   runner: new ProcessRunner(),
   config: { command: ["/bin/true"], debounceNs: 0, capture },
 });

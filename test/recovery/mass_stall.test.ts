@@ -6,11 +6,11 @@ import {
   RECOVERY_SPAWNS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { TickBench } from "../daemon/bench.ts";
-import { THRESHOLD_NS } from "../observer/bench.ts";
+import { TickHarness } from "../daemon/harness.ts";
+import { THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { bench, ScriptedRunner, stallOf } from "./harness.ts";
+import { recoveryHarness, ScriptedRunner, stallOf } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -21,7 +21,7 @@ const FIRST_STEADY_PID = 50_000;
 
 describe("A mass stall", () => {
   test("is recovered sixteen at a time, while beats keep flowing", () => {
-    const bed = new TickBench({
+    const bed = new TickHarness({
       trackerCapacity: SILENT + STEADY,
       command: ["/bin/recover", "{pid}"],
     });
@@ -64,7 +64,7 @@ describe("The time of spawns", () => {
   function slow(spawnNs: number) {
     let monotonicNs = 0;
     const runner = new ScriptedRunner();
-    const made = bench({
+    const made = recoveryHarness({
       runner: {
         spawn: (...call) => {
           monotonicNs += spawnNs;

@@ -5,11 +5,14 @@ import {
   RECOVERY_SPAWNS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { bench, recoveryConfig, ScriptedRunner, stallOf, T0 } from "./harness.ts";
+import { recoveryHarness, recoveryConfig, ScriptedRunner, stallOf, T0 } from "./harness.ts";
 
 describe("Recovery.mayDecide()", () => {
   /** Decides as many stalls as the turn allows, from `firstPid` on. */
-  function turn(recovery: ReturnType<typeof bench>["recovery"], firstPid: number): number {
+  function turn(
+    recovery: ReturnType<typeof recoveryHarness>["recovery"],
+    firstPid: number,
+  ): number {
     recovery.beginTurn();
     let decided = 0;
     while (recovery.mayDecide()) {
@@ -21,7 +24,7 @@ describe("Recovery.mayDecide()", () => {
 
   test("ends a turn after 16 spawns, and counts it once", () => {
     const runner = new ScriptedRunner();
-    const { recovery } = bench({ runner });
+    const { recovery } = recoveryHarness({ runner });
     expect(turn(recovery, 100)).toBe(RECOVERY_SPAWNS_PER_TURN_MAX);
     expect(recovery.mayDecide()).toBe(false);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(1);
@@ -34,11 +37,11 @@ describe("Recovery.mayDecide()", () => {
   test("counts a failed spawn as an attempt", () => {
     const runner = new ScriptedRunner();
     runner.spawnError = "EAGAIN";
-    expect(turn(bench({ runner }).recovery, 100)).toBe(16);
+    expect(turn(recoveryHarness({ runner }).recovery, 100)).toBe(16);
   });
 
   test("does not count a turn in which the 16th spawn was the last stall", () => {
-    const { recovery } = bench({ runner: new ScriptedRunner() });
+    const { recovery } = recoveryHarness({ runner: new ScriptedRunner() });
     recovery.beginTurn();
     for (let pid = 0; pid < 16; pid++) {
       expect(recovery.mayDecide()).toBe(true);
@@ -48,7 +51,7 @@ describe("Recovery.mayDecide()", () => {
   });
 
   test("ends a turn after 256 decisions that start nothing, uncounted", () => {
-    const { recovery } = bench({ runner: new ScriptedRunner(), freshness: () => 1 });
+    const { recovery } = recoveryHarness({ runner: new ScriptedRunner(), freshness: () => 1 });
     expect(turn(recovery, 1000)).toBe(RECOVERY_EVALUATIONS_PER_TURN_MAX);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
   });
@@ -57,7 +60,7 @@ describe("Recovery.mayDecide()", () => {
 describe("Recovery.configure()", () => {
   test("takes a new command, environment, debounce and listener names over", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ pid: 1 }), T0);
     recovery.configure({
       config: recoveryConfig({ command: ["/bin/other", "{listener}"], debounceNs: 0 }),
@@ -76,7 +79,7 @@ describe("Recovery.configure()", () => {
 
   test("without a command keeps its children and decides nothing", () => {
     const runner = new ScriptedRunner();
-    const { recovery, tell } = bench({ runner });
+    const { recovery, tell } = recoveryHarness({ runner });
     expect(recovery.isEnabled).toBe(true);
     recovery.decide(stallOf(), T0);
     recovery.configure({

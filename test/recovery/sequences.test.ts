@@ -10,8 +10,8 @@ import { HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import { OUTCOME_DEFERRED } from "../../src/recovery/outcome.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
-  type BenchOptions,
-  bench,
+  type RecoveryHarnessOptions,
+  recoveryHarness,
   recoveryConfig,
   ScriptedHost,
   ScriptedRunner,
@@ -34,12 +34,12 @@ const RESTART: RecoveryStep = { kind: "restart_unit", unit: "auto" };
 
 function stepped(
   steps: readonly RecoveryStep[],
-  config: BenchOptions["config"] = {},
-  options: Partial<BenchOptions> = {},
+  config: RecoveryHarnessOptions["config"] = {},
+  options: Partial<RecoveryHarnessOptions> = {},
 ) {
   const runner = new ScriptedRunner();
   const host = new ScriptedHost();
-  const made = bench({
+  const made = recoveryHarness({
     runner,
     host,
     ...options,
@@ -153,7 +153,7 @@ describe("Steps are done in order", () => {
 
   test("also by an observer that sees no processes: it cannot signal, and tells so", () => {
     const runner = new ScriptedRunner();
-    const { recovery, outcomes, tell } = bench({
+    const { recovery, outcomes, tell } = recoveryHarness({
       runner,
       config: { command: undefined, steps: [TERM, RESTART, RECOVER] },
     });
@@ -397,7 +397,7 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
   /** The agent of `stallOf()` is the main process, and beats as the user of the unit. */
   const OWN = "User=app\nUID=1000\nMainPID=4242\nExecMainPID=4242\n";
 
-  function asking(steps: readonly RecoveryStep[], config: BenchOptions["config"] = {}) {
+  function asking(steps: readonly RecoveryStep[], config: RecoveryHarnessOptions["config"] = {}) {
     const bed = stepped(steps, { ...UNLISTED, ...config });
     bed.host.units.set(PID, "app.service");
     /** Child `index`, which asked, ends with `text`; what the turn at `ms` tells. */
@@ -548,7 +548,7 @@ describe("Where nobody has the pid of an agent that was never identified", () =>
   const REFRESH: RecoveryStep = { kind: "exec", command: ["/bin/refresh"] };
   const RESTART_APP: RecoveryStep = { kind: "restart_unit", unit: "app.service" };
 
-  function gone(steps: readonly RecoveryStep[], config: BenchOptions["config"] = {}) {
+  function gone(steps: readonly RecoveryStep[], config: RecoveryHarnessOptions["config"] = {}) {
     const bed = stepped(steps, config, { freshness: () => 3 });
     bed.host.holder = HOLDER_NONE;
     return bed;

@@ -53,17 +53,17 @@ export function comparePage(daemon: Daemon, model: Model): void {
 
 function compareAccounting({ observer }: Daemon, model: Model): void {
   const { received, accepted, rejected } = observer.accounting;
-  for (const [l, { link, account }] of model.observer.links.entries()) {
+  for (const [listenerNumber, { link, account }] of model.observer.links.entries()) {
     const name = link.options.name;
-    same(`received by ${name}`, account.received, received[l]);
-    same(`accepted by ${name}`, account.accepted, accepted[l]);
-    let sum = accepted[l]!;
+    same(`received by ${name}`, account.received, received[listenerNumber]);
+    same(`accepted by ${name}`, account.accepted, accepted[listenerNumber]);
+    let sum = accepted[listenerNumber]!;
     for (const [code, reason] of REJECT_REASONS.entries()) {
-      const found = rejected[l * REJECT_REASON_COUNT + code]!;
+      const found = rejected[listenerNumber * REJECT_REASON_COUNT + code]!;
       same(`rejected by ${name} as ${reason}`, account.rejected.get(reason) ?? 0, found);
       sum += found;
     }
-    same(`accepted and rejected by ${name}`, received[l], sum);
+    same(`accepted and rejected by ${name}`, received[listenerNumber], sum);
   }
 }
 

@@ -10,9 +10,9 @@ const RUBBISH_FIRST = 5_000;
 const RUBBISH_PER_STEP_MAX = 600;
 
 /** Senders in blocking mode: whatever room there is in the queue, they take it before anybody else. */
-export function rubbishFlood(world: World, l: number): void {
+export function rubbishFlood(world: World, listenerNumber: number): void {
   const { random, trueNs } = world;
-  const link = world.links[l]!;
+  const link = world.links[listenerNumber]!;
   const most = world.flood.hasBegun ? RUBBISH_PER_STEP_MAX : RUBBISH_FIRST;
   world.flood.hasBegun = true;
   for (let i = 0; i < most && !link.isFull; i++) {
@@ -36,11 +36,11 @@ export function hostileTraffic(world: World): void {
   const count = drawCount(world);
   // A unix socket cannot hold a flood: its senders are told to wait.
   const udp = world.links.findIndex(({ options }) => options.kind === "udp");
-  const l = count > 1_000 && udp >= 0 ? udp : random.below(world.links.length);
+  const listenerNumber = count > 1_000 && udp >= 0 ? udp : random.below(world.links.length);
   const rotates = random.chance(0.3);
   const kind = random.below(8);
   for (let i = 0; i < count; i++) {
-    world.post(l, hostileDatagram(world, rotates ? random.below(8) : kind));
+    world.post(listenerNumber, hostileDatagram(world, rotates ? random.below(8) : kind));
   }
 }
 

@@ -46,7 +46,7 @@ const DECODE_ERRORS = [
 /** The rows that the model expects. */
 export const row = {
   beat(
-    l: number,
+    listenerNumber: number,
     nowNs: number,
     frame: DecodedFrame,
     origin: number,
@@ -57,38 +57,44 @@ export const row = {
     const { pid, status, payload, nonce } = frame;
     const inode = identity.inode ?? Number.NaN;
     const generation = identity.generation ?? Number.NaN;
-    return `beat ${l} @${nowNs} pid ${pid} status ${status} payload ${payload} nonce ${nonce} origin ${origin} ns ${inode} generation ${generation} slot ${slot} resumed ${resumed ? 1 : 0}`;
+    return `beat ${listenerNumber} @${nowNs} pid ${pid} status ${status} payload ${payload} nonce ${nonce} origin ${origin} ns ${inode} generation ${generation} slot ${slot} resumed ${resumed ? 1 : 0}`;
   },
-  authFailure(l: number, nowNs: number, pid: number, reason: "pid" | "uid"): string {
-    return `auth ${l} @${nowNs} pid ${pid} reason ${reason === "pid" ? 0 : 1}`;
+  authFailure(listenerNumber: number, nowNs: number, pid: number, reason: "pid" | "uid"): string {
+    return `auth ${listenerNumber} @${nowNs} pid ${pid} reason ${reason === "pid" ? 0 : 1}`;
   },
-  originConflict(l: number, nowNs: number, pid: number, observed: number, held: number): string {
-    return `origin ${l} @${nowNs} pid ${pid} origin ${observed} slot origin ${held}`;
+  originConflict(
+    listenerNumber: number,
+    nowNs: number,
+    pid: number,
+    observed: number,
+    held: number,
+  ): string {
+    return `origin ${listenerNumber} @${nowNs} pid ${pid} origin ${observed} slot origin ${held}`;
   },
   namespaceConflict(
-    l: number,
+    listenerNumber: number,
     nowNs: number,
     pid: number,
     inode: number | undefined,
     bothKnown: boolean,
   ): string {
-    return `namespace ${l} @${nowNs} pid ${pid} ns ${inode ?? Number.NaN} both known ${bothKnown ? 1 : 0}`;
+    return `namespace ${listenerNumber} @${nowNs} pid ${pid} ns ${inode ?? Number.NaN} both known ${bothKnown ? 1 : 0}`;
   },
-  io(l: number, nowNs: number, errno: number): string {
-    return `io ${l} @${nowNs} errno ${errno}`;
+  io(listenerNumber: number, nowNs: number, errno: number): string {
+    return `io ${listenerNumber} @${nowNs} errno ${errno}`;
   },
-  ctrlTruncated(l: number, nowNs: number): string {
-    return `ctrl ${l} @${nowNs}`;
+  ctrlTruncated(listenerNumber: number, nowNs: number): string {
+    return `ctrl ${listenerNumber} @${nowNs}`;
   },
 };
 
 export function decodeErrorRow(
-  l: number,
+  listenerNumber: number,
   nowNs: number,
   error: string,
   operands: readonly bigint[],
 ): string {
-  return `decode ${l} @${nowNs} ${error} ${operandText(error, operands)}`;
+  return `decode ${listenerNumber} @${nowNs} ${error} ${operandText(error, operands)}`;
 }
 
 /** Row `i` of a batch of the daemon. */

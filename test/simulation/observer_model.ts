@@ -177,7 +177,7 @@ export class ObserverModel {
     this.tracker.pauses.push({ endNs: nowNs, ns: anew ? gapNs + plannedNs : gapNs, anew });
   }
 
-  #visit(state: LinkState, l: number): number {
+  #visit(state: LinkState, listenerNumber: number): number {
     const nowNs = this.#readClock();
     this.#visitedNs = nowNs;
     this.#listen(nowNs);
@@ -192,12 +192,12 @@ export class ObserverModel {
     const taken = state.link.modelEnd.take();
     this.clock!.afterReceive(typeof taken === "number" ? 0 : taken.length);
     if (typeof taken === "number") {
-      this.#failed(state, l, -taken, nowNs);
+      this.#failed(state, listenerNumber, -taken, nowNs);
       return 0;
     }
     state.failures = 0;
     if (taken.length < 64) this.#foundEmpty.add(state);
-    for (const datagram of taken) this.#judge(state, l, datagram, nowNs);
+    for (const datagram of taken) this.#take(state, listenerNumber, datagram, nowNs);
     // What was taken may have been sent before the socket was empty: it counts from the next datagram on.
     if (taken.length < 64) state.emptyGeneration = generation;
     this.#consumedSinceJudge += taken.length;
@@ -205,10 +205,10 @@ export class ObserverModel {
   }
 
   /** Spec 12 section 1: after 8 failures in a row a listener is tried once per second. */
-  #failed(state: LinkState, l: number, errno: number, nowNs: number): void {
+  #failed(state: LinkState, listenerNumber: number, errno: number, nowNs: number): void {
     this.#foundEmpty.add(state);
     this.ioErrors += 1;
-    this.rows.push(row.io(l, nowNs, errno));
+    this.rows.push(row.io(listenerNumber, nowNs, errno));
     state.failures = Math.min(8, state.failures + 1);
     if (state.failures === 8) state.suspendedUntilNs = nowNs + SECOND_NS;
   }
@@ -253,16 +253,16 @@ export class ObserverModel {
   }
 
   /** The table of spec 04 section 5. */
-  #judge(state: LinkState, l: number, datagram: Datagram, nowNs: number): void {
+  #take(state: LinkState, listenerNumber: number, datagram: Datagram, nowNs: number): void {
     state.account.received += 1;
-    const reason = this.#reasonAgainst(state, l, datagram, nowNs);
+    const reason = this.#reasonAgainst(state, listenerNumber, datagram, nowNs);
     if (reason === undefined) state.account.accepted += 1;
     else state.account.rejected.set(reason, (state.account.rejected.get(reason) ?? 0) + 1);
   }
 
   #reasonAgainst(
     { link, emptyGeneration, receivedGeneration }: LinkState,
-    l: number,
+    listenerNumber: number,
     datagram: Datagram,
     nowNs: number,
   ): string | undefined {
@@ -273,20 +273,20 @@ export class ObserverModel {
 
     if (isUnix && controlTruncated) {
       if (!token()) return "rate_global";
-      this.rows.push(row.ctrlTruncated(l, nowNs));
+      this.rows.push(row.ctrlTruncated(listenerNumber, nowNs));
       return "ctrl_truncated";
     }
     if (bytes.length !== 32) return "wrong_size";
     if (isUnix && credentials === undefined) {
       if (!token()) return "rate_global";
-      this.rows.push(row.io(l, nowNs, 0));
+      this.rows.push(row.io(listenerNumber, nowNs, 0));
       this.ioErrors += 1;
       return "no_credentials";
     }
     const decoded = referenceDecode(bytes);
     if (decoded.error !== undefined) {
       if (!token()) return "rate_global";
-      this.rows.push(decodeErrorRow(l, nowNs, decoded.error, decoded.operands));
+      this.rows.push(decodeErrorRow(listenerNumber, nowNs, decoded.error, decoded.operands));
       this.decodeErrors.set(decoded.error, (this.decodeErrors.get(decoded.error) ?? 0) + 1);
       return "decode";
     }
@@ -299,12 +299,12 @@ export class ObserverModel {
     if (peerPid !== 0) {
       if (allowUids !== undefined && !allowUids.includes(credentials!.uid)) {
         if (!token()) return "rate_global";
-        this.rows.push(row.authFailure(l, nowNs, frame.pid, "uid"));
+        this.rows.push(row.authFailure(listenerNumber, nowNs, frame.pid, "uid"));
         return "uid";
       }
       if (peerPid !== frame.pid) {
         if (!token()) return "rate_global";
-        this.rows.push(row.authFailure(l, nowNs, frame.pid, "pid"));
+        this.rows.push(row.authFailure(listenerNumber, nowNs, frame.pid, "pid"));
         return "pid";
       }
     }
@@ -322,12 +322,12 @@ export class ObserverModel {
       mayBe: isOld,
       is: (startTime) => isOld(startTime) && isThere() && processes.realUid(frame.pid) === uid,
     };
-    return this.#admit(l, frame, { peerPid, uid, origin, proof }, nowNs);
+    return this.#admit(listenerNumber, frame, { peerPid, uid, origin, proof }, nowNs);
   }
 
   /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
   #admit(
-    l: number,
+    listenerNumber: number,
     frame: DecodedFrame,
     { peerPid, uid, origin, proof }: Sender,
     nowNs: number,
@@ -368,16 +368,18 @@ export class ObserverModel {
         if (identity.wasRead && slot !== undefined) this.lookedUpNs.set(slot, nowNs);
         if (bypassesGlobal && !this.#pay(nowNs)) return "rate_global";
         const bothKnown = observerInode !== undefined;
-        this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
+        this.rows.push(
+          row.namespaceConflict(listenerNumber, nowNs, frame.pid, identity.inode, bothKnown),
+        );
         return "cross_namespace";
       }
     }
-    return this.#track(l, frame, uid, origin, identity, nowNs, bypassesGlobal);
+    return this.#track(listenerNumber, frame, uid, origin, identity, nowNs, bypassesGlobal);
   }
 
   /** Row 10. */
   #track(
-    l: number,
+    listenerNumber: number,
     frame: DecodedFrame,
     uid: number | undefined,
     origin: number,
@@ -406,7 +408,7 @@ export class ObserverModel {
     switch (outcome) {
       case "Inserted":
       case "Refreshed": {
-        this.listenerOf.set(slot!, l);
+        this.listenerOf.set(slot!, listenerNumber);
         if (outcome === "Inserted") this.#allowances.set(slot!, this.#fullAllowance());
         this.#allowances.get(slot!)!.force(nowNs);
         if (identity.proven) this.proven.add(slot!);
@@ -414,17 +416,21 @@ export class ObserverModel {
         const resumed = wasStalled && outcome === "Refreshed";
         if (resumed) this.seen.resumed += 1;
         const position = tracker.slots.indexOf(slot!);
-        this.rows.push(row.beat(l, nowNs, frame, origin, identity, position, resumed));
+        this.rows.push(row.beat(listenerNumber, nowNs, frame, origin, identity, position, resumed));
         return undefined;
       }
       case "OriginConflict":
         if (!isUnpaid || this.#pay(nowNs))
-          this.rows.push(row.originConflict(l, nowNs, frame.pid, origin, slot!.origin));
+          this.rows.push(
+            row.originConflict(listenerNumber, nowNs, frame.pid, origin, slot!.origin),
+          );
         return "origin_conflict";
       case "NamespaceConflict":
         if (!isUnpaid || this.#pay(nowNs)) {
           const bothKnown = identity.inode !== undefined;
-          this.rows.push(row.namespaceConflict(l, nowNs, frame.pid, identity.inode, bothKnown));
+          this.rows.push(
+            row.namespaceConflict(listenerNumber, nowNs, frame.pid, identity.inode, bothKnown),
+          );
         }
         return "namespace_conflict";
       case "OutOfOrder":

@@ -148,7 +148,9 @@ export class World {
   settle(agent: Agent): void {
     const { random, scenario } = this;
     const wanted = agent.isOnUnix ? "unix" : "udp";
-    const candidates = this.links.flatMap((link, l) => (link.options.kind === wanted ? [l] : []));
+    const candidates = this.links.flatMap((link, listenerNumber) =>
+      link.options.kind === wanted ? [listenerNumber] : [],
+    );
     if (candidates.length === 0) agent.kind = wanted === "unix" ? "network" : "attested";
     agent.link = candidates.length > 0 ? random.pick(candidates) : random.below(this.links.length);
     const periodNsMax = Math.floor((scenario.isCalm ? 0.25 : 0.9) * scenario.thresholdNs);
@@ -200,10 +202,10 @@ export class World {
   }
 
   /** Hands a datagram to the network; `sender` keeps its order on a unix socket. */
-  post(l: number, datagram: Datagram, sender?: Agent): void {
+  post(listenerNumber: number, datagram: Datagram, sender?: Agent): void {
     const { random } = this;
-    const link = this.links[l]!;
-    this.trace.number(l);
+    const link = this.links[listenerNumber]!;
+    this.trace.number(listenerNumber);
     this.trace.bytes(datagram.bytes);
     if (link.filterSample > 0 && isRubbish(datagram.bytes)) {
       if (!random.chance(1 / link.filterSample)) {

@@ -9,7 +9,7 @@ import { pathText, quoted } from "../problems/found.ts";
 import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
 import { checkRecovery, hasRecovery } from "./recovery_rules.ts";
 
-/** Generations that a rotated file may leave behind: FILE.1 to FILE.5. */
+/** The files that rotation may leave: FILE.1 to FILE.5. */
 const ROTATIONS = 5;
 
 const PLAINTEXT = "--i-accept-plaintext-udp";

@@ -2,7 +2,7 @@
 // value, and whether the file has a part in a conflict (exit 78) or options alone are at fault (exit 64).
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Anchor, Fault, Path } from "../problems/fault.ts";
-import type { ValueOrigin } from "../load_result.ts";
+import type { ValueSetter } from "../load_result.ts";
 import type { TableName } from "../keys/schema.ts";
 
 export type KeyRef =
@@ -32,12 +32,12 @@ export function conflictFault(document: CheckedDocument, conflict: Conflict): Fa
     found: (byOption ? conflict.foundOption : undefined) ?? conflict.found,
     want: (byOption ? conflict.wantOption : undefined) ?? conflict.want,
     option,
-    onlyOptions: byOption && all.every((ref) => originOf(document, ref)?.from !== "file"),
+    onlyOptions: byOption && all.every((ref) => setterOf(document, ref)?.from !== "file"),
   };
 }
 
 /** Undefined = the value is a default. */
-export function originOf(document: CheckedDocument, ref: KeyRef): ValueOrigin | undefined {
+export function setterOf(document: CheckedDocument, ref: KeyRef): ValueSetter | undefined {
   const option = optionOf(document, ref);
   if (option !== undefined) return { from: "option", option };
   const { given } = "listener" in ref ? ref.listener : document.tables[ref.table];

@@ -32,7 +32,7 @@ import { parseListen } from "../keys/address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Fault } from "../problems/fault.ts";
 import { modeText, pathText, quoted } from "../problems/found.ts";
-import { conflictFault, type KeyRef, originOf } from "./key_ref.ts";
+import { conflictFault, type KeyRef, setterOf } from "./key_ref.ts";
 import type { Machine, OwnContent } from "../load_result.ts";
 import { hasRecovery } from "./recovery_rules.ts";
 import type { SocketHolder } from "./socket_holders.ts";
@@ -110,7 +110,7 @@ class MachineRules {
     if (address?.kind === "unix") this.#socket(ref, address.path, SOCK_STREAM);
     // Without a word about it a bare run takes another port, and port 0 is always free.
     if (address?.kind !== "tcp" || address.port === 0) return;
-    if (originOf(this.#document, ref) === undefined) return;
+    if (setterOf(this.#document, ref) === undefined) return;
     this.#port(ref, { protocol: "tcp", ...address });
   }
 

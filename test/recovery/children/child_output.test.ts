@@ -16,7 +16,7 @@ import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/chi
 import { openDescriptors, openedSince } from "../../support/descriptors.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { ScriptedRunner, SIGKILL, stallOf, until } from "../harness.ts";
-import { isGone, pidIn, realBench } from "../real_bench.ts";
+import { isGone, pidIn, realHarness } from "../real_harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -38,7 +38,7 @@ function text(tail: Uint8Array): string {
 
 /** Runs a shell text with capture and returns what was kept when it was over. */
 async function capture(script: string, captureBytes = 64): Promise<CapturedOutput> {
-  const bed = realBench({ command: ["/bin/sh", "-c", script], capture: true, captureBytes });
+  const bed = realHarness({ command: ["/bin/sh", "-c", script], capture: true, captureBytes });
   bed.recovery.decide(stallOf(), bed.nowNs());
   await bed.allEnded();
   return bed.completes()[0]!.captured!;
@@ -93,7 +93,7 @@ describe("Captured output", () => {
   });
 
   test("does not exist if nothing is captured", async () => {
-    const bed = realBench({ command: ["/bin/true"] });
+    const bed = realHarness({ command: ["/bin/true"] });
     bed.recovery.decide(stallOf(), bed.nowNs());
     await bed.allEnded();
     expect(bed.completes()[0]!.captured).toBeUndefined();
@@ -144,7 +144,7 @@ describe("A command that floods its output", () => {
   });
 
   test("keeps no turn of the daemon longer than a millisecond or two, and ends by itself", async () => {
-    const bed = realBench({ command: ["/usr/bin/yes"], capture: true });
+    const bed = realHarness({ command: ["/usr/bin/yes"], capture: true });
     bed.recovery.decide(stallOf(), bed.nowNs());
     const turnsMs: number[] = [];
     await until("the flood to end", () => {
@@ -162,7 +162,7 @@ describe("A command whose output is held open by what it left in the background"
   test("is told 2 s after its exit, with what was written until then", async () => {
     const file = join(directory, "holder");
     const script = 'echo begun; (setsid sh -c \'echo late; echo $$ > "$0"; exec sleep 60\' "$0") &';
-    const bed = realBench({
+    const bed = realHarness({
       command: ["/bin/sh", "-c", script, file],
       capture: true,
       captureBytes: 64,
@@ -185,7 +185,7 @@ describe("A command whose output is held open by what it left in the background"
 
   test("is told at once if its agent stalls again", async () => {
     const file = join(directory, "second");
-    const bed = realBench({
+    const bed = realHarness({
       command: ["/bin/sh", "-c", 'setsid sh -c \'echo $$ > "$0"; exec sleep 60\' "$0" &', file],
       capture: true,
     });
@@ -217,7 +217,7 @@ describe("Looking at the output of a command that says nothing", () => {
         stderrTail: new Uint8Array(0),
       }),
     };
-    const bed = realBench({ capture: true }, { runner });
+    const bed = realHarness({ capture: true }, { runner });
     const pausesMs: number[] = [];
     let nowNs = 10 * NS_PER_S;
     bed.recovery.decide(stallOf(), nowNs);

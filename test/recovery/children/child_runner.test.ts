@@ -24,7 +24,7 @@ import {
 import { openDescriptors, openedSince } from "../../support/descriptors.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { SIGKILL, SIGTERM, stallOf, until } from "../harness.ts";
-import { isGone, pidIn, realBench } from "../real_bench.ts";
+import { isGone, pidIn, realHarness } from "../real_harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -283,7 +283,7 @@ describe("Recovery with real commands", () => {
     const out = join(directory, "placeholders");
     const text = 'echo "$@" "$VARTA_PID" "$VARTA_STATUS" >> "$0"';
     const command = ["/bin/sh", "-c", text, out, "{pid}", "{listener}:{payload}"];
-    const { recovery, nowNs, allEnded, tell } = realBench({ command, debounceNs: 60 * NS_PER_S });
+    const { recovery, nowNs, allEnded, tell } = realHarness({ command, debounceNs: 60 * NS_PER_S });
     recovery.decide(stallOf(), nowNs());
     await allEnded();
     recovery.decide(stallOf(), nowNs());
@@ -292,7 +292,7 @@ describe("Recovery with real commands", () => {
   });
 
   test("tells a command that is missing and goes on", async () => {
-    const { recovery, outcomes, nowNs } = realBench({ command: [join(directory, "none")] });
+    const { recovery, outcomes, nowNs } = realHarness({ command: [join(directory, "none")] });
     for (let attempt = 0; attempt < 3; attempt++) recovery.decide(stallOf(), nowNs());
     expect(outcomes).toHaveLength(3);
     expect(outcomes[2]).toMatchObject({
@@ -303,7 +303,7 @@ describe("Recovery with real commands", () => {
   });
 
   test("tells a command that exits 1, with its duration", async () => {
-    const { recovery, outcomes, nowNs, allEnded } = realBench({
+    const { recovery, outcomes, nowNs, allEnded } = realHarness({
       command: ["/bin/sh", "-c", "exit 1"],
     });
     recovery.decide(stallOf(), nowNs());
@@ -314,7 +314,7 @@ describe("Recovery with real commands", () => {
   });
 
   test("starts a slow command and never waits for it", async () => {
-    const { recovery, nowNs } = realBench({ command: ["/bin/sleep", "60"] });
+    const { recovery, nowNs } = realHarness({ command: ["/bin/sleep", "60"] });
     const before = performance.now();
     recovery.decide(stallOf(), nowNs());
     recovery.reap(nowNs());
@@ -326,7 +326,7 @@ describe("Recovery with real commands", () => {
   test("kills a command that ignores SIGTERM, and its whole group", async () => {
     const ready = join(directory, "grandchild");
     const text = `trap "" TERM; sleep 60 & echo $! > "$0"; while :; do wait; sleep 1; done`;
-    const { recovery, nowNs, leap, allEnded, tell, outcomes } = realBench({
+    const { recovery, nowNs, leap, allEnded, tell, outcomes } = realHarness({
       command: ["/bin/sh", "-c", text, ready],
       timeoutNs: 60 * NS_PER_S,
       killGraceNs: 20 * NS_PER_MS,
@@ -349,7 +349,7 @@ describe("Recovery with real commands", () => {
     const ready = join(directory, "left-behind");
     // The grandchild ignores SIGTERM, its parent does not.
     const stubborn = `trap "" TERM; echo $$ > "$0"; exec sleep 60`;
-    const { recovery, nowNs, leap, allEnded, outcomes } = realBench({
+    const { recovery, nowNs, leap, allEnded, outcomes } = realHarness({
       command: ["/bin/sh", "-c", 'sh -c "$1" "$0" & wait', ready, stubborn],
       timeoutNs: 60 * NS_PER_S,
       killGraceNs: 60 * NS_PER_S,
@@ -364,7 +364,7 @@ describe("Recovery with real commands", () => {
 
   test("leaves what a command started in the background alone if it exits by itself", async () => {
     const ready = join(directory, "background");
-    const { recovery, nowNs, allEnded } = realBench({
+    const { recovery, nowNs, allEnded } = realHarness({
       command: ["/bin/sh", "-c", `sleep 60 & echo $! > "$0"`, ready],
     });
     recovery.decide(stallOf(), nowNs());
@@ -376,7 +376,7 @@ describe("Recovery with real commands", () => {
   test("ends every child at shutdown: those that obey by SIGTERM, the others by SIGKILL", async () => {
     const ready = join(directory, "stubborn");
     const text = 'test "$1" = 2 && trap "" TERM; echo $$ > "$0$1"; while :; do sleep 0.01; done';
-    const { recovery, nowNs, outcomes } = realBench({
+    const { recovery, nowNs, outcomes } = realHarness({
       command: ["/bin/sh", "-c", text, ready, "{pid}"],
       shutdownGraceNs: 10 * NS_PER_S,
       killGraceNs: 50 * NS_PER_MS,

@@ -15,16 +15,16 @@ import type { EventBatch } from "../../src/events/event_batch.ts";
 import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { renderPage } from "../metrics/fixture.ts";
-import { Bench, type BenchOptions } from "../observer/bench.ts";
-import { bench as recoveryBench, ScriptedRunner } from "../recovery/harness.ts";
+import { ObserverHarness, type ObserverHarnessOptions } from "../observer/harness.ts";
+import { recoveryHarness, ScriptedRunner } from "../recovery/harness.ts";
 import { OWN_INODE } from "../support/scripted_processes.ts";
 
-export interface TickBenchOptions extends BenchOptions {
+export interface TickHarnessOptions extends ObserverHarnessOptions {
   /** Undefined = recovery is off. */
   readonly command?: readonly string[];
 }
 
-export class TickBench extends Bench {
+export class TickHarness extends ObserverHarness {
   readonly diary: string[] = [];
   readonly runner = new ScriptedRunner();
   readonly metrics: Metrics;
@@ -37,7 +37,7 @@ export class TickBench extends Bench {
   #monotonicNs = 0;
   #lastTurn = 0;
 
-  constructor({ command, ...options }: TickBenchOptions = {}) {
+  constructor({ command, ...options }: TickHarnessOptions = {}) {
     super(options);
     const { observer, diary } = this;
     const { capacity } = observer.tracker;
@@ -48,7 +48,7 @@ export class TickBench extends Bench {
       perPid: true,
       build: { version: "1", revision: "r", runtime: "bun", target: "t" },
     });
-    this.recovery = recoveryBench({
+    this.recovery = recoveryHarness({
       runner: this.runner,
       config: { command },
       capacity,

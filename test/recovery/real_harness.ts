@@ -4,11 +4,16 @@ import { kill } from "../../ffi/process.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { ProcessRunner } from "../../src/recovery/children/child_runner.ts";
 import type { CompleteOutcome } from "../../src/recovery/outcome.ts";
-import { type Bench, type BenchOptions, bench, until } from "./harness.ts";
+import {
+  type RecoveryHarness,
+  type RecoveryHarnessOptions,
+  recoveryHarness,
+  until,
+} from "./harness.ts";
 
 const ESRCH = -3;
 
-export interface RealBench extends Bench {
+export interface RealHarness extends RecoveryHarness {
   nowNs(): number;
   /** Time passes. */
   leap(ns: number): void;
@@ -17,14 +22,14 @@ export interface RealBench extends Bench {
   completes(): CompleteOutcome[];
 }
 
-export function realBench(
-  config: BenchOptions["config"],
-  options: Partial<BenchOptions> = {},
-): RealBench {
+export function realHarness(
+  config: RecoveryHarnessOptions["config"],
+  options: Partial<RecoveryHarnessOptions> = {},
+): RealHarness {
   let leapNs = 10 * NS_PER_S;
   const startMs = performance.now();
   const nowNs = () => leapNs + (performance.now() - startMs) * NS_PER_MS;
-  const made = bench({
+  const made = recoveryHarness({
     runner: new ProcessRunner(),
     ...options,
     config: { debounceNs: 0, ...config },

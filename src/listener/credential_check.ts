@@ -17,7 +17,7 @@ import { type ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 const UID = UCRED.uid / 4;
 const GID = UCRED.gid / 4;
 
-export class CredentialJudge {
+export class CredentialCheck {
   readonly #arena: arena.ReceiveBatch;
   readonly #batch: ReceivedBatch;
   readonly #messages = new ControlMessages();
@@ -28,7 +28,7 @@ export class CredentialJudge {
   }
 
   /** Fills the columns of `count` datagrams whose control slots are the narrow ones. */
-  judge(count: number): void {
+  check(count: number): void {
     const { words, controlWord } = this.#arena;
     const { verdict, origin, peerPid, peerUid, peerGid } = this.#batch;
     for (let i = 0; i < count; i++) {
@@ -75,7 +75,7 @@ export class CredentialJudge {
    * Fills the columns of `count` datagrams whose control slots are the wide ones, pidfds among them. False if the kernel
    * found no number for a pidfd.
    */
-  judgeWide(count: number): boolean {
+  checkWide(count: number): boolean {
     const { words, wideControlWord } = this.#arena;
     const { verdict, origin, peerPid, pidfd } = this.#batch;
     const messages = this.#messages;

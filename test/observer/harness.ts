@@ -23,11 +23,12 @@ export class ScriptedClock implements RawClock {
   }
 }
 
-export interface BenchOptions extends Partial<Omit<ObserverOptions, "clock" | "processes">> {
+export interface ObserverHarnessOptions
+  extends Partial<Omit<ObserverOptions, "clock" | "processes">> {
   readonly listeners?: readonly ScriptedListener[];
 }
 
-export class Bench {
+export class ObserverHarness {
   readonly clock = new ScriptedClock();
   readonly processes = new ScriptedProcesses();
   readonly listeners: readonly ScriptedListener[];
@@ -35,7 +36,7 @@ export class Bench {
   readonly #toldRejects: number[] = REJECT_REASONS.map(() => 0);
   #toldAccepted = 0;
 
-  constructor({ listeners = [new ScriptedListener()], ...options }: BenchOptions = {}) {
+  constructor({ listeners = [new ScriptedListener()], ...options }: ObserverHarnessOptions = {}) {
     this.listeners = listeners;
     this.observer = new Observer({
       thresholdNs: THRESHOLD_NS,
@@ -73,13 +74,14 @@ export class Bench {
     const { accounting } = this.observer;
     const texts: string[] = [];
     let accepted = 0;
-    for (let l = 0; l < this.listeners.length; l++) accepted += accounting.accepted[l]!;
+    for (let listenerNumber = 0; listenerNumber < this.listeners.length; listenerNumber++)
+      accepted += accounting.accepted[listenerNumber]!;
     if (accepted > this.#toldAccepted) texts.push(`accepted ${accepted - this.#toldAccepted}`);
     this.#toldAccepted = accepted;
     REJECT_REASONS.forEach((text, reason) => {
       let total = 0;
-      for (let l = 0; l < this.listeners.length; l++)
-        total += accounting.rejected[l * REJECT_REASONS.length + reason]!;
+      for (let listenerNumber = 0; listenerNumber < this.listeners.length; listenerNumber++)
+        total += accounting.rejected[listenerNumber * REJECT_REASONS.length + reason]!;
       const since = total - this.#toldRejects[reason]!;
       if (since > 0) texts.push(`${text} ${since}`);
       this.#toldRejects[reason] = total;

@@ -7,7 +7,7 @@ import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
 import { StallQueue } from "./stall_queue.ts";
 
-export class JudgePoints {
+export class SilenceWatch {
   /** Judge points so far. */
   count = 0;
   /** What was found and not yet taken. */
@@ -36,9 +36,9 @@ export class JudgePoints {
     this.#consumed += count;
   }
 
-  foundEmpty(l: number): void {
-    if (this.#wasEmpty[l] === 1) return;
-    this.#wasEmpty[l] = 1;
+  foundEmpty(listenerNumber: number): void {
+    if (this.#wasEmpty[listenerNumber] === 1) return;
+    this.#wasEmpty[listenerNumber] = 1;
     this.#emptyCount++;
   }
 

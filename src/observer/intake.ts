@@ -42,7 +42,7 @@ const TOKEN_PAID = 0;
 const TOKEN_WANTED = 1;
 const TOKEN_UNPAID = 2;
 
-export interface DatagramJudgeOptions {
+export interface IntakeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
   readonly admission: Admission;
@@ -55,7 +55,7 @@ export interface DatagramJudgeOptions {
   readonly allowCrossNamespace: boolean;
 }
 
-export class DatagramJudge {
+export class Intake {
   readonly rows: EventRows;
   pidMax = PID_MAX_FALLBACK;
   admission: Admission;
@@ -75,7 +75,7 @@ export class DatagramJudge {
   #peerPid = 0;
   #peerUid = 0;
 
-  constructor(options: DatagramJudgeOptions) {
+  constructor(options: IntakeOptions) {
     this.#tracker = options.tracker;
     this.#identity = options.identity;
     this.admission = options.admission;
@@ -88,53 +88,53 @@ export class DatagramJudge {
     this.allowCrossNamespace = options.allowCrossNamespace;
   }
 
-  /** To be called after a receive and before `judgeSteady`. */
+  /** To be called after a receive and before `takeSteady`. */
   prepare(listener: Listener, count: number, nowNs: number): void {
     this.#steady.prepare(listener, count, nowNs, this.pidMax);
   }
 
   /**
-   * Judges the datagrams from `i` up to `count` of the prepared batch as long as they are plain beats; returns how many, 0
-   * if the next one is for `judge`.
+   * Takes the datagrams from `i` up to `count` of the prepared batch as long as they are plain
+   * beats; returns how many, 0 if the next one is for `take`.
    */
-  judgeSteady(l: number, i: number, count: number): number {
+  takeSteady(listenerNumber: number, i: number, count: number): number {
     const taken = this.#steady.take(i, count, this.admission, this.thresholdNs);
     if (taken === 0) return 0;
-    this.#accounting.received[l]! += taken;
-    this.#accounting.accepted[l]! += taken;
+    this.#accounting.received[listenerNumber]! += taken;
+    this.#accounting.accepted[listenerNumber]! += taken;
     const { rows } = this;
-    this.#steady.write(rows.batch, rows.count, i, taken, l);
+    this.#steady.write(rows.batch, rows.count, i, taken, listenerNumber);
     rows.count += taken;
     return taken;
   }
 
-  /** Judges datagram `i` of the last batch of listener number `l`, received at `nowNs`. */
-  judge(l: number, listener: Listener, i: number, nowNs: number): void {
-    this.#accounting.received[l]!++;
+  /** Takes datagram `i` of the last batch of `listener`, received at `nowNs`. */
+  take(listenerNumber: number, listener: Listener, i: number, nowNs: number): void {
+    this.#accounting.received[listenerNumber]!++;
     const { batch } = listener;
     this.#framePid = 0;
     this.#peerPid = batch.peerPid[i]!;
     this.#peerUid = batch.peerUid[i]!;
     const verdict = batch.verdict[i]!;
     if (verdict !== VERDICT_PASS) {
-      this.#listenerRejected(l, batch, i, verdict, nowNs);
+      this.#listenerRejected(listenerNumber, batch, i, verdict, nowNs);
       return;
     }
     const { words } = batch;
     const w = batch.frameWord[i]!;
     const code = decodeFrame(words, w);
-    if (code === 0) this.#judgeFrame(l, listener, i, words, w, nowNs);
-    else this.#decodeFailed(l, code, words, w, nowNs);
+    if (code === 0) this.#takeFrame(listenerNumber, listener, i, words, w, nowNs);
+    else this.#decodeFailed(listenerNumber, code, words, w, nowNs);
   }
 
-  /** A receive of listener number `l` that took no datagram: only an event, without a limit. */
-  receiveFailed(l: number, errno: number, nowNs: number): void {
-    this.rows.failure(event.EVENT_IO, l, errno, nowNs);
+  /** A receive of listener `listenerNumber` that took no datagram: only an event, without a limit. */
+  receiveFailed(listenerNumber: number, errno: number, nowNs: number): void {
+    this.rows.failure(event.EVENT_IO, listenerNumber, errno, nowNs);
   }
 
   // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
   #listenerRejected(
-    l: number,
+    listenerNumber: number,
     batch: ReceivedBatch,
     i: number,
     verdict: number,
@@ -143,12 +143,12 @@ export class DatagramJudge {
     const noisy =
       verdict === reason.REJECT_CTRL_TRUNCATED || verdict === reason.REJECT_NO_CREDENTIALS;
     if (noisy) {
-      if (!this.#pay(l, nowNs)) return;
+      if (!this.#pay(listenerNumber, nowNs)) return;
       const kind =
         verdict === reason.REJECT_CTRL_TRUNCATED ? event.EVENT_CTRL_TRUNCATED : event.EVENT_IO;
-      this.rows.failure(kind, l, 0, nowNs);
+      this.rows.failure(kind, listenerNumber, 0, nowNs);
     }
-    this.#reject(l, verdict);
+    this.#reject(listenerNumber, verdict);
     // It was opened, so its pid is known; but a recording says nothing about whether its sender
     // lives.
     if (verdict !== reason.REJECT_REPLAY) return;
@@ -157,14 +157,20 @@ export class DatagramJudge {
     this.#remember(this.#tracker.slotOf(key), verdict, false, nowNs);
   }
 
-  #decodeFailed(l: number, code: number, words: Uint32Array, w: number, nowNs: number): void {
-    if (!this.#pay(l, nowNs)) return;
-    this.rows.decodeFailed(l, code, words, w, nowNs);
-    this.#reject(l, reason.REJECT_DECODE, decodeRefusal(code));
+  #decodeFailed(
+    listenerNumber: number,
+    code: number,
+    words: Uint32Array,
+    w: number,
+    nowNs: number,
+  ): void {
+    if (!this.#pay(listenerNumber, nowNs)) return;
+    this.rows.decodeFailed(listenerNumber, code, words, w, nowNs);
+    this.#reject(listenerNumber, reason.REJECT_DECODE, decodeRefusal(code));
   }
 
-  #judgeFrame(
-    l: number,
+  #takeFrame(
+    listenerNumber: number,
     listener: Listener,
     i: number,
     words: Uint32Array,
@@ -178,21 +184,22 @@ export class DatagramJudge {
     if (peerPid !== 0) {
       const { allowList } = listener;
       if (allowList !== undefined && !allowList.allows(batch.peerUid[i]!, batch.peerGid[i]!)) {
-        this.#authFailed(l, event.AUTH_REASON_UID, reason.REJECT_UID, pid, nowNs);
+        this.#authFailed(listenerNumber, event.AUTH_REASON_UID, reason.REJECT_UID, pid, nowNs);
         return;
       }
       if (peerPid !== pid) {
-        this.#authFailed(l, event.AUTH_REASON_PID, reason.REJECT_PID, pid, nowNs);
+        this.#authFailed(listenerNumber, event.AUTH_REASON_PID, reason.REJECT_PID, pid, nowNs);
         return;
       }
     }
     if (pid > this.pidMax) {
-      if (this.#pay(l, nowNs)) this.#reject(l, reason.REJECT_PID_ABOVE_MAX);
+      if (this.#pay(listenerNumber, nowNs))
+        this.#reject(listenerNumber, reason.REJECT_PID_ABOVE_MAX);
       return;
     }
     const key = this.#keyOf(listener, i, pid);
     if (key === NO_KEY) {
-      this.#reject(l, reason.REJECT_CAPACITY);
+      this.#reject(listenerNumber, reason.REJECT_CAPACITY);
       return;
     }
     const slot = this.#tracker.slotOf(key);
@@ -204,17 +211,17 @@ export class DatagramJudge {
     const debt = this.#debtAfter(slot, nowNs);
     const isItself = this.#isVouched(listener, i, slot);
     if (debt > this.admission.allowance.debtMax && !terminalEdge && !worsens) {
-      this.#reject(l, reason.REJECT_RATE_PER_PID);
+      this.#reject(listenerNumber, reason.REJECT_RATE_PER_PID);
       this.#remember(slot, reason.REJECT_RATE_PER_PID, isItself, nowNs);
       return;
     }
     const paid = this.#payForBeat(listener, i, slot, words, w, nowNs, terminalEdge, worsens);
     if (paid === TOKEN_WANTED) {
-      this.#reject(l, reason.REJECT_RATE_GLOBAL);
+      this.#reject(listenerNumber, reason.REJECT_RATE_GLOBAL);
       this.#remember(slot, reason.REJECT_RATE_GLOBAL, isItself, nowNs);
       return;
     }
-    this.#track(l, listener, i, key, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
+    this.#track(listenerNumber, listener, i, key, slot, words, w, nowNs, paid === TOKEN_PAID, debt);
   }
 
   // The last beat of an agent that panics passes by the bucket once, and news of a decline passes
@@ -237,7 +244,7 @@ export class DatagramJudge {
   }
 
   #track(
-    l: number,
+    listenerNumber: number,
     listener: Listener,
     i: number,
     key: number,
@@ -266,7 +273,8 @@ export class DatagramJudge {
       if (!this.allowCrossNamespace && !Number.isNaN(inode) && inode !== this.#observerInode) {
         if (wasRead && slot >= 0) this.#tracker.slots.identityReadNs[slot] = nowNs;
         this.#remember(slot, reason.REJECT_CROSS_NAMESPACE, false, nowNs);
-        if (paid || this.#pay(l, nowNs)) this.#crossNamespace(l, pid, inode, nowNs);
+        if (paid || this.#pay(listenerNumber, nowNs))
+          this.#crossNamespace(listenerNumber, pid, inode, nowNs);
         return;
       }
     }
@@ -290,19 +298,19 @@ export class DatagramJudge {
     const at = tracker.lastSlot;
     if (wasRead && at >= 0) tracker.slots.identityReadNs[at] = nowNs;
     if (update >= UPDATE_OUT_OF_ORDER) {
-      this.#notAccepted(l, update, origin, inode, pid, at, nowNs, paid);
+      this.#notAccepted(listenerNumber, update, origin, inode, pid, at, nowNs, paid);
       return;
     }
-    tracker.slots.listener[at] = l;
+    tracker.slots.listener[at] = listenerNumber;
     const sources = isAttested ? undefined : batch.sources;
     if (sources !== undefined) tracker.slots.setSource(at, sources, i * IP_WORDS);
     const { beatCost, debtMax } = this.admission.allowance;
     tracker.slots.debt[at] = update === UPDATE_REFRESHED ? Math.min(debt, debtMax) : beatCost;
     if (proven) tracker.slots.prove(at);
     else if (!Number.isNaN(generation)) this.#doubt(listener, nowNs);
-    this.#accounting.accepted[l]!++;
+    this.#accounting.accepted[listenerNumber]!++;
     const { rows } = this;
-    const row = rows.beat(l, origin, inode, generation, words, w, nowNs);
+    const row = rows.beat(listenerNumber, origin, inode, generation, words, w, nowNs);
     if (sources !== undefined) rows.setSource(row, key, sources, i * IP_WORDS);
     rows.batch.slot[row] = at;
     rows.batch.resumed[row] = wasStalled && update === UPDATE_REFRESHED ? 1 : 0;
@@ -315,7 +323,7 @@ export class DatagramJudge {
   }
 
   #notAccepted(
-    l: number,
+    listenerNumber: number,
     update: number,
     origin: number,
     inode: number,
@@ -324,36 +332,49 @@ export class DatagramJudge {
     nowNs: number,
     paid: boolean,
   ): void {
-    if (update === UPDATE_OUT_OF_ORDER) this.#reject(l, reason.REJECT_OUT_OF_ORDER);
-    else if (update === UPDATE_CAPACITY_EXCEEDED) this.#reject(l, reason.REJECT_CAPACITY);
+    if (update === UPDATE_OUT_OF_ORDER) this.#reject(listenerNumber, reason.REJECT_OUT_OF_ORDER);
+    else if (update === UPDATE_CAPACITY_EXCEEDED)
+      this.#reject(listenerNumber, reason.REJECT_CAPACITY);
     else {
       const isOrigin = update === UPDATE_ORIGIN_CONFLICT;
       const rejected = isOrigin ? reason.REJECT_ORIGIN_CONFLICT : reason.REJECT_NAMESPACE_CONFLICT;
       const { origin: slotOrigin } = this.#tracker.slots;
-      this.#reject(l, rejected, rejected, isOrigin ? slotOrigin[slot]! : inode);
+      this.#reject(listenerNumber, rejected, rejected, isOrigin ? slotOrigin[slot]! : inode);
       // An unpaid conflict (terminal bypass) without a token left loses its event and nothing else.
       if (!paid && !this.admission.bucket.tryTake(nowNs, this.admission.reserve)) return;
-      if (isOrigin) this.rows.originConflict(l, pid, origin, slotOrigin[slot]!, nowNs);
+      if (isOrigin) this.rows.originConflict(listenerNumber, pid, origin, slotOrigin[slot]!, nowNs);
       else {
         const both = !Number.isNaN(inode) && update === UPDATE_NAMESPACE_CONFLICT;
-        this.rows.namespaceConflict(l, pid, inode, both, nowNs);
+        this.rows.namespaceConflict(listenerNumber, pid, inode, both, nowNs);
       }
     }
   }
 
-  #crossNamespace(l: number, pid: number, inode: number, nowNs: number): void {
+  #crossNamespace(listenerNumber: number, pid: number, inode: number, nowNs: number): void {
     const rejected = reason.REJECT_CROSS_NAMESPACE;
-    this.#reject(l, rejected, rejected, inode);
-    this.rows.namespaceConflict(l, pid, inode, !Number.isNaN(this.#observerInode), nowNs);
+    this.#reject(listenerNumber, rejected, rejected, inode);
+    this.rows.namespaceConflict(
+      listenerNumber,
+      pid,
+      inode,
+      !Number.isNaN(this.#observerInode),
+      nowNs,
+    );
   }
 
-  #authFailed(l: number, detail: number, rejected: number, pid: number, nowNs: number): void {
-    const isPaid = this.#pay(l, nowNs);
+  #authFailed(
+    listenerNumber: number,
+    detail: number,
+    rejected: number,
+    pid: number,
+    nowNs: number,
+  ): void {
+    const isPaid = this.#pay(listenerNumber, nowNs);
     const counted = isPaid ? rejected : reason.REJECT_RATE_GLOBAL;
     this.#remember(this.#tracker.slotOf(pid), counted, false, nowNs);
     if (!isPaid) return;
-    this.rows.authFailed(l, detail, pid, nowNs);
-    this.#reject(l, rejected);
+    this.rows.authFailed(listenerNumber, detail, pid, nowNs);
+    this.#reject(listenerNumber, rejected);
   }
 
   // True once per step from regular to terminal frames: the slot's last nonce was regular and the timestamp advances.
@@ -411,16 +432,23 @@ export class DatagramJudge {
   }
 
   // Takes a global token and leaves `kept`; a failed try is the datagram's reject reason.
-  #pay(l: number, nowNs: number, kept: number = this.admission.reserve): boolean {
+  #pay(listenerNumber: number, nowNs: number, kept: number = this.admission.reserve): boolean {
     if (this.admission.bucket.tryTake(nowNs, kept)) return true;
-    this.#reject(l, reason.REJECT_RATE_GLOBAL);
+    this.#reject(listenerNumber, reason.REJECT_RATE_GLOBAL);
     return false;
   }
 
   // `refusal` is the reason in the finer division that a person is told, `detail` what there is to say about it.
-  #reject(l: number, rejected: number, refusal = rejected, detail = Number.NaN): void {
-    this.#accounting.rejected[l * REJECT_REASON_COUNT + rejected]!++;
-    this.#refusals.note(l, refusal, this.#framePid, this.#peerPid, this.#peerUid, detail);
+  #reject(listenerNumber: number, rejected: number, refusal = rejected, detail = Number.NaN): void {
+    this.#accounting.rejected[listenerNumber * REJECT_REASON_COUNT + rejected]!++;
+    this.#refusals.note(
+      listenerNumber,
+      refusal,
+      this.#framePid,
+      this.#peerPid,
+      this.#peerUid,
+      detail,
+    );
   }
 }
 
