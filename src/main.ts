@@ -3,7 +3,8 @@
 // for, so that `beat` and `version` do not pay for the daemon.
 import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
 import { refuseColour } from "./cli/colour.ts";
-import type { CommandName, Invocation, RunCommand } from "./cli/invocation.ts";
+import type { KnownCommand } from "./cli/commands.ts";
+import { ownFlag } from "./cli/invocation.ts";
 import {
   diagnosticLines,
   errorLine,
@@ -25,14 +26,14 @@ process.exit(await main(process.argv.slice(2)));
 async function main(argv: readonly string[]): Promise<number> {
   await setUpProcess();
   const parsed = parseArguments(argv);
-  if (parsed.invocation.own.get("no-color") === true) refuseColour();
+  if (ownFlag(parsed.invocation, "no-color")) refuseColour();
   const problems = [...parsed.problems, ...(await valueProblems(parsed))];
   if (problems.length > 0) return await refuse(parsed, problems);
   try {
-    const run = await loadCommand(parsed.invocation.command);
+    const { run } = await parsed.command.load();
     return await run(parsed.invocation);
   } catch (error) {
-    await diagnose(parsed.invocation, await faultText(parsed.invocation, error));
+    await diagnose(parsed.command, await faultText(parsed, error));
     return EXIT_FAILURE;
   }
 }
@@ -47,9 +48,9 @@ async function setUpProcess(): Promise<void> {
   }
 }
 
-async function faultText(invocation: Invocation, error: unknown): Promise<string> {
+async function faultText(parsed: ParsedArguments, error: unknown): Promise<string> {
   if (isPlatformError(error)) {
-    const format = chosenFormat(invocation);
+    const format = chosenFormat(parsed);
     if (format === undefined) return errorLine(error.message) + hintLine(error.hint);
     const { faultReport } = await import("./cli/start_failure.ts");
     return faultReport(error.message, error.hint, format);
@@ -60,8 +61,8 @@ async function faultText(invocation: Invocation, error: unknown): Promise<string
 }
 
 // The daemon never waits for a reader; other commands do, so that a pager gets all of it.
-async function diagnose({ command }: Invocation, text: string): Promise<void> {
-  if (command === "run") await printBriefly(text);
+async function diagnose(command: KnownCommand, text: string): Promise<void> {
+  if (command.name === "run") await printBriefly(text);
   else printLines(text);
 }
 
@@ -77,54 +78,28 @@ async function valueProblems({ invocation }: ParsedArguments): Promise<readonly 
   return optionProblems(invocation.given, systemHost());
 }
 
-async function refuse(
-  { invocation }: ParsedArguments,
-  problems: readonly Problem[],
-): Promise<number> {
-  const { command, own } = invocation;
-  if (own.get("json") === true) {
+async function refuse(parsed: ParsedArguments, problems: readonly Problem[]): Promise<number> {
+  const { command, invocation } = parsed;
+  if (ownFlag(invocation, "json")) {
     const json = JSON.stringify({ ok: false, exit_code: EXIT_USAGE, problems });
     print(`${escapeUnprintable(json)}\n`);
     return EXIT_USAGE;
   }
-  const format = chosenFormat(invocation);
+  const format = chosenFormat(parsed);
   if (format !== undefined) {
     const { problemsReport } = await import("./cli/start_failure.ts");
-    await diagnose(invocation, problemsReport(problems, EXIT_USAGE, format));
+    await diagnose(command, problemsReport(problems, EXIT_USAGE, format));
     return EXIT_USAGE;
   }
-  const hint = `"varta-watch help${command === "run" ? "" : ` ${command}`}" shows what is possible`;
-  await diagnose(invocation, diagnosticLines(problemsText(problems)) + hintLine(hint));
+  const topic = command.name === "run" ? "" : ` ${command.name}`;
+  const hint = `"varta-watch help${topic}" shows what is possible`;
+  await diagnose(command, diagnosticLines(problemsText(problems)) + hintLine(hint));
   return EXIT_USAGE;
 }
 
 /** The form that an option chooses for the log of a daemon; what its file says is not known here. */
-function chosenFormat({ command, given }: Invocation): LogFormat | undefined {
-  const format = given.findLast(({ name }) => name === "log-format")?.value;
-  return command === "run" && (format === "json" || format === "logfmt") ? format : undefined;
-}
-
-async function loadCommand(name: CommandName): Promise<RunCommand> {
-  switch (name) {
-    case "run":
-      return (await import("./cli/run.ts")).run;
-    case "check":
-      return (await import("./cli/check.ts")).run;
-    case "beat":
-      return (await import("./cli/beat.ts")).run;
-    case "keygen":
-      return (await import("./cli/keygen.ts")).run;
-    case "decode":
-      return (await import("./cli/decode.ts")).run;
-    case "audit":
-      return (await import("./cli/audit.ts")).run;
-    case "demo":
-      return (await import("./cli/demo.ts")).run;
-    case "completions":
-      return (await import("./cli/completions.ts")).run;
-    case "version":
-      return (await import("./cli/version.ts")).run;
-    case "help":
-      return (await import("./cli/help.ts")).run;
-  }
+function chosenFormat({ command, invocation }: ParsedArguments): LogFormat | undefined {
+  const format = invocation.given.findLast(({ name }) => name === "log-format")?.value;
+  const isFormat = format === "json" || format === "logfmt";
+  return command.name === "run" && isFormat ? format : undefined;
 }

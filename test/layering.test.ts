@@ -85,12 +85,22 @@ function uses(words: RegExp, rooms: readonly string[]): string[] {
     .flatMap(({ path, code }) => [...code.matchAll(words)].map(([word]) => `${path}: ${word}`));
 }
 
+/** All that is loaded when `path` is: itself, and what it imports at once, directly or not. */
+function loadedWith(path: string, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  const code = files.find((file) => file.path === path)?.code ?? "";
+  const atOnce = [...code.matchAll(/^import\s+(?!type\b)[^;]*;/gm)].join("\n");
+  for (const target of importsOf(path, atOnce)) loadedWith(target, found);
+  return found;
+}
+
 describe("imports", () => {
   test("are found at all, types and late ones too", () => {
     const found = files.flatMap(({ path, imports }) => imports.map((to) => `${path} -> ${to}`));
     expect(found.length).toBeGreaterThan(300);
     expect(found).toContain("src/observer/observer.ts -> src/listener/listener.ts");
-    expect(found).toContain("src/main.ts -> src/cli/run.ts");
+    expect(found).toContain("src/cli/entries/daemon.ts -> src/cli/run.ts");
     expect(found).toContain("ffi/clock.ts -> bun:ffi");
   });
 
@@ -147,6 +157,18 @@ describe("imports", () => {
   test("are not handed on, but by the mod.ts of the two libraries", () => {
     const barrels = files.filter(({ code }) => /^export\s[^;]*?\sfrom\s+"/m.test(code));
     expect(barrels.map(({ path }) => path)).toEqual(["src/client/mod.ts", "src/observer/mod.ts"]);
+  });
+});
+
+describe("a command", () => {
+  test("comes alone: the program, help, version and beat load neither the daemon nor the schema", () => {
+    const daemon = ["daemon", "observer", "tracker", "listener", "recovery", "audit", "metrics"];
+    for (const entry of ["main", "cli/help", "cli/version", "cli/beat"]) {
+      const loaded = [...loadedWith(`src/${entry}.ts`)];
+      expect(loaded.length).toBeGreaterThan(3);
+      expect(loaded.filter((path) => path === "zod" || daemon.includes(roomOf(path)))).toEqual([]);
+    }
+    expect(loadedWith("src/cli/run.ts").has("src/observer/observer.ts")).toBe(true);
   });
 });
 

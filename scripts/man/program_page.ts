@@ -1,11 +1,6 @@
 // varta-watch(8): commands and options from their tables, the rest from the template.
-import {
-  COMMANDS,
-  type Command,
-  findCommand,
-  GLOBAL_OPTIONS,
-  type OwnOption,
-} from "../../src/cli/commands.ts";
+import type { Command, OwnOption } from "../../src/cli/command.ts";
+import { COMMANDS, commandNamed, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
 import { CONFIG_OPTIONS, type ConfigOption } from "../../src/config/options.ts";
 import { argument, textLines } from "./mdoc.ts";
 import { fillTemplate } from "./template.ts";
@@ -16,7 +11,7 @@ export function programPage(): string {
     GLOBAL_OPTIONS: GLOBAL_OPTIONS.flatMap(ownItem).join("\n"),
     COMMANDS: COMMANDS.flatMap(commandSection).join("\n"),
     CONFIG_OPTIONS: configOptions().join("\n"),
-    EXIT_STATUS: findCommand("run")!.exits.map(exitItem).join("\n"),
+    EXIT_STATUS: commandNamed("run").exits.map(exitItem).join("\n"),
     EXAMPLES: COMMANDS.flatMap(({ examples }) => examples)
       .map(([line, effect]) => `${textLines(sentence(effect))}\n.Dl ${argument(line)}`)
       .join("\n.Pp\n"),
@@ -25,9 +20,9 @@ export function programPage(): string {
 
 function synopsis({ name, operands, own, takesConfigOptions }: Command): string[] {
   const flags = own.map((option) => `.Op ${spelt(option, false)}`);
-  const more = takesConfigOptions ? [".Op Ar OPTION ..."] : [];
+  const more = takesConfigOptions === true ? [".Op Ar OPTION ..."] : [];
   const command = name === "run" ? ".Op Cm run" : `.Cm ${name}`;
-  const words = operands === "" ? [] : [`.Ar ${argument(operands)}`];
+  const words = operands === undefined ? [] : [`.Ar ${argument(operands.usage)}`];
   return [".Nm", command, ...flags, ...more, ...words];
 }
 

@@ -7,10 +7,19 @@ import type { GivenOption, Problem } from "../config/load_result.ts";
 import { CONFIG_OPTIONS, type ConfigOption, REMOVED_OPTIONS } from "../config/options.ts";
 import { nearest } from "../config/problems/suggestion.ts";
 import { NS_PER_MS } from "../base/time.ts";
-import { COMMANDS, type Command, findCommand, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
+import type { OwnOption } from "./command.ts";
+import {
+  COMMANDS,
+  type CommandName,
+  commandNamed,
+  findCommand,
+  GLOBAL_OPTIONS,
+  type KnownCommand,
+} from "./commands.ts";
 import type { Invocation } from "./invocation.ts";
 
 export interface ParsedArguments {
+  readonly command: KnownCommand;
   /** Usable only if there are no problems. */
   readonly invocation: Invocation;
   readonly problems: readonly Problem[];
@@ -20,30 +29,30 @@ export interface ParsedArguments {
 export function parseArguments(argv: readonly string[]): ParsedArguments {
   const [first] = argv;
   const named = first === undefined || first.startsWith("-") ? undefined : first;
-  if (named === undefined) return parseFor(findCommand("run")!, argv, true);
+  if (named === undefined) return parseFor(commandNamed("run"), argv, true);
   const command = findCommand(named);
   if (command !== undefined) return parseFor(command, argv.slice(1), false);
-  const parsed = parseFor(findCommand("run")!, argv.slice(1), false);
-  if (["help", "version"].includes(parsed.invocation.command)) return parsed;
+  const parsed = parseFor(commandNamed("run"), argv.slice(1), false);
+  if (["help", "version"].includes(parsed.command.name)) return parsed;
   return { ...parsed, problems: [unknownCommand(named), ...parsed.problems] };
 }
 
 function parseFor(
-  command: Command,
+  command: KnownCommand,
   words: readonly string[],
   mayBeNamed: boolean,
 ): ParsedArguments {
   const parser = new Parser(command, words, mayBeNamed);
   parser.parse();
   if (parser.renamed !== undefined) return parser.renamed;
-  return { invocation: parser.invocation(), problems: parser.problems };
+  return parser.parsed();
 }
 
 class Parser {
   readonly problems: Problem[] = [];
   /** Set if the command was named behind its options, as in `varta-watch -c F check`. */
   renamed: ParsedArguments | undefined;
-  readonly #command: Command;
+  readonly #command: KnownCommand;
   readonly #words: readonly string[];
   readonly #mayBeNamed: boolean;
   readonly #given: GivenOption[] = [];
@@ -53,7 +62,7 @@ class Parser {
   /** The next word is likely the value of an option that is unknown: one report is enough. */
   #afterUnknown = false;
 
-  constructor(command: Command, words: readonly string[], mayBeNamed: boolean) {
+  constructor(command: KnownCommand, words: readonly string[], mayBeNamed: boolean) {
     this.#command = command;
     this.#words = words;
     this.#mayBeNamed = mayBeNamed;
@@ -74,21 +83,30 @@ class Parser {
     }
   }
 
-  invocation(): Invocation {
+  parsed(): ParsedArguments {
     const own = this.#own;
-    const config = own.get("config");
-    const shared = { configFile: typeof config === "string" ? config : undefined, own };
     if (own.get("help") === true) {
       const operands = this.#command.name === "run" ? [] : [this.#command.name];
-      this.problems.length = 0;
-      return { ...shared, command: "help", given: [], operands };
+      return this.#instead("help", operands);
     }
-    if (own.get("version") === true) {
-      this.problems.length = 0;
-      return { ...shared, command: "version", given: [], operands: [] };
-    }
-    const command = own.get("check") === true ? "check" : this.#command.name;
-    return { ...shared, command, given: this.#given, operands: this.#operands };
+    if (own.get("version") === true) return this.#instead("version", []);
+    return {
+      command: own.get("check") === true ? commandNamed("check") : this.#command,
+      invocation: this.#invocation(this.#given, this.#operands),
+      problems: this.problems,
+    };
+  }
+
+  /** Another command, whatever else is on the command line. */
+  #instead(name: CommandName, operands: readonly string[]): ParsedArguments {
+    const invocation = this.#invocation([], operands);
+    return { command: commandNamed(name), invocation, problems: [] };
+  }
+
+  #invocation(given: readonly GivenOption[], operands: readonly string[]): Invocation {
+    const config = this.#own.get("config");
+    const configFile = typeof config === "string" ? config : undefined;
+    return { configFile, given, own: this.#own, operands };
   }
 
   #operand(word: string): void {
@@ -97,7 +115,8 @@ class Parser {
       const rest = this.#words.filter((_, index) => index !== this.#index - 1);
       if (command !== undefined) this.renamed = parseFor(command, rest, false);
       else this.problems.push(unknownCommand(word));
-    } else if (this.#operands.length < this.#command.operandsMax) this.#operands.push(word);
+    } else if (this.#operands.length < (this.#command.operands?.max ?? 0))
+      this.#operands.push(word);
     else this.#problem("", `the word ${quoted(word)}`, "no further words, only options");
   }
 

@@ -1,5 +1,13 @@
-// What a shell can complete on the command line: the words between the tables it is gathered from and the scripts it is
-// put into.
+// The shells that there is a completion script for, and what they can complete: the words between the tables that it is
+// gathered from and the scripts that it is put into.
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+export type Shell = (typeof SHELLS)[number];
+
+export function isShell(word: string): word is Shell {
+  return SHELLS.some((shell) => shell === word);
+}
 
 /** What may stand in a place of the command line. */
 export type Completable =

@@ -6,20 +6,26 @@ import { alternatives, quoted } from "../config/problems/found.ts";
 import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
 import { TABLE_SHAPES } from "../config/keys/schema.ts";
 import { bashScript } from "./bash_completion.ts";
-import { COMMANDS, type Command, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
-import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
+import type { Operands, OwnOption } from "./command.ts";
+import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
+import {
+  type Completable,
+  type CompletedCommand,
+  type CompletedOption,
+  isShell,
+  SHELLS,
+  type Shell,
+} from "./completable.ts";
 import { fishScript } from "./fish_completion.ts";
 import type { Invocation } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 import { zshScript } from "./zsh_completion.ts";
 
-const SCRIPTS: Readonly<Record<string, (commands: readonly CompletedCommand[]) => string>> = {
+const SCRIPTS: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) => string>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
 };
-
-export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 
 const EXIT_USAGE = 64;
 const NOTHING: Completable = { is: "nothing" };
@@ -40,40 +46,29 @@ export async function run({ operands }: Invocation): Promise<number> {
 
 /** The script of `shell`, or undefined for a shell that we do not know. */
 export function completionScript(shell: string): string | undefined {
-  return Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell]!(completedCommands()) : undefined;
+  return isShell(shell) ? SCRIPTS[shell](completedCommands()) : undefined;
 }
 
-export function completedCommands(): readonly CompletedCommand[] {
+function completedCommands(): readonly CompletedCommand[] {
   return COMMANDS.map((command) => ({
     name: command.name,
     summary: command.summary,
     options: [
       ...command.own.map(fromOwn),
       ...GLOBAL_OPTIONS.map(fromOwn),
-      ...(command.takesConfigOptions ? CONFIG_OPTIONS.map(fromConfig) : []),
+      ...(command.takesConfigOptions === true ? CONFIG_OPTIONS.map(fromConfig) : []),
     ],
-    ...operandsOf(command),
+    ...operandsOf(command.operands),
   }));
 }
 
-function operandsOf({
-  name,
-  operands,
-}: Command): Pick<CompletedCommand, "firstOperand" | "nextOperand"> {
-  const nextOperand = operands.includes("FILE") ? FILE : NOTHING;
-  const words =
-    name === "help"
-      ? COMMANDS.map((command) => command.name)
-      : name === "completions"
-        ? SHELLS
-        : actionsOf(operands);
-  return { firstOperand: words.length > 0 ? { is: "words", words } : nextOperand, nextOperand };
-}
-
-/** "verify" and "show" of "verify FILE... | show FILE". */
-function actionsOf(operands: string): string[] {
-  const first = operands.split(" | ").map((form) => form.split(" ")[0]!);
-  return first.filter((word) => /^[a-z]+$/.test(word));
+function operandsOf(
+  operands: Operands | undefined,
+): Pick<CompletedCommand, "firstOperand" | "nextOperand"> {
+  const nextOperand = operands?.usage.includes("FILE") === true ? FILE : NOTHING;
+  const first = operands?.first;
+  const words = first === "commands" ? COMMANDS.map(({ name }) => name) : first;
+  return { firstOperand: words === undefined ? nextOperand : { is: "words", words }, nextOperand };
 }
 
 function fromOwn({ name, short, help, value, form }: OwnOption): CompletedOption {

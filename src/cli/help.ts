@@ -3,7 +3,8 @@
 import { problemsText } from "../config/problems/render.ts";
 import { CONFIG_OPTIONS } from "../config/options.ts";
 import { unknownCommand } from "./arguments.ts";
-import { COMMANDS, type Command, findCommand, GLOBAL_OPTIONS, type OwnOption } from "./commands.ts";
+import type { Command, OwnOption } from "./command.ts";
+import { COMMANDS, commandNamed, findCommand, GLOBAL_OPTIONS } from "./commands.ts";
 import type { Invocation } from "./invocation.ts";
 import { print, printDiagnostics } from "./output.ts";
 
@@ -27,7 +28,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 /** The screen of `varta-watch --help`. */
 export function overviewText(): string {
-  const daemon = findCommand("run")!;
+  const daemon = commandNamed("run");
   return sections([
     ["varta-watch hears the heartbeats of processes, says who fell silent, and recovers them."],
     ["Usage:", "  varta-watch [run] [-c FILE] [OPTION...]", "  varta-watch COMMAND [OPTION...]"],
@@ -49,9 +50,9 @@ export function overviewText(): string {
 
 /** The screen of `varta-watch help COMMAND`. */
 export function commandText(command: Command): string {
-  const operands = command.operands === "" ? "" : ` ${command.operands}`;
+  const operands = command.operands === undefined ? "" : ` ${command.operands.usage}`;
   const name = command.name === "run" ? "[run]" : command.name;
-  const hasOptions = command.own.length > 0 || command.takesConfigOptions;
+  const hasOptions = command.own.length > 0 || command.takesConfigOptions === true;
   return sections([
     [`Usage: varta-watch ${name}${operands}${hasOptions ? " [OPTION...]" : ""}`],
     command.about,

@@ -1,21 +1,8 @@
-// One parsed command line: what a command's `run` receives. Built only by arguments.ts; every value in it has already
+// One parsed command line: what the `run` of its command receives. Built only by arguments.ts; every value in it has already
 // been checked against the option's own type and range (spec 07 section 3).
 import type { GivenOption } from "../config/load_result.ts";
 
-export type CommandName =
-  | "run"
-  | "check"
-  | "beat"
-  | "keygen"
-  | "decode"
-  | "audit"
-  | "demo"
-  | "completions"
-  | "version"
-  | "help";
-
 export interface Invocation {
-  readonly command: CommandName;
   /** `--config FILE`; undefined = not given. */
   readonly configFile: string | undefined;
   /** Options that set configuration keys, in the order given, for loadConfig(). */

@@ -2,12 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { alternatives } from "../../src/config/problems/found.ts";
 import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../../src/config/options.ts";
 
 function invocationOf(...argv: string[]) {
-  const { invocation, problems } = parseArguments(argv);
+  const { command, invocation, problems } = parseArguments(argv);
   expect(problems).toEqual([]);
-  return { ...invocation, own: Object.fromEntries(invocation.own) };
+  return { ...invocation, command: command.name, own: Object.fromEntries(invocation.own) };
 }
 
 function problemsOf(...argv: string[]): string[] {
@@ -155,8 +156,9 @@ describe("parseArguments()", () => {
   });
 
   test("reports unknown commands and words too many", () => {
+    const names = COMMANDS.map(({ name }) => name);
     expect(problemsOf("chek")).toEqual([
-      'found the word "chek"; want a command: run, check, beat, keygen, decode, audit, demo, completions, version or help; did you mean "check"?',
+      `found the word "chek"; want a command: ${alternatives(names)}; did you mean "check"?`,
     ]);
     expect(problemsOf("check", "F")).toEqual([
       'found the word "F"; want no further words, only options',

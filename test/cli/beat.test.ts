@@ -244,7 +244,6 @@ describe("beatTarget()", () => {
 function target(own: Own) {
   const values = new Map(Object.entries(own));
   return beatTarget({
-    command: "beat",
     configFile: undefined,
     given: [],
     own: values,

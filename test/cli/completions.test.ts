@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
-import { completionScript, SHELLS } from "../../src/cli/completions.ts";
+import { SHELLS } from "../../src/cli/completable.ts";
+import { completionScript } from "../../src/cli/completions.ts";
 import { CONFIG_OPTIONS } from "../../src/config/options.ts";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
