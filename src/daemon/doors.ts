@@ -17,7 +17,7 @@ import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
-import { nowGeneration } from "../observer/system_clock.ts";
+import { nowGeneration } from "../processes/generation.ts";
 import { monotonicNs, type Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";

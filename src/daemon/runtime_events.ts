@@ -1,11 +1,10 @@
 // Finds the descriptor on which the runtime's own event loop waits. An epoll descriptor can itself be polled, so one
 // poll(2) waits for beats and for the runtime's events (HTTP, child exits, file completions, signals) at once.
-import { readdirSync, readlinkSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
+import { ProcReader } from "../processes/proc_reader.ts";
 
-const FD_DIRECTORY = "/proc/self/fd";
 /** A file status through the thread pool takes well under a millisecond; a busy machine gets this long. */
 const SELF_TEST_MS_MAX = 500;
 
@@ -25,21 +24,9 @@ export function findRuntimeEvents(): number {
 }
 
 function eventpollDescriptors(): number[] {
-  try {
-    return readdirSync(FD_DIRECTORY)
-      .map(Number)
-      .filter((fd) => linkOf(fd) === "anon_inode:[eventpoll]")
-      .sort((a, b) => a - b);
-  } catch {
-    return [];
-  }
-}
-
-function linkOf(fd: number): string {
-  try {
-    return readlinkSync(`${FD_DIRECTORY}/${fd}`);
-  } catch {
-    // The descriptor of the listing itself is gone by now.
-    return "";
-  }
+  return new ProcReader()
+    .descriptors(process.pid)
+    .filter(({ link }) => link === "anon_inode:[eventpoll]")
+    .map(({ fd }) => fd)
+    .sort((a, b) => a - b);
 }

@@ -1,11 +1,11 @@
 // What the daemon looks at on the machine before it starts, and what it says about it.
-import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { fstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { umask } from "../../ffi/process.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
+import { readQueueLength } from "../sockets/queue_length.ts";
 
-const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
 /** A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32 were lost. */
 const QUEUE_LENGTH_WANTED = 512;
 
@@ -49,19 +49,13 @@ export function initWatchdogWarning(
 }
 
 /** The warning about a short datagram queue in this network namespace, or undefined. `file` is for tests. */
-export function queueLengthWarning(file = QUEUE_LENGTH_FILE): string | undefined {
-  if (!IS_LINUX) return undefined;
-  try {
-    const length = Number(readFileSync(file, "latin1").trim());
-    if (!(length < QUEUE_LENGTH_WANTED)) return undefined;
-    return (
-      `net.unix.max_dgram_qlen is ${length}: a burst of more simultaneous beats makes senders drop; ` +
-      `before the start run: sysctl -w net.unix.max_dgram_qlen=${QUEUE_LENGTH_WANTED}`
-    );
-  } catch {
-    // Not readable in this sandbox: nothing to say.
-    return undefined;
-  }
+export function queueLengthWarning(file?: string): string | undefined {
+  const length = readQueueLength(file);
+  if (length === undefined || length >= QUEUE_LENGTH_WANTED) return undefined;
+  return (
+    `net.unix.max_dgram_qlen is ${length}: a burst of more simultaneous beats makes senders drop; ` +
+    `before the start run: sysctl -w net.unix.max_dgram_qlen=${QUEUE_LENGTH_WANTED}`
+  );
 }
 
 /**
@@ -83,7 +77,7 @@ export function makeRuntimeDirectory(directory: RuntimeDirectory): void {
 export function stderrIsJournal(journalStream: string | undefined): boolean {
   if (journalStream === undefined) return false;
   try {
-    const status = statSync("/proc/self/fd/2", { bigint: true });
+    const status = fstatSync(2, { bigint: true });
     return journalStream === `${status.dev}:${status.ino}`;
   } catch {
     return false;

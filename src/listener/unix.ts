@@ -1,14 +1,14 @@
 // The Unix datagram listener (spec 05 sections 3 and 4): the kernel attests the sender's pid, uid and gid with every
 // datagram, and tells on request whether that process is still there.
-import { readFileSync } from "node:fs";
-import { EPERM, IS_LINUX, SO_RCVBUF } from "../../ffi/constants.ts";
+import { EPERM, SO_RCVBUF } from "../../ffi/constants.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import * as arena from "../../ffi/receive_batch.ts";
 import { close, getSocketOption, setSocketOption } from "../../ffi/socket.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
-import type { GenerationClock } from "../processes/process_reader.ts";
+import type { GenerationClock } from "../processes/generation.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
+import { readQueueLength } from "../sockets/queue_length.ts";
 import type { AllowList } from "./allow_list.ts";
 import { CredentialCheck } from "./credential_check.ts";
 import type { Listener } from "./listener.ts";
@@ -25,7 +25,6 @@ const IOV_BYTES = FRAME_BYTES + 1;
 const STRIDE_BYTES = 64;
 /** Datagrams of a receive that gives a descriptor with each of them: a daemon with a low limit has not many to spare. */
 const WIDE_COUNT_MAX = 16;
-const QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen";
 
 export interface UnixListenerOptions {
   readonly name: string;
@@ -84,7 +83,9 @@ export class UnixListener implements Listener {
     this.#socket = new UnixSocket(options, this.#nowGeneration);
     this.#receivedFrom = this.#socket;
     this.directorySynced = this.#socket.directorySynced;
-    this.queueLength = readQueueLength();
+    const length = readQueueLength();
+    // The kernel refuses a datagram once there are more than that.
+    this.queueLength = length === undefined ? undefined : length + 1;
     this.#queueFill = new QueueFill(this.queueLength);
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
     this.#arena = new arena.ReceiveBatch({
@@ -231,16 +232,6 @@ function checkSizes(from: arena.ReceiveBatch, batch: ReceivedBatch, count: numbe
 }
 
 // The kernel took it for this socket when the socket was created.
-function readQueueLength(): number | undefined {
-  if (!IS_LINUX) return undefined;
-  try {
-    const length = Number(readFileSync(QUEUE_LENGTH_FILE, "latin1").trim());
-    return Number.isInteger(length) ? length + 1 : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 // Soft: on Linux it bounds nothing for AF_UNIX, and a refusal must not keep the daemon from starting.
 function grantReceiveBuffer(fd: number, bytes: number): number {
   if (bytes === 0 || setSocketOption(fd, SO_RCVBUF, bytes) < 0) return 0;

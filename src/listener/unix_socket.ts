@@ -3,7 +3,7 @@
 import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
-import type { GenerationClock } from "../processes/process_reader.ts";
+import type { GenerationClock } from "../processes/generation.ts";
 import { isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
 import {

@@ -20,7 +20,7 @@ import { FAMILIES } from "./catalogue.ts";
 import { type BuildInfo, Exposition, type MetricsListener } from "./exposition.ts";
 import { Histograms } from "./histograms.ts";
 import { PidRows } from "./pid_rows.ts";
-import { readProcessStats } from "./process_stats.ts";
+import { readProcessStats } from "../processes/own_process.ts";
 import { idOf, SERIES_COUNT, seriesId } from "./series.ts";
 
 export interface MetricsOptions {

@@ -1,6 +1,7 @@
 // The observer for programs that watch by themselves, without the daemon (spec 04 section 1): one call makes it with the
 // clock and the processes of this machine. The program calls poll() as often as it likes; nothing here has a timer, a
 // thread or a log. Silence is silence as poll() sees it, unless the program says with `pauseGapNs` how long it may be away.
+import { nowGeneration } from "../processes/generation.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
@@ -8,7 +9,7 @@ import { UnixListener } from "../listener/unix.ts";
 import { type ClockSource, ObserverClock } from "./clock.ts";
 import { Observer, type ObserverOptions } from "./observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
-import { nowGeneration, SystemClock } from "./system_clock.ts";
+import { SystemClock } from "./system_clock.ts";
 
 export interface LibraryOptions
   extends Omit<ObserverOptions, "clock" | "processes" | "observerInode" | "readPidMax"> {

@@ -1,6 +1,6 @@
 // The configured clock as raw readings since start (spec 04 section 8): exact, because the baseline is subtracted in
 // seconds and nanoseconds. A failed reading counts as 0, which the observer's clamp absorbs.
-import { clockNanoseconds, clockNs, clockSeconds, readClock } from "../../ffi/clock.ts";
+import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
@@ -8,7 +8,6 @@ import {
   IS_LINUX,
 } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
-import { generationAt } from "../processes/process_reader.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { ClockSource, RawClock } from "./clock.ts";
 
@@ -32,11 +31,6 @@ export class SystemClock implements RawClock {
     const seconds = clockSeconds() - this.#baseSeconds;
     return Math.max(0, seconds * NS_PER_S + (clockNanoseconds() - this.#baseNanoseconds));
   }
-}
-
-/** The clock of start times; NaN where the system tells none. */
-export function nowGeneration(): number {
-  return IS_LINUX ? generationAt(clockNs(CLOCK_BOOTTIME)) : Number.NaN;
 }
 
 function clockId(source: ClockSource): number {

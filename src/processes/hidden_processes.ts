@@ -1,8 +1,11 @@
 // Whether /proc hides the processes of other users from the daemon. Their agents are still watched, but nobody can tell
 // which process has a pid, so nothing is ever done about them: that has to be said before the first stall.
-import { readFileSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
+import { KernelFiles } from "./kernel_files.ts";
 
+/** The mounts of a machine with thousands of containers, and a process in as many groups as there may be. */
+const MOUNTINFO_BYTES_MAX = 4 * 1024 * 1024;
+const STATUS_BYTES_MAX = 1024 * 1024;
 const CAP_SYS_PTRACE = 1n << 19n;
 /** The values of the mount option that hide nothing. */
 const HIDES_NOTHING: readonly string[] = ["0", "off"];
@@ -13,10 +16,13 @@ const REMEDY =
 /** The warning, or undefined if all processes are shown. `root` is /proc, or a directory of the same shape in a test. */
 export function hiddenProcessesWarning(root = "/proc"): string | undefined {
   if (!IS_LINUX) return undefined;
-  const { hidepid = "0", gid = "0" } = mountOptions(textOf(`${root}/self/mountinfo`));
-  if (!HIDES_NOTHING.includes(hidepid) && !isExempt(textOf(`${root}/self/status`), gid, hidepid))
+  const files = new KernelFiles();
+  const mountinfo = files.text(`${root}/self/mountinfo`, MOUNTINFO_BYTES_MAX);
+  const { hidepid = "0", gid = "0" } = mountOptions(mountinfo);
+  const status = files.text(`${root}/self/status`, STATUS_BYTES_MAX);
+  if (!HIDES_NOTHING.includes(hidepid) && !isExempt(status, gid, hidepid))
     return `/proc hides the processes of other users (hidepid=${hidepid}): ${REMEDY}`;
-  if (textOf(`${root}/1/stat`) === "")
+  if (files.text(`${root}/1/stat`, 1) === "")
     return `/proc hides the processes of other users (/proc/1/stat cannot be read): ${REMEDY}`;
   return undefined;
 }
@@ -43,11 +49,3 @@ function isExempt(status: string, gid: string, hidepid: string): boolean {
 
 /** Values with which no group is exempt. */
 const PTRACEABLE: readonly string[] = ["4", "ptraceable"];
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
-}

@@ -1,51 +1,60 @@
-// Reads the identity of a process from /proc (spec 05 section 5): its start time, which tells a reused pid from the old
-// process, and the inode of its pid namespace. Small synchronous reads, the only ones on the loop; NaN = unknown.
-import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
-import { isOver, type ProcessReader } from "./process_reader.ts";
+// Reads processes from /proc (spec 05 section 5): the only place that knows which file of /proc/<pid> says what. Start time
+// and pid namespace tell who has a pid. Small synchronous reads, the only ones on the loop; NaN = unknown.
+import { readdirSync, readlinkSync } from "node:fs";
+import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
+import * as text from "./proc_text.ts";
+import type { ProcessReader } from "./process_reader.ts";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
+import { type AgentUnit, parseUnit } from "./unit_of_process.ts";
 
 const STAT_BYTES_MAX = 512;
-// NSpid stands within the first 2 KiB of /proc/<pid>/status.
+// The lines that are read stand within the first 2 KiB of /proc/<pid>/status.
 const STATUS_BYTES_MAX = 4_096;
-/** Result of a read for which there was no descriptor. */
-const SHORT = -2;
-/** Result of a read of a process that does not exist. */
-const GONE = -3;
-/** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
-const START_TIME_WORD = 20;
+const CGROUP_BYTES_MAX = 4_096;
+/** A command line may be longer than any file of the kernel; who a program is stands at its beginning. */
+const CMDLINE_BYTES_MAX = 32_768;
 
 export class ProcReader implements ProcessReader {
   readonly #root: string;
-  readonly #spares: SpareDescriptors | undefined;
-  readonly #buffer = Buffer.alloc(STATUS_BYTES_MAX);
+  readonly #files: KernelFiles;
 
   /** `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no descriptor left. */
   constructor(root = "/proc", spares?: SpareDescriptors) {
     this.#root = root;
-    this.#spares = spares;
+    this.#files = new KernelFiles(spares);
   }
 
   startTime(pid: number): number {
-    const length = this.#read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
-    return length < 0 ? Number.NaN : parseStartTime(this.#buffer.toString("latin1", 0, length));
+    return text.parseStartTime(this.#stat(pid));
   }
 
   hasEnded(pid: number, startTime: number): boolean {
-    const length = this.#read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
-    if (length < 0) return length === GONE;
-    const text = this.#buffer.toString("latin1", 0, length);
-    const found = parseStartTime(text);
-    return !Number.isNaN(found) && (found !== startTime || isOver(text));
+    const length = this.#files.read(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
+    if (length < 0) return length === FILE_GONE;
+    const stat = this.#files.decoded(length);
+    const found = text.parseStartTime(stat);
+    return !Number.isNaN(found) && (found !== startTime || text.isOver(stat));
+  }
+
+  /** True while the process of this start time runs, or may run again: a zombie does not. */
+  isAlive(pid: number, startTime: number): boolean {
+    const stat = this.#stat(pid);
+    return !text.isOver(stat) && text.parseStartTime(stat) === startTime;
+  }
+
+  /** Whether what has the pid is a zombie; undefined if it is not shown to us. */
+  isZombie(pid: number): boolean | undefined {
+    const stat = this.#stat(pid);
+    return stat === "" ? undefined : text.isOver(stat);
   }
 
   realUid(pid: number): number {
-    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
-    return length < 0 ? Number.NaN : parseRealUid(this.#buffer.toString("latin1", 0, length));
+    return text.parseRealUid(this.#status(pid));
   }
 
   namespaceInode(pid: number, observerInode: number): number {
     try {
-      return parseNamespaceLink(readlinkSync(`${this.#root}/${pid}/ns/pid`));
+      return text.parseNamespaceLink(readlinkSync(`${this.#root}/${pid}/ns/pid`));
     } catch (error) {
       return isDenied(error) ? this.#namespaceFromStatus(pid, observerInode) : Number.NaN;
     }
@@ -53,9 +62,7 @@ export class ProcReader implements ProcessReader {
 
   /** The number that the process has in its own, innermost namespace; NaN = unknown. */
   innermostPid(pid: number): number {
-    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
-    if (length < 0) return Number.NaN;
-    return parseNspids(this.#buffer.toString("latin1", 0, length)).at(-1) ?? Number.NaN;
+    return text.parseNspids(this.#status(pid)).at(-1) ?? Number.NaN;
   }
 
   /** The namespace inode of this very process; NaN = unknown. */
@@ -63,84 +70,62 @@ export class ProcReader implements ProcessReader {
     return this.namespaceInode(process.pid, Number.NaN);
   }
 
+  /** The unit that the process runs in, or the words for why there is none. */
+  unitOf(pid: number): AgentUnit | string {
+    return parseUnit(this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX));
+  }
+
+  /** The words of its command line; [""] for what has none. */
+  argv(pid: number): string[] {
+    const path = `${this.#root}/${pid}/cmdline`;
+    const line = Buffer.from(this.#files.text(path, CMDLINE_BYTES_MAX), "latin1");
+    return line.toString("utf8").split("\0");
+  }
+
+  /** What the descriptors of the process are: "socket:[4711]", "/dev/null". None if they are kept from us. */
+  descriptors(pid: number): { readonly fd: number; readonly link: string }[] {
+    const directory = `${this.#root}/${pid}/fd`;
+    return namesIn(directory).flatMap((fd) => {
+      try {
+        return { fd: Number(fd), link: readlinkSync(`${directory}/${fd}`) };
+      } catch {
+        // It was closed meanwhile, as that of the listing itself.
+        return [];
+      }
+    });
+  }
+
+  /** Every process that is shown to us. */
+  pids(): number[] {
+    return namesIn(this.#root)
+      .filter((name) => /^[0-9]+$/.test(name))
+      .map(Number);
+  }
+
+  #stat(pid: number): string {
+    return this.#files.text(`${this.#root}/${pid}/stat`, STAT_BYTES_MAX);
+  }
+
+  #status(pid: number): string {
+    return this.#files.text(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
+  }
+
   // The link of another user's process needs CAP_SYS_PTRACE; the NSpid line is world-readable and has one number for
   // a process of our namespace, more for one in a child namespace.
   #namespaceFromStatus(pid: number, observerInode: number): number {
     if (Number.isNaN(observerInode)) return Number.NaN;
-    const length = this.#read(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
-    if (length < 0) return Number.NaN;
-    const count = parseNspids(this.#buffer.toString("latin1", 0, length)).length;
+    const count = text.parseNspids(this.#status(pid)).length;
     if (count === 0) return Number.NaN;
     return count === 1 ? observerInode : 0;
   }
+}
 
-  /** The bytes read; negative if it cannot be done. */
-  #read(path: string, bytesMax: number): number {
-    const result = this.#tryRead(path, bytesMax);
-    if (result !== SHORT || this.#spares === undefined) return result;
-    return this.#spares.use(
-      () => this.#tryRead(path, bytesMax),
-      (again) => again === SHORT,
-    );
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
-
-  #tryRead(path: string, bytesMax: number): number {
-    try {
-      const fd = openSync(path, "r");
-      try {
-        return readSync(fd, this.#buffer, 0, bytesMax, 0);
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      if (isShortage(error)) return SHORT;
-      return isGone(error) ? GONE : -1;
-    }
-  }
-}
-
-/** Start time in ticks from the text of /proc/<pid>/stat; NaN if it is malformed. The name may hold ")" and spaces. */
-export function parseStartTime(text: string): number {
-  const close = text.lastIndexOf(")");
-  if (close < 0) return Number.NaN;
-  const word = text
-    .slice(close + 1)
-    .trim()
-    .split(/\s+/)[START_TIME_WORD - 1];
-  return wholeNumber(word);
-}
-
-/** Inode from "pid:[4026531836]"; NaN if it is malformed. */
-export function parseNamespaceLink(text: string): number {
-  const match = /^pid:\[([0-9]+)\]$/.exec(text);
-  return wholeNumber(match?.[1]);
-}
-
-/** The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line could hide a number. */
-export function parseNspids(text: string): readonly number[] {
-  const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(text);
-  return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);
-}
-
-/** The first number of the Uid line of /proc/<pid>/status; NaN if there is none. */
-export function parseRealUid(text: string): number {
-  return wholeNumber(/^Uid:[ \t]+([0-9]+)[ \t]/m.exec(text)?.[1]);
-}
-
-function wholeNumber(digits: string | undefined): number {
-  if (digits === undefined || !/^[0-9]+$/.test(digits)) return Number.NaN;
-  const value = Number(digits);
-  return Number.isSafeInteger(value) ? value : Number.NaN;
-}
-
-function isShortage(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === "EMFILE" || code === "ENFILE";
-}
-
-function isGone(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === "ENOENT" || code === "ESRCH";
 }
 
 function isDenied(error: unknown): boolean {

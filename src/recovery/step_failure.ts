@@ -1,7 +1,7 @@
 // Why a step of a recovery could not be done, and whether the very same try may succeed a moment later: the system was
 // short of something, or the program was just being replaced. Such a step is tried again, because the agent hangs all
 // the same and nobody else will look after it (spec 10 section 1.2).
-import { constants } from "node:os";
+import { EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import {
   RECOVERY_RETRY_NS_FIRST,
@@ -15,8 +15,6 @@ export interface StepFailure {
   readonly text: string;
   readonly isTransient: boolean;
 }
-
-const { EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY } = constants.errno;
 
 const TRANSIENT: readonly number[] = [EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY];
 

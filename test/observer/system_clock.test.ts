@@ -7,8 +7,9 @@ import {
   IS_LINUX,
 } from "../../ffi/constants.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
+import { nowGeneration } from "../../src/processes/generation.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
-import { nowGeneration, SystemClock } from "../../src/observer/system_clock.ts";
+import { SystemClock } from "../../src/observer/system_clock.ts";
 
 describe.skipIf(!IS_LINUX)("nowGeneration() (Linux)", () => {
   test("counts as the start times in /proc do: a process starts between two readings", () => {

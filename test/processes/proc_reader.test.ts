@@ -1,4 +1,4 @@
-// Identities read from /proc (spec 05 section 5): the parsers on hostile text, a fake /proc, and the real one.
+// Identities read from /proc (spec 05 section 5): a fake /proc, and the real one.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   mkdirSync,
@@ -8,117 +8,23 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import {
-  ProcReader,
-  parseNamespaceLink,
-  parseNspids,
-  parseRealUid,
-  parseStartTime,
-} from "../../src/processes/proc_reader.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { statLine } from "./stat_line.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
 const NOBODY = 65_534;
 const OWN = 4_026_531_836;
 
-/** A stat line whose 22nd field is `startTime`. */
-function statLine(name: string, startTime: string): string {
-  const before = "S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0";
-  return `42 (${name}) ${before} ${startTime} 123456 78 18446744073709551615\n`;
-}
-
-describe("parseRealUid()", () => {
-  test.each([
-    ["Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n", 1_000],
-    ["Name:\tUid:\t5\t\nUid:\t4294967295\t0\t0\t0\n", 4_294_967_295],
-    ["Name:\tx\nUid:\t1000", Number.NaN],
-    ["Name:\tx\nGid:\t7\t7\t7\t7\n", Number.NaN],
-    ["Name:\tx\nUid:\t-1\t0\t0\t0\n", Number.NaN],
-    ["", Number.NaN],
-  ])("%j is %p", (text, uid) => {
-    expect(parseRealUid(text)).toBe(uid);
-  });
-});
-
 describe("ProcReader.realUid()", () => {
   test("is the real uid of a process, and unknown of one that is not there", () => {
     const reader = new ProcReader();
     expect(reader.realUid(process.pid)).toBe(process.getuid!());
     expect(reader.realUid(2 ** 31 - 1)).toBeNaN();
-  });
-});
-
-describe("parseStartTime()", () => {
-  test.each([
-    ["a plain name", "bash"],
-    ["an empty name", ""],
-    ["a name with spaces", "tmux: server 1 2 3"],
-    ["a name with closing parentheses", "a) S 1 (b))"],
-    ["a name that looks like the rest of the line", ") S 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9"],
-    ["a name with a newline", "two\nlines)\n"],
-  ])("finds field 22 behind %s", (_what, name) => {
-    expect(parseStartTime(statLine(name, "987654321"))).toBe(987_654_321);
-  });
-
-  test.each([
-    ["no parenthesis", "42 bash S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21"],
-    ["too few words", "42 (bash) S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0"],
-    ["nothing", ""],
-    ["a word that is no number", statLine("bash", "12x4")],
-    ["a negative number", statLine("bash", "-5")],
-    ["a number that f64 cannot hold exactly", statLine("bash", "9007199254740993")],
-  ])("is unknown for %s", (_what, text) => {
-    expect(parseStartTime(text)).toBeNaN();
-  });
-
-  test("takes 0 and 2^53-1", () => {
-    expect(parseStartTime(statLine("x", "0"))).toBe(0);
-    expect(parseStartTime(statLine("x", "9007199254740991"))).toBe(Number.MAX_SAFE_INTEGER);
-  });
-});
-
-describe("parseNamespaceLink()", () => {
-  test("reads the inode", () => {
-    expect(parseNamespaceLink("pid:[4026531836]")).toBe(OWN);
-  });
-
-  test.each([
-    "",
-    "pid:[]",
-    "pid:[12",
-    "pid:12",
-    "pid:[1 2]",
-    "pid:[-1]",
-    "pid:[0x10]",
-    "pid:[12]x",
-    "xpid:[12]",
-    "net:[12]",
-    "pid:[12]\n",
-    "pid:[99999999999999999999]",
-  ])("is unknown for %p", (text) => {
-    expect(parseNamespaceLink(text)).toBeNaN();
-  });
-});
-
-describe("parseNspids()", () => {
-  test.each([
-    ["Name:\tx\nNSpid:\t42\nNSpgid:\t42\n", [42]],
-    ["Name:\tx\nNSpid:\t42\t1\nNSpgid:\t42\t1\n", [42, 1]],
-    ["NSpid:\t42\t17\t1\n", [42, 17, 1]],
-    ["Name:\tNSpid:\t7\nPid:\t42\n", []],
-    ["Name:\tx\nNSpid:\t\n", []],
-    ["Name:\tx\nNSpid:\t42 x\n", []],
-    ["", []],
-  ])("reads %p as %p", (text, pids) => {
-    expect(parseNspids(text)).toEqual(pids);
-  });
-
-  test("does not trust a line that the end of the buffer cut short", () => {
-    expect(parseNspids("Name:\tx\nNSpid:\t42")).toEqual([]);
   });
 });
 
@@ -135,6 +41,38 @@ describe("ProcReader with a directory in the place of /proc", () => {
     symlinkSync("pid:[77]", directory.at("42/ns/pid"));
     expect(reader.startTime(42)).toBe(4711);
     expect(reader.namespaceInode(42, OWN)).toBe(77);
+  });
+
+  test("knows a process that runs from a zombie, from the next owner of its pid and from nobody", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    expect([reader.isZombie(42), reader.isAlive(42, 4711)]).toEqual([undefined, false]);
+    writeFileSync(directory.at("42/stat"), statLine("x", "4711"));
+    expect([reader.isZombie(42), reader.isAlive(42, 4711)]).toEqual([false, true]);
+    expect(reader.isAlive(42, 4712)).toBe(false);
+    writeFileSync(directory.at("42/stat"), statLine("x", "4711").replace(") S 1", ") Z 1"));
+    expect([reader.isZombie(42), reader.isAlive(42, 4711)]).toEqual([true, false]);
+  });
+
+  test("lists processes, their words and their descriptors, and nothing that is no process", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    mkdirSync(directory.at("42/fd"));
+    mkdirSync(directory.at("net"));
+    writeFileSync(directory.at("42/cmdline"), "/usr/bin/caf\u00e9\0--flag\0");
+    symlinkSync("socket:[77]", directory.at("42/fd/3"));
+    expect(reader.pids()).toEqual([42]);
+    expect(reader.argv(42)).toEqual(["/usr/bin/caf\u00e9", "--flag", ""]);
+    expect(reader.descriptors(42)).toEqual([{ fd: 3, link: "socket:[77]" }]);
+    expect([reader.argv(43), reader.descriptors(43)]).toEqual([[""], []]);
+  });
+
+  test("reads the unit of a process, or says why there is none", () => {
+    using directory = new TemporaryDirectory();
+    const reader = fake(directory, 42);
+    expect(reader.unitOf(42)).toBe("its control group cannot be read");
+    writeFileSync(directory.at("42/cgroup"), "0::/system.slice/app.service\n");
+    expect(reader.unitOf(42)).toMatchObject({ name: "app.service" });
   });
 
   test("reads a long stat line up to its 512th byte only", () => {

@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
 import {
   BlindAgentHost,
@@ -78,15 +77,11 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
   test("does not reach a process that took the pid over between the two looks", async () => {
     const { child, pid, generation } = await sleeper();
     const order: string[] = [];
-    const processes: ProcessReader = {
-      startTime: () => {
-        order.push("read");
-        child.kill("SIGKILL");
-        return generation;
-      },
-      hasEnded: () => false,
-      realUid: () => NaN,
-      namespaceInode: () => NaN,
+    const processes = new ProcReader();
+    processes.startTime = () => {
+      order.push("read");
+      child.kill("SIGKILL");
+      return generation;
     };
     const host = new SystemAgentHost(processes, () => false);
     await until("the process to be there", () => stateOf(pid) === "S");
@@ -153,7 +148,7 @@ describe.if(IS_LINUX)("SystemAgentHost.holderOf()", () => {
   test.skipIf(!canHide)("is hidden where /proc hides it (needs root and setpriv)", () => {
     const ours = (path: string) => join(import.meta.dir, "../../src", path);
     const script = `import { SystemAgentHost } from "${ours("recovery/agent_host.ts")}";
-      import { ProcReader } from "${ours("listener/proc_reader.ts")}";
+      import { ProcReader } from "${ours("processes/proc_reader.ts")}";
       console.log(new SystemAgentHost(new ProcReader(), () => false).holderOf(${process.pid}));`;
     const user = "setpriv --reuid=61000 --regid=61000 --clear-groups";
     const run = Bun.spawnSync(

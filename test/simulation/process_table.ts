@@ -1,5 +1,6 @@
 // The simulated processes as /proc would show them: start times, pid namespaces and what of it may be read at the moment.
-import type { GenerationClock, ProcessReader } from "../../src/processes/process_reader.ts";
+import type { GenerationClock } from "../../src/processes/generation.ts";
+import type { ProcessReader } from "../../src/processes/process_reader.ts";
 
 export const OWN_INODE = 4_026_531_836;
 

@@ -7,7 +7,7 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../../src/base/origin.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
-import type { GenerationClock } from "../../src/processes/process_reader.ts";
+import type { GenerationClock } from "../../src/processes/generation.ts";
 import {
   REJECT_CTRL_TRUNCATED,
   REJECT_NO_CREDENTIALS,

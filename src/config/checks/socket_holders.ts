@@ -1,7 +1,8 @@
 // Who holds a socket that a start would want: a daemon of ours, which is no surprise, or another program. The kernel's
 // tables tell every user the owner of a socket; which process has it open, only that owner and root can see.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { ProcReader } from "../../processes/proc_reader.ts";
 
 export interface SocketHolder {
   readonly uid: number | undefined;
@@ -14,8 +15,6 @@ export interface SocketHolder {
 export interface SocketHoldersOptions {
   /** Whether a process with this command line is a daemon of this program. */
   readonly isOurs: (argv: readonly string[]) => boolean;
-  /** "/proc" but for tests. */
-  readonly proc?: string;
 }
 
 interface Process {
@@ -28,14 +27,13 @@ interface Process {
 const TCP_LISTEN = "0A";
 
 export class SocketHolders {
-  readonly #proc: string;
+  readonly #reader = new ProcReader();
   readonly #isOurs: SocketHoldersOptions["isOurs"];
   #processes: readonly Process[] | undefined;
   readonly #pidByInode = new Map<string, number>();
 
-  constructor({ isOurs, proc = "/proc" }: SocketHoldersOptions) {
+  constructor({ isOurs }: SocketHoldersOptions) {
     this.#isOurs = isOurs;
-    this.#proc = proc;
   }
 
   /** Looks at every process now, while this one still may. */
@@ -47,7 +45,7 @@ export class SocketHolders {
   ofPort(protocol: "udp" | "tcp", port: number): SocketHolder | undefined {
     const wanted = port.toString(16).toUpperCase().padStart(4, "0");
     for (const table of [protocol, `${protocol}6`]) {
-      for (const columns of this.#rows(`net/${table}`)) {
+      for (const columns of this.#rows(table)) {
         const isBound = columns[1]?.split(":")[1] === wanted;
         if (!isBound || (protocol === "tcp" && columns[3] !== TCP_LISTEN)) continue;
         return this.#holder(columns[9]!, Number(columns[7]));
@@ -58,7 +56,7 @@ export class SocketHolders {
 
   /** Who is bound to this path; `uid` is the owner of the file there. */
   ofPath(path: string, uid: number): SocketHolder {
-    for (const columns of this.#rows("net/unix")) {
+    for (const columns of this.#rows("unix")) {
       if (columns[7] === path) return this.#holder(columns[6]!, uid);
     }
     return this.#holder("", uid);
@@ -76,47 +74,30 @@ export class SocketHolders {
   }
 
   #readProcesses(): Process[] {
-    const pids = namesIn(this.#proc).filter((name) => /^[0-9]+$/.test(name));
-    return pids.flatMap((name) => {
-      const argv = this.#text(`${name}/cmdline`).split("\0");
-      const uid = /^Uid:\s+(\d+)/m.exec(this.#text(`${name}/status`))?.[1];
+    return this.#reader.pids().flatMap((pid) => {
+      const argv = this.#reader.argv(pid);
+      const uid = this.#reader.realUid(pid);
       // It has ended, or belongs to the kernel.
-      if (uid === undefined || argv[0] === "") return [];
-      const pid = Number(name);
-      for (const inode of this.#socketsOf(name)) this.#pidByInode.set(inode, pid);
-      return [{ pid, uid: Number(uid), program: basename(argv[0]!), isOurs: this.#isOurs(argv) }];
-    });
-  }
-
-  #socketsOf(pid: string): string[] {
-    const directory = `${this.#proc}/${pid}/fd`;
-    return namesIn(directory).flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${directory}/${fd}`))?.[1] ?? [];
-      } catch {
-        return [];
+      if (Number.isNaN(uid) || argv[0] === "") return [];
+      for (const { link } of this.#reader.descriptors(pid)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+        if (inode !== undefined) this.#pidByInode.set(inode, pid);
       }
+      return [{ pid, uid, program: basename(argv[0]!), isOurs: this.#isOurs(argv) }];
     });
   }
 
+  // A table is as long as there are sockets, and not small.
   #rows(table: string): string[][] {
-    const lines = this.#text(table).split("\n").slice(1);
+    const lines = textOf(`/proc/net/${table}`).split("\n").slice(1);
     return lines.map((line) => line.trim().split(/\s+/));
-  }
-
-  #text(name: string): string {
-    try {
-      return readFileSync(`${this.#proc}/${name}`, "utf8");
-    } catch {
-      return "";
-    }
   }
 }
 
-function namesIn(directory: string): string[] {
+function textOf(path: string): string {
   try {
-    return readdirSync(directory);
+    return readFileSync(path, "utf8");
   } catch {
-    return [];
+    return "";
   }
 }

@@ -1,6 +1,7 @@
 // What the system says about our own process, read at the moment of a scrape and never else (spec 08 section 3.7).
 // Measured on Linux: about 0.1 ms together. NaN = the platform cannot say; such a sample is left out.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { KernelFiles } from "./kernel_files.ts";
 
 export interface ProcessStats {
   readonly cpuSeconds: number;
@@ -11,23 +12,25 @@ export interface ProcessStats {
   readonly startUnixS: number;
 }
 
+const FILE_BYTES_MAX = 4_096;
 /** Field of /proc/self/stat after the command name: vsize is the 23rd of proc_pid_stat(5), the name the 2nd. */
 const STAT_FIELD_VSIZE = 23 - 3;
 
 export function readProcessStats(): ProcessStats {
   const cpu = process.cpuUsage();
+  const files = new KernelFiles();
   return {
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
-    virtualBytes: virtualBytes(),
+    virtualBytes: virtualBytes(files),
     openFds: openFds(),
-    maxFds: maxFds(),
+    maxFds: maxFds(files),
     startUnixS: performance.timeOrigin / 1000,
   };
 }
 
-function virtualBytes(): number {
-  const stat = readProc("/proc/self/stat");
+function virtualBytes(files: KernelFiles): number {
+  const stat = files.text("/proc/self/stat", FILE_BYTES_MAX);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return numberOrNaN(fields[STAT_FIELD_VSIZE]);
 }
@@ -43,16 +46,9 @@ function openFds(): number {
   }
 }
 
-function maxFds(): number {
-  return numberOrNaN(/^Max open files +(\d+)/m.exec(readProc("/proc/self/limits"))?.[1]);
-}
-
-function readProc(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
+function maxFds(files: KernelFiles): number {
+  const limits = files.text("/proc/self/limits", FILE_BYTES_MAX);
+  return numberOrNaN(/^Max open files +(\d+)/m.exec(limits)?.[1]);
 }
 
 function numberOrNaN(text: string | undefined): number {

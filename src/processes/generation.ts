@@ -1,0 +1,19 @@
+// The clock of start times: a process that has a pid is told from the one that had it before by when it started. The start
+// time is called the generation of the pid, in ticks of a hundredth of a second since boot.
+import { clockNs } from "../../ffi/clock.ts";
+import { CLOCK_BOOTTIME, IS_LINUX } from "../../ffi/constants.ts";
+import { NS_PER_MS } from "../base/time.ts";
+
+/**
+ * Now as a generation: processes that start from now on have at least this one, and a process of a smaller one had started
+ * before. NaN = unknown.
+ */
+export type GenerationClock = () => number;
+
+/** A tick on every Linux that we run on (USER_HZ). */
+const GENERATION_NS = 10 * NS_PER_MS;
+
+/** The generation clock of this machine; NaN where the system tells no start times. */
+export function nowGeneration(): number {
+  return IS_LINUX ? Math.floor(clockNs(CLOCK_BOOTTIME) / GENERATION_NS) : Number.NaN;
+}

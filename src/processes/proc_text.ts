@@ -1,0 +1,50 @@
+// What the files of /proc/<pid> say (proc(5)), from their text: each question has its parser here, and none trusts a line
+// that may have been cut short. NaN = unknown.
+
+/** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
+const START_TIME_WORD = 20;
+/** Field 20, counted from the end of the name: the first thread may end before the others do. */
+const THREADS_WORD = 18;
+const ENDED_STATE = /^\) [ZXx] /;
+
+/** Start time in ticks from the text of /proc/<pid>/stat; NaN if it is malformed. The name may hold ")" and spaces. */
+export function parseStartTime(stat: string): number {
+  const close = stat.lastIndexOf(")");
+  if (close < 0) return Number.NaN;
+  const word = stat
+    .slice(close + 1)
+    .trim()
+    .split(/\s+/)[START_TIME_WORD - 1];
+  return wholeNumber(word);
+}
+
+/** From the text of /proc/<pid>/stat: its process has ended, and so have all of its threads. */
+export function isOver(stat: string): boolean {
+  // The name before the state may hold anything; the last parenthesis ends it.
+  const afterName = stat.slice(stat.lastIndexOf(")"));
+  if (!ENDED_STATE.test(afterName)) return false;
+  return Number(afterName.split(" ")[THREADS_WORD]) <= 1;
+}
+
+/** Inode from "pid:[4026531836]"; NaN if it is malformed. */
+export function parseNamespaceLink(text: string): number {
+  const match = /^pid:\[([0-9]+)\]$/.exec(text);
+  return wholeNumber(match?.[1]);
+}
+
+/** The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line could hide a number. */
+export function parseNspids(status: string): readonly number[] {
+  const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(status);
+  return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);
+}
+
+/** The first number of the Uid line of /proc/<pid>/status; NaN if there is none. */
+export function parseRealUid(status: string): number {
+  return wholeNumber(/^Uid:[ \t]+([0-9]+)[ \t]/m.exec(status)?.[1]);
+}
+
+function wholeNumber(digits: string | undefined): number {
+  if (digits === undefined || !/^[0-9]+$/.test(digits)) return Number.NaN;
+  const value = Number(digits);
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}
