@@ -10,8 +10,8 @@ import { findCommand } from "../src/cli/commands.ts";
 import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../src/config/options.ts";
 import { LISTENER_SHAPES, TABLE_SHAPES } from "../src/config/keys/schema.ts";
 import { DROP_REASONS, FAMILIES, LOG_KINDS } from "../src/metrics/catalogue.ts";
-import { REASONS } from "../src/recovery/outcome.ts";
-import { STEP_KINDS } from "../src/recovery/plan.ts";
+import { REASONS } from "../src/events/outcome_words.ts";
+import { STEP_KINDS } from "../src/events/step_kind.ts";
 import { DECODE_ERROR_KINDS } from "../src/wire/decode_error.ts";
 
 const SPEC = join(ROOT, "docs/spec");

@@ -1,13 +1,14 @@
 // The audit log (spec 11): one chained row for each thing that recovery did or refused to do, on disk before it is forgotten
 // by us. The loop thread formats rows and puts them into a bounded ring; the writer does the rest off the loop.
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
 import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
 import type { ChainKey } from "./chain.ts";
 import type { Difference } from "./head_compare.ts";
 import type { HeadMemory } from "./head_memory.ts";
 import { type OpenedAudit, openAudit } from "./opening.ts";
-import { type AuditOutcome, type BootReason, kindOfFields, outcomeFields } from "./record.ts";
+import { type BootReason, kindOfFields, outcomeFields } from "./record.ts";
 import { AuditRing, type WatermarkLevel } from "./ring.ts";
 import type { RememberedRow } from "./verify.ts";
 
@@ -98,7 +99,7 @@ export class AuditLog {
   }
 
   /** Queues the record of an outcome, or drops and counts it. `unixMs` is the wall clock now. */
-  record(outcome: AuditOutcome, unixMs: number): void {
+  record(outcome: RecoveryOutcome, unixMs: number): void {
     const fields = outcomeFields(outcome, unixMs);
     if (fields === undefined) return;
     if (this.#closing !== undefined) {

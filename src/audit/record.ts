@@ -1,81 +1,19 @@
-// What becomes a row of the audit log, and its columns between seq and chain (spec 11 section 1). Other tools parse these
-// bytes. Arguments of the recovery command are never told: they may hold secrets.
+// What becomes a row of the audit log, and its columns between seq and chain (spec 11 section 1).
+// Other tools parse these bytes. Arguments of the recovery command are never written: they may hold
+// secrets.
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
+import type {
+  CompleteOutcome,
+  RecoveryOutcome,
+  SpawnOutcome,
+  StepOutcome,
+} from "../events/outcome.ts";
 
 export const AUDIT_HEADER = "# varta-watch recovery audit v2";
 export const AUDIT_HEADER_V1 = "# varta-watch recovery audit v1";
 
 /** Stands for a value that is absent. */
 export const ABSENT = "-";
-
-/** What recovery did, as far as the audit log tells it. */
-export type AuditOutcome = AuditSpawn | AuditComplete | AuditRefused | AuditStep | AuditUnrecorded;
-
-export interface AuditSpawn {
-  readonly kind: "spawn";
-  readonly observerNs: number;
-  readonly pid: number;
-  readonly childPid: number;
-  /** argv[0]. */
-  readonly program: string;
-  /** "inline", or the path of the command file. */
-  readonly source: string;
-  readonly templateSizeBytes: number;
-}
-
-export interface AuditComplete {
-  readonly kind: "complete";
-  readonly completion: "reaped" | "killed" | "reap_failed";
-  readonly observerNs: number;
-  readonly pid: number;
-  readonly childPid: number;
-  /** NaN = absent. */
-  readonly exitCode: number;
-  /** NaN = absent. */
-  readonly signal: number;
-  readonly durationNs: number;
-  /** Given for every child while `recovery.capture` is on, and for none while it is off. */
-  readonly captured?: AuditCaptured | undefined;
-}
-
-/** What a child wrote (spec 10 section 5). */
-export interface AuditCaptured {
-  /** Bytes read in total. */
-  readonly stdoutSizeBytes: number;
-  readonly stderrSizeBytes: number;
-  /** True if any byte was not kept. */
-  readonly truncated: boolean;
-  /** The last bytes, not yet escaped. */
-  readonly stdoutTail: Uint8Array;
-  readonly stderrTail: Uint8Array;
-}
-
-export interface AuditRefused {
-  readonly kind: "refused";
-  readonly observerNs: number;
-  readonly pid: number;
-  readonly reason: string;
-  /** Nothing would have been done anyway. */
-  readonly dryRun?: boolean;
-}
-
-/** A step without a child. */
-export interface AuditStep {
-  readonly kind: "step";
-  readonly observerNs: number;
-  readonly pid: number;
-  /** Only "signal" acts on a process, and is recorded; a wait is not. */
-  readonly step: string;
-  /** "SIGTERM" for a signal. */
-  readonly detail: string;
-  /** Nothing was done: it would have been. */
-  readonly dryRun: boolean;
-}
-
-/** Only logged and counted: the schema has no row for it. */
-export interface AuditUnrecorded {
-  readonly kind: "timeout" | "deferred" | "end" | "verdict" | "storm";
-}
 
 export type BootReason =
   | "fresh"
@@ -124,7 +62,7 @@ export function tamperFields(fields: TamperFields): string {
 }
 
 /** The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record. */
-export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | undefined {
+export function outcomeFields(outcome: RecoveryOutcome, unixMs: number): string | undefined {
   switch (outcome.kind) {
     case "spawn":
       return spawnColumns(outcome, unixMs).join("\t");
@@ -132,11 +70,15 @@ export function outcomeFields(outcome: AuditOutcome, unixMs: number): string | u
       return completeColumns(outcome, unixMs).join("\t");
     case "refused": {
       const { reason, dryRun } = outcome;
-      return refusedColumns(outcome, dryRun === true ? `dry_run_${reason}` : reason, unixMs);
+      return refusedColumns(outcome, dryRun ? `dry_run_${reason}` : reason, unixMs);
     }
     case "step":
       return stepFields(outcome, unixMs);
-    default:
+    case "timeout":
+    case "deferred":
+    case "end":
+    case "verdict":
+    case "storm":
       return undefined;
   }
 }
@@ -148,7 +90,7 @@ export function kindOfFields(fields: string): string {
 
 // The schema has no kind for what needs no child. A signal to an agent is a `spawn` with mode `signal` and child 0, and a
 // dry run refuses what it would have done.
-function stepFields(outcome: AuditStep, unixMs: number): string | undefined {
+function stepFields(outcome: StepOutcome, unixMs: number): string | undefined {
   if (outcome.dryRun) return refusedColumns(outcome, "dry_run", unixMs);
   if (outcome.step !== "signal") return undefined;
   const { observerNs, pid, detail } = outcome;
@@ -161,7 +103,7 @@ function refusedColumns(
   reason: string,
   unixMs: number,
 ): string {
-  return [count(unixMs), count(observerNs), "refused", pid, free(reason)].join("\t");
+  return [count(unixMs), count(observerNs), "refused", pid, reason].join("\t");
 }
 
 export interface BootFields {
@@ -181,13 +123,13 @@ export function bootFields(fields: BootFields): string {
   return [...columns, ...(keyId === undefined ? [] : [keyId])].join("\t");
 }
 
-function spawnColumns(outcome: AuditSpawn, unixMs: number): (string | number)[] {
+function spawnColumns(outcome: SpawnOutcome, unixMs: number): (string | number)[] {
   const { observerNs, pid, childPid, program, source, templateSizeBytes } = outcome;
   const command = ["exec", free(program), free(source), templateSizeBytes];
   return [count(unixMs), count(observerNs), "spawn", pid, childPid, ...command];
 }
 
-function completeColumns(outcome: AuditComplete, unixMs: number): (string | number | boolean)[] {
+function completeColumns(outcome: CompleteOutcome, unixMs: number): (string | number | boolean)[] {
   const { observerNs, pid, childPid, completion, exitCode, signal, durationNs } = outcome;
   const { captured } = outcome;
   const child = [count(unixMs), count(observerNs), "complete", pid, childPid];

@@ -5,9 +5,7 @@ import { ORIGIN_KERNEL_ATTESTED, originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
-import type { Stall } from "../events/stall.ts";
-import type { SharedPid } from "../observer/shared_pids.ts";
-import type { CapturedOutput } from "../recovery/children/child_output.ts";
+import type { CapturedOutput } from "../events/captured_output.ts";
 import type {
   CompleteOutcome,
   DeferredOutcome,
@@ -15,10 +13,13 @@ import type {
   RecoveryOutcome,
   RefusedOutcome,
   StepOutcome,
-  StepPlace,
   StormOutcome,
   VerdictOutcome,
-} from "../recovery/outcome.ts";
+} from "../events/outcome.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
+import type { Stall } from "../events/stall.ts";
+import type { StepPlace } from "../events/step_kind.ts";
+import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
@@ -38,8 +39,8 @@ export interface ReportsOptions {
 /** Lines about single agents per second; a person reads no more, and the journal would drop them. */
 const AGENT_LINES_PER_S_MAX = 200;
 
-/** What to do about a refusal, by its reason. */
-const REMEDIES: Readonly<Record<string, string>> = {
+/** What to do about a refusal, by its reason; undefined = nothing. */
+const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   unauthenticated_transport:
     "a network sender proved nothing: set accept_recovery = true on its listener if you accept that",
   socket_mode_only: IS_LINUX
@@ -69,10 +70,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
   unit_not_owned:
     "only the main process of a service may have it restarted: list the unit in recovery.restart_units if others may",
   spawn_failed: "varta-watch check looks for the program, as this user",
+  skipped_agent_resumed: undefined,
+  debounced: undefined,
+  outstanding_in_flight: undefined,
+  unit_in_flight: undefined,
+  backing_off: undefined,
 };
 
-/** Refusals that are told by other lines, or that a person wants no line about. */
-const SILENT_REASONS: readonly string[] = [
+/** Refusals that other lines report, or that a person wants no line about. */
+const SILENT_REASONS: readonly DecisionReason[] = [
   "debounced",
   "outstanding_in_flight",
   "unit_in_flight",
@@ -193,6 +199,9 @@ export class Reports implements TickReports, Deadline {
         return;
       case "storm":
         this.#storm(outcome);
+        return;
+      default:
+        outcome satisfies never;
     }
   }
 
@@ -241,7 +250,7 @@ export class Reports implements TickReports, Deadline {
   #storm({ begins, refusedCount }: StormOutcome): void {
     const { log } = this.#options;
     if (begins)
-      log.error("too many recoveries at once, refusing more", { hint: REMEDIES["storm_limit"] });
+      log.error("too many recoveries at once, refusing more", { hint: REMEDIES.storm_limit });
     else log.warn("recoveries are no longer refused", { refused: refusedCount });
   }
 

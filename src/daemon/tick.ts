@@ -16,13 +16,14 @@ import {
   keyOfRow,
   sourceOfRow,
 } from "../events/event_batch.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import { REASONS } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
-import { OUTCOME_TEXTS, REFUSED_REASON_TEXTS, type RecoveryOutcome } from "../recovery/outcome.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import {
   countedDatagrams,
@@ -304,7 +305,7 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
     return;
   }
   if (outcome.kind === "timeout" || outcome.kind === "end" || outcome.kind === "storm") return;
-  if (outcome.code >= 0) metrics.add(OUTCOME_SERIES[outcome.code]!, 1);
+  if (outcome.label !== undefined) metrics.add(series.VARTA_RECOVERY_OUTCOMES[outcome.label], 1);
   if (outcome.kind === "complete") {
     if (outcome.completion === "reaped")
       metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
@@ -314,22 +315,11 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
     if (outcome.kind === "spawn" || !outcome.dryRun)
       metrics.add(series.VARTA_RECOVERY_STEPS[outcome.step], 1);
   } else {
-    if (outcome.refused >= 0) metrics.add(REFUSED_SERIES[outcome.refused]!, 1);
-    if (STEP_FAILURES.includes(outcome.reason))
-      metrics.add(series.VARTA_RECOVERY_STEP_FAILURES[outcome.step], 1);
+    const { refusal, isStepFailure } = REASONS[outcome.reason];
+    if (refusal !== undefined) metrics.add(series.VARTA_RECOVERY_REFUSED[refusal], 1);
+    if (isStepFailure) metrics.add(series.VARTA_RECOVERY_STEP_FAILURES[outcome.step], 1);
   }
 }
-
-const STEP_FAILURES: readonly string[] = [
-  "spawn_failed",
-  "signal_failed",
-  "unit_unknown",
-  "unit_not_owned",
-];
-
-// By name: two sinks list the same words, and the order of one is no promise about the other.
-const OUTCOME_SERIES = OUTCOME_TEXTS.map((text) => series.VARTA_RECOVERY_OUTCOMES[text]);
-const REFUSED_SERIES = REFUSED_REASON_TEXTS.map((text) => series.VARTA_RECOVERY_REFUSED[text]);
 
 function drainObserver(observer: Observer, metrics: Metrics): void {
   metrics.add(series.VARTA_TRACKER_EVICTED, observer.drainEvictions());

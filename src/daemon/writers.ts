@@ -2,8 +2,8 @@
 // per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import type { AuditOutcome } from "../audit/record.ts";
 import type { Config } from "../config/config.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
 import { EventExport } from "../export/event_export.ts";
 import { parentFault } from "../files/directory_rules.ts";
 import { OwnFileError } from "../files/own_file.ts";
@@ -63,7 +63,7 @@ export class Writers implements Deadline {
   }
 
   /** One outcome of a recovery for the audit log. */
-  record(outcome: AuditOutcome): void {
+  record(outcome: RecoveryOutcome): void {
     this.#audit?.audit.record(outcome, Date.now());
   }
 

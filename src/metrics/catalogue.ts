@@ -24,6 +24,8 @@ import {
   REJECT_UID,
   REJECT_WRONG_SIZE,
 } from "../base/reject_reason.ts";
+import { OUTCOME_LABELS, REFUSAL_LABELS, VERDICTS } from "../events/outcome_words.ts";
+import { STEP_KINDS } from "../events/step_kind.ts";
 import { DECODE_ERROR_KINDS } from "../wire/decode_error.ts";
 
 export type MetricType = "counter" | "gauge" | "histogram";
@@ -59,53 +61,6 @@ export interface Family {
   /** Source "accounting": the reject reason of each value. */
   readonly reasons: readonly number[];
 }
-
-export const RECOVERY_OUTCOMES = [
-  "spawned",
-  "debounced",
-  "reaped_zero",
-  "reaped_nonzero",
-  "killed",
-  "spawn_failed",
-  "refused_unauthenticated_transport",
-  "refused_cross_namespace",
-  "refused_debounce_capacity",
-  "refused_outstanding_capacity",
-  "refused_socket_mode_only",
-  "refused_stale_child_kill_failed",
-  "skipped_agent_resumed",
-  "skipped_pid_recycled",
-  "skipped_stall_unverifiable",
-  "started",
-  "step_failed",
-  "backed_off",
-  "gave_up",
-  "refused_storm_limit",
-  "dry_run",
-  "deferred",
-  "refused_unproven_sender",
-  "refused_pid_gone",
-  "refused_beats_refused",
-  "refused_unit_not_owned",
-] as const;
-
-export const RECOVERY_REFUSALS = [
-  "unauthenticated_transport",
-  "cross_namespace_agent",
-  "debounce_capacity",
-  "outstanding_capacity",
-  "socket_mode_only",
-  "stale_child_kill_failed",
-  "storm_limit",
-  "unproven_sender",
-  "process_unreadable",
-  "pid_gone",
-  "beats_refused",
-  "unit_not_owned",
-] as const;
-
-export const RECOVERY_STEPS = ["signal", "wait", "exec", "restart_unit"] as const;
-export const RECOVERY_VERDICTS = ["recovered", "not_recovered", "unknown"] as const;
 
 /** Kinds of log lines that a cooldown may drop, in the order of spec 12 section 7. */
 export const LOG_KINDS = [
@@ -326,7 +281,7 @@ export const FAMILIES: readonly Family[] = [
 
   counter("varta_recovery_outcomes_total", "Recovery decisions and completions, by outcome.", {
     label: "outcome",
-    values: RECOVERY_OUTCOMES,
+    values: OUTCOME_LABELS,
   }),
   histogram("varta_recovery_duration_seconds", "Spawn to observed exit of reaped children.", {
     bounds: BOUNDS_RECOVERY,
@@ -334,7 +289,7 @@ export const FAMILIES: readonly Family[] = [
   counter(
     "varta_recovery_refused_total",
     "Structural refusals to recover; skips and debounces do not count here.",
-    { label: "reason", values: RECOVERY_REFUSALS },
+    { label: "reason", values: REFUSAL_LABELS },
   ),
   counter(
     "varta_recovery_last_fired_evictions_total",
@@ -363,21 +318,21 @@ export const FAMILIES: readonly Family[] = [
   counter("varta_recovery_reap_truncated_total", "Turns cut off at the completion cap."),
   counter("varta_recovery_steps_total", "Steps of recoveries that were begun, by kind.", {
     label: "step",
-    values: RECOVERY_STEPS,
+    values: STEP_KINDS,
   }),
   counter("varta_recovery_step_failures_total", "Steps of recoveries that could not be begun.", {
     label: "step",
-    values: RECOVERY_STEPS,
+    values: STEP_KINDS,
   }),
   counter(
     "varta_recovery_step_retries_total",
     "Steps put off because the system was short of something; they are tried again.",
-    { label: "step", values: RECOVERY_STEPS },
+    { label: "step", values: STEP_KINDS },
   ),
   counter(
     "varta_recovery_verified_total",
     "Recoveries by whether a beat came back within recovery.verify_within.",
-    { label: "result", values: RECOVERY_VERDICTS },
+    { label: "result", values: VERDICTS },
   ),
   counter(
     "varta_orphans_reaped_total",

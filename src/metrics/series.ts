@@ -2,16 +2,14 @@
 // derived from the catalogue when the module loads; a name that is not in it stops the program at once. Families fed by
 // rows, the accounting table or the system have no exported id, so they cannot be fed twice by mistake.
 import { assert } from "../base/assert.ts";
+import { OUTCOME_LABELS, REFUSAL_LABELS, VERDICTS } from "../events/outcome_words.ts";
+import { STEP_KINDS } from "../events/step_kind.ts";
 import {
   AUDIT_RING_LEVELS,
   DROP_REASONS,
   FAMILIES,
   type Family,
   LOG_KINDS,
-  RECOVERY_OUTCOMES,
-  RECOVERY_REFUSALS,
-  RECOVERY_STEPS,
-  RECOVERY_VERDICTS,
   STAGES,
   WRITTEN_FILES,
 } from "./catalogue.ts";
@@ -76,12 +74,9 @@ export const VARTA_WATCH_PIDS_TRACKED = seriesId("varta_watch_pids_tracked");
 // Recovery (section 3.4).
 export const VARTA_RECOVERY_OUTCOMES = seriesByValue(
   "varta_recovery_outcomes_total",
-  RECOVERY_OUTCOMES,
+  OUTCOME_LABELS,
 );
-export const VARTA_RECOVERY_REFUSED = seriesByValue(
-  "varta_recovery_refused_total",
-  RECOVERY_REFUSALS,
-);
+export const VARTA_RECOVERY_REFUSED = seriesByValue("varta_recovery_refused_total", REFUSAL_LABELS);
 export const VARTA_RECOVERY_LAST_FIRED_EVICTIONS = seriesId(
   "varta_recovery_last_fired_evictions_total",
 );
@@ -101,19 +96,16 @@ export const VARTA_RECOVERY_OUTSTANDING_PROBE_EXHAUSTED = seriesId(
   "varta_recovery_outstanding_probe_exhausted_total",
 );
 export const VARTA_RECOVERY_REAP_TRUNCATED = seriesId("varta_recovery_reap_truncated_total");
-export const VARTA_RECOVERY_STEPS = seriesByValue("varta_recovery_steps_total", RECOVERY_STEPS);
+export const VARTA_RECOVERY_STEPS = seriesByValue("varta_recovery_steps_total", STEP_KINDS);
 export const VARTA_RECOVERY_STEP_FAILURES = seriesByValue(
   "varta_recovery_step_failures_total",
-  RECOVERY_STEPS,
+  STEP_KINDS,
 );
 export const VARTA_RECOVERY_STEP_RETRIES = seriesByValue(
   "varta_recovery_step_retries_total",
-  RECOVERY_STEPS,
+  STEP_KINDS,
 );
-export const VARTA_RECOVERY_VERIFIED = seriesByValue(
-  "varta_recovery_verified_total",
-  RECOVERY_VERDICTS,
-);
+export const VARTA_RECOVERY_VERIFIED = seriesByValue("varta_recovery_verified_total", VERDICTS);
 export const VARTA_ORPHANS_REAPED = seriesId("varta_orphans_reaped_total");
 export const VARTA_RECOVERY_GAVE_UP_AGENTS = seriesId("varta_recovery_gave_up_agents");
 

@@ -10,6 +10,8 @@ import {
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import { msFromNs, nsFromMs } from "../base/time.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { DecisionReason, OutcomeLabel } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
 import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
@@ -22,7 +24,6 @@ import {
 } from "./decision.ts";
 import type { FiredJournal } from "./fired_journal.ts";
 import { LEDGER_DEBOUNCED, LEDGER_RECYCLED, Ledger } from "./ledger.ts";
-import type { DecisionReason, OutcomeCode, RecoveryOutcome } from "./outcome.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { PACE_BACKING_OFF, PACE_FULL, PACE_GAVE_UP, type PaceKey, Pacing } from "./pacing.ts";
 import { Plan } from "./plan.ts";
@@ -100,12 +101,12 @@ export class Decider {
   }
 
   /** Decides one stall, and begins its recovery if nothing speaks against it. */
-  decide(stall: Stall, nowNs: number): OutcomeCode {
+  decide(stall: Stall, nowNs: number): OutcomeLabel {
     return this.#decide(stall, nowNs);
   }
 
   /** Checks 0 to 4, which only look. */
-  #decide(stall: Stall, nowNs: number, tried?: Sequence): OutcomeCode {
+  #decide(stall: Stall, nowNs: number, tried?: Sequence): OutcomeLabel {
     const { freshness, observerNamespaceInode } = this.#options;
     const { config, allowCrossNamespace } = this.#settings;
 
@@ -209,7 +210,7 @@ export class Decider {
   }
 
   /** Beats of the agent come and are refused: it is told once, and decided when they have ended. */
-  #hold(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeCode {
+  #hold(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeLabel {
     const { sequences } = this.#options;
     if (!sequences.isFull && !sequences.has(stall.key)) {
       const sequence = tried ?? this.#sequenceOf(stall, nowNs, isPidGone);
@@ -219,7 +220,7 @@ export class Decider {
   }
 
   /** Checks 5 and 6: an earlier child for the same pid. */
-  #decideBesideChild(stall: Stall, nowNs: number, begun: Begun): OutcomeCode {
+  #decideBesideChild(stall: Stall, nowNs: number, begun: Begun): OutcomeLabel {
     const { outstanding } = this.#options;
     const earlier = outstanding.get(stall.key);
     if (earlier === undefined) return this.#decidePace(stall, nowNs, begun);
@@ -242,7 +243,7 @@ export class Decider {
   }
 
   /** Between checks 6 and 7: back-off and budget of the agent, then the limit over all agents. */
-  #decidePace(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeCode {
+  #decidePace(stall: Stall, nowNs: number, { tried, isPidGone }: Begun): OutcomeLabel {
     const sequence = tried ?? this.#sequenceOf(stall, nowNs, isPidGone);
     const { paceKey } = sequence;
     const wasGivenUp = this.#pacing.isGivenUp(paceKey);
@@ -262,7 +263,7 @@ export class Decider {
   }
 
   /** Checks 7 to 10: room for what the recovery will have to remember, before there is anything to remember. */
-  #begin(sequence: Sequence, nowNs: number): OutcomeCode {
+  #begin(sequence: Sequence, nowNs: number): OutcomeLabel {
     const { stall, paceKey } = sequence;
     const { sequences, actions, unixMsAtStart } = this.#options;
     if (sequences.isFull && !sequences.has(stall.key)) {
@@ -292,7 +293,7 @@ export class Decider {
       this.#ledger.release(ledgerSlot);
       if (line !== undefined) journal?.forget(line);
     }
-    return actions.lastCode;
+    return actions.lastLabel;
   }
 
   #sequenceOf(stall: Stall, nowNs: number, isPidGone: boolean): Sequence {
@@ -336,7 +337,7 @@ export class Decider {
     reason: DecisionReason,
     error = "",
     isRepeated = false,
-  ): OutcomeCode {
+  ): OutcomeLabel {
     const { dryRun } = this.#settings.config;
     const place = { stall, plan: this.#plan!, stepNumber: 0, isDryRun: dryRun };
     return this.#options.actions.refuse(place, nowNs, reason, error, isRepeated);

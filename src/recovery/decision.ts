@@ -5,13 +5,13 @@ import {
   ORIGIN_OPERATOR_ATTESTED,
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../base/origin.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import {
   FRESH_AGENT_RESUMED,
   FRESH_BEATS_REFUSED,
   FRESH_PID_RECYCLED,
 } from "../tracker/tracker.ts";
-import type { DecisionReason } from "./outcome.ts";
 
 /** Answers, at the moment of the decision, whether a stall is still true: a FRESH_* code of the tracker. */
 export type Freshness = (key: number, generation: number) => number;

@@ -5,10 +5,6 @@ import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Config, RecoveryStep } from "../config/config.ts";
 import { ArgvTemplate } from "./argv_template.ts";
 
-/** Label values of `varta_recovery_steps_total{step}`. */
-export const STEP_KINDS = ["signal", "wait", "exec", "restart_unit"] as const;
-export type StepKind = (typeof STEP_KINDS)[number];
-
 export type Step =
   | { readonly kind: "signal"; readonly name: string; readonly signal: number }
   | { readonly kind: "wait"; readonly waitNs: number }

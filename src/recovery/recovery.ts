@@ -8,12 +8,13 @@ import {
   RECOVERY_STEP_SPAWNS_PER_TURN_MAX,
 } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { OutcomeLabel } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
 import type { ChildRunner } from "./children/child_runner.ts";
 import { Decider, type RecoveryJournal } from "./decider.ts";
 import type { Freshness } from "./decision.ts";
-import type { OutcomeCode, RecoveryOutcome } from "./outcome.ts";
 import { Outstanding } from "./children/outstanding.ts";
 import { Sequences } from "./sequences.ts";
 import { type RecoverySettings, StepActions } from "./step_actions.ts";
@@ -126,13 +127,13 @@ export class Recovery {
   }
 
   /** Decides one stall, the oldest first. Requires `isEnabled`. */
-  decide(stall: Stall, nowNs: number): OutcomeCode {
+  decide(stall: Stall, nowNs: number): OutcomeLabel {
     assert(this.isEnabled, "a stall is decided while a plan is set and no shutdown has begun");
     const attempts = this.#actions.spawnAttempts;
-    const code = this.#decider.decide(stall, nowNs);
+    const label = this.#decider.decide(stall, nowNs);
     this.#evaluationsThisTurn += 1;
     this.#spawnsThisTurn += this.#actions.spawnAttempts - attempts;
-    return code;
+    return label;
   }
 
   /** The agent beats again: what is left of its recovery is dropped. `generation` is that of the beat, NaN = unknown. */

@@ -5,11 +5,12 @@ import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_HOLD_LOOK_NS } from "../bas
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S } from "../base/time.ts";
+import type { RecoveryOutcome, SequenceEnd } from "../events/outcome.ts";
+import type { Verdict } from "../events/outcome_words.ts";
 import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
 import type { Child } from "./children/child.ts";
 import { DeadlineHeap } from "./children/deadline_heap.ts";
 import { type Freshness, sameLineage, stalenessReason } from "./decision.ts";
-import type { RecoveryOutcome, SequenceEnd, VerdictOutcome } from "./outcome.ts";
 import type { Step } from "./plan.ts";
 import {
   PHASE_PARKED,
@@ -367,12 +368,7 @@ export class Sequences {
     });
   }
 
-  #tellVerdict(
-    sequence: Sequence,
-    result: VerdictOutcome["result"],
-    unit: string,
-    nowNs: number,
-  ): void {
+  #tellVerdict(sequence: Sequence, result: Verdict, unit: string, nowNs: number): void {
     this.#options.outcomes({
       kind: "verdict",
       result,

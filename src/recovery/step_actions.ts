@@ -5,22 +5,14 @@ import { RECOVERY_SPAWN_NS_PER_TURN_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import { type DecisionReason, type OutcomeLabel, REASONS } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { AgentHost } from "./agent_host.ts";
 import { placeholderValues } from "./argv_template.ts";
 import { Child } from "./children/child.ts";
 import type { ChildSetting } from "./children/child_runner.ts";
 import { ChildEnvironment } from "./environment.ts";
-import {
-  type DecisionReason,
-  OUTCOME_DEFERRED,
-  OUTCOME_DRY_RUN,
-  OUTCOME_SPAWNED,
-  OUTCOME_STARTED,
-  type OutcomeCode,
-  REASONS,
-  type RecoveryOutcome,
-} from "./outcome.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { needsPid, type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
@@ -79,8 +71,8 @@ export class StepActions {
   spawnAttempts = 0;
   /** What they took in this turn. */
   spawnNs = 0;
-  /** The code of the last outcome told. */
-  lastCode: OutcomeCode = OUTCOME_STARTED;
+  /** That of the last outcome. */
+  lastLabel: OutcomeLabel = "started";
   readonly #options: StepActionsOptions;
   #settings: RecoverySettings;
   #environment = new ChildEnvironment({}, undefined);
@@ -182,14 +174,13 @@ export class StepActions {
     reason: DecisionReason,
     error = "",
     isRepeated = false,
-  ): OutcomeCode {
+  ): OutcomeLabel {
     const { stall, plan, stepNumber, isDryRun } = place;
-    const { code, refused } = REASONS[reason];
+    const { label } = REASONS[reason];
     const step = plan.steps[Math.max(0, stepNumber - 1)]!;
     this.#options.outcomes({
       kind: "refused",
-      code,
-      refused,
+      label,
       reason,
       observerNs: nowNs,
       pid: stall.pid,
@@ -202,8 +193,8 @@ export class StepActions {
       stepNumber: Math.max(1, stepNumber),
       stepCount: plan.steps.length,
     });
-    this.lastCode = code;
-    return code;
+    this.lastLabel = label;
+    return label;
   }
 
   #signal(sequence: Sequence, step: Step & { kind: "signal" }, nowNs: number): number {
@@ -273,7 +264,7 @@ export class StepActions {
     if (lookup === undefined) return STEP_DONE;
     if (!lookup.isAnswered) {
       sequence.nextTryNs = Number.POSITIVE_INFINITY;
-      this.lastCode = OUTCOME_DEFERRED;
+      this.lastLabel = "deferred";
       return STEP_ASKING;
     }
     if (lookup.failure !== undefined) {
@@ -354,7 +345,7 @@ export class StepActions {
     const { plan, stall, currentStep, stepNumber } = sequence;
     this.#options.outcomes({
       kind: "spawn",
-      code: OUTCOME_SPAWNED,
+      label: "spawned",
       observerNs: command.nowNs,
       pid: stall.pid,
       childPid: child.childPid,
@@ -366,14 +357,14 @@ export class StepActions {
       stepNumber,
       stepCount: plan.steps.length,
     });
-    this.lastCode = OUTCOME_SPAWNED;
+    this.lastLabel = "spawned";
   }
 
   #tellDeferred(sequence: Sequence, error: string, pauseNs: number, nowNs: number): void {
     const { plan, currentStep, stepNumber, hasActed, tries } = sequence;
     this.#options.outcomes({
       kind: "deferred",
-      code: hasActed || tries.count > 1 ? -1 : OUTCOME_DEFERRED,
+      label: hasActed || tries.count > 1 ? undefined : "deferred",
       observerNs: nowNs,
       pid: sequence.pid,
       program: programOf(currentStep),
@@ -383,16 +374,16 @@ export class StepActions {
       stepNumber,
       stepCount: plan.steps.length,
     });
-    this.lastCode = OUTCOME_DEFERRED;
+    this.lastLabel = "deferred";
   }
 
   #tellStep(sequence: Sequence, detail: string, nowNs: number): void {
     const { plan, isDryRun, currentStep, stepNumber } = sequence;
-    const began = isDryRun ? OUTCOME_DRY_RUN : OUTCOME_STARTED;
+    const began = isDryRun ? "dry_run" : "started";
     const isFirst = !sequence.hasActed;
     this.#options.outcomes({
       kind: "step",
-      code: isFirst ? began : -1,
+      label: isFirst ? began : undefined,
       observerNs: nowNs,
       pid: sequence.pid,
       detail,
@@ -401,7 +392,7 @@ export class StepActions {
       stepNumber,
       stepCount: plan.steps.length,
     });
-    if (isFirst) this.lastCode = began;
+    if (isFirst) this.lastLabel = began;
   }
 }
 

@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { AuditLog, type AuditLogOptions } from "../../src/audit/audit_log.ts";
 import { HeadMemory, type HeadMemoryOptions } from "../../src/audit/head_memory.ts";
 import { readLog } from "../../src/audit/log_files.ts";
-import type { AuditOutcome, AuditRefused } from "../../src/audit/record.ts";
 import type { WatermarkLevel } from "../../src/audit/ring.ts";
 import {
   type Finding,
@@ -15,7 +14,9 @@ import {
   verdictText,
 } from "../../src/audit/verify.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { REAL_FILE_CALLS } from "../../src/files/append_file.ts";
+import { type OutcomeOf, outcomeOf } from "../support/outcome_of.ts";
 
 export const UNIX_MS = 1_700_000_000_000;
 export const DAEMON_PID = 1234;
@@ -113,7 +114,7 @@ export class DrivenLog {
     }
   }
 
-  async record(...outcomes: AuditOutcome[]): Promise<void> {
+  async record(...outcomes: RecoveryOutcome[]): Promise<void> {
     for (const outcome of outcomes) this.log.record(outcome, UNIX_MS);
     await this.settle();
   }
@@ -134,8 +135,8 @@ export function openMemory(
   });
 }
 
-export function refusal(pid: number): AuditRefused {
-  return { kind: "refused", observerNs: pid * 1_000, pid, reason: "debounced" };
+export function refusal(pid: number): OutcomeOf<"refused"> {
+  return outcomeOf("refused", { observerNs: pid * 1_000, pid });
 }
 
 /** Opens the log once and closes it, as a daemon that is stopped at once. */

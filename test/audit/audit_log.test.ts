@@ -1,9 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import fc from "fast-check";
-import type { AuditOutcome } from "../../src/audit/record.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import { type DecisionReason, REASONS } from "../../src/events/outcome_words.ts";
 import { TWIN_HEADER, twinChain, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, refusal, UNIX_MS, verifyLog } from "./audit_fixture.ts";
 import { FaultyDisk } from "./faulty_disk.ts";
@@ -30,27 +32,10 @@ describe("AuditLog", () => {
     const driven = await DrivenLog.open(directory.log);
     const program = "/usr/bin/restart";
     await driven.record(
-      {
-        kind: "spawn",
-        observerNs: 5_000_000_000,
-        pid: 4242,
-        childPid: 5001,
-        program,
-        source: "inline",
-        templateSizeBytes: 21,
-      },
-      { kind: "timeout" },
-      {
-        kind: "complete",
-        completion: "reaped",
-        observerNs: 6_000_000_000,
-        pid: 4242,
-        childPid: 5001,
-        exitCode: 0,
-        signal: Number.NaN,
-        durationNs: 1_000_000_000,
-      },
-      { kind: "refused", observerNs: 7_000_000_000, pid: 4242, reason: "debounced" },
+      outcomeOf("spawn", { observerNs: 5_000_000_000, program, templateSizeBytes: 21 }),
+      outcomeOf("timeout"),
+      outcomeOf("complete", { observerNs: 6_000_000_000, durationNs: 1_000_000_000 }),
+      outcomeOf("refused"),
     );
     await driven.log.close();
     const rows = directory.rows().map((columns) => columns.slice(0, -1).join(" "));
@@ -85,42 +70,46 @@ describe("AuditLog", () => {
   test("keeps any records intact", async () => {
     const text = fc.string({ unit: "binary", maxLength: 20 });
     const tail = fc.uint8Array({ maxLength: 40 });
-    const outcome: fc.Arbitrary<AuditOutcome> = fc.oneof(
-      fc.record({
-        kind: fc.constant("refused" as const),
-        observerNs: fc.double({ min: 0, max: 1e15, noNaN: true }),
-        pid: fc.nat(),
-        reason: text,
-      }),
-      fc.record({
-        kind: fc.constant("spawn" as const),
-        observerNs: fc.nat(),
-        pid: fc.nat(),
-        childPid: fc.nat(),
-        program: text,
-        source: text,
-        templateSizeBytes: fc.nat(),
-      }),
-      fc.record({
-        kind: fc.constant("complete" as const),
-        completion: fc.constantFrom("reaped" as const, "killed" as const, "reap_failed" as const),
-        observerNs: fc.nat(),
-        pid: fc.nat(),
-        childPid: fc.nat(),
-        exitCode: fc.option(fc.nat(255), { nil: Number.NaN }),
-        signal: fc.option(fc.nat(64), { nil: Number.NaN }),
-        durationNs: fc.nat(),
-        captured: fc.option(
-          fc.record({
-            stdoutSizeBytes: fc.nat(),
-            stderrSizeBytes: fc.nat(),
-            truncated: fc.boolean(),
-            stdoutTail: tail,
-            stderrTail: tail,
-          }),
-          { nil: undefined },
-        ),
-      }),
+    const outcome: fc.Arbitrary<RecoveryOutcome> = fc.oneof(
+      fc
+        .record({
+          observerNs: fc.double({ min: 0, max: 1e15, noNaN: true }),
+          pid: fc.nat(),
+          reason: fc.constantFrom(...(Object.keys(REASONS) as DecisionReason[])),
+          dryRun: fc.boolean(),
+        })
+        .map((fields) => outcomeOf("refused", fields)),
+      fc
+        .record({
+          observerNs: fc.nat(),
+          pid: fc.nat(),
+          childPid: fc.nat(),
+          program: text,
+          source: text,
+          templateSizeBytes: fc.nat(),
+        })
+        .map((fields) => outcomeOf("spawn", fields)),
+      fc
+        .record({
+          completion: fc.constantFrom("reaped" as const, "killed" as const, "reap_failed" as const),
+          observerNs: fc.nat(),
+          pid: fc.nat(),
+          childPid: fc.nat(),
+          exitCode: fc.option(fc.nat(255), { nil: Number.NaN }),
+          signal: fc.option(fc.nat(64), { nil: Number.NaN }),
+          durationNs: fc.nat(),
+          captured: fc.option(
+            fc.record({
+              stdoutSizeBytes: fc.nat(),
+              stderrSizeBytes: fc.nat(),
+              truncated: fc.boolean(),
+              stdoutTail: tail,
+              stderrTail: tail,
+            }),
+            { nil: undefined },
+          ),
+        })
+        .map((fields) => outcomeOf("complete", fields)),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(outcome, { maxLength: 30 }), fc.nat(), async (outcomes, unixMs) => {

@@ -1,50 +1,18 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import {
-  type AuditComplete,
-  type AuditOutcome,
-  bootFields,
-  escapeTail,
-  kindOfFields,
-  outcomeFields,
-} from "../../src/audit/record.ts";
+import { bootFields, escapeTail, kindOfFields, outcomeFields } from "../../src/audit/record.ts";
 import { parseRow } from "../../src/audit/row.ts";
-import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const COMPLETE: AuditComplete = {
-  kind: "complete",
-  completion: "reaped",
-  observerNs: 7_000_000_000,
-  pid: 4242,
-  childPid: 5001,
-  exitCode: 3,
-  signal: Number.NaN,
-  durationNs: 12_345_678,
-};
+const COMPLETE = outcomeOf("complete", { exitCode: 3 });
 
 describe("outcomeFields()", () => {
-  test("takes what recovery reports", () => {
-    // Recovery and audit do not know each other: the second line is checked by the compiler.
-    const times = { observerNs: 1, durationNs: 2 };
-    const reported: RecoveryOutcome = { kind: "timeout", pid: 3, childPid: 4, ...times };
-    const taken: AuditOutcome = reported as RecoveryOutcome;
-    expect(outcomeFields(taken, 1)).toBeUndefined();
-  });
-
   test("writes the columns of a spawn", () => {
     const fields = outcomeFields(
-      {
-        kind: "spawn",
-        observerNs: 5_000_000_000,
-        pid: 4242,
-        childPid: 5001,
-        program: "/usr/bin/systemctl",
-        source: "inline",
-        templateSizeBytes: 31,
-      },
+      outcomeOf("spawn", { observerNs: 5_000_000_000, program: "/usr/bin/systemctl" }),
       1_700_000_001_000,
     );
     const columns = ["1700000001000", "5000000000", "spawn", "4242", "5001", "exec"];
@@ -52,12 +20,10 @@ describe("outcomeFields()", () => {
   });
 
   test("writes the columns of a refusal", () => {
-    const outcome = {
-      kind: "refused",
+    const outcome = outcomeOf("refused", {
       observerNs: 5_000_000_000,
-      pid: 4242,
       reason: "socket_mode_only",
-    } as const;
+    });
     expect(outcomeFields(outcome, 1_700_000_001_000)).toBe(
       "1700000001000\t5000000000\trefused\t4242\tsocket_mode_only",
     );
@@ -87,19 +53,18 @@ describe("outcomeFields()", () => {
   });
 
   test("turns tab, LF and CR in free text into spaces", () => {
-    const spawn = {
-      kind: "spawn",
+    const spawn = outcomeOf("spawn", {
       observerNs: 0,
       pid: 1,
       childPid: 2,
       program: "/opt/a\tb\nc\rd",
       source: "/etc/x\ny",
       templateSizeBytes: 9,
-    } as const;
+    });
     expect(outcomeFields(spawn, 1)).toBe("1\t0\tspawn\t1\t2\texec\t/opt/a b c d\t/etc/x y\t9");
   });
 
-  const STEP = { kind: "step", observerNs: 5_000, pid: 42, detail: "SIGTERM" } as const;
+  const STEP = outcomeOf("step", { observerNs: 5_000, pid: 42 });
 
   test("tells a signal to an agent as a spawn without a child", () => {
     const fields = outcomeFields({ ...STEP, step: "signal", dryRun: false }, 7);
@@ -114,23 +79,24 @@ describe("outcomeFields()", () => {
   });
 
   test("says of a dry run what would have been done, and what would not", () => {
-    for (const step of ["signal", "exec", "wait"]) {
+    for (const step of ["signal", "exec", "wait"] as const) {
       const fields = outcomeFields({ ...STEP, step, dryRun: true }, 7);
       expect(fields).toBe("7\t5000\trefused\t42\tdry_run");
       expect(kindOfFields(fields!)).toBe("refused");
     }
-    const refused = { kind: "refused", observerNs: 1, pid: 2, reason: "debounced" } as const;
-    expect(outcomeFields({ ...refused, dryRun: true }, 7)).toBe(
-      "7\t1\trefused\t2\tdry_run_debounced",
-    );
+    const refused = outcomeOf("refused", { observerNs: 1, pid: 2, dryRun: true });
+    expect(outcomeFields(refused, 7)).toBe("7\t1\trefused\t2\tdry_run_debounced");
   });
 
-  test.each(["timeout", "end", "verdict", "storm"] as const)("has no record of a %s", (kind) => {
-    expect(outcomeFields({ kind }, 1)).toBeUndefined();
-  });
+  test.each(["timeout", "deferred", "end", "verdict", "storm"] as const)(
+    "has no record of a %s",
+    (kind) => {
+      expect(outcomeFields(outcomeOf(kind), 1)).toBeUndefined();
+    },
+  );
 
   test("keeps its columns when the clock is wrong", () => {
-    const outcome = { kind: "refused", observerNs: 1.75, pid: 1, reason: "debounced" } as const;
+    const outcome = outcomeOf("refused", { observerNs: 1.75, pid: 1 });
     expect(outcomeFields(outcome, -5)).toBe("0\t1\trefused\t1\tdebounced");
   });
 });

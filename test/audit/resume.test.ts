@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { AuditWriterTwin, TWIN_HEADER, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, restart, verifyLog } from "./audit_fixture.ts";
 
@@ -47,7 +48,7 @@ describe("a restart", () => {
     const unixMs = 1_700_000_000_002;
     const { log } = await DrivenLog.open(directory.log, { unixMs: () => unixMs });
     twin.add("refused", 42, "debounced");
-    const outcome = { kind: "refused", observerNs: 3e9, pid: 42, reason: "debounced" } as const;
+    const outcome = outcomeOf("refused", { observerNs: 3e9, pid: 42 });
     log.record(outcome, 1_700_000_000_003);
     await log.close();
     expect(directory.read()).toBe(twin.text);

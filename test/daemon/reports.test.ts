@@ -4,7 +4,7 @@ import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
-import { REASONS } from "../../src/recovery/outcome.ts";
+import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
 
 const LINES_PER_S_MAX = 200;
@@ -65,8 +65,7 @@ describe("stalls and returns", () => {
     const { reports, lines } = new Subject();
     reports.outcome({
       kind: "refused",
-      code: 22,
-      refused: 7,
+      label: "refused_unproven_sender",
       reason: "unproven_sender",
       observerNs: 0,
       pid: 42,
@@ -95,7 +94,7 @@ describe("stalls and returns", () => {
     const { reports, lines } = new Subject();
     reports.outcome({
       kind: "refused",
-      ...REASONS[reason],
+      label: REASONS[reason].label,
       reason,
       observerNs: 0,
       pid: 42,

@@ -6,7 +6,6 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { OUTCOME_TEXTS, type OutcomeCode } from "../../src/recovery/outcome.ts";
 import {
   type RecoveryHarnessOptions,
   recoveryHarness,
@@ -17,10 +16,6 @@ import {
   T0,
 } from "./harness.ts";
 import { HOLDER_HIDDEN, HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
-
-function textOf(code: OutcomeCode): string {
-  return OUTCOME_TEXTS[code];
-}
 
 describe("Recovery.decide() starts the command", () => {
   test("with the placeholders of the stall in argv and environment", () => {
@@ -33,7 +28,7 @@ describe("Recovery.decide() starts the command", () => {
         appendPid: true,
       },
     });
-    expect(textOf(recovery.decide(stallOf(), T0))).toBe("spawned");
+    expect(recovery.decide(stallOf(), T0)).toBe("spawned");
     expect(runner.children[0]!.argv).toEqual(["/bin/{pid}", "4242", "8000", "4242"]);
     expect(runner.children[0]!.env).toMatchObject({
       PATH: "/usr/bin:/bin",
@@ -55,7 +50,7 @@ describe("Recovery.decide() starts the command", () => {
     expect(outcomes).toEqual([
       {
         kind: "spawn",
-        code: 0,
+        label: "spawned",
         observerNs: T0,
         pid: 4242,
         childPid: 1000,
@@ -112,7 +107,7 @@ describe("Recovery.decide() check 0, freshness", () => {
         },
       });
       const stall = stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED, namespaceInode: NaN });
-      expect(textOf(recovery.decide(stall, T0))).toBe(reason);
+      expect(recovery.decide(stall, T0)).toBe(reason);
       expect(asked).toEqual([[4242, 777]]);
       answer = 0;
       recovery.decide(stallOf(), T0);
@@ -160,7 +155,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     "refuses what needs the pid: %j",
     (config) => {
       const { recovery, runner, tell } = unidentified(config, HOLDER_NONE);
-      expect(textOf(recovery.decide(stallOf(UNKNOWN), T0))).toBe("refused_pid_gone");
+      expect(recovery.decide(stallOf(UNKNOWN), T0)).toBe("refused_pid_gone");
       expect(tell()).toEqual(["refused 4242 pid_gone"]);
       expect(runner.spawnCount).toBe(0);
     },
@@ -192,9 +187,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
 describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("refuse a kernel-attested agent of another or an unknown namespace", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
-    expect(textOf(recovery.decide(stallOf({ namespaceInode: 5 }), T0))).toBe(
-      "refused_cross_namespace",
-    );
+    expect(recovery.decide(stallOf({ namespaceInode: 5 }), T0)).toBe("refused_cross_namespace");
     recovery.decide(stallOf({ namespaceInode: NaN }), T0);
     expect(tell()).toEqual([
       "refused 4242 cross_namespace_agent",
@@ -216,9 +209,9 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
     const stall = stallOf({ proven: false });
-    expect(textOf(recovery.decide(stall, T0))).toBe("refused_unproven_sender");
+    expect(recovery.decide(stall, T0)).toBe("refused_unproven_sender");
     freshness = 2;
-    expect(textOf(recovery.decide(stall, T0))).toBe("skipped_pid_recycled");
+    expect(recovery.decide(stall, T0)).toBe("skipped_pid_recycled");
     expect(tell()).toEqual(["refused 4242 unproven_sender", "refused 4242 skipped_pid_recycled"]);
     expect(runner.spawnCount).toBe(0);
   });
@@ -241,7 +234,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     expect(asked).toEqual([4242, shared.key]);
     runner.children[1]!.exited(0, NaN);
     recovery.reap(T0);
-    expect(textOf(recovery.decide(stallOf({ ...fields, ...shared }), T0 + 1))).toBe("debounced");
+    expect(recovery.decide(stallOf({ ...fields, ...shared }), T0 + 1)).toBe("debounced");
     expect(recovery.outstandingCount).toBe(1);
   });
 
@@ -249,7 +242,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     let freshness = 4;
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
-    expect(textOf(recovery.decide(stallOf(), T0))).toBe("refused_beats_refused");
+    expect(recovery.decide(stallOf(), T0)).toBe("refused_beats_refused");
     expect(recovery.nextDeadlineNs()).toBe(T0 + NS_PER_S);
     for (let s = 1; s <= 3; s++) recovery.reap(T0 + s * NS_PER_S);
     expect(tell()).toEqual(["refused 4242 beats_refused"]);
@@ -296,7 +289,7 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
     recovery.decide(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0 + NS_PER_MS);
-    expect(textOf(recovery.decide(stallOf(), T0 + NS_PER_S - 1))).toBe("debounced");
+    expect(recovery.decide(stallOf(), T0 + NS_PER_S - 1)).toBe("debounced");
     recovery.decide(stallOf(), T0 + NS_PER_S);
     expect(tell()).toEqual([
       "spawn 4242 child 1000",
@@ -364,11 +357,8 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
     const { recovery, outcomes, tell } = recoveryHarness({ runner });
     recovery.decide(stallOf({ generation: 1 }), T0);
     runner.signalResult = -1;
-    expect(textOf(recovery.decide(stallOf({ generation: 2 }), T0))).toBe(
-      "refused_stale_child_kill_failed",
-    );
+    expect(recovery.decide(stallOf({ generation: 2 }), T0)).toBe("refused_stale_child_kill_failed");
     expect(outcomes.at(-1)).toMatchObject({
-      refused: 5,
       reason: "stale_child_kill_failed",
       error: "EPERM (operation not permitted)",
     });
@@ -392,9 +382,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
     recovery.decide(stallOf({ generation: 1 }), T0);
     recovery.decide(stallOf({ generation: 2 }), T0);
-    expect(textOf(recovery.decide(stallOf({ generation: 3 }), T0))).toBe(
-      "refused_outstanding_capacity",
-    );
+    expect(recovery.decide(stallOf({ generation: 3 }), T0)).toBe("refused_outstanding_capacity");
     expect(runner.children.map((child) => child.signals)).toEqual([[SIGKILL], [SIGKILL]]);
     expect(recovery.takeOutstandingRecycleResets()).toBe(1);
     runner.children[1]!.exited(NaN, SIGKILL);
@@ -414,7 +402,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
   test("does not start a second one, however long ago the first was started", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     recovery.decide(stallOf(), T0);
-    expect(textOf(recovery.decide(stallOf(), T0 + 60 * NS_PER_S))).toBe("debounced");
+    expect(recovery.decide(stallOf(), T0 + 60 * NS_PER_S)).toBe("debounced");
     expect(tell()[1]).toBe("refused 4242 outstanding_in_flight");
   });
 
@@ -449,7 +437,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
     recovery.decide(stallOf({ pid: 1 }), T0);
-    expect(textOf(recovery.decide(stallOf({ pid: 2 }), T0))).toBe("refused_outstanding_capacity");
+    expect(recovery.decide(stallOf({ pid: 2 }), T0)).toBe("refused_outstanding_capacity");
     expect(tell()[1]).toBe("refused 2 outstanding_capacity");
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
@@ -465,7 +453,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
     tell();
-    expect(textOf(recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S - 1))).toBe(
+    expect(recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S - 1)).toBe(
       "refused_debounce_capacity",
     );
     expect(recovery.outstandingCount).toBe(0);
@@ -493,10 +481,9 @@ describe("Recovery.decide() check 9, spawn", () => {
     const runner = new ScriptedRunner();
     const { recovery, outcomes, tell } = recoveryHarness({ runner, capacity: 1 });
     runner.spawnError = "ENOENT (no such file or directory)";
-    expect(textOf(recovery.decide(stallOf({ pid: 1 }), T0))).toBe("spawn_failed");
+    expect(recovery.decide(stallOf({ pid: 1 }), T0)).toBe("spawn_failed");
     expect(outcomes[0]).toMatchObject({
       kind: "refused",
-      refused: -1,
       reason: "spawn_failed",
       program: "/bin/recover",
       error: "ENOENT (no such file or directory)",

@@ -7,14 +7,15 @@ import type { Config } from "../../src/config/config.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { type AgentHost, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import type { AgentUnit } from "../../src/processes/unit_of_process.ts";
-import type { CapturedOutput, ChildOutput } from "../../src/recovery/children/child_output.ts";
+import type { CapturedOutput } from "../../src/events/captured_output.ts";
+import type { ChildOutput } from "../../src/recovery/children/child_output.ts";
 import type {
   ChildRunner,
   ChildSetting,
   ExitCallback,
   SpawnResult,
 } from "../../src/recovery/children/child_runner.ts";
-import type { CompleteOutcome, RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import type { CompleteOutcome, RecoveryOutcome } from "../../src/events/outcome.ts";
 import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
 import { failureOf, lastingFailure, type StepFailure } from "../../src/recovery/step_failure.ts";
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { kill } from "../../ffi/process.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { ProcessRunner } from "../../src/recovery/children/child_runner.ts";
-import type { CompleteOutcome } from "../../src/recovery/outcome.ts";
+import type { CompleteOutcome } from "../../src/events/outcome.ts";
 import {
   type RecoveryHarness,
   type RecoveryHarnessOptions,

@@ -7,7 +7,6 @@ import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryStep } from "../../src/config/config.ts";
 import { HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
-import { OUTCOME_DEFERRED } from "../../src/recovery/outcome.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   type RecoveryHarnessOptions,
@@ -692,7 +691,7 @@ describe("What the system is too short of to start", () => {
     bed.runner.spawnErrno = EMFILE;
     bed.decide();
     bed.turn(100);
-    expect(bed.outcomes.map((one) => "code" in one && one.code)).toEqual([OUTCOME_DEFERRED, -1]);
+    expect(bed.outcomes.map((one) => "label" in one && one.label)).toEqual(["deferred", undefined]);
   });
 
   test("is told and dropped at a shutdown", () => {

@@ -4,7 +4,7 @@
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
-import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { isListed, UNIT_UID } from "./units.ts";

@@ -3,7 +3,7 @@ import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { RubbishReports } from "../../src/listener/rubbish_watch.ts";
-import type { RecoveryOutcome } from "../../src/recovery/outcome.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { rowText, stallText } from "./model_rows.ts";
 import type { Promises } from "./promises.ts";
 

@@ -3,8 +3,8 @@
 // list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
 // its oldest member.
 import type { Stall } from "../../events/stall.ts";
+import type { StepKind } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";
-import type { StepKind } from "../plan.ts";
 
 export type ChildAgent = Pick<Stall, "pid" | "key" | "generation">;
 

@@ -7,9 +7,9 @@ import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
 import { RECOVERY_KILL_STEPS_PER_TURN_MAX, SHUTDOWN_KILL_NS_MIN } from "../../base/limits.ts";
 import { saturatingSub } from "../../base/saturating.ts";
+import type { RecoveryOutcome } from "../../events/outcome.ts";
 import { type Child, ChildList } from "./child.ts";
 import type { ChildRunner } from "./child_runner.ts";
-import type { RecoveryOutcome } from "../outcome.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;
 

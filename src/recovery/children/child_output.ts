@@ -4,18 +4,7 @@
 import { EAGAIN, EINTR } from "../../../ffi/constants.ts";
 import { closeFd, openPipe, type Pipe, readPipe } from "../../../ffi/pipe.ts";
 import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../base/limits.ts";
-
-/** For the log and the audit log. */
-export interface CapturedOutput {
-  /** Bytes read in total. */
-  readonly stdoutSizeBytes: number;
-  readonly stderrSizeBytes: number;
-  /** True if any byte was not kept. */
-  readonly truncated: boolean;
-  /** The last bytes as they came. */
-  readonly stdoutTail: Uint8Array;
-  readonly stderrTail: Uint8Array;
-}
+import type { CapturedOutput } from "../../events/captured_output.ts";
 
 /** The output of one child on its way. */
 export interface ChildOutput {

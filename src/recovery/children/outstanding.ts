@@ -6,17 +6,11 @@
 import { assert } from "../../base/assert.ts";
 import { POST_EXIT_GRACE_NS, RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
+import type { CompleteOutcome, RecoveryOutcome } from "../../events/outcome.ts";
 import { SLAB_INSERTED, Slab } from "../../tables/slab.ts";
 import { type Child, ChildList } from "./child.ts";
 import { ChildKiller, type ChildTimes } from "./child_killer.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
-import {
-  type CompleteOutcome,
-  OUTCOME_KILLED,
-  OUTCOME_REAPED_NONZERO,
-  OUTCOME_REAPED_ZERO,
-  type RecoveryOutcome,
-} from "../outcome.ts";
 import { OutputWatch } from "./output_watch.ts";
 import type { StepFailure } from "../step_failure.ts";
 
@@ -272,7 +266,7 @@ export class Outstanding {
     const exitNs = Number.isNaN(child.exitNs) ? nowNs : child.exitNs;
     this.#outcomes({
       kind: "complete",
-      code: completeCode(completion, child.exitCode),
+      label: completeLabel(completion, child.exitCode),
       completion,
       observerNs: nowNs,
       pid: child.pid,
@@ -299,10 +293,10 @@ function drainEndNs(child: Child): number {
   return child.exitNs + POST_EXIT_GRACE_NS;
 }
 
-function completeCode(
+function completeLabel(
   completion: CompleteOutcome["completion"],
   exitCode: number,
-): CompleteOutcome["code"] {
-  if (completion === "killed") return OUTCOME_KILLED;
-  return completion === "reaped" && exitCode === 0 ? OUTCOME_REAPED_ZERO : OUTCOME_REAPED_NONZERO;
+): CompleteOutcome["label"] {
+  if (completion === "killed") return "killed";
+  return completion === "reaped" && exitCode === 0 ? "reaped_zero" : "reaped_nonzero";
 }

@@ -44,7 +44,9 @@ describe("Recovery.reap() of a child that runs too long", () => {
     runner.children[0]!.exited(0, NaN);
     recovery.reap(after(310));
     expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
-    expect(outcomes.slice(-1)).toMatchObject([{ code: 4, completion: "killed", exitCode: 0 }]);
+    expect(outcomes.slice(-1)).toMatchObject([
+      { label: "killed", completion: "killed", exitCode: 0 },
+    ]);
     expect(recovery.outstandingCount).toBe(0);
   });
 
@@ -95,7 +97,7 @@ describe("Recovery.reap() of a child that runs too long", () => {
       runner.signalResult = -1;
       recovery.reap(after(ms));
       expect(outcomes.at(-1)).toMatchObject({
-        code: 3,
+        label: "reaped_nonzero",
         completion: "reap_failed",
         error: `${signal} to its process group failed: EPERM (operation not permitted)`,
       });

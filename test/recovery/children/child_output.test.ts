@@ -7,11 +7,8 @@ import fc from "fast-check";
 import { kill } from "../../../ffi/process.ts";
 import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";
-import {
-  type CapturedOutput,
-  PipeOutput,
-  Tail,
-} from "../../../src/recovery/children/child_output.ts";
+import type { CapturedOutput } from "../../../src/events/captured_output.ts";
+import { PipeOutput, Tail } from "../../../src/recovery/children/child_output.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/child_runner.ts";
 import { openDescriptors, openedSince } from "../../support/descriptors.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";

@@ -309,7 +309,12 @@ describe("Recovery with real commands", () => {
     recovery.decide(stallOf(), nowNs());
     await allEnded();
     const end = outcomes.at(-1)!;
-    expect(end).toMatchObject({ kind: "complete", code: 3, completion: "reaped", exitCode: 1 });
+    expect(end).toMatchObject({
+      kind: "complete",
+      label: "reaped_nonzero",
+      completion: "reaped",
+      exitCode: 1,
+    });
     expect(end.kind === "complete" && end.durationNs).toBeGreaterThan(0);
   });
 
@@ -358,7 +363,11 @@ describe("Recovery with real commands", () => {
     await until("the grandchild to run", () => pidIn(ready) > 0);
     leap(60 * NS_PER_S);
     await allEnded();
-    expect(outcomes.at(-1)).toMatchObject({ code: 4, completion: "killed", signal: SIGTERM });
+    expect(outcomes.at(-1)).toMatchObject({
+      label: "killed",
+      completion: "killed",
+      signal: SIGTERM,
+    });
     await until("the grandchild to be gone", () => isGone(pidIn(ready)));
   });
 

@@ -11,7 +11,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(recovery.reap(after(20))).toBe(1);
     expect(outcomes.at(-1)).toEqual({
       kind: "complete",
-      code: 2,
+      label: "reaped_zero",
       completion: "reaped",
       observerNs: after(20),
       pid: 1,
@@ -32,8 +32,8 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     runner.children[1]!.exited(NaN, SIGKILL);
     recovery.reap(after(20));
     expect(outcomes.slice(-2)).toMatchObject([
-      { code: 3, completion: "reaped", exitCode: 1, signal: NaN },
-      { code: 3, completion: "reaped", exitCode: NaN, signal: 9 },
+      { label: "reaped_nonzero", completion: "reaped", exitCode: 1, signal: NaN },
+      { label: "reaped_nonzero", completion: "reaped", exitCode: NaN, signal: 9 },
     ]);
   });
 
@@ -42,7 +42,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     runner.children[0]!.exited(NaN, NaN);
     recovery.reap(after(20));
     expect(outcomes.at(-1)).toMatchObject({
-      code: 3,
+      label: "reaped_nonzero",
       completion: "reap_failed",
       error: "the system did not tell its exit status",
     });

@@ -1,34 +1,11 @@
 import { expect, test } from "bun:test";
-import {
-  RECOVERY_OUTCOMES,
-  RECOVERY_REFUSALS,
-  RECOVERY_STEPS,
-  RECOVERY_VERDICTS,
-} from "../../src/metrics/catalogue.ts";
-import * as outcome from "../../src/recovery/outcome.ts";
-import { STEP_KINDS } from "../../src/recovery/plan.ts";
-
-const codes = outcome as unknown as Readonly<Record<string, number>>;
-
-test("every outcome code indexes the text of its own name", () => {
-  for (const [code, text] of outcome.OUTCOME_TEXTS.entries()) {
-    expect(codes[`OUTCOME_${text.toUpperCase()}`]).toBe(code);
-  }
-  expect(outcome.OUTCOME_TEXTS).toHaveLength(26);
-});
-
-test("every refused code indexes the text of its own name", () => {
-  for (const [code, text] of outcome.REFUSED_REASON_TEXTS.entries()) {
-    expect(codes[`REFUSED_${text.toUpperCase()}`]).toBe(code);
-  }
-  expect(outcome.REFUSED_REASON_TEXTS).toHaveLength(12);
-});
+import { OUTCOME_LABELS, REASONS, REFUSAL_LABELS } from "../../src/events/outcome_words.ts";
 
 test("every reason is counted as the specification's table says", () => {
-  const rows = Object.entries(outcome.REASONS).map(([reason, { code, refused }]) => [
+  const rows = Object.entries(REASONS).map(([reason, { label, refusal }]) => [
     reason,
-    outcome.OUTCOME_TEXTS[code],
-    refused < 0 ? "-" : outcome.REFUSED_REASON_TEXTS[refused as 0],
+    label,
+    refusal ?? "-",
   ]);
   expect(rows).toEqual([
     ["cross_namespace_agent", "refused_cross_namespace", "cross_namespace_agent"],
@@ -58,9 +35,20 @@ test("every reason is counted as the specification's table says", () => {
   ]);
 });
 
-test("the words of outcomes, steps and verdicts are those of the metrics", () => {
-  expect(outcome.OUTCOME_TEXTS).toEqual(RECOVERY_OUTCOMES);
-  expect(outcome.REFUSED_REASON_TEXTS).toEqual(RECOVERY_REFUSALS);
-  expect(outcome.VERDICTS).toEqual(RECOVERY_VERDICTS);
-  expect(STEP_KINDS).toEqual(RECOVERY_STEPS);
+test("every label of a refusal or a skip is that of a reason", () => {
+  const rows = Object.values(REASONS);
+  const labels: string[] = OUTCOME_LABELS.filter((label) => /^(refused|skipped)_/.test(label));
+  const given = new Set<string>(rows.map(({ label }) => label));
+  expect(labels.filter((label) => !given.has(label))).toEqual([]);
+  expect(new Set(rows.flatMap(({ refusal }) => refusal ?? []))).toEqual(new Set(REFUSAL_LABELS));
+});
+
+test("the steps that could not be begun are those of four reasons", () => {
+  const reasons = Object.entries(REASONS).filter(([, { isStepFailure }]) => isStepFailure);
+  expect(reasons.map(([reason]) => reason)).toEqual([
+    "spawn_failed",
+    "signal_failed",
+    "unit_unknown",
+    "unit_not_owned",
+  ]);
 });

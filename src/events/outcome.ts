@@ -1,0 +1,152 @@
+// What recovery did, as values in the one language of all sinks: log, metrics and audit read each
+// outcome, and know neither recovery nor each other. `label` is how it is counted in
+// varta_recovery_outcomes_total (spec 08 section 3.4); `kind` is the kind of audit row (spec 11
+// section 1) for "spawn", "complete" and "refused"; the others are only logged and counted.
+import type { CapturedOutput } from "./captured_output.ts";
+import type { DecisionReason, OutcomeLabel, Verdict } from "./outcome_words.ts";
+import type { Stall } from "./stall.ts";
+import type { StepPlace } from "./step_kind.ts";
+
+export type RecoveryOutcome =
+  | SpawnOutcome
+  | RefusedOutcome
+  | DeferredOutcome
+  | TimeoutOutcome
+  | CompleteOutcome
+  | StepOutcome
+  | EndOutcome
+  | VerdictOutcome
+  | StormOutcome;
+
+/** The command was started for `pid`. */
+export interface SpawnOutcome extends StepPlace {
+  readonly kind: "spawn";
+  readonly label: "spawned";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  readonly stall: Stall;
+  /** argv[0]; arguments are never reported, they may hold secrets. */
+  readonly program: string;
+  /** "inline", or the path of the command file. */
+  readonly source: string;
+  readonly templateSizeBytes: number;
+}
+
+/** The command was not started for `pid`: refused, debounced, skipped, or it could not be started. */
+export interface RefusedOutcome extends StepPlace {
+  readonly kind: "refused";
+  /** That of its reason. */
+  readonly label: OutcomeLabel;
+  readonly reason: DecisionReason;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly stall: Stall;
+  readonly program: string;
+  /** What kept a step from being done, or a stale child from being killed, else empty. */
+  readonly error: string;
+  /** True if this is not news: the agent was given up before, and still is. */
+  readonly isRepeated: boolean;
+  readonly dryRun: boolean;
+}
+
+/**
+ * A step could not be done for want of something that the system will have again: it is tried
+ * again.
+ */
+export interface DeferredOutcome extends StepPlace {
+  readonly kind: "deferred";
+  /** Undefined if it is not the first try of its recovery. */
+  readonly label: "deferred" | undefined;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly program: string;
+  readonly error: string;
+  /** Until the next try. */
+  readonly pauseNs: number;
+}
+
+/** A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its own. */
+export interface TimeoutOutcome {
+  readonly kind: "timeout";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  readonly durationNs: number;
+}
+
+/** A child is over. Exactly one for each SpawnOutcome. */
+export interface CompleteOutcome {
+  readonly kind: "complete";
+  readonly label: "reaped_zero" | "reaped_nonzero" | "killed";
+  readonly completion: "reaped" | "killed" | "reap_failed";
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly childPid: number;
+  /** NaN if the child did not exit by itself, or if that is not known. */
+  readonly exitCode: number;
+  /** Number of the signal that ended the child, NaN if none did. */
+  readonly signal: number;
+  /** From the spawn to the observed exit; to the moment of giving up for `reap_failed`. */
+  readonly durationNs: number;
+  /** Why nothing more is known, for `reap_failed`, else empty. */
+  readonly error: string;
+  /** Undefined while output is not captured. */
+  readonly captured: CapturedOutput | undefined;
+}
+
+/** A step that started no process is done, or would have been: then `dryRun` is true and nothing was. */
+export interface StepOutcome extends StepPlace {
+  readonly kind: "step";
+  /** Undefined if it is not the first of its recovery. */
+  readonly label: "started" | "dry_run" | undefined;
+  readonly observerNs: number;
+  readonly pid: number;
+  /** "SIGTERM", "2s", the program, or the unit. */
+  readonly detail: string;
+  readonly dryRun: boolean;
+}
+
+/** A recovery of several steps is over; what its steps did was reported before. */
+export interface EndOutcome {
+  readonly kind: "end";
+  /** A step succeeded; a beat came back; nothing is left to try; or why it may not go on. */
+  readonly end: SequenceEnd;
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly stepNumber: number;
+  readonly stepCount: number;
+  readonly durationNs: number;
+  readonly dryRun: boolean;
+}
+
+export type SequenceEnd =
+  | "succeeded"
+  | "agent_resumed"
+  | "exhausted"
+  | "pid_recycled"
+  | "unit_in_flight"
+  | "stopped";
+
+/** Whether a beat came back within `verify_within` of the end of a recovery. */
+export interface VerdictOutcome {
+  readonly kind: "verdict";
+  /** "unknown": the process is gone, and nothing names its successor. */
+  readonly result: Verdict;
+  readonly observerNs: number;
+  readonly pid: number;
+  /** The unit whose new process beats; "" if the agent itself does. */
+  readonly unit: string;
+  /** From the start of the recovery. */
+  readonly durationNs: number;
+  readonly dryRun: boolean;
+}
+
+/** More agents stall than may be recovered: reported when it begins, and when it is over. */
+export interface StormOutcome {
+  readonly kind: "storm";
+  readonly begins: boolean;
+  readonly observerNs: number;
+  /** Recoveries refused in it, when it is over. */
+  readonly refusedCount: number;
+}

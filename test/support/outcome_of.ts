@@ -1,0 +1,83 @@
+// An outcome of each kind, as recovery reports it: a test changes what it is about.
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import { stallOf } from "../recovery/harness.ts";
+
+export type OutcomeKind = RecoveryOutcome["kind"];
+export type OutcomeOf<Kind extends OutcomeKind> = Extract<RecoveryOutcome, { readonly kind: Kind }>;
+
+const PLACE = { step: "exec", stepNumber: 1, stepCount: 1 } as const;
+const TIME = { observerNs: 7_000_000_000, pid: 4242 } as const;
+
+const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
+  spawn: {
+    kind: "spawn",
+    label: "spawned",
+    ...TIME,
+    ...PLACE,
+    childPid: 5001,
+    stall: stallOf(),
+    program: "/bin/recover",
+    source: "inline",
+    templateSizeBytes: 31,
+  },
+  refused: {
+    kind: "refused",
+    label: "debounced",
+    reason: "debounced",
+    ...TIME,
+    ...PLACE,
+    stall: stallOf(),
+    program: "/bin/recover",
+    error: "",
+    isRepeated: false,
+    dryRun: false,
+  },
+  deferred: {
+    kind: "deferred",
+    label: "deferred",
+    ...TIME,
+    ...PLACE,
+    program: "/bin/recover",
+    error: "EMFILE (too many open files)",
+    pauseNs: 100_000_000,
+  },
+  timeout: { kind: "timeout", ...TIME, childPid: 5001, durationNs: 12_345_678 },
+  complete: {
+    kind: "complete",
+    label: "reaped_zero",
+    completion: "reaped",
+    ...TIME,
+    childPid: 5001,
+    exitCode: 0,
+    signal: Number.NaN,
+    durationNs: 12_345_678,
+    error: "",
+    captured: undefined,
+  },
+  step: { kind: "step", label: "started", ...TIME, ...PLACE, detail: "SIGTERM", dryRun: false },
+  end: {
+    kind: "end",
+    end: "succeeded",
+    ...TIME,
+    stepNumber: 1,
+    stepCount: 2,
+    durationNs: 12_345_678,
+    dryRun: false,
+  },
+  verdict: {
+    kind: "verdict",
+    result: "recovered",
+    ...TIME,
+    unit: "",
+    durationNs: 12_345_678,
+    dryRun: false,
+  },
+  storm: { kind: "storm", begins: true, observerNs: TIME.observerNs, refusedCount: 0 },
+};
+
+export function outcomeOf<Kind extends OutcomeKind>(
+  kind: Kind,
+  fields: Partial<Omit<OutcomeOf<Kind>, "kind">> = {},
+): OutcomeOf<Kind> {
+  return { ...SAMPLES[kind], ...fields } as OutcomeOf<Kind>;
+}
