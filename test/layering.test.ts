@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["observer"],
   ["config"],
   ["recovery", "audit", "export", "metrics", "http"],
+  ["view"],
   ["daemon"],
   ["cli"],
   ["main"],

@@ -1,13 +1,15 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the shutdown when a signal, the
 // clock or a foreign namespace says so. A start that fails closes what it opened and says why.
-import { ignoresHangup } from "../../ffi/inherited.ts";
-import { armAlarm, clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
+import { clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
-import { TEST_HOOKS, VERSION } from "../base/build_info.ts";
-import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { VERSION } from "../base/build_info.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
+import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
+import { View } from "../view/view.ts";
+import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
@@ -17,10 +19,11 @@ import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { makeParts, monotonicNs, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
-import { type Opened, Shutdown } from "./shutdown.ts";
+import { SelfWatchdog } from "./self_watchdog.ts";
+import { Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
-import { StopSignals } from "./stop_signals.ts";
+import { logStart } from "./start_lines.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
@@ -46,31 +49,22 @@ export interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-/** Without a self-watchdog, a loop that has not come round for this long is called stale. */
-const FRESH_NS_MAX = 4 * NS_PER_S;
 /** Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible WatchdogSec. */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
-/** Turns within the deadline of the self-watchdog: one that is late is no wedge yet. */
-const WATCHDOG_TURNS = 4;
 
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #config: Config;
   readonly #parts: Parts;
-  readonly #onSignal = (signal: NodeJS.Signals): void => this.#signalled(signal);
-  readonly #onDump = (): void => this.#dump();
-  readonly #opened: Opened = {
-    writers: undefined,
-    http: undefined,
-    notify: undefined,
-    tick: undefined,
-  };
+  readonly #view: View;
   readonly #shutdown: Shutdown;
+  #writers: Writers | undefined;
+  #http: HttpServer | undefined;
+  #notify: Notify | undefined;
+  #watchdog: SelfWatchdog | undefined;
   #loop: Loop | undefined;
   #socketWatch: SocketWatch | undefined;
   #ready = false;
-  readonly #stopSignals = new StopSignals();
-  #turnBeganNs = 0;
 
   /** Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -93,12 +87,12 @@ export class Daemon {
       env: options.env,
       colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
-      recordOutcome: (outcome) => this.#opened.writers?.record(outcome),
+      recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
+    this.#view = new View(this.#parts);
     this.#shutdown = new Shutdown({
-      parts: this.#parts,
-      opened: this.#opened,
-      releaseSignals: () => this.#removeSignals(),
+      log: this.#parts.log,
+      childCount: () => this.#view.recovery().children,
     });
   }
 
@@ -108,38 +102,66 @@ export class Daemon {
   }
 
   async #open(): Promise<void> {
-    const { config } = this.#options;
-    const { log } = this.#parts;
-    const opened = this.#opened;
-    this.#installSignals();
+    const parts = this.#parts;
+    const { config, runtimeDirectory, metricsPortMayChange } = this.#options;
+    const shutdown = this.#shutdown;
+    shutdown.takeSignals(() => this.#dump());
+    shutdown.add(closings.closingLog(parts));
     clearAmbientCapabilities();
-    openListeners(this.#parts, config, this.#options.runtimeDirectory);
-    opened.writers = await this.#openWriters();
+    shutdown.add(closings.closingListeners(parts));
+    openListeners(parts, config, runtimeDirectory);
+    const writers = await this.#openWriters();
+    this.#writers = writers;
+    shutdown.add(closings.closingWriters(writers));
+    shutdown.add(closings.closingChildren(parts, writers));
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
-    const { journal } = opened.writers;
-    if (journal !== undefined) this.#parts.recovery.useJournal(journal, this.#parts.clock.nowNs());
-    opened.http = openMetrics(config, this.#metricsDoor(), this.#options.metricsPortMayChange);
+    const { journal, exporter } = writers;
+    if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
+    const http = openMetrics(config, this.#metricsDoor(), metricsPortMayChange);
+    this.#http = http;
+    if (http !== undefined) shutdown.add(closings.closingHttp(http));
     this.#socketWatch = this.#watchSockets();
-    opened.notify = this.#openNotify();
+    const tick = this.#makeTick(exporter);
+    shutdown.add(closings.closingTurns(tick, parts));
+    const notify = this.#openNotify();
+    this.#notify = notify;
+    if (notify !== undefined) shutdown.add(closings.closingNotify(notify));
+    this.#warn();
+    const runtimeFd = findRuntimeEvents();
+    if (runtimeFd < 0)
+      parts.log.warn(
+        "the runtime's event descriptor was not found: waiting in steps of 5 ms instead",
+      );
+    this.#watchdog = new SelfWatchdog({
+      deadlineNs: this.#selfWatchdogNs(),
+      nowNs: () => parts.observer.nowNs(),
+      wedgeAfterNs: this.#options.wedgeAfterNs,
+    });
+    this.#loop = this.#makeLoop(tick, this.#watchdog, runtimeFd);
+    this.#start(this.#watchdog, this.#loop);
+  }
+
+  #start(watchdog: SelfWatchdog, loop: Loop): void {
+    const { log, observer, stdout } = this.#parts;
+    const { config, beatCommand, announcesMetrics } = this.#options;
+    const metricsAddress = this.#http?.address;
+    // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
+    watchdog.arm();
+    logStart({ log, config, metricsAddress, beatCommand });
+    if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
+    this.#ready = true;
+    this.#notify?.ready(observer.nowNs());
+    releaseProgramCode();
+    loop.start();
+  }
+
+  #warn(): void {
+    const { log } = this.#parts;
     for (const warning of this.#options.warnings) log.warn(warning);
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn(spared);
     const hidden = hiddenProcessesWarning();
     if (hidden !== undefined) log.warn(hidden);
-    const runtimeFd = findRuntimeEvents();
-    if (runtimeFd < 0)
-      log.warn("the runtime's event descriptor was not found: waiting in steps of 5 ms instead");
-    opened.tick = this.#makeTick();
-    this.#loop = this.#makeLoop(opened.tick, runtimeFd);
-    // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
-    this.#armSelfWatchdog();
-    this.#sayWhere();
-    if (opened.http !== undefined && this.#options.announcesMetrics)
-      this.#parts.stdout.write(`${opened.http.address}\n`);
-    this.#ready = true;
-    opened.notify?.ready(this.#parts.observer.nowNs());
-    releaseProgramCode();
-    this.#loop.start();
   }
 
   #watchSockets(): SocketWatch {
@@ -160,7 +182,7 @@ export class Daemon {
   }
 
   #metricsSockets(): WatchedSocket[] {
-    const { http } = this.#opened;
+    const http = this.#http;
     const { listen } = this.#config.metrics;
     if (http === undefined || listen?.kind !== "unix") return [];
     return [
@@ -187,15 +209,15 @@ export class Daemon {
 
   #openNotify(): Notify | undefined {
     const { observer, log } = this.#parts;
-    const { tracker, accounting } = observer;
+    const view = this.#view;
     return Notify.open({
       env: this.#options.env,
       pid: process.pid,
       state: {
         judgePoints: () => observer.judgePoints,
-        agents: () => tracker.len,
-        stalled: () => tracker.stallEmittedCount,
-        beats: () => accounting.accepted.reduce((sum, accepted) => sum + accepted, 0),
+        agents: () => view.agents().tracked,
+        stalled: () => view.agents().stalled,
+        beats: () => view.listeners().reduce((sum, { accepted }) => sum + accepted, 0),
       },
       unusable: (reason) =>
         log.warn("the service manager cannot be told how we are, ignoring", { reason }),
@@ -209,7 +231,7 @@ export class Daemon {
       count: countHttp(metrics, log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
       wallMs: Date.now,
-      isFresh: () => this.#isFresh() && this.#canBeReached(),
+      isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
       version: VERSION,
       onError: (error: Error) =>
@@ -217,13 +239,13 @@ export class Daemon {
     };
   }
 
-  #makeTick(): Tick {
+  #makeTick(exporter: Writers["exporter"]): Tick {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     return new Tick({
       observer,
       metrics,
       recovery,
-      exporter: this.#opened.writers?.exporter,
+      exporter,
       reports,
       rubbish,
       refusals,
@@ -232,12 +254,12 @@ export class Daemon {
     });
   }
 
-  #makeLoop(tick: Tick, runtimeFd: number): Loop {
+  #makeLoop(tick: Tick, watchdog: SelfWatchdog, runtimeFd: number): Loop {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     const { stdout, stderr } = this.#parts;
     metrics.collectFrom(() => this.#countLog());
     metrics.collectFrom(() =>
-      metrics.set(series.VARTA_PROM_CONNECTIONS, this.#opened.http?.connections ?? 0),
+      metrics.set(series.VARTA_PROM_CONNECTIONS, this.#http?.connections ?? 0),
     );
     const deadlines = new Deadlines();
     deadlines.add(
@@ -251,21 +273,21 @@ export class Daemon {
       writerDeadline(stderr),
     );
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
-    if (this.#opened.writers !== undefined) deadlines.add(this.#opened.writers);
+    if (this.#writers !== undefined) deadlines.add(this.#writers);
     const heartbeat = this.#makeHeartbeat();
     if (heartbeat !== undefined) deadlines.add(heartbeat);
-    if (this.#opened.notify !== undefined) deadlines.add(this.#opened.notify);
+    if (this.#notify !== undefined) deadlines.add(this.#notify);
     return new Loop({
       observer,
       tick,
       metrics,
-      http: this.#opened.http,
+      http: this.#http,
       runtimeFd,
       deadlines,
       monotonicNs,
       iterationBudgetNs: this.#config.liveness.iterationBudgetNs,
-      turnBegins: () => this.#turnBegins(),
-      quietNsMax: (this.#selfWatchdogNs() ?? Number.POSITIVE_INFINITY) / WATCHDOG_TURNS,
+      turnBegins: () => watchdog.turnBegins(),
+      quietNsMax: watchdog.quietNsMax,
       shouldStop: (nowNs) => this.#shouldStop(nowNs),
       stopped: () => void this.#shutdown.run(),
     });
@@ -294,56 +316,9 @@ export class Daemon {
     });
   }
 
-  // Three lines that tell a newcomer everything: where it listens, where the metrics are, how to send a beat.
-  #sayWhere(): void {
-    const { log, observer } = this.#parts;
-    const unix = this.#config.listeners.find((listener) => listener.kind === "unix");
-    for (const listener of this.#config.listeners) {
-      if (listener.kind === "unix")
-        log.info("listening", { listener: listener.name, path: listener.path });
-      else
-        log.info("listening", {
-          listener: listener.name,
-          kind: listener.kind,
-          address: listener.address,
-          port: listener.port,
-        });
-    }
-    if (this.#opened.http !== undefined)
-      log.info("metrics", { url: metricsUrl(this.#opened.http.address) });
-    else log.info("metrics are off, set metrics.listen to serve them");
-    const fields = { threshold_ms: msFromNs(observer.thresholdNs) };
-    if (unix === undefined) log.info("ready", fields);
-    else
-      log.info("ready, send a beat", { ...fields, command: this.#options.beatCommand(unix.path) });
-  }
-
-  #turnBegins(): void {
-    this.#turnBeganNs = monotonicNs();
-    this.#armSelfWatchdog();
-    if (TEST_HOOKS) this.#wedgeIfDue();
-  }
-
-  #armSelfWatchdog(): void {
-    const deadlineNs = this.#selfWatchdogNs();
-    if (deadlineNs !== undefined) armAlarm(msFromNs(deadlineNs));
-  }
-
   #selfWatchdogNs(): number | undefined {
-    const managed =
-      this.#opened.notify?.petEveryNs === undefined ? undefined : SELF_WATCHDOG_NS_MANAGED;
+    const managed = this.#notify?.petEveryNs === undefined ? undefined : SELF_WATCHDOG_NS_MANAGED;
     return this.#config.liveness.selfWatchdogNs ?? managed;
-  }
-
-  // An endless loop as a fault would make one: only the kernel can end it.
-  #wedgeIfDue(): void {
-    const { wedgeAfterNs } = this.#options;
-    if (wedgeAfterNs === undefined || this.#parts.observer.nowNs() < wedgeAfterNs) return;
-    for (;;);
-  }
-
-  #isFresh(): boolean {
-    return monotonicNs() - this.#turnBeganNs < (this.#selfWatchdogNs() ?? FRESH_NS_MAX);
   }
 
   #canBeReached(): boolean {
@@ -368,36 +343,6 @@ export class Daemon {
     });
   }
 
-  #installSignals(): void {
-    process.on("SIGTERM", this.#onSignal);
-    process.on("SIGINT", this.#onSignal);
-    if (!ignoresHangup()) process.on("SIGHUP", this.#onSignal);
-    process.on("SIGUSR1", this.#onDump);
-    process.on("SIGPIPE", ignoreSignal);
-  }
-
-  #removeSignals(): void {
-    process.off("SIGTERM", this.#onSignal);
-    process.off("SIGINT", this.#onSignal);
-    process.off("SIGHUP", this.#onSignal);
-    process.off("SIGUSR1", this.#onDump);
-    process.off("SIGPIPE", ignoreSignal);
-  }
-
-  #signalled(signal: NodeJS.Signals): void {
-    if (signal === "SIGHUP") {
-      if (!this.#shutdown.hasBegun)
-        this.#parts.log.warn(
-          "SIGHUP: this version cannot reload its configuration, restart it",
-          {},
-        );
-      return;
-    }
-    const request = this.#stopSignals.take(signal, monotonicNs());
-    if (request === "again") this.#shutdown.abort(signal);
-    this.#shutdown.request(signal);
-  }
-
   #strictViolation(pid: number, observedInode: number): void {
     if (this.#shutdown.isRequested) return;
     this.#parts.log.error("FATAL: a beat came from a foreign pid namespace (strict_namespace)", {
@@ -409,20 +354,16 @@ export class Daemon {
   }
 
   #dump(): void {
-    const { observer, recovery, log, stderr } = this.#parts;
+    const { log, stderr } = this.#parts;
+    const { tracked, stalled, queuedStalls } = this.#view.agents();
     const state = {
       turns: this.#loop?.turns ?? 0,
-      agents: observer.tracker.len,
-      stalled: observer.tracker.stallEmittedCount,
-      children: recovery.outstandingCount,
-      queued_stalls: observer.pendingStallCount,
+      agents: tracked,
+      stalled,
+      children: this.#view.recovery().children,
+      queued_stalls: queuedStalls,
       log_dropped: stderr.dropped,
-      listeners: this.#config.listeners.map(({ name }, number) => ({
-        name,
-        received: observer.accounting.received[number],
-        accepted: observer.accounting.accepted[number],
-        rejected: observer.accounting.rejectedTotal(number),
-      })),
+      listeners: this.#view.listeners(),
     };
     log.info("state", { state });
   }
@@ -430,15 +371,9 @@ export class Daemon {
 
 const SUPPRESSED_SERIES: readonly number[] = Object.values(series.VARTA_LOG_SUPPRESSED);
 
-function ignoreSignal(): void {}
-
 function writerDeadline(writer: StreamWriter): Deadline {
   return {
     nextDeadlineNs: () => writer.nextDeadlineNs,
     maintain: (nowNs) => writer.maintain(nowNs),
   };
-}
-
-function metricsUrl(address: string): string {
-  return address.startsWith("unix:") ? address : `http://${address}/metrics`;
 }

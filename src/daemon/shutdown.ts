@@ -1,46 +1,44 @@
-// The end of the daemon (spec 12 section 6): why it comes, the order in which everything is closed, and the exit code. The
-// loop no longer blocks here, so the runtime's timers run, and what is awaited is looked at every few milliseconds. Every
-// step has a limit; a second signal ends them all at once.
+// The end of the daemon (spec 12 section 6): why it comes, and the exit code. What was opened says when it was opened how
+// it is closed, and is closed in the reverse order, by a shutdown as by a start that failed. The loop no longer blocks here,
+// so the runtime's timers run, and what is awaited is looked at every few milliseconds. Every step has a limit; a second
+// signal ends them all at once.
 import { armAlarm } from "../../ffi/process.ts";
-import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
-import { msFromNs, NS_PER_MS } from "../base/time.ts";
-import type { HttpServer } from "../http/http_server.ts";
-import type { Notify } from "./notify.ts";
-import { monotonicNs, type Parts } from "./parts.ts";
-import type { Tick } from "./tick.ts";
-import type { Writers } from "./writers.ts";
+import { NS_PER_MS } from "../base/time.ts";
+import type { Log } from "./log.ts";
+import { monotonicNs } from "./parts.ts";
+import { Signals } from "./signals.ts";
 
-/** What the daemon has opened so far; undefined = not yet, or it is not configured. */
-export interface Opened {
-  writers: Writers | undefined;
-  http: HttpServer | undefined;
-  notify: Notify | undefined;
-  tick: Tick | undefined;
+/** A start that failed has the caller tell why; an abort waits for nobody. */
+export type EndKind = "shutdown" | "abort" | "failed_start";
+
+export interface End {
+  readonly kind: EndKind;
+  readonly exitCode: number;
+  /** Looks again every few milliseconds until `done`, for at most `msMax`, or until a second signal. */
+  until(done: () => boolean, msMax: number): Promise<void>;
 }
+
+/** Closes one thing that was opened. An abort may call it again while the shutdown before it still waits for it. */
+export type Close = (end: End) => Promise<void> | undefined;
 
 export interface ShutdownOptions {
-  readonly parts: Pick<
-    Parts,
-    "clock" | "stdout" | "stderr" | "log" | "observer" | "recovery" | "refusals"
-  >;
-  /** Read when it is closed: a start may fail, and a signal may come, at any moment of it. */
-  readonly opened: Readonly<Opened>;
-  /** Gives the signals back to the system. */
-  readonly releaseSignals: () => void;
+  readonly log: Pick<Log, "info" | "warn">;
+  /** Recoveries that run, for the log. */
+  readonly childCount: () => number;
 }
 
-const WRITERS_MS_MAX = 5_000;
-const LOG_MS_MAX = 500;
 /** Between two looks at what a shutdown waits for. */
 const STEP_MS = 5;
 
 export class Shutdown {
   readonly #options: ShutdownOptions;
+  readonly #opened: Close[] = [];
   readonly #finished = Promise.withResolvers<number>();
   #reason: string | undefined;
-  #hasBegun = false;
-  #isAborting = false;
   #exitCode = 0;
+  #hasBegun = false;
+  /** The end that is under way. */
+  #end: End | undefined;
 
   constructor(options: ShutdownOptions) {
     this.#options = options;
@@ -60,6 +58,26 @@ export class Shutdown {
     return this.#hasBegun;
   }
 
+  /** Something was opened: `close` is called before that of everything that was opened before it. */
+  add(close: Close): void {
+    this.#opened.push(close);
+  }
+
+  /** Takes the signals, of which SIGUSR1 calls `dump`. They belong to what is opened first, and are given back last. */
+  takeSignals(dump: () => void): void {
+    const { log } = this.#options;
+    const signals = new Signals({
+      stop: (signal) => this.request(signal),
+      stopAgain: (signal) => this.abort(signal),
+      hangup: () => {
+        if (!this.#hasBegun)
+          log.warn("SIGHUP: this version cannot reload its configuration, restart it", {});
+      },
+      dump,
+    });
+    this.add(() => void signals.release());
+  }
+
   /** Asks for the end. The first reason counts. */
   request(reason: string, exitCode = 0): void {
     if (this.#reason !== undefined) return;
@@ -67,96 +85,49 @@ export class Shutdown {
     this.#exitCode = exitCode;
   }
 
-  /** Closes everything in order; called behind the last turn. */
+  /** Closes everything in order; called after the last turn. */
   async run(): Promise<void> {
-    if (this.#isAborting) return;
+    if (this.#end !== undefined) return;
     this.#hasBegun = true;
-    const { log, recovery, refusals, clock } = this.#options.parts;
-    const { notify, tick, writers } = this.#options.opened;
-    notify?.stopping();
     armAlarm(0);
-    log.info("shutting down", { reason: this.#reason, children: recovery.outstandingCount });
-    tick?.exportQueuedStalls();
-    refusals.flush(clock.nowNs());
-    recovery.beginShutdown(clock.nowNs());
-    await this.#closeHttp();
-    await this.#until(() => {
-      const nowNs = clock.nowNs();
-      recovery.reap(nowNs);
-      writers?.maintain(nowNs);
-      return recovery.shutdownDone(nowNs);
-    }, Number.POSITIVE_INFINITY);
-    if (!this.#isAborting) await this.#closeAll(WRITERS_MS_MAX);
+    const { log, childCount } = this.#options;
+    log.info("shutting down", { reason: this.#reason, children: childCount() });
+    await this.#closeAll("shutdown");
   }
 
   /** A second signal: children die now, the writers get half a second, the sockets go, the exit code says so. */
   abort(signal: string): void {
-    if (this.#isAborting) return;
-    this.#isAborting = true;
+    if (this.#end?.kind === "abort") return;
     this.#exitCode = 1;
-    this.#options.opened.notify?.stopping();
     armAlarm(0);
-    const { log, recovery, clock } = this.#options.parts;
-    log.warn("second signal, ending at once", { signal });
-    recovery.killAllNow(clock.nowNs());
-    void this.#closeAll(LOG_MS_MAX);
+    this.#options.log.warn("second signal, ending at once", { signal });
+    void this.#closeAll("abort");
   }
 
   /** After a failed start: only what is open is closed, and nothing is said; the caller tells the cause. */
   async unwind(): Promise<void> {
-    await this.#closeHttp();
-    await this.#closeWriters(WRITERS_MS_MAX);
-    this.#options.parts.observer.close();
-    this.#options.releaseSignals();
-    await this.#drainLog();
+    await this.#closeAll("failed_start");
   }
 
-  async #closeAll(writersMsMax: number): Promise<void> {
-    const { observer, log } = this.#options.parts;
-    await this.#closeWriters(writersMsMax);
-    observer.close();
-    log.info("stopped", { exit_code: this.#exitCode });
-    await this.#drainLog();
-    this.#options.releaseSignals();
+  async #closeAll(kind: EndKind): Promise<void> {
+    const end: End = {
+      kind,
+      exitCode: this.#exitCode,
+      until: (done, msMax) => this.#until(end, done, msMax),
+    };
+    this.#end = end;
+    for (let close = this.#opened.at(-1); close !== undefined; close = this.#opened.at(-1)) {
+      const closed = close(end);
+      if (closed !== undefined) await closed;
+      // An abort has taken over, and closes what is left.
+      if (this.#end !== end) return;
+      this.#opened.pop();
+    }
     this.#finished.resolve(this.#exitCode);
   }
 
-  async #closeHttp(): Promise<void> {
-    const { http } = this.#options.opened;
-    if (http === undefined) return;
-    http.beginClose();
-    await this.#until(() => {
-      http.serveSlice(NS_PER_MS);
-      return http.closed;
-    }, msFromNs(HTTP_DRAIN_NS_MAX));
-  }
-
-  async #closeWriters(msMax: number): Promise<void> {
-    const { writers } = this.#options.opened;
-    if (writers !== undefined) await withinMs(writers.close(), msMax);
-  }
-
-  // The loop no longer drives the writers' retries.
-  async #drainLog(): Promise<void> {
-    const { stdout, stderr, clock } = this.#options.parts;
-    const endNs = monotonicNs() + LOG_MS_MAX * NS_PER_MS;
-    while (!(stdout.idle && stderr.idle) && monotonicNs() < endNs) {
-      stdout.maintain(clock.nowNs());
-      stderr.maintain(clock.nowNs());
-      await Bun.sleep(STEP_MS);
-    }
-  }
-
-  /** Looks again every few milliseconds until `done`; the loop no longer blocks, so the runtime's timers run. */
-  async #until(done: () => boolean, msMax: number): Promise<void> {
+  async #until(end: End, done: () => boolean, msMax: number): Promise<void> {
     const endNs = monotonicNs() + msMax * NS_PER_MS;
-    while (!done() && !this.#isAborting && monotonicNs() < endNs) await Bun.sleep(STEP_MS);
+    while (!done() && this.#end === end && monotonicNs() < endNs) await Bun.sleep(STEP_MS);
   }
-}
-
-async function withinMs(work: Promise<unknown>, msMax: number): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, msMax);
-  await Promise.race([work.catch(() => {}), limit.promise]);
-  clearTimeout(timer);
 }

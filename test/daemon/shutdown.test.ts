@@ -3,10 +3,11 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import * as closings from "../../src/daemon/closings.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { monotonicNs } from "../../src/daemon/parts.ts";
 import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
-import { type Opened, Shutdown } from "../../src/daemon/shutdown.ts";
+import { Shutdown } from "../../src/daemon/shutdown.ts";
 import { StreamWriter } from "../../src/daemon/stream_writer.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import { serverOptions } from "../http/fixture.ts";
@@ -30,18 +31,20 @@ afterEach(() => {
 
 /** A daemon behind its last turn. */
 class Subject extends TickHarness {
-  readonly opened: Opened;
   readonly shutdown: Shutdown;
   /** What was true when the signals were released. */
   releasedWith: { readonly listenersClosed: number; readonly log: readonly string[] } | undefined;
   readonly #directory = new TemporaryDirectory();
+  readonly #parts: Parameters<typeof closings.closingLog>[0] &
+    Parameters<typeof closings.closingListeners>[0] &
+    Parameters<typeof closings.closingTurns>[1];
   readonly #fd = openSync(this.#directory.at("stderr"), "w");
 
   constructor() {
     super({ command: ["/bin/recover"] });
     subjects.push(this);
     this.processes.set(AGENT, 1);
-    const { observer, recovery, tick } = this;
+    const { observer, recovery } = this;
     const { clock } = observer;
     const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: this.#fd });
     const log = new Log({
@@ -53,7 +56,6 @@ class Subject extends TickHarness {
       journal: true,
       sessionId: "0123456789abcdef",
     });
-    this.opened = { writers: undefined, http: undefined, notify: undefined, tick };
     const refusals = new RefusalReports({
       log,
       refusals: observer.refusals,
@@ -61,13 +63,21 @@ class Subject extends TickHarness {
       trackerCapacity: observer.tracker.capacity,
       innermostPid: () => Number.NaN,
     });
-    this.shutdown = new Shutdown({
-      parts: { clock, stdout: stderr, stderr, log, observer, recovery, refusals },
-      opened: this.opened,
-      releaseSignals: () => {
-        this.releasedWith = { listenersClosed: this.listener.closed, log: this.log() };
-      },
+    this.#parts = { clock, stdout: stderr, stderr, log, observer, recovery, refusals };
+    this.shutdown = new Shutdown({ log, childCount: () => recovery.outstandingCount });
+    // Where the daemon takes the signals.
+    this.shutdown.add(() => {
+      this.releasedWith = { listenersClosed: this.listener.closed, log: this.log() };
     });
+    this.shutdown.add(closings.closingLog(this.#parts));
+    this.shutdown.add(closings.closingListeners(this.#parts));
+    this.shutdown.add(closings.closingChildren(this.#parts, { maintain: () => {} }));
+  }
+
+  /** Everything is open, as behind a whole start. */
+  opened(): this {
+    this.shutdown.add(closings.closingTurns(this.tick, this.#parts));
+    return this;
   }
 
   /** Lets the agent fall silent, and its recovery begin. */
@@ -83,7 +93,7 @@ class Subject extends TickHarness {
 
   serve(): HttpServer {
     const http = new HttpServer(serverOptions(this.metrics.exposition, monotonicNs));
-    this.opened.http = http;
+    this.shutdown.add(closings.closingHttp(http));
     return http;
   }
 
@@ -95,7 +105,7 @@ class Subject extends TickHarness {
 
 describe("Shutdown.run()", () => {
   test("closes the sockets, says why and how it ended, and gives the signals back last", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     subject.shutdown.request("SIGTERM");
     void subject.shutdown.run();
     expect(await subject.shutdown.finished).toBe(0);
@@ -109,7 +119,7 @@ describe("Shutdown.run()", () => {
   });
 
   test("ends with the reason and the exit code of the first request", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     const { shutdown } = subject;
     expect(shutdown.isRequested).toBe(false);
     shutdown.request("strict_namespace", 1);
@@ -121,7 +131,7 @@ describe("Shutdown.run()", () => {
   });
 
   test("exports the stalls that wait, and decides no recovery for them", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     subject.receive(beatOf(AGENT));
     subject.pass(THRESHOLD_MS);
     subject.pump();
@@ -134,6 +144,7 @@ describe("Shutdown.run()", () => {
   test("answers no request any more once it is over", async () => {
     const subject = new Subject();
     const http = subject.serve();
+    subject.opened();
     const { address } = http;
     const answered = fetch(`http://${address}/-/ready`);
     while (http.connections === 0) await nextServed(http);
@@ -141,12 +152,12 @@ describe("Shutdown.run()", () => {
     expect((await answered).status).toBe(200);
     void subject.shutdown.run();
     await subject.shutdown.finished;
-    expect(subject.opened.http!.closed).toBe(true);
+    expect(http.closed).toBe(true);
     await expect(fetch(`http://${address}/-/ready`)).rejects.toThrow();
   });
 
   test("waits for the end of a child, which gets SIGTERM", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     subject.stall();
     void subject.shutdown.run();
     expect(subject.shutdown.hasBegun).toBe(true);
@@ -163,7 +174,7 @@ describe("Shutdown.run()", () => {
 
 describe("Shutdown.abort()", () => {
   test("kills the children that a shutdown waits for, and ends once, with 1", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     subject.stall();
     subject.shutdown.request("SIGTERM");
     const graceful = subject.shutdown.run();
@@ -181,7 +192,7 @@ describe("Shutdown.abort()", () => {
   });
 
   test("leaves nothing to do for the shutdown that comes behind it", async () => {
-    const subject = new Subject();
+    const subject = new Subject().opened();
     subject.shutdown.abort("SIGTERM");
     await subject.shutdown.run();
     expect(subject.shutdown.hasBegun).toBe(false);
@@ -190,11 +201,59 @@ describe("Shutdown.abort()", () => {
   });
 });
 
+describe("Shutdown.takeSignals()", () => {
+  const TAKEN = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGPIPE"] as const;
+  const counts = () => TAKEN.map((signal) => process.listenerCount(signal));
+
+  test("takes the signals until everything else is closed, and gives all of them back", async () => {
+    const before = counts();
+    const log = { info: () => {}, warn: () => {} };
+    const shutdown = new Shutdown({ log, childCount: () => 0 });
+    const asked: string[] = [];
+    shutdown.takeSignals(() => asked.push("dump"));
+    let heldAtTheEnd: number[] = [];
+    shutdown.add(() => {
+      heldAtTheEnd = counts();
+    });
+    expect(counts()).toEqual(before.map((count) => count + 1));
+    process.emit("SIGUSR1");
+    expect([asked, shutdown.isRequested]).toEqual([["dump"], false]);
+    process.emit("SIGTERM", "SIGTERM");
+    expect(shutdown.isRequested).toBe(true);
+    void shutdown.run();
+    expect(await shutdown.finished).toBe(0);
+    expect(heldAtTheEnd).toEqual(before.map((count) => count + 1));
+    expect(counts()).toEqual(before);
+  });
+
+  test("ends at once when a stop comes twice, by another signal", async () => {
+    const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
+    shutdown.takeSignals(() => {});
+    process.emit("SIGTERM", "SIGTERM");
+    process.emit("SIGINT", "SIGINT");
+    expect(await shutdown.finished).toBe(1);
+  });
+});
+
+describe("the things that were opened", () => {
+  test("are closed in the reverse order, each behind the one before it", async () => {
+    const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
+    const closed: string[] = [];
+    shutdown.add(() => void closed.push("first"));
+    shutdown.add(async () => {
+      await Promise.resolve();
+      closed.push("second");
+    });
+    shutdown.add(({ kind }) => void closed.push(kind));
+    await shutdown.unwind();
+    expect(closed).toEqual(["failed_start", "second", "first"]);
+  });
+});
+
 describe("Shutdown.unwind()", () => {
   test("closes what a failed start has opened, and says nothing", async () => {
     const subject = new Subject();
     const http = subject.serve();
-    subject.opened.tick = undefined;
     await subject.shutdown.unwind();
     expect(http.closed).toBe(true);
     expect(subject.releasedWith?.listenersClosed).toBe(1);

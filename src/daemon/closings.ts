@@ -1,0 +1,94 @@
+// How each thing that the daemon opens is closed (spec 12 section 6). The order is that of the list in shutdown.ts: the
+// reverse of the order in which they were opened.
+import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
+import { msFromNs, NS_PER_MS } from "../base/time.ts";
+import type { HttpServer } from "../http/http_server.ts";
+import type { Notify } from "./notify.ts";
+import type { Parts } from "./parts.ts";
+import type { Close } from "./shutdown.ts";
+import type { Tick } from "./tick.ts";
+import type { Writers } from "./writers.ts";
+
+const WRITERS_MS_MAX = 5_000;
+const WRITERS_ABORT_MS_MAX = 500;
+const LOG_MS_MAX = 500;
+
+/** The last lines are written; the loop no longer drives the retries of the streams. */
+export function closingLog(parts: Pick<Parts, "log" | "stdout" | "stderr" | "clock">): Close {
+  const { log, stdout, stderr, clock } = parts;
+  return (end) => {
+    if (end.kind !== "failed_start") log.info("stopped", { exit_code: end.exitCode });
+    return end.until(() => {
+      stdout.maintain(clock.nowNs());
+      stderr.maintain(clock.nowNs());
+      return stdout.idle && stderr.idle;
+    }, LOG_MS_MAX);
+  };
+}
+
+/** The sockets close, their files go, and keys are wiped. */
+export function closingListeners({ observer }: Pick<Parts, "observer">): Close {
+  return () => void observer.close();
+}
+
+/** What waits is written and synced. */
+export function closingWriters(writers: Writers): Close {
+  return ({ kind }) =>
+    withinMs(writers.close(), kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX);
+}
+
+/** Children that a shutdown has asked to end are awaited; their ends are written meanwhile. */
+export function closingChildren(
+  parts: Pick<Parts, "recovery" | "clock">,
+  writers: Pick<Writers, "maintain">,
+): Close {
+  const { recovery, clock } = parts;
+  return (end) => {
+    if (end.kind === "abort") recovery.killAllNow(clock.nowNs());
+    if (end.kind !== "shutdown") return undefined;
+    return end.until(() => {
+      const nowNs = clock.nowNs();
+      recovery.reap(nowNs);
+      writers.maintain(nowNs);
+      return recovery.shutdownDone(nowNs);
+    }, Number.POSITIVE_INFINITY);
+  };
+}
+
+/** No connection is taken any more; answers that are under way get a moment. */
+export function closingHttp(http: HttpServer): Close {
+  return (end) => {
+    if (end.kind === "abort") return undefined;
+    http.beginClose();
+    return end.until(() => {
+      http.serveSlice(NS_PER_MS);
+      return http.closed;
+    }, msFromNs(HTTP_DRAIN_NS_MAX));
+  };
+}
+
+/** No turn comes any more: what waits is exported and told, and no recovery is decided. */
+export function closingTurns(
+  tick: Tick,
+  { refusals, recovery, clock }: Pick<Parts, "refusals" | "recovery" | "clock">,
+): Close {
+  return ({ kind }) => {
+    if (kind !== "shutdown") return;
+    tick.exportQueuedStalls();
+    refusals.flush(clock.nowNs());
+    recovery.beginShutdown(clock.nowNs());
+  };
+}
+
+export function closingNotify(notify: Notify): Close {
+  return ({ kind }) => {
+    if (kind !== "failed_start") notify.stopping();
+  };
+}
+
+async function withinMs(work: Promise<unknown>, msMax: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, msMax);
+  await Promise.race([work.catch(() => {}), limit.promise]);
+  clearTimeout(timer);
+}

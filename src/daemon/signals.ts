@@ -1,0 +1,43 @@
+// The signals that the daemon takes (spec 12 section 6): which of them ask for the end, and which for something else. All
+// others keep the system's action.
+import { ignoresHangup } from "../../ffi/inherited.ts";
+import { monotonicNs } from "./parts.ts";
+import { StopSignals } from "./stop_signals.ts";
+
+export interface SignalHandlers {
+  /** The end is asked for. */
+  stop(signal: NodeJS.Signals): void;
+  /** It is asked for once more, by somebody who does not want to wait. */
+  stopAgain(signal: NodeJS.Signals): void;
+  /** SIGHUP: the configuration should be read again. */
+  hangup(): void;
+  /** SIGUSR1: the state should be told. */
+  dump(): void;
+}
+
+export class Signals {
+  readonly #taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][];
+
+  /** Takes the signals; a SIGHUP that was ignored at the start stays so. */
+  constructor(handlers: SignalHandlers) {
+    const stops = new StopSignals();
+    const stop = (signal: NodeJS.Signals) => {
+      const request = stops.take(signal, monotonicNs());
+      if (request === "again") handlers.stopAgain(signal);
+      handlers.stop(signal);
+    };
+    this.#taken = [
+      ["SIGTERM", stop],
+      ["SIGINT", stop],
+      ["SIGUSR1", () => handlers.dump()],
+      ["SIGPIPE", () => {}],
+    ];
+    if (!ignoresHangup()) this.#taken.push(["SIGHUP", () => handlers.hangup()]);
+    for (const [signal, handler] of this.#taken) process.on(signal, handler);
+  }
+
+  /** Gives them back to the system. */
+  release(): void {
+    for (const [signal, handler] of this.#taken.splice(0)) process.off(signal, handler);
+  }
+}

@@ -1,0 +1,62 @@
+// The read model: what the daemon knows, as plain objects that are made when they are asked for. Everybody who shows a state
+// reads it here, and nobody else reaches into the columns of the stages.
+import type { Observer } from "../observer/observer.ts";
+import type { Recovery } from "../recovery/recovery.ts";
+
+export interface AgentsView {
+  readonly tracked: number;
+  /** Silent for longer than their threshold. */
+  readonly stalled: number;
+  /** Stalls that no turn has handled yet. */
+  readonly queuedStalls: number;
+}
+
+/** Datagrams since the start: received = accepted + rejected. */
+export interface ListenerView {
+  readonly name: string;
+  readonly received: number;
+  readonly accepted: number;
+  readonly rejected: number;
+}
+
+export interface RecoveryView {
+  /** Children that have not ended. */
+  readonly children: number;
+}
+
+export interface ViewSources {
+  readonly observer: Observer;
+  readonly recovery: Pick<Recovery, "outstandingCount">;
+}
+
+export class View {
+  readonly #sources: ViewSources;
+
+  constructor(sources: ViewSources) {
+    this.#sources = sources;
+  }
+
+  agents(): AgentsView {
+    const { tracker, pendingStallCount } = this.#sources.observer;
+    return {
+      tracked: tracker.len,
+      stalled: tracker.stallEmittedCount,
+      queuedStalls: pendingStallCount,
+    };
+  }
+
+  /** In the order of their numbers. */
+  listeners(): ListenerView[] {
+    const { listeners, accounting } = this.#sources.observer;
+    return listeners.map(({ name }, number) => ({
+      name,
+      received: accounting.received[number]!,
+      accepted: accounting.accepted[number]!,
+      rejected: accounting.rejectedTotal(number),
+    }));
+  }
+
+  recovery(): RecoveryView {
+    return { children: this.#sources.recovery.outstandingCount };
+  }
+}
