@@ -90,6 +90,7 @@ describe.concurrent.skipIf(crewProgram === undefined)(
       await using crew = new Crew(daemon.socket);
       const pid = await crew.agent({ intervalMs: 200, beats: 2 });
       await until("its recovery", () => existsSync(daemon.path(`recovered-${pid}`)));
+      await until("its line", () => daemon.saying("agent stalled").length > 0);
       expect(daemon.saying("agent stalled")[0]!.fields.has("sender")).toBe(false);
     });
 

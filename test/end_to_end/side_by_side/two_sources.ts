@@ -1,7 +1,7 @@
 // Two hosts that beat by plain UDP under one pid: the death of one is told and recovered, while the
 // other beats on.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { encode } from "../../../src/wire/encode.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
@@ -81,7 +81,7 @@ command = ["${directory.at("recover")}", "${recovered}"]
           await using _dying = await Host.at("127.0.0.3", port!);
           await until("both to be tracked", async () => (await daemon.state()).agents === 2);
         }
-        await until("the recovery", () => existsSync(recovered));
+        await until("the recovery", () => existsSync(recovered) && statSync(recovered).size > 0);
         expect(daemon.saying("agent stalled").map(({ fields }) => fields.get("agent"))).toEqual([
           "127.0.0.3/7",
         ]);
