@@ -2,6 +2,8 @@
 // arenas, run in turn in this process and are timed by its CPU clock: what counts is the ratio. Every beat is accepted, and
 // all agents beat once per round.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
+import { Datagram, VOUCHED_BY_KERNEL } from "../../src/events/datagram.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
@@ -182,10 +184,26 @@ function recordBatch(
   nowNs: number,
 ): void {
   for (let i = 0; i < BATCH_SIZE; i++) {
-    const w = frameWord[i]!;
-    const update = tracker.record(words, w, nowNs, THRESHOLD_NS, 0, INODE, START_TIME);
+    const update = tracker.record(beatAt(words, frameWord[i]!, nowNs));
     if (update > UPDATE_REFRESHED) throw new Error("A beat was refused");
   }
+}
+
+const datagram = new Datagram();
+
+/** The beat of an agent of this machine, as the observer hands it to the tracker. */
+function beatAt(words: Uint32Array, w: number, nowNs: number): Datagram {
+  datagram.words = words;
+  datagram.frameWord = w;
+  datagram.nowNs = nowNs;
+  datagram.thresholdNs = THRESHOLD_NS;
+  datagram.origin = ORIGIN_KERNEL_ATTESTED;
+  datagram.vouched = VOUCHED_BY_KERNEL;
+  datagram.namespaceInode = INODE;
+  datagram.generation = START_TIME;
+  datagram.readFrame();
+  datagram.key = datagram.pid;
+  return datagram;
 }
 
 function trackRound(arenas: readonly Arena[]): Round {

@@ -4,6 +4,7 @@
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../base/reject_reason.ts";
 import { DECODE_ERROR_KINDS } from "../wire/decode_error.ts";
+import type { Datagram } from "./datagram.ts";
 
 /** A refusal is a reject reason, or behind them the kind of a decode error. */
 export const REFUSALS = [...REJECT_REASONS, ...DECODE_ERROR_KINDS] as const;
@@ -32,20 +33,13 @@ export class Refusals {
   /** Of the last one: the namespace of the sender, or the origin that its slot has; NaN = none. */
   readonly detail = new Float64Array(PLACES).fill(Number.NaN);
 
-  note(
-    listener: number,
-    refusal: number,
-    framePid: number,
-    peerPid: number,
-    peerUid: number,
-    detail: number,
-  ): void {
-    const at = listener * REFUSAL_COUNT + refusal;
+  note(datagram: Datagram, refusal: number, detail: number): void {
+    const at = datagram.listenerNumber * REFUSAL_COUNT + refusal;
     this.total++;
     this.counts[at]!++;
-    this.framePid[at] = framePid;
-    this.peerPid[at] = peerPid;
-    this.peerUid[at] = peerUid;
+    this.framePid[at] = datagram.pid;
+    this.peerPid[at] = datagram.peerPid;
+    this.peerUid[at] = datagram.peerUid;
     this.detail[at] = detail;
   }
 }

@@ -2,9 +2,9 @@
 // method for each kind of row. Nothing here decides or counts; a row that a kind does not use keeps
 // what was there.
 import { IP_WORDS } from "../base/ip_text.ts";
+import type { Datagram } from "../events/datagram.ts";
 import * as event from "../events/event_batch.ts";
 import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_error.ts";
-import * as frame from "../wire/frame.ts";
 
 export class EventRows {
   readonly batch: event.EventBatch;
@@ -15,86 +15,58 @@ export class EventRows {
     this.batch = batch;
   }
 
-  /** An accepted beat; returns its row. `resumed` and `slot` are for the caller to set. */
-  beat(
-    listenerNumber: number,
-    origin: number,
-    inode: number,
-    generation: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-  ): number {
+  /** An accepted beat, in its slot; `isResumed`: it ends a stall. */
+  beat(datagram: Datagram, isResumed: boolean): void {
     const { batch } = this;
-    const row = this.#add(event.EVENT_BEAT, listenerNumber, nowNs);
-    batch.pid[row] = words[w + frame.WORD_PID]!;
-    batch.hasSource[row] = 0;
-    batch.status[row] = words[w + frame.WORD_HEAD]! >>> 24;
-    batch.payload[row] = words[w + frame.WORD_PAYLOAD]!;
-    batch.nonceHi[row] = words[w + frame.WORD_NONCE_HI]!;
-    batch.nonceLo[row] = words[w + frame.WORD_NONCE_LO]!;
-    batch.origin[row] = origin;
-    batch.namespaceInode[row] = inode;
-    batch.generation[row] = generation;
-    return row;
-  }
-
-  /** The beat in `row` came by plain UDP, from the address at index `at` of `sources`. */
-  setSource(row: number, key: number, sources: Uint32Array, at: number): void {
-    const { batch } = this;
-    batch.hasSource[row] = 1;
-    batch.key[row] = key;
+    const { sources, sourceAt } = datagram;
+    const row = this.#add(event.EVENT_BEAT, datagram);
+    batch.pid[row] = datagram.pid;
+    batch.status[row] = datagram.status;
+    batch.payload[row] = datagram.payload;
+    batch.nonceHi[row] = datagram.nonceHi;
+    batch.nonceLo[row] = datagram.nonceLo;
+    batch.origin[row] = datagram.origin;
+    batch.namespaceInode[row] = datagram.namespaceInode;
+    batch.generation[row] = datagram.generation;
+    batch.slot[row] = datagram.slot;
+    batch.resumed[row] = isResumed ? 1 : 0;
+    batch.hasSource[row] = sources === undefined ? 0 : 1;
+    if (sources === undefined) return;
+    batch.key[row] = datagram.key;
     for (let word = 0; word < IP_WORDS; word++)
-      batch.source[row * IP_WORDS + word] = sources[at + word]!;
+      batch.source[row * IP_WORDS + word] = sources[sourceAt + word]!;
   }
 
-  decodeFailed(
-    listenerNumber: number,
-    code: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-  ): void {
+  decodeFailed(datagram: Datagram, code: number): void {
     const { batch } = this;
-    const row = this.#add(event.EVENT_DECODE, listenerNumber, nowNs);
+    const { words, frameWord } = datagram;
+    const row = this.#add(event.EVENT_DECODE, datagram);
     batch.detail[row] = code;
-    batch.errHi[row] = decodeErrorHi(code, words, w);
-    batch.errLo[row] = decodeErrorLo(code, words, w);
-    batch.err2[row] = decodeErrorSecond(code, words, w);
+    batch.errHi[row] = decodeErrorHi(code, words, frameWord);
+    batch.errLo[row] = decodeErrorLo(code, words, frameWord);
+    batch.err2[row] = decodeErrorSecond(code, words, frameWord);
   }
 
   /** `detail` is an AUTH_REASON. */
-  authFailed(listenerNumber: number, detail: number, pid: number, nowNs: number): void {
-    const row = this.#add(event.EVENT_AUTH_FAILURE, listenerNumber, nowNs);
-    this.batch.pid[row] = pid;
+  authFailed(datagram: Datagram, detail: number): void {
+    const row = this.#add(event.EVENT_AUTH_FAILURE, datagram);
+    this.batch.pid[row] = datagram.pid;
     this.batch.detail[row] = detail;
   }
 
-  originConflict(
-    listenerNumber: number,
-    pid: number,
-    origin: number,
-    slotOrigin: number,
-    nowNs: number,
-  ): void {
-    const row = this.#add(event.EVENT_ORIGIN_CONFLICT, listenerNumber, nowNs);
-    this.batch.pid[row] = pid;
-    this.batch.origin[row] = origin;
+  originConflict(datagram: Datagram, slotOrigin: number): void {
+    const row = this.#add(event.EVENT_ORIGIN_CONFLICT, datagram);
+    this.batch.pid[row] = datagram.pid;
+    this.batch.origin[row] = datagram.origin;
     this.batch.detail[row] = slotOrigin;
   }
 
-  /** `bothKnown`: both inodes are known and differ, on which strict mode exits. */
-  namespaceConflict(
-    listenerNumber: number,
-    pid: number,
-    inode: number,
-    bothKnown: boolean,
-    nowNs: number,
-  ): void {
-    const row = this.#add(event.EVENT_NAMESPACE_CONFLICT, listenerNumber, nowNs);
-    this.batch.pid[row] = pid;
-    this.batch.namespaceInode[row] = inode;
-    this.batch.detail[row] = bothKnown ? 1 : 0;
+  /** `areBothKnown`: both inodes are known and differ, on which strict mode exits. */
+  namespaceConflict(datagram: Datagram, areBothKnown: boolean): void {
+    const row = this.#add(event.EVENT_NAMESPACE_CONFLICT, datagram);
+    this.batch.pid[row] = datagram.pid;
+    this.batch.namespaceInode[row] = datagram.namespaceInode;
+    this.batch.detail[row] = areBothKnown ? 1 : 0;
   }
 
   /**
@@ -103,19 +75,18 @@ export class EventRows {
    */
   failure(
     kind: typeof event.EVENT_CTRL_TRUNCATED | typeof event.EVENT_IO,
-    listenerNumber: number,
+    datagram: Datagram,
     errno: number,
-    nowNs: number,
   ): void {
-    this.batch.detail[this.#add(kind, listenerNumber, nowNs)] = errno;
+    this.batch.detail[this.#add(kind, datagram)] = errno;
   }
 
-  #add(kind: number, listenerNumber: number, nowNs: number): number {
+  #add(kind: number, datagram: Datagram): number {
     const row = this.count++;
     const { batch } = this;
     batch.kind[row] = kind;
-    batch.listener[row] = listenerNumber;
-    batch.observerNs[row] = nowNs;
+    batch.listener[row] = datagram.listenerNumber;
+    batch.observerNs[row] = datagram.nowNs;
     batch.slot[row] = -1;
     return row;
   }

@@ -423,14 +423,13 @@ export class Observer {
 
   // Takes in the next datagram of the batch in hand.
   #takeNext(): void {
-    const listenerNumber = this.#cursor;
-    this.#intake.take(listenerNumber, this.#listeners[listenerNumber]!, this.#next, this.#batchNs);
+    this.#intake.take(this.#listeners[this.#cursor]!, this.#next);
     this.#took(1);
   }
 
   // Takes in plain beats at the front of the batch in hand, all at once; false if the next datagram is none.
   #takeSteady(): boolean {
-    const taken = this.#intake.takeSteady(this.#cursor, this.#next, this.#count);
+    const taken = this.#intake.takeSteady(this.#next, this.#count);
     if (taken > 0) this.#took(taken);
     return taken > 0;
   }
@@ -458,7 +457,7 @@ export class Observer {
       this.#intake.receiveFailed(listenerNumber, -count, nowNs);
     } else if (!suspended) this.#failures.succeeded(listenerNumber);
     if (count > 0) {
-      this.#intake.prepare(this.#listeners[listenerNumber]!, count, nowNs);
+      this.#intake.prepare(listenerNumber, this.#listeners[listenerNumber]!, count, nowNs);
       return true;
     }
     this.#endBatch();

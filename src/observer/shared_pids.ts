@@ -2,6 +2,7 @@
 // an operator who does not know it would take one for the other. Kept until it is told, which may
 // be much later: the last one stands for all.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
+import type { Datagram } from "../events/datagram.ts";
 import type { Slots } from "../tracker/slots.ts";
 
 /** A pid that was claimed again. */
@@ -22,24 +23,15 @@ export class SharedPids {
   #hasSource = false;
   #hasHolder = false;
 
-  /**
-   * A beat for `pid` whose source stands at index `at` of `sources`; the pid itself is in `slot`,
-   * -1 = by now in none.
-   */
-  note(
-    pid: number,
-    sources: Uint32Array | undefined,
-    at: number,
-    slots: Slots,
-    slot: number,
-  ): void {
+  /** A datagram whose pid another source holds: in slot `holder`, -1 = by now in none. */
+  note({ pid, sources, sourceAt }: Datagram, slots: Slots, holder: number): void {
     this.#pid = pid;
     this.#beats += 1;
     this.#hasSource = sources !== undefined;
-    this.#hasHolder = slot >= 0 && slots.hasSource(slot);
+    this.#hasHolder = holder >= 0 && slots.hasSource(holder);
     for (let word = 0; word < IP_WORDS; word++) {
-      if (sources !== undefined) this.#source[word] = sources[at + word]!;
-      if (this.#hasHolder) this.#holder[word] = slots.source[slot * IP_WORDS + word]!;
+      if (sources !== undefined) this.#source[word] = sources[sourceAt + word]!;
+      if (this.#hasHolder) this.#holder[word] = slots.source[holder * IP_WORDS + word]!;
     }
   }
 

@@ -23,12 +23,19 @@ export class SteadyBeats {
   }
 
   /** Looks at the `count` datagrams that `listener` has just received at `nowNs`. */
-  prepare(listener: Listener, count: number, nowNs: number, pidMax: number): void {
+  prepare(
+    listenerNumber: number,
+    listener: Listener,
+    count: number,
+    nowNs: number,
+    pidMax: number,
+  ): void {
     const run = this.#run;
     const { batch } = listener;
     run.words = batch.words;
     run.frameWord = batch.frameWord;
     run.nowNs = nowNs;
+    run.listenerNumber = listenerNumber;
     // An allow list is for the check order.
     if (listener.allowList === undefined) attestedPids(batch, count, pidMax, run.pid);
     else run.pid.fill(0, 0, count);
@@ -48,20 +55,13 @@ export class SteadyBeats {
     return taken;
   }
 
-  /** Makes the rows of `taken` beats that began at datagram `from`, received by listener `listenerNumber`. */
-  write(
-    rows: EventBatch,
-    firstRow: number,
-    from: number,
-    taken: number,
-    listenerNumber: number,
-  ): void {
-    const { words, frameWord, pid: runPid, slot: runSlot, nowNs } = this.#run;
+  /** Makes the rows of `taken` beats that began at datagram `from`. */
+  write(rows: EventBatch, firstRow: number, from: number, taken: number): void {
+    const { words, frameWord, pid: runPid, slot: runSlot, nowNs, listenerNumber } = this.#run;
     const { kind, listener, observerNs, pid, hasSource, status, payload } = rows;
     const { nonceHi, nonceLo } = rows;
     const { origin, namespaceInode, generation, slot: slotOf, resumed } = rows;
-    const { slots } = this.#tracker;
-    const { namespaceInode: inodeOf, generation: generationOf, listener: listenerOf } = slots;
+    const { namespaceInode: inodeOf, generation: generationOf } = this.#tracker.slots;
     for (let n = 0; n < taken; n++) {
       const row = firstRow + n;
       const slot = runSlot[from + n]!;
@@ -80,7 +80,6 @@ export class SteadyBeats {
       generation[row] = generationOf[slot]!;
       slotOf[row] = slot;
       resumed[row] = 0;
-      listenerOf[slot] = listenerNumber;
     }
   }
 }

@@ -33,6 +33,7 @@ export class BeatRun {
   readonly pid = new Uint32Array(BATCH_SIZE);
   /** Slot of the pid when the batch came in, -1 if none. It is compared with its row before it is used. */
   readonly slot = new Int32Array(BATCH_SIZE);
+  listenerNumber = 0;
   nowNs = 0;
   thresholdNs = 0;
   allowance = new BeatAllowance(0);
@@ -42,12 +43,12 @@ export class BeatRun {
 
 /** Takes datagrams `from` up to `to` of `run` while they are steady; returns how many. */
 export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: number): number {
-  const { words, frameWord, nowNs, thresholdNs } = run;
+  const { words, frameWord, listenerNumber, nowNs, thresholdNs } = run;
   const { ratePerSecond, beatCost, debtMax } = run.allowance;
   const runPid = run.pid;
   const runSlot = run.slot;
   const ownInode = run.namespaceInode;
-  const { pid, lastNs, debt, status, payload, origin, flags } = table.slots;
+  const { pid, lastNs, debt, status, payload, listener, origin, flags } = table.slots;
   const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
   const { timestampHi, timestampLo, lane: laneOf, prev, next } = table.slots;
@@ -87,6 +88,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     timestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
     status[slot] = words[w + WORD_HEAD]! >>> 24;
     payload[slot] = words[w + WORD_PAYLOAD]!;
+    listener[slot] = listenerNumber;
     if (slot === tail) continue;
     // The move to the tail of DeadlineLanes.beat.
     const before = prev[slot]!;

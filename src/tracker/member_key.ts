@@ -7,9 +7,10 @@
 import { MEMBER_KEY_PROBES_MAX } from "../base/limits.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import type { Datagram } from "../events/datagram.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_HAS_SOURCE, type Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 
 /** There is no key left for this source. */
 export const NO_KEY = -1;
@@ -17,26 +18,19 @@ export const NO_KEY = -1;
 /** Pids are below: 2^22 at most on Linux. */
 const SHARED = 0x8000_0000;
 
-/**
- * The key of the sender of `pid` whose source stands at index `at` of `sources`; undefined = it has
- * none, a key or the kernel vouches for it.
- */
-export function memberKey(
-  table: SlotTable,
-  pid: number,
-  sources: Uint32Array | undefined,
-  at: number,
-): number {
+/** The key of the sender of a datagram that no kernel attests; without a source, a key vouches for it. */
+export function memberKey(table: SlotTable, datagram: Datagram): number {
   const { slots } = table;
+  const { pid } = datagram;
   const slot = table.slotOf(pid);
   if (slot >= 0) {
-    if (isMember(slots, slot, pid, sources, at)) return pid;
+    if (isMember(slots, slot, datagram)) return pid;
     // A conflict of two transports, which is for the tracker to refuse.
     const { [slot]: origin } = slots.origin;
     const isNetwork = origin === ORIGIN_OPERATOR_ATTESTED || origin === ORIGIN_NETWORK_UNVERIFIED;
     if (!isNetwork) return pid;
   } else if (table.sharedCount === 0) return pid;
-  const key = sharedKey(table, pid, sources, at);
+  const key = sharedKey(table, datagram);
   // A pid that nobody holds any more goes to the next who is new.
   return slot < 0 && (key === NO_KEY || table.slotOf(key) < 0) ? pid : key;
 }
@@ -46,43 +40,32 @@ export function isShared(key: number): boolean {
   return key >= SHARED;
 }
 
-function sharedKey(
-  table: SlotTable,
-  pid: number,
-  sources: Uint32Array | undefined,
-  at: number,
-): number {
-  const hash = hashOf(pid, sources, at);
+function sharedKey(table: SlotTable, datagram: Datagram): number {
+  const hash = hashOf(datagram);
   let free = NO_KEY;
   for (let probe = 0; probe < MEMBER_KEY_PROBES_MAX; probe++) {
     const key = ((hash + probe) | SHARED) >>> 0;
     const slot = table.slotOf(key);
     if (slot < 0) {
       if (free === NO_KEY) free = key;
-    } else if (isMember(table.slots, slot, pid, sources, at)) return key;
+    } else if (isMember(table.slots, slot, datagram)) return key;
   }
   return free;
 }
 
-function isMember(
-  slots: Slots,
-  slot: number,
-  pid: number,
-  sources: Uint32Array | undefined,
-  at: number,
-): boolean {
+function isMember(slots: Slots, slot: number, { pid, sources, sourceAt }: Datagram): boolean {
   if (slots.pid[slot]! !== pid) return false;
-  const hasSource = (slots.flags[slot]! & SLOT_HAS_SOURCE) !== 0;
+  const hasSource = slots.hasSource(slot);
   if (sources === undefined || !hasSource) return sources === undefined && !hasSource;
   const own = slot * IP_WORDS;
   for (let word = 0; word < IP_WORDS; word++)
-    if (slots.source[own + word]! !== sources[at + word]!) return false;
+    if (slots.source[own + word]! !== sources[sourceAt + word]!) return false;
   return true;
 }
 
-function hashOf(pid: number, sources: Uint32Array | undefined, at: number): number {
+function hashOf({ pid, sources, sourceAt }: Datagram): number {
   let hash = hashU32(pid);
   if (sources === undefined) return hash;
-  for (let word = 0; word < IP_WORDS; word++) hash = hashU32(hash ^ sources[at + word]!);
+  for (let word = 0; word < IP_WORDS; word++) hash = hashU32(hash ^ sources[sourceAt + word]!);
   return hash;
 }

@@ -1,13 +1,7 @@
 // The order of nonces and terminal timestamps (spec 03 section 4.3): what makes a frame newer than what its slot has seen.
 import { NONCE_WRAP_DISTANCE } from "../base/limits.ts";
 import { U32_MAX, u64Greater } from "../base/u64.ts";
-import {
-  frameIsTerminal,
-  WORD_NONCE_HI,
-  WORD_NONCE_LO,
-  WORD_TIMESTAMP_HI,
-  WORD_TIMESTAMP_LO,
-} from "../wire/frame.ts";
+import type { Datagram } from "../events/datagram.ts";
 import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type Slots } from "./slots.ts";
 
 export const NONCE_REFUSED = 0;
@@ -19,24 +13,28 @@ export const NONCE_WRAPS = 2;
 const WRAP_TOP_LO = U32_MAX - NONCE_WRAP_DISTANCE;
 const WRAP_BOTTOM_LO = NONCE_WRAP_DISTANCE;
 
-/** How the frame at word `w` follows what `slot` accepted before: a NONCE code. */
-export function nonceAcceptance(slots: Slots, slot: number, words: Uint32Array, w: number): number {
-  if (frameIsTerminal(words, w)) {
-    const advances = terminalAdvances(
-      slots,
-      slot,
-      words[w + WORD_TIMESTAMP_HI]!,
-      words[w + WORD_TIMESTAMP_LO]!,
-    );
+/** How a datagram follows what its slot accepted before: a NONCE code. */
+export function nonceAcceptance(slots: Slots, datagram: Datagram): number {
+  const { slot, nonceHi, nonceLo } = datagram;
+  if (datagram.isTerminal) {
+    const { timestampHi, timestampLo } = datagram;
+    const advances = terminalAdvances(slots, slot, timestampHi, timestampLo);
     return advances ? NONCE_ADVANCES : NONCE_REFUSED;
   }
   if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return NONCE_ADVANCES;
-  return nonceOrder(
-    slots.lastNonceHi[slot]!,
-    slots.lastNonceLo[slot]!,
-    words[w + WORD_NONCE_HI]!,
-    words[w + WORD_NONCE_LO]!,
-  );
+  return nonceOrder(slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!, nonceHi, nonceLo);
+}
+
+/**
+ * True once per step from regular to terminal datagrams: the last nonce of the slot was regular and
+ * the timestamp advances.
+ */
+export function isTerminalEdge(slots: Slots, datagram: Datagram): boolean {
+  const { slot, isTerminal, timestampHi, timestampLo } = datagram;
+  if (slot < 0 || !isTerminal) return false;
+  const wasTerminal =
+    slots.observedNonceHi[slot] === U32_MAX && slots.observedNonceLo[slot] === U32_MAX;
+  return !wasTerminal && terminalAdvances(slots, slot, timestampHi, timestampLo);
 }
 
 /** Terminal frames share one nonce, so only their timestamps order them. */

@@ -3,20 +3,12 @@
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
-import { WORD_NONCE_HI, WORD_NONCE_LO } from "../wire/frame.ts";
+import type { Datagram } from "../events/datagram.ts";
 import { SLOT_HAS_REGULAR_NONCE, type Slots } from "./slots.ts";
 
-/** True if another process answers under the pid of `slot`: its start time, or a restarted network agent, says so. */
-export function isRecycled(
-  slots: Slots,
-  slot: number,
-  words: Uint32Array,
-  w: number,
-  nowNs: number,
-  thresholdNs: number,
-  origin: number,
-  generation: number,
-): boolean {
+/** True if another process answers under the pid of the slot: its start time, or a restarted network agent, says so. */
+export function isRecycled(slots: Slots, datagram: Datagram): boolean {
+  const { slot, generation, origin, nowNs, thresholdNs, nonceHi, nonceLo } = datagram;
   const pinned = slots.generation[slot]!;
   if (!Number.isNaN(pinned)) return !Number.isNaN(generation) && generation !== pinned;
   if (!Number.isNaN(generation)) return false;
@@ -24,8 +16,7 @@ export function isRecycled(
   if (origin !== ORIGIN_OPERATOR_ATTESTED && origin !== ORIGIN_NETWORK_UNVERIFIED) return false;
   if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return false;
   // The terminal nonce is greater than any regular one, so a dying process never looks like a restarted one.
-  const hi = words[w + WORD_NONCE_HI]!;
-  const lo = words[w + WORD_NONCE_LO]!;
-  if (u64Greater(hi, lo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!)) return false;
+  if (u64Greater(nonceHi, nonceLo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!))
+    return false;
   return saturatingSub(nowNs, slots.lastNs[slot]!) >= thresholdNs;
 }

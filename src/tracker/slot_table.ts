@@ -2,18 +2,9 @@
 // the lists of each uid, the latch count and the list of removed pids. Each operation keeps all of
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
+import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
-import {
-  frameIsTerminal,
-  frameStatus,
-  WORD_NONCE_HI,
-  WORD_NONCE_LO,
-  WORD_PAYLOAD,
-  WORD_PID,
-  WORD_TIMESTAMP_HI,
-  WORD_TIMESTAMP_LO,
-} from "../wire/frame.ts";
 import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from "./counts.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { isShared } from "./member_key.ts";
@@ -102,60 +93,53 @@ export class SlotTable {
     this.latchedCount -= 1;
   }
 
-  /** Writes a fresh row into a vacated slot. */
-  fill(
-    slot: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-    thresholdNs: number,
-    origin: number,
-    namespaceInode: number,
-    generation: number,
-    uid: number,
-    key: number,
-  ): void {
+  /** Writes a fresh row into the vacated slot of a datagram. */
+  fill(datagram: Datagram): void {
     const slots = this.slots;
-    slots.key[slot] = key;
-    slots.pid[slot] = words[w + WORD_PID]!;
+    const { slot } = datagram;
+    slots.key[slot] = datagram.key;
+    slots.pid[slot] = datagram.pid;
     slots.flags[slot] = SLOT_BEAT_ONCE;
-    slots.debt[slot] = 0;
     slots.lastNonceHi[slot] = 0;
     slots.lastNonceLo[slot] = 0;
     slots.terminalTimestampHi[slot] = 0;
     slots.terminalTimestampLo[slot] = 0;
     slots.timestampHi[slot] = 0;
     slots.timestampLo[slot] = 0;
-    slots.listener[slot] = 0;
-    slots.origin[slot] = origin;
-    slots.namespaceInode[slot] = namespaceInode;
-    slots.generation[slot] = generation;
-    slots.uid[slot] = uid;
+    slots.origin[slot] = datagram.origin;
+    slots.namespaceInode[slot] = datagram.namespaceInode;
+    slots.generation[slot] = datagram.generation;
+    slots.uid[slot] = datagram.attestedUid;
     slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
-    this.storeBeat(slot, words, w);
-    this.lanes.link(slot, nowNs, thresholdNs);
+    this.storeBeat(datagram);
+    slots.debt[slot] = datagram.debtIfFirst;
+    this.lanes.link(slot, datagram.nowNs, datagram.thresholdNs);
     this.share.entered(slot);
   }
 
   /** What every accepted beat leaves in its slot, its time excepted: that belongs to the lane. */
-  storeBeat(slot: number, words: Uint32Array, w: number): void {
+  storeBeat(datagram: Datagram): void {
     const slots = this.slots;
-    const hi = words[w + WORD_NONCE_HI]!;
-    const lo = words[w + WORD_NONCE_LO]!;
-    slots.status[slot] = frameStatus(words, w);
-    slots.payload[slot] = words[w + WORD_PAYLOAD]!;
-    slots.observedNonceHi[slot] = hi;
-    slots.observedNonceLo[slot] = lo;
-    if (frameIsTerminal(words, w)) {
-      slots.terminalTimestampHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
-      slots.terminalTimestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
+    const { slot, nonceHi, nonceLo, timestampHi, timestampLo, sources } = datagram;
+    slots.status[slot] = datagram.status;
+    slots.payload[slot] = datagram.payload;
+    slots.listener[slot] = datagram.listenerNumber;
+    slots.debt[slot] = datagram.debt;
+    if (datagram.identityWasRead) slots.identityReadNs[slot] = datagram.nowNs;
+    if (datagram.isProven) slots.prove(slot);
+    if (sources !== undefined) slots.setSource(slot, sources, datagram.sourceAt);
+    slots.observedNonceHi[slot] = nonceHi;
+    slots.observedNonceLo[slot] = nonceLo;
+    if (datagram.isTerminal) {
+      slots.terminalTimestampHi[slot] = timestampHi;
+      slots.terminalTimestampLo[slot] = timestampLo;
       slots.flags[slot]! |= SLOT_HAS_TERMINAL_TIMESTAMP;
       return;
     }
-    slots.lastNonceHi[slot] = hi;
-    slots.lastNonceLo[slot] = lo;
-    slots.timestampHi[slot] = words[w + WORD_TIMESTAMP_HI]!;
-    slots.timestampLo[slot] = words[w + WORD_TIMESTAMP_LO]!;
+    slots.lastNonceHi[slot] = nonceHi;
+    slots.lastNonceLo[slot] = nonceLo;
+    slots.timestampHi[slot] = timestampHi;
+    slots.timestampLo[slot] = timestampLo;
     slots.flags[slot]! |= SLOT_HAS_REGULAR_NONCE;
   }
 

@@ -1,6 +1,6 @@
 // The table of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec 03). `record` takes one
-// decoded frame where it lies; `drainDue` finds who fell silent. Time, the trust class and the identity of the sender are
-// parameters. Refused frames change nothing, so they cannot keep a dead agent alive. The beat path never allocates.
+// datagram, which carries its time and the identity of its sender; `drainDue` finds who fell silent. What is refused
+// changes nothing that a beat changes, so it cannot keep a dead agent alive. The beat path never allocates.
 import { assert } from "../base/assert.ts";
 import {
   EVICTION_WINDOW_DEFAULT,
@@ -8,6 +8,7 @@ import {
   TRACKER_CAPACITY_MAX,
 } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
+import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import {
   REJECT_NAMESPACE_CONFLICT,
@@ -16,7 +17,6 @@ import {
 } from "../base/reject_reason.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import { u64FromPair } from "../base/u64.ts";
-import { frameIsTerminal, WORD_PID } from "../wire/frame.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
 import {
   COUNT_CAPACITY_EXCEEDED,
@@ -38,7 +38,7 @@ import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
 import { memberKey } from "./member_key.ts";
-import { beginsAnew, followRun, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "./numbering.ts";
+import { beginsAnew, followRun } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { StallScan, type StallSink } from "./stall_scan.ts";
@@ -73,8 +73,6 @@ export class Tracker {
   readonly table: SlotTable;
   /** The columns, as in `table`: sinks read them by slot. */
   readonly slots: Slots;
-  /** The slot that the last `record` touched or looked at, -1 if none. */
-  lastSlot = -1;
 
   readonly #eviction: Eviction;
   readonly #counts = new Counts();
@@ -110,54 +108,41 @@ export class Tracker {
   }
 
   /**
-   * Takes the decoded frame at word `w`, received at `nowNs`. NaN is an unknown namespace or
-   * generation, or no attested uid; `vouched` says by whom the sender is known, a VOUCHED code;
-   * `key` is that of `keyOf`, by default the pid. Returns an UPDATE code; each refused frame moves
-   * exactly the counter of its reason.
+   * Takes a datagram whose frame was read, and leaves in it the slot that was touched or looked at,
+   * -1 if none. Returns an UPDATE code; each refused datagram moves exactly the counter of its
+   * reason.
    */
-  record(
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-    thresholdNs: number,
-    origin: number,
-    namespaceInode: number,
-    generation: number,
-    uid = Number.NaN,
-    vouched = origin === ORIGIN_KERNEL_ATTESTED ? VOUCHED_BY_KERNEL : VOUCHED_NOT,
-    key = words[w + WORD_PID]!,
-  ): number {
+  record(datagram: Datagram): number {
     // A start time that f64 cannot hold exactly would compare equal to its neighbours.
-    const knownGeneration = generation <= Number.MAX_SAFE_INTEGER ? generation : Number.NaN;
-    const slot = this.table.index.get(key);
-    const known = knownGeneration;
-    if (slot < 0)
-      return this.#admit(words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid, key);
-    if (slot >= this.table.len) return this.#dropStrayEntry(key);
-    this.lastSlot = slot;
+    if (!(datagram.generation <= Number.MAX_SAFE_INTEGER)) datagram.generation = Number.NaN;
+    const slot = this.table.index.get(datagram.key);
+    if (slot < 0) return this.#admit(datagram);
+    if (slot >= this.table.len) return this.#dropStrayEntry(datagram);
+    datagram.slot = slot;
     // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
-    if (
-      this.slots.generation[slot]! !== knownGeneration &&
-      isRecycled(this.slots, slot, words, w, nowNs, thresholdNs, origin, knownGeneration)
-    ) {
+    const isSame = this.slots.generation[slot]! === datagram.generation;
+    if (!isSame && isRecycled(this.slots, datagram)) {
       this.table.vacate(slot);
-      this.table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, known, uid, key);
+      this.table.fill(datagram);
       this.#counts.add(COUNT_PID_RECYCLES);
       return UPDATE_INSERTED;
     }
-    const refusal = this.#refusal(
-      slot,
-      words,
-      w,
-      nowNs,
-      origin,
-      namespaceInode,
-      knownGeneration,
-      vouched,
-    );
-    if (refusal !== UPDATE_REFRESHED) return refusal;
-    this.#refresh(slot, words, w, nowNs, thresholdNs, namespaceInode, knownGeneration);
-    return UPDATE_REFRESHED;
+    const refusal = this.#refusal(datagram);
+    if (refusal === UPDATE_REFRESHED) this.#refresh(datagram);
+    else this.noteIdentityRead(datagram);
+    return refusal;
+  }
+
+  /** Notes with the slot of a datagram, which is refused, that the identity of its sender was read. */
+  noteIdentityRead({ slot, nowNs, identityWasRead }: Datagram): void {
+    if (identityWasRead && slot >= 0) this.slots.identityReadNs[slot] = nowNs;
+  }
+
+  /**
+   * Notes a refused datagram with its slot, if it has one. `isAlive`: it shows that the member is.
+   */
+  noteRefusal({ slot, nowNs }: Datagram, rejected: number, isAlive: boolean): void {
+    if (slot >= 0) this.slots.refuse(slot, rejected, isAlive, nowNs);
   }
 
   /**
@@ -206,8 +191,8 @@ export class Tracker {
   }
 
   /** The key of a sender that no kernel attests, see `memberKey`; NO_KEY = it can have none. */
-  keyOf(pid: number, sources: Uint32Array | undefined, at: number): number {
-    return memberKey(this.table, pid, sources, at);
+  keyOf(datagram: Datagram): number {
+    return memberKey(this.table, datagram);
   }
 
   /** As `slotOf` for the first `count` of `pids`, into `slots`. */
@@ -352,110 +337,87 @@ export class Tracker {
   }
 
   /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
-  #dropStrayEntry(key: number): number {
-    this.table.index.remove(key);
+  #dropStrayEntry(datagram: Datagram): number {
+    this.table.index.remove(datagram.key);
     this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
-    return this.#refuseCapacity();
+    return this.#refuseCapacity(datagram);
   }
 
-  /** UPDATE_REFRESHED if the frame may refresh `slot`; else the refusal, which is counted here. */
-  #refusal(
-    slot: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-    origin: number,
-    namespaceInode: number,
-    generation: number,
-    vouched: number,
-  ): number {
+  /** UPDATE_REFRESHED if the datagram may refresh its slot; else the refusal, which is counted here. */
+  #refusal(datagram: Datagram): number {
     const slots = this.slots;
-    if (slots.origin[slot]! !== origin) {
+    const { slot, namespaceInode } = datagram;
+    if (slots.origin[slot]! !== datagram.origin) {
       this.#counts.add(COUNT_ORIGIN_CONFLICTS);
-      slots.refuse(slot, REJECT_ORIGIN_CONFLICT, false, nowNs);
+      this.noteRefusal(datagram, REJECT_ORIGIN_CONFLICT, false);
       return UPDATE_ORIGIN_CONFLICT;
     }
     const pinned = slots.namespaceInode[slot]!;
     if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
       // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
-      if (!frameIsTerminal(words, w) || !Number.isNaN(namespaceInode)) {
+      if (!datagram.isTerminal || !Number.isNaN(namespaceInode)) {
         this.#counts.add(COUNT_NAMESPACE_CONFLICTS);
-        slots.refuse(slot, REJECT_NAMESPACE_CONFLICT, false, nowNs);
+        this.noteRefusal(datagram, REJECT_NAMESPACE_CONFLICT, false);
         return UPDATE_NAMESPACE_CONFLICT;
       }
     }
     // Nothing after this can refuse the frame, so a wrap is counted here.
-    const order = nonceAcceptance(slots, slot, words, w);
+    const order = nonceAcceptance(slots, datagram);
     if (order === NONCE_WRAPS) this.#counts.add(COUNT_NONCE_WRAPS);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
     // Another process under the pid would look the same: only a start time that is known to be the
     // old one tells.
-    const isSame = Object.is(slots.generation[slot]!, generation);
-    if (isSame && beginsAnew(slots, slot, words, w, vouched)) {
+    const isSame = Object.is(slots.generation[slot]!, datagram.generation);
+    if (isSame && beginsAnew(slots, datagram)) {
       this.#counts.add(COUNT_NONCE_RESTARTS);
       return UPDATE_REFRESHED;
     }
     this.#counts.add(COUNT_OUT_OF_ORDER);
-    slots.refuse(slot, REJECT_OUT_OF_ORDER, isSame && vouched !== VOUCHED_NOT, nowNs);
-    followRun(slots, slot, words, w);
+    const isAlive = isSame && datagram.vouched !== VOUCHED_NOT;
+    this.noteRefusal(datagram, REJECT_OUT_OF_ORDER, isAlive);
+    followRun(slots, datagram);
     return UPDATE_OUT_OF_ORDER;
   }
 
-  #refresh(
-    slot: number,
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-    thresholdNs: number,
-    namespaceInode: number,
-    generation: number,
-  ): void {
+  #refresh(datagram: Datagram): void {
     const slots = this.slots;
-    if (Number.isNaN(slots.namespaceInode[slot]!)) slots.namespaceInode[slot] = namespaceInode;
-    if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
+    const { slot } = datagram;
+    if (Number.isNaN(slots.namespaceInode[slot]!))
+      slots.namespaceInode[slot] = datagram.namespaceInode;
+    if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = datagram.generation;
     if (slots.isLatched(slot)) this.table.unlatch(slot);
     slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
     slots.forgetRefusals(slot);
-    this.table.storeBeat(slot, words, w);
-    this.table.lanes.beat(slot, nowNs, thresholdNs);
+    this.table.storeBeat(datagram);
+    this.table.lanes.beat(slot, datagram.nowNs, datagram.thresholdNs);
   }
 
   /** A key that is not tracked: a free slot, or the slot of a victim, or a refusal. */
-  #admit(
-    words: Uint32Array,
-    w: number,
-    nowNs: number,
-    thresholdNs: number,
-    origin: number,
-    namespaceInode: number,
-    generation: number,
-    uid: number,
-    key: number,
-  ): number {
+  #admit(datagram: Datagram): number {
     const { table } = this;
-    const slot =
-      table.len < this.capacity ? table.append(key) : this.#evict(key, nowNs, thresholdNs, uid);
-    if (slot < 0) return this.#refuseCapacity();
-    table.fill(slot, words, w, nowNs, thresholdNs, origin, namespaceInode, generation, uid, key);
-    this.lastSlot = slot;
+    const slot = table.len < this.capacity ? table.append(datagram.key) : this.#evict(datagram);
+    if (slot < 0) return this.#refuseCapacity(datagram);
+    datagram.slot = slot;
+    table.fill(datagram);
     return UPDATE_INSERTED;
   }
 
-  /** The row of a victim, given to `key`; -1 if there is no victim or the index refuses. */
-  #evict(key: number, nowNs: number, thresholdNs: number, uid: number): number {
+  /** The row of a victim, given to the key of the datagram; -1 if there is no victim or the index refuses. */
+  #evict(datagram: Datagram): number {
     const { len, latchedCount, share } = this.table;
+    const { nowNs, thresholdNs } = datagram;
     const silent = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
     if (silent < 0) this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
-    const victim = silent < 0 ? share.findVictim(uid) : silent;
-    if (victim < 0 || !this.table.replace(victim, key)) return -1;
+    const victim = silent < 0 ? share.findVictim(datagram.attestedUid) : silent;
+    if (victim < 0 || !this.table.replace(victim, datagram.key)) return -1;
     this.#counts.add(COUNT_EVICTIONS);
     if (silent < 0) this.#counts.add(COUNT_UID_SHARES);
     return victim;
   }
 
-  #refuseCapacity(): number {
+  #refuseCapacity(datagram: Datagram): number {
     this.#counts.add(COUNT_CAPACITY_EXCEEDED);
-    this.lastSlot = -1;
+    datagram.slot = -1;
     return UPDATE_CAPACITY_EXCEEDED;
   }
 }

@@ -12,6 +12,7 @@ import { NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
 import { type RefusedExample, refusalCause, refusalHint } from "../../src/daemon/refusal_texts.ts";
+import { Datagram } from "../../src/events/datagram.ts";
 import { decodeRefusal, REFUSAL_COUNT, REFUSALS, Refusals } from "../../src/events/refusals.ts";
 import type { ListenerKind } from "../../src/listener/listener.ts";
 import { DECODE_BAD_CRC, DECODE_BAD_VERSION } from "../../src/wire/decode_error.ts";
@@ -49,9 +50,17 @@ class ReportsHarness {
     });
   }
 
-  refuse(refusal: number, times: number, framePid = 0, peerPid = 0, listener = 0): this {
-    for (let i = 0; i < times; i++)
-      this.refusals.note(listener, refusal, framePid, peerPid, 1_000, Number.NaN);
+  refuse(
+    refusal: number,
+    times: number,
+    framePid = 0,
+    peerPid = 0,
+    listenerNumber = 0,
+    detail = Number.NaN,
+  ): this {
+    const sent = { pid: framePid, peerPid, peerUid: 1_000, listenerNumber };
+    const datagram = Object.assign(new Datagram(), sent);
+    for (let i = 0; i < times; i++) this.refusals.note(datagram, refusal, detail);
     return this;
   }
 
@@ -160,8 +169,7 @@ describe("a frame pid that is not the kernel's", () => {
 describe("a namespace conflict", () => {
   const refuse = (inode: number): string => {
     const harness = new ReportsHarness();
-    harness.refusals.note(0, REJECT_NAMESPACE_CONFLICT, 77, 77, 1_000, inode);
-    return harness.turn()[0]!;
+    return harness.refuse(REJECT_NAMESPACE_CONFLICT, 1, 77, 77, 0, inode).turn()[0]!;
   };
 
   test("is two namespaces, if the second one was seen", () => {

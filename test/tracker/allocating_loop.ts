@@ -1,5 +1,6 @@
 // Run by allocation.test.ts as a program of its own: feeds beats to a tracker and says where the measured part begins and
 // ends, so that the collections which the engine logs in between can be counted. "leaky" allocates one object per beat.
+import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 
@@ -17,7 +18,11 @@ const tracker = new Tracker({
     namespaceInode: () => Number.NaN,
   },
 });
-const words = new Uint32Array(8);
+const datagram = new Datagram();
+const { words } = datagram;
+datagram.thresholdNs = AGENTS / 2;
+datagram.namespaceInode = 42;
+datagram.generation = 7;
 const sink = { onStall() {} };
 let accepted = 0;
 
@@ -27,7 +32,12 @@ function feed(beats: number, base: number): void {
     const origin = i % 64 === 1 ? 3 : 0;
     const nonce = i % 64 === 2 ? 0 : base + i;
     encodeFrame(words, 0, 0, 2 + (i % AGENTS), 0, i, 0, nonce, i);
-    const update = tracker.record(words, 0, base + i, AGENTS / 2, origin, 42, 7);
+    datagram.nowNs = base + i;
+    datagram.origin = origin;
+    datagram.vouched = origin === 0 ? VOUCHED_BY_KERNEL : VOUCHED_NOT;
+    datagram.readFrame();
+    datagram.key = datagram.pid;
+    const update = tracker.record(datagram);
     if (update <= 1) accepted += 1;
     if (leaky) kept[i % 8] = { pid: i, nonce };
     if (i % 64 === 0) tracker.drainDue(base + i, 1_024, sink);

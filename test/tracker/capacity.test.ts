@@ -1,6 +1,8 @@
 // The largest tracker: 2^20 processes inserted, stalled, drained in bounded pieces and resumed (spec 03 section 12). What
 // the drain visits is counted through the start times it reads, one per slot that it takes.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
+import { Datagram } from "../../src/events/datagram.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -26,11 +28,19 @@ describe("Tracker with 2^20 slots", () => {
       namespaceInode: () => Number.NaN,
     };
     const tracker = new Tracker({ capacity: CAPACITY, processes });
-    const words = new Uint32Array(8);
+    const datagram = new Datagram();
+    const { words } = datagram;
+    datagram.thresholdNs = THRESHOLD;
+    datagram.origin = ORIGIN_KERNEL_ATTESTED;
+    datagram.namespaceInode = 42;
+    datagram.generation = 7;
     const beat = (i: number, nonce: number, now: number) => {
       // An odd multiplier visits every u32 once, so the pids are distinct and scattered.
       encodeFrame(words, 0, 0, Math.imul(i + 1, 0x9e37_79b1) >>> 0, 0, 0, 0, nonce, 0);
-      return tracker.record(words, 0, now, THRESHOLD, 0, 42, 7);
+      datagram.nowNs = now;
+      datagram.readFrame();
+      datagram.key = datagram.pid;
+      return tracker.record(datagram);
     };
     let inserted = 0;
     for (let i = 0; i < CAPACITY; i++) if (beat(i, 1, i) === 0) inserted += 1;

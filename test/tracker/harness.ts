@@ -6,6 +6,7 @@ import {
   ORIGIN_OPERATOR_ATTESTED,
 } from "../../src/base/origin.ts";
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
+import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
@@ -49,7 +50,8 @@ export class Harness {
   /** Pids whose processes have ended. */
   readonly ended = new Set<number>();
   endedReads = 0;
-  readonly #words = new Uint32Array(8);
+  /** The one that was recorded last. */
+  readonly datagram = new Datagram();
 
   constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
     this.tracker = new Tracker({
@@ -76,7 +78,7 @@ export class Harness {
     const timestamp = options.ts ?? 0n;
     const status = options.status ?? (wide === MAX ? STATUS_CRITICAL : STATUS_OK);
     encodeFrame(
-      this.#words,
+      this.datagram.words,
       0,
       status,
       pid,
@@ -86,18 +88,19 @@ export class Harness {
       u64Lo(wide),
       options.payload ?? 0,
     );
-    const update = this.tracker.record(
-      this.#words,
-      0,
-      now,
-      options.threshold ?? THRESHOLD,
-      options.origin ?? K,
-      options.ns ?? Number.NaN,
-      options.generation ?? Number.NaN,
-      options.uid ?? Number.NaN,
-      options.vouched,
-    );
-    return OUTCOMES[update]!;
+    const { datagram } = this;
+    const { origin = K, uid } = options;
+    datagram.nowNs = now;
+    datagram.thresholdNs = options.threshold ?? THRESHOLD;
+    datagram.origin = origin;
+    datagram.vouched = options.vouched ?? (origin === K ? VOUCHED_BY_KERNEL : VOUCHED_NOT);
+    datagram.namespaceInode = options.ns ?? Number.NaN;
+    datagram.generation = options.generation ?? Number.NaN;
+    datagram.peerPid = uid === undefined ? 0 : pid;
+    datagram.peerUid = uid ?? 0;
+    datagram.readFrame();
+    datagram.key = pid;
+    return OUTCOMES[this.tracker.record(datagram)]!;
   }
 
   drain(now: number, threshold = THRESHOLD): StallSeen[] {

@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
-import { VOUCHED_BY_KERNEL, VOUCHED_BY_KEY, VOUCHED_NOT } from "../../src/tracker/numbering.ts";
+import { VOUCHED_BY_KERNEL, VOUCHED_BY_KEY, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { SLOT_BEAT_ONCE, SLOT_HAS_REFUSALS } from "../../src/tracker/slots.ts";
 import {
   FRESH_AGENT_RESUMED,
@@ -216,7 +216,7 @@ class Pair {
       vouched: VOUCHED[vouched],
       threshold,
     });
-    const before = this.fast.tracker.lastSlot;
+    const before = this.fast.datagram.slot;
     const wanted = this.slow.record({
       frame: { pid, status, timestamp, nonce, payload },
       nowNs: this.#now,

@@ -1,7 +1,7 @@
 // Agents that number their beats from the beginning again: when a low nonce is taken, and when it
 // is not.
 import { describe, expect, test } from "bun:test";
-import { VOUCHED_BY_KEY } from "../../src/tracker/numbering.ts";
+import { VOUCHED_BY_KEY } from "../../src/events/datagram.ts";
 import { Harness, MAX, NET, OPERATOR } from "./harness.ts";
 
 const KNOWN = { generation: 5 };

@@ -19,7 +19,7 @@ describe("new Tracker()", () => {
   test("refuses every pid with capacity 0", () => {
     const h = new Harness({ capacity: 0, policy: "balanced" });
     expect([h.beat(2, 1, 0), h.beat(2, 2, 1e9)]).toEqual(["CapacityExceeded", "CapacityExceeded"]);
-    expect([h.tracker.len, h.tracker.lastSlot, h.stalled(1e9)]).toEqual([0, -1, []]);
+    expect([h.tracker.len, h.datagram.slot, h.stalled(1e9)]).toEqual([0, -1, []]);
     expect(h.takeMoved()).toEqual({ capacityExceeded: 2, evictionScanTruncated: 2 });
     h.tracker.checkInvariants();
   });
@@ -28,10 +28,10 @@ describe("new Tracker()", () => {
 describe("Tracker.record()", () => {
   test("says which slot it touched or looked at", () => {
     const h = new Harness({ capacity: 2 });
-    expect(h.tracker.lastSlot).toBe(-1);
+    expect(h.datagram.slot).toBe(-1);
     const slotAfter = (pid: number, nonce: number, origin = K) => {
       h.beat(pid, nonce, 0, { origin });
-      return h.tracker.lastSlot;
+      return h.datagram.slot;
     };
     expect([slotAfter(10, 1), slotAfter(11, 1), slotAfter(10, 2)]).toEqual([0, 1, 0]);
     expect([slotAfter(11, 1), slotAfter(10, 9, NET), slotAfter(12, 1)]).toEqual([1, 0, -1]);

@@ -1,0 +1,88 @@
+// The datagram in hand: all that is known of one on its way through the check order, the tracker and the event rows (spec
+// 04 section 5). An observer has one record and fills it in place, so a beat allocates nothing, and no function takes a
+// train of numbers of which a caller could swap two.
+import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
+import * as frame from "../wire/frame.ts";
+
+/** Nobody vouches for the sender: anybody can make datagrams of plain UDP. */
+export const VOUCHED_NOT = 0;
+/** The kernel names the sender: nobody else can have sent the datagram. */
+export const VOUCHED_BY_KERNEL = 1;
+/** The sender has a key; but anybody may have recorded what it sent. */
+export const VOUCHED_BY_KEY = 2;
+
+export class Datagram {
+  /** Number of its listener, in configuration order, and its row in the batch of that. */
+  listenerNumber = 0;
+  batchRow = 0;
+  /** Observer time of its receive. */
+  nowNs = 0;
+  /** Silence after which its agent is stalled. */
+  thresholdNs = 0;
+  /** What it holds: FRAME_WORDS words from `frameWord` on. */
+  words: Uint32Array = new Uint32Array(frame.FRAME_WORDS);
+  frameWord = 0;
+
+  /** Its sender as the listener knows it: the trust class, and pid and uid by the kernel's word (0 = unknown). */
+  origin: number = ORIGIN_SOCKET_MODE_ONLY;
+  peerPid = 0;
+  peerUid = 0;
+  /** A VOUCHED code. */
+  vouched = VOUCHED_NOT;
+  /** IP_WORDS from `sourceAt` on say where a datagram comes from that nobody vouches for; undefined = nothing does. */
+  sources: Uint32Array | undefined = undefined;
+  sourceAt = 0;
+
+  /** The fields of the frame, once it is read; before, the pid is 0. */
+  pid = 0;
+  status = 0;
+  isTerminal = false;
+  timestampHi = 0;
+  timestampLo = 0;
+  nonceHi = 0;
+  nonceLo = 0;
+  payload = 0;
+
+  /** The tracker's key of its sender, and the slot of that key; -1 = it is not tracked. */
+  key = 0;
+  slot = -1;
+  /** Namespace and start time of the process that sent it; NaN = unknown. */
+  namespaceInode = Number.NaN;
+  generation = Number.NaN;
+  /** The system was asked for them. */
+  identityWasRead = false;
+  /** The process of `generation` sent it itself. */
+  isProven = false;
+  /** What it leaves of its agent's allowance: as one more beat, and as the first one of an agent. */
+  debt = 0;
+  debtIfFirst = 0;
+
+  /** Another datagram is taken in hand: what was found out about the last one is forgotten. */
+  begin(batchRow: number): void {
+    this.batchRow = batchRow;
+    this.pid = 0;
+    this.slot = -1;
+    this.namespaceInode = Number.NaN;
+    this.generation = Number.NaN;
+    this.identityWasRead = false;
+    this.isProven = false;
+  }
+
+  /** Reads the fields of the frame, which was decoded without an error. */
+  readFrame(): void {
+    const { words, frameWord: w } = this;
+    this.pid = words[w + frame.WORD_PID]!;
+    this.status = frame.frameStatus(words, w);
+    this.isTerminal = frame.frameIsTerminal(words, w);
+    this.timestampHi = words[w + frame.WORD_TIMESTAMP_HI]!;
+    this.timestampLo = words[w + frame.WORD_TIMESTAMP_LO]!;
+    this.nonceHi = words[w + frame.WORD_NONCE_HI]!;
+    this.nonceLo = words[w + frame.WORD_NONCE_LO]!;
+    this.payload = words[w + frame.WORD_PAYLOAD]!;
+  }
+
+  /** The uid that the kernel attests; NaN = none. */
+  get attestedUid(): number {
+    return this.peerPid === 0 ? Number.NaN : this.peerUid;
+  }
+}
