@@ -7,15 +7,11 @@ import { close } from "../../ffi/socket.ts";
 import {
   HTTP_BODY_BYTES_MAX,
   HTTP_DRAIN_NS_MAX,
+  HTTP_BACKLOG,
   HTTP_HEALTH_PER_SEC,
   SCRAPES_IN_PROGRESS_MAX,
 } from "../base/limits.ts";
-import {
-  type BoundSocket,
-  bindRefused,
-  isInPlace,
-  unlinkBoundPath,
-} from "../sockets/socket_path.ts";
+import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
@@ -32,7 +28,7 @@ import {
   ScrapeQueue,
   type ScrapeSource,
 } from "./scrape_queue.ts";
-import { bindUnix } from "../sockets/bind_server.ts";
+import { bindServer } from "../sockets/bind_server.ts";
 
 export type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -346,16 +342,17 @@ interface Bound {
 
 function bindTo({ listen, socketMode }: HttpServerOptions): Bound {
   if (listen.kind === "tcp") {
-    const { fd, port } = listenTcp(listen.host, listen.port);
+    const { fd, port } = listenTcp(listen, HTTP_BACKLOG);
     const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
     return { fd, address: `${host}:${port}`, bound: undefined };
   }
   const { path } = listen;
-  const serve = (at: string) => {
-    const fd = listenUnix(at);
-    if (fd < 0) throw bindRefused(path, -fd);
-    return { fd, stop: () => close(fd) };
-  };
-  const { server, bound } = bindUnix({ path, mode: socketMode, serve });
-  return { fd: server.fd, address: `unix:${path}`, bound };
+  const { fd, bound } = bindServer({
+    path,
+    mode: socketMode,
+    gid: undefined,
+    setBy: "metrics.listen",
+    listenAt: (at) => listenUnix(at, HTTP_BACKLOG),
+  });
+  return { fd, address: `unix:${path}`, bound };
 }

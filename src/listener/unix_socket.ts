@@ -7,15 +7,18 @@ import type { GenerationClock } from "../processes/generation.ts";
 import { isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
 import {
-  type BindPathOptions,
+  type BindDescriptorOptions,
   type BoundPath,
-  bindSocketPath,
+  bindDescriptor,
 } from "../sockets/bind_descriptor.ts";
 
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
 export const HAS_CREDENTIALS: boolean = IS_LINUX;
 
-export type UnixSocketOptions = Omit<BindPathOptions, "fd" | "type">;
+export type UnixSocketOptions = Omit<BindDescriptorOptions, "fd" | "type" | "setBy">;
+
+/** The one option that names the path of a listener. */
+const SET_BY = "--socket";
 
 export class UnixSocket {
   readonly fd: number;
@@ -41,7 +44,12 @@ export class UnixSocket {
       if (HAS_CREDENTIALS)
         check(setSocketOption(this.fd, SO_PASSCRED, 1), "Cannot ask for credentials (SO_PASSCRED)");
       this.word = HAS_CREDENTIALS ? new SenderWord(this.fd) : undefined;
-      this.#bound = bindSocketPath({ ...options, fd: this.fd, type: SOCK_DGRAM });
+      this.#bound = bindDescriptor({
+        ...options,
+        fd: this.fd,
+        type: SOCK_DGRAM,
+        setBy: SET_BY,
+      });
     } catch (error) {
       close(this.fd);
       throw error;

@@ -1,10 +1,11 @@
-// Binds the metrics page to a Unix socket path by the protocol of every socket path (spec 13
-// section 1, 05 section 4). A stream socket that is bound and does not listen yet looks stale to
-// another daemon that starts. So it is bound to a private name and listens there, it is linked to
-// its real name, which fails if something is there, and the private name is removed at once.
+// Makes a stream socket that listens at a path, by the protocol of every socket path (spec 05 section 4, 13 section 1). A
+// stream socket that is bound and does not listen yet looks stale to another daemon that starts. So it is bound to a private
+// name and listens there, it is linked to its real name, which fails if something is there, and the private name is removed
+// at once.
 import { linkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EADDRINUSE, EEXIST, SOCK_STREAM } from "../../ffi/constants.ts";
+import { close } from "../../ffi/socket.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import {
   type BoundSocket,
@@ -13,48 +14,42 @@ import {
   boundSocket,
   checkParent,
   removeStaleSocket,
+  type SocketFile,
   SocketPathError,
   unlinkBoundPath,
 } from "./socket_path.ts";
 
-/** What is needed of a server here. */
-interface Stoppable {
-  stop(abruptly: boolean): unknown;
+export interface BindServerOptions extends SocketFile {
+  /** Makes a socket that listens at the given path: its descriptor, or -errno. */
+  readonly listenAt: (path: string) => number;
 }
 
-export interface BindUnixOptions<Server extends Stoppable> {
-  readonly path: string;
-  readonly mode: number;
-  /** Makes the server on a socket at the given path. */
-  readonly serve: (unix: string) => Server;
+export interface BoundServer {
+  readonly fd: number;
+  readonly bound: BoundSocket;
 }
 
-/**
- * A server on a socket at `path`; throws `SocketPathError`, and then nothing serves and nothing is
- * left behind.
- */
-export function bindUnix<Server extends Stoppable>(
-  options: BindUnixOptions<Server>,
-): { server: Server; bound: BoundSocket } {
-  const { path, mode, serve } = options;
+/** A socket that listens at `path`; throws `SocketPathError`, and then nothing listens and nothing is left over. */
+export function bindServer(options: BindServerOptions): BoundServer {
+  const { path, mode, setBy, listenAt } = options;
   checkParent(path);
-  const made = privatePath(path);
+  const made = privatePath(options);
   // Both names: in a container the pid is the same at every start, and one of them may have ended
   // in between.
-  for (const name of [path, made])
-    removeStaleSocket({ path: name, type: SOCK_STREAM, setBy: "metrics.listen" });
-  const server = attempt(path, () => bindWithMode(mode, () => serve(made)));
+  for (const name of [path, made]) removeStaleSocket({ path: name, type: SOCK_STREAM, setBy });
+  const fd = bindWithMode(mode, () => listenAt(made));
+  if (fd < 0) throw bindRefused(path, -fd);
   try {
-    return { server, bound: publish(boundSocket(made, mode), path) };
+    return { fd, bound: publish(boundSocket(made, options), path) };
   } catch (error) {
-    void server.stop(true);
+    close(fd);
     throw error;
   }
 }
 
 // In the same directory, since a link cannot leave its file system. A name that would be too long
 // for a socket gives way.
-function privatePath(path: string): string {
+function privatePath({ path, setBy }: SocketFile): string {
   const parent = dirname(path);
   const ending = `.${process.pid}`;
   const made = [path + ending, join(parent, ending)].find(
@@ -64,26 +59,19 @@ function privatePath(path: string): string {
   throw new SocketPathError(
     "InvalidInput",
     `Cannot bind ${path}: the path of its directory is too long for the socket's temporary name ${ending}`,
-    "give another path with metrics.listen, in a directory with a shorter path",
+    `give another path with ${setBy}, in a directory with a shorter path`,
   );
 }
 
 function publish(made: BoundSocket, path: string): BoundSocket {
   try {
-    attempt(path, () => linkSync(made.path, path));
-  } finally {
-    unlinkBoundPath(made);
-  }
-  return { ...made, path };
-}
-
-/** Tells what the system refuses as a fault of the bind to `path`. */
-function attempt<Result>(path: string, work: () => Result): Result {
-  try {
-    return work();
+    linkSync(made.path, path);
   } catch (error) {
     const { errno } = error as NodeJS.ErrnoException;
     if (errno === undefined) throw error;
     throw bindRefused(path, -errno === EEXIST ? EADDRINUSE : -errno);
+  } finally {
+    unlinkBoundPath(made);
   }
+  return { ...made, path };
 }

@@ -1,5 +1,4 @@
-// The listening socket of the HTTP server, at an IP literal or at a path. It listens when it is
-// made; the caller closes it.
+// A stream socket that listens when it is made, at an IP literal or at a path. The caller closes it.
 import { AF_INET6, SOCK_STREAM, SO_REUSEADDR } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import {
@@ -17,10 +16,12 @@ import {
 import { listen } from "../../ffi/stream.ts";
 import { assert } from "../base/assert.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
-import { HTTP_BACKLOG } from "../base/limits.ts";
 
 /** Throws `SystemError` that names the failed call. `port` 0 lets the kernel choose; `::` takes IPv4, too. */
-export function listenTcp(host: string, port: number): { fd: number; port: number } {
+export function listenTcp(
+  { host, port }: { readonly host: string; readonly port: number },
+  backlog: number,
+): { fd: number; port: number } {
   const address = tcpAddress(host, port);
   const fd = orThrow(openSocket(address.family, SOCK_STREAM), "socket");
   try {
@@ -29,7 +30,7 @@ export function listenTcp(host: string, port: number): { fd: number; port: numbe
     if (address.family === AF_INET6) orThrow(setIpv6Only(fd, false), "IPV6_V6ONLY");
     orThrow(setTcpNoDelay(fd), "TCP_NODELAY");
     orThrow(bind(fd, address), "bind");
-    orThrow(listen(fd, HTTP_BACKLOG), "listen");
+    orThrow(listen(fd, backlog), "listen");
     return { fd, port: orThrow(boundPort(fd), "getsockname") };
   } catch (error) {
     close(fd);
@@ -38,12 +39,12 @@ export function listenTcp(host: string, port: number): { fd: number; port: numbe
 }
 
 /** The descriptor of a socket that listens at `path`, or -errno. */
-export function listenUnix(path: string): number {
+export function listenUnix(path: string, backlog: number): number {
   const address = unixAddress(path);
   const fd = openSocket(address.family, SOCK_STREAM);
   if (fd < 0) return fd;
   const bound = bind(fd, address);
-  const result = bound < 0 ? bound : listen(fd, HTTP_BACKLOG);
+  const result = bound < 0 ? bound : listen(fd, backlog);
   if (result >= 0) return fd;
   close(fd);
   return result;

@@ -1,7 +1,7 @@
 // The checks around a Unix socket path (spec 05 section 4), for whoever makes a socket there: the parent directory must be
 // safe, a stale socket is removed after a probe, a live owner and any other file are refused, the mode is exact, and only
 // our own inode is ever removed. Synchronous, since the umask is process-wide. The bind itself belongs to the callers.
-import { type BigIntStats, lstatSync, unlinkSync } from "node:fs";
+import { type BigIntStats, lchownSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
@@ -33,12 +33,20 @@ export interface BoundSocket {
   readonly ino: bigint;
 }
 
-export interface StaleSocketOptions {
+/** A socket file that is to be made. */
+export interface SocketFile {
   readonly path: string;
+  /** Permission bits, exact. */
+  readonly mode: number;
+  /** The group that it is given to; undefined = it keeps that of the process. */
+  readonly gid: number | undefined;
+  /** The option or key that names the path, for the hints. */
+  readonly setBy: string;
+}
+
+export interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
   /** SOCK_DGRAM or SOCK_STREAM: what is to be bound, and what the probe is made with. */
   readonly type: number;
-  /** The setting that names the path, for the hints. */
-  readonly setBy: "--socket" | "metrics.listen";
 }
 
 /** Throws unless the directory of `path` is a real one in which nobody but us or root can replace the socket. */
@@ -118,8 +126,11 @@ export function bindRefused(path: string, errno: number): SocketPathError {
   );
 }
 
-/** The socket that we have just made at `path`; it is removed again if its mode is not exactly `wantedMode`. */
-export function boundSocket(path: string, wantedMode: number): BoundSocket {
+/** The socket that we have just made at `path`, in its group; it is removed again if its mode is not exactly that. */
+export function boundSocket(
+  path: string,
+  { mode: wantedMode, gid }: Pick<SocketFile, "mode" | "gid">,
+): BoundSocket {
   const mode = wantedMode & 0o777;
   const status = look(path, path);
   if (status === undefined || !status.isSocket())
@@ -138,7 +149,21 @@ export function boundSocket(path: string, wantedMode: number): BoundSocket {
       "the file system does not keep permission bits, or has a default ACL: use another directory",
     );
   }
+  if (gid !== undefined) giveToGroup(bound, gid);
   return bound;
+}
+
+function giveToGroup(bound: BoundSocket, gid: number): void {
+  try {
+    lchownSync(bound.path, effectiveUid(), gid);
+  } catch (error) {
+    unlinkBoundPath(bound);
+    throw new SocketPathError(
+      "PermissionDenied",
+      `Cannot give ${bound.path} to group ${gid}: ${text(error)}`,
+      "the daemon must be root or a member of that group",
+    );
+  }
 }
 
 /** Removes the socket file if it is still the inode that we made; every fault is ignored. */

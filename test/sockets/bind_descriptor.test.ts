@@ -21,9 +21,9 @@ import {
   unlinkBoundPath,
 } from "../../src/sockets/socket_path.ts";
 import {
-  type BindPathOptions,
+  type BindDescriptorOptions,
   type BoundPath,
-  bindSocketPath,
+  bindDescriptor,
 } from "../../src/sockets/bind_descriptor.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
@@ -49,10 +49,18 @@ function newSocket(type = SOCK_DGRAM): number {
   return fd;
 }
 
-function bindTo(path: string, changes: Partial<BindPathOptions> = {}): BoundPath {
+function bindTo(path: string, changes: Partial<BindDescriptorOptions> = {}): BoundPath {
   const type = changes.type ?? SOCK_DGRAM;
   const fd = changes.fd ?? newSocket(type);
-  return bindSocketPath({ fd, type, path, mode: 0o600, gid: undefined, ...changes });
+  return bindDescriptor({
+    fd,
+    type,
+    path,
+    mode: 0o600,
+    gid: undefined,
+    setBy: "--socket",
+    ...changes,
+  });
 }
 
 function inodeAt(path: string): bigint {
@@ -93,10 +101,10 @@ function currentUmask(): number {
 function bindAsNobody(path: string, gid?: number): string {
   const root = `${import.meta.dir}/../..`;
   const script = [
-    `import { bindSocketPath } from "${root}/src/sockets/bind_descriptor.ts";`,
+    `import { bindDescriptor } from "${root}/src/sockets/bind_descriptor.ts";`,
     `import { openSocket } from "${root}/ffi/socket.ts";`,
     `const options = { fd: openSocket(${AF_UNIX}, ${SOCK_DGRAM}), type: ${SOCK_DGRAM}, mode: 0o600, gid: ${gid} };`,
-    `try { bindSocketPath({ ...options, path: ${JSON.stringify(path)} }); console.log("bound"); }`,
+    `try { bindDescriptor({ ...options, path: ${JSON.stringify(path)} }); console.log("bound"); }`,
     "catch (error) { console.log(error.name, error.fault, error.message); }",
   ];
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
@@ -104,7 +112,7 @@ function bindAsNobody(path: string, gid?: number): string {
   return Bun.spawnSync(["setpriv", ...user, ...bun]).stdout.toString();
 }
 
-describe("bindSocketPath() and what is at the path", () => {
+describe("bindDescriptor() and what is at the path", () => {
   test("binds a free path and remembers the inode that it made", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
@@ -233,7 +241,7 @@ describe("bindSocketPath() and what is at the path", () => {
   });
 });
 
-describe("bindSocketPath() and the parent directory", () => {
+describe("bindDescriptor() and the parent directory", () => {
   test("refuses a directory that does not exist and tells how to make it", () => {
     using directory = new TemporaryDirectory();
     const error = refusal(() => bindTo(directory.at("none/v.sock")));
@@ -295,7 +303,7 @@ describe("bindSocketPath() and the parent directory", () => {
   });
 });
 
-describe("bindSocketPath() and permissions", () => {
+describe("bindDescriptor() and permissions", () => {
   for (const mask of [0o000, 0o022, 0o077, 0o777]) {
     test.each(["0600", "0660", "0666", "0777", "0000"])(
       `makes mode %s exactly, under umask ${mask.toString(8)}, and restores the umask`,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -15,10 +16,16 @@ import {
 import { dirname } from "node:path";
 import { SOCK_STREAM } from "../../ffi/constants.ts";
 import { umask } from "../../ffi/process.ts";
+import { close } from "../../ffi/socket.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../../src/base/limits.ts";
 import { SocketPathError, type SocketPathFault } from "../../src/sockets/socket_path.ts";
 import type { HttpServerOptions } from "../../src/http/http_server.ts";
-import { bindUnix } from "../../src/sockets/bind_server.ts";
+import {
+  type BindServerOptions,
+  type BoundServer,
+  bindServer,
+} from "../../src/sockets/bind_server.ts";
+import { listenUnix } from "../../src/sockets/listening_socket.ts";
 import { leaveStale } from "../support/stale_socket.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -38,6 +45,10 @@ afterEach(() => directory[Symbol.dispose]());
 
 function openUnix(changes: Partial<HttpServerOptions> = {}): Promise<ServerFixture> {
   return ServerFixture.open({ listen: { kind: "unix", path }, ...changes });
+}
+
+function bind(listenAt: BindServerOptions["listenAt"]): BoundServer {
+  return bindServer({ path, mode: 0o600, gid: undefined, setBy: "metrics.listen", listenAt });
 }
 
 async function expectServed(at = path): Promise<void> {
@@ -131,15 +142,11 @@ describe("HttpServer and what is at the path of its unix socket", () => {
 
   test("replaces a stale socket at the private name, as a daemon leaves it that ended in between", async () => {
     let made = "";
-    const { server, bound } = bindUnix({
-      path,
-      mode: 0o600,
-      serve: (unix) => {
-        made = unix;
-        return Bun.serve({ unix, fetch: () => new Response() });
-      },
+    const { fd, bound } = bind((at) => {
+      made = at;
+      return listenUnix(at, 1);
     });
-    await server.stop(true);
+    close(fd);
     expect(dirname(made)).toBe(directory.path);
     linkSync(bound.path, made);
     await using _fixture = await openUnix();
@@ -148,31 +155,22 @@ describe("HttpServer and what is at the path of its unix socket", () => {
   });
 
   test("refuses a path that is taken while the socket is made, and stops serving", () => {
-    let stopped = false;
+    let made = -1;
     const binding = () =>
-      bindUnix({
-        path,
-        mode: 0o600,
-        serve: (unix) => {
-          const server = Bun.serve({ unix, fetch: () => new Response() });
-          writeFileSync(path, "precious");
-          return {
-            stop: (abruptly: boolean) => {
-              stopped = abruptly;
-              return server.stop(abruptly);
-            },
-          };
-        },
+      bind((at) => {
+        made = listenUnix(at, 1);
+        writeFileSync(path, "precious");
+        return made;
       });
     expect(binding).toThrow(`Cannot bind ${path}: EADDRINUSE`);
-    expect(stopped).toBe(true);
+    expect(made).toBeGreaterThan(0);
+    expect(() => fstatSync(made)).toThrow("EBADF");
     expect(readFileSync(path, "utf8")).toBe("precious");
     expect(namesIn(directory.path)).toEqual(["metrics.sock"]);
   });
 
   test("tells a bind that the system refuses as a fault of the path", () => {
-    const serve = () => Bun.serve({ unix: directory.at("none/m"), fetch: () => new Response() });
-    const binding = () => bindUnix({ path, mode: 0o600, serve });
+    const binding = () => bind(() => listenUnix(directory.at("none/m"), 1));
     expect(binding).toThrow(SocketPathError);
     expect(binding).toThrow(`Cannot bind ${path}: ENOENT`);
   });

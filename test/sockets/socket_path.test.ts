@@ -28,7 +28,6 @@ import {
   boundSocket,
   checkParent,
   removeStaleSocket,
-  type StaleSocketOptions,
   unlinkBoundPath,
 } from "../../src/sockets/socket_path.ts";
 import { refusal } from "../support/socket_refusal.ts";
@@ -42,7 +41,7 @@ const TYPES = [
   ["datagram", SOCK_DGRAM],
   ["stream", SOCK_STREAM],
 ] as const;
-const SETTINGS: readonly StaleSocketOptions["setBy"][] = ["--socket", "metrics.listen"];
+const SETTINGS: readonly string[] = ["--socket", "metrics.listen"];
 
 const opened: number[] = [];
 afterEach(() => {
@@ -157,14 +156,14 @@ describe("boundSocket()", () => {
     const path = directory.at("v.sock");
     bindWithMode(0o640, () => bindTo(path, SOCK_STREAM));
     const { dev, ino } = lstatSync(path, { bigint: true });
-    expect(boundSocket(path, 0o640)).toEqual({ path, dev, ino });
+    expect(boundSocket(path, { mode: 0o640, gid: undefined })).toEqual({ path, dev, ino });
   });
 
   test("removes a socket of another mode and says which it has", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
     bindWithMode(0o666, () => bindTo(path, SOCK_STREAM));
-    const { fault, message } = refusal(() => boundSocket(path, 0o600));
+    const { fault, message } = refusal(() => boundSocket(path, { mode: 0o600, gid: undefined }));
     expect(`${fault}: ${message}`).toBe(
       `PermissionDenied: Cannot bind ${path}: the socket has mode 0666; wanted is 0600`,
     );
@@ -175,7 +174,9 @@ describe("boundSocket()", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
     writeFileSync(path, "precious");
-    expect(refusal(() => boundSocket(path, 0o600)).fault).toBe("AddrInUse");
+    expect(refusal(() => boundSocket(path, { mode: 0o600, gid: undefined })).fault).toBe(
+      "AddrInUse",
+    );
     expect(readFileSync(path, "utf8")).toBe("precious");
   });
 });
@@ -194,11 +195,11 @@ describe("unlinkBoundPath()", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
     bindWithMode(0o600, () => bindTo(path, SOCK_STREAM));
-    const first = boundSocket(path, 0o600);
+    const first = boundSocket(path, { mode: 0o600, gid: undefined });
     // Kept under another name, so that its inode number cannot be given to the second one.
     renameSync(path, directory.at("moved"));
     bindWithMode(0o600, () => bindTo(path, SOCK_STREAM));
-    const second = boundSocket(path, 0o600);
+    const second = boundSocket(path, { mode: 0o600, gid: undefined });
     unlinkBoundPath(first);
     expect(lstatSync(path, { bigint: true }).ino).toBe(second.ino);
     unlinkBoundPath(second);
