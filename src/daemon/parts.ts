@@ -1,4 +1,5 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
+import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
@@ -154,6 +155,7 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
 
 function makeMetrics(config: Config, observer: Observer): Metrics {
   const metrics = new Metrics({
+    blocks: METRIC_BLOCKS,
     capacity: config.tracker.capacity,
     listeners: config.listeners,
     accounting: observer.accounting,

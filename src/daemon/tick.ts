@@ -99,6 +99,7 @@ export class Tick {
   constructor(options: TickOptions) {
     this.#options = options;
     options.metrics.collectFrom(() => this.#collect());
+    options.metrics.exposition.show(options.observer.tracker.counters);
   }
 
   /** Runs the stages once; the TURN_* bits, and how many datagrams were taken. */
@@ -322,18 +323,6 @@ export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
 }
 
 function drainObserver(observer: Observer, metrics: Metrics): void {
-  metrics.add(series.VARTA_TRACKER_EVICTED, observer.drainEvictions());
-  metrics.add(series.VARTA_TRACKER_UID_SHARE, observer.drainUidShares());
-  metrics.add(series.VARTA_TRACKER_EVICTION_SCAN_TRUNCATED, observer.drainEvictionScanTruncated());
-  metrics.add(series.VARTA_TRACKER_PID_RECYCLE, observer.drainPidRecycles());
-  metrics.add(series.VARTA_TRACKER_INVARIANT_VIOLATIONS, observer.drainInvariantViolations());
-  metrics.add(series.VARTA_TRACKER_REMOVED_PID_DROPS, observer.drainRemovedPidDrops());
-  metrics.add(
-    series.VARTA_TRACKER_PID_INDEX_PROBE_EXHAUSTED,
-    observer.drainPidIndexProbeExhausted(),
-  );
-  metrics.add(series.VARTA_NONCE_WRAP, observer.drainNonceWraps());
-  metrics.add(series.VARTA_NONCE_RESTART, observer.drainNonceRestarts());
   metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
   metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
   metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());

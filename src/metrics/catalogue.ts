@@ -210,30 +210,6 @@ export const FAMILIES: readonly Family[] = [
     "varta_tracker_eviction_scan_window_max",
     "Configured number of slots examined per victim search.",
   ),
-  counter("varta_tracker_evicted_total", "Slots reclaimed from dead agents."),
-  counter(
-    "varta_tracker_uid_share_total",
-    "Evictions for the sake of fairness: the uid that held most slots of a full table gave one up for another uid.",
-  ),
-  counter("varta_tracker_eviction_scan_truncated_total", "Victim searches that found none."),
-  counter(
-    "varta_tracker_pid_recycle_total",
-    "Slots reset or retired because the pid was used again by another process.",
-  ),
-  counter("varta_tracker_invariant_violations_total", "Broken tracker invariants: a bug if not 0."),
-  counter(
-    "varta_tracker_removed_pid_drops_total",
-    "Removed pids not reported because the stack was full; stale per-pid rows remain.",
-  ),
-  counter(
-    "varta_tracker_pid_index_probe_exhausted_total",
-    "Index operations that used up their 64 probes.",
-  ),
-  counter("varta_nonce_wrap_total", "Nonces that wrapped around 2^64."),
-  counter(
-    "varta_nonce_restart_total",
-    "Agents that number their beats from the beginning again, for example behind an exec; their beats are taken.",
-  ),
   gauge("varta_pid_max_current", "Cached pid_max of the kernel; 4294967295 where there is none."),
   gauge("varta_observer_uds_rcvbuf_bytes", "Granted SO_RCVBUF of a unix listener.", {
     source: "uds_rcvbuf",

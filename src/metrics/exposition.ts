@@ -1,16 +1,23 @@
 // Renders the page in text format 0.0.4 or OpenMetrics 1.0.0 (spec 08 section 1): first every fixed family from one
 // snapshot in one step, then the per-pid rows in resumable slices. All constant bytes of the page are made once, at
 // construction; a render writes numbers between them.
+import { type AnyBlock, type CounterSource, familiesOf } from "../base/counters.ts";
+import { assert } from "../base/assert.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../base/reject_reason.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import { FAMILIES, type Family } from "./catalogue.ts";
+import {
+  bytesOf,
+  FamilySection,
+  type Labels,
+  type PageFormat,
+  prefixOf,
+} from "./family_section.ts";
 import type { Histograms } from "./histograms.ts";
 import { PidOrder } from "./pid_order.ts";
 import type { PidRows } from "./pid_rows.ts";
 import { histogramId, idOf, isStored } from "./series.ts";
-
-export type PageFormat = "text" | "openmetrics";
 
 export interface MetricsListener {
   readonly name: string;
@@ -24,7 +31,14 @@ export interface BuildInfo {
   readonly target: string;
 }
 
+/** A block and the family that follows it on the page. */
+export interface PlacedBlock {
+  readonly before: string;
+  readonly block: AnyBlock;
+}
+
 export interface ExpositionOptions {
+  readonly blocks: readonly PlacedBlock[];
   readonly values: Float64Array;
   readonly histograms: Histograms;
   readonly accounting: DatagramAccounting;
@@ -76,7 +90,9 @@ interface HistogramSeries {
 
 export class Exposition {
   readonly #options: ExpositionOptions;
-  readonly #fixedSections: readonly Section[];
+  readonly #fixedSections: readonly (Section | FamilySection)[];
+  readonly #ofBlock = new Map<AnyBlock, readonly FamilySection[]>();
+  readonly #sources: CounterSource[] = [];
   readonly #pidSections: readonly Section[];
   readonly #pidPrefixes: readonly Uint8Array[];
   readonly #fixed = new TextBuffer(PAGE_BYTES);
@@ -90,17 +106,40 @@ export class Exposition {
     this.#options = options;
     const isPid = (family: Family) => family.source === "pid";
     this.#pidSections = FAMILIES.filter(isPid).map((family) => section(family, options));
-    this.#fixedSections = FAMILIES.filter((f) => !isPid(f)).map((f) => section(f, options));
+    for (const { block } of options.blocks)
+      this.#ofBlock.set(
+        block,
+        familiesOf(block).map((family) => new FamilySection(family)),
+      );
+    this.#fixedSections = FAMILIES.filter((f) => !isPid(f)).flatMap((f) => [
+      ...options.blocks
+        .filter(({ before }) => before === f.name)
+        .flatMap(({ block }) => this.#ofBlock.get(block)!)
+        .filter(({ family }) => family.name !== ""),
+      section(f, options),
+    ]);
     this.#pidPrefixes = this.#pidSections.map(({ family }) => bytesOf(`${family.name}{pid="`));
     this.#pidTexts = this.#pidSections.map(() => new TextBuffer(PAGE_BYTES));
     this.#order = new PidOrder(options.rows);
   }
 
+  /** Reads one more instance of a block; `labels` are what tells it from others. */
+  show(source: CounterSource, labels: Labels = {}): void {
+    const sections = this.#ofBlock.get(source.block);
+    assert(sections !== undefined, "the page has every block that is counted in");
+    for (const [family, one] of sections.entries()) one.show(source.columns[family]!, labels);
+    this.#sources.push(source);
+  }
+
   /** Takes the snapshot of a new page and writes everything but the per-pid rows. */
   begin(format: PageFormat, nowNs: number): void {
     this.#options.snapshot(nowNs);
+    for (const source of this.#sources) source.refresh(nowNs);
     this.#fixed.clear();
-    for (const one of this.#fixedSections) this.#writeSection(one, format);
+    for (const one of this.#fixedSections) {
+      if (one instanceof FamilySection) one.write(this.#fixed, format);
+      else this.#writeSection(one, format);
+    }
     if (format === "openmetrics") this.#fixed.ascii("# EOF\n");
     for (const text of this.#pidTexts) text.clear();
     if (!this.#options.perPid()) {
@@ -296,19 +335,4 @@ function histogramsOf(family: Family): HistogramSeries[] {
       countPrefix: prefixOf(`${family.name}_count`, labels),
     };
   });
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-function prefixOf(name: string, labels: Labels): Uint8Array {
-  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
-  return bytesOf(pairs.length === 0 ? `${name} ` : `${name}{${pairs.join(",")}} `);
-}
-
-function escaped(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-}
-
-function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -17,13 +17,20 @@ import {
 } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import { FAMILIES } from "./catalogue.ts";
-import { type BuildInfo, Exposition, type MetricsListener } from "./exposition.ts";
+import {
+  type BuildInfo,
+  Exposition,
+  type MetricsListener,
+  type PlacedBlock,
+} from "./exposition.ts";
 import { Histograms } from "./histograms.ts";
 import { PidRows } from "./pid_rows.ts";
 import { readProcessStats } from "../processes/own_process.ts";
 import { idOf, SERIES_COUNT, seriesId } from "./series.ts";
 
 export interface MetricsOptions {
+  /** What the page has, besides the catalogue. */
+  readonly blocks: readonly PlacedBlock[];
   /** Tracker capacity; the row table is a little larger. */
   readonly capacity: number;
   /** In configuration order: the index is the listener number of rows and accounting. */
@@ -77,6 +84,7 @@ export class Metrics {
     this.#accounting = options.accounting;
     this.#perPid = options.perPid;
     this.exposition = new Exposition({
+      blocks: options.blocks,
       values: this.#values,
       histograms: this.#histograms,
       accounting: options.accounting,

@@ -42,21 +42,6 @@ export const VARTA_TRACKER_CAPACITY = seriesId("varta_tracker_capacity");
 export const VARTA_TRACKER_EVICTION_SCAN_WINDOW_MAX = seriesId(
   "varta_tracker_eviction_scan_window_max",
 );
-export const VARTA_TRACKER_EVICTED = seriesId("varta_tracker_evicted_total");
-export const VARTA_TRACKER_UID_SHARE = seriesId("varta_tracker_uid_share_total");
-export const VARTA_TRACKER_EVICTION_SCAN_TRUNCATED = seriesId(
-  "varta_tracker_eviction_scan_truncated_total",
-);
-export const VARTA_TRACKER_PID_RECYCLE = seriesId("varta_tracker_pid_recycle_total");
-export const VARTA_TRACKER_INVARIANT_VIOLATIONS = seriesId(
-  "varta_tracker_invariant_violations_total",
-);
-export const VARTA_TRACKER_REMOVED_PID_DROPS = seriesId("varta_tracker_removed_pid_drops_total");
-export const VARTA_TRACKER_PID_INDEX_PROBE_EXHAUSTED = seriesId(
-  "varta_tracker_pid_index_probe_exhausted_total",
-);
-export const VARTA_NONCE_WRAP = seriesId("varta_nonce_wrap_total");
-export const VARTA_NONCE_RESTART = seriesId("varta_nonce_restart_total");
 export const VARTA_PID_MAX_CURRENT = seriesId("varta_pid_max_current");
 export const VARTA_SOCKET_BIND_DIR_FSYNC_FAILED = seriesId(
   "varta_socket_bind_dir_fsync_failed_total",

@@ -6,6 +6,7 @@ import { ProcReader } from "../processes/proc_reader.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
+import { TRACKER } from "../tracker/counters.ts";
 import { type ClockSource, ObserverClock } from "./clock.ts";
 import { Observer, type ObserverOptions } from "./observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
@@ -31,11 +32,87 @@ export interface BindOptions extends LibraryOptions {
 
 const SOCKET_MODE_DEFAULT = 0o600;
 
+/** An observer whose counters are read by draining: each call gives what was counted since the last one. */
+export class LibraryObserver extends Observer {
+  /** By drain: the total that was told last. */
+  readonly #told = new Map<string, number>();
+
+  drainEvictions(): number {
+    return this.#since("drainEvictions", this.tracker.counters.get(TRACKER.evicted));
+  }
+
+  drainCapacityExceeded(): number {
+    return this.#since(
+      "drainCapacityExceeded",
+      this.tracker.counters.get(TRACKER.capacityExceeded),
+    );
+  }
+
+  drainNonceWraps(): number {
+    return this.#since("drainNonceWraps", this.tracker.counters.get(TRACKER.nonceWrap));
+  }
+
+  drainEvictionScanTruncated(): number {
+    return this.#since(
+      "drainEvictionScanTruncated",
+      this.tracker.counters.get(TRACKER.evictionScanTruncated),
+    );
+  }
+
+  drainOriginConflicts(): number {
+    return this.#since("drainOriginConflicts", this.tracker.counters.get(TRACKER.originConflicts));
+  }
+
+  drainNamespaceConflicts(): number {
+    return this.#since(
+      "drainNamespaceConflicts",
+      this.tracker.counters.get(TRACKER.namespaceConflicts),
+    );
+  }
+
+  drainNonceRestarts(): number {
+    return this.#since("drainNonceRestarts", this.tracker.counters.get(TRACKER.nonceRestart));
+  }
+
+  drainOutOfOrder(): number {
+    return this.#since("drainOutOfOrder", this.tracker.counters.get(TRACKER.outOfOrder));
+  }
+
+  drainPidRecycles(): number {
+    return this.#since("drainPidRecycles", this.tracker.counters.get(TRACKER.pidRecycle));
+  }
+
+  drainInvariantViolations(): number {
+    return this.#since(
+      "drainInvariantViolations",
+      this.tracker.counters.get(TRACKER.invariantViolations),
+    );
+  }
+
+  drainUidShares(): number {
+    return this.#since("drainUidShares", this.tracker.counters.get(TRACKER.uidShare));
+  }
+
+  drainRemovedPidDrops(): number {
+    return this.#since("drainRemovedPidDrops", this.tracker.counters.get(TRACKER.removedPidDrops));
+  }
+
+  drainPidIndexProbeExhausted(): number {
+    return this.#since("drainPidIndexProbeExhausted", this.tracker.table.index.probeExhausted);
+  }
+
+  #since(drain: string, total: number): number {
+    const since = total - (this.#told.get(drain) ?? 0);
+    this.#told.set(drain, total);
+    return since;
+  }
+}
+
 /**
  * An observer that listens on the Unix socket `path`. Throws `RangeError` for a threshold below 10 ms, before anything is
  * bound, and `SocketPathError` or `SystemError` if the socket cannot be bound.
  */
-export function bind(path: string, options: BindOptions): Observer {
+export function bind(path: string, options: BindOptions): LibraryObserver {
   const observer = systemObserver(options);
   const listener = new UnixListener({
     name: path,
@@ -51,15 +128,18 @@ export function bind(path: string, options: BindOptions): Observer {
 }
 
 /** An observer over a listener that is bound already, and that it closes; more can be added. Throws as `bind`. */
-export function fromListener(listener: Listener, options: LibraryOptions): Observer {
+export function fromListener(listener: Listener, options: LibraryOptions): LibraryObserver {
   const observer = systemObserver(options);
   observer.addListener(listener);
   return observer;
 }
 
-function systemObserver({ clockSource = "monotonic", ...options }: LibraryOptions): Observer {
+function systemObserver({
+  clockSource = "monotonic",
+  ...options
+}: LibraryOptions): LibraryObserver {
   const processes = new ProcReader();
-  return new Observer({
+  return new LibraryObserver({
     ...options,
     clock: new ObserverClock(new SystemClock(clockSource)),
     processes,

@@ -23,5 +23,10 @@ export {
   FRESH_WARRANTED,
 } from "../tracker/tracker.ts";
 export type { ClockSource } from "./clock.ts";
-export { bind, type BindOptions, fromListener, type LibraryOptions } from "./library.ts";
-export type { Observer } from "./observer.ts";
+export {
+  bind,
+  type BindOptions,
+  fromListener,
+  type LibraryObserver as Observer,
+  type LibraryOptions,
+} from "./library.ts";

@@ -271,66 +271,14 @@ export class Observer {
     return this.#silence.takeNs();
   }
 
-  drainEvictions(): number {
-    return this.tracker.takeEvictions();
-  }
-
   /** A pid that the tracker removed, last first; -1 = none. It may be tracked again by now. */
   drainEvictedPid(): number {
     return this.tracker.takeEvictedPid();
   }
 
-  drainCapacityExceeded(): number {
-    return this.tracker.takeCapacityExceeded();
-  }
-
-  drainNonceWraps(): number {
-    return this.tracker.takeNonceWraps();
-  }
-
-  drainEvictionScanTruncated(): number {
-    return this.tracker.takeEvictionScanTruncated();
-  }
-
-  drainOriginConflicts(): number {
-    return this.tracker.takeOriginConflicts();
-  }
-
-  drainNamespaceConflicts(): number {
-    return this.tracker.takeNamespaceConflicts();
-  }
-
-  drainNonceRestarts(): number {
-    return this.tracker.takeNonceRestarts();
-  }
-
-  drainOutOfOrder(): number {
-    return this.tracker.takeOutOfOrder();
-  }
-
-  drainPidRecycles(): number {
-    return this.tracker.takePidRecycles();
-  }
-
-  drainInvariantViolations(): number {
-    return this.tracker.takeInvariantViolations();
-  }
-
   /** A pid that several sources claimed by plain UDP since the last call; undefined = none. */
   takeSharedPid(): SharedPid | undefined {
     return this.#intake.shared.take();
-  }
-
-  drainUidShares(): number {
-    return this.tracker.takeUidShares();
-  }
-
-  drainRemovedPidDrops(): number {
-    return this.tracker.takeRemovedPidDrops();
-  }
-
-  drainPidIndexProbeExhausted(): number {
-    return this.tracker.takeProbeExhausted();
   }
 
   drainCrossNamespaceDrops(): number {

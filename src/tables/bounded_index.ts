@@ -18,7 +18,9 @@ export class BoundedIndex {
   readonly #slots: Uint32Array;
   readonly #mask: number;
   #occupied = 0;
-  #probeExhausted = 0;
+  #probeExhaustedTaken = 0;
+  /** Refused inserts. */
+  probeExhausted = 0;
 
   constructor(capacity: number) {
     this.bucketCount = bucketCountFor(capacity);
@@ -76,7 +78,7 @@ export class BoundedIndex {
     }
     // A tombstone is taken even when no empty bucket was met: otherwise churn would wedge the table for ever.
     if (free < 0) {
-      this.#probeExhausted = saturatingAdd(this.#probeExhausted, 1);
+      this.probeExhausted = saturatingAdd(this.probeExhausted, 1);
       return false;
     }
     keys[free] = key;
@@ -110,8 +112,8 @@ export class BoundedIndex {
 
   /** Refused inserts since the last call. */
   takeProbeExhausted(): number {
-    const count = this.#probeExhausted;
-    this.#probeExhausted = 0;
+    const count = this.probeExhausted - this.#probeExhaustedTaken;
+    this.#probeExhaustedTaken = this.probeExhausted;
     return count;
   }
 

@@ -2,6 +2,7 @@
 // the lane of its threshold, a doubly linked list in order of the last accepted beat. Ages never increase from head to
 // tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
 import { LANES_MAX } from "../base/limits.ts";
+import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, type Slots } from "./slots.ts";
 
@@ -16,14 +17,13 @@ export class DeadlineLanes {
   readonly count = new Int32Array(LANES_MAX);
   /** What moves every deadline of those who were silent through it. */
   readonly pauses = new Pauses();
-  /** Links that found all lanes taken by other thresholds; the tracker counts them as violations. */
-  exhausted = 0;
-
   readonly #slots: Slots;
+  readonly #counters: TrackerCounters;
   #laneCount = 0;
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, counters: TrackerCounters) {
     this.#slots = slots;
+    this.#counters = counters;
   }
 
   get laneCount(): number {
@@ -175,7 +175,7 @@ export class DeadlineLanes {
 
   /** All lanes are taken: the next shorter threshold judges early, never late; without one, the shortest. */
   #nearestLane(thresholdNs: number): number {
-    this.exhausted += 1;
+    this.#counters.add(TRACKER.invariantViolations);
     let below = -1;
     let smallest = 0;
     for (let lane = 0; lane < LANES_MAX; lane++) {

@@ -5,7 +5,8 @@
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
-import { COUNT_INVARIANT_VIOLATIONS, COUNT_REMOVED_PID_DROPS, type Counts } from "./counts.ts";
+import { Counters } from "../base/counters.ts";
+import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { isShared } from "./member_key.ts";
 import { RemovedPids } from "./removed_pids.ts";
@@ -30,15 +31,15 @@ export class SlotTable {
   latchedCount = 0;
   /** Live rows whose key is not their pid. */
   sharedCount = 0;
-  readonly #counts: Counts;
+  readonly counters: TrackerCounters;
 
-  constructor(capacity: number, counts: Counts, processes: ProcessReader) {
-    this.slots = new Slots(capacity);
-    this.lanes = new DeadlineLanes(this.slots);
-    this.share = new UidShare(this.slots, processes);
+  constructor(capacity: number, processes: ProcessReader) {
     this.index = new BoundedIndex(capacity);
+    this.counters = new Counters(TRACKER, this.index);
+    this.slots = new Slots(capacity);
+    this.lanes = new DeadlineLanes(this.slots, this.counters);
+    this.share = new UidShare(this.slots, processes);
     this.removed = new RemovedPids(capacity);
-    this.#counts = counts;
   }
 
   /** The live row of `key`, or -1. */
@@ -64,7 +65,7 @@ export class SlotTable {
     const victimKey = this.slots.key[victim]!;
     this.index.remove(victimKey);
     if (!this.index.insert(key, victim)) {
-      if (!this.index.insert(victimKey, victim)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+      if (!this.index.insert(victimKey, victim)) this.counters.add(TRACKER.invariantViolations);
       return false;
     }
     if (isShared(victimKey)) this.sharedCount -= 1;
@@ -156,12 +157,13 @@ export class SlotTable {
       slots.copyRow(last, slot);
       this.lanes.moved(slot);
       this.share.moved(slot);
-      if (!this.index.insert(slots.key[slot]!, slot)) this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+      if (!this.index.insert(slots.key[slot]!, slot))
+        this.counters.add(TRACKER.invariantViolations);
     }
     this.len = last;
   }
 
   #pushRemoved(slot: number): void {
-    if (!this.removed.push(this.slots, slot)) this.#counts.add(COUNT_REMOVED_PID_DROPS);
+    if (!this.removed.push(this.slots, slot)) this.counters.add(TRACKER.removedPidDrops);
   }
 }

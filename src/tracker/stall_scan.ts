@@ -4,7 +4,7 @@
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { COUNT_PID_RECYCLES, type Counts } from "./counts.ts";
+import { TRACKER } from "./counters.ts";
 import type { Eviction } from "./eviction.ts";
 import type { SlotTable } from "./slot_table.ts";
 
@@ -18,13 +18,11 @@ export interface StallSink {
 export class StallScan {
   readonly #table: SlotTable;
   readonly #eviction: Eviction;
-  readonly #counts: Counts;
   readonly #processes: ProcessReader;
 
-  constructor(table: SlotTable, eviction: Eviction, counts: Counts, processes: ProcessReader) {
+  constructor(table: SlotTable, eviction: Eviction, processes: ProcessReader) {
     this.#table = table;
     this.#eviction = eviction;
-    this.#counts = counts;
     this.#processes = processes;
   }
 
@@ -69,7 +67,7 @@ export class StallScan {
   #retire(slot: number): void {
     this.#table.remove(slot);
     this.#eviction.shrunk(this.#table.len);
-    this.#counts.add(COUNT_PID_RECYCLES);
+    this.#table.counters.add(TRACKER.pidRecycle);
   }
 
   #heldByOtherProcess(slot: number): boolean {

@@ -15,24 +15,9 @@ import {
   REJECT_ORIGIN_CONFLICT,
   REJECT_OUT_OF_ORDER,
 } from "../base/reject_reason.ts";
-import { saturatingAdd } from "../base/saturating.ts";
 import { u64FromPair } from "../base/u64.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
-import {
-  COUNT_CAPACITY_EXCEEDED,
-  COUNT_EVICTION_SCAN_TRUNCATED,
-  COUNT_EVICTIONS,
-  COUNT_INVARIANT_VIOLATIONS,
-  COUNT_NAMESPACE_CONFLICTS,
-  COUNT_NONCE_RESTARTS,
-  COUNT_NONCE_WRAPS,
-  COUNT_ORIGIN_CONFLICTS,
-  COUNT_OUT_OF_ORDER,
-  COUNT_PID_RECYCLES,
-  COUNT_REMOVED_PID_DROPS,
-  COUNT_UID_SHARES,
-  Counts,
-} from "./counts.ts";
+import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Eviction, type EvictionPolicy } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
@@ -75,14 +60,13 @@ export class Tracker {
   readonly slots: Slots;
 
   readonly #eviction: Eviction;
-  readonly #counts = new Counts();
   readonly #scan: StallScan;
 
   constructor(options: TrackerOptions) {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
-    this.table = new SlotTable(capacity, this.#counts, options.processes);
+    this.table = new SlotTable(capacity, options.processes);
     this.slots = this.table.slots;
     this.#eviction = new Eviction(
       this.slots,
@@ -90,7 +74,11 @@ export class Tracker {
       options.evictionPolicy ?? "strict",
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
     );
-    this.#scan = new StallScan(this.table, this.#eviction, this.#counts, options.processes);
+    this.#scan = new StallScan(this.table, this.#eviction, options.processes);
+  }
+
+  get counters(): TrackerCounters {
+    return this.table.counters;
   }
 
   get capacity(): number {
@@ -124,7 +112,7 @@ export class Tracker {
     if (!isSame && isRecycled(this.slots, datagram)) {
       this.table.vacate(slot);
       this.table.fill(datagram);
-      this.#counts.add(COUNT_PID_RECYCLES);
+      this.table.counters.add(TRACKER.pidRecycle);
       return UPDATE_INSERTED;
     }
     const refusal = this.#refusal(datagram);
@@ -275,62 +263,6 @@ export class Tracker {
     return this.table.removed.pop();
   }
 
-  takeEvictions(): number {
-    return this.#counts.take(COUNT_EVICTIONS);
-  }
-
-  takeCapacityExceeded(): number {
-    return this.#counts.take(COUNT_CAPACITY_EXCEEDED);
-  }
-
-  takeNonceWraps(): number {
-    return this.#counts.take(COUNT_NONCE_WRAPS);
-  }
-
-  /** Numberings that began anew, see numbering.ts. */
-  takeNonceRestarts(): number {
-    return this.#counts.take(COUNT_NONCE_RESTARTS);
-  }
-
-  takeOutOfOrder(): number {
-    return this.#counts.take(COUNT_OUT_OF_ORDER);
-  }
-
-  takeEvictionScanTruncated(): number {
-    return this.#counts.take(COUNT_EVICTION_SCAN_TRUNCATED);
-  }
-
-  takeOriginConflicts(): number {
-    return this.#counts.take(COUNT_ORIGIN_CONFLICTS);
-  }
-
-  takeNamespaceConflicts(): number {
-    return this.#counts.take(COUNT_NAMESPACE_CONFLICTS);
-  }
-
-  takePidRecycles(): number {
-    return this.#counts.take(COUNT_PID_RECYCLES);
-  }
-
-  takeInvariantViolations(): number {
-    const exhausted = this.table.lanes.exhausted;
-    this.table.lanes.exhausted = 0;
-    return saturatingAdd(this.#counts.take(COUNT_INVARIANT_VIOLATIONS), exhausted);
-  }
-
-  takeProbeExhausted(): number {
-    return this.table.index.takeProbeExhausted();
-  }
-
-  /** Evictions by which a uid lost a slot to another one, see UidShare. */
-  takeUidShares(): number {
-    return this.#counts.take(COUNT_UID_SHARES);
-  }
-
-  takeRemovedPidDrops(): number {
-    return this.#counts.take(COUNT_REMOVED_PID_DROPS);
-  }
-
   /** Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it looks at every slot. */
   checkInvariants(): void {
     checkTrackerInvariants(this.table, this.#eviction.cursor);
@@ -339,7 +271,7 @@ export class Tracker {
   /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
   #dropStrayEntry(datagram: Datagram): number {
     this.table.index.remove(datagram.key);
-    this.#counts.add(COUNT_INVARIANT_VIOLATIONS);
+    this.table.counters.add(TRACKER.invariantViolations);
     return this.#refuseCapacity(datagram);
   }
 
@@ -348,7 +280,7 @@ export class Tracker {
     const slots = this.slots;
     const { slot, namespaceInode } = datagram;
     if (slots.origin[slot]! !== datagram.origin) {
-      this.#counts.add(COUNT_ORIGIN_CONFLICTS);
+      this.table.counters.add(TRACKER.originConflicts);
       this.noteRefusal(datagram, REJECT_ORIGIN_CONFLICT, false);
       return UPDATE_ORIGIN_CONFLICT;
     }
@@ -356,23 +288,23 @@ export class Tracker {
     if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
       // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
       if (!datagram.isTerminal || !Number.isNaN(namespaceInode)) {
-        this.#counts.add(COUNT_NAMESPACE_CONFLICTS);
+        this.table.counters.add(TRACKER.namespaceConflicts);
         this.noteRefusal(datagram, REJECT_NAMESPACE_CONFLICT, false);
         return UPDATE_NAMESPACE_CONFLICT;
       }
     }
     // Nothing after this can refuse the frame, so a wrap is counted here.
     const order = nonceAcceptance(slots, datagram);
-    if (order === NONCE_WRAPS) this.#counts.add(COUNT_NONCE_WRAPS);
+    if (order === NONCE_WRAPS) this.table.counters.add(TRACKER.nonceWrap);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
     // Another process under the pid would look the same: only a start time that is known to be the
     // old one tells.
     const isSame = Object.is(slots.generation[slot]!, datagram.generation);
     if (isSame && beginsAnew(slots, datagram)) {
-      this.#counts.add(COUNT_NONCE_RESTARTS);
+      this.table.counters.add(TRACKER.nonceRestart);
       return UPDATE_REFRESHED;
     }
-    this.#counts.add(COUNT_OUT_OF_ORDER);
+    this.table.counters.add(TRACKER.outOfOrder);
     const isAlive = isSame && datagram.vouched !== VOUCHED_NOT;
     this.noteRefusal(datagram, REJECT_OUT_OF_ORDER, isAlive);
     followRun(slots, datagram);
@@ -407,16 +339,16 @@ export class Tracker {
     const { len, latchedCount, share } = this.table;
     const { nowNs, thresholdNs } = datagram;
     const silent = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
-    if (silent < 0) this.#counts.add(COUNT_EVICTION_SCAN_TRUNCATED);
+    if (silent < 0) this.table.counters.add(TRACKER.evictionScanTruncated);
     const victim = silent < 0 ? share.findVictim(datagram.attestedUid) : silent;
     if (victim < 0 || !this.table.replace(victim, datagram.key)) return -1;
-    this.#counts.add(COUNT_EVICTIONS);
-    if (silent < 0) this.#counts.add(COUNT_UID_SHARES);
+    this.table.counters.add(TRACKER.evicted);
+    if (silent < 0) this.table.counters.add(TRACKER.uidShare);
     return victim;
   }
 
   #refuseCapacity(datagram: Datagram): number {
-    this.#counts.add(COUNT_CAPACITY_EXCEEDED);
+    this.table.counters.add(TRACKER.capacityExceeded);
     datagram.slot = -1;
     return UPDATE_CAPACITY_EXCEEDED;
   }

@@ -2,6 +2,7 @@
 import type { Stall } from "../../src/events/stall.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
 import {
@@ -42,6 +43,7 @@ export class TickHarness extends ObserverHarness {
     const { observer, diary } = this;
     const { capacity } = observer.tracker;
     this.metrics = new MetricsRegistry({
+      blocks: METRIC_BLOCKS,
       capacity,
       listeners: this.listeners,
       accounting: observer.accounting,

@@ -1,4 +1,5 @@
 // What the HTTP server refuses is counted every time, and said once for each reason, then once a minute.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { countHttp } from "../../src/daemon/http_wiring.ts";
@@ -10,6 +11,7 @@ import { parsePage } from "../metrics/page.ts";
 
 function subject() {
   const metrics = new Metrics({
+    blocks: METRIC_BLOCKS,
     capacity: 4,
     listeners: [{ name: "local", kind: "unix" }],
     accounting: new DatagramAccounting(),

@@ -1,5 +1,6 @@
 // The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
 // in between, and next to nothing when nothing happens.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -65,6 +66,7 @@ class Subject {
     });
     for (const listener of options.listeners) this.observer.addListener(listener);
     this.metrics = new Metrics({
+      blocks: METRIC_BLOCKS,
       capacity: 256,
       listeners: options.listeners,
       accounting: this.observer.accounting,

@@ -1,4 +1,5 @@
 // A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/http/http_server.ts";
 import type { ScrapeSource } from "../../src/http/scrape_queue.ts";
@@ -59,6 +60,7 @@ export class ServerFixture implements AsyncDisposable {
     const counted: number[] = [];
     const health = { fresh: true, ready: true };
     const metrics = new Metrics({
+      blocks: METRIC_BLOCKS,
       capacity: 4096,
       listeners: [{ name: "local", kind: "unix" }],
       accounting: new DatagramAccounting(),

@@ -12,7 +12,7 @@ import {
   HTTP_SCRAPE_SKIPPED,
   HTTP_SLICE_EXHAUSTED,
 } from "../../src/http/http_counts.ts";
-import { VARTA_TRACKER_EVICTED } from "../../src/metrics/series.ts";
+import { VARTA_EXPORT_DROPPED } from "../../src/metrics/series.ts";
 import { beat } from "../metrics/fixture.ts";
 import { parsePage } from "../metrics/page.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
@@ -69,10 +69,10 @@ describe("GET /metrics", () => {
     await using fixture = await ServerFixture.open();
     const evicted = async () => {
       const text = await (await fixture.get("/metrics")).text();
-      return parsePage(text).samples.get("varta_tracker_evicted_total");
+      return parsePage(text).samples.get("varta_export_dropped_total");
     };
     expect(await evicted()).toBe(0);
-    fixture.metrics.add(VARTA_TRACKER_EVICTED, 1);
+    fixture.metrics.add(VARTA_EXPORT_DROPPED, 1);
     fixture.clock.ns += 999_999_999;
     expect(await evicted()).toBe(0);
     expect(fixture.counted).toEqual([HTTP_SCRAPE_SKIPPED]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { FAMILIES } from "../../src/metrics/catalogue.ts";
+import { FAMILIES } from "../support/metric_families.ts";
 import { seriesId, VARTA_RECOVERY_OUTCOMES } from "../../src/metrics/series.ts";
 
 describe("FAMILIES", () => {

@@ -1,8 +1,9 @@
 // A metrics registry as the daemon makes it, with two listeners, and its page as text.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { EVENT_BEAT, EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
-import type { PageFormat } from "../../src/metrics/exposition.ts";
+import type { PageFormat } from "../../src/metrics/family_section.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 
 export interface Fixture {
@@ -13,6 +14,7 @@ export interface Fixture {
 export function makeMetrics(changes: Partial<MetricsOptions> = {}): Fixture {
   const accounting = new DatagramAccounting();
   const metrics = new Metrics({
+    blocks: METRIC_BLOCKS,
     capacity: 16,
     listeners: [
       { name: "local", kind: "unix" },

@@ -7,13 +7,13 @@ import {
   REJECT_REASONS,
 } from "../../src/base/reject_reason.ts";
 import { EVENT_DECODE, EVENT_IO, EventBatch } from "../../src/events/event_batch.ts";
-import { FAMILIES } from "../../src/metrics/catalogue.ts";
+import { FAMILIES } from "../support/metric_families.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import {
   VARTA_OBSERVER_STAGE_SECONDS,
   VARTA_RECOVERY_DURATION_SECONDS,
   VARTA_RECOVERY_OUTCOMES,
-  VARTA_TRACKER_EVICTED,
+  VARTA_EXPORT_DROPPED,
   VARTA_WATCH_PIDS_TRACKED,
 } from "../../src/metrics/series.ts";
 import {
@@ -41,7 +41,7 @@ describe("a fresh page", () => {
   test("renders every fixed label value of every counter at 0", () => {
     const { samples } = page(makeMetrics().metrics);
     for (const family of FAMILIES) {
-      if (family.type !== "counter" || family.source === "pid") continue;
+      if (family.type !== "counter" || ("source" in family && family.source === "pid")) continue;
       if (family.name === "process_cpu_seconds_total") continue;
       const own = [...samples].filter(([name]) => name.split("{")[0] === family.name);
       expect(own.map(([, value]) => value)).toEqual(own.map(() => 0));
@@ -87,12 +87,12 @@ describe("a fresh page", () => {
 describe("Metrics", () => {
   test("add() counts up and saturates at 2^53-1", () => {
     const { metrics } = makeMetrics();
-    metrics.add(VARTA_TRACKER_EVICTED, 3);
-    metrics.add(VARTA_TRACKER_EVICTED, 4);
+    metrics.add(VARTA_EXPORT_DROPPED, 3);
+    metrics.add(VARTA_EXPORT_DROPPED, 4);
     metrics.add(VARTA_RECOVERY_OUTCOMES.killed, Number.MAX_SAFE_INTEGER);
     metrics.add(VARTA_RECOVERY_OUTCOMES.killed, 5);
     const { samples } = page(metrics);
-    expect(samples.get("varta_tracker_evicted_total")).toBe(7);
+    expect(samples.get("varta_export_dropped_total")).toBe(7);
     expect(samples.get('varta_recovery_outcomes_total{outcome="killed"}')).toBe(2 ** 53 - 1);
   });
 

@@ -4,7 +4,8 @@ import { REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { type Event, eventFromRow } from "../../src/events/event.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
-import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
+import type { ObserverOptions } from "../../src/observer/observer.ts";
+import { LibraryObserver } from "../../src/observer/library.ts";
 import { type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
 import { OWN_INODE, ScriptedProcesses } from "../support/scripted_processes.ts";
 
@@ -32,13 +33,13 @@ export class ObserverHarness {
   readonly clock = new ScriptedClock();
   readonly processes = new ScriptedProcesses();
   readonly listeners: readonly ScriptedListener[];
-  readonly observer: Observer;
+  readonly observer: LibraryObserver;
   readonly #toldRejects: number[] = REJECT_REASONS.map(() => 0);
   #toldAccepted = 0;
 
   constructor({ listeners = [new ScriptedListener()], ...options }: ObserverHarnessOptions = {}) {
     this.listeners = listeners;
-    this.observer = new Observer({
+    this.observer = new LibraryObserver({
       thresholdNs: THRESHOLD_NS,
       clock: new ObserverClock(this.clock),
       processes: this.processes,
@@ -107,7 +108,7 @@ export function collect(
   events: Event[],
   batch: EventBatch,
   count: number,
-  observer: Observer,
+  observer: LibraryObserver,
 ): void {
   for (let i = 0; i < count; i++) events.push(eventFromRow(batch, i, observer.observerInode));
 }

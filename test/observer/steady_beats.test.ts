@@ -11,7 +11,8 @@ import { AllowList } from "../../src/listener/allow_list.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
-import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
+import type { ObserverOptions } from "../../src/observer/observer.ts";
+import { LibraryObserver } from "../../src/observer/library.ts";
 import { referenceEncode } from "../reference/frame.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -161,7 +162,7 @@ function settings(): fc.Arbitrary<Settings> {
 
 /** An observer with one scripted listener, and the processes it asks about. */
 class Subject {
-  readonly observer: Observer;
+  readonly observer: LibraryObserver;
   readonly #settings: Settings;
   readonly #listener: ScriptedListener;
   readonly #generations = new Map<number, number>();
@@ -171,7 +172,7 @@ class Subject {
   constructor(options: Settings) {
     const { allowList, foreign: _, nameless: __, ageless: ___, ...observer } = options;
     this.#settings = options;
-    this.observer = new Observer({
+    this.observer = new LibraryObserver({
       thresholdNs: THRESHOLD_NS,
       observerInode: OWN_INODE,
       clock: new ObserverClock({ readNs: () => this.#timeNs }),

@@ -2,6 +2,7 @@
 // wires them, over simulated sockets, processes, children and time.
 import { countOutcome, Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Observer } from "../../src/observer/observer.ts";
@@ -66,6 +67,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     observer.addListener(seams.listener(listener));
   }
   const metrics = seams.metrics({
+    blocks: METRIC_BLOCKS,
     capacity,
     listeners: links.map(({ options }) => ({ name: options.name, kind: options.kind })),
     accounting: observer.accounting,

@@ -6,6 +6,7 @@ import {
   ORIGIN_OPERATOR_ATTESTED,
 } from "../../src/base/origin.ts";
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
+import { TRACKER } from "../../src/tracker/counters.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
@@ -42,6 +43,8 @@ export interface StallSeen {
 
 const REFUSAL_COLUMNS = ["refused", "aliveNs", "runCount", "runNonce", "flags"];
 
+type Counter = keyof ReferenceCounters;
+
 export class Harness {
   readonly tracker: Tracker;
   /** Live start times; a pid that is missing is unreadable. */
@@ -52,6 +55,7 @@ export class Harness {
   endedReads = 0;
   /** The one that was recorded last. */
   readonly datagram = new Datagram();
+  #taken: ReferenceCounters;
 
   constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
     this.tracker = new Tracker({
@@ -71,6 +75,7 @@ export class Harness {
         namespaceInode: () => Number.NaN,
       },
     });
+    this.#taken = this.#totals();
   }
 
   beat(pid: number, nonce: bigint | number, now: number, options: BeatOptions = {}): Outcome {
@@ -120,24 +125,13 @@ export class Harness {
     return this.drain(now, threshold).map((stall) => stall.pid);
   }
 
-  /** Reads and zeroes every counter. */
+  /** Every counter since the last call. */
   takeCounters(): ReferenceCounters {
-    const { tracker } = this;
-    return {
-      evictions: tracker.takeEvictions(),
-      uidShares: tracker.takeUidShares(),
-      capacityExceeded: tracker.takeCapacityExceeded(),
-      nonceWraps: tracker.takeNonceWraps(),
-      nonceRestarts: tracker.takeNonceRestarts(),
-      outOfOrder: tracker.takeOutOfOrder(),
-      evictionScanTruncated: tracker.takeEvictionScanTruncated(),
-      originConflicts: tracker.takeOriginConflicts(),
-      namespaceConflicts: tracker.takeNamespaceConflicts(),
-      pidRecycles: tracker.takePidRecycles(),
-      invariantViolations: tracker.takeInvariantViolations(),
-      probeExhausted: tracker.takeProbeExhausted(),
-      removedPidDrops: tracker.takeRemovedPidDrops(),
-    };
+    const now = this.#totals();
+    const before = this.#taken;
+    this.#taken = now;
+    const since = Object.entries(now).map(([name, n]) => [name, n - before[name as Counter]]);
+    return Object.fromEntries(since) as ReferenceCounters;
   }
 
   /** The counters that are not zero. */
@@ -171,6 +165,26 @@ export class Harness {
       .map(([name, column]) => `${name}: ${(column as Uint8Array).subarray(0, table.len).join()}`);
     const { head, tail, count, thresholdNs } = table.lanes;
     return [...rows, head.join(), tail.join(), count.join(), thresholdNs.join()].join("\n");
+  }
+
+  #totals(): ReferenceCounters {
+    const { counters } = this.tracker;
+    counters.refresh(0);
+    return {
+      evictions: counters.get(TRACKER.evicted),
+      uidShares: counters.get(TRACKER.uidShare),
+      capacityExceeded: counters.get(TRACKER.capacityExceeded),
+      nonceWraps: counters.get(TRACKER.nonceWrap),
+      nonceRestarts: counters.get(TRACKER.nonceRestart),
+      outOfOrder: counters.get(TRACKER.outOfOrder),
+      evictionScanTruncated: counters.get(TRACKER.evictionScanTruncated),
+      originConflicts: counters.get(TRACKER.originConflicts),
+      namespaceConflicts: counters.get(TRACKER.namespaceConflicts),
+      pidRecycles: counters.get(TRACKER.pidRecycle),
+      invariantViolations: counters.get(TRACKER.invariantViolations),
+      probeExhausted: counters.get(TRACKER.pidIndexProbeExhausted),
+      removedPidDrops: counters.get(TRACKER.removedPidDrops),
+    };
   }
 
   #sink(seen: StallSeen[]) {

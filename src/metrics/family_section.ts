@@ -1,0 +1,117 @@
+// One family on the page: its two headers, and a line for each number that the instances of its block count. The lines
+// know where their cells are, so a page is written by reading the columns in place (spec 08 section 1).
+import { cellWidth, type Family } from "../base/counters.ts";
+import type { TextBuffer } from "../base/text_buffer.ts";
+
+export type PageFormat = "text" | "openmetrics";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Everything up to the number is made once; the number is the sum of `count` cells from `first` on, in all columns. */
+interface Line {
+  readonly prefix: Uint8Array;
+  readonly columns: readonly Float64Array[];
+  readonly first: number;
+  readonly count: number;
+  readonly decimals: number;
+  readonly scale: number;
+}
+
+const LF = 0x0a;
+
+export class FamilySection {
+  readonly family: Family;
+  readonly #textHead: Uint8Array;
+  readonly #openMetricsHead: Uint8Array;
+  readonly #lines: Line[] = [];
+  /** Of instances that nothing tells apart: they are added up. */
+  readonly #columns: Float64Array[] = [];
+
+  constructor(family: Family) {
+    const { name, type, help, instanceLabels } = family;
+    // OpenMetrics names the family of a counter without the suffix of its samples.
+    const familyName = type === "counter" ? name.replace(/_total$/, "") : name;
+    this.family = family;
+    this.#textHead = bytesOf(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
+    this.#openMetricsHead = bytesOf(`# HELP ${familyName} ${help}\n# TYPE ${familyName} ${type}\n`);
+    // Also without an instance, a series stands at 0.
+    if (instanceLabels.length === 0) this.#lines = linesOf(family, {}, this.#columns);
+  }
+
+  /** Reads one more instance; `labels` are those of the instance. */
+  show(column: Float64Array, labels: Labels): void {
+    if (this.family.instanceLabels.length === 0) this.#columns.push(column);
+    else this.#lines.push(...linesOf(this.family, labels, [column]));
+  }
+
+  writeHead(text: TextBuffer, format: PageFormat): void {
+    text.copy(format === "text" ? this.#textHead : this.#openMetricsHead);
+  }
+
+  write(text: TextBuffer, format: PageFormat): void {
+    this.writeHead(text, format);
+    for (const line of this.#lines) {
+      const value = sumOf(line);
+      // What cannot be said is left out.
+      if (Number.isNaN(value)) continue;
+      text.copy(line.prefix);
+      if (line.decimals === 0) text.decimal(value);
+      else text.fixed(Math.round(value * line.scale), line.decimals);
+      text.byte(LF);
+    }
+  }
+}
+
+function sumOf({ columns, first, count }: Line): number {
+  let sum = 0;
+  for (const column of columns) for (let i = 0; i < count; i++) sum += column[first + i]!;
+  return sum;
+}
+
+function linesOf(family: Family, labels: Labels, columns: readonly Float64Array[]): Line[] {
+  const values = family.values.length === 0 ? [undefined] : family.values;
+  return values.flatMap((value, index) => {
+    const all = value === undefined ? labels : { ...labels, [family.label]: value };
+    const first = index * cellWidth(family);
+    if (family.type === "histogram") return histogramLines(family, all, columns, first);
+    const { decimals } = family;
+    const prefix = prefixOf(family.name, all);
+    return [{ prefix, columns, first, count: 1, decimals, scale: 10 ** decimals }];
+  });
+}
+
+/** Buckets are stored each by itself and written with those below them. */
+function histogramLines(
+  { name, bounds }: Family,
+  labels: Labels,
+  columns: readonly Float64Array[],
+  sumCell: number,
+): Line[] {
+  const first = sumCell + 1;
+  const whole = { columns, decimals: 0, scale: 1 };
+  const all = bounds.length + 1;
+  const buckets = [...bounds, "+Inf"].map((le, bucket) => {
+    const prefix = prefixOf(`${name}_bucket`, { ...labels, le });
+    return { prefix, first, count: bucket + 1, ...whole };
+  });
+  // The sum is in whole nanoseconds.
+  const sum = { columns, first: sumCell, count: 1, decimals: 9, scale: 1 };
+  return [
+    ...buckets,
+    { prefix: prefixOf(`${name}_sum`, labels), ...sum },
+    { prefix: prefixOf(`${name}_count`, labels), first, count: all, ...whole },
+  ];
+}
+
+export function prefixOf(name: string, labels: Labels): Uint8Array {
+  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
+  return bytesOf(pairs.length === 0 ? `${name} ` : `${name}{${pairs.join(",")}} `);
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
