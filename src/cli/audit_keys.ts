@@ -4,16 +4,14 @@ import { lstatSync } from "node:fs";
 import { effectiveUid } from "../../ffi/process.ts";
 import { type ChainKey, chainKey } from "../audit/chain.ts";
 import { readKeyListFile } from "../secrets/key_file.ts";
+import { foundText } from "../secrets/secret_fault.ts";
 import { printError, printHint } from "./output.ts";
 
 /** Undefined = the file is at fault, and that was said. */
 export function readVerifyKeys(path: string | undefined): readonly ChainKey[] | undefined {
   if (path === undefined) return [];
   const read = readKeyListFile(path, ownerOf(path));
-  if ("want" in read) {
-    const comma = read.found.startsWith("which") ? "," : "";
-    return refuse(`found ${path}${comma} ${read.found}; want ${read.want}`);
-  }
+  if ("want" in read) return refuse(`found ${foundText(path, read)}; want ${read.want}`);
   const keys: ChainKey[] = [];
   for (const { line, parsed } of read) {
     if (!parsed.ok) {

@@ -14,6 +14,7 @@ import {
 import { dirname } from "node:path";
 import { isatty } from "node:tty";
 import { effectiveUid } from "../../ffi/process.ts";
+import { syncDirectoryNow } from "../files/directory_sync.ts";
 import { KEY_BYTES } from "../wire/secure_frame.ts";
 import { type Invocation, ownText } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
@@ -73,21 +74,8 @@ function writeNewFile(path: string, text: string): void {
   } finally {
     closeSync(fd);
   }
-  syncDirectory(dirname(path));
-}
-
-// Without it the name may be gone after a power failure. Some file systems cannot do it, and have the file all the same.
-function syncDirectory(path: string): void {
-  try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return;
-  }
+  // Some file systems cannot do it, and have the file all the same.
+  syncDirectoryNow(dirname(path));
 }
 
 function refuse(path: string, error: unknown): number {

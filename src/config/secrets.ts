@@ -1,8 +1,9 @@
 // Secret files of the configuration: key files, the metrics token and the recovery command (spec 07 section 5). Their
 // content is checked here and never repeated in a message.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
-import { type FileFault, readKeyFile, readKeyListFile } from "../secrets/key_file.ts";
+import { readKeyFile, readKeyListFile } from "../secrets/key_file.ts";
 import type { KeyLine } from "../secrets/key_text.ts";
+import { foundText, type SecretFault } from "../secrets/secret_fault.ts";
 import { readSecretFile } from "../secrets/secret_file.ts";
 import { sameKey } from "../wire/secure_frame.ts";
 import type { CheckedDocument, CheckedListener } from "./checks/check_document.ts";
@@ -76,9 +77,8 @@ class SecretReader {
     this.#faults.push({ ...fault, onlyOptions: false });
   }
 
-  #unreadable(ref: KeyRef, path: string, { found, want }: FileFault): undefined {
-    const comma = found.startsWith("which") ? "," : "";
-    this.report(ref, `${pathText(path)}${comma} ${found}`, want);
+  #unreadable(ref: KeyRef, path: string, fault: SecretFault): undefined {
+    this.report(ref, foundText(pathText(path), fault), fault.want);
   }
 }
 

@@ -4,6 +4,7 @@
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
 import { sameKey } from "../wire/secure_frame.ts";
 import { type KeyLine, type ParsedKey, parseKey, parseKeyList } from "./key_text.ts";
+import { foundText, type SecretFault } from "./secret_fault.ts";
 import { readSecretFile } from "./secret_file.ts";
 
 export interface KeyFilePaths {
@@ -25,19 +26,13 @@ export type KeyFiles =
   /** Sentences, one per file at fault. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** A file that cannot be read as a secret; as of `SecretFile`. */
-export interface FileFault {
-  readonly found: string;
-  readonly want: string;
-}
-
 /** What the file with one key holds; its user wipes the key. */
-export function readKeyFile(path: string, ownerUid: number): ParsedKey | FileFault {
+export function readKeyFile(path: string, ownerUid: number): ParsedKey | SecretFault {
   return readInto(path, ownerUid, parseKey);
 }
 
 /** What the file with a list of keys holds; its user wipes the keys. */
-export function readKeyListFile(path: string, ownerUid: number): readonly KeyLine[] | FileFault {
+export function readKeyListFile(path: string, ownerUid: number): readonly KeyLine[] | SecretFault {
   return readInto(path, ownerUid, parseKeyList);
 }
 
@@ -60,7 +55,7 @@ function readInto<Parsed>(
   path: string,
   ownerUid: number,
   parse: (bytes: Uint8Array) => Parsed,
-): Parsed | FileFault {
+): Parsed | SecretFault {
   const secret = readSecretFile(path, ownerUid);
   if (!secret.ok) return secret;
   try {
@@ -103,9 +98,8 @@ class KeyReader {
     return undefined;
   }
 
-  #unreadable(path: string, { found, want }: FileFault): undefined {
-    const comma = found.startsWith("which") ? "," : "";
-    this.problems.push(`found ${path}${comma} ${found}; want ${want}`);
+  #unreadable(path: string, fault: SecretFault): undefined {
+    this.problems.push(`found ${foundText(path, fault)}; want ${fault.want}`);
   }
 }
 

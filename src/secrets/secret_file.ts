@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
 import { trimmed } from "./key_text.ts";
 import { SAFE_OPEN_FLAGS } from "../files/own_file.ts";
+import type { SecretFault } from "./secret_fault.ts";
 import { secretPath } from "./secret_path.ts";
 
 export const SECRET_FILE_BYTES_MAX = 64 * 1024;
@@ -19,9 +20,7 @@ const OPEN_FLAGS = constants.O_RDONLY | SAFE_OPEN_FLAGS;
 
 export type SecretFile =
   /** The content; whoever reads a key from it wipes it. */
-  | { readonly ok: true; readonly bytes: Uint8Array }
-  /** `found` and `want` complete "found PATH FOUND; want WANT"; before "which" comes a comma. */
-  | { readonly ok: false; readonly found: string; readonly want: string };
+  { readonly ok: true; readonly bytes: Uint8Array } | SecretFault;
 
 /**
  * Reads the file at `path` and trims white space around the content. It must belong to `ownerUid` alone; root may also hand
@@ -82,7 +81,7 @@ function checkAndRead(path: string, fd: number, rules: Rules): SecretFile {
   return { ok: true, bytes: trimmed(bytes) };
 }
 
-function fileFault(stat: Stats, rules: Rules): SecretFile | undefined {
+function fileFault(stat: Stats, rules: Rules): SecretFault | undefined {
   if (!stat.isFile()) {
     return { ok: false, found: "which is not a regular file", want: "a regular file" };
   }
@@ -115,7 +114,7 @@ function readAtMost(fd: number, bytesMax: number): Uint8Array {
   return buffer.subarray(0, length);
 }
 
-function openFault(code: string): SecretFile {
+function openFault(code: string): SecretFault {
   const want = "a regular file that the daemon can read";
   if (code === "ELOOP") {
     return {

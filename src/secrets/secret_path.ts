@@ -5,12 +5,11 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
+import type { SecretFault } from "./secret_fault.ts";
 
 export type SecretPath =
   /** The last name in `path` is no link, or was none a moment ago: it is opened without following one. */
-  | { readonly ok: true; readonly path: string }
-  /** As of `SecretFile`. */
-  | { readonly ok: false; readonly found: string; readonly want: string };
+  { readonly ok: true; readonly path: string } | SecretFault;
 
 /** Kubernetes has two. */
 const LINKS_MAX = 8;
@@ -41,7 +40,7 @@ interface Link {
   readonly ownerUid: number;
 }
 
-function linkFault(at: string, { uid, target, ownerUid }: Link): SecretPath | undefined {
+function linkFault(at: string, { uid, target, ownerUid }: Link): SecretFault | undefined {
   if (uid !== ownerUid && uid !== 0)
     return refusal(`which leads through ${at}, a symlink of uid ${uid}`, ownersText(ownerUid));
   if (target.startsWith("/") || target.split("/").includes(".."))
@@ -55,6 +54,6 @@ function ownersText(uid: number): string {
   return uid === 0 ? "links that belong to root" : `links that belong to uid ${uid} or root`;
 }
 
-function refusal(found: string, want: string): SecretPath {
+function refusal(found: string, want: string): SecretFault {
   return { ok: false, found, want };
 }

@@ -1,10 +1,10 @@
 // The bind of a descriptor to a Unix socket path (spec 05 section 4). The checks are those of every socket path that we make;
 // here a bind that finds the path taken looks for a stale socket and tries once more. Synchronous: it runs before anything
 // else is opened, since the umask is process-wide.
-import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { EADDRINUSE } from "../../ffi/constants.ts";
 import { bind, unixAddress } from "../../ffi/socket.ts";
+import { syncDirectoryNow } from "../files/directory_sync.ts";
 import {
   type BoundSocket,
   bindRefused,
@@ -39,24 +39,10 @@ export function bindDescriptor(options: BindDescriptorOptions): BoundPath {
   }
   if (result < 0) throw bindRefused(path, -result);
   const bound = boundSocket(path, options);
-  const synced = options.syncsDirectory === false || syncDirectory(dirname(path));
+  const synced = options.syncsDirectory === false || syncDirectoryNow(dirname(path));
   return { ...bound, directorySynced: synced };
 }
 
 function bindOnce({ fd, path, mode }: BindDescriptorOptions): number {
   return bindWithMode(mode, () => bind(fd, unixAddress(path)));
-}
-
-function syncDirectory(path: string): boolean {
-  try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    return true;
-  } catch {
-    return false;
-  }
 }
