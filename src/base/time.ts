@@ -12,3 +12,8 @@ export function msFromNs(ns: number): number {
 export function nsFromMs(ms: number): number {
   return ms * NS_PER_MS;
 }
+
+/** For lines that people read. */
+export function wholeMsFromNs(ns: number): number {
+  return Math.floor(msFromNs(ns));
+}

@@ -1,6 +1,6 @@
 // The line about a time in which nobody could be heard: one a minute at most. Short pauses are everyday life on a busy
 // machine; they move deadlines like the long ones, and the page counts them.
-import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { wholeMsFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Log } from "./log.ts";
 
 /** Pauses above this are told. */
@@ -38,7 +38,7 @@ export class PauseReports {
   maintain(nowNs: number): void {
     if (nowNs < this.nextDeadlineNs()) return;
     this.#log.warn("observer paused", {
-      length_ms: Math.floor(msFromNs(this.#longestNs)),
+      length_ms: wholeMsFromNs(this.#longestNs),
       deadlines_moved: this.#deadlinesMoved,
       pauses: this.#untoldCount === 1 ? undefined : this.#untoldCount,
       hint: "the daemon or its machine stood still; no silence of that time counts",

@@ -1,0 +1,53 @@
+// One window of a second for all log lines about single agents: a mass stall is told in a bounded number of them, and the
+// end of the window tells how many were held back.
+import { NS_PER_S } from "../base/time.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Log } from "./log.ts";
+
+/** Lines about single agents per second; a person reads no more, and the journal would drop them. */
+const LINES_PER_S_MAX = 200;
+
+export class LineWindow implements Deadline {
+  readonly #log: Pick<Log, "warn">;
+  readonly #nowNs: () => number;
+  #endNs = 0;
+  #lines = 0;
+  #heldBack = 0;
+
+  constructor(log: Pick<Log, "warn">, nowNs: () => number) {
+    this.#log = log;
+    this.#nowNs = nowNs;
+  }
+
+  /** Whether one more line may be written now. */
+  mayTell(): boolean {
+    const nowNs = this.#nowNs();
+    if (nowNs >= this.#endNs) this.#begin(nowNs);
+    if (this.#lines >= LINES_PER_S_MAX) {
+      this.#heldBack++;
+      return false;
+    }
+    this.#lines++;
+    return true;
+  }
+
+  /** When a window ends that held lines back; else +Infinity. */
+  nextDeadlineNs(): number {
+    return this.#heldBack > 0 ? this.#endNs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Tells how many lines the last window held back, though no agent may stall or come back again. */
+  maintain(nowNs: number): void {
+    if (nowNs >= this.nextDeadlineNs()) this.#begin(nowNs);
+  }
+
+  #begin(nowNs: number): void {
+    if (this.#heldBack > 0)
+      this.#log.warn("more agents stalled or came back than lines were written", {
+        held_back: this.#heldBack,
+      });
+    this.#endNs = nowNs + NS_PER_S;
+    this.#lines = 0;
+    this.#heldBack = 0;
+  }
+}

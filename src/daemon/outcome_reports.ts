@@ -1,0 +1,284 @@
+// What a person reads about recoveries: one log line per outcome, with what can be done (spec 10 section 8).
+import { IS_LINUX } from "../../ffi/constants.ts";
+import { wholeMsFromNs } from "../base/time.ts";
+import type { CapturedOutput } from "../events/captured_output.ts";
+import type {
+  CompleteOutcome,
+  DeferredOutcome,
+  EndOutcome,
+  RecoveryOutcome,
+  RefusedOutcome,
+  StepOutcome,
+  StormOutcome,
+  VerdictOutcome,
+} from "../events/outcome.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
+import type { StepPlace } from "../events/step_kind.ts";
+import type { LineWindow } from "./line_window.ts";
+import type { Log, LogFields } from "./log.ts";
+
+/** What to do about a refusal, by its reason; undefined = nothing. */
+const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
+  unauthenticated_transport:
+    "a network sender proved nothing: set accept_recovery = true on its listener if you accept that",
+  socket_mode_only: IS_LINUX
+    ? "the kernel does not name the sender: run it in a pid namespace that we can see"
+    : "this system does not name the sender of a beat: only Linux does, and only there is it recovered",
+  cross_namespace_agent:
+    "its pid namespace is foreign or unknown: grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace",
+  unproven_sender:
+    "this process may have taken over the pid of the one that beat; a second beat of its own proves it",
+  process_unreadable:
+    "/proc hides this process from us (hidepid, ProtectProc=): grant CAP_SYS_PTRACE, or mount /proc with gid= of a group of ours",
+  pid_gone:
+    "it ended before it was looked at: a step that needs no pid would run (exec without {pid}, restart_unit by name)",
+  step_left_out: "it ended before it was looked at, so nothing is done that needs its pid",
+  skipped_pid_recycled:
+    "it ended, and its pid belongs to another process: look whether it was started again",
+  beats_refused:
+    "it beats, and its beats are refused: its stall line says why; nothing is done to it meanwhile",
+  debounce_capacity: "raise tracker.capacity",
+  outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
+  orphan_reap_capacity: "set recovery.timeout so that old children end",
+  stale_child_kill_failed: "a child of the former owner of this pid still runs: end it by hand",
+  storm_limit: "so many at once are rarely the agents' own fault: look at the machine first",
+  gave_up: "its recovery.budget is used up: look at it yourself",
+  signal_failed: "the daemon needs the same user as the agent, or CAP_KILL",
+  unit_unknown: "name the unit in the step, or run the agent as a system service",
+  unit_not_owned:
+    "only the main process of a service may have it restarted: list the unit in recovery.restart_units if others may",
+  spawn_failed: "varta-watch check looks for the program, as this user",
+  skipped_agent_resumed: undefined,
+  debounced: undefined,
+  outstanding_in_flight: undefined,
+  unit_in_flight: undefined,
+  backing_off: undefined,
+};
+
+/** Refusals that other lines report, or that a person wants no line about. */
+const SILENT_REASONS: readonly DecisionReason[] = [
+  "debounced",
+  "outstanding_in_flight",
+  "unit_in_flight",
+  "backing_off",
+];
+
+/** The end of what a failed command printed, for its log line: the audit log has all that was kept. */
+const TAIL_CHARACTERS_MAX = 200;
+
+export class OutcomeReports {
+  readonly #log: Log;
+  readonly #window: LineWindow;
+
+  constructor(log: Log, window: LineWindow) {
+    this.#log = log;
+    this.#window = window;
+  }
+
+  outcome(outcome: RecoveryOutcome): void {
+    const log = this.#log;
+    switch (outcome.kind) {
+      case "spawn":
+        log.info("recovery started", {
+          pid: outcome.pid,
+          child_pid: outcome.childPid,
+          program: outcome.program,
+          ...placeFields(outcome),
+        });
+        return;
+      case "timeout":
+        log.warn("recovery runs too long, sending SIGTERM to its process group", {
+          pid: outcome.pid,
+          child_pid: outcome.childPid,
+          duration_ms: wholeMsFromNs(outcome.durationNs),
+        });
+        return;
+      case "refused":
+        this.#refused(outcome);
+        return;
+      case "deferred":
+        this.#deferred(outcome);
+        return;
+      case "complete":
+        this.#complete(outcome);
+        return;
+      case "step":
+        this.#step(outcome);
+        return;
+      case "end":
+        this.#end(outcome);
+        return;
+      case "verdict":
+        this.#verdict(outcome);
+        return;
+      case "storm":
+        this.#storm(outcome);
+        return;
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  #step(outcome: StepOutcome): void {
+    const log = this.#log;
+    const { pid, step, detail, dryRun } = outcome;
+    const fields: LogFields = { pid, ...placeFields(outcome), ...dryRunField(dryRun) };
+    if (step === "wait") log.debug("recovery waits for a beat", { ...fields, wait: detail });
+    else if (!this.#window.mayTell()) return;
+    else if (step === "signal") {
+      const message = dryRun ? "recovery would signal the agent" : "recovery signalled the agent";
+      log.info(message, { ...fields, signal: detail });
+    } else log.info("recovery would start", { ...fields, program: detail });
+  }
+
+  #end(outcome: EndOutcome): void {
+    const log = this.#log;
+    const { pid, end, stepNumber, stepCount, durationNs, dryRun } = outcome;
+    const fields: LogFields = {
+      pid,
+      reason: end,
+      steps: `${stepNumber}/${stepCount}`,
+      duration_ms: wholeMsFromNs(durationNs),
+      ...dryRunField(dryRun),
+    };
+    if (end === "exhausted" && !dryRun) log.warn("recovery has no step left", fields);
+    else if (end === "pid_recycled") log.warn("recovery ended", fields);
+    else if (this.#window.mayTell()) log.info("recovery ended", fields);
+  }
+
+  #verdict(outcome: VerdictOutcome): void {
+    const log = this.#log;
+    const { pid, result, unit, durationNs, dryRun } = outcome;
+    const fields: LogFields = {
+      pid,
+      unit: unit || undefined,
+      duration_ms: wholeMsFromNs(durationNs),
+      ...dryRunField(dryRun),
+    };
+    if (result === "not_recovered") log.error("agent did not recover", fields);
+    else if (!this.#window.mayTell()) return;
+    else if (result === "recovered") log.info("agent recovered", fields);
+    else log.info("agent is gone, its successor is not known", fields);
+  }
+
+  #storm({ begins, refusedCount }: StormOutcome): void {
+    const log = this.#log;
+    if (begins)
+      log.error("too many recoveries at once, refusing more", { hint: REMEDIES.storm_limit });
+    else log.warn("recoveries are no longer refused", { refused: refusedCount });
+  }
+
+  #refused(outcome: RefusedOutcome): void {
+    const log = this.#log;
+    const { pid, reason, error } = outcome;
+    if (SILENT_REASONS.includes(reason)) return;
+    const hint = REMEDIES[reason];
+    const dry = dryRunField(outcome.dryRun);
+    if (reason === "spawn_failed") {
+      const { program } = outcome;
+      const place = placeFields(outcome);
+      log.error("recovery could not be started", { pid, error, program, ...place, hint, ...dry });
+    } else if (reason === "skipped_agent_resumed") {
+      log.info("recovery skipped", { pid, reason, ...dry });
+    } else if (reason === "step_left_out") {
+      const place = placeFields(outcome);
+      log.warn("a step of the recovery was left out", { pid, error, ...place, hint, ...dry });
+    } else if (reason === "unit_not_owned") {
+      const place = placeFields(outcome);
+      log.warn("recovery refused to restart a unit", {
+        pid,
+        error,
+        reason,
+        ...place,
+        hint,
+        ...dry,
+      });
+    } else if (reason === "signal_failed" || reason === "unit_unknown") {
+      // Rights are no cure for a process that has ended.
+      const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
+      log.warn("a step of the recovery failed", {
+        pid,
+        error,
+        reason,
+        ...placeFields(outcome),
+        hint: cure,
+        ...dry,
+      });
+    } else {
+      const fields: LogFields = { pid, error: error || undefined, reason, hint, ...dry };
+      if (reason === "gave_up" && !outcome.isRepeated) log.error("gave up on an agent", fields);
+      else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
+      else log.limited("recovery_refused", "warn", "recovery refused", fields);
+    }
+  }
+
+  #deferred(outcome: DeferredOutcome): void {
+    const { pid, error, program, pauseNs } = outcome;
+    this.#log.limited("recovery_deferred", "warn", "recovery could not be started, trying again", {
+      pid,
+      error,
+      program: program || undefined,
+      ...placeFields(outcome),
+      again_ms: wholeMsFromNs(pauseNs),
+      hint: shortageHint(error),
+    });
+  }
+
+  #complete(outcome: CompleteOutcome): void {
+    const log = this.#log;
+    const fields: LogFields = {
+      pid: outcome.pid,
+      child_pid: outcome.childPid,
+      error: outcome.error || undefined,
+      exit_code: known(outcome.exitCode),
+      signal: known(outcome.signal),
+      duration_ms: wholeMsFromNs(outcome.durationNs),
+      ...(outcome.exitCode === 0 ? {} : outputFields(outcome.captured)),
+    };
+    if (outcome.completion === "reap_failed")
+      log.error("recovery ended, its status is lost", fields);
+    else if (outcome.completion === "killed") log.warn("recovery was killed", fields);
+    else if (outcome.exitCode === 0) log.info("recovery finished", fields);
+    else log.warn("recovery failed", fields);
+  }
+}
+
+/** Which step of several; nothing for one command. */
+function placeFields({ step, stepNumber, stepCount }: StepPlace): LogFields {
+  return stepCount === 1 ? {} : { step, steps: `${stepNumber}/${stepCount}` };
+}
+
+function dryRunField(dryRun: boolean): LogFields {
+  return dryRun ? { dry_run: true } : {};
+}
+
+/** The last characters of each stream; the log escapes what is not plain text. */
+function outputFields(captured: CapturedOutput | undefined): LogFields {
+  if (captured === undefined) return {};
+  return { stdout: tailText(captured.stdoutTail), stderr: tailText(captured.stderrTail) };
+}
+
+function tailText(tail: Uint8Array): string | undefined {
+  const text = Buffer.from(tail.subarray(-4 * TAIL_CHARACTERS_MAX))
+    .toString("utf8")
+    .trim();
+  return text === "" ? undefined : [...text].slice(-TAIL_CHARACTERS_MAX).join("");
+}
+
+/** What to do about a shortage, by the name of its error. */
+function shortageHint(error: string): string | undefined {
+  const name = Object.keys(SHORTAGES).find((errno) => error.includes(errno));
+  return name === undefined ? undefined : SHORTAGES[name];
+}
+
+const SHORTAGES: Readonly<Record<string, string>> = {
+  EMFILE: "the daemon has no file descriptor left: raise LimitNOFILE= or ulimit -n",
+  ENFILE: "the machine has no file descriptor left: raise fs.file-max",
+  EAGAIN: "no process may be started: raise TasksMax= of the unit, or look at kernel.pid_max",
+  ENOMEM: "the machine, or the memory limit of the unit, is exhausted",
+  ETXTBSY: "the program is being written: install it with a rename",
+};
+
+function known(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}
