@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "./binary/target.ts";
+import { bundledPackages, ROOT } from "./binary/target.ts";
 
 const SOURCES = [
   "src",
@@ -55,10 +55,5 @@ function buildIn(place: string, environment: Record<string, string>, umask: stri
 
 /** Directories of everything that is bundled: links would let the builds share a path. */
 function productionPackages(): string[] {
-  const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
-    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
-  };
-  return Object.entries(lock.packages)
-    .filter(([path, { dev }]) => path !== "" && dev !== true)
-    .map(([path]) => path);
+  return Object.keys(bundledPackages()).map((name) => `node_modules/${name}`);
 }

@@ -3,8 +3,7 @@
 // machine's architecture alone, which downloads nothing. They are the same bytes for the same commit: SOURCE_DATE_EPOCH,
 // or else the time of the commit, is the time of everything inside. For tests: `--no-build` takes the executables that are
 // in dist/, `--fast` compresses badly, `--release` and `--config` make the second package of an upgrade.
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,6 +18,7 @@ import {
   type PackageJob,
 } from "./package/stage.ts";
 import { toolProblem } from "./package/tools.ts";
+import { writeChecksums } from "./release/checksums.ts";
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +53,11 @@ async function main(): Promise<void> {
     if (values["host-only"] && architecture.target !== HOST_NAME) continue;
     for (const format of wanted) await buildPackage(format, architecture, epochSeconds);
   }
-  writeChecksums();
+  const isOurs = /\.(deb|rpm)$|^varta-watch-linux-/;
+  writeChecksums(
+    out,
+    readdirSync(out).filter((name) => isOurs.test(name)),
+  );
 }
 
 async function buildExecutables(): Promise<void> {
@@ -120,13 +124,4 @@ function epoch(): number {
   });
   if (exitCode === 0) return Number(stdout.toString().trim());
   throw new Error("Cannot date the packages: there is no git here, so set SOURCE_DATE_EPOCH");
-}
-
-function writeChecksums(): void {
-  const names = readdirSync(out).filter((name) => /\.(deb|rpm)$|^varta-watch-linux-/.test(name));
-  const lines = names.sort().map((name) => {
-    const hash = createHash("sha256").update(readFileSync(join(out, name)));
-    return `${hash.digest("hex")}  ${name}\n`;
-  });
-  writeFileSync(join(out, "SHA256SUMS"), lines.join(""));
 }

@@ -34,6 +34,11 @@ export interface LockedPackage {
   readonly version: string;
   /** "sha512-..." of the tarball. */
   readonly integrity: string;
+  /** As an expression of SPDX. */
+  readonly license: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  /** Only for development, or for one platform as the runtimes are. */
+  readonly dev?: boolean;
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
   readonly libc?: readonly string[];
@@ -41,13 +46,25 @@ export interface LockedPackage {
 
 /** The entry of `name` in package-lock.json. */
 export function lockedPackage(name: string): LockedPackage {
-  const lock = JSON.parse(readFileSync(`${ROOT}package-lock.json`, "utf8")) as {
-    readonly packages: Readonly<Record<string, LockedPackage>>;
-  };
-  const entry = lock.packages[`node_modules/${name}`];
+  const entry = lockedPackages()[`node_modules/${name}`];
   if (entry?.integrity?.startsWith("sha512-") !== true)
     throw new Error(`Cannot build: package-lock.json has no ${name} with a sha512 integrity`);
   return entry;
+}
+
+/** The packages that go into the executable, by name. */
+export function bundledPackages(): Readonly<Record<string, LockedPackage>> {
+  const names = Object.entries(lockedPackages())
+    .filter(([path, { dev }]) => path !== "" && dev !== true)
+    .map(([path]) => path.replace(/^node_modules\//, ""));
+  return Object.fromEntries(names.map((name) => [name, lockedPackage(name)]));
+}
+
+function lockedPackages(): Readonly<Record<string, LockedPackage>> {
+  const lock = JSON.parse(readFileSync(`${ROOT}package-lock.json`, "utf8")) as {
+    readonly packages: Readonly<Record<string, LockedPackage>>;
+  };
+  return lock.packages;
 }
 
 /** The bundler must be the very runtime that the lock file names: another one makes other bytes. */

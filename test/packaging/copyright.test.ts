@@ -1,27 +1,21 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../scripts/binary/target.ts";
+import { bundledPackages, ROOT } from "../../scripts/binary/target.ts";
 
 const text = readFileSync(join(ROOT, "packaging/copyright"), "utf8");
-const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
-  readonly packages: Readonly<
-    Record<string, { readonly dev?: boolean; readonly license?: string }>
-  >;
-};
-const shipped = Object.entries(lock.packages).filter(
-  ([path, { dev }]) => path !== "" && dev !== true,
-);
+const shipped = Object.entries(bundledPackages());
 
 /** How Debian calls it. */
 const NAMES: Readonly<Record<string, string>> = { MIT: "Expat" };
 
 test("copyright names every package that is bundled, with its holders and its licence", () => {
   expect(shipped.length).toBeGreaterThan(3);
-  for (const [path, { license }] of shipped) {
+  for (const [name, { license }] of shipped) {
+    const path = `node_modules/${name}`;
     const paragraph = text.split("\n\n").find((each) => each.startsWith(`Files: ${path}/*\n`));
     expect([path, paragraph !== undefined]).toEqual([path, true]);
-    expect(paragraph).toContain(`\nLicense: ${NAMES[license!] ?? license}`);
+    expect(paragraph).toContain(`\nLicense: ${NAMES[license] ?? license}`);
     for (const holder of holders(path)) expect(paragraph).toContain(holder);
   }
 });
