@@ -2,58 +2,22 @@
 // pumps; sinks read it during their call and never keep it. Stalls are not in it: they wait in the stall queue.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { BATCH_SIZE } from "../base/limits.ts";
-import { columnSet, f64, i32, u8, u32 } from "../tables/columns.ts";
+import { columnSet } from "../tables/columns.ts";
+import { EVENT_COLUMNS, EVENT_KINDS } from "./event_kinds.ts";
 
-export const EVENT_BEAT = 0;
-export const EVENT_STALL = 1;
-export const EVENT_DECODE = 2;
-export const EVENT_AUTH_FAILURE = 3;
-export const EVENT_ORIGIN_CONFLICT = 4;
-export const EVENT_NAMESPACE_CONFLICT = 5;
-export const EVENT_IO = 6;
-export const EVENT_CTRL_TRUNCATED = 7;
+export const EVENT_BEAT = EVENT_KINDS.beat.number;
+export const EVENT_DECODE = EVENT_KINDS.decode.number;
+export const EVENT_AUTH_FAILURE = EVENT_KINDS["auth-failure"].number;
+export const EVENT_ORIGIN_CONFLICT = EVENT_KINDS["origin-conflict"].number;
+export const EVENT_NAMESPACE_CONFLICT = EVENT_KINDS["namespace-conflict"].number;
+export const EVENT_IO = EVENT_KINDS.io.number;
+export const EVENT_CTRL_TRUNCATED = EVENT_KINDS["ctrl-truncated"].number;
 
 /** `detail` of an AuthFailure row. */
 export const AUTH_REASON_PID = 0;
 export const AUTH_REASON_UID = 1;
 
-/** The columns of a row. A column that a kind does not use keeps what was there. */
-const COLUMNS = {
-  kind: u8(),
-  /** Number of the listener, in configuration order. */
-  listener: u8(),
-  observerNs: f64(),
-  /** Pid; the claimed pid for kinds 3 to 5. */
-  pid: u32(),
-  /** 1 = a beat by plain UDP: `source` says from where, and `key` is the tracker's key. */
-  hasSource: u8(),
-  key: u32(),
-  source: u32(IP_WORDS),
-  status: u8(),
-  payload: u32(),
-  nonceHi: u32(),
-  nonceLo: u32(),
-  /** Origin; the observed one for an origin conflict. */
-  origin: u8(),
-  /** Pid-namespace inode, NaN = unknown; the observed one for a namespace conflict. */
-  namespaceInode: f64(),
-  generation: f64(),
-  /** Tracker slot at the time of the call, -1 if none. */
-  slot: i32(),
-  /** 1 for the beat that ends a stall: the agent was reported silent and is back. */
-  resumed: u8(),
-  /**
-   * Decode error code, auth reason, slot origin, errno (0 = credentials missing), or for a
-   * namespace conflict 1 if both inodes are known.
-   */
-  detail: u32(),
-  /** Operands of a decode error, see DecodeError in wire/. */
-  errHi: u32(),
-  errLo: u32(),
-  err2: u32(),
-};
-
-export class EventBatch extends columnSet(COLUMNS) {
+export class EventBatch extends columnSet(EVENT_COLUMNS) {
   constructor() {
     super(BATCH_SIZE);
   }

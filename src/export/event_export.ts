@@ -3,15 +3,16 @@
 // and what a slow disk does not take is dropped as whole lines and counted.
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
-import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
+import type { EventBatch } from "../events/event_batch.ts";
+import type { ExportContext } from "../events/event_forms.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Content, FileCalls } from "../files/append_file.ts";
 import { FileWriter, type Reopened } from "../files/file_writer.ts";
-import { JsonlFormat, type JsonlFormatOptions } from "./jsonl.ts";
+import { JsonlFormat } from "./jsonl.ts";
 import type { LineFormat } from "./line_format.ts";
 import { TsvFormat } from "./tsv.ts";
 
-export interface EventExportOptions extends JsonlFormatOptions {
+export interface EventExportOptions extends ExportContext {
   readonly path: string;
   readonly format: "tsv" | "jsonl";
   /** Size that starts a rotation; undefined = never. */
@@ -66,13 +67,9 @@ export class EventExport {
   }
 
   onBatch(batch: EventBatch, count: number): void {
-    const { kind } = batch;
     const format = this.#format;
     const text = this.#text;
-    for (let row = 0; row < count; row++) {
-      if (kind[row]! === EVENT_BEAT) format.beat(text, batch, row);
-      else format.other(text, batch, row);
-    }
+    for (let row = 0; row < count; row++) format.row(text, batch, row);
     this.#added(count, batch.observerNs[0]!);
   }
 
@@ -86,7 +83,7 @@ export class EventExport {
    * unless another source has the pid.
    */
   onRemoved(pid: number, nowNs: number, source = ""): void {
-    this.#format.eviction(this.#text, pid, nowNs, source);
+    this.#format.eviction(this.#text, { pid, source, observerNs: nowNs });
     this.#added(1, nowNs);
   }
 

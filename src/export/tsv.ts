@@ -4,20 +4,16 @@
 import { IP_WORDS, writeIp } from "../base/ip_text.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
-import { type EventBatch, keyOfRow } from "../events/event_batch.ts";
+import { EVENT_BEAT, type EventBatch, keyOfRow } from "../events/event_batch.ts";
+import type { ErrnoText, EventRows } from "../events/event_forms.ts";
+import { ROW_KINDS } from "../events/event_kinds.ts";
 import type { Stall } from "../events/stall.ts";
 import { statusText } from "../wire/frame.ts";
-import {
-  type ErrnoText,
-  errorText,
-  isMismatch,
-  kindWord,
-  type LineFormat,
-  mismatchWord,
-} from "./line_format.ts";
+import type { Evicted, LineFormat } from "./line_format.ts";
 
 const TAB = 0x09;
 const LF = 0x0a;
+const DASH = 0x2d;
 const SLASH = 0x2f;
 
 export class TsvFormat implements LineFormat {
@@ -27,7 +23,30 @@ export class TsvFormat implements LineFormat {
     this.#errnoText = errnoText;
   }
 
-  beat(text: TextBuffer, batch: EventBatch, row: number): void {
+  row(text: TextBuffer, batch: EventBatch, row: number): void {
+    if (batch.kind[row]! === EVENT_BEAT) this.#beat(text, batch, row);
+    else this.#other(text, batch, row);
+  }
+
+  stall(text: TextBuffer, stall: Stall): void {
+    text.decimal(Math.floor(stall.observerNs));
+    text.ascii("\tstall\t");
+    if (stall.key !== stall.pid) writeSource(text, stall.source);
+    text.decimal(stall.pid);
+    text.byte(TAB);
+    text.decimalU64(stall.lastNonceHi, stall.lastNonceLo);
+    text.ascii("\tstall\t-\n");
+  }
+
+  eviction(text: TextBuffer, { pid, source, observerNs }: Evicted): void {
+    text.decimal(Math.floor(observerNs));
+    text.ascii("\teviction\t");
+    if (source !== "") writeSource(text, source);
+    text.decimal(pid);
+    text.ascii("\t-\t-\t-\n");
+  }
+
+  #beat(text: TextBuffer, batch: EventBatch, row: number): void {
     text.decimal(Math.floor(batch.observerNs[row]!));
     text.ascii("\tbeat\t");
     if (keyOfRow(batch, row) !== batch.pid[row]!) {
@@ -44,39 +63,19 @@ export class TsvFormat implements LineFormat {
     text.byte(LF);
   }
 
-  other(text: TextBuffer, batch: EventBatch, row: number): void {
-    const kind = batch.kind[row]!;
+  #other(text: TextBuffer, batch: EventBatch, row: number): void {
+    const { line, mismatch, sentence } = ROW_KINDS[batch.kind[row]!]!;
     text.decimal(Math.floor(batch.observerNs[row]!));
     text.byte(TAB);
-    text.ascii(kindWord(kind));
+    text.ascii(line);
     text.byte(TAB);
-    if (isMismatch(kind)) {
-      text.decimal(batch.pid[row]!);
-      text.ascii("\t-\t-\t");
-      text.ascii(mismatchWord(kind));
-    } else {
-      text.ascii("-\t-\t-\t");
-      text.utf8(escapeTsv(errorText(batch, row, this.#errnoText)));
-    }
+    if (mismatch === undefined) text.byte(DASH);
+    else text.decimal(batch.pid[row]!);
+    text.ascii("\t-\t-\t");
+    if (mismatch !== undefined) text.ascii(mismatch);
+    const rows = batch as unknown as EventRows;
+    if (sentence !== undefined) text.utf8(escapeTsv(sentence(rows, row, this.#errnoText)));
     text.byte(LF);
-  }
-
-  stall(text: TextBuffer, stall: Stall): void {
-    text.decimal(Math.floor(stall.observerNs));
-    text.ascii("\tstall\t");
-    if (stall.key !== stall.pid) writeSource(text, stall.source);
-    text.decimal(stall.pid);
-    text.byte(TAB);
-    text.decimalU64(stall.lastNonceHi, stall.lastNonceLo);
-    text.ascii("\tstall\t-\n");
-  }
-
-  eviction(text: TextBuffer, pid: number, observerNs: number, source: string): void {
-    text.decimal(Math.floor(observerNs));
-    text.ascii("\teviction\t");
-    if (source !== "") writeSource(text, source);
-    text.decimal(pid);
-    text.ascii("\t-\t-\t-\n");
   }
 }
 

@@ -1,0 +1,238 @@
+// The forms that a field of an event can have: what the library shows of it (spec 04 section 2) and how the JSONL export
+// writes it (spec 09 section 2). An event is a row of a batch or an object; a form reads the numbers of either by their
+// names. Nothing is composed per event: a writer is made once for each field, over the columns of one batch.
+import { IP_WORDS, ipText, writeIp } from "../base/ip_text.ts";
+import { ORIGIN_TEXTS, type Origin } from "../base/origin.ts";
+import type { TextBuffer } from "../base/text_buffer.ts";
+import { u64FromPair } from "../base/u64.ts";
+import type { ColumnArray } from "../tables/columns.ts";
+import { STATUS_TEXTS, type Status } from "../wire/frame.ts";
+
+const QUOTE = 0x22;
+
+export type EventRows = Readonly<Record<string, ColumnArray>>;
+export type EventObject = Readonly<Record<string, unknown>>;
+export type RowWriter = (text: TextBuffer, row: number) => void;
+export type ObjectWriter = (text: TextBuffer, event: EventObject) => void;
+
+/** Turns an errno into its text. */
+export type ErrnoText = (errno: number) => string;
+
+/** What an event says without having it in its row. */
+export interface ExportContext {
+  /** Names by listener number. */
+  readonly listeners: readonly string[];
+  readonly errnoText: ErrnoText;
+  /** The observer's own pid-namespace inode; NaN = unknown. */
+  readonly observerNamespaceInode: number;
+}
+
+/** What the library shows. */
+export interface Shown<Value> {
+  ofRow(rows: EventRows, row: number, observerInode: number): Value;
+  ofObject(event: EventObject): Value;
+}
+
+/** How the export writes it, with `key` before it; a value that is unknown leaves no trace. */
+export interface Written {
+  rowWriter(key: string, rows: EventRows, context: ExportContext): RowWriter;
+  objectWriter(key: string): ObjectWriter;
+}
+
+export type Form<Value> = Shown<Value> & Written;
+
+export function decimal(name: string): Form<number> {
+  return numberForm(name, asIs, writeDecimal);
+}
+
+/** A number of which NaN is unknown: undefined in the library. */
+export function known(name: string): Form<number | undefined> {
+  return numberForm(name, ifKnown, writeKnown);
+}
+
+/** A time in nanoseconds, which may have a fraction. */
+export function nanoseconds(name: string): Form<number> {
+  return numberForm(name, asIs, (text, start, value) =>
+    writeDecimal(text, start, Math.floor(value)),
+  );
+}
+
+export function origin(name: string): Form<Origin> {
+  return wordForm(name, ORIGIN_TEXTS, (value) => value as Origin);
+}
+
+export function status(name: string): Form<Status> {
+  return wordForm(name, STATUS_TEXTS, (value) => STATUS_TEXTS[value as 0 | 1 | 2]);
+}
+
+/** A number that stands for one of `words`. */
+export function oneOf<const Word extends string>(name: string, words: readonly Word[]): Form<Word> {
+  return wordForm(name, words, (value) => words[value]!);
+}
+
+export function u64(hi: string, lo: string): Form<bigint> {
+  return {
+    ofRow: (rows, row) => u64FromPair(rows[hi]![row]!, rows[lo]![row]!),
+    ofObject: (event) => u64FromPair(event[hi] as number, event[lo] as number),
+    rowWriter(key, rows) {
+      const start = startOf(key, '"');
+      const upper = rows[hi] as Uint32Array;
+      const lower = rows[lo] as Uint32Array;
+      return (text, row) => writeU64(text, start, upper[row]!, lower[row]!);
+    },
+    objectWriter(key) {
+      const start = startOf(key, '"');
+      return (text, event) => writeU64(text, start, event[hi] as number, event[lo] as number);
+    },
+  };
+}
+
+/** The same word in every event of the kind. */
+export function constantWord(word: string): Written {
+  const writer = (key: string) => {
+    const whole = startOf(key, `"${word}"`);
+    return (text: TextBuffer) => text.copy(whole);
+  };
+  return { rowWriter: writer, objectWriter: writer };
+}
+
+export function listenerName(name: string): Written {
+  return {
+    rowWriter(key, rows, { listeners }) {
+      const column = rows[name] as Uint8Array;
+      const wholes = wholesOf(key, listeners);
+      return (text, row) => text.copy(wholes[column[row]!]!);
+    },
+    objectWriter: () => () => {},
+  };
+}
+
+/** The address of a beat by plain UDP: words of a row with `hasSource`, text in an object; undefined = none. */
+export function address(name: string, hasSource: string): Form<string | undefined> {
+  return {
+    ofRow: (rows, row) =>
+      rows[hasSource]![row] === 1 ? ipText(rows[name] as Uint32Array, row * IP_WORDS) : undefined,
+    ofObject: (event) => (event[name] as string) || undefined,
+    rowWriter(key, rows) {
+      const start = startOf(key, '"');
+      const has = rows[hasSource] as Uint8Array;
+      const words = rows[name] as Uint32Array;
+      return (text, row) => {
+        if (has[row] !== 1) return;
+        text.copy(start);
+        writeIp(text, words, row * IP_WORDS);
+        text.byte(QUOTE);
+      };
+    },
+    objectWriter(key) {
+      const start = startOf(key, '"');
+      return (text, event) => {
+        const source = event[name] as string;
+        if (source === "") return;
+        text.copy(start);
+        text.ascii(source);
+        text.byte(QUOTE);
+      };
+    },
+  };
+}
+
+/** The pid-namespace inode of the observer itself. */
+export function ownInode(): Form<number | undefined> {
+  return {
+    ofRow: (_rows, _row, observerInode) => ifKnown(observerInode),
+    ofObject: () => undefined,
+    rowWriter(key, _rows, { observerNamespaceInode }) {
+      const start = startOf(key);
+      return (text) => writeKnown(text, start, observerNamespaceInode);
+    },
+    objectWriter: () => () => {},
+  };
+}
+
+/** What only the library has. */
+export function shown<Value>(ofRow: (rows: EventRows, row: number) => Value): Shown<Value> {
+  return { ofRow, ofObject: () => undefined as Value };
+}
+
+export function property<Value>(name: string): Shown<Value> {
+  return {
+    ofRow: () => undefined as Value,
+    ofObject: (event) => event[name] as Value,
+  };
+}
+
+type Write = (text: TextBuffer, start: Uint8Array, value: number) => void;
+
+function numberForm<Value>(
+  name: string,
+  toValue: (value: number) => Value,
+  write: Write,
+): Form<Value> {
+  return {
+    ofRow: (rows, row) => toValue(rows[name]![row]!),
+    ofObject: (event) => toValue(event[name] as number),
+    rowWriter(key, rows) {
+      const start = startOf(key);
+      const column = rows[name]!;
+      return (text, row) => write(text, start, column[row]!);
+    },
+    objectWriter(key) {
+      const start = startOf(key);
+      return (text, event) => write(text, start, event[name] as number);
+    },
+  };
+}
+
+/** A number that is written as one of `words`. */
+function wordForm<Value>(
+  name: string,
+  words: readonly string[],
+  toValue: (value: number) => Value,
+): Form<Value> {
+  return {
+    ofRow: (rows, row) => toValue(rows[name]![row]!),
+    ofObject: (event) => toValue(event[name] as number),
+    rowWriter(key, rows) {
+      const wholes = wholesOf(key, words);
+      const column = rows[name] as Uint8Array;
+      return (text, row) => text.copy(wholes[column[row]!]!);
+    },
+    objectWriter(key) {
+      const wholes = wholesOf(key, words);
+      return (text, event) => text.copy(wholes[event[name] as number]!);
+    },
+  };
+}
+
+function wholesOf(key: string, words: readonly string[]): readonly Uint8Array[] {
+  return words.map((word) => startOf(key, `"${word}"`));
+}
+
+/** What stands before a value: bytes, because they are copied with every line. */
+function startOf(key: string, rest = ""): Uint8Array {
+  return new TextEncoder().encode(`,"${key}":${rest}`);
+}
+
+function asIs(value: number): number {
+  return value;
+}
+
+function ifKnown(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}
+
+function writeDecimal(text: TextBuffer, start: Uint8Array, value: number): void {
+  text.copy(start);
+  text.decimal(value);
+}
+
+function writeKnown(text: TextBuffer, start: Uint8Array, value: number): void {
+  if (!Number.isNaN(value)) writeDecimal(text, start, value);
+}
+
+function writeU64(text: TextBuffer, start: Uint8Array, hi: number, lo: number): void {
+  text.copy(start);
+  text.decimalU64(hi, lo);
+  text.byte(QUOTE);
+}
