@@ -45,7 +45,7 @@ export const CONTROL_GID = (CMSGHDR.data + UCRED.gid) / 4;
 const NAME_BYTES = 32;
 export const NAME_STRIDE = NAME_BYTES / 4;
 
-export interface ReceiveBatchOptions {
+interface ReceiveBatchOptions {
   /** Largest datagram that is read; one more than the longest valid size, so that an overlong one shows. */
   readonly iovBytes: number;
   /** Distance of the data slots in bytes, a multiple of 4. */

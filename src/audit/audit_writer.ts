@@ -39,7 +39,7 @@ export interface AuditWriterOptions {
   readonly onSynced: (row: RememberedRow) => void;
 }
 
-export interface AuditCounts {
+interface AuditCounts {
   flushBudgetExceeded: number;
   fsyncBudgetExceeded: number;
   rotationBudgetExceeded: number;

@@ -5,7 +5,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { assert } from "../base/assert.ts";
 
-export const CHAIN_BYTES = 32;
+const CHAIN_BYTES = 32;
 
 /** What the first row of a log continues from. */
 export const CHAIN_START = new Uint8Array(CHAIN_BYTES);
@@ -33,7 +33,7 @@ export function isKeyId(text: string): boolean {
   return /^[0-9a-f]{16}$/.test(text);
 }
 
-export interface Link {
+interface Link {
   readonly kind: string;
   readonly previous: Uint8Array;
   /** The line from seq up to, not including, the tab before the chain column. */

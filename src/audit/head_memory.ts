@@ -127,7 +127,7 @@ export class HeadMemory {
 }
 
 /** The name of the memory of a log in a directory where the usual one is another log's. */
-export function headNameOf(log: string): string {
+function headNameOf(log: string): string {
   return `audit-${createHash("sha256").update(log).digest("hex").slice(0, 16)}.head`;
 }
 

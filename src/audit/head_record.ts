@@ -14,7 +14,7 @@ export interface HeadRecord {
   readonly keyId: string | undefined;
 }
 
-export type ParsedHead =
+type ParsedHead =
   | {
       readonly ok: true;
       readonly record: HeadRecord;

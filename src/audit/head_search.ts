@@ -7,7 +7,7 @@ import { HEAD_NAME } from "./head_memory.ts";
 import { HEAD_RECORD_BYTES_MAX, type HeadRecord, parseHeadRecord } from "./head_record.ts";
 import { openLogFile } from "./log_files.ts";
 
-export type HeadSearch =
+type HeadSearch =
   | {
       readonly ok: true;
       readonly path: string;

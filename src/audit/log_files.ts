@@ -12,7 +12,7 @@ import {
 import { AUDIT_LINE_BYTES_MAX, FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { codeOf } from "../files/append_file.ts";
 
-export interface LogFile {
+interface LogFile {
   readonly path: string;
   readonly fd: number;
 }
@@ -24,7 +24,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 const LF = 0x0a;
 
 /** Takes a log file by file, line by line. */
-export interface LogReader {
+interface LogReader {
   beginFile(file: string): void;
   /** Valid during the call; without its LF. */
   line(line: Uint8Array, hasLineEnd: boolean): void;

@@ -15,7 +15,7 @@ export interface AuditLoss extends Difference {
   readonly lead: string;
 }
 
-export interface AuditLook {
+interface AuditLook {
   readonly loss: AuditLoss | undefined;
   /** Why the log cannot go on at its path. */
   readonly error: Error | undefined;

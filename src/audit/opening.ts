@@ -15,7 +15,7 @@ import { type ByteSource, linesBackwards, type Probe, probe, unreadable } from "
 import { AUDIT_HEADER, bootFields, type BootReason, tamperFields } from "./record.ts";
 import { bootKeyId, parseRow } from "./row.ts";
 
-export interface OpeningOptions {
+interface OpeningOptions {
   readonly path: string;
   readonly daemonPid: number;
   readonly unixMs: number;
@@ -227,10 +227,7 @@ async function isPrefix(part: AppendFile, whole: AppendFile): Promise<boolean> {
   return true;
 }
 
-export function sourceOf(file: {
-  readonly handle: FileHandle;
-  readonly sizeBytes: number;
-}): ByteSource {
+function sourceOf(file: { readonly handle: FileHandle; readonly sizeBytes: number }): ByteSource {
   return {
     sizeBytes: file.sizeBytes,
     read: async (position, sizeBytes) => {

@@ -42,7 +42,7 @@ export type Suspicion =
   | "replaced"
   | "cut";
 
-export interface TamperFields {
+interface TamperFields {
   readonly unixMs: number;
   readonly observerNs: number;
   readonly what: Suspicion;
@@ -106,7 +106,7 @@ function refusedColumns(
   return [count(unixMs), count(observerNs), "refused", pid, reason].join("\t");
 }
 
-export interface BootFields {
+interface BootFields {
   readonly unixMs: number;
   readonly daemonPid: number;
   /** The chain column that the row is linked to; undefined = absent. */

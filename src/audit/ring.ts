@@ -8,7 +8,7 @@ import {
 } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 
-export interface RingLine {
+interface RingLine {
   readonly kind: string;
   /** The columns between seq and chain. */
   readonly fields: string;

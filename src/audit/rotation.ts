@@ -13,14 +13,14 @@ import {
 import { writeAll } from "../files/rotation.ts";
 import { AUDIT_HEADER } from "./record.ts";
 
-export interface AuditRotationOptions {
+interface AuditRotationOptions {
   readonly path: string;
   readonly calls: FileCalls;
   /** Seals the boot record and returns it behind `lead`: what the log begins with in a file. */
   readonly firstBytes: (lead: string) => Buffer;
 }
 
-export interface AuditRotationResult {
+interface AuditRotationResult {
   /** The file that receives the next records. */
   readonly file: AppendFile;
   /** Why the rotation is not complete, or what went wrong although it is. */

@@ -60,7 +60,6 @@ export const LANES_MAX = 16;
 
 /** Shortest silence that may be a stall: below it a busy machine would report every agent for ever. */
 export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
-export const THRESHOLD_NS_DEFAULT = 5 * NS_PER_S;
 
 export const PER_PID_RATE_DEFAULT = 100;
 /**

@@ -8,7 +8,7 @@ import { defaultSocket } from "../config/runtime_directory.ts";
 
 const SYSTEM_SOCKET = defaultSocket(0, {}).path;
 
-export interface BeatFailure {
+interface BeatFailure {
   readonly error: string;
   /** "" = none. */
   readonly hint: string;

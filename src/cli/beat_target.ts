@@ -17,7 +17,7 @@ const EXIT_USAGE = 64;
 /** EX_CONFIG, as for the key files of the daemon. */
 const EXIT_KEY_FILE = 78;
 
-export type BeatTarget =
+type BeatTarget =
   | { readonly ok: true; readonly client: Client }
   | { readonly ok: false; readonly error: string; readonly hint: string; readonly exit: number };
 

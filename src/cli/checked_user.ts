@@ -28,14 +28,14 @@ export interface CheckedUser {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export interface UserRefusal {
+interface UserRefusal {
   readonly ok: false;
   readonly message: string;
   readonly hint: string;
   readonly exitCode: number;
 }
 
-export interface UserChoice {
+interface UserChoice {
   readonly host: Host;
   /** The configuration file that will be read. */
   readonly file: string | undefined;

@@ -1,6 +1,6 @@
 // Whether output may have colours: only on a terminal that knows them, and only if nobody said no (no-color.org).
 
-export interface ColourQuestion {
+interface ColourQuestion {
   readonly isTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** --no-color was given. */

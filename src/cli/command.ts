@@ -39,7 +39,7 @@ export interface OwnOption {
   readonly help: string;
 }
 
-export type OwnForm =
+type OwnForm =
   | { readonly is: "flag" | "text" | "duration" }
   | { readonly is: "integer"; readonly min: number; readonly max: number }
   | { readonly is: "word"; readonly words: readonly string[] };

@@ -10,7 +10,7 @@ export interface AgentRow {
 }
 
 export type Mark = "beat" | "silent" | "stall" | "back";
-export type Tone = "plain" | "good" | "bad" | "act" | "dim";
+type Tone = "plain" | "good" | "bad" | "act" | "dim";
 
 const SGR: Readonly<Record<Tone, string>> = {
   plain: "0",

@@ -18,7 +18,7 @@ export interface LogLine {
   readonly exit_code?: number;
 }
 
-export interface StageOptions {
+interface StageOptions {
   readonly thresholdMs: number;
   readonly intervalMs: number;
   readonly onLog: (line: LogLine) => void;

@@ -4,7 +4,7 @@ import { basename, isAbsolute, relative } from "node:path";
 /** Where a compiled binary keeps its bundled files. */
 const BUNDLE_ROOT = "/$bunfs/";
 
-export function isCompiled(): boolean {
+function isCompiled(): boolean {
   return Bun.main.startsWith(BUNDLE_ROOT);
 }
 

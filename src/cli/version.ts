@@ -9,6 +9,6 @@ export async function run(_invocation: Invocation): Promise<number> {
 }
 
 /** "varta-watch 0.1.0 (4d17b9a1c0de, bun 1.4.4, linux-x64)" */
-export function versionText(): string {
+function versionText(): string {
   return `varta-watch ${VERSION} (${REVISION}, ${RUNTIME}, ${TARGET})`;
 }

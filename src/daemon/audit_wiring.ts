@@ -17,7 +17,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import * as series from "../metrics/series.ts";
 import type { Log } from "./log.ts";
 
-export interface AuditWiringOptions {
+interface AuditWiringOptions {
   readonly config: Config["audit"];
   readonly log: Log;
   readonly metrics: Metrics;

@@ -30,7 +30,7 @@ import { Tick } from "./tick.ts";
 import { requireHeartbeatPlace, Writers } from "./writers.ts";
 import * as series from "../metrics/series.ts";
 
-export interface DaemonOptions {
+interface DaemonOptions {
   readonly config: Config;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];

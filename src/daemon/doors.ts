@@ -153,7 +153,7 @@ function warnAboutTransport({ log }: Parts): void {
   if (queue !== undefined) log.warn(queue);
 }
 
-export type MetricsDoor = Omit<
+type MetricsDoor = Omit<
   HttpServerOptions,
   | "listen"
   | "socketMode"

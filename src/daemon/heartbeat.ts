@@ -18,7 +18,7 @@ const NAME_ATTEMPTS_MAX = 16;
 /** More than a heartbeat can have. */
 const CONTENT_BYTES = 64;
 
-export interface HeartbeatOptions {
+interface HeartbeatOptions {
   readonly path: string;
   readonly ownerUid: number;
   readonly turns: () => number;

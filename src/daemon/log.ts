@@ -6,10 +6,10 @@ import type { LogFormat, LogLevel } from "../config/config.ts";
 import { LOG_KINDS } from "../metrics/catalogue.ts";
 
 /** Kinds of lines that a fault could repeat without end; the index is the label of the suppressed counter. */
-export type LogKind = (typeof LOG_KINDS)[number];
+type LogKind = (typeof LOG_KINDS)[number];
 
 /** A bigint is a number beyond 2^53; an object is one in JSON, and its JSON text in logfmt. */
-export type LogValue = string | number | bigint | boolean | object;
+type LogValue = string | number | bigint | boolean | object;
 
 /** Values of a line; `undefined` leaves the key out. */
 export type LogFields = Readonly<Record<string, LogValue | undefined>>;

@@ -27,7 +27,7 @@ import {
 } from "./turn_flags.ts";
 
 /** The HTTP server as the loop drives it. */
-export interface LoopHttp {
+interface LoopHttp {
   /** True if `fd` can be waited for; else a slice is wanted in every turn. */
   readonly canBeWaitedFor: boolean;
   /** Readable when a client wants something; -1 = it rests until `nextDeadlineNs`. May change in every turn. */

@@ -15,7 +15,7 @@ import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Deadline } from "./deadline.ts";
 
-export interface NotifyOptions {
+interface NotifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   /** The state of the daemon, read when it is told. */
@@ -24,7 +24,7 @@ export interface NotifyOptions {
   readonly unusable: (reason: string) => void;
 }
 
-export interface NotifyState {
+interface NotifyState {
   /** Grows with every judge point. */
   judgePoints(): number;
   agents(): number;

@@ -47,7 +47,7 @@ export interface Parts {
   readonly orphans: OrphanReaper;
 }
 
-export interface PartsOptions {
+interface PartsOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly colour: boolean;
@@ -132,7 +132,7 @@ export function makeParts(options: PartsOptions): Parts {
 }
 
 /** How late the loop may be without calling it a pause. */
-export function pauseGapNs(thresholdNs: number): number {
+function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
 }
 

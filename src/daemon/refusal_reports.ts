@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import { type RefusedExample, refusalCause, refusalHint } from "./refusal_texts.ts";
 
-export interface RefusalReportsOptions {
+interface RefusalReportsOptions {
   readonly log: Log;
   readonly refusals: Refusals;
   readonly listeners: readonly Listener[];

@@ -16,7 +16,7 @@ import { PauseReports } from "./pause_reports.ts";
 import { agentName, SharedPidReports } from "./shared_pid_reports.ts";
 import type { TickReports } from "./tick.ts";
 
-export interface ReportsOptions {
+interface ReportsOptions {
   readonly log: Log;
   readonly listenerNames: readonly string[];
   readonly thresholdNs: () => number;

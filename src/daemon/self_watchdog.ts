@@ -10,7 +10,7 @@ const FRESH_NS_MAX = 4 * NS_PER_S;
 /** Turns within the deadline: one that is late is no wedge yet. */
 const TURNS_PER_DEADLINE = 4;
 
-export interface SelfWatchdogOptions {
+interface SelfWatchdogOptions {
   /** Undefined = there is no watchdog. */
   readonly deadlineNs: number | undefined;
   /** Observer time, for the test hook alone. */

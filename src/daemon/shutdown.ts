@@ -9,9 +9,9 @@ import { monotonicNs } from "./parts.ts";
 import { Signals } from "./signals.ts";
 
 /** A start that failed has the caller tell why; an abort waits for nobody. */
-export type EndKind = "shutdown" | "abort" | "failed_start";
+type EndKind = "shutdown" | "abort" | "failed_start";
 
-export interface End {
+interface End {
   readonly kind: EndKind;
   readonly exitCode: number;
   /** Looks again every few milliseconds until `done`, for at most `msMax`, or until a second signal. */
@@ -21,7 +21,7 @@ export interface End {
 /** Closes one thing that was opened. An abort may call it again while the shutdown before it still waits for it. */
 export type Close = (end: End) => Promise<void> | undefined;
 
-export interface ShutdownOptions {
+interface ShutdownOptions {
   readonly log: Pick<Log, "info" | "warn">;
   /** Recoveries that run, for the log. */
   readonly childCount: () => number;

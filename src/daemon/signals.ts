@@ -4,7 +4,7 @@ import { ignoresHangup } from "../../ffi/inherited.ts";
 import { monotonicNs } from "./parts.ts";
 import { StopSignals } from "./stop_signals.ts";
 
-export interface SignalHandlers {
+interface SignalHandlers {
   /** The end is asked for. */
   stop(signal: NodeJS.Signals): void;
   /** It is asked for once more, by somebody who does not want to wait. */

@@ -19,7 +19,7 @@ export interface WatchedSocket {
   closeFormer?(nowNs: number, quietNsMax: number): void;
 }
 
-export interface SocketWatchOptions {
+interface SocketWatchOptions {
   readonly sockets: readonly WatchedSocket[];
   readonly log: Log;
   readonly metrics: Metrics;

@@ -4,7 +4,7 @@ import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "./log.ts";
 
-export interface StartLines {
+interface StartLines {
   readonly log: Log;
   readonly config: Config;
   /** Where the metrics page is; undefined = nowhere. */

@@ -5,7 +5,7 @@ import { NS_PER_MS } from "../base/time.ts";
 /** Longer than two deliveries of one request are apart on a busy machine, shorter than a person takes to ask again. */
 const SAME_NS_MAX = 250 * NS_PER_MS;
 
-export type StopRequest = "first" | "repeated" | "again";
+type StopRequest = "first" | "repeated" | "again";
 
 export class StopSignals {
   #last: NodeJS.Signals | undefined;

@@ -14,7 +14,7 @@ const RETRY_NS = 50 * NS_PER_MS;
 const WRITE_BYTES_MAX = 4_096;
 const LF = 0x0a;
 
-export interface StreamWriterOptions {
+interface StreamWriterOptions {
   /** The time in which `nextDeadlineNs` and `maintain` are told: observer time. */
   readonly nowNs: () => number;
   readonly fd: number;

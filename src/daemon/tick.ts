@@ -58,11 +58,11 @@ export interface TickReports {
 }
 
 /** What tells a person about refused datagrams; true if it did. */
-export interface TickRefusals {
+interface TickRefusals {
   look(nowNs: number): boolean;
 }
 
-export interface TickOptions {
+interface TickOptions {
   readonly observer: Observer;
   readonly metrics: Metrics;
   readonly recovery: Recovery;

@@ -16,7 +16,7 @@ import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import { errorText, StartError } from "./start_error.ts";
 
-export interface WritersOptions {
+interface WritersOptions {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -83,11 +83,6 @@ export class FileWriter {
     this.#lastLookNs = options.monotonicNs();
   }
 
-  /** Bytes that are not yet written. */
-  get queuedBytes(): number {
-    return this.#queue.sizeBytes;
-  }
-
   /** True while a write, a sync or a rotation is under way. */
   get busy(): boolean {
     return this.#running !== undefined;

@@ -23,7 +23,7 @@ export class OwnFileError extends Error {
   }
 }
 
-export interface OwnFileRules {
+interface OwnFileRules {
   readonly ownerUid: number;
   /** Refuse a file that group or others may write. */
   readonly private: boolean;

@@ -4,7 +4,7 @@
 import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { AppendFile, codeOf, type OpenOptions, syncDirectory } from "./append_file.ts";
 
-export interface RotationResult {
+interface RotationResult {
   /** The file that receives the next records. */
   readonly file: AppendFile;
   /** Why the rotation is not complete; undefined if it is. */

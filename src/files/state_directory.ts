@@ -3,11 +3,11 @@
 // remembered there is worth nothing if others can change it.
 import { type DirectoryFault, directoryFault } from "./directory_rules.ts";
 
-export type StateDirectory =
+type StateDirectory =
   | { readonly ok: true; readonly path: string }
   | { readonly ok: false; readonly path: string; readonly fault: DirectoryFault };
 
-export interface StateDirectoryOptions {
+interface StateDirectoryOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where nobody manages the daemon. */
   readonly otherwise: string;

@@ -8,7 +8,7 @@ import { accept, acceptedAddress } from "../../ffi/stream.ts";
 import { HTTP_ACCEPT_RETRY_NS, HTTP_ACCEPTS_PER_TURN_MAX } from "../base/limits.ts";
 import { type CountHttp, HTTP_DROPPED_ACCEPT } from "./http_counts.ts";
 
-export interface AcceptorOptions {
+interface AcceptorOptions {
   readonly readiness: Readiness;
   readonly count: CountHttp;
   readonly nowNs: () => number;

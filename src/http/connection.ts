@@ -20,7 +20,7 @@ export const WRITING = 2;
 export const LINGERING = 3;
 
 export const FLUSH_DONE = 0;
-export const FLUSH_BLOCKED = 1;
+const FLUSH_BLOCKED = 1;
 export const FLUSH_FAILED = 2;
 
 /** What answers leave through: the kernel copies them within the call. */

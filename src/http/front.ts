@@ -19,7 +19,7 @@ import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
 import * as counts from "./http_counts.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
 
-export interface FrontOptions {
+interface FrontOptions {
   /** A socket that listens; the front closes it. */
   readonly listenFd: number;
   readonly count: counts.CountHttp;

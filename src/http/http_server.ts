@@ -30,12 +30,12 @@ import {
 } from "./scrape_queue.ts";
 import { bindServer } from "../sockets/bind_server.ts";
 
-export type HttpAddress =
+type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
 
 /** What a reload may change while the server runs. */
-export interface HttpSettings {
+interface HttpSettings {
   /** The 32 bytes of the bearer token; undefined = no token is asked for. */
   readonly token: Uint8Array | undefined;
   /** Names that a request may call us by, besides ours, localhost and IP addresses. */

@@ -23,7 +23,7 @@ export interface HttpRequest {
 }
 
 /** Why a head is no request, as an answer tells it. */
-export interface BadRequest {
+interface BadRequest {
   readonly status: 400 | 431 | 505;
   readonly problem: string;
 }

@@ -5,7 +5,7 @@
 /** In standard deviations: a number that only grows must not grow by chance. */
 const ERROR_DEVIATIONS = 4;
 
-export interface FilterCount {
+interface FilterCount {
   readonly isAttached: boolean;
   /** Dropped by the filter since it was put on, estimated, and the variance of that. */
   readonly dropped: number;

@@ -68,7 +68,7 @@ export class KeyRing {
 }
 
 /** Overwrites keys that were read and are not used after all. */
-export function wipeKeys({ shared, master }: SecureKeys): void {
+function wipeKeys({ shared, master }: SecureKeys): void {
   for (const key of shared) key.fill(0);
   master?.fill(0);
 }

@@ -29,7 +29,7 @@ export interface RubbishReports {
   filterUnavailable(listener: number, errno: number): void;
 }
 
-export interface RubbishWatchOptions {
+interface RubbishWatchOptions {
   readonly listeners: readonly Listener[];
   readonly accounting: DatagramAccounting;
   readonly reports: RubbishReports;

@@ -15,7 +15,7 @@ import {
 /** Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust there is. */
 export const HAS_CREDENTIALS: boolean = IS_LINUX;
 
-export type UnixSocketOptions = Omit<BindDescriptorOptions, "fd" | "type" | "setBy">;
+type UnixSocketOptions = Omit<BindDescriptorOptions, "fd" | "type" | "setBy">;
 
 /** The one option that names the path of a listener. */
 const SET_BY = "--socket";

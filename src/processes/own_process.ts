@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { KernelFiles } from "./kernel_files.ts";
 
-export interface ProcessStats {
+interface ProcessStats {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly virtualBytes: number;

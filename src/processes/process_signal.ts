@@ -11,7 +11,7 @@ export const SIGNAL_OTHER_PROCESS = -10_001;
 /** A process has the pid, and its start time cannot be read. */
 export const SIGNAL_UNREADABLE = -10_002;
 
-export interface ProcessSignal {
+interface ProcessSignal {
   readonly pid: number;
   readonly startTime: number;
   readonly signal: number;

@@ -16,12 +16,12 @@ export interface KeyFilePaths {
 }
 
 /** The keys of one listener; each is one array, which its user wipes. */
-export interface KeySet {
+interface KeySet {
   readonly shared: readonly Uint8Array[];
   readonly master: Uint8Array | undefined;
 }
 
-export type KeyFiles =
+type KeyFiles =
   | { readonly ok: true; readonly keys: KeySet }
   /** Sentences, one per file at fault. */
   | { readonly ok: false; readonly problems: readonly string[] };

@@ -18,7 +18,7 @@ const HANDED_OVER_MODE = 0o440;
 
 const OPEN_FLAGS = constants.O_RDONLY | SAFE_OPEN_FLAGS;
 
-export type SecretFile =
+type SecretFile =
   /** The content; whoever reads a key from it wipes it. */
   { readonly ok: true; readonly bytes: Uint8Array } | SecretFault;
 

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
 import type { SecretFault } from "./secret_fault.ts";
 
-export type SecretPath =
+type SecretPath =
   /** The last name in `path` is no link, or was none a moment ago: it is opened without following one. */
   { readonly ok: true; readonly path: string } | SecretFault;
 

@@ -44,7 +44,7 @@ export interface SocketFile {
   readonly setBy: string;
 }
 
-export interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
+interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
   /** SOCK_DGRAM or SOCK_STREAM: what is to be bound, and what the probe is made with. */
   readonly type: number;
 }

@@ -3,7 +3,7 @@
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 
-export interface AgentsView {
+interface AgentsView {
   readonly tracked: number;
   /** Silent for longer than their threshold. */
   readonly stalled: number;
@@ -12,19 +12,19 @@ export interface AgentsView {
 }
 
 /** Datagrams since the start: received = accepted + rejected. */
-export interface ListenerView {
+interface ListenerView {
   readonly name: string;
   readonly received: number;
   readonly accepted: number;
   readonly rejected: number;
 }
 
-export interface RecoveryView {
+interface RecoveryView {
   /** Children that have not ended. */
   readonly children: number;
 }
 
-export interface ViewSources {
+interface ViewSources {
   readonly observer: Observer;
   readonly recovery: Pick<Recovery, "outstandingCount">;
 }

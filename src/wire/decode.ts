@@ -61,11 +61,11 @@ export function decodeFrame(words: Uint32Array, w: number): number {
   return DECODE_OK;
 }
 
-export type Decoded =
+type Decoded =
   | { readonly ok: true; readonly frame: Frame }
   | { readonly ok: false; readonly error: DecodeError };
 
-export interface DecodeError {
+interface DecodeError {
   readonly name: DecodeErrorName;
   /** The sentence, "varta-vlp: ...". */
   readonly message: string;

@@ -10,7 +10,7 @@ import { FRAME_WORDS, WORD_PID } from "./frame.ts";
 
 export const KEY_BYTES = 32;
 export const IV_RANDOM_BYTES = 8;
-export const TAG_BYTES = 16;
+const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 const AGENT_PID_BYTES = 4;
 /** iv_random[8], iv_counter, ciphertext[32], tag[16]. */
@@ -107,7 +107,7 @@ class MacText {
   }
 }
 
-export interface SealOptions {
+interface SealOptions {
   readonly key: Uint8Array;
   /** 8 bytes that no other session under the key uses. */
   readonly ivRandom: Uint8Array;
