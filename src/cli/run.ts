@@ -49,7 +49,7 @@ function start(
     runtimeDirectory,
     metricsPortMayChange: byDefault,
     announcesMetrics: metricsByOption || (listen?.kind === "tcp" && listen.port === 0),
-    beatCommand,
+    beatCommand: process.stderr.isTTY ? beatCommand : undefined,
     env: process.env,
     colour: stderrHasColour(),
     wedgeAfterNs: wedgeAfterMs === undefined ? undefined : wedgeAfterMs * NS_PER_MS,

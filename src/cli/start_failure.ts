@@ -26,7 +26,9 @@ export function problemsReport(
 /** A fault of the world and its cure, "" = none, as lines. */
 export function faultReport(message: string, hint: string, format: LogFormat | undefined): string {
   if (format === undefined) return errorLine(message) + (hint === "" ? "" : hintLine(hint));
-  return logLines(format, (log) => log.error(message, hint === "" ? {} : { hint }));
+  return logLines(format, (log) =>
+    log.error("not started", { reason: message, hint: hint || undefined }),
+  );
 }
 
 function logLines(format: LogFormat, tell: (log: Log) => void): string {

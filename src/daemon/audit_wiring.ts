@@ -27,22 +27,21 @@ interface AuditWiringOptions {
 
 /** What the operator should know about a log that was found in another state than it was left. */
 const BOOT_WARNINGS: Partial<Record<BootReason, string>> = {
-  legacy_v1:
-    "the audit log begins with records of version 1, which have no chain: a new section follows them",
-  corrupt_tail: "the last line of the audit log was torn and has been cut off",
-  schema_drift: "the audit log ends in something that is no record: a new section follows it",
-  keyed: "the audit log goes on under another key, or under one for the first time",
-  unkeyed: "the audit log was under a key, and audit.key_file is not set: it goes on without one",
+  legacy_v1: "records of version 1, which have no chain: a new section follows them",
+  corrupt_tail: "the last line was torn and has been cut off",
+  schema_drift: "it ends in something that is no record: a new section follows it",
+  keyed: "it goes on under another key, or under one for the first time",
+  unkeyed: "it was under a key, and audit.key_file is not set: it goes on without one",
 };
 
 const SUSPICIONS: Readonly<Record<Suspicion, string>> = {
-  behind: "tamper suspected: rows are missing at the end of the audit log",
-  rewritten: "tamper suspected: the audit log does not hold the row that is remembered",
-  gone: "tamper suspected: the audit log is gone",
-  head_unreadable: "tamper suspected: what was remembered of the audit log is not ours",
-  removed: "tamper suspected: the audit log was removed, it goes on in a new file",
-  replaced: "tamper suspected: another file took the place of the audit log, which goes on in it",
-  cut: "tamper suspected: the audit log was cut, its rows go on behind that",
+  behind: "rows are missing at the end of the audit log",
+  rewritten: "the audit log does not hold the row that audit.head remembers",
+  gone: "the audit log is gone",
+  head_unreadable: "audit.head was not written by this daemon",
+  removed: "the audit log was removed, it goes on in a new file",
+  replaced: "another file took the place of the audit log, which goes on in it",
+  cut: "the audit log was cut, its rows go on after the cut",
 };
 
 /** Opens the log at `file`; throws what the files say. */
@@ -71,11 +70,11 @@ export async function openAudit(file: string, options: AuditWiringOptions): Prom
     monotonicNs: options.monotonicNs,
     onWatermark: (level, lineCount) => {
       if (level === "warn")
-        log.limited("audit_ring_warn", "warn", "the audit log is slow, its queue fills up", {
+        log.limited("audit_ring_warn", "warn", "audit queue fills up", {
           lines: lineCount,
         });
       else
-        log.limited("audit_ring_critical", "error", "the queue of the audit log is almost full", {
+        log.limited("audit_ring_critical", "error", "audit queue almost full", {
           lines: lineCount,
         });
     },
@@ -92,9 +91,10 @@ async function openMemory(
 ): Promise<HeadMemory | undefined> {
   const ownerUid = effectiveUid();
   const state = stateDirectory({ env, otherwise: dirname(file), ownerUid });
-  const message = "nobody remembers the head of the audit log: rows cut from its end go unnoticed";
+  const message = "audit.head unavailable";
+  const effect = "rows that are cut from the end of the audit log go unnoticed";
   if (!state.ok) {
-    log.warn(message, { ...state.fault });
+    log.warn(message, { ...state.fault, effect });
     return undefined;
   }
   try {
@@ -106,7 +106,7 @@ async function openMemory(
       calls: REAL_FILE_CALLS,
     });
   } catch (error) {
-    log.warn(message, { error: error instanceof Error ? error.message : String(error) });
+    log.warn(message, { error: error instanceof Error ? error.message : String(error), effect });
     return undefined;
   }
 }
@@ -130,13 +130,19 @@ export class AuditWiring {
     const { path: file, bootReason, tornBytes, directorySyncError, memory } = this.audit;
     const found = BOOT_WARNINGS[bootReason];
     if (found !== undefined)
-      log.warn(found, { file, torn_bytes: tornBytes > 0 ? tornBytes : undefined });
+      log.warn("audit log continued", {
+        file,
+        reason: bootReason,
+        found,
+        torn_bytes: tornBytes > 0 ? tornBytes : undefined,
+      });
     if (config.syncEvery > 1)
-      log.warn("audit records are synced in groups: a power loss may take the last ones", {
+      log.warn("audit synced in groups", {
         sync_every: config.syncEvery,
+        effect: "a power loss may take the last records",
       });
     if (directorySyncError !== undefined)
-      log.warn("the directory of a new file could not be synced, ignoring", {
+      log.warn("directory sync failed, ignoring", {
         file,
         error: directorySyncError.message,
       });
@@ -160,10 +166,10 @@ export class AuditWiring {
     audit.drainFsyncs(this.#observeSync);
     const error = audit.takeError()?.message;
     if (error !== undefined)
-      log.limited("audit_io", "warn", "cannot write the audit log, trying again", { error });
+      log.limited("audit_io", "warn", "audit write failed, retrying", { error });
     const memoryError = audit.memory?.takeError()?.message;
     if (memoryError !== undefined)
-      log.warn("cannot remember the head of the audit log, trying again", { error: memoryError });
+      log.warn("audit.head write failed, retrying", { error: memoryError });
     const tampering = audit.takeTampering();
     if (tampering !== undefined) this.#tellTampering(tampering);
     if (audit.head.seq - this.#toldSeq >= AUDIT_HEAD_TOLD_ROWS) this.#tellHead("audit head");
@@ -188,20 +194,18 @@ export class AuditWiring {
   #tellMemory({ found, path }: HeadMemory): void {
     const { log } = this.#options;
     const { record, fault, otherLog } = found;
-    if (otherLog !== undefined)
-      log.warn("audit.head of the state directory is of another log", { other: otherLog, path });
+    if (otherLog !== undefined) log.warn("audit.head names another log", { other: otherLog, path });
     if (fault !== undefined)
-      log.warn("what was remembered of the audit log cannot be used and was set aside", {
+      log.warn("audit.head set aside", {
         path,
         error: fault,
       });
     const { bootReason } = this.audit;
     if (record === undefined && fault === undefined && bootReason !== "fresh")
-      log.warn(
-        "the audit log has records and nobody remembers its head: it is the first start of a " +
-          "version that does, or audit.head was removed",
-        { path },
-      );
+      log.warn("audit.head missing", {
+        path,
+        reason: "the first start of a version that writes it, or the file was removed",
+      });
   }
 
   #tellTampering({ what, foundSeq, foundChain }: Difference): void {
@@ -209,9 +213,10 @@ export class AuditWiring {
     metrics.add(series.VARTA_AUDIT_TAMPER_SUSPECTED, 1);
     const remembered = this.audit.memory?.found.record;
     const isAtStart = ["behind", "rewritten", "gone"].includes(what);
-    log.error(SUSPICIONS[what], {
+    log.error("tamper suspected", {
       file: this.audit.path,
       what,
+      found: SUSPICIONS[what],
       found_seq: foundSeq,
       found_head: foundChain,
       remembered_seq: isAtStart ? remembered?.seq : undefined,

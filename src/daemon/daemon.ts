@@ -40,8 +40,8 @@ interface DaemonOptions {
   readonly metricsPortMayChange: boolean;
   /** The bound metrics address is printed on stdout before the daemon is ready. */
   readonly announcesMetrics: boolean;
-  /** The command that sends a beat to `socketPath`, for the start-up log. */
-  readonly beatCommand: (socketPath: string) => string;
+  /** The command that sends a beat to `socketPath`, for a log that goes to a terminal. */
+  readonly beatCommand: ((socketPath: string) => string) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The log may be coloured: it goes to a terminal. */
   readonly colour: boolean;
@@ -129,9 +129,7 @@ export class Daemon {
     this.#warn();
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
-      parts.log.warn(
-        "the runtime's event descriptor was not found: waiting in steps of 5 ms instead",
-      );
+      parts.log.warn("polling for events", { every_ms: 5, reason: "event descriptor not found" });
     this.#watchdog = new SelfWatchdog({
       deadlineNs: this.#selfWatchdogNs(),
       nowNs: () => parts.observer.nowNs(),
@@ -157,11 +155,11 @@ export class Daemon {
 
   #warn(): void {
     const { log } = this.#parts;
-    for (const warning of this.#options.warnings) log.warn(warning);
+    for (const warning of this.#options.warnings) log.warn("configuration warning", { warning });
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
-    if (spared !== undefined) log.warn(spared);
+    if (spared !== undefined) log.warn("self-watchdog has no effect", spared);
     const hidden = hiddenProcessesWarning();
-    if (hidden !== undefined) log.warn(hidden);
+    if (hidden !== undefined) log.warn("processes hidden", { ...hidden });
   }
 
   #watchSockets(): SocketWatch {
@@ -219,8 +217,7 @@ export class Daemon {
         stalled: () => view.agents().stalled,
         beats: () => view.listeners().reduce((sum, { accepted }) => sum + accepted, 0),
       },
-      unusable: (reason) =>
-        log.warn("the service manager cannot be told how we are, ignoring", { reason }),
+      unusable: (reason) => log.warn("sd_notify failed, ignoring", { reason }),
     });
   }
 
@@ -235,7 +232,7 @@ export class Daemon {
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
       version: VERSION,
       onError: (error: Error) =>
-        log.limited("prom_serve", "error", "cannot answer a request", { error: error.message }),
+        log.limited("prom_serve", "error", "http answer failed", { error: error.message }),
     };
   }
 
@@ -302,15 +299,10 @@ export class Daemon {
       turns: () => this.#loop?.turns ?? 0,
       reopened: () => {
         this.#parts.metrics.add(series.VARTA_FILE_REOPENED.heartbeat, 1);
-        this.#parts.log.limited(
-          "heartbeat_io",
-          "warn",
-          "the heartbeat file was moved or removed, it was made anew",
-          { file: path },
-        );
+        this.#parts.log.limited("heartbeat_io", "warn", "heartbeat file recreated", { file: path });
       },
       failed: (error) =>
-        this.#parts.log.limited("heartbeat_io", "error", "cannot write the heartbeat file", {
+        this.#parts.log.limited("heartbeat_io", "error", "heartbeat write failed", {
           error: errorText(error),
         }),
     });
@@ -345,8 +337,9 @@ export class Daemon {
 
   #strictViolation(pid: number, observedInode: number): void {
     if (this.#shutdown.isRequested) return;
-    this.#parts.log.error("FATAL: a beat came from a foreign pid namespace (strict_namespace)", {
+    this.#parts.log.error("beat from foreign namespace", {
       pid,
+      reason: "observer.strict_namespace ends the daemon",
       observed_namespace: observedInode,
       observer_namespace: this.#parts.observer.observerInode,
     });

@@ -42,7 +42,7 @@ export function openListeners(
     parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes ?? 0);
     if (listener.directorySynced !== false) continue;
     parts.metrics.add(series.VARTA_SOCKET_BIND_DIR_FSYNC_FAILED, 1);
-    parts.log.warn("the socket's directory could not be synced, ignoring", {
+    parts.log.warn("directory sync failed, ignoring", {
       listener: listener.name,
     });
   }
@@ -128,29 +128,30 @@ function warnAboutListener({ log }: Parts, config: ListenerConfig): void {
   if (config.kind === "unix") return;
   const fields = { listener: config.name, address: config.address, port: config.port };
   if (config.kind === "udp")
-    log.warn(
-      "this listener takes beats without authentication: anybody who reaches it can beat for any pid",
-      fields,
-    );
+    log.warn("unauthenticated listener", {
+      ...fields,
+      effect: "any sender can beat for any pid",
+    });
   else if (!isLoopbackAddress(config.address))
-    log.warn(
-      "this listener is reachable from the network: its keys are all that protects it",
-      fields,
-    );
+    log.warn("listener reachable by network", {
+      ...fields,
+      effect: "only its keys protect it",
+    });
   if (config.acceptRecovery === true)
-    log.warn(
-      "beats of this listener may start recoveries although the kernel does not attest their sender",
-      fields,
-    );
+    log.warn("unattested recoveries accepted", {
+      ...fields,
+      effect: "its beats may start recoveries, and the kernel attests no sender",
+    });
 }
 
 function warnAboutTransport({ log }: Parts): void {
   if (!HAS_CREDENTIALS)
-    log.warn(
-      "this system attaches no credentials to datagrams: agents are trusted by socket mode only, and never recovered",
-    );
+    log.warn("senders not attested", {
+      reason: "this system attaches no credentials to datagrams",
+      effect: "agents are trusted by socket mode only, and never recovered",
+    });
   const queue = queueLengthWarning();
-  if (queue !== undefined) log.warn(queue);
+  if (queue !== undefined) log.warn("receive queue is short", queue);
 }
 
 type MetricsDoor = Omit<

@@ -16,14 +16,16 @@ export class FilterReports implements RubbishReports {
   }
 
   filterAttached(listener: number, perSecond: number): void {
-    this.#log.warn(
-      `a flood of datagrams that are no beats: the kernel now drops all but one in ${RUBBISH_SAMPLE} of them`,
-      { listener: this.#listenerNames[listener], per_second: Math.round(perSecond) },
-    );
+    this.#log.warn("flood filter on", {
+      listener: this.#listenerNames[listener],
+      per_second: Math.round(perSecond),
+      passes_one_in: RUBBISH_SAMPLE,
+      reason: "a flood of datagrams that are no beats",
+    });
   }
 
   filterDetached(listener: number, filtered: number, onForNs: number): void {
-    this.#log.info("the flood is over: the kernel drops nothing any more", {
+    this.#log.info("flood filter off", {
       listener: this.#listenerNames[listener],
       dropped_estimate: Math.round(filtered),
       after_s: Math.round(onForNs / NS_PER_S),
@@ -31,9 +33,10 @@ export class FilterReports implements RubbishReports {
   }
 
   filterUnavailable(listener: number, errno: number): void {
-    this.#log.warn(
-      "a flood of datagrams that are no beats, and the kernel does not let us filter them, going on without",
-      { listener: this.#listenerNames[listener], error: errnoText(errno) },
-    );
+    this.#log.warn("flood filter unavailable", {
+      listener: this.#listenerNames[listener],
+      error: errnoText(errno),
+      reason: "a flood of datagrams that are no beats",
+    });
   }
 }

@@ -33,7 +33,7 @@ const SERIES: Readonly<Record<number, number>> = {
 };
 
 /** What was refused, and what can be done. */
-const SENTENCES: Readonly<Record<number, string>> = {
+const CAUSES: Readonly<Record<number, string>> = {
   [counts.HTTP_AUTH_FAILURE]: "a scrape without the right token, see metrics.token_file",
   [counts.HTTP_DROPPED_DRAIN]: "more scrapes at once than are served",
   [counts.HTTP_DROPPED_RATE_LIMIT]:
@@ -49,7 +49,7 @@ const SENTENCES: Readonly<Record<number, string>> = {
   [counts.HTTP_DROPPED_HEAD_SIZE]: "a request header of more than 16 KiB or 100 fields",
   [counts.HTTP_DROPPED_MALFORMED]: "bytes that are no HTTP/1 request (TLS is not served here)",
   [counts.HTTP_DROPPED_BODY]: "a request with a body",
-  [counts.HTTP_DROPPED_HOST]: "a request by a name that is not ours, list it in metrics.hosts",
+  [counts.HTTP_DROPPED_HOST]: "a request by a name that is not in metrics.hosts",
   [counts.HTTP_DROPPED_METHOD]: "a request that is neither GET nor HEAD",
   [counts.HTTP_DROPPED_PATH]: "a request for a page that does not exist",
   [counts.HTTP_DROPPED_UNREAD]: "a client that did not read its answer",
@@ -73,8 +73,8 @@ export function countHttp(
   const said = new Map<number, Said>();
   return (code) => {
     metrics.add(SERIES[code]!, 1);
-    const sentence = SENTENCES[code];
-    if (sentence === undefined) return;
+    const cause = CAUSES[code];
+    if (cause === undefined) return;
     const now = nowNs();
     const last = said.get(code);
     if (last !== undefined && now - last.atNs < SAID_NS_MIN) {
@@ -83,6 +83,6 @@ export function countHttp(
     }
     said.set(code, { atNs: now, since: 0 });
     const count = last === undefined ? 1 : last.since + 1;
-    log.warn(`HTTP refused: ${sentence}`, { count });
+    log.warn("http refused", { cause, count });
   };
 }

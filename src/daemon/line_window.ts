@@ -1,5 +1,5 @@
-// One window of a second for all log lines about single agents: a mass stall is told in a bounded number of them, and the
-// end of the window tells how many were held back.
+// One window of a second for all log lines about single agents: a mass stall gets a bounded number of them, and the end
+// of the window says how many were left out.
 import { NS_PER_S } from "../base/time.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
@@ -20,7 +20,7 @@ export class LineWindow implements Deadline {
   }
 
   /** Whether one more line may be written now. */
-  mayTell(): boolean {
+  mayWrite(): boolean {
     const nowNs = this.#nowNs();
     if (nowNs >= this.#endNs) this.#begin(nowNs);
     if (this.#lines >= LINES_PER_S_MAX) {
@@ -36,15 +36,17 @@ export class LineWindow implements Deadline {
     return this.#heldBack > 0 ? this.#endNs : Number.POSITIVE_INFINITY;
   }
 
-  /** Tells how many lines the last window held back, though no agent may stall or come back again. */
+  /** Logs how many lines the last window left out, though no agent may stall or come back again. */
   maintain(nowNs: number): void {
     if (nowNs >= this.nextDeadlineNs()) this.#begin(nowNs);
   }
 
   #begin(nowNs: number): void {
     if (this.#heldBack > 0)
-      this.#log.warn("more agents stalled or came back than lines were written", {
-        held_back: this.#heldBack,
+      this.#log.warn("lines left out", {
+        about: "agents stalled or back",
+        count: this.#heldBack,
+        limit_per_s: LINES_PER_S_MAX,
       });
     this.#endNs = nowNs + NS_PER_S;
     this.#lines = 0;

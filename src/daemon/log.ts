@@ -81,7 +81,7 @@ export class Log {
     this.#emit("error", message, fields);
   }
 
-  /** As the level's own method, but at most one line of `kind` per second; the next one tells how many were kept back. */
+  /** As the level's own method, but at most one line of `kind` per second; the next one has their number as `suppressed`. */
   limited(kind: LogKind, level: LogLevel, message: string, fields: LogFields = {}): void {
     const index = LOG_KINDS.indexOf(kind);
     const now = this.#options.monotonicNs();
@@ -93,7 +93,7 @@ export class Log {
     this.#lastEmittedNs[index] = now;
     const held = this.#heldBack[index]!;
     this.#heldBack[index] = 0;
-    this.#emit(level, held > 0 ? `${message} (suppressed ${held})` : message, fields);
+    this.#emit(level, message, held > 0 ? { ...fields, suppressed: held } : fields);
   }
 
   #emit(level: LogLevel, message: string, fields: LogFields): void {

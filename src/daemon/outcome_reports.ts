@@ -20,34 +20,35 @@ import type { Log, LogFields } from "./log.ts";
 /** What to do about a refusal, by its reason; undefined = nothing. */
 const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   unauthenticated_transport:
-    "a network sender proved nothing: set accept_recovery = true on its listener if you accept that",
+    "set accept_recovery = true on its listener if its beats may start recoveries",
   socket_mode_only: IS_LINUX
-    ? "the kernel does not name the sender: run it in a pid namespace that we can see"
-    : "this system does not name the sender of a beat: only Linux does, and only there is it recovered",
+    ? "run it in a pid namespace that the daemon can see: the kernel names no sender from elsewhere"
+    : "only Linux names the sender of a beat, so agents are recovered only there",
   cross_namespace_agent:
-    "its pid namespace is foreign or unknown: grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace",
+    "grant CAP_SYS_PTRACE, or set observer.allow_cross_namespace: its pid namespace is foreign or unknown",
   unproven_sender:
     "this process may have taken over the pid of the one that beat; a second beat of its own proves it",
   process_unreadable:
-    "/proc hides this process from us (hidepid, ProtectProc=): grant CAP_SYS_PTRACE, or mount /proc with gid= of a group of ours",
+    "grant CAP_SYS_PTRACE, or mount /proc with gid= of a group of the daemon: hidepid or ProtectProc= hides the process",
   pid_gone:
-    "it ended before it was looked at: a step that needs no pid would run (exec without {pid}, restart_unit by name)",
-  step_left_out: "it ended before it was looked at, so nothing is done that needs its pid",
-  skipped_pid_recycled:
-    "it ended, and its pid belongs to another process: look whether it was started again",
-  beats_refused:
-    "it beats, and its beats are refused: its stall line says why; nothing is done to it meanwhile",
+    "a step that needs no pid would run (exec without {pid}, restart_unit by name): the process has ended",
+  step_left_out: "the process has ended, and this step needs its pid",
+  skipped_pid_recycled: "the process has ended, and its pid belongs to another one",
+  beats_refused: "refused_because in its stall line says why its beats are refused",
   debounce_capacity: "raise tracker.capacity",
-  outstanding_capacity: "raise tracker.capacity, or set recovery.timeout",
+  outstanding_capacity: "set recovery.timeout, or raise tracker.capacity",
   orphan_reap_capacity: "set recovery.timeout so that old children end",
-  stale_child_kill_failed: "a child of the former owner of this pid still runs: end it by hand",
-  storm_limit: "so many at once are rarely the agents' own fault: look at the machine first",
-  gave_up: "its recovery.budget is used up: look at it yourself",
-  signal_failed: "the daemon needs the same user as the agent, or CAP_KILL",
+  stale_child_kill_failed:
+    "end the child by hand: its agent is gone, and its pid belongs to another process",
+  storm_limit:
+    "recovery.storm_limit is reached: so many stalls at once usually have one cause on the machine",
+  gave_up:
+    "recovery.budget is used up: no recovery until one of its recoveries is older than budget_window",
+  signal_failed: "run the daemon as the user of the agent, or grant CAP_KILL",
   unit_unknown: "name the unit in the step, or run the agent as a system service",
   unit_not_owned:
-    "only the main process of a service may have it restarted: list the unit in recovery.restart_units if others may",
-  spawn_failed: "varta-watch check looks for the program, as this user",
+    "list the unit in recovery.restart_units if not only its main process may have it restarted",
+  spawn_failed: "varta-watch check",
   skipped_agent_resumed: undefined,
   debounced: undefined,
   outstanding_in_flight: undefined,
@@ -87,10 +88,11 @@ export class OutcomeReports {
         });
         return;
       case "timeout":
-        log.warn("recovery runs too long, sending SIGTERM to its process group", {
+        log.warn("recovery timed out", {
           pid: outcome.pid,
           child_pid: outcome.childPid,
           duration_ms: wholeMsFromNs(outcome.durationNs),
+          sent: "SIGTERM",
         });
         return;
       case "refused":
@@ -123,11 +125,13 @@ export class OutcomeReports {
     const log = this.#log;
     const { pid, step, detail, dryRun } = outcome;
     const fields: LogFields = { pid, ...placeFields(outcome), ...dryRunField(dryRun) };
-    if (step === "wait") log.debug("recovery waits for a beat", { ...fields, wait: detail });
-    else if (!this.#window.mayTell()) return;
+    if (step === "wait") log.debug("recovery waits", { ...fields, wait: detail });
+    else if (!this.#window.mayWrite()) return;
     else if (step === "signal") {
-      const message = dryRun ? "recovery would signal the agent" : "recovery signalled the agent";
-      log.info(message, { ...fields, signal: detail });
+      log.info(dryRun ? "recovery would signal" : "recovery sent signal", {
+        ...fields,
+        signal: detail,
+      });
     } else log.info("recovery would start", { ...fields, program: detail });
   }
 
@@ -141,9 +145,9 @@ export class OutcomeReports {
       duration_ms: wholeMsFromNs(durationNs),
       ...dryRunField(dryRun),
     };
-    if (end === "exhausted" && !dryRun) log.warn("recovery has no step left", fields);
+    if (end === "exhausted" && !dryRun) log.error("recovery did not help", fields);
     else if (end === "pid_recycled") log.warn("recovery ended", fields);
-    else if (this.#window.mayTell()) log.info("recovery ended", fields);
+    else if (this.#window.mayWrite()) log.info("recovery ended", fields);
   }
 
   #verdict(outcome: VerdictOutcome): void {
@@ -156,16 +160,19 @@ export class OutcomeReports {
       ...dryRunField(dryRun),
     };
     if (result === "not_recovered") log.error("agent did not recover", fields);
-    else if (!this.#window.mayTell()) return;
+    else if (!this.#window.mayWrite()) return;
     else if (result === "recovered") log.info("agent recovered", fields);
-    else log.info("agent is gone, its successor is not known", fields);
+    else
+      log.info("recovery unverified", {
+        ...fields,
+        reason: "the process has ended, and no beat is known to be its successor's",
+      });
   }
 
   #storm({ begins, refusedCount }: StormOutcome): void {
     const log = this.#log;
-    if (begins)
-      log.error("too many recoveries at once, refusing more", { hint: REMEDIES.storm_limit });
-    else log.warn("recoveries are no longer refused", { refused: refusedCount });
+    if (begins) log.error("storm limit reached", { hint: REMEDIES.storm_limit });
+    else log.warn("storm over", { refused: refusedCount });
   }
 
   #refused(outcome: RefusedOutcome): void {
@@ -177,15 +184,15 @@ export class OutcomeReports {
     if (reason === "spawn_failed") {
       const { program } = outcome;
       const place = placeFields(outcome);
-      log.error("recovery could not be started", { pid, error, program, ...place, hint, ...dry });
+      log.error("recovery not started", { pid, error, program, ...place, hint, ...dry });
     } else if (reason === "skipped_agent_resumed") {
       log.info("recovery skipped", { pid, reason, ...dry });
     } else if (reason === "step_left_out") {
       const place = placeFields(outcome);
-      log.warn("a step of the recovery was left out", { pid, error, ...place, hint, ...dry });
+      log.warn("recovery step left out", { pid, error, ...place, hint, ...dry });
     } else if (reason === "unit_not_owned") {
       const place = placeFields(outcome);
-      log.warn("recovery refused to restart a unit", {
+      log.warn("unit restart refused", {
         pid,
         error,
         reason,
@@ -196,7 +203,7 @@ export class OutcomeReports {
     } else if (reason === "signal_failed" || reason === "unit_unknown") {
       // Rights are no cure for a process that has ended.
       const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
-      log.warn("a step of the recovery failed", {
+      log.warn("recovery step failed", {
         pid,
         error,
         reason,
@@ -206,7 +213,7 @@ export class OutcomeReports {
       });
     } else {
       const fields: LogFields = { pid, error: error || undefined, reason, hint, ...dry };
-      if (reason === "gave_up" && !outcome.isRepeated) log.error("gave up on an agent", fields);
+      if (reason === "gave_up" && !outcome.isRepeated) log.error("recovery gave up", fields);
       else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
       else log.limited("recovery_refused", "warn", "recovery refused", fields);
     }
@@ -214,7 +221,7 @@ export class OutcomeReports {
 
   #deferred(outcome: DeferredOutcome): void {
     const { pid, error, program, pauseNs } = outcome;
-    this.#log.limited("recovery_deferred", "warn", "recovery could not be started, trying again", {
+    this.#log.limited("recovery_deferred", "warn", "recovery deferred", {
       pid,
       error,
       program: program || undefined,
@@ -235,8 +242,7 @@ export class OutcomeReports {
       duration_ms: wholeMsFromNs(outcome.durationNs),
       ...(outcome.exitCode === 0 ? {} : outputFields(outcome.captured)),
     };
-    if (outcome.completion === "reap_failed")
-      log.error("recovery ended, its status is lost", fields);
+    if (outcome.completion === "reap_failed") log.error("recovery ended, status unknown", fields);
     else if (outcome.completion === "killed") log.warn("recovery was killed", fields);
     else if (outcome.exitCode === 0) log.info("recovery finished", fields);
     else log.warn("recovery failed", fields);
@@ -272,11 +278,11 @@ function shortageHint(error: string): string | undefined {
 }
 
 const SHORTAGES: Readonly<Record<string, string>> = {
-  EMFILE: "the daemon has no file descriptor left: raise LimitNOFILE= or ulimit -n",
-  ENFILE: "the machine has no file descriptor left: raise fs.file-max",
-  EAGAIN: "no process may be started: raise TasksMax= of the unit, or look at kernel.pid_max",
-  ENOMEM: "the machine, or the memory limit of the unit, is exhausted",
-  ETXTBSY: "the program is being written: install it with a rename",
+  EMFILE: "raise LimitNOFILE= or ulimit -n: the daemon has no file descriptor left",
+  ENFILE: "raise fs.file-max: the machine has no file descriptor left",
+  EAGAIN: "raise TasksMax= of the unit, or kernel.pid_max: no process may be started",
+  ENOMEM: "raise MemoryMax= of the unit, or free memory on the machine",
+  ETXTBSY: "install the program with a rename: it is being written",
 };
 
 function known(value: number): number | undefined {

@@ -82,18 +82,17 @@ export class RefusalReports implements Deadline {
     const count = refusals.counts[at]! - this.#told[at]!;
     const { framePid, peerPid, peerUid } = example;
     const isFirst = this.#toldNs[at] === -NEVER;
-    log.warn(
-      `${count} ${count === 1 ? "beat" : "beats"} refused: ${refusalCause(refusal, example)}`,
-      {
-        pid: framePid || undefined,
-        listener: listener.name,
-        reason: refusal,
-        sender_pid: peerPid || undefined,
-        sender_uid: peerPid === 0 ? undefined : peerUid,
-        since_s: isFirst ? undefined : Math.round((nowNs - this.#toldNs[at]!) / NS_PER_S),
-        hint: refusalHint(refusal, example),
-      },
-    );
+    log.warn("beats refused", {
+      pid: framePid || undefined,
+      listener: listener.name,
+      reason: refusal,
+      cause: refusalCause(refusal, example),
+      count,
+      sender_pid: peerPid || undefined,
+      sender_uid: peerPid === 0 ? undefined : peerUid,
+      since_s: isFirst ? undefined : Math.round((nowNs - this.#toldNs[at]!) / NS_PER_S),
+      hint: refusalHint(refusal, example),
+    });
     this.#told[at] = refusals.counts[at]!;
     this.#toldNs[at] = nowNs;
   }

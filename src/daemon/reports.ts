@@ -43,7 +43,7 @@ export class Reports implements TickReports, Deadline {
   }
 
   stalled(stall: Stall): void {
-    if (!this.#window.mayTell()) return;
+    if (!this.#window.mayWrite()) return;
     const { log, listenerNames, thresholdNs } = this.#options;
     log.warn("agent stalled", {
       pid: stall.pid,
@@ -60,7 +60,7 @@ export class Reports implements TickReports, Deadline {
   }
 
   resumed(pid: number, listener: number, status: number, source = ""): void {
-    if (!this.#window.mayTell()) return;
+    if (!this.#window.mayWrite()) return;
     const { log, listenerNames } = this.#options;
     log.info("agent is back", {
       pid,
@@ -96,7 +96,7 @@ export class Reports implements TickReports, Deadline {
     const nowNs = this.#options.nowNs();
     if (nowNs - this.#lastSlowNs < NS_PER_S) return;
     this.#lastSlowNs = nowNs;
-    this.#options.log.warn("a stage of the loop took too long", {
+    this.#options.log.warn("loop stage slow", {
       stage,
       took_ms: wholeMsFromNs(ns),
     });

@@ -19,11 +19,12 @@ export class SharedPidReports {
     this.#beats += beats;
     if (nowNs < this.#nextLineNs) return;
     this.#nextLineNs = nowNs + LINE_EVERY_NS;
-    this.#log.warn("two senders claim the same pid, each is watched by its source", {
+    this.#log.warn("pid claimed twice", {
       pid,
       agent: agentName(source, pid),
       holder: holder === "" ? undefined : holder,
       beats: this.#beats,
+      effect: "each sender is watched by its source",
       hint: "give every host a listener of its own, or let the agents beat with a key and pids of one namespace",
     });
     this.#beats = 0;

@@ -71,7 +71,10 @@ export class Shutdown {
       stopAgain: (signal) => this.abort(signal),
       hangup: () => {
         if (!this.#hasBegun)
-          log.warn("SIGHUP: this version cannot reload its configuration, restart it", {});
+          log.warn("reload not supported", {
+            signal: "SIGHUP",
+            hint: "restart the daemon for a changed configuration",
+          });
       },
       dump,
     });
@@ -100,7 +103,7 @@ export class Shutdown {
     if (this.#end?.kind === "abort") return;
     this.#exitCode = 1;
     armAlarm(0);
-    this.#options.log.warn("second signal, ending at once", { signal });
+    this.#options.log.warn("second signal, ending now", { signal });
     void this.#closeAll("abort");
   }
 

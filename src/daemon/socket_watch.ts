@@ -68,7 +68,7 @@ export class SocketWatch implements Deadline {
     this.#nextLookNs = nowNs + LOOK_EVERY_NS;
     for (const state of this.#states) {
       if (!state.socket.isInPlace()) this.#bindAnew(state, nowNs);
-      else if (state.isLost) this.#isBack(state, "the socket is back in its place");
+      else if (state.isLost) this.#isBack(state, "socket file is back");
       state.socket.closeFormer?.(nowNs, this.#quietNsMax);
     }
   }
@@ -78,7 +78,7 @@ export class SocketWatch implements Deadline {
     const { log, metrics } = this.#options;
     if (!state.isLost) {
       metrics.add(series.VARTA_SOCKET_FILE_LOST, 1);
-      log.warn("the socket file was removed or replaced", fieldsOf(socket));
+      log.warn("socket file lost", fieldsOf(socket));
       state.nextLineNs = nowNs;
       this.#setLost(state, true);
     }
@@ -89,7 +89,7 @@ export class SocketWatch implements Deadline {
       if (nowNs >= state.nextLineNs) this.#tell(state, error, nowNs);
       return;
     }
-    this.#isBack(state, "the socket is bound anew");
+    this.#isBack(state, "socket bound again");
   }
 
   #isBack(state: State, message: string): void {
@@ -108,7 +108,7 @@ export class SocketWatch implements Deadline {
     state.nextLineNs = nowNs + LINE_EVERY_NS;
     if (!(error instanceof Error)) throw error;
     const hint = error instanceof SocketPathError ? error.hint : undefined;
-    this.#options.log.error("cannot bind the socket anew, trying once a second", {
+    this.#options.log.error("socket bind failed, retrying", {
       ...fieldsOf(state.socket),
       reason: error.message,
       hint,

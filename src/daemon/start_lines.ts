@@ -9,8 +9,8 @@ interface StartLines {
   readonly config: Config;
   /** Where the metrics page is; undefined = nowhere. */
   readonly metricsAddress: string | undefined;
-  /** The command that sends a beat to `socketPath`. */
-  readonly beatCommand: (socketPath: string) => string;
+  /** The command that sends a beat to `socketPath`, where a person tries the daemon out. */
+  readonly beatCommand: ((socketPath: string) => string) | undefined;
 }
 
 export function logStart({ log, config, metricsAddress, beatCommand }: StartLines): void {
@@ -26,11 +26,12 @@ export function logStart({ log, config, metricsAddress, beatCommand }: StartLine
       });
   }
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
-  else log.info("metrics are off, set metrics.listen to serve them");
-  const fields = { threshold_ms: msFromNs(config.observer.thresholdNs) };
+  else log.info("metrics off", { hint: "set metrics.listen to serve them" });
   const unix = config.listeners.find((listener) => listener.kind === "unix");
-  if (unix === undefined) log.info("ready", fields);
-  else log.info("ready, send a beat", { ...fields, command: beatCommand(unix.path) });
+  log.info("ready", {
+    threshold_ms: msFromNs(config.observer.thresholdNs),
+    command: unix === undefined ? undefined : beatCommand?.(unix.path),
+  });
 }
 
 function metricsUrl(address: string): string {

@@ -5,6 +5,7 @@ import { PlatformError } from "../../ffi/libc.ts";
 import { umask } from "../../ffi/process.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readQueueLength } from "../sockets/queue_length.ts";
+import type { LogFields } from "./log.ts";
 
 /** A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32 were lost. */
 const QUEUE_LENGTH_WANTED = 512;
@@ -36,26 +37,31 @@ function procSelf(root: string): string | undefined {
   }
 }
 
-/** The warning about a self-watchdog that the kernel keeps from ending the first process of a namespace. */
+/** The fields of the warning about a self-watchdog that the kernel keeps from ending the first process of a namespace. */
 export function initWatchdogWarning(
   pid: number,
   selfWatchdogNs: number | undefined,
-): string | undefined {
+): LogFields | undefined {
   if (pid !== 1 || selfWatchdogNs === undefined) return undefined;
-  return (
-    "the self-watchdog cannot end this process, because the kernel spares pid 1 the SIGALRM: " +
-    "run it under an init, such as with docker run --init"
-  );
+  return {
+    reason: "the kernel spares pid 1 the SIGALRM",
+    hint: "run the daemon under an init: docker run --init",
+  };
 }
 
-/** The warning about a short datagram queue in this network namespace, or undefined. `file` is for tests. */
-export function queueLengthWarning(file?: string): string | undefined {
+/**
+ * The fields of the warning about a short datagram queue in this network namespace, or undefined.
+ * `file` is for tests.
+ */
+export function queueLengthWarning(file?: string): LogFields | undefined {
   const length = readQueueLength(file);
   if (length === undefined || length >= QUEUE_LENGTH_WANTED) return undefined;
-  return (
-    `net.unix.max_dgram_qlen is ${length}: a burst of more simultaneous beats makes senders drop; ` +
-    `before the start run: sysctl -w net.unix.max_dgram_qlen=${QUEUE_LENGTH_WANTED}`
-  );
+  return {
+    holds: length,
+    want: QUEUE_LENGTH_WANTED,
+    effect: `beats are lost when more than ${length} come at once`,
+    hint: `sysctl -w net.unix.max_dgram_qlen=${QUEUE_LENGTH_WANTED}, then restart the daemon`,
+  };
 }
 
 /**

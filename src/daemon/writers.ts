@@ -97,13 +97,14 @@ export class Writers implements Deadline {
     const { metrics, log } = this.#options;
     const file = journal.path;
     if (journal.takeFailures() > 0)
-      log.limited("audit_io", "warn", "cannot note a recovery for the next start, ignoring", {
+      log.limited("audit_io", "warn", "recovery not noted, ignoring", {
         file,
+        effect: "the next start does not know of it",
       });
     const reopened = journal.takeReopened();
     if (reopened === 0) return;
     metrics.add(series.VARTA_FILE_REOPENED.fired, reopened);
-    log.warn("the journal of recoveries was moved or removed, it was made anew", { file });
+    log.warn("recovery journal recreated", { file });
   }
 
   #countExport(exporter: EventExport): void {
@@ -111,11 +112,11 @@ export class Writers implements Deadline {
     metrics.add(series.VARTA_EXPORT_DROPPED, exporter.takeDropped());
     const error = exporter.takeError()?.message;
     if (error !== undefined)
-      log.limited("file_export_io", "error", "cannot write the export file", { error });
+      log.limited("file_export_io", "error", "export write failed", { error });
     const reopened = exporter.takeReopened();
     if (reopened === undefined) return;
     metrics.add(series.VARTA_FILE_REOPENED.export, reopened.count);
-    log.warn("the export file was moved or removed, going on in a new one", {
+    log.warn("export file recreated", {
       file: exporter.path,
       lost_lines_max: reopened.lostLinesMax > 0 ? reopened.lostLinesMax : undefined,
     });
@@ -177,7 +178,7 @@ async function openExport(options: WritersOptions): Promise<EventExport | undefi
 
 function warnUnsynced(log: Log, file: string, error: Error | undefined): void {
   if (error === undefined) return;
-  log.warn("the directory of a new file could not be synced, ignoring", {
+  log.warn("directory sync failed, ignoring", {
     file,
     error: error.message,
   });

@@ -9,22 +9,34 @@ const STATUS_BYTES_MAX = 1024 * 1024;
 const CAP_SYS_PTRACE = 1n << 19n;
 /** The values of the mount option that hide nothing. */
 const HIDES_NOTHING: readonly string[] = ["0", "off"];
-const REMEDY =
-  "their agents are watched but not recovered: grant CAP_SYS_PTRACE, set ProtectProc=default in " +
-  "the unit, or mount /proc with gid= of a group of ours";
 
-/** The warning, or undefined if all processes are shown. `root` is /proc, or a directory of the same shape in a test. */
-export function hiddenProcessesWarning(root = "/proc"): string | undefined {
+export interface HiddenProcesses {
+  readonly reason: string;
+  readonly effect: string;
+  readonly hint: string;
+}
+
+/** The fields of the warning, or undefined if all processes are shown. `root` is /proc, or a directory of the same shape in a test. */
+export function hiddenProcessesWarning(root = "/proc"): HiddenProcesses | undefined {
   if (!IS_LINUX) return undefined;
   const files = new KernelFiles();
   const mountinfo = files.text(`${root}/self/mountinfo`, MOUNTINFO_BYTES_MAX);
   const { hidepid = "0", gid = "0" } = mountOptions(mountinfo);
   const status = files.text(`${root}/self/status`, STATUS_BYTES_MAX);
   if (!HIDES_NOTHING.includes(hidepid) && !isExempt(status, gid, hidepid))
-    return `/proc hides the processes of other users (hidepid=${hidepid}): ${REMEDY}`;
-  if (files.text(`${root}/1/stat`, 1) === "")
-    return `/proc hides the processes of other users (/proc/1/stat cannot be read): ${REMEDY}`;
+    return hiddenBecause(`hidepid=${hidepid}`);
+  if (files.text(`${root}/1/stat`, 1) === "") return hiddenBecause("/proc/1/stat cannot be read");
   return undefined;
+}
+
+function hiddenBecause(cause: string): HiddenProcesses {
+  return {
+    reason: `/proc hides the processes of other users (${cause})`,
+    effect: "their agents are watched but not recovered",
+    hint:
+      "grant CAP_SYS_PTRACE, set ProtectProc=default in the unit, or mount /proc with gid= of a " +
+      "group of the daemon",
+  };
 }
 
 /** Options of the file system that is mounted on /proc last, and so is the one that is seen. */

@@ -46,4 +46,13 @@ describe.skipIf(script === null)("on a terminal (needs script)", () => {
     expect(onTerminal(`${run} --no-color`)).not.toContain("\x1b");
     expect(onTerminal(`${run} --log-format json`)).not.toContain("\x1b");
   });
+
+  test("the log has the command that sends a beat, which a journal does not", () => {
+    const run = "run --socket /tmp/varta-beat-test-$$.sock --shutdown-after-secs 0";
+    const ready = /msg="ready" threshold_ms=5000( command=".* beat --socket \S+")?\s/;
+    expect(ready.exec(onTerminal(`${run} --no-color`))?.[1]).toStartWith(' command="');
+    const piped = Bun.spawnSync(["sh", "-c", `exec ${PROGRAM.join(" ")} ${run}`]).stderr.toString();
+    expect(ready.exec(piped)?.[1]).toBeUndefined();
+    expect(piped).toMatch(ready);
+  });
 });

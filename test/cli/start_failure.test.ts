@@ -55,7 +55,8 @@ describe("with the log in JSON", () => {
     expect(exitCode).toBe(1);
     expect(records).toMatchObject([
       {
-        msg: "Cannot bind /etc/varta/none/v.sock: its directory /etc/varta/none does not exist",
+        msg: "not started",
+        reason: "Cannot bind /etc/varta/none/v.sock: its directory /etc/varta/none does not exist",
         hint: "create it, for example: install -d -m 0755 /etc/varta/none",
       },
     ]);

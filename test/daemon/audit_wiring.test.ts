@@ -73,6 +73,13 @@ class Life {
       .map(({ msg, fields }) => [msg, fields.get("seq")]);
   }
 
+  /** Lines about tampering of this kind. */
+  suspected(what: string): number {
+    return this.lines.filter(
+      ({ msg, fields }) => msg === "tamper suspected" && fields.get("what") === what,
+    ).length;
+  }
+
   saying(text: string): number {
     return this.lines.filter(({ msg }) => msg.includes(text)).length;
   }
@@ -107,13 +114,13 @@ describe("AuditWiring", () => {
     expect(first.saying("tamper suspected")).toBe(0);
     truncateSync(directory.log, directory.read().indexOf("\n", 100) + 1);
     const second = await Life.begin(directory);
-    expect(second.saying("tamper suspected: rows are missing at the end")).toBe(1);
+    expect(second.suspected("behind")).toBe(1);
     await second.refuse(1);
     expect(second.sample("varta_audit_tamper_suspected_total")).toBe(1);
     writeFileSync(directory.log, "");
     second.nowNs += NS_PER_S;
     await second.refuse(2);
-    expect(second.saying("tamper suspected: the audit log was cut")).toBe(1);
+    expect(second.suspected("cut")).toBe(1);
     expect(second.sample("varta_audit_tamper_suspected_total")).toBe(2);
     await second.end();
     expect(second.saying("tamper suspected")).toBe(2);
@@ -124,12 +131,12 @@ describe("AuditWiring", () => {
     const forgetful = await Life.begin(directory, "/nonexistent/state");
     await forgetful.refuse(2);
     await forgetful.end();
-    expect(forgetful.saying("nobody remembers the head of the audit log")).toBe(1);
+    expect(forgetful.saying("audit.head unavailable")).toBe(1);
     const fresh = await Life.begin(directory);
     await fresh.end();
-    expect(fresh.saying("has records and nobody remembers its head")).toBe(1);
+    expect(fresh.saying("audit.head missing")).toBe(1);
     const known = await Life.begin(directory);
     await known.end();
-    expect(known.saying("nobody remembers")).toBe(0);
+    expect(known.saying("audit.head ")).toBe(0);
   });
 });

@@ -51,13 +51,13 @@ describe("countHttp()", () => {
     clock.ns = 60 * NS_PER_S - 1;
     count(counts.HTTP_DROPPED_HOST);
     expect(said).toEqual([
-      'HTTP refused: a request by a name that is not ours, list it in metrics.hosts {"count":1}',
-      'HTTP refused: more than 32 connections of one address {"count":1}',
+      'http refused {"cause":"a request by a name that is not in metrics.hosts","count":1}',
+      'http refused {"cause":"more than 32 connections of one address","count":1}',
     ]);
     clock.ns += 1;
     count(counts.HTTP_DROPPED_HOST);
     expect(said).toHaveLength(3);
-    expect(said[2]).toEndWith('{"count":6}');
+    expect(said[2]).toEndWith('"count":6}');
   });
 
   test("says nothing of what is no refusal", () => {

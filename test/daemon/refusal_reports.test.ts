@@ -76,8 +76,9 @@ describe("a refusal is told", () => {
   test("at once, with its cause, its sender and what to do", () => {
     const harness = new ReportsHarness().refuse(REJECT_UID, 3, 77, 77);
     expect(harness.turn()).toEqual([
-      '<4>level=warn msg="3 beats refused: uid 1000 (pid 77) is on no allow list of the listener" pid=77 ' +
-        "listener=l0 reason=uid sender_pid=77 sender_uid=1000 " +
+      '<4>level=warn msg="beats refused" pid=77 listener=l0 reason=uid ' +
+        'cause="uid 1000 (pid 77) is on no allow list of the listener" count=3 ' +
+        "sender_pid=77 sender_uid=1000 " +
         'hint="add it to allow_uids, or its group to allow_gids, if it may beat here"',
     ]);
     expect(harness.turn()).toEqual([]);
@@ -86,7 +87,7 @@ describe("a refusal is told", () => {
   test("once a minute after that, with the number in between", () => {
     const harness = new ReportsHarness().refuse(REJECT_CAPACITY, 1, 9, 9);
     expect(harness.turn()[0]).toContain(
-      `"1 beat refused: the table of ${CAPACITY} agents is full, pid 9 has no place"`,
+      `cause="the table of ${CAPACITY} agents is full, pid 9 has no place" count=1 `,
     );
     for (let second = 1; second < 60; second++) {
       expect(harness.refuse(REJECT_CAPACITY, 10, 8, 8).turn(1)).toEqual([]);
@@ -95,7 +96,7 @@ describe("a refusal is told", () => {
     const [line, ...more] = harness.turn(1);
     expect(more).toEqual([]);
     expect(line).toContain(
-      '"590 beats refused: the table of 256 agents is full, pid 8 has no place"',
+      'cause="the table of 256 agents is full, pid 8 has no place" count=590 ',
     );
     expect(line).toContain("since_s=60");
   });
@@ -119,7 +120,7 @@ describe("a refusal is told", () => {
       ["l0", "bad_crc"],
       ["l1", "bad_crc"],
     ]);
-    expect(lines[2]).toContain("4 beats refused: wrong checksum");
+    expect(lines[2]).toContain('cause="wrong checksum" count=4 ');
   });
 
   test("at the end of the daemon, if no line has told it yet", () => {
@@ -127,7 +128,7 @@ describe("a refusal is told", () => {
     harness.turn();
     harness.refuse(REJECT_CAPACITY, 5).turn();
     harness.reports.flush(harness.nowNs);
-    expect(harness.lines[0]).toContain("5 beats refused");
+    expect(harness.lines[0]).toContain(" count=5 ");
   });
 
   test("in a bounded number of lines, whatever comes", () => {
@@ -148,7 +149,7 @@ describe("a frame pid that is not the kernel's", () => {
     const harness = new ReportsHarness().refuse(REJECT_PID, 30, 2, 4_711);
     harness.innermost.set(4_711, 2);
     expect(harness.turn()[0]).toContain(
-      "30 beats refused: frame pid 2 is kernel pid 4711, the agent runs in another pid namespace",
+      'cause="frame pid 2 is kernel pid 4711, the agent runs in another pid namespace" count=30 ',
     );
   });
 
@@ -202,10 +203,9 @@ describe("every refusal", () => {
         };
         const cause = refusalCause(refusal, example);
         const hint = refusalHint(refusal, example);
-        // It stands behind "1 beat refused:" as well as behind "30 beats refused:".
+        // It is said of one beat as well as of thirty.
         expect(cause).not.toMatch(/\b(they|their|them)\b/);
         expect(cause.length).toBeGreaterThan(6);
-        // A message longer than this is cut.
         expect(cause.length).toBeLessThan(280);
         expect(hint.length).toBeGreaterThan(10);
         expect(`${cause} ${hint}`).not.toMatch(/NaN|undefined/);

@@ -185,7 +185,7 @@ describe("Shutdown.abort()", () => {
     await graceful;
     expect(subject.log()).toEqual([
       '<6>level=info msg="shutting down" reason=SIGTERM children=1',
-      '<4>level=warn msg="second signal, ending at once" signal=SIGINT',
+      '<4>level=warn msg="second signal, ending now" signal=SIGINT',
       '<6>level=info msg="stopped" exit_code=1',
     ]);
     expect(subject.listener.closed).toBe(1);

@@ -95,10 +95,9 @@ function listen(path: string): UnixListener {
   return new UnixListener({ ...options, path, allowList: undefined });
 }
 
-const LOST =
-  '<4>level=warn msg="the socket file was removed or replaced" socket=main path=RUN/varta.sock';
-const ANEW = '<6>level=info msg="the socket is bound anew" socket=main path=RUN/varta.sock';
-const FAILED = '<3>level=error msg="cannot bind the socket anew, trying once a second"';
+const LOST = '<4>level=warn msg="socket file lost" socket=main path=RUN/varta.sock';
+const ANEW = '<6>level=info msg="socket bound again" socket=main path=RUN/varta.sock';
+const FAILED = '<3>level=error msg="socket bind failed, retrying"';
 
 describe("SocketWatch", () => {
   test("says and does nothing while the socket is in its place", () => {
@@ -213,7 +212,7 @@ describe("SocketWatch", () => {
     renameSync(`${subject.path}.away`, subject.path);
     subject.look();
     expect(subject.watch.allInPlace).toBe(true);
-    expect(subject.said().at(-1)).toBe(ANEW.replace("bound anew", "back in its place"));
+    expect(subject.said().at(-1)).toBe(ANEW.replace("socket bound again", "socket file is back"));
   });
 
   test("keeps the old socket while datagrams come by it, and a minute longer", async () => {

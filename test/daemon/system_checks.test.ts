@@ -13,10 +13,12 @@ describe("queueLengthWarning()", () => {
   test("tells the length and the line that fixes it", () => {
     using directory = new TemporaryDirectory();
     writeFileSync(directory.at("max_dgram_qlen"), "10\n");
-    expect(queueLengthWarning(directory.at("max_dgram_qlen"))).toBe(
-      "net.unix.max_dgram_qlen is 10: a burst of more simultaneous beats makes senders drop; " +
-        "before the start run: sysctl -w net.unix.max_dgram_qlen=512",
-    );
+    expect(queueLengthWarning(directory.at("max_dgram_qlen"))).toEqual({
+      holds: 10,
+      want: 512,
+      effect: "beats are lost when more than 10 come at once",
+      hint: "sysctl -w net.unix.max_dgram_qlen=512, then restart the daemon",
+    });
   });
 
   test.each(["512\n", "1000\n", "nonsense\n"])("has nothing to say about %p", (text) => {
@@ -51,10 +53,10 @@ describe("requireProc()", () => {
 
 describe("initWatchdogWarning()", () => {
   test("tells pid 1 with a self-watchdog to run under an init", () => {
-    expect(initWatchdogWarning(1, 4e9)).toBe(
-      "the self-watchdog cannot end this process, because the kernel spares pid 1 the SIGALRM: " +
-        "run it under an init, such as with docker run --init",
-    );
+    expect(initWatchdogWarning(1, 4e9)).toEqual({
+      reason: "the kernel spares pid 1 the SIGALRM",
+      hint: "run the daemon under an init: docker run --init",
+    });
   });
 
   test("has nothing to say without a self-watchdog, or to another pid", () => {

@@ -55,10 +55,12 @@ test.each([
 ] satisfies [string, Machine][])(
   "hiddenProcessesWarning() says %s, and what to do",
   (cause, machine) => {
-    expect(warningOn(machine)).toBe(
-      `/proc hides the processes of other users (${cause}): their agents are watched but not ` +
-        "recovered: grant CAP_SYS_PTRACE, set ProtectProc=default in the unit, or mount /proc with " +
-        "gid= of a group of ours",
-    );
+    expect(warningOn(machine)).toEqual({
+      reason: `/proc hides the processes of other users (${cause})`,
+      effect: "their agents are watched but not recovered",
+      hint:
+        "grant CAP_SYS_PTRACE, set ProtectProc=default in the unit, or mount /proc with gid= of a " +
+        "group of the daemon",
+    });
   },
 );

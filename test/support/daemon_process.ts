@@ -249,7 +249,7 @@ export class DaemonProcess implements AsyncDisposable {
   // Its stdout goes through another pipe than its log, so the address may come a moment later.
   #isReady(): boolean {
     const hasAddress = !this.#hasMetrics || this.stdout.includes("\n");
-    return hasAddress && this.saying("ready, send a beat").length > 0;
+    return hasAddress && this.saying("ready").length > 0;
   }
 
   #heard(line: string): void {

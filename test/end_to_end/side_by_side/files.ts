@@ -40,7 +40,7 @@ describe.concurrent("files that somebody else moves or removes", () => {
       await sender.beat();
       return existsSync(heartbeat) && existsSync(events) && readFileSync(events).length > 0;
     });
-    const told = "the export file was moved or removed, going on in a new one";
+    const told = "export file recreated";
     await until("the word of it", () => daemon.saying(told).length === 1);
     const reopened = async (file: string) =>
       sampleAt(await daemon.page(), `varta_file_reopened_total{file="${file}"}`);

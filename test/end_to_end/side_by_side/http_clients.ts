@@ -48,7 +48,7 @@ test.concurrent("clients that hold connections leave descriptors for recoveries 
     );
     expect(sampleAt(page, "varta_prom_connections")).toBeLessThanOrEqual(DESCRIPTORS / 2);
     expect(refused[0]! + refused[1]!).toBeGreaterThan(IDLE - DESCRIPTORS / 2);
-    const said = daemon.lines.filter(({ msg }) => msg.startsWith("HTTP refused: "));
+    const said = daemon.saying("http refused");
     expect(said.length).toBe(refused.filter((count) => count > 0).length);
   } finally {
     for (const client of clients) client[Symbol.dispose]();

@@ -47,7 +47,7 @@ describe.concurrent("the daemon's life", () => {
     await daemon.state();
     await daemon.page();
     daemon.signal("SIGHUP");
-    await daemon.untilSays("SIGHUP: this version cannot reload its configuration, restart it");
+    await daemon.untilSays("reload not supported");
     expect(await daemon.stop()).toBe(0);
     expect(daemon.stdout).toMatch(/^127\.0\.0\.1:[0-9]+\n$/);
     for (const line of daemon.stderr.trimEnd().split("\n"))
@@ -95,7 +95,7 @@ describe.concurrent("the daemon's life", () => {
       expect((await runCommand(["sh", "-c", twice])).exitCode).toBe(0);
       expect(await daemon.exited()).toBe(0);
       expect(existsSync(daemon.path("ended"))).toBe(true);
-      expect(daemon.saying("second signal, ending at once")).toEqual([]);
+      expect(daemon.saying("second signal, ending now")).toEqual([]);
     }));
 
   test("a recovery that takes its time gets SIGTERM at the end, then SIGKILL", async () => {

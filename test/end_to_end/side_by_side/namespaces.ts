@@ -123,7 +123,7 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
     const pid = await sendAs(crew);
     const foreign = namespaceOf(pid);
     expect(await daemon.exited()).toBe(1);
-    const [fatal] = daemon.lines.filter(({ msg }) => msg.startsWith("FATAL: "));
+    const [fatal] = daemon.lines.filter(({ msg }) => msg === "beat from foreign namespace");
     expect(fatal?.level).toBe("error");
     expect(Object.fromEntries(fatal!.fields)).toMatchObject({
       pid: `${pid}`,
@@ -162,7 +162,7 @@ describe.concurrent.skipIf(rootReason !== "")(
 
     test("as its first process warns that no watchdog can end it", async () => {
       await using daemon = await start({ through: inChild, args: ["--self-watchdog-secs", "4"] });
-      expect(daemon.stderr).toContain("run it under an init");
+      expect(daemon.stderr).toContain("run the daemon under an init");
       expect(await daemon.stop()).toBe(0);
     });
 

@@ -25,9 +25,9 @@ const KEY = "5a".repeat(32);
 const MASTER = "c3".repeat(32);
 const THRESHOLD = ["--threshold-ms", "200"];
 const RECOVERY = ["--recovery-exec", "touch recovered-{pid}"];
-const PLAIN_WARNING = "this listener takes beats without authentication";
-const RECOVERY_WARNING = "beats of this listener may start recoveries";
-const REACHABLE_WARNING = "this listener is reachable from the network";
+const PLAIN_WARNING = "unauthenticated listener";
+const RECOVERY_WARNING = "unattested recoveries accepted";
+const REACHABLE_WARNING = "listener reachable by network";
 
 const canIpv6 = hasIpv6Loopback();
 const NEEDS_IPV6 = canIpv6 ? "" : " (skipped: there is no ::1)";

@@ -30,14 +30,14 @@ step = [{ signal = "SIGTERM" }, { wait = "100ms" }, { exec = ["sh", "./recover",
     await using crew = new Crew(daemon.socket);
     const pid = await crew.agent({ intervalMs: 20, beats: 5 });
     await daemon.untilSays("recovery ended");
-    const [signalled] = daemon.saying("recovery signalled the agent", pid);
+    const [signalled] = daemon.saying("recovery sent signal", pid);
     expect(Object.fromEntries(signalled!.fields)).toMatchObject({
       signal: "SIGTERM",
       step: "signal",
       steps: "1/3",
     });
     expect(readFileSync(daemon.path("done"), "utf8")).toMatch(new RegExp(`^${pid} [0-9]+\n$`));
-    await daemon.untilSays("agent is gone, its successor is not known");
+    await daemon.untilSays("recovery unverified");
     const page = await daemon.page();
     const steps = "varta_recovery_steps_total";
     for (const step of ["signal", "wait", "exec"]) {
@@ -112,8 +112,8 @@ step = [{ restart_unit = "auto" }]`),
         expect(daemon.saying("agent recovered")[0]!.fields.get("unit")).toBe("app.service");
         // The budget is that of the unit: the successor has none of its own.
         await crew.signal(young, "SIGSTOP");
-        await daemon.untilSays("gave up on an agent");
-        expect(daemon.saying("gave up on an agent")[0]!.fields.get("pid")).toBe(String(young));
+        await daemon.untilSays("recovery gave up");
+        expect(daemon.saying("recovery gave up")[0]!.fields.get("pid")).toBe(String(young));
         await crew.signal(young, "SIGCONT");
       }
       await until("the group to be empty", () => removes(group));
@@ -155,11 +155,11 @@ budget = 2`),
     await daemon.untilSays("agent did not recover", 2);
     // A beat comes and goes: the next stall finds the budget used up.
     await sender.beat();
-    await daemon.untilSays("gave up on an agent");
-    const [gaveUp] = daemon.saying("gave up on an agent");
+    await daemon.untilSays("recovery gave up");
+    const [gaveUp] = daemon.saying("recovery gave up");
     expect([gaveUp!.level, gaveUp!.fields.get("hint")]).toEqual([
       "error",
-      "its recovery.budget is used up: look at it yourself",
+      "recovery.budget is used up: no recovery until one of its recoveries is older than budget_window",
     ]);
     expect(daemon.saying("recovery started")).toHaveLength(2);
     await until("the gauge", async () => {
@@ -196,7 +196,7 @@ describe.concurrent("A dry run", () => {
     // The agent is this test: it would notice.
     await sender.beat();
     await daemon.untilSays("recovery ended");
-    expect(daemon.saying("recovery would signal the agent")).toHaveLength(1);
+    expect(daemon.saying("recovery would signal")).toHaveLength(1);
     const [would] = daemon.saying("recovery would start");
     expect(would!.fields.get("dry_run")).toBe("true");
     expect(existsSync(daemon.path("too_far"))).toBe(false);
@@ -204,7 +204,9 @@ describe.concurrent("A dry run", () => {
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="dry_run"}')).toBe(1);
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(0);
-    const warned = daemon.lines.some((line) => line.msg.startsWith("dry run: recoveries are "));
+    const warned = daemon.lines.some(({ fields }) =>
+      fields.get("warning")?.startsWith("dry run: recoveries are "),
+    );
     expect(warned).toBe(true);
   });
 });

@@ -54,7 +54,7 @@ describe.concurrent("under a service manager", () => {
 
   test("a socket that is gone is a warning, not a failure", async () => {
     await using daemon = await DaemonProcess.start({ env: { NOTIFY_SOCKET: "/nowhere/notify" } });
-    const said = daemon.saying("the service manager cannot be told how we are, ignoring");
+    const said = daemon.saying("sd_notify failed, ignoring");
     expect(said.map(({ level, fields }) => [level, fields.get("reason")])).toEqual([
       ["warn", "NOTIFY_SOCKET /nowhere/notify: ENOENT (no such file or directory)"],
     ]);

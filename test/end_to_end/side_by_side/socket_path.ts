@@ -79,12 +79,12 @@ describe.concurrent("the socket path", () => {
     using old = new Sender(daemon.socket);
     old.connect();
     unlinkSync(daemon.socket);
-    await daemon.untilSays("the socket is bound anew");
+    await daemon.untilSays("socket bound again");
     await old.beat();
     using young = new Sender(daemon.socket);
     await young.beat({ nonce: 10n });
     await daemon.untilReceived(2);
-    expect(daemon.saying("the socket file was removed or replaced")).toHaveLength(1);
+    expect(daemon.saying("socket file lost")).toHaveLength(1);
     const page = await daemon.page();
     expect(sampleAt(page, "varta_socket_file_lost_total")).toBe(1);
     expect((await daemon.fetch("/-/healthy")).status).toBe(200);
@@ -98,13 +98,13 @@ describe.concurrent("the socket path", () => {
     unlinkSync(first.socket);
     await using second = await DaemonProcess.start({ directory: first.directory });
     first.signal("SIGCONT");
-    await first.untilSays("cannot bind the socket anew, trying once a second");
+    await first.untilSays("socket bind failed, retrying");
     expect((await first.fetch("/-/healthy")).status).toBe(503);
     expect((await first.fetch("/-/ready")).status).toBe(503);
     await beatUntilSent(connect(second.socket));
     await second.untilReceived(1);
     expect(await second.stop()).toBe(0);
-    await first.untilSays("the socket is bound anew");
+    await first.untilSays("socket bound again");
     expect((await first.fetch("/-/healthy")).status).toBe(200);
     expect(existsSync(first.socket)).toBe(true);
   });
@@ -158,8 +158,8 @@ describe.concurrent("the socket path of the metrics page", () => {
       metrics: false,
     });
     unlinkSync(path);
-    await daemon.untilSays("the socket is bound anew");
-    expect(daemon.saying("the socket is bound anew")[0]!.fields.get("socket")).toBe("metrics");
+    await daemon.untilSays("socket bound again");
+    expect(daemon.saying("socket bound again")[0]!.fields.get("socket")).toBe("metrics");
     expect((await fetch("http://localhost/-/healthy", { unix: path })).status).toBe(200);
     expect(await daemon.stop()).toBe(0);
     expect(existsSync(path)).toBe(false);

@@ -86,9 +86,7 @@ command = ["${directory.at("recover")}", "${recovered}"]
           "127.0.0.3/7",
         ]);
         expect(readFileSync(recovered, "utf8")).toBe("7 of 127.0.0.3\n");
-        const claimed = daemon.saying(
-          "two senders claim the same pid, each is watched by its source",
-        );
+        const claimed = daemon.saying("pid claimed twice");
         expect(claimed.map(({ fields }) => fields.get("holder"))).toEqual(["127.0.0.2"]);
       }));
   },
