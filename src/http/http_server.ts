@@ -34,8 +34,7 @@ type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
 
-/** What a reload may change while the server runs. */
-interface HttpSettings {
+export interface HttpServerOptions {
   /** The 32 bytes of the bearer token; undefined = no token is asked for. */
   readonly token: Uint8Array | undefined;
   /** Names that a request may call us by, besides ours, localhost and IP addresses. */
@@ -43,9 +42,6 @@ interface HttpSettings {
   readonly rateLimitPerSec: number;
   readonly rateLimitBurst: number;
   readonly scrapeBudgetNs: number;
-}
-
-export interface HttpServerOptions extends HttpSettings {
   readonly listen: HttpAddress;
   /** Mode of a unix socket. */
   readonly socketMode: number;
@@ -93,8 +89,7 @@ export class HttpServer {
   readonly #healthLimiter: IpLimiter;
   readonly #front: HttpFront;
   #boundSocket: BoundSocket | undefined;
-  #settings: HttpSettings;
-  #hosts: AllowedHosts | undefined;
+  readonly #hosts: AllowedHosts | undefined;
   #scrapes = 0;
   #drainDeadlineNs = Number.POSITIVE_INFINITY;
   #closing = false;
@@ -106,7 +101,6 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     const { source, nowNs, count } = options;
     this.#options = options;
-    this.#settings = options;
     this.#queue = new ScrapeQueue(source, nowNs);
     this.#limiter = new IpLimiter(options.rateLimitPerSec, options.rateLimitBurst, count);
     this.#healthLimiter = new IpLimiter(HTTP_HEALTH_PER_SEC, HTTP_HEALTH_PER_SEC, (code) =>
@@ -200,13 +194,6 @@ export class HttpServer {
     this.#boundSocket = bound;
   }
 
-  /** Takes over the settings of a reload, all at once. */
-  configure(settings: HttpSettings): void {
-    this.#settings = settings;
-    this.#hosts = this.#allowedHosts(settings);
-    this.#limiter.configure(settings.rateLimitPerSec, settings.rateLimitBurst);
-  }
-
   /**
    * Stops accepting; responses in flight get up to 1 s. The turns go on until `closed`, with
    * `nextDeadlineNs` among the deadlines of the loop.
@@ -220,7 +207,7 @@ export class HttpServer {
   }
 
   // Whoever reaches a Unix socket has the right to: no browser does.
-  #allowedHosts({ hosts }: HttpSettings): AllowedHosts | undefined {
+  #allowedHosts({ hosts }: HttpServerOptions): AllowedHosts | undefined {
     if (this.#options.listen.kind === "unix") return undefined;
     const name = hostname();
     return new AllowedHosts([name, name.split(".")[0]!, ...hosts]);
@@ -241,7 +228,7 @@ export class HttpServer {
   #refusal({ exchange, request, arrivedNs }: Asked): Answer | undefined {
     const malformed = this.#formRefusal(request);
     if (malformed !== undefined) return malformed;
-    const { token } = this.#settings;
+    const { token } = this.#options;
     // Whoever shows the token is no stranger's page, and no stranger's flood may keep it out.
     if (token !== undefined && bearerMatches(request.authorization, token)) return undefined;
     if (this.#hosts?.allows(request.authority) === false) {
@@ -312,7 +299,7 @@ export class HttpServer {
   }
 
   #handOver({ exchange, arrivedNs }: Asked, answer: Answer, whenSent?: () => void): void {
-    if (this.#options.nowNs() - arrivedNs > this.#settings.scrapeBudgetNs)
+    if (this.#options.nowNs() - arrivedNs > this.#options.scrapeBudgetNs)
       this.#options.count(counts.HTTP_SCRAPE_BUDGET_EXCEEDED);
     const sent = () => {
       this.#scrapes--;

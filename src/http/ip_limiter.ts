@@ -24,9 +24,9 @@ interface Scraper {
 
 export class IpLimiter {
   readonly #count: CountHttp;
-  #ratePerSec: number;
-  #burst: number;
-  #scrapers = new Slab<Scraper>(SCRAPER_ADDRESSES_MAX);
+  readonly #ratePerSec: number;
+  readonly #burst: number;
+  readonly #scrapers = new Slab<Scraper>(SCRAPER_ADDRESSES_MAX);
   #nextSweepNs = 0;
 
   constructor(ratePerSec: number, burst: number, count: CountHttp) {
@@ -38,14 +38,6 @@ export class IpLimiter {
   /** Addresses remembered now. */
   get size(): number {
     return this.#scrapers.size;
-  }
-
-  /** New limits, with full buckets for everybody. */
-  configure(ratePerSec: number, burst: number): void {
-    if (ratePerSec === this.#ratePerSec && burst === this.#burst) return;
-    this.#ratePerSec = ratePerSec;
-    this.#burst = burst;
-    this.#scrapers.drain();
   }
 
   /** Takes one token of `address`; false (counted) if the request must be refused. */

@@ -1,9 +1,9 @@
 // The keys of one secure listener (spec 02 section 3): up to eight shared keys in the order of trial, the primary first, and
 // a master key from which every agent has its own. Each key is one array that the ring owns from then on: it is
-// overwritten with zeros when it is replaced and when the ring closes. Nothing here turns a key into text.
+// overwritten with zeros when the ring closes. Nothing here turns a key into text.
 import { assert } from "../base/assert.ts";
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
-import { KEY_BYTES, sameKey } from "../wire/secure_frame.ts";
+import { KEY_BYTES } from "../wire/secure_frame.ts";
 import { AgentKeys } from "./agent_keys.ts";
 
 export interface SecureKeys {
@@ -13,7 +13,7 @@ export interface SecureKeys {
 }
 
 export class KeyRing {
-  #shared: readonly Uint8Array[] = [];
+  #shared: readonly Uint8Array[];
   #master: Uint8Array | undefined;
   readonly #agentKeys = new AgentKeys();
 
@@ -39,38 +39,14 @@ export class KeyRing {
     return this.#agentKeys.keyOf(master, pid);
   }
 
-  /** Puts all keys in the place of all old ones, which are wiped. Takes ownership of the arrays. */
-  replace(keys: SecureKeys): void {
-    checkKeys(keys);
-    const oldShared = this.#shared;
-    const oldMaster = this.#master;
-    for (const old of [...oldShared, oldMaster])
-      if (old !== undefined)
-        assert(
-          old !== keys.master && !keys.shared.includes(old),
-          "every set of keys has arrays of its own",
-        );
-    this.#shared = keys.shared;
-    this.#master = keys.master;
-    const masterStays =
-      oldMaster !== undefined && keys.master !== undefined && sameKey(oldMaster, keys.master);
-    if (!masterStays) this.#agentKeys.wipe();
-    wipeKeys({ shared: oldShared, master: oldMaster });
-  }
-
   /** Overwrites every key; the ring opens nothing any more. Idempotent. */
   close(): void {
-    wipeKeys({ shared: this.#shared, master: this.#master });
+    for (const key of this.#shared) key.fill(0);
+    this.#master?.fill(0);
     this.#shared = [];
     this.#master = undefined;
     this.#agentKeys.wipe();
   }
-}
-
-/** Overwrites keys that were read and are not used after all. */
-function wipeKeys({ shared, master }: SecureKeys): void {
-  for (const key of shared) key.fill(0);
-  master?.fill(0);
 }
 
 // The configuration has checked the files; no message shows what is in a key.

@@ -85,7 +85,7 @@ export class SecureUdpListener implements Listener {
   readonly #gate: ForgeryGate;
   readonly #monotonicNs: () => number;
   readonly #isBeating: (pid: number) => boolean;
-  #restartGapNs: number;
+  readonly #restartGapNs: number;
   #nextSweepNs: number;
   /** Instant of the last sweep: another one at the same instant finds nothing. */
   #sweptNs = Number.NEGATIVE_INFINITY;
@@ -136,22 +136,6 @@ export class SecureUdpListener implements Listener {
   /** Senders known now. */
   get senderCount(): number {
     return this.#senders.size;
-  }
-
-  /**
-   * Puts new keys in the place of all old ones; what is known about senders stays. Takes ownership
-   * of the arrays.
-   */
-  setKeys(keys: SecureKeys): void {
-    this.#ring.replace(keys);
-  }
-
-  /**
-   * The gap follows the threshold: a longer one would drop the beats of a recycled pid that is
-   * reported as dead.
-   */
-  setRestartGapNs(restartGapNs: number): void {
-    this.#restartGapNs = restartGapNs;
   }
 
   receive(nowNs: number): number {

@@ -110,12 +110,6 @@ export class Metrics {
     this.#wallOffsetNs = wallOffsetNs;
   }
 
-  /** Switches the per-pid families; switching them off forgets the rows. */
-  setPerPid(perPid: boolean): void {
-    this.#perPid = perPid;
-    if (!perPid) this.#rows.clear();
-  }
-
   /** Adds to a counter. `count` is a non-negative integer, for example a drained counter; of seconds it may be a part of one. */
   add(series: number, count: number): void {
     assert(series >= 0 && series < SERIES_COUNT, "a series id comes from series.ts");

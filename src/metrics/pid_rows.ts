@@ -78,14 +78,6 @@ export class PidRows {
     this.#freeCount += 1;
   }
 
-  clear(): void {
-    this.#index.clear();
-    this.#names.clear();
-    this.#pids.fill(0, 0, this.#rowsUsed);
-    this.#rowsUsed = 0;
-    this.#freeCount = 0;
-  }
-
   /** Rows below this number may be in use; the bound of a walk with `pidAt`. */
   get rowsUsed(): number {
     return this.#rowsUsed;

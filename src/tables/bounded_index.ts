@@ -97,11 +97,6 @@ export class BoundedIndex {
     return slot;
   }
 
-  clear(): void {
-    this.#slots.fill(EMPTY);
-    this.#occupied = 0;
-  }
-
   /** Every (key, slot) in table order. Cold side: it allocates. */
   *entries(): IterableIterator<[key: number, slot: number]> {
     for (let bucket = 0; bucket < this.bucketCount; bucket++) {

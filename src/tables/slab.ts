@@ -66,19 +66,6 @@ export class Slab<V extends NonNullable<unknown>> {
     return value;
   }
 
-  /** Empties the table and returns its values in slot order. */
-  drain(): V[] {
-    const values: V[] = [];
-    for (let slot = 0; slot < this.capacity; slot++) {
-      const value = this.#values[slot];
-      if (value !== undefined) values.push(value);
-      this.#values[slot] = undefined;
-    }
-    this.#index.clear();
-    this.#freeAll();
-    return values;
-  }
-
   /** Every (key, value), in the order of the index. Cold side: it allocates. */
   *entries(): IterableIterator<[key: number, value: V]> {
     for (const [key, slot] of this.#index.entries()) yield [key, this.#values[slot]!];

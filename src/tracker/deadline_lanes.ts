@@ -113,15 +113,6 @@ export class DeadlineLanes {
     return deadline;
   }
 
-  /** Moves all deadlines of the lane of `oldNs` to `newNs`, into the lane of `newNs` if there is one. */
-  setThreshold(oldNs: number, newNs: number): void {
-    const from = this.laneOf(oldNs);
-    if (from < 0 || oldNs === newNs) return;
-    const into = this.laneOf(newNs);
-    if (into < 0) this.thresholdNs[from] = newNs;
-    else this.#merge(from, into);
-  }
-
   /** The steady state of a beat, without the look-ups of `unlink` and `link`; `slot` is in `lane` and not its tail. */
   #moveBehind(tail: number, slot: number, lane: number): void {
     const { prev, next } = this.#slots;
@@ -134,32 +125,6 @@ export class DeadlineLanes {
     prev[slot] = tail;
     next[slot] = END;
     this.tail[lane] = slot;
-  }
-
-  /** Moves every slot of `from` into `into` by last beat; those of `into` come first among equals. */
-  #merge(from: number, into: number): void {
-    const slots = this.#slots;
-    let a = this.head[into]!;
-    let b = this.head[from]!;
-    let last = END;
-    this.head[into] = END;
-    while (a !== END || b !== END) {
-      const takeA = b === END || (a !== END && slots.lastNs[a]! <= slots.lastNs[b]!);
-      const slot = takeA ? a : b;
-      if (takeA) a = slots.next[a]!;
-      else b = slots.next[b]!;
-      slots.lane[slot] = into;
-      slots.prev[slot] = last;
-      slots.next[slot] = END;
-      if (last === END) this.head[into] = slot;
-      else slots.next[last] = slot;
-      last = slot;
-    }
-    this.tail[into] = last;
-    this.count[into]! += this.count[from]!;
-    this.head[from] = END;
-    this.tail[from] = END;
-    this.count[from] = 0;
   }
 
   #laneFor(thresholdNs: number): number {

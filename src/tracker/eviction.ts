@@ -14,17 +14,12 @@ export class Eviction {
   cursor = 0;
   readonly #slots: Slots;
   readonly #pauses: Pauses;
-  #balanced: boolean;
-  #window: number;
+  readonly #balanced: boolean;
+  readonly #window: number;
 
   constructor(slots: Slots, pauses: Pauses, policy: EvictionPolicy, window: number) {
     this.#slots = slots;
     this.#pauses = pauses;
-    this.#balanced = policy === "balanced";
-    this.#window = clampWindow(window);
-  }
-
-  configure(policy: EvictionPolicy, window: number): void {
     this.#balanced = policy === "balanced";
     this.#window = clampWindow(window);
   }

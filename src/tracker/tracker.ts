@@ -239,16 +239,6 @@ export class Tracker {
     return this.table.lanes.nextDeadline();
   }
 
-  /** A reload: slots that waited for `oldNs` of silence now wait for `newNs`. */
-  setLaneThreshold(oldNs: number, newNs: number): void {
-    this.table.lanes.setThreshold(oldNs, newNs);
-  }
-
-  /** A reload of the eviction settings. */
-  setEviction(policy: EvictionPolicy, window: number): void {
-    this.#eviction.configure(policy, window);
-  }
-
   /** Key and source ("" = none) of the member whose pid `takeEvictedPid` has just told. */
   get evictedKey(): number {
     return this.table.removed.poppedKey;

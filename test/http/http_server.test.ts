@@ -251,17 +251,6 @@ describe("the bearer token", () => {
     expect(fixture.counted).toEqual([]);
   });
 
-  test("can be changed while the server runs", async () => {
-    await using fixture = await ServerFixture.open({ token: TOKEN });
-    const next = Buffer.alloc(32, 0xab);
-    const settings = { hosts: [], rateLimitPerSec: 0, rateLimitBurst: 0, scrapeBudgetNs: 1e9 };
-    fixture.server.configure({ token: next, ...settings });
-    const get = (hex: string) =>
-      fixture.get("/metrics", { headers: { authorization: `Bearer ${hex}` } });
-    expect((await get(TOKEN_HEX)).status).toBe(401);
-    expect((await get("ab".repeat(32))).status).toBe(200);
-  });
-
   test("is not asked for on the landing page and the health checks", async () => {
     await using fixture = await ServerFixture.open({ token: TOKEN });
     for (const path of ["/", "/-/healthy", "/healthz", "/-/ready"]) {
@@ -302,15 +291,6 @@ describe("the name in a request", () => {
     expect(await raw(fixture, `${head}\r\n`)).toStartWith("HTTP/1.1 421 ");
     const shown = `${head}Authorization: Bearer ${TOKEN_HEX}\r\n\r\n`;
     expect(await raw(fixture, shown)).toStartWith("HTTP/1.1 200 ");
-  });
-
-  test("can be changed while the server runs", async () => {
-    await using fixture = await ServerFixture.open({ hosts: [] });
-    const head = "GET /healthz HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
-    expect(await raw(fixture, head)).toStartWith("HTTP/1.1 421 ");
-    const limits = { rateLimitPerSec: 0, rateLimitBurst: 0, scrapeBudgetNs: 1e9 };
-    fixture.server.configure({ token: undefined, hosts: ["A.example"], ...limits });
-    expect(await raw(fixture, head)).toStartWith("HTTP/1.1 200 ");
   });
 });
 

@@ -1,4 +1,4 @@
-// The keys of a listener: owned, replaced together and overwritten afterwards.
+// The keys of a listener: owned, and overwritten when the ring closes.
 import { describe, expect, test } from "bun:test";
 import { KeyRing } from "../../src/listener/key_ring.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
@@ -26,52 +26,16 @@ describe("a key ring", () => {
     expect(() => new KeyRing({ shared: [], master: new Uint8Array(33) })).toThrow("32");
   });
 
+  test("derives the key of an agent from the master key", () => {
+    const ring = new KeyRing({ shared: [], master: key(5) });
+    expect(ring.agentKey(7).toHex()).toBe(deriveAgentKey(key(5), 7).toHex());
+  });
+
   test("never shows a key: not in text, not to an inspector, not in JSON", () => {
     const ring = new KeyRing({ shared: [key(0xab)], master: key(0xcd) });
     ring.agentKey(7);
     const shown = [Bun.inspect(ring, { depth: 10 }), JSON.stringify(ring), String(ring)].join("\n");
     expect(shown).not.toMatch(/171|205|abab|cdcd/);
-  });
-});
-
-describe("replace()", () => {
-  test("swaps all keys and overwrites the old ones", () => {
-    const old = { shared: [key(1), key(2)], master: key(3) };
-    const ring = new KeyRing(old);
-    const agentKey = ring.agentKey(7);
-    ring.replace({ shared: [key(4)], master: key(5) });
-    for (const wiped of [...old.shared, old.master, agentKey]) expect(wiped.toHex()).toBe(NOTHING);
-    expect(ring.shared.map((shared) => shared[0])).toEqual([4]);
-    expect(ring.agentKey(7).toHex()).toBe(deriveAgentKey(key(5), 7).toHex());
-  });
-
-  test("keeps the derived keys if the master key is the same", () => {
-    const ring = new KeyRing({ shared: [], master: key(3) });
-    const agentKey = ring.agentKey(7);
-    ring.replace({ shared: [key(1)], master: key(3) });
-    expect(agentKey.toHex()).toBe(deriveAgentKey(key(3), 7).toHex());
-    expect(ring.agentKey(7)).toBe(agentKey);
-  });
-
-  test("drops the derived keys with the master key", () => {
-    const ring = new KeyRing({ shared: [], master: key(3) });
-    const agentKey = ring.agentKey(7);
-    ring.replace({ shared: [key(1)], master: undefined });
-    expect(agentKey.toHex()).toBe(NOTHING);
-    expect(ring.hasMaster).toBe(false);
-  });
-
-  test("refuses arrays that it would overwrite", () => {
-    const shared = [key(1)];
-    const ring = new KeyRing({ shared, master: undefined });
-    expect(() => ring.replace({ shared, master: undefined })).toThrow("arrays of its own");
-    expect(ring.shared[0]!.toHex()).toBe(key(1).toHex());
-  });
-
-  test("changes nothing if the new keys are not fit", () => {
-    const ring = new KeyRing({ shared: [key(1)], master: undefined });
-    expect(() => ring.replace({ shared: [], master: undefined })).toThrow();
-    expect(ring.shared[0]!.toHex()).toBe(key(1).toHex());
   });
 });
 

@@ -42,8 +42,7 @@ const VERDICT_TEXTS = new Map([
 
 type Step =
   | { readonly kind: "fresh"; readonly sealed: Sealed }
-  | { readonly kind: "again"; readonly back: number }
-  | { readonly kind: "keys"; readonly shared: readonly number[]; readonly master: boolean };
+  | { readonly kind: "again"; readonly back: number };
 
 interface Sealed {
   readonly pid: number;
@@ -122,14 +121,7 @@ function steps(): fc.Arbitrary<Step[]> {
     }));
   const fresh = sealed.map((each): Step => ({ kind: "fresh", sealed: each }));
   const again = fc.nat(20).map((back): Step => ({ kind: "again", back }));
-  const keys = fc
-    .tuple(fc.uniqueArray(fc.constantFrom(1, 2, 3), { maxLength: 3 }), fc.boolean())
-    .map(([shared, master]): Step => ({ kind: "keys", shared, master }));
-  const step = fc.oneof(
-    { weight: 12, arbitrary: fresh },
-    { weight: 5, arbitrary: again },
-    { weight: 1, arbitrary: keys },
-  );
+  const step = fc.oneof({ weight: 12, arbitrary: fresh }, { weight: 5, arbitrary: again });
   return fc.array(step, { minLength: 10, maxLength: 60 });
 }
 
@@ -152,11 +144,6 @@ test(
         const sent: Uint8Array[] = [];
         try {
           for (const step of script) {
-            if (step.kind === "keys") {
-              listener.setKeys(keySet(step.shared, step.master));
-              slow.keys = keySet(step.shared, step.master);
-              continue;
-            }
             const datagram =
               step.kind === "fresh" ? bytesOf(step.sealed) : sent[sent.length - 1 - step.back];
             if (datagram === undefined) continue;

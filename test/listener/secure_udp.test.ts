@@ -238,15 +238,12 @@ describe("replay", () => {
     expect(net.verdicts(0, shared(1, 2, 3))).toEqual([VERDICT_PASS]);
   });
 
-  test("a recycled pid is let in after the gap, which follows the threshold", () => {
+  test("a recycled pid is let in after the gap", () => {
     using net = new Net({ shared: [key(1)], master: undefined });
     const old = sealShared({ key: key(1), ivRandom: IV_A, ivCounter: 9, frame: frame(2, 500) });
     const restarted = shared(1, 2, 0, IV_B);
     expect(net.verdicts(1, old)).toEqual([VERDICT_PASS]);
     expect(net.verdicts(GAP, restarted)).toEqual([REJECT_REPLAY]);
-    net.listener.setRestartGapNs(2 * GAP);
-    expect(net.verdicts(GAP + 1, restarted)).toEqual([REJECT_REPLAY]);
-    net.listener.setRestartGapNs(GAP);
     expect(net.verdicts(GAP + 1, restarted)).toEqual([VERDICT_PASS]);
   });
 
@@ -324,32 +321,6 @@ describe("the sender table", () => {
     using net = new Net({ shared: [key(1)], master: undefined }, { senderStates: 1 });
     net.verdicts(0, shared(1, 2, 0));
     expect(net.verdicts(10 * TTL, shared(1, 3, 0))).toEqual([REJECT_SENDER_TABLE_FULL]);
-  });
-});
-
-describe("setKeys()", () => {
-  test("opens with the new keys only, and overwrites the old ones", () => {
-    const old = { shared: [key(1), key(2)], master: key(9) };
-    using net = new Net(old);
-    net.listener.setKeys({ shared: [key(3)], master: key(8) });
-    const datagrams = [shared(1, 2, 0), shared(2, 2, 0), byMaster(9, 2, 0)];
-    expect(net.verdicts(0, ...datagrams)).toEqual(new Array(3).fill(REJECT_DECRYPT));
-    expect(net.verdicts(0, shared(3, 2, 0), byMaster(8, 2, 1))).toEqual([
-      VERDICT_PASS,
-      VERDICT_PASS,
-    ]);
-    for (const wiped of [...old.shared, old.master]) expect(wiped).toEqual(new Uint8Array(32));
-  });
-
-  test("keeps what is known about senders: no replay through a rotation of keys", () => {
-    using net = new Net({ shared: [key(1)], master: undefined });
-    net.verdicts(0, shared(1, 2, 5));
-    net.listener.setKeys({ shared: [key(2), key(1)], master: undefined });
-    expect(net.verdicts(0, shared(1, 2, 5), shared(2, 2, 5), shared(2, 2, 6))).toEqual([
-      REJECT_REPLAY,
-      REJECT_REPLAY,
-      VERDICT_PASS,
-    ]);
   });
 });
 

@@ -231,17 +231,6 @@ describe("per-pid rows", () => {
     expect(text).not.toContain("varta_status");
     expect(linesWith(text, "pid_row_refused")).toEqual(["varta_prom_pid_row_refused_total 0"]);
   });
-
-  test("can be switched off and on again, starting empty", () => {
-    const { metrics } = makeMetrics();
-    beat(metrics, [12, 13]);
-    metrics.setPerPid(false);
-    metrics.setPerPid(true);
-    beat(metrics, [13]);
-    expect(linesWith(renderPage(metrics), "varta_beats_total")).toEqual([
-      'varta_beats_total{pid="13"} 1',
-    ]);
-  });
 });
 
 describe("the accounting identity", () => {

@@ -346,22 +346,6 @@ export class ReferenceTracker {
     );
   }
 
-  setLaneThreshold(oldNs: number, newNs: number): void {
-    const from = this.lanes.find((lane) => lane.thresholdNs === oldNs);
-    const into = this.lanes.find((lane) => lane.thresholdNs === newNs);
-    if (from === undefined || oldNs === newNs) return;
-    if (into === undefined) {
-      from.thresholdNs = newNs;
-      return;
-    }
-    const merged = [...this.laneSlots(into), ...this.laneSlots(from)];
-    merged.sort((a, b) => a.lastNs - b.lastNs);
-    for (const slot of merged) {
-      slot.lane = into;
-      slot.acceptedAt = ++this.#acceptances;
-    }
-  }
-
   laneSlots(lane: ReferenceLane): ReferenceSlot[] {
     return inLaneOrder(this.slots.filter((slot) => slot.lane === lane));
   }

@@ -105,44 +105,6 @@ describe("deadline lanes", () => {
     expect(h.snapshot()).toBe(before);
   });
 
-  test("move all their deadlines at once on a reload", () => {
-    const h = new Harness();
-    h.beat(1, 1, 0);
-    h.beat(2, 1, 40);
-    h.tracker.setLaneThreshold(100, 30);
-    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[30, [1, 2]]], 30]);
-    h.tracker.setLaneThreshold(999, 1);
-    h.tracker.setLaneThreshold(30, 30);
-    expect(lanes(h)).toEqual([[30, [1, 2]]]);
-  });
-
-  test("are merged by last beat when a reload gives two of them one threshold", () => {
-    const h = new Harness();
-    for (const [pid, now] of [
-      [1, 0],
-      [2, 10],
-      [3, 20],
-    ] as const)
-      h.beat(pid, 1, now);
-    for (const [pid, now] of [
-      [4, 10],
-      [5, 30],
-    ] as const)
-      h.beat(pid, 1, now, { threshold: 70 });
-    h.tracker.setLaneThreshold(70, 100);
-    expect(lanes(h)).toEqual([
-      [100, [1, 2, 4, 3, 5]],
-      [70, []],
-    ]);
-    h.tracker.checkInvariants();
-    h.tracker.setLaneThreshold(100, 70);
-    expect(lanes(h)).toEqual([
-      [100, []],
-      [70, [1, 2, 4, 3, 5]],
-    ]);
-    h.tracker.checkInvariants();
-  });
-
   test("hold 16 thresholds; a 17th reuses a lane that stands empty", () => {
     const h = new Harness();
     for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10 });

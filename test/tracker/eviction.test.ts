@@ -138,15 +138,6 @@ describe("eviction", () => {
     expect(wide.beat(9, 1, 4_050)).toBe("Inserted");
   });
 
-  test("follows new settings after a reload", () => {
-    const h = full(2, "strict", 1);
-    expect(h.beat(9, 1, 5_000)).toBe("CapacityExceeded");
-    h.tracker.setEviction("balanced", 256);
-    expect(h.beat(9, 1, 5_000)).toBe("Inserted");
-    h.tracker.setEviction("strict", 256);
-    expect(h.beat(8, 1, 9_000)).toBe("CapacityExceeded");
-  });
-
   test("never happens when ten thresholds leave the exact range", () => {
     const h = new Harness({ capacity: 1, policy: "balanced" });
     const threshold = 2 ** 52;

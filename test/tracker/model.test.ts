@@ -53,8 +53,6 @@ type Operation =
     }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
-  | { readonly kind: "reload"; readonly from: number; readonly to: number }
-  | { readonly kind: "eviction"; readonly policy: "strict" | "balanced"; readonly window: number }
   | { readonly kind: "take removed" }
   | {
       readonly kind: "ask";
@@ -123,22 +121,6 @@ function operations(world: World): fc.Arbitrary<Operation> {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant("end" as const), pid, hasEnded: fc.boolean() }),
     },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant("reload" as const),
-        from: threshold,
-        to: threshold,
-      }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant("eviction" as const),
-        policy: fc.constantFrom("strict" as const, "balanced" as const),
-        window: fc.constantFrom(1, 2, 3, 256),
-      }),
-    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("take removed" as const) }) },
     {
       weight: 1,
@@ -188,13 +170,6 @@ class Pair {
     } else if (operation.kind === "end") {
       if (operation.hasEnded) fast.ended.add(operation.pid);
       else fast.ended.delete(operation.pid);
-    } else if (operation.kind === "reload") {
-      fast.tracker.setLaneThreshold(operation.from, operation.to);
-      slow.setLaneThreshold(operation.from, operation.to);
-    } else if (operation.kind === "eviction") {
-      fast.tracker.setEviction(operation.policy, operation.window);
-      slow.policy = operation.policy;
-      slow.window = operation.window;
     } else if (operation.kind === "take removed") {
       expect(fast.tracker.takeEvictedPid()).toBe(slow.removed.pop() ?? -1);
     } else this.#ask(operation);
