@@ -7,8 +7,10 @@ import { ROOT } from "../scripts/binary/target.ts";
 import { withCommandTable } from "../scripts/spec/command_table.ts";
 import { REJECT_REASONS } from "../src/base/reject_reason.ts";
 import { findCommand } from "../src/cli/commands.ts";
-import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../src/config/options.ts";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../src/config/keys/schema.ts";
+import { LISTENER_KEYS } from "../src/config/keys/listener_keys.ts";
+import { TABLES } from "../src/config/keys/tables.ts";
+import { REMOVED_OPTIONS } from "../src/config/legacy_options.ts";
+import { CONFIG_OPTIONS } from "../src/config/options.ts";
 import { DROP_REASONS, LOG_KINDS } from "../src/metrics/catalogue.ts";
 import { FAMILIES } from "./support/metric_families.ts";
 import { REASONS } from "../src/events/outcome_words.ts";
@@ -60,7 +62,7 @@ describe("the page of the configuration has", () => {
   const text = page("07-config.md");
 
   test("every key", () => {
-    const shapes = [...Object.values(TABLE_SHAPES), ...Object.values(LISTENER_SHAPES)];
+    const shapes = [...Object.values(TABLES), ...Object.values(LISTENER_KEYS)];
     expect(missing(text, shapes.flatMap(keysOf))).toEqual([]);
   });
 

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
-import { keyTexts } from "../../src/config/keys/schema_keys.ts";
+import { defaultOf, type Keys } from "../../src/config/keys/key.ts";
+import { LISTENER_KEYS } from "../../src/config/keys/listener_keys.ts";
+import { TABLES } from "../../src/config/keys/tables.ts";
 import { ROOT } from "../binary/target.ts";
 import {
   type ExampleEntry,
@@ -14,8 +15,6 @@ import {
 } from "./example_file.ts";
 import { argument, definitions, escaped, textLines } from "./mdoc.ts";
 import { fillTemplate } from "./template.ts";
-
-type Shape = Readonly<Record<string, Parameters<typeof keyTexts>[0]>>;
 
 export function configPage(): string {
   const example = readExample(readFileSync(join(ROOT, "varta.toml.example"), "utf8"));
@@ -36,36 +35,37 @@ function isAboutExample(part: Prose): boolean {
 }
 
 function table({ header, about, entries }: ExampleTable): string {
-  const shape = shapeOf(header, entries);
+  const rows = keysOf(header, entries);
   return [
     `.Ss ${header}\\&`,
     paragraphs(about),
     ".Bl -tag -width Ds",
-    ...entries.map((each) => entry(each, shape)),
+    ...entries.map((each) => entry(each, rows)),
     ".El",
   ]
     .filter((text) => text !== "")
     .join("\n");
 }
 
-function entry({ about, keys }: ExampleEntry, shape: Shape): string {
+function entry({ about, keys }: ExampleEntry, rows: Keys): string {
   const heads = keys.map(({ name }) => `Ic ${name}`).join(" , ");
   return [
     `.It ${heads}`,
     ...(about.length > 0 ? [paragraphs(about), ".br"] : []),
-    ...keys.map((key) => value(key, shape)),
+    ...keys.map((key) => value(key, rows)),
   ].join("\n");
 }
 
-function value({ name, value: shown }: ExampleKey, shape: Shape): string {
-  const schema = shape[name];
-  if (schema === undefined) throw new Error(`varta.toml.example has ${name}, the schema has not`);
+function value({ name, value: shown }: ExampleKey, rows: Keys): string {
+  const key = rows[name];
+  if (key === undefined)
+    throw new Error(`varta.toml.example has ${name}, src/config/keys/ has not`);
   const line = `${name} = ${shown}`;
-  const byDefault = schema.safeParse(undefined);
-  const inExample = schema.safeParse(parse(line)[name]);
-  const isDefault = byDefault.data !== undefined && Bun.deepEquals(byDefault.data, inExample.data);
+  const byDefault = defaultOf(key);
+  const inExample = key.form.check(parse(line)[name], [], []);
+  const isDefault = byDefault !== undefined && Bun.deepEquals(byDefault, inExample);
   return [
-    textLines(`Takes ${keyTexts(schema).want}. ${isDefault ? "Default:" : "Example:"}`),
+    textLines(`Takes ${key.form.want}. ${isDefault ? "Default:" : "Example:"}`),
     `.Dl ${argument(line)}`,
   ].join("\n");
 }
@@ -80,9 +80,9 @@ function paragraphs(parts: readonly Prose[]): string {
 }
 
 // The three kinds of listener have the same header; which one it is says its first key.
-function shapeOf(header: string, entries: readonly ExampleEntry[]): Shape {
+function keysOf(header: string, entries: readonly ExampleEntry[]): Keys {
   const name = header.replaceAll(/[[\]]/g, "");
-  if (name !== "listener") return TABLE_SHAPES[name as keyof typeof TABLE_SHAPES];
-  const kind = JSON.parse(entries[0]!.keys[0]!.value) as keyof typeof LISTENER_SHAPES;
-  return LISTENER_SHAPES[kind];
+  if (name !== "listener") return TABLES[name as keyof typeof TABLES];
+  const kind = JSON.parse(entries[0]!.keys[0]!.value) as keyof typeof LISTENER_KEYS;
+  return LISTENER_KEYS[kind];
 }

@@ -4,7 +4,8 @@
 import { parseDurationMs } from "../config/keys/duration.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import type { GivenOption, Problem } from "../config/load_result.ts";
-import { CONFIG_OPTIONS, type ConfigOption, REMOVED_OPTIONS } from "../config/options.ts";
+import { REMOVED_OPTIONS } from "../config/legacy_options.ts";
+import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
 import { nearest } from "../config/problems/suggestion.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { OwnOption } from "./command.ts";

@@ -1,10 +1,8 @@
 // `varta-watch completions SHELL`: the completion script of a shell. What can be completed is gathered here from the
 // command table, the options and the schema of the configuration; the files beside this one only put it into the words
 // of their shell, so a new command or option completes without a line written for it.
-import { z } from "zod";
 import { alternatives, quoted } from "../config/problems/found.ts";
-import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
-import { TABLE_SHAPES } from "../config/keys/schema.ts";
+import { CONFIG_OPTIONS, type ConfigOption, formOfOption } from "../config/options.ts";
 import { bashScript } from "./bash_completion.ts";
 import type { Operands, OwnOption } from "./command.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
@@ -100,13 +98,11 @@ function byName(value: string | undefined): Completable {
 }
 
 /** The words that the schema allows for the key of an option, if they are a fixed set. */
-function wordsOf({ target }: ConfigOption): readonly string[] | undefined {
+function wordsOf(option: ConfigOption): readonly string[] | undefined {
+  const { target } = option;
   if (target.to === "nothing") {
     const words = target.accepts.filter((word) => typeof word === "string");
     return words.length > 0 ? words : undefined;
   }
-  if (target.to !== "table") return undefined;
-  const shape: Readonly<Record<string, z.ZodType>> = TABLE_SHAPES[target.table];
-  const { enum: words } = z.toJSONSchema(shape[target.key]!, { io: "input" });
-  return words?.map(String);
+  return formOfOption(option)?.words;
 }

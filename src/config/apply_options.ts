@@ -1,20 +1,19 @@
 // Lays the options of the command line over the checked file (spec 07 section 3): option > file > default. Each value is
 // held against the schema of its key, so that limits and words are the same as in the file.
 import { resolve } from "node:path";
-import type { z } from "zod";
 import {
   type CheckedDocument,
   type CheckedListener,
   emptyListener,
 } from "./checks/check_document.ts";
-import { valueFaults } from "./checks/check_table.ts";
 import { DURATION_MS_MAX } from "./keys/duration.ts";
 import type { Fault } from "./problems/fault.ts";
 import { alternatives, quoted } from "./problems/found.ts";
 import type { GivenOption } from "./load_result.ts";
-import { CLAMPED_OPTIONS, CONFIG_OPTIONS, type ConfigOption, OLDER_OPTIONS } from "./options.ts";
-import { LISTENER_SHAPES, type ListenerKind, TABLE_SHAPES } from "./keys/schema.ts";
-import { keyTexts } from "./keys/schema_keys.ts";
+import { CONFIG_OPTIONS, type ConfigOption, formOfOption } from "./options.ts";
+import { baseName, formOf, type Key } from "./keys/key.ts";
+import { LISTENER_KEYS } from "./keys/listener_keys.ts";
+import { CLAMPED_OPTIONS, OLDER_OPTIONS } from "./legacy_options.ts";
 
 const KEY_FILE_OPTIONS = ["key-file", "accepted-key-file", "master-key-file"] as const;
 
@@ -64,8 +63,7 @@ export function applyOptions(
 function applyOne(option: ConfigOption, text: string, application: Application): void {
   const { target } = option;
   if (target.to === "table") {
-    const schema = (TABLE_SHAPES[target.table] as Readonly<Record<string, z.ZodType>>)[target.key]!;
-    const value = checkedValue(option, text, schema, application);
+    const value = checkedValue(option, text, formOfOption(option)!, application);
     if (value !== undefined) setTableKey(option, value, application);
   } else if (target.to === "listeners") applyToListeners(option, text, application);
   else if (target.to === "nothing") applyToNothing(option, text, application);
@@ -74,7 +72,7 @@ function applyOne(option: ConfigOption, text: string, application: Application):
 function setTableKey(option: ConfigOption, value: unknown, { document }: Application): void {
   if (option.target.to !== "table") return;
   const { table, key: keyOrAlias } = option.target;
-  const name = keyOrAlias.replace(/_ms$/, "");
+  const name = baseName(keyOrAlias);
   const values: Record<string, unknown> = document.tables[table].values;
   values[name] =
     option.form === "pair" ? { ...(values[name] as object), ...(value as object) } : value;
@@ -85,8 +83,7 @@ function setTableKey(option: ConfigOption, value: unknown, { document }: Applica
 function applyToListeners(option: ConfigOption, text: string, application: Application): void {
   if (option.target.to !== "listeners") return;
   const { kinds, key } = option.target;
-  const schema = listenerSchema(kinds[0]!, key);
-  const value = checkedValue(option, text, schema, application);
+  const value = checkedValue(option, text, formOfOption(option)!, application);
   if (value === undefined) return;
   const listeners = application.document.listeners.filter(
     ({ kind }) => kind !== undefined && kinds.includes(kind),
@@ -154,7 +151,7 @@ function replaceUdpListeners(application: Application): void {
 /** An address without a port opens nothing: said, and no reason to stay down. A wrong one is a mistake all the same. */
 function checkLoneAddress(text: string, application: Application): void {
   const option = CONFIG_OPTIONS.find(({ name }) => name === "udp-bind-addr")!;
-  const value = checkedValue(option, text, listenerSchema("udp", "address"), application);
+  const value = checkedValue(option, text, LISTENER_KEYS.udp.address.form, application);
   if (value === undefined) return;
   application.warnings.push("--udp-bind-addr has no effect: there is no --udp-port");
 }
@@ -167,7 +164,8 @@ function setFromOption(
   application: Application,
 ): void {
   const option = CONFIG_OPTIONS.find((one) => one.name === name)!;
-  const value = checkedValue(option, text, listenerSchema(listener.kind!, key), application);
+  const form = formOf(LISTENER_KEYS[listener.kind!], key)!;
+  const value = checkedValue(option, text, form, application);
   if (value !== undefined) setListenerKey(listener, key, value, name);
   else {
     listener.wrong.add(key);
@@ -175,18 +173,13 @@ function setFromOption(
   }
 }
 
-function listenerSchema(kind: ListenerKind, key: string): z.ZodType {
-  return (LISTENER_SHAPES[kind] as Readonly<Record<string, z.ZodType>>)[key]!;
-}
-
 /** The value in internal units; undefined after a fault was reported. */
 function checkedValue(
   option: ConfigOption,
   text: string,
-  schema: z.ZodType,
+  form: Key["form"],
   { cwd, faults, warnings }: Application,
 ): unknown {
-  const { want } = keyTexts(schema);
   let raw = rawValue(option, text, cwd);
   const limit = CLAMPED_OPTIONS.get(option.name);
   if (limit !== undefined && isAbove(raw, limit)) {
@@ -194,12 +187,13 @@ function checkedValue(
     raw = limit;
   }
   if (raw === undefined) {
-    faults.push(optionFault(option.name, refusedText(option, text), wantOf(option, want)));
+    faults.push(optionFault(option.name, refusedText(option, text), wantOf(option, form.want)));
     return undefined;
   }
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  const fault = valueFaults(schema, raw, [], result.error)[0]!;
+  const refused: Fault[] = [];
+  const value = form.check(raw, [], refused);
+  const [fault] = refused;
+  if (fault === undefined) return value;
   const found = option.form === "seconds" ? text : fault.found;
   faults.push(optionFault(option.name, found, wantOf(option, fault.want)));
   return undefined;

@@ -2,6 +2,7 @@
 // nothing, creates nothing, opens nothing for writing: `check` and the daemon run the very same code.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { Accounts } from "./accounts.ts";
 import { applyOptions } from "./apply_options.ts";
 import { isLoopbackAddress } from "./keys/address.ts";
 import { type CheckedDocument, checkDocument } from "./checks/check_document.ts";
@@ -23,9 +24,10 @@ import type {
 import { checkMachine } from "./checks/machine_rules.ts";
 import { checkPrograms, directoryFault, programFault } from "./checks/programs.ts";
 import { failure, optionProblem, renderFaults } from "./problems/render.ts";
-import { buildConfig, resolveAccounts } from "./resolve.ts";
+import { buildConfig, checkAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
-import { LISTENER_NAME, TABLE_SHAPES, type TableName } from "./keys/schema.ts";
+import { LISTENER_NAME } from "./keys/listener_keys.ts";
+import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
 import { unavailableFaults } from "./checks/unavailable.ts";
@@ -78,6 +80,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
 
 /** Faults in the values of options, each held against the limits of its key: usage errors. */
 export function optionProblems(given: readonly GivenOption[], host: Host): Problem[] {
+  if (given.length === 0) return [];
   const faults: Fault[] = [];
   const document = checkDocument({}, faults);
   applyOptions(document, given, { cwd: host.cwd, defaultSocketPath: "/", faults });
@@ -107,7 +110,8 @@ async function check(source: Source): Promise<LoadResult> {
   const { env } = host;
   expandCredentialPaths({ document, env, unit: machine?.unit, faults, warnings });
   checkCrossRules(document, host.platform, faults);
-  const accounts = resolveAccounts(document, host, faults);
+  const accounts = { user: new Accounts(host.passwdFile), group: new Accounts(host.groupFile) };
+  checkAccounts(document, accounts, faults);
   const saysWhatIsMeant = faults.length === 0;
   const secrets = readSecrets(document, host.uid, faults);
   checkPrograms(document, secrets, host, faults);
@@ -175,8 +179,8 @@ function writtenNames({ listener }: TomlTree): (string | undefined)[] {
 /** Dotted key of every value that is not a default. */
 function collectSetters(document: CheckedDocument): ReadonlyMap<string, ValueSetter> {
   const setters = new Map<string, ValueSetter>();
-  for (const table of Object.keys(TABLE_SHAPES) as TableName[]) {
-    for (const key of Object.keys(TABLE_SHAPES[table])) {
+  for (const table of TABLE_NAMES) {
+    for (const key of Object.keys(TABLES[table])) {
       const setter = setterOf(document, { table, key });
       if (setter !== undefined) setters.set(`${table}.${key}`, setter);
     }

@@ -10,29 +10,36 @@ import type { CheckedDocument, CheckedListener } from "./checks/check_document.t
 import type { Fault } from "./problems/fault.ts";
 import { pathText } from "./problems/found.ts";
 import { conflictFault, type KeyRef } from "./checks/key_ref.ts";
+import type { Key } from "./keys/key.ts";
+import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 
 const COMMAND_WORDS_MAX = 64;
 
-export interface Secrets {
-  readonly token: Uint8Array | undefined;
-  /** The key of audit.key_file. */
-  readonly auditKey: Uint8Array | undefined;
-  /** The words of recovery.command_file. */
-  readonly command: readonly string[] | undefined;
-}
+/** What is in the secret files, by table and the field that has it: "metrics.token". */
+export type Secrets = ReadonlyMap<string, Uint8Array | readonly string[] | undefined>;
 
 /** Reads every secret file that the configuration names. */
 export function readSecrets(document: CheckedDocument, uid: number, faults: Fault[]): Secrets {
   const reader = new SecretReader(document, uid, faults);
   for (const listener of document.listeners) checkKeyFiles(listener, reader);
-  const { audit, metrics, recovery } = document.tables;
-  const tokenRef: KeyRef = { table: "metrics", key: "token_file" };
-  const token = reader.key(tokenRef, metrics.values.token_file);
-  const auditKey = reader.key({ table: "audit", key: "key_file" }, audit.values.key_file);
-  const commandRef: KeyRef = { table: "recovery", key: "command_file" };
-  const text = reader.text(commandRef, recovery.values.command_file);
-  const command = text === undefined ? undefined : commandWords(text, commandRef, reader);
-  return { token, auditKey, command };
+  const secrets = new Map<string, Uint8Array | readonly string[] | undefined>();
+  for (const table of TABLE_NAMES) {
+    const values: Readonly<Record<string, unknown>> = document.tables[table].values;
+    for (const [key, { form, loads }] of Object.entries<Key>(TABLES[table])) {
+      if (loads === undefined) continue;
+      const path = values[key] as string | undefined;
+      const ref: KeyRef = { table, key };
+      const held = form.secret === "command" ? reader.command(ref, path) : reader.key(ref, path);
+      secrets.set(`${table}.${loads}`, held);
+    }
+  }
+  return secrets;
+}
+
+/** The words of recovery.command_file. */
+export function secretCommand(secrets: Secrets): readonly string[] | undefined {
+  const words = secrets.get("recovery.command");
+  return words instanceof Uint8Array ? undefined : words;
 }
 
 class SecretReader {
@@ -46,12 +53,12 @@ class SecretReader {
     this.#faults = faults;
   }
 
-  /** Trimmed content of the file; undefined if there is no path or the file is at fault. */
-  text(ref: KeyRef, path: string | undefined): string | undefined {
+  /** The words of the file; undefined if there is no path or the file is at fault. */
+  command(ref: KeyRef, path: string | undefined): readonly string[] | undefined {
     if (path === undefined) return undefined;
     const secret = readSecretFile(path, this.#uid);
-    if (secret.ok) return Buffer.from(secret.bytes).toString("utf8");
-    return this.#unreadable(ref, path, secret);
+    if (!secret.ok) return this.#unreadable(ref, path, secret);
+    return commandWords(Buffer.from(secret.bytes).toString("utf8"), ref, this);
   }
 
   /** The one key in the file. */

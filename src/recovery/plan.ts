@@ -2,7 +2,8 @@
 // and never changed, so a recovery that has begun goes on with the plan it began with, whatever a reload brings.
 import { constants } from "node:os";
 import { UNIT_MANAGER } from "../base/child_path.ts";
-import type { Config, RecoveryStep } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import type { RecoveryStep } from "../config/keys/recovery_step.ts";
 import { ArgvTemplate } from "./argv_template.ts";
 
 export type Step =

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { REMOVED_OPTIONS } from "../../src/config/legacy_options.ts";
+import { CONFIG_OPTIONS } from "../../src/config/options.ts";
 import { alternatives } from "../../src/config/problems/found.ts";
-import { CONFIG_OPTIONS, REMOVED_OPTIONS } from "../../src/config/options.ts";
 
 function invocationOf(...argv: string[]) {
   const { command, invocation, problems } = parseArguments(argv);

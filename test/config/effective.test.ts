@@ -1,7 +1,8 @@
 // What `check --print` shows is all that can be set: a key that is forgotten there would be in force and seen by nobody.
 import { expect, test } from "bun:test";
 import { effectiveKeys } from "../../src/config/effective.ts";
-import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
+import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
+import { TABLES } from "../../src/config/keys/tables.ts";
 import { FixtureHost } from "./fixture_host.ts";
 
 const ONE_LISTENER_OF_EACH_KIND = `
@@ -26,8 +27,8 @@ test("every key of every table is in the effective configuration, a duration und
   const shown = new Set(effectiveKeys(result).map(({ table, key }) => `${table}.${key}`));
 
   const tables: [string, object][] = [
-    ...Object.entries(TABLE_SHAPES),
-    ...LISTENER_KINDS.map((kind, i): [string, object] => [`listener[${i}]`, LISTENER_SHAPES[kind]]),
+    ...Object.entries(TABLES),
+    ...LISTENER_KINDS.map((kind, i): [string, object] => [`listener[${i}]`, LISTENER_KEYS[kind]]),
   ];
   const all = tables.flatMap(([table, shape]) =>
     Object.keys(shape).map((key) => `${table}.${key}`),

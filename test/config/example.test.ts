@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { effectiveKeys } from "../../src/config/effective.ts";
-import { LISTENER_KINDS, LISTENER_SHAPES, TABLE_SHAPES } from "../../src/config/keys/schema.ts";
+import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
+import { TABLES } from "../../src/config/keys/tables.ts";
 import { FixtureHost, KEY } from "./fixture_host.ts";
 
 const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");
@@ -75,12 +76,12 @@ test("a commented key shows its default, if it has one", async () => {
 
 test("the example speaks of every key of the schema", () => {
   const tables = sectionsOf(EXAMPLE);
-  for (const [table, shape] of Object.entries(TABLE_SHAPES)) {
+  for (const [table, shape] of Object.entries(TABLES)) {
     const keys = Object.keys(shape).filter((key) => !key.endsWith("_ms"));
     expect([table, tables.get(table)?.toSorted()]).toEqual([table, keys.toSorted()]);
   }
   for (const kind of LISTENER_KINDS) {
-    const keys = Object.keys(LISTENER_SHAPES[kind]);
+    const keys = Object.keys(LISTENER_KEYS[kind]);
     expect([kind, tables.get(`listener ${kind}`)?.toSorted()]).toEqual([kind, keys.toSorted()]);
   }
 });

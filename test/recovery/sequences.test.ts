@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import { RECOVERY_SPAWNS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import type { RecoveryStep } from "../../src/config/config.ts";
+import type { RecoveryStep } from "../../src/config/keys/recovery_step.ts";
 import { HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {

@@ -1,28 +1,20 @@
 // Checks the whole file: tables, keys, listeners (spec 07 section 2). What comes out holds only values that are right by
 // themselves; options are laid over it, and then the cross-key rules judge it.
-import type { z } from "zod";
-import { type CheckedTable, checkTable, valueFaults } from "./check_table.ts";
+import { type CheckedTable, checkTable } from "./check_table.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, foundText, hiddenRemark } from "../problems/found.ts";
-import {
-  LISTENER_KINDS,
-  LISTENER_SHAPES,
-  type ListenerKind,
-  TABLE_ORDER,
-  TABLE_SHAPES,
-  type TableName,
-} from "../keys/schema.ts";
-import { keyTexts } from "../keys/schema_keys.ts";
+import { tableOf } from "../keys/form.ts";
+import { type CheckedValues, formOf, keyNames } from "../keys/key.ts";
+import { LISTENER_KEYS, LISTENER_KINDS, type ListenerKind } from "../keys/listener_keys.ts";
+import { TABLE_NAMES, TABLE_ORDER, TABLES, type TableName } from "../keys/tables.ts";
 import { nearest } from "../problems/suggestion.ts";
 import type { TomlTree } from "../toml_document.ts";
 
-export type ListenerShape = (typeof LISTENER_SHAPES)["unix"] &
-  (typeof LISTENER_SHAPES)["udp"] &
-  (typeof LISTENER_SHAPES)["secure-udp"];
+type AllListenerKeys = (typeof LISTENER_KEYS)["unix"] &
+  (typeof LISTENER_KEYS)["udp"] &
+  (typeof LISTENER_KEYS)["secure-udp"];
 
-type ListenerValues = {
-  [K in Exclude<keyof ListenerShape, "kind">]?: z.output<ListenerShape[K]>;
-};
+type ListenerValues = CheckedValues<Omit<AllListenerKeys, "kind">>;
 
 export interface CheckedListener {
   /** Undefined if `kind` is missing or wrong. */
@@ -39,7 +31,7 @@ export interface CheckedListener {
 }
 
 export type CheckedTables = {
-  readonly [T in TableName]: CheckedTable<(typeof TABLE_SHAPES)[T]>;
+  readonly [T in TableName]: CheckedTable<(typeof TABLES)[T]>;
 };
 
 export interface CheckedDocument {
@@ -55,9 +47,7 @@ export function checkDocument(tree: TomlTree, faults: Fault[]): CheckedDocument 
     if (!(TABLE_ORDER as readonly string[]).includes(name)) faults.push(unknownTableFault(name));
   }
   const tables: Record<string, unknown> = {};
-  for (const name of Object.keys(TABLE_SHAPES) as TableName[]) {
-    tables[name] = checkNamedTable(name, tree[name], faults);
-  }
+  for (const name of TABLE_NAMES) tables[name] = checkNamedTable(name, tree[name], faults);
   const listeners = checkListeners(tree["listener"], faults);
   return { tables: tables as CheckedTables, listeners, options: new Map() };
 }
@@ -65,7 +55,7 @@ export function checkDocument(tree: TomlTree, faults: Fault[]): CheckedDocument 
 /** A listener with the defaults of its kind, for options to fill. */
 export function emptyListener(kind: ListenerKind, madeBy: string | undefined): CheckedListener {
   const ignored: Fault[] = [];
-  const { values } = checkTable(LISTENER_SHAPES[kind], { kind }, ["listener"], ignored);
+  const { values } = checkTable(LISTENER_KEYS[kind], { kind }, ["listener"], ignored);
   return {
     kind,
     path: ["listener"],
@@ -78,31 +68,31 @@ export function emptyListener(kind: ListenerKind, madeBy: string | undefined): C
 }
 
 function checkNamedTable(name: TableName, value: unknown, faults: Fault[]): CheckedTable<never> {
-  const shape = TABLE_SHAPES[name];
-  const table = asTable(value);
+  const keys = TABLES[name];
+  const table = tableOf(value);
   if (table === undefined && value !== undefined) {
     faults.push({ ...wrongType([name], value), want: `a table, headed by [${name}]` });
   }
   const known = table ?? {};
   for (const keyName of Object.keys(known)) {
-    if (!Object.hasOwn(shape, keyName))
-      faults.push(unknownKeyFault([name], keyName, Object.keys(shape)));
+    if (formOf(keys, keyName) === undefined)
+      faults.push(unknownKeyFault([name], keyName, keyNames(keys)));
   }
-  return checkTable(shape, known, [name], faults) as CheckedTable<never>;
+  return checkTable(keys, known, [name], faults) as CheckedTable<never>;
 }
 
 function checkListeners(value: unknown, faults: Fault[]): CheckedListener[] {
   if (value === undefined) return [];
   const want = "one table headed by [[listener]] for each listener";
   if (!Array.isArray(value)) {
-    const found = asTable(value) === undefined ? foundText(value, "array") : "a single table";
-    const anchor = asTable(value) === undefined ? "value" : "header";
+    const found = tableOf(value) === undefined ? foundText(value, "array") : "a single table";
+    const anchor = tableOf(value) === undefined ? "value" : "header";
     faults.push({ path: ["listener"], anchor, found, want });
     return [];
   }
   const listeners: CheckedListener[] = [];
   for (const [index, item] of value.entries()) {
-    const table = asTable(item);
+    const table = tableOf(item);
     if (table === undefined) {
       faults.push({ ...wrongType(["listener", index], item), want: "a table" });
     }
@@ -131,11 +121,11 @@ function checkListener(
       options,
     };
   }
-  const shape = LISTENER_SHAPES[kind];
+  const keys = LISTENER_KEYS[kind];
   for (const name of Object.keys(table)) {
-    if (!Object.hasOwn(shape, name)) faults.push(foreignKeyFault(path, name, kind));
+    if (!Object.hasOwn(keys, name)) faults.push(foreignKeyFault(path, name, kind));
   }
-  const { values, given, wrong } = checkTable(shape, table, path, faults);
+  const { values, given, wrong } = checkTable(keys, table, path, faults);
   return {
     kind,
     path,
@@ -149,8 +139,7 @@ function checkListener(
 
 /** Without a kind the other keys are still checked, each by the first kind that has it. */
 function checkKindless(table: TomlTree, path: Path, faults: Fault[]): void {
-  const { kind } = LISTENER_SHAPES.unix;
-  const { want } = keyTexts(kind);
+  const { want } = LISTENER_KEYS.unix.kind.form;
   if (table["kind"] === undefined) {
     faults.push({ path: [...path, "kind"], anchor: "header", found: "nothing", want });
   } else {
@@ -159,28 +148,16 @@ function checkKindless(table: TomlTree, path: Path, faults: Fault[]): void {
   }
   for (const [name, value] of Object.entries(table)) {
     if (name === "kind") continue;
-    const schema = schemaOfAnyKind(name);
-    if (schema === undefined) {
-      faults.push(unknownKeyFault(path, name, allListenerKeys()));
-      continue;
-    }
-    const result = schema.safeParse(value);
-    if (!result.success) faults.push(...valueFaults(schema, value, [...path, name], result.error));
+    const kind = LISTENER_KINDS.find((one) => Object.hasOwn(LISTENER_KEYS[one], name));
+    if (kind === undefined) faults.push(unknownKeyFault(path, name, allListenerKeys()));
+    else formOf(LISTENER_KEYS[kind], name)?.check(value, [...path, name], faults);
   }
-}
-
-function schemaOfAnyKind(name: string): z.ZodType | undefined {
-  for (const kind of LISTENER_KINDS) {
-    const shape: Readonly<Record<string, z.ZodType>> = LISTENER_SHAPES[kind];
-    if (Object.hasOwn(shape, name)) return shape[name];
-  }
-  return undefined;
 }
 
 function foreignKeyFault(path: Path, name: string, kind: ListenerKind): Fault {
-  const owners = LISTENER_KINDS.filter((one) => Object.hasOwn(LISTENER_SHAPES[one], name));
+  const owners = LISTENER_KINDS.filter((one) => Object.hasOwn(LISTENER_KEYS[one], name));
   if (owners.length === 0) {
-    return unknownKeyFault(path, name, Object.keys(LISTENER_SHAPES[kind]), kind);
+    return unknownKeyFault(path, name, Object.keys(LISTENER_KEYS[kind]), kind);
   }
   const kinds = alternatives(
     owners.map((one) => `"${one}"`),
@@ -230,21 +207,16 @@ function unknownTableFault(name: string): Fault {
 /** "tracker.capacity" for `capacity`, if exactly that key is in another table. */
 function sameKeyElsewhere(name: string): string | undefined {
   for (const table of TABLE_ORDER) {
-    const names = table === "listener" ? allListenerKeys() : Object.keys(TABLE_SHAPES[table]);
+    const names = table === "listener" ? allListenerKeys() : keyNames(TABLES[table]);
     if (names.includes(name)) return `${table}.${name}`;
   }
   return undefined;
 }
 
 function allListenerKeys(): string[] {
-  return [...new Set(LISTENER_KINDS.flatMap((kind) => Object.keys(LISTENER_SHAPES[kind])))];
+  return [...new Set(LISTENER_KINDS.flatMap((kind) => Object.keys(LISTENER_KEYS[kind])))];
 }
 
 function wrongType(path: Path, value: unknown): Fault {
   return { path, anchor: "value", found: foundText(value, "table"), want: "" };
-}
-
-function asTable(value: unknown): TomlTree | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return Object.getPrototypeOf(value) === null ? (value as TomlTree) : undefined;
 }

@@ -1,13 +1,14 @@
 // Secret files in the directory that the service manager makes for its unit (LoadCredential=): the configuration may name
 // one as ${CREDENTIALS_DIRECTORY}/NAME, because the directory has another path in each unit.
 import { isAbsolute, join } from "node:path";
-import type { z } from "zod";
 import type { CheckedDocument } from "./check_document.ts";
 import { type Fault, pathLabel } from "../problems/fault.ts";
 import { quoted } from "../problems/found.ts";
 import { conflictFault, type KeyRef, refPath } from "./key_ref.ts";
-import { LISTENER_SHAPES, TABLE_SHAPES, type TableName } from "../keys/schema.ts";
-import { CREDENTIALS_PREFIX, isSecretPath } from "../keys/schema_keys.ts";
+import { CREDENTIALS_PREFIX } from "../keys/forms.ts";
+import type { Keys } from "../keys/key.ts";
+import { LISTENER_KEYS } from "../keys/listener_keys.ts";
+import { TABLE_NAMES, TABLES } from "../keys/tables.ts";
 import type { UnitSettings } from "./unit_file.ts";
 
 export interface CredentialPaths {
@@ -24,17 +25,17 @@ export function expandCredentialPaths(paths: CredentialPaths): void {
   const { document } = paths;
   for (const listener of document.listeners) {
     if (listener.kind === undefined) continue;
-    for (const key of secretKeys(LISTENER_SHAPES[listener.kind]))
+    for (const key of secretKeys(LISTENER_KEYS[listener.kind]))
       expandPath(paths, { listener, key }, listener);
   }
-  for (const table of Object.keys(TABLE_SHAPES) as TableName[]) {
-    for (const key of secretKeys(TABLE_SHAPES[table]))
+  for (const table of TABLE_NAMES) {
+    for (const key of secretKeys(TABLES[table]))
       expandPath(paths, { table, key }, document.tables[table]);
   }
 }
 
-function secretKeys(shape: Readonly<Record<string, z.ZodType>>): string[] {
-  return Object.keys(shape).filter((name) => isSecretPath(shape[name]!));
+function secretKeys(keys: Keys): string[] {
+  return Object.keys(keys).filter((name) => keys[name]!.form.secret !== undefined);
 }
 
 /** A table or a listener. */

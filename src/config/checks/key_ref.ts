@@ -3,7 +3,7 @@
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Anchor, Fault, Path } from "../problems/fault.ts";
 import type { ValueSetter } from "../load_result.ts";
-import type { TableName } from "../keys/schema.ts";
+import type { TableName } from "../keys/tables.ts";
 
 export type KeyRef =
   | { readonly table: TableName; readonly key: string }

@@ -10,7 +10,7 @@ import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, pathText, quoted } from "../problems/found.ts";
 import { conflictFault, type KeyRef } from "./key_ref.ts";
 import type { Host } from "../load_result.ts";
-import type { Secrets } from "../secrets.ts";
+import { type Secrets, secretCommand } from "../secrets.ts";
 import { nearest } from "../problems/suggestion.ts";
 
 /** Reports each program of [recovery] that cannot be started, and a working directory that is none. */
@@ -33,7 +33,7 @@ export function checkPrograms(
   }
   const command: KeyRef = { table: "recovery", key: "command" };
   check(values.command?.[0], command, [0]);
-  check(secrets.command?.[0], { table: "recovery", key: "command_file" }, []);
+  check(secretCommand(secrets)?.[0], { table: "recovery", key: "command_file" }, []);
   const steps: KeyRef = { table: "recovery", key: "step" };
   for (const [index, step] of (values.step ?? []).entries()) {
     check(step.exec?.[0], steps, [index, "exec", 0]);
@@ -56,7 +56,7 @@ function checkPlaceholders(document: CheckedDocument, secrets: Secrets, faults: 
     }
   }
   check({ table: "recovery", key: "command" }, values.command, []);
-  check({ table: "recovery", key: "command_file" }, secrets.command);
+  check({ table: "recovery", key: "command_file" }, secretCommand(secrets));
   for (const [index, step] of (values.step ?? []).entries()) {
     check({ table: "recovery", key: "step" }, step.exec, [index, "exec"]);
   }

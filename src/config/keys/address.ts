@@ -2,7 +2,7 @@
 // server (spec 07 sections 2.4 and 2.8). Names are never looked up.
 import { isIP } from "node:net";
 import { SOCKET_PATH_BYTES_MAX } from "../../base/limits.ts";
-import type { MetricsAddress } from "../config.ts";
+import { type Form, scalar } from "./form.ts";
 
 export const PORT_MAX = 65_535;
 
@@ -24,6 +24,22 @@ export function canonicalAddress(address: string): string {
   if (zone !== -1) return address;
   return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }
+
+export type MetricsAddress =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** The `listen` key of a server. */
+export const listen: Form<string, MetricsAddress> = scalar<string, MetricsAddress>({
+  name: "text",
+  kind: "string",
+  want: 'an address such as "127.0.0.1:9469", "[::1]:9469" or "unix:/run/varta/metrics.sock"',
+  json: { type: "string" },
+  parse: (value) =>
+    typeof value === "string" && parseListen(value) !== undefined ? value : undefined,
+  resolved: (text) => parseListen(text)!,
+  shown: listenText,
+});
 
 /** Undefined if `text` is not `IP:port`, `[IPv6]:port` or `unix:/path`. */
 export function parseListen(text: string): MetricsAddress | undefined {

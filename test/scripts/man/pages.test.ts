@@ -9,7 +9,8 @@ import { programPage } from "../../../scripts/man/program_page.ts";
 import { COLUMNS, COMPLETE_COLUMNS_CAPTURED } from "../../../src/audit/row.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../../src/cli/commands.ts";
 import { CONFIG_OPTIONS } from "../../../src/config/options.ts";
-import { LISTENER_SHAPES, TABLE_SHAPES } from "../../../src/config/keys/schema.ts";
+import { LISTENER_KEYS } from "../../../src/config/keys/listener_keys.ts";
+import { TABLES } from "../../../src/config/keys/tables.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
@@ -45,12 +46,12 @@ describe("varta.toml(5)", () => {
   const page = configPage();
 
   test("has every table and key", () => {
-    for (const [table, shape] of Object.entries(TABLE_SHAPES)) {
+    for (const [table, shape] of Object.entries(TABLES)) {
       expect(page).toContain(`\n.Ss [${table}]\\&\n`);
       for (const key of keysOf(shape)) expect(page).toMatch(keyItemOf(key));
     }
     expect(page.split("\n.Ss [[listener]]\\&\n")).toHaveLength(4);
-    for (const shape of Object.values(LISTENER_SHAPES))
+    for (const shape of Object.values(LISTENER_KEYS))
       for (const key of keysOf(shape)) expect(page).toMatch(keyItemOf(key));
   });
 

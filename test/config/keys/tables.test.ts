@@ -3,14 +3,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import type { LoadResult } from "../../../src/config/load_result.ts";
-import {
-  documentSchema,
-  jsonSchemaText,
-  LISTENER_KINDS,
-  LISTENER_SHAPES,
-  TABLE_SHAPES,
-} from "../../../src/config/keys/schema.ts";
+import { jsonSchemaText } from "../../../src/config/keys/json_schema.ts";
+import { type Key, keyNames } from "../../../src/config/keys/key.ts";
+import { LISTENER_KEYS, LISTENER_KINDS } from "../../../src/config/keys/listener_keys.ts";
+import { TABLES } from "../../../src/config/keys/tables.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { FixtureHost } from "../fixture_host.ts";
 
@@ -48,11 +46,11 @@ async function problemFor(place: Place, literal: string): Promise<string | undef
 }
 
 const EVERY_KEY: Place[] = [
-  ...Object.entries(TABLE_SHAPES).flatMap(([table, shape]) =>
-    Object.keys(shape).map((key) => [table, key] as const),
+  ...Object.entries(TABLES).flatMap(([table, keys]) =>
+    keyNames(keys).map((key) => [table, key] as const),
   ),
   ...LISTENER_KINDS.flatMap((kind) =>
-    Object.keys(LISTENER_SHAPES[kind]).map((key) => [`listener.${kind}`, key] as const),
+    keyNames(LISTENER_KEYS[kind]).map((key) => [`listener.${kind}`, key] as const),
   ),
 ];
 
@@ -180,15 +178,28 @@ test("modes are octal in three spellings", async () => {
   }
 });
 
-test("documentSchema accepts the file that loadConfig() accepts and refuses the one it refuses", () => {
-  const good = { observer: { threshold: "5s" }, listener: [{ kind: "unix", path: "/a" }] };
-  expect(documentSchema.safeParse(good).success).toBe(true);
-  const bad = { observer: { threshold: "5" }, listener: [{ kind: "unix", path: "/a", port: 1 }] };
-  const paths = documentSchema.safeParse(bad).error?.issues.map(({ path }) => path.join("."));
-  expect(new Set(paths)).toEqual(new Set(["observer.threshold", "listener.0"]));
-});
+describe("varta.schema.json", () => {
+  const text = readFileSync(join(import.meta.dir, "../../../varta.schema.json"), "utf8");
+  // Read by another implementation, as an editor does it.
+  const schema = z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
 
-test("varta.schema.json is what scripts/generate_schema.ts writes", () => {
-  const file = join(import.meta.dir, "../../../varta.schema.json");
-  expect(readFileSync(file, "utf8")).toBe(jsonSchemaText());
+  test("accepts the file that loadConfig() accepts and refuses the one it refuses", () => {
+    const good = { observer: { threshold: "5s" }, listener: [{ kind: "unix", path: "/a" }] };
+    expect(schema.safeParse(good).success).toBe(true);
+    const bad = { observer: { threshold: "5" }, listener: [{ kind: "unix", path: "/a", port: 1 }] };
+    const paths = schema.safeParse(bad).error?.issues.map(({ path }) => path.join("."));
+    expect(new Set(paths)).toEqual(new Set(["observer.threshold", "listener.0"]));
+  });
+
+  test("accepts the default of every key", () => {
+    const tables = Object.entries(TABLES).map(([table, keys]): [string, object] => {
+      const rows = Object.entries<Key>(keys).filter(([, { byDefault }]) => byDefault !== undefined);
+      return [table, Object.fromEntries(rows.map(([name, { byDefault }]) => [name, byDefault]))];
+    });
+    expect(schema.safeParse(Object.fromEntries(tables)).error?.issues).toBeUndefined();
+  });
+
+  test("is what scripts/generate_schema.ts writes", () => {
+    expect(text).toBe(jsonSchemaText());
+  });
 });
