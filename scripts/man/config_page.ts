@@ -1,4 +1,5 @@
-// varta.toml(5): the text of varta.toml.example, key by key, with the values that the schema allows.
+// varta.toml(5): the text of varta.toml.example, key by key, with the values that the schema
+// allows.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";

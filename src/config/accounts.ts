@@ -1,5 +1,5 @@
-// User and group names, resolved once while the configuration is loaded (spec 07 section 2.4). Reads the two account
-// files of the host directly; numbers need no entry there.
+// User and group names, resolved once while the configuration is loaded (spec 07 section 2.4).
+// Reads the two account files of the host directly; numbers need no entry there.
 import { readFileSync } from "node:fs";
 
 /** uid_t -1 means "no change" to the kernel, so the largest real id is one less. */
@@ -34,7 +34,8 @@ function readNames(file: string): ReadonlyMap<string, number> {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    // No account file (a container without one): every name is unknown, and the problem names the file.
+    // No account file (a container without one): every name is unknown, and the problem names the
+    // file.
     return names;
   }
   for (const line of text.split("\n")) {

@@ -1,5 +1,6 @@
-// Lays the options of the command line over the checked file (spec 07 section 3): option > file > default. Each value is
-// held against the schema of its key, so that limits and words are the same as in the file.
+// Lays the options of the command line over the checked file (spec 07 section 3): option > file >
+// default. Each value is held against the schema of its key, so that limits and words are the same
+// as in the file.
 import { resolve } from "node:path";
 import {
   type CheckedDocument,
@@ -148,7 +149,10 @@ function replaceUdpListeners(application: Application): void {
   document.listeners = [...others, listener];
 }
 
-/** An address without a port opens nothing: said, and no reason to stay down. A wrong one is a mistake all the same. */
+/**
+ * An address without a port opens nothing: said, and no reason to stay down. A wrong one is a
+ * mistake all the same.
+ */
 function checkLoneAddress(text: string, application: Application): void {
   const option = CONFIG_OPTIONS.find(({ name }) => name === "udp-bind-addr")!;
   const value = checkedValue(option, text, LISTENER_KEYS.udp.address.form, application);

@@ -1,5 +1,5 @@
-// The configuration in effect, key by key with what set each value, for `check --print` (spec 07 section 3). The
-// output is a valid varta.toml. Secrets and environment values appear as "(set)".
+// The configuration in effect, key by key with what set each value, for `check --print` (spec 07
+// section 3). The output is a valid varta.toml. Secrets and environment values appear as "(set)".
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
 import type { Config } from "./config.ts";
 import type { EffectiveValue } from "./keys/form.ts";
@@ -52,7 +52,10 @@ function tomlText(value: EffectiveValue): string {
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }
 
-/** A basic string, with what a terminal would obey as escapes. Above U+FFFF those of TOML are not those of JSON. */
+/**
+ * A basic string, with what a terminal would obey as escapes. Above U+FFFF those of TOML are not
+ * those of JSON.
+ */
 function tomlString(text: string): string {
   return escapeUnprintable(
     JSON.stringify(text).replace(/[\u{10000}-\u{10ffff}]/gu, (character) => {

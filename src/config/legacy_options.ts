@@ -1,5 +1,5 @@
-// The options of the Rust observer (spec 07 section 3): recipes written for it run unchanged. Names, the older and the
-// removed ones, and those that are accepted without effect.
+// The options of the Rust observer (spec 07 section 3): recipes written for it run unchanged.
+// Names, the older and the removed ones, and those that are accepted without effect.
 import { GLOBAL_BURST_MAX } from "../base/limits.ts";
 import { each, type OptionRow, one, row, set } from "./option_row.ts";
 
@@ -7,7 +7,10 @@ const UDP = ["udp"] as const;
 const SECURE = ["secure-udp"] as const;
 const NETWORK = ["udp", "secure-udp"] as const;
 
-/** A name that the Rust observer once had for two options: taken with a word about its successors, which win over it. */
+/**
+ * A name that the Rust observer once had for two options: taken with a word about its successors,
+ * which win over it.
+ */
 const BOTH_RECOVERIES = "i-accept-recovery-on-unauthenticated-transport";
 
 // biome-ignore format: a table reads best with one row per option
@@ -72,7 +75,10 @@ export const OLDER_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   [BOTH_RECOVERIES, [`--secure-udp-${BOTH_RECOVERIES}`, `--plaintext-udp-${BOTH_RECOVERIES}`]],
 ]);
 
-/** Options whose values beyond the limit of their key are brought down to it: other observers know no such limit. */
+/**
+ * Options whose values beyond the limit of their key are brought down to it: other observers know
+ * no such limit.
+ */
 export const CLAMPED_OPTIONS: ReadonlyMap<string, number> = new Map([
   ["global-beat-burst", GLOBAL_BURST_MAX],
 ]);

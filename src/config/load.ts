@@ -1,5 +1,6 @@
-// Loads the configuration: file, options, secret files and rules, all problems at once (spec 07 sections 1 to 5). Binds
-// nothing, creates nothing, opens nothing for writing: `check` and the daemon run the very same code.
+// Loads the configuration: file, options, secret files and rules, all problems at once (spec 07
+// sections 1 to 5). Binds nothing, creates nothing, opens nothing for writing: `check` and the
+// daemon run the very same code.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Accounts } from "./accounts.ts";
@@ -165,7 +166,10 @@ function fileProblem(
   return { source: file, line, column, key: "", where: "", text: `found ${found}; want ${want}` };
 }
 
-/** The names that the file gives to its listeners, as far as each is a name and of one listener only. */
+/**
+ * The names that the file gives to its listeners, as far as each is a name and of one listener
+ * only.
+ */
 function writtenNames({ listener }: TomlTree): (string | undefined)[] {
   if (!Array.isArray(listener)) return [];
   const names: unknown[] = listener.map((item) => (item as { name?: unknown } | null)?.name);

@@ -1,5 +1,6 @@
-// What goes into loadConfig() and what comes out of it: the read-only configuration with what set each value, or
-// every problem at once (spec 07 sections 1 and 4). Types only, so that the command line can name them for free.
+// What goes into loadConfig() and what comes out of it: the read-only configuration with what set
+// each value, or every problem at once (spec 07 sections 1 and 4). Types only, so that the command
+// line can name them for free.
 import type { Config, LogFormat } from "./config.ts";
 import type { SocketHolders } from "./checks/socket_holders.ts";
 import type { TomlDocument } from "./toml_document.ts";
@@ -65,7 +66,10 @@ export interface LoadSuccess {
   readonly setBy: ReadonlyMap<string, ValueSetter>;
   /** Sentences for the start-up log, each once. */
   readonly warnings: readonly string[];
-  /** Directory to create, if missing, for the default listener path; undefined = the paths were all written down. */
+  /**
+   * Directory to create, if missing, for the default listener path; undefined = the paths were all
+   * written down.
+   */
   readonly runtimeDirectory: RuntimeDirectory | undefined;
 }
 
@@ -76,7 +80,9 @@ export interface LoadFailure {
   readonly exitCode: 64 | 78;
   /** Ready to print: one line per problem and the closing line, each with its newline. */
   readonly text: string;
-  /** The form that was chosen for the log, as far as that could be found out; undefined = none was. */
+  /**
+   * The form that was chosen for the log, as far as that could be found out; undefined = none was.
+   */
   readonly logFormat: LogFormat | undefined;
 }
 
@@ -93,10 +99,15 @@ export type ValueSetter =
 export interface Problem {
   /** The configuration file, or "command line". */
   readonly source: string;
-  /** 1-based; column in code points. Undefined for options and for faults of the file as a whole. */
+  /**
+   * 1-based; column in code points. Undefined for options and for faults of the file as a whole.
+   */
   readonly line: number | undefined;
   readonly column: number | undefined;
-  /** Dotted key for programs, indexes counted from 0; `--option`; or "" for a fault of the file as a whole. */
+  /**
+   * Dotted key for programs, indexes counted from 0; `--option`; or "" for a fault of the file as a
+   * whole.
+   */
   readonly key: string;
   /** The same in words, indexes counted from 1. */
   readonly where: string;

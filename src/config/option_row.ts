@@ -1,5 +1,5 @@
-// A row of the tables of options: which key an option sets, under which heading help shows it, and its
-// words there. How its value is written, and its default, come from the key.
+// A row of the tables of options: which key an option sets, under which heading help shows it, and
+// its words there. How its value is written, and its default, come from the key.
 import type { ListenerKind } from "./keys/listener_keys.ts";
 import type { TableName } from "./keys/tables.ts";
 

@@ -1,6 +1,6 @@
-// The long options that set configuration keys (spec 07 section 3): our own beside those of the Rust
-// observer. How a value is written and what its default is come from the row of the key. No checks here;
-// apply_options.ts holds each value against the form of its key.
+// The long options that set configuration keys (spec 07 section 3): our own beside those of the
+// Rust observer. How a value is written and what its default is come from the row of the key. No
+// checks here; apply_options.ts holds each value against the form of its key.
 import { parseDurationMs } from "./keys/duration.ts";
 import { baseName, formOf, type Key, type Keys } from "./keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./keys/listener_keys.ts";
@@ -24,7 +24,10 @@ const OWN_OPTIONS: readonly OptionRow[] = [
   row("Log", "log-format", set("log", "format"), "logfmt or json, errors of the start included ({default})", "FORMAT"),
 ];
 
-/** For each form of a key that is not plain text: how its options are written, and the word for the value. */
+/**
+ * For each form of a key that is not plain text: how its options are written, and the word for the
+ * value.
+ */
 const WRITTEN: Readonly<Record<string, readonly [form: OptionForm, value: string | undefined]>> = {
   flag: ["flag", undefined],
   path: ["path", "PATH"],
@@ -62,7 +65,9 @@ export function formOfOption({ target }: OptionRow): Key["form"] | undefined {
 
 type KeyTarget = Exclude<OptionTarget, { readonly to: "nothing" }>;
 
-/** The keys among which the key of an option is; several kinds of listeners share it in one form. */
+/**
+ * The keys among which the key of an option is; several kinds of listeners share it in one form.
+ */
 function keysOf(target: KeyTarget): Keys {
   if (target.to === "table") return TABLES[target.table];
   const kinds = target.to === "listeners" ? target.kinds : LISTENER_KINDS;

@@ -1,5 +1,5 @@
-// Turns the checked values into the read-only Config, key by key: each form says what becomes of its values
-// (spec 07 section 2). User and group names that do not exist are reported here.
+// Turns the checked values into the read-only Config, key by key: each form says what becomes of
+// its values (spec 07 section 2). User and group names that do not exist are reported here.
 import type { CheckedDocument, CheckedListener } from "./checks/check_document.ts";
 import { listenerNames } from "./checks/cross_rules.ts";
 import type { Config, ListenerConfig } from "./config.ts";

@@ -1,5 +1,6 @@
-// Where the socket is when nobody said where (spec 07 section 1). A pure decision: nothing is created here. Agents and
-// the daemon use the same rule, so that a beat without a path finds a daemon without a file.
+// Where the socket is when nobody said where (spec 07 section 1). A pure decision: nothing is
+// created here. Agents and the daemon use the same rule, so that a beat without a path finds a
+// daemon without a file.
 import type { RuntimeDirectory } from "./load_result.ts";
 
 export interface DefaultSocket {
@@ -31,7 +32,9 @@ function runtimeDirectory(
   return { path: `${temporary}/varta-${uid}`, mode: 0o700 };
 }
 
-/** The directory without trailing slashes; a relative one is ignored, as the XDG specification asks. */
+/**
+ * The directory without trailing slashes; a relative one is ignored, as the XDG specification asks.
+ */
 function absolute(path: string | undefined): string | undefined {
   if (path === undefined || !path.startsWith("/")) return undefined;
   return path.replace(/\/+$/, "");

@@ -1,5 +1,5 @@
-// Secret files of the configuration: key files, the metrics token and the recovery command (spec 07 section 5). Their
-// content is checked here and never repeated in a message.
+// Secret files of the configuration: key files, the metrics token and the recovery command (spec 07
+// section 5). Their content is checked here and never repeated in a message.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
 import { readKeyFile, readKeyListFile } from "../secrets/key_file.ts";
 import type { KeyLine } from "../secrets/key_text.ts";

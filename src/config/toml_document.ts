@@ -1,6 +1,7 @@
-// Reads the configuration file and its TOML values (spec 07 section 1). Integers and floats stay distinguishable;
-// nothing is interpreted here. A syntax error is one fault with its position, and then there are no others. The parser
-// takes TOML 1.1 as well; what only that has is refused, because tools around a configuration read TOML 1.0.
+// Reads the configuration file and its TOML values (spec 07 section 1). Integers and floats stay
+// distinguishable; nothing is interpreted here. A syntax error is one fault with its position, and
+// then there are no others. The parser takes TOML 1.1 as well; what only that has is refused,
+// because tools around a configuration read TOML 1.0.
 import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
@@ -76,7 +77,8 @@ function placed(text: string, { offset, found, want }: SyntaxFault): TomlDocumen
 /** Index of the first byte that no UTF-8 text has at its place; undefined if all of it is UTF-8. */
 function firstNonUtf8(bytes: Buffer): number | undefined {
   if (isUtf8(bytes)) return undefined;
-  // The decoder does not say where: the longest prefix that it takes ends within the wrong character.
+  // The decoder does not say where: the longest prefix that it takes ends within the wrong
+  // character.
   let good = 0;
   let bad = bytes.length;
   while (bad - good > 1) {
@@ -87,7 +89,9 @@ function firstNonUtf8(bytes: Buffer): number | undefined {
   return Buffer.byteLength(wholeCharacters(bytes.subarray(0, good))!);
 }
 
-/** The text of `bytes` without a character that the end cuts in two; undefined if they are no UTF-8. */
+/**
+ * The text of `bytes` without a character that the end cuts in two; undefined if they are no UTF-8.
+ */
 function wholeCharacters(bytes: Buffer): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, {
@@ -135,7 +139,9 @@ function plainValue(value: unknown): unknown {
   return plainTable(value);
 }
 
-/** Integers beyond 2^53 stay bigint: they are out of every range, and messages show them exactly. */
+/**
+ * Integers beyond 2^53 stay bigint: they are out of every range, and messages show them exactly.
+ */
 function smallInteger(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;

@@ -1,5 +1,5 @@
-// A user of this machine with all groups, as the service manager or a login would start a process: what `check` becomes to
-// see what the daemon would see.
+// A user of this machine with all groups, as the service manager or a login would start a process:
+// what `check` becomes to see what the daemon would see.
 import { readFileSync } from "node:fs";
 import { ACCOUNT_ID_MAX } from "./accounts.ts";
 
@@ -18,8 +18,9 @@ export interface AccountFiles {
 }
 
 /**
- * The user with this name or number; undefined if there is none. `group` takes the place of the primary group, and
- * `extraGroups` are added, each a name or number; those that do not exist are left out.
+ * The user with this name or number; undefined if there is none. `group` takes the place of the
+ * primary group, and `extraGroups` are added, each a name or number; those that do not exist are
+ * left out.
  */
 export function findUser(
   nameOrUid: string,

@@ -1,5 +1,6 @@
-// Checks the whole file: tables, keys, listeners (spec 07 section 2). What comes out holds only values that are right by
-// themselves; options are laid over it, and then the cross-key rules judge it.
+// Checks the whole file: tables, keys, listeners (spec 07 section 2). What comes out holds only
+// values that are right by themselves; options are laid over it, and then the cross-key rules judge
+// it.
 import { type CheckedTable, checkTable } from "./check_table.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, foundText, hiddenRemark } from "../problems/found.ts";

@@ -1,5 +1,5 @@
-// Checks one table of the file against its keys, one by one, so that one wrong key hides no other (spec 07
-// section 4). A wrong key has no value afterwards and takes part in no rule.
+// Checks one table of the file against its keys, one by one, so that one wrong key hides no other
+// (spec 07 section 4). A wrong key has no value afterwards and takes part in no rule.
 import type { Fault, Path } from "../problems/fault.ts";
 import { type CheckedValues, defaultOf, type Key, type Keys } from "../keys/key.ts";
 import type { TomlTree } from "../toml_document.ts";

@@ -1,5 +1,6 @@
-// Secret files in the directory that the service manager makes for its unit (LoadCredential=): the configuration may name
-// one as ${CREDENTIALS_DIRECTORY}/NAME, because the directory has another path in each unit.
+// Secret files in the directory that the service manager makes for its unit (LoadCredential=): the
+// configuration may name one as ${CREDENTIALS_DIRECTORY}/NAME, because the directory has another
+// path in each unit.
 import { isAbsolute, join } from "node:path";
 import type { CheckedDocument } from "./check_document.ts";
 import { type Fault, pathLabel } from "../problems/fault.ts";
@@ -20,7 +21,10 @@ export interface CredentialPaths {
   readonly warnings: string[];
 }
 
-/** Puts the directory into the paths of all secret files; one that cannot be is a fault, and its key counts as wrong. */
+/**
+ * Puts the directory into the paths of all secret files; one that cannot be is a fault, and its key
+ * counts as wrong.
+ */
 export function expandCredentialPaths(paths: CredentialPaths): void {
   const { document } = paths;
   for (const listener of document.listeners) {

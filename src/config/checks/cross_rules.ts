@@ -1,5 +1,6 @@
-// The rules between keys (spec 07 section 2.11). All are evaluated and all violations reported; a key whose value is
-// wrong by itself takes no part. Each rule is one function, in the order of the specification.
+// The rules between keys (spec 07 section 2.11). All are evaluated and all violations reported; a
+// key whose value is wrong by itself takes no part. Each rule is one function, in the order of the
+// specification.
 import { posix } from "node:path";
 import { LISTENERS_MAX } from "../../base/limits.ts";
 import { canonicalAddress, isLoopbackAddress, parseListen } from "../keys/address.ts";
@@ -43,7 +44,9 @@ export function checkCrossRules(
 
 type Report = (conflict: Conflict) => void;
 
-/** A listener within a message: "listener edge", "the 2nd [[listener]]", or the option that made it. */
+/**
+ * A listener within a message: "listener edge", "the 2nd [[listener]]", or the option that made it.
+ */
 function listenerLabel(listener: CheckedListener): string {
   const { name } = listener.values;
   return name === undefined ? listenerPlace(listener) : `listener ${name}`;
@@ -57,7 +60,10 @@ function listenerPlace(listener: CheckedListener): string {
     : "the default listener";
 }
 
-/** The name of each listener, the default ones counted per kind; undefined if a wrong one was written. */
+/**
+ * The name of each listener, the default ones counted per kind; undefined if a wrong one was
+ * written.
+ */
 export function listenerNames(listeners: readonly CheckedListener[]): (string | undefined)[] {
   const counts = new Map<string, number>();
   return listeners.map((listener) => {
@@ -87,7 +93,8 @@ function checkNames(document: CheckedDocument, report: Report): void {
     const first = names.indexOf(name);
     if (name === undefined || first === index) continue;
     const other = document.listeners[first]!;
-    // A default name that was taken by an earlier listener is cured there or here; the written one is to blame.
+    // A default name that was taken by an earlier listener is cured there or here; the written one
+    // is to blame.
     const blamed = listener.values.name === undefined ? other : listener;
     const label = listenerPlace(blamed === listener ? other : listener);
     const at: KeyRef = { listener: blamed, key: "name" };

@@ -1,5 +1,6 @@
-// A key of the checked configuration as the cross-key rules speak of it: which option or file line is to blame for its
-// value, and whether the file has a part in a conflict (exit 78) or options alone are at fault (exit 64).
+// A key of the checked configuration as the cross-key rules speak of it: which option or file line
+// is to blame for its value, and whether the file has a part in a conflict (exit 78) or options
+// alone are at fault (exit 64).
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Anchor, Fault, Path } from "../problems/fault.ts";
 import type { ValueSetter } from "../load_result.ts";

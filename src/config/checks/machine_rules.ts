@@ -1,6 +1,7 @@
-// What a start would find on this machine (spec 07 section 3): directories that are not there, files that cannot be
-// written, ports and sockets that somebody has. Only `check` looks, with the rights of the user that the daemon will
-// have; a start finds all of this by itself. A port is bound for a moment and given back, nothing else is touched.
+// What a start would find on this machine (spec 07 section 3): directories that are not there,
+// files that cannot be written, ports and sockets that somebody has. Only `check` looks, with the
+// rights of the user that the daemon will have; a start finds all of this by itself. A port is
+// bound for a moment and given back, nothing else is touched.
 import { accessSync, constants, lstatSync, type Stats } from "node:fs";
 import { dirname, posix } from "node:path";
 import {
@@ -49,7 +50,10 @@ export interface MachineCheck {
   readonly warnings: string[];
 }
 
-/** Reports what on this machine would keep the daemon from starting with `document`, or from doing its work. */
+/**
+ * Reports what on this machine would keep the daemon from starting with `document`, or from doing
+ * its work.
+ */
 export function checkMachine(document: CheckedDocument, check: MachineCheck): void {
   const rules = new MachineRules(document, check);
   for (const listener of document.listeners) rules.listener(listener);
@@ -114,7 +118,10 @@ class MachineRules {
     this.#port(ref, { protocol: "tcp", ...address });
   }
 
-  /** A file that is appended to, or replaced; the rules are those of files/own_file.ts and files/directory_rules.ts. */
+  /**
+   * A file that is appended to, or replaced; the rules are those of files/own_file.ts and
+   * files/directory_rules.ts.
+   */
   file(ref: KeyRef, path: string | undefined, needs: FileNeeds): void {
     const { needsDirectory, isPrivate, content } = needs;
     if (path === undefined || this.#isMadeByUnit(path)) return;
@@ -225,7 +232,10 @@ class MachineRules {
       );
   }
 
-  /** A daemon of ours that runs is what one expects beside a configuration; anything else is in the way. */
+  /**
+   * A daemon of ours that runs is what one expects beside a configuration; anything else is in the
+   * way.
+   */
   #held(ref: KeyRef, place: string, holder: SocketHolder, want: string): void {
     const { pid, program, uid, isOurs } = holder;
     if (isOurs) {
@@ -288,7 +298,9 @@ class MachineRules {
     return { found, want: "the real directory: a link could be turned to another place" };
   }
 
-  /** True if the unit makes the directory of `path`, which is not there while the unit is stopped. */
+  /**
+   * True if the unit makes the directory of `path`, which is not there while the unit is stopped.
+   */
   #isMadeByUnit(path: string): boolean {
     const { unit } = this.#check.machine;
     const directory = posix.normalize(dirname(path));
@@ -366,7 +378,8 @@ function tryBind({
   const fd = openSocket(address.family, protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM);
   if (fd < 0) return fd;
   if (address.family === AF_INET6) setIpv6Only(fd);
-  // Connections of a server that has just ended hold its port for a minute, and a start does not mind.
+  // Connections of a server that has just ended hold its port for a minute, and a start does not
+  // mind.
   if (protocol === "tcp") setSocketOption(fd, SO_REUSEADDR, 1);
   const result = bind(fd, address);
   close(fd);

@@ -1,6 +1,7 @@
-// Looks for the programs and the directory that a recovery will need (spec 10 section 1): a command that is missing is
-// told at the start, with its line, and not at night by the first stall; so is a placeholder that nothing will replace.
-// Nothing is run and nothing is kept: what is found now may be gone later, and then the spawn tells it.
+// Looks for the programs and the directory that a recovery will need (spec 10 section 1): a command
+// that is missing is told at the start, with its line, and not at night by the first stall; so is a
+// placeholder that nothing will replace. Nothing is run and nothing is kept: what is found now may
+// be gone later, and then the spawn tells it.
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { childPath, UNIT_MANAGER } from "../../base/child_path.ts";
@@ -13,7 +14,9 @@ import type { Host } from "../load_result.ts";
 import { type Secrets, secretCommand } from "../secrets.ts";
 import { nearest } from "../problems/suggestion.ts";
 
-/** Reports each program of [recovery] that cannot be started, and a working directory that is none. */
+/**
+ * Reports each program of [recovery] that cannot be started, and a working directory that is none.
+ */
 export function checkPrograms(
   document: CheckedDocument,
   secrets: Secrets,
@@ -43,7 +46,10 @@ export function checkPrograms(
   checkPlaceholders(document, secrets, faults);
 }
 
-/** Reports each word in braces that the recovery does not know and would hand to the program as it is. */
+/**
+ * Reports each word in braces that the recovery does not know and would hand to the program as it
+ * is.
+ */
 function checkPlaceholders(document: CheckedDocument, secrets: Secrets, faults: Fault[]): void {
   const { values } = document.tables.recovery;
   function check(ref: KeyRef, words: readonly string[] | undefined, at?: Path): void {
@@ -68,7 +74,10 @@ interface PlaceholderFound {
   readonly suggestion?: string | undefined;
 }
 
-/** What is wrong with the first placeholder of `word` that is wrong. The words of a command file are not shown. */
+/**
+ * What is wrong with the first placeholder of `word` that is wrong. The words of a command file are
+ * not shown.
+ */
 function placeholderFound(
   word: string,
   isProgram: boolean,

@@ -1,5 +1,5 @@
-// The rules between the keys of [recovery] (spec 07 section 2.11): one way to say what is run, steps that can do what they
-// say, and pacing that cannot contradict itself.
+// The rules between the keys of [recovery] (spec 07 section 2.11): one way to say what is run,
+// steps that can do what they say, and pacing that cannot contradict itself.
 import type { CheckedDocument } from "./check_document.ts";
 import { durationTextFromNs } from "../keys/duration.ts";
 import { quoted } from "../problems/found.ts";

@@ -1,5 +1,6 @@
-// Who holds a socket that a start would want: a daemon of ours, which is no surprise, or another program. The kernel's
-// tables tell every user the owner of a socket; which process has it open, only that owner and root can see.
+// Who holds a socket that a start would want: a daemon of ours, which is no surprise, or another
+// program. The kernel's tables tell every user the owner of a socket; which process has it open,
+// only that owner and root can see.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { ProcReader } from "../../processes/proc_reader.ts";
@@ -41,7 +42,9 @@ export class SocketHolders {
     this.#processes ??= this.#readProcesses();
   }
 
-  /** Who is bound to this UDP port, or listens at this TCP port; undefined if the tables do not say. */
+  /**
+   * Who is bound to this UDP port, or listens at this TCP port; undefined if the tables do not say.
+   */
   ofPort(protocol: "udp" | "tcp", port: number): SocketHolder | undefined {
     const wanted = port.toString(16).toUpperCase().padStart(4, "0");
     for (const table of [protocol, `${protocol}6`]) {
@@ -68,7 +71,8 @@ export class SocketHolders {
     const pid = this.#pidByInode.get(inode);
     const found = processes.find((process) => process.pid === pid);
     if (found !== undefined) return { ...found, uid };
-    // Not to be seen from here. A daemon of ours with the same user is a better guess than a stranger.
+    // Not to be seen from here. A daemon of ours with the same user is a better guess than a
+    // stranger.
     const ours = processes.find((process) => process.isOurs && process.uid === uid);
     return { uid, pid: ours?.pid, program: ours?.program, isOurs: ours !== undefined };
   }

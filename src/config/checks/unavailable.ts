@@ -1,6 +1,6 @@
-// Features that the file format has and this version does not. Their keys are checked like all others; a file without
-// any other problem that uses one is refused with these words, rather than obeyed in part. A feature that arrives takes
-// its lines out of here and changes nothing else.
+// Features that the file format has and this version does not. Their keys are checked like all
+// others; a file without any other problem that uses one is refused with these words, rather than
+// obeyed in part. A feature that arrives takes its lines out of here and changes nothing else.
 import type { CheckedDocument } from "./check_document.ts";
 import type { Fault } from "../problems/fault.ts";
 import { pathText } from "../problems/found.ts";

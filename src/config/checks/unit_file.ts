@@ -1,6 +1,7 @@
-// What the installed unit of systemd says about the daemon's surroundings: its user, the directories that it makes before a
-// start, and what it makes read-only. `check` needs it, because a start by the unit finds another machine than the person
-// who runs `check` does. Reads the unit and its drop-ins itself: systemctl may not be there, and asks a manager that runs.
+// What the installed unit of systemd says about the daemon's surroundings: its user, the
+// directories that it makes before a start, and what it makes read-only. `check` needs it, because
+// a start by the unit finds another machine than the person who runs `check` does. Reads the unit
+// and its drop-ins itself: systemctl may not be there, and asks a manager that runs.
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 
@@ -16,7 +17,10 @@ export interface UnitSettings {
   readonly dynamicUser: boolean;
   /** Directories that the unit makes for its user before the daemon starts. */
   readonly directories: readonly string[];
-  /** Undefined if the unit may write wherever its user may; else the only places, beside `directories`. */
+  /**
+   * Undefined if the unit may write wherever its user may; else the only places, beside
+   * `directories`.
+   */
   readonly writablePaths: readonly string[] | undefined;
   /** CAP_... that the daemon starts with. */
   readonly capabilities: readonly string[];
@@ -55,8 +59,9 @@ const CREDENTIAL_KEYS: readonly string[] = [
 const ALWAYS_WRITABLE: readonly string[] = ["/dev", "/proc", "/sys", "/tmp", "/var/tmp"];
 
 /**
- * The unit that reads `configFile`: varta-watch.service, or the instance of varta-watch@.service that names this file.
- * For a file that no unit names, as for a draft, it is varta-watch.service. `directories` is for tests.
+ * The unit that reads `configFile`: varta-watch.service, or the instance of varta-watch@.service
+ * that names this file. For a file that no unit names, as for a draft, it is varta-watch.service.
+ * `directories` is for tests.
  */
 export function findUnit(
   configFile: string | undefined,

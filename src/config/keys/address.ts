@@ -1,5 +1,5 @@
-// Addresses of the configuration: IP literals, whether they are loopback, and the `listen` string of the metrics
-// server (spec 07 sections 2.4 and 2.8). Names are never looked up.
+// Addresses of the configuration: IP literals, whether they are loopback, and the `listen` string
+// of the metrics server (spec 07 sections 2.4 and 2.8). Names are never looked up.
 import { isIP } from "node:net";
 import { SOCKET_PATH_BYTES_MAX } from "../../base/limits.ts";
 import { type Form, scalar } from "./form.ts";
@@ -17,7 +17,10 @@ export function isLoopbackAddress(address: string): boolean {
   return text === "::1" || text.startsWith("::ffff:7f");
 }
 
-/** One spelling per address, so that two spellings of one address are seen as the same: ::1, not 0:0::1. */
+/**
+ * One spelling per address, so that two spellings of one address are seen as the same: ::1, not
+ * 0:0::1.
+ */
 export function canonicalAddress(address: string): string {
   if (isIP(address) !== 6) return address;
   const zone = address.indexOf("%");

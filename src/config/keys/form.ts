@@ -1,5 +1,6 @@
-// The form of a value: what the file may have, what becomes of it, and the words for what it may not
-// have (spec 07 section 4). keys/forms.ts has the forms; a key is a form with a name (keys/key.ts).
+// The form of a value: what the file may have, what becomes of it, and the words for what it may
+// not have (spec 07 section 4). keys/forms.ts has the forms; a key is a form with a name
+// (keys/key.ts).
 import type { Accounts } from "../accounts.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { foundText, type ValueKind } from "../problems/found.ts";

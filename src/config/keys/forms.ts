@@ -1,4 +1,5 @@
-// The forms that keys have: numbers, durations, words, paths, modes, accounts, lists (spec 07 section 1).
+// The forms that keys have: numbers, durations, words, paths, modes, accounts, lists (spec 07
+// section 1).
 import { SOCKET_PATH_BYTES_MAX } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
 import { ACCOUNT_ID_MAX } from "../accounts.ts";

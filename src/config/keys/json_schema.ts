@@ -1,4 +1,5 @@
-// varta.schema.json, with which editors complete and check varta.toml: derived from the rows of the keys.
+// varta.schema.json, with which editors complete and check varta.toml: derived from the rows of the
+// keys.
 import type { JsonSchema } from "./form.ts";
 import type { Keys } from "./key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./listener_keys.ts";

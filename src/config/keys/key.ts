@@ -1,6 +1,7 @@
-// A key of varta.toml says once all that there is to say of it: its form, its default, its place in the
-// configuration, how a change is taken over, and one line of help. Its name in the file is its name in the
-// table of its section (keys/tables.ts); the types of checked and resolved values are derived from the rows.
+// A key of varta.toml says once all that there is to say of it: its form, its default, its place in
+// the configuration, how a change is taken over, and one line of help. Its name in the file is its
+// name in the table of its section (keys/tables.ts); the types of checked and resolved values are
+// derived from the rows.
 import type { Form, SecretContent } from "./form.ts";
 
 /** How a changed value can be taken over: while the daemon runs, or only by a new start. */

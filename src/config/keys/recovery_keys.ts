@@ -1,5 +1,5 @@
-// The keys of [recovery] (spec 07 section 2.5, spec 10). One `command` is all that most people need; every
-// key below `shutdown_grace` has a default that changes nothing.
+// The keys of [recovery] (spec 07 section 2.5, spec 10). One `command` is all that most people
+// need; every key below `shutdown_grace` has a default that changes nothing.
 import {
   command,
   duration,

@@ -1,5 +1,7 @@
-// One step of a recovery as varta.toml has it: a table with exactly one of four keys (spec 10 section 1).
-// Each of them is a row, and from the rows come the check, the type and the text of a step.
+// One step of a recovery as varta.toml has it: a table with exactly one of four keys (spec 10
+// section 1). Each of them is a row, and from the rows come the check, the type and the text of a
+// step.
+import type { StepKind } from "../../events/step_kind.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { hiddenRemark } from "../problems/found.ts";
 import { nearest } from "../problems/suggestion.ts";
@@ -7,7 +9,9 @@ import { type Form, itemFault, tableOf, valueFault } from "./form.ts";
 import { command, duration, text, word } from "./forms.ts";
 import type { Key } from "./key.ts";
 
-/** Signals that an agent may be sent: those that end it, dump it, wake it, or mean something to it. */
+/**
+ * Signals that an agent may be sent: those that end it, dump it, wake it, or mean something to it.
+ */
 const SIGNAL_NAMES = [
   "SIGTERM",
   "SIGKILL",
@@ -23,8 +27,8 @@ const SIGNAL_NAMES = [
 const RECOVERY_STEPS_MAX = 16;
 
 /**
- * A service unit of systemd, or "auto". Other kinds of units cannot be restarted sensibly, and a name that
- * begins with a dash would be an option.
+ * A service unit of systemd, or "auto". Other kinds of units cannot be restarted sensibly, and a
+ * name that begins with a dash would be an option.
  */
 const UNIT_PATTERN = /^(auto|[A-Za-z0-9_][A-Za-z0-9:_.\\@-]{0,246}\.service)$/;
 
@@ -41,7 +45,7 @@ export const STEP_KEYS = {
     text('"auto" or the name of a service unit, such as "app.service"', UNIT_PATTERN),
     "Service unit to restart",
   ),
-};
+} satisfies Readonly<Record<StepKind, object>>;
 
 function row<const Field extends string, Value>(field: Field, form: Form<Value>, help: string) {
   return { field, form, help };

@@ -1,6 +1,7 @@
-// Every table and key of varta.toml, once (spec 07 section 2): from a row come the check of the file, the
-// type and the value in the configuration, its line in `check --print`, the default in the help of an
-// option, varta.schema.json and docs/configuration.md. Rules between keys are in checks/cross_rules.ts.
+// Every table and key of varta.toml, once (spec 07 section 2): from a row come the check of the
+// file, the type and the value in the configuration, its line in `check --print`, the default in
+// the help of an option, varta.schema.json and docs/configuration.md. Rules between keys are in
+// checks/cross_rules.ts.
 import {
   EVICTION_WINDOW_DEFAULT,
   EVICTION_WINDOW_MAX,

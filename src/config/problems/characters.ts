@@ -1,5 +1,6 @@
-// Names of characters that a person cannot see or cannot tell from a plain one: what editors, chats and web pages leave in
-// a pasted configuration. A message that only points at such a character points at nothing.
+// Names of characters that a person cannot see or cannot tell from a plain one: what editors, chats
+// and web pages leave in a pasted configuration. A message that only points at such a character
+// points at nothing.
 
 /** Characters by their code, with the words a message has for them. */
 const NAMED: ReadonlyMap<number, string> = new Map([

@@ -1,12 +1,16 @@
-// A fault found while a configuration is loaded, before it has a position: key path, what was found and what is wanted.
-// render.ts finds the line and column of all of them at the end (spec 07 section 4).
+// A fault found while a configuration is loaded, before it has a position: key path, what was found
+// and what is wanted. render.ts finds the line and column of all of them at the end (spec 07
+// section 4).
 
 import { escapeUnprintable } from "../../base/unprintable.ts";
 
 /** Keys and array indexes from the top of the file: ["listener", 0, "mode"]. */
 export type Path = readonly (string | number)[];
 
-/** What the column points at: the value, the key itself, or the header of the table that should hold the key. */
+/**
+ * What the column points at: the value, the key itself, or the header of the table that should hold
+ * the key.
+ */
 export type Anchor = "value" | "key" | "header";
 
 export interface Fault {
@@ -15,7 +19,9 @@ export interface Fault {
   readonly found: string;
   readonly want: string;
   readonly suggestion?: string | undefined;
-  /** Long name without dashes of the option at fault; the message then names it and has no position. */
+  /**
+   * Long name without dashes of the option at fault; the message then names it and has no position.
+   */
   readonly option?: string | undefined;
   /** False if the file has a part in it, which decides between exit codes 64 and 78. */
   readonly onlyOptions?: boolean;
@@ -25,8 +31,8 @@ export interface Fault {
 const TABLE_ARRAYS: readonly string[] = ["listener", "recovery.step"];
 
 /**
- * The place in words, counted from 1: "1st [[listener]]: mode", or "listener edge: mode" if `names` has a name for it;
- * "recovery.command, 2nd item".
+ * The place in words, counted from 1: "1st [[listener]]: mode", or "listener edge: mode" if `names`
+ * has a name for it; "recovery.command, 2nd item".
  */
 export function pathLabel(path: Path, names: readonly (string | undefined)[] = []): string {
   let label = "";

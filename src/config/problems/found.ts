@@ -1,9 +1,12 @@
-// The words for a value that was found in a configuration: what the middle of "found X; want Y" says (spec 07 section 4).
-// Values are escaped and cut, and the content of arrays and tables is never shown.
+// The words for a value that was found in a configuration: what the middle of "found X; want Y"
+// says (spec 07 section 4). Values are escaped and cut, and the content of arrays and tables is
+// never shown.
 import { escapedCode, UNPRINTABLE_CLASS } from "../../base/unprintable.ts";
 import { characterText, deceptiveCharacter } from "./characters.ts";
 
-/** A TOML float: kept apart from integers, because 5.0 is not accepted where an integer is wanted. */
+/**
+ * A TOML float: kept apart from integers, because 5.0 is not accepted where an integer is wanted.
+ */
 export class TomlFloat {
   readonly value: number;
   constructor(value: number) {
@@ -41,7 +44,9 @@ export function hiddenRemark(value: string): string {
   return character === undefined ? "" : ` (with ${characterText(character)})`;
 }
 
-/** `text` in double quotes, control characters, quotes and backslashes escaped, cut if it is long. */
+/**
+ * `text` in double quotes, control characters, quotes and backslashes escaped, cut if it is long.
+ */
 export function quoted(text: string): string {
   const points = [...text];
   const cut = points.length > FOUND_CODE_POINTS_MAX;
@@ -74,7 +79,10 @@ function arrayText(length: number, wanted: ValueKind): string {
   return length === 0 ? "an empty array" : `an array of ${length} item${length === 1 ? "" : "s"}`;
 }
 
-/** What a terminal would obey, and spaces that are not the plain one: neither can be seen in a message. */
+/**
+ * What a terminal would obey, and spaces that are not the plain one: neither can be seen in a
+ * message.
+ */
 const HIDDEN = new RegExp(`[${UNPRINTABLE_CLASS}]|(?! )\\p{Zs}`, "gu");
 
 function escaped(text: string): string {

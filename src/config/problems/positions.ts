@@ -1,5 +1,5 @@
-// Line and column of every key, value and table header of a TOML file (spec 07 section 4). Loaded and run only when
-// there is a problem to report: a good file never pays for it.
+// Line and column of every key, value and table header of a TOML file (spec 07 section 4). Loaded
+// and run only when there is a problem to report: a good file never pays for it.
 import { type AST, parseTOML } from "toml-eslint-parser";
 import type { Anchor, Path } from "./fault.ts";
 import { codePointColumn } from "../toml_document.ts";
@@ -75,7 +75,8 @@ export class Positions {
   }
 }
 
-// The two parsers differ in what they refuse. A file that only this one cannot read has problems without a place.
+// The two parsers differ in what they refuse. A file that only this one cannot read has problems
+// without a place.
 function nodesOf(text: string): AST.TOMLTopLevelTable["body"] {
   try {
     return parseTOML(text, { tomlVersion: "1.1" }).body[0].body;

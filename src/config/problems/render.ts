@@ -1,4 +1,5 @@
-// Faults become the problems that people read: sorted by position, at most 50, each on one line (spec 07 section 4).
+// Faults become the problems that people read: sorted by position, at most 50, each on one line
+// (spec 07 section 4).
 import { type Fault, pathKey, pathLabel } from "./fault.ts";
 import type { LogFormat } from "../config.ts";
 import type { LoadFailure, Problem } from "../load_result.ts";
@@ -12,7 +13,9 @@ export interface FaultSource {
   readonly file: string | undefined;
   /** Its text, for positions. */
   readonly text: string;
-  /** Names of the listeners in the file, in its order; undefined = none, or not only of this one. */
+  /**
+   * Names of the listeners in the file, in its order; undefined = none, or not only of this one.
+   */
   readonly listenerNames: readonly (string | undefined)[];
   readonly logFormat: LogFormat | undefined;
 }

@@ -1,4 +1,5 @@
-// Did-you-mean (spec 07 section 4): the nearest known word within two edits, one edit for words of up to four letters.
+// Did-you-mean (spec 07 section 4): the nearest known word within two edits, one edit for words of
+// up to four letters.
 
 /** The nearest of `candidates` to `word`, the first of equals; undefined if none is near enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
@@ -16,7 +17,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Insertions, deletions and replacements that turn `a` into `b`; swapped neighbours count as one. */
+/**
+ * Insertions, deletions and replacements that turn `a` into `b`; swapped neighbours count as one.
+ */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,5 +1,5 @@
-// The words for a file that is no TOML 1.0: what was most likely meant, rather than what the parser stumbled over (spec 07
-// section 4). Loaded and run only when there is such a fault to report.
+// The words for a file that is no TOML 1.0: what was most likely meant, rather than what the parser
+// stumbled over (spec 07 section 4). Loaded and run only when there is such a fault to report.
 import { characterName, characterText } from "./characters.ts";
 import { DURATION_PATTERN } from "../keys/duration.ts";
 import { pathLabel } from "./fault.ts";
@@ -160,7 +160,10 @@ function lineStart(text: string, lines: readonly string[], index: number): numbe
   return start + /^\ufeff?\s*/.exec(text.slice(start))![0].length;
 }
 
-/** A character that is not what it looks like: at the place itself, else the first in the rest of its word. */
+/**
+ * A character that is not what it looks like: at the place itself, else the first in the rest of
+ * its word.
+ */
 function deceptive({ text, lineOffset, line, offset }: Place): SyntaxFault | undefined {
   const character = String.fromCodePoint(text.codePointAt(offset) ?? 0x20);
   if (isDeceptive(character) || (character > "\u007f" && offset < text.length)) {
