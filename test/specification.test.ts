@@ -7,8 +7,6 @@ import { ROOT } from "../scripts/binary/target.ts";
 import { withCommandTable } from "../scripts/spec/command_table.ts";
 import { REJECT_REASONS } from "../src/base/reject_reason.ts";
 import { findCommand } from "../src/cli/commands.ts";
-import { LISTENER_KEYS } from "../src/config/keys/listener_keys.ts";
-import { TABLES } from "../src/config/keys/tables.ts";
 import { REMOVED_OPTIONS } from "../src/config/legacy_options.ts";
 import { CONFIG_OPTIONS } from "../src/config/options.ts";
 import { DROP_REASONS, LOG_KINDS } from "../src/metrics/catalogue.ts";
@@ -27,11 +25,6 @@ function page(name: string): string {
 function missing(text: string, wanted: Iterable<string>): string[] {
   const words = new Set(text.match(/[\w-]+/g));
   return [...new Set(wanted)].filter((word) => !words.has(word));
-}
-
-/** Keys without their second spelling in milliseconds. */
-function keysOf(shape: object): string[] {
-  return Object.keys(shape).filter((key) => !key.endsWith("_ms"));
 }
 
 test("the index has every page", () => {
@@ -60,11 +53,6 @@ test("the catalogue of metrics is that of the program, in its order", () => {
 
 describe("the page of the configuration has", () => {
   const text = page("07-config.md");
-
-  test("every key", () => {
-    const shapes = [...Object.values(TABLES), ...Object.values(LISTENER_KEYS)];
-    expect(missing(text, shapes.flatMap(keysOf))).toEqual([]);
-  });
 
   test("every option, and those that are gone", () => {
     const options = [...CONFIG_OPTIONS.map(({ name }) => name), ...REMOVED_OPTIONS.keys()];

@@ -4,7 +4,7 @@ import type { CheckedDocument, CheckedListener } from "./checks/check_document.t
 import { listenerNames } from "./checks/cross_rules.ts";
 import type { Config, ListenerConfig } from "./config.ts";
 import type { AccountFiles } from "./keys/form.ts";
-import { accountWant } from "./keys/forms.ts";
+import { accountWant } from "./keys/list_forms.ts";
 import type { Key, Keys } from "./keys/key.ts";
 import { LISTENER_KEYS } from "./keys/listener_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";

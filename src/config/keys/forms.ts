@@ -2,8 +2,6 @@
 // section 1).
 import { SOCKET_PATH_BYTES_MAX } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
-import { ACCOUNT_ID_MAX } from "../accounts.ts";
-import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, modeText, quoted } from "../problems/found.ts";
 import {
   DURATION_MS_MAX,
@@ -12,17 +10,7 @@ import {
   durationTextFromNs,
   parseDurationMs,
 } from "./duration.ts";
-import {
-  type AccountKind,
-  type Form,
-  type Item,
-  itemFault,
-  type Remark,
-  type SecretContent,
-  scalar,
-  tableOf,
-  valueFault,
-} from "./form.ts";
+import { type Form, type Item, type Remark, type SecretContent, scalar } from "./form.ts";
 
 export const flag: Form<boolean> = scalar({
   name: "flag",
@@ -185,8 +173,7 @@ export function path(what: string): Form<string> {
 
 /** The path of a socket, which the kernel wants short. */
 export function socketPath(what: string): Form<string> {
-  const form = pathForm("path", what, PATH, SOCKET_PATH_BYTES_MAX);
-  return { ...form, takes: `an absolute path of at most ${SOCKET_PATH_BYTES_MAX} bytes` };
+  return pathForm("path", what, PATH, SOCKET_PATH_BYTES_MAX);
 }
 
 /** What the service manager replaces in its own files, and we in the paths of secret files. */
@@ -248,155 +235,3 @@ export const mode: Form<number> = scalar({
       : undefined,
   shown: modeText,
 });
-
-/** Any string of the file: a NUL would end it early in every system call. */
-const TEXT = /^[^\u0000]*$/;
-
-/** A name of the account file, or a number: its id, once the shape is checked. */
-export function account(kind: AccountKind): Form<string | number, number> {
-  return scalar<string | number, number>({
-    ...accountItem(kind),
-    name: "account",
-    account: kind,
-    resolved: (name, accounts) => accounts[kind].resolve(name)!,
-  });
-}
-
-export function accounts(kind: AccountKind): Form<(string | number)[], number[]> {
-  const id = kind === "user" ? "uid" : "gid";
-  return {
-    ...list({ want: `an array of ${kind} names and ${id}s`, item: accountItem(kind) }),
-    account: kind,
-    resolved: (names, files) => names.map((name) => files[kind].resolve(name)!),
-  };
-}
-
-export function accountWant(kind: AccountKind): string {
-  const id = kind === "user" ? "uid" : "gid";
-  return `a ${kind} name in a string, or a ${id} from 0 to ${ACCOUNT_ID_MAX}`;
-}
-
-function accountItem(kind: AccountKind): Item<string | number> {
-  const number = integer({ min: 0, max: ACCOUNT_ID_MAX });
-  return {
-    kind: "string or integer",
-    want: accountWant(kind),
-    json: { anyOf: [number.json, { type: "string", minLength: 1, pattern: TEXT.source }] },
-    parse: (value) =>
-      typeof value === "string" && value !== "" && TEXT.test(value)
-        ? value
-        : number.check(value, [], []),
-  };
-}
-
-interface ListParts<Value> {
-  readonly want: string;
-  readonly countMax?: number;
-  readonly item: Item<Value>;
-}
-
-export function list<Value>({ want, countMax, item }: ListParts<Value>): Form<Value[]> {
-  const words = { kind: "array", want } as const;
-  return {
-    ...words,
-    name: "list",
-    takes: want,
-    json: {
-      type: "array",
-      items: item.json,
-      ...(countMax === undefined ? {} : { maxItems: countMax }),
-    },
-    check(value, path, faults) {
-      if (!Array.isArray(value) || value.length > (countMax ?? Infinity)) {
-        faults.push(valueFault(words, value, path));
-        return undefined;
-      }
-      return checkedItems(value, () => item, path, faults);
-    },
-  };
-}
-
-/** The items as they are checked; undefined if one was refused. */
-function checkedItems<Value>(
-  values: readonly unknown[],
-  itemAt: (index: number) => Item<Value>,
-  path: Path,
-  faults: Fault[],
-): Value[] | undefined {
-  const checked: Value[] = [];
-  for (const [index, value] of values.entries()) {
-    const item = itemAt(index);
-    const parsed = item.parse(value);
-    if (parsed === undefined) faults.push(itemFault(item, value, [...path, index]));
-    else checked.push(parsed);
-  }
-  return checked.length === values.length ? checked : undefined;
-}
-
-const COMMAND_ITEMS_MAX = 64;
-
-const WORD: Item<string> = textItem("a string", TEXT);
-
-const PROGRAM: Item<string> = {
-  ...textItem("a string", /^[^\u0000]+$/),
-  wantInstead: "the name or path of a program",
-  json: { type: "string", minLength: 1, pattern: TEXT.source },
-};
-
-/** An argv array: the program is not empty. */
-export const command: Form<readonly string[]> = {
-  name: "command",
-  kind: "array",
-  want: 'an array of strings, such as ["systemctl", "restart", "app"]',
-  takes: `an array of 1 to ${COMMAND_ITEMS_MAX} strings`,
-  json: { type: "array", prefixItems: [PROGRAM.json], items: WORD.json, minItems: 1 },
-  check(value, path, faults) {
-    if (!Array.isArray(value) || value.length === 0) {
-      faults.push(valueFault(command, value, path));
-      return undefined;
-    }
-    const words = checkedItems(value, (index) => (index === 0 ? PROGRAM : WORD), path, faults);
-    if (value.length <= COMMAND_ITEMS_MAX) return words;
-    const want = `at most ${COMMAND_ITEMS_MAX} strings`;
-    faults.push(valueFault({ kind: "array", want }, value, path));
-    return undefined;
-  },
-};
-
-const VARIABLE_NAME = /^[^=\u0000]+$/;
-
-const VARIABLE: Item<string> = { ...WORD, isHidden: true };
-
-/** Environment variables; what they hold is never shown. */
-export const variables: Form<Readonly<Record<string, string>>> = {
-  name: "variables",
-  kind: "table",
-  want: 'a table of strings, such as { LANG = "C.UTF-8" }',
-  takes: "a table of strings",
-  json: {
-    type: "object",
-    propertyNames: { type: "string", pattern: VARIABLE_NAME.source },
-    additionalProperties: VARIABLE.json,
-  },
-  check(value, path, faults) {
-    const table = tableOf(value);
-    if (table === undefined) {
-      faults.push(valueFault(variables, value, path));
-      return undefined;
-    }
-    const faultsBefore = faults.length;
-    for (const [name, held] of Object.entries(table)) {
-      if (!VARIABLE_NAME.test(name)) faults.push(variableNameFault(name, [...path, name]));
-      else if (VARIABLE.parse(held) === undefined)
-        faults.push(itemFault(VARIABLE, held, [...path, name]));
-    }
-    if (faults.length > faultsBefore) return undefined;
-    return Object.fromEntries(Object.entries(table)) as Record<string, string>;
-  },
-  shown: (table) => Object.fromEntries(Object.keys(table).map((name) => [name, "(set)"])),
-};
-
-function variableNameFault(name: string, path: Path): Fault {
-  const found = name === "" ? "an empty name" : "a name with = or a NUL in it";
-  return { path, anchor: "key", found, want: "the name of an environment variable" };
-}

@@ -7,10 +7,8 @@ import type { Form, SecretContent } from "./form.ts";
 /** How a changed value can be taken over: while the daemon runs, or only by a new start. */
 export type Reload = "live" | "restart";
 
+/** What not every key has to say. */
 interface KeyFacts {
-  /** Editors, the reference page and the JSON Schema show it. */
-  readonly help: string;
-  readonly reload: Reload;
   /** As the file would have it. */
   readonly byDefault?:
     | string
@@ -29,21 +27,38 @@ interface KeyFacts {
   readonly loads?: string;
 }
 
-export type Key = KeyFacts & {
+interface KeyBasics {
   /** Its name in the configuration; durations end in Ns. */
   readonly field: string;
   readonly form: Form<unknown, unknown> & { readonly milliseconds?: Form<unknown> };
-};
+  /** Editors, the reference page and the JSON Schema show it. */
+  readonly help: string;
+  readonly reload: Reload;
+}
+
+export type Key = KeyBasics & KeyFacts;
 
 /** The keys of one table of the file, in its order. */
 export type Keys = Readonly<Record<string, Key>>;
 
-export function key<
+type Row<Field, F, Facts> = KeyBasics & { readonly field: Field; readonly form: F } & Facts;
+
+/** A key that can be taken over while the daemon runs. */
+export function live<
   const Field extends string,
   F extends Form<unknown, unknown>,
-  const Facts extends KeyFacts,
->(field: Field, form: F, facts: Facts): { readonly field: Field; readonly form: F } & Facts {
-  return { field, form, ...facts };
+  const Facts extends KeyFacts = KeyFacts,
+>(field: Field, form: F, help: string, facts?: Facts): Row<Field, F, Facts> {
+  return { field, form, help, reload: "live", ...facts! };
+}
+
+/** A key that needs a new start. */
+export function restart<
+  const Field extends string,
+  F extends Form<unknown, unknown>,
+  const Facts extends KeyFacts = KeyFacts,
+>(field: Field, form: F, help: string, facts?: Facts): Row<Field, F, Facts> {
+  return { field, form, help, reload: "restart", ...facts! };
 }
 
 type CheckedBy<F> = F extends Form<infer Checked, infer _Resolved> ? Checked : never;

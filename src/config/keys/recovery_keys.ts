@@ -1,19 +1,8 @@
 // The keys of [recovery] (spec 07 section 2.5, spec 10). One `command` is all that most people
 // need; every key below `shutdown_grace` has a default that changes nothing.
-import {
-  command,
-  duration,
-  flag,
-  integer,
-  list,
-  mode,
-  path,
-  secretFile,
-  textItem,
-  variables,
-  word,
-} from "./forms.ts";
-import { key } from "./key.ts";
+import { duration, flag, integer, mode, path, secretFile, textItem, word } from "./forms.ts";
+import { command, list, variables } from "./list_forms.ts";
+import { live } from "./key.ts";
 import { steps } from "./recovery_step.ts";
 
 const CAPTURE_BYTES_DEFAULT = 4_096;
@@ -26,56 +15,41 @@ const UNIT_GLOBS_MAX = 64;
 const UNIT_GLOB = /^[A-Za-z0-9_*?][A-Za-z0-9:_.\\@*?-]{0,246}\.service$/;
 
 export const RECOVERY_KEYS = {
-  command: key("command", command, {
-    help: "Program and arguments to run for a stalled process",
-    reload: "live",
-  }),
-  command_file: key("commandSource", secretFile("command", "the command file"), {
-    help: "Secret file that holds the command",
-    reload: "live",
-    absent: "inline",
-    loads: "command",
-  }),
-  append_pid: key("appendPid", flag, {
-    help: "Add the pid as last argument",
-    reload: "live",
+  command: live("command", command, "Program and arguments to run for a stalled process"),
+  command_file: live(
+    "commandSource",
+    secretFile("command", "the command file"),
+    "Secret file that holds the command",
+    { absent: "inline", loads: "command" },
+  ),
+  append_pid: live("appendPid", flag, "Add the pid as last argument", { byDefault: false }),
+  debounce: live(
+    "debounceNs",
+    duration({ minMs: 0 }),
+    "Shortest time between two recoveries of one process",
+    { byDefault: "1s" },
+  ),
+  env: live("env", variables, "Environment variables of the command", { byDefault: {} }),
+  inherit_env: live("inheritEnv", flag, "Give the command the whole environment of the daemon", {
     byDefault: false,
   }),
-  debounce: key("debounceNs", duration({ minMs: 0 }), {
-    help: "Shortest time between two recoveries of one process",
-    reload: "live",
-    byDefault: "1s",
-  }),
-  env: key("env", variables, {
-    help: "Environment variables of the command",
-    reload: "live",
-    byDefault: {},
-  }),
-  inherit_env: key("inheritEnv", flag, {
-    help: "Give the command the whole environment of the daemon",
-    reload: "live",
-    byDefault: false,
-  }),
-  timeout: key(
+  timeout: live(
     "timeoutNs",
     duration({
       minMs: 100,
       zeroWould: "kill every command as it starts",
       offBy: "no such key: then a command is never killed",
     }),
-    { help: "Run time after which the command is killed", reload: "live" },
+    "Run time after which the command is killed",
   ),
-  kill_grace: key("killGraceNs", duration({ minMs: 0, maxMs: 60_000 }), {
-    help: "Time from SIGTERM to SIGKILL",
-    reload: "live",
-    byDefault: "2s",
-  }),
-  capture: key("capture", flag, {
-    help: "Keep the end of what the command prints",
-    reload: "live",
-    byDefault: false,
-  }),
-  capture_bytes: key(
+  kill_grace: live(
+    "killGraceNs",
+    duration({ minMs: 0, maxMs: 60_000 }),
+    "Time from SIGTERM to SIGKILL",
+    { byDefault: "2s" },
+  ),
+  capture: live("capture", flag, "Keep the end of what the command prints", { byDefault: false }),
+  capture_bytes: live(
     "captureBytes",
     integer({
       min: 1,
@@ -83,24 +57,17 @@ export const RECOVERY_KEYS = {
       zeroWould: "keep nothing",
       offBy: "capture = false",
     }),
-    {
-      help: "Bytes kept of each output stream",
-      reload: "live",
-      byDefault: CAPTURE_BYTES_DEFAULT,
-      unit: "bytes",
-    },
+    "Bytes kept of each output stream",
+    { byDefault: CAPTURE_BYTES_DEFAULT, unit: "bytes" },
   ),
-  shutdown_grace: key(
+  shutdown_grace: live(
     "shutdownGraceNs",
     duration({ minMs: 100, maxMs: 60_000, zeroWould: "abandon every running command at exit" }),
-    { help: "Wait for running commands at exit", reload: "live", byDefault: "5s" },
+    "Wait for running commands at exit",
+    { byDefault: "5s" },
   ),
-  step: key("steps", steps, {
-    help: "Steps of a recovery, instead of one command",
-    reload: "live",
-    absent: [],
-  }),
-  restart_units: key(
+  step: live("steps", steps, "Steps of a recovery, instead of one command", { absent: [] }),
+  restart_units: live(
     "restartUnits",
     list({
       want: `at most ${UNIT_GLOBS_MAX} names of service units, such as ["worker@*.service"]`,
@@ -110,39 +77,27 @@ export const RECOVERY_KEYS = {
         UNIT_GLOB,
       ),
     }),
-    {
-      help: 'Units that restart_unit = "auto" may restart for any process in them',
-      reload: "live",
-      byDefault: [],
-    },
+    'Units that restart_unit = "auto" may restart for any process in them',
+    { byDefault: [] },
   ),
-  cwd: key("cwd", path("a directory"), {
-    help: "Working directory of the command",
-    reload: "live",
-  }),
-  umask: key("umask", mode, {
-    help: "File mode mask of the command, in octal",
-    reload: "live",
-  }),
-  backoff_max: key(
+  cwd: live("cwd", path("a directory"), "Working directory of the command"),
+  umask: live("umask", mode, "File mode mask of the command, in octal"),
+  backoff_max: live(
     "backoffMaxNs",
     duration({
       minMs: 1_000,
       zeroWould: "be shorter than every debounce",
       offBy: "no such key: then the debounce never grows",
     }),
-    { help: "Longest pause of a debounce that doubles", reload: "live" },
+    "Longest pause of a debounce that doubles",
   ),
-  backoff_reset: key(
+  backoff_reset: live(
     "backoffResetNs",
     duration({ minMs: 1, zeroWould: "never let the back-off grow" }),
-    {
-      help: "Healthy time after which the back-off begins anew",
-      reload: "live",
-      byDefault: "10m",
-    },
+    "Healthy time after which the back-off begins anew",
+    { byDefault: "10m" },
   ),
-  budget: key(
+  budget: live(
     "budget",
     integer({
       min: 1,
@@ -150,19 +105,22 @@ export const RECOVERY_KEYS = {
       zeroWould: "never recover anybody",
       offBy: "no such key: then there is no budget",
     }),
-    { help: "Recoveries of one agent per budget_window", reload: "live" },
+    "Recoveries of one agent per budget_window",
+    { unit: "recoveries" },
   ),
-  budget_window: key("budgetWindowNs", duration({ minMs: 1_000, zeroWould: "count nothing" }), {
-    help: "Time over which a budget is counted",
-    reload: "live",
-    byDefault: "1h",
-  }),
-  pace_by: key("paceBy", word(["process", "unit"]), {
-    help: "Whose recoveries back-off and budget count together",
-    reload: "live",
-    byDefault: "process",
-  }),
-  storm_limit: key(
+  budget_window: live(
+    "budgetWindowNs",
+    duration({ minMs: 1_000, zeroWould: "count nothing" }),
+    "Time over which a budget is counted",
+    { byDefault: "1h" },
+  ),
+  pace_by: live(
+    "paceBy",
+    word(["process", "unit"]),
+    "Whose recoveries back-off and budget count together",
+    { byDefault: "process" },
+  ),
+  storm_limit: live(
     "stormLimit",
     integer({
       min: 1,
@@ -170,30 +128,26 @@ export const RECOVERY_KEYS = {
       zeroWould: "never recover anybody",
       offBy: "no such key: then there is no limit",
     }),
-    { help: "Recoveries of all agents together per storm_window", reload: "live" },
+    "Recoveries of all agents together per storm_window",
+    { unit: "recoveries" },
   ),
-  storm_window: key("stormWindowNs", duration({ minMs: 1_000, zeroWould: "count nothing" }), {
-    help: "Time over which storm_limit is counted",
-    reload: "live",
-    byDefault: "1m",
-  }),
-  verify_within: key(
+  storm_window: live(
+    "stormWindowNs",
+    duration({ minMs: 1_000, zeroWould: "count nothing" }),
+    "Time over which storm_limit is counted",
+    { byDefault: "1m" },
+  ),
+  verify_within: live(
     "verifyWithinNs",
     duration({
       minMs: 10,
       zeroWould: "call every recovery a failure",
       offBy: "no such key: then nobody looks",
     }),
-    { help: "Time for a beat to come back after a recovery", reload: "live" },
+    "Time for a beat to come back after a recovery",
   ),
-  retry: key("retry", flag, {
-    help: "Recover an agent again while it stays silent",
-    reload: "live",
-    byDefault: false,
-  }),
-  dry_run: key("dryRun", flag, {
-    help: "Decide and tell everything, but start and signal nothing",
-    reload: "live",
+  retry: live("retry", flag, "Recover an agent again while it stays silent", { byDefault: false }),
+  dry_run: live("dryRun", flag, "Decide and tell everything, but start and signal nothing", {
     byDefault: false,
   }),
 };

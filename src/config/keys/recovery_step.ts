@@ -6,7 +6,8 @@ import type { Fault, Path } from "../problems/fault.ts";
 import { hiddenRemark } from "../problems/found.ts";
 import { nearest } from "../problems/suggestion.ts";
 import { type Form, itemFault, tableOf, valueFault } from "./form.ts";
-import { command, duration, text, word } from "./forms.ts";
+import { duration, text, word } from "./forms.ts";
+import { command } from "./list_forms.ts";
 import type { Key } from "./key.ts";
 
 /**

@@ -17,8 +17,9 @@ import {
 import { NS_PER_MS } from "../../base/time.ts";
 import { U32_MAX } from "../../base/u64.ts";
 import { listen } from "./address.ts";
-import { duration, flag, integer, list, mode, path, secretFile, textItem, word } from "./forms.ts";
-import { key } from "./key.ts";
+import { duration, flag, integer, mode, path, secretFile, textItem, word } from "./forms.ts";
+import { list } from "./list_forms.ts";
+import { live, restart } from "./key.ts";
 import { RECOVERY_KEYS } from "./recovery_keys.ts";
 
 const AUDIT_BYTES_MIN = 4_096;
@@ -30,94 +31,87 @@ const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
 const BUDGET = duration({ minMs: 50, maxMs: 60_000 });
 
 const OBSERVER_KEYS = {
-  threshold: key(
+  threshold: live(
     "thresholdNs",
     duration({
       minMs: THRESHOLD_NS_MIN / NS_PER_MS,
       zeroWould: "report every agent as stalled for ever",
     }),
-    {
-      help: "Silence after which a process has stalled",
-      reload: "live",
-      byDefault: "5s",
-    },
+    "Silence after which a process has stalled",
+    { byDefault: "5s" },
   ),
-  clock_source: key("clockSource", word(["monotonic", "boottime", "monotonic-raw"]), {
-    help: "Clock that silence is measured on",
-    reload: "restart",
-    byDefault: "monotonic",
-  }),
-  allow_cross_namespace: key("allowCrossNamespace", flag, {
-    help: "Accept agents of other pid namespaces",
-    reload: "live",
-    byDefault: false,
-  }),
-  strict_namespace: key("strictNamespace", flag, {
-    help: "Exit if one pid is claimed by two pid namespaces",
-    reload: "live",
-    byDefault: false,
-  }),
+  clock_source: restart(
+    "clockSource",
+    word(["monotonic", "boottime", "monotonic-raw"]),
+    "Clock that silence is measured on",
+    { byDefault: "monotonic" },
+  ),
+  allow_cross_namespace: live(
+    "allowCrossNamespace",
+    flag,
+    "Accept agents of other pid namespaces",
+    { byDefault: false },
+  ),
+  strict_namespace: live(
+    "strictNamespace",
+    flag,
+    "Exit if one pid is claimed by two pid namespaces",
+    { byDefault: false },
+  ),
 };
 
 const TRACKER_KEYS = {
-  capacity: key(
+  capacity: restart(
     "capacity",
     integer({ min: 1, max: TRACKER_CAPACITY_MAX, zeroWould: "watch nobody" }),
-    {
-      help: "Processes that can be watched at the same time",
-      reload: "restart",
-      byDefault: TRACKER_CAPACITY_DEFAULT,
-    },
+    "Processes that can be watched at the same time",
+    { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes" },
   ),
-  eviction_policy: key("evictionPolicy", word(["strict", "balanced"]), {
-    help: "Who may lose its slot when all are taken",
-    reload: "live",
-    byDefault: "strict",
-  }),
-  eviction_scan_window: key(
+  eviction_policy: live(
+    "evictionPolicy",
+    word(["strict", "balanced"]),
+    "Who may lose its slot when all are taken",
+    { byDefault: "strict" },
+  ),
+  eviction_scan_window: live(
     "evictionScanWindow",
     integer({
       min: EVICTION_WINDOW_MIN,
       max: EVICTION_WINDOW_MAX,
       zeroWould: "never find a free slot",
     }),
-    {
-      help: "Slots looked at to find one to evict",
-      reload: "live",
-      byDefault: EVICTION_WINDOW_DEFAULT,
-    },
+    "Slots looked at to find one to evict",
+    { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" },
   ),
 };
 
 const LIMITS_KEYS = {
-  per_pid_rate: key("perPidRate", integer({ min: 0, max: U32_MAX }), {
-    help: "Accepted beats per second and process, one second's worth (at least 8) at once; 0 = no limit",
-    reload: "live",
-    byDefault: PER_PID_RATE_DEFAULT,
-    unit: "beats/s",
-  }),
-  global_rate: key("globalRate", integer({ min: 0, max: U32_MAX }), {
-    help: "Accepted beats per second in all; 0 = no limit",
-    reload: "live",
-    byDefault: GLOBAL_RATE_DEFAULT,
-    unit: "beats/s",
-  }),
-  global_burst: key("globalBurst", integer({ min: 0, max: GLOBAL_BURST_MAX }), {
-    help: "Beats that may come at once above global_rate; 0 = no limit",
-    reload: "live",
-    byDefault: GLOBAL_BURST_DEFAULT,
-    unit: "beats",
-  }),
+  per_pid_rate: live(
+    "perPidRate",
+    integer({ min: 0, max: U32_MAX }),
+    "Accepted beats per second and process, one second's worth (at least 8) at once; 0 = no limit",
+    { byDefault: PER_PID_RATE_DEFAULT, unit: "beats/s" },
+  ),
+  global_rate: live(
+    "globalRate",
+    integer({ min: 0, max: U32_MAX }),
+    "Accepted beats per second in all; 0 = no limit",
+    { byDefault: GLOBAL_RATE_DEFAULT, unit: "beats/s" },
+  ),
+  global_burst: live(
+    "globalBurst",
+    integer({ min: 0, max: GLOBAL_BURST_MAX }),
+    "Beats that may come at once above global_rate; 0 = no limit",
+    { byDefault: GLOBAL_BURST_DEFAULT, unit: "beats" },
+  ),
 };
 
 const AUDIT_KEYS = {
-  file: key("file", path("the audit log"), { help: "Audit log", reload: "live" }),
-  key_file: key("keyFile", secretFile("key", "a key file"), {
-    help: "Key of its chain, 64 hex digits",
-    reload: "restart",
+  file: live("file", path("the audit log"), "Audit log"),
+  key_file: restart("keyFile", secretFile("key", "a key file"), "Key of its chain, 64 hex digits", {
     loads: "key",
   }),
-  max_bytes: key(
+  max_bytes: live(
     "maxBytes",
     integer({
       min: AUDIT_BYTES_MIN,
@@ -125,49 +119,39 @@ const AUDIT_KEYS = {
       zeroWould: "rotate at every record",
       offBy: "no such key: then the file is never rotated",
     }),
-    { help: "Size at which the audit log is rotated", reload: "live", unit: "bytes" },
+    "Size at which the audit log is rotated",
+    { unit: "bytes" },
   ),
-  sync_every: key(
+  sync_every: live(
     "syncEvery",
     integer({ min: 1, max: U32_MAX, zeroWould: "never write records to the disk for certain" }),
-    { help: "Audit records per fdatasync", reload: "live", byDefault: 1, unit: "records" },
+    "Audit records per fdatasync",
+    { byDefault: 1, unit: "records" },
   ),
-  sync_interval: key("syncIntervalNs", duration({ minMs: 0 }), {
-    help: "Longest time between two fdatasyncs; 0 = off",
-    reload: "live",
-    byDefault: "0ms",
-  }),
-  fsync_budget: key(
+  sync_interval: live(
+    "syncIntervalNs",
+    duration({ minMs: 0 }),
+    "Longest time between two fdatasyncs; 0 = off",
+    { byDefault: "0ms" },
+  ),
+  fsync_budget: live(
     "fsyncBudgetNs",
     duration({ minMs: 1, zeroWould: "count every fdatasync as too slow" }),
-    {
-      help: "Time that one fdatasync should take at most",
-      reload: "live",
-      byDefault: "50ms",
-    },
+    "Time that one fdatasync should take at most",
+    { byDefault: "50ms" },
   ),
-  rotation_budget: key(
+  rotation_budget: live(
     "rotationBudgetNs",
     duration({ minMs: 1, maxMs: 250, zeroWould: "count every rotation as too slow" }),
-    {
-      help: "Time that one rotation should take at most",
-      reload: "live",
-      byDefault: "50ms",
-    },
+    "Time that one rotation should take at most",
+    { byDefault: "50ms" },
   ),
 };
 
 const EXPORT_KEYS = {
-  file: key("file", path("the export file"), {
-    help: "File that events are written to",
-    reload: "live",
-  }),
-  format: key("format", word(["tsv", "jsonl"]), {
-    help: "Format of the export file",
-    reload: "live",
-    byDefault: "tsv",
-  }),
-  max_bytes: key(
+  file: live("file", path("the export file"), "File that events are written to"),
+  format: live("format", word(["tsv", "jsonl"]), "Format of the export file", { byDefault: "tsv" }),
+  max_bytes: live(
     "maxBytes",
     integer({
       min: EXPORT_BYTES_MIN,
@@ -175,104 +159,86 @@ const EXPORT_KEYS = {
       zeroWould: "rotate at every event",
       offBy: "no such key: then the file is never rotated",
     }),
-    { help: "Size at which the export file is rotated", reload: "live", unit: "bytes" },
+    "Size at which the export file is rotated",
+    { unit: "bytes" },
   ),
-  sync_every: key("syncEvery", integer({ min: 0, max: U32_MAX }), {
-    help: "Events per fdatasync; 0 = never",
-    reload: "live",
-    byDefault: 0,
-    unit: "events",
-  }),
+  sync_every: live(
+    "syncEvery",
+    integer({ min: 0, max: U32_MAX }),
+    "Events per fdatasync; 0 = never",
+    { byDefault: 0, unit: "events" },
+  ),
 };
 
 const METRICS_KEYS = {
-  listen: key("listen", listen, { help: "Address of the metrics server", reload: "live" }),
-  socket_mode: key("socketMode", mode, {
-    help: "Mode of a unix: socket, in octal",
-    reload: "live",
-    byDefault: "0600",
-  }),
-  token_file: key("tokenFile", secretFile("key", "the token file"), {
-    help: "Bearer token that scrapers must show",
-    reload: "live",
-    loads: "token",
-  }),
-  hosts: key(
+  listen: live("listen", listen, "Address of the metrics server"),
+  socket_mode: live("socketMode", mode, "Mode of a unix: socket, in octal", { byDefault: "0600" }),
+  token_file: live(
+    "tokenFile",
+    secretFile("key", "the token file"),
+    "Bearer token that scrapers must show",
+    { loads: "token" },
+  ),
+  hosts: live(
     "hosts",
     list({
       want: 'an array of host names, such as ["watch.example.org"]',
       item: textItem("a host name without scheme, port and path", HOST_NAME),
     }),
-    {
-      help: "Names that scrapers may call the metrics server by",
-      reload: "live",
-      absent: [],
-    },
+    "Names that scrapers may call the metrics server by",
+    { absent: [] },
   ),
-  rate_limit_per_sec: key("rateLimitPerSec", integer({ min: 0, max: U32_MAX }), {
-    help: "Requests per second and address; 0 = no limit",
-    reload: "live",
-    byDefault: 5,
-    unit: "requests/s",
-  }),
-  rate_limit_burst: key("rateLimitBurst", integer({ min: 0, max: U32_MAX }), {
-    help: "Requests that may come at once from an address; 0 = no limit",
-    reload: "live",
-    byDefault: 10,
-    unit: "requests",
-  }),
-  scrape_budget: key("scrapeBudgetNs", BUDGET, {
-    help: "Time that one page should take at most",
-    reload: "live",
+  rate_limit_per_sec: live(
+    "rateLimitPerSec",
+    integer({ min: 0, max: U32_MAX }),
+    "Requests per second and address; 0 = no limit",
+    { byDefault: 5, unit: "requests/s" },
+  ),
+  rate_limit_burst: live(
+    "rateLimitBurst",
+    integer({ min: 0, max: U32_MAX }),
+    "Requests that may come at once from an address; 0 = no limit",
+    { byDefault: 10, unit: "requests" },
+  ),
+  scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most", {
     byDefault: "250ms",
   }),
-  per_pid: key("perPid", flag, {
-    help: "Serve the metrics of each process",
-    reload: "live",
-    byDefault: true,
-  }),
+  per_pid: live("perPid", flag, "Serve the metrics of each process", { byDefault: true }),
 };
 
 const LIVENESS_KEYS = {
-  heartbeat_file: key("heartbeatFile", path("the heartbeat file"), {
-    help: "File rewritten every second while all is well",
-    reload: "live",
-  }),
-  self_watchdog: key(
+  heartbeat_file: live(
+    "heartbeatFile",
+    path("the heartbeat file"),
+    "File rewritten every second while all is well",
+  ),
+  self_watchdog: live(
     "selfWatchdogNs",
     duration({
       minMs: 1_000,
       zeroWould: "end the daemon at once",
       offBy: "no such key: then there is no self-watchdog without a service manager",
     }),
-    { help: "Longest turn of the loop before the daemon ends itself", reload: "live" },
+    "Longest turn of the loop before the daemon ends itself",
   ),
-  hw_watchdog: key("hwWatchdog", path("a watchdog device"), {
-    help: "Hardware watchdog",
-    reload: "restart",
-  }),
-  iteration_budget: key("iterationBudgetNs", BUDGET, {
-    help: "Time that one turn of the loop should take",
-    reload: "live",
-    byDefault: "250ms",
-  }),
-  shutdown_after: key("shutdownAfterNs", duration({ minMs: 0 }), {
-    help: "Run time, for tests",
-    reload: "restart",
-  }),
+  hw_watchdog: restart("hwWatchdog", path("a watchdog device"), "Hardware watchdog"),
+  iteration_budget: live(
+    "iterationBudgetNs",
+    BUDGET,
+    "Time that one turn of the loop should take",
+    { byDefault: "250ms" },
+  ),
+  shutdown_after: restart("shutdownAfterNs", duration({ minMs: 0 }), "Run time, for tests"),
 };
 
 const LOG_KEYS = {
-  level: key("level", word(["debug", "info", "warn", "error"]), {
-    help: "Least severe level that is logged",
-    reload: "live",
-    byDefault: "info",
-  }),
-  format: key("format", word(["logfmt", "json"]), {
-    help: "Form of a log line",
-    reload: "live",
-    byDefault: "logfmt",
-  }),
+  level: live(
+    "level",
+    word(["debug", "info", "warn", "error"]),
+    "Least severe level that is logged",
+    { byDefault: "info" },
+  ),
+  format: live("format", word(["logfmt", "json"]), "Form of a log line", { byDefault: "logfmt" }),
 };
 
 export const TABLES = {
