@@ -32,6 +32,16 @@ const FLOORS: readonly (readonly string[])[] = [
 const CLIENT_ROOMS: readonly string[] = ["base", "wire", "ffi"];
 const CLIENT_FILES: readonly string[] = ["src/config/runtime_directory.ts"];
 
+/** A wing of recovery of its own, and its doors: the child, spawn, output, kill and reap. */
+const CHILDREN = "src/recovery/children/";
+const CHILDREN_DOORS: readonly string[] = [
+  "child.ts",
+  "child_runner.ts",
+  "child_output.ts",
+  "outstanding.ts",
+  "orphan_reaper.ts",
+];
+
 interface SourceFile {
   /** From the root: "src/wire/decode.ts". */
   readonly path: string;
@@ -129,6 +139,15 @@ describe("imports", () => {
         /\bimport\s+(?!type\b)[^;]*?"\.\.\/config\//.test(code),
     );
     expect(values.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("of the children of recoveries lead to their doors, and not back up", () => {
+    const isInside = (path: string) => path.startsWith(CHILDREN);
+    const wrong = wrongImports((from, target) => {
+      if (isInside(from.path)) return roomOf(target) === "recovery" && !isInside(target);
+      return isInside(target) && !CHILDREN_DOORS.includes(target.slice(CHILDREN.length));
+    });
+    expect(wrong).toEqual([]);
   });
 
   test("of the client are base, wire, ffi and where the socket is", () => {

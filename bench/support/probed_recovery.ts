@@ -12,9 +12,18 @@ const stalls: [pid: number, dueObserverNs: number][] = [];
 let offsetNs = Number.POSITIVE_INFINITY;
 const { decide, reap } = Recovery.prototype;
 
-Recovery.prototype.decide = function (stall, nowNs) {
-  stalls.push([stall.pid, stall.lastNs + thresholdNs]);
-  return decide.call(this, stall, nowNs);
+Recovery.prototype.decide = function (waiting, nowNs) {
+  const probed = {
+    get isEmpty() {
+      return waiting.isEmpty;
+    },
+    take() {
+      const stall = waiting.take();
+      stalls.push([stall.pid, stall.lastNs + thresholdNs]);
+      return stall;
+    },
+  };
+  decide.call(this, probed, nowNs);
 };
 
 Recovery.prototype.reap = function (nowNs) {

@@ -61,7 +61,9 @@ export function tamperFields(fields: TamperFields): string {
   return [count(unixMs), count(observerNs), "tamper_suspected", what, ...found].join("\t");
 }
 
-/** The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record. */
+/**
+ * The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record.
+ */
 export function outcomeFields(outcome: RecoveryOutcome, unixMs: number): string | undefined {
   switch (outcome.kind) {
     case "spawn":
@@ -88,8 +90,8 @@ export function kindOfFields(fields: string): string {
   return fields.split("\t", 3)[2]!;
 }
 
-// The schema has no kind for what needs no child. A signal to an agent is a `spawn` with mode `signal` and child 0, and a
-// dry run refuses what it would have done.
+// The schema has no kind for what needs no child. A signal to an agent is a `spawn` with mode
+// `signal` and child 0, and a dry run refuses what it would have done.
 function stepFields(outcome: StepOutcome, unixMs: number): string | undefined {
   if (outcome.dryRun) return refusedColumns(outcome, "dry_run", unixMs);
   if (outcome.step !== "signal") return undefined;
@@ -112,7 +114,9 @@ interface BootFields {
   /** The chain column that the row is linked to; undefined = absent. */
   readonly previousChain: string | undefined;
   readonly reason: BootReason;
-  /** Of the key that this row and those up to the next boot record are under; undefined = of none. */
+  /**
+   * Of the key that this row and those up to the next boot record are under; undefined = of none.
+   */
   readonly keyId: string | undefined;
 }
 
@@ -140,7 +144,9 @@ function completeColumns(outcome: CompleteOutcome, unixMs: number): (string | nu
   return [...child, ...end, stdoutSizeBytes, stderrSizeBytes, truncated, ...tails];
 }
 
-/** Times are fractions at most by rounding, and a clock before 1970 is no reason to break a column. */
+/**
+ * Times are fractions at most by rounding, and a clock before 1970 is no reason to break a column.
+ */
 function count(value: number): string {
   return String(Math.max(0, Math.trunc(value)));
 }
@@ -165,8 +171,8 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Bytes as text without tab and LF: what is not UTF-8, and what a terminal would obey, become escapes of bytes (spec 10
- * section 5).
+ * Bytes as text without tab and LF: what is not UTF-8, and what a terminal would obey, become
+ * escapes of bytes (spec 10 section 5).
  */
 export function escapeTail(bytes: Uint8Array): string {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -194,7 +200,8 @@ function plainSize(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return first < 0x20 || first === 0x7f || first === 0x5c ? 0 : 1;
   const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  // The first byte narrows the second: neither overlong forms, nor surrogates, nor beyond U+10FFFF (RFC 3629).
+  // The first byte narrows the second: neither overlong forms, nor surrogates, nor beyond U+10FFFF
+  // (RFC 3629).
   if (first < 0xc2 || first > 0xf4) return 0;
   const secondMin = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
   const secondMax = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;

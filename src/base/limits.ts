@@ -152,10 +152,6 @@ export const ORPHAN_LOOK_NS = NS_PER_S;
 export const FIRED_JOURNAL_LINES = 4_096;
 /** Signals sent to children in one turn, each kind: a kill costs microseconds, so this stays below a millisecond. */
 export const RECOVERY_KILL_STEPS_PER_TURN_MAX = 256;
-/** A debounce entry this many debounces old is dropped; its window passed long ago. */
-export const LEDGER_PRUNE_DEBOUNCES = 10;
-/** Old debounce entries dropped by one decision, which adds at most one: the ledger shrinks, and no decision is slow. */
-export const LEDGER_PRUNE_PER_DECISION_MAX = 16;
 /**
  * Between two looks whether beats of a stalled agent are still refused: until then nothing is done
  * to it.

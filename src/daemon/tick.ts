@@ -5,7 +5,6 @@
 import {
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
-  RECOVERY_EVALUATIONS_PER_TURN_MAX,
   REMOVED_PIDS_PER_TURN_MAX,
 } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
@@ -25,6 +24,7 @@ import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import { ReportedStalls } from "./reported_stalls.ts";
 import {
   countedDatagrams,
   TURN_BUSY,
@@ -92,12 +92,12 @@ export class Tick {
   #plainTurns = 0;
   /** Until then a turn may be plain, in observer time. */
   #plainUntilNs = 0;
-  /** Stalls that were told before their turn came, because their agent is back already; recovery decides them first. */
-  readonly #told: Stall[] = [];
+  readonly #stalls: ReportedStalls;
   readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
 
   constructor(options: TickOptions) {
     this.#options = options;
+    this.#stalls = new ReportedStalls(options.observer, (stall) => this.#tell(stall));
     options.metrics.collectFrom(() => this.#collect());
     options.metrics.exposition.show(options.observer.tracker.counters);
   }
@@ -126,7 +126,10 @@ export class Tick {
     }
     this.#flags |= TURN_FULL;
     this.#plainUntilNs = observer.clock.lastNs + PLAIN_NS_MAX;
-    this.#recover();
+    if (!this.#stalls.isEmpty) {
+      this.#flags |= TURN_BUSY;
+      recovery.decide(this.#stalls, observer.clock.lastNs);
+    }
     const t2 = monotonicNs();
     if (recovery.reap(observer.clock.lastNs) > 0) this.#flags |= TURN_BUSY;
     const t3 = monotonicNs();
@@ -141,7 +144,7 @@ export class Tick {
 
   #ended(count: number): number {
     const { observer } = this.#options;
-    const isLeft = observer.lastPumpCutOff || this.#told.length > 0 || observer.hasPendingStalls();
+    const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty;
     return this.#flags | (isLeft ? TURN_HAS_WORK_LEFT : 0) | countedDatagrams(count);
   }
 
@@ -157,7 +160,7 @@ export class Tick {
   /** Exports what is queued and decides no recovery any more: the first step of a shutdown. */
   exportQueuedStalls(): void {
     const { observer, exporter, metrics } = this.#options;
-    this.#told.length = 0;
+    this.#stalls.forgetReported();
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall()) {
       exporter?.onStall(stall);
       metrics.onStall(stall);
@@ -170,8 +173,7 @@ export class Tick {
     const { lastNs } = observer.clock;
     return (
       (this.#flags & TURN_FULL) === 0 &&
-      this.#told.length === 0 &&
-      !observer.hasPendingStalls() &&
+      this.#stalls.isEmpty &&
       lastNs < this.#plainUntilNs &&
       lastNs < recovery.nextDeadlineNs()
     );
@@ -197,7 +199,7 @@ export class Tick {
     const first = observer.takeStall()!;
     const wasJudgedBefore = first.observerNs <= batch.observerNs[0]!;
     if (!wasJudgedBefore) this.#tellBatch(batch, count);
-    this.#tellPending(first);
+    this.#stalls.reportAll(first);
     if (wasJudgedBefore) this.#tellBatch(batch, count);
   }
 
@@ -226,32 +228,11 @@ export class Tick {
     }
   }
 
-  #recover(): void {
-    const { observer, recovery } = this.#options;
-    if (this.#told.length === 0 && !observer.hasPendingStalls()) return;
-    this.#flags |= TURN_BUSY;
-    recovery.beginTurn();
-    for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
-      if (this.#told.length === 0 && !observer.hasPendingStalls()) return;
-      if (recovery.isEnabled && !recovery.mayDecide()) return;
-      const stall = this.#told.shift() ?? this.#tell(observer.takeStall()!);
-      if (recovery.isEnabled) recovery.decide(stall, observer.clock.lastNs);
-    }
-  }
-
-  #tell(stall: Stall): Stall {
+  #tell(stall: Stall): void {
     const { exporter, metrics, reports } = this.#options;
     exporter?.onStall(stall);
     metrics.onStall(stall);
     reports.stalled(stall);
-    return stall;
-  }
-
-  /** Tells every stall that waits, `first` and those behind it; recovery decides them later. */
-  #tellPending(first: Stall): void {
-    const { observer } = this.#options;
-    for (let stall: Stall | undefined = first; stall !== undefined; stall = observer.takeStall())
-      this.#told.push(this.#tell(stall));
   }
 
   // Behind the recoveries: a stall that is told makes a row for its agent, also if that has lost its slot meanwhile.

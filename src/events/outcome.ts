@@ -33,7 +33,9 @@ export interface SpawnOutcome extends StepPlace {
   readonly templateSizeBytes: number;
 }
 
-/** The command was not started for `pid`: refused, debounced, skipped, or it could not be started. */
+/**
+ * The command was not started for `pid`: refused, debounced, skipped, or it could not be started.
+ */
 export interface RefusedOutcome extends StepPlace {
   readonly kind: "refused";
   /** That of its reason. */
@@ -66,7 +68,10 @@ export interface DeferredOutcome extends StepPlace {
   readonly pauseNs: number;
 }
 
-/** A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its own. */
+/**
+ * A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its
+ * own.
+ */
 export interface TimeoutOutcome {
   readonly kind: "timeout";
   readonly observerNs: number;
@@ -95,7 +100,10 @@ export interface CompleteOutcome {
   readonly captured: CapturedOutput | undefined;
 }
 
-/** A step that started no process is done, or would have been: then `dryRun` is true and nothing was. */
+/**
+ * A step that started no process is done, or would have been: then `dryRun` is true and nothing
+ * was.
+ */
 export interface StepOutcome extends StepPlace {
   readonly kind: "step";
   /** Undefined if it is not the first of its recovery. */

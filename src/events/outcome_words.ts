@@ -27,7 +27,9 @@ export const OUTCOME_LABELS = [
   "refused_storm_limit",
   /** Decided as always, and nothing was done. */
   "dry_run",
-  /** It could not begin for want of something that the system will have again, and is tried again. */
+  /**
+   * It could not begin for want of something that the system will have again, and is tried again.
+   */
   "deferred",
   "refused_unproven_sender",
   "refused_pid_gone",

@@ -17,3 +17,8 @@ const GENERATION_NS = 10 * NS_PER_MS;
 export function nowGeneration(): number {
   return IS_LINUX ? Math.floor(clockNs(CLOCK_BOOTTIME) / GENERATION_NS) : Number.NaN;
 }
+
+/** Whether two generations of one pid may be the same process: equal, or one of them unknown. */
+export function sameLineage(generation: number, other: number): boolean {
+  return generation === other || Number.isNaN(generation) || Number.isNaN(other);
+}

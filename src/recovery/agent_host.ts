@@ -1,11 +1,12 @@
-// What a recovery asks of the system about the agent itself: a signal, whether it still lives, the unit that it runs in and
-// whether that unit beats again. Every answer is about the process of one generation, never about a bare pid: a pid may
-// have a new owner at any moment.
+// What a recovery asks of the system about the agent itself: a signal, whether it still lives, the
+// unit that it runs in and whether that unit beats again. Every answer is about the process of one
+// generation, never about a bare pid: a pid may have a new owner at any moment.
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC, ESRCH } from "../../ffi/constants.ts";
 import { kill } from "../../ffi/process.ts";
 import { NS_PER_US } from "../base/time.ts";
 import { ControlGroups } from "../processes/control_groups.ts";
+import { type Failure, failureOf, lastingFailure } from "../processes/failure.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import {
@@ -15,11 +16,13 @@ import {
 } from "../processes/process_signal.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import type { AgentUnit } from "../processes/unit_of_process.ts";
-import { failureOf, lastingFailure, type StepFailure } from "./step_failure.ts";
 
 export interface AgentHost {
-  /** Sends `signal` to the process `pid` of `generation`, and to no other: undefined, or why it did not. */
-  signal(pid: number, generation: number, signal: number): StepFailure | undefined;
+  /**
+   * Sends `signal` to the process `pid` of `generation`, and to no other: undefined, or why it did
+   * not.
+   */
+  signal(pid: number, generation: number, signal: number): Failure | undefined;
   /** Whether a live process has `pid`, whoever it is: a HOLDER_* code. */
   holderOf(pid: number): number;
   /** True while that process runs, or may run again; a zombie does not. */
@@ -59,7 +62,7 @@ export class SystemAgentHost implements AgentHost {
     this.#ownUnit = processes.unitOf(process.pid);
   }
 
-  signal(pid: number, generation: number, signal: number): StepFailure | undefined {
+  signal(pid: number, generation: number, signal: number): Failure | undefined {
     if (Number.isNaN(generation)) return lastingFailure("its start time is unknown");
     if (pid === process.pid) return lastingFailure("it is the daemon itself");
     const means = { processes: this.#processes, spares: this.#spares };
@@ -105,7 +108,7 @@ export class BlindAgentHost implements AgentHost {
     return HOLDER_SHOWN;
   }
 
-  signal(): StepFailure {
+  signal(): Failure {
     return lastingFailure("this observer cannot signal processes");
   }
 
@@ -131,7 +134,7 @@ export class BlindAgentHost implements AgentHost {
 }
 
 /** Why a signal was not sent, from the code of `signalProcess()`. */
-function signalFailure(code: number): StepFailure {
+function signalFailure(code: number): Failure {
   switch (code) {
     case SIGNAL_OTHER_PROCESS:
       return lastingFailure("its pid belongs to another process");

@@ -1,6 +1,7 @@
-// The recovery command as a template: an argv array whose items, all but the first, may hold placeholders (spec 10
-// section 1). Expansion is one pass over the template, so a value is never looked at for placeholders again, and the
-// result goes to exec as it is: there is no shell anywhere, so nothing has to be quoted.
+// The recovery command as a template: an argv array whose items, all but the first, may hold
+// placeholders (spec 10 section 1). Expansion is one pass over the template, so a value is never
+// looked at for placeholders again, and the result goes to exec as it is: there is no shell
+// anywhere, so nothing has to be quoted.
 import { originText } from "../base/origin.ts";
 import { PLACEHOLDERS } from "../base/placeholders.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -14,7 +15,9 @@ export interface PlaceholderContext {
   readonly nowNs: number;
   readonly thresholdNs: number;
   readonly listenerNames: readonly string[];
-  /** Nobody knows which process it was, and no process has its pid any more: there is none to name. */
+  /**
+   * Nobody knows which process it was, and no process has its pid any more: there is none to name.
+   */
   readonly isPidGone: boolean;
   /** Unix time in milliseconds of observer time 0. */
   readonly unixMsAtStart: number;

@@ -1,6 +1,7 @@
-// The environment of a recovery child (spec 10 section 2): empty but for PATH, or the daemon's own without what the
-// service manager meant for the daemon alone; then the placeholders as VARTA_* variables; then the operator's entries,
-// which win over everything. Where there is no pid to act on, VARTA_PID is empty and VARTA_PID_GONE says so.
+// The environment of a recovery child (spec 10 section 2): empty but for PATH, or the daemon's own
+// without what the service manager meant for the daemon alone; then the placeholders as VARTA_*
+// variables; then the operator's entries, which win over everything. Where there is no pid to act
+// on, VARTA_PID is empty and VARTA_PID_GONE says so.
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { PLACEHOLDERS } from "../base/placeholders.ts";
 
@@ -45,8 +46,8 @@ const PID_GONE = "VARTA_PID_GONE";
 const SOURCE = "VARTA_SOURCE";
 
 /**
- * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and whether there is a pid is
- * for us to say.
+ * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and
+ * whether there is a pid is for us to say.
  */
 const NOT_INHERITED: readonly string[] = [
   "NOTIFY_SOCKET",

@@ -1,7 +1,8 @@
-// Which processes recovery has just acted on, kept where a killed daemon leaves it: the next one reads it and holds the
-// debounce, instead of acting twice. One fixed-size line per recovery in a ring, written before the recovery begins by one
-// positioned write of 64 bytes into the page cache (3 us), and never synced: it survives the daemon, not the machine,
-// whose processes end with it. The audit log is what lasts.
+// Which processes recovery has just acted on, kept where a killed daemon leaves it: the next one
+// reads it and holds the debounce, instead of acting twice. One fixed-size line per recovery in a
+// ring, written before the recovery begins by one positioned write of 64 bytes into the page cache
+// (3 us), and never synced: it survives the daemon, not the machine, whose processes end with it.
+// The audit log is what lasts.
 import {
   closeSync,
   constants,
@@ -51,7 +52,10 @@ export class FiredJournal {
   readonly #line = Buffer.alloc(LINE_BYTES, " ");
   #next = 0;
 
-  /** Opens or creates the file, by the rules for our own files; throws an Error that says what was found. */
+  /**
+   * Opens or creates the file, by the rules for our own files; throws an Error that says what was
+   * found.
+   */
   static open(path: string, options: FiredJournalOptions): FiredJournal {
     const fd = openOwn(path, options.ownerUid);
     try {
@@ -100,7 +104,10 @@ export class FiredJournal {
     return count;
   }
 
-  /** How often somebody else has removed or moved the file since the last call; its lines were taken along. */
+  /**
+   * How often somebody else has removed or moved the file since the last call; its lines were taken
+   * along.
+   */
   takeReopened(): number {
     const count = this.#reopened;
     this.#reopened = 0;
@@ -170,7 +177,10 @@ function contentOf(fd: number): Buffer {
   return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
 }
 
-/** True if one line is ours, or if a crash of the machine left nothing but zero bytes or a piece of the first line. */
+/**
+ * True if one line is ours, or if a crash of the machine left nothing but zero bytes or a piece of
+ * the first line.
+ */
 export function isFiredJournal(bytes: Buffer): boolean {
   const text = bytes.toString("latin1");
   if (/^\0*$/.test(text) || /^(fired [0-9 -]*| *)$/.test(text)) return true;

@@ -1,5 +1,6 @@
-// What is done for a stalled agent: one command, or steps in order (spec 10 section 1). Made from the configuration once
-// and never changed, so a recovery that has begun goes on with the plan it began with, whatever a reload brings.
+// What is done for a stalled agent: one command, or steps in order (spec 10 section 1). Made from
+// the configuration once and never changed, so a recovery that has begun goes on with the plan it
+// began with, whatever a reload brings.
 import { constants } from "node:os";
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Config } from "../config/config.ts";
@@ -34,12 +35,6 @@ export class Plan {
       (step) => step.kind === "restart_unit" && step.unit === UNIT_AUTO,
     );
     this.worksWithoutPid = this.steps.some((step) => step.kind !== "wait" && !needsPid(step));
-  }
-
-  /** Undefined if nothing is configured. */
-  static of(config: Config["recovery"]): Plan | undefined {
-    const plan = new Plan(config);
-    return plan.steps.length === 0 ? undefined : plan;
   }
 
   /** What the first step that runs something runs; "" if none does. */

@@ -1,7 +1,8 @@
-// The recovery sink: takes stalls, has decided what begins for them (decider.ts), and watches over what began, one turn after
-// the other, each within its budget (spec 10). It never waits, never logs and never throws for what the system or a
-// command does: each decision, each step and each child's end is told as one outcome.
-import { assert } from "../base/assert.ts";
+// The recovery sink, read downwards: a turn takes stalls, has each decided (decider.ts), and
+// begins, refuses or parks what was decided; then it looks after what began (sequences.ts,
+// children/), each within its budget (spec 10). It never waits, never logs and never throws for
+// what the system or a command does: each decision, each step and each child's end is reported as
+// one outcome.
 import {
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
@@ -9,16 +10,22 @@ import {
 } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
-import type { OutcomeLabel } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
+import type { Freshness } from "./checks.ts";
 import type { ChildRunner } from "./children/child_runner.ts";
-import { Decider, type RecoveryJournal } from "./decider.ts";
-import type { Freshness } from "./decision.ts";
 import { Outstanding } from "./children/outstanding.ts";
+import { Decider } from "./decider.ts";
+import type { Decision, RefuseDecision } from "./decision.ts";
+import { History, type RecoveryJournal } from "./history.ts";
+import { Policies, type RecoverySettings } from "./policies.ts";
+import { type Refusal, Reporter } from "./reporter.ts";
+import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
-import { type RecoverySettings, StepActions } from "./step_actions.ts";
+import { StepActions } from "./step_actions.ts";
+import { StormLimit } from "./storm_limit.ts";
 import { UnitLookups } from "./unit_lookups.ts";
+import { UnitRestarts } from "./unit_restarts.ts";
 
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;
@@ -31,134 +38,130 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly capacity: number;
   /** The observer's own pid namespace; NaN = unknown. */
   readonly observerNamespaceInode: number;
-  /** Unix time in milliseconds of observer time 0; asked for at each spawn, since the wall clock may be set. */
+  /**
+   * Unix time in ms of observer time 0; asked for at each spawn, since the wall clock may be set.
+   */
   readonly unixMsAtStart: () => number;
   /** The daemon's environment, for `inherit_env`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
-  /** For the time that spawns take; undefined = it is not measured, and only their number is limited. */
+  /** For the time that spawns take; undefined = only their number is limited. */
   readonly monotonicNs?: () => number;
 }
 
+/** The stalls that wait for a decision. */
+export interface WaitingStalls {
+  readonly isEmpty: boolean;
+  /** The oldest; requires that it is not empty. */
+  take(): Stall;
+}
+
 export class Recovery {
+  readonly #policies: Policies;
+  readonly #history: History;
+  readonly #storm = new StormLimit();
+  readonly #reporter: Reporter;
   readonly #outstanding: Outstanding;
   readonly #lookups: UnitLookups;
+  readonly #restarts: UnitRestarts;
   readonly #actions: StepActions;
   readonly #sequences: Sequences;
   readonly #decider: Decider;
-
-  #evaluationsThisTurn = 0;
-  #spawnsThisTurn = 0;
-  #isDeferralCounted = false;
+  readonly #unixMsAtStart: () => number;
   #spawnBudgetExceeded = 0;
 
   constructor(options: RecoveryOptions) {
-    const { capacity, runner, outcomes, freshness, daemonEnv, unixMsAtStart } = options;
+    const { capacity, runner, freshness, unixMsAtStart, daemonEnv } = options;
     const { observerNamespaceInode, host = new BlindAgentHost(), monotonicNs = () => 0 } = options;
-    const outstanding = new Outstanding(capacity, runner, outcomes, (child, succeeded, nowNs) =>
-      this.#sequences.childEnded(child, succeeded, nowNs),
-    );
-    const lookups = new UnitLookups(runner, (lookup) => this.#sequences.answered(lookup));
-    const actions = new StepActions(
-      { outstanding, lookups, host, outcomes, unixMsAtStart, daemonEnv, monotonicNs },
-      options,
-    );
-    const shared = { actions, host, freshness, outcomes, capacity };
-    const sequences = new Sequences({
-      ...shared,
-      recovered: ({ paceKey, stall }, nowNs) =>
-        this.#decider.resumed(paceKey, stall.generation, nowNs),
-      retry: (sequence, nowNs) => this.#decider.retry(sequence, nowNs),
-      retryNs: (sequence, nowNs) => this.#decider.retryNs(sequence, nowNs),
-    });
+    const policies = new Policies(options);
+    const history = new History(capacity, options.config);
+    const reporter = new Reporter(options.outcomes);
+    const outstanding = new Outstanding(capacity, runner);
+    const lookups = new UnitLookups(runner);
+    const restarts = new UnitRestarts(policies, lookups);
+    const shared = { policies, history, reporter, outstanding, host, freshness };
+    const actions = new StepActions({ ...shared, restarts, unixMsAtStart, daemonEnv, monotonicNs });
+    this.#policies = policies;
+    this.#history = history;
+    this.#reporter = reporter;
     this.#outstanding = outstanding;
     this.#lookups = lookups;
+    this.#restarts = restarts;
     this.#actions = actions;
-    this.#sequences = sequences;
-    this.#decider = new Decider(
-      { ...shared, outstanding, sequences, observerNamespaceInode, unixMsAtStart },
-      options,
-    );
+    this.#sequences = new Sequences({ ...shared, actions, capacity });
+    this.#decider = new Decider({ ...shared, storm: this.#storm, observerNamespaceInode });
+    this.#unixMsAtStart = unixMsAtStart;
     this.configure(options);
   }
 
   /**
-   * Takes new settings over. Recoveries in progress go on with the plan they began with, unless recovery is switched off;
-   * children have new deadlines.
+   * Takes new settings over. Recoveries in progress go on with the plan they began with, unless
+   * recovery is switched off; children have new deadlines.
    */
   configure(settings: RecoverySettings): void {
     const { config } = settings;
-    this.#decider.configure(settings);
-    this.#actions.configure(settings);
-    this.#sequences.configure(config.verifyWithinNs);
+    this.#policies.configure(settings);
+    this.#history.configure(config);
+    this.#storm.configure(config);
+    this.#actions.configure();
     this.#outstanding.configure(config);
   }
 
-  /** True if something is configured and no shutdown has begun: stalls may be decided. */
+  /** True if something is configured and no shutdown has begun: stalls are decided. */
   get isEnabled(): boolean {
-    return this.#decider.isEnabled;
+    return !this.#policies.isEmpty && !this.#outstanding.isShutdown;
   }
 
-  /** Notes recoveries in `journal` from now on, and holds the debounce of those that the daemon before this one began. */
+  /**
+   * Notes recoveries in `journal` from now on, and holds the debounce of those that the daemon
+   * before this one began.
+   */
   useJournal(journal: RecoveryJournal, nowNs: number): void {
-    this.#decider.useJournal(journal, nowNs);
+    this.#history.useJournal(journal, nowNs, this.#unixMsAtStart);
   }
 
-  /** A new turn has its full budget. */
-  beginTurn(): void {
-    this.#evaluationsThisTurn = 0;
-    this.#spawnsThisTurn = 0;
-    this.#actions.spawnNs = 0;
-    this.#isDeferralCounted = false;
-  }
-
-  /** Whether this turn may decide one more stall. Ask only while one waits: a refusal is counted as a deferral. */
-  mayDecide(): boolean {
-    // Recoveries in progress that could not take their next step in the last turn have a share of this one.
-    const kept = Math.min(this.#sequences.readyCount, RECOVERY_STEP_SPAWNS_PER_TURN_MAX);
-    const hasSpentTurn = this.#spawnsThisTurn >= RECOVERY_SPAWNS_PER_TURN_MAX - kept;
-    if (hasSpentTurn || this.#actions.hasSpentTurn) {
-      if (!this.#isDeferralCounted) {
+  /** The first half of a turn: takes stalls and decides them, as many as its budget allows. */
+  decide(stalls: WaitingStalls, nowNs: number): void {
+    this.#actions.beginTurn();
+    for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX && !stalls.isEmpty; taken++) {
+      if (!this.isEnabled) stalls.take();
+      else if (this.#mayBegin()) this.#carryOut(this.#decider.decide(stalls.take(), nowNs), nowNs);
+      else {
         this.#spawnBudgetExceeded = saturatingAdd(this.#spawnBudgetExceeded, 1);
+        return;
       }
-      this.#isDeferralCounted = true;
-      return false;
     }
-    return this.#evaluationsThisTurn < RECOVERY_EVALUATIONS_PER_TURN_MAX;
   }
 
-  /** Decides one stall, the oldest first. Requires `isEnabled`. */
-  decide(stall: Stall, nowNs: number): OutcomeLabel {
-    assert(this.isEnabled, "a stall is decided while a plan is set and no shutdown has begun");
-    const attempts = this.#actions.spawnAttempts;
-    const label = this.#decider.decide(stall, nowNs);
-    this.#evaluationsThisTurn += 1;
-    this.#spawnsThisTurn += this.#actions.spawnAttempts - attempts;
-    return label;
+  /**
+   * The second half: child exits, output, timeouts, due kills, and the next steps of recoveries in
+   * progress, each within what the turn has left. Returns the exits handled.
+   */
+  reap(nowNs: number): number {
+    const handled = this.#outstanding.reap(nowNs);
+    this.#takeChildEvents(nowNs);
+    if (this.isEnabled) {
+      for (const lookup of this.#lookups.advance(nowNs)) this.#sequences.answered(lookup);
+      this.#goOn(nowNs);
+      this.#history.maintain(nowNs);
+      const refusedCount = this.#storm.takeEnd(nowNs);
+      if (refusedCount > 0) this.#reporter.stormEnds(refusedCount, nowNs);
+    } else this.#sequences.stop(nowNs);
+    this.#actions.beginTurn();
+    return handled;
   }
 
-  /** The agent beats again: what is left of its recovery is dropped. `generation` is that of the beat, NaN = unknown. */
+  /**
+   * The agent beats again: what is left of its recovery is dropped. `generation` is that of the
+   * beat, NaN = unknown.
+   */
   onResumed(key: number, generation: number, nowNs: number): void {
-    this.#decider.resumed(key, generation, nowNs);
+    this.#history.resumed(key, generation, nowNs);
     this.#sequences.resumed(key, generation, nowNs);
   }
 
   /**
-   * Ends the turn: child exits, output, timeouts, due kills, and the next steps of recoveries in progress, each within
-   * what the turn has left. Returns the exits handled.
+   * Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits.
    */
-  reap(nowNs: number): number {
-    const handled = this.#outstanding.reap(nowNs);
-    if (this.isEnabled) {
-      this.#lookups.advance(nowNs);
-      const spawnsMax = Math.max(0, RECOVERY_SPAWNS_PER_TURN_MAX - this.#spawnsThisTurn);
-      this.#sequences.advance(nowNs, spawnsMax);
-      this.#decider.maintain(nowNs);
-    } else this.#sequences.stop(nowNs);
-    this.beginTurn();
-    return handled;
-  }
-
-  /** Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits. */
   nextDeadlineNs(): number {
     const childrenNs = this.#outstanding.nextDeadlineNs();
     if (!this.isEnabled) return childrenNs;
@@ -166,44 +169,54 @@ export class Recovery {
       childrenNs,
       this.#lookups.nextDeadlineNs(),
       this.#sequences.nextDeadlineNs(),
-      this.#decider.nextDeadlineNs(),
+      this.#history.nextLookNs(),
+      this.#storm.endNs,
     );
   }
 
-  /** Children whose end was not told yet, orphans included. */
+  /** Children that are not over yet, orphans included. */
   get outstandingCount(): number {
     return this.#outstanding.count;
   }
 
-  /** Recoveries whose last word was not told yet. */
+  /** Recoveries whose last word was not reported yet. */
   get sequenceCount(): number {
     return this.#sequences.size;
   }
 
   /** Agents that are not recovered any more until their budget has room again. */
   get givenUpCount(): number {
-    return this.#decider.givenUpCount;
+    return this.#history.givenUpCount;
   }
 
-  /** No stall is decided and no step is done any more; every child gets SIGTERM. Go on with `reap()` until `shutdownDone()`. */
+  /**
+   * No stall is decided and no step is done any more; every child gets SIGTERM. Go on with `reap()`
+   * until `shutdownDone()`.
+   */
   beginShutdown(nowNs: number): void {
     this.#sequences.stop(nowNs);
     this.#lookups.stop();
     this.#outstanding.beginShutdown(nowNs);
+    this.#takeChildEvents(nowNs);
   }
 
-  /** True once every child has its outcome; after `shutdown_grace` the survivors get theirs here. */
+  /**
+   * True once every child has its outcome; after `shutdown_grace` the survivors get theirs here.
+   */
   shutdownDone(nowNs: number): boolean {
-    return this.#outstanding.shutdownDone(nowNs);
+    const isDone = this.#outstanding.shutdownDone(nowNs);
+    this.#takeChildEvents(nowNs);
+    return isDone;
   }
 
   /** SIGKILL to every child and no more waiting: the next `shutdownDone()` is true. */
   killAllNow(nowNs: number): void {
     this.#outstanding.killAll(nowNs);
+    this.#takeChildEvents(nowNs);
   }
 
   takeLastFiredEvictions(): number {
-    return this.#decider.takeLastFiredEvictions();
+    return this.#history.takeEvictions();
   }
 
   takeDebounceRecycleResets(): number {
@@ -230,5 +243,105 @@ export class Recovery {
 
   takeReapTruncated(): number {
     return this.#outstanding.takeReapTruncated();
+  }
+
+  /** Whether this turn has a spawn left for one more recovery. */
+  #mayBegin(): boolean {
+    // Those in progress that could not take their next step in the last turn have a share of this
+    // one.
+    const kept = Math.min(this.#sequences.readyCount, RECOVERY_STEP_SPAWNS_PER_TURN_MAX);
+    const { spawnAttempts, hasSpentTurn } = this.#actions;
+    return spawnAttempts < RECOVERY_SPAWNS_PER_TURN_MAX - kept && !hasSpentTurn;
+  }
+
+  #carryOut(decision: Decision, nowNs: number): void {
+    // A child of the agent may have ended to make way: that comes before what was decided.
+    this.#takeChildEvents(nowNs);
+    switch (decision.kind) {
+      case "begin":
+        this.#begin(decision.sequence, nowNs);
+        return;
+      case "refuse":
+        this.#refuse(decision, nowNs);
+        return;
+      case "park":
+        this.#sequences.park(decision.sequence, decision.untilNs);
+        return;
+      default:
+        decision satisfies never;
+    }
+  }
+
+  /** Checks 7 to 10: room for what the recovery will have to remember, before it does anything. */
+  #begin(sequence: Sequence, nowNs: number): void {
+    const { stall, paceKey } = sequence;
+    const { key, pid, generation } = stall;
+    if (!this.#sequences.hasRoomFor(key) || !this.#actions.reserve(sequence, nowNs)) {
+      this.#reportRefusal(stall, { reason: "outstanding_capacity" }, nowNs);
+      return;
+    }
+    if (!this.#history.makeRoom(key, nowNs)) {
+      this.#actions.release(sequence);
+      this.#reportRefusal(stall, { reason: "debounce_capacity" }, nowNs);
+      return;
+    }
+    // A pid that another source holds says nothing to the daemon after this one.
+    const isNoted = !sequence.isDryRun && key === pid;
+    const line = isNoted ? this.#history.note(pid, generation, nowNs) : undefined;
+    if (!this.#sequences.begin(sequence, nowNs)) {
+      this.#history.forget(line);
+      return;
+    }
+    sequence.hasBegun = true;
+    this.#history.began(key, paceKey, generation, nowNs);
+    this.#storm.started(nowNs);
+  }
+
+  #refuse(decision: RefuseDecision, nowNs: number): void {
+    const { stall, reason, park } = decision;
+    if (park !== undefined) this.#sequences.park(park.sequence, park.untilNs);
+    if (reason === "storm_limit" && this.#storm.refused(nowNs)) this.#reporter.stormBegins(nowNs);
+    this.#reportRefusal(stall, decision, nowNs);
+  }
+
+  #reportRefusal(stall: Stall, refusal: Refusal, nowNs: number): void {
+    const plan = this.#policies.planOf(stall);
+    const isDryRun = this.#policies.config.dryRun;
+    this.#reporter.refused({ stall, plan, stepNumber: 0, isDryRun }, refusal, nowNs);
+  }
+
+  /** The next steps of recoveries in progress, and a second decision for the parked ones. */
+  #goOn(nowNs: number): void {
+    const sequences = this.#sequences;
+    const actions = this.#actions;
+    sequences.takeDue(nowNs);
+    // Those that become ready again come after the ones that are counted here.
+    let looks = Math.min(sequences.readyCount, RECOVERY_EVALUATIONS_PER_TURN_MAX);
+    for (let next = sequences.firstReady; next !== undefined && looks > 0; looks--) {
+      const isParked = next.phase === PHASE_PARKED;
+      const spawnsLeft = RECOVERY_SPAWNS_PER_TURN_MAX - actions.spawnAttempts;
+      const maySpawn = isParked || actions.spawnsNext(next);
+      if (maySpawn && (spawnsLeft <= 0 || actions.hasSpentTurn)) return;
+      if (isParked) this.#decideAgain(next, nowNs);
+      else sequences.goOn(next, spawnsLeft, nowNs);
+      next = sequences.firstReady;
+    }
+  }
+
+  #decideAgain(sequence: Sequence, nowNs: number): void {
+    this.#sequences.remove(sequence);
+    this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
+  }
+
+  #takeChildEvents(nowNs: number): void {
+    for (;;) {
+      const event = this.#outstanding.takeEvent();
+      if (event === undefined) return;
+      const { child, outcome } = event;
+      this.#reporter.report(outcome);
+      if (outcome.kind !== "complete") continue;
+      this.#restarts.ended(child);
+      this.#sequences.childEnded(child, outcome.label === "reaped_zero", nowNs);
+    }
   }
 }

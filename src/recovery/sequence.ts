@@ -1,17 +1,20 @@
-// One recovery on its way through the steps of its plan. It is in one phase at a time, and has at most one deadline.
+// One recovery on its way through the steps of its plan. It is in one phase at a time, and has at
+// most one deadline.
 import type { Stall } from "../events/stall.ts";
 import type { AgentUnit } from "../processes/unit_of_process.ts";
 import type { Child } from "./children/child.ts";
-import type { PaceKey } from "./pacing.ts";
+import type { PaceKey } from "./history.ts";
 import type { Plan, Step } from "./plan.ts";
-import { StepTries } from "./step_failure.ts";
+import { StepTries } from "./step_tries.ts";
 import type { UnitLookup } from "./unit_lookups.ts";
 
 /** Its next step may be done. */
 export const PHASE_READY = 0;
 /** A child of it runs. */
 export const PHASE_RUNNING = 1;
-/** It waits until its deadline: for a beat, or for a step to be tried again that could not be done. */
+/**
+ * It waits until its deadline: for a beat, or for a step to be tried again that could not be done.
+ */
 export const PHASE_WAITING = 2;
 /** Its steps are over; a beat until its deadline makes it a success. */
 export const PHASE_VERIFYING = 3;
@@ -29,7 +32,10 @@ export class Sequence {
   /** Why there is no unit, for a step that needs one. */
   readonly unitFault: string;
   readonly paceKey: PaceKey;
-  /** Nobody knows which process it was, and none has its pid: only steps that need no pid are done, as long as that is so. */
+  /**
+   * Nobody knows which process it was, and none has its pid: only steps that need no pid are done,
+   * as long as that is so.
+   */
   readonly isPidGone: boolean;
   /** Processes that started since the recovery began have at least this generation. */
   readonly startGeneration: number;

@@ -1,17 +1,20 @@
-// Recoveries in progress, from their first step to their last word: steps in order, waits, verification and retries (spec
-// 10 section 3). Before every action after the first it is asked again whether the stall still holds; a beat of the
-// agent ends what is left. At most one recovery for each pid, each with at most one deadline; nothing here waits.
+// Recoveries in progress, from their first step to their last word: steps in order, waits,
+// verification and retries (spec 10 section 3). Before every action after the first it is asked
+// again whether the stall still holds; a beat of the agent ends what is left. At most one recovery
+// for each agent, each with at most one deadline; nothing here waits.
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S } from "../base/time.ts";
-import type { RecoveryOutcome, SequenceEnd } from "../events/outcome.ts";
-import type { Verdict } from "../events/outcome_words.ts";
+import type { SequenceEnd } from "../events/outcome.ts";
+import { sameLineage } from "../processes/generation.ts";
+import { DeadlineHeap } from "../tables/deadline_heap.ts";
 import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
+import { type Freshness, type StaleReason, stalenessReason } from "./checks.ts";
 import type { Child } from "./children/child.ts";
-import { DeadlineHeap } from "./children/deadline_heap.ts";
-import { type Freshness, sameLineage, stalenessReason } from "./decision.ts";
+import { type History, WINDOW_OPEN } from "./history.ts";
 import type { Step } from "./plan.ts";
+import type { Policies } from "./policies.ts";
+import type { Reporter } from "./reporter.ts";
 import {
   PHASE_PARKED,
   PHASE_READY,
@@ -33,21 +36,19 @@ import {
 import type { UnitLookup } from "./unit_lookups.ts";
 
 export interface SequencesOptions {
+  readonly policies: Policies;
+  readonly history: History;
   readonly actions: StepActions;
   readonly host: AgentHost;
   readonly freshness: Freshness;
-  readonly outcomes: (outcome: RecoveryOutcome) => void;
+  readonly reporter: Reporter;
   /** At most so many recoveries are in progress. */
   readonly capacity: number;
-  /** The agent of a recovery beats again. */
-  readonly recovered: (sequence: Sequence, nowNs: number) => void;
-  /** A parked recovery is due, and is in progress no more. Returns the spawn attempts, at most one. */
-  readonly retry: (sequence: Sequence, nowNs: number) => number;
-  /** When a recovery that failed may be tried again; undefined = it may not. */
-  readonly retryNs: (sequence: Sequence, nowNs: number) => number | undefined;
 }
 
-/** Between two looks for the successor of a process that is gone: it tells nobody that it is one. */
+/**
+ * Between two looks for the successor of a process that is gone: it does not say that it is one.
+ */
 const SUCCESSOR_LOOK_NS = NS_PER_S;
 
 export class Sequences {
@@ -58,23 +59,18 @@ export class Sequences {
   readonly #ready = new Set<Sequence>();
   /** Those that wait for an answer of the service manager. */
   readonly #asking = new Map<UnitLookup, Sequence[]>();
-  #verifyWithinNs: number | undefined = undefined;
 
   constructor(options: SequencesOptions) {
     this.#options = options;
-  }
-
-  configure(verifyWithinNs: number | undefined): void {
-    this.#verifyWithinNs = verifyWithinNs;
   }
 
   get size(): number {
     return this.#byKey.size;
   }
 
-  /** True if there is no room for one more. */
-  get isFull(): boolean {
-    return this.#byKey.size >= this.#options.capacity;
+  /** True if one more may be in progress, or takes the place of an older one of its agent. */
+  hasRoomFor(key: number): boolean {
+    return this.#byKey.size < this.#options.capacity || this.#byKey.has(key);
   }
 
   /** Recoveries whose next step waits for its place in a turn. */
@@ -82,32 +78,32 @@ export class Sequences {
     return this.#ready.size;
   }
 
-  has(key: number): boolean {
-    return this.#byKey.has(key);
-  }
-
   /**
-   * Begins a recovery with the steps that can be done now, at most one spawn attempt among them. An older one of the same
-   * pid is void: there was a beat between two stalls. One that was tried before goes on with its next step. False if none
-   * of its steps could be done yet: it is as if it had never begun.
+   * Begins a recovery with the steps that can be done now, at most one spawn attempt among them. An
+   * older one of the same agent is void: there was a beat between two stalls. One that was tried
+   * before goes on with its next step. False if none of its steps could be done yet: it is as if it
+   * had never begun.
    */
   begin(sequence: Sequence, nowNs: number): boolean {
     const older = this.#byKey.get(sequence.key);
-    if (older !== undefined) this.#remove(older);
+    if (older !== undefined) this.remove(older);
     this.#byKey.set(sequence.key, sequence);
     this.#proceed(sequence, 1, nowNs);
     return sequence.hasActed || this.#ready.has(sequence);
   }
 
-  /** Keeps a recovery that may not begin yet, or not again: it is handed to `retry` at `deadlineNs`. */
-  park(sequence: Sequence, deadlineNs: number): void {
+  /**
+   * Keeps a recovery that may not begin yet until it is decided again: from `untilNs` on it waits
+   * as the others do for its place in a turn. Not beside another one of its agent.
+   */
+  park(sequence: Sequence, untilNs: number): void {
+    if (this.#byKey.has(sequence.key) || !this.hasRoomFor(sequence.key)) return;
     this.#byKey.set(sequence.key, sequence);
-    this.#enter(sequence, PHASE_PARKED, deadlineNs);
+    this.#enter(sequence, PHASE_PARKED, untilNs);
   }
 
   /** A child is over. */
   childEnded(child: Child, succeeded: boolean, nowNs: number): void {
-    this.#options.actions.ended(child);
     const sequence = this.#byKey.get(child.key);
     if (sequence?.child !== child || sequence.phase !== PHASE_RUNNING) return;
     if (succeeded) this.#finish(sequence, "succeeded", nowNs);
@@ -115,7 +111,7 @@ export class Sequences {
     else this.#makeReady(sequence);
   }
 
-  /** The service manager has answered: whoever waits for it goes on. */
+  /** The service manager has answered: the recoveries that wait for it go on. */
   answered(lookup: UnitLookup): void {
     for (const sequence of this.#asking.get(lookup) ?? []) {
       const isCurrent = this.#byKey.get(sequence.key) === sequence;
@@ -135,12 +131,10 @@ export class Sequences {
     if (sequence === undefined || !sameLineage(sequence.stall.generation, generation)) return;
     const hasBegun = sequence.phase !== PHASE_PARKED;
     if (hasBegun && sequence.phase !== PHASE_VERIFYING)
-      this.#tellEnd(sequence, "agent_resumed", nowNs);
-    this.#options.recovered(sequence, nowNs);
-    if (hasBegun && this.#verifyWithinNs !== undefined) {
-      this.#tellVerdict(sequence, "recovered", "", nowNs);
-    }
-    this.#remove(sequence);
+      this.#options.reporter.ended(sequence, "agent_resumed", nowNs);
+    if (hasBegun) this.#helped(sequence, "", nowNs);
+    else this.#noteResumed(sequence, nowNs);
+    this.remove(sequence);
   }
 
   /** Ends everything in progress, children aside. */
@@ -149,29 +143,28 @@ export class Sequences {
     for (const sequence of this.#byKey.values()) {
       const { phase } = sequence;
       const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
-      if (!isVerdictDue) this.#tellEnd(sequence, "stopped", nowNs);
-      this.#remove(sequence);
+      if (!isVerdictDue) this.#options.reporter.ended(sequence, "stopped", nowNs);
+      this.remove(sequence);
     }
   }
 
-  /** Does what is due, with at most `spawnsMax` spawn attempts. Returns the attempts. */
-  advance(nowNs: number, spawnsMax: number): number {
-    this.#takeDue(nowNs);
-    let spawns = 0;
-    // Those that become ready again come after the ones that are counted here.
-    let looks = Math.min(this.#ready.size, RECOVERY_EVALUATIONS_PER_TURN_MAX);
-    for (const sequence of this.#ready) {
-      if (looks-- === 0) break;
-      const isParked = sequence.phase === PHASE_PARKED;
-      const maySpawn = isParked || this.#options.actions.spawnsNext(sequence);
-      if (maySpawn && (spawns >= spawnsMax || this.#options.actions.hasSpentTurn)) break;
-      this.#ready.delete(sequence);
-      if (isParked) {
-        this.#remove(sequence);
-        spawns += this.#options.retry(sequence, nowNs);
-      } else spawns += this.#proceed(sequence, spawnsMax - spawns, nowNs);
-    }
-    return spawns;
+  /** The recovery that has waited longest for its place in a turn. */
+  get firstReady(): Sequence | undefined {
+    const [first] = this.#ready;
+    return first;
+  }
+
+  /** Its place in a turn has come: it goes on with at most `spawnsMax` spawn attempts. */
+  goOn(sequence: Sequence, spawnsMax: number, nowNs: number): void {
+    this.#ready.delete(sequence);
+    this.#proceed(sequence, spawnsMax, nowNs);
+  }
+
+  /** It is in progress no more. */
+  remove(sequence: Sequence): void {
+    this.#deadlines.remove(sequence);
+    this.#ready.delete(sequence);
+    if (this.#byKey.get(sequence.key) === sequence) this.#byKey.delete(sequence.key);
   }
 
   /** Observer time of the next work: 0 = now, Infinity = none. */
@@ -180,7 +173,8 @@ export class Sequences {
     return this.#deadlines.head?.deadlineNs ?? Infinity;
   }
 
-  #takeDue(nowNs: number): void {
+  /** Looks at those whose deadline has passed; the steps that are due with it become ready. */
+  takeDue(nowNs: number): void {
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
       const sequence = this.#deadlines.head;
       if (sequence === undefined || sequence.deadlineNs > nowNs) return;
@@ -196,8 +190,8 @@ export class Sequences {
     else this.#makeReady(sequence);
   }
 
-  /** Steps, until one of them takes time or a turn's share of spawns is used up. Returns the spawn attempts. */
-  #proceed(sequence: Sequence, spawnsMax: number, nowNs: number): number {
+  /** Steps, until one of them takes time or the share of spawns is used up. */
+  #proceed(sequence: Sequence, spawnsMax: number, nowNs: number): void {
     const { actions } = this.#options;
     const attempts = actions.spawnAttempts;
     for (;;) {
@@ -205,18 +199,16 @@ export class Sequences {
       const step = sequence.nextStep;
       if (step === undefined) {
         this.#finish(sequence, "exhausted", nowNs);
-        return spawns;
+        return;
       }
       actions.look(sequence);
       if (spawns >= spawnsMax && actions.spawnsNext(sequence)) {
         this.#makeReady(sequence);
-        return spawns;
+        return;
       }
-      if (sequence.stepNumber > 0 && !this.#mayGoOn(sequence, nowNs)) return spawns;
+      if (sequence.stepNumber > 0 && !this.#mayGoOn(sequence, nowNs)) return;
       const result = actions.run(sequence, nowNs);
-      if (!this.#goesOnAfter(sequence, step, result, nowNs)) {
-        return actions.spawnAttempts - attempts;
-      }
+      if (!this.#goesOnAfter(sequence, step, result, nowNs)) return;
     }
   }
 
@@ -259,7 +251,7 @@ export class Sequences {
       return false;
     }
     if (stale !== undefined) {
-      this.#finish(sequence, STALE_ENDS[stale]!, nowNs);
+      this.#finish(sequence, STALE_ENDS[stale], nowNs);
       return false;
     }
     if (sequence.isPidGone && this.#options.host.holderOf(sequence.pid) !== HOLDER_NONE) {
@@ -267,20 +259,22 @@ export class Sequences {
       return false;
     }
     if (!this.#hasSuccessor(sequence)) return true;
-    this.#tellEnd(sequence, "agent_resumed", nowNs);
+    this.#options.reporter.ended(sequence, "agent_resumed", nowNs);
     this.#succeeded(sequence, nowNs);
     return false;
   }
 
   /** The steps are over. */
   #finish(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
-    this.#tellEnd(sequence, end, nowNs);
+    const { reporter, policies } = this.#options;
+    const { verifyWithinNs } = policies.config;
+    reporter.ended(sequence, end, nowNs);
     const isOver = end === "agent_resumed";
-    if (!isOver && sequence.hasActed && this.#verifyWithinNs !== undefined) {
-      sequence.verifyEndNs = nowNs + this.#verifyWithinNs;
+    if (!isOver && sequence.hasActed && verifyWithinNs !== undefined) {
+      sequence.verifyEndNs = nowNs + verifyWithinNs;
       this.#lookAgain(sequence, nowNs);
     } else if (isOver || sequence.hasActed || !this.#parkAgain(sequence, nowNs)) {
-      this.#remove(sequence);
+      this.remove(sequence);
     }
   }
 
@@ -299,24 +293,44 @@ export class Sequences {
       return;
     }
     const isUnknown = sequence.unit === undefined && this.#isGone(sequence);
-    this.#tellVerdict(sequence, isUnknown ? "unknown" : "not_recovered", "", nowNs);
-    if (isUnknown || !this.#parkAgain(sequence, nowNs)) this.#remove(sequence);
+    const verdict = isUnknown ? "unknown" : "not_recovered";
+    this.#options.reporter.verified(sequence, verdict, "", nowNs);
+    if (isUnknown || !this.#parkAgain(sequence, nowNs)) this.remove(sequence);
   }
 
   #succeeded(sequence: Sequence, nowNs: number): void {
-    this.#options.recovered(sequence, nowNs);
-    if (this.#verifyWithinNs !== undefined) {
-      this.#tellVerdict(sequence, "recovered", sequence.unit?.name ?? "", nowNs);
-    }
-    this.#remove(sequence);
+    this.#helped(sequence, sequence.unit?.name ?? "", nowNs);
+    this.remove(sequence);
   }
 
+  /** The agent, or the new process of its `unit`, beats again. */
+  #helped(sequence: Sequence, unit: string, nowNs: number): void {
+    const { reporter, policies } = this.#options;
+    this.#noteResumed(sequence, nowNs);
+    if (policies.config.verifyWithinNs !== undefined)
+      reporter.verified(sequence, "recovered", unit, nowNs);
+  }
+
+  #noteResumed({ paceKey, stall }: Sequence, nowNs: number): void {
+    this.#options.history.resumed(paceKey, stall.generation, nowNs);
+  }
+
+  /** A recovery that failed begins anew, as another one, when it may. False if it may not. */
   #parkAgain(sequence: Sequence, nowNs: number): boolean {
-    const retryNs = this.#options.retryNs(sequence, nowNs);
-    // It begins anew, as another recovery.
+    const retryNs = this.#retryNs(sequence, nowNs);
     sequence.isPutOff = false;
-    if (retryNs !== undefined) this.park(sequence, retryNs);
-    return retryNs !== undefined;
+    if (retryNs === undefined) return false;
+    this.#enter(sequence, PHASE_PARKED, retryNs);
+    return true;
+  }
+
+  #retryNs({ stall, paceKey }: Sequence, nowNs: number): number | undefined {
+    const { policies, history } = this.#options;
+    const { retry, verifyWithinNs = 0, debounceNs } = policies.config;
+    if (!retry || policies.isEmpty) return undefined;
+    const window = history.checkWindow(stall.key, stall.generation, nowNs);
+    const debouncedNs = window === WINDOW_OPEN ? nowNs + debounceNs : nowNs;
+    return Math.max(debouncedNs, history.nextNs(paceKey), nowNs + verifyWithinNs);
   }
 
   /** The process is gone, and one of its unit that came after it beats. */
@@ -345,43 +359,9 @@ export class Sequences {
     sequence.phase = phase;
     this.#deadlines.set(sequence, deadlineNs);
   }
-
-  #remove(sequence: Sequence): void {
-    this.#deadlines.remove(sequence);
-    this.#ready.delete(sequence);
-    if (this.#byKey.get(sequence.key) === sequence) this.#byKey.delete(sequence.key);
-  }
-
-  /** One command says all there is to say by its own end. */
-  #tellEnd(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
-    const stepCount = sequence.plan.steps.length;
-    if (stepCount === 1) return;
-    this.#options.outcomes({
-      kind: "end",
-      end,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      stepNumber: sequence.stepNumber,
-      stepCount,
-      durationNs: saturatingSub(nowNs, sequence.startNs),
-      dryRun: sequence.isDryRun,
-    });
-  }
-
-  #tellVerdict(sequence: Sequence, result: Verdict, unit: string, nowNs: number): void {
-    this.#options.outcomes({
-      kind: "verdict",
-      result,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      unit,
-      durationNs: saturatingSub(nowNs, sequence.startNs),
-      dryRun: sequence.isDryRun,
-    });
-  }
 }
 
-const STALE_ENDS: Readonly<Record<string, SequenceEnd>> = {
+const STALE_ENDS: Readonly<Record<Exclude<StaleReason, "beats_refused">, SequenceEnd>> = {
   skipped_agent_resumed: "agent_resumed",
   skipped_pid_recycled: "pid_recycled",
 };

@@ -1,49 +1,38 @@
-// Does one step of a recovery: sends the signal, starts the process, or only waits (spec 10 section 1). What was done, or
-// why it was not, is told as one outcome; what comes after it is decided by sequences.ts. In a dry run everything is
-// looked up and told, and nothing is started or signalled.
+// Does one step of a recovery: sends the signal, starts the process, or only waits (spec 10 section
+// 1). What was done, or why it was not, is reported as one outcome; what comes after it is decided
+// by sequences.ts. In a dry run everything is looked up and reported, and nothing is started or
+// signalled.
 import { RECOVERY_SPAWN_NS_PER_TURN_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { NS_PER_MS } from "../base/time.ts";
-import type { Config } from "../config/config.ts";
-import type { RecoveryOutcome } from "../events/outcome.ts";
-import { type DecisionReason, type OutcomeLabel, REASONS } from "../events/outcome_words.ts";
-import type { Stall } from "../events/stall.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
+import { type Failure, lastingFailure } from "../processes/failure.ts";
 import type { AgentHost } from "./agent_host.ts";
 import { placeholderValues } from "./argv_template.ts";
 import { Child } from "./children/child.ts";
-import type { ChildSetting } from "./children/child_runner.ts";
-import { ChildEnvironment } from "./environment.ts";
 import type { Outstanding } from "./children/outstanding.ts";
-import { needsPid, type Plan, programOf, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
+import { ChildEnvironment } from "./environment.ts";
+import { needsPid, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
+import type { Policies } from "./policies.ts";
+import type { Command, Reporter } from "./reporter.ts";
 import type { Sequence } from "./sequence.ts";
-import { lastingFailure, type StepFailure } from "./step_failure.ts";
-import { unitFault } from "./unit_facts.ts";
-import { matchesUnit } from "./unit_glob.ts";
-import type { UnitLookups } from "./unit_lookups.ts";
-
-/** What a reload of the configuration may change. */
-export interface RecoverySettings {
-  readonly config: Config["recovery"];
-  readonly thresholdNs: number;
-  readonly allowCrossNamespace: boolean;
-  /** Indexed by listener number. */
-  readonly listenerNames: readonly string[];
-}
+import { RESTART_ASKING, type UnitRestarts } from "./unit_restarts.ts";
 
 export interface StepActionsOptions {
+  readonly policies: Policies;
   readonly outstanding: Outstanding;
-  readonly lookups: UnitLookups;
+  readonly restarts: UnitRestarts;
   readonly host: AgentHost;
-  readonly outcomes: (outcome: RecoveryOutcome) => void;
+  readonly reporter: Reporter;
   readonly unixMsAtStart: () => number;
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
   /** For durations. */
   readonly monotonicNs: () => number;
 }
 
-/** It is done, or was told in a dry run: the next one may follow at once. */
+/** It is done, or would have been in a dry run: the next one may follow at once. */
 export const STEP_DONE = 0;
-/** It could not be done, which was told. */
+/** It could not be done, which was reported. */
 export const STEP_FAILED = 1;
 /** A child runs. */
 export const STEP_RUNNING = 2;
@@ -51,50 +40,45 @@ export const STEP_RUNNING = 2;
 export const STEP_WAITING = 3;
 /** Another recovery is restarting the same unit. */
 export const STEP_IN_FLIGHT = 4;
-
-/** It could not be done, which was told; it is still the next one, and tried again at `nextTryNs`. */
+/**
+ * It could not be done, which was reported; it is the next one still, tried again at `nextTryNs`.
+ */
 export const STEP_DEFERRED = 5;
-
-/** It waits for an answer of the service manager, at most until `nextTryNs`, and is still the next one. */
+/** It waits for an answer of the service manager, and is the next one still. */
 export const STEP_ASKING = 6;
 
-/** How a refusal is placed: in a recovery that has begun, or before it. */
-export interface RefusalPlace {
-  readonly stall: Stall;
-  readonly plan: Plan;
-  readonly stepNumber: number;
-  readonly isDryRun: boolean;
-}
-
 export class StepActions {
-  /** Processes that were started, or could not be: what the budget of a turn counts. It only grows. */
+  /** Processes that were started in this turn, or could not be: what its budget counts. */
   spawnAttempts = 0;
-  /** What they took in this turn. */
-  spawnNs = 0;
-  /** That of the last outcome. */
-  lastLabel: OutcomeLabel = "started";
+  /** What they took. */
+  #spawnNs = 0;
   readonly #options: StepActionsOptions;
-  #settings: RecoverySettings;
-  #environment = new ChildEnvironment({}, undefined);
-  /** Unit to the child that restarts it. */
-  readonly #restarting = new Map<string, Child>();
+  #environment: ChildEnvironment;
 
-  /** `configure()` gives the children their environment. */
-  constructor(options: StepActionsOptions, settings: RecoverySettings) {
+  constructor(options: StepActionsOptions) {
     this.#options = options;
-    this.#settings = settings;
+    this.#environment = this.#newEnvironment();
   }
 
-  configure(settings: RecoverySettings): void {
-    const { config } = settings;
-    this.#settings = settings;
-    const inherited = config.inheritEnv ? this.#options.daemonEnv : undefined;
-    this.#environment = new ChildEnvironment(config.env, inherited);
+  /** The settings have changed. */
+  configure(): void {
+    this.#environment = this.#newEnvironment();
+  }
+
+  /** A turn has its full budget. */
+  beginTurn(): void {
+    this.spawnAttempts = 0;
+    this.#spawnNs = 0;
+  }
+
+  /** True if the spawns of this turn have taken all the time they may. */
+  get hasSpentTurn(): boolean {
+    return this.#spawnNs >= RECOVERY_SPAWN_NS_PER_TURN_MAX;
   }
 
   /** A reload that asks for a dry run holds for recoveries in progress, too. */
   look(sequence: Sequence): void {
-    if (this.#settings.config.dryRun) sequence.isDryRun = true;
+    if (this.#options.policies.config.dryRun) sequence.isDryRun = true;
   }
 
   /** Does the next step of `sequence`: a STEP_* code. */
@@ -102,10 +86,7 @@ export class StepActions {
     const step = sequence.nextStep!;
     const hasRoom = sequence.reserved !== undefined || this.reserve(sequence, nowNs);
     sequence.stepNumber += 1;
-    if (!hasRoom) {
-      this.refuse(sequence, nowNs, "outstanding_capacity");
-      return STEP_FAILED;
-    }
+    if (!hasRoom) return this.#refused(sequence, "outstanding_capacity", "", nowNs);
     const result = this.#do(sequence, step, nowNs);
     this.release(sequence);
     const isNext = result === STEP_DEFERRED || result === STEP_ASKING;
@@ -114,37 +95,14 @@ export class StepActions {
     return result;
   }
 
-  #do(sequence: Sequence, step: Step, nowNs: number): number {
-    if (sequence.isPidGone && needsPid(step)) {
-      this.refuse(sequence, nowNs, "step_left_out", LEFT_OUT[step.kind]);
-      return STEP_FAILED;
-    }
-    // Before anything is done to the process: the answer is about the one that is seen now.
-    if (step.kind !== "wait") this.#askUnit(sequence, nowNs);
-    switch (step.kind) {
-      case "wait":
-        this.#tellStep(sequence, `${step.waitNs / NS_PER_MS}ms`, nowNs);
-        return STEP_WAITING;
-      case "signal":
-        return this.#signal(sequence, step, nowNs);
-      case "exec":
-        return this.#exec(sequence, step, nowNs);
-      case "restart_unit":
-        return this.#restart(sequence, step, nowNs);
-    }
-  }
-
-  /** True if the spawns of this turn have taken all the time they may. */
-  get hasSpentTurn(): boolean {
-    return this.spawnNs >= RECOVERY_SPAWN_NS_PER_TURN_MAX;
-  }
-
   /** True if the next step of `sequence` takes one of the spawns of a turn. */
   spawnsNext({ nextStep, isDryRun }: Sequence): boolean {
     return !isDryRun && (nextStep?.kind === "exec" || nextStep?.kind === "restart_unit");
   }
 
-  /** Takes the place of the child that the next step starts, if it starts one. False if there is no room. */
+  /**
+   * Takes the place of the child that the next step starts, if it starts one. False if it cannot.
+   */
   reserve(sequence: Sequence, nowNs: number): boolean {
     if (!this.spawnsNext(sequence)) return true;
     const { stall, nextStep } = sequence;
@@ -160,239 +118,127 @@ export class StepActions {
     sequence.reserved = undefined;
   }
 
-  /** A child is over: its unit may be restarted by others. */
-  ended(child: Child): void {
-    for (const [unit, restarter] of this.#restarting) {
-      if (restarter === child) this.#restarting.delete(unit);
+  #newEnvironment(): ChildEnvironment {
+    const { policies, daemonEnv } = this.#options;
+    const { env, inheritEnv } = policies.config;
+    return new ChildEnvironment(env, inheritEnv ? daemonEnv : undefined);
+  }
+
+  #do(sequence: Sequence, step: Step, nowNs: number): number {
+    const { reporter, restarts } = this.#options;
+    if (sequence.isPidGone && needsPid(step))
+      return this.#refused(sequence, "step_left_out", LEFT_OUT[step.kind], nowNs);
+    // Before anything is done to the process: the answer is about the one that is seen now.
+    if (step.kind !== "wait") restarts.ask(sequence, nowNs);
+    switch (step.kind) {
+      case "wait":
+        reporter.stepDone(sequence, `${step.waitNs / NS_PER_MS}ms`, nowNs);
+        return STEP_WAITING;
+      case "signal":
+        return this.#signal(sequence, step, nowNs);
+      case "exec":
+        return this.#exec(sequence, step, nowNs);
+      case "restart_unit":
+        return this.#restart(sequence, step, nowNs);
     }
   }
 
-  /** Tells why nothing was done. */
-  refuse(
-    place: RefusalPlace,
-    nowNs: number,
-    reason: DecisionReason,
-    error = "",
-    isRepeated = false,
-  ): OutcomeLabel {
-    const { stall, plan, stepNumber, isDryRun } = place;
-    const { label } = REASONS[reason];
-    const step = plan.steps[Math.max(0, stepNumber - 1)]!;
-    this.#options.outcomes({
-      kind: "refused",
-      label,
-      reason,
-      observerNs: nowNs,
-      pid: stall.pid,
-      stall,
-      program: stepNumber === 0 ? plan.program : programOf(step),
-      error,
-      isRepeated,
-      dryRun: isDryRun,
-      step: step.kind,
-      stepNumber: Math.max(1, stepNumber),
-      stepCount: plan.steps.length,
-    });
-    this.lastLabel = label;
-    return label;
-  }
-
   #signal(sequence: Sequence, step: Step & { kind: "signal" }, nowNs: number): number {
-    const { stall, isDryRun } = sequence;
-    const failure = this.#notLocal(stall) ?? this.#sendSignal(stall, step.signal, isDryRun);
+    const failure = this.#sendSignal(sequence, step.signal);
     if (failure !== undefined) {
       const text = `${step.name}: ${failure.text}`;
       return this.#failed(sequence, "signal_failed", { ...failure, text }, nowNs);
     }
-    this.#tellStep(sequence, step.name, nowNs);
+    this.#options.reporter.stepDone(sequence, step.name, nowNs);
     return STEP_DONE;
   }
 
-  #sendSignal(stall: Stall, signal: number, isDryRun: boolean): StepFailure | undefined {
+  #sendSignal({ stall, isDryRun }: Sequence, signal: number): Failure | undefined {
+    // Only the kernel's word says that a pid is one of this machine, and which process it was.
+    if (stall.origin !== ORIGIN_KERNEL_ATTESTED)
+      return lastingFailure("the kernel does not vouch for its pid");
     if (isDryRun) return undefined;
     return this.#options.host.signal(stall.pid, stall.generation, signal);
   }
 
   #exec(sequence: Sequence, { template }: Step & { kind: "exec" }, nowNs: number): number {
     const values = this.#values(sequence, nowNs);
-    return this.#start(sequence, {
-      argv: template.expand(values),
-      values,
-      program: template.program,
-      templateSizeBytes: template.sizeBytes,
-      nowNs,
-    });
+    const { program, sizeBytes: templateSizeBytes } = template;
+    const argv = template.expand(values);
+    return this.#start(sequence, { argv, values, program, templateSizeBytes }, nowNs);
   }
 
   #restart(sequence: Sequence, step: Step & { kind: "restart_unit" }, nowNs: number): number {
+    const { restarts } = this.#options;
     if (step.unit === UNIT_AUTO) {
-      const result = this.#mayRestartOwn(sequence, nowNs);
-      if (result !== STEP_DONE) return result;
+      const fault = restarts.faultOf(sequence);
+      if (fault === RESTART_ASKING) {
+        sequence.nextTryNs = Number.POSITIVE_INFINITY;
+        return STEP_ASKING;
+      }
+      if (fault !== undefined) return this.#failed(sequence, fault.reason, fault.failure, nowNs);
     }
     const unit = step.unit === UNIT_AUTO ? sequence.unit!.name : step.unit;
-    if (this.#restarting.has(unit)) {
-      this.refuse(sequence, nowNs, "unit_in_flight", unit);
+    if (restarts.isUnderway(unit)) {
+      this.#refused(sequence, "unit_in_flight", unit, nowNs);
       return STEP_IN_FLIGHT;
     }
     const argv = restartArgv(unit);
-    const result = this.#start(sequence, {
-      argv,
-      values: this.#values(sequence, nowNs),
-      program: argv[0]!,
-      templateSizeBytes: Buffer.byteLength(argv.join(" ")),
-      nowNs,
-    });
-    if (sequence.child !== undefined) this.#restarting.set(unit, sequence.child);
+    const templateSizeBytes = Buffer.byteLength(argv.join(" "));
+    const values = this.#values(sequence, nowNs);
+    const command = { argv, values, program: argv[0]!, templateSizeBytes };
+    const result = this.#start(sequence, command, nowNs);
+    if (sequence.child !== undefined) restarts.began(unit, sequence.child);
     return result;
   }
 
-  /** Asks, once for a recovery, whether the agent may have its unit restarted. */
-  #askUnit(sequence: Sequence, nowNs: number): void {
-    const { unit, plan, unitLookup } = sequence;
-    if (!plan.needsUnit || unit === undefined || unitLookup !== undefined) return;
-    if (matchesUnit(this.#settings.config.restartUnits, unit.name)) return;
-    sequence.unitLookup = this.#options.lookups.ask(unit.name, nowNs);
-  }
-
-  /** STEP_DONE if the agent may have its unit restarted; else it was told why not, or is not known yet. */
-  #mayRestartOwn(sequence: Sequence, nowNs: number): number {
-    const { unit, unitLookup: lookup, stall, unitSeenUs } = sequence;
-    if (unit === undefined) {
-      this.refuse(sequence, nowNs, "unit_unknown", sequence.unitFault);
-      return STEP_FAILED;
-    }
-    if (lookup === undefined) return STEP_DONE;
-    if (!lookup.isAnswered) {
-      sequence.nextTryNs = Number.POSITIVE_INFINITY;
-      this.lastLabel = "deferred";
-      return STEP_ASKING;
-    }
-    if (lookup.failure !== undefined) {
-      // The next try asks anew.
-      if (lookup.failure.isTransient) sequence.unitLookup = undefined;
-      return this.#failed(sequence, "unit_not_owned", lookup.failure, nowNs);
-    }
-    const fault = unitFault(unit.name, lookup.facts!, stall, unitSeenUs);
-    if (fault === "") return STEP_DONE;
-    this.refuse(sequence, nowNs, "unit_not_owned", fault);
-    return STEP_FAILED;
-  }
-
-  #start(sequence: Sequence, command: Command): number {
-    const { argv, values, nowNs } = command;
+  #start(sequence: Sequence, command: Command, nowNs: number): number {
+    const { outstanding, reporter, monotonicNs, policies } = this.#options;
+    const { argv, values } = command;
     sequence.child = undefined;
     if (sequence.isDryRun) {
-      this.#tellStep(sequence, argv.length > 1 ? `${argv[0]} ...` : argv[0]!, nowNs);
+      reporter.stepDone(sequence, argv.length > 1 ? `${argv[0]} ...` : argv[0]!, nowNs);
       return STEP_DONE;
     }
     this.spawnAttempts += 1;
     const child = sequence.reserved!;
     const environment = this.#environment.expand(values, sequence.isPidGone, sequence.stall.source);
+    const { cwd, umask, capture, captureBytes } = policies.config;
+    const setting = { cwd, umask, keptBytesMax: capture ? captureBytes : 0 };
+    const beginNs = monotonicNs();
+    const failure = outstanding.start(child, argv, environment, setting);
+    this.#spawnNs += monotonicNs() - beginNs;
+    if (failure !== undefined) return this.#failed(sequence, "spawn_failed", failure, nowNs);
     sequence.child = child;
-    const beginNs = this.#options.monotonicNs();
-    const failure = this.#options.outstanding.start(child, argv, environment, this.#setting());
-    this.spawnNs += this.#options.monotonicNs() - beginNs;
-    if (failure !== undefined) {
-      sequence.child = undefined;
-      return this.#failed(sequence, "spawn_failed", failure, nowNs);
-    }
     sequence.reserved = undefined;
-    this.#tellSpawn(sequence, child, command);
+    reporter.spawned(sequence, child, command, nowNs);
     return STEP_RUNNING;
   }
 
-  #setting(): ChildSetting {
-    const { cwd, umask, capture, captureBytes } = this.#settings.config;
-    return { cwd, umask, keptBytesMax: capture ? captureBytes : 0 };
-  }
-
-  /** Only the kernel's word says that a pid is one of this machine, and which process it was. */
-  #notLocal(stall: Stall): StepFailure | undefined {
-    if (stall.origin === ORIGIN_KERNEL_ATTESTED) return undefined;
-    return lastingFailure("the kernel does not vouch for its pid");
-  }
-
-  /** Tells that a step could not be done, for good or for now. */
-  #failed(
-    sequence: Sequence,
-    reason: DecisionReason,
-    failure: StepFailure,
-    nowNs: number,
-  ): typeof STEP_FAILED | typeof STEP_DEFERRED {
+  /** A step could not be done, for good or for now. */
+  #failed(sequence: Sequence, reason: DecisionReason, failure: Failure, nowNs: number): number {
     const pauseNs = failure.isTransient ? sequence.tries.failed(nowNs) : undefined;
-    if (pauseNs === undefined) {
-      this.refuse(sequence, nowNs, reason, failure.text);
-      return STEP_FAILED;
-    }
+    if (pauseNs === undefined) return this.#refused(sequence, reason, failure.text, nowNs);
     sequence.nextTryNs = nowNs + pauseNs;
-    this.#tellDeferred(sequence, failure.text, pauseNs, nowNs);
+    this.#options.reporter.deferred(sequence, failure.text, pauseNs, nowNs);
     return STEP_DEFERRED;
   }
 
+  #refused(sequence: Sequence, reason: DecisionReason, error: string, nowNs: number): number {
+    this.#options.reporter.refused(sequence, { reason, error }, nowNs);
+    return STEP_FAILED;
+  }
+
   #values({ stall, isPidGone }: Sequence, nowNs: number): readonly string[] {
-    const { thresholdNs, listenerNames } = this.#settings;
-    const unixMsAtStart = this.#options.unixMsAtStart();
+    const { policies, unixMsAtStart } = this.#options;
+    const { thresholdNs, listenerNames } = policies.settings;
     return placeholderValues(stall, {
       nowNs,
       thresholdNs,
       listenerNames,
       isPidGone,
-      unixMsAtStart,
+      unixMsAtStart: unixMsAtStart(),
     });
-  }
-
-  #tellSpawn(sequence: Sequence, child: Child, command: Command): void {
-    const { plan, stall, currentStep, stepNumber } = sequence;
-    this.#options.outcomes({
-      kind: "spawn",
-      label: "spawned",
-      observerNs: command.nowNs,
-      pid: stall.pid,
-      childPid: child.childPid,
-      stall,
-      program: command.program,
-      source: plan.source,
-      templateSizeBytes: command.templateSizeBytes,
-      step: currentStep.kind,
-      stepNumber,
-      stepCount: plan.steps.length,
-    });
-    this.lastLabel = "spawned";
-  }
-
-  #tellDeferred(sequence: Sequence, error: string, pauseNs: number, nowNs: number): void {
-    const { plan, currentStep, stepNumber, hasActed, tries } = sequence;
-    this.#options.outcomes({
-      kind: "deferred",
-      label: hasActed || tries.count > 1 ? undefined : "deferred",
-      observerNs: nowNs,
-      pid: sequence.pid,
-      program: programOf(currentStep),
-      error,
-      pauseNs,
-      step: currentStep.kind,
-      stepNumber,
-      stepCount: plan.steps.length,
-    });
-    this.lastLabel = "deferred";
-  }
-
-  #tellStep(sequence: Sequence, detail: string, nowNs: number): void {
-    const { plan, isDryRun, currentStep, stepNumber } = sequence;
-    const began = isDryRun ? "dry_run" : "started";
-    const isFirst = !sequence.hasActed;
-    this.#options.outcomes({
-      kind: "step",
-      label: isFirst ? began : undefined,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      detail,
-      dryRun: isDryRun,
-      step: currentStep.kind,
-      stepNumber,
-      stepCount: plan.steps.length,
-    });
-    if (isFirst) this.lastLabel = began;
   }
 }
 
@@ -403,11 +249,3 @@ const LEFT_OUT: Readonly<Record<Step["kind"], string>> = {
   restart_unit: "the unit of the process cannot be told any more",
   wait: "",
 };
-
-interface Command {
-  readonly argv: string[];
-  readonly values: readonly string[];
-  readonly program: string;
-  readonly templateSizeBytes: number;
-  readonly nowNs: number;
-}

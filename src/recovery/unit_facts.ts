@@ -1,7 +1,8 @@
-// Whose unit it is: what the service manager says about the user and the main process of a unit, and whether an agent in
-// its control group is that process. A control group has many members, and some are not the service's own: a job that cron
-// starts for a user runs in the group of cron.service. Only the main process, running as the user of the unit, may have it
-// restarted without being listed (spec 10 section 1.1).
+// Whose unit it is: what the service manager says about the user and the main process of a unit,
+// and whether an agent in its control group is that process. A control group has many members, and
+// some are not the service's own: a job that cron starts for a user runs in the group of
+// cron.service. Only the main process, running as the user of the unit, may have it restarted
+// without being listed (spec 10 section 1.1).
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Stall } from "../events/stall.ts";
 
@@ -45,8 +46,9 @@ export function parseFacts(text: string): UnitFacts | undefined {
 }
 
 /**
- * Why the agent of `stall` may not have `unit` restarted; "" if it is the main process and runs as the user of the unit.
- * The agent was seen alive in the control group at `seenUs`, on the monotonic clock.
+ * Why the agent of `stall` may not have `unit` restarted; "" if it is the main process and runs as
+ * the user of the unit. The agent was seen alive in the control group at `seenUs`, on the monotonic
+ * clock.
  */
 export function unitFault(unit: string, facts: UnitFacts, stall: Stall, seenUs: number): string {
   if (!isMainProcess(facts, stall.pid, seenUs)) return `it is not the main process of ${unit}`;
@@ -56,7 +58,9 @@ export function unitFault(unit: string, facts: UnitFacts, stall: Stall, seenUs: 
   return "";
 }
 
-/** A step before may have ended it: then it is the one that ran last, and ended since it was seen. */
+/**
+ * A step before may have ended it: then it is the one that ran last, and ended since it was seen.
+ */
 function isMainProcess(facts: UnitFacts, pid: number, seenUs: number): boolean {
   if (facts.mainPid !== 0) return facts.mainPid === pid;
   return facts.lastMainPid === pid && facts.lastMainExitUs >= seenUs;

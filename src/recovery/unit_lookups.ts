@@ -1,11 +1,12 @@
-// Asks the service manager about units, a few at a time. The answer takes a process of its own and 15 ms or more, so nobody
-// waits for it: who asked is told in a later turn. An answer that does not come is an answer after a while.
+// Asks the service manager about units, a few at a time. The answer takes a process of its own and
+// 15 ms or more, so nothing waits for it: it is handed out in a later turn. An answer that does not
+// come is an answer after a while.
 import { constants } from "node:os";
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { UNIT_LOOKUP_NS_MAX, UNIT_LOOKUPS_MAX } from "../base/limits.ts";
+import { type Failure, lastingFailure } from "../processes/failure.ts";
 import type { ChildOutput } from "./children/child_output.ts";
 import type { ChildRunner, ChildSetting } from "./children/child_runner.ts";
-import { lastingFailure, type StepFailure } from "./step_failure.ts";
 import { factsArgv, parseFacts, type UnitFacts } from "./unit_facts.ts";
 
 const { SIGKILL } = constants.signals;
@@ -14,13 +15,15 @@ const { SIGKILL } = constants.signals;
 const SETTING: ChildSetting = { cwd: "/", umask: undefined, keptBytesMax: 4_096 };
 const ENVIRONMENT = { PATH: CHILD_PATH_DEFAULT, LC_ALL: "C" };
 
+const NONE: readonly UnitLookup[] = [];
+
 /** One question. */
 export class UnitLookup {
   readonly unit: string;
   /** Undefined = not answered yet. */
   facts: UnitFacts | undefined = undefined;
   /** Why there is no answer, and will be none. */
-  failure: StepFailure | undefined = undefined;
+  failure: Failure | undefined = undefined;
   /** When it is given up; NaN while it waits for its turn. */
   deadlineNs = Number.NaN;
   childPid = 0;
@@ -38,18 +41,17 @@ export class UnitLookup {
 
 export class UnitLookups {
   readonly #runner: ChildRunner;
-  readonly #answered: (lookup: UnitLookup) => void;
   /** By unit: those that are asked, and those that wait, in order. */
   readonly #asked = new Map<string, UnitLookup>();
   readonly #waiting = new Map<string, UnitLookup>();
 
-  /** `answered` is told each answer, during `advance()`. */
-  constructor(runner: ChildRunner, answered: (lookup: UnitLookup) => void) {
+  constructor(runner: ChildRunner) {
     this.#runner = runner;
-    this.#answered = answered;
   }
 
-  /** Asks about `unit`; who asks while the same question is on its way has a share in its answer. */
+  /**
+   * Asks about `unit`; who asks while the same question is on its way has a share in its answer.
+   */
   ask(unit: string, nowNs: number): UnitLookup {
     const underway = this.#asked.get(unit) ?? this.#waiting.get(unit);
     if (underway !== undefined) return underway;
@@ -60,20 +62,24 @@ export class UnitLookups {
   }
 
   /** Takes the answers that have come, gives up what is overdue, and asks what waits. */
-  advance(nowNs: number): void {
+  advance(nowNs: number): readonly UnitLookup[] {
+    if (this.#asked.size + this.#waiting.size === 0) return NONE;
+    const answered: UnitLookup[] = [];
     for (const lookup of this.#asked.values()) {
       if (lookup.hasExited) this.#end(lookup, answerOf(lookup));
       else if (lookup.deadlineNs <= nowNs) {
         this.#runner.signalGroup(lookup.childPid, SIGKILL);
         this.#end(lookup, lastingFailure(`systemd did not answer about ${lookup.unit}`));
-      }
+      } else continue;
+      answered.push(lookup);
     }
     for (const [unit, lookup] of this.#waiting) {
-      if (this.#asked.size >= UNIT_LOOKUPS_MAX) return;
+      if (this.#asked.size >= UNIT_LOOKUPS_MAX) break;
       this.#waiting.delete(unit);
       this.#start(lookup, nowNs);
-      if (lookup.isAnswered) this.#answered(lookup);
+      if (lookup.isAnswered) answered.push(lookup);
     }
+    return answered;
   }
 
   /** Observer time of the next work: 0 = now, Infinity = nothing is asked. */
@@ -84,7 +90,7 @@ export class UnitLookups {
     return nextNs;
   }
 
-  /** Nobody wants to know any more. */
+  /** No answer is wanted any more. */
   stop(): void {
     for (const { childPid, output, hasExited } of this.#asked.values()) {
       if (!hasExited) this.#runner.signalGroup(childPid, SIGKILL);
@@ -110,16 +116,15 @@ export class UnitLookups {
     this.#asked.set(lookup.unit, lookup);
   }
 
-  #end(lookup: UnitLookup, answer: UnitFacts | StepFailure): void {
+  #end(lookup: UnitLookup, answer: UnitFacts | Failure): void {
     this.#asked.delete(lookup.unit);
     lookup.output?.close();
     if ("isTransient" in answer) lookup.failure = answer;
     else lookup.facts = answer;
-    this.#answered(lookup);
   }
 }
 
-function answerOf({ unit, output }: UnitLookup): UnitFacts | StepFailure {
+function answerOf({ unit, output }: UnitLookup): UnitFacts | Failure {
   output?.pump();
   const text = Buffer.from(output?.captured().stdoutTail ?? []).toString("utf8");
   return parseFacts(text) ?? lastingFailure(`systemd does not tell whose ${unit} is`);

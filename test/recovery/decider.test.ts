@@ -28,7 +28,7 @@ describe("Recovery.decide() starts the command", () => {
         appendPid: true,
       },
     });
-    expect(recovery.decide(stallOf(), T0)).toBe("spawned");
+    expect(recovery.decideOne(stallOf(), T0)).toBe("spawned");
     expect(runner.children[0]!.argv).toEqual(["/bin/{pid}", "4242", "8000", "4242"]);
     expect(runner.children[0]!.env).toMatchObject({
       PATH: "/usr/bin:/bin",
@@ -46,7 +46,7 @@ describe("Recovery.decide() starts the command", () => {
       config: { command: ["/bin/x", "{pid}"], commandSource: "/etc/varta/command" },
     });
     const stall = stallOf();
-    recovery.decide(stall, T0);
+    recovery.decideOne(stall, T0);
     expect(outcomes).toEqual([
       {
         kind: "spawn",
@@ -68,8 +68,8 @@ describe("Recovery.decide() starts the command", () => {
   test("with the daemon's environment only if the configuration says so", () => {
     const runner = new ScriptedRunner();
     const daemonEnv = { HOME: "/root", NOTIFY_SOCKET: "/run/notify" };
-    recoveryHarness({ runner, daemonEnv }).recovery.decide(stallOf(), T0);
-    recoveryHarness({ runner, daemonEnv, config: { inheritEnv: true } }).recovery.decide(
+    recoveryHarness({ runner, daemonEnv }).recovery.decideOne(stallOf(), T0);
+    recoveryHarness({ runner, daemonEnv, config: { inheritEnv: true } }).recovery.decideOne(
       stallOf(),
       T0,
     );
@@ -82,8 +82,8 @@ describe("Recovery.decide() starts the command", () => {
 
   test("of two agents in parallel", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
-    recovery.decide(stallOf({ pid: 1 }), T0);
-    recovery.decide(stallOf({ pid: 2 }), T0);
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
+    recovery.decideOne(stallOf({ pid: 2 }), T0);
     expect(tell()).toEqual(["spawn 1 child 1000", "spawn 2 child 1001"]);
     expect(recovery.outstandingCount).toBe(2);
   });
@@ -107,10 +107,10 @@ describe("Recovery.decide() check 0, freshness", () => {
         },
       });
       const stall = stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED, namespaceInode: NaN });
-      expect(recovery.decide(stall, T0)).toBe(reason);
+      expect(recovery.decideOne(stall, T0)).toBe(reason);
       expect(asked).toEqual([[4242, 777]]);
       answer = 0;
-      recovery.decide(stallOf(), T0);
+      recovery.decideOne(stallOf(), T0);
       expect(tell()).toEqual([`refused 4242 ${reason}`, "spawn 4242 child 1000"]);
     });
   }
@@ -129,7 +129,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
 
   test("runs what needs no pid if no live process has the pid, and tells it so", () => {
     const { recovery, runner, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
-    recovery.decide(stallOf(UNKNOWN), T0);
+    recovery.decideOne(stallOf(UNKNOWN), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
     expect(runner.children[0]!.argv).toEqual(["/bin/recover", "3000000000"]);
     expect(runner.children[0]!.env).toMatchObject({ VARTA_PID: "", VARTA_PID_GONE: "1" });
@@ -142,7 +142,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     ["its start time is unknown", { generation: NaN }],
   ])("as well if %s", (_what, fields) => {
     const { recovery, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
-    recovery.decide(stallOf(fields), T0);
+    recovery.decideOne(stallOf(fields), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
   });
 
@@ -155,7 +155,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     "refuses what needs the pid: %j",
     (config) => {
       const { recovery, runner, tell } = unidentified(config, HOLDER_NONE);
-      expect(recovery.decide(stallOf(UNKNOWN), T0)).toBe("refused_pid_gone");
+      expect(recovery.decideOne(stallOf(UNKNOWN), T0)).toBe("refused_pid_gone");
       expect(tell()).toEqual(["refused 4242 pid_gone"]);
       expect(runner.spawnCount).toBe(0);
     },
@@ -166,19 +166,19 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     ["a process that /proc hides", HOLDER_HIDDEN, "process_unreadable"],
   ])("refuses everything while %s has the pid", (_who, holder, reason) => {
     const { recovery, tell } = unidentified({ command: WITHOUT_PID }, holder);
-    recovery.decide(stallOf(UNKNOWN), T0);
+    recovery.decideOne(stallOf(UNKNOWN), T0);
     expect(tell()).toEqual([`refused 4242 ${reason}`]);
   });
 
   test("refuses everything for one that is known to be of another namespace", () => {
     const { recovery, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
-    recovery.decide(stallOf({ namespaceInode: 5, proven: false }), T0);
+    recovery.decideOne(stallOf({ namespaceInode: 5, proven: false }), T0);
     expect(tell()).toEqual(["refused 4242 cross_namespace_agent"]);
   });
 
   test("goes on with the pid of a known process that has ended, as with any other", () => {
     const { recovery, runner } = unidentified({}, HOLDER_NONE);
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     expect(runner.children[0]!.argv).toEqual(["/bin/recover", "4242"]);
     expect(runner.children[0]!.env["VARTA_PID_GONE"]).toBeUndefined();
   });
@@ -187,8 +187,8 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
 describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("refuse a kernel-attested agent of another or an unknown namespace", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
-    expect(recovery.decide(stallOf({ namespaceInode: 5 }), T0)).toBe("refused_cross_namespace");
-    recovery.decide(stallOf({ namespaceInode: NaN }), T0);
+    expect(recovery.decideOne(stallOf({ namespaceInode: 5 }), T0)).toBe("refused_cross_namespace");
+    recovery.decideOne(stallOf({ namespaceInode: NaN }), T0);
     expect(tell()).toEqual([
       "refused 4242 cross_namespace_agent",
       "refused 4242 cross_namespace_agent",
@@ -200,7 +200,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
       runner: new ScriptedRunner(),
       allowCrossNamespace: true,
     });
-    recovery.decide(stallOf({ namespaceInode: NaN }), T0);
+    recovery.decideOne(stallOf({ namespaceInode: NaN }), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
   });
 
@@ -209,9 +209,9 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
     const stall = stallOf({ proven: false });
-    expect(recovery.decide(stall, T0)).toBe("refused_unproven_sender");
+    expect(recovery.decideOne(stall, T0)).toBe("refused_unproven_sender");
     freshness = 2;
-    expect(recovery.decide(stall, T0)).toBe("skipped_pid_recycled");
+    expect(recovery.decideOne(stall, T0)).toBe("skipped_pid_recycled");
     expect(tell()).toEqual(["refused 4242 unproven_sender", "refused 4242 skipped_pid_recycled"]);
     expect(runner.spawnCount).toBe(0);
   });
@@ -228,13 +228,13 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     });
     const fields = { origin: ORIGIN_OPERATOR_ATTESTED, generation: NaN } as const;
     const shared = { key: 0x8000_0001, source: "10.0.0.3" };
-    recovery.decide(stallOf(fields), T0);
-    recovery.decide(stallOf({ ...fields, ...shared }), T0);
+    recovery.decideOne(stallOf(fields), T0);
+    recovery.decideOne(stallOf({ ...fields, ...shared }), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000", "spawn 4242 child 1001"]);
     expect(asked).toEqual([4242, shared.key]);
     runner.children[1]!.exited(0, NaN);
     recovery.reap(T0);
-    expect(recovery.decide(stallOf({ ...fields, ...shared }), T0 + 1)).toBe("debounced");
+    expect(recovery.decideOne(stallOf({ ...fields, ...shared }), T0 + 1)).toBe("debounced");
     expect(recovery.outstandingCount).toBe(1);
   });
 
@@ -242,7 +242,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     let freshness = 4;
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
-    expect(recovery.decide(stallOf(), T0)).toBe("refused_beats_refused");
+    expect(recovery.decideOne(stallOf(), T0)).toBe("refused_beats_refused");
     expect(recovery.nextDeadlineNs()).toBe(T0 + NS_PER_S);
     for (let s = 1; s <= 3; s++) recovery.reap(T0 + s * NS_PER_S);
     expect(tell()).toEqual(["refused 4242 beats_refused"]);
@@ -256,7 +256,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("forget an agent whose beats were refused when it is back", () => {
     const runner = new ScriptedRunner();
     const { recovery } = recoveryHarness({ runner, freshness: () => 4 });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     recovery.onResumed(4242, 777, T0 + 1);
     expect(recovery.nextDeadlineNs()).toBe(Infinity);
   });
@@ -264,16 +264,16 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
   test("say first what speaks against a recovery for ever, and hold nothing then", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => 4 });
-    recovery.decide(stallOf({ proven: false }), T0);
+    recovery.decideOne(stallOf({ proven: false }), T0);
     expect(tell()).toEqual(["refused 4242 unproven_sender"]);
     expect(recovery.nextDeadlineNs()).toBe(Infinity);
   });
 
   test("refuse weak origins for ever, and start no debounce", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
-    recovery.decide(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);
-    recovery.decide(stallOf({ origin: ORIGIN_SOCKET_MODE_ONLY }), T0);
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf({ origin: ORIGIN_NETWORK_UNVERIFIED }), T0);
+    recovery.decideOne(stallOf({ origin: ORIGIN_SOCKET_MODE_ONLY }), T0);
+    recovery.decideOne(stallOf(), T0);
     expect(tell()).toEqual([
       "refused 4242 unauthenticated_transport",
       "refused 4242 socket_mode_only",
@@ -286,11 +286,11 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
   test("starts a command once within the window, and again after it", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0 + NS_PER_MS);
-    expect(recovery.decide(stallOf(), T0 + NS_PER_S - 1)).toBe("debounced");
-    recovery.decide(stallOf(), T0 + NS_PER_S);
+    expect(recovery.decideOne(stallOf(), T0 + NS_PER_S - 1)).toBe("debounced");
+    recovery.decideOne(stallOf(), T0 + NS_PER_S);
     expect(tell()).toEqual([
       "spawn 4242 child 1000",
       "complete 4242 child 1000 reaped code 0 after 1ms",
@@ -302,11 +302,11 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
   test("ignores the window of the process that had the pid before, and counts it", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
     tell();
-    recovery.decide(stallOf({ generation: 2 }), T0 + 1);
+    recovery.decideOne(stallOf({ generation: 2 }), T0 + 1);
     expect(tell()).toEqual(["spawn 4242 child 1001"]);
     expect(recovery.takeDebounceRecycleResets()).toBe(1);
     expect(recovery.takeDebounceRecycleResets()).toBe(0);
@@ -316,18 +316,18 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
   test("holds for an agent whose generation is unknown", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
     const keyed = { origin: ORIGIN_OPERATOR_ATTESTED, namespaceInode: NaN } as const;
-    recovery.decide(stallOf({ ...keyed, generation: 1 }), T0);
-    recovery.decide(stallOf({ ...keyed, generation: NaN }), T0 + 1);
+    recovery.decideOne(stallOf({ ...keyed, generation: 1 }), T0);
+    recovery.decideOne(stallOf({ ...keyed, generation: NaN }), T0 + 1);
     expect(tell()[1]).toBe("refused 4242 debounced");
   });
 
   test("is not there with a debounce of 0", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, config: { debounceNs: 0 } });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     expect(tell()[2]).toBe("spawn 4242 child 1001");
   });
 });
@@ -336,8 +336,8 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
   test("kills its group at once, keeps it as an orphan and starts the new command", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ generation: 1 }), T0);
-    recovery.decide(stallOf({ generation: 2 }), T0 + NS_PER_MS);
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 2 }), T0 + NS_PER_MS);
     expect(runner.children[0]!.signals).toEqual([SIGKILL]);
     expect(recovery.outstandingCount).toBe(2);
     expect(recovery.takeOutstandingRecycleResets()).toBe(1);
@@ -355,9 +355,11 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
   test("refuses while its group cannot be killed, and keeps it", () => {
     const runner = new ScriptedRunner();
     const { recovery, outcomes, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
     runner.signalResult = -1;
-    expect(recovery.decide(stallOf({ generation: 2 }), T0)).toBe("refused_stale_child_kill_failed");
+    expect(recovery.decideOne(stallOf({ generation: 2 }), T0)).toBe(
+      "refused_stale_child_kill_failed",
+    );
     expect(outcomes.at(-1)).toMatchObject({
       reason: "stale_child_kill_failed",
       error: "EPERM (operation not permitted)",
@@ -371,23 +373,23 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
   test("takes a group that is gone already for killed", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
     runner.signalResult = -3;
-    recovery.decide(stallOf({ generation: 2 }), T0);
+    recovery.decideOne(stallOf({ generation: 2 }), T0);
     expect(tell().at(-1)).toBe("spawn 4242 child 1001");
   });
 
   test("kills it but refuses when there are as many orphans as agents", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
-    recovery.decide(stallOf({ generation: 1 }), T0);
-    recovery.decide(stallOf({ generation: 2 }), T0);
-    expect(recovery.decide(stallOf({ generation: 3 }), T0)).toBe("refused_outstanding_capacity");
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 2 }), T0);
+    expect(recovery.decideOne(stallOf({ generation: 3 }), T0)).toBe("refused_outstanding_capacity");
     expect(runner.children.map((child) => child.signals)).toEqual([[SIGKILL], [SIGKILL]]);
     expect(recovery.takeOutstandingRecycleResets()).toBe(1);
     runner.children[1]!.exited(NaN, SIGKILL);
     recovery.reap(T0);
-    recovery.decide(stallOf({ generation: 3 }), T0);
+    recovery.decideOne(stallOf({ generation: 3 }), T0);
     expect(tell()).toEqual([
       "spawn 4242 child 1000",
       "spawn 4242 child 1001",
@@ -401,17 +403,17 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
 describe("Recovery.decide() check 6, a child still running", () => {
   test("does not start a second one, however long ago the first was started", () => {
     const { recovery, tell } = recoveryHarness({ runner: new ScriptedRunner() });
-    recovery.decide(stallOf(), T0);
-    expect(recovery.decide(stallOf(), T0 + 60 * NS_PER_S)).toBe("debounced");
+    recovery.decideOne(stallOf(), T0);
+    expect(recovery.decideOne(stallOf(), T0 + 60 * NS_PER_S)).toBe("debounced");
     expect(tell()[1]).toBe("refused 4242 outstanding_in_flight");
   });
 
   test("takes one whose exit waits to be handled for gone, and tells its end first", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     runner.children[0]!.exited(0, NaN);
-    recovery.decide(stallOf(), T0 + NS_PER_S);
+    recovery.decideOne(stallOf(), T0 + NS_PER_S);
     expect(recovery.reap(T0 + NS_PER_S)).toBe(0);
     expect(tell()).toEqual([
       "spawn 4242 child 1000",
@@ -424,9 +426,9 @@ describe("Recovery.decide() check 6, a child still running", () => {
   test("of an earlier process is not signalled once its exit was reported", () => {
     const runner = new ScriptedRunner();
     const { recovery } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ generation: 1 }), T0);
+    recovery.decideOne(stallOf({ generation: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
-    recovery.decide(stallOf({ generation: 2 }), T0 + 1);
+    recovery.decideOne(stallOf({ generation: 2 }), T0 + 1);
     expect(runner.children[0]!.signals).toEqual([]);
     expect(recovery.takeOutstandingRecycleResets()).toBe(0);
   });
@@ -436,29 +438,29 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
   test("refuses a child more than the table holds, and starts no debounce", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1, config: { debounceNs: 0 } });
-    recovery.decide(stallOf({ pid: 1 }), T0);
-    expect(recovery.decide(stallOf({ pid: 2 }), T0)).toBe("refused_outstanding_capacity");
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
+    expect(recovery.decideOne(stallOf({ pid: 2 }), T0)).toBe("refused_outstanding_capacity");
     expect(tell()[1]).toBe("refused 2 outstanding_capacity");
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
     tell();
-    recovery.decide(stallOf({ pid: 2 }), T0);
+    recovery.decideOne(stallOf({ pid: 2 }), T0);
     expect(tell()).toEqual(["spawn 2 child 1001"]);
   });
 
   test("refuses while every debounce entry is within its window, and gives the child's place back", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1 });
-    recovery.decide(stallOf({ pid: 1 }), T0);
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
     tell();
-    expect(recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S - 1)).toBe(
+    expect(recovery.decideOne(stallOf({ pid: 2 }), T0 + NS_PER_S - 1)).toBe(
       "refused_debounce_capacity",
     );
     expect(recovery.outstandingCount).toBe(0);
     expect(recovery.takeLastFiredEvictions()).toBe(0);
-    recovery.decide(stallOf({ pid: 2 }), T0 + NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 2 }), T0 + NS_PER_S);
     expect(tell()).toEqual(["refused 2 debounce_capacity", "spawn 2 child 1001"]);
     expect(recovery.takeLastFiredEvictions()).toBe(1);
     expect(recovery.takeLastFiredEvictions()).toBe(0);
@@ -467,10 +469,10 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
   test("forgets entries older than ten debounces before it looks for room", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, capacity: 1 });
-    recovery.decide(stallOf({ pid: 1 }), T0);
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
-    recovery.decide(stallOf({ pid: 2 }), T0 + 10 * NS_PER_S + 1);
+    recovery.decideOne(stallOf({ pid: 2 }), T0 + 10 * NS_PER_S + 1);
     expect(tell().at(-1)).toBe("spawn 2 child 1001");
     expect(recovery.takeLastFiredEvictions()).toBe(0);
   });
@@ -481,7 +483,7 @@ describe("Recovery.decide() check 9, spawn", () => {
     const runner = new ScriptedRunner();
     const { recovery, outcomes, tell } = recoveryHarness({ runner, capacity: 1 });
     runner.spawnError = "ENOENT (no such file or directory)";
-    expect(recovery.decide(stallOf({ pid: 1 }), T0)).toBe("spawn_failed");
+    expect(recovery.decideOne(stallOf({ pid: 1 }), T0)).toBe("spawn_failed");
     expect(outcomes[0]).toMatchObject({
       kind: "refused",
       reason: "spawn_failed",
@@ -490,7 +492,7 @@ describe("Recovery.decide() check 9, spawn", () => {
     });
     expect(recovery.outstandingCount).toBe(0);
     runner.spawnError = "";
-    recovery.decide(stallOf({ pid: 2 }), T0);
+    recovery.decideOne(stallOf({ pid: 2 }), T0);
     expect(tell()[1]).toBe("spawn 2 child 1000");
     expect(recovery.takeInvariantViolations()).toBe(0);
   });
@@ -499,7 +501,7 @@ describe("Recovery.decide() check 9, spawn", () => {
     const runner = new ScriptedRunner();
     runner.exitCodeAtOnce = 7;
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     expect(recovery.nextDeadlineNs()).toBe(0);
     expect(recovery.reap(T0)).toBe(1);
     expect(tell()).toEqual([

@@ -166,7 +166,6 @@ describe("Recovery with a journal", () => {
       unixMsAtStart: () => START_UNIX_MS,
     });
     recovery.useJournal(journal, 0);
-    recovery.beginTurn();
     return { recovery, runner };
   }
 
@@ -174,7 +173,7 @@ describe("Recovery with a journal", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("fired");
     const { recovery, runner } = started(path);
-    recovery.decide(stallOf({ pid: 50, generation: 5 }), NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), NS_PER_S);
     expect(runner.spawnCount).toBe(1);
     expect(reopened(path).found).toEqual([
       { pid: 50, generation: 5, unixMs: START_UNIX_MS + 1_000 },
@@ -186,7 +185,7 @@ describe("Recovery with a journal", () => {
     const path = directory.at("fired");
     const { recovery, runner } = started(path);
     runner.spawnError = "ENOENT";
-    recovery.decide(stallOf({ pid: 50, generation: 5 }), NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), NS_PER_S);
     expect(reopened(path).found).toEqual([]);
   });
 
@@ -198,11 +197,11 @@ describe("Recovery with a journal", () => {
     before.began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 20_000 });
     before.began({ pid: 60, generation: 6, unixMs: START_UNIX_MS - 20_000 });
     const { recovery, runner } = started(path);
-    recovery.decide(stallOf({ pid: 50, generation: 5 }), 39 * NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 39 * NS_PER_S);
     expect(runner.spawnCount).toBe(0);
-    recovery.decide(stallOf({ pid: 60, generation: 7 }), 39 * NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 60, generation: 7 }), 39 * NS_PER_S);
     expect(runner.spawnCount).toBe(1);
-    recovery.decide(stallOf({ pid: 50, generation: 5 }), 40 * NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 40 * NS_PER_S);
     expect(runner.spawnCount).toBe(2);
   });
 
@@ -211,7 +210,7 @@ describe("Recovery with a journal", () => {
     const path = directory.at("fired");
     reopened(path).began({ pid: 50, generation: 5, unixMs: START_UNIX_MS + 3_600_000 });
     const { recovery, runner } = started(path);
-    recovery.decide(stallOf({ pid: 50, generation: 5 }), DEBOUNCE_NS);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), DEBOUNCE_NS);
     expect(runner.spawnCount).toBe(1);
   });
 });

@@ -16,8 +16,9 @@ import type {
   SpawnResult,
 } from "../../src/recovery/children/child_runner.ts";
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/events/outcome.ts";
-import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
-import { failureOf, lastingFailure, type StepFailure } from "../../src/recovery/step_failure.ts";
+import type { OutcomeLabel } from "../../src/events/outcome_words.ts";
+import { type Failure, failureOf, lastingFailure } from "../../src/processes/failure.ts";
+import { Recovery, type RecoveryOptions, type WaitingStalls } from "../../src/recovery/recovery.ts";
 
 export const OWN_NAMESPACE = 4_026_531_836;
 export const { SIGKILL, SIGTERM } = constants.signals;
@@ -109,7 +110,7 @@ export class ScriptedHost implements AgentHost {
   /** Units of which a process that came later beats. */
   readonly beating = new Set<string>();
 
-  signal(pid: number, _generation: number, signal: number): StepFailure | undefined {
+  signal(pid: number, _generation: number, signal: number): Failure | undefined {
     if (this.signalError !== "") return lastingFailure(this.signalError);
     if (this.signalErrno !== 0) return failureOf(this.signalErrno);
     this.signals.push(`${pid} ${signal}`);
@@ -195,9 +196,62 @@ export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config
   };
 }
 
+/** Hands out `next()` until it is undefined. */
+export function waiting(next: () => Stall | undefined): WaitingStalls {
+  let ahead = next();
+  return {
+    get isEmpty() {
+      return ahead === undefined;
+    },
+    take() {
+      const stall = ahead!;
+      ahead = next();
+      return stall;
+    },
+  };
+}
+
+/** One agent after the other is silent, and no turn has room for all. */
+export class EndlessStalls implements WaitingStalls {
+  readonly isEmpty = false;
+  taken = 0;
+  readonly #firstPid: number;
+
+  constructor(firstPid: number) {
+    this.#firstPid = firstPid;
+  }
+
+  take(): Stall {
+    return stallOf({ pid: this.#firstPid + this.taken++ });
+  }
+}
+
+/** A recovery that is given single stalls. */
+export class HarnessRecovery extends Recovery {
+  readonly #outcomes: readonly RecoveryOutcome[];
+
+  constructor(options: RecoveryOptions, outcomes: readonly RecoveryOutcome[]) {
+    super(options);
+    this.#outcomes = outcomes;
+  }
+
+  /** Decides one stall in the first half of a turn of its own: the label of what came of it. */
+  decideOne(stall: Stall, nowNs: number): OutcomeLabel {
+    const before = this.#outcomes.length;
+    const stalls = [stall];
+    this.decide(
+      waiting(() => stalls.shift()),
+      nowNs,
+    );
+    const labels = this.#outcomes.slice(before).flatMap((one) => ("label" in one ? one.label : []));
+    // An answer of the service manager is awaited, which no outcome says.
+    return labels.findLast((label) => label !== undefined) ?? "deferred";
+  }
+}
+
 /** A recovery with everything around it in the hands of the test. */
 export interface RecoveryHarness {
-  readonly recovery: Recovery;
+  readonly recovery: HarnessRecovery;
   readonly outcomes: RecoveryOutcome[];
   /** Takes the outcomes told since the last call, as short texts. */
   tell(): string[];
@@ -216,7 +270,7 @@ export function recoveryHarness({
 }: RecoveryHarnessOptions): RecoveryHarness {
   const outcomes: RecoveryOutcome[] = [];
   let told = 0;
-  const recovery = new Recovery({
+  const options: RecoveryOptions = {
     config: recoveryConfig(config),
     thresholdNs: 5 * NS_PER_S,
     allowCrossNamespace: false,
@@ -229,7 +283,8 @@ export function recoveryHarness({
     unixMsAtStart: () => 1_700_000_000_000,
     daemonEnv: {},
     ...others,
-  });
+  };
+  const recovery = new HarnessRecovery(options, outcomes);
   return {
     recovery,
     outcomes,
@@ -253,7 +308,7 @@ export function running(
   const runner = new ScriptedRunner();
   const made = recoveryHarness({ runner, config: { debounceNs: 0, ...config }, capacity: 2048 });
   for (let index = 0; index < count; index++) {
-    made.recovery.decide(stallOf({ pid: 1 + index }), T0 + index * NS_PER_MS);
+    made.recovery.decideOne(stallOf({ pid: 1 + index }), T0 + index * NS_PER_MS);
   }
   made.tell();
   return { runner, ...made };

@@ -46,7 +46,7 @@ describe("A command that", () => {
   test("ignores SIGTERM is killed after its grace", async () => {
     const ready = join(directory, "stubborn");
     const bed = timed('trap "" TERM; echo $$ > "$0"; while :; do sleep 1; done', ready);
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await until("the command to run", () => pidIn(ready) > 0);
     bed.leap(60 * NS_PER_S);
     await bed.allEnded();
@@ -56,7 +56,7 @@ describe("A command that", () => {
   test.if(IS_LINUX)("is stopped is killed all the same", async () => {
     const ready = join(directory, "stopped");
     const bed = timed('echo $$ > "$0"; kill -STOP $$; echo never > "$0"', ready);
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await until("the command to stop", () => stateOf(pidIn(ready)) === "T");
     bed.leap(60 * NS_PER_S);
     await bed.allEnded();
@@ -68,7 +68,7 @@ describe("A command that", () => {
   test("leaves its session for another one outlives the command, and nothing waits for it", async () => {
     const ready = join(directory, "daemonized");
     const bed = timed('setsid sh -c \'echo $$ > "$0"; exec sleep 60\' "$0" &', ready);
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await bed.allEnded();
     expect(bed.completes()).toMatchObject([{ completion: "reaped", exitCode: 0 }]);
     await until("the daemonized process", () => pidIn(ready) > 0);
@@ -78,7 +78,7 @@ describe("A command that", () => {
 
   test("dies of a signal of its own is told with it", async () => {
     const bed = timed("kill -ABRT $$");
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await bed.allEnded();
     expect(bed.completes()).toMatchObject([{ completion: "reaped", signal: 6, exitCode: NaN }]);
   });
@@ -94,7 +94,7 @@ describe("A command that", () => {
       timeoutNs: 60 * NS_PER_S,
       killGraceNs: 20 * NS_PER_MS,
     });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     bed.leap(60 * NS_PER_S);
     await until("the second step", () => {
       bed.recovery.reap(bed.nowNs());
@@ -119,7 +119,7 @@ describe("A command gets", () => {
       cwd,
       umask: 0o137,
     });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     expect(process.umask()).toBe(own);
     await bed.allEnded();
     const file = join(cwd, "where");
@@ -134,7 +134,7 @@ describe("A command gets", () => {
       cwd: join(directory, "absent"),
       umask: 0o077,
     });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     expect(bed.outcomes[0]).toMatchObject({ reason: "spawn_failed" });
     expect(process.umask()).toBe(own);
   });

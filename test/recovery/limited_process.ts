@@ -21,7 +21,7 @@ let nowNs = 10e9;
 
 function turn(): string {
   nowNs += 60e9;
-  if (recovery.sequenceCount === 0) recovery.decide(stallOf(), nowNs);
+  if (recovery.sequenceCount === 0) recovery.decideOne(stallOf(), nowNs);
   else recovery.reap(nowNs);
   const outcome = outcomes.at(-1)!;
   if (outcome.kind === "refused") return `refused ${outcome.reason}: ${outcome.error}`;

@@ -10,7 +10,7 @@ import { TickHarness } from "../daemon/harness.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { recoveryHarness, ScriptedRunner, stallOf } from "./harness.ts";
+import { EndlessStalls, recoveryHarness, ScriptedRunner } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -75,12 +75,11 @@ describe("The time of spawns", () => {
       capacity: 1_000,
       monotonicNs: () => monotonicNs,
     });
-    let pid = 1;
+    const stalls = new EndlessStalls(1);
     /** Decides as many stalls as the turn takes. */
     function turn(): number {
       const before = runner.spawnCount;
-      made.recovery.beginTurn();
-      while (made.recovery.mayDecide()) made.recovery.decide(stallOf({ pid: pid++ }), NS_PER_S);
+      made.recovery.decide(stalls, NS_PER_S);
       made.recovery.reap(NS_PER_S);
       return runner.spawnCount - before;
     }

@@ -5,28 +5,31 @@ import {
   RECOVERY_SPAWNS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { recoveryHarness, recoveryConfig, ScriptedRunner, stallOf, T0 } from "./harness.ts";
+import {
+  EndlessStalls,
+  recoveryConfig,
+  recoveryHarness,
+  ScriptedRunner,
+  stallOf,
+  T0,
+  waiting,
+} from "./harness.ts";
 
-describe("Recovery.mayDecide()", () => {
+describe("Recovery.decide()", () => {
   /** Decides as many stalls as the turn allows, from `firstPid` on. */
   function turn(
     recovery: ReturnType<typeof recoveryHarness>["recovery"],
     firstPid: number,
   ): number {
-    recovery.beginTurn();
-    let decided = 0;
-    while (recovery.mayDecide()) {
-      recovery.decide(stallOf({ pid: firstPid + decided }), T0);
-      decided += 1;
-    }
-    return decided;
+    const stalls = new EndlessStalls(firstPid);
+    recovery.decide(stalls, T0);
+    return stalls.taken;
   }
 
   test("ends a turn after 16 spawns, and counts it once", () => {
     const runner = new ScriptedRunner();
     const { recovery } = recoveryHarness({ runner });
     expect(turn(recovery, 100)).toBe(RECOVERY_SPAWNS_PER_TURN_MAX);
-    expect(recovery.mayDecide()).toBe(false);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(1);
     expect(turn(recovery, 200)).toBe(16);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(1);
@@ -42,11 +45,12 @@ describe("Recovery.mayDecide()", () => {
 
   test("does not count a turn in which the 16th spawn was the last stall", () => {
     const { recovery } = recoveryHarness({ runner: new ScriptedRunner() });
-    recovery.beginTurn();
-    for (let pid = 0; pid < 16; pid++) {
-      expect(recovery.mayDecide()).toBe(true);
-      recovery.decide(stallOf({ pid: 100 + pid }), T0);
-    }
+    const stalls = Array.from({ length: 16 }, (_, at) => stallOf({ pid: 100 + at }));
+    recovery.decide(
+      waiting(() => stalls.shift()),
+      T0,
+    );
+    expect(stalls).toEqual([]);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
   });
 
@@ -61,19 +65,19 @@ describe("Recovery.configure()", () => {
   test("takes a new command, environment, debounce and listener names over", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decide(stallOf({ pid: 1 }), T0);
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
     recovery.configure({
       config: recoveryConfig({ command: ["/bin/other", "{listener}"], debounceNs: 0 }),
       thresholdNs: NS_PER_S,
       allowCrossNamespace: true,
       listenerNames: ["a", "b"],
     });
-    recovery.decide(stallOf({ pid: 2, namespaceInode: NaN }), T0);
+    recovery.decideOne(stallOf({ pid: 2, namespaceInode: NaN }), T0);
     expect(runner.children[1]!.argv).toEqual(["/bin/other", "b"]);
     expect(runner.children[1]!.env["VARTA_THRESHOLD_MS"]).toBe("1000");
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
-    recovery.decide(stallOf({ pid: 1 }), T0);
+    recovery.decideOne(stallOf({ pid: 1 }), T0);
     expect(tell().at(-1)).toBe("spawn 1 child 1002");
   });
 
@@ -81,7 +85,7 @@ describe("Recovery.configure()", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
     expect(recovery.isEnabled).toBe(true);
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     recovery.configure({
       config: recoveryConfig({ command: undefined }),
       thresholdNs: NS_PER_S,
@@ -89,7 +93,9 @@ describe("Recovery.configure()", () => {
       listenerNames: [],
     });
     expect(recovery.isEnabled).toBe(false);
-    expect(() => recovery.decide(stallOf(), T0)).toThrow("a stall is decided while");
+    tell();
+    recovery.decideOne(stallOf({ pid: 2 }), T0);
+    expect([tell(), runner.spawnCount]).toEqual([[], 1]);
     runner.children[0]!.exited(0, NaN);
     recovery.reap(T0);
     expect(tell().at(-1)).toBe("complete 4242 child 1000 reaped code 0 after 0ms");

@@ -9,6 +9,7 @@ import type { RecoveryStep } from "../../src/config/keys/recovery_step.ts";
 import { HOLDER_NONE, HOLDER_SHOWN } from "../../src/recovery/agent_host.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
+  EndlessStalls,
   type RecoveryHarnessOptions,
   recoveryHarness,
   recoveryConfig,
@@ -56,7 +57,7 @@ function stepped(
     return made.tell();
   }
   function decide(ms = 0, fields: Parameters<typeof stallOf>[0] = {}): string[] {
-    made.recovery.decide(stallOf({ pid: PID, generation: GENERATION, ...fields }), at(ms));
+    made.recovery.decideOne(stallOf({ pid: PID, generation: GENERATION, ...fields }), at(ms));
     return made.tell();
   }
   /** Child `index` exits with `code`; what the turn at `ms` tells. */
@@ -156,7 +157,7 @@ describe("Steps are done in order", () => {
       runner,
       config: { command: undefined, steps: [TERM, RESTART, RECOVER] },
     });
-    recovery.decide(stallOf(), T0);
+    recovery.decideOne(stallOf(), T0);
     expect(tell()).toEqual([
       "refused 4242 signal_failed",
       "refused 4242 unit_unknown",
@@ -935,10 +936,8 @@ describe("The spawns of a turn", () => {
   test("leave room for waiting steps while new stalls keep coming", () => {
     const bed = stepped([RECOVER, REPAIR], { debounceNs: 0 }, { capacity: 500 });
     const { recovery, runner } = bed;
-    let pid = 1;
-    const begin = () => {
-      while (recovery.mayDecide()) recovery.decide(stallOf({ pid: pid++ }), T0);
-    };
+    const stalls = new EndlessStalls(1);
+    const begin = () => recovery.decide(stalls, T0);
     begin();
     recovery.reap(T0);
     expect(runner.spawnCount).toBe(16);

@@ -8,7 +8,7 @@ import type {
   ExitCallback,
   SpawnResult,
 } from "../../src/recovery/children/child_runner.ts";
-import { failureOf } from "../../src/recovery/step_failure.ts";
+import { failureOf } from "../../src/processes/failure.ts";
 import type { Random } from "./random.ts";
 
 const { SIGKILL, SIGTERM } = constants.signals;

@@ -9,7 +9,7 @@ import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
-import { Recovery } from "../../src/recovery/recovery.ts";
+import { Recovery, type WaitingStalls } from "../../src/recovery/recovery.ts";
 import type { Seams } from "./seams.ts";
 import { type SimulationOptions, simulate } from "./simulation.ts";
 
@@ -292,8 +292,23 @@ class StaleReader implements ProcessReader {
 }
 
 class HastyRecovery extends Recovery {
-  override mayDecide(): boolean {
-    return true;
+  /** Every stall begins a turn of its own. */
+  override decide(stalls: WaitingStalls, nowNs: number): void {
+    while (!stalls.isEmpty) {
+      let isTaken = false;
+      super.decide(
+        {
+          get isEmpty() {
+            return isTaken;
+          },
+          take() {
+            isTaken = true;
+            return stalls.take();
+          },
+        },
+        nowNs,
+      );
+    }
   }
 }
 

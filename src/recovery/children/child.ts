@@ -1,7 +1,7 @@
-// One recovery child, and the lists it moves through: running -> terminating (SIGTERM sent) -> killed (SIGKILL sent)
-// -> exited (reported, waiting to be handled) -> draining (the end of its output is awaited). A child is in exactly one
-// list at a time, so a child that has exited is never signalled because of a timeout, and the head of a list is always
-// its oldest member.
+// One recovery child, and the lists it moves through: running -> terminating (SIGTERM sent) ->
+// killed (SIGKILL sent) -> exited (reported, waiting to be handled) -> draining (the end of its
+// output is awaited). A child is in exactly one list at a time, so a child that has exited is never
+// signalled because of a timeout, and the head of a list is always its oldest member.
 import type { Stall } from "../../events/stall.ts";
 import type { StepKind } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";

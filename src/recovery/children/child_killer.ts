@@ -1,13 +1,12 @@
-// Makes recovery children end (spec 10 sections 5 to 7): SIGTERM to the group of a child at its timeout and at the shutdown, SIGKILL
-// after a grace, and at once if its agent is gone. It knows the children that run; timeouts are heads of lists, and each
-// turn has a budget. That a child is over is told by its exit alone; one that cannot be signalled is given up.
+// Makes recovery children end (spec 10 sections 5 to 7): SIGTERM to the group of a child at its
+// timeout and at the shutdown, SIGKILL after a grace, and at once if its agent is gone. It knows
+// the children that run; timeouts are heads of lists, and each turn has a budget. That a child is
+// over is told by its exit alone; one that cannot be signalled is given up.
 import { constants } from "node:os";
 import { ESRCH } from "../../../ffi/constants.ts";
 import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
 import { RECOVERY_KILL_STEPS_PER_TURN_MAX, SHUTDOWN_KILL_NS_MIN } from "../../base/limits.ts";
-import { saturatingSub } from "../../base/saturating.ts";
-import type { RecoveryOutcome } from "../../events/outcome.ts";
 import { type Child, ChildList } from "./child.ts";
 import type { ChildRunner } from "./child_runner.ts";
 
@@ -22,8 +21,8 @@ export interface ChildTimes {
 
 export interface ChildKillerOptions {
   readonly runner: ChildRunner;
-  /** Is told the timeouts. */
-  readonly outcomes: (outcome: RecoveryOutcome) => void;
+  /** A child ran into its timeout: its group got SIGTERM. */
+  readonly timedOut: (child: Child, nowNs: number) => void;
   /** Ends a child of which nothing more will be known; takes it out of its list. */
   readonly giveUp: (child: Child, nowNs: number, error: string) => void;
 }
@@ -69,7 +68,9 @@ export class ChildKiller {
     return Math.min(timeoutNs, terminating.killStartNs + this.#killGraceNs);
   }
 
-  /** SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was. */
+  /**
+   * SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was.
+   */
   killStale(child: Child, nowNs: number): number {
     const result = this.killGroup(child);
     if (result === 0) this.#enterKilled(child, nowNs);
@@ -90,7 +91,10 @@ export class ChildKiller {
     return this.#shutdownEndNs;
   }
 
-  /** SIGTERM to every group that has not had a signal yet; orphans and timed-out children have theirs. */
+  /**
+   * SIGTERM to every group that has not had a signal yet; orphans and timed-out children have
+   * theirs.
+   */
   beginShutdown(nowNs: number): void {
     assert(!this.isShutdown, "shutdown begins once");
     this.#shutdownEndNs = nowNs + this.#shutdownGraceNs;
@@ -121,14 +125,7 @@ export class ChildKiller {
     for (let step = 0; step < RECOVERY_KILL_STEPS_PER_TURN_MAX; step++) {
       const child = this.#running.head;
       if (child === undefined || child.spawnNs + this.#timeoutNs > nowNs) return;
-      if (!this.#terminate(child, nowNs)) continue;
-      this.#options.outcomes({
-        kind: "timeout",
-        observerNs: nowNs,
-        pid: child.pid,
-        childPid: child.childPid,
-        durationNs: saturatingSub(nowNs, child.spawnNs),
-      });
+      if (this.#terminate(child, nowNs)) this.#options.timedOut(child, nowNs);
     }
   }
 
@@ -160,12 +157,16 @@ export class ChildKiller {
   #enterKilled(child: Child, nowNs: number): void {
     if (!child.isKillStarted) child.killStartNs = nowNs;
     this.#killed.append(child);
-    // A process that stood still over the whole grace kills and gives up in one look: it would lose every status.
+    // A process that stood still over the whole grace kills and gives up in one look: it would lose
+    // every status.
     if (this.isShutdown)
       this.#shutdownEndNs = Math.max(this.#shutdownEndNs, nowNs + SHUTDOWN_KILL_NS_MIN);
   }
 
-  /** A group that is gone already counts as signalled: the report of its leader's exit is on its way. */
+  /**
+   * A group that is gone already counts as signalled: the report of its leader's exit is on its
+   * way.
+   */
   #signalGroup(child: Child, signal: number): number {
     const result = this.#options.runner.signalGroup(child.childPid, signal);
     return result === -ESRCH ? 0 : result;

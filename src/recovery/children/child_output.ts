@@ -1,6 +1,6 @@
-// What a recovery command prints, as far as it is kept (spec 10 section 5): the last bytes of each stream, read without
-// blocking in small pieces when the loop has time. A command that floods is cut off and gets SIGPIPE; memory is bounded
-// by what is kept, never by what is written.
+// What a recovery command prints, as far as it is kept (spec 10 section 5): the last bytes of each
+// stream, read without blocking in small pieces when the loop has time. A command that floods is
+// cut off and gets SIGPIPE; memory is bounded by what is kept, never by what is written.
 import { EAGAIN, EINTR } from "../../../ffi/constants.ts";
 import { closeFd, openPipe, type Pipe, readPipe } from "../../../ffi/pipe.ts";
 import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../base/limits.ts";
@@ -115,7 +115,10 @@ class CapturedStream {
     return this.#readFd < 0;
   }
 
-  /** One piece at most, in as many reads as it comes in; the end of the stream, or an error of it, closes it. */
+  /**
+   * One piece at most, in as many reads as it comes in; the end of the stream, or an error of it,
+   * closes it.
+   */
   take(): number {
     let taken = 0;
     while (!this.isClosed && taken < PIECE_BYTES) {
@@ -171,7 +174,10 @@ export class Tail {
     return this.#buffer.slice(Math.max(0, this.#sizeBytes - this.#bytesMax), this.#sizeBytes);
   }
 
-  /** Up to twice what is kept is held, so that bytes are moved once for every `bytesMax` that arrive. */
+  /**
+   * Up to twice what is kept is held, so that bytes are moved once for every `bytesMax` that
+   * arrive.
+   */
   #makeRoom(count: number): void {
     const kept = this.bytes();
     const wanted = Math.max(2 * (kept.length + count), TAIL_BYTES_MIN);

@@ -1,22 +1,26 @@
-// Starts recovery commands and signals their process groups (spec 10 section 1). The real runner never waits for a
-// child and never throws for one that cannot be started; exits arrive through a callback on the runtime's event loop.
-// Tests and the simulator supply their own runner.
+// Starts recovery commands and signals their process groups (spec 10 section 1). The real runner
+// never waits for a child and never throws for one that cannot be started; exits arrive through a
+// callback on the runtime's event loop. Tests and the simulator supply their own runner.
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { withInherited } from "../../../ffi/inherited.ts";
 import { kill } from "../../../ffi/process.ts";
 import { assert } from "../../base/assert.ts";
+import { type Failure, failureOf, lastingFailure } from "../../processes/failure.ts";
 import { type ChildOutput, PipeOutput } from "./child_output.ts";
-import { failureOf, lastingFailure, type StepFailure } from "../step_failure.ts";
 
-/** Reports one exit: NaN for the number that does not apply; both NaN if the status could not be obtained. */
+/**
+ * Reports one exit: NaN for the number that does not apply; both NaN if the status could not be
+ * obtained.
+ */
 export type ExitCallback = (exitCode: number, signal: number) => void;
 
 export interface ChildRunner {
   /**
-   * Starts `argv` in its own session, with stdin from /dev/null, the daemon's stdout and stderr or pipes, and no other
-   * descriptor. argv[0] without a slash is looked up in PATH of `env`. `exited` is called once if it was started, and may
-   * be called before this function returns; it must only take note.
+   * Starts `argv` in its own session, with stdin from /dev/null, the daemon's stdout and stderr or
+   * pipes, and no other descriptor. argv[0] without a slash is looked up in PATH of `env`. `exited`
+   * is called once if it was started, and may be called before this function returns; it must only
+   * take note.
    */
   spawn(
     argv: string[],
@@ -53,7 +57,7 @@ export interface SpawnedChild {
 
 /** Nothing was started. */
 export interface NoChild {
-  readonly failure: StepFailure;
+  readonly failure: Failure;
 }
 
 /** The child's own, and the one by which the runtime waits for it. */
@@ -100,7 +104,8 @@ export class ProcessRunner implements ChildRunner {
         stdin: "ignore",
         stdout: output?.stdoutFd ?? "inherit",
         stderr: output?.stderrFd ?? "inherit",
-        // setsid() in the child: a timeout can then signal the command and all it started, and no terminal is shared.
+        // setsid() in the child: a timeout can then signal the command and all it started, and no
+        // terminal is shared.
         detached: true,
         onExit: (child, exitCode, signalCode) => {
           this.#living.delete(child.pid);
@@ -130,16 +135,17 @@ function signalNumber(code: number | string | null): number {
   return (constants.signals as Readonly<Record<string, number>>)[code] ?? NaN;
 }
 
-function spawnFailure(error: unknown): StepFailure {
+function spawnFailure(error: unknown): Failure {
   const errno = errnoOf(error);
   if (errno !== 0) return failureOf(errno);
   return lastingFailure(error instanceof Error ? error.message : String(error));
 }
 
 /**
- * The error number that keeps us from opening what the runtime opens for a child, 0 if nothing does. A runtime that gets
- * no descriptor of a child that it has started waits for the child's end, with the loop standing still, and then says that
- * it was never started: a second try would run the command twice.
+ * The error number that keeps us from opening what the runtime opens for a child, 0 if nothing
+ * does. A runtime that gets no descriptor of a child that it has started waits for the child's end,
+ * with the loop standing still, and then says that it was never started: a second try would run the
+ * command twice.
  */
 function descriptorShortage(): number {
   const opened: number[] = [];

@@ -1,7 +1,8 @@
-// Ends what is left of processes that are nobody's any more. The first process of a container, and one that was made a
-// subreaper, becomes the parent of every orphan below it: of what recovery commands leave in the background, and of what
-// agents leave. An orphan that has ended keeps its pid until its parent waits for it. The runtime waits for the children
-// that it started, and must find their status: those are left alone.
+// Ends what is left of processes that are nobody's any more. The first process of a container, and
+// one that was made a subreaper, becomes the parent of every orphan below it: of what recovery
+// commands leave in the background, and of what agents leave. An orphan that has ended keeps its
+// pid until its parent waits for it. The runtime waits for the children that it started, and must
+// find their status: those are left alone.
 import { adoptsOrphans, endedChild, reapChild } from "../../../ffi/wait.ts";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../base/limits.ts";
 
@@ -40,7 +41,8 @@ export class OrphanReaper {
     this.#nextNs = nowNs + ORPHAN_LOOK_NS;
     for (let looks = 0; looks < ORPHANS_PER_TURN_MAX; looks++) {
       const pid = this.#system.endedChild();
-      // The kernel tells only the first one: behind a child of ours, the others are seen once the runtime has waited for it.
+      // The kernel tells only the first one: behind a child of ours, the others are seen once the
+      // runtime has waited for it.
       if (pid <= 0 || this.#isOurs(pid)) return;
       if (this.#system.reapChild(pid) !== pid) return;
       this.reaped += 1;

@@ -1,5 +1,6 @@
-// Looks at the output of running commands when the loop has time: at once again while there is more than one turn may take,
-// less and less often while there is nothing. A pipe holds 64 KiB, so a command waits for us only if it floods.
+// Looks at the output of running commands when the loop has time: at once again while there is more
+// than one turn may take, less and less often while there is nothing. A pipe holds 64 KiB, so a
+// command waits for us only if it floods.
 import {
   CAPTURE_BYTES_PER_TURN_MAX,
   CAPTURE_LOOK_NS_MAX,
@@ -34,7 +35,10 @@ export class OutputWatch {
     return this.#children.size === 0 ? Infinity : this.#nextNs;
   }
 
-  /** Takes what is there, within the budget of a turn. `done` is told each child whose output is over. */
+  /**
+   * Takes what is there, within the budget of a turn. `done` is told each child whose output is
+   * over.
+   */
   look(nowNs: number, done: (child: Child) => void): void {
     if (nowNs < this.nextNs) return;
     let takenMax = 0;

@@ -1,26 +1,41 @@
-// The recovery children from spawn to end (spec 10 sections 5 to 7): one per agent pid in a bounded table, plus orphans whose
-// agent's pid was taken over by another process. Exits are only noted when the runtime reports them and handled in the
-// turn, within a budget; child_killer.ts sees to it that they come. Captured output is looked at while a child runs and for
-// a short while after. Every child ends in exactly one "complete" outcome, and a group is never signalled after its
-// leader's exit was reported, except once, at once, to end what it left behind.
+// The recovery children from spawn to end (spec 10 sections 5 to 7), and the door to all of this
+// folder: spawn, output, kill, reap. One child per agent in a bounded table, plus orphans whose
+// agent's pid was taken over by another process. Exits are only noted when the runtime reports them
+// and handled in the turn, within a budget; child_killer.ts sees to it that they come. Captured
+// output is looked at while a child runs and for a short while after. What became of a child is
+// handed out as events, in order: every child ends in exactly one "complete" outcome, and a group
+// is never signalled after its leader's exit was reported, except once, at once, to end what it
+// left behind.
+import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
 import { POST_EXIT_GRACE_NS, RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
-import type { CompleteOutcome, RecoveryOutcome } from "../../events/outcome.ts";
+import type { CompleteOutcome, TimeoutOutcome } from "../../events/outcome.ts";
+import type { DecisionReason } from "../../events/outcome_words.ts";
+import type { Failure } from "../../processes/failure.ts";
+import { sameLineage } from "../../processes/generation.ts";
 import { SLAB_INSERTED, Slab } from "../../tables/slab.ts";
-import { type Child, ChildList } from "./child.ts";
+import { type Child, type ChildAgent, ChildList } from "./child.ts";
 import { ChildKiller, type ChildTimes } from "./child_killer.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import { OutputWatch } from "./output_watch.ts";
-import type { StepFailure } from "../step_failure.ts";
 
-/** Told when a child is over, after its outcome: whether it exited with 0 by itself. */
-export type ChildEnd = (child: Child, succeeded: boolean, nowNs: number) => void;
+/** A child ran into its timeout, or is over. */
+export interface ChildEvent {
+  readonly child: Child;
+  readonly outcome: TimeoutOutcome | CompleteOutcome;
+}
+
+/** Why a child may not be started beside the one that the agent has. */
+export interface InTheWay {
+  readonly reason: DecisionReason;
+  readonly error: string;
+}
 
 export class Outstanding {
   readonly #runner: ChildRunner;
-  readonly #outcomes: (outcome: RecoveryOutcome) => void;
-  readonly #ended: ChildEnd;
+  /** Not handed out yet, the oldest first. */
+  readonly #events: ChildEvent[] = [];
   readonly #table: Slab<Child>;
   #orphanCount = 0;
 
@@ -36,19 +51,12 @@ export class Outstanding {
   #reapTruncated = 0;
   #invariantViolations = 0;
 
-  constructor(
-    capacity: number,
-    runner: ChildRunner,
-    outcomes: (outcome: RecoveryOutcome) => void,
-    ended: ChildEnd = () => {},
-  ) {
+  constructor(capacity: number, runner: ChildRunner) {
     this.#runner = runner;
-    this.#outcomes = outcomes;
-    this.#ended = ended;
     this.#table = new Slab(capacity);
     this.#killer = new ChildKiller({
       runner,
-      outcomes,
+      timedOut: (child, nowNs) => this.#timedOut(child, nowNs),
       giveUp: (child, nowNs, error) => this.#complete(child, nowNs, "reap_failed", error),
     });
   }
@@ -58,17 +66,39 @@ export class Outstanding {
     this.#killer.configure(times);
   }
 
-  /** Children whose end was not told yet, orphans included. */
+  /** What became of children since it was asked last, one at a time; undefined = no more. */
+  takeEvent(): ChildEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Children that are not over yet, orphans included. */
   get count(): number {
     return this.#table.size + this.#orphanCount;
   }
 
-  /** The child that acts for agent `key`. */
-  get(key: number): Child | undefined {
-    return this.#table.get(key);
+  /**
+   * Checks 5 and 6: makes way for a child of `agent`, whose earlier one may have exited, or be that
+   * of a former owner of the pid. Undefined, or what is in the way.
+   */
+  makeWay(agent: ChildAgent, nowNs: number): InTheWay | undefined {
+    const earlier = this.#table.get(agent.key);
+    if (earlier === undefined) return undefined;
+    if (earlier.hasExited) {
+      // Its exit was reported and only waits for its place in a turn: it is not in the way.
+      this.#finish(earlier, nowNs);
+      return undefined;
+    }
+    if (sameLineage(earlier.generation, agent.generation))
+      return { reason: "outstanding_in_flight", error: "" };
+    const killed = this.#killer.killStale(earlier, nowNs);
+    if (killed !== 0) return { reason: "stale_child_kill_failed", error: errnoText(-killed) };
+    return this.#makeOrphan(earlier) ? undefined : { reason: "orphan_reap_capacity", error: "" };
   }
 
-  /** Makes room for `child` before it is started. False if there is none. Ends with `start()` or `release()`. */
+  /**
+   * Makes room for `child` before it is started. False if there is none. Ends with `start()` or
+   * `release()`.
+   */
   reserve(child: Child): boolean {
     const inserted = this.#table.tryInsert(child.key, child) === SLAB_INSERTED;
     if (!inserted && this.#table.has(child.key)) this.#countViolation();
@@ -79,13 +109,15 @@ export class Outstanding {
     this.#forget(child);
   }
 
-  /** Starts a reserved child: undefined, or why it was not started, and then it is still reserved. */
+  /**
+   * Starts a reserved child: undefined, or why it was not started, and then it is still reserved.
+   */
   start(
     child: Child,
     argv: string[],
     env: Record<string, string>,
     setting: ChildSetting = PLAIN_SETTING,
-  ): StepFailure | undefined {
+  ): Failure | undefined {
     const exited = (exitCode: number, signal: number): void => {
       this.#noteExit(child, exitCode, signal);
     };
@@ -100,22 +132,10 @@ export class Outstanding {
     return undefined;
   }
 
-  /** SIGKILL to the group of a child whose agent is gone: 0, or -errno, and then it stays as it was. */
-  killStale(child: Child, nowNs: number): number {
-    return this.#killer.killStale(child, nowNs);
-  }
-
-  /** Frees the agent's place in the table for its pid's new owner. False if there are too many orphans. */
-  makeOrphan(child: Child): boolean {
-    if (this.#orphanCount >= this.#table.capacity) return false;
-    this.#forget(child);
-    child.isOrphan = true;
-    this.#orphanCount += 1;
-    this.#recycleResets = saturatingAdd(this.#recycleResets, 1);
-    return true;
-  }
-
-  /** Handles reported exits, timeouts and due kills, each within its budget. Returns the exits handled. */
+  /**
+   * Handles reported exits, timeouts and due kills, each within its budget. Returns the exits
+   * handled.
+   */
   reap(nowNs: number): number {
     const handled =
       this.#finishExited(this.#exited, nowNs) + this.#finishExited(this.#exitedOrphans, nowNs);
@@ -126,21 +146,10 @@ export class Outstanding {
     return handled;
   }
 
-  /** Ends a child whose exit was reported, and tells how; what is left of its output is not awaited. */
-  finish(child: Child, nowNs: number): void {
-    assert(child.hasExited, "only a reported exit can be finished");
-    this.#beginEnd(child, nowNs);
-    let completion: CompleteOutcome["completion"] = "reaped";
-    let error = "";
-    if (child.isKillStarted) completion = "killed";
-    else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
-      completion = "reap_failed";
-      error = "the system did not tell its exit status";
-    }
-    this.#complete(child, nowNs, completion, error);
-  }
-
-  /** Observer time of the next work: 0 if exits wait already, Infinity if there is nothing to wait for. */
+  /**
+   * Observer time of the next work: 0 if exits wait already, Infinity if there is nothing to wait
+   * for.
+   */
   nextDeadlineNs(): number {
     if (this.#exitsPending()) return 0;
     const draining = this.#draining.head;
@@ -154,12 +163,17 @@ export class Outstanding {
     return this.#killer.isShutdown;
   }
 
-  /** SIGTERM to every group that has not had a signal yet; orphans and timed-out children have theirs. */
+  /**
+   * SIGTERM to every group that has not had a signal yet; orphans and timed-out children have
+   * theirs.
+   */
   beginShutdown(nowNs: number): void {
     this.#killer.beginShutdown(nowNs);
   }
 
-  /** True once every child's end was told; at the end of the grace the survivors are given up by this call. */
+  /**
+   * True once every child is over; at the end of the grace the survivors are given up by this call.
+   */
   shutdownDone(nowNs: number): boolean {
     assert(this.isShutdown, "shutdown has begun");
     if (this.count > 0 && nowNs >= this.#killer.shutdownEndNs) this.#giveUpAll(nowNs);
@@ -204,6 +218,35 @@ export class Outstanding {
     this.#exitedListOf(child).append(child);
   }
 
+  /**
+   * Frees the agent's place in the table for its pid's new owner. False if there are too many
+   * orphans.
+   */
+  #makeOrphan(child: Child): boolean {
+    if (this.#orphanCount >= this.#table.capacity) return false;
+    this.#forget(child);
+    child.isOrphan = true;
+    this.#orphanCount += 1;
+    this.#recycleResets = saturatingAdd(this.#recycleResets, 1);
+    return true;
+  }
+
+  /**
+   * Ends a child whose exit was reported, and says how; what is left of its output is not awaited.
+   */
+  #finish(child: Child, nowNs: number): void {
+    assert(child.hasExited, "only a reported exit can be finished");
+    this.#beginEnd(child, nowNs);
+    let completion: CompleteOutcome["completion"] = "reaped";
+    let error = "";
+    if (child.isKillStarted) completion = "killed";
+    else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
+      completion = "reap_failed";
+      error = "the system did not tell its exit status";
+    }
+    this.#complete(child, nowNs, completion, error);
+  }
+
   #exitsPending(): boolean {
     return this.#exited.count + this.#exitedOrphans.count > 0;
   }
@@ -213,14 +256,17 @@ export class Outstanding {
     while (handled < RECOVERY_COMPLETIONS_PER_TURN_MAX && list.head !== undefined) {
       const child = list.head;
       this.#beginEnd(child, nowNs);
-      if (child.output === undefined || child.output.isDone) this.finish(child, nowNs);
+      if (child.output === undefined || child.output.isDone) this.#finish(child, nowNs);
       else this.#draining.append(child);
       handled += 1;
     }
     return handled;
   }
 
-  /** The first sight of an exit: what the command started must not outlive it if it was killed, and its output is due. */
+  /**
+   * The first sight of an exit: what the command started must not outlive it if it was killed, and
+   * its output is due.
+   */
   #beginEnd(child: Child, nowNs: number): void {
     if (!Number.isNaN(child.exitNs)) return;
     child.exitNs = nowNs;
@@ -241,13 +287,14 @@ export class Outstanding {
   #endDraining(nowNs: number): void {
     for (let child = this.#draining.head; child !== undefined; child = this.#draining.head) {
       if (drainEndNs(child) > nowNs) return;
-      this.finish(child, nowNs);
+      this.#finish(child, nowNs);
     }
   }
 
   #giveUpAll(nowNs: number): void {
     for (const list of [this.#exited, this.#exitedOrphans, this.#draining]) {
-      for (let child = list.head; child !== undefined; child = list.head) this.finish(child, nowNs);
+      for (let child = list.head; child !== undefined; child = list.head)
+        this.#finish(child, nowNs);
     }
     this.#killer.giveUpAll(nowNs);
   }
@@ -264,7 +311,7 @@ export class Outstanding {
     child.output?.close();
     this.#outputs.remove(child);
     const exitNs = Number.isNaN(child.exitNs) ? nowNs : child.exitNs;
-    this.#outcomes({
+    this.#add(child, {
       kind: "complete",
       label: completeLabel(completion, child.exitCode),
       completion,
@@ -277,7 +324,20 @@ export class Outstanding {
       error,
       captured: child.output?.captured(),
     });
-    this.#ended(child, completion === "reaped" && child.exitCode === 0, nowNs);
+  }
+
+  #timedOut(child: Child, nowNs: number): void {
+    this.#add(child, {
+      kind: "timeout",
+      observerNs: nowNs,
+      pid: child.pid,
+      childPid: child.childPid,
+      durationNs: saturatingSub(nowNs, child.spawnNs),
+    });
+  }
+
+  #add(child: Child, outcome: ChildEvent["outcome"]): void {
+    this.#events.push({ child, outcome });
   }
 
   #forget(child: Child): void {

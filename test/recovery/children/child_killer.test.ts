@@ -187,7 +187,7 @@ describe("Recovery shutdown", () => {
 
   test("tells a failed reap for each survivor of the grace, once", () => {
     const { runner, recovery, tell } = running(3, GRACES);
-    recovery.decide(stallOf({ pid: 1, generation: 9 }), after(5));
+    recovery.decideOne(stallOf({ pid: 1, generation: 9 }), after(5));
     expect(recovery.outstandingCount).toBe(4);
     recovery.beginShutdown(after(10));
     runner.children[1]!.exited(0, NaN);

@@ -36,7 +36,7 @@ function text(tail: Uint8Array): string {
 /** Runs a shell text with capture and returns what was kept when it was over. */
 async function capture(script: string, captureBytes = 64): Promise<CapturedOutput> {
   const bed = realHarness({ command: ["/bin/sh", "-c", script], capture: true, captureBytes });
-  bed.recovery.decide(stallOf(), bed.nowNs());
+  bed.recovery.decideOne(stallOf(), bed.nowNs());
   await bed.allEnded();
   return bed.completes()[0]!.captured!;
 }
@@ -91,7 +91,7 @@ describe("Captured output", () => {
 
   test("does not exist if nothing is captured", async () => {
     const bed = realHarness({ command: ["/bin/true"] });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await bed.allEnded();
     expect(bed.completes()[0]!.captured).toBeUndefined();
   });
@@ -142,7 +142,7 @@ describe("A command that floods its output", () => {
 
   test("keeps no turn of the daemon longer than a millisecond or two, and ends by itself", async () => {
     const bed = realHarness({ command: ["/usr/bin/yes"], capture: true });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     const turnsMs: number[] = [];
     await until("the flood to end", () => {
       const beginMs = performance.now();
@@ -164,7 +164,7 @@ describe("A command whose output is held open by what it left in the background"
       capture: true,
       captureBytes: 64,
     });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await until("the holder to run", () => pidIn(file) > 0);
     await until("the command to exit", () => bed.recovery.reap(bed.nowNs()) > 0);
     expect(bed.completes()).toEqual([]);
@@ -186,11 +186,11 @@ describe("A command whose output is held open by what it left in the background"
       command: ["/bin/sh", "-c", 'setsid sh -c \'echo $$ > "$0"; exec sleep 60\' "$0" &', file],
       capture: true,
     });
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     await until("the holder to run", () => pidIn(file) > 0);
     await until("the command to exit", () => bed.recovery.reap(bed.nowNs()) > 0);
     const holder = pidIn(file);
-    bed.recovery.decide(stallOf(), bed.nowNs());
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
     expect(bed.tell().map((line) => line.split(" ")[0])).toEqual(["spawn", "complete", "spawn"]);
     await until("the second holder", () => pidIn(file) !== holder && pidIn(file) > 0);
     for (const pid of [holder, pidIn(file)]) kill(pid, SIGKILL);
@@ -217,7 +217,7 @@ describe("Looking at the output of a command that says nothing", () => {
     const bed = realHarness({ capture: true }, { runner });
     const pausesMs: number[] = [];
     let nowNs = 10 * NS_PER_S;
-    bed.recovery.decide(stallOf(), nowNs);
+    bed.recovery.decideOne(stallOf(), nowNs);
     for (let look = 0; look < 9; look++) {
       taken = look === 7 ? 5 : 0;
       const nextNs = bed.recovery.nextDeadlineNs();

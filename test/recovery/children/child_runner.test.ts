@@ -284,16 +284,16 @@ describe("Recovery with real commands", () => {
     const text = 'echo "$@" "$VARTA_PID" "$VARTA_STATUS" >> "$0"';
     const command = ["/bin/sh", "-c", text, out, "{pid}", "{listener}:{payload}"];
     const { recovery, nowNs, allEnded, tell } = realHarness({ command, debounceNs: 60 * NS_PER_S });
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     await allEnded();
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     expect(readFileSync(out, "utf8")).toBe("4242 aux:3000000000 4242 degraded\n");
     expect(tell().at(-1)).toBe("refused 4242 debounced");
   });
 
   test("tells a command that is missing and goes on", async () => {
     const { recovery, outcomes, nowNs } = realHarness({ command: [join(directory, "none")] });
-    for (let attempt = 0; attempt < 3; attempt++) recovery.decide(stallOf(), nowNs());
+    for (let attempt = 0; attempt < 3; attempt++) recovery.decideOne(stallOf(), nowNs());
     expect(outcomes).toHaveLength(3);
     expect(outcomes[2]).toMatchObject({
       reason: "spawn_failed",
@@ -306,7 +306,7 @@ describe("Recovery with real commands", () => {
     const { recovery, outcomes, nowNs, allEnded } = realHarness({
       command: ["/bin/sh", "-c", "exit 1"],
     });
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     await allEnded();
     const end = outcomes.at(-1)!;
     expect(end).toMatchObject({
@@ -321,7 +321,7 @@ describe("Recovery with real commands", () => {
   test("starts a slow command and never waits for it", async () => {
     const { recovery, nowNs } = realHarness({ command: ["/bin/sleep", "60"] });
     const before = performance.now();
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     recovery.reap(nowNs());
     expect(performance.now() - before).toBeLessThan(30_000);
     recovery.killAllNow(nowNs());
@@ -336,7 +336,7 @@ describe("Recovery with real commands", () => {
       timeoutNs: 60 * NS_PER_S,
       killGraceNs: 20 * NS_PER_MS,
     });
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     await until("the grandchild to run", () => pidIn(ready) > 0);
     expect(isGone(pidIn(ready))).toBe(false);
     leap(60 * NS_PER_S);
@@ -359,7 +359,7 @@ describe("Recovery with real commands", () => {
       timeoutNs: 60 * NS_PER_S,
       killGraceNs: 60 * NS_PER_S,
     });
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     await until("the grandchild to run", () => pidIn(ready) > 0);
     leap(60 * NS_PER_S);
     await allEnded();
@@ -376,7 +376,7 @@ describe("Recovery with real commands", () => {
     const { recovery, nowNs, allEnded } = realHarness({
       command: ["/bin/sh", "-c", `sleep 60 & echo $! > "$0"`, ready],
     });
-    recovery.decide(stallOf(), nowNs());
+    recovery.decideOne(stallOf(), nowNs());
     await allEnded();
     expect(isGone(pidIn(ready))).toBe(false);
     kill(pidIn(ready), SIGKILL);
@@ -390,8 +390,8 @@ describe("Recovery with real commands", () => {
       shutdownGraceNs: 10 * NS_PER_S,
       killGraceNs: 50 * NS_PER_MS,
     });
-    recovery.decide(stallOf({ pid: 1 }), nowNs());
-    recovery.decide(stallOf({ pid: 2 }), nowNs());
+    recovery.decideOne(stallOf({ pid: 1 }), nowNs());
+    recovery.decideOne(stallOf({ pid: 2 }), nowNs());
     await until("both to run", () => pidIn(`${ready}1`) > 0 && pidIn(`${ready}2`) > 0);
     recovery.beginShutdown(nowNs());
     await until("shutdown", () => {

@@ -73,7 +73,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
   test("handles 64 orphans beside 64 others in one turn", () => {
     const { runner, recovery } = running(65);
     for (let pid = 1; pid <= 65; pid++) {
-      recovery.decide(stallOf({ pid, generation: 2 }), after(100));
+      recovery.decideOne(stallOf({ pid, generation: 2 }), after(100));
     }
     expect(recovery.outstandingCount).toBe(130);
     for (const child of runner.children) child.exited(0, NaN);
@@ -105,7 +105,7 @@ test("every spawn has exactly one end, whatever happens to the child", () => {
     const action = random(10);
     runner.signalResult = random(50) === 0 ? -1 : 0;
     runner.spawnError = random(20) === 0 ? "EAGAIN" : "";
-    if (action < 4) recovery.decide(stallOf({ pid: random(40), generation: random(3) }), nowNs);
+    if (action < 4) recovery.decideOne(stallOf({ pid: random(40), generation: random(3) }), nowNs);
     else if (action < 7 && runner.children.length > 0) {
       const recent = Math.max(0, runner.children.length - 60);
       const child = runner.children[recent + random(runner.children.length - recent)]!;

@@ -1,6 +1,7 @@
-// Deadlines of which the next one is known at once, and any of which may be taken out: a binary heap whose members know
-// their place in it. Waits, verifications and retries differ in length, so no list of them would be in order by itself.
-// Of two with the same deadline, the one that has waited longer comes first.
+// Deadlines of which the next one is known at once, and any of which may be taken out: a binary
+// heap whose members know their place in it. Waits, verifications and retries differ in length, so
+// no list of them would be in order by itself. Of two with the same deadline, the one that has
+// waited longer comes first.
 
 export interface HeapMember {
   deadlineNs: number;

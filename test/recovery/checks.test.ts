@@ -6,12 +6,7 @@ import {
   ORIGIN_SOCKET_MODE_ONLY,
   type Origin,
 } from "../../src/base/origin.ts";
-import {
-  distrustReason,
-  isUnidentified,
-  sameLineage,
-  stalenessReason,
-} from "../../src/recovery/decision.ts";
+import { distrustReason, isUnidentified, stalenessReason } from "../../src/recovery/checks.ts";
 import {
   FRESH_AGENT_RESUMED,
   FRESH_BEATS_REFUSED,
@@ -110,12 +105,4 @@ test("isUnidentified() leaves a namespace that is known to be foreign, and other
   expect(isUnidentified(stallOf({ namespaceInode: NaN }), "cross_namespace_agent")).toBe(true);
   expect(isUnidentified(stallOf({ namespaceInode: 0 }), "cross_namespace_agent")).toBe(false);
   expect(isUnidentified(stallOf({ namespaceInode: NaN }), "socket_mode_only")).toBe(false);
-});
-
-test("sameLineage() takes only two known and different generations for different processes", () => {
-  expect(sameLineage(1, 1)).toBe(true);
-  expect(sameLineage(1, 2)).toBe(false);
-  expect(sameLineage(NaN, 2)).toBe(true);
-  expect(sameLineage(1, NaN)).toBe(true);
-  expect(sameLineage(NaN, NaN)).toBe(true);
 });

@@ -1,12 +1,12 @@
-// The debounce ledger as one would write it without a bound on time: a Map in order of firing, searched from end to end.
-import { LEDGER_CLEAR, LEDGER_DEBOUNCED, LEDGER_RECYCLED } from "../../src/recovery/ledger.ts";
+// The debounce windows as one would write it without a bound on time: a Map in order of firing, searched from end to end.
+import { WINDOW_CLEAR, WINDOW_OPEN, WINDOW_RECYCLED } from "../../src/recovery/history.ts";
 
 interface Entry {
   readonly generation: number;
   readonly firedNs: number;
 }
 
-export class LedgerTwin {
+export class WindowsTwin {
   readonly entries = new Map<number, Entry>();
   readonly #capacity: number;
   evictions = 0;
@@ -17,12 +17,12 @@ export class LedgerTwin {
 
   check(pid: number, generation: number, nowNs: number, debounceNs: number): number {
     const entry = this.entries.get(pid);
-    if (entry === undefined) return LEDGER_CLEAR;
+    if (entry === undefined) return WINDOW_CLEAR;
     const open = Math.max(0, nowNs - entry.firedNs) < debounceNs;
     const known = !Number.isNaN(entry.generation) && !Number.isNaN(generation);
-    if (!known || entry.generation === generation) return open ? LEDGER_DEBOUNCED : LEDGER_CLEAR;
+    if (!known || entry.generation === generation) return open ? WINDOW_OPEN : WINDOW_CLEAR;
     this.entries.delete(pid);
-    return open ? LEDGER_RECYCLED : LEDGER_CLEAR;
+    return open ? WINDOW_RECYCLED : WINDOW_CLEAR;
   }
 
   /** Fires for `pid` unless there is no room; `commit` false = the spawn failed. */

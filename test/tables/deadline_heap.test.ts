@@ -1,8 +1,8 @@
 // The heap against a list that is searched.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import { DeadlineHeap, type HeapMember } from "../../../src/recovery/children/deadline_heap.ts";
-import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { DeadlineHeap, type HeapMember } from "../../src/tables/deadline_heap.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 

@@ -1,0 +1,328 @@
+// What recovery did to whom, as far as it decides what it may do next (spec 10 section 3, checks 3,
+// 4 and 8 and the pace): the debounce window of each process, and the back-off and the budget of
+// each agent. An entry whose time is over decides nothing any more, which is why it may be dropped
+// at any time, and one within its time never. The journal keeps the windows for the daemon that
+// comes after this one.
+import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
+import { msFromNs, NS_PER_S, nsFromMs } from "../base/time.ts";
+import { sameLineage } from "../processes/generation.ts";
+import type { FiredJournal } from "./fired_journal.ts";
+
+export type RecoveryJournal = Pick<FiredJournal, "found" | "began" | "forget">;
+
+export interface HistorySettings {
+  readonly debounceNs: number;
+  readonly backoffMaxNs: number | undefined;
+  readonly backoffResetNs: number;
+  readonly budget: number | undefined;
+  readonly budgetWindowNs: number;
+}
+
+/** What the pace is counted by: the tracker's key of an agent, or the name of its unit. */
+export type PaceKey = number | string;
+
+/** No window is open for this process. */
+export const WINDOW_CLEAR = 0;
+/** It was recovered within the debounce. */
+export const WINDOW_OPEN = 1;
+/** A window was open for an earlier process of this pid; it is forgotten. */
+export const WINDOW_RECYCLED = 2;
+
+export const PACE_CLEAR = 0;
+/** The pause since the last recovery is not over. */
+export const PACE_BACKING_OFF = 1;
+/** The budget of the window is used up. */
+export const PACE_GAVE_UP = 2;
+/** No room to remember one more agent. */
+export const PACE_FULL = 3;
+
+interface Fired {
+  generation: number;
+  firedNs: number;
+}
+
+interface Pace extends Fired {
+  /** Recoveries since the agent was last healthy for long enough. */
+  level: number;
+  /** When it last began to beat again after `firedNs`; NaN = not that we know. */
+  resumedNs: number;
+  /** Starts within the budget window, oldest first. */
+  starts: number[];
+  isGivenUp: boolean;
+}
+
+/** A window this many debounces old is dropped; it passed long ago. */
+const PRUNE_DEBOUNCES = 10;
+/**
+ * Entries dropped by one decision, which adds at most one: a table shrinks, and no decision is
+ * slow.
+ */
+const PRUNED_MAX = 16;
+/** Between two looks at who is still given up: no gauge is read more often. */
+const LOOK_NS = NS_PER_S;
+
+export class History {
+  readonly #capacity: number;
+  #settings: HistorySettings;
+  /**
+   * Debounce windows by the tracker's key, with the generation beside it: a reused pid does not
+   * inherit the window of the process before it. In the order of firing, the oldest first.
+   */
+  readonly #windows = new Map<number, Fired>();
+  #youngestNs = -Infinity;
+  /** Undefined where nothing outlives the daemon. */
+  #journal: RecoveryJournal | undefined = undefined;
+  #startUnixMs: () => number = () => 0;
+  /** Empty unless a back-off or a budget is set. In the order of the last recovery. */
+  readonly #paces = new Map<PaceKey, Pace>();
+  readonly #givenUp = new Set<Pace>();
+  #nextLookNs = 0;
+  #evictions = 0;
+
+  /** At most `capacity` processes, and as many agents, are remembered. */
+  constructor(capacity: number, settings: HistorySettings) {
+    this.#capacity = capacity;
+    this.#settings = settings;
+  }
+
+  configure(settings: HistorySettings): void {
+    this.#settings = settings;
+    if (this.#isPaced) return;
+    this.#paces.clear();
+    this.#givenUp.clear();
+  }
+
+  /**
+   * Notes recoveries in `journal` from now on, and opens the windows of those that the daemon
+   * before this one began. `startUnixMs` is asked for the unix time of observer time 0.
+   */
+  useJournal(journal: RecoveryJournal, nowNs: number, startUnixMs: () => number): void {
+    this.#journal = journal;
+    this.#startUnixMs = startUnixMs;
+    const atStart = startUnixMs();
+    for (const { pid, generation, unixMs } of journal.found) {
+      // A wall clock that was set back must not hold a window for longer than the debounce.
+      const firedNs = Math.min(nowNs, nsFromMs(unixMs - atStart));
+      if (this.#makeRoom(pid, nowNs, 0)) this.#openWindow(pid, generation, firedNs);
+    }
+  }
+
+  get windowCount(): number {
+    return this.#windows.size;
+  }
+
+  get paceCount(): number {
+    return this.#paces.size;
+  }
+
+  /** Whether the process of `key` was recovered within the debounce: a WINDOW_* code. */
+  checkWindow(key: number, generation: number, nowNs: number): number {
+    const window = this.#windows.get(key);
+    if (window === undefined) return WINDOW_CLEAR;
+    const isOpen = this.#isOpen(window, nowNs, this.#settings.debounceNs);
+    if (sameLineage(window.generation, generation)) return isOpen ? WINDOW_OPEN : WINDOW_CLEAR;
+    this.#windows.delete(key);
+    return isOpen ? WINDOW_RECYCLED : WINDOW_CLEAR;
+  }
+
+  /** Drops windows that have long passed, the oldest first, a few at a time. */
+  prune(nowNs: number): void {
+    const ageNs = PRUNE_DEBOUNCES * this.#settings.debounceNs;
+    let dropped = 0;
+    for (const [key, { firedNs }] of this.#windows) {
+      if (dropped++ >= PRUNED_MAX) return;
+      if (saturatingSub(nowNs, firedNs) <= ageNs) return;
+      this.#windows.delete(key);
+    }
+  }
+
+  /**
+   * Makes sure that `began()` has room: an entry of the key, a free place, or that of the oldest
+   * window if it has passed. False if there is none.
+   */
+  makeRoom(key: number, nowNs: number): boolean {
+    return this.#makeRoom(key, nowNs, this.#settings.debounceNs);
+  }
+
+  /** Notes in the journal that a recovery is about to begin: the line for `forget()`. */
+  note(pid: number, generation: number, nowNs: number): number | undefined {
+    return this.#journal?.began({ pid, generation, unixMs: this.#startUnixMs() + msFromNs(nowNs) });
+  }
+
+  /** It did not begin after all. */
+  forget(line: number | undefined): void {
+    if (line !== undefined) this.#journal?.forget(line);
+  }
+
+  /** A recovery has begun. */
+  began(key: number, paceKey: PaceKey, generation: number, nowNs: number): void {
+    this.#openWindow(key, generation, nowNs);
+    if (!this.#isPaced) return;
+    const pace = this.#paces.get(paceKey) ?? newPace();
+    pace.generation = generation;
+    pace.level += 1;
+    pace.firedNs = nowNs;
+    pace.resumedNs = NaN;
+    if (this.#settings.budget !== undefined) pace.starts.push(nowNs);
+    this.#paces.delete(paceKey);
+    this.#paces.set(paceKey, pace);
+  }
+
+  /**
+   * Whether back-off and budget allow one more: a PACE_* code. `lastBeatNs` is that before the
+   * stall.
+   */
+  checkPace(key: PaceKey, generation: number, lastBeatNs: number, nowNs: number): number {
+    if (!this.#isPaced) return PACE_CLEAR;
+    this.#prunePaces(nowNs);
+    const pace = this.#paceOf(key, generation);
+    if (pace === undefined) return this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
+    const { backoffResetNs, budget } = this.#settings;
+    if (healthyNs(pace, key, lastBeatNs) >= backoffResetNs) pace.level = 0;
+    this.#forgetStarts(pace, nowNs);
+    const isGivenUp = pace.starts.length >= (budget ?? Infinity);
+    this.#giveUp(pace, isGivenUp);
+    if (isGivenUp) return PACE_GAVE_UP;
+    return this.#isOpen(pace, nowNs, this.#pauseNs(pace.level)) ? PACE_BACKING_OFF : PACE_CLEAR;
+  }
+
+  /**
+   * True if `checkPace()` has said before that this agent is given up, and nothing changed since.
+   */
+  isGivenUp(key: PaceKey): boolean {
+    return this.#paces.get(key)?.isGivenUp ?? false;
+  }
+
+  /** Agents whose budget is used up. */
+  get givenUpCount(): number {
+    return this.#givenUp.size;
+  }
+
+  /**
+   * The agent beats again: from now on it may prove healthy. One that comes and goes never does.
+   */
+  resumed(key: PaceKey, generation: number, nowNs: number): void {
+    const pace = this.#paceOf(key, generation);
+    if (pace !== undefined) pace.resumedNs = nowNs;
+  }
+
+  /** When `checkPace()` may be clear for this agent, if it stays silent. */
+  nextNs(key: PaceKey): number {
+    const pace = this.#paces.get(key);
+    if (pace === undefined) return -Infinity;
+    const { budget, budgetWindowNs } = this.#settings;
+    const excess = pace.starts.length - (budget ?? Infinity);
+    const budgetNs = excess < 0 ? -Infinity : pace.starts[excess]! + budgetWindowNs;
+    return Math.max(pace.firedNs + this.#pauseNs(pace.level), budgetNs);
+  }
+
+  /** Given-up agents whose window has room again are no longer given up. Looks once a second. */
+  maintain(nowNs: number): void {
+    if (nowNs < this.nextLookNs()) return;
+    this.#nextLookNs = nowNs + LOOK_NS;
+    for (const pace of this.#givenUp) {
+      this.#forgetStarts(pace, nowNs);
+      this.#giveUp(pace, pace.starts.length >= (this.#settings.budget ?? Infinity));
+    }
+  }
+
+  /** When `maintain()` has something to look at; Infinity = no agent is given up. */
+  nextLookNs(): number {
+    return this.#givenUp.size === 0 ? Infinity : this.#nextLookNs;
+  }
+
+  /** Windows dropped for the room since the last call; they had passed. */
+  takeEvictions(): number {
+    const count = this.#evictions;
+    this.#evictions = 0;
+    return count;
+  }
+
+  get #isPaced(): boolean {
+    return this.#settings.backoffMaxNs !== undefined || this.#settings.budget !== undefined;
+  }
+
+  #isOpen({ firedNs }: Fired, nowNs: number, lengthNs: number): boolean {
+    return saturatingSub(nowNs, firedNs) < lengthNs;
+  }
+
+  #makeRoom(key: number, nowNs: number, debounceNs: number): boolean {
+    if (this.#windows.has(key) || this.#windows.size < this.#capacity) return true;
+    const [oldest] = this.#windows;
+    if (oldest === undefined || this.#isOpen(oldest[1], nowNs, debounceNs)) return false;
+    this.#windows.delete(oldest[0]);
+    this.#evictions = saturatingAdd(this.#evictions, 1);
+    return true;
+  }
+
+  #openWindow(key: number, generation: number, firedNs: number): void {
+    this.#windows.delete(key);
+    this.#windows.set(key, { generation, firedNs });
+    if (firedNs >= this.#youngestNs) this.#youngestNs = firedNs;
+    else this.#sortWindows();
+  }
+
+  /** Only a journal, or a clock that went back, brings a window out of order. */
+  #sortWindows(): void {
+    const inOrder = [...this.#windows].sort(([, a], [, b]) => a.firedNs - b.firedNs);
+    this.#windows.clear();
+    for (const [key, window] of inOrder) this.#windows.set(key, window);
+  }
+
+  #paceOf(key: PaceKey, generation: number): Pace | undefined {
+    const pace = this.#paces.get(key);
+    // A unit outlives its processes.
+    if (pace === undefined || typeof key === "string") return pace;
+    if (sameLineage(pace.generation, generation)) return pace;
+    this.#dropPace(key, pace);
+    return undefined;
+  }
+
+  #pauseNs(level: number): number {
+    const { debounceNs, backoffMaxNs } = this.#settings;
+    if (level === 0 || backoffMaxNs === undefined) return 0;
+    // 2^60 debounces are beyond every maximum: no power of ours overflows.
+    return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);
+  }
+
+  #forgetStarts({ starts }: Pace, nowNs: number): void {
+    const { budgetWindowNs } = this.#settings;
+    while (starts.length > 0 && nowNs - starts[0]! >= budgetWindowNs) starts.shift();
+  }
+
+  #prunePaces(nowNs: number): void {
+    const { backoffMaxNs, backoffResetNs, budget, budgetWindowNs } = this.#settings;
+    const backoffNs = backoffMaxNs === undefined ? 0 : backoffMaxNs + backoffResetNs;
+    const ageNs = Math.max(backoffNs, budget === undefined ? 0 : budgetWindowNs);
+    let looks = 0;
+    for (const [key, pace] of this.#paces) {
+      if (looks++ >= PRUNED_MAX || nowNs - pace.firedNs < ageNs) return;
+      this.#dropPace(key, pace);
+    }
+  }
+
+  #dropPace(key: PaceKey, pace: Pace): void {
+    this.#giveUp(pace, false);
+    this.#paces.delete(key);
+  }
+
+  #giveUp(pace: Pace, isGivenUp: boolean): void {
+    pace.isGivenUp = isGivenUp;
+    if (isGivenUp) this.#givenUp.add(pace);
+    else this.#givenUp.delete(pace);
+  }
+}
+
+function newPace(): Pace {
+  return { generation: NaN, level: 0, firedNs: NaN, resumedNs: NaN, starts: [], isGivenUp: false };
+}
+
+/**
+ * How long the agent beat without a stall since its last recovery. A unit comes back as another
+ * process, whose first beat is not known here: it counts from the recovery itself.
+ */
+function healthyNs(pace: Pace, key: PaceKey, lastBeatNs: number): number {
+  const isOfUnit = typeof key === "string";
+  const sinceNs = Number.isNaN(pace.resumedNs) && isOfUnit ? pace.firedNs : pace.resumedNs;
+  return Number.isNaN(sinceNs) ? 0 : saturatingSub(lastBeatNs, sinceNs);
+}
