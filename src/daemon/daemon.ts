@@ -24,6 +24,7 @@ import { Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
+import { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
@@ -57,6 +58,7 @@ export class Daemon {
   readonly #config: Config;
   readonly #parts: Parts;
   readonly #view: View;
+  readonly #dump: StateDump;
   readonly #shutdown: Shutdown;
   #writers: Writers | undefined;
   #http: HttpServer | undefined;
@@ -90,8 +92,16 @@ export class Daemon {
       recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
     this.#view = new View(this.#parts);
+    const { log, stderr, clock } = this.#parts;
+    this.#dump = new StateDump({
+      view: this.#view,
+      log,
+      nowNs: () => clock.lastNs,
+      turns: () => this.#loop?.turns ?? 0,
+      logDropped: () => stderr.dropped,
+    });
     this.#shutdown = new Shutdown({
-      log: this.#parts.log,
+      log,
       childCount: () => this.#view.recovery().children,
     });
   }
@@ -105,7 +115,7 @@ export class Daemon {
     const parts = this.#parts;
     const { config, runtimeDirectory, metricsPortMayChange } = this.#options;
     const shutdown = this.#shutdown;
-    shutdown.takeSignals(() => this.#dump());
+    shutdown.takeSignals(() => this.#dump.begin());
     shutdown.add(closings.closingLog(parts));
     clearAmbientCapabilities();
     shutdown.add(closings.closingListeners(parts));
@@ -213,8 +223,8 @@ export class Daemon {
       pid: process.pid,
       state: {
         judgePoints: () => observer.judgePoints,
-        agents: () => view.agents().tracked,
-        stalled: () => view.agents().stalled,
+        agents: () => view.totals().tracked,
+        stalled: () => view.totals().stalled,
         beats: () => view.listeners().reduce((sum, { accepted }) => sum + accepted, 0),
       },
       unusable: (reason) => log.warn("sd_notify failed, ignoring", { reason }),
@@ -260,6 +270,7 @@ export class Daemon {
     );
     const deadlines = new Deadlines();
     deadlines.add(
+      this.#dump,
       reports,
       rubbish,
       refusals,
@@ -344,21 +355,6 @@ export class Daemon {
       observer_namespace: this.#parts.observer.observerInode,
     });
     this.#shutdown.request("strict_namespace", 1);
-  }
-
-  #dump(): void {
-    const { log, stderr } = this.#parts;
-    const { tracked, stalled, queuedStalls } = this.#view.agents();
-    const state = {
-      turns: this.#loop?.turns ?? 0,
-      agents: tracked,
-      stalled,
-      children: this.#view.recovery().children,
-      queued_stalls: queuedStalls,
-      log_dropped: stderr.dropped,
-      listeners: this.#view.listeners(),
-    };
-    log.info("state", { state });
   }
 }
 

@@ -81,6 +81,11 @@ export class Log {
     this.#emit("error", message, fields);
   }
 
+  /** Whether lines of `level` are written at all. */
+  writes(level: LogLevel): boolean {
+    return LEVELS.indexOf(level) >= this.#rank;
+  }
+
   /** As the level's own method, but at most one line of `kind` per second; the next one has their number as `suppressed`. */
   limited(kind: LogKind, level: LogLevel, message: string, fields: LogFields = {}): void {
     const index = LOG_KINDS.indexOf(kind);
@@ -97,7 +102,7 @@ export class Log {
   }
 
   #emit(level: LogLevel, message: string, fields: LogFields): void {
-    if (LEVELS.indexOf(level) < this.#rank) return;
+    if (!this.writes(level)) return;
     const { format, write } = this.#options;
     const text = cut(message, MESSAGE_BYTES_MAX);
     const line =

@@ -2,8 +2,9 @@
 // reads it here, and nobody else reaches into the columns of the stages.
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import { AgentWalk } from "./agent_view.ts";
 
-interface AgentsView {
+interface TotalsView {
   readonly tracked: number;
   /** Silent for longer than their threshold. */
   readonly stalled: number;
@@ -36,13 +37,17 @@ export class View {
     this.#sources = sources;
   }
 
-  agents(): AgentsView {
+  totals(): TotalsView {
     const { tracker, pendingStallCount } = this.#sources.observer;
     return {
       tracked: tracker.len,
       stalled: tracker.stallEmittedCount,
       queuedStalls: pendingStallCount,
     };
+  }
+
+  walkAgents(): AgentWalk {
+    return new AgentWalk(this.#sources.observer);
   }
 
   /** In the order of their numbers. */

@@ -1,0 +1,84 @@
+// What SIGUSR1 writes (spec 12 section 6): one line with the state, and at level debug one more for each agent. There may be
+// thousands of those, and the stream takes a bounded number of bytes at a time: they come in slices with turns in between.
+import { originText } from "../base/origin.ts";
+import { NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
+import type { AgentView, AgentWalk } from "../view/agent_view.ts";
+import type { View } from "../view/view.ts";
+import { statusText } from "../wire/frame.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Log, LogFields } from "./log.ts";
+import { agentName } from "./shared_pid_reports.ts";
+
+/** About 30 KiB, an eighth of what the stream holds; it is written within a few milliseconds. */
+const AGENTS_PER_SLICE = 100;
+const SLICE_EVERY_NS = 20 * NS_PER_MS;
+
+export interface StateDumpOptions {
+  readonly view: View;
+  readonly log: Log;
+  /** Observer time. */
+  readonly nowNs: () => number;
+  /** What the loop and the log know of themselves. */
+  readonly turns: () => number;
+  readonly logDropped: () => number;
+}
+
+export class StateDump implements Deadline {
+  readonly #options: StateDumpOptions;
+  /** The agents that are still to be written; undefined = none. */
+  #walk: AgentWalk | undefined;
+  #dueNs = Number.POSITIVE_INFINITY;
+
+  constructor(options: StateDumpOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the state, and begins with the agents, anew if it was at it already. */
+  begin(): void {
+    const { view, log, turns, logDropped } = this.#options;
+    const { tracked, stalled, queuedStalls } = view.totals();
+    const state = {
+      turns: turns(),
+      agents: tracked,
+      stalled,
+      children: view.recovery().children,
+      queued_stalls: queuedStalls,
+      log_dropped: logDropped(),
+      listeners: view.listeners(),
+    };
+    log.info("state", { state });
+    if (!log.writes("debug")) return;
+    this.#walk = view.walkAgents();
+    this.#dueNs = this.#options.nowNs();
+  }
+
+  nextDeadlineNs(): number {
+    return this.#dueNs;
+  }
+
+  maintain(nowNs: number): void {
+    if (nowNs < this.#dueNs || this.#walk === undefined) return;
+    const agents = this.#walk.next(AGENTS_PER_SLICE);
+    for (const agent of agents) this.#options.log.debug("agent", fieldsOf(agent, nowNs));
+    const isOver = agents.length === 0;
+    if (isOver) this.#walk = undefined;
+    this.#dueNs = isOver ? Number.POSITIVE_INFINITY : nowNs + SLICE_EVERY_NS;
+  }
+}
+
+function fieldsOf(agent: AgentView, nowNs: number): LogFields {
+  const { pid, source, lastBeatNs, deadlineNs, refused } = agent;
+  return {
+    pid,
+    agent: agentName(source, pid),
+    listener: agent.listener,
+    status: statusText(agent.status),
+    silence_ms: wholeMsFromNs(nowNs - lastBeatNs),
+    stalls_in_ms: agent.isStalled ? undefined : wholeMsFromNs(deadlineNs - nowNs),
+    stalled: agent.isStalled,
+    proven: agent.isProven,
+    origin: originText(agent.origin),
+    refused_beats:
+      refused.length === 0 ? undefined : refused.reduce((n, { count }) => n + count, 0),
+  };
+}

@@ -1,0 +1,77 @@
+// One watched process as a plain object, and the walk over all of them in slices.
+import { IP_WORDS, ipText } from "../base/ip_text.ts";
+import type { Origin } from "../base/origin.ts";
+import type { RefusalCount } from "../events/stall.ts";
+import type { Observer } from "../observer/observer.ts";
+import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
+import { LANE_NONE } from "../tracker/slots.ts";
+
+export interface AgentView {
+  readonly pid: number;
+  /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
+  readonly source: string;
+  /** Name of the listener of its last beat. */
+  readonly listener: string;
+  /** As it said of itself in its last beat: 0..2. */
+  readonly status: number;
+  readonly origin: Origin;
+  /** The process that is watched is known to have sent a beat itself. */
+  readonly isProven: boolean;
+  /** Observer time of its last accepted beat. */
+  readonly lastBeatNs: number;
+  /** Silent for longer than its threshold, and that was reported. */
+  readonly isStalled: boolean;
+  /** Observer time at which it stalls if no beat comes; NaN = it has stalled. */
+  readonly deadlineNs: number;
+  /** Beats refused since the last accepted one, most first. */
+  readonly refused: readonly RefusalCount[];
+}
+
+/**
+ * A walk over all agents, some at a time, while beats come in between. Removal moves the last row into the hole, so the walk
+ * goes from the last row to the first: what moves was seen before. Whoever is there all the time is never left out, and
+ * may be seen twice.
+ */
+export class AgentWalk {
+  readonly #observer: Observer;
+  /** Rows below this one are still to be seen. */
+  #end: number;
+
+  constructor(observer: Observer) {
+    this.#observer = observer;
+    this.#end = observer.tracker.len;
+  }
+
+  /** The next agents, at most `max`; none = the walk is over. */
+  next(max: number): AgentView[] {
+    const end = Math.min(this.#end, this.#observer.tracker.len);
+    this.#end = Math.max(0, end - max);
+    const agents: AgentView[] = [];
+    for (let slot = end - 1; slot >= this.#end; slot--) agents.push(agentOf(this.#observer, slot));
+    return agents;
+  }
+}
+
+function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
+  const { slots, table } = tracker;
+  const { thresholdNs, pauses } = table.lanes;
+  const lastBeatNs = slots.lastNs[slot]!;
+  const lane = slots.lane[slot]!;
+  const refused = new Uint32Array(REFUSAL_COLUMNS);
+  slots.copyRefusals(slot, refused, 0);
+  return {
+    pid: slots.pid[slot]!,
+    source: slots.hasSource(slot) ? ipText(slots.source, slot * IP_WORDS) : "",
+    listener: listeners[slots.listener[slot]!]!.name,
+    status: slots.status[slot]!,
+    origin: slots.origin[slot]! as Origin,
+    isProven: slots.isProven(slot),
+    lastBeatNs,
+    isStalled: slots.isLatched(slot),
+    deadlineNs:
+      lane === LANE_NONE
+        ? Number.NaN
+        : lastBeatNs + thresholdNs[lane]! + pauses.excusedNs(lastBeatNs),
+    refused: refusalCounts(refused, 0),
+  };
+}
