@@ -1,5 +1,5 @@
-// How each thing that the daemon opens is closed (spec 12 section 6). The order is that of the list in shutdown.ts: the
-// reverse of the order in which they were opened.
+// How each thing that the daemon opens is closed (spec 12 section 6). The order is that of the list
+// in shutdown.ts: the reverse of the order in which they were opened.
 import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS } from "../base/time.ts";
 import type { HttpServer } from "../http/http_server.ts";
@@ -67,7 +67,7 @@ export function closingHttp(http: HttpServer): Close {
   };
 }
 
-/** No turn comes any more: what waits is exported and told, and no recovery is decided. */
+/** No turn comes any more: what waits is exported and logged, and no recovery is decided. */
 export function closingTurns(
   tick: Tick,
   { refusals, recovery, clock }: Pick<Parts, "refusals" | "recovery" | "clock">,

@@ -1,5 +1,6 @@
-// The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the shutdown when a signal, the
-// clock or a foreign namespace says so. A start that fails closes what it opened and says why.
+// The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the
+// shutdown when a signal, the clock or a foreign namespace says so. A start that fails closes what
+// it opened and says why.
 import { clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { VERSION } from "../base/build_info.ts";
@@ -50,7 +51,10 @@ interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-/** Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible WatchdogSec. */
+/**
+ * Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible
+ * WatchdogSec.
+ */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 
 export class Daemon {
@@ -68,7 +72,9 @@ export class Daemon {
   #socketWatch: SocketWatch | undefined;
   #ready = false;
 
-  /** Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`. */
+  /**
+   * Opens everything and starts the loop; throws `StartError`, `PlatformError` or `SystemError`.
+   */
   static async start(options: DaemonOptions): Promise<Daemon> {
     requireProc();
     const daemon = new Daemon(options);

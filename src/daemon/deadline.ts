@@ -1,10 +1,14 @@
-// The timers of the daemon (spec 12 section 1). Timers of the runtime do not fire while the loop waits in poll(2), so each
-// part that has one says here when it is due, and the loop waits no longer than that.
+// The timers of the daemon (spec 12 section 1). Timers of the runtime do not fire while the loop
+// waits in poll(2), so each part that has one says here when it is due, and the loop waits no
+// longer than that.
 
 /** Something with a timer. Times are observer time; +Infinity = nothing to do. */
 export interface Deadline {
   nextDeadlineNs(): number;
-  /** Does what is due at `nowNs`. Called then, after every turn that was not plain, and once a second at least. */
+  /**
+   * Does what is due at `nowNs`. Called then, after every turn that was not plain, and once a
+   * second at least.
+   */
   maintain(nowNs: number): void;
 }
 

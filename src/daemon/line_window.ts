@@ -1,10 +1,12 @@
-// One window of a second for all log lines about single agents: a mass stall gets a bounded number of them, and the end
-// of the window says how many were left out.
+// One window of a second for all log lines about single agents: a mass stall gets a bounded number
+// of them, and the end of the window says how many were left out.
 import { NS_PER_S } from "../base/time.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
 
-/** Lines about single agents per second; a person reads no more, and the journal would drop them. */
+/**
+ * Lines about single agents per second; a person reads no more, and the journal would drop them.
+ */
 const LINES_PER_S_MAX = 200;
 
 export class LineWindow implements Deadline {

@@ -30,7 +30,10 @@ import {
 interface LoopHttp {
   /** True if `fd` can be waited for; else a slice is wanted in every turn. */
   readonly canBeWaitedFor: boolean;
-  /** Readable when a client wants something; -1 = it rests until `nextDeadlineNs`. May change in every turn. */
+  /**
+   * Readable when a client wants something; -1 = it rests until `nextDeadlineNs`. May change in
+   * every turn.
+   */
   readonly fd: number;
   /** A request waits for a slice. */
   readonly pending: boolean;
@@ -62,16 +65,20 @@ export interface LoopOptions {
 }
 
 /**
- * Longest time without a yield. The runtime says when it has events; its own timers, such as that of the collector, are
- * the only thing that it does not say, and nothing of ours waits for them.
+ * Longest time without a yield. The runtime says when it has events; its own timers, such as that
+ * of the collector, are the only thing that it does not say, and nothing of ours waits for them.
  */
 const YIELD_NS_MAX = 4 * NS_PER_S;
 /**
- * Longest rest between two turns while beats come faster than one per rest: a wake-up costs ten times what a beat costs,
- * so one of them then takes several (measured at 10,000 beats/s: 3 % of a core instead of 9.4 %). poll(2) knows whole ones.
+ * Longest rest between two turns while beats come faster than one per rest: a wake-up costs ten
+ * times what a beat costs, so one of them then takes several (measured at 10,000 beats/s: 3 % of a
+ * core instead of 9.4 %). poll(2) knows whole ones.
  */
 const REST_MS_MAX = 2;
-/** Shortest datagram queue with which the loop rests: a short one must be emptied at once, or senders are refused. */
+/**
+ * Shortest datagram queue with which the loop rests: a short one must be emptied at once, or
+ * senders are refused.
+ */
 const REST_QUEUE_MIN = 128;
 
 export class Loop {
@@ -81,7 +88,10 @@ export class Loop {
   readonly #poll = new PollSet(2 * LISTENERS_MAX + 2);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
-  /** Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst still fits. 0 = no rests. */
+  /**
+   * Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst
+   * still fits. 0 = no rests.
+   */
   readonly #restBeatsMax: number;
   #turnBeganNs = 0;
   /** The TURN_* bits of the last turn, and how many datagrams it took. */
@@ -92,17 +102,25 @@ export class Loop {
   /** Of the HTTP server; -1 = there is none, or it is asked in every turn. */
   readonly #httpIndex: number;
   readonly #waitMaxNs: number;
-  /** Places in the poll set for the sockets that listeners had before; -1 = such a listener never has one. */
+  /**
+   * Places in the poll set for the sockets that listeners had before; -1 = such a listener never
+   * has one.
+   */
   readonly #formerIndexes: number[] = [];
   #yieldedAtNs = 0;
   #serveNs = 0;
   #httpLeft = false;
-  /** Turns without a yield or a page before them, since the last page: each has an observation of 0. */
+  /**
+   * Turns without a yield or a page before them, since the last page: each has an observation of 0.
+   */
   #turnsWithoutServe = 0;
-  /** Earliest deadline of others and of suspended listeners; looked up again behind everything that may move it. */
+  /**
+   * Earliest deadline of others and of suspended listeners; looked up again after everything that
+   * may move it.
+   */
   #othersDueNs = 0;
   #othersDueIsKnown = false;
-  /** True in the turn behind a yield, which may have brought something. */
+  /** True in the turn after a yield, which may have brought something. */
   #hasYielded = false;
 
   constructor(options: LoopOptions) {
@@ -133,7 +151,8 @@ export class Loop {
     this.#run();
   };
 
-  // Turns until one must yield. The wait stands before the turn, so that whatever the yield brought is seen at once.
+  // Turns until one must yield. The wait stands before the turn, so that whatever the yield brought
+  // is seen at once.
   #run(): void {
     const { shouldStop, stopped, observer } = this.#options;
     while (!shouldStop(observer.clock.lastNs)) {
@@ -175,8 +194,8 @@ export class Loop {
     this.turns++;
   }
 
-  // Others have something to do when their time has come, and when the runtime or this turn gave them something. A turn of
-  // every second is not plain, so nobody waits for longer.
+  // Others have something to do when their time has come, and when the runtime or this turn gave
+  // them something. Once a second a turn is not plain, so none of them waits for longer.
   #maintain(nowNs: number): void {
     const hasMore = (this.#lastTurn & (TURN_FULL | TURN_EXPORTED)) !== 0;
     if (!hasMore && !this.#hasYielded && nowNs < this.#othersDueNs) return;
@@ -257,8 +276,8 @@ export class Loop {
     this.#othersDueIsKnown = true;
   }
 
-  // A listener that keeps failing leaves the wait set until it is tried again, and one that was bound anew has other
-  // descriptors in it.
+  // A listener that keeps failing leaves the wait set until it is tried again, and one that was
+  // bound anew has other descriptors in it.
   #suspensions(): number {
     const { observer } = this.#options;
     const { length } = observer.listeners;

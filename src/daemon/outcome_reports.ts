@@ -1,4 +1,5 @@
-// What a person reads about recoveries: one log line per outcome, with what can be done (spec 10 section 8).
+// What a person reads about recoveries: one log line per outcome, with what can be done (spec 10
+// section 8).
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import type { CapturedOutput } from "../events/captured_output.ts";
@@ -64,7 +65,9 @@ const SILENT_REASONS: readonly DecisionReason[] = [
   "backing_off",
 ];
 
-/** The end of what a failed command printed, for its log line: the audit log has all that was kept. */
+/**
+ * The end of what a failed command printed, for its log line: the audit log has all that was kept.
+ */
 const TAIL_CHARACTERS_MAX = 200;
 
 export class OutcomeReports {

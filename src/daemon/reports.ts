@@ -1,5 +1,5 @@
-// What a person reads about agents and turns: one log line per stall and per return, and those of the parts that tell of
-// pauses, shared pids and recoveries.
+// What a person reads about agents and turns: one log line per stall and per return, and those of
+// the parts that tell of pauses, shared pids and recoveries.
 import { ORIGIN_KERNEL_ATTESTED, originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
@@ -78,7 +78,10 @@ export class Reports implements TickReports, Deadline {
     this.#options.namespaceConflict(pid, observedInode);
   }
 
-  /** When the window of a second ends that held lines back, or untold pauses are due; else +Infinity. */
+  /**
+   * When the window of a second ends that held lines back, or pauses that were not logged are due;
+   * else +Infinity.
+   */
   nextDeadlineNs(): number {
     return Math.min(this.#window.nextDeadlineNs(), this.#pauses.nextDeadlineNs());
   }

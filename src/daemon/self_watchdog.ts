@@ -1,5 +1,5 @@
-// The self-watchdog (spec 12 section 2): an alarm of the kernel that every turn puts off. A loop that hangs, in whatever,
-// is ended by the signal.
+// The self-watchdog (spec 12 section 2): an alarm of the kernel that every turn puts off. A loop
+// that hangs, in whatever, is ended by the signal.
 import { armAlarm } from "../../ffi/process.ts";
 import { TEST_HOOKS } from "../base/build_info.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";

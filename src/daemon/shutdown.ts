@@ -1,24 +1,30 @@
-// The end of the daemon (spec 12 section 6): why it comes, and the exit code. What was opened says when it was opened how
-// it is closed, and is closed in the reverse order, by a shutdown as by a start that failed. The loop no longer blocks here,
-// so the runtime's timers run, and what is awaited is looked at every few milliseconds. Every step has a limit; a second
-// signal ends them all at once.
+// The end of the daemon (spec 12 section 6): why it comes, and the exit code. What was opened says
+// when it was opened how it is closed, and is closed in the reverse order, by a shutdown as by a
+// start that failed. The loop no longer blocks here, so the runtime's timers run, and what is
+// awaited is looked at every few milliseconds. Every step has a limit; a second signal ends them
+// all at once.
 import { armAlarm } from "../../ffi/process.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { Log } from "./log.ts";
 import { monotonicNs } from "./parts.ts";
 import { Signals } from "./signals.ts";
 
-/** A start that failed has the caller tell why; an abort waits for nobody. */
+/** After a failed start the caller says why; an abort waits for nothing. */
 type EndKind = "shutdown" | "abort" | "failed_start";
 
 interface End {
   readonly kind: EndKind;
   readonly exitCode: number;
-  /** Looks again every few milliseconds until `done`, for at most `msMax`, or until a second signal. */
+  /**
+   * Looks again every few milliseconds until `done`, for at most `msMax`, or until a second signal.
+   */
   until(done: () => boolean, msMax: number): Promise<void>;
 }
 
-/** Closes one thing that was opened. An abort may call it again while the shutdown before it still waits for it. */
+/**
+ * Closes one thing that was opened. An abort may call it again while the shutdown before it still
+ * waits for it.
+ */
 export type Close = (end: End) => Promise<void> | undefined;
 
 interface ShutdownOptions {
@@ -58,12 +64,17 @@ export class Shutdown {
     return this.#hasBegun;
   }
 
-  /** Something was opened: `close` is called before that of everything that was opened before it. */
+  /**
+   * Something was opened: `close` is called before that of everything that was opened before it.
+   */
   add(close: Close): void {
     this.#opened.push(close);
   }
 
-  /** Takes the signals, of which SIGUSR1 calls `dump`. They belong to what is opened first, and are given back last. */
+  /**
+   * Takes the signals, of which SIGUSR1 calls `dump`. They belong to what is opened first, and are
+   * given back last.
+   */
   takeSignals(dump: () => void): void {
     const { log } = this.#options;
     const signals = new Signals({
@@ -98,7 +109,10 @@ export class Shutdown {
     await this.#closeAll("shutdown");
   }
 
-  /** A second signal: children die now, the writers get half a second, the sockets go, the exit code says so. */
+  /**
+   * A second signal: children die now, the writers get half a second, the sockets go, the exit code
+   * says so.
+   */
   abort(signal: string): void {
     if (this.#end?.kind === "abort") return;
     this.#exitCode = 1;
@@ -107,7 +121,10 @@ export class Shutdown {
     void this.#closeAll("abort");
   }
 
-  /** After a failed start: only what is open is closed, and nothing is said; the caller tells the cause. */
+  /**
+   * After a failed start: only what is open is closed, and nothing is said; the caller tells the
+   * cause.
+   */
   async unwind(): Promise<void> {
     await this.#closeAll("failed_start");
   }

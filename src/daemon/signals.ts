@@ -1,5 +1,5 @@
-// The signals that the daemon takes (spec 12 section 6): which of them ask for the end, and which for something else. All
-// others keep the system's action.
+// The signals that the daemon takes (spec 12 section 6): which of them ask for the end, and which
+// for something else. All others keep the system's action.
 import { ignoresHangup } from "../../ffi/inherited.ts";
 import { monotonicNs } from "./parts.ts";
 import { StopSignals } from "./stop_signals.ts";
@@ -7,11 +7,11 @@ import { StopSignals } from "./stop_signals.ts";
 interface SignalHandlers {
   /** The end is asked for. */
   stop(signal: NodeJS.Signals): void;
-  /** It is asked for once more, by somebody who does not want to wait. */
+  /** It is asked for once more: nothing is waited for any longer. */
   stopAgain(signal: NodeJS.Signals): void;
   /** SIGHUP: the configuration should be read again. */
   hangup(): void;
-  /** SIGUSR1: the state should be told. */
+  /** SIGUSR1: the state should be written to the log. */
   dump(): void;
 }
 

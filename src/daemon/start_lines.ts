@@ -1,5 +1,5 @@
-// The lines of the log that tell a newcomer everything once the daemon is open: where it listens, where the metrics are, how
-// to send a beat.
+// The lines of the log that tell a newcomer everything once the daemon is open: where it listens,
+// where the metrics are, how to send a beat.
 import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "./log.ts";

@@ -1,5 +1,6 @@
-// What SIGUSR1 writes (spec 12 section 6): one line with the state, and at level debug one more for each agent. There may be
-// thousands of those, and the stream takes a bounded number of bytes at a time: they come in slices with turns in between.
+// What SIGUSR1 writes (spec 12 section 6): one line with the state, and at level debug one more for
+// each agent. There may be thousands of those, and the stream takes a bounded number of bytes at a
+// time: they come in slices with turns in between.
 import { originText } from "../base/origin.ts";
 import { NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
 import type { AgentView, AgentWalk } from "../view/agent_view.ts";

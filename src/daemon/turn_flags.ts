@@ -1,9 +1,13 @@
-// What a turn says when it is over: four bits, and above them the number of datagrams that it took. One number, because a
-// turn of a quiet daemon takes beats and nothing else, and makes no object for it.
+// What a turn says when it is over: four bits, and above them the number of datagrams that it took.
+// One number, because a turn of a quiet daemon takes beats and nothing else, and makes no object
+// for it.
 
-/** The turn was not plain: it found something to do besides beats, or a second was over; all of its stages ran. */
+/**
+ * The turn was not plain: it found something to do besides beats, or a second was over; all of its
+ * stages ran.
+ */
 export const TURN_FULL = 1;
-/** It told or ended something: the runtime's own loop may have something to do for it. */
+/** It reported or ended something: the runtime's own loop may have something to do for it. */
 export const TURN_BUSY = 2;
 /** It gave rows to the export, whose file may then have something due. */
 export const TURN_EXPORTED = 4;

@@ -1,5 +1,5 @@
-// The processes of a control group, by the files of cgroups(7). Where the hierarchy of systemd is mounted differs: alone,
-// or beside those of version 1.
+// The processes of a control group, by the files of cgroups(7). Where the hierarchy of systemd is
+// mounted differs: alone, or beside those of version 1.
 import { KernelFiles } from "./kernel_files.ts";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
 

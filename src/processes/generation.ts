@@ -1,12 +1,12 @@
-// The clock of start times: a process that has a pid is told from the one that had it before by when it started. The start
-// time is called the generation of the pid, in ticks of a hundredth of a second since boot.
+// The clock of start times: two processes that had the same pid differ in when they started. The
+// start time is called the generation of the pid, in ticks of a hundredth of a second since boot.
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_BOOTTIME, IS_LINUX } from "../../ffi/constants.ts";
 import { NS_PER_MS } from "../base/time.ts";
 
 /**
- * Now as a generation: processes that start from now on have at least this one, and a process of a smaller one had started
- * before. NaN = unknown.
+ * Now as a generation: processes that start from now on have at least this one, and a process of a
+ * smaller one had started before. NaN = unknown.
  */
 export type GenerationClock = () => number;
 

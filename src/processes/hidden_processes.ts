@@ -1,9 +1,13 @@
-// Whether /proc hides the processes of other users from the daemon. Their agents are still watched, but nobody can tell
-// which process has a pid, so nothing is ever done about them: that has to be said before the first stall.
+// Whether /proc hides the processes of other users from the daemon. Their agents are still watched,
+// but which process has a pid cannot be known, so nothing is ever done about them: that has to be
+// said before the first stall.
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { KernelFiles } from "./kernel_files.ts";
 
-/** The mounts of a machine with thousands of containers, and a process in as many groups as there may be. */
+/**
+ * The mounts of a machine with thousands of containers, and a process in as many groups as there
+ * may be.
+ */
 const MOUNTINFO_BYTES_MAX = 4 * 1024 * 1024;
 const STATUS_BYTES_MAX = 1024 * 1024;
 const CAP_SYS_PTRACE = 1n << 19n;
@@ -16,7 +20,10 @@ export interface HiddenProcesses {
   readonly hint: string;
 }
 
-/** The fields of the warning, or undefined if all processes are shown. `root` is /proc, or a directory of the same shape in a test. */
+/**
+ * The fields of the warning, or undefined if all processes are shown. `root` is /proc, or a
+ * directory of the same shape in a test.
+ */
 export function hiddenProcessesWarning(root = "/proc"): HiddenProcesses | undefined {
   if (!IS_LINUX) return undefined;
   const files = new KernelFiles();
@@ -49,7 +56,10 @@ function mountOptions(mountinfo: string): { readonly hidepid?: string; readonly 
   return Object.fromEntries(options.split(",").map((option) => option.split("=")));
 }
 
-/** The kernel shows everything to who may trace everybody, and to the members of the group of the mount. */
+/**
+ * The kernel shows everything to who may trace everybody, and to the members of the group of the
+ * mount.
+ */
 function isExempt(status: string, gid: string, hidepid: string): boolean {
   const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
   const capabilities = /^[0-9a-f]+$/.test(field("CapEff")) ? BigInt(`0x${field("CapEff")}`) : 0n;

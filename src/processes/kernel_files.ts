@@ -1,5 +1,6 @@
-// The one way in which the program reads a small file that the kernel makes: of a process, of a control group, a setting.
-// Synchronous and bounded; the runtime opens every file with O_CLOEXEC. What cannot be read is a code, and never throws.
+// The one way in which the program reads a small file that the kernel makes: of a process, of a
+// control group, a setting. Synchronous and bounded; the runtime opens every file with O_CLOEXEC.
+// What cannot be read is a code, and never throws.
 import { closeSync, openSync, readSync } from "node:fs";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
 
@@ -28,7 +29,10 @@ export class KernelFiles {
     return length < 0 ? "" : this.decoded(length);
   }
 
-  /** Reads the first `bytesMax` bytes: how many there were; FILE_GONE, or less than 0 for another reason. */
+  /**
+   * Reads the first `bytesMax` bytes: how many there were; FILE_GONE, or less than 0 for another
+   * reason.
+   */
   read(path: string, bytesMax: number): number {
     if (bytesMax > this.#buffer.length) this.#buffer = Buffer.alloc(bytesMax);
     const result = this.#tryRead(path, bytesMax);

@@ -1,5 +1,6 @@
-// What the system says about our own process, read at the moment of a scrape and never else (spec 08 section 3.7).
-// Measured on Linux: about 0.1 ms together. NaN = the platform cannot say; such a sample is left out.
+// What the system says about our own process, read at the moment of a scrape and never else
+// (spec 08 section 3.7). Measured on Linux: about 0.1 ms together. NaN = the platform cannot say;
+// such a sample is left out.
 import { readdirSync, statSync } from "node:fs";
 import { KernelFiles } from "./kernel_files.ts";
 
@@ -13,7 +14,10 @@ interface ProcessStats {
 }
 
 const FILE_BYTES_MAX = 4_096;
-/** Field of /proc/self/stat after the command name: vsize is the 23rd of proc_pid_stat(5), the name the 2nd. */
+/**
+ * Field of /proc/self/stat after the command name: vsize is the 23rd of proc_pid_stat(5), the name
+ * the 2nd.
+ */
 const STAT_FIELD_VSIZE = 23 - 3;
 
 export function readProcessStats(): ProcessStats {
@@ -35,7 +39,10 @@ function virtualBytes(files: KernelFiles): number {
   return numberOrNaN(fields[STAT_FIELD_VSIZE]);
 }
 
-/** Since Linux 6.2 the size of the directory is the number of descriptors; before that it is 0 and they are listed. */
+/**
+ * Since Linux 6.2 the size of the directory is the number of descriptors; before that it is 0 and
+ * they are listed.
+ */
 function openFds(): number {
   try {
     const size = statSync("/proc/self/fd").size;

@@ -1,5 +1,6 @@
-// Reads processes from /proc (spec 05 section 5): the only place that knows which file of /proc/<pid> says what. Start time
-// and pid namespace tell who has a pid. Small synchronous reads, the only ones on the loop; NaN = unknown.
+// Reads processes from /proc (spec 05 section 5): the only place that knows which file of
+// /proc/<pid> says what. Start time and pid namespace tell who has a pid. Small synchronous reads,
+// the only ones on the loop; NaN = unknown.
 import { readdirSync, readlinkSync } from "node:fs";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
 import * as text from "./proc_text.ts";
@@ -11,14 +12,20 @@ const STAT_BYTES_MAX = 512;
 // The lines that are read stand within the first 2 KiB of /proc/<pid>/status.
 const STATUS_BYTES_MAX = 4_096;
 const CGROUP_BYTES_MAX = 4_096;
-/** A command line may be longer than any file of the kernel; who a program is stands at its beginning. */
+/**
+ * A command line may be longer than any file of the kernel; who a program is stands at its
+ * beginning.
+ */
 const CMDLINE_BYTES_MAX = 32_768;
 
 export class ProcReader implements ProcessReader {
   readonly #root: string;
   readonly #files: KernelFiles;
 
-  /** `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no descriptor left. */
+  /**
+   * `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no
+   * descriptor left.
+   */
   constructor(root = "/proc", spares?: SpareDescriptors) {
     this.#root = root;
     this.#files = new KernelFiles(spares);
@@ -82,7 +89,10 @@ export class ProcReader implements ProcessReader {
     return line.toString("utf8").split("\0");
   }
 
-  /** What the descriptors of the process are: "socket:[4711]", "/dev/null". None if they are kept from us. */
+  /**
+   * What the descriptors of the process are: "socket:[4711]", "/dev/null". None if they are kept
+   * from us.
+   */
   descriptors(pid: number): { readonly fd: number; readonly link: string }[] {
     const directory = `${this.#root}/${pid}/fd`;
     return namesIn(directory).flatMap((fd) => {
@@ -110,8 +120,8 @@ export class ProcReader implements ProcessReader {
     return this.#files.text(`${this.#root}/${pid}/status`, STATUS_BYTES_MAX);
   }
 
-  // The link of another user's process needs CAP_SYS_PTRACE; the NSpid line is world-readable and has one number for
-  // a process of our namespace, more for one in a child namespace.
+  // The link of another user's process needs CAP_SYS_PTRACE; the NSpid line is world-readable and
+  // has one number for a process of our namespace, more for one in a child namespace.
   #namespaceFromStatus(pid: number, observerInode: number): number {
     if (Number.isNaN(observerInode)) return Number.NaN;
     const count = text.parseNspids(this.#status(pid)).length;

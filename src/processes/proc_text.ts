@@ -1,5 +1,5 @@
-// What the files of /proc/<pid> say (proc(5)), from their text: each question has its parser here, and none trusts a line
-// that may have been cut short. NaN = unknown.
+// What the files of /proc/<pid> say (proc(5)), from their text: each question has its parser here,
+// and none trusts a line that may have been cut short. NaN = unknown.
 
 /** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
 const START_TIME_WORD = 20;
@@ -7,7 +7,10 @@ const START_TIME_WORD = 20;
 const THREADS_WORD = 18;
 const ENDED_STATE = /^\) [ZXx] /;
 
-/** Start time in ticks from the text of /proc/<pid>/stat; NaN if it is malformed. The name may hold ")" and spaces. */
+/**
+ * Start time in ticks from the text of /proc/<pid>/stat; NaN if it is malformed. The name may hold
+ * ")" and spaces.
+ */
 export function parseStartTime(stat: string): number {
   const close = stat.lastIndexOf(")");
   if (close < 0) return Number.NaN;
@@ -32,7 +35,10 @@ export function parseNamespaceLink(text: string): number {
   return wholeNumber(match?.[1]);
 }
 
-/** The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line could hide a number. */
+/**
+ * The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line
+ * could hide a number.
+ */
 export function parseNspids(status: string): readonly number[] {
   const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(status);
   return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);

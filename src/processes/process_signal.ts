@@ -1,5 +1,5 @@
-// Sends a signal to one process, never to a bare pid, which may have a new owner at any moment: a descriptor holds on to
-// whoever has the pid, and its start time then says who that is.
+// Sends a signal to one process, never to a bare pid, which may have a new owner at any moment: a
+// descriptor holds on to the process that has the pid, and its start time then says who that is.
 import { EMFILE, ENFILE, ESRCH } from "../../ffi/constants.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";

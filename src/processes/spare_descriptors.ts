@@ -1,6 +1,6 @@
-// Descriptors that are kept open for one purpose: to be closed when there is no other left, so that a small file can be
-// opened, read and closed again. Who a process is must be known at that very moment, and not when scrapers or recovery
-// commands have given theirs back.
+// Descriptors that are kept open for one purpose: to be closed when there is no other left, so that
+// a small file can be opened, read and closed again. Who a process is must be known at that very
+// moment, and not when scrapers or recovery commands have given theirs back.
 import { closeSync, openSync } from "node:fs";
 
 /** A process descriptor, and the file of the process that is looked at beside it. */
@@ -13,7 +13,10 @@ export class SpareDescriptors {
     this.#refill();
   }
 
-  /** The result of `attempt`, which leaves nothing open; made once more, with the spare ones closed, if it `isShort`. */
+  /**
+   * The result of `attempt`, which leaves nothing open; made once more, with the spare ones closed,
+   * if it `isShort`.
+   */
   use<Result>(attempt: () => Result, isShort: (result: Result) => boolean): Result {
     const result = attempt();
     if (!isShort(result)) return result;

@@ -1,6 +1,7 @@
-// The systemd service that a process runs in, from the text of /proc/<pid>/cgroup. Only a system service that systemd
-// itself put the process into has a name here: a session, a user's own services, a container's scope and a slice have
-// none, because restarting them would restart what nobody meant.
+// The systemd service that a process runs in, from the text of /proc/<pid>/cgroup. Only a system
+// service that systemd itself put the process into has a name here: a session, a user's own
+// services, a container's scope and a slice have none, because restarting them would restart what
+// was not meant.
 
 export interface AgentUnit {
   /** "app.service" */
@@ -26,12 +27,15 @@ export function parseUnit(cgroupText: string): AgentUnit | string {
 }
 
 /**
- * A name with "_" before it is escaped by systemd because it would be taken for something of the kernel; such services do
- * not occur, and are refused with everything else that is odd.
+ * A name with "_" before it is escaped by systemd because it would be taken for something of the
+ * kernel; such services do not occur, and are refused with everything else that is odd.
  */
 const SERVICE_PATTERN = /^[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,246}\.service$/;
 
-/** The path in the hierarchy of systemd: the unified one, or the one named systemd where there are several. */
+/**
+ * The path in the hierarchy of systemd: the unified one, or the one named systemd where there are
+ * several.
+ */
 function cgroupPath(text: string): string | undefined {
   let unified: string | undefined;
   for (const line of text.split("\n")) {

@@ -1,6 +1,7 @@
-// Key files of secure listeners (spec 02 section 3, 07 section 5): one key of 64 hex digits, or a list with one key per line.
-// All files of a listener are read together, and no key is handed out unless all of them are valid. What was read is
-// wiped, also behind a file at fault; no message holds a digit of a key.
+// Key files of secure listeners (spec 02 section 3, 07 section 5): one key of 64 hex digits, or a
+// list with one key per line. All files of a listener are read together, and no key is handed out
+// unless all of them are valid. What was read is wiped, also after a file at fault; no message
+// holds a digit of a key.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
 import { sameKey } from "../wire/secure_frame.ts";
 import { type KeyLine, type ParsedKey, parseKey, parseKeyList } from "./key_text.ts";

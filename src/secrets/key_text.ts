@@ -1,6 +1,6 @@
-// The text of keys (spec 02 section 3): one key of 64 hex digits, or a list with one per line, comments behind "#". Read from
-// bytes and not from strings, because bytes can be wiped; what is wrong is told by a length or one character and its
-// place, never by a digit of a key.
+// The text of keys (spec 02 section 3): one key of 64 hex digits, or a list with one per line,
+// comments after "#". Read from bytes and not from strings, because bytes can be wiped; what is
+// wrong is described by a length or one character and its place, never by a digit of a key.
 import { KEY_BYTES } from "../wire/secure_frame.ts";
 
 const KEY_DIGITS = KEY_BYTES * 2;

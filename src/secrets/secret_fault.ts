@@ -1,4 +1,5 @@
-// What is wrong with the file of a secret, and how it is said. No content of it is ever in the words.
+// What is wrong with the file of a secret, and how it is said. No content of it is ever in the
+// words.
 
 /** Why a file cannot be read as a secret: `found` goes through `foundText()`. */
 export interface SecretFault {

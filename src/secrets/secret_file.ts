@@ -1,5 +1,6 @@
-// Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once, judged by that very
-// descriptor and read from it, so that nothing can be swapped in between. Content never appears in a message.
+// Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once,
+// judged by that very descriptor and read from it, so that nothing can be swapped in between.
+// Content never appears in a message.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
@@ -13,18 +14,19 @@ export const SECRET_FILE_BYTES_MAX = 64 * 1024;
 /** Bits of group and others: a secret is for its owner alone. */
 const FORBIDDEN_MODE_BITS = 0o077;
 
-/** Readable by root and a group, writable by nobody. */
+/** Readable by root and a group, writable by none. */
 const HANDED_OVER_MODE = 0o440;
 
 const OPEN_FLAGS = constants.O_RDONLY | SAFE_OPEN_FLAGS;
 
 type SecretFile =
-  /** The content; whoever reads a key from it wipes it. */
+  /** The content; the reader wipes it. */
   { readonly ok: true; readonly bytes: Uint8Array } | SecretFault;
 
 /**
- * Reads the file at `path` and trims white space around the content. It must belong to `ownerUid` alone; root may also hand
- * one over by its group, as systemd does with credentials and Kubernetes with an fsGroup.
+ * Reads the file at `path` and trims white space around the content. It must belong to `ownerUid`
+ * alone; root may also hand one over by its group, as systemd does with credentials and Kubernetes
+ * with an fsGroup.
  */
 export function readSecretFile(
   path: string,
@@ -97,8 +99,8 @@ function fileFault(stat: Stats, rules: Rules): SecretFault | undefined {
   return undefined;
 }
 
-// An access list shows as the bits of the group. That the daemon can read it at all says that it is meant for it; only root,
-// who can read everything, must be told so by the directory.
+// An access list shows as the bits of the group. That the daemon can read it at all says that it is
+// meant for it; only root, who can read everything, needs the directory to say so.
 function isHandedOver({ uid, mode }: Stats, { ownerUid, inCredentials }: Rules): boolean {
   return uid === 0 && (mode & 0o777 & ~HANDED_OVER_MODE) === 0 && (ownerUid !== 0 || inCredentials);
 }

@@ -1,14 +1,17 @@
-// Where the file behind a path of a secret really is. A volume of Kubernetes shows each key as a link (key -> ..data/key,
-// ..data -> ..2026_11_27), so that all of them change at once. Links are followed as long as they stay below the directory
-// of the path, belong to us or root, and lead through directories that nobody else may write to: then nobody else decides
-// where they lead.
+// Where the file behind a path of a secret really is. A volume of Kubernetes shows each key as a
+// link (key -> ..data/key, ..data -> ..2026_11_27), so that all of them change at once. Links are
+// followed as long as they stay below the directory of the path, belong to us or root, and lead
+// through directories that no other user may write to: then no other user decides where they lead.
 import { lstatSync, readlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
 import type { SecretFault } from "./secret_fault.ts";
 
 type SecretPath =
-  /** The last name in `path` is no link, or was none a moment ago: it is opened without following one. */
+  /**
+   * The last name in `path` is no link, or was none a moment ago: it is opened without following
+   * one.
+   */
   { readonly ok: true; readonly path: string } | SecretFault;
 
 /** Kubernetes has two. */

@@ -1,6 +1,7 @@
-// The bind of a descriptor to a Unix socket path (spec 05 section 4). The checks are those of every socket path that we make;
-// here a bind that finds the path taken looks for a stale socket and tries once more. Synchronous: it runs before anything
-// else is opened, since the umask is process-wide.
+// The bind of a descriptor to a Unix socket path (spec 05 section 4). The checks are those of every
+// socket path that we make; here a bind that finds the path taken looks for a stale socket and
+// tries once more. Synchronous: it runs before anything else is opened, since the umask is
+// process-wide.
 import { dirname } from "node:path";
 import { EADDRINUSE } from "../../ffi/constants.ts";
 import { bind, unixAddress } from "../../ffi/socket.ts";
@@ -28,7 +29,10 @@ export interface BoundPath extends BoundSocket {
   readonly directorySynced: boolean;
 }
 
-/** Binds `fd` to `path` by the protocol; throws `SocketPathError`. The umask is restored in every case. */
+/**
+ * Binds `fd` to `path` by the protocol; throws `SocketPathError`. The umask is restored in every
+ * case.
+ */
 export function bindDescriptor(options: BindDescriptorOptions): BoundPath {
   const { path } = options;
   checkParent(path);

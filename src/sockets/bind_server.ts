@@ -1,7 +1,7 @@
-// Makes a stream socket that listens at a path, by the protocol of every socket path (spec 05 section 4, 13 section 1). A
-// stream socket that is bound and does not listen yet looks stale to another daemon that starts. So it is bound to a private
-// name and listens there, it is linked to its real name, which fails if something is there, and the private name is removed
-// at once.
+// Makes a stream socket that listens at a path, by the protocol of every socket path (spec 05
+// section 4, 13 section 1). A stream socket that is bound and does not listen yet looks stale to
+// another daemon that starts. So it is bound to a private name and listens there, it is linked to
+// its real name, which fails if something is there, and the private name is removed at once.
 import { linkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EADDRINUSE, EEXIST, SOCK_STREAM } from "../../ffi/constants.ts";
@@ -29,7 +29,10 @@ export interface BoundServer {
   readonly bound: BoundSocket;
 }
 
-/** A socket that listens at `path`; throws `SocketPathError`, and then nothing listens and nothing is left over. */
+/**
+ * A socket that listens at `path`; throws `SocketPathError`, and then nothing listens and nothing
+ * is left over.
+ */
 export function bindServer(options: BindServerOptions): BoundServer {
   const { path, mode, setBy, listenAt } = options;
   checkParent(path);

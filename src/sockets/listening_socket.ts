@@ -1,4 +1,5 @@
-// A stream socket that listens when it is made, at an IP literal or at a path. The caller closes it.
+// A stream socket that listens when it is made, at an IP literal or at a path. The caller closes
+// it.
 import { AF_INET6, SOCK_STREAM, SO_REUSEADDR } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import {
@@ -17,7 +18,10 @@ import { listen } from "../../ffi/stream.ts";
 import { assert } from "../base/assert.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 
-/** Throws `SystemError` that names the failed call. `port` 0 lets the kernel choose; `::` takes IPv4, too. */
+/**
+ * Throws `SystemError` that names the failed call. `port` 0 lets the kernel choose; `::` takes
+ * IPv4, too.
+ */
 export function listenTcp(
   { host, port }: { readonly host: string; readonly port: number },
   backlog: number,

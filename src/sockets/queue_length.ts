@@ -1,5 +1,5 @@
-// How many datagrams a Unix socket holds for its reader: net.unix.max_dgram_qlen of its network namespace, fixed when the
-// socket is made.
+// How many datagrams a Unix socket holds for its reader: net.unix.max_dgram_qlen of its network
+// namespace, fixed when the socket is made.
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { KernelFiles } from "../processes/kernel_files.ts";
 

@@ -1,6 +1,7 @@
-// The checks around a Unix socket path (spec 05 section 4), for whoever makes a socket there: the parent directory must be
-// safe, a stale socket is removed after a probe, a live owner and any other file are refused, the mode is exact, and only
-// our own inode is ever removed. Synchronous, since the umask is process-wide. The bind itself belongs to the callers.
+// The checks around a Unix socket path (spec 05 section 4), for all that make a socket there: the
+// parent directory must be safe, a stale socket is removed after a probe, a live owner and any
+// other file are refused, the mode is exact, and only our own inode is ever removed. Synchronous,
+// since the umask is process-wide. The bind itself belongs to the callers.
 import { type BigIntStats, lchownSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from "../../ffi/constants.ts";
@@ -49,7 +50,10 @@ interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
   readonly type: number;
 }
 
-/** Throws unless the directory of `path` is a real one in which nobody but us or root can replace the socket. */
+/**
+ * Throws unless the directory of `path` is a real one in which only our user and root can replace
+ * the socket.
+ */
 export function checkParent(path: string): void {
   const parent = dirname(path);
   const status = look(parent, path);
@@ -82,7 +86,10 @@ export function checkParent(path: string): void {
     );
 }
 
-/** Removes the socket of a dead owner; a free path is fine, anything else at it is refused and left alone. */
+/**
+ * Removes the socket of a dead owner; a free path is fine, anything else at it is refused and left
+ * alone.
+ */
 export function removeStaleSocket(options: StaleSocketOptions): void {
   const { path } = options;
   const found = look(path, path);
@@ -102,8 +109,8 @@ export function removeStaleSocket(options: StaleSocketOptions): void {
 }
 
 /**
- * Runs `bind` so that the socket file it creates has the permission bits of `mode`: bind(2) makes it with 0777 & ~umask, and
- * so there is no moment in between. The umask is restored in every case.
+ * Runs `bind` so that the socket file it creates has the permission bits of `mode`: bind(2) makes
+ * it with 0777 & ~umask, and so there is no moment in between. The umask is restored in every case.
  */
 export function bindWithMode<Result>(mode: number, bind: () => Result): Result {
   const before = umask(~mode & 0o777);
@@ -114,7 +121,7 @@ export function bindWithMode<Result>(mode: number, bind: () => Result): Result {
   }
 }
 
-/** What a failed bind to `path` is told as. */
+/** The error for a failed bind to `path`. */
 export function bindRefused(path: string, errno: number): SocketPathError {
   const inUse = errno === EADDRINUSE;
   return new SocketPathError(
@@ -126,7 +133,10 @@ export function bindRefused(path: string, errno: number): SocketPathError {
   );
 }
 
-/** The socket that we have just made at `path`, in its group; it is removed again if its mode is not exactly that. */
+/**
+ * The socket that we have just made at `path`, in its group; it is removed again if its mode is not
+ * exactly that.
+ */
 export function boundSocket(
   path: string,
   { mode: wantedMode, gid }: Pick<SocketFile, "mode" | "gid">,
@@ -175,7 +185,10 @@ export function unlinkBoundPath(bound: BoundSocket): void {
   }
 }
 
-/** True if the file at the path is the inode that we made; while its socket lives, no other file can have its number. */
+/**
+ * True if the file at the path is the inode that we made; while its socket lives, no other file can
+ * have its number.
+ */
 export function isInPlace(bound: BoundSocket): boolean {
   try {
     const now = lstatSync(bound.path, { bigint: true });
@@ -185,7 +198,10 @@ export function isInPlace(bound: BoundSocket): boolean {
   }
 }
 
-/** What is at `at`, undefined if nothing is. A directory above it that is closed to us is a fault of the world. */
+/**
+ * What is at `at`, undefined if nothing is. A directory above it that is closed to us is a fault of
+ * the world.
+ */
 function look(at: string, path: string): BigIntStats | undefined {
   try {
     return lstatSync(at, { bigint: true, throwIfNoEntry: false });
@@ -200,8 +216,9 @@ function look(at: string, path: string): BigIntStats | undefined {
   }
 }
 
-// connect() on a datagram socket path tells whether somebody owns it, and enqueues nothing. The owner of a stream socket
-// sees a connection that ends at once; EAGAIN says that its queue of connections is full.
+// connect() on a datagram socket path shows whether a process owns it, and enqueues nothing. The
+// owner of a stream socket sees a connection that ends at once; EAGAIN says that its queue of
+// connections is full.
 function probe({ path, type, setBy }: StaleSocketOptions): void {
   const address = unixAddress(path);
   const fd = openSocket(address.family, type);

@@ -1,5 +1,5 @@
-// The read model: what the daemon knows, as plain objects that are made when they are asked for. Everybody who shows a state
-// reads it here, and nobody else reaches into the columns of the stages.
+// The read model: what the daemon knows, as plain objects that are made when they are asked for.
+// What shows a state reads it here, and nothing else reaches into the columns of the stages.
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import { AgentWalk } from "./agent_view.ts";

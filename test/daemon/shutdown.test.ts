@@ -1,5 +1,5 @@
-// The order of the end (spec 12 section 6) with scripted agents and children, a real page and a real log file: what is
-// closed, what is awaited, what is said, and with which exit code.
+// The order of the end (spec 12 section 6) with scripted agents and children, a real page and a
+// real log file: what is closed, what is awaited, what is said, and with which exit code.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";

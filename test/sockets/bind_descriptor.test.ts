@@ -1,4 +1,5 @@
-// The bind protocol against the real kernel (spec 05 section 4, invariant I15): only our own socket inode is ever removed.
+// The bind protocol against the real kernel (spec 05 section 4, invariant I15): only our own socket
+// inode is ever removed.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,

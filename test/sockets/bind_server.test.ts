@@ -1,4 +1,5 @@
-// The socket of the metrics page through the real server (spec 13 section 1): the rules of every socket path hold for it.
+// The socket of the metrics page through the real server (spec 13 section 1): the rules of every
+// socket path hold for it.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
