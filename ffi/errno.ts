@@ -17,7 +17,7 @@ export function resultOrErrno(result: number): number {
   return result < 0 ? -errnoView[0]! : result;
 }
 
-/** A failed system call: "Cannot bind /run/x.sock: EADDRINUSE (address already in use)". */
+/** A failed system call: "cannot bind /run/x.sock: EADDRINUSE (address already in use)". */
 export class SystemError extends Error {
   override readonly name = "SystemError";
   readonly errno: number;

@@ -38,7 +38,7 @@ export const errnoAddress = open.errnoAddress;
 function openLibrary() {
   if (!IS_LINUX && !IS_DARWIN) {
     throw new PlatformError(
-      `Cannot run on ${process.platform}: found no Unix datagram sockets with known layouts`,
+      `cannot run on ${process.platform}: found no Unix datagram sockets with known layouts`,
       "use Linux (x64 or arm64); macOS works with socket-mode trust only",
     );
   }
@@ -58,7 +58,7 @@ function openLibrary() {
     }
   }
   throw new PlatformError(
-    `Cannot load the C library: ${cause}`,
+    `cannot load the C library: ${cause}`,
     `one of ${LIBRARIES.join(", ")} with every function of the symbol table is needed`,
   );
 }
@@ -74,7 +74,7 @@ function openCommon(name: string) {
 
 function jitError(text: string): PlatformError {
   return new PlatformError(
-    `Cannot call the C library: ${text}`,
+    `cannot call the C library: ${text}`,
     "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset JavaScriptCoreUseJIT, or allow execmem in the security policy",
   );
 }

@@ -56,7 +56,7 @@ async function faultText(parsed: ParsedArguments, error: unknown): Promise<strin
     return faultReport(error.message, error.hint, format);
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const hint = "this is a bug in varta-watch, not in its configuration; please report it";
+  const hint = "this is a bug in varta-watch, not in its configuration: report it";
   return errorLine(text) + hintLine(hint);
 }
 

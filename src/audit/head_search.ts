@@ -32,7 +32,7 @@ export function findHead(directory: string, log: string, keys: readonly ChainKey
   try {
     names = readdirSync(directory).filter((name) => /^audit(-[0-9a-f]{16})?\.head$/.test(name));
   } catch (error) {
-    const found = `Cannot look for ${HEAD_NAME}: ${(error as Error).message}`;
+    const found = `cannot look for ${HEAD_NAME}: ${(error as Error).message}`;
     return { ok: false, found, isBad: false };
   }
   const heads = names.slice(0, HEADS_MAX).map((name) => readHead(join(directory, name), keys));
@@ -42,7 +42,7 @@ export function findHead(directory: string, log: string, keys: readonly ChainKey
   if (same !== undefined || alike !== undefined) return (same ?? alike)!;
   const bad = heads.find((head) => !head.ok);
   return (
-    bad ?? { ok: false, found: `Cannot find the head of ${log} in ${directory}`, isBad: false }
+    bad ?? { ok: false, found: `cannot find the head of ${log} in ${directory}`, isBad: false }
   );
 }
 
@@ -50,9 +50,9 @@ function readHead(path: string, keys: readonly ChainKey[]): HeadSearch {
   try {
     const parsed = parseHeadRecord(contentOf(path), keys);
     if (parsed.ok) return { ...parsed, path };
-    return { ok: false, found: `Cannot use ${path}: found ${parsed.found}`, isBad: true };
+    return { ok: false, found: `cannot use ${path}: found ${parsed.found}`, isBad: true };
   } catch (error) {
-    const found = `Cannot read ${path}: ${(error as Error).message}`;
+    const found = `cannot read ${path}: ${(error as Error).message}`;
     return { ok: false, found, isBad: true };
   }
 }

@@ -71,7 +71,7 @@ export function openLogFile(path: string): LogFile {
   const fd = openSync(path, FLAGS);
   if (fstatSync(fd).isFile()) return { path, fd };
   closeSync(fd);
-  throw new Error(`Cannot read ${path}: must be a regular file`);
+  throw new Error(`cannot read ${path}: must be a regular file`);
 }
 
 function closeLogFiles(files: readonly LogFile[]): void {

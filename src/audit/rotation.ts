@@ -96,11 +96,11 @@ export class AuditRotation {
   async #moveAway(live: AppendFile): Promise<AppendFile> {
     const { path, calls } = this.#options;
     if (await isMissing(path, calls)) {
-      this.#error = new Error(`Cannot rotate ${path}: found no file, making a new one`);
+      this.#error = new Error(`cannot rotate ${path}: found no file, making a new one`);
       return live;
     }
     if (!(await isAtPath(live, path, calls))) {
-      throw new Error(`Cannot rotate ${path}: another file has taken its place`);
+      throw new Error(`cannot rotate ${path}: another file has taken its place`);
     }
     // Ahead of the rename: until the new file has its first record, a kill leaves the log without a live file.
     await this.#tolerate(live.handle.sync());

@@ -239,7 +239,7 @@ export class Verifier {
   #checkKey(row: AuditRow): void {
     const keyId = bootKeyId(row);
     if (this.#keyId !== undefined && keyId === undefined) {
-      this.#found("section", `a section without a key, behind rows under key ${this.#keyId}`);
+      this.#found("section", `a section without a key, after rows under key ${this.#keyId}`);
     }
     this.#keyId = keyId;
   }
@@ -305,7 +305,7 @@ export class Verifier {
     if (remembered === undefined) return;
     if (this.#keyId !== undefined && remembered.keyId !== this.#keyId) {
       const text =
-        "the remembered head is not under the key of the log: anybody can have written it";
+        "the remembered head is not under the key of the log: any user can have written it";
       this.#foundAt(this.#previousPlace ?? this.#here(), "behind", text);
     }
     if (this.#isRememberedSeen) return;

@@ -31,6 +31,6 @@ function ownerOf(path: string): number {
 }
 
 function refuse(message: string): undefined {
-  printError(`Cannot use the key: ${message}`);
+  printError(`cannot use the key: ${message}`);
   printHint("it is the file that audit.key_file names");
 }

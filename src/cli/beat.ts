@@ -58,7 +58,7 @@ function adviseAfterSuccess(pid: number, count: number, isUdp: boolean): void {
     );
   if (isUdp)
     printHint(
-      "nobody confirms a beat by UDP: varta_datagrams_accepted_total and varta_datagrams_rejected_total on the metrics page of the observer say what became of it",
+      "UDP gives no answer: varta_datagrams_accepted_total and varta_datagrams_rejected_total on the metrics page of the observer show whether the beat was accepted",
     );
 }
 

@@ -20,12 +20,12 @@ export function beatFailure(endpoint: string, isUdp: boolean, result: BeatResult
 }
 
 function udpFailure(endpoint: string, result: BeatResult): BeatFailure {
-  const what = `Cannot send beat to ${endpoint}`;
+  const what = `cannot send beat to ${endpoint}`;
   if (result.kind === "failed") return { error: `${result.text} (to ${endpoint})`, hint: "" };
   if (result.kind === "dropped" && result.reason === "no_observer")
     return {
-      error: `${what}: the machine says that nobody listens at the port: is varta-watch running?`,
-      hint: 'the answer is to an earlier beat; "varta-watch check --print" on that machine shows the address and port of each [[listener]]',
+      error: `${what}: the port is closed (the answer to an earlier beat)`,
+      hint: "on that machine: varta-watch check --print",
     };
   return { error: `${what}: the network does not take it: its queue is full`, hint: "" };
 }
@@ -36,7 +36,7 @@ function unixFailure(path: string, result: BeatResult): BeatFailure {
   if (result.kind === "failed" && result.code === "EACCES") return accessDenied(path);
   if (result.kind === "failed" && result.code === "EPROTOTYPE")
     return {
-      error: `Cannot send beat to ${path}: it is a socket of another type`,
+      error: `cannot send beat to ${path}: it is a socket of another type`,
       hint: "want the path of a [[listener]], not that of a metrics socket",
     };
   return { error: result.text, hint: "" };
@@ -44,13 +44,14 @@ function unixFailure(path: string, result: BeatResult): BeatFailure {
 
 function noObserver(path: string): BeatFailure {
   const stats = statOf(path);
-  const what = `Cannot send beat to ${path}`;
+  const what = `cannot send beat to ${path}`;
   if (stats !== undefined && !stats.isSocket())
     return {
       error: `${what}: it is not a socket`,
       hint: 'want the socket path of the running varta-watch: "varta-watch check --print" shows it',
     };
-  const found = stats === undefined ? "there is no socket at this path" : "nobody listens there";
+  const found =
+    stats === undefined ? "there is no socket at this path" : "no process listens there";
   const error = `${what}: ${found}: is varta-watch running?`;
   if (path !== SYSTEM_SOCKET && statOf(SYSTEM_SOCKET)?.isSocket())
     return {
@@ -67,13 +68,13 @@ function noObserver(path: string): BeatFailure {
 
 function queueFull(path: string): BeatFailure {
   return {
-    error: `Cannot send beat to ${path}: the observer's queue is full`,
+    error: `cannot send beat to ${path}: the observer's queue is full`,
     hint: `either varta-watch is stuck, or many beat at once${IS_LINUX ? ": net.unix.max_dgram_qlen (sysctl) is the length of the queue when the socket is made" : ""}`,
   };
 }
 
 function accessDenied(path: string): BeatFailure {
-  const error = `Cannot send beat to ${path}: permission denied for uid ${effectiveUid()}`;
+  const error = `cannot send beat to ${path}: permission denied for uid ${effectiveUid()}`;
   const stats = statOf(path);
   if (stats === undefined)
     return { error, hint: "a directory on the way to it may not be entered by this user" };

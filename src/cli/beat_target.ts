@@ -65,7 +65,7 @@ function sealedTarget(
   if (!read.ok)
     return {
       ok: false,
-      error: `Cannot read the key: ${read.problems.join("; ")}`,
+      error: `cannot read the key: ${read.problems.join("; ")}`,
       hint: `"varta-watch keygen --out FILE" makes a key file`,
       exit: EXIT_KEY_FILE,
     };

@@ -207,10 +207,10 @@ class Story {
     while (!happened() && !this.#over) {
       if (this.#stage.daemonExit !== null)
         throw new Error(
-          `Cannot show the demonstration: the daemon ended with ${this.#stage.daemonExit}`,
+          `cannot show the demonstration: the daemon ended with ${this.#stage.daemonExit}`,
         );
       if (performance.now() - this.#startedMs > STORY_MS_MAX)
-        throw new Error(`Cannot show the demonstration: waited in vain for ${what}`);
+        throw new Error(`cannot show the demonstration: waited too long for ${what}`);
       await this.#step();
     }
   }

@@ -51,9 +51,9 @@ function printKey(line: string): number {
   try {
     const written = writeSync(STDOUT, line);
     if (written === line.length) return EXIT_OK;
-    printError("Cannot print the key: stdout took only a part of it");
+    printError("cannot print the key: stdout took only a part of it");
   } catch (error) {
-    printError(`Cannot print the key: ${errorCode(error)}`);
+    printError(`cannot print the key: ${errorCode(error)}`);
   }
   return EXIT_CANNOT_WRITE;
 }
@@ -80,7 +80,7 @@ function writeNewFile(path: string, text: string): void {
 
 function refuse(path: string, error: unknown): number {
   const code = errorCode(error);
-  const what = `Cannot create key file ${path}`;
+  const what = `cannot create key file ${path}`;
   if (code === "EEXIST") {
     printError(`${what}: there is something of this name already`);
     printHint("a key in use is never overwritten: choose another name");

@@ -62,29 +62,29 @@ export const NO_OBSERVER: Dropped = Object.freeze({
 
 export const BAD_STATUS = failed(
   "bad_status",
-  'Cannot send beat: status must be "ok", "degraded" or "critical"',
+  'cannot send beat: status must be "ok", "degraded" or "critical"',
 );
 export const BAD_PAYLOAD = failed(
   "bad_payload",
-  "Cannot send beat: payload must be an integer in 0..4294967295",
+  "cannot send beat: payload must be an integer in 0..4294967295",
 );
 export const BAD_PATH = failed(
   "bad_path",
-  `Cannot send beat: the socket path must be a string of 1..${SOCKET_PATH_BYTES_MAX} bytes without NUL`,
+  `cannot send beat: the socket path must be a string of 1..${SOCKET_PATH_BYTES_MAX} bytes without NUL`,
 );
 export const BAD_ADDRESS = failed(
   "bad_address",
-  'Cannot send beat: host must be an IP address such as "192.0.2.10", not a name, and port an integer in 1..65535',
+  'cannot send beat: host must be an IP address such as "192.0.2.10", not a name, and port an integer in 1..65535',
 );
 export const BAD_KEY = failed(
   "bad_key",
-  "Cannot send beat: a key must be 32 bytes or 64 hex digits",
+  "cannot send beat: a key must be 32 bytes or 64 hex digits",
 );
 export const RESERVED_PID = failed(
   "reserved_pid",
-  "Cannot send beat: pid 1 is reserved: start the program under an init (docker run --init), so that it gets another pid",
+  "cannot send beat: pid 1 is reserved: start the program under an init (docker run --init), so that it gets another pid",
 );
-export const CLOSED = failed("closed", "Cannot send beat: the client was closed");
+export const CLOSED = failed("closed", "cannot send beat: the client was closed");
 
 const systemFailures = new Map<number, Failed>();
 
@@ -95,7 +95,7 @@ export function resultOfErrno(errnoNumber: number): BeatResult {
   if (isPeerGone(errnoNumber)) return NO_OBSERVER;
   const known = systemFailures.get(errnoNumber);
   if (known !== undefined) return known;
-  const text = `Cannot send beat: ${errnoText(errnoNumber)}`;
+  const text = `cannot send beat: ${errnoText(errnoNumber)}`;
   const made = failed(errnoName(errnoNumber), text);
   systemFailures.set(errnoNumber, made);
   return made;

@@ -232,7 +232,7 @@ function startupWarnings(
     warnings.push('recovery.restart_units has no effect: there is no step restart_unit = "auto"');
   }
   if (recovers && recovery.dryRun) {
-    warnings.push("dry run: recoveries are decided and told, and nothing is started or signalled");
+    warnings.push("dry run: recoveries are decided and logged; nothing is started or signalled");
   }
   if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
     warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);

@@ -19,7 +19,7 @@ export interface ConfigOption extends OptionRow {
 
 // biome-ignore format: a table reads best with one row per option
 const OWN_OPTIONS: readonly OptionRow[] = [
-  row("Recovery", "dry-run", set("recovery", "dry_run"), "decide and tell everything, start and signal nothing"),
+  row("Recovery", "dry-run", set("recovery", "dry_run"), "decide and log everything, start and signal nothing"),
   row("Log", "log-level", set("log", "level"), "debug, info, warn or error ({default})", "LEVEL"),
   row("Log", "log-format", set("log", "format"), "logfmt or json, errors of the start included ({default})", "FORMAT"),
 ];

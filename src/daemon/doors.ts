@@ -53,7 +53,7 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
     makeRuntimeDirectory(directory);
   } catch (error) {
     throw new StartError(
-      `Cannot create the socket's directory ${directory.path}: ${errorText(error)}`,
+      `cannot create the socket's directory ${directory.path}: ${errorText(error)}`,
       "create it for the daemon's user, or give another path with --socket",
     );
   }
@@ -104,7 +104,7 @@ function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Lis
   const read = readKeyFiles(config, effectiveUid());
   if (!read.ok)
     throw new StartError(
-      `Cannot open listener ${config.name}: ${read.problems.join("; ")}`,
+      `cannot open listener ${config.name}: ${read.problems.join("; ")}`,
       "varta-watch keygen makes a key file",
     );
   return new SecureUdpListener({
@@ -182,7 +182,7 @@ export function openMetrics(
     if (code === "EADDRINUSE" && portMayChange && listen.kind === "tcp")
       return new HttpServer({ ...options, listen: { ...listen, port: 0 } });
     throw new StartError(
-      `Cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
+      `cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
       metricsHint(code),
     );
   }

@@ -24,8 +24,7 @@ interface RefusalText {
   readonly hint: string | ((example: RefusedExample) => string);
 }
 
-const CLIENT =
-  "agents that use a client of varta-watch do not send this: look who else writes here";
+const CLIENT = "find the program that writes here: no client of varta-watch sends this";
 const CONTAINER =
   "run the agent in the host's pid namespace (docker run --pid=host, hostPID: true), or a daemon beside it; " +
   'see "Agents in containers" in docs/operating.md';
@@ -56,7 +55,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   replay: {
     cause: () => "seen before, or from an agent whose clock went back before it was called silent",
-    hint: "an agent on a machine that was booted again is heard once its silence was told; if none was, somebody replays a recording",
+    hint: "an agent on a machine that was booted again is heard once its stall was reported; without a stall, a recording is being replayed",
   },
   decode: { cause: () => "no frame", hint: CLIENT },
   bad_magic: { cause: () => 'no "VA" at the beginning: no beat at all', hint: CLIENT },
@@ -66,11 +65,11 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   bad_status: {
     cause: () => "a status that the protocol does not have",
-    hint: "a status is 0, 1 or 2: look at the client",
+    hint: "correct the client: a status is 0, 1 or 2",
   },
   stall_on_wire: {
     cause: () => "the status stall, which only the observer gives",
-    hint: "a status is 0, 1 or 2: look at the client",
+    hint: "correct the client: a status is 0, 1 or 2",
   },
   bad_pid: {
     cause: () => "pid 0 or 1, which is reserved",
@@ -78,11 +77,11 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   bad_timestamp: {
     cause: () => "the reserved timestamp",
-    hint: "the client has no clock: look at it",
+    hint: "correct the client: it has no clock",
   },
   bad_nonce: {
     cause: () => "the nonce of a last beat with a status that is not critical",
-    hint: "look at the client",
+    hint: "correct the client: only a critical beat may have the last nonce",
   },
   bad_crc: {
     cause: () => "wrong checksum",
@@ -96,7 +95,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   pid: { cause: otherPid, hint: otherPidHint },
   pid_above_max: {
     cause: ({ framePid }) => `frame pid ${framePid} is above the kernel's largest pid`,
-    hint: "the agent runs on another machine, or in no process at all: look at the client",
+    hint: "correct the client: the agent runs on another machine, or it states a pid of its own making",
   },
   rate_per_pid: {
     cause: ({ framePid }) => `pid ${framePid} beats faster than limits.per_pid_rate allows`,
@@ -109,7 +108,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   cross_namespace: {
     cause: ({ framePid, detail }) =>
       `pid ${framePid} runs in another pid namespace (${detail === 0 ? "hidden" : detail})`,
-    hint: `set observer.allow_cross_namespace if that is meant; ${CONTAINER}`,
+    hint: `set observer.allow_cross_namespace if agents of other namespaces may beat; ${CONTAINER}`,
   },
   origin_conflict: {
     cause: ({ framePid, detail }) =>

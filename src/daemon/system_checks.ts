@@ -19,12 +19,12 @@ export function requireProc(root = "/proc", pid: number = process.pid): void {
   const self = procSelf(root);
   if (self === undefined)
     throw new PlatformError(
-      `Cannot read ${root}/self: /proc is not mounted`,
+      `cannot read ${root}/self: /proc is not mounted`,
       "mount it (mount -t proc proc /proc); under systemd with RootDirectory= set MountAPIVFS=yes",
     );
   if (self !== `${pid}`)
     throw new PlatformError(
-      `Cannot use ${root}: it shows another pid namespace, where this process is ${self} and not ${pid}`,
+      `cannot use ${root}: it shows another pid namespace, where this process is ${self} and not ${pid}`,
       "mount the proc of this namespace (unshare --mount-proc, or mount -t proc proc /proc)",
     );
 }

@@ -190,15 +190,15 @@ function requireDirectory(file: string): void {
     throw new OwnFileError(
       file,
       `found ${fault.found}; want ${fault.want}`,
-      "whoever can write to the directory can put another file in the place of this one",
+      "a user who can write to the directory can put another file in the place of this one",
     );
 }
 
 function cannotOpen(what: string, file: string, error: unknown): StartError {
   if (error instanceof OwnFileError)
-    return new StartError(`Cannot open the ${what} ${file}: ${error.reason}`, error.hint);
+    return new StartError(`cannot open the ${what} ${file}: ${error.reason}`, error.hint);
   return new StartError(
-    `Cannot open the ${what} ${file}: ${errorText(error)}`,
+    `cannot open the ${what} ${file}: ${errorText(error)}`,
     "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
   );
 }

@@ -120,7 +120,7 @@ export class AppendFile {
   /** Writes what it can of `bytes` and returns how much that was; throws only if it was nothing. */
   async write(bytes: Uint8Array): Promise<number> {
     const { bytesWritten } = await this.handle.write(bytes, 0, bytes.length, null);
-    if (bytesWritten === 0) throw new Error("Cannot write: the file takes no bytes");
+    if (bytesWritten === 0) throw new Error("cannot write: the file takes no bytes");
     this.sizeBytes += bytesWritten;
     return bytesWritten;
   }

@@ -41,7 +41,7 @@ function look(path: string): Stats | DirectoryFault {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const want = "a directory that the daemon may look into";
-    if (code !== "ENOENT") return { found: `${path}, which cannot be looked at (${code})`, want };
+    if (code !== "ENOENT") return { found: `${path}, which cannot be read (${code})`, want };
     return {
       found: `no directory ${path}`,
       want: `one (for example: install -d -m 0750 ${path})`,

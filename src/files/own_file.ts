@@ -17,7 +17,7 @@ export class OwnFileError extends Error {
   readonly hint: string;
 
   constructor(path: string, reason: string, hint: string) {
-    super(`Cannot open ${path}: ${reason}`);
+    super(`cannot open ${path}: ${reason}`);
     this.reason = reason;
     this.hint = hint;
   }
@@ -37,14 +37,14 @@ export function requireOwnFile(path: string, stats: Stats, rules: OwnFileRules):
 
 /** The error of a link at `path`, which an open did not follow. */
 export function linkError(path: string): OwnFileError {
-  return new OwnFileError(path, LINK, "name the file that is meant");
+  return new OwnFileError(path, LINK, "give the path of the file itself");
 }
 
 /** The error of a file whose content is somebody else's. */
 export function foreignContent(path: string, wanted: string): OwnFileError {
   return new OwnFileError(
     path,
-    `found content that is not ours, want ${wanted} or an empty file`,
+    `found other content, want ${wanted} or an empty file`,
     "it was not touched: move it away, or give another path",
   );
 }
@@ -63,14 +63,13 @@ function faultOf(
   if (uid !== ownerUid && uid !== 0) {
     return [
       `must belong to uid ${ownerUid}, found uid ${uid}`,
-      `it is somebody else's file: give another path, or chown ${ownerUid} ${path}`,
+      `give another path, or chown ${ownerUid} ${path}: the file belongs to another user`,
     ];
   }
   if (nlink !== 1) {
     return [
       `must have one hard link, found ${nlink}`,
-      "the same file has another name, which is not ours to change: " +
-        `find it with find / -xdev -inum ${ino}`,
+      `find / -xdev -inum ${ino} finds its other name, which the daemon must not change`,
     ];
   }
   if (isPrivate && (stats.mode & OTHERS_WRITE) !== 0) {

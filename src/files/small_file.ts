@@ -31,7 +31,7 @@ export async function readSmallFile(
       const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
       length += bytesRead;
       if (length > bytesMax)
-        throw new Error(`Cannot read ${path}: found more than ${bytesMax} bytes`);
+        throw new Error(`cannot read ${path}: found more than ${bytesMax} bytes`);
       if (bytesRead === 0) return bytes.subarray(0, length);
     }
   } finally {

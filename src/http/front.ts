@@ -66,7 +66,7 @@ export class HttpFront {
     const capacity = limits.HTTP_CONNECTIONS_MAX + 1;
     this.#readiness = openReadiness(capacity, limits.HTTP_EVENTS_PER_TURN_MAX);
     const { fd } = this.#readiness;
-    if (fd < -1) throw new SystemError("Cannot watch connections", -fd);
+    if (fd < -1) throw new SystemError("cannot watch connections", -fd);
     this.#acceptor = new Acceptor(options.listenFd, {
       readiness: this.#readiness,
       count: options.count,

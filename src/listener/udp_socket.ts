@@ -130,7 +130,7 @@ function orThrow(result: number, options: UdpSocketOptions): number {
 
 function cannot({ name, address, port }: UdpSocketOptions): string {
   const host = address.includes(":") ? `[${address}]` : address;
-  return `Cannot open listener ${name} on UDP ${host}:${port}`;
+  return `cannot open listener ${name} on UDP ${host}:${port}`;
 }
 
 function hintFor(errno: number): string {

@@ -38,11 +38,11 @@ export class UnixSocket {
     // Nobody can have sent anything to a socket that is not there yet.
     this.sentAfterGeneration = nowGeneration();
     const { family } = unixAddress(options.path);
-    this.fd = check(openSocket(family, SOCK_DGRAM), "Cannot open a Unix datagram socket");
+    this.fd = check(openSocket(family, SOCK_DGRAM), "cannot open a Unix datagram socket");
     try {
       // Before bind: a datagram that came in without it would be delivered with pid 0 and pin the sender's slot.
       if (HAS_CREDENTIALS)
-        check(setSocketOption(this.fd, SO_PASSCRED, 1), "Cannot ask for credentials (SO_PASSCRED)");
+        check(setSocketOption(this.fd, SO_PASSCRED, 1), "cannot ask for credentials (SO_PASSCRED)");
       this.word = HAS_CREDENTIALS ? new SenderWord(this.fd) : undefined;
       this.#bound = bindDescriptor({
         ...options,

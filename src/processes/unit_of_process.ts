@@ -16,7 +16,7 @@ export function parseUnit(cgroupText: string): AgentUnit | string {
   if (path === undefined) return "its control group cannot be read";
   const parts = path.split("/").slice(1);
   if (parts.some((part) => part === "" || part === "." || part === "..")) {
-    return `its control group ${path} is outside of ours`;
+    return `its control group ${path} is outside that of the daemon`;
   }
   const index = parts.findIndex((part) => !part.endsWith(".slice"));
   const name = parts[index];

@@ -84,7 +84,7 @@ export class SystemAgentHost implements AgentHost {
 
   unitOf(pid: number, generation: number): AgentUnit | string {
     const unit = this.#processes.unitOf(pid);
-    if (!this.isAlive(pid, generation)) return "it is gone";
+    if (!this.isAlive(pid, generation)) return "the process is gone";
     if (typeof unit === "string" || typeof this.#ownUnit === "string") return unit;
     return unit.name === this.#ownUnit.name ? `it runs in ${unit.name}, as the daemon does` : unit;
   }
@@ -141,7 +141,7 @@ function signalFailure(code: number): Failure {
     case SIGNAL_UNREADABLE:
       return lastingFailure("its start time cannot be read any more");
     case -ESRCH:
-      return lastingFailure("it is gone");
+      return lastingFailure("left out, the process is gone");
     default:
       return failureOf(-code);
   }

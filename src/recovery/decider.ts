@@ -158,7 +158,7 @@ export class Decider {
       plan,
       startNs: nowNs,
       unit: isKnown ? unit : undefined,
-      unitFault: isKnown ? "" : isLocal ? unit : "the kernel does not vouch for its pid",
+      unitFault: isKnown ? "" : isLocal ? unit : "its pid is not attested by the kernel",
       isPidGone,
       paceKey: isKnown && paceBy === "unit" ? unit.name : stall.key,
       startGeneration: isKnown ? host.nowGeneration() : NaN,

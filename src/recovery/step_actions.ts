@@ -156,7 +156,7 @@ export class StepActions {
   #sendSignal({ stall, isDryRun }: Sequence, signal: number): Failure | undefined {
     // Only the kernel's word says that a pid is one of this machine, and which process it was.
     if (stall.origin !== ORIGIN_KERNEL_ATTESTED)
-      return lastingFailure("the kernel does not vouch for its pid");
+      return lastingFailure("its pid is not attested by the kernel");
     if (isDryRun) return undefined;
     return this.#options.host.signal(stall.pid, stall.generation, signal);
   }
@@ -246,6 +246,6 @@ export class StepActions {
 const LEFT_OUT: Readonly<Record<Step["kind"], string>> = {
   signal: "there is no process to signal",
   exec: "its arguments name a pid that may have a new owner when they are used",
-  restart_unit: "the unit of the process cannot be told any more",
+  restart_unit: "the unit of the process is not known any more",
   wait: "",
 };

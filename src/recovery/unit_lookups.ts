@@ -127,5 +127,5 @@ export class UnitLookups {
 function answerOf({ unit, output }: UnitLookup): UnitFacts | Failure {
   output?.pump();
   const text = Buffer.from(output?.captured().stdoutTail ?? []).toString("utf8");
-  return parseFacts(text) ?? lastingFailure(`systemd does not tell whose ${unit} is`);
+  return parseFacts(text) ?? lastingFailure(`systemd does not say whose ${unit} is`);
 }

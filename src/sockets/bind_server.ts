@@ -61,7 +61,7 @@ function privatePath({ path, setBy }: SocketFile): string {
   if (made !== undefined) return made;
   throw new SocketPathError(
     "InvalidInput",
-    `Cannot bind ${path}: the path of its directory is too long for the socket's temporary name ${ending}`,
+    `cannot bind ${path}: the path of its directory is too long for the socket's temporary name ${ending}`,
     `give another path with ${setBy}, in a directory with a shorter path`,
   );
 }

@@ -60,13 +60,13 @@ export function checkParent(path: string): void {
   if (status === undefined)
     throw new SocketPathError(
       "InvalidInput",
-      `Cannot bind ${path}: its directory ${parent} does not exist`,
+      `cannot bind ${path}: its directory ${parent} does not exist`,
       `create it, for example: install -d -m 0755 ${parent}`,
     );
   if (!status.isDirectory())
     throw new SocketPathError(
       "InvalidInput",
-      `Cannot bind ${path}: ${parent} is ${status.isSymbolicLink() ? "a symbolic link" : "not a directory"}`,
+      `cannot bind ${path}: ${parent} is ${status.isSymbolicLink() ? "a symbolic link" : "not a directory"}`,
       "name the real directory: a link could be turned to another place",
     );
   const uid = effectiveUid();
@@ -74,14 +74,14 @@ export function checkParent(path: string): void {
   if (owner !== uid && owner !== 0)
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: ${parent} belongs to uid ${owner}; wanted is uid ${uid} or root`,
-      "whoever owns the directory can replace the socket",
+      `cannot bind ${path}: found ${parent} owned by uid ${owner}; want uid ${uid} or root, because the owner of a directory can replace the socket`,
+      `chown root ${parent}`,
     );
   const mode = Number(status.mode);
   if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: ${parent} has mode ${octal(mode & 0o7777)}: others may write to it and it has no sticky bit`,
+      `cannot bind ${path}: ${parent} has mode ${octal(mode & 0o7777)}: others may write to it and it has no sticky bit`,
       `chmod go-w ${parent}, or set the sticky bit (chmod +t)`,
     );
 }
@@ -102,7 +102,7 @@ export function removeStaleSocket(options: StaleSocketOptions): void {
   if (again.dev !== found.dev || again.ino !== found.ino)
     throw new SocketPathError(
       "AddrInUse",
-      `Cannot bind ${path}: the socket there changed while probing`,
+      `cannot bind ${path}: the socket there changed while probing`,
       "another program binds the same path: give each its own",
     );
   unlinkStale(options);
@@ -126,7 +126,7 @@ export function bindRefused(path: string, errno: number): SocketPathError {
   const inUse = errno === EADDRINUSE;
   return new SocketPathError(
     inUse ? "AddrInUse" : "PermissionDenied",
-    `Cannot bind ${path}: ${errnoText(errno)}`,
+    `cannot bind ${path}: ${errnoText(errno)}`,
     inUse
       ? "another program binds the same path: give each its own"
       : "the daemon's user must be able to create files in that directory",
@@ -146,7 +146,7 @@ export function boundSocket(
   if (status === undefined || !status.isSocket())
     throw new SocketPathError(
       "AddrInUse",
-      `Cannot bind ${path}: the socket was replaced just after it was made`,
+      `cannot bind ${path}: the socket was replaced just after it was made`,
       "another program binds the same path: give each its own",
     );
   const bound = { path, dev: status.dev, ino: status.ino };
@@ -155,7 +155,7 @@ export function boundSocket(
     unlinkBoundPath(bound);
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: the socket has mode ${octal(found)}; wanted is ${octal(mode)}`,
+      `cannot bind ${path}: found mode ${octal(found)} of the socket; want ${octal(mode)}`,
       "the file system does not keep permission bits, or has a default ACL: use another directory",
     );
   }
@@ -170,7 +170,7 @@ function giveToGroup(bound: BoundSocket, gid: number): void {
     unlinkBoundPath(bound);
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot give ${bound.path} to group ${gid}: ${text(error)}`,
+      `cannot give ${bound.path} to group ${gid}: ${text(error)}`,
       "the daemon must be root or a member of that group",
     );
   }
@@ -210,7 +210,7 @@ function look(at: string, path: string): BigIntStats | undefined {
     if (code === "ENOTDIR") return undefined;
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: cannot look at ${at}: ${text(error)}`,
+      `cannot bind ${path}: cannot stat ${at}: ${text(error)}`,
       "the daemon's user needs search permission (x) on every directory above the socket",
     );
   }
@@ -228,7 +228,7 @@ function probe({ path, type, setBy }: StaleSocketOptions): void {
   if (result >= 0 || result === -EAGAIN)
     throw new SocketInUseError(
       "AddrInUse",
-      `Cannot bind ${path}: another varta-watch is already running at ${path}`,
+      `cannot bind ${path}: another varta-watch is already running at ${path}`,
       `stop it first, or give this one another path with ${setBy}`,
     );
   if (result !== -ECONNREFUSED && result !== -ENOENT) throw cannotProbe(path, -result);
@@ -237,15 +237,15 @@ function probe({ path, type, setBy }: StaleSocketOptions): void {
 function cannotProbe(path: string, errno: number): SocketPathError {
   return new SocketPathError(
     "PermissionDenied",
-    `Cannot bind ${path}: cannot probe socket: ${errnoText(errno)}`,
-    "the socket there belongs to somebody else: remove it by hand if it is stale",
+    `cannot bind ${path}: cannot probe socket: ${errnoText(errno)}`,
+    "remove the socket by hand if it is stale: it belongs to another user",
   );
 }
 
 function notASocket({ path, setBy }: StaleSocketOptions): SocketPathError {
   return new SocketPathError(
     "AddrInUse",
-    `Cannot bind ${path}: the file there is not a socket, and it was not touched`,
+    `cannot bind ${path}: the file there is not a socket, and it was not touched`,
     `move it away, or give another path with ${setBy}`,
   );
 }
@@ -257,8 +257,8 @@ function unlinkStale({ path, setBy }: StaleSocketOptions): void {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw new SocketPathError(
       "PermissionDenied",
-      `Cannot bind ${path}: cannot remove the stale socket there: ${text(error)}`,
-      `it belongs to somebody else: remove it by hand, or give another path with ${setBy}`,
+      `cannot bind ${path}: cannot remove the stale socket there: ${text(error)}`,
+      `give another path with ${setBy}, or remove the file by hand: it belongs to another user`,
     );
   }
 }

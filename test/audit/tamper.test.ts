@@ -402,7 +402,7 @@ describe("a log that is open", () => {
     for (let second = 2; second <= 62; second++) {
       driven.nowNs = second * NS_PER_S;
       await driven.refuse(second);
-      if (driven.log.takeError()?.message.includes("content that is not ours")) told += 1;
+      if (driven.log.takeError()?.message.includes("other content")) told += 1;
     }
     expect(told).toBe(2);
     await driven.log.close();

@@ -436,7 +436,7 @@ describe("Verifier with keys", () => {
       twin.add("boot", 1, before, reason);
       const { problems, verdict } = verifyText(twin.text, undefined, { keys: [key] });
       expect(problems).toEqual([
-        `audit.log:7: a section without a key, behind rows under key ${twinKeyId(KEY)}`,
+        `audit.log:7: a section without a key, after rows under key ${twinKeyId(KEY)}`,
         "audit.log:7: the last section is under no key",
       ]);
       expect(verdict.worst).toBe("section");

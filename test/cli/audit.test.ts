@@ -106,7 +106,7 @@ describe("varta-watch audit verify", () => {
     expect(missing.exitCode).toBe(1);
     mkdirSync(`${directory.path}/folder`);
     const folder = audit("verify", `${directory.path}/folder`);
-    expect(folder.stderr).toContain("Cannot read DIR/folder: must be a regular file");
+    expect(folder.stderr).toContain("cannot read DIR/folder: must be a regular file");
     expect(folder.exitCode).toBe(1);
   });
 });
@@ -164,7 +164,7 @@ describe("varta-watch audit verify, what it exits with", () => {
     expect(audit("verify", copy.log).exitCode).toBe(0);
     expect(audit(...args).exitCode).toBe(3);
     const none = audit("verify", "--state", copy.path, copy.log);
-    expect(none.stderr).toContain("Cannot find the head of ");
+    expect(none.stderr).toContain("cannot find the head of ");
     expect(none.exitCode).toBe(1);
   });
 

@@ -61,7 +61,7 @@ describe("varta-watch beat without an observer", () => {
     const { pid, stdout, stderr, exitCode } = await beat({ socket: receiver.path });
     expect(stdout).toBe(`not sent nonce 1 pid ${pid} to ${receiver.path}: no_observer\n`);
     expect(stderr).toStartWith(
-      `varta-watch: error: Cannot send beat to ${receiver.path}: there is no socket at this path: is varta-watch running?\nvarta-watch: hint: `,
+      `varta-watch: error: cannot send beat to ${receiver.path}: there is no socket at this path: is varta-watch running?\nvarta-watch: hint: `,
     );
     expect(exitCode).toBe(69);
   });
@@ -74,7 +74,7 @@ describe("varta-watch beat without an observer", () => {
     const line = `not sent nonce 1 pid ${pid} to ${receiver.path}: no_observer\n`;
     expect(stdout).toBe(line + line);
     expect(stderr.split("varta-watch: error: ")).toHaveLength(2);
-    expect(stderr).toContain(": nobody listens there: is varta-watch running?\n");
+    expect(stderr).toContain(": no process listens there: is varta-watch running?\n");
     expect(exitCode).toBe(69);
   });
 
@@ -83,7 +83,7 @@ describe("varta-watch beat without an observer", () => {
     const file = `${receiver.path}.txt`;
     writeFileSync(file, "");
     const { stderr } = await beat({ socket: file });
-    expect(stderr).toContain(`error: Cannot send beat to ${file}: it is not a socket\n`);
+    expect(stderr).toContain(`error: cannot send beat to ${file}: it is not a socket\n`);
   });
 });
 
@@ -98,7 +98,7 @@ describe("varta-watch beat that fails", () => {
     expect(stdout).toContain("sent nonce 1 ");
     expect(stdout).toContain(": queue_full\n");
     expect(stderr).toContain(
-      `error: Cannot send beat to ${receiver.path}: the observer's queue is full\n`,
+      `error: cannot send beat to ${receiver.path}: the observer's queue is full\n`,
     );
     expect(exitCode).toBe(1);
   });
@@ -106,7 +106,7 @@ describe("varta-watch beat that fails", () => {
   test("says what is wrong with a path that cannot be one", async () => {
     const { stderr, exitCode } = await beat({ socket: "x".repeat(200) });
     expect(stderr).toBe(
-      "varta-watch: error: Cannot send beat: the socket path must be a string of 1..107 bytes without NUL\n",
+      "varta-watch: error: cannot send beat: the socket path must be a string of 1..107 bytes without NUL\n",
     );
     expect(exitCode).toBe(1);
   });
@@ -116,7 +116,7 @@ describe("varta-watch beat that fails", () => {
     const path = `${receiver.path}.stream`;
     using server = Bun.listen({ unix: path, socket: { data() {} } });
     const { stderr, exitCode } = await beat({ socket: server.unix });
-    expect(stderr).toContain(`Cannot send beat to ${path}: it is a socket of another type\n`);
+    expect(stderr).toContain(`cannot send beat to ${path}: it is a socket of another type\n`);
     expect(exitCode).toBe(1);
   });
 
@@ -129,7 +129,7 @@ describe("varta-watch beat that fails", () => {
       chownSync(receiver.path, 0, 0);
       const { stderr, exitCode } = await beat({ socket: receiver.path }, AS_NOBODY);
       expect(stderr).toBe(
-        `varta-watch: error: Cannot send beat to ${receiver.path}: permission denied for uid ${NOBODY}\n` +
+        `varta-watch: error: cannot send beat to ${receiver.path}: permission denied for uid ${NOBODY}\n` +
           'varta-watch: hint: the socket belongs to root:root with mode 0660: run this as that user or group, or set "mode" and "group" of the [[listener]] in varta.toml\n',
       );
       expect(exitCode).toBe(1);
@@ -171,7 +171,7 @@ describe("varta-watch beat --udp", () => {
     }
   });
 
-  test("says that nobody listens as soon as the machine does", async () => {
+  test("says that the port is closed as soon as the machine does", async () => {
     using receiver = new UdpReceiver("::1");
     receiver.end();
     const udp = `[::1]:${receiver.port}`;
@@ -180,7 +180,7 @@ describe("varta-watch beat --udp", () => {
       `sent nonce 1 pid ${pid} to ${udp}\nnot sent nonce 2 pid ${pid} to ${udp}: no_observer\n`,
     );
     expect(stderr).toStartWith(
-      `varta-watch: error: Cannot send beat to ${udp}: the machine says that nobody listens at the port: is varta-watch running?\nvarta-watch: hint: `,
+      `varta-watch: error: cannot send beat to ${udp}: the port is closed (the answer to an earlier beat)\nvarta-watch: hint: on that machine: varta-watch check --print\n`,
     );
     expect(exitCode).toBe(1);
   });
@@ -188,7 +188,7 @@ describe("varta-watch beat --udp", () => {
   test("names the system's reason with the address", async () => {
     const { stderr, exitCode } = await beat({ udp: "255.255.255.255:9" });
     expect(stderr).toBe(
-      "varta-watch: error: Cannot send beat: EACCES (permission denied) (to 255.255.255.255:9)\n",
+      "varta-watch: error: cannot send beat: EACCES (permission denied) (to 255.255.255.255:9)\n",
     );
     expect(exitCode).toBe(1);
   });
@@ -222,7 +222,7 @@ describe("beatTarget()", () => {
     const file = directory.at("key");
     const own = { udp: "127.0.0.1:7878", "key-file": file };
     const problem = (found: string) =>
-      expect(target(own)).toMatchObject({ error: `Cannot read the key: ${found}`, exit: 78 });
+      expect(target(own)).toMatchObject({ error: `cannot read the key: ${found}`, exit: 78 });
     problem(`found ${file}, which does not exist; want a regular file that the daemon can read`);
     writeFileSync(file, "0".repeat(63), { mode: 0o600 });
     problem(`${file} has 63 characters; want exactly 64 hex digits`);

@@ -39,7 +39,7 @@ describe("varta-watch keygen", () => {
   test.skipIf(process.platform !== "linux")("says so when the key could not be printed", () => {
     expect(keygen([], ":", "> /dev/full")).toEqual({
       stdout: "",
-      stderr: "varta-watch: error: Cannot print the key: ENOSPC\n",
+      stderr: "varta-watch: error: cannot print the key: ENOSPC\n",
       exitCode: 74,
     });
   });
@@ -71,7 +71,7 @@ describe("varta-watch keygen --out", () => {
     for (const name of ["used.key", "dangling", "link", "."])
       expect(keygen(["--out", name])).toEqual({
         stdout: "",
-        stderr: `varta-watch: error: Cannot create key file ${name}: there is something of this name already\nvarta-watch: hint: a key in use is never overwritten: choose another name\n`,
+        stderr: `varta-watch: error: cannot create key file ${name}: there is something of this name already\nvarta-watch: hint: a key in use is never overwritten: choose another name\n`,
         exitCode: 73,
       });
     expect(readFileSync(directory.at("used.key"), "utf8")).toBe("in use");
@@ -82,14 +82,14 @@ describe("varta-watch keygen --out", () => {
     expect(keygen(["--out", "no/where.key"])).toEqual({
       stdout: "",
       stderr:
-        "varta-watch: error: Cannot create key file no/where.key: its directory does not exist\nvarta-watch: hint: make it first: mkdir -p no\n",
+        "varta-watch: error: cannot create key file no/where.key: its directory does not exist\nvarta-watch: hint: make it first: mkdir -p no\n",
       exitCode: 73,
     });
   });
 
   test("leaves nothing behind where the key does not fit", () => {
     const { stderr, exitCode } = keygen(["--out", "edge.key"], "trap '' XFSZ; ulimit -f 0");
-    expect(stderr).toBe("varta-watch: error: Cannot create key file edge.key: EFBIG\n");
+    expect(stderr).toBe("varta-watch: error: cannot create key file edge.key: EFBIG\n");
     expect(exitCode).toBe(73);
     expect(readdirSync(directory.path)).toEqual([]);
   });

@@ -68,7 +68,7 @@ describe("varta-watch check", () => {
       stderr: [
         "command line: --socket: found no value; want --socket PATH",
         "command line: --key-env: found an option that was removed; want --key-file: keys in the environment leak through /proc and container inspection",
-        "command line: --tracker-capacity: found 0, which would watch nobody; want an integer from 1 to 1048576",
+        "command line: --tracker-capacity: found 0, which would watch no agent; want an integer from 1 to 1048576",
         "varta-watch: 3 problems on the command line",
         'varta-watch: hint: "varta-watch help check" shows what is possible',
         "",
@@ -141,7 +141,7 @@ describe("varta-watch", () => {
     const { stderr, exitCode } = Bun.spawnSync([...PROGRAM, "beat"], {
       env: { ...process.env, JavaScriptCoreUseJIT: "0" },
     });
-    expect(stderr.toString()).toStartWith("varta-watch: error: Cannot call the C library");
+    expect(stderr.toString()).toStartWith("varta-watch: error: cannot call the C library");
     expect(stderr.toString()).toContain("varta-watch: hint: ");
     expect(stderr.toString()).not.toContain("bug");
     expect(exitCode).toBe(1);

@@ -56,7 +56,7 @@ describe("with the log in JSON", () => {
     expect(records).toMatchObject([
       {
         msg: "not started",
-        reason: "Cannot bind /etc/varta/none/v.sock: its directory /etc/varta/none does not exist",
+        reason: "cannot bind /etc/varta/none/v.sock: its directory /etc/varta/none does not exist",
         hint: "create it, for example: install -d -m 0755 /etc/varta/none",
       },
     ]);
@@ -87,7 +87,7 @@ test("in logfmt, if that is chosen, each is a line of it", async () => {
 test("without a choice a failed start is told in the words for people", async () => {
   const file = fixture.write("varta.toml", LISTENER);
   const { stderr } = await runCommand([...PROGRAM, "-c", file]);
-  expect(stderr).toContain("varta-watch: error: Cannot bind ");
+  expect(stderr).toContain("varta-watch: error: cannot bind ");
   expect(stderr).toContain("varta-watch: hint: create it");
 });
 

@@ -171,7 +171,7 @@ describe("client.beat() without an observer", () => {
     expect(client.beat()).toEqual({
       kind: "failed",
       code: "ENOTDIR",
-      text: "Cannot send beat: ENOTDIR (not a directory)",
+      text: "cannot send beat: ENOTDIR (not a directory)",
     });
     expect(client.beat()).toBe(client.beat());
   });

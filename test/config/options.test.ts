@@ -280,7 +280,7 @@ describe("options", () => {
     expect(await problemTexts(["--udp-port=1", "--recovery-exec=a"])).toEqual([
       64,
       [
-        "--udp-port: found no --i-accept-plaintext-udp; want --i-accept-plaintext-udp, because anybody who reaches the port can forge beats, or a key option such as --key-file",
+        "--udp-port: found no --i-accept-plaintext-udp; want --i-accept-plaintext-udp, because any sender who reaches the port can forge beats, or a key option such as --key-file",
         "--udp-port: found no --plaintext-udp-i-accept-recovery-on-unauthenticated-transport; want it as =true or =false, because there is a recovery command",
       ],
     ]);

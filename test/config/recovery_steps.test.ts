@@ -123,6 +123,6 @@ test("dry_run is told at the start", async () => {
   const result = await fixture.load('[recovery]\ncommand = ["true"]\ndry_run = true\n');
   if (!result.ok) throw new Error(result.text);
   expect(result.warnings).toEqual([
-    "dry run: recoveries are decided and told, and nothing is started or signalled",
+    "dry run: recoveries are decided and logged; nothing is started or signalled",
   ]);
 });

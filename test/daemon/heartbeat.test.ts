@@ -123,7 +123,7 @@ describe("Heartbeat", () => {
       await subject.maintain(0);
       expect(subject.errors.length).toBe(1);
       expect(lstatSync(path).ino).toBe(ino);
-      await expect(requireHeartbeat(path, process.geteuid!())).rejects.toThrow("Cannot ");
+      await expect(requireHeartbeat(path, process.geteuid!())).rejects.toThrow("cannot ");
       unlinkSync(path);
       await subject.maintain(NS_PER_S);
       expect(subject.read()).toBe(`0 ${NS_PER_S}\n`);

@@ -40,13 +40,13 @@ describe("requireProc()", () => {
   test("says that it is not mounted", () => {
     using directory = new TemporaryDirectory();
     expect(() => requireProc(directory.path)).toThrow(
-      `Cannot read ${directory.path}/self: /proc is not mounted`,
+      `cannot read ${directory.path}/self: /proc is not mounted`,
     );
   });
 
   test("refuses the /proc of another pid namespace, where every pid is somebody else's", () => {
     expect(() => requireProc("/proc", 1)).toThrow(
-      `Cannot use /proc: it shows another pid namespace, where this process is ${process.pid} and not 1`,
+      `cannot use /proc: it shows another pid namespace, where this process is ${process.pid} and not 1`,
     );
   });
 });

@@ -39,11 +39,11 @@ describe("check()", () => {
   });
 
   test("throws a SystemError that says what could not be done", () => {
-    const thrown = caught(() => check(-EADDRINUSE, "Cannot bind /run/x.sock"));
+    const thrown = caught(() => check(-EADDRINUSE, "cannot bind /run/x.sock"));
     expect(thrown).toBeInstanceOf(SystemError);
     expect(thrown).toMatchObject({
       name: "SystemError",
-      message: "Cannot bind /run/x.sock: EADDRINUSE (address already in use)",
+      message: "cannot bind /run/x.sock: EADDRINUSE (address already in use)",
       code: "EADDRINUSE",
       errno: EADDRINUSE,
     });

@@ -12,7 +12,7 @@ test("importing the symbol table without the JIT is a PlatformError with a hint"
   const child = Bun.spawn([process.execPath, "-e", script], { env });
   expect(JSON.parse(await new Response(child.stdout).text())).toEqual([
     "PlatformError",
-    "Cannot call the C library: bun:ffi requires the JIT",
+    "cannot call the C library: bun:ffi requires the JIT",
     "writable and executable memory is denied: set MemoryDenyWriteExecute=no in the unit, unset JavaScriptCoreUseJIT, or allow execmem in the security policy",
   ]);
 });

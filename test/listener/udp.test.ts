@@ -146,15 +146,15 @@ describe("a UDP listener that cannot be opened", () => {
     using net = open();
     const { port } = net.listener;
     expect(refusal({ port })).toEqual({
-      message: `Cannot open listener net on UDP 127.0.0.1:${port}: EADDRINUSE (address already in use)`,
+      message: `cannot open listener net on UDP 127.0.0.1:${port}: EADDRINUSE (address already in use)`,
       hint: "another program has the port: ss -lunp shows which",
     });
     expect(refusal({ address: "192.0.2.1" })).toEqual({
-      message: "Cannot open listener net on UDP 192.0.2.1:0: EADDRNOTAVAIL (address not available)",
+      message: "cannot open listener net on UDP 192.0.2.1:0: EADDRNOTAVAIL (address not available)",
       hint: "no interface of this machine has the address: ip address shows them",
     });
     expect(refusal({ address: "fe80::1%nosuch0" }).message).toBe(
-      "Cannot open listener net on UDP [fe80::1%nosuch0]:0: this machine has no interface nosuch0 with an IPv6 address",
+      "cannot open listener net on UDP [fe80::1%nosuch0]:0: this machine has no interface nosuch0 with an IPv6 address",
     );
     expect(refusal({ address: "localhost" }).message).toContain("no IPv4 or IPv6 literal");
   });

@@ -34,7 +34,7 @@ describe("parseUnit() refuses", () => {
     ["nonsense", /cannot be read/],
     ["4:memory:/app.service\n", /cannot be read/],
     ["0::/\n", /outside/],
-    ["0::/../../system.slice/app.service\n", /outside of ours/],
+    ["0::/../../system.slice/app.service\n", /outside that of the daemon/],
     ["0::/init.scope\n", /no service/],
     ["0::/system.slice\n", /no service/],
     ["0::/system.slice/docker-0123.scope\n", /no service/],

@@ -70,7 +70,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     const { child, pid, generation } = await sleeper();
     child.kill("SIGKILL");
     await child.exited;
-    expect(hostOf().signal(pid, generation, SIGTERM)?.text).toBe("it is gone");
+    expect(hostOf().signal(pid, generation, SIGTERM)?.text).toBe("left out, the process is gone");
   });
 
   // The start time is read after the descriptor was opened: whoever takes the pid in between is not behind it.
@@ -88,7 +88,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     const said = host.signal(pid, generation, SIGTERM);
     await child.exited;
     expect(order).toEqual(["read"]);
-    expect([undefined, "it is gone"]).toContain(said?.text);
+    expect([undefined, "left out, the process is gone"]).toContain(said?.text);
     expect(child.signalCode).toBe("SIGKILL");
   });
 
@@ -247,7 +247,7 @@ describe.if(canMakeGroups)("A process in the control group of a service (needs r
         name: "varta-test.service",
         cgroup: CGROUP,
       });
-      expect(hostOf().unitOf(pid, generation + 1)).toBe("it is gone");
+      expect(hostOf().unitOf(pid, generation + 1)).toBe("the process is gone");
     });
   });
 
@@ -282,7 +282,7 @@ describe.if(IS_LINUX)("A process in no service", () => {
   test("has no unit, and the words say why", async () => {
     const { pid, generation } = await sleeper();
     expect(typeof hostOf().unitOf(pid, generation)).toBe("string");
-    expect(hostOf().unitOf(4_000_000, 1)).toBe("it is gone");
+    expect(hostOf().unitOf(4_000_000, 1)).toBe("the process is gone");
   });
 });
 

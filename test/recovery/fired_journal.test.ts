@@ -99,7 +99,7 @@ describe("FiredJournal", () => {
     expect(() => reopened(directory.at("hard"))).toThrow("must have one hard link, found 2");
     writeFileSync(directory.at("foreign"), precious.repeat(3));
     expect(() => reopened(directory.at("foreign"))).toThrow(
-      "found content that is not ours, want a journal of recoveries or an empty file",
+      "found other content, want a journal of recoveries or an empty file",
     );
     expect(readFileSync(directory.at("precious"), "latin1")).toBe(precious);
     expect(readFileSync(directory.at("foreign"), "latin1")).toBe(precious.repeat(3));

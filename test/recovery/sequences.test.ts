@@ -112,12 +112,15 @@ describe("Steps are done in order", () => {
 
   test("and one that cannot be done gives way to the next", () => {
     const bed = stepped([TERM, RECOVER, REPAIR]);
-    bed.host.signalError = "it is gone";
+    bed.host.signalError = "left out, the process is gone";
     bed.runner.spawnError = "ENOENT (no such file or directory)";
     expect(bed.decide()).toEqual(["refused 4242 signal_failed", "refused 4242 spawn_failed"]);
     bed.runner.spawnError = "";
     expect(bed.turn(0)).toEqual(["spawn 4242 child 1000"]);
-    expect(bed.outcomes[0]).toMatchObject({ error: "SIGTERM: it is gone", step: "signal" });
+    expect(bed.outcomes[0]).toMatchObject({
+      error: "SIGTERM: left out, the process is gone",
+      step: "signal",
+    });
     expect(bed.outcomes[1]).toMatchObject({ step: "exec", stepNumber: 2, stepCount: 3 });
   });
 
@@ -434,7 +437,7 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
       "User=app\nUID=[not set]\nMainPID=4242\n",
       "the user of app.service is not known",
     ],
-    ["no answer", "Failed to connect to bus\n", "systemd does not tell whose app.service is"],
+    ["no answer", "Failed to connect to bus\n", "systemd does not say whose app.service is"],
   ])("is refused with its own reason after %s", (_what, text, error) => {
     const bed = asking([RESTART]);
     bed.decide();

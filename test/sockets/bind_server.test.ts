@@ -163,7 +163,7 @@ describe("HttpServer and what is at the path of its unix socket", () => {
         writeFileSync(path, "precious");
         return made;
       });
-    expect(binding).toThrow(`Cannot bind ${path}: EADDRINUSE`);
+    expect(binding).toThrow(`cannot bind ${path}: EADDRINUSE`);
     expect(made).toBeGreaterThan(0);
     expect(() => fstatSync(made)).toThrow("EBADF");
     expect(readFileSync(path, "utf8")).toBe("precious");
@@ -173,7 +173,7 @@ describe("HttpServer and what is at the path of its unix socket", () => {
   test("tells a bind that the system refuses as a fault of the path", () => {
     const binding = () => bind(() => listenUnix(directory.at("none/m"), 1));
     expect(binding).toThrow(SocketPathError);
-    expect(binding).toThrow(`Cannot bind ${path}: ENOENT`);
+    expect(binding).toThrow(`cannot bind ${path}: ENOENT`);
   });
 
   test("removes no file that took the place of its socket", async () => {

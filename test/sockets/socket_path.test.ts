@@ -166,7 +166,7 @@ describe("boundSocket()", () => {
     bindWithMode(0o666, () => bindTo(path, SOCK_STREAM));
     const { fault, message } = refusal(() => boundSocket(path, { mode: 0o600, gid: undefined }));
     expect(`${fault}: ${message}`).toBe(
-      `PermissionDenied: Cannot bind ${path}: the socket has mode 0666; wanted is 0600`,
+      `PermissionDenied: cannot bind ${path}: found mode 0666 of the socket; want 0600`,
     );
     expect(() => lstatSync(path)).toThrow("ENOENT");
   });
@@ -187,7 +187,7 @@ describe("bindRefused()", () => {
     expect(bindRefused("/s", EADDRINUSE).fault).toBe("AddrInUse");
     const refused = bindRefused("/s", EACCES);
     expect(refused.fault).toBe("PermissionDenied");
-    expect(refused.message).toBe("Cannot bind /s: EACCES (permission denied)");
+    expect(refused.message).toBe("cannot bind /s: EACCES (permission denied)");
   });
 });
 

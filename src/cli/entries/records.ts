@@ -9,8 +9,8 @@ export const RECORDS_COMMANDS = [
     about: [
       "verify reads FILE.5 to FILE.1 and FILE, oldest first, recomputes the chain and",
       "reports every row that was changed, removed, inserted or moved. Rows cut from the",
-      "end are missed by whoever remembers the head: audit.head in the directory of FILE,",
-      "or in the one of --state. show prints the records of one file. Both may run beside",
+      "end are found by the remembered head: audit.head in the directory of FILE, or in",
+      "the one of --state. show prints the records of one file. Both may run beside",
       "the daemon.",
     ],
     own: [
@@ -42,7 +42,7 @@ export const RECORDS_COMMANDS = [
       ["0", "intact; or every record printed"],
       ["1", "not intact, a line that is no record, or a file that cannot be read"],
       ["2", "a legacy, foreign or empty section"],
-      ["3", "behind the remembered head: rows are missing or were written anew"],
+      ["3", "after the remembered head: rows are missing or were rewritten"],
       ["4", "a key is wanted"],
       ["64", "wrong use"],
     ],

@@ -62,7 +62,7 @@ function expandPath(paths: CredentialPaths, ref: KeyRef, checked: Checked): void
   }
   if (problem === undefined) {
     const where = pathLabel(refPath(ref));
-    warnings.push(`${where} was not looked at: ${unit?.name} has the credential when it runs`);
+    warnings.push(`${where} was not checked: ${unit?.name} has the credential when it runs`);
   } else {
     const [found, want] = problem;
     const at = { at: ref, anchor: "value", found: `${quoted(path)}, ${found}`, want } as const;

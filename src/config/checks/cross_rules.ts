@@ -185,7 +185,7 @@ function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefin
 function checkPlaintext(listener: CheckedListener, report: Report): void {
   if (listener.wrong.has("accept_plaintext") || listener.values.accept_plaintext === true) return;
   const at: KeyRef = { listener, key: "accept_plaintext" };
-  const because = "because anybody who reaches the port can forge beats";
+  const because = "because any sender who reaches the port can forge beats";
   report({
     at,
     anchor: listener.given.has("accept_plaintext") ? "value" : "header",

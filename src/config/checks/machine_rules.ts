@@ -347,7 +347,7 @@ function look(path: string, follow = false): Stats | string | undefined {
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    return `which cannot be looked at (${code})`;
+    return `which cannot be read (${code})`;
   }
 }
 

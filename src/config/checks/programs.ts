@@ -147,7 +147,7 @@ function statusOf(path: string): Stats | string {
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     if (code === "ENOENT" || code === "ENOTDIR") return "which does not exist";
-    return `which cannot be looked at (${code})`;
+    return `which cannot be read (${code})`;
   }
 }
 

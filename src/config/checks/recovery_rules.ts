@@ -109,6 +109,6 @@ function checkRetry(document: CheckedDocument, report: Report): void {
     at: { table: "recovery", key: "retry" },
     anchor: "value",
     found: `true without ${missing.join(" and ")}`,
-    want: "verify_within, which tells whether to try again, and budget, which ends it",
+    want: "verify_within, which says whether to try again, and budget, which ends it",
   });
 }

@@ -39,7 +39,7 @@ const UDP_KEYS = {
   accept_plaintext: live(
     "acceptPlaintext",
     flag,
-    "Acknowledges that anybody can forge beats here",
+    "Accepts unauthenticated beats: any sender can beat for any pid",
     { byDefault: false },
   ),
   accept_recovery: ACCEPT_RECOVERY,
@@ -68,7 +68,7 @@ const SECURE_UDP_KEYS = {
   accept_non_loopback: live(
     "acceptNonLoopback",
     flag,
-    "Acknowledges that the address is reachable from outside",
+    "Accepts an address that is reachable from outside",
     { byDefault: false },
   ),
   accept_recovery: ACCEPT_RECOVERY,

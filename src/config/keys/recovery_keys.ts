@@ -94,7 +94,7 @@ export const RECOVERY_KEYS = {
   backoff_reset: live(
     "backoffResetNs",
     duration({ minMs: 1, zeroWould: "never let the back-off grow" }),
-    "Healthy time after which the back-off begins anew",
+    "Healthy time after which the back-off begins again",
     { byDefault: "10m" },
   ),
   budget: live(
@@ -102,7 +102,7 @@ export const RECOVERY_KEYS = {
     integer({
       min: 1,
       max: BUDGET_MAX,
-      zeroWould: "never recover anybody",
+      zeroWould: "never recover any agent",
       offBy: "no such key: then there is no budget",
     }),
     "Recoveries of one agent per budget_window",
@@ -125,7 +125,7 @@ export const RECOVERY_KEYS = {
     integer({
       min: 1,
       max: STORM_LIMIT_MAX,
-      zeroWould: "never recover anybody",
+      zeroWould: "never recover any agent",
       offBy: "no such key: then there is no limit",
     }),
     "Recoveries of all agents together per storm_window",
@@ -142,12 +142,12 @@ export const RECOVERY_KEYS = {
     duration({
       minMs: 10,
       zeroWould: "call every recovery a failure",
-      offBy: "no such key: then nobody looks",
+      offBy: "no such key: then recoveries are not verified",
     }),
     "Time for a beat to come back after a recovery",
   ),
   retry: live("retry", flag, "Recover an agent again while it stays silent", { byDefault: false }),
-  dry_run: live("dryRun", flag, "Decide and tell everything, but start and signal nothing", {
+  dry_run: live("dryRun", flag, "Decide and log everything, but start and signal nothing", {
     byDefault: false,
   }),
 };

@@ -63,7 +63,7 @@ const OBSERVER_KEYS = {
 const TRACKER_KEYS = {
   capacity: restart(
     "capacity",
-    integer({ min: 1, max: TRACKER_CAPACITY_MAX, zeroWould: "watch nobody" }),
+    integer({ min: 1, max: TRACKER_CAPACITY_MAX, zeroWould: "watch no agent" }),
     "Processes that can be watched at the same time",
     { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes" },
   ),
@@ -80,7 +80,7 @@ const TRACKER_KEYS = {
       max: EVICTION_WINDOW_MAX,
       zeroWould: "never find a free slot",
     }),
-    "Slots looked at to find one to evict",
+    "Slots searched for one to evict",
     { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" },
   ),
 };

@@ -242,7 +242,7 @@ export class Outstanding {
     if (child.isKillStarted) completion = "killed";
     else if (Number.isNaN(child.exitCode) && Number.isNaN(child.signal)) {
       completion = "reap_failed";
-      error = "the system did not tell its exit status";
+      error = "the system did not give its exit status";
     }
     this.#complete(child, nowNs, completion, error);
   }

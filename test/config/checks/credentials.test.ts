@@ -81,7 +81,7 @@ describe("a secret file in the credentials directory", () => {
     const good = await load("agents");
     if (!good.ok) throw new Error(good.text);
     expect(good.warnings).toEqual([
-      "1st [[listener]]: key_file was not looked at: varta-watch.service has the credential when it runs",
+      "1st [[listener]]: key_file was not checked: varta-watch.service has the credential when it runs",
     ]);
     const bad = await load("agent");
     if (bad.ok) throw new Error("the file was accepted");

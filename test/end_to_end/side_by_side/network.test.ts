@@ -251,7 +251,7 @@ describe.concurrent("a daemon with a network listener does not start", () => {
     await using _daemon = daemon;
     await using second = new DaemonProcess({ config: listener(PLAIN, port) });
     expect(await second.exited()).toBe(1);
-    expect(second.stderr).toContain(`Cannot open listener net on UDP ${HOST}:${port}`);
+    expect(second.stderr).toContain(`cannot open listener net on UDP ${HOST}:${port}`);
     expect(second.stderr).toContain("varta-watch: hint: another program has the port: ss -lunp");
   });
 });

@@ -28,7 +28,7 @@ describe.concurrent("the socket path", () => {
     await using second = new DaemonProcess({ directory: first.directory });
     expect(await second.exited()).toBe(1);
     expect(second.stderr).toContain(
-      `varta-watch: error: Cannot bind ${first.socket}: another varta-watch is already running at ${first.socket}`,
+      `varta-watch: error: cannot bind ${first.socket}: another varta-watch is already running at ${first.socket}`,
     );
     expect(second.stderr).toMatch(/^varta-watch: hint: \S/m);
     expect(second.stdout).toBe("");
@@ -121,7 +121,7 @@ describe.concurrent("the socket path", () => {
       await using daemon = new DaemonProcess({ directory: directory.path });
       expect(await daemon.exited()).toBe(1);
       expect(daemon.stderr).toContain(
-        `varta-watch: error: Cannot bind ${path}: the file there is not a socket, and it was not touched`,
+        `varta-watch: error: cannot bind ${path}: the file there is not a socket, and it was not touched`,
       );
       expect(daemon.stderr).toMatch(/^varta-watch: hint: \S/m);
       expect(lstatSync(path)).toEqual(before);
@@ -138,7 +138,7 @@ describe.concurrent("the socket path of the metrics page", () => {
     await using second = new DaemonProcess(options);
     expect(await second.exited()).toBe(1);
     expect(second.stderr).toContain(
-      `varta-watch: error: Cannot bind ${path}: another varta-watch is already running at ${path}\n` +
+      `varta-watch: error: cannot bind ${path}: another varta-watch is already running at ${path}\n` +
         "varta-watch: hint: stop it first, or give this one another path with metrics.listen\n",
     );
     expect(existsSync(second.socket)).toBe(false);
@@ -175,7 +175,7 @@ describe.concurrent("the socket path of the metrics page", () => {
     });
     expect(await daemon.exited()).toBe(1);
     expect(daemon.stderr).toContain(
-      `varta-watch: error: Cannot bind ${path}: ${directory.path} has mode 0775: others may write to it and it has no sticky bit\n` +
+      `varta-watch: error: cannot bind ${path}: ${directory.path} has mode 0775: others may write to it and it has no sticky bit\n` +
         `varta-watch: hint: chmod go-w ${directory.path}, or set the sticky bit (chmod +t)\n`,
     );
     expect(existsSync(path)).toBe(false);

@@ -44,7 +44,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(outcomes.at(-1)).toMatchObject({
       label: "reaped_nonzero",
       completion: "reap_failed",
-      error: "the system did not tell its exit status",
+      error: "the system did not give its exit status",
     });
   });
 
