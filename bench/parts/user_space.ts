@@ -156,7 +156,11 @@ const PROCESSES = {
 
 /** A tracker that knows the agents, from more than one beat. */
 function trackerOf(arenas: readonly Arena[]): Tracker {
-  const tracker = new Tracker({ capacity: CAPACITY, processes: PROCESSES });
+  const tracker = new Tracker({
+    thresholdNs: THRESHOLD_NS,
+    capacity: CAPACITY,
+    processes: PROCESSES,
+  });
   for (let beat = 0; beat < 2; beat++) {
     for (const { batch } of arenas) recordBatch(tracker, batch.words, batch.frameWord, ROUND_NS);
     forgetNonces(tracker);
@@ -197,7 +201,6 @@ function beatAt(words: Uint32Array, w: number, nowNs: number): Datagram {
   datagram.words = words;
   datagram.frameWord = w;
   datagram.nowNs = nowNs;
-  datagram.thresholdNs = THRESHOLD_NS;
   datagram.origin = ORIGIN_KERNEL_ATTESTED;
   datagram.vouched = VOUCHED_BY_KERNEL;
   datagram.namespaceInode = INODE;
@@ -214,7 +217,6 @@ function trackRound(arenas: readonly Arena[]): Round {
     run.words = batch.words;
     run.frameWord = batch.frameWord;
     run.pid.set(pids);
-    run.thresholdNs = THRESHOLD_NS;
     run.namespaceInode = INODE;
     return run;
   });

@@ -17,8 +17,6 @@ export class Datagram {
   batchRow = 0;
   /** Observer time of its receive. */
   nowNs = 0;
-  /** Silence after which its agent is stalled. */
-  thresholdNs = 0;
   /** What it holds: FRAME_WORDS words from `frameWord` on. */
   words: Uint32Array = new Uint32Array(frame.FRAME_WORDS);
   frameWord = 0;

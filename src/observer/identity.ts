@@ -61,8 +61,9 @@ export class IdentityResolver {
 
   #mustRead(datagram: Datagram): boolean {
     const { slots } = this.#tracker;
-    const { slot, nowNs, thresholdNs } = datagram;
-    if (saturatingSub(nowNs, slots.lastNs[slot]!) >= thresholdNs) return true;
+    const { slot, nowNs } = datagram;
+    const silenceNs = saturatingSub(nowNs, slots.lastNs[slot]!);
+    if (silenceNs >= this.#tracker.thresholdOf(slot)) return true;
     const known =
       !Number.isNaN(slots.namespaceInode[slot]!) && !Number.isNaN(slots.generation[slot]!);
     // A nonce that does not advance is what a restart under the same pid looks like.

@@ -35,13 +35,11 @@ export interface IntakeOptions {
   readonly rows: event.EventBatch;
   /** The observer's own namespace inode; NaN = unknown. */
   readonly observerInode: number;
-  readonly thresholdNs: number;
   readonly allowCrossNamespace: boolean;
 }
 
 export class Intake {
   readonly rows: EventRows;
-  readonly thresholdNs: number;
   pidMax = PID_MAX_FALLBACK;
   /** When the sockets must have been looked at, so that the next beat of a sender can prove it; Infinity = no matter. */
   lookNs = Number.POSITIVE_INFINITY;
@@ -65,7 +63,6 @@ export class Intake {
     this.rows = new EventRows(options.rows);
     this.#observerInode = options.observerInode;
     this.#steady = new SteadyBeats(options.tracker, options.observerInode);
-    this.thresholdNs = options.thresholdNs;
     this.#allowCrossNamespace = options.allowCrossNamespace;
   }
 
@@ -74,7 +71,6 @@ export class Intake {
     const datagram = this.#datagram;
     datagram.listenerNumber = listenerNumber;
     datagram.nowNs = nowNs;
-    datagram.thresholdNs = this.thresholdNs;
     datagram.words = listener.batch.words;
     this.#steady.prepare(listenerNumber, listener, count, nowNs, this.pidMax);
   }
@@ -84,7 +80,7 @@ export class Intake {
    * beats; returns how many, 0 if the next one is for `take`.
    */
   takeSteady(from: number, to: number): number {
-    const taken = this.#steady.take(from, to, this.#admission, this.thresholdNs);
+    const taken = this.#steady.take(from, to, this.#admission);
     if (taken === 0) return 0;
     const { listenerNumber } = this.#datagram;
     this.#accounting.received[listenerNumber]! += taken;

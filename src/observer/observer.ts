@@ -84,6 +84,7 @@ export class Observer {
     this.clock = options.clock;
     this.observerInode = options.observerInode ?? Number.NaN;
     this.tracker = new Tracker({
+      thresholdNs: options.thresholdNs,
       processes: options.processes,
       ...defined("capacity", options.trackerCapacity),
       ...defined("evictionPolicy", options.evictionPolicy),
@@ -101,7 +102,6 @@ export class Observer {
       refusals: this.refusals,
       rows: this.#rows,
       observerInode: this.observerInode,
-      thresholdNs: options.thresholdNs,
       allowCrossNamespace: options.allowCrossNamespace ?? false,
     });
     this.#readPidMax = options.readPidMax;
@@ -122,8 +122,9 @@ export class Observer {
     return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
   }
 
+  /** The threshold of a member that is new; each has its own in its lane. */
   get thresholdNs(): number {
-    return this.#intake.thresholdNs;
+    return this.tracker.thresholdNs;
   }
 
   /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
@@ -223,8 +224,7 @@ export class Observer {
    * were refused within the threshold is not silent, if kernel or key vouch for them.
    */
   stallFreshness(key: number, generation: number): number {
-    const aliveSinceNs = this.clock.lastNs - this.thresholdNs;
-    return this.tracker.stallFreshness(key, generation, aliveSinceNs);
+    return this.tracker.stallFreshness(key, generation, this.clock.lastNs);
   }
 
   /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */

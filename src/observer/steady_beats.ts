@@ -43,12 +43,11 @@ export class SteadyBeats {
   }
 
   /** Takes datagrams `from` up to `to` of the batch while they are steady, if the limits let them in; returns how many. */
-  take(from: number, to: number, admission: Admission, thresholdNs: number): number {
+  take(from: number, to: number, admission: Admission): number {
     const run = this.#run;
     if (run.slot[from]! < 0) return 0;
     const { bucket, allowance } = admission;
     const affordable = bucket.available(run.nowNs);
-    run.thresholdNs = thresholdNs;
     run.allowance = allowance;
     const taken = this.#tracker.refreshRun(run, from, Math.min(to, from + affordable));
     bucket.spend(taken);

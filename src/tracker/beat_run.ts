@@ -15,14 +15,20 @@ import {
 } from "../wire/frame.ts";
 import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_BEAT_ONCE, SLOT_HAS_REFUSALS, SLOT_HAS_REGULAR_NONCE, SLOT_PROVEN } from "./slots.ts";
+import {
+  SLOT_BEAT_ONCE,
+  SLOT_HAS_REFUSALS,
+  SLOT_HAS_REGULAR_NONCE,
+  SLOT_PROVEN,
+  SLOT_STALL_EMITTED,
+} from "./slots.ts";
 
 /**
  * For `record` is an agent without a number before it, one that may be another than the sender, a
- * second beat, and the first one behind refused ones.
+ * second beat, one that was reported silent, and the first beat after refused ones.
  */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
-const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_HAS_REFUSALS;
+const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_STALL_EMITTED | SLOT_HAS_REFUSALS;
 
 /** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
 export class BeatRun {
@@ -35,7 +41,6 @@ export class BeatRun {
   readonly slot = new Int32Array(BATCH_SIZE);
   listenerNumber = 0;
   nowNs = 0;
-  thresholdNs = 0;
   allowance = new BeatAllowance(0);
   /** The pid namespace in which a pinned agent must be. */
   namespaceInode = Number.NaN;
@@ -43,7 +48,7 @@ export class BeatRun {
 
 /** Takes datagrams `from` up to `to` of `run` while they are steady; returns how many. */
 export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: number): number {
-  const { words, frameWord, listenerNumber, nowNs, thresholdNs } = run;
+  const { words, frameWord, listenerNumber, nowNs } = run;
   const { ratePerSecond, beatCost, debtMax } = run.allowance;
   const runPid = run.pid;
   const runSlot = run.slot;
@@ -52,19 +57,29 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
   const { timestampHi, timestampLo, lane: laneOf, prev, next } = table.slots;
-  const { head, tail: tails } = table.lanes;
+  const { head, tail: tails, thresholdNs: thresholdOf } = table.lanes;
   const { len } = table;
-  // Agents in time that were not reported silent are all in the lane of the threshold, its tail the youngest of them.
-  const lane = table.lanes.laneOf(thresholdNs);
-  if (lane < 0 || tails[lane]! < 0 || nowNs < lastNs[tails[lane]!]!) return 0;
-  let tail = tails[lane]!;
+  // The lane in hand, whose tail is the youngest of its members, is written back when a member of another one comes.
+  let lane = -1;
+  let tail = -1;
+  let thresholdNs = 0;
   let i = from;
   for (; i < to; i++) {
     const slot = runSlot[i]!;
-    if (slot < 0 || slot >= len || pid[slot]! !== runPid[i]! || laneOf[slot]! !== lane) break;
+    if (slot < 0 || slot >= len || pid[slot]! !== runPid[i]!) break;
     if ((flags[slot]! & LOOKED_AT) !== STEADY) break;
     if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED || namespaceInode[slot]! !== ownInode) break;
     if (Number.isNaN(generation[slot]!)) break;
+    if (laneOf[slot]! !== lane) {
+      if (lane >= 0) {
+        next[tail] = -1;
+        tails[lane] = tail;
+      }
+      lane = laneOf[slot]!;
+      tail = tails[lane]!;
+      thresholdNs = thresholdOf[lane]!;
+      if (nowNs < lastNs[tail]!) break;
+    }
     const silenceNs = nowNs - lastNs[slot]!;
     if (!(silenceNs >= 0 && silenceNs < thresholdNs)) break;
     // As BeatAllowance.debtAfter.
@@ -100,7 +115,9 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     prev[slot] = tail;
     tail = slot;
   }
-  next[tail] = -1;
-  tails[lane] = tail;
+  if (lane >= 0) {
+    next[tail] = -1;
+    tails[lane] = tail;
+  }
   return i - from;
 }

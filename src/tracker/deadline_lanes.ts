@@ -1,10 +1,11 @@
-// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). Every live slot whose latch is clear sits in
-// the lane of its threshold, a doubly linked list in order of the last accepted beat. Ages never increase from head to
-// tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
+// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member gets the lane of its threshold when
+// it takes its slot, and the lane is the only place that has the threshold. While its latch is clear the slot is in the
+// lane's list, which is doubly linked in order of the last accepted beat. Ages never increase from head to tail, so the
+// first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
 import { LANES_MAX } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";
-import { LANE_NONE, type Slots } from "./slots.ts";
+import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
 
 /** No slot: the end of a list, or an empty lane. */
 const END = -1;
@@ -14,6 +15,7 @@ export class DeadlineLanes {
   readonly thresholdNs = new Float64Array(LANES_MAX).fill(Number.NaN);
   readonly head = new Int32Array(LANES_MAX).fill(END);
   readonly tail = new Int32Array(LANES_MAX).fill(END);
+  /** Its members, also those whose stall was reported. */
   readonly count = new Int32Array(LANES_MAX);
   /** What moves every deadline of those who were silent through it. */
   readonly pauses = new Pauses();
@@ -30,69 +32,63 @@ export class DeadlineLanes {
     return this.#laneCount;
   }
 
-  /** The lane of `thresholdNs`, -1 if there is none. */
-  laneOf(thresholdNs: number): number {
-    for (let lane = 0; lane < this.#laneCount; lane++)
-      if (this.thresholdNs[lane]! === thresholdNs) return lane;
-    return -1;
+  /** Silence after which the member of `slot` is stalled. */
+  thresholdOf(slot: number): number {
+    return this.thresholdNs[this.#slots.lane[slot]!]!;
   }
 
-  /** Puts the un-linked `slot` with last beat `nowNs` into the lane of `thresholdNs`, and writes its `lastNs`. */
-  link(slot: number, nowNs: number, thresholdNs: number): void {
-    const slots = this.#slots;
+  /** A member takes `slot` with a beat at `nowNs`: it gets the lane of `thresholdNs`. */
+  enter(slot: number, nowNs: number, thresholdNs: number): void {
     const lane = this.#laneFor(thresholdNs);
-    slots.lastNs[slot] = nowNs;
-    let before = this.tail[lane]!;
-    // Only a caller whose clock runs backwards walks; the observer's clock is clamped.
-    while (before !== END && slots.lastNs[before]! > nowNs) before = slots.prev[before]!;
-    const after = before === END ? this.head[lane]! : slots.next[before]!;
-    slots.lane[slot] = lane;
-    slots.prev[slot] = before;
-    slots.next[slot] = after;
-    if (before === END) this.head[lane] = slot;
-    else slots.next[before] = slot;
-    if (after === END) this.tail[lane] = slot;
-    else slots.prev[after] = slot;
+    this.#slots.lane[slot] = lane;
     this.count[lane]! += 1;
+    this.#link(slot, nowNs);
   }
 
-  /** Takes `slot` out of its lane; does nothing if it is in none. */
+  /** The member of `slot` gives it up. */
+  leave(slot: number): void {
+    this.unlink(slot);
+    const { lane } = this.#slots;
+    this.count[lane[slot]!]! -= 1;
+    lane[slot] = LANE_NONE;
+  }
+
+  /** `slot` waits for no deadline until its next beat; does nothing if it waits for none. */
   unlink(slot: number): void {
     const slots = this.#slots;
-    const lane = slots.lane[slot]!;
-    if (lane === LANE_NONE) return;
     const before = slots.prev[slot]!;
+    if (before === LINK_NONE) return;
+    const lane = slots.lane[slot]!;
     const after = slots.next[slot]!;
     if (before === END) this.head[lane] = after;
     else slots.next[before] = after;
     if (after === END) this.tail[lane] = before;
     else slots.prev[after] = before;
-    slots.lane[slot] = LANE_NONE;
-    this.count[lane]! -= 1;
+    slots.prev[slot] = LINK_NONE;
   }
 
-  /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane, or enters one. */
-  beat(slot: number, nowNs: number, thresholdNs: number): void {
-    const { lane: laneOf, lastNs } = this.#slots;
-    const lane = laneOf[slot]!;
-    if (lane !== LANE_NONE && this.thresholdNs[lane]! === thresholdNs) {
+  /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane. */
+  beat(slot: number, nowNs: number): void {
+    const { lane: laneOf, lastNs, prev } = this.#slots;
+    if (prev[slot]! !== LINK_NONE) {
+      const lane = laneOf[slot]!;
       const tail = this.tail[lane]!;
       if (nowNs >= lastNs[tail]!) {
         lastNs[slot] = nowNs;
-        if (slot !== tail) this.#moveBehind(tail, slot, lane);
+        if (slot !== tail) this.#moveToTail(tail, slot, lane);
         return;
       }
     }
     this.unlink(slot);
-    this.link(slot, nowNs, thresholdNs);
+    this.#link(slot, nowNs);
   }
 
   /** The row of `slot` was just copied here from elsewhere: points its neighbours, or head and tail, at it. */
   moved(slot: number): void {
     const slots = this.#slots;
-    const lane = slots.lane[slot]!;
-    if (lane === LANE_NONE) return;
     const before = slots.prev[slot]!;
+    if (before === LINK_NONE) return;
+    const lane = slots.lane[slot]!;
     const after = slots.next[slot]!;
     if (before === END) this.head[lane] = slot;
     else slots.next[before] = slot;
@@ -113,8 +109,25 @@ export class DeadlineLanes {
     return deadline;
   }
 
+  /** Puts the un-linked `slot` with last beat `nowNs` into the list of its lane, and writes its `lastNs`. */
+  #link(slot: number, nowNs: number): void {
+    const slots = this.#slots;
+    const lane = slots.lane[slot]!;
+    slots.lastNs[slot] = nowNs;
+    let before = this.tail[lane]!;
+    // Only a caller whose clock runs backwards walks; the observer's clock is clamped.
+    while (before !== END && slots.lastNs[before]! > nowNs) before = slots.prev[before]!;
+    const after = before === END ? this.head[lane]! : slots.next[before]!;
+    slots.prev[slot] = before;
+    slots.next[slot] = after;
+    if (before === END) this.head[lane] = slot;
+    else slots.next[before] = slot;
+    if (after === END) this.tail[lane] = slot;
+    else slots.prev[after] = slot;
+  }
+
   /** The steady state of a beat, without the look-ups of `unlink` and `link`; `slot` is in `lane` and not its tail. */
-  #moveBehind(tail: number, slot: number, lane: number): void {
+  #moveToTail(tail: number, slot: number, lane: number): void {
     const { prev, next } = this.#slots;
     const before = prev[slot]!;
     const after = next[slot]!;
@@ -127,8 +140,16 @@ export class DeadlineLanes {
     this.tail[lane] = slot;
   }
 
+  /** The lane of `thresholdNs`, -1 if there is none. */
+  #laneOf(thresholdNs: number): number {
+    for (let lane = 0; lane < this.#laneCount; lane++)
+      if (this.thresholdNs[lane]! === thresholdNs) return lane;
+    return -1;
+  }
+
+  /** The lane for a member with `thresholdNs`; one without members may become it. */
   #laneFor(thresholdNs: number): number {
-    const found = this.laneOf(thresholdNs);
+    const found = this.#laneOf(thresholdNs);
     if (found >= 0) return found;
     let lane = this.#laneCount;
     if (lane < LANES_MAX) this.#laneCount += 1;

@@ -3,7 +3,7 @@
 // walks the ring, so repeated attempts see every slot. "Oldest" is not promised.
 import { EVICTION_MULTIPLIER, EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import type { Pauses } from "./pauses.ts";
+import type { DeadlineLanes } from "./deadline_lanes.ts";
 import type { Slots } from "./slots.ts";
 
 /** The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced" also takes silent ones that were not judged yet. */
@@ -13,24 +13,24 @@ export class Eviction {
   /** Where the next scan starts; below max(len, 1). */
   cursor = 0;
   readonly #slots: Slots;
-  readonly #pauses: Pauses;
+  readonly #lanes: DeadlineLanes;
   readonly #balanced: boolean;
   readonly #window: number;
 
-  constructor(slots: Slots, pauses: Pauses, policy: EvictionPolicy, window: number) {
+  constructor(slots: Slots, lanes: DeadlineLanes, policy: EvictionPolicy, window: number) {
     this.#slots = slots;
-    this.#pauses = pauses;
+    this.#lanes = lanes;
     this.#balanced = policy === "balanced";
     this.#window = clampWindow(window);
   }
 
   /** A slot among 0..len-1 that may be evicted, or -1. `latchedCount` of them have their latch set. */
-  findVictim(len: number, latchedCount: number, nowNs: number, thresholdNs: number): number {
+  findVictim(len: number, latchedCount: number, nowNs: number): number {
     if (len === 0) return -1;
     // Nothing has stalled: the cheap answer to a flood of new pids, which also leaves the cursor alone.
-    const strict = latchedCount === 0 ? -1 : this.#scan(len, true, nowNs, thresholdNs);
+    const strict = latchedCount === 0 ? -1 : this.#scan(len, true, nowNs);
     if (strict >= 0 || !this.#balanced) return strict;
-    return this.#scan(len, false, nowNs, thresholdNs);
+    return this.#scan(len, false, nowNs);
   }
 
   /** The tracker has only `len` slots left. */
@@ -38,17 +38,18 @@ export class Eviction {
     this.cursor = len === 0 ? 0 : this.cursor % len;
   }
 
-  #scan(len: number, latchedOnly: boolean, nowNs: number, thresholdNs: number): number {
+  #scan(len: number, latchedOnly: boolean, nowNs: number): number {
     const slots = this.#slots;
-    const lastNs = slots.lastNs;
-    const silenceNsMin = EVICTION_MULTIPLIER * thresholdNs;
+    const { lastNs, lane } = slots;
+    const { thresholdNs, pauses } = this.#lanes;
     const start = this.cursor % len;
     const scanCount = Math.min(this.#window, len);
     let slot = start;
     for (let i = 0; i < scanCount; i++) {
       const silenceNs = saturatingSub(nowNs, lastNs[slot]!);
+      const silenceNsMin = EVICTION_MULTIPLIER * thresholdNs[lane[slot]!]!;
       if (silenceNs > silenceNsMin && (!latchedOnly || slots.isLatched(slot))) {
-        if (silenceNs - this.#pauses.sinceNs(lastNs[slot]!) > silenceNsMin) {
+        if (silenceNs - pauses.sinceNs(lastNs[slot]!) > silenceNsMin) {
           this.cursor = (slot + 1) % len;
           return slot;
         }

@@ -4,7 +4,7 @@ import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { isShared } from "./member_key.ts";
-import { LANE_NONE } from "./slots.ts";
+import { LANE_NONE, LINK_NONE } from "./slots.ts";
 
 export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   const { slots, len, index } = table;
@@ -25,12 +25,13 @@ function checkSlots({ slots, index, len, latchedCount, sharedCount }: SlotTable)
     assert(index.get(key) === slot, "the key of a live slot maps back to it");
     assert(key === slots.pid[slot]! || isShared(key), "a key is the pid, or none that a pid is");
     if (key !== slots.pid[slot]!) shared += 1;
-    const inLane = slots.lane[slot]! !== LANE_NONE;
+    assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
+    const isWaiting = slots.prev[slot]! !== LINK_NONE;
     if (slots.isLatched(slot)) {
       latched += 1;
-      assert(!inLane, "LN1: a latched slot is in no lane");
+      assert(!isWaiting, "LN1: a latched slot waits for no deadline");
     } else {
-      assert(inLane, "LN1: an un-latched slot is in a lane");
+      assert(isWaiting, "LN1: an un-latched slot waits in its lane");
     }
   }
   assert(shared <= sharedCount, "the cached count of shared pids holds them all");
@@ -58,6 +59,8 @@ function checkShares({ slots, share, len }: SlotTable): void {
 }
 
 function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
+  const members = new Int32Array(lanes.laneCount);
+  for (let slot = 0; slot < len; slot++) members[slots.lane[slot]!]! += 1;
   let linked = 0;
   let deadline = Number.POSITIVE_INFINITY;
   for (let lane = 0; lane < lanes.laneCount; lane++) {
@@ -80,7 +83,7 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
       before = slot;
     }
     assert(lanes.tail[lane] === before, "LN3: the tail is the last slot");
-    assert(lanes.count[lane] === count, "LN3: a lane counts its slots");
+    assert(lanes.count[lane] === members[lane], "LN3: a lane counts its members");
     linked += count;
   }
   assert(linked === len - latchedCount, "LN3: the lanes hold exactly the un-latched slots");

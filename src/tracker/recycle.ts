@@ -4,11 +4,12 @@ import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/ori
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
 import type { Datagram } from "../events/datagram.ts";
-import { SLOT_HAS_REGULAR_NONCE, type Slots } from "./slots.ts";
+import type { SlotTable } from "./slot_table.ts";
+import { SLOT_HAS_REGULAR_NONCE } from "./slots.ts";
 
 /** True if another process answers under the pid of the slot: its start time, or a restarted network agent, says so. */
-export function isRecycled(slots: Slots, datagram: Datagram): boolean {
-  const { slot, generation, origin, nowNs, thresholdNs, nonceHi, nonceLo } = datagram;
+export function isRecycled({ slots, lanes }: SlotTable, datagram: Datagram): boolean {
+  const { slot, generation, origin, nowNs, nonceHi, nonceLo } = datagram;
   const pinned = slots.generation[slot]!;
   if (!Number.isNaN(pinned)) return !Number.isNaN(generation) && generation !== pinned;
   if (!Number.isNaN(generation)) return false;
@@ -18,5 +19,5 @@ export function isRecycled(slots: Slots, datagram: Datagram): boolean {
   // The terminal nonce is greater than any regular one, so a dying process never looks like a restarted one.
   if (u64Greater(nonceHi, nonceLo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!))
     return false;
-  return saturatingSub(nowNs, slots.lastNs[slot]!) >= thresholdNs;
+  return saturatingSub(nowNs, slots.lastNs[slot]!) >= lanes.thresholdOf(slot);
 }

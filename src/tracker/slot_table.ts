@@ -25,6 +25,8 @@ export class SlotTable {
   readonly share: UidShare;
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
+  /** The threshold of a member that is new. */
+  thresholdNs: number;
   /** Live rows: 0..len-1. */
   len = 0;
   /** Live rows whose latch is set. */
@@ -33,7 +35,8 @@ export class SlotTable {
   sharedCount = 0;
   readonly counters: TrackerCounters;
 
-  constructor(capacity: number, processes: ProcessReader) {
+  constructor(capacity: number, thresholdNs: number, processes: ProcessReader) {
+    this.thresholdNs = thresholdNs;
     this.index = new BoundedIndex(capacity);
     this.counters = new Counters(TRACKER, this.index);
     this.slots = new Slots(capacity);
@@ -78,7 +81,7 @@ export class SlotTable {
   /** Takes `slot` from its process, so that its row may be written afresh. */
   vacate(slot: number): void {
     if (this.slots.isLatched(slot)) this.unlatch(slot);
-    this.lanes.unlink(slot);
+    this.lanes.leave(slot);
     this.share.left(slot);
   }
 
@@ -114,7 +117,7 @@ export class SlotTable {
     slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
     this.storeBeat(datagram);
     slots.debt[slot] = datagram.debtIfFirst;
-    this.lanes.link(slot, datagram.nowNs, datagram.thresholdNs);
+    this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
     this.share.entered(slot);
   }
 

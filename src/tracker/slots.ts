@@ -23,8 +23,10 @@ export const SLOT_HAS_REFUSALS = 32;
 /** It beats by plain UDP, from `source`. */
 export const SLOT_HAS_SOURCE = 64;
 
-/** `lane` of a slot that is in no deadline lane. */
+/** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 255;
+/** `prev` of a slot that waits for no deadline. */
+export const LINK_NONE = -2;
 
 export class Slots {
   readonly capacity: number;
@@ -84,7 +86,10 @@ export class Slots {
    */
   readonly aliveNs: Float64Array;
   readonly flags: Uint8Array;
-  /** Deadline lane and its links; written by DeadlineLanes only. -1 = end. */
+  /**
+   * The lane that has the member's threshold, and the links in it, -1 = end; `prev` is LINK_NONE
+   * while the slot waits for no deadline. Written by DeadlineLanes only.
+   */
   readonly lane: Uint8Array;
   readonly prev: Int32Array;
   readonly next: Int32Array;

@@ -46,6 +46,8 @@ export const FRESH_UNVERIFIABLE_GENERATION = 3;
 export const FRESH_BEATS_REFUSED = 4;
 
 export interface TrackerOptions {
+  /** The threshold of a member that is new. */
+  readonly thresholdNs: number;
   /** Clamped to 2^20; 0 refuses every pid. */
   readonly capacity?: number;
   readonly evictionPolicy?: EvictionPolicy;
@@ -66,11 +68,11 @@ export class Tracker {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
-    this.table = new SlotTable(capacity, options.processes);
+    this.table = new SlotTable(capacity, options.thresholdNs, options.processes);
     this.slots = this.table.slots;
     this.#eviction = new Eviction(
       this.slots,
-      this.table.lanes.pauses,
+      this.table.lanes,
       options.evictionPolicy ?? "strict",
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
     );
@@ -109,7 +111,7 @@ export class Tracker {
     datagram.slot = slot;
     // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
     const isSame = this.slots.generation[slot]! === datagram.generation;
-    if (!isSame && isRecycled(this.slots, datagram)) {
+    if (!isSame && isRecycled(this.table, datagram)) {
       this.table.vacate(slot);
       this.table.fill(datagram);
       this.table.counters.add(TRACKER.pidRecycle);
@@ -156,15 +158,16 @@ export class Tracker {
 
   /**
    * Whether the stall of `key` still holds right before a recovery fires. `generation` is the one
-   * of the stall; nothing may fire if a beat was refused later than `aliveSinceNs` that showed the
+   * of the stall; nothing may fire if a beat was refused within the threshold before `nowNs` that showed the
    * agent alive.
    */
-  stallFreshness(key: number, generation: number, aliveSinceNs = Number.POSITIVE_INFINITY): number {
+  stallFreshness(key: number, generation: number, nowNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(key);
     if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
     const pid = this.slots.pid[slot]!;
     const isKnown = !Number.isNaN(generation);
     if (isKnown && this.#scan.isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
+    const aliveSinceNs = nowNs - this.thresholdOf(slot);
     if (this.slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
     const isVerifiable = isKnown || this.slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;
     return isVerifiable ? FRESH_WARRANTED : FRESH_UNVERIFIABLE_GENERATION;
@@ -232,6 +235,16 @@ export class Tracker {
   /** Times in which nobody could be heard: they move all deadlines. */
   get pauses(): Pauses {
     return this.table.lanes.pauses;
+  }
+
+  /** Silence after which the member of a live slot is stalled: its lane has it, and nothing else. */
+  thresholdOf(slot: number): number {
+    return this.table.lanes.thresholdOf(slot);
+  }
+
+  /** The threshold of members that are new. */
+  get thresholdNs(): number {
+    return this.table.thresholdNs;
   }
 
   /** Earliest time at which a drain could take a slot; +Infinity if none is waiting. */
@@ -311,7 +324,7 @@ export class Tracker {
     slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
     slots.forgetRefusals(slot);
     this.table.storeBeat(datagram);
-    this.table.lanes.beat(slot, datagram.nowNs, datagram.thresholdNs);
+    this.table.lanes.beat(slot, datagram.nowNs);
   }
 
   /** A key that is not tracked: a free slot, or the slot of a victim, or a refusal. */
@@ -327,8 +340,7 @@ export class Tracker {
   /** The row of a victim, given to the key of the datagram; -1 if there is no victim or the index refuses. */
   #evict(datagram: Datagram): number {
     const { len, latchedCount, share } = this.table;
-    const { nowNs, thresholdNs } = datagram;
-    const silent = this.#eviction.findVictim(len, latchedCount, nowNs, thresholdNs);
+    const silent = this.#eviction.findVictim(len, latchedCount, datagram.nowNs);
     if (silent < 0) this.table.counters.add(TRACKER.evictionScanTruncated);
     const victim = silent < 0 ? share.findVictim(datagram.attestedUid) : silent;
     if (victim < 0 || !this.table.replace(victim, datagram.key)) return -1;

@@ -65,8 +65,7 @@ export interface ReferenceSlot {
   /** Order in which slots were given away. */
   enteredAt: number;
   latched: boolean;
-  /** Undefined while latched. */
-  lane: ReferenceLane | undefined;
+  lane: ReferenceLane;
   /** Order of acceptance: breaks ties of `lastNs` inside a lane. */
   acceptedAt: number;
 }
@@ -76,6 +75,9 @@ export interface ReferenceLane {
 }
 
 export type Taken = { readonly kind: "stall" | "retired"; readonly pid: number };
+
+/** Of a slot that is just being taken. */
+const NO_LANE: ReferenceLane = { thresholdNs: Number.NaN };
 
 const TERMINAL = 2n ** 64n - 1n;
 const WRAP = 2n ** 20n;
@@ -140,7 +142,7 @@ export class ReferenceTracker {
       !terminal &&
       slot.lastNonce !== undefined &&
       frame.nonce <= slot.lastNonce &&
-      age(slot, beat.nowNs) >= beat.thresholdNs
+      age(slot, beat.nowNs) >= slot.lane.thresholdNs
     )
       return this.#recycle(slot, beat);
     if (slot.origin !== origin) {
@@ -193,7 +195,6 @@ export class ReferenceTracker {
   }
 
   #recycle(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
-    slot.lane = undefined;
     Object.assign(slot, this.#fresh(beat));
     this.#enterLane(slot, beat);
     this.counters.pidRecycles += 1;
@@ -207,7 +208,7 @@ export class ReferenceTracker {
       this.#enterLane(slot, beat);
       return "Inserted";
     }
-    let victim = this.#victim(beat.nowNs, beat.thresholdNs);
+    let victim = this.#victim(beat.nowNs);
     if (victim === undefined) {
       this.counters.evictionScanTruncated += 1;
       victim = this.#unfairShare(beat.uid);
@@ -220,18 +221,16 @@ export class ReferenceTracker {
     this.#remember(victim.pid);
     this.counters.evictions += 1;
     const position = this.slots.indexOf(victim);
-    victim.lane = undefined;
     const slot = this.#fresh(beat);
     this.slots[position] = slot;
     this.#enterLane(slot, beat);
     return "Inserted";
   }
 
-  #victim(nowNs: number, thresholdNs: number): ReferenceSlot | undefined {
+  #victim(nowNs: number): ReferenceSlot | undefined {
     let victim: ReferenceSlot | undefined;
-    if (this.slots.some((slot) => slot.latched)) victim = this.#scan(nowNs, thresholdNs, true);
-    if (victim === undefined && this.policy === "balanced")
-      victim = this.#scan(nowNs, thresholdNs, false);
+    if (this.slots.some((slot) => slot.latched)) victim = this.#scan(nowNs, true);
+    if (victim === undefined && this.policy === "balanced") victim = this.#scan(nowNs, false);
     return victim;
   }
 
@@ -261,7 +260,7 @@ export class ReferenceTracker {
     return undefined;
   }
 
-  #scan(nowNs: number, thresholdNs: number, latchedOnly: boolean): ReferenceSlot | undefined {
+  #scan(nowNs: number, latchedOnly: boolean): ReferenceSlot | undefined {
     const n = this.slots.length;
     if (n === 0) return undefined;
     const start = this.cursor % n;
@@ -269,7 +268,7 @@ export class ReferenceTracker {
     const positions = Array.from({ length: seen }, (_, i) => (start + i) % n);
     const hit = positions.find((position) => {
       const slot = this.slots[position]!;
-      const isSilent = age(slot, nowNs) - this.pausedNs(slot.lastNs) > 10 * thresholdNs;
+      const isSilent = age(slot, nowNs) - this.pausedNs(slot.lastNs) > 10 * slot.lane.thresholdNs;
       return isSilent && (slot.latched || !latchedOnly);
     });
     this.cursor = hit === undefined ? (start + seen) % n : (hit + 1) % n;
@@ -294,7 +293,7 @@ export class ReferenceTracker {
   /** A linear scan: every un-latched slot that is due, in the order that the specification gives. */
   drain(nowNs: number, thresholdNs: number | undefined, slotsMax: number): Taken[] {
     const due = this.slots.filter((slot) => {
-      const neededNs = (thresholdNs ?? slot.lane?.thresholdNs ?? 0) + this.excusedNs(slot);
+      const neededNs = (thresholdNs ?? slot.lane.thresholdNs) + this.excusedNs(slot);
       return !slot.latched && age(slot, nowNs) >= neededNs;
     });
     const ordered = this.lanes.flatMap((lane) => inLaneOrder(due.filter((s) => s.lane === lane)));
@@ -302,7 +301,6 @@ export class ReferenceTracker {
   }
 
   #take(slot: ReferenceSlot): Taken {
-    slot.lane = undefined;
     const live = this.#startTime(slot.pid);
     const pinned = slot.origin === KERNEL ? slot.generation : undefined;
     if (pinned === undefined || live === undefined || live === pinned) {
@@ -323,12 +321,12 @@ export class ReferenceTracker {
     return counters;
   }
 
-  freshness(pid: number, generation: number | undefined, aliveSinceNs = Infinity): string {
+  freshness(pid: number, generation: number | undefined, nowNs = Infinity): string {
     const slot = this.find(pid);
     if (slot === undefined || !slot.latched) return "AgentResumed";
     const live = generation === undefined ? undefined : this.#startTime(pid);
     if (live !== undefined && live !== generation) return "PidRecycled";
-    const isAlive = slot.aliveNs !== undefined && slot.aliveNs > aliveSinceNs;
+    const isAlive = slot.aliveNs !== undefined && slot.aliveNs > nowNs - slot.lane.thresholdNs;
     if (isAlive) return "BeatsRefused";
     const isVerifiable = generation !== undefined || slot.origin !== KERNEL;
     return isVerifiable ? "Warranted" : "UnverifiableGeneration";
@@ -342,20 +340,18 @@ export class ReferenceTracker {
   nextDeadline(): number {
     const waiting = this.slots.filter((slot) => !slot.latched);
     return Math.min(
-      ...waiting.map((slot) => slot.lastNs + slot.lane!.thresholdNs + this.excusedNs(slot)),
+      ...waiting.map((slot) => slot.lastNs + slot.lane.thresholdNs + this.excusedNs(slot)),
     );
   }
 
   laneSlots(lane: ReferenceLane): ReferenceSlot[] {
-    return inLaneOrder(this.slots.filter((slot) => slot.lane === lane));
+    return inLaneOrder(this.slots.filter((slot) => slot.lane === lane && !slot.latched));
   }
 
   #enterLane(slot: ReferenceSlot, beat: ReferenceBeat): void {
     slot.lastNs = beat.nowNs;
     slot.acceptedAt = ++this.#acceptances;
-    if (slot.lane?.thresholdNs === beat.thresholdNs) return;
-    slot.lane = undefined;
-    slot.lane = this.#laneFor(beat.thresholdNs);
+    if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs);
   }
 
   #laneFor(thresholdNs: number): ReferenceLane {
@@ -366,7 +362,7 @@ export class ReferenceTracker {
       this.lanes.push(lane);
       return lane;
     }
-    const empty = this.lanes.find((lane) => this.laneSlots(lane).length === 0);
+    const empty = this.lanes.find((lane) => this.slots.every((slot) => slot.lane !== lane));
     if (empty !== undefined) {
       empty.thresholdNs = thresholdNs;
       return empty;
@@ -402,7 +398,7 @@ export class ReferenceTracker {
       beatOnce: true,
       enteredAt: ++this.#acceptances,
       latched: false,
-      lane: undefined,
+      lane: NO_LANE,
       acceptedAt: 0,
     };
   }

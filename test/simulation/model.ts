@@ -42,8 +42,7 @@ export class Model {
     });
     this.recovery = new RecoveryModel(scenario, {
       freshness: (pid, generation) => {
-        const aliveSinceNs = this.observer.nowNs - world.scenario.thresholdNs;
-        return this.observer.tracker.freshness(pid, generation, aliveSinceNs);
+        return this.observer.tracker.freshness(pid, generation, this.observer.nowNs);
       },
       processOf: (pid) => world.processes.find(pid),
       unitOf: (process) => unitOf(process),

@@ -10,6 +10,7 @@ const leaky = process.argv[2] === "leaky";
 const kept: unknown[] = [];
 
 const tracker = new Tracker({
+  thresholdNs: AGENTS / 2,
   capacity: AGENTS,
   processes: {
     startTime: () => Number.NaN,
@@ -20,7 +21,6 @@ const tracker = new Tracker({
 });
 const datagram = new Datagram();
 const { words } = datagram;
-datagram.thresholdNs = AGENTS / 2;
 datagram.namespaceInode = 42;
 datagram.generation = 7;
 const sink = { onStall() {} };

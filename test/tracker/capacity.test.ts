@@ -28,10 +28,9 @@ describe("Tracker with 2^20 slots", () => {
       realUid: () => Number.NaN,
       namespaceInode: () => Number.NaN,
     };
-    const tracker = new Tracker({ capacity: CAPACITY, processes });
+    const tracker = new Tracker({ thresholdNs: THRESHOLD, capacity: CAPACITY, processes });
     const datagram = new Datagram();
     const { words } = datagram;
-    datagram.thresholdNs = THRESHOLD;
     datagram.origin = ORIGIN_KERNEL_ATTESTED;
     datagram.namespaceInode = 42;
     datagram.generation = 7;

@@ -72,15 +72,26 @@ describe("deadline lanes", () => {
     expect(h.drainDue(60, 99).seen.map((s) => s.pid)).toEqual([1, 3]);
   });
 
-  test("move a slot to another lane with the first beat under another threshold", () => {
+  test("keep a member in the lane of the threshold that it took its slot with", () => {
     const h = new Harness();
     h.beat(1, 1, 0);
     h.beat(1, 2, 10, { threshold: 500 });
+    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[100, [1]]], 110]);
+    expect(h.drainDue(110, 99).seen.map((s) => s.pid)).toEqual([1]);
+    h.beat(1, 3, 200, { threshold: 500 });
+    expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[100, [1]]], 300]);
+    expect(h.tracker.thresholdOf(0)).toBe(100);
+  });
+
+  test("give a process that takes over a pid the threshold of a new member", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0, { generation: 5 });
+    h.beat(1, 1, 10, { generation: 6, threshold: 500 });
     expect(lanes(h)).toEqual([
       [100, []],
       [500, [1]],
     ]);
-    expect(h.tracker.nextDeadline()).toBe(510);
+    h.tracker.checkInvariants();
   });
 
   test("take a limited number per drain and leave the rest due", () => {
@@ -107,12 +118,19 @@ describe("deadline lanes", () => {
 
   test("hold 16 thresholds; a 17th reuses a lane that stands empty", () => {
     const h = new Harness();
-    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10, generation: 5 });
     expect(h.takeMoved()).toEqual({});
-    expect(h.drainDue(10, 99).seen.map((s) => s.pid)).toEqual([1]);
-    h.beat(99, 1, 20, { threshold: 5_000 });
+    h.startTimes.set(1, 6);
+    expect(h.drainDue(10, 99)).toEqual({ seen: [], taken: 1 });
+    h.takeMoved();
+    h.beat(99, 1, 15, { threshold: 5_000 });
     expect(lanes(h)[0]).toEqual([5_000, [99]]);
     expect(h.takeMoved()).toEqual({});
+    // The lane of a member whose stall was reported is its own: it will beat again.
+    expect(h.drainDue(20, 99).seen.map((s) => s.pid)).toEqual([2]);
+    h.beat(98, 1, 20, { threshold: 6_000 });
+    expect(h.takeMoved()).toEqual({ invariantViolations: 1 });
+    expect([lanes(h)[1], h.tracker.thresholdOf(h.tracker.slotOf(2))]).toEqual([[20, []], 20]);
     h.tracker.checkInvariants();
   });
 

@@ -59,6 +59,7 @@ export class Harness {
 
   constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
     this.tracker = new Tracker({
+      thresholdNs: THRESHOLD,
       ...(options.capacity !== undefined && { capacity: options.capacity }),
       ...(options.policy !== undefined && { evictionPolicy: options.policy }),
       ...(options.window !== undefined && { evictionScanWindow: options.window }),
@@ -96,7 +97,7 @@ export class Harness {
     const { datagram } = this;
     const { origin = K, uid } = options;
     datagram.nowNs = now;
-    datagram.thresholdNs = options.threshold ?? THRESHOLD;
+    this.tracker.table.thresholdNs = options.threshold ?? THRESHOLD;
     datagram.origin = origin;
     datagram.vouched = options.vouched ?? (origin === K ? VOUCHED_BY_KERNEL : VOUCHED_NOT);
     datagram.namespaceInode = options.ns ?? Number.NaN;

@@ -221,9 +221,9 @@ class Pair {
 
   #ask({ pid, generation, timestamp }: Extract<Operation, { kind: "ask" }>): void {
     const { tracker } = this.fast;
-    const sinceNs = this.#now - 100;
-    expect(FRESHNESS.get(tracker.stallFreshness(pid, generation ?? Number.NaN, sinceNs))!).toBe(
-      this.slow.freshness(pid, generation, sinceNs),
+    const nowNs = this.#now;
+    expect(FRESHNESS.get(tracker.stallFreshness(pid, generation ?? Number.NaN, nowNs))!).toBe(
+      this.slow.freshness(pid, generation, nowNs),
     );
     expect(tracker.terminalTimestampWouldAdvance(pid, u64Hi(timestamp), u64Lo(timestamp))).toBe(
       this.slow.terminalTimestampWouldAdvance(pid, timestamp),
