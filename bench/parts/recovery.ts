@@ -60,7 +60,6 @@ class RecoveryBench {
 
   start(): Promise<DaemonUnderTest> {
     process.env["VARTA_BENCH_STALLS"] = this.#stalls;
-    process.env["VARTA_BENCH_THRESHOLD_MS"] = String(THRESHOLD_MS);
     const command = `${this.#native.stamp} ${this.#stamps} {pid}`;
     const options = ["--threshold-ms", String(THRESHOLD_MS), "--recovery-exec", command];
     return startDaemon(WITH_RECOVERY_PROBE, options);

@@ -6,7 +6,6 @@ import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { Recovery } from "../../src/recovery/recovery.ts";
 
 const path = process.env["VARTA_BENCH_STALLS"]!;
-const thresholdNs = Number(process.env["VARTA_BENCH_THRESHOLD_MS"]) * 1e6;
 const stalls: [pid: number, dueObserverNs: number][] = [];
 /** Monotonic clock minus observer time: the smallest difference is the one without a delay in it. */
 let offsetNs = Number.POSITIVE_INFINITY;
@@ -19,7 +18,7 @@ Recovery.prototype.decide = function (waiting, nowNs) {
     },
     take() {
       const stall = waiting.take();
-      stalls.push([stall.pid, stall.lastNs + thresholdNs]);
+      stalls.push([stall.pid, stall.lastNs + stall.thresholdNs]);
       return stall;
     },
   };

@@ -84,7 +84,6 @@ export function makeParts(options: PartsOptions): Parts {
   const reports = new Reports({
     log,
     listenerNames,
-    thresholdNs: () => observer.thresholdNs,
     nowNs: () => clock.lastNs,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
@@ -93,7 +92,6 @@ export function makeParts(options: PartsOptions): Parts {
   metrics.collectFrom(() => metrics.set(series.VARTA_ORPHANS_REAPED, orphans.reaped));
   const recovery = new Recovery({
     config: config.recovery,
-    thresholdNs: config.observer.thresholdNs,
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
     runner,

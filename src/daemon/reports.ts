@@ -19,7 +19,6 @@ import type { TickReports } from "./tick.ts";
 interface ReportsOptions {
   readonly log: Log;
   readonly listenerNames: readonly string[];
-  readonly thresholdNs: () => number;
   readonly nowNs: () => number;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
@@ -44,13 +43,13 @@ export class Reports implements TickReports, Deadline {
 
   stalled(stall: Stall): void {
     if (!this.#window.mayWrite()) return;
-    const { log, listenerNames, thresholdNs } = this.#options;
+    const { log, listenerNames } = this.#options;
     log.warn("agent stalled", {
       pid: stall.pid,
       agent: agentName(stall.source, stall.pid),
       listener: listenerNames[stall.listener],
       silence_ms: wholeMsFromNs(saturatingSub(stall.observerNs, stall.lastNs)),
-      threshold_ms: wholeMsFromNs(thresholdNs()),
+      threshold_ms: wholeMsFromNs(stall.thresholdNs),
       status: statusText(stall.status),
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),

@@ -20,6 +20,8 @@ export interface Stall {
   readonly lastNonceLo: number;
   /** Observer time of the last accepted beat. */
   readonly lastNs: number;
+  /** Silence after which its member is stalled, as it was when the stall was judged. */
+  readonly thresholdNs: number;
   /** Observer time at which the stall was judged. */
   readonly observerNs: number;
   readonly origin: Origin;

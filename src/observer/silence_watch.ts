@@ -29,7 +29,7 @@ export class SilenceWatch {
     this.#clock = clock;
     this.#pauses = pauses;
     this.#slotsMax = Math.min(slotsMax, tracker.capacity);
-    this.stalls = new StallQueue(tracker.slots, this.#slotsMax);
+    this.stalls = new StallQueue(tracker, this.#slotsMax);
   }
 
   consumed(count: number): void {

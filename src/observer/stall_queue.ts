@@ -4,11 +4,11 @@ import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
 import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
-import type { Slots } from "../tracker/slots.ts";
 import type { StallSink } from "../tracker/stall_scan.ts";
+import type { Tracker } from "../tracker/tracker.ts";
 
 export class StallQueue implements StallSink {
-  readonly #slots: Slots;
+  readonly #tracker: Tracker;
   readonly #pid: Uint32Array;
   readonly #key: Uint32Array;
   readonly #hasSource: Uint8Array;
@@ -16,6 +16,7 @@ export class StallQueue implements StallSink {
   readonly #nonceHi: Uint32Array;
   readonly #nonceLo: Uint32Array;
   readonly #lastNs: Float64Array;
+  readonly #thresholdNs: Float64Array;
   readonly #origin: Uint8Array;
   readonly #namespaceInode: Float64Array;
   readonly #generation: Float64Array;
@@ -29,8 +30,8 @@ export class StallQueue implements StallSink {
   #next = 0;
   #count = 0;
 
-  constructor(slots: Slots, capacity: number) {
-    this.#slots = slots;
+  constructor(tracker: Tracker, capacity: number) {
+    this.#tracker = tracker;
     this.#pid = new Uint32Array(capacity);
     this.#key = new Uint32Array(capacity);
     this.#hasSource = new Uint8Array(capacity);
@@ -38,6 +39,7 @@ export class StallQueue implements StallSink {
     this.#nonceHi = new Uint32Array(capacity);
     this.#nonceLo = new Uint32Array(capacity);
     this.#lastNs = new Float64Array(capacity);
+    this.#thresholdNs = new Float64Array(capacity);
     this.#origin = new Uint8Array(capacity);
     this.#namespaceInode = new Float64Array(capacity);
     this.#generation = new Float64Array(capacity);
@@ -62,7 +64,7 @@ export class StallQueue implements StallSink {
 
   onStall(slot: number): void {
     const at = this.#count++;
-    const slots = this.#slots;
+    const { slots } = this.#tracker;
     this.#pid[at] = slots.pid[slot]!;
     this.#key[at] = slots.key[slot]!;
     this.#hasSource[at] = slots.hasSource(slot) ? 1 : 0;
@@ -71,6 +73,7 @@ export class StallQueue implements StallSink {
     this.#nonceHi[at] = slots.observedNonceHi[slot]!;
     this.#nonceLo[at] = slots.observedNonceLo[slot]!;
     this.#lastNs[at] = slots.lastNs[slot]!;
+    this.#thresholdNs[at] = this.#tracker.thresholdOf(slot);
     this.#origin[at] = slots.origin[slot]!;
     this.#namespaceInode[at] = slots.namespaceInode[slot]!;
     this.#generation[at] = slots.generation[slot]!;
@@ -93,6 +96,7 @@ export class StallQueue implements StallSink {
       lastNonceHi: this.#nonceHi[at]!,
       lastNonceLo: this.#nonceLo[at]!,
       lastNs: this.#lastNs[at]!,
+      thresholdNs: this.#thresholdNs[at]!,
       observerNs: this.#judgedNs,
       origin: this.#origin[at]! as Origin,
       namespaceInode: this.#namespaceInode[at]!,

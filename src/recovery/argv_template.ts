@@ -13,7 +13,6 @@ import { statusText } from "../wire/frame.ts";
 /** What the values need beside the stall. */
 export interface PlaceholderContext {
   readonly nowNs: number;
-  readonly thresholdNs: number;
   readonly listenerNames: readonly string[];
   /**
    * Nobody knows which process it was, and no process has its pid any more: there is none to name.
@@ -34,7 +33,7 @@ export function placeholderValues(stall: Stall, context: PlaceholderContext): re
     u64Text(stall.lastNonceHi, stall.lastNonceLo),
     String(Math.floor(silenceNs / NS_PER_MS)),
     String(Math.floor(context.unixMsAtStart + stall.lastNs / NS_PER_MS)),
-    String(Math.floor(context.thresholdNs / NS_PER_MS)),
+    String(Math.floor(stall.thresholdNs / NS_PER_MS)),
     originText(stall.origin),
     numberOrEmpty(stall.generation),
     // 0 is a foreign namespace whose inode is hidden from us: there is no number to tell.

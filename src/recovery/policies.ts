@@ -8,7 +8,6 @@ import { Plan } from "./plan.ts";
 /** What a reload of the configuration may change. */
 export interface RecoverySettings {
   readonly config: Config["recovery"];
-  readonly thresholdNs: number;
   readonly allowCrossNamespace: boolean;
   /** Indexed by listener number. */
   readonly listenerNames: readonly string[];

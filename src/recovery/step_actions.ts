@@ -231,10 +231,9 @@ export class StepActions {
 
   #values({ stall, isPidGone }: Sequence, nowNs: number): readonly string[] {
     const { policies, unixMsAtStart } = this.#options;
-    const { thresholdNs, listenerNames } = policies.settings;
+    const { listenerNames } = policies.settings;
     return placeholderValues(stall, {
       nowNs,
-      thresholdNs,
       listenerNames,
       isPidGone,
       unixMsAtStart: unixMsAtStart(),

@@ -24,7 +24,6 @@ class Subject {
       sessionId: "",
     }),
     listenerNames: ["main", "aux"],
-    thresholdNs: () => 5 * NS_PER_S,
     nowNs: () => this.nowNs,
     namespaceConflict: (pid, inode) => this.conflicts.push(`${pid} in ${inode}`),
   });

@@ -130,6 +130,7 @@ describe("eventFromStall()", () => {
       lastNonceLo: 2,
       lastNs: 1_000,
       observerNs: 7_000,
+      thresholdNs: 5e9,
       origin: 0,
       namespaceInode: Number.NaN,
       generation: 5,

@@ -90,6 +90,7 @@ const STALL: Stall = {
   lastNonceLo: 0,
   lastNs: 1_000_000_000,
   observerNs: 6_000_000_000,
+  thresholdNs: 5e9,
   origin: 1,
   namespaceInode: 0,
   generation: Number.NaN,

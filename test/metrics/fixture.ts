@@ -47,6 +47,7 @@ export function stallOf(pid: number): Stall {
     lastNonceLo: 7,
     lastNs: 1e9,
     observerNs: 6e9,
+    thresholdNs: 5e9,
     origin: 0,
     namespaceInode: Number.NaN,
     generation: Number.NaN,

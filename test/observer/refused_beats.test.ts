@@ -12,7 +12,7 @@ import {
   FRESH_WARRANTED,
 } from "../../src/tracker/tracker.ts";
 import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
-import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
+import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
 
 const AGENT = 42;
 /** A limit of one beat per second and eight at once, and all the tokens that one can want. */
@@ -94,6 +94,24 @@ describe("an agent is not silent while its beats are refused", () => {
     harness.pump();
     expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
     harness.pass(1);
+    harness.pump();
+    expect(freshness(harness, stall)).toBe(FRESH_WARRANTED);
+  });
+
+  test("within the threshold of its own lane", () => {
+    const harness = new ObserverHarness();
+    harness.observer.tracker.table.thresholdNs = 2 * THRESHOLD_NS;
+    harness.processes.set(AGENT, 7_000);
+    harness.receive(beatOf(AGENT, { nonce: 1_000, timestamp: 1_000 }));
+    harness.clock.ns += THRESHOLD_NS;
+    harness.receive(old());
+    harness.clock.ns += THRESHOLD_NS;
+    harness.pump();
+    const stall = harness.observer.takeStall()!;
+    harness.clock.ns += THRESHOLD_NS - 1;
+    harness.pump();
+    expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
+    harness.clock.ns += 1;
     harness.pump();
     expect(freshness(harness, stall)).toBe(FRESH_WARRANTED);
   });

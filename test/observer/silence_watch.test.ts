@@ -53,6 +53,19 @@ describe("a stall", () => {
     expect(harness.observer.pollPending()).toBeUndefined();
   });
 
+  test("comes at the threshold of its member, and says which that was", () => {
+    const harness = watching([AGENT]);
+    harness.observer.tracker.table.thresholdNs = 3 * THRESHOLD_NS;
+    harness.receive(beatOf(AGENT + 1, { peerPid: 0 }));
+    harness.clock.ns += 3 * THRESHOLD_NS;
+    harness.pump();
+    const stalls = [harness.observer.takeStall(), harness.observer.takeStall()];
+    expect(stalls.map((stall) => [stall?.pid, stall?.thresholdNs])).toEqual([
+      [AGENT, THRESHOLD_NS],
+      [AGENT + 1, 3 * THRESHOLD_NS],
+    ]);
+  });
+
   test("carries the uid that the kernel attested when the process became known, until another has its pid", () => {
     const harness = new ObserverHarness();
     const uidOfStall = () => {

@@ -15,7 +15,6 @@ import { stallOf } from "./harness.ts";
 
 const CONTEXT: PlaceholderContext = {
   nowNs: 7.25 * NS_PER_S,
-  thresholdNs: 1_500 * NS_PER_MS,
   isPidGone: false,
   listenerNames: ["main", "aux"],
   unixMsAtStart: 1_700_000_000_000,
@@ -27,7 +26,7 @@ function textOf(word: (typeof PLACEHOLDERS)[number], fields: Parameters<typeof s
 
 describe("placeholderValues()", () => {
   test("gives the text of every placeholder of a stall", () => {
-    expect(placeholderValues(stallOf(), CONTEXT)).toEqual([
+    expect(placeholderValues(stallOf({ thresholdNs: 1_500 * NS_PER_MS }), CONTEXT)).toEqual([
       "4242",
       "degraded",
       "3000000000",

@@ -150,6 +150,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     lastNonceLo: 17,
     lastNs: 2 * NS_PER_S,
     observerNs: 7 * NS_PER_S,
+    thresholdNs: 5 * NS_PER_S,
     origin: ORIGIN_KERNEL_ATTESTED,
     namespaceInode: OWN_NAMESPACE,
     generation: 777,
@@ -272,7 +273,6 @@ export function recoveryHarness({
   let told = 0;
   const options: RecoveryOptions = {
     config: recoveryConfig(config),
-    thresholdNs: 5 * NS_PER_S,
     allowCrossNamespace: false,
     listenerNames: ["main", "aux"],
     runner,

@@ -4,7 +4,6 @@ import {
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
-import { NS_PER_S } from "../../src/base/time.ts";
 import {
   EndlessStalls,
   recoveryConfig,
@@ -68,11 +67,10 @@ describe("Recovery.configure()", () => {
     recovery.decideOne(stallOf({ pid: 1 }), T0);
     recovery.configure({
       config: recoveryConfig({ command: ["/bin/other", "{listener}"], debounceNs: 0 }),
-      thresholdNs: NS_PER_S,
       allowCrossNamespace: true,
       listenerNames: ["a", "b"],
     });
-    recovery.decideOne(stallOf({ pid: 2, namespaceInode: NaN }), T0);
+    recovery.decideOne(stallOf({ pid: 2, namespaceInode: NaN, thresholdNs: 1e9 }), T0);
     expect(runner.children[1]!.argv).toEqual(["/bin/other", "b"]);
     expect(runner.children[1]!.env["VARTA_THRESHOLD_MS"]).toBe("1000");
     runner.children[0]!.exited(0, NaN);
@@ -88,7 +86,6 @@ describe("Recovery.configure()", () => {
     recovery.decideOne(stallOf(), T0);
     recovery.configure({
       config: recoveryConfig({ command: undefined }),
-      thresholdNs: NS_PER_S,
       allowCrossNamespace: false,
       listenerNames: [],
     });

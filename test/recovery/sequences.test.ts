@@ -885,7 +885,6 @@ describe("dry_run", () => {
     bed.decide();
     bed.recovery.configure({
       config: recoveryConfig({ dryRun: false }),
-      thresholdNs: 5 * NS_PER_S,
       allowCrossNamespace: false,
       listenerNames: ["main", "aux"],
     });
@@ -896,7 +895,6 @@ describe("dry_run", () => {
 
 describe("A reload", () => {
   const SETTINGS = {
-    thresholdNs: 5 * NS_PER_S,
     allowCrossNamespace: false,
     listenerNames: ["main"],
   };

@@ -82,7 +82,6 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   );
   const recovery = seams.recovery({
     config: recoveryConfig(world),
-    thresholdNs,
     allowCrossNamespace,
     listenerNames: links.map(({ options }) => options.name),
     runner: {

@@ -125,7 +125,6 @@ describe("Recovery.reap() of a child that runs too long", () => {
     const { runner, recovery } = running(1, { timeoutNs: undefined });
     recovery.configure({
       config: recoveryConfig({ timeoutNs: 50 * NS_PER_MS }),
-      thresholdNs: NS_PER_S,
       allowCrossNamespace: false,
       listenerNames: [],
     });
