@@ -35,7 +35,7 @@ describe("loadConfig()", () => {
     expect(result.setBy.size).toBe(0);
     expect(result.warnings).toEqual([]);
     expect(result.runtimeDirectory).toEqual({ path: "/run/user/7/varta", mode: 0o700 });
-    expect(result.config).toEqual({
+    expect(result.config).toMatchObject({
       bareRun: true,
       observer: {
         thresholdNs: 5e9,
