@@ -1,5 +1,5 @@
 // `varta-watch completions SHELL`: the completion script of a shell. What can be completed is gathered here from the
-// command table, the options and the schema of the configuration; the files beside this one only put it into the words
+// command table, the options and the keys of the configuration; the files beside this one only put it into the words
 // of their shell, so a new command or option completes without a line written for it.
 import { alternatives, quoted } from "../config/problems/found.ts";
 import { CONFIG_OPTIONS, type ConfigOption, formOfOption } from "../config/options.ts";
@@ -97,7 +97,7 @@ function byName(value: string | undefined): Completable {
   return value === "FILE" || value === "PATH" ? FILE : NOTHING;
 }
 
-/** The words that the schema allows for the key of an option, if they are a fixed set. */
+/** The words that the key of an option takes, if they are a fixed set. */
 function wordsOf(option: ConfigOption): readonly string[] | undefined {
   const { target } = option;
   if (target.to === "nothing") {

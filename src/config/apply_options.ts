@@ -1,5 +1,5 @@
 // Lays the options of the command line over the checked file (spec 07 section 3): option > file >
-// default. Each value is held against the schema of its key, so that limits and words are the same
+// default. Each value is held against the form of its key, so that limits and words are the same
 // as in the file.
 import { resolve } from "node:path";
 import {
@@ -11,6 +11,7 @@ import { DURATION_MS_MAX } from "./keys/duration.ts";
 import type { Fault } from "./problems/fault.ts";
 import { alternatives, quoted } from "./problems/found.ts";
 import type { GivenOption } from "./load_result.ts";
+import type { OptionTarget } from "./option_row.ts";
 import { CONFIG_OPTIONS, type ConfigOption, formOfOption } from "./options.ts";
 import { baseName, formOf, type Key } from "./keys/key.ts";
 import { LISTENER_KEYS } from "./keys/listener_keys.ts";
@@ -63,17 +64,25 @@ export function applyOptions(
 
 function applyOne(option: ConfigOption, text: string, application: Application): void {
   const { target } = option;
-  if (target.to === "table") {
-    const value = checkedValue(option, text, formOfOption(option)!, application);
-    if (value !== undefined) setTableKey(option, value, application);
-  } else if (target.to === "listeners") applyToListeners(option, text, application);
-  else if (target.to === "nothing") applyToNothing(option, text, application);
+  if (target.to === "nothing") {
+    applyToNothing(option.name, text, target.accepts, application);
+    return;
+  }
+  const value = checkedValue(option, text, formOfOption(option)!, application);
+  if (value === undefined) return;
+  if (target.to === "table") setTableKey(option, target, value, application);
+  else if (target.to === "listeners") setListenerKeys(option.name, target, value, application);
 }
 
-function setTableKey(option: ConfigOption, value: unknown, { document }: Application): void {
-  if (option.target.to !== "table") return;
-  const { table, key: keyOrAlias } = option.target;
-  const name = baseName(keyOrAlias);
+type Target<To extends OptionTarget["to"]> = Extract<OptionTarget, { readonly to: To }>;
+
+function setTableKey(
+  option: ConfigOption,
+  { table, key }: Target<"table">,
+  value: unknown,
+  { document }: Application,
+): void {
+  const name = baseName(key);
   const values: Record<string, unknown> = document.tables[table].values;
   values[name] =
     option.form === "pair" ? { ...(values[name] as object), ...(value as object) } : value;
@@ -81,18 +90,19 @@ function setTableKey(option: ConfigOption, value: unknown, { document }: Applica
   document.options.set(`${table}.${name}`, option.name);
 }
 
-function applyToListeners(option: ConfigOption, text: string, application: Application): void {
-  if (option.target.to !== "listeners") return;
-  const { kinds, key } = option.target;
-  const value = checkedValue(option, text, formOfOption(option)!, application);
-  if (value === undefined) return;
-  const listeners = application.document.listeners.filter(
+function setListenerKeys(
+  option: string,
+  { kinds, key }: Target<"listeners">,
+  value: unknown,
+  { document, warnings }: Application,
+): void {
+  const listeners = document.listeners.filter(
     ({ kind }) => kind !== undefined && kinds.includes(kind),
   );
-  for (const listener of listeners) setListenerKey(listener, key, value, option.name);
+  for (const listener of listeners) setListenerKey(listener, key, value, option);
   if (listeners.length === 0) {
     const words = alternatives(kinds);
-    application.warnings.push(`--${option.name} has no effect: there is no ${words} listener`);
+    warnings.push(`--${option} has no effect: there is no ${words} listener`);
   }
 }
 
@@ -107,9 +117,12 @@ function setListenerKey(
   listener.options.set(key, option);
 }
 
-function applyToNothing(option: ConfigOption, text: string, application: Application): void {
-  if (option.target.to !== "nothing") return;
-  const { accepts } = option.target;
+function applyToNothing(
+  option: string,
+  text: string,
+  accepts: Target<"nothing">["accepts"],
+  { faults, warnings }: Application,
+): void {
   const [min, max] = accepts;
   let want: string | undefined;
   if (typeof min === "number" && typeof max === "number") {
@@ -118,8 +131,8 @@ function applyToNothing(option: ConfigOption, text: string, application: Applica
   } else if (!(accepts as readonly string[]).includes(text)) {
     want = alternatives(accepts.map((word) => `"${word}"`));
   }
-  if (want === undefined) application.warnings.push(`--${option.name} has no effect here`);
-  else application.faults.push(optionFault(option.name, quoted(text), want));
+  if (want === undefined) warnings.push(`--${option} has no effect here`);
+  else faults.push(optionFault(option, quoted(text), want));
 }
 
 function replaceUnixListeners(application: Application): void {

@@ -26,7 +26,7 @@ export function effectiveKeys({ config, setBy }: LoadSuccess): EffectiveKey[] {
   });
 }
 
-/** TOML with a comment behind each value; keys that are not set are comments. */
+/** TOML with a comment after each value; keys that are not set are comments. */
 export function effectiveText(result: LoadSuccess): string {
   const lines: string[] = [];
   let table = "";

@@ -51,7 +51,7 @@ export interface LoadOptions {
   readonly host: Host;
   /** Undefined = directories, files and ports are not looked at: the start finds them by itself. */
   readonly machine?: Machine | undefined;
-  /** The file as somebody else has read it, who may read it; undefined = it is read here. */
+  /** The file as another user has read it, who may read it; undefined = it is read here. */
   readonly document?: TomlDocument | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Where the socket is when nobody said where (spec 07 section 1). A pure decision: nothing is
+// Where the socket is when no path is given (spec 07 section 1). A pure decision: nothing is
 // created here. Agents and the daemon use the same rule, so that a beat without a path finds a
 // daemon without a file.
 import type { RuntimeDirectory } from "./load_result.ts";

@@ -78,7 +78,7 @@ class SecretReader {
     return "want" in read ? this.#unreadable(ref, path, read) : read;
   }
 
-  /** A secret file at fault is a matter of the configuration, whoever named it: exit 78. */
+  /** A bad secret file is a fault of the configuration, even if an option named it: exit 78. */
   report(ref: KeyRef, found: string, want: string): void {
     const fault = conflictFault(this.#document, { at: ref, anchor: "value", found, want });
     this.#faults.push({ ...fault, onlyOptions: false });

@@ -49,7 +49,7 @@ export function readTomlDocument(file: string): TomlDocument {
 export function parseToml(text: string): TomlDocument {
   try {
     const tree = parse(text, { integersAsBigInt: true });
-    // Whoever walks such a tree would run out of stack.
+    // A function that walks such a tree would run out of stack.
     if (isDeeperThan(tree, NESTING_MAX)) return placed(text, nestingFault(text));
     const newer = newerSyntaxFault(text);
     return newer === undefined ? { ok: true, text, tree: plainTable(tree) } : placed(text, newer);

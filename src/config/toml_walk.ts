@@ -52,7 +52,7 @@ class Walker implements TomlWalk {
       if (this.#text[this.#at] === "[") prefix = this.#header();
       else this.#keyValue(prefix);
       this.#blank();
-      // Not TOML after all: whoever asked has the parser's word for that.
+      // Not TOML after all, which the parser has reported already.
       if (this.#at === before) return;
     }
   }

@@ -1,5 +1,5 @@
 // What a start would find on this machine (spec 07 section 3): directories that are not there,
-// files that cannot be written, ports and sockets that somebody has. Only `check` looks, with the
+// files that cannot be written, ports and sockets that are in use. Only `check` looks, with the
 // rights of the user that the daemon will have; a start finds all of this by itself. A port is
 // bound for a moment and given back, nothing else is touched.
 import { accessSync, constants, lstatSync, type Stats } from "node:fs";
@@ -79,7 +79,7 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
 interface FileNeeds {
   /** Other files come to be beside it. */
   readonly needsDirectory: boolean;
-  /** Nobody else may write to it. */
+  /** No other user may write to it. */
   readonly isPrivate: boolean;
   readonly content: OwnContent;
 }
@@ -143,7 +143,7 @@ class MachineRules {
     this.#reportFound(ref, path, found, `a regular file of ${this.#user}, with one name`);
   }
 
-  /** Reports a file of somebody else, which the start leaves alone. */
+  /** Reports a file with other content, which the start leaves alone. */
   #content(ref: KeyRef, path: string, content: OwnContent): void {
     if (!this.#check.machine.holdsOther(content, path)) return;
     const want = `the daemon's own ${content}, an empty file or a free path`;
@@ -187,7 +187,7 @@ class MachineRules {
     } else this.#liveSocket(ref, path, type, status.uid);
   }
 
-  /** A socket whose owner is dead is removed by the start; one that answers is somebody's. */
+  /** A socket whose owner is dead is removed by the start; one that answers has an owner. */
   #liveSocket(ref: KeyRef, path: string, type: number, uid: number): void {
     const address = unixAddress(path);
     const fd = openSocket(address.family, type);
@@ -339,7 +339,7 @@ interface Finding {
   readonly want: string;
 }
 
-/** What is at `path`; undefined = nothing; a text = why that cannot be told. */
+/** What is at `path`; undefined = nothing; a text = why it cannot be looked at. */
 function look(path: string, follow = false): Stats | string | undefined {
   try {
     const status = lstatSync(path);

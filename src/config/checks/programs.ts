@@ -1,7 +1,7 @@
 // Looks for the programs and the directory that a recovery will need (spec 10 section 1): a command
-// that is missing is told at the start, with its line, and not at night by the first stall; so is a
-// placeholder that nothing will replace. Nothing is run and nothing is kept: what is found now may
-// be gone later, and then the spawn tells it.
+// that is missing is reported at the start, with its line, and not at night by the first stall; so
+// is a placeholder that nothing will replace. Nothing is run and nothing is kept: what is found now
+// may be gone later, and then the spawn reports it.
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { childPath, UNIT_MANAGER } from "../../base/child_path.ts";
@@ -31,7 +31,7 @@ export function checkPrograms(
     if (found === undefined) return;
     const want = "a program that this user can execute";
     const fault = conflictFault(document, { at: ref, anchor: "value", found, want });
-    // Whoever named it, the host is at fault: exit 78.
+    // Even if an option named it, the host is at fault: exit 78.
     faults.push({ ...fault, path: [...fault.path, ...at], onlyOptions: false });
   }
   const command: KeyRef = { table: "recovery", key: "command" };
@@ -140,7 +140,7 @@ export function directoryFault(path: string): string | undefined {
   return isAccessible(path) ? undefined : "which this user cannot enter";
 }
 
-/** What is at `path`, or the words for why that cannot be told. */
+/** What is at `path`, or why it cannot be looked at, in words. */
 function statusOf(path: string): Stats | string {
   try {
     return statSync(path);

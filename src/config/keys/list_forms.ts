@@ -1,5 +1,5 @@
-// The forms of keys that hold several values: lists, commands, variables; and accounts, of which there
-// is one or a list (spec 07 section 1). Each wrong item is a problem of its own.
+// The forms of keys that hold several values: lists, commands, variables; and accounts, of which
+// there is one or a list (spec 07 section 1). Each wrong item is a problem of its own.
 import { ACCOUNT_ID_MAX } from "../accounts.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import {
@@ -16,7 +16,7 @@ import { integer, textItem } from "./forms.ts";
 /** Any string of the file: a NUL would end it early in every system call. */
 const TEXT = /^[^\u0000]*$/;
 
-/** A name of the account file, or a number: its id, once the shape is checked. */
+/** A name of the account file, or a number: resolved to an id once all of the file is checked. */
 export function account(kind: AccountKind): Form<string | number, number> {
   return scalar<string | number, number>({
     ...accountItem(kind),

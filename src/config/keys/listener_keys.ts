@@ -1,4 +1,6 @@
 // The keys of [[listener]] by its kind (spec 07 section 2.4). What kinds share is said once.
+
+// biome-ignore-all format: a table reads best with a row in few lines
 import { SENDER_STATES_DEFAULT, SENDER_STATES_MAX } from "../../base/limits.ts";
 import { isIpAddress, PORT_MAX } from "./address.ts";
 import { flag, integer, literal, mode, secretFile, socketPath, text } from "./forms.ts";
@@ -13,20 +15,13 @@ export const LISTENER_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 const I32_MAX = 2_147_483_647;
 const RCVBUF_BYTES_UNIX = 1_048_576;
 
-const ACCEPT_RECOVERY = restart(
-  "acceptRecovery",
-  flag,
-  "Whether beats from here may lead to a recovery",
-);
+const ACCEPT_RECOVERY = restart("acceptRecovery", flag,
+  "Whether beats from here may lead to a recovery");
 
 const UNIX_KEYS = {
   ...sharedKeys("unix", RCVBUF_BYTES_UNIX),
-  path: live(
-    "path",
-    socketPath('the socket, such as "/run/varta/varta.sock"'),
-    "Path of the socket",
-    { required: true },
-  ),
+  path: live("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
+    "Path of the socket", { required: true }),
   mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
   group: live("gid", account("group"), "Group of the socket file"),
   allow_uids: live("allowUids", accounts("user"), "Users whose beats are accepted"),
@@ -36,12 +31,8 @@ const UNIX_KEYS = {
 const UDP_KEYS = {
   ...sharedKeys("udp", 0),
   ...networkKeys("0.0.0.0"),
-  accept_plaintext: live(
-    "acceptPlaintext",
-    flag,
-    "Accepts unauthenticated beats: any sender can beat for any pid",
-    { byDefault: false },
-  ),
+  accept_plaintext: live("acceptPlaintext", flag,
+    "Accepts unauthenticated beats: any sender can beat for any pid", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
 
@@ -49,28 +40,15 @@ const SECURE_UDP_KEYS = {
   ...sharedKeys("secure-udp", 0),
   ...networkKeys("127.0.0.1"),
   key_file: live("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits"),
-  accepted_key_file: live(
-    "acceptedKeyFile",
-    secretFile("keys", "a key file"),
-    "Older shared keys, one per line",
-  ),
-  master_key_file: live(
-    "masterKeyFile",
-    secretFile("key", "a key file"),
-    "Key that agent keys are derived from",
-  ),
-  sender_states: restart(
-    "senderStates",
+  accepted_key_file: live("acceptedKeyFile", secretFile("keys", "a key file"),
+    "Older shared keys, one per line"),
+  master_key_file: live("masterKeyFile", secretFile("key", "a key file"),
+    "Key that agent keys are derived from"),
+  sender_states: restart("senderStates",
     integer({ min: 1, max: SENDER_STATES_MAX, zeroWould: "refuse every sender" }),
-    "Senders whose replay state is kept",
-    { byDefault: SENDER_STATES_DEFAULT, unit: "senders" },
-  ),
-  accept_non_loopback: live(
-    "acceptNonLoopback",
-    flag,
-    "Accepts an address that is reachable from outside",
-    { byDefault: false },
-  ),
+    "Senders whose replay state is kept", { byDefault: SENDER_STATES_DEFAULT, unit: "senders" }),
+  accept_non_loopback: live("acceptNonLoopback", flag,
+    "Accepts an address that is reachable from outside", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
 
@@ -85,15 +63,11 @@ function sharedKeys<const K extends ListenerKind>(kind: K, rcvbufBytes: number) 
     'a name of 1 to 32 characters from a-z, 0-9, "_" and "-", the first a letter or digit';
   return {
     kind: live("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
-    name: live("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs", {
-      computed: `${kind}-N, N from 0`,
-    }),
-    rcvbuf_bytes: live(
-      "rcvbufBytes",
-      integer({ min: 0, max: I32_MAX }),
+    name: live("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
+      { computed: `${kind}-N, N from 0` }),
+    rcvbuf_bytes: live("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
       "Receive buffer asked of the kernel, in bytes; 0 = its default",
-      { byDefault: rcvbufBytes, unit: "bytes" },
-    ),
+      { byDefault: rcvbufBytes, unit: "bytes" }),
   };
 }
 

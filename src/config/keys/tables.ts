@@ -2,6 +2,8 @@
 // file, the type and the value in the configuration, its line in `check --print`, the default in
 // the help of an option, varta.schema.json and docs/configuration.md. Rules between keys are in
 // checks/cross_rules.ts.
+
+// biome-ignore-all format: a table reads best with a row in few lines
 import {
   EVICTION_WINDOW_DEFAULT,
   EVICTION_WINDOW_MAX,
@@ -31,213 +33,105 @@ const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
 const BUDGET = duration({ minMs: 50, maxMs: 60_000 });
 
 const OBSERVER_KEYS = {
-  threshold: live(
-    "thresholdNs",
-    duration({
-      minMs: THRESHOLD_NS_MIN / NS_PER_MS,
-      zeroWould: "report every agent as stalled for ever",
-    }),
-    "Silence after which a process has stalled",
-    { byDefault: "5s" },
-  ),
-  clock_source: restart(
-    "clockSource",
-    word(["monotonic", "boottime", "monotonic-raw"]),
-    "Clock that silence is measured on",
-    { byDefault: "monotonic" },
-  ),
-  allow_cross_namespace: live(
-    "allowCrossNamespace",
-    flag,
-    "Accept agents of other pid namespaces",
-    { byDefault: false },
-  ),
-  strict_namespace: live(
-    "strictNamespace",
-    flag,
-    "Exit if one pid is claimed by two pid namespaces",
-    { byDefault: false },
-  ),
+  threshold: live("thresholdNs", duration({ minMs: THRESHOLD_NS_MIN / NS_PER_MS,
+      zeroWould: "report every agent as stalled for ever" }),
+    "Silence after which a process has stalled", { byDefault: "5s" }),
+  clock_source: restart("clockSource", word(["monotonic", "boottime", "monotonic-raw"]),
+    "Clock that silence is measured on", { byDefault: "monotonic" }),
+  allow_cross_namespace: live("allowCrossNamespace", flag, "Accept agents of other pid namespaces",
+    { byDefault: false }),
+  strict_namespace: live("strictNamespace", flag,
+    "Exit if one pid is claimed by two pid namespaces", { byDefault: false }),
 };
 
 const TRACKER_KEYS = {
-  capacity: restart(
-    "capacity",
+  capacity: restart("capacity",
     integer({ min: 1, max: TRACKER_CAPACITY_MAX, zeroWould: "watch no agent" }),
     "Processes that can be watched at the same time",
-    { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes" },
-  ),
-  eviction_policy: live(
-    "evictionPolicy",
-    word(["strict", "balanced"]),
-    "Who may lose its slot when all are taken",
-    { byDefault: "strict" },
-  ),
-  eviction_scan_window: live(
-    "evictionScanWindow",
-    integer({
-      min: EVICTION_WINDOW_MIN,
-      max: EVICTION_WINDOW_MAX,
-      zeroWould: "never find a free slot",
-    }),
-    "Slots searched for one to evict",
-    { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" },
-  ),
+    { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes" }),
+  eviction_policy: live("evictionPolicy", word(["strict", "balanced"]),
+    "Who may lose its slot when all are taken", { byDefault: "strict" }),
+  eviction_scan_window: live("evictionScanWindow", integer({ min: EVICTION_WINDOW_MIN,
+      max: EVICTION_WINDOW_MAX, zeroWould: "never find a free slot" }),
+    "Slots searched for one to evict", { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" }),
 };
 
 const LIMITS_KEYS = {
-  per_pid_rate: live(
-    "perPidRate",
-    integer({ min: 0, max: U32_MAX }),
+  per_pid_rate: live("perPidRate", integer({ min: 0, max: U32_MAX }),
     "Accepted beats per second and process, one second's worth (at least 8) at once; 0 = no limit",
-    { byDefault: PER_PID_RATE_DEFAULT, unit: "beats/s" },
-  ),
-  global_rate: live(
-    "globalRate",
-    integer({ min: 0, max: U32_MAX }),
+    { byDefault: PER_PID_RATE_DEFAULT, unit: "beats/s" }),
+  global_rate: live("globalRate", integer({ min: 0, max: U32_MAX }),
     "Accepted beats per second in all; 0 = no limit",
-    { byDefault: GLOBAL_RATE_DEFAULT, unit: "beats/s" },
-  ),
-  global_burst: live(
-    "globalBurst",
-    integer({ min: 0, max: GLOBAL_BURST_MAX }),
+    { byDefault: GLOBAL_RATE_DEFAULT, unit: "beats/s" }),
+  global_burst: live("globalBurst", integer({ min: 0, max: GLOBAL_BURST_MAX }),
     "Beats that may come at once above global_rate; 0 = no limit",
-    { byDefault: GLOBAL_BURST_DEFAULT, unit: "beats" },
-  ),
+    { byDefault: GLOBAL_BURST_DEFAULT, unit: "beats" }),
 };
 
 const AUDIT_KEYS = {
   file: live("file", path("the audit log"), "Audit log"),
-  key_file: restart("keyFile", secretFile("key", "a key file"), "Key of its chain, 64 hex digits", {
-    loads: "key",
-  }),
-  max_bytes: live(
-    "maxBytes",
-    integer({
-      min: AUDIT_BYTES_MIN,
-      max: Number.MAX_SAFE_INTEGER,
-      zeroWould: "rotate at every record",
-      offBy: "no such key: then the file is never rotated",
-    }),
-    "Size at which the audit log is rotated",
-    { unit: "bytes" },
-  ),
-  sync_every: live(
-    "syncEvery",
+  key_file: restart("keyFile", secretFile("key", "a key file"), "Key of its chain, 64 hex digits",
+    { loads: "key" }),
+  max_bytes: live("maxBytes", integer({ min: AUDIT_BYTES_MIN, max: Number.MAX_SAFE_INTEGER,
+      zeroWould: "rotate at every record", offBy: "no such key: then the file is never rotated" }),
+    "Size at which the audit log is rotated", { unit: "bytes" }),
+  sync_every: live("syncEvery",
     integer({ min: 1, max: U32_MAX, zeroWould: "never write records to the disk for certain" }),
-    "Audit records per fdatasync",
-    { byDefault: 1, unit: "records" },
-  ),
-  sync_interval: live(
-    "syncIntervalNs",
-    duration({ minMs: 0 }),
-    "Longest time between two fdatasyncs; 0 = off",
-    { byDefault: "0ms" },
-  ),
-  fsync_budget: live(
-    "fsyncBudgetNs",
+    "Audit records per fdatasync", { byDefault: 1, unit: "records" }),
+  sync_interval: live("syncIntervalNs", duration({ minMs: 0 }),
+    "Longest time between two fdatasyncs; 0 = off", { byDefault: "0ms" }),
+  fsync_budget: live("fsyncBudgetNs",
     duration({ minMs: 1, zeroWould: "count every fdatasync as too slow" }),
-    "Time that one fdatasync should take at most",
-    { byDefault: "50ms" },
-  ),
-  rotation_budget: live(
-    "rotationBudgetNs",
+    "Time that one fdatasync should take at most", { byDefault: "50ms" }),
+  rotation_budget: live("rotationBudgetNs",
     duration({ minMs: 1, maxMs: 250, zeroWould: "count every rotation as too slow" }),
-    "Time that one rotation should take at most",
-    { byDefault: "50ms" },
-  ),
+    "Time that one rotation should take at most", { byDefault: "50ms" }),
 };
 
 const EXPORT_KEYS = {
   file: live("file", path("the export file"), "File that events are written to"),
   format: live("format", word(["tsv", "jsonl"]), "Format of the export file", { byDefault: "tsv" }),
-  max_bytes: live(
-    "maxBytes",
-    integer({
-      min: EXPORT_BYTES_MIN,
-      max: Number.MAX_SAFE_INTEGER,
-      zeroWould: "rotate at every event",
-      offBy: "no such key: then the file is never rotated",
-    }),
-    "Size at which the export file is rotated",
-    { unit: "bytes" },
-  ),
-  sync_every: live(
-    "syncEvery",
-    integer({ min: 0, max: U32_MAX }),
-    "Events per fdatasync; 0 = never",
-    { byDefault: 0, unit: "events" },
-  ),
+  max_bytes: live("maxBytes", integer({ min: EXPORT_BYTES_MIN, max: Number.MAX_SAFE_INTEGER,
+      zeroWould: "rotate at every event", offBy: "no such key: then the file is never rotated" }),
+    "Size at which the export file is rotated", { unit: "bytes" }),
+  sync_every: live("syncEvery", integer({ min: 0, max: U32_MAX }),
+    "Events per fdatasync; 0 = never", { byDefault: 0, unit: "events" }),
 };
 
 const METRICS_KEYS = {
   listen: live("listen", listen, "Address of the metrics server"),
   socket_mode: live("socketMode", mode, "Mode of a unix: socket, in octal", { byDefault: "0600" }),
-  token_file: live(
-    "tokenFile",
-    secretFile("key", "the token file"),
-    "Bearer token that scrapers must show",
-    { loads: "token" },
-  ),
-  hosts: live(
-    "hosts",
-    list({
-      want: 'an array of host names, such as ["watch.example.org"]',
-      item: textItem("a host name without scheme, port and path", HOST_NAME),
-    }),
-    "Names that scrapers may call the metrics server by",
-    { absent: [] },
-  ),
-  rate_limit_per_sec: live(
-    "rateLimitPerSec",
-    integer({ min: 0, max: U32_MAX }),
-    "Requests per second and address; 0 = no limit",
-    { byDefault: 5, unit: "requests/s" },
-  ),
-  rate_limit_burst: live(
-    "rateLimitBurst",
-    integer({ min: 0, max: U32_MAX }),
+  token_file: live("tokenFile", secretFile("key", "the token file"),
+    "Bearer token that scrapers must show", { loads: "token" }),
+  hosts: live("hosts", list({ want: 'an array of host names, such as ["watch.example.org"]',
+      item: textItem("a host name without scheme, port and path", HOST_NAME) }),
+    "Names that scrapers may call the metrics server by", { absent: [] }),
+  rate_limit_per_sec: live("rateLimitPerSec", integer({ min: 0, max: U32_MAX }),
+    "Requests per second and address; 0 = no limit", { byDefault: 5, unit: "requests/s" }),
+  rate_limit_burst: live("rateLimitBurst", integer({ min: 0, max: U32_MAX }),
     "Requests that may come at once from an address; 0 = no limit",
-    { byDefault: 10, unit: "requests" },
-  ),
-  scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most", {
-    byDefault: "250ms",
-  }),
+    { byDefault: 10, unit: "requests" }),
+  scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most",
+    { byDefault: "250ms" }),
   per_pid: live("perPid", flag, "Serve the metrics of each process", { byDefault: true }),
 };
 
 const LIVENESS_KEYS = {
-  heartbeat_file: live(
-    "heartbeatFile",
-    path("the heartbeat file"),
-    "File rewritten every second while all is well",
-  ),
-  self_watchdog: live(
-    "selfWatchdogNs",
-    duration({
-      minMs: 1_000,
+  heartbeat_file: live("heartbeatFile", path("the heartbeat file"),
+    "File rewritten every second while all is well"),
+  self_watchdog: live("selfWatchdogNs", duration({ minMs: 1_000,
       zeroWould: "end the daemon at once",
-      offBy: "no such key: then there is no self-watchdog without a service manager",
-    }),
-    "Longest turn of the loop before the daemon ends itself",
-  ),
+      offBy: "no such key: then there is no self-watchdog without a service manager" }),
+    "Longest turn of the loop before the daemon ends itself"),
   hw_watchdog: restart("hwWatchdog", path("a watchdog device"), "Hardware watchdog"),
-  iteration_budget: live(
-    "iterationBudgetNs",
-    BUDGET,
-    "Time that one turn of the loop should take",
-    { byDefault: "250ms" },
-  ),
+  iteration_budget: live("iterationBudgetNs", BUDGET, "Time that one turn of the loop should take",
+    { byDefault: "250ms" }),
   shutdown_after: restart("shutdownAfterNs", duration({ minMs: 0 }), "Run time, for tests"),
 };
 
 const LOG_KEYS = {
-  level: live(
-    "level",
-    word(["debug", "info", "warn", "error"]),
-    "Least severe level that is logged",
-    { byDefault: "info" },
-  ),
+  level: live("level", word(["debug", "info", "warn", "error"]),
+    "Least severe level that is logged", { byDefault: "info" }),
   format: live("format", word(["logfmt", "json"]), "Form of a log line", { byDefault: "logfmt" }),
 };
 
