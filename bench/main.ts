@@ -1,5 +1,6 @@
-// The benchmarks: bun bench/main.ts [--quick] [PART...]. Each figure is printed with what is required of it. Exit code 0
-// whatever the figures say, 1 only if something could not run; without a C compiler the parts that need one are skipped.
+// The benchmarks: bun bench/main.ts [--quick] [PART...]. Each figure is printed with what is
+// required of it. Exit code 0 whatever the figures say, 1 only if something could not run; without
+// a C compiler the parts that need one are skipped.
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";

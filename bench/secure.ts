@@ -1,5 +1,6 @@
-// What a sealed frame costs (spec 02): one trial alone, the whole secure listener on the loopback, and what its work and its
-// garbage do to the delay of a beat on a Unix socket beside it. Median and best of several runs: bun bench/secure.ts
+// What a sealed frame costs (spec 02): one trial alone, the whole secure listener on the loopback,
+// and what its work and its garbage do to the delay of a beat on a Unix socket beside it. Median
+// and best of several runs: bun bench/secure.ts
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,7 +65,10 @@ function openByAead(sealed: Uint8Array): boolean {
 
 type Measurement = readonly [name: string, run: () => number];
 
-/** Runs all measurements in turn, so that a disturbance hits them alike; the best run is the least disturbed one. */
+/**
+ * Runs all measurements in turn, so that a disturbance hits them alike; the best run is the least
+ * disturbed one.
+ */
 function compare(unit: "ns" | "frames/s", measurements: readonly Measurement[]): void {
   const results = measurements.map((): number[] => []);
   for (let round = -WARM_UP_ROUNDS; round < RUNS; round++)
@@ -143,7 +147,10 @@ function framesPerSecond(
   };
 }
 
-/** From the sending of a Unix beat until its row reaches the sink, with a burst of sealed frames queued before it. */
+/**
+ * From the sending of a Unix beat until its row reaches the sink, with a burst of sealed frames
+ * queued before it.
+ */
 function beatDelay(): void {
   for (const queued of [0, 1, 64, 512]) {
     const { p50, p99, p999, worst } = delays(queued);

@@ -1,5 +1,6 @@
-// clock_gettime in whole seconds and nanoseconds. The difference to a baseline is formed from the two parts, so that it
-// is an exact f64 number of nanoseconds although the machine may have been up for years.
+// clock_gettime in whole seconds and nanoseconds. The difference to a baseline is formed from the
+// two parts, so that it is an exact f64 number of nanoseconds although the machine may have been up
+// for years.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import { NS_PER_S } from "../src/base/time.ts";
@@ -14,7 +15,9 @@ const secLo = TIMESPEC.tv_sec / 4;
 const secHi = secLo + 1;
 const nsec = TIMESPEC.tv_nsec / 4;
 
-/** Reads clock `id`; 0 or -errno. The reading is then in `clockSeconds()` and `clockNanoseconds()`. */
+/**
+ * Reads clock `id`; 0 or -errno. The reading is then in `clockSeconds()` and `clockNanoseconds()`.
+ */
 export function readClock(id: number): number {
   return resultOrErrno(libc.clock_gettime(id, address));
 }
@@ -29,7 +32,10 @@ export function clockNanoseconds(): number {
   return words[nsec]!;
 }
 
-/** Clock `id` in f64 nanoseconds since its own epoch; for coarse uses, since old machines exceed 2^53. */
+/**
+ * Clock `id` in f64 nanoseconds since its own epoch; for coarse uses, since old machines exceed
+ * 2^53.
+ */
 export function clockNs(id: number): number {
   const result = readClock(id);
   assert(result === 0, "a clock that was checked at start-up can be read");

@@ -1,5 +1,5 @@
-// Kernel constants in their C spelling, Linux and darwin side by side. Error numbers come from the runtime, which knows
-// them for the platform that it runs on.
+// Kernel constants in their C spelling, Linux and darwin side by side. Error numbers come from the
+// runtime, which knows them for the platform that it runs on.
 import { constants } from "node:os";
 
 export const IS_LINUX = process.platform === "linux";
@@ -33,7 +33,10 @@ export const SO_DETACH_FILTER = 27;
 export const SO_PASSPIDFD = 76;
 /** Linux 6.16: whether datagrams with descriptors are taken at all; on by default. */
 export const SO_PASSRIGHTS = 83;
-/** Linux only: the memory counters of a socket, SK_MEMINFO_VARS words of which one counts lost datagrams. */
+/**
+ * Linux only: the memory counters of a socket, SK_MEMINFO_VARS words of which one counts lost
+ * datagrams.
+ */
 export const SO_MEMINFO = 55;
 export const SK_MEMINFO_DROPS = 8;
 export const SK_MEMINFO_VARS = 9;
@@ -89,11 +92,15 @@ export const NSIG = IS_DARWIN ? 32 : 65;
 
 export const RLIMIT_NOFILE = IS_DARWIN ? 8 : 7;
 
-/** Linux only; the same numbers on every architecture, since they came after the tables were joined. */
+/**
+ * Linux only; the same numbers on every architecture, since they came after the tables were joined.
+ */
 export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;
 
-/** Linux only: forget the pages of a mapping; those of a file are read again when they are touched. */
+/**
+ * Linux only: forget the pages of a mapping; those of a file are read again when they are touched.
+ */
 export const MADV_DONTNEED = 4;
 
 /** Linux only. */

@@ -1,10 +1,12 @@
-// The one errno reader, and the one translator from an error number to a text or a `SystemError`. Wrappers in this
-// folder return -errno on failure, read in the same function as the failing call; nothing else may run in between.
+// The one errno reader, and the one translator from an error number to a text or a `SystemError`.
+// Wrappers in this folder return -errno on failure, read in the same function as the failing call;
+// nothing else may run in between.
 import { toArrayBuffer } from "bun:ffi";
 import { getSystemErrorMap } from "node:util";
 import { errnoAddress } from "./libc.ts";
 
-// One view for the life of the thread: 130 million failing calls under garbage collection read it right.
+// One view for the life of the thread: 130 million failing calls under garbage collection read it
+// right.
 const errnoView = new Int32Array(toArrayBuffer(errnoAddress, 0, 4));
 
 /** The error number of the C call that has just failed. */
@@ -30,7 +32,9 @@ export class SystemError extends Error {
   }
 }
 
-/** Throws `SystemError` if `result` is a negative error number; `what` says what could not be done. */
+/**
+ * Throws `SystemError` if `result` is a negative error number; `what` says what could not be done.
+ */
 export function check(result: number, what: string): number {
   if (result < 0) throw new SystemError(what, -result);
   return result;

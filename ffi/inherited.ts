@@ -1,12 +1,13 @@
-// What whoever started us left behind: a signal mask, dispositions, a umask and a soft limit of descriptors. The program
-// sets itself right first of all, and hands the umask and the limit on to its children as it found them.
+// What the process that started this one left: a signal mask, dispositions, a umask and a soft
+// limit of descriptors. The program resets them first of all, and gives its children the umask and
+// the limit as it found them.
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { type DescriptorLimit, descriptorLimit, setDescriptorLimit } from "./limits.ts";
 import { umask } from "./process.ts";
 import { isIgnored, unblockSignals, unignoreSignals } from "./signals.ts";
 
-/** A mask that takes these from our own files makes them useless to ourselves. */
+/** A mask that takes these bits makes the daemon's own files useless to it. */
 const OWNER_BITS = 0o700;
 /** Descriptors that the start of a child takes: pipes, the null device, the child's pidfd. */
 const SPAWN_DESCRIPTORS = 16n;
@@ -20,7 +21,10 @@ interface Inherited {
 
 let inherited: Inherited | undefined;
 
-/** To be called once, before anything else: empties the signal mask, and gives ignored signals their default action. */
+/**
+ * To be called once, before anything else: empties the signal mask, and gives ignored signals their
+ * default action.
+ */
 export function setUpProcess(): void {
   unblockSignals();
   unignoreSignals();
@@ -33,15 +37,16 @@ export function setUpProcess(): void {
   };
 }
 
-/** True if we were started with SIGHUP ignored, as nohup(1) does. */
+/** True if the process was started with SIGHUP ignored, as nohup(1) does. */
 export function ignoresHangup(): boolean {
   return inherited?.ignoresHangup ?? false;
 }
 
 /**
- * Runs `start`, which starts a child, with the umask and the soft limit of descriptors that the child shall inherit: those
- * that we were started with, or `mask` if it is given. Both belong to the whole process and are put back in every case.
- * Other threads notice only a full table: where it is nearly that full, the child gets our own limit.
+ * Runs `start`, which starts a child, with the umask and the soft limit of descriptors that the
+ * child shall inherit: those that this process was started with, or `mask` if it is given. Both
+ * belong to the whole process and are put back in every case. Other threads notice only a full
+ * table: where it is nearly that full, the child gets the limit of this process.
  */
 export function withInherited<Result>(mask: number | undefined, start: () => Result): Result {
   const childMask = mask ?? inherited?.umask;
@@ -57,7 +62,7 @@ export function withInherited<Result>(mask: number | undefined, start: () => Res
   }
 }
 
-// The runtime of the executable leaves the limit alone, so that this is the one that we were started with.
+// The runtime of the executable leaves the limit alone, so this is the limit at the start.
 function raisedLimit(): Inherited["limit"] {
   const given = descriptorLimit();
   if (given === undefined || given.soft >= given.hard) return undefined;

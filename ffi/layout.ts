@@ -1,12 +1,15 @@
-// Struct layouts as offset tables under the C declaration that they mirror (64-bit Linux and darwin). They are asserted
-// at load and compared with the C compiler in test/ffi/layout.test.ts where one exists. No literal offset elsewhere.
+// Struct layouts as offset tables under the C declaration that they mirror (64-bit Linux and
+// darwin). They are asserted at load and compared with the C compiler in test/ffi/layout.test.ts
+// where one exists. No literal offset elsewhere.
 import { assert } from "../src/base/assert.ts";
 import { IS_DARWIN } from "./constants.ts";
 
 /** struct iovec { void *iov_base; size_t iov_len; } */
 export const IOVEC = { iov_base: 0, iov_len: 8, size: 16 } as const;
 
-/** struct msghdr: msg_iovlen and msg_controllen are size_t on Linux, int and socklen_t on darwin. */
+/**
+ * struct msghdr: msg_iovlen and msg_controllen are size_t on Linux, int and socklen_t on darwin.
+ */
 export const MSGHDR = IS_DARWIN
   ? ({
       msg_name: 0,
@@ -29,7 +32,10 @@ export const MSGHDR = IS_DARWIN
       size: 56,
     } as const);
 
-/** struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; } Linux only; darwin uses the same arena. */
+/**
+ * struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; } Linux only; darwin uses the same
+ * arena.
+ */
 export const MMSGHDR = { msg_hdr: 0, msg_len: 56, size: 64 } as const;
 
 /** struct cmsghdr: cmsg_len is size_t on Linux, socklen_t on darwin. */
@@ -89,7 +95,10 @@ export const EPOLL_EVENT =
 /** struct timespec { time_t tv_sec; long tv_nsec; } */
 export const TIMESPEC = { tv_sec: 0, tv_nsec: 8, size: 16 } as const;
 
-/** struct itimerval { struct timeval it_interval, it_value; }: tv_usec is 4 bytes and padding on darwin. */
+/**
+ * struct itimerval { struct timeval it_interval, it_value; }: tv_usec is 4 bytes and padding on
+ * darwin.
+ */
 export const ITIMERVAL = {
   it_interval_sec: 0,
   it_interval_usec: 8,

@@ -1,5 +1,5 @@
-// The C library, loaded on first import with the functions of the symbol table; they never leave this folder. A platform
-// that cannot be supported is a `PlatformError` with a hint.
+// The C library, loaded on first import with the functions of the symbol table; they never leave
+// this folder. A platform that cannot be supported is a `PlatformError` with a hint.
 import { dlopen } from "bun:ffi";
 import { IS_DARWIN, IS_LINUX } from "./constants.ts";
 import {
@@ -10,7 +10,9 @@ import {
   VARIADIC_ON_STACK,
 } from "./symbols.ts";
 
-/** The platform lacks something without which nothing works: a start-up error, never a crash later. */
+/**
+ * The platform lacks something without which nothing works: a start-up error, never a crash later.
+ */
 export class PlatformError extends Error {
   override readonly name = "PlatformError";
   readonly hint: string;

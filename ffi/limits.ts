@@ -18,7 +18,7 @@ const address = ptr(buffer);
 const SOFT = RLIMIT.rlim_cur / 8;
 const HARD = RLIMIT.rlim_max / 8;
 
-/** Undefined if the system does not tell. */
+/** Undefined if the system does not say. */
 export function descriptorLimit(): DescriptorLimit | undefined {
   if (libc.getrlimit(RLIMIT_NOFILE, address) < 0) return undefined;
   return { soft: values[SOFT]!, hard: values[HARD]! };

@@ -1,5 +1,6 @@
-// Pipes whose read end never blocks: the output of a child is taken in bounded pieces, when the loop has time for it. The
-// runtime's own child pipes are no choice here: they read ahead without a bound (100 MB of a flood in a second).
+// Pipes whose read end never blocks: the output of a child is taken in bounded pieces, when the
+// loop has time for it. The runtime's own child pipes are no choice here: they read ahead without a
+// bound (100 MB of a flood in a second).
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import { F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_NONBLOCK } from "./constants.ts";
@@ -28,8 +29,8 @@ export function openPipe(): Pipe | number {
 }
 
 /**
- * Reads what is there into the start of `bytes`, at most `sizeBytesMax`: the count, 0 at the end of the stream, or -errno
- * (-EAGAIN = nothing yet).
+ * Reads what is there into the start of `bytes`, at most `sizeBytesMax`: the count, 0 at the end of
+ * the stream, or -errno (-EAGAIN = nothing yet).
  */
 export function readPipe(fd: number, bytes: Uint8Array, sizeBytesMax: number): number {
   assert(sizeBytesMax > 0 && sizeBytesMax <= bytes.length, "a read fits into its buffer");

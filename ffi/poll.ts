@@ -37,7 +37,10 @@ export class PollSet {
     return index;
   }
 
-  /** Puts another descriptor at `index`; -1 takes the place out of the wait (poll skips negative ones). */
+  /**
+   * Puts another descriptor at `index`; -1 takes the place out of the wait (poll skips negative
+   * ones).
+   */
   replace(index: number, fd: number, events = this.#events[index * EVENT_STRIDE + EVENTS]!): void {
     assert(index >= 0 && index < this.#count, "the index was given by add()");
     this.#events[index * EVENT_STRIDE + EVENTS] = events;
@@ -45,7 +48,9 @@ export class PollSet {
     this.#events[index * EVENT_STRIDE + REVENTS] = 0;
   }
 
-  /** Blocks until a descriptor is ready or `timeoutMs` passed; the number of ready ones, or -errno. */
+  /**
+   * Blocks until a descriptor is ready or `timeoutMs` passed; the number of ready ones, or -errno.
+   */
   wait(timeoutMs: number): number {
     return resultOrErrno(libc.poll(this.#address, this.#count, timeoutMs));
   }

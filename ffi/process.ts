@@ -1,4 +1,5 @@
-// Calls on this process and others. The interval timer is the self-watchdog: SIGALRM keeps its default action.
+// Calls on this process and others. The interval timer is the self-watchdog: SIGALRM keeps its
+// default action.
 import { ptr } from "bun:ffi";
 import { IS_LINUX, ITIMER_REAL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL } from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
@@ -9,19 +10,21 @@ const timerBuffer = new ArrayBuffer(ITIMERVAL.size);
 const timer = new Int32Array(timerBuffer);
 const timerAddress = ptr(timerBuffer);
 
-/** Effective uid: decides what the kernel lets us do and who must own our files. */
+/** Effective uid: decides what the kernel allows and who must own the daemon's files. */
 export function effectiveUid(): number {
   return libc.geteuid();
 }
 
-/** Pid straight from the kernel: never cached, so it is right in a forked child (spec 01 section 8). */
+/**
+ * Pid straight from the kernel: never cached, so it is right in a forked child (spec 01 section 8).
+ */
 export function currentPid(): number {
   return libc.getpid();
 }
 
 /**
- * Gives up root for good: all threads of this process become user `uid` with group `gid` and the supplementary `groups`.
- * 0 or -errno. Only root may.
+ * Gives up root for good: all threads of this process become user `uid` with group `gid` and the
+ * supplementary `groups`. 0 or -errno. Only root may.
  */
 export function becomeUser(uid: number, gid: number, groups: readonly number[]): number {
   const list = new Uint32Array(new ArrayBuffer(Math.max(1, groups.length) * 4));

@@ -10,7 +10,7 @@ import { libcLinux } from "./libc.ts";
 import { PollSet } from "./poll.ts";
 import { close } from "./socket.ts";
 
-/** Events are those of poll(2); POLLERR and POLLHUP are always told. */
+/** Events are those of poll(2); POLLERR and POLLHUP are always reported. */
 export interface Readiness {
   /** Readable when something is ready; -1 = it cannot be waited for. */
   readonly fd: number;
@@ -19,7 +19,7 @@ export interface Readiness {
   change(fd: number, events: number): void;
   /** Before `fd` is closed: a child that has just been forked may still hold it open. */
   remove(fd: number): void;
-  /** Looks without waiting; how many descriptors `readyFd` and `readyEvents` tell of, or -errno. */
+  /** Looks without waiting; how many descriptors `readyFd` and `readyEvents` have, or -errno. */
   look(): number;
   readyFd(index: number): number;
   readyEvents(index: number): number;
@@ -27,7 +27,8 @@ export interface Readiness {
 }
 
 /**
- * `capacity` descriptors, of which `batch` are told at a time; the others come first the next time.
+ * `capacity` descriptors, of which `batch` are reported at a time; the others come first the next
+ * time.
  */
 export function openReadiness(capacity: number, batch: number): Readiness {
   return libcLinux === null ? new PolledReadiness(capacity, batch) : new EpollReadiness(batch);

@@ -1,7 +1,8 @@
-// The receive arena (spec 05 section 3): one ArrayBuffer with 64 message headers, io vectors, data and control slots.
-// The addresses in the headers are written once; one recvmmsg fills up to 64 slots. The control buffer holds exactly one
-// ucred, so a descriptor that a sender attaches is discarded by the kernel and never enters this process. A wide one that
-// holds a pidfd, too, is only for sockets that take no descriptors from senders.
+// The receive arena (spec 05 section 3): one ArrayBuffer with 64 message headers, io vectors, data
+// and control slots. The addresses in the headers are written once; one recvmmsg fills up to 64
+// slots. The control buffer holds exactly one ucred, so a descriptor that a sender attaches is
+// discarded by the kernel and never enters this process. A wide one that holds a pidfd, too, is
+// only for sockets that take no descriptors from senders.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import { BATCH_SIZE } from "../src/base/limits.ts";
@@ -46,7 +47,10 @@ const NAME_BYTES = 32;
 export const NAME_STRIDE = NAME_BYTES / 4;
 
 interface ReceiveBatchOptions {
-  /** Largest datagram that is read; one more than the longest valid size, so that an overlong one shows. */
+  /**
+   * Largest datagram that is read; one more than the longest valid size, so that an overlong one
+   * shows.
+   */
   readonly iovBytes: number;
   /** Distance of the data slots in bytes, a multiple of 4. */
   readonly stride: number;
@@ -69,7 +73,10 @@ export type ReceiveMany = (
 ) => number;
 
 export class ReceiveBatch {
-  /** The whole arena as u32 words: headers, then data from `dataWord`, then control from `controlWord`. */
+  /**
+   * The whole arena as u32 words: headers, then data from `dataWord`, then control from
+   * `controlWord`.
+   */
   readonly words: Uint32Array;
   /** The same memory as bytes, for lengths that are no multiple of 4. */
   readonly bytes: Uint8Array;
@@ -113,7 +120,10 @@ export class ReceiveBatch {
     if (credentials) this.setWide(false);
   }
 
-  /** Points every header at its control slot, the narrow or the wide one, which the next receive then fills. */
+  /**
+   * Points every header at its control slot, the narrow or the wide one, which the next receive
+   * then fills.
+   */
   setWide(isWide: boolean): void {
     const { words } = this;
     const space = isWide ? WIDE_CONTROL_SPACE : UCRED_CMSG_SPACE;
@@ -144,7 +154,10 @@ export class ReceiveBatch {
     }
   }
 
-  /** Receives up to `countMax` datagrams without blocking: their number, 0 if there is none, or -errno. */
+  /**
+   * Receives up to `countMax` datagrams without blocking: their number, 0 if there is none, or
+   * -errno.
+   */
   receive(fd: number, countMax: number = BATCH_SIZE): number {
     const receiveMany = this.#receiveMany;
     if (receiveMany === null) return this.#receiveOneByOne(fd);
@@ -159,8 +172,8 @@ export class ReceiveBatch {
   }
 
   /**
-   * Makes the headers of slots 0..count-1 ready for the next receive: the kernel overwrote the control lengths.
-   * The caller has read what it needs.
+   * Makes the headers of slots 0..count-1 ready for the next receive: the kernel overwrote the
+   * control lengths. The caller has read what it needs.
    */
   reset(count: number): void {
     const { words } = this;

@@ -1,4 +1,5 @@
-// Signal mask and dispositions, which a process inherits over execve(2) from whoever started it.
+// Signal mask and dispositions, which a process inherits over execve(2) from the one that started
+// it.
 import { ptr } from "bun:ffi";
 import { constants } from "node:os";
 import { SIG_DFL, SIG_IGN, SIG_SETMASK, NSIG } from "./constants.ts";
@@ -21,14 +22,18 @@ const emptySetBuffer = new ArrayBuffer(SIGSET.size);
 const emptySetAddress = ptr(emptySetBuffer);
 
 /**
- * Empties the mask of this thread; 0 or -errno. Other threads keep theirs, but a signal for the process is taken by any
- * thread that lets it in, and a child gets the mask of the thread that starts it.
+ * Empties the mask of this thread; 0 or -errno. Other threads keep theirs, but a signal for the
+ * process is taken by any thread that lets it in, and a child gets the mask of the thread that
+ * starts it.
  */
 export function unblockSignals(): number {
   return resultOrErrno(libc.sigprocmask(SIG_SETMASK, emptySetAddress, null));
 }
 
-/** Gives its default action to every signal that is ignored, SIGHUP excepted: nohup(1) means what it does. */
+/**
+ * Gives its default action to every signal that is ignored, SIGHUP excepted: nohup(1) means what it
+ * does.
+ */
 export function unignoreSignals(): void {
   for (let signal = 1; signal < NSIG; signal++) {
     if (LEFT_ALONE.includes(signal) || !isIgnored(signal)) continue;

@@ -1,5 +1,5 @@
-// Sockets: every descriptor is close-on-exec and non-blocking from birth. Functions return a non-negative result or
-// -errno; the caller decides whether that is an error.
+// Sockets: every descriptor is close-on-exec and non-blocking from birth. Functions return a
+// non-negative result or -errno; the caller decides whether that is an error.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import {
@@ -31,7 +31,9 @@ import { resultOrErrno } from "./errno.ts";
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from "./layout.ts";
 import { libc } from "./libc.ts";
 
-/** A socket address for bind, connect and sendto: the bytes and the length that the kernel is told. */
+/**
+ * A socket address for bind, connect and sendto: the bytes and the length that the kernel gets.
+ */
 export interface SocketAddress {
   readonly family: number;
   readonly bytes: Uint8Array;
@@ -73,7 +75,10 @@ export function unixAddress(path: string): SocketAddress {
   return { family: AF_UNIX, bytes: bytes.subarray(0, bytes.length - 1) };
 }
 
-/** Address of an IPv4 host (4 bytes) or IPv6 host (16 bytes) and a port; `scopeId` is the interface of a link-local one. */
+/**
+ * Address of an IPv4 host (4 bytes) or IPv6 host (16 bytes) and a port; `scopeId` is the interface
+ * of a link-local one.
+ */
 export function inetAddress(host: Uint8Array, port: number, scopeId = 0): SocketAddress {
   assert(host.length === 4 || host.length === 16, "a host is 4 or 16 bytes");
   const v4 = host.length === 4;
@@ -127,8 +132,8 @@ export function getSocketOption(fd: number, name: number): number {
 }
 
 /**
- * Keeps an IPv6 socket to IPv6, so that the same port can be bound for IPv4 too; `only` false lets "::" take IPv4
- * whatever the system's default is. 0 or -errno.
+ * Keeps an IPv6 socket to IPv6, so that the same port can be bound for IPv4 too; `only` false lets
+ * "::" take IPv4 whatever the system's default is. 0 or -errno.
  */
 export function setIpv6Only(fd: number, only = true): number {
   option[0] = only ? 1 : 0;
@@ -142,8 +147,9 @@ export function setTcpNoDelay(fd: number): number {
 }
 
 /**
- * Datagrams that the kernel could not queue on `fd` since it was opened, modulo 2^32; -errno if the kernel does not say.
- * SO_RXQ_OVFL would tell the same number only with the next datagram, and the last burst before a silence never.
+ * Datagrams that the kernel could not queue on `fd` since it was opened, modulo 2^32; -errno if the
+ * kernel does not say. SO_RXQ_OVFL gives the same number only with the next datagram, so never for
+ * the last burst before a silence.
  */
 export function kernelDrops(fd: number): number {
   if (!IS_LINUX) return -ENOPROTOOPT;
@@ -164,8 +170,8 @@ export function sendTo(fd: number, bytes: Uint8Array, address: SocketAddress): n
   return resultOrErrno(libc.sendto(fd, bytes, bytes.length, flags, to, to.length));
 }
 
-// A typed array that was allocated on its own buffer keeps its address (small ones may otherwise move when
-// their buffer is first looked at).
+// A typed array that was allocated on its own buffer keeps its address (small ones may otherwise
+// move when their buffer is first read).
 function addressBytes(size: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(size));
 }

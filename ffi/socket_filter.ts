@@ -1,6 +1,6 @@
 // Classic BPF on a socket: a program that the kernel runs on every datagram before it takes a place
-// in the receive queue, for a Unix socket within the sender's own call. What it drops was sent as
-// far as its sender can tell. Linux only.
+// in the receive queue, for a Unix socket within the sender's own call. For its sender, what it
+// drops was sent. Linux only.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import {
@@ -75,7 +75,7 @@ export function attachFilter(fd: number, program: readonly FilterInstruction[]):
 /** Takes the program off again; 0 or -errno. */
 export function detachFilter(fd: number): number {
   if (!IS_LINUX) return -ENOPROTOOPT;
-  // The kernel asks for a value and does not look at it.
+  // The kernel wants a value and does not read it.
   const unused = new ArrayBuffer(4);
   return resultOrErrno(libc.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, ptr(unused), 4));
 }

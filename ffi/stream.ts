@@ -84,7 +84,7 @@ export function lowered(fd: number): number {
   return Math.min(fd, lower);
 }
 
-/** Tells the peer that nothing more comes; 0 or -errno. */
+/** Ends the sending side, which the peer sees; 0 or -errno. */
 export function shutdownWrite(fd: number): number {
   return resultOrErrno(libc.shutdown(fd, SHUT_WR));
 }

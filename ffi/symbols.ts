@@ -1,5 +1,5 @@
-// The symbol table: every C function that the program calls, one argument per line with its C parameter. This is the
-// whole unsafe surface. libc.ts loads it.
+// The symbol table: every C function that the program calls, one argument per line with its C
+// parameter. This is the whole unsafe surface. libc.ts loads it.
 import { FFIType } from "bun:ffi";
 import { IS_DARWIN } from "./constants.ts";
 
@@ -192,7 +192,8 @@ export const SYMBOLS = {
     returns: "i32",
   },
   getpid: { args: [], returns: "i32" },
-  // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that we use. See STACK_SYMBOLS.
+  // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that
+  // is used here. See STACK_SYMBOLS.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   pipe: {
     args: [
@@ -289,8 +290,9 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
-  // long syscall(long number, ...): every argument is passed as a long, which is what the kernel's entry reads; on x64 and
-  // arm64 Linux a variadic call puts integers into the same registers as any other call. No call of ours has more.
+  // long syscall(long number, ...): every argument is passed as a long, which is what the kernel's
+  // entry reads; on x64 and arm64 Linux a variadic call puts integers into the same registers as
+  // any other call. No call here has more.
   syscall: {
     args: [
       FFIType.i64_fast, // long number
@@ -317,8 +319,9 @@ export const DARWIN_SYMBOLS = {
 } as const;
 
 /**
- * Apple's convention for arm64 puts the variadic arguments of a call on the stack, and calls that declare none put the
- * first eight in registers. So fcntl gets six that nobody reads, and the ninth is where it looks for its third.
+ * Apple's convention for arm64 puts the variadic arguments of a call on the stack, and calls that
+ * declare none put the first eight in registers. So fcntl gets six unused ones, and finds its third
+ * argument in the ninth.
  */
 export const VARIADIC_ON_STACK: boolean = IS_DARWIN && process.arch === "arm64";
 

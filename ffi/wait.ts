@@ -1,5 +1,6 @@
-// Children that have ended. The runtime waits for those that it started itself, each by its own descriptor; here are the
-// calls for the ones that it knows nothing of. Looking leaves a child as it is: whoever waits for it still gets its status.
+// Children that have ended. The runtime waits for those that it started itself, each by its own
+// descriptor; here are the calls for the ones that it knows nothing of. Looking leaves a child as
+// it is: a later wait for it still gets its status.
 import { ptr } from "bun:ffi";
 import { IS_LINUX, P_ALL, PR_GET_CHILD_SUBREAPER, WEXITED, WNOHANG, WNOWAIT } from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
@@ -13,7 +14,7 @@ const infoAddress = ptr(infoBuffer);
 /** The pid of a child that has ended and was not waited for, 0 if there is none. */
 export function endedChild(): number {
   if (!IS_LINUX || libcLinux === null) return 0;
-  // With WNOHANG and nobody to tell of, the kernel need not write anything.
+  // With WNOHANG and no ended child, the kernel need not write anything.
   info[SIGINFO.si_pid / 4] = 0;
   const result = libcLinux.waitid(P_ALL, 0, infoAddress, WEXITED | WNOHANG | WNOWAIT);
   return result < 0 ? 0 : info[SIGINFO.si_pid / 4]!;
@@ -25,7 +26,10 @@ export function reapChild(pid: number): number {
   return resultOrErrno(libcLinux.waitpid(pid, null, WNOHANG));
 }
 
-/** True if the kernel makes orphans our children: this is the first process of a pid namespace, or was told to be one. */
+/**
+ * True if the kernel makes orphans children of this process: it is the first one of a pid
+ * namespace, or a subreaper.
+ */
 export function adoptsOrphans(): boolean {
   if (!IS_LINUX || libcLinux === null) return false;
   if (libc.getpid() === 1) return true;

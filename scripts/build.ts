@@ -1,5 +1,6 @@
-// `npm run build`: the executables of every target in dist/, sealed and checked, with man pages and completions beside
-// them. `--host-only` builds for this machine alone and downloads nothing; `--darwin` builds the ones for macOS instead.
+// `npm run build`: the executables of every target in dist/, sealed and checked, with man pages and
+// completions beside them. `--host-only` builds for this machine alone and downloads nothing;
+// `--darwin` builds the ones for macOS instead.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,6 @@
-// `bun scripts/check_binary.ts FILE VERSION-LINE`: is this executable varta-watch, whole and sealed? For the executable
-// inside a package: tools that strip or rewrite executables break it without a word.
+// `bun scripts/check_binary.ts FILE VERSION-LINE`: is this executable varta-watch, whole and
+// sealed? For the executable inside a package: tools that strip or rewrite executables break it
+// without a word.
 import { checkBinary } from "./binary/check.ts";
 
 const [path, line] = process.argv.slice(2);

@@ -1,5 +1,6 @@
-// `npm run build:check`: builds this machine's binary twice, from two copies of the sources at different paths, under
-// another time zone, umask and user directory, and compares the results byte for byte.
+// `npm run build:check`: builds this machine's binary twice, from two copies of the sources at
+// different paths, under another time zone, umask and user directory, and compares the results byte
+// for byte.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,11 +1,13 @@
-// `npm run release -- VERSION`: all of a release that a machine can do (docs/releasing.md). It looks whether VERSION can be
-// released from this checkout, puts version and date where they stand and commits that, builds the executables and the
-// packages, and leaves them in dist/VERSION with a bill of materials and checksums. Tag, signature and publication are a
-// person's; the last lines say how. Run again after a failure it goes on from the commit.
+// `npm run release -- VERSION`: all of a release that a machine can do (docs/releasing.md). It
+// looks whether VERSION can be released from this checkout, puts version and date where they stand
+// and commits that, builds the executables and the packages, and leaves them in dist/VERSION with a
+// bill of materials and checksums. Tag, signature and publication are a person's; the last lines
+// say how. Run again after a failure it goes on from the commit.
 //
-// `--dry-run` does the same in a temporary copy and removes it; VERSION is then by default the next one, changes need not
-// be committed, and packages that cannot be made for want of a tool are left out. `--host-only` and `--fast`, for this
-// machine's architecture alone and with bad compression, are for dry runs.
+// `--dry-run` does the same in a temporary copy and removes it; VERSION is then by default the next
+// one, changes need not be committed, and packages that cannot be made for want of a tool are left
+// out. `--host-only` and `--fast`, for this machine's architecture alone and with bad compression,
+// are for dry runs.
 import {
   copyFileSync,
   cpSync,

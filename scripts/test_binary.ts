@@ -1,6 +1,7 @@
-// `npm run test:binary`: builds this machine's executable as it is released, and a second one with test hooks, both in a
-// temporary directory, and runs the tests of the executable against them. Tests that start the program, as `npm test`
-// does with the compiled checkout, can be given too: npm run test:binary -- ./test/end_to_end
+// `npm run test:binary`: builds this machine's executable as it is released, and a second one with
+// test hooks, both in a temporary directory, and runs the tests of the executable against them.
+// Tests that start the program, as `npm test` does with the compiled checkout, can be given too:
+// npm run test:binary -- ./test/end_to_end
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,9 @@
-/* What a beat costs a plain C program, beside which the daemon is measured: an agent table with open addressing, the order
- * of nonces, the time of the last beat, and the move to the young end of the deadline list. Nothing that the daemon does
- * beyond that (limits, origins, namespaces, generations, event rows, metrics) is in it. */
+/*
+ * What a beat costs a plain C program, beside which the daemon is measured: an agent table with
+ * open addressing, the order of nonces, the time of the last beat, and the move to the young end of
+ * the deadline list. Nothing that the daemon does beyond that (limits, origins, namespaces,
+ * generations, event rows, metrics) is in it.
+ */
 #ifndef AGENTS_H
 #define AGENTS_H
 

@@ -1,8 +1,11 @@
-/* The load: agents that are real processes, so that the kernel vouches for each beat. It forks AGENTS sleeping children and
- * states their pids in the credentials of the datagrams, which only root may do.
- * usage: flood PATH AGENTS RATE SECONDS [BATCH]. RATE is beats/s over all agents, 0 = as fast as the receiver takes them.
- * It prints "ready" when its children live and waits for a line on stdin; at the end "sent N refused N elapsed_ns N". A beat
- * that finds the queue full waits for room, as a blocking agent does; "refused" counts those waits. */
+/*
+ * The load: agents that are real processes, so that the kernel vouches for each beat. It forks
+ * AGENTS sleeping children and states their pids in the credentials of the datagrams, which only
+ * root may do. usage: flood PATH AGENTS RATE SECONDS [BATCH]. RATE is beats/s over all agents, 0 =
+ * as fast as the receiver takes them. It prints "ready" when its children live and waits for a line
+ * on stdin; at the end "sent N refused N elapsed_ns N". A beat that finds the queue full waits for
+ * room, as a blocking agent does; "refused" counts those waits.
+ */
 #define _GNU_SOURCE
 #include "vlp.h"
 #include <errno.h>
@@ -99,7 +102,10 @@ int main(int argc, char **argv) {
       int agent = (next + i) % agents;
       struct ucred *sender = (void *)CMSG_DATA(CMSG_FIRSTHDR(&headers[i].msg_hdr));
       sender->pid = pids[agent];
-      /* The payload tells the probe of the benchmark when the beat was meant to leave, in microseconds. */
+      /*
+       * The payload tells the probe of the benchmark when the beat was meant to leave, in
+       * microseconds.
+       */
       frame_write(frames[i], (uint32_t)pids[agent], now_ns, ++nonces[agent], (uint32_t)(now_ns / 1000));
     }
     for (int done = 0; done < batch;) {

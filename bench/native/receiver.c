@@ -1,6 +1,9 @@
-/* A receiver in C under the same load as the daemon: the yardstick for its CPU time per beat. It does with each datagram
- * what agents.h says; `drop` does nothing with it, which is the kernel's share.
- * usage: receiver PATH take|drop. SIGTERM ends it; it then prints "received N accepted N cpu_us N". */
+/*
+ * A receiver in C under the same load as the daemon: the yardstick for its CPU time per beat. It
+ * does with each datagram what agents.h says; `drop` does nothing with it, which is the kernel's
+ * share. usage: receiver PATH take|drop. SIGTERM ends it; it then prints "received N accepted N
+ * cpu_us N".
+ */
 #define _GNU_SOURCE
 #include "agents.h"
 #include <poll.h>

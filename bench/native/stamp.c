@@ -1,5 +1,7 @@
-/* A recovery command that only says when it runs: appends "PID NANOSECONDS" of the monotonic clock to FILE.
- * usage: stamp FILE PID */
+/*
+ * A recovery command that only says when it runs: appends "PID NANOSECONDS" of the monotonic clock
+ * to FILE. usage: stamp FILE PID
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>

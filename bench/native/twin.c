@@ -1,5 +1,8 @@
-/* The C twin of the daemon's beat path without the kernel, as a shared library: it is given the very same receive arenas
- * (message headers, frames, control messages) and is timed in the same process, in turn with the daemon's code. */
+/*
+ * The C twin of the daemon's beat path without the kernel, as a shared library: it is given the
+ * very same receive arenas (message headers, frames, control messages) and is timed in the same
+ * process, in turn with the daemon's code.
+ */
 #define _GNU_SOURCE
 #include "agents.h"
 #include <sys/socket.h>
@@ -39,8 +42,10 @@ int twin_track(const uint8_t *data, int count, double now_ns) {
   return accepted;
 }
 
-/* Everything but the receive call: lengths, flags, credentials, decode, sender check, record; then the headers are made
- * ready for the next receive. */
+/*
+ * Everything but the receive call: lengths, flags, credentials, decode, sender check, record; then
+ * the headers are made ready for the next receive.
+ */
 int twin_take(struct mmsghdr *headers, const uint8_t *data, const uint8_t *control, int count, double now_ns, int sse) {
   int accepted = 0;
   for (int i = 0; i < count; i++) {

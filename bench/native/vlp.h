@@ -1,5 +1,8 @@
-/* What the native programs of the benchmark share: the 32-byte frame of the wire protocol, its two CRC-32C forms (a table of
- * 256 entries, which any C programmer would write first, and the instruction of SSE 4.2), and a monotonic clock. */
+/*
+ * What the native programs of the benchmark share: the 32-byte frame of the wire protocol, its two
+ * CRC-32C forms (a table of 256 entries, which any C programmer would write first, and the
+ * instruction of SSE 4.2), and a monotonic clock.
+ */
 #ifndef VLP_H
 #define VLP_H
 
@@ -29,7 +32,10 @@ static inline uint32_t crc_by_table(const uint8_t *bytes) {
   return ~state;
 }
 
-/* The fastest form that the machine has: the load generator and the receiver use it, so that neither is held up by it. */
+/*
+ * The fastest form that the machine has: the load generator and the receiver use it, so that
+ * neither is held up by it.
+ */
 static inline uint32_t crc_fast(const uint8_t *bytes) {
 #if defined(__SSE4_2__)
   uint64_t state = 0xffffffffu, word;

@@ -1,6 +1,7 @@
-// A fleet of 10,000 agents at one beat per second, evenly spread: no false stall, little CPU, and no beat that waits, also
-// while the page of all of them is scraped once a second. The delay of a beat runs from the moment its agent means to send
-// it until its row is in the sinks; a probe inside the daemon takes it (probed_daemon.ts).
+// A fleet of 10,000 agents at one beat per second, evenly spread: no false stall, little CPU, and
+// no beat that waits, also while the page of all of them is scraped once a second. The delay of a
+// beat runs from the moment its agent means to send it until its row is in the sinks; a probe
+// inside the daemon takes it (probed_daemon.ts).
 import { type Delays, delaysOf } from "../support/delays.ts";
 import { prepareLoad } from "../support/load.ts";
 import type { Native } from "../support/native.ts";

@@ -1,6 +1,7 @@
-// A quiet daemon: 50 agents that beat once a second, each at a moment of its own, so that every beat is a wake-up, or all at
-// the same moment. Measured right after the start, when the engine still interprets and compiles, and after it has seen as
-// many turns as ten minutes bring. The C receiver shows what the wake-ups cost on this machine at the least.
+// A quiet daemon: 50 agents that beat once a second, each at a moment of its own, so that every
+// beat is a wake-up, or all at the same moment. Measured right after the start, when the engine
+// still interprets and compiles, and after it has seen as many turns as ten minutes bring. The C
+// receiver shows what the wake-ups cost on this machine at the least.
 import { type Load, prepareLoad, runLoad } from "../support/load.ts";
 import type { Native } from "../support/native.ts";
 import { processCpuNs } from "../support/process_cost.ts";

@@ -1,5 +1,5 @@
-// Resident memory: idle, with 10,000 tracked agents, and after their page was scraped. Measured with the compiled program,
-// which is what is shipped, and from source.
+// Resident memory: idle, with 10,000 tracked agents, and after their page was scraped. Measured
+// with the compiled program, which is what is shipped, and from source.
 import { join } from "node:path";
 import { prepareLoad } from "../support/load.ts";
 import type { Native } from "../support/native.ts";

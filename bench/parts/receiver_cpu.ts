@@ -1,5 +1,5 @@
-// CPU time per beat of the whole receiver, kernel included: the daemon as a user runs it, with per-pid metrics, and the C
-// receiver, in turn under the same load.
+// CPU time per beat of the whole receiver, kernel included: the daemon as a user runs it, with
+// per-pid metrics, and the C receiver, in turn under the same load.
 import type { Native } from "../support/native.ts";
 import { type LoadOptions, runLoad } from "../support/load.ts";
 import { processCpuNs } from "../support/process_cost.ts";

@@ -1,6 +1,7 @@
-// From the moment a stall is due until the command runs, with one and with a thousand agents that fall silent together, while
-// others beat on: their beats must not wait. The command stamps the clock in its first instruction (stamp.c); a probe inside
-// the daemon says when each stall was due (probed_recovery.ts), and how long each beat took.
+// From the moment a stall is due until the command runs, with one and with a thousand agents that
+// fall silent together, while others beat on: their beats must not wait. The command stamps the
+// clock in its first instruction (stamp.c); a probe inside the daemon says when each stall was due
+// (probed_recovery.ts), and how long each beat took.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Delays, delaysOf } from "../support/delays.ts";

@@ -1,6 +1,6 @@
-// Time per beat without the kernel, beside a C twin that does the same with a CRC table of 256 entries. Both read the same
-// arenas, run in turn in this process and are timed by its CPU clock: what counts is the ratio. Every beat is accepted, and
-// all agents beat once per round.
+// Time per beat without the kernel, beside a C twin that does the same with a CRC table of 256
+// entries. Both read the same arenas, run in turn in this process and are timed by its CPU clock:
+// what counts is the ratio. Every beat is accepted, and all agents beat once per round.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
@@ -230,7 +230,10 @@ function trackRound(arenas: readonly Arena[]): Round {
   };
 }
 
-/** Columns, decode, check order, tracker, event rows and metrics rows: the turn of the daemon without its system calls. */
+/**
+ * Columns, decode, check order, tracker, event rows and metrics rows: the turn of the daemon
+ * without its system calls.
+ */
 function pathRound(arenas: readonly Arena[]): Round {
   let timeNs = 0;
   const listener = new ArenaListener(arenas);

@@ -1,5 +1,5 @@
-// Receive arenas that hold what the kernel would have put there: batches of valid beats of attested agents. The daemon's
-// code and the C twin read the very same memory.
+// Receive arenas that hold what the kernel would have put there: batches of valid beats of attested
+// agents. The daemon's code and the C twin read the very same memory.
 import { ptr } from "bun:ffi";
 import { SCM_CREDENTIALS, SOL_SOCKET } from "../../ffi/constants.ts";
 import { UCRED_CMSG_LEN } from "../../ffi/layout.ts";

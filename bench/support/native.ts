@@ -1,5 +1,5 @@
-// The native programs of the benchmark, compiled when they are needed. Without a C compiler the parts that need one are
-// skipped.
+// The native programs of the benchmark, compiled when they are needed. Without a C compiler the
+// parts that need one are skipped.
 import { join } from "node:path";
 
 const SOURCES = join(import.meta.dir, "..", "native");

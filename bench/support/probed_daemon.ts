@@ -1,6 +1,7 @@
-// The daemon with one probe: it measures how long each beat took from the moment its agent meant to send it until its row
-// reached the sinks. The load generator writes that moment into the payload, in microseconds of the monotonic clock.
-// SIGUSR2 writes the delays since the last one to the file named by VARTA_BENCH_DELAYS. Nothing else is changed.
+// The daemon with one probe: it measures how long each beat took from the moment its agent meant to
+// send it until its row reached the sinks. The load generator writes that moment into the payload,
+// in microseconds of the monotonic clock. SIGUSR2 writes the delays since the last one to the file
+// named by VARTA_BENCH_DELAYS. Nothing else is changed.
 import { renameSync, writeFileSync } from "node:fs";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";

@@ -1,5 +1,6 @@
-// The probed daemon with one more probe: when each stall was due, on the monotonic clock, so that a command can be timed
-// from there. SIGUSR2 writes them beside the delays, to the file named by VARTA_BENCH_STALLS. Nothing else is changed.
+// The probed daemon with one more probe: when each stall was due, on the monotonic clock, so that a
+// command can be timed from there. SIGUSR2 writes them beside the delays, to the file named by
+// VARTA_BENCH_STALLS. Nothing else is changed.
 import { renameSync, writeFileSync } from "node:fs";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
@@ -7,7 +8,9 @@ import { Recovery } from "../../src/recovery/recovery.ts";
 
 const path = process.env["VARTA_BENCH_STALLS"]!;
 const stalls: [pid: number, dueObserverNs: number][] = [];
-/** Monotonic clock minus observer time: the smallest difference is the one without a delay in it. */
+/**
+ * Monotonic clock minus observer time: the smallest difference is the one without a delay in it.
+ */
 let offsetNs = Number.POSITIVE_INFINITY;
 const { decide, reap } = Recovery.prototype;
 

@@ -1,11 +1,14 @@
-// What a process costs: its CPU clock, which the kernel keeps in nanoseconds over all threads that ever ran, and its
-// resident memory.
+// What a process costs: its CPU clock, which the kernel keeps in nanoseconds over all threads that
+// ever ran, and its resident memory.
 import { readFileSync } from "node:fs";
 import { clockNs } from "../../ffi/clock.ts";
 
 /** CPU clock of this thread. */
 const CLOCK_THREAD_CPUTIME_ID = 3;
-/** The low bits of the clock id of a process, as in clock_getcpuclockid(3): the scheduler's own count, of all threads. */
+/**
+ * The low bits of the clock id of a process, as in clock_getcpuclockid(3): the scheduler's own
+ * count, of all threads.
+ */
 const CPUCLOCK_SCHED = 2;
 
 /** CPU time of process `pid`, user and system, in ns. */

@@ -1,5 +1,6 @@
-// The receivers that are compared: the daemon as a user runs it, and the C program. Each gets a network namespace of its
-// own where that is allowed, because the length of a datagram queue is read from there when the socket is made.
+// The receivers that are compared: the daemon as a user runs it, and the C program. Each gets a
+// network namespace of its own where that is allowed, because the length of a datagram queue is
+// read from there when the socket is made.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

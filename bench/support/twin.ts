@@ -1,4 +1,5 @@
-// The C twin as a library in this process, so that both sides are timed with the same clock, one after the other.
+// The C twin as a library in this process, so that both sides are timed with the same clock, one
+// after the other.
 import { dlopen } from "bun:ffi";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import type { Arena } from "./arenas.ts";

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Inside of a box: the Debian package from its repository, from the first installation to the purge. The repositories
-# are below /srv/repo: apt1 has release 1, apt2 releases 1 and 2, whose configurations differ.
+# Inside of a box: the Debian package from its repository, from the first installation to the purge.
+# The repositories are below /srv/repo: apt1 has release 1, apt2 releases 1 and 2, whose
+# configurations differ.
 set -u
 source /srv/test/checks.sh
 version=$1
@@ -80,7 +81,8 @@ check_within "its stall is in the journal, with its pid" 30 'said "agent stalled
 check_within "without a polkit rule the recovery is refused, and its output says so" 30 'said "recovery (finished|failed|step)" && [ "$(unit MainPID app)" = "$frozen" ]'
 systemctl kill --signal=CONT app
 check_within "the agent is back" 30 'said "agent is back.* pid=$frozen"'
-# By a rename: polkitd reads a rule when its file is written, which may be before it is given its mode.
+# By a rename: polkitd reads a rule when its file is written, which may be before it is given its
+# mode.
 install -m 0644 /usr/share/doc/varta-watch/examples/50-varta-watch.rules /etc/polkit-1/new.rules
 mv /etc/polkit-1/new.rules /etc/polkit-1/rules.d/50-varta-watch.rules
 check_within "with the example rule varta may restart the unit" 20 'setpriv --reuid=varta --regid=varta --clear-groups systemctl restart app.service'

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Inside of a box: the RPM package from its repository by dnf. The userland is Debian's with dnf and rpm; what the package
-# requires of it is provided by the names of debian-shim. Repositories: yum1 has release 1, yum2 releases 1 and 2.
+# Inside of a box: the RPM package from its repository by dnf. The userland is Debian's with dnf and
+# rpm; what the package requires of it is provided by the names of debian-shim. Repositories: yum1
+# has release 1, yum2 releases 1 and 2.
 set -u
 source /srv/test/checks.sh
 version=$1

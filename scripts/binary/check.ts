@@ -1,5 +1,6 @@
-// Is an executable varta-watch, whole and sealed? It is run with every variable and in a directory with every file that
-// would make an open one run other code. For an executable of another platform only its bytes are looked at.
+// Is an executable varta-watch, whole and sealed? It is run with every variable and in a directory
+// with every file that would make an open one run other code. For an executable of another platform
+// only its bytes are looked at.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,7 +11,9 @@ import { unsealedNames } from "./seal.ts";
 const EVIL = "EVIL";
 const RUN_MS_MAX = 20_000;
 
-/** Problems of the executable; none = it may be shipped. `line` is what its `--version` must print. */
+/**
+ * Problems of the executable; none = it may be shipped. `line` is what its `--version` must print.
+ */
 export async function checkBinary(path: string, line: string): Promise<string[]> {
   return [...checkBytes(path), ...(await new Trial(resolve(path), line).problems())];
 }
@@ -60,7 +63,8 @@ class Trial {
     return join(this.#directory, name);
   }
 
-  // bunfig.toml, .env, package.json and tsconfig.json are what the runtime by itself looks for where it is started.
+  // bunfig.toml, .env, package.json and tsconfig.json are what the runtime by itself looks for
+  // where it is started.
   #layTraps(): void {
     writeFileSync(this.#at("evil.ts"), `console.log("${EVIL}")`);
     writeFileSync(this.#at("bunfig.toml"), 'preload = ["./evil.ts"]\n');

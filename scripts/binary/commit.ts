@@ -1,5 +1,5 @@
-// The commit that a build calls its own: VARTA_COMMIT if it is set (a build from a tarball), else what git says, marked
-// if a file that goes into the binary differs from it.
+// The commit that a build calls its own: VARTA_COMMIT if it is set (a build from a tarball), else
+// what git says, marked if a file that goes into the binary differs from it.
 
 /** What may change the bytes of a binary. */
 const SOURCES = [

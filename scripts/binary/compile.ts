@@ -1,5 +1,6 @@
-// Compiles src/main.ts and a sealed runtime to one executable. The result depends on the sources, the runtime, the
-// version and the commit, and on nothing else: not on the time, the place, the user or the environment.
+// Compiles src/main.ts and a sealed runtime to one executable. The result depends on the sources,
+// the runtime, the version and the commit, and on nothing else: not on the time, the place, the
+// user or the environment.
 //
 // The executable must never be stripped: strip(1) succeeds, and turns it into the bare runtime.
 import {
@@ -55,7 +56,8 @@ async function bundle(options: CompileOptions, runtime: string, outFile: string)
       ...[process.execPath, "build", "--compile", `--target=bun-${targetName}`],
       `--compile-executable-path=${runtime}`,
       ...["--minify", "--keep-names", "--bytecode", "--format=esm", "--sourcemap=inline"],
-      // Code and settings come from this build alone, never from the directory that the daemon is started in.
+      // Code and settings come from this build alone, never from the directory that the daemon is
+      // started in.
       ...["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"],
       ...["--no-compile-autoload-tsconfig", "--no-compile-autoload-package-json"],
       ...["--env=disable", "--reject-unresolved"],

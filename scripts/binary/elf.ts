@@ -1,5 +1,5 @@
-// As much of a 64-bit little-endian ELF executable as its entry point needs: where an address lies in the file, what it
-// offers to others, and what it takes from the C library.
+// As much of a 64-bit little-endian ELF executable as its entry point needs: where an address lies
+// in the file, what it offers to others, and what it takes from the C library.
 
 const SHT_DYNSYM = 11;
 const PT_LOAD = 1;
@@ -24,7 +24,10 @@ export interface Elf {
   symbol(name: string): ElfSymbol | undefined;
   /** Whether it takes `name` from a library. */
   imports(name: string): boolean;
-  /** Makes it take `to` wherever it takes `from`. They have the same length, and both are imports already. */
+  /**
+   * Makes it take `to` wherever it takes `from`. They have the same length, and both are imports
+   * already.
+   */
   renameImport(from: string, to: string): void;
 }
 

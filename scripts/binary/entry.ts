@@ -1,13 +1,18 @@
-// What a Linux executable does before its runtime starts. The runtime reads some seventy variables of its own from the
-// environment, of which several write files or load code, raises the soft limit of descriptors so that the one that we
-// were started with is lost, and ends with an error in a directory that was removed. It has a switch for none of that,
-// so the executable gets an entry point of its own: it takes every variable that begins with BUN_ out of the environment,
-// goes to / if there is no working directory any more, and jumps to the runtime's entry point.
+// What a Linux executable does before its runtime starts. The runtime reads some seventy variables
+// of its own from the environment, of which several write files or load code, raises the soft limit
+// of descriptors so that the one that we were started with is lost, and ends with an error in a
+// directory that was removed. It has a switch for none of that, so the executable gets an entry
+// point of its own: it takes every variable that begins with BUN_ out of the environment, goes to /
+// if there is no working directory any more, and jumps to the runtime's entry point.
 //
-// The code takes the place of uv_cwd, a function that the runtime offers to native addons alone, and we have none.
+// The code takes the place of uv_cwd, a function that the runtime offers to native addons alone,
+// and we have none.
 import { type Elf, elfOf, isElf } from "./elf.ts";
 
-/** Machine code with a jump to the runtime's entry point in it, the last instruction before the path "/". */
+/**
+ * Machine code with a jump to the runtime's entry point in it, the last instruction before the path
+ * "/".
+ */
 interface EntryCode {
   readonly bytes: readonly number[];
   readonly jumpOffset: number;
@@ -23,7 +28,10 @@ const REPLACED = "uv_cwd";
 /** EM_X86_64, EM_AARCH64 */
 const CODE: Readonly<Record<number, EntryCode>> = { 62: codeX64(), 183: codeArm64() };
 
-/** Puts the entry point into the runtime of a Linux target; throws if it is not one that it was written for. */
+/**
+ * Puts the entry point into the runtime of a Linux target; throws if it is not one that it was
+ * written for.
+ */
 export function installEntry(executable: Buffer): void {
   const elf = elfOf(executable);
   const code = CODE[elf.machine];
@@ -40,7 +48,9 @@ export function installEntry(executable: Buffer): void {
   elf.renameImport("setrlimit", "getrlimit");
 }
 
-/** What is wrong with the entry point of a finished executable; those of macOS have none of ours. */
+/**
+ * What is wrong with the entry point of a finished executable; those of macOS have none of ours.
+ */
 export function entryProblems(executable: Buffer): string[] {
   if (!isElf(executable)) return [];
   const elf = elfOf(executable);

@@ -1,5 +1,6 @@
-// Gets the runtime of a target from the npm registry through `npm ci`, which refuses every byte that does not fit the
-// integrity of package-lock.json. The runtime's own cross-compilation download is never used: it checks nothing.
+// Gets the runtime of a target from the npm registry through `npm ci`, which refuses every byte
+// that does not fit the integrity of package-lock.json. The runtime's own cross-compilation
+// download is never used: it checks nothing.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LockedPackage, lockedPackage, type Target } from "./target.ts";
@@ -22,7 +23,8 @@ export async function fetchRuntime(target: Target, directory: string): Promise<s
   if ((await npm.exited) !== 0)
     throw new Error(`Cannot get ${runtimePackage}: npm ci ended with ${npm.exitCode}:\n${said}`);
   const executable = join(project, "node_modules", runtimePackage, "bin/bun");
-  // npm leaves an optional dependency out without a word if its bytes are not the ones of the lock file.
+  // npm leaves an optional dependency out without a word if its bytes are not the ones of the lock
+  // file.
   if (!existsSync(executable))
     throw new Error(
       `Cannot get ${runtimePackage}: what the registry has does not fit the integrity in package-lock.json`,
@@ -46,7 +48,8 @@ export function writeProject(project: string, name: string, locked: LockedPackag
   writeFileSync(join(project, "package-lock.json"), JSON.stringify(lock));
 }
 
-// Under `npm run` the environment names our own project; the registry and proxy settings in it are kept.
+// Under `npm run` the environment names our own project; the registry and proxy settings in it are
+// kept.
 function withoutOuterProject(): Record<string, string | undefined> {
   const names = Object.keys(process.env).filter(
     (name) =>

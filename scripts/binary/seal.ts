@@ -1,9 +1,10 @@
-// Seals a runtime: whoever can set its environment must not be able to turn the program into a general interpreter, to
-// load code into it, or to open a debugger port. The runtime offers no switch for that, so the names of these variables
-// are overwritten in the executable: a name that begins with NUL matches nothing that an environment can hold.
+// Seals a runtime: whoever can set its environment must not be able to turn the program into a
+// general interpreter, to load code into it, or to open a debugger port. The runtime offers no
+// switch for that, so the names of these variables are overwritten in the executable: a name that
+// begins with NUL matches nothing that an environment can hold.
 //
-// How often each name occurs is known for the locked runtime. A runtime with other counts was not looked at by anybody,
-// and the build stops.
+// How often each name occurs is known for the locked runtime. A runtime with other counts was not
+// looked at by anybody, and the build stops.
 
 interface SealedName {
   readonly name: string;
@@ -23,7 +24,9 @@ export const SEALED_NAMES: readonly SealedName[] = [
 
 const FULL_STOP = 0x2e;
 
-/** Seals the executable in place; throws if it is not the runtime that the counts were taken from. */
+/**
+ * Seals the executable in place; throws if it is not the runtime that the counts were taken from.
+ */
 export function seal(executable: Buffer): void {
   const found = SEALED_NAMES.map(({ name }) => sealName(executable, name));
   const wrong = SEALED_NAMES.flatMap(({ name, count }, index) =>

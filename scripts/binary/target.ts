@@ -1,5 +1,5 @@
-// What binaries are built for, and the runtime each of them carries: the package of that platform, at the version and
-// with the integrity that package-lock.json states.
+// What binaries are built for, and the runtime each of them carries: the package of that platform,
+// at the version and with the integrity that package-lock.json states.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

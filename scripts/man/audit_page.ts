@@ -1,5 +1,5 @@
-// varta-audit(5): the columns come from the reader of the log itself; a new kind of record or reason does not compile
-// before it is explained here.
+// varta-audit(5): the columns come from the reader of the log itself; a new kind of record or
+// reason does not compile before it is explained here.
 import type { BootReason } from "../../src/audit/record.ts";
 import {
   BOOT_COLUMNS_KEYED,

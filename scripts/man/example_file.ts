@@ -1,5 +1,5 @@
-// Reads varta.toml.example as the manual that it is: sections, tables and keys with the comments above them. The manual
-// page is made from it, so that there is one text about each key.
+// Reads varta.toml.example as the manual that it is: sections, tables and keys with the comments
+// above them. The manual page is made from it, so that there is one text about each key.
 
 export interface ExampleFile {
   /** Comments above the first section. */

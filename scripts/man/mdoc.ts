@@ -1,9 +1,13 @@
-// Text in the language of manual pages, mdoc(7): escapes, and the layout of the prose that our comments and tables hold.
+// Text in the language of manual pages, mdoc(7): escapes, and the layout of the prose that our
+// comments and tables hold.
 
 /** A source line of a page is at most this long: then a change of a word is a small difference. */
 const LINE_BYTES_MAX = 78;
 
-/** Prose as text lines: each sentence begins a line of its own, and nothing in it is taken for a macro. */
+/**
+ * Prose as text lines: each sentence begins a line of its own, and nothing in it is taken for a
+ * macro.
+ */
 export function textLines(prose: string): string {
   const sentences = prose.trim().split(/(?<=[.!?]["')]*)\s+(?=["'(]?[A-Z0-9])/);
   return sentences

@@ -1,4 +1,5 @@
-// A Debian package with nothing but dpkg-deb. debhelper is not used, because by default it strips executables.
+// A Debian package with nothing but dpkg-deb. debhelper is not used, because by default it strips
+// executables.
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
-// The tree that a package installs, made from packaging/files.map: the one list of files that both formats are built
-// from. Modes and times are set here, and everything belongs to root in the archive.
+// The tree that a package installs, made from packaging/files.map: the one list of files that both
+// formats are built from. Modes and times are set here, and everything belongs to root in the
+// archive.
 import {
   chmodSync,
   copyFileSync,
@@ -131,8 +132,8 @@ export function filesBelow(root: string): string[] {
 }
 
 /**
- * Of zstd, in both formats: dpkg reads it as of Debian 12, and rpm as of 4.14. docs/packaging.md has the sizes and times of
- * other levels.
+ * Of zstd, in both formats: dpkg reads it as of Debian 12, and rpm as of 4.14. docs/packaging.md
+ * has the sizes and times of other levels.
  */
 const COMPRESSION_LEVEL = 12;
 

@@ -1,4 +1,5 @@
-// The programs that make packages, looked for before anything is built: a build of minutes must not end for want of one.
+// The programs that make packages, looked for before anything is built: a build of minutes must not
+// end for want of one.
 import type { PackageFormat } from "./stage.ts";
 
 interface Tool {

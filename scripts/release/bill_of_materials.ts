@@ -1,6 +1,7 @@
-// What is inside the executable, in the form of CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the packages that are
-// bundled, and the runtime with the libraries that are linked into it. Made from package-lock.json and packaging/copyright
-// alone, without a serial number, so that the same commit gives the same bytes.
+// What is inside the executable, in the form of CycloneDX 1.6
+// (https://cyclonedx.org/docs/1.6/json/): the packages that are bundled, and the runtime with the
+// libraries that are linked into it. Made from package-lock.json and packaging/copyright alone,
+// without a serial number, so that the same commit gives the same bytes.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -66,7 +67,10 @@ function packageComponent([name, locked]: readonly [string, LockedPackage]): Com
   };
 }
 
-/** The runtime, with its executables for the released targets and the libraries in them, whose versions it fixes itself. */
+/**
+ * The runtime, with its executables for the released targets and the libraries in them, whose
+ * versions it fixes itself.
+ */
 function runtimeComponent(copyright: string): Component {
   const { version } = lockedPackage("bun");
   const notices = [...copyright.matchAll(/^Files: (bun\/.*)\n(?:.+\n)*?License: (.*)$/gm)];

@@ -1,5 +1,5 @@
-// CHANGELOG.md has a section for each version: "## 0.2.0 - 2026-12-01", and above them "## Unreleased" or, if the number is
-// known already, "## 0.2.0 - unreleased", for what comes next.
+// CHANGELOG.md has a section for each version: "## 0.2.0 - 2026-12-01", and above them "##
+// Unreleased" or, if the number is known already, "## 0.2.0 - unreleased", for what comes next.
 import { following, newest } from "./version.ts";
 
 interface Section {
@@ -28,7 +28,10 @@ export function nextVersion(changelog: string): string {
   return waiting?.version ?? (last === undefined ? "0.1.0" : following(last));
 }
 
-/** The changelog in which the changes that wait for a release are those of `version`; throws if there are none. */
+/**
+ * The changelog in which the changes that wait for a release are those of `version`; throws if
+ * there are none.
+ */
 export function releasedChangelog(changelog: string, version: string, date: string): string {
   const all = sections(changelog);
   const section =

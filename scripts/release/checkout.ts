@@ -32,7 +32,10 @@ export function uncommitted(root: string): string[] {
   return git(root, ["status", "--porcelain"]).split("\n").filter(Boolean);
 }
 
-/** Puts `version` where a version stands, and the date into the changelog. True if that changed anything. */
+/**
+ * Puts `version` where a version stands, and the date into the changelog. True if that changed
+ * anything.
+ */
 export function prepare(root: string, version: string, date: string): boolean {
   const before = read(root);
   const after = releasedChangelog(before, version, date);

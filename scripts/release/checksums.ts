@@ -5,7 +5,9 @@ import { join } from "node:path";
 
 export const CHECKSUMS = "SHA256SUMS";
 
-/** Writes the checksums of the files `names` of `directory` into it, in the order of their names. */
+/**
+ * Writes the checksums of the files `names` of `directory` into it, in the order of their names.
+ */
 export function writeChecksums(directory: string, names: readonly string[]): void {
   const lines = names
     .toSorted()

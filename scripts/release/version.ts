@@ -1,4 +1,5 @@
-// Versions of the program: semantic ones, such as 0.2.0 and 0.2.0-rc.1, in the order of their precedence.
+// Versions of the program: semantic ones, such as 0.2.0 and 0.2.0-rc.1, in the order of their
+// precedence.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -29,7 +30,10 @@ interface Versioned {
   packages?: Record<string, { version?: string }>;
 }
 
-/** Sets the version of the checkout in `root`: these two files are all that have it. True if one of them had another. */
+/**
+ * Sets the version of the checkout in `root`: these two files are all that have it. True if one of
+ * them had another.
+ */
 export function setVersion(root: string, version: string): boolean {
   const changed = ["package.json", "package-lock.json"].filter((name) => {
     const path = join(root, name);

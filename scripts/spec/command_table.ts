@@ -1,4 +1,5 @@
-// The table of commands in the specification, between two lines of its page that say where it begins and ends.
+// The table of commands in the specification, between two lines of its page that say where it
+// begins and ends.
 import type { Command, OwnOption } from "../../src/cli/command.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
 

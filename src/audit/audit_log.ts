@@ -1,5 +1,6 @@
-// The audit log (spec 11): one chained row for each thing that recovery did or refused to do, on disk before it is forgotten
-// by us. The loop thread formats rows and puts them into a bounded ring; the writer does the rest off the loop.
+// The audit log (spec 11): one chained row for each thing that recovery did or refused to do, on
+// disk before the daemon forgets it. The loop thread formats rows and puts them into a bounded
+// ring; the writer does the rest off the loop.
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
@@ -15,9 +16,12 @@ import type { RememberedRow } from "./verify.ts";
 export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls" | "onSynced"> {
   /** Rows are under it from here on. */
   readonly key?: ChainKey | undefined;
-  /** Keeps the head outside of the log; undefined = nobody remembers it. */
+  /** Keeps the head outside of the log; undefined = it is not remembered. */
   readonly memory?: HeadMemory | undefined;
-  /** Called when the ring is 75 % ("warn") or 95 % ("critical") full, once until it was below that again. */
+  /**
+   * Called when the ring is 75 % ("warn") or 95 % ("critical") full, once until it was below that
+   * again.
+   */
   readonly onWatermark: (level: WatermarkLevel, lineCount: number) => void;
   readonly calls?: FileCalls;
 }
@@ -48,8 +52,8 @@ export class AuditLog {
   #synced: RememberedRow;
 
   /**
-   * Opens or creates the file; its boot record is written and synced when this resolves. Throws an Error that says what
-   * was found and what is wanted, or the system's error.
+   * Opens or creates the file; its boot record is written and synced when this resolves. Throws an
+   * Error that says what was found and what is wanted, or the system's error.
    */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
     const { memory, key, unixMs } = options;
@@ -156,7 +160,7 @@ export class AuditLog {
     return this.#take("reopened");
   }
 
-  /** What somebody did to the open file since the last call; its row is in the log. */
+  /** What was done to the open file since the last call; its row is in the log. */
   takeTampering(): Difference | undefined {
     return this.#writer.takeTampering();
   }
@@ -176,7 +180,10 @@ export class AuditLog {
     return this.#writer.takeError();
   }
 
-  /** Writes every record, syncs and closes the file. Failures are left in `takeError`, what they cost in `takeDropped`. */
+  /**
+   * Writes every record, syncs and closes the file. Failures are left in `takeError`, what they
+   * cost in `takeDropped`.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
@@ -187,7 +194,8 @@ export class AuditLog {
     await this.memory?.flush();
   }
 
-  // After a run: what it left behind is tried again in a second, or synced when the interval is over.
+  // After a run: what it left is tried again in a second, or synced when the interval is
+  // over.
   #planNext(nowNs: number): void {
     this.#wasBusy = false;
     if (this.#writer.failed) this.#dueNs = nowNs + AUDIT_RETRY_NS;

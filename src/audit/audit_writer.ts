@@ -1,6 +1,6 @@
-// Takes lines from the ring to the disk (spec 11 section 3): numbers and chains them in write order, writes and syncs by
-// asynchronous calls one at a time, rotates between two passes. Never throws and never blocks the loop; what fails stays at
-// the front and is tried again.
+// Takes lines from the ring to the disk (spec 11 section 3): numbers and chains them in write
+// order, writes and syncs by asynchronous calls one at a time, rotates between two passes. Never
+// throws and never blocks the loop; what fails stays at the front and is tried again.
 import {
   AUDIT_LOOK_NS,
   AUDIT_PASS_NS_MAX,
@@ -121,7 +121,7 @@ export class AuditWriter {
     return error;
   }
 
-  /** What somebody did to the open file, once its row is written. */
+  /** What was done to the open file, once its row is written. */
   takeTampering(): Difference | undefined {
     const told = this.#told;
     this.#told = undefined;
@@ -134,7 +134,10 @@ export class AuditWriter {
     this.#syncCount = 0;
   }
 
-  /** Writes what is in the ring, syncs and closes. Gives up at the first failure: a disk that is full stays full. */
+  /**
+   * Writes what is in the ring, syncs and closes. Gives up at the first failure: a disk that is
+   * full stays full.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#running;
@@ -240,7 +243,10 @@ export class AuditWriter {
     return done;
   }
 
-  /** Writes up to `lineCount` lines; the number of them that are written, 0 = it stopped at a failure. */
+  /**
+   * Writes up to `lineCount` lines; the number of them that are written, 0 = it stopped at a
+   * failure.
+   */
   async #writeBatch(lineCount: number): Promise<number> {
     let rest = this.#batch ?? this.#seal(lineCount);
     let writtenCount = 0;
@@ -310,7 +316,10 @@ export class AuditWriter {
     this.#syncCount += 1;
   }
 
-  /** Behind `lead`: the boot record of a file, and what became of the one before it if that was not our doing. */
+  /**
+   * After `lead`: the boot record of a file, and what became of the one before it if the daemon did
+   * not do that.
+   */
   #firstBytes(lead: string): Buffer {
     const { unixMs, daemonPid } = this.#options;
     const head = this.#head;
@@ -332,8 +341,9 @@ export class AuditWriter {
   }
 
   /**
-   * Somebody who removes, replaces or cuts the file would otherwise send every later record to where nobody can see it. A
-   * section begins that is bound to the old head and says what happened; a file that is no audit log is left alone.
+   * If the file is removed, replaced or cut, later records would go to where no reader finds them.
+   * So a section begins that is bound to the old head and says what happened; a file that is no
+   * audit log is left alone.
    */
   async #lookForFile(nowNs: number): Promise<void> {
     if (nowNs - this.#lastLookNs < AUDIT_LOOK_NS || this.#rotation.isPending) return;

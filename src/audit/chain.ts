@@ -1,7 +1,7 @@
-// The hash chain of the audit log (spec 11 section 2): each row carries the SHA-256 of itself and of the chain before it, so
-// no row can be changed, removed, inserted or moved without changing every chain after it. Without a key it proves
-// something only to who keeps a copy of the head elsewhere; with one it is HMAC-SHA256, and nobody without the key can
-// compute it anew.
+// The hash chain of the audit log (spec 11 section 2): each row carries the SHA-256 of itself and
+// of the chain before it, so no row can be changed, removed, inserted or moved without changing
+// every chain after it. Without a key it proves something only to a reader who keeps a copy of the
+// head elsewhere; with one it is HMAC-SHA256, which cannot be recomputed without the key.
 import { createHash, createHmac } from "node:crypto";
 import { assert } from "../base/assert.ts";
 
@@ -19,7 +19,7 @@ const KEY_ID_DIGITS = 16;
 /** A key of the chain, and the name by which rows call it. */
 export interface ChainKey {
   readonly bytes: Uint8Array;
-  /** 16 hex digits that say nothing of the key. */
+  /** 16 hex digits that say nothing about the key. */
   readonly id: string;
 }
 
@@ -77,7 +77,10 @@ export class ChainHead {
     return Buffer.from(this.#chain).toString("hex");
   }
 
-  /** The complete line of the next row, after `lostCount` rows that used up their seq and were never written. */
+  /**
+   * The complete line of the next row, after `lostCount` rows that used up their seq and were never
+   * written.
+   */
   seal(kind: string, fields: string, lostCount: number): Buffer {
     this.seq += lostCount + 1;
     const body = Buffer.from(`${this.seq}\t${fields}`);

@@ -1,9 +1,12 @@
-// Whether the chain of a row is what it must be behind the row before it (spec 11 section 1): shared by `audit verify`, which
-// asks it of every row, and by the start, which asks it of the last one.
+// Whether the chain of a row continues the row before it (spec 11 section 1): `audit verify` asks
+// it of every row, the start of the last one.
 import { CHAIN_START, type ChainKey, chainOf } from "./chain.ts";
 import { type AuditRow, bootLink, bootReason } from "./row.ts";
 
-/** True if the chain of `row` continues `previous`, undefined = there is no row before it, under `key` or without one. */
+/**
+ * True if the chain of `row` continues `previous`, undefined = there is no row before it, under
+ * `key` or without one.
+ */
 export function continues(
   row: AuditRow,
   previous: Uint8Array | undefined,
@@ -27,6 +30,6 @@ function startsOf(row: AuditRow, previous: Uint8Array | undefined): readonly Uin
   const reason = bootReason(row);
   if (isLinkedReason(reason)) return [bootLink(row) ?? CHAIN_START];
   if (reason === "fresh" || reason === "legacy_v1") return [CHAIN_START];
-  // The daemon that wrote it may not have been able to read what we can.
+  // The daemon that wrote it may have been unable to read what can be read now.
   return reason === "schema_drift" ? [before, CHAIN_START] : [before];
 }

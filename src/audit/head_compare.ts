@@ -1,6 +1,6 @@
-// Holds an audit log against the row that was remembered of it (spec 11 section 5): is the row still there, and is it the same?
-// Reads backwards from the end, because the row is one of the last; rows behind it were synced after the memory was
-// written, and prove nothing against it.
+// Holds an audit log against the row that was remembered of it (spec 11 section 5): is the row
+// still there, and is it the same? Reads backwards from the end, because the row is one of the
+// last; rows after it were synced after the memory was written, and prove nothing against it.
 import { AUDIT_COMPARE_BYTES_MAX } from "../base/limits.ts";
 import type { HeadRecord } from "./head_record.ts";
 import { type ByteSource, linesBackwards } from "./probe.ts";
@@ -20,7 +20,10 @@ export interface Difference {
   readonly foundChain: string | undefined;
 }
 
-/** `files` from the newest to the oldest. Undefined = the log holds the row, or all that is left of it is newer. */
+/**
+ * `files` from the newest to the oldest. Undefined = the log holds the row, or all that is left of
+ * it is newer.
+ */
 export async function compareWithHead(
   files: AsyncIterable<ComparedFile>,
   head: HeadRecord,

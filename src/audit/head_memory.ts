@@ -1,6 +1,7 @@
-// The daemon's memory of the head of its audit log, kept in a file outside of it: `audit.head` of the state directory. A row
-// is remembered after it is synced, so after any crash the file may be ahead of the memory and never behind it. Written
-// off the loop, one write at a time, and at most ten times a second: what happens meanwhile is in the next one.
+// The daemon's memory of the head of its audit log, kept in a file outside of it: `audit.head` of
+// the state directory. A row is remembered after it is synced, so after any crash the log may have
+// newer rows than the memory, and never the reverse. Written off the loop, one write at a time, and
+// at most ten times a second: what happens meanwhile is in the next one.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { AUDIT_HEAD_NS_MIN, AUDIT_RETRY_NS } from "../base/limits.ts";
@@ -25,11 +26,11 @@ export interface HeadMemoryOptions {
   readonly calls: FileCalls;
 }
 
-/** What the daemon before this one left behind. */
+/** What the daemon before this one left. */
 export interface FoundHead {
   /** Undefined = nothing that can be compared. */
   readonly record: HeadRecord | undefined;
-  /** Why the file is no memory of ours; it has been set aside. */
+  /** Why the file cannot be used; it has been set aside. */
   readonly fault: string | undefined;
   /** The log that the directory's usual memory is of, if that is another one. */
   readonly otherLog: string | undefined;
@@ -111,7 +112,7 @@ export class HeadMemory {
     });
   }
 
-  // A disk that takes no rows takes no memory either: that is told once, until it works again.
+  // A disk that takes no rows takes no memory either: that is reported once, until it works again.
   async #write(row: RememberedRow): Promise<void> {
     const { key, log } = this.#options;
     try {

@@ -1,5 +1,6 @@
-// The text of `audit.head`: which row of which audit log was the last one on the disk. Five lines and a check over them,
-// with the key of the log if it has one. Pure: what a file says is not believed before all of it was looked at.
+// The text of `audit.head`: which row of which audit log was the last one on the disk. Five lines
+// and a check over them, with the key of the log if it has one. Pure: what a file says is not
+// believed before all of it was checked.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { chainBytes, type ChainKey, isKeyId } from "./chain.ts";
 import { ABSENT } from "./record.ts";

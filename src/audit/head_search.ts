@@ -1,5 +1,5 @@
-// Finds the remembered head of a log for `audit verify`: in the state directory, or in a copy of it on another machine,
-// where the log has another path. Reads only; nothing is set aside.
+// Finds the remembered head of a log for `audit verify`: in the state directory, or in a copy of it
+// on another machine, where the log has another path. Reads only; nothing is set aside.
 import { closeSync, readdirSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ChainKey } from "./chain.ts";
@@ -23,10 +23,13 @@ type HeadSearch =
       readonly isBad: boolean;
     };
 
-/** Heads of other logs that are looked at. */
+/** Heads of other logs that are tried. */
 const HEADS_MAX = 64;
 
-/** `log` is the absolute path of the log. One of the same name will do where none is of the same path. */
+/**
+ * `log` is the absolute path of the log. One of the same name will do where none is of the same
+ * path.
+ */
 export function findHead(directory: string, log: string, keys: readonly ChainKey[]): HeadSearch {
   let names: string[];
   try {

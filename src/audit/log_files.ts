@@ -1,5 +1,6 @@
-// The files of one audit log, for reading only and without a lock: `.5` to `.1` and the live one, oldest first, line by line
-// through one small buffer, so that a log of any size can be read beside the daemon that writes it.
+// The files of one audit log, for reading only and without a lock: `.5` to `.1` and the live one,
+// oldest first, line by line through one small buffer, so that a log of any size can be read beside
+// the daemon that writes it.
 import {
   closeSync,
   constants,
@@ -31,8 +32,8 @@ interface LogReader {
 }
 
 /**
- * Reads the log at `path` with its older files, oldest first. A live file that is missing beside older ones is begun and
- * has no line. Throws the system's error.
+ * Reads the log at `path` with its older files, oldest first. A live file that is missing beside
+ * older ones is begun and has no line. Throws the system's error.
  */
 export function readLog(path: string, reader: LogReader): void {
   const files = openLogFiles(path);

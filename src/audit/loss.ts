@@ -1,5 +1,6 @@
-// What became of the audit file while it was open: removed, replaced or cut by somebody else, each a sign of tampering, and
-// where the log goes on. Another program's file is never written to; then the log goes on where it was.
+// What became of the audit file while it was open: removed, replaced or cut by another program,
+// each a sign of tampering, and where the log goes on. Another program's file is never written to;
+// then the log goes on where it was.
 import type { Stats } from "node:fs";
 import { AppendFile, codeOf, type FileCalls } from "../files/append_file.ts";
 import { foreignContent } from "../files/own_file.ts";
@@ -23,7 +24,7 @@ interface AuditLook {
 
 const NOTHING: AuditLook = { loss: undefined, error: undefined };
 
-/** Looks at the path of the open `file`; nothing is written to any file. */
+/** Compares the path with the open `file`; nothing is written to any file. */
 export async function lookForFile(
   file: AppendFile,
   path: string,

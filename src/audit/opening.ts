@@ -1,6 +1,7 @@
-// Opens the audit log at a start (spec 11 sections 4 and 5): cuts a torn tail, goes on with seq and chain, and writes and
-// syncs the boot record before anything else happens. A rotation that a crash interrupted is completed here, and a log
-// that is not what it is remembered to be is told of in its second row.
+// Opens the audit log at a start (spec 11 sections 4 and 5): cuts a torn tail, goes on with seq and
+// chain, and writes and syncs the boot record before anything else happens. A rotation that a crash
+// interrupted is completed here, and a log that differs from the memory gets a second row that says
+// so.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
@@ -22,7 +23,7 @@ interface OpeningOptions {
   readonly calls: FileCalls;
   /** Rows are under it from here on. */
   readonly key: ChainKey | undefined;
-  /** What was remembered of the log; undefined = nobody remembers. */
+  /** What was remembered of the log; undefined = it is not remembered. */
   readonly remembered: FoundHead | undefined;
 }
 
@@ -71,7 +72,8 @@ async function keyOfEnd(
   if (row === undefined) return "none";
   if (key !== undefined && continues(row, chainBefore, key)) return "key";
   if (continues(row, chainBefore, undefined)) return "none";
-  // Rare: the key was removed or changed, or the last row is damaged. The boot record of the section knows.
+  // Rare: the key was removed or changed, or the last row is damaged. The boot record of the
+  // section knows.
   let readBytes = 0;
   for await (const line of linesBackwards(sourceOf(file), keepBytes)) {
     readBytes += line.length + 1;
@@ -123,7 +125,10 @@ async function* filesOf(
   }
 }
 
-/** What `.1` ends with, if the new file of a rotation has no record yet; undefined = nothing to join. */
+/**
+ * What `.1` ends with, if the new file of a rotation has no record yet; undefined = nothing to
+ * join.
+ */
 async function joinRotated(
   file: AppendFile,
   found: Probe,
@@ -132,13 +137,14 @@ async function joinRotated(
 ): Promise<Probe | undefined> {
   const stats = await calls.lstat(rotatedPath).catch(() => undefined);
   if (stats === undefined) return undefined;
-  // A file that is not ours by the rules of opening is not a part of this log.
+  // A file that the rules of opening refuse is not a part of this log.
   const rotated = await AppendFile.open(rotatedPath, { calls, private: true }).catch(
     () => undefined,
   );
   if (rotated === undefined) return undefined;
   try {
-    // A copy across devices was cut short before the live file was removed: the live file has it all.
+    // A copy across devices was cut short before the live file was removed: the live file has it
+    // all.
     if (await isPrefix(rotated, file)) {
       await calls.unlink(rotatedPath);
       return undefined;
@@ -164,7 +170,8 @@ async function boot(booted: Boot): Promise<OpenedAudit> {
   const { file, found, before, tornBytes, difference, options } = booted;
   const { seq, chain, isChained } = before ?? found;
   const record = options.remembered?.record;
-  // Numbers that are remembered are not given out again: two rows of one number would be two stories.
+  // Numbers that are remembered are not given out again: two rows of one number would contradict
+  // each other.
   const head = new ChainHead(Math.max(seq, record?.seq ?? 0), chain, options.key);
   const bootReason = reasonOf(booted);
   const fields = bootFields({
@@ -203,7 +210,7 @@ export async function probeFile(file: AppendFile): Promise<Probe> {
   try {
     return await probe(sourceOf(file));
   } catch (error) {
-    // Only what the disk says; a mistake of ours is not a reason to start a new section.
+    // Only for what the disk says; a mistake of the program is no reason for a new section.
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return unreadable(sizeBytes);
   }

@@ -1,5 +1,6 @@
-// Reads the end of an audit log at a start, to go on where it ends (spec 11 section 5): what the last record is, whether the
-// tail is torn, and what the boot record has to say about it. Decides only; changes nothing.
+// Reads the end of an audit log at a start, to go on where it ends (spec 11 section 5): what the
+// last record is, whether the tail is torn, and what the boot record has to say about it. Decides
+// only; changes nothing.
 import { AUDIT_LINE_BYTES_MAX, AUDIT_PROBE_BYTES, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
 import { CHAIN_START } from "./chain.ts";
 import { AUDIT_HEADER, AUDIT_HEADER_V1, type BootReason } from "./record.ts";
@@ -15,7 +16,7 @@ export interface Probe {
   readonly reason: BootReason;
   /** What follows is a torn line, to be cut off. */
   readonly keepBytes: number;
-  /** Somebody else's last line has no end; ours must not be glued to it. */
+  /** The last line of another writer has no end; the next one must not be joined to it. */
   readonly lineEndWanted: boolean;
   readonly headerWanted: boolean;
   /** True if there is a record to go on from. */
@@ -29,7 +30,7 @@ export interface Probe {
   /** The last record and the chain of the one before it; undefined = there is none. */
   readonly row: AuditRow | undefined;
   readonly chainBefore: Uint8Array | undefined;
-  /** Nothing in the file is ours: it must not be changed. */
+  /** Nothing in the file is of an audit log: it must not be changed. */
   readonly isForeign: boolean;
 }
 
@@ -86,7 +87,10 @@ interface Unmarked {
   readonly tail: Tail;
 }
 
-/** No v2 section yet: one is appended. Only a log of ours is cut; another file is kept to its last byte. */
+/**
+ * No v2 section yet: one is appended. Only an audit log is cut; another file is kept to its last
+ * byte.
+ */
 function unmarked({ sizeBytes, keepBytes, isV1, isOurs, tail }: Unmarked): Probe {
   if (isV1) return { ...NOTHING, reason: "legacy_v1", keepBytes };
   const lineEndWanted = keepBytes < sizeBytes;
@@ -100,7 +104,10 @@ function unmarked({ sizeBytes, keepBytes, isV1, isOurs, tail }: Unmarked): Probe
   };
 }
 
-/** A header of any version; or zero bytes, which is what the crash of a machine can leave of the first write. */
+/**
+ * A header of any version; or zero bytes, which is what the crash of a machine can leave of the
+ * first write.
+ */
 export function looksLikeOurs(head: Buffer): boolean {
   return startsWith(head, HEADER_OF_ANY_VERSION) || head.every((byte) => byte === 0);
 }
@@ -138,7 +145,10 @@ interface Tail {
   readonly hasHeader: boolean;
 }
 
-/** Walks back to the last two records and, unless the file begins with a v2 header, to the last such header. */
+/**
+ * Walks back to the last two records and, unless the file begins with a v2 header, to the last such
+ * header.
+ */
 async function readTail(source: ByteSource, endBytes: number, isV2: boolean): Promise<Tail> {
   let row: AuditRow | undefined;
   let before: AuditRow | undefined;
@@ -164,7 +174,7 @@ async function readTail(source: ByteSource, endBytes: number, isV2: boolean): Pr
   return { row, chainBefore: before?.chain, isDrifted, seqMin, hasHeader };
 }
 
-/** Whole lines without their LF, the last one first. `endBytes` is behind an LF, or 0. */
+/** Whole lines without their LF, the last one first. `endBytes` is after an LF, or 0. */
 export async function* linesBackwards(
   source: ByteSource,
   endBytes: number,
@@ -188,7 +198,7 @@ export async function* linesBackwards(
   }
 }
 
-/** The position behind the last LF; 0 if there is none. */
+/** The position after the last LF; 0 if there is none. */
 async function endOfLastLine(source: ByteSource): Promise<number> {
   let end = source.sizeBytes;
   let stepBytes = AUDIT_PROBE_BYTES;

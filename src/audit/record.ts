@@ -35,7 +35,7 @@ export type Suspicion =
   | "rewritten"
   /** At the start: there is no row at all. */
   | "gone"
-  /** At the start: what is remembered cannot be read or was not written by us. */
+  /** At the start: what is remembered cannot be read or was not written by the daemon. */
   | "head_unreadable"
   /** While it was open. */
   | "removed"

@@ -1,5 +1,6 @@
-// Records that wait for the disk (spec 11 section 3): at most 256, so a disk that hangs costs a known amount of memory. What
-// does not fit is dropped and counted, and the next record that fits tells the writer how many were lost before it.
+// Records that wait for the disk (spec 11 section 3): at most 256, so a disk that hangs costs a
+// known amount of memory. What does not fit is dropped and counted, and the next record that fits
+// says how many were lost before it.
 import {
   AUDIT_RING_BYTES_MAX,
   AUDIT_RING_CRITICAL_LINES,
@@ -18,7 +19,10 @@ interface RingLine {
 
 export type WatermarkLevel = "warn" | "critical";
 
-/** One level of fill: an edge is counted when it is reached, and the next one after the fill was below it. */
+/**
+ * One level of fill: an edge is counted when it is reached, and the next one after the fill was
+ * below it.
+ */
 class Watermark {
   readonly #lineCount: number;
   #above = false;
@@ -83,7 +87,7 @@ export class AuditRing {
     this.#updateWatermarks();
   }
 
-  /** The line `offset` places behind the oldest. */
+  /** The line `offset` places after the oldest. */
   at(offset: number): RingLine {
     return this.#lines[(this.#head + offset) % AUDIT_RING_LINES]!;
   }

@@ -1,6 +1,7 @@
-// Rotation of the audit log by size (spec 11 section 6), as a sequence that can stop at any step and go on later: the live
-// file moves to `.1`, a new one is created, its boot record links it to the old one. Runs between two passes of the
-// writer, off the loop thread. A failure never costs an old file more than the one whose turn it is.
+// Rotation of the audit log by size (spec 11 section 6), as a sequence that can stop at any step
+// and go on later: the live file moves to `.1`, a new one is created, its boot record links it to
+// the old one. Runs between two passes of the writer, off the loop thread. A failure never costs an
+// old file more than the one whose turn it is.
 import { assert } from "../base/assert.ts";
 import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import {
@@ -16,7 +17,7 @@ import { AUDIT_HEADER } from "./record.ts";
 interface AuditRotationOptions {
   readonly path: string;
   readonly calls: FileCalls;
-  /** Seals the boot record and returns it behind `lead`: what the log begins with in a file. */
+  /** Seals the boot record and returns it after `lead`: what the log begins with in a file. */
   readonly firstBytes: (lead: string) => Buffer;
 }
 
@@ -61,7 +62,7 @@ export class AuditRotation {
     if (this.#step === "idle") this.#step = "create";
   }
 
-  /** The log goes on in `file`, which may be the live one, behind `lead`. */
+  /** The log goes on in `file`, which may be the live one, after `lead`. */
   takeOver(file: AppendFile, lead: string): void {
     assert(this.#step === "idle", "a rotation is completed first");
     this.#newFile = { file, rest: this.#options.firstBytes(lead) };
@@ -80,7 +81,8 @@ export class AuditRotation {
       if (this.#step === "create") await this.#create();
       return { file: await this.#boot(file), error: this.#error };
     } catch (error) {
-      // Somebody has put a file in the free place: the writer's next look decides what that is.
+      // Another program has put a file in the free place: the writer's next check decides what that
+      // is.
       if (this.#step === "create" && codeOf(error) === "EEXIST") this.#step = "idle";
       return { file, error: error as Error };
     }
@@ -102,7 +104,8 @@ export class AuditRotation {
     if (!(await isAtPath(live, path, calls))) {
       throw new Error(`cannot rotate ${path}: another file has taken its place`);
     }
-    // Ahead of the rename: until the new file has its first record, a kill leaves the log without a live file.
+    // Before the rename: until the new file has its first record, a kill leaves the log without a
+    // live file.
     await this.#tolerate(live.handle.sync());
     await this.#makeRoom();
     try {
@@ -115,8 +118,8 @@ export class AuditRotation {
   }
 
   /**
-   * Frees the name `.1`. Files move up only as far as to the first free name, so that a rotation that fails again and
-   * again after this step does not push the old files out one by one.
+   * Frees the name `.1`. Files move up only as far as to the first free name, so that a rotation
+   * that fails again and again after this step does not push the old files out one by one.
    */
   async #makeRoom(): Promise<void> {
     const { path, calls } = this.#options;

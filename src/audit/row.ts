@@ -1,5 +1,6 @@
-// One line of the audit log read back (spec 11 sections 1 and 5): for the probe at a restart, for `audit verify` and for
-// `audit show`. Works on bytes, because the chain is over bytes and a damaged file need not be UTF-8.
+// One line of the audit log read back (spec 11 sections 1 and 5): for the probe at a restart, for
+// `audit verify` and for `audit show`. Works on bytes, because the chain is over bytes and a
+// damaged file need not be UTF-8.
 import { chainBytes, isKeyId } from "./chain.ts";
 import { ABSENT } from "./record.ts";
 
@@ -81,7 +82,7 @@ export function bootLink(row: AuditRow): Buffer | undefined {
   return chainBytes(row.columns[5]!);
 }
 
-/** Of the key that a boot row and those behind it are under; undefined = none. */
+/** Of the key that a boot row and those after it are under; undefined = none. */
 export function bootKeyId(row: AuditRow): string | undefined {
   return row.columns.length === BOOT_COLUMNS_KEYED.length ? row.columns[7] : undefined;
 }
@@ -90,7 +91,10 @@ export function bootReason(row: AuditRow): string {
   return row.columns[6]!;
 }
 
-/** The number at the start of a line that is not a record; 0 if there is none that a seq could follow. */
+/**
+ * The number at the start of a line that is not a record; 0 if there is none that a seq could
+ * follow.
+ */
 export function leadingSeq(line: Uint8Array): number {
   const [digits] = /^[0-9]+(?=\t|$)/.exec(latin1(line.subarray(0, 32))) ?? [];
   const seq = digits === undefined ? undefined : decimal(digits);

@@ -1,6 +1,6 @@
-// Checks an audit log row by row (spec 11 section 7): sections, columns, seq, and the chain recomputed from the row before.
-// Pure over lines and streaming: it keeps one row, whatever the size of the log. Each damage is told once, at the line
-// where the chain stops to fit.
+// Checks an audit log row by row (spec 11 section 7): sections, columns, seq, and the chain
+// recomputed from the row before. Pure over lines and streaming: it keeps one row, whatever the
+// size of the log. Each damage is reported once, at the line where the chain stops to fit.
 import type { ChainKey } from "./chain.ts";
 import { continues, isLinkedReason } from "./chain_check.ts";
 import { ABSENT } from "./record.ts";
@@ -102,10 +102,10 @@ export class Verifier {
   #firstProblem: Finding | undefined;
   #firstProblemOrder = Number.POSITIVE_INFINITY;
   #worst: FindingKind = "note";
-  /** Records behind the one with the expected head; -1 = it has not come yet. */
+  /** Records after the one with the expected head; -1 = it has not come yet. */
   #recordsSinceAnchor = -1;
   #isRememberedSeen = false;
-  /** A row that somebody made a comment, while no row behind it tells that it is missing. */
+  /** A row that was made a comment, while no later row shows that it is missing. */
   #hidden: Place | undefined;
 
   constructor(options: VerifierOptions) {
@@ -121,7 +121,9 @@ export class Verifier {
     this.#section = "v2";
   }
 
-  /** `line` without its LF. A last line without one is no record: the next start would cut it off. */
+  /**
+   * `line` without its LF. A last line without one is no record: the next start would cut it off.
+   */
   line(line: Uint8Array, hasLineEnd: boolean): void {
     this.#line += 1;
     this.#order += 1;
@@ -179,12 +181,15 @@ export class Verifier {
     } else this.#found("section", text);
   }
 
-  /** The daemon begins each file with a record, so one without any was emptied, or a rotation was cut short. */
+  /**
+   * The daemon begins each file with a record, so one without any was emptied, or a rotation was
+   * cut short.
+   */
   #isEmptyFile(): boolean {
     return this.#file !== "" && this.#fileRecordCount === 0 && this.#section === "v2";
   }
 
-  /** Who remembers a row of the files before the last one knows that the last one never had any. */
+  /** If the remembered row is in an older file, the last file never had any. */
   #endsEmpty(): void {
     if (this.#isRememberedSeen) {
       this.#found("note", "no record yet: a rotation was interrupted, the next start completes it");
@@ -208,7 +213,7 @@ export class Verifier {
     this.#compare(row);
   }
 
-  /** A row that can be read under a header of another schema: somebody has changed the header. */
+  /** A row that can be read under a header of another schema: the header was changed. */
   #checkSection(row: AuditRow): void {
     if (this.#section === "legacy" || this.#section === "unknown") {
       this.#found("section", `row ${row.seq} stands under the header of another schema`);
@@ -235,7 +240,9 @@ export class Verifier {
     return false;
   }
 
-  /** Who has no key can begin a section without one, so that is never taken for granted. */
+  /**
+   * A section without a key can be begun without knowing the key, so it is never taken for granted.
+   */
   #checkKey(row: AuditRow): void {
     const keyId = bootKeyId(row);
     if (this.#keyId !== undefined && keyId === undefined) {
@@ -358,10 +365,10 @@ export class Verifier {
   }
 }
 
-/** Keys that are told apart; a forged log can name any number. */
+/** Keys that are counted apart; a forged log can name any number. */
 const KEYS_TOLD_MAX = 16;
 
-/** Rows that are told together, at the first of them. */
+/** Rows that are reported together, at the first of them. */
 class Tally {
   count = 0;
   seq = 0;

@@ -1,5 +1,6 @@
-// What this build is: the one source of version, commit, runtime and platform for `varta-watch version`, the metrics and
-// the landing page. The build puts version and commit in (scripts/binary/compile.ts); a run from source says so.
+// What this build is: the one source of version, commit, runtime and platform for
+// `varta-watch version`, the metrics and the landing page. The build puts version and commit in
+// (scripts/binary/compile.ts); a run from source says so.
 import packageJson from "../../package.json" with { type: "json" };
 
 declare const VARTA_VERSION: string | undefined;
@@ -12,5 +13,8 @@ export const REVISION: string = typeof VARTA_COMMIT === "string" ? VARTA_COMMIT 
 export const RUNTIME = `bun ${Bun.version}`;
 export const TARGET = `${process.platform}-${process.arch}`;
 
-/** True only in a binary built for tests: options that harm the daemon on purpose exist there and nowhere else. */
+/**
+ * True only in a binary built for tests: options that harm the daemon on purpose exist there and
+ * nowhere else.
+ */
 export const TEST_HOOKS: boolean = typeof VARTA_TEST_HOOKS === "boolean" && VARTA_TEST_HOOKS;

@@ -1,5 +1,6 @@
-// Where a recovery command without a slash in its name is looked up. The configuration checks at the start what the child
-// will find later, so both must look in the same places (spec 10 section 2).
+// Where a recovery command without a slash in its name is looked up. The configuration checks at
+// the start what the child will find later, so both must look in the same places (spec 10
+// section 2).
 
 /** PATH of a child whose environment names none: only what the system installs. */
 export const CHILD_PATH_DEFAULT = "/usr/bin:/bin";

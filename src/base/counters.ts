@@ -1,7 +1,8 @@
-// Counters live where they count (spec 08 section 1): a stage declares a block of metrics beside its code, one row each
-// with its name and HELP text, and owns a column of numbers for it. Counting is an indexed add. The metrics page is given
-// the columns at the start and reads them in place; docs/metrics.md is generated from the rows. So a new metric is one
-// row, and the line that counts it.
+// Counters live where they count (spec 08 section 1): a stage declares a block of metrics beside
+// its code, one row each with its name and HELP text, and owns a column of numbers for it. Counting
+// is an indexed add. The metrics page is given the columns at the start and reads them in place;
+// docs/metrics.md is generated from the rows. So a new metric is one row, and the line that counts
+// it.
 //
 //   const HTTP = block({ skipped: counter("varta_scrape_skipped_total", "Scrapes answered from the cache.") });
 //   const counters = new Counters(HTTP, this);
@@ -11,7 +12,10 @@ import { NS_PER_S } from "./time.ts";
 
 export type MetricType = "counter" | "gauge" | "histogram";
 
-/** One metric family as it is declared. `Value` are its label values, `Owner` is asked for its value. */
+/**
+ * One metric family as it is declared. `Value` are its label values, `Owner` is asked for its
+ * value.
+ */
 export interface Row<Type extends MetricType, Value extends string, Owner> {
   readonly type: Type;
   /** "" = a counter that stands on no page: the library alone reads it. */
@@ -24,7 +28,10 @@ export interface Row<Type extends MetricType, Value extends string, Owner> {
   readonly decimals: number;
   /** Upper bounds as they are written, without +Inf; empty unless a histogram. */
   readonly bounds: readonly string[];
-  /** The value of label value number `index` at the moment of a scrape; undefined = the cells are counted in. */
+  /**
+   * The value of label value number `index` at the moment of a scrape; undefined = the cells are
+   * counted in.
+   */
   readonly ask: ((owner: Owner, index: number, nowNs: number) => number) | undefined;
 }
 
@@ -123,7 +130,10 @@ export function block<R extends object>(rows: R): Block<R> {
   return blockPer([], rows);
 }
 
-/** Declares a block whose instances are told apart on the page by `instanceLabels`, for example the listener. */
+/**
+ * Declares a block whose instances are told apart on the page by `instanceLabels`, for example the
+ * listener.
+ */
 export function blockPer<R extends object>(instanceLabels: readonly string[], rows: R): Block<R> {
   const families: Family[] = [];
   const cells: Record<string, number | Record<string, number>> = {};
@@ -141,7 +151,10 @@ export function blockPer<R extends object>(instanceLabels: readonly string[], ro
   });
 }
 
-/** Cells of one label value: a histogram has its sum in ns, then its buckets with +Inf, not cumulative. */
+/**
+ * Cells of one label value: a histogram has its sum in ns, then its buckets with +Inf, not
+ * cumulative.
+ */
 export function cellWidth({ type, bounds }: AnyRow): number {
   return type === "histogram" ? bounds.length + 2 : 1;
 }
@@ -170,7 +183,10 @@ export class Counters<R> implements CounterSource {
   readonly #owner: OwnerOf<R>;
   readonly #settle: () => void;
 
-  /** `owner` is given to the rows that ask; `settle` is called before each page, for what is counted late. */
+  /**
+   * `owner` is given to the rows that ask; `settle` is called before each page, for what is counted
+   * late.
+   */
   constructor(declared: Block<R>, owner: OwnerOf<R>, settle: () => void = () => {}) {
     const families = familiesOf(declared);
     this.block = declared;

@@ -9,7 +9,10 @@ export interface IpBytes {
   readonly zone: string;
 }
 
-/** Undefined if `text` is no IPv4 or IPv6 literal. An IPv4 address in IPv6 clothes (::ffff:127.0.0.1) is IPv4. */
+/**
+ * Undefined if `text` is no IPv4 or IPv6 literal. An IPv4 address as IPv6 (::ffff:127.0.0.1) is
+ * IPv4.
+ */
 export function parseIp(text: string): IpBytes | undefined {
   const family = isIP(text);
   if (family === 0) return undefined;
@@ -19,7 +22,10 @@ export function parseIp(text: string): IpBytes | undefined {
   return isMapped(bytes) ? { bytes: bytes.slice(12), zone: "" } : { bytes, zone };
 }
 
-/** The number of the interface that the zone of a link-local address names; undefined if there is none with IPv6. */
+/**
+ * The number of the interface that the zone of a link-local address names; undefined if there is
+ * none with IPv6.
+ */
 export function interfaceNumber(zone: string): number | undefined {
   if (/^[0-9]{1,9}$/.test(zone)) return Number(zone);
   const linkLocal = networkInterfaces()[zone]?.find((entry) => entry.family === "IPv6");

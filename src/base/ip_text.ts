@@ -1,10 +1,10 @@
 // An IP address as text, from the four big-endian words in which listeners keep the source of a
-// datagram: 16 bytes of IPv6, or IPv4 behind ::ffff:.
+// datagram: 16 bytes of IPv6, or IPv4 after ::ffff:.
 import { TextBuffer } from "./text_buffer.ts";
 
 /** Words of one address. */
 export const IP_WORDS = 4;
-/** The third of them, behind two zeros, for IPv4. */
+/** The third of them, after two zeros, for IPv4. */
 export const IPV4_MAPPED = 0xffff;
 
 const COLON = 0x3a;

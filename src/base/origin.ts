@@ -1,5 +1,5 @@
-// Trust classes of a beat (spec 05 section 1). The listener stamps the origin; the slot's first beat pins it; there
-// is no ranking among origins and no take-over of a slot by another origin.
+// Trust classes of a beat (spec 05 section 1). The listener stamps the origin; the slot's first
+// beat pins it; there is no ranking among origins and no take-over of a slot by another origin.
 
 export type Origin = 0 | 1 | 2 | 3;
 

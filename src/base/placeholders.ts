@@ -1,5 +1,5 @@
-// The placeholders of a recovery command (spec 10 section 1): the configuration refuses others at the start, and the
-// recovery puts values in their place.
+// The placeholders of a recovery command (spec 10 section 1): the configuration refuses others at
+// the start, and the recovery puts values in their place.
 
 /** The words, in the order of the values that the recovery makes for them. */
 export const PLACEHOLDERS = [
@@ -17,7 +17,8 @@ export const PLACEHOLDERS = [
 ] as const;
 
 /**
- * A word in braces that is meant as a placeholder, in its first group. Not ${HOME} of a shell, {{name}} of a template,
- * {print $1} of awk or {a,b}: these are left to the program that they are for.
+ * A word in braces that looks like a placeholder, in its first group. Not ${HOME} of a shell,
+ * {{name}} of a template, {print $1} of awk or {a,b}: these are left to the program that they are
+ * for.
  */
 export const PLACEHOLDER_LIKE = /(?<![${])\{([A-Za-z][A-Za-z0-9_-]*)\}(?!\})/g;

@@ -1,5 +1,6 @@
-// Why a consumed datagram was not accepted: exactly one reason each, in the order of the accounting identity
-// (spec 08 section 4). The number is the column in the accounting table and the index of the label text.
+// Why a consumed datagram was not accepted: exactly one reason each, in the order of the accounting
+// identity (spec 08 section 4). The number is the column in the accounting table and the index of
+// the label text.
 
 export const REJECT_WRONG_SIZE = 0;
 export const REJECT_CTRL_TRUNCATED = 1;

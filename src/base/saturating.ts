@@ -1,5 +1,5 @@
-// Counters saturate at 2^53-1 (spec 03 section 3, 08 section 1): a counter that stops is honest, one that
-// silently loses increments to rounding is not.
+// Counters saturate at 2^53-1 (spec 03 section 3, 08 section 1): a counter that stops shows it, one
+// that loses increments to rounding does not.
 
 /** `a + b`, at most 2^53-1. Both are non-negative integers. */
 export function saturatingAdd(a: number, b: number): number {
@@ -7,7 +7,9 @@ export function saturatingAdd(a: number, b: number): number {
   return sum > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : sum;
 }
 
-/** `a - b`, at least 0: ages and silences never become negative or huge (spec README, Conventions). */
+/**
+ * `a - b`, at least 0: ages and silences never become negative or huge (spec README, Conventions).
+ */
 export function saturatingSub(a: number, b: number): number {
   return a > b ? a - b : 0;
 }

@@ -1,6 +1,6 @@
-// Text written as bytes into one growing buffer: metric pages and export lines are made of short fixed words and decimal
-// numbers, and a string for each would be garbage by the thousand. Growth doubles, so a buffer that has seen its largest
-// text never allocates again.
+// Text written as bytes into one growing buffer: metric pages and export lines are made of short
+// fixed words and decimal numbers, and a string for each would be thousands of garbage strings.
+// Growth doubles, so a buffer that has seen its largest text never allocates again.
 import { assert } from "./assert.ts";
 import { u64Text } from "./u64.ts";
 
@@ -47,7 +47,10 @@ export class TextBuffer {
     this.length += encoder.encodeInto(text, this.#bytes.subarray(this.length)).written;
   }
 
-  /** A copy of `source`. A loop, because the texts are short and a call to `set` costs more than twenty bytes. */
+  /**
+   * A copy of `source`. A loop, because the texts are short and a call to `set` costs more than
+   * twenty bytes.
+   */
   copy(source: Uint8Array): void {
     const count = source.length;
     this.#reserve(count);
@@ -76,7 +79,10 @@ export class TextBuffer {
     else this.ascii(u64Text(hi, lo));
   }
 
-  /** `units` / 10^`decimals`, with exactly that many digits after the point; `units` is an integer in 0..2^53-1. */
+  /**
+   * `units` / 10^`decimals`, with exactly that many digits after the point; `units` is an integer
+   * in 0..2^53-1.
+   */
   fixed(units: number, decimals: number): void {
     const scale = 10 ** decimals;
     const whole = Math.floor(units / scale);
@@ -97,7 +103,9 @@ export class TextBuffer {
   }
 }
 
-/** Writes the last `count` decimal digits of `value`, which is below 10^9 or at most 2^53 / 10^9. */
+/**
+ * Writes the last `count` decimal digits of `value`, which is below 10^9 or at most 2^53 / 10^9.
+ */
 function writeDigits(bytes: Uint8Array, start: number, value: number, count: number): number {
   let rest = value | 0;
   for (let at = start + count - 1; at >= start; at--) {

@@ -1,5 +1,6 @@
-// The one time unit inside the program is the nanosecond, held in an f64: exact for 104 days, then in steps of
-// 2, 4, ... ns, which no threshold can notice (spec 04 section 8). Everything else is converted at the edges.
+// The one time unit inside the program is the nanosecond, held in an f64: exact for 104 days, then
+// in steps of 2, 4, ... ns, which no threshold can notice (spec 04 section 8). Everything else is
+// converted at the edges.
 
 export const NS_PER_US = 1_000;
 export const NS_PER_MS = 1_000_000;

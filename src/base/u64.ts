@@ -1,5 +1,5 @@
-// u64 wire values travel as two u32 (hi, lo) on the hot path and meet bigint only at the public edge
-// (spec 01 section 7).
+// u64 wire values travel as two u32 (hi, lo) on the hot path and meet bigint only at the public
+// edge (spec 01 section 7).
 
 export const U32_MAX = 0xffff_ffff;
 

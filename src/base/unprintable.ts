@@ -1,7 +1,7 @@
-// Characters that a terminal obeys instead of showing, or that hide what a text says: control characters (C0, DEL and
-// C1, of which U+009B begins a command just as ESC [ does), line and paragraph separators, and format characters, among
-// them the bidi controls that turn the rest of a line around. Text that came from elsewhere goes to a person only with
-// these written out.
+// Characters that a terminal obeys instead of showing, or that hide what a text says: control
+// characters (C0, DEL and C1, of which U+009B begins a command just as ESC [ does), line and
+// paragraph separators, and format characters, among them the bidi controls that turn the rest of a
+// line around. Text that came from elsewhere goes to a person only with these written out.
 
 /** One of them. Global, for `replace`; do not use with `test`. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

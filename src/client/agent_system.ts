@@ -1,5 +1,5 @@
-// What a client asks the system: who am I, and what time is it. An interface, so that a test can be a forked child or a
-// machine that has been up for a thousand years.
+// What a client asks the system: which process this is, and what time it is. An interface, so that
+// a test can be a forked child or a machine that has been up for a thousand years.
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
 import { currentPid } from "../../ffi/process.ts";
@@ -7,7 +7,10 @@ import { currentPid } from "../../ffi/process.ts";
 export interface AgentSystem {
   /** Pid of this process, never cached. */
   pid(): number;
-  /** Reads the monotonic clock; 0, or negative if it cannot be read. The reading is then in the two parts below. */
+  /**
+   * Reads the monotonic clock; 0, or negative if it cannot be read. The reading is then in the two
+   * parts below.
+   */
   readClock(): number;
   seconds(): number;
   nanoseconds(): number;

@@ -1,5 +1,5 @@
-// What became of a beat, as constants: the send path returns one of them and allocates nothing. Only the first failure
-// with a given error number makes a new one.
+// What became of a beat, as constants: the send path returns one of them and allocates nothing.
+// Only the first failure with a given error number makes a new one.
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { assert } from "../base/assert.ts";
 import {
@@ -15,8 +15,8 @@ import { errnoName, errnoText } from "../../ffi/errno.ts";
 export type BeatResult = Sent | Dropped | Failed;
 
 /**
- * The kernel took the datagram: it waits in the observer's queue, or is on its way there by UDP. The observer itself never
- * answers.
+ * The kernel took the datagram: it waits in the observer's queue, or is on its way there by UDP.
+ * The observer itself never answers.
  */
 export interface Sent {
   readonly kind: "sent";
@@ -25,9 +25,10 @@ export interface Sent {
 }
 
 /**
- * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full": the observer has
- * not read its queue yet, or the network does not keep up. "no_observer": nothing listens there; by UDP a machine says so
- * only about an earlier beat, and not every machine does.
+ * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full":
+ * the observer has not read its queue yet, or the network does not keep up. "no_observer": no
+ * process listens there; by UDP a machine says so only about an earlier beat, and not every machine
+ * does.
  */
 export interface Dropped {
   readonly kind: "dropped";
@@ -35,12 +36,13 @@ export interface Dropped {
   readonly text: string;
 }
 
-/** Not sent, and somebody has to change something; the next beat carries the same nonce. */
+/** Not sent, and not before something is changed; the next beat carries the same nonce. */
 export interface Failed {
   readonly kind: "failed";
   /**
-   * The C name of the system error, such as "EACCES", or what was wrong with the call: "bad_status", "bad_payload",
-   * "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 in a container: the protocol reserves it), "closed".
+   * The C name of the system error, such as "EACCES", or what was wrong with the call:
+   * "bad_status", "bad_payload", "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 in a
+   * container: the protocol reserves it), "closed".
    */
   readonly code: string;
   readonly text: string;

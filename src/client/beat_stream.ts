@@ -1,6 +1,7 @@
-// The sequence of one process towards one observer: the next nonce and the last timestamp (spec 01 sections 1 and 8).
-// Nonces start at 1, wrap from 2^64-2 to 0 and are never all-ones, which marks a crash beat. Timestamps never decrease
-// and are never all-ones. 64-bit values are (hi, lo) pairs: nothing here allocates.
+// The sequence of one process towards one observer: the next nonce and the last timestamp (spec 01
+// sections 1 and 8). Nonces start at 1, wrap from 2^64-2 to 0 and are never all-ones, which marks a
+// crash beat. Timestamps never decrease and are never all-ones. 64-bit values are (hi, lo) pairs:
+// nothing here allocates.
 import { U32_MAX, u64Greater } from "../base/u64.ts";
 import { processWide } from "./process_wide.ts";
 
@@ -12,7 +13,10 @@ export class BeatStream {
   timestampHi = 0;
   timestampLo = 0;
 
-  /** `nonceHi` and `nonceLo` are the first nonce of the first process; tests start close to the wrap. */
+  /**
+   * `nonceHi` and `nonceLo` are the first nonce of the first process; tests start close to the
+   * wrap.
+   */
   constructor(nonceHi = 0, nonceLo = 1) {
     this.nonceHi = nonceHi;
     this.nonceLo = nonceLo;
@@ -46,7 +50,9 @@ export class BeatStream {
     this.#advanceTo(hi, low % 0x1_0000_0000);
   }
 
-  /** Moves the timestamp one nanosecond on, so that it is greater than that of every beat before. */
+  /**
+   * Moves the timestamp one nanosecond on, so that it is greater than that of every beat before.
+   */
   stampAfter(): void {
     const lo = (this.timestampLo + 1) >>> 0;
     this.#advanceTo(lo === 0 ? this.timestampHi + 1 : this.timestampHi, lo);
@@ -60,7 +66,10 @@ export class BeatStream {
   }
 }
 
-/** The stream of this process towards `endpoint`: a client that is closed and opened again goes on where it was. */
+/**
+ * The stream of this process towards `endpoint`: a client that is closed and opened again goes on
+ * where it was.
+ */
 export function beatStreamFor(endpoint: string): BeatStream {
   const streams = processWide("streams", () => new Map<string, BeatStream>());
   let stream = streams.get(endpoint);

@@ -1,6 +1,7 @@
-// The agent's end of the socket: one connected datagram socket, one frame, one nonce stream (spec 01 sections 3 and 8).
-// It lives in other people's programs, so it never blocks, never throws after it was made, starts no timer and allocates
-// nothing per plain beat. It reconnects on the caller's own beat, at most once per `reconnectMs`.
+// The agent's end of the socket: one connected datagram socket, one frame, one nonce stream
+// (spec 01 sections 3 and 8). It lives in other people's programs, so it never blocks, never throws
+// after it was made, starts no timer and allocates nothing per plain beat. It reconnects on the
+// caller's own beat, at most once per `reconnectMs`.
 import { EAGAIN, ECONNREFUSED, ENOBUFS, ENOTSOCK, SOCK_DGRAM } from "../../ffi/constants.ts";
 import {
   close,
@@ -35,10 +36,13 @@ import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { SecureSession } from "./secure_session.ts";
 
-/** What an agent may say of itself; "stall" is the observer's word. */
+/** What an agent may say of itself; only the observer says "stall". */
 export type AgentStatus = Exclude<Status, "stall">;
 
-/** How often each result was returned since the client was made, and how often its socket was connected. */
+/**
+ * How often each result was returned since the client was made, and how often its socket was
+ * connected.
+ */
 export interface ClientCounters {
   readonly sent: number;
   readonly queueFull: number;
@@ -60,12 +64,13 @@ export class Client {
   /** Where the beats go: the path of the observer's socket, or HOST:PORT. */
   readonly endpoint: string;
   /**
-   * Sends one beat and returns at once with what became of it. A beat that was not sent is not queued: send the next
-   * one at its time.
+   * Sends one beat and returns at once with what became of it. A beat that was not sent is not
+   * queued: send the next one at its time.
    *
-   * `status` is "ok" (default), "degraded" (making progress but in trouble) or "critical" (an alarm). `payload` is an
-   * integer in 0..4294967295 that the observer passes on without looking at it. Wrong arguments give a `Failed`
-   * result. The function is bound: `setInterval(client.beat, 1000)` works.
+   * `status` is "ok" (default), "degraded" (making progress but in trouble) or "critical" (an
+   * alarm). `payload` is an integer in 0..4294967295 that the observer passes on without reading
+   * it. Wrong arguments give a `Failed` result. The function is bound:
+   * `setInterval(client.beat, 1000)` works.
    */
   readonly beat: (status?: AgentStatus, payload?: number) => BeatResult;
   readonly #counters = { sent: 0, queueFull: 0, noObserver: 0, failed: 0, connects: 0 };
@@ -116,8 +121,9 @@ export class Client {
   }
 
   /**
-   * Sends the crash beat now: status Critical with the terminal nonce, which says that this process is about to die. For
-   * programs that handle uncaught errors themselves; the others call `installCrashBeat` once.
+   * Sends the crash beat now: status Critical with the terminal nonce, which says that this process
+   * is about to die. For programs that handle uncaught errors themselves; the others call
+   * `installCrashBeat` once.
    */
   crashBeat(payload = 0): BeatResult {
     if (!isU32(payload)) return this.#count(BAD_PAYLOAD);
@@ -127,14 +133,18 @@ export class Client {
   }
 
   /**
-   * From now on an uncaught exception or unhandled rejection sends a crash beat; the process then dies with the same
-   * output and exit code as without it. Errors that the program handles itself, `process.exit` and signals send none.
+   * From now on an uncaught exception or unhandled rejection sends a crash beat; the process then
+   * dies with the same output and exit code as without it. Errors that the program handles itself,
+   * `process.exit` and signals send none.
    */
   installCrashBeat(): void {
     if (!this.#closed) installCrashBeat(this);
   }
 
-  /** Closes the socket, removes the crash beat and overwrites keys. Later beats give a `Failed` result with code "closed". */
+  /**
+   * Closes the socket, removes the crash beat and overwrites keys. Later beats give a `Failed`
+   * result with code "closed".
+   */
   close(): void {
     this.#closed = true;
     this.#disconnect();
@@ -168,8 +178,8 @@ export class Client {
     const datagram = this.#seal(terminal);
     let result = send(this.#fd, datagram);
     if (result === -ECONNREFUSED && this.#to.transport === "udp") {
-      // What is refused is an earlier beat; the error took this one with it, and the socket is good. A crash beat has no
-      // later one that could arrive in its place.
+      // What is refused is an earlier beat; the error took this one with it, and the socket is
+      // good. A crash beat has no later one that could arrive in its place.
       if (!terminal) return NO_OBSERVER;
       result = send(this.#fd, datagram);
     }
@@ -248,7 +258,8 @@ export class Client {
   /** Gives up the socket after `send` returned `result` (negative). */
   #forget(result: number): void {
     this.#unconnected = resultOfErrno(-result);
-    // The host closed our descriptor and the number is now its own file: that is not ours to close.
+    // The host closed the descriptor and the number is now its own file, which must not be closed
+    // here.
     if (result === -ENOTSOCK) this.#fd = -1;
     this.#disconnect();
   }

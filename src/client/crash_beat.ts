@@ -1,12 +1,16 @@
-// The last beat of a process that dies of its own error. The handlers only watch: the error is still printed, the exit
-// code and everything else stay as they would be without them. An error that the host handles itself is no crash.
+// The last beat of a process that dies of its own error. The handlers only watch: the error is
+// still printed, the exit code and everything else stay as they would be without them. An error
+// that the host handles itself is no crash.
 import { processWide } from "./process_wide.ts";
 
 export interface CrashBeatSender {
   crashBeat(): unknown;
 }
 
-/** Sends a crash beat through `sender` when the process dies of an uncaught error. A second call changes nothing. */
+/**
+ * Sends a crash beat through `sender` when the process dies of an uncaught error. A second call
+ * changes nothing.
+ */
 export function installCrashBeat(sender: CrashBeatSender): void {
   crashBeats().add(sender);
 }
@@ -51,8 +55,9 @@ class CrashBeats {
     this.#send(error);
   }
 
-  // Bun announces a rejection to no monitor, and a listener for it saves the process. So we step aside and reject once
-  // more: the second rejection takes the way that the first would have taken.
+  // Bun announces a rejection to no monitor, and a listener for it saves the process. So the
+  // listener is removed and the rejection repeated: the second one ends the process as the first
+  // would have.
   #rejection(reason: unknown): void {
     if (process.listenerCount("unhandledRejection") > 1) return;
     if (reason === this.#announced) return;

@@ -1,5 +1,6 @@
-// Where a client beats to: a Unix socket path, or an IP address and a port. Whatever the caller passes becomes an endpoint;
-// one that cannot be reached knows what its beats say. Names are never looked up: that would block.
+// Where a client beats to: a Unix socket path, or an IP address and a port. Whatever the caller
+// passes becomes an endpoint; one that cannot be reached knows what its beats say. Names are never
+// looked up: that would block.
 import { inetAddress, type SocketAddress, unixAddress } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
@@ -50,7 +51,8 @@ function scopeOf(zone: string): number | undefined {
   try {
     return interfaceNumber(zone);
   } catch {
-    // A sandbox without netlink: the runtime cannot list interfaces, and a host must not die of that.
+    // A sandbox without netlink: the runtime cannot list interfaces, and a host must not die of
+    // that.
     return undefined;
   }
 }

@@ -5,9 +5,10 @@
 //   client.installCrashBeat();
 //   setInterval(client.beat, 1000).unref();
 //
-// `connect` reaches the daemon of this machine, the others one across a network. Beats never block and never throw; every
-// result is a value. Importing this module opens nothing, but it throws `PlatformError` where the C library cannot be
-// called (bun:ffi needs the JIT). docs/client.md has the rules.
+// `connect` reaches the daemon of this machine, the others one across a network. Beats never block
+// and never throw; every result is a value. Importing this module opens nothing, but it throws
+// `PlatformError` where the C library cannot be called (bun:ffi needs the JIT). docs/client.md has
+// the rules.
 import { effectiveUid } from "../../ffi/process.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { agentSystem } from "./agent_system.ts";
@@ -22,7 +23,10 @@ export type { BeatResult, Dropped, Failed, Sent } from "./beat_result.ts";
 export type { AgentStatus, Client, ClientCounters } from "./client.ts";
 
 export interface ConnectOptions {
-  /** Least milliseconds between two attempts to connect while there is no observer; 0 = at every beat. Default 100. */
+  /**
+   * Least milliseconds between two attempts to connect while there is no observer; 0 = at every
+   * beat. Default 100.
+   */
   readonly reconnectMs?: number;
 }
 
@@ -33,27 +37,37 @@ export interface UdpOptions extends ConnectOptions {
 }
 
 export interface SecureUdpOptions extends UdpOptions {
-  /** The shared key: 32 bytes, or the 64 hex digits of a key file. The client keeps a copy until close(). */
+  /**
+   * The shared key: 32 bytes, or the 64 hex digits of a key file. The client keeps a copy until
+   * close().
+   */
   readonly key: Uint8Array | string;
 }
 
 export interface MasterKeyUdpOptions extends UdpOptions {
-  /** The master key, in the same forms. The client seals with the key that it derives for its own pid. */
+  /**
+   * The master key, in the same forms. The client seals with the key that it derives for its own
+   * pid.
+   */
   readonly masterKey: Uint8Array | string;
 }
 
-/** One attempt costs about two microseconds: ten per second are nothing, one per beat of a tight loop would be. */
+/**
+ * One attempt costs about two microseconds: ten per second are nothing, one per beat of a tight
+ * loop would be.
+ */
 const RECONNECT_MS_DEFAULT = 100;
 
 /**
- * Prepares beats to the observer at `path`. It always returns a client: if there is no observer yet, the beats say so
- * and find it later. One client per process and observer is enough; two share one nonce stream.
+ * Prepares beats to the observer at `path`. It always returns a client: if there is no observer
+ * yet, the beats say so and find it later. One client per process and observer is enough; two share
+ * one nonce stream.
  *
  * Without `path`: `/run/varta/varta.sock` for root, else `$XDG_RUNTIME_DIR/varta/varta.sock`, else
- * `varta-<uid>/varta.sock` in the temporary directory (`TMPDIR`, else `/tmp`), which is where a varta-watch of the same
- * user listens. A service that runs as another user than the system's varta-watch passes "/run/varta/varta.sock".
- * A relative path is looked up from the working directory at every connect; one that begins with "@" is an abstract
- * name (Linux).
+ * `varta-<uid>/varta.sock` in the temporary directory (`TMPDIR`, else `/tmp`), which is where a
+ * varta-watch of the same user listens. A service that runs as another user than the system's
+ * varta-watch passes "/run/varta/varta.sock". A relative path is looked up from the working
+ * directory at every connect; one that begins with "@" is an abstract name (Linux).
  */
 export function connect(path?: string, options?: ConnectOptions): Client {
   const socketPath = path === undefined ? defaultSocket(effectiveUid(), process.env).path : path;
@@ -61,19 +75,25 @@ export function connect(path?: string, options?: ConnectOptions): Client {
 }
 
 /**
- * Prepares plaintext beats to a `udp` listener. Whoever reaches its port can forge them, and nobody says whether a beat
- * arrived: use it on a loopback or for tests.
+ * Prepares plaintext beats to a `udp` listener. Any program that reaches its port can forge them,
+ * and nothing says whether a beat arrived: use it on a loopback or for tests.
  */
 export function connectUdp(options: UdpOptions): Client {
   return clientOf(udpEndpoint(options?.host, options?.port), options, undefined);
 }
 
-/** Prepares beats to a `secure-udp` listener, sealed with a key that all its agents share (60-byte frames). */
+/**
+ * Prepares beats to a `secure-udp` listener, sealed with a key that all its agents share (60-byte
+ * frames).
+ */
 export function connectSecureUdp(options: SecureUdpOptions): Client {
   return secureClient(options, "shared", options?.key);
 }
 
-/** Prepares beats to a `secure-udp` listener, sealed with a key of this process alone (64-byte frames). */
+/**
+ * Prepares beats to a `secure-udp` listener, sealed with a key of this process alone (64-byte
+ * frames).
+ */
 export function connectSecureUdpWithMaster(options: MasterKeyUdpOptions): Client {
   return secureClient(options, "master", options?.masterKey);
 }

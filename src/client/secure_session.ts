@@ -1,7 +1,8 @@
-// The sealing of one client's frames (spec 02 sections 2 and 8): a random salt per session and process, IV prefixes
-// derived from it, and a counter under each prefix. No prefix and counter are ever used twice, whatever the kernel says
-// about a send: the counter moves with every seal, and the observer does not mind gaps. A crash beat has a prefix of its
-// own. Keys are copies that wipe() overwrites.
+// The sealing of one client's frames (spec 02 sections 2 and 8): a random salt per session and
+// process, IV prefixes derived from it, and a counter under each prefix. No prefix and counter are
+// ever used twice, whatever the kernel says about a send: the counter moves with every seal, and
+// the observer does not mind gaps. A crash beat has a prefix of its own. Keys are copies that
+// wipe() overwrites.
 import { randomFillSync } from "node:crypto";
 import { U32_MAX } from "../base/u64.ts";
 import {
@@ -15,7 +16,10 @@ import { IV_RANDOM_BYTES, KEY_BYTES, sealMaster, sealShared } from "../wire/secu
 export interface SecureSessionOptions {
   /** 32 bytes; the session keeps a copy. */
   readonly key: Uint8Array;
-  /** "shared": the key seals 60-byte frames. "master": the key of this process is derived from it, for 64-byte frames. */
+  /**
+   * "shared": the key seals 60-byte frames. "master": the key of this process is derived from it,
+   * for 64-byte frames.
+   */
   readonly keyKind: "shared" | "master";
   /** Fills the salt; tests know what with. */
   readonly random?: (bytes: Uint8Array) => void;
@@ -49,7 +53,10 @@ export class SecureSession {
     return this.#prefixIndex;
   }
 
-  /** Makes sure that the session is that of process `pid`: a forked child never uses its parent's salt. */
+  /**
+   * Makes sure that the session is that of process `pid`: a forked child never uses its parent's
+   * salt.
+   */
   enter(pid: number): void {
     if (this.#pid === pid) return;
     const isFirst = this.#pid === 0;
@@ -64,7 +71,10 @@ export class SecureSession {
     return this.#sealWith(this.#ivRandom, ivCounter, frame);
   }
 
-  /** The datagram of a crash beat: the first frame under a prefix that its timestamp and the used-up counter make unique. */
+  /**
+   * The datagram of a crash beat: the first frame under a prefix that its timestamp and the used-up
+   * counter make unique.
+   */
   sealCrash(frame: Uint8Array, timestamp: bigint): Uint8Array {
     const used = this.#takeCounter();
     const ivRandom = derivePanicIvPrefix(this.#salt, this.#pid, timestamp, used);

@@ -1,6 +1,6 @@
-// One append-only file of ours, opened by the rules of own_file.ts and judged by its descriptor, created 0600 and
-// exclusively, its parent directory synced after a creation. All calls are asynchronous and run on the runtime's
-// thread pool; one owner calls them one at a time.
+// One append-only file of the daemon, opened by the rules of own_file.ts and judged by its
+// descriptor, created 0600 and exclusively, its parent directory synced after a creation. All calls
+// are asynchronous and run on the runtime's thread pool; one owner calls them one at a time.
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -35,7 +35,7 @@ export interface OpenOptions {
 export interface Content {
   /** What is wanted, in words. */
   readonly name: string;
-  /** Whether a file that begins with these bytes is ours. */
+  /** Whether a file that begins with these bytes is one of the daemon. */
   readonly begins: (bytes: Buffer) => boolean;
 }
 
@@ -69,7 +69,10 @@ export class AppendFile {
     this.directorySyncError = directorySyncError;
   }
 
-  /** Opens the file at `path`, creating it if there is none. Throws an Error that says what was found. */
+  /**
+   * Opens the file at `path`, creating it if there is none. Throws an Error that says what was
+   * found.
+   */
   static async open(path: string, options: OpenOptions): Promise<AppendFile> {
     try {
       return await AppendFile.create(path, options);
@@ -102,7 +105,7 @@ export class AppendFile {
   }
 
   static async #openExisting(path: string, options: OpenOptions): Promise<AppendFile> {
-    // Looked at first: to open a device can be an act of its own.
+    // Checked first: to open a device can be an act of its own.
     const found = await options.calls.lstat(path);
     requireOwnFile(path, found, rulesOf(options, found));
     const handle = await attempt(path, options.calls.open(path, APPEND));
@@ -150,8 +153,8 @@ export async function syncDirectory(path: string, calls: FileCalls): Promise<Err
 }
 
 /**
- * True if `path` still names the file that is open as `file`. One that somebody has cut meanwhile counts from its new
- * length: a rotation by copy and truncate is no reason for another one.
+ * True if `path` still names the file that is open as `file`. One that was cut meanwhile counts
+ * from its new length: a rotation by copy and truncate is no reason for another one.
  */
 export async function isAtPath(file: AppendFile, path: string, calls: FileCalls): Promise<boolean> {
   try {
@@ -193,7 +196,7 @@ async function requireContent(
   if (!content.begins(bytes.subarray(0, bytesRead))) throw foreignContent(path, content.name);
 }
 
-/** Removes a file that we made, unless something else has taken its name. */
+/** Removes a file that this process made, unless something else has taken its name. */
 async function removeIfSame(path: string, made: Stats, calls: FileCalls): Promise<void> {
   const found = await calls.lstat(path).catch(() => undefined);
   if (found?.dev === made.dev && found.ino === made.ino) await calls.unlink(path);

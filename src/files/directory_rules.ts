@@ -1,6 +1,7 @@
-// Who may write to the directory of a file of ours (spec 07 section 5): nobody but the daemon's user and root. Whoever may
-// write there can take the file away and put another one in its place, whatever the mode of the file itself. The
-// sticky bit keeps names of others safe, so /tmp will do. The rule is the one for the directories of sockets.
+// Who may write to the directory of a file of the daemon (spec 07 section 5): only the daemon's
+// user and root. A user who may write there can take the file away and put another one in its
+// place, whatever the mode of the file itself. The sticky bit keeps names of others safe, so /tmp
+// will do. The rule is the one for the directories of sockets.
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 
@@ -11,17 +12,23 @@ export interface DirectoryFault {
   readonly want: string;
 }
 
-/** Links on the way to a directory; a directory of state under systemd's DynamicUser= is behind one. */
+/**
+ * Links on the way to a directory; a state directory under systemd's DynamicUser= is reached
+ * through one.
+ */
 const LINKS_MAX = 8;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/** What is wrong with the directory that `path` is in, for a file that `ownerUid` trusts; undefined = nothing. */
+/**
+ * What is wrong with the directory that `path` is in, for a file that `ownerUid` trusts; undefined
+ * = nothing.
+ */
 export function parentFault(path: string, ownerUid: number): DirectoryFault | undefined {
   return directoryFault(dirname(resolve(path)), ownerUid);
 }
 
-/** What is wrong with `directory`; a link to it is followed if nobody else can turn it. */
+/** What is wrong with `directory`; a link to it is followed if no other user can turn it. */
 export function directoryFault(directory: string, ownerUid: number): DirectoryFault | undefined {
   let at = directory;
   for (let links = 0; links <= LINKS_MAX; links++) {

@@ -1,6 +1,7 @@
-// The asynchronous writer of a file of lines (spec 09 section 4): lines are queued on the loop thread and written in order,
-// one operation at a time, by calls that run on the thread pool. Nothing here blocks or throws. What cannot be
-// queued or written is dropped as whole lines and counted; the last error waits for the log.
+// The asynchronous writer of a file of lines (spec 09 section 4): lines are queued on the loop
+// thread and written in order, one operation at a time, by calls that run on the thread pool.
+// Nothing here blocks or throws. What cannot be queued or written is dropped as whole lines and
+// counted; the last error waits for the log.
 import {
   FILE_LOOK_NS,
   FILE_QUEUE_BYTES_MAX,
@@ -27,16 +28,16 @@ export interface FileWriterOptions {
   readonly syncEvery: number;
   /** What a file that is there already must hold. */
   readonly content?: Content;
-  /** A monotonic clock: the path is looked at once a second. */
+  /** A monotonic clock: the path is checked once a second. */
   readonly monotonicNs: () => number;
   readonly queueBytesMax?: number;
   readonly calls?: FileCalls;
 }
 
-/** Somebody else has moved or removed the file, and a new one was begun. */
+/** Another program has moved or removed the file, and a new one was begun. */
 export interface Reopened {
   readonly count: number;
-  /** Lines that went to a removed file at most: those since the last look at the path. */
+  /** Lines that went to a removed file at most: those since the last check of the path. */
   readonly lostLinesMax: number;
 }
 
@@ -54,13 +55,13 @@ export class FileWriter {
   #running: Promise<void> | undefined;
   #reopenWanted = false;
   #lastLookNs: number;
-  /** When the last refusal to open the path again was told. */
+  /** When the last refusal to open the path again was reported. */
   #refusedNs = Number.NEGATIVE_INFINITY;
   #linesSinceLook = 0;
   #reopened = 0;
   #lostLinesMax = 0;
   #closing = false;
-  /** The file ends inside a line that a failed write left behind. */
+  /** The file ends inside a line that a failed write left. */
   #lineTorn = false;
   #linesUnsynced = 0;
   #droppedLines = 0;
@@ -102,7 +103,10 @@ export class FileWriter {
     });
   }
 
-  /** Before the next write, opens the path again if it no longer names our file: somebody else rotates it. */
+  /**
+   * Before the next write, opens the path again if it no longer names the open file: another
+   * program rotates it.
+   */
   reopen(): void {
     this.#reopenWanted = true;
     this.start();
@@ -115,7 +119,7 @@ export class FileWriter {
     return count;
   }
 
-  /** How often the file was opened anew since the last call, and what that may have cost. */
+  /** How often the file was opened again since the last call, and what that may have cost. */
   takeReopened(): Reopened | undefined {
     if (this.#reopened === 0) return undefined;
     const reopened = { count: this.#reopened, lostLinesMax: this.#lostLinesMax };
@@ -156,14 +160,17 @@ export class FileWriter {
     }
   }
 
-  // While a rotation waits for its new file, the path is empty because of us.
+  // While a rotation waits for its new file, the path is empty because of that.
   #lookIsDue(): boolean {
     if (this.#reopenWanted) return true;
     if (this.#rotation.createWanted || this.#queue.sizeBytes === 0) return false;
     return this.#options.monotonicNs() - this.#lastLookNs >= FILE_LOOK_NS;
   }
 
-  /** A write ends with the line that makes the file long enough; a rotation that failed does not make writes short. */
+  /**
+   * A write ends with the line that makes the file long enough; a rotation that failed does not
+   * make writes short.
+   */
   #bytesUntilRotation(): number {
     const { bytesMax } = this.#options;
     if (bytesMax === undefined || this.#file.sizeBytes >= bytesMax) return Number.POSITIVE_INFINITY;
@@ -228,7 +235,10 @@ export class FileWriter {
     await this.#note(old.close());
   }
 
-  /** Lines go on to the old file, and the path is tried again with every look; that is told once a minute. */
+  /**
+   * Lines go on to the old file, and the path is tried again with every check; that is reported
+   * once a minute.
+   */
   #refused(error: Error): void {
     if (this.#lastLookNs - this.#refusedNs < FILE_REFUSAL_NS) return;
     this.#refusedNs = this.#lastLookNs;

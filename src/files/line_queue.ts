@@ -1,5 +1,6 @@
-// Lines that wait for a slow disk: a ring of bytes with a bound, holding whole chunks of whole lines so that a write never
-// ends inside one (spec 09 section 4). The memory is touched, and costs anything, only as far as the queue ever fills.
+// Lines that wait for a slow disk: a ring of bytes with a bound, holding whole chunks of whole
+// lines so that a write never ends inside one (spec 09 section 4). The memory is touched, and costs
+// anything, only as far as the queue ever fills.
 import { assert } from "../base/assert.ts";
 
 const LF = 0x0a;
@@ -23,7 +24,10 @@ export class LineQueue {
     return this.#wrapEnd === 0 ? this.#tail - this.#head : upper + this.#tail;
   }
 
-  /** Copies `lines`, which end in LF, to the end of the queue; false, and nothing copied, if there is no room. */
+  /**
+   * Copies `lines`, which end in LF, to the end of the queue; false, and nothing copied, if there
+   * is no room.
+   */
   append(lines: Uint8Array): boolean {
     const size = lines.length;
     assert(size > 0 && lines[size - 1] === LF, "a queue takes whole lines");
@@ -39,8 +43,9 @@ export class LineQueue {
   }
 
   /**
-   * Whole lines from the front, in place, of at most `bytesMax` bytes; or one longer line. With `stopAfterBytes` they end
-   * with the first line that reaches so many bytes. Valid until `consume`.
+   * Whole lines from the front, in place, of at most `bytesMax` bytes; or one longer line. With
+   * `stopAfterBytes` they end with the first line that reaches so many bytes. Valid until
+   * `consume`.
    */
   peek(bytesMax: number, stopAfterBytes: number): Uint8Array<ArrayBuffer> {
     const end = this.#wrapEnd === 0 ? this.#tail : this.#wrapEnd;

@@ -1,6 +1,7 @@
-// The rules for every file that we write (spec 07 section 5.1, 09 section 3): a regular file without a second name, of the
-// daemon's user or root, reached through no link, and with content that is ours. A path that somebody planted, or a
-// mistake in the configuration, must never cost anybody a file.
+// The rules for every file that the daemon writes (spec 07 section 5.1, 09 section 3): a regular
+// file without a second name, of the daemon's user or root, reached through no link, and with
+// content that the daemon wrote. A planted path, or a mistake in the configuration, must never cost
+// a file of another program.
 import { constants, type Stats } from "node:fs";
 
 /** NONBLOCK, because a FIFO would make the open wait. The runtime adds O_CLOEXEC to every open. */
@@ -9,7 +10,7 @@ export const SAFE_OPEN_FLAGS = constants.O_NOFOLLOW | constants.O_NOCTTY | const
 export const OWN_FILE_MODE = 0o600;
 const OTHERS_WRITE = 0o022;
 
-/** The file at a path is not one that we may write; `hint` says what can be done. */
+/** The file at a path is not one that the daemon may write; `hint` says what can be done. */
 export class OwnFileError extends Error {
   override readonly name = "OwnFileError";
   /** The message without the path. */
@@ -29,7 +30,7 @@ interface OwnFileRules {
   readonly private: boolean;
 }
 
-/** Throws unless `stats` are those of a file that we may write. */
+/** Throws unless `stats` are those of a file that the daemon may write. */
 export function requireOwnFile(path: string, stats: Stats, rules: OwnFileRules): void {
   const fault = faultOf(path, stats, rules);
   if (fault !== undefined) throw new OwnFileError(path, ...fault);
@@ -40,7 +41,7 @@ export function linkError(path: string): OwnFileError {
   return new OwnFileError(path, LINK, "give the path of the file itself");
 }
 
-/** The error of a file whose content is somebody else's. */
+/** The error of a file with other content. */
 export function foreignContent(path: string, wanted: string): OwnFileError {
   return new OwnFileError(
     path,

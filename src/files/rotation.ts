@@ -1,6 +1,7 @@
-// Rotation by size: `FILE` becomes `FILE.1`, `.1` becomes `.2`, up to five old files (spec 09 section 5). It is a resumable
-// sequence: once the renames are done, only the creation of the new file is tried again, so a full disk never
-// pushes old files out. It runs between two writes, off the loop thread.
+// Rotation by size: `FILE` becomes `FILE.1`, `.1` becomes `.2`, up to five old files (spec 09
+// section 5). It is a resumable sequence: once the renames are done, only the creation of the new
+// file is tried again, so a full disk never pushes old files out. It runs between two writes, off
+// the loop thread.
 import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { AppendFile, codeOf, type OpenOptions, syncDirectory } from "./append_file.ts";
 
@@ -26,7 +27,7 @@ export class Rotation {
     return this.#createWanted;
   }
 
-  /** Forgets a wanted creation, because the file was opened anew by other means. */
+  /** Forgets a wanted creation, because the file was opened again by other means. */
   reset(): void {
     this.#createWanted = false;
   }
@@ -93,7 +94,10 @@ export class Rotation {
   }
 }
 
-/** Writes all of `bytes`, completing short writes. Throws with the count of written bytes in `file.sizeBytes`. */
+/**
+ * Writes all of `bytes`, completing short writes. Throws with the count of written bytes in
+ * `file.sizeBytes`.
+ */
 export async function writeAll(file: AppendFile, bytes: Uint8Array): Promise<void> {
   let offset = 0;
   while (offset < bytes.length) offset += await file.write(bytes.subarray(offset));

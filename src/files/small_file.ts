@@ -1,5 +1,6 @@
-// A small file that is read and replaced as a whole: read within a bound by the rules of own_file.ts, and written beside its
-// name, synced and renamed over it, so that a crash at any moment leaves the old content or the new one.
+// A small file that is read and replaced as a whole: read within a bound by the rules of
+// own_file.ts, and written beside its name, synced and renamed over it, so that a crash at any
+// moment leaves the old content or the new one.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { codeOf, type FileCalls, syncDirectory } from "./append_file.ts";
@@ -11,7 +12,10 @@ export interface SmallFile {
   readonly calls: FileCalls;
 }
 
-/** The content, of at most `bytesMax` bytes; undefined = there is no file. Throws an Error that says what was found. */
+/**
+ * The content, of at most `bytesMax` bytes; undefined = there is no file. Throws an Error that says
+ * what was found.
+ */
 export async function readSmallFile(
   { path, ownerUid, calls }: SmallFile,
   bytesMax: number,
@@ -64,7 +68,7 @@ export async function replaceSmallFile(
   if (error !== undefined) throw error;
 }
 
-/** One that a killed daemon left behind is removed; a link is removed and not followed. */
+/** One that a killed daemon left is removed; a link is removed and not followed. */
 async function createAnew(path: string, calls: FileCalls): Promise<FileHandle> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
   try {

@@ -1,6 +1,7 @@
-// Where the daemon keeps what must outlive it: the directory that the service manager made for it ($STATE_DIRECTORY, the
-// first one if there are several), else one that the caller names. Judged like the directory of a secret: what is
-// remembered there is worth nothing if others can change it.
+// Where the daemon keeps what must outlive it: the directory that the service manager made for it
+// ($STATE_DIRECTORY, the first one if there are several), else one that the caller names. Judged
+// like the directory of a secret: what is remembered there is worth nothing if others can change
+// it.
 import { type DirectoryFault, directoryFault } from "./directory_rules.ts";
 
 type StateDirectory =
@@ -9,7 +10,7 @@ type StateDirectory =
 
 interface StateDirectoryOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where nobody manages the daemon. */
+  /** Where no service manager runs the daemon. */
   readonly otherwise: string;
   readonly ownerUid: number;
 }

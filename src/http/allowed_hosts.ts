@@ -1,14 +1,14 @@
-// Which names a request may call us by. A page in a browser on this machine can be made to talk to
-// us by a name that its owner points here (DNS rebinding); it cannot change the Host field, which
-// still carries that name (spec 13 section 3).
+// By which names a request may call this server. A page in a browser on this machine can be made to
+// talk to it by a name that the page's owner points here (DNS rebinding); it cannot change the Host
+// field, which still carries that name (spec 13 section 3).
 import { isIP } from "node:net";
 
 export class AllowedHosts {
   readonly #names: ReadonlySet<string>;
 
   /**
-   * `names`: ours, and those that the operator lists, in any case. "localhost" and IP literals are
-   * always right.
+   * `names`: those of the machine, and those that the operator lists, in any case. "localhost" and
+   * IP literals are always right.
    */
   constructor(names: readonly string[]) {
     this.#names = new Set(["localhost", ...names.map((name) => plainName(name))]);

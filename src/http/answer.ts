@@ -1,5 +1,5 @@
 // The answers of the HTTP server and their bytes (spec 13 section 3). Every answer says its type,
-// its length, which is also told to HEAD, and `no-store`.
+// its length, which HEAD gets too, and `no-store`.
 
 /** What a client gets. */
 export interface Answer {

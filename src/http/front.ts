@@ -1,9 +1,9 @@
 // The connections of the HTTP server. The runtime's own server answers all that a client has
 // pipelined in one turn, accepts all that wait in one turn, and spins when there is no descriptor
 // left; here each turn does a bounded piece: one request of a connection, a few connections, a
-// millisecond. What is left is told again by the kernel in the next turn. No bound can be used to
-// keep others out: one too many takes the place of the one that has waited longest without asking
-// for anything (spec 13 section 2).
+// millisecond. What is left is reported again by the kernel in the next turn. No bound can be used
+// to keep others out: one too many takes the place of the one that has waited longest without
+// asking for anything (spec 13 section 2).
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
@@ -45,10 +45,10 @@ export class HttpFront {
   readonly #room: ConnectionRoom;
   readonly #acceptor: Acceptor;
   readonly #connections = new ConnectionTable();
-  /** Connections with bytes behind the request that was answered. */
+  /** Connections with bytes after the request that was answered. */
   #buffered: Connection[] = [];
   #turn = 0;
-  /** Until then no client is looked at; 0 = it does not rest. */
+  /** Until then no client is served; 0 = it does not rest. */
   #restEndNs = 0;
   /**
    * True while an exchange runs, which is bounded; what is answered at other times waits for one.
@@ -133,8 +133,8 @@ export class HttpFront {
         isLate = nowNs() >= endNs;
       }
     }
-    // Behind the events: a descriptor that is closed and given anew must not be taken for the old
-    // one.
+    // After the events: a descriptor that is closed and given out again must not be taken for the
+    // old one.
     if (mayAccept && !this.#isClosing) this.#acceptor.acceptSome(endNs);
     return hadBuffered || ready > 0;
   }
@@ -391,7 +391,7 @@ export class HttpFront {
   }
 }
 
-/** An answer behind which nobody should go on; a page that is not ready is none. */
+/** An answer that ends the connection; a page that is not ready is none. */
 function isRefusal(status: number): boolean {
   return status >= 400 && status !== 503;
 }

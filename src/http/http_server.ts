@@ -37,7 +37,7 @@ type HttpAddress =
 export interface HttpServerOptions {
   /** The 32 bytes of the bearer token; undefined = no token is asked for. */
   readonly token: Uint8Array | undefined;
-  /** Names that a request may call us by, besides ours, localhost and IP addresses. */
+  /** Names that a request may use, besides those of the machine, localhost and IP addresses. */
   readonly hosts: readonly string[];
   readonly rateLimitPerSec: number;
   readonly rateLimitBurst: number;
@@ -55,7 +55,7 @@ export interface HttpServerOptions {
   /** True from `READY=1` until shutdown begins. */
   readonly isReady: () => boolean;
   readonly version: string;
-  /** A request that we failed to answer; the scraper got a 500. Must not throw. */
+  /** A request that could not be answered; the scraper got a 500. Must not throw. */
   readonly onError: (error: Error) => void;
 }
 
@@ -84,7 +84,7 @@ export class HttpServer {
   readonly #limiter: IpLimiter;
   /**
    * Health checks have a bucket of their own: a flood of scrapes must not make a supervisor think
-   * that we are dead.
+   * that the daemon is dead.
    */
   readonly #healthLimiter: IpLimiter;
   readonly #front: HttpFront;
@@ -131,7 +131,7 @@ export class HttpServer {
   }
 
   /**
-   * Becomes readable when a client wants something; -1 = nobody is looked at before
+   * Becomes readable when a client wants something; -1 = no client is served before
    * `nextDeadlineNs`.
    */
   get fd(): number {
@@ -185,7 +185,7 @@ export class HttpServer {
   }
 
   /**
-   * Makes the Unix socket anew at a path where it is gone; connections go on. Throws as the
+   * Makes the Unix socket again at a path where it is gone; connections go on. Throws as the
    * constructor does, and then all is as before.
    */
   rebind(): void {
@@ -206,7 +206,7 @@ export class HttpServer {
     this.#front.beginClose();
   }
 
-  // Whoever reaches a Unix socket has the right to: no browser does.
+  // A client that reaches a Unix socket has the right to: no browser does.
   #allowedHosts({ hosts }: HttpServerOptions): AllowedHosts | undefined {
     if (this.#options.listen.kind === "unix") return undefined;
     const name = hostname();
@@ -229,7 +229,7 @@ export class HttpServer {
     const malformed = this.#formRefusal(request);
     if (malformed !== undefined) return malformed;
     const { token } = this.#options;
-    // Whoever shows the token is no stranger's page, and no stranger's flood may keep it out.
+    // A client with the token is no page of a stranger, and no flood of strangers may keep it out.
     if (token !== undefined && bearerMatches(request.authorization, token)) return undefined;
     if (this.#hosts?.allows(request.authority) === false) {
       this.#options.count(counts.HTTP_DROPPED_HOST);

@@ -1,6 +1,7 @@
-// Token buckets per scraper address (spec 13 section 5): integer milli-tokens in a bounded table. A rate or burst of 0
-// switches the limiter off, with no state. An IPv6 address is known by 32 bits of its hash; two addresses that
-// share them share a bucket, which costs them scrapes and nobody else anything.
+// Token buckets per scraper address (spec 13 section 5): integer milli-tokens in a bounded table. A
+// rate or burst of 0 switches the limiter off, with no state. An IPv6 address is known by 32 bits
+// of its hash; two addresses that share them share a bucket, which costs scrapes of these two
+// alone.
 import { SCRAPER_ADDRESSES_MAX, SCRAPER_SWEEP_NS, SCRAPER_TTL_NS } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS } from "../base/time.ts";
@@ -104,7 +105,10 @@ export class IpLimiter {
   }
 }
 
-/** An IPv4 address itself, also in its IPv6-mapped form; else 32 bits of FNV-1a over the kernel's canonical text. */
+/**
+ * An IPv4 address itself, also in its IPv6-mapped form; else 32 bits of FNV-1a over the kernel's
+ * canonical text.
+ */
 export function addressKey(address: string): number {
   const octets = /^(?:::ffff:)?(\d+)\.(\d+)\.(\d+)\.(\d+)$/i.exec(address);
   if (octets !== null) {

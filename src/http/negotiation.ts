@@ -1,5 +1,6 @@
-// Which form of the page a scraper asked for (spec 13 section 4). Both headers are lists of words with a quality; words
-// that we do not know are skipped, so a strange header gets the plain text page.
+// Which form of the page a scraper asked for (spec 13 section 4). Both headers are lists of words
+// with a quality; unknown words are skipped, so a strange header gets the plain text
+// page.
 
 export type PageFormat = "text" | "openmetrics";
 

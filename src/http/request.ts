@@ -1,5 +1,5 @@
 // The head of an HTTP/1 request, read strictly (RFC 9112): what two programs could understand
-// differently is refused, so that nobody can hide a second request behind a first one. Pure
+// differently is refused, so that no second request can hide in a first one. Pure
 // functions over bytes and text; a head was bounded before it comes here.
 import { HTTP_HEADER_FIELDS_MAX } from "../base/limits.ts";
 
@@ -22,7 +22,7 @@ export interface HttpRequest {
   readonly authorization: string | null;
 }
 
-/** Why a head is no request, as an answer tells it. */
+/** Why a head is no request, as the answer says it. */
 interface BadRequest {
   readonly status: 400 | 431 | 505;
   readonly problem: string;
@@ -39,7 +39,7 @@ const DELETE = 0x7f;
  * NUL, a bare LF) at once instead of when the time for it is over.
  */
 export class HeadScanner {
-  /** Bytes looked at since `reset`. */
+  /** Bytes read since `reset`. */
   scanned = 0;
   #lineBytes = 0;
   #isAfterCr = false;
@@ -51,7 +51,7 @@ export class HeadScanner {
   }
 
   /**
-   * Looks at `bytes` from where it stopped up to `size`. True: `scanned` is the length of the head;
+   * Reads `bytes` from where it stopped up to `size`. True: `scanned` is the length of the head;
    * false: more must come; undefined: this cannot become a head.
    */
   scan(bytes: Uint8Array, size: number): boolean | undefined {
@@ -109,7 +109,7 @@ export function parseHead(head: string): HttpRequest | BadRequest {
 
 type Fields = ReadonlyMap<string, string>;
 
-/** Fields that mean something else when they come twice; others are lists, or are not looked at. */
+/** Fields that mean something else when they come twice; others are lists, or are not read. */
 const SINGLE_FIELDS: ReadonlySet<string> = new Set(["host", "content-length", "authorization"]);
 
 function parseFields(lines: readonly string[]): { fields: Fields } | BadRequest {
@@ -183,7 +183,7 @@ function bodyBytes(fields: Fields): number | undefined {
 
 function splitTarget(target: string): { path: string; authority?: string } | undefined {
   if (target.startsWith("/")) return { path: pathOf(target) };
-  // OPTIONS asks about the server itself so; the method is refused behind this.
+  // OPTIONS asks about the server itself so; the method is refused later.
   if (target === "*") return { path: target };
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
   if (absolute === null) return undefined;

@@ -1,9 +1,9 @@
-// Renders pages for the scrapes that wait for them, in slices that the daemon's turn drives (spec
-// 13 section 4). One page at a time; scrapes that arrive while their page is rendered share it, and
-// a page younger than a second is served again. A page lies in memory that the next one takes over
-// when nobody reads it any more: what the collector has to find, such as a copy per answer, adds 40
-// MiB to a daemon with 10,000 agents before it is found. Compression runs on the runtime's thread
-// pool.
+// Renders pages for the scrapes that wait for them, in slices that the daemon's turn drives
+// (spec 13 section 4). One page at a time; scrapes that arrive while their page is rendered share
+// it, and a page younger than a second is served again. A page lies in memory that the next one
+// takes over when no client reads it any more: what the collector has to find, such as a copy per
+// answer, adds 40 MiB to a daemon with 10,000 agents before it is found. Compression runs on the
+// runtime's thread pool.
 import { gzip } from "node:zlib";
 import { GZIP_BYTES_MIN, SCRAPE_CACHE_NS_MAX } from "../base/limits.ts";
 import type { PageFormat } from "./negotiation.ts";

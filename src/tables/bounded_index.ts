@@ -1,6 +1,7 @@
-// A fixed map from u32 keys to slot numbers: open addressing with linear probing in two typed arrays, never resized, never
-// re-hashed, deterministic (spec 03 section 9). Every operation looks at no more than 64 buckets, so a hostile choice of
-// keys costs a refusal and never time. Removal leaves a tombstone, which a later insert takes over.
+// A fixed map from u32 keys to slot numbers: open addressing with linear probing in two typed
+// arrays, never resized, never re-hashed, deterministic (spec 03 section 9). Every operation looks
+// at no more than 64 buckets, so a hostile choice of keys costs a refusal and never time. Removal
+// leaves a tombstone, which a later insert takes over.
 import { assert } from "../base/assert.ts";
 import { PROBES_MAX, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
@@ -9,7 +10,10 @@ import { saturatingAdd } from "../base/saturating.ts";
 const EMPTY = 0xffff_ffff;
 const TOMBSTONE = 0xffff_fffe;
 
-/** Above this capacity a half-full table does exhaust its probes under churn, so it gets twice the room. */
+/**
+ * Above this capacity a half-full table does exhaust its probes under churn, so it gets twice the
+ * room.
+ */
 const CAPACITY_AT_HALF_LOAD_MAX = 4_096;
 
 export class BoundedIndex {
@@ -40,7 +44,10 @@ export class BoundedIndex {
     return bucket < 0 ? -1 : this.#slots[bucket]!;
   }
 
-  /** The slots of the first `count` of `keys`, or -1, into `found`: one loop, in which nothing is looked up twice. */
+  /**
+   * The slots of the first `count` of `keys`, or -1, into `found`: one loop, in which nothing is
+   * looked up twice.
+   */
   getMany(keys: Uint32Array, count: number, found: Int32Array): void {
     const bucketKeys = this.#keys;
     const bucketSlots = this.#slots;
@@ -55,7 +62,10 @@ export class BoundedIndex {
     }
   }
 
-  /** Maps `key` to `slot`, replacing an older slot. False if the probe budget ran out: the table is unchanged. */
+  /**
+   * Maps `key` to `slot`, replacing an older slot. False if the probe budget ran out: the table is
+   * unchanged.
+   */
   insert(key: number, slot: number): boolean {
     const keys = this.#keys;
     const slots = this.#slots;
@@ -76,7 +86,8 @@ export class BoundedIndex {
       }
       bucket = (bucket + 1) & mask;
     }
-    // A tombstone is taken even when no empty bucket was met: otherwise churn would wedge the table for ever.
+    // A tombstone is taken even when no empty bucket was met: otherwise churn would wedge the table
+    // for ever.
     if (free < 0) {
       this.probeExhausted = saturatingAdd(this.probeExhausted, 1);
       return false;
@@ -127,7 +138,9 @@ export class BoundedIndex {
   }
 }
 
-/** The Murmur3 finaliser: every input bit reaches every output bit, so neighbouring pids scatter. */
+/**
+ * The Murmur3 finaliser: every input bit reaches every output bit, so neighbouring pids scatter.
+ */
 export function hashU32(key: number): number {
   let x = key;
   x = Math.imul(x ^ (x >>> 16), 0x85eb_ca6b);

@@ -1,6 +1,7 @@
-// Columns from one list: rows of numbers as one typed array for each field, which a list names once. The arrays are
-// direct properties, made in the order of the list, so that all sets of one list have one hidden class, and a hot loop
-// reads them as it would read fields that were written out.
+// Columns from one list: rows of numbers as one typed array for each field, which a list names
+// once. The arrays are direct properties, made in the order of the list, so that all sets of one
+// list have one hidden class, and a hot loop reads them as it would read fields that were written
+// out.
 
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 

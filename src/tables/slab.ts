@@ -1,6 +1,6 @@
-// A fixed table of values by u32 key: a preallocated slab, a last-in first-out list of its free slots, and a bounded index
-// (spec 03 section 10, "Common shape"). It never grows; a full table refuses. The index entry is reserved before the
-// value is written, so a refusal changes nothing.
+// A fixed table of values by u32 key: a preallocated slab, a last-in first-out list of its free
+// slots, and a bounded index (spec 03 section 10, "Common shape"). It never grows; a full table
+// refuses. The index entry is reserved before the value is written, so a refusal changes nothing.
 import { BoundedIndex } from "./bounded_index.ts";
 
 export const SLAB_INSERTED = 0;

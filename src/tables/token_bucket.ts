@@ -1,5 +1,6 @@
-// A token bucket that is exact over any run (spec 04 section 7): its level is held in token-nanoseconds, so a refill is an
-// integer product and no fraction is ever lost. A rate or burst of 0 switches it off. It never allocates.
+// A token bucket that is exact over any run (spec 04 section 7): its level is held in
+// token-nanoseconds, so a refill is an integer product and no fraction is ever lost. A rate or
+// burst of 0 switches it off. It never allocates.
 import { assert } from "../base/assert.ts";
 import { GLOBAL_BURST_MAX } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -48,8 +49,8 @@ export class TokenBucket {
   }
 
   /**
-   * Takes one token if there is one at `nowNs` besides the `kept` ones. A refused call costs nothing and still banks the
-   * refill.
+   * Takes one token if there is one at `nowNs` besides the `kept` ones. A refused call costs
+   * nothing and still banks the refill.
    */
   tryTake(nowNs: number, kept = 0): boolean {
     if (!this.enabled) return true;
@@ -63,7 +64,8 @@ export class TokenBucket {
     const elapsedNs = saturatingSub(nowNs, this.#lastNs);
     if (elapsedNs === 0) return;
     const refill = elapsedNs * this.ratePerSecond;
-    // Compared before it is added: a product beyond 2^53 is rounded, but then the bucket is full anyway.
+    // Compared before it is added: a product beyond 2^53 is rounded, but then the bucket is full
+    // anyway.
     if (refill >= this.#levelMax - this.#level) this.#level = this.#levelMax;
     else this.#level += refill;
     this.#lastNs = nowNs;

@@ -1,12 +1,13 @@
-// CRC-32C (Castagnoli, reflected 0x82f63b78), spec 01 section 2. `crc32c` is the byte-wise form for any length;
-// `crc32cFrame` is the form for the 28 checked bytes of a frame: because the length is fixed, the register is linear in
-// the bytes, so each position has its own table and the look-ups do not wait for each other (10 ns instead of 31).
+// CRC-32C (Castagnoli, reflected 0x82f63b78), spec 01 section 2. `crc32c` is the byte-wise form for
+// any length; `crc32cFrame` is the form for the 28 checked bytes of a frame: because the length is
+// fixed, the register is linear in the bytes, so each position has its own table and the look-ups
+// do not wait for each other (10 ns instead of 31).
 import { assert } from "../base/assert.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 
 /** The reflected Castagnoli polynomial. */
 export const CRC32C_POLYNOMIAL = 0x82f63b78;
-/** The register, before its final complement, behind any bytes and their own CRC. */
+/** The register, before its final complement, after any bytes and their own CRC. */
 export const CRC32C_RESIDUE = 0xb798b438;
 /** The checksum covers everything but itself. */
 const CHECKED_BYTES = FRAME_BYTES - 4;

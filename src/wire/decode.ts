@@ -1,6 +1,7 @@
-// Reads frames (spec 01 section 4). `decodeFrame` is the hot form: it checks a frame in place and returns a code; the
-// caller then reads the fields where they lie. It is total: it never throws, allocates or reads past the eight words.
-// `decode` is the public edge, a discriminated union with bigint fields.
+// Reads frames (spec 01 section 4). `decodeFrame` is the hot form: it checks a frame in place and
+// returns a code; the caller then reads the fields where they lie. It is total: it never throws,
+// allocates or reads past the eight words. `decode` is the public edge, a discriminated union with
+// bigint fields.
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import { crc32cFrame } from "./crc32c.ts";
@@ -43,8 +44,9 @@ import {
 } from "./frame.ts";
 
 /**
- * DECODE_OK, or the code of the first rule that the frame at word `w` breaks. The order is normative: foreign traffic is
- * reported as such, and the CRC comes before every field, so a flipped bit never becomes a frame with another meaning.
+ * DECODE_OK, or the code of the first rule that the frame at word `w` breaks. The order is
+ * normative: foreign traffic is reported as such, and the CRC comes before every field, so a
+ * flipped bit never becomes a frame with another meaning.
  */
 export function decodeFrame(words: Uint32Array, w: number): number {
   const head = words[w + WORD_HEAD]!;
@@ -71,7 +73,10 @@ interface DecodeError {
   readonly message: string;
 }
 
-/** Decodes 32 bytes. Throws RangeError on any other length: listeners check the length of a datagram before. */
+/**
+ * Decodes 32 bytes. Throws RangeError on any other length: listeners check the length of a datagram
+ * before.
+ */
 export function decode(bytes: Uint8Array): Decoded {
   if (bytes.length !== FRAME_BYTES)
     throw new RangeError(

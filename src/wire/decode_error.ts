@@ -1,6 +1,7 @@
-// Why 32 bytes are not a frame: codes for the hot path, names and sentences for the cold side (spec 01 section 4.1).
-// A code is 1 + the index of its metric label. The operands of an error (hi, lo, second) are three u32 that an event row
-// carries; they are read from the frame only after it was refused.
+// Why 32 bytes are not a frame: codes for the hot path, names and sentences for the cold side
+// (spec 01 section 4.1). A code is 1 + the index of its metric label. The operands of an error (hi,
+// lo, second) are three u32 that an event row carries; they are read from the frame only after it
+// was refused.
 import { u64FromPair } from "../base/u64.ts";
 import { crc32cFrame } from "./crc32c.ts";
 import {
@@ -68,7 +69,10 @@ export function decodeErrorHi(code: number, words: Uint32Array, w: number): numb
   return 0;
 }
 
-/** Second operand: the stored CRC, the status byte, the pid, or the lower half of the timestamp or nonce; else 0. */
+/**
+ * Second operand: the stored CRC, the status byte, the pid, or the lower half of the timestamp or
+ * nonce; else 0.
+ */
 export function decodeErrorLo(code: number, words: Uint32Array, w: number): number {
   if (code === DECODE_BAD_CRC) return words[w + WORD_CRC]!;
   if (code === DECODE_BAD_STATUS) return frameStatus(words, w);

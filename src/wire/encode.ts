@@ -1,5 +1,6 @@
-// Writes frames (spec 01 section 3). `encodeFrame` is the hot form over words in place; `encode` is the public edge.
-// Neither refuses a Stall status or a reserved pid: tests need such frames, and the client refuses them before it sends.
+// Writes frames (spec 01 section 3). `encodeFrame` is the hot form over words in place; `encode` is
+// the public edge. Neither refuses a Stall status or a reserved pid: tests need such frames, and
+// the client refuses them before it sends.
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64Hi, u64Lo } from "../base/u64.ts";
 import { crc32cFrame } from "./crc32c.ts";
@@ -42,7 +43,10 @@ export function encodeFrame(
   words[w + WORD_CRC] = crc32cFrame(words, w);
 }
 
-/** The 32 bytes of `frame`. Throws RangeError if a field does not fit its width: a truncated pid names a stranger. */
+/**
+ * The 32 bytes of `frame`. Throws RangeError if a field does not fit its width: a truncated pid
+ * names another process.
+ */
 export function encode(frame: Frame): Uint8Array {
   const status = statusCode(frame.status);
   if (status < 0)

@@ -1,6 +1,7 @@
-// The 32-byte VLP frame, wire version 2: its words, its constants and the four statuses (spec 01 sections 1 and 7).
-// On the hot path a frame is eight little-endian u32 words inside a receive arena, addressed by the offset of its
-// first word; u64 fields are (hi, lo) pairs. `Frame` is the same thing at the public edge, with bigint fields.
+// The 32-byte VLP frame, wire version 2: its words, its constants and the four statuses (spec 01
+// sections 1 and 7). On the hot path a frame is eight little-endian u32 words inside a receive
+// arena, addressed by the offset of its first word; u64 fields are (hi, lo) pairs. `Frame` is the
+// same thing at the public edge, with bigint fields.
 import { assert } from "../base/assert.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX } from "../base/u64.ts";

@@ -1,5 +1,6 @@
-// HKDF-SHA256 with an empty salt, as the protocol uses it (spec 02 section 2). Every label ends in a version and a NUL:
-// another version is another key, so nothing of it is ever accepted by accident. Cold side: each call allocates.
+// HKDF-SHA256 with an empty salt, as the protocol uses it (spec 02 section 2). Every label ends in
+// a version and a NUL: another version is another key, so nothing of it is ever accepted by
+// accident. Cold side: each call allocates.
 import { hkdfSync } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { IV_RANDOM_BYTES, KEY_BYTES } from "./secure_frame.ts";
@@ -11,7 +12,10 @@ export function deriveAgentKey(masterKey: Uint8Array, agentId: number): Uint8Arr
   return derive(masterKey, KEY_BYTES, agentKeyInfo(agentId));
 }
 
-/** The IV prefix number `prefixIndex` of a session. The session salt is the key material here, not the HKDF salt. */
+/**
+ * The IV prefix number `prefixIndex` of a session. The session salt is the key material here, not
+ * the HKDF salt.
+ */
 export function deriveIvPrefix(sessionSalt: Uint8Array, prefixIndex: number): Uint8Array {
   return derive(sessionSalt, IV_RANDOM_BYTES, ivPrefixInfo(prefixIndex));
 }
@@ -30,7 +34,10 @@ export function derivePanicIvPrefix(
   return derive(sessionSalt, IV_RANDOM_BYTES, info.bytes);
 }
 
-/** Reserved: the derivation is part of the conformance vectors, and no frame on the wire uses it yet. */
+/**
+ * Reserved: the derivation is part of the conformance vectors, and no frame on the wire uses it
+ * yet.
+ */
 export function deriveEpochKey(agentKey: Uint8Array, epoch: bigint): Uint8Array {
   return derive(agentKey, KEY_BYTES, epochKeyInfo(epoch));
 }

@@ -1,7 +1,8 @@
-// Sealed frames (spec 02 section 1): a 32-byte frame under ChaCha20-Poly1305, with a shared key (60 bytes) or a key of its
-// own per agent (64 bytes, the pid in front as additional data). Opening is put together from the library's cipher and
-// MAC as RFC 8439 section 2.8 says, and not from its AEAD: that one throws on a forged frame, while here every trial is
-// the same straight line, whatever the key, the tag or the plaintext. Sealing uses the AEAD, so each checks the other.
+// Sealed frames (spec 02 section 1): a 32-byte frame under ChaCha20-Poly1305, with a shared key (60
+// bytes) or a key of its own per agent (64 bytes, the pid first as additional data). Opening is put
+// together from the library's cipher and MAC as RFC 8439 section 2.8 says, and not from its AEAD:
+// that one throws on a forged frame, while here every trial is the same straight line, whatever the
+// key, the tag or the plaintext. Sealing uses the AEAD, so each checks the other.
 import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { assert } from "../base/assert.ts";
@@ -18,7 +19,10 @@ export const SHARED_FRAME_BYTES = NONCE_BYTES + FRAME_BYTES + TAG_BYTES;
 /** agent_pid, then the same. */
 export const MASTER_FRAME_BYTES = AGENT_PID_BYTES + SHARED_FRAME_BYTES;
 
-/** Word offsets from the first word of the nonce; the agent pid of a master frame is the word before it. */
+/**
+ * Word offsets from the first word of the nonce; the agent pid of a master frame is the word before
+ * it.
+ */
 export const SEALED_IV_LOW = 0;
 export const SEALED_IV_HIGH = 1;
 export const SEALED_IV_COUNTER = 2;
@@ -30,7 +34,7 @@ const BLOCK_BYTES = 64;
 const KEYSTREAM_WORD = BLOCK_BYTES / 4;
 const ZEROS = new Uint8Array(new ArrayBuffer(2 * BLOCK_BYTES));
 
-/** Opens sealed frames; holds one candidate plaintext, which no one sees unless its tag matched. */
+/** Opens sealed frames; holds one candidate plaintext, which is not read unless its tag matched. */
 export class FrameOpener {
   readonly #blocks = alignedBytes(2 * BLOCK_BYTES);
   readonly #keystream = wordsOf(this.#blocks);
@@ -42,14 +46,17 @@ export class FrameOpener {
   readonly #candidate = new Uint32Array(FRAME_WORDS);
 
   /**
-   * One trial of a shared key on the frame whose nonce begins at word `at`: all ones if it opened, else 0. The plaintext
-   * is then the candidate.
+   * One trial of a shared key on the frame whose nonce begins at word `at`: all ones if it opened,
+   * else 0. The plaintext is then the candidate.
    */
   tryShared(key: Uint8Array, words: Uint32Array, at: number): number {
     return this.#open(key, words, at, this.#bare);
   }
 
-  /** The same with the key of the agent that the frame names, which must also be the pid of the plaintext. */
+  /**
+   * The same with the key of the agent that the frame names, which must also be the pid of the
+   * plaintext.
+   */
   tryMaster(agentKey: Uint8Array, words: Uint32Array, at: number): number {
     const agentPid = words[at - 1]!;
     this.#withPid.words[0] = agentPid;
@@ -90,7 +97,10 @@ export class FrameOpener {
   }
 }
 
-/** What the MAC covers: the padded additional data, the ciphertext, and the lengths of both (RFC 8439 section 2.8). */
+/**
+ * What the MAC covers: the padded additional data, the ciphertext, and the lengths of both
+ * (RFC 8439 section 2.8).
+ */
 class MacText {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words: Uint32Array;
@@ -124,7 +134,9 @@ export function sealShared(options: SealOptions): Uint8Array {
   return sealed;
 }
 
-/** The 64 bytes of a frame under the derived key of agent `agentPid`, which is the pid in the frame. */
+/**
+ * The 64 bytes of a frame under the derived key of agent `agentPid`, which is the pid in the frame.
+ */
 export function sealMaster(agentPid: number, options: SealOptions): Uint8Array {
   const sealed = new Uint8Array(MASTER_FRAME_BYTES);
   new DataView(sealed.buffer).setUint32(0, agentPid, true);

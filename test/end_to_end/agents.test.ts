@@ -1,5 +1,6 @@
-// Two hundred real agent processes under true kernel credentials: every beat is counted, silence is found in time and
-// exactly once, and a process that comes back is watched again (spec 03, spec 12 section 1).
+// Two hundred real agent processes under true kernel credentials: every beat is counted, silence is
+// found in time and exactly once, and a process that comes back is watched again (spec 03, spec 12
+// section 1).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt, sumOf } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
@@ -18,7 +19,10 @@ const INTERVAL_MS = 100;
 const THRESHOLD_MS = 800;
 /** An agent that stands still for less beats again in time. */
 const PAUSE_MS_MAX = THRESHOLD_MS - 2 * INTERVAL_MS;
-/** A stall is out this long after the threshold at the latest, not counting what the machine stood still. */
+/**
+ * A stall is out this long after the threshold at the latest, not counting what the machine stood
+ * still.
+ */
 const LATE_MS_MAX = 50;
 
 describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, () => {
@@ -76,7 +80,8 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
     }));
 });
 
-// The last beat cannot be later than the freeze, so the log line must be out a threshold later, and a little.
+// The last beat cannot be later than the freeze, so the log line must be out a threshold later, and
+// a little.
 async function freezeUntilStalled(
   daemon: DaemonProcess,
   pid: number,

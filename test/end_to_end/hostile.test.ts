@@ -1,7 +1,7 @@
-// What no sender may do to the daemon: forge a pid, send datagrams of wrong sizes or with descriptors, or anything else
-// that is not a beat. What arrives is counted under its one reason, what the kernel filters in a flood is estimated,
-// nothing else changes, and honest agents lose nothing
-// (spec 05 section 3, spec 06 I5 and I16, spec 08 section 4).
+// What no sender may do to the daemon: forge a pid, send datagrams of wrong sizes or with
+// descriptors, or anything else that is not a beat. What arrives is counted under its one reason,
+// what the kernel filters in a flood is estimated, nothing else changes, and honest agents lose
+// nothing (spec 05 section 3, spec 06 I5 and I16, spec 08 section 4).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type Page, sampleAt, sumOf } from "../metrics/page.ts";
@@ -17,7 +17,10 @@ afterAll(endLeftovers);
 
 const DATAGRAM_BYTES_MAX = 65_507;
 const FORGED = 1_000;
-/** In all 100,000; each line is one reason. Descriptors are refused at the sender where the kernel can do that. */
+/**
+ * In all 100,000; each line is one reason. Descriptors are refused at the sender where the kernel
+ * can do that.
+ */
 const FLOODS = [
   { count: 20_000, size: 0, content: "zeros", reason: "wrong_size" },
   { count: 20_000, size: 31, content: "random", reason: "wrong_size" },
@@ -69,7 +72,8 @@ describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () 
       const counted = rejected(page);
       for (const [reason, count] of Object.entries(counted))
         expect(count, reason).toBeLessThanOrEqual(most[reason] ?? 0);
-      // Frames with descriptors are well-formed: no filter drops them. A kernel that can refuses them at the sender.
+      // Frames with descriptors are well-formed: no filter drops them. A kernel that can refuses
+      // them at the sender.
       if (KERNEL_VOUCHES) expect(counted["ctrl_truncated"]).toBeUndefined();
       else expect(counted["ctrl_truncated"]).toBeGreaterThanOrEqual(4_500);
       const rejections = sumOf(page, "varta_datagrams_rejected_total");
@@ -87,7 +91,8 @@ describe.skipIf(crewProgram === undefined)(`hostile datagrams${NEEDS_CREW}`, () 
       args: ["--global-beat-rate", "10", "--global-beat-burst", "20"],
     });
     await using crew = new Crew(daemon.socket);
-    // Well-formed frames under the pid of another, and so little of the rest that no filter is put up against it.
+    // Well-formed frames under the pid of another, and so little of the rest that no filter is put
+    // up against it.
     await crew.send({ count: 2_000, content: "beat", pid: daemon.pid });
     await crew.send({ count: 40, content: "zeros", size: 31 });
     await daemon.untilReceived(2_040);

@@ -1,5 +1,5 @@
-// A daemon that is stopped with its agents beating on: no silence that it could not hear is held against anybody, and who
-// died meanwhile is told (spec 12 section 8).
+// A daemon that is stopped with its agents beating on: no silence that it could not hear is held
+// against anybody, and who died meanwhile is told (spec 12 section 8).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
@@ -14,9 +14,14 @@ afterAll(endLeftovers);
 
 const AGENTS = 30;
 const INTERVAL_MS = 60;
-/** Enough for everybody to find a place in the short queue after the stop, also on a busy machine. */
+/**
+ * Enough for everybody to find a place in the short queue after the stop, also on a busy machine.
+ */
 const THRESHOLD_MS = 700;
-/** Long enough for every agent to miss its deadline, and for the queue of 10 to be full for most of it. */
+/**
+ * Long enough for every agent to miss its deadline, and for the queue of 10 to be full for most of
+ * it.
+ */
 const STOP_MS = 2 * THRESHOLD_MS;
 
 describe.skipIf(crewProgram === undefined)(`a daemon that stood still${NEEDS_CREW}`, () => {

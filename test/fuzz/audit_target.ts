@@ -1,5 +1,6 @@
-// The remembered head and the audit log as somebody left them: good texts, shredded ones, and logs under keys. The head must
-// agree with its slow twin; a log of which anything but the last line was changed must never be called intact.
+// The remembered head and the audit log as somebody left them: good texts, shredded ones, and logs
+// under keys. The head must agree with its slow twin; a log of which anything but the last line was
+// changed must never be called intact.
 import { type ChainKey, chainKey } from "../../src/audit/chain.ts";
 import { parseHeadRecord } from "../../src/audit/head_record.ts";
 import { Verifier } from "../../src/audit/verify.ts";
@@ -86,7 +87,10 @@ function viewOf(bytes: Buffer): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** A log whose end is under a key; its sections are under that key, another one, or none at the front. */
+/**
+ * A log whose end is under a key; its sections are under that key, another one, or none at the
+ * front.
+ */
 function logOf(random: Random): Buffer {
   const twin = new AuditWriterTwin();
   if (random.chance(0.5)) twin.keyHex = random.pick(KEYS);

@@ -1,6 +1,7 @@
-// Control data through the check of the Unix listener: arenas as recvmmsg could have filled them, and as only a broken
-// kernel would. A literal reader of the C structs must agree, and nothing may pass for which it sees no credentials. And
-// several messages of every shape through the walker alone, which must find what the literal reader finds.
+// Control data through the check of the Unix listener: arenas as recvmmsg could have filled them,
+// and as only a broken kernel would. A literal reader of the C structs must agree, and nothing may
+// pass for which it sees no credentials. And several messages of every shape through the walker
+// alone, which must find what the literal reader finds.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
 import {

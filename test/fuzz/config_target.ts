@@ -1,6 +1,6 @@
-// Configuration files that went through a shredder: the example and every fixture, with lines moved, words replaced and
-// bytes damaged. Loading must come to an end without an exception; what it reports must point into the file, fit on a
-// screen and show no secret.
+// Configuration files that went through a shredder: the example and every fixture, with lines
+// moved, words replaced and bytes damaged. Loading must come to an end without an exception; what
+// it reports must point into the file, fit on a screen and show no secret.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { escapeUnprintable } from "../../src/base/unprintable.ts";

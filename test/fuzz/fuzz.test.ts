@@ -1,4 +1,5 @@
-// A short run of every fuzz target on every test run; the long ones are started by hand with `npm run fuzz`.
+// A short run of every fuzz target on every test run; the long ones are started by hand with
+// `npm run fuzz`.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";

@@ -1,5 +1,6 @@
-// The frame of every fuzz target: rounds that are decided by a seed and a number alone, so that any of them can be played
-// again without those before it. A round throws when it found something wrong.
+// The frame of every fuzz target: rounds that are decided by a seed and a number alone, so that any
+// of them can be played again without those before it. A round throws when it found something
+// wrong.
 import { Random } from "../simulation/random.ts";
 
 export interface FuzzTarget extends Disposable {

@@ -1,5 +1,6 @@
-// Heads of HTTP requests against the slow reader: valid ones, damaged ones, and ones with a second request behind them, cut
-// anywhere. Both must find the same end and read the same request, or refuse it for the same reason.
+// Heads of HTTP requests against the slow reader: valid ones, damaged ones, and ones with a second
+// request behind them, cut anywhere. Both must find the same end and read the same request, or
+// refuse it for the same reason.
 import { HTTP_HEADER_FIELDS_MAX } from "../../src/base/limits.ts";
 import { HeadScanner, parseHead } from "../../src/http/request.ts";
 import { referenceHead, referenceHeadLength } from "../reference/http_head.ts";

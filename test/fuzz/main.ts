@@ -1,5 +1,5 @@
-// `npm run fuzz -- TARGET --seconds N [--seed N] [--round R]`: exit 0 with one summary line, or 1 with what went wrong and
-// the command that shows it again. --round plays one round alone.
+// `npm run fuzz -- TARGET --seconds N [--seed N] [--round R]`: exit 0 with one summary line, or 1
+// with what went wrong and the command that shows it again. --round plays one round alone.
 import { replayCommand, SEEDS } from "./fuzz.ts";
 import { TARGETS } from "./targets.ts";
 import type { FuzzJob, FuzzReport } from "./worker.ts";

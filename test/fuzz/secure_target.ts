@@ -1,6 +1,6 @@
-// The secure listener on a real socket against its literal twin: honest agents, and somebody on the way who keeps every
-// datagram and sends it again, damaged, cut, swapped or as it was. Verdicts and plaintexts must agree, and a refusal must
-// leave the state of every sender as it is.
+// The secure listener on a real socket against its literal twin: honest agents, and somebody on the
+// way who keeps every datagram and sends it again, damaged, cut, swapped or as it was. Verdicts and
+// plaintexts must agree, and a refusal must leave the state of every sender as it is.
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,

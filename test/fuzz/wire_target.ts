@@ -1,5 +1,6 @@
-// Frames against the slow codec: valid ones, damaged ones, and damaged ones whose CRC was made right again, at every place
-// of a larger arena. Both must say the same, and nothing around the frame may change.
+// Frames against the slow codec: valid ones, damaged ones, and damaged ones whose CRC was made
+// right again, at every place of a larger arena. Both must say the same, and nothing around the
+// frame may change.
 import { decode, decodeFrame } from "../../src/wire/decode.ts";
 import { DECODE_OK, decodeErrorName } from "../../src/wire/decode_error.ts";
 import { encode } from "../../src/wire/encode.ts";
@@ -57,7 +58,8 @@ function candidate(random: Random): Uint8Array {
   const bytes = referenceEncode({ ...anyFrame(random), status: random.below(5) });
   if (random.chance(0.5)) damage(random, bytes);
   if (random.chance(0.7)) {
-    // Foreign traffic is told by its first bytes: let most of the damage be elsewhere, and the CRC be right.
+    // Foreign traffic is told by its first bytes: let most of the damage be elsewhere, and the CRC
+    // be right.
     bytes.set([0x56, 0x41, 2]);
     new DataView(bytes.buffer).setUint32(28, referenceCrc32c(bytes, 28), true);
   }

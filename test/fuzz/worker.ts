@@ -1,4 +1,5 @@
-// One fuzz run in a thread of its own, so that the main thread notices when a round does not come to an end.
+// One fuzz run in a thread of its own, so that the main thread notices when a round does not come
+// to an end.
 import { fuzz } from "./fuzz.ts";
 import { TARGETS } from "./targets.ts";
 

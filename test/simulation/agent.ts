@@ -1,10 +1,12 @@
-// A simulated agent: a process that beats at its own period below the threshold, until something happens to it.
+// A simulated agent: a process that beats at its own period below the threshold, until something
+// happens to it.
 import type { FrameFields } from "./frames.ts";
 import type { Credentials } from "./network.ts";
 
 /**
- * How the daemon sees the sender. "translated": in a pid namespace where it has another number. "invisible": in one that
- * the kernel cannot name to the daemon. "network": over UDP. "squatter": over UDP under the pid of another agent.
+ * How the daemon sees the sender. "translated": in a pid namespace where it has another number.
+ * "invisible": in one that the kernel cannot name to the daemon. "network": over UDP. "squatter":
+ * over UDP under the pid of another agent.
  */
 export type AgentKind =
   | "attested"

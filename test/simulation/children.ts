@@ -1,5 +1,6 @@
-// Simulated recovery commands: some cannot be started, some end at once, some later, some never, some ignore SIGTERM, and
-// some cannot be signalled. What was asked of the system in a turn, and what it answered, is kept for the model.
+// Simulated recovery commands: some cannot be started, some end at once, some later, some never,
+// some ignore SIGTERM, and some cannot be signalled. What was asked of the system in a turn, and
+// what it answered, is kept for the model.
 import { constants } from "node:os";
 import type { CapturedOutput } from "../../src/events/captured_output.ts";
 import type { ChildOutput } from "../../src/recovery/children/child_output.ts";

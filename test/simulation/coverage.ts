@@ -1,5 +1,6 @@
-// Counts of everything that happened, so that a reader sees that a run exercised what it claims to check. A long run in
-// which an important kind never occurred is a failure of the simulation, not a success of the daemon.
+// Counts of everything that happened, so that a reader sees that a run exercised what it claims to
+// check. A long run in which an important kind never occurred is a failure of the simulation, not a
+// success of the daemon.
 
 export class Coverage {
   readonly counts = new Map<string, number>();

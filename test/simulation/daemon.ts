@@ -1,5 +1,5 @@
-// The daemon of one life: the real turn with the real observer, tracker, recovery and metrics, wired as the real daemon
-// wires them, over simulated sockets, processes, children and time.
+// The daemon of one life: the real turn with the real observer, tracker, recovery and metrics,
+// wired as the real daemon wires them, over simulated sockets, processes, children and time.
 import { countOutcome, Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";

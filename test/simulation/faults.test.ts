@@ -1,5 +1,5 @@
-// The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each fault is one that a real
-// mistake could cause.
+// The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each
+// fault is one that a real mistake could cause.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Stall } from "../../src/events/stall.ts";

@@ -1,4 +1,5 @@
-// Frames for the simulated network, made by the slow codec: the code under test is not used to build its own input.
+// Frames for the simulated network, made by the slow codec: the code under test is not used to
+// build its own input.
 import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
 import type { Random } from "./random.ts";
 

@@ -9,7 +9,9 @@ const RUBBISH_FIRST = 5_000;
 /** The same in each later step, if none finds the queue full. */
 const RUBBISH_PER_STEP_MAX = 600;
 
-/** Senders in blocking mode: whatever room there is in the queue, they take it before anybody else. */
+/**
+ * Senders in blocking mode: whatever room there is in the queue, they take it before anybody else.
+ */
 export function rubbishFlood(world: World, listenerNumber: number): void {
   const { random, trueNs } = world;
   const link = world.links[listenerNumber]!;

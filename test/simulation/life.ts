@@ -40,7 +40,8 @@ export class Life {
   step(): void {
     const { observer, runner } = this.#daemon;
     const waitNs = this.#hasWorkLeft ? 0 : this.#drawWaitNs();
-    // The loop announces a wait that it planned; a machine that was busy or asleep adds to it unannounced.
+    // The loop announces a wait that it planned; a machine that was busy or asleep adds to it
+    // unannounced.
     const announcedNs = this.#world.random.chance(0.9) ? Math.min(waitNs, WAIT_NS_MAX) : 0;
     observer.allowIdle(announcedNs);
     this.#model.observer.plannedNs = announcedNs;
@@ -134,8 +135,8 @@ export class Life {
     }
   }
 
-  // Until exactly a moment at which something changes its meaning, with a turn that takes no time, so that all of it
-  // happens at that moment.
+  // Until exactly a moment at which something changes its meaning, with a turn that takes no time,
+  // so that all of it happens at that moment.
   #waitForEdge(): number | undefined {
     const { random, scenario, clock } = this.#world;
     const limitNs = (random.chance(0.9) ? 1.2 : 11) * scenario.thresholdNs;

@@ -1,5 +1,5 @@
-// `npm run simulate -- --seed N --steps M --agents K`: one deterministic run. Exit 0 with one summary line, or 1 with what
-// was expected, what was found and the command that shows it again.
+// `npm run simulate -- --seed N --steps M --agents K`: one deterministic run. Exit 0 with one
+// summary line, or 1 with what was expected, what was found and the command that shows it again.
 import { AGENTS_DEFAULT, STEPS_DEFAULT } from "./coverage.ts";
 import { failureText, summaryLine } from "./report.ts";
 import { PAGE_EVERY_DEFAULT, simulate } from "./simulation.ts";

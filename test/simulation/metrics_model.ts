@@ -1,4 +1,5 @@
-// What the metrics page must say (spec 08): per-pid rows in a Map, and every counter as the sum of what the models saw.
+// What the metrics page must say (spec 08): per-pid rows in a Map, and every counter as the sum of
+// what the models saw.
 import type { ModelStall } from "./model_rows.ts";
 import type { ObserverModel } from "./observer_model.ts";
 import type { RecoveryModel } from "./recovery_model.ts";

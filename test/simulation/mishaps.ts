@@ -132,8 +132,8 @@ function machineMishap(world: World): void {
   }
 }
 
-// Everybody is silent for so long that all may be evicted, and then beats in one breath: newcomers take the slots of
-// agents whose own beats come right behind them.
+// Everybody is silent for so long that all may be evicted, and then beats in one breath: newcomers
+// take the slots of agents whose own beats come right behind them.
 function comeBackTogether(world: World): void {
   const T = world.scenario.thresholdNs;
   world.clock.trueNs += 2 * T;
@@ -176,7 +176,10 @@ export function replaceProcess(world: World, agent: Agent): void {
   if (random.chance(0.3)) agent.nextBeatNs += 3 * world.scenario.thresholdNs;
 }
 
-/** Its last beats wait in the socket while a stranger takes over the pid, who will not beat for long. */
+/**
+ * Its last beats wait in the socket while a stranger takes over the pid, who will not beat for
+ * long.
+ */
 function replaceBehindBeats(world: World, agent: Agent): void {
   const { random } = world;
   if (!agent.isOnUnix) return;

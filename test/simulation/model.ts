@@ -1,4 +1,5 @@
-// The whole turn of the daemon as the specification tells it (12 section 1), from the models of its parts.
+// The whole turn of the daemon as the specification tells it (12 section 1), from the models of its
+// parts.
 import type { SignalAsked, SpawnAsked } from "./children.ts";
 import { MetricsModel } from "./metrics_model.ts";
 import { type ModelStall, modelStallText } from "./model_rows.ts";
@@ -80,7 +81,10 @@ export class Model {
     this.metrics.turns += 1;
   }
 
-  /** Spec 04 section 8: every raw reading that the daemon made, in order, and the wait that was announced before. */
+  /**
+   * Spec 04 section 8: every raw reading that the daemon made, in order, and the wait that was
+   * announced before.
+   */
   readClock(readings: readonly number[], idleAllowanceNs: number): void {
     let allowanceNs = idleAllowanceNs;
     for (const rawNs of readings) {

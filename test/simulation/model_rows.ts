@@ -1,5 +1,6 @@
-// Event rows and stalls as text, one form for the rows of the daemon and one for those of the model: equal text, equal row.
-// Only the columns that spec 04 section 2.1 gives a kind are in its text.
+// Event rows and stalls as text, one form for the rows of the daemon and one for those of the
+// model: equal text, equal row. Only the columns that spec 04 section 2.1 gives a kind are in its
+// text.
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 

@@ -1,6 +1,7 @@
-// The simulated sockets and what is on its way to them. Nothing is lost unseen: a datagram is delayed, duplicated or
-// overtaken, and a full socket tells its sender. Each socket exists twice, for the daemon and for the model, and both
-// copies get the same datagrams and the same failures in the same order.
+// The simulated sockets and what is on its way to them. Nothing is lost unseen: a datagram is
+// delayed, duplicated or overtaken, and a full socket tells its sender. Each socket exists twice,
+// for the daemon and for the model, and both copies get the same datagrams and the same failures in
+// the same order.
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import type { SimulatedProcess } from "./process_table.ts";
 
@@ -15,11 +16,17 @@ export interface Datagram {
   readonly controlTruncated: boolean;
   /** Undefined = the kernel attached none. UDP has none. */
   readonly credentials: Credentials | undefined;
-  /** The process that the credentials name at the moment of the send; undefined = there is none, or over UDP. */
+  /**
+   * The process that the credentials name at the moment of the send; undefined = there is none, or
+   * over UDP.
+   */
   readonly sender?: SimulatedProcess | undefined;
 }
 
-/** Whether the process that is to send a datagram is still there: one that ended in its send sends nothing. */
+/**
+ * Whether the process that is to send a datagram is still there: one that ended in its send sends
+ * nothing.
+ */
 export type CanSend = (datagram: Datagram) => boolean;
 
 export interface LinkOptions {
@@ -82,7 +89,10 @@ export class Link {
   readonly canSend: CanSend;
   readonly daemonEnd: SocketQueue;
   readonly modelEnd: SocketQueue;
-  /** The filter that the daemon put on: one in so many datagrams of rubbish passes; 0 = there is none. */
+  /**
+   * The filter that the daemon put on: one in so many datagrams of rubbish passes; 0 = there is
+   * none.
+   */
   filterSample = 0;
   readonly #transit: { readonly dueNs: number; readonly datagram: Datagram }[] = [];
 
@@ -98,7 +108,10 @@ export class Link {
     return this.daemonEnd.length + this.#transit.length >= capacity;
   }
 
-  /** False if the queue is full: the sender sees EAGAIN. True times; what is due at once is in the queue at once. */
+  /**
+   * False if the queue is full: the sender sees EAGAIN. True times; what is due at once is in the
+   * queue at once.
+   */
   send(datagram: Datagram, dueNs: number, nowNs: number): boolean {
     if (this.isFull) return false;
     let at = this.#transit.length;

@@ -1,6 +1,7 @@
-// The observer as specs 03, 04, 05 and 08 tell it, slow and literal: it takes its own copy of the datagrams and says what
-// the daemon must do with each of them, in which order, and who falls silent when. Built from the slow twins of tracker,
-// frame and token bucket; nothing of the code under test is used.
+// The observer as specs 03, 04, 05 and 08 tell it, slow and literal: it takes its own copy of the
+// datagrams and says what the daemon must do with each of them, in which order, and who falls
+// silent when. Built from the slow twins of tracker, frame and token bucket; nothing of the code
+// under test is used.
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { referenceDecode } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
@@ -61,8 +62,8 @@ export class ObserverModel {
   rows: string[] = [];
   stalls: ModelStall[] = [];
   /**
-   * Stalls that had to be told early, because a batch brought the return of an agent; not yet decided. They come before
-   * that batch, unless they were judged after it was received.
+   * Stalls that had to be told early, because a batch brought the return of an agent; not yet
+   * decided. They come before that batch, unless they were judged after it was received.
    */
   told: ModelStall[] = [];
   /** Of this turn: rows and early stalls in the order in which they are told. */
@@ -162,7 +163,10 @@ export class ObserverModel {
     return this.nowNs;
   }
 
-  /** Spec 12 section 8: from look to look there was more time than the planned wait and the gap that is allowed. */
+  /**
+   * Spec 12 section 8: from look to look there was more time than the planned wait and the gap that
+   * is allowed.
+   */
   #listen(nowNs: number): void {
     const gapNsMax = this.#options.scenario.pauseGapNs;
     const sinceNs = this.#listenedNs;
@@ -198,7 +202,8 @@ export class ObserverModel {
     state.failures = 0;
     if (taken.length < 64) this.#foundEmpty.add(state);
     for (const datagram of taken) this.#take(state, listenerNumber, datagram, nowNs);
-    // What was taken may have been sent before the socket was empty: it counts from the next datagram on.
+    // What was taken may have been sent before the socket was empty: it counts from the next
+    // datagram on.
     if (taken.length < 64) state.emptyGeneration = generation;
     this.#consumedSinceJudge += taken.length;
     return taken.length;
@@ -501,7 +506,10 @@ export class ObserverModel {
     return (isPartUnknown || isOld) && retryIsDue;
   }
 
-  /** A foreign namespace whose inode was readable once and is hidden now, or the reverse, is no conflict. */
+  /**
+   * A foreign namespace whose inode was readable once and is hidden now, or the reverse, is no
+   * conflict.
+   */
   #sameReadability(
     slot: ReferenceSlot | undefined,
     found: number | undefined,
@@ -535,7 +543,10 @@ interface Sender {
   readonly proof: Proof;
 }
 
-/** Whether the process that started at a time, and has the pid now, may be the sender of a datagram, and whether it is. */
+/**
+ * Whether the process that started at a time, and has the pid now, may be the sender of a datagram,
+ * and whether it is.
+ */
 interface Proof {
   readonly mayBe: (startTime: number) => boolean;
   readonly is: (startTime: number) => boolean;

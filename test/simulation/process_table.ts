@@ -1,4 +1,5 @@
-// The simulated processes as /proc would show them: start times, pid namespaces and what of it may be read at the moment.
+// The simulated processes as /proc would show them: start times, pid namespaces and what of it may
+// be read at the moment.
 import type { GenerationClock } from "../../src/processes/generation.ts";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 
@@ -21,7 +22,9 @@ export interface SimulatedProcess {
 
 export class ProcessTable {
   readonly #byPid = new Map<number, SimulatedProcess>();
-  /** Processes that are replaced by another under the same pid right between the reads of a look-up. */
+  /**
+   * Processes that are replaced by another under the same pid right between the reads of a look-up.
+   */
   readonly swappedInLookup = new Map<number, number>();
   readonly #nowGeneration: GenerationClock;
   #lastStartTime = 0;
@@ -63,7 +66,10 @@ export class ProcessTable {
     return this.#byPid.get(pid);
   }
 
-  /** A reader of its own: the daemon and the model read the same world without disturbing each other. */
+  /**
+   * A reader of its own: the daemon and the model read the same world without disturbing each
+   * other.
+   */
   reader(): CountingReader {
     return new CountingReader(this);
   }

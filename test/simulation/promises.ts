@@ -1,6 +1,7 @@
-// The promises of the daemon, checked from outside: only what its sinks are told and what is true of the simulated
-// processes goes in, so a mistake that model and daemon share is still seen. No false stall, none missed, each once per
-// silence run; nothing is started for a process that is not the one that fell silent; budgets are kept.
+// The promises of the daemon, checked from outside: only what its sinks are told and what is true
+// of the simulated processes goes in, so a mistake that model and daemon share is still seen. No
+// false stall, none missed, each once per silence run; nothing is started for a process that is not
+// the one that fell silent; budgets are kept.
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
@@ -142,16 +143,16 @@ export class Promises {
   }
 
   /**
-   * `sinceNs` is the observer time at the start of the turn: every judge point of the turn was later. `judged` is false if
-   * the turn may have had none, or cannot tell which pids are tracked.
+   * `sinceNs` is the observer time at the start of the turn: every judge point of the turn was
+   * later. `judged` is false if the turn may have had none, or cannot tell which pids are tracked.
    */
   endTurn(sinceNs: number, judged: boolean, hasPendingStalls: boolean): void {
     this.#atMost("spawns", 16, this.#spawnsThisTurn);
     this.#atMost("stalls decided", 256, this.#decisionsThisTurn);
     // Two lists of at most 64, and at most one more for each decision.
     this.#atMost("completions", 128 + 256, this.#completionsThisTurn);
-    // With a smaller judge limit, which retired slots count against too, some agents have to wait, and only the model
-    // knows which.
+    // With a smaller judge limit, which retired slots count against too, some agents have to wait,
+    // and only the model knows which.
     const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, { lastBeatNs, reported }] of this.#watched) {

@@ -1,5 +1,5 @@
-// The luck of a simulation: sfc32, seeded through splitmix32, so that neighbouring seeds share nothing. Everything random
-// in a run comes from one of these; nothing asks the machine.
+// The luck of a simulation: sfc32, seeded through splitmix32, so that neighbouring seeds share
+// nothing. Everything random in a run comes from one of these; nothing asks the machine.
 
 export class Random {
   #a: number;

@@ -1,6 +1,7 @@
-// Recovery as spec 10 tells it, slow and literal: a list of children, a Map of debounce windows, and a search wherever the
-// daemon keeps an order. What the system answered to the daemon (spawned or not, signalled or not) is read from the record
-// of the simulated runner, and the daemon must have asked exactly what the model would ask.
+// Recovery as spec 10 tells it, slow and literal: a list of children, a Map of debounce windows,
+// and a search wherever the daemon keeps an order. What the system answered to the daemon (spawned
+// or not, signalled or not) is read from the record of the simulated runner, and the daemon must
+// have asked exactly what the model would ask.
 import { constants } from "node:os";
 import type { ChildExit, Exit, SignalAsked, SpawnAsked } from "./children.ts";
 import type { ModelStall } from "./model_rows.ts";
@@ -110,7 +111,10 @@ export class RecoveryModel {
     return [...spawns, ...signals].join(", ");
   }
 
-  /** The answers of the service manager that have come: whoever waits for one has its place in a turn. */
+  /**
+   * The answers of the service manager that have come: whoever waits for one has its place in a
+   * turn.
+   */
   takeAnswers(nowNs: number): void {
     if (!this.#scenario.recovers) return;
     for (const lookup of this.#lookups.advance(nowNs)) {
@@ -354,7 +358,9 @@ export class RecoveryModel {
     return isSame ? this.#world.unitOf(process) : undefined;
   }
 
-  /** Why the unit is not restarted now: a reason, or undefined while nobody knows; "" = it may be. */
+  /**
+   * Why the unit is not restarted now: a reason, or undefined while nobody knows; "" = it may be.
+   */
   #mayRestart(recovery: ModelRecovery, nowNs: number): string | undefined {
     const { stall, unit } = recovery;
     if (unit === undefined) return "unit_unknown";
@@ -375,7 +381,10 @@ export class RecoveryModel {
     return this.#restarting.has(unit) ? "unit_in_flight" : "";
   }
 
-  /** Puts a recovery off that could not be started: twice as long each time. False after ten minutes of it. */
+  /**
+   * Puts a recovery off that could not be started: twice as long each time. False after ten minutes
+   * of it.
+   */
   #defer(recovery: ModelRecovery, nowNs: number): boolean {
     const { stall, tries } = recovery;
     const firstTryNs = tries === 0 ? nowNs : recovery.firstTryNs;
@@ -407,7 +416,10 @@ export class RecoveryModel {
     return asked;
   }
 
-  /** Room for one more window: entries ten debounces old count for nothing, else the oldest goes if it has passed. */
+  /**
+   * Room for one more window: entries ten debounces old count for nothing, else the oldest goes if
+   * it has passed.
+   */
   #makeRoom(nowNs: number, debounceNs: number): boolean {
     for (const [pid, { firedNs }] of this.#windows) {
       if (nowNs - firedNs > 10 * debounceNs) this.#windows.delete(pid);

@@ -1,4 +1,5 @@
-// The words of a run: one line when all is well, else what was expected, what was found and how to see it again.
+// The words of a run: one line when all is well, else what was expected, what was found and how to
+// see it again.
 import type { FailureReport, SimulationOptions, SimulationResult } from "./simulation.ts";
 
 export function summaryLine(
@@ -18,7 +19,8 @@ export function failureText(
   { seed, steps, agents }: SimulationOptions,
   { step, life, observerNs, what, expected, found, stack }: FailureReport,
 ): string {
-  // A failure of coverage belongs to the whole run; any other is there as soon as its step is reached.
+  // A failure of coverage belongs to the whole run; any other is there as soon as its step is
+  // reached.
   const replaySteps = what === "coverage" ? steps : step;
   return `simulate: FAILED seed=${seed} step=${step} (life ${life}, observer time ${observerNs} ns)
   what:     ${what}

@@ -1,6 +1,7 @@
-// The configuration of one life of the daemon. A run is a row of lives: the first two have every part switched on, the later
-// ones are drawn at random, so that small tables, tight limits and rare settings meet each other. Agents and processes
-// live on between lives, as they do when a daemon is restarted.
+// The configuration of one life of the daemon. A run is a row of lives: the first two have every
+// part switched on, the later ones are drawn at random, so that small tables, tight limits and rare
+// settings meet each other. Agents and processes live on between lives, as they do when a daemon is
+// restarted.
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { LinkOptions } from "./network.ts";
 import { OWN_INODE } from "./process_table.ts";

@@ -1,5 +1,6 @@
-// The parts of the daemon as a simulation makes them, one function each, so that a test can put a faulty part in and see
-// that the simulation notices. Without faults these are exactly the classes that the daemon runs.
+// The parts of the daemon as a simulation makes them, one function each, so that a test can put a
+// faulty part in and see that the simulation notices. Without faults these are exactly the classes
+// that the daemon runs.
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";

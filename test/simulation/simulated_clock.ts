@@ -1,6 +1,7 @@
-// Simulated time. `trueNs` is what passes in the world and never goes back; the raw clock that the observer reads is off by
-// a skew that a scenario changes, even in the middle of a turn. Receiving takes time, reading the clock takes none, so the
-// number of readings is the observer's own business.
+// Simulated time. `trueNs` is what passes in the world and never goes back; the raw clock that the
+// observer reads is off by a skew that a scenario changes, even in the middle of a turn. Receiving
+// takes time, reading the clock takes none, so the number of readings is the observer's own
+// business.
 import type { RawClock } from "../../src/observer/clock.ts";
 
 export class SimulatedClock implements RawClock {

@@ -1,5 +1,5 @@
-// A listener whose socket is simulated. It fills the columns as the real listeners do (spec 05 sections 3 and 6), and
-// receiving takes simulated time.
+// A listener whose socket is simulated. It fills the columns as the real listeners do (spec 05
+// sections 3 and 6), and receiving takes simulated time.
 import {
   ORIGIN_KERNEL_ATTESTED,
   ORIGIN_NETWORK_UNVERIFIED,

@@ -1,4 +1,5 @@
-// A handful of small runs on every test run; the long ones are started by hand with `npm run simulate`.
+// A handful of small runs on every test run; the long ones are started by hand with
+// `npm run simulate`.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Coverage } from "./coverage.ts";
 import { failureText, summaryLine } from "./report.ts";

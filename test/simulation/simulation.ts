@@ -1,5 +1,6 @@
-// A deterministic simulation of the daemon: from one seed, lives of the real turn on a simulated clock with simulated
-// sockets, processes and children, each compared with its model after every turn. The same seed does the same.
+// A deterministic simulation of the daemon: from one seed, lives of the real turn on a simulated
+// clock with simulated sockets, processes and children, each compared with its model after every
+// turn. The same seed does the same.
 import { AGENTS_DEFAULT, Coverage, REQUIRED, STEPS_DEFAULT } from "./coverage.ts";
 import { SimulationFailure } from "./failure.ts";
 import { Life } from "./life.ts";

@@ -1,4 +1,5 @@
-// A hash over everything that a run did, in order: two runs with the same hash did the same. Not cryptographic.
+// A hash over everything that a run did, in order: two runs with the same hash did the same. Not
+// cryptographic.
 
 export class TraceHash {
   #low = 0x811c_9dc5;

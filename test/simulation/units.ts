@@ -1,5 +1,6 @@
-// The services of the simulated machine. Which one a process runs in follows from its start time, so that nothing has to be
-// kept; the main process of a service is the one of its members that started last.
+// The services of the simulated machine. Which one a process runs in follows from its start time,
+// so that nothing has to be kept; the main process of a service is the one of its members that
+// started last.
 import type { ProcessTable, SimulatedProcess } from "./process_table.ts";
 
 /** The user that every service runs as; half of the agents run as another. */

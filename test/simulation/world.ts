@@ -1,5 +1,5 @@
-// Everything outside the daemon: processes, agents, sockets and time. Each step lets some time pass, agents beat, and now
-// and then something goes wrong (mishaps.ts, hostility.ts).
+// Everything outside the daemon: processes, agents, sockets and time. Each step lets some time
+// pass, agents beat, and now and then something goes wrong (mishaps.ts, hostility.ts).
 import { Agent, type AgentKind } from "./agent.ts";
 import type { Coverage } from "./coverage.ts";
 import { type FrameFields, frameBytes, isRubbish } from "./frames.ts";
@@ -33,12 +33,17 @@ export class World {
   links: readonly Link[] = [];
   scenario: Scenario;
   pidMax = PID_MAX;
-  /** Until then the link of this number is flooded with rubbish by senders that wait for room; true time. */
+  /**
+   * Until then the link of this number is flooded with rubbish by senders that wait for room; true
+   * time.
+   */
   flood = { link: 0, untilNs: 0, hasBegun: false };
   /** Added to the next step: the machine sleeps. */
   sleepNs = 0;
   wallOffsetNs = 1_700_000_000_000_000_000;
-  /** True time that passed before this life: the machine goes on between the lives of the daemon. */
+  /**
+   * True time that passed before this life: the machine goes on between the lives of the daemon.
+   */
   #livedNs = 0;
 
   constructor({ random, agentCount, trace, coverage }: WorldOptions) {
@@ -71,7 +76,10 @@ export class World {
     return this.clock.trueNs;
   }
 
-  /** The clock of start times at a true time of this life. Its ticks are short, so that many processes can start. */
+  /**
+   * The clock of start times at a true time of this life. Its ticks are short, so that many
+   * processes can start.
+   */
   generationAt(trueNs: number): number {
     return 1_000 + Math.floor((this.#livedNs + trueNs) / 1_000);
   }
@@ -98,7 +106,9 @@ export class World {
     return Math.max(0, nextNs - this.trueNs);
   }
 
-  /** A recovery command for the agent of `pid` succeeded: mostly a service manager started it again. */
+  /**
+   * A recovery command for the agent of `pid` succeeded: mostly a service manager started it again.
+   */
   recovered(pid: number): void {
     const agent = this.agents.find((one) => one.pid === pid && one.state !== "running");
     if (agent === undefined || this.random.chance(0.4)) return;
@@ -108,7 +118,9 @@ export class World {
     this.#rebirth(agent);
   }
 
-  /** Another process takes over `pid`, which has the longest time to do harm while its stall waits. */
+  /**
+   * Another process takes over `pid`, which has the longest time to do harm while its stall waits.
+   */
   replaceOwnerOf(pid: number): void {
     const owner = this.agents.find((agent) => agent.pid === pid && agent.isOnUnix);
     if (owner !== undefined) replaceProcess(this, owner);

@@ -1,5 +1,5 @@
-// A command that runs to its end while other tests go on: Bun.spawnSync() would stop the senders, timers and log readers of
-// every concurrent test.
+// A command that runs to its end while other tests go on: Bun.spawnSync() would stop the senders,
+// timers and log readers of every concurrent test.
 
 export interface CommandResult {
   readonly exitCode: number;

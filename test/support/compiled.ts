@@ -1,5 +1,6 @@
-// Programs in C that stand beside the tests, compiled when they are first needed. They stay in the cache of the checkout
-// under the hash of their source: tests leave nothing in /tmp, and compile once.
+// Programs in C that stand beside the tests, compiled when they are first needed. They stay in the
+// cache of the checkout under the hash of their source: tests leave nothing in /tmp, and compile
+// once.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -1,5 +1,6 @@
-// This checkout as one executable, made when a test first needs it. It stays in the cache of the checkout under the hash of
-// its sources; that of older sources goes, since each has a hundred megabytes.
+// This checkout as one executable, made when a test first needs it. It stays in the cache of the
+// checkout under the hash of its sources; that of older sources goes, since each has a hundred
+// megabytes.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Glob } from "bun";
@@ -21,7 +22,8 @@ export async function compiledCheckout(): Promise<string> {
   const program = join(CACHE, name, "varta-watch");
   const lock = join(CACHE, `${name}.lock`);
   mkdirSync(CACHE, { recursive: true });
-  // Of the workers of one run the first makes it, and the others wait; whoever waits in vain makes it, too.
+  // Of the workers of one run the first makes it, and the others wait; whoever waits in vain makes
+  // it, too.
   const isFirst = !existsSync(program) && isMade(lock);
   const endMs = performance.now() + WAIT_MS_MAX;
   while (!isFirst && !existsSync(program) && performance.now() < endMs) await Bun.sleep(20);

@@ -1,7 +1,8 @@
-/* A crew of real processes for end-to-end tests: agents that beat under the pid and credentials that the kernel gives
- * them, and datagrams of every hostile kind. Commands come on stdin, one per line, each answered by one line on stdout;
- * at the end of stdin every agent is ended and reaped, since not every init does so at once; if the crew is killed, they
- * die with it.
+/*
+ * A crew of real processes for end-to-end tests: agents that beat under the pid and credentials
+ * that the kernel gives them, and datagrams of every hostile kind. Commands come on stdin, one per
+ * line, each answered by one line on stdout; at the end of stdin every agent is ended and reaped,
+ * since not every init does so at once; if the crew is killed, they die with it.
  *
  *   crew SOCKET
  *   agents COUNT INTERVAL_MS BEATS STATUS STAMPED
@@ -82,8 +83,11 @@ static void fail(const char *what) {
   exit(1);
 }
 
-/* A beat that the kernel refused is sent again under the same nonce; one that it took is counted. Not at once: behind a
- * queue of ten, a few hundred agents that ask every millisecond leave no processor to the daemon that would empty it. */
+/*
+ * A beat that the kernel refused is sent again under the same nonce; one that it took is counted.
+ * Not at once: behind a queue of ten, a few hundred agents that ask every millisecond leave no
+ * processor to the daemon that would empty it.
+ */
 static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t beats, int status, uint64_t first_ns) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   uint64_t next = first_ns;

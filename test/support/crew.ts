@@ -1,5 +1,5 @@
-// A crew of real agent processes (crew.c), compiled when it is first needed. Where there is no C compiler, tests that need it
-// are skipped and say so.
+// A crew of real agent processes (crew.c), compiled when it is first needed. Where there is no C
+// compiler, tests that need it are skipped and say so.
 import { constants } from "node:os";
 import { join } from "node:path";
 import { compiled } from "./compiled.ts";
@@ -83,7 +83,9 @@ export class Crew implements AsyncDisposable {
     await this.#ask(`signal ${pid} ${constants.signals[signal]}`);
   }
 
-  /** Forks a process with this very pid, which nobody has now; an interval of 0 = it never beats. */
+  /**
+   * Forks a process with this very pid, which nobody has now; an interval of 0 = it never beats.
+   */
   async reuse(pid: number, intervalMs: number): Promise<void> {
     const [, got] = await this.#ask(`reuse ${pid} ${intervalMs}`);
     if (Number(got) !== pid) throw new Error(`the kernel did not give pid ${pid} away again`);

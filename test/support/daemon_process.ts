@@ -1,5 +1,6 @@
-// The real program as a child process with a directory of its own: started, watched through its log, its metrics page
-// and its export, signalled, and ended whatever the test does. Every wait is for a condition and has a limit.
+// The real program as a child process with a directory of its own: started, watched through its
+// log, its metrics page and its export, signalled, and ended whatever the test does. Every wait is
+// for a condition and has a limit.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Page, parsePage } from "../metrics/page.ts";
@@ -16,11 +17,17 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** Directory of an earlier daemon, to start anew in its place. */
   readonly directory?: string;
-  /** Files of its directory, its working directory, by name: executable, and as private as a secret has to be. */
+  /**
+   * Files of its directory, its working directory, by name: executable, and as private as a secret
+   * has to be.
+   */
   readonly files?: Readonly<Record<string, string>>;
   /** Text of its varta.toml; without it there is none. */
   readonly config?: string;
-  /** The configuration names the listeners, one of them a unix one; without it there is the one of --socket. */
+  /**
+   * The configuration names the listeners, one of them a unix one; without it there is the one of
+   * --socket.
+   */
   readonly ownListeners?: boolean;
   /** Serve metrics at a free port; on by default. */
   readonly metrics?: boolean;
@@ -181,7 +188,10 @@ export class DaemonProcess implements AsyncDisposable {
     return JSON.parse(this.saying("state").at(-1)!.fields.get("state")!) as DaemonState;
   }
 
-  /** Waits until the daemon took `count` datagrams from its first listener, or from the one of that name. */
+  /**
+   * Waits until the daemon took `count` datagrams from its first listener, or from the one of that
+   * name.
+   */
   async untilReceived(count: number, listener?: string): Promise<DaemonState> {
     let state = await this.state();
     await until(`${count} datagrams to be received`, async () => {

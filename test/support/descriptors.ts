@@ -1,5 +1,6 @@
-// The open descriptors of this process by number and kind. Counting them would do, were it not for threads of the runtime
-// that close something of an earlier test at any moment: a leak is a descriptor that is new.
+// The open descriptors of this process by number and kind. Counting them would do, were it not for
+// threads of the runtime that close something of an earlier test at any moment: a leak is a
+// descriptor that is new.
 import { readdirSync, readlinkSync } from "node:fs";
 
 const DIRECTORY = "/proc/self/fd";

@@ -1,10 +1,12 @@
-/* A sender that never rests, for tests of what a flood does to others: datagrams of one size at line rate until it is told
- * to end, then their number on stdout.
+/*
+ * A sender that never rests, for tests of what a flood does to others: datagrams of one size at
+ * line rate until it is told to end, then their number on stdout.
  *
  *   flood CONTENT SIZE unix SOCKET
  *   flood CONTENT SIZE udp ADDRESS PORT     IPv4
  *
- * CONTENT is "random" (no frame, and no sealed one) or "beats" (valid frames of any pid). */
+ * CONTENT is "random" (no frame, and no sealed one) or "beats" (valid frames of any pid).
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
-// A hundred honest agents at 10 Hz on one listener while another listener of the same daemon is flooded at line rate, and
-// what became of their beats: the export dates each of them, and its payload says when it was sent.
+// A hundred honest agents at 10 Hz on one listener while another listener of the same daemon is
+// flooded at line rate, and what became of their beats: the export dates each of them, and its
+// payload says when it was sent.
 import { type Page, sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "./crew.ts";
 import { DaemonProcess } from "./daemon_process.ts";
@@ -51,7 +52,10 @@ export interface FloodResult {
   /** Datagrams that the flood sent, and those of them that were received. */
   readonly flooded: number;
   readonly taken: number;
-  /** What the honest listener received that was no honest beat, and what the kernel dropped for it by our estimate. */
+  /**
+   * What the honest listener received that was no honest beat, and what the kernel dropped for it
+   * by our estimate.
+   */
   readonly rubbishTaken: number;
   readonly filteredEstimate: number;
   readonly sent: number;

@@ -1,5 +1,5 @@
-// Clients that ask for more than their share, and a listener in C that does nothing but accept (http_load.c), compiled when
-// they are first needed.
+// Clients that ask for more than their share, and a listener in C that does nothing but accept
+// (http_load.c), compiled when they are first needed.
 import { join } from "node:path";
 import { compiled } from "./compiled.ts";
 

@@ -1,4 +1,5 @@
-// Whether this kernel says who really sent a datagram, and keeps descriptors of senders away (Linux 6.16).
+// Whether this kernel says who really sent a datagram, and keeps descriptors of senders away
+// (Linux 6.16).
 import { AF_UNIX, IS_LINUX, SOCK_DGRAM, SO_PASSPIDFD, SO_PASSRIGHTS } from "../../ffi/constants.ts";
 import { close, openSocket, setSocketOption } from "../../ffi/socket.ts";
 

@@ -1,5 +1,5 @@
-// Whether tests can run this checkout as other users: that needs root, setpriv(1), and a checkout that others may read. A
-// clone in a private directory is none.
+// Whether tests can run this checkout as other users: that needs root, setpriv(1), and a checkout
+// that others may read. A clone in a private directory is none.
 import { PROGRAM } from "./program.ts";
 
 const SOMEBODY = 65_534;

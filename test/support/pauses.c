@@ -1,5 +1,7 @@
-/* Measures how long this machine keeps a process that wants to run from running: sleeps 2 ms again and again until SIGTERM,
- * then prints the longest oversleep in microseconds. */
+/*
+ * Measures how long this machine keeps a process that wants to run from running: sleeps 2 ms again
+ * and again until SIGTERM, then prints the longest oversleep in microseconds.
+ */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-// How long the machine itself kept processes waiting while a test ran (pauses.c). What a test requires of the daemon's
-// punctuality is required on top of that: on a machine that stands still for 100 ms, nobody is on time.
+// How long the machine itself kept processes waiting while a test ran (pauses.c). What a test
+// requires of the daemon's punctuality is required on top of that: on a machine that stands still
+// for 100 ms, nobody is on time.
 import { join } from "node:path";
 import { compiled } from "./compiled.ts";
 
@@ -7,8 +8,9 @@ const program = compiled(join(import.meta.dir, "pauses.c"));
 const ATTEMPTS_MAX = 3;
 
 /**
- * Runs a test that holds only where no process stands still for `pauseMsMax`, such as one in which an agent that beats must
- * never be called silent. If it fails and the machine did stand still, it has said nothing, and is run again.
+ * Runs a test that holds only where no process stands still for `pauseMsMax`, such as one in which
+ * an agent that beats must never be called silent. If it fails and the machine did stand still, it
+ * has said nothing, and is run again.
  */
 export async function unlessMachinePauses(
   pauseMsMax: number,

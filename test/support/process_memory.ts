@@ -1,4 +1,5 @@
-// What stands in the memory of another process: for tests of what must not stay there. Linux; own children, or as root.
+// What stands in the memory of another process: for tests of what must not stay there. Linux; own
+// children, or as root.
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 
 const PAGE_BYTES = 4_096;

@@ -1,5 +1,6 @@
-// The varta-watch under test: the executable that VARTA_TEST_PROGRAM names, or this checkout, compiled as it is released. A
-// compiled daemon starts in a third of the time that one from source takes, and it is what people run.
+// The varta-watch under test: the executable that VARTA_TEST_PROGRAM names, or this checkout,
+// compiled as it is released. A compiled daemon starts in a third of the time that one from source
+// takes, and it is what people run.
 import { resolve } from "node:path";
 import { compiledCheckout } from "./compiled_checkout.ts";
 

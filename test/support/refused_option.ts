@@ -1,5 +1,5 @@
-// A kernel that refuses one socket option, by a filter of system calls (seccomp) as a sandbox has them. It cannot be taken
-// back: for a process that a test starts for it.
+// A kernel that refuses one socket option, by a filter of system calls (seccomp) as a sandbox has
+// them. It cannot be taken back: for a process that a test starts for it.
 import { ptr } from "bun:ffi";
 import { libcLinux } from "../../ffi/libc.ts";
 

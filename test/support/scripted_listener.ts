@@ -1,5 +1,5 @@
-// A listener whose every receive is written down beforehand, and the datagrams for it. It fills the same columns as a real
-// one, so the observer cannot tell the difference (spec 05 section 2).
+// A listener whose every receive is written down beforehand, and the datagrams for it. It fills the
+// same columns as a real one, so the observer cannot tell the difference (spec 05 section 2).
 import { IP_WORDS, IPV4_MAPPED } from "../../src/base/ip_text.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/origin.ts";
@@ -54,7 +54,10 @@ export class ScriptedListener implements Listener {
   /** The observer time of every receive. */
   readonly receivedAtNs: number[] = [];
   closed = 0;
-  /** What the kernel says of the sender of a datagram that names `pid`: whether it has it still. Undefined = nothing. */
+  /**
+   * What the kernel says of the sender of a datagram that names `pid`: whether it has it still.
+   * Undefined = nothing.
+   */
   vouches: ((pid: number) => boolean) | undefined = undefined;
   /** How often it was asked, told of a doubt, and of the end of a batch. */
   asked = 0;
@@ -137,7 +140,10 @@ export interface BeatFields {
   readonly from?: number;
 }
 
-/** A beat of `pid`, vouched for by the kernel unless told otherwise; a peer pid of 0 makes it SocketModeOnly. */
+/**
+ * A beat of `pid`, vouched for by the kernel unless told otherwise; a peer pid of 0 makes it
+ * SocketModeOnly.
+ */
 export function beatOf(pid: number, fields: BeatFields = {}): Datagram {
   const peerPid = fields.peerPid ?? pid;
   const nonce = BigInt(fields.nonce ?? 1);

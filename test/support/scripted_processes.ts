@@ -1,4 +1,5 @@
-// Processes as a test states them, with every look at them counted. A pid that is not stated is gone.
+// Processes as a test states them, with every look at them counted. A pid that is not stated is
+// gone.
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 
 export interface StatedProcess {

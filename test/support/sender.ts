@@ -23,7 +23,10 @@ export class Sender implements Disposable {
     this.#address = unixAddress(socket);
   }
 
-  /** Sends by a connected socket from now on: to the one that is at the path now, whatever comes there later. */
+  /**
+   * Sends by a connected socket from now on: to the one that is at the path now, whatever comes
+   * there later.
+   */
   connect(): void {
     check(connect(this.#fd, this.#address), "connect");
     this.#isConnected = true;

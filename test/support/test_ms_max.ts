@@ -1,5 +1,6 @@
 /**
- * For setDefaultTimeout() of every test that waits for processes or computes for long: above each wait of until(), so that
- * the wait says what did not happen, and far above what a busy machine needs.
+ * For setDefaultTimeout() of every test that waits for processes or computes for long: above each
+ * wait of until(), so that the wait says what did not happen, and far above what a busy machine
+ * needs.
  */
 export const TEST_MS_MAX = 90_000;

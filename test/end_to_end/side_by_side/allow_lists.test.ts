@@ -1,5 +1,6 @@
-// Who may beat at which socket: modes and groups of the socket file keep senders out, allow lists of uids and gids refuse
-// those who get in; real senders of other users, and every listener has its own rules (spec 05 section 3.1, 4.1).
+// Who may beat at which socket: modes and groups of the socket file keep senders out, allow lists
+// of uids and gids refuse those who get in; real senders of other users, and every listener has its
+// own rules (spec 05 section 3.1, 4.1).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, lstatSync, readFileSync } from "node:fs";
 import { type Page, sampleAt } from "../../metrics/page.ts";
@@ -109,7 +110,10 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
   });
 });
 
-/** A daemon with these Unix listeners; each has a socket of its name, open to everybody unless it says otherwise. */
+/**
+ * A daemon with these Unix listeners; each has a socket of its name, open to everybody unless it
+ * says otherwise.
+ */
 function start(directory: TemporaryDirectory, tables: readonly string[]): Promise<DaemonProcess> {
   return DaemonProcess.start({
     directory: directory.path,
@@ -132,7 +136,8 @@ async function beatAs({ uid, gid, groups }: Sender, socket: string): Promise<num
   return (await runCommand(argv)).exitCode;
 }
 
-// A pipeline would fork; this way the crew keeps the pid of the shell, which is the one in the beat.
+// A pipeline would fork; this way the crew keeps the pid of the shell, which is the one in the
+// beat.
 const SEND = `exec "$0" "$1" <<END
 send 1 32 0 beat $$
 END`;

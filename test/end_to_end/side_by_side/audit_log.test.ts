@@ -1,5 +1,6 @@
-// The audit log of a real daemon in the hands of somebody who wants rows to be gone: the next start says so, and so does the
-// daemon that has the file open. What only looks like it, a kill and an unusable state directory, raises no alarm.
+// The audit log of a real daemon in the hands of somebody who wants rows to be gone: the next start
+// says so, and so does the daemon that has the file open. What only looks like it, a kill and an
+// unusable state directory, raises no alarm.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { sampleAt } from "../../metrics/page.ts";

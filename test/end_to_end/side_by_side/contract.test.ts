@@ -1,5 +1,5 @@
-// The command line as recipes for the Rust observer use it: options in, literal lines of the metrics page and of the
-// export out (spec 06 section 6).
+// The command line as recipes for the Rust observer use it: options in, literal lines of the
+// metrics page and of the export out (spec 06 section 6).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
@@ -39,7 +39,8 @@ describe.concurrent("the end-to-end contract", () => {
       lines = (await (await daemon.fetch("/metrics", { authorization })).text()).split("\n");
       return wanted.every((line) => lines.includes(line));
     });
-    // More than one if this process, which runs other tests besides, kept the sender waiting between two beats.
+    // More than one if this process, which runs other tests besides, kept the sender waiting
+    // between two beats.
     expect(lines).toContain(`varta_stalls_total{pid="${OWN}"} ${daemon.stallsOf(OWN).length}`);
 
     expect((await daemon.fetch("/metrics")).status).toBe(401);
@@ -131,7 +132,8 @@ describe.concurrent("the end-to-end contract", () => {
     const at = (bound: string) =>
       sampleAt(page, `varta_observer_iteration_seconds_bucket{le="${bound}"}`);
     expect(at("+Inf")).toBe(turns);
-    // A loop that waited for the half-open requests would have done so in every turn; one may be due to the machine.
+    // A loop that waited for the half-open requests would have done so in every turn; one may be
+    // due to the machine.
     expect(turns - at("0.5")).toBeLessThanOrEqual(1);
     const served = sampleAt(page, "varta_observer_serve_pending_seconds_count");
     expect(Math.abs(served - turns)).toBeLessThanOrEqual(1);

@@ -1,5 +1,5 @@
-// "varta-watch demo" as a newcomer sees it: the story in its order, colours only where somebody wants them, and nothing
-// left behind, however it ends.
+// "varta-watch demo" as a newcomer sees it: the story in its order, colours only where somebody
+// wants them, and nothing left behind, however it ends.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { unlessMachinePauses } from "../../support/pauses.ts";
@@ -79,7 +79,10 @@ interface Circumstances {
   readonly during?: (child: Child, seen: () => string) => Promise<void>;
 }
 
-/** Runs the demonstration with a temporary directory of its own, which also marks every process that it starts. */
+/**
+ * Runs the demonstration with a temporary directory of its own, which also marks every process that
+ * it starts.
+ */
 async function demo({ onTerminal = false, env = {}, during }: Circumstances = {}) {
   using directory = new TemporaryDirectory();
   const { NO_COLOR: _, ...inherited } = process.env;

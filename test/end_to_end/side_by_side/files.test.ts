@@ -1,5 +1,5 @@
-// The files of a real daemon in the hands of other programs: what is moved or removed is begun anew and told, and what is
-// not the daemon's is refused at the start and left as it is.
+// The files of a real daemon in the hands of other programs: what is moved or removed is begun anew
+// and told, and what is not the daemon's is refused at the start and left as it is.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// What no HTTP client may do to the daemon: have more of a turn than its share, keep others out, or use up the descriptors
-// that recoveries need (spec 13 section 2).
+// What no HTTP client may do to the daemon: have more of a turn than its share, keep others out, or
+// use up the descriptors that recoveries need (spec 13 section 2).
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { HTTP_REQUESTS_PER_CONNECTION_MAX } from "../../../src/base/limits.ts";
 import { RawClient, request } from "../../http/raw_client.ts";

@@ -1,5 +1,6 @@
-// Agents in other pid namespaces, and observers that may not look into them: real processes, real namespaces, with and
-// without CAP_SYS_PTRACE, as root and as an ordinary user (spec 05 section 5, spec 04 step 9).
+// Agents in other pid namespaces, and observers that may not look into them: real processes, real
+// namespaces, with and without CAP_SYS_PTRACE, as root and as an ordinary user (spec 05 section 5,
+// spec 04 step 9).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chownSync, existsSync, readFileSync, readlinkSync } from "node:fs";
 import { sampleAt } from "../../metrics/page.ts";
@@ -101,7 +102,8 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
     await using crew = new Crew(daemon.socket, PID_NAMESPACE);
     await sendAs(crew);
     const sentMs = performance.now();
-    // A look at the socket in a later tick than the agent's start, and its next beat proves that it is the sender.
+    // A look at the socket in a later tick than the agent's start, and its next beat proves that it
+    // is the sender.
     await until("the next tick", () => performance.now() - sentMs > 20);
     await daemon.untilReceived(1);
     const pid = await sendAs(crew);

@@ -1,5 +1,6 @@
-// Beats across the network: what the operator has to say beforehand, what he is told, how the beats are counted, and when
-// they may lead to a recovery (spec 05 sections 1 and 6, spec 07 section 2.11).
+// Beats across the network: what the operator has to say beforehand, what he is told, how the beats
+// are counted, and when they may lead to a recovery (spec 05 sections 1 and 6, spec 07
+// section 2.11).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import {

@@ -1,6 +1,7 @@
-// A pid that the kernel gives to another process: the newcomer must not inherit the identity, the silence or the
-// recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a child pid namespace, where the
-// test may say which pid comes next; daemon and agents live in it together.
+// A pid that the kernel gives to another process: the newcomer must not inherit the identity, the
+// silence or the recovery of the dead one (spec 05 section 5, spec 10 section 6). It is forced in a
+// child pid namespace, where the test may say which pid comes next; daemon and agents live in it
+// together.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +21,10 @@ const WRITES_LAST_PID =
 const THRESHOLD_MS = 500;
 const INTERVAL_MS = 20;
 
-/** Runs its arguments where setsockopt(SO_PASSRIGHTS) fails with ENOPROTOOPT, by a filter of system calls. */
+/**
+ * Runs its arguments where setsockopt(SO_PASSRIGHTS) fails with ENOPROTOOPT, by a filter of system
+ * calls.
+ */
 const OLDER_KERNEL_SCRIPT = `
 import ctypes, os, platform, struct, sys
 setsockopt = 208 if platform.machine() == "aarch64" else 54
@@ -59,7 +63,8 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
       await crew.reuse(stranger!, 0);
       await crew.signal(frozen!, "SIGSTOP");
 
-      // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged and spared.
+      // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged
+      // and spared.
       await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
       expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
       expect(daemon.stallsOf(stranger!)).toEqual([]);
@@ -86,7 +91,8 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
 describe.concurrent.skipIf(reason !== "")(
   `a pid that is used again while beats wait${reason}`,
   () => {
-    // The daemon is stopped meanwhile, as a busy one is late: what it reads of the pid then is the stranger's.
+    // The daemon is stopped meanwhile, as a busy one is late: what it reads of the pid then is the
+    // stranger's.
     test.each([1, 2, 5])("%d beats of its dead owner hurt no stranger", async (count) => {
       await using daemon = await DaemonProcess.start({
         through: OWN_NAMESPACE,
@@ -96,7 +102,8 @@ describe.concurrent.skipIf(reason !== "")(
       const dead = new Crew(daemon.socket, joining(daemon));
       const pid = await pidInNamespace(dead);
 
-      // Nobody else may beat meanwhile: a full queue would hold the sender for as long as the daemon.
+      // Nobody else may beat meanwhile: a full queue would hold the sender for as long as the
+      // daemon.
       process.kill(daemon.pid, "SIGSTOP");
       await dead.send({ count, content: "beat", pid });
       await dead[Symbol.asyncDispose]();

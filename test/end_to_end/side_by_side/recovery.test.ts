@@ -1,5 +1,5 @@
-// Recoveries of the real daemon: the command runs once per debounce window with its placeholders filled in, and no
-// command, however broken or slow, disturbs the loop (spec 10).
+// Recoveries of the real daemon: the command runs once per debounce window with its placeholders
+// filled in, and no command, however broken or slow, disturbs the loop (spec 10).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, unlinkSync } from "node:fs";
 import { sampleAt } from "../../metrics/page.ts";

@@ -1,5 +1,5 @@
-// Steps, pace, verification, captured output and dry runs of the real daemon, with real agents that hang, stop and come
-// back (spec 10).
+// Steps, pace, verification, captured output and dry runs of the real daemon, with real agents that
+// hang, stop and come back (spec 10).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -104,7 +104,8 @@ step = [{ restart_unit = "auto" }]`),
         await crew.signal(old!, "SIGSTOP");
         await daemon.untilSays("recovery finished");
         expect(readFileSync(asked, "utf8")).toBe("--no-ask-password restart app.service\n");
-        // The old process goes, as in a restart. The other one was there before: it is no successor.
+        // The old process goes, as in a restart. The other one was there before: it is no
+        // successor.
         await crew.kill(old!);
         const young = await crew.agent({ intervalMs: 20 });
         writeFileSync(join(group, "cgroup.procs"), String(young));

@@ -1,5 +1,6 @@
-// The running daemon under a service manager (spec 12 sections 3 and 7): what it says on NOTIFY_SOCKET, when it falls
-// silent there, what its children do not inherit, and its log as the journal gets it.
+// The running daemon under a service manager (spec 12 sections 3 and 7): what it says on
+// NOTIFY_SOCKET, when it falls silent there, what its children do not inherit, and its log as the
+// journal gets it.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { ServiceManager } from "../../daemon/service_manager.ts";

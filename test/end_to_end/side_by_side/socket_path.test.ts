@@ -1,5 +1,5 @@
-// One socket path, one owner: a live one is never taken over, a stale one is replaced and its agents find their way back,
-// and what is not a socket is never touched (spec 05 section 4).
+// One socket path, one owner: a live one is never taken over, a stale one is replaced and its
+// agents find their way back, and what is not a socket is never touched (spec 05 section 4).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,

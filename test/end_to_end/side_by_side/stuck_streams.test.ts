@@ -1,4 +1,5 @@
-// A daemon whose stdout or stderr nobody reads starts, works and stops all the same, and one that cannot start ends.
+// A daemon whose stdout or stderr nobody reads starts, works and stops all the same, and one that
+// cannot start ends.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { FullPipe } from "../../support/full_pipe.ts";

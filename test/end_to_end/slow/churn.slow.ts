@@ -1,5 +1,6 @@
-// A fleet that never rests: agents freeze, wake up, die and are replaced, by a fixed seed. In the end every silence was
-// reported exactly once and in time, nobody else ever, and no beat is missing.
+// A fleet that never rests: agents freeze, wake up, die and are replaced, by a fixed seed. In the
+// end every silence was reported exactly once and in time, nobody else ever, and no beat is
+// missing.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt, sumOf } from "../../metrics/page.ts";
 import { Xorshift32 } from "../../reference/xorshift.ts";

@@ -1,5 +1,5 @@
-// The whole program on an emulated Mac: a daemon, agents by Unix socket and UDP, and the demonstration, whose recovery is
-// refused there because the kernel names no sender.
+// The whole program on an emulated Mac: a daemon, agents by Unix socket and UDP, and the
+// demonstration, whose recovery is refused there because the kernel names no sender.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

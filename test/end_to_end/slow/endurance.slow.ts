@@ -1,5 +1,6 @@
-// The daemon under what no day brings at once: a million hostile datagrams, a thousand idle connections, a signal in every
-// millisecond of its start, and one death after another. Nothing grows, nothing stays behind, honest agents lose nothing.
+// The daemon under what no day brings at once: a million hostile datagrams, a thousand idle
+// connections, a signal in every millisecond of its start, and one death after another. Nothing
+// grows, nothing stays behind, honest agents lose nothing.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
@@ -39,8 +40,8 @@ describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_C
       await flood(225_000);
       const after = resourcesOf(daemon);
       const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
-      // What is well-formed comes through, but with descriptors only where the kernel cannot refuse them at the sender; it
-      // filters the rest.
+      // What is well-formed comes through, but with descriptors only where the kernel cannot refuse
+      // them at the sender; it filters the rest.
       await daemon.untilReceived(250_000 + sent);
       await until(
         "the honest beats",

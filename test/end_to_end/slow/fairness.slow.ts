@@ -1,5 +1,6 @@
-// How long honest beats wait while another listener of the same daemon is flooded, flood by flood, with the default
-// limits. Run it on a quiet machine: what is measured is the daemon, not its competitors for two cores.
+// How long honest beats wait while another listener of the same daemon is flooded, flood by flood,
+// with the default limits. Run it on a quiet machine: what is measured is the daemon, not its
+// competitors for two cores.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import {

@@ -1,5 +1,6 @@
-// A flood on one listener is no silence on another: the beats of honest agents are received in time, none is shed, nobody
-// is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin measures each flood for itself.
+// A flood on one listener is no silence on another: the beats of honest agents are received in
+// time, none is shed, nobody is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin
+// measures each flood for itself.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import {
@@ -23,7 +24,8 @@ describe.skipIf(!CAN_FLOOD)(`while other listeners are flooded${NEEDS_FLOOD}`, (
   test("100 agents at 10 Hz lose no beat and none of them is called silent", () =>
     unlessMachinePauses(DELAY_MS_P99_MAX, async () => {
       const kinds = FLOODS.filter(({ content }) => content === "random");
-      // Half as much again as the honest agents need: the flood itself has to leave them their part.
+      // Half as much again as the honest agents need: the flood itself has to leave them their
+      // part.
       const limits = ["--global-beat-rate", "1500", "--global-beat-burst", "1500"];
       const result = await floodFleet(kinds, 250, limits);
       expect(result.flooded).toBeGreaterThan(10_000);

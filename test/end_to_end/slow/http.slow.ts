@@ -1,5 +1,6 @@
-// How much later a stall is told while HTTP clients ask for more than their share, load by load: the difference to the same
-// load on a listener in C that only accepts, which competes for the same two cores. Run it on a quiet machine.
+// How much later a stall is told while HTTP clients ask for more than their share, load by load:
+// the difference to the same load on a listener in C that only accepts, which competes for the same
+// two cores. Run it on a quiet machine.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NS_PER_MS } from "../../../src/base/time.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
@@ -61,7 +62,10 @@ describe.skipIf(crewProgram === undefined)(`the verdict beside${NEEDS_CREW}`, ()
   );
 });
 
-/** How late the verdicts were while each of `ports` had the load, relative to the earliest of them all; sorted. */
+/**
+ * How late the verdicts were while each of `ports` had the load, relative to the earliest of them
+ * all; sorted.
+ */
 async function verdicts(
   daemon: DaemonProcess,
   crew: Crew,
@@ -90,7 +94,10 @@ async function verdicts(
   );
 }
 
-/** From the send of each agent's last beat to its stall, in ms, with the offset between the clocks of the two. */
+/**
+ * From the send of each agent's last beat to its stall, in ms, with the offset between the clocks
+ * of the two.
+ */
 function lateness(rows: readonly (readonly string[])[]): Map<number, number> {
   const late = new Map<number, number>();
   const sentUs = new Map<number, number>();

@@ -1,5 +1,6 @@
-// kill -9 of the daemon at random moments while agents stall and recoveries begin: the chain of the audit log is whole each
-// time, the next start suspects nobody, and no agent is recovered twice within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
+// kill -9 of the daemon at random moments while agents stall and recoveries begin: the chain of the
+// audit log is whole each time, the next start suspects nobody, and no agent is recovered twice
+// within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { Xorshift32 } from "../../reference/xorshift.ts";
@@ -17,7 +18,9 @@ const INTERVAL_MS = 100;
 /** Longer than the whole test: no agent may be recovered twice. */
 const DEBOUNCE_MS = 3_600_000;
 const LIFE_MS_MAX = 250;
-/** Rounds that an agent lives through: after its first daemon was killed it stalls under two more. */
+/**
+ * Rounds that an agent lives through: after its first daemon was killed it stalls under two more.
+ */
 const ROUNDS_PER_AGENT = 3;
 
 setDefaultTimeout(600_000);
