@@ -37,6 +37,12 @@ export class DeadlineLanes {
     return this.thresholdNs[this.#slots.lane[slot]!]!;
   }
 
+  /** When the member of `slot` has been silent for so long. */
+  deadlineOf(slot: number): number {
+    const lastNs = this.#slots.lastNs[slot]!;
+    return lastNs + this.thresholdOf(slot) + this.pauses.excusedNs(lastNs);
+  }
+
   /** A member takes `slot` with a beat at `nowNs`: it gets the lane of `thresholdNs`. */
   enter(slot: number, nowNs: number, thresholdNs: number): void {
     const lane = this.#laneFor(thresholdNs);
@@ -98,13 +104,11 @@ export class DeadlineLanes {
 
   /** The earliest time at which a slot becomes due; +Infinity if there is none. */
   nextDeadline(): number {
-    const lastNs = this.#slots.lastNs;
     let deadline = Number.POSITIVE_INFINITY;
     for (let lane = 0; lane < this.#laneCount; lane++) {
       const head = this.head[lane]!;
       if (head === END) continue;
-      const due = lastNs[head]! + this.thresholdNs[lane]! + this.pauses.excusedNs(lastNs[head]!);
-      if (due < deadline) deadline = due;
+      deadline = Math.min(deadline, this.deadlineOf(head));
     }
     return deadline;
   }

@@ -4,7 +4,6 @@ import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
 import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
-import { LANE_NONE } from "../tracker/slots.ts";
 
 export interface AgentView {
   readonly pid: number;
@@ -54,9 +53,8 @@ export class AgentWalk {
 
 function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
   const { slots, table } = tracker;
-  const { thresholdNs, pauses } = table.lanes;
   const lastBeatNs = slots.lastNs[slot]!;
-  const lane = slots.lane[slot]!;
+  const isStalled = slots.isLatched(slot);
   const refused = new Uint32Array(REFUSAL_COLUMNS);
   slots.copyRefusals(slot, refused, 0);
   return {
@@ -67,11 +65,8 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
     origin: slots.origin[slot]! as Origin,
     isProven: slots.isProven(slot),
     lastBeatNs,
-    isStalled: slots.isLatched(slot),
-    deadlineNs:
-      lane === LANE_NONE
-        ? Number.NaN
-        : lastBeatNs + thresholdNs[lane]! + pauses.excusedNs(lastBeatNs),
+    isStalled,
+    deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),
     refused: refusalCounts(refused, 0),
   };
 }
