@@ -1,6 +1,6 @@
 // What `check --print` shows is all that can be set: a key that is forgotten there would be in force and seen by nobody.
 import { expect, test } from "bun:test";
-import { effectiveKeys } from "../../src/config/effective.ts";
+import { effectiveKeys, effectiveText } from "../../src/config/effective.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
 import { TABLES } from "../../src/config/keys/tables.ts";
 import { FixtureHost } from "./fixture_host.ts";
@@ -36,4 +36,19 @@ test("every key of every table is in the effective configuration, a duration und
   expect(all.length).toBeGreaterThan(80);
   const isAlias = (name: string) => name.endsWith("_ms") && shown.has(name.slice(0, -"_ms".length));
   expect(all.filter((name) => !shown.has(name) && !isAlias(name))).toEqual([]);
+});
+
+test("what a secret file has brought in is not shown, only the path of the file", async () => {
+  using fixture = new FixtureHost();
+  fixture.writeSecrets();
+  const text = '[recovery]\ncommand_file = "/etc/varta/command"\n';
+  const result = await fixture.load(text);
+  if (!result.ok) throw new Error(result.text);
+  expect(result.config.recovery.command).toEqual(["/usr/bin/systemctl", "restart", "app"]);
+  const rows = effectiveKeys(result).filter(({ table }) => table === "recovery");
+  expect(fixture.plain(String(rows.find(({ key }) => key === "command_file")?.value))).toBe(
+    "/etc/varta/command",
+  );
+  expect(rows.find(({ key }) => key === "command")?.value).toBeUndefined();
+  expect(effectiveText(result)).not.toContain("systemctl");
 });

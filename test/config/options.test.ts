@@ -181,6 +181,14 @@ describe("option", () => {
 });
 
 describe("options", () => {
+  test("show the default of their key in help", () => {
+    const helps = new Map(CONFIG_OPTIONS.map(({ name, help }) => [name, help]));
+    expect(helps.get("threshold-ms")).toEndWith("(5000)");
+    expect(helps.get("socket-mode")).toEndWith("(0600)");
+    expect(helps.get("log-level")).toEndWith("(info)");
+    expect([...helps.values()].filter((help) => /[{}]|undefined|NaN/.test(help))).toEqual([]);
+  });
+
   const UNIX = '[[listener]]\nkind = "unix"\npath = "/a"\n';
 
   test("of a listener reach every listener of that kind", async () => {
