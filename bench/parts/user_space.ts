@@ -165,13 +165,13 @@ function trackerOf(arenas: readonly Arena[]): Tracker {
     for (const { batch } of arenas) recordBatch(tracker, batch.words, batch.frameWord, ROUND_NS);
     forgetNonces(tracker);
   }
-  for (let slot = 0; slot < tracker.len; slot++) tracker.slots.prove(slot);
+  for (let slot = 0; slot < tracker.len; slot++) tracker.table.slots.prove(slot);
   return tracker;
 }
 
 /** The same beats come again: what was seen of them is forgotten. */
 function forgetNonces(tracker: Tracker): void {
-  tracker.slots.lastNonceLo.set(ZEROS);
+  tracker.table.slots.lastNonceLo.set(ZEROS);
 }
 
 function recordRound(arenas: readonly Arena[]): Round {

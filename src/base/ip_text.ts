@@ -14,7 +14,7 @@ const DOT = 0x2e;
  * Appends the address at index `at` of `words`: IPv4 with dots, IPv6 as RFC 5952 wants it.
  * Allocates nothing.
  */
-export function writeIp(text: TextBuffer, words: Uint32Array, at: number): void {
+export function writeIp(text: TextBuffer, words: ArrayLike<number>, at: number): void {
   const last = words[at + 3]!;
   if (words[at]! === 0 && words[at + 1]! === 0 && words[at + 2]! === IPV4_MAPPED) {
     text.decimal(last >>> 24);
@@ -27,7 +27,7 @@ export function writeIp(text: TextBuffer, words: Uint32Array, at: number): void 
   writeGroups(text, words, at);
 }
 
-export function ipText(words: Uint32Array, at: number): string {
+export function ipText(words: ArrayLike<number>, at: number): string {
   const text = new TextBuffer(48);
   writeIp(text, words, at);
   return Buffer.from(text.view()).toString("latin1");
@@ -36,12 +36,12 @@ export function ipText(words: Uint32Array, at: number): string {
 const SHIFTS = [16, 8, 0] as const;
 const GROUPS = 8;
 
-function groupAt(words: Uint32Array, at: number, group: number): number {
+function groupAt(words: ArrayLike<number>, at: number, group: number): number {
   const word = words[at + (group >>> 1)]!;
   return (group & 1) === 0 ? word >>> 16 : word & 0xffff;
 }
 
-function writeGroups(text: TextBuffer, words: Uint32Array, at: number): void {
+function writeGroups(text: TextBuffer, words: ArrayLike<number>, at: number): void {
   // The longest run of at least two zero groups, the first of equal ones, is left out.
   let skipFrom = -1;
   let skipCount = 1;

@@ -9,7 +9,7 @@ import { TokenBucket } from "../tables/token_bucket.ts";
 import { BeatAllowance } from "../tracker/beat_allowance.ts";
 import { isTerminalEdge, NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import { beginsAnew } from "../tracker/numbering.ts";
-import type { Slots } from "../tracker/slots.ts";
+import type { SlotsView } from "../tracker/slots.ts";
 
 /** What `admit` says of a beat: it paid a token, it needs none, or it came too early, or there was no token for it. */
 export const ADMITTED_PAID = 0;
@@ -47,7 +47,7 @@ export class Admission {
    * the allowance. The last beat of an agent that panics passes by the bucket once, and news of a
    * decline passes an empty one, if the kernel (or, for the news, a key) vouches for it.
    */
-  admit(slots: Slots, datagram: Datagram): number {
+  admit(slots: SlotsView, datagram: Datagram): number {
     const { slot } = datagram;
     const terminalEdge = isTerminalEdge(slots, datagram);
     // News of an agent's decline is never shed: without it the last thing heard of it would be that
@@ -66,14 +66,14 @@ export class Admission {
   }
 
   // 0 for a member that is not tracked, which the global bucket limits.
-  #debtAfter({ debt, lastNs }: Slots, { slot, nowNs }: Datagram): number {
+  #debtAfter({ debt, lastNs }: SlotsView, { slot, nowNs }: Datagram): number {
     if (slot < 0) return 0;
     return this.allowance.debtAfter(debt[slot]!, saturatingSub(nowNs, lastNs[slot]!));
   }
 }
 
 /** True if kernel or key vouch that the member of its slot itself has sent a datagram. */
-export function isVouched({ origin }: Slots, datagram: Datagram): boolean {
+export function isVouched({ origin }: SlotsView, datagram: Datagram): boolean {
   const { slot } = datagram;
   return slot >= 0 && datagram.vouched !== VOUCHED_NOT && origin[slot] === datagram.origin;
 }
@@ -81,7 +81,7 @@ export function isVouched({ origin }: Slots, datagram: Datagram): boolean {
 // True for a beat that kernel or key vouch for and that its slot will take. In the long run no
 // member sends more of them than its rate, so few members alone do not drain the reserve. Anybody
 // can make those of plain UDP.
-function isKnown(slots: Slots, datagram: Datagram): boolean {
+function isKnown(slots: SlotsView, datagram: Datagram): boolean {
   if (!isVouched(slots, datagram)) return false;
   return nonceAcceptance(slots, datagram) !== NONCE_REFUSED || beginsAnew(slots, datagram);
 }

@@ -3,7 +3,7 @@
 // be much later: the last one stands for all.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Datagram } from "../events/datagram.ts";
-import type { Slots } from "../tracker/slots.ts";
+import type { SlotsView } from "../tracker/slots.ts";
 
 /** A pid that was claimed again. */
 export interface SharedPid {
@@ -24,7 +24,7 @@ export class SharedPids {
   #hasHolder = false;
 
   /** A datagram whose pid another source holds: in slot `holder`, -1 = by now in none. */
-  note({ pid, sources, sourceAt }: Datagram, slots: Slots, holder: number): void {
+  note({ pid, sources, sourceAt }: Datagram, slots: SlotsView, holder: number): void {
     this.#pid = pid;
     this.#beats += 1;
     this.#hasSource = sources !== undefined;

@@ -10,7 +10,7 @@ import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/ori
 import type { Datagram } from "../events/datagram.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import type { SlotTable } from "./slot_table.ts";
-import type { Slots } from "./slots.ts";
+import type { SlotsView } from "./slots.ts";
 
 /** There is no key left for this source. */
 export const NO_KEY = -1;
@@ -53,7 +53,7 @@ function sharedKey(table: SlotTable, datagram: Datagram): number {
   return free;
 }
 
-function isMember(slots: Slots, slot: number, { pid, sources, sourceAt }: Datagram): boolean {
+function isMember(slots: SlotsView, slot: number, { pid, sources, sourceAt }: Datagram): boolean {
   if (slots.pid[slot]! !== pid) return false;
   const hasSource = slots.hasSource(slot);
   if (sources === undefined || !hasSource) return sources === undefined && !hasSource;

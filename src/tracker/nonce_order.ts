@@ -2,7 +2,7 @@
 import { NONCE_WRAP_DISTANCE } from "../base/limits.ts";
 import { U32_MAX, u64Greater } from "../base/u64.ts";
 import type { Datagram } from "../events/datagram.ts";
-import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type Slots } from "./slots.ts";
+import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type SlotsView } from "./slots.ts";
 
 export const NONCE_REFUSED = 0;
 export const NONCE_ADVANCES = 1;
@@ -14,7 +14,7 @@ const WRAP_TOP_LO = U32_MAX - NONCE_WRAP_DISTANCE;
 const WRAP_BOTTOM_LO = NONCE_WRAP_DISTANCE;
 
 /** How a datagram follows what its slot accepted before: a NONCE code. */
-export function nonceAcceptance(slots: Slots, datagram: Datagram): number {
+export function nonceAcceptance(slots: SlotsView, datagram: Datagram): number {
   const { slot, nonceHi, nonceLo } = datagram;
   if (datagram.isTerminal) {
     const { timestampHi, timestampLo } = datagram;
@@ -29,7 +29,7 @@ export function nonceAcceptance(slots: Slots, datagram: Datagram): number {
  * True once per step from regular to terminal datagrams: the last nonce of the slot was regular and
  * the timestamp advances.
  */
-export function isTerminalEdge(slots: Slots, datagram: Datagram): boolean {
+export function isTerminalEdge(slots: SlotsView, datagram: Datagram): boolean {
   const { slot, isTerminal, timestampHi, timestampLo } = datagram;
   if (slot < 0 || !isTerminal) return false;
   const wasTerminal =
@@ -38,7 +38,7 @@ export function isTerminalEdge(slots: Slots, datagram: Datagram): boolean {
 }
 
 /** Terminal frames share one nonce, so only their timestamps order them. */
-export function terminalAdvances(slots: Slots, slot: number, hi: number, lo: number): boolean {
+export function terminalAdvances(slots: SlotsView, slot: number, hi: number, lo: number): boolean {
   if ((slots.flags[slot]! & SLOT_HAS_TERMINAL_TIMESTAMP) === 0) return true;
   return u64Greater(hi, lo, slots.terminalTimestampHi[slot]!, slots.terminalTimestampLo[slot]!);
 }

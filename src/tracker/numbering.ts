@@ -6,7 +6,7 @@
 import { RESTART_RUN } from "../base/limits.ts";
 import { u64Greater } from "../base/u64.ts";
 import { type Datagram, VOUCHED_BY_KEY, VOUCHED_NOT } from "../events/datagram.ts";
-import { SLOT_HAS_REFUSALS, type Slots } from "./slots.ts";
+import { SLOT_HAS_REFUSALS, type Slots, type SlotsView } from "./slots.ts";
 
 /**
  * True if a datagram, whose nonce is too low for its slot, begins a numbering anew. What the kernel
@@ -14,7 +14,7 @@ import { SLOT_HAS_REFUSALS, type Slots } from "./slots.ts";
  * the clock alone, since anybody may have recorded a run; and all else by a run from 1. Changes
  * nothing.
  */
-export function beginsAnew(slots: Slots, datagram: Datagram): boolean {
+export function beginsAnew(slots: SlotsView, datagram: Datagram): boolean {
   const { vouched } = datagram;
   if (datagram.isTerminal) return false;
   if (vouched !== VOUCHED_NOT && clockWentOn(slots, datagram)) return true;
@@ -32,12 +32,12 @@ export function followRun(slots: Slots, datagram: Datagram): void {
   slots.runNonce[slot] = datagram.nonceLo;
 }
 
-function clockWentOn(slots: Slots, { slot, timestampHi, timestampLo }: Datagram): boolean {
+function clockWentOn(slots: SlotsView, { slot, timestampHi, timestampLo }: Datagram): boolean {
   return u64Greater(timestampHi, timestampLo, slots.timestampHi[slot]!, slots.timestampLo[slot]!);
 }
 
 /** Length of the run that ends with this datagram; 0 = it belongs to none. */
-function runAfter(slots: Slots, { slot, nonceHi, nonceLo }: Datagram): number {
+function runAfter(slots: SlotsView, { slot, nonceHi, nonceLo }: Datagram): number {
   if (nonceHi !== 0) return 0;
   if (nonceLo === 1) return 1;
   const count = (slots.flags[slot]! & SLOT_HAS_REFUSALS) === 0 ? 0 : slots.runCount[slot]!;

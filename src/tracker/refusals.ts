@@ -24,15 +24,11 @@ export const REFUSAL_COLUMNS = REFUSAL_REASONS.length;
 export const REFUSAL_COLUMN: Int8Array = new Int8Array(reason.REJECT_REASON_COUNT).fill(-1);
 for (const [column, rejected] of REFUSAL_REASONS.entries()) REFUSAL_COLUMN[rejected] = column;
 
-const NONE: readonly RefusalCount[] = [];
-
 /** The counts from `first` on that are not 0, the largest first. */
-export function refusalCounts(counts: Uint32Array, first: number): readonly RefusalCount[] {
-  const row = counts.subarray(first, first + REFUSAL_COLUMNS);
-  if (row.every((count) => count === 0)) return NONE;
+export function refusalCounts(counts: ArrayLike<number>, first: number): readonly RefusalCount[] {
   return REFUSAL_REASONS.map((rejected, column) => ({
     reason: reason.REJECT_REASONS[rejected]!,
-    count: row[column]!,
+    count: counts[first + column]!,
   }))
     .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count);

@@ -11,7 +11,6 @@ import { DeadlineLanes } from "./deadline_lanes.ts";
 import { isShared } from "./member_key.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
-  SLOT_BEAT_ONCE,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
@@ -101,20 +100,13 @@ export class SlotTable {
   fill(datagram: Datagram): void {
     const slots = this.slots;
     const { slot } = datagram;
+    slots.freshen(slot);
     slots.key[slot] = datagram.key;
     slots.pid[slot] = datagram.pid;
-    slots.flags[slot] = SLOT_BEAT_ONCE;
-    slots.lastNonceHi[slot] = 0;
-    slots.lastNonceLo[slot] = 0;
-    slots.terminalTimestampHi[slot] = 0;
-    slots.terminalTimestampLo[slot] = 0;
-    slots.timestampHi[slot] = 0;
-    slots.timestampLo[slot] = 0;
     slots.origin[slot] = datagram.origin;
     slots.namespaceInode[slot] = datagram.namespaceInode;
     slots.generation[slot] = datagram.generation;
     slots.uid[slot] = datagram.attestedUid;
-    slots.identityReadNs[slot] = Number.NEGATIVE_INFINITY;
     this.storeBeat(datagram);
     slots.debt[slot] = datagram.debtIfFirst;
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
@@ -157,7 +149,7 @@ export class SlotTable {
     this.#pushRemoved(slot);
     const last = this.len - 1;
     if (slot !== last) {
-      slots.copyRow(last, slot);
+      slots.copyRow(slots, last, slot);
       this.lanes.moved(slot);
       this.share.moved(slot);
       if (!this.index.insert(slots.key[slot]!, slot))

@@ -1,9 +1,20 @@
 // The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays made once (spec 03
 // section 2). NaN in a f64 column means unknown. Whoever keeps a slot number across a record or a drain keeps a lie:
 // removal moves the last row into the hole.
-import { IP_WORDS } from "../base/ip_text.ts";
+import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
-import { REFUSAL_COLUMN, REFUSAL_COLUMNS } from "./refusals.ts";
+import type { RefusalCount } from "../events/stall.ts";
+import {
+  columnTable,
+  f64,
+  fresh,
+  i32,
+  u16,
+  u32,
+  u8,
+  type ReadonlyColumns,
+} from "../tables/columns.ts";
+import { REFUSAL_COLUMN, REFUSAL_COLUMNS, refusalCounts } from "./refusals.ts";
 
 /** At least one regular (not terminal) nonce was accepted. */
 export const SLOT_HAS_REGULAR_NONCE = 1;
@@ -12,8 +23,8 @@ export const SLOT_HAS_TERMINAL_TIMESTAMP = 2;
 /** The latch: the stall of the current silence run was surfaced. */
 export const SLOT_STALL_EMITTED = 4;
 /**
- * The process of `generation` has sent a beat itself: it did not merely take over the pid of who sent it. Set by the
- * observer; a fresh slot is not proven.
+ * The process of `generation` has sent a beat itself: it did not merely take over the pid of who sent it. A
+ * fresh slot is not proven.
  */
 export const SLOT_PROVEN = 8;
 /** No beat has come since the one that took the slot. */
@@ -28,110 +39,71 @@ export const LANE_NONE = 255;
 /** `prev` of a slot that waits for no deadline. */
 export const LINK_NONE = -2;
 
-export class Slots {
-  readonly capacity: number;
-  readonly pid: Uint32Array;
+/** Said once: a column is made, moved with its slot and, where it says so, made fresh from here. */
+export const SLOT_COLUMNS = {
+  pid: u32(),
   /** Under which the index has it: the pid, unless another source holds that, see member_key.ts. */
-  readonly key: Uint32Array;
-  /**
-   * IP_WORDS for each slot: where its beats come from, valid with SLOT_HAS_SOURCE; written by the
-   * observer.
-   */
-  readonly source: Uint32Array;
+  key: u32(),
+  /** Where its beats come from, valid with SLOT_HAS_SOURCE. */
+  source: u32(IP_WORDS),
   /** Observer time of the last accepted beat. */
-  readonly lastNs: Float64Array;
-  /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance; written by the observer. */
-  readonly debt: Float64Array;
-  /** Status and payload of the last accepted beat. */
-  readonly status: Uint8Array;
-  readonly payload: Uint32Array;
-  /** Listener of the last accepted beat; written by the observer. */
-  readonly listener: Uint8Array;
+  lastNs: f64(),
+  /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance. */
+  debt: f64(),
+  /** Status and payload of the last accepted beat, and the number of the listener that took it. */
+  status: u8(),
+  payload: u32(),
+  listener: u8(),
   /** Pinned trust class. */
-  readonly origin: Uint8Array;
+  origin: u8(),
   /** Pinned pid namespace; 0 = foreign with its inode hidden. */
-  readonly namespaceInode: Float64Array;
+  namespaceInode: f64(),
   /** Pinned start time of the process in clock ticks. */
-  readonly generation: Float64Array;
+  generation: f64(),
   /** Uid that the kernel attested for the beat that took the slot; NaN = none. */
-  readonly uid: Float64Array;
-  /** Observer time of the last identity look-up; written by the observer; -Infinity in a fresh slot. */
-  readonly identityReadNs: Float64Array;
+  uid: f64(),
+  /** Observer time of the last identity look-up. */
+  identityReadNs: fresh(Number.NEGATIVE_INFINITY, f64()),
   /** Last accepted regular nonce, valid with SLOT_HAS_REGULAR_NONCE. */
-  readonly lastNonceHi: Uint32Array;
-  readonly lastNonceLo: Uint32Array;
+  lastNonceHi: fresh(0, u32()),
+  lastNonceLo: fresh(0, u32()),
   /** Last accepted nonce of any kind. */
-  readonly observedNonceHi: Uint32Array;
-  readonly observedNonceLo: Uint32Array;
+  observedNonceHi: u32(),
+  observedNonceLo: u32(),
   /** Valid with SLOT_HAS_TERMINAL_TIMESTAMP. */
-  readonly terminalTimestampHi: Uint32Array;
-  readonly terminalTimestampLo: Uint32Array;
+  terminalTimestampHi: fresh(0, u32()),
+  terminalTimestampLo: fresh(0, u32()),
   /** Timestamp of the last accepted regular beat. */
-  readonly timestampHi: Uint32Array;
-  readonly timestampLo: Uint32Array;
-  /**
-   * Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as
-   * `refused`.
-   */
-  readonly runCount: Uint8Array;
-  readonly runNonce: Uint32Array;
-  /**
-   * Beats refused since the last accepted one, REFUSAL_COLUMNS for each slot; valid with
-   * SLOT_HAS_REFUSALS.
-   */
-  readonly refused: Uint32Array;
-  /**
-   * Observer time of the last refused beat that showed the member alive; -Infinity = none since the
-   * last accepted one.
-   */
-  readonly aliveNs: Float64Array;
-  readonly flags: Uint8Array;
+  timestampHi: fresh(0, u32()),
+  timestampLo: fresh(0, u32()),
+  /** Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as `refused`. */
+  runCount: u8(),
+  runNonce: u32(),
+  /** Beats refused since the last accepted one, by REFUSAL_COLUMN; valid with SLOT_HAS_REFUSALS. */
+  refused: u32(REFUSAL_COLUMNS),
+  /** Observer time of the last refused beat that showed the member alive; -Infinity = none since the last accepted one. */
+  aliveNs: f64(),
+  flags: fresh(SLOT_BEAT_ONCE, u8()),
   /**
    * The lane that has the member's threshold, and the links in it, -1 = end; `prev` is LINK_NONE
    * while the slot waits for no deadline. Written by DeadlineLanes only.
    */
-  readonly lane: Uint8Array;
-  readonly prev: Int32Array;
-  readonly next: Int32Array;
+  lane: u8(),
+  prev: i32(),
+  next: i32(),
   /** The row of the uid and the links of its list; written by UidShare only. -1 = end. */
-  readonly holder: Uint16Array;
-  readonly newer: Int32Array;
-  readonly older: Int32Array;
+  holder: u16(),
+  newer: i32(),
+  older: i32(),
+};
 
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.pid = new Uint32Array(capacity);
-    this.key = new Uint32Array(capacity);
-    this.source = new Uint32Array(capacity * IP_WORDS);
-    this.lastNs = new Float64Array(capacity);
-    this.debt = new Float64Array(capacity);
-    this.status = new Uint8Array(capacity);
-    this.payload = new Uint32Array(capacity);
-    this.listener = new Uint8Array(capacity);
-    this.origin = new Uint8Array(capacity);
-    this.namespaceInode = new Float64Array(capacity);
-    this.generation = new Float64Array(capacity);
-    this.uid = new Float64Array(capacity);
-    this.identityReadNs = new Float64Array(capacity);
-    this.lastNonceHi = new Uint32Array(capacity);
-    this.lastNonceLo = new Uint32Array(capacity);
-    this.observedNonceHi = new Uint32Array(capacity);
-    this.observedNonceLo = new Uint32Array(capacity);
-    this.terminalTimestampHi = new Uint32Array(capacity);
-    this.terminalTimestampLo = new Uint32Array(capacity);
-    this.timestampHi = new Uint32Array(capacity);
-    this.timestampLo = new Uint32Array(capacity);
-    this.runCount = new Uint8Array(capacity);
-    this.runNonce = new Uint32Array(capacity);
-    this.refused = new Uint32Array(capacity * REFUSAL_COLUMNS);
-    this.aliveNs = new Float64Array(capacity);
-    this.flags = new Uint8Array(capacity);
-    this.lane = new Uint8Array(capacity);
-    this.prev = new Int32Array(capacity);
-    this.next = new Int32Array(capacity);
-    this.holder = new Uint16Array(capacity);
-    this.newer = new Int32Array(capacity);
-    this.older = new Int32Array(capacity);
+/** The slots for all but the tracker: nobody else writes a column. */
+export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
+  Pick<Slots, "isLatched" | "hasSource" | "isProven">;
+
+export class Slots extends columnTable(SLOT_COLUMNS) {
+  get capacity(): number {
+    return this.pid.length;
   }
 
   isLatched(slot: number): boolean {
@@ -154,14 +126,6 @@ export class Slots {
   /** Forgets the refused beats: one was accepted, or the slot is given away. */
   forgetRefusals(slot: number): void {
     this.flags[slot]! &= ~SLOT_HAS_REFUSALS;
-  }
-
-  /** Writes the REFUSAL_COLUMNS counts of `slot` to `to` from index `at` on. */
-  copyRefusals(slot: number, to: Uint32Array, at: number): void {
-    const isEmpty = (this.flags[slot]! & SLOT_HAS_REFUSALS) === 0;
-    const row = slot * REFUSAL_COLUMNS;
-    for (let column = 0; column < REFUSAL_COLUMNS; column++)
-      to[at + column] = isEmpty ? 0 : this.refused[row + column]!;
   }
 
   /** True if a beat was refused later than `sinceNs` that showed the member alive. */
@@ -196,44 +160,20 @@ export class Slots {
   isProven(slot: number): boolean {
     return (this.flags[slot]! & SLOT_PROVEN) !== 0;
   }
+}
 
-  /**
-   * Copies row `from` over row `to`, links included: `moved` of DeadlineLanes and of UidShare must
-   * follow.
-   */
-  copyRow(from: number, to: number): void {
-    this.pid[to] = this.pid[from]!;
-    this.key[to] = this.key[from]!;
-    this.source.copyWithin(to * IP_WORDS, from * IP_WORDS, (from + 1) * IP_WORDS);
-    this.lastNs[to] = this.lastNs[from]!;
-    this.debt[to] = this.debt[from]!;
-    this.status[to] = this.status[from]!;
-    this.payload[to] = this.payload[from]!;
-    this.listener[to] = this.listener[from]!;
-    this.origin[to] = this.origin[from]!;
-    this.namespaceInode[to] = this.namespaceInode[from]!;
-    this.generation[to] = this.generation[from]!;
-    this.uid[to] = this.uid[from]!;
-    this.identityReadNs[to] = this.identityReadNs[from]!;
-    this.lastNonceHi[to] = this.lastNonceHi[from]!;
-    this.lastNonceLo[to] = this.lastNonceLo[from]!;
-    this.observedNonceHi[to] = this.observedNonceHi[from]!;
-    this.observedNonceLo[to] = this.observedNonceLo[from]!;
-    this.terminalTimestampHi[to] = this.terminalTimestampHi[from]!;
-    this.terminalTimestampLo[to] = this.terminalTimestampLo[from]!;
-    this.timestampHi[to] = this.timestampHi[from]!;
-    this.timestampLo[to] = this.timestampLo[from]!;
-    this.runCount[to] = this.runCount[from]!;
-    this.runNonce[to] = this.runNonce[from]!;
-    const row = from * REFUSAL_COLUMNS;
-    this.refused.copyWithin(to * REFUSAL_COLUMNS, row, row + REFUSAL_COLUMNS);
-    this.aliveNs[to] = this.aliveNs[from]!;
-    this.flags[to] = this.flags[from]!;
-    this.lane[to] = this.lane[from]!;
-    this.prev[to] = this.prev[from]!;
-    this.next[to] = this.next[from]!;
-    this.holder[to] = this.holder[from]!;
-    this.newer[to] = this.newer[from]!;
-    this.older[to] = this.older[from]!;
-  }
+type TextColumns = Pick<ReadonlyColumns<typeof SLOT_COLUMNS>, "flags" | "source" | "refused">;
+
+/** The address from which the member in `row` beats by plain UDP; "" = kernel or key vouch for it. */
+export function sourceOf({ flags, source }: Omit<TextColumns, "refused">, row: number): string {
+  return (flags[row]! & SLOT_HAS_SOURCE) === 0 ? "" : ipText(source, row * IP_WORDS);
+}
+
+/** Beats of the member in `row` that were refused since the last accepted one, most first. */
+export function refusalsOf(
+  { flags, refused }: Omit<TextColumns, "source">,
+  row: number,
+): readonly RefusalCount[] {
+  const isEmpty = (flags[row]! & SLOT_HAS_REFUSALS) === 0;
+  return isEmpty ? [] : refusalCounts(refused, row * REFUSAL_COLUMNS);
 }

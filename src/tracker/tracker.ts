@@ -27,7 +27,7 @@ import { beginsAnew, followRun } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { StallScan, type StallSink } from "./stall_scan.ts";
-import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
+import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
 
 /** What `record` did. */
 export const UPDATE_INSERTED = 0;
@@ -58,9 +58,10 @@ export interface TrackerOptions {
 
 export class Tracker {
   readonly table: SlotTable;
-  /** The columns, as in `table`: sinks read them by slot. */
-  readonly slots: Slots;
+  /** The columns, as in `table`, to be read by slot. */
+  readonly slots: SlotsView;
 
+  readonly #slots: Slots;
   readonly #eviction: Eviction;
   readonly #scan: StallScan;
 
@@ -69,9 +70,10 @@ export class Tracker {
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
     this.table = new SlotTable(capacity, options.thresholdNs, options.processes);
-    this.slots = this.table.slots;
+    this.#slots = this.table.slots;
+    this.slots = this.#slots;
     this.#eviction = new Eviction(
-      this.slots,
+      this.#slots,
       this.table.lanes,
       options.evictionPolicy ?? "strict",
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
@@ -84,7 +86,7 @@ export class Tracker {
   }
 
   get capacity(): number {
-    return this.slots.capacity;
+    return this.#slots.capacity;
   }
 
   /** Tracked processes; slots 0..len-1 are live. */
@@ -110,7 +112,7 @@ export class Tracker {
     if (slot >= this.table.len) return this.#dropStrayEntry(datagram);
     datagram.slot = slot;
     // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
-    const isSame = this.slots.generation[slot]! === datagram.generation;
+    const isSame = this.#slots.generation[slot]! === datagram.generation;
     if (!isSame && isRecycled(this.table, datagram)) {
       this.table.vacate(slot);
       this.table.fill(datagram);
@@ -125,14 +127,14 @@ export class Tracker {
 
   /** Notes with the slot of a datagram, which is refused, that the identity of its sender was read. */
   noteIdentityRead({ slot, nowNs, identityWasRead }: Datagram): void {
-    if (identityWasRead && slot >= 0) this.slots.identityReadNs[slot] = nowNs;
+    if (identityWasRead && slot >= 0) this.#slots.identityReadNs[slot] = nowNs;
   }
 
   /**
    * Notes a refused datagram with its slot, if it has one. `isAlive`: it shows that the member is.
    */
   noteRefusal({ slot, nowNs }: Datagram, rejected: number, isAlive: boolean): void {
-    if (slot >= 0) this.slots.refuse(slot, rejected, isAlive, nowNs);
+    if (slot >= 0) this.#slots.refuse(slot, rejected, isAlive, nowNs);
   }
 
   /**
@@ -163,13 +165,13 @@ export class Tracker {
    */
   stallFreshness(key: number, generation: number, nowNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(key);
-    if (slot < 0 || !this.slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
-    const pid = this.slots.pid[slot]!;
+    if (slot < 0 || !this.#slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
+    const pid = this.#slots.pid[slot]!;
     const isKnown = !Number.isNaN(generation);
     if (isKnown && this.#scan.isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
     const aliveSinceNs = nowNs - this.thresholdOf(slot);
-    if (this.slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
-    const isVerifiable = isKnown || this.slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;
+    if (this.#slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
+    const isVerifiable = isKnown || this.#slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;
     return isVerifiable ? FRESH_WARRANTED : FRESH_UNVERIFIABLE_GENERATION;
   }
 
@@ -201,35 +203,35 @@ export class Tracker {
 
   /** Observer time of the last accepted beat of `pid`; undefined = it is not tracked. */
   lastNsOf(pid: number): number | undefined {
-    return this.slots.lastNs[this.slotOf(pid)];
+    return this.#slots.lastNs[this.slotOf(pid)];
   }
 
   /** The pinned trust class; undefined = not tracked. */
   originOf(pid: number): Origin | undefined {
-    return this.slots.origin[this.slotOf(pid)] as Origin | undefined;
+    return this.#slots.origin[this.slotOf(pid)] as Origin | undefined;
   }
 
   /** The pinned pid namespace; NaN = not known, undefined = not tracked. */
   pidNsInodeOf(pid: number): number | undefined {
-    return this.slots.namespaceInode[this.slotOf(pid)];
+    return this.#slots.namespaceInode[this.slotOf(pid)];
   }
 
   /** The pinned start time in clock ticks; NaN = not known, undefined = not tracked. */
   generationOf(pid: number): number | undefined {
-    return this.slots.generation[this.slotOf(pid)];
+    return this.#slots.generation[this.slotOf(pid)];
   }
 
   /** The nonce of the last accepted beat, of any kind; undefined = not tracked. */
   lastObservedNonceOf(pid: number): bigint | undefined {
     const slot = this.slotOf(pid);
     if (slot < 0) return undefined;
-    return u64FromPair(this.slots.observedNonceHi[slot]!, this.slots.observedNonceLo[slot]!);
+    return u64FromPair(this.#slots.observedNonceHi[slot]!, this.#slots.observedNonceLo[slot]!);
   }
 
   /** False only if the slot of `pid` holds a terminal timestamp that is not below (hi, lo). */
   terminalTimestampWouldAdvance(pid: number, hi: number, lo: number): boolean {
     const slot = this.slotOf(pid);
-    return slot < 0 || terminalAdvances(this.slots, slot, hi, lo);
+    return slot < 0 || terminalAdvances(this.#slots, slot, hi, lo);
   }
 
   /** Times in which nobody could be heard: they move all deadlines. */
@@ -280,7 +282,7 @@ export class Tracker {
 
   /** UPDATE_REFRESHED if the datagram may refresh its slot; else the refusal, which is counted here. */
   #refusal(datagram: Datagram): number {
-    const slots = this.slots;
+    const slots = this.#slots;
     const { slot, namespaceInode } = datagram;
     if (slots.origin[slot]! !== datagram.origin) {
       this.table.counters.add(TRACKER.originConflicts);
@@ -315,7 +317,7 @@ export class Tracker {
   }
 
   #refresh(datagram: Datagram): void {
-    const slots = this.slots;
+    const slots = this.#slots;
     const { slot } = datagram;
     if (Number.isNaN(slots.namespaceInode[slot]!))
       slots.namespaceInode[slot] = datagram.namespaceInode;

@@ -1,9 +1,8 @@
 // One watched process as a plain object, and the walk over all of them in slices.
-import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
-import { REFUSAL_COLUMNS, refusalCounts } from "../tracker/refusals.ts";
+import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
 export interface AgentView {
   readonly pid: number;
@@ -55,11 +54,9 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
   const { slots, table } = tracker;
   const lastBeatNs = slots.lastNs[slot]!;
   const isStalled = slots.isLatched(slot);
-  const refused = new Uint32Array(REFUSAL_COLUMNS);
-  slots.copyRefusals(slot, refused, 0);
   return {
     pid: slots.pid[slot]!,
-    source: slots.hasSource(slot) ? ipText(slots.source, slot * IP_WORDS) : "",
+    source: sourceOf(slots, slot),
     listener: listeners[slots.listener[slot]!]!.name,
     status: slots.status[slot]!,
     origin: slots.origin[slot]! as Origin,
@@ -67,6 +64,6 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
     lastBeatNs,
     isStalled,
     deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),
-    refused: refusalCounts(refused, 0),
+    refused: refusalsOf(slots, slot),
   };
 }

@@ -209,10 +209,9 @@ class Subject {
 
   state() {
     const { tracker, accounting } = this.observer;
-    const { capacity: _, ...columns } = tracker.slots;
-    const slots = Object.entries(columns).map(([name, column]) => [
+    const slots = Object.entries({ ...tracker.slots }).map(([name, column]) => [
       name,
-      [...column.subarray(0, tracker.len)],
+      [...(column as Uint8Array).subarray(0, tracker.len)],
     ]);
     return {
       slots,

@@ -12,7 +12,7 @@ function tracked(generation: number | undefined): Harness {
 
 function proven(generation: number | undefined): Harness {
   const harness = tracked(generation);
-  harness.tracker.slots.prove(harness.tracker.slotOf(PID));
+  harness.tracker.table.slots.prove(harness.tracker.slotOf(PID));
   return harness;
 }
 

@@ -148,7 +148,7 @@ export class Harness {
   }
 
   livePids(): number[] {
-    return [...this.tracker.slots.pid.subarray(0, this.tracker.len)];
+    return [...this.tracker.table.slots.pid.subarray(0, this.tracker.len)];
   }
 
   latched(pid: number): boolean {

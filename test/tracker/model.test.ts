@@ -232,7 +232,7 @@ class Pair {
   }
 
   #compareSlots(): void {
-    const { slots, len } = this.fast.tracker;
+    const { slots, len } = this.fast.tracker.table;
     expect(len).toBe(this.slow.slots.length);
     const pair = (hi: Uint32Array, lo: Uint32Array, slot: number) =>
       (BigInt(hi[slot]!) << 32n) | BigInt(lo[slot]!);

@@ -144,7 +144,7 @@ describe("Tracker.record()", () => {
     const h = new Harness();
     h.beat(7, 50, 0, { generation: 1 });
     h.beat(7, MAX, 1, { ts: 900n, generation: 1 });
-    h.tracker.slots.identityReadNs[0] = 1;
+    h.tracker.table.slots.identityReadNs[0] = 1;
     h.beat(7, MAX, 2, { ts: 5n, generation: 2 });
     expect(h.beat(7, 1, 3, { generation: 2 })).toBe("Refreshed");
     expect(h.beat(7, MAX, 4, { ts: 6n, generation: 2 })).toBe("Refreshed");
@@ -260,7 +260,7 @@ describe("Tracker.drainStalledSlots()", () => {
     h.beat(10, 1, 0, { generation: 1 });
     h.beat(11, 1n << 40n, 400, { origin: NET, ns: 3, generation: 4, payload: 5, status: 1 });
     h.beat(11, MAX, 401, { origin: NET, ns: 3, generation: 4, payload: 6, ts: (7n << 32n) | 8n });
-    const { slots } = h.tracker;
+    const { slots } = h.tracker.table;
     slots.listener[1] = 9;
     slots.identityReadNs[1] = 12;
     const columns = Object.entries(slots).filter(([, column]) => ArrayBuffer.isView(column));
