@@ -1,5 +1,5 @@
-// `npm run commands`: writes the table of commands in docs/spec/07-config.md anew, from the rows
-// that the program has. The page is committed, and a test fails when its table is stale.
+// `npm run commands`: writes the table of commands in docs/spec/07-config.md from the rows that the
+// program has. The page is committed, and a test fails when its table is stale.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./binary/target.ts";

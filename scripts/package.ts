@@ -1,10 +1,10 @@
 // `npm run package`: Debian and RPM packages of both architectures in dist/, and their checksums.
-// It looks for the tools that it needs, then builds the executables, then the packages. `--deb` and
-// `--rpm` make one format alone, `--host-only` this machine's architecture alone, which downloads
-// nothing. They are the same bytes for the same commit: SOURCE_DATE_EPOCH, or else the time of the
-// commit, is the time of everything inside. For tests: `--no-build` takes the executables that are
-// in dist/, `--fast` compresses badly, `--release` and `--config` make the second package of an
-// upgrade.
+// It checks for the tools that it needs, then builds the executables, then the packages. `--deb`
+// and `--rpm` make one format alone, `--host-only` this machine's architecture alone, which
+// downloads nothing. They are the same bytes for the same commit: SOURCE_DATE_EPOCH, or else the
+// time of the commit, is the time of everything inside. For tests: `--no-build` takes the
+// executables that are in dist/, `--fast` compresses badly, `--release` and `--config` make the
+// second package of an upgrade.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -100,7 +100,7 @@ async function buildPackage(
 }
 
 // Packaging tools strip executables, which makes this one a bare JavaScript runtime and is no error
-// to them: looked at is the file that came out of the package.
+// to them: so the file that came out of the package is checked.
 async function requireWhole(binary: string, target: string): Promise<void> {
   const original = join(ROOT, "dist", `varta-watch-${target}`);
   const problems = target === `linux-${process.arch}` ? await runs(binary) : checkBytes(binary);

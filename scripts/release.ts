@@ -1,5 +1,5 @@
 // `npm run release -- VERSION`: all of a release that a machine can do (docs/releasing.md). It
-// looks whether VERSION can be released from this checkout, puts version and date where they stand
+// checks whether VERSION can be released from this checkout, puts version and date where they stand
 // and commits that, builds the executables and the packages, and leaves them in dist/VERSION with a
 // bill of materials and checksums. Tag, signature and publication are a person's; the last lines
 // say how. Run again after a failure it goes on from the commit.

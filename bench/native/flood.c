@@ -103,8 +103,7 @@ int main(int argc, char **argv) {
       struct ucred *sender = (void *)CMSG_DATA(CMSG_FIRSTHDR(&headers[i].msg_hdr));
       sender->pid = pids[agent];
       /*
-       * The payload tells the probe of the benchmark when the beat was meant to leave, in
-       * microseconds.
+       * The payload says when the beat was due, in microseconds, for the probe of the benchmark.
        */
       frame_write(frames[i], (uint32_t)pids[agent], now_ns, ++nonces[agent], (uint32_t)(now_ns / 1000));
     }

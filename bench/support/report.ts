@@ -1,4 +1,4 @@
-// What a benchmark tells: one line per figure, with what is required of it. A figure without a
+// What a benchmark prints: one line per figure, with what is required of it. A figure without a
 // requirement is there to be compared with. Lines are printed as they come, so that a long run
 // shows where it is.
 

@@ -1,6 +1,6 @@
 // Is an executable varta-watch, whole and sealed? It is run with every variable and in a directory
 // with every file that would make an open one run other code. For an executable of another platform
-// only its bytes are looked at.
+// only its bytes are checked.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -63,8 +63,8 @@ class Trial {
     return join(this.#directory, name);
   }
 
-  // bunfig.toml, .env, package.json and tsconfig.json are what the runtime by itself looks for
-  // where it is started.
+  // bunfig.toml, .env, package.json and tsconfig.json are read by the runtime itself where it is
+  // started.
   #layTraps(): void {
     writeFileSync(this.#at("evil.ts"), `console.log("${EVIL}")`);
     writeFileSync(this.#at("bunfig.toml"), 'preload = ["./evil.ts"]\n');

@@ -1,12 +1,12 @@
 // What a Linux executable does before its runtime starts. The runtime reads some seventy variables
 // of its own from the environment, of which several write files or load code, raises the soft limit
-// of descriptors so that the one that we were started with is lost, and ends with an error in a
+// of descriptors so that the one at the start is lost, and ends with an error in a
 // directory that was removed. It has a switch for none of that, so the executable gets an entry
 // point of its own: it takes every variable that begins with BUN_ out of the environment, goes to /
 // if there is no working directory any more, and jumps to the runtime's entry point.
 //
 // The code takes the place of uv_cwd, a function that the runtime offers to native addons alone,
-// and we have none.
+// and there are none here.
 import { type Elf, elfOf, isElf } from "./elf.ts";
 
 /**
@@ -49,7 +49,7 @@ export function installEntry(executable: Buffer): void {
 }
 
 /**
- * What is wrong with the entry point of a finished executable; those of macOS have none of ours.
+ * What is wrong with the entry point of a finished executable; those of macOS have none.
  */
 export function entryProblems(executable: Buffer): string[] {
   if (!isElf(executable)) return [];

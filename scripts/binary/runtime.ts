@@ -32,7 +32,7 @@ export async function fetchRuntime(target: Target, directory: string): Promise<s
   return executable;
 }
 
-/** A project that depends on one package, locked as ours is. */
+/** A project that depends on one package, locked as in package-lock.json. */
 export function writeProject(project: string, name: string, locked: LockedPackage): void {
   const { version, integrity, os, cpu, libc } = locked;
   // An optional dependency may be of another platform than the one that installs it.
@@ -48,7 +48,7 @@ export function writeProject(project: string, name: string, locked: LockedPackag
   writeFileSync(join(project, "package-lock.json"), JSON.stringify(lock));
 }
 
-// Under `npm run` the environment names our own project; the registry and proxy settings in it are
+// Under `npm run` the environment names this project; the registry and proxy settings in it are
 // kept.
 function withoutOuterProject(): Record<string, string | undefined> {
   const names = Object.keys(process.env).filter(

@@ -1,10 +1,10 @@
-// Seals a runtime: whoever can set its environment must not be able to turn the program into a
+// Seals a runtime: a user who can set its environment must not be able to turn the program into a
 // general interpreter, to load code into it, or to open a debugger port. The runtime offers no
 // switch for that, so the names of these variables are overwritten in the executable: a name that
 // begins with NUL matches nothing that an environment can hold.
 //
 // How often each name occurs is known for the locked runtime. A runtime with other counts was not
-// looked at by anybody, and the build stops.
+// reviewed, and the build stops.
 
 interface SealedName {
   readonly name: string;

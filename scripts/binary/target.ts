@@ -21,7 +21,7 @@ export const TARGETS: readonly Target[] = [
   linuxTarget("arm64", "@oven/bun-linux-aarch64"),
 ];
 
-/** Built on demand and not released: nobody has run them on a Mac yet (docs/install.md). */
+/** Built on demand and not released: not yet run on a Mac (docs/install.md). */
 export const DARWIN_TARGETS: readonly Target[] = [
   darwinTarget("arm64", "@oven/bun-darwin-aarch64"),
   darwinTarget("x64", "@oven/bun-darwin-x64"),

@@ -10,7 +10,7 @@ import {
 import { literalBlock, textLines, wrapped } from "./mdoc.ts";
 import { fillTemplate } from "./template.ts";
 
-/** Fits an 80-column terminal behind two indents. */
+/** Fits an 80-column terminal after two indents. */
 const DISPLAY_BYTES_MAX = 60;
 
 const KINDS: Readonly<Record<RowKind, string>> = {
@@ -52,7 +52,7 @@ function longer(kind: string): string[] {
   return [];
 }
 
-/** Columns in order; filled by us, because man would break the names. */
+/** Columns in order; filled here, because man would break the names. */
 function display(columns: readonly string[]): string {
   return literalBlock(wrapped(columns.join(" "), DISPLAY_BYTES_MAX));
 }

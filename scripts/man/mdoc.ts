@@ -1,5 +1,5 @@
-// Text in the language of manual pages, mdoc(7): escapes, and the layout of the prose that our
-// comments and tables hold.
+// Text in the language of manual pages, mdoc(7): escapes, and the layout of the prose that comments
+// and tables hold.
 
 /** A source line of a page is at most this long: then a change of a word is a small difference. */
 const LINE_BYTES_MAX = 78;

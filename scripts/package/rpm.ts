@@ -1,5 +1,5 @@
 // An RPM package of files that are already made: the spec file compiles nothing, and all that
-// rpmbuild does to executables by default is switched off there, because stripping destroys ours.
+// rpmbuild does to executables by default is switched off there, because stripping destroys these.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../binary/target.ts";

@@ -1,4 +1,4 @@
-// The programs that make packages, looked for before anything is built: a build of minutes must not
+// The programs that make packages, checked before anything is built: a build of minutes must not
 // end for want of one.
 import type { PackageFormat } from "./stage.ts";
 

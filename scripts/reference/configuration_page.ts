@@ -1,5 +1,5 @@
 // docs/configuration.md: every key by table, from the rows of src/config/keys/. What a key is good
-// for and what it risks is told at length in varta.toml.example.
+// for and what it risks is explained in varta.toml.example.
 import { alternatives } from "../../src/config/problems/found.ts";
 import type { Key, Keys } from "../../src/config/keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";

@@ -49,7 +49,7 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
       await until("its return", () => daemon.saying("agent is back", frozen).length >= 2);
       await daemon.untilStalls(killed);
 
-      // Nobody else, and nobody twice; what comes after this is the silence that the test makes.
+      // No other agent, and none twice; what comes after this is the silence that the test makes.
       const stalls = daemon.saying("agent stalled").map(pidOf);
       expect(stalls.toSorted()).toEqual([frozen, frozen, killed].toSorted());
       expect(daemon.saying("agent is back").map(pidOf)).toEqual([frozen, frozen]);
@@ -72,7 +72,7 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
       await daemon.stop();
       const rows = daemon.exported("events.tsv");
       const delaysMs = [frozen, killed].flatMap((pid) => stallDelaysMs(rows, pid));
-      // Behind a pause of the daemon everyone has a whole threshold anew.
+      // After a pause of the daemon every agent has a whole threshold again.
       const anewMs = sampleAt(page, "varta_observer_pauses_total") > 0 ? THRESHOLD_MS : 0;
       const latestMs = THRESHOLD_MS + LATE_MS_MAX + anewMs + (await pauses.longestMs());
       for (const delayMs of delaysMs) expect(delayMs).toBeWithin(THRESHOLD_MS, latestMs);

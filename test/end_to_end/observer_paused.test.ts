@@ -1,5 +1,5 @@
-// A daemon that is stopped with its agents beating on: no silence that it could not hear is held
-// against anybody, and who died meanwhile is told (spec 12 section 8).
+// A daemon that is stopped with its agents beating on: no agent is blamed for a silence that the
+// daemon could not hear, and the one that died meanwhile is reported (spec 12 section 8).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt } from "../metrics/page.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
@@ -15,7 +15,7 @@ afterAll(endLeftovers);
 const AGENTS = 30;
 const INTERVAL_MS = 60;
 /**
- * Enough for everybody to find a place in the short queue after the stop, also on a busy machine.
+ * Enough for every agent to find a place in the short queue after the stop, also on a busy machine.
  */
 const THRESHOLD_MS = 700;
 /**
@@ -41,7 +41,7 @@ describe.skipIf(crewProgram === undefined)(`a daemon that stood still${NEEDS_CRE
       daemon.signal("SIGCONT");
 
       await daemon.untilStalls(pids[7]!);
-      // Everybody else has beaten again by now, or would be told with it.
+      // Every other agent has beaten again by now, or would be reported with it.
       const { accepted } = (await daemon.state()).listeners[0]!;
       await daemon.untilReceived(accepted + 3 * AGENTS);
       expect(daemon.saying("agent stalled").map(pidOf)).toEqual([pids[7]!]);

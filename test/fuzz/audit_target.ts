@@ -1,4 +1,4 @@
-// The remembered head and the audit log as somebody left them: good texts, shredded ones, and logs
+// The remembered head and the audit log in any state: good texts, shredded ones, and logs
 // under keys. The head must agree with its slow twin; a log of which anything but the last line was
 // changed must never be called intact.
 import { type ChainKey, chainKey } from "../../src/audit/chain.ts";

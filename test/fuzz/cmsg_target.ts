@@ -116,7 +116,9 @@ function credentialsAt(view: DataView, header: number, control: number): number 
   return referenceControl(view, control, length).credentialsAt;
 }
 
-/** What the kernel writes into slot `i`; lengths stay below 2^32, as in any buffer of ours. */
+/**
+ * What the kernel writes into slot `i`; lengths stay below 2^32, as in any buffer of the program.
+ */
 function fillSlot(random: Random, view: DataView, i: number, control: number): void {
   const header = i * MMSGHDR_BYTES;
   const odd = (usual: number, others: readonly number[]) =>

@@ -43,7 +43,7 @@ export function count(target: Pick<FuzzTarget, "counts">, name: string): void {
   target.counts.set(name, (target.counts.get(name) ?? 0) + 1);
 }
 
-/** Throws if the two differ, with both and with what was looked at. */
+/** Throws if the two differ, with both and with their input. */
 export function same(what: string, found: unknown, wanted: unknown): void {
   const [a, b] = [Bun.inspect(found), Bun.inspect(wanted)];
   if (a !== b) throw new Error(`${what}\n  found: ${a}\n  want:  ${b}`);

@@ -1,5 +1,5 @@
 // Heads of HTTP requests against the slow reader: valid ones, damaged ones, and ones with a second
-// request behind them, cut anywhere. Both must find the same end and read the same request, or
+// request after them, cut anywhere. Both must find the same end and read the same request, or
 // refuse it for the same reason.
 import { HTTP_HEADER_FIELDS_MAX } from "../../src/base/limits.ts";
 import { HeadScanner, parseHead } from "../../src/http/request.ts";

@@ -1,6 +1,6 @@
-// The secure listener on a real socket against its literal twin: honest agents, and somebody on the
-// way who keeps every datagram and sends it again, damaged, cut, swapped or as it was. Verdicts and
-// plaintexts must agree, and a refusal must leave the state of every sender as it is.
+// The secure listener on a real socket against its literal twin: honest agents, and an attacker on
+// the way who keeps every datagram and sends it again, damaged, cut, swapped or as it was. Verdicts
+// and plaintexts must agree, and a refusal must leave the state of every sender as it is.
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
@@ -228,7 +228,7 @@ class Attack implements Disposable {
     }
   }
 
-  /** The replay machine alone is given the beats that reached it; its columns can be looked at. */
+  /** The replay machine alone is given the beats that reached it; its columns can be read. */
   #advance(datagram: Uint8Array, verdict: string): void {
     const { plaintext } = this.#twin;
     if (plaintext === undefined) return;

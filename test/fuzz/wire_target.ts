@@ -58,7 +58,7 @@ function candidate(random: Random): Uint8Array {
   const bytes = referenceEncode({ ...anyFrame(random), status: random.below(5) });
   if (random.chance(0.5)) damage(random, bytes);
   if (random.chance(0.7)) {
-    // Foreign traffic is told by its first bytes: let most of the damage be elsewhere, and the CRC
+    // Foreign traffic is known by its first bytes: let most of the damage be elsewhere, and the CRC
     // be right.
     bytes.set([0x56, 0x41, 2]);
     new DataView(bytes.buffer).setUint32(28, referenceCrc32c(bytes, 28), true);

@@ -22,7 +22,7 @@ export interface FuzzReport {
 
 declare const self: Worker;
 
-// The target is disposed of before the report goes out: behind it, the main thread ends this one.
+// The target is disposed of before the report goes out: after it, the main thread ends this one.
 self.onmessage = async ({ data }: MessageEvent<FuzzJob>) => {
   self.postMessage(await play(data));
 };

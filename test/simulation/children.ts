@@ -41,12 +41,12 @@ export interface SignalAsked {
 
 export interface ChildExit extends Exit {
   readonly childPid: number;
-  /** The agent that the command was started for; NaN = it was told none. */
+  /** The agent that the command was started for; NaN = it was given none. */
   readonly agentPid: number;
   readonly printed: string;
 }
 
-/** The output of a program that has printed what it had to say at once. */
+/** The output of a program that printed everything at once. */
 class PrintedOutput implements ChildOutput {
   readonly isDone = true;
   readonly #text: Buffer;

@@ -1,6 +1,6 @@
-// Whether daemon and model agree after a turn: what was told, every slot of the tracker, and the
-// accounting of every listener after each turn; the metrics page less often, since it costs more
-// than a turn.
+// Whether daemon and model agree after a turn: what was reported, every slot of the tracker, and
+// the accounting of every listener after each turn; the metrics page less often, since it costs
+// more than a turn.
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { sampleAt, parsePage } from "../metrics/page.ts";
 import { renderPage } from "../metrics/fixture.ts";

@@ -17,7 +17,7 @@ export function frameBytes(fields: FrameFields): Uint8Array {
   return referenceEncode(fields);
 }
 
-/** True for what no listener takes for a beat, whoever sent it. */
+/** True for what no listener takes for a beat, from any sender. */
 export function isRubbish(bytes: Uint8Array): boolean {
   return bytes.length !== 32 || referenceDecode(bytes).error !== undefined;
 }

@@ -4,13 +4,14 @@ import type { Datagram } from "./network.ts";
 import { STRANGER_UID } from "./scenario.ts";
 import type { World } from "./world.ts";
 
-/** Datagrams of rubbish at the beginning of a flood: more than a turn takes. */
+/** Datagrams that are no frames at the beginning of a flood: more than a turn takes. */
 const RUBBISH_FIRST = 5_000;
 /** The same in each later step, if none finds the queue full. */
 const RUBBISH_PER_STEP_MAX = 600;
 
 /**
- * Senders in blocking mode: whatever room there is in the queue, they take it before anybody else.
+ * Senders in blocking mode: whatever room there is in the queue, they take it before any other
+ * sender.
  */
 export function rubbishFlood(world: World, listenerNumber: number): void {
   const { random, trueNs } = world;
@@ -95,7 +96,7 @@ function hostileDatagram(world: World, kind: number): Datagram {
       return { bytes: frameBytes({ ...frame, pid }), controlTruncated: false, credentials };
     }
     default: {
-      // Rotating pids, which nobody has: they fill the tracker.
+      // Rotating pids that no process has: they fill the tracker.
       const pid = 2 + random.below(30_000);
       const bytes = frameBytes({ ...frame, pid, nonce: BigInt(random.below(100)) });
       return { bytes, controlTruncated: false, credentials: { ...honest, pid } };

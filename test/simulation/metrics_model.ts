@@ -97,7 +97,7 @@ export class MetricsModel {
     row.status = 3;
   }
 
-  /** Every sample that the page must have; other samples of the page are not ours to predict. */
+  /** Every sample that the page must have; other samples of the page are not predicted. */
   expectedSamples(observer: ObserverModel, recovery: RecoveryModel): Map<string, number> {
     const samples = new Map<string, number>();
     for (const [pid, row] of this.rows) {

@@ -132,8 +132,8 @@ function machineMishap(world: World): void {
   }
 }
 
-// Everybody is silent for so long that all may be evicted, and then beats in one breath: newcomers
-// take the slots of agents whose own beats come right behind them.
+// All agents are silent for so long that all may be evicted, and then beat at once: newcomers take
+// the slots of agents whose own beats come right after them.
 function comeBackTogether(world: World): void {
   const T = world.scenario.thresholdNs;
   world.clock.trueNs += 2 * T;
@@ -164,7 +164,7 @@ function panic(world: World, agent: Agent): void {
   if (random.chance(0.7)) die(world, agent);
 }
 
-/** Another process gets the pid at once, before anybody noticed the end of the first. */
+/** Another process gets the pid at once, before the end of the first is noticed. */
 export function replaceProcess(world: World, agent: Agent): void {
   const { random } = world;
   if (agent.state === "dead") return;

@@ -1,4 +1,4 @@
-// The whole turn of the daemon as the specification tells it (12 section 1), from the models of its
+// The whole turn of the daemon as specified (12 section 1), from the models of its
 // parts.
 import type { SignalAsked, SpawnAsked } from "./children.ts";
 import { MetricsModel } from "./metrics_model.ts";

@@ -90,8 +90,8 @@ export class Link {
   readonly daemonEnd: SocketQueue;
   readonly modelEnd: SocketQueue;
   /**
-   * The filter that the daemon put on: one in so many datagrams of rubbish passes; 0 = there is
-   * none.
+   * The filter that the daemon put on: one in so many datagrams that are no frames passes; 0 =
+   * there is none.
    */
   filterSample = 0;
   readonly #transit: { readonly dueNs: number; readonly datagram: Datagram }[] = [];

@@ -1,5 +1,5 @@
-// The observer as specs 03, 04, 05 and 08 tell it, slow and literal: it takes its own copy of the
-// datagrams and says what the daemon must do with each of them, in which order, and who falls
+// The observer as specs 03, 04, 05 and 08 describe it, slow and literal: it takes its own copy of
+// the datagrams and says what the daemon must do with each of them, in which order, and who falls
 // silent when. Built from the slow twins of tracker, frame and token bucket; nothing of the code
 // under test is used.
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
@@ -53,7 +53,7 @@ export class ObserverModel {
   readonly #allowances = new WeakMap<ReferenceSlot, ReferenceTokenBucket>();
   /** Slots whose process has sent a beat itself. */
   readonly proven = new WeakSet<ReferenceSlot>();
-  /** When the sockets must be looked at again, so that a next beat can prove its sender. */
+  /** When the sockets must be read again, so that a next beat can prove its sender. */
   lookNs = Number.POSITIVE_INFINITY;
   readonly links: readonly LinkState[];
   /** The last pump ended by its budget or its time. */
@@ -62,11 +62,11 @@ export class ObserverModel {
   rows: string[] = [];
   stalls: ModelStall[] = [];
   /**
-   * Stalls that had to be told early, because a batch brought the return of an agent; not yet
+   * Stalls that had to be reported early, because a batch brought the return of an agent; not yet
    * decided. They come before that batch, unless they were judged after it was received.
    */
   told: ModelStall[] = [];
-  /** Of this turn: rows and early stalls in the order in which they are told. */
+  /** Of this turn: rows and early stalls in the order in which they are reported. */
   sequence: (string | ModelStall)[] = [];
   lookups = 0;
   ioErrors = 0;
@@ -164,8 +164,8 @@ export class ObserverModel {
   }
 
   /**
-   * Spec 12 section 8: from look to look there was more time than the planned wait and the gap that
-   * is allowed.
+   * Spec 12 section 8: between two readings of the clock there was more time than the planned wait
+   * and the gap that is allowed.
    */
   #listen(nowNs: number): void {
     const gapNsMax = this.#options.scenario.pauseGapNs;
@@ -175,7 +175,7 @@ export class ObserverModel {
     this.#listenedNs = nowNs;
     this.plannedNs = 0;
     if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return;
-    // One that stands alone has its wait, and everyone a whole threshold behind it.
+    // One that stands alone has its wait, and every agent a whole threshold after it.
     const beforeNs = this.tracker.pauses.at(-1)?.endNs ?? Number.NEGATIVE_INFINITY;
     const anew = sinceNs - beforeNs >= 8 * gapNsMax;
     this.tracker.pauses.push({ endNs: nowNs, ns: anew ? gapNs + plannedNs : gapNs, anew });

@@ -1,7 +1,7 @@
-// The promises of the daemon, checked from outside: only what its sinks are told and what is true
-// of the simulated processes goes in, so a mistake that model and daemon share is still seen. No
-// false stall, none missed, each once per silence run; nothing is started for a process that is not
-// the one that fell silent; budgets are kept.
+// The promises of the daemon, checked from outside: only what its sinks get and what is true of the
+// simulated processes goes in, so a mistake that model and daemon share is still seen. No false
+// stall, none missed, each once per silence run; nothing is started for a process that is not the
+// one that fell silent; budgets are kept.
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
@@ -17,7 +17,7 @@ export interface PromiseOptions {
   readonly thresholdNs: number;
   readonly judgeLimit: number;
   readonly processes: ProcessTable;
-  /** Time after `lastNs` in which the observer could hear nobody. */
+  /** Time after `lastNs` in which the observer could hear no agent. */
   readonly deafNsSince: (lastNs: number) => number;
   /** By how much the deadline of one whose last beat was at `lastNs` is later. */
   readonly excusedNs: (lastNs: number) => number;
@@ -31,13 +31,13 @@ interface Watched {
 export class Promises {
   readonly #options: PromiseOptions;
   readonly #watched = new Map<number, Watched>();
-  /** Children that were started and have not been told to be over. */
+  /** Children that were started and not reported as ended. */
   readonly #children = new Set<number>();
   /** Observer time at which a pid was last removed: its stall may still wait in the queue. */
   readonly #removedNs = new Map<number, number>();
   /** The last stall of each pid: what a recovery may be started for. */
   readonly #stalls = new Map<number, Stall>();
-  /** Of the last command: it was told that nobody has the pid. */
+  /** Of the last command: it was told that no process has the pid. */
   #isPidGone = false;
   /** What the service manager last said of each unit. */
   readonly #mainPids = new Map<string, number>();
@@ -144,7 +144,8 @@ export class Promises {
 
   /**
    * `sinceNs` is the observer time at the start of the turn: every judge point of the turn was
-   * later. `judged` is false if the turn may have had none, or cannot tell which pids are tracked.
+   * later. `judged` is false if the turn may have had none, or does not show which pids are
+   * tracked.
    */
   endTurn(sinceNs: number, judged: boolean, hasPendingStalls: boolean): void {
     this.#atMost("spawns", 16, this.#spawnsThisTurn);

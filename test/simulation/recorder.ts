@@ -1,4 +1,4 @@
-// What the daemon told its sinks and reports in one turn, as text in the order of the calls.
+// What the daemon gave its sinks and reports in one turn, as text in the order of the calls.
 import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";

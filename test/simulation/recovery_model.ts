@@ -1,7 +1,7 @@
-// Recovery as spec 10 tells it, slow and literal: a list of children, a Map of debounce windows,
-// and a search wherever the daemon keeps an order. What the system answered to the daemon (spawned
-// or not, signalled or not) is read from the record of the simulated runner, and the daemon must
-// have asked exactly what the model would ask.
+// Recovery as spec 10 describes it, slow and literal: a list of children, a Map of debounce
+// windows, and a search wherever the daemon keeps an order. What the system answered to the daemon
+// (spawned or not, signalled or not) is read from the record of the simulated runner, and the
+// daemon must have asked exactly what the model would ask.
 import { constants } from "node:os";
 import type { ChildExit, Exit, SignalAsked, SpawnAsked } from "./children.ts";
 import type { ModelStall } from "./model_rows.ts";
@@ -74,7 +74,7 @@ export class RecoveryModel {
   readonly children: ModelChild[] = [];
   readonly #scenario: Scenario;
   readonly #world: ModelWorld;
-  /** Commands that were told that nobody has the pid. */
+  /** Commands that were told that no process has the pid. */
   pidGoneCount = 0;
   readonly #recoveries = new Map<number, ModelRecovery>();
   readonly #lookups = new UnitLookupModel({
@@ -112,7 +112,7 @@ export class RecoveryModel {
   }
 
   /**
-   * The answers of the service manager that have come: whoever waits for one has its place in a
+   * The answers of the service manager that have come: each that waits for one has its place in a
    * turn.
    */
   takeAnswers(nowNs: number): void {
@@ -177,7 +177,7 @@ export class RecoveryModel {
     }
   }
 
-  /** Beats of the agent are refused: it is looked at again in a second. */
+  /** Beats of the agent are refused: it is checked again in a second. */
   #hold(recovery: ModelRecovery, nowNs: number): void {
     const nextTryNs = nowNs + SECOND_NS;
     const since = ++this.#order;
@@ -359,7 +359,8 @@ export class RecoveryModel {
   }
 
   /**
-   * Why the unit is not restarted now: a reason, or undefined while nobody knows; "" = it may be.
+   * Why the unit is not restarted now: a reason, or undefined while it is not known; "" = it may
+   * be.
    */
   #mayRestart(recovery: ModelRecovery, nowNs: number): string | undefined {
     const { stall, unit } = recovery;

@@ -1,6 +1,6 @@
-// A flood of rubbish that takes every place in the queue of a Unix socket, against honest agents
-// that beat four times within a threshold: nobody is called silent, because the kernel's filter
-// keeps the rubbish out.
+// A flood that takes every place in the queue of a Unix socket, against honest agents that beat
+// four times within a threshold: no agent is reported silent, because the kernel's filter keeps the
+// flood out.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EPERM } from "../../ffi/constants.ts";
 import type { Listener } from "../../src/listener/listener.ts";
@@ -19,7 +19,7 @@ setDefaultTimeout(TEST_MS_MAX);
 const AGENTS = 30;
 const FLOOD_NS = 5 * NS_PER_S;
 
-/** Runs one life: everybody starts, the flood comes and goes. */
+/** Runs one life: all agents start, the flood comes and goes. */
 function floodedLife(seed: number, seams: Seams): Coverage {
   const coverage = new Coverage();
   const random = new Random(seed);

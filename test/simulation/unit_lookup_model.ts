@@ -1,4 +1,4 @@
-// Questions to the service manager as spec 10 section 1 tells them: four at a time, each once for
+// Questions to the service manager as spec 10 section 1 has them: four at a time, each once for
 // all who ask it, and given up after five seconds.
 import { constants } from "node:os";
 import type { ChildExit, SpawnAsked } from "./children.ts";

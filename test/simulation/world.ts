@@ -34,7 +34,7 @@ export class World {
   scenario: Scenario;
   pidMax = PID_MAX;
   /**
-   * Until then the link of this number is flooded with rubbish by senders that wait for room; true
+   * Until then the link of this number is flooded by senders that wait for room; true
    * time.
    */
   flood = { link: 0, untilNs: 0, hasBegun: false };

@@ -15,7 +15,7 @@ export function compiled(source: string): string | undefined {
   const program = join(CACHE, `${basename(source, ".c")}-${hash}`);
   if (existsSync(program)) return program;
   mkdirSync(CACHE, { recursive: true });
-  // It appears by a rename, so that nobody runs half of it.
+  // It appears by a rename, so that no test runs half of it.
   const unfinished = `${program}.${process.pid}`;
   const { status, stderr } = spawnSync(compiler, ["-O1", "-o", unfinished, source]);
   if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);

@@ -22,8 +22,8 @@ export async function compiledCheckout(): Promise<string> {
   const program = join(CACHE, name, "varta-watch");
   const lock = join(CACHE, `${name}.lock`);
   mkdirSync(CACHE, { recursive: true });
-  // Of the workers of one run the first makes it, and the others wait; whoever waits in vain makes
-  // it, too.
+  // Of the workers of one run the first makes it, and the others wait; one that waits too long
+  // makes it, too.
   const isFirst = !existsSync(program) && isMade(lock);
   const endMs = performance.now() + WAIT_MS_MAX;
   while (!isFirst && !existsSync(program) && performance.now() < endMs) await Bun.sleep(20);

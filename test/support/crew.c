@@ -85,8 +85,8 @@ static void fail(const char *what) {
 
 /*
  * A beat that the kernel refused is sent again under the same nonce; one that it took is counted.
- * Not at once: behind a queue of ten, a few hundred agents that ask every millisecond leave no
- * processor to the daemon that would empty it.
+ * Not at once: a few hundred agents that ask every millisecond for one of ten places leave no
+ * processor to the daemon that would empty the queue.
  */
 static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t beats, int status, uint64_t first_ns) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);

@@ -19,7 +19,7 @@ export const NEEDS_CREW = crewProgram === undefined ? " (skipped: there is no C 
 export interface Agents {
   readonly count: number;
   readonly intervalMs: number;
-  /** Beats of each; without it they beat until they are told to be quiet. */
+  /** Beats of each; without it they beat until "quiet". */
   readonly beats?: number;
   readonly status?: keyof typeof STATUS_CODES;
   /** The payload is the low half of the monotonic clock in microseconds, instead of 0. */
@@ -84,7 +84,7 @@ export class Crew implements AsyncDisposable {
   }
 
   /**
-   * Forks a process with this very pid, which nobody has now; an interval of 0 = it never beats.
+   * Forks a process with this very pid, which is free now; an interval of 0 = it never beats.
    */
   async reuse(pid: number, intervalMs: number): Promise<void> {
     const [, got] = await this.#ask(`reuse ${pid} ${intervalMs}`);

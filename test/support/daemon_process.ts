@@ -15,7 +15,7 @@ const LIFE_S_MAX = 300;
 export interface DaemonOptions {
   /** Options besides --socket and --prom-addr. */
   readonly args?: readonly string[];
-  /** Directory of an earlier daemon, to start anew in its place. */
+  /** Directory of an earlier daemon, to start again in its place. */
   readonly directory?: string;
   /**
    * Files of its directory, its working directory, by name: executable, and as private as a secret
@@ -94,7 +94,7 @@ export class DaemonProcess implements AsyncDisposable {
     for (const [name, text] of Object.entries(options.files ?? {}))
       writeFileSync(this.path(name), text, { mode: 0o700 });
     this.#isWrapped = options.through !== undefined;
-    // Streams that were turned elsewhere tell nothing.
+    // Streams that go elsewhere say nothing.
     this.#hasMetrics = (options.metrics ?? true) && options.as === undefined;
     const argv = [...PROGRAM, "run", ...this.#arguments(options)];
     this.#child = Bun.spawn([...(options.through ?? options.as ?? []), ...argv], {

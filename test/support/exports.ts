@@ -1,6 +1,6 @@
-// Which exports of the program nobody imports. It reads the text of every file, as the test of the
-// layers does: an export counts as used when another file names it in an import of its file, takes
-// the file whole (`import * as`) and writes `name.EXPORT`, or loads it late with `import()`.
+// Which exports of the program are not imported. It reads the text of every file, as the test of
+// the layers does: an export counts as used when another file names it in an import of its file,
+// takes the file whole (`import * as`) and writes `name.EXPORT`, or loads it late with `import()`.
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";

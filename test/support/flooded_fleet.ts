@@ -53,20 +53,22 @@ export interface FloodResult {
   readonly flooded: number;
   readonly taken: number;
   /**
-   * What the honest listener received that was no honest beat, and what the kernel dropped for it
-   * by our estimate.
+   * What the honest listener received that was no honest beat, and what the kernel dropped for it,
+   * estimated.
    */
   readonly rubbishTaken: number;
   readonly filteredEstimate: number;
   readonly sent: number;
   readonly accepted: number;
-  /** Honest agents that were called silent while they beat. */
+  /** Honest agents that were reported silent while they beat. */
   readonly falseStalls: number;
   /** From the send to the receive of each honest beat, relative to the fastest of them; sorted. */
   readonly delaysMs: readonly number[];
 }
 
-/** Runs the fleet, floods for `floodMs` with each of `kinds` in turn, and looks. */
+/**
+ * Runs the fleet, floods for `floodMs` with each of `kinds` in turn, and reads what became of it.
+ */
 export async function floodFleet(
   kinds: readonly FloodKind[],
   floodMs: number,
@@ -154,7 +156,7 @@ function received(page: Page, listener: string): number {
   return sampleAt(page, `varta_datagrams_received_total{listener="${listener}"}`);
 }
 
-// What comes behind the last honest beat is the silence that the test itself makes.
+// What comes after the last honest beat is the silence that the test itself makes.
 function honestRows(rows: readonly (readonly string[])[], pids: ReadonlySet<number>) {
   const honest = rows.filter(([, , pid]) => pids.has(Number(pid)));
   const lastBeat = honest.findLastIndex(([, kind]) => kind === "beat");

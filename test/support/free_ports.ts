@@ -1,6 +1,6 @@
 // UDP ports for a daemon that is about to be started: the configuration takes no port 0. They lie
 // below those that the kernel gives to sockets without a port of their own, and no process of a
-// test gets one twice, so nobody takes them meanwhile.
+// test gets one twice, so they stay free meanwhile.
 import { AF_INET, AF_INET6, EADDRINUSE, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { bind, close, inetAddress, openSocket } from "../../ffi/socket.ts";

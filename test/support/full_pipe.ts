@@ -1,5 +1,5 @@
-// A named pipe that is full and that nobody reads: what the stdout or stderr of a daemon becomes
-// when its reader hangs.
+// A named pipe that is full and that no process reads: what the stdout or stderr of a daemon
+// becomes when its reader hangs.
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 
 export class FullPipe implements Disposable {

@@ -1,6 +1,6 @@
 // How long the machine itself kept processes waiting while a test ran (pauses.c). What a test
 // requires of the daemon's punctuality is required on top of that: on a machine that stands still
-// for 100 ms, nobody is on time.
+// for 100 ms, no process is on time.
 import { join } from "node:path";
 import { compiled } from "./compiled.ts";
 

@@ -6,7 +6,7 @@ const PAGE_BYTES = 4_096;
 const PAGE_ENTRY_BYTES = 8;
 /** In the last byte of an entry of /proc/<pid>/pagemap: the page is in memory. */
 const PAGE_PRESENT = 0x80;
-/** Pages looked at together; two pieces overlap by a page. */
+/** Pages searched together; two pieces overlap by a page. */
 const PIECE_PAGES = 4_096;
 
 /** Whether `bytes`, shorter than a page, stand anywhere in the writable memory of `pid`. */

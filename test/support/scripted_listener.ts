@@ -59,7 +59,7 @@ export class ScriptedListener implements Listener {
    * Undefined = nothing.
    */
   vouches: ((pid: number) => boolean) | undefined = undefined;
-  /** How often it was asked, told of a doubt, and of the end of a batch. */
+  /** How often it was asked, had a doubt reported, and saw the end of a batch. */
   asked = 0;
   doubts = 0;
   released = 0;
@@ -141,8 +141,8 @@ export interface BeatFields {
 }
 
 /**
- * A beat of `pid`, vouched for by the kernel unless told otherwise; a peer pid of 0 makes it
- * SocketModeOnly.
+ * A beat of `pid`, vouched for by the kernel unless the test says otherwise; a peer pid of 0 makes
+ * it SocketModeOnly.
  */
 export function beatOf(pid: number, fields: BeatFields = {}): Datagram {
   const peerPid = fields.peerPid ?? pid;

@@ -1,4 +1,4 @@
-// Processes as a test states them, with every look at them counted. A pid that is not stated is
+// Processes as a test states them, with every look-up counted. A pid that is not stated is
 // gone.
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 
@@ -17,9 +17,9 @@ export class ScriptedProcesses implements ProcessReader {
   readonly table = new Map<number, StatedProcess>();
   startTimeReads = 0;
   inodeReads = 0;
-  /** Only for a proof, and not among the looks. */
+  /** Only for a proof, and not among the look-ups. */
   uidReads = 0;
-  /** Called before each answer, so that a process may change between two looks. */
+  /** Called before each answer, so that a process may change between two look-ups. */
   beforeRead: ((pid: number) => void) | undefined = undefined;
 
   set(pid: number, startTime: number, inode: number = OWN_INODE, uid: number = 1000): void {
@@ -30,7 +30,7 @@ export class ScriptedProcesses implements ProcessReader {
     return this.startTimeReads + this.inodeReads;
   }
 
-  /** Looks since the last call. */
+  /** Look-ups since the last call. */
   takeReads(): number {
     const { reads } = this;
     this.startTimeReads = 0;

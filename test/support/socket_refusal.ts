@@ -1,4 +1,4 @@
-// The fault that a socket path is refused with, for tests that look at what it says.
+// The fault that a socket path is refused with, for tests of what it says.
 import { SocketPathError } from "../../src/sockets/socket_path.ts";
 
 export function refusal(work: () => unknown): SocketPathError {

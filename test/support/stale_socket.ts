@@ -1,5 +1,5 @@
-// A Unix socket whose owner is gone, as a killed process leaves it: nobody answers at its path any
-// more.
+// A Unix socket whose owner is gone, as a killed process leaves it: no process answers at its path
+// any more.
 import { lstatSync } from "node:fs";
 import { AF_UNIX } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";

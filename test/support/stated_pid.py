@@ -128,7 +128,7 @@ def main():
     os.kill(child, signal.SIGKILL)
     wait_for(lambda: status_of(child) == "")
     stranger = fork_with_pid(child)
-    # The stranger is old enough by the clock of start times when the daemon looks.
+    # The stranger is old enough by the clock of start times when the daemon looks it up.
     time.sleep(0.03)
     print(stranger, flush=True)
     sys.stdin.read()

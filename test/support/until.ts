@@ -1,5 +1,5 @@
-// Waiting for a condition of the real world: it is looked at again every few milliseconds, and a
-// wait in vain says what it waited for. Nothing here waits for time to pass.
+// Waiting for a condition of the real world: it is checked every few milliseconds, and a wait that
+// takes too long says what it waited for. Nothing here waits for time to pass.
 
 const LOOK_MS = 4;
 const PATIENCE_MS = 30_000;

@@ -14,7 +14,7 @@ import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-/** Ids that nobody has, and a group that everybody has by name. */
+/** Ids that no account has, and a group that every account has by name. */
 const WANTED = 12_345;
 const OTHER = 12_346;
 const GROUP = "daemon";
@@ -111,7 +111,7 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
 });
 
 /**
- * A daemon with these Unix listeners; each has a socket of its name, open to everybody unless it
+ * A daemon with these Unix listeners; each has a socket of its name, open to all users unless it
  * says otherwise.
  */
 function start(directory: TemporaryDirectory, tables: readonly string[]): Promise<DaemonProcess> {

@@ -1,4 +1,4 @@
-// The audit log of the running daemon: what it says about recoveries, that it goes on behind a kill
+// The audit log of the running daemon: what it says about recoveries, that it goes on after a kill
 // and a rotation with its chain whole, and that neither it nor anything else the daemon writes
 // holds a key, a token or an argument (spec 11, spec 07 section 5).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -1,4 +1,4 @@
-// The audit log of a real daemon in the hands of somebody who wants rows to be gone: the next start
+// The audit log of a real daemon from which rows are removed: the next start
 // says so, and so does the daemon that has the file open. What only looks like it, a kill and an
 // unusable state directory, raises no alarm.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";

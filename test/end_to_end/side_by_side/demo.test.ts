@@ -1,5 +1,5 @@
-// "varta-watch demo" as a newcomer sees it: the story in its order, colours only where somebody
-// wants them, and nothing left behind, however it ends.
+// "varta-watch demo" as a newcomer sees it: the story in its order, colours only where they are
+// wanted, and nothing left, however it ends.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { unlessMachinePauses } from "../../support/pauses.ts";

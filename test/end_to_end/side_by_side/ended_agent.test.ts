@@ -1,5 +1,5 @@
-// Agents that have ended before the daemon looks at their beat: nobody can tell which process it
-// was, and yet each is recovered by a command that needs no pid (spec 10 section 3).
+// Agents that have ended before the daemon reads their beat: which process it was is not known, and
+// yet each is recovered by a command that needs no pid (spec 10 section 3).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { sampleAt } from "../../metrics/page.ts";

@@ -1,5 +1,5 @@
-// The files of a real daemon in the hands of other programs: what is moved or removed is begun anew
-// and told, and what is not the daemon's is refused at the start and left as it is.
+// The files of a real daemon in the hands of other programs: what is moved or removed is begun
+// again and logged, and what is not the daemon's is refused at the start and left as it is.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
@@ -47,7 +47,7 @@ describe.concurrent("files that somebody else moves or removes", () => {
     expect(await reopened("export")).toBe(1);
     await until("the count of a heartbeat", async () => {
       if ((await reopened("heartbeat")) === 1) return true;
-      // Removed between the daemon's look and its writing: nobody saw that. The page may be a
+      // Removed between the daemon's check and its writing: that goes unseen. The page may be a
       // second old as well, so the next one is asked for before the file is removed again.
       await until("a new page", async () => (await reopened("heartbeat")) === 1, 1_500).catch(() =>
         rmSync(heartbeat, { force: true }),

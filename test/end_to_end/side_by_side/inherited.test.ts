@@ -1,5 +1,5 @@
-// What whoever started the daemon left behind: blocked and ignored signals, a umask, a limit of
-// descriptors. The daemon works as ever, and its children begin anew.
+// What the process that starts the daemon leaves: blocked and ignored signals, a umask, a limit of
+// descriptors. The daemon works as ever, and its children get none of that.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";

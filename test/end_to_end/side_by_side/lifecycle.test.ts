@@ -1,5 +1,5 @@
-// Start and end of the real program: signals at any moment, what is left behind, what it says
-// where, and a loop that does not come round (spec 07 section 7, spec 12 sections 2 and 6).
+// Start and end of the real program: signals at any moment, what is left, what it says where, and a
+// loop that does not come round (spec 07 section 7, spec 12 sections 2 and 6).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";

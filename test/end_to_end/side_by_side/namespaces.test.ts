@@ -102,7 +102,7 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
     await using crew = new Crew(daemon.socket, PID_NAMESPACE);
     await sendAs(crew);
     const sentMs = performance.now();
-    // A look at the socket in a later tick than the agent's start, and its next beat proves that it
+    // Once the socket was read in a later tick than the agent's start, its next beat proves that it
     // is the sender.
     await until("the next tick", () => performance.now() - sentMs > 20);
     await daemon.untilReceived(1);

@@ -1,4 +1,4 @@
-// Beats across the network: what the operator has to say beforehand, what he is told, how the beats
+// Beats across the network: what the operator has to configure, what the log says, how the beats
 // are counted, and when they may lead to a recovery (spec 05 sections 1 and 6, spec 07
 // section 2.11).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -53,7 +53,7 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
       });
       await using crew = new Crew(daemon.socket, joining(daemon));
       const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
-      // An identity is looked at again after a second at the earliest.
+      // An identity is looked up again after a second at the earliest.
       await until("a second of beats", () => beatsOf(daemon, heir!).length >= 1_100 / INTERVAL_MS);
 
       const before = generationsOf(daemon, heir!);
@@ -102,7 +102,7 @@ describe.concurrent.skipIf(reason !== "")(
       const dead = new Crew(daemon.socket, joining(daemon));
       const pid = await pidInNamespace(dead);
 
-      // Nobody else may beat meanwhile: a full queue would hold the sender for as long as the
+      // No other agent may beat meanwhile: a full queue would hold the sender for as long as the
       // daemon.
       process.kill(daemon.pid, "SIGSTOP");
       await dead.send({ count, content: "beat", pid });

@@ -1,4 +1,4 @@
-// A daemon whose stdout or stderr nobody reads starts, works and stops all the same, and one that
+// A daemon whose stdout or stderr is not read starts, works and stops all the same, and one that
 // cannot start ends.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";

@@ -1,5 +1,5 @@
-// Two hosts that beat by plain UDP under one pid: the death of one is told and recovered, while the
-// other beats on.
+// Two hosts that beat by plain UDP under one pid: the death of one is reported and recovered, while
+// the other beats on.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";

@@ -1,5 +1,5 @@
 // A fleet that never rests: agents freeze, wake up, die and are replaced, by a fixed seed. In the
-// end every silence was reported exactly once and in time, nobody else ever, and no beat is
+// end every silence was reported exactly once and in time, no other agent ever, and no beat is
 // missing.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sampleAt, sumOf } from "../../metrics/page.ts";
@@ -51,7 +51,7 @@ describe.skipIf(crewProgram === undefined)(`a fleet with churn${NEEDS_CREW}`, ()
       expect(sumOf(page, "varta_datagrams_rejected_total")).toBe(0);
       await daemon.stop();
       const rows = daemon.exported("events.tsv");
-      // Behind a pause of the daemon everyone has a whole threshold anew.
+      // After a pause of the daemon every agent has a whole threshold again.
       const anewMs = sampleAt(page, "varta_observer_pauses_total") > 0 ? THRESHOLD_MS : 0;
       const latestMs = THRESHOLD_MS + LATE_MS_MAX + anewMs + (await pauses.longestMs());
       for (const pid of silences.keys()) {

@@ -1,6 +1,6 @@
 // The daemon under what no day brings at once: a million hostile datagrams, a thousand idle
 // connections, a signal in every millisecond of its start, and one death after another. Nothing
-// grows, nothing stays behind, honest agents lose nothing.
+// grows, nothing is left, honest agents lose nothing.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";

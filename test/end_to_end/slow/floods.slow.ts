@@ -1,6 +1,6 @@
 // A flood on one listener is no silence on another: the beats of honest agents are received in
-// time, none is shed, nobody is called silent (spec 04 sections 3 and 7, spec 06 I3). The slow twin
-// measures each flood for itself.
+// time, none is shed, no agent is reported silent (spec 04 sections 3 and 7, spec 06 I3). The slow
+// twin measures each flood for itself.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import {

@@ -1,6 +1,6 @@
-// How much later a stall is told while HTTP clients ask for more than their share, load by load:
-// the difference to the same load on a listener in C that only accepts, which competes for the same
-// two cores. Run it on a quiet machine.
+// How much later a stall is reported while HTTP clients ask for more than their share, load by
+// load: the difference to the same load on a listener in C that only accepts, which competes for
+// the same two cores. Run it on a quiet machine.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NS_PER_MS } from "../../../src/base/time.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";

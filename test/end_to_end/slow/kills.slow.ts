@@ -1,6 +1,6 @@
 // kill -9 of the daemon at random moments while agents stall and recoveries begin: the chain of the
-// audit log is whole each time, the next start suspects nobody, and no agent is recovered twice
-// within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
+// audit log is whole each time, the next start suspects no tampering, and no agent is recovered
+// twice within its debounce. VARTA_TEST_KILLS sets how often (200 takes about two minutes).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { Xorshift32 } from "../../reference/xorshift.ts";
