@@ -14,7 +14,7 @@ import { agentName } from "./shared_pid_reports.ts";
 const AGENTS_PER_SLICE = 100;
 const SLICE_EVERY_NS = 20 * NS_PER_MS;
 
-export interface StateDumpOptions {
+interface StateDumpOptions {
   readonly view: View;
   readonly log: Log;
   /** Observer time. */

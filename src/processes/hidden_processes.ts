@@ -14,7 +14,7 @@ const CAP_SYS_PTRACE = 1n << 19n;
 /** The values of the mount option that hide nothing. */
 const HIDES_NOTHING: readonly string[] = ["0", "off"];
 
-export interface HiddenProcesses {
+interface HiddenProcesses {
   readonly reason: string;
   readonly effect: string;
   readonly hint: string;

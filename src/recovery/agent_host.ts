@@ -45,7 +45,7 @@ export const HOLDER_SHOWN = 1;
 export const HOLDER_HIDDEN = 2;
 
 /** Whether `pid` is tracked, beats, and is of `generation` or later. */
-export type IsBeating = (pid: number, generation: number) => boolean;
+type IsBeating = (pid: number, generation: number) => boolean;
 
 export class SystemAgentHost implements AgentHost {
   readonly #processes: ProcReader;

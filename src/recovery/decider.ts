@@ -23,7 +23,7 @@ import type { Policies } from "./policies.ts";
 import { Sequence } from "./sequence.ts";
 import type { StormLimit } from "./storm_limit.ts";
 
-export interface DeciderOptions {
+interface DeciderOptions {
   readonly policies: Policies;
   readonly history: History;
   readonly storm: StormLimit;

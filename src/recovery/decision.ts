@@ -6,7 +6,7 @@ import type { Sequence } from "./sequence.ts";
 export type Decision = BeginDecision | RefuseDecision | ParkDecision;
 
 /** Nothing speaks against it. */
-export interface BeginDecision {
+interface BeginDecision {
   readonly kind: "begin";
   readonly sequence: Sequence;
 }

@@ -21,14 +21,14 @@ import {
   SAFE_OPEN_FLAGS,
 } from "../files/own_file.ts";
 
-export interface FiredEntry {
+interface FiredEntry {
   readonly pid: number;
   /** NaN = unknown. */
   readonly generation: number;
   readonly unixMs: number;
 }
 
-export interface FiredJournalOptions {
+interface FiredJournalOptions {
   readonly ownerUid: number;
   /** A monotonic clock: the path is looked at once a second. */
   readonly monotonicNs: () => number;

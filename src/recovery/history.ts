@@ -63,7 +63,7 @@ const LOOK_NS = NS_PER_S;
 
 export class History {
   readonly #capacity: number;
-  #settings: HistorySettings;
+  readonly #settings: HistorySettings;
   /**
    * Debounce windows by the tracker's key, with the generation beside it: a reused pid does not
    * inherit the window of the process before it. In the order of firing, the oldest first.
@@ -83,13 +83,6 @@ export class History {
   constructor(capacity: number, settings: HistorySettings) {
     this.#capacity = capacity;
     this.#settings = settings;
-  }
-
-  configure(settings: HistorySettings): void {
-    this.#settings = settings;
-    if (this.#isPaced) return;
-    this.#paces.clear();
-    this.#givenUp.clear();
   }
 
   /**

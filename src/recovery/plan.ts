@@ -1,6 +1,6 @@
 // What is done for a stalled agent: one command, or steps in order (spec 10 section 1). Made from
 // the configuration once and never changed, so a recovery that has begun goes on with the plan it
-// began with, whatever a reload brings.
+// began with.
 import { constants } from "node:os";
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Config } from "../config/config.ts";

@@ -1,11 +1,9 @@
 // What the configuration says about recoveries, and which plan is an agent's: `planOf()` is the one
-// place that knows. A recovery that has begun goes on with its plan; everything else that is read
-// here applies from the moment of a reload on.
+// place that knows.
 import type { Config } from "../config/config.ts";
 import type { Stall } from "../events/stall.ts";
 import { Plan } from "./plan.ts";
 
-/** What a reload of the configuration may change. */
 export interface RecoverySettings {
   readonly config: Config["recovery"];
   readonly allowCrossNamespace: boolean;
@@ -14,25 +12,16 @@ export interface RecoverySettings {
 }
 
 export class Policies {
-  #settings: RecoverySettings;
-  #plan: Plan;
+  readonly settings: RecoverySettings;
+  readonly #plan: Plan;
 
   constructor(settings: RecoverySettings) {
-    this.#settings = settings;
+    this.settings = settings;
     this.#plan = new Plan(settings.config);
-  }
-
-  configure(settings: RecoverySettings): void {
-    this.#settings = settings;
-    this.#plan = new Plan(settings.config);
-  }
-
-  get settings(): RecoverySettings {
-    return this.#settings;
   }
 
   get config(): Config["recovery"] {
-    return this.#settings.config;
+    return this.settings.config;
   }
 
   /** True if nothing is configured: no stall is decided. */

@@ -58,7 +58,7 @@ export interface WaitingStalls {
 export class Recovery {
   readonly #policies: Policies;
   readonly #history: History;
-  readonly #storm = new StormLimit();
+  readonly #storm: StormLimit;
   readonly #reporter: Reporter;
   readonly #outstanding: Outstanding;
   readonly #lookups: UnitLookups;
@@ -75,35 +75,23 @@ export class Recovery {
     const policies = new Policies(options);
     const history = new History(capacity, options.config);
     const reporter = new Reporter(options.outcomes);
-    const outstanding = new Outstanding(capacity, runner);
+    const storm = new StormLimit(options.config);
+    const outstanding = new Outstanding(capacity, runner, options.config);
     const lookups = new UnitLookups(runner);
     const restarts = new UnitRestarts(policies, lookups);
     const shared = { policies, history, reporter, outstanding, host, freshness };
     const actions = new StepActions({ ...shared, restarts, unixMsAtStart, daemonEnv, monotonicNs });
     this.#policies = policies;
     this.#history = history;
+    this.#storm = storm;
     this.#reporter = reporter;
     this.#outstanding = outstanding;
     this.#lookups = lookups;
     this.#restarts = restarts;
     this.#actions = actions;
     this.#sequences = new Sequences({ ...shared, actions, capacity });
-    this.#decider = new Decider({ ...shared, storm: this.#storm, observerNamespaceInode });
+    this.#decider = new Decider({ ...shared, storm, observerNamespaceInode });
     this.#unixMsAtStart = unixMsAtStart;
-    this.configure(options);
-  }
-
-  /**
-   * Takes new settings over. Recoveries in progress go on with the plan they began with, unless
-   * recovery is switched off; children have new deadlines.
-   */
-  configure(settings: RecoverySettings): void {
-    const { config } = settings;
-    this.#policies.configure(settings);
-    this.#history.configure(config);
-    this.#storm.configure(config);
-    this.#actions.configure();
-    this.#outstanding.configure(config);
   }
 
   /** True if something is configured and no shutdown has begun: stalls are decided. */

@@ -10,7 +10,7 @@ import { type Plan, programOf } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** How a refusal is placed: in a recovery that has begun, or before it, at step 0. */
-export interface RefusalPlace {
+interface RefusalPlace {
   readonly stall: Stall;
   readonly plan: Plan;
   readonly stepNumber: number;

@@ -21,7 +21,7 @@ export const PHASE_VERIFYING = 3;
 /** It could not begin, or has failed, and is decided again at its deadline. */
 export const PHASE_PARKED = 4;
 
-export type Phase = 0 | 1 | 2 | 3 | 4;
+type Phase = 0 | 1 | 2 | 3 | 4;
 
 export class Sequence {
   readonly stall: Stall;
@@ -44,7 +44,7 @@ export class Sequence {
   /** The question whether it may have its unit restarted; undefined = not asked yet. */
   unitLookup: UnitLookup | undefined = undefined;
   /** Nothing is done for it. It may become so, never the other way round. */
-  isDryRun: boolean;
+  readonly isDryRun: boolean;
   phase: Phase = PHASE_READY;
   /** True once a step of it did something, or would have. */
   hasActed = false;
@@ -101,7 +101,7 @@ export class Sequence {
   }
 }
 
-export interface SequenceFields {
+interface SequenceFields {
   readonly stall: Stall;
   readonly plan: Plan;
   readonly startNs: number;

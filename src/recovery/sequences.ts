@@ -35,7 +35,7 @@ import {
 } from "./step_actions.ts";
 import type { UnitLookup } from "./unit_lookups.ts";
 
-export interface SequencesOptions {
+interface SequencesOptions {
   readonly policies: Policies;
   readonly history: History;
   readonly actions: StepActions;
@@ -201,7 +201,6 @@ export class Sequences {
         this.#finish(sequence, "exhausted", nowNs);
         return;
       }
-      actions.look(sequence);
       if (spawns >= spawnsMax && actions.spawnsNext(sequence)) {
         this.#makeReady(sequence);
         return;
@@ -327,7 +326,7 @@ export class Sequences {
   #retryNs({ stall, paceKey }: Sequence, nowNs: number): number | undefined {
     const { policies, history } = this.#options;
     const { retry, verifyWithinNs = 0, debounceNs } = policies.config;
-    if (!retry || policies.isEmpty) return undefined;
+    if (!retry) return undefined;
     const window = history.checkWindow(stall.key, stall.generation, nowNs);
     const debouncedNs = window === WINDOW_OPEN ? nowNs + debounceNs : nowNs;
     return Math.max(debouncedNs, history.nextNs(paceKey), nowNs + verifyWithinNs);

@@ -18,7 +18,7 @@ import type { Command, Reporter } from "./reporter.ts";
 import type { Sequence } from "./sequence.ts";
 import { RESTART_ASKING, type UnitRestarts } from "./unit_restarts.ts";
 
-export interface StepActionsOptions {
+interface StepActionsOptions {
   readonly policies: Policies;
   readonly outstanding: Outstanding;
   readonly restarts: UnitRestarts;
@@ -53,16 +53,12 @@ export class StepActions {
   /** What they took. */
   #spawnNs = 0;
   readonly #options: StepActionsOptions;
-  #environment: ChildEnvironment;
+  readonly #environment: ChildEnvironment;
 
   constructor(options: StepActionsOptions) {
     this.#options = options;
-    this.#environment = this.#newEnvironment();
-  }
-
-  /** The settings have changed. */
-  configure(): void {
-    this.#environment = this.#newEnvironment();
+    const { env, inheritEnv } = options.policies.config;
+    this.#environment = new ChildEnvironment(env, inheritEnv ? options.daemonEnv : undefined);
   }
 
   /** A turn has its full budget. */
@@ -74,11 +70,6 @@ export class StepActions {
   /** True if the spawns of this turn have taken all the time they may. */
   get hasSpentTurn(): boolean {
     return this.#spawnNs >= RECOVERY_SPAWN_NS_PER_TURN_MAX;
-  }
-
-  /** A reload that asks for a dry run holds for recoveries in progress, too. */
-  look(sequence: Sequence): void {
-    if (this.#options.policies.config.dryRun) sequence.isDryRun = true;
   }
 
   /** Does the next step of `sequence`: a STEP_* code. */
@@ -116,12 +107,6 @@ export class StepActions {
   release(sequence: Sequence): void {
     if (sequence.reserved !== undefined) this.#options.outstanding.release(sequence.reserved);
     sequence.reserved = undefined;
-  }
-
-  #newEnvironment(): ChildEnvironment {
-    const { policies, daemonEnv } = this.#options;
-    const { env, inheritEnv } = policies.config;
-    return new ChildEnvironment(env, inheritEnv ? daemonEnv : undefined);
   }
 
   #do(sequence: Sequence, step: Step, nowNs: number): number {

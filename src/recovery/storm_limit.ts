@@ -3,22 +3,22 @@
 // next outage. A storm begins with the first refusal and is over when a whole window has passed
 // without one, so that it is told in two lines.
 
-export interface StormSettings {
+interface StormSettings {
   /** Undefined = no limit. */
   readonly stormLimit: number | undefined;
   readonly stormWindowNs: number;
 }
 
 export class StormLimit {
-  #limit = Infinity;
-  #windowNs = 0;
+  readonly #limit: number;
+  readonly #windowNs: number;
   /** Times of the starts in the window, oldest first, from `#first` on. */
   #starts: number[] = [];
   #first = 0;
   #lastRefusedNs = NaN;
   #refused = 0;
 
-  configure({ stormLimit, stormWindowNs }: StormSettings): void {
+  constructor({ stormLimit, stormWindowNs }: StormSettings) {
     this.#limit = stormLimit ?? Infinity;
     this.#windowNs = stormWindowNs;
   }

@@ -9,7 +9,7 @@ import { matchesUnit } from "./unit_glob.ts";
 import type { UnitLookups } from "./unit_lookups.ts";
 
 /** Why an agent may not have its unit restarted. */
-export interface RestartFault {
+interface RestartFault {
   readonly reason: "unit_unknown" | "unit_not_owned";
   readonly failure: Failure;
 }

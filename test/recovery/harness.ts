@@ -166,7 +166,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
   };
 }
 
-export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recovery"] {
+function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recovery"] {
   return {
     command: ["/bin/recover", "{pid}"],
     commandSource: "inline",

@@ -180,9 +180,9 @@ describe("The windows of a History", () => {
             expect(history.windowCount).toBe(twin.entries.size);
           }
           expect(history.takeEvictions()).toBe(twin.evictions);
-          history.configure(settings({ debounceNs: 1 }));
+          const asFired = debounceNs > 0 ? WINDOW_OPEN : WINDOW_CLEAR;
           for (const [known, entry] of twin.entries) {
-            expect(history.checkWindow(known, entry.generation, entry.firedNs)).toBe(WINDOW_OPEN);
+            expect(history.checkWindow(known, entry.generation, entry.firedNs)).toBe(asFired);
           }
         },
       ),
@@ -312,14 +312,6 @@ describe("The budget", () => {
     fired(T0);
     expect(check(T0 + 10)).toBe(PACE_GAVE_UP);
     expect(check(T0 + 10, 43)).toBe(PACE_CLEAR);
-  });
-
-  test("is forgotten when it is switched off by a reload", () => {
-    const { history, check, fired } = paced({ budget: 1 });
-    fired(T0);
-    check(T0 + 1);
-    history.configure(settings());
-    expect([history.givenUpCount, history.paceCount, check(T0 + 1)]).toEqual([0, 0, PACE_CLEAR]);
   });
 });
 

@@ -4,15 +4,7 @@ import {
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
-import {
-  EndlessStalls,
-  recoveryConfig,
-  recoveryHarness,
-  ScriptedRunner,
-  stallOf,
-  T0,
-  waiting,
-} from "./harness.ts";
+import { EndlessStalls, recoveryHarness, ScriptedRunner, stallOf, T0, waiting } from "./harness.ts";
 
 describe("Recovery.decide()", () => {
   /** Decides as many stalls as the turn allows, from `firstPid` on. */
@@ -57,44 +49,5 @@ describe("Recovery.decide()", () => {
     const { recovery } = recoveryHarness({ runner: new ScriptedRunner(), freshness: () => 1 });
     expect(turn(recovery, 1000)).toBe(RECOVERY_EVALUATIONS_PER_TURN_MAX);
     expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
-  });
-});
-
-describe("Recovery.configure()", () => {
-  test("takes a new command, environment, debounce and listener names over", () => {
-    const runner = new ScriptedRunner();
-    const { recovery, tell } = recoveryHarness({ runner });
-    recovery.decideOne(stallOf({ pid: 1 }), T0);
-    recovery.configure({
-      config: recoveryConfig({ command: ["/bin/other", "{listener}"], debounceNs: 0 }),
-      allowCrossNamespace: true,
-      listenerNames: ["a", "b"],
-    });
-    recovery.decideOne(stallOf({ pid: 2, namespaceInode: NaN, thresholdNs: 1e9 }), T0);
-    expect(runner.children[1]!.argv).toEqual(["/bin/other", "b"]);
-    expect(runner.children[1]!.env["VARTA_THRESHOLD_MS"]).toBe("1000");
-    runner.children[0]!.exited(0, NaN);
-    recovery.reap(T0);
-    recovery.decideOne(stallOf({ pid: 1 }), T0);
-    expect(tell().at(-1)).toBe("spawn 1 child 1002");
-  });
-
-  test("without a command keeps its children and decides nothing", () => {
-    const runner = new ScriptedRunner();
-    const { recovery, tell } = recoveryHarness({ runner });
-    expect(recovery.isEnabled).toBe(true);
-    recovery.decideOne(stallOf(), T0);
-    recovery.configure({
-      config: recoveryConfig({ command: undefined }),
-      allowCrossNamespace: false,
-      listenerNames: [],
-    });
-    expect(recovery.isEnabled).toBe(false);
-    tell();
-    recovery.decideOne(stallOf({ pid: 2 }), T0);
-    expect([tell(), runner.spawnCount]).toEqual([[], 1]);
-    runner.children[0]!.exited(0, NaN);
-    recovery.reap(T0);
-    expect(tell().at(-1)).toBe("complete 4242 child 1000 reaped code 0 after 0ms");
   });
 });

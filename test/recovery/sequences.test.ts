@@ -12,7 +12,6 @@ import {
   EndlessStalls,
   type RecoveryHarnessOptions,
   recoveryHarness,
-  recoveryConfig,
   ScriptedHost,
   ScriptedRunner,
   SIGKILL,
@@ -878,51 +877,6 @@ describe("dry_run", () => {
       "storm begins",
       "dry run: refused 2 storm_limit",
     ]);
-  });
-
-  test("of a recovery stays dry to its end, whatever a reload says", () => {
-    const bed = stepped([TERM, WAIT_2S, RECOVER], { dryRun: true });
-    bed.decide();
-    bed.recovery.configure({
-      config: recoveryConfig({ dryRun: false }),
-      allowCrossNamespace: false,
-      listenerNames: ["main", "aux"],
-    });
-    expect(bed.turn(2_000)[0]).toBe("dry run: step 4242 3/3 exec /bin/recover ...");
-    expect(bed.runner.spawnCount).toBe(0);
-  });
-});
-
-describe("A reload", () => {
-  const SETTINGS = {
-    allowCrossNamespace: false,
-    listenerNames: ["main"],
-  };
-
-  test("leaves recoveries in progress their plan", () => {
-    const bed = stepped([TERM, WAIT_2S, RECOVER]);
-    bed.decide();
-    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ command: ["/bin/other"] }) });
-    bed.turn(2_000);
-    expect(bed.runner.children[0]!.argv).toEqual(["/bin/recover", "4242"]);
-  });
-
-  test("that asks for a dry run holds for them, too", () => {
-    const bed = stepped([TERM, WAIT_2S, RECOVER]);
-    bed.decide();
-    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ dryRun: true }) });
-    expect(bed.turn(2_000)[0]).toBe("dry run: step 4242 3/3 exec /bin/recover ...");
-    expect(bed.runner.spawnCount).toBe(0);
-  });
-
-  test("that switches recovery off ends them", () => {
-    const bed = stepped([TERM, WAIT_2S, RECOVER]);
-    bed.decide();
-    bed.recovery.configure({ ...SETTINGS, config: recoveryConfig({ command: undefined }) });
-    expect(bed.recovery.isEnabled).toBe(false);
-    expect(bed.turn(1)).toEqual(["end 4242 stopped at 2/3 after 1ms"]);
-    expect(bed.turn(2_000)).toEqual([]);
-    expect(bed.recovery.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -10,9 +10,7 @@ setDefaultTimeout(TEST_MS_MAX);
 const T0 = 100 * NS_PER_S;
 
 function limited(stormLimit: number | undefined): StormLimit {
-  const storm = new StormLimit();
-  storm.configure({ stormLimit, stormWindowNs: 60 * NS_PER_S });
-  return storm;
+  return new StormLimit({ stormLimit, stormWindowNs: 60 * NS_PER_S });
 }
 
 describe("StormLimit", () => {

@@ -19,8 +19,9 @@ export interface ChildTimes {
   readonly shutdownGraceNs: number;
 }
 
-export interface ChildKillerOptions {
+interface ChildKillerOptions {
   readonly runner: ChildRunner;
+  readonly times: ChildTimes;
   /** A child ran into its timeout: its group got SIGTERM. */
   readonly timedOut: (child: Child, nowNs: number) => void;
   /** Ends a child of which nothing more will be known; takes it out of its list. */
@@ -32,20 +33,16 @@ export class ChildKiller {
   readonly #running = new ChildList();
   readonly #terminating = new ChildList();
   readonly #killed = new ChildList();
-  #timeoutNs = Infinity;
-  #killGraceNs = 0;
-  #shutdownGraceNs = 0;
+  readonly #timeoutNs: number;
+  #killGraceNs: number;
+  readonly #shutdownGraceNs: number;
   #shutdownEndNs = Infinity;
 
   constructor(options: ChildKillerOptions) {
     this.#options = options;
-  }
-
-  /** Applies to the children that are running already, too: their deadlines move at once. */
-  configure(times: ChildTimes): void {
-    this.#timeoutNs = times.timeoutNs ?? Infinity;
-    this.#killGraceNs = times.killGraceNs;
-    this.#shutdownGraceNs = times.shutdownGraceNs;
+    this.#timeoutNs = options.times.timeoutNs ?? Infinity;
+    this.#killGraceNs = options.times.killGraceNs;
+    this.#shutdownGraceNs = options.times.shutdownGraceNs;
   }
 
   /** A child was started. It is in one of our lists until somebody puts it into another. */

@@ -56,7 +56,7 @@ export interface SpawnedChild {
 }
 
 /** Nothing was started. */
-export interface NoChild {
+interface NoChild {
   readonly failure: Failure;
 }
 

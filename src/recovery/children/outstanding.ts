@@ -21,13 +21,13 @@ import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runn
 import { OutputWatch } from "./output_watch.ts";
 
 /** A child ran into its timeout, or is over. */
-export interface ChildEvent {
+interface ChildEvent {
   readonly child: Child;
   readonly outcome: TimeoutOutcome | CompleteOutcome;
 }
 
 /** Why a child may not be started beside the one that the agent has. */
-export interface InTheWay {
+interface InTheWay {
   readonly reason: DecisionReason;
   readonly error: string;
 }
@@ -51,19 +51,15 @@ export class Outstanding {
   #reapTruncated = 0;
   #invariantViolations = 0;
 
-  constructor(capacity: number, runner: ChildRunner) {
+  constructor(capacity: number, runner: ChildRunner, times: ChildTimes) {
     this.#runner = runner;
     this.#table = new Slab(capacity);
     this.#killer = new ChildKiller({
       runner,
+      times,
       timedOut: (child, nowNs) => this.#timedOut(child, nowNs),
       giveUp: (child, nowNs, error) => this.#complete(child, nowNs, "reap_failed", error),
     });
-  }
-
-  /** Applies to the children that are running already, too: their deadlines move at once. */
-  configure(times: ChildTimes): void {
-    this.#killer.configure(times);
   }
 
   /** What became of children since it was asked last, one at a time; undefined = no more. */

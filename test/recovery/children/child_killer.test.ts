@@ -2,16 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { RECOVERY_KILL_STEPS_PER_TURN_MAX } from "../../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";
-import {
-  after,
-  recoveryConfig,
-  running,
-  SIGKILL,
-  SIGTERM,
-  stallOf,
-  T0,
-  TIMED,
-} from "../harness.ts";
+import { after, running, SIGKILL, SIGTERM, stallOf, T0, TIMED } from "../harness.ts";
 
 describe("Recovery.reap() of a child that runs too long", () => {
   test("sends SIGTERM at the timeout, SIGKILL after the grace, and SIGKILL to what is left", () => {
@@ -119,18 +110,6 @@ describe("Recovery.reap() of a child that runs too long", () => {
     expect(recovery.nextDeadlineNs()).toBeLessThanOrEqual(now);
     recovery.reap(now);
     expect(tell()).toHaveLength(1);
-  });
-
-  test("follows a timeout that a reload changed", () => {
-    const { runner, recovery } = running(1, { timeoutNs: undefined });
-    recovery.configure({
-      config: recoveryConfig({ timeoutNs: 50 * NS_PER_MS }),
-      allowCrossNamespace: false,
-      listenerNames: [],
-    });
-    expect(recovery.nextDeadlineNs()).toBe(after(50));
-    recovery.reap(after(50));
-    expect(runner.children[0]!.signals).toEqual([SIGTERM]);
   });
 });
 
