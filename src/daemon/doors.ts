@@ -18,6 +18,7 @@ import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
+import { isHeard } from "../tracker/beating.ts";
 import { monotonicNs, type Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
@@ -85,8 +86,9 @@ function openListener(config: ListenerConfig, observer: Observer): Listener {
 }
 
 /**
- * What `open` makes. A daemon that was killed while it started a child leaves its sockets open in that child until it has
- * become another program (seen: up to 94 ms on a busy machine), so a path that is in use is tried again for a moment.
+ * What `open` makes. A daemon that was killed while it started a child leaves its sockets open in
+ * that child until it has become another program (seen: up to 94 ms on a busy machine), so a path
+ * that is in use is tried again for a moment.
  */
 export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) => void): Opened {
   for (let waitedMs = 0; ; waitedMs += IN_USE_STEP_MS) {
@@ -99,7 +101,8 @@ export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) 
   }
 }
 
-// The configuration has checked the same files; they are read again so that no key waits in memory beside its user.
+// The configuration has checked the same files; they are read again so that no key waits in memory
+// beside its user.
 function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Listener {
   const read = readKeyFiles(config, effectiveUid());
   if (!read.ok)
@@ -112,15 +115,9 @@ function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Lis
     acceptRecovery: config.acceptRecovery === true,
     keys: read.keys,
     restartGapNs: observer.thresholdNs,
-    isBeating: (pid) => isHeard(observer, pid),
+    isBeating: (pid) => isHeard(observer.tracker, pid),
     monotonicNs,
   });
-}
-
-/** Whether `pid` is watched and was not called silent. */
-function isHeard({ tracker }: Observer, pid: number): boolean {
-  const slot = tracker.slotOf(pid);
-  return slot >= 0 && !tracker.slots.isLatched(slot);
 }
 
 // What the operator has taken upon himself, once at each start.

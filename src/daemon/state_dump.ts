@@ -75,6 +75,7 @@ function fieldsOf(agent: AgentView, nowNs: number): LogFields {
     listener: agent.listener,
     status: statusText(agent.status),
     silence_ms: wholeMsFromNs(nowNs - lastBeatNs),
+    threshold_ms: wholeMsFromNs(agent.thresholdNs),
     stalls_in_ms: agent.isStalled ? undefined : wholeMsFromNs(deadlineNs - nowNs),
     stalled: agent.isStalled,
     proven: agent.isProven,

@@ -19,6 +19,7 @@ export interface AgentView {
   readonly lastBeatNs: number;
   /** Silent for longer than its threshold, and that was reported. */
   readonly isStalled: boolean;
+  readonly thresholdNs: number;
   /** Observer time at which it stalls if no beat comes; NaN = it has stalled. */
   readonly deadlineNs: number;
   /** Beats refused since the last accepted one, most first. */
@@ -63,6 +64,7 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
     isProven: slots.isProven(slot),
     lastBeatNs,
     isStalled,
+    thresholdNs: table.lanes.thresholdOf(slot),
     deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),
     refused: refusalsOf(slots, slot),
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isBeating } from "../../src/tracker/beating.ts";
+import { isBeating, isHeard } from "../../src/tracker/beating.ts";
 import { Harness, THRESHOLD } from "./harness.ts";
 
 const PID = 42;
@@ -43,4 +43,11 @@ test("isBeating() is false once the stall was told, and true again from the next
   expect(isBeating(harness.tracker, PID, 7)).toBe(false);
   harness.beat(PID, 2, 2_000, { generation: 7 });
   expect(isBeating(harness.tracker, PID, 7)).toBe(true);
+});
+
+test("isHeard() is true for a tracked pid, proven or not, until its stall was told", () => {
+  const harness = tracked(7);
+  expect([isHeard(harness.tracker, PID), isHeard(harness.tracker, PID + 1)]).toEqual([true, false]);
+  harness.stalled(1_000 + THRESHOLD);
+  expect(isHeard(harness.tracker, PID)).toBe(false);
 });

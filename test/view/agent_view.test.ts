@@ -25,6 +25,7 @@ describe("the view of an agent", () => {
         status: 0,
         lastBeatNs: beganNs,
         isStalled: false,
+        thresholdNs: THRESHOLD_NS,
         deadlineNs: beganNs + THRESHOLD_NS,
         refused: [],
       },
