@@ -1,6 +1,9 @@
 // The audit log (spec 11): one chained row for each thing that recovery did or refused to do, on
 // disk before the daemon forgets it. The loop thread formats rows and puts them into a bounded
 // ring; the writer does the rest off the loop.
+import { Counters } from "../base/counters.ts";
+import { FILES } from "../files/counters.ts";
+import { AUDIT, type AuditCounters } from "./counters.ts";
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
@@ -13,7 +16,8 @@ import { type BootReason, kindOfFields, outcomeFields } from "./record.ts";
 import { AuditRing, type WatermarkLevel } from "./ring.ts";
 import type { RememberedRow } from "./verify.ts";
 
-export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls" | "onSynced"> {
+export interface AuditLogOptions
+  extends Omit<AuditWriterOptions, "calls" | "counters" | "files" | "onSynced"> {
   /** Rows are under it from here on. */
   readonly key?: ChainKey | undefined;
   /** Keeps the head outside of the log; undefined = it is not remembered. */
@@ -27,6 +31,8 @@ export interface AuditLogOptions extends Omit<AuditWriterOptions, "calls" | "onS
 }
 
 export class AuditLog {
+  readonly counters: AuditCounters = new Counters(AUDIT, this);
+  readonly files = new Counters(FILES, this);
   readonly path: string;
   /** The memory of the head; undefined = there is none. */
   readonly memory: HeadMemory | undefined;
@@ -77,14 +83,19 @@ export class AuditLog {
     this.tornBytes = tornBytes;
     this.directorySyncError = file.directorySyncError;
     this.#syncIntervalNs = options.syncIntervalNs;
-    this.#ring = new AuditRing(options.onWatermark);
+    this.#ring = new AuditRing(this.counters, options.onWatermark);
     this.#synced = { seq: head.seq, chain: head.text };
     memory?.remember(this.#synced);
     const onSynced = (row: RememberedRow): void => {
       this.#synced = row;
       memory?.remember(row);
     };
-    this.#writer = new AuditWriter({ ...options, onSynced }, this.#ring, head, file);
+    this.#writer = new AuditWriter(
+      { ...options, counters: this.counters, files: this.files, onSynced },
+      this.#ring,
+      head,
+      file,
+    );
   }
 
   /** The last row that is on the disk, and with it all before it. */
@@ -137,42 +148,9 @@ export class AuditLog {
     this.#writer.start();
   }
 
-  /** Records lost since the last call: the ring was full, or the log was closed. */
-  takeDropped(): number {
-    return this.#ring.takeDropped();
-  }
-
-  /** Passes over 10 ms without their syncs since the last call. */
-  takeFlushBudgetExceeded(): number {
-    return this.#take("flushBudgetExceeded");
-  }
-
-  takeFsyncBudgetExceeded(): number {
-    return this.#take("fsyncBudgetExceeded");
-  }
-
-  takeRotationBudgetExceeded(): number {
-    return this.#take("rotationBudgetExceeded");
-  }
-
-  /** New files in the place of removed or replaced ones since the last call. */
-  takeReopened(): number {
-    return this.#take("reopened");
-  }
-
   /** What was done to the open file since the last call; its row is in the log. */
   takeTampering(): Difference | undefined {
     return this.#writer.takeTampering();
-  }
-
-  /** Rising edges of the ring's fill since the last call. */
-  takeWatermarks(level: WatermarkLevel): number {
-    return this.#ring.takeWatermarks(level);
-  }
-
-  /** Hands the duration of every fdatasync since the last call to `take`. */
-  drainFsyncs(take: (ns: number) => void): void {
-    this.#writer.drainSyncs(take);
   }
 
   /** The last failure since the last call, for the log. */
@@ -182,7 +160,7 @@ export class AuditLog {
 
   /**
    * Writes every record, syncs and closes the file. Failures are left in `takeError`, what they
-   * cost in `takeDropped`.
+   * cost in the counters.
    */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
@@ -202,11 +180,5 @@ export class AuditLog {
     else if (this.#writer.hasUnsynced && this.#syncIntervalNs > 0) {
       this.#dueNs = nowNs + this.#syncIntervalNs;
     }
-  }
-
-  #take(name: keyof AuditWriter["counts"]): number {
-    const count = this.#writer.counts[name];
-    this.#writer.counts[name] = 0;
-    return count;
   }
 }

@@ -1,15 +1,17 @@
 // Takes lines from the ring to the disk (spec 11 section 3): numbers and chains them in write
 // order, writes and syncs by asynchronous calls one at a time, rotates between two passes. Never
 // throws and never blocks the loop; what fails stays at the front and is tried again.
+import type { CountersOf } from "../base/counters.ts";
+import { FILES } from "../files/counters.ts";
+import { AUDIT, type AuditCounters } from "./counters.ts";
 import {
   AUDIT_LOOK_NS,
   AUDIT_PASS_NS_MAX,
   AUDIT_RING_WARN_LINES,
-  AUDIT_SYNC_SAMPLES_MAX,
   FILE_REFUSAL_NS,
   FILE_WRITE_BYTES_MAX,
 } from "../base/limits.ts";
-import { saturatingAdd } from "../base/saturating.ts";
+import { NS_PER_S } from "../base/time.ts";
 import type { AppendFile, FileCalls } from "../files/append_file.ts";
 import { countLines } from "../files/line_queue.ts";
 import type { ChainHead } from "./chain.ts";
@@ -21,6 +23,8 @@ import { AuditRotation } from "./rotation.ts";
 import type { RememberedRow } from "./verify.ts";
 
 export interface AuditWriterOptions {
+  readonly counters: AuditCounters;
+  readonly files: CountersOf<typeof FILES>;
   readonly path: string;
   /** Size that starts a rotation; undefined = never. */
   readonly bytesMax: number | undefined;
@@ -39,27 +43,11 @@ export interface AuditWriterOptions {
   readonly onSynced: (row: RememberedRow) => void;
 }
 
-interface AuditCounts {
-  flushBudgetExceeded: number;
-  fsyncBudgetExceeded: number;
-  rotationBudgetExceeded: number;
-  /** New files in the place of removed or replaced ones. */
-  reopened: number;
-}
-
 export class AuditWriter {
-  readonly counts: AuditCounts = {
-    flushBudgetExceeded: 0,
-    fsyncBudgetExceeded: 0,
-    rotationBudgetExceeded: 0,
-    reopened: 0,
-  };
   readonly #options: AuditWriterOptions;
   readonly #ring: AuditRing;
   readonly #head: ChainHead;
   readonly #rotation: AuditRotation;
-  readonly #syncsNs = new Float64Array(AUDIT_SYNC_SAMPLES_MAX);
-  #syncCount = 0;
   #file: AppendFile;
   #running: Promise<void> | undefined;
   /** Lines that have their seq and chain, from the first byte that is not written. */
@@ -128,12 +116,6 @@ export class AuditWriter {
     return told;
   }
 
-  /** Hands the duration of every sync since the last call to `take`. */
-  drainSyncs(take: (ns: number) => void): void {
-    for (let i = 0; i < this.#syncCount; i++) take(this.#syncsNs[i]!);
-    this.#syncCount = 0;
-  }
-
   /**
    * Writes what is in the ring, syncs and closes. Gives up at the first failure: a disk that is
    * full stays full.
@@ -184,7 +166,7 @@ export class AuditWriter {
   }
 
   async #rotate(): Promise<boolean> {
-    const { monotonicNs, rotationBudgetNs } = this.#options;
+    const { counters, monotonicNs, rotationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     const { file, error } = await this.#rotation.run(this.#file);
     this.#file = file;
@@ -192,14 +174,14 @@ export class AuditWriter {
     else if (!this.#rotation.isPending) this.#tellSynced();
     if (!this.#rotation.isPending) this.#lossIsTold();
     if (monotonicNs() - startNs > rotationBudgetNs) {
-      this.counts.rotationBudgetExceeded = saturatingAdd(this.counts.rotationBudgetExceeded, 1);
+      counters.add(AUDIT.rotationBudgetExceeded);
     }
     return error === undefined || !this.#rotation.isPending;
   }
 
   /** Writes the lines that are in the ring now. False if it stopped at a failure. */
   async #pass(): Promise<boolean> {
-    const { monotonicNs } = this.#options;
+    const { counters, monotonicNs } = this.#options;
     const startNs = monotonicNs();
     this.#passSyncNs = 0;
     await this.#lookForFile(startNs);
@@ -207,7 +189,7 @@ export class AuditWriter {
     const done = await this.#writeLines(this.#ring.count);
     const otherNs = monotonicNs() - startNs - this.#passSyncNs;
     if (otherNs > AUDIT_PASS_NS_MAX) {
-      this.counts.flushBudgetExceeded = saturatingAdd(this.counts.flushBudgetExceeded, 1);
+      counters.add(AUDIT.flushBudgetExceeded);
     }
     return done;
   }
@@ -289,7 +271,7 @@ export class AuditWriter {
   }
 
   async #sync(): Promise<boolean> {
-    const { monotonicNs, fsyncBudgetNs } = this.#options;
+    const { counters, monotonicNs, fsyncBudgetNs } = this.#options;
     const startNs = monotonicNs();
     try {
       await this.#file.datasync();
@@ -303,17 +285,11 @@ export class AuditWriter {
       this.#lastSyncNs = monotonicNs();
       this.#lastSyncTookNs = this.#lastSyncNs - startNs;
       this.#passSyncNs += this.#lastSyncTookNs;
-      this.#sample(this.#lastSyncTookNs);
+      counters.observe(AUDIT.fsync, this.#lastSyncTookNs / NS_PER_S);
       if (this.#lastSyncTookNs > fsyncBudgetNs) {
-        this.counts.fsyncBudgetExceeded = saturatingAdd(this.counts.fsyncBudgetExceeded, 1);
+        counters.add(AUDIT.fsyncBudgetExceeded);
       }
     }
-  }
-
-  #sample(ns: number): void {
-    if (this.#syncCount === AUDIT_SYNC_SAMPLES_MAX) return;
-    this.#syncsNs[this.#syncCount] = ns;
-    this.#syncCount += 1;
   }
 
   /**
@@ -370,7 +346,7 @@ export class AuditWriter {
   #lossIsTold(): void {
     if (this.#loss === undefined) return;
     const { what, foundSeq, foundChain } = this.#loss;
-    if (what !== "cut") this.counts.reopened = saturatingAdd(this.counts.reopened, 1);
+    if (what !== "cut") this.#options.files.add(FILES.reopened.audit);
     this.#told = { what, foundSeq, foundChain };
     this.#loss = undefined;
   }

@@ -7,7 +7,7 @@ import {
   AUDIT_RING_LINES,
   AUDIT_RING_WARN_LINES,
 } from "../base/limits.ts";
-import { saturatingAdd } from "../base/saturating.ts";
+import { AUDIT, type AuditCounters } from "./counters.ts";
 
 interface RingLine {
   readonly kind: string;
@@ -20,13 +20,12 @@ interface RingLine {
 export type WatermarkLevel = "warn" | "critical";
 
 /**
- * One level of fill: an edge is counted when it is reached, and the next one after the fill was
+ * One level of fill: an edge is when it is reached, and the next one after the fill was
  * below it.
  */
 class Watermark {
   readonly #lineCount: number;
   #above = false;
-  #edges = 0;
 
   constructor(lineCount: number) {
     this.#lineCount = lineCount;
@@ -36,14 +35,7 @@ class Watermark {
   update(lineCount: number): boolean {
     const rises = lineCount >= this.#lineCount && !this.#above;
     this.#above = lineCount >= this.#lineCount;
-    if (rises) this.#edges += 1;
     return rises;
-  }
-
-  take(): number {
-    const edges = this.#edges;
-    this.#edges = 0;
-    return edges;
   }
 }
 
@@ -53,15 +45,19 @@ export class AuditRing {
     warn: new Watermark(AUDIT_RING_WARN_LINES),
     critical: new Watermark(AUDIT_RING_CRITICAL_LINES),
   };
+  readonly #counters: AuditCounters;
   readonly #onWatermark: (level: WatermarkLevel, lineCount: number) => void;
   #head = 0;
   #count = 0;
   #sizeBytes = 0;
   /** Since the last line that was accepted. */
   #lost = 0;
-  #dropped = 0;
 
-  constructor(onWatermark: (level: WatermarkLevel, lineCount: number) => void) {
+  constructor(
+    counters: AuditCounters,
+    onWatermark: (level: WatermarkLevel, lineCount: number) => void,
+  ) {
+    this.#counters = counters;
     this.#onWatermark = onWatermark;
   }
 
@@ -105,22 +101,17 @@ export class AuditRing {
 
   /** Counts records that will never be written. */
   drop(lineCount: number): void {
-    this.#dropped = saturatingAdd(this.#dropped, lineCount);
-  }
-
-  takeDropped(): number {
-    const dropped = this.#dropped;
-    this.#dropped = 0;
-    return dropped;
-  }
-
-  takeWatermarks(level: WatermarkLevel): number {
-    return this.#watermarks[level].take();
+    this.#counters.add(AUDIT.dropped, lineCount);
   }
 
   #updateWatermarks(): void {
     const { warn, critical } = this.#watermarks;
-    if (warn.update(this.#count)) this.#onWatermark("warn", this.#count);
-    if (critical.update(this.#count)) this.#onWatermark("critical", this.#count);
+    if (warn.update(this.#count)) this.#rose("warn");
+    if (critical.update(this.#count)) this.#rose("critical");
+  }
+
+  #rose(level: WatermarkLevel): void {
+    this.#counters.add(AUDIT.ringWatermark[level]);
+    this.#onWatermark(level, this.#count);
   }
 }

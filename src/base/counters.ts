@@ -173,6 +173,12 @@ export interface CounterSource {
   refresh(nowNs: number): void;
 }
 
+/** Gives one instance to a page; `labels` are what tells it from others, if anything does. */
+export type ShowCounters = (
+  source: CounterSource,
+  labels?: Readonly<Record<string, string>>,
+) => void;
+
 /** One instance of a block: its column of numbers. Counting neither allocates nor throws. */
 export class Counters<R> implements CounterSource {
   readonly block: Block<R>;
@@ -208,6 +214,11 @@ export class Counters<R> implements CounterSource {
   /** Adds `count`, which is not negative; the counter stops at 2^53-1. */
   add(cell: Cell<"counter", R>, count = 1): void {
     this.#cells[cell] = saturatingAdd(this.#cells[cell]!, count);
+  }
+
+  /** Counts once in label value number `index` of a row, by the cell of the first. */
+  addAt(first: Cell<"counter", R>, index: number): void {
+    this.#cells[first + index] = saturatingAdd(this.#cells[first + index]!, 1);
   }
 
   /** Sets a gauge to `value`, which is not negative; NaN leaves it out of the page. */

@@ -414,8 +414,6 @@ export const AUDIT_HEAD_NS_MIN = 100 * NS_PER_MS;
 export const AUDIT_HEAD_TOLD_ROWS = 100;
 /** Bytes read back at a start to find the remembered row: as a rule it is one of the last. */
 export const AUDIT_COMPARE_BYTES_MAX = 64 * 1_048_576;
-/** Sync durations kept for the next turn; one sync runs at a time and every one wakes the loop. */
-export const AUDIT_SYNC_SAMPLES_MAX = 1_024;
 /** First bytes read from the end of an audit log to find its last record. */
 export const AUDIT_PROBE_BYTES = 4_096;
 /** Longest line that is taken for a record: two tails of 1 MiB, every byte escaped to four. */

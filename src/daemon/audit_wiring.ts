@@ -1,6 +1,7 @@
 // The audit log in the daemon: opened with its key and the memory of its head, and what becomes of it counted and told. The
 // head is told at the start, at the end and every hundred rows, because what a log shipper took away is safe from who
 // can write to this machine.
+import { AUDIT } from "../audit/counters.ts";
 import { dirname } from "node:path";
 import { effectiveUid } from "../../ffi/process.ts";
 import { AuditLog } from "../audit/audit_log.ts";
@@ -9,12 +10,10 @@ import type { Difference } from "../audit/head_compare.ts";
 import { HeadMemory } from "../audit/head_memory.ts";
 import type { BootReason, Suspicion } from "../audit/record.ts";
 import { AUDIT_HEAD_TOLD_ROWS } from "../base/limits.ts";
-import { NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { REAL_FILE_CALLS } from "../files/append_file.ts";
 import { stateDirectory } from "../files/state_directory.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import type { Log } from "./log.ts";
 
 interface AuditWiringOptions {
@@ -114,15 +113,14 @@ async function openMemory(
 export class AuditWiring {
   readonly audit: AuditLog;
   readonly #options: AuditWiringOptions;
-  readonly #observeSync: (ns: number) => void;
   #toldSeq: number;
 
   constructor(audit: AuditLog, options: AuditWiringOptions) {
     this.audit = audit;
     this.#options = options;
     this.#toldSeq = audit.head.seq;
-    const { metrics } = options;
-    this.#observeSync = (ns) => metrics.observe(series.VARTA_AUDIT_FSYNC_SECONDS, ns / NS_PER_S);
+    options.metrics.show(audit.counters);
+    options.metrics.show(audit.files);
   }
 
   tellStart(): void {
@@ -151,19 +149,10 @@ export class AuditWiring {
     this.#tellHead("audit log");
   }
 
-  /** Once per turn. */
-  count(): void {
-    const { metrics, log } = this.#options;
+  /** Once per turn: says what went wrong. */
+  look(): void {
+    const { log } = this.#options;
     const { audit } = this;
-    metrics.add(series.VARTA_RECOVERY_AUDIT_DROPPED, audit.takeDropped());
-    metrics.add(series.VARTA_RECOVERY_AUDIT_FLUSH_BUDGET_EXCEEDED, audit.takeFlushBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_FSYNC_BUDGET_EXCEEDED, audit.takeFsyncBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_ROTATION_BUDGET_EXCEEDED, audit.takeRotationBudgetExceeded());
-    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.warn, audit.takeWatermarks("warn"));
-    metrics.add(series.VARTA_AUDIT_RING_WATERMARK.critical, audit.takeWatermarks("critical"));
-    metrics.add(series.VARTA_FILE_REOPENED.audit, audit.takeReopened());
-    metrics.set(series.VARTA_AUDIT_HEAD_SEQUENCE, audit.head.seq);
-    audit.drainFsyncs(this.#observeSync);
     const error = audit.takeError()?.message;
     if (error !== undefined)
       log.limited("audit_io", "warn", "audit write failed, retrying", { error });
@@ -178,7 +167,7 @@ export class AuditWiring {
   /** Writes and syncs everything that waits, and closes the log. */
   async close(): Promise<void> {
     await this.audit.close();
-    this.count();
+    this.look();
   }
 
   tellEnd(): void {
@@ -209,8 +198,8 @@ export class AuditWiring {
   }
 
   #tellTampering({ what, foundSeq, foundChain }: Difference): void {
-    const { log, metrics } = this.#options;
-    metrics.add(series.VARTA_AUDIT_TAMPER_SUSPECTED, 1);
+    const { log } = this.#options;
+    this.audit.counters.add(AUDIT.tamperSuspected);
     const remembered = this.audit.memory?.found.record;
     const isAtStart = ["behind", "rewritten", "gone"].includes(what);
     log.error("tamper suspected", {

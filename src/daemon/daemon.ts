@@ -1,6 +1,8 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the
 // shutdown when a signal, the clock or a foreign namespace says so. A start that fails closes what
 // it opened and says why.
+import { Counters } from "../base/counters.ts";
+import { FILES } from "../files/counters.ts";
 import { clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { VERSION } from "../base/build_info.ts";
@@ -14,7 +16,7 @@ import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
-import { countHttp } from "./http_wiring.ts";
+import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
@@ -30,7 +32,6 @@ import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { requireHeartbeatPlace, Writers } from "./writers.ts";
-import * as series from "../metrics/series.ts";
 
 interface DaemonOptions {
   readonly config: Config;
@@ -134,6 +135,7 @@ export class Daemon {
     const { journal, exporter } = writers;
     if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
     const http = openMetrics(config, this.#metricsDoor(), metricsPortMayChange);
+    if (http !== undefined) this.#parts.metrics.show(http.counters);
     this.#http = http;
     if (http !== undefined) shutdown.add(closings.closingHttp(http));
     this.#socketWatch = this.#watchSockets();
@@ -241,7 +243,7 @@ export class Daemon {
     const { metrics, clock, log } = this.#parts;
     return {
       source: metrics.exposition,
-      count: countHttp(metrics, log, () => clock.lastNs),
+      counted: logRefusals(log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
       wallMs: Date.now,
       isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
@@ -270,10 +272,6 @@ export class Daemon {
   #makeLoop(tick: Tick, watchdog: SelfWatchdog, runtimeFd: number): Loop {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     const { stdout, stderr } = this.#parts;
-    metrics.collectFrom(() => this.#countLog());
-    metrics.collectFrom(() =>
-      metrics.set(series.VARTA_PROM_CONNECTIONS, this.#http?.connections ?? 0),
-    );
     const deadlines = new Deadlines();
     deadlines.add(
       this.#dump,
@@ -310,12 +308,14 @@ export class Daemon {
   #makeHeartbeat(): Heartbeat | undefined {
     const path = this.#config.liveness.heartbeatFile;
     if (path === undefined) return undefined;
+    const counters = new Counters(FILES, this);
+    this.#parts.metrics.show(counters);
     return new Heartbeat({
       path,
       ownerUid: effectiveUid(),
       turns: () => this.#loop?.turns ?? 0,
       reopened: () => {
-        this.#parts.metrics.add(series.VARTA_FILE_REOPENED.heartbeat, 1);
+        counters.add(FILES.reopened.heartbeat);
         this.#parts.log.limited("heartbeat_io", "warn", "heartbeat file recreated", { file: path });
       },
       failed: (error) =>
@@ -343,15 +343,6 @@ export class Daemon {
     return this.#shutdown.isRequested;
   }
 
-  // Totals of the log only grow, so its series are set, not added to.
-  #countLog(): void {
-    const { log, metrics, stderr } = this.#parts;
-    metrics.set(series.VARTA_LOG_DROPPED, stderr.dropped);
-    SUPPRESSED_SERIES.forEach((id, kind) => {
-      metrics.set(id, log.suppressed[kind]!);
-    });
-  }
-
   #strictViolation(pid: number, observedInode: number): void {
     if (this.#shutdown.isRequested) return;
     this.#parts.log.error("beat from foreign namespace", {
@@ -363,8 +354,6 @@ export class Daemon {
     this.#shutdown.request("strict_namespace", 1);
   }
 }
-
-const SUPPRESSED_SERIES: readonly number[] = Object.values(series.VARTA_LOG_SUPPRESSED);
 
 function writerDeadline(writer: StreamWriter): Deadline {
   return {

@@ -15,7 +15,6 @@ import { SecureUdpListener } from "../listener/secure_udp.ts";
 import { UdpListener } from "../listener/udp.ts";
 import { UdpSocketError } from "../listener/udp_socket.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
-import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { isHeard } from "../tracker/beating.ts";
@@ -38,11 +37,8 @@ export function openListeners(
   for (const listenerConfig of config.listeners) {
     warnAboutListener(parts, listenerConfig);
     const listener = openListener(listenerConfig, parts.observer);
-    const number = parts.observer.listeners.length;
     parts.observer.addListener(listener);
-    parts.metrics.setRcvbufBytes(number, listener.rcvbufBytes ?? 0);
     if (listener.directorySynced !== false) continue;
-    parts.metrics.add(series.VARTA_SOCKET_BIND_DIR_FSYNC_FAILED, 1);
     parts.log.warn("directory sync failed, ignoring", {
       listener: listener.name,
     });

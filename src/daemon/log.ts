@@ -3,9 +3,20 @@
 import { NS_PER_S } from "../base/time.ts";
 import { escapedCode, escapeUnprintable, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
 import type { LogFormat, LogLevel } from "../config/config.ts";
-import { LOG_KINDS } from "../metrics/catalogue.ts";
+import { block, Counters, counter } from "../base/counters.ts";
 
-/** Kinds of lines that a fault could repeat without end; the index is the label of the suppressed counter. */
+/** Kinds of lines that a fault could repeat without end, in the order of spec 12 section 7. */
+export const LOG_KINDS = [
+  "file_export_io",
+  "audit_io",
+  "prom_serve",
+  "heartbeat_io",
+  "audit_ring_warn",
+  "audit_ring_critical",
+  "recovery_refused",
+  "recovery_deferred",
+] as const;
+
 type LogKind = (typeof LOG_KINDS)[number];
 
 /** A bigint is a number beyond 2^53; an object is one in JSON, and its JSON text in logfmt. */
@@ -52,9 +63,15 @@ const VALUE_BYTES_MAX = 8_192;
 /** Keys that come first in a JSON line, in this order. */
 const LEADING_KEYS = ["pid", "child_pid", "listener", "error"];
 
+export const LOG = block({
+  suppressed: counter("varta_log_suppressed_total", "Log lines dropped by the cooldown.", {
+    label: "kind",
+    values: LOG_KINDS,
+  }),
+});
+
 export class Log {
-  /** Lines kept back by the cooldown, by kind; they only grow. */
-  readonly suppressed = new Float64Array(LOG_KINDS.length);
+  readonly counters = new Counters(LOG, this);
   readonly #options: LogOptions;
   readonly #rank: number;
   readonly #lastEmittedNs = new Float64Array(LOG_KINDS.length).fill(Number.NEGATIVE_INFINITY);
@@ -92,7 +109,7 @@ export class Log {
     const now = this.#options.monotonicNs();
     if (now - this.#lastEmittedNs[index]! < COOLDOWN_NS) {
       this.#heldBack[index]!++;
-      this.suppressed[index]!++;
+      this.counters.add(LOG.suppressed[kind]);
       return;
     }
     this.#lastEmittedNs[index] = now;

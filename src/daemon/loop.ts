@@ -3,6 +3,7 @@
 // request, deadline or event. It yields to the runtime only when the runtime has something to do,
 // and looks at the timers of others only when one is due or a turn did more than take beats, so a
 // quiet daemon with steady beats costs one poll and one receive per wake-up.
+import { Counters } from "../base/counters.ts";
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import {
@@ -14,10 +15,9 @@ import {
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Deadlines } from "./deadline.ts";
-import type { Tick } from "./tick.ts";
+import { type Tick, TURN } from "./tick.ts";
 import {
   datagramsOf,
   TURN_BUSY,
@@ -85,6 +85,7 @@ export class Loop {
   /** Turns completed. */
   turns = 0;
   readonly #options: LoopOptions;
+  readonly #counters = new Counters(TURN, this, () => this.#settle());
   readonly #poll = new PollSet(2 * LISTENERS_MAX + 2);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
@@ -125,7 +126,7 @@ export class Loop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    options.metrics.collectFrom(() => this.#collect());
+    options.metrics.show(this.#counters);
     for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
     for (const { formerFd } of options.observer.listeners)
       this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
@@ -180,7 +181,7 @@ export class Loop {
   }
 
   #turn(): void {
-    const { tick, metrics, monotonicNs, observer, iterationBudgetNs } = this.#options;
+    const { tick, monotonicNs, observer, iterationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     this.#options.turnBegins();
     this.#lastTurn = tick.run();
@@ -189,8 +190,8 @@ export class Loop {
     this.#maintain(observer.clock.lastNs);
     this.#serve();
     const turnNs = monotonicNs() - startNs;
-    metrics.observe(series.VARTA_OBSERVER_ITERATION_SECONDS, turnNs / NS_PER_S);
-    if (turnNs > iterationBudgetNs) metrics.add(series.VARTA_OBSERVER_ITERATION_BUDGET_EXCEEDED, 1);
+    this.#counters.observe(TURN.seconds, turnNs / NS_PER_S);
+    if (turnNs > iterationBudgetNs) this.#counters.add(TURN.budgetExceeded);
     this.turns++;
   }
 
@@ -205,7 +206,7 @@ export class Loop {
   }
 
   #serve(): void {
-    const { http, metrics, monotonicNs } = this.#options;
+    const { http, monotonicNs } = this.#options;
     const isWanted = http !== undefined && this.#httpIsWanted(http);
     this.#httpLeft = false;
     if (!isWanted && this.#serveNs === 0) {
@@ -220,8 +221,8 @@ export class Loop {
     }
     const serveNs = this.#serveNs + monotonicNs() - beganNs;
     this.#serveNs = 0;
-    metrics.observe(series.VARTA_OBSERVER_STAGE_SECONDS.serve, serveNs / NS_PER_S);
-    metrics.observe(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, serveNs / NS_PER_S);
+    this.#counters.observe(TURN.stage.serve, serveNs / NS_PER_S);
+    this.#counters.observe(TURN.servePending, serveNs / NS_PER_S);
   }
 
   #httpIsWanted(http: LoopHttp): boolean {
@@ -230,10 +231,9 @@ export class Loop {
     return this.#options.observer.clock.lastNs >= http.nextDeadlineNs;
   }
 
-  #collect(): void {
-    const { metrics } = this.#options;
-    metrics.observeZeros(series.VARTA_OBSERVER_STAGE_SECONDS.serve, this.#turnsWithoutServe);
-    metrics.observeZeros(series.VARTA_OBSERVER_SERVE_PENDING_SECONDS, this.#turnsWithoutServe);
+  #settle(): void {
+    this.#counters.observeZeros(TURN.stage.serve, this.#turnsWithoutServe);
+    this.#counters.observeZeros(TURN.servePending, this.#turnsWithoutServe);
     this.#turnsWithoutServe = 0;
   }
 

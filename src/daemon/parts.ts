@@ -1,4 +1,5 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
+import { loadedCounters } from "./loaded_config.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
@@ -11,7 +12,6 @@ import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Observer } from "../observer/observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
@@ -28,7 +28,6 @@ import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
-import { countOutcome } from "./tick.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -89,7 +88,7 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const runner = new ProcessRunner();
   const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
-  metrics.collectFrom(() => metrics.set(series.VARTA_ORPHANS_REAPED, orphans.reaped));
+  for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
   const recovery = new Recovery({
     config: config.recovery,
     allowCrossNamespace: config.observer.allowCrossNamespace,
@@ -102,7 +101,6 @@ export function makeParts(options: PartsOptions): Parts {
     ),
     freshness: (key, generation) => observer.stallFreshness(key, generation),
     outcomes: (outcome) => {
-      countOutcome(metrics, outcome);
       options.recordOutcome(outcome);
       reports.outcome(outcome);
     },
@@ -160,13 +158,6 @@ function makeMetrics(config: Config, observer: Observer): Metrics {
     perPid: config.metrics.perPid,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });
-  metrics.set(series.VARTA_TRACKER_CAPACITY, config.tracker.capacity);
-  metrics.set(series.VARTA_TRACKER_EVICTION_SCAN_WINDOW_MAX, config.tracker.evictionScanWindow);
-  metrics.set(series.VARTA_PID_MAX_CURRENT, observer.pidMax);
-  metrics.set(series.VARTA_CONFIG_LAST_RELOAD_SUCCESSFUL, 1);
-  metrics.set(
-    series.VARTA_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
-    Math.floor(Date.now() / 1000),
-  );
+  metrics.show(loadedCounters(Date.now()));
   return metrics;
 }

@@ -1,10 +1,10 @@
 // Looks once a second whether the socket files of the daemon are still there. A cleaner or a person may remove one: agents
 // that start then cannot reach us, and another daemon can take the path. A lost socket is told, counted, and made anew by
 // the same rules as at the start; as long as that fails, the health page fails.
+import { block, Counters, counter, gauge } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { SocketPathError } from "../sockets/socket_path.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 
@@ -28,6 +28,18 @@ interface SocketWatchOptions {
   readonly makeDirectory: () => void;
 }
 
+export const SOCKET_FILES = block({
+  lost: counter(
+    "varta_socket_file_lost_total",
+    "Times that a socket file of the daemon was found removed or replaced.",
+  ),
+  missing: gauge(
+    "varta_socket_files_missing",
+    "Sockets whose file is gone and that could not be bound anew yet: nobody new can reach them.",
+    { ask: (watch: { readonly lost: number }) => watch.lost },
+  ),
+});
+
 const LOOK_EVERY_NS = NS_PER_S;
 const LINE_EVERY_NS = 60 * NS_PER_S;
 /** An agent that is silent for so long is stalled anyway, and sends anew by the new socket. */
@@ -46,17 +58,20 @@ export class SocketWatch implements Deadline {
   readonly #states: readonly State[];
   readonly #quietNsMax: number;
   #nextLookNs = 0;
-  #lost = 0;
+  /** Sockets that are gone. */
+  lost = 0;
+  readonly #counters = new Counters(SOCKET_FILES, this);
 
   constructor(options: SocketWatchOptions) {
     this.#options = options;
+    options.metrics.show(this.#counters);
     this.#states = options.sockets.map((socket) => ({ socket, isLost: false, nextLineNs: 0 }));
     this.#quietNsMax = Math.max(QUIET_NS_MIN, QUIET_THRESHOLDS_MAX * options.thresholdNs);
   }
 
   /** False while a socket is gone and could not be made anew. */
   get allInPlace(): boolean {
-    return this.#lost === 0;
+    return this.lost === 0;
   }
 
   nextDeadlineNs(): number {
@@ -75,9 +90,9 @@ export class SocketWatch implements Deadline {
 
   #bindAnew(state: State, nowNs: number): void {
     const { socket } = state;
-    const { log, metrics } = this.#options;
+    const { log } = this.#options;
     if (!state.isLost) {
-      metrics.add(series.VARTA_SOCKET_FILE_LOST, 1);
+      this.#counters.add(SOCKET_FILES.lost);
       log.warn("socket file lost", fieldsOf(socket));
       state.nextLineNs = nowNs;
       this.#setLost(state, true);
@@ -99,8 +114,7 @@ export class SocketWatch implements Deadline {
 
   #setLost(state: State, isLost: boolean): void {
     state.isLost = isLost;
-    this.#lost += isLost ? 1 : -1;
-    this.#options.metrics.set(series.VARTA_SOCKET_FILES_MISSING, this.#lost);
+    this.lost += isLost ? 1 : -1;
   }
 
   // The first failure and one a minute: it is tried every second.

@@ -1,6 +1,7 @@
 // Writes lines to stdout or stderr without ever blocking the loop: a bounded queue in front of the thread pool. A stream
 // that takes nothing now is asked again later, so that it does not hold a thread of the pool either. What it does not take
 // is dropped in whole lines and counted (spec 12 section 7).
+import { block, Counters, counter } from "../base/counters.ts";
 import { write } from "node:fs";
 import { POLLOUT } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
@@ -20,7 +21,15 @@ interface StreamWriterOptions {
   readonly fd: number;
 }
 
+export const STDERR = block({
+  dropped: counter("varta_log_dropped_total", "Log lines lost because stderr did not take them.", {
+    ask: (writer: { readonly dropped: number }) => writer.dropped,
+  }),
+});
+
 export class StreamWriter {
+  /** For the page, which shows those of stderr. */
+  readonly counters = new Counters(STDERR, this);
   /** Lines that were dropped because the queue was full or the stream is gone. */
   dropped = 0;
   readonly #fd: number;

@@ -2,6 +2,7 @@
 // budget. Most turns only take beats, and a quiet machine runs them on cold caches: they do nothing else, and what the
 // page says of them is collected when a page is made. All it touches is injected, so the simulator runs the very same turn
 // on a simulated clock with simulated listeners, processes and children.
+import { block, Counters, counter, gauge, histogram, type ShowCounters } from "../base/counters.ts";
 import {
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
@@ -15,12 +16,9 @@ import {
   keyOfRow,
   sourceOfRow,
 } from "../events/event_batch.ts";
-import type { RecoveryOutcome } from "../events/outcome.ts";
-import { REASONS } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -81,10 +79,38 @@ const STAGE_NS_MAX = NS_PER_S;
 /** Longest time without a turn that is not plain. */
 const PLAIN_NS_MAX = NS_PER_S;
 
-const { receive, judge, recover, reap, maintain } = series.VARTA_OBSERVER_STAGE_SECONDS;
+export const TURN = block({
+  seconds: histogram(
+    "varta_observer_iteration_seconds",
+    "Work time of a turn of the loop, without the wait.",
+  ),
+  budgetExceeded: counter(
+    "varta_observer_iteration_budget_exceeded_total",
+    "Turns over liveness.iteration_budget.",
+  ),
+  servePending: histogram(
+    "varta_observer_serve_pending_seconds",
+    "Time of the serve stage of a turn.",
+  ),
+  stage: histogram("varta_observer_stage_seconds", "Time of each stage of a turn.", {
+    label: "stage",
+    values: ["receive", "judge", "recover", "reap", "maintain", "serve"],
+  }),
+});
+
+export const LAST_TURN = block({
+  endedAt: gauge(
+    "varta_watch_last_poll_loop_timestamp_seconds",
+    "Unix time of the last completed turn of the loop.",
+    { decimals: 3, ask: ({ lastUnixNs }: Tick) => lastUnixNs / NS_PER_S },
+  ),
+});
+
+const { receive, judge, recover, reap, maintain } = TURN.stage;
 
 export class Tick {
   readonly #options: TickOptions;
+  readonly #counters = new Counters(TURN, this, () => this.#settle());
   /** The TURN_* bits of the turn that runs. */
   #flags = 0;
   #wallOffsetNs = 0;
@@ -98,8 +124,18 @@ export class Tick {
   constructor(options: TickOptions) {
     this.#options = options;
     this.#stalls = new ReportedStalls(options.observer, (stall) => this.#tell(stall));
-    options.metrics.collectFrom(() => this.#collect());
-    options.metrics.exposition.show(options.observer.tracker.counters);
+    const { metrics, observer, rubbish, recovery } = options;
+    const show: ShowCounters = (source, labels) => metrics.show(source, labels);
+    observer.showCounters(show);
+    rubbish.showCounters(show);
+    recovery.showCounters(show);
+    show(this.#counters);
+    show(new Counters(LAST_TURN, this));
+  }
+
+  /** Unix time of the last turn. */
+  get lastUnixNs(): number {
+    return this.#options.observer.clock.lastNs + this.#wallOffsetNs;
   }
 
   /** Runs the stages once; the TURN_* bits, and how many datagrams were taken. */
@@ -116,8 +152,8 @@ export class Tick {
     if (this.#options.refusals.look(observer.clock.lastNs)) this.#flags |= TURN_FULL;
     const t1 = monotonicNs();
     const judgeNs = observer.takeJudgeNs();
-    metrics.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
-    metrics.observe(judge, judgeNs / NS_PER_S);
+    this.#counters.observe(receive, (t1 - t0 - judgeNs) / NS_PER_S);
+    this.#counters.observe(judge, judgeNs / NS_PER_S);
     if (this.#isPlain()) {
       this.#plainTurns++;
       this.#maintain();
@@ -136,9 +172,9 @@ export class Tick {
     this.#maintain();
     const t4 = monotonicNs();
     if (t4 - t0 > STAGE_NS_MAX) this.#reportSlow(t1 - t0, t2 - t1, t3 - t2, t4 - t3);
-    metrics.observe(recover, (t2 - t1) / NS_PER_S);
-    metrics.observe(reap, (t3 - t2) / NS_PER_S);
-    metrics.observe(maintain, (t4 - t3) / NS_PER_S);
+    this.#counters.observe(recover, (t2 - t1) / NS_PER_S);
+    this.#counters.observe(reap, (t3 - t2) / NS_PER_S);
+    this.#counters.observe(maintain, (t4 - t3) / NS_PER_S);
     return this.#ended(count);
   }
 
@@ -244,20 +280,11 @@ export class Tick {
     observer.maybeRefreshPidMax(observer.clock.lastNs);
   }
 
-  // Brings the page up to date: what the parts count for themselves, and the stages that plain turns left out.
-  #collect(): void {
-    const { observer, metrics, recovery } = this.#options;
-    for (const stage of [recover, reap, maintain]) metrics.observeZeros(stage, this.#plainTurns);
+  // The stages that plain turns left out.
+  #settle(): void {
+    for (const stage of [recover, reap, maintain])
+      this.#counters.observeZeros(stage, this.#plainTurns);
     this.#plainTurns = 0;
-    metrics.set(series.VARTA_PID_MAX_CURRENT, observer.pidMax);
-    metrics.set(series.VARTA_WATCH_PIDS_TRACKED, observer.tracker.len);
-    metrics.set(
-      series.VARTA_WATCH_LAST_POLL_LOOP_TIMESTAMP_SECONDS,
-      (observer.clock.lastNs + this.#wallOffsetNs) / NS_PER_S,
-    );
-    drainObserver(observer, metrics);
-    drainListeners(observer, metrics, this.#options.rubbish);
-    drainRecovery(recovery, metrics);
   }
 
   #forgetRemoved(): void {
@@ -278,62 +305,4 @@ function hasReturn(batch: EventBatch, count: number): boolean {
   for (let i = 0; i < count; i++)
     if (batch.kind[i] === EVENT_BEAT && batch.resumed[i] === 1) return true;
   return false;
-}
-
-/** Counts one outcome of the recovery sink. */
-export function countOutcome(metrics: Metrics, outcome: RecoveryOutcome): void {
-  if (outcome.kind === "verdict") {
-    metrics.add(series.VARTA_RECOVERY_VERIFIED[outcome.result], 1);
-    return;
-  }
-  if (outcome.kind === "timeout" || outcome.kind === "end" || outcome.kind === "storm") return;
-  if (outcome.label !== undefined) metrics.add(series.VARTA_RECOVERY_OUTCOMES[outcome.label], 1);
-  if (outcome.kind === "complete") {
-    if (outcome.completion === "reaped")
-      metrics.observe(series.VARTA_RECOVERY_DURATION_SECONDS, outcome.durationNs / NS_PER_S);
-  } else if (outcome.kind === "deferred") {
-    metrics.add(series.VARTA_RECOVERY_STEP_RETRIES[outcome.step], 1);
-  } else if (outcome.kind !== "refused") {
-    if (outcome.kind === "spawn" || !outcome.dryRun)
-      metrics.add(series.VARTA_RECOVERY_STEPS[outcome.step], 1);
-  } else {
-    const { refusal, isStepFailure } = REASONS[outcome.reason];
-    if (refusal !== undefined) metrics.add(series.VARTA_RECOVERY_REFUSED[refusal], 1);
-    if (isStepFailure) metrics.add(series.VARTA_RECOVERY_STEP_FAILURES[outcome.step], 1);
-  }
-}
-
-function drainObserver(observer: Observer, metrics: Metrics): void {
-  metrics.add(series.VARTA_OBSERVER_CLOCK_REGRESSION, observer.drainClockRegressions());
-  metrics.add(series.VARTA_OBSERVER_CLOCK_JUMP_FORWARD, observer.drainClockJumpsForward());
-  metrics.add(series.VARTA_OBSERVER_PAUSES, observer.pauses.takeCount());
-  metrics.add(series.VARTA_OBSERVER_PAUSED_SECONDS, observer.pauses.takeTotalNs() / NS_PER_S);
-  metrics.add(series.VARTA_SECURE_AEAD_ATTEMPTS, observer.drainAeadAttempts());
-  metrics.add(series.VARTA_SECURE_UNTRIED, observer.drainUntried());
-}
-
-function drainListeners(observer: Observer, metrics: Metrics, rubbish: RubbishWatch): void {
-  for (let listenerNumber = 0; listenerNumber < observer.listeners.length; listenerNumber++) {
-    metrics.addKernelDrops(listenerNumber, observer.drainKernelDrops(listenerNumber));
-    metrics.addQueueFull(listenerNumber, observer.drainQueueFull(listenerNumber));
-    metrics.setRcvbufBytes(listenerNumber, observer.listeners[listenerNumber]!.rcvbufBytes ?? 0);
-    metrics.setFilteredEstimate(listenerNumber, rubbish.filteredEstimate[listenerNumber]!);
-  }
-}
-
-function drainRecovery(recovery: Recovery, metrics: Metrics): void {
-  metrics.add(series.VARTA_RECOVERY_LAST_FIRED_EVICTIONS, recovery.takeLastFiredEvictions());
-  metrics.add(series.VARTA_RECOVERY_DEBOUNCE_RECYCLE_RESETS, recovery.takeDebounceRecycleResets());
-  metrics.add(
-    series.VARTA_RECOVERY_OUTSTANDING_RECYCLE_RESETS,
-    recovery.takeOutstandingRecycleResets(),
-  );
-  metrics.add(series.VARTA_RECOVERY_SPAWN_BUDGET_EXCEEDED, recovery.takeSpawnBudgetExceeded());
-  metrics.add(series.VARTA_RECOVERY_INVARIANT_VIOLATIONS, recovery.takeInvariantViolations());
-  metrics.add(
-    series.VARTA_RECOVERY_OUTSTANDING_PROBE_EXHAUSTED,
-    recovery.takeOutstandingProbeExhausted(),
-  );
-  metrics.add(series.VARTA_RECOVERY_REAP_TRUNCATED, recovery.takeReapTruncated());
-  metrics.set(series.VARTA_RECOVERY_GAVE_UP_AGENTS, recovery.givenUpCount);
 }

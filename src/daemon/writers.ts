@@ -1,5 +1,7 @@
 // The files that the daemon writes: the event export and the audit log. They share one life: opened at start, driven once
 // per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
+import { Counters } from "../base/counters.ts";
+import { FILES } from "../files/counters.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import type { Config } from "../config/config.ts";
@@ -8,7 +10,6 @@ import { EventExport } from "../export/event_export.ts";
 import { parentFault } from "../files/directory_rules.ts";
 import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import * as series from "../metrics/series.ts";
 import { FiredJournal } from "../recovery/fired_journal.ts";
 import { type AuditWiring, openAudit } from "./audit_wiring.ts";
 import { requireHeartbeat } from "./heartbeat.ts";
@@ -34,6 +35,7 @@ export class Writers implements Deadline {
   readonly journal: FiredJournal | undefined;
   readonly #audit: AuditWiring | undefined;
   readonly #options: WritersOptions;
+  readonly #counters = new Counters(FILES, this);
 
   /** Opens what is configured; throws `StartError`. */
   static async open(options: WritersOptions): Promise<Writers> {
@@ -60,6 +62,9 @@ export class Writers implements Deadline {
     this.#audit = audit;
     this.journal = journal;
     this.exporter = exporter;
+    const { metrics } = options;
+    metrics.show(this.#counters);
+    if (exporter !== undefined) metrics.show(exporter.counters);
   }
 
   /** One outcome of a recovery for the audit log. */
@@ -77,7 +82,7 @@ export class Writers implements Deadline {
   maintain(nowNs: number): void {
     if (this.#audit !== undefined) {
       this.#audit.audit.maintain(nowNs);
-      this.#audit.count();
+      this.#audit.look();
     }
     if (this.journal !== undefined) this.#countJournal(this.journal);
     if (this.exporter !== undefined) {
@@ -94,7 +99,7 @@ export class Writers implements Deadline {
   }
 
   #countJournal(journal: FiredJournal): void {
-    const { metrics, log } = this.#options;
+    const { log } = this.#options;
     const file = journal.path;
     if (journal.takeFailures() > 0)
       log.limited("audit_io", "warn", "recovery not noted, ignoring", {
@@ -103,19 +108,18 @@ export class Writers implements Deadline {
       });
     const reopened = journal.takeReopened();
     if (reopened === 0) return;
-    metrics.add(series.VARTA_FILE_REOPENED.fired, reopened);
+    this.#counters.add(FILES.reopened.fired, reopened);
     log.warn("recovery journal recreated", { file });
   }
 
   #countExport(exporter: EventExport): void {
-    const { metrics, log } = this.#options;
-    metrics.add(series.VARTA_EXPORT_DROPPED, exporter.takeDropped());
+    const { log } = this.#options;
     const error = exporter.takeError()?.message;
     if (error !== undefined)
       log.limited("file_export_io", "error", "export write failed", { error });
     const reopened = exporter.takeReopened();
     if (reopened === undefined) return;
-    metrics.add(series.VARTA_FILE_REOPENED.export, reopened.count);
+    this.#counters.add(FILES.reopened.export, reopened.count);
     log.warn("export file recreated", {
       file: exporter.path,
       lost_lines_max: reopened.lostLinesMax > 0 ? reopened.lostLinesMax : undefined,

@@ -1,6 +1,7 @@
 // The event export file (spec 09): one line per event in event order. Lines are formatted on the loop thread into one
 // buffer and handed to the asynchronous writer at 32 KiB or when the first one is 100 ms old; nothing here blocks,
 // and what a slow disk does not take is dropped as whole lines and counted.
+import { block, Counters, counter } from "../base/counters.ts";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import type { EventBatch } from "../events/event_batch.ts";
@@ -34,7 +35,16 @@ export const EXPORT_CONTENT: Content = {
   begins: (bytes) => /(^|\n)([0-9]+\t[a-z]+\t|\{"t":")|^[0-9]+$/.test(bytes.toString("latin1")),
 };
 
+export const EXPORT = block({
+  dropped: counter(
+    "varta_export_dropped_total",
+    "Event export lines lost because the queue was full or a write failed.",
+    { ask: (file: { readonly droppedLines: number }) => file.droppedLines },
+  ),
+});
+
 export class EventExport {
+  readonly counters = new Counters(EXPORT, this);
   readonly path: string;
   readonly #writer: FileWriter;
   readonly #format: LineFormat;
@@ -106,9 +116,9 @@ export class EventExport {
     this.#writer.reopen();
   }
 
-  /** Lines lost since the last call. */
-  takeDropped(): number {
-    return this.#writer.takeDropped();
+  /** Lines that were lost. */
+  get droppedLines(): number {
+    return this.#writer.droppedLines;
   }
 
   /** How often the file was opened anew since the last call, because somebody else had moved or removed it. */

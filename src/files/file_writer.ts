@@ -45,6 +45,8 @@ const LINE_FEED = Uint8Array.of(0x0a);
 
 export class FileWriter {
   readonly path: string;
+  /** Lines that were lost. */
+  droppedLines = 0;
   /** Why the directory could not be synced after the file was created; a warning for the log. */
   readonly directorySyncError: Error | undefined;
   readonly #options: FileWriterOptions;
@@ -64,7 +66,6 @@ export class FileWriter {
   /** The file ends inside a line that a failed write left. */
   #lineTorn = false;
   #linesUnsynced = 0;
-  #droppedLines = 0;
   #error: Error | undefined;
 
   /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
@@ -110,13 +111,6 @@ export class FileWriter {
   reopen(): void {
     this.#reopenWanted = true;
     this.start();
-  }
-
-  /** Lines lost since the last call. */
-  takeDropped(): number {
-    const count = this.#droppedLines;
-    this.#droppedLines = 0;
-    return count;
   }
 
   /** How often the file was opened again since the last call, and what that may have cost. */
@@ -265,6 +259,6 @@ export class FileWriter {
   }
 
   #drop(lineCount: number): void {
-    this.#droppedLines = saturatingAdd(this.#droppedLines, lineCount);
+    this.droppedLines = saturatingAdd(this.droppedLines, lineCount);
   }
 }

@@ -6,7 +6,7 @@ import type { Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
 import { accept, acceptedAddress } from "../../ffi/stream.ts";
 import { HTTP_ACCEPT_RETRY_NS, HTTP_ACCEPTS_PER_TURN_MAX } from "../base/limits.ts";
-import { type CountHttp, HTTP_DROPPED_ACCEPT } from "./http_counts.ts";
+import { type CountHttp, HTTP } from "./counters.ts";
 
 interface AcceptorOptions {
   readonly readiness: Readiness;
@@ -73,7 +73,7 @@ export class Acceptor {
 
   #suspend(): void {
     const { count, nowNs, readiness } = this.#options;
-    count(HTTP_DROPPED_ACCEPT);
+    count(HTTP.dropped.accept_failed);
     readiness.change(this.#fd, 0);
     this.#againNs = nowNs() + HTTP_ACCEPT_RETRY_NS;
   }

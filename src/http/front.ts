@@ -16,13 +16,13 @@ import * as connection from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionTable, isIdle } from "./connection_table.ts";
 import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
-import * as counts from "./http_counts.ts";
+import { type CountHttp, HTTP, type HttpCell } from "./counters.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
 
 interface FrontOptions {
   /** A socket that listens; the front closes it. */
   readonly listenFd: number;
-  readonly count: counts.CountHttp;
+  readonly count: CountHttp;
   readonly nowNs: () => number;
   /** For the Date field. */
   readonly wallMs: () => number;
@@ -172,7 +172,7 @@ export class HttpFront {
     }
     const fd = accepted < this.#room.fdEnd ? accepted : lowered(accepted);
     if (fd >= this.#room.fdEnd || this.#readiness.add(fd, POLLIN) < 0) {
-      this.#options.count(counts.HTTP_DROPPED_DESCRIPTORS);
+      this.#options.count(HTTP.dropped.descriptors);
       close(fd);
       return;
     }
@@ -185,26 +185,26 @@ export class HttpFront {
   }
 
   /** Why there is no room for a connection at `fd`; undefined = there is, or was made. */
-  #makeRoom(fd: number, address: string | undefined): number | undefined {
+  #makeRoom(fd: number, address: string | undefined): HttpCell | undefined {
     const ofAddress = address === undefined ? 0 : this.#connections.countOf(address);
     if (ofAddress >= limits.HTTP_CONNECTIONS_PER_ADDRESS_MAX)
-      return this.#displace(counts.HTTP_DROPPED_ADDRESS, address);
+      return this.#displace(HTTP.dropped.address_connections, address);
     if (this.size >= this.#room.connectionsMax)
-      return this.#displace(counts.HTTP_DROPPED_CONNECTIONS, undefined);
+      return this.#displace(HTTP.dropped.connections, undefined);
     // Files have taken what connections could have had: one of them gives its number to the new
     // one.
-    if (fd >= this.#room.fdEnd) return this.#displace(counts.HTTP_DROPPED_DESCRIPTORS, undefined);
+    if (fd >= this.#room.fdEnd) return this.#displace(HTTP.dropped.descriptors, undefined);
     return undefined;
   }
 
   /**
-   * Closes the one that has waited longest, of `address` if one is given, and counts `code`; `code`
+   * Closes the one that has waited longest, of `address` if one is given, and counts `cell`; `cell`
    * if all of them are being answered.
    */
-  #displace(code: number, address: string | undefined): number | undefined {
+  #displace(cell: HttpCell, address: string | undefined): HttpCell | undefined {
     const longest = this.#connections.longestIdle(address);
-    if (longest === undefined) return code;
-    this.#options.count(code);
+    if (longest === undefined) return cell;
+    this.#options.count(cell);
     this.#end(longest);
     return undefined;
   }
@@ -251,13 +251,13 @@ export class HttpFront {
     if (open.servedTurn === this.#turn) return;
     const isWhole = open.scan();
     if (isWhole === undefined) {
-      this.#refuse(open, counts.HTTP_DROPPED_MALFORMED, 400, "no HTTP request");
+      this.#refuse(open, HTTP.dropped.malformed, 400, "no HTTP request");
       return;
     }
     if (!isWhole) {
       if (open.hasEnded) this.#end(open);
       else if (open.isFull)
-        this.#refuse(open, counts.HTTP_DROPPED_HEAD_SIZE, 431, "request header too large");
+        this.#refuse(open, HTTP.dropped.head_size, 431, "request header too large");
       return;
     }
     open.servedTurn = this.#turn;
@@ -265,7 +265,7 @@ export class HttpFront {
     const request = parseHead(open.takeHead());
     if ("problem" in request) {
       const isLarge = request.status === 431;
-      const code = isLarge ? counts.HTTP_DROPPED_HEAD_SIZE : counts.HTTP_DROPPED_MALFORMED;
+      const code = isLarge ? HTTP.dropped.head_size : HTTP.dropped.malformed;
       this.#refuse(open, code, request.status, request.problem);
       return;
     }
@@ -310,8 +310,8 @@ export class HttpFront {
     else this.#awaitRoom(open);
   }
 
-  #refuse(open: Connection, code: number, status: number, problem: string): void {
-    this.#options.count(code);
+  #refuse(open: Connection, cell: HttpCell, status: number, problem: string): void {
+    this.#options.count(cell);
     open.isLast = true;
     open.answerEndNs = this.#options.nowNs() + limits.HTTP_ANSWER_NS_MAX;
     const answer = textAnswer(status, problem);
@@ -368,12 +368,12 @@ export class HttpFront {
   #expired(open: Connection): void {
     if (open.state === connection.READING) {
       if (open.buffered > 0) {
-        this.#refuse(open, counts.HTTP_DROPPED_HEAD_TIME, 408, "request took too long");
+        this.#refuse(open, HTTP.dropped.head_time, 408, "request took too long");
         return;
       }
       // Only one that never asked for anything is refused something.
-      if (open.requests === 0) this.#options.count(counts.HTTP_DROPPED_HEAD_TIME);
-    } else if (open.state !== connection.LINGERING) this.#options.count(counts.HTTP_DROPPED_UNREAD);
+      if (open.requests === 0) this.#options.count(HTTP.dropped.head_time);
+    } else if (open.state !== connection.LINGERING) this.#options.count(HTTP.dropped.unread);
     this.#end(open);
   }
 

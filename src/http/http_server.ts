@@ -2,6 +2,7 @@
 // what the answer is. Bytes and connections are its front's business; pages are rendered in slices.
 // All of it runs in `serveSlice`, which the daemon's turn drives: nothing here runs between the
 // receipt of a datagram and its verdict, and nothing keeps a timer.
+import { Counters } from "../base/counters.ts";
 import { hostname } from "node:os";
 import { close } from "../../ffi/socket.ts";
 import {
@@ -16,7 +17,7 @@ import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
 import { type Exchange, HttpFront } from "./front.ts";
-import * as counts from "./http_counts.ts";
+import { type CountHttp, HTTP, type HttpCell, type HttpCounters } from "./counters.ts";
 import { IpLimiter } from "./ip_limiter.ts";
 import { listenTcp, listenUnix } from "../sockets/listening_socket.ts";
 import { acceptsGzip, negotiateFormat, type PageFormat } from "./negotiation.ts";
@@ -46,7 +47,8 @@ export interface HttpServerOptions {
   /** Mode of a unix socket. */
   readonly socketMode: number;
   readonly source: ScrapeSource;
-  readonly count: counts.CountHttp;
+  /** Told of each thing that was counted. */
+  readonly counted: CountHttp;
   readonly nowNs: () => number;
   /** Milliseconds since the epoch, for the Date field. */
   readonly wallMs: () => number;
@@ -77,6 +79,7 @@ interface Asked {
 }
 
 export class HttpServer {
+  readonly counters: HttpCounters = new Counters(HTTP, this);
   /** "127.0.0.1:9469", "[::1]:9469" or "unix:/path". */
   readonly address: string;
   readonly #options: HttpServerOptions;
@@ -99,12 +102,13 @@ export class HttpServer {
    * TCP address cannot be used.
    */
   constructor(options: HttpServerOptions) {
-    const { source, nowNs, count } = options;
+    const { source, nowNs } = options;
+    const count: CountHttp = (cell) => this.#count(cell);
     this.#options = options;
     this.#queue = new ScrapeQueue(source, nowNs);
     this.#limiter = new IpLimiter(options.rateLimitPerSec, options.rateLimitBurst, count);
     this.#healthLimiter = new IpLimiter(HTTP_HEALTH_PER_SEC, HTTP_HEALTH_PER_SEC, (code) =>
-      count(code === counts.HTTP_DROPPED_RATE_LIMIT ? counts.HTTP_DROPPED_HEALTH_RATE : code),
+      count(code === HTTP.dropped.rate_limit ? HTTP.dropped.health_rate_limit : code),
     );
     this.#hosts = this.#allowedHosts(options);
     const { fd, address, bound } = bindTo(options);
@@ -154,6 +158,11 @@ export class HttpServer {
     return this.#scrapes;
   }
 
+  /** Operations on the tables of scraper addresses that used up their probes. */
+  get probeExhausted(): number {
+    return this.#limiter.probeExhausted + this.#healthLimiter.probeExhausted;
+  }
+
   /** Connections that are open. */
   get connections(): number {
     return this.#front.size;
@@ -164,11 +173,16 @@ export class HttpServer {
     return this.#closing && this.#front.size === 0;
   }
 
+  #count(cell: HttpCell): void {
+    this.counters.add(cell);
+    this.#options.counted(cell);
+  }
+
   /** The HTTP work of one turn; true if a page is not finished. */
   serveSlice(budgetNs: number): boolean {
     this.exchange();
     const workLeft = this.#queue.serveSlice(budgetNs);
-    if (workLeft) this.#options.count(counts.HTTP_SLICE_EXHAUSTED);
+    if (workLeft) this.#count(HTTP.sliceExhausted);
     return workLeft;
   }
 
@@ -232,7 +246,7 @@ export class HttpServer {
     // A client with the token is no page of a stranger, and no flood of strangers may keep it out.
     if (token !== undefined && bearerMatches(request.authorization, token)) return undefined;
     if (this.#hosts?.allows(request.authority) === false) {
-      this.#options.count(counts.HTTP_DROPPED_HOST);
+      this.#count(HTTP.dropped.host);
       return textAnswer(421, "this name is not served here, see metrics.hosts");
     }
     const { address } = exchange;
@@ -240,31 +254,30 @@ export class HttpServer {
     if (address !== undefined && !limiter.allow(address, arrivedNs))
       return textAnswer(429, "too many requests", RETRY);
     if (token === undefined || request.path !== "/metrics") return undefined;
-    this.#options.count(counts.HTTP_AUTH_FAILURE);
+    this.#count(HTTP.authFailures);
     return emptyAnswer(401, { "WWW-Authenticate": 'Bearer realm="varta"' });
   }
 
   // A body would be the next request of the connection: none is read, so the connection ends.
   #formRefusal({ method, path, bodyBytes }: HttpRequest): Answer | undefined {
-    const { count } = this.#options;
     const isRead = method === "GET" || method === "HEAD";
     if (bodyBytes > (isRead ? 0 : HTTP_BODY_BYTES_MAX)) {
-      count(counts.HTTP_DROPPED_BODY);
+      this.#count(HTTP.dropped.body);
       return textAnswer(413, isRead ? "no request body is taken" : "request body too large");
     }
     if (!isRead) {
-      count(counts.HTTP_DROPPED_METHOD);
+      this.#count(HTTP.dropped.method);
       return emptyAnswer(405, { Allow: "GET, HEAD" });
     }
     if (ROUTES.has(path)) return undefined;
-    count(counts.HTTP_DROPPED_PATH);
+    this.#count(HTTP.dropped.path);
     return textAnswer(404, "not found");
   }
 
   #scrape(asked: Asked): void {
     const { exchange, request } = asked;
     if (this.#closing || this.#scrapes >= SCRAPES_IN_PROGRESS_MAX) {
-      this.#options.count(counts.HTTP_DROPPED_DRAIN);
+      this.#count(HTTP.dropped.drain);
       const text = this.#closing ? "shutting down" : "too many scrapes";
       exchange.answer(textAnswer(503, text, RETRY));
       return;
@@ -274,7 +287,7 @@ export class HttpServer {
     const page = this.#queue.cached(format);
     if (page === undefined) this.#queue.wait(format, (made) => this.#send(asked, made));
     else {
-      this.#options.count(counts.HTTP_SCRAPE_SKIPPED);
+      this.#count(HTTP.scrapeSkipped);
       this.#send(asked, page);
     }
   }
@@ -300,7 +313,7 @@ export class HttpServer {
 
   #handOver({ exchange, arrivedNs }: Asked, answer: Answer, whenSent?: () => void): void {
     if (this.#options.nowNs() - arrivedNs > this.#options.scrapeBudgetNs)
-      this.#options.count(counts.HTTP_SCRAPE_BUDGET_EXCEEDED);
+      this.#count(HTTP.scrapeBudgetExceeded);
     const sent = () => {
       this.#scrapes--;
       whenSent?.();

@@ -6,12 +6,7 @@ import { SCRAPER_ADDRESSES_MAX, SCRAPER_SWEEP_NS, SCRAPER_TTL_NS } from "../base
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { SLAB_INSERTED, Slab } from "../tables/slab.ts";
-import {
-  type CountHttp,
-  HTTP_DROPPED_IP_TABLE_FULL,
-  HTTP_DROPPED_RATE_LIMIT,
-  HTTP_IP_PROBE_EXHAUSTED,
-} from "./http_counts.ts";
+import { type CountHttp, HTTP } from "./counters.ts";
 
 /** Milli-tokens of one request. */
 const COST = 1000;
@@ -41,6 +36,11 @@ export class IpLimiter {
     return this.#scrapers.size;
   }
 
+  /** Operations on the table that used up their probes. */
+  get probeExhausted(): number {
+    return this.#scrapers.probeExhausted;
+  }
+
   /** Takes one token of `address`; false (counted) if the request must be refused. */
   allow(address: string, nowNs: number): boolean {
     if (this.#ratePerSec === 0 || this.#burst === 0) return true;
@@ -58,7 +58,7 @@ export class IpLimiter {
     scraper.creditedMs = nowMs;
     scraper.lastSeenNs = nowNs;
     if (scraper.milliTokens < COST) {
-      this.#count(HTTP_DROPPED_RATE_LIMIT);
+      this.#count(HTTP.dropped.rate_limit);
       return false;
     }
     scraper.milliTokens -= COST;
@@ -70,7 +70,7 @@ export class IpLimiter {
     const scrapers = this.#scrapers;
     if (scrapers.size === scrapers.capacity) this.#sweep(nowNs);
     if (scrapers.size === scrapers.capacity) {
-      this.#count(HTTP_DROPPED_IP_TABLE_FULL);
+      this.#count(HTTP.dropped.ip_table_full);
       this.#evictOldest();
     }
     const scraper = {
@@ -79,8 +79,7 @@ export class IpLimiter {
       lastSeenNs: nowNs,
     };
     if (scrapers.tryInsert(key, scraper) === SLAB_INSERTED) return true;
-    this.#count(HTTP_DROPPED_IP_TABLE_FULL);
-    for (let i = scrapers.takeProbeExhausted(); i > 0; i--) this.#count(HTTP_IP_PROBE_EXHAUSTED);
+    this.#count(HTTP.dropped.ip_table_full);
     return false;
   }
 

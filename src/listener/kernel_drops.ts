@@ -15,8 +15,7 @@ interface FilterCount {
 export class KernelDrops {
   readonly #drain: () => number;
   readonly #filter: FilterCount;
-  /** Told when they are asked for next. */
-  #pending = 0;
+  #total = 0;
   /** True from the attachment to the first look behind the end of the filter. */
   #isMixed = false;
   /** Since the attachment: all drops, and those of them that were told as lost. */
@@ -31,18 +30,21 @@ export class KernelDrops {
 
   /** The filter is about to be put on: until now every drop was a full buffer. */
   beforeAttach(): void {
-    this.#pending = this.take();
+    this.#look();
     this.#isMixed = true;
     this.#mixed = 0;
     this.#told = 0;
   }
 
-  /** Datagrams lost to a full buffer since the last call. */
-  take(): number {
+  /** Datagrams lost to a full buffer until now. */
+  get total(): number {
+    this.#look();
+    return this.#total;
+  }
+
+  #look(): void {
     const drops = this.#drain();
-    const pending = this.#pending;
-    this.#pending = 0;
-    return pending + (this.#isMixed ? this.#lostOf(drops) : drops);
+    this.#total += this.#isMixed ? this.#lostOf(drops) : drops;
   }
 
   #lostOf(drops: number): number {

@@ -1,6 +1,7 @@
 // A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners in turn and never
 // learns what kind they are; the simulator and the tests implement this interface with scripts.
 import type { AllowList } from "./allow_list.ts";
+import type { SecureCounters } from "./counters.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { ReceivedBatch } from "./received_batch.ts";
 
@@ -22,6 +23,12 @@ export interface Listener {
   readonly rcvbufBytes?: number;
   /** False if the directory of its socket file could not be synced after the bind. */
   readonly directorySynced?: boolean;
+  /** Datagrams that the kernel dropped because the buffer was full, where a socket does that. Asks the kernel. */
+  readonly kernelDrops?: number;
+  /** Times that its queue was found full, where a sender is then refused. */
+  readonly queueFull?: number;
+  /** Of a listener that decrypts. */
+  readonly counters?: SecureCounters;
   /** Keeps rubbish out of its queue, where the kernel can do that. */
   readonly filter?: KernelFilter;
   /** Senders that are accepted; undefined = all that the socket lets in. */
@@ -44,18 +51,6 @@ export interface Listener {
 
   /** Gives back what the last receive holds beside its rows. Called when all are taken in. */
   release?(): void;
-
-  /** Decrypt trials since the last call, of a listener that decrypts. */
-  drainAeadAttempts?(): number;
-
-  /** Datagrams refused without a trial since the last call, because too many like them were forged. */
-  drainUntried?(): number;
-
-  /** Datagrams that the kernel dropped since the last call because the buffer was full, where a socket does that. */
-  drainKernelDrops?(): number;
-
-  /** Times since the last call that its queue was found full, where a sender is then refused. */
-  drainQueueFull?(): number;
 
   /** Releases the socket; idempotent; removes only its own socket file. */
   close(): void;

@@ -4,9 +4,10 @@
 import { BATCH_SIZE } from "../base/limits.ts";
 
 export class QueueFill {
+  /** Times that it was found full. */
+  full = 0;
   readonly #length: number;
   #inARow = 0;
-  #full = 0;
 
   /** `length`: datagrams that the queue holds; undefined = unknown, and never found full. */
   constructor(length: number | undefined) {
@@ -19,16 +20,9 @@ export class QueueFill {
   took(count: number, countMax: number = BATCH_SIZE): void {
     this.#inARow += count;
     if (this.#inARow >= this.#length) {
-      this.#full++;
+      this.full++;
       this.#inARow = 0;
     }
     if (count < countMax) this.#inARow = 0;
-  }
-
-  /** Times that it was found full since the last call. */
-  take(): number {
-    const full = this.#full;
-    this.#full = 0;
-    return full;
   }
 }

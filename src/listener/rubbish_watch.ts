@@ -15,6 +15,7 @@ import {
   RUBBISH_SAMPLE,
   RUBBISH_SAMPLE_RARE,
 } from "../base/limits.ts";
+import { blockPer, counter, type ShowCounters } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
@@ -36,6 +37,13 @@ interface RubbishWatchOptions {
   /** Of a stall. */
   readonly thresholdNs: number;
 }
+
+export const RUBBISH = blockPer(["listener"], {
+  filtered: counter(
+    "varta_datagrams_filtered_estimate_total",
+    "Rubbish that the kernel dropped for a listener before it was queued; estimated from one in 64, and in no other counter.",
+  ),
+});
 
 const LOOKS_PER_THRESHOLD = 10;
 
@@ -68,6 +76,14 @@ export class RubbishWatch {
     const lookNs = Math.max(RUBBISH_LOOK_NS_MIN, options.thresholdNs / LOOKS_PER_THRESHOLD);
     this.#lookNs = Math.min(RUBBISH_LOOK_NS_MAX, lookNs);
     this.#refusalsMin = (RUBBISH_PER_S_MAX * this.#lookNs) / NS_PER_S;
+  }
+
+  /** Gives a page the estimate of each listener. */
+  showCounters(show: ShowCounters): void {
+    for (const [number, { name }] of this.#options.listeners.entries()) {
+      const columns = [this.filteredEstimate.subarray(number, number + 1)];
+      show({ block: RUBBISH, columns, refresh() {} }, { listener: name });
+    }
   }
 
   /** Looks at every listener; to be called behind every turn. */

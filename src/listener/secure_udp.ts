@@ -4,6 +4,8 @@
 // beyond a budget of failures it is not tried at all, whatever it is. What cannot be told from a
 // replay is refused; whoever does not fit into the sender table is refused too. An opened frame
 // lies where the batch points, ready for the observer.
+import { Counters } from "../base/counters.ts";
+import { SECURE, type SecureCounters } from "./counters.ts";
 import * as arena from "../../ffi/receive_batch.ts";
 import { BATCH_SIZE, SENDER_STATES_DEFAULT, SENDER_SWEEP_NS } from "../base/limits.ts";
 import {
@@ -78,6 +80,7 @@ export class SecureUdpListener implements Listener {
     credentials: false,
     sources: true,
   });
+  readonly counters: SecureCounters = new Counters(SECURE, this);
   readonly #opener = new FrameOpener();
   readonly #ring: KeyRing;
   readonly #senders: SenderTable;
@@ -89,12 +92,6 @@ export class SecureUdpListener implements Listener {
   #nextSweepNs: number;
   /** Instant of the last sweep: another one at the same instant finds nothing. */
   #sweptNs = Number.NEGATIVE_INFINITY;
-  #aeadAttempts = 0;
-  #decryptFailures = 0;
-  #untried = 0;
-  #replayRefused = 0;
-  #senderStateFull = 0;
-  #truncated = 0;
 
   /** Binds the socket; throws `UdpSocketError` if it cannot. */
   constructor(options: SecureUdpListenerOptions) {
@@ -150,58 +147,16 @@ export class SecureUdpListener implements Listener {
     this.#arrival.nowNs = nowNs;
     this.#arrival.instantNs = instantNs;
     const { verdict } = this.batch;
-    const untriedBefore = this.#untried;
+    const untriedBefore = this.counters.get(SECURE.untried);
     for (let i = 0; i < count; i++) verdict[i] = this.#verdictOn(i, instantNs);
     // Genuine beats wait in the same buffer as the forged ones.
-    if (this.#untried > untriedBefore) this.#socket.bearFlood();
+    if (this.counters.get(SECURE.untried) > untriedBefore) this.#socket.bearFlood();
     return count;
   }
 
-  drainAeadAttempts(): number {
-    const count = this.#aeadAttempts;
-    this.#aeadAttempts = 0;
-    return count;
-  }
-
-  /** Datagrams that no key opened, since the last call. */
-  drainDecryptFailures(): number {
-    const count = this.#decryptFailures;
-    this.#decryptFailures = 0;
-    return count;
-  }
-
-  /**
-   * Of these, datagrams that were refused without a trial, since the last call: too many from there
-   * were forged.
-   */
-  drainUntried(): number {
-    const count = this.#untried;
-    this.#untried = 0;
-    return count;
-  }
-
-  drainReplayRefused(): number {
-    const count = this.#replayRefused;
-    this.#replayRefused = 0;
-    return count;
-  }
-
-  drainSenderStateFull(): number {
-    const count = this.#senderStateFull;
-    this.#senderStateFull = 0;
-    return count;
-  }
-
-  /** Datagrams of a wrong size since the last call. */
-  drainTruncated(): number {
-    const count = this.#truncated;
-    this.#truncated = 0;
-    return count;
-  }
-
-  /** Datagrams that the kernel dropped since the last call because the buffer was full. */
-  drainKernelDrops(): number {
-    return this.#drops.take();
+  /** Datagrams that the kernel dropped because the buffer was full. */
+  get kernelDrops(): number {
+    return this.#drops.total;
   }
 
   /** Closes the socket and wipes the keys; idempotent. */
@@ -218,7 +173,7 @@ export class SecureUdpListener implements Listener {
     const at = dataWord + i * dataStride;
     const hasAgentPid = sizeBytes === MASTER_FRAME_BYTES;
     if (!hasAgentPid && sizeBytes !== SHARED_FRAME_BYTES) {
-      this.#truncated++;
+      this.counters.add(SECURE.truncated);
       return REJECT_WRONG_SIZE;
     }
     const nonceAt = hasAgentPid ? at + 1 : at;
@@ -228,13 +183,13 @@ export class SecureUdpListener implements Listener {
     const ivHigh = words[nonceAt + SEALED_IV_HIGH]!;
     const sourceAt = nameWord < 0 ? NO_SOURCE : nameWord + i * arena.NAME_STRIDE;
     if (!gate.mayTry(words, sourceAt, ivLow, ivHigh, instantNs)) {
-      this.#untried++;
-      this.#decryptFailures++;
+      this.counters.add(SECURE.untried);
+      this.counters.add(SECURE.decryptFailures);
       return REJECT_DECRYPT;
     }
     if (this.#open(words, nonceAt, hasAgentPid, to) === 0) {
       gate.failed();
-      this.#decryptFailures++;
+      this.counters.add(SECURE.decryptFailures);
       return REJECT_DECRYPT;
     }
     // The observer reports what is wrong with it; a frame that is none leaves no trace in the
@@ -261,13 +216,13 @@ export class SecureUdpListener implements Listener {
       const matched = opener.tryShared(shared[k]!, words, nonceAt);
       opener.select(matched & ~opened, plaintext, to);
       opened |= matched;
-      this.#aeadAttempts++;
+      this.counters.add(SECURE.aeadAttempts);
     }
     if (hasAgentPid && this.#ring.hasMaster) {
       const matched = opener.tryMaster(this.#ring.agentKey(words[nonceAt - 1]!), words, nonceAt);
       opener.select(matched & ~opened, plaintext, to);
       opened |= matched;
-      this.#aeadAttempts++;
+      this.counters.add(SECURE.aeadAttempts);
     }
     return opened;
   }
@@ -283,13 +238,13 @@ export class SecureUdpListener implements Listener {
         return VERDICT_PASS;
       }
       this.#gate.failed();
-      this.#replayRefused++;
+      this.counters.add(SECURE.replayRefused);
       return REJECT_REPLAY;
     }
     if (senders.isFull && arrival.instantNs !== this.#sweptNs) this.#sweep(arrival.instantNs);
     const slot = senders.insert(pid);
     if (slot < 0) {
-      this.#senderStateFull++;
+      this.counters.add(SECURE.senderStateFull);
       return REJECT_SENDER_TABLE_FULL;
     }
     beginWindow(senders, slot, arrival);

@@ -30,6 +30,8 @@ export class UdpListener implements Listener {
   readonly address: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
+  /** Datagrams of a wrong size. */
+  truncated = 0;
   readonly filter: RubbishFilter = new RubbishFilter({
     fd: () => this.#socket.fd,
     programs: (sample) => frameFilters(UDP_HEADER_BYTES, sample),
@@ -44,7 +46,6 @@ export class UdpListener implements Listener {
     credentials: false,
     sources: true,
   });
-  #truncated = 0;
 
   /** Binds the socket; throws `UdpSocketError` if it cannot. */
   constructor(options: UdpListenerOptions) {
@@ -82,22 +83,15 @@ export class UdpListener implements Listener {
     for (let i = 0; i < count; i++) {
       const passes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH] === FRAME_BYTES;
       verdict[i] = passes ? VERDICT_PASS : REJECT_WRONG_SIZE;
-      if (!passes) this.#truncated++;
+      if (!passes) this.truncated++;
     }
     if (this.batch.sources !== undefined) readSources(this.#arena, this.batch.sources, count);
     return count;
   }
 
-  /** Datagrams of a wrong size since the last call. */
-  drainTruncated(): number {
-    const count = this.#truncated;
-    this.#truncated = 0;
-    return count;
-  }
-
-  /** Datagrams that the kernel dropped since the last call because the buffer was full. */
-  drainKernelDrops(): number {
-    return this.#drops.take();
+  /** Datagrams that the kernel dropped because the buffer was full. */
+  get kernelDrops(): number {
+    return this.#drops.total;
   }
 
   close(): void {

@@ -211,8 +211,9 @@ export class UnixListener implements Listener {
     this.#former = undefined;
   }
 
-  drainQueueFull(): number {
-    return this.#queueFill.take();
+  /** Times that the queue was found full. */
+  get queueFull(): number {
+    return this.#queueFill.full;
   }
 
   close(): void {

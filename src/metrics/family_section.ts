@@ -1,6 +1,7 @@
 // One family on the page: its two headers, and a line for each number that the instances of its block count. The lines
 // know where their cells are, so a page is written by reading the columns in place (spec 08 section 1).
 import { cellWidth, type Family } from "../base/counters.ts";
+import { saturatingAdd } from "../base/saturating.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 
 export type PageFormat = "text" | "openmetrics";
@@ -64,7 +65,8 @@ export class FamilySection {
 
 function sumOf({ columns, first, count }: Line): number {
   let sum = 0;
-  for (const column of columns) for (let i = 0; i < count; i++) sum += column[first + i]!;
+  for (const column of columns)
+    for (let i = 0; i < count; i++) sum = saturatingAdd(sum, column[first + i]!);
   return sum;
 }
 
@@ -103,7 +105,7 @@ function histogramLines(
   ];
 }
 
-export function prefixOf(name: string, labels: Labels): Uint8Array {
+function prefixOf(name: string, labels: Labels): Uint8Array {
   const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
   return bytesOf(pairs.length === 0 ? `${name} ` : `${name}{${pairs.join(",")}} `);
 }

@@ -2,9 +2,24 @@
 // makes a row; a row lives until the tracker has removed the pid and does not track it now. Nothing here allocates
 // after construction.
 import { assert } from "../base/assert.ts";
+import { blockPer, counter, gauge } from "../base/counters.ts";
 import { METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { STATUS_STALL } from "../wire/frame.ts";
+
+export const PID_ROWS = blockPer(["pid"], {
+  beats: counter("varta_beats_total", "Accepted beats."),
+  stalls: counter("varta_stalls_total", "Stalls detected."),
+  status: gauge(
+    "varta_status",
+    "Last status: 0 ok, 1 degraded, 2 critical, 3 stall (made by the observer).",
+  ),
+  lastBeat: gauge(
+    "varta_agent_last_beat_timestamp_seconds",
+    "Unix time of the last accepted beat.",
+    { decimals: 3 },
+  ),
+});
 
 export class PidRows {
   /** Tracker capacity plus some room for rows whose removal is still under way. */

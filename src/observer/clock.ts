@@ -1,7 +1,7 @@
 // The observer's clock (spec 04 section 8): nanoseconds since start, never decreasing. Backward steps are absorbed and
 // counted; a step of more than five seconds ahead, beyond a wait that was planned, is counted too.
+import { block, Counters, counter } from "../base/counters.ts";
 import { CLOCK_JUMP_NS } from "../base/limits.ts";
-import { saturatingAdd } from "../base/saturating.ts";
 
 /** "boottime" goes on while the machine sleeps, "monotonic-raw" is not slewed by NTP. */
 export type ClockSource = "monotonic" | "boottime" | "monotonic-raw";
@@ -13,12 +13,19 @@ export interface RawClock {
   readNs(): number;
 }
 
+export const CLOCK = block({
+  regression: counter("varta_observer_clock_regression_total", "Backward clock steps absorbed."),
+  jumpForward: counter(
+    "varta_observer_clock_jump_forward_total",
+    "Clock steps of more than 5 s forward beyond a planned wait.",
+  ),
+});
+
 export class ObserverClock {
+  readonly counters = new Counters(CLOCK, this);
   readonly #raw: RawClock;
   #previousNs = 0;
   #idleAllowanceNs = 0;
-  #regressions = 0;
-  #jumpsForward = 0;
 
   constructor(raw: RawClock) {
     this.#raw = raw;
@@ -31,11 +38,11 @@ export class ObserverClock {
     const allowance = this.#idleAllowanceNs;
     this.#idleAllowanceNs = 0;
     if (raw < previous) {
-      this.#regressions = saturatingAdd(this.#regressions, 1);
+      this.counters.add(CLOCK.regression);
       return previous;
     }
     if (previous > 0 && raw - previous > CLOCK_JUMP_NS + allowance)
-      this.#jumpsForward = saturatingAdd(this.#jumpsForward, 1);
+      this.counters.add(CLOCK.jumpForward);
     this.#previousNs = raw;
     return raw;
   }
@@ -53,17 +60,5 @@ export class ObserverClock {
   /** Announces a blocking wait of at most `ns` before the next reading: a planned sleep is no jump. */
   allowIdle(ns: number): void {
     this.#idleAllowanceNs = ns;
-  }
-
-  takeRegressions(): number {
-    const count = this.#regressions;
-    this.#regressions = 0;
-    return count;
-  }
-
-  takeJumpsForward(): number {
-    const count = this.#jumpsForward;
-    this.#jumpsForward = 0;
-    return count;
   }
 }

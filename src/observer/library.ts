@@ -1,13 +1,15 @@
 // The observer for programs that watch by themselves, without the daemon (spec 04 section 1): one call makes it with the
 // clock and the processes of this machine. The program calls poll() as often as it likes; nothing here has a timer, a
 // thread or a log. Silence is silence as poll() sees it, unless the program says with `pauseGapNs` how long it may be away.
+import * as reason from "../base/reject_reason.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { allowListOf } from "../listener/allow_list.ts";
+import { SECURE, type SecureCounters } from "../listener/counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { TRACKER } from "../tracker/counters.ts";
-import { type ClockSource, ObserverClock } from "./clock.ts";
+import { CLOCK, type ClockSource, ObserverClock } from "./clock.ts";
 import { Observer, type ObserverOptions } from "./observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "./system_clock.ts";
@@ -99,6 +101,98 @@ export class LibraryObserver extends Observer {
 
   drainPidIndexProbeExhausted(): number {
     return this.#since("drainPidIndexProbeExhausted", this.tracker.table.index.probeExhausted);
+  }
+
+  drainCrossNamespaceDrops(): number {
+    return this.#since(
+      "drainCrossNamespaceDrops",
+      this.accounting.rejectedFor(reason.REJECT_CROSS_NAMESPACE),
+    );
+  }
+
+  drainPidAboveMaxDrops(): number {
+    return this.#since(
+      "drainPidAboveMaxDrops",
+      this.accounting.rejectedFor(reason.REJECT_PID_ABOVE_MAX),
+    );
+  }
+
+  drainPerPidRateLimited(): number {
+    return this.#since(
+      "drainPerPidRateLimited",
+      this.accounting.rejectedFor(reason.REJECT_RATE_PER_PID),
+    );
+  }
+
+  drainGlobalRateLimited(): number {
+    return this.#since(
+      "drainGlobalRateLimited",
+      this.accounting.rejectedFor(reason.REJECT_RATE_GLOBAL),
+    );
+  }
+
+  drainTruncated(): number {
+    return this.#since("drainTruncated", this.accounting.rejectedFor(reason.REJECT_WRONG_SIZE));
+  }
+
+  drainDecryptFailures(): number {
+    return this.#since("drainDecryptFailures", this.accounting.rejectedFor(reason.REJECT_DECRYPT));
+  }
+
+  drainReplayRefused(): number {
+    return this.#since("drainReplayRefused", this.accounting.rejectedFor(reason.REJECT_REPLAY));
+  }
+
+  drainSenderStateFull(): number {
+    return this.#since(
+      "drainSenderStateFull",
+      this.accounting.rejectedFor(reason.REJECT_SENDER_TABLE_FULL),
+    );
+  }
+
+  /** Socket directories that could not be synced at the bind: after a crash the socket file may be missing. */
+  drainBindDirFsyncFailures(): number {
+    const failed = this.listeners.filter(({ directorySynced }) => directorySynced === false);
+    return this.#since("drainBindDirFsyncFailures", failed.length);
+  }
+
+  /** Receive errors that dequeued nothing. */
+  drainIoErrors(): number {
+    return this.#since("drainIoErrors", this.ioErrors);
+  }
+
+  /** Decrypt trials of all listeners. */
+  drainAeadAttempts(): number {
+    return this.#since("drainAeadAttempts", this.#sumOf(SECURE.aeadAttempts));
+  }
+
+  /** Datagrams of all listeners that were refused without a trial of the keys. */
+  drainUntried(): number {
+    return this.#since("drainUntried", this.#sumOf(SECURE.untried));
+  }
+
+  /** Datagrams of listener `listenerNumber` that the kernel dropped because its buffer was full. */
+  drainKernelDrops(listenerNumber: number): number {
+    const drops = this.listeners[listenerNumber]!.kernelDrops ?? 0;
+    return this.#since(`drainKernelDrops ${listenerNumber}`, drops);
+  }
+
+  /** Times that the queue of listener `listenerNumber` was found full. */
+  drainQueueFull(listenerNumber: number): number {
+    const full = this.listeners[listenerNumber]!.queueFull ?? 0;
+    return this.#since(`drainQueueFull ${listenerNumber}`, full);
+  }
+
+  drainClockRegressions(): number {
+    return this.#since("drainClockRegressions", this.clock.counters.get(CLOCK.regression));
+  }
+
+  drainClockJumpsForward(): number {
+    return this.#since("drainClockJumpsForward", this.clock.counters.get(CLOCK.jumpForward));
+  }
+
+  #sumOf(cell: Parameters<SecureCounters["get"]>[0]): number {
+    return this.listeners.reduce((sum, { counters }) => sum + (counters?.get(cell) ?? 0), 0);
   }
 
   #since(drain: string, total: number): number {

@@ -2,14 +2,15 @@
 // silent. `poll` serves libraries, `pump` the daemon; both run the same steps over the same batch. Nothing here blocks,
 // throws on input or allocates per beat; time comes from the injected clock.
 import { assert } from "../base/assert.ts";
+import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
-import * as reason from "../base/reject_reason.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
 import { Refusals } from "../events/refusals.ts";
 import { type Event, eventFromRow, eventFromStall, type StallEvent } from "../events/event.ts";
 import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
+import { BIND, SOCKET } from "../listener/counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
@@ -45,6 +46,21 @@ export interface ObserverOptions {
   readonly pauseGapNs?: number | undefined;
 }
 
+// On the page, other families stand between the two.
+export const PID_MAX = block({
+  current: gauge(
+    "varta_pid_max_current",
+    "Cached pid_max of the kernel; 4294967295 where there is none.",
+    { ask: (observer: Observer) => observer.pidMax },
+  ),
+});
+
+export const OBSERVER = block({
+  tracked: gauge("varta_watch_pids_tracked", "Agents tracked now.", {
+    ask: ({ tracker }: Observer) => tracker.len,
+  }),
+});
+
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
 
 export class Observer {
@@ -66,7 +82,6 @@ export class Observer {
   readonly #silence: SilenceWatch;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
-  #bindDirFsyncFailures = 0;
   // The batch in hand: datagrams #next .. #count-1 of listener #cursor, received at #batchNs.
   #cursor = 0;
   #next = 0;
@@ -132,6 +147,11 @@ export class Observer {
     return this.#silence.count;
   }
 
+  /** Receive errors that dequeued nothing. */
+  get ioErrors(): number {
+    return this.#failures.count;
+  }
+
   get pidMax(): number {
     return this.#intake.pidMax;
   }
@@ -139,7 +159,6 @@ export class Observer {
   addListener(listener: Listener): void {
     assert(this.#listeners.length < limits.LISTENERS_MAX, "the configuration bounds the listeners");
     this.#listeners.push(listener);
-    if (listener.directorySynced === false) this.#bindDirFsyncFailures++;
   }
 
   nowNs(): number {
@@ -281,80 +300,16 @@ export class Observer {
     return this.#intake.shared.take();
   }
 
-  drainCrossNamespaceDrops(): number {
-    return this.accounting.takeRejected(reason.REJECT_CROSS_NAMESPACE);
-  }
-
-  drainPidAboveMaxDrops(): number {
-    return this.accounting.takeRejected(reason.REJECT_PID_ABOVE_MAX);
-  }
-
-  drainPerPidRateLimited(): number {
-    return this.accounting.takeRejected(reason.REJECT_RATE_PER_PID);
-  }
-
-  drainGlobalRateLimited(): number {
-    return this.accounting.takeRejected(reason.REJECT_RATE_GLOBAL);
-  }
-
-  drainTruncated(): number {
-    return this.accounting.takeRejected(reason.REJECT_WRONG_SIZE);
-  }
-
-  drainDecryptFailures(): number {
-    return this.accounting.takeRejected(reason.REJECT_DECRYPT);
-  }
-
-  drainReplayRefused(): number {
-    return this.accounting.takeRejected(reason.REJECT_REPLAY);
-  }
-
-  drainSenderStateFull(): number {
-    return this.accounting.takeRejected(reason.REJECT_SENDER_TABLE_FULL);
-  }
-
-  /** Socket directories that could not be synced at the bind: after a crash the socket file may be missing. */
-  drainBindDirFsyncFailures(): number {
-    const count = this.#bindDirFsyncFailures;
-    this.#bindDirFsyncFailures = 0;
-    return count;
-  }
-
-  /** Receive errors that dequeued nothing. */
-  drainIoErrors(): number {
-    return this.#failures.takeCount();
-  }
-
-  /** Decrypt trials of all listeners. */
-  drainAeadAttempts(): number {
-    let attempts = 0;
-    for (const listener of this.#listeners) attempts += listener.drainAeadAttempts?.() ?? 0;
-    return attempts;
-  }
-
-  /** Datagrams of all listeners that were refused without a trial of the keys. */
-  drainUntried(): number {
-    let untried = 0;
-    for (const listener of this.#listeners) untried += listener.drainUntried?.() ?? 0;
-    return untried;
-  }
-
-  /** Datagrams of listener `listenerNumber` that the kernel dropped because its buffer was full. */
-  drainKernelDrops(listenerNumber: number): number {
-    return this.#listeners[listenerNumber]!.drainKernelDrops?.() ?? 0;
-  }
-
-  /** Times that the queue of listener `listenerNumber` was found full. */
-  drainQueueFull(listenerNumber: number): number {
-    return this.#listeners[listenerNumber]!.drainQueueFull?.() ?? 0;
-  }
-
-  drainClockRegressions(): number {
-    return this.clock.takeRegressions();
-  }
-
-  drainClockJumpsForward(): number {
-    return this.clock.takeJumpsForward();
+  /** Gives a page what its parts and its listeners count. */
+  showCounters(show: ShowCounters): void {
+    for (const { counters } of [this.tracker, this.clock, this.pauses]) show(counters);
+    show(new Counters(PID_MAX, this));
+    show(new Counters(OBSERVER, this));
+    for (const listener of this.#listeners) {
+      show(new Counters(SOCKET, listener), { listener: listener.name });
+      show(new Counters(BIND, listener));
+      if (listener.counters !== undefined) show(listener.counters);
+    }
   }
 
   #takeEvent(): Event {

@@ -1,14 +1,29 @@
 // Notices that nobody could be heard for a while, before anybody is judged for it (spec 12 section 8): from one look at a
 // socket to the next there was more time than the wait that was planned between them. Without a limit it notices nothing,
 // which is the rule of a library's poll(): its caller decides how often it looks.
+import { block, Counters, counter } from "../base/counters.ts";
 import { PAUSE_ALONE_GAPS } from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
 import type { Pauses } from "../tracker/pauses.ts";
 
+export const PAUSES = block({
+  count: counter(
+    "varta_observer_pauses_total",
+    "Times in which nobody could be heard: the daemon or its machine stood still, or was busy.",
+  ),
+  seconds: counter(
+    "varta_observer_paused_seconds_total",
+    "Their sum; every deadline moved by that at least, so no silence of that time counts.",
+    { decimals: 6, ask: (watch: { readonly totalNs: number }) => watch.totalNs / NS_PER_S },
+  ),
+});
+
 export class PauseWatch {
+  readonly counters = new Counters(PAUSES, this);
+  /** The sum of all pauses. */
+  totalNs = 0;
   /** The longest pause since it was last set to 0: what is to be told. */
   longestNs = 0;
-  #count = 0;
-  #totalNs = 0;
   /** The longest gap that is no pause. */
   readonly gapNsMax: number;
   readonly #pauses: Pauses;
@@ -44,22 +59,8 @@ export class PauseWatch {
     // next one of its agent comes up to an interval after the pause. So everyone has a whole threshold from here on. But not
     // behind a row of pauses: who has died must be told in the end.
     if (isAlone) this.#pauses.beginAnew(nowNs);
-    this.#count += 1;
-    this.#totalNs += ns;
+    this.counters.add(PAUSES.count);
+    this.totalNs += ns;
     if (ns > this.longestNs) this.longestNs = ns;
-  }
-
-  /** Pauses since the last call. */
-  takeCount(): number {
-    const count = this.#count;
-    this.#count = 0;
-    return count;
-  }
-
-  /** Their sum. */
-  takeTotalNs(): number {
-    const totalNs = this.#totalNs;
-    this.#totalNs = 0;
-    return totalNs;
   }
 }

@@ -3,10 +3,11 @@
 import { LISTENERS_MAX, RECEIVE_FAILURES_MAX, RECEIVE_RETRY_NS } from "../base/limits.ts";
 
 export class ReceiveFailures {
+  /** Failures of all listeners. */
+  count = 0;
   /** Failures in a row, by listener number. */
   readonly #inARow = new Uint8Array(LISTENERS_MAX);
   readonly #suspendedUntilNs = new Float64Array(LISTENERS_MAX);
-  #count = 0;
 
   isSuspended(listenerNumber: number, nowNs: number): boolean {
     return this.#inARow[listenerNumber]! > 0 && nowNs < this.#suspendedUntilNs[listenerNumber]!;
@@ -20,7 +21,7 @@ export class ReceiveFailures {
   }
 
   failed(listenerNumber: number, nowNs: number): void {
-    this.#count++;
+    this.count++;
     const inARow = Math.min(this.#inARow[listenerNumber]! + 1, RECEIVE_FAILURES_MAX);
     this.#inARow[listenerNumber] = inARow;
     if (inARow === RECEIVE_FAILURES_MAX)
@@ -29,12 +30,5 @@ export class ReceiveFailures {
 
   succeeded(listenerNumber: number): void {
     this.#inARow[listenerNumber] = 0;
-  }
-
-  /** Failures of all listeners since the last call. */
-  takeCount(): number {
-    const count = this.#count;
-    this.#count = 0;
-    return count;
   }
 }

@@ -1,17 +1,9 @@
 // What the system says about our own process, read at the moment of a scrape and never else
 // (spec 08 section 3.7). Measured on Linux: about 0.1 ms together. NaN = the platform cannot say;
 // such a sample is left out.
+import { block, Counters, type CountersOf, counter, gauge } from "../base/counters.ts";
 import { readdirSync, statSync } from "node:fs";
 import { KernelFiles } from "./kernel_files.ts";
-
-interface ProcessStats {
-  readonly cpuSeconds: number;
-  readonly residentBytes: number;
-  readonly virtualBytes: number;
-  readonly openFds: number;
-  readonly maxFds: number;
-  readonly startUnixS: number;
-}
 
 const FILE_BYTES_MAX = 4_096;
 /**
@@ -20,17 +12,32 @@ const FILE_BYTES_MAX = 4_096;
  */
 const STAT_FIELD_VSIZE = 23 - 3;
 
-export function readProcessStats(): ProcessStats {
-  const cpu = process.cpuUsage();
-  const files = new KernelFiles();
-  return {
-    cpuSeconds: (cpu.user + cpu.system) / 1e6,
-    residentBytes: process.memoryUsage.rss(),
-    virtualBytes: virtualBytes(files),
-    openFds: openFds(),
-    maxFds: maxFds(files),
-    startUnixS: performance.timeOrigin / 1000,
-  };
+export const OWN_PROCESS = block({
+  cpu: counter("process_cpu_seconds_total", "User and system CPU time.", {
+    decimals: 6,
+    ask: cpuSeconds,
+  }),
+  residentBytes: gauge("process_resident_memory_bytes", "Resident memory size.", {
+    ask: () => process.memoryUsage.rss(),
+  }),
+  virtualBytes: gauge("process_virtual_memory_bytes", "Virtual memory size.", {
+    ask: virtualBytes,
+  }),
+  openFds: gauge("process_open_fds", "Open file descriptors.", { ask: openFds }),
+  maxFds: gauge("process_max_fds", "Soft limit of open file descriptors.", { ask: maxFds }),
+  startTime: gauge("process_start_time_seconds", "Unix time of the start of the process.", {
+    decimals: 3,
+    ask: () => performance.timeOrigin / 1000,
+  }),
+});
+
+export function ownProcessCounters(): CountersOf<typeof OWN_PROCESS> {
+  return new Counters(OWN_PROCESS, new KernelFiles());
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function virtualBytes(files: KernelFiles): number {

@@ -3,6 +3,8 @@
 // children/), each within its budget (spec 10). It never waits, never logs and never throws for
 // what the system or a command does: each decision, each step and each child's end is reported as
 // one outcome.
+import { Counters, type ShowCounters } from "../base/counters.ts";
+import { countOutcome, GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import {
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
@@ -60,6 +62,7 @@ export class Recovery {
   readonly #history: History;
   readonly #storm: StormLimit;
   readonly #reporter: Reporter;
+  readonly counters: RecoveryCounters = new Counters(RECOVERY, this, () => this.#settle());
   readonly #outstanding: Outstanding;
   readonly #lookups: UnitLookups;
   readonly #restarts: UnitRestarts;
@@ -74,7 +77,10 @@ export class Recovery {
     const { observerNamespaceInode, host = new BlindAgentHost(), monotonicNs = () => 0 } = options;
     const policies = new Policies(options);
     const history = new History(capacity, options.config);
-    const reporter = new Reporter(options.outcomes);
+    const reporter = new Reporter((outcome) => {
+      countOutcome(this.counters, outcome);
+      options.outcomes(outcome);
+    });
     const storm = new StormLimit(options.config);
     const outstanding = new Outstanding(capacity, runner, options.config);
     const lookups = new UnitLookups(runner);
@@ -201,6 +207,23 @@ export class Recovery {
   killAllNow(nowNs: number): void {
     this.#outstanding.killAll(nowNs);
     this.#takeChildEvents(nowNs);
+  }
+
+  /** Gives a page what it counts. */
+  showCounters(show: ShowCounters): void {
+    show(this.counters);
+    show(new Counters(GIVEN_UP, this));
+  }
+
+  #settle(): void {
+    const { counters } = this;
+    counters.add(RECOVERY.lastFiredEvictions, this.takeLastFiredEvictions());
+    counters.add(RECOVERY.debounceRecycleResets, this.takeDebounceRecycleResets());
+    counters.add(RECOVERY.outstandingRecycleResets, this.takeOutstandingRecycleResets());
+    counters.add(RECOVERY.spawnBudgetExceeded, this.takeSpawnBudgetExceeded());
+    counters.add(RECOVERY.invariantViolations, this.takeInvariantViolations());
+    counters.add(RECOVERY.outstandingProbeExhausted, this.takeOutstandingProbeExhausted());
+    counters.add(RECOVERY.reapTruncated, this.takeReapTruncated());
   }
 
   takeLastFiredEvictions(): number {

@@ -72,6 +72,10 @@ export class Slab<V extends NonNullable<unknown>> {
   }
 
   /** Inserts refused by the index since the last call. */
+  get probeExhausted(): number {
+    return this.#index.probeExhausted;
+  }
+
   takeProbeExhausted(): number {
     return this.#index.takeProbeExhausted();
   }

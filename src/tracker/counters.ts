@@ -1,8 +1,22 @@
 // What the tracker counts (spec 03 section 3).
-import { block, type CountersOf, counter, unlisted } from "../base/counters.ts";
-import type { BoundedIndex } from "../tables/bounded_index.ts";
+import { block, type CountersOf, counter, gauge, unlisted } from "../base/counters.ts";
+
+/** What the tracker is asked for when a page is made. */
+interface AskedTracker {
+  readonly capacity: number;
+  readonly evictionWindow: number;
+  readonly table: { readonly index: { readonly probeExhausted: number } };
+}
 
 export const TRACKER = block({
+  capacity: gauge("varta_tracker_capacity", "Configured tracker capacity, in slots.", {
+    ask: (tracker: AskedTracker) => tracker.capacity,
+  }),
+  evictionScanWindowMax: gauge(
+    "varta_tracker_eviction_scan_window_max",
+    "Configured number of slots examined per victim search.",
+    { ask: (tracker: AskedTracker) => tracker.evictionWindow },
+  ),
   evicted: counter("varta_tracker_evicted_total", "Slots reclaimed from dead agents."),
   uidShare: counter(
     "varta_tracker_uid_share_total",
@@ -27,7 +41,7 @@ export const TRACKER = block({
   pidIndexProbeExhausted: counter(
     "varta_tracker_pid_index_probe_exhausted_total",
     "Index operations that used up their 64 probes.",
-    { ask: (index: BoundedIndex) => index.probeExhausted },
+    { ask: ({ table }: AskedTracker) => table.index.probeExhausted },
   ),
   nonceWrap: counter("varta_nonce_wrap_total", "Nonces that wrapped around 2^64."),
   nonceRestart: counter(

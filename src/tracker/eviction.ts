@@ -12,16 +12,17 @@ export type EvictionPolicy = "strict" | "balanced";
 export class Eviction {
   /** Where the next scan starts; below max(len, 1). */
   cursor = 0;
+  /** Slots looked at per scan. */
+  readonly window: number;
   readonly #slots: Slots;
   readonly #lanes: DeadlineLanes;
   readonly #balanced: boolean;
-  readonly #window: number;
 
   constructor(slots: Slots, lanes: DeadlineLanes, policy: EvictionPolicy, window: number) {
     this.#slots = slots;
     this.#lanes = lanes;
     this.#balanced = policy === "balanced";
-    this.#window = clampWindow(window);
+    this.window = clampWindow(window);
   }
 
   /** A slot among 0..len-1 that may be evicted, or -1. `latchedCount` of them have their latch set. */
@@ -43,7 +44,7 @@ export class Eviction {
     const { lastNs, lane } = slots;
     const { thresholdNs, pauses } = this.#lanes;
     const start = this.cursor % len;
-    const scanCount = Math.min(this.#window, len);
+    const scanCount = Math.min(this.window, len);
     let slot = start;
     for (let i = 0; i < scanCount; i++) {
       const silenceNs = saturatingSub(nowNs, lastNs[slot]!);

@@ -5,7 +5,6 @@
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
-import { Counters } from "../base/counters.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { isShared } from "./member_key.ts";
@@ -34,10 +33,15 @@ export class SlotTable {
   sharedCount = 0;
   readonly counters: TrackerCounters;
 
-  constructor(capacity: number, thresholdNs: number, processes: ProcessReader) {
+  constructor(
+    capacity: number,
+    thresholdNs: number,
+    counters: TrackerCounters,
+    processes: ProcessReader,
+  ) {
     this.thresholdNs = thresholdNs;
     this.index = new BoundedIndex(capacity);
-    this.counters = new Counters(TRACKER, this.index);
+    this.counters = counters;
     this.slots = new Slots(capacity);
     this.lanes = new DeadlineLanes(this.slots, this.counters);
     this.share = new UidShare(this.slots, processes);

@@ -2,6 +2,7 @@
 // datagram, which carries its time and the identity of its sender; `drainDue` finds who fell silent. What is refused
 // changes nothing that a beat changes, so it cannot keep a dead agent alive. The beat path never allocates.
 import { assert } from "../base/assert.ts";
+import { Counters } from "../base/counters.ts";
 import {
   EVICTION_WINDOW_DEFAULT,
   TRACKER_CAPACITY_CLASS_DEFAULT,
@@ -57,6 +58,7 @@ export interface TrackerOptions {
 }
 
 export class Tracker {
+  readonly counters: TrackerCounters = new Counters(TRACKER, this);
   readonly table: SlotTable;
   /** The columns, as in `table`, to be read by slot. */
   readonly slots: SlotsView;
@@ -69,7 +71,7 @@ export class Tracker {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
-    this.table = new SlotTable(capacity, options.thresholdNs, options.processes);
+    this.table = new SlotTable(capacity, options.thresholdNs, this.counters, options.processes);
     this.#slots = this.table.slots;
     this.slots = this.#slots;
     this.#eviction = new Eviction(
@@ -81,12 +83,13 @@ export class Tracker {
     this.#scan = new StallScan(this.table, this.#eviction, options.processes);
   }
 
-  get counters(): TrackerCounters {
-    return this.table.counters;
-  }
-
   get capacity(): number {
     return this.#slots.capacity;
+  }
+
+  /** Slots that are looked at per victim search. */
+  get evictionWindow(): number {
+    return this.#eviction.window;
   }
 
   /** Tracked processes; slots 0..len-1 are live. */
@@ -116,7 +119,7 @@ export class Tracker {
     if (!isSame && isRecycled(this.table, datagram)) {
       this.table.vacate(slot);
       this.table.fill(datagram);
-      this.table.counters.add(TRACKER.pidRecycle);
+      this.counters.add(TRACKER.pidRecycle);
       return UPDATE_INSERTED;
     }
     const refusal = this.#refusal(datagram);
@@ -276,7 +279,7 @@ export class Tracker {
   /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
   #dropStrayEntry(datagram: Datagram): number {
     this.table.index.remove(datagram.key);
-    this.table.counters.add(TRACKER.invariantViolations);
+    this.counters.add(TRACKER.invariantViolations);
     return this.#refuseCapacity(datagram);
   }
 
@@ -285,7 +288,7 @@ export class Tracker {
     const slots = this.#slots;
     const { slot, namespaceInode } = datagram;
     if (slots.origin[slot]! !== datagram.origin) {
-      this.table.counters.add(TRACKER.originConflicts);
+      this.counters.add(TRACKER.originConflicts);
       this.noteRefusal(datagram, REJECT_ORIGIN_CONFLICT, false);
       return UPDATE_ORIGIN_CONFLICT;
     }
@@ -293,23 +296,23 @@ export class Tracker {
     if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
       // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
       if (!datagram.isTerminal || !Number.isNaN(namespaceInode)) {
-        this.table.counters.add(TRACKER.namespaceConflicts);
+        this.counters.add(TRACKER.namespaceConflicts);
         this.noteRefusal(datagram, REJECT_NAMESPACE_CONFLICT, false);
         return UPDATE_NAMESPACE_CONFLICT;
       }
     }
     // Nothing after this can refuse the frame, so a wrap is counted here.
     const order = nonceAcceptance(slots, datagram);
-    if (order === NONCE_WRAPS) this.table.counters.add(TRACKER.nonceWrap);
+    if (order === NONCE_WRAPS) this.counters.add(TRACKER.nonceWrap);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
     // Another process under the pid would look the same: only a start time that is known to be the
     // old one tells.
     const isSame = Object.is(slots.generation[slot]!, datagram.generation);
     if (isSame && beginsAnew(slots, datagram)) {
-      this.table.counters.add(TRACKER.nonceRestart);
+      this.counters.add(TRACKER.nonceRestart);
       return UPDATE_REFRESHED;
     }
-    this.table.counters.add(TRACKER.outOfOrder);
+    this.counters.add(TRACKER.outOfOrder);
     const isAlive = isSame && datagram.vouched !== VOUCHED_NOT;
     this.noteRefusal(datagram, REJECT_OUT_OF_ORDER, isAlive);
     followRun(slots, datagram);
@@ -343,16 +346,16 @@ export class Tracker {
   #evict(datagram: Datagram): number {
     const { len, latchedCount, share } = this.table;
     const silent = this.#eviction.findVictim(len, latchedCount, datagram.nowNs);
-    if (silent < 0) this.table.counters.add(TRACKER.evictionScanTruncated);
+    if (silent < 0) this.counters.add(TRACKER.evictionScanTruncated);
     const victim = silent < 0 ? share.findVictim(datagram.attestedUid) : silent;
     if (victim < 0 || !this.table.replace(victim, datagram.key)) return -1;
-    this.table.counters.add(TRACKER.evicted);
-    if (silent < 0) this.table.counters.add(TRACKER.uidShare);
+    this.counters.add(TRACKER.evicted);
+    if (silent < 0) this.counters.add(TRACKER.uidShare);
     return victim;
   }
 
   #refuseCapacity(datagram: Datagram): number {
-    this.table.counters.add(TRACKER.capacityExceeded);
+    this.counters.add(TRACKER.capacityExceeded);
     datagram.slot = -1;
     return UPDATE_CAPACITY_EXCEEDED;
   }

@@ -1,4 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { columnOf } from "../support/since.ts";
+import { counted } from "../support/since.ts";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import fc from "fast-check";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
@@ -63,7 +66,7 @@ describe("AuditLog", () => {
     log.record(refusal(1), UNIX_MS);
     await Promise.all([log.close(), log.close()]);
     log.record(refusal(2), UNIX_MS);
-    expect(log.takeDropped()).toBe(1);
+    expect(counted(log.counters, AUDIT.dropped)).toBe(1);
     expect(directory.rows().length).toBe(2);
   });
 
@@ -139,11 +142,9 @@ describe("sync", () => {
     await driven.refuse(1, 2, 3, 4);
     expect(disk.syncs).toBe(syncs);
     await driven.log.close();
-    const durations: number[] = [];
-    driven.log.drainFsyncs((ns) => durations.push(ns));
-    expect(durations.length).toBe(disk.syncs - 1);
-    expect(durations.every((ns) => ns > 0)).toBe(true);
-    driven.log.drainFsyncs(() => expect.unreachable());
+    const [sumNs, ...buckets] = columnOf(driven.log.counters, "varta_audit_fsync_seconds");
+    expect(buckets.reduce((sum, count) => sum + count)).toBe(disk.syncs - 1);
+    expect(sumNs).toBeGreaterThan(0);
   });
 
   test("happens for every record of a pass, one by one", async () => {
@@ -192,9 +193,9 @@ describe("sync", () => {
     };
     await driven.record(...Array.from({ length: 20 }, (_, i) => refusal(i)));
     expect(disk.syncs).toBe(3);
-    expect(driven.log.takeFsyncBudgetExceeded()).toBe(2);
-    expect(driven.log.takeFsyncBudgetExceeded()).toBe(0);
-    expect(driven.log.takeFlushBudgetExceeded()).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.fsyncBudgetExceeded)).toBe(2);
+    expect(counted(driven.log.counters, AUDIT.fsyncBudgetExceeded)).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.flushBudgetExceeded)).toBe(0);
     await driven.log.close();
     expect(verifyLog(directory.log).last).toStartWith("intact: 21 records, seq 1..21, head ");
   });
@@ -226,8 +227,8 @@ describe("a pass", () => {
       monotonicNs: () => (monotonicNs += 6 * NS_PER_MS),
     });
     await driven.refuse(1);
-    expect(driven.log.takeFlushBudgetExceeded()).toBe(1);
-    expect(driven.log.takeFlushBudgetExceeded()).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.flushBudgetExceeded)).toBe(1);
+    expect(counted(driven.log.counters, AUDIT.flushBudgetExceeded)).toBe(0);
     await driven.log.close();
   });
 });
@@ -252,10 +253,10 @@ describe("a slow disk", () => {
       if (pid % 10 === 0) await driven.turn();
     }
     expect(driven.log.queuedCount).toBe(256);
-    expect(driven.log.takeDropped()).toBe(744);
+    expect(counted(driven.log.counters, AUDIT.dropped)).toBe(744);
     expect(driven.edges.map(({ level }) => level)).toEqual(["warn", "critical"]);
-    expect(driven.log.takeWatermarks("warn")).toBe(1);
-    expect(driven.log.takeWatermarks("critical")).toBe(1);
+    expect(counted(driven.log.counters, AUDIT.ringWatermark.warn)).toBe(1);
+    expect(counted(driven.log.counters, AUDIT.ringWatermark.critical)).toBe(1);
     expect(directory.rows().length).toBe(2);
     gate.resolve();
     await driven.settle();
@@ -282,7 +283,7 @@ describe("a slow disk", () => {
     };
     await driven.refuse(0);
     await driven.log.close();
-    expect(driven.log.takeDropped()).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.dropped)).toBe(0);
     expect(disk.syncs).toBeLessThan(100);
     const pids = directory.rows().map((columns) => Number(columns[4]));
     expect(pids.slice(1)).toEqual(Array.from({ length: 1001 }, (_, i) => i));
@@ -336,7 +337,7 @@ describe("a failed write", () => {
     disk.freeBytes = 0;
     for (let pid = 1; pid <= 7; pid++) driven.log.record(refusal(pid), UNIX_MS);
     await driven.log.close();
-    expect(driven.log.takeDropped()).toBe(7);
+    expect(counted(driven.log.counters, AUDIT.dropped)).toBe(7);
     expect(driven.log.takeError()).toMatchObject({ code: "ENOSPC" });
     expect(driven.log.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });

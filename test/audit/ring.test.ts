@@ -1,10 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { Counters } from "../../src/base/counters.ts";
+import { counted } from "../support/since.ts";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { AuditRing, type WatermarkLevel } from "../../src/audit/ring.ts";
 import { AUDIT_RING_BYTES_MAX, AUDIT_RING_LINES } from "../../src/base/limits.ts";
 
 function ringWithEdges() {
   const edges: [WatermarkLevel, number][] = [];
-  return { edges, ring: new AuditRing((level, lineCount) => edges.push([level, lineCount])) };
+  const counters = new Counters(AUDIT, { head: { seq: 0 } });
+  const ring = new AuditRing(counters, (level, lineCount) => edges.push([level, lineCount]));
+  return { edges, counters, ring };
 }
 
 function push(ring: AuditRing, count: number): void {
@@ -22,11 +27,11 @@ describe("AuditRing", () => {
   });
 
   test("holds 256 lines, drops the rest and tells the next line how many were lost", () => {
-    const { ring } = ringWithEdges();
+    const { ring, counters } = ringWithEdges();
     push(ring, 300);
     expect(ring.count).toBe(AUDIT_RING_LINES);
-    expect(ring.takeDropped()).toBe(44);
-    expect(ring.takeDropped()).toBe(0);
+    expect(counted(counters, AUDIT.dropped)).toBe(44);
+    expect(counted(counters, AUDIT.dropped)).toBe(0);
     ring.consume(1);
     ring.push("refused", "after");
     expect(ring.at(255)).toEqual({ kind: "refused", fields: "after", lostCount: 44 });
@@ -36,18 +41,18 @@ describe("AuditRing", () => {
   });
 
   test("drops what would take more memory than it may", () => {
-    const { ring } = ringWithEdges();
+    const { ring, counters } = ringWithEdges();
     const large = "x".repeat(AUDIT_RING_BYTES_MAX / 4);
     for (let i = 0; i < 5; i++) ring.push("complete", large);
     expect(ring.count).toBe(4);
-    expect(ring.takeDropped()).toBe(1);
+    expect(counted(counters, AUDIT.dropped)).toBe(1);
     ring.consume(1);
     ring.push("complete", large);
     expect(ring.count).toBe(4);
   });
 
   test("counts an edge at 192 and at 243 lines, and again only after the fill was below", () => {
-    const { ring, edges } = ringWithEdges();
+    const { ring, edges, counters } = ringWithEdges();
     push(ring, 191);
     expect(edges).toEqual([]);
     push(ring, 52);
@@ -60,9 +65,15 @@ describe("AuditRing", () => {
     push(ring, 14);
     expect(edges.length).toBe(3);
     expect(edges[2]).toEqual(["critical", 243]);
-    expect([ring.takeWatermarks("warn"), ring.takeWatermarks("critical")]).toEqual([1, 2]);
+    expect([
+      counted(counters, AUDIT.ringWatermark.warn),
+      counted(counters, AUDIT.ringWatermark.critical),
+    ]).toEqual([1, 2]);
     ring.consume(65);
     push(ring, 1);
-    expect([ring.takeWatermarks("warn"), ring.takeWatermarks("critical")]).toEqual([1, 0]);
+    expect([
+      counted(counters, AUDIT.ringWatermark.warn),
+      counted(counters, AUDIT.ringWatermark.critical),
+    ]).toEqual([1, 0]);
   });
 });

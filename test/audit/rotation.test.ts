@@ -1,4 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { counted } from "../support/since.ts";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { lstatSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { TWIN_HEADER } from "../reference/audit_writer_twin.ts";
@@ -54,7 +56,7 @@ describe("rotation", () => {
     expect(lstatSync(directory.log).mode & 0o7777).toBe(0o600);
     expect(verifyLog(directory.log).findings).toEqual([]);
     expect(driven.log.takeError()).toBeUndefined();
-    expect(driven.log.takeRotationBudgetExceeded()).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.rotationBudgetExceeded)).toBe(0);
   });
 
   test("keeps five old files, and verify sees where the sixth was", async () => {
@@ -108,8 +110,8 @@ describe("rotation", () => {
       monotonicNs: () => (monotonicNs += 51 * NS_PER_MS),
     });
     await driven.refuse(1, 2);
-    expect(driven.log.takeRotationBudgetExceeded()).toBe(1);
-    expect(driven.log.takeRotationBudgetExceeded()).toBe(0);
+    expect(counted(driven.log.counters, AUDIT.rotationBudgetExceeded)).toBe(1);
+    expect(counted(driven.log.counters, AUDIT.rotationBudgetExceeded)).toBe(0);
     await driven.log.close();
   });
 

@@ -58,7 +58,7 @@ class Life {
       audit.maintain(this.nowNs);
       await new Promise((resolve) => setImmediate(resolve));
     } while (audit.busy || audit.queuedCount > 0);
-    this.wiring.count();
+    this.wiring.look();
   }
 
   async end(): Promise<void> {

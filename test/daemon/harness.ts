@@ -4,7 +4,7 @@ import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
-import { countOutcome, Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
+import { Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
 import {
   datagramsOf,
   TURN_BUSY,
@@ -59,7 +59,6 @@ export class TickHarness extends ObserverHarness {
       outcomes: (outcome) => {
         // Not every outcome is about one agent.
         if ("pid" in outcome) diary.push(`${outcome.kind} ${outcome.pid}`);
-        countOutcome(this.metrics, outcome);
       },
     }).recovery;
     this.tick = new Tick({

@@ -1,37 +1,27 @@
 // What a turn takes over from its listeners besides their datagrams, and how long it lets them keep it (spec 12 section 1).
 import { describe, expect, test } from "bun:test";
+import { Counters } from "../../src/base/counters.ts";
+import { SECURE, type SecureCounters } from "../../src/listener/counters.ts";
 import { BATCH_SIZE, PUMP_NS_PER_TURN_MAX } from "../../src/base/limits.ts";
 import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
 import { TickHarness } from "./harness.ts";
 
 /** A UDP listener that decrypts and loses datagrams. */
 class Lossy extends ScriptedListener {
-  attempts = 0;
-  drops = 0;
-
-  drainAeadAttempts(): number {
-    const { attempts } = this;
-    this.attempts = 0;
-    return attempts;
-  }
-
-  drainKernelDrops(): number {
-    const { drops } = this;
-    this.drops = 0;
-    return drops;
-  }
+  kernelDrops = 0;
+  readonly counters: SecureCounters = new Counters(SECURE, this);
 }
 
 describe("a turn", () => {
-  test("adds decrypt trials and kernel drops to the page, once", () => {
+  test("has decrypt trials and kernel drops on the page, once", () => {
     const lossy = [
       new Lossy({ name: "a", kind: "udp" }),
       new Lossy({ name: "b", kind: "secure-udp" }),
     ];
     const harness = new TickHarness({ listeners: [new ScriptedListener(), ...lossy] });
-    lossy[0]!.drops = 5;
-    lossy[1]!.drops = 7;
-    lossy[1]!.attempts = 9;
+    lossy[0]!.kernelDrops = 5;
+    lossy[1]!.kernelDrops = 7;
+    lossy[1]!.counters.add(SECURE.aeadAttempts, 9);
     harness.turn();
     harness.turn();
     expect(harness.series("varta_secure_aead_attempts_total")).toBe(9);

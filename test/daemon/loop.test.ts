@@ -452,7 +452,7 @@ describe("Loop", () => {
     // The ninth receive comes a second after the eighth, with the idle turns of a second in between.
     expect(elapsedMs(beganNs)).toBeGreaterThan(990);
     expect(subject.turns).toBeLessThan(RECEIVE_FAILURES_MAX + 12);
-    expect(subject.observer.drainIoErrors()).toBe(RECEIVE_FAILURES_MAX + 1);
+    expect(subject.observer.ioErrors).toBe(RECEIVE_FAILURES_MAX + 1);
   });
 
   test("stops at the head of a turn and tells it once", async () => {

@@ -271,7 +271,7 @@ describe("EventExport", () => {
     events.maintain(2e9);
     for (let pid = 100; pid < 110; pid++) events.onRemoved(pid, 3e9);
     await events.close();
-    expect(events.takeDropped()).toBe(10);
+    expect(events.droppedLines).toBe(10);
     expect(directory.read("events")).toBe("1000000000\teviction\t12\t-\t-\t-\n");
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { since } from "../support/since.ts";
 import {
   existsSync,
   linkSync,
@@ -56,7 +57,7 @@ describe("FileWriter", () => {
     }
     await writer.close();
     expect(directory.read("log")).toBe(lines.join(""));
-    expect(writer.takeDropped()).toBe(0);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(0);
     expect(writer.takeError()).toBeUndefined();
   });
 
@@ -65,8 +66,8 @@ describe("FileWriter", () => {
     const writer = await openWriter(directory, { queueBytesMax: 10 });
     writer.append(Buffer.from("one\ntwo\n"), 2);
     writer.append(Buffer.from("three\nfour\nfive\n"), 3);
-    expect(writer.takeDropped()).toBe(3);
-    expect(writer.takeDropped()).toBe(0);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(3);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(0);
     await writer.close();
     expect(directory.read("log")).toBe("one\ntwo\n");
   });
@@ -76,7 +77,7 @@ describe("FileWriter", () => {
     const writer = await openWriter(directory);
     await writer.close();
     writer.append(Buffer.from("late\n"), 1);
-    expect(writer.takeDropped()).toBe(1);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(1);
   });
 
   test("drops and counts the lines of a failed write, and goes on", async () => {
@@ -85,7 +86,7 @@ describe("FileWriter", () => {
     const writer = await openWriter(directory, { calls: disk.calls });
     disk.failWrites = true;
     await writeEach(writer, ["one\ntwo\n"]);
-    expect(writer.takeDropped()).toBe(2);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(2);
     expect(writer.takeError()).toMatchObject({ code: "ENOSPC" });
     disk.failWrites = false;
     await writeEach(writer, ["three\n"]);
@@ -111,7 +112,7 @@ describe("FileWriter", () => {
     disk.bytesPerWrite = 6;
     disk.writesUntilFailure = 1;
     await writeEach(writer, ["one\ntwo\nthree\n"]);
-    expect(writer.takeDropped()).toBe(2);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(2);
     disk.bytesPerWrite = Number.POSITIVE_INFINITY;
     disk.writesUntilFailure = Number.POSITIVE_INFINITY;
     await writeEach(writer, ["four\n"]);
@@ -350,7 +351,7 @@ describe("rotation", () => {
     await writer.close();
     expect(directory.read("log.1")).toBe("one\ntwo\nthree\n");
     expect(directory.read("log")).toBe("4\n");
-    expect(writer.takeDropped()).toBe(0);
+    expect(since(writer, "dropped", writer.droppedLines)).toBe(0);
   });
 });
 

@@ -1,6 +1,8 @@
 // The secure listener on a real socket against its literal twin: honest agents, and an attacker on
 // the way who keeps every datagram and sends it again, damaged, cut, swapped or as it was. Verdicts
 // and plaintexts must agree, and a refusal must leave the state of every sender as it is.
+import { SECURE } from "../../src/listener/counters.ts";
+import { counted } from "../support/since.ts";
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
@@ -176,7 +178,7 @@ class Attack implements Disposable {
   }
 
   compareTrials(): void {
-    same("trials", this.#listener.drainAeadAttempts(), this.#twin.aeadAttempts);
+    same("trials", counted(this.#listener.counters, SECURE.aeadAttempts), this.#twin.aeadAttempts);
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 // A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
+import type { HttpCell } from "../../src/http/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/http/http_server.ts";
@@ -18,7 +19,7 @@ export function serverOptions(source: ScrapeSource, nowNs: () => number): HttpSe
     rateLimitBurst: 0,
     scrapeBudgetNs: 1e9,
     source,
-    count: () => {},
+    counted: () => {},
     nowNs,
     wallMs: () => 0,
     isFresh: () => true,
@@ -31,8 +32,8 @@ export function serverOptions(source: ScrapeSource, nowNs: () => number): HttpSe
 export class ServerFixture implements AsyncDisposable {
   readonly metrics: Metrics;
   readonly server: HttpServer;
-  /** Every code that the server counted, in order. */
-  readonly counted: number[];
+  /** Every cell that the server counted in, in order. */
+  readonly counted: HttpCell[];
   readonly clock: { ns: number };
   readonly health: { fresh: boolean; ready: boolean };
   #driving = true;
@@ -40,7 +41,7 @@ export class ServerFixture implements AsyncDisposable {
   private constructor(
     server: HttpServer,
     metrics: Metrics,
-    counted: number[],
+    counted: HttpCell[],
     clock: { ns: number },
     health: { fresh: boolean; ready: boolean },
   ) {
@@ -57,12 +58,12 @@ export class ServerFixture implements AsyncDisposable {
     { drive } = { drive: true },
   ): Promise<ServerFixture> {
     const clock = { ns: 1e9 };
-    const counted: number[] = [];
+    const counted: HttpCell[] = [];
     const health = { fresh: true, ready: true };
     const metrics = new Metrics({
       blocks: METRIC_BLOCKS,
       capacity: 4096,
-      listeners: [{ name: "local", kind: "unix" }],
+      listeners: [{ name: "local" }],
       accounting: new DatagramAccounting(),
       perPid: true,
       build: { version: "0.1.0", revision: "abc", runtime: "bun", target: "linux-x64" },
@@ -70,7 +71,7 @@ export class ServerFixture implements AsyncDisposable {
     const server = new HttpServer({
       ...serverOptions(metrics.exposition, () => clock.ns),
       scrapeBudgetNs: 250e6,
-      count: (code) => counted.push(code),
+      counted: (cell) => counted.push(cell),
       isFresh: () => health.fresh,
       isReady: () => health.ready,
       onError: (error) => {
@@ -78,6 +79,7 @@ export class ServerFixture implements AsyncDisposable {
       },
       ...changes,
     });
+    metrics.show(server.counters);
     const fixture = new ServerFixture(server, metrics, counted, clock, health);
     if (drive) void fixture.drive();
     return fixture;

@@ -5,7 +5,7 @@ import { POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import * as limits from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import * as counts from "../../src/http/http_counts.ts";
+import { HTTP } from "../../src/http/counters.ts";
 import type { HttpServerOptions } from "../../src/http/http_server.ts";
 import { withNoDescriptorLeft } from "../support/descriptor_limit.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -135,7 +135,7 @@ describe("connections", () => {
     const next = await connectTo(fixture, "127.0.1.1");
     next.send(request("/-/healthy"));
     await turnsUntil(fixture, () => next.statuses.length === 1 && first!.hasEnded);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_ADDRESS]);
+    expect(fixture.counted).toEqual([HTTP.dropped.address_connections]);
     expect(fixture.server.connections).toBe(limits.HTTP_CONNECTIONS_PER_ADDRESS_MAX);
     expect(second!.hasEnded).toBe(false);
   });
@@ -149,7 +149,7 @@ describe("connections", () => {
     scraper.send(request("/metrics"));
     await turnsUntil(fixture, () => scraper.statuses.length === 1 && idle[0]!.hasEnded);
     expect(scraper.statuses).toEqual([200]);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_CONNECTIONS]);
+    expect(fixture.counted).toEqual([HTTP.dropped.connections]);
     expect(fixture.server.connections).toBe(limits.HTTP_CONNECTIONS_MAX);
   });
 
@@ -168,7 +168,7 @@ describe("connections", () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(next.received).toBe("");
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_ADDRESS]);
+    expect(fixture.counted).toEqual([HTTP.dropped.address_connections]);
     await turnsUntil(fixture, () => waiting.every(({ statuses }) => statuses.length === 1));
   });
 
@@ -207,7 +207,7 @@ describe("without a descriptor left", () => {
     expect(set.wait(10_000)).toBe(1);
     withNoDescriptorLeft(() => {
       fixture.server.exchange();
-      expect(fixture.counted).toEqual([counts.HTTP_DROPPED_ACCEPT]);
+      expect(fixture.counted).toEqual([HTTP.dropped.accept_failed]);
       // Nothing wakes the loop, although the connection still waits.
       expect(set.wait(0)).toBe(0);
       fixture.server.exchange();
@@ -237,7 +237,7 @@ describe("time", () => {
     fixture.clock.ns += 1;
     await turnsUntil(fixture, () => client.hasEnded);
     expect(client.statuses).toEqual([408]);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_HEAD_TIME]);
+    expect(fixture.counted).toEqual([HTTP.dropped.head_time]);
   });
 
   test("a connection that asks for nothing is closed after 5 s, and counted", async () => {
@@ -248,7 +248,7 @@ describe("time", () => {
     fixture.clock.ns += limits.HTTP_HEAD_NS_MAX;
     await turnsUntil(fixture, () => client.hasEnded);
     expect(client.received).toBe("");
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_HEAD_TIME]);
+    expect(fixture.counted).toEqual([HTTP.dropped.head_time]);
   });
 
   test("one that got an answer is kept for 10 s, and then closed without a word", async () => {
@@ -284,7 +284,7 @@ describe("time", () => {
     }
     fixture.clock.ns += limits.HTTP_ANSWER_STALL_NS_MAX;
     await fixture.turn();
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_UNREAD]);
+    expect(fixture.counted).toEqual([HTTP.dropped.unread]);
     expect(fixture.server.connections).toBe(0);
     expect(fixture.server.scrapes).toBe(0);
   });
@@ -370,7 +370,7 @@ describe("conventions of a connection", () => {
     client.send(request("/healthz"));
     await turnsUntil(fixture, () => client.hasEnded);
     expect(client.statuses).toEqual([413]);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_BODY]);
+    expect(fixture.counted).toEqual([HTTP.dropped.body]);
   });
 
   test("what cannot become a request is refused at its first byte, not after its time", async () => {
@@ -380,7 +380,7 @@ describe("conventions of a connection", () => {
       client.send(bytes);
       await turnsUntil(fixture, () => client.hasEnded);
       expect(client.statuses).toEqual([400]);
-      expect(fixture.counted).toEqual([counts.HTTP_DROPPED_MALFORMED]);
+      expect(fixture.counted).toEqual([HTTP.dropped.malformed]);
     }
   });
 
@@ -395,7 +395,7 @@ describe("conventions of a connection", () => {
     large.send(`${start}${padding}a\r\n\r\n`);
     await turnsUntil(fixture, () => large.hasEnded);
     expect([...fits.statuses, ...large.statuses]).toEqual([200, 431]);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_HEAD_SIZE]);
+    expect(fixture.counted).toEqual([HTTP.dropped.head_size]);
   });
 });
 
@@ -410,7 +410,7 @@ describe("buckets", () => {
     };
     for (let i = 0; i < limits.HTTP_HEALTH_PER_SEC; i++) expect(await ask("/-/healthy")).toBe(200);
     expect(await ask("/-/ready")).toBe(429);
-    expect(fixture.counted).toEqual([counts.HTTP_DROPPED_HEALTH_RATE]);
+    expect(fixture.counted).toEqual([HTTP.dropped.health_rate_limit]);
     expect(await ask("/metrics")).toBe(200);
     expect(await ask("/-/healthy", "127.0.0.2")).toBe(200);
     fixture.clock.ns += 20 * NS_PER_MS;

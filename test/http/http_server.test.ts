@@ -3,16 +3,9 @@ import { readdirSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { hostname } from "node:os";
 import { gunzipSync } from "node:zlib";
-import {
-  HTTP_AUTH_FAILURE,
-  HTTP_DROPPED_DRAIN,
-  HTTP_DROPPED_HOST,
-  HTTP_DROPPED_RATE_LIMIT,
-  HTTP_SCRAPE_BUDGET_EXCEEDED,
-  HTTP_SCRAPE_SKIPPED,
-  HTTP_SLICE_EXHAUSTED,
-} from "../../src/http/http_counts.ts";
-import { VARTA_EXPORT_DROPPED } from "../../src/metrics/series.ts";
+import { HTTP } from "../../src/http/counters.ts";
+import { Counters } from "../../src/base/counters.ts";
+import { FILES } from "../../src/files/counters.ts";
 import { beat } from "../metrics/fixture.ts";
 import { parsePage } from "../metrics/page.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
@@ -67,18 +60,20 @@ describe("GET /metrics", () => {
 
   test("serves a page again for less than a second, and counts that", async () => {
     await using fixture = await ServerFixture.open();
-    const evicted = async () => {
+    const files = new Counters(FILES, undefined);
+    fixture.metrics.show(files);
+    const reopened = async () => {
       const text = await (await fixture.get("/metrics")).text();
-      return parsePage(text).samples.get("varta_export_dropped_total");
+      return parsePage(text).samples.get('varta_file_reopened_total{file="export"}');
     };
-    expect(await evicted()).toBe(0);
-    fixture.metrics.add(VARTA_EXPORT_DROPPED, 1);
+    expect(await reopened()).toBe(0);
+    files.add(FILES.reopened.export);
     fixture.clock.ns += 999_999_999;
-    expect(await evicted()).toBe(0);
-    expect(fixture.counted).toEqual([HTTP_SCRAPE_SKIPPED]);
+    expect(await reopened()).toBe(0);
+    expect(fixture.counted).toEqual([HTTP.scrapeSkipped]);
     fixture.clock.ns += 1;
-    expect(await evicted()).toBe(1);
-    expect(fixture.counted).toEqual([HTTP_SCRAPE_SKIPPED]);
+    expect(await reopened()).toBe(1);
+    expect(fixture.counted).toEqual([HTTP.scrapeSkipped]);
   });
 
   test("shares one render among the scrapes that wait for it", async () => {
@@ -107,7 +102,7 @@ describe("GET /metrics", () => {
     let turns = 1;
     while (fixture.server.serveSlice(2e6)) turns += 1;
     expect(turns).toBeGreaterThan(2);
-    expect(fixture.counted).toEqual(new Array(turns - 1).fill(HTTP_SLICE_EXHAUSTED));
+    expect(fixture.counted).toEqual(new Array(turns - 1).fill(HTTP.sliceExhausted));
     void fixture.drive();
     expect(await (await response).text()).toContain('varta_beats_total{pid="4097"} 1\n');
     clock.ns += 1e10;
@@ -120,7 +115,7 @@ describe("GET /metrics", () => {
     fixture.clock.ns += 250e6 + 1;
     void fixture.drive();
     expect((await response).status).toBe(200);
-    expect(fixture.counted).toEqual([HTTP_SCRAPE_BUDGET_EXCEEDED]);
+    expect(fixture.counted).toEqual([HTTP.scrapeBudgetExceeded]);
   });
 
   test("refuses the 65th scrape in progress", async () => {
@@ -147,7 +142,7 @@ describe("GET /metrics", () => {
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).toBe("1");
     expect(await refused.text()).toBe("too many scrapes\n");
-    expect(fixture.counted).toEqual([HTTP_DROPPED_DRAIN]);
+    expect(fixture.counted).toEqual([HTTP.dropped.drain]);
     void fixture.drive();
     const statuses = (await Promise.all(requests)).map((response) => response.status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(64);
@@ -235,7 +230,7 @@ describe("the bearer token", () => {
     expect(response.status).toBe(401);
     expect(response.headers.get("www-authenticate")).toBe('Bearer realm="varta"');
     expect(await response.text()).toBe("");
-    expect(fixture.counted).toEqual([HTTP_AUTH_FAILURE]);
+    expect(fixture.counted).toEqual([HTTP.authFailures]);
     expect(fixture.server.pending).toBe(false);
   });
 
@@ -276,7 +271,7 @@ describe("the name in a request", () => {
       `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
     );
     expect(answer).toStartWith(`HTTP/1.1 ${status} `);
-    expect(fixture.counted).toEqual(status === 421 ? [HTTP_DROPPED_HOST] : []);
+    expect(fixture.counted).toEqual(status === 421 ? [HTTP.dropped.host] : []);
   });
 
   test("is that of the target, if it has one", async () => {
@@ -312,7 +307,7 @@ describe("the limiter", () => {
     const statuses = [];
     for (let i = 0; i < 3; i++) statuses.push((await fixture.get("/metrics")).status);
     expect(statuses).toEqual([401, 401, 429]);
-    expect(fixture.counted.at(-1)).toBe(HTTP_DROPPED_RATE_LIMIT);
+    expect(fixture.counted.at(-1)).toBe(HTTP.dropped.rate_limit);
     const refused = await fixture.get("/");
     expect(refused.status).toBe(429);
     expect(refused.headers.get("retry-after")).toBe("1");

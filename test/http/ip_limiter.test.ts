@@ -1,10 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SCRAPER_ADDRESSES_MAX } from "../../src/base/limits.ts";
-import {
-  HTTP_DROPPED_IP_TABLE_FULL,
-  HTTP_DROPPED_RATE_LIMIT,
-  HTTP_IP_PROBE_EXHAUSTED,
-} from "../../src/http/http_counts.ts";
+import { HTTP } from "../../src/http/counters.ts";
 import { addressKey, IpLimiter } from "../../src/http/ip_limiter.ts";
 import { BoundedIndex, hashU32 } from "../../src/tables/bounded_index.ts";
 
@@ -24,7 +20,7 @@ describe("IpLimiter", () => {
     expect([at(0), at(0), at(0)]).toEqual([true, true, false]);
     expect([at(199), at(200), at(200)]).toEqual([false, true, false]);
     expect([at(600), at(600), at(600)]).toEqual([true, true, false]);
-    expect(counted).toEqual(new Array(4).fill(HTTP_DROPPED_RATE_LIMIT));
+    expect(counted).toEqual(new Array(4).fill(HTTP.dropped.rate_limit));
   });
 
   test("never saves up more than the burst", () => {
@@ -68,7 +64,7 @@ describe("IpLimiter", () => {
     for (let i = 0; i < SCRAPER_ADDRESSES_MAX; i++) limiter.allow(addressOf(i + 1), i);
     expect(counted).toEqual([]);
     expect(limiter.allow("192.0.2.1", 5_000)).toBe(true);
-    expect(counted).toEqual([HTTP_DROPPED_IP_TABLE_FULL]);
+    expect(counted).toEqual([HTTP.dropped.ip_table_full]);
     expect(limiter.size).toBe(SCRAPER_ADDRESSES_MAX);
     expect(limiter.allow(addressOf(2), 5_000)).toBe(false);
     expect(limiter.allow(addressOf(1), 5_000)).toBe(true);
@@ -91,7 +87,7 @@ describe("IpLimiter", () => {
     }
     const allowed = colliding.map((address) => limiter.allow(address, 0));
     expect(allowed).toEqual([...new Array(64).fill(true), false]);
-    expect(counted).toEqual([HTTP_DROPPED_IP_TABLE_FULL, HTTP_IP_PROBE_EXHAUSTED]);
+    expect([counted, limiter.probeExhausted]).toEqual([[HTTP.dropped.ip_table_full], 1]);
   });
 });
 

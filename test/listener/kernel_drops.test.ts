@@ -1,5 +1,6 @@
 // The kernel's drops of a UDP socket, of which those of a filter are no loss.
 import { expect, test } from "bun:test";
+import { since } from "../support/since.ts";
 import { KernelDrops } from "../../src/listener/kernel_drops.ts";
 
 function drops() {
@@ -16,7 +17,10 @@ function drops() {
 test("without a filter every drop is a full buffer", () => {
   const harness = drops();
   harness.kernel.count = 7;
-  expect([harness.drops.take(), harness.drops.take()]).toEqual([7, 0]);
+  expect([
+    since(harness, "drops", harness.drops.total),
+    since(harness, "drops", harness.drops.total),
+  ]).toEqual([7, 0]);
 });
 
 test("what was dropped before the filter was put on is told", () => {
@@ -24,7 +28,7 @@ test("what was dropped before the filter was put on is told", () => {
   harness.kernel.count = 7;
   harness.drops.beforeAttach();
   harness.filter.isAttached = true;
-  expect(harness.drops.take()).toBe(7);
+  expect(since(harness, "drops", harness.drops.total)).toBe(7);
 });
 
 test("what the filter dropped is not told, and the error of its estimate neither", () => {
@@ -36,7 +40,7 @@ test("what the filter dropped is not told, and the error of its estimate neither
     droppedVariance: 1_000 * 64 ** 2,
   });
   harness.kernel.count = 63_000 + 4 * 64 * 31;
-  expect(harness.drops.take()).toBe(0);
+  expect(since(harness, "drops", harness.drops.total)).toBe(0);
 });
 
 test("what exceeds the estimate by more than its error is told once", () => {
@@ -48,10 +52,10 @@ test("what exceeds the estimate by more than its error is told once", () => {
     droppedVariance: 1_000 * 64 ** 2,
   });
   harness.kernel.count = 163_000;
-  const lost = harness.drops.take();
+  const lost = since(harness, "drops", harness.drops.total);
   expect(lost).toBeGreaterThan(90_000);
   expect(lost).toBeLessThan(100_000);
-  expect(harness.drops.take()).toBe(0);
+  expect(since(harness, "drops", harness.drops.total)).toBe(0);
 });
 
 test("behind the end of the filter every drop is a full buffer again", () => {
@@ -60,7 +64,7 @@ test("behind the end of the filter every drop is a full buffer again", () => {
   Object.assign(harness.filter, { isAttached: true, dropped: 630, droppedVariance: 10 * 64 ** 2 });
   harness.kernel.count = 600;
   harness.filter.isAttached = false;
-  expect(harness.drops.take()).toBe(0);
+  expect(since(harness, "drops", harness.drops.total)).toBe(0);
   harness.kernel.count = 5;
-  expect(harness.drops.take()).toBe(5);
+  expect(since(harness, "drops", harness.drops.total)).toBe(5);
 });

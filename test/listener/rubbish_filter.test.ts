@@ -2,6 +2,7 @@
 // good frames arrive with their credentials, and what the filter dropped is estimated from what it
 // let through.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { since } from "../support/since.ts";
 import { unlinkSync } from "node:fs";
 import { AF_UNIX, EAGAIN, IS_LINUX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -115,7 +116,7 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
     expect(result).toBe(-EAGAIN);
     drain(listener);
     // The sender's own buffer may end a row before the queue is full.
-    expect(listener.drainQueueFull()).toBeLessThan(RUBBISH);
+    expect(listener.queueFull).toBeLessThan(RUBBISH);
   });
 
   test("is on the new socket, too, when the file of the old one was removed", () => {
@@ -167,7 +168,7 @@ describe.skipIf(!IS_LINUX)("the filter of a UDP listener (Linux)", () => {
     expect(received).toBeGreaterThanOrEqual(GOOD);
     expect(received).toBeLessThan(GOOD + SAMPLED_MAX);
     expect(listener.filter.takeCounted()).toBe(received - GOOD);
-    expect(listener.drainKernelDrops()).toBeLessThan(RUBBISH / 2);
+    expect(since(listener, "drops", listener.kernelDrops)).toBeLessThan(RUBBISH / 2);
   });
 
   test("passes sealed frames of both sizes", () => {

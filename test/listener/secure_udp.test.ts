@@ -1,5 +1,7 @@
 // The secure UDP listener on real sockets: every step of its algorithm, its counters, and its place under an observer.
 import { describe, expect, test } from "bun:test";
+import { counted, since } from "../support/since.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
@@ -106,8 +108,8 @@ describe("opening", () => {
     });
     const verdicts = net.verdicts(0, ...wrong);
     expect(verdicts).toEqual(sizes.map(() => REJECT_WRONG_SIZE));
-    expect(net.listener.drainTruncated()).toBe(sizes.length);
-    expect(net.listener.drainAeadAttempts()).toBe(0);
+    expect(counted(net.listener.counters, SECURE.truncated)).toBe(sizes.length);
+    expect(counted(net.listener.counters, SECURE.aeadAttempts)).toBe(0);
     expect(net.verdicts(0, good)).toEqual([VERDICT_PASS]);
   });
 
@@ -120,7 +122,7 @@ describe("opening", () => {
     net.peer.send(forged, byMaster(8, 3, 0));
     for (const row of receiveRows(net.listener, 2))
       expect(row).toMatchObject({ verdict: REJECT_DECRYPT, frame: "00".repeat(32) });
-    expect(net.listener.drainDecryptFailures()).toBe(2);
+    expect(counted(net.listener.counters, SECURE.decryptFailures)).toBe(2);
     expect(net.listener.senderCount).toBe(2);
   });
 
@@ -142,7 +144,7 @@ describe("opening", () => {
     const derived = deriveAgentKey(key(9), 2);
     const bare = sealShared({ key: derived, ivRandom: IV_A, ivCounter: 0, frame: frame(2, 1) });
     expect(net.verdicts(0, bare, shared(9, 2, 0))).toEqual([REJECT_DECRYPT, REJECT_DECRYPT]);
-    expect(net.listener.drainAeadAttempts()).toBe(0);
+    expect(counted(net.listener.counters, SECURE.aeadAttempts)).toBe(0);
   });
 
   test("ignores the pid in front of 64 bytes that a shared key opens: the pid inside counts", () => {
@@ -175,7 +177,7 @@ describe("the number of trials", () => {
   function attempts(keys: SecureKeys, datagram: Uint8Array): number {
     using net = new Net(keys);
     net.verdicts(0, datagram);
-    return net.listener.drainAeadAttempts();
+    return counted(net.listener.counters, SECURE.aeadAttempts);
   }
 
   test("is the number of shared keys for 60 bytes: first, middle, last or no key", () => {
@@ -200,8 +202,8 @@ describe("the number of trials", () => {
     using net = new Net({ shared: [], master: key(9) });
     net.verdicts(0, byMaster(9, 2, 0));
     net.verdicts(0, byMaster(9, 2, 1));
-    expect(net.listener.drainAeadAttempts()).toBe(2);
-    expect(net.listener.drainAeadAttempts()).toBe(0);
+    expect(counted(net.listener.counters, SECURE.aeadAttempts)).toBe(2);
+    expect(counted(net.listener.counters, SECURE.aeadAttempts)).toBe(0);
   });
 });
 
@@ -213,8 +215,8 @@ describe("replay", () => {
     expect(net.verdicts(0, captured, captured)).toEqual([VERDICT_PASS, REJECT_REPLAY]);
     elsewhere.send(captured);
     expect(receiveRows(net.listener, 1)[0]!.verdict).toBe(REJECT_REPLAY);
-    expect(net.listener.drainReplayRefused()).toBe(2);
-    expect(net.listener.drainReplayRefused()).toBe(0);
+    expect(counted(net.listener.counters, SECURE.replayRefused)).toBe(2);
+    expect(counted(net.listener.counters, SECURE.replayRefused)).toBe(0);
   });
 
   test("is refused under every key of the listener: the pid inside is the identity", () => {
@@ -275,8 +277,8 @@ describe("the sender table", () => {
       REJECT_SENDER_TABLE_FULL,
     ]);
     expect(net.verdicts(0, shared(1, 3, 1))).toEqual([VERDICT_PASS]);
-    expect(net.listener.drainSenderStateFull()).toBe(1);
-    expect(net.listener.drainReplayRefused()).toBe(0);
+    expect(counted(net.listener.counters, SECURE.senderStateFull)).toBe(1);
+    expect(counted(net.listener.counters, SECURE.replayRefused)).toBe(0);
   });
 
   test("of the default size has room for 1,024 senders", () => {
@@ -361,7 +363,7 @@ test.skipIf(!IS_LINUX)("drainKernelDrops() counts what found the buffer full (Li
   net.peer.send(...sent);
   waitForDatagram(net.listener.fd);
   const received = net.listener.receive(0);
-  expect(net.listener.drainKernelDrops()).toBe(sent.length - received);
+  expect(since(net.listener, "drops", net.listener.kernelDrops)).toBe(sent.length - received);
   expect(received).toBeLessThan(sent.length);
 });
 
@@ -382,10 +384,12 @@ describe("a flood of forgeries", () => {
       receiveRows(net.listener, ROUND);
       expect(net.verdicts(0, shared(1, 2, counter))).toEqual([VERDICT_PASS]);
     }
-    expect(net.listener.drainDecryptFailures()).toBe(20 * ROUND);
-    const untried = net.listener.drainUntried();
+    expect(counted(net.listener.counters, SECURE.decryptFailures)).toBe(20 * ROUND);
+    const untried = counted(net.listener.counters, SECURE.untried);
     expect(untried).toBeGreaterThan(10 * ROUND);
-    expect(net.listener.drainAeadAttempts()).toBe(20 * ROUND - untried + counter);
+    expect(counted(net.listener.counters, SECURE.aeadAttempts)).toBe(
+      20 * ROUND - untried + counter,
+    );
   });
 
   test.skipIf(!IS_LINUX)(
@@ -425,7 +429,7 @@ describe("a flood of forgeries", () => {
       net.peer.send(...Array.from({ length: ROUND }, () => recorded[1]!));
       receiveRows(net.listener, ROUND);
     }
-    expect(net.listener.drainUntried()).toBeGreaterThan(10 * ROUND);
+    expect(counted(net.listener.counters, SECURE.untried)).toBeGreaterThan(10 * ROUND);
   });
 });
 

@@ -1,5 +1,6 @@
 // The plaintext UDP listener on real sockets of both families.
 import { describe, expect, test } from "bun:test";
+import { since } from "../support/since.ts";
 import { fstatSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { ipText } from "../../src/base/ip_text.ts";
@@ -70,8 +71,8 @@ describe("a plaintext UDP listener", () => {
       ...new Array(6).fill(REJECT_WRONG_SIZE),
       VERDICT_PASS,
     ]);
-    expect(net.listener.drainTruncated()).toBe(6);
-    expect(net.listener.drainTruncated()).toBe(0);
+    expect(since(net.listener, "truncated", net.listener.truncated)).toBe(6);
+    expect(since(net.listener, "truncated", net.listener.truncated)).toBe(0);
   });
 
   test("marks beats as the operator's risk only if the operator took it", () => {
@@ -103,7 +104,7 @@ describe("a plaintext UDP listener", () => {
     net.listener.close();
     net.listener.close();
     expect(() => fstatSync(fd)).toThrow("EBADF");
-    expect(net.listener.drainKernelDrops()).toBe(0);
+    expect(since(net.listener, "drops", net.listener.kernelDrops)).toBe(0);
     using again = open({ port });
     expect(again.listener.port).toBe(port);
   });
@@ -123,8 +124,8 @@ describe.skipIf(!IS_LINUX)("drainKernelDrops() (Linux)", () => {
     }
     expect(received).toBeGreaterThan(0);
     expect(received).toBeLessThan(sent);
-    expect(net.listener.drainKernelDrops()).toBe(sent - received);
-    expect(net.listener.drainKernelDrops()).toBe(0);
+    expect(since(net.listener, "drops", net.listener.kernelDrops)).toBe(sent - received);
+    expect(since(net.listener, "drops", net.listener.kernelDrops)).toBe(0);
   });
 
   test("counts on where it stopped", () => {
@@ -132,7 +133,7 @@ describe.skipIf(!IS_LINUX)("drainKernelDrops() (Linux)", () => {
     let dropped = 0;
     for (let i = 0; i < 40; i++) {
       net.peer.send(frame(2));
-      dropped += net.listener.drainKernelDrops();
+      dropped += since(net.listener, "drops", net.listener.kernelDrops);
     }
     waitForDatagram(net.listener.fd);
     const received = net.listener.receive(0);

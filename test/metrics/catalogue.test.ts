@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FAMILIES } from "../support/metric_families.ts";
-import { seriesId, VARTA_RECOVERY_OUTCOMES } from "../../src/metrics/series.ts";
 
-describe("FAMILIES", () => {
+describe("METRIC_BLOCKS", () => {
   test.each(FAMILIES.map((family) => [family.name, family] as const))(
     "%s keeps the naming rules",
     (name, family) => {
@@ -34,19 +33,5 @@ describe("FAMILIES", () => {
       const numbers = bounds.map(Number);
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
     }
-  });
-});
-
-describe("seriesId()", () => {
-  test("gives every label value a number of its own, in order", () => {
-    const ids = Object.values(VARTA_RECOVERY_OUTCOMES);
-    expect(ids).toHaveLength(26);
-    expect(ids).toEqual(ids.map((_, i) => ids[0]! + i));
-  });
-
-  test("stops at a name that the catalogue does not have", () => {
-    expect(() => seriesId("varta_beat_total")).toThrow("catalogue");
-    expect(() => seriesId("varta_decode_errors_total", "bad_luck")).toThrow("label value");
-    expect(() => seriesId("varta_audit_fsync_seconds")).toThrow("catalogue");
   });
 });

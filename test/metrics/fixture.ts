@@ -1,4 +1,6 @@
 // A metrics registry as the daemon makes it, with two listeners, and its page as text.
+import { Counters } from "../../src/base/counters.ts";
+import { SOCKET } from "../../src/listener/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { EVENT_BEAT, EventBatch } from "../../src/events/event_batch.ts";
@@ -6,26 +8,38 @@ import type { Stall } from "../../src/events/stall.ts";
 import type { PageFormat } from "../../src/metrics/family_section.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 
+/** What a page asks of a listener. */
+interface SocketFigures {
+  readonly name: string;
+  readonly kind: "unix" | "udp";
+  rcvbufBytes: number;
+  kernelDrops: number;
+}
+
 export interface Fixture {
   readonly metrics: Metrics;
+  readonly sockets: readonly [SocketFigures, SocketFigures];
   readonly accounting: DatagramAccounting;
 }
 
 export function makeMetrics(changes: Partial<MetricsOptions> = {}): Fixture {
   const accounting = new DatagramAccounting();
+  const sockets: Fixture["sockets"] = [
+    { name: "local", kind: "unix", rcvbufBytes: 0, kernelDrops: 0 },
+    { name: "lab", kind: "udp", rcvbufBytes: 0, kernelDrops: 0 },
+  ];
   const metrics = new Metrics({
     blocks: METRIC_BLOCKS,
     capacity: 16,
-    listeners: [
-      { name: "local", kind: "unix" },
-      { name: "lab", kind: "udp" },
-    ],
+    listeners: sockets,
     accounting,
     perPid: true,
     build: { version: "0.1.0", revision: "abcdef", runtime: "bun 1.4.4", target: "linux-x64" },
     ...changes,
   });
-  return { metrics, accounting };
+  for (const socket of sockets)
+    metrics.show(new Counters(SOCKET, socket), { listener: socket.name });
+  return { metrics, sockets, accounting };
 }
 
 /** Lets one beat of each pid pass. */

@@ -1,4 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { block, Counters, counter } from "../../src/base/counters.ts";
+import { TURN } from "../../src/daemon/tick.ts";
+import { GIVEN_UP, RECOVERY } from "../../src/recovery/counters.ts";
 import fc from "fast-check";
 import { METRICS_SPARE_ROWS } from "../../src/base/limits.ts";
 import {
@@ -9,13 +12,6 @@ import {
 import { EVENT_DECODE, EVENT_IO, EventBatch } from "../../src/events/event_batch.ts";
 import { FAMILIES } from "../support/metric_families.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
-import {
-  VARTA_OBSERVER_STAGE_SECONDS,
-  VARTA_RECOVERY_DURATION_SECONDS,
-  VARTA_RECOVERY_OUTCOMES,
-  VARTA_EXPORT_DROPPED,
-  VARTA_WATCH_PIDS_TRACKED,
-} from "../../src/metrics/series.ts";
 import {
   DECODE_BAD_CRC,
   DECODE_BAD_MAGIC,
@@ -41,7 +37,7 @@ describe("a fresh page", () => {
   test("renders every fixed label value of every counter at 0", () => {
     const { samples } = page(makeMetrics().metrics);
     for (const family of FAMILIES) {
-      if (family.type !== "counter" || ("source" in family && family.source === "pid")) continue;
+      if (family.type !== "counter" || family.instanceLabels.length > 0) continue;
       if (family.name === "process_cpu_seconds_total") continue;
       const own = [...samples].filter(([name]) => name.split("{")[0] === family.name);
       expect(own.map(([, value]) => value)).toEqual(own.map(() => 0));
@@ -85,47 +81,47 @@ describe("a fresh page", () => {
 });
 
 describe("Metrics", () => {
-  test("add() counts up and saturates at 2^53-1", () => {
+  test("shows what a stage counts, up to 2^53-1, and adds up its instances", () => {
     const { metrics } = makeMetrics();
-    metrics.add(VARTA_EXPORT_DROPPED, 3);
-    metrics.add(VARTA_EXPORT_DROPPED, 4);
-    metrics.add(VARTA_RECOVERY_OUTCOMES.killed, Number.MAX_SAFE_INTEGER);
-    metrics.add(VARTA_RECOVERY_OUTCOMES.killed, 5);
+    const [one, other] = [new Counters(RECOVERY, undefined), new Counters(RECOVERY, undefined)];
+    for (const counters of [one, other]) metrics.show(counters);
+    one.add(RECOVERY.reapTruncated, 3);
+    other.add(RECOVERY.reapTruncated, 4);
+    one.add(RECOVERY.outcomes.killed, Number.MAX_SAFE_INTEGER);
+    other.add(RECOVERY.outcomes.killed, 5);
     const { samples } = page(metrics);
-    expect(samples.get("varta_export_dropped_total")).toBe(7);
+    expect(samples.get("varta_recovery_reap_truncated_total")).toBe(7);
     expect(samples.get('varta_recovery_outcomes_total{outcome="killed"}')).toBe(2 ** 53 - 1);
   });
 
-  test("set() replaces a gauge", () => {
-    const { metrics } = makeMetrics();
-    metrics.set(VARTA_WATCH_PIDS_TRACKED, 12);
-    metrics.set(VARTA_WATCH_PIDS_TRACKED, 11);
-    metrics.setRcvbufBytes(0, 2_097_152);
-    metrics.setRcvbufBytes(1, 425_984);
+  test("asks for what stands in no counter at each page", () => {
+    const { metrics, sockets } = makeMetrics();
+    const [local, lab] = sockets;
+    const recovery = { givenUpCount: 12 };
+    metrics.show(new Counters(GIVEN_UP, recovery));
+    page(metrics);
+    recovery.givenUpCount = 11;
+    local.rcvbufBytes = 2_097_152;
+    lab.rcvbufBytes = 425_984;
+    lab.kernelDrops = 7;
     const { samples } = page(metrics);
-    expect(samples.get("varta_watch_pids_tracked")).toBe(11);
+    expect(samples.get("varta_recovery_gave_up_agents")).toBe(11);
     expect(samples.get('varta_observer_uds_rcvbuf_bytes{listener="local"}')).toBe(2_097_152);
     expect(samples.get('varta_udp_rcvbuf_bytes{listener="lab"}')).toBe(425_984);
+    expect(samples.get('varta_udp_kernel_drops_total{listener="lab"}')).toBe(7);
   });
 
-  test("addKernelDrops() counts up by listener and saturates", () => {
-    const { metrics } = makeMetrics();
-    const dropped = () => page(metrics).samples.get('varta_udp_kernel_drops_total{listener="lab"}');
-    metrics.addKernelDrops(1, 3);
-    metrics.addKernelDrops(1, 4);
-    expect(dropped()).toBe(7);
-    metrics.addKernelDrops(1, Number.MAX_SAFE_INTEGER);
-    expect(dropped()).toBe(Number.MAX_SAFE_INTEGER);
-  });
-
-  test("add() refuses an id that is no series", () => {
-    expect(() => makeMetrics().metrics.add(100_000, 1)).toThrow("series.ts");
+  test("show() refuses a block that the page does not have", () => {
+    const stray = block({ strays: counter("varta_strays_total", "Strays.") });
+    expect(() => makeMetrics().metrics.show(new Counters(stray, undefined))).toThrow("page");
   });
 
   test("observe() counts in the first bucket that is large enough, rendered cumulative", () => {
     const { metrics } = makeMetrics();
+    const counters = new Counters(TURN, undefined);
+    metrics.show(counters);
     for (const seconds of [0.001, 0.0010001, 0.05, 1, 1.5]) {
-      metrics.observe(VARTA_OBSERVER_STAGE_SECONDS.judge, seconds);
+      counters.observe(TURN.stage.judge, seconds);
     }
     expect(linesWith(renderPage(metrics), 'stage="judge"')).toEqual([
       'varta_observer_stage_seconds_bucket{stage="judge",le="0.001"} 1',
@@ -144,7 +140,9 @@ describe("Metrics", () => {
 
   test("the recovery histogram has its own bounds", () => {
     const { metrics } = makeMetrics();
-    metrics.observe(VARTA_RECOVERY_DURATION_SECONDS, 299);
+    const counters = new Counters(RECOVERY, undefined);
+    metrics.show(counters);
+    counters.observe(RECOVERY.duration, 299);
     const buckets = linesWith(renderPage(metrics), "varta_recovery_duration_seconds_bucket");
     expect(buckets.at(-3)).toBe('varta_recovery_duration_seconds_bucket{le="60"} 0');
     expect(buckets.at(-2)).toBe('varta_recovery_duration_seconds_bucket{le="300"} 1');

@@ -2,6 +2,7 @@
 // socket took is received or was dropped by the kernel, and every received one is accepted or rejected for one reason,
 // to the last of them and after every step.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { SECURE } from "../../src/listener/counters.ts";
 import fc from "fast-check";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -13,7 +14,7 @@ import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
-import { Observer } from "../../src/observer/observer.ts";
+import { LibraryObserver } from "../../src/observer/library.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
@@ -142,7 +143,7 @@ class Subject implements Disposable {
   readonly unix: UnixListener;
   readonly udp: UdpListener;
   readonly secure: SecureUdpListener;
-  readonly observer: Observer;
+  readonly observer: LibraryObserver;
   /** Datagrams that each socket took, or the kernel dropped for it. */
   readonly taken = [0, 0, 0];
   /** Decrypt trials that the datagrams so far call for, by their length alone (I14). */
@@ -175,7 +176,7 @@ class Subject implements Disposable {
     });
     const processes = new ScriptedProcesses();
     processes.set(OWN, 1_000, given.inode);
-    this.observer = new Observer({
+    this.observer = new LibraryObserver({
       thresholdNs: 100 * NS_PER_MS,
       clock: new ObserverClock(this.clock),
       processes,
@@ -286,11 +287,13 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
         for (const one of steps) subject.run(one);
         subject.finish();
         // What the listeners count for themselves is the same.
-        expect(udp.drainTruncated()).toBe(subject.rejected(1, "wrong_size"));
-        expect(secure.drainTruncated()).toBe(subject.rejected(2, "wrong_size"));
-        expect(secure.drainDecryptFailures()).toBe(subject.rejected(2, "decrypt"));
-        expect(secure.drainReplayRefused()).toBe(subject.rejected(2, "replay"));
-        expect(secure.drainSenderStateFull()).toBe(subject.rejected(2, "sender_table_full"));
+        expect(udp.truncated).toBe(subject.rejected(1, "wrong_size"));
+        expect(secure.counters.get(SECURE.truncated)).toBe(subject.rejected(2, "wrong_size"));
+        expect(secure.counters.get(SECURE.decryptFailures)).toBe(subject.rejected(2, "decrypt"));
+        expect(secure.counters.get(SECURE.replayRefused)).toBe(subject.rejected(2, "replay"));
+        expect(secure.counters.get(SECURE.senderStateFull)).toBe(
+          subject.rejected(2, "sender_table_full"),
+        );
         if (subject.taken[2] === observer.accounting.received[2])
           expect(observer.drainAeadAttempts()).toBe(subject.trials);
         observer.tracker.checkInvariants();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { counted } from "../support/since.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
-import { ObserverClock } from "../../src/observer/clock.ts";
+import { CLOCK, ObserverClock } from "../../src/observer/clock.ts";
 
 const FIVE_S = 5 * NS_PER_S;
 
@@ -13,22 +14,22 @@ describe("ObserverClock (spec 04 section 8, I10)", () => {
   test("passes readings on that do not go back", () => {
     const clock = scripted(0, 5, 5, 6);
     expect([clock.nowNs(), clock.nowNs(), clock.nowNs(), clock.nowNs()]).toEqual([0, 5, 5, 6]);
-    expect(clock.takeRegressions()).toBe(0);
+    expect(counted(clock.counters, CLOCK.regression)).toBe(0);
     expect(clock.lastNs).toBe(6);
   });
 
   test("absorbs backward steps and counts each reading below the highest", () => {
     const clock = scripted(10, 9, 9, 10, 11, 3);
     expect(Array.from({ length: 6 }, () => clock.nowNs())).toEqual([10, 10, 10, 10, 11, 11]);
-    expect(clock.takeRegressions()).toBe(3);
-    expect(clock.takeRegressions()).toBe(0);
+    expect(counted(clock.counters, CLOCK.regression)).toBe(3);
+    expect(counted(clock.counters, CLOCK.regression)).toBe(0);
   });
 
   test("a failed read, which is 0, is a regression and never turns the time back", () => {
     const clock = scripted(100, 0, 101);
     expect([clock.nowNs(), clock.nowNs(), clock.nowNs()]).toEqual([100, 100, 101]);
-    expect(clock.takeRegressions()).toBe(1);
-    expect(clock.takeJumpsForward()).toBe(0);
+    expect(counted(clock.counters, CLOCK.regression)).toBe(1);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(0);
   });
 
   test.each([
@@ -39,17 +40,17 @@ describe("ObserverClock (spec 04 section 8, I10)", () => {
     const clock = scripted(7, 7 + step);
     clock.nowNs();
     expect(clock.nowNs()).toBe(7 + step);
-    expect(clock.takeJumpsForward()).toBe(jumps);
-    expect(clock.takeJumpsForward()).toBe(0);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(jumps);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(0);
   });
 
   test("the first reading is no jump, nor is one after readings of 0", () => {
     const clock = scripted(0, 100 * NS_PER_S, 200 * NS_PER_S);
     clock.nowNs();
     clock.nowNs();
-    expect(clock.takeJumpsForward()).toBe(0);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(0);
     clock.nowNs();
-    expect(clock.takeJumpsForward()).toBe(1);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(1);
   });
 
   test.each([
@@ -60,7 +61,7 @@ describe("ObserverClock (spec 04 section 8, I10)", () => {
     clock.nowNs();
     clock.allowIdle(250);
     clock.nowNs();
-    expect(clock.takeJumpsForward()).toBe(jumps);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(jumps);
   });
 
   test("the allowance of a wait is spent by one reading, even by one that went back", () => {
@@ -69,7 +70,7 @@ describe("ObserverClock (spec 04 section 8, I10)", () => {
     clock.allowIdle(NS_PER_S);
     clock.nowNs();
     clock.nowNs();
-    expect(clock.takeJumpsForward()).toBe(1);
-    expect(clock.takeRegressions()).toBe(1);
+    expect(counted(clock.counters, CLOCK.jumpForward)).toBe(1);
+    expect(counted(clock.counters, CLOCK.regression)).toBe(1);
   });
 });

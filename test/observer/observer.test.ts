@@ -1,6 +1,8 @@
 // The observer as a whole: construction, fairness among listeners, listeners that fail, drained counters, pid_max
 // (spec 04 sections 1, 3, 9 and 10).
 import { describe, expect, test } from "bun:test";
+import { Counters } from "../../src/base/counters.ts";
+import { SECURE, type SecureCounters } from "../../src/listener/counters.ts";
 import { BATCH_SIZE, RECEIVE_FAILURES_MAX, TRACKER_CAPACITY_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED } from "../../src/base/origin.ts";
 import * as reason from "../../src/base/reject_reason.ts";
@@ -318,12 +320,12 @@ describe("drained counters", () => {
 
   test("those that only some listeners have are summed, or read by listener", () => {
     class Decrypting extends ScriptedListener {
-      attempts = 9;
-      drops = 4;
-      drainAeadAttempts = () => this.attempts;
-      drainKernelDrops = () => this.drops;
+      kernelDrops = 4;
+      readonly counters: SecureCounters = new Counters(SECURE, this);
     }
     const listeners = [new ScriptedListener(), new Decrypting(), new Decrypting()];
+    for (const { counters } of listeners.slice(1) as Decrypting[])
+      counters.add(SECURE.aeadAttempts, 9);
     const { observer } = new ObserverHarness({ listeners });
     expect(observer.drainAeadAttempts()).toBe(18);
     expect([0, 1, 2].map((listenerNumber) => observer.drainKernelDrops(listenerNumber))).toEqual([

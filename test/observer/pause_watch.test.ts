@@ -1,5 +1,7 @@
 // When the observer says of itself that it could hear nobody, and what its agents get for it (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
+import { PAUSES } from "../../src/observer/pause_watch.ts";
+import { counted, since } from "../support/since.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
@@ -28,7 +30,7 @@ function wait(harness: ObserverHarness, plannedMs: number, tookMs: number): numb
 
 function pausesMs(harness: ObserverHarness): [count: number, totalMs: number] {
   const { pauses } = harness.observer;
-  return [pauses.takeCount(), pauses.takeTotalNs() / NS_PER_MS];
+  return [counted(pauses.counters, PAUSES.count), since(pauses, "ns", pauses.totalNs) / NS_PER_MS];
 }
 
 describe("a wait that took longer than planned", () => {

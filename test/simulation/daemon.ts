@@ -1,6 +1,6 @@
 // The daemon of one life: the real turn with the real observer, tracker, recovery and metrics,
 // wired as the real daemon wires them, over simulated sockets, processes, children and time.
-import { countOutcome, Tick } from "../../src/daemon/tick.ts";
+import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
@@ -95,7 +95,6 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     host: new SimulatedHost(processes),
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
-      countOutcome(metrics, outcome);
       recorder.onOutcome(outcome);
     },
     capacity,

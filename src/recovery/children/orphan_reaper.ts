@@ -3,6 +3,7 @@
 // commands leave in the background, and of what agents leave. An orphan that has ended keeps its
 // pid until its parent waits for it. The runtime waits for the children that it started, and must
 // find their status: those are left alone.
+import { block, Counters, counter } from "../../base/counters.ts";
 import { adoptsOrphans, endedChild, reapChild } from "../../../ffi/wait.ts";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../base/limits.ts";
 
@@ -17,9 +18,15 @@ export interface OrphanSystem {
 
 const SYSTEM: OrphanSystem = { adoptsOrphans, endedChild, reapChild };
 
+export const ORPHANS = block({
+  reaped: counter(
+    "varta_orphans_reaped_total",
+    "Ended processes of nobody that were reaped by a daemon that is their parent, as the first process of a container.",
+  ),
+});
+
 export class OrphanReaper {
-  /** Processes reaped so far. */
-  reaped = 0;
+  readonly counters = new Counters(ORPHANS, this);
   readonly #isOurs: (pid: number) => boolean;
   readonly #system: OrphanSystem;
   #nextNs: number;
@@ -45,7 +52,7 @@ export class OrphanReaper {
       // runtime has waited for it.
       if (pid <= 0 || this.#isOurs(pid)) return;
       if (this.#system.reapChild(pid) !== pid) return;
-      this.reaped += 1;
+      this.counters.add(ORPHANS.reaped);
     }
     this.#nextNs = nowNs;
   }

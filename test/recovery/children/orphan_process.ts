@@ -1,7 +1,7 @@
 // The first process of a pid namespace, or a subreaper: it starts commands that leave processes behind, reaps what becomes
 // its child, and tells as JSON how the commands ended and what is left. Run by orphan_reaper.test.ts.
 import { readdirSync, readFileSync } from "node:fs";
-import { OrphanReaper } from "../../../src/recovery/children/orphan_reaper.ts";
+import { ORPHANS, OrphanReaper } from "../../../src/recovery/children/orphan_reaper.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/child_runner.ts";
 import { ORPHAN_LOOK_NS } from "../../../src/base/limits.ts";
 import { until } from "../harness.ts";
@@ -21,7 +21,7 @@ for (let started = 0; started < COUNT; started++) {
 await until("everybody to end", () => {
   nowNs += ORPHAN_LOOK_NS;
   reaper.maintain(nowNs);
-  return exits.length === COUNT && reaper.reaped === 2 * COUNT;
+  return exits.length === COUNT && reaper.counters.get(ORPHANS.reaped) === 2 * COUNT;
 });
 console.log(JSON.stringify({ exits: [...new Set(exits)], zombies: zombieCount() }));
 

@@ -2,7 +2,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../../src/base/limits.ts";
-import { OrphanReaper, type OrphanSystem } from "../../../src/recovery/children/orphan_reaper.ts";
+import {
+  ORPHANS,
+  OrphanReaper,
+  type OrphanSystem,
+} from "../../../src/recovery/children/orphan_reaper.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -48,7 +52,7 @@ describe("OrphanReaper", () => {
     // The runtime has waited for its own.
     system.ended = [5];
     reaper.maintain(ORPHAN_LOOK_NS);
-    expect([system.ended, reaper.reaped]).toEqual([[], 3]);
+    expect([system.ended, reaper.counters.get(ORPHANS.reaped)]).toEqual([[], 3]);
   });
 
   test("looks once a second, and not in between", () => {
@@ -63,10 +67,10 @@ describe("OrphanReaper", () => {
     const { system, reaper } = reaping();
     system.ended = Array.from({ length: 100 }, (_, at) => 100 + at);
     reaper.maintain(5);
-    expect(reaper.reaped).toBe(ORPHANS_PER_TURN_MAX);
+    expect(reaper.counters.get(ORPHANS.reaped)).toBe(ORPHANS_PER_TURN_MAX);
     expect(reaper.nextDeadlineNs()).toBe(5);
     reaper.maintain(5);
-    expect(reaper.reaped).toBe(100);
+    expect(reaper.counters.get(ORPHANS.reaped)).toBe(100);
   });
 
   test("does not look where orphans are the children of another", () => {

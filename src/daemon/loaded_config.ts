@@ -1,0 +1,22 @@
+// What the page says of the configuration that the daemon runs with.
+import { block, Counters, type CountersOf, gauge } from "../base/counters.ts";
+
+export const CONFIG = block({
+  lastReloadSuccessful: gauge(
+    "varta_config_last_reload_successful",
+    "Whether the last load or reload succeeded: 1 or 0.",
+  ),
+  lastReloadSuccess: gauge(
+    "varta_config_last_reload_success_timestamp_seconds",
+    "Unix time of the last successful load or reload.",
+    { decimals: 3 },
+  ),
+});
+
+/** The counters of a configuration that was loaded at `unixMs`. */
+export function loadedCounters(unixMs: number): CountersOf<typeof CONFIG> {
+  const counters = new Counters(CONFIG, undefined);
+  counters.set(CONFIG.lastReloadSuccessful, 1);
+  counters.set(CONFIG.lastReloadSuccess, Math.floor(unixMs / 1000));
+  return counters;
+}
