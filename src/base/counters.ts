@@ -10,13 +10,13 @@
 import { saturatingAdd } from "./saturating.ts";
 import { NS_PER_S } from "./time.ts";
 
-export type MetricType = "counter" | "gauge" | "histogram";
+type MetricType = "counter" | "gauge" | "histogram";
 
 /**
  * One metric family as it is declared. `Value` are its label values, `Owner` is asked for its
  * value.
  */
-export interface Row<Type extends MetricType, Value extends string, Owner> {
+interface Row<Type extends MetricType, Value extends string, Owner> {
   readonly type: Type;
   /** "" = a counter that stands on no page: the library alone reads it. */
   readonly name: string;
@@ -63,7 +63,7 @@ interface Declared<R> {
 }
 
 /** A declared block: by row its cell, or its cells by label value. */
-export type Block<R> = { readonly [Key in keyof R]: CellsOf<R[Key], R> } & {
+type Block<R> = { readonly [Key in keyof R]: CellsOf<R[Key], R> } & {
   readonly [DECLARED]: Declared<R>;
 };
 

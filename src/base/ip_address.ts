@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
-export interface IpBytes {
+interface IpBytes {
   /** 4 or 16 bytes. */
   readonly bytes: Uint8Array;
   /** What follows "%" in an IPv6 literal: the interface, by name or number; "" = none. */

@@ -50,7 +50,7 @@ export interface Failed {
 
 export const SENT: Sent = Object.freeze({ kind: "sent", text: "Beat sent" });
 
-export const QUEUE_FULL: Dropped = Object.freeze({
+const QUEUE_FULL: Dropped = Object.freeze({
   kind: "dropped",
   reason: "queue_full",
   text: "Beat dropped: the queue to the observer is full",

@@ -51,7 +51,7 @@ export interface ClientCounters {
   readonly connects: number;
 }
 
-export interface ClientParts {
+interface ClientParts {
   readonly stream: BeatStream;
   readonly system: AgentSystem;
   /** Seals the frames; undefined = they go as they are. The client wipes it. */

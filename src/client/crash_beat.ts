@@ -3,7 +3,7 @@
 // that the host handles itself is no crash.
 import { processWide } from "./process_wide.ts";
 
-export interface CrashBeatSender {
+interface CrashBeatSender {
   crashBeat(): unknown;
 }
 

@@ -19,7 +19,7 @@ import { CLAMPED_OPTIONS, OLDER_OPTIONS } from "./legacy_options.ts";
 
 const KEY_FILE_OPTIONS = ["key-file", "accepted-key-file", "master-key-file"] as const;
 
-export interface AppliedOptions {
+interface AppliedOptions {
   /** Sentences about options that do nothing here. */
   readonly warnings: readonly string[];
 }

@@ -8,7 +8,7 @@ import { LISTENER_KEYS } from "./keys/listener_keys.ts";
 import { TABLE_ORDER, TABLES } from "./keys/tables.ts";
 import type { LoadSuccess } from "./load_result.ts";
 
-export interface EffectiveKey {
+interface EffectiveKey {
   /** "observer", or "listener[0]" */
   readonly table: string;
   readonly key: string;

@@ -33,10 +33,10 @@ import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
 import { unavailableFaults } from "./checks/unavailable.ts";
 
-export const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
+const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
 
 /** The metrics address of a bare run: it must be useful without a single line of configuration. */
-export const BARE_METRICS_LISTEN = "127.0.0.1:9469";
+const BARE_METRICS_LISTEN = "127.0.0.1:9469";
 
 /** A file of the export below this size is rotated every few events. */
 const EXPORT_BYTES_SENSIBLE = 4_096;

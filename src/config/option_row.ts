@@ -25,7 +25,7 @@ export const OPTION_GROUPS = [
   "Accepted without effect",
 ] as const;
 
-export type OptionGroup = (typeof OPTION_GROUPS)[number];
+type OptionGroup = (typeof OPTION_GROUPS)[number];
 
 export interface OptionRow {
   readonly group: OptionGroup;

@@ -33,7 +33,7 @@ export function checkAccounts(
   }
 }
 
-export interface ConfigParts {
+interface ConfigParts {
   readonly document: CheckedDocument;
   readonly accounts: AccountFiles;
   readonly secrets: Secrets;

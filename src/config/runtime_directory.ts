@@ -3,7 +3,7 @@
 // daemon without a file.
 import type { RuntimeDirectory } from "./load_result.ts";
 
-export interface DefaultSocket {
+interface DefaultSocket {
   readonly path: string;
   /** The directory to create if it is missing. */
   readonly directory: RuntimeDirectory;

@@ -13,7 +13,7 @@ import {
   syntaxFault,
 } from "./problems/toml_faults.ts";
 
-export const CONFIG_FILE_BYTES_MAX = 1_048_576;
+const CONFIG_FILE_BYTES_MAX = 1_048_576;
 
 /** Tables and arrays within each other; the deepest key that there is has four. */
 const NESTING_MAX = 64;
@@ -46,7 +46,7 @@ export function readTomlDocument(file: string): TomlDocument {
   return placed(bytes.toString("utf8"), encodingFault(bytes, wrongIndex));
 }
 
-export function parseToml(text: string): TomlDocument {
+function parseToml(text: string): TomlDocument {
   try {
     const tree = parse(text, { integersAsBigInt: true });
     // A function that walks such a tree would run out of stack.

@@ -11,13 +11,13 @@ export interface Definition {
   readonly offset: number;
 }
 
-export interface NewerSyntax {
+interface NewerSyntax {
   readonly found: string;
   readonly want: string;
   readonly offset: number;
 }
 
-export interface TomlWalk {
+interface TomlWalk {
   readonly definitions: readonly Definition[];
   readonly newer: readonly NewerSyntax[];
 }

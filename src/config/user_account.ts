@@ -12,7 +12,7 @@ export interface UserAccount {
   readonly groups: readonly number[];
 }
 
-export interface AccountFiles {
+interface AccountFiles {
   readonly passwdFile: string;
   readonly groupFile: string;
 }

@@ -54,10 +54,10 @@ export const REFUSAL_LABELS = [
   "beats_refused",
   "unit_not_owned",
 ] as const;
-export type RefusalLabel = (typeof REFUSAL_LABELS)[number];
+type RefusalLabel = (typeof REFUSAL_LABELS)[number];
 
 /** How a reason is counted. */
-export interface ReasonRow {
+interface ReasonRow {
   readonly label: OutcomeLabel;
   /** A structural refusal, which `varta_recovery_refused_total` counts, too. */
   readonly refusal?: RefusalLabel;

@@ -8,7 +8,7 @@ import { bytesOf, FamilySection, type Labels, type PageFormat } from "./family_s
 import { PidOrder } from "./pid_order.ts";
 import { PID_ROWS, type PidRows } from "./pid_rows.ts";
 
-export interface ExpositionOptions {
+interface ExpositionOptions {
   /** In the order of the page. */
   readonly blocks: readonly AnyBlock[];
   readonly rows: PidRows;

@@ -58,7 +58,7 @@ export const BUILD = blockPer(["version", "revision", "runtime", "target"], {
   info: gauge("varta_build_info", "The build that is running; always 1.", { ask: () => 1 }),
 });
 
-export interface BuildInfo {
+interface BuildInfo {
   readonly version: string;
   readonly revision: string;
   readonly runtime: string;

@@ -13,9 +13,9 @@ import type { SlotsView } from "../tracker/slots.ts";
 
 /** What `admit` says of a beat: it paid a token, it needs none, or it came too early, or there was no token for it. */
 export const ADMITTED_PAID = 0;
-export const ADMITTED_UNPAID = 1;
+const ADMITTED_UNPAID = 1;
 export const SHED_PER_PID = 2;
-export const SHED_GLOBAL = 3;
+const SHED_GLOBAL = 3;
 
 export interface AdmissionOptions {
   /** Accepted beats per second and pid, an integer; 0 = off. */

@@ -26,7 +26,7 @@ import type { IdentityResolver } from "./identity.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
-export interface IntakeOptions {
+interface IntakeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
   readonly admission: Admission;

@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
 /** What a column holds: `width` numbers for each row, and in a fresh row `fresh`; undefined = what was there. */
-export interface Column<A extends ColumnArray> {
+interface Column<A extends ColumnArray> {
   readonly make: (length: number) => A;
   readonly width: number;
   readonly fresh: number | undefined;
@@ -16,7 +16,7 @@ export interface Column<A extends ColumnArray> {
 
 type ColumnList = Readonly<Record<string, Column<ColumnArray>>>;
 
-export type Columns<L extends ColumnList> = {
+type Columns<L extends ColumnList> = {
   readonly [Name in keyof L]: L[Name] extends Column<infer A> ? A : never;
 };
 
@@ -70,7 +70,7 @@ export function columnSet<const L extends ColumnList>(
 }
 
 /** What a table can do with its rows. */
-export interface TableRows<L extends ColumnList> {
+interface TableRows<L extends ColumnList> {
   /** Copies row `from` of `other`, which may have more columns, over row `to`. */
   copyRow(other: ReadonlyColumns<L>, from: number, to: number): void;
   /** Makes `row` a fresh one. */

@@ -5,7 +5,7 @@ import * as reason from "../base/reject_reason.ts";
 import type { RefusalCount } from "../events/stall.ts";
 
 /** The reasons, in the order of the columns. */
-export const REFUSAL_REASONS: readonly number[] = [
+const REFUSAL_REASONS: readonly number[] = [
   reason.REJECT_OUT_OF_ORDER,
   reason.REJECT_REPLAY,
   reason.REJECT_RATE_PER_PID,

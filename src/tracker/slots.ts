@@ -32,7 +32,7 @@ export const SLOT_BEAT_ONCE = 16;
 /** Beats were refused since the last accepted one. */
 export const SLOT_HAS_REFUSALS = 32;
 /** It beats by plain UDP, from `source`. */
-export const SLOT_HAS_SOURCE = 64;
+const SLOT_HAS_SOURCE = 64;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 255;

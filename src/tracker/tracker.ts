@@ -31,12 +31,12 @@ import { StallScan, type StallSink } from "./stall_scan.ts";
 import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
 
 /** What `record` did. */
-export const UPDATE_INSERTED = 0;
+const UPDATE_INSERTED = 0;
 export const UPDATE_REFRESHED = 1;
 export const UPDATE_OUT_OF_ORDER = 2;
 export const UPDATE_CAPACITY_EXCEEDED = 3;
 export const UPDATE_ORIGIN_CONFLICT = 4;
-export const UPDATE_NAMESPACE_CONFLICT = 5;
+const UPDATE_NAMESPACE_CONFLICT = 5;
 
 /** Verdicts of `stallFreshness`; only FRESH_WARRANTED may fire a recovery. */
 export const FRESH_WARRANTED = 0;
@@ -46,7 +46,7 @@ export const FRESH_UNVERIFIABLE_GENERATION = 3;
 /** The agent is alive and beats, and its beats are refused. */
 export const FRESH_BEATS_REFUSED = 4;
 
-export interface TrackerOptions {
+interface TrackerOptions {
   /** The threshold of a member that is new. */
   readonly thresholdNs: number;
   /** Clamped to 2^20; 0 refuses every pid. */

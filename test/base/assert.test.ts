@@ -1,15 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { AssertionError, assert, unreachable } from "../../src/base/assert.ts";
+import { AssertionError, assert } from "../../src/base/assert.ts";
 
 describe("assert()", () => {
   test("throws AssertionError with its message only if the condition is false", () => {
     expect(() => assert(true, "never told")).not.toThrow();
     expect(() => assert(false, "a slot is live")).toThrow(new AssertionError("a slot is live"));
-  });
-});
-
-describe("unreachable()", () => {
-  test("names the value that should not exist", () => {
-    expect(() => unreachable("ghost" as never)).toThrow("unreachable: ghost");
   });
 });

@@ -31,7 +31,7 @@ export interface CheckedListener {
   readonly options: Map<string, string>;
 }
 
-export type CheckedTables = {
+type CheckedTables = {
   readonly [T in TableName]: CheckedTable<(typeof TABLES)[T]>;
 };
 

@@ -12,7 +12,7 @@ import { LISTENER_KEYS } from "../keys/listener_keys.ts";
 import { TABLE_NAMES, TABLES } from "../keys/tables.ts";
 import type { UnitSettings } from "./unit_file.ts";
 
-export interface CredentialPaths {
+interface CredentialPaths {
   readonly document: CheckedDocument;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The unit that will make the directory; undefined = this is its process, or there is none. */

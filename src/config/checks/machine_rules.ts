@@ -41,7 +41,7 @@ import type { SocketHolder } from "./socket_holders.ts";
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-export interface MachineCheck {
+interface MachineCheck {
   readonly machine: Machine;
   readonly groupFile: string;
   /** Made by the daemon itself before it binds there; undefined = none. */

@@ -13,7 +13,7 @@ export interface SocketHolder {
   readonly isOurs: boolean;
 }
 
-export interface SocketHoldersOptions {
+interface SocketHoldersOptions {
   /** Whether a process with this command line is a daemon of this program. */
   readonly isOurs: (argv: readonly string[]) => boolean;
 }

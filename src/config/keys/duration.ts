@@ -13,11 +13,7 @@ export const DURATION_MS_MAX = 90 * 24 * 3_600_000;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Why a text is not a duration, as the remark after it in a message. */
-export type DurationFault =
-  | "no unit"
-  | "not a duration"
-  | "not whole milliseconds"
-  | "over 90 days";
+type DurationFault = "no unit" | "not a duration" | "not whole milliseconds" | "over 90 days";
 
 /** Milliseconds of `text`, or what is wrong with it. Range limits of a key are not checked here. */
 export function parseDurationMs(text: string): number | DurationFault {

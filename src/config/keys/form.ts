@@ -54,7 +54,7 @@ export interface Remark {
   readonly want?: string;
 }
 
-export interface Words {
+interface Words {
   readonly kind: ValueKind;
   readonly want: string;
   readonly remark?: (value: unknown) => Remark | undefined;

@@ -27,7 +27,7 @@ interface Range {
   readonly offBy?: string;
 }
 
-export interface IntegerRange extends Range {
+interface IntegerRange extends Range {
   readonly min: number;
   readonly max: number;
 }
@@ -66,13 +66,13 @@ function zeroRemark(zero: string, want: string, { zeroWould, offBy }: Range): Re
   };
 }
 
-export interface DurationRange extends Range {
+interface DurationRange extends Range {
   readonly minMs: number;
   readonly maxMs?: number;
 }
 
 /** A duration of the file, in nanoseconds. `milliseconds` is the form of its second spelling. */
-export interface DurationForm extends Form<number> {
+interface DurationForm extends Form<number> {
   readonly milliseconds: Form<number>;
 }
 

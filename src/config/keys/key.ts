@@ -5,7 +5,7 @@
 import type { Form, SecretContent } from "./form.ts";
 
 /** How a changed value can be taken over: while the daemon runs, or only by a new start. */
-export type Reload = "live" | "restart";
+type Reload = "live" | "restart";
 
 /** What not every key has to say. */
 interface KeyFacts {

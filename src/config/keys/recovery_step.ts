@@ -56,7 +56,7 @@ type StepKeys = typeof STEP_KEYS;
 type Value<K extends keyof StepKeys> = StepKeys[K]["form"] extends Form<infer V> ? V : never;
 
 /** A checked step has exactly one of the keys. */
-export type CheckedStep = { readonly [K in keyof StepKeys]?: Value<K> };
+type CheckedStep = { readonly [K in keyof StepKeys]?: Value<K> };
 
 /** A step by the name of its key; the unit "auto" is the one that the agent runs in. */
 export type RecoveryStep = {

@@ -4,7 +4,7 @@ import { type AST, parseTOML } from "toml-eslint-parser";
 import type { Anchor, Path } from "./fault.ts";
 import { codePointColumn } from "../toml_document.ts";
 
-export interface Position {
+interface Position {
   readonly line: number;
   /** 1-based, in code points. */
   readonly column: number;

@@ -4,11 +4,11 @@ import { type Fault, pathKey, pathLabel } from "./fault.ts";
 import type { LogFormat } from "../config.ts";
 import type { LoadFailure, Problem } from "../load_result.ts";
 
-export const PROBLEMS_SHOWN_MAX = 50;
+const PROBLEMS_SHOWN_MAX = 50;
 
-export const COMMAND_LINE = "command line";
+const COMMAND_LINE = "command line";
 
-export interface FaultSource {
+interface FaultSource {
   /** The configuration file; undefined = none was read, and all faults are of options. */
   readonly file: string | undefined;
   /** Its text, for positions. */
@@ -56,7 +56,7 @@ export function problemsText(problems: readonly Problem[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-export function problemLine(problem: Problem): string {
+function problemLine(problem: Problem): string {
   const place = problem.line === undefined ? "" : `:${problem.line}:${problem.column}`;
   const where = problem.where === "" ? "" : `${problem.where}: `;
   return `${problem.source}${place}: ${where}${problem.text}`;

@@ -7,7 +7,7 @@ import { quoted } from "./found.ts";
 import { type Definition, walkToml } from "../toml_walk.ts";
 
 /** Where the parser stopped, and why. */
-export interface SyntaxError {
+interface SyntaxError {
   /** 1-based. */
   readonly line: number;
   /** 1-based, in UTF-16 units. */
