@@ -15,26 +15,26 @@ export class FilterReports implements RubbishReports {
     this.#listenerNames = listenerNames;
   }
 
-  filterAttached(listener: number, perSecond: number): void {
+  filterAttached(listenerNumber: number, perSecond: number): void {
     this.#log.warn("flood filter on", {
-      listener: this.#listenerNames[listener],
+      listener: this.#listenerNames[listenerNumber],
       per_second: Math.round(perSecond),
       passes_one_in: RUBBISH_SAMPLE,
       reason: "a flood of datagrams that are no beats",
     });
   }
 
-  filterDetached(listener: number, filtered: number, onForNs: number): void {
+  filterDetached(listenerNumber: number, filtered: number, onForNs: number): void {
     this.#log.info("flood filter off", {
-      listener: this.#listenerNames[listener],
+      listener: this.#listenerNames[listenerNumber],
       dropped_estimate: Math.round(filtered),
       after_s: Math.round(onForNs / NS_PER_S),
     });
   }
 
-  filterUnavailable(listener: number, errno: number): void {
+  filterUnavailable(listenerNumber: number, errno: number): void {
     this.#log.warn("flood filter unavailable", {
-      listener: this.#listenerNames[listener],
+      listener: this.#listenerNames[listenerNumber],
       error: errnoText(errno),
       reason: "a flood of datagrams that are no beats",
     });

@@ -25,10 +25,10 @@ export class DatagramAccounting {
   /** Indexed by listener number x REJECT_REASON_COUNT + reason. */
   readonly rejected = new Float64Array(LISTENERS_MAX * REJECT_REASON_COUNT);
 
-  /** Datagrams of `listener` rejected for any reason. */
-  rejectedTotal(listener: number): number {
+  /** Datagrams of a listener rejected for any reason. */
+  rejectedTotal(listenerNumber: number): number {
     let sum = 0;
-    const base = listener * REJECT_REASON_COUNT;
+    const base = listenerNumber * REJECT_REASON_COUNT;
     for (let reason = 0; reason < REJECT_REASON_COUNT; reason++)
       sum += this.rejected[base + reason]!;
     return sum;

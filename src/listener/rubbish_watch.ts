@@ -24,10 +24,10 @@ import type { Listener } from "./listener.ts";
 /** What a person is told; by listener number. */
 export interface RubbishReports {
   /** `perSecond`: the rubbish that made the flood. */
-  filterAttached(listener: number, perSecond: number): void;
+  filterAttached(listenerNumber: number, perSecond: number): void;
   /** `filtered` is an estimate. */
-  filterDetached(listener: number, filtered: number, onForNs: number): void;
-  filterUnavailable(listener: number, errno: number): void;
+  filterDetached(listenerNumber: number, filtered: number, onForNs: number): void;
+  filterUnavailable(listenerNumber: number, errno: number): void;
 }
 
 interface RubbishWatchOptions {

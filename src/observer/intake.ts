@@ -72,7 +72,7 @@ export class Intake {
     datagram.listenerNumber = listenerNumber;
     datagram.nowNs = nowNs;
     datagram.words = listener.batch.words;
-    this.#steady.prepare(listenerNumber, listener, count, nowNs, this.pidMax);
+    this.#steady.prepare(datagram, listener, count, this.pidMax);
   }
 
   /**

@@ -276,8 +276,8 @@ export class Observer {
   }
 
   /** When a listener that keeps failing is tried again; 0 = it is not suspended. Its descriptor would only spin the wait. */
-  suspendedUntilNs(listener: number): number {
-    return this.#failures.suspendedUntilNs(listener);
+  suspendedUntilNs(listenerNumber: number): number {
+    return this.#failures.suspendedUntilNs(listenerNumber);
   }
 
   /** Closes all listeners; idempotent. */

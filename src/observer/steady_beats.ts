@@ -3,6 +3,7 @@
 // the check order). Everything else is left to the intake, which knows the order of the checks (spec 04 section 5):
 // nothing here rejects, reads /proc or makes any row but a beat.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { Datagram } from "../events/datagram.ts";
 import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
 import type { Listener } from "../listener/listener.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
@@ -22,20 +23,14 @@ export class SteadyBeats {
     this.#run.namespaceInode = observerInode;
   }
 
-  /** Looks at the `count` datagrams that `listener` has just received at `nowNs`. */
-  prepare(
-    listenerNumber: number,
-    listener: Listener,
-    count: number,
-    nowNs: number,
-    pidMax: number,
-  ): void {
+  /** Looks at the `count` datagrams that `listener` has just received; `datagram` says when, and its number. */
+  prepare(datagram: Datagram, listener: Listener, count: number, pidMax: number): void {
     const run = this.#run;
     const { batch } = listener;
     run.words = batch.words;
     run.frameWord = batch.frameWord;
-    run.nowNs = nowNs;
-    run.listenerNumber = listenerNumber;
+    run.nowNs = datagram.nowNs;
+    run.listenerNumber = datagram.listenerNumber;
     // An allow list is for the check order.
     if (listener.allowList === undefined) attestedPids(batch, count, pidMax, run.pid);
     else run.pid.fill(0, 0, count);
