@@ -1,6 +1,6 @@
 // What a person reads about agents and turns: one log line per stall and per return, and those of
 // the parts that tell of pauses, shared pids and recoveries.
-import { ORIGIN_KERNEL_ATTESTED, originText } from "../base/origin.ts";
+import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
@@ -8,12 +8,13 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
-import type { Log, LogFields } from "./log.ts";
+import { agentName, refusedFields, unprovenField } from "./agent_fields.ts";
+import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import { LineWindow } from "./line_window.ts";
 import { OutcomeReports } from "./outcome_reports.ts";
 import { PauseReports } from "./pause_reports.ts";
-import { agentName, SharedPidReports } from "./shared_pid_reports.ts";
+import { SharedPidReports } from "./shared_pid_reports.ts";
 import type { TickReports } from "./tick.ts";
 
 interface ReportsOptions {
@@ -54,7 +55,7 @@ export class Reports implements TickReports, Deadline {
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),
       ...unprovenField(stall),
-      ...refusedFields(stall),
+      ...refusedFields(stall.refused),
     });
   }
 
@@ -107,21 +108,4 @@ export class Reports implements TickReports, Deadline {
   outcome(outcome: RecoveryOutcome): void {
     this.#outcomes.outcome(outcome);
   }
-}
-
-/**
- * How many beats of the pid came and were refused since the last accepted one, and why:
- * "out_of_order 12, replay 1".
- */
-function refusedFields({ refused }: Stall): LogFields {
-  if (refused.length === 0) return {};
-  return {
-    refused_beats: refused.reduce((sum, { count }) => sum + count, 0),
-    refused_because: refused.map(({ reason, count }) => `${reason} ${count}`).join(", "),
-  };
-}
-
-/** Said only where the kernel names the sender: the others are never known to be one process. */
-function unprovenField({ origin, proven }: Stall): LogFields {
-  return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
 }

@@ -1,6 +1,7 @@
 // The line about two senders of one pid: once a minute at most, for as long as there are any.
 import { NS_PER_S } from "../base/time.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
+import { agentName } from "./agent_fields.ts";
 import type { Log } from "./log.ts";
 
 const LINE_EVERY_NS = 60 * NS_PER_S;
@@ -29,11 +30,4 @@ export class SharedPidReports {
     });
     this.#beats = 0;
   }
-}
-
-/**
- * What an agent that beats by plain UDP is called; undefined for all others, whose pid says enough.
- */
-export function agentName(source: string, pid: number): string | undefined {
-  return source === "" ? undefined : `${source}/${pid}`;
 }

@@ -6,9 +6,9 @@ import { NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
 import type { AgentView, AgentWalk } from "../view/agent_view.ts";
 import type { View } from "../view/view.ts";
 import { statusText } from "../wire/frame.ts";
+import { agentName, refusedFields } from "./agent_fields.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log, LogFields } from "./log.ts";
-import { agentName } from "./shared_pid_reports.ts";
 
 /** About 30 KiB, an eighth of what the stream holds; it is written within a few milliseconds. */
 const AGENTS_PER_SLICE = 100;
@@ -80,7 +80,6 @@ function fieldsOf(agent: AgentView, nowNs: number): LogFields {
     stalled: agent.isStalled,
     proven: agent.isProven,
     origin: originText(agent.origin),
-    refused_beats:
-      refused.length === 0 ? undefined : refused.reduce((n, { count }) => n + count, 0),
+    ...refusedFields(refused),
   };
 }
