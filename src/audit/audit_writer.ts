@@ -4,14 +4,8 @@
 import type { CountersOf } from "../base/counters.ts";
 import { FILES } from "../files/counters.ts";
 import { AUDIT, type AuditCounters } from "./counters.ts";
-import {
-  AUDIT_LOOK_NS,
-  AUDIT_PASS_NS_MAX,
-  AUDIT_RING_WARN_LINES,
-  FILE_REFUSAL_NS,
-  FILE_WRITE_BYTES_MAX,
-} from "../base/limits.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { AUDIT_RING_WARN_LINES, FILE_REFUSAL_NS, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { AppendFile, FileCalls } from "../files/append_file.ts";
 import { countLines } from "../files/line_queue.ts";
 import type { ChainHead } from "./chain.ts";
@@ -21,6 +15,11 @@ import { bootFields, tamperFields } from "./record.ts";
 import type { AuditRing } from "./ring.ts";
 import { AuditRotation } from "./rotation.ts";
 import type { RememberedRow } from "./verify.ts";
+
+/** Time that a pass of the audit writer may spend outside fdatasync. */
+const AUDIT_PASS_NS_MAX = 10 * NS_PER_MS;
+/** Spacing of the checks whether the path still names the open audit file. */
+const AUDIT_LOOK_NS = NS_PER_S;
 
 export interface AuditWriterOptions {
   readonly counters: AuditCounters;

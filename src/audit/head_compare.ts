@@ -1,11 +1,13 @@
 // Holds an audit log against the row that was remembered of it (spec 11 section 5): is the row
 // still there, and is it the same? Reads backwards from the end, because the row is one of the
 // last; rows after it were synced after the memory was written, and prove nothing against it.
-import { AUDIT_COMPARE_BYTES_MAX } from "../base/limits.ts";
 import type { HeadRecord } from "./head_record.ts";
 import { type ByteSource, linesBackwards } from "./probe.ts";
 import { ABSENT, type Suspicion } from "./record.ts";
 import { bootLink, type AuditRow, parseRow } from "./row.ts";
+
+/** Bytes read back at a start to find the remembered row: as a rule it is one of the last. */
+const AUDIT_COMPARE_BYTES_MAX = 64 * 1_048_576;
 
 /** A file of the log and how much of it counts. */
 export interface ComparedFile {

@@ -4,7 +4,7 @@
 // at most ten times a second: what happens meanwhile is in the next one.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { AUDIT_HEAD_NS_MIN, AUDIT_RETRY_NS } from "../base/limits.ts";
+import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { readSmallFile, replaceSmallFile, type SmallFile } from "../files/small_file.ts";
 import type { ChainKey } from "./chain.ts";
@@ -15,6 +15,10 @@ import {
   parseHeadRecord,
 } from "./head_record.ts";
 import type { RememberedRow } from "./verify.ts";
+import { NS_PER_MS } from "../base/time.ts";
+
+/** Shortest time between two writings of the remembered head: each is two syncs. */
+const AUDIT_HEAD_NS_MIN = 100 * NS_PER_MS;
 
 export interface HeadMemoryOptions {
   /** The state directory. */

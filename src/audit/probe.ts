@@ -1,10 +1,13 @@
 // Reads the end of an audit log at a start, to go on where it ends (spec 11 section 5): what the
 // last record is, whether the tail is torn, and what the boot record has to say about it. Decides
 // only; changes nothing.
-import { AUDIT_LINE_BYTES_MAX, AUDIT_PROBE_BYTES, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
+import { AUDIT_LINE_BYTES_MAX, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
 import { CHAIN_START } from "./chain.ts";
 import { AUDIT_HEADER, AUDIT_HEADER_V1, type BootReason } from "./record.ts";
 import { type AuditRow, leadingSeq, parseRow } from "./row.ts";
+
+/** First bytes read from the end of an audit log to find its last record. */
+const AUDIT_PROBE_BYTES = 4_096;
 
 export interface ByteSource {
   readonly sizeBytes: number;

@@ -3,21 +3,10 @@
 // size of the log. Each damage is reported once, at the line where the chain stops to fit.
 import type { ChainKey } from "./chain.ts";
 import { continues, isLinkedReason } from "./chain_check.ts";
+import { FINDING_KINDS, type Finding, type FindingKind, type Verdict } from "./finding.ts";
 import { ABSENT } from "./record.ts";
 import { type AuditRow, bootKeyId, bootLink, bootReason, latin1, parseRow, wasRow } from "./row.ts";
 import { type SectionKind, sectionOf, sectionText } from "./section.ts";
-
-/** What a finding means, the worst first; a note is worth knowing and no damage. */
-export const FINDING_KINDS = ["broken", "section", "behind", "key", "note"] as const;
-export type FindingKind = (typeof FINDING_KINDS)[number];
-
-export interface Finding {
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  readonly text: string;
-  readonly kind: FindingKind;
-}
 
 interface Place {
   readonly file: string;
@@ -44,21 +33,6 @@ export interface VerifierOptions {
   readonly keys?: readonly ChainKey[];
   /** Sections of schema v1 may stand before the first record. */
   readonly allowLegacy?: boolean;
-}
-
-export interface Verdict {
-  readonly isIntact: boolean;
-  /** The worst that was found; "note" = nothing is wrong. */
-  readonly worst: FindingKind;
-  readonly recordCount: number;
-  readonly seqFirst: number | undefined;
-  readonly seqLast: number | undefined;
-  /** The chain of the last record; undefined = there is none. */
-  readonly head: string | undefined;
-  /** The key that the last section is under; undefined = none. */
-  readonly keyId: string | undefined;
-  /** The first finding that is no note. */
-  readonly firstProblem: Finding | undefined;
 }
 
 /** What a boot record says about the start before it, beyond what its link proves. */

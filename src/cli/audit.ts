@@ -7,15 +7,8 @@ import { readLog, readLogFile } from "../audit/log_files.ts";
 import { ABSENT } from "../audit/record.ts";
 import { type AuditRow, columnNames, latin1, parseRow } from "../audit/row.ts";
 import { type SectionKind, sectionOf } from "../audit/section.ts";
-import {
-  type Finding,
-  FINDING_KINDS,
-  type FindingKind,
-  type RememberedRow,
-  type Verdict,
-  Verifier,
-  verdictText,
-} from "../audit/verify.ts";
+import { type Finding, FINDING_KINDS, type FindingKind, type Verdict } from "../audit/finding.ts";
+import { type RememberedRow, Verifier, verdictText } from "../audit/verify.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import { readVerifyKeys } from "./audit_keys.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";

@@ -9,12 +9,17 @@ import { chainKey } from "../audit/chain.ts";
 import type { Difference } from "../audit/head_compare.ts";
 import { HeadMemory } from "../audit/head_memory.ts";
 import type { BootReason, Suspicion } from "../audit/record.ts";
-import { AUDIT_HEAD_TOLD_ROWS } from "../base/limits.ts";
 import type { Config } from "../config/config.ts";
 import { REAL_FILE_CALLS } from "../files/append_file.ts";
 import { stateDirectory } from "../files/state_directory.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Log } from "./log.ts";
+
+/**
+ * The head is logged after so many rows: a copy that a log shipper took away cannot be changed any
+ * more.
+ */
+const AUDIT_HEAD_TOLD_ROWS = 100;
 
 interface AuditWiringOptions {
   readonly config: Config["audit"];

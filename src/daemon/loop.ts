@@ -6,12 +6,7 @@
 import { Counters } from "../base/counters.ts";
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
-import {
-  HTTP_SLICE_NS_MAX,
-  LISTENERS_MAX,
-  WAIT_FALLBACK_NS_MAX,
-  WAIT_NS_MAX,
-} from "../base/limits.ts";
+import { LISTENERS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -25,6 +20,11 @@ import {
   TURN_FULL,
   TURN_HAS_WORK_LEFT,
 } from "./turn_flags.ts";
+
+/** Poll interval when the runtime's epoll descriptor cannot be watched. */
+const WAIT_FALLBACK_NS_MAX = 5 * NS_PER_MS;
+/** HTTP work of one turn. */
+const HTTP_SLICE_NS_MAX = 2 * NS_PER_MS;
 
 /** The HTTP server as the loop drives it. */
 interface LoopHttp {

@@ -4,8 +4,7 @@ import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
-import { JUDGE_SLOTS_MAX, PAUSE_GAP_NS_MIN, PAUSE_GAP_PART } from "../base/limits.ts";
-import { msFromNs } from "../base/time.ts";
+import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
@@ -28,6 +27,15 @@ import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
+
+/**
+ * Part of the threshold that the observer may be late without calling it a pause, and the least
+ * that it may be late.
+ */
+const PAUSE_GAP_PART = 1 / 4;
+const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
+/** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */
+const JUDGE_SLOTS_MAX = 1_024;
 
 const STDOUT = 1;
 const STDERR = 2;

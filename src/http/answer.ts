@@ -12,6 +12,13 @@ export interface Answer {
   readonly sent?: () => void;
 }
 
+/** A request that waits for its answer. */
+export interface Exchange {
+  readonly address: string | undefined;
+  /** Once; ignored if the client is gone. */
+  answer(answer: Answer): void;
+}
+
 type Fields = Readonly<Record<string, string>>;
 
 const TEXT = "text/plain; charset=utf-8";

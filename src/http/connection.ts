@@ -4,12 +4,15 @@
 import { EAGAIN, EINTR } from "../../ffi/constants.ts";
 import { shutdownWrite, StreamBuffer } from "../../ffi/stream.ts";
 import { assert } from "../base/assert.ts";
-import {
-  HTTP_HEAD_BYTES_MAX,
-  HTTP_SEND_BYTES_MAX,
-  HTTP_SENDS_PER_TURN_MAX,
-} from "../base/limits.ts";
+import { HTTP_HEAD_BYTES_MAX } from "../base/limits.ts";
 import { HeadScanner } from "./request.ts";
+
+/**
+ * Bytes of one send, and sends to one connection in a turn: a page of 10,000 agents takes seven
+ * turns.
+ */
+const HTTP_SEND_BYTES_MAX = 64 * 1_024;
+const HTTP_SENDS_PER_TURN_MAX = 4;
 
 /**
  * Waits for a request; for its page; for room to write; for the end of what the client still sends.

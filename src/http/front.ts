@@ -10,14 +10,24 @@ import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
 import { lowered } from "../../ffi/stream.ts";
 import * as limits from "../base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { Acceptor } from "./acceptor.ts";
-import { type Answer, headBytes, textAnswer } from "./answer.ts";
+import { type Answer, type Exchange, headBytes, textAnswer } from "./answer.ts";
 import * as connection from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionTable, isIdle } from "./connection_table.ts";
 import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
 import { type CountHttp, HTTP, type HttpCell } from "./counters.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
+
+/**
+ * A connection that the server ended is read for so long, so that its last answer is not lost by a
+ * reset.
+ */
+const HTTP_LINGER_NS_MAX = NS_PER_S;
+const HTTP_LINGER_BYTES_MAX = 32 * 1_024;
+/** Time after which a turn serves no further connection. */
+const HTTP_EXCHANGE_NS_MAX = NS_PER_MS;
 
 interface FrontOptions {
   /** A socket that listens; the front closes it. */
@@ -28,13 +38,6 @@ interface FrontOptions {
   readonly wallMs: () => number;
   /** Answers a request, now or later. */
   readonly onRequest: (exchange: Exchange, request: HttpRequest) => void;
-}
-
-/** A request that waits for its answer. */
-export interface Exchange {
-  readonly address: string | undefined;
-  /** Once; ignored if the client is gone. */
-  answer(answer: Answer): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -110,7 +113,7 @@ export class HttpFront {
     this.#turn++;
     this.#expire(startNs);
     this.#isExchanging = true;
-    const didWork = this.#work(startNs + limits.HTTP_EXCHANGE_NS_MAX);
+    const didWork = this.#work(startNs + HTTP_EXCHANGE_NS_MAX);
     this.#isExchanging = false;
     const nowNs = this.#options.nowNs();
     if (didWork && nowNs > startNs)
@@ -281,7 +284,7 @@ export class HttpFront {
   }
 
   #discard(open: Connection): void {
-    if (!open.discard() || open.lingeredBytes > limits.HTTP_LINGER_BYTES_MAX) this.#end(open);
+    if (!open.discard() || open.lingeredBytes > HTTP_LINGER_BYTES_MAX) this.#end(open);
   }
 
   // --- answering
@@ -355,7 +358,7 @@ export class HttpFront {
     open.endWriting();
     open.state = connection.LINGERING;
     this.#watch(open, POLLIN);
-    this.#connections.setDeadline(open, this.#options.nowNs() + limits.HTTP_LINGER_NS_MAX);
+    this.#connections.setDeadline(open, this.#options.nowNs() + HTTP_LINGER_NS_MAX);
   }
 
   // --- ending

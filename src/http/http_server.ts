@@ -5,18 +5,12 @@
 import { Counters } from "../base/counters.ts";
 import { hostname } from "node:os";
 import { close } from "../../ffi/socket.ts";
-import {
-  HTTP_BODY_BYTES_MAX,
-  HTTP_DRAIN_NS_MAX,
-  HTTP_BACKLOG,
-  HTTP_HEALTH_PER_SEC,
-  SCRAPES_IN_PROGRESS_MAX,
-} from "../base/limits.ts";
+import { HTTP_DRAIN_NS_MAX, HTTP_HEALTH_PER_SEC } from "../base/limits.ts";
 import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
-import { type Answer, emptyAnswer, landingPage, textAnswer } from "./answer.ts";
+import { type Answer, emptyAnswer, landingPage, textAnswer, type Exchange } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
-import { type Exchange, HttpFront } from "./front.ts";
+import { HttpFront } from "./front.ts";
 import { type CountHttp, HTTP, type HttpCell, type HttpCounters } from "./counters.ts";
 import { IpLimiter } from "./ip_limiter.ts";
 import { listenTcp, listenUnix } from "../sockets/listening_socket.ts";
@@ -30,6 +24,18 @@ import {
   type ScrapeSource,
 } from "./scrape_queue.ts";
 import { bindServer } from "../sockets/bind_server.ts";
+
+/** Scrapes that may wait for a body at once (spec 13). */
+const SCRAPES_IN_PROGRESS_MAX = 64;
+/**
+ * A longer body is refused as such; a shorter one, which is not read either, as part of its method.
+ */
+const HTTP_BODY_BYTES_MAX = 4_096;
+/**
+ * Connections that the kernel keeps until they are accepted: a storm of them must not make it drop
+ * a scraper's.
+ */
+const HTTP_BACKLOG = 512;
 
 type HttpAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }

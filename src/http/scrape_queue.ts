@@ -5,8 +5,13 @@
 // answer, adds 40 MiB to a daemon with 10,000 agents before it is found. Compression runs on the
 // runtime's thread pool.
 import { gzip } from "node:zlib";
-import { GZIP_BYTES_MIN, SCRAPE_CACHE_NS_MAX } from "../base/limits.ts";
 import type { PageFormat } from "./negotiation.ts";
+import { NS_PER_S } from "../base/time.ts";
+
+/** Age up to which a rendered page is served again: two Prometheus servers cost one page. */
+const SCRAPE_CACHE_NS_MAX = NS_PER_S;
+/** Below this size compression saves no packet. */
+const GZIP_BYTES_MIN = 1_024;
 
 /** Where the text of a page comes from; the metrics registry has this shape. */
 export interface ScrapeSource {

@@ -1,10 +1,12 @@
 // Keys derived from a master key, kept ready for 1,024 agents (spec 02 section 3): a direct-mapped table by pid hash, where
 // a miss derives and replaces. It changes what a trial costs by one HKDF, never how many there are.
 import { assert } from "../base/assert.ts";
-import { AGENT_KEYS_CACHED } from "../base/limits.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import { deriveAgentKey } from "../wire/key_derivation.ts";
 import { KEY_BYTES } from "../wire/secure_frame.ts";
+
+/** Derived agent keys kept ready: as many as there are senders. A power of two. */
+const AGENT_KEYS_CACHED = 1_024;
 
 export class AgentKeys {
   readonly #pids = new Uint32Array(AGENT_KEYS_CACHED);

@@ -9,17 +9,23 @@ import {
   FORGERIES_BURST_SENDER,
   FORGERIES_BURST_SOURCE,
   FORGERIES_BURST_STRANGERS,
-  FORGERIES_FEW,
-  FORGERIES_KEPT,
   FORGERIES_PER_S_SENDER,
   FORGERIES_PER_S_SOURCE,
   FORGERIES_PER_S_STRANGERS,
-  FORGERY_SOURCES_MAX,
 } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { TokenBucket } from "../tables/token_bucket.ts";
 import { prefixHash } from "./retired_prefixes.ts";
 import type { SenderTable } from "./sender_table.ts";
+
+/**
+ * Of these, what is left to sources of which fewer than so many came lately: a new sender is one of
+ * them.
+ */
+const FORGERIES_KEPT = 1_000;
+const FORGERIES_FEW = FORGERIES_PER_S_SOURCE;
+/** Sources remembered, by a hash of address and port. A power of two. */
+const FORGERY_SOURCES_MAX = 4_096;
 
 /**
  * In the place of a word where an address lies: the system does not tell, and all strangers are one

@@ -4,22 +4,30 @@
 // queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
 // itself). Only refusals that the filter could have spared us count, which is known by looking: the
 // receives of a suspected listener count them (spec 05 section 8).
-import {
-  LISTENERS_MAX,
-  RUBBISH_CALM_LOOKS,
-  RUBBISH_FILTERED_LOOK_NS,
-  RUBBISH_LOOK_NS_MAX,
-  RUBBISH_LOOK_NS_MIN,
-  RUBBISH_PER_S_CALM,
-  RUBBISH_PER_S_MAX,
-  RUBBISH_SAMPLE,
-  RUBBISH_SAMPLE_RARE,
-} from "../base/limits.ts";
+import { LISTENERS_MAX, RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../base/limits.ts";
 import { blockPer, counter, type ShowCounters } from "../base/counters.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { Listener } from "./listener.ts";
+
+/**
+ * Datagrams per second that are no frames above which a listener gets its filter, and below which
+ * it loses it after its time.
+ */
+const RUBBISH_PER_S_MAX = 1_000;
+const RUBBISH_PER_S_CALM = 200;
+/**
+ * Over so long the rate is taken: a tenth of the threshold within these bounds. A short burst is
+ * over by then and counted whole, and an agent that beats a few times within a threshold can lose
+ * one beat before the filter is on.
+ */
+const RUBBISH_LOOK_NS_MAX = 100 * NS_PER_MS;
+const RUBBISH_LOOK_NS_MIN = 10 * NS_PER_MS;
+/** Under the filter the rate is an estimate from one in 64: a second has at least some of them. */
+const RUBBISH_FILTERED_LOOK_NS = NS_PER_S;
+/** Calm seconds in a row after which the filter is taken off. */
+const RUBBISH_CALM_LOOKS = 10;
 
 /** What a person is told; by listener number. */
 export interface RubbishReports {

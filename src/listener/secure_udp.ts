@@ -7,7 +7,7 @@
 import { Counters } from "../base/counters.ts";
 import { SECURE, type SecureCounters } from "./counters.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import { BATCH_SIZE, SENDER_STATES_DEFAULT, SENDER_SWEEP_NS } from "../base/limits.ts";
+import { BATCH_SIZE, SENDER_STATES_DEFAULT } from "../base/limits.ts";
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
@@ -36,6 +36,9 @@ import { sealedFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { SenderTable } from "./sender_table.ts";
 import { udpOrigin } from "./udp.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
+import { NS_PER_S } from "../base/time.ts";
+
+const SENDER_SWEEP_NS = 60 * NS_PER_S;
 
 // One byte of slack makes an overlong datagram show as 65 bytes.
 const IOV_BYTES = MASTER_FRAME_BYTES + 1;

@@ -1,10 +1,13 @@
 // The senders whose replay state a secure listener keeps (spec 02 section 6): columns of a fixed slab, a last-in first-out
 // list of its free slots, and a bounded index by pid. Nothing is allocated after construction. A live sender is never
 // put out to admit a new one: a full table refuses the newcomer until an old one has been silent for its time.
-import { SENDER_TTL_NS } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { RetiredPrefixes } from "./retired_prefixes.ts";
+import { NS_PER_S } from "../base/time.ts";
+
+/** Silence after which a sender's replay state is dropped: longer than any restart takes. */
+const SENDER_TTL_NS = 600 * NS_PER_S;
 
 /** Columns by slot; replay_window.ts says what they mean. */
 export class SenderTable {

@@ -2,7 +2,6 @@
 // spends no global token; the global bucket is paid by everything that would cost us work or make
 // an event. A part of it is kept for agents that are known and vouched for: else a flood of rubbish
 // would shed their beats, and they would look silent.
-import { GLOBAL_RESERVE_PART } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
 import { TokenBucket } from "../tables/token_bucket.ts";
@@ -10,6 +9,12 @@ import { BeatAllowance } from "../tracker/beat_allowance.ts";
 import { isTerminalEdge, NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import { beginsAnew } from "../tracker/numbering.ts";
 import type { SlotsView } from "../tracker/slots.ts";
+
+/**
+ * Part of the global burst that only beats of known agents may spend: a flood of anything else
+ * never sheds them.
+ */
+const GLOBAL_RESERVE_PART = 1 / 4;
 
 /** What `admit` says of a beat: it paid a token, it needs none, or it came too early, or there was no token for it. */
 export const ADMITTED_PAID = 0;

@@ -7,7 +7,6 @@
 // started and ended within one tick of the clock of start times cannot be told apart, so proof needs a later one. And a
 // sender that rules a namespace may state the pid of a process of its own in a send that it delays until that has ended:
 // the uid of the process must be the one that the kernel attests, which nobody can state for another user.
-import { IDENTITY_RETRY_NS } from "../base/limits.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -15,6 +14,10 @@ import type { Listener } from "../listener/listener.ts";
 import { NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
 import { beginsAnew } from "../tracker/numbering.ts";
 import type { Tracker } from "../tracker/tracker.ts";
+import { NS_PER_S } from "../base/time.ts";
+
+/** Spacing of identity look-ups of one slot. */
+const IDENTITY_RETRY_NS = NS_PER_S;
 
 export class IdentityResolver {
   readonly #processes: ProcessReader;

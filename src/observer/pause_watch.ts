@@ -2,9 +2,14 @@
 // socket to the next there was more time than the wait that was planned between them. Without a limit it notices nothing,
 // which is the rule of a library's poll(): its caller decides how often it looks.
 import { block, Counters, counter } from "../base/counters.ts";
-import { PAUSE_ALONE_GAPS } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { Pauses } from "../tracker/pauses.ts";
+
+/**
+ * A pause stands alone if it began so many gaps, two thresholds, after the end of the one before
+ * it.
+ */
+const PAUSE_ALONE_GAPS = 8;
 
 export const PAUSES = block({
   count: counter(

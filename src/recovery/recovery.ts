@@ -5,11 +5,7 @@
 // one outcome.
 import { Counters, type ShowCounters } from "../base/counters.ts";
 import { countOutcome, GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
-import {
-  RECOVERY_EVALUATIONS_PER_TURN_MAX,
-  RECOVERY_SPAWNS_PER_TURN_MAX,
-  RECOVERY_STEP_SPAWNS_PER_TURN_MAX,
-} from "../base/limits.ts";
+import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_SPAWNS_PER_TURN_MAX } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
@@ -28,6 +24,12 @@ import { StepActions } from "./step_actions.ts";
 import { StormLimit } from "./storm_limit.ts";
 import { UnitLookups } from "./unit_lookups.ts";
 import { UnitRestarts } from "./unit_restarts.ts";
+
+/**
+ * Spawns of a turn that recoveries in progress may take from new ones while steps of theirs wait,
+ * so that neither starves.
+ */
+const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;
 
 export interface RecoveryOptions extends RecoverySettings {
   readonly runner: ChildRunner;

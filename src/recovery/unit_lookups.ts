@@ -3,11 +3,22 @@
 // come is an answer after a while.
 import { constants } from "node:os";
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
-import { UNIT_LOOKUP_NS_MAX, UNIT_LOOKUPS_MAX } from "../base/limits.ts";
 import { type Failure, lastingFailure } from "../processes/failure.ts";
 import type { ChildOutput } from "./children/child_output.ts";
 import type { ChildRunner, ChildSetting } from "./children/child_runner.ts";
 import { factsArgv, parseFacts, type UnitFacts } from "./unit_facts.ts";
+import { NS_PER_S } from "../base/time.ts";
+
+/**
+ * Questions to the service manager at a time: each is a process of 15 ms, and a hundred agents may
+ * stall at once.
+ */
+const UNIT_LOOKUPS_MAX = 4;
+/**
+ * A service manager that is busy answers late; one that hangs keeps the next step from being done
+ * no longer than this.
+ */
+const UNIT_LOOKUP_NS_MAX = 5 * NS_PER_S;
 
 const { SIGKILL } = constants.signals;
 

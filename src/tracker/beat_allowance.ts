@@ -3,8 +3,14 @@
 // number for it, its debt: the beats that were taken ahead of the rate, as of its last accepted
 // beat, in beat-nanoseconds. These are integers, so nothing is ever rounded (spec 04 section 6).
 import { assert } from "../base/assert.ts";
-import { GLOBAL_BURST_MAX, PER_PID_BURST_MIN } from "../base/limits.ts";
+import { GLOBAL_BURST_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
+
+/**
+ * Beats that one member may always send at once: a worker that reports each of a few jobs done is
+ * no flood.
+ */
+const PER_PID_BURST_MIN = 8;
 
 export class BeatAllowance {
   readonly ratePerSecond: number;

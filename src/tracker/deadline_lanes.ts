@@ -2,10 +2,12 @@
 // it takes its slot, and the lane is the only place that has the threshold. While its latch is clear the slot is in the
 // lane's list, which is doubly linked in order of the last accepted beat. Ages never increase from head to tail, so the
 // first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
-import { LANES_MAX } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
+
+/** Distinct thresholds that have a deadline lane of their own. */
+const LANES_MAX = 16;
 
 /** No slot: the end of a list, or an empty lane. */
 const END = -1;

@@ -1,10 +1,13 @@
 // Which slot makes room when the tracker is full (spec 03 section 5). A victim was silent for more than ten thresholds,
 // and under the strict policy its stall was also reported. The work per frame is bounded by the scan window; a cursor
 // walks the ring, so repeated attempts see every slot. "Oldest" is not promised.
-import { EVICTION_MULTIPLIER, EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
+import { EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { DeadlineLanes } from "./deadline_lanes.ts";
 import type { Slots } from "./slots.ts";
+
+/** A slot is a victim only after ten thresholds of silence: long after its stall was reported. */
+const EVICTION_MULTIPLIER = 10;
 
 /** The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced" also takes silent ones that were not judged yet. */
 export type EvictionPolicy = "strict" | "balanced";

@@ -4,13 +4,18 @@
 // key; another source gets a key of its own, above all pids, made from source and pid. Keys are
 // found by a few probes, so whoever chooses sources to make them collide gets a refusal (spec 03
 // section 4.6).
-import { MEMBER_KEY_PROBES_MAX } from "../base/limits.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import type { SlotTable } from "./slot_table.ts";
 import type { SlotsView } from "./slots.ts";
+
+/**
+ * Keys tried for a source whose pid another one holds: that four of 2^31 are all taken by others
+ * happens only on purpose.
+ */
+const MEMBER_KEY_PROBES_MAX = 4;
 
 /** There is no key left for this source. */
 export const NO_KEY = -1;

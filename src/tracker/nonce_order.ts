@@ -1,8 +1,10 @@
 // The order of nonces and terminal timestamps (spec 03 section 4.3): what makes a frame newer than what its slot has seen.
-import { NONCE_WRAP_DISTANCE } from "../base/limits.ts";
 import { U32_MAX, u64Greater } from "../base/u64.ts";
 import type { Datagram } from "../events/datagram.ts";
 import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type SlotsView } from "./slots.ts";
+
+/** How near both ends of u64 a nonce must be to count as wrapped. */
+const NONCE_WRAP_DISTANCE = 2 ** 20;
 
 export const NONCE_REFUSED = 0;
 export const NONCE_ADVANCES = 1;

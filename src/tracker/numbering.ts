@@ -3,10 +3,15 @@
 // all their beats are old, so the agent would look silent while it beats. What tells them from old
 // beats is the clock of the agent, where kernel or key vouch for the sender, and else a run of
 // rising numbers that begins at 1 (spec 03 section 4.4).
-import { RESTART_RUN } from "../base/limits.ts";
 import { u64Greater } from "../base/u64.ts";
 import { type Datagram, VOUCHED_BY_KEY, VOUCHED_NOT } from "../events/datagram.ts";
 import { SLOT_HAS_REFUSALS, type Slots, type SlotsView } from "./slots.ts";
+
+/**
+ * Rising numbers from 1 that are a restart: two could be old datagrams which a network delivered
+ * late.
+ */
+const RESTART_RUN = 3;
 
 /**
  * True if a datagram, whose nonce is too low for its slot, begins a numbering anew. What the kernel

@@ -1,7 +1,9 @@
 // Times in which the observer could not hear anybody: it was stopped, its machine stood still, or it was busy with something
 // else. Such a time moves the deadline of everyone who was silent through it (spec 12 section 8). The pauses are kept here
 // and not in the slots, so a beat costs nothing more and a pause costs the same with ten agents as with a million.
-import { PAUSES_KEPT_MAX } from "../base/limits.ts";
+
+/** Pauses of the observer that move deadlines; of a longer row of them only the last count. */
+const PAUSES_KEPT_MAX = 64;
 
 export class Pauses {
   /** A ring: observer time at which each pause ended, in rising order from the oldest, and its length. */

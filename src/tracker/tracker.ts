@@ -3,11 +3,7 @@
 // changes nothing that a beat changes, so it cannot keep a dead agent alive. The beat path never allocates.
 import { assert } from "../base/assert.ts";
 import { Counters } from "../base/counters.ts";
-import {
-  EVICTION_WINDOW_DEFAULT,
-  TRACKER_CAPACITY_CLASS_DEFAULT,
-  TRACKER_CAPACITY_MAX,
-} from "../base/limits.ts";
+import { EVICTION_WINDOW_DEFAULT, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
@@ -29,6 +25,9 @@ import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { StallScan, type StallSink } from "./stall_scan.ts";
 import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
+
+/** Slots of a tracker made without options (spec 03). */
+const TRACKER_CAPACITY_CLASS_DEFAULT = 256;
 
 /** What `record` did. */
 const UPDATE_INSERTED = 0;

@@ -3,11 +3,17 @@
 // with a count and a list of its slots, newest first; slots without an attested uid, and those of
 // uids beyond the rows, share one. Nothing allocates after the start, and the work of a search is
 // bounded (spec 03 section 5.1).
-import { UID_SHARE_LOOKUPS_MAX, UID_SHARE_ROWS, UID_SHARE_SLOTS_MAX } from "../base/limits.ts";
+import { UID_SHARE_LOOKUPS_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { SLOT_BEAT_ONCE, type Slots } from "./slots.ts";
+
+/**
+ * Slots of one uid searched for one that a full table can do without: a walk along a list, about 5
+ * us.
+ */
+const UID_SHARE_SLOTS_MAX = 1_024;
 
 /** The row of the slots whose uid has none. Its `uid` is the one that no process can have. */
 const OTHERS = 0;

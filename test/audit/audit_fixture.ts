@@ -6,13 +6,8 @@ import { AuditLog, type AuditLogOptions } from "../../src/audit/audit_log.ts";
 import { HeadMemory, type HeadMemoryOptions } from "../../src/audit/head_memory.ts";
 import { readLog } from "../../src/audit/log_files.ts";
 import type { WatermarkLevel } from "../../src/audit/ring.ts";
-import {
-  type Finding,
-  type Verdict,
-  Verifier,
-  type VerifierOptions,
-  verdictText,
-} from "../../src/audit/verify.ts";
+import type { Finding, Verdict } from "../../src/audit/finding.ts";
+import { Verifier, type VerifierOptions, verdictText } from "../../src/audit/verify.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { REAL_FILE_CALLS } from "../../src/files/append_file.ts";

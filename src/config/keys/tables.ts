@@ -8,12 +8,8 @@ import {
   EVICTION_WINDOW_DEFAULT,
   EVICTION_WINDOW_MAX,
   EVICTION_WINDOW_MIN,
-  GLOBAL_BURST_DEFAULT,
   GLOBAL_BURST_MAX,
-  GLOBAL_RATE_DEFAULT,
-  PER_PID_RATE_DEFAULT,
   THRESHOLD_NS_MIN,
-  TRACKER_CAPACITY_DEFAULT,
   TRACKER_CAPACITY_MAX,
 } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
@@ -23,6 +19,11 @@ import { duration, flag, integer, mode, path, secretFile, textItem, word } from 
 import { list } from "./list_forms.ts";
 import { live, restart } from "./key.ts";
 import { RECOVERY_KEYS } from "./recovery_keys.ts";
+
+const TRACKER_CAPACITY_DEFAULT = 4_096;
+const PER_PID_RATE_DEFAULT = 100;
+const GLOBAL_RATE_DEFAULT = 50_000;
+const GLOBAL_BURST_DEFAULT = 100_000;
 
 const AUDIT_BYTES_MIN = 4_096;
 const EXPORT_BYTES_MIN = 128;

@@ -6,9 +6,16 @@ import { constants } from "node:os";
 import { ESRCH } from "../../../ffi/constants.ts";
 import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
-import { RECOVERY_KILL_STEPS_PER_TURN_MAX, SHUTDOWN_KILL_NS_MIN } from "../../base/limits.ts";
+import { RECOVERY_KILL_STEPS_PER_TURN_MAX } from "../../base/limits.ts";
 import { type Child, ChildList } from "./child.ts";
 import type { ChildRunner } from "./child_runner.ts";
+import { NS_PER_MS } from "../../base/time.ts";
+
+/**
+ * A shutdown waits at least this long after a SIGKILL, also after the end of its grace: dying takes
+ * a moment.
+ */
+const SHUTDOWN_KILL_NS_MIN = 100 * NS_PER_MS;
 
 const { SIGKILL, SIGTERM } = constants.signals;
 

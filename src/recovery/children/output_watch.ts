@@ -1,13 +1,18 @@
 // Looks at the output of running commands when the loop has time: at once again while there is more
 // than one turn may take, less and less often while there is nothing. A pipe holds 64 KiB, so a
 // command waits for us only if it floods.
-import {
-  CAPTURE_BYTES_PER_TURN_MAX,
-  CAPTURE_LOOK_NS_MAX,
-  CAPTURE_LOOK_NS_MIN,
-  CAPTURED_CHILDREN_PER_TURN_MAX,
-} from "../../base/limits.ts";
+import { CAPTURE_BYTES_PER_TURN_MAX } from "../../base/limits.ts";
 import type { Child } from "./child.ts";
+import { NS_PER_MS } from "../../base/time.ts";
+
+/** Children whose output is read in one turn: two empty reads cost under a microsecond. */
+const CAPTURED_CHILDREN_PER_TURN_MAX = 256;
+/**
+ * Between two looks at output, from busy to idle: a full pipe holds 64 KiB, so no child waits for
+ * long.
+ */
+const CAPTURE_LOOK_NS_MIN = 10 * NS_PER_MS;
+const CAPTURE_LOOK_NS_MAX = 250 * NS_PER_MS;
 
 /** A stream that gave its share of a turn may have more. */
 const SHARE_BYTES = CAPTURE_BYTES_PER_TURN_MAX / 2;

@@ -8,7 +8,7 @@
 // left behind.
 import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
-import { POST_EXIT_GRACE_NS, RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
+import { RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
 import type { CompleteOutcome, TimeoutOutcome } from "../../events/outcome.ts";
 import type { DecisionReason } from "../../events/outcome_words.ts";
@@ -19,6 +19,10 @@ import { type Child, type ChildAgent, ChildList } from "./child.ts";
 import { ChildKiller, type ChildTimes } from "./child_killer.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import { OutputWatch } from "./output_watch.ts";
+import { NS_PER_S } from "../../base/time.ts";
+
+/** What a command left in the background may hold its output open for so long after its exit. */
+const POST_EXIT_GRACE_NS = 2 * NS_PER_S;
 
 /** A child ran into its timeout, or is over. */
 interface ChildEvent {
