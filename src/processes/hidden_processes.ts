@@ -4,12 +4,8 @@
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { KernelFiles } from "./kernel_files.ts";
 
-/**
- * The mounts of a machine with thousands of containers, and a process in as many groups as there
- * may be.
- */
-const MOUNTINFO_BYTES_MAX = 4 * 1024 * 1024;
-const STATUS_BYTES_MAX = 1024 * 1024;
+/** The mounts of a machine with thousands of containers, or all groups that a process may have. */
+const TEXT_BYTES_MAX = 1024 * 1024;
 const CAP_SYS_PTRACE = 1n << 19n;
 /** The values of the mount option that hide nothing. */
 const HIDES_NOTHING: readonly string[] = ["0", "off"];
@@ -27,9 +23,9 @@ interface HiddenProcesses {
 export function hiddenProcessesWarning(root = "/proc"): HiddenProcesses | undefined {
   if (!IS_LINUX) return undefined;
   const files = new KernelFiles();
-  const mountinfo = files.text(`${root}/self/mountinfo`, MOUNTINFO_BYTES_MAX);
+  const mountinfo = files.text(`${root}/self/mountinfo`, TEXT_BYTES_MAX);
   const { hidepid = "0", gid = "0" } = mountOptions(mountinfo);
-  const status = files.text(`${root}/self/status`, STATUS_BYTES_MAX);
+  const status = files.text(`${root}/self/status`, TEXT_BYTES_MAX);
   if (!HIDES_NOTHING.includes(hidepid) && !isExempt(status, gid, hidepid))
     return hiddenBecause(`hidepid=${hidepid}`);
   if (files.text(`${root}/1/stat`, 1) === "") return hiddenBecause("/proc/1/stat cannot be read");
