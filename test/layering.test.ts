@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["ffi"],
   ["wire", "tables"],
   ["events"],
-  ["files", "processes"],
+  ["files", "processes", "agents"],
   ["sockets", "secrets"],
   ["listener", "tracker"],
   ["observer"],

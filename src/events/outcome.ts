@@ -18,12 +18,18 @@ export type RecoveryOutcome =
   | VerdictOutcome
   | StormOutcome;
 
-/** The command was started for `pid`. */
-export interface SpawnOutcome extends StepPlace {
-  readonly kind: "spawn";
-  readonly label: "spawned";
+/** What all outcomes but that of a storm say: of which member, and when. */
+interface OfMember {
   readonly observerNs: number;
   readonly pid: number;
+  /** Number of its agent. */
+  readonly agent: number;
+}
+
+/** The command was started for `pid`. */
+export interface SpawnOutcome extends OfMember, StepPlace {
+  readonly kind: "spawn";
+  readonly label: "spawned";
   readonly childPid: number;
   readonly stall: Stall;
   /** argv[0]; arguments are never reported, they may hold secrets. */
@@ -36,13 +42,11 @@ export interface SpawnOutcome extends StepPlace {
 /**
  * The command was not started for `pid`: refused, debounced, skipped, or it could not be started.
  */
-export interface RefusedOutcome extends StepPlace {
+export interface RefusedOutcome extends OfMember, StepPlace {
   readonly kind: "refused";
   /** That of its reason. */
   readonly label: OutcomeLabel;
   readonly reason: DecisionReason;
-  readonly observerNs: number;
-  readonly pid: number;
   readonly stall: Stall;
   readonly program: string;
   /** What kept a step from being done, or a stale child from being killed, else empty. */
@@ -56,12 +60,10 @@ export interface RefusedOutcome extends StepPlace {
  * A step could not be done for want of something that the system will have again: it is tried
  * again.
  */
-export interface DeferredOutcome extends StepPlace {
+export interface DeferredOutcome extends OfMember, StepPlace {
   readonly kind: "deferred";
   /** Undefined if it is not the first try of its recovery. */
   readonly label: "deferred" | undefined;
-  readonly observerNs: number;
-  readonly pid: number;
   readonly program: string;
   readonly error: string;
   /** Until the next try. */
@@ -72,21 +74,17 @@ export interface DeferredOutcome extends StepPlace {
  * A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its
  * own.
  */
-export interface TimeoutOutcome {
+export interface TimeoutOutcome extends OfMember {
   readonly kind: "timeout";
-  readonly observerNs: number;
-  readonly pid: number;
   readonly childPid: number;
   readonly durationNs: number;
 }
 
 /** A child is over. Exactly one for each SpawnOutcome. */
-export interface CompleteOutcome {
+export interface CompleteOutcome extends OfMember {
   readonly kind: "complete";
   readonly label: "reaped_zero" | "reaped_nonzero" | "killed";
   readonly completion: "reaped" | "killed" | "reap_failed";
-  readonly observerNs: number;
-  readonly pid: number;
   readonly childPid: number;
   /** NaN if the child did not exit by itself, or if that is not known. */
   readonly exitCode: number;
@@ -104,24 +102,20 @@ export interface CompleteOutcome {
  * A step that started no process is done, or would have been: then `dryRun` is true and nothing
  * was.
  */
-export interface StepOutcome extends StepPlace {
+export interface StepOutcome extends OfMember, StepPlace {
   readonly kind: "step";
   /** Undefined if it is not the first of its recovery. */
   readonly label: "started" | "dry_run" | undefined;
-  readonly observerNs: number;
-  readonly pid: number;
   /** "SIGTERM", "2s", the program, or the unit. */
   readonly detail: string;
   readonly dryRun: boolean;
 }
 
 /** A recovery of several steps is over; what its steps did was reported before. */
-export interface EndOutcome {
+export interface EndOutcome extends OfMember {
   readonly kind: "end";
   /** A step succeeded; a beat came back; nothing is left to try; or why it may not go on. */
   readonly end: SequenceEnd;
-  readonly observerNs: number;
-  readonly pid: number;
   readonly stepNumber: number;
   readonly stepCount: number;
   readonly durationNs: number;
@@ -137,12 +131,10 @@ export type SequenceEnd =
   | "stopped";
 
 /** Whether a beat came back within `verify_within` of the end of a recovery. */
-export interface VerdictOutcome {
+export interface VerdictOutcome extends OfMember {
   readonly kind: "verdict";
   /** "unknown": the process is gone, and nothing names its successor. */
   readonly result: Verdict;
-  readonly observerNs: number;
-  readonly pid: number;
   /** The unit whose new process beats; "" if the agent itself does. */
   readonly unit: string;
   /** From the start of the recovery. */

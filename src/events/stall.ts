@@ -13,6 +13,8 @@ export interface Stall {
   readonly pid: number;
   /** The tracker's key: the pid, unless another source holds that. */
   readonly key: number;
+  /** Number of its agent: never that of another one, also when this one is gone by now. */
+  readonly agent: number;
   /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
   readonly source: string;
   /** Last observed nonce of any kind. */

@@ -7,7 +7,7 @@ import { refusalsOf, SLOT_COLUMNS, SLOT_PROVEN, sourceOf } from "../tracker/slot
 import type { StallSink } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 
-const { pid, key, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
+const { pid, key, agent, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
 const { origin, namespaceInode, generation, uid, status, payload, listener } = SLOT_COLUMNS;
 const { flags, refused } = SLOT_COLUMNS;
 
@@ -15,6 +15,7 @@ const { flags, refused } = SLOT_COLUMNS;
 class StallRows extends columnTable({
   pid,
   key,
+  agent,
   source,
   observedNonceHi,
   observedNonceLo,
@@ -77,6 +78,7 @@ function stallOf(rows: StallRows, row: number, observerNs: number): Stall {
   return {
     pid: rows.pid[row]!,
     key: rows.key[row]!,
+    agent: rows.agent[row]!,
     source: sourceOf(rows, row),
     lastNonceHi: rows.observedNonceHi[row]!,
     lastNonceLo: rows.observedNonceLo[row]!,

@@ -17,7 +17,7 @@ export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   checkShares(table);
 }
 
-function checkSlots({ slots, index, len, latchedCount, sharedCount }: SlotTable): void {
+function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: SlotTable): void {
   let latched = 0;
   let shared = 0;
   for (let slot = 0; slot < len; slot++) {
@@ -25,6 +25,7 @@ function checkSlots({ slots, index, len, latchedCount, sharedCount }: SlotTable)
     assert(index.get(key) === slot, "the key of a live slot maps back to it");
     assert(key === slots.pid[slot]! || isShared(key), "a key is the pid, or none that a pid is");
     if (key !== slots.pid[slot]!) shared += 1;
+    assert(agents.keyOf(slots.agent[slot]!) === key, "a member has the number of its agent");
     assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
     const isWaiting = slots.prev[slot]! !== LINK_NONE;
     if (slots.isLatched(slot)) {
@@ -34,6 +35,7 @@ function checkSlots({ slots, index, len, latchedCount, sharedCount }: SlotTable)
       assert(isWaiting, "LN1: an un-latched slot waits in its lane");
     }
   }
+  assert(agents.count === len, "each member has one number, and nobody else has any");
   assert(shared <= sharedCount, "the cached count of shared pids holds them all");
   assert(latched === latchedCount, "the cached latch count is the number of latched slots");
 }

@@ -2,6 +2,7 @@
 // the lists of each uid, the latch count and the list of removed pids. Each operation keeps all of
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
+import { AgentTable } from "../agents/agent_table.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
@@ -21,6 +22,7 @@ export class SlotTable {
   readonly slots: Slots;
   readonly lanes: DeadlineLanes;
   readonly share: UidShare;
+  readonly agents: AgentTable;
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
   /** The threshold of a member that is new. */
@@ -40,6 +42,7 @@ export class SlotTable {
     processes: ProcessReader,
   ) {
     this.thresholdNs = thresholdNs;
+    this.agents = new AgentTable(capacity);
     this.index = new BoundedIndex(capacity);
     this.counters = counters;
     this.slots = new Slots(capacity);
@@ -86,6 +89,7 @@ export class SlotTable {
     if (this.slots.isLatched(slot)) this.unlatch(slot);
     this.lanes.leave(slot);
     this.share.left(slot);
+    this.agents.release(this.slots.agent[slot]!);
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
@@ -107,6 +111,7 @@ export class SlotTable {
     slots.freshen(slot);
     slots.key[slot] = datagram.key;
     slots.pid[slot] = datagram.pid;
+    slots.agent[slot] = this.agents.take(datagram.key);
     slots.origin[slot] = datagram.origin;
     slots.namespaceInode[slot] = datagram.namespaceInode;
     slots.generation[slot] = datagram.generation;

@@ -44,6 +44,8 @@ export const SLOT_COLUMNS = {
   pid: u32(),
   /** Under which the index has it: the pid, unless another source holds that, see member_key.ts. */
   key: u32(),
+  /** Number of its agent, see agent_table.ts. */
+  agent: u32(),
   /** Where its beats come from, valid with SLOT_HAS_SOURCE. */
   source: u32(IP_WORDS),
   /** Observer time of the last accepted beat. */

@@ -137,6 +137,7 @@ describe("eventFromStall()", () => {
       uid: 1_000,
       proven: true,
       key: 9,
+      agent: 3,
       source: "",
       refused: [],
       status: 1,

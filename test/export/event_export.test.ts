@@ -97,6 +97,7 @@ const STALL: Stall = {
   uid: Number.NaN,
   proven: false,
   key: 12,
+  agent: 3,
   source: "",
   refused: [],
   status: 0,

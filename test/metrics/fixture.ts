@@ -68,6 +68,7 @@ export function stallOf(pid: number): Stall {
     uid: Number.NaN,
     proven: false,
     key: pid,
+    agent: 0,
     source: "",
     refused: [],
     status: 0,

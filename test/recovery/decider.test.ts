@@ -53,6 +53,7 @@ describe("Recovery.decide() starts the command", () => {
         label: "spawned",
         observerNs: T0,
         pid: 4242,
+        agent: 9,
         childPid: 1000,
         stall,
         program: "/bin/x",

@@ -157,6 +157,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     uid: 1_000,
     proven: true,
     key: fields.pid ?? 4242,
+    agent: 9,
     source: "",
     refused: [],
     status: 1,

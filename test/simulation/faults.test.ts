@@ -81,6 +81,12 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed({ observer: (options) => new ForgetfulObserver(options) })).toMatch(/stall/);
   });
 
+  test("a stall has the number of another agent", () => {
+    expect(noticed({ observer: (options) => new ConfusedObserver(options) })).toContain(
+      "promise: the number of an agent",
+    );
+  });
+
   test("a stall is reported twice now and then", () => {
     expect(noticed({ observer: (options) => new InsistentObserver(options) })).toMatch(
       /promise: one stall per silence run|^stall/,
@@ -224,6 +230,13 @@ class DrowsyObserver extends Observer {
   override hasPendingStalls(): boolean {
     this.#asked += 1;
     return this.#asked % 2 === 0 && super.hasPendingStalls();
+  }
+}
+
+class ConfusedObserver extends Observer {
+  override takeStall(): Stall | undefined {
+    const stall = super.takeStall();
+    return stall === undefined ? undefined : { ...stall, agent: stall.agent >>> 1 };
   }
 }
 

@@ -37,6 +37,8 @@ export class Promises {
   readonly #removedNs = new Map<number, number>();
   /** The last stall of each pid: what a recovery may be started for. */
   readonly #stalls = new Map<number, Stall>();
+  /** By the number of each agent that ever stalled: one number, one agent. */
+  readonly #pidOfAgent = new Map<number, number>();
   /** Of the last command: it was told that no process has the pid. */
   #isPidGone = false;
   /** What the service manager last said of each unit. */
@@ -68,6 +70,10 @@ export class Promises {
 
   onStall(stall: Stall): void {
     this.#stalls.set(stall.pid, stall);
+    same("promise: the threshold of a stall", this.#options.thresholdNs, stall.thresholdNs);
+    const known = this.#pidOfAgent.get(stall.agent) ?? stall.pid;
+    same("promise: the number of an agent", known, stall.pid);
+    this.#pidOfAgent.set(stall.agent, stall.pid);
     const silenceNs = stall.observerNs - stall.lastNs;
     const { deafNsSince } = this.#options;
     const heardNs = silenceNs - (deafNsSince(stall.lastNs) - deafNsSince(stall.observerNs));
@@ -131,6 +137,8 @@ export class Promises {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind !== "storm")
+      same("promise: the agent of an outcome", outcome.pid, this.#pidOfAgent.get(outcome.agent));
     if (["spawn", "refused", "deferred"].includes(outcome.kind)) this.#decisionsThisTurn += 1;
     if (outcome.kind === "spawn") {
       this.#children.add(outcome.childPid);

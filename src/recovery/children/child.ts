@@ -6,11 +6,12 @@ import type { Stall } from "../../events/stall.ts";
 import type { StepKind } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";
 
-export type ChildAgent = Pick<Stall, "pid" | "key" | "generation">;
+export type ChildAgent = Pick<Stall, "pid" | "key" | "agent" | "generation">;
 
 export class Child {
-  /** The agent it was started for. */
+  /** The agent it was started for: a pid of it, and its number. */
   readonly pid: number;
+  readonly agent: number;
   /** The tracker's key of the agent. */
   readonly key: number;
   readonly generation: number;
@@ -38,6 +39,7 @@ export class Child {
 
   constructor(agent: ChildAgent, spawnNs: number, step: StepKind = "exec") {
     this.pid = agent.pid;
+    this.agent = agent.agent;
     this.key = agent.key;
     this.generation = agent.generation;
     this.spawnNs = spawnNs;

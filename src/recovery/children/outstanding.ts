@@ -317,6 +317,7 @@ export class Outstanding {
       completion,
       observerNs: nowNs,
       pid: child.pid,
+      agent: child.agent,
       childPid: child.childPid,
       exitCode: child.exitCode,
       signal: child.signal,
@@ -331,6 +332,7 @@ export class Outstanding {
       kind: "timeout",
       observerNs: nowNs,
       pid: child.pid,
+      agent: child.agent,
       childPid: child.childPid,
       durationNs: saturatingSub(nowNs, child.spawnNs),
     });

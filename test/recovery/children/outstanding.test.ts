@@ -15,6 +15,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
       completion: "reaped",
       observerNs: after(20),
       pid: 1,
+      agent: 9,
       childPid: 1000,
       exitCode: 0,
       signal: NaN,
