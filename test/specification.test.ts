@@ -11,7 +11,6 @@ import { REMOVED_OPTIONS } from "../src/config/legacy_options.ts";
 import { CONFIG_OPTIONS } from "../src/config/options.ts";
 import { LOG_KINDS } from "../src/daemon/log.ts";
 import { DROP_REASONS } from "../src/http/counters.ts";
-import { FAMILIES } from "./support/metric_families.ts";
 import { REASONS } from "../src/events/outcome_words.ts";
 import { STEP_KINDS } from "../src/events/step_kind.ts";
 import { DECODE_ERROR_KINDS } from "../src/wire/decode_error.ts";
@@ -33,24 +32,6 @@ test("the index has every page", () => {
   const pages = readdirSync(SPEC).filter((name) => name !== "README.md");
   expect(pages.length).toBeGreaterThan(12);
   expect(pages.filter((name) => !readme.includes(`](${name})`))).toEqual([]);
-});
-
-test("the catalogue of metrics is that of the program, in its order", () => {
-  const rows = [...page("08-metrics.md").matchAll(/^\| `(\w+)` \| ([cgh]) \| (.*) \| (.*) \|$/gm)];
-  const told = rows.map(([, name, type, labels, meaning]) => ({ name, type, labels, meaning }));
-  const wanted = FAMILIES.map(({ name, type, help }) => ({
-    name,
-    type: type[0],
-    labels: expect.any(String),
-    meaning: help.replace(/\.$/, ""),
-  }));
-  expect(told).toEqual(wanted);
-  const unlabelled = FAMILIES.flatMap(({ name, values, instanceLabels }) => {
-    if (instanceLabels.length > 0) return [];
-    const { labels } = told.find((row) => row.name === name)!;
-    return missing(labels!, values).map((value) => `${name}: ${value}`);
-  });
-  expect(unlabelled).toEqual([]);
 });
 
 describe("the page of the configuration has", () => {

@@ -23,34 +23,26 @@ import { SOCKET_FILES } from "./socket_watch.ts";
 import { STDERR } from "./stream_writer.ts";
 import { LAST_TURN, TURN } from "./tick.ts";
 
-export const METRIC_BLOCKS: readonly AnyBlock[] = [
-  PID_ROWS,
-  ACCOUNTING,
-  RUBBISH,
-  CAUSES,
-  SECURE,
-  TRACKER,
-  PID_MAX,
-  SOCKET,
-  BIND,
-  SOCKET_FILES,
-  CLOCK,
-  PAUSES,
-  OBSERVER,
-  RECOVERY,
-  ORPHANS,
-  GIVEN_UP,
-  AUDIT,
-  EXPORT,
-  FILES,
-  LOG,
-  STDERR,
-  HTTP,
-  METRICS,
-  TURN,
-  UPTIME,
-  LAST_TURN,
-  CONFIG,
-  BUILD,
-  OWN_PROCESS,
+export interface MetricGroup {
+  readonly title: string;
+  readonly blocks: readonly AnyBlock[];
+}
+
+/** The headings are those of docs/metrics.md. */
+export const METRIC_GROUPS: readonly MetricGroup[] = [
+  { title: "Per agent", blocks: [PID_ROWS] },
+  { title: "Datagrams", blocks: [ACCOUNTING, RUBBISH, CAUSES, SECURE] },
+  {
+    title: "Tracker and observer",
+    blocks: [TRACKER, PID_MAX, SOCKET, BIND, SOCKET_FILES, CLOCK, PAUSES, OBSERVER],
+  },
+  { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
+  { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
+  { title: "Scrapes", blocks: [HTTP, METRICS] },
+  {
+    title: "Loop, process, build",
+    blocks: [TURN, UPTIME, LAST_TURN, CONFIG, BUILD, OWN_PROCESS],
+  },
 ];
+
+export const METRIC_BLOCKS: readonly AnyBlock[] = METRIC_GROUPS.flatMap(({ blocks }) => blocks);
