@@ -34,7 +34,8 @@ const WAIT_MS_MAX = 1_000;
 // Longer than a loop that goes wrong is left running: two of them in one process would wait for each other.
 setDefaultTimeout(30_000);
 
-interface SubjectOptions extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "http">> {
+interface SubjectOptions
+  extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "http" | "iterationBudgetNs">> {
   readonly thresholdMs?: number;
   readonly pauseGapMs?: number;
   readonly listeners: readonly Listener[];
@@ -94,7 +95,7 @@ class Subject {
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines,
       monotonicNs,
-      iterationBudgetNs: NS_PER_S,
+      iterationBudgetNs: this.#options.iterationBudgetNs ?? NS_PER_S,
       turnBegins: () => {},
       quietNsMax: this.#options.quietNsMax ?? Number.POSITIVE_INFINITY,
       shouldStop: () => shouldStop() || monotonicNs() > giveUpNs,
@@ -389,6 +390,16 @@ describe("Loop", () => {
       expect(page).toContain(
         `varta_observer_stage_seconds_count{stage="${stage}"} ${subject.turns}\n`,
       );
+  });
+
+  test("counts the turns that took longer than their budget", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject({ listeners: [unixListener(directory)], iterationBudgetNs: 0 });
+    await subject.run(() => subject.turns >= 2);
+    subject.close();
+    expect(renderPage(subject.metrics)).toContain(
+      `varta_observer_iteration_budget_exceeded_total ${subject.turns}\n`,
+    );
   });
 
   test("looks at the HTTP server when its rest is over, and not before", async () => {

@@ -1,0 +1,282 @@
+// A metric that nobody counts looks like a good sign for ever. So every family moves here, in lives of the simulation or
+// by a real part of the daemon, or it stands on the list with the reason and the test that sees it move.
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/binary/target.ts";
+import { loadedCounters } from "../../src/daemon/loaded_config.ts";
+import { Log } from "../../src/daemon/log.ts";
+import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
+import { OrphanReaper } from "../../src/recovery/children/orphan_reaper.ts";
+import { AuditDirectory, DrivenLog, refusal } from "../audit/audit_fixture.ts";
+import { ServerFixture } from "../http/fixture.ts";
+import { simulate } from "../simulation/simulation.ts";
+import { FAMILIES } from "../support/metric_families.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { makeMetrics, renderPage, stallOf } from "./fixture.ts";
+import { parsePage } from "./page.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+/** The words of a test file in which the family is seen to move; `why` it does not move here. */
+interface Elsewhere {
+  readonly why: string;
+  readonly file: string;
+  readonly words: string;
+}
+
+const BUG = "only a bug moves it";
+const KEYS = "the simulation has no encrypted listener";
+const SOCKETS = "the simulation has no socket of the kernel";
+const RARE = "too rare in two short lives";
+const LOOP = "the simulation calls the turn without the loop around it";
+const DISK = "it takes a disk that is slow or breaks";
+
+const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
+  varta_frame_decrypt_failures_total: {
+    why: KEYS,
+    file: "test/interop/hostile_udp.test.ts",
+    words: "varta_frame_decrypt_failures_total",
+  },
+  varta_secure_replay_refused_total: {
+    why: KEYS,
+    file: "test/interop/hostile_udp.test.ts",
+    words: "varta_secure_replay_refused_total",
+  },
+  varta_sender_state_full_total: {
+    why: KEYS,
+    file: "test/interop/hostile_udp.test.ts",
+    words: "varta_sender_state_full_total",
+  },
+  varta_secure_aead_attempts_total: {
+    why: KEYS,
+    file: "test/daemon/listener_counters.test.ts",
+    words: "varta_secure_aead_attempts_total",
+  },
+  varta_secure_untried_total: {
+    why: KEYS,
+    file: "test/listener/secure_udp.test.ts",
+    words: "SECURE.untried",
+  },
+  varta_tracker_invariant_violations_total: {
+    why: BUG,
+    file: "test/tracker/deadline_lanes.test.ts",
+    words: "invariantViolations",
+  },
+  varta_tracker_removed_pid_drops_total: {
+    why: RARE,
+    file: "test/tracker/removed_pids.test.ts",
+    words: "removedPidDrops",
+  },
+  varta_tracker_pid_index_probe_exhausted_total: {
+    why: RARE,
+    file: "test/tracker/eviction.test.ts",
+    words: "probeExhausted: 1",
+  },
+  varta_udp_kernel_drops_total: {
+    why: SOCKETS,
+    file: "test/daemon/listener_counters.test.ts",
+    words: "varta_udp_kernel_drops_total",
+  },
+  varta_socket_queue_full_total: {
+    why: SOCKETS,
+    file: "test/listener/queue_fill.test.ts",
+    words: "fill.full",
+  },
+  varta_socket_bind_dir_fsync_failed_total: {
+    why: SOCKETS,
+    file: "test/observer/library.test.ts",
+    words: "drainBindDirFsyncFailures",
+  },
+  varta_socket_file_lost_total: {
+    why: SOCKETS,
+    file: "test/daemon/socket_watch.test.ts",
+    words: "varta_socket_file_lost_total",
+  },
+  varta_socket_files_missing: {
+    why: SOCKETS,
+    file: "test/daemon/socket_watch.test.ts",
+    words: "varta_socket_files_missing",
+  },
+  varta_recovery_debounce_recycle_resets_total: {
+    why: RARE,
+    file: "test/recovery/decider.test.ts",
+    words: "DebounceRecycleResets",
+  },
+  varta_recovery_outstanding_recycle_resets_total: {
+    why: RARE,
+    file: "test/recovery/decider.test.ts",
+    words: "OutstandingRecycleResets",
+  },
+  varta_recovery_invariant_violations_total: {
+    why: BUG,
+    file: "test/recovery/children/outstanding.test.ts",
+    words: "InvariantViolations",
+  },
+  varta_recovery_outstanding_probe_exhausted_total: {
+    why: RARE,
+    file: "test/tables/slab.test.ts",
+    words: "robeExhausted",
+  },
+  varta_recovery_verified_total: {
+    why: RARE,
+    file: "test/end_to_end/side_by_side/recovery_steps.test.ts",
+    words: "varta_recovery_verified_total",
+  },
+  varta_recovery_gave_up_agents: {
+    why: RARE,
+    file: "test/recovery/history.test.ts",
+    words: "givenUpCount",
+  },
+  varta_recovery_audit_flush_budget_exceeded_total: {
+    why: DISK,
+    file: "test/audit/audit_log.test.ts",
+    words: "AUDIT.flushBudgetExceeded",
+  },
+  varta_audit_rotation_budget_exceeded_total: {
+    why: DISK,
+    file: "test/audit/rotation.test.ts",
+    words: "AUDIT.rotationBudgetExceeded",
+  },
+  varta_audit_tamper_suspected_total: {
+    why: DISK,
+    file: "test/daemon/audit_wiring.test.ts",
+    words: "varta_audit_tamper_suspected_total",
+  },
+  varta_export_dropped_total: {
+    why: DISK,
+    file: "test/export/event_export.test.ts",
+    words: "droppedLines",
+  },
+  varta_file_reopened_total: {
+    why: DISK,
+    file: "test/end_to_end/side_by_side/files.test.ts",
+    words: "varta_file_reopened_total",
+  },
+  varta_log_dropped_total: {
+    why: "it takes a standard error that nobody reads",
+    file: "test/daemon/stream_writer.test.ts",
+    words: "writer.dropped",
+  },
+  varta_scrape_budget_exhausted_total: {
+    why: "it takes a page of many slices",
+    file: "test/http/http_server.test.ts",
+    words: "HTTP.sliceExhausted",
+  },
+  varta_observer_scrape_budget_exceeded_total: {
+    why: "it takes a page of many slices",
+    file: "test/http/http_server.test.ts",
+    words: "HTTP.scrapeBudgetExceeded",
+  },
+  varta_prom_auth_failures_total: {
+    why: "it takes a server with a token",
+    file: "test/http/http_server.test.ts",
+    words: "HTTP.authFailures",
+  },
+  varta_prom_ip_state_probe_exhausted_total: {
+    why: "it takes addresses that collide",
+    file: "test/http/ip_limiter.test.ts",
+    words: "limiter.probeExhausted",
+  },
+  varta_observer_iteration_seconds: {
+    why: LOOP,
+    file: "test/daemon/loop.test.ts",
+    words: "iteration_seconds",
+  },
+  varta_observer_iteration_budget_exceeded_total: {
+    why: LOOP,
+    file: "test/daemon/loop.test.ts",
+    words: "iteration_budget_exceeded",
+  },
+  varta_observer_serve_pending_seconds: {
+    why: LOOP,
+    file: "test/daemon/loop.test.ts",
+    words: "serve_pending",
+  },
+};
+
+const moved = new Set<string>();
+
+/** Notes the families of a page of which a sample is not 0. */
+function look(text: string): void {
+  for (const [sample, value] of parsePage(text).samples)
+    if (value !== 0) moved.add(sample.split("{")[0]!.replace(/_(bucket|sum|count)$/, ""));
+}
+
+test.each([
+  { seed: 78, steps: 1_500, agents: 16, livesSkipped: 2 },
+  { seed: 5, steps: 250, agents: 250 },
+])("lives of the daemon: %j", (options) => {
+  const made: Metrics[] = [];
+  const metrics = (given: MetricsOptions) => {
+    const one = new Metrics(given);
+    made.push(one);
+    return one;
+  };
+  const { failure } = simulate({
+    ...options,
+    pageEvery: Number.POSITIVE_INFINITY,
+    seams: { metrics },
+  });
+  expect(failure).toBeUndefined();
+  expect(made.length).toBeGreaterThan(0);
+  for (const one of made) look(renderPage(one));
+});
+
+test("a server of the page", async () => {
+  await using fixture = await ServerFixture.open();
+  await fixture.get("/nothing");
+  await fixture.get("/metrics");
+  await fixture.get("/metrics");
+  fixture.clock.ns += 1e9;
+  look(await (await fixture.get("/metrics")).text());
+});
+
+test("an audit log whose disk is slow", async () => {
+  using directory = new AuditDirectory();
+  const { metrics } = makeMetrics();
+  const { log } = await DrivenLog.open(directory.log, { fsyncBudgetNs: 0 });
+  metrics.show(log.counters);
+  for (let pid = 1; pid < 300; pid++) log.record(refusal(pid), 0);
+  await log.close();
+  look(renderPage(metrics));
+});
+
+test("sockets, a stall without a row, a configuration, a log and orphans", () => {
+  const { metrics, sockets } = makeMetrics();
+  for (const socket of sockets) socket.rcvbufBytes = 4_096;
+  metrics.onStall(stallOf(9));
+  metrics.show(loadedCounters(1e12));
+  const log = new Log({
+    level: "info",
+    format: "logfmt",
+    write: () => {},
+    wallMs: () => 0,
+    monotonicNs: () => 0,
+    journal: false,
+    sessionId: "0",
+  });
+  for (let lines = 0; lines < 2; lines++) log.limited("audit_io", "warn", "audit write failed");
+  metrics.show(log.counters);
+  const ended = [7];
+  const orphans = new OrphanReaper(() => false, {
+    adoptsOrphans: () => true,
+    endedChild: () => ended[0] ?? 0,
+    reapChild: () => ended.shift()!,
+  });
+  orphans.maintain(0);
+  metrics.show(orphans.counters);
+  look(renderPage(metrics));
+});
+
+test("every family has moved, or is on the list; and what is on the list has not", () => {
+  const still = FAMILIES.map(({ name }) => name).filter((name) => !moved.has(name));
+  expect(still.sort()).toEqual(Object.keys(ELSEWHERE).sort());
+});
+
+test.each(Object.entries(ELSEWHERE))(
+  "%s is in the test that the list names",
+  (_, { file, words }) => {
+    expect([words, readFileSync(join(ROOT, file), "utf8").includes(words)]).toEqual([words, true]);
+  },
+);
