@@ -25,6 +25,8 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts MSG_TRUNC": "the same",
   "ffi/constants.ts POLLNVAL": "the same",
   "ffi/constants.ts CLOCK_REALTIME": "the same",
+  "ffi/constants.ts EIO": "the same",
+  "ffi/constants.ts EINVAL": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
   "src/tables/columns.ts u16": "one of the kinds of columns",
   "src/tables/columns.ts copyRow": "a row of one list is moved in one way",

@@ -1,6 +1,6 @@
 // Why something could not be done to or for a process, and whether the very same try may succeed a
 // moment later: the system was short of something, or the program was just being replaced.
-import { constants } from "node:os";
+import { EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 
 export interface Failure {
@@ -8,8 +8,6 @@ export interface Failure {
   readonly text: string;
   readonly isTransient: boolean;
 }
-
-const { EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY } = constants.errno;
 
 const TRANSIENT: readonly number[] = [EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY];
 

@@ -19,6 +19,8 @@ const ROOT = normalize(join(import.meta.dir, "../.."));
 const EXPORT =
   /^export\s+(?:declare\s+)?(?:async\s+)?(?:abstract\s+)?(const|let|function\*?|class|interface|type)\s+([A-Za-z_$][\w$]*)/gm;
 const EXPORT_LIST = /^export\s*(?:type\s*)?\{([^}]*)\}(?:\s*from\s*"[^"]+")?/gm;
+/** `export const { A, B } = table;` */
+const EXPORT_PARTS = /^export\s+const\s*\{([^}]*)\}\s*=/gm;
 const NAMED = /\b(?:import|export)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?\{([^}]*)\}\s*from\s*"([^"]+)"/g;
 const WHOLE = /\b(?:import|export)\s+(?:type\s+)?\*\s*as\s+([\w$]+)\s+from\s*"([^"]+)"/g;
 const LATE = /\bimport\s*\(\s*"([^"]+)"\s*\)/g;
@@ -50,6 +52,8 @@ function exportsIn(text: string): Pick<Export, "name" | "isType">[] {
     name: name!,
     isType: kind === "interface" || kind === "type",
   }));
+  for (const [, list] of text.matchAll(EXPORT_PARTS))
+    found.push(...namesOf(list!).map(([, name]) => ({ name, isType: false })));
   for (const [whole, list] of text.matchAll(EXPORT_LIST)) {
     const isType = /^export\s*type/.test(whole);
     found.push(...namesOf(list!).map(([, name]) => ({ name, isType })));
