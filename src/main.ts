@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
-// argv -> command -> exit code. The only file whose import starts something. Each command is loaded when it is asked
-// for, so that `beat` and `version` do not pay for the daemon.
+// argv -> command -> exit code. The only file whose import starts something. Each command is loaded
+// when it is asked for, so that `beat` and `version` do not pay for the daemon.
 import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
 import { refuseColour } from "./cli/colour.ts";
 import type { KnownCommand } from "./cli/commands.ts";
@@ -38,7 +38,8 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Where the C library cannot be called, whatever needs it says so itself: `version` and `help` do not.
+// Where the C library cannot be called, whatever needs it says so itself: `version` and `help` do
+// not.
 async function setUpProcess(): Promise<void> {
   try {
     const inherited = await import("../ffi/inherited.ts");
@@ -66,7 +67,8 @@ async function diagnose(command: KnownCommand, text: string): Promise<void> {
   else printLines(text);
 }
 
-// The class itself cannot be imported here: the module that has it is the one that could not be loaded.
+// The class itself cannot be imported here: the module that has it is the one that could not be
+// loaded.
 function isPlatformError(error: unknown): error is Error & { readonly hint: string } {
   return error instanceof Error && error.name === "PlatformError" && "hint" in error;
 }
@@ -97,7 +99,9 @@ async function refuse(parsed: ParsedArguments, problems: readonly Problem[]): Pr
   return EXIT_USAGE;
 }
 
-/** The form that an option chooses for the log of a daemon; what its file says is not known here. */
+/**
+ * The form that an option chooses for the log of a daemon; what its file says is not known here.
+ */
 function chosenFormat({ command, invocation }: ParsedArguments): LogFormat | undefined {
   const format = invocation.given.findLast(({ name }) => name === "log-format")?.value;
   const isFormat = format === "json" || format === "logfmt";

@@ -1,5 +1,5 @@
-// Comments cite the specification by page and section ("spec 04 section 5"): every citation leads to a page and a section
-// of docs/spec, so that whoever follows one finds what the code promises.
+// Comments cite the specification by page and section ("spec 04 section 5"): every citation leads
+// to a page and a section of docs/spec, so that whoever follows one finds what the code promises.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
@@ -62,8 +62,9 @@ const CITATION =
   /\bspec (?:README|\d\d)\b(?:(?: sections? |, | and | to )(?:sections? )?\d+(?:\.\d+)?\b)*/gi;
 
 /**
- * What a citation names: "spec 07 sections 1, 2 and 7", "spec 03 section 3, 08 section 1", "spec 04, 12". A number behind
- * "sections" is one of the page before it; behind "section N" or a page comes another page.
+ * What a citation names: "spec 07 sections 1, 2 and 7", "spec 03 section 3, 08 section 1", "spec
+ * 04, 12". A number behind "sections" is one of the page before it; behind "section N" or a page
+ * comes another page.
  */
 function citationsOf(text: string): Citation[] {
   return [...text.matchAll(CITATION)].flatMap(([match]) => parse(match));

@@ -1,5 +1,5 @@
-// The shape of the source (design: imports point down): who may import whom, who may print, who may keep time. It reads the
-// text of every file, so an import of a type counts like any other.
+// The shape of the source (design: imports point down): who may import whom, who may print, who may
+// keep time. It reads the text of every file, so an import of a type counts like any other.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -10,7 +10,10 @@ setDefaultTimeout(TEST_MS_MAX);
 
 const ROOT = normalize(join(import.meta.dir, ".."));
 
-/** The rooms from the ground up. A file imports from rooms above its own in this list, never from below or beside. */
+/**
+ * The rooms from the ground up. A file imports from rooms above its own in this list, never from
+ * below or beside.
+ */
 const FLOORS: readonly (readonly string[])[] = [
   ["base"],
   ["ffi"],
@@ -28,7 +31,10 @@ const FLOORS: readonly (readonly string[])[] = [
   ["main"],
 ];
 
-/** The client is copied into agents: it carries nothing of the daemon but the rule where the socket is. */
+/**
+ * The client is copied into agents: it carries nothing of the daemon but the rule where the socket
+ * is.
+ */
 const CLIENT_ROOMS: readonly string[] = ["base", "wire", "ffi"];
 const CLIENT_FILES: readonly string[] = ["src/config/runtime_directory.ts"];
 

@@ -1,5 +1,5 @@
-// The pages of docs/spec name what the program has: every metric, key, option, reason and kind. A feature that is not in
-// them is not specified, and what is in them alone is gone.
+// The pages of docs/spec name what the program has: every metric, key, option, reason and kind. A
+// feature that is not in them is not specified, and what is in them alone is gone.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

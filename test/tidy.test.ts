@@ -1,5 +1,5 @@
-// What keeps the house tidy and no compiler looks at: the width of comments, the length of files, exports and bounds
-// without users, and tests that nothing would run.
+// What keeps the house tidy and no compiler looks at: the width of comments, the length of files,
+// exports and bounds without users, and tests that nothing would run.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
@@ -11,7 +11,20 @@ const ROOT = normalize(join(import.meta.dir, ".."));
 /** The formatter keeps code within it, and leaves comments alone. */
 const COLUMNS_MAX = 100;
 /** Where comments are wider still. */
-const WIDE_STILL: readonly string[] = ["src/", "ffi/", "test/", "scripts/", "bench/"];
+const WIDE_STILL: readonly string[] = [
+  "src/base/",
+  "src/daemon/",
+  "src/events/",
+  "src/export/",
+  "src/http/",
+  "src/listener/",
+  "src/metrics/",
+  "src/observer/",
+  "src/recovery/",
+  "src/tables/",
+  "src/tracker/",
+  "test/",
+];
 
 const LINES_MAX = 400;
 
@@ -49,7 +62,10 @@ function sources(pattern: string): SourceFile[] {
   }));
 }
 
-/** Numbers of the lines whose comment is too wide; an address may be, and so may what stands beside a row of a table. */
+/**
+ * Numbers of the lines whose comment is too wide; an address may be, and so may what stands beside
+ * a row of a table.
+ */
 function wideComments({ path, lines }: SourceFile): string[] {
   const hasTable = lines.some((line) => line.includes("biome-ignore format"));
   return lines.flatMap((line, at) => {

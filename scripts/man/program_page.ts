@@ -82,9 +82,9 @@ type Spelt = Pick<OwnOption, "name"> & {
 
 /** `Fl c Ar FILE , Fl -config Ar FILE`, or the long form alone. */
 function spelt({ name, short, value }: Spelt, withShort: boolean): string {
-  const behind = value === undefined ? "" : ` Ar ${argument(value)}`;
-  const long = `Fl -${name}${behind}`;
-  return withShort && short !== undefined ? `Fl ${short}${behind} , ${long}` : long;
+  const operand = value === undefined ? "" : ` Ar ${argument(value)}`;
+  const long = `Fl -${name}${operand}`;
+  return withShort && short !== undefined ? `Fl ${short}${operand} , ${long}` : long;
 }
 
 function exitItem([code, meaning]: readonly [string, string]): string {

@@ -1,10 +1,12 @@
-// The numbers of agents. Slots, stalls and outcomes carry an agent's number, and whoever names the agent looks it up here.
-// For now each member is an agent of its own, and what is known of it is its key in the tracker.
+// The numbers of agents. Slots, stalls and outcomes carry an agent's number, and whoever names the
+// agent looks it up here. For now each member is an agent of its own, and what is known of it is
+// its key in the tracker.
 //
-// A number outlives its agent: a stall may wait, and a recovery may go on, when the slot is long another member's. So a
-// number names no other agent before 2^31 agents have come after it. It is a row plus a multiple of the number of rows;
-// there are twice as many rows as agents, the row that was given back first is given away first, and each time under its
-// next number. Rows are touched when they are first needed, so a large capacity costs no memory while it is not used.
+// A number outlives its agent: a stall may wait, and a recovery may go on, when the slot is long
+// another member's. So a number names no other agent before 2^31 agents have come after it. It is a
+// row plus a multiple of the number of rows; there are twice as many rows as agents, the row that
+// was given back first is given away first, and each time under its next number. Rows are touched
+// when they are first needed, so a large capacity costs no memory while it is not used.
 import { assert } from "../base/assert.ts";
 
 export class AgentTable {

@@ -1,6 +1,6 @@
-// argv becomes an Invocation, or all usage problems at once (spec 07 section 3): `--opt value` and `--opt=value`, flags
-// bare or with =true|false, the last occurrence of a scalar wins. Values of configuration options are only collected
-// here; config/ holds them against the form of their key.
+// argv becomes an Invocation, or all usage problems at once (spec 07 section 3): `--opt value` and
+// `--opt=value`, flags bare or with =true|false, the last occurrence of a scalar wins. Values of
+// configuration options are only collected here; config/ holds them against the form of their key.
 import { parseDurationMs } from "../config/keys/duration.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import type { GivenOption, Problem } from "../config/load_result.ts";
@@ -51,7 +51,7 @@ function parseFor(
 
 class Parser {
   readonly problems: Problem[] = [];
-  /** Set if the command was named behind its options, as in `varta-watch -c F check`. */
+  /** Set if the command was named after its options, as in `varta-watch -c F check`. */
   renamed: ParsedArguments | undefined;
   readonly #command: KnownCommand;
   readonly #words: readonly string[];

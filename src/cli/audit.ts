@@ -1,5 +1,6 @@
-// `varta-watch audit verify FILE...` and `varta-watch audit show FILE`: whether an audit log is as it was written (spec 11
-// section 7), and what it says. Both read without a lock, so the daemon may go on writing. Results go to stdout.
+// `varta-watch audit verify FILE...` and `varta-watch audit show FILE`: whether an audit log is as
+// it was written (spec 11 section 7), and what it says. Both read without a lock, so the daemon may
+// go on writing. Results go to stdout.
 import { dirname, resolve } from "node:path";
 import type { ChainKey } from "../audit/chain.ts";
 import { findHead } from "../audit/head_search.ts";
@@ -116,7 +117,10 @@ function verify(path: string, setting: VerifySetting): number {
   return EXITS[verdict.worst];
 }
 
-/** Without --state, the directory of the log is where an unmanaged daemon remembers: no memory there is no finding. */
+/**
+ * Without --state, the directory of the log is where an unmanaged daemon remembers: no memory there
+ * is no finding.
+ */
 function rememberedRow(
   path: string,
   { state, keys }: VerifySetting,

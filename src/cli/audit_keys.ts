@@ -1,5 +1,6 @@
-// The keys that `audit verify --key-file FILE` checks with: one, or one per line when older sections are under older keys.
-// Read like every secret; root may read the file of the daemon's user.
+// The keys that `audit verify --key-file FILE` checks with: one, or one per line when older
+// sections are under older keys. Read like every secret; root may read the file of the daemon's
+// user.
 import { lstatSync } from "node:fs";
 import { effectiveUid } from "../../ffi/process.ts";
 import { type ChainKey, chainKey } from "../audit/chain.ts";
@@ -23,7 +24,7 @@ export function readVerifyKeys(path: string | undefined): readonly ChainKey[] | 
   return keys;
 }
 
-/** Whose file it must be: for root, whoever's it is. */
+/** Whose file it must be: for root, that of its owner. */
 function ownerOf(path: string): number {
   const uid = effectiveUid();
   if (uid !== 0) return uid;

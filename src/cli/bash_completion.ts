@@ -63,7 +63,8 @@ function valueOptions(commands: readonly CompletedCommand[]): string[] {
   return [...new Set(taking.flatMap(spellings))];
 }
 
-// One case for all options with the same values. An option means the same in every command that has it.
+// One case for all options with the same values. An option means the same in every command that has
+// it.
 function valueCases(commands: readonly CompletedCommand[]): string[] {
   const actions = new Map<string, string>();
   for (const option of commands.flatMap(({ options }) => options)) {

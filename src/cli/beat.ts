@@ -1,6 +1,6 @@
-// "varta-watch beat": beats from the shell, one or a series. One line per beat on stdout; the first of each kind of
-// failure is explained on stderr with what to do about it. Each run is a new process with a new pid, so only a series
-// looks like one living agent to the observer.
+// "varta-watch beat": beats from the shell, one or a series. One line per beat on stdout; the first
+// of each kind of failure is explained on stderr with what to do about it. Each run is a new
+// process with a new pid, so only a series looks like one living agent to the observer.
 import { isatty } from "node:tty";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { AgentStatus, BeatResult, Client } from "../client/mod.ts";

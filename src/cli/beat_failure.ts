@@ -1,5 +1,5 @@
-// Why "varta-watch beat" could not send, and what to do about it: what is at the socket path, who may use it, and what a
-// machine said that was sent a datagram.
+// Why "varta-watch beat" could not send, and what to do about it: what is at the socket path, who
+// may use it, and what a machine said that was sent a datagram.
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { effectiveUid } from "../../ffi/process.ts";

@@ -1,5 +1,5 @@
-// Where "varta-watch beat" beats to, from its options: a Unix socket, or an address with or without a key file. Key files
-// are judged as the daemon judges its own.
+// Where "varta-watch beat" beats to, from its options: a Unix socket, or an address with or without
+// a key file. Key files are judged as the daemon judges its own.
 import { statSync } from "node:fs";
 import { effectiveUid } from "../../ffi/process.ts";
 import {

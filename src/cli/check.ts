@@ -1,6 +1,6 @@
-// `varta-watch check`: everything a start would check and find, as the user that the start will have, and nothing that a
-// start would open for writing (spec 07 section 3). The result goes to stdout, problems and warnings to stderr; with
-// --json all of it is one object on stdout.
+// `varta-watch check`: everything a start would check and find, as the user that the start will
+// have, and nothing that a start would open for writing (spec 07 section 3). The result goes to
+// stdout, problems and warnings to stderr; with --json all of it is one object on stdout.
 import { escapeUnprintable } from "../base/unprintable.ts";
 import { effectiveKeys, effectiveText } from "../config/effective.ts";
 import { chooseFile, loadConfig, systemHost } from "../config/load.ts";

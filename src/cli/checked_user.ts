@@ -1,5 +1,6 @@
-// Whom `check` checks for: the user that is asked for, the one that the installed unit has when root asks, or the one who
-// asks. What that user may read, write, run and bind is found out by becoming that user, which only root can.
+// Whom `check` checks for: the user that is asked for, the one that the installed unit has when
+// root asks, or the one who asks. What that user may read, write, run and bind is found out by
+// becoming that user, which only root can.
 import { existsSync } from "node:fs";
 import { errnoText } from "../../ffi/errno.ts";
 import { becomeUser } from "../../ffi/process.ts";
@@ -71,7 +72,10 @@ export function chooseUser(choice: UserChoice): CheckedUser | UserRefusal {
   };
 }
 
-/** Becomes the user; undefined if that went well. Everything that needs root, or files that the user may not read, goes first. */
+/**
+ * Becomes the user; undefined if that went well. Everything that needs root, or files that the user
+ * may not read, goes first.
+ */
 export async function becomeCheckedUser(
   { user, isOther }: CheckedUser,
   holders: SocketHolders,

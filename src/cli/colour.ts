@@ -1,4 +1,5 @@
-// Whether output may have colours: only on a terminal that knows them, and only if nobody said no (no-color.org).
+// Whether output may have colours: only on a terminal that knows them, and only if nobody said no
+// (no-color.org).
 
 interface ColourQuestion {
   readonly isTerminal: boolean;

@@ -1,5 +1,6 @@
-// What the program knows of a command: the row that the parser, the help screens, the completions, the man page and the
-// specification are made from (spec 07 section 3). A row loads the code of its command only when the command is run.
+// What the program knows of a command: the row that the parser, the help screens, the completions,
+// the man page and the specification are made from (spec 07 section 3). A row loads the code of its
+// command only when the command is run.
 import type { RunCommand } from "./invocation.ts";
 
 export interface Command<Name extends string = string> {
@@ -48,7 +49,10 @@ export const FLAG: OwnForm = { is: "flag" };
 export const TEXT: OwnForm = { is: "text" };
 export const U32_MAX = 4_294_967_295;
 
-/** Keeps the name of a row as a type of its own: the names of all commands are a type without being listed again. */
+/**
+ * Keeps the name of a row as a type of its own: the names of all commands are a type without being
+ * listed again.
+ */
 export function command<const Name extends string>(row: Command<Name>): Command<Name> {
   return row;
 }

@@ -1,5 +1,5 @@
-// All commands, in the order of the help screen. A new command is a row in one of the files in entries/, and the file
-// that the row loads.
+// All commands, in the order of the help screen. A new command is a row in one of the files in
+// entries/, and the file that the row loads.
 import { type Command, FLAG, type OwnOption } from "./command.ts";
 import { BEATS_COMMANDS } from "./entries/beats.ts";
 import { DAEMON_COMMANDS } from "./entries/daemon.ts";

@@ -1,5 +1,5 @@
-// The shells that there is a completion script for, and what they can complete: the words between the tables that it is
-// gathered from and the scripts that it is put into.
+// The shells that there is a completion script for, and what they can complete: the words between
+// the tables that it is gathered from and the scripts that it is put into.
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
@@ -28,7 +28,7 @@ export interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly CompletedOption[];
-  /** What the first word behind the command may be, and what every further one. */
+  /** What the first word after the command may be, and what every further one. */
   readonly firstOperand: Completable;
   readonly nextOperand: Completable;
 }

@@ -1,6 +1,7 @@
-// `varta-watch completions SHELL`: the completion script of a shell. What can be completed is gathered here from the
-// command table, the options and the keys of the configuration; the files beside this one only put it into the words
-// of their shell, so a new command or option completes without a line written for it.
+// `varta-watch completions SHELL`: the completion script of a shell. What can be completed is
+// gathered here from the command table, the options and the keys of the configuration; the files
+// beside this one only put it into the words of their shell, so a new command or option completes
+// without a line written for it.
 import { alternatives, quoted } from "../config/problems/found.ts";
 import { CONFIG_OPTIONS, type ConfigOption, formOfOption } from "../config/options.ts";
 import { bashScript } from "./bash_completion.ts";

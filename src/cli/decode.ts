@@ -1,4 +1,5 @@
-// `varta-watch decode HEX`: the fields of one frame, or the reason why an observer refuses it (spec 01).
+// `varta-watch decode HEX`: the fields of one frame, or the reason why an observer refuses it
+// (spec 01).
 import { FRAME_BYTES } from "../base/limits.ts";
 import { decode } from "../wire/decode.ts";
 import { type Frame, NONCE_TERMINAL } from "../wire/frame.ts";

@@ -1,5 +1,6 @@
-// "varta-watch demo": the product in ten seconds. A real daemon watches four real processes; one is frozen with SIGSTOP,
-// so that it is alive and does nothing; the stall, the recovery and the return are shown as they happen.
+// "varta-watch demo": the product in ten seconds. A real daemon watches four real processes; one is
+// frozen with SIGSTOP, so that it is alive and does nothing; the stall, the recovery and the return
+// are shown as they happen.
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { stdoutHasColour } from "./colour.ts";
 import { type AgentRow, DemoScreen, type Mark } from "./demo_screen.ts";
@@ -26,7 +27,9 @@ interface Agent {
   state: string;
 }
 
-/** What ends it early; a terminal that is closed sends SIGHUP. Its processes must not outlive it. */
+/**
+ * What ends it early; a terminal that is closed sends SIGHUP. Its processes must not outlive it.
+ */
 const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 export async function run(_invocation: Invocation): Promise<number> {
@@ -109,7 +112,8 @@ class Story {
     await this.#until("the return", () => this.#has("agent is back"));
   }
 
-  // Where the kernel does not name the sender of a beat, no recovery runs for it, and the story says why.
+  // Where the kernel does not name the sender of a beat, no recovery runs for it, and the story
+  // says why.
   async #thawByHand(victim: Agent): Promise<void> {
     await this.#until("the refusal", () => this.#has("recovery refused"));
     const why = `${process.platform} does not name the sender of a beat, so nothing is done to it`;

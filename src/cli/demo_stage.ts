@@ -1,5 +1,5 @@
-// The real processes of the demonstration: the daemon in a private directory, and agents that are series of the beat
-// command. Everything that it starts it also ends, frozen processes included.
+// The real processes of the demonstration: the daemon in a private directory, and agents that are
+// series of the beat command. Everything that it starts it also ends, frozen processes included.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -142,7 +142,8 @@ async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   for await (const _chunk of stream);
 }
 
-// The recovery of the demonstration wakes the frozen process. A system without kill(1) has it in its shell.
+// The recovery of the demonstration wakes the frozen process. A system without kill(1) has it in
+// its shell.
 function thawCommand(): string[] {
   const kill = Bun.which("kill");
   if (kill !== null) return [kill, "-CONT", "{pid}"];

@@ -1,5 +1,5 @@
-// The completion script for fish: one `complete` line per command and option, under the condition of its command. The
-// options of the daemon hold while no other command is named.
+// The completion script for fish: one `complete` line per command and option, under the condition
+// of its command. The options of the daemon hold while no other command is named.
 import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 
 export function fishScript(commands: readonly CompletedCommand[]): string {
@@ -22,7 +22,8 @@ function linesOf(command: CompletedCommand, names: readonly string[]): string {
   const when = command.name === "run" ? `not ${seen(others)}` : seen([command.name]);
   const lines = command.options.map((option) => optionLine(option, when));
   const { firstOperand, nextOperand } = command;
-  // fish does not count operands: the words of the first place are offered until one of them is there.
+  // fish does not count operands: the words of the first place are offered until one of them is
+  // there.
   if (firstOperand.is === "words") {
     const there = seen(firstOperand.words.filter((word) => word !== command.name));
     lines.push(offer(`${when}; and not ${there}`, firstOperand));
@@ -37,8 +38,8 @@ function offer(when: string, may: Completable): string {
 
 function optionLine({ name, short, help, value }: CompletedOption, when: string): string {
   const spelt = short === undefined ? `-l ${name}` : `-s ${short} -l ${name}`;
-  const behind = value === undefined ? "" : ` -r ${valueWords(value.may)}`;
-  return `complete -c varta-watch -n "${when}" ${spelt}${behind} -d ${inQuotes(help)}`;
+  const operand = value === undefined ? "" : ` -r ${valueWords(value.may)}`;
+  return `complete -c varta-watch -n "${when}" ${spelt}${operand} -d ${inQuotes(help)}`;
 }
 
 function valueWords(may: Completable): string {

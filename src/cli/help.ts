@@ -1,5 +1,5 @@
-// `varta-watch help [COMMAND]`: the first page of the product, made from the command table so that it cannot lie about
-// an option. At most 100 columns wide, on stdout.
+// `varta-watch help [COMMAND]`: the first page of the product, made from the command table so that
+// it cannot lie about an option. At most 100 columns wide, on stdout.
 import { problemsText } from "../config/problems/render.ts";
 import { CONFIG_OPTIONS } from "../config/options.ts";
 import { unknownCommand } from "./arguments.ts";

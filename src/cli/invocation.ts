@@ -1,5 +1,6 @@
-// One parsed command line: what the `run` of its command receives. Built only by arguments.ts; every value in it has already
-// been checked against the option's own type and range (spec 07 section 3).
+// One parsed command line: what the `run` of its command receives. Built only by arguments.ts;
+// every value in it has already been checked against the option's own type and range (spec 07
+// section 3).
 import type { GivenOption } from "../config/load_result.ts";
 
 export interface Invocation {
@@ -7,7 +8,10 @@ export interface Invocation {
   readonly configFile: string | undefined;
   /** Options that set configuration keys, in the order given, for loadConfig(). */
   readonly given: readonly GivenOption[];
-  /** The command's own options by long name without dashes; the last occurrence wins. Durations are nanoseconds. */
+  /**
+   * The command's own options by long name without dashes; the last occurrence wins. Durations are
+   * nanoseconds.
+   */
   readonly own: ReadonlyMap<string, string | number | boolean>;
   /** Positional words after the command. */
   readonly operands: readonly string[];

@@ -1,6 +1,6 @@
-// `varta-watch keygen [--out FILE]`: 32 random bytes as 64 hex digits, on stdout or in a new file for its owner alone. The
-// file is created by this very call or not at all: nothing is overwritten and no symlink is followed. It is on disk when
-// the command says so.
+// `varta-watch keygen [--out FILE]`: 32 random bytes as 64 hex digits, on stdout or in a new file
+// for its owner alone. The file is created by this very call or not at all: nothing is overwritten
+// and no symlink is followed. It is on disk when the command says so.
 import { randomFillSync } from "node:crypto";
 import {
   closeSync,
@@ -46,7 +46,8 @@ export async function run(invocation: Invocation): Promise<number> {
   return EXIT_OK;
 }
 
-// Stdout is a file on a full disk now and then, and a key that is not there must not look like one that is.
+// Stdout is a file on a full disk now and then, and a key that is not there must not look like one
+// that is.
 function printKey(line: string): number {
   try {
     const written = writeSync(STDOUT, line);

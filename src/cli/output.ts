@@ -1,6 +1,7 @@
-// How commands that end speak: results on stdout, errors and hints on stderr, written at once and in full. The daemon
-// has its own queue for stderr and uses this only when it does not start. Diagnostics name paths and repeat pieces of
-// files, so what a terminal would obey in them is escaped here, whoever made the text.
+// How commands that end speak: results on stdout, errors and hints on stderr, written at once and
+// in full. The daemon has its own queue for stderr and uses this only when it does not start.
+// Diagnostics name paths and repeat pieces of files, so what a terminal would obey in them is
+// escaped here, whoever made the text.
 import { write, writeSync } from "node:fs";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import { stderrHasColour } from "./colour.ts";
@@ -59,8 +60,8 @@ function wordLine(word: string, sgr: string, text: string): string {
 }
 
 /**
- * Text for stderr of a daemon that does not start: a reader that is stuck gets a second, then the rest is left out. Who
- * started it waits for its end, not for its words.
+ * Text for stderr of a daemon that does not start: a reader that is stuck gets a second, then the
+ * rest is left out. Who started it waits for its end, not for its words.
  */
 export async function printBriefly(text: string): Promise<void> {
   const late = Promise.withResolvers<void>();
@@ -87,7 +88,8 @@ function writeAll(fd: number, text: string): void {
     try {
       offset += writeSync(fd, bytes, offset);
     } catch (error) {
-      // A full pipe that was set to non-blocking by its other owner: try again. A reader that left: nobody to tell.
+      // A full pipe that was set to non-blocking by its other owner: try again. A reader that left:
+      // nobody to tell.
       if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") return;
       Bun.sleepSync(RETRY_MS);
     }

@@ -1,5 +1,5 @@
-// Whether a file that the daemon will write to holds what the daemon writes: the start refuses to touch any other, and so
-// `check` has to know the content of each. Reads only.
+// Whether a file that the daemon will write to holds what the daemon writes: the start refuses to
+// touch any other, and so `check` has to know the content of each. Reads only.
 import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HEAD_NAME } from "../audit/head_memory.ts";

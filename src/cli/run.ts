@@ -1,5 +1,5 @@
-// `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what keeps it from starting is
-// told with its likely cure.
+// `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what
+// keeps it from starting is told with its likely cure.
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";

@@ -1,4 +1,5 @@
-// How this program starts itself again: the compiled binary directly, a checkout through the runtime.
+// How this program starts itself again: the compiled binary directly, a checkout through the
+// runtime.
 import { basename, isAbsolute, relative } from "node:path";
 
 /** Where a compiled binary keeps its bundled files. */
@@ -18,7 +19,10 @@ export function selfText(args: string): string {
   return `${isCompiled() ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`} ${args}`;
 }
 
-/** Whether a process with this command line is a daemon of this program, from a binary or a checkout. */
+/**
+ * Whether a process with this command line is a daemon of this program, from a binary or a
+ * checkout.
+ */
 export function isDaemonOfOurs(argv: readonly string[]): boolean {
   if (basename(argv[0] ?? "").startsWith("varta-watch")) return true;
   // A checkout may have been started by a relative path.

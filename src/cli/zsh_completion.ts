@@ -1,5 +1,5 @@
-// The completion script for zsh: _arguments specifications, one set per command. The options of the daemon stand at the
-// top, because its command word may be left out.
+// The completion script for zsh: _arguments specifications, one set per command. The options of the
+// daemon stand at the top, because its command word may be left out.
 import type { Completable, CompletedCommand, CompletedOption } from "./completable.ts";
 
 export function zshScript(commands: readonly CompletedCommand[]): string {
@@ -57,12 +57,12 @@ ${specs.map((spec) => `        ${spec}`).join(" \\\n")} && failed=0
 /** `--name=[help]:VALUE:action`, twice if there is a short form; the one excludes the other. */
 function specifications({ name, short, help, value, repeats }: CompletedOption): string[] {
   const text = `[${help.replaceAll(/[[\]\\]/g, "\\$&")}]`;
-  const behind = value === undefined ? "" : `:${value.name}:${action(value.may)}`;
+  const operand = value === undefined ? "" : `:${value.name}:${action(value.may)}`;
   const long = value === undefined ? `--${name}` : `--${name}=`;
-  if (short === undefined) return [inQuotes(`${repeats ? "*" : ""}${long}${text}${behind}`)];
+  if (short === undefined) return [inQuotes(`${repeats ? "*" : ""}${long}${text}${operand}`)];
   const excluded = `(-${short} --${name})`;
   const shortForm = value === undefined ? `-${short}` : `-${short}+`;
-  return [shortForm, long].map((form) => inQuotes(`${excluded}${form}${text}${behind}`));
+  return [shortForm, long].map((form) => inQuotes(`${excluded}${form}${text}${operand}`));
 }
 
 function action(completable: Completable): string {

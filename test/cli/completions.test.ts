@@ -1,4 +1,5 @@
-// The scripts as their shells run them: what a Tab would offer or write. A shell that is not installed is skipped.
+// The scripts as their shells run them: what a Tab would offer or write. A shell that is not
+// installed is skipped.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
@@ -147,7 +148,8 @@ const COMPLETED: readonly (readonly [string, string])[] = [
 ];
 
 describe.skipIf(without("zsh"))("zsh, where it is installed", () => {
-  // A real line editor in a pseudo terminal: it gets the keys and shows the words that the command then receives.
+  // A real line editor in a pseudo terminal: it gets the keys and shows the words that the command
+  // then receives.
   function completed(lines: readonly string[]): string[] {
     const keys = lines.map(
       (line) => `zpty -w -n z $'varta-watch ${line}\\t\\n'

@@ -1,4 +1,5 @@
-// "varta-watch keygen" as a shell sees it: what it prints, the file that it makes, and the files that it leaves alone.
+// "varta-watch keygen" as a shell sees it: what it prints, the file that it makes, and the files
+// that it leaves alone.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { readKeyFiles } from "../../src/secrets/key_file.ts";

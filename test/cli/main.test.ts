@@ -1,4 +1,5 @@
-// Command lines as a shell sees them: real child processes, what they print where, and how they end.
+// Command lines as a shell sees them: real child processes, what they print where, and how they
+// end.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

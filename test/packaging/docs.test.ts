@@ -1,5 +1,5 @@
-// What the pages of documentation link to exists, down to the heading, and where a package puts a page, there the pages
-// that it links to are.
+// What the pages of documentation link to exists, down to the heading, and where a package puts a
+// page, there the pages that it links to are.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,5 @@
-// The entry point of the executable: that it goes where the runtime's own would, for both processors, and is found again.
-// What it does is tried on the executable itself (test/binary).
+// The entry point of the executable: that it goes where the runtime's own would, for both
+// processors, and is found again. What it does is tried on the executable itself (test/binary).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { elfOf } from "../../../scripts/binary/elf.ts";
@@ -20,7 +20,10 @@ interface Shape {
   readonly imports?: readonly string[];
 }
 
-/** An executable of one segment, with uv_cwd at TEXT, some imports, and the runtime's entry at ENTRY. */
+/**
+ * An executable of one segment, with uv_cwd at TEXT, some imports, and the runtime's entry at
+ * ENTRY.
+ */
 function executable({ machine, roomBytes = 191, imports = ["setrlimit", "getrlimit"] }: Shape) {
   const file = Buffer.alloc(0x1000);
   file.writeUInt32BE(0x7f454c46, 0);

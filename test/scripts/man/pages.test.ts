@@ -1,4 +1,5 @@
-// The manual pages: everything that can be typed is in them, and the tools that show them have nothing to complain about.
+// The manual pages: everything that can be typed is in them, and the tools that show them have
+// nothing to complain about.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { auditPage } from "../../../scripts/man/audit_page.ts";

@@ -1,4 +1,5 @@
-// docs/configuration.md is committed, because people read it without a program: it is what the rows say.
+// docs/configuration.md is committed, because people read it without a program: it is what the rows
+// say.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
