@@ -1,6 +1,7 @@
-// The datagram in hand: all that is known of one on its way through the check order, the tracker and the event rows (spec
-// 04 section 5). An observer has one record and fills it in place, so a beat allocates nothing, and no function takes a
-// train of numbers of which a caller could swap two.
+// The datagram in hand: all that is known of one on its way through the check order, the tracker
+// and the event rows (spec 04 section 5). An observer has one record and fills it in place, so a
+// beat allocates nothing, and no function takes a train of numbers of which a caller could swap
+// two.
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import * as frame from "../wire/frame.ts";
 
@@ -21,13 +22,19 @@ export class Datagram {
   words: Uint32Array = new Uint32Array(frame.FRAME_WORDS);
   frameWord = 0;
 
-  /** Its sender as the listener knows it: the trust class, and pid and uid by the kernel's word (0 = unknown). */
+  /**
+   * Its sender as the listener knows it: the trust class, and pid and uid by the kernel's word (0 =
+   * unknown).
+   */
   origin: number = ORIGIN_SOCKET_MODE_ONLY;
   peerPid = 0;
   peerUid = 0;
   /** A VOUCHED code. */
   vouched = VOUCHED_NOT;
-  /** IP_WORDS from `sourceAt` on say where a datagram comes from that nobody vouches for; undefined = nothing does. */
+  /**
+   * IP_WORDS from `sourceAt` on say where a datagram comes from that nobody vouches for; undefined
+   * = nothing does.
+   */
   sources: Uint32Array | undefined = undefined;
   sourceAt = 0;
 
@@ -51,7 +58,9 @@ export class Datagram {
   identityWasRead = false;
   /** The process of `generation` sent it itself. */
   isProven = false;
-  /** What it leaves of its agent's allowance: as one more beat, and as the first one of an agent. */
+  /**
+   * What it leaves of its agent's allowance: as one more beat, and as the first one of an agent.
+   */
   debt = 0;
   debtIfFirst = 0;
 

@@ -1,5 +1,6 @@
-// Keys derived from a master key, kept ready for 1,024 agents (spec 02 section 3): a direct-mapped table by pid hash, where
-// a miss derives and replaces. It changes what a trial costs by one HKDF, never how many there are.
+// Keys derived from a master key, kept ready for 1,024 agents (spec 02 section 3): a direct-mapped
+// table by pid hash, where a miss derives and replaces. It changes what a trial costs by one HKDF,
+// never how many there are.
 import { assert } from "../base/assert.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import { deriveAgentKey } from "../wire/key_derivation.ts";
@@ -19,7 +20,10 @@ export class AgentKeys {
     return this.#derivations;
   }
 
-  /** The key of agent `pid` under `masterKey`, valid until the next call; the table must be wiped when that changes. */
+  /**
+   * The key of agent `pid` under `masterKey`, valid until the next call; the table must be wiped
+   * when that changes.
+   */
   keyOf(masterKey: Uint8Array, pid: number): Uint8Array {
     const at = hashU32(pid) & (AGENT_KEYS_CACHED - 1);
     const key = this.#keys[at]!;

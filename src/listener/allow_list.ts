@@ -1,5 +1,5 @@
-// Which senders a Unix listener accepts (spec 05 section 3.1): with uids or gids given, a sender passes if its uid is
-// among the uids or its primary gid is among the gids.
+// Which senders a Unix listener accepts (spec 05 section 3.1): with uids or gids given, a sender
+// passes if its uid is among the uids or its primary gid is among the gids.
 
 export class AllowList {
   readonly #uids: ReadonlySet<number>;
@@ -15,7 +15,7 @@ export class AllowList {
   }
 }
 
-/** The list of a configuration; undefined if it names nobody, which lets everybody pass. */
+/** The list of a configuration; undefined if it names no user and no group, which lets all pass. */
 export function allowListOf(
   uids: readonly number[] | undefined,
   gids: readonly number[] | undefined,

@@ -1,5 +1,6 @@
-// A total walk over the control messages of one datagram (spec 05 section 3): whatever lies in the buffer, it ends, reads
-// nothing outside, and takes nothing for credentials or a descriptor that is not wholly there under its own level and type.
+// A total walk over the control messages of one datagram (spec 05 section 3): whatever lies in the
+// buffer, it ends, reads nothing outside, and takes nothing for credentials or a descriptor that is
+// not wholly there under its own level and type.
 import { SCM_CREDENTIALS, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from "../../ffi/constants.ts";
 import { CMSGHDR, PIDFD_CMSG_LEN, UCRED_CMSG_LEN } from "../../ffi/layout.ts";
 
@@ -17,10 +18,15 @@ export class ControlMessages {
   pidfd = -1;
   /** True if the kernel had a pidfd to give, and no descriptor number for it. */
   pidfdFailed = false;
-  /** Every other descriptor that came with the datagram: they are open in this process, and nobody wants them. */
+  /**
+   * Every other descriptor that came with the datagram: they are open in this process, and not
+   * wanted.
+   */
   readonly strays: number[] = [];
 
-  /** Reads `lengthBytes` of control data from word `at` of `words`, which holds at least as many. */
+  /**
+   * Reads `lengthBytes` of control data from word `at` of `words`, which holds at least as many.
+   */
   read(words: Uint32Array, at: number, lengthBytes: number): void {
     this.credentialsWord = -1;
     this.pidfd = -1;
@@ -30,7 +36,8 @@ export class ControlMessages {
     while (lengthBytes - cursor >= CMSGHDR.size) {
       const message = at + cursor / 4;
       const messageBytes = words[message + LENGTH]!;
-      // It claims more than there is: nothing behind it can be found. The upper half of the length is always 0.
+      // It claims more than there is: nothing after it can be found. The upper half of the length
+      // is always 0.
       if (words[message + LENGTH + 1] !== 0 || messageBytes > lengthBytes - cursor) return;
       if (words[message + LEVEL] === SOL_SOCKET) this.#take(words, message, messageBytes);
       // A length below that of the header must not hold the cursor.

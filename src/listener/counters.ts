@@ -1,4 +1,5 @@
-// What is counted of listeners: by listener what its socket says, and over all of them what the encrypted ones tried.
+// What is counted of listeners: by listener what its socket says, and over all of them what the
+// encrypted ones tried.
 import { block, blockPer, type CountersOf, counter, gauge, unlisted } from "../base/counters.ts";
 
 /** What a listener is asked for when a page is made. */

@@ -1,5 +1,6 @@
-// Who sent the datagrams of a receive by the kernel's word, and which of them are none of ours (spec 05 section 3). The
-// order of the checks is normative: truncated control data, then size, then credentials.
+// Who sent the datagrams of a receive by the kernel's word, and which of them are none of ours
+// (spec 05 section 3). The order of the checks is normative: truncated control data, then size,
+// then credentials.
 import { MSG_CTRUNC, SCM_CREDENTIALS, SOL_SOCKET } from "../../ffi/constants.ts";
 import { UCRED, UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { closeFd } from "../../ffi/pipe.ts";
@@ -72,8 +73,8 @@ export class CredentialCheck {
   }
 
   /**
-   * Fills the columns of `count` datagrams whose control slots are the wide ones, pidfds among them. False if the kernel
-   * found no number for a pidfd.
+   * Fills the columns of `count` datagrams whose control slots are the wide ones, pidfds among
+   * them. False if the kernel found no number for a pidfd.
    */
   checkWide(count: number): boolean {
     const { words, wideControlWord } = this.#arena;

@@ -28,8 +28,8 @@ const FORGERIES_FEW = FORGERIES_PER_S_SOURCE;
 const FORGERY_SOURCES_MAX = 4_096;
 
 /**
- * In the place of a word where an address lies: the system does not tell, and all strangers are one
- * source.
+ * In the place of a word where an address lies: the system does not say it, and all strangers are
+ * one source.
  */
 export const NO_SOURCE = -1;
 /** Words of a sender's address: family and port, IPv4 address or flow, IPv6 address. */
@@ -122,8 +122,8 @@ export class ForgeryGate {
     this.#slotOfPrefix[rotated(hash) & this.#prefixMask] = slot + 1;
   }
 
-  // Whoever sees a prefix on its way can send under it, too: from elsewhere that uses up nothing
-  // that its sender needs.
+  // A stranger who sees a prefix on its way can send under it, too: from elsewhere that uses up
+  // nothing that its sender needs.
   #payerFor(slot: number): number {
     if (slot < 0) return STRANGER;
     return this.#lastSource[slot] === this.#source ? SENDER_AT_HOME : SENDER_ELSEWHERE;
@@ -157,8 +157,8 @@ export class ForgeryGate {
     return this.#sourceBudget.has(place, instantNs);
   }
 
-  // A flood from some hundred ports uses up what all strangers have: so what is refused here is paid
-  // by its source as well, and the last of the budget is for sources that paid for few. A new
+  // A flood from some hundred ports uses up what all strangers have: so what is refused here is
+  // paid by its source as well, and the last of the budget is for sources that paid for few. A new
   // sender, or one that began anew, beats a few times a second and is one of them.
   #strangersHave(instantNs: number): boolean {
     const place = this.#sourcePlace;

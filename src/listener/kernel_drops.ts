@@ -1,6 +1,6 @@
 // The datagrams that a UDP socket lost because its buffer was full. The kernel counts those that a
 // filter dropped into the same number: while one is on, only what exceeds its estimate by more than
-// the estimate's own error is told as lost.
+// the estimate's own error is counted as lost.
 
 /** In standard deviations: a number that only grows must not grow by chance. */
 const ERROR_DEVIATIONS = 4;
@@ -16,11 +16,11 @@ export class KernelDrops {
   readonly #drain: () => number;
   readonly #filter: FilterCount;
   #total = 0;
-  /** True from the attachment to the first look behind the end of the filter. */
+  /** True from the attachment to the first look after the end of the filter. */
   #isMixed = false;
-  /** Since the attachment: all drops, and those of them that were told as lost. */
+  /** Since the attachment: all drops, and those of them that were counted as lost. */
   #mixed = 0;
-  #told = 0;
+  #counted = 0;
 
   /** `drain`: what the kernel counted since the last call. */
   constructor(drain: () => number, filter: FilterCount) {
@@ -33,7 +33,7 @@ export class KernelDrops {
     this.#look();
     this.#isMixed = true;
     this.#mixed = 0;
-    this.#told = 0;
+    this.#counted = 0;
   }
 
   /** Datagrams lost to a full buffer until now. */
@@ -52,9 +52,9 @@ export class KernelDrops {
     this.#isMixed = isAttached;
     this.#mixed += drops;
     const error = ERROR_DEVIATIONS * Math.sqrt(droppedVariance + 1);
-    const lost = Math.max(this.#told, Math.floor(this.#mixed - dropped - error));
-    const news = lost - this.#told;
-    this.#told = lost;
+    const lost = Math.max(this.#counted, Math.floor(this.#mixed - dropped - error));
+    const news = lost - this.#counted;
+    this.#counted = lost;
     return news;
   }
 }

@@ -1,13 +1,17 @@
-// The keys of one secure listener (spec 02 section 3): up to eight shared keys in the order of trial, the primary first, and
-// a master key from which every agent has its own. Each key is one array that the ring owns from then on: it is
-// overwritten with zeros when the ring closes. Nothing here turns a key into text.
+// The keys of one secure listener (spec 02 section 3): up to eight shared keys in the order of
+// trial, the primary first, and a master key from which every agent has its own. Each key is one
+// array that the ring owns from then on: it is overwritten with zeros when the ring closes. Nothing
+// here turns a key into text.
 import { assert } from "../base/assert.ts";
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
 import { KEY_BYTES } from "../wire/secure_frame.ts";
 import { AgentKeys } from "./agent_keys.ts";
 
 export interface SecureKeys {
-  /** Primary first, then the accepted ones in the order of their file; may be empty if there is a master key. */
+  /**
+   * Primary first, then the accepted ones in the order of their file; may be empty if there is a
+   * master key.
+   */
   readonly shared: readonly Uint8Array[];
   readonly master: Uint8Array | undefined;
 }

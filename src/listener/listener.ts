@@ -1,5 +1,6 @@
-// A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners in turn and never
-// learns what kind they are; the simulator and the tests implement this interface with scripts.
+// A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners
+// in turn and never learns what kind they are; the simulator and the tests implement this interface
+// with scripts.
 import type { AllowList } from "./allow_list.ts";
 import type { SecureCounters } from "./counters.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
@@ -17,13 +18,19 @@ export interface Listener {
   readonly formerFd?: number;
   /** Rows of the last receive, valid until the next one. */
   readonly batch: ReceivedBatch;
-  /** Datagrams that its socket holds over all senders together; undefined = unknown, or counted in bytes. */
+  /**
+   * Datagrams that its socket holds over all senders together; undefined = unknown, or counted in
+   * bytes.
+   */
   readonly queueLength?: number | undefined;
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   readonly rcvbufBytes?: number;
   /** False if the directory of its socket file could not be synced after the bind. */
   readonly directorySynced?: boolean;
-  /** Datagrams that the kernel dropped because the buffer was full, where a socket does that. Asks the kernel. */
+  /**
+   * Datagrams that the kernel dropped because the buffer was full, where a socket does that. Asks
+   * the kernel.
+   */
   readonly kernelDrops?: number;
   /** Times that its queue was found full, where a sender is then refused. */
   readonly queueFull?: number;
@@ -35,18 +42,18 @@ export interface Listener {
   readonly allowList: AllowList | undefined;
 
   /**
-   * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there are none,
-   * or -errno. `nowNs` is the observer time of the batch.
+   * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there
+   * are none, or -errno. `nowNs` is the observer time of the batch.
    */
   receive(nowNs: number): number;
 
   /**
-   * Whether the process that sent datagram `i` of the last receive has its pid still, by the kernel's own word; false = that
-   * is not known. Only of a listener that fills `pidfd`.
+   * Whether the process that sent datagram `i` of the last receive has its pid still, by the
+   * kernel's own word; false = that is not known. Only of a listener that fills `pidfd`.
    */
   senderHasPid?(i: number): boolean;
 
-  /** Told of a beat of the last receive that does not prove its sender. */
+  /** A beat of the last receive does not prove its sender. */
   doubtSender?(): void;
 
   /** Gives back what the last receive holds beside its rows. Called when all are taken in. */

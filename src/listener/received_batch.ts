@@ -1,8 +1,12 @@
-// What every listener makes of a receive: one row per datagram, columns as typed arrays (spec 05 section 2). The observer
-// reads nothing else, so a scripted listener of a test or the simulator fills the same columns.
+// What every listener makes of a receive: one row per datagram, columns as typed arrays (spec 05
+// section 2). The observer reads nothing else, so a scripted listener of a test or the simulator
+// fills the same columns.
 import { BATCH_SIZE } from "../base/limits.ts";
 
-/** `verdict` of a datagram that passed the listener's own checks; any other value is its reject reason. */
+/**
+ * `verdict` of a datagram that passed the listener's own checks; any other value is its reject
+ * reason.
+ */
 export const VERDICT_PASS = 255;
 
 export class ReceivedBatch {
@@ -26,13 +30,13 @@ export class ReceivedBatch {
   /** How many datagrams the last receive could have taken: fewer = it left none. */
   countMax = BATCH_SIZE;
   /**
-   * Descriptor of the very process that sent datagram i, by the kernel's word; -1 = none. The listener's, until it is
-   * released.
+   * Descriptor of the very process that sent datagram i, by the kernel's word; -1 = none. The
+   * listener's, until it is released.
    */
   readonly pidfd = new Int32Array(BATCH_SIZE).fill(-1);
   /**
-   * Every datagram of the batch was sent after this moment: a process of a smaller generation that still has the pid of a
-   * sender is that sender. NaN = nothing is known.
+   * Every datagram of the batch was sent after this moment: a process of a smaller generation that
+   * still has the pid of a sender is that sender. NaN = nothing is known.
    */
   sentAfterGeneration = Number.NaN;
   /** And the batch was received after this one. */

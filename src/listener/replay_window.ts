@@ -1,6 +1,6 @@
 // Whether an authentic frame is new (spec 02 section 5): the state machine of one sender over the
 // columns of the sender table. Its key is the pid inside the frame; where a datagram came from
-// means nothing, since whoever captured it can send it from anywhere. A refusal leaves the state as
+// means nothing, since what was captured can be sent from anywhere. A refusal leaves the state as
 // it is.
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
@@ -54,7 +54,7 @@ export function beginWindow(table: SenderTable, slot: number, arrival: Arrival):
 
 /**
  * True if the frame of a known sender is new; the state has then moved on. `restartGapNs` of
- * +Infinity: nobody may begin anew by silence alone.
+ * +Infinity: no sender may begin anew by silence alone.
  */
 export function advanceWindow(
   table: SenderTable,
@@ -90,7 +90,7 @@ export function advanceWindow(
   return true;
 }
 
-// A prefix that nobody knows is told from an old one by what the agent itself counts: the nonce, or
+// A prefix that is not known is new or old by what the agent itself counts: the nonce, or
 // the timestamp of a terminal frame, whose nonce is always the same. Its clock must not have gone
 // back meanwhile: the nonces of a session that was recorded may be above those of the present one.
 function isNewest(table: SenderTable, slot: number, arrival: Arrival): boolean {

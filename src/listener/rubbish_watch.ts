@@ -29,7 +29,7 @@ const RUBBISH_FILTERED_LOOK_NS = NS_PER_S;
 /** Calm seconds in a row after which the filter is taken off. */
 const RUBBISH_CALM_LOOKS = 10;
 
-/** What a person is told; by listener number. */
+/** What is reported to a person, by listener number. */
 export interface RubbishReports {
   /** `perSecond`: the rubbish that made the flood. */
   filterAttached(listenerNumber: number, perSecond: number): void;
@@ -94,7 +94,7 @@ export class RubbishWatch {
     }
   }
 
-  /** Looks at every listener; to be called behind every turn. */
+  /** Looks at every listener; to be called after every turn. */
   look(nowNs: number): void {
     const { listeners, accounting } = this.#options;
     const { received, accepted } = accounting;

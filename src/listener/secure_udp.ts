@@ -1,9 +1,9 @@
 // The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared
 // keys or the agent's own, and let through once. How many keys are tried depends on the length of a
 // datagram and on the configuration alone, so its sender learns nothing from the time it takes;
-// beyond a budget of failures it is not tried at all, whatever it is. What cannot be told from a
-// replay is refused; whoever does not fit into the sender table is refused too. An opened frame
-// lies where the batch points, ready for the observer.
+// beyond a budget of failures it is not tried at all, whatever it is. What may be a replay is
+// refused; a sender that does not fit into the sender table is refused too. An opened frame lies
+// where the batch points, ready for the observer.
 import { Counters } from "../base/counters.ts";
 import { SECURE, type SecureCounters } from "./counters.ts";
 import * as arena from "../../ffi/receive_batch.ts";
@@ -52,8 +52,8 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
   /** Silence after which a pid may begin anew: the observer's threshold, always. */
   readonly restartGapNs: number;
   /**
-   * Whether a pid is watched and not called silent. Its stall must be told before anybody may begin
-   * anew in its place: a frame that arrives between its deadline and the verdict would else
+   * Whether a pid is watched and not called silent. Its stall must be reported before a sender may
+   * begin anew in its place: a frame that arrives between its deadline and the verdict would else
    * suppress the stall.
    */
   readonly isBeating?: (pid: number) => boolean;

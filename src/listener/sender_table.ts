@@ -1,6 +1,7 @@
-// The senders whose replay state a secure listener keeps (spec 02 section 6): columns of a fixed slab, a last-in first-out
-// list of its free slots, and a bounded index by pid. Nothing is allocated after construction. A live sender is never
-// put out to admit a new one: a full table refuses the newcomer until an old one has been silent for its time.
+// The senders whose replay state a secure listener keeps (spec 02 section 6): columns of a fixed
+// slab, a last-in first-out list of its free slots, and a bounded index by pid. Nothing is
+// allocated after construction. A live sender is never put out to admit a new one: a full table
+// refuses the newcomer until an old one has been silent for its time.
 import { saturatingSub } from "../base/saturating.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { RetiredPrefixes } from "./retired_prefixes.ts";
@@ -31,9 +32,15 @@ export class SenderTable {
   readonly lastSeenInstantNs: Float64Array;
   /** The observer's clock, for the restart gate. */
   readonly lastSeenNs: Float64Array;
-  /** Prefixes of sessions of any sender that are over: nothing comes under them any more but a recording. */
+  /**
+   * Prefixes of sessions of any sender that are over: nothing comes under them any more but a
+   * recording.
+   */
   readonly retired = new RetiredPrefixes();
-  /** Prefixes that fell out of the history of a session: several clients of one process may come back to theirs. */
+  /**
+   * Prefixes that fell out of the history of a session: several clients of one process may come
+   * back to theirs.
+   */
   readonly rotated = new RetiredPrefixes();
   readonly #pid: Uint32Array;
   readonly #live: Uint8Array;
@@ -80,7 +87,10 @@ export class SenderTable {
     return this.#index.get(pid);
   }
 
-  /** A slot for the unknown `pid`, whose columns the caller sets; -1 if there is none or the index has no room. */
+  /**
+   * A slot for the unknown `pid`, whose columns the caller sets; -1 if there is none or the index
+   * has no room.
+   */
   insert(pid: number): number {
     if (this.#freeCount === 0) return -1;
     const slot = this.#free[this.#freeCount - 1]!;
@@ -91,7 +101,10 @@ export class SenderTable {
     return slot;
   }
 
-  /** Drops every sender that has been silent for its time at `instantNs`. One that was seen later has no age. */
+  /**
+   * Drops every sender that has been silent for its time at `instantNs`. One that was seen later
+   * has no age.
+   */
   sweep(instantNs: number): void {
     const live = this.#live;
     const lastSeen = this.lastSeenInstantNs;

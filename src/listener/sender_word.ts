@@ -1,17 +1,27 @@
-// When the kernel is asked who really sent a datagram (SO_PASSPIDFD, Linux 6.5): its descriptor is that of the very process,
-// whoever has the pid by now. It costs 2.4 us per datagram and a descriptor until the batch was looked at, so it is asked
-// on a quiet socket, where that is nothing, and where nothing else could tell: a sender is in doubt, and a socket that is
-// never seen empty cannot prove it. Only a socket that takes no descriptors from senders may ask (SO_PASSRIGHTS, Linux
-// 6.16): theirs would come first, and enter this process.
+// When the kernel is asked who really sent a datagram (SO_PASSPIDFD, Linux 6.5): its descriptor is
+// that of the very process, whatever process has the pid by now. It costs 2.4 us per datagram and a
+// descriptor until the batch was looked at, so it is asked on a quiet socket, where that is
+// nothing, and where nothing else can show it: a sender is in doubt, and a socket that is never
+// seen empty cannot prove it. Only a socket that takes no descriptors from senders may ask
+// (SO_PASSRIGHTS, Linux 6.16): theirs would come first, and enter this process.
 import { SO_PASSPIDFD, SO_PASSRIGHTS } from "../../ffi/constants.ts";
 import { setSocketOption } from "../../ffi/socket.ts";
 
-/** Datagrams in a tick of a hundredth of a second up to which a socket is quiet: asking for 400 a second takes 1 ms. */
+/**
+ * Datagrams in a tick of a hundredth of a second up to which a socket is quiet: asking for 400 a
+ * second takes 1 ms.
+ */
 const QUIET_PER_TICK = 4;
-/** Ticks without an empty socket after which a sender in doubt is asked for, and for how long after its last beat. */
+/**
+ * Ticks without an empty socket after which a sender in doubt is asked for, and for how long after
+ * its last beat.
+ */
 const CROWDED_TICKS = 10;
 const DOUBT_TICKS = 100;
-/** Ticks without a question after one that found no descriptor number: they are wanted for other things then. */
+/**
+ * Ticks without a question after one that found no descriptor number: they are wanted for other
+ * things then.
+ */
 const REST_TICKS = 100;
 
 export class SenderWord {
@@ -30,7 +40,10 @@ export class SenderWord {
     this.#mayAsk = setSocketOption(fd, SO_PASSRIGHTS, 0) === 0;
   }
 
-  /** Whether the receive at `tick`, of a socket that was last seen empty at `emptyTick`, gives pidfds. */
+  /**
+   * Whether the receive at `tick`, of a socket that was last seen empty at `emptyTick`, gives
+   * pidfds.
+   */
   decide(tick: number, emptyTick: number): boolean {
     if (!this.#mayAsk) return false;
     if (tick !== this.#tick) {

@@ -1,6 +1,7 @@
-// The bound socket under both UDP listeners (spec 05 section 6): IPv4 or IPv6, never both at once, so that 0.0.0.0 and ::
-// can be bound to one port. It knows how many datagrams the kernel had to drop because its buffer was full: an agent
-// whose beats end there looks silent, and only this number tells it from a dead one.
+// The bound socket under both UDP listeners (spec 05 section 6): IPv4 or IPv6, never both at once,
+// so that 0.0.0.0 and :: can be bound to one port. It knows how many datagrams the kernel had to
+// drop because its buffer was full: an agent whose beats end there looks silent, and only this
+// number tells it from a dead one.
 import {
   AF_INET6,
   EACCES,
@@ -25,7 +26,10 @@ import {
 } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 
-/** The kernel's own buffer is full after 280 datagrams: four milliseconds of a flood, and two cores are often busy longer. */
+/**
+ * The kernel's own buffer is full after 280 datagrams: four milliseconds of a flood, and two cores
+ * are often busy longer.
+ */
 const FLOOD_RCVBUF_BYTES = 4 * 1_048_576;
 
 export interface UdpSocketOptions {
@@ -77,7 +81,10 @@ export class UdpSocket {
     return this.#rcvbufBytes;
   }
 
-  /** Asks for a buffer that bears a flood, if nobody has asked for any; one that would be smaller is not taken. */
+  /**
+   * Asks for a buffer that bears a flood, if the configuration asks for none; one that would be
+   * smaller is not taken.
+   */
   bearFlood(): void {
     if (this.#rcvbufBytes > 0) return;
     const before = getSocketOption(this.fd, SO_RCVBUF);
@@ -146,7 +153,8 @@ function hintFor(errno: number): string {
   }
 }
 
-// Soft: a smaller buffer than asked for is no reason to stay down. The kernel caps it at net.core.rmem_max.
+// Soft: a smaller buffer than asked for is no reason to stay down. The kernel caps it at
+// net.core.rmem_max.
 function grantReceiveBuffer(fd: number, bytes: number): number {
   if (bytes === 0 || setSocketOption(fd, SO_RCVBUF, bytes) < 0) return 0;
   return Math.max(0, getSocketOption(fd, SO_RCVBUF));

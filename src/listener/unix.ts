@@ -1,5 +1,5 @@
-// The Unix datagram listener (spec 05 sections 3 and 4): the kernel attests the sender's pid, uid and gid with every
-// datagram, and tells on request whether that process is still there.
+// The Unix datagram listener (spec 05 sections 3 and 4): the kernel attests the sender's pid, uid
+// and gid with every datagram, and says on request whether that process is still there.
 import { EPERM, SO_RCVBUF } from "../../ffi/constants.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import * as arena from "../../ffi/receive_batch.ts";
@@ -23,7 +23,10 @@ export { HAS_CREDENTIALS };
 // One byte of slack makes an overlong datagram show as 33 bytes.
 const IOV_BYTES = FRAME_BYTES + 1;
 const STRIDE_BYTES = 64;
-/** Datagrams of a receive that gives a descriptor with each of them: a daemon with a low limit has not many to spare. */
+/**
+ * Datagrams of a receive that gives a descriptor with each of them: a daemon with a low limit has
+ * not many to spare.
+ */
 const WIDE_COUNT_MAX = 16;
 
 export interface UnixListenerOptions {
@@ -35,7 +38,7 @@ export interface UnixListenerOptions {
   /** Requested SO_RCVBUF; 0 = kernel default. */
   readonly rcvbufBytes: number;
   readonly allowList: AllowList | undefined;
-  /** In what the start times of senders are told; undefined = no sender is ever proven. */
+  /** The clock of the start times of senders; undefined = no sender is ever proven. */
   readonly nowGeneration?: GenerationClock;
 }
 
@@ -53,7 +56,9 @@ export class UnixListener implements Listener {
   });
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   readonly rcvbufBytes: number;
-  /** False if the parent directory could not be synced after the bind: a warning, never an error. */
+  /**
+   * False if the parent directory could not be synced after the bind: a warning, never an error.
+   */
   readonly directorySynced: boolean;
   readonly #options: UnixListenerOptions;
   readonly #arena: arena.ReceiveBatch;
@@ -70,7 +75,10 @@ export class UnixListener implements Listener {
   #former: UnixSocket | undefined;
   /** When a datagram last came by it. */
   #formerUsedNs = 0;
-  /** It is asked first in every other receive, so that neither socket waits for the other to be empty. */
+  /**
+   * It is asked first in every other receive, so that neither socket waits for the other to be
+   * empty.
+   */
   #formerIsFirst = false;
 
   /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
@@ -185,14 +193,17 @@ export class UnixListener implements Listener {
     this.#pidfdCount = 0;
   }
 
-  /** True while the file at the path is the socket of this listener: agents that start now find it. */
+  /**
+   * True while the file at the path is the socket of this listener: agents that start now find it.
+   */
   isInPlace(): boolean {
     return this.#socket.isInPlace();
   }
 
   /**
-   * Makes the socket anew at a path where it is gone; throws as the constructor does, and then all is as before. What is
-   * queued in the old one is received, and so is what agents send that are connected to it.
+   * Makes the socket anew at a path where it is gone; throws as the constructor does, and then all
+   * is as before. What is queued in the old one is received, and so is what agents send that are
+   * connected to it.
    */
   rebind(nowNs: number): void {
     const socket = new UnixSocket({ ...this.#options, syncsDirectory: false }, this.#nowGeneration);
@@ -204,7 +215,10 @@ export class UnixListener implements Listener {
     this.filter.renew();
   }
 
-  /** Closes the old socket if nothing came by it for longer than `quietNsMax`: who is connected to it finds out, and connects anew. */
+  /**
+   * Closes the old socket if nothing came by it for longer than `quietNsMax`: who is connected to
+   * it finds out, and connects anew.
+   */
   closeFormer(nowNs: number, quietNsMax: number): void {
     if (this.#former === undefined || nowNs - this.#formerUsedNs <= quietNsMax) return;
     this.#former.close();
@@ -232,8 +246,8 @@ function checkSizes(from: arena.ReceiveBatch, batch: ReceivedBatch, count: numbe
   }
 }
 
-// The kernel took it for this socket when the socket was created.
-// Soft: on Linux it bounds nothing for AF_UNIX, and a refusal must not keep the daemon from starting.
+// The kernel took it for this socket when the socket was created. Soft: on Linux it bounds nothing
+// for AF_UNIX, and a refusal must not keep the daemon from starting.
 function grantReceiveBuffer(fd: number, bytes: number): number {
   if (bytes === 0 || setSocketOption(fd, SO_RCVBUF, bytes) < 0) return 0;
   return Math.max(0, getSocketOption(fd, SO_RCVBUF));

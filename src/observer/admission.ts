@@ -16,7 +16,10 @@ import type { SlotsView } from "../tracker/slots.ts";
  */
 const GLOBAL_RESERVE_PART = 1 / 4;
 
-/** What `admit` says of a beat: it paid a token, it needs none, or it came too early, or there was no token for it. */
+/**
+ * What `admit` says of a beat: it paid a token, it needs none, or it came too early, or there was
+ * no token for it.
+ */
 export const ADMITTED_PAID = 0;
 const ADMITTED_UNPAID = 1;
 export const SHED_PER_PID = 2;
@@ -42,7 +45,10 @@ export class Admission {
     this.#reserve = Math.floor(globalBurst * GLOBAL_RESERVE_PART);
   }
 
-  /** Takes a token for what makes an event or costs us work, and leaves the reserve; false if there is none. */
+  /**
+   * Takes a token for what makes an event or costs us work, and leaves the reserve; false if there
+   * is none.
+   */
   pay({ nowNs }: Datagram): boolean {
     return this.bucket.tryTake(nowNs, this.#reserve);
   }

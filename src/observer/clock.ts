@@ -1,5 +1,6 @@
-// The observer's clock (spec 04 section 8): nanoseconds since start, never decreasing. Backward steps are absorbed and
-// counted; a step of more than five seconds ahead, beyond a wait that was planned, is counted too.
+// The observer's clock (spec 04 section 8): nanoseconds since start, never decreasing. Backward
+// steps are absorbed and counted; a step of more than five seconds ahead, beyond a wait that was
+// planned, is counted too.
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 
@@ -60,7 +61,9 @@ export class ObserverClock {
     return this.#previousNs;
   }
 
-  /** Announces a blocking wait of at most `ns` before the next reading: a planned sleep is no jump. */
+  /**
+   * Announces a blocking wait of at most `ns` before the next reading: a planned sleep is no jump.
+   */
   allowIdle(ns: number): void {
     this.#idleAllowanceNs = ns;
   }

@@ -1,12 +1,14 @@
-// When the identity of a kernel-attested sender is read from the system, and what is passed on when it is not (spec 05
-// section 5). The answer is written into the datagram.
+// When the identity of a kernel-attested sender is read from the system, and what is passed on when
+// it is not (spec 05 section 5). The answer is written into the datagram.
 //
-// What is read is the process that has the pid now. The one that sent the beat may have ended while its beat waited, and a
-// stranger may have its pid by now. The process is proven to be the sender if it had started before the beat was sent, for
-// it has the pid still, or if the kernel says that the sender has it still; until then nothing may be done to it. What
-// started and ended within one tick of the clock of start times cannot be told apart, so proof needs a later one. And a
-// sender that rules a namespace may state the pid of a process of its own in a send that it delays until that has ended:
-// the uid of the process must be the one that the kernel attests, which nobody can state for another user.
+// What is read is the process that has the pid now. The one that sent the beat may have ended while
+// its beat waited, and a stranger may have its pid by now. The process is proven to be the sender
+// if it had started before the beat was sent, for it has the pid still, or if the kernel says that
+// the sender has it still; until then nothing may be done to it. What started and ended within one
+// tick of the clock of start times cannot be told apart, so proof needs a later one. And a sender
+// that rules a namespace may state the pid of a process of its own in a send that it delays until
+// that has ended: the uid of the process must be the one that the kernel attests, which nobody can
+// state for another user.
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -30,7 +32,10 @@ export class IdentityResolver {
     this.#observerInode = observerInode;
   }
 
-  /** Writes into a datagram of the last receive of `listener` who sent it, and whether the system was asked. */
+  /**
+   * Writes into a datagram of the last receive of `listener` who sent it, and whether the system
+   * was asked.
+   */
   resolve(datagram: Datagram, listener: Listener): void {
     const { slot, pid } = datagram;
     if (slot >= 0 && !this.#mustRead(datagram)) {
@@ -53,7 +58,8 @@ export class IdentityResolver {
     if (slot >= 0) this.#keepReadability(datagram);
   }
 
-  // Whether another look could prove the agent of the slot. One that failed is made once per batch, whatever the agent sends.
+  // Whether another look could prove the agent of the slot. One that failed is made once per batch,
+  // whatever the agent sends.
   #mayProve({ slot, nowNs, batchRow }: Datagram, { batch }: Listener): boolean {
     const { generation, identityReadNs } = this.#tracker.slots;
     const { sentAfterGeneration, receivedGeneration, pidfd } = batch;
@@ -77,8 +83,9 @@ export class IdentityResolver {
     return saturatingSub(nowNs, slots.identityReadNs[slot]!) >= IDENTITY_RETRY_NS;
   }
 
-  // Whether the process that has the pid now, and started at `generation` by a reading just made, sent the datagram. The
-  // word of the kernel, where there is one, is asked after the reading: whoever has the pid still had it then.
+  // Whether the process that has the pid now, and started at `generation` by a reading just made,
+  // sent the datagram. The word of the kernel, where there is one, is asked after the reading:
+  // a process that has the pid still had it then.
   #isSender({ pid, generation, batchRow, peerUid }: Datagram, listener: Listener): boolean {
     const { sentAfterGeneration, receivedGeneration, pidfd } = listener.batch;
     const hasSent =
@@ -88,7 +95,8 @@ export class IdentityResolver {
     return hasSent && this.#processes.realUid(pid) === peerUid;
   }
 
-  // The start time before and after the namespace: if it changed, the pid was reused in between and neither is true.
+  // The start time before and after the namespace: if it changed, the pid was reused in between and
+  // neither is true.
   #read(datagram: Datagram): void {
     const { pid } = datagram;
     const before = this.#processes.startTime(pid);
@@ -100,7 +108,8 @@ export class IdentityResolver {
     datagram.identityWasRead = true;
   }
 
-  // The same foreign process may be readable at one time and hidden (0) at another: that is no conflict.
+  // The same foreign process may be readable at one time and hidden (0) at another: that is no
+  // conflict.
   #keepReadability(datagram: Datagram): void {
     const { slots } = this.#tracker;
     const { slot, generation, namespaceInode: found } = datagram;

@@ -1,5 +1,6 @@
-// The check order for one datagram (spec 04 section 5): every consumed datagram ends here as accepted or under exactly
-// one reject reason, and makes at most one event row. It never throws, blocks or allocates.
+// The check order for one datagram (spec 04 section 5): every consumed datagram ends here as
+// accepted or under exactly one reject reason, and makes at most one event row. It never throws,
+// blocks or allocates.
 import { IP_WORDS } from "../base/ip_text.ts";
 import { PID_MAX_FALLBACK, PROOF_LOOK_NS } from "../base/limits.ts";
 import * as reason from "../base/reject_reason.ts";
@@ -41,7 +42,10 @@ interface IntakeOptions {
 export class Intake {
   readonly rows: EventRows;
   pidMax = PID_MAX_FALLBACK;
-  /** When the sockets must have been looked at, so that the next beat of a sender can prove it; Infinity = no matter. */
+  /**
+   * When the sockets must have been looked at, so that the next beat of a sender can prove it;
+   * Infinity = no matter.
+   */
   lookNs = Number.POSITIVE_INFINITY;
   readonly shared = new SharedPids();
   readonly #tracker: Tracker;
@@ -66,7 +70,9 @@ export class Intake {
     this.#allowCrossNamespace = options.allowCrossNamespace;
   }
 
-  /** Listener `listenerNumber` has received `count` datagrams at `nowNs`, which are to be taken now. */
+  /**
+   * Listener `listenerNumber` has received `count` datagrams at `nowNs`, which are to be taken now.
+   */
   prepare(listenerNumber: number, listener: Listener, count: number, nowNs: number): void {
     const datagram = this.#datagram;
     datagram.listenerNumber = listenerNumber;
@@ -91,7 +97,10 @@ export class Intake {
     return taken;
   }
 
-  /** Takes the datagram in row `batchRow` of the prepared batch, which is the last one of `listener`. */
+  /**
+   * Takes the datagram in row `batchRow` of the prepared batch, which is the last one of
+   * `listener`.
+   */
   take(listener: Listener, batchRow: number): void {
     const { batch } = listener;
     const datagram = this.#datagram;
@@ -114,7 +123,9 @@ export class Intake {
     else this.#decodeFailed(datagram, code);
   }
 
-  /** A receive of listener `listenerNumber` that took no datagram: only an event, without a limit. */
+  /**
+   * A receive of listener `listenerNumber` that took no datagram: only an event, without a limit.
+   */
   receiveFailed(listenerNumber: number, errno: number, nowNs: number): void {
     const none = this.#datagram;
     none.listenerNumber = listenerNumber;
@@ -122,7 +133,8 @@ export class Intake {
     this.rows.failure(event.EVENT_IO, none, errno);
   }
 
-  // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an event.
+  // Rows L1 to L4: the listener has already decided; some of its reasons pay a token and raise an
+  // event.
   #listenerRejected(datagram: Datagram, verdict: number): void {
     const isTruncated = verdict === reason.REJECT_CTRL_TRUNCATED;
     if (isTruncated || verdict === reason.REJECT_NO_CREDENTIALS) {
@@ -203,7 +215,8 @@ export class Intake {
     this.rows.beat(datagram, wasStalled && update === UPDATE_REFRESHED);
   }
 
-  // The next beat is to prove this sender: its socket is looked at once more before it, and the kernel may be asked.
+  // The next beat is to prove this sender: its socket is looked at once more before it, and the
+  // kernel may be asked.
   #doubt({ nowNs }: Datagram, listener: Listener): void {
     this.lookNs = nowNs + PROOF_LOOK_NS;
     listener.doubtSender?.();
@@ -262,7 +275,8 @@ export class Intake {
     return false;
   }
 
-  // `refusal` is the reason in the finer division that a person reads, `detail` what there is to say about it.
+  // `refusal` is the reason in the finer division that a person reads, `detail` what there is to
+  // say about it.
   #reject(datagram: Datagram, rejected: number, refusal = rejected, detail = Number.NaN): void {
     this.#accounting.rejected[datagram.listenerNumber * REJECT_REASON_COUNT + rejected]!++;
     this.#refusals.note(datagram, refusal, detail);

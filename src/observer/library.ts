@@ -1,6 +1,7 @@
-// The observer for programs that watch by themselves, without the daemon (spec 04 section 1): one call makes it with the
-// clock and the processes of this machine. The program calls poll() as often as it likes; nothing here has a timer, a
-// thread or a log. Silence is silence as poll() sees it, unless the program says with `pauseGapNs` how long it may be away.
+// The observer for programs that watch by themselves, without the daemon (spec 04 section 1): one
+// call makes it with the clock and the processes of this machine. The program calls poll() as often
+// as it likes; nothing here has a timer, a thread or a log. Silence is silence as poll() sees it,
+// unless the program says with `pauseGapNs` how long it may be away.
 import * as reason from "../base/reject_reason.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
@@ -34,10 +35,13 @@ export interface BindOptions extends LibraryOptions {
 
 const SOCKET_MODE_DEFAULT = 0o600;
 
-/** An observer whose counters are read by draining: each call gives what was counted since the last one. */
+/**
+ * An observer whose counters are read by draining: each call gives what was counted since the last
+ * one.
+ */
 export class LibraryObserver extends Observer {
-  /** By drain: the total that was told last. */
-  readonly #told = new Map<string, number>();
+  /** By drain: the total at its last call. */
+  readonly #drained = new Map<string, number>();
 
   drainEvictions(): number {
     return this.#since("drainEvictions", this.tracker.counters.get(TRACKER.evicted));
@@ -150,7 +154,10 @@ export class LibraryObserver extends Observer {
     );
   }
 
-  /** Socket directories that could not be synced at the bind: after a crash the socket file may be missing. */
+  /**
+   * Socket directories that could not be synced at the bind: after a crash the socket file may be
+   * missing.
+   */
   drainBindDirFsyncFailures(): number {
     const failed = this.listeners.filter(({ directorySynced }) => directorySynced === false);
     return this.#since("drainBindDirFsyncFailures", failed.length);
@@ -196,15 +203,16 @@ export class LibraryObserver extends Observer {
   }
 
   #since(drain: string, total: number): number {
-    const since = total - (this.#told.get(drain) ?? 0);
-    this.#told.set(drain, total);
+    const since = total - (this.#drained.get(drain) ?? 0);
+    this.#drained.set(drain, total);
     return since;
   }
 }
 
 /**
- * An observer that listens on the Unix socket `path`. Throws `RangeError` for a threshold below 10 ms, before anything is
- * bound, and `SocketPathError` or `SystemError` if the socket cannot be bound.
+ * An observer that listens on the Unix socket `path`. Throws `RangeError` for a threshold below 10
+ * ms, before anything is bound, and `SocketPathError` or `SystemError` if the socket cannot be
+ * bound.
  */
 export function bind(path: string, options: BindOptions): LibraryObserver {
   const observer = systemObserver(options);
@@ -221,7 +229,10 @@ export function bind(path: string, options: BindOptions): LibraryObserver {
   return observer;
 }
 
-/** An observer over a listener that is bound already, and that it closes; more can be added. Throws as `bind`. */
+/**
+ * An observer over a listener that is bound already, and that it closes; more can be added. Throws
+ * as `bind`.
+ */
 export function fromListener(listener: Listener, options: LibraryOptions): LibraryObserver {
   const observer = systemObserver(options);
   observer.addListener(listener);

@@ -3,10 +3,10 @@
 //   import { bind } from "varta-watch/observer";
 //   const observer = bind("/run/my-service/beats.sock", { thresholdNs: 5e9 });
 //   const event = observer.poll();        // undefined = nothing has come
-//   const stall = observer.pollPending(); // undefined = nobody fell silent
+//   const stall = observer.pollPending(); // undefined = no agent fell silent
 //
-// docs/observer.md has the rules and a whole program. Importing this module opens nothing, but it throws `PlatformError`
-// where the C library cannot be called (bun:ffi needs the JIT).
+// docs/observer.md has the rules and a whole program. Importing this module opens nothing, but it
+// throws `PlatformError` where the C library cannot be called (bun:ffi needs the JIT).
 export { PlatformError } from "../../ffi/libc.ts";
 export { SystemError } from "../../ffi/errno.ts";
 export type { Event, StallEvent } from "../events/event.ts";

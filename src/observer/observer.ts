@@ -1,6 +1,7 @@
-// The observer (spec 04): receives from its listeners in turn, takes in every datagram, keeps the tracker and says who fell
-// silent. `poll` serves libraries, `pump` the daemon; both run the same steps over the same batch. Nothing here blocks,
-// throws on input or allocates per beat; time comes from the injected clock.
+// The observer (spec 04): receives from its listeners in turn, takes in every datagram, keeps the
+// tracker and says who fell silent. `poll` serves libraries, `pump` the daemon; both run the same
+// steps over the same batch. Nothing here blocks, throws on input or allocates per beat; time comes
+// from the injected clock.
 import { assert } from "../base/assert.ts";
 import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
@@ -40,8 +41,8 @@ export interface ObserverOptions {
   /** Most slots taken at one judge point; default: no limit. */
   readonly judgeLimit?: number;
   /**
-   * Time beyond a planned wait for which the observer may not look at its sockets; what is longer moves all deadlines by
-   * as much. Default: no limit, silence is silence.
+   * Time beyond a planned wait for which the observer may not look at its sockets; what is longer
+   * moves all deadlines by as much. Default: no limit, silence is silence.
    */
   readonly pauseGapNs?: number | undefined;
 }
@@ -70,7 +71,7 @@ export class Observer {
   /** What was refused and why, with an example of each. */
   readonly refusals = new Refusals();
   readonly observerInode: number;
-  /** How often and how long nobody could be heard. */
+  /** How often and how long no agent could be heard. */
   readonly pauses: PauseWatch;
   /** True if the last poll or pump took at least one datagram. */
   lastPollConsumed = false;
@@ -132,7 +133,9 @@ export class Observer {
     return this.clock.source;
   }
 
-  /** SO_RCVBUF of the first Unix listener as the kernel granted it; 0 = not set, or there is none. */
+  /**
+   * SO_RCVBUF of the first Unix listener as the kernel granted it; 0 = not set, or there is none.
+   */
   get udsRcvbufBytes(): number {
     return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
   }
@@ -142,7 +145,10 @@ export class Observer {
     return this.tracker.thresholdNs;
   }
 
-  /** Judge points so far; stands still if stalls are no longer judged, which the service manager must then learn. */
+  /**
+   * Judge points so far; stands still if stalls are no longer judged, which the service manager
+   * must then learn.
+   */
   get judgePoints(): number {
     return this.#silence.count;
   }
@@ -182,14 +188,16 @@ export class Observer {
         if (this.#intake.rows.count > 0) return this.#takeEvent();
       }
     }
-    // A round that ended empty behind datagrams without events is over: the next call says so without a second round.
+    // A round that ended empty after datagrams without events is over: the next call says so
+    // without a second round.
     if (this.#emptyRun >= length && !this.lastPollConsumed) this.#emptyRun = 0;
     return undefined;
   }
 
   /**
-   * Receives until one full round found every listener empty, `budget` datagrams were consumed or a receive was more than
-   * `budgetNs` after the first one, and hands the rows of every batch to `sink`. Returns the number of datagrams consumed.
+   * Receives until one full round found every listener empty, `budget` datagrams were consumed or a
+   * receive was more than `budgetNs` after the first one, and hands the rows of every batch to
+   * `sink`. Returns the number of datagrams consumed.
    */
   pump(sink: EventSink, budget: number, budgetNs = Number.POSITIVE_INFINITY): number {
     const { length } = this.#listeners;
@@ -246,21 +254,26 @@ export class Observer {
     return this.tracker.stallFreshness(key, generation, this.clock.lastNs);
   }
 
-  /** Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none. */
+  /**
+   * Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none.
+   */
   nextDeadline(): number {
     return Math.min(this.tracker.nextDeadline(), this.#intake.lookNs);
   }
 
   /**
-   * Longest wait that may be planned: while a deadline runs, a pause must not hide in the rest of the wait in which
-   * it began.
+   * Longest wait that may be planned: while a deadline runs, a pause must not hide in the rest of
+   * the wait in which it began.
    */
   get waitNsMax(): number {
     const isWatching = this.tracker.nextDeadline() !== Number.POSITIVE_INFINITY;
     return isWatching ? this.pauses.gapNsMax : Number.POSITIVE_INFINITY;
   }
 
-  /** Announces a wait of at most `ns` before the next poll or pump: it is neither a clock jump nor a pause. */
+  /**
+   * Announces a wait of at most `ns` before the next poll or pump: it is neither a clock jump nor a
+   * pause.
+   */
   allowIdle(ns: number): void {
     this.clock.allowIdle(ns);
     this.pauses.plan(ns);
@@ -275,7 +288,10 @@ export class Observer {
     return true;
   }
 
-  /** When a listener that keeps failing is tried again; 0 = it is not suspended. Its descriptor would only spin the wait. */
+  /**
+   * When a listener that keeps failing is tried again; 0 = it is not suspended. Its descriptor
+   * would only spin the wait.
+   */
   suspendedUntilNs(listenerNumber: number): number {
     return this.#failures.suspendedUntilNs(listenerNumber);
   }
@@ -330,7 +346,8 @@ export class Observer {
     this.#took(1);
   }
 
-  // Takes in plain beats at the front of the batch in hand, all at once; false if the next datagram is none.
+  // Takes in plain beats at the front of the batch in hand, all at once; false if the next datagram
+  // is none.
   #takeSteady(): boolean {
     const taken = this.#intake.takeSteady(this.#next, this.#count);
     if (taken > 0) this.#took(taken);

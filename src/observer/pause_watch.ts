@@ -1,6 +1,7 @@
-// Notices that nobody could be heard for a while, before anybody is judged for it (spec 12 section 8): from one look at a
-// socket to the next there was more time than the wait that was planned between them. Without a limit it notices nothing,
-// which is the rule of a library's poll(): its caller decides how often it looks.
+// Notices that no agent could be heard for a while, before one is judged for it (spec 12 section
+// 8): from one look at a socket to the next there was more time than the wait that was planned
+// between them. Without a limit it notices nothing, which is the rule of a library's poll(): its
+// caller decides how often it looks.
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { Pauses } from "../tracker/pauses.ts";
@@ -27,7 +28,7 @@ export class PauseWatch {
   readonly counters = new Counters(PAUSES, this);
   /** The sum of all pauses. */
   totalNs = 0;
-  /** The longest pause since it was last set to 0: what is to be told. */
+  /** The longest pause since it was last set to 0: what is to be reported. */
   longestNs = 0;
   /** The longest gap that is no pause. */
   readonly gapNsMax: number;
@@ -60,9 +61,10 @@ export class PauseWatch {
     this.#pausedNs = nowNs;
     const ns = isAlone ? elapsedNs : gapNs;
     this.#pauses.add(nowNs, ns);
-    // Nobody knows when in its wait the observer was stopped. And a beat may be lost that did not fit into the queue: the
-    // next one of its agent comes up to an interval after the pause. So everyone has a whole threshold from here on. But not
-    // behind a row of pauses: who has died must be told in the end.
+    // When in its wait the observer was stopped is not known. And a beat that did not fit into the
+    // queue is lost: the next one of its agent comes up to an interval after the pause. So every
+    // agent has a whole threshold from here on. But not after a row of pauses: a death must be
+    // reported in the end.
     if (isAlone) this.#pauses.beginAnew(nowNs);
     this.counters.add(PAUSES.count);
     this.totalNs += ns;

@@ -1,5 +1,6 @@
-// Listeners whose receive fails again and again (spec 12 section 1): after eight failures in a row one is left alone for a
-// second, because the wait would return at once for its descriptor and the loop would spin.
+// Listeners whose receive fails again and again (spec 12 section 1): after eight failures in a row
+// one is left alone for a second, because the wait would return at once for its descriptor and the
+// loop would spin.
 import { LISTENERS_MAX, RECEIVE_FAILURES_MAX, RECEIVE_RETRY_NS } from "../base/limits.ts";
 
 export class ReceiveFailures {

@@ -1,6 +1,6 @@
 // Pids that several sources claim by plain UDP: each source is watched as a member of its own, and
-// an operator who does not know it would take one for the other. Kept until it is told, which may
-// be much later: the last one stands for all.
+// an operator who does not know it would take one for the other. Kept until it is reported, which
+// may be much later: the last one stands for all.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { SlotsView } from "../tracker/slots.ts";
@@ -8,7 +8,7 @@ import type { SlotsView } from "../tracker/slots.ts";
 /** A pid that was claimed again. */
 export interface SharedPid {
   readonly pid: number;
-  /** Who claimed it now, and who holds it; "" = somebody with a key. */
+  /** Who claimed it now, and who holds it; "" = a sender with a key. */
   readonly source: string;
   readonly holder: string;
   /** Beats of sources whose pid another one holds, since the last call. */

@@ -1,6 +1,7 @@
-// When silence is judged (spec 04 section 4), and what was found: stalls are judged only when no received datagram waits and
-// either all sockets were seen empty, so that beats that had arrived count, or a flood has kept us from judging for long
-// enough. While stalls of an earlier judge point are unread, nothing is judged. Nothing here allocates after the start.
+// When silence is judged (spec 04 section 4), and what was found: stalls are judged only when no
+// received datagram waits and either all sockets were seen empty, so that beats that had arrived
+// count, or a flood has kept us from judging for long enough. While stalls of an earlier judge
+// point are unread, nothing is judged. Nothing here allocates after the start.
 import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
@@ -18,7 +19,8 @@ export class SilenceWatch {
   readonly #slotsMax: number;
   /** Time spent in judge points, reset by takeNs(). */
   #ns = 0;
-  // Since the last judge point: which listeners were found empty or failed, and the datagrams consumed.
+  // Since the last judge point: which listeners were found empty or failed, and the datagrams
+  // consumed.
   readonly #wasEmpty = new Uint8Array(limits.LISTENERS_MAX);
   #emptyCount = 0;
   #consumed = 0;

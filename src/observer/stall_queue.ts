@@ -1,5 +1,6 @@
-// Stalls that were judged and not yet taken: a bounded queue of rows, copied from the tracker's slots at a judge point and
-// emptied by the daemon over one or more turns (spec 04 section 4). Nothing is judged while it holds unread stalls.
+// Stalls that were judged and not yet taken: a bounded queue of rows, copied from the tracker's
+// slots at a judge point and emptied by the daemon over one or more turns (spec 04 section 4).
+// Nothing is judged while it holds unread stalls.
 import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
 import { columnTable } from "../tables/columns.ts";

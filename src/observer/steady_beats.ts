@@ -1,7 +1,8 @@
-// The beats of a batch that need no decision: valid frames of agents that are tracked, known and in time. They are the
-// rule, so the batch is prepared column by column and runs of them are taken together (measured: a third of the time of
-// the check order). Everything else is left to the intake, which knows the order of the checks (spec 04 section 5):
-// nothing here rejects, reads /proc or makes any row but a beat.
+// The beats of a batch that need no decision: valid frames of agents that are tracked, known and in
+// time. They are the rule, so the batch is prepared column by column and runs of them are taken
+// together (measured: a third of the time of the check order). Everything else is left to the
+// intake, which knows the order of the checks (spec 04 section 5): nothing here rejects, reads
+// /proc or makes any row but a beat.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
 import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
@@ -23,7 +24,10 @@ export class SteadyBeats {
     this.#run.namespaceInode = observerInode;
   }
 
-  /** Looks at the `count` datagrams that `listener` has just received; `datagram` says when, and its number. */
+  /**
+   * Looks at the `count` datagrams that `listener` has just received; `datagram` says when, and its
+   * number.
+   */
   prepare(datagram: Datagram, listener: Listener, count: number, pidMax: number): void {
     const run = this.#run;
     const { batch } = listener;
@@ -37,7 +41,10 @@ export class SteadyBeats {
     this.#tracker.slotsOf(run.pid, count, run.slot);
   }
 
-  /** Takes datagrams `from` up to `to` of the batch while they are steady, if the limits let them in; returns how many. */
+  /**
+   * Takes datagrams `from` up to `to` of the batch while they are steady, if the limits let them
+   * in; returns how many.
+   */
   take(from: number, to: number, admission: Admission): number {
     const run = this.#run;
     if (run.slot[from]! < 0) return 0;
@@ -78,7 +85,10 @@ export class SteadyBeats {
   }
 }
 
-/** The pid of each valid frame that is the pid of its sender, below `pidMax`; 0 for every other datagram. */
+/**
+ * The pid of each valid frame that is the pid of its sender, below `pidMax`; 0 for every other
+ * datagram.
+ */
 function attestedPids(
   batch: ReceivedBatch,
   count: number,

@@ -1,5 +1,6 @@
-// The configured clock as raw readings since start (spec 04 section 8): exact, because the baseline is subtracted in
-// seconds and nanoseconds. A failed reading counts as 0, which the observer's clamp absorbs.
+// The configured clock as raw readings since start (spec 04 section 8): exact, because the baseline
+// is subtracted in seconds and nanoseconds. A failed reading counts as 0, which the observer's
+// clamp absorbs.
 import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
 import {
   CLOCK_BOOTTIME,

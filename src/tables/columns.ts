@@ -7,7 +7,10 @@ import { assert } from "../base/assert.ts";
 
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** What a column holds: `width` numbers for each row, and in a fresh row `fresh`; undefined = what was there. */
+/**
+ * What a column holds: `width` numbers for each row, and in a fresh row `fresh`; undefined = what
+ * was there.
+ */
 interface Column<A extends ColumnArray> {
   readonly make: (length: number) => A;
   readonly width: number;
@@ -78,8 +81,9 @@ interface TableRows<L extends ColumnList> {
 }
 
 /**
- * As `columnSet`, for rows that are copied and made fresh. What is fresh is written kind by kind: the
- * engine compiles a store well only where it sees arrays of one kind (measured: 25 ns a column else).
+ * As `columnSet`, for rows that are copied and made fresh. What is fresh is written kind by kind:
+ * the engine compiles a store well only where it sees arrays of one kind (measured: 25 ns a column
+ * else).
  */
 export function columnTable<const L extends ColumnList>(
   list: L,

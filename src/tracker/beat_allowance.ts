@@ -30,7 +30,7 @@ export class BeatAllowance {
   }
 
   /**
-   * The debt after one more beat, `silenceNs` >= 0 behind the last one. Above `debtMax` the beat
+   * The debt after one more beat, `silenceNs` >= 0 after the last one. Above `debtMax` the beat
    * comes too early.
    */
   debtAfter(debt: number, silenceNs: number): number {

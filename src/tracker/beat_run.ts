@@ -1,7 +1,8 @@
-// The steady state of the tracker: kernel-attested beats, one after the other, of agents that it knows and that nothing is
-// wrong with. They are nearly all beats, so they are taken in one loop over plain views, which the engine checks once per
-// run instead of once per beat (measured: 15 ns per beat with its look-up, against 50 ns by `record`). The first frame that
-// needs a decision ends the run: nothing here refuses, counts or removes, and `record` would have done the same.
+// The steady state of the tracker: kernel-attested beats, one after the other, of agents that it
+// knows and that nothing is wrong with. They are nearly all beats, so they are taken in one loop
+// over plain views, which the engine checks once per run instead of once per beat (measured: 15 ns
+// per beat with its look-up, against 50 ns by `record`). The first frame that needs a decision ends
+// the run: nothing here refuses, counts or removes, and `record` would have done the same.
 import { BATCH_SIZE } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { U32_MAX } from "../base/u64.ts";
@@ -37,7 +38,10 @@ export class BeatRun {
   frameWord = new Uint32Array(BATCH_SIZE);
   /** Pid of the frame, which the kernel attests; 0 = the datagram is not for this loop. */
   readonly pid = new Uint32Array(BATCH_SIZE);
-  /** Slot of the pid when the batch came in, -1 if none. It is compared with its row before it is used. */
+  /**
+   * Slot of the pid when the batch came in, -1 if none. It is compared with its row before it is
+   * used.
+   */
   readonly slot = new Int32Array(BATCH_SIZE);
   listenerNumber = 0;
   nowNs = 0;
@@ -59,7 +63,8 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   const { timestampHi, timestampLo, lane: laneOf, prev, next } = table.slots;
   const { head, tail: tails, thresholdNs: thresholdOf } = table.lanes;
   const { len } = table;
-  // The lane in hand, whose tail is the youngest of its members, is written back when a member of another one comes.
+  // The lane in hand, whose tail is the youngest of its members, is written back when a member of
+  // another one comes.
   let lane = -1;
   let tail = -1;
   let thresholdNs = 0;

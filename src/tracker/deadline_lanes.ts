@@ -1,7 +1,8 @@
-// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member gets the lane of its threshold when
-// it takes its slot, and the lane is the only place that has the threshold. While its latch is clear the slot is in the
-// lane's list, which is doubly linked in order of the last accepted beat. Ages never increase from head to tail, so the
-// first head that is not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
+// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member gets the
+// lane of its threshold when it takes its slot, and the lane is the only place that has the
+// threshold. While its latch is clear the slot is in the lane's list, which is doubly linked in
+// order of the last accepted beat. Ages never increase from head to tail, so the first head that is
+// not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
@@ -19,7 +20,7 @@ export class DeadlineLanes {
   readonly tail = new Int32Array(LANES_MAX).fill(END);
   /** Its members, also those whose stall was reported. */
   readonly count = new Int32Array(LANES_MAX);
-  /** What moves every deadline of those who were silent through it. */
+  /** What moves the deadline of each member that was silent through it. */
   readonly pauses = new Pauses();
   readonly #slots: Slots;
   readonly #counters: TrackerCounters;
@@ -91,7 +92,10 @@ export class DeadlineLanes {
     this.#link(slot, nowNs);
   }
 
-  /** The row of `slot` was just copied here from elsewhere: points its neighbours, or head and tail, at it. */
+  /**
+   * The row of `slot` was just copied here from elsewhere: points its neighbours, or head and tail,
+   * at it.
+   */
   moved(slot: number): void {
     const slots = this.#slots;
     const before = slots.prev[slot]!;
@@ -115,7 +119,10 @@ export class DeadlineLanes {
     return deadline;
   }
 
-  /** Puts the un-linked `slot` with last beat `nowNs` into the list of its lane, and writes its `lastNs`. */
+  /**
+   * Puts the un-linked `slot` with last beat `nowNs` into the list of its lane, and writes its
+   * `lastNs`.
+   */
   #link(slot: number, nowNs: number): void {
     const slots = this.#slots;
     const lane = slots.lane[slot]!;
@@ -132,7 +139,10 @@ export class DeadlineLanes {
     else slots.prev[after] = slot;
   }
 
-  /** The steady state of a beat, without the look-ups of `unlink` and `link`; `slot` is in `lane` and not its tail. */
+  /**
+   * The steady state of a beat, without the look-ups of `unlink` and `link`; `slot` is in `lane`
+   * and not its tail.
+   */
   #moveToTail(tail: number, slot: number, lane: number): void {
     const { prev, next } = this.#slots;
     const before = prev[slot]!;
@@ -165,7 +175,10 @@ export class DeadlineLanes {
     return lane;
   }
 
-  /** All lanes are taken: the next shorter threshold judges early, never late; without one, the shortest. */
+  /**
+   * All lanes are taken: the next shorter threshold judges early, never late; without one, the
+   * shortest.
+   */
   #nearestLane(thresholdNs: number): number {
     this.#counters.add(TRACKER.invariantViolations);
     let below = -1;

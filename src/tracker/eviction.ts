@@ -1,6 +1,7 @@
-// Which slot makes room when the tracker is full (spec 03 section 5). A victim was silent for more than ten thresholds,
-// and under the strict policy its stall was also reported. The work per frame is bounded by the scan window; a cursor
-// walks the ring, so repeated attempts see every slot. "Oldest" is not promised.
+// Which slot makes room when the tracker is full (spec 03 section 5). A victim was silent for more
+// than ten thresholds, and under the strict policy its stall was also reported. The work per frame
+// is bounded by the scan window; a cursor walks the ring, so repeated attempts see every slot.
+// "Oldest" is not promised.
 import { EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { DeadlineLanes } from "./deadline_lanes.ts";
@@ -9,7 +10,10 @@ import type { Slots } from "./slots.ts";
 /** A slot is a victim only after ten thresholds of silence: long after its stall was reported. */
 const EVICTION_MULTIPLIER = 10;
 
-/** The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced" also takes silent ones that were not judged yet. */
+/**
+ * The words of the configuration. "strict" takes only slots whose stall was surfaced; "balanced"
+ * also takes silent ones that were not judged yet.
+ */
 export type EvictionPolicy = "strict" | "balanced";
 
 export class Eviction {
@@ -28,10 +32,13 @@ export class Eviction {
     this.window = clampWindow(window);
   }
 
-  /** A slot among 0..len-1 that may be evicted, or -1. `latchedCount` of them have their latch set. */
+  /**
+   * A slot among 0..len-1 that may be evicted, or -1. `latchedCount` of them have their latch set.
+   */
   findVictim(len: number, latchedCount: number, nowNs: number): number {
     if (len === 0) return -1;
-    // Nothing has stalled: the cheap answer to a flood of new pids, which also leaves the cursor alone.
+    // Nothing has stalled: the cheap answer to a flood of new pids, which also leaves the cursor
+    // alone.
     const strict = latchedCount === 0 ? -1 : this.#scan(len, true, nowNs);
     if (strict >= 0 || !this.#balanced) return strict;
     return this.#scan(len, false, nowNs);

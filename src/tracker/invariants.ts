@@ -1,5 +1,6 @@
-// The invariants of the tracker that hold after every operation (spec 03 sections 7 and 11), recounted from the columns.
-// For tests and the simulator; the cost is linear in the number of slots, so the daemon never calls it.
+// The invariants of the tracker that hold after every operation (spec 03 sections 7 and 11),
+// recounted from the columns. For tests and the simulator; the cost is linear in the number of
+// slots, so the daemon never calls it.
 import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import type { SlotTable } from "./slot_table.ts";

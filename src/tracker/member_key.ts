@@ -2,7 +2,7 @@
 // has many machines, and in containers all of them have the same small pids: two sources that claim
 // one pid by plain UDP must not hide each other's death. The first who claims a pid has it as its
 // key; another source gets a key of its own, above all pids, made from source and pid. Keys are
-// found by a few probes, so whoever chooses sources to make them collide gets a refusal (spec 03
+// found by a few probes, so a sender that chooses sources to make them collide is refused (spec 03
 // section 4.6).
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
@@ -23,7 +23,10 @@ export const NO_KEY = -1;
 /** Pids are below: 2^22 at most on Linux. */
 const SHARED = 0x8000_0000;
 
-/** The key of the sender of a datagram that no kernel attests; without a source, a key vouches for it. */
+/**
+ * The key of the sender of a datagram that no kernel attests; without a source, a key vouches for
+ * it.
+ */
 export function memberKey(table: SlotTable, datagram: Datagram): number {
   const { slots } = table;
   const { pid } = datagram;
@@ -36,7 +39,7 @@ export function memberKey(table: SlotTable, datagram: Datagram): number {
     if (!isNetwork) return pid;
   } else if (table.sharedCount === 0) return pid;
   const key = sharedKey(table, datagram);
-  // A pid that nobody holds any more goes to the next who is new.
+  // A pid that no member holds any more goes to the next new one.
   return slot < 0 && (key === NO_KEY || table.slotOf(key) < 0) ? pid : key;
 }
 

@@ -1,4 +1,5 @@
-// The order of nonces and terminal timestamps (spec 03 section 4.3): what makes a frame newer than what its slot has seen.
+// The order of nonces and terminal timestamps (spec 03 section 4.3): what makes a frame newer than
+// what its slot has seen.
 import { U32_MAX, u64Greater } from "../base/u64.ts";
 import type { Datagram } from "../events/datagram.ts";
 import { SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP, type SlotsView } from "./slots.ts";

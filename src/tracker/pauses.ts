@@ -1,22 +1,26 @@
-// Times in which the observer could not hear anybody: it was stopped, its machine stood still, or it was busy with something
-// else. Such a time moves the deadline of everyone who was silent through it (spec 12 section 8). The pauses are kept here
-// and not in the slots, so a beat costs nothing more and a pause costs the same with ten agents as with a million.
+// Times in which the observer could hear no member: it was stopped, its machine stood still, or
+// it was busy with something else. Such a time moves the deadline of each member that was silent
+// through it (spec 12 section 8). The pauses are kept here and not in the slots, so a beat costs
+// nothing more and a pause costs the same with ten agents as with a million.
 
 /** Pauses of the observer that move deadlines; of a longer row of them only the last count. */
 const PAUSES_KEPT_MAX = 64;
 
 export class Pauses {
-  /** A ring: observer time at which each pause ended, in rising order from the oldest, and its length. */
+  /**
+   * A ring: observer time at which each pause ended, in rising order from the oldest, and its
+   * length.
+   */
   readonly #endNs = new Float64Array(PAUSES_KEPT_MAX);
   readonly #ns = new Float64Array(PAUSES_KEPT_MAX);
   #next = 0;
   #count = 0;
-  /** When silence last began anew for everybody. */
+  /** When silence last began anew for all members. */
   #anewNs = Number.NEGATIVE_INFINITY;
 
   /**
-   * A pause of `ns` ended at `endNs`. The oldest of more than 64 is forgotten: a machine that is late every time is slow
-   * and not paused, and its agents must be judged in the end.
+   * A pause of `ns` ended at `endNs`. The oldest of more than 64 is forgotten: a machine that is
+   * late every time is slow and not paused, and its agents must be judged in the end.
    */
   add(endNs: number, ns: number): void {
     this.#endNs[this.#next] = endNs;
@@ -25,12 +29,14 @@ export class Pauses {
     if (this.#count < PAUSES_KEPT_MAX) this.#count += 1;
   }
 
-  /** Nobody's silence counts that is older than `nowNs`: everyone has a whole threshold from here on. */
+  /**
+   * No silence counts that is older than `nowNs`: each member has a whole threshold from here on.
+   */
   beginAnew(nowNs: number): void {
     this.#anewNs = nowNs;
   }
 
-  /** By how much the deadline of one whose last beat was at `lastNs` is later. */
+  /** By how much the deadline of a member whose last beat was at `lastNs` is later. */
   excusedNs(lastNs: number): number {
     const anewNs = this.#anewNs;
     return lastNs < anewNs ? anewNs - lastNs + this.sinceNs(anewNs) : this.sinceNs(lastNs);

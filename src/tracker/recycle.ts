@@ -1,5 +1,6 @@
-// Whether a frame comes from another process than the one its slot was made for (spec 03 section 4.1, rows 2 and 3). The
-// answer comes before every other check: a new process owes nothing to the origin, namespace or nonce of the old one.
+// Whether a frame comes from another process than the one its slot was made for (spec 03 section
+// 4.1, rows 2 and 3). The answer comes before every other check: a new process owes nothing to the
+// origin, namespace or nonce of the old one.
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
@@ -7,7 +8,10 @@ import type { Datagram } from "../events/datagram.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { SLOT_HAS_REGULAR_NONCE } from "./slots.ts";
 
-/** True if another process answers under the pid of the slot: its start time, or a restarted network agent, says so. */
+/**
+ * True if another process answers under the pid of the slot: its start time, or a restarted network
+ * agent, says so.
+ */
 export function isRecycled({ slots, lanes }: SlotTable, datagram: Datagram): boolean {
   const { slot, generation, origin, nowNs, nonceHi, nonceLo } = datagram;
   const pinned = slots.generation[slot]!;
@@ -16,7 +20,8 @@ export function isRecycled({ slots, lanes }: SlotTable, datagram: Datagram): boo
   if (origin !== slots.origin[slot]!) return false;
   if (origin !== ORIGIN_OPERATOR_ATTESTED && origin !== ORIGIN_NETWORK_UNVERIFIED) return false;
   if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return false;
-  // The terminal nonce is greater than any regular one, so a dying process never looks like a restarted one.
+  // The terminal nonce is greater than any regular one, so a dying process never looks like a
+  // restarted one.
   if (u64Greater(nonceHi, nonceLo, slots.lastNonceHi[slot]!, slots.lastNonceLo[slot]!))
     return false;
   return saturatingSub(nowNs, slots.lastNs[slot]!) >= lanes.thresholdOf(slot);

@@ -57,7 +57,10 @@ export class SlotTable {
     return slot < this.len ? slot : -1;
   }
 
-  /** The next free row, for `fill`. Its index entry is reserved first: -1, and nothing changed, if that cannot be had. */
+  /**
+   * The next free row, for `fill`. Its index entry is reserved first: -1, and nothing changed, if
+   * that cannot be had.
+   */
   append(key: number): number {
     if (!this.index.insert(key, this.len)) return -1;
     this.len += 1;

@@ -1,6 +1,6 @@
-// The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays made once (spec 03
-// section 2). NaN in a f64 column means unknown. Whoever keeps a slot number across a record or a drain keeps a lie:
-// removal moves the last row into the hole.
+// The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays
+// made once (spec 03 section 2). NaN in a f64 column means unknown. Whoever keeps a slot number
+// across a record or a drain keeps a lie: removal moves the last row into the hole.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
 import type { RefusalCount } from "../events/stall.ts";
@@ -23,8 +23,8 @@ export const SLOT_HAS_TERMINAL_TIMESTAMP = 2;
 /** The latch: the stall of the current silence run was surfaced. */
 export const SLOT_STALL_EMITTED = 4;
 /**
- * The process of `generation` has sent a beat itself: it did not merely take over the pid of who sent it. A
- * fresh slot is not proven.
+ * The process of `generation` has sent a beat itself: it did not merely take over the pid of who
+ * sent it. A fresh slot is not proven.
  */
 export const SLOT_PROVEN = 8;
 /** No beat has come since the one that took the slot. */
@@ -78,12 +78,18 @@ export const SLOT_COLUMNS = {
   /** Timestamp of the last accepted regular beat. */
   timestampHi: fresh(0, u32()),
   timestampLo: fresh(0, u32()),
-  /** Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as `refused`. */
+  /**
+   * Length and last nonce of a run of rising numbers from 1 that were refused, see numbering.ts; as
+   * `refused`.
+   */
   runCount: u8(),
   runNonce: u32(),
   /** Beats refused since the last accepted one, by REFUSAL_COLUMN; valid with SLOT_HAS_REFUSALS. */
   refused: u32(REFUSAL_COLUMNS),
-  /** Observer time of the last refused beat that showed the member alive; -Infinity = none since the last accepted one. */
+  /**
+   * Observer time of the last refused beat that showed the member alive; -Infinity = none since the
+   * last accepted one.
+   */
   aliveNs: f64(),
   flags: fresh(SLOT_BEAT_ONCE, u8()),
   /**
@@ -166,7 +172,9 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
 
 type TextColumns = Pick<ReadonlyColumns<typeof SLOT_COLUMNS>, "flags" | "source" | "refused">;
 
-/** The address from which the member in `row` beats by plain UDP; "" = kernel or key vouch for it. */
+/**
+ * The address from which the member in `row` beats by plain UDP; "" = kernel or key vouch for it.
+ */
 export function sourceOf({ flags, source }: Omit<TextColumns, "refused">, row: number): string {
   return (flags[row]! & SLOT_HAS_SOURCE) === 0 ? "" : ipText(source, row * IP_WORDS);
 }

@@ -1,6 +1,7 @@
-// The table of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec 03). `record` takes one
-// datagram, which carries its time and the identity of its sender; `drainDue` finds who fell silent. What is refused
-// changes nothing that a beat changes, so it cannot keep a dead agent alive. The beat path never allocates.
+// The table of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec
+// 03). `record` takes one datagram, which carries its time and the identity of its sender;
+// `drainDue` finds who fell silent. What is refused changes nothing that a beat changes, so it
+// cannot keep a dead agent alive. The beat path never allocates.
 import { assert } from "../base/assert.ts";
 import { Counters } from "../base/counters.ts";
 import { EVICTION_WINDOW_DEFAULT, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
@@ -113,7 +114,8 @@ export class Tracker {
     if (slot < 0) return this.#admit(datagram);
     if (slot >= this.table.len) return this.#dropStrayEntry(datagram);
     datagram.slot = slot;
-    // Equal generations are one process; anything else, two unknown ones included, needs a closer look.
+    // Equal generations are one process; anything else, two unknown ones included, needs a closer
+    // look.
     const isSame = this.#slots.generation[slot]! === datagram.generation;
     if (!isSame && isRecycled(this.table, datagram)) {
       this.table.vacate(slot);
@@ -127,7 +129,9 @@ export class Tracker {
     return refusal;
   }
 
-  /** Notes with the slot of a datagram, which is refused, that the identity of its sender was read. */
+  /**
+   * Notes with the slot of a datagram, which is refused, that the identity of its sender was read.
+   */
   noteIdentityRead({ slot, nowNs, identityWasRead }: Datagram): void {
     if (identityWasRead && slot >= 0) this.#slots.identityReadNs[slot] = nowNs;
   }
@@ -140,16 +144,16 @@ export class Tracker {
   }
 
   /**
-   * Takes datagrams `from` up to `to` of `run` as long as `record` would refresh their slots and nothing else; returns how
-   * many. It makes them with the identity that is pinned.
+   * Takes datagrams `from` up to `to` of `run` as long as `record` would refresh their slots and
+   * nothing else; returns how many. It makes them with the identity that is pinned.
    */
   refreshRun(run: BeatRun, from: number, to: number): number {
     return refreshRun(this.table, run, from, to);
   }
 
   /**
-   * Hands every slot that is due by the threshold of its lane to `sink`, at most `slotsMax` of them; returns how many
-   * slots were taken, emitted or retired. What is left stays due.
+   * Hands every slot that is due by the threshold of its lane to `sink`, at most `slotsMax` of
+   * them; returns how many slots were taken, emitted or retired. What is left stays due.
    */
   drainDue(nowNs: number, slotsMax: number, sink: StallSink): number {
     return this.#scan.drain(nowNs, Number.NaN, slotsMax, sink);
@@ -162,8 +166,8 @@ export class Tracker {
 
   /**
    * Whether the stall of `key` still holds right before a recovery fires. `generation` is the one
-   * of the stall; nothing may fire if a beat was refused within the threshold before `nowNs` that showed the
-   * agent alive.
+   * of the stall; nothing may fire if a beat was refused within the threshold before `nowNs` that
+   * showed the agent alive.
    */
   stallFreshness(key: number, generation: number, nowNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(key);
@@ -179,7 +183,7 @@ export class Tracker {
 
   /**
    * The live slot of `key`, or -1. Valid until the next record or drain. A pid is the key of
-   * whoever claimed it first.
+   * the member that claimed it first.
    */
   slotOf(key: number): number {
     return this.table.slotOf(key);
@@ -236,12 +240,14 @@ export class Tracker {
     return slot < 0 || terminalAdvances(this.#slots, slot, hi, lo);
   }
 
-  /** Times in which nobody could be heard: they move all deadlines. */
+  /** Times in which no member could be heard: they move all deadlines. */
   get pauses(): Pauses {
     return this.table.lanes.pauses;
   }
 
-  /** Silence after which the member of a live slot is stalled: its lane has it, and nothing else. */
+  /**
+   * Silence after which the member of a live slot is stalled: its lane has it, and nothing else.
+   */
   thresholdOf(slot: number): number {
     return this.table.lanes.thresholdOf(slot);
   }
@@ -256,7 +262,7 @@ export class Tracker {
     return this.table.lanes.nextDeadline();
   }
 
-  /** Key and source ("" = none) of the member whose pid `takeEvictedPid` has just told. */
+  /** Key and source ("" = none) of the member whose pid `takeEvictedPid` has just returned. */
   get evictedKey(): number {
     return this.table.removed.poppedKey;
   }
@@ -265,24 +271,33 @@ export class Tracker {
     return this.table.removed.poppedSource;
   }
 
-  /** The youngest evicted or retired pid, -1 if there is none left. It may be tracked again by now. */
+  /**
+   * The youngest evicted or retired pid, -1 if there is none left. It may be tracked again by now.
+   */
   takeEvictedPid(): number {
     return this.table.removed.pop();
   }
 
-  /** Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it looks at every slot. */
+  /**
+   * Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it looks at
+   * every slot.
+   */
   checkInvariants(): void {
     checkTrackerInvariants(this.table, this.#eviction.cursor);
   }
 
-  /** The index names a slot that does not exist: forget it, so that a later frame is a clean miss. */
+  /**
+   * The index names a slot that does not exist: forget it, so that a later frame is a clean miss.
+   */
   #dropStrayEntry(datagram: Datagram): number {
     this.table.index.remove(datagram.key);
     this.counters.add(TRACKER.invariantViolations);
     return this.#refuseCapacity(datagram);
   }
 
-  /** UPDATE_REFRESHED if the datagram may refresh its slot; else the refusal, which is counted here. */
+  /**
+   * UPDATE_REFRESHED if the datagram may refresh its slot; else the refusal, which is counted here.
+   */
   #refusal(datagram: Datagram): number {
     const slots = this.#slots;
     const { slot, namespaceInode } = datagram;
@@ -293,7 +308,8 @@ export class Tracker {
     }
     const pinned = slots.namespaceInode[slot]!;
     if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
-      // A dying process is often gone from /proc when its last beat is read, so its namespace may be unknown.
+      // A dying process is often gone from /proc when its last beat is read, so its namespace may
+      // be unknown.
       if (!datagram.isTerminal || !Number.isNaN(namespaceInode)) {
         this.counters.add(TRACKER.namespaceConflicts);
         this.noteRefusal(datagram, REJECT_NAMESPACE_CONFLICT, false);
@@ -341,7 +357,10 @@ export class Tracker {
     return UPDATE_INSERTED;
   }
 
-  /** The row of a victim, given to the key of the datagram; -1 if there is no victim or the index refuses. */
+  /**
+   * The row of a victim, given to the key of the datagram; -1 if there is no victim or the index
+   * refuses.
+   */
   #evict(datagram: Datagram): number {
     const { len, latchedCount, share } = this.table;
     const silent = this.#eviction.findVictim(len, latchedCount, datagram.nowNs);
