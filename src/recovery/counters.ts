@@ -1,4 +1,5 @@
-// What recovery counts (spec 08 section 3.4): its decisions and what became of them, and where it met its own bounds.
+// What recovery counts (spec 08 section 3.4): its decisions and what became of them, and where it
+// met its own bounds. children/ knows nothing of it: what is counted there is asked for.
 import { block, type CountersOf, counter, gauge, histogram } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
@@ -7,6 +8,14 @@ import { STEP_KINDS } from "../events/step_kind.ts";
 
 /** From a script that only sends a signal to one that restarts a database. */
 const BOUNDS = ["0.01", "0.05", "0.1", "0.5", "1", "2.5", "5", "10", "30", "60", "300"];
+
+/** What the children of recoveries count for themselves. */
+interface AskedChildren {
+  readonly recycleResets: number;
+  readonly invariantViolations: number;
+  readonly probeExhausted: number;
+  readonly reapTruncated: number;
+}
 
 export const RECOVERY = block({
   outcomes: counter(
@@ -35,6 +44,7 @@ export const RECOVERY = block({
   outstandingRecycleResets: counter(
     "varta_recovery_outstanding_recycle_resets_total",
     "Stale children reclaimed because the pid was used again by another process.",
+    { ask: ({ recycleResets }: AskedChildren) => recycleResets },
   ),
   spawnBudgetExceeded: counter(
     "varta_recovery_spawn_budget_exceeded_total",
@@ -43,14 +53,17 @@ export const RECOVERY = block({
   invariantViolations: counter(
     "varta_recovery_invariant_violations_total",
     "Broken recovery invariants: a bug if not 0.",
+    { ask: ({ invariantViolations }: AskedChildren) => invariantViolations },
   ),
   outstandingProbeExhausted: counter(
     "varta_recovery_outstanding_probe_exhausted_total",
     "Operations on the index of running children that used up their probes.",
+    { ask: ({ probeExhausted }: AskedChildren) => probeExhausted },
   ),
   reapTruncated: counter(
     "varta_recovery_reap_truncated_total",
     "Turns cut off at the completion cap.",
+    { ask: ({ reapTruncated }: AskedChildren) => reapTruncated },
   ),
   steps: counter("varta_recovery_steps_total", "Steps of recoveries that were begun, by kind.", {
     label: "step",
@@ -80,28 +93,42 @@ export const GIVEN_UP = block({
   agents: gauge(
     "varta_recovery_gave_up_agents",
     "Agents that are not recovered any more until their recovery.budget has room again.",
-    { ask: (recovery: { readonly givenUpCount: number }) => recovery.givenUpCount },
+    { ask: ({ givenUpCount }: { readonly givenUpCount: number }) => givenUpCount },
   ),
 });
 
 /** Counts one outcome. */
 export function countOutcome(counters: RecoveryCounters, outcome: RecoveryOutcome): void {
-  if (outcome.kind === "verdict") {
-    counters.add(RECOVERY.verified[outcome.result]);
-    return;
-  }
-  if (outcome.kind === "timeout" || outcome.kind === "end" || outcome.kind === "storm") return;
-  if (outcome.label !== undefined) counters.add(RECOVERY.outcomes[outcome.label]);
-  if (outcome.kind === "complete") {
-    if (outcome.completion === "reaped")
-      counters.observe(RECOVERY.duration, outcome.durationNs / NS_PER_S);
-  } else if (outcome.kind === "deferred") {
-    counters.add(RECOVERY.stepRetries[outcome.step]);
-  } else if (outcome.kind !== "refused") {
-    if (outcome.kind === "spawn" || !outcome.dryRun) counters.add(RECOVERY.steps[outcome.step]);
-  } else {
-    const { refusal, isStepFailure } = REASONS[outcome.reason];
-    if (refusal !== undefined) counters.add(RECOVERY.refused[refusal]);
-    if (isStepFailure) counters.add(RECOVERY.stepFailures[outcome.step]);
+  if ("label" in outcome && outcome.label !== undefined)
+    counters.add(RECOVERY.outcomes[outcome.label]);
+  switch (outcome.kind) {
+    case "spawn":
+      counters.add(RECOVERY.steps[outcome.step]);
+      return;
+    case "step":
+      if (!outcome.dryRun) counters.add(RECOVERY.steps[outcome.step]);
+      return;
+    case "deferred":
+      counters.add(RECOVERY.stepRetries[outcome.step]);
+      return;
+    case "refused": {
+      const { refusal, isStepFailure } = REASONS[outcome.reason];
+      if (refusal !== undefined) counters.add(RECOVERY.refused[refusal]);
+      if (isStepFailure) counters.add(RECOVERY.stepFailures[outcome.step]);
+      return;
+    }
+    case "complete":
+      if (outcome.completion === "reaped")
+        counters.observe(RECOVERY.duration, outcome.durationNs / NS_PER_S);
+      return;
+    case "verdict":
+      counters.add(RECOVERY.verified[outcome.result]);
+      return;
+    case "timeout":
+    case "end":
+    case "storm":
+      return;
+    default:
+      outcome satisfies never;
   }
 }

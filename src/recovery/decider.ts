@@ -3,13 +3,13 @@
 // is not known to be right is refused. The answer is a value; what it asks for is done elsewhere.
 import { RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import { saturatingAdd } from "../base/saturating.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
 import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
 import { distrustReason, type Freshness, isUnidentified, stalenessReason } from "./checks.ts";
 import type { Outstanding } from "./children/outstanding.ts";
+import { RECOVERY, type RecoveryCounters } from "./counters.ts";
 import type { Decision, ParkDecision, RefuseDecision } from "./decision.ts";
 import {
   type History,
@@ -24,6 +24,7 @@ import { Sequence } from "./sequence.ts";
 import type { StormLimit } from "./storm_limit.ts";
 
 interface DeciderOptions {
+  readonly counters: RecoveryCounters;
   readonly policies: Policies;
   readonly history: History;
   readonly storm: StormLimit;
@@ -44,7 +45,6 @@ interface OpenCase {
 
 export class Decider {
   readonly #options: DeciderOptions;
-  #debounceRecycleResets = 0;
 
   constructor(options: DeciderOptions) {
     this.#options = options;
@@ -87,12 +87,6 @@ export class Decider {
     return this.decide(stall, nowNs, sequence.isPutOff ? sequence : undefined);
   }
 
-  takeDebounceRecycleResets(): number {
-    const count = this.#debounceRecycleResets;
-    this.#debounceRecycleResets = 0;
-    return count;
-  }
-
   /**
    * Why nothing is done about an agent of which it is not known which process it was; undefined if
    * no process has its pid any more and there is something to do without one.
@@ -107,7 +101,7 @@ export class Decider {
 
   /** Checks 3 to 6: the debounce, and an earlier child of the agent. */
   #decideWindow(open: OpenCase): Decision {
-    const { history, policies, outstanding } = this.#options;
+    const { history, policies, outstanding, counters } = this.#options;
     const { stall, nowNs } = open;
     history.prune(nowNs);
     const window = history.checkWindow(stall.key, stall.generation, nowNs);
@@ -116,8 +110,7 @@ export class Decider {
       const again = retry ? park(this.#sequenceOf(open), nowNs + debounceNs) : undefined;
       return refuse(stall, "debounced", again);
     }
-    if (window === WINDOW_RECYCLED)
-      this.#debounceRecycleResets = saturatingAdd(this.#debounceRecycleResets, 1);
+    if (window === WINDOW_RECYCLED) counters.add(RECOVERY.debounceRecycleResets);
     const inTheWay = outstanding.makeWay(stall, nowNs);
     if (inTheWay !== undefined) return { kind: "refuse", stall, park: undefined, ...inTheWay };
     return this.#decidePace(this.#sequenceOf(open), nowNs);

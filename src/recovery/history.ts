@@ -3,9 +3,10 @@
 // each agent. An entry whose time is over decides nothing any more, which is why it may be dropped
 // at any time, and one within its time never. The journal keeps the windows for the daemon that
 // comes after this one.
-import { saturatingAdd, saturatingSub } from "../base/saturating.ts";
+import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S, nsFromMs } from "../base/time.ts";
 import { sameLineage } from "../processes/generation.ts";
+import { RECOVERY, type RecoveryCounters } from "./counters.ts";
 import type { FiredJournal } from "./fired_journal.ts";
 
 export type RecoveryJournal = Pick<FiredJournal, "found" | "began" | "forget">;
@@ -62,6 +63,7 @@ const PRUNED_MAX = 16;
 const LOOK_NS = NS_PER_S;
 
 export class History {
+  readonly #counters: RecoveryCounters;
   readonly #capacity: number;
   readonly #settings: HistorySettings;
   /**
@@ -77,10 +79,10 @@ export class History {
   readonly #paces = new Map<PaceKey, Pace>();
   readonly #givenUp = new Set<Pace>();
   #nextLookNs = 0;
-  #evictions = 0;
 
   /** At most `capacity` processes, and as many agents, are remembered. */
-  constructor(capacity: number, settings: HistorySettings) {
+  constructor(capacity: number, settings: HistorySettings, counters: RecoveryCounters) {
+    this.#counters = counters;
     this.#capacity = capacity;
     this.#settings = settings;
   }
@@ -224,13 +226,6 @@ export class History {
     return this.#givenUp.size === 0 ? Infinity : this.#nextLookNs;
   }
 
-  /** Windows dropped for the room since the last call; they had passed. */
-  takeEvictions(): number {
-    const count = this.#evictions;
-    this.#evictions = 0;
-    return count;
-  }
-
   get #isPaced(): boolean {
     return this.#settings.backoffMaxNs !== undefined || this.#settings.budget !== undefined;
   }
@@ -244,7 +239,7 @@ export class History {
     const [oldest] = this.#windows;
     if (oldest === undefined || this.#isOpen(oldest[1], nowNs, debounceNs)) return false;
     this.#windows.delete(oldest[0]);
-    this.#evictions = saturatingAdd(this.#evictions, 1);
+    this.#counters.add(RECOVERY.lastFiredEvictions);
     return true;
   }
 

@@ -4,15 +4,14 @@
 // what the system or a command does: each decision, each step and each child's end is reported as
 // one outcome.
 import { Counters, type ShowCounters } from "../base/counters.ts";
-import { countOutcome, GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_SPAWNS_PER_TURN_MAX } from "../base/limits.ts";
-import { saturatingAdd } from "../base/saturating.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
 import type { Freshness } from "./checks.ts";
 import type { ChildRunner } from "./children/child_runner.ts";
 import { Outstanding } from "./children/outstanding.ts";
+import { GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { Decider } from "./decider.ts";
 import type { Decision, RefuseDecision } from "./decision.ts";
 import { History, type RecoveryJournal } from "./history.ts";
@@ -60,11 +59,11 @@ export interface WaitingStalls {
 }
 
 export class Recovery {
+  readonly counters: RecoveryCounters;
   readonly #policies: Policies;
   readonly #history: History;
   readonly #storm: StormLimit;
   readonly #reporter: Reporter;
-  readonly counters: RecoveryCounters = new Counters(RECOVERY, this, () => this.#settle());
   readonly #outstanding: Outstanding;
   readonly #lookups: UnitLookups;
   readonly #restarts: UnitRestarts;
@@ -72,23 +71,21 @@ export class Recovery {
   readonly #sequences: Sequences;
   readonly #decider: Decider;
   readonly #unixMsAtStart: () => number;
-  #spawnBudgetExceeded = 0;
 
   constructor(options: RecoveryOptions) {
     const { capacity, runner, freshness, unixMsAtStart, daemonEnv } = options;
     const { observerNamespaceInode, host = new BlindAgentHost(), monotonicNs = () => 0 } = options;
     const policies = new Policies(options);
-    const history = new History(capacity, options.config);
-    const reporter = new Reporter((outcome) => {
-      countOutcome(this.counters, outcome);
-      options.outcomes(outcome);
-    });
-    const storm = new StormLimit(options.config);
     const outstanding = new Outstanding(capacity, runner, options.config);
+    const counters = new Counters(RECOVERY, outstanding);
+    const history = new History(capacity, options.config, counters);
+    const reporter = new Reporter(counters, options.outcomes);
+    const storm = new StormLimit(options.config);
     const lookups = new UnitLookups(runner);
     const restarts = new UnitRestarts(policies, lookups);
-    const shared = { policies, history, reporter, outstanding, host, freshness };
+    const shared = { counters, policies, history, reporter, outstanding, host, freshness };
     const actions = new StepActions({ ...shared, restarts, unixMsAtStart, daemonEnv, monotonicNs });
+    this.counters = counters;
     this.#policies = policies;
     this.#history = history;
     this.#storm = storm;
@@ -122,7 +119,7 @@ export class Recovery {
       if (!this.isEnabled) stalls.take();
       else if (this.#mayBegin()) this.#carryOut(this.#decider.decide(stalls.take(), nowNs), nowNs);
       else {
-        this.#spawnBudgetExceeded = saturatingAdd(this.#spawnBudgetExceeded, 1);
+        this.counters.add(RECOVERY.spawnBudgetExceeded);
         return;
       }
     }
@@ -211,51 +208,10 @@ export class Recovery {
     this.#takeChildEvents(nowNs);
   }
 
-  /** Gives a page what it counts. */
+  /** Gives a page what is counted. */
   showCounters(show: ShowCounters): void {
     show(this.counters);
-    show(new Counters(GIVEN_UP, this));
-  }
-
-  #settle(): void {
-    const { counters } = this;
-    counters.add(RECOVERY.lastFiredEvictions, this.takeLastFiredEvictions());
-    counters.add(RECOVERY.debounceRecycleResets, this.takeDebounceRecycleResets());
-    counters.add(RECOVERY.outstandingRecycleResets, this.takeOutstandingRecycleResets());
-    counters.add(RECOVERY.spawnBudgetExceeded, this.takeSpawnBudgetExceeded());
-    counters.add(RECOVERY.invariantViolations, this.takeInvariantViolations());
-    counters.add(RECOVERY.outstandingProbeExhausted, this.takeOutstandingProbeExhausted());
-    counters.add(RECOVERY.reapTruncated, this.takeReapTruncated());
-  }
-
-  takeLastFiredEvictions(): number {
-    return this.#history.takeEvictions();
-  }
-
-  takeDebounceRecycleResets(): number {
-    return this.#decider.takeDebounceRecycleResets();
-  }
-
-  takeOutstandingRecycleResets(): number {
-    return this.#outstanding.takeRecycleResets();
-  }
-
-  takeSpawnBudgetExceeded(): number {
-    const count = this.#spawnBudgetExceeded;
-    this.#spawnBudgetExceeded = 0;
-    return count;
-  }
-
-  takeInvariantViolations(): number {
-    return this.#outstanding.takeInvariantViolations();
-  }
-
-  takeOutstandingProbeExhausted(): number {
-    return this.#outstanding.takeProbeExhausted();
-  }
-
-  takeReapTruncated(): number {
-    return this.#outstanding.takeReapTruncated();
+    show(new Counters(GIVEN_UP, this.#history));
   }
 
   /** Whether this turn has a spawn left for one more recovery. */

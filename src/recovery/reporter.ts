@@ -6,6 +6,7 @@ import { type DecisionReason, REASONS, type Verdict } from "../events/outcome_wo
 import type { Stall } from "../events/stall.ts";
 import type { StepPlace } from "../events/step_kind.ts";
 import type { Child } from "./children/child.ts";
+import { countOutcome, type RecoveryCounters } from "./counters.ts";
 import { type Plan, programOf } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -32,11 +33,19 @@ export interface Command {
 }
 
 export class Reporter {
-  /** Receives every outcome, in order. */
-  readonly report: (outcome: RecoveryOutcome) => void;
+  readonly #counters: RecoveryCounters;
+  readonly #outcomes: (outcome: RecoveryOutcome) => void;
 
-  constructor(report: (outcome: RecoveryOutcome) => void) {
-    this.report = report;
+  /** `outcomes` receives every outcome, in order. */
+  constructor(counters: RecoveryCounters, outcomes: (outcome: RecoveryOutcome) => void) {
+    this.#counters = counters;
+    this.#outcomes = outcomes;
+  }
+
+  /** Counts an outcome and hands it on. */
+  report(outcome: RecoveryOutcome): void {
+    countOutcome(this.#counters, outcome);
+    this.#outcomes(outcome);
   }
 
   /** Nothing was done, and why. */

@@ -25,7 +25,6 @@ export class BoundedIndex {
   readonly #slots: Uint32Array;
   readonly #mask: number;
   #occupied = 0;
-  #probeExhaustedTaken = 0;
   /** Refused inserts. */
   probeExhausted = 0;
 
@@ -117,13 +116,6 @@ export class BoundedIndex {
       const slot = this.#slots[bucket]!;
       if (slot !== EMPTY && slot !== TOMBSTONE) yield [this.#keys[bucket]!, slot];
     }
-  }
-
-  /** Refused inserts since the last call. */
-  takeProbeExhausted(): number {
-    const count = this.probeExhausted - this.#probeExhaustedTaken;
-    this.#probeExhaustedTaken = this.probeExhausted;
-    return count;
   }
 
   #find(key: number): number {

@@ -71,13 +71,9 @@ export class Slab<V extends NonNullable<unknown>> {
     for (const [key, slot] of this.#index.entries()) yield [key, this.#values[slot]!];
   }
 
-  /** Inserts refused by the index since the last call. */
+  /** Inserts refused by the index. */
   get probeExhausted(): number {
     return this.#index.probeExhausted;
-  }
-
-  takeProbeExhausted(): number {
-    return this.#index.takeProbeExhausted();
   }
 
   /** Filled backwards, so that the first insert lands in slot 0. */

@@ -10,6 +10,7 @@ import {
   REJECT_REASONS,
 } from "../../src/base/reject_reason.ts";
 import { EVENT_DECODE, EVENT_IO, EventBatch } from "../../src/events/event_batch.ts";
+import { NoChildren } from "../support/no_children.ts";
 import { FAMILIES } from "../support/metric_families.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import {
@@ -83,14 +84,17 @@ describe("a fresh page", () => {
 describe("Metrics", () => {
   test("shows what a stage counts, up to 2^53-1, and adds up its instances", () => {
     const { metrics } = makeMetrics();
-    const [one, other] = [new Counters(RECOVERY, undefined), new Counters(RECOVERY, undefined)];
+    const [one, other] = [
+      new Counters(RECOVERY, new NoChildren()),
+      new Counters(RECOVERY, new NoChildren()),
+    ];
     for (const counters of [one, other]) metrics.show(counters);
-    one.add(RECOVERY.reapTruncated, 3);
-    other.add(RECOVERY.reapTruncated, 4);
+    one.add(RECOVERY.spawnBudgetExceeded, 3);
+    other.add(RECOVERY.spawnBudgetExceeded, 4);
     one.add(RECOVERY.outcomes.killed, Number.MAX_SAFE_INTEGER);
     other.add(RECOVERY.outcomes.killed, 5);
     const { samples } = page(metrics);
-    expect(samples.get("varta_recovery_reap_truncated_total")).toBe(7);
+    expect(samples.get("varta_recovery_spawn_budget_exceeded_total")).toBe(7);
     expect(samples.get('varta_recovery_outcomes_total{outcome="killed"}')).toBe(2 ** 53 - 1);
   });
 
@@ -140,7 +144,7 @@ describe("Metrics", () => {
 
   test("the recovery histogram has its own bounds", () => {
     const { metrics } = makeMetrics();
-    const counters = new Counters(RECOVERY, undefined);
+    const counters = new Counters(RECOVERY, new NoChildren());
     metrics.show(counters);
     counters.observe(RECOVERY.duration, 299);
     const buckets = linesWith(renderPage(metrics), "varta_recovery_duration_seconds_bucket");

@@ -101,17 +101,17 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   varta_recovery_debounce_recycle_resets_total: {
     why: RARE,
     file: "test/recovery/decider.test.ts",
-    words: "DebounceRecycleResets",
+    words: "debounceRecycleResets",
   },
   varta_recovery_outstanding_recycle_resets_total: {
     why: RARE,
     file: "test/recovery/decider.test.ts",
-    words: "OutstandingRecycleResets",
+    words: "outstandingRecycleResets",
   },
   varta_recovery_invariant_violations_total: {
     why: BUG,
     file: "test/recovery/children/outstanding.test.ts",
-    words: "InvariantViolations",
+    words: "invariantViolations",
   },
   varta_recovery_outstanding_probe_exhausted_total: {
     why: RARE,

@@ -309,9 +309,8 @@ describe("Recovery.decide() checks 3 and 4, debounce", () => {
     tell();
     recovery.decideOne(stallOf({ generation: 2 }), T0 + 1);
     expect(tell()).toEqual(["spawn 4242 child 1001"]);
-    expect(recovery.takeDebounceRecycleResets()).toBe(1);
-    expect(recovery.takeDebounceRecycleResets()).toBe(0);
-    expect(recovery.takeOutstandingRecycleResets()).toBe(0);
+    expect(recovery.counted("debounceRecycleResets")).toBe(1);
+    expect(recovery.counted("outstandingRecycleResets")).toBe(0);
   });
 
   test("holds for an agent whose generation is unknown", () => {
@@ -341,7 +340,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
     recovery.decideOne(stallOf({ generation: 2 }), T0 + NS_PER_MS);
     expect(runner.children[0]!.signals).toEqual([SIGKILL]);
     expect(recovery.outstandingCount).toBe(2);
-    expect(recovery.takeOutstandingRecycleResets()).toBe(1);
+    expect(recovery.counted("outstandingRecycleResets")).toBe(1);
     runner.children[0]!.exited(NaN, SIGKILL);
     recovery.reap(T0 + 2 * NS_PER_MS);
     expect(tell()).toEqual([
@@ -350,7 +349,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
       "complete 4242 child 1000 killed signal 9 after 2ms",
     ]);
     expect(recovery.outstandingCount).toBe(1);
-    expect(recovery.takeInvariantViolations()).toBe(0);
+    expect(recovery.counted("invariantViolations")).toBe(0);
   });
 
   test("refuses while its group cannot be killed, and keeps it", () => {
@@ -387,7 +386,7 @@ describe("Recovery.decide() check 5, a child of the process that had the pid bef
     recovery.decideOne(stallOf({ generation: 2 }), T0);
     expect(recovery.decideOne(stallOf({ generation: 3 }), T0)).toBe("refused_outstanding_capacity");
     expect(runner.children.map((child) => child.signals)).toEqual([[SIGKILL], [SIGKILL]]);
-    expect(recovery.takeOutstandingRecycleResets()).toBe(1);
+    expect(recovery.counted("outstandingRecycleResets")).toBe(1);
     runner.children[1]!.exited(NaN, SIGKILL);
     recovery.reap(T0);
     recovery.decideOne(stallOf({ generation: 3 }), T0);
@@ -431,7 +430,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
     runner.children[0]!.exited(0, NaN);
     recovery.decideOne(stallOf({ generation: 2 }), T0 + 1);
     expect(runner.children[0]!.signals).toEqual([]);
-    expect(recovery.takeOutstandingRecycleResets()).toBe(0);
+    expect(recovery.counted("outstandingRecycleResets")).toBe(0);
   });
 });
 
@@ -460,11 +459,10 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
       "refused_debounce_capacity",
     );
     expect(recovery.outstandingCount).toBe(0);
-    expect(recovery.takeLastFiredEvictions()).toBe(0);
+    expect(recovery.counted("lastFiredEvictions")).toBe(0);
     recovery.decideOne(stallOf({ pid: 2 }), T0 + NS_PER_S);
     expect(tell()).toEqual(["refused 2 debounce_capacity", "spawn 2 child 1001"]);
-    expect(recovery.takeLastFiredEvictions()).toBe(1);
-    expect(recovery.takeLastFiredEvictions()).toBe(0);
+    expect(recovery.counted("lastFiredEvictions")).toBe(1);
   });
 
   test("forgets entries older than ten debounces before it looks for room", () => {
@@ -475,7 +473,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
     recovery.reap(T0);
     recovery.decideOne(stallOf({ pid: 2 }), T0 + 10 * NS_PER_S + 1);
     expect(tell().at(-1)).toBe("spawn 2 child 1001");
-    expect(recovery.takeLastFiredEvictions()).toBe(0);
+    expect(recovery.counted("lastFiredEvictions")).toBe(0);
   });
 });
 
@@ -495,7 +493,7 @@ describe("Recovery.decide() check 9, spawn", () => {
     runner.spawnError = "";
     recovery.decideOne(stallOf({ pid: 2 }), T0);
     expect(tell()[1]).toBe("spawn 2 child 1000");
-    expect(recovery.takeInvariantViolations()).toBe(0);
+    expect(recovery.counted("invariantViolations")).toBe(0);
   });
 
   test("takes a command that exits before spawn() returns", () => {

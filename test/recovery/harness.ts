@@ -1,5 +1,5 @@
-// What the recovery tests share: a runner that obeys the test instead of the system, stalls with every field set, and
-// waiting for a condition.
+// What the recovery tests share: a runner that obeys the test instead of the system, stalls with
+// every field set, and waiting for a condition.
 import { constants } from "node:os";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
@@ -18,6 +18,7 @@ import type {
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { OutcomeLabel } from "../../src/events/outcome_words.ts";
 import { type Failure, failureOf, lastingFailure } from "../../src/processes/failure.ts";
+import { RECOVERY } from "../../src/recovery/counters.ts";
 import { Recovery, type RecoveryOptions, type WaitingStalls } from "../../src/recovery/recovery.ts";
 
 export const OWN_NAMESPACE = 4_026_531_836;
@@ -228,6 +229,14 @@ export class EndlessStalls implements WaitingStalls {
   }
 }
 
+type CountedRow =
+  | "lastFiredEvictions"
+  | "debounceRecycleResets"
+  | "outstandingRecycleResets"
+  | "spawnBudgetExceeded"
+  | "invariantViolations"
+  | "reapTruncated";
+
 /** A recovery that is given single stalls. */
 export class HarnessRecovery extends Recovery {
   readonly #outcomes: readonly RecoveryOutcome[];
@@ -235,6 +244,12 @@ export class HarnessRecovery extends Recovery {
   constructor(options: RecoveryOptions, outcomes: readonly RecoveryOutcome[]) {
     super(options);
     this.#outcomes = outcomes;
+  }
+
+  /** What was counted in a row that has no label. */
+  counted(row: CountedRow): number {
+    this.counters.refresh(0);
+    return this.counters.get(RECOVERY[row]);
   }
 
   /** Decides one stall in the first half of a turn of its own: the label of what came of it. */
@@ -321,8 +336,9 @@ export function after(ms: number): number {
 }
 
 /**
- * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9 after 5ms",
- * "deferred 4242 exec by 100ms: EMFILE", "step 4242 1/3 signal SIGTERM", "end 4242 exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
+ * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9
+ * after 5ms", "deferred 4242 exec by 100ms: EMFILE", "step 4242 1/3 signal SIGTERM", "end 4242
+ * exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
  */
 function outcomeLine(outcome: RecoveryOutcome): string {
   if (outcome.kind === "storm") {

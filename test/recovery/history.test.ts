@@ -1,6 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
+import { Counters } from "../../src/base/counters.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
+import { RECOVERY, type RecoveryCounters } from "../../src/recovery/counters.ts";
 import {
   History,
   type HistorySettings,
@@ -15,6 +17,7 @@ import {
 } from "../../src/recovery/history.ts";
 import { WindowsTwin } from "../reference/windows.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { NoChildren } from "../support/no_children.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -31,8 +34,16 @@ function settings(fields: Partial<HistorySettings> = {}): HistorySettings {
   };
 }
 
-function debounced(capacity: number, debounceNs = DEBOUNCE): History {
-  return new History(capacity, settings({ debounceNs }));
+function newCounters(): RecoveryCounters {
+  return new Counters(RECOVERY, new NoChildren());
+}
+
+function debounced(
+  capacity: number,
+  debounceNs = DEBOUNCE,
+  counters: RecoveryCounters = newCounters(),
+): History {
+  return new History(capacity, settings({ debounceNs }), counters);
 }
 
 function fire(history: History, pid: number, generation: number, nowNs: number): boolean {
@@ -104,23 +115,24 @@ describe("History.makeRoom()", () => {
   });
 
   test("refuses when every entry is within its window", () => {
-    const history = debounced(2);
+    const counters = newCounters();
+    const history = debounced(2, DEBOUNCE, counters);
     fire(history, 1, 1, 0);
     fire(history, 2, 1, 50);
     expect(history.makeRoom(3, 99)).toBe(false);
-    expect(history.takeEvictions()).toBe(0);
+    expect(counters.get(RECOVERY.lastFiredEvictions)).toBe(0);
   });
 
   test("takes the place of the oldest entry whose window has passed, and counts it", () => {
-    const history = debounced(2);
+    const counters = newCounters();
+    const history = debounced(2, DEBOUNCE, counters);
     fire(history, 1, 1, 0);
     fire(history, 2, 1, 50);
     fire(history, 1, 1, 120);
     expect(fire(history, 3, 1, 150)).toBe(true);
     expect(history.checkWindow(2, 1, 50)).toBe(WINDOW_CLEAR);
     expect(history.checkWindow(1, 1, 150)).toBe(WINDOW_OPEN);
-    expect(history.takeEvictions()).toBe(1);
-    expect(history.takeEvictions()).toBe(0);
+    expect(counters.get(RECOVERY.lastFiredEvictions)).toBe(1);
   });
 
   test("refuses everything at capacity 0", () => {
@@ -158,7 +170,8 @@ describe("The windows of a History", () => {
         fc.constantFrom(0, 30, 100),
         fc.array(operation, { maxLength: 120, size: "max" }),
         (capacity, debounceNs, operations) => {
-          const history = debounced(capacity, debounceNs);
+          const counters = newCounters();
+          const history = debounced(capacity, debounceNs, counters);
           const twin = new WindowsTwin(capacity);
           let nowNs = 1_000;
           for (const step of operations) {
@@ -179,7 +192,7 @@ describe("The windows of a History", () => {
             }
             expect(history.windowCount).toBe(twin.entries.size);
           }
-          expect(history.takeEvictions()).toBe(twin.evictions);
+          expect(counters.get(RECOVERY.lastFiredEvictions)).toBe(twin.evictions);
           const asFired = debounceNs > 0 ? WINDOW_OPEN : WINDOW_CLEAR;
           for (const [known, entry] of twin.entries) {
             expect(history.checkWindow(known, entry.generation, entry.firedNs)).toBe(asFired);
@@ -195,7 +208,7 @@ const T0 = 1_000;
 const PID = 42;
 
 function paced(fields: Partial<HistorySettings>, capacity = 8) {
-  const history = new History(capacity, settings(fields));
+  const history = new History(capacity, settings(fields), newCounters());
   // Every recovery has a window of its own: here it is about the pace.
   let nextWindow = 1;
   const at = (s: number) => s * NS_PER_S;

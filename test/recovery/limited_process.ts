@@ -1,6 +1,7 @@
-// A process that recovers on demand, for tests that limit what it may have. For each line on stdin it does what the line
-// says and tells what came of it: "turn" decides one stall, or goes on with what was put off; "fill" opens files until it
-// may open no more, and "free" closes them; "open" counts what is open; "identify" looks at its parent.
+// A process that recovers on demand, for tests that limit what it may have. For each line on stdin
+// it does what the line says and tells what came of it: "turn" decides one stall, or goes on with
+// what was put off; "fill" opens files until it may open no more, and "free" closes them; "open"
+// counts what is open; "identify" looks at its parent.
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { SpareDescriptors } from "../../src/processes/spare_descriptors.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";

@@ -1,5 +1,5 @@
-// Five thousand agents that fall silent at once, in real turns: recoveries begin sixteen at a time, in order, each agent
-// once, and the beats of all others are taken in the turn in which they come.
+// Five thousand agents that fall silent at once, in real turns: recoveries begin sixteen at a time,
+// in order, each agent once, and the beats of all others are taken in the turn in which they come.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   RECOVERY_SPAWN_NS_PER_TURN_MAX,
@@ -89,7 +89,7 @@ describe("The time of spawns", () => {
   test("ends a turn before their number does, on a machine that is busy", () => {
     const { recovery, turn } = slow(RECOVERY_SPAWN_NS_PER_TURN_MAX / 4);
     expect([turn(), turn()]).toEqual([4, 4]);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(2);
+    expect(recovery.counted("spawnBudgetExceeded")).toBe(2);
   });
 
   test("lets one begin in every turn, however long they take", () => {

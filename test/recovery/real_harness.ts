@@ -1,4 +1,5 @@
-// Recovery over real commands, with the test's own time: it may leap, so that nobody waits for a timeout.
+// Recovery over real commands, with the test's own time: it may leap, so that nobody waits for a
+// timeout.
 import { readFileSync } from "node:fs";
 import { kill } from "../../ffi/process.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";

@@ -21,10 +21,9 @@ describe("Recovery.decide()", () => {
     const runner = new ScriptedRunner();
     const { recovery } = recoveryHarness({ runner });
     expect(turn(recovery, 100)).toBe(RECOVERY_SPAWNS_PER_TURN_MAX);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(1);
+    expect(recovery.counted("spawnBudgetExceeded")).toBe(1);
     expect(turn(recovery, 200)).toBe(16);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(1);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
+    expect(recovery.counted("spawnBudgetExceeded")).toBe(2);
     expect(runner.spawnCount).toBe(32);
   });
 
@@ -42,12 +41,12 @@ describe("Recovery.decide()", () => {
       T0,
     );
     expect(stalls).toEqual([]);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
+    expect(recovery.counted("spawnBudgetExceeded")).toBe(0);
   });
 
   test("ends a turn after 256 decisions that start nothing, uncounted", () => {
     const { recovery } = recoveryHarness({ runner: new ScriptedRunner(), freshness: () => 1 });
     expect(turn(recovery, 1000)).toBe(RECOVERY_EVALUATIONS_PER_TURN_MAX);
-    expect(recovery.takeSpawnBudgetExceeded()).toBe(0);
+    expect(recovery.counted("spawnBudgetExceeded")).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
-// Recoveries of several steps, and what is told after the last one: order, waits, cancellation, verification, retries,
-// pace, the limit over all agents, and dry runs.
+// Recoveries of several steps, and what is told after the last one: order, waits, cancellation,
+// verification, retries, pace, the limit over all agents, and dry runs.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { constants } from "node:os";
 import { RECOVERY_SPAWNS_PER_TURN_MAX } from "../../src/base/limits.ts";
@@ -802,7 +802,8 @@ describe("retry", () => {
     for (let ms = 0; ms < 100_000; ms += 500) {
       if (bed.turn(ms).some((line) => line.startsWith("step"))) startsMs.push(ms);
     }
-    // A verdict takes 5 s, and the next try no less; from the fifth try on the pauses are 16, 32 and 60 s.
+    // A verdict takes 5 s, and the next try no less; from the fifth try on the pauses are 16, 32
+    // and 60 s.
     expect(startsMs).toEqual([10_000, 20_000, 30_000, 40_000, 56_000, 88_000]);
   });
 

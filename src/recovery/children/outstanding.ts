@@ -37,6 +37,12 @@ interface InTheWay {
 }
 
 export class Outstanding {
+  /** Stale children reclaimed because another process has the pid of their agent. */
+  recycleResets = 0;
+  /** Turns cut off at the completion cap. */
+  reapTruncated = 0;
+  /** Broken invariants: a bug if not 0. */
+  invariantViolations = 0;
   readonly #runner: ChildRunner;
   /** Not handed out yet, the oldest first. */
   readonly #events: ChildEvent[] = [];
@@ -50,10 +56,6 @@ export class Outstanding {
   /** Over, but for the end of their output. */
   readonly #draining = new ChildList();
   readonly #outputs = new OutputWatch();
-
-  #recycleResets = 0;
-  #reapTruncated = 0;
-  #invariantViolations = 0;
 
   constructor(capacity: number, runner: ChildRunner, times: ChildTimes) {
     this.#runner = runner;
@@ -139,7 +141,7 @@ export class Outstanding {
   reap(nowNs: number): number {
     const handled =
       this.#finishExited(this.#exited, nowNs) + this.#finishExited(this.#exitedOrphans, nowNs);
-    if (this.#exitsPending()) this.#reapTruncated = saturatingAdd(this.#reapTruncated, 1);
+    if (this.#exitsPending()) this.reapTruncated = saturatingAdd(this.reapTruncated, 1);
     this.#killer.advance(nowNs);
     this.#outputs.look(nowNs, (child) => this.#outputDone(child));
     this.#endDraining(nowNs);
@@ -185,26 +187,9 @@ export class Outstanding {
     this.#killer.killAll(nowNs);
   }
 
-  takeRecycleResets(): number {
-    const count = this.#recycleResets;
-    this.#recycleResets = 0;
-    return count;
-  }
-
-  takeReapTruncated(): number {
-    const count = this.#reapTruncated;
-    this.#reapTruncated = 0;
-    return count;
-  }
-
-  takeInvariantViolations(): number {
-    const count = this.#invariantViolations;
-    this.#invariantViolations = 0;
-    return count;
-  }
-
-  takeProbeExhausted(): number {
-    return this.#table.takeProbeExhausted();
+  /** Operations on the table that used up their probes. */
+  get probeExhausted(): number {
+    return this.#table.probeExhausted;
   }
 
   /** Called by the runtime between turns: notes the exit in O(1), the turn does the rest. */
@@ -227,7 +212,7 @@ export class Outstanding {
     this.#forget(child);
     child.isOrphan = true;
     this.#orphanCount += 1;
-    this.#recycleResets = saturatingAdd(this.#recycleResets, 1);
+    this.recycleResets = saturatingAdd(this.recycleResets, 1);
     return true;
   }
 
@@ -347,7 +332,7 @@ export class Outstanding {
   }
 
   #countViolation(): void {
-    this.#invariantViolations = saturatingAdd(this.#invariantViolations, 1);
+    this.invariantViolations = saturatingAdd(this.invariantViolations, 1);
   }
 }
 

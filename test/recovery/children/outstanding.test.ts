@@ -65,9 +65,9 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(recovery.reap(after(100))).toBe(64);
     expect(tell()[0]).toBe("complete 65 child 1064 reaped code 0 after 36ms");
     expect(recovery.nextDeadlineNs()).toBe(0);
-    expect(recovery.takeReapTruncated()).toBe(1);
+    expect(recovery.counted("reapTruncated")).toBe(1);
     expect(recovery.reap(after(100))).toBe(1);
-    expect(recovery.takeReapTruncated()).toBe(0);
+    expect(recovery.counted("reapTruncated")).toBe(1);
     expect(tell()).toEqual(["complete 1 child 1000 reaped code 0 after 100ms"]);
   });
 
@@ -79,7 +79,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(recovery.outstandingCount).toBe(130);
     for (const child of runner.children) child.exited(0, NaN);
     expect(recovery.reap(after(101))).toBe(128);
-    expect(recovery.takeReapTruncated()).toBe(1);
+    expect(recovery.counted("reapTruncated")).toBe(1);
     expect(recovery.reap(after(101))).toBe(2);
     expect(recovery.outstandingCount).toBe(0);
   });
@@ -125,5 +125,5 @@ test("every spawn has exactly one end, whatever happens to the child", () => {
   expect(spawned.length).toBeGreaterThan(1_000);
   expect(ended.toSorted((a, b) => a - b)).toEqual(spawned);
   expect(recovery.outstandingCount).toBe(0);
-  expect(recovery.takeInvariantViolations()).toBe(0);
+  expect(recovery.counted("invariantViolations")).toBe(0);
 });
