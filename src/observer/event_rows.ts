@@ -1,10 +1,14 @@
 // Writes the event rows of datagrams into the observer's batch (spec 04 section 2.1): one
-// method for each kind of row. Nothing here decides or counts; a row that a kind does not use keeps
-// what was there.
+// method for each kind of row, and one for a run of beats that are taken together. Nothing here
+// decides or counts; a column that a kind does not use keeps what was there.
 import { IP_WORDS } from "../base/ip_text.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
 import * as event from "../events/event_batch.ts";
+import type { BeatRun } from "../tracker/beat_run.ts";
+import type { SlotsView } from "../tracker/slots.ts";
 import { decodeErrorHi, decodeErrorLo, decodeErrorSecond } from "../wire/decode_error.ts";
+import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD } from "../wire/frame.ts";
 
 export class EventRows {
   readonly batch: event.EventBatch;
@@ -35,6 +39,39 @@ export class EventRows {
     batch.key[row] = datagram.key;
     for (let word = 0; word < IP_WORDS; word++)
       batch.source[row * IP_WORDS + word] = sources[sourceAt + word]!;
+  }
+
+  /**
+   * The `taken` beats of `run` that began at datagram `from`, in their slots: column by column what
+   * `beat` writes.
+   */
+  steadyBeats(run: BeatRun, slots: SlotsView, from: number, taken: number): void {
+    const { words, frameWord, pid: runPid, slot: runSlot, nowNs, listenerNumber } = run;
+    const { kind, listener, observerNs, pid, hasSource, status, payload } = this.batch;
+    const { nonceHi, nonceLo } = this.batch;
+    const { origin, namespaceInode, generation, slot: slotOf, resumed } = this.batch;
+    const { namespaceInode: inodeOf, generation: generationOf } = slots;
+    const firstRow = this.count;
+    for (let n = 0; n < taken; n++) {
+      const row = firstRow + n;
+      const slot = runSlot[from + n]!;
+      const w = frameWord[from + n]!;
+      kind[row] = event.EVENT_BEAT;
+      listener[row] = listenerNumber;
+      observerNs[row] = nowNs;
+      pid[row] = runPid[from + n]!;
+      hasSource[row] = 0;
+      status[row] = words[w + WORD_HEAD]! >>> 24;
+      payload[row] = words[w + WORD_PAYLOAD]!;
+      nonceHi[row] = words[w + WORD_NONCE_HI]!;
+      nonceLo[row] = words[w + WORD_NONCE_LO]!;
+      origin[row] = ORIGIN_KERNEL_ATTESTED;
+      namespaceInode[row] = inodeOf[slot]!;
+      generation[row] = generationOf[slot]!;
+      slotOf[row] = slot;
+      resumed[row] = 0;
+    }
+    this.count = firstRow + taken;
   }
 
   decodeFailed(datagram: Datagram, code: number): void {

@@ -91,9 +91,7 @@ export class Intake {
     const { listenerNumber } = this.#datagram;
     this.#accounting.received[listenerNumber]! += taken;
     this.#accounting.accepted[listenerNumber]! += taken;
-    const { rows } = this;
-    this.#steady.write(rows.batch, rows.count, from, taken);
-    rows.count += taken;
+    this.#steady.write(this.rows, from, taken);
     return taken;
   }
 

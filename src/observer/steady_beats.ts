@@ -1,19 +1,19 @@
 // The beats of a batch that need no decision: valid frames of agents that are tracked, known and in
 // time. They are the rule, so the batch is prepared column by column and runs of them are taken
 // together (measured: a third of the time of the check order). Everything else is left to the
-// intake, which knows the order of the checks (spec 04 section 5): nothing here rejects, reads
-// /proc or makes any row but a beat.
+// intake, which knows the order of the checks (spec 04 section 5): nothing here rejects or reads
+// /proc.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
-import { EVENT_BEAT, type EventBatch } from "../events/event_batch.ts";
 import type { Listener } from "../listener/listener.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
 import { BeatRun } from "../tracker/beat_run.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
-import { WORD_HEAD, WORD_NONCE_HI, WORD_NONCE_LO, WORD_PAYLOAD, WORD_PID } from "../wire/frame.ts";
+import { WORD_PID } from "../wire/frame.ts";
 import type { Admission } from "./admission.ts";
+import type { EventRows } from "./event_rows.ts";
 
 export class SteadyBeats {
   readonly #run = new BeatRun();
@@ -56,32 +56,9 @@ export class SteadyBeats {
     return taken;
   }
 
-  /** Makes the rows of `taken` beats that began at datagram `from`. */
-  write(rows: EventBatch, firstRow: number, from: number, taken: number): void {
-    const { words, frameWord, pid: runPid, slot: runSlot, nowNs, listenerNumber } = this.#run;
-    const { kind, listener, observerNs, pid, hasSource, status, payload } = rows;
-    const { nonceHi, nonceLo } = rows;
-    const { origin, namespaceInode, generation, slot: slotOf, resumed } = rows;
-    const { namespaceInode: inodeOf, generation: generationOf } = this.#tracker.slots;
-    for (let n = 0; n < taken; n++) {
-      const row = firstRow + n;
-      const slot = runSlot[from + n]!;
-      const w = frameWord[from + n]!;
-      kind[row] = EVENT_BEAT;
-      listener[row] = listenerNumber;
-      observerNs[row] = nowNs;
-      pid[row] = runPid[from + n]!;
-      hasSource[row] = 0;
-      status[row] = words[w + WORD_HEAD]! >>> 24;
-      payload[row] = words[w + WORD_PAYLOAD]!;
-      nonceHi[row] = words[w + WORD_NONCE_HI]!;
-      nonceLo[row] = words[w + WORD_NONCE_LO]!;
-      origin[row] = ORIGIN_KERNEL_ATTESTED;
-      namespaceInode[row] = inodeOf[slot]!;
-      generation[row] = generationOf[slot]!;
-      slotOf[row] = slot;
-      resumed[row] = 0;
-    }
+  /** Makes the rows of the `taken` beats that began at datagram `from`. */
+  write(rows: EventRows, from: number, taken: number): void {
+    rows.steadyBeats(this.#run, this.#tracker.slots, from, taken);
   }
 }
 
