@@ -107,12 +107,12 @@ describe("deadline lanes", () => {
 
   test("are untouched by refused frames", () => {
     const h = new Harness();
-    h.beat(1, 5, 0, { ns: 10 });
+    h.beat(1, 5, 0, { namespaceInode: 10 });
     h.beat(2, 5, 1);
     const before = h.snapshot();
-    expect(h.beat(1, 5, 50, { ns: 10 })).toBe("OutOfOrder");
-    expect(h.beat(1, 6, 50, { ns: 11 })).toBe("NamespaceConflict");
-    expect(h.beat(1, 6, 50, { ns: 10, origin: 3 })).toBe("OriginConflict");
+    expect(h.beat(1, 5, 50, { namespaceInode: 10 })).toBe("OutOfOrder");
+    expect(h.beat(1, 6, 50, { namespaceInode: 11 })).toBe("NamespaceConflict");
+    expect(h.beat(1, 6, 50, { namespaceInode: 10, origin: 3 })).toBe("OriginConflict");
     expect(h.snapshot()).toBe(before);
   });
 

@@ -26,7 +26,7 @@ export interface BeatOptions {
   readonly status?: number;
   readonly payload?: number;
   readonly origin?: number;
-  readonly ns?: number | undefined;
+  readonly namespaceInode?: number | undefined;
   readonly generation?: number | undefined;
   readonly uid?: number | undefined;
   /** A VOUCHED code; by default what the origin says. */
@@ -100,7 +100,7 @@ export class Harness {
     this.tracker.table.thresholdNs = options.threshold ?? THRESHOLD;
     datagram.origin = origin;
     datagram.vouched = options.vouched ?? (origin === K ? VOUCHED_BY_KERNEL : VOUCHED_NOT);
-    datagram.namespaceInode = options.ns ?? Number.NaN;
+    datagram.namespaceInode = options.namespaceInode ?? Number.NaN;
     datagram.generation = options.generation ?? Number.NaN;
     datagram.peerPid = uid === undefined ? 0 : pid;
     datagram.peerUid = uid ?? 0;

@@ -17,7 +17,7 @@ function run(h: Harness, random: Xorshift32, operations: number, check: () => vo
       h.beat(pid, choice === 4 ? MAX : random.below(50), now, {
         ts: BigInt(now),
         origin: choice < 7 ? NET : 0,
-        ns: choice === 8 ? 10 : undefined,
+        namespaceInode: choice === 8 ? 10 : undefined,
         generation: choice < 10 ? undefined : random.below(3),
       });
     check();
@@ -55,8 +55,11 @@ describe("Tracker", () => {
     for (let i = 0; i < 4_000; i++) {
       if (random.below(20) === 0) h.drain(i * 10);
       const origin = random.below(8) === 0 ? NET : 0;
-      const ns = [undefined, 10, 10, 11][random.below(4)];
-      const outcome = h.beat(2 + random.below(30), random.below(90), i * 10, { origin, ns });
+      const namespaceInode = [undefined, 10, 10, 11][random.below(4)];
+      const outcome = h.beat(2 + random.below(30), random.below(90), i * 10, {
+        origin,
+        namespaceInode,
+      });
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
     }
     const counters = h.takeCounters();

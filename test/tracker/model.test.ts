@@ -38,7 +38,7 @@ type Operation =
       readonly timestamp: bigint;
       readonly status: number;
       readonly origin: number;
-      readonly ns: number | undefined;
+      readonly namespaceInode: number | undefined;
       readonly generation: number | undefined;
       readonly uid: number | undefined;
       readonly vouched: "kernel" | "key" | "nobody";
@@ -92,7 +92,7 @@ function operations(world: World): fc.Arbitrary<Operation> {
         timestamp,
         status: fc.constantFrom(0, 0, 1, 2),
         origin: fc.constantFrom(0, 0, 0, 0, 3, 3, 1, 2),
-        ns: maybe(0, 10, 10, 10),
+        namespaceInode: maybe(0, 10, 10, 10),
         generation: maybe(5, 5, 5, 6),
         uid: maybe(0, 1_000, 1_000, 1_000, 1_001, 1_001),
         vouched: fc.constantFrom("kernel", "kernel", "key", "nobody"),
@@ -178,7 +178,8 @@ class Pair {
   }
 
   #beat(operation: Extract<Operation, { kind: "beat" }>): void {
-    const { pid, nonce, timestamp, origin, ns, generation, uid, vouched, threshold } = operation;
+    const { pid, nonce, timestamp, origin, namespaceInode, generation, uid, vouched, threshold } =
+      operation;
     this.#now = Math.max(0, this.#now + operation.later);
     const status = nonce === MAX ? 2 : operation.status;
     const payload = this.#now;
@@ -187,7 +188,7 @@ class Pair {
       status,
       payload,
       origin,
-      ns,
+      namespaceInode,
       generation,
       uid,
       vouched: VOUCHED[vouched],
@@ -199,7 +200,7 @@ class Pair {
       nowNs: this.#now,
       thresholdNs: threshold,
       origin,
-      namespaceInode: ns,
+      namespaceInode: namespaceInode,
       generation,
       uid,
       vouched,

@@ -47,8 +47,8 @@ describe("Tracker follows the worked trace", () => {
     h = new Harness();
     expect([
       h.beat(7, 10, 0),
-      h.beat(7, 5, 10, { ns: 999 }),
-      h.beat(7, 11, 20, { ns: 123 }),
+      h.beat(7, 5, 10, { namespaceInode: 999 }),
+      h.beat(7, 11, 20, { namespaceInode: 123 }),
       h.beat(7, 12, 30),
       h.beat(7, MAX, 40, { ts: 50n }),
     ]).toEqual(["Inserted", "OutOfOrder", "Refreshed", "NamespaceConflict", "Refreshed"]);
@@ -106,13 +106,13 @@ describe("Tracker follows the worked trace", () => {
 
   test("I: a different start time is a new process, whatever its namespace says", () => {
     h = new Harness();
-    expect(h.beat(7, 5_000, 0, { ns: 10, generation: 111 })).toBe("Inserted");
+    expect(h.beat(7, 5_000, 0, { namespaceInode: 10, generation: 111 })).toBe("Inserted");
     h.startTimes.set(7, 111);
     expect(h.stalled(200)).toEqual([7]);
-    expect(h.beat(7, 1, 300, { ns: 11, generation: 222 })).toBe("Inserted");
+    expect(h.beat(7, 1, 300, { namespaceInode: 11, generation: 222 })).toBe("Inserted");
     expect([h.latched(7), h.tracker.stallEmittedCount]).toEqual([false, 0]);
-    expect(h.beat(7, 1, 310, { ns: 11, generation: 222 })).toBe("OutOfOrder");
-    expect(h.beat(7, 2, 320, { ns: 11 })).toBe("Refreshed");
+    expect(h.beat(7, 1, 310, { namespaceInode: 11, generation: 222 })).toBe("OutOfOrder");
+    expect(h.beat(7, 2, 320, { namespaceInode: 11 })).toBe("Refreshed");
     expect(h.takeMoved()).toEqual({ pidRecycles: 1, outOfOrder: 1 });
   });
 });

@@ -39,14 +39,14 @@ describe("Tracker.record()", () => {
 
   test("stores status, payload and time of the last accepted beat", () => {
     const h = new Harness();
-    h.beat(7, 1, 10, { status: 1, payload: 0xffff_ffff, ns: 42, generation: 77 });
+    h.beat(7, 1, 10, { status: 1, payload: 0xffff_ffff, namespaceInode: 42, generation: 77 });
     const { slots } = h.tracker;
     const slot = h.tracker.slotOf(7);
     const row = () => [slots.status[slot], slots.payload[slot], slots.lastNs[slot]];
     expect(row()).toEqual([1, 0xffff_ffff, 10]);
-    h.beat(7, 1, 20, { status: 2, payload: 5, ns: 42, generation: 77 });
+    h.beat(7, 1, 20, { status: 2, payload: 5, namespaceInode: 42, generation: 77 });
     expect(row()).toEqual([1, 0xffff_ffff, 10]);
-    h.beat(7, 2, 30, { status: 2, payload: 5, ns: 42, generation: 77 });
+    h.beat(7, 2, 30, { status: 2, payload: 5, namespaceInode: 42, generation: 77 });
     expect(row()).toEqual([2, 5, 30]);
     expect([slots.namespaceInode[slot], slots.generation[slot]]).toEqual([42, 77]);
     expect(slots.identityReadNs[slot]).toBe(Number.NEGATIVE_INFINITY);
@@ -111,8 +111,8 @@ describe("Tracker.record()", () => {
     for (const [name, first, then, terminal, outcome, pinned] of table)
       test(name, () => {
         const h = new Harness();
-        h.beat(7, 1, 0, { ns: first });
-        expect(h.beat(7, terminal ? MAX : 2, 1, { ns: then }) as string).toBe(outcome);
+        h.beat(7, 1, 0, { namespaceInode: first });
+        expect(h.beat(7, terminal ? MAX : 2, 1, { namespaceInode: then }) as string).toBe(outcome);
         expect(h.tracker.slots.namespaceInode[0]).toBe(pinned);
       });
   });
@@ -132,8 +132,8 @@ describe("Tracker.record()", () => {
 
   test("lets a recycle win over a changed origin, namespace and nonce", () => {
     const h = new Harness();
-    h.beat(7, 50, 0, { ns: 10, generation: 111 });
-    expect(h.beat(7, 1, 1, { ns: 11, generation: 222, origin: NET })).toBe("Inserted");
+    h.beat(7, 50, 0, { namespaceInode: 10, generation: 111 });
+    expect(h.beat(7, 1, 1, { namespaceInode: 11, generation: 222, origin: NET })).toBe("Inserted");
     const { slots } = h.tracker;
     expect([slots.namespaceInode[0], slots.generation[0], slots.origin[0]]).toEqual([11, 222, NET]);
     expect(h.takeMoved()).toEqual({ pidRecycles: 1 });
@@ -258,8 +258,20 @@ describe("Tracker.drainStalledSlots()", () => {
   test("moves every column of the last slot into the hole", () => {
     const h = new Harness();
     h.beat(10, 1, 0, { generation: 1 });
-    h.beat(11, 1n << 40n, 400, { origin: NET, ns: 3, generation: 4, payload: 5, status: 1 });
-    h.beat(11, MAX, 401, { origin: NET, ns: 3, generation: 4, payload: 6, ts: (7n << 32n) | 8n });
+    h.beat(11, 1n << 40n, 400, {
+      origin: NET,
+      namespaceInode: 3,
+      generation: 4,
+      payload: 5,
+      status: 1,
+    });
+    h.beat(11, MAX, 401, {
+      origin: NET,
+      namespaceInode: 3,
+      generation: 4,
+      payload: 6,
+      ts: (7n << 32n) | 8n,
+    });
     const { slots } = h.tracker.table;
     slots.listener[1] = 9;
     slots.identityReadNs[1] = 12;
