@@ -1,6 +1,6 @@
-// The numbers of agents. Slots, stalls and outcomes carry an agent's number, and whoever names the
-// agent looks it up here. For now each member is an agent of its own, and what is known of it is
-// its key in the tracker.
+// The numbers of agents. Slots, stalls and outcomes carry the number of an agent; this table knows
+// which agent it is. For now each member is an agent of its own, and what is known of it is its key
+// in the tracker.
 //
 // A number outlives its agent: a stall may wait, and a recovery may go on, when the slot is long
 // another member's. So a number names no other agent before 2^31 agents have come after it. It is a

@@ -1,5 +1,6 @@
-// Datagram accounting per listener (spec 08 section 4): every datagram taken from an arena ends as accepted or under
-// exactly one reject reason, so received = accepted + sum of rejected holds between any two steps.
+// Datagram accounting per listener (spec 08 section 4): every datagram taken from an arena ends as
+// accepted or under exactly one reject reason, so received = accepted + sum of rejected holds
+// between any two steps.
 import { blockPer, type CounterSource, counter } from "../base/counters.ts";
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../base/reject_reason.ts";

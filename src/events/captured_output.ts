@@ -1,4 +1,5 @@
-// What is kept of the output of a recovery command, for the log and the audit log (spec 10 section 5).
+// What is kept of the output of a recovery command, for the log and the audit log (spec 10 section
+// 5).
 
 export interface CapturedOutput {
   /** Bytes read in total. */

@@ -1,5 +1,5 @@
-// Events as objects, with bigint and words: the library edge of the observer (spec 04 section 2). The daemon works on
-// rows and never makes these.
+// Events as objects, with bigint and words: the library edge of the observer (spec 04 section 2).
+// The daemon works on rows and never makes these.
 import type { EventBatch } from "./event_batch.ts";
 import {
   EVENT_FIELDS,

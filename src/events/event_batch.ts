@@ -1,5 +1,6 @@
-// One preallocated batch of event rows, columns as typed arrays (spec 04 section 2.1). The observer fills it while it
-// pumps; sinks read it during their call and never keep it. Stalls are not in it: they wait in the stall queue.
+// One preallocated batch of event rows, columns as typed arrays (spec 04 section 2.1). The observer
+// fills it while it pumps; sinks read it during their call and never keep it. Stalls are not in it:
+// they wait in the stall queue.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { BATCH_SIZE } from "../base/limits.ts";
 import { columnSet } from "../tables/columns.ts";

@@ -1,6 +1,7 @@
-// The forms that a field of an event can have: what the library shows of it (spec 04 section 2) and how the JSONL export
-// writes it (spec 09 section 2). An event is a row of a batch or an object; a form reads the numbers of either by their
-// names. Nothing is composed per event: a writer is made once for each field, over the columns of one batch.
+// The forms that a field of an event can have: what the library shows of it (spec 04 section 2) and
+// how the JSONL export writes it (spec 09 section 2). An event is a row of a batch or an object; a
+// form reads the numbers of either by their names. Nothing is composed per event: a writer is made
+// once for each field, over the columns of one batch.
 import { IP_WORDS, ipText, writeIp } from "../base/ip_text.ts";
 import { ORIGIN_TEXTS, type Origin } from "../base/origin.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
@@ -107,7 +108,10 @@ export function listenerName(name: string): Written {
   };
 }
 
-/** The address of a beat by plain UDP: words of a row with `hasSource`, text in an object; undefined = none. */
+/**
+ * The address of a beat by plain UDP: words of a row with `hasSource`, text in an object; undefined
+ * = none.
+ */
 export function address(name: string, hasSource: string): Form<string | undefined> {
   return {
     ofRow: (rows, row) =>

@@ -1,6 +1,7 @@
-// What happens, and what is said of it: the columns of a row, each field with its form, and the fields of each kind
-// (spec 04 section 2, spec 09 section 2). The batch, the library's events and the JSONL export are made from these lists:
-// a new field is one line in each of them and its value in the row's writer, a new kind is one row.
+// What happens, and what is said of it: the columns of a row, each field with its form, and the
+// fields of each kind (spec 04 section 2, spec 09 section 2). The batch, the library's events and
+// the JSONL export are made from these lists: a new field is one line in each of them and its value
+// in the row's writer, a new kind is one row.
 import { IP_WORDS } from "../base/ip_text.ts";
 import { f64, i32, u8, u32 } from "../tables/columns.ts";
 import { decodeErrorExportText, decodeErrorName, decodeErrorText } from "../wire/decode_error.ts";
@@ -64,7 +65,9 @@ export const EVENT_COLUMNS = {
 /** The text of a failure in a row. */
 type Sentence = (rows: EventRows, row: number, errnoText: ErrnoText) => string;
 
-/** What the library shows under the name of the field, and what the JSONL export writes under `key`. */
+/**
+ * What the library shows under the name of the field, and what the JSONL export writes under `key`.
+ */
 interface Field<Value> {
   readonly key: string;
   readonly written?: Written;
@@ -87,7 +90,9 @@ export const EVENT_FIELDS = {
   listener: exported("listener", listenerName("listener")),
   pid: field("pid", decimal("pid")),
   claimedPid: field("pid", decimal("pid")),
-  /** The address from which it came by plain UDP; undefined = kernel or key vouch for the sender. */
+  /**
+   * The address from which it came by plain UDP; undefined = kernel or key vouch for the sender.
+   */
   source: field("source", address("source", "hasSource")),
   nonce: field("nonce", u64("nonceHi", "nonceLo")),
   /** Last observed nonce of any kind. */

@@ -1,5 +1,6 @@
-// A stall as the sinks see it: an agent was silent for at least its threshold. Stalls are rare beside beats, so each
-// is one object, made when it is taken from the queue. Unknown numbers are NaN.
+// A stall as the sinks see it: an agent was silent for at least its threshold. Stalls are rare
+// beside beats, so each is one object, made when it is taken from the queue. Unknown numbers are
+// NaN.
 import type { Origin } from "../base/origin.ts";
 
 /** Refused beats of a stalled member, for one reason. */
@@ -29,14 +30,19 @@ export interface Stall {
   readonly origin: Origin;
   readonly namespaceInode: number;
   readonly generation: number;
-  /** Uid that the kernel attested for the beat by which the process became known; NaN over a network. */
+  /**
+   * Uid that the kernel attested for the beat by which the process became known; NaN over a
+   * network.
+   */
   readonly uid: number;
   /**
    * The process of `generation` has sent a beat itself. Else the sender may have ended while its beat waited, and this may
    * be a stranger that took over its pid: nothing may be done to it.
    */
   readonly proven: boolean;
-  /** Status 0..2 and payload of the last accepted beat, and the number of the listener that took it. */
+  /**
+   * Status 0..2 and payload of the last accepted beat, and the number of the listener that took it.
+   */
   readonly status: number;
   readonly payload: number;
   readonly listener: number;

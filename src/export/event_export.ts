@@ -1,6 +1,7 @@
-// The event export file (spec 09): one line per event in event order. Lines are formatted on the loop thread into one
-// buffer and handed to the asynchronous writer at 32 KiB or when the first one is 100 ms old; nothing here blocks,
-// and what a slow disk does not take is dropped as whole lines and counted.
+// The event export file (spec 09): one line per event in event order. Lines are formatted on the
+// loop thread into one buffer and handed to the asynchronous writer at 32 KiB or when the first one
+// is 100 ms old; nothing here blocks, and what a slow disk does not take is dropped as whole lines
+// and counted.
 import { block, Counters, counter } from "../base/counters.ts";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
@@ -121,7 +122,10 @@ export class EventExport {
     return this.#writer.droppedLines;
   }
 
-  /** How often the file was opened anew since the last call, because somebody else had moved or removed it. */
+  /**
+   * How often the file was opened anew since the last call, because somebody else had moved or
+   * removed it.
+   */
   takeReopened(): Reopened | undefined {
     return this.#writer.takeReopened();
   }

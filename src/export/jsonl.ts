@@ -1,6 +1,7 @@
-// One JSON object per line, without spaces, keys in a fixed order; a key without a value is left out (spec 09 section 2).
-// The keys of each kind and their forms come from the list of events: the writers of a row are composed once for the batch
-// that the observer fills. Wall time is written once per millisecond and copied after that.
+// One JSON object per line, without spaces, keys in a fixed order; a key without a value is left
+// out (spec 09 section 2). The keys of each kind and their forms come from the list of events: the
+// writers of a row are composed once for the batch that the observer fills. Wall time is written
+// once per millisecond and copied after that.
 import { NS_PER_MS } from "../base/time.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";

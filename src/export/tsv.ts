@@ -84,7 +84,10 @@ function writeSource(text: TextBuffer, source: string): void {
   text.byte(SLASH);
 }
 
-/** Free text keeps the numbers of columns and lines: the backslash and all that a terminal would obey is escaped. */
+/**
+ * Free text keeps the numbers of columns and lines: the backslash and all that a terminal would
+ * obey is escaped.
+ */
 export function escapeTsv(text: string): string {
   const escaped = text.replace(/[\\\x00-\x1f\x7f]/g, (character) => {
     const named = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" }[character];

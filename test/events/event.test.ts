@@ -1,4 +1,5 @@
-// Events as library users see them (spec 04 section 2): rows and stalls as objects, unknown numbers as undefined.
+// Events as library users see them (spec 04 section 2): rows and stalls as objects, unknown numbers
+// as undefined.
 import { describe, expect, test } from "bun:test";
 import * as rows from "../../src/events/event_batch.ts";
 import { eventFromRow, eventFromStall } from "../../src/events/event.ts";

@@ -1,4 +1,5 @@
-// The lists of what happens, held to the pages that promise them (spec 04 section 2, spec 09 section 2).
+// The lists of what happens, held to the pages that promise them (spec 04 section 2, spec 09
+// section 2).
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,6 +37,12 @@ describe("the kinds of events", () => {
   test("have every key of the page, and no other", () => {
     const keys = new Set([...HEAD, ...kinds.flatMap(([, kind]) => keysOf(kind))]);
     expect([...keys].sort()).toEqual(keysOfPage().sort());
+  });
+
+  test("have every field that the library shows on the page, under its name", () => {
+    const shown = Object.entries(EVENT_FIELDS).filter(([, field]) => "shown" in field);
+    const page = readFileSync(PAGE, "utf8");
+    expect(shown.map(([name]) => name).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
   test("say every field", () => {
