@@ -10,9 +10,9 @@ import { findCommand } from "../src/cli/commands.ts";
 import { REMOVED_OPTIONS } from "../src/config/legacy_options.ts";
 import { CONFIG_OPTIONS } from "../src/config/options.ts";
 import { LOG_KINDS } from "../src/daemon/log.ts";
-import { DROP_REASONS } from "../src/http/counters.ts";
 import { REASONS } from "../src/events/outcome_words.ts";
 import { STEP_KINDS } from "../src/events/step_kind.ts";
+import { DROP_REASONS } from "../src/http/counters.ts";
 import { DECODE_ERROR_KINDS } from "../src/wire/decode_error.ts";
 
 const SPEC = join(ROOT, "docs/spec");

@@ -1,9 +1,9 @@
 // Time per beat without the kernel, beside a C twin that does the same with a CRC table of 256
 // entries. Both read the same arenas, run in turn in this process and are timed by its CPU clock:
 // what counts is the ratio. Every beat is accepted, and all agents beat once per round.
-import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { Datagram, VOUCHED_BY_KERNEL } from "../../src/events/datagram.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";

@@ -2,13 +2,13 @@
 // disk before the daemon forgets it. The loop thread formats rows and puts them into a bounded
 // ring; the writer does the rest off the loop.
 import { Counters } from "../base/counters.ts";
-import { FILES } from "../files/counters.ts";
-import { AUDIT, type AuditCounters } from "./counters.ts";
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
+import { FILES } from "../files/counters.ts";
 import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
 import type { ChainKey } from "./chain.ts";
+import { AUDIT, type AuditCounters } from "./counters.ts";
 import type { Difference } from "./head_compare.ts";
 import type { HeadMemory } from "./head_memory.ts";
 import { type OpenedAudit, openAudit } from "./opening.ts";

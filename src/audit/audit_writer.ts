@@ -2,13 +2,13 @@
 // order, writes and syncs by asynchronous calls one at a time, rotates between two passes. Never
 // throws and never blocks the loop; what fails stays at the front and is tried again.
 import type { CountersOf } from "../base/counters.ts";
-import { FILES } from "../files/counters.ts";
-import { AUDIT, type AuditCounters } from "./counters.ts";
 import { AUDIT_RING_WARN_LINES, FILE_REFUSAL_NS, FILE_WRITE_BYTES_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { AppendFile, FileCalls } from "../files/append_file.ts";
+import { FILES } from "../files/counters.ts";
 import { countLines } from "../files/line_queue.ts";
 import type { ChainHead } from "./chain.ts";
+import { AUDIT, type AuditCounters } from "./counters.ts";
 import type { Difference } from "./head_compare.ts";
 import { type AuditLoss, lookForFile } from "./loss.ts";
 import { bootFields, tamperFields } from "./record.ts";

@@ -1,11 +1,11 @@
 // The audit log in the daemon: opened with its key and the memory of its head, and what becomes of it counted and told. The
 // head is told at the start, at the end and every hundred rows, because what a log shipper took away is safe from who
 // can write to this machine.
-import { AUDIT } from "../audit/counters.ts";
 import { dirname } from "node:path";
 import { effectiveUid } from "../../ffi/process.ts";
 import { AuditLog } from "../audit/audit_log.ts";
 import { chainKey } from "../audit/chain.ts";
+import { AUDIT } from "../audit/counters.ts";
 import type { Difference } from "../audit/head_compare.ts";
 import { HeadMemory } from "../audit/head_memory.ts";
 import type { BootReason, Suspicion } from "../audit/record.ts";

@@ -1,14 +1,14 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the
 // shutdown when a signal, the clock or a foreign namespace says so. A start that fails closes what
 // it opened and says why.
-import { Counters } from "../base/counters.ts";
-import { FILES } from "../files/counters.ts";
 import { clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { VERSION } from "../base/build_info.ts";
+import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
+import { FILES } from "../files/counters.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";

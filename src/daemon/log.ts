@@ -1,9 +1,9 @@
 // The log of the daemon (spec 12 section 7): one line per event on stderr, in logfmt or JSON, with levels and a cooldown
 // per kind. Lines are bounded, and what a terminal would obey is escaped in both; the writer behind it never blocks the loop.
+import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { escapedCode, escapeUnprintable, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
 import type { LogFormat, LogLevel } from "../config/config.ts";
-import { block, Counters, counter } from "../base/counters.ts";
 
 /** Kinds of lines that a fault could repeat without end, in the order of spec 12 section 7. */
 export const LOG_KINDS = [

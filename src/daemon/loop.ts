@@ -3,9 +3,9 @@
 // request, deadline or event. It yields to the runtime only when the runtime has something to do,
 // and looks at the timers of others only when one is due or a turn did more than take beats, so a
 // quiet daemon with steady beats costs one poll and one receive per wake-up.
-import { Counters } from "../base/counters.ts";
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
+import { Counters } from "../base/counters.ts";
 import { LISTENERS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";

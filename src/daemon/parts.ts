@@ -1,6 +1,4 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
-import { loadedCounters } from "./loaded_config.ts";
-import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
@@ -21,7 +19,9 @@ import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
+import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
+import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";

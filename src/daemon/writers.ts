@@ -1,12 +1,12 @@
 // The files that the daemon writes: the event export and the audit log. They share one life: opened at start, driven once
 // per turn, their losses counted and told, drained at the end (spec 07 section 7, 09, 11).
-import { Counters } from "../base/counters.ts";
-import { FILES } from "../files/counters.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
+import { Counters } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { EventExport } from "../export/event_export.ts";
+import { FILES } from "../files/counters.ts";
 import { parentFault } from "../files/directory_rules.ts";
 import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";

@@ -16,8 +16,8 @@ import { type Answer, type Exchange, headBytes, textAnswer } from "./answer.ts";
 import * as connection from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionTable, isIdle } from "./connection_table.ts";
-import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
 import { type CountHttp, HTTP, type HttpCell } from "./counters.ts";
+import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
 
 /**

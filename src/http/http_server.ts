@@ -2,16 +2,16 @@
 // what the answer is. Bytes and connections are its front's business; pages are rendered in slices.
 // All of it runs in `serveSlice`, which the daemon's turn drives: nothing here runs between the
 // receipt of a datagram and its verdict, and nothing keeps a timer.
-import { Counters } from "../base/counters.ts";
 import { hostname } from "node:os";
 import { close } from "../../ffi/socket.ts";
+import { Counters } from "../base/counters.ts";
 import { HTTP_DRAIN_NS_MAX, HTTP_HEALTH_PER_SEC } from "../base/limits.ts";
 import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer, type Exchange } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
-import { HttpFront } from "./front.ts";
 import { type CountHttp, HTTP, type HttpCell, type HttpCounters } from "./counters.ts";
+import { HttpFront } from "./front.ts";
 import { IpLimiter } from "./ip_limiter.ts";
 import { listenTcp, listenUnix } from "../sockets/listening_socket.ts";
 import { acceptsGzip, negotiateFormat, type PageFormat } from "./negotiation.ts";

@@ -4,8 +4,8 @@
 // queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
 // itself). Only refusals that the filter could have spared us count, which is known by looking: the
 // receives of a suspected listener count them (spec 05 section 8).
-import { LISTENERS_MAX, RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../base/limits.ts";
 import { blockPer, counter, type ShowCounters } from "../base/counters.ts";
+import { LISTENERS_MAX, RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import type { KernelFilter } from "./kernel_filter.ts";

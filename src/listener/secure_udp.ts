@@ -4,9 +4,8 @@
 // beyond a budget of failures it is not tried at all, whatever it is. What may be a replay is
 // refused; a sender that does not fit into the sender table is refused too. An opened frame lies
 // where the batch points, ready for the observer.
-import { Counters } from "../base/counters.ts";
-import { SECURE, type SecureCounters } from "./counters.ts";
 import * as arena from "../../ffi/receive_batch.ts";
+import { Counters } from "../base/counters.ts";
 import { BATCH_SIZE, SENDER_STATES_DEFAULT } from "../base/limits.ts";
 import {
   REJECT_DECRYPT,
@@ -25,6 +24,7 @@ import {
   SEALED_IV_LOW,
   SHARED_FRAME_BYTES,
 } from "../wire/secure_frame.ts";
+import { SECURE, type SecureCounters } from "./counters.ts";
 import { ForgeryGate, NO_SOURCE } from "./forgery_gate.ts";
 import { KernelDrops } from "./kernel_drops.ts";
 import { KeyRing, type SecureKeys } from "./key_ring.ts";

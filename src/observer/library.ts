@@ -3,10 +3,10 @@
 // as it likes; nothing here has a timer, a thread or a log. Silence is silence as poll() sees it,
 // unless the program says with `pauseGapNs` how long it may be away.
 import * as reason from "../base/reject_reason.ts";
+import { SECURE, type SecureCounters } from "../listener/counters.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { allowListOf } from "../listener/allow_list.ts";
-import { SECURE, type SecureCounters } from "../listener/counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { TRACKER } from "../tracker/counters.ts";

@@ -5,13 +5,13 @@
 import { assert } from "../base/assert.ts";
 import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
+import { BIND, SOCKET } from "../listener/counters.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
 import { Refusals } from "../events/refusals.ts";
 import { type Event, eventFromRow, eventFromStall, type StallEvent } from "../events/event.ts";
 import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
-import { BIND, SOCKET } from "../listener/counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";

@@ -1,8 +1,8 @@
 // What the system says about our own process, read at the moment of a scrape and never else
 // (spec 08 section 3.7). Measured on Linux: about 0.1 ms together. NaN = the platform cannot say;
 // such a sample is left out.
-import { block, Counters, type CountersOf, counter, gauge } from "../base/counters.ts";
 import { readdirSync, statSync } from "node:fs";
+import { block, Counters, type CountersOf, counter, gauge } from "../base/counters.ts";
 import { KernelFiles } from "./kernel_files.ts";
 
 const FILE_BYTES_MAX = 4_096;

@@ -1,14 +1,14 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { columnOf } from "../support/since.ts";
-import { counted } from "../support/since.ts";
-import { AUDIT } from "../../src/audit/counters.ts";
 import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import fc from "fast-check";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { type DecisionReason, REASONS } from "../../src/events/outcome_words.ts";
 import { TWIN_HEADER, twinChain, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
+import { columnOf } from "../support/since.ts";
+import { counted } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, refusal, UNIX_MS, verifyLog } from "./audit_fixture.ts";
 import { FaultyDisk } from "./faulty_disk.ts";

@@ -1,11 +1,11 @@
 // Real disks that are full or read-only: small file systems mounted for the test, which needs root.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { counted } from "../support/since.ts";
-import { AUDIT } from "../../src/audit/counters.ts";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
+import { counted } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { DrivenLog, refusal, restart, UNIX_MS, verifyLog } from "./audit_fixture.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { Counters } from "../../src/base/counters.ts";
-import { counted } from "../support/since.ts";
 import { AUDIT } from "../../src/audit/counters.ts";
 import { AuditRing, type WatermarkLevel } from "../../src/audit/ring.ts";
+import { Counters } from "../../src/base/counters.ts";
 import { AUDIT_RING_BYTES_MAX, AUDIT_RING_LINES } from "../../src/base/limits.ts";
+import { counted } from "../support/since.ts";
 
 function ringWithEdges() {
   const edges: [WatermarkLevel, number][] = [];

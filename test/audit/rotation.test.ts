@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { counted } from "../support/since.ts";
-import { AUDIT } from "../../src/audit/counters.ts";
 import { lstatSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { AUDIT } from "../../src/audit/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { TWIN_HEADER } from "../reference/audit_writer_twin.ts";
+import { counted } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   AuditDirectory,

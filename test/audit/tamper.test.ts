@@ -1,8 +1,6 @@
 // What somebody does to an audit log behind the back of its daemon: seen once a second while it is open, and at the next
 // start by the head that is remembered outside of it. And what only looks like it: crashes at every step.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { counted } from "../support/since.ts";
-import { FILES } from "../../src/files/counters.ts";
 import {
   appendFileSync,
   copyFileSync,
@@ -22,6 +20,8 @@ import { HEAD_NAME } from "../../src/audit/head_memory.ts";
 import { headRecordText } from "../../src/audit/head_record.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { REAL_FILE_CALLS } from "../../src/files/append_file.ts";
+import { FILES } from "../../src/files/counters.ts";
+import { counted } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, openMemory, verifyLog } from "./audit_fixture.ts";
 import { errorWith, FaultyDisk } from "./faulty_disk.ts";

@@ -1,8 +1,8 @@
 // A turn of the daemon with scripted listeners, time, processes and children, and a diary of what it told whom, in order.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
-import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { Tick, type TickExport, type TickReports } from "../../src/daemon/tick.ts";
 import {

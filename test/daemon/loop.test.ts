@@ -1,6 +1,5 @@
 // The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
 // in between, and next to nothing when nothing happens.
-import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -9,6 +8,7 @@ import { CLOCK_MONOTONIC, EIO } from "../../ffi/constants.ts";
 import { closeFd, openPipe, type Pipe } from "../../ffi/pipe.ts";
 import { RECEIVE_FAILURES_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { SystemClock } from "../../src/observer/system_clock.ts";
 import { type Deadline, Deadlines } from "../../src/daemon/deadline.ts";
 import { Loop, type LoopOptions } from "../../src/daemon/loop.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { since } from "../support/since.ts";
 import { LISTENERS_MAX } from "../../src/base/limits.ts";
 import { REJECT_DECODE, REJECT_REASON_COUNT, REJECT_REPLAY } from "../../src/base/reject_reason.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
+import { since } from "../support/since.ts";
 
 describe("DatagramAccounting.rejectedTotal()", () => {
   test("sums the reasons of one listener and of no other", () => {

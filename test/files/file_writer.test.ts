@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { since } from "../support/since.ts";
 import {
   existsSync,
   linkSync,
@@ -12,6 +11,7 @@ import {
 import { NS_PER_S } from "../../src/base/time.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
 import { FileWriter, type FileWriterOptions } from "../../src/files/file_writer.ts";
+import { since } from "../support/since.ts";
 import { TempDirectory } from "./temp_directory.ts";
 
 function openWriter(

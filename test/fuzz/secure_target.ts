@@ -1,14 +1,13 @@
 // The secure listener on a real socket against its literal twin: honest agents, and an attacker on
 // the way who keeps every datagram and sends it again, damaged, cut, swapped or as it was. Verdicts
 // and plaintexts must agree, and a refusal must leave the state of every sender as it is.
-import { SECURE } from "../../src/listener/counters.ts";
-import { counted } from "../support/since.ts";
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
   REJECT_SENDER_TABLE_FULL,
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
@@ -19,6 +18,7 @@ import { referenceDecode, referenceEncode } from "../reference/frame.ts";
 import { type SealedBeat, TERMINAL } from "../reference/replay.ts";
 import { ReferenceSecureListener } from "../reference/secure_listener.ts";
 import type { Random } from "../simulation/random.ts";
+import { counted } from "../support/since.ts";
 import { damage, randomBytes } from "./bytes.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
 

@@ -1,7 +1,7 @@
 // A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
-import type { HttpCell } from "../../src/http/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
+import type { HttpCell } from "../../src/http/counters.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/http/http_server.ts";
 import type { ScrapeSource } from "../../src/http/scrape_queue.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";

@@ -1,7 +1,7 @@
 // The kernel's drops of a UDP socket, of which those of a filter are no loss.
 import { expect, test } from "bun:test";
-import { since } from "../support/since.ts";
 import { KernelDrops } from "../../src/listener/kernel_drops.ts";
+import { since } from "../support/since.ts";
 
 function drops() {
   const filter = { isAttached: false, dropped: 0, droppedVariance: 0 };

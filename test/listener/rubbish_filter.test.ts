@@ -2,7 +2,6 @@
 // good frames arrive with their credentials, and what the filter dropped is estimated from what it
 // let through.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { since } from "../support/since.ts";
 import { unlinkSync } from "node:fs";
 import { AF_UNIX, EAGAIN, IS_LINUX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -16,6 +15,7 @@ import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
+import { since } from "../support/since.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { UdpPeer } from "./udp_peer.ts";

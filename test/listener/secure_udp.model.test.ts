@@ -1,12 +1,11 @@
 // The secure listener on a real socket against its literal twin (test/reference/secure_listener.ts) under hostile scripts, and
 // both UDP listeners under a real observer: every datagram ends in exactly one place.
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { counted, since } from "../support/since.ts";
-import { SECURE } from "../../src/listener/counters.ts";
 import fc from "fast-check";
 import * as reason from "../../src/base/reject_reason.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { EVENT_BEAT } from "../../src/events/event_batch.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
@@ -17,6 +16,7 @@ import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { ReferenceSecureListener } from "../reference/secure_listener.ts";
+import { counted, since } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { receiveRows, UdpPeer } from "./udp_peer.ts";
 

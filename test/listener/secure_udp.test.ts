@@ -1,7 +1,5 @@
 // The secure UDP listener on real sockets: every step of its algorithm, its counters, and its place under an observer.
 import { describe, expect, test } from "bun:test";
-import { counted, since } from "../support/since.ts";
-import { SECURE } from "../../src/listener/counters.ts";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
@@ -11,6 +9,7 @@ import {
   REJECT_SENDER_TABLE_FULL,
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import type { SecureKeys } from "../../src/listener/key_ring.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { SecureUdpListener, type SecureUdpListenerOptions } from "../../src/listener/secure_udp.ts";
@@ -19,6 +18,7 @@ import { encode } from "../../src/wire/encode.ts";
 import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
+import { counted, since } from "../support/since.ts";
 import { receiveRows, UdpPeer, waitForDatagram } from "./udp_peer.ts";
 
 const GAP = 5e9;

@@ -1,6 +1,5 @@
 // The plaintext UDP listener on real sockets of both families.
 import { describe, expect, test } from "bun:test";
-import { since } from "../support/since.ts";
 import { fstatSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { ipText } from "../../src/base/ip_text.ts";
@@ -12,6 +11,7 @@ import { UdpListener, type UdpListenerOptions } from "../../src/listener/udp.ts"
 import { UdpSocketError } from "../../src/listener/udp_socket.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { since } from "../support/since.ts";
 import { receiveRows, UdpPeer, waitForDatagram } from "./udp_peer.ts";
 
 const DEFAULTS = { name: "net", address: "127.0.0.1", port: 0, rcvbufBytes: 0 };

@@ -1,10 +1,10 @@
 // A metrics registry as the daemon makes it, with two listeners, and its page as text.
 import { Counters } from "../../src/base/counters.ts";
-import { SOCKET } from "../../src/listener/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { EVENT_BEAT, EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import { SOCKET } from "../../src/listener/counters.ts";
 import type { PageFormat } from "../../src/metrics/family_section.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 

@@ -1,7 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { block, Counters, counter } from "../../src/base/counters.ts";
 import { TURN } from "../../src/daemon/tick.ts";
-import { GIVEN_UP, RECOVERY } from "../../src/recovery/counters.ts";
 import fc from "fast-check";
 import { METRICS_SPARE_ROWS } from "../../src/base/limits.ts";
 import {
@@ -10,8 +9,9 @@ import {
   REJECT_REASONS,
 } from "../../src/base/reject_reason.ts";
 import { EVENT_DECODE, EVENT_IO, EventBatch } from "../../src/events/event_batch.ts";
-import { NoChildren } from "../support/no_children.ts";
+import { GIVEN_UP, RECOVERY } from "../../src/recovery/counters.ts";
 import { FAMILIES } from "../support/metric_families.ts";
+import { NoChildren } from "../support/no_children.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import {
   DECODE_BAD_CRC,

@@ -2,7 +2,6 @@
 // socket took is received or was dropped by the kernel, and every received one is accepted or rejected for one reason,
 // to the last of them and after every step.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { SECURE } from "../../src/listener/counters.ts";
 import fc from "fast-check";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
@@ -10,6 +9,7 @@ import { close, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { counted } from "../support/since.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { CLOCK, ObserverClock } from "../../src/observer/clock.ts";
+import { counted } from "../support/since.ts";
 
 const FIVE_S = 5 * NS_PER_S;
 

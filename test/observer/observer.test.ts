@@ -2,12 +2,12 @@
 // (spec 04 sections 1, 3, 9 and 10).
 import { describe, expect, test } from "bun:test";
 import { Counters } from "../../src/base/counters.ts";
-import { SECURE, type SecureCounters } from "../../src/listener/counters.ts";
 import { BATCH_SIZE, RECEIVE_FAILURES_MAX, TRACKER_CAPACITY_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED } from "../../src/base/origin.ts";
 import * as reason from "../../src/base/reject_reason.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Event } from "../../src/events/event.ts";
+import { SECURE, type SecureCounters } from "../../src/listener/counters.ts";
 import { beatOf, type Datagram, damaged, ScriptedListener } from "../support/scripted_listener.ts";
 import { ObserverHarness, collect } from "./harness.ts";
 

@@ -1,9 +1,9 @@
 // When the observer says of itself that it could hear nobody, and what its agents get for it (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
 import { PAUSES } from "../../src/observer/pause_watch.ts";
-import { counted, since } from "../support/since.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { beatOf } from "../support/scripted_listener.ts";
+import { counted, since } from "../support/since.ts";
 import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
 
 const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;

@@ -1,8 +1,8 @@
 // The daemon of one life: the real turn with the real observer, tracker, recovery and metrics,
 // wired as the real daemon wires them, over simulated sockets, processes, children and time.
+import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
-import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Observer } from "../../src/observer/observer.ts";

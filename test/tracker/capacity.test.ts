@@ -2,8 +2,8 @@
 // the drain visits is counted through the start times it reads, one per slot that it takes.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
-import { TRACKER } from "../../src/tracker/counters.ts";
 import { Datagram } from "../../src/events/datagram.ts";
+import { TRACKER } from "../../src/tracker/counters.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";

@@ -6,8 +6,8 @@ import {
   ORIGIN_OPERATOR_ATTESTED,
 } from "../../src/base/origin.ts";
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
-import { TRACKER } from "../../src/tracker/counters.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
+import { TRACKER } from "../../src/tracker/counters.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";

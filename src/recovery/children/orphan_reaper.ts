@@ -3,8 +3,8 @@
 // commands leave in the background, and of what agents leave. An orphan that has ended keeps its
 // pid until its parent waits for it. The runtime waits for the children that it started, and must
 // find their status: those are left alone.
-import { block, Counters, counter } from "../../base/counters.ts";
 import { adoptsOrphans, endedChild, reapChild } from "../../../ffi/wait.ts";
+import { block, Counters, counter } from "../../base/counters.ts";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../base/limits.ts";
 
 /** The calls, for tests. */
