@@ -187,14 +187,18 @@ describe("imports", () => {
 });
 
 describe("a command", () => {
-  test("comes alone: the program, help, version and beat load neither the daemon nor the schema", () => {
+  test("comes alone: the program, help, version and beat load no daemon and read no configuration", () => {
     const daemon = ["daemon", "observer", "tracker", "listener", "recovery", "audit", "metrics"];
+    const reading = ["src/config/load.ts", "smol-toml", "toml-eslint-parser", "zod"];
     for (const entry of ["main", "cli/help", "cli/version", "cli/beat"]) {
       const loaded = [...loadedWith(`src/${entry}.ts`)];
       expect(loaded.length).toBeGreaterThan(3);
-      expect(loaded.filter((path) => path === "zod" || daemon.includes(roomOf(path)))).toEqual([]);
+      const more = loaded.filter((path) => reading.includes(path) || daemon.includes(roomOf(path)));
+      expect(more).toEqual([]);
     }
-    expect(loadedWith("src/cli/run.ts").has("src/observer/observer.ts")).toBe(true);
+    const forRun = loadedWith("src/cli/run.ts");
+    for (const path of ["src/observer/observer.ts", "src/config/load.ts", "smol-toml"])
+      expect(forRun.has(path)).toBe(true);
   });
 });
 
