@@ -36,8 +36,8 @@ export interface Stall {
    */
   readonly uid: number;
   /**
-   * The process of `generation` has sent a beat itself. Else the sender may have ended while its beat waited, and this may
-   * be a stranger that took over its pid: nothing may be done to it.
+   * The process of `generation` has sent a beat itself. Else the sender may have ended while its
+   * beat waited, and this may be a stranger that took over its pid: nothing may be done to it.
    */
   readonly proven: boolean;
   /**

@@ -28,8 +28,8 @@ export interface EventExportOptions extends ExportContext {
 }
 
 /**
- * A line of either format anywhere among the first ones, because the file may begin inside a line: another program has
- * cut it. Or a piece of the only one.
+ * A line of either format anywhere among the first ones, because the file may begin inside a line:
+ * another program has cut it. Or a piece of the only one.
  */
 export const EXPORT_CONTENT: Content = {
   name: "events of either format",

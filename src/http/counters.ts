@@ -7,7 +7,8 @@ export const DROP_REASONS = [
   "rate_limit",
   "ip_table_full",
   "health_rate_limit",
-  // Connections: one too many in all, or of its address; the one that waited longest was closed, or the newcomer.
+  // Connections: one too many in all, or of its address; the one that waited longest was closed, or
+  // the newcomer.
   "connections",
   "address_connections",
   // A connection would have taken one of the descriptors that are kept for children and files.

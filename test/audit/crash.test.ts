@@ -1,5 +1,6 @@
-// kill -9 at random moments: also inside a write, a sync and a rotation. What was reported as written must be there, and the
-// log that the next start goes on with must verify, and hold the head that was remembered of it.
+// kill -9 at random moments: also inside a write, a sync and a rotation. What was reported as
+// written must be there, and the log that the next start goes on with must verify, and hold the
+// head that was remembered of it.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -43,7 +44,10 @@ async function killRepeatedly(lane: number, kills: number): Promise<void> {
   }
 }
 
-/** Runs the writer, kills it a random while after it began to write, and returns the last number that it reported. */
+/**
+ * Runs the writer, kills it a random while after it began to write, and returns the last number
+ * that it reported.
+ */
 async function killedWriter(path: string, bytesMax: number): Promise<number> {
   const child = Bun.spawn([process.execPath, WRITER, path, `${bytesMax}`], { stderr: "inherit" });
   let text = "";

@@ -1,5 +1,5 @@
-// A process that writes an audit log as fast as it can, to be killed at any moment. It prints the last seq that is on disk
-// whenever nothing waits, so that the test knows what must have survived.
+// A process that writes an audit log as fast as it can, to be killed at any moment. It prints the
+// last seq that is on disk whenever nothing waits, so that the test knows what must have survived.
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { DrivenLog, openMemory, refusal, UNIX_MS } from "./audit_fixture.ts";
 

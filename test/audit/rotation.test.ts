@@ -20,7 +20,8 @@ setDefaultTimeout(TEST_MS_MAX);
 /** Two records reach it. */
 const BYTES_MAX = 340;
 
-// Durations are another test's business: on a busy machine a rotation may well take longer than its budget.
+// Durations are another test's business: on a busy machine a rotation may well take longer than its
+// budget.
 function openSmall(directory: AuditDirectory, disk = new FaultyDisk()): Promise<DrivenLog> {
   return DrivenLog.open(directory.log, {
     bytesMax: BYTES_MAX,

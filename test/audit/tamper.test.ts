@@ -1,5 +1,6 @@
-// What somebody does to an audit log behind the back of its daemon: seen once a second while it is open, and at the next
-// start by the head that is remembered outside of it. And what only looks like it: crashes at every step.
+// What somebody does to an audit log behind the back of its daemon: seen once a second while it is
+// open, and at the next start by the head that is remembered outside of it. And what only looks
+// like it: crashes at every step.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,

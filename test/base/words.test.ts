@@ -1,4 +1,5 @@
-// Words that other programs read: label values, log fields, placeholders. A changed word breaks an alert somewhere.
+// Words that other programs read: label values, log fields, placeholders. A changed word breaks an
+// alert somewhere.
 import { describe, expect, test } from "bun:test";
 import * as origin from "../../src/base/origin.ts";
 import * as reason from "../../src/base/reject_reason.ts";

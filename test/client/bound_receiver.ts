@@ -1,4 +1,5 @@
-// A bound datagram socket with the receive arena of the daemon: what an observer would see, byte for byte.
+// A bound datagram socket with the receive arena of the daemon: what an observer would see, byte
+// for byte.
 import { existsSync, mkdtempSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Crash beats of real processes: the last beat arrives, and the process dies as it would have died without it.
+// Crash beats of real processes: the last beat arrives, and the process dies as it would have died
+// without it.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { BoundReceiver } from "./bound_receiver.ts";

@@ -1,4 +1,5 @@
-// Run by crash_beat.test.ts: an agent that ends in the way of its first argument, with or without a crash beat.
+// Run by crash_beat.test.ts: an agent that ends in the way of its first argument, with or without a
+// crash beat.
 import { connect } from "../../src/client/mod.ts";
 
 const [ending, path, install] = process.argv.slice(2);

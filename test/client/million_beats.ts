@@ -1,4 +1,5 @@
-// Run by client_garbage.slow.ts in a process of its own: a million beats, received in batches without making objects.
+// Run by client_garbage.slow.ts in a process of its own: a million beats, received in batches
+// without making objects.
 import { ReceiveBatch } from "../../ffi/receive_batch.ts";
 import { connect } from "../../src/client/mod.ts";
 import { BoundReceiver } from "./bound_receiver.ts";

@@ -1,4 +1,5 @@
-// The sealing of a client's frames, opened by the literal cipher and held against the vectors of spec 02 section 2.1.
+// The sealing of a client's frames, opened by the literal cipher and held against the vectors of
+// spec 02 section 2.1.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { keyBytes, SecureSession } from "../../src/client/secure_session.ts";

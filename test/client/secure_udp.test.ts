@@ -1,4 +1,5 @@
-// The client with sealed frames against the real secure listener: what an honest agent does is let through, once.
+// The client with sealed frames against the real secure listener: what an honest agent does is let
+// through, once.
 import { describe, expect, test } from "bun:test";
 import { REJECT_REPLAY } from "../../src/base/reject_reason.ts";
 import { BeatStream } from "../../src/client/beat_stream.ts";
@@ -34,7 +35,8 @@ class Observer implements Disposable {
     this.listener = new SecureUdpListener({
       name: "edge",
       address: "127.0.0.1",
-      // The kernel may hand out a port again, and the nonces of an endpoint go on for as long as its process lives.
+      // The kernel may hand out a port again, and the nonces of an endpoint go on for as long as
+      // its process lives.
       port: freeUdpPorts(1)[0]!,
       rcvbufBytes: 0,
       acceptRecovery: false,

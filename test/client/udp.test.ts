@@ -1,4 +1,5 @@
-// The client over plain UDP, against bound sockets: what the network does to beats, and what the caller is told.
+// The client over plain UDP, against bound sockets: what the network does to beats, and what the
+// caller is told.
 import { describe, expect, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";

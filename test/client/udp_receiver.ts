@@ -1,4 +1,5 @@
-// A bound UDP socket that gives back what it received, byte for byte; it can end and come back at the same port.
+// A bound UDP socket that gives back what it received, byte for byte; it can end and come back at
+// the same port.
 import { POLLIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";
@@ -17,7 +18,8 @@ export class UdpReceiver implements Disposable {
 
   constructor(host: "127.0.0.1" | "::1" = "127.0.0.1") {
     this.host = host;
-    // Never one that this process has had: the nonces of an endpoint go on for as long as its process lives.
+    // Never one that this process has had: the nonces of an endpoint go on for as long as its
+    // process lives.
     this.port = freeUdpPorts(1, host)[0]!;
     this.#bind(this.port);
   }

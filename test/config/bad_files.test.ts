@@ -1,5 +1,6 @@
-// One bad file per rule, each with the exact text that is printed (spec 07 section 4). A pair NAME.toml and NAME.txt in
-// test/fixtures/config/bad is a test; the texts call the directory of the file /etc/varta.
+// One bad file per rule, each with the exact text that is printed (spec 07 section 4). A pair
+// NAME.toml and NAME.txt in test/fixtures/config/bad is a test; the texts call the directory of the
+// file /etc/varta.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

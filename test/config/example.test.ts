@@ -1,4 +1,5 @@
-// varta.toml.example is the manual of the file: it must load, every key in it must be right, and no key may be missing.
+// varta.toml.example is the manual of the file: it must load, every key in it must be right, and no
+// key may be missing.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

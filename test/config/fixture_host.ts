@@ -1,5 +1,6 @@
-// A temporary /etc/varta for tests: configuration files are written into it with the path "/etc/varta" replaced by its
-// own, and messages are turned back, so that expected texts read like the real thing.
+// A temporary /etc/varta for tests: configuration files are written into it with the path
+// "/etc/varta" replaced by its own, and messages are turned back, so that expected texts read like
+// the real thing.
 import {
   chmodSync,
   copyFileSync,
@@ -31,7 +32,8 @@ export class FixtureHost implements Disposable {
       defaultConfigFile: join(this.directory, "default.toml"),
       passwdFile: join(this.directory, "passwd"),
       groupFile: join(this.directory, "group"),
-      // Every program and directory is there but those that say otherwise: no test depends on what this machine has.
+      // Every program and directory is there but those that say otherwise: no test depends on what
+      // this machine has.
       programFault: absentFault,
       directoryFault: absentFault,
       ...changes,

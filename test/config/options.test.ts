@@ -1,11 +1,15 @@
-// Every option that sets a key: what it sets, what it refuses, and how it is blamed (spec 07 section 3).
+// Every option that sets a key: what it sets, what it refuses, and how it is blamed (spec 07
+// section 3).
 import { describe, expect, test } from "bun:test";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import type { LoadResult } from "../../src/config/load_result.ts";
 import { CONFIG_OPTIONS } from "../../src/config/options.ts";
 import { FixtureHost } from "./fixture_host.ts";
 
-/** Option, a good value, the part of the configuration that it changes, and a bad value (undefined: any text is good). */
+/**
+ * Option, a good value, the part of the configuration that it changes, and a bad value (undefined:
+ * any text is good).
+ */
 const SET: [string, string, object, string | undefined][] = [
   ["socket", "/s", { listeners: [{ path: "/s" }] }, ""],
   ["socket-mode", "0660", { listeners: [{ mode: 0o660 }] }, "888"],

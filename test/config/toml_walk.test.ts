@@ -1,4 +1,5 @@
-// The walk is held against a whole parser that keeps positions and knows TOML 1.0 from 1.1, on documents made at random.
+// The walk is held against a whole parser that keeps positions and knows TOML 1.0 from 1.1, on
+// documents made at random.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "smol-toml";

@@ -1,4 +1,5 @@
-// What the daemon says of its audit log: the head at the start, every hundred rows and at the end, and each finding once.
+// What the daemon says of its audit log: the head at the start, every hundred rows and at the end,
+// and each finding once.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// How a start waits for a socket that a killed daemon still holds, and what helps where the metrics page cannot be bound.
+// How a start waits for a socket that a killed daemon still holds, and what helps where the metrics
+// page cannot be bound.
 import { describe, expect, test } from "bun:test";
 import { metricsHint, openPatiently } from "../../src/daemon/doors.ts";
 import { SocketInUseError, SocketPathError } from "../../src/sockets/socket_path.ts";

@@ -1,4 +1,5 @@
-// A turn of the daemon with scripted listeners, time, processes and children, and a diary of what it told whom, in order.
+// A turn of the daemon with scripted listeners, time, processes and children, and a diary of what
+// it told whom, in order.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";

@@ -1,5 +1,5 @@
-// The heartbeat file (spec 12 section 5): whole for every reader at every moment, once per second, and safe in a directory
-// where others write.
+// The heartbeat file (spec 12 section 5): whole for every reader at every moment, once per second,
+// and safe in a directory where others write.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   linkSync,

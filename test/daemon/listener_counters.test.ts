@@ -1,4 +1,5 @@
-// What a turn takes over from its listeners besides their datagrams, and how long it lets them keep it (spec 12 section 1).
+// What a turn takes over from its listeners besides their datagrams, and how long it lets them keep
+// it (spec 12 section 1).
 import { describe, expect, test } from "bun:test";
 import { Counters } from "../../src/base/counters.ts";
 import { BATCH_SIZE, PUMP_NS_PER_TURN_MAX } from "../../src/base/limits.ts";

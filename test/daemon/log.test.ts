@@ -1,4 +1,5 @@
-// The lines of the log, character by character (spec 12 section 7): people search them and programs parse them.
+// The lines of the log, character by character (spec 12 section 7): people search them and programs
+// parse them.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { LOG, LOG_KINDS, Log, type LogFields, type LogOptions } from "../../src/daemon/log.ts";

@@ -1,5 +1,5 @@
-// The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1): beats at once, requests
-// in between, and next to nothing when nothing happens.
+// The loop with a real socket, a real page and the runtime's real event loop (spec 12 section 1):
+// beats at once, requests in between, and next to nothing when nothing happens.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -31,7 +31,8 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const WAIT_MS_MAX = 1_000;
 
-// Longer than a loop that goes wrong is left running: two of them in one process would wait for each other.
+// Longer than a loop that goes wrong is left running: two of them in one process would wait for
+// each other.
 setDefaultTimeout(30_000);
 
 interface SubjectOptions
@@ -223,7 +224,8 @@ describe("Loop", () => {
     const subject = new Subject({ listeners: [listener], exporter, deadlines: [rebind] });
     await subject.run(() => {
       const { length } = exporter.delaysUs;
-      // One after the other: the beats of one socket would be found when those of the other one wake the loop.
+      // One after the other: the beats of one socket would be found when those of the other one
+      // wake the loop.
       if (length === 20 && agents.length === 1) agents.push(startAgent(listener.path, 20, 30));
       return length === 40;
     });
@@ -242,7 +244,8 @@ describe("Loop", () => {
     await subject.run(() => exporter.delaysUs.length === 40);
     subject.close();
     await agent.exited;
-    // Alone on the machine it is about 0.05 ms; a loop that slept through beats would show 100 ms and more.
+    // Alone on the machine it is about 0.05 ms; a loop that slept through beats would show 100 ms
+    // and more.
     expect(exporter.medianUs).toBeLessThan(20_000);
     expect(subject.observer.accounting.accepted[0]).toBe(40);
   });
@@ -337,7 +340,8 @@ describe("Loop", () => {
     const agent = startAgent(directory.at("v.sock"), 1, 0);
     await subject.run(() => subject.observer.accounting.accepted[0] === 1);
     await agent.exited;
-    // The beat alone and what the runtime does are a few turns; waits of a second would take half a minute.
+    // The beat alone and what the runtime does are a few turns; waits of a second would take half a
+    // minute.
     const beganNs = monotonicNs();
     await subject.run(() => subject.turns >= 30);
     subject.close();
@@ -460,7 +464,8 @@ describe("Loop", () => {
     const beganNs = monotonicNs();
     await subject.run(() => broken.receivedAtNs.length > RECEIVE_FAILURES_MAX);
     closeSync(broken.fd);
-    // The ninth receive comes a second after the eighth, with the idle turns of a second in between.
+    // The ninth receive comes a second after the eighth, with the idle turns of a second in
+    // between.
     expect(elapsedMs(beganNs)).toBeGreaterThan(990);
     expect(subject.turns).toBeLessThan(RECEIVE_FAILURES_MAX + 12);
     expect(subject.observer.ioErrors).toBe(RECEIVE_FAILURES_MAX + 1);

@@ -1,4 +1,5 @@
-// Child process of loop.test.ts: an agent that puts the monotonic microsecond of its sending into the payload of each beat.
+// Child process of loop.test.ts: an agent that puts the monotonic microsecond of its sending into
+// the payload of each beat.
 import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
 import { AF_UNIX, CLOCK_MONOTONIC, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";

@@ -1,4 +1,5 @@
-// What a person reads about agents and recoveries (spec 10 section 8), and how a mass stall stays readable.
+// What a person reads about agents and recoveries (spec 10 section 8), and how a mass stall stays
+// readable.
 import { describe, expect, test } from "bun:test";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";

@@ -1,5 +1,5 @@
-// A service manager's end of NOTIFY_SOCKET: a real datagram socket at a path or an abstract name, with the sender that
-// the kernel attests, as NotifyAccess=main checks it.
+// A service manager's end of NOTIFY_SOCKET: a real datagram socket at a path or an abstract name,
+// with the sender that the kernel attests, as NotifyAccess=main checks it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

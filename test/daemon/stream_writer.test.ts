@@ -1,5 +1,5 @@
-// The writer in front of stdout and stderr (spec 12 section 7): bounded, never in the way, whole lines only. A FIFO that nobody reads
-// is a stderr that is stuck.
+// The writer in front of stdout and stderr (spec 12 section 7): bounded, never in the way, whole
+// lines only. A FIFO that nobody reads is a stderr that is stuck.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";

@@ -1,4 +1,5 @@
-// One turn of the daemon (spec 12 section 1): the order of its stages, their budgets, and what each of them tells.
+// One turn of the daemon (spec 12 section 1): the order of its stages, their budgets, and what each
+// of them tells.
 import { describe, expect, test } from "bun:test";
 import {
   PUMP_BUDGET_PER_TURN,
@@ -14,7 +15,9 @@ import { TickHarness, type TickHarnessOptions } from "./harness.ts";
 const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
 const COMMAND = ["/bin/recover", "{pid}"];
 
-/** A harness that watches `count` kernel-attested agents, pids 100 and up, which have beaten once. */
+/**
+ * A harness that watches `count` kernel-attested agents, pids 100 and up, which have beaten once.
+ */
 function watching(count: number, options: TickHarnessOptions = {}): TickHarness {
   const harness = new TickHarness({ trackerCapacity: Math.max(count, 64), ...options });
   for (let at = 0; at < count; at += 64) {
@@ -88,7 +91,8 @@ describe("a turn", () => {
 
   test("tells a stall after the beats that came in before it was judged", () => {
     let slowNs = 0;
-    // A receive that lasts longer than the threshold: the beats in it are overdue when they are judged.
+    // A receive that lasts longer than the threshold: the beats in it are overdue when they are
+    // judged.
     const slow = new ScriptedListener({
       onReceive: () => {
         if (slowNs > 0) harness.clock.ns += slowNs;
@@ -247,7 +251,8 @@ describe("a removed pid", () => {
     const harness = watching(2);
     for (const pid of [100, 101]) harness.processes.set(pid, 1);
     harness.pass(THRESHOLD_MS);
-    // The scan comes at the end of the pump, so both are judged; 101 is back before the removals are handled.
+    // The scan comes at the end of the pump, so both are judged; 101 is back before the removals
+    // are handled.
     harness.observer.pump(() => {}, 1);
     harness.listener.queue([beatOf(101)]);
     const diary = harness.turn();

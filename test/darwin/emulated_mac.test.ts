@@ -23,7 +23,10 @@ afterAll(() => {
   if (NO_EMULATION === "") mac[Symbol.dispose]();
 });
 
-/** Structs of Darwin, and the members that are called otherwise in C. The other tables are Linux's alone. */
+/**
+ * Structs of Darwin, and the members that are called otherwise in C. The other tables are Linux's
+ * alone.
+ */
 const STRUCTS: Readonly<Record<string, string>> = {
   IOVEC: "struct darwin_iovec",
   MSGHDR: "struct darwin_msghdr",

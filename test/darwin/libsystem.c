@@ -1,6 +1,7 @@
-// What of macOS's C library differs for this program, on top of Linux's: numbers, structs and flags of Darwin go in and
-// come out, and whatever Darwin does not know is refused. Built as libSystem.dylib, it lets the darwin side of ffi/ run
-// on a Linux machine. Functions that are the same in both are found in libc, which this library depends on.
+// What of macOS's C library differs for this program, on top of Linux's: numbers, structs and flags
+// of Darwin go in and come out, and whatever Darwin does not know is refused. Built as
+// libSystem.dylib, it lets the darwin side of ffi/ run on a Linux machine. Functions that are the
+// same in both are found in libc, which this library depends on.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -105,8 +106,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
   return linux_option(&level, &name) < 0 ? -1 : (int)syscall(SYS_getsockopt, fd, level, name, value, size);
 }
 
-// F_SETFD, F_GETFL and F_SETFL have the same numbers. On arm64 Apple puts a variadic argument on the stack, where the ninth
-// argument of any other call is.
+// F_SETFD, F_GETFL and F_SETFL have the same numbers. On arm64 Apple puts a variadic argument on
+// the stack, where the ninth argument of any other call is.
 #ifdef VARIADIC_ON_STACK
 int fcntl(int fd, int command, long x2, long x3, long x4, long x5, long x6, long x7, int value) {
 #else
@@ -127,7 +128,8 @@ int clock_gettime(clockid_t id, struct timespec *time) {
   return linux_id < 0 ? refused(EINVAL) : (int)syscall(SYS_clock_gettime, linux_id, time);
 }
 
-// struct sigaction of Darwin: the handler, a mask of 32 bits, flags of 32 bits. Here nothing is ever ignored.
+// struct sigaction of Darwin: the handler, a mask of 32 bits, flags of 32 bits. Here nothing is
+// ever ignored.
 int sigaction(int number, const struct sigaction *act, struct sigaction *old) {
   if (number < 1 || number > 31) return refused(EINVAL);
   if (act == NULL && old != NULL) memset(old, 0, 16);

@@ -1,4 +1,5 @@
-// Runs on the emulated Mac: what the program believes, and what its calls do there. `probe.ts DIRECTORY` prints JSON.
+// Runs on the emulated Mac: what the program believes, and what its calls do there.
+// `probe.ts DIRECTORY` prints JSON.
 import { readFileSync } from "node:fs";
 import * as constants from "../../ffi/constants.ts";
 import * as layout from "../../ffi/layout.ts";

@@ -1,4 +1,5 @@
-// The structs of macOS that ffi/ has layouts of, in words of our own: the types have the sizes of both of its processors.
+// The structs of macOS that ffi/ has layouts of, in words of our own: the types have the sizes of
+// both of its processors.
 #include <stdint.h>
 
 struct darwin_iovec { void *iov_base; uint64_t iov_len; };

@@ -1,6 +1,7 @@
-// Addresses that C gets are those of explicit ArrayBuffers: that of a typed array without one changes when the engine
-// gives it a buffer later, and the address that was taken points to freed memory. Nothing may be called back either: a
-// callback that the collector has freed ends the process.
+// Addresses that C gets are those of explicit ArrayBuffers: that of a typed array without one
+// changes when the engine gives it a buffer later, and the address that was taken points to freed
+// memory. Nothing may be called back either: a callback that the collector has freed ends the
+// process.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Where the C library cannot be called, the start fails with a reason and a remedy instead of crashing later.
+// Where the C library cannot be called, the start fails with a reason and a remedy instead of
+// crashing later.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 

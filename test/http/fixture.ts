@@ -1,4 +1,5 @@
-// A real server on a free port with a real metrics registry behind it, and turns that the test drives as the daemon would.
+// A real server on a free port with a real metrics registry behind it, and turns that the test
+// drives as the daemon would.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
 import type { HttpCell } from "../../src/http/counters.ts";
@@ -114,7 +115,8 @@ export class ServerFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.server.beginClose();
-    // The clock stands in a test: the drain ends because its deadline is reached, not because a second passed.
+    // The clock stands in a test: the drain ends because its deadline is reached, not because a
+    // second passed.
     this.clock.ns += 2e9;
     while (!this.server.closed) await this.turn();
     this.#driving = false;

@@ -1,5 +1,5 @@
-// The bounds on what a client may take of a turn, of the connections and of time, through real sockets. The clock stands
-// until a test moves it, and a turn runs when a test says so.
+// The bounds on what a client may take of a turn, of the connections and of time, through real
+// sockets. The clock stands until a test moves it, and a turn runs when a test says so.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";

@@ -1,4 +1,5 @@
-// A client that sends bytes as they are, and counts the answers of a connection. It waits for the kernel, never for time.
+// A client that sends bytes as they are, and counts the answers of a connection. It waits for the
+// kernel, never for time.
 import { connect, type Socket } from "node:net";
 
 export interface RawAddress {

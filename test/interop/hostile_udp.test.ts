@@ -1,5 +1,6 @@
-// What nobody can do to the daemon through its UDP listeners: wrong sizes, forged tags, swapped pids, and captures of
-// honest beats sent again. Each datagram is counted under its one reason, and nothing else changes (spec 02 sections 4, 5).
+// What nobody can do to the daemon through its UDP listeners: wrong sizes, forged tags, swapped
+// pids, and captures of honest beats sent again. Each datagram is counted under its one reason, and
+// nothing else changes (spec 02 sections 4, 5).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
@@ -116,7 +117,8 @@ describe.concurrent("hostile datagrams by UDP", () => {
     const forgeries = [
       ...everyByteFlipped(sealed(SHARED, plain)),
       ...everyByteFlipped(master),
-      // The pid of another agent in front, another pid inside, and the derived key where the shared one belongs.
+      // The pid of another agent in front, another pid inside, and the derived key where the shared
+      // one belongs.
       Uint8Array.from([0xa2, 0x0f, 0, 0, ...master.subarray(4)]),
       sealMaster(4_001, { key: agentKey, ...iv, frame: frame({ pid: 4_002 }) }),
       sealMaster(4_002, { key: agentKey, ...iv, frame: frame({ pid: 4_002 }) }),

@@ -1,4 +1,5 @@
-// A daemon with a listener of every kind: the Unix socket, plain UDP "lab" and secure UDP "edge", at free ports.
+// A daemon with a listener of every kind: the Unix socket, plain UDP "lab" and secure UDP "edge",
+// at free ports.
 import { type Page, sampleAt } from "../metrics/page.ts";
 import { DaemonProcess } from "../support/daemon_process.ts";
 import { freeUdpPorts } from "../support/free_ports.ts";

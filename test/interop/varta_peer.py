@@ -18,9 +18,7 @@ TERMINAL = 2**64 - 1
 STATUSES = ["ok", "degraded", "critical", "stall"]
 
 
-# --- the base frame (spec 01) -----------------------------------------------------------------------------------------
-
-
+# --- the base frame (spec 01) ---------------------------------------------------------------------
 def crc32c(data):
     state = U32
     for byte in data:
@@ -59,9 +57,7 @@ def decode(frame):
     return {"status": STATUSES[status], "pid": pid, "timestamp": str(timestamp), "nonce": str(nonce), "payload": payload}
 
 
-# --- ChaCha20-Poly1305 (RFC 8439) -------------------------------------------------------------------------------------
-
-
+# --- ChaCha20-Poly1305 (RFC 8439) -----------------------------------------------------------------
 def chacha_block(key, counter, nonce):
     start = list(struct.unpack("<16I", b"expand 32-byte k" + key + struct.pack("<I", counter) + nonce))
     x = list(start)
@@ -115,9 +111,7 @@ def unseal(key, nonce, aad, sealed):
     return xor_stream(key, nonce, ciphertext)
 
 
-# --- keys and sealed frames (spec 02) ---------------------------------------------------------------------------------
-
-
+# --- keys and sealed frames (spec 02) -------------------------------------------------------------
 def hkdf(material, info, length):
     extracted = hmac.new(bytes(32), material, hashlib.sha256).digest()
     return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()[:length]
@@ -164,9 +158,7 @@ def open_datagram(datagram, key, master):
     return None
 
 
-# --- vectors ----------------------------------------------------------------------------------------------------------
-
-
+# --- vectors --------------------------------------------------------------------------------------
 def same(what, found, expected):
     found = found.hex() if isinstance(found, bytes) else found
     if found != expected:
@@ -261,9 +253,7 @@ def check_vectors(path):
     }
 
 
-# --- the agent --------------------------------------------------------------------------------------------------------
-
-
+# --- the agent ------------------------------------------------------------------------------------
 class Agent:
     """One process towards one observer: a nonce stream, and a session where frames are sealed."""
 

@@ -1,4 +1,5 @@
-// Every malformed header that control data can have (spec 05 section 3): the walk ends, and finds only what is wholly there.
+// Every malformed header that control data can have (spec 05 section 3): the walk ends, and finds
+// only what is wholly there.
 import { describe, expect, test } from "bun:test";
 import { ControlMessages } from "../../src/listener/control_messages.ts";
 import { byNumber, referenceControl } from "../reference/control_messages.ts";

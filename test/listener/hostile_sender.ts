@@ -1,5 +1,6 @@
-// Datagrams that no honest client sends: descriptors attached, forged credentials, sizes of every kind. Bun has no sendmsg,
-// so a Python process does it; where there is none, the tests that need it are skipped.
+// Datagrams that no honest client sends: descriptors attached, forged credentials, sizes of every
+// kind. Bun has no sendmsg, so a Python process does it; where there is none, the tests that need
+// it are skipped.
 
 export const HAS_PYTHON: boolean = Bun.which("python3") !== null;
 
@@ -48,7 +49,10 @@ export class HostileSender {
     this.#child.stdin.flush();
   }
 
-  /** Waits for its end: until then the runtime holds descriptors for it, and other tests count those. */
+  /**
+   * Waits for its end: until then the runtime holds descriptors for it, and other tests count
+   * those.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.exited;

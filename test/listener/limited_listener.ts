@@ -1,4 +1,5 @@
-// A listener in a process of its own that lacks something, as its first argument says. It prints what came of it as JSON.
+// A listener in a process of its own that lacks something, as its first argument says. It prints
+// what came of it as JSON.
 import { closeSync, existsSync, openSync } from "node:fs";
 import {
   AF_UNIX,

@@ -1,5 +1,5 @@
-// Sealed beats for the replay machine: what the secure listener would hand it, without sockets and keys, and its state as the
-// literal twin (test/reference/replay.ts) keeps it.
+// Sealed beats for the replay machine: what the secure listener would hand it, without sockets and
+// keys, and its state as the literal twin (test/reference/replay.ts) keeps it.
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Arrival, advanceWindow, beginWindow } from "../../src/listener/replay_window.ts";
 import { SenderTable } from "../../src/listener/sender_table.ts";

@@ -1,5 +1,5 @@
-// The replay machine: every row of its table of cases, the quirks that the specification names, and random interleavings
-// against the literal twin (test/reference/replay.ts).
+// The replay machine: every row of its table of cases, the quirks that the specification names, and
+// random interleavings against the literal twin (test/reference/replay.ts).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { ReferenceSenders, type SealedBeat, TERMINAL } from "../reference/replay.ts";
@@ -215,7 +215,8 @@ describe("a recording", () => {
   test("of a session that nobody here has seen does not refresh its sender within the gap", () => {
     const script = new Script();
     script.send(B, 0, 1n, 1_000n);
-    // Recorded before the observer started: its nonces are above the present ones, its clock is behind.
+    // Recorded before the observer started: its nonces are above the present ones, its clock is
+    // behind.
     expect(script.later(GAP - 1).send(A, 7, 900n, 500n)).toBe("replay");
     expect(script.send(A, 8, TERMINAL, 501n)).toBe("replay");
   });
@@ -324,8 +325,9 @@ test("verdicts and states are those of the literal twin, with a table that is to
   );
 });
 
-// An agent counts upwards in every prefix, and its terminal frame has a prefix of its own (spec 02 section 8). One that does
-// otherwise can have its own frames repeated, which gains it nothing: it holds the key.
+// An agent counts upwards in every prefix, and its terminal frame has a prefix of its own (spec 02
+// section 8). One that does otherwise can have its own frames repeated, which gains it nothing: it
+// holds the key.
 test("without restarts no (prefix, counter) of a sender is accepted twice, however frames are captured and sent again", () => {
   const session = fc.oneof(
     fc.record({

@@ -1,5 +1,6 @@
-// The secure listener on a real socket against its literal twin (test/reference/secure_listener.ts) under hostile scripts, and
-// both UDP listeners under a real observer: every datagram ends in exactly one place.
+// The secure listener on a real socket against its literal twin (test/reference/secure_listener.ts)
+// under hostile scripts, and both UDP listeners under a real observer: every datagram ends in
+// exactly one place.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import * as reason from "../../src/base/reject_reason.ts";

@@ -1,4 +1,5 @@
-// The secure UDP listener on real sockets: every step of its algorithm, its counters, and its place under an observer.
+// The secure UDP listener on real sockets: every step of its algorithm, its counters, and its place
+// under an observer.
 import { describe, expect, test } from "bun:test";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";

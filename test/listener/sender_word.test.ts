@@ -1,4 +1,5 @@
-// The kernel's own word on who sent a datagram: what it proves, when it is asked for, and that no descriptor stays behind.
+// The kernel's own word on who sent a datagram: what it proves, when it is asked for, and that no
+// descriptor stays behind.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { AF_UNIX, IS_LINUX, SOCK_DGRAM, SO_PASSPIDFD, SO_PASSRIGHTS } from "../../ffi/constants.ts";
@@ -237,7 +238,8 @@ except OSError as error: print(error.strerror)`;
       }
       bed.listener.release();
       expect(openedSince(before)).toEqual([]);
-      // One descriptor leaves room for no pidfd, which the kernel says: none of them passes for a plain datagram.
+      // One descriptor leaves room for no pidfd, which the kernel says: none of them passes for a
+      // plain datagram.
       expect(passed).toBe(0);
     },
   );

@@ -1,4 +1,5 @@
-// The other side of a UDP listener in tests: it sends bytes as they are, and waits until the listener has taken them.
+// The other side of a UDP listener in tests: it sends bytes as they are, and waits until the
+// listener has taken them.
 import { POLLIN, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { PollSet } from "../../ffi/poll.ts";

@@ -1,4 +1,5 @@
-// The Unix listener with real sockets and real senders (spec 05 section 3; invariants I3, I9, I15, I16).
+// The Unix listener with real sockets and real senders (spec 05 section 3; invariants I3, I9, I15,
+// I16).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dlopen } from "bun:ffi";
 import { closeSync, existsSync, lstatSync, openSync, unlinkSync } from "node:fs";

@@ -1,5 +1,6 @@
-// A metric that nobody counts looks like a good sign for ever. So every family moves here, in lives of the simulation or
-// by a real part of the daemon, or it stands on the list with the reason and the test that sees it move.
+// A metric that nobody counts looks like a good sign for ever. So every family moves here, in lives
+// of the simulation or by a real part of the daemon, or it stands on the list with the reason and
+// the test that sees it move.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

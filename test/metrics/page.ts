@@ -1,4 +1,5 @@
-// A small, strict reader of the text format: what Prometheus would take from a page. It throws on anything odd.
+// A small, strict reader of the text format: what Prometheus would take from a page. It throws on
+// anything odd.
 
 export interface Page {
   readonly types: ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
-// The accounting identity with real sockets of every kind (spec 08 section 4, I5): whatever is sent, every datagram that a
-// socket took is received or was dropped by the kernel, and every received one is accepted or rejected for one reason,
-// to the last of them and after every step.
+// The accounting identity with real sockets of every kind (spec 08 section 4, I5): whatever is
+// sent, every datagram that a socket took is received or was dropped by the kernel, and every
+// received one is accepted or rejected for one reason, to the last of them and after every step.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
@@ -42,7 +42,10 @@ interface Sent {
   readonly pid: number;
   readonly nonce: number;
   readonly damage: "none" | "bit" | "short" | "long" | "empty";
-  /** For the secure listener: index of the shared key, 3 = the agent's own, 4 = none of its keys, 5 = not sealed. */
+  /**
+   * For the secure listener: index of the shared key, 3 = the agent's own, 4 = none of its keys, 5
+   * = not sealed.
+   */
   readonly seal: number;
   readonly counter: number;
 }
@@ -303,7 +306,8 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
       }),
       { numRuns: RUNS },
     );
-    // Those that are missing take a descriptor, a sender without credentials, or two namespaces of one process.
+    // Those that are missing take a descriptor, a sender without credentials, or two namespaces of
+    // one process.
     const unseen = REJECT_REASONS.filter((reason) => !seen.has(reason));
     expect(unseen).toEqual(["ctrl_truncated", "no_credentials", "namespace_conflict"]);
     expect(kernelDrops).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
-// Child process of heap.test.ts: beats through pump() as in the steady state, written in place so that nothing but the
-// observer could allocate. Says on stderr when the beats that count begin and end; the engine writes its collections there.
+// Child process of heap.test.ts: beats through pump() as in the steady state, written in place so
+// that nothing but the observer could allocate. Says on stderr when the beats that count begin and
+// end; the engine writes its collections there.
 import { writeSync } from "node:fs";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import type { Listener } from "../../src/listener/listener.ts";
@@ -28,7 +29,8 @@ class Agents implements Listener {
     const { batch } = this;
     for (let i = 0; i < BATCH_SIZE; i++) {
       const agent = this.#sent % AGENTS;
-      // A conflict, a damaged frame and an old nonce now and then: refusals must not allocate either.
+      // A conflict, a damaged frame and an old nonce now and then: refusals must not allocate
+      // either.
       const kind = this.#sent % 97;
       const nonce = kind === 7 ? 0 : 1 + Math.floor(this.#sent / AGENTS);
       this.#sent += 1;

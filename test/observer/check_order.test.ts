@@ -1,5 +1,6 @@
-// The check order for one datagram (spec 04 section 5), row by row: each datagram breaks two neighbouring rules, and the
-// first of them reports. Then the same rows with an empty bucket, and the bypass of a panicking agent (I6, I7, I8).
+// The check order for one datagram (spec 04 section 5), row by row: each datagram breaks two
+// neighbouring rules, and the first of them reports. Then the same rows with an empty bucket, and
+// the bypass of a panicking agent (I6, I7, I8).
 import { describe, expect, test } from "bun:test";
 import {
   ORIGIN_KERNEL_ATTESTED,
@@ -27,7 +28,9 @@ import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
 const FOREIGN = 77;
 const PID_MAX = 1_000;
 
-/** One listener that accepts uid 1000, per-pid limit 100/s, plenty of tokens, and processes 2 to 9. */
+/**
+ * One listener that accepts uid 1000, per-pid limit 100/s, plenty of tokens, and processes 2 to 9.
+ */
 function strictHarness(options: ObserverHarnessOptions = {}): ObserverHarness {
   const harness = new ObserverHarness({
     listeners: [new ScriptedListener({ allowList: new AllowList([1000], []) })],

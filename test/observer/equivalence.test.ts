@@ -1,6 +1,7 @@
-// poll() and pump() are two ways through the same steps (spec 04 section 3): the same script of receives, processes and
-// clock readings makes the same calls, events, stalls, slots, lanes and counters (I4). The same hostile scripts show that
-// every consumed datagram ends in exactly one outcome, after every step (I5).
+// poll() and pump() are two ways through the same steps (spec 04 section 3): the same script of
+// receives, processes and clock readings makes the same calls, events, stalls, slots, lanes and
+// counters (I4). The same hostile scripts show that every consumed datagram ends in exactly one
+// outcome, after every step (I5).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { EIO, ENOBUFS } from "../../ffi/constants.ts";

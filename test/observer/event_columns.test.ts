@@ -1,5 +1,6 @@
-// The rows of the steady path and of the check order, column by column: a column that one of them forgets would show what
-// an older row left there. The columns are found by reflection, so a new one is compared without a change here.
+// The rows of the steady path and of the check order, column by column: a column that one of them
+// forgets would show what an older row left there. The columns are found by reflection, so a new
+// one is compared without a change here.
 import { expect, test } from "bun:test";
 import { EventBatch } from "../../src/events/event_batch.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
@@ -17,7 +18,9 @@ function columnsOf(batch: EventBatch): [string, Column][] {
   );
 }
 
-/** The rows of two beats of each agent, each with all its columns; every column held rubbish before. */
+/**
+ * The rows of two beats of each agent, each with all its columns; every column held rubbish before.
+ */
 function rowsBy(listener: ScriptedListener): Record<string, number[]>[] {
   const harness = new ObserverHarness({ listeners: [listener] });
   for (const pid of AGENTS) harness.processes.set(pid, pid);

@@ -53,7 +53,10 @@ export class ObserverHarness {
     return this.listeners[0]!;
   }
 
-  /** Lets the first listener receive `datagrams` in one batch, and pumps until all sockets are empty. */
+  /**
+   * Lets the first listener receive `datagrams` in one batch, and pumps until all sockets are
+   * empty.
+   */
   receive(...datagrams: Datagram[]): Event[] {
     this.listener.queue(datagrams);
     return this.pump();

@@ -1,4 +1,5 @@
-// No garbage per beat: the engine logs every collection, and a million beats must not cause any (spec 04 section 11).
+// No garbage per beat: the engine logs every collection, and a million beats must not cause any
+// (spec 04 section 11).
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 

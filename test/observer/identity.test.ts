@@ -1,4 +1,5 @@
-// When a sender is looked up, and what is passed on (spec 05 section 5): the table row by row, with every look counted.
+// When a sender is looked up, and what is passed on (spec 05 section 5): the table row by row, with
+// every look counted.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import type { BeatEvent } from "../../src/events/event.ts";

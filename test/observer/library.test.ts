@@ -1,4 +1,5 @@
-// The observer as a library: the example of docs/observer.md as it is printed, and the queries that the specification lists.
+// The observer as a library: the example of docs/observer.md as it is printed, and the queries that
+// the specification lists.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";

@@ -1,5 +1,5 @@
-// The observer as a whole: construction, fairness among listeners, listeners that fail, drained counters, pid_max
-// (spec 04 sections 1, 3, 9 and 10).
+// The observer as a whole: construction, fairness among listeners, listeners that fail, drained
+// counters, pid_max (spec 04 sections 1, 3, 9 and 10).
 import { describe, expect, test } from "bun:test";
 import { Counters } from "../../src/base/counters.ts";
 import { BATCH_SIZE, RECEIVE_FAILURES_MAX, TRACKER_CAPACITY_MAX } from "../../src/base/limits.ts";

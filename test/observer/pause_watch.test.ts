@@ -1,4 +1,5 @@
-// When the observer says of itself that it could hear nobody, and what its agents get for it (spec 12 section 8).
+// When the observer says of itself that it could hear nobody, and what its agents get for it
+// (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
 import { PAUSES } from "../../src/observer/pause_watch.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
@@ -9,7 +10,10 @@ import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./ha
 const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
 const GAP_MS = THRESHOLD_MS / 4;
 
-/** Agents 2 and 3, the first a few milliseconds before the other; the loop then waits for the first deadline. */
+/**
+ * Agents 2 and 3, the first a few milliseconds before the other; the loop then waits for the first
+ * deadline.
+ */
 function watching(
   options: ObserverHarnessOptions = { pauseGapNs: GAP_MS * NS_PER_MS },
 ): ObserverHarness {
@@ -54,7 +58,8 @@ describe("a wait that took longer than planned", () => {
   test("counts from its planned end if another pause was within two thresholds", () => {
     const harness = watching();
     wait(harness, 90, 1_000);
-    // Late again and again: the deadlines move by what it was late, so they come nearer by what was planned.
+    // Late again and again: the deadlines move by what it was late, so they come nearer by what was
+    // planned.
     expect(wait(harness, 40, 100)).toEqual([]);
     expect(wait(harness, 50, 100)).toEqual([]);
     expect(wait(harness, 10, 100)).toEqual([2, 3]);
@@ -100,7 +105,8 @@ describe("waitNsMax", () => {
 describe("a turn that took too long", () => {
   test("is a pause from its look at the socket to the next one", () => {
     const harness = watching();
-    // Each reading of the clock is later: the observer is stopped between a receive and the judgement after it.
+    // Each reading of the clock is later: the observer is stopped between a receive and the
+    // judgement after it.
     harness.clock.stepNs = 2_000 * NS_PER_MS;
     harness.pump();
     harness.clock.stepNs = 0;

@@ -1,5 +1,6 @@
-// Who really sent a beat: the process that has the pid now, or one that ended while its beat waited. Until that is known,
-// nothing may be done to whoever has the pid (a stall of an unproven sender is only told).
+// Who really sent a beat: the process that has the pid now, or one that ended while its beat
+// waited. Until that is known, nothing may be done to whoever has the pid (a stall of an unproven
+// sender is only told).
 import { describe, expect, test } from "bun:test";
 import { PROOF_LOOK_NS } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
@@ -193,7 +194,8 @@ describe("a true agent", () => {
 });
 
 describe("a pid that its sender stated", () => {
-  // Who rules a namespace may state the pid of its own child, and hold the send until that has ended.
+  // Who rules a namespace may state the pid of its own child, and hold the send until that has
+  // ended.
   test("is not proven for a process of another user, however old that is", () => {
     const harness = watching(1);
     harness.processes.set(PID, 1, undefined, 0);
@@ -288,7 +290,9 @@ describe("looks for a proof", () => {
 });
 
 describe("the kernel's word on the sender of a beat", () => {
-  /** Received in tick `received` from a socket that was never seen empty since before every start. */
+  /**
+   * Received in tick `received` from a socket that was never seen empty since before every start.
+   */
   function asking(
     startTime: number,
     received: number,

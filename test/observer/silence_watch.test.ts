@@ -1,5 +1,5 @@
-// When silence is judged (spec 04 section 4, I11): never while a received beat waits, never later than 4096 datagrams, each
-// stall once, and no more than asked for at one time.
+// When silence is judged (spec 04 section 4, I11): never while a received beat waits, never later
+// than 4096 datagrams, each stall once, and no more than asked for at one time.
 import { describe, expect, test } from "bun:test";
 import { BATCH_SIZE, JUDGE_DATAGRAMS_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";

@@ -1,5 +1,6 @@
-// The fast way of plain beats against the check order: two observers get the same datagrams at the same times, one by
-// pump(), which takes runs of plain beats together, the other by poll(), which takes them one by one. They must not differ.
+// The fast way of plain beats against the check order: two observers get the same datagrams at the
+// same times, one by pump(), which takes runs of plain beats together, the other by poll(), which
+// takes them one by one. They must not differ.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
@@ -31,7 +32,9 @@ interface Datagram {
   readonly broken: boolean;
 }
 
-/** What happens at one point in time: the processes of some pids are replaced, then a batch arrives. */
+/**
+ * What happens at one point in time: the processes of some pids are replaced, then a batch arrives.
+ */
 interface Step {
   readonly advanceMs: number;
   readonly replaced: readonly number[];
@@ -95,7 +98,8 @@ function beat(pid: number, nonce: bigint): Datagram {
 }
 
 function step(): fc.Arbitrary<Step> {
-  // Few pids and slowly growing nonces: most beats are plain, as in life, and each rule is broken now and then.
+  // Few pids and slowly growing nonces: most beats are plain, as in life, and each rule is broken
+  // now and then.
   const pid = fc.integer({ min: 100, max: 107 });
   const datagram = fc
     .record({
@@ -287,7 +291,8 @@ class ScriptedListener implements Listener {
     const taken = this.#offered;
     this.#offered = [];
     const bytes = new Uint8Array(batch.words.buffer);
-    // Now and then nothing is known about its socket, so that some senders stay unproven for a while.
+    // Now and then nothing is known about its socket, so that some senders stay unproven for a
+    // while.
     batch.sentAfterGeneration = taken.length % 4 === 3 ? Number.NaN : Number.POSITIVE_INFINITY;
     for (const [i, { pid, nonce, status, peerPid, broken }] of taken.entries()) {
       const frame = referenceEncode({

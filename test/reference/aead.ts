@@ -1,5 +1,5 @@
-// ChaCha20-Poly1305 as RFC 8439 tells it, slow and literal: plain loops and bigint arithmetic, nothing shared with the
-// library that the program uses.
+// ChaCha20-Poly1305 as RFC 8439 tells it, slow and literal: plain loops and bigint arithmetic,
+// nothing shared with the library that the program uses.
 
 const U32 = 2 ** 32;
 const PRIME = 2n ** 130n - 5n;

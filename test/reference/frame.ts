@@ -1,5 +1,5 @@
-// A slow, obvious frame codec, written from spec 01 alone: bytes and bigint, one bit of CRC at a time. The fast codec is
-// compared with it on random input.
+// A slow, obvious frame codec, written from spec 01 alone: bytes and bigint, one bit of CRC at a
+// time. The fast codec is compared with it on random input.
 
 export type ReferenceDecoded =
   | { readonly error: string; readonly operands: readonly bigint[] }
@@ -27,7 +27,9 @@ export function referenceCrc32c(bytes: Uint8Array, length: number): number {
   return ~state >>> 0;
 }
 
-/** Decodes the 32 bytes; `operands` are the fields of the error in the order of spec 01 section 4. */
+/**
+ * Decodes the 32 bytes; `operands` are the fields of the error in the order of spec 01 section 4.
+ */
 export function referenceDecode(bytes: Uint8Array): ReferenceDecoded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes[0] !== 0x56 || bytes[1] !== 0x41) return { error: "BadMagic", operands: [] };

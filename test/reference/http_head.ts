@@ -1,9 +1,12 @@
-// The head of an HTTP/1 request, slow and obvious: the whole text at once, a rule a line (RFC 9112).
+// The head of an HTTP/1 request, slow and obvious: the whole text at once, a rule a line
+// (RFC 9112).
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const HOST = /^([A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?$/;
 
-/** Length of the head at the start of `text`; -1 = more must come; undefined = it cannot become one. */
+/**
+ * Length of the head at the start of `text`; -1 = more must come; undefined = it cannot become one.
+ */
 export function referenceHeadLength(text: string): number | undefined {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -1,5 +1,6 @@
-// The replay machine and the sender table as spec 02 sections 5 and 6 tell them: objects in a Map, bigint values, one line per
-// row of the table of cases. It does not know the probe budget of the real index.
+// The replay machine and the sender table as spec 02 sections 5 and 6 tell them: objects in a Map,
+// bigint values, one line per row of the table of cases. It does not know the probe budget of the
+// real index.
 
 export interface SealedBeat {
   readonly pid: number;
@@ -27,7 +28,10 @@ export const TERMINAL = 2n ** 64n - 1n;
 const TTL_NS = 600e9;
 
 export class ReferenceSenders {
-  /** Prefixes of sessions that are over, and those that fell out of the history; the real sets hold very many. */
+  /**
+   * Prefixes of sessions that are over, and those that fell out of the history; the real sets hold
+   * very many.
+   */
   readonly retired = new Set<bigint>();
   readonly rotated = new Set<bigint>();
   readonly senders = new Map<number, SenderState>();

@@ -1,4 +1,5 @@
-// The token bucket of spec 04 section 7 in exact arithmetic: integer milli-tokens and a remainder, both bigint.
+// The token bucket of spec 04 section 7 in exact arithmetic: integer milli-tokens and a remainder,
+// both bigint.
 
 export class ReferenceTokenBucket {
   readonly #rate: bigint;

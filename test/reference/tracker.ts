@@ -1,5 +1,6 @@
-// The tracker as spec 03 tells it, slow and literal: objects in a list, a Map from pid to object, bigint nonces, and a look
-// at every slot wherever the fast tracker keeps a lane. It knows nothing of the fast code.
+// The tracker as spec 03 tells it, slow and literal: objects in a list, a Map from pid to object,
+// bigint nonces, and a look at every slot wherever the fast tracker keeps a lane. It knows nothing
+// of the fast code.
 
 export type Outcome =
   | "Inserted"
@@ -290,7 +291,9 @@ export class ReferenceTracker {
       .reduce((sum, { ns }) => sum + ns, 0);
   }
 
-  /** A linear scan: every un-latched slot that is due, in the order that the specification gives. */
+  /**
+   * A linear scan: every un-latched slot that is due, in the order that the specification gives.
+   */
   drain(nowNs: number, thresholdNs: number | undefined, slotsMax: number): Taken[] {
     const due = this.slots.filter((slot) => {
       const neededNs = (thresholdNs ?? slot.lane.thresholdNs) + this.excusedNs(slot);

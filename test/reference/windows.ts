@@ -1,4 +1,5 @@
-// The debounce windows as one would write it without a bound on time: a Map in order of firing, searched from end to end.
+// The debounce windows as one would write it without a bound on time: a Map in order of firing,
+// searched from end to end.
 import { WINDOW_CLEAR, WINDOW_OPEN, WINDOW_RECYCLED } from "../../src/recovery/history.ts";
 
 interface Entry {

@@ -1,4 +1,5 @@
-// A small seeded generator for tests that need many random numbers fast and the same ones every time.
+// A small seeded generator for tests that need many random numbers fast and the same ones every
+// time.
 
 export class Xorshift32 {
   #state: number;

@@ -1,5 +1,6 @@
-# A user who rules a namespace states the pid of its own child in a send that waits for a full queue; the child ends, and
-# a process of root gets its pid. Run as root in the pid namespace of the daemon, which is stopped.
+# A user who rules a namespace states the pid of its own child in a send that waits for a full
+# queue; the child ends, and a process of root gets its pid. Run as root in the pid namespace of the
+# daemon, which is stopped.
 # Prints that pid, then waits for the end of stdin.
 import ctypes, os, re, signal, socket, struct, sys, time
 

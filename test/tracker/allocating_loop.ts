@@ -1,5 +1,6 @@
-// Run by allocation.test.ts as a program of its own: feeds beats to a tracker and says where the measured part begins and
-// ends, so that the collections which the engine logs in between can be counted. "leaky" allocates one object per beat.
+// Run by allocation.test.ts as a program of its own: feeds beats to a tracker and says where the
+// measured part begins and ends, so that the collections which the engine logs in between can be
+// counted. "leaky" allocates one object per beat.
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";

@@ -1,5 +1,6 @@
-// A million beats must not feed the garbage collector (invariant LN7 and the promise of record). Heap sizes only move at
-// a collection, so the collections themselves are counted: the engine logs each one to stderr.
+// A million beats must not feed the garbage collector (invariant LN7 and the promise of record).
+// Heap sizes only move at a collection, so the collections themselves are counted: the engine logs
+// each one to stderr.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";

@@ -1,5 +1,6 @@
-// The largest tracker: 2^20 processes inserted, stalled, drained in bounded pieces and resumed (spec 03 section 12). What
-// the drain visits is counted through the start times it reads, one per slot that it takes.
+// The largest tracker: 2^20 processes inserted, stalled, drained in bounded pieces and resumed
+// (spec 03 section 12). What the drain visits is counted through the start times it reads, one per
+// slot that it takes.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { Datagram } from "../../src/events/datagram.ts";

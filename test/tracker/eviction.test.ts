@@ -146,7 +146,8 @@ describe("eviction", () => {
   });
 
   test("restores the victim whole when the index refuses the newcomer", () => {
-    // 64 pids fill a probe path; a 65th finds neither a free bucket nor the victim's tombstone on it.
+    // 64 pids fill a probe path; a 65th finds neither a free bucket nor the victim's tombstone on
+    // it.
     const crowd = collidingKeys(66, 40, 256);
     const h = new Harness({ capacity: 66, policy: "balanced", window: 4_096 });
     const outsider = collidingKeys(1, 180, 256)[0]!;

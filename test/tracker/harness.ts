@@ -1,5 +1,5 @@
-// A tracker under test with the words of spec 03 section 13: beats by pid, nonce and time, drains that list their stalls,
-// counters by name, and process start times that a test sets.
+// A tracker under test with the words of spec 03 section 13: beats by pid, nonce and time, drains
+// that list their stalls, counters by name, and process start times that a test sets.
 import {
   ORIGIN_KERNEL_ATTESTED,
   ORIGIN_NETWORK_UNVERIFIED,

@@ -1,5 +1,6 @@
-// Long seeded runs that look at one promise each: the cached latch count never diverges from the slots, and no run of
-// legal operations ever counts an invariant violation (spec 03 sections 3 and 11).
+// Long seeded runs that look at one promise each: the cached latch count never diverges from the
+// slots, and no run of legal operations ever counts an invariant violation (spec 03 sections 3 and
+// 11).
 import { describe, expect, test } from "bun:test";
 import { Xorshift32 } from "../reference/xorshift.ts";
 import { Harness, MAX, NET } from "./harness.ts";

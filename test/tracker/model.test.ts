@@ -1,5 +1,6 @@
-// The tracker against its slow twin (test/reference/tracker.ts) over random operations: outcomes, counters, stalls, slots,
-// lanes and deadlines are compared after every step, and the invariants are recounted.
+// The tracker against its slow twin (test/reference/tracker.ts) over random operations: outcomes,
+// counters, stalls, slots, lanes and deadlines are compared after every step, and the invariants
+// are recounted.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";

@@ -1,5 +1,5 @@
-// The columns of a slot by reflection over their list: one that a fresh slot forgets would show what the member before it
-// left there.
+// The columns of a slot by reflection over their list: one that a fresh slot forgets would show
+// what the member before it left there.
 import { expect, test } from "bun:test";
 import { SLOT_COLUMNS } from "../../src/tracker/slots.ts";
 import { Harness } from "./harness.ts";
@@ -8,7 +8,9 @@ type Name = keyof typeof SLOT_COLUMNS;
 
 const NAMES = Object.keys(SLOT_COLUMNS) as Name[];
 
-/** Valid with a flag only, which no fresh slot has; their memory is never touched for most slots. */
+/**
+ * Valid with a flag only, which no fresh slot has; their memory is never touched for most slots.
+ */
 const FLAGGED: readonly Name[] = ["source", "runCount", "runNonce", "refused", "aliveNs"];
 
 /** Every column of the slot that a first beat takes, where `poison` was before. */

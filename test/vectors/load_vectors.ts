@@ -1,5 +1,6 @@
-// Reads vlp-test-vectors.json, the conformance suite shared with the Rust observer (spec 01 section 6). Its timestamps and
-// nonces are JSON integers above 2^53, which JSON.parse would round, so long integer literals become strings first.
+// Reads vlp-test-vectors.json, the conformance suite shared with the Rust observer (spec 01 section
+// 6). Its timestamps and nonces are JSON integers above 2^53, which JSON.parse would round, so long
+// integer literals become strings first.
 import { join } from "node:path";
 import type { Status } from "../../src/wire/frame.ts";
 

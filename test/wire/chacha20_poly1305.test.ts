@@ -1,5 +1,6 @@
-// The cipher library against RFC 8439 and against a literal twin (test/reference/aead.ts): the vectors of the RFC, the edge
-// values of Poly1305 from its appendix A.3, and the ways in which a sealed text can be wrong.
+// The cipher library against RFC 8439 and against a literal twin (test/reference/aead.ts): the
+// vectors of the RFC, the edge values of Poly1305 from its appendix A.3, and the ways in which a
+// sealed text can be wrong.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";

@@ -197,7 +197,9 @@ describe("decodeFrame()", () => {
   });
 });
 
-/** Random words, then most of the time a plausible frame with a few reserved values and a good CRC. */
+/**
+ * Random words, then most of the time a plausible frame with a few reserved values and a good CRC.
+ */
 function scribble(random: Xorshift32, words: Uint32Array, w: number): void {
   for (let word = w; word < w + 8; word++) words[word] = random.next();
   const shape = random.next();

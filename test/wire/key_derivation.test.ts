@@ -1,4 +1,5 @@
-// Key derivation against the conformance vectors, and that every input makes a key of its own (spec 02 section 2).
+// Key derivation against the conformance vectors, and that every input makes a key of its own
+// (spec 02 section 2).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
-// Sealed frames: the conformance vectors, every bit that can be flipped, and the opener against the literal twin of the
-// cipher (test/reference/aead.ts).
+// Sealed frames: the conformance vectors, every bit that can be flipped, and the opener against the
+// literal twin of the cipher (test/reference/aead.ts).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import fc from "fast-check";

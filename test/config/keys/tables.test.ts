@@ -1,5 +1,5 @@
-// Every key of the schema: its type, its range, its default (spec 07 section 2, spelled out again here) and what is said
-// about a neighbour of its name.
+// Every key of the schema: its type, its range, its default (spec 07 section 2, spelled out again
+// here) and what is said about a neighbour of its name.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

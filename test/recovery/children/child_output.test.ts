@@ -1,4 +1,5 @@
-// Captured output: the last bytes of each stream, exact lengths, bounded memory and bounded work in a turn.
+// Captured output: the last bytes of each stream, exact lengths, bounded memory and bounded work in
+// a turn.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// The real runner with real commands: what a child gets, what it does not get, and how each way to fail is reported.
+// The real runner with real commands: what a child gets, what it does not get, and how each way to
+// fail is reported.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
@@ -81,7 +82,10 @@ async function outputOf(text: string, env: Record<string, string> = SYSTEM_PATH)
   return readFileSync(out, "utf8");
 }
 
-/** A child whose exec is complete: spawn() returns a moment before the kernel has closed what the daemon had open. */
+/**
+ * A child whose exec is complete: spawn() returns a moment before the kernel has closed what the
+ * daemon had open.
+ */
 /** Resolves when it sleeps: between exec and then, the dynamic loader opens files. */
 async function startSleep(): Promise<Run> {
   const run = start(["/bin/sleep", "60"]);

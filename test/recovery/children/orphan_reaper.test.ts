@@ -1,4 +1,5 @@
-// Orphans that become children of the daemon: they are reaped within bounds, and nobody else's status is taken.
+// Orphans that become children of the daemon: they are reaped within bounds, and nobody else's
+// status is taken.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../../src/base/limits.ts";
