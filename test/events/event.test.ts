@@ -34,7 +34,7 @@ describe("eventFromRow()", () => {
     };
     expect(
       event(rows.EVENT_BEAT, { ...columns, nonceHi: 0xffff_ffff, nonceLo: 0xffff_fffe }),
-    ).toEqual({
+    ).toMatchObject({
       kind: "beat",
       observerNs: 7_000,
       pid: 9,
