@@ -120,7 +120,7 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
-    thresholdNs: config.observer.thresholdNs,
+    thresholdNs: observer.thresholdNs,
     accounting: observer.accounting,
     reports: new FilterReports(log, listenerNames),
   });

@@ -140,7 +140,7 @@ export class Observer {
     return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
   }
 
-  /** The threshold of a member that is new; each has its own in its lane. */
+  /** Of a member that is new, as the configuration says; each has its own in its lane. */
   get thresholdNs(): number {
     return this.tracker.thresholdNs;
   }
