@@ -1,6 +1,7 @@
-// The heartbeat file (spec 12 section 5): "<turn count> <observer ns>" at most once a second, written beside the target and
-// renamed over it, so that a reader never sees half a line. A stuck loop stops it; that is its purpose. Only a heartbeat
-// is ever replaced: anything else that has the name is left alone, and told.
+// The heartbeat file (spec 12 section 5): "<turn count> <observer ns>" at most once a second,
+// written beside the target and renamed over it, so that a reader never sees half a line. A stuck
+// loop stops it; that is its purpose. Only a heartbeat is ever replaced: anything else that has the
+// name is left alone, and told.
 import { constants, type Stats } from "node:fs";
 import { lstat, open, rename, unlink } from "node:fs/promises";
 import { assert } from "../base/assert.ts";
@@ -27,7 +28,9 @@ interface HeartbeatOptions {
   readonly reopened: () => void;
 }
 
-/** Throws unless `path` is free or names a heartbeat that may be replaced; undefined = it is free. */
+/**
+ * Throws unless `path` is free or names a heartbeat that may be replaced; undefined = it is free.
+ */
 export async function requireHeartbeat(path: string, ownerUid: number): Promise<Stats | undefined> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -111,7 +114,8 @@ export class Heartbeat implements Deadline {
     return written !== undefined && !isSame;
   }
 
-  // Exclusive creation never follows a link that somebody planted; a taken name is somebody else's file.
+  // Exclusive creation never follows a link that somebody planted; a taken name is somebody else's
+  // file.
   async #create() {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
     let taken: unknown;

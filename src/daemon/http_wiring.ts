@@ -1,4 +1,5 @@
-// What the HTTP server refuses is said in the log, once for each reason and then once a minute with the number in between.
+// What the HTTP server refuses is said in the log, once for each reason and then once a minute with
+// the number in between.
 import { NS_PER_S } from "../base/time.ts";
 import { type CountHttp, HTTP } from "../http/counters.ts";
 import type { Log } from "./log.ts";

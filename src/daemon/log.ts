@@ -1,5 +1,6 @@
-// The log of the daemon (spec 12 section 7): one line per event on stderr, in logfmt or JSON, with levels and a cooldown
-// per kind. Lines are bounded, and what a terminal would obey is escaped in both; the writer behind it never blocks the loop.
+// The log of the daemon (spec 12 section 7): one line per event on stderr, in logfmt or JSON, with
+// levels and a cooldown per kind. Lines are bounded, and what a terminal would obey is escaped in
+// both; the writer behind it never blocks the loop.
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { escapedCode, escapeUnprintable, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
@@ -58,7 +59,10 @@ const SGR: Readonly<Record<LogLevel, string>> = {
 const COOLDOWN_NS = NS_PER_S;
 const MESSAGE_BYTES_MAX = 320;
 const ERROR_BYTES_MAX = 128;
-/** Room for the state dump of 64 listeners, the longest value there is: cut short it would be no JSON. */
+/**
+ * Room for the state dump of 64 listeners, the longest value there is: cut short it would be no
+ * JSON.
+ */
 const VALUE_BYTES_MAX = 8_192;
 /** Keys that come first in a JSON line, in this order. */
 const LEADING_KEYS = ["pid", "child_pid", "listener", "error"];
@@ -103,7 +107,10 @@ export class Log {
     return LEVELS.indexOf(level) >= this.#rank;
   }
 
-  /** As the level's own method, but at most one line of `kind` per second; the next one has their number as `suppressed`. */
+  /**
+   * As the level's own method, but at most one line of `kind` per second; the next one has their
+   * number as `suppressed`.
+   */
   limited(kind: LogKind, level: LogLevel, message: string, fields: LogFields = {}): void {
     const index = LOG_KINDS.indexOf(kind);
     const now = this.#options.monotonicNs();
@@ -161,7 +168,10 @@ export class Log {
 const BARE = new RegExp(`^[^\\s"=\\\\${UNPRINTABLE_CLASS}]+$`, "u");
 const TO_QUOTE = new RegExp(`["\\\\${UNPRINTABLE_CLASS}]`, "gu");
 
-/** `text` in double quotes, with quotes, backslashes and all that a terminal would obey escaped: a line stays one line. */
+/**
+ * `text` in double quotes, with quotes, backslashes and all that a terminal would obey escaped: a
+ * line stays one line.
+ */
 function quoted(text: string): string {
   const escaped = text.replace(TO_QUOTE, (character) => {
     if (character === '"' || character === "\\") return `\\${character}`;

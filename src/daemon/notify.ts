@@ -1,6 +1,7 @@
-// Speaks to the service manager (spec 12 section 3): ready, a status line, stopping, and the watchdog's pets. Only a turn
-// that judged is a reason for a pet, so a daemon that runs and no longer looks for stalls is restarted too. Nothing here
-// blocks; without NOTIFY_SOCKET nothing is said.
+// Speaks to the service manager (spec 12 section 3): ready, a status line, stopping, and the
+// watchdog's pets. Only a turn that judged is a reason for a pet, so a daemon that runs and no
+// longer looks for stalls is restarted too. Nothing here blocks; without NOTIFY_SOCKET nothing is
+// said.
 import { AF_UNIX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import {
@@ -143,7 +144,9 @@ export class Notify implements Deadline {
     return this.#status !== before;
   }
 
-  /** True if the service manager took it; the next message may find room, so a refusal is no event. */
+  /**
+   * True if the service manager took it; the next message may find room, so a refusal is no event.
+   */
   #send(message: string): boolean {
     if (this.#stopped) return false;
     return sendTo(this.#fd, encoder.encode(message), this.#address) >= 0;

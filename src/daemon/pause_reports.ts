@@ -1,5 +1,6 @@
-// The line about a time in which nobody could be heard: one a minute at most. Short pauses are everyday life on a busy
-// machine; they move deadlines like the long ones, and the page counts them.
+// The line about a time in which nobody could be heard: one a minute at most. Short pauses are
+// everyday life on a busy machine; they move deadlines like the long ones, and the page counts
+// them.
 import { wholeMsFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Log } from "./log.ts";
 

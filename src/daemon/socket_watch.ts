@@ -1,6 +1,7 @@
-// Looks once a second whether the socket files of the daemon are still there. A cleaner or a person may remove one: agents
-// that start then cannot reach us, and another daemon can take the path. A lost socket is told, counted, and made anew by
-// the same rules as at the start; as long as that fails, the health page fails.
+// Looks once a second whether the socket files of the daemon are still there. A cleaner or a person
+// may remove one: agents that start then cannot reach us, and another daemon can take the path. A
+// lost socket is told, counted, and made anew by the same rules as at the start; as long as that
+// fails, the health page fails.
 import { block, Counters, counter, gauge } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { SocketPathError } from "../sockets/socket_path.ts";

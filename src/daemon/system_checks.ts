@@ -7,12 +7,16 @@ import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readQueueLength } from "../sockets/queue_length.ts";
 import type { LogFields } from "./log.ts";
 
-/** A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32 were lost. */
+/**
+ * A burst of 400 simultaneous beats got through a queue of 512; on the default of 10 half of 32
+ * were lost.
+ */
 const QUEUE_LENGTH_WANTED = 512;
 
 /**
- * Throws `PlatformError` where /proc is not mounted: identities, and with them recovery, would be blind. Also where it
- * belongs to another pid namespace: whoever has a number there is a stranger to the one who has it here.
+ * Throws `PlatformError` where /proc is not mounted: identities, and with them recovery, would be
+ * blind. Also where it belongs to another pid namespace: whoever has a number there is a stranger
+ * to the one who has it here.
  */
 export function requireProc(root = "/proc", pid: number = process.pid): void {
   if (!IS_LINUX) return;
@@ -37,7 +41,10 @@ function procSelf(root: string): string | undefined {
   }
 }
 
-/** The fields of the warning about a self-watchdog that the kernel keeps from ending the first process of a namespace. */
+/**
+ * The fields of the warning about a self-watchdog that the kernel keeps from ending the first
+ * process of a namespace.
+ */
 export function initWatchdogWarning(
   pid: number,
   selfWatchdogNs: number | undefined,
@@ -65,8 +72,8 @@ export function queueLengthWarning(file?: string): LogFields | undefined {
 }
 
 /**
- * Creates the directory of the default socket with its mode, if it is missing. The umask, which may be anybody's, takes no
- * bit of that mode: agents of other users must get in.
+ * Creates the directory of the default socket with its mode, if it is missing. The umask, which may
+ * be anybody's, takes no bit of that mode: agents of other users must get in.
  */
 export function makeRuntimeDirectory(directory: RuntimeDirectory): void {
   const before = umask(0);

@@ -1,7 +1,8 @@
-// One turn of the daemon without its wait: receive, judge, recover, reap, maintain (spec 12 section 1). Every stage has a
-// budget. Most turns only take beats, and a quiet machine runs them on cold caches: they do nothing else, and what the
-// page says of them is collected when a page is made. All it touches is injected, so the simulator runs the very same turn
-// on a simulated clock with simulated listeners, processes and children.
+// One turn of the daemon without its wait: receive, judge, recover, reap, maintain (spec 12
+// section 1). Every stage has a budget. Most turns only take beats, and a quiet machine runs them
+// on cold caches: they do nothing else, and what the page says of them is collected when a page is
+// made. All it touches is injected, so the simulator runs the very same turn on a simulated clock
+// with simulated listeners, processes and children.
 import { block, Counters, counter, gauge, histogram, type ShowCounters } from "../base/counters.ts";
 import {
   PUMP_BUDGET_PER_TURN,
@@ -203,7 +204,8 @@ export class Tick {
     }
   }
 
-  // Whether the stages behind the receive have nothing to do. Once a second they look for themselves.
+  // Whether the stages behind the receive have nothing to do. Once a second they look for
+  // themselves.
   #isPlain(): boolean {
     const { observer, recovery } = this.#options;
     const { lastNs } = observer.clock;
@@ -215,7 +217,8 @@ export class Tick {
     );
   }
 
-  // The limits of the stages (spec 12 section 1); ending a wedged process is the watchdog's business.
+  // The limits of the stages (spec 12 section 1); ending a wedged process is the watchdog's
+  // business.
   #reportSlow(receiveNs: number, recoverNs: number, reapNs: number, maintainNs: number): void {
     const { reports } = this.#options;
     if (receiveNs > 2 * STAGE_NS_MAX) reports.slowTurn("receive", receiveNs);
@@ -230,8 +233,9 @@ export class Tick {
       this.#tellBatch(batch, count);
       return;
     }
-    // An agent that stalled and came back within one pump: whoever reads must hear of the stall before the return. But
-    // stalls that were judged after these beats came in may be about the very agents that sent them.
+    // An agent that stalled and came back within one pump: whoever reads must hear of the stall
+    // before the return. But stalls that were judged after these beats came in may be about the
+    // very agents that sent them.
     const first = observer.takeStall()!;
     const wasJudgedBefore = first.observerNs <= batch.observerNs[0]!;
     if (!wasJudgedBefore) this.#tellBatch(batch, count);
@@ -271,7 +275,8 @@ export class Tick {
     reports.stalled(stall);
   }
 
-  // Behind the recoveries: a stall that is told makes a row for its agent, also if that has lost its slot meanwhile.
+  // Behind the recoveries: a stall that is told makes a row for its agent, also if that has lost
+  // its slot meanwhile.
   #maintain(): void {
     const { observer } = this.#options;
     this.#forgetRemoved();

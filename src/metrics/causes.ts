@@ -1,6 +1,7 @@
-// Why datagrams were not accepted, by cause: most equal one reject reason each and are read from the accounting table at
-// the moment of a scrape, so that the accounting identity of spec 08 section 4 holds on every page. Only the rows of
-// events know the kind of a decode error and the errors of a receive: those are counted while the rows pass.
+// Why datagrams were not accepted, by cause: most equal one reject reason each and are read from
+// the accounting table at the moment of a scrape, so that the accounting identity of spec 08
+// section 4 holds on every page. Only the rows of events know the kind of a decode error and the
+// errors of a receive: those are counted while the rows pass.
 import { block, type CountersOf, counter } from "../base/counters.ts";
 import * as reason from "../base/reject_reason.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";

@@ -1,6 +1,7 @@
-// Renders the page in text format 0.0.4 or OpenMetrics 1.0.0 (spec 08 section 1): first every fixed family from one
-// snapshot in one step, then the per-pid rows in resumable slices. All constant bytes of the page are made once, when a
-// block or an instance of it is made known; a render writes numbers between them.
+// Renders the page in text format 0.0.4 or OpenMetrics 1.0.0 (spec 08 section 1): first every fixed
+// family from one snapshot in one step, then the per-pid rows in resumable slices. All constant
+// bytes of the page are made once, when a block or an instance of it is made known; a render writes
+// numbers between them.
 import { assert } from "../base/assert.ts";
 import { type AnyBlock, type CounterSource, familiesOf } from "../base/counters.ts";
 import { TextBuffer } from "../base/text_buffer.ts";

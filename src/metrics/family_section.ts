@@ -1,5 +1,6 @@
-// One family on the page: its two headers, and a line for each number that the instances of its block count. The lines
-// know where their cells are, so a page is written by reading the columns in place (spec 08 section 1).
+// One family on the page: its two headers, and a line for each number that the instances of its
+// block count. The lines know where their cells are, so a page is written by reading the columns in
+// place (spec 08 section 1).
 import { cellWidth, type Family } from "../base/counters.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
@@ -8,7 +9,10 @@ export type PageFormat = "text" | "openmetrics";
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Everything up to the number is made once; the number is the sum of `count` cells from `first` on, in all columns. */
+/**
+ * Everything up to the number is made once; the number is the sum of `count` cells from `first` on,
+ * in all columns.
+ */
 interface Line {
   readonly prefix: Uint8Array;
   readonly columns: readonly Float64Array[];

@@ -1,5 +1,6 @@
-// The registry behind the metrics page (spec 08): it shows the counters of every stage, which it reads in place, and counts
-// what only event rows can say. It is fed while the daemon turns; nothing here allocates, blocks or throws meanwhile.
+// The registry behind the metrics page (spec 08): it shows the counters of every stage, which it
+// reads in place, and counts what only event rows can say. It is fed while the daemon turns;
+// nothing here allocates, blocks or throws meanwhile.
 import {
   type AnyBlock,
   block,
@@ -97,7 +98,10 @@ export class Metrics {
     this.exposition.show(source, labels);
   }
 
-  /** Wall clock minus observer time, in ns, taken at the start of the turn. It dates the beats of the turn. */
+  /**
+   * Wall clock minus observer time, in ns, taken at the start of the turn. It dates the beats of
+   * the turn.
+   */
   setWallOffsetNs(wallOffsetNs: number): void {
     this.#wallOffsetNs = wallOffsetNs;
   }
@@ -147,7 +151,10 @@ export class Metrics {
     return rows.beat(key, batch.status[row]!, unixMs, name);
   }
 
-  /** Auth failures, conflicts and truncation are in the accounting table; only rows know the kind and the errno. */
+  /**
+   * Auth failures, conflicts and truncation are in the accounting table; only rows know the kind
+   * and the errno.
+   */
   #countOther(batch: EventBatch, i: number): void {
     const kind = batch.kind[i]!;
     if (kind === EVENT_DECODE) this.#causes.addAt(DECODE_ERRORS, batch.detail[i]! - 1);

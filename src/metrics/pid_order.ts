@@ -1,5 +1,6 @@
-// The pids of a page in ascending order, sorted in small steps: a million rows must not hold up a beat, and the engine's
-// own sort cannot be interrupted. A radix sort over digits of 11 bits; Linux pids fit into two.
+// The pids of a page in ascending order, sorted in small steps: a million rows must not hold up a
+// beat, and the engine's own sort cannot be interrupted. A radix sort over digits of 11 bits; Linux
+// pids fit into two.
 import type { PidRows } from "./pid_rows.ts";
 
 const DIGIT_BITS = 11;

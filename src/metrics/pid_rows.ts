@@ -1,6 +1,6 @@
-// The per-pid rows of the metrics page: columns of typed arrays behind a bounded index (spec 08 section 3.1). Only a beat
-// makes a row; a row lives until the tracker has removed the pid and does not track it now. Nothing here allocates
-// after construction.
+// The per-pid rows of the metrics page: columns of typed arrays behind a bounded index (spec 08
+// section 3.1). Only a beat makes a row; a row lives until the tracker has removed the pid and does
+// not track it now. Nothing here allocates after construction.
 import { assert } from "../base/assert.ts";
 import { blockPer, counter, gauge } from "../base/counters.ts";
 import { METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
@@ -33,7 +33,10 @@ export class PidRows {
   readonly #stalls: Float64Array;
   readonly #statuses: Uint8Array;
   readonly #lastBeatUnixMs: Float64Array;
-  /** Rows at `#rowsUsed` and above were never used: the columns are touched, and cost memory, only as they fill. */
+  /**
+   * Rows at `#rowsUsed` and above were never used: the columns are touched, and cost memory, only
+   * as they fill.
+   */
   #rowsUsed = 0;
   readonly #free: Uint32Array;
   #freeCount = 0;
