@@ -53,7 +53,7 @@ describe("parseHeadRecord()", () => {
         const changed = Buffer.from(bytes);
         changed[at]! ^= 1;
         const parsed = parseHeadRecord(changed, [KEY]);
-        // Another key id may be that of a key which we do not have.
+        // Another key id may be that of a key which is not at hand.
         if (parsed.ok) expect([parsed.isChecked, parsed.record.seq]).toEqual([false, HEAD.seq]);
       }
     }

@@ -1,4 +1,4 @@
-// What somebody does to an audit log behind the back of its daemon: seen once a second while it is
+// What another program does to an audit log unseen by its daemon: seen once a second while it is
 // open, and at the next start by the head that is remembered outside of it. And what only looks
 // like it: crashes at every step.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -326,7 +326,7 @@ describe("a key", () => {
     using directory = new AuditDirectory();
     await life(directory, [1, 2, 3], { key: KEY });
     const rows = directory.rows();
-    // Two rows are cut off, and the memory is written anew to fit.
+    // Two rows are cut off, and the memory is rewritten to fit.
     keepLines(directory, 3);
     const head = { file: directory.log, seq: 2, chain: rows[1]!.at(-1)! };
     writeFileSync(join(directory.path, HEAD_NAME), headRecordText(head, key));

@@ -1,6 +1,6 @@
-// The compiled executable itself: that it is ours, sealed and whole, that the check would notice if
-// it were not, and that the self-watchdog ends a loop that hangs. Run by `npm run test:binary`,
-// which builds what is tested here.
+// The compiled executable itself: that it is this program, sealed and whole, that the check would
+// notice if it were not, and that the self-watchdog ends a loop that hangs. Run by
+// `npm run test:binary`, which builds what is tested here.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { checkBinary, checkBytes } from "../../scripts/binary/check.ts";

@@ -1,5 +1,5 @@
 // The client over plain UDP, against bound sockets: what the network does to beats, and what the
-// caller is told.
+// caller gets.
 import { describe, expect, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
@@ -90,7 +90,7 @@ describe("client.beat() to a port where nobody listens", () => {
     using receiver = new UdpReceiver();
     using client = connectUdp({ host: receiver.host, port: receiver.port });
     receiver.end();
-    // The kernel takes the first one: only its answer says that nobody was there.
+    // The kernel takes the first one: only its answer says that no process was there.
     expect(client.beat().kind).toBe("sent");
     expect(client.beat()).toEqual({
       kind: "dropped",

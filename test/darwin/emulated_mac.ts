@@ -1,6 +1,6 @@
 // Runs pieces of this checkout as if on macOS: the platform is spoofed before anything is loaded,
 // and libSystem.dylib is a library that speaks with Darwin's numbers and structs on top of Linux
-// (libsystem.c). It shows that our side of the calls is consistent with Darwin's headers; what the
+// (libsystem.c). It shows that the calls of ffi/ are consistent with Darwin's headers; what the
 // real kernel does, it cannot show.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// The structs of macOS that ffi/ has layouts of, in words of our own: the types have the sizes of
+// The structs of macOS that ffi/ has layouts of, spelt out here: the types have the sizes of
 // both of its processors.
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-// The error number is read by the call that failed, and told in words.
+// The error number is read by the call that failed, and put into words.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AF_UNIX, EADDRINUSE, EAGAIN, EINVAL, ENOENT, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check, errnoName, errnoText, SystemError } from "../../ffi/errno.ts";

@@ -22,7 +22,7 @@ function pipe(): { readFd: number; writeFd: number } {
   return made;
 }
 
-/** What a look tells: descriptor and events. */
+/** What a look-up finds: descriptor and events. */
 function looked(readiness: Readiness): [number, number][] {
   const count = readiness.look();
   return Array.from({ length: count }, (_, i) => [readiness.readyFd(i), readiness.readyEvents(i)]);

@@ -25,7 +25,7 @@ function opened(fd: number): number {
   return fd;
 }
 
-/** Two ends of a connection to `at`; `to` tells the address that a client connects to. */
+/** Two ends of a connection to `at`; `to` is the address that a client connects to. */
 function pair(at: SocketAddress, to: (port: number) => SocketAddress): [number, number] {
   const server = opened(openSocket(at.family, SOCK_STREAM));
   if (at.family === AF_INET6) expect(setIpv6Only(server, false)).toBe(0);

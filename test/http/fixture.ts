@@ -1,4 +1,4 @@
-// A real server on a free port with a real metrics registry behind it, and turns that the test
+// A real server on a free port with a real metrics registry, and turns that the test
 // drives as the daemon would.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";

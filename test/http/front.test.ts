@@ -20,7 +20,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client[Symbol.dispose]();
 });
 
-/** The server with its turns in the hands of the test. */
+/** The server with turns that the test drives. */
 function openServer(changes: Partial<HttpServerOptions> = {}): Promise<ServerFixture> {
   return ServerFixture.open(changes, { drive: false });
 }
@@ -99,7 +99,7 @@ describe("a pipelining client", () => {
 
 describe("a turn that had work", () => {
   test("is followed by a rest three times as long, in which nothing wakes the loop", async () => {
-    // Every look at the clock takes a microsecond.
+    // Every reading of the clock takes a microsecond.
     const clock = { ns: NS_PER_S, stepNs: 0 };
     const nowNs = () => (clock.ns += clock.stepNs);
     await using fixture = await openServer({ nowNs });

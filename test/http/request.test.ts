@@ -1,4 +1,4 @@
-// The strict reading of request heads, beside a slow twin that looks at all bytes at once.
+// The strict reading of request heads, beside a slow twin that reads all bytes at once.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { HTTP_HEADER_FIELDS_MAX } from "../../src/base/limits.ts";

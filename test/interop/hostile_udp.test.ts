@@ -1,4 +1,4 @@
-// What nobody can do to the daemon through its UDP listeners: wrong sizes, forged tags, swapped
+// What no sender can do to the daemon through its UDP listeners: wrong sizes, forged tags, swapped
 // pids, and captures of honest beats sent again. Each datagram is counted under its one reason, and
 // nothing else changes (spec 02 sections 4, 5).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -29,7 +29,7 @@ const SIZES: readonly number[] = [
   ...[96, 120, 128, 129, 512, 1_500, 9_000, DATAGRAM_BYTES_MAX],
 ];
 
-/** An honest agent whose datagrams somebody on the way keeps. */
+/** An honest agent whose datagrams an attacker on the way keeps. */
 class Tapped implements Disposable {
   readonly client: Client;
   readonly #wire = new UdpReceiver();

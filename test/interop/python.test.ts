@@ -1,5 +1,5 @@
 // The protocol between two implementations that share nothing but its pages: Python beats at the
-// real daemon over every transport, and reads what our client sends.
+// real daemon over every transport, and reads what the client library sends.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { BeatStream } from "../../src/client/beat_stream.ts";

@@ -18,7 +18,7 @@ interface Message {
   readonly level?: number;
   readonly type: number;
   readonly data?: readonly number[];
-  /** Where the next one is put; default: behind the data, aligned. */
+  /** Where the next one is put; default: after the data, aligned. */
   readonly takesBytes?: number;
 }
 

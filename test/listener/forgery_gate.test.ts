@@ -42,7 +42,7 @@ class GateHarness {
     return tried;
   }
 
-  /** A beat of a sender that nobody knew. */
+  /** A beat of an unknown sender. */
   admit(pid: number, prefix: number, host = 1, port = 1_000): void {
     if (!this.mayTry(prefix, host, port)) throw new Error("the first beat was refused");
     const arrival = new Arrival(new Uint32Array(8));

@@ -32,7 +32,7 @@ for line in sys.stdin:
     s.close()
 `;
 
-/** A process that sends what it is told and blocks while the observer's queue is full. */
+/** A process that sends what it is asked to and blocks while the observer's queue is full. */
 export class HostileSender {
   readonly #child = Bun.spawn(["python3", "-c", SCRIPT], {
     stdin: "pipe",

@@ -216,7 +216,7 @@ describe("a recording", () => {
     const script = new Script();
     script.send(B, 0, 1n, 1_000n);
     // Recorded before the observer started: its nonces are above the present ones, its clock is
-    // behind.
+    // earlier.
     expect(script.later(GAP - 1).send(A, 7, 900n, 500n)).toBe("replay");
     expect(script.send(A, 8, TERMINAL, 501n)).toBe("replay");
   });

@@ -1,5 +1,5 @@
 // The set of prefixes that were in use before: what it holds, what it gives up, and that the
-// all-zero prefix is nobody's.
+// all-zero prefix is no sender's.
 import { describe, expect, test } from "bun:test";
 import { RETIRED_PREFIXES_MAX } from "../../src/base/limits.ts";
 import { RetiredPrefixes } from "../../src/listener/retired_prefixes.ts";

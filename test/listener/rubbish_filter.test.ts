@@ -92,7 +92,7 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
       check(sendTo(fd, goodFrame(i + 1), to), "send");
       const { passed, received, pids } = drain(listener);
       found.received += received;
-      // Of random bytes of the right size the listener looks at the size alone.
+      // Of random bytes of the right size the listener reads the size alone.
       if (passed > 0) found.passed += pids.has(process.pid) ? 1 : 0;
     }
     close(fd);

@@ -31,7 +31,7 @@ function key(fill: number): Uint8Array {
   return new Uint8Array(32).fill(fill);
 }
 
-/** A listener on the loopback with a clock of its own, and somebody to send to it. */
+/** A listener on the loopback with a clock of its own, and a sender to it. */
 class Net implements Disposable {
   readonly listener: SecureUdpListener;
   readonly peer: UdpPeer;

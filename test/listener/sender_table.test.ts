@@ -1,4 +1,4 @@
-// The sender table: full, swept, and never at the cost of somebody who is alive.
+// The sender table: full, swept, and never at the cost of a live sender.
 import { describe, expect, test } from "bun:test";
 import { SenderTable } from "../../src/listener/sender_table.ts";
 import { collidingKeys } from "../reference/bounded_index.ts";

@@ -1,5 +1,5 @@
 // The kernel's own word on who sent a datagram: what it proves, when it is asked for, and that no
-// descriptor stays behind.
+// descriptor stays open.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { AF_UNIX, IS_LINUX, SOCK_DGRAM, SO_PASSPIDFD, SO_PASSRIGHTS } from "../../ffi/constants.ts";

@@ -452,7 +452,7 @@ describe("UnixListener and the identity of senders", () => {
     async () => {
       using directory = new TemporaryDirectory();
       const path = directory.at("v.sock");
-      // The listener lives in a child pid namespace, where we, outside, have no pid.
+      // The listener lives in a child pid namespace, where this process, outside, has no pid.
       const script = [
         `import { UnixListener } from "${import.meta.dir}/../../src/listener/unix.ts";`,
         "const listener = new UnixListener({ name: 'x', path: process.argv.at(-1), mode: 0o600,",

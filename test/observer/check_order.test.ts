@@ -43,7 +43,7 @@ function strictHarness(options: ObserverHarnessOptions = {}): ObserverHarness {
   return harness;
 }
 
-/** The harness as it is after one accepted beat of `pid`, with its moves already told. */
+/** The harness as it is after one accepted beat of `pid`, with its moves already taken. */
 function tracking(
   pid: number,
   fields: Parameters<typeof beatOf>[1] = {},
@@ -299,7 +299,7 @@ describe("the reserve of the global bucket", () => {
 
   test.each([
     ["secure-udp", ["beat 2"]],
-    // Anybody can make a beat of any pid there.
+    // Any sender can make a beat of any pid there.
     ["udp", []],
     ["unix", []],
   ] as const)("of an agent without kernel credentials, by %s: %p", (kind, told) => {

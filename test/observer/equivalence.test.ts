@@ -36,7 +36,7 @@ interface Script {
   readonly phases: readonly Phase[];
   /** Time added before the n-th clock reading, again from the start at the end. */
   readonly clockSteps: readonly number[];
-  /** The n-th look at a process finds it replaced if the n-th bit is set. */
+  /** The n-th look-up of a process finds it replaced if the n-th bit is set. */
   readonly replaced: readonly boolean[];
   readonly options: ObserverHarnessOptions;
 }

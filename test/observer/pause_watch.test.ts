@@ -1,4 +1,4 @@
-// When the observer says of itself that it could hear nobody, and what its agents get for it
+// When the observer says of itself that it could hear no agent, and what its agents get for it
 // (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
 import { PAUSES } from "../../src/observer/pause_watch.ts";

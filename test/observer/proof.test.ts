@@ -1,6 +1,6 @@
 // Who really sent a beat: the process that has the pid now, or one that ended while its beat
-// waited. Until that is known, nothing may be done to whoever has the pid (a stall of an unproven
-// sender is only told).
+// waited. Until that is known, nothing may be done to the process that has the pid (a stall of an
+// unproven sender is only reported).
 import { describe, expect, test } from "bun:test";
 import { PROOF_LOOK_NS } from "../../src/base/limits.ts";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";

@@ -1,4 +1,4 @@
-// Beats that arrive and are refused: what a stall tells of them, and which of them show that an
+// Beats that arrive and are refused: what a stall says of them, and which of them show that an
 // agent is not silent.
 import { describe, expect, test } from "bun:test";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";

@@ -140,7 +140,7 @@ interface Settings extends Partial<ObserverOptions> {
   readonly allowList?: AllowList;
   /** Pids whose process lives in another pid namespace. */
   readonly foreign?: readonly number[];
-  /** Pids of which /proc does not tell the namespace, or the start time. */
+  /** Pids of which /proc does not show the namespace, or the start time. */
   readonly nameless?: readonly number[];
   readonly ageless?: readonly number[];
 }

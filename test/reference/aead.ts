@@ -1,4 +1,4 @@
-// ChaCha20-Poly1305 as RFC 8439 tells it, slow and literal: plain loops and bigint arithmetic,
+// ChaCha20-Poly1305 as RFC 8439 describes it, slow and literal: plain loops and bigint arithmetic,
 // nothing shared with the library that the program uses.
 
 const U32 = 2 ** 32;

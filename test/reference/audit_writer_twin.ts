@@ -1,5 +1,5 @@
 // An audit log written the slow, obvious way from spec 11 sections 1 and 2, without any code of the
-// daemon: its files must be resumed and verified like our own.
+// daemon: its files must be resumed and verified like those of this program.
 import { createHash, createHmac } from "node:crypto";
 
 export const TWIN_HEADER = "# varta-watch recovery audit v2\n";

@@ -1,6 +1,6 @@
-// The bounded index as spec 03 section 9 tells it, slow and literal: a list of buckets, each empty,
-// a tombstone or an entry, hashed with bigint arithmetic. It predicts exactly when the probe budget
-// runs out.
+// The bounded index as spec 03 section 9 describes it, slow and literal: a list of buckets, each
+// empty, a tombstone or an entry, hashed with bigint arithmetic. It predicts exactly when the probe
+// budget runs out.
 
 type Bucket = "empty" | "tombstone" | { readonly key: number; slot: number };
 

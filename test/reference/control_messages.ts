@@ -1,4 +1,4 @@
-// The control messages of a datagram as cmsg(3) tells them, slow and literal: CMSG_FIRSTHDR and
+// The control messages of a datagram as cmsg(3) describes them, slow and literal: CMSG_FIRSTHDR and
 // CMSG_NXTHDR over bytes with 64-bit lengths. It knows nothing of the fast code.
 
 export interface ReferenceControl {

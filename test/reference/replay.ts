@@ -1,6 +1,6 @@
-// The replay machine and the sender table as spec 02 sections 5 and 6 tell them: objects in a Map,
-// bigint values, one line per row of the table of cases. It does not know the probe budget of the
-// real index.
+// The replay machine and the sender table as spec 02 sections 5 and 6 describe them: objects in a
+// Map, bigint values, one line per row of the table of cases. It does not know the probe budget of
+// the real index.
 
 export interface SealedBeat {
   readonly pid: number;

@@ -1,5 +1,5 @@
-// The receive algorithm of the secure listener as spec 02 section 4 tells it, step by step and with
-// everything slow: the literal cipher, HKDF for every frame, and the Map of senders.
+// The receive algorithm of the secure listener as spec 02 section 4 describes it, step by step and
+// with everything slow: the literal cipher, HKDF for every frame, and the Map of senders.
 import { hkdfSync } from "node:crypto";
 import { aeadOpen } from "./aead.ts";
 import { referenceDecode } from "./frame.ts";

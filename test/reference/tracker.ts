@@ -1,6 +1,6 @@
-// The tracker as spec 03 tells it, slow and literal: objects in a list, a Map from pid to object,
-// bigint nonces, and a look at every slot wherever the fast tracker keeps a lane. It knows nothing
-// of the fast code.
+// The tracker as spec 03 describes it, slow and literal: objects in a list, a Map from pid to
+// object, bigint nonces, and a walk over every slot wherever the fast tracker keeps a lane. It
+// knows nothing of the fast code.
 
 export type Outcome =
   | "Inserted"
@@ -88,7 +88,7 @@ const OPERATOR = 1;
 const NETWORK = 3;
 
 export class ReferenceTracker {
-  /** Times in which nobody could be heard, in their order. */
+  /** Times in which no agent could be heard, in their order. */
   readonly pauses: { readonly endNs: number; readonly ns: number; readonly anew?: boolean }[] = [];
   readonly capacity: number;
   policy: "strict" | "balanced";
@@ -283,7 +283,7 @@ export class ReferenceTracker {
     return anewNs - lastNs + this.pausedNs(anewNs);
   }
 
-  /** Time since `lastNs` in which nobody could be heard, of the last 64 such times. */
+  /** Time since `lastNs` in which no agent could be heard, of the last 64 such times. */
   pausedNs(lastNs: number): number {
     return this.pauses
       .slice(-64)
@@ -431,7 +431,7 @@ function age(slot: ReferenceSlot, nowNs: number): number {
   return Math.max(0, nowNs - slot.lastNs);
 }
 
-/** Whether a frame whose nonce is too low begins a numbering anew. */
+/** Whether a frame whose nonce is too low begins a numbering again. */
 export function beginsAnew(
   slot: ReferenceSlot,
   frame: ReferenceFrame,

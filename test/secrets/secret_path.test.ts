@@ -1,4 +1,4 @@
-// Links to secret files as managers of secrets make them, and links that somebody else might turn.
+// Links to secret files as managers of secrets make them, and links that another user might turn.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { readSecretFile } from "../../src/secrets/secret_file.ts";

@@ -1,5 +1,5 @@
-// The bind protocol against the real kernel (spec 05 section 4, invariant I15): only our own socket
-// inode is ever removed.
+// The bind protocol against the real kernel (spec 05 section 4, invariant I15): only the daemon's
+// own socket inode is ever removed.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
@@ -98,7 +98,7 @@ function currentUmask(): number {
   return mask;
 }
 
-/** What an unprivileged process is told that tries to bind `path`. */
+/** What an unprivileged process gets that tries to bind `path`. */
 function bindAsNobody(path: string, gid?: number): string {
   const root = `${import.meta.dir}/../..`;
   const script = [

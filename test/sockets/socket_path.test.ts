@@ -1,5 +1,5 @@
 // The checks around a socket path on their own, against the real kernel (spec 05 section 4). What
-// they come to for a bind is told by the tests of those who bind: bind_descriptor.test.ts and
+// they come to for a bind is in the tests of the files that bind: bind_descriptor.test.ts and
 // bind_server.test.ts.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {

@@ -18,7 +18,7 @@ const PER_DRAIN = 65_536;
 describe("Tracker with 2^20 slots", () => {
   test("is filled, stalled, drained and resumed without a refusal or an exhausted probe", () => {
     let reads = 0;
-    // Every 1024th pid belongs to another process by the time its stall is looked at.
+    // Every 1024th pid belongs to another process by the time its stall is decided.
     const startTime = (pid: number) => {
       reads += 1;
       return pid % 1_024 === 0 ? 8 : 7;

@@ -98,7 +98,7 @@ describe("eviction", () => {
     for (const pid of [2, 3, 4, 5]) h.beat(pid, 2, 4_000);
     h.beat(99, 1, 4_050);
     expect(h.livePids()[0]).toBe(99);
-    // Next scans: slots 1-2, 3-4, 0-1. Nobody else is silent.
+    // Next scans: slots 1-2, 3-4, 0-1. No other agent is silent.
     for (let attempt = 0; attempt < 3; attempt++)
       expect(h.beat(98, 1, 4_060)).toBe("CapacityExceeded");
     h.tracker.checkInvariants();
@@ -111,7 +111,7 @@ describe("eviction", () => {
     h.beat(4, 2, 100);
     h.stalled(150);
     expect(h.latched(3)).toBe(true);
-    // A fresh latch on 3 only; strict looks at slots 0-1, balanced then at 2-3.
+    // A fresh latch on 3 only; strict searches slots 0-1, balanced then 2-3.
     expect(h.beat(9, 1, 5_000)).toBe("Inserted");
     expect(h.removedPids()).toEqual([3]);
   });

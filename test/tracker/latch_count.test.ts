@@ -1,4 +1,4 @@
-// Long seeded runs that look at one promise each: the cached latch count never diverges from the
+// Long seeded runs that check one promise each: the cached latch count never diverges from the
 // slots, and no run of legal operations ever counts an invariant violation (spec 03 sections 3 and
 // 11).
 import { describe, expect, test } from "bun:test";

@@ -65,7 +65,7 @@ describe("a nonce that went back, of a sender with a key", () => {
 });
 
 describe("a nonce that went back, of a sender that nobody vouches for", () => {
-  /** What becomes of `nonces` behind nonce 5000, all within the threshold. */
+  /** What becomes of `nonces` after nonce 5000, all within the threshold. */
   function behind(nonces: readonly (number | bigint)[]): string[] {
     const h = new Harness();
     h.beat(7, 5_000, 0, { origin: NET, ts: 1_000n });

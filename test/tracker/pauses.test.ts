@@ -1,4 +1,4 @@
-// What a time in which nobody could be heard does to deadlines (spec 12 section 8).
+// What a time in which no agent could be heard does to deadlines (spec 12 section 8).
 import { describe, expect, test } from "bun:test";
 import { Pauses } from "../../src/tracker/pauses.ts";
 import { Harness, THRESHOLD } from "./harness.ts";

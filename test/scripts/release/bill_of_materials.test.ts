@@ -25,7 +25,7 @@ const bill = JSON.parse(billOfMaterials(OPTIONS)) as Bill;
 const runtime = bill.components.find(({ name }) => name === "bun")!;
 const all = [bill.metadata.component, ...bill.components, ...runtime.components!];
 
-/** The licences that SPDX calls so, of those that we have. */
+/** The licences that SPDX calls so, of those that are bundled. */
 const SPDX =
   /^(MIT|Apache-2\.0|BSD-[23]-Clause|ISC|Zlib|Unicode-3\.0|blessing|LGPL-2\.[01]-or-later)$/;
 
