@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 // argv -> command -> exit code. The only file whose import starts something. Each command is loaded
 // when it is asked for, so that `beat` and `version` do not pay for the daemon.
-import { type ParsedArguments, parseArguments } from "./cli/arguments.ts";
+import { mayHaveConfigOptions, type ParsedArguments, parseArguments } from "./cli/arguments.ts";
 import { refuseColour } from "./cli/colour.ts";
 import type { KnownCommand } from "./cli/commands.ts";
 import { ownFlag } from "./cli/invocation.ts";
@@ -25,7 +25,7 @@ process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
   await setUpProcess();
-  const parsed = parseArguments(argv);
+  const parsed = await parse(argv);
   if (ownFlag(parsed.invocation, "no-color")) refuseColour();
   const problems = [...parsed.problems, ...(await valueProblems(parsed))];
   if (problems.length > 0) return await refuse(parsed, problems);
@@ -36,6 +36,12 @@ async function main(argv: readonly string[]): Promise<number> {
     await diagnose(parsed.command, await faultText(parsed, error));
     return EXIT_FAILURE;
   }
+}
+
+async function parse(argv: readonly string[]): Promise<ParsedArguments> {
+  if (!mayHaveConfigOptions(argv)) return parseArguments(argv);
+  const { OPTIONS_OF_CONFIG } = await import("./config/options.ts");
+  return parseArguments(argv, OPTIONS_OF_CONFIG);
 }
 
 // Where the C library cannot be called, whatever needs it says so itself: `version` and `help` do

@@ -196,6 +196,9 @@ describe("a command", () => {
       const more = loaded.filter((path) => reading.includes(path) || daemon.includes(roomOf(path)));
       expect(more).toEqual([]);
     }
+    // The options of configuration keys come from the rows of all keys.
+    for (const entry of ["main", "cli/version", "cli/beat"])
+      expect([...loadedWith(`src/${entry}.ts`)]).not.toContain("src/config/options.ts");
     const forRun = loadedWith("src/cli/run.ts");
     for (const path of ["src/observer/observer.ts", "src/config/load.ts", "smol-toml"])
       expect(forRun.has(path)).toBe(true);

@@ -4,8 +4,7 @@
 import { parseDurationMs } from "../config/keys/duration.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import type { GivenOption, Problem } from "../config/load_result.ts";
-import { REMOVED_OPTIONS } from "../config/legacy_options.ts";
-import { CONFIG_OPTIONS, type ConfigOption } from "../config/options.ts";
+import type { ConfigOption, OptionsOfConfig } from "../config/options.ts";
 import { nearest } from "../config/problems/suggestion.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { OwnOption } from "./command.ts";
@@ -26,14 +25,31 @@ export interface ParsedArguments {
   readonly problems: readonly Problem[];
 }
 
-/** `argv` without the program itself. `--help` and `--version` win over everything else. */
-export function parseArguments(argv: readonly string[]): ParsedArguments {
+const NO_OPTIONS: OptionsOfConfig = { options: [], removed: new Map() };
+
+/**
+ * Whether the options of configuration keys may be among `argv`. They come from the rows of all
+ * keys, which `beat` and `version` need not load.
+ */
+export function mayHaveConfigOptions([first]: readonly string[]): boolean {
+  const command = first === undefined ? undefined : findCommand(first);
+  return command === undefined || command.takesConfigOptions === true;
+}
+
+/**
+ * `argv` without the program itself. `--help` and `--version` win over everything else. `config` is
+ * wanted where `mayHaveConfigOptions()`.
+ */
+export function parseArguments(
+  argv: readonly string[],
+  config: OptionsOfConfig = NO_OPTIONS,
+): ParsedArguments {
   const [first] = argv;
   const named = first === undefined || first.startsWith("-") ? undefined : first;
-  if (named === undefined) return parseFor(commandNamed("run"), argv, true);
+  if (named === undefined) return parseFor(commandNamed("run"), argv, config, true);
   const command = findCommand(named);
-  if (command !== undefined) return parseFor(command, argv.slice(1), false);
-  const parsed = parseFor(commandNamed("run"), argv.slice(1), false);
+  if (command !== undefined) return parseFor(command, argv.slice(1), config, false);
+  const parsed = parseFor(commandNamed("run"), argv.slice(1), config, false);
   if (["help", "version"].includes(parsed.command.name)) return parsed;
   return { ...parsed, problems: [unknownCommand(named), ...parsed.problems] };
 }
@@ -41,9 +57,10 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
 function parseFor(
   command: KnownCommand,
   words: readonly string[],
+  config: OptionsOfConfig,
   mayBeNamed: boolean,
 ): ParsedArguments {
-  const parser = new Parser(command, words, mayBeNamed);
+  const parser = new Parser(command, words, config, mayBeNamed);
   parser.parse();
   if (parser.renamed !== undefined) return parser.renamed;
   return parser.parsed();
@@ -55,6 +72,7 @@ class Parser {
   renamed: ParsedArguments | undefined;
   readonly #command: KnownCommand;
   readonly #words: readonly string[];
+  readonly #config: OptionsOfConfig;
   readonly #mayBeNamed: boolean;
   readonly #given: GivenOption[] = [];
   readonly #own = new Map<string, string | number | boolean>();
@@ -63,9 +81,15 @@ class Parser {
   /** The next word is likely the value of an option that is unknown: one report is enough. */
   #afterUnknown = false;
 
-  constructor(command: KnownCommand, words: readonly string[], mayBeNamed: boolean) {
+  constructor(
+    command: KnownCommand,
+    words: readonly string[],
+    config: OptionsOfConfig,
+    mayBeNamed: boolean,
+  ) {
     this.#command = command;
     this.#words = words;
+    this.#config = command.takesConfigOptions === true ? config : NO_OPTIONS;
     this.#mayBeNamed = mayBeNamed;
   }
 
@@ -114,7 +138,7 @@ class Parser {
     if (this.#mayBeNamed && this.#command.name === "run") {
       const command = findCommand(word);
       const rest = this.#words.filter((_, index) => index !== this.#index - 1);
-      if (command !== undefined) this.renamed = parseFor(command, rest, false);
+      if (command !== undefined) this.renamed = parseFor(command, rest, this.#config, false);
       else this.problems.push(unknownCommand(word));
     } else if (this.#operands.length < (this.#command.operands?.max ?? 0))
       this.#operands.push(word);
@@ -158,8 +182,7 @@ class Parser {
   }
 
   #findConfig(name: string): ConfigOption | undefined {
-    if (!this.#command.takesConfigOptions) return undefined;
-    return CONFIG_OPTIONS.find((option) => option.name === name);
+    return this.#config.options.find((option) => option.name === name);
   }
 
   #collect(option: ConfigOption, inline: string | undefined): void {
@@ -199,13 +222,12 @@ class Parser {
   }
 
   #unknown(name: string): void {
-    const removed = this.#command.takesConfigOptions ? REMOVED_OPTIONS.get(name) : undefined;
+    const removed = this.#config.removed.get(name);
     if (removed !== undefined) {
       this.#problem(name, "an option that was removed", removed);
       return;
     }
-    const config = this.#command.takesConfigOptions ? CONFIG_OPTIONS : [];
-    const known = [...this.#allOwn(), ...config].map((option) => option.name);
+    const known = [...this.#allOwn(), ...this.#config.options].map((option) => option.name);
     const near = nearest(name, known);
     const suggestion = near === undefined ? "" : `; did you mean "--${near}"?`;
     this.#problem(name, "an unknown option", `${this.#wanted()}${suggestion}`);

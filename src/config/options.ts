@@ -5,7 +5,7 @@ import { parseDurationMs } from "./keys/duration.ts";
 import { baseName, formOf, type Key, type Keys } from "./keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./keys/listener_keys.ts";
 import { TABLES } from "./keys/tables.ts";
-import { LEGACY_OPTIONS } from "./legacy_options.ts";
+import { LEGACY_OPTIONS, REMOVED_OPTIONS } from "./legacy_options.ts";
 import { OPTION_GROUPS, type OptionRow, type OptionTarget, row, set } from "./option_row.ts";
 
 /** How the text of an option becomes a value of its key. */
@@ -45,6 +45,18 @@ const SECONDS = "S";
 export const CONFIG_OPTIONS: readonly ConfigOption[] = OPTION_GROUPS.flatMap((group) =>
   [...LEGACY_OPTIONS, ...OWN_OPTIONS].filter((option) => option.group === group).map(configOption),
 );
+
+/** What the command line needs to know of the options that set configuration keys. */
+export interface OptionsOfConfig {
+  readonly options: readonly ConfigOption[];
+  /** What to do instead of each option that was removed. */
+  readonly removed: ReadonlyMap<string, string>;
+}
+
+export const OPTIONS_OF_CONFIG: OptionsOfConfig = {
+  options: CONFIG_OPTIONS,
+  removed: REMOVED_OPTIONS,
+};
 
 function configOption(option: OptionRow): ConfigOption {
   const form = formOfOption(option);

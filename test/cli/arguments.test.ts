@@ -1,19 +1,19 @@
 // argv to Invocation, and all that is wrong with it at once (spec 07 section 3).
 import { describe, expect, test } from "bun:test";
-import { parseArguments } from "../../src/cli/arguments.ts";
+import { mayHaveConfigOptions, parseArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { REMOVED_OPTIONS } from "../../src/config/legacy_options.ts";
-import { CONFIG_OPTIONS } from "../../src/config/options.ts";
+import { CONFIG_OPTIONS, OPTIONS_OF_CONFIG } from "../../src/config/options.ts";
 import { alternatives } from "../../src/config/problems/found.ts";
 
 function invocationOf(...argv: string[]) {
-  const { command, invocation, problems } = parseArguments(argv);
+  const { command, invocation, problems } = parseArguments(argv, OPTIONS_OF_CONFIG);
   expect(problems).toEqual([]);
   return { ...invocation, command: command.name, own: Object.fromEntries(invocation.own) };
 }
 
 function problemsOf(...argv: string[]): string[] {
-  return parseArguments(argv).problems.map(({ key, text }) =>
+  return parseArguments(argv, OPTIONS_OF_CONFIG).problems.map(({ key, text }) =>
     key === "" ? text : `${key}: ${text}`,
   );
 }
@@ -29,6 +29,13 @@ describe("parseArguments()", () => {
 
   test("knows every command", () => {
     for (const { name } of COMMANDS) expect(invocationOf(name).command).toBe(name);
+  });
+
+  test("asks for the options of keys only where they may stand", () => {
+    const those = [["run"], ["check"], ["--socket", "/s"], [], ["chekc"]];
+    for (const argv of those) expect(mayHaveConfigOptions(argv)).toBe(true);
+    for (const argv of [["beat"], ["version", "-h"], ["help", "run"], ["audit", "verify"]])
+      expect(mayHaveConfigOptions(argv)).toBe(false);
   });
 
   test("takes the configuration file in four forms", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { COMMANDS, GLOBAL_OPTIONS } from "../../src/cli/commands.ts";
 import { commandText, overviewText } from "../../src/cli/help.ts";
-import { CONFIG_OPTIONS } from "../../src/config/options.ts";
+import { CONFIG_OPTIONS, OPTIONS_OF_CONFIG } from "../../src/config/options.ts";
 
 test("overviewText() names every command and the exit codes", () => {
   const text = overviewText();
@@ -42,7 +42,7 @@ test("the examples of each screen are command lines that are accepted", async ()
     for (const [line] of examples) {
       const [program, ...argv] = line.split(" ");
       expect(program).toBe("varta-watch");
-      expect(parseArguments(argv).problems).toEqual([]);
+      expect(parseArguments(argv, OPTIONS_OF_CONFIG).problems).toEqual([]);
     }
   }
 });

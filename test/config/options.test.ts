@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import type { LoadResult } from "../../src/config/load_result.ts";
-import { CONFIG_OPTIONS } from "../../src/config/options.ts";
+import { CONFIG_OPTIONS, OPTIONS_OF_CONFIG } from "../../src/config/options.ts";
 import { FixtureHost } from "./fixture_host.ts";
 
 /**
@@ -122,7 +122,7 @@ const FLAGS = new Set(
 async function load(argv: readonly string[], text?: string): Promise<LoadResult> {
   using fixture = new FixtureHost();
   fixture.writeSecrets();
-  const { invocation, problems } = parseArguments(["run", ...argv]);
+  const { invocation, problems } = parseArguments(["run", ...argv], OPTIONS_OF_CONFIG);
   expect(problems).toEqual([]);
   const options: Record<string, string> = {};
   for (const { name, value } of invocation.given) options[name] = value;
@@ -260,13 +260,9 @@ describe("options", () => {
 
   test("--recovery-env adds to the table of the file, and the last scalar wins", async () => {
     using fixture = new FixtureHost();
-    const { invocation } = parseArguments([
-      "--recovery-env=A=1",
-      "--recovery-env",
-      "B=2",
-      "--tracker-capacity=1",
-      "--tracker-capacity=2",
-    ]);
+    const argv = ["--recovery-env=A=1", "--recovery-env", "B=2"];
+    const capacity = ["--tracker-capacity=1", "--tracker-capacity=2"];
+    const { invocation } = parseArguments([...argv, ...capacity], OPTIONS_OF_CONFIG);
     fixture.write("default.toml", '[recovery]\nenv = { A = "0", C = "3" }\n');
     const { loadConfig } = await import("../../src/config/load.ts");
     const { given } = invocation;
