@@ -1,5 +1,5 @@
 // Comments cite the specification by page and section ("spec 04 section 5"): every citation leads
-// to a page and a section of docs/spec, so that whoever follows one finds what the code promises.
+// to a page and a section of docs/spec, so that a reader finds what the code promises.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
@@ -63,7 +63,7 @@ const CITATION =
 
 /**
  * What a citation names: "spec 07 sections 1, 2 and 7", "spec 03 section 3, 08 section 1", "spec
- * 04, 12". A number behind "sections" is one of the page before it; behind "section N" or a page
+ * 04, 12". A number after "sections" is one of the page before it; after "section N" or a page
  * comes another page.
  */
 function citationsOf(text: string): Citation[] {

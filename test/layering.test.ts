@@ -54,7 +54,7 @@ interface SourceFile {
   readonly room: string;
   /** Without comment lines. */
   readonly code: string;
-  /** Files of ours that it imports, and packages by name. */
+  /** Files of the program that it imports, and packages by name. */
   readonly imports: readonly string[];
 }
 
@@ -86,7 +86,7 @@ function floorOf(room: string): number {
   return FLOORS.findIndex((rooms) => rooms.includes(room));
 }
 
-/** "src/a.ts -> src/b.ts" for each import between our files that `isWrong`. */
+/** "src/a.ts -> src/b.ts" for each import between files of the program that `isWrong`. */
 function wrongImports(isWrong: (from: SourceFile, target: string) => boolean): string[] {
   return files.flatMap((file) =>
     file.imports
@@ -229,7 +229,7 @@ describe("importing a file", () => {
     const child = Bun.spawnSync([process.execPath, "-e", script], { timeout: 20_000 });
     expect(child.stderr.toString()).toBe("");
     expect(child.stdout.toString()).toBe("");
-    // A timer, a socket or a signal handler that was left behind would keep it running.
+    // A timer, a socket or a signal handler that was left open would keep it running.
     expect(child.exitCode).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-// What keeps the house tidy and no compiler looks at: the width of comments, the length of files,
+// What no compiler checks: the width of comments, the length of files,
 // exports and bounds without users, and tests that nothing would run.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -77,7 +77,7 @@ function sealedTarget(
   return { ok: true, client };
 }
 
-// Root may read the key file of the daemon's user, whoever that is; everybody else only their own.
+// Root may read the key file of the daemon's user, any other user only their own.
 function readerUid(path: string): number {
   const uid = effectiveUid();
   if (uid !== 0) return uid;

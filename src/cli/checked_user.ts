@@ -25,7 +25,7 @@ export interface CheckedUser {
   readonly isOther: boolean;
   /** True if the unit decided. */
   readonly isByUnit: boolean;
-  /** The environment that the daemon would have, as far as the configuration looks at it. */
+  /** The environment that the daemon would have, as far as the configuration reads it. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

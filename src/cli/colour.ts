@@ -1,5 +1,5 @@
-// Whether output may have colours: only on a terminal that knows them, and only if nobody said no
-// (no-color.org).
+// Whether output may have colours: only on a terminal that knows them, and only if nothing forbids
+// it (no-color.org).
 
 interface ColourQuestion {
   readonly isTerminal: boolean;

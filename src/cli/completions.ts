@@ -43,7 +43,7 @@ export async function run({ operands }: Invocation): Promise<number> {
   return 0;
 }
 
-/** The script of `shell`, or undefined for a shell that we do not know. */
+/** The script of `shell`, or undefined for an unknown shell. */
 export function completionScript(shell: string): string | undefined {
   return isShell(shell) ? SCRIPTS[shell](completedCommands()) : undefined;
 }

@@ -1,6 +1,6 @@
 // Draws the demonstration: lines of a story that scroll, and under them one live row per agent that
-// is drawn in place. Without a terminal only the story is printed, and without colours where nobody
-// wants them.
+// is drawn in place. Without a terminal only the story is printed, and without colours where they
+// are not wanted.
 
 export interface AgentRow {
   readonly name: string;

@@ -1,14 +1,14 @@
 // How commands that end speak: results on stdout, errors and hints on stderr, written at once and
 // in full. The daemon has its own queue for stderr and uses this only when it does not start.
 // Diagnostics name paths and repeat pieces of files, so what a terminal would obey in them is
-// escaped here, whoever made the text.
+// escaped here, wherever the text is from.
 import { write, writeSync } from "node:fs";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import { stderrHasColour } from "./colour.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
-/** Longer than a reader on a busy machine needs, and shorter than anybody waits for a start. */
+/** Longer than a reader on a busy machine needs, and shorter than a start may take. */
 const PATIENCE_MS = 1_000;
 /** Between two tries on a full pipe that does not block. */
 const RETRY_MS = 5;
@@ -89,7 +89,7 @@ function writeAll(fd: number, text: string): void {
       offset += writeSync(fd, bytes, offset);
     } catch (error) {
       // A full pipe that was set to non-blocking by its other owner: try again. A reader that left:
-      // nobody to tell.
+      // no one is left to read it.
       if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") return;
       Bun.sleepSync(RETRY_MS);
     }

@@ -13,7 +13,7 @@ import { isFiredJournal } from "../recovery/fired_journal.ts";
 
 /** First bytes of a file: all of a journal. */
 const CONTENT_BYTES = 64 * 1_024;
-/** As many of them as the start looks at. */
+/** As many of them as the start reads. */
 const EXPORT_BYTES = 4_096;
 const AUDIT_BYTES = 64;
 
@@ -35,7 +35,7 @@ export function holdsOther(content: OwnContent, path: string): boolean {
         return !isHeartbeat(bytes);
     }
   } catch {
-    // The user of the daemon may write to it and not read it: the start will tell.
+    // The user of the daemon may write to it and not read it: the start will report it.
     return false;
   }
 }

@@ -1,5 +1,5 @@
 // `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what
-// keeps it from starting is told with its likely cure.
+// keeps it from starting is reported with its likely cure.
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
@@ -56,7 +56,8 @@ function start(
   });
 }
 
-// Faults of the world have a message and a hint; anything else is ours and goes up with its stack.
+// Faults of the world have a message and a hint; anything else is a mistake of the program and goes
+// up with its stack.
 async function refuse(error: unknown, { config, setBy }: LoadSuccess): Promise<number> {
   const format = setBy.has("log.format") ? config.log.format : undefined;
   if (error instanceof StartError || error instanceof PlatformError)

@@ -1,6 +1,6 @@
-// What keeps the daemon from starting, told in the form that was chosen for its log: whoever
-// collects lines of one form gets these in it, too. Where none was chosen it is the text for people
-// that every command has.
+// What keeps the daemon from starting, in the form that was chosen for its log: a collector of
+// lines of one form gets these in it, too. Where none was chosen it is the text for people that
+// every command has.
 import type { LogFormat } from "../config/config.ts";
 import type { Problem } from "../config/load_result.ts";
 import { problemsText } from "../config/problems/render.ts";

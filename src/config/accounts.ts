@@ -14,7 +14,7 @@ export class Accounts {
     this.file = file;
   }
 
-  /** The id behind a name, or a number written as digits; undefined if there is none. */
+  /** The id of a name, or a number written as digits; undefined if there is none. */
   resolve(nameOrId: string | number): number | undefined {
     if (typeof nameOrId === "number") return nameOrId;
     const id = this.#names().get(nameOrId);

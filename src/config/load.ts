@@ -224,7 +224,7 @@ function startupWarnings(
   );
   if (restartsOwn && uid === 0 && recovery.restartUnits.length === 0) {
     warnings.push(
-      'restart_unit = "auto" as root: whoever runs in a service might have it restarted, so only its main ' +
+      'restart_unit = "auto" as root: any process of a service might have it restarted, so only its main ' +
         "process may, if it beats as the user of the service; list more in recovery.restart_units",
     );
   }

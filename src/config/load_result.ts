@@ -49,7 +49,7 @@ export interface LoadOptions {
   readonly configFile: string | undefined;
   readonly given: readonly GivenOption[];
   readonly host: Host;
-  /** Undefined = directories, files and ports are not looked at: the start finds them by itself. */
+  /** Undefined = directories, files and ports are not checked: the start finds them by itself. */
   readonly machine?: Machine | undefined;
   /** The file as another user has read it, who may read it; undefined = it is read here. */
   readonly document?: TomlDocument | undefined;

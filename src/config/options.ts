@@ -1,6 +1,6 @@
-// The long options that set configuration keys (spec 07 section 3): our own beside those of the
-// Rust observer. How a value is written and what its default is come from the row of the key. No
-// checks here; apply_options.ts holds each value against the form of its key.
+// The long options that set configuration keys (spec 07 section 3): those of this program beside
+// those of the Rust observer. How a value is written and what its default is come from the row of
+// the key. No checks here; apply_options.ts holds each value against the form of its key.
 import { parseDurationMs } from "./keys/duration.ts";
 import { baseName, formOf, type Key, type Keys } from "./keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./keys/listener_keys.ts";

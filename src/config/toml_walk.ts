@@ -1,6 +1,6 @@
 // A walk over TOML text that the parser accepts, or over the part before the place where it
 // stopped: where each key and header stands, and which spellings are of TOML 1.1 only. The parser
-// tells neither: it forgets positions, and it takes both versions without a word.
+// says neither: it forgets positions, and it takes both versions without a word.
 // test/config/toml_walk.test.ts holds it against a parser that knows the difference.
 import type { Path } from "./problems/fault.ts";
 

@@ -1,6 +1,6 @@
 // The audit log in the daemon: opened with its key and the memory of its head, and what becomes of
-// it counted and told. The head is told at the start, at the end and every hundred rows, because
-// what a log shipper took away is safe from who can write to this machine.
+// it counted and logged. The head is logged at the start, at the end and every hundred rows,
+// because a copy that a log shipper took away is safe from a user who can write to this machine.
 import { dirname } from "node:path";
 import { effectiveUid } from "../../ffi/process.ts";
 import { AuditLog } from "../audit/audit_log.ts";

@@ -161,7 +161,7 @@ export class Daemon {
     const { log, observer, stdout } = this.#parts;
     const { config, beatCommand, announcesMetrics } = this.#options;
     const metricsAddress = this.#http?.address;
-    // Before anybody is told: a daemon that hangs ahead of its first turn must end, too.
+    // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
     logStart({ log, config, metricsAddress, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);

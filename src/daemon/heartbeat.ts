@@ -1,7 +1,7 @@
 // The heartbeat file (spec 12 section 5): "<turn count> <observer ns>" at most once a second,
 // written beside the target and renamed over it, so that a reader never sees half a line. A stuck
 // loop stops it; that is its purpose. Only a heartbeat is ever replaced: anything else that has the
-// name is left alone, and told.
+// name is left alone, and reported.
 import { constants, type Stats } from "node:fs";
 import { lstat, open, rename, unlink } from "node:fs/promises";
 import { assert } from "../base/assert.ts";
@@ -24,7 +24,7 @@ interface HeartbeatOptions {
   readonly ownerUid: number;
   readonly turns: () => number;
   readonly failed: (error: unknown) => void;
-  /** Somebody else has removed or replaced the file, and it was made anew. */
+  /** Another program has removed or replaced the file, and it was made again. */
   readonly reopened: () => void;
 }
 
@@ -59,7 +59,7 @@ export class Heartbeat implements Deadline {
   #dueNs = 0;
   #writing = false;
   #sequence = 0;
-  /** The file that we left at the path; undefined = none yet. */
+  /** The file that was left at the path; undefined = none yet. */
   #written: Stats | undefined;
 
   constructor(options: HeartbeatOptions) {
@@ -102,7 +102,10 @@ export class Heartbeat implements Deadline {
     if (wasMoved) this.#options.reopened();
   }
 
-  /** True if our file is gone. Throws if something that is no heartbeat stands in its place. */
+  /**
+   * True if the daemon's file is gone. Throws if something that is no heartbeat stands in its
+   * place.
+   */
   async #lookForFile(): Promise<boolean> {
     const { path, ownerUid } = this.#options;
     const written = this.#written;
@@ -114,8 +117,7 @@ export class Heartbeat implements Deadline {
     return written !== undefined && !isSame;
   }
 
-  // Exclusive creation never follows a link that somebody planted; a taken name is somebody else's
-  // file.
+  // Exclusive creation never follows a planted link; a taken name is another program's file.
   async #create() {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
     let taken: unknown;

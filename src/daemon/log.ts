@@ -39,7 +39,7 @@ export interface LogOptions {
   readonly journal: boolean;
   /** 16 hex digits, random per process. */
   readonly sessionId: string;
-  /** Colours the level in logfmt: stderr is a terminal of somebody who likes that. */
+  /** Colours the level in logfmt: stderr is a terminal that has colours. */
   readonly colour?: boolean;
 }
 

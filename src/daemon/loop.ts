@@ -1,7 +1,7 @@
 // The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets, on the
 // connections of the HTTP server and on the runtime's own epoll descriptor until the next datagram,
 // request, deadline or event. It yields to the runtime only when the runtime has something to do,
-// and looks at the timers of others only when one is due or a turn did more than take beats, so a
+// and runs the timers of others only when one is due or a turn did more than take beats, so a
 // quiet daemon with steady beats costs one poll and one receive per wake-up.
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
@@ -66,7 +66,8 @@ export interface LoopOptions {
 
 /**
  * Longest time without a yield. The runtime says when it has events; its own timers, such as that
- * of the collector, are the only thing that it does not say, and nothing of ours waits for them.
+ * of the collector, are the only thing that it does not say, and nothing of the daemon waits for
+ * them.
  */
 const YIELD_NS_MAX = 4 * NS_PER_S;
 /**
@@ -246,7 +247,7 @@ export class Loop {
     const restMs = this.#restMs();
     if (restMs > 0 && restMs * NS_PER_MS < timeoutNs) this.#restPoll.wait(restMs);
     const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
-    // An interrupted wait is a signal: the runtime's handler has something to tell.
+    // An interrupted wait is a signal: the runtime's handler has something to report.
     if (ready < 0) return ready === -EINTR;
     return this.#runtimeIndex >= 0 && ready > 0 && this.#poll.revents(this.#runtimeIndex) !== 0;
   }
@@ -277,7 +278,7 @@ export class Loop {
   }
 
   // A listener that keeps failing leaves the wait set until it is tried again, and one that was
-  // bound anew has other descriptors in it.
+  // bound again has other descriptors in it.
   #suspensions(): number {
     const { observer } = this.#options;
     const { length } = observer.listeners;

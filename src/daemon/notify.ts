@@ -19,9 +19,11 @@ import type { Deadline } from "./deadline.ts";
 interface NotifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
-  /** The state of the daemon, read when it is told. */
+  /** The state of the daemon, read when it is sent. */
   readonly state: NotifyState;
-  /** Told why the service manager cannot be spoken to although it wants to be. */
+  /**
+   * Called with the reason why the service manager cannot be reached although it set its variables.
+   */
   readonly unusable: (reason: string) => void;
 }
 
@@ -42,7 +44,10 @@ const NS_PER_US = 1_000;
 const encoder = new TextEncoder();
 
 export class Notify implements Deadline {
-  /** Half of what the service manager allows between two pets; undefined = it does not watch us. */
+  /**
+   * Half of what the service manager allows between two pets; undefined = it does not watch the
+   * daemon.
+   */
   readonly petEveryNs: number | undefined;
   readonly #state: NotifyState;
   readonly #fd: number;
@@ -55,7 +60,7 @@ export class Notify implements Deadline {
   #statusAtNs = 0;
   #beatsAtStatus = 0;
 
-  /** The way to the service manager that started us, or undefined if there is none. */
+  /** The way to the service manager that started the daemon, or undefined if there is none. */
   static open(options: NotifyOptions): Notify | undefined {
     const { env, unusable } = options;
     const name = env["NOTIFY_SOCKET"];
@@ -70,7 +75,7 @@ export class Notify implements Deadline {
     }
     const address = unixAddress(name);
     const fd = openSocket(AF_UNIX, SOCK_DGRAM);
-    // Connecting sends nothing: it only shows whether somebody listens there.
+    // Connecting sends nothing: it only shows whether a process listens there.
     const result = fd < 0 ? fd : connect(fd, address);
     if (result >= 0) return new Notify({ state: options.state, fd, address, petEveryNs });
     if (fd >= 0) close(fd);

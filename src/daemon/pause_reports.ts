@@ -1,10 +1,10 @@
-// The line about a time in which nobody could be heard: one a minute at most. Short pauses are
+// The line about a time in which no agent could be heard: one a minute at most. Short pauses are
 // everyday life on a busy machine; they move deadlines like the long ones, and the page counts
 // them.
 import { wholeMsFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Log } from "./log.ts";
 
-/** Pauses above this are told. */
+/** Pauses above this are logged. */
 const TOLD_NS_MIN = 100 * NS_PER_MS;
 const LINE_EVERY_NS = 60 * NS_PER_S;
 
@@ -31,7 +31,7 @@ export class PauseReports {
     this.maintain(nowNs);
   }
 
-  /** When the pauses that were not told are due; +Infinity if there are none. */
+  /** When the pauses that were not logged are due; +Infinity if there are none. */
   nextDeadlineNs(): number {
     return this.#untoldCount > 0 ? this.#nextLineNs : Number.POSITIVE_INFINITY;
   }

@@ -24,7 +24,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class RefusalReports implements Deadline {
   readonly #options: RefusalReportsOptions;
   /**
-   * By listener number x REFUSAL_COUNT + refusal: how many were told, and when the last line was
+   * By listener number x REFUSAL_COUNT + refusal: how many were logged, and when the last line was
    * written.
    */
   readonly #told = new Float64Array(LISTENERS_MAX * REFUSAL_COUNT);
@@ -36,7 +36,7 @@ export class RefusalReports implements Deadline {
     this.#options = options;
   }
 
-  /** To be called behind every turn; true if a line was written. */
+  /** To be called after every turn; true if a line was written. */
   look(nowNs: number): boolean {
     const { total } = this.#options.refusals;
     if (total === this.#seen && nowNs < this.#nextNs) return false;
@@ -52,7 +52,7 @@ export class RefusalReports implements Deadline {
     this.look(nowNs);
   }
 
-  /** Tells what no line has told yet: the daemon stops. */
+  /** Logs what no line has yet: the daemon stops. */
   flush(nowNs: number): void {
     this.#tellAll(nowNs, 0);
   }

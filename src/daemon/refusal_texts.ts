@@ -1,6 +1,6 @@
 // Why a datagram was refused and what to do about it, in words. The causes are those of an
 // operator's world (a container, a client of another version, a table that is full), not the names
-// of our checks.
+// of checks.
 import { ORIGIN_TEXTS } from "../base/origin.ts";
 import type { Refusal } from "../events/refusals.ts";
 import type { ListenerKind } from "../listener/listener.ts";

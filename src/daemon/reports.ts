@@ -1,5 +1,5 @@
 // What a person reads about agents and turns: one log line per stall and per return, and those of
-// the parts that tell of pauses, shared pids and recoveries.
+// the parts that report pauses, shared pids and recoveries.
 import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";

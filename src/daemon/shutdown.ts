@@ -1,8 +1,8 @@
 // The end of the daemon (spec 12 section 6): why it comes, and the exit code. What was opened says
 // when it was opened how it is closed, and is closed in the reverse order, by a shutdown as by a
 // start that failed. The loop no longer blocks here, so the runtime's timers run, and what is
-// awaited is looked at every few milliseconds. Every step has a limit; a second signal ends them
-// all at once.
+// awaited is checked every few milliseconds. Every step has a limit; a second signal ends them all
+// at once.
 import { armAlarm } from "../../ffi/process.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { Log } from "./log.ts";
@@ -33,7 +33,7 @@ interface ShutdownOptions {
   readonly childCount: () => number;
 }
 
-/** Between two looks at what a shutdown waits for. */
+/** Between two checks of what a shutdown waits for. */
 const STEP_MS = 5;
 
 export class Shutdown {
@@ -122,8 +122,7 @@ export class Shutdown {
   }
 
   /**
-   * After a failed start: only what is open is closed, and nothing is said; the caller tells the
-   * cause.
+   * After a failed start: only what is open is closed, and nothing is said; the caller says why.
    */
   async unwind(): Promise<void> {
     await this.#closeAll("failed_start");

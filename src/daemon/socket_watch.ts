@@ -1,7 +1,7 @@
 // Looks once a second whether the socket files of the daemon are still there. A cleaner or a person
-// may remove one: agents that start then cannot reach us, and another daemon can take the path. A
-// lost socket is told, counted, and made anew by the same rules as at the start; as long as that
-// fails, the health page fails.
+// may remove one: agents that start then cannot reach the daemon, and another one can take the
+// path. A lost socket is logged, counted, and bound again by the same rules as at the start; as
+// long as that fails, the health page fails.
 import { block, Counters, counter, gauge } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { SocketPathError } from "../sockets/socket_path.ts";
@@ -14,7 +14,7 @@ export interface WatchedSocket {
   readonly path: string;
   /** True while the file at the path is its socket. */
   isInPlace(): boolean;
-  /** Makes the socket anew; throws `SocketPathError` or `SystemError`. */
+  /** Binds the socket again; throws `SocketPathError` or `SystemError`. */
   rebind(nowNs: number): void;
   /** Gives up the old socket, if it has one and it was not used for longer than `quietNsMax`. */
   closeFormer?(nowNs: number, quietNsMax: number): void;
@@ -43,14 +43,14 @@ export const SOCKET_FILES = block({
 
 const LOOK_EVERY_NS = NS_PER_S;
 const LINE_EVERY_NS = 60 * NS_PER_S;
-/** An agent that is silent for so long is stalled anyway, and sends anew by the new socket. */
+/** An agent that is silent for so long is stalled anyway, and sends again by the new socket. */
 const QUIET_THRESHOLDS_MAX = 10;
 const QUIET_NS_MIN = 60 * NS_PER_S;
 
 interface State {
   readonly socket: WatchedSocket;
   isLost: boolean;
-  /** When a failed try is told next. */
+  /** When a failed try is logged next. */
   nextLineNs: number;
 }
 
@@ -70,7 +70,7 @@ export class SocketWatch implements Deadline {
     this.#quietNsMax = Math.max(QUIET_NS_MIN, QUIET_THRESHOLDS_MAX * options.thresholdNs);
   }
 
-  /** False while a socket is gone and could not be made anew. */
+  /** False while a socket is gone and could not be bound again. */
   get allInPlace(): boolean {
     return this.lost === 0;
   }

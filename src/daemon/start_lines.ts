@@ -1,4 +1,4 @@
-// The lines of the log that tell a newcomer everything once the daemon is open: where it listens,
+// The lines of the log that a newcomer needs once the daemon is open: where it listens,
 // where the metrics are, how to send a beat.
 import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";

@@ -34,7 +34,7 @@ export class StateDump implements Deadline {
     this.#options = options;
   }
 
-  /** Writes the state, and begins with the agents, anew if it was at it already. */
+  /** Writes the state, and begins with the agents, from the first again if it was at it already. */
   begin(): void {
     const { view, log, turns, logDropped } = this.#options;
     const { tracked, stalled, queuedStalls } = view.totals();

@@ -17,7 +17,7 @@ const WRITE_BYTES_MAX = 4_096;
 const LF = 0x0a;
 
 interface StreamWriterOptions {
-  /** The time in which `nextDeadlineNs` and `maintain` are told: observer time. */
+  /** The clock of `nextDeadlineNs` and `maintain`: observer time. */
   readonly nowNs: () => number;
   readonly fd: number;
 }

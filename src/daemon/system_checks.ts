@@ -1,4 +1,4 @@
-// What the daemon looks at on the machine before it starts, and what it says about it.
+// What the daemon checks on the machine before it starts, and what it says about it.
 import { fstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { PlatformError } from "../../ffi/libc.ts";
@@ -15,8 +15,8 @@ const QUEUE_LENGTH_WANTED = 512;
 
 /**
  * Throws `PlatformError` where /proc is not mounted: identities, and with them recovery, would be
- * blind. Also where it belongs to another pid namespace: whoever has a number there is a stranger
- * to the one who has it here.
+ * blind. Also where it belongs to another pid namespace: a pid there is of another process than the
+ * same pid here.
  */
 export function requireProc(root = "/proc", pid: number = process.pid): void {
   if (!IS_LINUX) return;
@@ -73,7 +73,7 @@ export function queueLengthWarning(file?: string): LogFields | undefined {
 
 /**
  * Creates the directory of the default socket with its mode, if it is missing. The umask, which may
- * be anybody's, takes no bit of that mode: agents of other users must get in.
+ * be any, takes no bit of that mode: agents of other users must get in.
  */
 export function makeRuntimeDirectory(directory: RuntimeDirectory): void {
   const before = umask(0);
@@ -86,7 +86,7 @@ export function makeRuntimeDirectory(directory: RuntimeDirectory): void {
   }
 }
 
-/** True if our stderr is the journal stream that the service manager named. */
+/** True if stderr is the journal stream that the service manager named. */
 export function stderrIsJournal(journalStream: string | undefined): boolean {
   if (journalStream === undefined) return false;
   try {

@@ -41,7 +41,7 @@ export interface TickExport {
   onRemoved(pid: number, nowNs: number, source: string): void;
 }
 
-/** What a person is told; the daemon logs it. Called during the turn, must not block. */
+/** What a person reads; the daemon logs it. Called during the turn, must not block. */
 export interface TickReports {
   stalled(stall: Stall): void;
   /** `source` is the address of an agent that beats by plain UDP, else "". */
@@ -50,13 +50,13 @@ export interface TickReports {
   sharedPid(shared: SharedPid): void;
   /** A conflict of two known namespaces, for strict mode. */
   namespaceConflict(pid: number, observedInode: number): void;
-  /** Nobody could be heard for up to `ns`; the deadlines of so many agents moved. */
+  /** No agent could be heard for up to `ns`; the deadlines of so many agents moved. */
   paused(ns: number, deadlinesMoved: number): void;
   /** A turn whose stages took longer than any of them may. */
   slowTurn(stage: string, ns: number): void;
 }
 
-/** What tells a person about refused datagrams; true if it did. */
+/** What logs refused datagrams; true if it did. */
 interface TickRefusals {
   look(nowNs: number): boolean;
 }
@@ -204,7 +204,7 @@ export class Tick {
     }
   }
 
-  // Whether the stages behind the receive have nothing to do. Once a second they look for
+  // Whether the stages after the receive have nothing to do. Once a second they look for
   // themselves.
   #isPlain(): boolean {
     const { observer, recovery } = this.#options;
@@ -233,9 +233,9 @@ export class Tick {
       this.#tellBatch(batch, count);
       return;
     }
-    // An agent that stalled and came back within one pump: whoever reads must hear of the stall
-    // before the return. But stalls that were judged after these beats came in may be about the
-    // very agents that sent them.
+    // An agent that stalled and came back within one pump: a reader must see the stall before the
+    // return. But stalls that were judged after these beats came in may be about the very agents
+    // that sent them.
     const first = observer.takeStall()!;
     const wasJudgedBefore = first.observerNs <= batch.observerNs[0]!;
     if (!wasJudgedBefore) this.#tellBatch(batch, count);
@@ -275,7 +275,7 @@ export class Tick {
     reports.stalled(stall);
   }
 
-  // Behind the recoveries: a stall that is told makes a row for its agent, also if that has lost
+  // After the recoveries: a stall that is reported makes a row for its agent, also if that has lost
   // its slot meanwhile.
   #maintain(): void {
     const { observer } = this.#options;

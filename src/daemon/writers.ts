@@ -1,5 +1,5 @@
 // The files that the daemon writes: the event export and the audit log. They share one life: opened
-// at start, driven once per turn, their losses counted and told, drained at the end (spec 07
+// at start, driven once per turn, their losses counted and logged, drained at the end (spec 07
 // section 7, 09, 11).
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";

@@ -5,11 +5,11 @@
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import * as frame from "../wire/frame.ts";
 
-/** Nobody vouches for the sender: anybody can make datagrams of plain UDP. */
+/** Nothing vouches for the sender: any program can make datagrams of plain UDP. */
 export const VOUCHED_NOT = 0;
-/** The kernel names the sender: nobody else can have sent the datagram. */
+/** The kernel names the sender: no other process can have sent the datagram. */
 export const VOUCHED_BY_KERNEL = 1;
-/** The sender has a key; but anybody may have recorded what it sent. */
+/** The sender has a key; but what it sent may have been recorded. */
 export const VOUCHED_BY_KEY = 2;
 
 export class Datagram {
@@ -32,7 +32,7 @@ export class Datagram {
   /** A VOUCHED code. */
   vouched = VOUCHED_NOT;
   /**
-   * IP_WORDS from `sourceAt` on say where a datagram comes from that nobody vouches for; undefined
+   * IP_WORDS from `sourceAt` on say where a datagram comes from that nothing vouches for; undefined
    * = nothing does.
    */
   sources: Uint32Array | undefined = undefined;

@@ -33,7 +33,7 @@ export const OUTCOME_LABELS = [
   "deferred",
   "refused_unproven_sender",
   "refused_pid_gone",
-  /** The agent is not silent: its beats come, and are refused. It is looked at again. */
+  /** The agent is not silent: its beats come, and are refused. It is checked again. */
   "refused_beats_refused",
   "refused_unit_not_owned",
 ] as const;

@@ -1,12 +1,12 @@
 // What was refused of each listener and why, finer than the accounting table: a decode error counts
-// under its own kind. An example of each is kept, so that a person can be told whose datagram it
-// was. Fixed memory; written on the hot path.
+// under its own kind. An example of each is kept, so that the log can say whose datagram it was.
+// Fixed memory; written on the hot path.
 import { LISTENERS_MAX } from "../base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../base/reject_reason.ts";
 import { DECODE_ERROR_KINDS } from "../wire/decode_error.ts";
 import type { Datagram } from "./datagram.ts";
 
-/** A refusal is a reject reason, or behind them the kind of a decode error. */
+/** A refusal is a reject reason, or, numbered after them, the kind of a decode error. */
 export const REFUSALS = [...REJECT_REASONS, ...DECODE_ERROR_KINDS] as const;
 export type Refusal = (typeof REFUSALS)[number];
 export const REFUSAL_COUNT = REFUSALS.length;

@@ -21,7 +21,7 @@ export interface EventExportOptions extends ExportContext {
   readonly bytesMax: number | undefined;
   /** Lines per fdatasync; 0 = only at the close. */
   readonly syncEvery: number;
-  /** A monotonic clock: the path is looked at once a second. */
+  /** A monotonic clock: the path is checked once a second. */
   readonly monotonicNs: () => number;
   readonly queueBytesMax?: number;
   readonly calls?: FileCalls;
@@ -111,7 +111,7 @@ export class EventExport {
     this.#writer.start();
   }
 
-  /** Opens the path again if somebody else has rotated the file. */
+  /** Opens the path again if another program has rotated the file. */
   reopen(): void {
     this.#handOver();
     this.#writer.reopen();
@@ -123,7 +123,7 @@ export class EventExport {
   }
 
   /**
-   * How often the file was opened anew since the last call, because somebody else had moved or
+   * How often the file was opened again since the last call, because another program had moved or
    * removed it.
    */
   takeReopened(): Reopened | undefined {

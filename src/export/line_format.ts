@@ -1,5 +1,5 @@
-// What the two export formats share: the interface behind which a line is written into a byte
-// buffer (spec 09). Numbers and words are written without strings; only the rare error text is one.
+// What the two export formats share: the interface that writes a line into a byte buffer (spec 09).
+// Numbers and words are written without strings; only the rare error text is one.
 import type { TextBuffer } from "../base/text_buffer.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";

@@ -34,7 +34,7 @@ export class Connection {
   fd = -1;
   /** Undefined = a peer on a Unix socket. */
   address: string | undefined;
-  /** Tells one use of this object from the next. */
+  /** Differs between one use of this object and the next. */
   serial = 0;
   state = READING;
   /** Events that the front waits for. */
@@ -154,7 +154,7 @@ export class Connection {
     return FLUSH_BLOCKED;
   }
 
-  /** Tells the peer that the answer was the last one. */
+  /** Ends the sending side: the peer sees that the answer was the last one. */
   endWriting(): void {
     shutdownWrite(this.fd);
   }

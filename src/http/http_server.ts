@@ -53,7 +53,7 @@ export interface HttpServerOptions {
   /** Mode of a unix socket. */
   readonly socketMode: number;
   readonly source: ScrapeSource;
-  /** Told of each thing that was counted. */
+  /** Called for each thing that was counted. */
   readonly counted: CountHttp;
   readonly nowNs: () => number;
   /** Milliseconds since the epoch, for the Date field. */

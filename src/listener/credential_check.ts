@@ -1,6 +1,6 @@
-// Who sent the datagrams of a receive by the kernel's word, and which of them are none of ours
-// (spec 05 section 3). The order of the checks is normative: truncated control data, then size,
-// then credentials.
+// Who sent the datagrams of a receive by the kernel's word, and which of them are refused (spec 05
+// section 3). The order of the checks is normative: truncated control data, then size, then
+// credentials.
 import { MSG_CTRUNC, SCM_CREDENTIALS, SOL_SOCKET } from "../../ffi/constants.ts";
 import { UCRED, UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { closeFd } from "../../ffi/pipe.ts";
@@ -54,7 +54,8 @@ export class CredentialCheck {
         // What every kernel writes, read where it lies.
         verdict[i] = VERDICT_PASS;
         const pid = words[control + arena.CONTROL_PID]!;
-        // Pid 0: the sender lives in a namespace that ours cannot see. It is never called attested.
+        // Pid 0: the sender lives in a namespace that the daemon cannot see. It is never called
+        // attested.
         if (pid !== 0) origin[i] = ORIGIN_KERNEL_ATTESTED;
         peerPid[i] = pid;
         peerUid[i] = words[control + arena.CONTROL_UID]!;

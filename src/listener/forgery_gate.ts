@@ -1,10 +1,10 @@
 // Which datagrams are worth a trial of the keys. A trial costs as much as ten datagrams that are
-// only looked at, so a flood of forgeries would take the processor and, with it, the place of
-// genuine beats in the buffer. Failures are paid from budgets, and while they last, everything is
-// tried: a known prefix has one for where its sender beat from last and one for all other places, a
-// stranger pays from that of its source and from that of all strangers together. A source can be
-// forged, so none is ever shut out for good: a budget fills again, and no stranger can use up that
-// of a known sender (spec 02 section 4.1).
+// only read, so a flood of forgeries would take the processor and, with it, the place of genuine
+// beats in the buffer. Failures are paid from budgets, and while they last, everything is tried: a
+// known prefix has one for where its sender beat from last and one for all other places, a stranger
+// pays from that of its source and from that of all strangers together. A source can be forged, so
+// none is ever shut out for good: a budget fills again, and no stranger can use up that of a known
+// sender (spec 02 section 4.1).
 import {
   FORGERIES_BURST_SENDER,
   FORGERIES_BURST_SOURCE,
@@ -159,7 +159,7 @@ export class ForgeryGate {
 
   // A flood from some hundred ports uses up what all strangers have: so what is refused here is
   // paid by its source as well, and the last of the budget is for sources that paid for few. A new
-  // sender, or one that began anew, beats a few times a second and is one of them.
+  // sender, or one that began again, beats a few times a second and is one of them.
   #strangersHave(instantNs: number): boolean {
     const place = this.#sourcePlace;
     const isFew = this.#sourceBudget.left(place) > FORGERIES_BURST_SOURCE - FORGERIES_FEW;

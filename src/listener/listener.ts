@@ -12,7 +12,7 @@ export interface Listener {
   readonly kind: ListenerKind;
   /** Metrics label and log field. */
   readonly name: string;
-  /** Descriptor for the loop's poll; -1 = none. It changes when the socket is made anew. */
+  /** Descriptor for the loop's poll; -1 = none. It changes when the socket is bound again. */
   readonly fd: number;
   /** That of the socket before, as long as datagrams may come by it; -1 = there is none. */
   readonly formerFd?: number;

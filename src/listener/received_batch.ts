@@ -21,8 +21,8 @@ export class ReceivedBatch {
   readonly peerUid = new Uint32Array(BATCH_SIZE);
   readonly peerGid = new Uint32Array(BATCH_SIZE);
   /**
-   * Where datagram i comes from, IP_WORDS from index IP_WORDS x i on, of a listener for which
-   * nobody vouches; undefined = the listener does not say, or what vouches for the sender says
+   * Where datagram i comes from, IP_WORDS from index IP_WORDS x i on, of a listener whose senders
+   * nothing vouches for; undefined = the listener does not say, or what vouches for the sender says
    * more.
    */
   readonly sources: Uint32Array | undefined;

@@ -14,7 +14,7 @@ import {
 import type { SenderTable } from "./sender_table.ts";
 
 /**
- * What the state machine looks at in a frame, beside the sender's state; one object for all frames.
+ * What the state machine reads in a frame, beside the sender's state; one object for all frames.
  */
 export class Arrival {
   ivLow = 0;
@@ -54,7 +54,7 @@ export function beginWindow(table: SenderTable, slot: number, arrival: Arrival):
 
 /**
  * True if the frame of a known sender is new; the state has then moved on. `restartGapNs` of
- * +Infinity: no sender may begin anew by silence alone.
+ * +Infinity: no sender may begin again by silence alone.
  */
 export function advanceWindow(
   table: SenderTable,

@@ -1,6 +1,6 @@
 // IV prefixes that were in use before, in a fixed set: eight places for each hash, of which the
 // oldest is given up. A prefix is random and no two sessions have the same, so these tell a
-// recording from a sender that nobody knows yet.
+// recording from a sender that is not known yet.
 import { RETIRED_PREFIXES_MAX } from "../base/limits.ts";
 
 const WAYS = 8;
@@ -31,7 +31,7 @@ export class RetiredPrefixes {
   }
 }
 
-/** Prefixes are random, but nobody is made to choose them so. */
+/** Prefixes should be random, but nothing forces a client to choose them so. */
 export function prefixHash(low: number, high: number): number {
   let hash =
     Math.imul(low ^ (high >>> 15), 0x9e3779b1) ^ Math.imul(high ^ (low >>> 13), 0x85ebca6b);

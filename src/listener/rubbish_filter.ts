@@ -1,6 +1,6 @@
-// The filter of one listener's socket: it knows what its listener would refuse at first sight, in
-// the words of the kernel and in ours, and counts what came in of it. Whether it is on is decided
-// by rubbish_watch.ts.
+// The filter of one listener's socket: it knows what its listener would refuse at first sight, as a
+// program for the kernel and as code, and counts what came in of it. Whether it is on is decided by
+// rubbish_watch.ts.
 import { ENOMEM } from "../../ffi/constants.ts";
 import { HEADER_LENGTH, HEADER_STRIDE, type ReceiveBatch } from "../../ffi/receive_batch.ts";
 import { attachFilter, detachFilter } from "../../ffi/socket_filter.ts";

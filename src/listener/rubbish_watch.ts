@@ -1,9 +1,9 @@
 // When a listener's socket gets its filter against rubbish, and when it loses it. A flood that
-// takes every place in the queue of a socket makes honest senders wait in vain: they look silent
-// through no fault of theirs. So above a rate of refusals the kernel drops rubbish before it is
-// queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
-// itself). Only refusals that the filter could have spared us count, which is known by looking: the
-// receives of a suspected listener count them (spec 05 section 8).
+// takes every place in the queue of a socket makes honest senders wait for nothing: they look
+// silent through no fault of theirs. So above a rate of refusals the kernel drops rubbish before it
+// is queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
+// itself). Only refusals that the filter could have spared the daemon count, and only the datagram
+// shows which: the receives of a suspected listener count them (spec 05 section 8).
 import { blockPer, counter, type ShowCounters } from "../base/counters.ts";
 import { LISTENERS_MAX, RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
@@ -63,7 +63,7 @@ const FILTERING = 2;
 const HELPLESS = 3;
 
 export class RubbishWatch {
-  /** Datagrams that the kernel dropped for us, by listener number: an estimate. It only grows. */
+  /** Datagrams that the kernel's filter dropped, by listener number: an estimate. It only grows. */
   readonly filteredEstimate = new Float64Array(LISTENERS_MAX);
   readonly #options: RubbishWatchOptions;
   readonly #lookNs: number;
@@ -94,7 +94,7 @@ export class RubbishWatch {
     }
   }
 
-  /** Looks at every listener; to be called after every turn. */
+  /** Goes over every listener; to be called after every turn. */
   look(nowNs: number): void {
     const { listeners, accounting } = this.#options;
     const { received, accepted } = accounting;

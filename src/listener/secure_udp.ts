@@ -49,11 +49,11 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
   readonly acceptRecovery: boolean;
   /** The listener takes ownership of the arrays and wipes them. */
   readonly keys: SecureKeys;
-  /** Silence after which a pid may begin anew: the observer's threshold, always. */
+  /** Silence after which a pid may begin again: the observer's threshold, always. */
   readonly restartGapNs: number;
   /**
    * Whether a pid is watched and not called silent. Its stall must be reported before a sender may
-   * begin anew in its place: a frame that arrives between its deadline and the verdict would else
+   * begin again in its place: a frame that arrives between its deadline and the verdict would else
    * suppress the stall.
    */
   readonly isBeating?: (pid: number) => boolean;

@@ -1,9 +1,9 @@
 // When the kernel is asked who really sent a datagram (SO_PASSPIDFD, Linux 6.5): its descriptor is
 // that of the very process, whatever process has the pid by now. It costs 2.4 us per datagram and a
-// descriptor until the batch was looked at, so it is asked on a quiet socket, where that is
-// nothing, and where nothing else can show it: a sender is in doubt, and a socket that is never
-// seen empty cannot prove it. Only a socket that takes no descriptors from senders may ask
-// (SO_PASSRIGHTS, Linux 6.16): theirs would come first, and enter this process.
+// descriptor until the batch was handled, so it is asked on a quiet socket, where that is nothing,
+// and where nothing else can show it: a sender is in doubt, and a socket that is never seen empty
+// cannot prove it. Only a socket that takes no descriptors from senders may ask (SO_PASSRIGHTS,
+// Linux 6.16): theirs would come first, and enter this process.
 import { SO_PASSPIDFD, SO_PASSRIGHTS } from "../../ffi/constants.ts";
 import { setSocketOption } from "../../ffi/socket.ts";
 

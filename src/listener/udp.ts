@@ -1,6 +1,6 @@
-// The plaintext UDP listener (spec 05 section 6): datagrams of exactly 32 bytes from anybody who
-// can reach the port. Nobody vouches for the pid in them, so beats are never taken for attested
-// ones; the operator may accept the risk of recovery for one listener.
+// The plaintext UDP listener (spec 05 section 6): datagrams of exactly 32 bytes from any sender
+// that can reach the port. Nothing vouches for the pid in them, so beats are never taken for
+// attested ones; the operator may accept the risk of recovery for one listener.
 import { AF_INET6 } from "../../ffi/constants.ts";
 import { SOCKADDR_IN, SOCKADDR_IN6 } from "../../ffi/layout.ts";
 import * as arena from "../../ffi/receive_batch.ts";

@@ -176,7 +176,7 @@ export class UnixListener implements Listener {
     const pidfd = this.batch.pidfd[i]!;
     if (pidfd < 0) return false;
     const result = pidfdSendSignal(pidfd, 0);
-    // Not ours to signal, and there.
+    // Alive, and of another user.
     return result === 0 || result === -EPERM;
   }
 
@@ -201,7 +201,7 @@ export class UnixListener implements Listener {
   }
 
   /**
-   * Makes the socket anew at a path where it is gone; throws as the constructor does, and then all
+   * Binds the socket again at a path where it is gone; throws as the constructor does, and then all
    * is as before. What is queued in the old one is received, and so is what agents send that are
    * connected to it.
    */
@@ -216,8 +216,8 @@ export class UnixListener implements Listener {
   }
 
   /**
-   * Closes the old socket if nothing came by it for longer than `quietNsMax`: who is connected to
-   * it finds out, and connects anew.
+   * Closes the old socket if nothing came by it for longer than `quietNsMax`: a client that is
+   * connected to it gets an error, and connects again.
    */
   closeFormer(nowNs: number, quietNsMax: number): void {
     if (this.#former === undefined || nowNs - this.#formerUsedNs <= quietNsMax) return;

@@ -16,7 +16,7 @@ interface ExpositionOptions {
   readonly perPid: () => boolean;
 }
 
-/** Rows written between two looks at the clock: about 20 us. */
+/** Rows written between two readings of the clock: about 20 us. */
 const ROWS_PER_STEP = 64;
 /** Room of a page without agents; the buffers grow to the largest page and stay. */
 const PAGE_BYTES = 64 * 1_024;

@@ -29,7 +29,7 @@ export class FamilySection {
   readonly #textHead: Uint8Array;
   readonly #openMetricsHead: Uint8Array;
   readonly #lines: Line[] = [];
-  /** Of instances that nothing tells apart: they are added up. */
+  /** Of instances without a label of their own: they are added up. */
   readonly #columns: Float64Array[] = [];
 
   constructor(family: Family) {

@@ -1,4 +1,4 @@
-// The registry behind the metrics page (spec 08): it shows the counters of every stage, which it
+// The registry of the metrics page (spec 08): it shows the counters of every stage, which it
 // reads in place, and counts what only event rows can say. It is fed while the daemon turns;
 // nothing here allocates, blocks or throws meanwhile.
 import {

@@ -6,7 +6,7 @@ import type { PidRows } from "./pid_rows.ts";
 const DIGIT_BITS = 11;
 const DIGIT_COUNT = 2 ** DIGIT_BITS;
 const DIGIT_MASK = DIGIT_COUNT - 1;
-/** Elements moved between two looks at the clock: about 20 us. */
+/** Elements moved between two readings of the clock: about 20 us. */
 const STEP_ELEMENTS = 4_096;
 
 export class PidOrder {

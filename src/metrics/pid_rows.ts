@@ -1,4 +1,4 @@
-// The per-pid rows of the metrics page: columns of typed arrays behind a bounded index (spec 08
+// The per-pid rows of the metrics page: columns of typed arrays with a bounded index (spec 08
 // section 3.1). Only a beat makes a row; a row lives until the tracker has removed the pid and does
 // not track it now. Nothing here allocates after construction.
 import { assert } from "../base/assert.ts";

@@ -1,6 +1,6 @@
 // The two limiters (spec 04 sections 6 and 7). The limit of one member is a bucket of its own and
-// spends no global token; the global bucket is paid by everything that would cost us work or make
-// an event. A part of it is kept for agents that are known and vouched for: else a flood of rubbish
+// spends no global token; the global bucket is paid by everything that would cost work or make an
+// event. A part of it is kept for agents that are known and vouched for: else a flood of rubbish
 // would shed their beats, and they would look silent.
 import { saturatingSub } from "../base/saturating.ts";
 import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
@@ -46,7 +46,7 @@ export class Admission {
   }
 
   /**
-   * Takes a token for what makes an event or costs us work, and leaves the reserve; false if there
+   * Takes a token for what makes an event or costs work, and leaves the reserve; false if there
    * is none.
    */
   pay({ nowNs }: Datagram): boolean {
@@ -90,8 +90,8 @@ export function isVouched({ origin }: SlotsView, datagram: Datagram): boolean {
 }
 
 // True for a beat that kernel or key vouch for and that its slot will take. In the long run no
-// member sends more of them than its rate, so few members alone do not drain the reserve. Anybody
-// can make those of plain UDP.
+// member sends more of them than its rate, so few members alone do not drain the reserve. Any
+// sender can make those of plain UDP.
 function isKnown(slots: SlotsView, datagram: Datagram): boolean {
   if (!isVouched(slots, datagram)) return false;
   return nonceAcceptance(slots, datagram) !== NONCE_REFUSED || beginsAnew(slots, datagram);

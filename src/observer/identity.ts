@@ -7,8 +7,8 @@
 // the sender has it still; until then nothing may be done to it. What started and ended within one
 // tick of the clock of start times cannot be told apart, so proof needs a later one. And a sender
 // that rules a namespace may state the pid of a process of its own in a send that it delays until
-// that has ended: the uid of the process must be the one that the kernel attests, which nobody can
-// state for another user.
+// that has ended: the uid of the process must be the one that the kernel attests, which no process
+// can state for another user.
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -84,7 +84,7 @@ export class IdentityResolver {
   }
 
   // Whether the process that has the pid now, and started at `generation` by a reading just made,
-  // sent the datagram. The word of the kernel, where there is one, is asked after the reading:
+  // sent the datagram. The kernel, where it can say, is asked after the reading:
   // a process that has the pid still had it then.
   #isSender({ pid, generation, batchRow, peerUid }: Datagram, listener: Listener): boolean {
     const { sentAfterGeneration, receivedGeneration, pidfd } = listener.batch;

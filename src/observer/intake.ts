@@ -43,7 +43,7 @@ export class Intake {
   readonly rows: EventRows;
   pidMax = PID_MAX_FALLBACK;
   /**
-   * When the sockets must have been looked at, so that the next beat of a sender can prove it;
+   * When the sockets must have been read, so that the next beat of a sender can prove it;
    * Infinity = no matter.
    */
   lookNs = Number.POSITIVE_INFINITY;
@@ -213,7 +213,7 @@ export class Intake {
     this.rows.beat(datagram, wasStalled && update === UPDATE_REFRESHED);
   }
 
-  // The next beat is to prove this sender: its socket is looked at once more before it, and the
+  // The next beat is to prove this sender: its socket is read once more before it, and the
   // kernel may be asked.
   #doubt({ nowNs }: Datagram, listener: Listener): void {
     this.lookNs = nowNs + PROOF_LOOK_NS;

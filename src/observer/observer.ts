@@ -41,7 +41,7 @@ export interface ObserverOptions {
   /** Most slots taken at one judge point; default: no limit. */
   readonly judgeLimit?: number;
   /**
-   * Time beyond a planned wait for which the observer may not look at its sockets; what is longer
+   * Time beyond a planned wait for which the observer may not read its sockets; what is longer
    * moves all deadlines by as much. Default: no limit, silence is silence.
    */
   readonly pauseGapNs?: number | undefined;

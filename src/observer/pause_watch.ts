@@ -1,7 +1,7 @@
-// Notices that no agent could be heard for a while, before one is judged for it (spec 12 section
-// 8): from one look at a socket to the next there was more time than the wait that was planned
-// between them. Without a limit it notices nothing, which is the rule of a library's poll(): its
-// caller decides how often it looks.
+// Notices that no agent could be heard for a while, before one is judged for it (spec 12
+// section 8): between two reads of the sockets there was more time than the planned wait. Without a
+// limit it notices nothing, which is the rule of a library's poll(): its caller decides how often
+// it looks.
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { Pauses } from "../tracker/pauses.ts";
@@ -49,7 +49,7 @@ export class PauseWatch {
     this.#plannedNs = ns;
   }
 
-  /** The observer looks at a socket, or is about to judge, at `nowNs`. */
+  /** The observer reads a socket, or is about to judge, at `nowNs`. */
   listen(nowNs: number): void {
     const elapsedNs = nowNs - this.#listenedNs;
     const gapNs = elapsedNs - this.#plannedNs;

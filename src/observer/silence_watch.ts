@@ -1,7 +1,7 @@
 // When silence is judged (spec 04 section 4), and what was found: stalls are judged only when no
 // received datagram waits and either all sockets were seen empty, so that beats that had arrived
-// count, or a flood has kept us from judging for long enough. While stalls of an earlier judge
-// point are unread, nothing is judged. Nothing here allocates after the start.
+// count, or a flood has kept the observer from judging for long enough. While stalls of an earlier
+// judge point are unread, nothing is judged. Nothing here allocates after the start.
 import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
@@ -53,7 +53,7 @@ export class SilenceWatch {
     this.#consumed = 0;
     if (this.stalls.unread > 0) return;
     const nowNs = this.#clock.nowNs();
-    // Between the look at the sockets and here the observer may have been stopped, too.
+    // Between the read of the sockets and here the observer may have been stopped, too.
     this.#pauses.listen(nowNs);
     this.stalls.restart(nowNs);
     this.count++;

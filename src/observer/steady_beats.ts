@@ -25,7 +25,7 @@ export class SteadyBeats {
   }
 
   /**
-   * Looks at the `count` datagrams that `listener` has just received; `datagram` says when, and its
+   * Takes the `count` datagrams that `listener` has just received; `datagram` says when, and its
    * number.
    */
   prepare(datagram: Datagram, listener: Listener, count: number, pidMax: number): void {

@@ -10,10 +10,10 @@ import { NS_PER_MS } from "../base/time.ts";
  */
 export type GenerationClock = () => number;
 
-/** A tick on every Linux that we run on (USER_HZ). */
+/** A tick on every Linux that the daemon runs on (USER_HZ). */
 const GENERATION_NS = 10 * NS_PER_MS;
 
-/** The generation clock of this machine; NaN where the system tells no start times. */
+/** The generation clock of this machine; NaN where the system gives no start times. */
 export function nowGeneration(): number {
   return IS_LINUX ? Math.floor(clockNs(CLOCK_BOOTTIME) / GENERATION_NS) : Number.NaN;
 }

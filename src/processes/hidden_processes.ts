@@ -53,8 +53,8 @@ function mountOptions(mountinfo: string): { readonly hidepid?: string; readonly 
 }
 
 /**
- * The kernel shows everything to who may trace everybody, and to the members of the group of the
- * mount.
+ * The kernel shows everything to a process that may trace all others, and to the members of the
+ * group of the mount.
  */
 function isExempt(status: string, gid: string, hidepid: string): boolean {
   const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";

@@ -1,4 +1,4 @@
-// What the system says about our own process, read at the moment of a scrape and never else
+// What the system says about this process, read only at the moment of a scrape
 // (spec 08 section 3.7). Measured on Linux: about 0.1 ms together. NaN = the platform cannot say;
 // such a sample is left out.
 import { readdirSync, statSync } from "node:fs";

@@ -1,6 +1,6 @@
 // Reads processes from /proc (spec 05 section 5): the only place that knows which file of
-// /proc/<pid> says what. Start time and pid namespace tell who has a pid. Small synchronous reads,
-// the only ones on the loop; NaN = unknown.
+// /proc/<pid> says what. Start time and pid namespace say which process has a pid. Small
+// synchronous reads, the only ones on the loop; NaN = unknown.
 import { readdirSync, readlinkSync } from "node:fs";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
 import * as text from "./proc_text.ts";
@@ -49,7 +49,7 @@ export class ProcReader implements ProcessReader {
     return !text.isOver(stat) && text.parseStartTime(stat) === startTime;
   }
 
-  /** Whether what has the pid is a zombie; undefined if it is not shown to us. */
+  /** Whether what has the pid is a zombie; undefined if it is hidden. */
   isZombie(pid: number): boolean | undefined {
     const stat = this.#stat(pid);
     return stat === "" ? undefined : text.isOver(stat);
@@ -90,8 +90,7 @@ export class ProcReader implements ProcessReader {
   }
 
   /**
-   * What the descriptors of the process are: "socket:[4711]", "/dev/null". None if they are kept
-   * from us.
+   * What the descriptors of the process are: "socket:[4711]", "/dev/null". None if they are hidden.
    */
   descriptors(pid: number): { readonly fd: number; readonly link: string }[] {
     const directory = `${this.#root}/${pid}/fd`;
@@ -105,7 +104,7 @@ export class ProcReader implements ProcessReader {
     });
   }
 
-  /** Every process that is shown to us. */
+  /** Every process that /proc shows. */
   pids(): number[] {
     return namesIn(this.#root)
       .filter((name) => /^[0-9]+$/.test(name))
@@ -121,7 +120,7 @@ export class ProcReader implements ProcessReader {
   }
 
   // The link of another user's process needs CAP_SYS_PTRACE; the NSpid line is world-readable and
-  // has one number for a process of our namespace, more for one in a child namespace.
+  // has one number for a process of this namespace, more for one in a child namespace.
   #namespaceFromStatus(pid: number, observerInode: number): number {
     if (Number.isNaN(observerInode)) return Number.NaN;
     const count = text.parseNspids(this.#status(pid)).length;

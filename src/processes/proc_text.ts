@@ -36,8 +36,8 @@ export function parseNamespaceLink(text: string): number {
 }
 
 /**
- * The pids of the NSpid line, our own namespace first; none if there is no such line. A cut line
- * could hide a number.
+ * The pids of the NSpid line, the daemon's own namespace first; none if there is no such line. A
+ * cut line could hide a number.
  */
 export function parseNspids(status: string): readonly number[] {
   const match = /^NSpid:((?:[ \t]+[0-9]+)+)[ \t]*\n/m.exec(status);

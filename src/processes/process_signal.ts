@@ -17,7 +17,7 @@ interface ProcessSignal {
   readonly signal: number;
 }
 
-/** What is needed to tell who has a pid, also when there is no descriptor left. */
+/** What is needed to know which process has a pid, also when there is no descriptor left. */
 export interface SignalMeans {
   readonly processes: Pick<ProcessReader, "startTime">;
   readonly spares: SpareDescriptors;
@@ -42,7 +42,7 @@ function trySignal(
   if (pidfd < 0) return pidfd;
   try {
     const found = processes.startTime(pid);
-    // It has ended meanwhile, or it is kept from us.
+    // It has ended meanwhile, or it is hidden.
     if (Number.isNaN(found))
       return pidfdSendSignal(pidfd, 0) === -ESRCH ? -ESRCH : SIGNAL_UNREADABLE;
     return found === startTime ? pidfdSendSignal(pidfd, signal) : SIGNAL_OTHER_PROCESS;

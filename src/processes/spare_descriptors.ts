@@ -3,7 +3,7 @@
 // moment, and not when scrapers or recovery commands have given theirs back.
 import { closeSync, openSync } from "node:fs";
 
-/** A process descriptor, and the file of the process that is looked at beside it. */
+/** A process descriptor, and the file of the process that is read beside it. */
 const SPARE_COUNT = 2;
 
 export class SpareDescriptors {
@@ -33,7 +33,7 @@ export class SpareDescriptors {
     try {
       while (this.#fds.length < SPARE_COUNT) this.#fds.push(openSync("/dev/null", "r"));
     } catch {
-      // Somebody was faster: we have fewer for a while.
+      // Another open was faster: there are fewer for a while.
     }
   }
 }

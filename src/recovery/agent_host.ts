@@ -23,7 +23,7 @@ export interface AgentHost {
    * not.
    */
   signal(pid: number, generation: number, signal: number): Failure | undefined;
-  /** Whether a live process has `pid`, whoever it is: a HOLDER_* code. */
+  /** Whether any live process has `pid`: a HOLDER_* code. */
   holderOf(pid: number): number;
   /** True while that process runs, or may run again; a zombie does not. */
   isAlive(pid: number, generation: number): boolean;
@@ -31,17 +31,17 @@ export interface AgentHost {
   unitOf(pid: number, generation: number): AgentUnit | string;
   /** Now as a generation: processes that start from now on have at least this one. */
   nowGeneration(): number;
-  /** Now on the clock that the service manager tells the ends of processes in, in microseconds. */
+  /** Now on the clock that the service manager uses for the ends of processes, in microseconds. */
   monotonicUs(): number;
   /** True if a process of `unit` that started at `generation` or later beats. */
   hasSuccessor(unit: AgentUnit, generation: number): boolean;
 }
 
-/** No live process has the pid: nobody can be hurt by its number. */
+/** No live process has the pid: no other process can be hurt by its number. */
 export const HOLDER_NONE = 0;
 /** One has it, and /proc shows it. */
 export const HOLDER_SHOWN = 1;
-/** One has it, and /proc does not show it to us. */
+/** One has it, and /proc does not show it. */
 export const HOLDER_HIDDEN = 2;
 
 /** Whether `pid` is tracked, beats, and is of `generation` or later. */
@@ -102,7 +102,7 @@ export class SystemAgentHost implements AgentHost {
   }
 }
 
-/** For an observer that sees beats and no processes: it signals nobody, and knows no units. */
+/** For an observer that sees beats and no processes: it signals no process, and knows no units. */
 export class BlindAgentHost implements AgentHost {
   holderOf(): number {
     return HOLDER_SHOWN;

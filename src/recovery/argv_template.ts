@@ -1,6 +1,6 @@
 // The recovery command as a template: an argv array whose items, all but the first, may hold
 // placeholders (spec 10 section 1). Expansion is one pass over the template, so a value is never
-// looked at for placeholders again, and the result goes to exec as it is: there is no shell
+// searched for placeholders again, and the result goes to exec as it is: there is no shell
 // anywhere, so nothing has to be quoted.
 import { originText } from "../base/origin.ts";
 import { PLACEHOLDERS } from "../base/placeholders.ts";
@@ -15,7 +15,7 @@ export interface PlaceholderContext {
   readonly nowNs: number;
   readonly listenerNames: readonly string[];
   /**
-   * Nobody knows which process it was, and no process has its pid any more: there is none to name.
+   * Which process it was is not known, and no process has its pid any more: there is none to name.
    */
   readonly isPidGone: boolean;
   /** Unix time in milliseconds of observer time 0. */
@@ -36,7 +36,7 @@ export function placeholderValues(stall: Stall, context: PlaceholderContext): re
     String(Math.floor(stall.thresholdNs / NS_PER_MS)),
     originText(stall.origin),
     numberOrEmpty(stall.generation),
-    // 0 is a foreign namespace whose inode is hidden from us: there is no number to tell.
+    // 0 is a foreign namespace whose inode is hidden: there is no number to give.
     stall.namespaceInode === 0 ? "" : numberOrEmpty(stall.namespaceInode),
   ];
 }
@@ -44,7 +44,7 @@ export function placeholderValues(stall: Stall, context: PlaceholderContext): re
 export class ArgvTemplate {
   /** argv[0], used verbatim. */
   readonly program: string;
-  /** Bytes of the template joined by one space: the audit log tells its length, never its text. */
+  /** Bytes of the template joined by one space: the audit log has its length, never its text. */
   readonly sizeBytes: number;
   /** True if the pid is among the arguments. */
   readonly namesPid: boolean;

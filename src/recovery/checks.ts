@@ -31,7 +31,7 @@ export function stalenessReason(freshness: number): StaleReason | undefined {
     case FRESH_BEATS_REFUSED:
       return "beats_refused";
     default:
-      // A process that could never be looked at is not proven either.
+      // A process that could never be looked up is not proven either.
       return undefined;
   }
 }

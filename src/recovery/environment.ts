@@ -47,7 +47,7 @@ const SOURCE = "VARTA_SOURCE";
 
 /**
  * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and
- * whether there is a pid is for us to say.
+ * only the daemon knows whether there is a pid.
  */
 const NOT_INHERITED: readonly string[] = [
   "NOTIFY_SOCKET",

@@ -30,7 +30,7 @@ interface FiredEntry {
 
 interface FiredJournalOptions {
   readonly ownerUid: number;
-  /** A monotonic clock: the path is looked at once a second. */
+  /** A monotonic clock: the path is checked once a second. */
   readonly monotonicNs: () => number;
 }
 
@@ -44,7 +44,7 @@ export class FiredJournal {
   readonly found: readonly FiredEntry[];
   /** Entries that could not be written since the last takeFailures(). */
   #failures = 0;
-  /** How often the file was made anew since the last takeReopened(). */
+  /** How often the file was made again since the last takeReopened(). */
   #reopened = 0;
   readonly #options: FiredJournalOptions;
   #fd: number;
@@ -53,8 +53,8 @@ export class FiredJournal {
   #next = 0;
 
   /**
-   * Opens or creates the file, by the rules for our own files; throws an Error that says what was
-   * found.
+   * Opens or creates the file, by the rules for the daemon's own files; throws an Error that says
+   * what was found.
    */
   static open(path: string, options: FiredJournalOptions): FiredJournal {
     const fd = openOwn(path, options.ownerUid);
@@ -105,8 +105,8 @@ export class FiredJournal {
   }
 
   /**
-   * How often somebody else has removed or moved the file since the last call; its lines were taken
-   * along.
+   * How often another program has removed or moved the file since the last call; its lines were
+   * taken along.
    */
   takeReopened(): number {
     const count = this.#reopened;
@@ -154,7 +154,7 @@ export class FiredJournal {
 }
 
 function openOwn(path: string, ownerUid: number): number {
-  // Looked at first: a link is told as one, and to open a device can be an act of its own.
+  // Checked first: a link is reported as one, and to open a device can be an act of its own.
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
@@ -178,8 +178,8 @@ function contentOf(fd: number): Buffer {
 }
 
 /**
- * True if one line is ours, or if a crash of the machine left nothing but zero bytes or a piece of
- * the first line.
+ * True if one line is of this format, or if a crash of the machine left nothing but zero bytes or a
+ * piece of the first line.
  */
 export function isFiredJournal(bytes: Buffer): boolean {
   const text = bytes.toString("latin1");
@@ -206,7 +206,7 @@ function parse(text: string): FiredEntry | undefined {
   return { pid: Number(match[1]), generation, unixMs: Number(match[3]) };
 }
 
-// The ring goes on behind its youngest line, so that the oldest is overwritten first.
+// The ring goes on after its youngest line, so that the oldest is overwritten first.
 function afterYoungest(lines: readonly (FiredEntry | undefined)[]): number {
   let youngest = -1;
   for (const [at, entry] of lines.entries())

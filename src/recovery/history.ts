@@ -45,7 +45,7 @@ interface Fired {
 interface Pace extends Fired {
   /** Recoveries since the agent was last healthy for long enough. */
   level: number;
-  /** When it last began to beat again after `firedNs`; NaN = not that we know. */
+  /** When it last began to beat again after `firedNs`; NaN = not as far as is known. */
   resumedNs: number;
   /** Starts within the budget window, oldest first. */
   starts: number[];
@@ -59,7 +59,7 @@ const PRUNE_DEBOUNCES = 10;
  * slow.
  */
 const PRUNED_MAX = 16;
-/** Between two looks at who is still given up: no gauge is read more often. */
+/** Between two counts of those still given up: no gauge is read more often. */
 const LOOK_NS = NS_PER_S;
 
 export class History {
@@ -221,7 +221,7 @@ export class History {
     }
   }
 
-  /** When `maintain()` has something to look at; Infinity = no agent is given up. */
+  /** When `maintain()` has something to do; Infinity = no agent is given up. */
   nextLookNs(): number {
     return this.#givenUp.size === 0 ? Infinity : this.#nextLookNs;
   }
@@ -269,7 +269,7 @@ export class History {
   #pauseNs(level: number): number {
     const { debounceNs, backoffMaxNs } = this.#settings;
     if (level === 0 || backoffMaxNs === undefined) return 0;
-    // 2^60 debounces are beyond every maximum: no power of ours overflows.
+    // 2^60 debounces are beyond every maximum: no power of two overflows.
     return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);
   }
 

@@ -47,7 +47,9 @@ export class Plan {
   }
 }
 
-/** True if a step acts on the process that has the pid, or hands the pid on to somebody who may. */
+/**
+ * True if a step acts on the process that has the pid, or hands the pid on to a program that may.
+ */
 export function needsPid(step: Step): boolean {
   switch (step.kind) {
     case "wait":
@@ -67,7 +69,7 @@ export function programOf(step: Step): string {
   return step.kind === "restart_unit" ? UNIT_MANAGER : "";
 }
 
-/** No shell, and nobody to ask for a password: a right that is missing is an exit code. */
+/** No shell, and no one to ask for a password: a right that is missing is an exit code. */
 export function restartArgv(unit: string): string[] {
   return [UNIT_MANAGER, "--no-ask-password", "restart", unit];
 }

@@ -33,7 +33,7 @@ export class Sequence {
   readonly unitFault: string;
   readonly paceKey: PaceKey;
   /**
-   * Nobody knows which process it was, and none has its pid: only steps that need no pid are done,
+   * Which process it was is not known, and none has its pid: only steps that need no pid are done,
    * as long as that is so.
    */
   readonly isPidGone: boolean;
@@ -61,7 +61,7 @@ export class Sequence {
   /** The child of the step in progress. */
   child: Child | undefined = undefined;
   verifyEndNs = NaN;
-  /** Steps behind it; the number of the current one, from 1, while one is being done. */
+  /** Steps after it; the number of the current one, from 1, while one is being done. */
   stepNumber = 0;
   /** Owned by the heap of deadlines. */
   deadlineNs = NaN;

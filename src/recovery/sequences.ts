@@ -173,7 +173,7 @@ export class Sequences {
     return this.#deadlines.head?.deadlineNs ?? Infinity;
   }
 
-  /** Looks at those whose deadline has passed; the steps that are due with it become ready. */
+  /** Takes those whose deadline has passed; the steps that are due with it become ready. */
   takeDue(nowNs: number): void {
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
       const sequence = this.#deadlines.head;
@@ -227,7 +227,7 @@ export class Sequences {
     return false;
   }
 
-  /** One that has not begun is decided anew: until then it counts for nothing. */
+  /** One that has not begun is decided again: until then it counts for nothing. */
   #tryAgain(sequence: Sequence): void {
     const hasBegun = sequence.hasActed || sequence.hasBegun;
     sequence.isPutOff = !hasBegun;
@@ -314,7 +314,7 @@ export class Sequences {
     this.#options.history.resumed(paceKey, stall.generation, nowNs);
   }
 
-  /** A recovery that failed begins anew, as another one, when it may. False if it may not. */
+  /** A recovery that failed begins again, as another one, when it may. False if it may not. */
   #parkAgain(sequence: Sequence, nowNs: number): boolean {
     const retryNs = this.#retryNs(sequence, nowNs);
     sequence.isPutOff = false;

@@ -1,7 +1,7 @@
 // How many recoveries may begin in a window over all agents (spec 10 section 3). When half of a
 // machine falls silent at once, the agents are not the fault, and restarting all of them is the
 // next outage. A storm begins with the first refusal and is over when a whole window has passed
-// without one, so that it is told in two lines.
+// without one, so that it is logged in two lines.
 
 interface StormSettings {
   /** Undefined = no limit. */

@@ -18,7 +18,7 @@ export interface UnitFacts {
 }
 
 const PROPERTIES = ["User", "UID", "MainPID", "ExecMainPID", "ExecMainExitTimestampMonotonic"];
-/** Values of User= that are root without a look at the accounts. */
+/** Values of User= that are root without asking the accounts. */
 const ROOT: readonly string[] = ["", "root", "0"];
 
 /** The command that asks for the facts of `unit`. */

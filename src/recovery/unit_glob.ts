@@ -1,6 +1,6 @@
 // The names of units that the operator listed, with the wildcards of a shell: "worker@*.service". A
 // dozen characters of pattern against a name of at most 255 bytes; no regular expression is made of
-// what somebody wrote.
+// a user's text.
 
 /** True if one of `globs` matches `name` from end to end: "*" any characters, "?" exactly one. */
 export function matchesUnit(globs: readonly string[], name: string): boolean {

@@ -60,7 +60,7 @@ export class UnitRestarts {
     if (lookup === undefined) return undefined;
     if (!lookup.isAnswered) return RESTART_ASKING;
     if (lookup.failure !== undefined) {
-      // The next try asks anew.
+      // The next try asks again.
       if (lookup.failure.isTransient) sequence.unitLookup = undefined;
       return { reason: "unit_not_owned", failure: lookup.failure };
     }

@@ -1,6 +1,6 @@
-// Where the file behind a path of a secret really is. A volume of Kubernetes shows each key as a
-// link (key -> ..data/key, ..data -> ..2026_11_27), so that all of them change at once. Links are
-// followed as long as they stay below the directory of the path, belong to us or root, and lead
+// Where the file of a secret's path really is. A volume of Kubernetes shows each key as a link (key
+// -> ..data/key, ..data -> ..2026_11_27), so that all of them change at once. Links are followed as
+// long as they stay below the directory of the path, belong to the daemon's user or root, and lead
 // through directories that no other user may write to: then no other user decides where they lead.
 import { lstatSync, readlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

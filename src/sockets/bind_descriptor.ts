@@ -1,6 +1,6 @@
 // The bind of a descriptor to a Unix socket path (spec 05 section 4). The checks are those of every
-// socket path that we make; here a bind that finds the path taken looks for a stale socket and
-// tries once more. Synchronous: it runs before anything else is opened, since the umask is
+// socket path that the daemon makes; here a bind that finds the path taken looks for a stale socket
+// and tries once more. Synchronous: it runs before anything else is opened, since the umask is
 // process-wide.
 import { dirname } from "node:path";
 import { EADDRINUSE } from "../../ffi/constants.ts";
@@ -24,7 +24,7 @@ export interface BindDescriptorOptions extends SocketFile {
   readonly syncsDirectory?: boolean;
 }
 
-/** A path that we bound, with the identity of the inode that we made. */
+/** A path that was bound, with the identity of the inode that was made. */
 export interface BoundPath extends BoundSocket {
   readonly directorySynced: boolean;
 }

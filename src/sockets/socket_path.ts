@@ -1,7 +1,7 @@
 // The checks around a Unix socket path (spec 05 section 4), for all that make a socket there: the
 // parent directory must be safe, a stale socket is removed after a probe, a live owner and any
-// other file are refused, the mode is exact, and only our own inode is ever removed. Synchronous,
-// since the umask is process-wide. The bind itself belongs to the callers.
+// other file are refused, the mode is exact, and only the daemon's own inode is ever removed.
+// Synchronous, since the umask is process-wide. The bind itself belongs to the callers.
 import { type BigIntStats, lchownSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from "../../ffi/constants.ts";
@@ -24,10 +24,10 @@ export class SocketPathError extends Error {
   }
 }
 
-/** Somebody holds the socket at the path. */
+/** Another process holds the socket at the path. */
 export class SocketInUseError extends SocketPathError {}
 
-/** A path with the identity of the socket inode that we made there. */
+/** A path with the identity of the socket inode that was made there. */
 export interface BoundSocket {
   readonly path: string;
   readonly dev: bigint;
@@ -51,8 +51,8 @@ interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
 }
 
 /**
- * Throws unless the directory of `path` is a real one in which only our user and root can replace
- * the socket.
+ * Throws unless the directory of `path` is a real one in which only the daemon's user and root can
+ * replace the socket.
  */
 export function checkParent(path: string): void {
   const parent = dirname(path);
@@ -134,7 +134,7 @@ export function bindRefused(path: string, errno: number): SocketPathError {
 }
 
 /**
- * The socket that we have just made at `path`, in its group; it is removed again if its mode is not
+ * The socket that was just made at `path`, in its group; it is removed again if its mode is not
  * exactly that.
  */
 export function boundSocket(
@@ -176,18 +176,18 @@ function giveToGroup(bound: BoundSocket, gid: number): void {
   }
 }
 
-/** Removes the socket file if it is still the inode that we made; every fault is ignored. */
+/** Removes the socket file if it is still the inode that was made; every fault is ignored. */
 export function unlinkBoundPath(bound: BoundSocket): void {
   try {
     if (isInPlace(bound)) unlinkSync(bound.path);
   } catch {
-    // A missing file is what we want, and an unreadable one is not ours to remove.
+    // A missing file is what is wanted, and an unreadable one must not be removed.
   }
 }
 
 /**
- * True if the file at the path is the inode that we made; while its socket lives, no other file can
- * have its number.
+ * True if the file at the path is the inode that was made; while its socket lives, no other file
+ * can have its number.
  */
 export function isInPlace(bound: BoundSocket): boolean {
   try {
@@ -199,8 +199,8 @@ export function isInPlace(bound: BoundSocket): boolean {
 }
 
 /**
- * What is at `at`, undefined if nothing is. A directory above it that is closed to us is a fault of
- * the world.
+ * What is at `at`, undefined if nothing is. A directory above it that is closed to the daemon is a
+ * fault of the world.
  */
 function look(at: string, path: string): BigIntStats | undefined {
   try {

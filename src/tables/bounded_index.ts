@@ -1,6 +1,6 @@
 // A fixed map from u32 keys to slot numbers: open addressing with linear probing in two typed
-// arrays, never resized, never re-hashed, deterministic (spec 03 section 9). Every operation looks
-// at no more than 64 buckets, so a hostile choice of keys costs a refusal and never time. Removal
+// arrays, never resized, never re-hashed, deterministic (spec 03 section 9). Every operation reads
+// no more than 64 buckets, so a hostile choice of keys costs a refusal and never time. Removal
 // leaves a tombstone, which a later insert takes over.
 import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
@@ -57,7 +57,7 @@ export class BoundedIndex {
     for (let i = 0; i < count; i++) {
       const key = keys[i]!;
       const bucket = hashU32(key) & mask;
-      // Most keys sit in the first bucket, at which they are looked for.
+      // Most keys sit in the first bucket that is searched.
       const slot = bucketSlots[bucket]!;
       if (bucketKeys[bucket]! === key && slot < TOMBSTONE) found[i] = slot;
       else found[i] = slot === EMPTY ? -1 : this.get(key);

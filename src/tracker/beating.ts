@@ -13,7 +13,7 @@ export function isBeating(tracker: Tracker, pid: number, generation: number): bo
   return slots.generation[slot]! >= generation;
 }
 
-/** True if `pid` is tracked and was not called silent, whoever it is. */
+/** True if `pid` is tracked and was not reported silent, under any agent. */
 export function isHeard(tracker: Tracker, pid: number): boolean {
   const slot = tracker.slotOf(pid);
   return slot >= 0 && !tracker.slots.isLatched(slot);

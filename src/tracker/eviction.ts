@@ -19,7 +19,7 @@ export type EvictionPolicy = "strict" | "balanced";
 export class Eviction {
   /** Where the next scan starts; below max(len, 1). */
   cursor = 0;
-  /** Slots looked at per scan. */
+  /** Slots searched per scan. */
   readonly window: number;
   readonly #slots: Slots;
   readonly #lanes: DeadlineLanes;

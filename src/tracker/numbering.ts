@@ -14,10 +14,10 @@ import { SLOT_HAS_REFUSALS, type Slots, type SlotsView } from "./slots.ts";
 const RESTART_RUN = 3;
 
 /**
- * True if a datagram, whose nonce is too low for its slot, begins a numbering anew. What the kernel
- * vouches for may do so by both rules, since nobody else can have sent it; what a key vouches for
- * by the clock alone, since anybody may have recorded a run; and all else by a run from 1. Changes
- * nothing.
+ * True if a datagram, whose nonce is too low for its slot, begins a numbering again. What the
+ * kernel vouches for may do so by both rules, since no other process can have sent it; what a key
+ * vouches for by the clock alone, since a run may have been recorded; and all else by a run from 1.
+ * Changes nothing.
  */
 export function beginsAnew(slots: SlotsView, datagram: Datagram): boolean {
   const { vouched } = datagram;

@@ -15,7 +15,7 @@ export class Pauses {
   readonly #ns = new Float64Array(PAUSES_KEPT_MAX);
   #next = 0;
   #count = 0;
-  /** When silence last began anew for all members. */
+  /** When silence last began again for all members. */
   #anewNs = Number.NEGATIVE_INFINITY;
 
   /**

@@ -1,6 +1,6 @@
 // The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays
-// made once (spec 03 section 2). NaN in a f64 column means unknown. Whoever keeps a slot number
-// across a record or a drain keeps a lie: removal moves the last row into the hole.
+// made once (spec 03 section 2). NaN in a f64 column means unknown. A slot number that is kept
+// across a record or a drain may be another member's: removal moves the last row into the hole.
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
 import type { RefusalCount } from "../events/stall.ts";
@@ -105,7 +105,7 @@ export const SLOT_COLUMNS = {
   older: i32(),
 };
 
-/** The slots for all but the tracker: nobody else writes a column. */
+/** The slots for all but the tracker: no other file writes a column. */
 export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
   Pick<Slots, "isLatched" | "hasSource" | "isProven">;
 

@@ -52,7 +52,7 @@ interface TrackerOptions {
   /** Clamped to 2^20; 0 refuses every pid. */
   readonly capacity?: number;
   readonly evictionPolicy?: EvictionPolicy;
-  /** Slots looked at per scan; clamped to 1..4096. */
+  /** Slots searched per scan; clamped to 1..4096. */
   readonly evictionScanWindow?: number;
   readonly processes: ProcessReader;
 }
@@ -87,7 +87,7 @@ export class Tracker {
     return this.#slots.capacity;
   }
 
-  /** Slots that are looked at per victim search. */
+  /** Slots that are read per victim search. */
   get evictionWindow(): number {
     return this.#eviction.window;
   }
@@ -103,9 +103,8 @@ export class Tracker {
   }
 
   /**
-   * Takes a datagram whose frame was read, and leaves in it the slot that was touched or looked at,
-   * -1 if none. Returns an UPDATE code; each refused datagram moves exactly the counter of its
-   * reason.
+   * Takes a datagram whose frame was read, and leaves in it the slot that was touched or read, -1
+   * if none. Returns an UPDATE code; each refused datagram moves exactly the counter of its reason.
    */
   record(datagram: Datagram): number {
     // A start time that f64 cannot hold exactly would compare equal to its neighbours.
@@ -279,7 +278,7 @@ export class Tracker {
   }
 
   /**
-   * Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it looks at
+   * Throws AssertionError unless the invariants of spec 03 section 11 hold. For tests: it reads
    * every slot.
    */
   checkInvariants(): void {
@@ -321,7 +320,7 @@ export class Tracker {
     if (order === NONCE_WRAPS) this.counters.add(TRACKER.nonceWrap);
     if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
     // Another process under the pid would look the same: only a start time that is known to be the
-    // old one tells.
+    // old one shows it.
     const isSame = Object.is(slots.generation[slot]!, datagram.generation);
     if (isSame && beginsAnew(slots, datagram)) {
       this.counters.add(TRACKER.nonceRestart);

@@ -1,8 +1,8 @@
 // Whose slots the tracker holds, by uid: one uid must not keep all others out of a full table.
-// While there is room, or while one uid is alone, nothing is taken from anybody. Each uid has a row
-// with a count and a list of its slots, newest first; slots without an attested uid, and those of
-// uids beyond the rows, share one. Nothing allocates after the start, and the work of a search is
-// bounded (spec 03 section 5.1).
+// While there is room, or while one uid is alone, nothing is taken from any agent. Each uid has a
+// row with a count and a list of its slots, newest first; slots without an attested uid, and those
+// of uids beyond the rows, share one. Nothing allocates after the start, and the work of a search
+// is bounded (spec 03 section 5.1).
 import { UID_SHARE_LOOKUPS_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";

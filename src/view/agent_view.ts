@@ -29,7 +29,7 @@ export interface AgentView {
 /**
  * A walk over all agents, some at a time, while beats come in between. Removal moves the last row
  * into the hole, so the walk goes from the last row to the first: what moves was seen before.
- * Whoever is there all the time is never left out, and may be seen twice.
+ * An agent that is there all the time is never left out, and may be seen twice.
  */
 export class AgentWalk {
   readonly #observer: Observer;

@@ -1,5 +1,5 @@
-// `varta-watch check` tells what a start would find on this machine: each finding is made real, and
-// the very program looks.
+// `varta-watch check` reports what a start would find on this machine: each finding is made real,
+// and the very program looks.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

@@ -1,5 +1,5 @@
 // What `check --print` shows is all that can be set: a key that is forgotten there would be in
-// force and seen by nobody.
+// force and not shown.
 import { expect, test } from "bun:test";
 import { effectiveKeys, effectiveText } from "../../src/config/effective.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";

@@ -10,7 +10,7 @@ import { FixtureHost, KEY } from "./fixture_host.ts";
 
 const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");
 
-/** A key or table behind a lone "#"; prose has a space after it. */
+/** A key or table after a lone "#"; prose has a space after it. */
 const COMMENTED = /^#(\[\[?[a-z]+\]\]?|[a-z_]+ = .+)$/;
 
 function uncommented(skip: readonly string[] = []): string {

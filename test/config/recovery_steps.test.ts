@@ -102,7 +102,7 @@ describe("recovery.restart_units", () => {
   test("is missed where root restarts the units of others", async () => {
     const listed = `${AUTO}\nrestart_units = ["worker@*.service"]`;
     expect(await warningsOf(0, AUTO)).toEqual([
-      'restart_unit = "auto" as root: whoever runs in a service might have it restarted, so only ' +
+      'restart_unit = "auto" as root: any process of a service might have it restarted, so only ' +
         "its main process may, if it beats as the user of the service; list more in recovery.restart_units",
     ]);
     expect(await warningsOf(0, listed)).toEqual([]);

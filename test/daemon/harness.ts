@@ -1,5 +1,5 @@
 // A turn of the daemon with scripted listeners, time, processes and children, and a diary of what
-// it told whom, in order.
+// it reported to which sink, in order.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
@@ -75,7 +75,7 @@ export class TickHarness extends ObserverHarness {
     });
   }
 
-  /** Runs one turn and returns what it told, in order. */
+  /** Runs one turn and returns what it reported, in order. */
   turn(): string[] {
     this.#lastTurn = this.tick.run();
     return this.diary.splice(0);

@@ -1,4 +1,4 @@
-// What a person reads when nobody could be heard for a while.
+// What a person reads when no agent could be heard for a while.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";

@@ -147,7 +147,7 @@ describe("stalls and returns", () => {
     for (let pid = 2; pid < 10; pid++) reports.resumed(pid, 0, 0);
     expect(subject.take()).toHaveLength(LINES_PER_S_MAX);
     expect(reports.nextDeadlineNs()).toBe(subject.nowNs + NS_PER_S);
-    // Nothing stalls any more: the rest is told by the deadline alone.
+    // Nothing stalls any more: the rest is logged at the deadline alone.
     reports.maintain(subject.nowNs + NS_PER_S - 1);
     expect(subject.take()).toEqual([]);
     subject.nowNs += NS_PER_S;

@@ -65,7 +65,7 @@ export class ServiceManager {
     return until(`${count} messages that begin with ${prefix}`, told, msMax);
   }
 
-  /** Puts messages of our own into the queue until it takes no more. */
+  /** Puts messages of this process into the queue until it takes no more. */
   fillQueue(): void {
     const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
     const address = unixAddress(this.name);

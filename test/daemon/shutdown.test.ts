@@ -29,7 +29,7 @@ afterEach(() => {
   for (const subject of subjects.splice(0)) subject[Symbol.dispose]();
 });
 
-/** A daemon behind its last turn. */
+/** A daemon after its last turn. */
 class Subject extends TickHarness {
   readonly shutdown: Shutdown;
   /** What was true when the signals were released. */
@@ -74,7 +74,7 @@ class Subject extends TickHarness {
     this.shutdown.add(closings.closingChildren(this.#parts, { maintain: () => {} }));
   }
 
-  /** Everything is open, as behind a whole start. */
+  /** Everything is open, as after a whole start. */
   opened(): this {
     this.shutdown.add(closings.closingTurns(this.tick, this.#parts));
     return this;

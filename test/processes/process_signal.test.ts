@@ -1,5 +1,5 @@
-// What a signal to one process is told as; that it reaches no other is tested where recoveries send
-// it.
+// What a signal to one process is reported as; that it reaches no other is tested where recoveries
+// send it.
 import { afterEach, describe, expect, test } from "bun:test";
 import { constants } from "node:os";
 import { ProcReader } from "../../src/processes/proc_reader.ts";

@@ -74,8 +74,8 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
     expect(hostOf().signal(pid, generation, SIGTERM)?.text).toBe("left out, the process is gone");
   });
 
-  // The start time is read after the descriptor was opened: whoever takes the pid in between is not
-  // behind it.
+  // The start time is read after the descriptor was opened: a process that takes the pid in between
+  // is not hit.
   test("does not reach a process that took the pid over between the two looks", async () => {
     const { child, pid, generation } = await sleeper();
     const order: string[] = [];
@@ -183,7 +183,7 @@ describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
 
 describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nobody waits for", () => {
   test("is false: a zombie does not come back", async () => {
-    // The shell starts a child, becomes a program that never looks at it, and only then may the
+    // The shell starts a child, becomes a program that never waits for it, and only then may the
     // child end: a shell that is still there would take its status.
     const script = "exec 3<&0; read line <&3 & echo $!; exec sleep 60";
     const parent = Bun.spawn(["/bin/sh", "-c", script], { stdin: "pipe", stdout: "pipe" });

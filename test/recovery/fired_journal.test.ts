@@ -1,4 +1,4 @@
-// The journal of recoveries that a killed daemon leaves behind.
+// The journal of recoveries that a killed daemon leaves.
 import { describe, expect, test } from "bun:test";
 import {
   chownSync,

@@ -96,7 +96,7 @@ class SaidOutput implements ChildOutput {
   }
 }
 
-/** The system around agents in the hands of the test: everybody lives, nobody has a unit. */
+/** The system around agents, scripted: every process lives, none has a unit. */
 export class ScriptedHost implements AgentHost {
   /** "4242 SIGTERM" would be "4242 15". */
   readonly signals: string[] = [];
@@ -105,7 +105,7 @@ export class ScriptedHost implements AgentHost {
   /** Not 0: signals fail with this error number. */
   signalErrno = 0;
   readonly dead = new Set<number>();
-  /** Who has the pids of agents that nobody could identify: a HOLDER_* code. */
+  /** Which processes have the pids of agents that could not be identified: a HOLDER_* code. */
   holder: number = HOLDER_SHOWN;
   readonly units = new Map<number, string>();
   /** Units of which a process that came later beats. */
@@ -266,11 +266,11 @@ export class HarnessRecovery extends Recovery {
   }
 }
 
-/** A recovery with everything around it in the hands of the test. */
+/** A recovery with everything around it scripted. */
 export interface RecoveryHarness {
   readonly recovery: HarnessRecovery;
   readonly outcomes: RecoveryOutcome[];
-  /** Takes the outcomes told since the last call, as short texts. */
+  /** Takes the outcomes since the last call, as short texts. */
   tell(): string[];
 }
 
@@ -330,7 +330,7 @@ export function running(
   return { runner, ...made };
 }
 
-/** `ms` behind `T0`. */
+/** `ms` after `T0`. */
 export function after(ms: number): number {
   return T0 + ms * NS_PER_MS;
 }

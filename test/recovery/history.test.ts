@@ -287,7 +287,7 @@ describe("The back-off", () => {
     fired(T0 + 1, "app.service", 2);
     expect(check(T0 + 2, "app.service", T0 + 1.5, 3)).toBe(PACE_BACKING_OFF);
     expect(check(T0 + 2, "other.service", T0, 3)).toBe(PACE_CLEAR);
-    // Nobody told when the new process began to beat: it counts from the recovery.
+    // When the new process began to beat was not reported: it counts from the recovery.
     expect(check(T0 + 2, "app.service", T0 + 61, 3)).toBe(PACE_CLEAR);
   });
 });

@@ -1,5 +1,5 @@
-// Commands that misbehave, as real processes: each is told with what it did, none holds the daemon
-// up, and none outlives its time.
+// Commands that misbehave, as real processes: each is reported with what it did, none holds the
+// daemon up, and none outlives its time.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
@@ -140,8 +140,8 @@ describe("A command gets", () => {
   });
 });
 
-// A process limit does not bind root: the test runs as a user that nobody else is, and that must be
-// able to read us.
+// A process limit does not bind root: the test runs as a user of its own, who must be able to read
+// this process.
 const uid = 61_000 + (process.pid % 1_000);
 const program = join(import.meta.dir, "limited_process.ts");
 const asUser = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];

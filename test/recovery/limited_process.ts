@@ -1,7 +1,7 @@
 // A process that recovers on demand, for tests that limit what it may have. For each line on stdin
-// it does what the line says and tells what came of it: "turn" decides one stall, or goes on with
+// it does what the line says and prints what came of it: "turn" decides one stall, or goes on with
 // what was put off; "fill" opens files until it may open no more, and "free" closes them; "open"
-// counts what is open; "identify" looks at its parent.
+// counts what is open; "identify" looks its parent up.
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { SpareDescriptors } from "../../src/processes/spare_descriptors.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
@@ -42,7 +42,7 @@ function free(): string {
   return "freed";
 }
 
-/** Whether the start time of our parent can be read, and a signal of no effect sent to it. */
+/** Whether the start time of the parent can be read, and a signal of no effect sent to it. */
 function identify(): string {
   const startTime = processes.startTime(process.ppid);
   const failure = host.signal(process.ppid, startTime, 0);

@@ -1,4 +1,4 @@
-// Recovery over real commands, with the test's own time: it may leap, so that nobody waits for a
+// Recovery over real commands, with the test's own time: it may leap, so that no test waits for a
 // timeout.
 import { readFileSync } from "node:fs";
 import { kill } from "../../ffi/process.ts";

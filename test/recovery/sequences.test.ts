@@ -1,4 +1,4 @@
-// Recoveries of several steps, and what is told after the last one: order, waits, cancellation,
+// Recoveries of several steps, and what is reported after the last one: order, waits, cancellation,
 // verification, retries, pace, the limit over all agents, and dry runs.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { constants } from "node:os";
@@ -50,7 +50,7 @@ function stepped(
       ...config,
     },
   });
-  /** What is told by the turn at `ms` after the first decision. */
+  /** What the turn at `ms` after the first decision reports. */
   function turn(ms: number): string[] {
     made.recovery.reap(T0 + ms * NS_PER_MS);
     return made.tell();
@@ -59,7 +59,7 @@ function stepped(
     made.recovery.decideOne(stallOf({ pid: PID, generation: GENERATION, ...fields }), at(ms));
     return made.tell();
   }
-  /** Child `index` exits with `code`; what the turn at `ms` tells. */
+  /** Child `index` exits with `code`; what the turn at `ms` reports. */
   function exit(index: number, code: number, ms: number): string[] {
     runner.children[index]!.exited(code, NaN);
     return turn(ms);
@@ -345,7 +345,7 @@ describe("verify_within", () => {
     bed.decide();
     bed.exit(0, 0, 100);
     bed.host.beating.add("app.service");
-    // Somebody of the unit beats, and the agent still hangs: that is no recovery.
+    // Another process of the unit beats, and the agent still hangs: that is no recovery.
     expect(bed.turn(1_100)).toEqual([]);
     bed.host.dead.add(PID);
     expect(bed.turn(2_100)).toEqual(["verdict 4242 recovered by app.service after 2100ms"]);
@@ -402,7 +402,7 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
   function asking(steps: readonly RecoveryStep[], config: RecoveryHarnessOptions["config"] = {}) {
     const bed = stepped(steps, { ...UNLISTED, ...config });
     bed.host.units.set(PID, "app.service");
-    /** Child `index`, which asked, ends with `text`; what the turn at `ms` tells. */
+    /** Child `index`, which asked, ends with `text`; what the turn at `ms` reports. */
     function answer(index: number, text: string, ms: number): string[] {
       bed.runner.children[index]!.says(text);
       return bed.exit(index, 0, ms);

@@ -1,4 +1,4 @@
-// The limit over all agents: starts in a sliding window, and a storm that is told in two lines.
+// The limit over all agents: starts in a sliding window, and a storm that is logged in two lines.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { NS_PER_S } from "../../src/base/time.ts";

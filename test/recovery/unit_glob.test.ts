@@ -1,4 +1,4 @@
-// Globs against a regular expression that is made of them here, where nobody attacks.
+// Globs against a regular expression that is made of them here, where no attacker writes them.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { matchesUnit } from "../../src/recovery/unit_glob.ts";

@@ -1,5 +1,5 @@
 // The simulated sockets and what is on its way to them. Nothing is lost unseen: a datagram is
-// delayed, duplicated or overtaken, and a full socket tells its sender. Each socket exists twice,
+// delayed, duplicated or overtaken, and a full socket refuses its sender. Each socket exists twice,
 // for the daemon and for the model, and both copies get the same datagrams and the same failures in
 // the same order.
 import { BATCH_SIZE } from "../../src/base/limits.ts";

@@ -14,7 +14,7 @@ export interface SimulatedProcess {
   readonly gid: number;
   /** False while /proc/<pid>/stat cannot be read. */
   statReadable: boolean;
-  /** True once it has put a datagram into a socket, by the word of the kernel. */
+  /** True once the kernel says that it has put a datagram into a socket. */
   hasSent: boolean;
   /** "hidden": ns/pid is refused and the NSpid line of status answers. */
   namespaceRead: "readable" | "hidden" | "unreadable";

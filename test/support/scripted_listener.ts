@@ -39,7 +39,7 @@ export interface ScriptedListenerOptions {
   readonly sources?: boolean;
   /** A descriptor for a real loop to wait on; -1 = none. */
   readonly fd?: number;
-  /** Told at each receive, before its result. */
+  /** Called at each receive, before its result. */
   readonly onReceive?: (name: string, nowNs: number) => void;
 }
 

@@ -44,7 +44,7 @@ def rule_namespace():
 
 def attack(told, asked):
     end_with_parent()
-    # Nobody waits for the child: its pid is free as soon as it ends.
+    # Nothing waits for the child: its pid is free as soon as it ends.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     child = os.fork()
     if child == 0:

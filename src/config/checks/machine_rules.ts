@@ -233,7 +233,7 @@ class MachineRules {
   }
 
   /**
-   * A daemon of ours that runs is what one expects beside a configuration; anything else is in the
+   * A varta-watch that runs is what one expects beside a configuration; anything else is in the
    * way.
    */
   #held(ref: KeyRef, place: string, holder: SocketHolder, want: string): void {
@@ -339,7 +339,7 @@ interface Finding {
   readonly want: string;
 }
 
-/** What is at `path`; undefined = nothing; a text = why it cannot be looked at. */
+/** What is at `path`; undefined = nothing; a text = why it cannot be read. */
 function look(path: string, follow = false): Stats | string | undefined {
   try {
     const status = lstatSync(path);

@@ -140,7 +140,7 @@ export function directoryFault(path: string): string | undefined {
   return isAccessible(path) ? undefined : "which this user cannot enter";
 }
 
-/** What is at `path`, or why it cannot be looked at, in words. */
+/** What is at `path`, or why it cannot be read, in words. */
 function statusOf(path: string): Stats | string {
   try {
     return statSync(path);

@@ -1,5 +1,5 @@
-// Who holds a socket that a start would want: a daemon of ours, which is no surprise, or another
-// program. The kernel's tables tell every user the owner of a socket; which process has it open,
+// Who holds a socket that a start would want: a varta-watch, which is no surprise, or another
+// program. The kernel's tables show every user the owner of a socket; which process has it open,
 // only that owner and root can see.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -37,7 +37,7 @@ export class SocketHolders {
     this.#isOurs = isOurs;
   }
 
-  /** Looks at every process now, while this one still may. */
+  /** Reads every process now, while this one still may. */
   look(): void {
     this.#processes ??= this.#readProcesses();
   }
@@ -71,8 +71,8 @@ export class SocketHolders {
     const pid = this.#pidByInode.get(inode);
     const found = processes.find((process) => process.pid === pid);
     if (found !== undefined) return { ...found, uid };
-    // Not to be seen from here. A daemon of ours with the same user is a better guess than a
-    // stranger.
+    // Not to be seen from here. A varta-watch of the same user is a better guess than another
+    // program.
     const ours = processes.find((process) => process.isOurs && process.uid === uid);
     return { uid, pid: ours?.pid, program: ours?.program, isOurs: ours !== undefined };
   }

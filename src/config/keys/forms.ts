@@ -176,7 +176,10 @@ export function socketPath(what: string): Form<string> {
   return pathForm("path", what, PATH, SOCKET_PATH_BYTES_MAX);
 }
 
-/** What the service manager replaces in its own files, and we in the paths of secret files. */
+/**
+ * What the service manager replaces in its own files, and the configuration in the paths of secret
+ * files.
+ */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is looked for in a text
 export const CREDENTIALS_PREFIX = "${CREDENTIALS_DIRECTORY}/";
 

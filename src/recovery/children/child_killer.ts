@@ -1,7 +1,7 @@
 // Makes recovery children end (spec 10 sections 5 to 7): SIGTERM to the group of a child at its
 // timeout and at the shutdown, SIGKILL after a grace, and at once if its agent is gone. It knows
-// the children that run; timeouts are heads of lists, and each turn has a budget. That a child is
-// over is told by its exit alone; one that cannot be signalled is given up.
+// the children that run; timeouts are heads of lists, and each turn has a budget. Only its exit
+// says that a child is over; one that cannot be signalled is given up.
 import { constants } from "node:os";
 import { ESRCH } from "../../../ffi/constants.ts";
 import { errnoText } from "../../../ffi/errno.ts";
@@ -52,7 +52,7 @@ export class ChildKiller {
     this.#shutdownGraceNs = options.times.shutdownGraceNs;
   }
 
-  /** A child was started. It is in one of our lists until somebody puts it into another. */
+  /** A child was started. It stays in its list until it is put into another. */
   watch(child: Child): void {
     this.#running.append(child);
   }
@@ -116,7 +116,7 @@ export class ChildKiller {
     this.#shutdownEndNs = nowNs;
   }
 
-  /** Gives up everybody who still runs. */
+  /** Gives up every child that still runs. */
   giveUpAll(nowNs: number): void {
     for (const list of [this.#running, this.#terminating, this.#killed]) {
       for (let child = list.head; child !== undefined; child = list.head) {

@@ -56,7 +56,7 @@ export class PipeOutput implements ChildOutput {
     return this.#streams[1].writeFd;
   }
 
-  /** Ours are closed, so that the end of the child's is the end of the stream. */
+  /** The daemon's copies are closed, so that the end of the child's is the end of the stream. */
   childHasThem(): void {
     for (const stream of this.#streams) stream.closeWriteEnd();
   }

@@ -122,7 +122,7 @@ export class ProcessRunner implements ChildRunner {
   }
 
   signalGroup(childPid: number, signal: number): number {
-    // 0 would be our own group, and -1 every process there is.
+    // 0 would be the daemon's own group, and -1 every process there is.
     assert(childPid > 1, "a child's group is named by its pid");
     return kill(-childPid, signal);
   }
@@ -142,7 +142,7 @@ function spawnFailure(error: unknown): Failure {
 }
 
 /**
- * The error number that keeps us from opening what the runtime opens for a child, 0 if nothing
+ * The error number with which opening fails what the runtime opens for a child, 0 if nothing
  * does. A runtime that gets no descriptor of a child that it has started waits for the child's end,
  * with the loop standing still, and then says that it was never started: a second try would run the
  * command twice.
@@ -159,7 +159,7 @@ function descriptorShortage(): number {
   }
 }
 
-/** 0 if the error names none that we know. */
+/** 0 if the error names none that is known. */
 function errnoOf(error: unknown): number {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string") return 0;

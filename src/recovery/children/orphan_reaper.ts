@@ -1,4 +1,4 @@
-// Ends what is left of processes that are nobody's any more. The first process of a container, and
+// Reaps orphans that have ended. The first process of a container, and
 // one that was made a subreaper, becomes the parent of every orphan below it: of what recovery
 // commands leave in the background, and of what agents leave. An orphan that has ended keeps its
 // pid until its parent waits for it. The runtime waits for the children that it started, and must
@@ -31,14 +31,14 @@ export class OrphanReaper {
   readonly #system: OrphanSystem;
   #nextNs: number;
 
-  /** `isOurs` tells the children that somebody else waits for. */
+  /** `isOurs` is true for children that the runtime waits for. */
   constructor(isOurs: (pid: number) => boolean, system = SYSTEM) {
     this.#isOurs = isOurs;
     this.#system = system;
     this.#nextNs = system.adoptsOrphans() ? 0 : Number.POSITIVE_INFINITY;
   }
 
-  /** +Infinity where nobody's orphans become our children. */
+  /** +Infinity where orphans do not become children of the daemon. */
   nextDeadlineNs(): number {
     return this.#nextNs;
   }
@@ -48,8 +48,8 @@ export class OrphanReaper {
     this.#nextNs = nowNs + ORPHAN_LOOK_NS;
     for (let looks = 0; looks < ORPHANS_PER_TURN_MAX; looks++) {
       const pid = this.#system.endedChild();
-      // The kernel tells only the first one: behind a child of ours, the others are seen once the
-      // runtime has waited for it.
+      // The kernel names only the first one: after a child of the daemon, the others are seen once
+      // the runtime has waited for it.
       if (pid <= 0 || this.#isOurs(pid)) return;
       if (this.#system.reapChild(pid) !== pid) return;
       this.counters.add(ORPHANS.reaped);

@@ -1,6 +1,6 @@
-// Looks at the output of running commands when the loop has time: at once again while there is more
+// Reads the output of running commands when the loop has time: at once again while there is more
 // than one turn may take, less and less often while there is nothing. A pipe holds 64 KiB, so a
-// command waits for us only if it floods.
+// command waits for the daemon only if it floods.
 import { CAPTURE_BYTES_PER_TURN_MAX } from "../../base/limits.ts";
 import type { Child } from "./child.ts";
 import { NS_PER_MS } from "../../base/time.ts";
@@ -8,7 +8,7 @@ import { NS_PER_MS } from "../../base/time.ts";
 /** Children whose output is read in one turn: two empty reads cost under a microsecond. */
 const CAPTURED_CHILDREN_PER_TURN_MAX = 256;
 /**
- * Between two looks at output, from busy to idle: a full pipe holds 64 KiB, so no child waits for
+ * Between two reads of output, from busy to idle: a full pipe holds 64 KiB, so no child waits for
  * long.
  */
 const CAPTURE_LOOK_NS_MIN = 10 * NS_PER_MS;
@@ -18,7 +18,7 @@ const CAPTURE_LOOK_NS_MAX = 250 * NS_PER_MS;
 const SHARE_BYTES = CAPTURE_BYTES_PER_TURN_MAX / 2;
 
 export class OutputWatch {
-  /** Children whose output is not over, the one looked at longest ago first. */
+  /** Children whose output is not over, the one read longest ago first. */
   readonly #children = new Set<Child>();
   #nextNs = Infinity;
   #stepNs = CAPTURE_LOOK_NS_MIN;
@@ -35,14 +35,13 @@ export class OutputWatch {
     this.#children.delete(child);
   }
 
-  /** When `look()` has something to do; Infinity = nobody's output is awaited. */
+  /** When `look()` has something to do; Infinity = no output is awaited. */
   get nextNs(): number {
     return this.#children.size === 0 ? Infinity : this.#nextNs;
   }
 
   /**
-   * Takes what is there, within the budget of a turn. `done` is told each child whose output is
-   * over.
+   * Takes what is there, within the budget of a turn. `done` gets each child whose output is over.
    */
   look(nowNs: number, done: (child: Child) => void): void {
     if (nowNs < this.nextNs) return;

@@ -2,10 +2,9 @@
 // folder: spawn, output, kill, reap. One child per agent in a bounded table, plus orphans whose
 // agent's pid was taken over by another process. Exits are only noted when the runtime reports them
 // and handled in the turn, within a budget; child_killer.ts sees to it that they come. Captured
-// output is looked at while a child runs and for a short while after. What became of a child is
-// handed out as events, in order: every child ends in exactly one "complete" outcome, and a group
-// is never signalled after its leader's exit was reported, except once, at once, to end what it
-// left behind.
+// output is read while a child runs and for a short while after. What became of a child is handed
+// out as events, in order: every child ends in exactly one "complete" outcome, and a group is never
+// signalled after its leader's exit was reported, except once, at once, to end what it left.
 import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
 import { RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";

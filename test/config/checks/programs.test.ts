@@ -1,4 +1,4 @@
-// What a recovery needs of the host is looked for at the start, with the real file system (spec 10
+// What a recovery needs of the host is checked at the start, with the real file system (spec 10
 // section 1).
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

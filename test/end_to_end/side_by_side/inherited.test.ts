@@ -17,7 +17,7 @@ const CAN_SET_SIGNALS =
     .exitCode === 0;
 const NEEDS_ENV = "(needs env --block-signal)";
 
-/** Tells what it inherited in files of the daemon's directory, and ends with 3. */
+/** Writes what it inherited into files of the daemon's directory, and ends with 3. */
 const RECOVERY = "grep ^Sig /proc/self/status > signals; umask > mask; ulimit -Sn > limit; exit 3";
 /** Files that exist already: the recovery's own mask might make unreadable ones. */
 const ANSWERS = { recovery: RECOVERY, signals: "", mask: "", limit: "" };

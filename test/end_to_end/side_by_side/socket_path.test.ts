@@ -65,7 +65,7 @@ describe.concurrent("the socket path", () => {
   test("is left to a newer daemon when the older one ends late", async () => {
     await using older = await DaemonProcess.start();
     older.signal("SIGSTOP");
-    // Somebody removes the path by hand and starts another one.
+    // The path is removed by hand, and another one is started.
     unlinkSync(older.socket);
     await using newer = await DaemonProcess.start({ directory: older.directory });
     older.signal("SIGCONT");

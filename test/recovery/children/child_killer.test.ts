@@ -1,5 +1,5 @@
-// Timeouts, kills and the shutdown of children, with a runner and a clock in the hands of the test
-// (spec 10 sections 5 and 7).
+// Timeouts, kills and the shutdown of children, with a scripted runner and clock (spec 10
+// sections 5 and 7).
 import { describe, expect, test } from "bun:test";
 import { RECOVERY_KILL_STEPS_PER_TURN_MAX } from "../../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";

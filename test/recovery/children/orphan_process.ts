@@ -1,6 +1,6 @@
 // The first process of a pid namespace, or a subreaper: it starts commands that leave processes
-// behind, reaps what becomes its child, and tells as JSON how the commands ended and what is left.
-// Run by orphan_reaper.test.ts.
+// running, reaps what becomes its child, and prints as JSON how the commands ended and what is
+// left. Run by orphan_reaper.test.ts.
 import { readdirSync, readFileSync } from "node:fs";
 import { ORPHANS, OrphanReaper } from "../../../src/recovery/children/orphan_reaper.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/child_runner.ts";

@@ -1,5 +1,5 @@
-// Orphans that become children of the daemon: they are reaped within bounds, and nobody else's
-// status is taken.
+// Orphans that become children of the daemon: they are reaped within bounds, and no other status is
+// taken.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { ORPHAN_LOOK_NS, ORPHANS_PER_TURN_MAX } from "../../../src/base/limits.ts";
@@ -12,7 +12,7 @@ import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-/** Ended children in the order in which the kernel tells them. */
+/** Ended children in the order in which the kernel reports them. */
 class ScriptedSystem implements OrphanSystem {
   ended: number[] = [];
   looks = 0;

@@ -1,5 +1,4 @@
-// Children from spawn to exit, with a runner and a clock in the hands of the test (spec 10
-// section 5).
+// Children from spawn to exit, with a scripted runner and clock (spec 10 section 5).
 import { describe, expect, test } from "bun:test";
 import { RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";
