@@ -41,8 +41,7 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   orphan_reap_capacity: "set recovery.timeout so that old children end",
   stale_child_kill_failed:
     "end the child by hand: its agent is gone, and its pid belongs to another process",
-  storm_limit:
-    "recovery.storm_limit is reached: so many stalls at once usually have one cause on the machine",
+  storm_limit: "recovery.storm_limit; so many stalls at once usually have one cause on the machine",
   gave_up:
     "recovery.budget is used up: no recovery until one of its recoveries is older than budget_window",
   signal_failed: "run the daemon as the user of the agent, or grant CAP_KILL",
@@ -172,10 +171,15 @@ export class OutcomeReports {
       });
   }
 
-  #storm({ begins, refusedCount }: StormOutcome): void {
+  #storm({ begins, limit, windowNs, refusedCount, durationNs }: StormOutcome): void {
     const log = this.#log;
-    if (begins) log.error("storm limit reached", { hint: REMEDIES.storm_limit });
-    else log.warn("storm over", { refused: refusedCount });
+    if (begins)
+      log.error("storm limit reached", {
+        limit,
+        window_ms: wholeMsFromNs(windowNs),
+        hint: REMEDIES.storm_limit,
+      });
+    else log.warn("storm over", { refused: refusedCount, took_ms: wholeMsFromNs(durationNs) });
   }
 
   #refused(outcome: RefusedOutcome): void {

@@ -147,6 +147,11 @@ export interface StormOutcome {
   readonly kind: "storm";
   readonly begins: boolean;
   readonly observerNs: number;
+  /** Recoveries that may begin within `windowNs`. */
+  readonly limit: number;
+  readonly windowNs: number;
   /** Recoveries refused in it, when it is over. */
   readonly refusedCount: number;
+  /** Since the first refusal. */
+  readonly durationNs: number;
 }

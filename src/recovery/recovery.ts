@@ -137,7 +137,7 @@ export class Recovery {
       this.#goOn(nowNs);
       this.#history.maintain(nowNs);
       const refusedCount = this.#storm.takeEnd(nowNs);
-      if (refusedCount > 0) this.#reporter.stormEnds(refusedCount, nowNs);
+      if (refusedCount > 0) this.#reporter.stormEnds(this.#storm, refusedCount, nowNs);
     } else this.#sequences.stop(nowNs);
     this.#actions.beginTurn();
     return handled;
@@ -269,7 +269,8 @@ export class Recovery {
   #refuse(decision: RefuseDecision, nowNs: number): void {
     const { stall, reason, park } = decision;
     if (park !== undefined) this.#sequences.park(park.sequence, park.untilNs);
-    if (reason === "storm_limit" && this.#storm.refused(nowNs)) this.#reporter.stormBegins(nowNs);
+    if (reason === "storm_limit" && this.#storm.refused(nowNs))
+      this.#reporter.stormBegins(this.#storm, nowNs);
     this.#reportRefusal(stall, decision, nowNs);
   }
 

@@ -9,6 +9,7 @@ import type { Child } from "./children/child.ts";
 import { countOutcome, type RecoveryCounters } from "./counters.ts";
 import { type Plan, programOf } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
+import type { StormLimit } from "./storm_limit.ts";
 
 /** How a refusal is placed: in a recovery that has begun, or before it, at step 0. */
 interface RefusalPlace {
@@ -148,12 +149,26 @@ export class Reporter {
     });
   }
 
-  stormBegins(nowNs: number): void {
-    this.report({ kind: "storm", begins: true, observerNs: nowNs, refusedCount: 0 });
+  stormBegins(storm: StormLimit, nowNs: number): void {
+    this.#storm(storm, true, 0, nowNs);
   }
 
-  stormEnds(refusedCount: number, nowNs: number): void {
-    this.report({ kind: "storm", begins: false, observerNs: nowNs, refusedCount });
+  stormEnds(storm: StormLimit, refusedCount: number, nowNs: number): void {
+    this.#storm(storm, false, refusedCount, nowNs);
+  }
+
+  #storm(storm: StormLimit, begins: boolean, refusedCount: number, nowNs: number): void {
+    const { limit, windowNs, beganNs } = storm;
+    const durationNs = saturatingSub(nowNs, beganNs);
+    this.report({
+      kind: "storm",
+      begins,
+      observerNs: nowNs,
+      limit,
+      windowNs,
+      refusedCount,
+      durationNs,
+    });
   }
 }
 

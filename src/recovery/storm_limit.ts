@@ -10,33 +10,35 @@ interface StormSettings {
 }
 
 export class StormLimit {
-  readonly #limit: number;
-  readonly #windowNs: number;
+  readonly limit: number;
+  readonly windowNs: number;
   /** Times of the starts in the window, oldest first, from `#first` on. */
   #starts: number[] = [];
   #first = 0;
+  #firstRefusedNs = NaN;
   #lastRefusedNs = NaN;
   #refused = 0;
 
   constructor({ stormLimit, stormWindowNs }: StormSettings) {
-    this.#limit = stormLimit ?? Infinity;
-    this.#windowNs = stormWindowNs;
+    this.limit = stormLimit ?? Infinity;
+    this.windowNs = stormWindowNs;
   }
 
   /** True if one more recovery may begin. */
   isOpen(nowNs: number): boolean {
     this.#forget(nowNs);
-    return this.#starts.length - this.#first < this.#limit;
+    return this.#starts.length - this.#first < this.limit;
   }
 
   /** A recovery has begun. */
   started(nowNs: number): void {
-    if (this.#limit !== Infinity) this.#starts.push(nowNs);
+    if (this.limit !== Infinity) this.#starts.push(nowNs);
   }
 
   /** A recovery was refused for the limit; true if a storm begins with it. */
   refused(nowNs: number): boolean {
     const begins = Number.isNaN(this.#lastRefusedNs);
+    if (begins) this.#firstRefusedNs = nowNs;
     this.#lastRefusedNs = nowNs;
     this.#refused += 1;
     return begins;
@@ -44,13 +46,18 @@ export class StormLimit {
 
   /** When the next recovery may begin, while none may; -Infinity while one may. */
   nextOpenNs(): number {
-    const excess = this.#starts.length - this.#first - this.#limit;
-    return excess < 0 ? -Infinity : this.#starts[this.#first + excess]! + this.#windowNs;
+    const excess = this.#starts.length - this.#first - this.limit;
+    return excess < 0 ? -Infinity : this.#starts[this.#first + excess]! + this.windowNs;
+  }
+
+  /** When the present storm began, or the last one. */
+  get beganNs(): number {
+    return this.#firstRefusedNs;
   }
 
   /** When the storm is over if nothing is refused any more; Infinity if there is none. */
   get endNs(): number {
-    return Number.isNaN(this.#lastRefusedNs) ? Infinity : this.#lastRefusedNs + this.#windowNs;
+    return Number.isNaN(this.#lastRefusedNs) ? Infinity : this.#lastRefusedNs + this.windowNs;
   }
 
   /** Ends a storm that is over: how many were refused in it; 0 if there is none to end. */
@@ -65,7 +72,7 @@ export class StormLimit {
   #forget(nowNs: number): void {
     while (
       this.#first < this.#starts.length &&
-      nowNs - this.#starts[this.#first]! >= this.#windowNs
+      nowNs - this.#starts[this.#first]! >= this.windowNs
     ) {
       this.#first += 1;
     }

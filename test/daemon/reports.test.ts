@@ -7,6 +7,7 @@ import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 
 const LINES_PER_S_MAX = 200;
 
@@ -112,6 +113,21 @@ describe("stalls and returns", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toStartWith(`level=${level} msg="${words}" pid=42`);
     expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
+  });
+
+  test("a storm has two lines: its limit when it begins, its refusals and length when it is over", () => {
+    const { reports, lines } = new Subject();
+    reports.outcome(outcomeOf("storm"));
+    reports.outcome({
+      ...outcomeOf("storm"),
+      begins: false,
+      refusedCount: 37,
+      durationNs: 61 * NS_PER_S,
+    });
+    expect(lines.map((line) => line.replace(/ hint=.*/, ""))).toEqual([
+      'level=error msg="storm limit reached" limit=10 window_ms=60000',
+      'level=warn msg="storm over" refused=37 took_ms=61000',
+    ]);
   });
 
   test("a return tells who is back, by which listener, and how it is", () => {

@@ -338,11 +338,15 @@ export function after(ms: number): number {
 /**
  * "spawn 4242 child 1000", "refused 4242 debounced", "complete 4242 child 1000 killed signal 9
  * after 5ms", "deferred 4242 exec by 100ms: EMFILE", "step 4242 1/3 signal SIGTERM", "end 4242
- * exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins".
+ * exhausted at 3/3 after 5ms", "verdict 4242 recovered after 5ms", "storm begins at 2 in
+ * 60000ms".
  */
 function outcomeLine(outcome: RecoveryOutcome): string {
   if (outcome.kind === "storm") {
-    return outcome.begins ? "storm begins" : `storm over, refused ${outcome.refusedCount}`;
+    const { begins, limit, windowNs, refusedCount, durationNs } = outcome;
+    return begins
+      ? `storm begins at ${limit} in ${windowNs / NS_PER_MS}ms`
+      : `storm over after ${durationNs / NS_PER_MS}ms, refused ${refusedCount}`;
   }
   const dry = "dryRun" in outcome && outcome.dryRun ? "dry run: " : "";
   const who = `${dry}${outcome.kind} ${outcome.pid}`;

@@ -760,12 +760,12 @@ describe("storm_limit", () => {
     expect(told).toEqual([
       "step 1 1/1 signal SIGTERM",
       "step 2 1/1 signal SIGTERM",
-      "storm begins",
+      "storm begins at 2 in 60000ms",
       "refused 3 storm_limit",
       "refused 4 storm_limit",
     ]);
     expect(bed.turn(59_999)).toEqual([]);
-    expect(bed.turn(60_000)).toEqual(["storm over, refused 2"]);
+    expect(bed.turn(60_000)).toEqual(["storm over after 60000ms, refused 2"]);
     expect(bed.decide(60_000, { pid: 3 })).toEqual(["step 3 1/1 signal SIGTERM"]);
   });
 
@@ -773,7 +773,10 @@ describe("storm_limit", () => {
     const bed = stepped([TERM, KILL, RECOVER], { stormLimit: 2 });
     bed.decide(0, { pid: 1 });
     expect(bed.decide(0, { pid: 2 })).toHaveLength(3);
-    expect(bed.decide(0, { pid: 3 })).toEqual(["storm begins", "refused 3 storm_limit"]);
+    expect(bed.decide(0, { pid: 3 })).toEqual([
+      "storm begins at 2 in 60000ms",
+      "refused 3 storm_limit",
+    ]);
   });
 });
 
@@ -875,7 +878,7 @@ describe("dry_run", () => {
     expect(bed.decide(3_000)).toEqual(["dry run: refused 4242 gave_up"]);
     bed.decide(3_000, { pid: 1 });
     expect(bed.decide(3_000, { pid: 2 })).toEqual([
-      "storm begins",
+      "storm begins at 3 in 60000ms",
       "dry run: refused 2 storm_limit",
     ]);
   });

@@ -72,7 +72,15 @@ const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
     durationNs: 12_345_678,
     dryRun: false,
   },
-  storm: { kind: "storm", begins: true, observerNs: TIME.observerNs, refusedCount: 0 },
+  storm: {
+    kind: "storm",
+    begins: true,
+    observerNs: TIME.observerNs,
+    limit: 10,
+    windowNs: 60e9,
+    refusedCount: 0,
+    durationNs: 0,
+  },
 };
 
 export function outcomeOf<Kind extends OutcomeKind>(
