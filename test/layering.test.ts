@@ -206,7 +206,7 @@ describe("a command", () => {
 });
 
 describe("below the daemon", () => {
-  test("nothing prints: each failure is told once, by who knows what it means", () => {
+  test("nothing prints: each failure is reported once, where its meaning is known", () => {
     const words = /\bconsole\s*\.|\bBun\.std(?:err|out)\b|\bprocess\.std(?:err|out)\b/g;
     expect(uses(words, ["daemon", "cli", "main"])).toEqual([]);
   });

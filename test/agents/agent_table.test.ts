@@ -10,7 +10,7 @@ describe("AgentTable", () => {
     expect(agents.count).toBe(3);
   });
 
-  test("knows nobody under the number of an agent that is gone, also when its row has another", () => {
+  test("knows no agent under the number of an agent that is gone, also when its row has another", () => {
     const agents = new AgentTable(1);
     const seen: number[] = [];
     for (let key = 1; key <= 100; key++) {

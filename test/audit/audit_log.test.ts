@@ -200,7 +200,7 @@ describe("sync", () => {
     expect(verifyLog(directory.log).last).toStartWith("intact: 21 records, seq 1..21, head ");
   });
 
-  test("that fails is told and tried again after a second, its record is written once", async () => {
+  test("that fails is reported and tried again after a second, its record is written once", async () => {
     using directory = new AuditDirectory();
     const disk = new FaultyDisk();
     const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
@@ -330,7 +330,7 @@ describe("a failed write", () => {
     }
   });
 
-  test("at the close costs what it costs, told and counted, and does not wait", async () => {
+  test("at the close costs what it costs, reported and counted, and does not wait", async () => {
     using directory = new AuditDirectory();
     const disk = new FaultyDisk();
     const driven = await DrivenLog.open(directory.log, { calls: disk.calls });

@@ -146,7 +146,7 @@ describe.skipIf(SKIPPED !== undefined)(TITLE, () => {
     expect(verifyLog(disk.log).verdict.seqLast).toBe(63);
   });
 
-  test("that is read-only at the start is told by the error of the system", async () => {
+  test("that is read-only at the start is reported by the error of the system", async () => {
     using disk = new Mounted(16 * PAGE);
     mkdirSync(join(disk.path, "inside"));
     disk.makeReadOnly();

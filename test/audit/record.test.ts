@@ -66,7 +66,7 @@ describe("outcomeFields()", () => {
 
   const STEP = outcomeOf("step", { observerNs: 5_000, pid: 42 });
 
-  test("tells a signal to an agent as a spawn without a child", () => {
+  test("reports a signal to an agent as a spawn without a child", () => {
     const fields = outcomeFields({ ...STEP, step: "signal", dryRun: false }, 7);
     expect(fields).toBe("7\t5000\tspawn\t42\t0\tsignal\tSIGTERM\tinline\t0");
     expect(kindOfFields(fields!)).toBe("spawn");

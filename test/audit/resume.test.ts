@@ -126,7 +126,7 @@ describe("a restart", () => {
     expect(last).toStartWith("intact: 2 records, seq 1..2, ");
   });
 
-  test("refuses a file of somebody else and leaves every byte of it", async () => {
+  test("refuses a file of another user and leaves every byte of it", async () => {
     for (const foreign of ["binary \u0000 file\nwithout an end", "12 monkeys\n", "no line"]) {
       using directory = new AuditDirectory();
       await expect(rowsAfterRestart(directory, foreign)).rejects.toThrow(

@@ -26,7 +26,7 @@ describe("AuditRing", () => {
     expect(fields).toEqual(Array.from({ length: 200 }, (_, i) => `${i}`));
   });
 
-  test("holds 256 lines, drops the rest and tells the next line how many were lost", () => {
+  test("holds 256 lines, drops the rest, and the next line says how many were lost", () => {
     const { ring, counters } = ringWithEdges();
     push(ring, 300);
     expect(ring.count).toBe(AUDIT_RING_LINES);

@@ -101,7 +101,7 @@ describe("the remembered head", () => {
     await driven.log.close();
   });
 
-  test("behind the file, as a kill leaves it, is no reason for suspicion", async () => {
+  test("an older memory, as a kill leaves it, is no reason for suspicion", async () => {
     using directory = new AuditDirectory();
     await life(directory, [1]);
     const older = head(directory);
@@ -145,7 +145,7 @@ describe("the remembered head", () => {
     expect([log.difference, log.bootReason]).toEqual([undefined, "rotation"]);
   });
 
-  test("finds rows that were cut from the end, and goes on behind their numbers", async () => {
+  test("finds rows that were cut from the end, and goes on after their numbers", async () => {
     using directory = new AuditDirectory();
     await life(directory, [1, 2, 3, 4]);
     const all = directory.rows();
@@ -172,7 +172,7 @@ describe("the remembered head", () => {
     expect((await life(directory)).difference?.what).toBe("behind");
   });
 
-  test("finds a history that was written anew, and a log that is gone", async () => {
+  test("finds a history that was rewritten, and a log that is gone", async () => {
     using directory = new AuditDirectory();
     using forged = new AuditDirectory();
     await life(directory, [1, 2]);
@@ -257,7 +257,7 @@ describe("the remembered head", () => {
     expect(head(directory)).toContain("\nseq 4\n");
   });
 
-  test("that cannot be written costs no row, is told once, and is tried again", async () => {
+  test("that cannot be written costs no row, is reported once, and is tried again", async () => {
     using directory = new AuditDirectory();
     let error: string | undefined;
     const calls = {
@@ -380,7 +380,7 @@ describe("a log that is open", () => {
     expect(directory.rows().length).toBe(3);
   });
 
-  test("and is rolled back to a copy goes on behind the copy, and the links tell", async () => {
+  test("and is rolled back to a copy goes on after the copy, and the links show it", async () => {
     using directory = new AuditDirectory();
     const driven = await open(directory, { monotonicNs: () => driven?.nowNs ?? 0 });
     await driven.refuse(1);
@@ -398,7 +398,7 @@ describe("a log that is open", () => {
     ]);
   });
 
-  test("and gives way to a file of somebody else leaves that alone, told once a minute", async () => {
+  test("and gives way to a file of another user leaves that alone, reported once a minute", async () => {
     using directory = new AuditDirectory();
     const driven = await open(directory, { monotonicNs: () => driven?.nowNs ?? 0 });
     await driven.refuse(1);
@@ -420,7 +420,7 @@ describe("a log that is open", () => {
   test.each([
     ["to nothing", 0],
     ["inside a line", 150],
-  ])("and is cut %s goes on behind that and says so", async (_name, bytes) => {
+  ])("and is cut %s goes on after that and says so", async (_name, bytes) => {
     using directory = new AuditDirectory();
     const driven = await open(directory, { monotonicNs: () => driven?.nowNs ?? 0 });
     await driven.refuse(1, 2);

@@ -40,7 +40,7 @@ function broken(line: number, seq: number): string {
 }
 
 describe("Verifier", () => {
-  test("finds nothing in a healthy log and tells its head", () => {
+  test("finds nothing in a healthy log and reports its head", () => {
     const twin = healthy();
     const { findings, last, verdict } = verifyText(twin.text);
     expect(findings).toEqual([]);
@@ -174,7 +174,7 @@ describe("Verifier", () => {
     expect(verifyText(twin.text).findings).toEqual(["audit.log:8: sequence goes back"]);
   });
 
-  test("counts rows without a chain, told at the first one", () => {
+  test("counts rows without a chain, reported at the first one", () => {
     const twin = new AuditWriterTwin();
     twin.addUnchained("boot", 1, "-", "fresh");
     twin.addUnchained("refused", 2, "debounced");
@@ -518,7 +518,7 @@ describe("Verifier with a remembered head", () => {
     }
   });
 
-  test("finds a history that was written anew", () => {
+  test("finds a history that was rewritten", () => {
     const twin = healthy();
     const forged = new AuditWriterTwin();
     forged.add("boot", 1234, "-", "fresh");

@@ -45,7 +45,7 @@ describe("parseArguments()", () => {
     }
   });
 
-  test("lets the command stand behind its options", () => {
+  test("lets the command stand after its options", () => {
     expect(invocationOf("-c", "F", "check", "--json")).toMatchObject({
       command: "check",
       configFile: "F",
@@ -113,7 +113,7 @@ describe("parseArguments()", () => {
     }
   });
 
-  test("takes everything behind -- for words", () => {
+  test("takes everything after -- for words", () => {
     expect(invocationOf("decode", "--", "00", "-1").operands).toEqual(["00", "-1"]);
   });
 

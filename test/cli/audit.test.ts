@@ -42,7 +42,7 @@ function audit(...args: string[]) {
 }
 
 describe("varta-watch audit verify", () => {
-  test("reads the old files and the live one, tells the head and exits 0", () => {
+  test("reads the old files and the live one, reports the head and exits 0", () => {
     expect(audit("verify", directory.log)).toEqual({
       stdout: `intact: 5 records, seq 1..5, head ${live.chain}\n`,
       stderr: "",
@@ -50,7 +50,7 @@ describe("varta-watch audit verify", () => {
     });
   });
 
-  test("tells each damage with its line, and exits 1", () => {
+  test("reports each damage with its line, and exits 1", () => {
     const { stdout, exitCode } = audit("verify", `${directory.log}-damaged`);
     expect(stdout).toBe(
       [

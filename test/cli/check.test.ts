@@ -129,7 +129,7 @@ describe("check finds", () => {
     ]);
   });
 
-  test("a file that is no file of our own", async () => {
+  test("a file that is no file of the daemon", async () => {
     symlinkSync("/etc/passwd", directory.at("symlink"));
     writeFileSync(directory.at("first"), "");
     linkSync(directory.at("first"), directory.at("second"));

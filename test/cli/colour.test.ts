@@ -11,7 +11,7 @@ describe("wantsColour()", () => {
     expect(wantsColour({ ...terminal, isTerminal: false })).toBe(false);
   });
 
-  test("says no if somebody said no", () => {
+  test("says no if one setting says no", () => {
     expect(wantsColour({ ...terminal, refused: true })).toBe(false);
     expect(wantsColour({ ...terminal, env: { NO_COLOR: "1" } })).toBe(false);
     expect(wantsColour({ ...terminal, env: { NO_COLOR: "" } })).toBe(true);

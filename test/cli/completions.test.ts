@@ -100,7 +100,7 @@ describe.skipIf(without("bash"))("bash, where it is installed", () => {
     expect(offered("check", "--config", "one.toml", "--jso")).toEqual(["--json"]);
   });
 
-  test("completes words and files behind an option in both forms", () => {
+  test("completes words and files after an option in both forms", () => {
     expect(offered("--clock-source", "mono")).toEqual(["monotonic", "monotonic-raw"]);
     expect(offered("--clock-source", "=")).toEqual(["boottime", "monotonic", "monotonic-raw"]);
     expect(offered("--clock-source", "=", "b")).toEqual(["boottime"]);

@@ -84,7 +84,7 @@ test("in logfmt, if that is chosen, each is a line of it", async () => {
   );
 });
 
-test("without a choice a failed start is told in the words for people", async () => {
+test("without a choice a failed start is reported in the words for people", async () => {
   const file = fixture.write("varta.toml", LISTENER);
   const { stderr } = await runCommand([...PROGRAM, "-c", file]);
   expect(stderr).toContain("varta-watch: error: cannot bind ");

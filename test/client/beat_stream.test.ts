@@ -52,7 +52,7 @@ describe("BeatStream nonces", () => {
     expect(nonce(stream)).toBe(1n);
   });
 
-  test("are shared by everybody in the process who beats to one path", () => {
+  test("are shared by all clients of the process that beat to one path", () => {
     const stream = beatStreamFor("/nowhere/one.sock");
     expect(beatStreamFor("/nowhere/one.sock")).toBe(stream);
     expect(beatStreamFor("/nowhere/two.sock")).not.toBe(stream);

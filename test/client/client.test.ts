@@ -148,7 +148,7 @@ describe("client.beat() without an observer", () => {
     expect(client.counters.connects).toBe(0);
   });
 
-  test("is dropped where the path is a socket that nobody holds", () => {
+  test("is dropped where the path is a socket that no process holds", () => {
     using receiver = new BoundReceiver();
     using client = connect(receiver.path, { reconnectMs: 0 });
     client.beat();

@@ -166,7 +166,7 @@ describe("SecureSession", () => {
     );
   });
 
-  test("draws its salt from the system when nobody decides it", () => {
+  test("draws its salt from the system when nothing else decides it", () => {
     const prefixes = Array.from({ length: 20 }, () => {
       const own = new SecureSession({ key: KEY, keyKind: "shared" });
       own.enter(2);
@@ -175,7 +175,7 @@ describe("SecureSession", () => {
     expect(new Set(prefixes).size).toBe(20);
   });
 
-  test("keeps a copy of the key, shows it to nobody and overwrites it", () => {
+  test("keeps a copy of the key, shows it nowhere and overwrites it", () => {
     const given = KEY.slice();
     const own = new SecureSession({ key: given, keyKind: "shared" });
     own.enter(2);

@@ -189,7 +189,7 @@ describe("a sealed client", () => {
     expect(observer.nonces(9)).toEqual(nonces);
   });
 
-  test("seals a beat that was refused anew: same nonce, next counter", () => {
+  test("seals a refused beat again: same nonce, next counter", () => {
     using receiver = new UdpReceiver();
     using client = clientTo(receiver);
     receiver.end();
@@ -216,7 +216,7 @@ describe("a sealed client", () => {
     expect(verdicts).toEqual([VERDICT_PASS, REJECT_REPLAY]);
   });
 
-  test("shows its key to nobody, and leaves the caller's alone", () => {
+  test("shows its key nowhere, and leaves the caller's alone", () => {
     using wire = new UdpReceiver();
     const own = key(0xab);
     const client = connectSecureUdp({ host: wire.host, port: wire.port, key: own });

@@ -85,7 +85,7 @@ describe("connectUdp()", () => {
   });
 });
 
-describe("client.beat() to a port where nobody listens", () => {
+describe("client.beat() to a port where no process listens", () => {
   test("is told of an earlier beat's refusal, is dropped, and keeps its nonce and its socket", () => {
     using receiver = new UdpReceiver();
     using client = connectUdp({ host: receiver.host, port: receiver.port });

@@ -20,7 +20,7 @@ function configOf(result: LoadResult): Config {
 }
 
 describe("loadConfig()", () => {
-  test("of a file that only one of the two parsers reads tells its problems without their place", async () => {
+  test("of a file that only one of the two parsers reads has its problems without their place", async () => {
     using fixture = new FixtureHost();
     const result = await fixture.load("d=2026-\u00021-01\n");
     if (result.ok) throw new Error("the file was accepted");
@@ -261,7 +261,7 @@ describe("loadConfig() refuses", () => {
     });
   });
 
-  test("a FIFO, without waiting for somebody to write into it", async () => {
+  test("a FIFO, without waiting for a process to write into it", async () => {
     using fixture = new FixtureHost();
     const configFile = join(fixture.directory, "fifo");
     Bun.spawnSync(["mkfifo", configFile]);

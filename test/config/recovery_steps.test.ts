@@ -74,7 +74,7 @@ describe("recovery.step", () => {
   });
 });
 
-test("a step that may hang before another one is told at the start, if there is no timeout", async () => {
+test("a step that may hang before another one is reported at the start, if there is no timeout", async () => {
   using fixture = new FixtureHost();
   const warningsOf = async (text: string) => {
     const result = await fixture.load(`[recovery]\n${text}\n`);
@@ -118,7 +118,7 @@ describe("recovery.restart_units", () => {
   });
 });
 
-test("dry_run is told at the start", async () => {
+test("dry_run is reported at the start", async () => {
   using fixture = new FixtureHost();
   const result = await fixture.load('[recovery]\ncommand = ["true"]\ndry_run = true\n');
   if (!result.ok) throw new Error(result.text);

@@ -91,7 +91,7 @@ class Life {
 }
 
 describe("AuditWiring", () => {
-  test("tells the head at the start, after a hundred rows and at the end, and as a metric", async () => {
+  test("reports the head at the start, after a hundred rows and at the end, and as a metric", async () => {
     using directory = new AuditDirectory();
     const life = await Life.begin(directory);
     await life.refuse(99);
@@ -107,7 +107,7 @@ describe("AuditWiring", () => {
     expect(last.get("state")).toBe(join(directory.path, "audit.head"));
   });
 
-  test("tells once what was found at the start, and what happens while the log is open", async () => {
+  test("reports once what was found at the start, and what happens while the log is open", async () => {
     using directory = new AuditDirectory();
     const first = await Life.begin(directory);
     await first.refuse(3);
@@ -127,7 +127,7 @@ describe("AuditWiring", () => {
     expect(second.saying("tamper suspected")).toBe(2);
   });
 
-  test("warns once where nobody can remember, and where somebody removed the memory", async () => {
+  test("warns once where nothing can be remembered, and where the memory was removed", async () => {
     using directory = new AuditDirectory();
     const forgetful = await Life.begin(directory, "/nonexistent/state");
     await forgetful.refuse(2);

@@ -140,7 +140,7 @@ describe("Heartbeat", () => {
     expect([subject.read(), subject.reopened]).toEqual(["0 0\n", 0]);
   });
 
-  test("is made anew when somebody removes or moves it, and says so", async () => {
+  test("is made again when it is removed or moved, and says so", async () => {
     using directory = new TemporaryDirectory();
     const subject = new Subject(directory.at("heartbeat"));
     await subject.maintain(0);
@@ -155,7 +155,7 @@ describe("Heartbeat", () => {
     expect(subject.reopened).toBe(2);
   });
 
-  test("says nothing when somebody has only touched it", async () => {
+  test("says nothing when it was only touched", async () => {
     using directory = new TemporaryDirectory();
     const subject = new Subject(directory.at("heartbeat"));
     await subject.maintain(0);
@@ -206,7 +206,7 @@ describe("Heartbeat", () => {
     expect(subject.read()).toBe(`0 ${NS_PER_S}\n`);
   });
 
-  test("tells each failure and tries again a second later", async () => {
+  test("reports each failure and tries again a second later", async () => {
     using directory = new TemporaryDirectory();
     const subject = new Subject(directory.at("none/heartbeat"));
     await subject.maintain(0);

@@ -188,7 +188,7 @@ describe("levels", () => {
 });
 
 describe("the cooldown", () => {
-  test("writes one line per kind and second, and then tells how many it kept back", () => {
+  test("writes one line per kind and second, and then reports how many it kept back", () => {
     const made = subject();
     const say = () => made.log.limited("heartbeat_io", "error", "cannot write");
     for (let i = 0; i < 4; i++) say();

@@ -333,7 +333,7 @@ describe("Loop", () => {
     },
   );
 
-  test("waits no longer than a pause may hide in, while somebody's deadline runs", async () => {
+  test("waits no longer than a pause may hide in, while a deadline runs", async () => {
     using directory = new TemporaryDirectory();
     const listeners = [unixListener(directory)];
     const subject = new Subject({ listeners, pauseGapMs: 20 });
@@ -471,7 +471,7 @@ describe("Loop", () => {
     expect(subject.observer.ioErrors).toBe(RECEIVE_FAILURES_MAX + 1);
   });
 
-  test("stops at the head of a turn and tells it once", async () => {
+  test("stops at the head of a turn and reports it once", async () => {
     using directory = new TemporaryDirectory();
     const subject = new Subject({ listeners: [unixListener(directory)] });
     await subject.run(() => true);

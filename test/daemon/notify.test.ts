@@ -76,7 +76,7 @@ describe("Notify.open()", () => {
     expect(complaints).toEqual(Array(7).fill(complaint));
   });
 
-  test("complains about a socket that nobody listens at", () => {
+  test("complains about a socket that no process listens at", () => {
     expect(open({ NOTIFY_SOCKET: `${manager.name}.gone` })).toBeUndefined();
     expect(complaints).toEqual([
       `NOTIFY_SOCKET ${manager.name}.gone: ENOENT (no such file or directory)`,
@@ -106,7 +106,7 @@ describe("Notify.open()", () => {
 });
 
 describe("Notify", () => {
-  test("speaks to an abstract name as to a path, under our own pid", () => {
+  test("speaks to an abstract name as to a path, under its own pid", () => {
     using abstract = new ServiceManager("abstract");
     const notify = open({ NOTIFY_SOCKET: abstract.name })!;
     notify.ready(0);

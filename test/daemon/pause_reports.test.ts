@@ -21,7 +21,7 @@ function subject(): { reports: PauseReports; take: () => string[] } {
 }
 
 describe("PauseReports", () => {
-  test("tell a pause of more than 100 ms at once, with the deadlines that it moved", () => {
+  test("report a pause of more than 100 ms at once, with the deadlines that it moved", () => {
     const { reports, take } = subject();
     reports.paused(100 * NS_PER_MS, 5, NS_PER_S);
     expect(take()).toEqual([]);
@@ -32,7 +32,7 @@ describe("PauseReports", () => {
     expect(reports.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("tell those of the next minute in one line at its end, the longest of them", () => {
+  test("report those of the next minute in one line at its end, the longest of them", () => {
     const { reports, take } = subject();
     reports.paused(NS_PER_S, 1, NS_PER_S);
     take();

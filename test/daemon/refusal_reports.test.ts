@@ -72,7 +72,7 @@ class ReportsHarness {
   }
 }
 
-describe("a refusal is told", () => {
+describe("a refusal is reported", () => {
   test("at once, with its cause, its sender and what to do", () => {
     const harness = new ReportsHarness().refuse(REJECT_UID, 3, 77, 77);
     expect(harness.turn()).toEqual([
@@ -123,7 +123,7 @@ describe("a refusal is told", () => {
     expect(lines[2]).toContain('cause="wrong checksum" count=4 ');
   });
 
-  test("at the end of the daemon, if no line has told it yet", () => {
+  test("at the end of the daemon, if no line has it yet", () => {
     const harness = new ReportsHarness().refuse(REJECT_CAPACITY, 1);
     harness.turn();
     harness.refuse(REJECT_CAPACITY, 5).turn();

@@ -36,7 +36,7 @@ class Subject {
 }
 
 describe("stalls and returns", () => {
-  test("a stall tells everything that is known about the agent", () => {
+  test("a stall says everything that is known about the agent", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ pid: 42, lastNs: 1e9, observerNs: 6.5e9, lastNonceHi: 1 }));
     expect(lines).toEqual([
@@ -45,14 +45,14 @@ describe("stalls and returns", () => {
     ]);
   });
 
-  test("a stall tells that its sender is not proven, where a sender could be", () => {
+  test("a stall says that its sender is not proven, where a sender could be", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ proven: false }));
     reports.stalled(stallOf({ proven: false, origin: ORIGIN_OPERATOR_ATTESTED }));
     expect(lines.map((line) => line.includes(" sender=unproven"))).toEqual([true, false]);
   });
 
-  test("a stall tells how many beats of its pid were refused, and why", () => {
+  test("a stall says how many beats of its pid were refused, and why", () => {
     const { reports, lines } = new Subject();
     const refused = [
       { reason: "out_of_order", count: 12 },
@@ -92,28 +92,31 @@ describe("stalls and returns", () => {
     ["process_unreadable", "warn", "recovery refused"],
     ["pid_gone", "warn", "recovery refused"],
     ["step_left_out", "warn", "recovery step left out"],
-  ] as const)("a recovery that does not run for %s is told at level %s", (reason, level, words) => {
-    const { reports, lines } = new Subject();
-    reports.outcome({
-      kind: "refused",
-      label: REASONS[reason].label,
-      reason,
-      observerNs: 0,
-      pid: 42,
-      agent: 9,
-      stall: stallOf(),
-      program: "",
-      error: "",
-      isRepeated: false,
-      dryRun: false,
-      step: "exec",
-      stepNumber: 1,
-      stepCount: 1,
-    });
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toStartWith(`level=${level} msg="${words}" pid=42`);
-    expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
-  });
+  ] as const)(
+    "a recovery that does not run for %s is reported at level %s",
+    (reason, level, words) => {
+      const { reports, lines } = new Subject();
+      reports.outcome({
+        kind: "refused",
+        label: REASONS[reason].label,
+        reason,
+        observerNs: 0,
+        pid: 42,
+        agent: 9,
+        stall: stallOf(),
+        program: "",
+        error: "",
+        isRepeated: false,
+        dryRun: false,
+        step: "exec",
+        stepNumber: 1,
+        stepCount: 1,
+      });
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toStartWith(`level=${level} msg="${words}" pid=42`);
+      expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
+    },
+  );
 
   test("a storm has two lines: its limit when it begins, its refusals and length when it is over", () => {
     const { reports, lines } = new Subject();
@@ -130,7 +133,7 @@ describe("stalls and returns", () => {
     ]);
   });
 
-  test("a return tells who is back, by which listener, and how it is", () => {
+  test("a return says who is back, by which listener, and how it is", () => {
     const { reports, lines } = new Subject();
     reports.resumed(42, 0, 2);
     expect(lines).toEqual(['level=info msg="agent is back" pid=42 listener=main status=critical']);
@@ -156,7 +159,7 @@ describe("stalls and returns", () => {
     ]);
   });
 
-  test("a mass stall is told in 200 lines, and a second later how many were held back", () => {
+  test("a mass stall is reported in 200 lines, and a second later how many were held back", () => {
     const subject = new Subject();
     const { reports } = subject;
     for (let pid = 2; pid < 2 + LINES_PER_S_MAX + 50; pid++) reports.stalled(stallOf({ pid }));

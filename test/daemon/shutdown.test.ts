@@ -191,7 +191,7 @@ describe("Shutdown.abort()", () => {
     expect(subject.listener.closed).toBe(1);
   });
 
-  test("leaves nothing to do for the shutdown that comes behind it", async () => {
+  test("leaves nothing to do for the shutdown that comes after it", async () => {
     const subject = new Subject().opened();
     subject.shutdown.abort("SIGTERM");
     await subject.shutdown.run();
@@ -236,7 +236,7 @@ describe("Shutdown.takeSignals()", () => {
 });
 
 describe("the things that were opened", () => {
-  test("are closed in the reverse order, each behind the one before it", async () => {
+  test("are closed in the reverse order, each after the one before it", async () => {
     const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
     const closed: string[] = [];
     shutdown.add(() => void closed.push("first"));

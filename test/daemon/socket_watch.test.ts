@@ -129,7 +129,7 @@ describe("SocketWatch", () => {
     expect(new SocketWatch(options).nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("binds a removed socket anew, with its mode, says so and counts it", async () => {
+  test("binds a removed socket again, with its mode, says so and counts it", async () => {
     const subject = new Subject();
     unlinkSync(subject.path);
     subject.look();
@@ -145,7 +145,7 @@ describe("SocketWatch", () => {
     expect(subject.listener.receive(0)).toBe(1);
   });
 
-  test("takes the place of a dead socket that somebody left there", () => {
+  test("takes the place of a dead socket that was left there", () => {
     const subject = new Subject();
     unlinkSync(subject.path);
     leaveStale(subject.path, SOCK_DGRAM);

@@ -18,7 +18,7 @@ describe("StopSignals", () => {
     expect(meanings(["SIGTERM", 0], ["SIGTERM", 250])).toEqual(["first", "again"]);
   });
 
-  test("counts from the first one: whoever goes on asking is heard", () => {
+  test("counts from the first one: a signal that comes again is heard", () => {
     const every100Ms = [0, 100, 200, 300].map((ms) => ["SIGINT", ms] as const);
     expect(meanings(...every100Ms)).toEqual(["first", "repeated", "repeated", "again"]);
   });

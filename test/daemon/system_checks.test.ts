@@ -10,7 +10,7 @@ import {
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 describe("queueLengthWarning()", () => {
-  test("tells the length and the line that fixes it", () => {
+  test("reports the length and the line that fixes it", () => {
     using directory = new TemporaryDirectory();
     writeFileSync(directory.at("max_dgram_qlen"), "10\n");
     expect(queueLengthWarning(directory.at("max_dgram_qlen"))).toEqual({
@@ -44,7 +44,7 @@ describe("requireProc()", () => {
     );
   });
 
-  test("refuses the /proc of another pid namespace, where every pid is somebody else's", () => {
+  test("refuses the /proc of another pid namespace, where every pid is another process's", () => {
     expect(() => requireProc("/proc", 1)).toThrow(
       `cannot use /proc: it shows another pid namespace, where this process is ${process.pid} and not 1`,
     );
@@ -52,7 +52,7 @@ describe("requireProc()", () => {
 });
 
 describe("initWatchdogWarning()", () => {
-  test("tells pid 1 with a self-watchdog to run under an init", () => {
+  test("advises pid 1 with a self-watchdog to run under an init", () => {
     expect(initWatchdogWarning(1, 4e9)).toEqual({
       reason: "the kernel spares pid 1 the SIGALRM",
       hint: "run the daemon under an init: docker run --init",
@@ -96,7 +96,7 @@ describe("makeRuntimeDirectory()", () => {
 });
 
 describe("stderrIsJournal()", () => {
-  test("compares the named stream with our stderr", () => {
+  test("compares the named stream with stderr", () => {
     const { dev, ino } = fstatSync(2, { bigint: true });
     expect(stderrIsJournal(`${dev}:${ino}`)).toBe(true);
     expect(stderrIsJournal(`${dev}:${ino + 1n}`)).toBe(false);

@@ -35,7 +35,7 @@ function starting(prefix: string, diary: readonly string[]): string[] {
 }
 
 describe("a turn", () => {
-  test("exports a stall before it is told and before its recovery begins", () => {
+  test("exports a stall before it is reported and before its recovery begins", () => {
     const harness = watching(1, { command: COMMAND });
     harness.pass(THRESHOLD_MS);
     expect(harness.turn()).toEqual([
@@ -57,7 +57,7 @@ describe("a turn", () => {
     expect(harness.series('varta_beats_total{pid="100"}')).toBe(2);
   });
 
-  test("tells the beat that ends a stall, with its listener and status, once", () => {
+  test("reports the beat that ends a stall, with its listener and status, once", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
     const harness = watching(1, { listeners });
     harness.pass(THRESHOLD_MS);
@@ -67,7 +67,7 @@ describe("a turn", () => {
     expect(harness.series('varta_status{pid="100"}')).toBe(0);
   });
 
-  test("tells a stall before the return of its agent, when both fall into one turn", () => {
+  test("reports a stall before the return of its agent, when both fall into one turn", () => {
     const listeners = [new ScriptedListener(), new ScriptedListener()];
     const harness = watching(1, { command: COMMAND, listeners });
     for (const pid of [200, 300]) harness.processes.set(pid, pid);
@@ -89,7 +89,7 @@ describe("a turn", () => {
     expect(harness.hasWorkLeft).toBe(false);
   });
 
-  test("tells a stall after the beats that came in before it was judged", () => {
+  test("reports a stall after the beats that came in before it was judged", () => {
     let slowNs = 0;
     // A receive that lasts longer than the threshold: the beats in it are overdue when they are
     // judged.
@@ -117,7 +117,7 @@ describe("a turn", () => {
     expect(harness.series('varta_stalls_total{pid="200"}')).toBe(1);
   });
 
-  test("tells a conflict of two known namespaces, for strict mode, and no other", () => {
+  test("reports a conflict of two known namespaces, for strict mode, and no other", () => {
     const harness = watching(1);
     harness.processes.set(200, 1, 77);
     harness.listener.queue([beatOf(200)]);
@@ -140,7 +140,7 @@ describe("a turn", () => {
     expect(harness.series("varta_watch_last_poll_loop_timestamp_seconds")).toBe(1.7e9 + 1);
   });
 
-  test("is busy if it told or decided something, and not for plain beats", () => {
+  test("is busy if it reported or decided something, and not for plain beats", () => {
     const harness = watching(1);
     harness.listener.queue([beatOf(100, { nonce: 2 })]);
     harness.turn();
@@ -218,7 +218,7 @@ describe("the budgets of a turn", () => {
     expect(new Set([...first, ...second]).size).toBe(count);
   });
 
-  test("16 recoveries; a deferred stall is exported and told in the turn that decides it", () => {
+  test("16 recoveries; a deferred stall is exported and reported in the turn that decides it", () => {
     const count = 2 * RECOVERY_SPAWNS_PER_TURN_MAX + 1;
     const harness = watching(count, { command: COMMAND });
     harness.pass(THRESHOLD_MS);
@@ -270,7 +270,7 @@ describe("a stage that takes too long", () => {
     [[0, 0, 0, NS_PER_S + 1], ["slow reap 1000000001"]],
     [[0, 0, 0, 0, NS_PER_S + 1], ["slow maintain 1000000001"]],
     [[0, 2 * NS_PER_S, 2 * NS_PER_S, NS_PER_S, NS_PER_S], []],
-  ])("with durations %p is told as %p", (durationsNs, told) => {
+  ])("with durations %p is reported as %p", (durationsNs, told) => {
     const harness = watching(1);
     harness.pass(THRESHOLD_MS);
     harness.durationsNs.push(...durationsNs);

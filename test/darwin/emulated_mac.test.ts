@@ -115,7 +115,7 @@ describe.skipIf(NO_EMULATION !== "").each(MACS)(`on a Mac with %s${NO_EMULATION}
     expect(found<Record<string, number>>("constants")).toMatchObject(NUMBERS);
   });
 
-  test("every descriptor is closed on exec, and those of ours do not block", () => {
+  test("every descriptor is closed on exec, and those of the program do not block", () => {
     const { socket, readEnd, writeEnd } = found<Record<string, number>>("descriptors");
     const both = O_CLOEXEC | O_NONBLOCK;
     expect([socket! & both, readEnd! & both]).toEqual([both, both]);

@@ -16,7 +16,7 @@ describe("DatagramAccounting.rejectedTotal()", () => {
 });
 
 describe("DatagramAccounting.rejectedFor()", () => {
-  test("tells what all listeners rejected for one reason since it was last asked, and leaves the table as it is", () => {
+  test("reports what all listeners rejected for one reason since it was last asked, and leaves the table as it is", () => {
     const accounting = new DatagramAccounting();
     const last = (LISTENERS_MAX - 1) * REJECT_REASON_COUNT;
     accounting.rejected[REJECT_DECODE] = 2;

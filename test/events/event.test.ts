@@ -96,7 +96,7 @@ describe("eventFromRow()", () => {
     });
   });
 
-  test("makes a namespace conflict with the observed inode and ours", () => {
+  test("makes a namespace conflict with the observed inode and the observer's", () => {
     expect(event(rows.EVENT_NAMESPACE_CONFLICT, { pid: 9, namespaceInode: 7 })).toEqual({
       kind: "namespace-conflict",
       observerNs: 7_000,

@@ -140,7 +140,7 @@ describe("an agent whose pid another source has", () => {
     ]);
   });
 
-  test("has its source beside its pid in JSONL, as has everybody who beats by plain UDP", async () => {
+  test("has its source beside its pid in JSONL, as has every agent that beats by plain UDP", async () => {
     using directory = new TempDirectory();
     const events = await openExport(directory, { format: "jsonl" });
     events.onBatch(sharedBeat(), 1);

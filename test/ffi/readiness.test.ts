@@ -29,7 +29,7 @@ function looked(readiness: Readiness): [number, number][] {
 }
 
 describe.each(KINDS)("%s", (_name, make) => {
-  test("tells of what is ready, as long as it is", () => {
+  test("reports of what is ready, as long as it is", () => {
     const readiness = make();
     const [a, b] = [pipe(), pipe()];
     expect([readiness.add(a.readFd, POLLIN), readiness.add(b.readFd, POLLIN)]).toEqual([0, 0]);
@@ -42,7 +42,7 @@ describe.each(KINDS)("%s", (_name, make) => {
     readiness.close();
   });
 
-  test("tells of nothing that was removed, or that nobody waits for", () => {
+  test("reports of nothing that was removed, or that nothing waits for", () => {
     const readiness = make();
     const { readFd, writeFd } = pipe();
     readiness.add(readFd, POLLIN);
@@ -58,7 +58,7 @@ describe.each(KINDS)("%s", (_name, make) => {
     readiness.close();
   });
 
-  test("tells of the end of the other side, whoever waits", () => {
+  test("reports of the end of the other side in every case", () => {
     const readiness = make();
     const { readFd, writeFd } = pipe();
     readiness.add(readFd, 0);
@@ -68,7 +68,7 @@ describe.each(KINDS)("%s", (_name, make) => {
     readiness.close();
   });
 
-  test("passes over nobody when more are ready than it tells at a time", () => {
+  test("passes over none when more are ready than it reports at a time", () => {
     const readiness = make();
     const pipes = Array.from({ length: 5 }, pipe);
     for (const { readFd, writeFd } of pipes) {

@@ -68,7 +68,7 @@ describe("accept()", () => {
 });
 
 describe("StreamBuffer", () => {
-  test("tells a short send, and loses no byte", () => {
+  test("reports a short send, and loses no byte", () => {
     const [client, server] = pair(inetAddress(FOUR, 0), (port) => inetAddress(FOUR, port));
     const out = new StreamBuffer(65_536);
     out.bytes.forEach((_, i) => {

@@ -129,7 +129,7 @@ test("isAtPath() counts a file that was cut from its new length", async () => {
   await file.close();
 });
 
-test("isAtPath() tells whether the path still names the file", async () => {
+test("isAtPath() says whether the path still names the file", async () => {
   using directory = new TempDirectory();
   const file = await AppendFile.open(directory.join("log"), OPTIONS);
   expect(await isAtPath(file, directory.join("log"), REAL_FILE_CALLS)).toBe(true);

@@ -46,7 +46,7 @@ describe("directoryFault()", () => {
     expect(directoryFault(directory.join("to-itself"), UID)?.found).toContain("without an end");
   });
 
-  test.skipIf(UID !== 0)(`refuses a directory or a link of somebody else${NEEDS_ROOT}`, () => {
+  test.skipIf(UID !== 0)(`refuses a directory or a link of another user${NEEDS_ROOT}`, () => {
     using directory = new TempDirectory();
     mkdirSync(directory.join("theirs"));
     chownSync(directory.join("theirs"), 12345, 12345);

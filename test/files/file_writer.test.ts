@@ -135,7 +135,7 @@ describe("FileWriter", () => {
     expect(disk.syncs).toBe(syncs + 1);
   });
 
-  test("reopen() follows a file that somebody else has moved away", async () => {
+  test("reopen() follows a file that another program has moved away", async () => {
     using directory = new TempDirectory();
     const writer = await openWriter(directory);
     await writeEach(writer, ["one\n"]);
@@ -148,7 +148,7 @@ describe("FileWriter", () => {
     expect(directory.read("log")).toBe("three\n");
   });
 
-  test("reopen() of a path that is still ours changes nothing", async () => {
+  test("reopen() of a path that is still its own changes nothing", async () => {
     using directory = new TempDirectory();
     const writer = await openWriter(directory);
     const { ino } = lstatSync(directory.join("log"));
@@ -160,7 +160,7 @@ describe("FileWriter", () => {
   });
 });
 
-describe("a file that somebody else moves or removes", () => {
+describe("a file that another program moves or removes", () => {
   async function timedWriter(directory: TempDirectory, changes: Partial<FileWriterOptions> = {}) {
     const clock = { ns: 0 };
     const writer = await openWriter(directory, { monotonicNs: () => clock.ns, ...changes });
@@ -213,7 +213,7 @@ describe("a file that somebody else moves or removes", () => {
     expect(lstatSync(directory.join("log")).ino).toBe(ino);
   });
 
-  test("keeps getting its lines while the path is not ours to write, told once a minute", async () => {
+  test("keeps getting its lines while the path is another's, reported once a minute", async () => {
     using directory = new TempDirectory();
     const { writer, clock } = await timedWriter(directory);
     renameSync(directory.join("log"), directory.join("moved"));

@@ -265,7 +265,7 @@ describe("time", () => {
     expect(fixture.counted).toEqual([]);
   });
 
-  test("an answer that is not read is given up, and its page can be made anew", async () => {
+  test("an answer that is not read is given up, and its page can be made again", async () => {
     // More than the kernel takes for a client that does not read.
     const page = new Uint8Array(32 * 1_048_576).fill(0x61);
     const source = { begin() {}, step: () => true, parts: () => [page] };

@@ -355,7 +355,7 @@ describe("health", () => {
 });
 
 describe("HttpServer.rebind()", () => {
-  test("makes a removed Unix socket anew, and answers on connections that were open before", async () => {
+  test("makes a removed Unix socket again, and answers on connections that were open before", async () => {
     using directory = new TemporaryDirectory();
     const unix = directory.at("metrics.sock");
     await using fixture = await ServerFixture.open({ listen: { kind: "unix", path: unix } });

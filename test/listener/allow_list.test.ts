@@ -21,11 +21,11 @@ describe("AllowList", () => {
 });
 
 describe("allowListOf()", () => {
-  test("without uids and gids there is no list, so everybody passes", () => {
+  test("without uids and gids there is no list, so every sender passes", () => {
     expect(allowListOf(undefined, undefined)).toBeUndefined();
   });
 
-  test("an empty list lets nobody pass", () => {
+  test("an empty list lets no sender pass", () => {
     expect(allowListOf([], undefined)?.allows(0, 0)).toBe(false);
   });
 

@@ -158,7 +158,7 @@ describe("ControlMessages.read() takes nothing from", () => {
   });
 });
 
-describe("ControlMessages.read() goes on behind", () => {
+describe("ControlMessages.read() goes on after", () => {
   const ROWS: readonly [string, Message][] = [
     ["a message of length 0", { length: 0, type: CREDENTIALS, takesBytes: 16 }],
     ["a message of length 1", { length: 1, type: CREDENTIALS, takesBytes: 16 }],

@@ -135,7 +135,7 @@ describe("a known sender", () => {
     expect(harness.mayTry(42, 5, 5)).toBe(true);
   });
 
-  test("has a bounded budget also at its own address, whose sender anybody can claim to be", () => {
+  test("has a bounded budget also at its own address, whose sender any process can claim to be", () => {
     const harness = new GateHarness();
     harness.admit(7, 42);
     expect(

@@ -23,7 +23,7 @@ test("without a filter every drop is a full buffer", () => {
   ]).toEqual([7, 0]);
 });
 
-test("what was dropped before the filter was put on is told", () => {
+test("what was dropped before the filter was put on is reported", () => {
   const harness = drops();
   harness.kernel.count = 7;
   harness.drops.beforeAttach();
@@ -43,7 +43,7 @@ test("what the filter dropped is not told, and the error of its estimate neither
   expect(since(harness, "drops", harness.drops.total)).toBe(0);
 });
 
-test("what exceeds the estimate by more than its error is told once", () => {
+test("what exceeds the estimate by more than its error is reported once", () => {
   const harness = drops();
   harness.drops.beforeAttach();
   Object.assign(harness.filter, {
@@ -58,7 +58,7 @@ test("what exceeds the estimate by more than its error is told once", () => {
   expect(since(harness, "drops", harness.drops.total)).toBe(0);
 });
 
-test("behind the end of the filter every drop is a full buffer again", () => {
+test("after the end of the filter every drop is a full buffer again", () => {
   const harness = drops();
   harness.drops.beforeAttach();
   Object.assign(harness.filter, { isAttached: true, dropped: 630, droppedVariance: 10 * 64 ** 2 });

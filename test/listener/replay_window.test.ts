@@ -102,7 +102,7 @@ describe("a new prefix (case C)", () => {
 });
 
 describe("terminal frames", () => {
-  test("are told by their timestamp (case C'), and the first one always passes", () => {
+  test("are known by their timestamp (case C'), and the first one always passes", () => {
     const script = new Script();
     script.send(A, 3, 100n);
     expect(script.send(B, 0, TERMINAL, 50n)).toBe("pass");
@@ -212,7 +212,7 @@ describe("a recording", () => {
     expect(script.send(E, 0, 1n)).toBe("pass");
   });
 
-  test("of a session that nobody here has seen does not refresh its sender within the gap", () => {
+  test("of a session that was not seen here does not refresh its sender within the gap", () => {
     const script = new Script();
     script.send(B, 0, 1n, 1_000n);
     // Recorded before the observer started: its nonces are above the present ones, its clock is
@@ -232,7 +232,7 @@ describe("a recording", () => {
 });
 
 describe("a restart on the same machine", () => {
-  test("is believed at once: its clock went on, though its nonces begin anew", () => {
+  test("is believed at once: its clock went on, though its nonces begin again", () => {
     const script = new Script();
     script.send(A, 9, 5_000n, 100n);
     expect(script.later(1).send(B, 0, 1n, 100n)).toBe("replay");

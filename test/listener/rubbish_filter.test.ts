@@ -76,7 +76,7 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
     return opened(new UnixListener({ ...options, allowList: undefined }));
   }
 
-  test("keeps rubbish out of the queue, tells its sender nothing, and passes beats whole", () => {
+  test("keeps rubbish out of the queue, gives its sender no error, and passes beats whole", () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);
     const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
@@ -156,7 +156,7 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
 const UDP = { name: "edge", address: "127.0.0.1", port: 0, rcvbufBytes: 0, acceptRecovery: false };
 
 describe.skipIf(!IS_LINUX)("the filter of a UDP listener (Linux)", () => {
-  test("goes by the frame behind the UDP header, and its drops are no loss", () => {
+  test("goes by the frame after the UDP header, and its drops are no loss", () => {
     const listener = opened(new UdpListener(UDP));
     using peer = new UdpPeer(listener);
     listener.filter.isCounting = true;

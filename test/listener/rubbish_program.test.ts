@@ -53,7 +53,7 @@ function seen(bytes: Uint8Array, at: number): Uint8Array {
   return all;
 }
 
-describe.each([0, 8])("the filters of 32-byte frames behind %d bytes", (at) => {
+describe.each([0, 8])("the filters of 32-byte frames after %d bytes", (at) => {
   const [strict, plain] = frameFilters(at, RUBBISH_SAMPLE);
 
   test("the strict one passes exactly what decodes", () => {

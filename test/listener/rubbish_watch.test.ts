@@ -121,13 +121,13 @@ describe("the filter goes on", () => {
     expect(new WatchHarness().run(3_000, 0).told).toEqual([]);
   });
 
-  test("not for refusals that it could not spare us", () => {
+  test("not for refusals that it could not spare", () => {
     const harness = new WatchHarness().run(3_000, 0, 100);
     expect(harness.told).toEqual([]);
     expect(harness.filter.sample).toBe(0);
   });
 
-  test("nowhere if the kernel refuses it, which is told once", () => {
+  test("nowhere if the kernel refuses it, which is reported once", () => {
     const harness = new WatchHarness();
     harness.filter.attachResult = -EPERM;
     expect(harness.run(5_000, 100).told).toEqual([`none 0 ${EPERM}`]);
@@ -158,7 +158,7 @@ describe("while the filter is on", () => {
     expect(harness.told).toHaveLength(1);
   });
 
-  test("the socket of the listener is looked at every second", () => {
+  test("the socket of the listener is checked every second", () => {
     const harness = new WatchHarness().run(5_200, 128);
     expect(harness.filter.renewed).toBe(5);
   });

@@ -291,7 +291,7 @@ describe("the sender table", () => {
     expect(net.listener.senderCount).toBe(1_024);
   });
 
-  test("is swept for a newcomer once somebody has been silent for ten minutes", () => {
+  test("is swept for a newcomer once a sender has been silent for ten minutes", () => {
     using net = new Net({ shared: [key(1)], master: undefined }, { senderStates: 2 });
     net.verdicts(0, shared(1, 2, 0));
     net.instantNs = 1;
@@ -435,7 +435,7 @@ describe("a flood of forgeries", () => {
 });
 
 describe("a pid that is watched and not silent", () => {
-  test("lets nobody begin anew by silence alone, until its stall was told", () => {
+  test("lets no sender begin again by silence alone, until its stall was reported", () => {
     let isBeating = true;
     const options = { isBeating: () => isBeating };
     using net = new Net({ shared: [key(1)], master: undefined }, options);

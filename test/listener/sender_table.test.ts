@@ -33,7 +33,7 @@ describe("insert()", () => {
     expect(table.insert(1)).toBe(64);
   });
 
-  test("of capacity 0 refuses everybody", () => {
+  test("of capacity 0 refuses every sender", () => {
     const table = new SenderTable(0);
     expect(table.insert(10)).toBe(-1);
     expect(table.slotOf(10)).toBe(-1);

@@ -256,7 +256,7 @@ function limited(what: string, through: readonly string[] = []) {
 }
 
 describe.skipIf(!IS_LINUX)("a listener to which the kernel refuses", () => {
-  test("credentials is not bound: its datagrams would name nobody", () => {
+  test("credentials is not bound: its datagrams would name no process", () => {
     expect(limited("credentials")).toEqual({
       message: "cannot ask for credentials (SO_PASSCRED): EPERM (operation not permitted)",
       bound: false,

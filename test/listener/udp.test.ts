@@ -91,7 +91,7 @@ describe("a plaintext UDP listener", () => {
     expect(net.listener.receive(0)).toBe(0);
   });
 
-  test("tells the buffer that the kernel granted; 0 if none was asked for", () => {
+  test("reports the buffer that the kernel granted; 0 if none was asked for", () => {
     using plain = open();
     using sized = open({ rcvbufBytes: 65_536 });
     expect(plain.listener.rcvbufBytes).toBe(0);

@@ -292,7 +292,7 @@ describe.skipIf(!IS_LINUX)("UnixListener and when its datagrams were sent (Linux
 });
 
 describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs python3)", () => {
-  test("discards them in the kernel: thousands leave our descriptors as they were", async () => {
+  test("discards them in the kernel: thousands leave the descriptors as they were", async () => {
     using directory = new TemporaryDirectory();
     const listener = listenToAll(directory);
     await using sender = new HostileSender();
@@ -320,7 +320,7 @@ describe.skipIf(!HAS_PYTHON)("UnixListener and attached descriptors (needs pytho
     );
   });
 
-  test("a good datagram behind them has its credentials", async () => {
+  test("a good datagram after them has its credentials", async () => {
     using directory = new TemporaryDirectory();
     const listener = listenToAll(directory);
     await using sender = new HostileSender();
@@ -487,7 +487,7 @@ describe("UnixListener and the identity of senders", () => {
 });
 
 describe("UnixListener and its socket", () => {
-  test("tells the receive buffer as the kernel granted it", () => {
+  test("reports the receive buffer as the kernel granted it", () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory, { rcvbufBytes: 65_536 });
     expect(listener.rcvbufBytes).toBe(getSocketOption(listener.fd, SO_RCVBUF));
@@ -521,7 +521,7 @@ describe("UnixListener and its socket", () => {
     expect(openedSince(before)).toEqual([]);
   });
 
-  test("tells what it is", () => {
+  test("reports what it is", () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory, { name: "agents" });
     expect([listener.kind, listener.name, listener.allowList]).toEqual([

@@ -278,7 +278,7 @@ describe("the reserve of the global bucket", () => {
     expect(harness.tell(beatOf(2, { nonce: 1 }))).toEqual(["beat 2"]);
   });
 
-  test("is not for whoever is new, stale, of another origin, foreign or in doubt", () => {
+  test("is not for one that is new, stale, of another origin, foreign or in doubt", () => {
     const shed: [string, Datagram][] = [
       ["new", beatOf(3)],
       ["stale", beatOf(2, { nonce: 5 })],
@@ -450,7 +450,7 @@ describe("the terminal bypass (I8)", () => {
     expect(harness.moved()).toEqual(["accepted 1", "rate_global 2"]);
   });
 
-  test("a worse status of a sender that nobody vouches for needs a token like any other", () => {
+  test("a worse status of a sender that nothing vouches for needs a token like any other", () => {
     const harness = tracking(2, { peerPid: 0 }, strictHarness({ admission }));
     expect(harness.tell(beatOf(2, { nonce: 7, status: STATUS_CRITICAL, peerPid: 0 }))).toEqual([]);
     expect(harness.moved()).toEqual(["rate_global 1"]);

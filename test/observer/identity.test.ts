@@ -197,7 +197,7 @@ describe("the start time before and after the namespace", () => {
   });
 });
 
-describe("inode 0: foreign, and hidden from us", () => {
+describe("inode 0: foreign, and hidden", () => {
   test("a slot pinned to a foreign inode keeps it when that becomes hidden", () => {
     const harness = tracked({ allowCrossNamespace: true }, 900, FOREIGN);
     harness.processes.set(PID, 900, 0);
@@ -216,7 +216,7 @@ describe("inode 0: foreign, and hidden from us", () => {
     expect(pinned(harness)).toEqual([0, 900]);
   });
 
-  test("a slot of our namespace never becomes foreign without a conflict", () => {
+  test("a slot of the observer's namespace never becomes foreign without a conflict", () => {
     const harness = tracked({ allowCrossNamespace: true });
     harness.processes.set(PID, 900, 0);
     harness.pass(THRESHOLD_MS);
@@ -224,7 +224,7 @@ describe("inode 0: foreign, and hidden from us", () => {
     expect(harness.observer.drainNamespaceConflicts()).toBe(1);
   });
 
-  test("a slot pinned to 0 does not become ours without a conflict", () => {
+  test("a slot pinned to 0 does not become the observer's without a conflict", () => {
     const harness = tracked({ allowCrossNamespace: true }, 900, 0);
     harness.processes.set(PID, 900, OWN_INODE);
     harness.pass(THRESHOLD_MS);

@@ -46,7 +46,7 @@ describe("a wait that took longer than planned", () => {
     expect(pausesMs(harness)[0]).toBe(1);
   });
 
-  test("stalls nobody within a threshold of its end: a beat may be lost, and the next one comes an interval later", () => {
+  test("stalls no agent within a threshold of its end: a beat may be lost, and the next one comes an interval later", () => {
     const harness = watching();
     // Agent 2 was due in 90 ms, agent 3 in 100.
     expect(wait(harness, 90, 3_000)).toEqual([]);
@@ -66,7 +66,7 @@ describe("a wait that took longer than planned", () => {
     expect(pausesMs(harness)).toEqual([4, 1_000 + 60 + 50 + 90]);
   });
 
-  test("stands in a row of long ones: the dead are told when the rest has added up to a threshold", () => {
+  test("stands in a row of long ones: the dead are reported when the rest has added up to a threshold", () => {
     const harness = watching();
     const stalled: number[] = [];
     // Of each half second the observer hears ten milliseconds.
@@ -95,7 +95,7 @@ describe("waitNsMax", () => {
     expect(pausesMs(harness)).toEqual([1, THRESHOLD_MS - 1]);
   });
 
-  test("has no limit while nobody's deadline runs, or where nothing is a pause", () => {
+  test("has no limit while no deadline runs, or where nothing is a pause", () => {
     const harness = new ObserverHarness({ pauseGapNs: GAP_MS * NS_PER_MS });
     expect(harness.observer.waitNsMax).toBe(Number.POSITIVE_INFINITY);
     expect(watching({}).observer.waitNsMax).toBe(Number.POSITIVE_INFINITY);
@@ -117,7 +117,7 @@ describe("a turn that took too long", () => {
 });
 
 describe("without a gap", () => {
-  test("silence is silence, whoever was away", () => {
+  test("silence is silence, even of the observer", () => {
     const harness = watching({});
     expect(wait(harness, 90, 3_000)).toEqual([2, 3]);
     expect(pausesMs(harness)).toEqual([0, 0]);

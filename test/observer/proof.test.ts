@@ -104,7 +104,7 @@ describe("a stranger took over the pid while beats of a dead sender waited", () 
     expect(stallIsProven(harness)).toBe(false);
   });
 
-  test("and the next beat is of another again: that one is looked at for itself", () => {
+  test("and the next beat is of another again: that one is looked up for itself", () => {
     const harness = watching(EMPTY + 1);
     receive(harness, EMPTY, beatOf(PID));
     harness.processes.set(PID, EMPTY + 5);
@@ -148,7 +148,7 @@ describe("a true agent", () => {
     expect(stallIsProven(harness)).toBe(true);
   });
 
-  test("that beat once and hung is told, and not proven", () => {
+  test("that beat once and hung is reported, and not proven", () => {
     const harness = watching(EMPTY);
     receive(harness, EMPTY, beatOf(PID));
     expect(stallIsProven(harness)).toBe(false);
@@ -259,7 +259,7 @@ describe("looks for a proof", () => {
     expect(harness.processes.takeReads()).toBe(1_024 * FULL);
   });
 
-  test("the sockets are looked at once more after an unproven beat, so that the next one can prove", () => {
+  test("the sockets are read once more after an unproven beat, so that the next one can prove", () => {
     const harness = watching(EMPTY, { thresholdNs: 10e9 });
     const beganNs = harness.clock.ns;
     receive(harness, EMPTY, beatOf(PID));
@@ -281,7 +281,7 @@ describe("looks for a proof", () => {
     expect(harness.observer.nextDeadline()).toBe(harness.clock.ns + 10e9);
   });
 
-  test("a sender that the kernel does not name is never proven, and never looked at", () => {
+  test("a sender that the kernel does not name is never proven, and never looked up", () => {
     const harness = watching(1);
     receive(harness, EMPTY, beatOf(PID, { peerPid: 0, origin: ORIGIN_OPERATOR_ATTESTED }));
     expect(harness.processes.takeReads()).toBe(0);
@@ -339,7 +339,7 @@ describe("the kernel's word on the sender of a beat", () => {
     },
   );
 
-  test("is asked for behind the start time: a pid that changes hands in between is not proven", () => {
+  test("is asked for after the start time: a pid that changes hands in between is not proven", () => {
     const harness = watching(EMPTY);
     let hasEnded = false;
     harness.processes.beforeRead = () => {

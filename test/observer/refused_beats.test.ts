@@ -140,7 +140,7 @@ describe("an agent is not silent while its beats are refused", () => {
     expect(freshness(harness, stall)).toBe(FRESH_BEATS_REFUSED);
   });
 
-  test("for want of a slot: whoever lost it is not tracked, and nothing is done to it", () => {
+  test("for want of a slot: the one that lost it is not tracked, and nothing is done to it", () => {
     const harness = beating({ trackerCapacity: 1 });
     const stall = untilStalled(harness);
     harness.pass(1_001);
@@ -184,14 +184,14 @@ describe("an agent is silent for all that", () => {
 describe("an agent that replaced itself by exec", () => {
   const anew = (nonce: number) => beatOf(AGENT, { nonce, timestamp: 2_000 + nonce });
 
-  test("is heard from its first beat on, although it was looked at a moment ago", () => {
+  test("is heard from its first beat on, although it was looked up a moment ago", () => {
     const harness = beating();
     harness.pass(20);
     expect(harness.tell(anew(1), anew(2))).toEqual([`beat ${AGENT}`, `beat ${AGENT}`]);
     expect(harness.observer.drainNonceRestarts()).toBe(1);
   });
 
-  test("is told from another process that took its pid over", () => {
+  test("is known from another process that took its pid over", () => {
     const harness = beating();
     harness.processes.set(AGENT, 8_000);
     harness.pass(20);

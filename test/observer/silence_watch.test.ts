@@ -84,7 +84,7 @@ describe("a stall", () => {
     expect(uidOfStall()).toBeNaN();
   });
 
-  test("is told once per run of silence", () => {
+  test("is reported once per run of silence", () => {
     const harness = watching([AGENT]);
     for (let round = 0; round < 3; round++) {
       for (let look = 0; look < 5; look++) {
@@ -112,7 +112,7 @@ describe("a stall", () => {
     expect(resumed).toEqual([0, 1, 0]);
   });
 
-  test("is cancelled by a beat that is already in the socket, behind 63 others", () => {
+  test("is cancelled by a beat that is already in the socket, after 63 others", () => {
     const harness = watching([AGENT]);
     harness.pass(10 * THRESHOLD_MS);
     harness.receive(...noise(BATCH_SIZE - 1), beatOf(AGENT, { nonce: 2, peerPid: 0 }));
@@ -201,7 +201,7 @@ describe("judge point (b): a flood", () => {
 });
 
 describe("the stall queue", () => {
-  test("holds as many as the judge limit; the rest stays due, nothing is lost and nothing told twice", () => {
+  test("holds as many as the judge limit; the rest stays due, nothing is lost and nothing reported twice", () => {
     const pids = range(2, 10);
     const harness = watching(pids, { judgeLimit: 4 });
     harness.pass(THRESHOLD_MS);
@@ -246,7 +246,7 @@ describe("the stall queue", () => {
     expect(harness.stalls()).toEqual(pids);
   });
 
-  test("tells the longest silence first", () => {
+  test("reports the longest silence first", () => {
     const harness = watching([5]);
     harness.pass(10);
     harness.receive(beatOf(3, { peerPid: 0 }));

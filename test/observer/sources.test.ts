@@ -72,7 +72,7 @@ describe("two sources of one pid", () => {
     expect([ask(first.key), ask(second.key)]).toEqual([FRESH_WARRANTED, FRESH_AGENT_RESUMED]);
   });
 
-  test("have rows with source and key, as long as somebody looks at them", () => {
+  test("have rows with source and key, as long as a sink reads them", () => {
     const harness = udpHarness();
     harness.listener.queue([from(2, 1), from(3, 1)]);
     const seen: [number, string][] = [];
@@ -84,7 +84,7 @@ describe("two sources of one pid", () => {
     expect([isShared(seen[1]![0]), seen[1]![1]]).toEqual([true, "10.0.0.3"]);
   });
 
-  test("are told, with who holds the pid and how many beats came meanwhile", () => {
+  test("are reported, with who holds the pid and how many beats came meanwhile", () => {
     const harness = udpHarness();
     harness.receive(from(2, 1));
     expect(harness.observer.takeSharedPid()).toBeUndefined();
@@ -98,7 +98,7 @@ describe("two sources of one pid", () => {
     expect(harness.observer.takeSharedPid()).toBeUndefined();
   });
 
-  test("leave the pid to whoever is new, once its holder is gone", () => {
+  test("leave the pid to the newcomer, once its holder is gone", () => {
     const harness = udpHarness({ trackerCapacity: 2, evictionPolicy: "balanced" });
     harness.receive(from(2, 1), from(3, 1));
     harness.pass(1_001);

@@ -73,7 +73,7 @@ test("every link to a heading names one", () => {
   expect(broken).toEqual([]);
 });
 
-test("the pages for whoever changes the program name files and scripts that exist", () => {
+test("the pages for developers name files and scripts that exist", () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };

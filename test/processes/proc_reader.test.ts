@@ -43,7 +43,7 @@ describe("ProcReader with a directory in the place of /proc", () => {
     expect(reader.namespaceInode(42, OWN)).toBe(77);
   });
 
-  test("knows a process that runs from a zombie, from the next owner of its pid and from nobody", () => {
+  test("knows a process that runs from a zombie, from the next owner of its pid and from none", () => {
     using directory = new TemporaryDirectory();
     const reader = fake(directory, 42);
     expect([reader.isZombie(42), reader.isAlive(42, 4711)]).toEqual([undefined, false]);
@@ -120,13 +120,13 @@ describe("ProcReader with a directory in the place of /proc", () => {
 describe("ProcReader with the real /proc", () => {
   const reader = new ProcReader();
 
-  test("reads our own namespace as the link says", () => {
+  test("reads its own namespace as the link says", () => {
     const link = readlinkSync("/proc/self/ns/pid");
     expect(`pid:[${reader.ownNamespaceInode()}]`).toBe(link);
     expect(reader.namespaceInode(process.pid, Number.NaN)).toBe(reader.ownNamespaceInode());
   });
 
-  test("reads our own start time, and the same one again", () => {
+  test("reads its own start time, and the same one again", () => {
     const text = readFileSync("/proc/self/stat", "latin1");
     const word = text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
     expect(reader.startTime(process.pid)).toBe(Number(word));

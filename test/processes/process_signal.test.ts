@@ -33,7 +33,7 @@ describe.if(process.platform === "linux")("signalProcess()", () => {
     expect(signalProcess(means, sleeper())).toBe(0);
   });
 
-  test("reaches no process that started at another time, or at a time that nobody can read", () => {
+  test("reaches no process that started at another time, or at a time that cannot be read", () => {
     const process = sleeper();
     const other = { ...process, startTime: process.startTime + 1 };
     expect(signalProcess(means, other)).toBe(SIGNAL_OTHER_PROCESS);

@@ -120,7 +120,7 @@ describe.if(IS_LINUX)("SystemAgentHost.signal()", () => {
 });
 
 describe.if(IS_LINUX)("SystemAgentHost.holderOf()", () => {
-  test("is nobody once the process is gone, and never for one that runs", async () => {
+  test("is none once the process is gone, and never for one that runs", async () => {
     const { child, pid } = await sleeper();
     expect(hostOf().holderOf(pid)).toBe(HOLDER_SHOWN);
     child.kill("SIGKILL");
@@ -128,7 +128,7 @@ describe.if(IS_LINUX)("SystemAgentHost.holderOf()", () => {
     expect(hostOf().holderOf(pid)).toBe(HOLDER_NONE);
   });
 
-  test("is somebody while threads run on, though the first one has ended", async () => {
+  test("is one while threads run on, though the first one has ended", async () => {
     const python = Bun.which("python3");
     if (python === null) return;
     const script =
@@ -171,7 +171,7 @@ describe.if(IS_LINUX)("SystemAgentHost.holderOf()", () => {
 });
 
 describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
-  test("knows a process from the next owner of its pid, and from nobody", async () => {
+  test("knows a process from the next owner of its pid, and from none", async () => {
     const { child, pid, generation } = await sleeper();
     expect(hostOf().isAlive(pid, generation)).toBe(true);
     expect(hostOf().isAlive(pid, generation + 1)).toBe(false);
@@ -181,7 +181,7 @@ describe.if(IS_LINUX)("SystemAgentHost.isAlive()", () => {
   });
 });
 
-describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nobody waits for", () => {
+describe.if(IS_LINUX)("SystemAgentHost.isAlive() of a process that nothing waits for", () => {
   test("is false: a zombie does not come back", async () => {
     // The shell starts a child, becomes a program that never waits for it, and only then may the
     // child end: a shell that is still there would take its status.

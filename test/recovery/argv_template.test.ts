@@ -129,7 +129,7 @@ describe("ArgvTemplate.expand()", () => {
   });
 });
 
-test("ArgvTemplate tells its program and the bytes of its items joined by one space", () => {
+test("ArgvTemplate has its program and the bytes of its items joined by one space", () => {
   const template = new ArgvTemplate(["/bin/é", "{pid}", ""], true);
   expect(template.program).toBe("/bin/é");
   expect(template.sizeBytes).toBe("/bin/".length + 2 + 1 + "{pid}".length + 1);
@@ -145,7 +145,7 @@ test("an ArgvTemplate knows whether the pid is among its arguments", () => {
   expect(names(["/bin/{pid}"])).toBe(false);
 });
 
-test("placeholderValues() has no pid where nobody has it any more", () => {
+test("placeholderValues() has no pid where no process has it any more", () => {
   const values = placeholderValues(stallOf(), { ...CONTEXT, isPidGone: true });
   expect(values[PLACEHOLDERS.indexOf("pid")]).toBe("");
 });

@@ -40,7 +40,7 @@ describe("Recovery.decide() starts the command", () => {
     });
   });
 
-  test("and tells it with what an audit row needs", () => {
+  test("and reports it with what an audit row needs", () => {
     const { recovery, outcomes } = recoveryHarness({
       runner: new ScriptedRunner(),
       config: { command: ["/bin/x", "{pid}"], commandSource: "/etc/varta/command" },
@@ -117,7 +117,7 @@ describe("Recovery.decide() check 0, freshness", () => {
   }
 });
 
-describe("Recovery.decide() for an agent of which nobody knows which process it was", () => {
+describe("Recovery.decide() for an agent of which it is not known which process it was", () => {
   const WITHOUT_PID = ["/bin/recover", "{payload}"];
   const UNKNOWN = { generation: NaN, namespaceInode: NaN, proven: false };
 
@@ -128,7 +128,7 @@ describe("Recovery.decide() for an agent of which nobody knows which process it 
     return { runner, host, ...recoveryHarness({ runner, host, config, freshness: () => 3 }) };
   }
 
-  test("runs what needs no pid if no live process has the pid, and tells it so", () => {
+  test("runs what needs no pid if no live process has the pid, and says so", () => {
     const { recovery, runner, tell } = unidentified({ command: WITHOUT_PID }, HOLDER_NONE);
     recovery.decideOne(stallOf(UNKNOWN), T0);
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
@@ -205,7 +205,7 @@ describe("Recovery.decide() checks 1 and 2, namespace and origin", () => {
     expect(tell()).toEqual(["spawn 4242 child 1000"]);
   });
 
-  test("refuse a sender that is not proven, behind a stall that does not hold any more", () => {
+  test("refuse a sender that is not proven, after a stall that does not hold any more", () => {
     let freshness = 0;
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner, freshness: () => freshness });
@@ -408,7 +408,7 @@ describe("Recovery.decide() check 6, a child still running", () => {
     expect(tell()[1]).toBe("refused 4242 outstanding_in_flight");
   });
 
-  test("takes one whose exit waits to be handled for gone, and tells its end first", () => {
+  test("takes one whose exit waits to be handled for gone, and reports its end first", () => {
     const runner = new ScriptedRunner();
     const { recovery, tell } = recoveryHarness({ runner });
     recovery.decideOne(stallOf(), T0);
@@ -478,7 +478,7 @@ describe("Recovery.decide() checks 7 and 8, capacity", () => {
 });
 
 describe("Recovery.decide() check 9, spawn", () => {
-  test("tells the system's error, keeps nothing and starts no debounce", () => {
+  test("reports the system's error, keeps nothing and starts no debounce", () => {
     const runner = new ScriptedRunner();
     const { recovery, outcomes, tell } = recoveryHarness({ runner, capacity: 1 });
     runner.spawnError = "ENOENT (no such file or directory)";

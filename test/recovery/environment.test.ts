@@ -78,7 +78,7 @@ test("ChildEnvironment makes a new environment for each child", () => {
   expect(environment.expand(VALUES)["PATH"]).toBe("/usr/bin:/bin");
 });
 
-test("ChildEnvironment says where there is no pid, and nobody else says it", () => {
+test("ChildEnvironment says where there is no pid, and nothing else says it", () => {
   const environment = new ChildEnvironment({}, { VARTA_PID_GONE: "1" });
   expect(environment.expand(VALUES)["VARTA_PID_GONE"]).toBeUndefined();
   expect(environment.expand(VALUES, true)["VARTA_PID_GONE"]).toBe("1");

@@ -76,7 +76,7 @@ describe("FiredJournal", () => {
     expect(reopened(path).found).toEqual([{ pid: 7, generation: 8, unixMs: 9 }]);
   });
 
-  test("refuses a link, a directory and a file of somebody else", () => {
+  test("refuses a link, a directory and a file of another user", () => {
     using directory = new TemporaryDirectory();
     symlinkSync("/dev/null", directory.at("link"));
     mkdirSync(directory.at("directory"));
@@ -113,7 +113,7 @@ describe("FiredJournal", () => {
     }
   });
 
-  test("is made anew with all its lines if somebody removes it", () => {
+  test("is made again with all its lines if it is removed", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("fired");
     let ns = 0;

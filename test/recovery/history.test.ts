@@ -224,7 +224,7 @@ function paced(fields: Partial<HistorySettings>, capacity = 8) {
 }
 
 describe("The pace without a back-off or a budget", () => {
-  test("remembers nothing and stops nobody", () => {
+  test("remembers nothing and stops no recovery", () => {
     const { history, check, fired } = paced({});
     for (let s = T0; s < T0 + 100; s++) {
       expect(check(s)).toBe(PACE_CLEAR);
@@ -254,7 +254,7 @@ describe("The back-off", () => {
     expect(check(T0 + 10_000)).toBe(PACE_CLEAR);
   });
 
-  test("begins anew after healthy time: beats, not just time", () => {
+  test("begins again after healthy time: beats, not just time", () => {
     const { check, fired, resumed } = paced({
       backoffMaxNs: 1_000 * NS_PER_S,
       backoffResetNs: 60 * NS_PER_S,
@@ -311,7 +311,7 @@ describe("The budget", () => {
     expect(history.nextNs(PID)).toBe(at(T0 + 70));
   });
 
-  test("is looked at no more often than once a second", () => {
+  test("is counted no more often than once a second", () => {
     const { history, check, fired, at } = paced({ budget: 1, budgetWindowNs: 60 * NS_PER_S });
     expect(history.nextLookNs()).toBe(Number.POSITIVE_INFINITY);
     fired(T0);
@@ -320,7 +320,7 @@ describe("The budget", () => {
     expect(history.nextLookNs()).toBe(at(T0 + 2));
   });
 
-  test("of somebody else is not touched", () => {
+  test("of another agent is not touched", () => {
     const { check, fired } = paced({ budget: 1 });
     fired(T0);
     expect(check(T0 + 10)).toBe(PACE_GAVE_UP);

@@ -76,7 +76,7 @@ describe("A command that", () => {
     process.kill(pidIn(ready), "SIGKILL");
   });
 
-  test("dies of a signal of its own is told with it", async () => {
+  test("dies of a signal of its own is reported with it", async () => {
     const bed = timed("kill -ABRT $$");
     bed.recovery.decideOne(stallOf(), bed.nowNs());
     await bed.allEnded();

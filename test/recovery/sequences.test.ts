@@ -123,7 +123,7 @@ describe("Steps are done in order", () => {
     expect(bed.outcomes[1]).toMatchObject({ step: "exec", stepNumber: 2, stepCount: 3 });
   });
 
-  test("and when none is left, that is told", () => {
+  test("and when none is left, that is reported", () => {
     const bed = stepped([TERM, RECOVER]);
     bed.decide();
     expect(bed.exit(0, 1, 5).at(-1)).toBe("end 4242 exhausted at 2/2 after 5ms");
@@ -153,7 +153,7 @@ describe("Steps are done in order", () => {
     ]);
   });
 
-  test("also by an observer that sees no processes: it cannot signal, and tells so", () => {
+  test("also by an observer that sees no processes: it cannot signal, and says so", () => {
     const runner = new ScriptedRunner();
     const { recovery, outcomes, tell } = recoveryHarness({
       runner,
@@ -288,7 +288,7 @@ describe("restart_unit", () => {
     expect(bed.decide(1)).toEqual(["spawn 4242 child 1000"]);
   });
 
-  test("restarts a unit once, whoever of its processes stalled too", () => {
+  test("restarts a unit once, whichever of its processes stalled too", () => {
     const bed = stepped([RESTART]);
     for (const pid of [1, 2, 3]) bed.host.units.set(pid, "app.service");
     expect([1, 2, 3].flatMap((pid) => bed.decide(0, { pid }))).toEqual([
@@ -304,7 +304,7 @@ describe("restart_unit", () => {
 describe("verify_within", () => {
   const VERIFIED = { verifyWithinNs: 10 * NS_PER_S };
 
-  test("tells a beat that came back in time, with how long it took", () => {
+  test("reports a beat that came back in time, with how long it took", () => {
     const bed = stepped([RECOVER], VERIFIED);
     bed.decide();
     expect(bed.exit(0, 0, 100)).toEqual(["complete 4242 child 1000 reaped code 0 after 100ms"]);
@@ -351,7 +351,7 @@ describe("verify_within", () => {
     expect(bed.turn(2_100)).toEqual(["verdict 4242 recovered by app.service after 2100ms"]);
   });
 
-  test("tells a unit that did not come back", () => {
+  test("reports a unit that did not come back", () => {
     const bed = stepped([RECOVER], VERIFIED);
     bed.host.units.set(PID, "app.service");
     bed.decide();
@@ -490,7 +490,7 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
     expect(bed.runner.children[0]!.signals).toEqual([SIGKILL]);
   });
 
-  test("is tried again if nobody can be asked for now", () => {
+  test("is tried again if the service manager cannot be asked for now", () => {
     const bed = asking([RESTART]);
     bed.runner.spawnErrno = constants.errno.EMFILE;
     expect(bed.decide()).toEqual(["deferred 4242 restart_unit by 100ms: systemd"]);
@@ -545,7 +545,7 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
   });
 });
 
-describe("Where nobody has the pid of an agent that was never identified", () => {
+describe("Where no process has the pid of an agent that was never identified", () => {
   const UNKNOWN = { generation: NaN, namespaceInode: NaN, proven: false };
   const REFRESH: RecoveryStep = { kind: "exec", command: ["/bin/refresh"] };
   const RESTART_APP: RecoveryStep = { kind: "restart_unit", unit: "app.service" };
@@ -576,7 +576,7 @@ describe("Where nobody has the pid of an agent that was never identified", () =>
       expect(env).toMatchObject({ VARTA_PID: "", VARTA_PID_GONE: "1" });
   });
 
-  test("it is looked at right before each step: a new owner of the pid ends the recovery", () => {
+  test("it is checked right before each step: a new owner of the pid ends the recovery", () => {
     const bed = gone([WAIT_2S, REFRESH]);
     bed.decide(0, UNKNOWN);
     bed.host.holder = HOLDER_SHOWN;
@@ -697,7 +697,7 @@ describe("What the system is too short of to start", () => {
     expect(bed.outcomes.map((one) => "label" in one && one.label)).toEqual(["deferred", undefined]);
   });
 
-  test("is told and dropped at a shutdown", () => {
+  test("is reported and dropped at a shutdown", () => {
     const bed = stepped([TERM, RECOVER]);
     bed.runner.spawnErrno = EMFILE;
     bed.decide();
@@ -733,7 +733,7 @@ describe("backoff_max and budget", () => {
     expect(bed.decide(61_001)).toEqual(["step 4242 1/1 signal SIGTERM"]);
   });
 
-  test("count by unit, if that is asked for: a restart does not begin anew", () => {
+  test("count by unit, if that is asked for: a restart does not begin again", () => {
     const bed = stepped([RESTART], { budget: 1, paceBy: "unit" });
     bed.host.units.set(1, "app.service");
     bed.host.units.set(2, "app.service");
@@ -754,7 +754,7 @@ describe("backoff_max and budget", () => {
 });
 
 describe("storm_limit", () => {
-  test("refuses what is too much for all together, and tells begin and end", () => {
+  test("refuses what is too much for all together, and reports begin and end", () => {
     const bed = stepped([TERM], { stormLimit: 2, stormWindowNs: 60 * NS_PER_S });
     const told = [1, 2, 3, 4].flatMap((pid) => bed.decide(0, { pid }));
     expect(told).toEqual([
@@ -864,7 +864,7 @@ describe("dry_run", () => {
     expect(bed.runner.spawnCount).toBe(0);
   });
 
-  test("decides as always: debounce, budget, limit and verdict, all told as dry", () => {
+  test("decides as always: debounce, budget, limit and verdict, all reported as dry", () => {
     const bed = stepped([RECOVER], {
       dryRun: true,
       budget: 2,

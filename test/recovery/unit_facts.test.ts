@@ -56,7 +56,7 @@ describe("unitFault()", () => {
     expect(fault({ mainPid: 7 })).toBe("it is not the main process of app.service");
   });
 
-  test("refuses another user, and one that nobody knows", () => {
+  test("refuses another user, and one that is not known", () => {
     expect(fault({}, 65_534)).toBe("it beats as uid 65534, and app.service runs as 1000");
     expect(fault({ uid: NaN })).toBe("the user of app.service is not known");
     expect(fault({}, NaN)).not.toBe("");

@@ -77,7 +77,7 @@ describe("readKeyFiles()", () => {
     ).toEqual(["a shared key is there twice; want each shared key once"]);
   });
 
-  test("tells every file at fault, and hands out no key of the others", () => {
+  test("reports every file at fault, and hands out no key of the others", () => {
     const link = join(directory, "link");
     symlinkSync(file("target", K1), link);
     const loose = file("loose", K1);

@@ -26,7 +26,7 @@ describe("parseKey()", () => {
     }
   });
 
-  test("tells a wrong length, and the first wrong character with its place", () => {
+  test("reports a wrong length, and the first wrong character with its place", () => {
     expect(parse("")).toEqual({ ok: false, found: "0 characters" });
     expect(parse(K1.slice(1))).toEqual({ ok: false, found: "63 characters" });
     expect(parse(`${K1}0`)).toEqual({ ok: false, found: "65 characters" });
@@ -62,7 +62,7 @@ describe("parseKeyList()", () => {
     ]);
   });
 
-  test("tells each line that holds something else", () => {
+  test("reports each line that holds something else", () => {
     expect(parseKeyList(bytesOf(`${K1}${K2}\nxyz # ${K1}\n${K1}`))).toMatchObject([
       { line: 1, parsed: { ok: false, found: "128 characters" } },
       { line: 2, parsed: { ok: false, found: "3 characters" } },

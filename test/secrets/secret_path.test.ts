@@ -53,7 +53,7 @@ describe("secretPath()", () => {
     expect(textOf(at("key"))).toBe("secret");
   });
 
-  test("judges the file behind the links like any other", () => {
+  test("judges the file at the end of the links like any other", () => {
     kubernetesVolume();
     chmodSync(at("..2026_11_27/key"), 0o644);
     expect(textOf(at("key"))).toBe("with mode 0644");
@@ -90,7 +90,7 @@ describe("secretPath()", () => {
     });
   });
 
-  test.skipIf(!AS_ROOT)("follows no link of somebody else (needs root)", () => {
+  test.skipIf(!AS_ROOT)("follows no link of another user (needs root)", () => {
     kubernetesVolume();
     lchownSync(at("..data"), SOMEBODY, SOMEBODY);
     chmodSync(directory.path, 0o1777);

@@ -58,7 +58,7 @@ describe("a fault of a listener is noticed:", () => {
     expect(noticed(seam)).toMatch(/proven|promise: no recovery/);
   });
 
-  test("the allow list is not looked at", () => {
+  test("the allow list is not asked", () => {
     const seam = { listener: (real: Listener) => new ChangedListener(real, (n) => n, false) };
     // The first life has no allow list.
     expect(noticed(seam, { livesSkipped: 1 })).toMatch(/event row/);

@@ -243,7 +243,7 @@ describe("bindDescriptor() and what is at the path", () => {
 });
 
 describe("bindDescriptor() and the parent directory", () => {
-  test("refuses a directory that does not exist and tells how to make it", () => {
+  test("refuses a directory that does not exist and says how to make it", () => {
     using directory = new TemporaryDirectory();
     const error = refusal(() => bindTo(directory.at("none/v.sock")));
     expect(error.fault).toBe("InvalidInput");
@@ -299,7 +299,7 @@ describe("bindDescriptor() and the parent directory", () => {
     );
   });
 
-  test("tells that a directory above is closed, as a fault of the world", () => {
+  test("reports that a directory above is closed, as a fault of the world", () => {
     expectRefused("PermissionDenied", /cannot stat .*ENAMETOOLONG/, () =>
       bindTo(`/${"d".repeat(300)}/v.sock`),
     );
@@ -374,7 +374,7 @@ describe("bindDescriptor() and permissions", () => {
   );
 
   test.skipIf(NO_OTHER_USERS !== "")(
-    `tells that a stale socket of somebody else cannot be removed${NO_OTHER_USERS}`,
+    `reports that a stale socket of another user cannot be removed${NO_OTHER_USERS}`,
     () => {
       using directory = new TemporaryDirectory();
       chmodSync(directory.path, 0o1777);
@@ -390,7 +390,7 @@ describe("bindDescriptor() and permissions", () => {
 });
 
 describe("unlinkBoundPath()", () => {
-  test("removes our socket", () => {
+  test("removes its socket", () => {
     using directory = new TemporaryDirectory();
     const bound = bindTo(directory.at("v.sock"));
     unlinkBoundPath(bound);
@@ -415,7 +415,7 @@ describe("unlinkBoundPath()", () => {
     expect(inodeAt(path)).toBe(newer.ino);
   });
 
-  test("leaves a file that took the place of our socket", () => {
+  test("leaves a file that took the place of its socket", () => {
     using directory = new TemporaryDirectory();
     const bound = bindTo(directory.at("v.sock"));
     renameSync(bound.path, directory.at("moved"));

@@ -128,7 +128,7 @@ describe("HttpServer and what is at the path of its unix socket", () => {
     expect(readFileSync(path, "utf8")).toBe("precious");
   });
 
-  test("refuses a path where somebody listens, who goes on", async () => {
+  test("refuses a path where a process listens, which goes on", async () => {
     await using first = await openUnix();
     await expectRefused("AddrInUse", /another varta-watch is already running at /);
     expect(first.server.closed).toBe(false);
@@ -170,7 +170,7 @@ describe("HttpServer and what is at the path of its unix socket", () => {
     expect(namesIn(directory.path)).toEqual(["metrics.sock"]);
   });
 
-  test("tells a bind that the system refuses as a fault of the path", () => {
+  test("reports a bind that the system refuses as a fault of the path", () => {
     const binding = () => bind(() => listenUnix(directory.at("none/m"), 1));
     expect(binding).toThrow(SocketPathError);
     expect(binding).toThrow(`cannot bind ${path}: ENOENT`);

@@ -62,7 +62,7 @@ function bindTo(path: string, type: number): number {
 }
 
 describe("checkParent()", () => {
-  test("accepts a directory of ours, and a sticky one", () => {
+  test("accepts a directory of the daemon's user, and a sticky one", () => {
     using directory = new TemporaryDirectory();
     checkParent(directory.at("v.sock"));
     chmodSync(directory.path, 0o1777);
@@ -183,7 +183,7 @@ describe("boundSocket()", () => {
 });
 
 describe("bindRefused()", () => {
-  test("tells a path that is in use from one that we may not make", () => {
+  test("tells a path that is in use from one that may not be made", () => {
     expect(bindRefused("/s", EADDRINUSE).fault).toBe("AddrInUse");
     const refused = bindRefused("/s", EACCES);
     expect(refused.fault).toBe("PermissionDenied");

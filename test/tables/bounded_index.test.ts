@@ -53,7 +53,7 @@ describe("BoundedIndex", () => {
     expect([index.get(0xffff_ffff), index.get(0), index.get(0xffff_fffe)]).toEqual([0, 1, -1]);
   });
 
-  test("finds a key behind a tombstone and does not store it twice", () => {
+  test("finds a key after a tombstone and does not store it twice", () => {
     const [first, second] = collidingKeys(2, 3, 8) as [number, number];
     const index = new BoundedIndex(4);
     index.insert(first, 0);

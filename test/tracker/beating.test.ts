@@ -25,7 +25,7 @@ test("isBeating() is true for a proven process of the generation asked for, or a
   ]);
 });
 
-test("isBeating() is false for a pid that nobody has", () => {
+test("isBeating() is false for a pid that no process has", () => {
   expect(isBeating(proven(7).tracker, PID + 1, 7)).toBe(false);
 });
 
@@ -37,7 +37,7 @@ test("isBeating() is false for a process of unknown start time", () => {
   expect(isBeating(proven(undefined).tracker, PID, 7)).toBe(false);
 });
 
-test("isBeating() is false once the stall was told, and true again from the next beat on", () => {
+test("isBeating() is false once the stall was reported, and true again from the next beat on", () => {
   const harness = proven(7);
   expect(harness.stalled(1_000 + THRESHOLD)).toEqual([PID]);
   expect(isBeating(harness.tracker, PID, 7)).toBe(false);
@@ -45,7 +45,7 @@ test("isBeating() is false once the stall was told, and true again from the next
   expect(isBeating(harness.tracker, PID, 7)).toBe(true);
 });
 
-test("isHeard() is true for a tracked pid, proven or not, until its stall was told", () => {
+test("isHeard() is true for a tracked pid, proven or not, until its stall was reported", () => {
   const harness = tracked(7);
   expect([isHeard(harness.tracker, PID), isHeard(harness.tracker, PID + 1)]).toEqual([true, false]);
   harness.stalled(1_000 + THRESHOLD);

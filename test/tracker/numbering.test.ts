@@ -56,7 +56,7 @@ describe("a nonce that went back, of a sender with a key", () => {
     expect(h.beat(7, 1, 10, { ...keyed, ts: 1_001n })).toBe("Refreshed");
   });
 
-  test("is never taken for a run, which anybody may have recorded", () => {
+  test("is never taken for a run, which may have been recorded", () => {
     const h = new Harness();
     h.beat(7, 5_000, 0, { ...keyed, ts: 1_000n });
     const outcomes = [1, 2, 3, 4].map((nonce) => h.beat(7, nonce, nonce, { ...keyed, ts: 1n }));
@@ -64,7 +64,7 @@ describe("a nonce that went back, of a sender with a key", () => {
   });
 });
 
-describe("a nonce that went back, of a sender that nobody vouches for", () => {
+describe("a nonce that went back, of a sender that nothing vouches for", () => {
   /** What becomes of `nonces` after nonce 5000, all within the threshold. */
   function behind(nonces: readonly (number | bigint)[]): string[] {
     const h = new Harness();

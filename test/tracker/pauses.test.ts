@@ -22,7 +22,7 @@ describe("Pauses", () => {
 });
 
 describe("a pause", () => {
-  test("moves the deadline of everyone who was silent through it, and of nobody who beats after it", () => {
+  test("moves the deadline of everyone who was silent through it, and of none that beats after it", () => {
     const h = new Harness({ capacity: 4 });
     h.beat(1, 1, 10);
     h.beat(2, 1, 20);
@@ -36,7 +36,7 @@ describe("a pause", () => {
     h.tracker.checkInvariants();
   });
 
-  test("behind which silence begins anew gives everyone a whole threshold, and later ones add to it", () => {
+  test("after which silence begins again gives every agent a whole threshold, and later ones add to it", () => {
     const h = new Harness({ capacity: 4 });
     h.beat(1, 1, 10);
     h.beat(2, 1, 20);
@@ -52,7 +52,7 @@ describe("a pause", () => {
     h.tracker.checkInvariants();
   });
 
-  test("does not begin the silence anew for which an agent is evicted", () => {
+  test("does not begin the silence again for which an agent is evicted", () => {
     const h = new Harness({ capacity: 1, policy: "balanced" });
     h.beat(1, 1, 0);
     h.tracker.pauses.add(9 * THRESHOLD, 10);
@@ -60,7 +60,7 @@ describe("a pause", () => {
     expect(h.beat(2, 1, 11 + 10 * THRESHOLD)).toBe("Inserted");
   });
 
-  test("leaves the time of the last beat as it was: a stall tells the whole silence", () => {
+  test("leaves the time of the last beat as it was: a stall has the whole silence", () => {
     const h = new Harness({ capacity: 1 });
     h.beat(1, 1, 10);
     h.tracker.pauses.add(500, 400);

@@ -26,7 +26,7 @@ describe("new Tracker()", () => {
 });
 
 describe("Tracker.record()", () => {
-  test("says which slot it touched or looked at", () => {
+  test("says which slot it touched or read", () => {
     const h = new Harness({ capacity: 2 });
     expect(h.datagram.slot).toBe(-1);
     const slotAfter = (pid: number, nonce: number, origin = K) => {

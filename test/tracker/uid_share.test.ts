@@ -46,13 +46,13 @@ describe("a full table", () => {
     expect(h.livePids()).toEqual([2, 3, 4, 5]);
   });
 
-  test("is one uid's alone for as long as nobody else comes", () => {
+  test("is one uid's alone for as long as no other comes", () => {
     const h = fullOf([1, 1, 1]);
     expect(h.beat(50, 1, 10, { uid: ALICE })).toBe("CapacityExceeded");
     expect(h.livePids()).toEqual([2, 3, 4]);
   });
 
-  test("is shared until nobody holds more than the newcomer", () => {
+  test("is shared until none holds more than the newcomer", () => {
     const h = fullOf([1, 1, 1, 1]);
     expect(h.beat(50, 1, 10, { uid: BOB })).toBe("Inserted");
     expect(h.beat(51, 1, 10, { uid: BOB })).toBe("Inserted");
@@ -62,7 +62,7 @@ describe("a full table", () => {
     expect(h.livePids().toSorted((a, b) => a - b)).toEqual([2, 50, 51, 53]);
   });
 
-  test("gives nothing to a newcomer whose uid nobody attests, and takes from such ones", () => {
+  test("gives nothing to a newcomer whose uid nothing attests, and takes from such ones", () => {
     const h = new Harness({ capacity: 3 });
     for (const pid of [2, 3, 4]) h.beat(pid, 1, 0, { origin: NET });
     expect(h.beat(50, 1, 10, { origin: NET })).toBe("CapacityExceeded");
@@ -70,7 +70,7 @@ describe("a full table", () => {
     expect(h.livePids()).toEqual([2, 3, 51]);
   });
 
-  test("first takes from whoever has been silent for long", () => {
+  test("first takes from an agent that has been silent for long", () => {
     const h = fullOf([1, 1, 1]);
     h.drain(101);
     h.beat(2, 2, 1_100, { uid: ALICE, generation: 2 });

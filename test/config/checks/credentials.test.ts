@@ -61,7 +61,7 @@ describe("a secret file in the credentials directory", () => {
     expect(config.audit.key).toHaveLength(32);
   });
 
-  test("is not looked at by check while its unit is stopped, if the unit hands it over", async () => {
+  test("is not checked while its unit is stopped, if the unit hands it over", async () => {
     using fixture = fixtureWith("missing");
     using units = new TemporaryDirectory();
     const service = "[Service]\nLoadCredential=agents:/etc/varta/agents\nSetCredential=token:x\n";
@@ -118,7 +118,7 @@ describe("a secret file in the credentials directory", () => {
     );
   });
 
-  test("cannot be named for a file that we write", async () => {
+  test("cannot be named for a file that the daemon writes", async () => {
     using fixture = fixtureWith("given");
     const text = await problemsOf(fixture, `[audit]\nfile = "${IN_CREDENTIALS}log"\n`);
     expect(text).toContain("(not absolute); want the absolute path of the audit log");

@@ -30,7 +30,7 @@ describe("programFault()", () => {
     expect(programFault(join(directory, "bin", "linked"))).toBeUndefined();
   });
 
-  test("tells what is missing, no file, or not executable", () => {
+  test("reports what is missing, no file, or not executable", () => {
     expect(programFault(join(directory, "none"))).toBe("which does not exist");
     expect(programFault(join(directory, "bin", "dangling"))).toBe("which does not exist");
     expect(programFault(join(directory, "plain", "x"))).toBe("which does not exist");
@@ -70,7 +70,7 @@ describe("loadConfig() with the real file system", () => {
     expect(result.text).not.toContain("\u001b");
   });
 
-  test("tells the line and column of a program that is missing, and exits with 78", async () => {
+  test("reports the line and column of a program that is missing, and exits with 78", async () => {
     using fixture = real();
     const result = await fixture.load('[recovery]\ncommand = ["/nonexistent/recover"]\n');
     if (result.ok) throw new Error("the file was accepted");

@@ -69,7 +69,7 @@ describe.concurrent.skipIf(reason !== "")(`a listener of several users${reason}`
     expect(refusedBy(page, "anybody")).toBe(0);
   });
 
-  test("gives its socket the group and the mode, and the kernel keeps everybody else out", async () => {
+  test("gives its socket the group and the mode, and the kernel keeps all others out", async () => {
     using directory = new TemporaryDirectory();
     await using daemon = await start(directory, [
       `name = "named"\nmode = "0660"\ngroup = "${GROUP}"`,

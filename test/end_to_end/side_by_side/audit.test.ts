@@ -65,7 +65,7 @@ describe.concurrent("the audit log of a running daemon", () => {
     expect(sampleAt(page, "varta_recovery_audit_dropped_total")).toBe(0);
   });
 
-  test("goes on behind a SIGKILL: its numbers grow, the start says resume, the chain holds", async () => {
+  test("goes on after a SIGKILL: its numbers grow, the start says resume, the chain holds", async () => {
     // The debounce of a killed daemon is held by the next one: it is not what is tested here.
     const args = [...THRESHOLD, ...AUDIT, "--recovery-exec", "true", "--recovery-debounce-ms", "0"];
     await using first = await DaemonProcess.start({ args });

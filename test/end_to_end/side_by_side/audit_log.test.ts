@@ -124,7 +124,7 @@ describe.concurrent.each([false, true])("an audit log, under a key: %p", (keyed)
 });
 
 describe.concurrent("an audit log", () => {
-  test("that is removed while the daemon writes goes on in a new file, and that is told", async () => {
+  test("that is removed while the daemon writes goes on in a new file, and that is reported", async () => {
     using installation = new Installation(false);
     await using daemon = await installation.start();
     using sender = new Sender(daemon.socket);

@@ -25,8 +25,8 @@ import { until } from "../../support/until.ts";
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-describe.concurrent("files that somebody else moves or removes", () => {
-  test("are made anew, with one line and a count for each", async () => {
+describe.concurrent("files that another program moves or removes", () => {
+  test("are made again, with one line and a count for each", async () => {
     await using daemon = await DaemonProcess.start({
       args: ["--export-file", "events.tsv", "--heartbeat-file", "heartbeat"],
     });

@@ -52,7 +52,7 @@ function maskIn(status: string, name: string): bigint {
 
 describe.concurrent("the daemon and what its parent left behind", () => {
   test.skipIf(!CAN_SET_SIGNALS)(
-    `every signal blocked, many ignored: exits are seen, it stops, children begin anew ${NEEDS_ENV}`,
+    `every signal blocked, many ignored: exits are seen, it stops, children begin again ${NEEDS_ENV}`,
     async () => {
       const ignored = "--ignore-signal=CHLD,TERM,INT,ALRM,QUIT,USR1,USR2";
       await using daemon = await started([ENV, "--block-signal", ignored]);

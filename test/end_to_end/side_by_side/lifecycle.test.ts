@@ -61,7 +61,7 @@ describe.concurrent("the daemon's life", () => {
     expect(existsSync(daemon.socket)).toBe(false);
   });
 
-  test("SIGTERM waits for a stubborn recovery; a SIGINT behind it ends everything at once", async () => {
+  test("SIGTERM waits for a stubborn recovery; a SIGINT after it ends everything at once", async () => {
     await using daemon = await DaemonProcess.start({
       args: ["--threshold-ms", "50", "--recovery-exec", "sh ./stubborn"],
       files: { stubborn: "trap '' TERM; echo $$ > child; while :; do sleep 1; done" },

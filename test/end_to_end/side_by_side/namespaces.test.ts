@@ -76,7 +76,7 @@ describe.concurrent.skipIf(reason !== "")(`an agent in a child pid namespace${re
     );
   });
 
-  test("that sends the pid the daemon sees is refused, and both namespaces are told", async () => {
+  test("that sends the pid the daemon sees is refused, and both namespaces are reported", async () => {
     await using daemon = await start();
     await using crew = new Crew(daemon.socket, PID_NAMESPACE);
     const pid = await sendAs(crew);
@@ -149,7 +149,7 @@ describe.concurrent.skipIf(rootReason !== "")(
   () => {
     const inChild = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 
-    test("calls nobody attested whom it cannot see, and never recovers him", async () => {
+    test("calls no sender attested that it cannot see, and never recovers it", async () => {
       await using daemon = await start({ through: inChild });
       await using crew = new Crew(daemon.socket);
       await crew.send({ count: 1, content: "beat", pid: 4_000 });

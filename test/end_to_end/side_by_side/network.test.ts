@@ -120,7 +120,7 @@ describe.concurrent("beats by plain UDP", () => {
     },
   );
 
-  test("that the kernel had to drop are told, so that silence is not taken for death", async () => {
+  test("that the kernel had to drop are reported, so that silence is not taken for death", async () => {
     const { daemon, port } = await start(`${PLAIN}\nrcvbuf_bytes = 4096`);
     await using _daemon = daemon;
     using peer = new UdpPeer({ address: HOST, port });

@@ -94,7 +94,7 @@ describe.concurrent.skipIf(crewProgram === undefined)(
       expect(daemon.saying("agent stalled")[0]!.fields.has("sender")).toBe(false);
     });
 
-    test("is told, and recovered only if it is known to be the sender, if it beat once", async () => {
+    test("is reported, and recovered only if it is known to be the sender, if it beat once", async () => {
       await using daemon = await DaemonProcess.start({ args });
       await using crew = new Crew(daemon.socket);
       const pid = await crew.agent({ intervalMs: 10, beats: 1 });

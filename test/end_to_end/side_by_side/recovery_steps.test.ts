@@ -47,7 +47,7 @@ step = [{ signal = "SIGTERM" }, { wait = "100ms" }, { exec = ["sh", "./recover",
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="started"}')).toBe(1);
   });
 
-  test("wake an agent that was stopped: its beat ends the recovery, and is told as a success", async () => {
+  test("wake an agent that was stopped: its beat ends the recovery, and is reported as a success", async () => {
     await using daemon = await DaemonProcess.start({
       config: config(`verify_within = "2s"
 step = [{ signal = "SIGCONT" }, { wait = "5s" }, { exec = ["sh", "./never"] }]`),
@@ -170,7 +170,7 @@ budget = 2`),
 });
 
 describe.concurrent("A command's output", () => {
-  test("is kept, and its end is in the line that tells its failure", async () => {
+  test("is kept, and its end is in the line that reports its failure", async () => {
     await using daemon = await DaemonProcess.start({
       config: config('command = ["sh", "./fail"]\ncapture = true'),
       files: { fail: "seq 1 3000; printf 'no such \\033[1munit\\n' >&2; exit 4" },

@@ -74,7 +74,7 @@ describe.concurrent("the socket path", () => {
     await newer.untilReceived(1);
   });
 
-  test("that is removed is bound anew: old and new agents are heard, and it is said and counted", async () => {
+  test("that is removed is bound again: old and new agents are heard, and it is said and counted", async () => {
     await using daemon = await DaemonProcess.start();
     using old = new Sender(daemon.socket);
     old.connect();
@@ -150,7 +150,7 @@ describe.concurrent("the socket path of the metrics page", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("is bound anew when it is removed", async () => {
+  test("is bound again when it is removed", async () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("metrics.sock");
     await using daemon = await DaemonProcess.start({

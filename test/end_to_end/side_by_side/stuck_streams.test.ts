@@ -19,7 +19,7 @@ function into(pipe: FullPipe, fd: 1 | 2): string[] {
 }
 
 describe.concurrent("the daemon and a stream that is stuck", () => {
-  test("stdout: it takes beats, tells stalls, says its address once there is room, and stops", async () => {
+  test("stdout: it takes beats, reports stalls, says its address once there is room, and stops", async () => {
     using directory = new TemporaryDirectory();
     using pipe = new FullPipe(directory.at("pipe"));
     const as = into(pipe, 1);
@@ -36,7 +36,7 @@ describe.concurrent("the daemon and a stream that is stuck", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  test("stdout: SIGTERM ends it while nobody reads", async () => {
+  test("stdout: SIGTERM ends it while no process reads", async () => {
     using directory = new TemporaryDirectory();
     using pipe = new FullPipe(directory.at("pipe"));
     await using daemon = await DaemonProcess.start({ as: into(pipe, 1) });

@@ -50,7 +50,7 @@ class Host implements AsyncDisposable {
 describe.concurrent.skipIf(!IS_LINUX)(
   "two sources of one pid (needs addresses of 127.0.0.0/8)",
   () => {
-    test("are told apart in log and recovery", () =>
+    test("are kept apart in log and recovery", () =>
       unlessMachinePauses(THRESHOLD_MS / 2, async () => {
         const [port] = freeUdpPorts(1);
         using directory = new TemporaryDirectory();

@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 const MAIN = join(import.meta.dir, "../../../src/main.ts");
 
 describe.skipIf(NO_EMULATION !== "").each(MACS)(`on a Mac with %s${NO_EMULATION}`, (name) => {
-  test("agents beat by Unix socket and by UDP, and are told from silent ones", async () => {
+  test("agents beat by Unix socket and by UDP, and are reported from silent ones", async () => {
     using mac = new EmulatedMac();
     const [port] = freeUdpPorts(1);
     const socket = mac.directory.at("v.sock");

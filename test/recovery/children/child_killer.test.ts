@@ -30,7 +30,7 @@ describe("Recovery.reap() of a child that runs too long", () => {
     ]);
   });
 
-  test("tells killed, once, for a child that obeys SIGTERM, and kills what it left behind", () => {
+  test("reports killed, once, for a child that obeys SIGTERM, and kills what it left behind", () => {
     const { runner, recovery, outcomes } = running(1);
     recovery.reap(after(300));
     runner.children[0]!.exited(0, NaN);
@@ -83,7 +83,7 @@ describe("Recovery.reap() of a child that runs too long", () => {
     ["SIGKILL", 500],
   ] as const;
   for (const [signal, ms] of STEPS) {
-    test(`gives a child up whose group cannot be sent ${signal}, and tells its end once`, () => {
+    test(`gives a child up whose group cannot be sent ${signal}, and reports its end once`, () => {
       const { runner, recovery, outcomes } = running(1);
       if (ms > 300) recovery.reap(after(300));
       runner.signalResult = -1;
@@ -140,7 +140,7 @@ describe("Recovery shutdown", () => {
     expect(runner.children[0]!.signals).toEqual([SIGTERM, SIGKILL]);
   });
 
-  test("waits for a killed child behind the end of the grace if it could not look before", () => {
+  test("waits for a killed child after the end of the grace if it could not look before", () => {
     const { runner, recovery, tell } = running(2, GRACES);
     recovery.beginShutdown(after(10));
     recovery.reap(after(3_000));
@@ -164,7 +164,7 @@ describe("Recovery shutdown", () => {
     expect(recovery.nextDeadlineNs()).toBe(Infinity);
   });
 
-  test("tells a failed reap for each survivor of the grace, once", () => {
+  test("reports a failed reap for each survivor of the grace, once", () => {
     const { runner, recovery, tell } = running(3, GRACES);
     recovery.decideOne(stallOf({ pid: 1, generation: 9 }), after(5));
     expect(recovery.outstandingCount).toBe(4);

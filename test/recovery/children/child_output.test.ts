@@ -157,7 +157,7 @@ describe("A command that floods its output", () => {
 });
 
 describe("A command whose output is held open by what it left in the background", () => {
-  test("is told 2 s after its exit, with what was written until then", async () => {
+  test("is reported 2 s after its exit, with what was written until then", async () => {
     const file = join(directory, "holder");
     const script = 'echo begun; (setsid sh -c \'echo late; echo $$ > "$0"; exec sleep 60\' "$0") &';
     const bed = realHarness({
@@ -181,7 +181,7 @@ describe("A command whose output is held open by what it left in the background"
     kill(pidIn(file), SIGKILL);
   });
 
-  test("is told at once if its agent stalls again", async () => {
+  test("is reported at once if its agent stalls again", async () => {
     const file = join(directory, "second");
     const bed = realHarness({
       command: ["/bin/sh", "-c", 'setsid sh -c \'echo $$ > "$0"; exec sleep 60\' "$0" &', file],

@@ -269,13 +269,13 @@ test.if(IS_LINUX)("ProcessRunner keeps no descriptor of a child that is over", a
 });
 
 describe("ProcessRunner.signalGroup()", () => {
-  test("tells a group that is gone", async () => {
+  test("reports a group that is gone", async () => {
     const run = start(["/bin/true"]);
     await endOf(run);
     expect(new ProcessRunner().signalGroup(run.childPid, SIGTERM)).toBe(ESRCH);
   });
 
-  test("refuses what would signal the daemon's own group or everybody", () => {
+  test("refuses what would signal the daemon's own group or all processes", () => {
     for (const pid of [-1, 0, 1]) {
       expect(() => new ProcessRunner().signalGroup(pid, 0)).toThrow("named by its pid");
     }
@@ -295,7 +295,7 @@ describe("Recovery with real commands", () => {
     expect(tell().at(-1)).toBe("refused 4242 debounced");
   });
 
-  test("tells a command that is missing and goes on", async () => {
+  test("reports a command that is missing and goes on", async () => {
     const { recovery, outcomes, nowNs } = realHarness({ command: [join(directory, "none")] });
     for (let attempt = 0; attempt < 3; attempt++) recovery.decideOne(stallOf(), nowNs());
     expect(outcomes).toHaveLength(3);
@@ -306,7 +306,7 @@ describe("Recovery with real commands", () => {
     expect(recovery.outstandingCount).toBe(0);
   });
 
-  test("tells a command that exits 1, with its duration", async () => {
+  test("reports a command that exits 1, with its duration", async () => {
     const { recovery, outcomes, nowNs, allEnded } = realHarness({
       command: ["/bin/sh", "-c", "exit 1"],
     });

@@ -5,7 +5,7 @@ import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";
 import { after, running, SIGKILL, stallOf, T0, TIMED } from "../harness.ts";
 
 describe("Recovery.reap() of a child that exits by itself", () => {
-  test("tells code and duration, and leaves its group alone", () => {
+  test("reports code and duration, and leaves its group alone", () => {
     const { runner, recovery, outcomes } = running(1);
     runner.children[0]!.exited(0, NaN);
     expect(recovery.reap(after(20))).toBe(1);
@@ -27,7 +27,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     expect(recovery.outstandingCount).toBe(0);
   });
 
-  test("counts a code other than 0 and a signal of somebody else as reaped_nonzero", () => {
+  test("counts a code other than 0 and a signal of another process as reaped_nonzero", () => {
     const { runner, recovery, outcomes } = running(2);
     runner.children[0]!.exited(1, NaN);
     runner.children[1]!.exited(NaN, SIGKILL);
@@ -38,7 +38,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     ]);
   });
 
-  test("tells a failed reap when the system has no status", () => {
+  test("reports a failed reap when the system has no status", () => {
     const { runner, recovery, outcomes } = running(1);
     runner.children[0]!.exited(NaN, NaN);
     recovery.reap(after(20));
@@ -49,7 +49,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
     });
   });
 
-  test("tells one end for an exit that is reported twice", () => {
+  test("reports one end for an exit that is reported twice", () => {
     const { runner, recovery, tell } = running(1);
     runner.children[0]!.exited(0, NaN);
     runner.children[0]!.exited(1, NaN);

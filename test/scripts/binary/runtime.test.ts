@@ -20,7 +20,7 @@ test("lockedPackage() refuses a package without an integrity", () => {
   expect(() => lockedPackage("left-pad")).toThrow("package-lock.json has no left-pad");
 });
 
-test("writeProject() locks one package and nothing else, with our integrity", () => {
+test("writeProject() locks one package and nothing else, with its integrity", () => {
   using directory = new TemporaryDirectory();
   const locked = lockedPackage("@oven/bun-linux-aarch64");
   writeProject(directory.path, "@oven/bun-linux-aarch64", locked);

@@ -18,6 +18,6 @@ test("what the bytes depend on is told to a tool by its environment, which older
   runTool(["sh", "-c", `test ${told} = "1700000000 2 UTC"`], JOB);
 });
 
-test("a tool that fails is told with its words and what it said", () => {
+test("a tool that fails is reported with its words and what it said", () => {
   expect(() => runTool(["sh", "-c", "echo no >&2; exit 3"], JOB)).toThrow("exited with 3:\nno");
 });
