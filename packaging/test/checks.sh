@@ -1,4 +1,5 @@
-# What the tests inside of a box share: checks that are counted, and waiting for a condition instead of for a time.
+# What the tests inside of a box share: checks that are counted, and waiting for a condition instead
+# of for a time.
 passed=0
 failed=0
 

@@ -4,7 +4,9 @@
 // docs/metrics.md is generated from the rows. So a new metric is one row, and the line that counts
 // it.
 //
-//   const HTTP = block({ skipped: counter("varta_scrape_skipped_total", "Scrapes answered from the cache.") });
+//   const HTTP = block({
+//     skipped: counter("varta_scrape_skipped_total", "Scrapes answered from the cache."),
+//   });
 //   const counters = new Counters(HTTP, this);
 //   counters.add(HTTP.skipped);
 import { saturatingAdd } from "./saturating.ts";

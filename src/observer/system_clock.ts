@@ -22,7 +22,7 @@ export class SystemClock implements RawClock {
   constructor(source: ClockSource) {
     this.source = source;
     this.#id = clockId(source);
-    check(readClock(this.#id), `Cannot read the ${source} clock`);
+    check(readClock(this.#id), `cannot read the ${source} clock`);
     this.#baseSeconds = clockSeconds();
     this.#baseNanoseconds = clockNanoseconds();
   }

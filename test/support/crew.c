@@ -6,14 +6,19 @@
  *
  *   crew SOCKET
  *   agents COUNT INTERVAL_MS BEATS STATUS STAMPED
- *                                           forks agents; BEATS 0 = until "quiet"; STAMPED 1 = the payload is the
- *                                           time in us                              -> agents PID...
- *   reuse PID INTERVAL_MS                   the next fork has this very pid (own pid namespace only);
- *                                           interval 0 = it never beats             -> agents PID
- *   quiet                                   agents fall silent and stay alive       -> sent PID:BEATS...
- *   signal PID NUMBER                       signals an agent                        -> signalled PID
- *   kill PID                                SIGKILL; the pid is free afterwards     -> sent PID:BEATS
- *   send COUNT SIZE DESCRIPTORS CONTENT PID from the crew itself, CONTENT = zeros, random or beat -> sent COUNT
+ *       forks agents; BEATS 0 = until "quiet"; STAMPED 1 = the payload is the time in us
+ *       -> agents PID...
+ *   reuse PID INTERVAL_MS
+ *       the next fork has this very pid (own pid namespace only); interval 0 = it never beats
+ *       -> agents PID
+ *   quiet
+ *       agents fall silent and stay alive -> sent PID:BEATS...
+ *   signal PID NUMBER
+ *       signals an agent -> signalled PID
+ *   kill PID
+ *       SIGKILL; the pid is free afterwards -> sent PID:BEATS
+ *   send COUNT SIZE DESCRIPTORS CONTENT PID
+ *       from the crew itself, CONTENT = zeros, random or beat -> sent COUNT
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,9 @@
 // Clients that ask an HTTP server for more than their share, and a server that only accepts, to
 // compare with.
-//   http_load MODE PORT   clients at 127.0.0.1:PORT until SIGTERM; then prints how many connections they made
-//   http_load accept      accepts at a free port, which it prints; reads all, and answers and closes at the first bytes
+//   http_load MODE PORT   clients at 127.0.0.1:PORT until SIGTERM; then prints how many connections
+//                         they made
+//   http_load accept      accepts at a free port, which it prints; reads all, and answers and closes
+//                         at the first bytes
 //   http_load hold        the same, but never answers
 // MODE: pipeline, loris, idle, scrape, tls. The clients come from many addresses of 127.0.0.0/8, so
 // that no bound on one address spares the server anything.
