@@ -22,7 +22,7 @@ export function refusedFields(refused: readonly RefusalCount[]): LogFields {
   };
 }
 
-/** Said only where the kernel names the sender: the others are never known to be one process. */
+/** Only where the kernel names the sender: of the others nothing is ever proven. */
 export function unprovenField({ origin, proven }: Pick<Stall, "origin" | "proven">): LogFields {
   return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
 }

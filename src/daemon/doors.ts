@@ -97,8 +97,8 @@ export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) 
   }
 }
 
-// The configuration has checked the same files; they are read again so that no key waits in memory
-// beside its user.
+// The configuration has checked the same files; they are read again so that no key stays in memory
+// outside of its listener.
 function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Listener {
   const read = readKeyFiles(config, effectiveUid());
   if (!read.ok)
@@ -116,7 +116,7 @@ function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Lis
   });
 }
 
-// What the operator has taken upon himself, once at each start.
+// Risks that the configuration accepts, logged once at each start.
 function warnAboutListener({ log }: Parts, config: ListenerConfig): void {
   if (config.kind === "unix") return;
   const fields = { listener: config.name, address: config.address, port: config.port };

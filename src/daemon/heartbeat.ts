@@ -111,7 +111,7 @@ export class Heartbeat implements Deadline {
     const written = this.#written;
     const found = await lstat(path).catch(() => undefined);
     const isSame = found?.ino === written?.ino && found?.dev === written?.dev;
-    // The number of a removed file is soon that of a new one, so the number alone proves nothing.
+    // The inode number of a removed file is soon used again, so the number alone proves nothing.
     const isUntouched = found?.mtimeMs === written?.mtimeMs && found?.size === written?.size;
     if (found !== undefined && !(isSame && isUntouched)) await requireHeartbeat(path, ownerUid);
     return written !== undefined && !isSame;

@@ -73,7 +73,7 @@ const YIELD_NS_MAX = 4 * NS_PER_S;
 /**
  * Longest rest between two turns while beats come faster than one per rest: a wake-up costs ten
  * times what a beat costs, so one of them then takes several (measured at 10,000 beats/s: 3 % of a
- * core instead of 9.4 %). poll(2) knows whole ones.
+ * core instead of 9.4 %). poll(2) takes whole milliseconds.
  */
 const REST_MS_MAX = 2;
 /**

@@ -132,7 +132,7 @@ export class Notify implements Deadline {
     if (this.#send("WATCHDOG=1\n")) this.#petDueNs = nowNs + this.petEveryNs;
   }
 
-  // A start whose READY=1 got lost would be ended as failed, so it is said until it was taken.
+  // A start whose READY=1 got lost would be ended as failed, so it is repeated until it was taken.
   #sayReady(): void {
     this.#owesReady = !this.#send(`READY=1\nSTATUS=${this.#status}\n`);
   }

@@ -208,7 +208,7 @@ export class OutcomeReports {
         ...dry,
       });
     } else if (reason === "signal_failed" || reason === "unit_unknown") {
-      // Rights are no cure for a process that has ended.
+      // More rights do not help if the process has ended.
       const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
       log.warn("recovery step failed", {
         pid,

@@ -1,5 +1,5 @@
-// The end of the daemon (spec 12 section 6): why it comes, and the exit code. What was opened says
-// when it was opened how it is closed, and is closed in the reverse order, by a shutdown as by a
+// The end of the daemon (spec 12 section 6): why it comes, and the exit code. Each thing that is
+// opened brings the way to close it, and all are closed in the reverse order, by a shutdown as by a
 // start that failed. The loop no longer blocks here, so the runtime's timers run, and what is
 // awaited is checked every few milliseconds. Every step has a limit; a second signal ends them all
 // at once.

@@ -16,7 +16,7 @@ export class StopSignals {
   #lastNs = 0;
 
   /**
-   * What `signal` means that came at `nowNs`: only a counted one opens the time in which the same
+   * What `signal` at `nowNs` means. Only a signal that counts begins the time in which the same one
    * is a repetition.
    */
   take(signal: NodeJS.Signals, nowNs: number): StopRequest {

@@ -1,4 +1,4 @@
-// Writes lines to stdout or stderr without ever blocking the loop: a bounded queue in front of the
+// Writes lines to stdout or stderr without ever blocking the loop: a bounded queue before the
 // thread pool. A stream that takes nothing now is asked again later, so that it does not hold a
 // thread of the pool either. What it does not take is dropped in whole lines and counted (spec 12
 // section 7).

@@ -37,7 +37,10 @@ const NAME_WORDS = 6;
 /** Places for prefixes per sender state: two prefixes each, and room. */
 const PREFIX_PLACES_PER_SENDER = 16;
 
-/** Who pays for a failure: a sender that is known, where it is and elsewhere, or a stranger. */
+/**
+ * Which budget pays for a failure: a sender that is known, where it is and elsewhere, or a
+ * stranger.
+ */
 const SENDER_AT_HOME = 0;
 const SENDER_ELSEWHERE = 1;
 const STRANGER = 2;
@@ -146,8 +149,8 @@ export class ForgeryGate {
     );
   }
 
-  // A place is taken over by the source that comes last: who rotates its address meets the budget
-  // of all strangers.
+  // A place is taken over by the source that comes last: one that rotates its address meets the
+  // budget of all strangers.
   #sourceHas(instantNs: number): boolean {
     const place = this.#sourcePlace;
     if (this.#sourceOf[place] !== this.#source) {

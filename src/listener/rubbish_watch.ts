@@ -1,5 +1,5 @@
 // When a listener's socket gets its filter against rubbish, and when it loses it. A flood that
-// takes every place in the queue of a socket makes honest senders wait for nothing: they look
+// takes every place in the queue of a socket keeps the beats of honest senders out: they look
 // silent through no fault of theirs. So above a rate of refusals the kernel drops rubbish before it
 // is queued; one in 64 passes and says how much there is (one in 4,096 while that sample is a flood
 // itself). Only refusals that the filter could have spared the daemon count, and only the datagram

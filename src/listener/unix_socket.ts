@@ -1,5 +1,5 @@
 // One Unix datagram socket at its path: made with credentials on, watched for whether its file is
-// still there, and with its own word on when it was last seen empty, which is what proves a sender
+// still there, and with the time when it was last seen empty, which is what proves a sender
 // (spec 05 section 4).
 import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";

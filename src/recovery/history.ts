@@ -1,6 +1,6 @@
-// What recovery did to whom, as far as it decides what it may do next (spec 10 section 3, checks 3,
-// 4 and 8 and the pace): the debounce window of each process, and the back-off and the budget of
-// each agent. An entry whose time is over decides nothing any more, which is why it may be dropped
+// What recovery did to which agent, as far as it decides what it may do next (spec 10 section 3,
+// checks 3, 4 and 8 and the pace): the debounce window of each process, and the back-off and the
+// budget of each agent. An entry whose time is over decides nothing any more, so it may be dropped
 // at any time, and one within its time never. The journal keeps the windows for the daemon that
 // comes after this one.
 import { saturatingSub } from "../base/saturating.ts";
@@ -45,7 +45,7 @@ interface Fired {
 interface Pace extends Fired {
   /** Recoveries since the agent was last healthy for long enough. */
   level: number;
-  /** When it last began to beat again after `firedNs`; NaN = not as far as is known. */
+  /** When it last began to beat again after `firedNs`; NaN = as far as is known, it did not. */
   resumedNs: number;
   /** Starts within the budget window, oldest first. */
   starts: number[];

@@ -172,7 +172,7 @@ export class Recovery {
     return this.#outstanding.count;
   }
 
-  /** Recoveries whose last word was not reported yet. */
+  /** Recoveries whose result was not reported yet. */
   get sequenceCount(): number {
     return this.#sequences.size;
   }

@@ -1,4 +1,4 @@
-// Recoveries in progress, from their first step to their last word: steps in order, waits,
+// Recoveries in progress, from their first step to their result: steps in order, waits,
 // verification and retries (spec 10 section 3). Before every action after the first it is asked
 // again whether the stall still holds; a beat of the agent ends what is left. At most one recovery
 // for each agent, each with at most one deadline; nothing here waits.
@@ -47,7 +47,7 @@ interface SequencesOptions {
 }
 
 /**
- * Between two looks for the successor of a process that is gone: it does not say that it is one.
+ * Between two searches for the successor of a process that is gone, which does not announce itself.
  */
 const SUCCESSOR_LOOK_NS = NS_PER_S;
 

@@ -1,6 +1,6 @@
 // How many recoveries may begin in a window over all agents (spec 10 section 3). When half of a
-// machine falls silent at once, the agents are not the fault, and restarting all of them is the
-// next outage. A storm begins with the first refusal and is over when a whole window has passed
+// machine falls silent at once, the agents are not the cause, and restarting all of them would be
+// the next outage. A storm begins with the first refusal and is over when a whole window has passed
 // without one, so that it is logged in two lines.
 
 interface StormSettings {

@@ -7,7 +7,7 @@ export function matchesUnit(globs: readonly string[], name: string): boolean {
   return globs.some((glob) => matches(glob, name));
 }
 
-// Linear but for the retreats to the last star, as a name has no repetitions worth a thought.
+// Goes back to the last star only, which is fast enough for names of units.
 function matches(glob: string, name: string): boolean {
   let globAt = 0;
   let nameAt = 0;

@@ -61,7 +61,7 @@ export class UnitLookups {
   }
 
   /**
-   * Asks about `unit`; who asks while the same question is on its way has a share in its answer.
+   * Asks about `unit`; a second question while the first is on its way gets the same answer.
    */
   ask(unit: string, nowNs: number): UnitLookup {
     const underway = this.#asked.get(unit) ?? this.#waiting.get(unit);

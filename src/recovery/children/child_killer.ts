@@ -57,7 +57,7 @@ export class ChildKiller {
     this.#running.append(child);
   }
 
-  /** Terminates and kills who is overdue, within the budget of a turn. */
+  /** Terminates and kills children that are overdue, within the budget of a turn. */
   advance(nowNs: number): void {
     this.#terminateOverdue(nowNs);
     this.#killOverdue(nowNs);
