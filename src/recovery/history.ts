@@ -95,7 +95,9 @@ export class History {
     this.#journal = journal;
     this.#startUnixMs = startUnixMs;
     const atStart = startUnixMs();
-    for (const { pid, generation, unixMs } of journal.found) {
+    // Lines of a ring begin anywhere: the last recovery of a pid is the one that counts.
+    const found = [...journal.found].sort((a, b) => a.unixMs - b.unixMs);
+    for (const { pid, generation, unixMs } of found) {
       // A wall clock that was set back must not hold a window for longer than the debounce.
       const firedNs = Math.min(nowNs, nsFromMs(unixMs - atStart));
       if (this.#makeRoom(pid, nowNs, 0)) this.#openWindow(pid, generation, firedNs);
@@ -250,7 +252,7 @@ export class History {
     else this.#sortWindows();
   }
 
-  /** Only a journal, or a clock that went back, brings a window out of order. */
+  /** Only a clock that went back brings a window out of order. */
   #sortWindows(): void {
     const inOrder = [...this.#windows].sort(([, a], [, b]) => a.firedNs - b.firedNs);
     this.#windows.clear();

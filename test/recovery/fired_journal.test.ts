@@ -205,6 +205,17 @@ describe("Recovery with a journal", () => {
     expect(runner.spawnCount).toBe(2);
   });
 
+  test("holds that of the last owner of a pid, wherever its line stands in the ring", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("fired");
+    const before = reopened(path);
+    before.began({ pid: 50, generation: 6, unixMs: START_UNIX_MS - 10_000 });
+    before.began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 20_000 });
+    const { recovery, runner } = started(path);
+    recovery.decideOne(stallOf({ pid: 50, generation: 6 }), 49 * NS_PER_S);
+    expect(runner.spawnCount).toBe(0);
+  });
+
   test("does not hold it longer because the wall clock was set back", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("fired");
