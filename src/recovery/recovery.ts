@@ -287,14 +287,14 @@ export class Recovery {
     sequences.takeDue(nowNs);
     // Those that become ready again come after the ones that are counted here.
     let looks = Math.min(sequences.readyCount, RECOVERY_EVALUATIONS_PER_TURN_MAX);
-    for (let next = sequences.firstReady; next !== undefined && looks > 0; looks--) {
+    for (const next of sequences.ready) {
+      if (looks-- === 0) return;
       const isParked = next.phase === PHASE_PARKED;
       const spawnsLeft = RECOVERY_SPAWNS_PER_TURN_MAX - actions.spawnAttempts;
       const maySpawn = isParked || actions.spawnsNext(next);
       if (maySpawn && (spawnsLeft <= 0 || actions.hasSpentTurn)) return;
       if (isParked) this.#decideAgain(next, nowNs);
       else sequences.goOn(next, spawnsLeft, nowNs);
-      next = sequences.firstReady;
     }
   }
 

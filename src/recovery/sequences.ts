@@ -148,10 +148,12 @@ export class Sequences {
     }
   }
 
-  /** The recovery that has waited longest for its place in a turn. */
-  get firstReady(): Sequence | undefined {
-    const [first] = this.#ready;
-    return first;
+  /**
+   * Those that wait for their place in a turn, the oldest first; what becomes ready meanwhile comes
+   * last. To be walked once in a turn: each walk begins by passing all that have left since.
+   */
+  get ready(): Iterable<Sequence> {
+    return this.#ready;
   }
 
   /** Its place in a turn has come: it goes on with at most `spawnsMax` spawn attempts. */
