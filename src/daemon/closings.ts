@@ -55,11 +55,13 @@ export function closingChildren(
   };
 }
 
-/** No connection is taken any more; answers that are under way get a moment. */
+/**
+ * No connection is taken any more, and a socket file goes; answers that are under way get a moment.
+ */
 export function closingHttp(http: HttpServer): Close {
   return (end) => {
-    if (end.kind === "abort") return undefined;
     http.beginClose();
+    if (end.kind === "abort") return undefined;
     return end.until(() => {
       http.serveSlice(NS_PER_MS);
       return http.closed;

@@ -1,7 +1,7 @@
 // The order of the end (spec 12 section 6) with scripted agents and children, a real page and a
 // real log file: what is closed, what is awaited, what is said, and with which exit code.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import * as closings from "../../src/daemon/closings.ts";
 import { Log } from "../../src/daemon/log.ts";
@@ -91,8 +91,11 @@ class Subject extends TickHarness {
     return readFileSync(this.#directory.at("stderr"), "utf8").trimEnd().split("\n");
   }
 
-  serve(): HttpServer {
-    const http = new HttpServer(serverOptions(this.metrics.exposition, monotonicNs));
+  /** `path` undefined = at an address. */
+  serve(path?: string): HttpServer {
+    const options = serverOptions(this.metrics.exposition, monotonicNs);
+    const at = path === undefined ? {} : { listen: { kind: "unix" as const, path } };
+    const http = new HttpServer({ ...options, ...at });
     this.shutdown.add(closings.closingHttp(http));
     return http;
   }
@@ -189,6 +192,17 @@ describe("Shutdown.abort()", () => {
       '<6>level=info msg="stopped" exit_code=1',
     ]);
     expect(subject.listener.closed).toBe(1);
+  });
+
+  test("waits for no scraper, and takes the socket file of the metrics with it", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("metrics.sock");
+    const subject = new Subject();
+    subject.serve(path);
+    expect(existsSync(path)).toBe(true);
+    subject.opened().shutdown.abort("SIGTERM");
+    expect(await subject.shutdown.finished).toBe(1);
+    expect(existsSync(path)).toBe(false);
   });
 
   test("leaves nothing to do for the shutdown that comes after it", async () => {
