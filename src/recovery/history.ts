@@ -72,6 +72,8 @@ export class History {
    */
   readonly #windows = new Map<number, Fired>();
   #youngestNs = -Infinity;
+  /** No window was opened before then. */
+  #oldestNs = -Infinity;
   /** Undefined where nothing outlives the daemon. */
   #journal: RecoveryJournal | undefined = undefined;
   #startUnixMs: () => number = () => 0;
@@ -125,12 +127,16 @@ export class History {
   /** Drops windows that have long passed, the oldest first, a few at a time. */
   prune(nowNs: number): void {
     const ageNs = PRUNE_DEBOUNCES * this.#settings.debounceNs;
+    // A map that was written often is slow to say which of its entries is the oldest.
+    if (saturatingSub(nowNs, this.#oldestNs) <= ageNs) return;
     let dropped = 0;
     for (const [key, { firedNs }] of this.#windows) {
+      this.#oldestNs = firedNs;
       if (dropped++ >= PRUNED_MAX) return;
       if (saturatingSub(nowNs, firedNs) <= ageNs) return;
       this.#windows.delete(key);
     }
+    this.#oldestNs = nowNs;
   }
 
   /**
@@ -248,6 +254,7 @@ export class History {
   #openWindow(key: number, generation: number, firedNs: number): void {
     this.#windows.delete(key);
     this.#windows.set(key, { generation, firedNs });
+    if (firedNs < this.#oldestNs) this.#oldestNs = firedNs;
     if (firedNs >= this.#youngestNs) this.#youngestNs = firedNs;
     else this.#sortWindows();
   }
