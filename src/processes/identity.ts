@@ -1,0 +1,26 @@
+// Who a process is, as far as the kernel and systemd say it: what the name of its agent is made of,
+// and what rules look at. All texts but `unit` and the users' names come from the process itself,
+// and any of them may hold any bytes. Texts are latin1: one character for each byte.
+
+export interface Identity {
+  /** As the kernel attested them for its first beat; NaN = nobody attested them. */
+  readonly uid: number;
+  readonly gid: number;
+  /** The name of that uid, or its digits if it has none; "" without a uid. */
+  readonly user: string;
+  /** "worker@3.service": the unit that systemd put it into; "" = none. */
+  readonly unit: string;
+  /**
+   * Whose manager `unit` belongs to: the name of a user, or the digits of its uid; "" = it is a
+   * unit of the system. A user may give units any name, so these are never taken for the system's:
+   * a rule means the system's unless it has "USER:" before the unit.
+   */
+  readonly unitUser: string;
+  /** The id of its container, or the name of its pod or scope; "" = none is known. */
+  readonly container: string;
+  readonly comm: string;
+  /** The path of its program; "" = hidden from us. */
+  readonly exe: string;
+  /** The base name of what an interpreter runs: "worker.py"; "" = it is no interpreter. */
+  readonly script: string;
+}
