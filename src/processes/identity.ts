@@ -2,7 +2,16 @@
 // and what rules look at. All texts but `unit` and the users' names come from the process itself,
 // and any of them may hold any bytes. Texts are latin1: one character for each byte.
 
-export interface Identity {
+/** What a process runs: execve changes it, and neither pid nor start time. */
+export interface Program {
+  readonly comm: string;
+  /** The path of its program; "" = hidden from us. */
+  readonly exe: string;
+  /** The base name of what an interpreter runs: "worker.py"; "" = it is no interpreter. */
+  readonly script: string;
+}
+
+export interface Identity extends Program {
   /** As the kernel attested them for its first beat; NaN = nobody attested them. */
   readonly uid: number;
   readonly gid: number;
@@ -18,9 +27,23 @@ export interface Identity {
   readonly unitUser: string;
   /** The id of its container, or the name of its pod or scope; "" = none is known. */
   readonly container: string;
-  readonly comm: string;
-  /** The path of its program; "" = hidden from us. */
-  readonly exe: string;
-  /** The base name of what an interpreter runs: "worker.py"; "" = it is no interpreter. */
-  readonly script: string;
+}
+
+/** Reads who a process is, and never its environment. */
+export interface IdentityReader {
+  /**
+   * All or nothing: undefined if it is gone, hidden from us, or if the pid or the program passed on
+   * while it was read. `startTime` is its generation.
+   */
+  programOf(pid: number, startTime: number): Program | undefined;
+  /** As `programOf`; uid and gid are as the kernel attested them, NaN = it did not. */
+  identityOf(
+    pid: number,
+    startTime: number,
+    uid: number,
+    gid: number,
+    nowNs: number,
+  ): Identity | undefined;
+  /** The name of `uid`, its digits if it has none; "" for NaN. */
+  userName(uid: number, nowNs: number): string;
 }

@@ -2,11 +2,15 @@
 // /proc/<pid> says what. Start time and pid namespace say which process has a pid. Small
 // synchronous reads, the only ones on the loop; NaN = unknown.
 import { readdirSync, readlinkSync } from "node:fs";
+import type { Identity, IdentityReader, Program } from "./identity.ts";
+import { baseName, isInterpreter, scriptOf } from "./interpreter.ts";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
 import * as text from "./proc_text.ts";
 import type { ProcessReader } from "./process_reader.ts";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
+import { placementOf } from "./unit_placement.ts";
 import { type AgentUnit, parseUnit } from "./unit_of_process.ts";
+import { UserNames } from "./user_names.ts";
 
 const STAT_BYTES_MAX = 512;
 // The lines that are read stand within the first 2 KiB of /proc/<pid>/status.
@@ -18,9 +22,18 @@ const CGROUP_BYTES_MAX = 4_096;
  */
 const CMDLINE_BYTES_MAX = 32_768;
 
-export class ProcReader implements ProcessReader {
+/**
+ * What a script is called stands in the first page, but behind a class path; a longer line takes
+ * several reads.
+ */
+const SCRIPT_BYTES_MAX = 4_096;
+/** The kernel says so of a program whose file was replaced, as by an upgrade. */
+const DELETED = " (deleted)";
+
+export class ProcReader implements ProcessReader, IdentityReader {
   readonly #root: string;
   readonly #files: KernelFiles;
+  readonly #users = new UserNames();
 
   /**
    * `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no
@@ -77,6 +90,45 @@ export class ProcReader implements ProcessReader {
     return this.namespaceInode(process.pid, Number.NaN);
   }
 
+  programOf(pid: number, startTime: number): Program | undefined {
+    const before = this.#stat(pid);
+    if (text.parseStartTime(before) !== startTime) return undefined;
+    const comm = text.parseComm(before);
+    const exe = this.#exe(pid);
+    const script = this.#script(pid, exe, comm);
+    const after = this.#stat(pid);
+    if (text.parseStartTime(after) !== startTime || text.parseComm(after) !== comm)
+      return undefined;
+    return { comm, exe, script };
+  }
+
+  identityOf(
+    pid: number,
+    startTime: number,
+    uid: number,
+    gid: number,
+    nowNs: number,
+  ): Identity | undefined {
+    const cgroup = this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX);
+    // The start time is looked at after the control group, too.
+    const program = this.programOf(pid, startTime);
+    if (program === undefined) return undefined;
+    const { unit, unitUid, container } = placementOf(cgroup);
+    return {
+      ...program,
+      uid,
+      gid,
+      user: this.userName(uid, nowNs),
+      unit,
+      unitUser: this.userName(unitUid, nowNs),
+      container,
+    };
+  }
+
+  userName(uid: number, nowNs: number): string {
+    return Number.isNaN(uid) ? "" : this.#users.nameOf(uid, nowNs);
+  }
+
   /** The unit that the process runs in, or the words for why there is none. */
   unitOf(pid: number): AgentUnit | string {
     return parseUnit(this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX));
@@ -109,6 +161,32 @@ export class ProcReader implements ProcessReader {
     return namesIn(this.#root)
       .filter((name) => /^[0-9]+$/.test(name))
       .map(Number);
+  }
+
+  #exe(pid: number): string {
+    try {
+      const link = readlinkSync(`${this.#root}/${pid}/exe`, "latin1");
+      return link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
+    } catch {
+      // That of another user's process is hidden from who may not trace it.
+      return "";
+    }
+  }
+
+  // An interpreter is known by its program. Where that is hidden from us, the process says itself
+  // what it is; but one that was started by the first line of a script has its own name.
+  #script(pid: number, exe: string, comm: string): string {
+    const program = baseName(exe);
+    if (program !== "" && !isInterpreter(program)) return "";
+    const words = this.#words(pid, SCRIPT_BYTES_MAX) ?? this.#words(pid, CMDLINE_BYTES_MAX) ?? [];
+    const names = program === "" ? [comm, baseName(words[0] ?? "")] : [program];
+    return scriptOf(names.find(isInterpreter) ?? "", words);
+  }
+
+  /** The words of its command line, as latin1; undefined if they are more than fit. */
+  #words(pid: number, bytesMax: number): string[] | undefined {
+    const line = this.#files.text(`${this.#root}/${pid}/cmdline`, bytesMax);
+    return line.length === bytesMax ? undefined : line.split("\0");
   }
 
   #stat(pid: number): string {

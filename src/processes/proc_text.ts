@@ -21,6 +21,11 @@ export function parseStartTime(stat: string): number {
   return wholeNumber(word);
 }
 
+/** The name of the process from the text of /proc/<pid>/stat; it may hold any bytes. */
+export function parseComm(stat: string): string {
+  return stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+}
+
 /** From the text of /proc/<pid>/stat: its process has ended, and so have all of its threads. */
 export function isOver(stat: string): boolean {
   // The name before the state may hold anything; the last parenthesis ends it.

@@ -2,6 +2,7 @@
 // service that systemd itself put the process into has a name here: a session, a user's own
 // services, a container's scope and a slice have none, because restarting them would restart what
 // was not meant.
+import { cgroupPath, SERVICE_PATTERN } from "./unit_placement.ts";
 
 export interface AgentUnit {
   /** "app.service" */
@@ -24,24 +25,4 @@ export function parseUnit(cgroupText: string): AgentUnit | string {
   if (parts[0] === "user.slice") return `it runs in ${path}, which belongs to a user`;
   if (!SERVICE_PATTERN.test(name)) return `it runs in ${path}, which is no service`;
   return { name, cgroup: `/${parts.slice(0, index + 1).join("/")}` };
-}
-
-/**
- * A name with "_" before it is escaped by systemd because it would be taken for something of the
- * kernel; such services do not occur, and are refused with everything else that is odd.
- */
-const SERVICE_PATTERN = /^[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,246}\.service$/;
-
-/**
- * The path in the hierarchy of systemd: the unified one, or the one named systemd where there are
- * several.
- */
-function cgroupPath(text: string): string | undefined {
-  let unified: string | undefined;
-  for (const line of text.split("\n")) {
-    const [, controllers, path] = /^[0-9]+:([^:]*):(\/.*)$/.exec(line) ?? [];
-    if (controllers === "name=systemd") return path;
-    if (controllers === "") unified = path;
-  }
-  return unified;
 }
