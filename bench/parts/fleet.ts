@@ -10,6 +10,8 @@ import { type DaemonUnderTest, metric, startDaemon, WITH_PROBE } from "../suppor
 import { percent, type Report } from "../support/report.ts";
 
 const AGENTS = 10_000;
+/** In which all of them are new: who they are is read between their beats. */
+const NEW_S = 5;
 const QUIET_S = 60;
 const SCRAPED_S = 60;
 const CPU_MAX = 0.05;
@@ -19,11 +21,12 @@ const OPTIONS = ["--tracker-capacity", String(AGENTS), "--threshold-ms", "5000"]
 
 export async function measureFleet(report: Report, native: Native): Promise<void> {
   await using daemon = await startDaemon(WITH_PROBE, OPTIONS);
-  const seconds = QUIET_S + SCRAPED_S + 5;
+  const seconds = NEW_S + QUIET_S + SCRAPED_S + 5;
   const options = { agents: AGENTS, rate: AGENTS, seconds, burst: 1 };
   await using load = await prepareLoad(native.flood, daemon.socket, options);
   const done = load.run();
 
+  reportWindow(report, `${NEW_S} s, all of them new`, await window(daemon, NEW_S, false));
   const quiet = await window(daemon, QUIET_S, false);
   reportWindow(report, "60 s", quiet);
   const cpu = quiet.cpu;

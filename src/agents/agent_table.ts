@@ -1,75 +1,242 @@
-// The numbers of agents. Slots, stalls and outcomes carry the number of an agent; this table knows
-// which agent it is. For now each member is an agent of its own, and what is known of it is its key
-// in the tracker.
+// The agents: by number and by name, with how many members each has. Slots, stalls and outcomes
+// carry an agent's number, and a log line or a page looks the name up here. The table is bounded.
+// Names that the configuration has in it have their place from the start; those that any process
+// can make up get at most half of the others; what finds no place shares one agent, "other".
 //
-// A number outlives its agent: a stall may wait, and a recovery may go on, when the slot is long
-// another member's. So a number names no other agent before 2^31 agents have come after it. It is a
-// row plus a multiple of the number of rows; there are twice as many rows as agents, the row that
-// was given back first is given away first, and each time under its next number. Rows are touched
-// when they are first needed, so a large capacity costs no memory while it is not used.
+// A number outlives its agent: a stall may wait, and a recovery may go on, when its name is gone
+// from here. So a name without members stays as long as its place is not needed, the one that was
+// left first goes first, and its number names no other agent before at least 2^31 / AGENT_NAMES_MAX
+// names had that place. A number is a row plus a multiple of the number of rows.
 import { assert } from "../base/assert.ts";
+import { block, Counters, counter, gauge } from "../base/counters.ts";
+import { type AgentName, fitName, OWNER_RULE } from "./naming.ts";
+
+/** The agent of members that are not identified yet. It has no name. */
+export const AGENT_NEW = 0;
+/** The agent of those for whose name there is no place. */
+export const AGENT_OTHER = 1;
+const OTHER_NAME = "other";
+const OWN_ROWS = 2;
+
+/**
+ * Names that are kept: eight times what a page shows, and one costs less than 300 bytes. Rules have
+ * at most 1,000 of them.
+ */
+const AGENT_NAMES_MAX = 4_096;
+
+/** Part of the places that names get which any process can make up. */
+const FREE_PART = 1 / 2;
+
+/** No row: the end of a list. */
+const END = -1;
+
+/** A name that the configuration has, as a rule's without placeholders. */
+interface ReservedName {
+  readonly name: string;
+  /** All members that its rule matches are one agent, whatever their uid is. */
+  readonly bindsOwner: boolean;
+}
+
+interface Row {
+  name: string;
+  /** NaN until the first member comes. */
+  owner: number;
+  members: number;
+  isReserved: boolean;
+  isFree: boolean;
+  /** The number is `row + turn * rowCount`. */
+  turn: number;
+  /** Rows without members, the one that was left first at the head. */
+  before: number;
+  after: number;
+}
+
+interface LeftRows {
+  head: number;
+  tail: number;
+}
+
+export const AGENTS = block({
+  names: gauge("varta_watch_agent_names", "Names of agents that are kept.", {
+    ask: ({ nameCount }: AgentTable) => nameCount,
+  }),
+  namesMax: gauge("varta_watch_agent_names_max", "Names of agents that may be kept.", {
+    ask: ({ namesMax }: AgentTable) => namesMax,
+  }),
+  sharedOther: counter(
+    "varta_watch_agent_names_refused_total",
+    'Members that became part of the agent "other" because there was no place for their name.',
+  ),
+});
 
 export class AgentTable {
-  readonly #capacity: number;
+  readonly counters = new Counters(AGENTS, this);
+  readonly namesMax: number;
   readonly #rowCount: number;
   readonly #numberCount: number;
-  /** By row: the number that it has, or that it will have next, is `row + turn * rowCount`. */
-  readonly #turn: Uint32Array;
-  readonly #key: Uint32Array;
-  /** Rows given back, a ring: the oldest at `#oldest`. */
-  readonly #free: Uint32Array;
-  #oldest = 0;
+  #freeMax: number;
+  readonly #rows: Row[] = [];
+  readonly #rowByName = new Map<string, number>();
   #freeCount = 0;
-  /** Rows that were ever given away: 0..#usedCount-1. */
-  #usedCount = 0;
+  /** Of the names that anybody can make up, and of the others: the rows without members. */
+  readonly #left: readonly [LeftRows, LeftRows] = [
+    { head: END, tail: END },
+    { head: END, tail: END },
+  ];
 
   /** There are `numberCount` numbers, by default those of a u32. */
-  constructor(capacity: number, numberCount = 2 ** 32) {
-    this.#capacity = capacity;
-    this.#rowCount = 2 * capacity;
+  constructor(namesMax = AGENT_NAMES_MAX, numberCount = 2 ** 32) {
+    this.namesMax = namesMax;
+    this.#rowCount = namesMax + OWN_ROWS;
     this.#numberCount = numberCount;
-    this.#turn = new Uint32Array(this.#rowCount);
-    this.#key = new Uint32Array(this.#rowCount);
-    this.#free = new Uint32Array(this.#rowCount);
+    this.#freeMax = Math.floor(namesMax * FREE_PART);
+    this.#append({ name: "", owner: OWNER_RULE, isReserved: true, isFree: false });
+    this.#append({ name: OTHER_NAME, owner: OWNER_RULE, isReserved: true, isFree: false });
   }
 
-  /** Agents that have a number. */
-  get count(): number {
-    return this.#usedCount - this.#freeCount;
+  /** Keeps places for the names that the configuration has, before the first member is named. */
+  reserve(reserved: readonly ReservedName[]): void {
+    assert(this.nameCount + reserved.length <= this.namesMax, "each reserved name has a place");
+    for (const { name, bindsOwner } of reserved) {
+      if (this.#rowByName.has(fitName(name))) continue;
+      const owner = bindsOwner ? OWNER_RULE : Number.NaN;
+      this.#append({ name: fitName(name), owner, isReserved: true, isFree: false });
+    }
+    this.#freeMax = Math.floor((this.namesMax - this.nameCount) * FREE_PART);
   }
 
-  /** Gives a number to the agent of `key`. There is one for each of `capacity` agents. */
-  take(key: number): number {
-    assert(this.count < this.#capacity, "there is a number for each slot");
-    const row = this.#usedCount < this.#rowCount ? this.#usedCount++ : this.#takeOldest();
-    this.#key[row] = key;
-    return this.#numberOf(row);
+  get nameCount(): number {
+    return this.#rowByName.size - OWN_ROWS;
   }
 
-  /** The agent of `number` is gone. */
-  release(number: number): void {
-    const row = number % this.#rowCount;
-    assert(this.#numberOf(row) === number, "a number is given back once");
-    const isLastTurn = number + this.#rowCount >= this.#numberCount;
-    this.#turn[row] = isLastTurn ? 0 : this.#turn[row]! + 1;
-    this.#free[(this.#oldest + this.#freeCount) % this.#rowCount] = row;
-    this.#freeCount += 1;
+  /**
+   * The number of the agent that is called so, or of the one that stands in for it: another owner
+   * may have the name, and then the user stands before it.
+   */
+  numberFor(wanted: AgentName): number {
+    const { text, user } = wanted;
+    // Nobody can make up the last one: a process's own "%" is escaped.
+    for (const name of [text, `${user}:${text}`, `${user}%3A${text}`]) {
+      const number = this.#numberOfName(fitName(name), wanted);
+      if (number >= 0) return number;
+    }
+    return this.#refuse();
   }
 
-  /** The key of the agent of `number`; -1 = it is gone. */
-  keyOf(number: number): number {
-    const row = number % this.#rowCount;
-    return this.#numberOf(row) === number ? this.#key[row]! : -1;
+  /** A member of the agent of `number` comes. */
+  join(number: number): void {
+    const index = number % this.#rowCount;
+    const row = this.#rows[index]!;
+    assert(this.#numberOf(index) === number, "a member joins an agent that there is");
+    if (row.members === 0) this.#unlink(index);
+    row.members += 1;
   }
 
-  #takeOldest(): number {
-    const row = this.#free[this.#oldest]!;
-    this.#oldest = (this.#oldest + 1) % this.#rowCount;
-    this.#freeCount -= 1;
-    return row;
+  /** A member of the agent of `number` goes. */
+  leave(number: number): void {
+    const index = number % this.#rowCount;
+    const row = this.#rows[index]!;
+    assert(this.#numberOf(index) === number && row.members > 0, "a member goes once");
+    row.members -= 1;
+    if (row.members === 0) this.#link(index);
   }
 
-  #numberOf(row: number): number {
-    return row + this.#turn[row]! * this.#rowCount;
+  /** Members of the agent of `number`. */
+  membersOf(number: number): number {
+    return this.#numberOf(number % this.#rowCount) === number
+      ? this.#rows[number % this.#rowCount]!.members
+      : 0;
+  }
+
+  /** The name of the agent of `number`; "" = it is not identified yet, or its name is gone. */
+  nameOf(number: number): string {
+    const index = number % this.#rowCount;
+    return this.#numberOf(index) === number ? this.#rows[index]!.name : "";
+  }
+
+  /** -1 = another owner has the name. */
+  #numberOfName(name: string, { owner, isFree }: AgentName): number {
+    const known = this.#rowByName.get(name);
+    if (known === undefined) {
+      const row = this.#place(name, owner, isFree);
+      return row < 0 ? this.#refuse() : this.#numberOf(row);
+    }
+    const row = this.#rows[known]!;
+    if (Number.isNaN(row.owner)) row.owner = owner;
+    return row.owner === owner ? this.#numberOf(known) : -1;
+  }
+
+  #refuse(): number {
+    this.counters.add(AGENTS.sharedOther);
+    return AGENT_OTHER;
+  }
+
+  /** A row for a new name, -1 = there is no place. */
+  #place(name: string, owner: number, isFree: boolean): number {
+    const fields = { name, owner, isFree, isReserved: false };
+    const isFull = this.#rows.length === this.#rowCount || (isFree && this.#isFreeFull);
+    if (!isFull) return this.#append(fields);
+    // Where a place of the other kind could be had, the bound of this kind may be reached.
+    const own = this.#left[isFree ? 1 : 0].head;
+    const index = own === END && !isFree ? this.#left[1].head : own;
+    if (index === END) return -1;
+    this.#forget(index);
+    Object.assign(this.#rows[index]!, fields);
+    this.#named(index);
+    return index;
+  }
+
+  get #isFreeFull(): boolean {
+    return this.#freeCount >= this.#freeMax;
+  }
+
+  #append(fields: Pick<Row, "name" | "owner" | "isReserved" | "isFree">): number {
+    const index = this.#rows.length;
+    this.#rows.push({ ...fields, members: 0, turn: 0, before: END, after: END });
+    this.#named(index);
+    return index;
+  }
+
+  #named(index: number): void {
+    const { name, isFree } = this.#rows[index]!;
+    this.#rowByName.set(name, index);
+    if (isFree) this.#freeCount += 1;
+    this.#link(index);
+  }
+
+  /** The name of the row gives up its place, and its number is no longer one. */
+  #forget(index: number): void {
+    const row = this.#rows[index]!;
+    this.#unlink(index);
+    this.#rowByName.delete(row.name);
+    if (row.isFree) this.#freeCount -= 1;
+    const isLastTurn = this.#numberOf(index) + this.#rowCount >= this.#numberCount;
+    row.turn = isLastTurn ? 0 : row.turn + 1;
+  }
+
+  #link(index: number): void {
+    const row = this.#rows[index]!;
+    if (row.isReserved) return;
+    const list = this.#left[row.isFree ? 1 : 0];
+    row.before = list.tail;
+    row.after = END;
+    if (list.tail === END) list.head = index;
+    else this.#rows[list.tail]!.after = index;
+    list.tail = index;
+  }
+
+  #unlink(index: number): void {
+    const row = this.#rows[index]!;
+    if (row.isReserved) return;
+    const list = this.#left[row.isFree ? 1 : 0];
+    if (row.before === END) list.head = row.after;
+    else this.#rows[row.before]!.after = row.after;
+    if (row.after === END) list.tail = row.before;
+    else this.#rows[row.after]!.before = row.before;
+  }
+
+  #numberOf(index: number): number {
+    const row = this.#rows[index];
+    return row === undefined ? -1 : index + row.turn * this.#rowCount;
   }
 }

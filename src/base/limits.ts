@@ -128,6 +128,15 @@ export const WAIT_NS_MAX = NS_PER_S;
 /** Longest Unix socket path: sun_path holds 108 bytes with its NUL, and 104 on macOS. */
 export const SOCKET_PATH_BYTES_MAX: number = process.platform === "darwin" ? 103 : 107;
 
+/** Time for identities in one turn: a beat that comes meanwhile waits for it. */
+export const IDENTITY_NS_PER_TURN_MAX = 2 * NS_PER_MS;
+/**
+ * Between two looks at one member: execve keeps pid and start time, and a name follows within 7 s.
+ */
+export const IDENTITY_LOOK_EVERY_NS = 5 * NS_PER_S;
+/** So long the first judgement of a member waits for its identity. */
+export const IDENTITY_PUT_OFF_NS_MAX = 50 * NS_PER_MS;
+
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;
 

@@ -3,11 +3,14 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { RefusalCount, Stall } from "../events/stall.ts";
 import type { LogFields } from "./log.ts";
 
-/**
- * What an agent that beats by plain UDP is called; undefined for all others, whose pid says enough.
- */
+/** Who claims a pid by plain UDP; undefined = kernel or key vouch for it. */
 export function agentName(source: string, pid: number): string | undefined {
   return source === "" ? undefined : `${source}/${pid}`;
+}
+
+/** Which agent a line is about, and which of its members; `name` "" = it has none. */
+export function memberFields(name: string, pid: number): LogFields {
+  return { agent: name === "" ? undefined : name, pid };
 }
 
 /**

@@ -260,6 +260,7 @@ export class Daemon {
       observer,
       metrics,
       recovery,
+      identification: this.#parts.identification,
       exporter,
       reports,
       rubbish,

@@ -1,4 +1,5 @@
 // The blocks of counters that the metrics page has, in its order (spec 08 section 1).
+import { AGENTS } from "../agents/agent_table.ts";
 import { AUDIT } from "../audit/counters.ts";
 import type { AnyBlock } from "../base/counters.ts";
 import { ACCOUNTING } from "../events/accounting.ts";
@@ -11,6 +12,7 @@ import { CAUSES } from "../metrics/causes.ts";
 import { BUILD, METRICS, UPTIME } from "../metrics/metrics.ts";
 import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
+import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";
@@ -34,7 +36,18 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: "Datagrams", blocks: [ACCOUNTING, RUBBISH, CAUSES, SECURE] },
   {
     title: "Tracker and observer",
-    blocks: [TRACKER, PID_MAX, SOCKET, BIND, SOCKET_FILES, CLOCK, PAUSES, OBSERVER],
+    blocks: [
+      TRACKER,
+      AGENTS,
+      IDENTITY,
+      PID_MAX,
+      SOCKET,
+      BIND,
+      SOCKET_FILES,
+      CLOCK,
+      PAUSES,
+      OBSERVER,
+    ],
   },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
   { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },

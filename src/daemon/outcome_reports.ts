@@ -15,6 +15,7 @@ import type {
 } from "../events/outcome.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { StepPlace } from "../events/step_kind.ts";
+import { memberFields } from "./agent_fields.ts";
 import type { LineWindow } from "./line_window.ts";
 import type { Log, LogFields } from "./log.ts";
 
@@ -72,10 +73,13 @@ const TAIL_CHARACTERS_MAX = 200;
 export class OutcomeReports {
   readonly #log: Log;
   readonly #window: LineWindow;
+  readonly #agentName: (number: number) => string;
 
-  constructor(log: Log, window: LineWindow) {
+  /** `agentName` is the name of the agent of a number; "" = it has none. */
+  constructor(log: Log, window: LineWindow, agentName: (number: number) => string) {
     this.#log = log;
     this.#window = window;
+    this.#agentName = agentName;
   }
 
   outcome(outcome: RecoveryOutcome): void {
@@ -83,7 +87,7 @@ export class OutcomeReports {
     switch (outcome.kind) {
       case "spawn":
         log.info("recovery started", {
-          pid: outcome.pid,
+          ...this.#member(outcome),
           child_pid: outcome.childPid,
           program: outcome.program,
           ...placeFields(outcome),
@@ -91,7 +95,7 @@ export class OutcomeReports {
         return;
       case "timeout":
         log.warn("recovery timed out", {
-          pid: outcome.pid,
+          ...this.#member(outcome),
           child_pid: outcome.childPid,
           duration_ms: wholeMsFromNs(outcome.durationNs),
           sent: "SIGTERM",
@@ -125,8 +129,12 @@ export class OutcomeReports {
 
   #step(outcome: StepOutcome): void {
     const log = this.#log;
-    const { pid, step, detail, dryRun } = outcome;
-    const fields: LogFields = { pid, ...placeFields(outcome), ...dryRunField(dryRun) };
+    const { step, detail, dryRun } = outcome;
+    const fields: LogFields = {
+      ...this.#member(outcome),
+      ...placeFields(outcome),
+      ...dryRunField(dryRun),
+    };
     if (step === "wait") log.debug("recovery waits", { ...fields, wait: detail });
     else if (!this.#window.mayWrite()) return;
     else if (step === "signal") {
@@ -139,9 +147,9 @@ export class OutcomeReports {
 
   #end(outcome: EndOutcome): void {
     const log = this.#log;
-    const { pid, end, stepNumber, stepCount, durationNs, dryRun } = outcome;
+    const { end, stepNumber, stepCount, durationNs, dryRun } = outcome;
     const fields: LogFields = {
-      pid,
+      ...this.#member(outcome),
       reason: end,
       steps: `${stepNumber}/${stepCount}`,
       duration_ms: wholeMsFromNs(durationNs),
@@ -154,9 +162,9 @@ export class OutcomeReports {
 
   #verdict(outcome: VerdictOutcome): void {
     const log = this.#log;
-    const { pid, result, unit, durationNs, dryRun } = outcome;
+    const { result, unit, durationNs, dryRun } = outcome;
     const fields: LogFields = {
-      pid,
+      ...this.#member(outcome),
       unit: unit || undefined,
       duration_ms: wholeMsFromNs(durationNs),
       ...dryRunField(dryRun),
@@ -184,23 +192,24 @@ export class OutcomeReports {
 
   #refused(outcome: RefusedOutcome): void {
     const log = this.#log;
-    const { pid, reason, error } = outcome;
+    const { reason, error } = outcome;
     if (SILENT_REASONS.includes(reason)) return;
     const hint = REMEDIES[reason];
     const dry = dryRunField(outcome.dryRun);
+    const member = this.#member(outcome);
     if (reason === "spawn_failed") {
       const { program } = outcome;
       const place = placeFields(outcome);
-      log.error("recovery not started", { pid, error, program, ...place, hint, ...dry });
+      log.error("recovery not started", { ...member, error, program, ...place, hint, ...dry });
     } else if (reason === "skipped_agent_resumed") {
-      log.info("recovery skipped", { pid, reason, ...dry });
+      log.info("recovery skipped", { ...member, reason, ...dry });
     } else if (reason === "step_left_out") {
       const place = placeFields(outcome);
-      log.warn("recovery step left out", { pid, error, ...place, hint, ...dry });
+      log.warn("recovery step left out", { ...member, error, ...place, hint, ...dry });
     } else if (reason === "unit_not_owned") {
       const place = placeFields(outcome);
       log.warn("unit restart refused", {
-        pid,
+        ...member,
         error,
         reason,
         ...place,
@@ -211,7 +220,7 @@ export class OutcomeReports {
       // More rights do not help if the process has ended.
       const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
       log.warn("recovery step failed", {
-        pid,
+        ...member,
         error,
         reason,
         ...placeFields(outcome),
@@ -219,7 +228,7 @@ export class OutcomeReports {
         ...dry,
       });
     } else {
-      const fields: LogFields = { pid, error: error || undefined, reason, hint, ...dry };
+      const fields: LogFields = { ...member, error: error || undefined, reason, hint, ...dry };
       if (reason === "gave_up" && !outcome.isRepeated) log.error("recovery gave up", fields);
       else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
       else log.limited("recovery_refused", "warn", "recovery refused", fields);
@@ -227,9 +236,9 @@ export class OutcomeReports {
   }
 
   #deferred(outcome: DeferredOutcome): void {
-    const { pid, error, program, pauseNs } = outcome;
+    const { error, program, pauseNs } = outcome;
     this.#log.limited("recovery_deferred", "warn", "recovery deferred", {
-      pid,
+      ...this.#member(outcome),
       error,
       program: program || undefined,
       ...placeFields(outcome),
@@ -241,7 +250,7 @@ export class OutcomeReports {
   #complete(outcome: CompleteOutcome): void {
     const log = this.#log;
     const fields: LogFields = {
-      pid: outcome.pid,
+      ...this.#member(outcome),
       child_pid: outcome.childPid,
       error: outcome.error || undefined,
       exit_code: known(outcome.exitCode),
@@ -253,6 +262,10 @@ export class OutcomeReports {
     else if (outcome.completion === "killed") log.warn("recovery was killed", fields);
     else if (outcome.exitCode === 0) log.info("recovery finished", fields);
     else log.warn("recovery failed", fields);
+  }
+
+  #member({ agent, pid }: { readonly agent: number; readonly pid: number }): LogFields {
+    return memberFields(this.#agentName(agent), pid);
   }
 }
 

@@ -10,6 +10,7 @@ import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
+import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
@@ -51,6 +52,7 @@ export interface Parts {
   readonly rubbish: RubbishWatch;
   readonly refusals: RefusalReports;
   readonly recovery: Recovery;
+  readonly identification: Identification;
   readonly orphans: OrphanReaper;
 }
 
@@ -88,8 +90,15 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const metrics = makeMetrics(config, observer);
   const listenerNames = config.listeners.map(({ name }) => name);
+  const identification = new Identification({
+    tracker: observer.tracker,
+    reader: processes,
+    listenerNames,
+    monotonicNs,
+  });
   const reports = new Reports({
     log,
+    agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
@@ -132,7 +141,7 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  return { clock, stdout, stderr, ...told, observer, metrics, recovery, orphans };
+  return { clock, stdout, stderr, ...told, observer, metrics, recovery, identification, orphans };
 }
 
 /** How late the loop may be without calling it a pause. */

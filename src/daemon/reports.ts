@@ -8,7 +8,7 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
-import { agentName, refusedFields, unprovenField } from "./agent_fields.ts";
+import { memberFields, refusedFields, unprovenField } from "./agent_fields.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import { LineWindow } from "./line_window.ts";
@@ -20,6 +20,8 @@ import type { TickReports } from "./tick.ts";
 interface ReportsOptions {
   readonly log: Log;
   readonly listenerNames: readonly string[];
+  /** The name of the agent of a number; "" = it has none. */
+  readonly agentName: (number: number) => string;
   readonly nowNs: () => number;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
@@ -39,15 +41,14 @@ export class Reports implements TickReports, Deadline {
     this.#pauses = new PauseReports(options.log);
     this.#sharedPids = new SharedPidReports(options.log);
     this.#window = new LineWindow(options.log, options.nowNs);
-    this.#outcomes = new OutcomeReports(options.log, this.#window);
+    this.#outcomes = new OutcomeReports(options.log, this.#window, options.agentName);
   }
 
   stalled(stall: Stall): void {
     if (!this.#window.mayWrite()) return;
-    const { log, listenerNames } = this.#options;
+    const { log, listenerNames, agentName } = this.#options;
     log.warn("agent stalled", {
-      pid: stall.pid,
-      agent: agentName(stall.source, stall.pid),
+      ...memberFields(agentName(stall.agent), stall.pid),
       listener: listenerNames[stall.listener],
       silence_ms: wholeMsFromNs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMsFromNs(stall.thresholdNs),
@@ -59,12 +60,11 @@ export class Reports implements TickReports, Deadline {
     });
   }
 
-  resumed(pid: number, listener: number, status: number, source = ""): void {
+  resumed(pid: number, listener: number, status: number, agent: number): void {
     if (!this.#window.mayWrite()) return;
-    const { log, listenerNames } = this.#options;
+    const { log, listenerNames, agentName } = this.#options;
     log.info("agent is back", {
-      pid,
-      agent: agentName(source, pid),
+      ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       status: statusText(status),
     });

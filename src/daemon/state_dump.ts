@@ -6,7 +6,7 @@ import { NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
 import type { AgentView, AgentWalk } from "../view/agent_view.ts";
 import type { View } from "../view/view.ts";
 import { statusText } from "../wire/frame.ts";
-import { agentName, refusedFields } from "./agent_fields.ts";
+import { memberFields, refusedFields } from "./agent_fields.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log, LogFields } from "./log.ts";
 
@@ -68,10 +68,9 @@ export class StateDump implements Deadline {
 }
 
 function fieldsOf(agent: AgentView, nowNs: number): LogFields {
-  const { pid, source, lastBeatNs, deadlineNs, refused } = agent;
+  const { pid, lastBeatNs, deadlineNs, refused } = agent;
   return {
-    pid,
-    agent: agentName(source, pid),
+    ...memberFields(agent.agent, pid),
     listener: agent.listener,
     status: statusText(agent.status),
     silence_ms: wholeMsFromNs(nowNs - lastBeatNs),

@@ -15,11 +15,11 @@ import {
   EVENT_NAMESPACE_CONFLICT,
   type EventBatch,
   keyOfRow,
-  sourceOfRow,
 } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { Identification } from "../observer/identification.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -44,8 +44,8 @@ export interface TickExport {
 /** What a person reads; the daemon logs it. Called during the turn, must not block. */
 export interface TickReports {
   stalled(stall: Stall): void;
-  /** `source` is the address of an agent that beats by plain UDP, else "". */
-  resumed(pid: number, listener: number, status: number, source: string): void;
+  /** `agent` is the number of its agent. */
+  resumed(pid: number, listener: number, status: number, agent: number): void;
   /** Several sources claim one pid. */
   sharedPid(shared: SharedPid): void;
   /** A conflict of two known namespaces, for strict mode. */
@@ -65,6 +65,7 @@ interface TickOptions {
   readonly observer: Observer;
   readonly metrics: Metrics;
   readonly recovery: Recovery;
+  readonly identification: Identification;
   readonly exporter: TickExport | undefined;
   readonly reports: TickReports;
   readonly rubbish: RubbishWatch;
@@ -130,6 +131,8 @@ export class Tick {
     observer.showCounters(show);
     rubbish.showCounters(show);
     recovery.showCounters(show);
+    show(options.identification.counters);
+    show(observer.tracker.table.agents.counters);
     show(this.#counters);
     show(new Counters(LAST_TURN, this));
   }
@@ -143,6 +146,7 @@ export class Tick {
   run(): number {
     const { monotonicNs, metrics, recovery, observer } = this.#options;
     const t0 = monotonicNs();
+    this.#options.identification.beginTurn();
     this.#flags = 0;
     this.#wallOffsetNs = this.#options.wallOffsetNs();
     metrics.setWallOffsetNs(this.#wallOffsetNs);
@@ -181,7 +185,8 @@ export class Tick {
 
   #ended(count: number): number {
     const { observer } = this.#options;
-    const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty;
+    const isWaiting = this.#options.identification.waitingCount > 0;
+    const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty || isWaiting;
     return this.#flags | (isLeft ? TURN_HAS_WORK_LEFT : 0) | countedDatagrams(count);
   }
 
@@ -244,7 +249,7 @@ export class Tick {
   }
 
   #tellBatch(batch: EventBatch, count: number): void {
-    const { metrics, exporter, reports, recovery } = this.#options;
+    const { observer, metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
     if (exporter !== undefined) {
       exporter.onBatch(batch, count);
@@ -256,8 +261,8 @@ export class Tick {
         if (batch.resumed[i] === 1) {
           this.#flags |= TURN_FULL | TURN_BUSY;
           recovery.onResumed(keyOfRow(batch, i), batch.generation[i]!, batch.observerNs[i]!);
-          const source = sourceOfRow(batch, i);
-          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, source);
+          const agent = observer.tracker.agentOf(keyOfRow(batch, i));
+          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, agent);
         }
         continue;
       }
@@ -283,6 +288,7 @@ export class Tick {
     const shared = observer.takeSharedPid();
     if (shared !== undefined) this.#options.reports.sharedPid(shared);
     observer.maybeRefreshPidMax(observer.clock.lastNs);
+    this.#options.identification.advance(observer.clock.lastNs);
   }
 
   // The stages that plain turns left out.

@@ -23,12 +23,13 @@ export class Datagram {
   frameWord = 0;
 
   /**
-   * Its sender as the listener knows it: the trust class, and pid and uid by the kernel's word (0 =
-   * unknown).
+   * Its sender as the listener knows it: the trust class, and pid, uid and gid by the kernel's word
+   * (0 = unknown).
    */
   origin: number = ORIGIN_SOCKET_MODE_ONLY;
   peerPid = 0;
   peerUid = 0;
+  peerGid = 0;
   /** A VOUCHED code. */
   vouched = VOUCHED_NOT;
   /**
@@ -86,6 +87,11 @@ export class Datagram {
     this.nonceHi = words[w + frame.WORD_NONCE_HI]!;
     this.nonceLo = words[w + frame.WORD_NONCE_LO]!;
     this.payload = words[w + frame.WORD_PAYLOAD]!;
+  }
+
+  /** The gid that the kernel attests; NaN = none. */
+  get attestedGid(): number {
+    return this.peerPid === 0 ? Number.NaN : this.peerGid;
   }
 
   /** The uid that the kernel attests; NaN = none. */

@@ -107,6 +107,7 @@ export class Intake {
     datagram.origin = batch.origin[batchRow]!;
     datagram.peerPid = batch.peerPid[batchRow]!;
     datagram.peerUid = batch.peerUid[batchRow]!;
+    datagram.peerGid = batch.peerGid[batchRow]!;
     datagram.vouched = voucherOf(listener, datagram);
     datagram.sources = datagram.peerPid === 0 ? batch.sources : undefined;
     datagram.sourceAt = batchRow * IP_WORDS;

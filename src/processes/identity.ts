@@ -9,6 +9,8 @@ export interface Program {
   readonly exe: string;
   /** The base name of what an interpreter runs: "worker.py"; "" = it is no interpreter. */
   readonly script: string;
+  /** Another one whenever it runs another program; never 0. */
+  readonly mark: number;
 }
 
 export interface Identity extends Program {
@@ -29,14 +31,14 @@ export interface Identity extends Program {
   readonly container: string;
 }
 
-/** Reads who a process is, and never its environment. */
+/** Reads who a process is, and never its environment. `startTime` is its generation. */
 export interface IdentityReader {
+  /** The mark of its program; NaN if it is gone, hidden from us, or if its pid passed on. */
+  programMark(pid: number, startTime: number): number;
   /**
-   * All or nothing: undefined if it is gone, hidden from us, or if the pid or the program passed on
-   * while it was read. `startTime` is its generation.
+   * All or nothing: undefined as above, or if the program changed while it was read. uid and gid
+   * are as the kernel attested them, NaN = it did not.
    */
-  programOf(pid: number, startTime: number): Program | undefined;
-  /** As `programOf`; uid and gid are as the kernel attested them, NaN = it did not. */
   identityOf(
     pid: number,
     startTime: number,

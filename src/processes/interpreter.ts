@@ -35,7 +35,12 @@ const INTERPRETERS: readonly Interpreter[] = [
       ...["-r", "--require", "--import", "-C", "--conditions", "--loader", "--title"],
       ...["--experimental-loader", "--env-file", "--env-file-if-exists", "--input-type"],
       ...["--inspect-port", "--debug-port", "--watch-path", "--icu-data-dir", "--openssl-config"],
-      ...["--dns-result-order", "--unhandled-rejections", "--redirect-warnings", "--disable-warning"],
+      ...[
+        "--dns-result-order",
+        "--unhandled-rejections",
+        "--redirect-warnings",
+        "--disable-warning",
+      ],
       ...["--diagnostic-dir", "--report-dir", "--report-directory", "--report-filename"],
       ...["--report-signal", "--trace-event-categories", "--trace-event-file-pattern"],
       ...["--heapsnapshot-signal", "--heapsnapshot-near-heap-limit", "--max-http-header-size"],

@@ -7,6 +7,7 @@ import { baseName, isInterpreter, scriptOf } from "./interpreter.ts";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
 import * as text from "./proc_text.ts";
 import type { ProcessReader } from "./process_reader.ts";
+import { markOf } from "./program_mark.ts";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
 import { placementOf } from "./unit_placement.ts";
 import { type AgentUnit, parseUnit } from "./unit_of_process.ts";
@@ -90,16 +91,12 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return this.namespaceInode(process.pid, Number.NaN);
   }
 
-  programOf(pid: number, startTime: number): Program | undefined {
-    const before = this.#stat(pid);
-    if (text.parseStartTime(before) !== startTime) return undefined;
-    const comm = text.parseComm(before);
-    const exe = this.#exe(pid);
-    const script = this.#script(pid, exe, comm);
-    const after = this.#stat(pid);
-    if (text.parseStartTime(after) !== startTime || text.parseComm(after) !== comm)
-      return undefined;
-    return { comm, exe, script };
+  programMark(pid: number, startTime: number): number {
+    const stat = this.#stat(pid);
+    if (text.parseStartTime(stat) !== startTime) return Number.NaN;
+    const layout = text.parseLayout(stat);
+    if (layout !== "") return markOf([text.parseComm(stat), layout]);
+    return this.#programOf(pid, startTime)?.mark ?? Number.NaN;
   }
 
   identityOf(
@@ -111,7 +108,7 @@ export class ProcReader implements ProcessReader, IdentityReader {
   ): Identity | undefined {
     const cgroup = this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX);
     // The start time is looked at after the control group, too.
-    const program = this.programOf(pid, startTime);
+    const program = this.#programOf(pid, startTime);
     if (program === undefined) return undefined;
     const { unit, unitUid, container } = placementOf(cgroup);
     return {
@@ -161,6 +158,23 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return namesIn(this.#root)
       .filter((name) => /^[0-9]+$/.test(name))
       .map(Number);
+  }
+
+  #programOf(pid: number, startTime: number): Program | undefined {
+    const before = this.#stat(pid);
+    if (text.parseStartTime(before) !== startTime) return undefined;
+    const comm = text.parseComm(before);
+    const layout = text.parseLayout(before);
+    const exe = this.#exe(pid);
+    const script = this.#script(pid, exe, comm);
+    const after = this.#stat(pid);
+    const isSame =
+      text.parseStartTime(after) === startTime &&
+      text.parseComm(after) === comm &&
+      text.parseLayout(after) === layout;
+    if (!isSame) return undefined;
+    const mark = layout === "" ? markOf([comm, exe, script]) : markOf([comm, layout]);
+    return { comm, exe, script, mark };
   }
 
   #exe(pid: number): string {

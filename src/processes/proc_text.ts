@@ -5,6 +5,9 @@
 const START_TIME_WORD = 20;
 /** Field 20, counted from the end of the name: the first thread may end before the others do. */
 const THREADS_WORD = 18;
+/** Fields 26 and 28, code and stack: execve puts both anew, mostly to places that it draws. */
+const CODE_WORD = 24;
+const STACK_WORD = 26;
 const ENDED_STATE = /^\) [ZXx] /;
 
 /**
@@ -24,6 +27,16 @@ export function parseStartTime(stat: string): number {
 /** The name of the process from the text of /proc/<pid>/stat; it may hold any bytes. */
 export function parseComm(stat: string): string {
   return stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+}
+
+/**
+ * Where its program lies in its memory, from the text of /proc/<pid>/stat: another place after each
+ * execve. "" = the kernel does not tell us.
+ */
+export function parseLayout(stat: string): string {
+  const words = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const stack = words[STACK_WORD - 1] ?? "0";
+  return stack === "0" ? "" : `${words[CODE_WORD - 1]} ${stack}`;
 }
 
 /** From the text of /proc/<pid>/stat: its process has ended, and so have all of its threads. */

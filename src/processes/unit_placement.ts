@@ -4,7 +4,7 @@
 // service: what is below belongs to the service, which may make folders of any name there. Below
 // the manager of a user that is the user, whose units are told apart from those of the system.
 
-export interface Placement {
+interface Placement {
   /** "worker@3.service"; "" = none. */
   readonly unit: string;
   /** The uid in whose manager the unit or the container runs; NaN = in the system's. */

@@ -16,17 +16,20 @@ export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   checkSlots(table);
   checkLanes(table);
   checkShares(table);
+  checkLooks(table);
 }
 
 function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: SlotTable): void {
   let latched = 0;
   let shared = 0;
+  const members = new Map<number, number>();
   for (let slot = 0; slot < len; slot++) {
     const key = slots.key[slot]!;
     assert(index.get(key) === slot, "the key of a live slot maps back to it");
     assert(key === slots.pid[slot]! || isShared(key), "a key is the pid, or none that a pid is");
     if (key !== slots.pid[slot]!) shared += 1;
-    assert(agents.keyOf(slots.agent[slot]!) === key, "a member has the number of its agent");
+    const number = slots.agent[slot]!;
+    members.set(number, (members.get(number) ?? 0) + 1);
     assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
     const isWaiting = slots.prev[slot]! !== LINK_NONE;
     if (slots.isLatched(slot)) {
@@ -36,7 +39,8 @@ function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: Sl
       assert(isWaiting, "LN1: an un-latched slot waits in its lane");
     }
   }
-  assert(agents.count === len, "each member has one number, and nobody else has any");
+  for (const [number, count] of members)
+    assert(agents.membersOf(number) === count, "an agent counts its members");
   assert(shared <= sharedCount, "the cached count of shared pids holds them all");
   assert(latched === latchedCount, "the cached latch count is the number of latched slots");
 }
@@ -59,6 +63,26 @@ function checkShares({ slots, share, len }: SlotTable): void {
     listed += count;
   }
   assert(listed === len, "the uids hold every live slot");
+}
+
+/** Every live slot waits for its next look, once. */
+function checkLooks({ slots, looks, len }: SlotTable): void {
+  let waiting = 0;
+  let fresh = 0;
+  for (const head of [looks.firstFresh, looks.longestAgo]) {
+    let before = -1;
+    for (let slot = head; slot !== -1; slot = slots.lookNext[slot]!) {
+      assert(slot >= 0 && slot < len, "live slots only wait for a look");
+      assert(slots.lookPrev[slot] === before, "the links of the looks are symmetric");
+      assert(looks.isFresh(slot) === (head === looks.firstFresh), "a slot is in the right list");
+      waiting += 1;
+      assert(waiting <= len, "the lists of the looks end");
+      if (looks.isFresh(slot)) fresh += 1;
+      before = slot;
+    }
+  }
+  assert(waiting === len, "every live slot waits for its next look");
+  assert(fresh === looks.freshCount, "those that wait for their first look are counted");
 }
 
 function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {

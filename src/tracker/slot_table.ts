@@ -2,12 +2,13 @@
 // the lists of each uid, the latch count and the list of removed pids. Each operation keeps all of
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
-import { AgentTable } from "../agents/agent_table.ts";
+import { AGENT_NEW, AgentTable } from "../agents/agent_table.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
+import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
@@ -23,6 +24,7 @@ export class SlotTable {
   readonly lanes: DeadlineLanes;
   readonly share: UidShare;
   readonly agents: AgentTable;
+  readonly looks: LookOrder;
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
   /** The threshold of a member that is new. */
@@ -42,12 +44,13 @@ export class SlotTable {
     processes: ProcessReader,
   ) {
     this.thresholdNs = thresholdNs;
-    this.agents = new AgentTable(capacity);
+    this.agents = new AgentTable();
     this.index = new BoundedIndex(capacity);
     this.counters = counters;
     this.slots = new Slots(capacity);
     this.lanes = new DeadlineLanes(this.slots, this.counters);
     this.share = new UidShare(this.slots, processes);
+    this.looks = new LookOrder(this.slots);
     this.removed = new RemovedPids(capacity);
   }
 
@@ -92,7 +95,8 @@ export class SlotTable {
     if (this.slots.isLatched(slot)) this.unlatch(slot);
     this.lanes.leave(slot);
     this.share.left(slot);
-    this.agents.release(this.slots.agent[slot]!);
+    this.looks.left(slot);
+    this.agents.leave(this.slots.agent[slot]!);
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
@@ -114,15 +118,28 @@ export class SlotTable {
     slots.freshen(slot);
     slots.key[slot] = datagram.key;
     slots.pid[slot] = datagram.pid;
-    slots.agent[slot] = this.agents.take(datagram.key);
+    slots.agent[slot] = AGENT_NEW;
+    this.agents.join(AGENT_NEW);
     slots.origin[slot] = datagram.origin;
     slots.namespaceInode[slot] = datagram.namespaceInode;
     slots.generation[slot] = datagram.generation;
     slots.uid[slot] = datagram.attestedUid;
+    slots.gid[slot] = datagram.attestedGid;
     this.storeBeat(datagram);
     slots.debt[slot] = datagram.debtIfFirst;
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
     this.share.entered(slot);
+    this.looks.entered(slot);
+  }
+
+  /** The member of `slot` was looked at: it is one of the agent of `number`, and runs `program`. */
+  identified(slot: number, number: number, program: number, nowNs: number): void {
+    const { agent } = this.slots;
+    this.agents.join(number);
+    this.agents.leave(agent[slot]!);
+    agent[slot] = number;
+    this.slots.program[slot] = program;
+    this.looks.looked(slot, nowNs);
   }
 
   /** What every accepted beat leaves in its slot, its time excepted: that belongs to the lane. */
@@ -164,6 +181,7 @@ export class SlotTable {
       slots.copyRow(slots, last, slot);
       this.lanes.moved(slot);
       this.share.moved(slot);
+      this.looks.moved(slot);
       if (!this.index.insert(slots.key[slot]!, slot))
         this.counters.add(TRACKER.invariantViolations);
     }

@@ -64,6 +64,8 @@ export const SLOT_COLUMNS = {
   generation: f64(),
   /** Uid that the kernel attested for the beat that took the slot; NaN = none. */
   uid: f64(),
+  /** Gid that the kernel attested for the same beat; NaN = none. */
+  gid: f64(),
   /** Observer time of the last identity look-up. */
   identityReadNs: fresh(Number.NEGATIVE_INFINITY, f64()),
   /** Last accepted regular nonce, valid with SLOT_HAS_REGULAR_NONCE. */
@@ -103,6 +105,15 @@ export const SLOT_COLUMNS = {
   holder: u16(),
   newer: i32(),
   older: i32(),
+  /**
+   * Observer time of the last look at who the member is, -Infinity = none; the mark of the program
+   * that it ran then, 0 = it could not be read; and the links of its list. Written by LookOrder
+   * and SlotTable only. -1 = end.
+   */
+  lookedNs: fresh(Number.NEGATIVE_INFINITY, f64()),
+  program: fresh(0, u32()),
+  lookPrev: i32(),
+  lookNext: i32(),
 };
 
 /** The slots for all but the tracker: no other file writes a column. */

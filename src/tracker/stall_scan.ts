@@ -15,7 +15,14 @@ export interface StallSink {
   onStall(slot: number): void;
 }
 
+/** Asked of each slot that is due, while the slot is valid. It may name the member of the slot. */
+export interface JudgeGate {
+  /** False: its lane is judged no further at this time. */
+  mayJudge(slot: number, nowNs: number): boolean;
+}
+
 export class StallScan {
+  gate: JudgeGate | undefined = undefined;
   readonly #table: SlotTable;
   readonly #eviction: Eviction;
   readonly #processes: ProcessReader;
@@ -44,12 +51,13 @@ export class StallScan {
         const silenceNs = saturatingSub(nowNs, lastNs);
         if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.excusedNs(lastNs))
           break;
-        taken += 1;
         if (this.#heldByOtherProcess(slot)) this.#retire(slot);
+        else if (this.gate?.mayJudge(slot, nowNs) === false) break;
         else {
           table.latch(slot);
           sink.onStall(slot);
         }
+        taken += 1;
       }
     }
     return taken;

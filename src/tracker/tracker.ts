@@ -2,6 +2,7 @@
 // 03). `record` takes one datagram, which carries its time and the identity of its sender;
 // `drainDue` finds who fell silent. What is refused changes nothing that a beat changes, so it
 // cannot keep a dead agent alive. The beat path never allocates.
+import { AGENT_NEW } from "../agents/agent_table.ts";
 import { assert } from "../base/assert.ts";
 import { Counters } from "../base/counters.ts";
 import { EVICTION_WINDOW_DEFAULT, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
@@ -24,7 +25,7 @@ import { memberKey } from "./member_key.ts";
 import { beginsAnew, followRun } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
-import { StallScan, type StallSink } from "./stall_scan.ts";
+import { type JudgeGate, StallScan, type StallSink } from "./stall_scan.ts";
 import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
 
 /** Slots of a tracker made without options (spec 03). */
@@ -211,6 +212,11 @@ export class Tracker {
     return this.#slots.lastNs[this.slotOf(pid)];
   }
 
+  /** The number of the agent of a member; that of members not identified if it is not tracked. */
+  agentOf(key: number): number {
+    return this.#slots.agent[this.slotOf(key)] ?? AGENT_NEW;
+  }
+
   /** The pinned trust class; undefined = not tracked. */
   originOf(pid: number): Origin | undefined {
     return this.#slots.origin[this.slotOf(pid)] as Origin | undefined;
@@ -237,6 +243,11 @@ export class Tracker {
   terminalTimestampWouldAdvance(pid: number, hi: number, lo: number): boolean {
     const slot = this.slotOf(pid);
     return slot < 0 || terminalAdvances(this.#slots, slot, hi, lo);
+  }
+
+  /** Who may put off that a member is judged, until it is known who it is; nobody at first. */
+  set judgeGate(gate: JudgeGate) {
+    this.#scan.gate = gate;
   }
 
   /** Times in which no member could be heard: they move all deadlines. */

@@ -5,6 +5,8 @@ import type { Observer } from "../observer/observer.ts";
 import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
 export interface AgentView {
+  /** "" = it is not identified yet. */
+  readonly agent: string;
   readonly pid: number;
   /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
   readonly source: string;
@@ -56,6 +58,7 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
   const lastBeatNs = slots.lastNs[slot]!;
   const isStalled = slots.isLatched(slot);
   return {
+    agent: table.agents.nameOf(slots.agent[slot]!),
     pid: slots.pid[slot]!,
     source: sourceOf(slots, slot),
     listener: listeners[slots.listener[slot]!]!.name,

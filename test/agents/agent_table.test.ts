@@ -1,59 +1,131 @@
+// The names that are kept: whose they are, how many there may be, and which give up their place.
 import { describe, expect, test } from "bun:test";
-import { AgentTable } from "../../src/agents/agent_table.ts";
+import { AGENT_NEW, AGENT_OTHER, AGENTS, AgentTable } from "../../src/agents/agent_table.ts";
+import { type AgentName, OWNER_RULE } from "../../src/agents/naming.ts";
+
+function free(text: string, owner = 1000): AgentName {
+  return { text, owner, user: `user${owner}`, isFree: true };
+}
+
+function bound(text: string): AgentName {
+  return { text, owner: OWNER_RULE, user: "x", isFree: false };
+}
+
+/** A member comes for each name; the names of their agents. */
+function names(agents: AgentTable, wanted: readonly AgentName[]): string[] {
+  return wanted.map((name) => {
+    const number = agents.numberFor(name);
+    agents.join(number);
+    return agents.nameOf(number);
+  });
+}
 
 describe("AgentTable", () => {
-  test("gives each agent a small number of its own, and knows its key", () => {
-    const agents = new AgentTable(3);
-    const numbers = [700, 800, 900].map((key) => agents.take(key));
-    expect(numbers).toEqual([0, 1, 2]);
-    expect(numbers.map((number) => agents.keyOf(number))).toEqual([700, 800, 900]);
-    expect(agents.count).toBe(3);
+  test("gives the members of one name one number, and counts them", () => {
+    const agents = new AgentTable();
+    const number = agents.numberFor(free("nginx"));
+    expect(agents.numberFor(free("nginx"))).toBe(number);
+    agents.join(number);
+    agents.join(number);
+    agents.leave(number);
+    expect([agents.membersOf(number), agents.nameOf(number)]).toEqual([1, "nginx"]);
+    agents.leave(number);
+    expect([agents.membersOf(number), agents.nameOf(number)]).toEqual([0, "nginx"]);
+    expect(() => agents.leave(number)).toThrow("a member goes once");
   });
 
-  test("knows no agent under the number of an agent that is gone, also when its row has another", () => {
-    const agents = new AgentTable(1);
-    const seen: number[] = [];
-    for (let key = 1; key <= 100; key++) {
-      const number = agents.take(key);
-      expect(agents.keyOf(number)).toBe(key);
-      expect(seen.map((old) => agents.keyOf(old))).toEqual(seen.map(() => -1));
-      agents.release(number);
-      expect(agents.keyOf(number)).toBe(-1);
-      seen.push(number);
-    }
-    expect(new Set(seen).size).toBe(100);
+  test("has no name for members that are not identified yet, and one for those without a place", () => {
+    const agents = new AgentTable();
+    expect([agents.nameOf(AGENT_NEW), agents.nameOf(AGENT_OTHER)]).toEqual(["", "other"]);
+    expect(agents.nameCount).toBe(0);
   });
 
-  test.each([1, 2, 3, 7])(
-    "of %d agents names no other by a number before half of the numbers were given",
-    (capacity) => {
-      const numberCount = 2 ** 10;
-      const agents = new AgentTable(capacity, numberCount);
-      const takenAt = new Map<number, number>();
-      const take = (at: number) => {
-        const number = agents.take(at);
-        expect(number).toBeLessThan(numberCount);
-        const before = takenAt.get(number);
-        const rowCount = 2 * capacity;
-        const least = Math.floor(numberCount / rowCount) * capacity;
-        if (before !== undefined) expect(at - before).toBeGreaterThanOrEqual(least);
-        takenAt.set(number, at);
-        return number;
-      };
-      // The others stay, so that as few rows as can be are free.
-      for (let at = 1; at < capacity; at++) take(at);
-      for (let at = capacity; at < 5 * numberCount; at++) agents.release(take(at));
-      expect(takenAt.size).toBeGreaterThan(numberCount / 3);
-    },
-  );
+  test("keeps uids apart: the second that wants a name has the user before it", () => {
+    const agents = new AgentTable();
+    const wanted = [free("nginx", 1), free("nginx", 2), free("nginx", 1), free("nginx", 2)];
+    expect(names(agents, wanted)).toEqual(["nginx", "user2:nginx", "nginx", "user2:nginx"]);
+  });
 
-  test("has room for exactly its capacity", () => {
+  test("keeps a name for its uid while it has no members", () => {
+    const agents = new AgentTable();
+    const number = agents.numberFor(free("nginx", 1));
+    agents.join(number);
+    agents.leave(number);
+    expect(names(agents, [free("nginx", 2), free("nginx", 1)])).toEqual(["user2:nginx", "nginx"]);
+  });
+
+  test("lets no program take the name that another user gets beside its own", () => {
+    const agents = new AgentTable();
+    const wanted = [free("user2:nginx", 3), free("nginx", 1), free("nginx", 2)];
+    expect(names(agents, wanted)).toEqual(["user2:nginx", "nginx", "user2%3Anginx"]);
+  });
+
+  test("lets no program join an agent of a rule, or those without a place", () => {
+    const agents = new AgentTable();
+    agents.reserve([{ name: "worker", bindsOwner: true }]);
+    expect(names(agents, [free("worker", 3), bound("worker"), free("other", 3)])).toEqual([
+      "user3:worker",
+      "worker",
+      "user3:other",
+    ]);
+  });
+
+  test("gives a name that is reserved for one uid to the first that comes", () => {
+    const agents = new AgentTable();
+    agents.reserve([{ name: "worker", bindsOwner: false }]);
+    expect(names(agents, [free("worker", 3), free("worker", 4)])).toEqual([
+      "worker",
+      "user4:worker",
+    ]);
+  });
+
+  test("keeps the places of reserved names, whatever programs are called", () => {
+    const agents = new AgentTable(5);
+    agents.reserve([{ name: "worker", bindsOwner: true }]);
+    const rubbish = Array.from({ length: 8 }, (_, number) => free(`.org.x.${number}`));
+    expect(names(agents, rubbish).filter((name) => name === "other")).toHaveLength(6);
+    expect(agents.counters.get(AGENTS.sharedOther)).toBe(6);
+    expect(names(agents, [bound("worker"), bound("a"), bound("b"), bound("c")])).toEqual([
+      "worker",
+      "a",
+      "b",
+      "other",
+    ]);
+    expect(agents.nameCount).toBe(5);
+  });
+
+  test("gives the place of the name that was left first to a new one, and its number to nobody", () => {
+    const agents = new AgentTable(4);
+    const [first, second] = [free("a"), free("b")].map((name) => agents.numberFor(name)) as [
+      number,
+      number,
+    ];
+    for (const number of [first, second]) agents.join(number);
+    for (const number of [second, first]) agents.leave(number);
+    const third = agents.numberFor(free("c"));
+    expect([first, second, third].map((number) => agents.nameOf(number))).toEqual(["a", "", "c"]);
+    expect(agents.membersOf(second)).toBe(0);
+    expect(() => agents.join(second)).toThrow("a member joins an agent that there is");
+  });
+
+  test("takes the place of a left name that anybody can make up for one that nobody can", () => {
     const agents = new AgentTable(2);
-    const first = agents.take(1);
-    agents.take(2);
-    expect(() => agents.take(3)).toThrow("there is a number for each slot");
-    agents.release(first);
-    expect(agents.keyOf(agents.take(3))).toBe(3);
-    expect(() => agents.release(first)).toThrow("a number is given back once");
+    agents.numberFor(free("a"));
+    expect(names(agents, [bound("x"), bound("y"), bound("z")])).toEqual(["x", "y", "other"]);
+  });
+
+  test("names no other agent by a number before half of the numbers were given", () => {
+    const numberCount = 2 ** 10;
+    const agents = new AgentTable(2, numberCount);
+    const seen: number[] = [];
+    for (let at = 0; at < 5_000; at++) {
+      const number = agents.numberFor(free(`n${at}`));
+      expect(number).toBeLessThan(numberCount);
+      const before = seen.lastIndexOf(number);
+      if (before >= 0) expect(at - before).toBeGreaterThanOrEqual(numberCount / 4 - 1);
+      seen.push(number);
+      agents.join(number);
+      agents.leave(number);
+    }
   });
 });

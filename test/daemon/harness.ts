@@ -2,6 +2,8 @@
 // it reported to which sink, in order.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import { Identification } from "../../src/observer/identification.ts";
+import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
@@ -66,6 +68,12 @@ export class TickHarness extends ObserverHarness {
       observer,
       metrics: this.metrics,
       recovery: this.recovery,
+      identification: new Identification({
+        tracker: observer.tracker,
+        reader: new ScriptedIdentities(),
+        listenerNames: [],
+        monotonicNs: () => 0,
+      }),
       exporter: exportInto(diary),
       reports: reportsInto(diary),
       refusals: { look: () => false },

@@ -18,6 +18,8 @@ import type { Stall } from "../../src/events/stall.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
+import { Identification } from "../../src/observer/identification.ts";
+import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
@@ -122,6 +124,12 @@ class Subject {
     return new Tick({
       observer: this.observer,
       metrics: this.metrics,
+      identification: new Identification({
+        tracker: this.observer.tracker,
+        reader: new ScriptedIdentities(),
+        listenerNames: [],
+        monotonicNs: () => 0,
+      }),
       recovery: recoveryHarness({ runner: new ScriptedRunner(), config: { command: undefined } })
         .recovery,
       exporter: this.#options.exporter,

@@ -7,7 +7,6 @@ import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
-import { outcomeOf } from "../support/outcome_of.ts";
 
 const LINES_PER_S_MAX = 200;
 
@@ -26,6 +25,7 @@ class Subject {
       sessionId: "",
     }),
     listenerNames: ["main", "aux"],
+    agentName: (number) => (number === 9 ? "worker@3" : ""),
     nowNs: () => this.nowNs,
     namespaceConflict: (pid, inode) => this.conflicts.push(`${pid} in ${inode}`),
   });
@@ -36,23 +36,23 @@ class Subject {
 }
 
 describe("stalls and returns", () => {
-  test("a stall says everything that is known about the agent", () => {
+  test("a stall tells everything that is known about the agent", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ pid: 42, lastNs: 1e9, observerNs: 6.5e9, lastNonceHi: 1 }));
     expect(lines).toEqual([
-      'level=warn msg="agent stalled" pid=42 listener=aux silence_ms=5500 threshold_ms=5000 ' +
+      'level=warn msg="agent stalled" agent=worker@3 pid=42 listener=aux silence_ms=5500 threshold_ms=5000 ' +
         "status=degraded last_nonce=4294967313 origin=kernel_attested",
     ]);
   });
 
-  test("a stall says that its sender is not proven, where a sender could be", () => {
+  test("a stall tells that its sender is not proven, where a sender could be", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ proven: false }));
     reports.stalled(stallOf({ proven: false, origin: ORIGIN_OPERATOR_ATTESTED }));
     expect(lines.map((line) => line.includes(" sender=unproven"))).toEqual([true, false]);
   });
 
-  test("a stall says how many beats of its pid were refused, and why", () => {
+  test("a stall tells how many beats of its pid were refused, and why", () => {
     const { reports, lines } = new Subject();
     const refused = [
       { reason: "out_of_order", count: 12 },
@@ -81,7 +81,7 @@ describe("stalls and returns", () => {
       stepCount: 1,
     });
     expect(lines).toEqual([
-      'level=warn msg="recovery refused" pid=42 reason=unproven_sender hint="this process may ' +
+      'level=warn msg="recovery refused" agent=worker@3 pid=42 reason=unproven_sender hint="this process may ' +
         'have taken over the pid of the one that beat; a second beat of its own proves it"',
     ]);
   });
@@ -92,58 +92,41 @@ describe("stalls and returns", () => {
     ["process_unreadable", "warn", "recovery refused"],
     ["pid_gone", "warn", "recovery refused"],
     ["step_left_out", "warn", "recovery step left out"],
-  ] as const)(
-    "a recovery that does not run for %s is reported at level %s",
-    (reason, level, words) => {
-      const { reports, lines } = new Subject();
-      reports.outcome({
-        kind: "refused",
-        label: REASONS[reason].label,
-        reason,
-        observerNs: 0,
-        pid: 42,
-        agent: 9,
-        stall: stallOf(),
-        program: "",
-        error: "",
-        isRepeated: false,
-        dryRun: false,
-        step: "exec",
-        stepNumber: 1,
-        stepCount: 1,
-      });
-      expect(lines).toHaveLength(1);
-      expect(lines[0]).toStartWith(`level=${level} msg="${words}" pid=42`);
-      expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
-    },
-  );
-
-  test("a storm has two lines: its limit when it begins, its refusals and length when it is over", () => {
+  ] as const)("a recovery that does not run for %s is told at level %s", (reason, level, words) => {
     const { reports, lines } = new Subject();
-    reports.outcome(outcomeOf("storm"));
     reports.outcome({
-      ...outcomeOf("storm"),
-      begins: false,
-      refusedCount: 37,
-      durationNs: 61 * NS_PER_S,
+      kind: "refused",
+      label: REASONS[reason].label,
+      reason,
+      observerNs: 0,
+      pid: 42,
+      agent: 9,
+      stall: stallOf(),
+      program: "",
+      error: "",
+      isRepeated: false,
+      dryRun: false,
+      step: "exec",
+      stepNumber: 1,
+      stepCount: 1,
     });
-    expect(lines.map((line) => line.replace(/ hint=.*/, ""))).toEqual([
-      'level=error msg="storm limit reached" limit=10 window_ms=60000',
-      'level=warn msg="storm over" refused=37 took_ms=61000',
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toStartWith(`level=${level} msg="${words}" agent=worker@3 pid=42`);
+    expect(lines[0]!.includes(" hint=")).toBe(level === "warn");
+  });
+
+  test("a return tells who is back, by which listener, and how it is", () => {
+    const { reports, lines } = new Subject();
+    reports.resumed(42, 0, 2, 9);
+    expect(lines).toEqual([
+      'level=info msg="agent is back" agent=worker@3 pid=42 listener=main status=critical',
     ]);
   });
 
-  test("a return says who is back, by which listener, and how it is", () => {
+  test("what is about an agent without a name has its pid", () => {
     const { reports, lines } = new Subject();
-    reports.resumed(42, 0, 2);
-    expect(lines).toEqual(['level=info msg="agent is back" pid=42 listener=main status=critical']);
-  });
-
-  test("an agent that beats by plain UDP is named by its source and pid", () => {
-    const { reports, lines } = new Subject();
-    reports.stalled(stallOf({ pid: 7, source: "10.0.0.3" }));
-    reports.resumed(7, 0, 2, "10.0.0.3");
-    expect(lines.map((line) => line.includes(" pid=7 agent=10.0.0.3/7 "))).toEqual([true, true]);
+    reports.resumed(7, 0, 2, 3);
+    expect(lines).toEqual(['level=info msg="agent is back" pid=7 listener=main status=critical']);
   });
 
   test("two senders of one pid are logged once a minute, with the beats meanwhile", () => {
@@ -159,11 +142,11 @@ describe("stalls and returns", () => {
     ]);
   });
 
-  test("a mass stall is reported in 200 lines, and a second later how many were held back", () => {
+  test("a mass stall is told in 200 lines, and a second later how many were held back", () => {
     const subject = new Subject();
     const { reports } = subject;
     for (let pid = 2; pid < 2 + LINES_PER_S_MAX + 50; pid++) reports.stalled(stallOf({ pid }));
-    for (let pid = 2; pid < 10; pid++) reports.resumed(pid, 0, 0);
+    for (let pid = 2; pid < 10; pid++) reports.resumed(pid, 0, 0, 9);
     expect(subject.take()).toHaveLength(LINES_PER_S_MAX);
     expect(reports.nextDeadlineNs()).toBe(subject.nowNs + NS_PER_S);
     // Nothing stalls any more: the rest is logged at the deadline alone.
@@ -181,10 +164,10 @@ describe("stalls and returns", () => {
 
   test("a new second begins with what the last one held back, and has its own 200 lines", () => {
     const subject = new Subject();
-    for (let i = 0; i < LINES_PER_S_MAX + 3; i++) subject.reports.resumed(42, 0, 0);
+    for (let i = 0; i < LINES_PER_S_MAX + 3; i++) subject.reports.resumed(42, 0, 0, 9);
     subject.take();
     subject.nowNs += NS_PER_S;
-    for (let i = 0; i < LINES_PER_S_MAX + 1; i++) subject.reports.resumed(43, 0, 0);
+    for (let i = 0; i < LINES_PER_S_MAX + 1; i++) subject.reports.resumed(43, 0, 0, 9);
     const lines = subject.take();
     expect(lines[0]).toContain(" count=3 ");
     expect(lines).toHaveLength(1 + LINES_PER_S_MAX);

@@ -35,7 +35,29 @@ const DISK = "it takes a disk that is slow or breaks";
 /** May move here as well, on a busy machine. */
 const SLOW_DISK = "it takes a disk that is slow";
 
+const NO_TIME = "looks take no time in the simulation";
+
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
+  varta_watch_agent_names_refused_total: {
+    why: "it takes thousands of names",
+    file: "test/agents/agent_table.test.ts",
+    words: "AGENTS.sharedOther",
+  },
+  varta_watch_identity_waiting: {
+    why: NO_TIME,
+    file: "test/observer/identification.test.ts",
+    words: "waitingCount).toBe(30)",
+  },
+  varta_watch_judgements_put_off_total: {
+    why: NO_TIME,
+    file: "test/observer/identification.test.ts",
+    words: "IDENTITY.putOff)).toBe(1)",
+  },
+  varta_watch_judged_unidentified_total: {
+    why: NO_TIME,
+    file: "test/observer/identification.test.ts",
+    words: "IDENTITY.judgedUnknown)).toBe(1)",
+  },
   varta_frame_decrypt_failures_total: {
     why: KEYS,
     file: "test/interop/hostile_udp.test.ts",

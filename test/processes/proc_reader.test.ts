@@ -1,5 +1,6 @@
 // Identities read from /proc (spec 05 section 5): a fake /proc, and the real one.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { spawn } from "node:child_process";
 import {
   mkdirSync,
   readFileSync,
@@ -203,3 +204,61 @@ function readAsNobody(pids: readonly number[], observerInode: number): unknown {
   const bun = [process.execPath, "-e", script.join("\n")];
   return JSON.parse(Bun.spawnSync(["setpriv", ...user, ...bun]).stdout.toString());
 }
+
+describe("of a process that replaces itself", () => {
+  const PROGRAM =
+    '$| = 1; print "first"; <STDIN>; exec $^X, "-e", q{$| = 1; print "x"; <STDIN>}, 7';
+
+  test.skipIf(Bun.which("perl") === null)(
+    "the mark is another, though pid, start time and name are the same",
+    async () => {
+      const child = spawn("perl", ["-e", PROGRAM]);
+      try {
+        const reader = new ProcReader();
+        const pid = child.pid!;
+        await new Promise((resolve) => child.stdout.once("data", resolve));
+        const startTime = reader.startTime(pid);
+        const before = reader.identityOf(pid, startTime, 0, 0, 0)!;
+        expect(reader.programMark(pid, startTime)).toBe(before.mark);
+        child.stdin.write("\n");
+        await new Promise((resolve) => child.stdout.once("data", resolve));
+        const after = reader.identityOf(pid, startTime, 0, 0, 0)!;
+        expect([before.comm, after.comm]).toEqual(["perl", "perl"]);
+        expect(after.mark).not.toBe(before.mark);
+        expect(reader.programMark(pid, startTime)).toBe(after.mark);
+        expect(reader.programMark(pid, startTime + 1)).toBeNaN();
+        expect(reader.identityOf(pid, startTime + 1, 0, 0, 0)).toBeUndefined();
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  );
+});
+
+test("who a process is stands in the files of a directory like /proc, and nothing in environ", () => {
+  using directory = new TemporaryDirectory();
+  const root = directory.path;
+  mkdirSync(`${root}/7`);
+  writeFileSync(`${root}/7/stat`, statLine("a) S (b", "99"));
+  writeFileSync(`${root}/7/cgroup`, "0::/user.slice/user-0.slice/user@0.service/w@3.service\n");
+  writeFileSync(`${root}/7/cmdline`, "/usr/bin/python3\0-u\0/srv/w.py\0");
+  symlinkSync("/usr/bin/python3.11 (deleted)", `${root}/7/exe`);
+  const reader = new ProcReader(root);
+  expect(reader.identityOf(7, 99, 1, 2, 0)).toMatchObject({
+    uid: 1,
+    gid: 2,
+    unit: "w@3.service",
+    unitUser: "root",
+    container: "",
+    comm: "a) S (b",
+    exe: "/usr/bin/python3.11",
+    script: "w.py",
+  });
+  expect(reader.identityOf(7, 98, 1, 2, 0)).toBeUndefined();
+  expect(reader.identityOf(8, 99, 1, 2, 0)).toBeUndefined();
+  // A command line that is longer than what is read of it says nothing.
+  writeFileSync(`${root}/7/cmdline`, `python3\0-W\0${"x".repeat(40_000)}\0w.py\0`);
+  expect(reader.identityOf(7, 99, 1, 2, 0)?.script).toBe("");
+  writeFileSync(`${root}/7/cmdline`, `python3\0-W\0${"x".repeat(20_000)}\0w.py\0`);
+  expect(reader.identityOf(7, 99, 1, 2, 0)?.script).toBe("w.py");
+});

@@ -111,6 +111,9 @@ export const REQUIRED: readonly string[] = [
   "pidGone",
   "unitRestarts",
   "processUnreadable",
+  "identitiesRead",
+  "identitiesUnreadable",
+  "renamed",
 ];
 
 /** Outcomes that need several unlikely things at once; many seeds together see them. */

@@ -5,10 +5,12 @@ import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
+import type { Identification } from "../../src/observer/identification.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { SimulatedRunner } from "./children.ts";
 import { SimulatedHost } from "./host.ts";
+import { SimulatedIdentities } from "./identities.ts";
 import type { CountingReader } from "./process_table.ts";
 import { Promises } from "./promises.ts";
 import { Recorder } from "./recorder.ts";
@@ -21,6 +23,7 @@ import type { World } from "./world.ts";
 export interface Daemon {
   readonly clock: ObserverClock;
   readonly observer: Observer;
+  readonly identification: Identification;
   readonly recovery: Recovery;
   readonly metrics: Metrics;
   readonly tick: Tick;
@@ -33,12 +36,15 @@ export interface Daemon {
 export function makeDaemon(world: World, seams: Seams): Daemon {
   const { scenario, links, processes } = world;
   const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
+  const listenerNames = links.map(({ options }) => options.name);
   const promises = new Promises({
     thresholdNs,
     judgeLimit,
     processes,
     deafNsSince: (lastNs) => observer.tracker.pauses.sinceNs(lastNs),
     excusedNs: (lastNs) => observer.tracker.pauses.excusedNs(lastNs),
+    agentName: (number) => observer.tracker.table.agents.nameOf(number),
+    listenerNames,
   });
   const recorder = new Recorder(promises);
   const reader = processes.reader();
@@ -83,7 +89,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const recovery = seams.recovery({
     config: recoveryConfig(world),
     allowCrossNamespace,
-    listenerNames: links.map(({ options }) => options.name),
+    listenerNames,
     runner: {
       spawn(argv, env, exited) {
         const result = runner.spawn(argv, env, exited);
@@ -102,10 +108,17 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     unixMsAtStart: () => world.wallOffsetNs / 1e6,
     daemonEnv: {},
   });
+  const identification = seams.identification({
+    tracker: observer.tracker,
+    reader: new SimulatedIdentities(processes, nowGeneration),
+    listenerNames,
+    monotonicNs: () => world.trueNs,
+  });
   const tick = new Tick({
     observer,
     metrics,
     recovery,
+    identification,
     exporter: recorder,
     reports: recorder,
     refusals: { look: () => false },
@@ -118,7 +131,18 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     wallOffsetNs: () => world.wallOffsetNs,
     monotonicNs: () => world.trueNs,
   });
-  return { clock, observer, recovery, metrics, tick, reader, runner, recorder, promises };
+  return {
+    clock,
+    observer,
+    identification,
+    recovery,
+    metrics,
+    tick,
+    reader,
+    runner,
+    recorder,
+    promises,
+  };
 }
 
 const RESTART = { kind: "restart_unit", unit: "auto" } as const;

@@ -82,8 +82,8 @@ describe("a fault of the observer is noticed:", () => {
   });
 
   test("a stall has the number of another agent", () => {
-    expect(noticed({ observer: (options) => new ConfusedObserver(options) })).toContain(
-      "promise: the number of an agent",
+    expect(noticed({ observer: (options) => new ConfusedObserver(options) })).toMatch(
+      /promise: the name of an agent/,
     );
   });
 

@@ -1,6 +1,7 @@
 // One life of the daemon, from an empty tracker to its shutdown, turn by turn beside its model.
 import { WAIT_NS_MAX } from "../../src/base/limits.ts";
 import { datagramsOf, TURN_HAS_WORK_LEFT } from "../../src/daemon/turn_flags.ts";
+import { IDENTITY } from "../../src/observer/identification.ts";
 import type { Coverage } from "./coverage.ts";
 import { OUTCOMES, REJECT_REASONS } from "./coverage.ts";
 import { comparePage, compareTurn } from "./comparison.ts";
@@ -185,6 +186,10 @@ export class Life {
     const { coverage } = this.#world;
     const { observer, recovery, metrics } = this.#model;
     const { counters } = observer.tracker;
+    const identity = this.#daemon.identification.counters;
+    coverage.count("identitiesRead", identity.get(IDENTITY.looks.read));
+    coverage.count("identitiesUnreadable", identity.get(IDENTITY.looks.gone));
+    coverage.count("renamed", identity.get(IDENTITY.renamed));
     for (const { account } of observer.links) coverage.count("accepted", account.accepted);
     for (const reason of REJECT_REASONS)
       coverage.count(`rejected.${reason}`, observer.rejectedTotal(reason));

@@ -7,6 +7,7 @@ import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
+import { namesOf } from "./identities.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { isListed, UNIT_UID } from "./units.ts";
 
@@ -21,6 +22,8 @@ export interface PromiseOptions {
   readonly deafNsSince: (lastNs: number) => number;
   /** By how much the deadline of one whose last beat was at `lastNs` is later. */
   readonly excusedNs: (lastNs: number) => number;
+  readonly agentName: (number: number) => string;
+  readonly listenerNames: readonly string[];
 }
 
 interface Watched {
@@ -37,8 +40,8 @@ export class Promises {
   readonly #removedNs = new Map<number, number>();
   /** The last stall of each pid: what a recovery may be started for. */
   readonly #stalls = new Map<number, Stall>();
-  /** By the number of each agent that ever stalled: one number, one agent. */
-  readonly #pidOfAgent = new Map<number, number>();
+  /** By the number of each agent that ever stalled: one number, one name. */
+  readonly #agentNames = new Map<number, string>();
   /** Of the last command: it was told that no process has the pid. */
   #isPidGone = false;
   /** What the service manager last said of each unit. */
@@ -71,9 +74,7 @@ export class Promises {
   onStall(stall: Stall): void {
     this.#stalls.set(stall.pid, stall);
     same("promise: the threshold of a stall", this.#options.thresholdNs, stall.thresholdNs);
-    const known = this.#pidOfAgent.get(stall.agent) ?? stall.pid;
-    same("promise: the number of an agent", known, stall.pid);
-    this.#pidOfAgent.set(stall.agent, stall.pid);
+    this.#isNamed(stall);
     const silenceNs = stall.observerNs - stall.lastNs;
     const { deafNsSince } = this.#options;
     const heardNs = silenceNs - (deafNsSince(stall.lastNs) - deafNsSince(stall.observerNs));
@@ -130,6 +131,19 @@ export class Promises {
     }
   }
 
+  // The name that a person reads is that of the process which fell silent, never of another one.
+  #isNamed({ agent, pid, origin, generation, uid }: Stall): void {
+    const { agentName, listenerNames } = this.#options;
+    const name = agentName(agent);
+    // The listener of its first beat, which may be another than that of its last.
+    const remote = listenerNames.map((listener) => `${listener}/${pid}`);
+    const allowed = origin === KERNEL ? namesOf(generation, uid) : remote;
+    if (!allowed.includes(name))
+      throw new SimulationFailure("promise: the name of an agent", allowed.join(" or "), name);
+    same("promise: the number of an agent", this.#agentNames.get(agent) ?? name, name);
+    this.#agentNames.set(agent, name);
+  }
+
   #mayRestart({ pid, uid }: Stall, unit: string): void {
     if (isListed(unit)) return;
     same("promise: only the user of a unit has it restarted", UNIT_UID, uid);
@@ -138,7 +152,7 @@ export class Promises {
 
   onOutcome(outcome: RecoveryOutcome): void {
     if (outcome.kind !== "storm")
-      same("promise: the agent of an outcome", outcome.pid, this.#pidOfAgent.get(outcome.agent));
+      same("promise: the agent of an outcome", true, this.#agentNames.has(outcome.agent));
     if (["spawn", "refused", "deferred"].includes(outcome.kind)) this.#decisionsThisTurn += 1;
     if (outcome.kind === "spawn") {
       this.#children.add(outcome.childPid);

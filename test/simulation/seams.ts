@@ -5,12 +5,14 @@ import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
+import { Identification } from "../../src/observer/identification.ts";
 import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
 import { Recovery, type RecoveryOptions } from "../../src/recovery/recovery.ts";
 
 export interface Seams {
   clock(raw: RawClock): ObserverClock;
   observer(options: ObserverOptions): Observer;
+  identification(options: ConstructorParameters<typeof Identification>[0]): Identification;
   recovery(options: RecoveryOptions): Recovery;
   metrics(options: MetricsOptions): Metrics;
   listener(listener: Listener): Listener;
@@ -20,6 +22,7 @@ export interface Seams {
 export const REAL_PARTS: Seams = {
   clock: (raw) => new ObserverClock(raw),
   observer: (options) => new Observer(options),
+  identification: (options) => new Identification(options),
   recovery: (options) => new Recovery(options),
   metrics: (options) => new Metrics(options),
   listener: (listener) => listener,

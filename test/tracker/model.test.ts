@@ -141,8 +141,6 @@ const reached = new Set<string>();
 class Pair {
   readonly fast: Harness;
   readonly slow: ReferenceTracker;
-  /** By the number of each agent that ever was: which member it is. */
-  readonly #memberOf = new Map<number, number>();
   #now = 200;
 
   constructor(capacity: number, policy: "strict" | "balanced", window: number) {
@@ -242,9 +240,6 @@ class Pair {
       (BigInt(hi[slot]!) << 32n) | BigInt(lo[slot]!);
     for (let slot = 0; slot < len; slot++) {
       const wanted = this.slow.slots[slot]!;
-      const agent = slots.agent[slot]!;
-      if (!this.#memberOf.has(agent)) this.#memberOf.set(agent, wanted.enteredAt);
-      expect(this.#memberOf.get(agent)).toBe(wanted.enteredAt);
       const regular = (slots.flags[slot]! & 1) !== 0;
       const terminal = (slots.flags[slot]! & 2) !== 0;
       expect({

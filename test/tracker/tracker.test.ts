@@ -278,7 +278,9 @@ describe("Tracker.drainStalledSlots()", () => {
     const columns = Object.entries(slots).filter(([, column]) => ArrayBuffer.isView(column));
     const row = (slot: number) =>
       columns
-        .filter(([name]) => !["prev", "next", "newer", "older"].includes(name))
+        .filter(
+          ([name]) => !["prev", "next", "newer", "older", "lookPrev", "lookNext"].includes(name),
+        )
         .map(([name, column]) => [name, (column as Uint8Array)[slot]]);
     const before = row(1);
     h.startTimes.set(10, 2);

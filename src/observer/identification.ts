@@ -1,0 +1,186 @@
+// Who the members are (spec 03 section 2.2): after a batch, the members that it brought are looked
+// at, named and counted with their agent; and every few seconds all are looked at again, because
+// execve keeps pid and start time. It takes a bounded time of each turn, so that no beat waits for
+// it. A member is known before it is judged for the first time: its judgement waits for some turns
+// if the time is used up, but not for long.
+import { type MemberFacts, nameFor, type RuleFinder } from "../agents/naming.ts";
+import { block, Counters, counter, gauge } from "../base/counters.ts";
+import {
+  IDENTITY_LOOK_EVERY_NS,
+  IDENTITY_NS_PER_TURN_MAX,
+  IDENTITY_PUT_OFF_NS_MAX,
+} from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { Identity, IdentityReader } from "../processes/identity.ts";
+import { sourceOf } from "../tracker/slots.ts";
+import type { JudgeGate } from "../tracker/stall_scan.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+
+interface IdentificationOptions {
+  readonly tracker: Tracker;
+  readonly reader: IdentityReader;
+  /** By listener number. */
+  readonly listenerNames: readonly string[];
+  /** Which rule names a member; default: there are no rules. */
+  readonly findRule?: RuleFinder;
+  /** A monotonic clock for durations, in ns. */
+  readonly monotonicNs: () => number;
+}
+
+export const IDENTITY = block({
+  looks: counter("varta_watch_identity_looks_total", "Looks at who a member is, by result.", {
+    label: "result",
+    values: ["read", "unchanged", "gone", "remote"],
+  }),
+  renamed: counter(
+    "varta_watch_identity_changes_total",
+    "Members that became part of another agent, because they run another program now.",
+  ),
+  putOff: counter(
+    "varta_watch_judgements_put_off_total",
+    "Turns in which the first judgement of a member waited for its identity.",
+  ),
+  judgedUnknown: counter(
+    "varta_watch_judged_unidentified_total",
+    "Members that were judged before they could be identified: they are named by their uid.",
+  ),
+  waiting: gauge("varta_watch_identity_waiting", "Members that nobody has looked at yet.", {
+    ask: ({ waitingCount }: Identification) => waitingCount,
+  }),
+});
+
+const { looks } = IDENTITY;
+
+/**
+ * Further looks per second, about half a percent of a core: more than 1,250 members are looked at
+ * less often than every 5 s, and still before they are judged.
+ */
+const LOOKS_AGAIN_PER_S_MAX = 250;
+/** A look that is not older says who it is that is judged. */
+const IDENTITY_FRESH_NS = NS_PER_S;
+
+/** A program that could not be read. */
+const UNREAD = 0;
+
+export class Identification implements JudgeGate {
+  readonly counters = new Counters(IDENTITY, this);
+  readonly #options: IdentificationOptions;
+  readonly #tracker: Tracker;
+  /** Time of this turn that is used up. */
+  #usedNs = 0;
+  /** No further look before then. */
+  #nextAgainNs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: IdentificationOptions) {
+    this.#options = options;
+    this.#tracker = options.tracker;
+    this.#tracker.judgeGate = this;
+  }
+
+  get waitingCount(): number {
+    return this.#tracker.table.looks.freshCount;
+  }
+
+  /** Its time starts anew. */
+  beginTurn(): void {
+    this.#usedNs = 0;
+  }
+
+  /** Looks at who came, then at those whom it has not looked at for a while. */
+  advance(nowNs: number): void {
+    const order = this.#tracker.table.looks;
+    for (let slot = order.firstFresh; slot >= 0; slot = order.firstFresh)
+      if (!this.#tryLook(slot, nowNs)) return;
+    const { lookedNs } = this.#tracker.slots;
+    const dueNs = nowNs - IDENTITY_LOOK_EVERY_NS;
+    this.#nextAgainNs = Math.max(this.#nextAgainNs, nowNs - NS_PER_S);
+    for (let slot = order.longestAgo; slot >= 0; slot = order.longestAgo) {
+      if (lookedNs[slot]! > dueNs || this.#nextAgainNs > nowNs) return;
+      if (!this.#tryLook(slot, nowNs)) return;
+      this.#nextAgainNs += NS_PER_S / LOOKS_AGAIN_PER_S_MAX;
+    }
+  }
+
+  mayJudge(slot: number, nowNs: number): boolean {
+    const { lookedNs } = this.#tracker.slots;
+    if (nowNs - lookedNs[slot]! <= IDENTITY_FRESH_NS || this.#tryLook(slot, nowNs)) return true;
+    // It has a name, which was right a few seconds ago.
+    if (!this.#tracker.table.looks.isFresh(slot)) return true;
+    if (nowNs - this.#tracker.table.lanes.deadlineOf(slot) < IDENTITY_PUT_OFF_NS_MAX) {
+      this.counters.add(IDENTITY.putOff);
+      return false;
+    }
+    this.counters.add(IDENTITY.judgedUnknown);
+    this.#name(slot, undefined, nowNs);
+    return true;
+  }
+
+  /** False: the time of this turn is used up. */
+  #tryLook(slot: number, nowNs: number): boolean {
+    if (this.#usedNs >= IDENTITY_NS_PER_TURN_MAX) return false;
+    const { monotonicNs } = this.#options;
+    const startNs = monotonicNs();
+    this.#look(slot, nowNs);
+    this.#usedNs += monotonicNs() - startNs;
+    return true;
+  }
+
+  #look(slot: number, nowNs: number): void {
+    const { slots } = this.#tracker;
+    const isFresh = this.#tracker.table.looks.isFresh(slot);
+    if (slots.origin[slot]! !== ORIGIN_KERNEL_ATTESTED) {
+      if (isFresh) this.counters.add(looks.remote);
+      this.#rename(slot, undefined, isFresh, nowNs);
+      return;
+    }
+    const known = slots.program[slot]!;
+    const { reader } = this.#options;
+    const pid = slots.pid[slot]!;
+    const generation = slots.generation[slot]!;
+    if (known !== UNREAD) {
+      const mark = reader.programMark(pid, generation);
+      // Of a process that is gone by now, what was known stays true.
+      if (Number.isNaN(mark) || mark === known) {
+        this.counters.add(Number.isNaN(mark) ? looks.gone : looks.unchanged);
+        this.#tracker.table.identified(slot, slots.agent[slot]!, known, nowNs);
+        return;
+      }
+    }
+    const { uid, gid } = slots;
+    const identity = reader.identityOf(pid, generation, uid[slot]!, gid[slot]!, nowNs);
+    this.counters.add(identity === undefined ? looks.gone : looks.read);
+    this.#rename(slot, identity, isFresh, nowNs);
+  }
+
+  #rename(slot: number, identity: Identity | undefined, isFresh: boolean, nowNs: number): void {
+    const { agent } = this.#tracker.slots;
+    const before = agent[slot]!;
+    // What had a name and is hidden now keeps it.
+    if (identity === undefined && !isFresh)
+      this.#tracker.table.identified(slot, before, this.#tracker.slots.program[slot]!, nowNs);
+    else this.#name(slot, identity, nowNs);
+    if (!isFresh && agent[slot]! !== before) this.counters.add(IDENTITY.renamed);
+  }
+
+  #name(slot: number, identity: Identity | undefined, nowNs: number): void {
+    const facts = this.#factsOf(slot, identity, nowNs);
+    const number = this.#tracker.table.agents.numberFor(
+      nameFor(facts, this.#options.findRule?.(facts)),
+    );
+    this.#tracker.table.identified(slot, number, identity?.mark ?? UNREAD, nowNs);
+  }
+
+  #factsOf(slot: number, identity: Identity | undefined, nowNs: number): MemberFacts {
+    const { slots } = this.#tracker;
+    const uid = slots.uid[slot]!;
+    return {
+      pid: slots.pid[slot]!,
+      uid,
+      user: this.#options.reader.userName(uid, nowNs),
+      identity,
+      listener: this.#options.listenerNames[slots.listener[slot]!] ?? "",
+      address: sourceOf(slots, slot),
+    };
+  }
+}

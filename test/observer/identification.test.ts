@@ -1,0 +1,262 @@
+// Members are named after the batch that brought them, within a bounded time, and before they are
+// judged.
+import { describe, expect, test } from "bun:test";
+import {
+  IDENTITY_LOOK_EVERY_NS,
+  IDENTITY_NS_PER_TURN_MAX,
+  IDENTITY_PUT_OFF_NS_MAX,
+} from "../../src/base/limits.ts";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import type { RuleFinder } from "../../src/agents/naming.ts";
+import { IDENTITY, Identification } from "../../src/observer/identification.ts";
+import { ScriptedIdentities } from "../support/scripted_identities.ts";
+import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
+import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
+
+const NS_PER_MINUTE = 60 * NS_PER_S;
+
+class Subject extends ObserverHarness {
+  readonly identities = new ScriptedIdentities();
+  /** Time that each look takes. */
+  lookNs = 0;
+  #monotonicNs = 0;
+  #nonce = 0;
+  readonly identification: Identification;
+
+  constructor(
+    findRule?: RuleFinder,
+    listener = new ScriptedListener(),
+    thresholdNs: number = THRESHOLD_NS,
+  ) {
+    super({ listeners: [listener], trackerCapacity: 1_024, thresholdNs });
+    this.identities.onLook = () => {
+      this.#monotonicNs += this.lookNs;
+    };
+    this.identification = new Identification({
+      tracker: this.observer.tracker,
+      reader: this.identities,
+      listenerNames: this.listeners.map(({ name }) => name),
+      ...(findRule !== undefined && { findRule }),
+      monotonicNs: () => this.#monotonicNs,
+    });
+  }
+
+  /** One beat of each, in one turn. */
+  turn(...pids: number[]): void {
+    this.#nonce += 1;
+    const beats = pids.map((pid) => {
+      if (!this.processes.table.has(pid)) this.processes.set(pid, pid);
+      return beatOf(pid, { nonce: this.#nonce });
+    });
+    this.turnOf(...beats);
+  }
+
+  turnOf(...datagrams: Datagram[]): void {
+    this.identification.beginTurn();
+    if (datagrams.length === 0) this.pump();
+    else this.receive(...datagrams);
+    this.identification.advance(this.observer.clock.lastNs);
+    this.observer.tracker.checkInvariants();
+  }
+
+  wait(ns: number): void {
+    this.clock.ns += ns;
+  }
+
+  nameOf(pid: number): string {
+    const { tracker } = this.observer;
+    return tracker.table.agents.nameOf(tracker.agentOf(pid));
+  }
+
+  count(result: keyof typeof IDENTITY.looks): number {
+    return this.identification.counters.get(IDENTITY.looks[result]);
+  }
+
+  /** Names of those whose stall was judged in this turn. */
+  stalledNames(): string[] {
+    const names: string[] = [];
+    for (let stall = this.observer.takeStall(); stall; stall = this.observer.takeStall())
+      names.push(this.observer.tracker.table.agents.nameOf(stall.agent));
+    return names;
+  }
+}
+
+describe("a member is named", () => {
+  test("in the turn of its first beat, and counted with its agent", () => {
+    const subject = new Subject();
+    for (const pid of [10, 11]) subject.identities.table.set(pid, { comm: "nginx" });
+    subject.identities.table.set(12, { unit: "worker@3.service", comm: "python3" });
+    subject.turn(10, 11, 12, 13);
+    expect([10, 11, 12, 13].map((pid) => subject.nameOf(pid))).toEqual([
+      "nginx",
+      "nginx",
+      "worker@3",
+      "uid-1000",
+    ]);
+    const { tracker } = subject.observer;
+    expect(tracker.table.agents.membersOf(tracker.agentOf(10))).toBe(2);
+    expect([subject.count("read"), subject.count("gone")]).toEqual([3, 1]);
+  });
+
+  test("by the first rule that matches it", () => {
+    const seen: string[] = [];
+    const subject = new Subject((facts) => {
+      seen.push(`${facts.pid} ${facts.user} ${facts.identity?.comm} ${facts.listener}`);
+      return { name: "api-{comm}", bindsOwner: true };
+    });
+    subject.identities.table.set(10, { comm: "node" });
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("api-node");
+    expect(seen).toEqual([`10 user1000 node ${subject.listener.name}`]);
+  });
+
+  test("by its address, without a look at the processes of this machine", () => {
+    const listener = new ScriptedListener({ kind: "udp", sources: true });
+    const subject = new Subject(undefined, listener);
+    subject.turnOf({ ...beatOf(7), peerPid: 0, origin: 3, from: 9 });
+    const { tracker } = subject.observer;
+    expect(tracker.table.agents.nameOf(tracker.slots.agent[0]!)).toBe("10.0.0.9/7");
+    expect(subject.identities.looks).toEqual([]);
+    expect(subject.count("remote")).toBe(1);
+  });
+
+  test("anew if another process has its pid", () => {
+    const subject = new Subject();
+    subject.identities.table.set(10, { comm: "old" });
+    subject.turn(10);
+    const { agents } = subject.observer.tracker.table;
+    const old = subject.observer.tracker.agentOf(10);
+    subject.processes.set(10, 999);
+    subject.identities.table.set(10, { comm: "new" });
+    subject.wait(2 * THRESHOLD_NS);
+    subject.turn(10);
+    expect([subject.nameOf(10), agents.membersOf(old)]).toEqual(["new", 0]);
+  });
+});
+
+describe("a member that runs another program", () => {
+  test("gets the name of that within a few seconds", () => {
+    const subject = new Subject(undefined, undefined, NS_PER_MINUTE);
+    subject.identities.table.set(10, { comm: "vc-boot" });
+    subject.turn(10);
+    const boot = subject.observer.tracker.agentOf(10);
+    subject.identities.table.set(10, { comm: "vc-real" });
+    subject.wait(IDENTITY_LOOK_EVERY_NS - NS_PER_MS);
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("vc-boot");
+    subject.wait(NS_PER_MS);
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("vc-real");
+    expect(subject.observer.tracker.table.agents.membersOf(boot)).toBe(0);
+    expect(subject.identification.counters.get(IDENTITY.renamed)).toBe(1);
+  });
+
+  test("is judged under the name of that", () => {
+    const subject = new Subject();
+    subject.identities.table.set(10, { comm: "vc-boot" });
+    subject.turn(10);
+    subject.identities.table.set(10, { comm: "vc-real" });
+    subject.wait(2 * NS_PER_S);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["vc-real"]);
+  });
+
+  test("keeps its name if it is gone by then", () => {
+    const subject = new Subject();
+    subject.identities.table.set(10, { comm: "nginx" });
+    subject.turn(10);
+    subject.identities.table.clear();
+    subject.wait(2 * NS_PER_S);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["nginx"]);
+    expect(subject.identification.counters.get(IDENTITY.renamed)).toBe(0);
+  });
+
+  test("gets a name when it can be read later", () => {
+    const subject = new Subject();
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("uid-1000");
+    subject.identities.table.set(10, { comm: "nginx" });
+    subject.wait(IDENTITY_LOOK_EVERY_NS);
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("nginx");
+  });
+
+  test("is not named anew as long as it is the same", () => {
+    const subject = new Subject(undefined, undefined, NS_PER_MINUTE);
+    subject.identities.table.set(10, { comm: "nginx" });
+    for (let look = 0; look < 4; look++) {
+      subject.turn(10);
+      subject.wait(IDENTITY_LOOK_EVERY_NS);
+    }
+    expect([subject.count("read"), subject.count("unchanged")]).toEqual([1, 3]);
+  });
+});
+
+test("known members are looked at again at most 250 times a second, in turn", () => {
+  const subject = new Subject(undefined, undefined, NS_PER_MINUTE);
+  for (let first = 100; first < 700; first += 50) {
+    const pids = Array.from({ length: 50 }, (_, number) => first + number);
+    for (const pid of pids) subject.identities.table.set(pid, { comm: "worker" });
+    subject.turn(...pids);
+  }
+  subject.identities.looks.length = 0;
+  subject.wait(IDENTITY_LOOK_EVERY_NS);
+  subject.turn();
+  expect(subject.count("unchanged")).toBe(251);
+  subject.wait(20 * NS_PER_MS);
+  subject.turn();
+  expect(subject.count("unchanged")).toBe(256);
+  expect(subject.identities.looks).toEqual(Array.from({ length: 256 }, (_, at) => 100 + at));
+});
+
+describe("the time of a turn", () => {
+  const PIDS = Array.from({ length: 50 }, (_, number) => 100 + number);
+
+  test("bounds the looks, and the rest is looked at in the next turns, in order", () => {
+    const subject = new Subject();
+    subject.lookNs = IDENTITY_NS_PER_TURN_MAX / 20;
+    subject.turn(...PIDS);
+    expect(subject.identification.waitingCount).toBe(30);
+    subject.turn();
+    expect(subject.identification.waitingCount).toBe(10);
+    subject.turn();
+    expect(subject.identification.waitingCount).toBe(0);
+    expect(subject.identities.looks).toEqual(PIDS);
+  });
+
+  test("puts off the first judgement of a member, not for longer than 50 ms", () => {
+    const subject = new Subject();
+    subject.lookNs = IDENTITY_NS_PER_TURN_MAX;
+    for (const pid of [10, 11, 12]) subject.identities.table.set(pid, { comm: `c${pid}` });
+    subject.turn(10, 11, 12);
+    subject.wait(THRESHOLD_NS);
+    // The first has its name; the time of the turn is used up by a look at the second.
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["c10", "c11"]);
+    expect(subject.identification.counters.get(IDENTITY.putOff)).toBe(1);
+    subject.wait(NS_PER_MS);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["c12"]);
+    expect(subject.identification.counters.get(IDENTITY.judgedUnknown)).toBe(0);
+  });
+
+  test("is no reason to judge later than that: then the uid is the name", () => {
+    const subject = new Subject();
+    subject.lookNs = IDENTITY_NS_PER_TURN_MAX;
+    subject.identities.table.set(10, { comm: "slow" });
+    subject.turn(9, 10);
+    subject.wait(THRESHOLD_NS);
+    // Others take the time of every turn.
+    subject.identification.beginTurn();
+    subject.identification.mayJudge(0, subject.clock.ns + 10 * NS_PER_S);
+    subject.wait(IDENTITY_PUT_OFF_NS_MAX - 1);
+    subject.pump();
+    expect(subject.stalledNames()).toEqual(["uid-1000"]);
+    subject.wait(1);
+    subject.pump();
+    expect(subject.stalledNames()).toEqual(["uid-1000"]);
+    expect(subject.identification.counters.get(IDENTITY.judgedUnknown)).toBe(1);
+    expect(subject.identities.looks).not.toContain(10);
+  });
+});
