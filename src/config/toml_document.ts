@@ -3,8 +3,9 @@
 // then there are no others. The parser takes TOML 1.1 as well; what only that has is refused,
 // because tools around a configuration read TOML 1.0.
 import { isUtf8 } from "node:buffer";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
+import { readAtMost } from "../files/read_at_most.ts";
 import { TomlFloat } from "./problems/found.ts";
 import {
   encodingFault,
@@ -36,7 +37,7 @@ export function readTomlDocument(file: string): TomlDocument {
     // It would wait for a writer for ever. The pipe of a shell, -c <(command), has one.
     if (statSync(file).isFIFO() && !/^\/(dev|proc)\//.test(file))
       return fileFault("a FIFO", "a regular file");
-    bytes = readAtMost(file, CONFIG_FILE_BYTES_MAX + 1);
+    bytes = readFile(file);
   } catch (error) {
     return fileFault(unreadable(error), "a configuration file that the daemon can read");
   }
@@ -147,17 +148,11 @@ function smallInteger(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-function readAtMost(file: string, bytesMax: number): Buffer {
+function readFile(file: string): Buffer {
   const fd = openSync(file, "r");
   try {
-    const buffer = Buffer.alloc(bytesMax);
-    let length = 0;
-    while (length < bytesMax) {
-      const count = readSync(fd, buffer, length, bytesMax - length, null);
-      if (count === 0) break;
-      length += count;
-    }
-    return buffer.subarray(0, length);
+    const { buffer, byteOffset, length } = readAtMost(fd, CONFIG_FILE_BYTES_MAX + 1);
+    return Buffer.from(buffer, byteOffset, length);
   } finally {
     closeSync(fd);
   }

@@ -1,11 +1,12 @@
 // Files that hold a secret: keys, tokens, the recovery command (spec 07 section 5). Opened once,
 // judged by that very descriptor and read from it, so that nothing can be swapped in between.
 // Content never appears in a message.
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parentFault } from "../files/directory_rules.ts";
 import { trimmed } from "./key_text.ts";
 import { SAFE_OPEN_FLAGS } from "../files/own_file.ts";
+import { readAtMost } from "../files/read_at_most.ts";
 import type { SecretFault } from "./secret_fault.ts";
 import { secretPath } from "./secret_path.ts";
 
@@ -103,17 +104,6 @@ function fileFault(stat: Stats, rules: Rules): SecretFault | undefined {
 // meant for it; only root, who can read everything, needs the directory to say so.
 function isHandedOver({ uid, mode }: Stats, { ownerUid, inCredentials }: Rules): boolean {
   return uid === 0 && (mode & 0o777 & ~HANDED_OVER_MODE) === 0 && (ownerUid !== 0 || inCredentials);
-}
-
-function readAtMost(fd: number, bytesMax: number): Uint8Array {
-  const buffer = new Uint8Array(bytesMax);
-  let length = 0;
-  while (length < bytesMax) {
-    const count = readSync(fd, buffer, length, bytesMax - length, null);
-    if (count === 0) break;
-    length += count;
-  }
-  return buffer.subarray(0, length);
 }
 
 function openFault(code: string): SecretFault {
