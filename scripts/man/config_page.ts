@@ -3,8 +3,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
+import { AGENT_KEYS } from "../../src/config/keys/agent_keys.ts";
 import { defaultOf, type Keys } from "../../src/config/keys/key.ts";
 import { LISTENER_KEYS } from "../../src/config/keys/listener_keys.ts";
+import { PLAN_KEYS } from "../../src/config/keys/plan_keys.ts";
 import { TABLES } from "../../src/config/keys/tables.ts";
 import { ROOT } from "../binary/target.ts";
 import {
@@ -83,6 +85,8 @@ function paragraphs(parts: readonly Prose[]): string {
 // The three kinds of listener have the same header; which one it is says its first key.
 function keysOf(header: string, entries: readonly ExampleEntry[]): Keys {
   const name = header.replaceAll(/[[\]]/g, "");
+  if (name === "agent") return AGENT_KEYS;
+  if (name === "recovery.plan") return PLAN_KEYS;
   if (name !== "listener") return TABLES[name as keyof typeof TABLES];
   const kind = JSON.parse(entries[0]!.keys[0]!.value) as keyof typeof LISTENER_KEYS;
   return LISTENER_KEYS[kind];

@@ -1,8 +1,10 @@
 // docs/configuration.md: every key by table, from the rows of src/config/keys/. What a key is good
 // for and what it risks is explained in varta.toml.example.
 import { alternatives } from "../../src/config/problems/found.ts";
+import { AGENT_KEYS } from "../../src/config/keys/agent_keys.ts";
 import type { Key, Keys } from "../../src/config/keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
+import { PLAN_KEYS, PLANNED_KEYS } from "../../src/config/keys/plan_keys.ts";
 import { STEP_KEYS } from "../../src/config/keys/recovery_step.ts";
 import { TABLE_ORDER, TABLES } from "../../src/config/keys/tables.ts";
 
@@ -25,7 +27,8 @@ in force and what set each.
 export function configurationPage(): string {
   const tables = TABLE_ORDER.flatMap((name) => {
     if (name === "listener") return listenerSections();
-    const steps = name === "recovery" ? [stepSection()] : [];
+    if (name === "agent") return [section("[[agent]]", AGENT_KEYS)];
+    const steps = name === "recovery" ? [stepSection(), planSection()] : [];
     return [section(`[${name}]`, TABLES[name]), ...steps];
   });
   return [INTRODUCTION, ...tables].join("\n");
@@ -63,6 +66,18 @@ function stepSection(): string {
   const title = "[[recovery.step]]";
   const about = `Each has exactly one of ${alternatives(names, "and")}.`;
   return table(title, ["key", "takes", "meaning"], rows, about);
+}
+
+function planSection(): string {
+  const steps = "Steps are tables [[recovery.plan.step]].";
+  const own = { name: PLAN_KEYS.name };
+  const rows = Object.entries<Key>(own).map(([name, key]) => keyRow(name, key));
+  const planned = Object.keys(PLANNED_KEYS).map((name) => `\`${name}\``);
+  const about =
+    `A plan that a rule may name. Beside its name it takes the keys ${alternatives(planned, "and")} of\n` +
+    `[recovery], with the same forms; what it does not set comes from there. ${steps}`;
+  const columns = ["key", "takes", "default", "unit", "change", "meaning"];
+  return table("[[recovery.plan]]", columns, rows, about);
 }
 
 function table(title: string, columns: string[], rows: string[][], about = ""): string {

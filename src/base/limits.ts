@@ -35,6 +35,12 @@ export const UID_SHARE_LOOKUPS_MAX = 8;
  */
 export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
 
+/**
+ * Different thresholds of one configuration: each is a lane that a turn may look at, and nobody
+ * can tell more apart.
+ */
+export const THRESHOLDS_MAX = 64;
+
 /** burst x 10^9 token-nanoseconds must stay below 2^53 to be exact. */
 export const GLOBAL_BURST_MAX = 9_000_000;
 

@@ -16,6 +16,17 @@ export const PLACEHOLDERS = [
   "namespace",
 ] as const;
 
+/** What may stand in the name of an agent (spec 15 section 2); one that is empty for it is none. */
+export const AGENT_NAME_PLACEHOLDERS = [
+  "unit",
+  "instance",
+  "comm",
+  "script",
+  "user",
+  "container",
+  "listener",
+] as const;
+
 /**
  * A word in braces that looks like a placeholder, in its first group. Not ${HOME} of a shell,
  * {{name}} of a template, {print $1} of awk or {a,b}: these are left to the program that they are

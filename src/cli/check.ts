@@ -8,10 +8,20 @@ import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
 import { SocketHolders } from "../config/checks/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
-import { type Invocation, ownFlag, ownText } from "./invocation.ts";
+import { explainedProcess, explanation } from "./explained_process.ts";
+import { type Invocation, ownFlag, ownNumber, ownText } from "./invocation.ts";
 import { holdsOther } from "./own_content.ts";
-import { print, printDiagnostics, printError, printHint, printWarning } from "./output.ts";
+import {
+  diagnosticLines,
+  print,
+  printDiagnostics,
+  printError,
+  printHint,
+  printWarning,
+} from "./output.ts";
 import { isDaemonOfOurs } from "./self_command.ts";
+
+const EXIT_GONE = 1;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { configFile, given } = invocation;
@@ -33,12 +43,27 @@ export async function run(invocation: Invocation): Promise<number> {
     machine: { user, unit, holders, holdsOther },
     document,
   });
+  const pid = ownNumber(invocation, "explain");
+  if (pid !== undefined && result.ok) return await explain(pid, result);
   if (ownFlag(invocation, "json")) {
     const json = JSON.stringify(jsonOf(result, chosen, ownFlag(invocation, "print")));
     print(`${escapeUnprintable(json)}\n`);
   } else if (result.ok) printSuccess(result, chosen, ownFlag(invocation, "print"));
   else printDiagnostics(result.text);
   return result.ok ? 0 : result.exitCode;
+}
+
+async function explain(pid: number, result: LoadSuccess): Promise<number> {
+  const asked = explainedProcess(pid, result.config);
+  if (asked === undefined)
+    return refuse(
+      `pid ${pid} does not run, or is hidden from this user`,
+      `ps -p ${pid}`,
+      EXIT_GONE,
+    );
+  for (const warning of result.warnings) printWarning(warning);
+  print(diagnosticLines(await explanation(asked, result)));
+  return 0;
 }
 
 function refuse(message: string, hint: string, exitCode: number): number {

@@ -2,14 +2,16 @@
 // section 3). The output is a valid varta.toml. Secrets and environment values appear as "(set)".
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
 import type { Config } from "./config.ts";
+import { AGENT_KEYS } from "./keys/agent_keys.ts";
 import type { EffectiveValue } from "./keys/form.ts";
 import type { Key, Keys } from "./keys/key.ts";
 import { LISTENER_KEYS } from "./keys/listener_keys.ts";
-import { TABLE_ORDER, TABLES } from "./keys/tables.ts";
+import { PLAN_KEYS } from "./keys/plan_keys.ts";
+import { isTableName, TABLE_ORDER, TABLES } from "./keys/tables.ts";
 import type { LoadSuccess } from "./load_result.ts";
 
 interface EffectiveKey {
-  /** "observer", or "listener[0]" */
+  /** "observer", "listener[0]" or "recovery.plan[0]" */
   readonly table: string;
   readonly key: string;
   /** As the file would have it; undefined = not set. */
@@ -21,9 +23,15 @@ interface EffectiveKey {
 export function effectiveKeys({ config, setBy }: LoadSuccess): EffectiveKey[] {
   return allRows(config).map(([table, key, value]) => {
     const setter = setBy.get(`${table}.${key}`);
-    const words = setter?.from === "option" ? `--${setter.option}` : (setter?.from ?? "default");
+    const words =
+      setter?.from === "option" ? `--${setter.option}` : (setter?.from ?? unsetOrigin(table));
     return { table, key, value, origin: words };
   });
+}
+
+/** A plan has what it does not set from [recovery]. */
+function unsetOrigin(table: string): string {
+  return table.startsWith("recovery.plan[") ? "[recovery]" : "default";
 }
 
 /** TOML with a comment after each value; keys that are not set are comments. */
@@ -34,7 +42,7 @@ export function effectiveText(result: LoadSuccess): string {
     if (row.table !== table) {
       if (table !== "") lines.push("");
       table = row.table;
-      lines.push(table.startsWith("listener") ? "[[listener]]" : `[${table}]`);
+      lines.push(table.endsWith("]") ? `[[${table.replace(/\[[0-9]+\]$/, "")}]]` : `[${table}]`);
     }
     if (row.value === undefined) lines.push(`# ${row.key} is not set`);
     else lines.push(`${`${row.key} = ${tomlText(row.value)}`.padEnd(40)} # ${row.origin}`);
@@ -69,13 +77,23 @@ function tomlString(text: string): string {
 type Row = readonly [table: string, key: string, value: EffectiveValue | undefined];
 
 function allRows(config: Config): Row[] {
-  return TABLE_ORDER.flatMap((name) =>
-    name === "listener"
-      ? config.listeners.flatMap((listener, index) =>
-          tableRows(`listener[${index}]`, LISTENER_KEYS[listener.kind], listener),
-        )
-      : tableRows(name, TABLES[name], config[name]),
-  );
+  return TABLE_ORDER.flatMap((name) => {
+    if (isTableName(name)) {
+      const plans = name === "recovery" ? planRows(config) : [];
+      return [...tableRows(name, TABLES[name], config[name]), ...plans];
+    }
+    if (name === "agent")
+      return config.agents.flatMap((agent, index) =>
+        tableRows(`agent[${index}]`, AGENT_KEYS, agent),
+      );
+    return config.listeners.flatMap((listener, index) =>
+      tableRows(`listener[${index}]`, LISTENER_KEYS[listener.kind], listener),
+    );
+  });
+}
+
+function planRows({ plans }: Config): Row[] {
+  return plans.flatMap((plan, index) => tableRows(`recovery.plan[${index}]`, PLAN_KEYS, plan));
 }
 
 function tableRows(table: string, keys: Keys, fields: object): Row[] {

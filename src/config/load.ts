@@ -3,6 +3,7 @@
 // daemon run the very same code.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { STALL_VERDICTS } from "../events/stall_verdict.ts";
 import { Accounts } from "./accounts.ts";
 import { applyOptions } from "./apply_options.ts";
 import { isLoopbackAddress } from "./keys/address.ts";
@@ -10,7 +11,7 @@ import { type CheckedDocument, checkDocument } from "./checks/check_document.ts"
 import type { Config, LogFormat } from "./config.ts";
 import { expandCredentialPaths } from "./checks/credentials.ts";
 import { checkCrossRules } from "./checks/cross_rules.ts";
-import type { Fault } from "./problems/fault.ts";
+import { type Fault, type ItemNames, ordinal, pathKey } from "./problems/fault.ts";
 import { setterOf } from "./checks/key_ref.ts";
 import type {
   GivenOption,
@@ -27,7 +28,11 @@ import { checkPrograms, directoryFault, programFault } from "./checks/programs.t
 import { failure, optionProblem, renderFaults } from "./problems/render.ts";
 import { buildConfig, checkAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
+import { AGENT_LABEL } from "./keys/agent_keys.ts";
+import { tableOf } from "./keys/form.ts";
 import { LISTENER_NAME } from "./keys/listener_keys.ts";
+import { PLAN_NAME } from "./keys/plan_keys.ts";
+import { STORM_LIMIT_DEFAULT, WHEN_DEFAULT } from "./keys/recovery_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
@@ -103,6 +108,7 @@ async function check(source: Source): Promise<LoadResult> {
   const faults: Fault[] = [];
   const document = checkDocument(tree, faults);
   if (bareRun) document.tables.metrics.values.listen = BARE_METRICS_LISTEN;
+  setComputedDefaults(document, file === undefined);
   const socket = defaultSocket(host.uid, host.env, host.platform);
   const usesDefaultSocket = listensNowhere(document, given);
   const defaultSocketPath = socket.path;
@@ -125,10 +131,10 @@ async function check(source: Source): Promise<LoadResult> {
   if (faults.length > 0) {
     const isChosen = setterOf(document, { table: "log", key: "format" }) !== undefined;
     const logFormat = isChosen ? document.tables.log.values.format : undefined;
-    const listenerNames = writtenNames(tree);
-    return await renderFaults(faults, { file, text, listenerNames, logFormat });
+    return await renderFaults(faults, { file, text, names: writtenNames(tree), logFormat });
   }
-  const config = buildConfig({ document, accounts, secrets, bareRun });
+  const optionsAlone = file === undefined;
+  const config = buildConfig({ document, accounts, secrets, bareRun, optionsAlone });
   const runtimeDirectory: RuntimeDirectory | undefined = usesDefaultSocket
     ? socket.directory
     : undefined;
@@ -136,6 +142,7 @@ async function check(source: Source): Promise<LoadResult> {
     ok: true,
     config,
     file,
+    text,
     setBy: collectSetters(document),
     warnings: [...warnings, ...startupWarnings(config, host)],
     runtimeDirectory,
@@ -166,15 +173,32 @@ function fileProblem(
   return { source: file, line, column, key: "", where: "", text: `found ${found}; want ${want}` };
 }
 
+/** Recipes for the Rust observer run as they did; a file turns on what has come after it. */
+function setComputedDefaults(document: CheckedDocument, optionsAlone: boolean): void {
+  const { values, given, wrong } = document.tables.recovery;
+  const isOpen = (key: string): boolean => !given.has(key) && !wrong.has(key);
+  if (isOpen("pace_by")) values.pace_by = optionsAlone ? "process" : "agent";
+  if (isOpen("storm_limit")) values.storm_limit = optionsAlone ? 0 : STORM_LIMIT_DEFAULT;
+  if (isOpen("when")) values.when = [...(optionsAlone ? STALL_VERDICTS : WHEN_DEFAULT)];
+}
+
 /**
- * The names that the file gives to its listeners, as far as each is a name and of one listener
- * only.
+ * The names that the file gives to its listeners, agents and plans, as far as each is a name and of
+ * one of them only.
  */
-function writtenNames({ listener }: TomlTree): (string | undefined)[] {
-  if (!Array.isArray(listener)) return [];
-  const names: unknown[] = listener.map((item) => (item as { name?: unknown } | null)?.name);
+function writtenNames(tree: TomlTree): ItemNames {
+  return {
+    listener: namesOf(tree["listener"], LISTENER_NAME),
+    agent: namesOf(tree["agent"], AGENT_LABEL),
+    "recovery.plan": namesOf(tableOf(tree["recovery"])?.["plan"], PLAN_NAME),
+  };
+}
+
+function namesOf(items: unknown, pattern: RegExp): (string | undefined)[] {
+  if (!Array.isArray(items)) return [];
+  const names: unknown[] = items.map((item) => (item as { name?: unknown } | null)?.name);
   return names.map((name, index) => {
-    const isName = typeof name === "string" && LISTENER_NAME.test(name);
+    const isName = typeof name === "string" && pattern.test(name);
     const isOnlyOne = names.indexOf(name) === index && names.lastIndexOf(name) === index;
     return isName && isOnlyOne ? name : undefined;
   });
@@ -195,45 +219,28 @@ function collectSetters(document: CheckedDocument): ReadonlyMap<string, ValueSet
       if (setter !== undefined) setters.set(`listener[${index}].${key}`, setter);
     }
   }
+  for (const row of [...document.agents, ...document.plans]) {
+    for (const key of Object.keys(row.values)) {
+      const setter = setterOf(document, { row, key });
+      if (setter !== undefined) setters.set(`${pathKey(row.path)}.${key}`, setter);
+    }
+  }
   return setters;
 }
 
 /** What is allowed and yet worth a word at start-up (spec 07 section 7). */
-function startupWarnings(
-  { recovery, metrics, export: events }: Config,
-  { platform, uid }: Host,
-): string[] {
+function startupWarnings(config: Config, { platform, uid }: Host): string[] {
+  const { recovery, plans, metrics, export: events } = config;
   const warnings: string[] = [];
-  const recovers = recovery.command !== undefined || recovery.steps.length > 0;
+  const recovers = [recovery, ...plans].some(runsSomething);
   if (recovers && platform !== "linux") {
     warnings.push(
       `${platform} names no sender of a beat: recoveries are refused, but for network listeners with accept_recovery = true`,
     );
   }
-  if (recovers && recovery.inheritEnv) {
-    warnings.push("recovery commands inherit the whole environment of the daemon");
-  }
-  const hangs = recovery.steps.slice(0, -1).some(({ kind }) => STARTING_KINDS.includes(kind));
-  if (hangs && recovery.timeoutNs === undefined) {
-    warnings.push(
-      "recovery.timeout is not set: a step that hangs keeps the next ones from being done",
-    );
-  }
-  const restartsOwn = recovery.steps.some(
-    (step) => step.kind === "restart_unit" && step.unit === "auto",
-  );
-  if (restartsOwn && uid === 0 && recovery.restartUnits.length === 0) {
-    warnings.push(
-      'restart_unit = "auto" as root: any process of a service might have it restarted, so only its main ' +
-        "process may, if it beats as the user of the service; list more in recovery.restart_units",
-    );
-  }
-  if (!restartsOwn && recovery.restartUnits.length > 0) {
-    warnings.push('recovery.restart_units has no effect: there is no step restart_unit = "auto"');
-  }
-  if (recovers && recovery.dryRun) {
-    warnings.push("dry run: recoveries are decided and logged; nothing is started or signalled");
-  }
+  warnings.push(...planWarnings("recovery", recovery, uid));
+  for (const plan of plans) warnings.push(...planWarnings(`plan ${plan.name}`, plan, uid));
+  warnings.push(...ruleWarnings(config));
   if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
     warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);
   }
@@ -241,4 +248,60 @@ function startupWarnings(
     warnings.push(`export.max_bytes is ${events.maxBytes}: the file is rotated every few events`);
   }
   return warnings;
+}
+
+function runsSomething({ command, steps }: Config["recovery"]): boolean {
+  return command !== undefined || steps.length > 0;
+}
+
+/** Of [recovery] or of a plan, which `label` names. */
+function planWarnings(label: string, plan: Config["recovery"], uid: number): string[] {
+  const isPlan = label !== "recovery";
+  const of = isPlan ? `${label}: ` : "";
+  const warnings: string[] = [];
+  const recovers = runsSomething(plan);
+  if (recovers && plan.inheritEnv) {
+    warnings.push(`${of}recovery commands inherit the whole environment of the daemon`);
+  }
+  const hangs = plan.steps.slice(0, -1).some(({ kind }) => STARTING_KINDS.includes(kind));
+  if (hangs && plan.timeoutNs === undefined) {
+    warnings.push(
+      `${of}recovery.timeout is not set: a step that hangs keeps the next ones from being done`,
+    );
+  }
+  const restartsOwn = plan.steps.some(
+    (step) => step.kind === "restart_unit" && step.unit === "auto",
+  );
+  if (restartsOwn && uid === 0 && plan.restartUnits.length === 0) {
+    warnings.push(
+      `${of}restart_unit = "auto" as root: any process of a service might have it restarted, so only its main ` +
+        "process may, if it beats as the user of the service; list more in recovery.restart_units",
+    );
+  }
+  if (!isPlan && !restartsOwn && plan.restartUnits.length > 0) {
+    warnings.push('recovery.restart_units has no effect: there is no step restart_unit = "auto"');
+  }
+  if (recovers && plan.dryRun) {
+    warnings.push(
+      `${of}dry run: recoveries are decided and logged; nothing is started or signalled`,
+    );
+  }
+  return warnings;
+}
+
+/** What only the system or a key says of a process; every process may call itself as it likes. */
+const FACTS_OF_OTHERS = ["unit", "user", "uid", "container", "listener"] as const;
+
+function ruleWarnings({ agents, plans, recovery }: Config): string[] {
+  return agents.flatMap(({ match, recovery: name }, index) => {
+    const plan = name === undefined ? recovery : plans.find((one) => one.name === name);
+    if (plan === undefined || !runsSomething(plan)) return [];
+    const isProven = FACTS_OF_OTHERS.some((field) => match[field] !== undefined);
+    const isNamed = match.comm !== undefined || match.script !== undefined;
+    if (isProven || !isNamed) return [];
+    return [
+      `${ordinal(index + 1)} [[agent]]: every process may call itself so, and be recovered: ` +
+        "match user or unit, too",
+    ];
+  });
 }

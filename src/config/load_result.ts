@@ -62,6 +62,8 @@ export interface LoadSuccess {
   readonly config: Config;
   /** The file that was read; undefined = none. */
   readonly file: string | undefined;
+  /** What is in it, for lines and columns. */
+  readonly text: string;
   /** Dotted key to where its value came from; keys that are not in the map have their defaults. */
   readonly setBy: ReadonlyMap<string, ValueSetter>;
   /** Sentences for the start-up log, each once. */

@@ -1,16 +1,19 @@
 // Turns the checked values into the read-only Config, key by key: each form says what becomes of
 // its values (spec 07 section 2). User and group names that do not exist are reported here.
 import type { CheckedDocument, CheckedListener } from "./checks/check_document.ts";
-import { listenerNames } from "./checks/cross_rules.ts";
-import type { Config, ListenerConfig } from "./config.ts";
+import { listenerNames } from "./checks/listener_names.ts";
+import { plannedValues, saysWhatIsRun } from "./checks/planned_values.ts";
+import type { AgentRule, Config, ListenerConfig, PlanConfig } from "./config.ts";
+import { AGENT_KEYS } from "./keys/agent_keys.ts";
 import type { AccountFiles } from "./keys/form.ts";
 import { accountWant } from "./keys/list_forms.ts";
 import type { Key, Keys } from "./keys/key.ts";
 import { LISTENER_KEYS } from "./keys/listener_keys.ts";
+import { PLANNED_KEYS } from "./keys/plan_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import type { Fault } from "./problems/fault.ts";
 import { quoted } from "./problems/found.ts";
-import type { Secrets } from "./secrets.ts";
+import { planSecret, type Secrets } from "./secrets.ts";
 
 /** Looks up the user and group names of every listener, in the order of the listeners. */
 export function checkAccounts(
@@ -38,15 +41,17 @@ interface ConfigParts {
   readonly accounts: AccountFiles;
   readonly secrets: Secrets;
   readonly bareRun: boolean;
+  readonly optionsAlone: boolean;
 }
 
 /** The configuration of a document without faults. */
-export function buildConfig({ document, accounts, secrets, bareRun }: ConfigParts): Config {
+export function buildConfig(parts: ConfigParts): Config {
+  const { document, accounts, secrets, bareRun, optionsAlone } = parts;
   const names = listenerNames(document.listeners);
   const listeners = document.listeners.map((listener, index) =>
     listenerConfig(listener, names[index]!, accounts),
   );
-  const config: Record<string, unknown> = { bareRun, listeners };
+  const config: Record<string, unknown> = { bareRun, optionsAlone, listeners };
   for (const name of TABLE_NAMES) {
     const keys: Keys = TABLES[name];
     const fields = resolvedTable(keys, document.tables[name].values, accounts);
@@ -54,7 +59,29 @@ export function buildConfig({ document, accounts, secrets, bareRun }: ConfigPart
       if (loads !== undefined) fields[loads] ??= secrets.get(`${name}.${loads}`);
     config[name] = fields;
   }
+  config["agents"] = agentRules(parts);
+  config["plans"] = planConfigs(parts, config["recovery"] as Config["recovery"]);
   return config as unknown as Config;
+}
+
+function agentRules({ document, accounts }: ConfigParts): AgentRule[] {
+  const { threshold } = document.tables.observer.values;
+  return document.agents.map(
+    ({ values }) => resolvedTable(AGENT_KEYS, { threshold, ...values }, accounts) as AgentRule,
+  );
+}
+
+/** Each plan with what it has from [recovery]. */
+function planConfigs(
+  { document, accounts, secrets }: ConfigParts,
+  recovery: Config["recovery"],
+): PlanConfig[] {
+  return document.plans.map((row, index) => {
+    const own = resolvedTable(PLANNED_KEYS, plannedValues(document, row), accounts);
+    const isOwn = saysWhatIsRun(row.given);
+    const command = isOwn ? (own["command"] ?? secrets.get(planSecret(index))) : recovery.command;
+    return { ...recovery, ...own, command, name: row.values.name! } as PlanConfig;
+  });
 }
 
 function listenerConfig(

@@ -33,12 +33,24 @@ export function readSecrets(document: CheckedDocument, uid: number, faults: Faul
       secrets.set(`${table}.${loads}`, held);
     }
   }
+  for (const [index, row] of document.plans.entries()) {
+    const path = row.values.command_file;
+    secrets.set(planSecret(index), reader.command({ row, key: "command_file" }, path));
+  }
   return secrets;
 }
 
-/** The words of recovery.command_file. */
-export function secretCommand(secrets: Secrets): readonly string[] | undefined {
-  const words = secrets.get("recovery.command");
+/** Where the command of a plan is among the secrets. */
+export function planSecret(index: number): string {
+  return `recovery.plan[${index}].command`;
+}
+
+/** The words of a command file: that of [recovery], or that of a plan by its name there. */
+export function secretCommand(
+  secrets: Secrets,
+  name = "recovery.command",
+): readonly string[] | undefined {
+  const words = secrets.get(name);
   return words instanceof Uint8Array ? undefined : words;
 }
 

@@ -36,6 +36,8 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
     "a step that needs no pid would run (exec without {pid}, restart_unit by name): the process has ended",
   step_left_out: "the process has ended, and this step needs its pid",
   skipped_pid_recycled: "the process has ended, and its pid belongs to another one",
+  verdict_not_acted_on:
+    "recovery.when, or that of its plan, lists the verdicts that are recovered: a debugger or a freezer holds it",
   beats_refused: "refused_because in its stall line says why its beats are refused",
   debounce_capacity: "raise tracker.capacity",
   outstanding_capacity: "set recovery.timeout, or raise tracker.capacity",

@@ -108,6 +108,7 @@ export function makeParts(options: PartsOptions): Parts {
   for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
   const recovery = new Recovery({
     config: config.recovery,
+    plans: config.plans,
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
     runner,

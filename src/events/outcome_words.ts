@@ -36,6 +36,8 @@ export const OUTCOME_LABELS = [
   /** The agent is not silent: its beats come, and are refused. It is checked again. */
   "refused_beats_refused",
   "refused_unit_not_owned",
+  /** The plan acts on other verdicts. */
+  "refused_verdict",
 ] as const;
 export type OutcomeLabel = (typeof OUTCOME_LABELS)[number];
 
@@ -53,6 +55,7 @@ export const REFUSAL_LABELS = [
   "pid_gone",
   "beats_refused",
   "unit_not_owned",
+  "verdict",
 ] as const;
 type RefusalLabel = (typeof REFUSAL_LABELS)[number];
 
@@ -73,6 +76,8 @@ const ROWS = {
   },
   socket_mode_only: { label: "refused_socket_mode_only", refusal: "socket_mode_only" },
   unproven_sender: { label: "refused_unproven_sender", refusal: "unproven_sender" },
+  /** Its process is in a state that its plan leaves alone: a debugger holds it, or it is frozen. */
+  verdict_not_acted_on: { label: "refused_verdict", refusal: "verdict" },
   beats_refused: { label: "refused_beats_refused", refusal: "beats_refused" },
   debounced: { label: "debounced" },
   outstanding_in_flight: { label: "debounced" },

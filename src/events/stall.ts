@@ -2,6 +2,7 @@
 // beside beats, so each is one object, made when it is taken from the queue. Unknown numbers are
 // NaN.
 import type { Origin } from "../base/origin.ts";
+import type { StallVerdict } from "./stall_verdict.ts";
 
 /** Refused beats of a stalled member, for one reason. */
 export interface RefusalCount {
@@ -50,4 +51,6 @@ export interface Stall {
    * Beats of its pid that were refused since the last accepted one, most first; empty if none was.
    */
   readonly refused: readonly RefusalCount[];
+  /** What its process was doing; undefined = that was not looked at. */
+  readonly verdict?: StallVerdict | undefined;
 }

@@ -71,6 +71,9 @@ export class Decider {
     // Beats of the agent come and are refused: that is reported once, and decided when they end.
     if (isHeld)
       return refuse(stall, stale, park(this.#sequenceOf(open), nowNs + RECOVERY_HOLD_LOOK_NS));
+    const word = stall.verdict?.verdict;
+    if (word !== undefined && !policies.planOf(stall).settings.when.includes(word))
+      return refuse(stall, "verdict_not_acted_on");
     return this.#decideWindow(open);
   }
 
@@ -103,10 +106,10 @@ export class Decider {
   #decideWindow(open: OpenCase): Decision {
     const { history, policies, outstanding, counters } = this.#options;
     const { stall, nowNs } = open;
+    const { retry, debounceNs } = policies.planOf(stall).settings;
     history.prune(nowNs);
-    const window = history.checkWindow(stall.key, stall.generation, nowNs);
+    const window = history.checkWindow(stall.key, stall.generation, nowNs, debounceNs);
     if (window === WINDOW_OPEN) {
-      const { retry, debounceNs } = policies.config;
       const again = retry ? park(this.#sequenceOf(open), nowNs + debounceNs) : undefined;
       return refuse(stall, "debounced", again);
     }
@@ -118,11 +121,11 @@ export class Decider {
 
   /** Between checks 6 and 7: back-off and budget of the agent, then the limit over all agents. */
   #decidePace(sequence: Sequence, nowNs: number): Decision {
-    const { history, storm, policies } = this.#options;
-    const { retry } = policies.config;
-    const { stall, paceKey } = sequence;
+    const { history, storm } = this.#options;
+    const { stall, paceKey, plan } = sequence;
+    const { retry } = plan.settings;
     const isRepeated = history.isGivenUp(paceKey);
-    const pace = history.checkPace(paceKey, stall.generation, stall.lastNs, nowNs);
+    const pace = history.checkPace(paceKey, stall.generation, stall.lastNs, nowNs, plan.settings);
     if (pace === PACE_FULL) return refuse(stall, "debounce_capacity");
     if (pace === PACE_BACKING_OFF || pace === PACE_GAVE_UP) {
       const reason = pace === PACE_GAVE_UP ? "gave_up" : "backing_off";
@@ -139,8 +142,8 @@ export class Decider {
   #sequenceOf({ stall, nowNs, isPidGone, putOff }: OpenCase): Sequence {
     if (putOff !== undefined) return putOff;
     const { host, policies } = this.#options;
-    const { paceBy, verifyWithinNs, dryRun } = policies.config;
     const plan = policies.planOf(stall);
+    const { paceBy, verifyWithinNs, dryRun } = plan.settings;
     const asksUnit = plan.needsUnit || paceBy === "unit" || verifyWithinNs !== undefined;
     const isLocal = stall.origin === ORIGIN_KERNEL_ATTESTED;
     const seenUs = host.monotonicUs();
@@ -153,7 +156,7 @@ export class Decider {
       unit: isKnown ? unit : undefined,
       unitFault: isKnown ? "" : isLocal ? unit : "its pid is not attested by the kernel",
       isPidGone,
-      paceKey: isKnown && paceBy === "unit" ? unit.name : stall.key,
+      paceKey: policies.paceKeyOf(stall, plan, isKnown ? unit.name : ""),
       startGeneration: isKnown ? host.nowGeneration() : NaN,
       unitSeenUs: isKnown ? seenUs : NaN,
       isDryRun: dryRun,

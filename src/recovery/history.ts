@@ -19,7 +19,7 @@ export interface HistorySettings {
   readonly budgetWindowNs: number;
 }
 
-/** What the pace is counted by: the tracker's key of an agent, or the name of its unit. */
+/** What the pace is counted by: the tracker's key of a member, or a name of its agent or unit. */
 export type PaceKey = number | string;
 
 /** No window is open for this process. */
@@ -43,6 +43,8 @@ interface Fired {
 }
 
 interface Pace extends Fired {
+  /** Those of the plan that was last asked for. */
+  settings: HistorySettings;
   /** Recoveries since the agent was last healthy for long enough. */
   level: number;
   /** When it last began to beat again after `firedNs`; NaN = as far as is known, it did not. */
@@ -82,7 +84,10 @@ export class History {
   readonly #givenUp = new Set<Pace>();
   #nextLookNs = 0;
 
-  /** At most `capacity` processes, and as many agents, are remembered. */
+  /**
+   * At most `capacity` processes, and as many agents, are remembered. `settings` say for how long:
+   * those of the plan if there is one, else the longest of each kind. A plan gives its own below.
+   */
   constructor(capacity: number, settings: HistorySettings, counters: RecoveryCounters) {
     this.#counters = counters;
     this.#capacity = capacity;
@@ -115,10 +120,15 @@ export class History {
   }
 
   /** Whether the process of `key` was recovered within the debounce: a WINDOW_* code. */
-  checkWindow(key: number, generation: number, nowNs: number): number {
+  checkWindow(
+    key: number,
+    generation: number,
+    nowNs: number,
+    debounceNs = this.#settings.debounceNs,
+  ): number {
     const window = this.#windows.get(key);
     if (window === undefined) return WINDOW_CLEAR;
-    const isOpen = this.#isOpen(window, nowNs, this.#settings.debounceNs);
+    const isOpen = this.#isOpen(window, nowNs, debounceNs);
     if (sameLineage(window.generation, generation)) return isOpen ? WINDOW_OPEN : WINDOW_CLEAR;
     this.#windows.delete(key);
     return isOpen ? WINDOW_RECYCLED : WINDOW_CLEAR;
@@ -158,15 +168,22 @@ export class History {
   }
 
   /** A recovery has begun. */
-  began(key: number, paceKey: PaceKey, generation: number, nowNs: number): void {
+  began(
+    key: number,
+    paceKey: PaceKey,
+    generation: number,
+    nowNs: number,
+    settings = this.#settings,
+  ): void {
     this.#openWindow(key, generation, nowNs);
-    if (!this.#isPaced) return;
-    const pace = this.#paces.get(paceKey) ?? newPace();
+    if (!isPaced(settings)) return;
+    const pace = this.#paces.get(paceKey) ?? newPace(settings);
+    pace.settings = settings;
     pace.generation = generation;
     pace.level += 1;
     pace.firedNs = nowNs;
     pace.resumedNs = NaN;
-    if (this.#settings.budget !== undefined) pace.starts.push(nowNs);
+    if (settings.budget !== undefined) pace.starts.push(nowNs);
     this.#paces.delete(paceKey);
     this.#paces.set(paceKey, pace);
   }
@@ -175,18 +192,25 @@ export class History {
    * Whether back-off and budget allow one more: a PACE_* code. `lastBeatNs` is that before the
    * stall.
    */
-  checkPace(key: PaceKey, generation: number, lastBeatNs: number, nowNs: number): number {
-    if (!this.#isPaced) return PACE_CLEAR;
+  checkPace(
+    key: PaceKey,
+    generation: number,
+    lastBeatNs: number,
+    nowNs: number,
+    settings = this.#settings,
+  ): number {
+    if (!isPaced(settings)) return PACE_CLEAR;
     this.#prunePaces(nowNs);
     const pace = this.#paceOf(key, generation);
     if (pace === undefined) return this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
-    const { backoffResetNs, budget } = this.#settings;
+    pace.settings = settings;
+    const { backoffResetNs, budget } = settings;
     if (healthyNs(pace, key, lastBeatNs) >= backoffResetNs) pace.level = 0;
     this.#forgetStarts(pace, nowNs);
     const isGivenUp = pace.starts.length >= (budget ?? Infinity);
     this.#giveUp(pace, isGivenUp);
     if (isGivenUp) return PACE_GAVE_UP;
-    return this.#isOpen(pace, nowNs, this.#pauseNs(pace.level)) ? PACE_BACKING_OFF : PACE_CLEAR;
+    return this.#isOpen(pace, nowNs, pauseNs(pace)) ? PACE_BACKING_OFF : PACE_CLEAR;
   }
 
   /**
@@ -213,10 +237,10 @@ export class History {
   nextNs(key: PaceKey): number {
     const pace = this.#paces.get(key);
     if (pace === undefined) return -Infinity;
-    const { budget, budgetWindowNs } = this.#settings;
+    const { budget, budgetWindowNs } = pace.settings;
     const excess = pace.starts.length - (budget ?? Infinity);
     const budgetNs = excess < 0 ? -Infinity : pace.starts[excess]! + budgetWindowNs;
-    return Math.max(pace.firedNs + this.#pauseNs(pace.level), budgetNs);
+    return Math.max(pace.firedNs + pauseNs(pace), budgetNs);
   }
 
   /** Given-up agents whose window has room again are no longer given up. Looks once a second. */
@@ -225,17 +249,13 @@ export class History {
     this.#nextLookNs = nowNs + LOOK_NS;
     for (const pace of this.#givenUp) {
       this.#forgetStarts(pace, nowNs);
-      this.#giveUp(pace, pace.starts.length >= (this.#settings.budget ?? Infinity));
+      this.#giveUp(pace, pace.starts.length >= (pace.settings.budget ?? Infinity));
     }
   }
 
   /** When `maintain()` has something to do; Infinity = no agent is given up. */
   nextLookNs(): number {
     return this.#givenUp.size === 0 ? Infinity : this.#nextLookNs;
-  }
-
-  get #isPaced(): boolean {
-    return this.#settings.backoffMaxNs !== undefined || this.#settings.budget !== undefined;
   }
 
   #isOpen({ firedNs }: Fired, nowNs: number, lengthNs: number): boolean {
@@ -268,22 +288,14 @@ export class History {
 
   #paceOf(key: PaceKey, generation: number): Pace | undefined {
     const pace = this.#paces.get(key);
-    // A unit outlives its processes.
+    // Agents and units outlive their processes.
     if (pace === undefined || typeof key === "string") return pace;
     if (sameLineage(pace.generation, generation)) return pace;
     this.#dropPace(key, pace);
     return undefined;
   }
 
-  #pauseNs(level: number): number {
-    const { debounceNs, backoffMaxNs } = this.#settings;
-    if (level === 0 || backoffMaxNs === undefined) return 0;
-    // 2^60 debounces are beyond every maximum: no power of two overflows.
-    return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);
-  }
-
-  #forgetStarts({ starts }: Pace, nowNs: number): void {
-    const { budgetWindowNs } = this.#settings;
+  #forgetStarts({ starts, settings: { budgetWindowNs } }: Pace, nowNs: number): void {
     while (starts.length > 0 && nowNs - starts[0]! >= budgetWindowNs) starts.shift();
   }
 
@@ -310,16 +322,28 @@ export class History {
   }
 }
 
-function newPace(): Pace {
-  return { generation: NaN, level: 0, firedNs: NaN, resumedNs: NaN, starts: [], isGivenUp: false };
+function isPaced({ backoffMaxNs, budget }: HistorySettings): boolean {
+  return backoffMaxNs !== undefined || budget !== undefined;
+}
+
+function newPace(settings: HistorySettings): Pace {
+  const empty = { generation: NaN, level: 0, firedNs: NaN, resumedNs: NaN };
+  return { ...empty, settings, starts: [], isGivenUp: false };
+}
+
+/** Until when after its last recovery an agent waits for the next. */
+function pauseNs({ level, settings: { debounceNs, backoffMaxNs } }: Pace): number {
+  if (level === 0 || backoffMaxNs === undefined) return 0;
+  // 2^60 debounces are beyond every maximum: no power of two overflows.
+  return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);
 }
 
 /**
- * How long the agent beat without a stall since its last recovery. A unit comes back as another
- * process, whose first beat is not known here: it counts from the recovery itself.
+ * How long the agent beat without a stall since its last recovery. A named one comes back as
+ * another process, whose first beat is not known here: it counts from the recovery itself.
  */
 function healthyNs(pace: Pace, key: PaceKey, lastBeatNs: number): number {
-  const isOfUnit = typeof key === "string";
-  const sinceNs = Number.isNaN(pace.resumedNs) && isOfUnit ? pace.firedNs : pace.resumedNs;
+  const isNamed = typeof key === "string";
+  const sinceNs = Number.isNaN(pace.resumedNs) && isNamed ? pace.firedNs : pace.resumedNs;
   return Number.isNaN(sinceNs) ? 0 : saturatingSub(lastBeatNs, sinceNs);
 }

@@ -17,6 +17,8 @@ export type Step =
 export const UNIT_AUTO = "auto";
 
 export class Plan {
+  /** How it goes about it: its pace, and how its children run. */
+  readonly settings: Config["recovery"];
   readonly steps: readonly Step[];
   /** Where it is written: "inline", or the path of the command file. */
   readonly source: string;
@@ -26,6 +28,7 @@ export class Plan {
   readonly worksWithoutPid: boolean;
 
   constructor(config: Config["recovery"]) {
+    this.settings = config;
     const { command, appendPid, commandSource } = config;
     const written: readonly RecoveryStep[] =
       command === undefined ? config.steps : [{ kind: "exec", command }];
@@ -35,6 +38,11 @@ export class Plan {
       (step) => step.kind === "restart_unit" && step.unit === UNIT_AUTO,
     );
     this.worksWithoutPid = this.steps.some((step) => step.kind !== "wait" && !needsPid(step));
+  }
+
+  /** True if it does nothing. */
+  get isEmpty(): boolean {
+    return this.steps.length === 0;
   }
 
   /** What the first step that runs something runs; "" if none does. */

@@ -78,11 +78,11 @@ export class Recovery {
     const policies = new Policies(options);
     const outstanding = new Outstanding(capacity, runner, options.config);
     const counters = new Counters(RECOVERY, outstanding);
-    const history = new History(capacity, options.config, counters);
+    const history = new History(capacity, policies.longestMemory, counters);
     const reporter = new Reporter(counters, options.outcomes);
     const storm = new StormLimit(options.config);
     const lookups = new UnitLookups(runner);
-    const restarts = new UnitRestarts(policies, lookups);
+    const restarts = new UnitRestarts(lookups);
     const shared = { counters, policies, history, reporter, outstanding, host, freshness };
     const actions = new StepActions({ ...shared, restarts, unixMsAtStart, daemonEnv, monotonicNs });
     this.counters = counters;
@@ -117,12 +117,18 @@ export class Recovery {
     this.#actions.beginTurn();
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX && !stalls.isEmpty; taken++) {
       if (!this.isEnabled) stalls.take();
-      else if (this.#mayBegin()) this.#carryOut(this.#decider.decide(stalls.take(), nowNs), nowNs);
+      else if (this.#mayBegin()) this.#decideOne(stalls.take(), nowNs);
       else {
         this.counters.add(RECOVERY.spawnBudgetExceeded);
         return;
       }
     }
+  }
+
+  /** Of an agent of which nothing is ever done there is nothing to decide or to report. */
+  #decideOne(stall: Stall, nowNs: number): void {
+    if (this.#policies.planOf(stall).isEmpty) return;
+    this.#carryOut(this.#decider.decide(stall, nowNs), nowNs);
   }
 
   /**
@@ -243,7 +249,7 @@ export class Recovery {
 
   /** Checks 7 to 10: room for what the recovery will have to remember, before it does anything. */
   #begin(sequence: Sequence, nowNs: number): void {
-    const { stall, paceKey } = sequence;
+    const { stall, paceKey, plan } = sequence;
     const { key, pid, generation } = stall;
     if (!this.#sequences.hasRoomFor(key) || !this.#actions.reserve(sequence, nowNs)) {
       this.#reportRefusal(stall, { reason: "outstanding_capacity" }, nowNs);
@@ -262,7 +268,7 @@ export class Recovery {
       return;
     }
     sequence.hasBegun = true;
-    this.#history.began(key, paceKey, generation, nowNs);
+    this.#history.began(key, paceKey, generation, nowNs, plan.settings);
     this.#storm.started(nowNs);
   }
 
@@ -276,7 +282,7 @@ export class Recovery {
 
   #reportRefusal(stall: Stall, refusal: Refusal, nowNs: number): void {
     const plan = this.#policies.planOf(stall);
-    const isDryRun = this.#policies.config.dryRun;
+    const isDryRun = plan.settings.dryRun;
     this.#reporter.refused({ stall, plan, stepNumber: 0, isDryRun }, refusal, nowNs);
   }
 

@@ -13,7 +13,6 @@ import { type Freshness, type StaleReason, stalenessReason } from "./checks.ts";
 import type { Child } from "./children/child.ts";
 import { type History, WINDOW_OPEN } from "./history.ts";
 import type { Step } from "./plan.ts";
-import type { Policies } from "./policies.ts";
 import type { Reporter } from "./reporter.ts";
 import {
   PHASE_PARKED,
@@ -36,7 +35,6 @@ import {
 import type { UnitLookup } from "./unit_lookups.ts";
 
 interface SequencesOptions {
-  readonly policies: Policies;
   readonly history: History;
   readonly actions: StepActions;
   readonly host: AgentHost;
@@ -267,8 +265,8 @@ export class Sequences {
 
   /** The steps are over. */
   #finish(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
-    const { reporter, policies } = this.#options;
-    const { verifyWithinNs } = policies.config;
+    const { reporter } = this.#options;
+    const { verifyWithinNs } = sequence.plan.settings;
     reporter.ended(sequence, end, nowNs);
     const isOver = end === "agent_resumed";
     if (!isOver && sequence.hasActed && verifyWithinNs !== undefined) {
@@ -306,9 +304,9 @@ export class Sequences {
 
   /** The agent, or the new process of its `unit`, beats again. */
   #helped(sequence: Sequence, unit: string, nowNs: number): void {
-    const { reporter, policies } = this.#options;
+    const { reporter } = this.#options;
     this.#noteResumed(sequence, nowNs);
-    if (policies.config.verifyWithinNs !== undefined)
+    if (sequence.plan.settings.verifyWithinNs !== undefined)
       reporter.verified(sequence, "recovered", unit, nowNs);
   }
 
@@ -325,11 +323,11 @@ export class Sequences {
     return true;
   }
 
-  #retryNs({ stall, paceKey }: Sequence, nowNs: number): number | undefined {
-    const { policies, history } = this.#options;
-    const { retry, verifyWithinNs = 0, debounceNs } = policies.config;
+  #retryNs({ stall, paceKey, plan }: Sequence, nowNs: number): number | undefined {
+    const { history } = this.#options;
+    const { retry, verifyWithinNs = 0, debounceNs } = plan.settings;
     if (!retry) return undefined;
-    const window = history.checkWindow(stall.key, stall.generation, nowNs);
+    const window = history.checkWindow(stall.key, stall.generation, nowNs, debounceNs);
     const debouncedNs = window === WINDOW_OPEN ? nowNs + debounceNs : nowNs;
     return Math.max(debouncedNs, history.nextNs(paceKey), nowNs + verifyWithinNs);
   }

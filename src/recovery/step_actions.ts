@@ -12,7 +12,7 @@ import { placeholderValues } from "./argv_template.ts";
 import { Child } from "./children/child.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { ChildEnvironment } from "./environment.ts";
-import { needsPid, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
+import { needsPid, type Plan, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Policies } from "./policies.ts";
 import type { Command, Reporter } from "./reporter.ts";
 import type { Sequence } from "./sequence.ts";
@@ -53,12 +53,11 @@ export class StepActions {
   /** What they took. */
   #spawnNs = 0;
   readonly #options: StepActionsOptions;
-  readonly #environment: ChildEnvironment;
+  /** The environment that the children of a plan have. */
+  readonly #environments = new Map<Plan, ChildEnvironment>();
 
   constructor(options: StepActionsOptions) {
     this.#options = options;
-    const { env, inheritEnv } = options.policies.config;
-    this.#environment = new ChildEnvironment(env, inheritEnv ? options.daemonEnv : undefined);
   }
 
   /** A turn has its full budget. */
@@ -178,7 +177,7 @@ export class StepActions {
   }
 
   #start(sequence: Sequence, command: Command, nowNs: number): number {
-    const { outstanding, reporter, monotonicNs, policies } = this.#options;
+    const { outstanding, reporter, monotonicNs } = this.#options;
     const { argv, values } = command;
     sequence.child = undefined;
     if (sequence.isDryRun) {
@@ -187,8 +186,9 @@ export class StepActions {
     }
     this.spawnAttempts += 1;
     const child = sequence.reserved!;
-    const environment = this.#environment.expand(values, sequence.isPidGone, sequence.stall.source);
-    const { cwd, umask, capture, captureBytes } = policies.config;
+    const { plan, stall, isPidGone } = sequence;
+    const environment = this.#environmentOf(plan).expand(values, isPidGone, stall.source);
+    const { cwd, umask, capture, captureBytes } = plan.settings;
     const setting = { cwd, umask, keptBytesMax: capture ? captureBytes : 0 };
     const beginNs = monotonicNs();
     const failure = outstanding.start(child, argv, environment, setting);
@@ -207,6 +207,15 @@ export class StepActions {
     sequence.nextTryNs = nowNs + pauseNs;
     this.#options.reporter.deferred(sequence, failure.text, pauseNs, nowNs);
     return STEP_DEFERRED;
+  }
+
+  #environmentOf(plan: Plan): ChildEnvironment {
+    const known = this.#environments.get(plan);
+    if (known !== undefined) return known;
+    const { env, inheritEnv } = plan.settings;
+    const made = new ChildEnvironment(env, inheritEnv ? this.#options.daemonEnv : undefined);
+    this.#environments.set(plan, made);
+    return made;
   }
 
   #refused(sequence: Sequence, reason: DecisionReason, error: string, nowNs: number): number {

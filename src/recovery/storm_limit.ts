@@ -4,8 +4,8 @@
 // without one, so that it is logged in two lines.
 
 interface StormSettings {
-  /** Undefined = no limit. */
-  readonly stormLimit: number | undefined;
+  /** 0 = no limit. */
+  readonly stormLimit: number;
   readonly stormWindowNs: number;
 }
 
@@ -20,7 +20,7 @@ export class StormLimit {
   #refused = 0;
 
   constructor({ stormLimit, stormWindowNs }: StormSettings) {
-    this.limit = stormLimit ?? Infinity;
+    this.limit = stormLimit === 0 ? Infinity : stormLimit;
     this.windowNs = stormWindowNs;
   }
 

@@ -2,10 +2,9 @@
 // 1.1). The service manager is asked once for a recovery, before anything is done to the process.
 import { type Failure, lastingFailure } from "../processes/failure.ts";
 import type { Child } from "./children/child.ts";
-import type { Policies } from "./policies.ts";
 import type { Sequence } from "./sequence.ts";
 import { unitFault } from "./unit_facts.ts";
-import { matchesUnit } from "./unit_glob.ts";
+import { matchesAnyGlob } from "../base/glob.ts";
 import type { UnitLookups } from "./unit_lookups.ts";
 
 /** Why an agent may not have its unit restarted. */
@@ -18,13 +17,11 @@ interface RestartFault {
 export const RESTART_ASKING = "asking";
 
 export class UnitRestarts {
-  readonly #policies: Policies;
   readonly #lookups: UnitLookups;
   /** Unit to the child that restarts it. */
   readonly #underway = new Map<string, Child>();
 
-  constructor(policies: Policies, lookups: UnitLookups) {
-    this.#policies = policies;
+  constructor(lookups: UnitLookups) {
     this.#lookups = lookups;
   }
 
@@ -48,7 +45,7 @@ export class UnitRestarts {
   ask(sequence: Sequence, nowNs: number): void {
     const { unit, plan, unitLookup } = sequence;
     if (!plan.needsUnit || unit === undefined || unitLookup !== undefined) return;
-    if (matchesUnit(this.#policies.config.restartUnits, unit.name)) return;
+    if (matchesAnyGlob(plan.settings.restartUnits, unit.name)) return;
     sequence.unitLookup = this.#lookups.ask(unit.name, nowNs);
   }
 

@@ -3,23 +3,21 @@
 // threshold. While its latch is clear the slot is in the lane's list, which is doubly linked in
 // order of the last accepted beat. Ages never increase from head to tail, so the first head that is
 // not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
+import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
-
-/** Distinct thresholds that have a deadline lane of their own. */
-const LANES_MAX = 16;
 
 /** No slot: the end of a list, or an empty lane. */
 const END = -1;
 
 export class DeadlineLanes {
   /** Per lane; rows 0..laneCount-1 have had a threshold. */
-  readonly thresholdNs = new Float64Array(LANES_MAX).fill(Number.NaN);
-  readonly head = new Int32Array(LANES_MAX).fill(END);
-  readonly tail = new Int32Array(LANES_MAX).fill(END);
+  readonly thresholdNs = new Float64Array(THRESHOLDS_MAX).fill(Number.NaN);
+  readonly head = new Int32Array(THRESHOLDS_MAX).fill(END);
+  readonly tail = new Int32Array(THRESHOLDS_MAX).fill(END);
   /** Its members, also those whose stall was reported. */
-  readonly count = new Int32Array(LANES_MAX);
+  readonly count = new Int32Array(THRESHOLDS_MAX);
   /** What moves the deadline of each member that was silent through it. */
   readonly pauses = new Pauses();
   readonly #slots: Slots;
@@ -168,7 +166,7 @@ export class DeadlineLanes {
     const found = this.#laneOf(thresholdNs);
     if (found >= 0) return found;
     let lane = this.#laneCount;
-    if (lane < LANES_MAX) this.#laneCount += 1;
+    if (lane < THRESHOLDS_MAX) this.#laneCount += 1;
     else lane = this.count.indexOf(0);
     if (lane < 0) return this.#nearestLane(thresholdNs);
     this.thresholdNs[lane] = thresholdNs;
@@ -183,7 +181,7 @@ export class DeadlineLanes {
     this.#counters.add(TRACKER.invariantViolations);
     let below = -1;
     let smallest = 0;
-    for (let lane = 0; lane < LANES_MAX; lane++) {
+    for (let lane = 0; lane < THRESHOLDS_MAX; lane++) {
       const candidate = this.thresholdNs[lane]!;
       if (candidate < this.thresholdNs[smallest]!) smallest = lane;
       if (candidate >= thresholdNs) continue;

@@ -309,3 +309,21 @@ command = ["DIR/roots/program"]
 test.skipIf(!ROOT)("root checks for root where no unit is installed", async () => {
   expect((await checked(udp(82))).problems).toEqual([]);
 });
+
+test("check --explain says which rule a running process would get", async () => {
+  const file = directory.at("explain.toml");
+  const rules =
+    `[[agent]]\nmatch = { unit = "no-such@*.service" }\n` +
+    `[[agent]]\nmatch = { uid = ${UID}, exe = "*" }\nname = "test"\n`;
+  writeFileSync(file, unix(directory.at("explain.sock")) + rules);
+  const command = [...PROGRAM, "check", "-c", file, "--explain"];
+  const found = await runCommand([...command, String(process.pid)]);
+  expect(found.stderr).toBe("");
+  expect(found.stdout).toContain(`pid ${process.pid} runs (`);
+  expect(found.stdout).toContain("would be  agent test, by the 2nd [[agent]]");
+  expect(found.stdout).toContain(`2nd [[agent]], ${file}:6: uid = "${UID}", exe = "*"`);
+  expect(found.exitCode).toBe(0);
+  const gone = await runCommand([...command, "4194304"]);
+  expect(gone.stderr).toStartWith("varta-watch: error: pid 4194304 does not run");
+  expect([gone.stdout, gone.exitCode]).toEqual(["", 1]);
+});

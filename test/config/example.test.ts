@@ -4,14 +4,16 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { effectiveKeys } from "../../src/config/effective.ts";
+import { AGENT_KEYS } from "../../src/config/keys/agent_keys.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
+import { PLAN_KEYS } from "../../src/config/keys/plan_keys.ts";
 import { TABLES } from "../../src/config/keys/tables.ts";
 import { FixtureHost, KEY } from "./fixture_host.ts";
 
 const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");
 
 /** A key or table after a lone "#"; prose has a space after it. */
-const COMMENTED = /^#(\[\[?[a-z]+\]\]?|[a-z_]+ = .+)$/;
+const COMMENTED = /^#(\[\[?[a-z.]+\]\]?|[a-z_]+ = .+)$/;
 
 function uncommented(skip: readonly string[] = []): string {
   const lines = EXAMPLE.split("\n").map((line) => {
@@ -85,6 +87,9 @@ test("the example speaks of every key of the schema", () => {
     const keys = Object.keys(LISTENER_KEYS[kind]);
     expect([kind, tables.get(`listener ${kind}`)?.toSorted()]).toEqual([kind, keys.toSorted()]);
   }
+  expect(tables.get("agent")?.toSorted()).toEqual(Object.keys(AGENT_KEYS).toSorted());
+  for (const key of tables.get("recovery.plan") ?? [])
+    expect(Object.keys(PLAN_KEYS)).toContain(key);
 });
 
 test("the example fits into 120 columns", () => {
@@ -96,7 +101,7 @@ function sectionsOf(text: string): Map<string, string[]> {
   const tables = new Map<string, string[]>();
   let table = "";
   for (const line of text.split("\n")) {
-    const header = /^#?\[\[?([a-z]+)\]\]?$/.exec(line)?.[1];
+    const header = /^#?\[\[?([a-z.]+)\]\]?$/.exec(line)?.[1];
     if (header !== undefined) table = header;
     const kind = /^#?kind = "(.+)"$/.exec(line)?.[1];
     if (kind !== undefined) table = `listener ${kind}`;

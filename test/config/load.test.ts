@@ -4,6 +4,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig, systemHost } from "../../src/config/load.ts";
+import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { LoadResult, LoadSuccess } from "../../src/config/load_result.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { FixtureHost, givenOptions, KEY } from "./fixture_host.ts";
@@ -37,6 +38,9 @@ describe("loadConfig()", () => {
     expect(result.runtimeDirectory).toEqual({ path: "/run/user/7/varta", mode: 0o700 });
     expect(result.config).toMatchObject({
       bareRun: true,
+      optionsAlone: true,
+      agents: [],
+      plans: [],
       observer: {
         thresholdNs: 5e9,
         clockSource: "monotonic",
@@ -78,11 +82,12 @@ describe("loadConfig()", () => {
         budget: undefined,
         budgetWindowNs: 3_600e9,
         paceBy: "process",
-        stormLimit: undefined,
+        stormLimit: 0,
         stormWindowNs: 60e9,
         verifyWithinNs: undefined,
         retry: false,
         dryRun: false,
+        when: [...STALL_VERDICTS],
       },
       audit: {
         file: undefined,

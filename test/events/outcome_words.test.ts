@@ -12,6 +12,7 @@ test("every reason is counted as the specification's table says", () => {
     ["unauthenticated_transport", "refused_unauthenticated_transport", "unauthenticated_transport"],
     ["socket_mode_only", "refused_socket_mode_only", "socket_mode_only"],
     ["unproven_sender", "refused_unproven_sender", "unproven_sender"],
+    ["verdict_not_acted_on", "refused_verdict", "verdict"],
     ["beats_refused", "refused_beats_refused", "beats_refused"],
     ["debounced", "debounced", "-"],
     ["outstanding_in_flight", "debounced", "-"],

@@ -15,6 +15,7 @@ import type {
   ExitCallback,
   SpawnResult,
 } from "../../src/recovery/children/child_runner.ts";
+import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { CompleteOutcome, RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { OutcomeLabel } from "../../src/events/outcome_words.ts";
 import { type Failure, failureOf, lastingFailure } from "../../src/processes/failure.ts";
@@ -168,7 +169,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
   };
 }
 
-function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recovery"] {
+export function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recovery"] {
   return {
     command: ["/bin/recover", "{pid}"],
     commandSource: "inline",
@@ -190,11 +191,12 @@ function recoveryConfig(fields: Partial<Config["recovery"]> = {}): Config["recov
     budget: undefined,
     budgetWindowNs: 3_600 * NS_PER_S,
     paceBy: "process",
-    stormLimit: undefined,
+    stormLimit: 0,
     stormWindowNs: 60 * NS_PER_S,
     verifyWithinNs: undefined,
     retry: false,
     dryRun: false,
+    when: STALL_VERDICTS,
     ...fields,
   };
 }

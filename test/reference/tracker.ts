@@ -360,7 +360,7 @@ export class ReferenceTracker {
   #laneFor(thresholdNs: number): ReferenceLane {
     const same = this.lanes.find((lane) => lane.thresholdNs === thresholdNs);
     if (same !== undefined) return same;
-    if (this.lanes.length < 16) {
+    if (this.lanes.length < 64) {
       const lane = { thresholdNs };
       this.lanes.push(lane);
       return lane;

@@ -7,6 +7,7 @@ import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Identification } from "../../src/observer/identification.ts";
 import type { Observer } from "../../src/observer/observer.ts";
+import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { SimulatedRunner } from "./children.ts";
 import { SimulatedHost } from "./host.ts";
@@ -173,10 +174,11 @@ function recoveryConfig({ scenario }: World) {
     budget: undefined,
     budgetWindowNs: 3_600e9,
     paceBy: "process" as const,
-    stormLimit: undefined,
+    stormLimit: 0,
     stormWindowNs: 60e9,
     verifyWithinNs: undefined,
     retry: false,
     dryRun: false,
+    when: STALL_VERDICTS,
   };
 }

@@ -116,9 +116,9 @@ describe("deadline lanes", () => {
     expect(h.snapshot()).toBe(before);
   });
 
-  test("hold 16 thresholds; a 17th reuses a lane that stands empty", () => {
+  test("hold 64 thresholds; a 65th reuses a lane that stands empty", () => {
     const h = new Harness();
-    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10, generation: 5 });
+    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10, generation: 5 });
     expect(h.takeMoved()).toEqual({});
     h.startTimes.set(1, 6);
     expect(h.drainDue(10, 99)).toEqual({ seen: [], taken: 1 });
@@ -134,17 +134,17 @@ describe("deadline lanes", () => {
     h.tracker.checkInvariants();
   });
 
-  test("judge a 17th threshold early, never late, when no lane is empty, and count it", () => {
+  test("judge a 65th threshold early, never late, when no lane is empty, and count it", () => {
     const h = new Harness();
-    for (let i = 1; i <= 16; i++) h.beat(i, 1, 0, { threshold: i * 10 });
-    h.beat(50, 1, 0, { threshold: 55 });
-    h.beat(51, 1, 0, { threshold: 5_000 });
-    h.beat(52, 1, 0, { threshold: 5 });
+    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    h.beat(150, 1, 0, { threshold: 55 });
+    h.beat(151, 1, 0, { threshold: 5_000 });
+    h.beat(152, 1, 0, { threshold: 5 });
     const found = new Map(lanes(h));
-    expect([found.get(50), found.get(160), found.get(10)]).toEqual([
-      [5, 50],
-      [16, 51],
-      [1, 52],
+    expect([found.get(50), found.get(640), found.get(10)]).toEqual([
+      [5, 150],
+      [64, 151],
+      [1, 152],
     ]);
     expect(h.takeMoved()).toEqual({ invariantViolations: 3 });
     h.tracker.checkInvariants();

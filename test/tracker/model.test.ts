@@ -319,8 +319,8 @@ describe("Tracker agrees with its slow twin", () => {
   });
 
   test("when more thresholds are in use than there are lanes", () => {
-    const thresholds = Array.from({ length: 22 }, (_, i) => 3_000 + i * 400);
-    agree({ pids: 60, thresholds }, [40, 65], Math.ceil(RUNS / 5), 120);
+    const thresholds = Array.from({ length: 200 }, (_, i) => 3_000 + i * 50);
+    agree({ pids: 400, thresholds }, [90, 200], Math.ceil(RUNS / 20), 400);
   });
 
   test("after having reached every outcome and every counter that can move here", () => {

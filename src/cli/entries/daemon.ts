@@ -2,6 +2,9 @@
 import { TEST_HOOKS } from "../../base/build_info.ts";
 import { command, FLAG, type OwnOption, TEXT, U32_MAX } from "../command.ts";
 
+/** PID_MAX_LIMIT of the kernel: no process has a pid above. */
+const PID_MAX = 4_194_304;
+
 const CONFIG_OPTION: OwnOption = {
   name: "config",
   short: "c",
@@ -71,6 +74,12 @@ export const DAEMON_COMMANDS = [
         form: TEXT,
         help: "check for this user (for root: that of the installed unit)",
       },
+      {
+        name: "explain",
+        value: "PID",
+        form: { is: "integer", min: 1, max: PID_MAX },
+        help: "say which [[agent]] a running process would get, and why",
+      },
       { name: "print", form: FLAG, help: "print every value and where it came from" },
       { name: "json", form: FLAG, help: "print the result as JSON on stdout" },
     ],
@@ -79,9 +88,11 @@ export const DAEMON_COMMANDS = [
       ["varta-watch check", "check /etc/varta/varta.toml"],
       ["varta-watch check -c ./varta.toml --print", "show the values in effect"],
       ["varta-watch check --user varta", "with the rights of that user; only root can"],
+      ["varta-watch check --explain 4711", "which rule is that of process 4711?"],
     ],
     exits: [
       ["0", "no problems"],
+      ["1", "--explain: no such process"],
       ["64", "an option is at fault"],
       ["77", "only root may check for another user"],
       ["78", "the configuration, a secret file or this machine is at fault"],

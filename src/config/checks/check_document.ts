@@ -5,9 +5,19 @@ import { type CheckedTable, checkTable } from "./check_table.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, foundText, hiddenRemark } from "../problems/found.ts";
 import { tableOf } from "../keys/form.ts";
-import { type CheckedValues, formOf, keyNames } from "../keys/key.ts";
+import { AGENT_KEYS, AGENT_RULES_MAX } from "../keys/agent_keys.ts";
+import { type CheckedValues, formOf, type Keys, keyNames } from "../keys/key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS, type ListenerKind } from "../keys/listener_keys.ts";
-import { TABLE_NAMES, TABLE_ORDER, TABLES, type TableName } from "../keys/tables.ts";
+import { PLAN_KEYS, PLANS_MAX } from "../keys/plan_keys.ts";
+import { RECOVERY_KEYS } from "../keys/recovery_keys.ts";
+import {
+  type ArrayName,
+  isTableName,
+  TABLE_NAMES,
+  TABLE_ORDER,
+  TABLES,
+  type TableName,
+} from "../keys/tables.ts";
 import { nearest } from "../problems/suggestion.ts";
 import type { TomlTree } from "../toml_document.ts";
 
@@ -31,6 +41,12 @@ export interface CheckedListener {
   readonly options: Map<string, string>;
 }
 
+/** One table of an array of tables. */
+export interface CheckedRow<K extends Keys = Keys> extends CheckedTable<K> {
+  /** Where it is in the file. */
+  readonly path: Path;
+}
+
 type CheckedTables = {
   readonly [T in TableName]: CheckedTable<(typeof TABLES)[T]>;
 };
@@ -39,6 +55,8 @@ export interface CheckedDocument {
   readonly tables: CheckedTables;
   /** In file order; options may replace it. */
   listeners: CheckedListener[];
+  readonly agents: readonly CheckedRow<typeof AGENT_KEYS>[];
+  readonly plans: readonly CheckedRow<typeof PLAN_KEYS>[];
   /** "table.key" to the option it came from. */
   readonly options: Map<string, string>;
 }
@@ -50,7 +68,10 @@ export function checkDocument(tree: TomlTree, faults: Fault[]): CheckedDocument 
   const tables: Record<string, unknown> = {};
   for (const name of TABLE_NAMES) tables[name] = checkNamedTable(name, tree[name], faults);
   const listeners = checkListeners(tree["listener"], faults);
-  return { tables: tables as CheckedTables, listeners, options: new Map() };
+  const agents = checkRows({ ...AGENTS, value: tree["agent"] }, faults);
+  const plans = checkRows({ ...PLANS, value: tableOf(tree["recovery"])?.["plan"] }, faults);
+  const options = new Map<string, string>();
+  return { tables: tables as CheckedTables, listeners, agents, plans, options };
 }
 
 /** A listener with the defaults of its kind, for options to fill. */
@@ -76,6 +97,7 @@ function checkNamedTable(name: TableName, value: unknown, faults: Fault[]): Chec
   }
   const known = table ?? {};
   for (const keyName of Object.keys(known)) {
+    if (name === "recovery" && keyName === "plan") continue;
     if (formOf(keys, keyName) === undefined)
       faults.push(unknownKeyFault([name], keyName, keyNames(keys)));
   }
@@ -83,23 +105,106 @@ function checkNamedTable(name: TableName, value: unknown, faults: Fault[]): Chec
 }
 
 function checkListeners(value: unknown, faults: Fault[]): CheckedListener[] {
+  const items = itemsOf({ path: ["listener"], one: "listener", value }, faults);
+  return items.map(({ table, path }) =>
+    checkListener(table ?? {}, path, table !== undefined, faults),
+  );
+}
+
+interface TableArray {
+  readonly path: Path;
+  /** What one of its tables is for. */
+  readonly one: string;
+  readonly value: unknown;
+}
+
+interface ArrayItem {
+  /** Undefined = it is none, which was reported. */
+  readonly table: TomlTree | undefined;
+  readonly path: Path;
+}
+
+/** The items of an array of tables, each with its path. */
+function itemsOf({ path, one, value }: TableArray, faults: Fault[]): ArrayItem[] {
   if (value === undefined) return [];
-  const want = "one table headed by [[listener]] for each listener";
   if (!Array.isArray(value)) {
     const found = tableOf(value) === undefined ? foundText(value, "array") : "a single table";
     const anchor = tableOf(value) === undefined ? "value" : "header";
-    faults.push({ path: ["listener"], anchor, found, want });
+    const want = `one table headed by [[${path.join(".")}]] for each ${one}`;
+    faults.push({ path, anchor, found, want });
     return [];
   }
-  const listeners: CheckedListener[] = [];
-  for (const [index, item] of value.entries()) {
+  return value.map((item, index) => {
     const table = tableOf(item);
-    if (table === undefined) {
-      faults.push({ ...wrongType(["listener", index], item), want: "a table" });
-    }
-    listeners.push(checkListener(table ?? {}, ["listener", index], table !== undefined, faults));
+    const at = [...path, index];
+    if (table === undefined) faults.push({ ...wrongType(at, item), want: "a table" });
+    return { table, path: at };
+  });
+}
+
+/** An array whose tables all have the same keys. */
+interface RowArray<K extends Keys> {
+  readonly path: Path;
+  readonly one: string;
+  readonly keys: K;
+  readonly countMax: number;
+  /** Keys of the table around it that it has not. */
+  readonly foreign: Keys;
+}
+
+const AGENTS: RowArray<typeof AGENT_KEYS> = {
+  path: ["agent"],
+  one: "rule",
+  keys: AGENT_KEYS,
+  countMax: AGENT_RULES_MAX,
+  foreign: {},
+};
+
+const PLANS: RowArray<typeof PLAN_KEYS> = {
+  path: ["recovery", "plan"],
+  one: "plan",
+  keys: PLAN_KEYS,
+  countMax: PLANS_MAX,
+  foreign: RECOVERY_KEYS,
+};
+
+function checkRows<K extends Keys>(
+  array: RowArray<K> & { readonly value: unknown },
+  faults: Fault[],
+): CheckedRow<K>[] {
+  const { keys, path, countMax, foreign } = array;
+  const items = itemsOf(array, faults);
+  if (items.length > countMax) {
+    const found = `${items.length} tables [[${path.join(".")}]]`;
+    faults.push({
+      path: [...path, countMax],
+      anchor: "header",
+      found,
+      want: `at most ${countMax}`,
+    });
   }
-  return listeners;
+  return items.map((item) => {
+    const table = item.table ?? {};
+    for (const name of Object.keys(table)) {
+      if (formOf(keys, name) !== undefined) continue;
+      const isForeign = formOf(foreign, name) !== undefined;
+      faults.push(
+        isForeign
+          ? foreignRowFault(item.path, name)
+          : unknownKeyFault(item.path, name, keyNames(keys)),
+      );
+    }
+    if (item.table !== undefined)
+      return { ...checkTable(keys, table, item.path, faults), path: item.path };
+    // What is no table has no keys to miss, and takes part in no rule.
+    const wrong = new Set(Object.keys(keys));
+    return { values: {}, given: new Set(), wrong, path: item.path };
+  });
+}
+
+function foreignRowFault(path: Path, name: string): Fault {
+  const found = "a key of [recovery] alone, which counts for all plans together";
+  return { path: [...path, name], anchor: "key", found, want: "it in [recovery]" };
 }
 
 function checkListener(
@@ -176,7 +281,7 @@ function unknownKeyFault(
 ): Fault {
   const inListener = path[0] === "listener";
   const suggestion = nearest(name, candidates) ?? sameKeyElsewhere(name);
-  const want = inListener ? keysOfListener(kind) : `one of the keys of [${path[0]}]`;
+  const want = inListener ? keysOfListener(kind) : `one of the keys of ${headerOf(path)}`;
   return {
     path: [...path, name],
     anchor: "key",
@@ -184,6 +289,12 @@ function unknownKeyFault(
     want,
     suggestion,
   };
+}
+
+/** "[recovery]", or "[[recovery.plan]]" for one of an array. */
+function headerOf(path: Path): string {
+  const names = path.filter((part) => typeof part === "string").join(".");
+  return names.length === 0 || typeof path.at(-1) === "string" ? `[${names}]` : `[[${names}]]`;
 }
 
 function keysOfListener(kind: ListenerKind | undefined): string {
@@ -194,7 +305,7 @@ function keysOfListener(kind: ListenerKind | undefined): string {
 
 function unknownTableFault(name: string): Fault {
   const suggestion = nearest(name, TABLE_ORDER) ?? sameKeyElsewhere(name);
-  const tables = TABLE_ORDER.map((table) => (table === "listener" ? "[[listener]]" : `[${table}]`));
+  const tables = TABLE_ORDER.map((table) => (isTableName(table) ? `[${table}]` : `[[${table}]]`));
   const want = `one of the tables ${alternatives(tables, "and")}`;
   return {
     path: [name],
@@ -208,10 +319,14 @@ function unknownTableFault(name: string): Fault {
 /** "tracker.capacity" for `capacity`, if exactly that key is in another table. */
 function sameKeyElsewhere(name: string): string | undefined {
   for (const table of TABLE_ORDER) {
-    const names = table === "listener" ? allListenerKeys() : keyNames(TABLES[table]);
+    const names = isTableName(table) ? keyNames(TABLES[table]) : arrayKeys(table);
     if (names.includes(name)) return `${table}.${name}`;
   }
   return undefined;
+}
+
+function arrayKeys(array: ArrayName): string[] {
+  return array === "listener" ? allListenerKeys() : keyNames(AGENT_KEYS);
 }
 
 function allListenerKeys(): string[] {

@@ -9,6 +9,7 @@ import { conflictFault, type KeyRef, refPath } from "./key_ref.ts";
 import { CREDENTIALS_PREFIX } from "../keys/forms.ts";
 import type { Keys } from "../keys/key.ts";
 import { LISTENER_KEYS } from "../keys/listener_keys.ts";
+import { PLAN_KEYS } from "../keys/plan_keys.ts";
 import { TABLE_NAMES, TABLES } from "../keys/tables.ts";
 import type { UnitSettings } from "./unit_file.ts";
 
@@ -36,6 +37,8 @@ export function expandCredentialPaths(paths: CredentialPaths): void {
     for (const key of secretKeys(TABLES[table]))
       expandPath(paths, { table, key }, document.tables[table]);
   }
+  for (const row of document.plans)
+    for (const key of secretKeys(PLAN_KEYS)) expandPath(paths, { row, key }, row);
 }
 
 function secretKeys(keys: Keys): string[] {

@@ -4,6 +4,8 @@
 import { posix } from "node:path";
 import { LISTENERS_MAX } from "../../base/limits.ts";
 import { canonicalAddress, isLoopbackAddress, parseListen } from "../keys/address.ts";
+import { listenerNames } from "./listener_names.ts";
+import { checkAgents } from "./agent_rules.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import { type Fault, ordinal } from "../problems/fault.ts";
 import { pathText, quoted } from "../problems/found.ts";
@@ -36,6 +38,7 @@ export function checkCrossRules(
     if (platform !== "linux") checkAllowLists(listener, platform, report);
   }
   checkRecovery(document, platform, report);
+  checkAgents(document, faults);
   checkMetrics(document, report);
   checkAuditKey(document, report);
   checkFiles(document, report);
@@ -58,20 +61,6 @@ function listenerPlace(listener: CheckedListener): string {
   return typeof index === "number"
     ? `the ${ordinal(index + 1)} [[listener]]`
     : "the default listener";
-}
-
-/**
- * The name of each listener, the default ones counted per kind; undefined if a wrong one was
- * written.
- */
-export function listenerNames(listeners: readonly CheckedListener[]): (string | undefined)[] {
-  const counts = new Map<string, number>();
-  return listeners.map((listener) => {
-    if (listener.kind === undefined || listener.wrong.has("name")) return undefined;
-    const count = counts.get(listener.kind) ?? 0;
-    counts.set(listener.kind, count + 1);
-    return listener.values.name ?? `${listener.kind}-${count}`;
-  });
 }
 
 function checkCount({ listeners }: CheckedDocument, report: Report): void {

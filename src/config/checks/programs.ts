@@ -11,11 +11,14 @@ import type { Fault, Path } from "../problems/fault.ts";
 import { alternatives, pathText, quoted } from "../problems/found.ts";
 import { conflictFault, type KeyRef } from "./key_ref.ts";
 import type { Host } from "../load_result.ts";
-import { type Secrets, secretCommand } from "../secrets.ts";
+import { WHAT_IS_RUN } from "./planned_values.ts";
+import { recoveryScopes, refIn, saysOneOf } from "./recovery_rules.ts";
+import { planSecret, type Secrets, secretCommand } from "../secrets.ts";
 import { nearest } from "../problems/suggestion.ts";
 
 /**
- * Reports each program of [recovery] that cannot be started, and a working directory that is none.
+ * Reports each program of [recovery] and its plans that cannot be started, and a working directory
+ * that is none.
  */
 export function checkPrograms(
   document: CheckedDocument,
@@ -23,7 +26,26 @@ export function checkPrograms(
   host: Host,
   faults: Fault[],
 ): void {
-  const { values } = document.tables.recovery;
+  for (const [number, scope] of recoveryScopes(document).entries()) {
+    const secret = number === 0 ? undefined : planSecret(number - 1);
+    const search = { document, scope, commandFile: secretCommand(secrets, secret), faults };
+    if (saysOneOf(scope, [...WHAT_IS_RUN, "env", "inherit_env"])) checkScope(search, host);
+    if (saysOneOf(scope, ["cwd"])) checkDirectory(search, host);
+    if (saysOneOf(scope, WHAT_IS_RUN)) checkPlaceholders(search);
+  }
+}
+
+/** What of [recovery] or a plan is looked at. */
+interface Search {
+  readonly document: CheckedDocument;
+  readonly scope: ReturnType<typeof recoveryScopes>[number];
+  /** The words of its command file. */
+  readonly commandFile: readonly string[] | undefined;
+  readonly faults: Fault[];
+}
+
+function checkScope({ document, scope, commandFile, faults }: Search, host: Host): void {
+  const { values } = scope;
   const inherited = values.inherit_env === true ? host.env : undefined;
   const path = childPath(values.env ?? {}, inherited);
   function check(program: string | undefined, ref: KeyRef, at: readonly (string | number)[]): void {
@@ -34,24 +56,21 @@ export function checkPrograms(
     // Even if an option named it, the host is at fault: exit 78.
     faults.push({ ...fault, path: [...fault.path, ...at], onlyOptions: false });
   }
-  const command: KeyRef = { table: "recovery", key: "command" };
-  check(values.command?.[0], command, [0]);
-  check(secretCommand(secrets)?.[0], { table: "recovery", key: "command_file" }, []);
-  const steps: KeyRef = { table: "recovery", key: "step" };
+  check(values.command?.[0], refIn(scope, "command"), [0]);
+  check(commandFile?.[0], refIn(scope, "command_file"), []);
+  const steps = refIn(scope, "step");
   for (const [index, step] of (values.step ?? []).entries()) {
     check(step.exec?.[0], steps, [index, "exec", 0]);
     if (step.restart_unit !== undefined) check(UNIT_MANAGER, steps, [index, "restart_unit"]);
   }
-  checkDirectory(document, host, faults);
-  checkPlaceholders(document, secrets, faults);
 }
 
 /**
  * Reports each word in braces that the recovery does not know and would hand to the program as it
  * is.
  */
-function checkPlaceholders(document: CheckedDocument, secrets: Secrets, faults: Fault[]): void {
-  const { values } = document.tables.recovery;
+function checkPlaceholders({ document, scope, commandFile, faults }: Search): void {
+  const { values } = scope;
   function check(ref: KeyRef, words: readonly string[] | undefined, at?: Path): void {
     for (const [index, word] of (words ?? []).entries()) {
       const found = placeholderFound(word, index === 0, at === undefined);
@@ -61,10 +80,10 @@ function checkPlaceholders(document: CheckedDocument, secrets: Secrets, faults: 
       faults.push({ ...fault, path, suggestion: found.suggestion });
     }
   }
-  check({ table: "recovery", key: "command" }, values.command, []);
-  check({ table: "recovery", key: "command_file" }, secretCommand(secrets));
+  check(refIn(scope, "command"), values.command, []);
+  check(refIn(scope, "command_file"), commandFile);
   for (const [index, step] of (values.step ?? []).entries()) {
-    check({ table: "recovery", key: "step" }, step.exec, [index, "exec"]);
+    check(refIn(scope, "step"), step.exec, [index, "exec"]);
   }
 }
 
@@ -101,11 +120,11 @@ function placeholderFound(
   return undefined;
 }
 
-function checkDirectory(document: CheckedDocument, host: Host, faults: Fault[]): void {
-  const { cwd } = document.tables.recovery.values;
+function checkDirectory({ document, scope, faults }: Search, host: Host): void {
+  const { cwd } = scope.values;
   const fault = cwd === undefined ? undefined : host.directoryFault(cwd);
   if (cwd === undefined || fault === undefined) return;
-  const at: KeyRef = { table: "recovery", key: "cwd" };
+  const at = refIn(scope, "cwd");
   const found = `${pathText(cwd)}, ${fault}`;
   const want = "a directory that this user can enter";
   faults.push(conflictFault(document, { at, anchor: "value", found, want }));

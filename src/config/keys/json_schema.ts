@@ -1,16 +1,23 @@
 // varta.schema.json, with which editors complete and check varta.toml: derived from the rows of the
 // keys.
+import { AGENT_KEYS, AGENT_RULES_MAX } from "./agent_keys.ts";
 import type { JsonSchema } from "./form.ts";
 import type { Keys } from "./key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./listener_keys.ts";
-import { TABLE_ORDER, TABLES } from "./tables.ts";
+import { PLAN_KEYS, PLANS_MAX } from "./plan_keys.ts";
+import { isTableName, TABLE_ORDER, TABLES } from "./tables.ts";
 
 export function jsonSchemaText(): string {
   const listeners = LISTENER_KINDS.map((kind) => tableSchema(LISTENER_KEYS[kind]));
   const listener = { type: "array", items: { oneOf: listeners } };
-  const tables = TABLE_ORDER.map((name): [string, JsonSchema] =>
-    name === "listener" ? [name, listener] : [name, tableSchema(TABLES[name])],
-  );
+  const agent = { type: "array", maxItems: AGENT_RULES_MAX, items: tableSchema(AGENT_KEYS) };
+  const arrays = { listener, agent };
+  const tables = TABLE_ORDER.map((name): [string, JsonSchema] => [
+    name,
+    isTableName(name)
+      ? tableSchema(TABLES[name], name === "recovery" ? { plan } : {})
+      : arrays[name],
+  ]);
   const schema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     type: "object",
@@ -22,7 +29,10 @@ export function jsonSchemaText(): string {
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 }
 
-function tableSchema(keys: Keys): JsonSchema {
+const plan: JsonSchema = { type: "array", maxItems: PLANS_MAX, items: tableSchema(PLAN_KEYS) };
+
+/** `more` has what no row says. */
+function tableSchema(keys: Keys, more: Readonly<Record<string, JsonSchema>> = {}): JsonSchema {
   const properties = Object.entries(keys).flatMap(([name, { form, help, byDefault }]) => {
     const own = [name, { description: help, default: byDefault, ...form.json }] as const;
     if (form.milliseconds === undefined) return [own];
@@ -32,7 +42,7 @@ function tableSchema(keys: Keys): JsonSchema {
   const required = Object.keys(keys).filter((name) => keys[name]!.required === true);
   return {
     type: "object",
-    properties: Object.fromEntries(properties),
+    properties: { ...Object.fromEntries(properties), ...more },
     ...(required.length > 0 ? { required } : {}),
     additionalProperties: false,
   };

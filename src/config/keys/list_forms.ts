@@ -2,6 +2,7 @@
 // there is one or a list (spec 07 section 1). Each wrong item is a problem of its own.
 import { ACCOUNT_ID_MAX } from "../accounts.ts";
 import type { Fault, Path } from "../problems/fault.ts";
+import { alternatives } from "../problems/found.ts";
 import {
   type AccountKind,
   type Form,
@@ -50,6 +51,44 @@ function accountItem(kind: AccountKind): Item<string | number> {
       typeof value === "string" && value !== "" && TEXT.test(value)
         ? value
         : number.check(value, [], []),
+  };
+}
+
+/** An array of integers: "an array of at most 64 exit statuses from 0 to 255". */
+export function integers(
+  { min, max, countMax }: { readonly min: number; readonly max: number; readonly countMax: number },
+  what: string,
+): Form<number[]> {
+  const { kind, json, want, check } = integer({ min, max });
+  const item = { kind, json, want, parse: (value: unknown) => check(value, [], []) };
+  return list({
+    want: `an array of at most ${countMax} ${what} from ${min} to ${max}`,
+    countMax,
+    item,
+  });
+}
+
+/** An array of some of `known`, at least one. */
+export function words<const W extends string>(
+  known: readonly W[],
+  what: string,
+): Form<W[], readonly W[]> {
+  const want = alternatives(known.map((one) => `"${one}"`));
+  const item: Item<W> = {
+    kind: "string",
+    want,
+    json: { type: "string", enum: known },
+    parse: (value) => known.find((one) => one === value),
+  };
+  const form = list({ want: `an array of ${what}: ${want}`, countMax: known.length, item });
+  return {
+    ...form,
+    json: { ...form.json, minItems: 1 },
+    check(value, path, faults) {
+      if (!Array.isArray(value) || value.length > 0) return form.check(value, path, faults);
+      faults.push(valueFault({ kind: "array", want: form.want }, value, path));
+      return undefined;
+    },
   };
 }
 

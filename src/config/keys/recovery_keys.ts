@@ -2,15 +2,21 @@
 // need; every key below `shutdown_grace` has a default that changes nothing.
 
 // biome-ignore-all format: a table reads best with a row in few lines
+import { STALL_VERDICTS } from "../../events/stall_verdict.ts";
 import { duration, flag, integer, mode, path, secretFile, textItem, word } from "./forms.ts";
-import { command, list, variables } from "./list_forms.ts";
+import { command, list, variables, words } from "./list_forms.ts";
 import { live } from "./key.ts";
 import { steps } from "./recovery_step.ts";
+
+/** What a debugger or an administrator holds is not recovered unless that is asked for. */
+export const WHEN_DEFAULT = STALL_VERDICTS.filter((one) => one !== "traced" && one !== "frozen");
 
 const CAPTURE_BYTES_DEFAULT = 4_096;
 const CAPTURE_BYTES_MAX = 1_048_576;
 /** The start of each recovery within the window is remembered for each agent. */
 const BUDGET_MAX = 1_000;
+/** As many as a machine of ordinary size has agents: more than that at once is no agent's fault. */
+export const STORM_LIMIT_DEFAULT = 50;
 const STORM_LIMIT_MAX = 100_000;
 const UNIT_GLOBS_MAX = 64;
 /** A unit name with wildcards; only services have a unit that an agent runs in. */
@@ -63,11 +69,12 @@ export const RECOVERY_KEYS = {
     { unit: "recoveries" }),
   budget_window: live("budgetWindowNs", duration({ minMs: 1_000, zeroWould: "count nothing" }),
     "Time over which a budget is counted", { byDefault: "1h" }),
-  pace_by: live("paceBy", word(["process", "unit"]),
-    "Whose recoveries back-off and budget count together", { byDefault: "process" }),
-  storm_limit: live("stormLimit", integer({ min: 1, max: STORM_LIMIT_MAX,
-      zeroWould: "never recover any agent", offBy: "no such key: then there is no limit" }),
-    "Recoveries of all agents together per storm_window", { unit: "recoveries" }),
+  pace_by: live("paceBy", word(["agent", "process", "unit"]),
+    "Whose recoveries back-off and budget count together",
+    { computed: '"agent" with a configuration file, else "process"' }),
+  storm_limit: live("stormLimit", integer({ min: 0, max: STORM_LIMIT_MAX }),
+    "Recoveries of all agents together per storm_window; 0 = no limit",
+    { computed: `${STORM_LIMIT_DEFAULT} with a configuration file, else 0`, unit: "recoveries" }),
   storm_window: live("stormWindowNs", duration({ minMs: 1_000, zeroWould: "count nothing" }),
     "Time over which storm_limit is counted", { byDefault: "1m" }),
   verify_within: live("verifyWithinNs", duration({ minMs: 10,
@@ -77,4 +84,7 @@ export const RECOVERY_KEYS = {
   retry: live("retry", flag, "Recover an agent again while it stays silent", { byDefault: false }),
   dry_run: live("dryRun", flag, "Decide and log everything, but start and signal nothing",
     { byDefault: false }),
+  when: live("when", words(STALL_VERDICTS, "verdicts"),
+    "Verdicts on which it acts",
+    { computed: "all but traced and frozen; all without a configuration file" }),
 };

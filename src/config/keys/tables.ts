@@ -152,7 +152,14 @@ export type TableName = keyof typeof TABLES;
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
+/** The arrays of tables at the top of the file. */
+export type ArrayName = "listener" | "agent";
+
 /** The tables in the order in which the file and its example have them. */
-export const TABLE_ORDER = TABLE_NAMES.flatMap((name): readonly (TableName | "listener")[] =>
-  name === "recovery" ? ["listener", name] : [name],
+export const TABLE_ORDER = TABLE_NAMES.flatMap((name): readonly (TableName | ArrayName)[] =>
+  name === "recovery" ? ["listener", "agent", name] : [name],
 );
+
+export function isTableName(name: TableName | ArrayName): name is TableName {
+  return Object.hasOwn(TABLES, name);
+}

@@ -27,23 +27,39 @@ export interface Fault {
   readonly onlyOptions?: boolean;
 }
 
-/** Paths of the arrays whose items have headers of their own. */
-const TABLE_ARRAYS: readonly string[] = ["listener", "recovery.step"];
+/** Arrays whose items have headers of their own, and the word for one that has a name. */
+const TABLE_ARRAYS: Readonly<Record<string, string>> = {
+  listener: "listener",
+  agent: "agent",
+  "recovery.plan": "plan",
+  "recovery.step": "",
+  "recovery.plan.step": "",
+};
+
+/** The names of the items of an array, by its path: "recovery.plan". */
+export type ItemNames = Readonly<Record<string, readonly (string | undefined)[] | undefined>>;
 
 /**
  * The place in words, counted from 1: "1st [[listener]]: mode", or "listener edge: mode" if `names`
  * has a name for it; "recovery.command, 2nd item".
  */
-export function pathLabel(path: Path, names: readonly (string | undefined)[] = []): string {
+export function pathLabel(path: Path, names: ItemNames = {}): string {
   let label = "";
   let separator = "";
-  for (const [index, part] of path.entries()) {
+  /** The path without its indexes. */
+  let dotted = "";
+  for (const part of path) {
     if (typeof part === "string") {
       label += `${separator}${keyLabel(part)}`;
+      dotted += dotted === "" ? part : `.${part}`;
       separator = ".";
-    } else if (TABLE_ARRAYS.includes(label)) {
-      const name = label === "listener" && index === 1 ? names[part] : undefined;
-      label = name === undefined ? `${ordinal(part + 1)} [[${label}]]` : `listener ${name}`;
+    } else if (Object.hasOwn(TABLE_ARRAYS, dotted)) {
+      const name = names[dotted]?.[part];
+      const item = `${ordinal(part + 1)} [[${dotted}]]`;
+      const own = name === undefined ? item : `${TABLE_ARRAYS[dotted]} ${name}`;
+      // A step of a plan comes after the plan: "plan restart: 2nd [[recovery.plan.step]]".
+      const holder = label.lastIndexOf(": ");
+      label = holder === -1 ? own : `${label.slice(0, holder + 2)}${own}`;
       separator = ": ";
     } else label += `, ${ordinal(part + 1)} item`;
   }

@@ -1,6 +1,6 @@
 // Faults become the problems that people read: sorted by position, at most 50, each on one line
 // (spec 07 section 4).
-import { type Fault, pathKey, pathLabel } from "./fault.ts";
+import { type Fault, type ItemNames, pathKey, pathLabel } from "./fault.ts";
 import type { LogFormat } from "../config.ts";
 import type { LoadFailure, Problem } from "../load_result.ts";
 
@@ -14,9 +14,9 @@ interface FaultSource {
   /** Its text, for positions. */
   readonly text: string;
   /**
-   * Names of the listeners in the file, in its order; undefined = none, or not only of this one.
+   * Names of listeners, agents and plans in the file; undefined = none, or not only of this one.
    */
-  readonly listenerNames: readonly (string | undefined)[];
+  readonly names: ItemNames;
   readonly logFormat: LogFormat | undefined;
 }
 
@@ -79,14 +79,14 @@ export function optionProblem(fault: Fault): Problem {
 
 function fileProblem(
   fault: Fault,
-  { file, listenerNames }: FaultSource,
+  { file, names }: FaultSource,
   positions: {
     find(path: Fault["path"], anchor: Fault["anchor"]): { line: number; column: number };
   },
 ): Problem {
   const { line, column } = positions.find(fault.path, fault.anchor);
   const key = pathKey(fault.path);
-  const where = pathLabel(fault.path, listenerNames);
+  const where = pathLabel(fault.path, names);
   return { source: file ?? "defaults", line, column, key, where, text: faultText(fault) };
 }
 

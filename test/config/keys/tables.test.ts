@@ -108,7 +108,7 @@ describe("every integer key", () => {
     ["listener.secure-udp", "port", 1, 65_535],
     ["recovery", "capture_bytes", 1, 1_048_576],
     ["recovery", "budget", 1, 1_000],
-    ["recovery", "storm_limit", 1, 100_000],
+    ["recovery", "storm_limit", 0, 100_000],
     ["audit", "max_bytes", 4_096, LARGEST],
     ["audit", "sync_every", 1, U32_MAX],
     ["export", "max_bytes", 128, LARGEST],
@@ -165,7 +165,7 @@ describe("every word key", () => {
   const words: [string, string, string[]][] = [
     ["observer", "clock_source", ["monotonic", "boottime", "monotonic-raw"]],
     ["tracker", "eviction_policy", ["strict", "balanced"]],
-    ["recovery", "pace_by", ["process", "unit"]],
+    ["recovery", "pace_by", ["agent", "process", "unit"]],
     ["export", "format", ["tsv", "jsonl"]],
     ["log", "level", ["debug", "info", "warn", "error"]],
     ["log", "format", ["logfmt", "json"]],

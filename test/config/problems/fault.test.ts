@@ -19,12 +19,31 @@ describe("pathLabel() and pathKey()", () => {
       "2nd [[recovery.step]]: exec, 1st item",
       "recovery.step[1].exec[0]",
     ],
+    [
+      ["agent", 0, "match", "unit", 1],
+      "agent worker: match.unit, 2nd item",
+      "agent[0].match.unit[1]",
+    ],
+    [["agent", 2, "late"], "3rd [[agent]]: late", "agent[2].late"],
+    [["recovery", "plan", 0, "budget"], "plan restart: budget", "recovery.plan[0].budget"],
+    [["recovery", "plan", 1, "budget"], "2nd [[recovery.plan]]: budget", "recovery.plan[1].budget"],
+    [
+      ["recovery", "plan", 0, "step", 1, "signal"],
+      "plan restart: 2nd [[recovery.plan.step]]: signal",
+      "recovery.plan[0].step[1].signal",
+    ],
     [["recovery", "command", 3], "recovery.command, 4th item", "recovery.command[3]"],
     [["recovery", "env", "A B"], 'recovery.env."A B"', 'recovery.env."A B"'],
     [["log", "\u202elevel"], 'log."\\u202elevel"', 'log."\\u202elevel"'],
   ];
   test.each(cases)("call %p %s", (path, label, key) => {
-    expect(pathLabel(path, [undefined, "edge"])).toBe(label);
+    expect(
+      pathLabel(path, {
+        listener: [undefined, "edge"],
+        agent: ["worker"],
+        "recovery.plan": ["restart"],
+      }),
+    ).toBe(label);
     expect(pathKey(path)).toBe(key);
   });
 });
