@@ -15,7 +15,7 @@ import { type AgentName, fitName, OWNER_RULE } from "./naming.ts";
 export const AGENT_NEW = 0;
 /** The agent of those for whose name there is no place. */
 export const AGENT_OTHER = 1;
-const OTHER_NAME = "other";
+export const OTHER_NAME = "other";
 const OWN_ROWS = 2;
 
 /**
@@ -31,7 +31,7 @@ const FREE_PART = 1 / 2;
 const END = -1;
 
 /** A name that the configuration has, as a rule's without placeholders. */
-interface ReservedName {
+export interface ReservedName {
   readonly name: string;
   /** All members that its rule matches are one agent, whatever their uid is. */
   readonly bindsOwner: boolean;
@@ -152,6 +152,11 @@ export class AgentTable {
   nameOf(number: number): string {
     const index = number % this.#rowCount;
     return this.#numberOf(index) === number ? this.#rows[index]!.name : "";
+  }
+
+  /** As `nameOf`; "" too of the agent of those that have no name of their own. */
+  ownNameOf(number: number): string {
+    return number === AGENT_OTHER ? "" : this.nameOf(number);
   }
 
   /** -1 = another owner has the name. */

@@ -3,10 +3,11 @@
 // process itself and may hold any bytes; a name has only characters that mean nothing to a log, a
 // metrics page, a shell or a terminal. Cold side: it makes strings.
 import { createHash } from "node:crypto";
+import { AGENT_NAME_PLACEHOLDERS } from "../base/placeholders.ts";
 import type { Identity } from "../processes/identity.ts";
 
 /** What a rule says of the names of its members. */
-interface NamingRule {
+export interface NamingRule {
   /** With placeholders; undefined = it says nothing of the name. */
   readonly name: string | undefined;
   /**
@@ -29,9 +30,6 @@ export interface MemberFacts {
   readonly address: string;
 }
 
-/** The rule that a member matches first; undefined = none. */
-export type RuleFinder = (facts: MemberFacts) => NamingRule | undefined;
-
 /** `owner` of members that are one agent by the word of a rule, and of those without a uid. */
 export const OWNER_RULE = -1;
 export const OWNER_UNKNOWN = -2;
@@ -47,17 +45,7 @@ export interface AgentName {
   readonly isFree: boolean;
 }
 
-const PLACEHOLDERS = [
-  "unit",
-  "instance",
-  "comm",
-  "script",
-  "user",
-  "container",
-  "listener",
-] as const;
-
-type Placeholder = (typeof PLACEHOLDERS)[number];
+type Placeholder = (typeof AGENT_NAME_PLACEHOLDERS)[number];
 
 export function nameFor(facts: MemberFacts, rule: NamingRule | undefined): AgentName {
   const { uid, user, identity } = facts;
@@ -84,23 +72,26 @@ export function fitName(text: string): string {
   return `${text.slice(0, CUT_LENGTH)}-${hash}`;
 }
 
+/** As `escapeBytes`; of the id of a container or a run the beginning is enough. */
+function escapeName(latin1: string): string {
+  return escapeBytes(latin1.replace(LONG_ID, (id) => id.slice(0, ID_DIGITS)));
+}
+
 /**
  * `latin1` with each byte that a name may not have as %XX. "/" and "%" are among these: in a name
- * they are made by us only. Of the id of a container or a run the beginning is enough.
+ * they are made by us only.
  */
-function escapeName(latin1: string): string {
-  return latin1
-    .replace(LONG_ID, (id) => id.slice(0, ID_DIGITS))
-    .replace(NOT_IN_NAMES, (character) => {
-      const code = character.charCodeAt(0) & 0xff;
-      return `%${code.toString(16).toUpperCase().padStart(2, "0")}`;
-    });
+function escapeBytes(latin1: string): string {
+  return latin1.replace(NOT_IN_NAMES, (character) => {
+    const code = character.charCodeAt(0) & 0xff;
+    return `%${code.toString(16).toUpperCase().padStart(2, "0")}`;
+  });
 }
 
 const NOT_IN_NAMES = /[^A-Za-z0-9_.@:-]/g;
 const LONG_ID = /[0-9a-fA-F]{32,}/g;
 const ID_DIGITS = 12;
-const PLACEHOLDER = new RegExp(`\\{(${PLACEHOLDERS.join("|")})\\}`, "g");
+const PLACEHOLDER = new RegExp(`\\{(${AGENT_NAME_PLACEHOLDERS.join("|")})\\}`, "g");
 
 // A rule without a value for one of its placeholders would give the same half of a name to all.
 function ruleName(facts: MemberFacts, template: string | undefined): string | undefined {
@@ -118,9 +109,9 @@ function ruleName(facts: MemberFacts, template: string | undefined): string | un
   return isWhole && text !== "" ? text : undefined;
 }
 
-/** What the operator wrote, whose characters are those of a file in UTF-8. */
+/** What the operator wrote, whose characters are those of a file in UTF-8; none of it is cut. */
 function literal(text: string): string {
-  return escapeName(Buffer.from(text, "utf8").toString("latin1"));
+  return escapeBytes(Buffer.from(text, "utf8").toString("latin1"));
 }
 
 function textOf({ identity, user, listener }: MemberFacts, placeholder: Placeholder): string {

@@ -11,12 +11,23 @@ import {
   type MatchFacts,
   matchesUserUnit,
 } from "./match.ts";
+import type { MemberFacts, NamingRule } from "./naming.ts";
 
 /** The plan of a rule under which nothing is done. */
 export const NO_PLAN = "none";
 
-/** No rule takes the member. */
-export const RULE_NONE = -1;
+/** No rule takes the member: the largest u16, so that a slot can hold it beside the others. */
+export const RULE_NONE = 0xffff;
+
+/** What of a rule matters to a member that it takes. */
+export interface MemberRule extends NamingRule {
+  /** In the order of the configuration. */
+  readonly index: number;
+  readonly thresholdNs: number;
+}
+
+/** The rule that a member matches first; undefined = none. */
+export type RuleFinder = (facts: MemberFacts) => MemberRule | undefined;
 
 /** A condition of a rule, ready to be held against facts. */
 interface Condition {

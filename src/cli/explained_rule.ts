@@ -129,14 +129,9 @@ function agentText({ name }: AgentRule): string {
 }
 
 function policyText(agent: AgentRule): string {
-  const { thresholdNs, lateNs, graceNs, expect, onExit, recovery } = agent;
-  const parts = [`threshold ${durationTextFromNs(thresholdNs)}`];
-  if (lateNs !== undefined) parts.push(`late ${durationTextFromNs(lateNs)}`);
-  if (graceNs > 0) parts.push(`grace ${durationTextFromNs(graceNs)}`);
-  if (expect !== undefined) parts.push(`expect ${expect}`);
-  parts.push(`on_exit ${onExit}`);
-  parts.push(recovery === undefined ? "the plan of [recovery]" : `plan ${recovery}`);
-  return parts.join(", ");
+  const { thresholdNs, recovery } = agent;
+  const plan = recovery === undefined ? "the plan of [recovery]" : `plan ${recovery}`;
+  return `threshold ${durationTextFromNs(thresholdNs)}, ${plan}`;
 }
 
 function matchText(match: Match): string {

@@ -7,6 +7,7 @@ import { VERSION } from "../base/build_info.ts";
 import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { FILES } from "../files/counters.ts";
 import type { HttpServer } from "../http/http_server.ts";
@@ -190,7 +191,7 @@ export class Daemon {
       ],
       log,
       metrics,
-      thresholdNs: observer.thresholdNs,
+      thresholdNs: shortestThresholdNs(this.#config),
       makeDirectory: () => {
         if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
       },

@@ -4,6 +4,7 @@ import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
@@ -22,6 +23,7 @@ import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
+import { policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Reports } from "./reports.ts";
@@ -86,19 +88,22 @@ export function makeParts(options: PartsOptions): Parts {
     admission: config.limits,
     allowCrossNamespace: config.observer.allowCrossNamespace,
     judgeLimit: JUDGE_SLOTS_MAX,
-    pauseGapNs: pauseGapNs(config.observer.thresholdNs),
+    pauseGapNs: pauseGapNs(shortestThresholdNs(config)),
   });
   const metrics = makeMetrics(config, observer);
   const listenerNames = config.listeners.map(({ name }) => name);
+  const { agents } = observer.tracker.table;
+  agents.reserve(reservedNames(config.agents));
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,
     listenerNames,
+    findRule: ruleFinder(config.agents),
     monotonicNs,
   });
   const reports = new Reports({
     log,
-    agentName: (number) => observer.tracker.table.agents.nameOf(number),
+    agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
@@ -109,6 +114,7 @@ export function makeParts(options: PartsOptions): Parts {
   const recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
+    policyOf: (stall) => policyOf(stall, config.agents, agents),
     allowCrossNamespace: config.observer.allowCrossNamespace,
     listenerNames,
     runner,
@@ -130,7 +136,7 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
-    thresholdNs: observer.thresholdNs,
+    thresholdNs: shortestThresholdNs(config),
     accounting: observer.accounting,
     reports: new FilterReports(log, listenerNames),
   });

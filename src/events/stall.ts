@@ -17,6 +17,8 @@ export interface Stall {
   readonly key: number;
   /** Number of its agent: never that of another one, also when this one is gone by now. */
   readonly agent: number;
+  /** Index of the rule of its member, or RULE_NONE. */
+  readonly rule: number;
   /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
   readonly source: string;
   /** Last observed nonce of any kind. */

@@ -1,9 +1,10 @@
 // Who the members are (spec 03 section 2.2): after a batch, the members that it brought are looked
-// at, named and counted with their agent; and every few seconds all are looked at again, because
+// at, named, given their rule, and counted with their agent; and every few seconds all are looked at again, because
 // execve keeps pid and start time. It takes a bounded time of each turn, so that no beat waits for
 // it. A member is known before it is judged for the first time: its judgement waits for some turns
 // if the time is used up, but not for long.
-import { type MemberFacts, nameFor, type RuleFinder } from "../agents/naming.ts";
+import { type MemberFacts, nameFor } from "../agents/naming.ts";
+import { RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";
 import {
   IDENTITY_LOOK_EVERY_NS,
@@ -22,7 +23,7 @@ interface IdentificationOptions {
   readonly reader: IdentityReader;
   /** By listener number. */
   readonly listenerNames: readonly string[];
-  /** Which rule names a member; default: there are no rules. */
+  /** Which rule is a member's; default: there are no rules. */
   readonly findRule?: RuleFinder;
   /** A monotonic clock for durations, in ns. */
   readonly monotonicNs: () => number;
@@ -143,7 +144,7 @@ export class Identification implements JudgeGate {
       // Of a process that is gone by now, what was known stays true.
       if (Number.isNaN(mark) || mark === known) {
         this.counters.add(Number.isNaN(mark) ? looks.gone : looks.unchanged);
-        this.#tracker.table.identified(slot, slots.agent[slot]!, known, nowNs);
+        this.#tracker.table.looks.looked(slot, nowNs);
         return;
       }
     }
@@ -157,18 +158,22 @@ export class Identification implements JudgeGate {
     const { agent } = this.#tracker.slots;
     const before = agent[slot]!;
     // What had a name and is hidden now keeps it.
-    if (identity === undefined && !isFresh)
-      this.#tracker.table.identified(slot, before, this.#tracker.slots.program[slot]!, nowNs);
+    if (identity === undefined && !isFresh) this.#tracker.table.looks.looked(slot, nowNs);
     else this.#name(slot, identity, nowNs);
     if (!isFresh && agent[slot]! !== before) this.counters.add(IDENTITY.renamed);
   }
 
   #name(slot: number, identity: Identity | undefined, nowNs: number): void {
+    const { table, thresholdNs } = this.#tracker;
     const facts = this.#factsOf(slot, identity, nowNs);
-    const number = this.#tracker.table.agents.numberFor(
-      nameFor(facts, this.#options.findRule?.(facts)),
-    );
-    this.#tracker.table.identified(slot, number, identity?.mark ?? UNREAD, nowNs);
+    const rule = this.#options.findRule?.(facts);
+    const member = {
+      agent: table.agents.numberFor(nameFor(facts, rule)),
+      rule: rule?.index ?? RULE_NONE,
+      thresholdNs: rule?.thresholdNs ?? thresholdNs,
+      program: identity?.mark ?? UNREAD,
+    };
+    table.identified(slot, member, nowNs);
   }
 
   #factsOf(slot: number, identity: Identity | undefined, nowNs: number): MemberFacts {

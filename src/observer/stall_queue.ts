@@ -8,7 +8,7 @@ import { refusalsOf, SLOT_COLUMNS, SLOT_PROVEN, sourceOf } from "../tracker/slot
 import type { StallSink } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 
-const { pid, key, agent, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
+const { pid, key, agent, rule, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
 const { origin, namespaceInode, generation, uid, status, payload, listener } = SLOT_COLUMNS;
 const { flags, refused } = SLOT_COLUMNS;
 
@@ -17,6 +17,7 @@ class StallRows extends columnTable({
   pid,
   key,
   agent,
+  rule,
   source,
   observedNonceHi,
   observedNonceLo,
@@ -80,6 +81,7 @@ function stallOf(rows: StallRows, row: number, observerNs: number): Stall {
     pid: rows.pid[row]!,
     key: rows.key[row]!,
     agent: rows.agent[row]!,
+    rule: rows.rule[row]!,
     source: sourceOf(rows, row),
     lastNonceHi: rows.observedNonceHi[row]!,
     lastNonceLo: rows.observedNonceLo[row]!,

@@ -93,6 +93,7 @@ export function columnTable<const L extends ColumnList>(
   const columns = Object.entries(list);
   class ColumnTable extends (columnSet(list) as new (rowCount: number) => object) {
     readonly #freshU8 = new FreshColumns<Uint8Array>();
+    readonly #freshU16 = new FreshColumns<Uint16Array>();
     readonly #freshU32 = new FreshColumns<Uint32Array>();
     readonly #freshF64 = new FreshColumns<Float64Array>();
 
@@ -102,9 +103,10 @@ export function columnTable<const L extends ColumnList>(
         const column = byName(this)[name]!;
         if (value === undefined) continue;
         if (column instanceof Uint8Array) this.#freshU8.add(column, value);
+        else if (column instanceof Uint16Array) this.#freshU16.add(column, value);
         else if (column instanceof Uint32Array) this.#freshU32.add(column, value);
         else if (column instanceof Float64Array) this.#freshF64.add(column, value);
-        else assert(false, "a fresh value is for u8, u32 and f64");
+        else assert(false, "a fresh value is for an unsigned or f64 column");
       }
     }
 
@@ -119,6 +121,8 @@ export function columnTable<const L extends ColumnList>(
     freshen(row: number): void {
       const { columns: u8s, values: u8Values } = this.#freshU8;
       for (let index = 0; index < u8s.length; index++) u8s[index]![row] = u8Values[index]!;
+      const { columns: u16s, values: u16Values } = this.#freshU16;
+      for (let index = 0; index < u16s.length; index++) u16s[index]![row] = u16Values[index]!;
       const { columns: u32s, values: u32Values } = this.#freshU32;
       for (let index = 0; index < u32s.length; index++) u32s[index]![row] = u32Values[index]!;
       const { columns: f64s, values: f64Values } = this.#freshF64;

@@ -1,6 +1,6 @@
-// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member gets the
-// lane of its threshold when it takes its slot, and the lane is the only place that has the
-// threshold. While its latch is clear the slot is in the lane's list, which is doubly linked in
+// Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member is in the
+// lane of its threshold: that of a new member when it takes its slot, later that of its rule. The
+// lane is the only place that has the threshold. While its latch is clear the slot is in the lane's list, which is doubly linked in
 // order of the last accepted beat. Ages never increase from head to tail, so the first head that is
 // not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
 import { THRESHOLDS_MAX } from "../base/limits.ts";
@@ -50,6 +50,22 @@ export class DeadlineLanes {
     this.#slots.lane[slot] = lane;
     this.count[lane]! += 1;
     this.#link(slot, nowNs);
+  }
+
+  /**
+   * The member of `slot` has `thresholdNs` from now on: its deadline is as if it always had. One
+   * that waits for no deadline goes on waiting for none.
+   */
+  change(slot: number, thresholdNs: number): void {
+    if (this.thresholdOf(slot) === thresholdNs) return;
+    const { lane: laneOf, lastNs, prev } = this.#slots;
+    const isWaiting = prev[slot]! !== LINK_NONE;
+    this.unlink(slot);
+    this.count[laneOf[slot]!]! -= 1;
+    const lane = this.#laneFor(thresholdNs);
+    laneOf[slot] = lane;
+    this.count[lane]! += 1;
+    if (isWaiting) this.#link(slot, lastNs[slot]!);
   }
 
   /** The member of `slot` gives it up. */
@@ -126,7 +142,8 @@ export class DeadlineLanes {
     const lane = slots.lane[slot]!;
     slots.lastNs[slot] = nowNs;
     let before = this.tail[lane]!;
-    // Only a caller whose clock runs backwards walks; the observer's clock is clamped.
+    // No beat walks, since the observer's clock is clamped: only a member that changed its
+    // threshold does, past those that have beaten since its last beat.
     while (before !== END && slots.lastNs[before]! > nowNs) before = slots.prev[before]!;
     const after = before === END ? this.head[lane]! : slots.next[before]!;
     slots.prev[slot] = before;

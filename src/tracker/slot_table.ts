@@ -19,6 +19,17 @@ import {
 } from "./slots.ts";
 import { UidShare } from "./uid_share.ts";
 
+/** Who a member is. */
+interface Identified {
+  /** Number of its agent. */
+  readonly agent: number;
+  /** Index of its rule, or RULE_NONE. */
+  readonly rule: number;
+  readonly thresholdNs: number;
+  /** Mark of the program that it runs; 0 = it could not be read. */
+  readonly program: number;
+}
+
 export class SlotTable {
   readonly slots: Slots;
   readonly lanes: DeadlineLanes;
@@ -132,13 +143,15 @@ export class SlotTable {
     this.looks.entered(slot);
   }
 
-  /** The member of `slot` was looked at: it is one of the agent of `number`, and runs `program`. */
-  identified(slot: number, number: number, program: number, nowNs: number): void {
-    const { agent } = this.slots;
-    this.agents.join(number);
-    this.agents.leave(agent[slot]!);
-    agent[slot] = number;
-    this.slots.program[slot] = program;
+  /** The member of `slot` was looked at, and this is who it is. */
+  identified(slot: number, { agent, rule, thresholdNs, program }: Identified, nowNs: number): void {
+    const { slots } = this;
+    this.agents.join(agent);
+    this.agents.leave(slots.agent[slot]!);
+    slots.agent[slot] = agent;
+    slots.rule[slot] = rule;
+    slots.program[slot] = program;
+    this.lanes.change(slot, thresholdNs);
     this.looks.looked(slot, nowNs);
   }
 

@@ -1,6 +1,7 @@
 // The columns of the tracker: one row per watched process, rows 0..len-1 dense, all typed arrays
 // made once (spec 03 section 2). NaN in a f64 column means unknown. A slot number that is kept
 // across a record or a drain may be another member's: removal moves the last row into the hole.
+import { RULE_NONE } from "../agents/rules.ts";
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
 import type { RefusalCount } from "../events/stall.ts";
@@ -44,8 +45,9 @@ export const SLOT_COLUMNS = {
   pid: u32(),
   /** Under which the index has it: the pid, unless another source holds that, see member_key.ts. */
   key: u32(),
-  /** Number of its agent, see agent_table.ts. */
+  /** Number of its agent, see agent_table.ts, and index of its rule. */
   agent: u32(),
+  rule: fresh(RULE_NONE, u16()),
   /** Where its beats come from, valid with SLOT_HAS_SOURCE. */
   source: u32(IP_WORDS),
   /** Observer time of the last accepted beat. */

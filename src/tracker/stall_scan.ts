@@ -15,7 +15,10 @@ export interface StallSink {
   onStall(slot: number): void;
 }
 
-/** Asked of each slot that is due, while the slot is valid. It may name the member of the slot. */
+/**
+ * Asked of each slot that is due, while the slot is valid. It may name the member of the slot, and
+ * change its threshold.
+ */
 export interface JudgeGate {
   /** False: its lane is judged no further at this time. */
   mayJudge(slot: number, nowNs: number): boolean;
@@ -39,20 +42,16 @@ export class StallScan {
    */
   drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
     const table = this.#table;
-    const { slots, lanes } = table;
-    const own = Number.isNaN(thresholdNs);
+    const { lanes } = table;
     let taken = 0;
     for (let lane = 0; lane < lanes.laneCount; lane++) {
-      const silenceNsMin = own ? lanes.thresholdNs[lane]! : thresholdNs;
       while (taken < slotsMax) {
-        const slot = lanes.head[lane]!;
+        const slot = this.#dueHead(lane, nowNs, thresholdNs);
         if (slot < 0) break;
-        const lastNs = slots.lastNs[slot]!;
-        const silenceNs = saturatingSub(nowNs, lastNs);
-        if (silenceNs < silenceNsMin || silenceNs < silenceNsMin + lanes.pauses.excusedNs(lastNs))
-          break;
         if (this.#heldByOtherProcess(slot)) this.#retire(slot);
         else if (this.gate?.mayJudge(slot, nowNs) === false) break;
+        // It may have another threshold by now.
+        else if (this.#dueHead(lane, nowNs, thresholdNs) !== slot) continue;
         else {
           table.latch(slot);
           sink.onStall(slot);
@@ -61,6 +60,19 @@ export class StallScan {
       }
     }
     return taken;
+  }
+
+  /** The head of `lane` if it is due, else -1; `thresholdNs` NaN = that of the lane. */
+  #dueHead(lane: number, nowNs: number, thresholdNs: number): number {
+    const { slots, lanes } = this.#table;
+    const slot = lanes.head[lane]!;
+    if (slot < 0) return -1;
+    const silenceNsMin = Number.isNaN(thresholdNs) ? lanes.thresholdNs[lane]! : thresholdNs;
+    const lastNs = slots.lastNs[slot]!;
+    const silenceNs = saturatingSub(nowNs, lastNs);
+    const isDue =
+      silenceNs >= silenceNsMin && silenceNs >= silenceNsMin + lanes.pauses.excusedNs(lastNs);
+    return isDue ? slot : -1;
   }
 
   /**

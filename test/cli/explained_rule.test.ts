@@ -14,9 +14,6 @@ recovery = "none"
 match = { user = ["app", "web"], script = "convert.py" }
 name = "convert"
 threshold = "2s"
-late = "1s"
-grace = "30s"
-expect = 8
 recovery = "restart"
 
 [[agent]]
@@ -56,7 +53,7 @@ test("names the rule, its place, its policy and plan, and why each rule before i
     'pid 4711 runs ("python3" "convert.py", user app, listener unix-0).',
     "",
     "  would be  agent convert, by the 2nd [[agent]]",
-    "            threshold 2s, late 1s, grace 30s, expect 8, on_exit judge, plan restart",
+    "            threshold 2s, plan restart",
     '  rule      2nd [[agent]], varta.toml:6: user = ["app", "web"], script = "convert.py"',
     '            1st does not match: it has no unit, and "api@*.service" is wanted',
     "",
@@ -67,7 +64,7 @@ test("says the plan and the name that a rule leaves open", async () => {
   const identity = { ...facts().identity!, script: "", unit: "shop.service" };
   expect((await explained(facts({ identity }))).slice(2)).toEqual([
     '  would be  an agent with the name "{unit}", by the 3rd [[agent]]',
-    "            threshold 5s, on_exit judge, the plan of [recovery]",
+    "            threshold 5s, the plan of [recovery]",
     '  rule      3rd [[agent]], varta.toml:15: user = "app"',
     '            1st does not match: its unit "shop.service" is not "api@*.service"',
     '            2nd does not match: it has no script, and "convert.py" is wanted',

@@ -31,11 +31,8 @@ threshold = "3s"
 match = { unit = ["a@*.service", "b.service"], uid = 998, user = "app" }
 name = "worker"
 threshold_ms = 2000
-late = "1s"
-grace = "30s"
-on_exit = "report"
-clean_exit = [143, 0]
-expect = 8
+grace = "0s"
+on_exit = "silence"
 recovery = "restart"
 
 [[agent]]
@@ -59,7 +56,6 @@ name = "secret"
 command_file = "/etc/varta/plan.command"
 debounce = "1m"
 pace_by = "unit"
-when = ["exited"]
 
 [[recovery.plan]]
 name = "slower"
@@ -74,11 +70,11 @@ describe("[[agent]]", () => {
         match: { unit: ["a@*.service", "b.service"], uid: ["998"], user: ["app"] },
         name: "worker",
         thresholdNs: 2 * NS_PER_S,
-        lateNs: NS_PER_S,
-        graceNs: 30 * NS_PER_S,
-        onExit: "report",
-        cleanExit: [143, 0],
-        expect: 8,
+        lateNs: undefined,
+        graceNs: 0,
+        onExit: "silence",
+        cleanExit: [],
+        expect: undefined,
         recovery: "restart",
       },
       {
@@ -136,7 +132,6 @@ describe("[[recovery.plan]]", () => {
       commandSource: expect.stringContaining("/plan.command"),
       debounceNs: 60 * NS_PER_S,
       paceBy: "unit",
-      when: ["exited"],
     });
     expect<object | undefined>(slower).toEqual({
       ...recovery,
@@ -190,8 +185,8 @@ describe("what has come after the Rust observer", () => {
   });
 
   test("is what the file says, if it says something", async () => {
-    const text = '[recovery]\npace_by = "process"\nstorm_limit = 0\nwhen = ["traced"]\n';
+    const text = '[recovery]\npace_by = "process"\nstorm_limit = 0\n';
     const { recovery } = await configOf(text);
-    expect(recovery).toMatchObject({ paceBy: "process", stormLimit: 0, when: ["traced"] });
+    expect(recovery).toMatchObject({ paceBy: "process", stormLimit: 0 });
   });
 });

@@ -1,6 +1,7 @@
 // Events as library users see them (spec 04 section 2): rows and stalls as objects, unknown numbers
 // as undefined.
 import { describe, expect, test } from "bun:test";
+import { RULE_NONE } from "../../src/agents/rules.ts";
 import * as rows from "../../src/events/event_batch.ts";
 import { eventFromRow, eventFromStall } from "../../src/events/event.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -139,6 +140,7 @@ describe("eventFromStall()", () => {
       proven: true,
       key: 9,
       agent: 3,
+      rule: RULE_NONE,
       source: "",
       refused: [],
       status: 1,

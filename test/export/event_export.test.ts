@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { renameSync } from "node:fs";
+import { RULE_NONE } from "../../src/agents/rules.ts";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../../src/base/limits.ts";
 import {
   AUTH_REASON_PID,
@@ -98,6 +99,7 @@ const STALL: Stall = {
   proven: false,
   key: 12,
   agent: 3,
+  rule: RULE_NONE,
   source: "",
   refused: [],
   status: 0,

@@ -1,4 +1,5 @@
 // A metrics registry as the daemon makes it, with two listeners, and its page as text.
+import { RULE_NONE } from "../../src/agents/rules.ts";
 import { Counters } from "../../src/base/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { DatagramAccounting } from "../../src/events/accounting.ts";
@@ -69,6 +70,7 @@ export function stallOf(pid: number): Stall {
     proven: false,
     key: pid,
     agent: 0,
+    rule: RULE_NONE,
     source: "",
     refused: [],
     status: 0,

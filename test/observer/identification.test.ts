@@ -7,13 +7,25 @@ import {
   IDENTITY_PUT_OFF_NS_MAX,
 } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import type { RuleFinder } from "../../src/agents/naming.ts";
+import { RULE_NONE, type RuleFinder } from "../../src/agents/rules.ts";
 import { IDENTITY, Identification } from "../../src/observer/identification.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
 import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
 
 const NS_PER_MINUTE = 60 * NS_PER_S;
+
+const RULE = { name: undefined, bindsOwner: true, index: 7, thresholdNs: THRESHOLD_NS };
+
+/** So that the last look at a member is too old when it is judged. */
+const LONG_NS = 4 * NS_PER_S;
+
+/** Programs whose name begins with "fast" have half of it, those with "slow" the double. */
+const BY_PACE: RuleFinder = ({ identity }) => {
+  const comm = identity?.comm ?? "";
+  if (comm.startsWith("fast")) return { ...RULE, thresholdNs: LONG_NS / 2 };
+  return comm.startsWith("slow") ? { ...RULE, thresholdNs: 2 * LONG_NS } : undefined;
+};
 
 class Subject extends ObserverHarness {
   readonly identities = new ScriptedIdentities();
@@ -68,6 +80,11 @@ class Subject extends ObserverHarness {
     return tracker.table.agents.nameOf(tracker.agentOf(pid));
   }
 
+  ruleOf(pid: number): number {
+    const { tracker } = this.observer;
+    return tracker.slots.rule[tracker.slotOf(pid)]!;
+  }
+
   count(result: keyof typeof IDENTITY.looks): number {
     return this.identification.counters.get(IDENTITY.looks[result]);
   }
@@ -102,7 +119,7 @@ describe("a member is named", () => {
     const seen: string[] = [];
     const subject = new Subject((facts) => {
       seen.push(`${facts.pid} ${facts.user} ${facts.identity?.comm} ${facts.listener}`);
-      return { name: "api-{comm}", bindsOwner: true };
+      return { ...RULE, name: "api-{comm}" };
     });
     subject.identities.table.set(10, { comm: "node" });
     subject.turn(10);
@@ -131,6 +148,67 @@ describe("a member is named", () => {
     subject.wait(2 * THRESHOLD_NS);
     subject.turn(10);
     expect([subject.nameOf(10), agents.membersOf(old)]).toEqual(["new", 0]);
+  });
+});
+
+describe("the threshold of a member", () => {
+  function thresholdOf({ observer }: Subject, pid: number): number {
+    return observer.tracker.thresholdOf(observer.tracker.slotOf(pid));
+  }
+
+  test("is that of its rule from the turn of its first beat on", () => {
+    const subject = new Subject(BY_PACE, undefined, LONG_NS);
+    subject.identities.table.set(10, { comm: "fast" });
+    subject.identities.table.set(11, { comm: "slow" });
+    subject.identities.table.set(12, { comm: "nginx" });
+    subject.turn(10, 11, 12);
+    expect([10, 11, 12].map((pid) => thresholdOf(subject, pid) / LONG_NS)).toEqual([0.5, 2, 1]);
+    expect([10, 12].map((pid) => subject.ruleOf(pid))).toEqual([7, RULE_NONE]);
+    subject.wait(LONG_NS / 2);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["fast"]);
+    subject.wait(LONG_NS);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["nginx"]);
+    subject.wait(LONG_NS / 2);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["slow"]);
+  });
+
+  test("and its rule are in its stall", () => {
+    const subject = new Subject(BY_PACE, undefined, LONG_NS);
+    subject.identities.table.set(10, { comm: "slow" });
+    subject.turn(10);
+    subject.wait(2 * LONG_NS);
+    subject.turn();
+    const stall = subject.observer.takeStall();
+    expect([stall?.rule, stall?.thresholdNs]).toEqual([7, 2 * LONG_NS]);
+  });
+
+  test("is another one when it runs a program of another rule", () => {
+    const subject = new Subject(BY_PACE, undefined, NS_PER_MINUTE);
+    subject.identities.table.set(10, { comm: "slow" });
+    subject.turn(10);
+    subject.identities.table.set(10, { comm: "nginx" });
+    subject.wait(IDENTITY_LOOK_EVERY_NS);
+    subject.turn(10);
+    expect([thresholdOf(subject, 10), subject.ruleOf(10)]).toEqual([NS_PER_MINUTE, RULE_NONE]);
+  });
+
+  test("is asked again when it is due: by a longer one it is not due yet", () => {
+    const subject = new Subject(BY_PACE, undefined, LONG_NS);
+    subject.identities.table.set(10, { comm: "fast" });
+    subject.identities.table.set(11, { comm: "fast" });
+    subject.turn(10, 11);
+    subject.identities.table.set(10, { comm: "slow" });
+    // Longer than a look is good for.
+    subject.wait(1.5 * LONG_NS);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["fast"]);
+    expect(thresholdOf(subject, 10)).toBe(2 * LONG_NS);
+    subject.wait(LONG_NS / 2);
+    subject.turn();
+    expect(subject.stalledNames()).toEqual(["slow"]);
   });
 });
 

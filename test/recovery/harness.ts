@@ -1,6 +1,7 @@
 // What the recovery tests share: a runner that obeys the test instead of the system, stalls with
 // every field set, and waiting for a condition.
 import { constants } from "node:os";
+import { RULE_NONE } from "../../src/agents/rules.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { Config } from "../../src/config/config.ts";
@@ -160,6 +161,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     proven: true,
     key: fields.pid ?? 4242,
     agent: 9,
+    rule: RULE_NONE,
     source: "",
     refused: [],
     status: 1,

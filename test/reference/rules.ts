@@ -3,12 +3,13 @@
 import { MATCH_FIELDS, type Match, type MatchFacts } from "../../src/agents/match.ts";
 
 export function ruleOfTwin(matches: readonly Match[], facts: MatchFacts): number {
-  return matches.findIndex((match) =>
+  const index = matches.findIndex((match) =>
     MATCH_FIELDS.every((field) => {
       const globs = match[field];
       return globs === undefined || globs.some((glob) => holds(field, glob, facts));
     }),
   );
+  return index < 0 ? 65_535 : index;
 }
 
 function holds(field: (typeof MATCH_FIELDS)[number], glob: string, facts: MatchFacts): boolean {

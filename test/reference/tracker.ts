@@ -291,22 +291,52 @@ export class ReferenceTracker {
       .reduce((sum, { ns }) => sum + ns, 0);
   }
 
+  /** The member of `pid` has another threshold from now on, if it is tracked. */
+  change(pid: number, thresholdNs: number): void {
+    const slot = this.find(pid);
+    if (slot === undefined || slot.lane.thresholdNs === thresholdNs) return;
+    slot.lane = NO_LANE;
+    slot.lane = this.#laneFor(thresholdNs);
+    if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
+  }
+
   /**
-   * A linear scan: every un-latched slot that is due, in the order that the specification gives.
+   * A linear scan for each slot that is due, in the order that the specification gives. `look` may
+   * change the threshold of a slot before that is judged.
    */
-  drain(nowNs: number, thresholdNs: number | undefined, slotsMax: number): Taken[] {
-    const due = this.slots.filter((slot) => {
-      const neededNs = (thresholdNs ?? slot.lane.thresholdNs) + this.excusedNs(slot);
-      return !slot.latched && age(slot, nowNs) >= neededNs;
-    });
-    const ordered = this.lanes.flatMap((lane) => inLaneOrder(due.filter((s) => s.lane === lane)));
-    return ordered.slice(0, slotsMax).map((slot) => this.#take(slot));
+  drain(
+    nowNs: number,
+    thresholdNs: number | undefined,
+    slotsMax: number,
+    look: (slot: ReferenceSlot) => void = () => {},
+  ): Taken[] {
+    const taken: Taken[] = [];
+    const firstDue = (lane: ReferenceLane) => {
+      const first = this.laneSlots(lane)[0];
+      if (first === undefined) return undefined;
+      const neededNs = (thresholdNs ?? first.lane.thresholdNs) + this.excusedNs(first);
+      return age(first, nowNs) >= neededNs ? first : undefined;
+    };
+    for (let i = 0; i < this.lanes.length; i++) {
+      while (taken.length < slotsMax) {
+        const slot = firstDue(this.lanes[i]!);
+        if (slot === undefined) break;
+        if (!this.#isAnother(slot)) look(slot);
+        if (firstDue(this.lanes[i]!) === slot) taken.push(this.#take(slot));
+      }
+    }
+    return taken;
+  }
+
+  /** True if the pid of `slot` is that of another process by now. */
+  #isAnother(slot: ReferenceSlot): boolean {
+    const live = this.#startTime(slot.pid);
+    const pinned = slot.origin === KERNEL ? slot.generation : undefined;
+    return pinned !== undefined && live !== undefined && live !== pinned;
   }
 
   #take(slot: ReferenceSlot): Taken {
-    const live = this.#startTime(slot.pid);
-    const pinned = slot.origin === KERNEL ? slot.generation : undefined;
-    if (pinned === undefined || live === undefined || live === pinned) {
+    if (!this.#isAnother(slot)) {
       slot.latched = true;
       return { kind: "stall", pid: slot.pid };
     }

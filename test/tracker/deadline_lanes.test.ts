@@ -72,7 +72,7 @@ describe("deadline lanes", () => {
     expect(h.drainDue(60, 99).seen.map((s) => s.pid)).toEqual([1, 3]);
   });
 
-  test("keep a member in the lane of the threshold that it took its slot with", () => {
+  test("keep a member in its lane, whatever the threshold of a new one is by then", () => {
     const h = new Harness();
     h.beat(1, 1, 0);
     h.beat(1, 2, 10, { threshold: 500 });
@@ -81,6 +81,74 @@ describe("deadline lanes", () => {
     h.beat(1, 3, 200, { threshold: 500 });
     expect([lanes(h), h.tracker.nextDeadline()]).toEqual([[[100, [1]]], 300]);
     expect(h.tracker.thresholdOf(0)).toBe(100);
+  });
+
+  test("give a member another threshold, in order of its last beat", () => {
+    const h = new Harness();
+    for (let pid = 1; pid <= 5; pid++) h.beat(pid, 1, pid * 10);
+    for (const pid of [4, 2, 5]) h.change(pid, 40);
+    expect(lanes(h)).toEqual([
+      [100, [1, 3]],
+      [40, [2, 4, 5]],
+    ]);
+    expect(h.tracker.nextDeadline()).toBe(60);
+    h.tracker.checkInvariants();
+    h.change(2, 100);
+    h.change(2, 100);
+    expect(lanes(h)).toEqual([
+      [100, [1, 2, 3]],
+      [40, [4, 5]],
+    ]);
+    h.tracker.checkInvariants();
+    expect(h.drainDue(120, 99).seen.map((s) => s.pid)).toEqual([1, 2, 4, 5]);
+  });
+
+  test("let a member whose stall was reported change its threshold and wait for no deadline", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.stalled(100);
+    h.change(1, 500);
+    expect(h.tracker.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+    h.tracker.checkInvariants();
+    h.beat(1, 2, 200);
+    expect(h.tracker.nextDeadline()).toBe(700);
+  });
+
+  test("are asked again when a member changes its threshold as it is judged", () => {
+    const h = new Harness();
+    for (const pid of [1, 2, 3]) h.beat(pid, 1, 0);
+    const asked: number[] = [];
+    const changes = new Map([
+      [1, 500],
+      [2, 50],
+    ]);
+    h.tracker.judgeGate = {
+      mayJudge: (slot) => {
+        const pid = h.tracker.slots.pid[slot]!;
+        asked.push(pid);
+        h.change(pid, changes.get(pid) ?? 100);
+        return true;
+      },
+    };
+    const { seen, taken } = h.drainDue(100, 99);
+    expect([seen.map((s) => s.pid), taken]).toEqual([[3, 2], 2]);
+    expect(asked).toEqual([1, 2, 3, 2]);
+    h.tracker.checkInvariants();
+    expect(h.drainDue(500, 99).seen.map((s) => s.pid)).toEqual([1]);
+  });
+
+  test("judge nobody early whose lane becomes that of a longer threshold", () => {
+    const h = new Harness();
+    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    const renamed = { mayJudge: () => true };
+    h.tracker.judgeGate = renamed;
+    renamed.mayJudge = () => {
+      h.change(1, 7_000);
+      return true;
+    };
+    expect(h.drainDue(10, 99)).toEqual({ seen: [], taken: 0 });
+    expect([lanes(h)[0], h.takeMoved()]).toEqual([[7_000, [1]], {}]);
+    h.tracker.checkInvariants();
   });
 
   test("give a process that takes over a pid the threshold of a new member", () => {

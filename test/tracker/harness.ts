@@ -109,6 +109,12 @@ export class Harness {
     return OUTCOMES[this.tracker.record(datagram)]!;
   }
 
+  /** `pid` has another threshold from now on, if it is tracked. */
+  change(pid: number, threshold: number): void {
+    const slot = this.tracker.slotOf(pid);
+    if (slot >= 0) this.tracker.table.lanes.change(slot, threshold);
+  }
+
   drain(now: number, threshold = THRESHOLD): StallSeen[] {
     const seen: StallSeen[] = [];
     this.tracker.drainStalledSlots(now, threshold, this.#sink(seen));

@@ -52,6 +52,7 @@ type Operation =
       readonly max: number;
       readonly later: number;
     }
+  | { readonly kind: "change"; readonly pid: number; readonly threshold: number }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "take removed" }
@@ -112,6 +113,10 @@ function operations(world: World): fc.Arbitrary<Operation> {
     },
     {
       weight: 2,
+      arbitrary: fc.record({ kind: fc.constant("change" as const), pid, threshold }),
+    },
+    {
+      weight: 2,
       arbitrary: fc.record({
         kind: fc.constant("start time" as const),
         pid,
@@ -165,7 +170,10 @@ class Pair {
     const { fast, slow } = this;
     if (operation.kind === "beat") this.#beat(operation);
     else if (operation.kind === "drain") this.#drain(operation);
-    else if (operation.kind === "start time") {
+    else if (operation.kind === "change") {
+      fast.change(operation.pid, operation.threshold);
+      slow.change(operation.pid, operation.threshold);
+    } else if (operation.kind === "start time") {
       if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
       else fast.startTimes.set(operation.pid, operation.generation);
     } else if (operation.kind === "end") {

@@ -1,5 +1,6 @@
 // The rules between the keys of [[agent]], the listeners and the plans (spec 07 section 2.11):
 // names that exist, times that fit together, and rules that a member can reach.
+import { OTHER_NAME } from "../../agents/agent_table.ts";
 import { coversMatch, MATCH_FIELDS } from "../../agents/match.ts";
 import { NO_PLAN } from "../../agents/rules.ts";
 import { matchesAnyGlob } from "../../base/glob.ts";
@@ -47,6 +48,11 @@ function checkPlanNames({ plans }: CheckedDocument, faults: Fault[]): void {
 
 /** Characters and length are right by then. */
 function checkName({ values: { name }, path }: CheckedAgent, faults: Fault[]): void {
+  if (name === OTHER_NAME) {
+    const found = `${quoted(name)}, the name of agents that find no place among the names`;
+    faults.push({ path: [...path, "name"], anchor: "value", found, want: "a name of its own" });
+    return;
+  }
   for (const [text, word] of (name ?? "").matchAll(NAME_PLACEHOLDER)) {
     const known: readonly string[] = AGENT_NAME_PLACEHOLDERS;
     if (known.includes(word!)) continue;

@@ -1,0 +1,51 @@
+// The rules of the configuration as the parts of the daemon ask for them (spec 15): which one is a
+// member's, the names that are known before a member comes, and what a stall owes to its rule.
+import type { AgentTable, ReservedName } from "../agents/agent_table.ts";
+import type { Match } from "../agents/match.ts";
+import { AgentRules, type MemberRule, RULE_NONE, type RuleFinder } from "../agents/rules.ts";
+import type { AgentRule } from "../config/config.ts";
+import { isFixedName } from "../config/keys/agent_keys.ts";
+import type { Stall } from "../events/stall.ts";
+import type { AgentPolicy } from "../recovery/policies.ts";
+
+type Rules = readonly AgentRule[];
+
+export function ruleFinder(agents: Rules): RuleFinder {
+  const rules = new AgentRules(agents.map(({ match }) => match));
+  const members = agents.map(
+    ({ name, match, thresholdNs }, index): MemberRule => ({
+      name,
+      bindsOwner: bindsOwner(match),
+      index,
+      thresholdNs,
+    }),
+  );
+  return (facts) => {
+    const index = rules.ruleOf(facts);
+    return index === RULE_NONE ? undefined : members[index];
+  };
+}
+
+/** One for each name, of all its rules. */
+export function reservedNames(agents: Rules): readonly ReservedName[] {
+  const names = new Map<string, boolean>();
+  for (const { name, match } of agents) {
+    if (name === undefined || !isFixedName(name)) continue;
+    names.set(name, names.get(name) === true || bindsOwner(match));
+  }
+  return [...names].map(([name, isBound]) => ({ name, bindsOwner: isBound }));
+}
+
+/** By the rule that the member of `stall` had, and the name of its agent. */
+export function policyOf(
+  { agent, rule }: Pick<Stall, "agent" | "rule">,
+  agents: Rules,
+  table: Pick<AgentTable, "ownNameOf">,
+): AgentPolicy {
+  return { name: table.ownNameOf(agent), recovery: agents[rule]?.recovery };
+}
+
+/** Only those whom the operator means get in: nobody can make up a user or a unit of the system. */
+function bindsOwner({ user, uid, unit }: Match): boolean {
+  return user !== undefined || uid !== undefined || unit !== undefined;
+}
