@@ -92,6 +92,7 @@ export const REQUIRED: readonly string[] = [
   "machineFrozen",
   "accepted",
   "stalls",
+  "stallsByRule",
   "resumed",
   "retired",
   "recycled",

@@ -1,6 +1,9 @@
 // The daemon of one life: the real turn with the real observer, tracker, recovery and metrics,
 // wired as the real daemon wires them, over simulated sockets, processes, children and time.
+import { NO_PLAN } from "../../src/agents/rules.ts";
+import type { AgentRule } from "../../src/config/config.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
+import { policyOf, ruleFinder } from "../../src/daemon/member_rules.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
@@ -11,11 +14,11 @@ import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { SimulatedRunner } from "./children.ts";
 import { SimulatedHost } from "./host.ts";
-import { SimulatedIdentities } from "./identities.ts";
+import { SHARED, SimulatedIdentities } from "./identities.ts";
 import type { CountingReader } from "./process_table.ts";
 import { Promises } from "./promises.ts";
 import { Recorder } from "./recorder.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Scenario, ScenarioRule } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
 import { SimulatedListener } from "./simulated_listener.ts";
 import { factsText, LISTED_UNITS } from "./units.ts";
@@ -43,6 +46,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     judgeLimit,
     processes,
     deafNsSince: (lastNs) => observer.tracker.pauses.sinceNs(lastNs),
+    rule: scenario.rule,
     excusedNs: (lastNs) => observer.tracker.pauses.excusedNs(lastNs),
     agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
@@ -87,8 +91,14 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     thresholdNs / 2,
     (unit) => factsText(processes, unit),
   );
+  const { rule } = scenario;
+  const config = recoveryConfig(world);
+  const agents = rule === undefined ? [] : [configRule(rule)];
+  const plans = rule?.debounceNs === undefined ? [] : [planOf(config, rule.debounceNs)];
   const recovery = seams.recovery({
-    config: recoveryConfig(world),
+    config,
+    plans,
+    policyOf: (stall) => policyOf(stall, agents, observer.tracker.table.agents),
     allowCrossNamespace,
     listenerNames,
     runner: {
@@ -113,6 +123,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     tracker: observer.tracker,
     reader: new SimulatedIdentities(processes, nowGeneration),
     listenerNames,
+    findRule: ruleFinder(agents),
     monotonicNs: () => world.trueNs,
   });
   const tick = new Tick({
@@ -144,6 +155,27 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     recorder,
     promises,
   };
+}
+
+/** As a file would have it. */
+function configRule({ thresholdNs, debounceNs }: ScenarioRule): AgentRule {
+  return {
+    match: { comm: [SHARED] },
+    name: undefined,
+    thresholdNs,
+    lateNs: undefined,
+    graceNs: 0,
+    onExit: "silence",
+    cleanExit: [],
+    expect: undefined,
+    recovery: debounceNs === undefined ? NO_PLAN : PLAN_NAME,
+  };
+}
+
+const PLAN_NAME = "patient";
+
+function planOf(config: ReturnType<typeof recoveryConfig>, debounceNs: number) {
+  return { ...config, name: PLAN_NAME, debounceNs };
 }
 
 const RESTART = { kind: "restart_unit", unit: "auto" } as const;

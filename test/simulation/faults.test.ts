@@ -7,6 +7,8 @@ import type { Listener } from "../../src/listener/listener.ts";
 import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
+import type { RuleFinder } from "../../src/agents/rules.ts";
+import { Identification } from "../../src/observer/identification.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
 import { Recovery, type WaitingStalls } from "../../src/recovery/recovery.ts";
@@ -85,6 +87,30 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed({ observer: (options) => new ConfusedObserver(options) })).toMatch(
       /promise: the name of an agent/,
     );
+  });
+
+  test("the rule of a member is found and not obeyed", () => {
+    const forgetful: Partial<Seams> = {
+      identification: (options) => new Identification({ ...options, findRule: () => undefined }),
+    };
+    expect(noticed(forgetful, { livesSkipped: 1 })).toMatch(/next deadline|stall/);
+    const loose: Partial<Seams> = {
+      identification: (options) => {
+        const findRule: RuleFinder = (facts) => {
+          const rule = options.findRule?.(facts);
+          return rule && { ...rule, thresholdNs: rule.thresholdNs + 1 };
+        };
+        return new Identification({ ...options, findRule });
+      },
+    };
+    expect(noticed(loose, { livesSkipped: 1 })).toMatch(/next deadline|stall/);
+  });
+
+  test("the plan of a rule is not asked", () => {
+    const seam: Partial<Seams> = {
+      recovery: (options) => new Recovery({ ...options, policyOf: () => undefined }),
+    };
+    expect(noticed(seam, { livesSkipped: 1 })).toMatch(/recovery outcome/);
   });
 
   test("a stall is reported twice now and then", () => {

@@ -5,8 +5,8 @@ import type { Identity, IdentityReader } from "../../src/processes/identity.ts";
 import { markOf } from "../../src/processes/program_mark.ts";
 import type { ProcessTable } from "./process_table.ts";
 
-/** What every fourth process is called. */
-const SHARED = "pool";
+/** What every fourth process is called. None of these replaces itself. */
+export const SHARED = "pool";
 /** In ticks of the simulated clock of start times. */
 const EXEC_AFTER_TICKS = 1_500_000;
 
@@ -49,8 +49,13 @@ export class SimulatedIdentities implements IdentityReader {
 
 /** What a process runs at first and later. */
 function programsOf(startTime: number): [first: string, second: string] {
-  const first = startTime % 4 === 0 ? SHARED : `p${startTime}`;
+  const first = isShared(startTime) ? SHARED : `p${startTime}`;
   return [first, startTime % 2 === 0 ? first : `x${startTime}`];
+}
+
+/** True if the process that started then runs the program that others run, too. */
+export function isShared(startTime: number): boolean {
+  return startTime % 4 === 0;
 }
 
 /** What the agent of a process may be called. */

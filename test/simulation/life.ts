@@ -175,6 +175,7 @@ export class Life {
     coverage.count("turns");
     coverage.count("datagrams", consumed);
     coverage.count("stalls", recorder.stalls.length);
+    coverage.count("stallsByRule", recorder.stalls.filter(isByRule).length);
     coverage.count("removed", recorder.removed.length);
     coverage.count("slowTurns", recorder.slowStages.length);
     if (consumed >= 4_096) coverage.count("budgetUsedUp");
@@ -219,6 +220,10 @@ export class Life {
     coverage.count("clockJumps", metrics.clockJumps);
     coverage.count("rowsRefused", metrics.rowsRefused);
   }
+}
+
+function isByRule(text: string): boolean {
+  return text.endsWith(" rule 0");
 }
 
 function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): void {

@@ -38,6 +38,7 @@ export class Model {
       scenario,
       links: world.links,
       processes: world.processes.reader(),
+      table: world.processes,
       generationAt: (trueNs) => world.generationAt(trueNs),
       readPidMax: () => world.pidMax,
     });
@@ -100,11 +101,11 @@ export class Model {
 
   /** Observer times at which a limit is reached to the nanosecond. */
   edges(): number[] {
-    const { thresholdNs, timeoutNs, killGraceNs } = this.#world.scenario;
+    const { timeoutNs, killGraceNs } = this.#world.scenario;
     const { tracker, lookedUpNs } = this.observer;
     const edges = tracker.slots.flatMap((slot) => [
-      slot.lastNs + thresholdNs + tracker.excusedNs(slot),
-      slot.lastNs + 10 * thresholdNs,
+      slot.lastNs + slot.lane.thresholdNs + tracker.excusedNs(slot),
+      slot.lastNs + 10 * slot.lane.thresholdNs,
       (lookedUpNs.get(slot) ?? 0) + SECOND_NS,
     ]);
     for (const { state, spawnNs, killStartNs } of this.recovery.children) {
@@ -160,5 +161,6 @@ export class Model {
       this.removed.push(pid);
     }
     this.observer.maybeRefreshPidMax();
+    this.observer.identification.advance(this.observer.nowNs);
   }
 }

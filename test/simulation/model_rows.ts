@@ -25,6 +25,9 @@ export interface ModelStall {
   readonly status: number;
   readonly payload: number;
   readonly listener: number;
+  readonly thresholdNs: number;
+  /** Index of the rule; 65535 = none. */
+  readonly rule: number;
 }
 
 interface ModelIdentity {
@@ -129,11 +132,11 @@ export function rowText(batch: EventBatch, i: number): string {
 
 export function stallText(stall: Stall): string {
   const nonce = wide(stall.lastNonceHi, stall.lastNonceLo);
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule}`;
 }
 
 export function modelStallText(stall: ModelStall): string {
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule}`;
 }
 
 function operandText(error: string, operands: readonly bigint[]): string {

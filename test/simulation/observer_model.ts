@@ -6,8 +6,10 @@ import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { referenceDecode } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
+import { IdentificationModel } from "./identification_model.ts";
 import { type DecodedFrame, decodeErrorRow, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
+import type { ProcessTable } from "./process_table.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
@@ -39,6 +41,7 @@ export interface ObserverModelOptions {
   readonly scenario: Scenario;
   readonly links: readonly Link[];
   readonly processes: ProcessReader;
+  readonly table: ProcessTable;
   /** The clock of start times at a true time. */
   readonly generationAt: (trueNs: number) => number;
   readonly readPidMax: () => number;
@@ -46,6 +49,7 @@ export interface ObserverModelOptions {
 
 export class ObserverModel {
   readonly tracker: ReferenceTracker;
+  readonly identification: IdentificationModel;
   /** When the identity of a slot was last looked up, and who took its last beat. */
   readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
@@ -105,6 +109,7 @@ export class ObserverModel {
       startTime: (pid) => known(processes.startTime(pid)),
       hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
     });
+    this.identification = new IdentificationModel(scenario, this.tracker, options.table);
     this.#bucket = new ReferenceTokenBucket(scenario.globalRate, scenario.globalBurst);
     this.links = options.links.map((link) => ({
       link,
@@ -234,7 +239,8 @@ export class ObserverModel {
     const nowNs = this.#readClock();
     this.#listen(nowNs);
     const { judgeLimit } = this.#options.scenario;
-    for (const { kind, pid } of this.tracker.drain(nowNs, undefined, judgeLimit)) {
+    const look = (slot: ReferenceSlot) => this.identification.beforeJudged(slot, nowNs);
+    for (const { kind, pid } of this.tracker.drain(nowNs, undefined, judgeLimit, look)) {
       if (kind === "stall") this.stalls.push(this.#stallOf(this.tracker.find(pid)!, nowNs));
       else this.seen.retired += 1;
     }
@@ -254,6 +260,8 @@ export class ObserverModel {
       status: slot.status,
       payload: slot.payload,
       listener: this.listenerOf.get(slot)!,
+      thresholdNs: slot.lane.thresholdNs,
+      rule: this.identification.hasRule(slot) ? 0 : 65_535,
     };
   }
 
@@ -498,7 +506,7 @@ export class ObserverModel {
   }
 
   #mustLookUp(frame: DecodedFrame, slot: ReferenceSlot, nowNs: number): boolean {
-    if (nowNs - slot.lastNs >= this.#options.scenario.thresholdNs) return true;
+    if (nowNs - slot.lastNs >= slot.lane.thresholdNs) return true;
     const retryIsDue = nowNs - this.lookedUpNs.get(slot)! >= SECOND_NS;
     const isPartUnknown = slot.namespaceInode === undefined || slot.generation === undefined;
     const isOld = frame.nonce !== TERMINAL && !advances(frame, slot);

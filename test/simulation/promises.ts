@@ -7,7 +7,8 @@ import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
-import { namesOf } from "./identities.ts";
+import { isShared, namesOf, SHARED } from "./identities.ts";
+import type { ScenarioRule } from "./scenario.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { isListed, UNIT_UID } from "./units.ts";
 
@@ -20,6 +21,8 @@ export interface PromiseOptions {
   readonly processes: ProcessTable;
   /** Time after `lastNs` in which the observer could hear no agent. */
   readonly deafNsSince: (lastNs: number) => number;
+  /** What the processes get that are seen to run the shared program. */
+  readonly rule: ScenarioRule | undefined;
   /** By how much the deadline of one whose last beat was at `lastNs` is later. */
   readonly excusedNs: (lastNs: number) => number;
   readonly agentName: (number: number) => string;
@@ -27,7 +30,10 @@ export interface PromiseOptions {
 }
 
 interface Watched {
-  lastBeatNs: number;
+  readonly generation: number;
+  readonly lastBeatNs: number;
+  /** Its process could be read at each of its beats: the rule has it, if it runs that program. */
+  readonly wasReadable: boolean;
   reported: boolean;
 }
 
@@ -67,20 +73,28 @@ export class Promises {
   onBatch(batch: EventBatch, count: number): void {
     for (let i = 0; i < count; i++) {
       if (batch.kind[i] !== 0) continue;
-      this.#watched.set(batch.pid[i]!, { lastBeatNs: batch.observerNs[i]!, reported: false });
+      const pid = batch.pid[i]!;
+      const lastBeatNs = batch.observerNs[i]!;
+      const generation = batch.generation[i]!;
+      const before = this.#watched.get(pid);
+      // A start time that is learnt later makes no other process of it.
+      const known = before?.generation ?? Number.NaN;
+      const isFirst = before === undefined || (known !== generation && !Number.isNaN(known));
+      const wasReadable = (isFirst || before.wasReadable) && this.#isReadable(pid, generation);
+      this.#watched.set(pid, { generation, lastBeatNs, wasReadable, reported: false });
     }
   }
 
   onStall(stall: Stall): void {
     this.#stalls.set(stall.pid, stall);
-    same("promise: the threshold of a stall", this.#options.thresholdNs, stall.thresholdNs);
     this.#isNamed(stall);
+    const thresholdNs = this.#thresholdOf(stall);
+    same("promise: the threshold of a stall", thresholdNs, stall.thresholdNs);
     const silenceNs = stall.observerNs - stall.lastNs;
     const { deafNsSince } = this.#options;
     const heardNs = silenceNs - (deafNsSince(stall.lastNs) - deafNsSince(stall.observerNs));
-    if (heardNs < this.#options.thresholdNs) {
-      throw new SimulationFailure("promise: no false stall", this.#options.thresholdNs, heardNs);
-    }
+    if (heardNs < thresholdNs)
+      throw new SimulationFailure("promise: no false stall", thresholdNs, heardNs);
     const watched = this.#watched.get(stall.pid);
     if (watched === undefined) {
       if ((this.#removedNs.get(stall.pid) ?? -1) >= stall.observerNs) return;
@@ -131,6 +145,27 @@ export class Promises {
     }
   }
 
+  // Name and threshold come from one look: who is called by the program has the rule of that.
+  #thresholdOf({ agent }: Stall): number {
+    const { agentName, rule, thresholdNs } = this.#options;
+    const isTaken = agentName(agent).endsWith(SHARED);
+    return isTaken ? (rule?.thresholdNs ?? thresholdNs) : thresholdNs;
+  }
+
+  #isReadable(pid: number, generation: number): boolean {
+    const { processes } = this.#options;
+    const process = processes.find(pid);
+    const isSame = process?.startTime === generation && !processes.swappedInLookup.has(pid);
+    return isSame && process.statReadable;
+  }
+
+  /** The longest that a watched process may have. */
+  #thresholdNsMax({ generation, wasReadable }: Watched): number {
+    const { rule, thresholdNs } = this.#options;
+    if (rule === undefined || !isShared(generation)) return thresholdNs;
+    return wasReadable ? rule.thresholdNs : Math.max(rule.thresholdNs, thresholdNs);
+  }
+
   // The name that a person reads is that of the process which fell silent, never of another one.
   #isNamed({ agent, pid, origin, generation, uid }: Stall): void {
     const { agentName, listenerNames } = this.#options;
@@ -178,9 +213,10 @@ export class Promises {
     // and only the model knows which.
     const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
-    for (const [pid, { lastBeatNs, reported }] of this.#watched) {
-      const { thresholdNs, excusedNs } = this.#options;
-      const deadlineNs = lastBeatNs + thresholdNs + excusedNs(lastBeatNs);
+    for (const [pid, watched] of this.#watched) {
+      const { lastBeatNs, reported } = watched;
+      const { excusedNs } = this.#options;
+      const deadlineNs = lastBeatNs + this.#thresholdNsMax(watched) + excusedNs(lastBeatNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
         `promise: no stall is missed, pid ${pid}`,

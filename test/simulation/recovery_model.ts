@@ -139,7 +139,13 @@ export class RecoveryModel {
   /** Spec 10 section 3. */
   decide(stall: ModelStall, nowNs: number): void {
     this.evaluations += 1;
-    this.#decide(stall, nowNs, undefined);
+    const isNone = this.#takes(stall) && this.#scenario.rule!.debounceNs === undefined;
+    if (!isNone) this.#decide(stall, nowNs, undefined);
+  }
+
+  /** Whether the rule of the scenario takes the agent of a stall. */
+  #takes({ rule }: ModelStall): boolean {
+    return rule === 0;
   }
 
   /** The agent beats again: nothing more is begun for it. */
@@ -223,7 +229,8 @@ export class RecoveryModel {
     nowNs: number,
     tried: ModelRecovery | undefined,
   ): string | undefined {
-    const { debounceNs } = this.#scenario;
+    const { rule } = this.#scenario;
+    const debounceNs = this.#takes(stall) ? rule!.debounceNs! : this.#scenario.debounceNs;
     const freshness = this.#world.freshness(stall.pid, stall.generation);
     if (freshness === "AgentResumed") return "skipped_agent_resumed";
     if (freshness === "PidRecycled") return "skipped_pid_recycled";
@@ -292,7 +299,9 @@ export class RecoveryModel {
     isPidGone: boolean,
     tried: ModelRecovery | undefined,
   ): string | undefined {
-    const { capacity, debounceNs } = this.#scenario;
+    const { capacity, rule } = this.#scenario;
+    // Windows are kept for as long as any plan asks for them.
+    const debounceNs = Math.max(this.#scenario.debounceNs, rule?.debounceNs ?? 0);
     if (this.#recoveries.size >= capacity && !this.#recoveries.has(stall.pid)) {
       return "outstanding_capacity";
     }

@@ -38,8 +38,16 @@ export interface Scenario {
   /** Chances per step. */
   readonly mishaps: number;
   readonly hostility: number;
+  /** The one rule, which takes those that run the shared program; undefined = there is none. */
+  readonly rule: ScenarioRule | undefined;
   /** Datagrams arrive at once and in order, and agents beat four times within a threshold. */
   readonly isCalm: boolean;
+}
+
+export interface ScenarioRule {
+  readonly thresholdNs: number;
+  /** Of its plan, which is the recovery in all else; undefined = its plan is "none". */
+  readonly debounceNs: number | undefined;
 }
 
 const UNIX: LinkOptions = {
@@ -75,7 +83,10 @@ const VOUCHED: LinkOptions = { ...UNIX, name: "vouched", kernelVouches: true };
 /** The settings of life number `life`, from 0. */
 export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
   if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB], true);
-  if (life === 1) return fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false);
+  if (life === 1) {
+    const rule = { thresholdNs: NS_PER_S / 2, debounceNs: 5 * NS_PER_S };
+    return { ...fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false), rule };
+  }
   return drawScenario(random, agentCount);
 }
 
@@ -119,6 +130,7 @@ function fullScenario(
     killGraceNs: 300 * NS_PER_MS,
     mishaps: 0.3,
     hostility: 0.1,
+    rule: undefined,
     isCalm: false,
   };
 }
@@ -175,6 +187,15 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     killGraceNs: random.pick([0, Math.round(thresholdNs / 3), 3 * thresholdNs]),
     mishaps: random.pick([0.02, 0.2, 0.6]),
     hostility: random.pick([0, 0.05, 0.3]),
+    rule: drawRule(random, thresholdNs),
     isCalm: false,
+  };
+}
+
+function drawRule(random: Random, thresholdNs: number): ScenarioRule | undefined {
+  if (random.chance(0.3)) return undefined;
+  return {
+    thresholdNs: Math.round(random.pick([0.4, 0.9, 1, 2.5]) * thresholdNs) + random.below(1_000),
+    debounceNs: random.pick([undefined, 0, Math.round(4.5 * thresholdNs)]),
   };
 }
