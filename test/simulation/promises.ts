@@ -75,10 +75,11 @@ export class Promises {
       if (batch.kind[i] !== 0) continue;
       const pid = batch.pid[i]!;
       const lastBeatNs = batch.observerNs[i]!;
-      const generation = batch.generation[i]!;
       const before = this.#watched.get(pid);
-      // A start time that is learnt later makes no other process of it.
       const known = before?.generation ?? Number.NaN;
+      // A start time that cannot be read now, or is learnt later, makes no other process of it.
+      const read = batch.generation[i]!;
+      const generation = Number.isNaN(read) ? known : read;
       const isFirst = before === undefined || (known !== generation && !Number.isNaN(known));
       const wasReadable = (isFirst || before.wasReadable) && this.#isReadable(pid, generation);
       this.#watched.set(pid, { generation, lastBeatNs, wasReadable, reported: false });
@@ -119,7 +120,9 @@ export class Promises {
 
   onSpawn(asked: SpawnAsked): void {
     if (asked.argv.includes("show")) {
-      this.#mainPids.set(asked.argv.at(-1)!, mainPidIn(asked.printed));
+      // A question that fails says nothing, and what was answered before it holds.
+      const mainPid = mainPidIn(asked.printed);
+      if (!Number.isNaN(mainPid)) this.#mainPids.set(asked.argv.at(-1)!, mainPid);
       return;
     }
     this.#spawnsThisTurn += 1;
