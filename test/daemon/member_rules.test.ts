@@ -1,0 +1,84 @@
+// What the parts of the daemon get of the rules of a configuration.
+import { describe, expect, test } from "bun:test";
+import { AGENT_NEW, AGENT_OTHER, AgentTable } from "../../src/agents/agent_table.ts";
+import type { MemberFacts } from "../../src/agents/naming.ts";
+import { RULE_NONE } from "../../src/agents/rules.ts";
+import type { AgentRule } from "../../src/config/config.ts";
+import { policyOf, reservedNames, ruleFinder } from "../../src/daemon/member_rules.ts";
+
+function rule(fields: Pick<AgentRule, "match"> & Partial<AgentRule>): AgentRule {
+  return {
+    name: undefined,
+    thresholdNs: 5e9,
+    lateNs: undefined,
+    graceNs: 0,
+    onExit: "silence",
+    cleanExit: [],
+    expect: undefined,
+    recovery: undefined,
+    ...fields,
+  };
+}
+
+const NOBODY: MemberFacts = {
+  pid: 10,
+  uid: 998,
+  user: "app",
+  identity: undefined,
+  listener: "unix-0",
+  address: "",
+};
+
+describe("ruleFinder()", () => {
+  const find = ruleFinder([
+    rule({ match: { user: ["root"] } }),
+    rule({ match: { listener: ["unix-0"] }, name: "local", thresholdNs: 2e9 }),
+  ]);
+
+  test("gives the name, the place and the threshold of the rule that takes a member", () => {
+    const local = { name: "local", bindsOwner: false, index: 1, thresholdNs: 2e9 };
+    expect(find(NOBODY)).toEqual(local);
+    expect(find({ ...NOBODY, user: "root" })).toMatchObject({ index: 0, name: undefined });
+    expect(find({ ...NOBODY, listener: "udp-0" })).toBeUndefined();
+  });
+
+  test("says whose members are one agent, whatever their uid is", () => {
+    const binds = (match: AgentRule["match"]) => ruleFinder([rule({ match })])(NOBODY)!.bindsOwner;
+    expect([binds({ user: ["app"] }), binds({ uid: ["998"] })]).toEqual([true, true]);
+    expect(binds({ listener: ["*"] })).toBe(false);
+    expect(binds({ listener: ["*"], user: ["*"] })).toBe(true);
+  });
+});
+
+test("reservedNames() has each name that is known beforehand once, and who may have it", () => {
+  const names = reservedNames([
+    rule({ match: { comm: ["a"] }, name: "worker" }),
+    rule({ match: { comm: ["b"] }, name: "{unit}" }),
+    rule({ match: { comm: ["c"] } }),
+    rule({ match: { unit: ["d.service"] }, name: "worker" }),
+    rule({ match: { comm: ["e"] }, name: "api" }),
+  ]);
+  expect(names).toEqual([
+    { name: "worker", bindsOwner: true },
+    { name: "api", bindsOwner: false },
+  ]);
+});
+
+describe("policyOf()", () => {
+  const rules = [rule({ match: { comm: ["a"] }, recovery: "restart" })];
+  const table = new AgentTable();
+  const agent = table.numberFor({ text: "api", owner: 998, user: "app", isFree: false });
+
+  test("is the plan of the rule of a stall and the name of its agent", () => {
+    expect(policyOf({ agent, rule: 0 }, rules, table)).toEqual({
+      name: "api",
+      recovery: "restart",
+    });
+    expect(policyOf({ agent, rule: RULE_NONE }, rules, table).recovery).toBeUndefined();
+  });
+
+  test("has no name for members that share none", () => {
+    for (const number of [AGENT_NEW, AGENT_OTHER])
+      expect(policyOf({ agent: number, rule: 0 }, rules, table).name).toBe("");
+  });
+});
