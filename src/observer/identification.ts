@@ -1,8 +1,8 @@
 // Who the members are (spec 03 section 2.2): after a batch, the members that it brought are looked
-// at, named, given their rule, and counted with their agent; and every few seconds all are looked at again, because
-// execve keeps pid and start time. It takes a bounded time of each turn, so that no beat waits for
-// it. A member is known before it is judged for the first time: its judgement waits for some turns
-// if the time is used up, but not for long.
+// at, named, given the threshold of their rule, and counted with their agent; and every few seconds
+// all are looked at again, because execve keeps pid and start time. It takes a bounded time of each
+// turn, so that no beat waits for it. A member is known before it is judged for the first time: its
+// judgement waits for some turns if the time is used up, but not for long.
 import { type MemberFacts, nameFor } from "../agents/naming.ts";
 import { RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";

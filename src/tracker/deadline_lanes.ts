@@ -1,8 +1,9 @@
 // Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member is in the
 // lane of its threshold: that of a new member when it takes its slot, later that of its rule. The
-// lane is the only place that has the threshold. While its latch is clear the slot is in the lane's list, which is doubly linked in
-// order of the last accepted beat. Ages never increase from head to tail, so the first head that is
-// not due ends a lane, and an accepted beat is a move to the tail. Nothing allocates.
+// lane is the only place that has the threshold. While its latch is clear the slot is in the lane's
+// list, which is doubly linked in order of the last accepted beat. Ages never increase from head to
+// tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail.
+// Nothing allocates.
 import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { Pauses } from "./pauses.ts";

@@ -79,7 +79,8 @@ export class Promises {
       const known = before?.generation ?? Number.NaN;
       // A start time that cannot be read now, or is learnt later, makes no other process of it.
       const read = batch.generation[i]!;
-      const generation = Number.isNaN(read) ? known : read;
+      const isLocal = batch.origin[i] === KERNEL;
+      const generation = Number.isNaN(read) && isLocal ? known : read;
       const isFirst = before === undefined || (known !== generation && !Number.isNaN(known));
       const wasReadable = (isFirst || before.wasReadable) && this.#isReadable(pid, generation);
       this.#watched.set(pid, { generation, lastBeatNs, wasReadable, reported: false });
