@@ -30,7 +30,10 @@ export interface PromiseOptions {
 }
 
 interface Watched {
+  /** Of its process, as far as is known. */
   readonly generation: number;
+  /** It came with the last beat. */
+  readonly isGenerationRead: boolean;
   readonly lastBeatNs: number;
   /** Its process could be read at each of its beats: the rule has it, if it runs that program. */
   readonly wasReadable: boolean;
@@ -81,9 +84,12 @@ export class Promises {
       const read = batch.generation[i]!;
       const isLocal = batch.origin[i] === KERNEL;
       const generation = Number.isNaN(read) && isLocal ? known : read;
-      const isFirst = before === undefined || (known !== generation && !Number.isNaN(known));
+      const isOther = generation !== known && before?.isGenerationRead === true;
+      const isFirst = before === undefined || isOther;
       const wasReadable = (isFirst || before.wasReadable) && this.#isReadable(pid, generation);
-      this.#watched.set(pid, { generation, lastBeatNs, wasReadable, reported: false });
+      const isGenerationRead = !Number.isNaN(read);
+      const seen = { generation, isGenerationRead, wasReadable, lastBeatNs };
+      this.#watched.set(pid, { ...seen, reported: false });
     }
   }
 
