@@ -123,6 +123,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/daemon/socket_watch.test.ts",
     words: "varta_socket_files_missing",
   },
+  varta_recovery_debounce_recycle_resets_total: {
+    why: RARE,
+    file: "test/recovery/decider.test.ts",
+    words: "debounceRecycleResets",
+  },
   varta_recovery_outstanding_recycle_resets_total: {
     why: RARE,
     file: "test/recovery/decider.test.ts",

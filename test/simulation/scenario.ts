@@ -180,7 +180,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     allowCrossNamespace: random.chance(0.3),
     readsPidMax: random.chance(0.8),
     recovers: random.chance(0.85),
-    restartsUnit: random.chance(0.5),
+    restartsUnit: random.chance(0.6),
     commandNamesPid: random.chance(0.5),
     debounceNs: Math.round(random.pick([0, 0.5, 2, 30]) * thresholdNs),
     timeoutNs: random.pick([undefined, Math.round(thresholdNs / 2), 4 * thresholdNs]),
