@@ -99,6 +99,11 @@ export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;
 
 /**
+ * Linux 6.15: asked of a pidfd, the wait status of its process; in the answer, that it is there.
+ */
+export const PIDFD_INFO_EXIT = 8;
+
+/**
  * Linux only: forget the pages of a mapping; those of a file are read again when they are touched.
  */
 export const MADV_DONTNEED = 4;

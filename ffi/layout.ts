@@ -92,6 +92,12 @@ export const EPOLL_EVENT =
     ? ({ events: 0, data: 4, size: 12 } as const)
     : ({ events: 0, data: 8, size: 16 } as const);
 
+/**
+ * struct pidfd_info of Linux 6.13 in its first version, of which the kernel fills no more than we
+ * have room for. Linux only.
+ */
+export const PIDFD_INFO = { mask: 0, exit_code: 60, size: 64 } as const;
+
 /** struct timespec { time_t tv_sec; long tv_nsec; } */
 export const TIMESPEC = { tv_sec: 0, tv_nsec: 8, size: 16 } as const;
 

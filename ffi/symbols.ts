@@ -245,6 +245,15 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  // int ioctl(int fd, unsigned long request, ...), with one more argument as for syscall below.
+  ioctl: {
+    args: [
+      "i32", // int fd
+      FFIType.u64_fast, // unsigned long request
+      "ptr", // the one argument of every request of ours
+    ],
+    returns: "i32",
+  },
   recvmmsg: {
     args: [
       "i32", // int sockfd

@@ -30,7 +30,7 @@ type EventOf<Kind extends KindName> = {
   readonly observerNs: number;
 } & ShownOf<Kind>;
 
-type EventKindName = Exclude<KindName, "eviction">;
+type EventKindName = Exclude<KindName, "eviction" | "exit" | "gone">;
 
 export type Event = { [Kind in EventKindName]: EventOf<Kind> }[EventKindName];
 export type BeatEvent = EventOf<"beat">;

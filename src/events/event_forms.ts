@@ -97,6 +97,21 @@ export function constantWord(word: string): Written {
   return { rowWriter: writer, objectWriter: writer };
 }
 
+/** A word of ours that an object has. */
+export function wordOf(name: string): Written {
+  return {
+    rowWriter: () => () => {},
+    objectWriter(key) {
+      const start = startOf(key, '"');
+      return (text, event) => {
+        text.copy(start);
+        text.ascii(event[name] as string);
+        text.ascii('"');
+      };
+    },
+  };
+}
+
 export function listenerName(name: string): Written {
   return {
     rowWriter(key, rows, { listeners }) {

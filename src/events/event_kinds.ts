@@ -23,6 +23,7 @@ import {
   shown,
   status,
   u64,
+  wordOf,
   type Written,
 } from "./event_forms.ts";
 
@@ -114,6 +115,12 @@ export const EVENT_FIELDS = {
   proven: inLibrary(property<boolean>("proven")),
   /** By the numbers of AUTH_REASON. */
   reason: field("reason", oneOf("detail", ["pid", "uid"])),
+  /** How a member ended. */
+  how: exported("how", wordOf("how")),
+  goneReason: exported("reason", wordOf("reason")),
+  byPid: exported("by_pid", known("byPid")),
+  exitStatus: exported("exit_status", known("exitStatus")),
+  signal: exported("signal", known("signal")),
   originConflict: exported("reason", constantWord("origin_conflict")),
   namespaceConflict: exported("reason", constantWord("namespace_conflict")),
   error: inLibrary(shown((rows, row) => decodeErrorName(rows["detail"]![row]!))),
@@ -199,6 +206,11 @@ export const EVENT_KINDS = {
     sentence: () => "ancillary data truncated",
   },
   eviction: { line: "eviction", fields: ["pid", "source"] },
+  exit: { line: "exit", fields: ["pid", "generation", "how", "exitStatus", "signal"] },
+  gone: {
+    line: "gone",
+    fields: ["pid", "generation", "goneReason", "byPid", "exitStatus", "signal"],
+  },
 } as const satisfies Record<string, EventKind>;
 
 export type KindName = keyof typeof EVENT_KINDS;

@@ -69,6 +69,18 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return stat === "" ? undefined : text.isOver(stat);
   }
 
+  /**
+   * How the process of this start time ended, while it is a zombie; NaN = it is none, or that is
+   * kept from us.
+   */
+  zombieStatus(pid: number, startTime: number): number {
+    const stat = this.#stat(pid);
+    if (text.parseStartTime(stat) !== startTime) return Number.NaN;
+    const status = text.parseExitCode(stat);
+    // Who may not know the status reads 0; the same right is needed for the link.
+    return status === 0 && !this.#isOpenToUs(pid) ? Number.NaN : status;
+  }
+
   realUid(pid: number): number {
     return text.parseRealUid(this.#status(pid));
   }
@@ -201,6 +213,14 @@ export class ProcReader implements ProcessReader, IdentityReader {
   #words(pid: number, bytesMax: number): string[] | undefined {
     const line = this.#files.text(`${this.#root}/${pid}/cmdline`, bytesMax);
     return line.length === bytesMax ? undefined : line.split("\0");
+  }
+
+  #isOpenToUs(pid: number): boolean {
+    try {
+      return readlinkSync(`${this.#root}/${pid}/ns/pid`) !== "";
+    } catch {
+      return false;
+    }
   }
 
   #stat(pid: number): string {

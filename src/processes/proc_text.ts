@@ -1,6 +1,9 @@
 // What the files of /proc/<pid> say (proc(5)), from their text: each question has its parser here,
 // and none trusts a line that may have been cut short. NaN = unknown.
 
+/** Fields 14 and 15, counted from the end of the name. */
+const UTIME_WORD = 12;
+const STIME_WORD = 13;
 /** Field 22 of /proc/<pid>/stat is the 20th word after the command name. */
 const START_TIME_WORD = 20;
 /** Field 20, counted from the end of the name: the first thread may end before the others do. */
@@ -8,6 +11,8 @@ const THREADS_WORD = 18;
 /** Fields 26 and 28, code and stack: execve puts both anew, mostly to places that it draws. */
 const CODE_WORD = 24;
 const STACK_WORD = 26;
+/** Field 52, counted in the same way: how a zombie ended. */
+const EXIT_CODE_WORD = 50;
 const ENDED_STATE = /^\) [ZXx] /;
 
 /**
@@ -45,6 +50,45 @@ export function isOver(stat: string): boolean {
   const afterName = stat.slice(stat.lastIndexOf(")"));
   if (!ENDED_STATE.test(afterName)) return false;
   return Number(afterName.split(" ")[THREADS_WORD]) <= 1;
+}
+
+/**
+ * From the text of /proc/<pid>/stat: how the process ended, as wait(2) writes it; 0 is also what
+ * those read who may not know it. NaN = it has not ended, or the text is malformed.
+ */
+export function parseExitCode(stat: string): number {
+  if (!isOver(stat)) return Number.NaN;
+  const words = stat.slice(stat.lastIndexOf(")")).trim().split(/\s+/);
+  return wholeNumber(words[EXIT_CODE_WORD]);
+}
+
+/** The letter of the state in the text of /proc/<pid>/stat; "" if it is malformed. */
+export function parseState(stat: string): string {
+  return /^\) ([A-Za-z]) /.exec(stat.slice(stat.lastIndexOf(")")))?.[1] ?? "";
+}
+
+/** Processor time of a process in ticks: utime + stime of /proc/<pid>/stat. */
+export function parseCpuTicks(stat: string): number {
+  const words = stat.slice(stat.lastIndexOf(")")).split(" ");
+  return wholeNumber(words[UTIME_WORD]) + wholeNumber(words[STIME_WORD]);
+}
+
+/** The pid of the debugger in the text of /proc/<pid>/status; 0 = none is known. */
+export function parseTracerPid(status: string): number {
+  return Number(/^TracerPid:[ \t]+([0-9]+)$/m.exec(status)?.[1] ?? 0);
+}
+
+/**
+ * The path of a process in the hierarchy of `controller` ("" = the unified one) from the text of
+ * /proc/<pid>/cgroup; undefined if there is none, or if it points out of what is mounted here.
+ */
+export function cgroupPath(cgroupText: string, controller: string): string | undefined {
+  for (const line of cgroupText.split("\n")) {
+    const [, names, path] = /^[0-9]+:([^:]*):(\/.*)$/.exec(line) ?? [];
+    if (names === undefined || !names.split(",").includes(controller)) continue;
+    return path!.split("/").includes("..") ? undefined : path;
+  }
+  return undefined;
 }
 
 /** Inode from "pid:[4026531836]"; NaN if it is malformed. */

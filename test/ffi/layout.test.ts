@@ -29,7 +29,14 @@ const TYPES: Readonly<Record<string, string>> = {
   SIGSET: "sigset_t",
   RLIMIT: "struct rlimit",
   SIGINFO: "siginfo_t",
+  PIDFD_INFO: "struct pidfd_info_of_linux_6_13",
 };
+/** Younger than the headers of many a machine, so it is declared here as the kernel declares it. */
+const PIDFD_INFO_IN_C = `struct pidfd_info_of_linux_6_13 {
+  unsigned long long mask, cgroupid;
+  unsigned pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  int exit_code;
+};`;
 const MEMBERS: Readonly<Record<string, string>> = {
   "CMSGHDR.data": "CMSG_LEN(0)",
   "SOCKADDR_UN.pathBytes": "sizeof(((struct sockaddr_un *)0)->sun_path)",
@@ -45,7 +52,7 @@ const LENGTHS: Readonly<Record<string, string>> = {
   PIDFD_CMSG_SPACE: "CMSG_SPACE(sizeof(int))",
 };
 /** Younger than the headers of many a machine. */
-const NEW_CONSTANTS = ["SO_PASSPIDFD", "SO_PASSRIGHTS", "SCM_PIDFD"];
+const NEW_CONSTANTS = ["SO_PASSPIDFD", "SO_PASSRIGHTS", "SCM_PIDFD", "PIDFD_INFO_EXIT"];
 const LINUX_ONLY_TABLES = [
   "MMSGHDR",
   "UCRED",
@@ -53,6 +60,7 @@ const LINUX_ONLY_TABLES = [
   "SOCK_FILTER",
   "SOCK_FPROG",
   "EPOLL_EVENT",
+  "PIDFD_INFO",
 ];
 
 const HEADERS = [
@@ -148,7 +156,7 @@ function valuesInC(expressions: ReadonlyMap<string, string>): Record<string, num
 function cProgram(expressions: ReadonlyMap<string, string>): string {
   const lines = ["#define _GNU_SOURCE"];
   for (const header of HEADERS) lines.push(`#include <${header}>`);
-  lines.push("int main(void) {", '  const char *comma = "{";');
+  lines.push(PIDFD_INFO_IN_C, "int main(void) {", '  const char *comma = "{";');
   for (const [name, expression] of expressions) {
     const optional = mayBeMissing(name) && name === expression;
     if (optional) lines.push(`#ifdef ${name}`);

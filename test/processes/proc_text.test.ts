@@ -1,6 +1,7 @@
 // The parsers of /proc/<pid> on hostile text (spec 05 section 5).
 import { describe, expect, test } from "bun:test";
 import {
+  parseExitCode,
   parseNamespaceLink,
   parseNspids,
   parseRealUid,
@@ -20,6 +21,22 @@ describe("parseRealUid()", () => {
     ["", Number.NaN],
   ])("%j is %p", (text, uid) => {
     expect(parseRealUid(text)).toBe(uid);
+  });
+});
+
+describe("parseExitCode()", () => {
+  const until52 = (state: string) =>
+    `7 (a) Z b) ${state} 1 7 7 0 -1 4227084 0 0 0 0 0 0 0 0 20 0 1 0 99 ${"0 ".repeat(29)}`;
+
+  test("is field 52 of a process that has ended, behind any name", () => {
+    expect(parseExitCode(`${until52("Z")}768\n`)).toBe(768);
+    expect(parseExitCode(`${until52("Z")}0\n`)).toBe(0);
+  });
+
+  test("is unknown of one that runs, and of a line that was cut", () => {
+    expect(parseExitCode(`${until52("S")}768\n`)).toBeNaN();
+    expect(parseExitCode(until52("Z"))).toBeNaN();
+    expect(parseExitCode("")).toBeNaN();
   });
 });
 

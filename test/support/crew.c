@@ -17,6 +17,9 @@
  *       signals an agent -> signalled PID
  *   kill PID
  *       SIGKILL; the pid is free afterwards -> sent PID:BEATS
+ *   short COUNT PER_SECOND
+ *       forks processes that beat twice, the second time after 10 ms, end with 0, and are reaped
+ *       -> ended COUNT
  *   send COUNT SIZE DESCRIPTORS CONTENT PID
  *       from the crew itself, CONTENT = zeros, random or beat -> sent COUNT
  */
@@ -112,6 +115,35 @@ static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t bea
   }
   self->finished = 1;
   for (;;) pause();
+}
+
+static void live_shortly(void) {
+  // One that waited for a place in a short queue could be silent for longer than any threshold.
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  uint8_t frame[32];
+  for (int nonce = 1; nonce <= 2; nonce++) {
+    put_frame(frame, 0, getpid(), nonce);
+    for (int tries = 0; tries < 10; tries++) {
+      if (sendto(fd, frame, sizeof frame, 0, (void *)&observer, sizeof observer) > 0) break;
+      sleep_until(now_ns() + 1000000);
+    }
+    if (nonce == 1) sleep_until(now_ns() + 10000000);
+  }
+  _exit(0);
+}
+
+static int short_lives(int count, int per_second) {
+  uint64_t start = now_ns();
+  int ended = 0;
+  for (int i = 0; i < count; i++) {
+    sleep_until(start + 1000000000ull * i / per_second);
+    pid_t pid = fork();
+    if (pid < 0) fail("fork");
+    if (pid == 0) live_shortly();
+    while (waitpid(-1, NULL, WNOHANG) > 0) ended++;
+  }
+  while (waitpid(-1, NULL, 0) > 0) ended++;
+  return ended;
 }
 
 static int start_agent(uint64_t interval_ns, uint64_t beats, int status, uint64_t first_ns) {
@@ -248,6 +280,7 @@ int main(int argc, char **argv) {
     long long n;
     if (sscanf(line, "agents %d %d %lld %d %d", &a, &b, &n, &status, &stamped) == 5) agents(a, b, n, status);
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
+    else if (sscanf(line, "short %d %d", &a, &b) == 2) printf("ended %d\n", short_lives(a, b));
     else if (strcmp(line, "quiet\n") == 0) quiet();
     else if (sscanf(line, "signal %d %d", &a, &b) == 2) printf("signalled %d\n", kill(a, b) == 0 ? a : 0);
     else if (sscanf(line, "kill %d", &a) == 1) printf("sent %d:%llu\n", a, (unsigned long long)end_agent(a));

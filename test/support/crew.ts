@@ -66,6 +66,15 @@ export class Crew implements AsyncDisposable {
     return pid!;
   }
 
+  /**
+   * Forks processes that beat twice and end with 0, so many in a second; how many ended. Not beside
+   * other agents of the crew.
+   */
+  async short(count: number, perSecond: number): Promise<number> {
+    const [, ended] = await this.#ask(`short ${count} ${perSecond}`);
+    return Number(ended);
+  }
+
   /** Every agent falls silent; what each of them has sent, by pid. */
   async quiet(): Promise<Map<number, number>> {
     const [, ...sent] = await this.#ask("quiet");

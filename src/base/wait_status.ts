@@ -1,0 +1,27 @@
+// How a process ended, as wait(2) writes it: in bits 0 to 6 the signal that ended it, in bits 8 to
+// 15 what it said to exit(2). NaN = unknown.
+
+/** The signal that ended the process; 0 = none did. */
+export function signalOf(waitStatus: number): number {
+  return waitStatus & 0x7f;
+}
+
+/** What the process said to exit(2); meaningless if a signal ended it. */
+export function exitStatusOf(waitStatus: number): number {
+  return (waitStatus >> 8) & 0xff;
+}
+
+/** One of the two, the other is NaN; both if it is unknown. */
+export interface EndNumbers {
+  readonly exitStatus: number;
+  readonly signal: number;
+}
+
+export function endNumbers(waitStatus: number): EndNumbers {
+  const isSignal = signalOf(waitStatus) !== 0;
+  const isUnknown = Number.isNaN(waitStatus);
+  return {
+    exitStatus: isSignal || isUnknown ? Number.NaN : exitStatusOf(waitStatus),
+    signal: isSignal ? signalOf(waitStatus) : Number.NaN,
+  };
+}

@@ -1,0 +1,23 @@
+// The end of a member as the sinks see it (spec 14 section 4). Ends are rare beside beats, so each
+// is one object. Unknown numbers are NaN.
+import type { EndNumbers } from "../base/wait_status.ts";
+
+interface OfEndedMember extends EndNumbers {
+  readonly observerNs: number;
+  readonly pid: number;
+  readonly generation: number;
+}
+
+/** Its process ended uncleanly, or it is not known how: it is judged. */
+export interface MemberExit extends OfEndedMember {
+  readonly how: "unclean" | "unknown";
+  /** Number of the listener of its last beat. */
+  readonly listener: number;
+}
+
+/** It ended, and that is no alarm. */
+export interface MemberGone extends OfEndedMember {
+  readonly reason: "clean" | "replaced" | "ignored";
+  /** The member that took its place; NaN = none. */
+  readonly byPid: number;
+}
