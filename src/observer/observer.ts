@@ -21,6 +21,7 @@ import { IdentityResolver } from "./identity.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import type { SharedPid } from "./shared_pids.ts";
+import type { VerdictOf } from "./stall_queue.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
 
 export interface ObserverOptions {
@@ -45,6 +46,8 @@ export interface ObserverOptions {
    * moves all deadlines by as much. Default: no limit, silence is silence.
    */
   readonly pauseGapNs?: number | undefined;
+  /** Undefined = it is not looked at what the process of a stalled member is doing. */
+  readonly verdictOf?: VerdictOf | undefined;
 }
 
 // On the page, other families stand between the two.
@@ -80,7 +83,7 @@ export class Observer {
   readonly #listeners: Listener[] = [];
   readonly #rows = new EventBatch();
   readonly #intake: Intake;
-  readonly #silence: SilenceWatch;
+  readonly silence: SilenceWatch;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
   // The batch in hand: datagrams #next .. #count-1 of listener #cursor, received at #batchNs.
@@ -109,7 +112,8 @@ export class Observer {
     const judgeLimit = options.judgeLimit ?? Number.POSITIVE_INFINITY;
     const pauseGapNs = options.pauseGapNs ?? Number.POSITIVE_INFINITY;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
-    this.#silence = new SilenceWatch(this.tracker, this.clock, this.pauses, judgeLimit);
+    const { verdictOf } = options;
+    this.silence = new SilenceWatch(this.tracker, this.clock, this.pauses, judgeLimit, verdictOf);
     this.#intake = new Intake({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
@@ -150,7 +154,7 @@ export class Observer {
    * must then learn.
    */
   get judgePoints(): number {
-    return this.#silence.count;
+    return this.silence.count;
   }
 
   /** Receive errors that dequeued nothing. */
@@ -229,21 +233,17 @@ export class Observer {
 
   /** The oldest unread stall as an event, or undefined. */
   pollPending(): StallEvent | undefined {
-    const stall = this.#silence.stalls.take();
+    const stall = this.silence.stalls.take();
     return stall === undefined ? undefined : eventFromStall(stall);
   }
 
   /** The oldest unread stall as the sinks want it, or undefined. */
   takeStall(): Stall | undefined {
-    return this.#silence.stalls.take();
+    return this.silence.stalls.take();
   }
 
   hasPendingStalls(): boolean {
-    return this.#silence.stalls.unread > 0;
-  }
-
-  get pendingStallCount(): number {
-    return this.#silence.stalls.unread;
+    return this.silence.stalls.unread > 0;
   }
 
   /**
@@ -303,7 +303,7 @@ export class Observer {
 
   /** Time spent in judge points since the last call, for the stage histogram. */
   takeJudgeNs(): number {
-    return this.#silence.takeNs();
+    return this.silence.takeNs();
   }
 
   /** A pid that the tracker removed, last first; -1 = none. It may be tracked again by now. */
@@ -357,7 +357,7 @@ export class Observer {
   #took(count: number): void {
     this.#next += count;
     this.lastPollConsumed = true;
-    this.#silence.consumed(count);
+    this.silence.consumed(count);
     if (this.#next === this.#count) this.#endBatch();
   }
 
@@ -388,9 +388,9 @@ export class Observer {
   #endBatch(): void {
     const listener = this.#listeners[this.#cursor]!;
     listener.release?.();
-    if (this.#count < listener.batch.countMax) this.#silence.foundEmpty(this.#cursor);
+    if (this.#count < listener.batch.countMax) this.silence.foundEmpty(this.#cursor);
     this.#cursor = (this.#cursor + 1) % this.#listeners.length;
-    this.#silence.offer(this.#listeners.length);
+    this.silence.offer(this.#listeners.length);
   }
 }
 

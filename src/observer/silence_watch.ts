@@ -6,7 +6,7 @@ import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
-import { StallQueue } from "./stall_queue.ts";
+import { StallQueue, type VerdictOf } from "./stall_queue.ts";
 
 export class SilenceWatch {
   /** Judge points so far. */
@@ -26,12 +26,18 @@ export class SilenceWatch {
   #consumed = 0;
 
   /** At most `slotsMax` slots are taken at one judge point. */
-  constructor(tracker: Tracker, clock: ObserverClock, pauses: PauseWatch, slotsMax: number) {
+  constructor(
+    tracker: Tracker,
+    clock: ObserverClock,
+    pauses: PauseWatch,
+    slotsMax: number,
+    verdictOf?: VerdictOf,
+  ) {
     this.#tracker = tracker;
     this.#clock = clock;
     this.#pauses = pauses;
     this.#slotsMax = Math.min(slotsMax, tracker.capacity);
-    this.stalls = new StallQueue(tracker, this.#slotsMax);
+    this.stalls = new StallQueue(tracker, this.#slotsMax, verdictOf);
   }
 
   consumed(count: number): void {
@@ -60,6 +66,17 @@ export class SilenceWatch {
     if (this.#tracker.nextDeadline() > nowNs) return;
     this.#tracker.drainDue(nowNs, this.#slotsMax, this.stalls);
     this.#ns += this.#clock.nowNs() - nowNs;
+  }
+
+  /**
+   * The members of `slots` are stalled, whatever their silence; false = not yet, since stalls of an
+   * earlier judge point are unread.
+   */
+  judgeNow(slots: readonly number[]): boolean {
+    if (this.stalls.unread > 0) return false;
+    this.stalls.restart(this.#clock.lastNs);
+    for (const slot of slots) this.#tracker.ends.judge(slot, this.stalls);
+    return true;
   }
 
   /** Time spent in judge points since the last call. */

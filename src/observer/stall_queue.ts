@@ -3,6 +3,7 @@
 // Nothing is judged while it holds unread stalls.
 import type { Origin } from "../base/origin.ts";
 import type { Stall } from "../events/stall.ts";
+import type { StallVerdict } from "../events/stall_verdict.ts";
 import { columnTable } from "../tables/columns.ts";
 import { refusalsOf, SLOT_COLUMNS, SLOT_PROVEN, sourceOf } from "../tracker/slots.ts";
 import type { StallSink } from "../tracker/stall_scan.ts";
@@ -40,15 +41,20 @@ class StallRows extends columnTable({
   }
 }
 
+/** What the process of a stalled member is doing; asked when its stall is taken. */
+export type VerdictOf = (pid: number, generation: number, origin: Origin) => StallVerdict;
+
 export class StallQueue implements StallSink {
   readonly #tracker: Tracker;
   readonly #rows: StallRows;
+  readonly #verdictOf: VerdictOf | undefined;
   #judgedNs = 0;
   #next = 0;
   #count = 0;
 
-  constructor(tracker: Tracker, capacity: number) {
+  constructor(tracker: Tracker, capacity: number, verdictOf?: VerdictOf) {
     this.#tracker = tracker;
+    this.#verdictOf = verdictOf;
     this.#rows = new StallRows(capacity);
   }
 
@@ -72,7 +78,9 @@ export class StallQueue implements StallSink {
   /** The oldest unread stall, or undefined. */
   take(): Stall | undefined {
     if (this.#next === this.#count) return undefined;
-    return stallOf(this.#rows, this.#next++, this.#judgedNs);
+    const stall = stallOf(this.#rows, this.#next++, this.#judgedNs);
+    if (this.#verdictOf === undefined) return stall;
+    return { ...stall, verdict: this.#verdictOf(stall.pid, stall.generation, stall.origin) };
   }
 }
 

@@ -59,6 +59,11 @@ export class Eviction {
     for (let i = 0; i < scanCount; i++) {
       const silenceNs = saturatingSub(nowNs, lastNs[slot]!);
       const silenceNsMin = EVICTION_MULTIPLIER * thresholdNs[lane[slot]!]!;
+      // Its stall is reported and no beat of it can come: it owes no more silence.
+      if (latchedOnly && slots.isLatched(slot) && slots.hasEnded(slot)) {
+        this.cursor = (slot + 1) % len;
+        return slot;
+      }
       if (silenceNs > silenceNsMin && (!latchedOnly || slots.isLatched(slot))) {
         if (silenceNs - pauses.sinceNs(lastNs[slot]!) > silenceNsMin) {
           this.cursor = (slot + 1) % len;

@@ -2,7 +2,7 @@
 // member (spec 03 section 6.3). A bounded stack, last in first out. A consumer must check that the
 // member is not tracked again before it drops anything.
 import { columnTable } from "../tables/columns.ts";
-import { SLOT_COLUMNS, type SlotsView, sourceOf } from "./slots.ts";
+import { SLOT_COLUMNS, SLOT_ENDED, type SlotsView, sourceOf } from "./slots.ts";
 
 const { pid, key, source, flags } = SLOT_COLUMNS;
 
@@ -34,6 +34,11 @@ export class RemovedPids {
   /** The key of the member that `pop` has just returned. */
   get poppedKey(): number {
     return this.#rows.key[this.#count]!;
+  }
+
+  /** Its end was reported: nothing more is to be said of it. */
+  get poppedHasEnded(): boolean {
+    return (this.#rows.flags[this.#count]! & SLOT_ENDED) !== 0;
   }
 
   /** Its source; "" = none. */

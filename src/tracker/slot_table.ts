@@ -3,6 +3,7 @@
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
 import { AGENT_NEW, AgentTable } from "../agents/agent_table.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
@@ -10,6 +11,7 @@ import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
+import type { Newcomers } from "./newcomers.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
   SLOT_HAS_REGULAR_NONCE,
@@ -38,6 +40,8 @@ export class SlotTable {
   readonly looks: LookOrder;
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
+  /** Pids that got a slot since they were taken; undefined = that is not noted. */
+  newcomers: Newcomers | undefined = undefined;
   /** The threshold of a member that is new. */
   thresholdNs: number;
   /** Live rows: 0..len-1. */
@@ -141,6 +145,7 @@ export class SlotTable {
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
     this.share.entered(slot);
     this.looks.entered(slot);
+    if (datagram.origin === ORIGIN_KERNEL_ATTESTED) this.newcomers?.push(datagram.pid);
   }
 
   /** The member of `slot` was looked at, and this is who it is. */

@@ -34,6 +34,8 @@ export const SLOT_BEAT_ONCE = 16;
 export const SLOT_HAS_REFUSALS = 32;
 /** It beats by plain UDP, from `source`. */
 const SLOT_HAS_SOURCE = 64;
+/** Its process has ended; it waits for its deadline, or for its recovery. */
+export const SLOT_ENDED = 128;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 255;
@@ -120,7 +122,7 @@ export const SLOT_COLUMNS = {
 
 /** The slots for all but the tracker: no other file writes a column. */
 export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
-  Pick<Slots, "isLatched" | "hasSource" | "isProven">;
+  Pick<Slots, "isLatched" | "hasSource" | "hasEnded" | "isProven">;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
   get capacity(): number {
@@ -172,6 +174,10 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
     for (let word = 0; word < IP_WORDS; word++)
       this.source[slot * IP_WORDS + word] = sources[at + word]!;
     this.flags[slot]! |= SLOT_HAS_SOURCE;
+  }
+
+  hasEnded(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_ENDED) !== 0;
   }
 
   prove(slot: number): void {

@@ -7,6 +7,7 @@ import { saturatingSub } from "../base/saturating.ts";
 import { TRACKER } from "./counters.ts";
 import type { Eviction } from "./eviction.ts";
 import type { SlotTable } from "./slot_table.ts";
+import { SLOT_ENDED } from "./slots.ts";
 
 /**
  * Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back.
@@ -29,6 +30,11 @@ export class StallScan {
   readonly #table: SlotTable;
   readonly #eviction: Eviction;
   readonly #processes: ProcessReader;
+  /**
+   * Whether a slot that is due leaves the table without a stall, because the end of its process is
+   * no alarm. Must not call the tracker back.
+   */
+  excuses: ((slot: number) => boolean) | undefined = undefined;
 
   constructor(table: SlotTable, eviction: Eviction, processes: ProcessReader) {
     this.#table = table;
@@ -48,10 +54,11 @@ export class StallScan {
       while (taken < slotsMax) {
         const slot = this.#dueHead(lane, nowNs, thresholdNs);
         if (slot < 0) break;
-        if (this.#heldByOtherProcess(slot)) this.#retire(slot);
-        else if (this.gate?.mayJudge(slot, nowNs) === false) break;
+        if (this.gate?.mayJudge(slot, nowNs) === false) break;
         // It may have another threshold by now.
-        else if (this.#dueHead(lane, nowNs, thresholdNs) !== slot) continue;
+        if (this.#dueHead(lane, nowNs, thresholdNs) !== slot) continue;
+        if (this.excuses?.(slot) === true) this.leave(slot);
+        else if (this.#heldByOtherProcess(slot)) this.#retire(slot);
         else {
           table.latch(slot);
           sink.onStall(slot);
@@ -83,6 +90,18 @@ export class StallScan {
     return startTime <= Number.MAX_SAFE_INTEGER && startTime !== generation;
   }
 
+  /** Nothing is to be said of the member of `slot` any more. */
+  leave(slot: number): void {
+    this.#table.slots.flags[slot]! |= SLOT_ENDED;
+    this.forget(slot);
+  }
+
+  /** The member of `slot` is dropped. */
+  forget(slot: number): void {
+    this.#table.remove(slot);
+    this.#eviction.shrunk(this.#table.len);
+  }
+
   /** A stranger has the pid of `slot`: drop it without a stall, which could hurt the stranger. */
   #retire(slot: number): void {
     this.#table.remove(slot);
@@ -91,8 +110,10 @@ export class StallScan {
   }
 
   #heldByOtherProcess(slot: number): boolean {
-    const { origin, generation, pid } = this.#table.slots;
-    if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED) return false;
+    const { slots } = this.#table;
+    const { origin, generation, pid } = slots;
+    // It is known to have ended, and is judged for that.
+    if (origin[slot]! !== ORIGIN_KERNEL_ATTESTED || slots.hasEnded(slot)) return false;
     const pinned = generation[slot]!;
     return !Number.isNaN(pinned) && this.isOtherProcess(pid[slot]!, pinned);
   }

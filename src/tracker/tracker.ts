@@ -17,6 +17,7 @@ import {
 import { u64FromPair } from "../base/u64.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
+import { EndedMembers } from "./ended_members.ts";
 import { Eviction, type EvictionPolicy } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
@@ -63,6 +64,8 @@ export class Tracker {
   readonly table: SlotTable;
   /** The columns, as in `table`, to be read by slot. */
   readonly slots: SlotsView;
+  /** What is done to members whose processes have ended. */
+  readonly ends: EndedMembers;
 
   readonly #slots: Slots;
   readonly #eviction: Eviction;
@@ -82,6 +85,7 @@ export class Tracker {
       options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
     );
     this.#scan = new StallScan(this.table, this.#eviction, options.processes);
+    this.ends = new EndedMembers(this.table, this.#scan);
   }
 
   get capacity(): number {
@@ -275,6 +279,11 @@ export class Tracker {
   /** Key and source ("" = none) of the member whose pid `takeEvictedPid` has just returned. */
   get evictedKey(): number {
     return this.table.removed.poppedKey;
+  }
+
+  /** It left the table because its process has ended, which was reported. */
+  get evictedHasEnded(): boolean {
+    return this.table.removed.poppedHasEnded;
   }
 
   get evictedSource(): string {

@@ -219,7 +219,7 @@ class Subject {
       columns,
       lanes: [[...lanes.thresholdNs], [...lanes.head], [...lanes.tail], [...lanes.count]],
       nextDeadline: observer.nextDeadline(),
-      pending: observer.pendingStallCount,
+      pending: observer.silence.stalls.unread,
       clock: [clock.reads, clock.ns, observer.clock.lastNs],
       received: [...accounting.received],
       accepted: [...accounting.accepted],

@@ -219,7 +219,7 @@ describe("the stall queue", () => {
     harness.pump();
     expect(harness.observer.pollPending()?.pid).toBe(2);
     for (let look = 0; look < 3; look++) harness.pump();
-    expect(harness.observer.pendingStallCount).toBe(1);
+    expect(harness.observer.silence.stalls.unread).toBe(1);
     expect(harness.stalls()).toEqual([3]);
     harness.pump();
     expect(harness.stalls()).toEqual([4]);
@@ -242,7 +242,7 @@ describe("the stall queue", () => {
     const harness = watching(pids, { trackerCapacity: 300 });
     harness.pass(THRESHOLD_MS);
     harness.pump();
-    expect(harness.observer.pendingStallCount).toBe(300);
+    expect(harness.observer.silence.stalls.unread).toBe(300);
     expect(harness.stalls()).toEqual(pids);
   });
 
