@@ -1,6 +1,8 @@
 // What log lines say of an agent, and of the beats that it sent.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { type EndNumbers, endNumbers } from "../base/wait_status.ts";
 import type { RefusalCount, Stall } from "../events/stall.ts";
+import type { StallVerdict } from "../events/stall_verdict.ts";
 import type { LogFields } from "./log.ts";
 
 /** Who claims a pid by plain UDP; undefined = kernel or key vouch for it. */
@@ -28,4 +30,31 @@ export function refusedFields(refused: readonly RefusalCount[]): LogFields {
 /** Only where the kernel names the sender: of the others nothing is ever proven. */
 export function unprovenField({ origin, proven }: Pick<Stall, "origin" | "proven">): LogFields {
   return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
+}
+
+/** How a process ended, as far as that is known. */
+export function endFields({ exitStatus, signal }: EndNumbers): LogFields {
+  return { exit_status: ifKnown(exitStatus), signal: ifKnown(signal) };
+}
+
+/** What the process of a stalled member was doing, with the evidence. */
+export function verdictFields(verdict: StallVerdict | undefined): LogFields {
+  if (verdict === undefined) return {};
+  return {
+    verdict: verdict.verdict,
+    proc_state: verdict.procState || undefined,
+    wchan: verdict.wchan || undefined,
+    cpu_ticks: ifKnown(verdict.cpuTicks),
+    tracer_pid: verdict.tracerPid || undefined,
+    freezer: verdict.freezerVersion === 0 ? undefined : `v${verdict.freezerVersion}`,
+    hint: verdict.freezerVersion === 1 ? THAW_HINT : undefined,
+    ...endFields(endNumbers(verdict.waitStatus)),
+    verdict_reason: verdict.reason || undefined,
+  };
+}
+
+const THAW_HINT = "a process that is frozen by version 1 ends by no signal before it is thawed";
+
+function ifKnown(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
 }

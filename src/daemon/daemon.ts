@@ -16,12 +16,14 @@ import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { EndPolicy } from "../agents/ends.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
-import { makeParts, monotonicNs, type Parts } from "./parts.ts";
+import { monotonicNs } from "./monotonic.ts";
+import { makeParts, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -38,6 +40,8 @@ interface DaemonOptions {
   readonly config: Config;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
+  /** What the end of a member means. */
+  readonly endPolicy: EndPolicy;
   /** Directory of the default socket, to be made if it is missing. */
   readonly runtimeDirectory: RuntimeDirectory | undefined;
   /** The metrics address is the default of a bare run: if it is in use, a free port will do. */
@@ -97,6 +101,11 @@ export class Daemon {
       env: options.env,
       colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
+      endPolicy: options.endPolicy,
+      exportEnds: {
+        exited: (exit) => this.#writers?.exporter?.exited(exit),
+        gone: (gone) => this.#writers?.exporter?.gone(gone),
+      },
       recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
     this.#view = new View(this.#parts);
@@ -266,6 +275,7 @@ export class Daemon {
       reports,
       rubbish,
       refusals,
+      ends: this.#parts.ends,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
     });
@@ -286,6 +296,8 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     );
+    const { ends } = this.#parts;
+    if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
     const heartbeat = this.#makeHeartbeat();
@@ -297,6 +309,7 @@ export class Daemon {
       metrics,
       http: this.#http,
       runtimeFd,
+      ends,
       deadlines,
       monotonicNs,
       iterationBudgetNs: this.#config.liveness.iterationBudgetNs,

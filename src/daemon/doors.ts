@@ -18,7 +18,8 @@ import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { isHeard } from "../tracker/beating.ts";
-import { monotonicNs, type Parts } from "./parts.ts";
+import { monotonicNs } from "./monotonic.ts";
+import type { Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
 

@@ -50,6 +50,8 @@ export interface LoopOptions {
   readonly http: LoopHttp | undefined;
   /** Descriptor of the runtime's event loop; -1 = not found: short waits instead. */
   readonly runtimeFd: number;
+  /** Readable when the process of a member has ended; undefined = that is not followed. */
+  readonly ends?: { readonly fd: number } | undefined;
   /** Timers besides the tracker's. */
   readonly deadlines: Deadlines;
   readonly monotonicNs: () => number;
@@ -87,7 +89,7 @@ export class Loop {
   turns = 0;
   readonly #options: LoopOptions;
   readonly #counters = new Counters(TURN, this, () => this.#settle());
-  readonly #poll = new PollSet(2 * LISTENERS_MAX + 2);
+  readonly #poll = new PollSet(2 * LISTENERS_MAX + 3);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
   /**
@@ -103,6 +105,8 @@ export class Loop {
   readonly #runtimeIndex: number;
   /** Of the HTTP server; -1 = there is none, or it is asked in every turn. */
   readonly #httpIndex: number;
+  /** Of the processes of members; -1 = their ends are not followed. */
+  readonly #endsIndex: number;
   readonly #waitMaxNs: number;
   /**
    * Places in the poll set for the sockets that listeners had before; -1 = such a listener never
@@ -135,6 +139,8 @@ export class Loop {
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
     const { http } = options;
     this.#httpIndex = http?.canBeWaitedFor === true ? this.#poll.add(http.fd, POLLIN) : -1;
+    const endsFd = options.ends?.fd ?? -1;
+    this.#endsIndex = endsFd < 0 ? -1 : this.#poll.add(endsFd, POLLIN);
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
     const mustAsk = options.runtimeFd < 0 || http?.canBeWaitedFor === false;
     const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
@@ -185,7 +191,7 @@ export class Loop {
     const { tick, monotonicNs, observer, iterationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     this.#options.turnBegins();
-    this.#lastTurn = tick.run();
+    this.#lastTurn = tick.run(this.#endsIndex >= 0 && this.#poll.revents(this.#endsIndex) !== 0);
     this.#beatsPerMs = (datagramsOf(this.#lastTurn) * NS_PER_MS) / (startNs - this.#turnBeganNs);
     this.#turnBeganNs = startNs;
     this.#maintain(observer.clock.lastNs);

@@ -19,6 +19,7 @@ import { OWN_PROCESS } from "../processes/own_process.ts";
 import { ORPHANS } from "../recovery/children/orphan_reaper.ts";
 import { GIVEN_UP, RECOVERY } from "../recovery/counters.ts";
 import { TRACKER } from "../tracker/counters.ts";
+import { ENDS } from "./end_counters.ts";
 import { CONFIG } from "./loaded_config.ts";
 import { LOG } from "./log.ts";
 import { SOCKET_FILES } from "./socket_watch.ts";
@@ -49,6 +50,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       OBSERVER,
     ],
   },
+  { title: "Ends of members", blocks: [ENDS] },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
   { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
   { title: "Scrapes", blocks: [HTTP, METRICS] },

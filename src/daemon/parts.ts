@@ -1,6 +1,5 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
-import { clockNs } from "../../ffi/clock.ts";
-import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
+import { monotonicNs } from "./monotonic.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
@@ -25,6 +24,11 @@ import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
 import { policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
+import type { EndPolicy } from "../agents/ends.ts";
+import { ENDS } from "./end_counters.ts";
+import type { EndReports } from "./end_options.ts";
+import type { MemberEnds } from "./member_ends.ts";
+import { makeMemberEnds } from "./end_wiring.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";
@@ -56,6 +60,8 @@ export interface Parts {
   readonly recovery: Recovery;
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
+  /** Undefined = ends are not followed. */
+  readonly ends: MemberEnds | undefined;
 }
 
 interface PartsOptions {
@@ -64,6 +70,10 @@ interface PartsOptions {
   readonly colour: boolean;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
+  /** What an end means. */
+  readonly endPolicy: EndPolicy;
+  /** Writes an end to the export file. */
+  readonly exportEnds: EndReports;
   /** Keeps an outcome of a recovery in the audit log. */
   readonly recordOutcome: (outcome: RecoveryOutcome) => void;
 }
@@ -89,8 +99,13 @@ export function makeParts(options: PartsOptions): Parts {
     allowCrossNamespace: config.observer.allowCrossNamespace,
     judgeLimit: JUDGE_SLOTS_MAX,
     pauseGapNs: pauseGapNs(shortestThresholdNs(config)),
+    verdictOf:
+      options.endPolicy.onExit === "silence"
+        ? undefined
+        : (pid, generation, origin) => ends!.verdictOf(pid, generation, origin),
   });
-  const metrics = makeMetrics(config, observer);
+  const followsEnds = options.endPolicy.onExit !== "silence";
+  const metrics = makeMetrics(config, observer, followsEnds);
   const listenerNames = config.listeners.map(({ name }) => name);
   const { agents } = observer.tracker.table;
   agents.reserve(reservedNames(config.agents));
@@ -126,6 +141,7 @@ export function makeParts(options: PartsOptions): Parts {
     freshness: (key, generation) => observer.stallFreshness(key, generation),
     outcomes: (outcome) => {
       options.recordOutcome(outcome);
+      ends?.onOutcome(outcome);
       reports.outcome(outcome);
     },
     capacity: config.tracker.capacity,
@@ -134,6 +150,8 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
     monotonicNs,
   });
+  const ends = makeMemberEnds(options, { observer, processes, spares, reports, recovery });
+  if (ends !== undefined) metrics.show(ends.counters);
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
     thresholdNs: shortestThresholdNs(config),
@@ -148,17 +166,13 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  return { clock, stdout, stderr, ...told, observer, metrics, recovery, identification, orphans };
+  const followed = { identification, orphans, ends };
+  return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 
 /** How late the loop may be without calling it a pause. */
 function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
-}
-
-/** Durations and deadlines that no configured clock may disturb. */
-export function monotonicNs(): number {
-  return clockNs(CLOCK_MONOTONIC);
 }
 
 function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): Log {
@@ -173,9 +187,9 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
   });
 }
 
-function makeMetrics(config: Config, observer: Observer): Metrics {
+function makeMetrics(config: Config, observer: Observer, followsEnds: boolean): Metrics {
   const metrics = new Metrics({
-    blocks: METRIC_BLOCKS,
+    blocks: METRIC_BLOCKS.filter((block) => followsEnds || block !== ENDS),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
     accounting: observer.accounting,

@@ -27,6 +27,18 @@ export class ReportedStalls implements WaitingStalls {
     return stall;
   }
 
+  /** The same for one turn: none is left for it when `ns` have passed, and the others wait. */
+  within(ns: number, monotonicNs: () => number): WaitingStalls {
+    const endNs = monotonicNs() + ns;
+    const isOver = (): boolean => this.isEmpty || monotonicNs() > endNs;
+    return {
+      get isEmpty() {
+        return isOver();
+      },
+      take: () => this.take(),
+    };
+  }
+
   /** Reports every stall that waits, `first` and those after it. */
   reportAll(first: Stall): void {
     for (let stall: Stall | undefined = first; stall !== undefined; ) {

@@ -5,12 +5,20 @@ import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
-import { memberFields, refusedFields, unprovenField } from "./agent_fields.ts";
+import {
+  endFields,
+  memberFields,
+  refusedFields,
+  unprovenField,
+  verdictFields,
+} from "./agent_fields.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
+import type { EndReports } from "./end_options.ts";
 import { LineWindow } from "./line_window.ts";
 import { OutcomeReports } from "./outcome_reports.ts";
 import { PauseReports } from "./pause_reports.ts";
@@ -27,7 +35,7 @@ interface ReportsOptions {
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }
 
-export class Reports implements TickReports, Deadline {
+export class Reports implements TickReports, EndReports, Deadline {
   readonly #options: ReportsOptions;
   readonly #pauses: PauseReports;
   readonly #sharedPids: SharedPidReports;
@@ -55,8 +63,26 @@ export class Reports implements TickReports, Deadline {
       status: statusText(stall.status),
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),
+      ...verdictFields(stall.verdict),
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
+    });
+  }
+
+  exited({ pid, listener, how, exitStatus, signal }: MemberExit): void {
+    if (!this.#window.mayWrite()) return;
+    const { log, listenerNames } = this.#options;
+    const fields = { pid, listener: listenerNames[listener], how };
+    log.warn("member ended", { ...fields, ...endFields({ exitStatus, signal }) });
+  }
+
+  gone({ pid, reason, byPid, exitStatus, signal }: MemberGone): void {
+    if (!this.#window.mayWrite()) return;
+    this.#options.log.info("member gone", {
+      pid,
+      reason,
+      by_pid: Number.isNaN(byPid) ? undefined : byPid,
+      ...endFields({ exitStatus, signal }),
     });
   }
 

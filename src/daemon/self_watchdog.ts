@@ -3,7 +3,7 @@
 import { armAlarm } from "../../ffi/process.ts";
 import { TEST_HOOKS } from "../base/build_info.ts";
 import { msFromNs, NS_PER_S } from "../base/time.ts";
-import { monotonicNs } from "./parts.ts";
+import { monotonicNs } from "./monotonic.ts";
 
 /** Without a self-watchdog, a loop that has not come round for this long is called stale. */
 const FRESH_NS_MAX = 4 * NS_PER_S;

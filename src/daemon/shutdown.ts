@@ -6,7 +6,7 @@
 import { armAlarm } from "../../ffi/process.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { Log } from "./log.ts";
-import { monotonicNs } from "./parts.ts";
+import { monotonicNs } from "./monotonic.ts";
 import { Signals } from "./signals.ts";
 
 /** After a failed start the caller says why; an abort waits for nothing. */

@@ -1,7 +1,7 @@
 // The signals that the daemon takes (spec 12 section 6): which of them ask for the end, and which
 // for something else. All others keep the system's action.
 import { ignoresHangup } from "../../ffi/inherited.ts";
-import { monotonicNs } from "./parts.ts";
+import { monotonicNs } from "./monotonic.ts";
 import { StopSignals } from "./stop_signals.ts";
 
 interface SignalHandlers {

@@ -9,7 +9,7 @@ import {
   PUMP_NS_PER_TURN_MAX,
   REMOVED_PIDS_PER_TURN_MAX,
 } from "../base/limits.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import {
   EVENT_BEAT,
   EVENT_NAMESPACE_CONFLICT,
@@ -22,7 +22,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { Identification } from "../observer/identification.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
-import type { Recovery } from "../recovery/recovery.ts";
+import type { Recovery, WaitingStalls } from "../recovery/recovery.ts";
 import { ReportedStalls } from "./reported_stalls.ts";
 import {
   countedDatagrams,
@@ -61,6 +61,16 @@ interface TickRefusals {
   look(nowNs: number): boolean;
 }
 
+/** What follows the ends of members. */
+interface TickEnds {
+  look(nowNs: number): void;
+  readonly hasWork: boolean;
+  settle(nowNs: number, allHeard: boolean): void;
+  nextDeadlineNs(): number;
+  /** The tracker has removed the member of `pid`. */
+  removed(pid: number): void;
+}
+
 interface TickOptions {
   readonly observer: Observer;
   readonly metrics: Metrics;
@@ -72,12 +82,16 @@ interface TickOptions {
   readonly refusals: TickRefusals;
   /** Wall clock minus observer time, in ns; asked once at the start of a turn. */
   readonly wallOffsetNs: () => number;
+  /** Who has ended; undefined = ends are not followed. */
+  readonly ends?: TickEnds | undefined;
   /** A monotonic clock for durations, in ns. */
   readonly monotonicNs: () => number;
 }
 
 /** Limit of the stages that touch no socket; the others may take twice as long. */
 const STAGE_NS_MAX = NS_PER_S;
+/** Time that a turn may spend on stalls whose processes are looked at, about 0.1 ms each. */
+const VERDICTS_NS_MAX = 4 * NS_PER_MS;
 /** Longest time without a turn that is not plain. */
 const PLAIN_NS_MAX = NS_PER_S;
 
@@ -142,16 +156,22 @@ export class Tick {
     return this.#options.observer.clock.lastNs + this.#wallOffsetNs;
   }
 
-  /** Runs the stages once; the TURN_* bits, and how many datagrams were taken. */
-  run(): number {
-    const { monotonicNs, metrics, recovery, observer } = this.#options;
+  /**
+   * Runs the stages once; the TURN_* bits, and how many datagrams were taken. `hasEnds`: processes
+   * of members have ended.
+   */
+  run(hasEnds = false): number {
+    const { monotonicNs, metrics, recovery, observer, ends } = this.#options;
     const t0 = monotonicNs();
     this.#options.identification.beginTurn();
     this.#flags = 0;
     this.#wallOffsetNs = this.#options.wallOffsetNs();
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
+    if (hasEnds || (ends?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) <= observer.clock.lastNs)
+      ends!.look(observer.clock.lastNs);
     const count = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
+    this.#settleEnds();
     this.#tellPause();
     this.#options.rubbish.look(observer.clock.lastNs);
     if (this.#options.refusals.look(observer.clock.lastNs)) this.#flags |= TURN_FULL;
@@ -169,7 +189,7 @@ export class Tick {
     this.#plainUntilNs = observer.clock.lastNs + PLAIN_NS_MAX;
     if (!this.#stalls.isEmpty) {
       this.#flags |= TURN_BUSY;
-      recovery.decide(this.#stalls, observer.clock.lastNs);
+      recovery.decide(this.#stallsOfTurn(), observer.clock.lastNs);
     }
     const t2 = monotonicNs();
     if (recovery.reap(observer.clock.lastNs) > 0) this.#flags |= TURN_BUSY;
@@ -183,11 +203,27 @@ export class Tick {
     return this.#ended(count);
   }
 
+  // What the process of each does is looked at in some ten files of the kernel: a mass stall is
+  // spread over turns, so that no beat waits for it.
+  #stallsOfTurn(): WaitingStalls {
+    const { ends, monotonicNs } = this.#options;
+    return ends === undefined ? this.#stalls : this.#stalls.within(VERDICTS_NS_MAX, monotonicNs);
+  }
+
   #ended(count: number): number {
     const { observer } = this.#options;
-    const isWaiting = this.#options.identification.waitingCount > 0;
+    const { identification, ends } = this.#options;
+    const isWaiting = identification.waitingCount > 0 || ends?.hasWork === true;
     const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty || isWaiting;
     return this.#flags | (isLeft ? TURN_HAS_WORK_LEFT : 0) | countedDatagrams(count);
+  }
+
+  // Before silence is decided on: a beat that ended waits for no deadline.
+  #settleEnds(): void {
+    const { ends, observer } = this.#options;
+    if (ends?.hasWork !== true) return;
+    ends.settle(observer.clock.lastNs, !observer.lastPumpCutOff);
+    this.#flags |= TURN_FULL;
   }
 
   #tellPause(): void {
@@ -304,8 +340,10 @@ export class Tick {
       const pid = observer.drainEvictedPid();
       if (pid < 0) return;
       const { evictedKey, evictedSource } = observer.tracker;
+      this.#options.ends?.removed(pid);
       if (observer.tracker.isTracked(evictedKey)) continue;
       metrics.onRemoved(evictedKey);
+      if (observer.tracker.evictedHasEnded) continue;
       const source = evictedKey === pid ? "" : evictedSource;
       exporter?.onRemoved(pid, observer.clock.lastNs, source);
     }

@@ -7,6 +7,7 @@ import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { ExportContext } from "../events/event_forms.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Content, FileCalls } from "../files/append_file.ts";
 import { FileWriter, type Reopened } from "../files/file_writer.ts";
@@ -96,6 +97,16 @@ export class EventExport {
   onRemoved(pid: number, nowNs: number, source = ""): void {
     this.#format.eviction(this.#text, { pid, source, observerNs: nowNs });
     this.#added(1, nowNs);
+  }
+
+  exited(exit: MemberExit): void {
+    this.#format.exit(this.#text, exit);
+    this.#added(1, exit.observerNs);
+  }
+
+  gone(gone: MemberGone): void {
+    this.#format.gone(this.#text, gone);
+    this.#added(1, gone.observerNs);
   }
 
   /** When `maintain` is wanted although nothing happens; +Infinity while no line waits. */

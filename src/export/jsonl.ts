@@ -21,6 +21,7 @@ import {
   ROW_KINDS,
   type RowKind,
 } from "../events/event_kinds.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Evicted, LineFormat } from "./line_format.ts";
 
@@ -29,6 +30,8 @@ const END = "}\n";
 const UNIX_MS_MAX = 8.64e15;
 
 const STALL_WRITERS = objectWriters(EVENT_KINDS.stall);
+const EXIT_WRITERS = objectWriters(EVENT_KINDS.exit);
+const GONE_WRITERS = objectWriters(EVENT_KINDS.gone);
 const EVICTION_WRITERS = objectWriters(EVENT_KINDS.eviction);
 
 export class JsonlFormat implements LineFormat {
@@ -59,6 +62,14 @@ export class JsonlFormat implements LineFormat {
 
   eviction(text: TextBuffer, evicted: Evicted): void {
     this.#object(text, EVICTION_WRITERS, evicted.observerNs, evicted);
+  }
+
+  exit(text: TextBuffer, exit: MemberExit): void {
+    this.#object(text, EXIT_WRITERS, exit.observerNs, exit);
+  }
+
+  gone(text: TextBuffer, gone: MemberGone): void {
+    this.#object(text, GONE_WRITERS, gone.observerNs, gone);
   }
 
   #object(

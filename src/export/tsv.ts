@@ -7,6 +7,7 @@ import { escapeUnprintable } from "../base/unprintable.ts";
 import { EVENT_BEAT, type EventBatch, keyOfRow } from "../events/event_batch.ts";
 import type { ErrnoText, EventRows } from "../events/event_forms.ts";
 import { ROW_KINDS } from "../events/event_kinds.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import { statusText } from "../wire/frame.ts";
 import type { Evicted, LineFormat } from "./line_format.ts";
@@ -46,6 +47,20 @@ export class TsvFormat implements LineFormat {
     text.ascii("\t-\t-\t-\n");
   }
 
+  exit(text: TextBuffer, exit: MemberExit): void {
+    this.#end(text, exit, "exit", endText(exit));
+  }
+
+  gone(text: TextBuffer, gone: MemberGone): void {
+    const { reason, byPid } = gone;
+    this.#end(text, gone, "gone", reason === "replaced" ? `replaced by ${byPid}` : reason);
+  }
+
+  #end(text: TextBuffer, end: MemberExit | MemberGone, kind: string, word: string): void {
+    text.decimal(Math.floor(end.observerNs));
+    text.ascii(`\t${kind}\t${end.pid}\t-\t-\t${word}\n`);
+  }
+
   #beat(text: TextBuffer, batch: EventBatch, row: number): void {
     text.decimal(Math.floor(batch.observerNs[row]!));
     text.ascii("\tbeat\t");
@@ -77,6 +92,12 @@ export class TsvFormat implements LineFormat {
     if (sentence !== undefined) text.utf8(escapeTsv(sentence(rows, row, this.#errnoText)));
     text.byte(LF);
   }
+}
+
+/** "exit status 3", "signal 9", "unknown". */
+function endText({ exitStatus, signal }: MemberExit): string {
+  if (!Number.isNaN(signal)) return `signal ${signal}`;
+  return Number.isNaN(exitStatus) ? "unknown" : `exit status ${exitStatus}`;
 }
 
 function writeSource(text: TextBuffer, source: string): void {

@@ -183,6 +183,11 @@ export class Recovery {
     return this.#sequences.size;
   }
 
+  /** A recovery of the member is in progress, or waits to begin. */
+  isRecovering(key: number): boolean {
+    return this.#sequences.has(key);
+  }
+
   /** Agents that are not recovered any more until their budget has room again. */
   get givenUpCount(): number {
     return this.#history.givenUpCount;

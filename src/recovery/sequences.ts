@@ -66,6 +66,11 @@ export class Sequences {
     return this.#byKey.size;
   }
 
+  /** A recovery of the member is in progress, or waits to begin. */
+  has(key: number): boolean {
+    return this.#byKey.has(key);
+  }
+
   /** True if one more may be in progress, or takes the place of an older one of its agent. */
   hasRoomFor(key: number): boolean {
     return this.#byKey.size < this.#options.capacity || this.#byKey.has(key);

@@ -38,11 +38,11 @@ export class View {
   }
 
   totals(): TotalsView {
-    const { tracker, pendingStallCount } = this.#sources.observer;
+    const { tracker, silence } = this.#sources.observer;
     return {
       tracked: tracker.len,
       stalled: tracker.stallEmittedCount,
-      queuedStalls: pendingStallCount,
+      queuedStalls: silence.stalls.unread,
     };
   }
 

@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import * as closings from "../../src/daemon/closings.ts";
 import { Log } from "../../src/daemon/log.ts";
-import { monotonicNs } from "../../src/daemon/parts.ts";
+import { monotonicNs } from "../../src/daemon/monotonic.ts";
 import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
 import { Shutdown } from "../../src/daemon/shutdown.ts";
 import { StreamWriter } from "../../src/daemon/stream_writer.ts";

@@ -37,6 +37,8 @@ const SLOW_DISK = "it takes a disk that is slow";
 
 const NO_TIME = "looks take no time in the simulation";
 
+const PROCESSES = "only real processes end";
+
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   varta_watch_agent_names_refused_total: {
     why: "it takes thousands of names",
@@ -57,6 +59,26 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     why: NO_TIME,
     file: "test/observer/identification.test.ts",
     words: "IDENTITY.judgedUnknown)).toBe(1)",
+  },
+  varta_member_ends_total: {
+    why: PROCESSES,
+    file: "test/end_to_end/ends.test.ts",
+    words: "varta_member_ends_total",
+  },
+  varta_member_pidfds: {
+    why: PROCESSES,
+    file: "test/end_to_end/ends.test.ts",
+    words: "varta_member_pidfds",
+  },
+  varta_member_pidfds_refused_total: {
+    why: PROCESSES,
+    file: "test/end_to_end/ends.test.ts",
+    words: "varta_member_pidfds_refused_total",
+  },
+  varta_member_unidentified_total: {
+    why: PROCESSES,
+    file: "test/end_to_end/slow/short_lives.slow.ts",
+    words: "varta_member_unidentified_total",
   },
   varta_frame_decrypt_failures_total: {
     why: KEYS,

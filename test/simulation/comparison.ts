@@ -31,7 +31,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   sameList("slow stage", model.slowStages, recorder.slowStages);
   sameList("removed pid", model.removed.map(String), recorder.removed.map(String));
   same("observer time", expected.nowNs, daemon.clock.lastNs);
-  same("stalls left", expected.stalls.length, observer.pendingStallCount);
+  same("stalls left", expected.stalls.length, observer.silence.stalls.unread);
   same("work left", model.hasWorkLeft, (turn & TURN_HAS_WORK_LEFT) !== 0);
   same("children outstanding", model.recovery.children.length, daemon.recovery.outstandingCount);
   compareAccounting(daemon, model);

@@ -21,6 +21,7 @@ import { live, restart } from "./key.ts";
 import { RECOVERY_KEYS } from "./recovery_keys.ts";
 
 const TRACKER_CAPACITY_DEFAULT = 4_096;
+const PIDFDS_DEFAULT = 16_384;
 const PER_PID_RATE_DEFAULT = 100;
 const GLOBAL_RATE_DEFAULT = 50_000;
 const GLOBAL_BURST_DEFAULT = 100_000;
@@ -55,6 +56,12 @@ const TRACKER_KEYS = {
   eviction_scan_window: live("evictionScanWindow", integer({ min: EVICTION_WINDOW_MIN,
       max: EVICTION_WINDOW_MAX, zeroWould: "never find a free slot" }),
     "Slots searched for one to evict", { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" }),
+  pidfds_max: restart("pidfdsMax", integer({ min: 0, max: TRACKER_CAPACITY_MAX }),
+    "Processes whose end is seen at once, by an open descriptor for each; 0 = none",
+    { byDefault: PIDFDS_DEFAULT, unit: "descriptors" }),
+  forget_after: live("forgetAfterNs", duration({ minMs: 1_000,
+      zeroWould: "forget every agent of another machine as soon as it stalls" }),
+    "Silence after which a stalled agent of another machine is forgotten", { byDefault: "24h" }),
 };
 
 const LIMITS_KEYS = {

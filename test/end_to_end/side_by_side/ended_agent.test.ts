@@ -14,9 +14,10 @@ afterAll(endLeftovers);
 const AGENTS = 4;
 
 /** A daemon that stood still while agents sent one beat each and ended; and their pids. */
-async function unseen(command: readonly string[]) {
-  const config = `[observer]\nthreshold = "200ms"\n[recovery]\ncommand = ${JSON.stringify(command)}\n`;
-  const daemon = await DaemonProcess.start({ config, files: { told: "" } });
+async function unseen(command: string, files: Readonly<Record<string, string>> = {}) {
+  // With a configuration file they never were members (spec 14 section 4.2).
+  const args = ["--threshold-ms", "200", "--recovery-exec", command];
+  const daemon = await DaemonProcess.start({ args, files: { told: "", ...files } });
   daemon.signal("SIGSTOP");
   const agents = Array.from({ length: AGENTS }, () =>
     Bun.spawn([...PROGRAM, "beat", "--socket", daemon.socket], { stdout: "ignore" }),
@@ -30,8 +31,8 @@ describe.concurrent.skipIf(process.platform !== "linux")(
   "agents that ended before they were looked at",
   () => {
     test("are recovered by a command without {pid}, which is told that there is none", async () => {
-      const script = 'echo "gone=$VARTA_PID_GONE pid=[$VARTA_PID]" >> told';
-      const { daemon, pids } = await unseen(["/bin/sh", "-c", script]);
+      const tell = 'echo "gone=$VARTA_PID_GONE pid=[$VARTA_PID]" >> told';
+      const { daemon, pids } = await unseen("/bin/sh ./tell", { tell });
       await using _ = daemon;
       await daemon.untilSays("recovery finished", AGENTS);
       const recovered = daemon.saying("recovery started").map((line) => pidOf(line));
@@ -41,7 +42,7 @@ describe.concurrent.skipIf(process.platform !== "linux")(
     });
 
     test("are not by one with {pid}, which is a warning and counted", async () => {
-      const { daemon } = await unseen(["/bin/echo", "{pid}"]);
+      const { daemon } = await unseen("/bin/echo {pid}");
       await using _ = daemon;
       await daemon.untilSays("agent stalled", AGENTS);
       await daemon.untilSays("recovery refused");

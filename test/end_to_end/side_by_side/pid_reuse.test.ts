@@ -63,17 +63,21 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
       await crew.reuse(stranger!, 0);
       await crew.signal(frozen!, "SIGSTOP");
 
-      // What froze last is recovered, so the stranger, whose pid fell silent before it, was judged
-      // and spared.
+      // What froze last is recovered, so the end of the one whose pid the stranger has was judged
+      // before it, and the stranger spared.
       await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
       expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
-      expect(daemon.stallsOf(stranger!)).toEqual([]);
+      const [ended] = daemon.stallsOf(stranger!);
+      expect(ended!.fields.get("verdict")).toBe("exited");
       expect(daemon.stallsOf(heir!)).toEqual([]);
 
       await crew.signal(heir!, "SIGSTOP");
       await daemon.untilStalls(heir!);
       const page = parsePage(await daemon.body());
-      expect(sampleAt(page, "varta_tracker_pid_recycle_total")).toBe(2);
+      expect(sampleAt(page, "varta_tracker_pid_recycle_total")).toBe(1);
+      expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="skipped_pid_recycled"}')).toBe(
+        1,
+      );
       expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(2);
       expect(sampleAt(page, `varta_stalls_total{pid="${heir}"}`)).toBe(1);
       await daemon.stop();

@@ -1,0 +1,45 @@
+// What following the ends of members needs of other parts, and what it reports to.
+import type { EndPolicy } from "../agents/ends.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { Observer } from "../observer/observer.ts";
+import type { EndWatch } from "../processes/end_watch.ts";
+import type { GenerationClock } from "../processes/generation.ts";
+import type { ProcReader } from "../processes/proc_reader.ts";
+import type { VerdictReader } from "../processes/stall_verdict.ts";
+
+/** What an end is reported to: log and export. Called during the turn, must not block. */
+export interface EndReports {
+  exited(exit: MemberExit): void;
+  gone(gone: MemberGone): void;
+}
+
+export interface MemberEndsOptions {
+  readonly observer: Observer;
+  readonly watch: Pick<
+    EndWatch,
+    | "fd"
+    | "count"
+    | "refused"
+    | "look"
+    | "watch"
+    | "isWatching"
+    | "forget"
+    | "take"
+    | "nextDeadlineNs"
+  >;
+  readonly processes: Pick<ProcReader, "hasEnded" | "zombieStatus" | "startTime">;
+  readonly verdicts: Pick<VerdictReader, "of">;
+  /** Whether there is certainly no process that has this pid, also where /proc hides some. */
+  readonly isGone: (pid: number) => boolean;
+  readonly policyOf: (pid: number) => EndPolicy;
+  /** What a newcomer must have in common with the member that it replaces; "" = nobody has it. */
+  readonly groupOf: (pid: number, uid: number) => string;
+  /** The service manager is stopping its unit, or it has said goodbye. */
+  readonly isAnnounced: (pid: number) => boolean;
+  /** A recovery of the member is in progress. */
+  readonly isRecovering: (pid: number) => boolean;
+  readonly forgetAfterNs: number;
+  readonly reports: EndReports;
+  readonly nowGeneration: GenerationClock;
+  readonly monotonicNs: () => number;
+}

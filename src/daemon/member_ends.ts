@@ -1,0 +1,393 @@
+// Follows the ends of members (spec 14): watches the processes of those that are new, takes the
+// ends that were seen, decides what each means, and lets members leave the table. All of it
+// happens between receives, within a budget, and never on the path of a beat.
+import { actionOf, type EndPolicy, type HowEnded, howEnded } from "../agents/ends.ts";
+import { type OpenEnd, Replacements } from "../agents/replacements.ts";
+import { Counters } from "../base/counters.ts";
+import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { endNumbers } from "../base/wait_status.ts";
+import type { MemberGone } from "../events/member_end.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
+import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
+import type { Newcomers } from "../tracker/newcomers.ts";
+import type { Deadline } from "./deadline.ts";
+import { ENDS } from "./end_counters.ts";
+import type { MemberEndsOptions } from "./end_options.ts";
+
+/** A process descriptor, its start time and its control group: about 30 us for each new member. */
+const NEWCOMERS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
+/** Between two looks for members that may leave. */
+const SWEEP_NS = NS_PER_S;
+/** Slots of a large table that one look passes, and processes that it asks for. */
+const SWEEP_SLOTS_MAX = 1_024;
+const SWEEP_LOOKUPS_MAX = 64;
+const GENERATION_NS = 10 * NS_PER_MS;
+/** In place of a wait status, which is not negative: it was gone before it could be watched. */
+const NEVER_WATCHED = -1;
+
+/** What was read of a member while its process ran. */
+interface Member {
+  readonly generation: number;
+  readonly group: string;
+  readonly policy: EndPolicy;
+  readonly startedNs: number;
+  isSignalled: boolean;
+}
+
+interface EndedMember {
+  readonly generation: number;
+  readonly waitStatus: number;
+  /** It waits for its deadline; undefined = it is stalled. */
+  readonly open: OpenEnd | undefined;
+}
+
+export class MemberEnds implements Deadline {
+  readonly counters = new Counters(ENDS, this);
+  readonly #options: MemberEndsOptions;
+  readonly #newcomers: Newcomers;
+  readonly #replacements = new Replacements();
+  /** By pid: members of which nothing but the start time is known yet. */
+  readonly #unread = new Map<number, number>();
+  /** By pid: members that have a process descriptor. */
+  readonly #members = new Map<number, Member>();
+  /** Ends that were seen, until all beats of before them are taken. */
+  readonly #seen = new Map<number, ProcessEnd>();
+  /** By pid: members that have ended and have their slot still. */
+  readonly #ended = new Map<number, EndedMember>();
+  /** Pids of ended members that are to be stalled at once. */
+  readonly #stalled = new Map<number, number>();
+  #nowNs = 0;
+  #sweepNs = SWEEP_NS;
+  #sweepCursor = 0;
+  readonly #sink = (end: ProcessEnd): void => void this.#seen.set(end.pid, end);
+
+  constructor(options: MemberEndsOptions) {
+    this.#options = options;
+    this.#newcomers = options.observer.tracker.ends.follow((slot) => this.#excuses(slot));
+  }
+
+  /** Readable when a process has ended. */
+  get fd(): number {
+    return this.#options.watch.fd;
+  }
+
+  get watched(): number {
+    return this.#options.watch.count;
+  }
+
+  get refused(): number {
+    return this.#options.watch.refused;
+  }
+
+  /** The first part of a turn, before its receives: sees who has ended. */
+  look(nowNs: number): void {
+    this.#nowNs = nowNs;
+    this.#options.watch.look(nowNs, this.#sink);
+  }
+
+  /** Something waits for `settle`. */
+  get hasWork(): boolean {
+    const hasNew = this.#newcomers.count > 0 || this.#unread.size > 0;
+    return hasNew || this.#seen.size > 0 || this.#stalled.size > 0;
+  }
+
+  /**
+   * The second part, after the receives: `allHeard` = all sockets were found empty, so no beat of
+   * those that were seen to end before can come any more.
+   */
+  settle(nowNs: number, allHeard: boolean): void {
+    this.#nowNs = nowNs;
+    const { observer, monotonicNs } = this.#options;
+    const endNs = monotonicNs() + NEWCOMERS_NS_PER_TURN_MAX;
+    // Descriptors first: of one that has gone before it has one, nothing can be known any more.
+    while (this.#newcomers.count > 0 && monotonicNs() <= endNs) this.#watch(this.#newcomers.take());
+    for (const [pid, generation] of this.#unread) {
+      if (monotonicNs() > endNs) break;
+      this.#unread.delete(pid);
+      this.#read(pid, generation);
+    }
+    if (allHeard) {
+      for (const end of this.#seen.values()) {
+        this.#seen.delete(end.pid);
+        const slot = this.#slotOf(end.pid, end.generation);
+        if (slot >= 0 && this.#leaves(slot, end, false)) this.#leave(slot);
+        this.#members.delete(end.pid);
+      }
+    }
+    if (this.#stalled.size === 0) return;
+    const slots = [...this.#stalled].map(([pid, generation]) => this.#slotOf(pid, generation));
+    if (observer.silence.judgeNow(slots.filter((slot) => slot >= 0))) this.#stalled.clear();
+  }
+
+  nextDeadlineNs(): number {
+    return Math.min(this.#options.watch.nextDeadlineNs(), this.#sweepNs);
+  }
+
+  /** Once a second: who is stalled and has ended leaves, when nothing is done for it any more. */
+  maintain(nowNs: number): void {
+    if (nowNs < this.#sweepNs) return;
+    this.#nowNs = nowNs;
+    this.#sweepNs = nowNs + SWEEP_NS;
+    this.#replacements.maintain(nowNs);
+    if (this.#options.observer.hasPendingStalls()) return;
+    this.#noteUnwatched();
+    for (const [pid, { generation, open }] of this.#ended) {
+      const slot = this.#slotOf(pid, generation);
+      if (slot < 0) {
+        this.#ended.delete(pid);
+        if (open !== undefined) this.#replacements.closed(open);
+      } else if (this.#mayLeave(slot)) this.#leave(slot);
+    }
+  }
+
+  /** The tracker has removed the member of `pid`: its process is watched no more. */
+  removed(pid: number): void {
+    const member = this.#members.get(pid);
+    if (member === undefined || this.#slotOf(pid, member.generation) >= 0) return;
+    this.#members.delete(pid);
+    this.#options.watch.forget(pid, member.generation);
+  }
+
+  /** A recovery has done something: the end of a member that it signalled is not clean. */
+  onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind !== "step" || outcome.step !== "signal" || outcome.dryRun) return;
+    const member = this.#members.get(outcome.pid);
+    if (member !== undefined) member.isSignalled = true;
+  }
+
+  /** What the process of a stalled member is doing. */
+  verdictOf(pid: number, generation: number, origin: Origin): StallVerdict {
+    if (origin !== ORIGIN_KERNEL_ATTESTED) return unknownVerdict("the kernel does not attest it");
+    const ended = this.#ended.get(pid);
+    if (ended?.generation === generation) return exitedVerdict(ended.waitStatus);
+    return this.#options.verdicts.of(pid, generation);
+  }
+
+  /** A member is new: its process is watched. */
+  #watch(pid: number): void {
+    const { observer, watch, policyOf } = this.#options;
+    const { slots } = observer.tracker;
+    const slot = observer.tracker.slotOf(pid);
+    if (slot < 0 || slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) return;
+    const generation = slots.generation[slot]!;
+    if (Number.isNaN(generation) || policyOf(pid).onExit === "silence") return;
+    // One that has no descriptor is looked at when it falls silent.
+    if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
+    else this.#seen.set(pid, { pid, generation, waitStatus: NEVER_WATCHED });
+  }
+
+  /** What the member will be judged by is read. */
+  #read(pid: number, generation: number): void {
+    const { observer, watch, policyOf, groupOf } = this.#options;
+    const slot = this.#slotOf(pid, generation);
+    if (slot < 0) return;
+    const policy = policyOf(pid);
+    const group = groupOf(pid, observer.tracker.slots.uid[slot]!);
+    const startedNs = this.#startedNs(generation);
+    if (watch.isWatching(pid, generation))
+      this.#members.set(pid, { generation, group, policy, startedNs, isSignalled: false });
+    if (group === "") return;
+    const excused = this.#replacements.began({ group, pid, startedNs, beganNs: this.#nowNs });
+    if (excused === undefined) return;
+    const ended = this.#ended.get(excused.pid);
+    const old = this.#slotOf(excused.pid, excused.generation);
+    if (ended?.open !== excused) return;
+    this.#ended.delete(excused.pid);
+    this.#reportGone(excused.pid, excused.generation, ended.waitStatus, "replaced", pid);
+    if (old >= 0) this.#leave(old);
+  }
+
+  /** As StallScan asks: the slot is due; true = it leaves without a stall. */
+  #excuses(slot: number): boolean {
+    const { observer, watch, processes, policyOf } = this.#options;
+    const { slots } = observer.tracker;
+    if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) return false;
+    const pid = slots.pid[slot]!;
+    const generation = slots.generation[slot]!;
+    if (policyOf(pid).onExit === "silence") return false;
+    if (Number.isNaN(generation)) return this.#wasNeverKnown(pid);
+    const ended = this.#ended.get(pid);
+    if (ended?.generation === generation) {
+      if (ended.open !== undefined) this.#replacements.closed(ended.open);
+      this.#ended.set(pid, { ...ended, open: undefined });
+      return false;
+    }
+    const seen = this.#seen.get(pid);
+    if (seen?.generation === generation) {
+      this.#seen.delete(pid);
+      return this.#leavesWhenDue(slot, seen);
+    }
+    if (!processes.hasEnded(pid, generation)) return false;
+    const waitStatus = watch.take(pid, generation);
+    return this.#leavesWhenDue(slot, { pid, generation, waitStatus });
+  }
+
+  #leavesWhenDue(slot: number, end: ProcessEnd): boolean {
+    const leaves = this.#leaves(slot, end, true);
+    this.#members.delete(end.pid);
+    return leaves;
+  }
+
+  // A helper that was gone before anything could be read of it: it never was a member.
+  #wasNeverKnown(pid: number): boolean {
+    if (!this.#options.isGone(pid)) return false;
+    this.counters.add(ENDS.unidentified);
+    return true;
+  }
+
+  /** Decides an end, and reports it; true = the member leaves the table. */
+  #leaves(slot: number, end: ProcessEnd, isDue: boolean): boolean {
+    const { observer, policyOf, isAnnounced } = this.#options;
+    const { pid, generation, waitStatus } = end;
+    const { slots, table, ends } = observer.tracker;
+    if (waitStatus === NEVER_WATCHED) {
+      this.counters.add(ENDS.unidentified);
+      return true;
+    }
+    const known = this.#members.get(pid);
+    const member = known?.generation === generation ? known : undefined;
+    const isStalled = slots.isLatched(slot);
+    const policy = member?.policy ?? policyOf(pid);
+    const isSignalled = member?.isSignalled === true;
+    const how = howEnded(policy, {
+      waitStatus,
+      isStalled,
+      isSignalled,
+      isAnnounced: isAnnounced(pid),
+    });
+    const action = actionOf(policy, how);
+    if (action === "nothing") return false;
+    if (action === "gone") {
+      this.#reportGone(
+        pid,
+        generation,
+        waitStatus,
+        how === "clean" ? "clean" : "ignored",
+        Number.NaN,
+      );
+      return true;
+    }
+    this.#reportExit(slot, end, how);
+    ends.note(slot);
+    if (isStalled || action === "stall") {
+      this.#ended.set(pid, { generation, waitStatus, open: undefined });
+      if (!isStalled) this.#stalled.set(pid, generation);
+      return false;
+    }
+    const open: OpenEnd = {
+      group: member?.group ?? "",
+      pid,
+      generation,
+      startedNs: member?.startedNs ?? this.#startedNs(generation),
+      // One that is found out at its deadline ended at any time since its last beat.
+      endedNs: isDue ? slots.lastNs[slot]! : this.#nowNs,
+      dueNs: table.lanes.deadlineOf(slot),
+    };
+    const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
+    if (newcomer !== undefined) {
+      this.#reportGone(pid, generation, waitStatus, "replaced", newcomer.pid);
+      return true;
+    }
+    if (isDue) this.#replacements.closed(open);
+    this.#ended.set(pid, { generation, waitStatus, open: isDue ? undefined : open });
+    return false;
+  }
+
+  /** Whether a stalled member whose process has ended may leave the table. */
+  #mayLeave(slot: number): boolean {
+    const { observer, isRecovering } = this.#options;
+    const { slots } = observer.tracker;
+    return slots.isLatched(slot) && !isRecovering(slots.key[slot]!);
+  }
+
+  // Stalled members without a descriptor, some at a time: those that have ended since, and those of
+  // other machines that were silent for too long.
+  #noteUnwatched(): void {
+    const { observer, processes, forgetAfterNs, isGone } = this.#options;
+    const { tracker } = observer;
+    const { slots } = tracker;
+    let lookups = 0;
+    for (let passed = 0; passed < Math.min(SWEEP_SLOTS_MAX, tracker.len); passed++) {
+      this.#sweepCursor = this.#sweepCursor > 0 ? this.#sweepCursor - 1 : tracker.len - 1;
+      const slot = Math.min(this.#sweepCursor, tracker.len - 1);
+      if (!slots.isLatched(slot) || slots.hasEnded(slot)) continue;
+      const pid = slots.pid[slot]!;
+      const generation = slots.generation[slot]!;
+      if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) {
+        const silenceNs = saturatingSub(this.#nowNs, slots.lastNs[slot]!);
+        if (silenceNs > forgetAfterNs && this.#mayLeave(slot)) tracker.ends.forget(slot);
+        continue;
+      }
+      if (this.#options.watch.isWatching(pid, generation) || lookups === SWEEP_LOOKUPS_MAX)
+        continue;
+      lookups += 1;
+      if (Number.isNaN(generation)) {
+        if (this.#mayLeave(slot) && isGone(pid)) tracker.ends.forget(slot);
+        continue;
+      }
+      if (!processes.hasEnded(pid, generation)) continue;
+      const end = { pid, generation, waitStatus: processes.zombieStatus(pid, generation) };
+      if (this.#leaves(slot, end, true)) this.#leave(slot);
+    }
+  }
+
+  #leave(slot: number): void {
+    const { observer, watch } = this.#options;
+    const { slots, ends } = observer.tracker;
+    const pid = slots.pid[slot]!;
+    const generation = slots.generation[slot]!;
+    if (this.#ended.get(pid)?.generation === generation) this.#ended.delete(pid);
+    watch.forget(pid, generation);
+    ends.leave(slot);
+  }
+
+  #slotOf(pid: number, generation: number): number {
+    const { tracker } = this.#options.observer;
+    const slot = tracker.slotOf(pid);
+    return slot >= 0 && tracker.slots.generation[slot] === generation ? slot : -1;
+  }
+
+  /** When a process started, in observer time; a tick may be between the two clocks. */
+  #startedNs(generation: number): number {
+    const ageNs = (this.#options.nowGeneration() - generation) * GENERATION_NS;
+    return this.#nowNs - ageNs;
+  }
+
+  #reportExit(slot: number, { pid, generation, waitStatus }: ProcessEnd, how: HowEnded): void {
+    const { slots } = this.#options.observer.tracker;
+    if (how === "clean") return;
+    this.counters.add(ENDS.ends[how]);
+    const listener = slots.listener[slot]!;
+    const observerNs = this.#nowNs;
+    this.#options.reports.exited({
+      observerNs,
+      pid,
+      generation,
+      listener,
+      how,
+      ...endNumbers(waitStatus),
+    });
+  }
+
+  #reportGone(
+    pid: number,
+    generation: number,
+    waitStatus: number,
+    reason: MemberGone["reason"],
+    byPid: number,
+  ): void {
+    this.counters.add(ENDS.ends[reason === "replaced" ? "replaced" : "clean"]);
+    const observerNs = this.#nowNs;
+    this.#options.reports.gone({
+      observerNs,
+      pid,
+      generation,
+      reason,
+      byPid,
+      ...endNumbers(waitStatus),
+    });
+  }
+}
