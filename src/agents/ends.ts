@@ -2,7 +2,7 @@
 // and what its policy says.
 import { exitStatusOf, signalOf } from "../base/wait_status.ts";
 
-export const ON_EXITS = ["judge", "report", "ignore", "silence"] as const;
+export const ON_EXITS = ["judge", "ignore", "report", "silence"] as const;
 type OnExit = (typeof ON_EXITS)[number];
 
 /** What a policy says about ends. */
@@ -12,10 +12,8 @@ export interface EndPolicy {
   readonly cleanExit: readonly number[];
 }
 
-/** Of a daemon that has a configuration file. */
+/** Of members that no rule takes. */
 export const END_POLICY_DEFAULT: EndPolicy = { onExit: "judge", cleanExit: [] };
-/** Of one that is started by the Rust observer's options alone. */
-export const END_POLICY_OBSERVER: EndPolicy = { onExit: "silence", cleanExit: [] };
 
 export type HowEnded = "clean" | "unclean" | "unknown";
 

@@ -1,6 +1,5 @@
 // `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what
 // keeps it from starting is reported with its likely cure.
-import { END_POLICY_DEFAULT, END_POLICY_OBSERVER } from "../agents/ends.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
@@ -41,13 +40,12 @@ function start(
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
 ): Promise<Daemon> {
-  const { config, file, warnings, runtimeDirectory, setBy } = loaded;
+  const { config, warnings, runtimeDirectory, setBy } = loaded;
   const { listen } = config.metrics;
   const byDefault = listen !== undefined && !setBy.has("metrics.listen");
   return Daemon.start({
     config,
     warnings,
-    endPolicy: file === undefined ? END_POLICY_OBSERVER : END_POLICY_DEFAULT,
     runtimeDirectory,
     metricsPortMayChange: byDefault,
     announcesMetrics: metricsByOption || (listen?.kind === "tcp" && listen.port === 0),

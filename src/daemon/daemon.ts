@@ -16,7 +16,6 @@ import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { EndPolicy } from "../agents/ends.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
@@ -40,8 +39,6 @@ interface DaemonOptions {
   readonly config: Config;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
-  /** What the end of a member means. */
-  readonly endPolicy: EndPolicy;
   /** Directory of the default socket, to be made if it is missing. */
   readonly runtimeDirectory: RuntimeDirectory | undefined;
   /** The metrics address is the default of a bare run: if it is in use, a free port will do. */
@@ -101,7 +98,6 @@ export class Daemon {
       env: options.env,
       colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
-      endPolicy: options.endPolicy,
       exportEnds: {
         exited: (exit) => this.#writers?.exporter?.exited(exit),
         gone: (gone) => this.#writers?.exporter?.gone(gone),

@@ -16,7 +16,7 @@ export const ENDS = block({
   ),
   unidentified: counter(
     "varta_member_unidentified_total",
-    "Senders that were gone before their first beat was read, or before they could be watched.",
+    "Senders that were gone before their start time was read.",
   ),
   pidfds: gauge("varta_member_pidfds", "Process descriptors open to see members end.", {
     ask: ({ watched }: AskedEnds) => watched,

@@ -31,9 +31,10 @@ export interface MemberEndsOptions {
   readonly verdicts: Pick<VerdictReader, "of">;
   /** Whether there is certainly no process that has this pid, also where /proc hides some. */
   readonly isGone: (pid: number) => boolean;
-  readonly policyOf: (pid: number) => EndPolicy;
-  /** What a newcomer must have in common with the member that it replaces; "" = nobody has it. */
-  readonly groupOf: (pid: number, uid: number) => string;
+  /** Of the member of a slot, by its rule. */
+  readonly policyOf: (slot: number) => EndPolicy;
+  /** The unit that a process runs in; "" = none, or that is not known. */
+  readonly unitOf: (pid: number) => string;
   /** The service manager is stopping its unit, or it has said goodbye. */
   readonly isAnnounced: (pid: number) => boolean;
   /** A recovery of the member is in progress. */

@@ -4,7 +4,7 @@ import { ESRCH } from "../../ffi/constants.ts";
 import { descriptorLimit } from "../../ffi/limits.ts";
 import { pidfdOpen } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
-import type { EndPolicy } from "../agents/ends.ts";
+import { END_POLICY_DEFAULT, type EndPolicy } from "../agents/ends.ts";
 import type { Config } from "../config/config.ts";
 import type { Observer } from "../observer/observer.ts";
 import { EndWatch } from "../processes/end_watch.ts";
@@ -23,20 +23,21 @@ interface EndParts {
   readonly spares: SpareDescriptors;
   readonly reports: EndReports;
   readonly recovery: Recovery;
+  /** What the rule of the member of a slot says; undefined = no rule takes it. */
+  readonly ruleOf: (slot: number) => EndPolicy | undefined;
 }
 
 interface EndOptions {
   readonly config: Config;
-  readonly endPolicy: EndPolicy;
   readonly exportEnds: EndReports;
 }
 
-/** Undefined if ends mean nothing: silence is all that is judged. */
+/** Undefined if the daemon has no configuration file: silence is all that is judged. */
 export function makeMemberEnds(
-  { config, endPolicy, exportEnds }: EndOptions,
-  { observer, processes, spares, reports, recovery }: EndParts,
+  { config, exportEnds }: EndOptions,
+  { observer, processes, spares, reports, recovery, ruleOf }: EndParts,
 ): MemberEnds | undefined {
-  if (endPolicy.onExit === "silence") return undefined;
+  if (config.optionsAlone) return undefined;
   return new MemberEnds({
     observer,
     processes,
@@ -47,8 +48,11 @@ export function makeMemberEnds(
     }),
     verdicts: new VerdictReader(processes, spares),
     isGone,
-    policyOf: () => endPolicy,
-    groupOf: (pid, uid) => groupOf(processes, pid, uid),
+    policyOf: (slot) => ruleOf(slot) ?? END_POLICY_DEFAULT,
+    unitOf: (pid) => {
+      const unit = processes.unitOf(pid);
+      return typeof unit === "string" ? "" : unit.name;
+    },
     isAnnounced: () => false,
     isRecovering: (key) => recovery.isRecovering(key),
     forgetAfterNs: config.tracker.forgetAfterNs,
@@ -73,15 +77,4 @@ function isGone(pid: number): boolean {
   if (pidfd < 0) return pidfd === -ESRCH;
   closeFd(pidfd);
   return false;
-}
-
-/** Longest part of a command line that tells programs apart. */
-const COMMAND_CHARACTERS_MAX = 256;
-
-// The unit of a service, else the command line: what a supervisor starts again looks the same.
-function groupOf(processes: ProcReader, pid: number, uid: number): string {
-  const unit = processes.unitOf(pid);
-  if (typeof unit !== "string") return `${uid} unit ${unit.name}`;
-  const command = processes.argv(pid).join(" ").slice(0, COMMAND_CHARACTERS_MAX);
-  return command === "" ? "" : `${uid} command ${command}`;
 }

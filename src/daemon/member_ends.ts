@@ -1,7 +1,8 @@
 // Follows the ends of members (spec 14): watches the processes of those that are new, takes the
 // ends that were seen, decides what each means, and lets members leave the table. All of it
 // happens between receives, within a budget, and never on the path of a beat.
-import { actionOf, type EndPolicy, type HowEnded, howEnded } from "../agents/ends.ts";
+import { AGENT_NEW, AGENT_OTHER } from "../agents/agent_table.ts";
+import { actionOf, type HowEnded, howEnded } from "../agents/ends.ts";
 import { type OpenEnd, Replacements } from "../agents/replacements.ts";
 import { Counters } from "../base/counters.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
@@ -25,14 +26,12 @@ const SWEEP_NS = NS_PER_S;
 const SWEEP_SLOTS_MAX = 1_024;
 const SWEEP_LOOKUPS_MAX = 64;
 const GENERATION_NS = 10 * NS_PER_MS;
-/** In place of a wait status, which is not negative: it was gone before it could be watched. */
-const NEVER_WATCHED = -1;
 
 /** What was read of a member while its process ran. */
 interface Member {
   readonly generation: number;
-  readonly group: string;
-  readonly policy: EndPolicy;
+  /** The unit that it runs in; "" = none, or that is not known. */
+  readonly unit: string;
   readonly startedNs: number;
   isSignalled: boolean;
 }
@@ -49,7 +48,7 @@ export class MemberEnds implements Deadline {
   readonly #options: MemberEndsOptions;
   readonly #newcomers: Newcomers;
   readonly #replacements = new Replacements();
-  /** By pid: members of which nothing but the start time is known yet. */
+  /** By pid: members that are not read yet, with their start times. */
   readonly #unread = new Map<number, number>();
   /** By pid: members that have a process descriptor. */
   readonly #members = new Map<number, Member>();
@@ -106,8 +105,7 @@ export class MemberEnds implements Deadline {
     while (this.#newcomers.count > 0 && monotonicNs() <= endNs) this.#watch(this.#newcomers.take());
     for (const [pid, generation] of this.#unread) {
       if (monotonicNs() > endNs) break;
-      this.#unread.delete(pid);
-      this.#read(pid, generation);
+      if (this.#isIdentified(pid, generation)) this.#read(pid, generation);
     }
     if (allHeard) {
       for (const end of this.#seen.values()) {
@@ -168,27 +166,40 @@ export class MemberEnds implements Deadline {
 
   /** A member is new: its process is watched. */
   #watch(pid: number): void {
-    const { observer, watch, policyOf } = this.#options;
+    const { observer, watch } = this.#options;
     const { slots } = observer.tracker;
     const slot = observer.tracker.slotOf(pid);
     if (slot < 0 || slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) return;
     const generation = slots.generation[slot]!;
-    if (Number.isNaN(generation) || policyOf(pid).onExit === "silence") return;
+    if (Number.isNaN(generation)) return;
     // One that has no descriptor is looked at when it falls silent.
     if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
-    else this.#seen.set(pid, { pid, generation, waitStatus: NEVER_WATCHED });
+    // It was a member, since its start time is known: how it ended nobody can say any more.
+    else this.#seen.set(pid, { pid, generation, waitStatus: Number.NaN });
   }
 
-  /** What the member will be judged by is read. */
-  #read(pid: number, generation: number): void {
-    const { observer, watch, policyOf, groupOf } = this.#options;
+  // Which rule is a member's, and who takes its place, follows from its agent.
+  #isIdentified(pid: number, generation: number): boolean {
     const slot = this.#slotOf(pid, generation);
-    if (slot < 0) return;
-    const policy = policyOf(pid);
-    const group = groupOf(pid, observer.tracker.slots.uid[slot]!);
+    return slot < 0 || this.#options.observer.tracker.slots.agent[slot] !== AGENT_NEW;
+  }
+
+  /** What is asked of a member when it has ended is read as long as it runs. */
+  #read(pid: number, generation: number): void {
+    const { watch, policyOf, unitOf } = this.#options;
+    this.#unread.delete(pid);
+    const slot = this.#slotOf(pid, generation);
+    // One that has ended already excuses nobody.
+    if (slot < 0 || this.#ended.get(pid)?.generation === generation) return;
+    if (policyOf(slot).onExit === "silence") {
+      watch.forget(pid, generation);
+      return;
+    }
+    const unit = unitOf(pid);
+    const group = this.#groupOf(slot, unit);
     const startedNs = this.#startedNs(generation);
     if (watch.isWatching(pid, generation))
-      this.#members.set(pid, { generation, group, policy, startedNs, isSignalled: false });
+      this.#members.set(pid, { generation, unit, startedNs, isSignalled: false });
     if (group === "") return;
     const excused = this.#replacements.began({ group, pid, startedNs, beganNs: this.#nowNs });
     if (excused === undefined) return;
@@ -207,7 +218,7 @@ export class MemberEnds implements Deadline {
     if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) return false;
     const pid = slots.pid[slot]!;
     const generation = slots.generation[slot]!;
-    if (policyOf(pid).onExit === "silence") return false;
+    if (policyOf(slot).onExit === "silence") return false;
     if (Number.isNaN(generation)) return this.#wasNeverKnown(pid);
     const ended = this.#ended.get(pid);
     if (ended?.generation === generation) {
@@ -231,7 +242,7 @@ export class MemberEnds implements Deadline {
     return leaves;
   }
 
-  // A helper that was gone before anything could be read of it: it never was a member.
+  // A helper that was gone before its start time could be read: it never was a member.
   #wasNeverKnown(pid: number): boolean {
     if (!this.#options.isGone(pid)) return false;
     this.counters.add(ENDS.unidentified);
@@ -243,14 +254,10 @@ export class MemberEnds implements Deadline {
     const { observer, policyOf, isAnnounced } = this.#options;
     const { pid, generation, waitStatus } = end;
     const { slots, table, ends } = observer.tracker;
-    if (waitStatus === NEVER_WATCHED) {
-      this.counters.add(ENDS.unidentified);
-      return true;
-    }
     const known = this.#members.get(pid);
     const member = known?.generation === generation ? known : undefined;
     const isStalled = slots.isLatched(slot);
-    const policy = member?.policy ?? policyOf(pid);
+    const policy = policyOf(slot);
     const isSignalled = member?.isSignalled === true;
     const how = howEnded(policy, {
       waitStatus,
@@ -278,7 +285,7 @@ export class MemberEnds implements Deadline {
       return false;
     }
     const open: OpenEnd = {
-      group: member?.group ?? "",
+      group: member === undefined ? "" : this.#groupOf(slot, member.unit),
       pid,
       generation,
       startedNs: member?.startedNs ?? this.#startedNs(generation),
@@ -348,6 +355,14 @@ export class MemberEnds implements Deadline {
     const { tracker } = this.#options.observer;
     const slot = tracker.slotOf(pid);
     return slot >= 0 && tracker.slots.generation[slot] === generation ? slot : -1;
+  }
+
+  // What a newcomer must have in common with the member that it replaces; "" = none replaces it,
+  // since strangers share the agent of those without a name of their own.
+  #groupOf(slot: number, unit: string): string {
+    const { agent, uid } = this.#options.observer.tracker.slots;
+    const number = agent[slot]!;
+    return number === AGENT_NEW || number === AGENT_OTHER ? "" : `${number} ${uid[slot]} ${unit}`;
   }
 
   /** When a process started, in observer time; a tick may be between the two clocks. */

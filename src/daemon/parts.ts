@@ -24,7 +24,6 @@ import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
 import { policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
-import type { EndPolicy } from "../agents/ends.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
@@ -70,8 +69,6 @@ interface PartsOptions {
   readonly colour: boolean;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
-  /** What an end means. */
-  readonly endPolicy: EndPolicy;
   /** Writes an end to the export file. */
   readonly exportEnds: EndReports;
   /** Keeps an outcome of a recovery in the audit log. */
@@ -99,13 +96,11 @@ export function makeParts(options: PartsOptions): Parts {
     allowCrossNamespace: config.observer.allowCrossNamespace,
     judgeLimit: JUDGE_SLOTS_MAX,
     pauseGapNs: pauseGapNs(shortestThresholdNs(config)),
-    verdictOf:
-      options.endPolicy.onExit === "silence"
-        ? undefined
-        : (pid, generation, origin) => ends!.verdictOf(pid, generation, origin),
+    verdictOf: config.optionsAlone
+      ? undefined
+      : (pid, generation, origin) => ends!.verdictOf(pid, generation, origin),
   });
-  const followsEnds = options.endPolicy.onExit !== "silence";
-  const metrics = makeMetrics(config, observer, followsEnds);
+  const metrics = makeMetrics(config, observer);
   const listenerNames = config.listeners.map(({ name }) => name);
   const { agents } = observer.tracker.table;
   agents.reserve(reservedNames(config.agents));
@@ -150,7 +145,14 @@ export function makeParts(options: PartsOptions): Parts {
     daemonEnv: options.env,
     monotonicNs,
   });
-  const ends = makeMemberEnds(options, { observer, processes, spares, reports, recovery });
+  const ends = makeMemberEnds(options, {
+    observer,
+    processes,
+    spares,
+    reports,
+    recovery,
+    ruleOf: () => undefined,
+  });
   if (ends !== undefined) metrics.show(ends.counters);
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
@@ -187,9 +189,9 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
   });
 }
 
-function makeMetrics(config: Config, observer: Observer, followsEnds: boolean): Metrics {
+function makeMetrics(config: Config, observer: Observer): Metrics {
   const metrics = new Metrics({
-    blocks: METRIC_BLOCKS.filter((block) => followsEnds || block !== ENDS),
+    blocks: METRIC_BLOCKS.filter((block) => !config.optionsAlone || block !== ENDS),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
     accounting: observer.accounting,

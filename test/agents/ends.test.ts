@@ -4,7 +4,6 @@ import fc from "fast-check";
 import {
   actionOf,
   END_POLICY_DEFAULT,
-  END_POLICY_OBSERVER,
   type EndPolicy,
   howEnded,
   type MemberEnd,
@@ -75,11 +74,6 @@ describe("actionOf()", () => {
     ["silence", "unknown", "nothing"],
   ] as const)("of on_exit = %p after a %s end is %p", (onExit, how, action) => {
     expect(actionOf({ onExit, cleanExit: [] }, how)).toBe(action);
-  });
-
-  test("is nothing for a daemon that only has the options of the Rust observer", () => {
-    expect(actionOf(END_POLICY_OBSERVER, "unclean")).toBe("nothing");
-    expect(actionOf(END_POLICY_DEFAULT, "unclean")).toBe("judge");
   });
 });
 

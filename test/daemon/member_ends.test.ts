@@ -5,6 +5,8 @@ import type { EndPolicy } from "../../src/agents/ends.ts";
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { WATCH_BEGUN, WATCH_GONE, WATCH_REFUSED } from "../../src/processes/end_watch.ts";
+import { Identification } from "../../src/observer/identification.ts";
+import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { ObserverHarness, THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 
@@ -79,11 +81,20 @@ class EndsHarness extends ObserverHarness {
   told: readonly string[] = [];
   readonly recovering = new Set<number>();
   readonly ends: MemberEnds;
+  readonly identification: Identification;
+  readonly identities = new ScriptedIdentities();
+  readonly units = new Map<number, string>();
   onExit: EndPolicy["onExit"] = "judge";
 
   constructor() {
     super({ verdictOf: (pid, generation, origin) => this.ends.verdictOf(pid, generation, origin) });
     const { observer, processes, clock } = this;
+    this.identification = new Identification({
+      tracker: observer.tracker,
+      reader: this.identities,
+      listenerNames: [],
+      monotonicNs: () => 0,
+    });
     this.ends = new MemberEnds({
       observer,
       watch: this.watch,
@@ -95,7 +106,7 @@ class EndsHarness extends ObserverHarness {
       verdicts: { of: () => ({ ...HUNG }) },
       isGone: (pid) => !processes.table.has(pid),
       policyOf: () => ({ onExit: this.onExit, cleanExit: [143] }),
-      groupOf: (pid, uid) => `${uid} ${Math.floor(pid / 1_000)}`,
+      unitOf: (pid) => this.units.get(pid) ?? "",
       isAnnounced: () => false,
       isRecovering: (key) => this.recovering.has(key),
       forgetAfterNs: FORGET_AFTER_MS * MS,
@@ -109,26 +120,32 @@ class EndsHarness extends ObserverHarness {
     });
   }
 
-  /** A member starts now and beats. */
+  /** A member starts now and beats; those whose pids have the same thousands are one agent. */
   begin(...pids: number[]): void {
-    for (const pid of pids) this.processes.set(pid, Math.floor(this.clock.ns / 1e7));
+    for (const pid of pids) {
+      this.processes.set(pid, Math.floor(this.clock.ns / 1e7));
+      this.identities.table.set(pid, { comm: `program${Math.floor(pid / 1_000)}` });
+    }
     this.listener.queue(pids.map((pid) => beatOf(pid)));
-    this.told = this.turn();
+    this.told = [...this.turn(), ...this.turn()];
   }
 
   end(pid: number, waitStatus: number): void {
     this.processes.table.delete(pid);
+    this.identities.table.delete(pid);
     this.watch.end(pid, waitStatus);
   }
 
   /** One turn: what was reported in it, stalls with their verdicts. */
   turn(allHeard = true): string[] {
     const { observer, ends } = this;
+    this.identification.beginTurn();
     ends.look(observer.clock.lastNs);
     this.pump();
     if (ends.hasWork) ends.settle(observer.clock.lastNs, allHeard);
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
       this.diary.push(`stall ${stall.pid} ${stall.verdict?.verdict}`);
+    this.identification.advance(observer.clock.lastNs);
     return this.diary.splice(0);
   }
 
@@ -287,12 +304,33 @@ describe("MemberEnds", () => {
     expect(harness.tracked).toBe(0);
   });
 
-  test("says nothing of a sender that was gone before it could be watched, or be known", () => {
+  test("reports one that was gone before it could be watched: its start time was known", () => {
     const harness = new EndsHarness();
     harness.watch.gone.add(100);
     harness.begin(100);
-    harness.turn();
+    expect(harness.told).toEqual(["exit 100 unknown"]);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn()).toEqual(["stall 100 exited"]);
+    harness.sweep();
     expect(harness.tracked).toBe(0);
+  });
+
+  test("excuses none by a newcomer of another unit", () => {
+    const harness = new EndsHarness();
+    harness.units.set(100, "a.service").set(101, "b.service").set(102, "a.service");
+    harness.begin(100);
+    harness.pass(30);
+    harness.end(100, 9);
+    expect(harness.turn()).toEqual(["exit 100 unclean"]);
+    harness.pass(30);
+    harness.begin(101);
+    expect(harness.told).toEqual([]);
+    harness.begin(102);
+    expect(harness.told).toEqual(["gone 100 replaced by 102"]);
+  });
+
+  test("says nothing of a sender of which not even the start time could be read", () => {
+    const harness = new EndsHarness();
     harness.listener.queue([beatOf(101)]);
     expect(harness.turn()).toEqual([]);
     expect(harness.tracked).toBe(1);

@@ -2,6 +2,7 @@
 // 2.12, spec 15).
 
 // biome-ignore-all format: a table reads best with a row in few lines
+import { END_POLICY_DEFAULT, ON_EXITS } from "../../agents/ends.ts";
 import { NO_PLAN } from "../../agents/rules.ts";
 import { AGENT_NAME_PLACEHOLDERS } from "../../base/placeholders.ts";
 import { THRESHOLD_NS_MIN, TRACKER_CAPACITY_MAX } from "../../base/limits.ts";
@@ -54,8 +55,8 @@ export const AGENT_KEYS = {
     "Silence that is shown and counted, and never recovered"),
   grace: live("graceNs", duration({ minMs: 0 }), "Time for which a new member is not judged",
     { byDefault: "0ms" }),
-  on_exit: live("onExit", word(["judge", "ignore", "report", "silence"]),
-    "How the end of a member is taken", { byDefault: "judge" }),
+  on_exit: live("onExit", word(ON_EXITS),
+    "How the end of a member is taken", { byDefault: END_POLICY_DEFAULT.onExit }),
   clean_exit: live("cleanExit", integers({ min: 0, max: EXIT_STATUS_MAX, countMax: EXIT_STATUSES_MAX },
       "exit statuses"),
     "Exit statuses that are clean, too", { absent: [] }),
