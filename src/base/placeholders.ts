@@ -14,6 +14,8 @@ export const PLACEHOLDERS = [
   "origin",
   "generation",
   "namespace",
+  "agent",
+  "verdict",
 ] as const;
 
 /** What may stand in the name of an agent (spec 15 section 2); one that is empty for it is none. */

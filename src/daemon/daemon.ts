@@ -224,6 +224,7 @@ export class Daemon {
       log,
       metrics,
       observerInode: observer.observerInode,
+      agentName: (agent) => observer.tracker.table.agents.nameOf(agent),
       monotonicNs,
       env: this.#options.env,
     });

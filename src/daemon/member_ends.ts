@@ -207,8 +207,9 @@ export class MemberEnds implements Deadline {
     const old = this.#slotOf(excused.pid, excused.generation);
     if (ended?.open !== excused) return;
     this.#ended.delete(excused.pid);
-    this.#reportGone(excused.pid, excused.generation, ended.waitStatus, "replaced", pid);
-    if (old >= 0) this.#leave(old);
+    if (old < 0) return;
+    this.#reportGone(old, ended.waitStatus, "replaced", pid);
+    this.#leave(old);
   }
 
   /** As StallScan asks: the slot is due; true = it leaves without a stall. */
@@ -268,13 +269,7 @@ export class MemberEnds implements Deadline {
     const action = actionOf(policy, how);
     if (action === "nothing") return false;
     if (action === "gone") {
-      this.#reportGone(
-        pid,
-        generation,
-        waitStatus,
-        how === "clean" ? "clean" : "ignored",
-        Number.NaN,
-      );
+      this.#reportGone(slot, waitStatus, how === "clean" ? "clean" : "ignored", Number.NaN);
       return true;
     }
     this.#reportExit(slot, end, how);
@@ -295,7 +290,7 @@ export class MemberEnds implements Deadline {
     };
     const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
     if (newcomer !== undefined) {
-      this.#reportGone(pid, generation, waitStatus, "replaced", newcomer.pid);
+      this.#reportGone(slot, waitStatus, "replaced", newcomer.pid);
       return true;
     }
     if (isDue) this.#replacements.closed(open);
@@ -379,6 +374,7 @@ export class MemberEnds implements Deadline {
     const observerNs = this.#nowNs;
     this.#options.reports.exited({
       observerNs,
+      agent: slots.agent[slot]!,
       pid,
       generation,
       listener,
@@ -387,19 +383,14 @@ export class MemberEnds implements Deadline {
     });
   }
 
-  #reportGone(
-    pid: number,
-    generation: number,
-    waitStatus: number,
-    reason: MemberGone["reason"],
-    byPid: number,
-  ): void {
+  #reportGone(slot: number, waitStatus: number, reason: MemberGone["reason"], byPid: number): void {
+    const { slots } = this.#options.observer.tracker;
     this.counters.add(ENDS.ends[reason === "replaced" ? "replaced" : "clean"]);
-    const observerNs = this.#nowNs;
     this.#options.reports.gone({
-      observerNs,
-      pid,
-      generation,
+      observerNs: this.#nowNs,
+      agent: slots.agent[slot]!,
+      pid: slots.pid[slot]!,
+      generation: slots.generation[slot]!,
       reason,
       byPid,
       ...endNumbers(waitStatus),

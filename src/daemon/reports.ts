@@ -69,17 +69,22 @@ export class Reports implements TickReports, EndReports, Deadline {
     });
   }
 
-  exited({ pid, listener, how, exitStatus, signal }: MemberExit): void {
+  exited({ agent, pid, listener, how, exitStatus, signal }: MemberExit): void {
     if (!this.#window.mayWrite()) return;
-    const { log, listenerNames } = this.#options;
-    const fields = { pid, listener: listenerNames[listener], how };
-    log.warn("member ended", { ...fields, ...endFields({ exitStatus, signal }) });
+    const { log, listenerNames, agentName } = this.#options;
+    log.warn("member ended", {
+      ...memberFields(agentName(agent), pid),
+      listener: listenerNames[listener],
+      how,
+      ...endFields({ exitStatus, signal }),
+    });
   }
 
-  gone({ pid, reason, byPid, exitStatus, signal }: MemberGone): void {
+  gone({ agent, pid, reason, byPid, exitStatus, signal }: MemberGone): void {
     if (!this.#window.mayWrite()) return;
-    this.#options.log.info("member gone", {
-      pid,
+    const { log, agentName } = this.#options;
+    log.info("member gone", {
+      ...memberFields(agentName(agent), pid),
       reason,
       by_pid: Number.isNaN(byPid) ? undefined : byPid,
       ...endFields({ exitStatus, signal }),

@@ -24,6 +24,7 @@ interface WritersOptions {
   readonly metrics: Metrics;
   /** The observer's own pid namespace; NaN = unknown. */
   readonly observerInode: number;
+  readonly agentName: (agent: number) => string;
   readonly monotonicNs: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -159,7 +160,7 @@ function openJournal(path: string, { monotonicNs }: WritersOptions): FiredJourna
 }
 
 async function openExport(options: WritersOptions): Promise<EventExport | undefined> {
-  const { config, log, observerInode, monotonicNs } = options;
+  const { config, log, observerInode, agentName, monotonicNs } = options;
   const { file, format, maxBytes, syncEvery } = config.export;
   if (file === undefined) return undefined;
   try {
@@ -170,6 +171,7 @@ async function openExport(options: WritersOptions): Promise<EventExport | undefi
       bytesMax: maxBytes,
       syncEvery,
       listeners: config.listeners.map(({ name }) => name),
+      agentName,
       observerNamespaceInode: observerInode,
       errnoText,
       monotonicNs,

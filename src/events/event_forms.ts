@@ -7,6 +7,7 @@ import { ORIGIN_TEXTS, type Origin } from "../base/origin.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
 import { u64FromPair } from "../base/u64.ts";
 import type { ColumnArray } from "../tables/columns.ts";
+import type { StallVerdict } from "./stall_verdict.ts";
 import { STATUS_TEXTS, type Status } from "../wire/frame.ts";
 
 const QUOTE = 0x22;
@@ -23,6 +24,8 @@ export type ErrnoText = (errno: number) => string;
 export interface ExportContext {
   /** Names by listener number. */
   readonly listeners: readonly string[];
+  /** Name of an agent by its number; "" = it has none any more. */
+  readonly agentName: (agent: number) => string;
   readonly errnoText: ErrnoText;
   /** The observer's own pid-namespace inode; NaN = unknown. */
   readonly observerNamespaceInode: number;
@@ -37,7 +40,7 @@ export interface Shown<Value> {
 /** How the export writes it, with `key` before it; a value that is unknown leaves no trace. */
 export interface Written {
   rowWriter(key: string, rows: EventRows, context: ExportContext): RowWriter;
-  objectWriter(key: string): ObjectWriter;
+  objectWriter(key: string, context: ExportContext): ObjectWriter;
 }
 
 export type Form<Value> = Shown<Value> & Written;
@@ -99,14 +102,47 @@ export function constantWord(word: string): Written {
 
 /** A word of ours that an object has. */
 export function wordOf(name: string): Written {
+  return objectText((event) => event[name] as string);
+}
+
+/** The name of an agent, of an object that has its number. */
+export function agentOf(name: string): Written {
+  return objectText((event, { agentName }) => agentName(event[name] as number));
+}
+
+/** A word of the verdict of a stall. */
+export function verdictWord(name: "verdict" | "procState" | "wchan"): Written {
+  return objectText((event) => verdictOf(event)?.[name] ?? "");
+}
+
+/** A number of an object, NaN = it is not known. */
+export function numberOf(numberIn: (event: EventObject) => number): Written {
   return {
     rowWriter: () => () => {},
     objectWriter(key) {
+      const start = startOf(key);
+      return (text, event) => writeKnown(text, start, numberIn(event));
+    },
+  };
+}
+
+/** What is known of the process of a stalled member; undefined = it was not looked at. */
+export function verdictOf(event: EventObject): StallVerdict | undefined {
+  return event["verdict"] as StallVerdict | undefined;
+}
+
+/** A text without quotes or backslashes; "" = there is none. */
+function objectText(textIn: (event: EventObject, context: ExportContext) => string): Written {
+  return {
+    rowWriter: () => () => {},
+    objectWriter(key, context) {
       const start = startOf(key, '"');
       return (text, event) => {
+        const word = textIn(event, context);
+        if (word === "") return;
         text.copy(start);
-        text.ascii(event[name] as string);
-        text.ascii('"');
+        text.ascii(word);
+        text.byte(QUOTE);
       };
     },
   };
@@ -119,7 +155,10 @@ export function listenerName(name: string): Written {
       const wholes = wholesOf(key, listeners);
       return (text, row) => text.copy(wholes[column[row]!]!);
     },
-    objectWriter: () => () => {},
+    objectWriter(key, { listeners }) {
+      const wholes = wholesOf(key, listeners);
+      return (text, event) => text.copy(wholes[event[name] as number]!);
+    },
   };
 }
 

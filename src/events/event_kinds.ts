@@ -3,18 +3,23 @@
 // the JSONL export are made from these lists: a new field is one line in each of them and its value
 // in the row's writer, a new kind is one row.
 import { IP_WORDS } from "../base/ip_text.ts";
+import { wholeMsFromNs } from "../base/time.ts";
+import { type EndNumbers, endNumbers } from "../base/wait_status.ts";
 import { f64, i32, u8, u32 } from "../tables/columns.ts";
 import { decodeErrorExportText, decodeErrorName, decodeErrorText } from "../wire/decode_error.ts";
 import {
   address,
+  agentOf,
   constantWord,
   decimal,
   type ErrnoText,
+  type EventObject,
   type EventRows,
   type Form,
   known,
   listenerName,
   nanoseconds,
+  numberOf,
   oneOf,
   origin,
   ownInode,
@@ -23,6 +28,8 @@ import {
   shown,
   status,
   u64,
+  verdictOf,
+  verdictWord,
   wordOf,
   type Written,
 } from "./event_forms.ts";
@@ -89,6 +96,7 @@ function inLibrary<Value>(form: Shown<Value>): Field<Value> {
 
 export const EVENT_FIELDS = {
   listener: exported("listener", listenerName("listener")),
+  agent: exported("agent", agentOf("agent")),
   pid: field("pid", decimal("pid")),
   claimedPid: field("pid", decimal("pid")),
   /**
@@ -99,6 +107,8 @@ export const EVENT_FIELDS = {
   /** Last observed nonce of any kind. */
   lastNonce: field("nonce", u64("lastNonceHi", "lastNonceLo")),
   status: field("status", status("status")),
+  /** Of the last accepted beat. */
+  lastStatus: exported("last_status", status("status")),
   statusStall: exported("status", constantWord("stall")),
   payload: field("payload", decimal("payload")),
   origin: field("origin", origin("origin")),
@@ -111,6 +121,39 @@ export const EVENT_FIELDS = {
   /** Start time of the process in clock ticks; undefined = unknown. */
   generation: field("generation", known("generation")),
   lastNs: field("last_ns", nanoseconds("lastNs")),
+  silence: exported(
+    "silence_ms",
+    numberOf(({ observerNs, lastNs }) =>
+      wholeMsFromNs((observerNs as number) - (lastNs as number)),
+    ),
+  ),
+  threshold: exported(
+    "threshold_ms",
+    numberOf(({ thresholdNs }) => wholeMsFromNs(thresholdNs as number)),
+  ),
+  verdict: exported("verdict", verdictWord("verdict")),
+  procState: exported("proc_state", verdictWord("procState")),
+  wchan: exported("wchan", verdictWord("wchan")),
+  cpuTicks: exported(
+    "cpu_ticks",
+    numberOf((stall) => verdictOf(stall)?.cpuTicks ?? Number.NaN),
+  ),
+  tracerPid: exported(
+    "tracer_pid",
+    numberOf((stall) => verdictOf(stall)?.tracerPid || Number.NaN),
+  ),
+  freezer: exported(
+    "freezer",
+    numberOf((stall) => verdictOf(stall)?.freezerVersion || Number.NaN),
+  ),
+  endStatus: exported(
+    "exit_status",
+    numberOf((stall) => endOf(stall).exitStatus),
+  ),
+  endSignal: exported(
+    "signal",
+    numberOf((stall) => endOf(stall).signal),
+  ),
   /** False: the process of `generation` may be another than the one that sent the beats. */
   proven: inLibrary(property<boolean>("proven")),
   /** By the numbers of AUTH_REASON. */
@@ -163,14 +206,27 @@ export const EVENT_KINDS = {
   stall: {
     line: "stall",
     fields: [
+      "listener",
+      "agent",
       "pid",
       "source",
       "lastNonce",
       "statusStall",
+      "lastStatus",
       "origin",
       "namespaceInode",
       "generation",
       "lastNs",
+      "silence",
+      "threshold",
+      "verdict",
+      "procState",
+      "wchan",
+      "cpuTicks",
+      "tracerPid",
+      "freezer",
+      "endStatus",
+      "endSignal",
       "proven",
     ],
   },
@@ -206,10 +262,13 @@ export const EVENT_KINDS = {
     sentence: () => "ancillary data truncated",
   },
   eviction: { line: "eviction", fields: ["pid", "source"] },
-  exit: { line: "exit", fields: ["pid", "generation", "how", "exitStatus", "signal"] },
+  exit: {
+    line: "exit",
+    fields: ["listener", "agent", "pid", "generation", "how", "exitStatus", "signal"],
+  },
   gone: {
     line: "gone",
-    fields: ["pid", "generation", "goneReason", "byPid", "exitStatus", "signal"],
+    fields: ["agent", "pid", "generation", "goneReason", "byPid", "exitStatus", "signal"],
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -228,6 +287,11 @@ function rowKinds(): RowKind[] {
     if ("number" in kind) kinds[kind.number] = { name: name as KindName, ...kind };
   }
   return kinds;
+}
+
+/** How the process of a stalled member ended, as far as that is known. */
+function endOf(stall: EventObject): EndNumbers {
+  return endNumbers(verdictOf(stall)?.waitStatus ?? Number.NaN);
 }
 
 function ioSentence(rows: EventRows, row: number, errnoText: ErrnoText): string {

@@ -4,6 +4,8 @@ import type { EndNumbers } from "../base/wait_status.ts";
 
 interface OfEndedMember extends EndNumbers {
   readonly observerNs: number;
+  /** Number of its agent. */
+  readonly agent: number;
   readonly pid: number;
   readonly generation: number;
 }

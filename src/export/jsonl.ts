@@ -29,15 +29,14 @@ const END = "}\n";
 /** ECMAScript's last date; an absurd wall clock is held there instead of throwing. */
 const UNIX_MS_MAX = 8.64e15;
 
-const STALL_WRITERS = objectWriters(EVENT_KINDS.stall);
-const EXIT_WRITERS = objectWriters(EVENT_KINDS.exit);
-const GONE_WRITERS = objectWriters(EVENT_KINDS.gone);
-const EVICTION_WRITERS = objectWriters(EVENT_KINDS.eviction);
-
 export class JsonlFormat implements LineFormat {
   /** Wall clock minus observer time, in ns. */
   wallOffsetNs = 0;
   readonly #context: ExportContext;
+  readonly #stall: readonly ObjectWriter[];
+  readonly #exit: readonly ObjectWriter[];
+  readonly #gone: readonly ObjectWriter[];
+  readonly #eviction: readonly ObjectWriter[];
   #batch: EventBatch | undefined;
   /** By the numbers of the kinds, for `#batch`. */
   #writers: readonly (readonly RowWriter[])[] = [];
@@ -46,6 +45,10 @@ export class JsonlFormat implements LineFormat {
 
   constructor(context: ExportContext) {
     this.#context = context;
+    this.#stall = objectWriters(EVENT_KINDS.stall, context);
+    this.#exit = objectWriters(EVENT_KINDS.exit, context);
+    this.#gone = objectWriters(EVENT_KINDS.gone, context);
+    this.#eviction = objectWriters(EVENT_KINDS.eviction, context);
   }
 
   row(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -57,19 +60,19 @@ export class JsonlFormat implements LineFormat {
   }
 
   stall(text: TextBuffer, stall: Stall): void {
-    this.#object(text, STALL_WRITERS, stall.observerNs, stall);
+    this.#object(text, this.#stall, stall.observerNs, stall);
   }
 
   eviction(text: TextBuffer, evicted: Evicted): void {
-    this.#object(text, EVICTION_WRITERS, evicted.observerNs, evicted);
+    this.#object(text, this.#eviction, evicted.observerNs, evicted);
   }
 
   exit(text: TextBuffer, exit: MemberExit): void {
-    this.#object(text, EXIT_WRITERS, exit.observerNs, exit);
+    this.#object(text, this.#exit, exit.observerNs, exit);
   }
 
   gone(text: TextBuffer, gone: MemberGone): void {
-    this.#object(text, GONE_WRITERS, gone.observerNs, gone);
+    this.#object(text, this.#gone, gone.observerNs, gone);
   }
 
   #object(
@@ -119,11 +122,11 @@ function rowWriters(kind: RowKind, rows: EventRows, context: ExportContext): rea
   return writers;
 }
 
-function objectWriters(kind: EventKind): readonly ObjectWriter[] {
-  const writers = [constantWord(kind.line).objectWriter("kind")];
+function objectWriters(kind: EventKind, context: ExportContext): readonly ObjectWriter[] {
+  const writers = [constantWord(kind.line).objectWriter("kind", context)];
   for (const name of kind.fields) {
     const { key, written } = EVENT_FIELDS[name];
-    if (written !== undefined) writers.push(written.objectWriter(key));
+    if (written !== undefined) writers.push(written.objectWriter(key, context));
   }
   return writers;
 }

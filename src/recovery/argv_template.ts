@@ -14,6 +14,8 @@ import { statusText } from "../wire/frame.ts";
 export interface PlaceholderContext {
   readonly nowNs: number;
   readonly listenerNames: readonly string[];
+  /** "" = it has none. */
+  readonly agentName: string;
   /**
    * Which process it was is not known, and no process has its pid any more: there is none to name.
    */
@@ -38,7 +40,14 @@ export function placeholderValues(stall: Stall, context: PlaceholderContext): re
     numberOrEmpty(stall.generation),
     // 0 is a foreign namespace whose inode is hidden: there is no number to give.
     stall.namespaceInode === 0 ? "" : numberOrEmpty(stall.namespaceInode),
+    argumentOf(context.agentName),
+    stall.verdict?.verdict ?? "",
   ];
+}
+
+/** A program may call itself "--help": as an argument its name must not be an option. */
+function argumentOf(name: string): string {
+  return name.startsWith("-") ? `%2D${name.slice(1)}` : name;
 }
 
 export class ArgvTemplate {

@@ -225,10 +225,11 @@ export class StepActions {
 
   #values({ stall, isPidGone }: Sequence, nowNs: number): readonly string[] {
     const { policies, unixMsAtStart } = this.#options;
-    const { listenerNames } = policies.settings;
+    const { listenerNames, policyOf } = policies.settings;
     return placeholderValues(stall, {
       nowNs,
       listenerNames,
+      agentName: policyOf?.(stall)?.name ?? "",
       isPidGone,
       unixMsAtStart: unixMsAtStart(),
     });

@@ -14,6 +14,7 @@ import {
   EVENT_ORIGIN_CONFLICT,
   EventBatch,
 } from "../../src/events/event_batch.ts";
+import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { EventExport, type EventExportOptions } from "../../src/export/event_export.ts";
 import { escapeTsv } from "../../src/export/tsv.ts";
@@ -36,6 +37,7 @@ function openExport(
     bytesMax: undefined,
     syncEvery: 0,
     listeners: ["local", "lab"],
+    agentName: (agent) => (agent === 7 ? "worker@3" : ""),
     errnoText: (errno) => `errno\t${errno}`,
     observerNamespaceInode: 4026531836,
     monotonicNs: () => 0,
@@ -218,9 +220,38 @@ describe("JSONL", () => {
       `${at5},"kind":"mismatch",${local},"pid":21,"reason":"uid"}`,
       `${at5},"kind":"mismatch",${local},"pid":22,"origin":"network_unverified","slot_origin":"operator_attested","reason":"origin_conflict"}`,
       `${at5},"kind":"mismatch",${local},"pid":23,"namespace":0,"observer_namespace":4026531836,"reason":"namespace_conflict"}`,
-      `${at6},"kind":"stall","pid":12,"nonce":"4294967296","status":"stall","origin":"operator_attested","namespace":0,"last_ns":1000000000}`,
+      `${at6},"kind":"stall",${local},"pid":12,"nonce":"4294967296","status":"stall","last_status":"ok","origin":"operator_attested","namespace":0,"last_ns":1000000000,"silence_ms":5000,"threshold_ms":5000}`,
       `${at7},"kind":"eviction","pid":12}`,
       "",
+    ]);
+  });
+
+  test("has the agent of a stall and what its process was doing, with the evidence", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { format: "jsonl" });
+    const found = { ...NOTHING_FOUND, procState: "S", wchan: "futex_wait", cpuTicks: 0 };
+    for (const verdict of [
+      { ...found, verdict: "hung" },
+      { ...NOTHING_FOUND, verdict: "traced", tracerPid: 99 },
+      exitedVerdict(3 * 256),
+      exitedVerdict(9),
+    ] as const)
+      events.onStall({ ...STALL, agent: 7, verdict });
+    const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, signal: Number.NaN };
+    events.exited({ ...end, listener: 1, how: "unclean", exitStatus: 3 });
+    events.gone({ ...end, reason: "replaced", byPid: 13, exitStatus: 3 });
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    const shortened = lines.map((line) =>
+      line.replace(/^.*?"kind":/, "").replace(/"pid".*_ms":5000,/, ""),
+    );
+    expect(shortened).toEqual([
+      '"stall","listener":"local","agent":"worker@3","verdict":"hung","proc_state":"S","wchan":"futex_wait","cpu_ticks":0}',
+      '"stall","listener":"local","agent":"worker@3","verdict":"traced","tracer_pid":99}',
+      '"stall","listener":"local","agent":"worker@3","verdict":"exited","exit_status":3}',
+      '"stall","listener":"local","agent":"worker@3","verdict":"exited","signal":9}',
+      '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"how":"unclean","exit_status":3}',
+      '"gone","agent":"worker@3","pid":12,"generation":5,"reason":"replaced","by_pid":13,"exit_status":3}',
     ]);
   });
 

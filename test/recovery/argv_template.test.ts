@@ -5,6 +5,7 @@ import {
   ORIGIN_OPERATOR_ATTESTED,
   ORIGIN_SOCKET_MODE_ONLY,
 } from "../../src/base/origin.ts";
+import { exitedVerdict } from "../../src/events/stall_verdict.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import {
   ArgvTemplate,
@@ -17,6 +18,7 @@ const CONTEXT: PlaceholderContext = {
   nowNs: 7.25 * NS_PER_S,
   isPidGone: false,
   listenerNames: ["main", "aux"],
+  agentName: "worker@3",
   unixMsAtStart: 1_700_000_000_000,
 };
 
@@ -38,7 +40,18 @@ describe("placeholderValues()", () => {
       "kernel_attested",
       "777",
       "4026531836",
+      "worker@3",
+      "",
     ]);
+  });
+
+  test("says what its process was doing, if that was looked at", () => {
+    expect(textOf("verdict", { verdict: exitedVerdict(9) })).toBe("exited");
+  });
+
+  test("gives no name that a program would take for an option", () => {
+    const values = placeholderValues(stallOf(), { ...CONTEXT, agentName: "--help" });
+    expect(values[PLACEHOLDERS.indexOf("agent")]).toBe("%2D-help");
   });
 
   test("names each status and origin", () => {

@@ -16,6 +16,8 @@ const VARIABLES = {
   VARTA_ORIGIN: "<origin>",
   VARTA_GENERATION: "<generation>",
   VARTA_NAMESPACE: "<namespace>",
+  VARTA_AGENT: "<agent>",
+  VARTA_VERDICT: "<verdict>",
 };
 
 test("ChildEnvironment holds PATH and the placeholders, and nothing else by default", () => {
