@@ -151,7 +151,7 @@ export function makeParts(options: PartsOptions): Parts {
     spares,
     reports,
     recovery,
-    ruleOf: () => undefined,
+    ruleOf: (slot) => config.agents[observer.tracker.slots.rule[slot]!],
   });
   if (ends !== undefined) metrics.show(ends.counters);
   const rubbish = new RubbishWatch({

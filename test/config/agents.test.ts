@@ -32,7 +32,8 @@ match = { unit = ["a@*.service", "b.service"], uid = 998, user = "app" }
 name = "worker"
 threshold_ms = 2000
 grace = "0s"
-on_exit = "silence"
+on_exit = "report"
+clean_exit = [143, 0]
 recovery = "restart"
 
 [[agent]]
@@ -56,6 +57,7 @@ name = "secret"
 command_file = "/etc/varta/plan.command"
 debounce = "1m"
 pace_by = "unit"
+when = ["exited"]
 
 [[recovery.plan]]
 name = "slower"
@@ -72,8 +74,8 @@ describe("[[agent]]", () => {
         thresholdNs: 2 * NS_PER_S,
         lateNs: undefined,
         graceNs: 0,
-        onExit: "silence",
-        cleanExit: [],
+        onExit: "report",
+        cleanExit: [143, 0],
         expect: undefined,
         recovery: "restart",
       },
@@ -132,6 +134,7 @@ describe("[[recovery.plan]]", () => {
       commandSource: expect.stringContaining("/plan.command"),
       debounceNs: 60 * NS_PER_S,
       paceBy: "unit",
+      when: ["exited"],
     });
     expect<object | undefined>(slower).toEqual({
       ...recovery,
@@ -185,8 +188,8 @@ describe("what has come after the Rust observer", () => {
   });
 
   test("is what the file says, if it says something", async () => {
-    const text = '[recovery]\npace_by = "process"\nstorm_limit = 0\n';
+    const text = '[recovery]\npace_by = "process"\nstorm_limit = 0\nwhen = ["traced"]\n';
     const { recovery } = await configOf(text);
-    expect(recovery).toMatchObject({ paceBy: "process", stormLimit: 0 });
+    expect(recovery).toMatchObject({ paceBy: "process", stormLimit: 0, when: ["traced"] });
   });
 });

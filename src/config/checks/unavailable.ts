@@ -1,13 +1,11 @@
 // Features that the file format has and this version does not. Their keys are checked like all
 // others; a file without any other problem that uses one is refused with these words, rather than
 // obeyed in part. A feature that arrives takes its lines out of here and changes nothing else.
-import { STALL_VERDICTS } from "../../events/stall_verdict.ts";
 import type { AGENT_KEYS } from "../keys/agent_keys.ts";
-import { WHEN_DEFAULT } from "../keys/recovery_keys.ts";
 import type { Fault } from "../problems/fault.ts";
 import { pathText } from "../problems/found.ts";
 import type { CheckedDocument } from "./check_document.ts";
-import { type Conflict, conflictFault, type KeyRef } from "./key_ref.ts";
+import { type Conflict, conflictFault } from "./key_ref.ts";
 
 type AgentKey = keyof typeof AGENT_KEYS;
 
@@ -19,23 +17,13 @@ const AGENT_FEATURES: readonly {
 }[] = [
   { key: "late", want: "no late: this version calls no member late yet" },
   { key: "grace", idle: [0], want: '"0s": this version gives new members no grace yet' },
-  {
-    key: "on_exit",
-    idle: ["judge", "silence"],
-    want: '"silence": this version takes every end of a member for silence',
-  },
-  { key: "clean_exit", want: "no clean_exit: this version does not know how a member ended yet" },
   { key: "expect", want: "no expect: this version misses no member that never came yet" },
 ];
 
-const WHEN_WANT = "no when: this version does not know the verdict of a stall yet";
-/** Lists with which a plan acts on every stall that has no verdict, and says nothing else. */
-const WHEN_IDLE = [WHEN_DEFAULT, STALL_VERDICTS].map(String);
-
 /** The features used by a configuration that is good otherwise. */
 export function unavailableFaults(document: CheckedDocument): Fault[] {
-  return [...hardwareWatchdog(document), ...agentFeatures(document), ...verdicts(document)].map(
-    (conflict) => conflictFault(document, conflict),
+  return [...hardwareWatchdog(document), ...agentFeatures(document)].map((conflict) =>
+    conflictFault(document, conflict),
   );
 }
 
@@ -51,24 +39,8 @@ function agentFeatures({ agents }: CheckedDocument): Conflict[] {
   return agents.flatMap((row) =>
     AGENT_FEATURES.flatMap(({ key, idle = [], want }) => {
       const value = row.values[key];
-      const isEmpty = Array.isArray(value) && value.length === 0;
-      if (value === undefined || isEmpty || idle.includes(value)) return [];
+      if (value === undefined || idle.includes(value)) return [];
       return [{ at: { row, key }, anchor: "key", found: "the key", want } as const];
     }),
-  );
-}
-
-function verdicts({ tables, plans }: CheckedDocument): Conflict[] {
-  const places: [KeyRef, readonly string[] | undefined][] = [
-    [{ table: "recovery", key: "when" }, tables.recovery.values.when],
-    ...plans.map((row): [KeyRef, readonly string[] | undefined] => [
-      { row, key: "when" },
-      row.values.when,
-    ]),
-  ];
-  return places.flatMap(([at, when]) =>
-    when === undefined || WHEN_IDLE.includes(String(when))
-      ? []
-      : [{ at, anchor: "key", found: "the key", want: WHEN_WANT } as const],
   );
 }
