@@ -321,7 +321,7 @@ export class ReferenceTracker {
       while (taken.length < slotsMax) {
         const slot = firstDue(this.lanes[i]!);
         if (slot === undefined) break;
-        if (!this.#isAnother(slot)) look(slot);
+        look(slot);
         if (firstDue(this.lanes[i]!) === slot) taken.push(this.#take(slot));
       }
     }
