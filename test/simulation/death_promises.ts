@@ -1,0 +1,153 @@
+// What following ends promises (spec 14), checked from outside: only what is reported and what is
+// true of the simulated processes goes in. Each end is reported once, a clean or replaced one is no
+// stall, an unclean one is one stall and not before its deadline, nobody who beats is stalled, and
+// a newcomer excuses one end.
+import { exitStatusOf, signalOf } from "../../src/base/wait_status.ts";
+import type { MemberExit, MemberGone } from "../../src/events/member_end.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import type { EndReports } from "../../src/daemon/end_options.ts";
+import { same, SimulationFailure } from "./failure.ts";
+
+/** One process from its start to its end; times are of the simulated clock. */
+export interface Life {
+  readonly pid: number;
+  readonly generation: number;
+  readonly unit: string;
+  readonly startedNs: number;
+  endedNs: number;
+  reapedNs: number;
+  /** As wait(2) writes it. */
+  waitStatus: number;
+  hasBeaten: boolean;
+  lastBeatNs: number;
+  nextBeatNs: number;
+  hangs: boolean;
+  /** Else it was reaped before it could be watched. */
+  wasWatched: boolean;
+  /** The kernel said how it ended, in time. */
+  isStatusKnown: boolean;
+}
+
+interface Told {
+  readonly life: Life;
+  exits: number;
+  gone: MemberGone["reason"] | undefined;
+  /** Stalls, and how many of these before its end. */
+  stalls: number;
+  /** It was stalled when its end was decided. */
+  stalledBefore: boolean;
+}
+
+export class DeathPromises implements EndReports {
+  nowNs = 0;
+  readonly counts = { clean: 0, unclean: 0, unknown: 0, replaced: 0 };
+  readonly #thresholdNs: number;
+  readonly #told = new Map<string, Told>();
+  readonly #byPid = new Map<number, Told>();
+  readonly #excusers = new Set<Life>();
+
+  constructor(thresholdNs: number) {
+    this.#thresholdNs = thresholdNs;
+  }
+
+  started(life: Life): void {
+    const told = { life, exits: 0, gone: undefined, stalls: 0, stalledBefore: false };
+    this.#told.set(keyOf(life), told);
+    this.#byPid.set(life.pid, told);
+  }
+
+  exited(exit: MemberExit): void {
+    const told = this.#ended(exit);
+    const { life } = told;
+    told.exits += 1;
+    told.stalledBefore = told.stalls > 0;
+    this.counts[exit.how] += 1;
+    same("promise: an end is reported once", 1, told.exits);
+    const isUnknown = Number.isNaN(exit.exitStatus) && Number.isNaN(exit.signal);
+    same("promise: unknown is what has no status", isUnknown, exit.how === "unknown");
+    if (!isUnknown) this.#isStatusOf(life, exit);
+    const isClean = !isUnknown && isCleanStatus(life.waitStatus);
+    if (isClean)
+      same("promise: a clean end is unclean of a stalled one only", true, told.stalls > 0);
+  }
+
+  gone(gone: MemberGone): void {
+    const told = this.#ended(gone);
+    same("promise: gone is reported once", undefined, told.gone);
+    same("promise: no end of a stalled member is gone", 0, told.stalls);
+    told.gone = gone.reason;
+    this.counts[gone.reason === "replaced" ? "replaced" : "clean"] += 1;
+    if (gone.reason === "clean") {
+      this.#isStatusOf(told.life, gone);
+      same("promise: a clean end was clean", true, isCleanStatus(told.life.waitStatus));
+      same("promise: a clean end is no exit", 0, told.exits);
+      return;
+    }
+    same("promise: a replaced one was reported as ended", 1, told.exits);
+    this.#mayExcuse(this.#byPid.get(gone.byPid)!.life, told.life);
+  }
+
+  onStall(stall: Stall): void {
+    const told = this.#told.get(keyOf(stall));
+    if (told === undefined)
+      throw new SimulationFailure("promise: a member stalls", "one", stall.pid);
+    const { life } = told;
+    told.stalls += 1;
+    same(`promise: one stall of pid ${stall.pid}`, 1, told.stalls);
+    same("promise: no stall of one that is gone", undefined, told.gone);
+    const silenceNs = stall.observerNs - life.lastBeatNs;
+    if (silenceNs < this.#thresholdNs)
+      throw new SimulationFailure("promise: no false stall", this.#thresholdNs, silenceNs);
+    const hasEnded = life.endedNs <= this.nowNs;
+    same(
+      "promise: the verdict of a stall",
+      hasEnded && told.exits > 0 ? "exited" : "hung",
+      stall.verdict?.verdict,
+    );
+  }
+
+  /** All processes have ended, and every deadline has passed. */
+  finish(): void {
+    for (const { life, exits, gone, stalls } of this.#told.values()) {
+      if (!life.hasBeaten) continue;
+      const what = `pid ${life.pid} of ${life.generation}`;
+      if (gone === undefined) same(`promise: the end of ${what} is reported`, 1, exits);
+      same(`promise: ${what} stalls unless it is gone`, gone === undefined ? 1 : 0, stalls);
+    }
+  }
+
+  #ended({ pid, generation }: Pick<MemberExit, "pid" | "generation">): Told {
+    const told = this.#told.get(keyOf({ pid, generation }));
+    if (told === undefined || told.life.endedNs > this.nowNs)
+      throw new SimulationFailure("promise: only what has ended is reported", "an end", pid);
+    return told;
+  }
+
+  #isStatusOf(life: Life, { exitStatus, signal }: Pick<MemberExit, "exitStatus" | "signal">): void {
+    const bySignal = signalOf(life.waitStatus);
+    same("promise: the signal of an end", bySignal === 0 ? Number.NaN : bySignal, signal);
+    same(
+      "promise: the status of an end",
+      bySignal === 0 ? exitStatusOf(life.waitStatus) : Number.NaN,
+      exitStatus,
+    );
+  }
+
+  #mayExcuse(newcomer: Life, ended: Life): void {
+    same("promise: a newcomer excuses one end", false, this.#excusers.has(newcomer));
+    this.#excusers.add(newcomer);
+    same("promise: a newcomer is of the same unit", ended.unit, newcomer.unit);
+    same("promise: a newcomer has beaten", true, newcomer.hasBeaten);
+    same("promise: a newcomer is younger", true, newcomer.startedNs > ended.startedNs);
+  }
+}
+
+function keyOf({ pid, generation }: { readonly pid: number; readonly generation: number }): string {
+  return `${pid} ${generation}`;
+}
+
+/** Those that the policy of this world calls clean. */
+function isCleanStatus(waitStatus: number): boolean {
+  const signal = signalOf(waitStatus);
+  return signal === 0 ? [0, 143].includes(exitStatusOf(waitStatus)) : signal === 15;
+}

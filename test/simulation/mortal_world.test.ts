@@ -1,0 +1,28 @@
+// Seeded runs of processes that end, judged by what is promised of ends (spec 14).
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { MortalWorld } from "./mortal_world.ts";
+import { Random } from "./random.ts";
+
+// A busy machine may be slow; what a run does depends on its seed alone.
+setDefaultTimeout(30_000);
+
+const THRESHOLD_NS = 1_500 * NS_PER_MS;
+const STEPS = 3_000;
+
+describe("ends of simulated processes", () => {
+  test.each([1, 2, 3, 4])("are reported as is promised, seed %d", (seed) => {
+    const world = new MortalWorld(new Random(seed), THRESHOLD_NS);
+    for (let step = 0; step < STEPS; step++) world.step();
+    world.finish(THRESHOLD_NS);
+    world.promises.finish();
+    const { counts } = world.promises;
+    for (const how of ["clean", "unclean", "unknown", "replaced"] as const) {
+      expect(world.counted(how)).toBe(counts[how]);
+      expect(counts[how]).toBeGreaterThan(0);
+    }
+    expect(world.tracked).toBe(0);
+    expect(world.watch.count).toBe(0);
+    expect(world.ends.hasWork).toBeFalse();
+  });
+});

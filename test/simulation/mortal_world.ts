@@ -1,0 +1,269 @@
+// Processes that end, beside the long simulation, whose daemon judges silence alone as with the
+// Rust observer's options: here ends are followed. The real observer, identification and followers
+// of ends run over simulated processes that end cleanly or not, stay zombies for a while, are gone
+// before they can be watched, are started again by a supervisor, or hang.
+import { MemberEnds } from "../../src/daemon/member_ends.ts";
+import { ENDS } from "../../src/daemon/end_counters.ts";
+import type { Stall } from "../../src/events/stall.ts";
+import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
+import { Identification } from "../../src/observer/identification.ts";
+import { type ProcessEnd, WATCH_BEGUN, WATCH_GONE } from "../../src/processes/end_watch.ts";
+import { ObserverHarness } from "../observer/harness.ts";
+import { ScriptedIdentities } from "../support/scripted_identities.ts";
+import { beatOf } from "../support/scripted_listener.ts";
+import { DeathPromises, type Life } from "./death_promises.ts";
+import type { Random } from "./random.ts";
+
+const MS = 1e6;
+const TICK_NS = 10 * MS;
+/** How long the status of one that is not reaped is waited for. */
+const STATUS_NS_MAX = 1_000 * MS;
+const PROGRAMS = 3;
+const PIDS = 400;
+/** exit(0), exit(143), SIGTERM; and exit(1), exit(3), SIGKILL, SIGSEGV with a core. */
+const CLEAN = [0, 143 << 8, 15];
+const UNCLEAN = [1 << 8, 3 << 8, 9, 11 + 128];
+
+/** Descriptors of simulated processes. */
+class SimulatedWatch {
+  readonly fd = -1;
+  readonly refused = 0;
+  readonly watched = new Map<number, Life>();
+  readonly #living: ReadonlyMap<number, Life>;
+  readonly #nowNs: () => number;
+
+  constructor(living: ReadonlyMap<number, Life>, nowNs: () => number) {
+    this.#living = living;
+    this.#nowNs = nowNs;
+  }
+
+  get count(): number {
+    return this.watched.size;
+  }
+
+  watch(pid: number, generation: number): number {
+    const life = this.#living.get(pid);
+    if (life?.generation !== generation || this.#isReaped(life)) return WATCH_GONE;
+    this.watched.set(pid, life);
+    return WATCH_BEGUN;
+  }
+
+  isWatching(pid: number, generation: number): boolean {
+    return this.watched.get(pid)?.generation === generation;
+  }
+
+  forget(pid: number, generation: number): void {
+    if (this.isWatching(pid, generation)) this.watched.delete(pid);
+  }
+
+  take(pid: number, generation: number): number {
+    const life = this.watched.get(pid);
+    this.forget(pid, generation);
+    return life?.generation === generation && this.#isReaped(life) ? life.waitStatus : Number.NaN;
+  }
+
+  nextDeadlineNs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  look(nowNs: number, sink: (end: ProcessEnd) => void): boolean {
+    for (const [pid, life] of this.watched) {
+      const { generation, endedNs } = life;
+      const isGivenUp = endedNs + STATUS_NS_MAX <= nowNs;
+      if (!this.#isReaped(life) && !isGivenUp) continue;
+      this.watched.delete(pid);
+      const waitStatus = this.#isReaped(life) ? life.waitStatus : Number.NaN;
+      life.isStatusKnown = !Number.isNaN(waitStatus);
+      sink({ pid, generation, waitStatus });
+    }
+    return false;
+  }
+
+  #isReaped({ reapedNs }: Life): boolean {
+    return reapedNs <= this.#nowNs();
+  }
+}
+
+export class MortalWorld extends ObserverHarness {
+  readonly promises: DeathPromises;
+  readonly watch: SimulatedWatch;
+  readonly ends: MemberEnds;
+  readonly #random: Random;
+  /** Processes that /proc shows, zombies too, by pid. */
+  readonly #living = new Map<number, Life>();
+  readonly #identities = new ScriptedIdentities();
+  readonly #identification: Identification;
+  #nonce = 1;
+  #pid = 0;
+
+  constructor(random: Random, thresholdNs: number) {
+    super({
+      thresholdNs,
+      trackerCapacity: PIDS,
+      verdictOf: (pid, generation, origin) => this.ends.verdictOf(pid, generation, origin),
+    });
+    const { clock, observer, processes } = this;
+    const nowNs = () => clock.ns;
+    this.#random = random;
+    this.promises = new DeathPromises(thresholdNs);
+    this.watch = new SimulatedWatch(this.#living, nowNs);
+    this.#identification = new Identification({
+      tracker: observer.tracker,
+      reader: this.#identities,
+      listenerNames: [],
+      monotonicNs: () => 0,
+    });
+    this.ends = new MemberEnds({
+      observer,
+      watch: this.watch,
+      processes: {
+        hasEnded: (pid, generation) => {
+          const life = this.#living.get(pid);
+          return life?.generation !== generation || life.endedNs <= clock.ns;
+        },
+        startTime: (pid) => processes.startTime(pid),
+        zombieStatus: () => Number.NaN,
+      },
+      verdicts: { of: () => ({ ...NOTHING_FOUND, verdict: "hung" }) },
+      isGone: (pid) => !this.#living.has(pid),
+      policyOf: () => ({ onExit: "judge", cleanExit: [143] }),
+      unitOf: (pid) => this.#living.get(pid)?.unit ?? "",
+      isAnnounced: () => false,
+      isRecovering: () => false,
+      forgetAfterNs: Number.POSITIVE_INFINITY,
+      reports: this.promises,
+      nowGeneration: () => Math.floor(clock.ns / TICK_NS),
+      monotonicNs: () => 0,
+    });
+  }
+
+  /** Some time passes, things happen, beats arrive, and the daemon runs one turn. */
+  step(): void {
+    const random = this.#random;
+    this.clock.ns += random.between(1 * MS, 30 * MS);
+    this.#reap();
+    if (this.#living.size < 40 && random.chance(0.5)) this.#start(random.below(PROGRAMS));
+    if (random.chance(0.3)) this.#mishap();
+    const beating = [...this.#living.values()].filter(
+      (life) => this.#isRunning(life) && !life.hangs && life.nextBeatNs <= this.clock.ns,
+    );
+    this.#beat(beating);
+    // It has beaten, and is reaped before the daemon reads that.
+    for (const life of beating) if (random.chance(0.01)) this.#end(life, true);
+    this.#turn();
+  }
+
+  /** Nobody is started any more, all end, and the daemon goes on until nothing can happen. */
+  finish(thresholdNs: number): void {
+    for (const life of this.#living.values()) if (this.#isRunning(life)) this.#end(life, true);
+    for (let passedNs = 0; passedNs < 3 * thresholdNs + 4 * STATUS_NS_MAX; passedNs += 50 * MS) {
+      this.clock.ns += 50 * MS;
+      this.#reap();
+      this.#turn();
+    }
+  }
+
+  get tracked(): number {
+    return this.observer.tracker.len;
+  }
+
+  /** As the page counts them. */
+  counted(how: keyof typeof ENDS.ends): number {
+    return this.ends.counters.get(ENDS.ends[how]);
+  }
+
+  #start(program: number, unit = `${program}.service`): void {
+    const pid = this.#freePid();
+    const generation = Math.floor(this.clock.ns / TICK_NS);
+    const life: Life = {
+      pid,
+      generation,
+      unit,
+      startedNs: this.clock.ns,
+      endedNs: Number.POSITIVE_INFINITY,
+      reapedNs: Number.POSITIVE_INFINITY,
+      waitStatus: Number.NaN,
+      hasBeaten: false,
+      lastBeatNs: Number.NaN,
+      nextBeatNs: this.clock.ns,
+      hangs: false,
+      wasWatched: true,
+      isStatusKnown: false,
+    };
+    this.#living.set(pid, life);
+    this.processes.set(pid, generation);
+    this.#identities.table.set(pid, { comm: `program${program}` });
+    this.promises.started(life);
+  }
+
+  // A pid is free once no process and no member has it: reuse is the long simulation's business.
+  #freePid(): number {
+    do this.#pid = 2 + (this.#pid % PIDS);
+    while (this.#living.has(this.#pid) || this.observer.tracker.slotOf(this.#pid) >= 0);
+    return this.#pid;
+  }
+
+  #mishap(): void {
+    const random = this.#random;
+    const running = [...this.#living.values()].filter((life) => this.#isRunning(life));
+    if (running.length === 0) return;
+    const life = random.pick(running);
+    if (random.chance(0.1)) {
+      life.hangs = true;
+      return;
+    }
+    const isRolling = random.chance(0.1);
+    if (isRolling) this.#start(Number.parseInt(life.unit, 10));
+    this.#end(life, random.chance(0.8));
+    if (!isRolling && random.chance(0.5)) this.#start(Number.parseInt(life.unit, 10));
+  }
+
+  #end(life: Life, isReapedAtOnce: boolean): void {
+    const random = this.#random;
+    life.endedNs = this.clock.ns;
+    life.waitStatus = random.pick(random.chance(0.5) ? CLEAN : UNCLEAN);
+    life.reapedNs = life.endedNs + (isReapedAtOnce ? 0 : random.between(1 * MS, 2_000 * MS));
+    // Reaped at once and not watched yet: nobody can know how it ended.
+    life.wasWatched = this.watch.isWatching(life.pid, life.generation) || !isReapedAtOnce;
+  }
+
+  #isRunning({ endedNs }: Life): boolean {
+    return endedNs > this.clock.ns;
+  }
+
+  /** Those that have been reaped leave /proc; one that has just beaten is read of once more. */
+  #reap(): void {
+    for (const [pid, life] of this.#living) {
+      if (life.reapedNs > this.clock.ns) continue;
+      this.#living.delete(pid);
+      this.processes.table.delete(pid);
+      this.#identities.table.delete(pid);
+    }
+  }
+
+  #beat(beating: readonly Life[]): void {
+    for (const life of beating) {
+      life.hasBeaten = true;
+      life.lastBeatNs = this.clock.ns;
+      life.nextBeatNs = this.clock.ns + this.#random.between(50 * MS, 200 * MS);
+    }
+    if (beating.length > 0)
+      this.listener.queue(beating.map(({ pid }) => beatOf(pid, { nonce: this.#nonce++ })));
+  }
+
+  /** The stages of a turn that have to do with ends, in the order of src/daemon/tick.ts. */
+  #turn(): void {
+    const { observer, ends } = this;
+    this.promises.nowNs = this.clock.ns;
+    this.#identification.beginTurn();
+    ends.look(observer.clock.lastNs);
+    this.pump();
+    if (ends.hasWork) ends.settle(observer.clock.lastNs, true);
+    for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
+      this.promises.onStall(stall as Stall);
+    this.#identification.advance(observer.clock.lastNs);
+    ends.maintain(observer.clock.lastNs);
+    for (let pid = observer.drainEvictedPid(); pid >= 0; pid = observer.drainEvictedPid())
+      ends.removed(pid);
+  }
+}
