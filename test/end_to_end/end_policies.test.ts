@@ -1,5 +1,5 @@
-// What the rule of an agent says about ends, and on which verdicts its plan acts (spec 14 sections 3
-// and 4, spec 15 sections 3 and 4), with real agents.
+// What the rule of an agent says about ends, and on which verdicts its plan acts (spec 14 sections
+// 3 and 4, spec 15 sections 3 and 4), with real agents.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { IS_LINUX } from "../../ffi/constants.ts";
