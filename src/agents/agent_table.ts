@@ -42,6 +42,8 @@ interface Row {
   /** NaN until the first member comes. */
   owner: number;
   members: number;
+  /** Those of them whose processes have ended. */
+  ended: number;
   isReserved: boolean;
   isFree: boolean;
   /** The number is `row + turn * rowCount`. */
@@ -123,21 +125,30 @@ export class AgentTable {
     return this.#refuse();
   }
 
-  /** A member of the agent of `number` comes. */
-  join(number: number): void {
+  /** A member of the agent of `number` comes; `hasEnded`: its process has. */
+  join(number: number, hasEnded = false): void {
     const index = number % this.#rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number, "a member joins an agent that there is");
     if (row.members === 0) this.#unlink(index);
     row.members += 1;
+    if (hasEnded) row.ended += 1;
   }
 
-  /** A member of the agent of `number` goes. */
-  leave(number: number): void {
+  /** The process of a member of the agent of `number` has ended. */
+  ended(number: number): void {
+    const row = this.#rows[number % this.#rowCount]!;
+    assert(row.ended < row.members, "a member ends once");
+    row.ended += 1;
+  }
+
+  /** A member of the agent of `number` goes; `hasEnded`: its process has. */
+  leave(number: number, hasEnded = false): void {
     const index = number % this.#rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number && row.members > 0, "a member goes once");
     row.members -= 1;
+    if (hasEnded) row.ended -= 1;
     if (row.members === 0) this.#link(index);
   }
 
@@ -146,6 +157,14 @@ export class AgentTable {
     return this.#numberOf(number % this.#rowCount) === number
       ? this.#rows[number % this.#rowCount]!.members
       : 0;
+  }
+
+  /** As `membersOf`, without those whose processes have ended. */
+  presentOf(number: number): number {
+    const index = number % this.#rowCount;
+    if (this.#numberOf(index) !== number) return 0;
+    const { members, ended } = this.#rows[index]!;
+    return members - ended;
   }
 
   /** The name of the agent of `number`; "" = it is not identified yet, or its name is gone. */
@@ -197,7 +216,7 @@ export class AgentTable {
 
   #append(fields: Pick<Row, "name" | "owner" | "isReserved" | "isFree">): number {
     const index = this.#rows.length;
-    this.#rows.push({ ...fields, members: 0, turn: 0, before: END, after: END });
+    this.#rows.push({ ...fields, members: 0, ended: 0, turn: 0, before: END, after: END });
     this.#named(index);
     return index;
   }

@@ -3,7 +3,6 @@
 // here acts.
 import { Newcomers } from "./newcomers.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_ENDED } from "./slots.ts";
 import type { StallScan, StallSink } from "./stall_scan.ts";
 
 export class EndedMembers {
@@ -28,7 +27,7 @@ export class EndedMembers {
 
   /** The process of `slot` has ended. */
   note(slot: number): void {
-    this.#table.slots.flags[slot]! |= SLOT_ENDED;
+    this.#table.end(slot);
   }
 
   /** The member of `slot` leaves the table, and nothing more is said of it. */

@@ -23,6 +23,7 @@ function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: Sl
   let latched = 0;
   let shared = 0;
   const members = new Map<number, number>();
+  const present = new Map<number, number>();
   for (let slot = 0; slot < len; slot++) {
     const key = slots.key[slot]!;
     assert(index.get(key) === slot, "the key of a live slot maps back to it");
@@ -30,6 +31,7 @@ function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: Sl
     if (key !== slots.pid[slot]!) shared += 1;
     const number = slots.agent[slot]!;
     members.set(number, (members.get(number) ?? 0) + 1);
+    present.set(number, (present.get(number) ?? 0) + (slots.hasEnded(slot) ? 0 : 1));
     assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
     const isWaiting = slots.prev[slot]! !== LINK_NONE;
     if (slots.isLatched(slot)) {
@@ -39,8 +41,10 @@ function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: Sl
       assert(isWaiting, "LN1: an un-latched slot waits in its lane");
     }
   }
-  for (const [number, count] of members)
+  for (const [number, count] of members) {
     assert(agents.membersOf(number) === count, "an agent counts its members");
+    assert(agents.presentOf(number) === present.get(number), "an agent counts who is present");
+  }
   assert(shared <= sharedCount, "the cached count of shared pids holds them all");
   assert(latched === latchedCount, "the cached latch count is the number of latched slots");
 }

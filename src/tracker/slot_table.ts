@@ -14,6 +14,7 @@ import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import {
+  SLOT_ENDED,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
@@ -111,7 +112,14 @@ export class SlotTable {
     this.lanes.leave(slot);
     this.share.left(slot);
     this.looks.left(slot);
-    this.agents.leave(this.slots.agent[slot]!);
+    this.agents.leave(this.slots.agent[slot]!, this.slots.hasEnded(slot));
+  }
+
+  /** The process of `slot` has ended. */
+  end(slot: number): void {
+    if (this.slots.hasEnded(slot)) return;
+    this.slots.flags[slot]! |= SLOT_ENDED;
+    this.agents.ended(this.slots.agent[slot]!);
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
@@ -151,8 +159,9 @@ export class SlotTable {
   /** The member of `slot` was looked at, and this is who it is. */
   identified(slot: number, { agent, rule, thresholdNs, program }: Identified, nowNs: number): void {
     const { slots } = this;
-    this.agents.join(agent);
-    this.agents.leave(slots.agent[slot]!);
+    const hasEnded = slots.hasEnded(slot);
+    this.agents.join(agent, hasEnded);
+    this.agents.leave(slots.agent[slot]!, hasEnded);
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
     slots.program[slot] = program;

@@ -7,7 +7,6 @@ import { saturatingSub } from "../base/saturating.ts";
 import { TRACKER } from "./counters.ts";
 import type { Eviction } from "./eviction.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_ENDED } from "./slots.ts";
 
 /**
  * Called by a drain for each stalled slot, while the slot is valid. Must not call the tracker back.
@@ -92,7 +91,7 @@ export class StallScan {
 
   /** Nothing is to be said of the member of `slot` any more. */
   leave(slot: number): void {
-    this.#table.slots.flags[slot]! |= SLOT_ENDED;
+    this.#table.end(slot);
     this.forget(slot);
   }
 

@@ -1,7 +1,9 @@
 // One watched process as a plain object, and the walk over all of them in slices.
+import type { MemberState } from "../agents/agent_state.ts";
 import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
+import { memberState } from "../tracker/member_state.ts";
 import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
 export interface AgentView {
@@ -14,6 +16,8 @@ export interface AgentView {
   readonly listener: string;
   /** As it said of itself in its last beat: 0..2. */
   readonly status: number;
+  /** What the observer concludes of it. */
+  readonly state: MemberState;
   readonly origin: Origin;
   /** The process that is watched is known to have sent a beat itself. */
   readonly isProven: boolean;
@@ -63,6 +67,7 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
     source: sourceOf(slots, slot),
     listener: listeners[slots.listener[slot]!]!.name,
     status: slots.status[slot]!,
+    state: memberState(table, slot),
     origin: slots.origin[slot]! as Origin,
     isProven: slots.isProven(slot),
     lastBeatNs,

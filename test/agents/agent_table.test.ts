@@ -34,6 +34,21 @@ describe("AgentTable", () => {
     expect(() => agents.leave(number)).toThrow("a member goes once");
   });
 
+  test("counts who is present: the members whose processes have not ended", () => {
+    const agents = new AgentTable();
+    const number = agents.numberFor(free("nginx"));
+    agents.join(number);
+    agents.join(number, true);
+    expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([2, 1]);
+    agents.ended(number);
+    expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([2, 0]);
+    expect(() => agents.ended(number)).toThrow("a member ends once");
+    agents.leave(number, true);
+    agents.leave(number, true);
+    agents.join(number);
+    expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([1, 1]);
+  });
+
   test("has no name for members that are not identified yet, and one for those without a place", () => {
     const agents = new AgentTable();
     expect([agents.nameOf(AGENT_NEW), agents.nameOf(AGENT_OTHER)]).toEqual(["", "other"]);

@@ -23,6 +23,7 @@ describe("the view of an agent", () => {
         source: "",
         listener: "scripted",
         status: 0,
+        state: "ok",
         lastBeatNs: beganNs,
         isStalled: false,
         thresholdNs: THRESHOLD_NS,
@@ -33,7 +34,16 @@ describe("the view of an agent", () => {
     harness.pass(THRESHOLD_NS / NS_PER_MS);
     harness.pump();
     const [stalled] = view.walkAgents().next(9);
-    expect(stalled).toMatchObject({ isStalled: true, deadlineNs: Number.NaN });
+    expect(stalled).toMatchObject({ isStalled: true, state: "stalled", deadlineNs: Number.NaN });
+  });
+
+  test.each([
+    [1, "degraded"],
+    [2, "critical"],
+  ])("has the state that it says it is in: status %d is %s", (status, state) => {
+    const { harness, view } = watching(1);
+    harness.receive(beatOf(100, { nonce: 2n, status }));
+    expect(view.walkAgents().next(1)).toMatchObject([{ status, state }]);
   });
 
   test("counts the beats that were refused since the last accepted one", () => {

@@ -1,0 +1,19 @@
+// The states of an agent (spec 15 section 6): what the observer concludes of it and of each of its
+// members. An agent has the worst of those that it and its members have.
+
+/** The worst first. */
+export const AGENT_STATES = [
+  "stalled",
+  "missing",
+  "critical",
+  "late",
+  "degraded",
+  "new",
+  "ok",
+  "gone",
+] as const;
+
+type AgentState = (typeof AGENT_STATES)[number];
+
+/** Those that one member can have: only an agent is missing, or gone. */
+export type MemberState = Exclude<AgentState, "missing" | "gone">;
