@@ -11,8 +11,8 @@ interface AskedEnds {
 export const ENDS = block({
   ends: counter(
     "varta_member_ends_total",
-    "Members whose process ended, by how: replaced ones were excused by a newcomer.",
-    { label: "how", values: ["clean", "unclean", "unknown", "replaced"] },
+    "Members whose process ended, by how: replaced ones were excused by a newcomer, brief ones were over before they could be watched.",
+    { label: "how", values: ["clean", "unclean", "unknown", "replaced", "brief"] },
   ),
   unidentified: counter(
     "varta_member_unidentified_total",

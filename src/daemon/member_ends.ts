@@ -2,14 +2,12 @@
 // ends that were seen, decides what each means, and lets members leave the table. All of it
 // happens between receives, within a budget, and never on the path of a beat.
 import { AGENT_NEW, AGENT_OTHER } from "../agents/agent_table.ts";
-import { actionOf, type HowEnded, howEnded } from "../agents/ends.ts";
+import { actionOf, howEnded } from "../agents/ends.ts";
 import { type OpenEnd, Replacements } from "../agents/replacements.ts";
 import { Counters } from "../base/counters.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
-import { endNumbers } from "../base/wait_status.ts";
-import type { MemberGone } from "../events/member_end.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
 import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
@@ -17,6 +15,7 @@ import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
 import { ENDS } from "./end_counters.ts";
 import type { MemberEndsOptions } from "./end_options.ts";
+import { EndReporter } from "./end_reporter.ts";
 
 /** A process descriptor, its start time and its control group: about 30 us for each new member. */
 const NEWCOMERS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
@@ -26,6 +25,12 @@ const SWEEP_NS = NS_PER_S;
 const SWEEP_SLOTS_MAX = 1_024;
 const SWEEP_LOOKUPS_MAX = 64;
 const GENERATION_NS = 10 * NS_PER_MS;
+/**
+ * One that was over before it could be watched is no member if its process was younger than this:
+ * a helper that beats for another one and ends. A program that is to be watched takes longer to
+ * start, or lives longer than the moment until it is watched.
+ */
+const BRIEF_LIFE_NS_MAX = NS_PER_S;
 
 /** What was read of a member while its process ran. */
 interface Member {
@@ -34,6 +39,11 @@ interface Member {
   readonly unit: string;
   readonly startedNs: number;
   isSignalled: boolean;
+}
+
+interface SeenEnd extends ProcessEnd {
+  /** It was over before it could be watched, within a moment of its start. */
+  readonly isBrief: boolean;
 }
 
 interface EndedMember {
@@ -45,6 +55,7 @@ interface EndedMember {
 
 export class MemberEnds implements Deadline {
   readonly counters = new Counters(ENDS, this);
+  readonly #reporter: EndReporter;
   readonly #options: MemberEndsOptions;
   readonly #newcomers: Newcomers;
   readonly #replacements = new Replacements();
@@ -53,7 +64,7 @@ export class MemberEnds implements Deadline {
   /** By pid: members that have a process descriptor. */
   readonly #members = new Map<number, Member>();
   /** Ends that were seen, until all beats of before them are taken. */
-  readonly #seen = new Map<number, ProcessEnd>();
+  readonly #seen = new Map<number, SeenEnd>();
   /** By pid: members that have ended and have their slot still. */
   readonly #ended = new Map<number, EndedMember>();
   /** Pids of ended members that are to be stalled at once. */
@@ -61,10 +72,12 @@ export class MemberEnds implements Deadline {
   #nowNs = 0;
   #sweepNs = SWEEP_NS;
   #sweepCursor = 0;
-  readonly #sink = (end: ProcessEnd): void => void this.#seen.set(end.pid, end);
+  readonly #sink = (end: ProcessEnd): void =>
+    void this.#seen.set(end.pid, { ...end, isBrief: false });
 
   constructor(options: MemberEndsOptions) {
     this.#options = options;
+    this.#reporter = new EndReporter(options, this.counters);
     this.#newcomers = options.observer.tracker.ends.follow((slot) => this.#excuses(slot));
   }
 
@@ -173,9 +186,13 @@ export class MemberEnds implements Deadline {
     const generation = slots.generation[slot]!;
     if (Number.isNaN(generation)) return;
     // One that has no descriptor is looked at when it falls silent.
-    if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
-    // It was a member, since its start time is known: how it ended nobody can say any more.
-    else this.#seen.set(pid, { pid, generation, waitStatus: Number.NaN });
+    if (watch.watch(pid, generation) !== WATCH_GONE) {
+      this.#unread.set(pid, generation);
+      return;
+    }
+    // How it ended cannot be known any more.
+    const isBrief = this.#ageNs(generation) < BRIEF_LIFE_NS_MAX;
+    this.#seen.set(pid, { pid, generation, waitStatus: Number.NaN, isBrief });
   }
 
   // Which rule is a member's, and who takes its place, follows from its agent.
@@ -208,7 +225,7 @@ export class MemberEnds implements Deadline {
     if (ended?.open !== excused) return;
     this.#ended.delete(excused.pid);
     if (old < 0) return;
-    this.#reportGone(old, ended.waitStatus, "replaced", pid);
+    this.#reporter.gone(old, ended.waitStatus, "replaced", pid);
     this.#leave(old);
   }
 
@@ -234,10 +251,10 @@ export class MemberEnds implements Deadline {
     }
     if (!processes.hasEnded(pid, generation)) return false;
     const waitStatus = watch.take(pid, generation);
-    return this.#leavesWhenDue(slot, { pid, generation, waitStatus });
+    return this.#leavesWhenDue(slot, { pid, generation, waitStatus, isBrief: false });
   }
 
-  #leavesWhenDue(slot: number, end: ProcessEnd): boolean {
+  #leavesWhenDue(slot: number, end: SeenEnd): boolean {
     const leaves = this.#leaves(slot, end, true);
     this.#members.delete(end.pid);
     return leaves;
@@ -251,7 +268,7 @@ export class MemberEnds implements Deadline {
   }
 
   /** Decides an end, and reports it; true = the member leaves the table. */
-  #leaves(slot: number, end: ProcessEnd, isDue: boolean): boolean {
+  #leaves(slot: number, end: SeenEnd, isDue: boolean): boolean {
     const { observer, policyOf, isAnnounced } = this.#options;
     const { pid, generation, waitStatus } = end;
     const { slots, table, ends } = observer.tracker;
@@ -269,10 +286,14 @@ export class MemberEnds implements Deadline {
     const action = actionOf(policy, how);
     if (action === "nothing") return false;
     if (action === "gone") {
-      this.#reportGone(slot, waitStatus, how === "clean" ? "clean" : "ignored", Number.NaN);
+      this.#reporter.gone(slot, waitStatus, how === "clean" ? "clean" : "ignored", Number.NaN);
       return true;
     }
-    this.#reportExit(slot, end, how);
+    if (end.isBrief && !isStalled) {
+      this.#reporter.gone(slot, waitStatus, "brief", Number.NaN);
+      return true;
+    }
+    this.#reporter.exited(slot, end, how);
     ends.note(slot);
     if (isStalled || action === "stall") {
       this.#ended.set(pid, { generation, waitStatus, open: undefined });
@@ -290,7 +311,7 @@ export class MemberEnds implements Deadline {
     };
     const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
     if (newcomer !== undefined) {
-      this.#reportGone(slot, waitStatus, "replaced", newcomer.pid);
+      this.#reporter.gone(slot, waitStatus, "replaced", newcomer.pid);
       return true;
     }
     if (isDue) this.#replacements.closed(open);
@@ -331,7 +352,8 @@ export class MemberEnds implements Deadline {
         continue;
       }
       if (!processes.hasEnded(pid, generation)) continue;
-      const end = { pid, generation, waitStatus: processes.zombieStatus(pid, generation) };
+      const waitStatus = processes.zombieStatus(pid, generation);
+      const end = { pid, generation, waitStatus, isBrief: false };
       if (this.#leaves(slot, end, true)) this.#leave(slot);
     }
   }
@@ -362,38 +384,10 @@ export class MemberEnds implements Deadline {
 
   /** When a process started, in observer time; a tick may be between the two clocks. */
   #startedNs(generation: number): number {
-    const ageNs = (this.#options.nowGeneration() - generation) * GENERATION_NS;
-    return this.#nowNs - ageNs;
+    return this.#nowNs - this.#ageNs(generation);
   }
 
-  #reportExit(slot: number, { pid, generation, waitStatus }: ProcessEnd, how: HowEnded): void {
-    const { slots } = this.#options.observer.tracker;
-    if (how === "clean") return;
-    this.counters.add(ENDS.ends[how]);
-    const listener = slots.listener[slot]!;
-    const observerNs = this.#nowNs;
-    this.#options.reports.exited({
-      observerNs,
-      agent: slots.agent[slot]!,
-      pid,
-      generation,
-      listener,
-      how,
-      ...endNumbers(waitStatus),
-    });
-  }
-
-  #reportGone(slot: number, waitStatus: number, reason: MemberGone["reason"], byPid: number): void {
-    const { slots } = this.#options.observer.tracker;
-    this.counters.add(ENDS.ends[reason === "replaced" ? "replaced" : "clean"]);
-    this.#options.reports.gone({
-      observerNs: this.#nowNs,
-      agent: slots.agent[slot]!,
-      pid: slots.pid[slot]!,
-      generation: slots.generation[slot]!,
-      reason,
-      byPid,
-      ...endNumbers(waitStatus),
-    });
+  #ageNs(generation: number): number {
+    return (this.#options.nowGeneration() - generation) * GENERATION_NS;
   }
 }

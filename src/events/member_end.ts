@@ -19,7 +19,7 @@ export interface MemberExit extends OfEndedMember {
 
 /** It ended, and that is no alarm. */
 export interface MemberGone extends OfEndedMember {
-  readonly reason: "clean" | "replaced" | "ignored";
+  readonly reason: "clean" | "replaced" | "ignored" | "brief";
   /** The member that took its place; NaN = none. */
   readonly byPid: number;
 }

@@ -15,6 +15,7 @@ const THRESHOLD_MS = THRESHOLD_NS / MS;
 const GENERATION_MS = 10;
 const FORGET_AFTER_MS = 60_000;
 const EXIT_3 = 768;
+const NOW = { startedMsAgo: 0 };
 
 type Sink = Parameters<MemberEnds["look"]>[0] extends number
   ? (end: { pid: number; generation: number; waitStatus: number }) => void
@@ -121,9 +122,11 @@ class EndsHarness extends ObserverHarness {
   }
 
   /** A member starts now and beats; those whose pids have the same thousands are one agent. */
-  begin(...pids: number[]): void {
+  begin(...members: (number | { readonly startedMsAgo: number })[]): void {
+    const pids = members.filter((member) => typeof member === "number");
+    const { startedMsAgo } = members.find((member) => typeof member === "object") ?? NOW;
     for (const pid of pids) {
-      this.processes.set(pid, Math.floor(this.clock.ns / 1e7));
+      this.processes.set(pid, Math.floor((this.clock.ns - startedMsAgo * MS) / 1e7));
       this.identities.table.set(pid, { comm: `program${Math.floor(pid / 1_000)}` });
     }
     this.listener.queue(pids.map((pid) => beatOf(pid)));
@@ -304,15 +307,30 @@ describe("MemberEnds", () => {
     expect(harness.tracked).toBe(0);
   });
 
-  test("reports one that was gone before it could be watched: its start time was known", () => {
+  test("reports and judges one that was gone before it could be watched, if it was no brief life", () => {
     const harness = new EndsHarness();
     harness.watch.gone.add(100);
-    harness.begin(100);
+    harness.pass(1_000);
+    harness.begin(100, { startedMsAgo: 1_000 });
     expect(harness.told).toEqual(["exit 100 unknown"]);
     harness.pass(THRESHOLD_MS);
     expect(harness.turn()).toEqual(["stall 100 exited"]);
     harness.sweep();
     expect(harness.tracked).toBe(0);
+  });
+
+  test("calls a brief life that was over before it could be watched gone, whatever the rule says", () => {
+    for (const onExit of ["judge", "report"] as const) {
+      const harness = new EndsHarness();
+      harness.onExit = onExit;
+      harness.watch.gone.add(100);
+      harness.pass(1_000);
+      harness.begin(100, { startedMsAgo: 990 });
+      expect(harness.told).toEqual(["gone 100 brief"]);
+      expect(harness.tracked).toBe(0);
+      harness.pass(THRESHOLD_MS);
+      expect(harness.turn()).toEqual([]);
+    }
   });
 
   test("excuses none by a newcomer of another unit", () => {

@@ -38,9 +38,14 @@ interface Told {
   stalledBefore: boolean;
 }
 
+/** Start times have no finer steps. */
+const TICK_NS = 1e7;
+/** One that was over sooner, and before it could be watched, is no member. */
+const BRIEF_LIFE_NS_MAX = 1e9;
+
 export class DeathPromises implements EndReports {
   nowNs = 0;
-  readonly counts = { clean: 0, unclean: 0, unknown: 0, replaced: 0 };
+  readonly counts = { clean: 0, unclean: 0, unknown: 0, replaced: 0, brief: 0 };
   readonly #thresholdNs: number;
   readonly #told = new Map<string, Told>();
   readonly #byPid = new Map<number, Told>();
@@ -76,7 +81,15 @@ export class DeathPromises implements EndReports {
     same("promise: gone is reported once", undefined, told.gone);
     same("promise: no end of a stalled member is gone", 0, told.stalls);
     told.gone = gone.reason;
-    this.counts[gone.reason === "replaced" ? "replaced" : "clean"] += 1;
+    this.counts[gone.reason === "ignored" ? "clean" : gone.reason] += 1;
+    if (gone.reason === "brief") {
+      same("promise: a brief life was not watched", false, told.life.wasWatched);
+      same("promise: a brief end is no exit", 0, told.exits);
+      const livedNs = told.life.endedNs - told.life.startedNs;
+      if (livedNs >= BRIEF_LIFE_NS_MAX)
+        throw new SimulationFailure("promise: a brief life", BRIEF_LIFE_NS_MAX, livedNs);
+      return;
+    }
     if (gone.reason === "clean") {
       this.#isStatusOf(told.life, gone);
       same("promise: a clean end was clean", true, isCleanStatus(told.life.waitStatus));
@@ -112,6 +125,8 @@ export class DeathPromises implements EndReports {
       if (!life.hasBeaten) continue;
       const what = `pid ${life.pid} of ${life.generation}`;
       if (gone === undefined) same(`promise: the end of ${what} is reported`, 1, exits);
+      if (!life.wasWatched && life.endedNs - life.startedNs < BRIEF_LIFE_NS_MAX - TICK_NS)
+        same(`promise: ${what} was brief`, "brief", gone);
       same(`promise: ${what} stalls unless it is gone`, gone === undefined ? 1 : 0, stalls);
     }
   }

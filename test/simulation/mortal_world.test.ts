@@ -17,7 +17,7 @@ describe("ends of simulated processes", () => {
     world.finish(THRESHOLD_NS);
     world.promises.finish();
     const { counts } = world.promises;
-    for (const how of ["clean", "unclean", "unknown", "replaced"] as const) {
+    for (const how of ["clean", "unclean", "unknown", "replaced", "brief"] as const) {
       expect(world.counted(how)).toBe(counts[how]);
       expect(counts[how]).toBeGreaterThan(0);
     }

@@ -149,7 +149,7 @@ export class MortalWorld extends ObserverHarness {
     );
     this.#beat(beating);
     // It has beaten, and is reaped before the daemon reads that.
-    for (const life of beating) if (random.chance(0.01)) this.#end(life, true);
+    for (const life of beating) if (random.chance(0.02)) this.#end(life, true);
     this.#turn();
   }
 
@@ -185,7 +185,8 @@ export class MortalWorld extends ObserverHarness {
       waitStatus: Number.NaN,
       hasBeaten: false,
       lastBeatNs: Number.NaN,
-      nextBeatNs: this.clock.ns,
+      // A program may take a while until it beats.
+      nextBeatNs: this.clock.ns + (this.#random.chance(0.3) ? 1_500 * MS : 0),
       hangs: false,
       wasWatched: true,
       isStatusKnown: false,

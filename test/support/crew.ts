@@ -71,7 +71,8 @@ export class Crew implements AsyncDisposable {
    * other agents of the crew.
    */
   async short(count: number, perSecond: number): Promise<number> {
-    const [, ended] = await this.#ask(`short ${count} ${perSecond}`);
+    const msMax = ANSWER_MS_MAX + (2_000 * count) / perSecond;
+    const [, ended] = await this.#ask(`short ${count} ${perSecond}`, msMax);
     return Number(ended);
   }
 
@@ -118,14 +119,14 @@ export class Crew implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  async #ask(command: string): Promise<string[]> {
+  async #ask(command: string, msMax = ANSWER_MS_MAX): Promise<string[]> {
     const { stdin } = this.#child;
     stdin.write(`${command}\n`);
     await stdin.flush();
     await until(
       `the crew to answer "${command}"`,
       () => this.#answers.length > 0 || this.#isOver,
-      ANSWER_MS_MAX,
+      msMax,
     );
     const answer = this.#answers.shift();
     if (answer === undefined) throw new Error(`the crew ended at "${command}"`);
