@@ -1,6 +1,6 @@
-// "varta-watch demo": the product in ten seconds. A real daemon watches four real processes; one is
-// frozen with SIGSTOP, so that it is alive and does nothing; the stall, the recovery and the return
-// are shown as they happen.
+// "varta-watch demo": the product in ten seconds. A real daemon watches four real processes under
+// the rules; one is stopped with SIGSTOP, so that it is alive and does nothing;
+// the stall, the recovery and the return are shown as they happen.
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { stdoutHasColour } from "./colour.ts";
 import { type AgentRow, DemoScreen, type Mark } from "./demo_screen.ts";
@@ -13,7 +13,7 @@ const INTERVAL_MS = 50;
 /** Three beats of each agent, so that a step without one is a silence and no rounding. */
 const STEP_MS = 150;
 const AGENT_NAMES = ["api", "worker", "mailer", "cron"] as const;
-/** The one that freezes. */
+/** The one that is stopped. */
 const VICTIM = 1;
 /** When the story must be over, whatever happens; a newcomer waits no longer. */
 const STORY_MS_MAX = 13_000;
@@ -57,13 +57,14 @@ class Story {
   readonly #startedMs = performance.now();
   readonly #agents: Agent[] = [];
   readonly #log: LogLine[] = [];
-  #frozenAtMs = 0;
+  #stoppedAtMs = 0;
   #over = false;
 
   constructor() {
     const live = process.stdout.isTTY === true && process.env["TERM"] !== "dumb";
     this.#screen = new DemoScreen({ live, colour: stdoutHasColour(), write: print });
     this.#stage = new DemoStage({
+      agentNames: AGENT_NAMES,
       thresholdMs: THRESHOLD_MS,
       intervalMs: INTERVAL_MS,
       onLog: (line) => this.#heard(line),
@@ -79,13 +80,13 @@ class Story {
     await this.#until("the daemon to listen", () => this.#stage.isListening);
     this.#tell("START", "plain", `varta-watch listens on ${this.#stage.socket}`);
     for (const name of AGENT_NAMES)
-      this.#agents.push({ name, pid: this.#stage.startAgent(), marks: [], state: "starting" });
+      this.#agents.push({ name, pid: this.#stage.startAgent(name), marks: [], state: "starting" });
     await this.#until("all agents to beat", () =>
       this.#agents.every(({ marks }) => marks.includes("beat")),
     );
     this.#tell("BEATS", "good", `${AGENT_NAMES.join(", ")} are beating`);
     await this.#pass(CALM_MS);
-    await this.#freezeAndThaw();
+    await this.#stopAndWake();
     await this.#pass(AFTER_MS);
     this.#end();
     return "played";
@@ -96,29 +97,29 @@ class Story {
     await this.#stage.clear();
   }
 
-  async #freezeAndThaw(): Promise<void> {
+  async #stopAndWake(): Promise<void> {
     const victim = this.#victim;
-    this.#frozenAtMs = performance.now();
-    this.#stage.freeze(victim.pid);
-    victim.state = "frozen";
+    this.#stoppedAtMs = performance.now();
+    this.#stage.stop(victim.pid);
+    victim.state = "stopped";
     this.#tell(
       "SIGSTOP",
       "act",
-      `${victim.name} is frozen: pid ${victim.pid} still exists, and does nothing`,
+      `${victim.name} is stopped: pid ${victim.pid} still exists, and does nothing`,
     );
     await this.#until("the stall", () => this.#has("agent stalled"));
     if (IS_LINUX) await this.#until("the recovery", () => this.#has("recovery finished"));
-    else await this.#thawByHand(victim);
+    else await this.#wakeByHand(victim);
     await this.#until("the return", () => this.#has("agent is back"));
   }
 
   // Where the kernel does not name the sender of a beat, no recovery runs for it, and the story
   // says why.
-  async #thawByHand(victim: Agent): Promise<void> {
+  async #wakeByHand(victim: Agent): Promise<void> {
     await this.#until("the refusal", () => this.#has("recovery refused"));
     const why = `${process.platform} does not name the sender of a beat, so nothing is done to it`;
     this.#tell("REFUSED", "act", `no recovery: ${why}; on Linux, kill -CONT would run now`);
-    this.#stage.thaw(victim.pid);
+    this.#stage.wake(victim.pid);
     this.#tell("SIGCONT", "act", `${victim.name} is woken by the demonstration itself`);
   }
 
@@ -152,11 +153,7 @@ class Story {
       case "agent stalled":
         agent.marks.push("stall");
         agent.state = "STALLED";
-        this.#tell(
-          "STALL",
-          "bad",
-          `${agent.name} is silent for ${line.silence_ms} ms (threshold ${line.threshold_ms} ms)`,
-        );
+        this.#tell("STALL", "bad", stallText(nameIn(line, agent), line));
         return;
       case "recovery started":
         this.#tell("RECOVER", "act", `kill -CONT ${agent.pid} runs as process ${line.child_pid}`);
@@ -167,8 +164,12 @@ class Story {
       case "agent is back": {
         agent.marks.push("back");
         agent.state = "back";
-        const awayMs = Math.round(performance.now() - this.#frozenAtMs);
-        this.#tell("BACK", "good", `${agent.name} beats again, ${awayMs} ms after it was frozen`);
+        const awayMs = Math.round(performance.now() - this.#stoppedAtMs);
+        this.#tell(
+          "BACK",
+          "good",
+          `${nameIn(line, agent)} beats again, ${awayMs} ms after it was stopped`,
+        );
       }
     }
   }
@@ -218,4 +219,14 @@ class Story {
       await this.#step();
     }
   }
+}
+
+/** What the daemon calls the agent; it knows no names where the kernel names no sender. */
+function nameIn(line: LogLine, agent: Agent): string {
+  return IS_LINUX ? (line.agent ?? "") : agent.name;
+}
+
+function stallText(name: string, { verdict, silence_ms, threshold_ms }: LogLine): string {
+  const doing = verdict === undefined || verdict === "unknown" ? "" : `: ${verdict}`;
+  return `${name} stalled${doing}, silent for ${silence_ms} ms (threshold ${threshold_ms} ms)`;
 }

@@ -1,6 +1,7 @@
 // The real processes of the demonstration: the daemon in a private directory, and agents that are
-// series of the beat command. Everything that it starts it also ends, frozen processes included.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// series of the beat command, each under a name that a rule of the daemon's configuration knows.
+// Everything that it starts it also ends, stopped ones included.
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { selfCommand } from "./self_command.ts";
@@ -10,7 +11,9 @@ type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
 /** A line of the daemon's log. */
 export interface LogLine {
   readonly msg: string;
+  readonly agent?: string;
   readonly pid?: number;
+  readonly verdict?: string;
   readonly child_pid?: number;
   readonly silence_ms?: number;
   readonly threshold_ms?: number;
@@ -19,6 +22,7 @@ export interface LogLine {
 }
 
 interface StageOptions {
+  readonly agentNames: readonly string[];
   readonly thresholdMs: number;
   readonly intervalMs: number;
   readonly onLog: (line: LogLine) => void;
@@ -59,22 +63,28 @@ export class DemoStage {
     return this.#daemon?.exitCode ?? null;
   }
 
-  /** Starts an agent that beats until it is ended; returns its pid. */
-  startAgent(): number {
+  /**
+   * Starts an agent that beats until it is ended; returns its pid. The kernel calls a process by
+   * the file that it was started from, so each has a link to this program.
+   */
+  startAgent(name: string): number {
     const { intervalMs } = this.#options;
     const series = ["--count", "1000000", "--interval", `${intervalMs}ms`];
-    const child = start(selfCommand(["beat", "--socket", this.socket, ...series]));
+    const [program, ...args] = selfCommand(["beat", "--socket", this.socket, ...series]);
+    const link = join(this.directory, name);
+    symlinkSync(program!, link);
+    const child = start([link, ...args]);
     void drain(child.stdout);
     void drain(child.stderr);
     this.#agents.push(child);
     return child.pid;
   }
 
-  freeze(pid: number): void {
+  stop(pid: number): void {
     process.kill(pid, "SIGSTOP");
   }
 
-  thaw(pid: number): void {
+  wake(pid: number): void {
     process.kill(pid, "SIGCONT");
   }
 
@@ -102,7 +112,8 @@ export class DemoStage {
   }
 
   #configText(): string {
-    const { thresholdMs } = this.#options;
+    const { thresholdMs, agentNames } = this.#options;
+    const uid = process.getuid!();
     return [
       "[observer]",
       `threshold = "${thresholdMs}ms"`,
@@ -110,13 +121,18 @@ export class DemoStage {
       'kind = "unix"',
       `path = ${JSON.stringify(this.socket)}`,
       "[recovery]",
-      `command = ${JSON.stringify(thawCommand())}`,
+      `command = ${JSON.stringify(wakeCommand())}`,
       "[export]",
       `file = ${JSON.stringify(this.#events)}`,
       "[metrics]",
       'listen = "127.0.0.1:0"',
       "[log]",
       'format = "json"',
+      ...agentNames.flatMap((name) => [
+        "[[agent]]",
+        `match = { comm = "${name}", uid = "${uid}" }`,
+        `name = "${name}"`,
+      ]),
       "",
     ].join("\n");
   }
@@ -142,10 +158,10 @@ async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   for await (const _chunk of stream);
 }
 
-// The recovery of the demonstration wakes the frozen process. A system without kill(1) has it in
+// The recovery of the demonstration wakes the stopped process. A system without kill(1) has it in
 // its shell.
-function thawCommand(): string[] {
+function wakeCommand(): string[] {
   const kill = Bun.which("kill");
   if (kill !== null) return [kill, "-CONT", "{pid}"];
-  return ["/bin/sh", "-c", 'kill -CONT "$1"', "thaw", "{pid}"];
+  return ["/bin/sh", "-c", 'kill -CONT "$1"', "wake", "{pid}"];
 }

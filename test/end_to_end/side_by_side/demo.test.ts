@@ -2,6 +2,8 @@
 // wanted, and nothing left, however it ends.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../../scripts/binary/target.ts";
 import { unlessMachinePauses } from "../../support/pauses.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -34,6 +36,8 @@ describe.concurrent("varta-watch demo", () => {
       expect(stdout).toMatch(
         /One stall, found (within a millisecond of|[0-9]+ ms after) its threshold/,
       );
+      expect(stdout).toMatch(/STALL +worker stalled: stopped, silent for/);
+      expect(storyIn(stdout)).toEqual(storyIn(readmeBlock()));
       expect(leftBehind).toEqual([]);
     }));
 
@@ -60,7 +64,7 @@ describe.concurrent("varta-watch demo", () => {
     test(`clears up when ${signal} interrupts it`, async () => {
       const { exitCode, leftBehind } = await demo({
         during: async (child, seen) => {
-          await until("a frozen agent", () => seen().includes("SIGSTOP"));
+          await until("a stopped agent", () => seen().includes("SIGSTOP"));
           child.kill(signal);
         },
       });
@@ -69,6 +73,24 @@ describe.concurrent("varta-watch demo", () => {
     });
   }
 });
+
+/** What the README says that the demonstration prints. */
+function readmeBlock(): string {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  return readme.match(/^```text\n(Four real processes.*?)^```/ms)![1]!;
+}
+
+/** Its lines without what differs from run to run: figures, names of files, and who came first. */
+function storyIn(text: string): readonly string[] {
+  return text
+    .trim()
+    .replace(/\S+\/varta\.sock/, "SOCKET")
+    .replace(/within a millisecond of|[0-9]+ ms after(?= its)/, "SOON AFTER")
+    .replace(/ *[0-9]+\.[0-9]+ s/g, "TIME")
+    .replace(/[0-9]+/g, "N")
+    .split("\n")
+    .toSorted();
+}
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
