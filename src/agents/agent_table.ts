@@ -73,6 +73,8 @@ export const AGENTS = block({
 
 export class AgentTable {
   readonly counters = new Counters(AGENTS, this);
+  /** Rises whenever a member comes, ends or goes. */
+  changes = 0;
   readonly namesMax: number;
   readonly #rowCount: number;
   readonly #numberCount: number;
@@ -133,6 +135,7 @@ export class AgentTable {
     if (row.members === 0) this.#unlink(index);
     row.members += 1;
     if (hasEnded) row.ended += 1;
+    this.changes += 1;
   }
 
   /** The process of a member of the agent of `number` has ended. */
@@ -140,6 +143,7 @@ export class AgentTable {
     const row = this.#rows[number % this.#rowCount]!;
     assert(row.ended < row.members, "a member ends once");
     row.ended += 1;
+    this.changes += 1;
   }
 
   /** A member of the agent of `number` goes; `hasEnded`: its process has. */
@@ -149,6 +153,7 @@ export class AgentTable {
     assert(this.#numberOf(index) === number && row.members > 0, "a member goes once");
     row.members -= 1;
     if (hasEnded) row.ended -= 1;
+    this.changes += 1;
     if (row.members === 0) this.#link(index);
   }
 
@@ -165,6 +170,13 @@ export class AgentTable {
     if (this.#numberOf(index) !== number) return 0;
     const { members, ended } = this.#rows[index]!;
     return members - ended;
+  }
+
+  /** The number of a name that was reserved. */
+  reservedNumber(name: string): number {
+    const index = this.#rowByName.get(fitName(name));
+    assert(index !== undefined && this.#rows[index]!.isReserved, "the name is reserved");
+    return this.#numberOf(index);
   }
 
   /** The name of the agent of `number`; "" = it is not identified yet, or its name is gone. */

@@ -273,6 +273,7 @@ export class Daemon {
       rubbish,
       refusals,
       ends: this.#parts.ends,
+      expected: this.#parts.expected,
       wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
       monotonicNs,
     });
@@ -289,6 +290,7 @@ export class Daemon {
       refusals,
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
+      this.#parts.expected,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),

@@ -1,6 +1,7 @@
 // The rules of the configuration as the parts of the daemon ask for them (spec 15): which one is a
 // member's, the names that are known before a member comes, and what a stall owes to its rule.
 import type { AgentTable, ReservedName } from "../agents/agent_table.ts";
+import type { ExpectedAgent } from "../agents/expected_agents.ts";
 import type { Match } from "../agents/match.ts";
 import { AgentRules, type MemberRule, RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import type { AgentRule } from "../config/config.ts";
@@ -34,6 +35,13 @@ export function reservedNames(agents: Rules): readonly ReservedName[] {
     names.set(name, names.get(name) === true || bindsOwner(match));
   }
   return [...names].map(([name, isBound]) => ({ name, bindsOwner: isBound }));
+}
+
+/** Those of which members are expected. */
+export function expectedAgents(agents: Rules): readonly ExpectedAgent[] {
+  return agents.flatMap(({ name, expect, graceNs }) =>
+    name === undefined || expect === undefined ? [] : [{ name, expected: expect, graceNs }],
+  );
 }
 
 /** By the rule that the member of `stall` had, and the name of its agent. */

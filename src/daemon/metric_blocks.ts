@@ -1,5 +1,6 @@
 // The blocks of counters that the metrics page has, in its order (spec 08 section 1).
 import { AGENTS } from "../agents/agent_table.ts";
+import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import type { AnyBlock } from "../base/counters.ts";
 import { ACCOUNTING } from "../events/accounting.ts";
@@ -40,6 +41,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     blocks: [
       TRACKER,
       AGENTS,
+      EXPECTED,
       IDENTITY,
       PID_MAX,
       SOCKET,

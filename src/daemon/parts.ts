@@ -1,6 +1,8 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
 import { monotonicNs } from "./monotonic.ts";
+import { EXPECTED, ExpectedAgents } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
+import type { AnyBlock } from "../base/counters.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
@@ -22,7 +24,7 @@ import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
-import { policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
+import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndReports } from "./end_options.ts";
@@ -43,6 +45,9 @@ const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
 /** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */
 const JUDGE_SLOTS_MAX = 1_024;
 
+/** What a daemon that is started by options alone does not have. */
+const OF_RULES: readonly AnyBlock[] = [ENDS, EXPECTED];
+
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -59,6 +64,7 @@ export interface Parts {
   readonly recovery: Recovery;
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
+  readonly expected: ExpectedAgents;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
 }
@@ -118,6 +124,13 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
+  const expected = new ExpectedAgents({
+    agents,
+    expected: expectedAgents(config.agents),
+    reports,
+    pausedNs: () => observer.pauses.totalNs,
+  });
+  if (!config.optionsAlone) metrics.show(expected.counters);
   const runner = new ProcessRunner();
   const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
   for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
@@ -168,7 +181,7 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  const followed = { identification, orphans, ends };
+  const followed = { identification, orphans, ends, expected };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 
@@ -191,7 +204,7 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
 
 function makeMetrics(config: Config, observer: Observer): Metrics {
   const metrics = new Metrics({
-    blocks: METRIC_BLOCKS.filter((block) => !config.optionsAlone || block !== ENDS),
+    blocks: METRIC_BLOCKS.filter((block) => !config.optionsAlone || !OF_RULES.includes(block)),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
     accounting: observer.accounting,

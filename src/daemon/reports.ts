@@ -1,10 +1,12 @@
 // What a person reads about agents and turns: one log line per stall and per return, and those of
 // the parts that report pauses, shared pids and recoveries.
+import type { ExpectedReports } from "../agents/expected_agents.ts";
 import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
@@ -35,7 +37,7 @@ interface ReportsOptions {
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }
 
-export class Reports implements TickReports, EndReports, Deadline {
+export class Reports implements TickReports, EndReports, ExpectedReports, Deadline {
   readonly #options: ReportsOptions;
   readonly #pauses: PauseReports;
   readonly #sharedPids: SharedPidReports;
@@ -89,6 +91,20 @@ export class Reports implements TickReports, EndReports, Deadline {
       by_pid: Number.isNaN(byPid) ? undefined : byPid,
       ...endFields({ exitStatus, signal }),
     });
+  }
+
+  missing({ agent, members, expected, graceNs }: AgentMissing): void {
+    if (!this.#window.mayWrite()) return;
+    const { log, agentName } = this.#options;
+    const grace_ms = wholeMsFromNs(graceNs);
+    log.error("agent missing", { agent: agentName(agent), members, expected, grace_ms });
+  }
+
+  complete({ agent, members, expected, missingNs }: AgentComplete): void {
+    if (!this.#window.mayWrite()) return;
+    const { log, agentName } = this.#options;
+    const missing_ms = wholeMsFromNs(missingNs);
+    log.info("agent complete", { agent: agentName(agent), members, expected, missing_ms });
   }
 
   resumed(pid: number, listener: number, status: number, agent: number): void {

@@ -84,6 +84,8 @@ interface TickOptions {
   readonly wallOffsetNs: () => number;
   /** Who has ended; undefined = ends are not followed. */
   readonly ends?: TickEnds | undefined;
+  /** Which agents have fewer members than expected. */
+  readonly expected?: { look(nowNs: number): void } | undefined;
   /** A monotonic clock for durations, in ns. */
   readonly monotonicNs: () => number;
 }
@@ -325,6 +327,7 @@ export class Tick {
     if (shared !== undefined) this.#options.reports.sharedPid(shared);
     observer.maybeRefreshPidMax(observer.clock.lastNs);
     this.#options.identification.advance(observer.clock.lastNs);
+    this.#options.expected?.look(observer.clock.lastNs);
   }
 
   // The stages that plain turns left out.

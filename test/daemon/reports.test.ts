@@ -62,6 +62,17 @@ describe("stalls and returns", () => {
     expect(lines[0]).toEndWith(' refused_beats=13 refused_because="out_of_order 12, pid 1"');
   });
 
+  test("a missing agent is an error, and its completeness is not", () => {
+    const { reports, lines } = new Subject();
+    const event = { observerNs: 40e9, agent: 9, expected: 8 };
+    reports.missing({ ...event, members: 7, graceNs: 30e9 });
+    reports.complete({ ...event, members: 8, missingNs: 2.5e9 });
+    expect(lines).toEqual([
+      'level=error msg="agent missing" agent=worker@3 members=7 expected=8 grace_ms=30000',
+      'level=info msg="agent complete" agent=worker@3 members=8 expected=8 missing_ms=2500',
+    ]);
+  });
+
   test("a refusal for it is a warning with what proves it", () => {
     const { reports, lines } = new Subject();
     reports.outcome({

@@ -39,11 +39,28 @@ const NO_TIME = "looks take no time in the simulation";
 
 const PROCESSES = "only real processes end";
 
+const EXPECTING = "the rule of the simulation expects no members";
+
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   varta_watch_agent_names_refused_total: {
     why: "it takes thousands of names",
     file: "test/agents/agent_table.test.ts",
     words: "AGENTS.sharedOther",
+  },
+  varta_watch_agents_missing: {
+    why: EXPECTING,
+    file: "test/agents/expected_agents.test.ts",
+    words: "missingCount).toBe(1)",
+  },
+  varta_watch_agent_missing_total: {
+    why: EXPECTING,
+    file: "test/agents/expected_agents.test.ts",
+    words: "EXPECTED.missing)).toBe(2)",
+  },
+  varta_watch_agent_complete_total: {
+    why: EXPECTING,
+    file: "test/agents/expected_agents.test.ts",
+    words: "EXPECTED.complete)).toBe(1)",
   },
   varta_watch_identity_waiting: {
     why: NO_TIME,

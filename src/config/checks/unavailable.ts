@@ -17,7 +17,6 @@ const AGENT_FEATURES: readonly {
 }[] = [
   { key: "late", want: "no late: this version calls no member late yet" },
   { key: "grace", idle: [0], want: '"0s": this version gives new members no grace yet' },
-  { key: "expect", want: "no expect: this version misses no member that never came yet" },
 ];
 
 /** The features used by a configuration that is good otherwise. */

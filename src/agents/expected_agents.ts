@@ -1,0 +1,157 @@
+// Agents of which a number of members is expected (spec 15 section 5): they are in the table of
+// agents from the start, and one that has had too few members for longer than its grace is missing.
+// Nothing of it is done for a beat: a turn looks here only if a member has come, ended or gone, or
+// if a grace is over.
+import { block, Counters, counter, gauge } from "../base/counters.ts";
+import { NS_PER_S } from "../base/time.ts";
+import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
+import type { AgentTable } from "./agent_table.ts";
+
+/** After the start each member has to beat first; and a restart takes a while. */
+const EXPECT_GRACE_NS_MIN = 30 * NS_PER_S;
+
+/** What the configuration says of an agent. */
+export interface ExpectedAgent {
+  /** A reserved one. */
+  readonly name: string;
+  readonly expected: number;
+  readonly graceNs: number;
+}
+
+export interface ExpectedReports {
+  missing(missing: AgentMissing): void;
+  complete(complete: AgentComplete): void;
+}
+
+interface ExpectedOptions {
+  readonly agents: AgentTable;
+  readonly expected: readonly ExpectedAgent[];
+  readonly reports: ExpectedReports;
+  /**
+   * Sum of the times in which the observer could hear nobody: they are part of no grace, since no
+   * member could come in them.
+   */
+  readonly pausedNs: () => number;
+  /** The shortest grace; tests have shorter ones. */
+  readonly graceNsMin?: number;
+}
+
+interface Watched {
+  readonly number: number;
+  readonly expected: number;
+  readonly graceNs: number;
+  /** When it began to have too few members, without pauses; +Infinity = it has enough. */
+  sinceNs: number;
+  /** When it was reported missing; NaN = it is not. */
+  missingNs: number;
+}
+
+export const EXPECTED = block({
+  missingNow: gauge(
+    "varta_watch_agents_missing",
+    "Agents that have had fewer members than expected for longer than their grace.",
+    { ask: ({ missingCount }: ExpectedAgents) => missingCount },
+  ),
+  missing: counter("varta_watch_agent_missing_total", "Agents that were reported missing."),
+  complete: counter(
+    "varta_watch_agent_complete_total",
+    "Missing agents that had their members again.",
+  ),
+});
+
+export class ExpectedAgents {
+  readonly counters = new Counters(EXPECTED, this);
+  readonly #options: ExpectedOptions;
+  readonly #watched = new Map<number, Watched>();
+  /** As the table had it when it was last looked at. */
+  #changes = -1;
+  /** When the next grace is over, without pauses. */
+  #dueNs = Number.NEGATIVE_INFINITY;
+
+  /** The first grace of all begins at observer time 0, the start. */
+  constructor(options: ExpectedOptions) {
+    this.#options = options;
+    const { agents, graceNsMin = EXPECT_GRACE_NS_MIN } = options;
+    for (const { name, expected, graceNs } of options.expected) {
+      const number = agents.reservedNumber(name);
+      this.#watched.set(number, {
+        number,
+        expected,
+        graceNs: Math.max(graceNs, graceNsMin),
+        sinceNs: 0,
+        missingNs: Number.NaN,
+      });
+    }
+  }
+
+  get missingCount(): number {
+    return this.counters.get(EXPECTED.missing) - this.counters.get(EXPECTED.complete);
+  }
+
+  /** The agents of which members are expected. */
+  get numbers(): Iterable<number> {
+    return this.#watched.keys();
+  }
+
+  /** How many members the agent of `number` has to have; 0 = none is expected. */
+  expectedOf(number: number): number {
+    return this.#watched.get(number)?.expected ?? 0;
+  }
+
+  /** How many members are missing of the agent of `number`; 0 also while its grace runs. */
+  missingOf(number: number): number {
+    const watched = this.#watched.get(number);
+    if (watched === undefined || Number.isNaN(watched.missingNs)) return 0;
+    return Math.max(0, watched.expected - this.#options.agents.presentOf(number));
+  }
+
+  /** Looks at who has enough members, if any of them has come or gone, or a grace is over. */
+  look(nowNs: number): void {
+    const { agents, pausedNs } = this.#options;
+    const awakeNs = nowNs - pausedNs();
+    if (agents.changes === this.#changes && awakeNs < this.#dueNs) return;
+    this.#changes = agents.changes;
+    this.#dueNs = Number.POSITIVE_INFINITY;
+    for (const watched of this.#watched.values()) this.#lookAt(watched, nowNs, awakeNs);
+  }
+
+  /** When a grace is over; +Infinity = none runs. */
+  nextDeadlineNs(): number {
+    return this.#dueNs + this.#options.pausedNs();
+  }
+
+  /** As a timer of the loop. */
+  maintain(nowNs: number): void {
+    this.look(nowNs);
+  }
+
+  #lookAt(watched: Watched, nowNs: number, awakeNs: number): void {
+    const members = this.#options.agents.presentOf(watched.number);
+    if (members >= watched.expected) {
+      watched.sinceNs = Number.POSITIVE_INFINITY;
+      this.#hasEnough(watched, members, nowNs);
+      return;
+    }
+    if (!Number.isNaN(watched.missingNs)) return;
+    watched.sinceNs = Math.min(watched.sinceNs, awakeNs);
+    const dueNs = watched.sinceNs + watched.graceNs;
+    if (awakeNs < dueNs) this.#dueNs = Math.min(this.#dueNs, dueNs);
+    else this.#isMissing(watched, members, nowNs);
+  }
+
+  #hasEnough(watched: Watched, members: number, nowNs: number): void {
+    const { number: agent, expected, missingNs } = watched;
+    if (Number.isNaN(missingNs)) return;
+    watched.missingNs = Number.NaN;
+    this.counters.add(EXPECTED.complete);
+    const event = { observerNs: nowNs, agent, members, expected };
+    this.#options.reports.complete({ ...event, missingNs: nowNs - missingNs });
+  }
+
+  #isMissing(watched: Watched, members: number, nowNs: number): void {
+    const { number: agent, expected, graceNs } = watched;
+    watched.missingNs = nowNs;
+    this.counters.add(EXPECTED.missing);
+    this.#options.reports.missing({ observerNs: nowNs, agent, members, expected, graceNs });
+  }
+}
