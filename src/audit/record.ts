@@ -76,10 +76,12 @@ export function outcomeFields(outcome: RecoveryOutcome, unixMs: number): string 
     }
     case "step":
       return stepFields(outcome, unixMs);
+    case "began":
     case "timeout":
     case "deferred":
     case "end":
     case "verdict":
+    case "result":
     case "storm":
       return undefined;
   }

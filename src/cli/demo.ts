@@ -108,7 +108,7 @@ class Story {
       `${victim.name} is stopped: pid ${victim.pid} still exists, and does nothing`,
     );
     await this.#until("the stall", () => this.#has("agent stalled"));
-    if (IS_LINUX) await this.#until("the recovery", () => this.#has("recovery finished"));
+    if (IS_LINUX) await this.#until("the recovery", () => this.#isRecovered());
     else await this.#wakeByHand(victim);
     await this.#until("the return", () => this.#has("agent is back"));
   }
@@ -155,11 +155,13 @@ class Story {
         agent.state = "STALLED";
         this.#tell("STALL", "bad", stallText(nameIn(line, agent), line));
         return;
-      case "recovery started":
+      case "recovery began":
         this.#tell("RECOVER", "act", `kill -CONT ${agent.pid} runs as process ${line.child_pid}`);
         return;
-      case "recovery finished":
-        this.#tell("DONE", "act", `the recovery exited with ${line.exit_code}`);
+      // The agent may beat before the command has ended.
+      case "recovery done":
+      case "recovery helped":
+        this.#tell("DONE", "act", `${line.msg}, ${line.took_ms} ms after it began`);
         return;
       case "agent is back": {
         agent.marks.push("back");
@@ -176,6 +178,10 @@ class Story {
 
   get #victim(): Agent {
     return this.#agents[VICTIM]!;
+  }
+
+  #isRecovered(): boolean {
+    return this.#has("recovery done") || this.#has("recovery helped");
   }
 
   #has(msg: string): boolean {

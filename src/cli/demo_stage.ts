@@ -18,7 +18,7 @@ export interface LogLine {
   readonly silence_ms?: number;
   readonly threshold_ms?: number;
   readonly url?: string;
-  readonly exit_code?: number;
+  readonly took_ms?: number;
 }
 
 interface StageOptions {

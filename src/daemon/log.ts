@@ -65,7 +65,7 @@ const ERROR_BYTES_MAX = 128;
  */
 const VALUE_BYTES_MAX = 8_192;
 /** Keys that come first in a JSON line, in this order. */
-const LEADING_KEYS = ["pid", "child_pid", "listener", "error"];
+const LEADING_KEYS = ["agent", "pid", "child_pid", "listener", "error"];
 
 export const LOG = block({
   suppressed: counter("varta_log_suppressed_total", "Log lines dropped by the cooldown.", {

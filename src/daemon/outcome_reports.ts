@@ -1,19 +1,22 @@
-// What a person reads about recoveries: one log line per outcome, with what can be done (spec 10
-// section 8).
+// What a person reads about recoveries (spec 10 section 8): one line when a recovery begins, one
+// when it is over, with its number, what became of its steps and what can be done; the steps
+// themselves are for debugging.
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import type { CapturedOutput } from "../events/captured_output.ts";
 import type {
+  BeganOutcome,
   CompleteOutcome,
   DeferredOutcome,
-  EndOutcome,
   RecoveryOutcome,
   RefusedOutcome,
+  ResultOutcome,
+  SpawnOutcome,
   StepOutcome,
   StormOutcome,
-  VerdictOutcome,
+  TimeoutOutcome,
 } from "../events/outcome.ts";
-import type { DecisionReason } from "../events/outcome_words.ts";
+import type { DecisionReason, RecoveryResult } from "../events/outcome_words.ts";
 import type { StepPlace } from "../events/step_kind.ts";
 import { memberFields } from "./agent_fields.ts";
 import type { LineWindow } from "./line_window.ts";
@@ -21,8 +24,7 @@ import type { Log, LogFields } from "./log.ts";
 
 /** What to do about a refusal, by its reason; undefined = nothing. */
 const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
-  unauthenticated_transport:
-    "set accept_recovery = true on its listener if its beats may start recoveries",
+  unauthenticated_transport: "accept_recovery = true in [[listener]]",
   socket_mode_only: IS_LINUX
     ? "run it in a pid namespace that the daemon can see: the kernel names no sender from elsewhere"
     : "only Linux names the sender of a beat, so agents are recovered only there",
@@ -72,113 +74,142 @@ const SILENT_REASONS: readonly DecisionReason[] = [
  */
 const TAIL_CHARACTERS_MAX = 200;
 
+/** How a recovery went, as a line about it says. */
+const RESULTS: Readonly<Record<RecoveryResult, string>> = {
+  helped: "recovery helped",
+  not_helped: "recovery did not help",
+  done: "recovery done",
+  unverified: "recovery unverified",
+  ended: "recovery ended",
+};
+
+interface OutcomeReportsOptions {
+  readonly log: Log;
+  readonly window: LineWindow;
+  readonly listenerNames: readonly string[];
+  /** The name of the agent of a number; "" = it has none. */
+  readonly agentName: (number: number) => string;
+}
+
 export class OutcomeReports {
   readonly #log: Log;
-  readonly #window: LineWindow;
-  readonly #agentName: (number: number) => string;
+  readonly #options: OutcomeReportsOptions;
 
-  /** `agentName` is the name of the agent of a number; "" = it has none. */
-  constructor(log: Log, window: LineWindow, agentName: (number: number) => string) {
-    this.#log = log;
-    this.#window = window;
-    this.#agentName = agentName;
+  constructor(options: OutcomeReportsOptions) {
+    this.#log = options.log;
+    this.#options = options;
   }
 
   outcome(outcome: RecoveryOutcome): void {
-    const log = this.#log;
     switch (outcome.kind) {
+      case "began":
+        this.#began(outcome);
+        return;
       case "spawn":
-        log.info("recovery started", {
-          ...this.#member(outcome),
-          child_pid: outcome.childPid,
-          program: outcome.program,
-          ...placeFields(outcome),
-        });
-        return;
-      case "timeout":
-        log.warn("recovery timed out", {
-          ...this.#member(outcome),
-          child_pid: outcome.childPid,
-          duration_ms: wholeMsFromNs(outcome.durationNs),
-          sent: "SIGTERM",
-        });
-        return;
-      case "refused":
-        this.#refused(outcome);
-        return;
-      case "deferred":
-        this.#deferred(outcome);
+      case "step":
+        this.#step(outcome);
         return;
       case "complete":
         this.#complete(outcome);
         return;
-      case "step":
-        this.#step(outcome);
+      case "timeout":
+        this.#timedOut(outcome);
         return;
-      case "end":
-        this.#end(outcome);
+      case "deferred":
+        this.#deferred(outcome);
         return;
-      case "verdict":
-        this.#verdict(outcome);
+      case "refused":
+        if (outcome.recoveryId === 0) this.#refused(outcome);
+        else this.#stepFailed(outcome);
+        return;
+      case "result":
+        this.#result(outcome);
         return;
       case "storm":
         this.#storm(outcome);
+        return;
+      // The result says what they mean.
+      case "end":
+      case "verdict":
         return;
       default:
         outcome satisfies never;
     }
   }
 
-  #step(outcome: StepOutcome): void {
-    const log = this.#log;
-    const { step, detail, dryRun } = outcome;
+  #began(outcome: BeganOutcome): void {
+    if (!this.#options.window.mayWrite()) return;
+    this.#log.info("recovery began", {
+      ...this.#member(outcome),
+      plan: outcome.plan || undefined,
+      steps: outcome.stepCount,
+      child_pid: known(outcome.childPid),
+      ...dryRunField(outcome.dryRun),
+    });
+  }
+
+  #step(outcome: SpawnOutcome | StepOutcome): void {
+    const fields: LogFields = { ...this.#member(outcome), ...placeFields(outcome) };
+    if (outcome.kind === "spawn") {
+      const { childPid, program } = outcome;
+      this.#log.debug("recovery step", { ...fields, program, child_pid: childPid });
+    } else {
+      const { detail, dryRun } = outcome;
+      this.#log.debug("recovery step", { ...fields, what: detail, ...dryRunField(dryRun) });
+    }
+  }
+
+  #stepFailed(outcome: RefusedOutcome): void {
+    const { error, reason } = outcome;
+    const fields = { ...this.#member(outcome), ...placeFields(outcome) };
+    this.#log.debug("recovery step failed", { ...fields, error: error || undefined, reason });
+  }
+
+  #complete(outcome: CompleteOutcome): void {
     const fields: LogFields = {
       ...this.#member(outcome),
       ...placeFields(outcome),
-      ...dryRunField(dryRun),
+      child_pid: outcome.childPid,
+      error: outcome.error || undefined,
+      exit_code: known(outcome.exitCode),
+      signal: known(outcome.signal),
+      duration_ms: wholeMsFromNs(outcome.durationNs),
     };
-    if (step === "wait") log.debug("recovery waits", { ...fields, wait: detail });
-    else if (!this.#window.mayWrite()) return;
-    else if (step === "signal") {
-      log.info(dryRun ? "recovery would signal" : "recovery sent signal", {
-        ...fields,
-        signal: detail,
-      });
-    } else log.info("recovery would start", { ...fields, program: detail });
+    const isLost = outcome.completion === "reap_failed";
+    if (isLost) this.#log.error("recovery ended, status unknown", fields);
+    else this.#log.debug("recovery step ended", fields);
   }
 
-  #end(outcome: EndOutcome): void {
-    const log = this.#log;
-    const { end, stepNumber, stepCount, durationNs, dryRun } = outcome;
-    const fields: LogFields = {
+  #timedOut(outcome: TimeoutOutcome): void {
+    this.#log.warn("recovery timed out", {
       ...this.#member(outcome),
-      reason: end,
-      steps: `${stepNumber}/${stepCount}`,
-      duration_ms: wholeMsFromNs(durationNs),
-      ...dryRunField(dryRun),
-    };
-    if (end === "exhausted" && !dryRun) log.error("recovery did not help", fields);
-    else if (end === "pid_recycled") log.warn("recovery ended", fields);
-    else if (this.#window.mayWrite()) log.info("recovery ended", fields);
+      ...placeFields(outcome),
+      child_pid: outcome.childPid,
+      timeout_ms: wholeMsFromNs(outcome.timeoutNs),
+      sent: "SIGTERM",
+    });
   }
 
-  #verdict(outcome: VerdictOutcome): void {
-    const log = this.#log;
-    const { result, unit, durationNs, dryRun } = outcome;
-    const fields: LogFields = {
+  #result(outcome: ResultOutcome): void {
+    const { result, reason, steps, stepNumber, stepCount, fault } = outcome;
+    const isBad = result === "not_helped";
+    if (!isBad && !this.#options.window.mayWrite()) return;
+    // More rights do not help if the process has ended.
+    const isCured = fault !== undefined && (fault !== "signal_failed" || steps.includes("EPERM"));
+    this.#log[isBad ? "error" : result === "unverified" ? "warn" : "info"](RESULTS[result], {
       ...this.#member(outcome),
-      unit: unit || undefined,
-      duration_ms: wholeMsFromNs(durationNs),
-      ...dryRunField(dryRun),
-    };
-    if (result === "not_recovered") log.error("agent did not recover", fields);
-    else if (!this.#window.mayWrite()) return;
-    else if (result === "recovered") log.info("agent recovered", fields);
-    else
-      log.info("recovery unverified", {
-        ...fields,
-        reason: "the process has ended, and no beat is known to be its successor's",
-      });
+      step: `${stepNumber}/${stepCount}`,
+      took_ms: wholeMsFromNs(outcome.durationNs),
+      by_pid: known(outcome.byPid),
+      unit: outcome.unit || undefined,
+      reason: reason || undefined,
+      steps,
+      exit_code: known(outcome.exitCode),
+      signal: known(outcome.signal),
+      ...(isBad ? outputFields(outcome.captured) : {}),
+      hint: isCured ? REMEDIES[fault] : undefined,
+      ...dryRunField(outcome.dryRun),
+    });
   }
 
   #storm({ begins, limit, windowNs, refusedCount, durationNs }: StormOutcome): void {
@@ -192,49 +223,24 @@ export class OutcomeReports {
     else log.warn("storm over", { refused: refusedCount, took_ms: wholeMsFromNs(durationNs) });
   }
 
+  /** No recovery has begun, and why. */
   #refused(outcome: RefusedOutcome): void {
     const log = this.#log;
-    const { reason, error } = outcome;
+    const { reason, error, stall } = outcome;
     if (SILENT_REASONS.includes(reason)) return;
-    const hint = REMEDIES[reason];
-    const dry = dryRunField(outcome.dryRun);
-    const member = this.#member(outcome);
-    if (reason === "spawn_failed") {
-      const { program } = outcome;
-      const place = placeFields(outcome);
-      log.error("recovery not started", { ...member, error, program, ...place, hint, ...dry });
-    } else if (reason === "skipped_agent_resumed") {
-      log.info("recovery skipped", { ...member, reason, ...dry });
-    } else if (reason === "step_left_out") {
-      const place = placeFields(outcome);
-      log.warn("recovery step left out", { ...member, error, ...place, hint, ...dry });
-    } else if (reason === "unit_not_owned") {
-      const place = placeFields(outcome);
-      log.warn("unit restart refused", {
-        ...member,
-        error,
-        reason,
-        ...place,
-        hint,
-        ...dry,
-      });
-    } else if (reason === "signal_failed" || reason === "unit_unknown") {
-      // More rights do not help if the process has ended.
-      const cure = error.includes("EPERM") || reason === "unit_unknown" ? hint : undefined;
-      log.warn("recovery step failed", {
-        ...member,
-        error,
-        reason,
-        ...placeFields(outcome),
-        hint: cure,
-        ...dry,
-      });
-    } else {
-      const fields: LogFields = { ...member, error: error || undefined, reason, hint, ...dry };
-      if (reason === "gave_up" && !outcome.isRepeated) log.error("recovery gave up", fields);
-      else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
-      else log.limited("recovery_refused", "warn", "recovery refused", fields);
-    }
+    const isDenied = reason === "unauthenticated_transport";
+    const listener = this.#options.listenerNames[stall.listener] ?? "";
+    const fields: LogFields = {
+      ...this.#member(outcome),
+      reason,
+      cause: isDenied ? `listener ${listener} has no accept_recovery` : error || undefined,
+      hint: isDenied ? `${REMEDIES[reason]} ${listener}` : REMEDIES[reason],
+      ...dryRunField(outcome.dryRun),
+    };
+    if (reason === "skipped_agent_resumed") log.info("recovery skipped", fields);
+    else if (reason === "gave_up" && !outcome.isRepeated) log.error("gave up", fields);
+    else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
+    else log.limited("recovery_refused", "warn", "recovery refused", fields);
   }
 
   #deferred(outcome: DeferredOutcome): void {
@@ -249,31 +255,22 @@ export class OutcomeReports {
     });
   }
 
-  #complete(outcome: CompleteOutcome): void {
-    const log = this.#log;
-    const fields: LogFields = {
-      ...this.#member(outcome),
-      child_pid: outcome.childPid,
-      error: outcome.error || undefined,
-      exit_code: known(outcome.exitCode),
-      signal: known(outcome.signal),
-      duration_ms: wholeMsFromNs(outcome.durationNs),
-      ...(outcome.exitCode === 0 ? {} : outputFields(outcome.captured)),
-    };
-    if (outcome.completion === "reap_failed") log.error("recovery ended, status unknown", fields);
-    else if (outcome.completion === "killed") log.warn("recovery was killed", fields);
-    else if (outcome.exitCode === 0) log.info("recovery finished", fields);
-    else log.warn("recovery failed", fields);
-  }
-
-  #member({ agent, pid }: { readonly agent: number; readonly pid: number }): LogFields {
-    return memberFields(this.#agentName(agent), pid);
+  #member(outcome: OfRecovery): LogFields {
+    const { agent, pid, recoveryId } = outcome;
+    const member = memberFields(this.#options.agentName(agent), pid);
+    return recoveryId === 0 ? member : { ...member, recovery_id: recoveryId };
   }
 }
 
-/** Which step of several; nothing for one command. */
+interface OfRecovery {
+  readonly agent: number;
+  readonly pid: number;
+  readonly recoveryId: number;
+}
+
+/** Which step of how many. */
 function placeFields({ step, stepNumber, stepCount }: StepPlace): LogFields {
-  return stepCount === 1 ? {} : { step, steps: `${stepNumber}/${stepCount}` };
+  return { step: `${stepNumber}/${stepCount}`, kind: step };
 }
 
 function dryRunField(dryRun: boolean): LogFields {

@@ -51,7 +51,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     this.#pauses = new PauseReports(options.log);
     this.#sharedPids = new SharedPidReports(options.log);
     this.#window = new LineWindow(options.log, options.nowNs);
-    this.#outcomes = new OutcomeReports(options.log, this.#window, options.agentName);
+    this.#outcomes = new OutcomeReports({ ...options, window: this.#window });
   }
 
   stalled(stall: Stall): void {

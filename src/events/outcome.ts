@@ -1,13 +1,15 @@
 // What recovery did, as values in the one language of all sinks: log, metrics and audit read each
 // outcome, and know neither recovery nor each other. `label` is how it is counted in
 // varta_recovery_outcomes_total (spec 08 section 3.4); `kind` is the kind of audit row (spec 11
-// section 1) for "spawn", "complete" and "refused"; the others are only logged and counted.
+// section 1) for "spawn", "complete" and "refused"; the others are only logged and counted. Every
+// recovery has a number, one "began" before all that it does, and one "result".
 import type { CapturedOutput } from "./captured_output.ts";
-import type { DecisionReason, OutcomeLabel, Verdict } from "./outcome_words.ts";
+import type { DecisionReason, OutcomeLabel, RecoveryResult, Verdict } from "./outcome_words.ts";
 import type { Stall } from "./stall.ts";
 import type { StepPlace } from "./step_kind.ts";
 
 export type RecoveryOutcome =
+  | BeganOutcome
   | SpawnOutcome
   | RefusedOutcome
   | DeferredOutcome
@@ -16,6 +18,7 @@ export type RecoveryOutcome =
   | StepOutcome
   | EndOutcome
   | VerdictOutcome
+  | ResultOutcome
   | StormOutcome;
 
 /** What all outcomes but that of a storm say: of which member, and when. */
@@ -24,6 +27,20 @@ interface OfMember {
   readonly pid: number;
   /** Number of its agent. */
   readonly agent: number;
+  /** From 1 in the life of a daemon; 0 = no recovery has begun. */
+  readonly recoveryId: number;
+  /** The name of its plan; "" = that of [recovery] itself. */
+  readonly plan: string;
+}
+
+/** A recovery has passed all checks, and its first step is done or has failed for good. */
+export interface BeganOutcome extends OfMember {
+  readonly kind: "began";
+  readonly stall: Stall;
+  /** That of its first step; NaN = that starts none. */
+  readonly childPid: number;
+  readonly stepCount: number;
+  readonly dryRun: boolean;
 }
 
 /** The command was started for `pid`. */
@@ -74,14 +91,16 @@ export interface DeferredOutcome extends OfMember, StepPlace {
  * A child ran longer than the timeout, its group got SIGTERM. Logged; its exit is an outcome of its
  * own.
  */
-export interface TimeoutOutcome extends OfMember {
+export interface TimeoutOutcome extends OfMember, StepPlace {
   readonly kind: "timeout";
   readonly childPid: number;
+  readonly timeoutNs: number;
+  /** Since the spawn. */
   readonly durationNs: number;
 }
 
 /** A child is over. Exactly one for each SpawnOutcome. */
-export interface CompleteOutcome extends OfMember {
+export interface CompleteOutcome extends OfMember, StepPlace {
   readonly kind: "complete";
   readonly label: "reaped_zero" | "reaped_nonzero" | "killed";
   readonly completion: "reaped" | "killed" | "reap_failed";
@@ -136,6 +155,32 @@ export interface VerdictOutcome extends OfMember {
   /** "unknown": the process is gone, and nothing names its successor. */
   readonly result: Verdict;
   /** The unit whose new process beats; "" if the agent itself does. */
+  readonly unit: string;
+  /** From the start of the recovery. */
+  readonly durationNs: number;
+  readonly dryRun: boolean;
+}
+
+/** What a recovery that began has come to. Exactly one for each BeganOutcome, and the last word. */
+export interface ResultOutcome extends OfMember {
+  readonly kind: "result";
+  readonly result: RecoveryResult;
+  /** Why, in words; "" = its steps say it. */
+  readonly reason: string;
+  /** What became of each step: "SIGQUIT sent; wait 5s no beat; restart app.service exit 1". */
+  readonly steps: string;
+  readonly stepNumber: number;
+  readonly stepCount: number;
+  /** Of the child that ended last; NaN = none did, or not so. */
+  readonly exitCode: number;
+  readonly signal: number;
+  /** What that child printed, if it failed and its output is kept. */
+  readonly captured: CapturedOutput | undefined;
+  /** Why the first of the steps that could not be done was not; undefined = all could be done. */
+  readonly fault: DecisionReason | undefined;
+  /** The member that beats in the place of this one; NaN = it beats itself, or none does. */
+  readonly byPid: number;
+  /** The unit of that member; "" = that is not known. */
   readonly unit: string;
   /** From the start of the recovery. */
   readonly durationNs: number;

@@ -119,6 +119,21 @@ export type DecisionReason = keyof typeof ROWS;
 
 export const REASONS: Readonly<Record<DecisionReason, ReasonRow>> = ROWS;
 
+/** What a recovery that began can come to. */
+export const RECOVERY_RESULTS = [
+  /** A beat came after it had begun. */
+  "helped",
+  /** Its last step failed, or no beat came within `verify_within`. */
+  "not_helped",
+  /** Its steps are done, and nothing says whether they helped. */
+  "done",
+  /** The process has ended, and no member came within `verify_within`. */
+  "unverified",
+  /** It could not go on: its pid belongs to another process, or the daemon stops. */
+  "ended",
+] as const;
+export type RecoveryResult = (typeof RECOVERY_RESULTS)[number];
+
 /** Label values of `varta_recovery_verified_total{result}`. */
 export const VERDICTS = ["recovered", "not_recovered", "unknown"] as const;
 export type Verdict = (typeof VERDICTS)[number];

@@ -124,8 +124,10 @@ export function countOutcome(counters: RecoveryCounters, outcome: RecoveryOutcom
     case "verdict":
       counters.add(RECOVERY.verified[outcome.result]);
       return;
+    case "began":
     case "timeout":
     case "end":
+    case "result":
     case "storm":
       return;
     default:

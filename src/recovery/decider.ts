@@ -3,6 +3,7 @@
 // is not known to be right is refused. The answer is a value; what it asks for is done elsewhere.
 import { RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { durationTextFromNs } from "../config/keys/duration.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
@@ -130,11 +131,14 @@ export class Decider {
     if (pace === PACE_BACKING_OFF || pace === PACE_GAVE_UP) {
       const reason = pace === PACE_GAVE_UP ? "gave_up" : "backing_off";
       const again = retry ? park(sequence, history.nextNs(paceKey)) : undefined;
-      return { ...refuse(stall, reason, again), isRepeated };
+      const { budget, budgetWindowNs } = plan.settings;
+      const error = pace === PACE_GAVE_UP ? usedUp(budget!, budgetWindowNs) : "";
+      return { ...refuse(stall, reason, again), isRepeated, error };
     }
     if (!storm.isOpen(nowNs)) {
       const again = retry ? park(sequence, storm.nextOpenNs()) : undefined;
-      return refuse(stall, "storm_limit", again);
+      const error = usedUp(storm.limit, storm.windowNs);
+      return { ...refuse(stall, "storm_limit", again), error };
     }
     return { kind: "begin", sequence };
   }
@@ -166,6 +170,10 @@ export class Decider {
 
 function park(sequence: Sequence, untilNs: number): ParkDecision {
   return { kind: "park", sequence, untilNs };
+}
+
+function usedUp(count: number, windowNs: number): string {
+  return `${count} of ${count} recoveries in ${durationTextFromNs(windowNs)}`;
 }
 
 function refuse(stall: Stall, reason: DecisionReason, again?: ParkDecision): RefuseDecision {

@@ -4,6 +4,7 @@
 import { constants } from "node:os";
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Config } from "../config/config.ts";
+import { durationTextFromNs } from "../config/keys/duration.ts";
 import type { RecoveryStep } from "../config/keys/recovery_step.ts";
 import { ArgvTemplate } from "./argv_template.ts";
 
@@ -17,6 +18,8 @@ export type Step =
 export const UNIT_AUTO = "auto";
 
 export class Plan {
+  /** "" = that of [recovery] itself. */
+  readonly name: string;
   /** How it goes about it: its pace, and how its children run. */
   readonly settings: Config["recovery"];
   readonly steps: readonly Step[];
@@ -27,7 +30,8 @@ export class Plan {
   /** True if a step of it acts without any process of the agent. */
   readonly worksWithoutPid: boolean;
 
-  constructor(config: Config["recovery"]) {
+  constructor(config: Config["recovery"], name = "") {
+    this.name = name;
     this.settings = config;
     const { command, appendPid, commandSource } = config;
     const written: readonly RecoveryStep[] =
@@ -75,6 +79,20 @@ export function needsPid(step: Step): boolean {
 export function programOf(step: Step): string {
   if (step.kind === "exec") return step.template.program;
   return step.kind === "restart_unit" ? UNIT_MANAGER : "";
+}
+
+/** What a person calls a step; `unit` is the one that "auto" stands for. */
+export function subjectOf(step: Step, unit = UNIT_AUTO): string {
+  switch (step.kind) {
+    case "signal":
+      return step.name;
+    case "wait":
+      return `wait ${durationTextFromNs(step.waitNs)}`;
+    case "exec":
+      return step.template.program;
+    case "restart_unit":
+      return `restart ${step.unit === UNIT_AUTO ? unit : step.unit}`;
+  }
 }
 
 /** No shell, and no one to ask for a password: a right that is missing is an exit code. */

@@ -37,7 +37,7 @@ export class Policies {
     const { config, plans = [] } = settings;
     this.#plan = new Plan(config);
     this.#none = new Plan({ ...config, command: undefined, steps: [] });
-    this.#byName = new Map(plans.map((plan) => [plan.name, new Plan(plan)]));
+    this.#byName = new Map(plans.map((plan) => [plan.name, new Plan(plan, plan.name)]));
   }
 
   /** True if nothing is configured: no stall is decided. */

@@ -288,7 +288,7 @@ export class Recovery {
   #reportRefusal(stall: Stall, refusal: Refusal, nowNs: number): void {
     const plan = this.#policies.planOf(stall);
     const isDryRun = plan.settings.dryRun;
-    this.#reporter.refused({ stall, plan, stepNumber: 0, isDryRun }, refusal, nowNs);
+    this.#reporter.refused({ stall, plan, stepNumber: 0, isDryRun, recoveryId: 0 }, refusal, nowNs);
   }
 
   /** The next steps of recoveries in progress, and a second decision for the parked ones. */
@@ -312,6 +312,7 @@ export class Recovery {
   #decideAgain(sequence: Sequence, nowNs: number): void {
     this.#sequences.remove(sequence);
     this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
+    this.#sequences.decidedAgain(sequence, nowNs);
   }
 
   #takeChildEvents(nowNs: number): void {
@@ -322,7 +323,7 @@ export class Recovery {
       this.#reporter.report(outcome);
       if (outcome.kind !== "complete") continue;
       this.#restarts.ended(child);
-      this.#sequences.childEnded(child, outcome.label === "reaped_zero", nowNs);
+      this.#sequences.childEnded(child, outcome, nowNs);
     }
   }
 }

@@ -2,12 +2,17 @@
 // sinks (src/events/outcome.ts). It decides nothing.
 import { saturatingSub } from "../base/saturating.ts";
 import type { EndOutcome, RecoveryOutcome } from "../events/outcome.ts";
-import { type DecisionReason, REASONS, type Verdict } from "../events/outcome_words.ts";
+import {
+  type DecisionReason,
+  REASONS,
+  type RecoveryResult,
+  type Verdict,
+} from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StepPlace } from "../events/step_kind.ts";
 import type { Child } from "./children/child.ts";
 import { countOutcome, type RecoveryCounters } from "./counters.ts";
-import { type Plan, programOf } from "./plan.ts";
+import { type Plan, programOf, subjectOf } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 import type { StormLimit } from "./storm_limit.ts";
 
@@ -17,7 +22,18 @@ interface RefusalPlace {
   readonly plan: Plan;
   readonly stepNumber: number;
   readonly isDryRun: boolean;
+  readonly recoveryId: number;
 }
+
+/** Who beats in the place of a member. */
+export interface Successor {
+  /** NaN = that is not known. */
+  readonly pid: number;
+  /** "" = that is not known. */
+  readonly unit: string;
+}
+
+export const NO_SUCCESSOR: Successor = { pid: Number.NaN, unit: "" };
 
 export interface Refusal {
   readonly reason: DecisionReason;
@@ -36,6 +52,7 @@ export interface Command {
 export class Reporter {
   readonly #counters: RecoveryCounters;
   readonly #outcomes: (outcome: RecoveryOutcome) => void;
+  #lastRecoveryId = 0;
 
   /** `outcomes` receives every outcome, in order. */
   constructor(counters: RecoveryCounters, outcomes: (outcome: RecoveryOutcome) => void) {
@@ -56,9 +73,7 @@ export class Reporter {
       kind: "refused",
       label: REASONS[reason].label,
       reason,
-      observerNs: nowNs,
-      pid: stall.pid,
-      agent: stall.agent,
+      ...memberOf(place, nowNs),
       stall,
       program: stepNumber === 0 ? plan.program : programOf(plan.steps[stepNumber - 1]!),
       error: error ?? "",
@@ -68,15 +83,26 @@ export class Reporter {
     });
   }
 
+  /** The current step could not be done, for good. */
+  stepRefused(sequence: Sequence, refusal: Refusal, nowNs: number): void {
+    const { currentStep, unit, notes } = sequence;
+    const { reason, error = "" } = refusal;
+    // The recovery that restarts the unit is that of another agent: nothing of this one has begun.
+    if (reason !== "unit_in_flight") this.#began(sequence, nowNs);
+    notes.notDone(subjectOf(currentStep, unit?.name), reason, error);
+    this.refused(sequence, refusal, nowNs);
+  }
+
   /** The child of the current step was started. */
   spawned(sequence: Sequence, child: Child, command: Command, nowNs: number): void {
-    const { plan, stall, stepNumber } = sequence;
+    const { plan, stall, stepNumber, currentStep, unit, notes } = sequence;
+    this.#began(sequence, nowNs, child.childPid);
+    child.recoveryId = sequence.recoveryId;
+    notes.begun(subjectOf(currentStep, unit?.name), "runs");
     this.report({
       kind: "spawn",
       label: "spawned",
-      observerNs: nowNs,
-      pid: stall.pid,
-      agent: stall.agent,
+      ...memberOf(sequence, nowNs),
       childPid: child.childPid,
       stall,
       program: command.program,
@@ -92,9 +118,7 @@ export class Reporter {
     this.report({
       kind: "deferred",
       label: hasActed || tries.count > 1 ? undefined : "deferred",
-      observerNs: nowNs,
-      pid: sequence.pid,
-      agent: sequence.stall.agent,
+      ...memberOf(sequence, nowNs),
       program: programOf(currentStep),
       error,
       pauseNs,
@@ -104,30 +128,31 @@ export class Reporter {
 
   /** The current step is done without a child, or would have been. */
   stepDone(sequence: Sequence, detail: string, nowNs: number): void {
-    const { plan, isDryRun, stepNumber, hasActed } = sequence;
+    const { plan, isDryRun, stepNumber, hasActed, currentStep, unit, notes } = sequence;
     const began = isDryRun ? "dry_run" : "started";
+    const subject = subjectOf(currentStep, unit?.name);
+    this.#began(sequence, nowNs);
+    if (currentStep.kind === "wait") notes.waits(subject);
+    else if (!isDryRun) notes.begun(subject, "sent");
+    else notes.begun(subject, currentStep.kind === "signal" ? "would be sent" : "would run");
     this.report({
       kind: "step",
       label: hasActed ? undefined : began,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      agent: sequence.stall.agent,
+      ...memberOf(sequence, nowNs),
       detail,
       dryRun: isDryRun,
       ...placeOf(plan, stepNumber),
     });
   }
 
-  /** The steps are over. One command says all there is to say by its own end. */
+  /** The steps of several are over. */
   ended(sequence: Sequence, end: EndOutcome["end"], nowNs: number): void {
     const stepCount = sequence.plan.steps.length;
     if (stepCount === 1) return;
     this.report({
       kind: "end",
       end,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      agent: sequence.stall.agent,
+      ...memberOf(sequence, nowNs),
       stepNumber: sequence.stepNumber,
       stepCount,
       durationNs: saturatingSub(nowNs, sequence.startNs),
@@ -140,12 +165,42 @@ export class Reporter {
     this.report({
       kind: "verdict",
       result,
-      observerNs: nowNs,
-      pid: sequence.pid,
-      agent: sequence.stall.agent,
+      ...memberOf(sequence, nowNs),
       unit,
       durationNs: saturatingSub(nowNs, sequence.startNs),
       dryRun: sequence.isDryRun,
+    });
+  }
+
+  /** What a recovery has come to, if it has begun: the first word of this is the last. */
+  result(
+    sequence: Sequence,
+    result: RecoveryResult,
+    reason: string,
+    nowNs: number,
+    successor = NO_SUCCESSOR,
+  ): void {
+    const { recoveryId, hasResult, isDryRun, notes, plan, stepNumber } = sequence;
+    if (recoveryId === 0 || hasResult) return;
+    sequence.hasResult = true;
+    const { exitCode, signal, captured, fault } = notes;
+    this.report({
+      kind: "result",
+      // Nothing was done that could have helped, or not.
+      result: isDryRun ? "done" : result,
+      reason: isDryRun ? "" : reason,
+      ...memberOf(sequence, nowNs),
+      steps: notes.text,
+      stepNumber,
+      stepCount: plan.steps.length,
+      exitCode,
+      signal,
+      captured,
+      fault,
+      byPid: successor.pid,
+      unit: successor.unit,
+      durationNs: saturatingSub(nowNs, sequence.startNs),
+      dryRun: isDryRun,
     });
   }
 
@@ -155,6 +210,21 @@ export class Reporter {
 
   stormEnds(storm: StormLimit, refusedCount: number, nowNs: number): void {
     this.#storm(storm, false, refusedCount, nowNs);
+  }
+
+  #began(sequence: Sequence, nowNs: number, childPid = Number.NaN): void {
+    if (sequence.recoveryId !== 0) return;
+    this.#lastRecoveryId += 1;
+    sequence.recoveryId = this.#lastRecoveryId;
+    const { stall, plan, isDryRun } = sequence;
+    this.report({
+      kind: "began",
+      ...memberOf(sequence, nowNs),
+      stall,
+      childPid,
+      stepCount: plan.steps.length,
+      dryRun: isDryRun,
+    });
   }
 
   #storm(storm: StormLimit, begins: boolean, refusedCount: number, nowNs: number): void {
@@ -172,7 +242,13 @@ export class Reporter {
   }
 }
 
-function placeOf(plan: Plan, stepNumber: number): StepPlace {
+/** Which recovery of which member. */
+function memberOf({ stall, plan, recoveryId }: RefusalPlace, observerNs: number) {
+  return { observerNs, pid: stall.pid, agent: stall.agent, recoveryId, plan: plan.name };
+}
+
+/** Which step of how many; before the first it is that one. */
+export function placeOf(plan: Plan, stepNumber: number): StepPlace {
   const number = Math.max(1, stepNumber);
   const { kind } = plan.steps[number - 1]!;
   return { step: kind, stepNumber: number, stepCount: plan.steps.length };

@@ -5,6 +5,7 @@ import type { AgentUnit } from "../processes/unit_of_process.ts";
 import type { Child } from "./children/child.ts";
 import type { PaceKey } from "./history.ts";
 import type { Plan, Step } from "./plan.ts";
+import { StepNotes } from "./step_notes.ts";
 import { StepTries } from "./step_tries.ts";
 import type { UnitLookup } from "./unit_lookups.ts";
 
@@ -46,6 +47,11 @@ export class Sequence {
   /** Nothing is done for it. It may become so, never the other way round. */
   readonly isDryRun: boolean;
   phase: Phase = PHASE_READY;
+  /** From 1; 0 = it has not begun. */
+  recoveryId = 0;
+  /** What it came to was reported. */
+  hasResult = false;
+  readonly notes = new StepNotes();
   /** True once a step of it did something, or would have. */
   hasActed = false;
   /** True once it counts for debounce, pace and storm. */

@@ -5,12 +5,13 @@
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { NS_PER_S } from "../base/time.ts";
-import type { SequenceEnd } from "../events/outcome.ts";
+import type { CompleteOutcome, SequenceEnd } from "../events/outcome.ts";
 import { sameLineage } from "../processes/generation.ts";
 import { DeadlineHeap } from "../tables/deadline_heap.ts";
 import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
 import { type Freshness, type StaleReason, stalenessReason } from "./checks.ts";
 import type { Child } from "./children/child.ts";
+import { Endings } from "./endings.ts";
 import { type History, WINDOW_OPEN } from "./history.ts";
 import type { Step } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
@@ -51,6 +52,7 @@ const SUCCESSOR_LOOK_NS = NS_PER_S;
 
 export class Sequences {
   readonly #options: SequencesOptions;
+  readonly #endings: Endings;
   readonly #byKey = new Map<number, Sequence>();
   readonly #deadlines = new DeadlineHeap<Sequence>();
   /** Those whose next step, or next try, waits for its place in a turn, the oldest first. */
@@ -60,6 +62,7 @@ export class Sequences {
 
   constructor(options: SequencesOptions) {
     this.#options = options;
+    this.#endings = new Endings(options.reporter, options.history);
   }
 
   get size(): number {
@@ -89,7 +92,10 @@ export class Sequences {
    */
   begin(sequence: Sequence, nowNs: number): boolean {
     const older = this.#byKey.get(sequence.key);
-    if (older !== undefined) this.remove(older);
+    if (older !== undefined) {
+      this.#endings.replaced(older, sequence.stall.generation, nowNs);
+      this.remove(older);
+    }
     this.#byKey.set(sequence.key, sequence);
     this.#proceed(sequence, 1, nowNs);
     return sequence.hasActed || this.#ready.has(sequence);
@@ -105,11 +111,17 @@ export class Sequences {
     this.#enter(sequence, PHASE_PARKED, untilNs);
   }
 
+  /** It was decided again: if it is not in progress any more, that is what it came to. */
+  decidedAgain(sequence: Sequence, nowNs: number): void {
+    if (this.#byKey.get(sequence.key) !== sequence) this.#endings.dropped(sequence, nowNs);
+  }
+
   /** A child is over. */
-  childEnded(child: Child, succeeded: boolean, nowNs: number): void {
+  childEnded(child: Child, outcome: CompleteOutcome, nowNs: number): void {
     const sequence = this.#byKey.get(child.key);
     if (sequence?.child !== child || sequence.phase !== PHASE_RUNNING) return;
-    if (succeeded) this.#finish(sequence, "succeeded", nowNs);
+    sequence.notes.ended(outcome);
+    if (outcome.label === "reaped_zero") this.#finish(sequence, "succeeded", nowNs);
     else if (sequence.nextStep === undefined) this.#finish(sequence, "exhausted", nowNs);
     else this.#makeReady(sequence);
   }
@@ -135,8 +147,8 @@ export class Sequences {
     const hasBegun = sequence.phase !== PHASE_PARKED;
     if (hasBegun && sequence.phase !== PHASE_VERIFYING)
       this.#options.reporter.ended(sequence, "agent_resumed", nowNs);
-    if (hasBegun) this.#helped(sequence, "", nowNs);
-    else this.#noteResumed(sequence, nowNs);
+    if (hasBegun) this.#endings.helped(sequence, nowNs);
+    else this.#endings.notNeeded(sequence, nowNs);
     this.remove(sequence);
   }
 
@@ -146,7 +158,7 @@ export class Sequences {
     for (const sequence of this.#byKey.values()) {
       const { phase } = sequence;
       const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
-      if (!isVerdictDue) this.#options.reporter.ended(sequence, "stopped", nowNs);
+      this.#endings.stopped(sequence, !isVerdictDue, nowNs);
       this.remove(sequence);
     }
   }
@@ -270,11 +282,11 @@ export class Sequences {
 
   /** The steps are over. */
   #finish(sequence: Sequence, end: SequenceEnd, nowNs: number): void {
-    const { reporter } = this.#options;
     const { verifyWithinNs } = sequence.plan.settings;
-    reporter.ended(sequence, end, nowNs);
     const isOver = end === "agent_resumed";
-    if (!isOver && sequence.hasActed && verifyWithinNs !== undefined) {
+    const isAwaited = !isOver && sequence.hasActed && verifyWithinNs !== undefined;
+    this.#endings.stepsOver(sequence, end, isAwaited, nowNs);
+    if (isAwaited) {
       sequence.verifyEndNs = nowNs + verifyWithinNs;
       this.#lookAgain(sequence, nowNs);
     } else if (isOver || sequence.hasActed || !this.#parkAgain(sequence, nowNs)) {
@@ -297,26 +309,13 @@ export class Sequences {
       return;
     }
     const isUnknown = sequence.unit === undefined && this.#isGone(sequence);
-    const verdict = isUnknown ? "unknown" : "not_recovered";
-    this.#options.reporter.verified(sequence, verdict, "", nowNs);
+    this.#endings.unhelped(sequence, isUnknown, nowNs);
     if (isUnknown || !this.#parkAgain(sequence, nowNs)) this.remove(sequence);
   }
 
   #succeeded(sequence: Sequence, nowNs: number): void {
-    this.#helped(sequence, sequence.unit?.name ?? "", nowNs);
+    this.#endings.helped(sequence, nowNs, { pid: NaN, unit: sequence.unit?.name ?? "" });
     this.remove(sequence);
-  }
-
-  /** The agent, or the new process of its `unit`, beats again. */
-  #helped(sequence: Sequence, unit: string, nowNs: number): void {
-    const { reporter } = this.#options;
-    this.#noteResumed(sequence, nowNs);
-    if (sequence.plan.settings.verifyWithinNs !== undefined)
-      reporter.verified(sequence, "recovered", unit, nowNs);
-  }
-
-  #noteResumed({ paceKey, stall }: Sequence, nowNs: number): void {
-    this.#options.history.resumed(paceKey, stall.generation, nowNs);
   }
 
   /** A recovery that failed begins again, as another one, when it may. False if it may not. */

@@ -14,7 +14,7 @@ import type { Outstanding } from "./children/outstanding.ts";
 import { ChildEnvironment } from "./environment.ts";
 import { needsPid, type Plan, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
 import type { Policies } from "./policies.ts";
-import type { Command, Reporter } from "./reporter.ts";
+import { type Command, placeOf, type Reporter } from "./reporter.ts";
 import type { Sequence } from "./sequence.ts";
 import { RESTART_ASKING, type UnitRestarts } from "./unit_restarts.ts";
 
@@ -95,8 +95,8 @@ export class StepActions {
    */
   reserve(sequence: Sequence, nowNs: number): boolean {
     if (!this.spawnsNext(sequence)) return true;
-    const { stall, nextStep } = sequence;
-    const child = new Child(stall, nowNs, nextStep!.kind);
+    const { stall, plan, stepNumber } = sequence;
+    const child = new Child(stall, nowNs, placeOf(plan, stepNumber + 1), plan.name);
     if (!this.#options.outstanding.reserve(child)) return false;
     sequence.reserved = child;
     return true;
@@ -219,7 +219,7 @@ export class StepActions {
   }
 
   #refused(sequence: Sequence, reason: DecisionReason, error: string, nowNs: number): number {
-    this.#options.reporter.refused(sequence, { reason, error }, nowNs);
+    this.#options.reporter.stepRefused(sequence, { reason, error }, nowNs);
     return STEP_FAILED;
   }
 

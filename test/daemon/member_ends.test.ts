@@ -8,6 +8,7 @@ import { WATCH_BEGUN, WATCH_GONE, WATCH_REFUSED } from "../../src/processes/end_
 import { Identification } from "../../src/observer/identification.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { ObserverHarness, THRESHOLD_NS } from "../observer/harness.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 
 const MS = 1e6;
@@ -369,16 +370,5 @@ describe("MemberEnds", () => {
 });
 
 function signalled(pid: number): RecoveryOutcome {
-  return {
-    kind: "step",
-    label: "started",
-    step: "signal",
-    stepNumber: 1,
-    stepCount: 1,
-    detail: "SIGTERM",
-    dryRun: false,
-    observerNs: 0,
-    pid,
-    agent: 0,
-  };
+  return { ...outcomeOf("step"), step: "signal", detail: "SIGTERM", pid };
 }

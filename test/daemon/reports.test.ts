@@ -7,8 +7,11 @@ import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
 
 const LINES_PER_S_MAX = 200;
+/** Before a recovery has begun. */
+const REFUSED = { ...outcomeOf("refused"), recoveryId: 0 };
 
 class Subject {
   readonly lines: string[] = [];
@@ -75,22 +78,8 @@ describe("stalls and returns", () => {
 
   test("a refusal for it is a warning with what proves it", () => {
     const { reports, lines } = new Subject();
-    reports.outcome({
-      kind: "refused",
-      label: "refused_unproven_sender",
-      reason: "unproven_sender",
-      observerNs: 0,
-      pid: 42,
-      agent: 9,
-      stall: stallOf({ proven: false }),
-      program: "",
-      error: "",
-      isRepeated: false,
-      dryRun: false,
-      step: "signal",
-      stepNumber: 0,
-      stepCount: 1,
-    });
+    const label = "refused_unproven_sender";
+    reports.outcome({ ...REFUSED, label, reason: "unproven_sender", pid: 42 });
     expect(lines).toEqual([
       'level=warn msg="recovery refused" agent=worker@3 pid=42 reason=unproven_sender hint="this process may ' +
         'have taken over the pid of the one that beat; a second beat of its own proves it"',
@@ -102,25 +91,9 @@ describe("stalls and returns", () => {
     ["skipped_pid_recycled", "warn", "recovery refused"],
     ["process_unreadable", "warn", "recovery refused"],
     ["pid_gone", "warn", "recovery refused"],
-    ["step_left_out", "warn", "recovery step left out"],
   ] as const)("a recovery that does not run for %s is told at level %s", (reason, level, words) => {
     const { reports, lines } = new Subject();
-    reports.outcome({
-      kind: "refused",
-      label: REASONS[reason].label,
-      reason,
-      observerNs: 0,
-      pid: 42,
-      agent: 9,
-      stall: stallOf(),
-      program: "",
-      error: "",
-      isRepeated: false,
-      dryRun: false,
-      step: "exec",
-      stepNumber: 1,
-      stepCount: 1,
-    });
+    reports.outcome({ ...REFUSED, label: REASONS[reason].label, reason, pid: 42 });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toStartWith(`level=${level} msg="${words}" agent=worker@3 pid=42`);
     expect(lines[0]!.includes(" hint=")).toBe(level === "warn");

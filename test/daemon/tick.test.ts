@@ -42,6 +42,7 @@ describe("a turn", () => {
       "export at 1000",
       "export stall 100",
       "stalled 100",
+      "began 100",
       "spawn 100",
     ]);
     expect(harness.series('varta_stalls_total{pid="100"}')).toBe(1);

@@ -89,7 +89,7 @@ describe.skipIf(held === undefined)(`a recovery${CANNOT_HOLD}`, () => {
       verdict: "traced",
       tracer_pid: `${debugging.pid}`,
     });
-    await daemon.untilSays(refusal === undefined ? "recovery started" : "recovery refused");
+    await daemon.untilSays(refusal === undefined ? "recovery began" : "recovery refused");
     const [refused] = daemon.saying("recovery refused", agent.pid);
     expect(refused?.fields.get("reason")).toBe(refusal);
   });

@@ -67,7 +67,7 @@ test.skipIf(!hasPython)("each member has the threshold and the plan of its rule"
   const healed = await silentAgent(daemon, "healed-1.py");
   const other = await silentAgent(daemon, "other.py");
   await Promise.all([daemon.untilStalls(watched), daemon.untilStalls(healed)]);
-  await daemon.untilSays("recovery finished");
+  await daemon.untilSays("recovery done");
 
   const stall = (pid: number) => named(daemon.stallsOf(pid)[0]!, "agent", "threshold_ms");
   expect(stall(watched)).toEqual(["watched", "700"]);
@@ -75,7 +75,7 @@ test.skipIf(!hasPython)("each member has the threshold and the plan of its rule"
   expect(daemon.stallsOf(other)).toEqual([]);
   expect(readFileSync(daemon.path("healed"), "utf8")).toBe(`${healed} 300\n`);
   expect(existsSync(daemon.path("not-by-a-plan"))).toBe(false);
-  const started = daemon.saying("recovery started");
+  const started = daemon.saying("recovery began");
   expect(started.map((line) => named(line, "agent", "pid"))).toEqual([["healed", `${healed}`]]);
   expect(sumOf(await daemon.page(), "varta_recovery_outcomes_total")).toBe(2);
 });
@@ -89,7 +89,7 @@ test.skipIf(!hasPython)(
       const pid = await silentAgent(daemon, `healed-${hang}.py`);
       pids.push(pid);
       await daemon.untilStalls(pid);
-      const decided = hang <= 3 ? "recovery finished" : "recovery gave up";
+      const decided = hang <= 3 ? "recovery done" : "gave up";
       await daemon.untilSays(decided, hang <= 3 ? hang : 1);
       process.kill(pid, "SIGKILL");
     }
@@ -102,9 +102,7 @@ test.skipIf(!hasPython)(
     expect(sampleAt(await daemon.page(), outcome("spawned"))).toBe(3);
     const healed = readFileSync(daemon.path("healed"), "utf8").trim().split("\n");
     expect(healed).toEqual(pids.slice(0, 3).map((pid) => `${pid} 300`));
-    expect(daemon.saying("recovery gave up").map((line) => named(line, "agent"))).toEqual([
-      ["healed"],
-    ]);
+    expect(daemon.saying("gave up").map((line) => named(line, "agent"))).toEqual([["healed"]]);
   },
 );
 

@@ -54,6 +54,8 @@ describe("Recovery.decide() starts the command", () => {
         observerNs: T0,
         pid: 4242,
         agent: 9,
+        recoveryId: 1,
+        plan: "",
         childPid: 1000,
         stall,
         program: "/bin/x",

@@ -17,7 +17,12 @@ import type {
   SpawnResult,
 } from "../../src/recovery/children/child_runner.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
-import type { CompleteOutcome, RecoveryOutcome } from "../../src/events/outcome.ts";
+import type {
+  BeganOutcome,
+  CompleteOutcome,
+  RecoveryOutcome,
+  ResultOutcome,
+} from "../../src/events/outcome.ts";
 import type { OutcomeLabel } from "../../src/events/outcome_words.ts";
 import { type Failure, failureOf, lastingFailure } from "../../src/processes/failure.ts";
 import { RECOVERY } from "../../src/recovery/counters.ts";
@@ -273,9 +278,14 @@ export class HarnessRecovery extends Recovery {
 /** A recovery with everything around it scripted. */
 export interface RecoveryHarness {
   readonly recovery: HarnessRecovery;
+  /** All but those of `runs`. */
   readonly outcomes: RecoveryOutcome[];
+  /** Which recoveries began, and what they came to. */
+  readonly runs: (BeganOutcome | ResultOutcome)[];
   /** Takes the outcomes since the last call, as short texts. */
   tell(): string[];
+  /** Takes `runs`: "1 began", "1 not_helped: SIGTERM sent; wait 2s no beat". */
+  tellRuns(): string[];
 }
 
 export interface RecoveryHarnessOptions
@@ -290,6 +300,7 @@ export function recoveryHarness({
   ...others
 }: RecoveryHarnessOptions): RecoveryHarness {
   const outcomes: RecoveryOutcome[] = [];
+  const runs: (BeganOutcome | ResultOutcome)[] = [];
   let told = 0;
   const options: RecoveryOptions = {
     config: recoveryConfig(config),
@@ -297,7 +308,10 @@ export function recoveryHarness({
     listenerNames: ["main", "aux"],
     runner,
     freshness: () => 0,
-    outcomes: (outcome) => outcomes.push(outcome),
+    outcomes: (outcome) => {
+      if (outcome.kind === "began" || outcome.kind === "result") runs.push(outcome);
+      else outcomes.push(outcome);
+    },
     capacity: 64,
     observerNamespaceInode: OWN_NAMESPACE,
     unixMsAtStart: () => 1_700_000_000_000,
@@ -308,10 +322,19 @@ export function recoveryHarness({
   return {
     recovery,
     outcomes,
+    runs,
     tell() {
       const texts = outcomes.slice(told).map(outcomeLine);
       told = outcomes.length;
       return texts;
+    },
+    tellRuns() {
+      return runs.splice(0).map((outcome) => {
+        const { kind, recoveryId } = outcome;
+        if (kind === "began") return `${recoveryId} began`;
+        const { result, reason, steps } = outcome;
+        return `${recoveryId} ${result}: ${steps}${reason === "" ? "" : `, ${reason}`}`;
+      });
     },
   };
 }
@@ -355,6 +378,9 @@ function outcomeLine(outcome: RecoveryOutcome): string {
   const dry = "dryRun" in outcome && outcome.dryRun ? "dry run: " : "";
   const who = `${dry}${outcome.kind} ${outcome.pid}`;
   switch (outcome.kind) {
+    case "began":
+    case "result":
+      return who;
     case "refused":
       return `${who} ${outcome.reason}`;
     case "spawn":

@@ -8,6 +8,7 @@ import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
 import { isShared, namesOf, SHARED } from "./identities.ts";
+import { RunPromises } from "./run_promises.ts";
 import type { ScenarioRule } from "./scenario.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { isListed, UNIT_UID } from "./units.ts";
@@ -55,6 +56,7 @@ export class Promises {
   #isPidGone = false;
   /** What the service manager last said of each unit. */
   readonly #mainPids = new Map<string, number>();
+  readonly #runs = new RunPromises();
   #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
   #spawnsThisTurn = 0;
@@ -196,6 +198,7 @@ export class Promises {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
+    this.#runs.onOutcome(outcome);
     if (outcome.kind !== "storm")
       same("promise: the agent of an outcome", true, this.#agentNames.has(outcome.agent));
     if (["spawn", "refused", "deferred"].includes(outcome.kind)) this.#decisionsThisTurn += 1;
@@ -237,6 +240,7 @@ export class Promises {
   }
 
   endLife(): void {
+    this.#runs.endLife();
     same("promise: every child is told to be over", 0, this.#children.size);
   }
 

@@ -56,7 +56,9 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
-    this.outcomes.push(outcomeText(outcome));
+    // What begins and ends a recovery is judged by what is promised of it, not by the model.
+    if (outcome.kind !== "began" && outcome.kind !== "result")
+      this.outcomes.push(outcomeText(outcome));
     this.#promises.onOutcome(outcome);
   }
 

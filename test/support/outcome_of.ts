@@ -6,9 +6,10 @@ export type OutcomeKind = RecoveryOutcome["kind"];
 export type OutcomeOf<Kind extends OutcomeKind> = Extract<RecoveryOutcome, { readonly kind: Kind }>;
 
 const PLACE = { step: "exec", stepNumber: 1, stepCount: 1 } as const;
-const TIME = { observerNs: 7_000_000_000, pid: 4242, agent: 9 } as const;
+const TIME = { observerNs: 7_000_000_000, pid: 4242, agent: 9, recoveryId: 51, plan: "" } as const;
 
 const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
+  began: { kind: "began", ...TIME, stall: stallOf(), childPid: NaN, stepCount: 2, dryRun: false },
   spawn: {
     kind: "spawn",
     label: "spawned",
@@ -41,12 +42,20 @@ const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
     error: "EMFILE (too many open files)",
     pauseNs: 100_000_000,
   },
-  timeout: { kind: "timeout", ...TIME, childPid: 5001, durationNs: 12_345_678 },
+  timeout: {
+    kind: "timeout",
+    ...TIME,
+    ...PLACE,
+    childPid: 5001,
+    timeoutNs: 12_000_000,
+    durationNs: 12_345_678,
+  },
   complete: {
     kind: "complete",
     label: "reaped_zero",
     completion: "reaped",
     ...TIME,
+    ...PLACE,
     childPid: 5001,
     exitCode: 0,
     signal: Number.NaN,
@@ -68,6 +77,23 @@ const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
     kind: "verdict",
     result: "recovered",
     ...TIME,
+    unit: "",
+    durationNs: 12_345_678,
+    dryRun: false,
+  },
+  result: {
+    kind: "result",
+    result: "helped",
+    reason: "",
+    ...TIME,
+    steps: "SIGQUIT sent; restart app.service done",
+    stepNumber: 2,
+    stepCount: 2,
+    exitCode: 0,
+    signal: Number.NaN,
+    captured: undefined,
+    fault: undefined,
+    byPid: Number.NaN,
     unit: "",
     durationNs: 12_345_678,
     dryRun: false,

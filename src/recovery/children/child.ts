@@ -3,12 +3,17 @@
 // output is awaited). A child is in exactly one list at a time, so a child that has exited is never
 // signalled because of a timeout, and the head of a list is always its oldest member.
 import type { Stall } from "../../events/stall.ts";
-import type { StepKind } from "../../events/step_kind.ts";
+import type { StepPlace } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";
 
 export type ChildAgent = Pick<Stall, "pid" | "key" | "agent" | "generation">;
 
 export class Child {
+  /** The recovery that started it; 0 until that has begun. */
+  recoveryId = 0;
+  /** The plan of that recovery, and the step of it. */
+  readonly plan: string;
+  readonly place: StepPlace;
   /** The agent it was started for: a pid of it, and its number. */
   readonly pid: number;
   readonly agent: number;
@@ -30,20 +35,20 @@ export class Child {
   exitNs = NaN;
   /** Undefined while nothing is captured. */
   output: ChildOutput | undefined = undefined;
-  readonly step: StepKind;
 
   /** Owned by `ChildList`. */
   list: ChildList | undefined = undefined;
   previous: Child | undefined = undefined;
   next: Child | undefined = undefined;
 
-  constructor(agent: ChildAgent, spawnNs: number, step: StepKind = "exec") {
+  constructor(agent: ChildAgent, spawnNs: number, place: StepPlace, plan: string) {
     this.pid = agent.pid;
     this.agent = agent.agent;
     this.key = agent.key;
     this.generation = agent.generation;
     this.spawnNs = spawnNs;
-    this.step = step;
+    this.place = place;
+    this.plan = plan;
   }
 
   get isKillStarted(): boolean {

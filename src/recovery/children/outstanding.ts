@@ -43,6 +43,7 @@ export class Outstanding {
   /** Broken invariants: a bug if not 0. */
   invariantViolations = 0;
   readonly #runner: ChildRunner;
+  readonly #times: ChildTimes;
   /** Not handed out yet, the oldest first. */
   readonly #events: ChildEvent[] = [];
   readonly #table: Slab<Child>;
@@ -58,6 +59,7 @@ export class Outstanding {
 
   constructor(capacity: number, runner: ChildRunner, times: ChildTimes) {
     this.#runner = runner;
+    this.#times = times;
     this.#table = new Slab(capacity);
     this.#killer = new ChildKiller({
       runner,
@@ -299,9 +301,8 @@ export class Outstanding {
       kind: "complete",
       label: completeLabel(completion, child.exitCode),
       completion,
-      observerNs: nowNs,
-      pid: child.pid,
-      agent: child.agent,
+      ...memberOf(child, nowNs),
+      ...child.place,
       childPid: child.childPid,
       exitCode: child.exitCode,
       signal: child.signal,
@@ -314,10 +315,10 @@ export class Outstanding {
   #timedOut(child: Child, nowNs: number): void {
     this.#add(child, {
       kind: "timeout",
-      observerNs: nowNs,
-      pid: child.pid,
-      agent: child.agent,
+      ...memberOf(child, nowNs),
+      ...child.place,
       childPid: child.childPid,
+      timeoutNs: this.#times.timeoutNs ?? Infinity,
       durationNs: saturatingSub(nowNs, child.spawnNs),
     });
   }
@@ -333,6 +334,10 @@ export class Outstanding {
   #countViolation(): void {
     this.invariantViolations = saturatingAdd(this.invariantViolations, 1);
   }
+}
+
+function memberOf({ pid, agent, recoveryId, plan }: Child, observerNs: number) {
+  return { observerNs, pid, agent, recoveryId, plan };
 }
 
 function drainEndNs(child: Child): number {

@@ -39,9 +39,9 @@ describe.concurrent("the audit log of a running daemon", () => {
     });
     using sender = new Sender(daemon.socket);
     await sender.beat();
-    await daemon.untilSays("recovery failed");
+    await daemon.untilSays("recovery did not help");
     await until("its row", () => rows(daemon).length === 3);
-    const child = daemon.saying("recovery started")[0]!.fields.get("child_pid")!;
+    const child = daemon.saying("recovery began")[0]!.fields.get("child_pid")!;
     const [boot, spawn, complete] = rows(daemon);
     expect(readFileSync(daemon.path("audit.log"), "utf8")).toStartWith(
       "# varta-watch recovery audit v2\n",
@@ -122,7 +122,7 @@ describe.concurrent("the audit log of a running daemon", () => {
       });
       await using crew = new Crew(daemon.socket);
       await crew.agents({ count: 30, intervalMs: 10, beats: 3 });
-      await daemon.untilSays("recovery finished", 30);
+      await daemon.untilSays("recovery done", 30);
       await until("the second file", () => existsSync(daemon.path("audit.log.1")));
       await daemon.stop();
       const { exitCode, stdout } = await verify(daemon);
@@ -185,7 +185,7 @@ describe.concurrent("secrets", () => {
       client.beat();
       client.close();
     }
-    await daemon.untilSays("recovery finished");
+    await daemon.untilSays("recovery done");
     await until("the rows", () => rows(daemon).some(({ kind }) => kind === "complete"));
     await daemon.state();
     const page = await (await daemon.fetch("/metrics", { authorization })).text();

@@ -84,10 +84,10 @@ function suspicions(daemon: DaemonProcess): (string | undefined)[][] {
 }
 
 async function recover(daemon: DaemonProcess, sender: Sender, times: number): Promise<void> {
-  const before = daemon.saying("recovery finished").length;
+  const before = daemon.saying("recovery done").length;
   for (let done = 1; done <= times; done++) {
     await sender.beat();
-    await until("a recovery", () => daemon.saying("recovery finished").length >= before + done);
+    await until("a recovery", () => daemon.saying("recovery done").length >= before + done);
   }
 }
 

@@ -34,8 +34,8 @@ describe.concurrent.skipIf(process.platform !== "linux")(
       const tell = 'echo "gone=$VARTA_PID_GONE pid=[$VARTA_PID]" >> told';
       const { daemon, pids } = await unseen("/bin/sh ./tell", { tell });
       await using _ = daemon;
-      await daemon.untilSays("recovery finished", AGENTS);
-      const recovered = daemon.saying("recovery started").map((line) => pidOf(line));
+      await daemon.untilSays("recovery done", AGENTS);
+      const recovered = daemon.saying("recovery began").map((line) => pidOf(line));
       expect(recovered.toSorted((a, b) => a! - b!)).toEqual(pids);
       const told = readFileSync(daemon.path("told"), "utf8");
       expect(told).toBe("gone=1 pid=[]\n".repeat(AGENTS));

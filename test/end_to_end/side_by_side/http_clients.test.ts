@@ -39,7 +39,7 @@ test.concurrent("clients that hold connections leave descriptors for recoveries 
     }
     using sender = new Sender(daemon.socket);
     await sender.beat();
-    await daemon.untilSays("recovery finished");
+    await daemon.untilSays("recovery done");
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawn_failed"}')).toBe(0);
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="reaped_zero"}')).toBe(1);

@@ -38,7 +38,7 @@ function shell(setting: string): string[] {
 async function recover(daemon: DaemonProcess): Promise<void> {
   using sender = new Sender(daemon.socket);
   await sender.beat();
-  await daemon.untilSays("recovery failed");
+  await daemon.untilSays("recovery did not help");
 }
 
 function answer(daemon: DaemonProcess, name: keyof typeof ANSWERS): string {
@@ -57,7 +57,7 @@ describe.concurrent("the daemon and what its parent left behind", () => {
       const ignored = "--ignore-signal=CHLD,TERM,INT,ALRM,QUIT,USR1,USR2";
       await using daemon = await started([ENV, "--block-signal", ignored]);
       await recover(daemon);
-      expect(daemon.saying("recovery failed")[0]!.fields.get("exit_code")).toBe("3");
+      expect(daemon.saying("recovery did not help")[0]!.fields.get("exit_code")).toBe("3");
       const child = answer(daemon, "signals");
       for (const name of ["SigBlk", "SigIgn"]) expect(maskIn(child, name)).toBe(0n);
       const own = readFileSync(`/proc/${daemon.pid}/status`, "utf8");

@@ -110,7 +110,8 @@ describe.concurrent("the daemon's life", () => {
     await sender.beat();
     const child = await readPid(daemon, "child");
     expect(await daemon.stop()).toBe(0);
-    expect(daemon.saying("recovery was killed")).toHaveLength(1);
+    const ended = daemon.saying("recovery ended").map(({ fields }) => fields.get("reason"));
+    expect(ended).toEqual(["the daemon stops"]);
     await until("the child to be gone", () => !isRunning(child));
   });
 

@@ -29,15 +29,17 @@ step = [{ signal = "SIGTERM" }, { wait = "100ms" }, { exec = ["sh", "./recover",
     });
     await using crew = new Crew(daemon.socket);
     const pid = await crew.agent({ intervalMs: 20, beats: 5 });
-    await daemon.untilSays("recovery ended");
-    const [signalled] = daemon.saying("recovery sent signal", pid);
-    expect(Object.fromEntries(signalled!.fields)).toMatchObject({
-      signal: "SIGTERM",
-      step: "signal",
-      steps: "1/3",
-    });
-    expect(readFileSync(daemon.path("done"), "utf8")).toMatch(new RegExp(`^${pid} [0-9]+\n$`));
     await daemon.untilSays("recovery unverified");
+    expect(readFileSync(daemon.path("done"), "utf8")).toMatch(new RegExp(`^${pid} [0-9]+\n$`));
+    const fieldsOf = (words: string) =>
+      Object.fromEntries(daemon.saying(words, pid).flatMap(({ fields }) => [...fields]));
+    expect(fieldsOf("recovery began")).toMatchObject({ recovery_id: "1", steps: "3" });
+    expect(fieldsOf("recovery unverified")).toMatchObject({
+      recovery_id: "1",
+      step: "3/3",
+      steps: "SIGTERM sent; wait 100ms no beat; sh done",
+      reason: "the process ended and no member came within 300ms",
+    });
     const page = await daemon.page();
     const steps = "varta_recovery_steps_total";
     for (const step of ["signal", "wait", "exec"]) {
@@ -58,9 +60,9 @@ step = [{ signal = "SIGCONT" }, { wait = "5s" }, { exec = ["sh", "./never"] }]`)
     await daemon.untilReceived(3);
     await crew.signal(pid, "SIGSTOP");
     await daemon.untilStalls(pid);
-    await daemon.untilSays("agent recovered");
-    const [ended] = daemon.saying("recovery ended", pid);
-    expect(ended!.fields.get("reason")).toBe("agent_resumed");
+    await daemon.untilSays("recovery helped");
+    const [helped] = daemon.saying("recovery helped", pid);
+    expect(helped!.fields.get("steps")).toBe("SIGCONT sent; wait 5s beat came");
     expect(existsSync(daemon.path("too_far"))).toBe(false);
     expect(sampleAt(await daemon.page(), 'varta_recovery_verified_total{result="recovered"}')).toBe(
       1,
@@ -102,19 +104,19 @@ step = [{ restart_unit = "auto" }]`),
         // Long enough that each is known to be the sender of its beats.
         await daemon.untilReceived(12);
         await crew.signal(old!, "SIGSTOP");
-        await daemon.untilSays("recovery finished");
+        await until("the restart", () => existsSync(asked));
         expect(readFileSync(asked, "utf8")).toBe("--no-ask-password restart app.service\n");
         // The old process goes, as in a restart. The other one was there before: it is no
         // successor.
         await crew.kill(old!);
         const young = await crew.agent({ intervalMs: 20 });
         writeFileSync(join(group, "cgroup.procs"), String(young));
-        await daemon.untilSays("agent recovered");
-        expect(daemon.saying("agent recovered")[0]!.fields.get("unit")).toBe("app.service");
+        await daemon.untilSays("recovery helped");
+        expect(daemon.saying("recovery helped")[0]!.fields.get("unit")).toBe("app.service");
         // The budget is that of the unit: the successor has none of its own.
         await crew.signal(young, "SIGSTOP");
-        await daemon.untilSays("recovery gave up");
-        expect(daemon.saying("recovery gave up")[0]!.fields.get("pid")).toBe(String(young));
+        await daemon.untilSays("gave up");
+        expect(daemon.saying("gave up")[0]!.fields.get("pid")).toBe(String(young));
         await crew.signal(young, "SIGCONT");
       }
       await until("the group to be empty", () => removes(group));
@@ -153,16 +155,17 @@ budget = 2`),
     });
     using sender = new Sender(daemon.socket);
     await sender.beat();
-    await daemon.untilSays("agent did not recover", 2);
+    await daemon.untilSays("recovery did not help", 2);
     // A beat comes and goes: the next stall finds the budget used up.
     await sender.beat();
-    await daemon.untilSays("recovery gave up");
-    const [gaveUp] = daemon.saying("recovery gave up");
-    expect([gaveUp!.level, gaveUp!.fields.get("hint")]).toEqual([
+    await daemon.untilSays("gave up");
+    const [gaveUp] = daemon.saying("gave up");
+    expect([gaveUp!.level, gaveUp!.fields.get("cause"), gaveUp!.fields.get("hint")]).toEqual([
       "error",
+      "2 of 2 recoveries in 1h",
       "recovery.budget is used up: no recovery until one of its recoveries is older than budget_window",
     ]);
-    expect(daemon.saying("recovery started")).toHaveLength(2);
+    expect(daemon.saying("recovery began")).toHaveLength(2);
     await until("the gauge", async () => {
       return sampleAt(await daemon.page(), "varta_recovery_gave_up_agents") === 1;
     });
@@ -177,8 +180,8 @@ describe.concurrent("A command's output", () => {
     });
     using sender = new Sender(daemon.socket);
     await sender.beat();
-    await daemon.untilSays("recovery failed");
-    const [failed] = daemon.saying("recovery failed");
+    await daemon.untilSays("recovery did not help");
+    const [failed] = daemon.saying("recovery did not help");
     expect(failed!.fields.get("exit_code")).toBe("4");
     expect(failed!.fields.get("stderr")).toBe("no such \u001b[1munit");
     expect(failed!.fields.get("stdout")).toEndWith("\n2999\n3000");
@@ -196,12 +199,12 @@ describe.concurrent("A dry run", () => {
     using sender = new Sender(daemon.socket);
     // The agent is this test: it would notice.
     await sender.beat();
-    await daemon.untilSays("recovery ended");
-    expect(daemon.saying("recovery would signal")).toHaveLength(1);
-    const [would] = daemon.saying("recovery would start");
-    expect(would!.fields.get("dry_run")).toBe("true");
+    await daemon.untilSays("recovery done");
+    const [done] = daemon.saying("recovery done");
+    expect(done!.fields.get("steps")).toBe("SIGKILL would be sent; sh would run");
+    for (const words of ["recovery began", "recovery done"])
+      expect(daemon.saying(words)[0]!.fields.get("dry_run")).toBe("true");
     expect(existsSync(daemon.path("too_far"))).toBe(false);
-    expect(daemon.saying("recovery started")).toEqual([]);
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="dry_run"}')).toBe(1);
     expect(sampleAt(page, 'varta_recovery_outcomes_total{outcome="spawned"}')).toBe(0);
@@ -223,7 +226,7 @@ describe.concurrent("A daemon with ambient capabilities", () => {
       });
       using sender = new Sender(daemon.socket);
       await sender.beat();
-      await daemon.untilSays("recovery finished");
+      await daemon.untilSays("recovery done");
       const ambientIn = (name: string) =>
         /^CapAmb:\t(\w+)$/m.exec(readFileSync(daemon.path(name), "utf8"))![1];
       expect(ambientIn("before")).toBe("0000000000000020");

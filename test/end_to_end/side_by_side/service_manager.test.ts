@@ -47,7 +47,7 @@ describe.concurrent("under a service manager", () => {
     });
     using sender = new Sender(daemon.socket);
     await sender.beat();
-    await daemon.untilSays("recovery finished");
+    await daemon.untilSays("recovery done");
     const environment = readFileSync(daemon.path("environ"), "utf8").split("\0");
     expect(environment).toContain("CANARY=inherited");
     expect(environment.join(" ")).not.toMatch(/NOTIFY_SOCKET|WATCHDOG_/);
