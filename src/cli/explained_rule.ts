@@ -4,7 +4,7 @@ import { factOf, type Match, type MatchField, type MatchFacts } from "../agents/
 import { AgentRules, RULE_NONE } from "../agents/rules.ts";
 import type { AgentRule, Config } from "../config/config.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
-import { durationTextFromNs } from "../config/keys/duration.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import { ordinal } from "../config/problems/fault.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 

@@ -150,7 +150,7 @@ export type SequenceEnd =
   | "stopped";
 
 /** Whether a beat came back within `verify_within` of the end of a recovery. */
-export interface VerdictOutcome extends OfMember {
+interface VerdictOutcome extends OfMember {
   readonly kind: "verdict";
   /** "unknown": the process is gone, and nothing names its successor. */
   readonly result: Verdict;

@@ -3,7 +3,7 @@
 // is not known to be right is refused. The answer is a value; what it asks for is done elsewhere.
 import { RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import { durationTextFromNs } from "../config/keys/duration.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";

@@ -1,6 +1,6 @@
 // What recoveries come to, decided when their steps are over, when a beat comes, and when none came
 // in the time for one (spec 10 section 3.3). Each that began has one result.
-import { durationTextFromNs } from "../config/keys/duration.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import type { SequenceEnd } from "../events/outcome.ts";
 import { sameLineage } from "../processes/generation.ts";
 import type { History } from "./history.ts";

@@ -4,7 +4,7 @@
 import { constants } from "node:os";
 import { UNIT_MANAGER } from "../base/child_path.ts";
 import type { Config } from "../config/config.ts";
-import { durationTextFromNs } from "../config/keys/duration.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import type { RecoveryStep } from "../config/keys/recovery_step.ts";
 import { ArgvTemplate } from "./argv_template.ts";
 

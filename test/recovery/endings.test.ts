@@ -1,5 +1,5 @@
-// What recoveries come to (spec 10 section 3.3): each that begins has a number and one result, which
-// says what became of its steps.
+// What recoveries come to (spec 10 section 3.3): each that begins has a number and one result, and
+// that says what became of its steps.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { PlanConfig } from "../../src/config/config.ts";

@@ -7,7 +7,7 @@ import { matchesAnyGlob } from "../../base/glob.ts";
 import { THRESHOLDS_MAX } from "../../base/limits.ts";
 import { AGENT_NAME_PLACEHOLDERS } from "../../base/placeholders.ts";
 import { isFixedName, NAME_PLACEHOLDER } from "../keys/agent_keys.ts";
-import { durationTextFromNs } from "../keys/duration.ts";
+import { durationTextFromNs } from "../../base/duration_text.ts";
 import { type Fault, ordinal } from "../problems/fault.ts";
 import { alternatives, quoted } from "../problems/found.ts";
 import { nearest } from "../problems/suggestion.ts";

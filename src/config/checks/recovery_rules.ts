@@ -3,7 +3,7 @@
 // judged by what it has in effect, and blamed for what it says itself.
 import type { CheckedDocument, CheckedRow } from "./check_document.ts";
 import type { CheckedValues } from "../keys/key.ts";
-import { durationTextFromNs } from "../keys/duration.ts";
+import { durationTextFromNs } from "../../base/duration_text.ts";
 import type { PLAN_KEYS, PLANNED_KEYS } from "../keys/plan_keys.ts";
 import { quoted } from "../problems/found.ts";
 import type { Conflict, KeyRef } from "./key_ref.ts";

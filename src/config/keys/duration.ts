@@ -1,7 +1,6 @@
 // Durations as people write them in the file: "500ms", "1.5s", "10m", "90h" (spec 07 section 1). A
 // duration is a whole number of milliseconds of at most 90 days; inside the program it is
 // nanoseconds.
-import { NS_PER_MS } from "../../base/time.ts";
 
 export const DURATION_PATTERN = /^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/;
 
@@ -27,18 +26,4 @@ export function parseDurationMs(text: string): number | DurationFault {
   if (Math.abs(ms - wholeMs) > 1e-6) return "not whole milliseconds";
   if (wholeMs > DURATION_MS_MAX) return "over 90 days";
   return wholeMs;
-}
-
-/** The shortest exact text of a duration: 5000 is "5s", 1500 is "1500ms". */
-export function durationText(ms: number): string {
-  if (ms === 0) return "0ms";
-  for (const unit of ["h", "m", "s"]) {
-    const unitMs = UNIT_MS[unit]!;
-    if (ms % unitMs === 0) return `${ms / unitMs}${unit}`;
-  }
-  return `${ms}ms`;
-}
-
-export function durationTextFromNs(ns: number): string {
-  return durationText(ns / NS_PER_MS);
 }

@@ -3,13 +3,8 @@
 import { SOCKET_PATH_BYTES_MAX } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
 import { alternatives, modeText, quoted } from "../problems/found.ts";
-import {
-  DURATION_MS_MAX,
-  DURATION_PATTERN,
-  durationText,
-  durationTextFromNs,
-  parseDurationMs,
-} from "./duration.ts";
+import { durationText, durationTextFromNs } from "../../base/duration_text.ts";
+import { DURATION_MS_MAX, DURATION_PATTERN, parseDurationMs } from "./duration.ts";
 import { type Form, type Item, type Remark, type SecretContent, scalar } from "./form.ts";
 
 export const flag: Form<boolean> = scalar({

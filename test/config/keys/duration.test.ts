@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { durationText, parseDurationMs } from "../../../src/config/keys/duration.ts";
+import { durationText } from "../../../src/base/duration_text.ts";
+import { parseDurationMs } from "../../../src/config/keys/duration.ts";
 
 describe("parseDurationMs()", () => {
   test("reads every unit", () => {
