@@ -171,6 +171,7 @@ function delays(queued: number) {
       startTime: () => 1,
       hasEnded: () => false,
       realUid: () => 1000,
+      innermostPid: () => Number.NaN,
       namespaceInode: () => 1,
     },
     observerInode: 1,

@@ -151,6 +151,7 @@ const PROCESSES = {
   startTime: () => START_TIME,
   hasEnded: () => false,
   realUid: () => 0,
+  innermostPid: () => Number.NaN,
   namespaceInode: () => INODE,
 };
 

@@ -240,7 +240,7 @@ function startupWarnings(config: Config, { platform, uid }: Host): string[] {
   }
   warnings.push(...planWarnings("recovery", recovery, uid));
   for (const plan of plans) warnings.push(...planWarnings(`plan ${plan.name}`, plan, uid));
-  warnings.push(...ruleWarnings(config));
+  warnings.push(...ruleWarnings(config), ...namespaceWarnings(config));
   if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
     warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);
   }
@@ -302,6 +302,17 @@ function ruleWarnings({ agents, plans, recovery }: Config): string[] {
     return [
       `${ordinal(index + 1)} [[agent]]: every process may call itself so, and be recovered: ` +
         "match user or unit, too",
+    ];
+  });
+}
+
+function namespaceWarnings({ listeners, observer }: Config): string[] {
+  if (!observer.allowCrossNamespace) return [];
+  return listeners.flatMap((listener) => {
+    if (listener.kind !== "unix" || !listener.containers) return [];
+    return [
+      `listener ${listener.name}: containers = true wins over observer.allow_cross_namespace: a sender in a ` +
+        "container is known by the pid that it has there",
     ];
   });
 }

@@ -97,13 +97,14 @@ export class RefusalReports implements Deadline {
     this.#toldNs[at] = nowNs;
   }
 
-  #example(at: number, { kind }: Listener): RefusedExample {
+  #example(at: number, { kind, containers = false }: Listener): RefusedExample {
     const { refusals, trackerCapacity, innermostPid } = this.#options;
     const peerPid = refusals.peerPid[at]!;
     const framePid = refusals.framePid[at]!;
     const isOther = peerPid !== 0 && framePid !== 0 && peerPid !== framePid;
     return {
       kind,
+      containers,
       framePid,
       peerPid,
       peerUid: refusals.peerUid[at]!,

@@ -8,6 +8,8 @@ import type { ListenerKind } from "../listener/listener.ts";
 /** The last datagram that was refused so. */
 export interface RefusedExample {
   readonly kind: ListenerKind;
+  /** Its senders may state the pid that they have in a container. */
+  readonly containers: boolean;
   readonly framePid: number;
   /** By the kernel's word; 0 = unknown. */
   readonly peerPid: number;
@@ -26,8 +28,7 @@ interface RefusalText {
 
 const CLIENT = "find the program that writes here: no client of varta-watch sends this";
 const CONTAINER =
-  "run the agent in the host's pid namespace (docker run --pid=host, hostPID: true), or a daemon beside it; " +
-  'see "Agents in containers" in docs/operating.md';
+  'set containers = true in its [[listener]], or share the pid namespace; see "Agents in containers" in docs/operating.md';
 
 const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   wrong_size: {
@@ -73,7 +74,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   bad_pid: {
     cause: () => "pid 0 or 1, which is reserved",
-    hint: `an agent that is pid 1 of a container cannot be watched from outside: ${CONTAINER}`,
+    hint: `an agent that is pid 1 of a container: ${CONTAINER}`,
   },
   bad_timestamp: {
     cause: () => "the reserved timestamp",
@@ -108,7 +109,7 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   cross_namespace: {
     cause: ({ framePid, detail }) =>
       `pid ${framePid} runs in another pid namespace (${detail === 0 ? "hidden" : detail})`,
-    hint: `set observer.allow_cross_namespace if agents of other namespaces may beat; ${CONTAINER}`,
+    hint: CONTAINER,
   },
   origin_conflict: {
     cause: ({ framePid, detail }) =>
@@ -145,15 +146,18 @@ export function refusalHint(refusal: Refusal, example: RefusedExample): string {
   return typeof hint === "string" ? hint : hint(example);
 }
 
-function otherPid({ framePid, peerPid, innermostPid }: RefusedExample): string {
+function otherPid({ framePid, peerPid, innermostPid, containers }: RefusedExample): string {
   const both = `frame pid ${framePid} is kernel pid ${peerPid}`;
+  if (containers && innermostPid === framePid)
+    return `${both}, one of more new senders than are looked up in a second`;
   if (innermostPid === framePid) return `${both}, the agent runs in another pid namespace`;
   if (Number.isNaN(innermostPid))
     return `${both}, the agent runs in another pid namespace or is not the one it claims to be`;
   return `${both}, a process beats for another one`;
 }
 
-function otherPidHint({ framePid, innermostPid }: RefusedExample): string {
+function otherPidHint({ framePid, innermostPid, containers }: RefusedExample): string {
+  if (containers && innermostPid === framePid) return "its next beat is looked up again";
   if (innermostPid === framePid || Number.isNaN(innermostPid)) return CONTAINER;
   return "a process beats for itself alone: after a fork the child needs a client of its own";
 }

@@ -55,6 +55,13 @@ export class Datagram {
   /** Namespace and start time of the process that sent it; NaN = unknown. */
   namespaceInode = Number.NaN;
   generation = Number.NaN;
+  /**
+   * The number that its sender has in a container, and states: the pid above is the kernel's then,
+   * and `innerGeneration` the start time of the process of which that is known. 0 = it states the
+   * kernel's.
+   */
+  innerPid = 0;
+  innerGeneration = Number.NaN;
   /** The system was asked for them. */
   identityWasRead = false;
   /** The process of `generation` sent it itself. */
@@ -72,6 +79,7 @@ export class Datagram {
     this.slot = -1;
     this.namespaceInode = Number.NaN;
     this.generation = Number.NaN;
+    this.innerPid = 0;
     this.identityWasRead = false;
     this.isProven = false;
   }

@@ -34,6 +34,11 @@ export interface Stall {
   readonly namespaceInode: number;
   readonly generation: number;
   /**
+   * The number that it has in its container, by which it was let in; 0 = it is in none, or beats
+   * with the number that the daemon knows.
+   */
+  readonly innerPid: number;
+  /**
    * Uid that the kernel attested for the beat by which the process became known; NaN over a
    * network.
    */

@@ -40,6 +40,11 @@ export interface Listener {
   readonly filter?: KernelFilter;
   /** Senders that are accepted; undefined = all that the socket lets in. */
   readonly allowList: AllowList | undefined;
+  /**
+   * A sender that the kernel attests may state the pid that it has in its own namespace, as a
+   * program in a container does.
+   */
+  readonly containers?: boolean;
 
   /**
    * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there

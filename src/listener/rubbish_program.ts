@@ -24,7 +24,7 @@ import {
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX } from "../base/u64.ts";
 import { CRC32C_POLYNOMIAL, CRC32C_RESIDUE } from "../wire/crc32c.ts";
-import { PID_MIN, STATUS_CRITICAL, VERSION } from "../wire/frame.ts";
+import { STATUS_CRITICAL, VERSION } from "../wire/frame.ts";
 import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts";
 
 export type FilterProgram = readonly FilterInstruction[];
@@ -36,12 +36,18 @@ export const UDP_HEADER_BYTES = 8;
 const HEAD = (0x5641 << 8) | VERSION;
 const WHOLE = U32_MAX;
 
-/**
- * For 32-byte frames that begin at byte `at`: the strict program, then the plain one. One in
- * `sample`, a power of two, of the datagrams that are no frames passes.
- */
-export function frameFilters(at: number, sample: number): readonly FilterProgram[] {
-  return [strict(at, sample), plain(at, sample)];
+export interface FrameFilterOptions {
+  /** The frames begin at this byte. */
+  readonly at: number;
+  /** One in so many, a power of two, of the datagrams that are no frames passes. */
+  readonly sample: number;
+  /** Below are no pids of senders. */
+  readonly pidMin: number;
+}
+
+/** For 32-byte frames: the strict program, then the plain one. */
+export function frameFilters(options: FrameFilterOptions): readonly FilterProgram[] {
+  return [strict(options), plain(options)];
 }
 
 /** For sealed frames, of which nothing but the size can be known without a key. */
@@ -55,21 +61,21 @@ export function sealedFilters(at: number, sample: number): readonly FilterProgra
   return [p.end()];
 }
 
-function plain(at: number, sample: number): FilterProgram {
+function plain({ at, sample }: FrameFilterOptions): FilterProgram {
   const p = new Assembler(sample);
   sizeAndHead(p, at);
   p.put(BPF_RET_K, WHOLE);
   return p.end();
 }
 
-function strict(at: number, sample: number): FilterProgram {
+function strict({ at, sample, pidMin }: FrameFilterOptions): FilterProgram {
   const p = new Assembler(sample);
   sizeAndHead(p, at);
   p.put(BPF_LD_B_ABS, at + 3);
   p.sampleIfAbove(STATUS_CRITICAL);
-  // The pid is little-endian and only its two smallest values are reserved.
+  // The pid is little-endian and only its smallest values are reserved.
   p.put(BPF_LD_W_ABS, at + 4);
-  for (let pid = 0; pid < PID_MIN; pid++) p.sampleIfEqual((pid << 24) >>> 0);
+  for (let pid = 0; pid < pidMin; pid++) p.sampleIfEqual((pid << 24) >>> 0);
   // The reserved timestamp: all ones in both halves.
   p.put(BPF_LD_W_ABS, at + 8);
   p.skipUnlessEqual(U32_MAX, 3);

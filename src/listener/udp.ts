@@ -13,6 +13,7 @@ import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
+import { PID_MIN } from "../wire/frame.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
 
 // One byte of slack makes an overlong datagram show as 33 bytes.
@@ -34,7 +35,7 @@ export class UdpListener implements Listener {
   truncated = 0;
   readonly filter: RubbishFilter = new RubbishFilter({
     fd: () => this.#socket.fd,
-    programs: (sample) => frameFilters(UDP_HEADER_BYTES, sample),
+    programs: (sample) => frameFilters({ at: UDP_HEADER_BYTES, sample, pidMin: PID_MIN }),
     sealed: false,
     onAttach: () => this.#drops.beforeAttach(),
   });

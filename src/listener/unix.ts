@@ -16,6 +16,7 @@ import { QueueFill } from "./queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters } from "./rubbish_program.ts";
+import { PID_INIT, PID_MIN } from "../wire/frame.ts";
 import { HAS_CREDENTIALS, UnixSocket } from "./unix_socket.ts";
 
 export { HAS_CREDENTIALS };
@@ -38,6 +39,8 @@ export interface UnixListenerOptions {
   /** Requested SO_RCVBUF; 0 = kernel default. */
   readonly rcvbufBytes: number;
   readonly allowList: AllowList | undefined;
+  /** A sender may state the pid that it has in its own namespace. */
+  readonly containers?: boolean;
   /** The clock of the start times of senders; undefined = no sender is ever proven. */
   readonly nowGeneration?: GenerationClock;
 }
@@ -48,10 +51,11 @@ export class UnixListener implements Listener {
   readonly path: string;
   readonly queueLength: number | undefined;
   readonly allowList: AllowList | undefined;
+  readonly containers: boolean;
   readonly batch: ReceivedBatch;
   readonly filter = new RubbishFilter({
     fd: () => this.fd,
-    programs: (sample) => frameFilters(0, sample),
+    programs: (sample) => frameFilters({ at: 0, sample, pidMin: this.#pidMin }),
     sealed: false,
   });
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
@@ -86,6 +90,7 @@ export class UnixListener implements Listener {
     this.name = options.name;
     this.path = options.path;
     this.allowList = options.allowList;
+    this.containers = options.containers ?? false;
     this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
     this.#socket = new UnixSocket(options, this.#nowGeneration);
@@ -106,6 +111,11 @@ export class UnixListener implements Listener {
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
+  }
+
+  /** Below are no pids of senders. */
+  get #pidMin(): number {
+    return this.containers ? PID_INIT : PID_MIN;
   }
 
   get fd(): number {

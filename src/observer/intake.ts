@@ -19,17 +19,19 @@ import {
   UPDATE_OUT_OF_ORDER,
   UPDATE_REFRESHED,
 } from "../tracker/tracker.ts";
-import { decodeFrame } from "../wire/decode.ts";
+import { decodeFrame, decodeInnerFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
 import { ADMITTED_PAID, type Admission, isVouched, SHED_PER_PID } from "./admission.ts";
 import { EventRows } from "./event_rows.ts";
 import type { IdentityResolver } from "./identity.ts";
+import type { InnerPids } from "./inner_pids.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
 interface IntakeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
+  readonly innerPids: InnerPids;
   readonly admission: Admission;
   readonly accounting: DatagramAccounting;
   readonly refusals: Refusals;
@@ -50,6 +52,7 @@ export class Intake {
   readonly shared = new SharedPids();
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
+  readonly #innerPids: InnerPids;
   readonly #admission: Admission;
   readonly #accounting: DatagramAccounting;
   readonly #refusals: Refusals;
@@ -61,6 +64,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#tracker = options.tracker;
     this.#identity = options.identity;
+    this.#innerPids = options.innerPids;
     this.#admission = options.admission;
     this.#accounting = options.accounting;
     this.#refusals = options.refusals;
@@ -117,7 +121,9 @@ export class Intake {
       this.#listenerRejected(datagram, verdict);
       return;
     }
-    const code = decodeFrame(datagram.words, datagram.frameWord);
+    const { words, frameWord } = datagram;
+    const isInner = listener.containers === true && datagram.peerPid !== 0;
+    const code = isInner ? decodeInnerFrame(words, frameWord) : decodeFrame(words, frameWord);
     if (code === DECODE_OK) this.#takeFrame(datagram, listener);
     else this.#decodeFailed(datagram, code);
   }
@@ -161,15 +167,20 @@ export class Intake {
     const { pid, peerPid } = datagram;
     if (peerPid !== 0) {
       if (!isAllowed(listener, datagram)) {
-        this.#authFailed(datagram, event.AUTH_REASON_UID, reason.REJECT_UID);
+        this.#authFailed(datagram, reason.REJECT_UID, pid);
         return;
       }
       if (peerPid !== pid) {
-        this.#authFailed(datagram, event.AUTH_REASON_PID, reason.REJECT_PID);
-        return;
+        if (listener.containers !== true || !this.#innerPids.claim(datagram, pid)) {
+          // A number of a container is no member's here.
+          const member = listener.containers === true ? peerPid : pid;
+          this.#authFailed(datagram, reason.REJECT_PID, member);
+          return;
+        }
+        datagram.pid = peerPid;
       }
     }
-    if (pid > this.pidMax) {
+    if (datagram.pid > this.pidMax) {
       if (this.#pay(datagram)) this.#reject(datagram, reason.REJECT_PID_ABOVE_MAX);
       return;
     }
@@ -195,7 +206,14 @@ export class Intake {
     const tracker = this.#tracker;
     if (datagram.peerPid !== 0) {
       this.#identity.resolve(datagram, listener);
-      if (!this.#allowCrossNamespace && this.#isForeign(datagram)) {
+      if (listener.containers === true) {
+        if (!this.#isItsOwnNumber(datagram)) {
+          tracker.noteIdentityRead(datagram);
+          if (datagram.innerPid !== 0) datagram.pid = datagram.innerPid;
+          this.#authFailed(datagram, reason.REJECT_PID, datagram.peerPid, isPaid);
+          return;
+        }
+      } else if (!this.#allowCrossNamespace && this.#isForeign(datagram)) {
         tracker.noteIdentityRead(datagram);
         tracker.noteRefusal(datagram, reason.REJECT_CROSS_NAMESPACE, false);
         if (isPaid || this.#pay(datagram)) this.#crossNamespace(datagram);
@@ -237,6 +255,14 @@ export class Intake {
     }
   }
 
+  // What a container states is its own number, whatever else is allowed: the kernel's number of it
+  // is not one that it could know.
+  #isItsOwnNumber(datagram: Datagram): boolean {
+    if (datagram.innerPid === 0 && this.#isForeign(datagram))
+      if (!this.#innerPids.claim(datagram, datagram.pid)) return false;
+    return datagram.innerPid === 0 || this.#innerPids.confirm(datagram);
+  }
+
   #isForeign({ namespaceInode }: Datagram): boolean {
     return !Number.isNaN(namespaceInode) && namespaceInode !== this.#observerInode;
   }
@@ -247,12 +273,14 @@ export class Intake {
     this.rows.namespaceConflict(datagram, !Number.isNaN(this.#observerInode));
   }
 
-  #authFailed(datagram: Datagram, detail: number, rejected: number): void {
-    const isPaid = this.#pay(datagram);
-    datagram.slot = this.#tracker.slotOf(datagram.pid);
+  // `member` is the pid whose beat this would have been.
+  #authFailed(datagram: Datagram, rejected: number, member: number, wasPaid = false): void {
+    const isPaid = wasPaid || this.#pay(datagram);
+    datagram.slot = this.#tracker.slotOf(member);
     this.#tracker.noteRefusal(datagram, isPaid ? rejected : reason.REJECT_RATE_GLOBAL, false);
     if (!isPaid) return;
-    this.rows.authFailed(datagram, detail);
+    const isUid = rejected === reason.REJECT_UID;
+    this.rows.authFailed(datagram, isUid ? event.AUTH_REASON_UID : event.AUTH_REASON_PID);
     this.#reject(datagram, rejected);
   }
 

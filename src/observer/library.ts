@@ -29,6 +29,8 @@ export interface BindOptions extends LibraryOptions {
   /** Only these users may beat; default: all that the socket's mode lets in. */
   readonly allowUids?: readonly number[];
   readonly allowGids?: readonly number[];
+  /** Senders may state the pid that they have in a container; default false. */
+  readonly containers?: boolean;
   /** SO_RCVBUF to ask for; default: the kernel's own. */
   readonly rcvbufBytes?: number;
 }
@@ -223,6 +225,7 @@ export function bind(path: string, options: BindOptions): LibraryObserver {
     gid: options.gid,
     rcvbufBytes: options.rcvbufBytes ?? 0,
     allowList: allowListOf(options.allowUids, options.allowGids),
+    containers: options.containers ?? false,
     nowGeneration,
   });
   observer.addListener(listener);

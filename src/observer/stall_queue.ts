@@ -11,7 +11,7 @@ import type { Tracker } from "../tracker/tracker.ts";
 
 const { pid, key, agent, rule, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
 const { origin, namespaceInode, generation, uid, status, payload, listener } = SLOT_COLUMNS;
-const { flags, refused } = SLOT_COLUMNS;
+const { flags, refused, innerPid } = SLOT_COLUMNS;
 
 /** What a stall takes along from its slot, and from its lane. */
 class StallRows extends columnTable({
@@ -26,6 +26,7 @@ class StallRows extends columnTable({
   origin,
   namespaceInode,
   generation,
+  innerPid,
   uid,
   status,
   payload,
@@ -99,6 +100,7 @@ function stallOf(rows: StallRows, row: number, observerNs: number): Stall {
     origin: rows.origin[row]! as Origin,
     namespaceInode: rows.namespaceInode[row]!,
     generation: rows.generation[row]!,
+    innerPid: rows.innerPid[row]!,
     uid: rows.uid[row]!,
     proven: (rows.flags[row]! & SLOT_PROVEN) !== 0,
     status: rows.status[row]!,

@@ -93,7 +93,6 @@ export class ProcReader implements ProcessReader, IdentityReader {
     }
   }
 
-  /** The number that the process has in its own, innermost namespace; NaN = unknown. */
   innermostPid(pid: number): number {
     return text.parseNspids(this.#status(pid)).at(-1) ?? Number.NaN;
   }

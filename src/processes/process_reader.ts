@@ -16,4 +16,6 @@ export interface ProcessReader {
    * `observerInode` is the observer's own inode (NaN = unknown), needed by the NSpid fall-back.
    */
   namespaceInode(pid: number, observerInode: number): number;
+  /** The number that `pid` has in its own, innermost namespace; NaN if it cannot be read. */
+  innermostPid(pid: number): number;
 }

@@ -47,8 +47,13 @@ export function distrustReason(
 ): DecisionReason | undefined {
   switch (stall.origin) {
     case ORIGIN_KERNEL_ATTESTED:
-      // An unknown inode equals nothing, not even another unknown one.
-      if (allowCrossNamespace || stall.namespaceInode === observerNamespaceInode)
+      // Who was let in by the number that it has in its container is the process that the kernel
+      // names, wherever it lives. An unknown inode equals nothing, not even another unknown one.
+      if (
+        allowCrossNamespace ||
+        stall.innerPid !== 0 ||
+        stall.namespaceInode === observerNamespaceInode
+      )
         return isProven(stall) ? undefined : "unproven_sender";
       if (Number.isNaN(stall.namespaceInode) && !isProven(stall)) return "unproven_sender";
       return "cross_namespace_agent";

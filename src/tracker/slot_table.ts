@@ -179,6 +179,7 @@ export class SlotTable {
     slots.debt[slot] = datagram.debt;
     if (datagram.identityWasRead) slots.identityReadNs[slot] = datagram.nowNs;
     if (datagram.isProven) slots.prove(slot);
+    if (datagram.innerPid !== 0) slots.innerPid[slot] = datagram.innerPid;
     if (sources !== undefined) slots.setSource(slot, sources, datagram.sourceAt);
     slots.observedNonceHi[slot] = nonceHi;
     slots.observedNonceLo[slot] = nonceLo;

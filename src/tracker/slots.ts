@@ -66,6 +66,11 @@ export const SLOT_COLUMNS = {
   namespaceInode: f64(),
   /** Pinned start time of the process in clock ticks. */
   generation: f64(),
+  /**
+   * The number of the process in its own namespace, if it was let in by that as a program of a
+   * container; 0 = it was not.
+   */
+  innerPid: fresh(0, u32()),
   /** Uid that the kernel attested for the beat that took the slot; NaN = none. */
   uid: f64(),
   /** Gid that the kernel attested for the same beat; NaN = none. */

@@ -28,6 +28,7 @@ import {
   frameIsTerminal,
   frameStatus,
   MAGIC,
+  PID_INIT,
   PID_MIN,
   STATUS_CRITICAL,
   STATUS_STALL,
@@ -57,6 +58,21 @@ export function decodeFrame(words: Uint32Array, w: number): number {
   if (status > STATUS_STALL) return DECODE_BAD_STATUS;
   if (status === STATUS_STALL) return DECODE_STALL_ON_WIRE;
   if (words[w + WORD_PID]! < PID_MIN) return DECODE_BAD_PID;
+  return decodeOrder(words, w);
+}
+
+/**
+ * As `decodeFrame`, of a sender that may be in a container, where pid 1 is a program like others.
+ */
+export function decodeInnerFrame(words: Uint32Array, w: number): number {
+  const code = decodeFrame(words, w);
+  const isInit = code === DECODE_BAD_PID && words[w + WORD_PID]! === PID_INIT;
+  return isInit ? decodeOrder(words, w) : code;
+}
+
+/** What comes after the pid. */
+function decodeOrder(words: Uint32Array, w: number): number {
+  const status = words[w + WORD_HEAD]! >>> 24;
   if (words[w + WORD_TIMESTAMP_HI]! === U32_MAX && words[w + WORD_TIMESTAMP_LO]! === U32_MAX)
     return DECODE_BAD_TIMESTAMP;
   if (status !== STATUS_CRITICAL && frameIsTerminal(words, w)) return DECODE_BAD_NONCE;

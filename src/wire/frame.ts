@@ -38,6 +38,8 @@ export const VERSION = 2;
 export const NONCE_TERMINAL = 2n ** 64n - 1n;
 /** Pids 0 (kernel) and 1 (init) are reserved: an observer never watches them. */
 export const PID_MIN = 2;
+/** But in a container this is the program that it was started for. */
+export const PID_INIT = 1;
 
 export const STATUS_OK = 0;
 export const STATUS_DEGRADED = 1;

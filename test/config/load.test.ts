@@ -213,6 +213,19 @@ describe("loadConfig()", () => {
     expect(result.warnings).toEqual(["metrics are served on ::, which is not a loopback address"]);
   });
 
+  test("warns of allow_cross_namespace beside a listener for containers, which wins", async () => {
+    using fixture = new FixtureHost();
+    const listener = (name: string, key: string) =>
+      `[[listener]]\nkind = "unix"\nname = "${name}"\npath = "/${name}"\n${key}\n`;
+    const listeners = `${listener("pods", "containers = true")}${listener("local", "")}`;
+    expect(success(await fixture.load(listeners)).warnings).toEqual([]);
+    const both = `[observer]\nallow_cross_namespace = true\n${listeners}`;
+    expect(success(await fixture.load(both)).warnings).toEqual([
+      "listener pods: containers = true wins over observer.allow_cross_namespace: a sender in a " +
+        "container is known by the pid that it has there",
+    ]);
+  });
+
   test("reads the key of the audit log from a secret file", async () => {
     using fixture = new FixtureHost();
     fixture.writeSecrets();
@@ -323,12 +336,14 @@ describe("loadConfig() refuses", () => {
 
   test("boottime and allow lists on other platforms than Linux", async () => {
     using fixture = new FixtureHost({ platform: "darwin" });
-    const listener = '[[listener]]\nkind = "unix"\npath = "/a"\nallow_uids = [0]\n';
+    const listener =
+      '[[listener]]\nkind = "unix"\npath = "/a"\nallow_uids = [0]\ncontainers = true\n';
     const result = await fixture.load(`[observer]\nclock_source = "boottime"\n${listener}`);
     if (result.ok) throw new Error("the file was accepted");
     expect(result.problems.map(({ key, text }) => `${key}: ${text}`)).toEqual([
       'observer.clock_source: found "boottime" on darwin; want "monotonic" or "monotonic-raw": only Linux has a clock that counts suspend',
       "listener[0].allow_uids: found an allow list on darwin, where beats carry no credentials; want no such key",
+      "listener[0].containers: found true on darwin, where beats carry no credentials; want false",
     ]);
   });
 

@@ -194,6 +194,7 @@ describe("every refusal", () => {
       for (const kind of kinds) {
         const example: RefusedExample = {
           kind,
+          containers: kind === "unix",
           framePid: 2,
           peerPid: 4_711,
           peerUid: 1_000,

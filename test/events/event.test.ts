@@ -136,6 +136,7 @@ describe("eventFromStall()", () => {
       origin: 0,
       namespaceInode: Number.NaN,
       generation: 5,
+      innerPid: 0,
       uid: 1_000,
       proven: true,
       key: 9,

@@ -97,6 +97,7 @@ const STALL: Stall = {
   origin: 1,
   namespaceInode: 0,
   generation: Number.NaN,
+  innerPid: 0,
   uid: Number.NaN,
   proven: false,
   key: 12,

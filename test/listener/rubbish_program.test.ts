@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { BPF_MAXINSNS } from "../../ffi/socket_filter.ts";
 import { RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../../src/base/limits.ts";
 import { frameFilters, sealedFilters } from "../../src/listener/rubbish_program.ts";
+import { PID_INIT, PID_MIN } from "../../src/wire/frame.ts";
 import { runClassicBpf } from "../reference/classic_bpf.ts";
 import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
 
@@ -54,7 +55,7 @@ function seen(bytes: Uint8Array, at: number): Uint8Array {
 }
 
 describe.each([0, 8])("the filters of 32-byte frames after %d bytes", (at) => {
-  const [strict, plain] = frameFilters(at, RUBBISH_SAMPLE);
+  const [strict, plain] = frameFilters({ at, sample: RUBBISH_SAMPLE, pidMin: PID_MIN });
 
   test("the strict one passes exactly what decodes", () => {
     const property = fc.property(datagrams, (bytes) => {
@@ -94,9 +95,18 @@ describe.each([0, 8])("the filters of 32-byte frames after %d bytes", (at) => {
   });
 });
 
+test("the strict filter of a socket for containers passes pid 1, and not pid 0", () => {
+  const [strict] = frameFilters({ at: 0, sample: RUBBISH_SAMPLE, pidMin: PID_INIT });
+  const kept = [0, 1, 2].map((pid) => {
+    const frame = { status: 0, pid, timestamp: 1n, nonce: 1n, payload: 0 };
+    return runClassicBpf(strict!, referenceEncode(frame), UNPICKED) > 0;
+  });
+  expect(kept).toEqual([false, true, true]);
+});
+
 describe("the sample", () => {
   test.each([RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE])("is one in %d by the random word", (sample) => {
-    const [strict] = frameFilters(0, sample);
+    const [strict] = frameFilters({ at: 0, sample, pidMin: PID_MIN });
     let passed = 0;
     for (let random = 0; random < 3 * RUBBISH_SAMPLE_RARE; random++)
       if (runClassicBpf(strict!, new Uint8Array(31), random) > 0) passed++;

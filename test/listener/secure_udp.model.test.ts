@@ -32,6 +32,7 @@ const NO_PROCESSES = {
   startTime: () => Number.NaN,
   hasEnded: () => false,
   realUid: () => Number.NaN,
+  innermostPid: () => Number.NaN,
   namespaceInode: () => Number.NaN,
 };
 

@@ -66,6 +66,7 @@ export function stallOf(pid: number): Stall {
     origin: 0,
     namespaceInode: Number.NaN,
     generation: Number.NaN,
+    innerPid: 0,
     uid: Number.NaN,
     proven: false,
     key: pid,

@@ -54,6 +54,7 @@ const observer = new Observer({
     startTime: () => 1,
     hasEnded: () => false,
     realUid: () => 0,
+    innermostPid: () => Number.NaN,
     namespaceInode: () => 1,
   },
   observerInode: 1,

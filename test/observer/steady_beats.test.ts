@@ -184,6 +184,7 @@ class Subject {
         startTime: (pid) => this.#startTime(pid),
         hasEnded: (pid, generation) => this.#startTime(pid) > generation,
         realUid: () => 0,
+        innermostPid: () => Number.NaN,
         namespaceInode: (pid) => this.#inode(pid),
       },
       ...observer,

@@ -66,6 +66,15 @@ describe("distrustReason()", () => {
   }
 });
 
+describe("distrustReason() of a sender that was let in by its number in a container", () => {
+  test.each([222, 0, NaN])("passes it in namespace %p, if it is proven", (namespaceInode) => {
+    const contained = { innerPid: 7, namespaceInode };
+    expect(distrustReason(stallOf(contained), 111, false)).toBeUndefined();
+    const unproven = stallOf({ ...contained, proven: false });
+    expect(distrustReason(unproven, 111, false)).toBe("unproven_sender");
+  });
+});
+
 describe("distrustReason() of a sender that is not proven", () => {
   const OWN = 111;
   test.each([

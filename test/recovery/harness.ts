@@ -162,6 +162,7 @@ export function stallOf(fields: Partial<Stall> = {}): Stall {
     origin: ORIGIN_KERNEL_ATTESTED,
     namespaceInode: OWN_NAMESPACE,
     generation: 777,
+    innerPid: 0,
     uid: 1_000,
     proven: true,
     key: fields.pid ?? 4242,

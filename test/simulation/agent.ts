@@ -5,6 +5,7 @@ import type { Credentials } from "./network.ts";
 
 /**
  * How the daemon sees the sender. "translated": in a pid namespace where it has another number.
+ * "contained": the same, and the daemon knows of it: the pid is the daemon's, and it states its own.
  * "invisible": in one that the kernel cannot name to the daemon. "network": over UDP. "squatter":
  * over UDP under the pid of another agent.
  */
@@ -12,6 +13,7 @@ export type AgentKind =
   | "attested"
   | "foreign"
   | "translated"
+  | "contained"
   | "invisible"
   | "network"
   | "squatter";
@@ -45,6 +47,7 @@ export class Agent {
     switch (this.kind) {
       case "attested":
       case "foreign":
+      case "contained":
         return { pid: this.pid, uid, gid };
       case "translated":
         return { pid: this.pid + 1, uid, gid };

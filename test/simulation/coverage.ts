@@ -102,6 +102,7 @@ export const REQUIRED: readonly string[] = [
   "wraps",
   "terminalBypass",
   "worseBypass",
+  "contained",
   "spawnBudgetExceeded",
   "judgeDeferred",
   "budgetUsedUp",

@@ -134,6 +134,11 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed(seam)).toMatch(/event row/);
   });
 
+  test("a number of a container is taken for that of the next process", () => {
+    const seam: Partial<Seams> = { processes: (real) => new ShiftedReader(real) };
+    expect(noticed(seam)).not.toBe("nothing");
+  });
+
   test("the clock goes back", () => {
     expect(noticed({ clock: (raw) => new UnclampedClock(raw) })).not.toBe("nothing");
   });
@@ -224,6 +229,7 @@ class ChangedListener implements Listener {
   readonly fd;
   readonly batch;
   readonly allowList;
+  readonly containers;
   readonly #real: Listener;
   readonly #change: (count: number, batch: ReceivedBatch) => number;
 
@@ -236,6 +242,7 @@ class ChangedListener implements Listener {
     this.name = real.name;
     this.fd = real.fd;
     this.batch = real.batch;
+    this.containers = real.containers ?? false;
     this.allowList = keepsAllowList ? real.allowList : undefined;
     this.#real = real;
     this.#change = change;
@@ -304,29 +311,43 @@ class UnclampedClock extends ObserverClock {
 }
 
 class StaleReader implements ProcessReader {
-  readonly #real: ProcessReader;
+  readonly real: ProcessReader;
   readonly #kept = new Map<number, number>();
 
   constructor(real: ProcessReader) {
-    this.#real = real;
+    this.real = real;
   }
 
   startTime(pid: number): number {
-    const kept = this.#kept.get(pid) ?? this.#real.startTime(pid);
+    const kept = this.#kept.get(pid) ?? this.real.startTime(pid);
     this.#kept.set(pid, kept);
     return kept;
   }
 
   hasEnded(pid: number, startTime: number): boolean {
-    return this.#real.hasEnded(pid, startTime);
+    return this.real.hasEnded(pid, startTime);
   }
 
   realUid(pid: number): number {
-    return this.#real.realUid(pid);
+    return this.real.realUid(pid);
+  }
+
+  innermostPid(pid: number): number {
+    return this.real.innermostPid(pid);
   }
 
   namespaceInode(pid: number, observerInode: number): number {
-    return this.#real.namespaceInode(pid, observerInode);
+    return this.real.namespaceInode(pid, observerInode);
+  }
+}
+
+class ShiftedReader extends StaleReader {
+  override startTime(pid: number): number {
+    return this.real.startTime(pid);
+  }
+
+  override innermostPid(pid: number): number {
+    return this.real.innermostPid(pid) + 1;
   }
 }
 

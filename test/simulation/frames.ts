@@ -1,5 +1,6 @@
 // Frames for the simulated network, made by the slow codec: the code under test is not used to
 // build its own input.
+import { decodeInContainer } from "./inner_pid_model.ts";
 import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
 import type { Random } from "./random.ts";
 
@@ -18,8 +19,9 @@ export function frameBytes(fields: FrameFields): Uint8Array {
 }
 
 /** True for what no listener takes for a beat, from any sender. */
-export function isRubbish(bytes: Uint8Array): boolean {
-  return bytes.length !== 32 || referenceDecode(bytes).error !== undefined;
+export function isRubbish(bytes: Uint8Array, containers: boolean): boolean {
+  const decode = containers ? decodeInContainer : referenceDecode;
+  return bytes.length !== 32 || decode(bytes).error !== undefined;
 }
 
 /** A frame that breaks exactly one rule of the wire, with its CRC right unless that is the rule. */

@@ -211,6 +211,7 @@ export class Life {
     coverage.count("resumed", observer.seen.resumed);
     coverage.count("terminalBypass", observer.seen.terminalBypass);
     coverage.count("worseBypass", observer.seen.worseBypass);
+    coverage.count("contained", observer.seen.contained);
     coverage.count("judgePoints", observer.seen.judgePoints);
     coverage.count("judgeDeferred", observer.seen.deferred);
     coverage.count("judgedInFlood", observer.seen.judgedInFlood);
@@ -223,7 +224,7 @@ export class Life {
 }
 
 function isByRule(text: string): boolean {
-  return text.endsWith(" rule 0");
+  return text.includes(" rule 0 ");
 }
 
 function addTotals(coverage: Coverage, totals: ReadonlyMap<string, number>): void {

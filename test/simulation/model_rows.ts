@@ -28,6 +28,8 @@ export interface ModelStall {
   readonly thresholdNs: number;
   /** Index of the rule; 65535 = none. */
   readonly rule: number;
+  /** It was let in by the number that it has in a container. */
+  readonly isContained: boolean;
 }
 
 interface ModelIdentity {
@@ -132,11 +134,11 @@ export function rowText(batch: EventBatch, i: number): string {
 
 export function stallText(stall: Stall): string {
   const nonce = wide(stall.lastNonceHi, stall.lastNonceLo);
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule} contained ${stall.innerPid !== 0}`;
 }
 
 export function modelStallText(stall: ModelStall): string {
-  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule}`;
+  return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${stall.nonce} origin ${stall.origin} ns ${stall.namespaceInode ?? Number.NaN} generation ${stall.generation ?? Number.NaN} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule} contained ${stall.isContained}`;
 }
 
 function operandText(error: string, operands: readonly bigint[]): string {

@@ -36,6 +36,8 @@ export interface LinkOptions {
   readonly acceptRecovery: boolean;
   /** Unix: the kernel says of each datagram whether its sender is there. */
   readonly kernelVouches: boolean;
+  /** Unix: senders may state the pid that they have in a container. */
+  readonly containers: boolean;
   /** Unix: the uids that are accepted, undefined = all. */
   readonly allowUids: readonly number[] | undefined;
 }

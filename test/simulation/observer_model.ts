@@ -2,14 +2,14 @@
 // the datagrams and says what the daemon must do with each of them, in which order, and who falls
 // silent when. Built from the slow twins of tracker, frame and token bucket; nothing of the code
 // under test is used.
-import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { referenceDecode } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
 import { IdentificationModel } from "./identification_model.ts";
+import { decodeInContainer, type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
 import { type DecodedFrame, decodeErrorRow, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
-import type { ProcessTable } from "./process_table.ts";
+import type { CountingReader, ProcessTable } from "./process_table.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
@@ -40,7 +40,7 @@ interface LinkState {
 export interface ObserverModelOptions {
   readonly scenario: Scenario;
   readonly links: readonly Link[];
-  readonly processes: ProcessReader;
+  readonly processes: CountingReader;
   readonly table: ProcessTable;
   /** The clock of start times at a true time. */
   readonly generationAt: (trueNs: number) => number;
@@ -50,6 +50,7 @@ export interface ObserverModelOptions {
 export class ObserverModel {
   readonly tracker: ReferenceTracker;
   readonly identification: IdentificationModel;
+  readonly innerPids: InnerPidModel;
   /** When the identity of a slot was last looked up, and who took its last beat. */
   readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
@@ -81,6 +82,7 @@ export class ObserverModel {
     retired: 0,
     terminalBypass: 0,
     worseBypass: 0,
+    contained: 0,
     judgedInFlood: 0,
     judgePoints: 0,
     deferred: 0,
@@ -109,6 +111,7 @@ export class ObserverModel {
       startTime: (pid) => known(processes.startTime(pid)),
       hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
     });
+    this.innerPids = new InnerPidModel(processes);
     this.identification = new IdentificationModel(scenario, this.tracker, options.table);
     this.#bucket = new ReferenceTokenBucket(scenario.globalRate, scenario.globalBurst);
     this.links = options.links.map((link) => ({
@@ -262,6 +265,7 @@ export class ObserverModel {
       listener: this.listenerOf.get(slot)!,
       thresholdNs: slot.lane.thresholdNs,
       rule: this.identification.hasRule(slot) ? 0 : 65_535,
+      isContained: this.innerPids.isContained(slot),
     };
   }
 
@@ -296,31 +300,38 @@ export class ObserverModel {
       this.ioErrors += 1;
       return "no_credentials";
     }
-    const decoded = referenceDecode(bytes);
+    const mayBeInner = isUnix && link.options.containers && credentials!.pid !== 0;
+    const decoded = mayBeInner ? decodeInContainer(bytes) : referenceDecode(bytes);
     if (decoded.error !== undefined) {
       if (!token()) return "rate_global";
       this.rows.push(decodeErrorRow(listenerNumber, nowNs, decoded.error, decoded.operands));
       this.decodeErrors.set(decoded.error, (this.decodeErrors.get(decoded.error) ?? 0) + 1);
       return "decode";
     }
-    const frame: DecodedFrame = {
+    const stated: DecodedFrame = {
       ...decoded,
       pid: Number(decoded.pid),
       payload: Number(decoded.payload),
     };
     const peerPid = isUnix ? credentials!.pid : 0;
+    let claim: InnerClaim | undefined;
     if (peerPid !== 0) {
       if (allowUids !== undefined && !allowUids.includes(credentials!.uid)) {
         if (!token()) return "rate_global";
-        this.rows.push(row.authFailure(listenerNumber, nowNs, frame.pid, "uid"));
+        this.rows.push(row.authFailure(listenerNumber, nowNs, stated.pid, "uid"));
         return "uid";
       }
-      if (peerPid !== frame.pid) {
-        if (!token()) return "rate_global";
-        this.rows.push(row.authFailure(listenerNumber, nowNs, frame.pid, "pid"));
-        return "pid";
+      if (peerPid !== stated.pid) {
+        const { innerPids, tracker } = this;
+        if (mayBeInner) claim = innerPids.claim(stated.pid, peerPid, tracker.find(peerPid), nowNs);
+        if (claim === undefined) {
+          if (!token()) return "rate_global";
+          this.rows.push(row.authFailure(listenerNumber, nowNs, stated.pid, "pid"));
+          return "pid";
+        }
       }
     }
+    const frame = claim === undefined ? stated : { ...stated, pid: peerPid };
     if (frame.pid > this.pidMax) return token() ? "pid_above_max" : "rate_global";
     const origin = originOf(isUnix, peerPid, acceptRecovery);
     const uid = peerPid === 0 ? undefined : credentials!.uid;
@@ -335,17 +346,23 @@ export class ObserverModel {
       mayBe: isOld,
       is: (startTime) => isOld(startTime) && isThere() && processes.realUid(frame.pid) === uid,
     };
-    return this.#admit(listenerNumber, frame, { peerPid, uid, origin, proof }, nowNs);
+    return this.#admit(
+      listenerNumber,
+      frame,
+      { peerPid, uid, origin, proof, mayBeInner, claim },
+      nowNs,
+    );
   }
 
   /** Rows 2 and 6 to 9: the limiters, the identity and the namespace gate. */
   #admit(
     listenerNumber: number,
     frame: DecodedFrame,
-    { peerPid, uid, origin, proof }: Sender,
+    sender: Sender,
     nowNs: number,
   ): string | undefined {
     const { scenario } = this.#options;
+    const { peerPid, origin, proof, mayBeInner } = sender;
     const slot = this.tracker.find(frame.pid);
     const terminalAfterRegular =
       slot !== undefined &&
@@ -375,7 +392,17 @@ export class ObserverModel {
       peerPid === 0
         ? { inode: undefined, generation: undefined, proven: false, wasRead: false }
         : this.#identity(frame, slot, proof, nowNs);
-    if (!scenario.allowCrossNamespace && identity.inode !== undefined) {
+    if (mayBeInner) {
+      const claim = this.#ownNumber(frame, sender, identity, nowNs);
+      if (claim === "wrong") {
+        if (identity.wasRead && slot !== undefined) this.lookedUpNs.set(slot, nowNs);
+        if (bypassesGlobal && !this.#pay(nowNs)) return "rate_global";
+        const statedPid = sender.claim?.innerPid ?? frame.pid;
+        this.rows.push(row.authFailure(listenerNumber, nowNs, statedPid, "pid"));
+        return "pid";
+      }
+      sender = { ...sender, claim };
+    } else if (!scenario.allowCrossNamespace && identity.inode !== undefined) {
       const observerInode = known(scenario.observerInode);
       if (identity.inode !== observerInode) {
         if (identity.wasRead && slot !== undefined) this.lookedUpNs.set(slot, nowNs);
@@ -387,15 +414,30 @@ export class ObserverModel {
         return "cross_namespace";
       }
     }
-    return this.#track(listenerNumber, frame, uid, origin, identity, nowNs, bypassesGlobal);
+    return this.#track(listenerNumber, frame, sender, identity, nowNs, bypassesGlobal);
+  }
+
+  /** Whoever is in a container states its number there, and nothing else. */
+  #ownNumber(
+    frame: DecodedFrame,
+    { claim, peerPid }: Sender,
+    identity: Identity,
+    nowNs: number,
+  ): InnerClaim | "wrong" | undefined {
+    const own = known(this.#options.scenario.observerInode);
+    const isForeign = identity.inode !== undefined && identity.inode !== own;
+    if (claim === undefined && !isForeign) return undefined;
+    const slot = this.tracker.find(peerPid);
+    const stated = claim ?? this.innerPids.claim(frame.pid, peerPid, slot, nowNs);
+    if (stated === undefined) return "wrong";
+    return this.innerPids.confirms(stated, identity, peerPid, nowNs) ? stated : "wrong";
   }
 
   /** Row 10. */
   #track(
     listenerNumber: number,
     frame: DecodedFrame,
-    uid: number | undefined,
-    origin: number,
+    { uid, origin, claim }: Sender,
     identity: Identity,
     nowNs: number,
     isUnpaid: boolean,
@@ -424,6 +466,8 @@ export class ObserverModel {
         this.listenerOf.set(slot!, listenerNumber);
         if (outcome === "Inserted") this.#allowances.set(slot!, this.#fullAllowance());
         this.#allowances.get(slot!)!.force(nowNs);
+        this.innerPids.accepted(slot!, claim, outcome === "Inserted");
+        if (claim !== undefined) this.seen.contained += 1;
         if (identity.proven) this.proven.add(slot!);
         else if (identity.generation !== undefined) this.lookNs = nowNs + 12_000_000;
         const resumed = wasStalled && outcome === "Refreshed";
@@ -549,6 +593,9 @@ interface Sender {
   readonly uid: number | undefined;
   readonly origin: number;
   readonly proof: Proof;
+  /** It may be in a container; it has said so, and which process that is true of. */
+  readonly mayBeInner: boolean;
+  readonly claim: InnerClaim | undefined;
 }
 
 /**

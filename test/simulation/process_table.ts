@@ -12,6 +12,8 @@ export interface SimulatedProcess {
   readonly inode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Its number in its own namespace. */
+  readonly innermostPid: number;
   /** False while /proc/<pid>/stat cannot be read. */
   statReadable: boolean;
   /** True once the kernel says that it has put a datagram into a socket. */
@@ -102,6 +104,11 @@ export class CountingReader implements ProcessReader {
   realUid(pid: number): number {
     const process = this.#table.find(pid);
     return process?.statReadable === true ? process.uid : Number.NaN;
+  }
+
+  innermostPid(pid: number): number {
+    const process = this.#table.find(pid);
+    return process?.statReadable === true ? process.innermostPid : Number.NaN;
   }
 
   namespaceInode(pid: number, observerInode: number): number {

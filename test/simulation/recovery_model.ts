@@ -268,7 +268,8 @@ export class RecoveryModel {
     if (stall.origin === KERNEL) {
       const isProven = stall.proven && stall.generation !== undefined;
       const isOwn = stall.namespaceInode === OWN_INODE && observerInode === OWN_INODE;
-      if (!allowCrossNamespace && !isOwn && (isProven || stall.namespaceInode !== undefined))
+      const isAllowed = allowCrossNamespace || stall.isContained;
+      if (!isAllowed && !isOwn && (isProven || stall.namespaceInode !== undefined))
         return "cross_namespace_agent";
       if (!isProven) return "unproven_sender";
     }

@@ -55,6 +55,7 @@ const UNIX: LinkOptions = {
   kind: "unix",
   acceptRecovery: false,
   kernelVouches: false,
+  containers: false,
   allowUids: undefined,
 };
 const GUARDED: LinkOptions = {
@@ -62,6 +63,7 @@ const GUARDED: LinkOptions = {
   kind: "unix",
   acceptRecovery: false,
   kernelVouches: false,
+  containers: false,
   allowUids: [0, 1_000, 1_001],
 };
 const TRUSTED: LinkOptions = {
@@ -69,6 +71,7 @@ const TRUSTED: LinkOptions = {
   kind: "udp",
   acceptRecovery: true,
   kernelVouches: false,
+  containers: false,
   allowUids: undefined,
 };
 const LAB: LinkOptions = {
@@ -76,13 +79,16 @@ const LAB: LinkOptions = {
   kind: "udp",
   acceptRecovery: false,
   kernelVouches: false,
+  containers: false,
   allowUids: undefined,
 };
 const VOUCHED: LinkOptions = { ...UNIX, name: "vouched", kernelVouches: true };
+const PODS: LinkOptions = { ...UNIX, name: "pods", containers: true };
+const VOUCHED_PODS: LinkOptions = { ...PODS, name: "vouched-pods", kernelVouches: true };
 
 /** The settings of life number `life`, from 0. */
 export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
-  if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB], true);
+  if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB, PODS], true);
   if (life === 1) {
     const rule = { thresholdNs: NS_PER_S / 2, debounceNs: 5 * NS_PER_S };
     return { ...fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false), rule };
@@ -161,6 +167,8 @@ function drawScenario(random: Random, agentCount: number): Scenario {
       [VOUCHED, UNIX, TRUSTED],
       [GUARDED, TRUSTED, LAB],
       [LAB, TRUSTED, UNIX],
+      [PODS],
+      [UNIX, VOUCHED_PODS, LAB],
     ]),
     capacity: random.pick([
       1,

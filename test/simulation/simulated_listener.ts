@@ -37,7 +37,8 @@ class SimulatedFilter implements KernelFilter {
 
   count(taken: readonly Datagram[]): void {
     if (!this.isCounting) return;
-    const rubbish = taken.filter((datagram) => isRubbish(datagram.bytes)).length;
+    const { containers } = this.#link.options;
+    const rubbish = taken.filter((datagram) => isRubbish(datagram.bytes, containers)).length;
     this.#counted += rubbish;
     this.#dropped += rubbish * Math.max(0, this.#link.filterSample - 1);
   }
@@ -72,6 +73,7 @@ export class SimulatedListener implements Listener {
   readonly fd = -1;
   readonly batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS));
   readonly allowList: AllowList | undefined;
+  readonly containers: boolean;
   readonly filter: SimulatedFilter;
   readonly #link: Link;
   readonly #clock: SimulatedClock;
@@ -84,6 +86,7 @@ export class SimulatedListener implements Listener {
     this.kind = link.options.kind;
     this.name = link.options.name;
     this.allowList = allowListOf(link.options.allowUids, undefined);
+    this.containers = link.options.containers;
     this.filter = new SimulatedFilter(link);
     this.#link = link;
     this.#clock = clock;

@@ -146,11 +146,13 @@ export class World {
     this.settle(agent);
     this.processes.end(pid);
     if (!agent.isOnUnix) return;
+    const isForeign = agent.kind === "foreign" || agent.kind === "contained";
     const process = this.processes.start({
       pid,
-      inode: agent.kind === "foreign" ? FOREIGN_INODE + random.below(2) : OWN_INODE,
+      inode: isForeign ? FOREIGN_INODE + random.below(2) : OWN_INODE,
       uid: random.chance(0.03) ? STRANGER_UID : 1_000 + random.below(2),
       gid: 1_000,
+      innermostPid: isForeign ? 1 + random.below(6) : pid,
     });
     if (random.chance(0.15)) process.namespaceRead = random.pick(["hidden", "unreadable"]);
     if (random.chance(0.05)) process.statReadable = false;
@@ -185,7 +187,7 @@ export class World {
     const { random } = this;
     const frame: FrameFields = {
       status: random.chance(0.9) ? 0 : random.between(1, 2),
-      pid: agent.pid,
+      pid: this.#statedPid(agent),
       timestamp: BigInt(this.trueNs),
       nonce: agent.nonce,
       payload: random.u32(),
@@ -219,7 +221,7 @@ export class World {
     const link = this.links[listenerNumber]!;
     this.trace.number(listenerNumber);
     this.trace.bytes(datagram.bytes);
-    if (link.filterSample > 0 && isRubbish(datagram.bytes)) {
+    if (link.filterSample > 0 && isRubbish(datagram.bytes, link.options.containers)) {
       if (!random.chance(1 / link.filterSample)) {
         this.coverage.count("filtered");
         return;
@@ -261,6 +263,8 @@ export class World {
   #drawKind(): AgentKind {
     const { random } = this;
     if (this.scenario.allowCrossNamespace && random.chance(0.3)) return "foreign";
+    const hasPods = this.scenario.links.some(({ containers }) => containers);
+    if (hasPods && random.chance(0.4)) return "contained";
     if (random.chance(0.7)) return "attested";
     return random.pick(["foreign", "translated", "invisible", "network", "network", "squatter"]);
   }
@@ -295,6 +299,11 @@ export class World {
     const reuses = agent.pid !== 0 && !isTaken && random.chance(0.5);
     if (reuses) this.coverage.count("pidReused");
     this.start(agent, reuses ? agent.pid : this.freePid());
+  }
+
+  #statedPid({ kind, pid }: Agent): number {
+    if (kind !== "contained" || this.random.chance(0.02)) return pid;
+    return this.processes.find(pid)?.innermostPid ?? pid;
   }
 
   #squattedPid(agent: Agent): Partial<FrameFields> {

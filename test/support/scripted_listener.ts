@@ -35,6 +35,8 @@ export interface ScriptedListenerOptions {
   readonly name?: string;
   readonly kind?: ListenerKind;
   readonly allowList?: AllowList | undefined;
+  /** Senders may state the pid that they have in a container. */
+  readonly containers?: boolean;
   /** It says where its datagrams come from. */
   readonly sources?: boolean;
   /** A descriptor for a real loop to wait on; -1 = none. */
@@ -48,6 +50,7 @@ export class ScriptedListener implements Listener {
   readonly name: string;
   readonly fd: number;
   readonly allowList: AllowList | undefined;
+  readonly containers: boolean;
   readonly batch: ReceivedBatch;
   /** Receives that are still to come; at the end of the script the socket is empty. */
   readonly script: Receive[] = [];
@@ -71,6 +74,7 @@ export class ScriptedListener implements Listener {
     this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS), sources);
     this.name = options.name ?? "scripted";
     this.allowList = options.allowList;
+    this.containers = options.containers ?? false;
     this.fd = options.fd ?? -1;
     this.#onReceive = options.onReceive;
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;

@@ -17,6 +17,7 @@ const tracker = new Tracker({
     startTime: () => Number.NaN,
     hasEnded: () => false,
     realUid: () => Number.NaN,
+    innermostPid: () => Number.NaN,
     namespaceInode: () => Number.NaN,
   },
 });

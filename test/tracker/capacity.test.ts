@@ -27,6 +27,7 @@ describe("Tracker with 2^20 slots", () => {
       startTime,
       hasEnded: () => false,
       realUid: () => Number.NaN,
+      innermostPid: () => Number.NaN,
       namespaceInode: () => Number.NaN,
     };
     const tracker = new Tracker({ thresholdNs: THRESHOLD, capacity: CAPACITY, processes });

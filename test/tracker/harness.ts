@@ -73,6 +73,7 @@ export class Harness {
           return this.ended.has(pid);
         },
         realUid: () => Number.NaN,
+        innermostPid: () => Number.NaN,
         namespaceInode: () => Number.NaN,
       },
     });

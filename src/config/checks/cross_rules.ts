@@ -35,7 +35,7 @@ export function checkCrossRules(
     if (listener.kind === "udp") checkPlaintext(listener, report);
     if (listener.kind === "secure-udp") checkSecure(listener, report);
     if (listener.kind !== "unix") checkAcceptRecovery(document, listener, report);
-    if (platform !== "linux") checkAllowLists(listener, platform, report);
+    if (platform !== "linux") checkCredentialKeys(listener, platform, report);
   }
   checkRecovery(document, platform, report);
   checkAgents(document, faults);
@@ -229,12 +229,15 @@ function checkAcceptRecovery(
   });
 }
 
-function checkAllowLists(listener: CheckedListener, platform: string, report: Report): void {
+function checkCredentialKeys(listener: CheckedListener, platform: string, report: Report): void {
   for (const key of ["allow_uids", "allow_gids"] as const) {
     if (listener.values[key] === undefined) continue;
     const found = `an allow list on ${platform}, where beats carry no credentials`;
     report({ at: { listener, key }, anchor: "key", found, want: "no such key" });
   }
+  if (listener.values.containers !== true) return;
+  const found = `true on ${platform}, where beats carry no credentials`;
+  report({ at: { listener, key: "containers" }, anchor: "value", found, want: "false" });
 }
 
 function checkMetrics(document: CheckedDocument, report: Report): void {

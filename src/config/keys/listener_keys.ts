@@ -29,6 +29,8 @@ const UNIX_KEYS = {
   group: live("gid", account("group"), "Group of the socket file"),
   allow_uids: live("allowUids", accounts("user"), "Users whose beats are accepted"),
   allow_gids: live("allowGids", accounts("group"), "Primary groups whose beats are accepted"),
+  containers: restart("containers", flag,
+    "Accepts senders in containers by the pid that they have there", { byDefault: false }),
 };
 
 const UDP_KEYS = {
