@@ -36,7 +36,7 @@ export const UDP_HEADER_BYTES = 8;
 const HEAD = (0x5641 << 8) | VERSION;
 const WHOLE = U32_MAX;
 
-export interface FrameFilterOptions {
+interface FrameFilterOptions {
   /** The frames begin at this byte. */
   readonly at: number;
   /** One in so many, a power of two, of the datagrams that are no frames passes. */

@@ -11,6 +11,7 @@ import * as event from "../events/event_batch.ts";
 import { decodeRefusal, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import { VERDICT_PASS } from "../listener/received_batch.ts";
+import type { ProcessReader } from "../processes/process_reader.ts";
 import { NO_KEY } from "../tracker/member_key.ts";
 import {
   type Tracker,
@@ -24,14 +25,14 @@ import { DECODE_OK } from "../wire/decode_error.ts";
 import { ADMITTED_PAID, type Admission, isVouched, SHED_PER_PID } from "./admission.ts";
 import { EventRows } from "./event_rows.ts";
 import type { IdentityResolver } from "./identity.ts";
-import type { InnerPids } from "./inner_pids.ts";
+import { InnerPids } from "./inner_pids.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
 interface IntakeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
-  readonly innerPids: InnerPids;
+  readonly processes: ProcessReader;
   readonly admission: Admission;
   readonly accounting: DatagramAccounting;
   readonly refusals: Refusals;
@@ -64,7 +65,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#tracker = options.tracker;
     this.#identity = options.identity;
-    this.#innerPids = options.innerPids;
+    this.#innerPids = new InnerPids(options.processes, options.tracker);
     this.#admission = options.admission;
     this.#accounting = options.accounting;
     this.#refusals = options.refusals;

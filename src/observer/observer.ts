@@ -18,7 +18,6 @@ import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
 import { IdentityResolver } from "./identity.ts";
-import { InnerPids } from "./inner_pids.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import type { SharedPid } from "./shared_pids.ts";
@@ -118,7 +117,7 @@ export class Observer {
     this.#intake = new Intake({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
-      innerPids: new InnerPids(options.processes, this.tracker),
+      processes: options.processes,
       admission: new Admission(options.admission ?? NO_LIMITS),
       accounting: this.accounting,
       refusals: this.refusals,

@@ -5,7 +5,7 @@ import type { Credentials } from "./network.ts";
 
 /**
  * How the daemon sees the sender. "translated": in a pid namespace where it has another number.
- * "contained": the same, and the daemon knows of it: the pid is the daemon's, and it states its own.
+ * "contained": in such a one, whose number it states; its pid is the kernel's.
  * "invisible": in one that the kernel cannot name to the daemon. "network": over UDP. "squatter":
  * over UDP under the pid of another agent.
  */

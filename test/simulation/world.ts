@@ -264,7 +264,7 @@ export class World {
     const { random } = this;
     if (this.scenario.allowCrossNamespace && random.chance(0.3)) return "foreign";
     const hasPods = this.scenario.links.some(({ containers }) => containers);
-    if (hasPods && random.chance(0.4)) return "contained";
+    if (hasPods && random.chance(0.2)) return "contained";
     if (random.chance(0.7)) return "attested";
     return random.pick(["foreign", "translated", "invisible", "network", "network", "squatter"]);
   }
