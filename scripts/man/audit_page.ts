@@ -5,6 +5,7 @@ import {
   BOOT_COLUMNS_KEYED,
   COLUMNS,
   COMPLETE_COLUMNS_CAPTURED,
+  RUN_COLUMNS,
   type RowKind,
 } from "../../src/audit/row.ts";
 import { literalBlock, textLines, wrapped } from "./mdoc.ts";
@@ -48,8 +49,10 @@ function kindItem([kind, meaning]: [string, string]): string {
 
 function longer(kind: string): string[] {
   if (kind === "boot") return ["With a key:", display(BOOT_COLUMNS_KEYED)];
-  if (kind === "complete") return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED)];
-  return [];
+  const ofRun = ["With a configuration file, before the chain:", display(RUN_COLUMNS)];
+  if (kind === "complete")
+    return ["With captured output:", display(COMPLETE_COLUMNS_CAPTURED), ...ofRun];
+  return kind === "spawn" || kind === "refused" ? ofRun : [];
 }
 
 /** Columns in order; filled here, because man would break the names. */

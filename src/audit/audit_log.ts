@@ -28,6 +28,11 @@ export interface AuditLogOptions
    */
   readonly onWatermark: (level: WatermarkLevel, lineCount: number) => void;
   readonly calls?: FileCalls;
+  /**
+   * The name of the agent of a number, "" = it has none; undefined = rows say no more than those
+   * of the Rust observer.
+   */
+  readonly agentName?: ((agent: number) => string) | undefined;
 }
 
 export class AuditLog {
@@ -46,6 +51,7 @@ export class AuditLog {
   readonly directorySyncError: Error | undefined;
   readonly #ring: AuditRing;
   readonly #writer: AuditWriter;
+  readonly #agentName: ((agent: number) => string) | undefined;
   readonly #syncIntervalNs: number;
   /** A record came after the writer was last started. */
   #isFresh = false;
@@ -82,6 +88,7 @@ export class AuditLog {
     this.bootReason = bootReason;
     this.tornBytes = tornBytes;
     this.directorySyncError = file.directorySyncError;
+    this.#agentName = options.agentName;
     this.#syncIntervalNs = options.syncIntervalNs;
     this.#ring = new AuditRing(this.counters, options.onWatermark);
     this.#synced = { seq: head.seq, chain: head.text };
@@ -115,7 +122,8 @@ export class AuditLog {
 
   /** Queues the record of an outcome, or drops and counts it. `unixMs` is the wall clock now. */
   record(outcome: RecoveryOutcome, unixMs: number): void {
-    const fields = outcomeFields(outcome, unixMs);
+    const name = outcome.kind === "storm" ? undefined : this.#agentName?.(outcome.agent);
+    const fields = outcomeFields(outcome, unixMs, name);
     if (fields === undefined) return;
     if (this.#closing !== undefined) {
       this.#ring.drop(1);

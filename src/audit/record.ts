@@ -12,6 +12,9 @@ import type {
 export const AUDIT_HEADER = "# varta-watch recovery audit v2";
 export const AUDIT_HEADER_V1 = "# varta-watch recovery audit v1";
 
+/** Names have no more: what comes as one is bounded all the same. */
+const AGENT_NAME_CHARACTERS_MAX = 64;
+
 /** Stands for a value that is absent. */
 export const ABSENT = "-";
 
@@ -63,8 +66,22 @@ export function tamperFields(fields: TamperFields): string {
 
 /**
  * The columns from wallclock_ms on, without the chain; undefined for an outcome that is no record.
+ * `agentName` is "" for one without a name, and undefined where rows say no more than those of the
+ * Rust observer.
  */
-export function outcomeFields(outcome: RecoveryOutcome, unixMs: number): string | undefined {
+export function outcomeFields(
+  outcome: RecoveryOutcome,
+  unixMs: number,
+  agentName?: string,
+): string | undefined {
+  const own = ownFields(outcome, unixMs);
+  if (own === undefined || agentName === undefined || outcome.kind === "storm") return own;
+  const { recoveryId, verdict } = outcome;
+  const id = recoveryId === 0 ? ABSENT : recoveryId;
+  return [own, id, nameText(agentName), verdict || ABSENT].join("\t");
+}
+
+function ownFields(outcome: RecoveryOutcome, unixMs: number): string | undefined {
   switch (outcome.kind) {
     case "spawn":
       return spawnColumns(outcome, unixMs).join("\t");
@@ -159,6 +176,12 @@ function orAbsent(value: number): string {
 
 function free(text: string): string {
   return text === "" ? ABSENT : escapeUnprintable(text.replace(/[\t\n\r]/g, " "));
+}
+
+/** A name that is that of nothing is escaped, too. */
+function nameText(name: string): string {
+  if (name === ABSENT) return "%2D";
+  return free([...name].slice(0, AGENT_NAME_CHARACTERS_MAX).join(""));
 }
 
 function tailText(tail: Uint8Array): string {

@@ -15,6 +15,9 @@ export const COLUMNS = {
   tamper_suspected: columns("what found_seq found_chain head_seq head_chain"),
 } as const;
 
+/** What rows about agents say beside, where the daemon has a configuration file. */
+export const RUN_COLUMNS: readonly string[] = ["recovery_id", "agent", "verdict"];
+
 /** A `boot` row while `audit.key_file` is set. */
 export const BOOT_COLUMNS_KEYED: readonly string[] = [
   ...COLUMNS.boot.slice(0, -1),
@@ -32,10 +35,16 @@ export const COMPLETE_COLUMNS_CAPTURED: readonly string[] = [
 
 export type RowKind = keyof typeof COLUMNS;
 
-/** Kinds that may have more columns. */
+/** Kinds that may have more columns. No two forms of a kind have the same number of them. */
 const LONGER: Partial<Record<RowKind, readonly (readonly string[])[]>> = {
   boot: [BOOT_COLUMNS_KEYED],
-  complete: [COMPLETE_COLUMNS_CAPTURED],
+  spawn: [withRun(COLUMNS.spawn)],
+  complete: [
+    COMPLETE_COLUMNS_CAPTURED,
+    withRun(COLUMNS.complete),
+    withRun(COMPLETE_COLUMNS_CAPTURED),
+  ],
+  refused: [withRun(COLUMNS.refused)],
 };
 
 export interface AuditRow {
@@ -108,6 +117,10 @@ export function latin1(bytes: Uint8Array): string {
 
 function columns(own: string): readonly string[] {
   return `seq wallclock_ms observer_ns kind ${own} chain`.split(" ");
+}
+
+function withRun(names: readonly string[]): readonly string[] {
+  return [...names.slice(0, -1), ...RUN_COLUMNS, "chain"];
 }
 
 function isRowKind(word: string): word is RowKind {

@@ -216,7 +216,7 @@ function rowText(row: AuditRow): string {
 
 const TEXT_COLUMNS: ReadonlySet<string> = new Set(
   (
-    "kind prev_chain reason key_id mode program source outcome stdout_tail stderr_tail what " +
+    "kind prev_chain reason key_id agent verdict mode program source outcome stdout_tail stderr_tail what " +
     "found_chain head_chain chain"
   ).split(" "),
 );

@@ -27,6 +27,8 @@ interface AuditWiringOptions {
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly monotonicNs: () => number;
+  /** Undefined = rows say no more than those of the Rust observer. */
+  readonly agentName: ((agent: number) => string) | undefined;
 }
 
 /** What the operator should know about a log that was found in another state than it was left. */
@@ -72,6 +74,7 @@ export async function openAudit(file: string, options: AuditWiringOptions): Prom
     daemonPid: process.pid,
     unixMs: Date.now,
     monotonicNs: options.monotonicNs,
+    agentName: options.agentName,
     onWatermark: (level, lineCount) => {
       if (level === "warn")
         log.limited("audit_ring_warn", "warn", "audit queue fills up", {

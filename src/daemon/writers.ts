@@ -130,11 +130,13 @@ export class Writers implements Deadline {
 }
 
 async function openAuditFile(options: WritersOptions): Promise<AuditWiring | undefined> {
-  const { file } = options.config.audit;
+  const { config } = options;
+  const { file } = config.audit;
   if (file === undefined) return undefined;
+  const agentName = config.optionsAlone ? undefined : options.agentName;
   try {
     requireDirectory(file);
-    return await openAudit(file, { ...options, config: options.config.audit });
+    return await openAudit(file, { ...options, config: config.audit, agentName });
   } catch (error) {
     throw cannotOpen("audit log", file, error);
   }

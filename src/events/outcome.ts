@@ -6,6 +6,7 @@
 import type { CapturedOutput } from "./captured_output.ts";
 import type { DecisionReason, OutcomeLabel, RecoveryResult, Verdict } from "./outcome_words.ts";
 import type { Stall } from "./stall.ts";
+import type { StallVerdictWord } from "./stall_verdict.ts";
 import type { StepPlace } from "./step_kind.ts";
 
 export type RecoveryOutcome =
@@ -22,7 +23,7 @@ export type RecoveryOutcome =
   | StormOutcome;
 
 /** What all outcomes but that of a storm say: of which member, and when. */
-interface OfMember {
+export interface OfMember {
   readonly observerNs: number;
   readonly pid: number;
   /** Number of its agent. */
@@ -31,6 +32,8 @@ interface OfMember {
   readonly recoveryId: number;
   /** The name of its plan; "" = that of [recovery] itself. */
   readonly plan: string;
+  /** What the process was doing when it stalled; "" = that was not looked at. */
+  readonly verdict: StallVerdictWord | "";
 }
 
 /** A recovery has passed all checks, and its first step is done or has failed for good. */

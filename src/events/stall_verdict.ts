@@ -11,7 +11,7 @@ export const STALL_VERDICTS = [
   "exited",
   "unknown",
 ] as const;
-type StallVerdictWord = (typeof STALL_VERDICTS)[number];
+export type StallVerdictWord = (typeof STALL_VERDICTS)[number];
 
 export interface StallVerdict {
   readonly verdict: StallVerdictWord;

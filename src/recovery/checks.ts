@@ -76,6 +76,12 @@ export function isUnidentified(stall: Stall, reason: DecisionReason): boolean {
   return reason === "cross_namespace_agent" && Number.isNaN(stall.namespaceInode);
 }
 
+/** Why nothing that needs the kernel's word is done for a process of which it has none. */
+export function unattestedText({ pid, listener }: Stall, listenerNames: readonly string[]): string {
+  const name = listenerNames[listener] ?? "";
+  return `pid ${pid} is not attested by the kernel: it came by UDP (listener ${name})`;
+}
+
 function isProven({ proven, generation }: Stall): boolean {
   return proven && !Number.isNaN(generation);
 }

@@ -8,7 +8,13 @@ import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
 import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
-import { distrustReason, type Freshness, isUnidentified, stalenessReason } from "./checks.ts";
+import {
+  distrustReason,
+  type Freshness,
+  isUnidentified,
+  stalenessReason,
+  unattestedText,
+} from "./checks.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { RECOVERY, type RecoveryCounters } from "./counters.ts";
 import type { Decision, ParkDecision, RefuseDecision } from "./decision.ts";
@@ -158,7 +164,11 @@ export class Decider {
       plan,
       startNs: nowNs,
       unit: isKnown ? unit : undefined,
-      unitFault: isKnown ? "" : isLocal ? unit : "its pid is not attested by the kernel",
+      unitFault: isKnown
+        ? ""
+        : isLocal
+          ? unit
+          : unattestedText(stall, policies.settings.listenerNames),
       isPidGone,
       paceKey: policies.paceKeyOf(stall, plan, isKnown ? unit.name : ""),
       startGeneration: isKnown ? host.nowGeneration() : NaN,

@@ -1,7 +1,7 @@
 // Makes the outcomes: what was decided, done and seen of a recovery, each as one value for the
 // sinks (src/events/outcome.ts). It decides nothing.
 import { saturatingSub } from "../base/saturating.ts";
-import type { EndOutcome, RecoveryOutcome } from "../events/outcome.ts";
+import type { EndOutcome, OfMember, RecoveryOutcome } from "../events/outcome.ts";
 import {
   type DecisionReason,
   REASONS,
@@ -243,8 +243,9 @@ export class Reporter {
 }
 
 /** Which recovery of which member. */
-function memberOf({ stall, plan, recoveryId }: RefusalPlace, observerNs: number) {
-  return { observerNs, pid: stall.pid, agent: stall.agent, recoveryId, plan: plan.name };
+function memberOf({ stall, plan, recoveryId }: RefusalPlace, observerNs: number): OfMember {
+  const { pid, agent, verdict } = stall;
+  return { observerNs, pid, agent, recoveryId, plan: plan.name, verdict: verdict?.verdict ?? "" };
 }
 
 /** Which step of how many; before the first it is that one. */

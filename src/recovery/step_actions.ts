@@ -9,6 +9,7 @@ import type { DecisionReason } from "../events/outcome_words.ts";
 import { type Failure, lastingFailure } from "../processes/failure.ts";
 import type { AgentHost } from "./agent_host.ts";
 import { placeholderValues } from "./argv_template.ts";
+import { unattestedText } from "./checks.ts";
 import { Child } from "./children/child.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { ChildEnvironment } from "./environment.ts";
@@ -140,7 +141,7 @@ export class StepActions {
   #sendSignal({ stall, isDryRun }: Sequence, signal: number): Failure | undefined {
     // Only the kernel's word says that a pid is one of this machine, and which process it was.
     if (stall.origin !== ORIGIN_KERNEL_ATTESTED)
-      return lastingFailure("its pid is not attested by the kernel");
+      return lastingFailure(unattestedText(stall, this.#options.policies.settings.listenerNames));
     if (isDryRun) return undefined;
     return this.#options.host.signal(stall.pid, stall.generation, signal);
   }

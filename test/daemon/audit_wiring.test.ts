@@ -30,6 +30,7 @@ class Life {
       write: (line) => life.lines.push(parseLogLine(line.trimEnd(), 0)!),
       wallMs: () => UNIX_MS,
       monotonicNs: () => life.nowNs,
+
       journal: false,
       sessionId: "0123456789abcdef",
     });
@@ -38,6 +39,7 @@ class Life {
       metrics: life.metrics,
       env: { STATE_DIRECTORY: state },
       monotonicNs: () => life.nowNs,
+      agentName: undefined,
       config: {
         file: directory.log,
         keyFile: undefined,

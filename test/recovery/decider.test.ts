@@ -56,6 +56,7 @@ describe("Recovery.decide() starts the command", () => {
         agent: 9,
         recoveryId: 1,
         plan: "",
+        verdict: "",
         childPid: 1000,
         stall,
         program: "/bin/x",

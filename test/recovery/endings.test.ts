@@ -1,6 +1,7 @@
 // What recoveries come to (spec 10 section 3.3): each that begins has a number and one result, and
 // that says what became of its steps.
 import { describe, expect, test } from "bun:test";
+import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { PlanConfig } from "../../src/config/config.ts";
 import type { RecoveryStep } from "../../src/config/keys/recovery_step.ts";
@@ -94,6 +95,21 @@ describe("a recovery did not help", () => {
     ]);
     const notOwned = stepped([OWN_UNIT]);
     expect(notOwned.decide()).toEqual(["1 began", "1 not_helped: restart auto: it is no service"]);
+  });
+
+  test("where a step needs the word of the kernel, and the beats came by UDP", () => {
+    const text = "pid 4242 is not attested by the kernel: it came by UDP (listener aux)";
+    for (const [step, subject] of [
+      [QUIT, "SIGQUIT"],
+      [OWN_UNIT, "restart auto"],
+    ] as const) {
+      const bed = stepped([step]);
+      const origin = ORIGIN_OPERATOR_ATTESTED;
+      expect(bed.decide(0, { origin, listener: 1 })).toEqual([
+        "1 began",
+        `1 not_helped: ${subject}: ${text}`,
+      ]);
+    }
   });
 
   test("when no beat came in time after steps that were done", () => {

@@ -6,7 +6,14 @@ export type OutcomeKind = RecoveryOutcome["kind"];
 export type OutcomeOf<Kind extends OutcomeKind> = Extract<RecoveryOutcome, { readonly kind: Kind }>;
 
 const PLACE = { step: "exec", stepNumber: 1, stepCount: 1 } as const;
-const TIME = { observerNs: 7_000_000_000, pid: 4242, agent: 9, recoveryId: 51, plan: "" } as const;
+const TIME = {
+  observerNs: 7_000_000_000,
+  pid: 4242,
+  agent: 9,
+  recoveryId: 51,
+  plan: "",
+  verdict: "",
+} as const;
 
 const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
   began: { kind: "began", ...TIME, stall: stallOf(), childPid: NaN, stepCount: 2, dryRun: false },

@@ -2,11 +2,12 @@
 // killed (SIGKILL sent) -> exited (reported, waiting to be handled) -> draining (the end of its
 // output is awaited). A child is in exactly one list at a time, so a child that has exited is never
 // signalled because of a timeout, and the head of a list is always its oldest member.
+import type { OfMember } from "../../events/outcome.ts";
 import type { Stall } from "../../events/stall.ts";
 import type { StepPlace } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";
 
-export type ChildAgent = Pick<Stall, "pid" | "key" | "agent" | "generation">;
+export type ChildAgent = Pick<Stall, "pid" | "key" | "agent" | "generation" | "verdict">;
 
 export class Child {
   /** The recovery that started it; 0 until that has begun. */
@@ -20,6 +21,8 @@ export class Child {
   /** The tracker's key of the agent. */
   readonly key: number;
   readonly generation: number;
+  /** What it was doing; "" = that was not looked at. */
+  readonly verdict: OfMember["verdict"];
   readonly spawnNs: number;
   /** Its own pid, process group and session; 0 until it is started. */
   childPid = 0;
@@ -46,6 +49,7 @@ export class Child {
     this.agent = agent.agent;
     this.key = agent.key;
     this.generation = agent.generation;
+    this.verdict = agent.verdict?.verdict ?? "";
     this.spawnNs = spawnNs;
     this.place = place;
     this.plan = plan;

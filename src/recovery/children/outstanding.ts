@@ -9,7 +9,7 @@ import { errnoText } from "../../../ffi/errno.ts";
 import { assert } from "../../base/assert.ts";
 import { RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
-import type { CompleteOutcome, TimeoutOutcome } from "../../events/outcome.ts";
+import type { CompleteOutcome, OfMember, TimeoutOutcome } from "../../events/outcome.ts";
 import type { DecisionReason } from "../../events/outcome_words.ts";
 import type { Failure } from "../../processes/failure.ts";
 import { sameLineage } from "../../processes/generation.ts";
@@ -336,8 +336,9 @@ export class Outstanding {
   }
 }
 
-function memberOf({ pid, agent, recoveryId, plan }: Child, observerNs: number) {
-  return { observerNs, pid, agent, recoveryId, plan };
+function memberOf(child: Child, observerNs: number): OfMember {
+  const { pid, agent, recoveryId, plan, verdict } = child;
+  return { observerNs, pid, agent, recoveryId, plan, verdict };
 }
 
 function drainEndNs(child: Child): number {

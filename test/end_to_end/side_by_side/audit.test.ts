@@ -144,9 +144,39 @@ describe.concurrent("the audit log of a running daemon", () => {
     expect(client.beat().kind).toBe("sent");
     await until("the row", () => rows(daemon).length === 2);
     client.close();
+    // With a configuration file it says of whom, and that no recovery has begun.
     expect(rows(daemon)[1]!.columns.slice(3, -1)).toEqual([
       ...["refused", `${OWN}`, "unauthenticated_transport"],
+      ...["-", expect.stringMatching(/\/[0-9]+$/), "unknown"],
     ]);
+  });
+
+  test("goes on in a log of the options alone with rows that say more, in one chain", async () => {
+    using directory = new TemporaryDirectory();
+    const file = `${directory.path}/audit.log`;
+    const args = [
+      ...[...THRESHOLD, "--recovery-audit-file", file, "--recovery-exec", "false"],
+      // The journal beside the log has it hold for the next daemon.
+      ...["--recovery-debounce-ms", "0"],
+    ];
+    for (const config of [undefined, "[log]\n", undefined]) {
+      await using daemon = await DaemonProcess.start({
+        args,
+        ...(config === undefined ? {} : { config }),
+      });
+      using sender = new Sender(daemon.socket);
+      await sender.beat();
+      await daemon.untilSays("recovery did not help");
+      expect(await daemon.stop()).toBe(0);
+    }
+    const columns = readFileSync(file, "utf8").trimEnd().split("\n").slice(1);
+    const counts = columns.map((row) => row.split("\t").length);
+    expect(counts).toEqual([8, 11, 14, 8, 14, 17, 8, 11, 14]);
+    expect(columns[4]!.split("\t").slice(-4, -1)).toEqual(["1", expect.any(String), "hung"]);
+    const { exitCode, stdout } = await runCommand([...PROGRAM, "audit", "verify", file]);
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("intact: 9 records")]);
+    const shown = await runCommand([...PROGRAM, "audit", "show", file]);
+    expect(shown.stdout).toMatch(/ complete agent_pid=.* recovery_id=1 agent=\S+ verdict=hung\n/);
   });
 });
 

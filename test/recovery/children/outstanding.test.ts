@@ -18,6 +18,7 @@ describe("Recovery.reap() of a child that exits by itself", () => {
       agent: 9,
       recoveryId: 1,
       plan: "",
+      verdict: "",
       step: "exec",
       stepNumber: 1,
       stepCount: 1,
