@@ -7,6 +7,7 @@ import { isLoopbackAddress, listenText } from "../config/keys/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
+import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
 import { SocketInUseError, SocketPathError } from "../sockets/socket_path.ts";
 import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
@@ -37,7 +38,7 @@ export function openListeners(
   warnAboutTransport(parts);
   for (const listenerConfig of config.listeners) {
     warnAboutListener(parts, listenerConfig);
-    const listener = openListener(listenerConfig, parts.observer);
+    const listener = openListener(listenerConfig, parts.observer, config.optionsAlone);
     parts.observer.addListener(listener);
     if (listener.directorySynced !== false) continue;
     parts.log.warn("directory sync failed, ignoring", {
@@ -57,7 +58,7 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
   }
 }
 
-function openListener(config: ListenerConfig, observer: Observer): Listener {
+function openListener(config: ListenerConfig, observer: Observer, optionsAlone: boolean): Listener {
   try {
     switch (config.kind) {
       case "unix": {
@@ -71,7 +72,7 @@ function openListener(config: ListenerConfig, observer: Observer): Listener {
       case "udp":
         return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });
       case "secure-udp":
-        return openSecureUdp(config, observer);
+        return openSecureUdp(config, observer, optionsAlone);
     }
   } catch (error) {
     if (error instanceof SocketPathError || error instanceof UdpSocketError)
@@ -100,7 +101,11 @@ export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) 
 
 // The configuration has checked the same files; they are read again so that no key stays in memory
 // outside of its listener.
-function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Listener {
+function openSecureUdp(
+  config: SecureUdpListenerConfig,
+  observer: Observer,
+  optionsAlone: boolean,
+): Listener {
   const read = readKeyFiles(config, effectiveUid());
   if (!read.ok)
     throw new StartError(
@@ -110,6 +115,8 @@ function openSecureUdp(config: SecureUdpListenerConfig, observer: Observer): Lis
   return new SecureUdpListener({
     ...config,
     acceptRecovery: config.acceptRecovery === true,
+    // The word of the Rust observer, whose options these are.
+    keyOrigin: optionsAlone ? ORIGIN_NETWORK_UNVERIFIED : ORIGIN_KEY_ATTESTED,
     keys: read.keys,
     restartGapNs: observer.thresholdNs,
     isBeating: (pid) => isHeard(observer.tracker, pid),

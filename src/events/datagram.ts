@@ -38,6 +38,8 @@ export class Datagram {
    */
   sources: Uint32Array | undefined = undefined;
   sourceAt = 0;
+  /** The same of one that a key vouches for, to be shown. */
+  addresses: Uint32Array | undefined = undefined;
 
   /** The fields of the frame, once it is read; before, the pid is 0. */
   pid = 0;

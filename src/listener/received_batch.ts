@@ -26,6 +26,11 @@ export class ReceivedBatch {
    * more.
    */
   readonly sources: Uint32Array | undefined;
+  /**
+   * In the same form where datagram i comes from, of a listener whose senders a key vouches for: it
+   * says where to look for a member, and never who it is. Undefined = the listener does not say.
+   */
+  addresses: Uint32Array | undefined = undefined;
 
   /** How many datagrams the last receive could have taken: fewer = it left none. */
   countMax = BATCH_SIZE;

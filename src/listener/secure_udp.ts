@@ -6,7 +6,9 @@
 // where the batch points, ready for the observer.
 import * as arena from "../../ffi/receive_batch.ts";
 import { Counters } from "../base/counters.ts";
+import { IP_WORDS } from "../base/ip_text.ts";
 import { BATCH_SIZE, SENDER_STATES_DEFAULT } from "../base/limits.ts";
+import { ORIGIN_KEY_ATTESTED, ORIGIN_OPERATOR_ATTESTED, type Origin } from "../base/origin.ts";
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
@@ -34,7 +36,7 @@ import { Arrival, advanceWindow, beginWindow } from "./replay_window.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { sealedFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { SenderTable } from "./sender_table.ts";
-import { udpOrigin } from "./udp.ts";
+import { readSource } from "./sources.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
 import { NS_PER_S } from "../base/time.ts";
 
@@ -47,6 +49,8 @@ const STRIDE_BYTES = 128;
 export interface SecureUdpListenerOptions extends UdpSocketOptions {
   /** True: beats may lead to a recovery, at the operator's risk. */
   readonly acceptRecovery: boolean;
+  /** What beats count as that may not; default: ORIGIN_KEY_ATTESTED. */
+  readonly keyOrigin?: Origin;
   /** The listener takes ownership of the arrays and wipes them. */
   readonly keys: SecureKeys;
   /** Silence after which a pid may begin again: the observer's threshold, always. */
@@ -108,8 +112,10 @@ export class SecureUdpListener implements Listener {
     this.#isBeating = options.isBeating ?? (() => false);
     this.#nextSweepNs = options.monotonicNs() + SENDER_SWEEP_NS;
     this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * FRAME_WORDS));
+    if (this.#arena.nameWord >= 0) this.batch.addresses = new Uint32Array(BATCH_SIZE * IP_WORDS);
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
-    this.batch.origin.fill(udpOrigin(options.acceptRecovery));
+    const { acceptRecovery, keyOrigin = ORIGIN_KEY_ATTESTED } = options;
+    this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : keyOrigin);
     this.#arrival = new Arrival(this.batch.words);
     try {
       this.#socket = new UdpSocket(options);
@@ -149,9 +155,13 @@ export class SecureUdpListener implements Listener {
     }
     this.#arrival.nowNs = nowNs;
     this.#arrival.instantNs = instantNs;
-    const { verdict } = this.batch;
+    const { verdict, addresses } = this.batch;
     const untriedBefore = this.counters.get(SECURE.untried);
-    for (let i = 0; i < count; i++) verdict[i] = this.#verdictOn(i, instantNs);
+    for (let i = 0; i < count; i++) {
+      verdict[i] = this.#verdictOn(i, instantNs);
+      if (addresses !== undefined && verdict[i] === VERDICT_PASS)
+        readSource(this.#arena, i, addresses);
+    }
     // Genuine beats wait in the same buffer as the forged ones.
     if (this.counters.get(SECURE.untried) > untriedBefore) this.#socket.bearFlood();
     return count;

@@ -1,10 +1,8 @@
 // The plaintext UDP listener (spec 05 section 6): datagrams of exactly 32 bytes from any sender
 // that can reach the port. Nothing vouches for the pid in them, so beats are never taken for
 // attested ones; the operator may accept the risk of recovery for one listener.
-import { AF_INET6 } from "../../ffi/constants.ts";
-import { SOCKADDR_IN, SOCKADDR_IN6 } from "../../ffi/layout.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import { IP_WORDS, IPV4_MAPPED } from "../base/ip_text.ts";
+import { IP_WORDS } from "../base/ip_text.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
@@ -13,6 +11,7 @@ import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
+import { readSource } from "./sources.ts";
 import { PID_MIN } from "../wire/frame.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
 
@@ -59,7 +58,9 @@ export class UdpListener implements Listener {
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
-    this.batch.origin.fill(udpOrigin(options.acceptRecovery));
+    this.batch.origin.fill(
+      options.acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED,
+    );
   }
 
   get fd(): number {
@@ -86,7 +87,8 @@ export class UdpListener implements Listener {
       verdict[i] = passes ? VERDICT_PASS : REJECT_WRONG_SIZE;
       if (!passes) this.truncated++;
     }
-    if (this.batch.sources !== undefined) readSources(this.#arena, this.batch.sources, count);
+    const { sources } = this.batch;
+    if (sources !== undefined) for (let i = 0; i < count; i++) readSource(this.#arena, i, sources);
     return count;
   }
 
@@ -98,32 +100,4 @@ export class UdpListener implements Listener {
   close(): void {
     this.#socket.close();
   }
-}
-
-/** Port and zone are left out: an agent that is started again comes from another port. */
-function readSources(from: arena.ReceiveBatch, sources: Uint32Array, count: number): void {
-  const { words, nameWord } = from;
-  for (let i = 0; i < count; i++) {
-    const name = nameWord + i * arena.NAME_STRIDE;
-    const to = i * IP_WORDS;
-    if ((words[name]! & 0xffff) === AF_INET6) {
-      for (let word = 0; word < IP_WORDS; word++)
-        sources[to + word] = bigEndian(words[name + SOCKADDR_IN6.sin6_addr / 4 + word]!);
-    } else {
-      sources[to] = 0;
-      sources[to + 1] = 0;
-      sources[to + 2] = IPV4_MAPPED;
-      sources[to + 3] = bigEndian(words[name + SOCKADDR_IN.sin_addr / 4]!);
-    }
-  }
-}
-
-/** A word in network byte order. */
-function bigEndian(word: number): number {
-  return ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff_0000) | (word << 24)) >>> 0;
-}
-
-/** What a datagram of a UDP listener counts as (spec 05 section 1). */
-export function udpOrigin(acceptRecovery: boolean): number {
-  return acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED;
 }

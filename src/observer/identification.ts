@@ -14,7 +14,7 @@ import {
 import { NS_PER_S } from "../base/time.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Identity, IdentityReader } from "../processes/identity.ts";
-import { sourceOf } from "../tracker/slots.ts";
+import { addressOf } from "../tracker/slots.ts";
 import type { JudgeGate } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 
@@ -185,7 +185,7 @@ export class Identification implements JudgeGate {
       user: this.#options.reader.userName(uid, nowNs),
       identity,
       listener: this.#options.listenerNames[slots.listener[slot]!] ?? "",
-      address: sourceOf(slots, slot),
+      address: addressOf(slots, slot),
     };
   }
 }

@@ -115,6 +115,7 @@ export class Intake {
     datagram.peerGid = batch.peerGid[batchRow]!;
     datagram.vouched = voucherOf(listener, datagram);
     datagram.sources = datagram.peerPid === 0 ? batch.sources : undefined;
+    datagram.addresses = batch.addresses;
     datagram.sourceAt = batchRow * IP_WORDS;
     this.#accounting.received[datagram.listenerNumber]!++;
     const verdict = batch.verdict[batchRow]!;

@@ -5,7 +5,7 @@
 // found by a few probes, so a sender that chooses sources to make them collide is refused (spec 03
 // section 4.6).
 import { IP_WORDS } from "../base/ip_text.ts";
-import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { isNetworkOrigin } from "../base/origin.ts";
 import type { Datagram } from "../events/datagram.ts";
 import { hashU32 } from "../tables/bounded_index.ts";
 import type { SlotTable } from "./slot_table.ts";
@@ -34,9 +34,7 @@ export function memberKey(table: SlotTable, datagram: Datagram): number {
   if (slot >= 0) {
     if (isMember(slots, slot, datagram)) return pid;
     // A conflict of two transports, which is for the tracker to refuse.
-    const { [slot]: origin } = slots.origin;
-    const isNetwork = origin === ORIGIN_OPERATOR_ATTESTED || origin === ORIGIN_NETWORK_UNVERIFIED;
-    if (!isNetwork) return pid;
+    if (!isNetworkOrigin(slots.origin[slot]!)) return pid;
   } else if (table.sharedCount === 0) return pid;
   const key = sharedKey(table, datagram);
   // A pid that no member holds any more goes to the next new one.

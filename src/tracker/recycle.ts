@@ -1,7 +1,7 @@
 // Whether a frame comes from another process than the one its slot was made for (spec 03 section
 // 4.1, rows 2 and 3). The answer comes before every other check: a new process owes nothing to the
 // origin, namespace or nonce of the old one.
-import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { isNetworkOrigin } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { u64Greater } from "../base/u64.ts";
 import type { Datagram } from "../events/datagram.ts";
@@ -18,7 +18,7 @@ export function isRecycled({ slots, lanes }: SlotTable, datagram: Datagram): boo
   if (!Number.isNaN(pinned)) return !Number.isNaN(generation) && generation !== pinned;
   if (!Number.isNaN(generation)) return false;
   if (origin !== slots.origin[slot]!) return false;
-  if (origin !== ORIGIN_OPERATOR_ATTESTED && origin !== ORIGIN_NETWORK_UNVERIFIED) return false;
+  if (!isNetworkOrigin(origin)) return false;
   if ((slots.flags[slot]! & SLOT_HAS_REGULAR_NONCE) === 0) return false;
   // The terminal nonce is greater than any regular one, so a dying process never looks like a
   // restarted one.

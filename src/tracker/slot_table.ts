@@ -148,6 +148,8 @@ export class SlotTable {
     slots.generation[slot] = datagram.generation;
     slots.uid[slot] = datagram.attestedUid;
     slots.gid[slot] = datagram.attestedGid;
+    const { addresses, sourceAt } = datagram;
+    if (addresses !== undefined) slots.setAddress(slot, addresses, sourceAt);
     this.storeBeat(datagram);
     slots.debt[slot] = datagram.debtIfFirst;
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);

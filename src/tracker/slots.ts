@@ -50,8 +50,10 @@ export const SLOT_COLUMNS = {
   /** Number of its agent, see agent_table.ts, and index of its rule. */
   agent: u32(),
   rule: fresh(RULE_NONE, u16()),
-  /** Where its beats come from, valid with SLOT_HAS_SOURCE. */
+  /** Where its beats come from, valid with SLOT_HAS_SOURCE or `hasAddress`. */
   source: u32(IP_WORDS),
+  /** 1 = a key vouches for it, and its first beat came from `source`. */
+  hasAddress: fresh(0, u8()),
   /** Observer time of the last accepted beat. */
   lastNs: f64(),
   /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance. */
@@ -181,6 +183,13 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
     this.flags[slot]! |= SLOT_HAS_SOURCE;
   }
 
+  /** Notes from where the first beat of `slot` came, for which a key vouches. */
+  setAddress(slot: number, addresses: Uint32Array, at: number): void {
+    for (let word = 0; word < IP_WORDS; word++)
+      this.source[slot * IP_WORDS + word] = addresses[at + word]!;
+    this.hasAddress[slot] = 1;
+  }
+
   hasEnded(slot: number): boolean {
     return (this.flags[slot]! & SLOT_ENDED) !== 0;
   }
@@ -201,6 +210,12 @@ type TextColumns = Pick<ReadonlyColumns<typeof SLOT_COLUMNS>, "flags" | "source"
  */
 export function sourceOf({ flags, source }: Omit<TextColumns, "refused">, row: number): string {
   return (flags[row]! & SLOT_HAS_SOURCE) === 0 ? "" : ipText(source, row * IP_WORDS);
+}
+
+/** The address from which the member in `slot` beats over a network; "" = it is on this machine. */
+export function addressOf(slots: SlotsView, slot: number): string {
+  if (slots.hasAddress[slot] === 1) return ipText(slots.source, slot * IP_WORDS);
+  return sourceOf(slots, slot);
 }
 
 /** Beats of the member in `row` that were refused since the last accepted one, most first. */

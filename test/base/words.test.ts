@@ -19,12 +19,13 @@ describe("REJECT_REASONS", () => {
 });
 
 describe("originText()", () => {
-  test("names the four trust classes, and anything else unknown", () => {
-    expect([0, 1, 2, 3, 4].map(origin.originText)).toEqual([
+  test("names the five trust classes, and anything else unknown", () => {
+    expect([0, 1, 2, 3, 4, 5].map(origin.originText)).toEqual([
       "kernel_attested",
       "operator_attested",
       "socket_mode_only",
       "network_unverified",
+      "key_attested",
       "unknown",
     ]);
     expect(origin.ORIGIN_TEXTS[origin.ORIGIN_NETWORK_UNVERIFIED]).toBe("network_unverified");

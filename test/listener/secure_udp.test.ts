@@ -3,7 +3,12 @@
 import { describe, expect, test } from "bun:test";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
-import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
+import { IP_WORDS, ipText } from "../../src/base/ip_text.ts";
+import {
+  ORIGIN_KEY_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_OPERATOR_ATTESTED,
+} from "../../src/base/origin.ts";
 import {
   REJECT_DECRYPT,
   REJECT_REPLAY,
@@ -85,12 +90,21 @@ describe("opening", () => {
     test(`puts the plaintext where the batch points, with no peer (${address})`, () => {
       using net = new Net({ shared: [key(1)], master: key(9) }, { address });
       net.peer.send(shared(1, 2, 0), byMaster(9, 3, 0));
-      const row = { verdict: VERDICT_PASS, origin: ORIGIN_NETWORK_UNVERIFIED, peerPid: 0 };
+      const row = { verdict: VERDICT_PASS, origin: ORIGIN_KEY_ATTESTED, peerPid: 0 };
       expect(receiveRows(net.listener, 2)).toEqual([
         { ...row, frame: frame(2, 1).toHex() },
         { ...row, frame: frame(3, 1).toHex() },
       ]);
+      const { addresses } = net.listener.batch;
+      expect([0, IP_WORDS].map((at) => ipText(addresses!, at))).toEqual([address, address]);
     });
+
+  test("calls them what it is told to, as a daemon that has the options alone", () => {
+    const keyOrigin = ORIGIN_NETWORK_UNVERIFIED;
+    using net = new Net({ shared: [key(1)], master: undefined }, { keyOrigin });
+    net.peer.send(shared(1, 2, 0));
+    expect(receiveRows(net.listener, 1)[0]!.origin).toBe(ORIGIN_NETWORK_UNVERIFIED);
+  });
 
   test("marks beats as the operator's risk only if the operator took it", () => {
     using net = new Net({ shared: [key(1)], master: undefined }, { acceptRecovery: true });

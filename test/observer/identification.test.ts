@@ -6,6 +6,7 @@ import {
   IDENTITY_NS_PER_TURN_MAX,
   IDENTITY_PUT_OFF_NS_MAX,
 } from "../../src/base/limits.ts";
+import { ORIGIN_KEY_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { RULE_NONE, type RuleFinder } from "../../src/agents/rules.ts";
 import { IDENTITY, Identification } from "../../src/observer/identification.ts";
@@ -135,6 +136,30 @@ describe("a member is named", () => {
     expect(tracker.table.agents.nameOf(tracker.slots.agent[0]!)).toBe("10.0.0.9/7");
     expect(subject.identities.looks).toEqual([]);
     expect(subject.count("remote")).toBe(1);
+  });
+
+  test("by its address, too, where a key vouches for it; it is no part of who it is", () => {
+    const seen: string[] = [];
+    const findRule: RuleFinder = ({ address, uid }) => {
+      seen.push(`${address} ${uid}`);
+      return undefined;
+    };
+    const listener = new ScriptedListener({ kind: "secure-udp", addresses: true });
+    const subject = new Subject(findRule, listener);
+    const keyed = (nonce: number, from: number) =>
+      beatOf(7, { peerPid: 0, origin: ORIGIN_KEY_ATTESTED, nonce, from });
+    subject.turnOf(keyed(1, 9), keyed(2, 9));
+    expect(subject.nameOf(7)).toBe("10.0.0.9/7");
+    // It moved to another address, and is the same member with the same name.
+    subject.turnOf(keyed(3, 8));
+    const { tracker } = subject.observer;
+    expect([tracker.len, subject.nameOf(7)]).toEqual([1, "10.0.0.9/7"]);
+    expect(subject.moved()).toEqual(["accepted 3"]);
+    expect(seen).toEqual(["10.0.0.9 NaN"]);
+    subject.pass(THRESHOLD_NS / NS_PER_MS);
+    subject.turnOf();
+    const stall = subject.observer.takeStall()!;
+    expect([stall.origin, stall.source]).toEqual([ORIGIN_KEY_ATTESTED, ""]);
   });
 
   test("anew if another process has its pid", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   ORIGIN_KERNEL_ATTESTED,
+  ORIGIN_KEY_ATTESTED,
   ORIGIN_NETWORK_UNVERIFIED,
   ORIGIN_OPERATOR_ATTESTED,
   ORIGIN_SOCKET_MODE_ONLY,
@@ -55,6 +56,8 @@ describe("distrustReason()", () => {
     [ORIGIN_SOCKET_MODE_ONLY, OWN, OWN, true, SOCKET],
     [ORIGIN_NETWORK_UNVERIFIED, NaN, OWN, false, NETWORK],
     [ORIGIN_NETWORK_UNVERIFIED, OWN, OWN, true, NETWORK],
+    [ORIGIN_KEY_ATTESTED, NaN, OWN, false, NETWORK],
+    [ORIGIN_KEY_ATTESTED, NaN, OWN, true, NETWORK],
   ];
   for (const [origin, namespaceInode, own, allow, reason] of ROWS) {
     const agent = `origin ${origin} in namespace ${namespaceInode}`;

@@ -39,6 +39,8 @@ export interface ScriptedListenerOptions {
   readonly containers?: boolean;
   /** It says where its datagrams come from. */
   readonly sources?: boolean;
+  /** The same, and a key vouches for the senders. */
+  readonly addresses?: boolean;
   /** A descriptor for a real loop to wait on; -1 = none. */
   readonly fd?: number;
   /** Called at each receive, before its result. */
@@ -72,6 +74,7 @@ export class ScriptedListener implements Listener {
     this.kind = options.kind ?? "unix";
     const sources = options.sources === true ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
     this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS), sources);
+    if (options.addresses === true) this.batch.addresses = new Uint32Array(BATCH_SIZE * IP_WORDS);
     this.name = options.name ?? "scripted";
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
@@ -121,7 +124,8 @@ export class ScriptedListener implements Listener {
   #fill(datagram: Datagram, i: number): void {
     const { batch } = this;
     batch.words.set(datagram.words, batch.frameWord[i]!);
-    batch.sources?.set([0, 0, IPV4_MAPPED, 0x0a00_0000 + (datagram.from ?? 0)], i * IP_WORDS);
+    for (const addresses of [batch.sources, batch.addresses])
+      addresses?.set([0, 0, IPV4_MAPPED, 0x0a00_0000 + (datagram.from ?? 0)], i * IP_WORDS);
     batch.verdict[i] = datagram.verdict;
     batch.origin[i] = datagram.origin;
     batch.peerPid[i] = datagram.peerPid;

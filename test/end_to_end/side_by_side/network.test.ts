@@ -94,6 +94,8 @@ describe.concurrent("beats by plain UDP", () => {
     beat(connectUdp({ host: HOST, port }), 2);
     await daemon.untilReceived(2, "udp-0");
     expect(sampleAt(await daemon.page(), `varta_beats_total{pid="${OWN}"}`)).toBe(2);
+    await daemon.untilStalls(OWN);
+    expect(daemon.stallsOf(OWN)[0]!.fields.get("origin")).toBe("network_unverified");
   });
 
   test.skipIf(!canIpv6)(`come by IPv6${NEEDS_IPV6}`, async () => {
@@ -156,8 +158,11 @@ describe.concurrent("beats by secure UDP", () => {
     expect(sampleAt(page, "varta_io_errors_total")).toBe(0);
     expect(sumOf(page, "varta_recovery_refused_total")).toBe(1);
     expect(warnings(daemon)).toEqual([]);
+    const [stall] = daemon.stallsOf(OWN);
+    expect(stall!.fields.get("agent")).toBe(`${HOST}/${OWN}`);
+    expect(stall!.fields.get("origin")).toBe("key_attested");
     await daemon.stop();
-    expect(origins(daemon)).toEqual(["network_unverified"]);
+    expect(origins(daemon)).toEqual(["key_attested"]);
   });
 
   test("lead to one if the operator accepts it", async () => {
@@ -172,7 +177,7 @@ describe.concurrent("beats by secure UDP", () => {
   test("come with the options of the Rust observer, too", async () => {
     const [port] = freeUdpPorts(1) as [number];
     await using daemon = await DaemonProcess.start({
-      args: ["--udp-port", `${port}`, "--key-file", "key"],
+      args: ["--udp-port", `${port}`, "--key-file", "key", "--threshold-ms", "300"],
       files: { key: `${KEY}\n` },
     });
     beat(connectSecureUdp({ host: HOST, port, key: KEY }), 2);
