@@ -42,6 +42,12 @@ const SECTION = /^# --- (.+?) -+$/;
 const HEADER = /^#?(\[{1,2}[a-z.]+\]{1,2})$/;
 const KEY = /^(#?)([a-z_]+) = (.+)$/;
 
+/** An array that goes on in the next lines, in one line. */
+export function joinedArrays(text: string): string {
+  const joined = text.replace(/^(#[a-z_]+ = \[[^\]\n]*,)\n# +/gm, "$1 ");
+  return joined === text ? text : joinedArrays(joined);
+}
+
 export function readExample(text: string): ExampleFile {
   const introduction: Prose[] = [];
   const sections: {
@@ -49,7 +55,7 @@ export function readExample(text: string): ExampleFile {
     about: Prose[];
     tables: { header: string; about: Prose[]; entries: ExampleEntry[] }[];
   }[] = [];
-  for (const block of text.split(/\n{2,}/)) {
+  for (const block of joinedArrays(text).split(/\n{2,}/)) {
     const comments: string[] = [];
     const keys: ExampleKey[] = [];
     let header: string | undefined;

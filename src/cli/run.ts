@@ -40,11 +40,12 @@ function start(
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
 ): Promise<Daemon> {
-  const { config, warnings, runtimeDirectory, setBy } = loaded;
+  const { config, file, warnings, runtimeDirectory, setBy } = loaded;
   const { listen } = config.metrics;
   const byDefault = listen !== undefined && !setBy.has("metrics.listen");
   return Daemon.start({
     config,
+    configFile: file,
     warnings,
     runtimeDirectory,
     metricsPortMayChange: byDefault,

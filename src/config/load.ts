@@ -3,6 +3,7 @@
 // daemon run the very same code.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { EVENT_WORDS, OBSERVER_EVENT_WORDS } from "../events/event_kinds.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
 import { Accounts } from "./accounts.ts";
 import { applyOptions } from "./apply_options.ts";
@@ -37,6 +38,9 @@ import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
 import { unavailableFaults } from "./checks/unavailable.ts";
+
+/** A beat of each of 20 agents a second is some 200 MB a day, and says what the metrics say. */
+const EVENTS_DEFAULT = EVENT_WORDS.filter((one) => one !== "beat");
 
 const CONFIG_FILE_DEFAULT = "/etc/varta/varta.toml";
 
@@ -175,7 +179,10 @@ function fileProblem(
 
 /** Recipes for the Rust observer run as they did; a file turns on what has come after it. */
 function setComputedDefaults(document: CheckedDocument, optionsAlone: boolean): void {
-  const { values, given, wrong } = document.tables.recovery;
+  const { export: events, recovery } = document.tables;
+  if (!events.given.has("events") && !events.wrong.has("events"))
+    events.values.events = [...(optionsAlone ? OBSERVER_EVENT_WORDS : EVENTS_DEFAULT)];
+  const { values, given, wrong } = recovery;
   const isOpen = (key: string): boolean => !given.has(key) && !wrong.has(key);
   if (isOpen("pace_by")) values.pace_by = optionsAlone ? "process" : "agent";
   if (isOpen("storm_limit")) values.storm_limit = optionsAlone ? 0 : STORM_LIMIT_DEFAULT;

@@ -5,7 +5,7 @@ import { msFromNs, NS_PER_MS } from "../base/time.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
-import type { Close } from "./shutdown.ts";
+import type { Close, End } from "./shutdown.ts";
 import type { Tick } from "./tick.ts";
 import type { Writers } from "./writers.ts";
 
@@ -31,10 +31,15 @@ export function closingListeners({ observer }: Pick<Parts, "observer">): Close {
   return () => void observer.close();
 }
 
-/** What waits is written and synced. */
-export function closingWriters(writers: Writers): Close {
-  return ({ kind }) =>
-    withinMs(writers.close(), kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX);
+/** The end itself is exported, what waits is written and synced. */
+export function closingWriters(writers: Writers, exportEnd: (end: End) => void): Close {
+  let isExported = false;
+  return (end) => {
+    if (end.kind !== "failed_start" && !isExported) exportEnd(end);
+    isExported = true;
+    const msMax = end.kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX;
+    return withinMs(writers.close(), msMax);
+  };
 }
 
 /** Children that a shutdown has asked to end are awaited; their ends are written meanwhile. */

@@ -16,6 +16,7 @@ import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { machineBootId } from "../processes/boot_id.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
@@ -25,7 +26,8 @@ import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
-import { Shutdown } from "./shutdown.ts";
+import { SESSION_ID } from "./session.ts";
+import { type End, Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
@@ -37,6 +39,8 @@ import { requireHeartbeatPlace, Writers } from "./writers.ts";
 
 interface DaemonOptions {
   readonly config: Config;
+  /** Undefined = started by options alone. */
+  readonly configFile: string | undefined;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -99,8 +103,8 @@ export class Daemon {
       colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exportEnds: {
-        exited: (exit) => this.#writers?.exporter?.exited(exit),
-        gone: (gone) => this.#writers?.exporter?.gone(gone),
+        exited: (exit) => this.#writers?.exporter?.add("exit", exit),
+        gone: (gone) => this.#writers?.exporter?.add("gone", gone),
       },
       recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
@@ -135,7 +139,7 @@ export class Daemon {
     openListeners(parts, config, runtimeDirectory);
     const writers = await this.#openWriters();
     this.#writers = writers;
-    shutdown.add(closings.closingWriters(writers));
+    shutdown.add(closings.closingWriters(writers, (end) => this.#exportEnd(end)));
     shutdown.add(closings.closingChildren(parts, writers));
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal, exporter } = writers;
@@ -171,10 +175,30 @@ export class Daemon {
     watchdog.arm();
     logStart({ log, config, metricsAddress, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
+    this.#writers?.exporter?.add("boot", {
+      observerNs: observer.clock.lastNs,
+      pid: process.pid,
+      version: VERSION,
+      bootId: machineBootId(),
+      sessionId: SESSION_ID,
+      config: this.#options.configFile ?? "",
+    });
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();
     loop.start();
+  }
+
+  #exportEnd({ reason, exitCode }: End): void {
+    this.#writers?.exporter?.onShutdown({
+      observerNs: this.#parts.clock.nowNs(),
+      pid: process.pid,
+      sessionId: SESSION_ID,
+      reason,
+      exitCode,
+      members: this.#view.totals().tracked,
+      beats: this.#view.beats(),
+    });
   }
 
   #warn(): void {
@@ -240,7 +264,7 @@ export class Daemon {
         judgePoints: () => observer.judgePoints,
         agents: () => view.totals().tracked,
         stalled: () => view.totals().stalled,
-        beats: () => view.listeners().reduce((sum, { accepted }) => sum + accepted, 0),
+        beats: () => view.beats(),
       },
       unusable: (reason) => log.warn("sd_notify failed, ignoring", { reason }),
     });

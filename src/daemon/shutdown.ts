@@ -12,8 +12,10 @@ import { Signals } from "./signals.ts";
 /** After a failed start the caller says why; an abort waits for nothing. */
 type EndKind = "shutdown" | "abort" | "failed_start";
 
-interface End {
+export interface End {
   readonly kind: EndKind;
+  /** Why it comes; "" = the start has failed. */
+  readonly reason: string;
   readonly exitCode: number;
   /**
    * Looks again every few milliseconds until `done`, for at most `msMax`, or until a second signal.
@@ -131,6 +133,7 @@ export class Shutdown {
   async #closeAll(kind: EndKind): Promise<void> {
     const end: End = {
       kind,
+      reason: this.#reason ?? "",
       exitCode: this.#exitCode,
       until: (done, msMax) => this.#until(end, done, msMax),
     };

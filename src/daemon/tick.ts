@@ -35,10 +35,13 @@ import {
 /** What the turn needs of an export file. */
 export interface TickExport {
   setWallOffsetNs(wallOffsetNs: number): void;
-  onBatch(batch: EventBatch, count: number): void;
+  /** True if the batch gave it something to write. */
+  onBatch(batch: EventBatch, count: number): boolean;
   onStall(stall: Stall): void;
   /** `source` is "" unless another source has the pid. */
   onRemoved(pid: number, nowNs: number, source: string): void;
+  /** The tracker has no member of `key` any more, however it left. */
+  onLeft(key: number): void;
 }
 
 /** What a person reads; the daemon logs it. Called during the turn, must not block. */
@@ -289,10 +292,7 @@ export class Tick {
   #tellBatch(batch: EventBatch, count: number): void {
     const { observer, metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
-    if (exporter !== undefined) {
-      exporter.onBatch(batch, count);
-      this.#flags |= TURN_EXPORTED;
-    }
+    if (exporter?.onBatch(batch, count) === true) this.#flags |= TURN_EXPORTED;
     for (let i = 0; i < count; i++) {
       const kind = batch.kind[i]!;
       if (kind === EVENT_BEAT) {
@@ -346,6 +346,7 @@ export class Tick {
       this.#options.ends?.removed(pid);
       if (observer.tracker.isTracked(evictedKey)) continue;
       metrics.onRemoved(evictedKey);
+      exporter?.onLeft(evictedKey);
       if (observer.tracker.evictedHasEnded) continue;
       const source = evictedKey === pid ? "" : evictedSource;
       exporter?.onRemoved(pid, observer.clock.lastNs, source);

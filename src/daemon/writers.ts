@@ -69,9 +69,10 @@ export class Writers implements Deadline {
     if (exporter !== undefined) metrics.show(exporter.counters);
   }
 
-  /** One outcome of a recovery for the audit log. */
+  /** One outcome of a recovery for the audit log and the export. */
   record(outcome: RecoveryOutcome): void {
     this.#audit?.audit.record(outcome, Date.now());
+    this.exporter?.onOutcome(outcome);
   }
 
   nextDeadlineNs(): number {
@@ -163,13 +164,15 @@ function openJournal(path: string, { monotonicNs }: WritersOptions): FiredJourna
 
 async function openExport(options: WritersOptions): Promise<EventExport | undefined> {
   const { config, log, observerInode, agentName, monotonicNs } = options;
-  const { file, format, maxBytes, syncEvery } = config.export;
+  const { file, format, maxBytes, syncEvery, events } = config.export;
   if (file === undefined) return undefined;
   try {
     requireDirectory(file);
     const exporter = await EventExport.open({
       path: file,
       format,
+      events,
+      observerColumns: config.optionsAlone,
       bytesMax: maxBytes,
       syncEvery,
       listeners: config.listeners.map(({ name }) => name),

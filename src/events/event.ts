@@ -1,13 +1,8 @@
 // Events as objects, with bigint and words: the library edge of the observer (spec 04 section 2).
 // The daemon works on rows and never makes these.
 import type { EventBatch } from "./event_batch.ts";
-import {
-  EVENT_FIELDS,
-  EVENT_KINDS,
-  type FieldName,
-  type KindName,
-  ROW_KINDS,
-} from "./event_kinds.ts";
+import { EVENT_FIELDS, type FieldName } from "./event_fields.ts";
+import { EVENT_KINDS, type KindName, ROW_KINDS } from "./event_kinds.ts";
 import type { EventObject, EventRows, Shown } from "./event_forms.ts";
 import type { Stall } from "./stall.ts";
 
@@ -30,7 +25,9 @@ type EventOf<Kind extends KindName> = {
   readonly observerNs: number;
 } & ShownOf<Kind>;
 
-type EventKindName = Exclude<KindName, "eviction" | "exit" | "gone">;
+/** What the daemon makes of the observer's events, the library has not. */
+type OfTheDaemon = "eviction" | "exit" | "gone" | "resume" | "recovery" | "boot" | "shutdown";
+type EventKindName = Exclude<KindName, OfTheDaemon>;
 
 export type Event = { [Kind in EventKindName]: EventOf<Kind> }[EventKindName];
 export type BeatEvent = EventOf<"beat">;

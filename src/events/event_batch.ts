@@ -4,7 +4,8 @@
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { BATCH_SIZE } from "../base/limits.ts";
 import { columnSet } from "../tables/columns.ts";
-import { EVENT_COLUMNS, EVENT_KINDS } from "./event_kinds.ts";
+import { EVENT_COLUMNS } from "./event_fields.ts";
+import { EVENT_KINDS } from "./event_kinds.ts";
 
 export const EVENT_BEAT = EVENT_KINDS.beat.number;
 export const EVENT_DECODE = EVENT_KINDS.decode.number;

@@ -5,7 +5,7 @@
 import { IP_WORDS, ipText, writeIp } from "../base/ip_text.ts";
 import { ORIGIN_TEXTS, type Origin } from "../base/origin.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
-import { u64FromPair } from "../base/u64.ts";
+import { u64FromPair, u64Text } from "../base/u64.ts";
 import type { ColumnArray } from "../tables/columns.ts";
 import type { StallVerdict } from "./stall_verdict.ts";
 import { STATUS_TEXTS, type Status } from "../wire/frame.ts";
@@ -15,7 +15,9 @@ const QUOTE = 0x22;
 export type EventRows = Readonly<Record<string, ColumnArray>>;
 export type EventObject = Readonly<Record<string, unknown>>;
 export type RowWriter = (text: TextBuffer, row: number) => void;
-export type ObjectWriter = (text: TextBuffer, event: EventObject) => void;
+
+/** What the export has of an event that is an object; "", NaN and false are left out. */
+type ExportedValue = string | number | boolean;
 
 /** Turns an errno into its text. */
 export type ErrnoText = (errno: number) => string;
@@ -40,7 +42,7 @@ export interface Shown<Value> {
 /** How the export writes it, with `key` before it; a value that is unknown leaves no trace. */
 export interface Written {
   rowWriter(key: string, rows: EventRows, context: ExportContext): RowWriter;
-  objectWriter(key: string, context: ExportContext): ObjectWriter;
+  exportedOf(event: EventObject, context: ExportContext): ExportedValue;
 }
 
 export type Form<Value> = Shown<Value> & Written;
@@ -56,9 +58,10 @@ export function known(name: string): Form<number | undefined> {
 
 /** A time in nanoseconds, which may have a fraction. */
 export function nanoseconds(name: string): Form<number> {
-  return numberForm(name, asIs, (text, start, value) =>
-    writeDecimal(text, start, Math.floor(value)),
-  );
+  return {
+    ...numberForm(name, asIs, (text, start, value) => writeDecimal(text, start, Math.floor(value))),
+    exportedOf: (event) => Math.floor(event[name] as number),
+  };
 }
 
 export function origin(name: string): Form<Origin> {
@@ -84,46 +87,44 @@ export function u64(hi: string, lo: string): Form<bigint> {
       const lower = rows[lo] as Uint32Array;
       return (text, row) => writeU64(text, start, upper[row]!, lower[row]!);
     },
-    objectWriter(key) {
-      const start = startOf(key, '"');
-      return (text, event) => writeU64(text, start, event[hi] as number, event[lo] as number);
-    },
+    exportedOf: (event) => u64Text(event[hi] as number, event[lo] as number),
   };
 }
 
 /** The same word in every event of the kind. */
 export function constantWord(word: string): Written {
-  const writer = (key: string) => {
-    const whole = startOf(key, `"${word}"`);
-    return (text: TextBuffer) => text.copy(whole);
+  return {
+    rowWriter(key) {
+      const whole = startOf(key, `"${word}"`);
+      return (text) => text.copy(whole);
+    },
+    exportedOf: () => word,
   };
-  return { rowWriter: writer, objectWriter: writer };
 }
 
-/** A word of ours that an object has. */
-export function wordOf(name: string): Written {
-  return objectText((event) => event[name] as string);
+/** A text that an object has; "" = it has none. */
+export function textOf(name: string): Written {
+  return ofObject((event) => event[name] as string);
+}
+
+/** True or nothing. */
+export function mark(name: string): Written {
+  return ofObject((event) => event[name] as boolean);
 }
 
 /** The name of an agent, of an object that has its number. */
 export function agentOf(name: string): Written {
-  return objectText((event, { agentName }) => agentName(event[name] as number));
+  return ofObject((event, { agentName }) => agentName(event[name] as number));
 }
 
 /** A word of the verdict of a stall. */
 export function verdictWord(name: "verdict" | "procState" | "wchan"): Written {
-  return objectText((event) => verdictOf(event)?.[name] ?? "");
+  return ofObject((event) => verdictOf(event)?.[name] ?? "");
 }
 
 /** A number of an object, NaN = it is not known. */
 export function numberOf(numberIn: (event: EventObject) => number): Written {
-  return {
-    rowWriter: () => () => {},
-    objectWriter(key) {
-      const start = startOf(key);
-      return (text, event) => writeKnown(text, start, numberIn(event));
-    },
-  };
+  return ofObject(numberIn);
 }
 
 /** What is known of the process of a stalled member; undefined = it was not looked at. */
@@ -131,21 +132,9 @@ export function verdictOf(event: EventObject): StallVerdict | undefined {
   return event["verdict"] as StallVerdict | undefined;
 }
 
-/** A text without quotes or backslashes; "" = there is none. */
-function objectText(textIn: (event: EventObject, context: ExportContext) => string): Written {
-  return {
-    rowWriter: () => () => {},
-    objectWriter(key, context) {
-      const start = startOf(key, '"');
-      return (text, event) => {
-        const word = textIn(event, context);
-        if (word === "") return;
-        text.copy(start);
-        text.ascii(word);
-        text.byte(QUOTE);
-      };
-    },
-  };
+/** What no row has. */
+function ofObject(exportedOf: Written["exportedOf"]): Written {
+  return { rowWriter: () => () => {}, exportedOf };
 }
 
 export function listenerName(name: string): Written {
@@ -155,10 +144,7 @@ export function listenerName(name: string): Written {
       const wholes = wholesOf(key, listeners);
       return (text, row) => text.copy(wholes[column[row]!]!);
     },
-    objectWriter(key, { listeners }) {
-      const wholes = wholesOf(key, listeners);
-      return (text, event) => text.copy(wholes[event[name] as number]!);
-    },
+    exportedOf: (event, { listeners }) => listeners[event[name] as number]!,
   };
 }
 
@@ -182,16 +168,7 @@ export function address(name: string, hasSource: string): Form<string | undefine
         text.byte(QUOTE);
       };
     },
-    objectWriter(key) {
-      const start = startOf(key, '"');
-      return (text, event) => {
-        const source = event[name] as string;
-        if (source === "") return;
-        text.copy(start);
-        text.ascii(source);
-        text.byte(QUOTE);
-      };
-    },
+    exportedOf: (event) => event[name] as string,
   };
 }
 
@@ -204,7 +181,7 @@ export function ownInode(): Form<number | undefined> {
       const start = startOf(key);
       return (text) => writeKnown(text, start, observerNamespaceInode);
     },
-    objectWriter: () => () => {},
+    exportedOf: () => Number.NaN,
   };
 }
 
@@ -235,10 +212,7 @@ function numberForm<Value>(
       const column = rows[name]!;
       return (text, row) => write(text, start, column[row]!);
     },
-    objectWriter(key) {
-      const start = startOf(key);
-      return (text, event) => write(text, start, event[name] as number);
-    },
+    exportedOf: (event) => event[name] as number,
   };
 }
 
@@ -256,10 +230,7 @@ function wordForm<Value>(
       const column = rows[name] as Uint8Array;
       return (text, row) => text.copy(wholes[column[row]!]!);
     },
-    objectWriter(key) {
-      const wholes = wholesOf(key, words);
-      return (text, event) => text.copy(wholes[event[name] as number]!);
-    },
+    exportedOf: (event) => words[event[name] as number]!,
   };
 }
 

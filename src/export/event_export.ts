@@ -5,19 +5,17 @@
 import { block, Counters, counter } from "../base/counters.ts";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
+import type { DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
-import type { ExportContext } from "../events/event_forms.ts";
-import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Content, FileCalls } from "../files/append_file.ts";
 import { FileWriter, type Reopened } from "../files/file_writer.ts";
-import { JsonlFormat } from "./jsonl.ts";
-import type { LineFormat } from "./line_format.ts";
-import { TsvFormat } from "./tsv.ts";
+import { EventLines, type EventLinesOptions } from "./event_lines.ts";
+import type { ExportedObjects, ObjectKind } from "./line_format.ts";
 
-export interface EventExportOptions extends ExportContext {
+export interface EventExportOptions extends EventLinesOptions {
   readonly path: string;
-  readonly format: "tsv" | "jsonl";
   /** Size that starts a rotation; undefined = never. */
   readonly bytesMax: number | undefined;
   /** Lines per fdatasync; 0 = only at the close. */
@@ -49,12 +47,9 @@ export class EventExport {
   readonly counters = new Counters(EXPORT, this);
   readonly path: string;
   readonly #writer: FileWriter;
-  readonly #format: LineFormat;
-  readonly #jsonl: JsonlFormat | undefined;
-  /** Holds a flush and the lines of one batch more, so it does not grow. */
-  readonly #text = new TextBuffer(4 * EXPORT_FLUSH_BYTES);
-  #lineCount = 0;
-  #firstLineNs = 0;
+  readonly #lines: EventLines;
+  /** Observer time of the first line that waits; +Infinity = none does. */
+  #firstLineNs = Number.POSITIVE_INFINITY;
 
   /** Opens or creates the file. Throws an Error that says what was found and what is wanted. */
   static async open(options: EventExportOptions): Promise<EventExport> {
@@ -64,8 +59,8 @@ export class EventExport {
   private constructor(options: EventExportOptions, writer: FileWriter) {
     this.path = options.path;
     this.#writer = writer;
-    this.#jsonl = options.format === "jsonl" ? new JsonlFormat(options) : undefined;
-    this.#format = this.#jsonl ?? new TsvFormat(options.errnoText);
+    // Holds a flush and the lines of one batch more, so it does not grow.
+    this.#lines = new EventLines(options, new TextBuffer(4 * EXPORT_FLUSH_BYTES));
   }
 
   /** Why the directory could not be synced after the file was created; a warning for the log. */
@@ -75,19 +70,20 @@ export class EventExport {
 
   /** Wall clock minus observer time, in ns, taken at the start of the turn. */
   setWallOffsetNs(wallOffsetNs: number): void {
-    if (this.#jsonl !== undefined) this.#jsonl.wallOffsetNs = wallOffsetNs;
+    this.#lines.setWallOffsetNs(wallOffsetNs);
   }
 
-  onBatch(batch: EventBatch, count: number): void {
-    const format = this.#format;
-    const text = this.#text;
-    for (let row = 0; row < count; row++) format.row(text, batch, row);
-    this.#added(count, batch.observerNs[0]!);
+  /** True if it had something to write. */
+  onBatch(batch: EventBatch, count: number): boolean {
+    const lineCount = this.#lines.onBatch(batch, count);
+    if (lineCount === 0) return false;
+    this.#added(batch.observerNs[0]!);
+    return true;
   }
 
   onStall(stall: Stall): void {
-    this.#format.stall(this.#text, stall);
-    this.#added(1, stall.observerNs);
+    this.#lines.onStall(stall);
+    this.#added(stall.observerNs);
   }
 
   /**
@@ -95,25 +91,33 @@ export class EventExport {
    * unless another source has the pid.
    */
   onRemoved(pid: number, nowNs: number, source = ""): void {
-    this.#format.eviction(this.#text, { pid, source, observerNs: nowNs });
-    this.#added(1, nowNs);
+    this.add("eviction", { pid, source, observerNs: nowNs });
   }
 
-  exited(exit: MemberExit): void {
-    this.#format.exit(this.#text, exit);
-    this.#added(1, exit.observerNs);
+  /** The tracker has no member of `key` any more. */
+  onLeft(key: number): void {
+    this.#lines.onLeft(key);
   }
 
-  gone(gone: MemberGone): void {
-    this.#format.gone(this.#text, gone);
-    this.#added(1, gone.observerNs);
+  onOutcome(outcome: RecoveryOutcome): void {
+    this.#lines.onOutcome(outcome);
+    this.#added(outcome.observerNs);
+  }
+
+  onShutdown(shutdown: DaemonShutdown): void {
+    this.#lines.onShutdown(shutdown);
+    this.#added(shutdown.observerNs);
+  }
+
+  /** An event that nothing else is made of. */
+  add<K extends ObjectKind>(kind: K, event: ExportedObjects[K]): void {
+    this.#lines.add(kind, event);
+    this.#added(event.observerNs);
   }
 
   /** When `maintain` is wanted although nothing happens; +Infinity while no line waits. */
   nextDeadlineNs(): number {
-    return this.#lineCount === 0
-      ? Number.POSITIVE_INFINITY
-      : this.#firstLineNs + EXPORT_FLUSH_NS_MAX;
+    return this.#firstLineNs + EXPORT_FLUSH_NS_MAX;
   }
 
   /** Once per turn: hands over lines that are old enough, and lets the writer work. */
@@ -152,17 +156,18 @@ export class EventExport {
     return this.#writer.close();
   }
 
-  #added(lineCount: number, nowNs: number): void {
-    if (this.#lineCount === 0) this.#firstLineNs = nowNs;
-    this.#lineCount += lineCount;
-    if (this.#text.length >= EXPORT_FLUSH_BYTES) this.#handOver();
+  #added(nowNs: number): void {
+    const { count, text } = this.#lines;
+    if (count > 0 && this.#firstLineNs === Number.POSITIVE_INFINITY) this.#firstLineNs = nowNs;
+    if (text.length >= EXPORT_FLUSH_BYTES) this.#handOver();
   }
 
   /** Moves the lines into the writer's queue; a full queue drops and counts them. */
   #handOver(): void {
-    if (this.#lineCount === 0) return;
-    this.#writer.append(this.#text.view(), this.#lineCount);
-    this.#text.clear();
-    this.#lineCount = 0;
+    const { count, text } = this.#lines;
+    if (count === 0) return;
+    this.#writer.append(text.view(), count);
+    this.#lines.clear();
+    this.#firstLineNs = Number.POSITIVE_INFINITY;
   }
 }

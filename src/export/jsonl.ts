@@ -11,19 +11,11 @@ import {
   type EventObject,
   type EventRows,
   type ExportContext,
-  type ObjectWriter,
   type RowWriter,
 } from "../events/event_forms.ts";
-import {
-  EVENT_FIELDS,
-  EVENT_KINDS,
-  type EventKind,
-  ROW_KINDS,
-  type RowKind,
-} from "../events/event_kinds.ts";
-import type { MemberExit, MemberGone } from "../events/member_end.ts";
-import type { Stall } from "../events/stall.ts";
-import type { Evicted, LineFormat } from "./line_format.ts";
+import { EVENT_FIELDS, type Field } from "../events/event_fields.ts";
+import { EVENT_KINDS, type EventKind, ROW_KINDS, type RowKind } from "../events/event_kinds.ts";
+import type { ExportedObjects, LineFormat, ObjectKind } from "./line_format.ts";
 
 const END = "}\n";
 /** ECMAScript's last date; an absurd wall clock is held there instead of throwing. */
@@ -33,10 +25,6 @@ export class JsonlFormat implements LineFormat {
   /** Wall clock minus observer time, in ns. */
   wallOffsetNs = 0;
   readonly #context: ExportContext;
-  readonly #stall: readonly ObjectWriter[];
-  readonly #exit: readonly ObjectWriter[];
-  readonly #gone: readonly ObjectWriter[];
-  readonly #eviction: readonly ObjectWriter[];
   #batch: EventBatch | undefined;
   /** By the numbers of the kinds, for `#batch`. */
   #writers: readonly (readonly RowWriter[])[] = [];
@@ -45,10 +33,6 @@ export class JsonlFormat implements LineFormat {
 
   constructor(context: ExportContext) {
     this.#context = context;
-    this.#stall = objectWriters(EVENT_KINDS.stall, context);
-    this.#exit = objectWriters(EVENT_KINDS.exit, context);
-    this.#gone = objectWriters(EVENT_KINDS.gone, context);
-    this.#eviction = objectWriters(EVENT_KINDS.eviction, context);
   }
 
   row(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -59,30 +43,17 @@ export class JsonlFormat implements LineFormat {
     text.ascii(END);
   }
 
-  stall(text: TextBuffer, stall: Stall): void {
-    this.#object(text, this.#stall, stall.observerNs, stall);
-  }
-
-  eviction(text: TextBuffer, evicted: Evicted): void {
-    this.#object(text, this.#eviction, evicted.observerNs, evicted);
-  }
-
-  exit(text: TextBuffer, exit: MemberExit): void {
-    this.#object(text, this.#exit, exit.observerNs, exit);
-  }
-
-  gone(text: TextBuffer, gone: MemberGone): void {
-    this.#object(text, this.#gone, gone.observerNs, gone);
-  }
-
-  #object(
-    text: TextBuffer,
-    writers: readonly ObjectWriter[],
-    observerNs: number,
-    event: object,
-  ): void {
-    this.#time(text, observerNs);
-    for (const write of writers) write(text, event as EventObject);
+  object<K extends ObjectKind>(text: TextBuffer, kind: K, event: ExportedObjects[K]): void {
+    const { line, fields }: EventKind = EVENT_KINDS[kind];
+    this.#time(text, event.observerNs);
+    text.ascii(`,"kind":"${line}"`);
+    for (const name of fields) {
+      const { key, written } = EVENT_FIELDS[name] as Field;
+      if (written === undefined) continue;
+      const value = written.exportedOf(event as unknown as EventObject, this.#context);
+      if (value === "" || value === false || Number.isNaN(value)) continue;
+      text.utf8(`,"${key}":${escapeUnprintable(JSON.stringify(value))}`);
+    }
     text.ascii(END);
   }
 
@@ -119,14 +90,5 @@ function rowWriters(kind: RowKind, rows: EventRows, context: ExportContext): rea
     text.ascii(',"error":');
     text.utf8(escapeUnprintable(JSON.stringify(sentence(rows, row, context.errnoText))));
   });
-  return writers;
-}
-
-function objectWriters(kind: EventKind, context: ExportContext): readonly ObjectWriter[] {
-  const writers = [constantWord(kind.line).objectWriter("kind", context)];
-  for (const name of kind.fields) {
-    const { key, written } = EVENT_FIELDS[name];
-    if (written !== undefined) writers.push(written.objectWriter(key, context));
-  }
   return writers;
 }

@@ -1,22 +1,43 @@
-// What the two export formats share: the interface that writes a line into a byte buffer (spec 09).
-// Numbers and words are written without strings; only the rare error text is one.
+// What the two export formats share: the interface that writes a line into a byte buffer (spec 09),
+// and the events that are objects. Of a row numbers and words are written without strings; only the
+// rare error text is one.
 import type { TextBuffer } from "../base/text_buffer.ts";
+import type { DaemonBoot, DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
+import type { KindName } from "../events/event_kinds.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { MemberResumed } from "../events/member_resumed.ts";
 import type { Stall } from "../events/stall.ts";
+import type { RecoveryRow } from "./recovery_row.ts";
 
 export interface LineFormat {
   row(text: TextBuffer, batch: EventBatch, row: number): void;
-  stall(text: TextBuffer, stall: Stall): void;
-  eviction(text: TextBuffer, eviction: Evicted): void;
-  exit(text: TextBuffer, exit: MemberExit): void;
-  gone(text: TextBuffer, gone: MemberGone): void;
+  object<K extends ObjectKind>(text: TextBuffer, kind: K, event: ExportedObjects[K]): void;
 }
 
+/** The kinds that are in no batch. */
+export interface ExportedObjects {
+  readonly stall: Stall;
+  readonly eviction: Evicted;
+  readonly exit: MemberExit;
+  readonly gone: MemberGone;
+  readonly resume: MemberResumed;
+  readonly recovery: RecoveryRow;
+  readonly boot: DaemonBoot;
+  readonly shutdown: ShutdownRow;
+}
+
+export type ObjectKind = KindName & keyof ExportedObjects;
+
 /** A pid that the tracker has removed. */
-export interface Evicted {
+interface Evicted {
   readonly pid: number;
   /** "" unless another source has the pid. */
   readonly source: string;
   readonly observerNs: number;
+}
+
+/** The stalls are counted where they are exported. */
+interface ShutdownRow extends DaemonShutdown {
+  readonly stalls: number;
 }

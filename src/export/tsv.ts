@@ -1,27 +1,58 @@
-// The six tab-separated columns of the Rust observer (spec 09 section 1): observer_ns, kind, pid,
-// nonce, status, payload; "-" marks an empty column. An agent whose pid another source holds has
-// ADDRESS/pid in the column of the pid, which no other agent has.
+// Tab-separated lines (spec 09 section 1): the six columns of the Rust observer, which are
+// observer_ns, kind, pid, nonce, status and payload, and behind them our own, unless the daemon was
+// started by its options alone. "-" marks an empty column. An agent whose pid another source holds
+// has ADDRESS/pid in the column of the pid, which no other agent has.
 import { IP_WORDS, writeIp } from "../base/ip_text.ts";
 import type { TextBuffer } from "../base/text_buffer.ts";
+import { u64Text } from "../base/u64.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
+import type { EndNumbers } from "../base/wait_status.ts";
 import { EVENT_BEAT, type EventBatch, keyOfRow } from "../events/event_batch.ts";
-import type { ErrnoText, EventRows } from "../events/event_forms.ts";
-import { ROW_KINDS } from "../events/event_kinds.ts";
-import type { MemberExit, MemberGone } from "../events/member_end.ts";
-import type { Stall } from "../events/stall.ts";
+import { EVENT_FIELDS, type Field } from "../events/event_fields.ts";
+import type { EventObject, EventRows, ExportContext } from "../events/event_forms.ts";
+import { EVENT_KINDS, type EventKind, ROW_KINDS } from "../events/event_kinds.ts";
 import { statusText } from "../wire/frame.ts";
-import type { Evicted, LineFormat } from "./line_format.ts";
+import type { ExportedObjects, LineFormat, ObjectKind } from "./line_format.ts";
 
+/** By the keys of the JSONL format. */
+const OWN_COLUMNS: readonly string[] = [
+  "listener",
+  "agent",
+  "silence_ms",
+  "threshold_ms",
+  "last_status",
+  "verdict",
+  "exit_status",
+  "signal",
+  "step",
+  "step_number",
+  "step_count",
+  "duration_ms",
+];
+
+const ABSENT = "-";
 const TAB = 0x09;
-const LF = 0x0a;
 const DASH = 0x2d;
 const SLASH = 0x2f;
 
-export class TsvFormat implements LineFormat {
-  readonly #errnoText: ErrnoText;
+const encoder = new TextEncoder();
 
-  constructor(errnoText: ErrnoText) {
-    this.#errnoText = errnoText;
+interface TsvContext extends ExportContext {
+  /** The six columns of the Rust observer and no other. */
+  readonly observerColumns: boolean;
+}
+
+export class TsvFormat implements LineFormat {
+  readonly #context: TsvContext;
+  /** What stands behind the six columns of a row, by the number of its listener. */
+  readonly #rowEnds: readonly Uint8Array[];
+
+  constructor(context: TsvContext) {
+    this.#context = context;
+    this.#rowEnds = context.listeners.map((listener) => {
+      const own = [listener, ...OWN_COLUMNS.slice(1).map(() => ABSENT)];
+      return encoder.encode(context.observerColumns ? "\n" : `\t${own.join("\t")}\n`);
+    });
   }
 
   row(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -29,36 +60,22 @@ export class TsvFormat implements LineFormat {
     else this.#other(text, batch, row);
   }
 
-  stall(text: TextBuffer, stall: Stall): void {
-    text.decimal(Math.floor(stall.observerNs));
-    text.ascii("\tstall\t");
-    if (stall.key !== stall.pid) writeSource(text, stall.source);
-    text.decimal(stall.pid);
-    text.byte(TAB);
-    text.decimalU64(stall.lastNonceHi, stall.lastNonceLo);
-    text.ascii("\tstall\t-\n");
+  object<K extends ObjectKind>(text: TextBuffer, kind: K, event: ExportedObjects[K]): void {
+    const { pid, nonce = ABSENT, status = ABSENT, payload = ABSENT } = FIRST_COLUMNS[kind](event);
+    const columns = [pid, nonce, status, payload];
+    if (!this.#context.observerColumns) columns.push(...this.#ownColumns(kind, event));
+    text.decimal(Math.floor(event.observerNs));
+    text.utf8(`\t${EVENT_KINDS[kind].line}\t${columns.map(escapeTsv).join("\t")}\n`);
   }
 
-  eviction(text: TextBuffer, { pid, source, observerNs }: Evicted): void {
-    text.decimal(Math.floor(observerNs));
-    text.ascii("\teviction\t");
-    if (source !== "") writeSource(text, source);
-    text.decimal(pid);
-    text.ascii("\t-\t-\t-\n");
-  }
-
-  exit(text: TextBuffer, exit: MemberExit): void {
-    this.#end(text, exit, "exit", endText(exit));
-  }
-
-  gone(text: TextBuffer, gone: MemberGone): void {
-    const { reason, byPid } = gone;
-    this.#end(text, gone, "gone", reason === "replaced" ? `replaced by ${byPid}` : reason);
-  }
-
-  #end(text: TextBuffer, end: MemberExit | MemberGone, kind: string, word: string): void {
-    text.decimal(Math.floor(end.observerNs));
-    text.ascii(`\t${kind}\t${end.pid}\t-\t-\t${word}\n`);
+  #ownColumns(kind: ObjectKind, event: object): string[] {
+    const { fields }: EventKind = EVENT_KINDS[kind];
+    const said = fields.map((name) => EVENT_FIELDS[name] as Field);
+    return OWN_COLUMNS.map((column) => {
+      const { written } = said.find(({ key }) => key === column) ?? {};
+      const value = written?.exportedOf(event as EventObject, this.#context) ?? "";
+      return value === "" || Number.isNaN(value) ? ABSENT : String(value);
+    });
   }
 
   #beat(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -75,7 +92,7 @@ export class TsvFormat implements LineFormat {
     text.ascii(statusText(batch.status[row]!));
     text.byte(TAB);
     text.decimal(batch.payload[row]!);
-    text.byte(LF);
+    text.copy(this.#rowEnds[batch.listener[row]!]!);
   }
 
   #other(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -89,20 +106,54 @@ export class TsvFormat implements LineFormat {
     text.ascii("\t-\t-\t");
     if (mismatch !== undefined) text.ascii(mismatch);
     const rows = batch as unknown as EventRows;
-    if (sentence !== undefined) text.utf8(escapeTsv(sentence(rows, row, this.#errnoText)));
-    text.byte(LF);
+    if (sentence !== undefined) text.utf8(escapeTsv(sentence(rows, row, this.#context.errnoText)));
+    text.copy(this.#rowEnds[batch.listener[row]!]!);
   }
 }
 
-/** "exit status 3", "signal 9", "unknown". */
-function endText({ exitStatus, signal }: MemberExit): string {
-  if (!Number.isNaN(signal)) return `signal ${signal}`;
-  return Number.isNaN(exitStatus) ? "unknown" : `exit status ${exitStatus}`;
+interface FirstColumns {
+  readonly pid: string;
+  readonly nonce?: string;
+  readonly status?: string;
+  readonly payload?: string;
 }
 
-function writeSource(text: TextBuffer, source: string): void {
-  text.ascii(source);
-  text.byte(SLASH);
+/** The columns of the Rust observer behind time and kind. */
+const FIRST_COLUMNS: { readonly [K in ObjectKind]: (event: ExportedObjects[K]) => FirstColumns } = {
+  stall: ({ key, pid, source, lastNonceHi, lastNonceLo }) => ({
+    pid: pidText(pid, key === pid ? "" : source),
+    nonce: u64Text(lastNonceHi, lastNonceLo),
+    status: "stall",
+  }),
+  eviction: ({ pid, source }) => ({ pid: pidText(pid, source) }),
+  exit: (exit) => ({ pid: String(exit.pid), payload: endText(exit, "exit status") || "unknown" }),
+  gone: ({ pid, reason, byPid }) => ({
+    pid: String(pid),
+    payload: reason === "replaced" ? `replaced by ${byPid}` : reason,
+  }),
+  resume: ({ key, pid, source, nonceHi, nonceLo, status }) => ({
+    pid: pidText(pid, key === pid ? "" : source),
+    nonce: u64Text(nonceHi, nonceLo),
+    status: statusText(status),
+  }),
+  recovery: ({ pid, outcome, reason, exitCode, signal }) => ({
+    pid: String(pid),
+    payload: [outcome, reason, endText({ exitStatus: exitCode, signal }, "exit code")]
+      .filter((word) => word !== "")
+      .join(" "),
+  }),
+  boot: ({ pid, version }) => ({ pid: String(pid), payload: version }),
+  shutdown: ({ pid, reason }) => ({ pid: String(pid), payload: reason }),
+};
+
+function pidText(pid: number, source: string): string {
+  return source === "" ? String(pid) : `${source}/${pid}`;
+}
+
+/** "exit status 3", "signal 9"; "" = it is not known how it ended. */
+function endText({ exitStatus, signal }: EndNumbers, status: string): string {
+  if (!Number.isNaN(signal)) return `signal ${signal}`;
+  return Number.isNaN(exitStatus) ? "" : `${status} ${exitStatus}`;
 }
 
 /**

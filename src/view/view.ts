@@ -61,6 +61,11 @@ export class View {
     }));
   }
 
+  /** Accepted since the start, by all listeners. */
+  beats(): number {
+    return this.listeners().reduce((sum, { accepted }) => sum + accepted, 0);
+  }
+
   recovery(): RecoveryView {
     return { children: this.#sources.recovery.outstandingCount };
   }

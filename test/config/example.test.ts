@@ -8,6 +8,7 @@ import { AGENT_KEYS } from "../../src/config/keys/agent_keys.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "../../src/config/keys/listener_keys.ts";
 import { PLAN_KEYS } from "../../src/config/keys/plan_keys.ts";
 import { TABLES } from "../../src/config/keys/tables.ts";
+import { joinedArrays } from "../../scripts/man/example_file.ts";
 import { FixtureHost, KEY } from "./fixture_host.ts";
 
 const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), "utf8");
@@ -16,7 +17,7 @@ const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), 
 const COMMENTED = /^#(\[\[?[a-z.]+\]\]?|[a-z_]+ = .+)$/;
 
 function uncommented(skip: readonly string[] = []): string {
-  const lines = EXAMPLE.split("\n").map((line) => {
+  const lines = joinedArrays(EXAMPLE).split("\n").map((line) => {
     const name = COMMENTED.exec(line)?.[1]?.split(" ")[0];
     return name === undefined || skip.includes(name) ? line : line.slice(1);
   });

@@ -118,9 +118,10 @@ export class TickHarness extends ObserverHarness {
 function exportInto(diary: string[]): TickExport {
   return {
     setWallOffsetNs: (ns) => diary.push(`export at ${ns}`),
-    onBatch: (_batch: EventBatch, count: number) => diary.push(`export ${count} rows`),
+    onBatch: (_batch: EventBatch, count: number) => diary.push(`export ${count} rows`) > 0,
     onStall: (stall: Stall) => diary.push(`export stall ${stall.pid}`),
     onRemoved: (pid: number) => diary.push(`export removal ${pid}`),
+    onLeft: () => {},
   };
 }
 

@@ -188,15 +188,18 @@ class DelayExport implements TickExport {
 
   setWallOffsetNs(): void {}
 
-  onBatch(batch: Parameters<TickExport["onBatch"]>[0], count: number): void {
+  onBatch(batch: Parameters<TickExport["onBatch"]>[0], count: number): boolean {
     const nowUs = Math.floor(monotonicNs() / 1_000);
     for (let i = 0; i < count; i++)
       this.delaysUs.push((nowUs - batch.payload[i]! + 2 ** 33) % 2 ** 32);
+    return true;
   }
 
   onStall(): void {}
 
   onRemoved(): void {}
+
+  onLeft(): void {}
 
   get medianUs(): number {
     return this.delaysUs.toSorted((a, b) => a - b)[this.delaysUs.length >> 1]!;

@@ -3,12 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  EVENT_FIELDS,
-  EVENT_KINDS,
-  type EventKind,
-  type FieldName,
-} from "../../src/events/event_kinds.ts";
+import { EVENT_FIELDS, type FieldName } from "../../src/events/event_fields.ts";
+import { EVENT_KINDS, type EventKind } from "../../src/events/event_kinds.ts";
 
 const PAGE = join(import.meta.dir, "../../docs/spec/09-export.md");
 /** Written before the fields of each kind. */

@@ -14,7 +14,10 @@ import {
   EVENT_ORIGIN_CONFLICT,
   EventBatch,
 } from "../../src/events/event_batch.ts";
+import type { DaemonBoot, DaemonShutdown } from "../../src/events/daemon_life.ts";
+import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
 import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { EventExport, type EventExportOptions } from "../../src/export/event_export.ts";
 import { escapeTsv } from "../../src/export/tsv.ts";
@@ -34,6 +37,8 @@ function openExport(
   return EventExport.open({
     path: directory.join("events"),
     format: "tsv",
+    events: EVENT_WORDS,
+    observerColumns: true,
     bytesMax: undefined,
     syncEvery: 0,
     listeners: ["local", "lab"],
@@ -108,6 +113,94 @@ const STALL: Stall = {
   status: 0,
   payload: 42,
   listener: 0,
+};
+
+/** The beat that ends the silence of `STALL`. */
+function returned(): EventBatch {
+  const batch = new EventBatch();
+  batch.kind[0] = EVENT_BEAT;
+  batch.observerNs[0] = 8e9;
+  batch.listener[0] = 1;
+  batch.pid[0] = 12;
+  batch.nonceHi[0] = 1;
+  batch.nonceLo[0] = 1;
+  batch.status[0] = 2;
+  batch.payload[0] = 5;
+  batch.origin[0] = 1;
+  batch.namespaceInode[0] = Number.NaN;
+  batch.generation[0] = 77;
+  batch.resumed[0] = 1;
+  return batch;
+}
+
+const PLACE = { observerNs: 9e9, pid: 12, agent: 7, stepNumber: 2, stepCount: 3 } as const;
+
+const REFUSED: RecoveryOutcome = {
+  ...PLACE,
+  kind: "refused",
+  step: "restart_unit",
+  label: "refused_storm_limit",
+  reason: "storm_limit",
+  stall: STALL,
+  program: "",
+  error: "",
+  isRepeated: false,
+  dryRun: false,
+};
+
+const SPAWNED: RecoveryOutcome = {
+  ...PLACE,
+  kind: "spawn",
+  step: "exec",
+  label: "spawned",
+  childPid: 4000,
+  stall: STALL,
+  program: '/bin/re"start',
+  source: "inline",
+  templateSizeBytes: 20,
+};
+
+const COMPLETE: RecoveryOutcome = {
+  observerNs: 9e9,
+  pid: 12,
+  agent: 7,
+  kind: "complete",
+  label: "killed",
+  completion: "killed",
+  childPid: 4000,
+  exitCode: Number.NaN,
+  signal: 9,
+  durationNs: 1.5e9,
+  error: "",
+  captured: undefined,
+};
+
+const SIGNALLED: RecoveryOutcome = {
+  ...PLACE,
+  kind: "step",
+  step: "signal",
+  label: "started",
+  detail: "SIGQUIT",
+  dryRun: false,
+};
+
+const BOOT: DaemonBoot = {
+  observerNs: 0,
+  pid: 99,
+  version: "1.2.3",
+  bootId: "b",
+  sessionId: "5e",
+  config: '/etc/"\n\u009b/varta.toml',
+};
+
+const SHUTDOWN: DaemonShutdown = {
+  observerNs: 10e9,
+  pid: 99,
+  sessionId: "5e",
+  reason: "SIGTERM",
+  exitCode: 0,
+  members: 3,
+  beats: 40,
 };
 
 /** A beat of pid 12 by plain UDP from 10.0.0.3, while another source has the pid. */
@@ -189,6 +282,48 @@ describe("TSV", () => {
     ]);
   });
 
+  test("of a daemon with a configuration file has own columns behind them, as many in each line", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { observerColumns: false });
+    events.onBatch(sampleBatch(), SAMPLE_COUNT);
+    const verdict = exitedVerdict(3 * 256);
+    events.onStall({ ...STALL, agent: 7, verdict });
+    events.onBatch(returned(), 1);
+    events.onRemoved(12, 7e9);
+    events.onOutcome(REFUSED);
+    events.onOutcome(COMPLETE);
+    events.add("boot", BOOT);
+    events.onShutdown(SHUTDOWN);
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    const columns = lines.map((line) => line.split("\t"));
+    expect(new Set(columns.map(({ length }) => length))).toEqual(new Set([18]));
+    const own = columns.map((line) => line.slice(6).join(" "));
+    const nothing = (count: number) => new Array(count).fill("-").join(" ");
+    expect(own.slice(0, 2)).toEqual([`local ${nothing(11)}`, `lab ${nothing(11)}`]);
+    expect(own.slice(SAMPLE_COUNT)).toEqual([
+      `local worker@3 5000 5000 ok exited 3 ${nothing(5)}`,
+      `lab ${nothing(11)}`,
+      `lab worker@3 7000 - - exited ${nothing(6)}`,
+      nothing(12),
+      `- worker@3 ${nothing(6)} restart_unit 2 3 -`,
+      `- worker@3 ${nothing(5)} 9 - - - 1500`,
+      nothing(12),
+      nothing(12),
+    ]);
+    const first = columns.map((line) => line.slice(0, 6).join(" "));
+    expect(first.slice(SAMPLE_COUNT)).toEqual([
+      "6000000000 stall 12 4294967296 stall -",
+      "8000000000 beat 12 4294967297 critical 5",
+      "8000000000 resume 12 4294967297 critical -",
+      "7000000000 eviction 12 - - -",
+      "9000000000 recovery 12 - - refused storm_limit",
+      "9000000000 recovery 12 - - killed signal 9",
+      "0 boot 99 - - 1.2.3",
+      "10000000000 shutdown 99 - - SIGTERM",
+    ]);
+  });
+
   test("escapeTsv() keeps columns and lines, and leaves other text alone", () => {
     expect(escapeTsv("a\\b\tc\nd\re\x00\x1f\x7fä€")).toBe("a\\\\b\\tc\\nd\\re\\x00\\x1f\\x7fä€");
     expect(escapeTsv("\u009b31m\u202e")).toBe("\\u009b31m\\u202e");
@@ -239,8 +374,8 @@ describe("JSONL", () => {
     ] as const)
       events.onStall({ ...STALL, agent: 7, verdict });
     const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, signal: Number.NaN };
-    events.exited({ ...end, listener: 1, how: "unclean", exitStatus: 3 });
-    events.gone({ ...end, reason: "replaced", byPid: 13, exitStatus: 3 });
+    events.add("exit", { ...end, listener: 1, how: "unclean", exitStatus: 3 });
+    events.add("gone", { ...end, reason: "replaced", byPid: 13, exitStatus: 3 });
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     const shortened = lines.map((line) =>
@@ -256,6 +391,36 @@ describe("JSONL", () => {
     ]);
   });
 
+  test("has a return, recoveries, and the begin and the end of the daemon", async () => {
+    using directory = new TempDirectory();
+    const chosen = EVENT_WORDS.filter((word) => word !== "beat" && word !== "stall");
+    const events = await openExport(directory, { format: "jsonl", events: chosen });
+    events.add("boot", BOOT);
+    const verdict = { ...NOTHING_FOUND, verdict: "stopped", procState: "T" } as const;
+    events.onStall({ ...STALL, agent: 7, verdict });
+    events.onBatch(returned(), 1);
+    for (const outcome of [SPAWNED, COMPLETE, SIGNALLED, REFUSED]) events.onOutcome(outcome);
+    events.onOutcome({ ...SIGNALLED, dryRun: true });
+    // What has no row in the audit log has none here.
+    events.onOutcome({ ...SIGNALLED, step: "wait", detail: "2s" });
+    events.onOutcome({ ...COMPLETE, kind: "timeout", childPid: 4000, durationNs: 1 });
+    events.onShutdown(SHUTDOWN);
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    for (const line of lines) JSON.parse(line);
+    const recovery = '"recovery","agent":"worker@3","pid":12';
+    expect(lines.map((line) => line.replace(/^.*?"kind":/, ""))).toEqual([
+      '"boot","pid":99,"version":"1.2.3","boot_id":"b","session_id":"5e","config":"/etc/\\"\\n\\u009b/varta.toml"}',
+      '"resume","listener":"lab","agent":"worker@3","pid":12,"nonce":"4294967297","status":"critical","origin":"operator_attested","generation":77,"last_ns":1000000000,"silence_ms":7000,"verdict":"stopped"}',
+      `${recovery},"step":"exec","step_number":2,"step_count":3,"outcome":"spawned","detail":"/bin/re\\"start","child_pid":4000}`,
+      `${recovery},"outcome":"killed","child_pid":4000,"signal":9,"duration_ms":1500}`,
+      `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"signalled","detail":"SIGQUIT"}`,
+      `${recovery},"step":"restart_unit","step_number":2,"step_count":3,"outcome":"refused","reason":"storm_limit"}`,
+      `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"dry_run","detail":"SIGQUIT","dry_run":true}`,
+      '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1}',
+    ]);
+  });
+
   test("is valid JSON, also under an absurd wall clock", async () => {
     using directory = new TempDirectory();
     const events = await openExport(directory, { format: "jsonl" });
@@ -266,6 +431,42 @@ describe("JSONL", () => {
     expect(lines.map((line) => JSON.parse(line).observer_ns)).toEqual(
       new Array(SAMPLE_COUNT).fill(5e9),
     );
+  });
+});
+
+describe("the kinds that are chosen", () => {
+  test("are the only ones in the file, and what is not written waits for no deadline", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { events: ["stall", "mismatch"] });
+    const beats = sampleBatch();
+    expect(events.onBatch(beats, 2)).toBe(false);
+    expect(events.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+    expect(events.onBatch(beats, SAMPLE_COUNT)).toBe(true);
+    events.onStall(STALL);
+    events.onRemoved(12, 7e9);
+    events.onShutdown(SHUTDOWN);
+    await events.close();
+    const kinds = directory
+      .read("events")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t")[1]);
+    expect(kinds).toEqual(["mismatch", "mismatch", "mismatch", "mismatch", "stall"]);
+  });
+
+  test("a return has the silence of its stall, of which nothing is kept when the member left", async () => {
+    using directory = new TempDirectory();
+    const events = await openExport(directory, { events: ["resume"], format: "jsonl" });
+    events.onStall(STALL);
+    events.onBatch(returned(), 1);
+    events.onStall({ ...STALL, lastNs: 8e9 });
+    events.onLeft(12);
+    events.onBatch(returned(), 1);
+    await events.close();
+    const lines = directory.read("events").trimEnd().split("\n");
+    const silences = lines.map((line) => (JSON.parse(line) as { silence_ms?: number }).silence_ms);
+    // What a table has forgotten makes no line up: it only lacks the silence.
+    expect(silences).toEqual([7000, undefined]);
   });
 });
 

@@ -40,9 +40,10 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.wallOffsetNs = wallOffsetNs;
   }
 
-  onBatch(batch: EventBatch, count: number): void {
+  onBatch(batch: EventBatch, count: number): boolean {
     for (let i = 0; i < count; i++) this.rows.push(rowText(batch, i));
     this.#promises.onBatch(batch, count);
+    return true;
   }
 
   onStall(stall: Stall): void {
@@ -54,6 +55,8 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.removed.push(pid);
     this.#promises.onRemoved(pid, nowNs);
   }
+
+  onLeft(): void {}
 
   onOutcome(outcome: RecoveryOutcome): void {
     // What begins and ends a recovery is judged by what is promised of it, not by the model.

@@ -4,6 +4,7 @@
 import type { Accounts } from "../accounts.ts";
 import type { Fault, Path } from "../problems/fault.ts";
 import { foundText, type ValueKind } from "../problems/found.ts";
+import { nearest } from "../problems/suggestion.ts";
 
 /**
  * `Checked` is a value that is right by itself: rules between keys judge it, options replace it.
@@ -97,6 +98,8 @@ interface ItemWords {
   readonly wantInstead?: string;
   /** Its value is not shown. */
   readonly isHidden?: boolean;
+  /** The fixed set of words that it is one of. */
+  readonly words?: readonly string[];
 }
 
 /** What an array or a table of values holds. */
@@ -106,7 +109,7 @@ export interface Item<Value> extends ItemWords {
 }
 
 export function itemFault(
-  { kind, want, wantInstead = want, isHidden = false }: ItemWords,
+  { kind, want, wantInstead = want, isHidden = false, words = [] }: ItemWords,
   value: unknown,
   path: Path,
 ): Fault {
@@ -116,7 +119,8 @@ export function itemFault(
     const found = isHidden ? "a string with a NUL" : foundText(value, kind);
     return { ...fault, found, want: "a string without a NUL" };
   }
-  return { ...fault, found: foundText(value, kind), want };
+  const suggestion = typeof value === "string" ? nearest(value, words) : undefined;
+  return { ...fault, found: foundText(value, kind), want, suggestion };
 }
 
 /** A table as the parser of the file or an option makes it; undefined for everything else. */

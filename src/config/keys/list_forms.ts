@@ -77,6 +77,7 @@ export function words<const W extends string>(
   const item: Item<W> = {
     kind: "string",
     want,
+    words: known,
     json: { type: "string", enum: known },
     parse: (value) => known.find((one) => one === value),
   };

@@ -14,9 +14,10 @@ import {
 } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
 import { U32_MAX } from "../../base/u64.ts";
+import { EVENT_WORDS } from "../../events/event_kinds.ts";
 import { listen } from "./address.ts";
 import { duration, flag, integer, mode, path, secretFile, textItem, word } from "./forms.ts";
-import { list } from "./list_forms.ts";
+import { list, words } from "./list_forms.ts";
 import { live, restart } from "./key.ts";
 import { RECOVERY_KEYS } from "./recovery_keys.ts";
 
@@ -99,6 +100,8 @@ const AUDIT_KEYS = {
 const EXPORT_KEYS = {
   file: live("file", path("the export file"), "File that events are written to"),
   format: live("format", word(["tsv", "jsonl"]), "Format of the export file", { byDefault: "tsv" }),
+  events: live("events", words(EVENT_WORDS, "kinds of events"), "Kinds of events that are written",
+    { computed: "all but beat; the Rust observer's if started by its options alone" }),
   max_bytes: live("maxBytes", integer({ min: EXPORT_BYTES_MIN, max: Number.MAX_SAFE_INTEGER,
       zeroWould: "rotate at every event", offBy: "no such key: then the file is never rotated" }),
     "Size at which the export file is rotated", { unit: "bytes" }),
