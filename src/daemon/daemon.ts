@@ -16,7 +16,6 @@ import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { machineBootId } from "../processes/boot_id.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
@@ -26,8 +25,8 @@ import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
-import { SESSION_ID } from "./session.ts";
-import { type End, Shutdown } from "./shutdown.ts";
+import { exportBoot, exportEnd } from "./run_events.ts";
+import { Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
@@ -139,7 +138,11 @@ export class Daemon {
     openListeners(parts, config, runtimeDirectory);
     const writers = await this.#openWriters();
     this.#writers = writers;
-    shutdown.add(closings.closingWriters(writers, (end) => this.#exportEnd(end)));
+    shutdown.add(
+      closings.closingWriters(writers, (end) =>
+        exportEnd(writers.exporter, parts.clock.nowNs(), this.#view, end),
+      ),
+    );
     shutdown.add(closings.closingChildren(parts, writers));
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal, exporter } = writers;
@@ -175,30 +178,11 @@ export class Daemon {
     watchdog.arm();
     logStart({ log, config, metricsAddress, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
-    this.#writers?.exporter?.add("boot", {
-      observerNs: observer.clock.lastNs,
-      pid: process.pid,
-      version: VERSION,
-      bootId: machineBootId(),
-      sessionId: SESSION_ID,
-      config: this.#options.configFile ?? "",
-    });
+    exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();
     loop.start();
-  }
-
-  #exportEnd({ reason, exitCode }: End): void {
-    this.#writers?.exporter?.onShutdown({
-      observerNs: this.#parts.clock.nowNs(),
-      pid: process.pid,
-      sessionId: SESSION_ID,
-      reason,
-      exitCode,
-      members: this.#view.totals().tracked,
-      beats: this.#view.beats(),
-    });
   }
 
   #warn(): void {

@@ -159,6 +159,8 @@ export const EVENT_FIELDS = {
   exitStatus: exported("exit_status", known("exitStatus")),
   signal: exported("signal", known("signal")),
   /** Of a recovery. */
+  recoveryId: exported("recovery_id", known("recoveryId")),
+  plan: exported("plan", textOf("plan")),
   step: exported("step", textOf("step")),
   stepNumber: exported("step_number", known("stepNumber")),
   stepCount: exported("step_count", known("stepCount")),
@@ -177,6 +179,7 @@ export const EVENT_FIELDS = {
   members: exported("members", decimal("members")),
   beats: exported("beats", decimal("beats")),
   stalls: exported("stalls", decimal("stalls")),
+  recoveries: exported("recoveries", decimal("recoveries")),
   originConflict: exported("reason", constantWord("origin_conflict")),
   namespaceConflict: exported("reason", constantWord("namespace_conflict")),
   error: inLibrary(shown((rows, row) => decodeErrorName(rows["detail"]![row]!))),

@@ -125,6 +125,8 @@ export const EVENT_KINDS = {
     fields: [
       "agent",
       "pid",
+      "recoveryId",
+      "plan",
       "step",
       "stepNumber",
       "stepCount",
@@ -132,6 +134,7 @@ export const EVENT_KINDS = {
       "detail",
       "childPid",
       "because",
+      "byPid",
       "exitCode",
       "signal",
       "duration",
@@ -141,7 +144,17 @@ export const EVENT_KINDS = {
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {
     line: "shutdown",
-    fields: ["pid", "sessionId", "because", "exitCode", "uptime", "members", "beats", "stalls"],
+    fields: [
+      "pid",
+      "sessionId",
+      "because",
+      "exitCode",
+      "uptime",
+      "members",
+      "beats",
+      "stalls",
+      "recoveries",
+    ],
   },
 } as const satisfies Record<string, EventKind>;
 

@@ -35,6 +35,7 @@ export class EventLines {
   readonly #chosenRows: Uint8Array;
   readonly #stalled = new StalledMembers();
   #stallCount = 0;
+  #recoveryCount = 0;
 
   constructor(options: EventLinesOptions, text: TextBuffer) {
     this.text = text;
@@ -86,12 +87,14 @@ export class EventLines {
   }
 
   onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "began") this.#recoveryCount++;
     const row = recoveryRow(outcome);
     if (row !== undefined) this.add("recovery", row);
   }
 
   onShutdown(shutdown: DaemonShutdown): void {
-    this.add("shutdown", { ...shutdown, stalls: this.#stallCount });
+    const counts = { stalls: this.#stallCount, recoveries: this.#recoveryCount };
+    this.add("shutdown", { ...shutdown, ...counts });
   }
 
   add<K extends ObjectKind>(kind: K, event: ExportedObjects[K]): void {

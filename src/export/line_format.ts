@@ -37,7 +37,8 @@ interface Evicted {
   readonly observerNs: number;
 }
 
-/** The stalls are counted where they are exported. */
+/** Stalls and recoveries that began are counted where they are exported. */
 interface ShutdownRow extends DaemonShutdown {
   readonly stalls: number;
+  readonly recoveries: number;
 }

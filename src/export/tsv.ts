@@ -24,6 +24,8 @@ const OWN_COLUMNS: readonly string[] = [
   "verdict",
   "exit_status",
   "signal",
+  "recovery_id",
+  "plan",
   "step",
   "step_number",
   "step_count",

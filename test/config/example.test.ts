@@ -17,10 +17,12 @@ const EXAMPLE = readFileSync(join(import.meta.dir, "../../varta.toml.example"), 
 const COMMENTED = /^#(\[\[?[a-z.]+\]\]?|[a-z_]+ = .+)$/;
 
 function uncommented(skip: readonly string[] = []): string {
-  const lines = joinedArrays(EXAMPLE).split("\n").map((line) => {
-    const name = COMMENTED.exec(line)?.[1]?.split(" ")[0];
-    return name === undefined || skip.includes(name) ? line : line.slice(1);
-  });
+  const lines = joinedArrays(EXAMPLE)
+    .split("\n")
+    .map((line) => {
+      const name = COMMENTED.exec(line)?.[1]?.split(" ")[0];
+      return name === undefined || skip.includes(name) ? line : line.slice(1);
+    });
   return lines.join("\n");
 }
 

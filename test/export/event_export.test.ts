@@ -17,7 +17,7 @@ import {
 import type { DaemonBoot, DaemonShutdown } from "../../src/events/daemon_life.ts";
 import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
 import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
-import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import type { RecoveryOutcome, StepOutcome } from "../../src/events/outcome.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { EventExport, type EventExportOptions } from "../../src/export/event_export.ts";
 import { escapeTsv } from "../../src/export/tsv.ts";
@@ -133,10 +133,13 @@ function returned(): EventBatch {
   return batch;
 }
 
-const PLACE = { observerNs: 9e9, pid: 12, agent: 7, stepNumber: 2, stepCount: 3 } as const;
+const OF_MEMBER = { observerNs: 9e9, pid: 12, agent: 7, recoveryId: 5, plan: "restart" } as const;
+const PLACE = { ...OF_MEMBER, stepNumber: 2, stepCount: 3 } as const;
 
 const REFUSED: RecoveryOutcome = {
   ...PLACE,
+  recoveryId: 0,
+  plan: "",
   kind: "refused",
   step: "restart_unit",
   label: "refused_storm_limit",
@@ -161,10 +164,9 @@ const SPAWNED: RecoveryOutcome = {
 };
 
 const COMPLETE: RecoveryOutcome = {
-  observerNs: 9e9,
-  pid: 12,
-  agent: 7,
+  ...PLACE,
   kind: "complete",
+  step: "exec",
   label: "killed",
   completion: "killed",
   childPid: 4000,
@@ -175,12 +177,30 @@ const COMPLETE: RecoveryOutcome = {
   captured: undefined,
 };
 
-const SIGNALLED: RecoveryOutcome = {
+const SIGNALLED: StepOutcome = {
   ...PLACE,
   kind: "step",
   step: "signal",
   label: "started",
   detail: "SIGQUIT",
+  dryRun: false,
+};
+
+const RESULT: RecoveryOutcome = {
+  ...OF_MEMBER,
+  kind: "result",
+  result: "not_helped",
+  reason: "",
+  steps: "SIGQUIT sent; restart app.service exit 1",
+  stepNumber: 3,
+  stepCount: 3,
+  exitCode: 1,
+  signal: Number.NaN,
+  captured: undefined,
+  fault: undefined,
+  byPid: 13,
+  unit: "app.service",
+  durationNs: 2e9,
   dryRun: false,
 };
 
@@ -297,19 +317,19 @@ describe("TSV", () => {
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     const columns = lines.map((line) => line.split("\t"));
-    expect(new Set(columns.map(({ length }) => length))).toEqual(new Set([18]));
+    expect(new Set(columns.map(({ length }) => length))).toEqual(new Set([20]));
     const own = columns.map((line) => line.slice(6).join(" "));
     const nothing = (count: number) => new Array(count).fill("-").join(" ");
-    expect(own.slice(0, 2)).toEqual([`local ${nothing(11)}`, `lab ${nothing(11)}`]);
+    expect(own.slice(0, 2)).toEqual([`local ${nothing(13)}`, `lab ${nothing(13)}`]);
     expect(own.slice(SAMPLE_COUNT)).toEqual([
-      `local worker@3 5000 5000 ok exited 3 ${nothing(5)}`,
-      `lab ${nothing(11)}`,
-      `lab worker@3 7000 - - exited ${nothing(6)}`,
-      nothing(12),
-      `- worker@3 ${nothing(6)} restart_unit 2 3 -`,
-      `- worker@3 ${nothing(5)} 9 - - - 1500`,
-      nothing(12),
-      nothing(12),
+      `local worker@3 5000 5000 ok exited 3 ${nothing(7)}`,
+      `lab ${nothing(13)}`,
+      `lab worker@3 7000 - - exited ${nothing(8)}`,
+      nothing(14),
+      `- worker@3 ${nothing(8)} restart_unit 2 3 -`,
+      `- worker@3 ${nothing(5)} 9 5 restart exec 2 3 1500`,
+      nothing(14),
+      nothing(14),
     ]);
     const first = columns.map((line) => line.slice(0, 6).join(" "));
     expect(first.slice(SAMPLE_COUNT)).toEqual([
@@ -403,21 +423,25 @@ describe("JSONL", () => {
     events.onOutcome({ ...SIGNALLED, dryRun: true });
     // What has no row in the audit log has none here.
     events.onOutcome({ ...SIGNALLED, step: "wait", detail: "2s" });
-    events.onOutcome({ ...COMPLETE, kind: "timeout", childPid: 4000, durationNs: 1 });
+    const began = { ...OF_MEMBER, kind: "began", stall: STALL, childPid: 4000 } as const;
+    events.onOutcome({ ...began, stepCount: 3, dryRun: false });
+    events.onOutcome(RESULT);
     events.onShutdown(SHUTDOWN);
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     for (const line of lines) JSON.parse(line);
-    const recovery = '"recovery","agent":"worker@3","pid":12';
+    const refused = '"recovery","agent":"worker@3","pid":12';
+    const recovery = `${refused},"recovery_id":5,"plan":"restart"`;
     expect(lines.map((line) => line.replace(/^.*?"kind":/, ""))).toEqual([
       '"boot","pid":99,"version":"1.2.3","boot_id":"b","session_id":"5e","config":"/etc/\\"\\n\\u009b/varta.toml"}',
       '"resume","listener":"lab","agent":"worker@3","pid":12,"nonce":"4294967297","status":"critical","origin":"operator_attested","generation":77,"last_ns":1000000000,"silence_ms":7000,"verdict":"stopped"}',
       `${recovery},"step":"exec","step_number":2,"step_count":3,"outcome":"spawned","detail":"/bin/re\\"start","child_pid":4000}`,
-      `${recovery},"outcome":"killed","child_pid":4000,"signal":9,"duration_ms":1500}`,
+      `${recovery},"step":"exec","step_number":2,"step_count":3,"outcome":"killed","child_pid":4000,"signal":9,"duration_ms":1500}`,
       `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"signalled","detail":"SIGQUIT"}`,
-      `${recovery},"step":"restart_unit","step_number":2,"step_count":3,"outcome":"refused","reason":"storm_limit"}`,
+      `${refused},"step":"restart_unit","step_number":2,"step_count":3,"outcome":"refused","reason":"storm_limit"}`,
       `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"dry_run","detail":"SIGQUIT","dry_run":true}`,
-      '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1}',
+      `${recovery},"step_number":3,"step_count":3,"outcome":"not_helped","detail":"SIGQUIT sent; restart app.service exit 1","by_pid":13,"exit_code":1,"duration_ms":2000}`,
+      '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1,"recoveries":1}',
     ]);
   });
 

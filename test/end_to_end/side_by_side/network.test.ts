@@ -47,7 +47,7 @@ async function start(
   const daemon = await DaemonProcess.start({
     args: [...THRESHOLD, "--export-file", "events.jsonl", ...args],
     files: { key: KEY, master: MASTER },
-    config: `[export]\nformat = "jsonl"\n\n${listener(table, port, address)}`,
+    config: `[export]\nformat = "jsonl"\nevents = ["beat"]\n\n${listener(table, port, address)}`,
   });
   return { daemon, port };
 }

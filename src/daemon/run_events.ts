@@ -1,0 +1,42 @@
+// The first and the last line of a run in the export (spec 09 section 1.2).
+import { VERSION } from "../base/build_info.ts";
+import type { EventExport } from "../export/event_export.ts";
+import { machineBootId } from "../processes/boot_id.ts";
+import type { View } from "../view/view.ts";
+import { SESSION_ID } from "./session.ts";
+import type { End } from "./shutdown.ts";
+
+type Exporter = Pick<EventExport, "add" | "onShutdown"> | undefined;
+
+/** `configFile` is undefined if there is none. */
+export function exportBoot(
+  exporter: Exporter,
+  observerNs: number,
+  configFile: string | undefined,
+): void {
+  exporter?.add("boot", {
+    observerNs,
+    pid: process.pid,
+    version: VERSION,
+    bootId: machineBootId(),
+    sessionId: SESSION_ID,
+    config: configFile ?? "",
+  });
+}
+
+export function exportEnd(
+  exporter: Exporter,
+  observerNs: number,
+  view: Pick<View, "totals" | "beats">,
+  { reason, exitCode }: End,
+): void {
+  exporter?.onShutdown({
+    observerNs,
+    pid: process.pid,
+    sessionId: SESSION_ID,
+    reason,
+    exitCode,
+    members: view.totals().tracked,
+    beats: view.beats(),
+  });
+}
