@@ -160,6 +160,8 @@ export const EVENT_FIELDS = {
   signal: exported("signal", known("signal")),
   /** Of a recovery. */
   recoveryId: exported("recovery_id", known("recoveryId")),
+  /** Of the stall that a recovery is for. */
+  stallVerdict: exported("verdict", textOf("verdict")),
   plan: exported("plan", textOf("plan")),
   step: exported("step", textOf("step")),
   stepNumber: exported("step_number", known("stepNumber")),

@@ -125,6 +125,7 @@ export const EVENT_KINDS = {
     fields: [
       "agent",
       "pid",
+      "stallVerdict",
       "recoveryId",
       "plan",
       "step",

@@ -11,6 +11,8 @@ export interface RecoveryRow {
   readonly recoveryId: number;
   /** "" = that of [recovery] itself. */
   readonly plan: string;
+  /** That of the stall that it is for; "" = it was not looked at. */
+  readonly verdict: string;
   /** Which step of how many; "" = it is about all of them. */
   readonly step: string;
   readonly stepNumber: number;
@@ -76,16 +78,25 @@ export function recoveryRow(outcome: RecoveryOutcome): RecoveryRow | undefined {
 
 type Basis = Pick<
   RecoveryRow,
-  "observerNs" | "agent" | "pid" | "recoveryId" | "plan" | "step" | "stepNumber" | "stepCount"
+  | "observerNs"
+  | "agent"
+  | "pid"
+  | "recoveryId"
+  | "plan"
+  | "verdict"
+  | "step"
+  | "stepNumber"
+  | "stepCount"
 >;
 
-function basis({ observerNs, agent, pid, recoveryId, plan, step, ...place }: Basis) {
+function basis({ observerNs, agent, pid, recoveryId, plan, verdict, step, ...place }: Basis) {
   return {
     observerNs,
     agent,
     pid,
     recoveryId: recoveryId === 0 ? Number.NaN : recoveryId,
     plan,
+    verdict,
     step,
     stepNumber: place.stepNumber,
     stepCount: place.stepCount,

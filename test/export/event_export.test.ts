@@ -133,7 +133,14 @@ function returned(): EventBatch {
   return batch;
 }
 
-const OF_MEMBER = { observerNs: 9e9, pid: 12, agent: 7, recoveryId: 5, plan: "restart" } as const;
+const OF_MEMBER = {
+  observerNs: 9e9,
+  pid: 12,
+  agent: 7,
+  recoveryId: 5,
+  plan: "restart",
+  verdict: "stopped",
+} as const;
 const PLACE = { ...OF_MEMBER, stepNumber: 2, stepCount: 3 } as const;
 
 const REFUSED: RecoveryOutcome = {
@@ -326,8 +333,8 @@ describe("TSV", () => {
       `lab ${nothing(13)}`,
       `lab worker@3 7000 - - exited ${nothing(8)}`,
       nothing(14),
-      `- worker@3 ${nothing(8)} restart_unit 2 3 -`,
-      `- worker@3 ${nothing(5)} 9 5 restart exec 2 3 1500`,
+      `- worker@3 - - - stopped ${nothing(4)} restart_unit 2 3 -`,
+      `- worker@3 - - - stopped - 9 5 restart exec 2 3 1500`,
       nothing(14),
       nothing(14),
     ]);
@@ -430,7 +437,7 @@ describe("JSONL", () => {
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     for (const line of lines) JSON.parse(line);
-    const refused = '"recovery","agent":"worker@3","pid":12';
+    const refused = '"recovery","agent":"worker@3","pid":12,"verdict":"stopped"';
     const recovery = `${refused},"recovery_id":5,"plan":"restart"`;
     expect(lines.map((line) => line.replace(/^.*?"kind":/, ""))).toEqual([
       '"boot","pid":99,"version":"1.2.3","boot_id":"b","session_id":"5e","config":"/etc/\\"\\n\\u009b/varta.toml"}',

@@ -54,7 +54,7 @@ function start({ args = [], through, directory }: Start = {}): Promise<DaemonPro
       ...["--threshold-ms", `${THRESHOLD_MS}`, "--socket-mode", "0666"],
       ...["--export-file", "events.jsonl", "--recovery-exec", "touch recovered-{pid}", ...args],
     ],
-    config: '[export]\nformat = "jsonl"\n',
+    config: '[export]\nformat = "jsonl"\nevents = ["beat", "stall", "mismatch"]\n',
     ...(through && { through }),
     ...(directory && { directory: directory.path }),
   });

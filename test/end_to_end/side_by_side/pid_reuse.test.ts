@@ -49,7 +49,7 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
           ...["--export-file", "events.jsonl"],
           ...["--recovery-exec", "touch recovered-{pid}"],
         ],
-        config: '[export]\nformat = "jsonl"\n',
+        config: '[export]\nformat = "jsonl"\nevents = ["beat", "stall"]\n',
       });
       await using crew = new Crew(daemon.socket, joining(daemon));
       const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
