@@ -13,7 +13,7 @@ import {
 } from "./constants.ts";
 import { errno, resultOrErrno } from "./errno.ts";
 import { PIDFD_INFO } from "./layout.ts";
-import { libcLinux } from "./libc.ts";
+import { libc, libcLinux } from "./libc.ts";
 
 /** _IOWR(0xFF, 11, struct pidfd_info): direction, size of the struct, type and number. */
 const PIDFD_GET_INFO = 3 * 2 ** 30 + PIDFD_INFO.size * 2 ** 16 + 0xff * 2 ** 8 + 11;
@@ -39,6 +39,15 @@ export function pidfdSendSignal(pidfd: number, signal: number): number {
   if (!IS_LINUX || libcLinux === null) return -ENOSYS;
   const result = libcLinux.syscall(SYS_pidfd_send_signal, pidfd, signal, 0, 0);
   return Number(result) < 0 ? -errno() : Number(result);
+}
+
+/** Whether this kernel says how a process of others ended (Linux 6.15); asked of our own. */
+export function kernelTellsWaitStatus(): boolean {
+  const pidfd = pidfdOpen(process.pid);
+  if (pidfd < 0) return false;
+  const told = pidfdWaitStatus(pidfd);
+  libc.close(pidfd);
+  return told === -EAGAIN;
 }
 
 /**

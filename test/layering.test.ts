@@ -19,7 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["ffi"],
   ["wire", "tables"],
   ["events"],
-  ["files", "processes"],
+  ["files", "processes", "systemd"],
   ["agents"],
   ["sockets", "secrets"],
   ["listener", "tracker"],

@@ -17,6 +17,7 @@ import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
+import { exitStatusSources } from "./end_wiring.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import { Loop } from "./loop.ts";
@@ -176,7 +177,8 @@ export class Daemon {
     const metricsAddress = this.#http?.address;
     // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
-    logStart({ log, config, metricsAddress, beatCommand });
+    const exitStatuses = exitStatusSources(config);
+    logStart({ log, config, metricsAddress, exitStatuses, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#ready = true;

@@ -6,6 +6,7 @@ import type { EndWatch } from "../processes/end_watch.ts";
 import type { GenerationClock } from "../processes/generation.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import type { VerdictReader } from "../processes/stall_verdict.ts";
+import type { UnitEnds } from "./unit_ends.ts";
 
 /** What an end is reported to: log and export. Called during the turn, must not block. */
 export interface EndReports {
@@ -35,8 +36,8 @@ export interface MemberEndsOptions {
   readonly policyOf: (slot: number) => EndPolicy;
   /** The unit that a process runs in; "" = none, or that is not known. */
   readonly unitOf: (pid: number) => string;
-  /** The service manager is stopping its unit, or it has said goodbye. */
-  readonly isAnnounced: (pid: number) => boolean;
+  /** Asks systemd about the units of those that ended; undefined = it is not asked. */
+  readonly unitEnds: UnitEnds | undefined;
   /** A recovery of the member is in progress. */
   readonly isRecovering: (pid: number) => boolean;
   readonly forgetAfterNs: number;

@@ -1,10 +1,12 @@
 // Wires what follows the ends of members to the system: process descriptors within the limit of
 // open files, /proc, and the parts that hear of an end.
+import { existsSync } from "node:fs";
 import { ESRCH } from "../../ffi/constants.ts";
 import { descriptorLimit } from "../../ffi/limits.ts";
-import { pidfdOpen } from "../../ffi/pidfd.ts";
+import { kernelTellsWaitStatus, pidfdOpen } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { END_POLICY_DEFAULT, type EndPolicy } from "../agents/ends.ts";
+import type { ShowCounters } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
 import type { Observer } from "../observer/observer.ts";
 import { EndWatch } from "../processes/end_watch.ts";
@@ -13,18 +15,28 @@ import type { ProcReader } from "../processes/proc_reader.ts";
 import type { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { VerdictReader } from "../processes/stall_verdict.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import { SYSTEMD_SOCKETS, UnitQuestions } from "../systemd/unit_questions.ts";
 import type { EndReports } from "./end_options.ts";
+import type { Log } from "./log.ts";
 import { MemberEnds } from "./member_ends.ts";
 import { monotonicNs } from "./monotonic.ts";
+import { UnitEnds } from "./unit_ends.ts";
 
 interface EndParts {
   readonly observer: Observer;
   readonly processes: ProcReader;
   readonly spares: SpareDescriptors;
+  readonly log: Log;
+  readonly showCounters: ShowCounters;
   readonly reports: EndReports;
   readonly recovery: Recovery;
   /** What the rule of the member of a slot says; undefined = no rule takes it. */
   readonly ruleOf: (slot: number) => EndPolicy | undefined;
+}
+
+export interface ExitStatusSources {
+  readonly kernel: boolean;
+  readonly systemd: boolean;
 }
 
 interface EndOptions {
@@ -35,17 +47,21 @@ interface EndOptions {
 /** Undefined if the daemon has no configuration file: silence is all that is judged. */
 export function makeMemberEnds(
   { config, exportEnds }: EndOptions,
-  { observer, processes, spares, reports, recovery, ruleOf }: EndParts,
+  { observer, processes, spares, log, showCounters, reports, recovery, ruleOf }: EndParts,
 ): MemberEnds | undefined {
   if (config.optionsAlone) return undefined;
+  const watch = new EndWatch({
+    processes,
+    pidfdsMax: config.tracker.pidfdsMax,
+    openFilesMax: Number(descriptorLimit()?.soft ?? Number.POSITIVE_INFINITY),
+    kernelTells: kernelTellsWaitStatus(),
+  });
+  const { unitEnds, questions } = makeUnitEnds(watch, log);
+  showCounters(questions.counters);
   return new MemberEnds({
     observer,
     processes,
-    watch: new EndWatch({
-      processes,
-      pidfdsMax: config.tracker.pidfdsMax,
-      openFilesMax: Number(descriptorLimit()?.soft ?? Number.POSITIVE_INFINITY),
-    }),
+    watch,
     verdicts: new VerdictReader(processes, spares),
     isGone,
     policyOf: (slot) => ruleOf(slot) ?? END_POLICY_DEFAULT,
@@ -53,7 +69,7 @@ export function makeMemberEnds(
       const unit = processes.unitOf(pid);
       return typeof unit === "string" ? "" : unit.name;
     },
-    isAnnounced: () => false,
+    unitEnds,
     isRecovering: (key) => recovery.isRecovering(key),
     forgetAfterNs: config.tracker.forgetAfterNs,
     reports: {
@@ -69,6 +85,35 @@ export function makeMemberEnds(
     nowGeneration,
     monotonicNs,
   });
+}
+
+/** What tells how a process ended on this host, for the log; undefined = ends are not followed. */
+export function exitStatusSources({ optionsAlone }: Config): ExitStatusSources | undefined {
+  if (optionsAlone) return undefined;
+  return {
+    kernel: kernelTellsWaitStatus(),
+    systemd: SYSTEMD_SOCKETS.some((path) => existsSync(path)),
+  };
+}
+
+function makeUnitEnds(watch: EndWatch, log: Log) {
+  // While it lasts, a failure is said once.
+  let isFailing = false;
+  const questions: UnitQuestions = new UnitQuestions({
+    sockets: SYSTEMD_SOCKETS,
+    attention: watch,
+    answered: (unit, state) => unitEnds.answered(unit, state),
+    failing: (reason) => {
+      if (reason !== undefined && !isFailing)
+        log.warn("systemd does not answer", {
+          reason,
+          effect: "ends of members of units may be unknown",
+        });
+      isFailing = reason !== undefined;
+    },
+  });
+  const unitEnds = new UnitEnds({ questions, nowGeneration, monotonicNs });
+  return { unitEnds, questions };
 }
 
 /** The kernel answers also where /proc hides the processes of others. */

@@ -2,11 +2,10 @@
 // ends that were seen, decides what each means, and lets members leave the table. All of it
 // happens between receives, within a budget, and never on the path of a beat.
 import { AGENT_NEW, AGENT_OTHER } from "../agents/agent_table.ts";
-import { actionOf, howEnded } from "../agents/ends.ts";
+import { actionOf, type HowEnded, howEnded } from "../agents/ends.ts";
 import { type OpenEnd, Replacements } from "../agents/replacements.ts";
 import { Counters } from "../base/counters.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
-import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
@@ -16,14 +15,13 @@ import type { Deadline } from "./deadline.ts";
 import { ENDS } from "./end_counters.ts";
 import type { MemberEndsOptions } from "./end_options.ts";
 import { EndReporter } from "./end_reporter.ts";
+import { StalledSweep } from "./stalled_sweep.ts";
+import { type SeenEnd, seenEnd } from "./unit_ends.ts";
 
 /** A process descriptor, its start time and its control group: about 30 us for each new member. */
 const NEWCOMERS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
 /** Between two looks for members that may leave. */
 const SWEEP_NS = NS_PER_S;
-/** Slots of a large table that one look passes, and processes that it asks for. */
-const SWEEP_SLOTS_MAX = 1_024;
-const SWEEP_LOOKUPS_MAX = 64;
 const GENERATION_NS = 10 * NS_PER_MS;
 /**
  * One that was over before it could be watched is no member if its process was younger than this:
@@ -41,11 +39,6 @@ interface Member {
   isSignalled: boolean;
 }
 
-interface SeenEnd extends ProcessEnd {
-  /** It was over before it could be watched, within a moment of its start. */
-  readonly isBrief: boolean;
-}
-
 interface EndedMember {
   readonly generation: number;
   readonly waitStatus: number;
@@ -58,6 +51,7 @@ export class MemberEnds implements Deadline {
   readonly #reporter: EndReporter;
   readonly #options: MemberEndsOptions;
   readonly #newcomers: Newcomers;
+  readonly #sweep: StalledSweep;
   readonly #replacements = new Replacements();
   /** By pid: members that are not read yet, with their start times. */
   readonly #unread = new Map<number, number>();
@@ -71,14 +65,15 @@ export class MemberEnds implements Deadline {
   readonly #stalled = new Map<number, number>();
   #nowNs = 0;
   #sweepNs = SWEEP_NS;
-  #sweepCursor = 0;
-  readonly #sink = (end: ProcessEnd): void =>
-    void this.#seen.set(end.pid, { ...end, isBrief: false });
+  readonly #sink = (end: ProcessEnd): void => void this.#seen.set(end.pid, seenEnd(end));
 
   constructor(options: MemberEndsOptions) {
     this.#options = options;
+    this.#sweep = new StalledSweep(options);
     this.#reporter = new EndReporter(options, this.counters);
     this.#newcomers = options.observer.tracker.ends.follow((slot) => this.#excuses(slot));
+    const { unitEnds } = options;
+    if (unitEnds !== undefined) unitEnds.decided = (end) => void this.#seen.set(end.pid, end);
   }
 
   /** Readable when a process has ended. */
@@ -98,6 +93,7 @@ export class MemberEnds implements Deadline {
   look(nowNs: number): void {
     this.#nowNs = nowNs;
     this.#options.watch.look(nowNs, this.#sink);
+    this.#options.unitEnds?.look(nowNs);
   }
 
   /** Something waits for `settle`. */
@@ -124,8 +120,9 @@ export class MemberEnds implements Deadline {
       for (const end of this.#seen.values()) {
         this.#seen.delete(end.pid);
         const slot = this.#slotOf(end.pid, end.generation);
+        if (slot >= 0 && this.#asksUnit(slot, end)) continue;
         if (slot >= 0 && this.#leaves(slot, end, false)) this.#leave(slot);
-        this.#members.delete(end.pid);
+        this.#forgetMember(end);
       }
     }
     if (this.#stalled.size === 0) return;
@@ -134,7 +131,9 @@ export class MemberEnds implements Deadline {
   }
 
   nextDeadlineNs(): number {
-    return Math.min(this.#options.watch.nextDeadlineNs(), this.#sweepNs);
+    const { watch, unitEnds } = this.#options;
+    const answerNs = unitEnds?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY;
+    return Math.min(watch.nextDeadlineNs(), answerNs, this.#sweepNs);
   }
 
   /** Once a second: who is stalled and has ended leaves, when nothing is done for it any more. */
@@ -144,13 +143,13 @@ export class MemberEnds implements Deadline {
     this.#sweepNs = nowNs + SWEEP_NS;
     this.#replacements.maintain(nowNs);
     if (this.#options.observer.hasPendingStalls()) return;
-    this.#noteUnwatched();
+    this.#sweep.look(nowNs, (slot) => this.#foundStalled(slot));
     for (const [pid, { generation, open }] of this.#ended) {
       const slot = this.#slotOf(pid, generation);
       if (slot < 0) {
         this.#ended.delete(pid);
         if (open !== undefined) this.#replacements.closed(open);
-      } else if (this.#mayLeave(slot)) this.#leave(slot);
+      } else if (this.#sweep.mayLeave(slot)) this.#leave(slot);
     }
   }
 
@@ -192,7 +191,8 @@ export class MemberEnds implements Deadline {
     }
     // How it ended cannot be known any more.
     const isBrief = this.#ageNs(generation) < BRIEF_LIFE_NS_MAX;
-    this.#seen.set(pid, { pid, generation, waitStatus: Number.NaN, isBrief });
+    const end = { pid, generation, waitStatus: Number.NaN, seenNs: this.#nowNs };
+    this.#seen.set(pid, { ...seenEnd(end), isBrief });
   }
 
   // Which rule is a member's, and who takes its place, follows from its agent.
@@ -231,7 +231,7 @@ export class MemberEnds implements Deadline {
 
   /** As StallScan asks: the slot is due; true = it leaves without a stall. */
   #excuses(slot: number): boolean {
-    const { observer, watch, processes, policyOf } = this.#options;
+    const { observer, watch, processes, policyOf, unitEnds } = this.#options;
     const { slots } = observer.tracker;
     if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) return false;
     const pid = slots.pid[slot]!;
@@ -244,20 +244,25 @@ export class MemberEnds implements Deadline {
       this.#ended.set(pid, { ...ended, open: undefined });
       return false;
     }
-    const seen = this.#seen.get(pid);
+    const seen = this.#seen.get(pid) ?? unitEnds?.take(pid, generation);
     if (seen?.generation === generation) {
       this.#seen.delete(pid);
       return this.#leavesWhenDue(slot, seen);
     }
     if (!processes.hasEnded(pid, generation)) return false;
     const waitStatus = watch.take(pid, generation);
-    return this.#leavesWhenDue(slot, { pid, generation, waitStatus, isBrief: false });
+    return this.#leavesWhenDue(slot, this.#foundEnd(pid, generation, waitStatus));
   }
 
   #leavesWhenDue(slot: number, end: SeenEnd): boolean {
     const leaves = this.#leaves(slot, end, true);
-    this.#members.delete(end.pid);
+    this.#forgetMember(end);
     return leaves;
+  }
+
+  // One that is found out late ended at any time since its last beat.
+  #foundEnd(pid: number, generation: number, waitStatus: number): SeenEnd {
+    return seenEnd({ pid, generation, waitStatus, seenNs: this.#nowNs });
   }
 
   // A helper that was gone before its start time could be read: it never was a member.
@@ -269,20 +274,13 @@ export class MemberEnds implements Deadline {
 
   /** Decides an end, and reports it; true = the member leaves the table. */
   #leaves(slot: number, end: SeenEnd, isDue: boolean): boolean {
-    const { observer, policyOf, isAnnounced } = this.#options;
+    const { observer, policyOf } = this.#options;
     const { pid, generation, waitStatus } = end;
     const { slots, table, ends } = observer.tracker;
-    const known = this.#members.get(pid);
-    const member = known?.generation === generation ? known : undefined;
+    const member = this.#memberOf(end);
     const isStalled = slots.isLatched(slot);
     const policy = policyOf(slot);
-    const isSignalled = member?.isSignalled === true;
-    const how = howEnded(policy, {
-      waitStatus,
-      isStalled,
-      isSignalled,
-      isAnnounced: isAnnounced(pid),
-    });
+    const how = this.#howEnded(slot, end);
     const action = actionOf(policy, how);
     if (action === "nothing") return false;
     if (action === "gone") {
@@ -306,7 +304,7 @@ export class MemberEnds implements Deadline {
       generation,
       startedNs: member?.startedNs ?? this.#startedNs(generation),
       // One that is found out at its deadline ended at any time since its last beat.
-      endedNs: isDue ? slots.lastNs[slot]! : this.#nowNs,
+      endedNs: isDue ? slots.lastNs[slot]! : end.seenNs,
       dueNs: table.lanes.deadlineOf(slot),
     };
     const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
@@ -319,43 +317,42 @@ export class MemberEnds implements Deadline {
     return false;
   }
 
-  /** Whether a stalled member whose process has ended may leave the table. */
-  #mayLeave(slot: number): boolean {
-    const { observer, isRecovering } = this.#options;
-    const { slots } = observer.tracker;
-    return slots.isLatched(slot) && !isRecovering(slots.key[slot]!);
+  #howEnded(slot: number, end: SeenEnd): HowEnded {
+    const { observer, policyOf } = this.#options;
+    return howEnded(policyOf(slot), {
+      waitStatus: end.waitStatus,
+      isStalled: observer.tracker.slots.isLatched(slot),
+      isSignalled: this.#memberOf(end)?.isSignalled === true,
+      isAnnounced: end.isAnnounced,
+    });
   }
 
-  // Stalled members without a descriptor, some at a time: those that have ended since, and those of
-  // other machines that were silent for too long.
-  #noteUnwatched(): void {
-    const { observer, processes, forgetAfterNs, isGone } = this.#options;
-    const { tracker } = observer;
-    const { slots } = tracker;
-    let lookups = 0;
-    for (let passed = 0; passed < Math.min(SWEEP_SLOTS_MAX, tracker.len); passed++) {
-      this.#sweepCursor = this.#sweepCursor > 0 ? this.#sweepCursor - 1 : tracker.len - 1;
-      const slot = Math.min(this.#sweepCursor, tracker.len - 1);
-      if (!slots.isLatched(slot) || slots.hasEnded(slot)) continue;
-      const pid = slots.pid[slot]!;
-      const generation = slots.generation[slot]!;
-      if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) {
-        const silenceNs = saturatingSub(this.#nowNs, slots.lastNs[slot]!);
-        if (silenceNs > forgetAfterNs && this.#mayLeave(slot)) tracker.ends.forget(slot);
-        continue;
-      }
-      if (this.#options.watch.isWatching(pid, generation) || lookups === SWEEP_LOOKUPS_MAX)
-        continue;
-      lookups += 1;
-      if (Number.isNaN(generation)) {
-        if (this.#mayLeave(slot) && isGone(pid)) tracker.ends.forget(slot);
-        continue;
-      }
-      if (!processes.hasEnded(pid, generation)) continue;
-      const waitStatus = processes.zombieStatus(pid, generation);
-      const end = { pid, generation, waitStatus, isBrief: false };
-      if (this.#leaves(slot, end, true)) this.#leave(slot);
-    }
+  /** An end that may be an alarm waits until systemd has said what it knows of it. */
+  #asksUnit(slot: number, end: SeenEnd): boolean {
+    const { unitEnds, policyOf } = this.#options;
+    const unit = this.#memberOf(end)?.unit ?? "";
+    if (unitEnds === undefined || unit === "" || end.wasAsked) return false;
+    const action = actionOf(policyOf(slot), this.#howEnded(slot, end));
+    return (action === "judge" || action === "stall") && unitEnds.ask(end, unit, this.#nowNs);
+  }
+
+  #memberOf({ pid, generation }: ProcessEnd): Member | undefined {
+    const member = this.#members.get(pid);
+    return member?.generation === generation ? member : undefined;
+  }
+
+  #forgetMember(end: ProcessEnd): void {
+    if (this.#memberOf(end) !== undefined) this.#members.delete(end.pid);
+  }
+
+  // One that no descriptor watches.
+  #foundStalled(slot: number): void {
+    const { observer, processes } = this.#options;
+    const { slots } = observer.tracker;
+    const pid = slots.pid[slot]!;
+    const generation = slots.generation[slot]!;
+    const end = this.#foundEnd(pid, generation, processes.zombieStatus(pid, generation));
+    if (this.#leaves(slot, end, true)) this.#leave(slot);
   }
 
   #leave(slot: number): void {

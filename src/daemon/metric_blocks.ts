@@ -19,6 +19,7 @@ import { PAUSES } from "../observer/pause_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";
 import { ORPHANS } from "../recovery/children/orphan_reaper.ts";
 import { GIVEN_UP, RECOVERY } from "../recovery/counters.ts";
+import { UNIT_QUESTIONS } from "../systemd/unit_questions.ts";
 import { TRACKER } from "../tracker/counters.ts";
 import { ENDS } from "./end_counters.ts";
 import { CONFIG } from "./loaded_config.ts";
@@ -52,7 +53,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       OBSERVER,
     ],
   },
-  { title: "Ends of members", blocks: [ENDS] },
+  { title: "Ends of members", blocks: [ENDS, UNIT_QUESTIONS] },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
   { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
   { title: "Scrapes", blocks: [HTTP, METRICS] },

@@ -27,6 +27,7 @@ import { Log } from "./log.ts";
 import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { METRIC_BLOCKS } from "./metric_blocks.ts";
 import { ENDS } from "./end_counters.ts";
+import { UNIT_QUESTIONS } from "../systemd/unit_questions.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { makeMemberEnds } from "./end_wiring.ts";
@@ -46,7 +47,7 @@ const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
 const JUDGE_SLOTS_MAX = 1_024;
 
 /** What a daemon that is started by options alone does not have. */
-const OF_RULES: readonly AnyBlock[] = [ENDS, EXPECTED];
+const OF_RULES: readonly AnyBlock[] = [ENDS, UNIT_QUESTIONS, EXPECTED];
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -162,6 +163,8 @@ export function makeParts(options: PartsOptions): Parts {
     observer,
     processes,
     spares,
+    log,
+    showCounters: (counters) => metrics.show(counters),
     reports,
     recovery,
     ruleOf: (slot) => config.agents[observer.tracker.slots.rule[slot]!],

@@ -2,6 +2,7 @@
 // where the metrics are, how to send a beat.
 import { msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import type { ExitStatusSources } from "./end_wiring.ts";
 import type { Log } from "./log.ts";
 
 interface StartLines {
@@ -9,11 +10,14 @@ interface StartLines {
   readonly config: Config;
   /** Where the metrics page is; undefined = nowhere. */
   readonly metricsAddress: string | undefined;
+  /** What tells how a process ended; undefined = ends are not followed. */
+  readonly exitStatuses: ExitStatusSources | undefined;
   /** The command that sends a beat to `socketPath`, where a person tries the daemon out. */
   readonly beatCommand: ((socketPath: string) => string) | undefined;
 }
 
-export function logStart({ log, config, metricsAddress, beatCommand }: StartLines): void {
+export function logStart(lines: StartLines): void {
+  const { log, config, metricsAddress, beatCommand } = lines;
   for (const listener of config.listeners) {
     if (listener.kind === "unix")
       log.info("listening", { listener: listener.name, path: listener.path });
@@ -27,11 +31,27 @@ export function logStart({ log, config, metricsAddress, beatCommand }: StartLine
   }
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
   else log.info("metrics off", { hint: "set metrics.listen to serve them" });
+  if (lines.exitStatuses !== undefined) logExitStatuses(log, lines.exitStatuses);
   const unix = config.listeners.find((listener) => listener.kind === "unix");
   log.info("ready", {
     threshold_ms: msFromNs(config.observer.thresholdNs),
     command: unix === undefined ? undefined : beatCommand?.(unix.path),
   });
+}
+
+// Where the kernel says it, nobody needs to know who else would.
+function logExitStatuses(log: Log, { kernel, systemd }: ExitStatusSources): void {
+  const fields = { kernel: yesOrNo(kernel), systemd: yesOrNo(systemd) };
+  if (kernel) {
+    log.debug("exit statuses", fields);
+    return;
+  }
+  const known = systemd ? "main processes of units" : "processes that nobody reaps";
+  log.info("exit statuses", { ...fields, effect: `known of ${known}; of all from Linux 6.15 on` });
+}
+
+function yesOrNo(is: boolean): string {
+  return is ? "yes" : "no";
 }
 
 function metricsUrl(address: string): string {

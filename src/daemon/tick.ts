@@ -174,7 +174,7 @@ export class Tick {
     metrics.setWallOffsetNs(this.#wallOffsetNs);
     this.#options.exporter?.setWallOffsetNs(this.#wallOffsetNs);
     if (hasEnds || (ends?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) <= observer.clock.lastNs)
-      ends!.look(observer.clock.lastNs);
+      ends!.look(observer.nowNs());
     const count = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
     this.#settleEnds();
     this.#tellPause();

@@ -15,6 +15,9 @@ const END_STATUS_NS_MAX = NS_PER_S;
 /** Ends taken in one turn, of about 20 us each. */
 const ENDS_PER_TURN_MAX = 128;
 
+/** Descriptors that are no processes: the connection to systemd. */
+const OTHERS_MAX = 1;
+
 /** What `watch` says. */
 export const WATCH_BEGUN = 0;
 /** The process has ended already, or another one has its pid: there is nothing to watch. */
@@ -28,6 +31,8 @@ export interface ProcessEnd {
   readonly generation: number;
   /** As wait(2) writes it; NaN = unknown. */
   readonly waitStatus: number;
+  /** When the end was seen; its status may have come later. */
+  readonly seenNs: number;
 }
 
 type EndSink = (end: ProcessEnd) => void;
@@ -40,12 +45,14 @@ interface WatchedProcess {
   statusDueNs: number;
 }
 
-interface EndWatchOptions {
+export interface EndWatchOptions {
   readonly processes: Pick<ProcReader, "startTime" | "zombieStatus">;
   /** Most descriptors of processes. */
   readonly pidfdsMax: number;
   /** The soft limit of open files; Infinity = none. */
   readonly openFilesMax: number;
+  /** The kernel says how a process ended that was reaped. */
+  readonly kernelTells: boolean;
 }
 
 export class EndWatch {
@@ -54,16 +61,20 @@ export class EndWatch {
   /** Processes that got none since the start. */
   refused = 0;
   readonly #processes: EndWatchOptions["processes"];
+  readonly #kernelTells: boolean;
   readonly #readiness: Readiness;
   readonly #byPid = new Map<number, WatchedProcess>();
   readonly #byFd = new Map<number, WatchedProcess>();
+  /** Other descriptors in the same wait. */
+  readonly #others = new Map<number, () => void>();
   /** Those that have ended and whose status may still come, the one that waits longest first. */
   readonly #unreaped = new Set<WatchedProcess>();
 
-  constructor({ processes, pidfdsMax, openFilesMax }: EndWatchOptions) {
+  constructor({ processes, pidfdsMax, openFilesMax, kernelTells }: EndWatchOptions) {
     this.#processes = processes;
+    this.#kernelTells = kernelTells;
     this.capacity = Math.max(0, Math.min(pidfdsMax, openFilesMax - DESCRIPTORS_SPARED));
-    this.#readiness = openReadiness(Math.max(1, this.capacity), ENDS_PER_TURN_MAX);
+    this.#readiness = openReadiness(this.capacity + OTHERS_MAX, ENDS_PER_TURN_MAX);
   }
 
   /** Readable when a process has ended; -1 = it cannot be waited for. */
@@ -132,15 +143,28 @@ export class EndWatch {
   look(nowNs: number, sink: EndSink): boolean {
     const ready = Math.max(0, this.#readiness.look());
     for (let index = 0; index < ready; index++) {
-      const watched = this.#byFd.get(this.#readiness.readyFd(index))!;
-      this.#ended(watched, (this.#readiness.readyEvents(index) & POLLHUP) !== 0, nowNs, sink);
+      const fd = this.#readiness.readyFd(index);
+      const watched = this.#byFd.get(fd);
+      if (watched === undefined) this.#others.get(fd)?.();
+      else this.#ended(watched, (this.#readiness.readyEvents(index) & POLLHUP) !== 0, nowNs, sink);
     }
     for (const watched of this.#unreaped) {
       if (nowNs < watched.statusDueNs) break;
-      this.#drop(watched);
-      sink({ pid: watched.pid, generation: watched.generation, waitStatus: Number.NaN });
+      this.#tell(watched, Number.NaN, watched.statusDueNs - END_STATUS_NS_MAX, sink);
     }
     return ready === ENDS_PER_TURN_MAX;
+  }
+
+  /** `isReady` is called in each look in which `fd` is readable; false = it cannot be watched. */
+  attend(fd: number, isReady: () => void): boolean {
+    if (this.#readiness.add(fd, POLLIN) < 0) return false;
+    this.#others.set(fd, isReady);
+    return true;
+  }
+
+  /** Before `fd` is closed. */
+  leave(fd: number): void {
+    if (this.#others.delete(fd)) this.#readiness.remove(fd);
   }
 
   close(): void {
@@ -150,15 +174,20 @@ export class EndWatch {
 
   #ended(watched: WatchedProcess, isReaped: boolean, nowNs: number, sink: EndSink): void {
     const waitStatus = this.#waitStatus(watched, isReaped);
-    if (Number.isNaN(waitStatus) && !isReaped) {
+    if (Number.isNaN(waitStatus) && !isReaped && this.#kernelTells) {
       // It stays readable until it is reaped, and the loop would spin: only that is waited for.
       this.#readiness.change(watched.pidfd, 0);
       watched.statusDueNs = nowNs + END_STATUS_NS_MAX;
       this.#unreaped.add(watched);
       return;
     }
+    const seenNs = Math.min(nowNs, watched.statusDueNs - END_STATUS_NS_MAX);
+    this.#tell(watched, waitStatus, seenNs, sink);
+  }
+
+  #tell(watched: WatchedProcess, waitStatus: number, seenNs: number, sink: EndSink): void {
     this.#drop(watched);
-    sink({ pid: watched.pid, generation: watched.generation, waitStatus });
+    sink({ pid: watched.pid, generation: watched.generation, waitStatus, seenNs });
   }
 
   #waitStatus({ pid, generation, pidfd }: WatchedProcess, isReaped: boolean): number {

@@ -2,8 +2,10 @@
 // told at once and judged, a newcomer excuses one, and who has ended leaves the table.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { sampleAt } from "../metrics/page.ts";
+import { compiled } from "../support/compiled.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { MortalAgents } from "../support/mortal_agents.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -167,6 +169,29 @@ describe.if(IS_LINUX)("an agent of a daemon with a configuration file", () => {
       expect(sampleAt(page, `varta_beats_total{pid="${pid}"}`)).toBeGreaterThan(0);
   });
 });
+
+const oldKernel = IS_LINUX ? compiled(join(import.meta.dir, "../support/old_kernel.c")) : undefined;
+const NEEDS_COMPILER = oldKernel === undefined ? " (skipped: there is no C compiler)" : "";
+
+test.skipIf(oldKernel === undefined)(
+  `on a kernel that does not say how processes end, an end is reported all the same, and the start says so${NEEDS_COMPILER}`,
+  async () => {
+    await using daemon = await DaemonProcess.start({ config: PATIENT, as: [oldKernel!] });
+    await using agents = new MortalAgents(daemon.socket);
+    const [line] = daemon.saying("exit statuses");
+    expect(line!.level).toBe("info");
+    expect(line!.fields.get("kernel")).toBe("no");
+    const agent = await agents.start();
+    await untilTracked(daemon, 1);
+    await agent.exit(3);
+    await daemon.untilSays("member ended");
+    // Root may have been quick enough to read it of the zombie.
+    expect(["unknown", "unclean"]).toContain(daemon.saying("member ended")[0]!.fields.get("how")!);
+    expect(daemon.stallsOf(agent.pid)).toEqual([]);
+    await daemon.untilStalls(agent.pid);
+    expect(daemon.stallsOf(agent.pid)[0]!.fields.get("verdict")).toBe("exited");
+  },
+);
 
 test("without a configuration file an end is silence, as it is to the Rust observer", async () => {
   await using daemon = await DaemonProcess.start({ args: ["--threshold-ms", `${THRESHOLD_MS}`] });

@@ -2,6 +2,7 @@
 import { AuditTarget } from "./audit_target.ts";
 import { CmsgTarget } from "./cmsg_target.ts";
 import { ConfigTarget } from "./config_target.ts";
+import { DbusTarget } from "./dbus_target.ts";
 import type { FuzzTarget } from "./fuzz.ts";
 import { HttpTarget } from "./http_target.ts";
 import { SecureTarget } from "./secure_target.ts";
@@ -14,4 +15,5 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["config", () => new ConfigTarget()],
   ["http", () => new HttpTarget()],
   ["audit", () => new AuditTarget()],
+  ["dbus", () => new DbusTarget()],
 ]);

@@ -92,6 +92,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/end_to_end/ends.test.ts",
     words: "varta_member_pidfds_refused_total",
   },
+  varta_unit_questions_total: {
+    why: PROCESSES,
+    file: "test/systemd/unit_questions.test.ts",
+    words: "UNIT_QUESTIONS.asked",
+  },
   varta_member_unidentified_total: {
     why: PROCESSES,
     file: "test/end_to_end/slow/short_lives.slow.ts",

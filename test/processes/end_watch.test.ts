@@ -1,10 +1,13 @@
 // Ends of real processes that are children of others (spec 14 sections 1 and 2).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeSync } from "node:fs";
 import { IS_LINUX } from "../../ffi/constants.ts";
+import { closeFd, openPipe } from "../../ffi/pipe.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import {
   EndWatch,
+  type EndWatchOptions,
   type ProcessEnd,
   WATCH_BEGUN,
   WATCH_GONE,
@@ -36,10 +39,15 @@ afterEach(() => {
 });
 
 function endWatch(
-  options: { pidfdsMax?: number; openFilesMax?: number; reader?: ProcReader } = {},
+  options: Partial<Omit<EndWatchOptions, "processes">> & { reader?: ProcReader } = {},
 ) {
-  const { pidfdsMax = 100, openFilesMax = Number.POSITIVE_INFINITY, reader = processes } = options;
-  const watch = new EndWatch({ processes: reader, pidfdsMax, openFilesMax });
+  const watch = new EndWatch({
+    processes: options.reader ?? processes,
+    pidfdsMax: 100,
+    openFilesMax: Number.POSITIVE_INFINITY,
+    kernelTells: true,
+    ...options,
+  });
   watches.push(watch);
   return watch;
 }
@@ -79,7 +87,7 @@ describe.if(IS_LINUX)("EndWatch", () => {
     expect(look(watch)).toEqual([]);
     expect(isReadable(watch)).toBeFalse();
     child.go();
-    expect(await nextEnds(watch)).toEqual([{ pid: child.pid, generation, waitStatus }]);
+    expect(await nextEnds(watch)).toEqual([{ pid: child.pid, generation, waitStatus, seenNs: 0 }]);
     expect(watch.count).toBe(0);
     expect(look(watch, 10 * NS_PER_S)).toEqual([]);
   });
@@ -92,7 +100,9 @@ describe.if(IS_LINUX)("EndWatch", () => {
       watch.watch(child.pid, generation);
       child.go();
       const waitStatus = status * 256;
-      expect(await nextEnds(watch)).toEqual([{ pid: child.pid, generation, waitStatus }]);
+      expect(await nextEnds(watch)).toEqual([
+        { pid: child.pid, generation, waitStatus, seenNs: 0 },
+      ]);
       expect(processes.isZombie(child.pid)).toBeTrue();
       expect(isReadable(watch)).toBeFalse();
       expect(watch.count).toBe(0);
@@ -112,10 +122,43 @@ describe.if(IS_LINUX)("EndWatch", () => {
     expect(isReadable(watch)).toBeFalse();
     expect(look(watch, NS_PER_S)).toEqual([]);
     expect(look(watch, 1 + NS_PER_S)).toEqual([
-      { pid: child.pid, generation, waitStatus: Number.NaN },
+      { pid: child.pid, generation, waitStatus: Number.NaN, seenNs: 1 },
     ]);
     expect(watch.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
     expect(watch.count).toBe(0);
+  });
+
+  test("waits for no status that the kernel never tells", async () => {
+    const watch = endWatch({ reader: new StrangersReader(), kernelTells: false });
+    const child = await foreignChild("exit 3", false);
+    const generation = processes.startTime(child.pid);
+    watch.watch(child.pid, generation);
+    child.go();
+    const [end] = await nextEnds(watch);
+    expect(end).toMatchObject({ pid: child.pid, waitStatus: Number.NaN });
+    expect(watch.count).toBe(0);
+  });
+
+  test("calls for another descriptor that it attends when that is readable", () => {
+    const watch = endWatch();
+    const pipe = openPipe();
+    if (typeof pipe === "number") throw new Error("there is no pipe");
+    const { readFd, writeFd } = pipe;
+    let calls = 0;
+    expect(watch.attend(readFd, () => calls++)).toBeTrue();
+    expect(isReadable(watch)).toBeFalse();
+    look(watch);
+    expect(calls).toBe(0);
+    writeSync(writeFd, "x");
+    expect(isReadable(watch)).toBeTrue();
+    look(watch);
+    expect(calls).toBe(1);
+    watch.leave(readFd);
+    expect(isReadable(watch)).toBeFalse();
+    look(watch);
+    expect(calls).toBe(1);
+    closeFd(readFd);
+    closeFd(writeFd);
   });
 
   test("tells the status of a zombie that is reaped within that second", async () => {

@@ -74,7 +74,7 @@ class SimulatedWatch {
       this.watched.delete(pid);
       const waitStatus = this.#isReaped(life) ? life.waitStatus : Number.NaN;
       life.isStatusKnown = !Number.isNaN(waitStatus);
-      sink({ pid, generation, waitStatus });
+      sink({ pid, generation, waitStatus, seenNs: nowNs });
     }
     return false;
   }
@@ -128,7 +128,7 @@ export class MortalWorld extends ObserverHarness {
       isGone: (pid) => !this.#living.has(pid),
       policyOf: () => ({ onExit: "judge", cleanExit: [143] }),
       unitOf: (pid) => this.#living.get(pid)?.unit ?? "",
-      isAnnounced: () => false,
+      unitEnds: undefined,
       isRecovering: () => false,
       forgetAfterNs: Number.POSITIVE_INFINITY,
       reports: this.promises,
@@ -257,7 +257,7 @@ export class MortalWorld extends ObserverHarness {
     const { observer, ends } = this;
     this.promises.nowNs = this.clock.ns;
     this.#identification.beginTurn();
-    ends.look(observer.clock.lastNs);
+    ends.look(observer.nowNs());
     this.pump();
     if (ends.hasWork) ends.settle(observer.clock.lastNs, true);
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
