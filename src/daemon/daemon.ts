@@ -26,7 +26,7 @@ import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
-import { exportBoot, exportEnd } from "./run_events.ts";
+import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
 import { Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
 import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
@@ -102,10 +102,7 @@ export class Daemon {
       env: options.env,
       colour: options.colour,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
-      exportEnds: {
-        exited: (exit) => this.#writers?.exporter?.add("exit", exit),
-        gone: (gone) => this.#writers?.exporter?.add("gone", gone),
-      },
+      exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),
     });
     this.#view = new View(this.#parts);

@@ -41,12 +41,12 @@ export interface ExitStatusSources {
 
 interface EndOptions {
   readonly config: Config;
-  readonly exportEnds: EndReports;
+  readonly exported: EndReports;
 }
 
 /** Undefined if the daemon has no configuration file: silence is all that is judged. */
 export function makeMemberEnds(
-  { config, exportEnds }: EndOptions,
+  { config, exported }: EndOptions,
   { observer, processes, spares, log, showCounters, reports, recovery, ruleOf }: EndParts,
 ): MemberEnds | undefined {
   if (config.optionsAlone) return undefined;
@@ -74,11 +74,11 @@ export function makeMemberEnds(
     forgetAfterNs: config.tracker.forgetAfterNs,
     reports: {
       exited(exit) {
-        exportEnds.exited(exit);
+        exported.exited(exit);
         reports.exited(exit);
       },
       gone(gone) {
-        exportEnds.gone(gone);
+        exported.gone(gone);
         reports.gone(gone);
       },
     },

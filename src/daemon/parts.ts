@@ -1,6 +1,6 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
 import { monotonicNs } from "./monotonic.ts";
-import { EXPECTED, ExpectedAgents } from "../agents/expected_agents.ts";
+import { EXPECTED, ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import type { AnyBlock } from "../base/counters.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
@@ -76,8 +76,8 @@ interface PartsOptions {
   readonly colour: boolean;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
-  /** Writes an end to the export file. */
-  readonly exportEnds: EndReports;
+  /** Writes what happens to members and agents to the export file. */
+  readonly exported: EndReports & ExpectedReports;
   /** Keeps an outcome of a recovery in the audit log. */
   readonly recordOutcome: (outcome: RecoveryOutcome) => void;
 }
@@ -128,7 +128,16 @@ export function makeParts(options: PartsOptions): Parts {
   const expected = new ExpectedAgents({
     agents,
     expected: expectedAgents(config.agents),
-    reports,
+    reports: {
+      missing(missing) {
+        options.exported.missing(missing);
+        reports.missing(missing);
+      },
+      complete(complete) {
+        options.exported.complete(complete);
+        reports.complete(complete);
+      },
+    },
     pausedNs: () => observer.pauses.totalNs,
   });
   if (!config.optionsAlone) metrics.show(expected.counters);

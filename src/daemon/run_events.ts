@@ -1,12 +1,25 @@
-// The first and the last line of a run in the export (spec 09 section 1.2).
+// What the daemon gives to the export itself (spec 09 section 1.2): ends of members, missing
+// agents, and the first and the last line of a run.
+import type { ExpectedReports } from "../agents/expected_agents.ts";
 import { VERSION } from "../base/build_info.ts";
 import type { EventExport } from "../export/event_export.ts";
 import { machineBootId } from "../processes/boot_id.ts";
 import type { View } from "../view/view.ts";
+import type { EndReports } from "./end_options.ts";
 import { SESSION_ID } from "./session.ts";
 import type { End } from "./shutdown.ts";
 
 type Exporter = Pick<EventExport, "add" | "onShutdown"> | undefined;
+
+/** `exporter` is asked with each: the file is opened later. */
+export function exportedReports(exporter: () => Exporter): EndReports & ExpectedReports {
+  return {
+    exited: (exit) => exporter()?.add("exit", exit),
+    gone: (gone) => exporter()?.add("gone", gone),
+    missing: (missing) => exporter()?.add("missing", missing),
+    complete: (complete) => exporter()?.add("complete", complete),
+  };
+}
 
 /** `configFile` is undefined if there is none. */
 export function exportBoot(

@@ -26,7 +26,16 @@ type EventOf<Kind extends KindName> = {
 } & ShownOf<Kind>;
 
 /** What the daemon makes of the observer's events, the library has not. */
-type OfTheDaemon = "eviction" | "exit" | "gone" | "resume" | "recovery" | "boot" | "shutdown";
+type OfTheDaemon =
+  | "eviction"
+  | "exit"
+  | "gone"
+  | "resume"
+  | "recovery"
+  | "missing"
+  | "complete"
+  | "boot"
+  | "shutdown";
 type EventKindName = Exclude<KindName, OfTheDaemon>;
 
 export type Event = { [Kind in EventKindName]: EventOf<Kind> }[EventKindName];

@@ -178,7 +178,11 @@ export const EVENT_FIELDS = {
   sessionId: exported("session_id", textOf("sessionId")),
   config: exported("config", textOf("config")),
   uptime: exported("uptime_ms", wholeMs("observerNs")),
+  /** Present, of an agent; in the table, of the daemon. */
   members: exported("members", decimal("members")),
+  expected: exported("expected", decimal("expected")),
+  grace: exported("grace_ms", wholeMs("graceNs")),
+  missing: exported("missing_ms", wholeMs("missingNs")),
   beats: exported("beats", decimal("beats")),
   stalls: exported("stalls", decimal("stalls")),
   recoveries: exported("recoveries", decimal("recoveries")),

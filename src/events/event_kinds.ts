@@ -142,6 +142,8 @@ export const EVENT_KINDS = {
       "dryRun",
     ],
   },
+  missing: { line: "missing", fields: ["agent", "members", "expected", "grace"] },
+  complete: { line: "complete", fields: ["agent", "members", "expected", "missing"] },
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {
     line: "shutdown",

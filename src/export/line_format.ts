@@ -5,6 +5,7 @@ import type { TextBuffer } from "../base/text_buffer.ts";
 import type { DaemonBoot, DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { KindName } from "../events/event_kinds.ts";
+import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberResumed } from "../events/member_resumed.ts";
 import type { Stall } from "../events/stall.ts";
@@ -23,6 +24,8 @@ export interface ExportedObjects {
   readonly gone: MemberGone;
   readonly resume: MemberResumed;
   readonly recovery: RecoveryRow;
+  readonly missing: AgentMissing;
+  readonly complete: AgentComplete;
   readonly boot: DaemonBoot;
   readonly shutdown: ShutdownRow;
 }

@@ -33,6 +33,8 @@ const OWN_COLUMNS: readonly string[] = [
 ];
 
 const ABSENT = "-";
+/** What is called "-", as an agent may be. */
+const ABSENT_ESCAPED = "%2D";
 const TAB = 0x09;
 const DASH = 0x2d;
 const SLASH = 0x2f;
@@ -63,7 +65,12 @@ export class TsvFormat implements LineFormat {
   }
 
   object<K extends ObjectKind>(text: TextBuffer, kind: K, event: ExportedObjects[K]): void {
-    const { pid, nonce = ABSENT, status = ABSENT, payload = ABSENT } = FIRST_COLUMNS[kind](event);
+    const {
+      pid = ABSENT,
+      nonce = ABSENT,
+      status = ABSENT,
+      payload = ABSENT,
+    } = FIRST_COLUMNS[kind](event);
     const columns = [pid, nonce, status, payload];
     if (!this.#context.observerColumns) columns.push(...this.#ownColumns(kind, event));
     text.decimal(Math.floor(event.observerNs));
@@ -76,7 +83,8 @@ export class TsvFormat implements LineFormat {
     return OWN_COLUMNS.map((column) => {
       const { written } = said.find(({ key }) => key === column) ?? {};
       const value = written?.exportedOf(event as EventObject, this.#context) ?? "";
-      return value === "" || Number.isNaN(value) ? ABSENT : String(value);
+      if (value === "" || Number.isNaN(value)) return ABSENT;
+      return value === ABSENT ? ABSENT_ESCAPED : String(value);
     });
   }
 
@@ -114,7 +122,7 @@ export class TsvFormat implements LineFormat {
 }
 
 interface FirstColumns {
-  readonly pid: string;
+  readonly pid?: string;
   readonly nonce?: string;
   readonly status?: string;
   readonly payload?: string;
@@ -144,6 +152,8 @@ const FIRST_COLUMNS: { readonly [K in ObjectKind]: (event: ExportedObjects[K]) =
       .filter((word) => word !== "")
       .join(" "),
   }),
+  missing: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
+  complete: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
   boot: ({ pid, version }) => ({ pid: String(pid), payload: version }),
   shutdown: ({ pid, reason }) => ({ pid: String(pid), payload: reason }),
 };

@@ -42,7 +42,7 @@ function openExport(
     bytesMax: undefined,
     syncEvery: 0,
     listeners: ["local", "lab"],
-    agentName: (agent) => (agent === 7 ? "worker@3" : ""),
+    agentName: (agent) => ({ 7: "worker@3", 8: "-" })[agent] ?? "",
     errnoText: (errno) => `errno\t${errno}`,
     observerNamespaceInode: 4026531836,
     monotonicNs: () => 0,
@@ -211,6 +211,8 @@ const RESULT: RecoveryOutcome = {
   dryRun: false,
 };
 
+const EXPECTED = { observerNs: 9e9, agent: 7, members: 7, expected: 8 } as const;
+
 const BOOT: DaemonBoot = {
   observerNs: 0,
   pid: 99,
@@ -319,6 +321,8 @@ describe("TSV", () => {
     events.onRemoved(12, 7e9);
     events.onOutcome(REFUSED);
     events.onOutcome(COMPLETE);
+    events.add("missing", { ...EXPECTED, graceNs: 30e9 });
+    events.add("complete", { ...EXPECTED, agent: 8, members: 8, missingNs: 5e9 });
     events.add("boot", BOOT);
     events.onShutdown(SHUTDOWN);
     await events.close();
@@ -335,6 +339,9 @@ describe("TSV", () => {
       nothing(14),
       `- worker@3 - - - stopped ${nothing(4)} restart_unit 2 3 -`,
       `- worker@3 - - - stopped - 9 5 restart exec 2 3 1500`,
+      `- worker@3 ${nothing(12)}`,
+      // An agent may be called "-".
+      `- %2D ${nothing(12)}`,
       nothing(14),
       nothing(14),
     ]);
@@ -346,6 +353,8 @@ describe("TSV", () => {
       "7000000000 eviction 12 - - -",
       "9000000000 recovery 12 - - refused storm_limit",
       "9000000000 recovery 12 - - killed signal 9",
+      "9000000000 missing - - - 7 of 8",
+      "9000000000 complete - - - 8 of 8",
       "0 boot 99 - - 1.2.3",
       "10000000000 shutdown 99 - - SIGTERM",
     ]);
@@ -433,6 +442,8 @@ describe("JSONL", () => {
     const began = { ...OF_MEMBER, kind: "began", stall: STALL, childPid: 4000 } as const;
     events.onOutcome({ ...began, stepCount: 3, dryRun: false });
     events.onOutcome(RESULT);
+    events.add("missing", { ...EXPECTED, graceNs: 30e9 });
+    events.add("complete", { ...EXPECTED, members: 8, missingNs: 5e9 });
     events.onShutdown(SHUTDOWN);
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
@@ -448,6 +459,8 @@ describe("JSONL", () => {
       `${refused},"step":"restart_unit","step_number":2,"step_count":3,"outcome":"refused","reason":"storm_limit"}`,
       `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"dry_run","detail":"SIGQUIT","dry_run":true}`,
       `${recovery},"step_number":3,"step_count":3,"outcome":"not_helped","detail":"SIGQUIT sent; restart app.service exit 1","by_pid":13,"exit_code":1,"duration_ms":2000}`,
+      '"missing","agent":"worker@3","members":7,"expected":8,"grace_ms":30000}',
+      '"complete","agent":"worker@3","members":8,"expected":8,"missing_ms":5000}',
       '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1,"recoveries":1}',
     ]);
   });
