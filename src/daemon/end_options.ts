@@ -4,6 +4,7 @@ import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { EndWatch } from "../processes/end_watch.ts";
 import type { GenerationClock } from "../processes/generation.ts";
+import type { Newcomer } from "../recovery/successors.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import type { VerdictReader } from "../processes/stall_verdict.ts";
 import type { UnitEnds } from "./unit_ends.ts";
@@ -40,6 +41,8 @@ export interface MemberEndsOptions {
   readonly unitEnds: UnitEnds | undefined;
   /** A recovery of the member is in progress. */
   readonly isRecovering: (pid: number) => boolean;
+  /** A member is new. True if it takes the place of one that is being recovered. */
+  readonly succeeds: (newcomer: Newcomer, nowNs: number) => boolean;
   readonly forgetAfterNs: number;
   readonly reports: EndReports;
   readonly nowGeneration: GenerationClock;

@@ -71,6 +71,7 @@ export function makeMemberEnds(
     },
     unitEnds,
     isRecovering: (key) => recovery.isRecovering(key),
+    succeeds: (newcomer, nowNs) => recovery.onNewcomer(newcomer, nowNs),
     forgetAfterNs: config.tracker.forgetAfterNs,
     reports: {
       exited(exit) {

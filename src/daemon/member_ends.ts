@@ -218,6 +218,9 @@ export class MemberEnds implements Deadline {
     if (watch.isWatching(pid, generation))
       this.#members.set(pid, { generation, unit, startedNs, isSignalled: false });
     if (group === "") return;
+    const { agent, uid } = this.#options.observer.tracker.slots;
+    const newcomer = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
+    if (this.#options.succeeds(newcomer, this.#nowNs)) return;
     const excused = this.#replacements.began({ group, pid, startedNs, beganNs: this.#nowNs });
     if (excused === undefined) return;
     const ended = this.#ended.get(excused.pid);

@@ -21,6 +21,7 @@ import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
 import { StepActions } from "./step_actions.ts";
 import { StormLimit } from "./storm_limit.ts";
+import type { Newcomer } from "./successors.ts";
 import { UnitLookups } from "./unit_lookups.ts";
 import { UnitRestarts } from "./unit_restarts.ts";
 
@@ -156,6 +157,14 @@ export class Recovery {
   onResumed(key: number, generation: number, nowNs: number): void {
     this.#history.resumed(key, generation, nowNs);
     this.#sequences.resumed(key, generation, nowNs);
+  }
+
+  /**
+   * A member has begun to beat. True if it takes the place of one that is being recovered: it takes
+   * no other.
+   */
+  onNewcomer(newcomer: Newcomer, nowNs: number): boolean {
+    return this.#sequences.came(newcomer, nowNs);
   }
 
   /**

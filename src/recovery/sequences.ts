@@ -33,6 +33,7 @@ import {
   STEP_WAITING,
   type StepActions,
 } from "./step_actions.ts";
+import { type Newcomer, placeOf } from "./successors.ts";
 import type { UnitLookup } from "./unit_lookups.ts";
 
 interface SequencesOptions {
@@ -150,6 +151,22 @@ export class Sequences {
     if (hasBegun) this.#endings.helped(sequence, nowNs);
     else this.#endings.notNeeded(sequence, nowNs);
     this.remove(sequence);
+  }
+
+  /**
+   * A member has begun to beat. True if it is the successor of one that is being recovered: that
+   * has helped, now if the process of that is gone, or as soon as it is.
+   */
+  came(newcomer: Newcomer, nowNs: number): boolean {
+    const sequence = placeOf(newcomer, this.#byKey.values());
+    if (sequence === undefined) return false;
+    sequence.successorPid = newcomer.pid;
+    if (this.#isGone(sequence)) {
+      if (sequence.phase !== PHASE_VERIFYING)
+        this.#options.reporter.ended(sequence, "agent_resumed", nowNs);
+      this.#succeeded(sequence, nowNs);
+    } else if (sequence.phase === PHASE_VERIFYING) this.#lookAgain(sequence, nowNs);
+    return true;
   }
 
   /** Ends everything in progress, children aside. */
@@ -295,7 +312,9 @@ export class Sequences {
   }
 
   #lookAgain(sequence: Sequence, nowNs: number): void {
-    const lookNs = sequence.unit === undefined ? Infinity : nowNs + SUCCESSOR_LOOK_NS;
+    const { unit, successorPid } = sequence;
+    const looks = unit !== undefined || !Number.isNaN(successorPid);
+    const lookNs = looks ? nowNs + SUCCESSOR_LOOK_NS : Infinity;
     this.#enter(sequence, PHASE_VERIFYING, Math.min(sequence.verifyEndNs, lookNs));
   }
 
@@ -314,7 +333,8 @@ export class Sequences {
   }
 
   #succeeded(sequence: Sequence, nowNs: number): void {
-    this.#endings.helped(sequence, nowNs, { pid: NaN, unit: sequence.unit?.name ?? "" });
+    const { successorPid: pid, unit } = sequence;
+    this.#endings.helped(sequence, nowNs, { pid, unit: unit?.name ?? "" });
     this.remove(sequence);
   }
 
@@ -336,10 +356,12 @@ export class Sequences {
     return Math.max(debouncedNs, history.nextNs(paceKey), nowNs + verifyWithinNs);
   }
 
-  /** The process is gone, and one of its unit that came after it beats. */
+  /** The process is gone, and one of its agent or unit that came after it beats. */
   #hasSuccessor(sequence: Sequence): boolean {
-    const { unit, startGeneration } = sequence;
-    if (unit === undefined || !this.#isGone(sequence)) return false;
+    const { unit, startGeneration, successorPid } = sequence;
+    const mayHave = unit !== undefined || !Number.isNaN(successorPid);
+    if (!mayHave || !this.#isGone(sequence)) return false;
+    if (unit === undefined || !Number.isNaN(successorPid)) return true;
     return this.#options.host.hasSuccessor(unit, startGeneration);
   }
 

@@ -102,6 +102,9 @@ export class EndsHarness extends ObserverHarness {
   /** What was said to exit(2) in the ends that were reported. */
   readonly statuses: number[] = [];
   onExit: EndPolicy["onExit"] = "judge";
+  /** What recovery was asked of newcomers, and its answer. */
+  readonly offered: { pid: number; uid: number; unit: string }[] = [];
+  takesPlace = false;
 
   constructor() {
     super({ verdictOf: (pid, generation, origin) => this.ends.verdictOf(pid, generation, origin) });
@@ -126,6 +129,10 @@ export class EndsHarness extends ObserverHarness {
       unitOf: (pid) => this.units.get(pid) ?? "",
       unitEnds: this.unitEnds,
       isRecovering: (key) => this.recovering.has(key),
+      succeeds: ({ pid, uid, unit }) => {
+        this.offered.push({ pid, uid, unit });
+        return this.takesPlace;
+      },
       forgetAfterNs: FORGET_AFTER_MS * MS,
       reports: {
         exited: ({ pid, how, exitStatus }) => {

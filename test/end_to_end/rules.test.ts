@@ -106,6 +106,23 @@ test.skipIf(!hasPython)(
   },
 );
 
+test.skipIf(!hasPython)("a process that its plan ended has a successor", async () => {
+  const plan = 'step = [{ signal = "SIGKILL" }, { wait = "1m" }, { exec = ["true"] }]';
+  await using daemon = await DaemonProcess.start({
+    config: CONFIG.replace(/command = .*append.*/, plan),
+  });
+  const old = await silentAgent(daemon, "healed-1.py");
+  await daemon.untilStalls(old);
+  await daemon.untilSays("member ended");
+  const young = await silentAgent(daemon, "healed-2.py");
+  await daemon.untilSays("recovery helped");
+  const [helped] = daemon.saying("recovery helped", old);
+  expect(Object.fromEntries(helped!.fields)).toMatchObject({
+    ...{ agent: "healed", recovery_id: "1", by_pid: `${young}` },
+    steps: "SIGKILL sent; wait 1m beat came",
+  });
+});
+
 /** Pid of a program of that name that beat twice, the second time after it was tracked. */
 async function silentAgent(daemon: DaemonProcess, script: string): Promise<number> {
   writeFileSync(daemon.path(script), AGENT);

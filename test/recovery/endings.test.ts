@@ -5,6 +5,7 @@ import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { PlanConfig } from "../../src/config/config.ts";
 import type { RecoveryStep } from "../../src/config/keys/recovery_step.ts";
+import type { Newcomer } from "../../src/recovery/successors.ts";
 import {
   recoveryConfig,
   recoveryHarness,
@@ -46,6 +47,14 @@ function stepped(steps: readonly RecoveryStep[], config: Partial<PlanConfig> = {
       made.recovery.reap(at(ms));
       return made.tellRuns();
     },
+    /** A member starts and beats. */
+    came(ms: number, fields: Partial<Newcomer> = {}): string[] {
+      const newcomer = { agent: 9, uid: 1_000, unit: "", pid: 8_840, startedNs: at(ms), ...fields };
+      this.taken = made.recovery.onNewcomer(newcomer, at(ms));
+      return made.tellRuns();
+    },
+    /** Whether the last newcomer took a place. */
+    taken: false,
     resume(ms: number): string[] {
       made.recovery.onResumed(PID, GENERATION, at(ms));
       return made.tellRuns();
@@ -139,6 +148,71 @@ describe("a recovery helped", () => {
     bed.decide();
     bed.exit(0, 0, 10);
     expect(bed.decide(2_000)).toEqual(["1 helped: /bin/fix done", "2 began"]);
+  });
+});
+
+describe("a recovery of a process that has ended", () => {
+  test("helped when another member of its agent comes, in its steps or after them", () => {
+    const steps = stepped([QUIT, WAIT, FIX]);
+    steps.decide();
+    steps.host.dead.add(PID);
+    expect(steps.came(700)).toEqual(["1 helped: SIGQUIT sent; wait 5s beat came"]);
+    expect([steps.taken, steps.recovery.sequenceCount]).toEqual([true, 0]);
+    expect(steps.turn(6_000)).toEqual([]);
+    expect(steps.runner.spawnCount).toBe(0);
+    const awaited = stepped([FIX], { verifyWithinNs: 10 * NS_PER_S });
+    awaited.decide();
+    awaited.host.dead.add(PID);
+    awaited.exit(0, 0, 100);
+    awaited.recovery.onNewcomer(
+      { agent: 9, uid: 1_000, unit: "", pid: 8_840, startedNs: T0 },
+      awaited.at(900),
+    );
+    expect(awaited.runs).toMatchObject([
+      { result: "helped", byPid: 8_840, steps: "/bin/fix done", durationNs: 900 * NS_PER_MS },
+    ]);
+    expect(awaited.tell().at(-1)).toBe("verdict 4242 recovered after 900ms");
+  });
+
+  test("helped as soon as the old process is gone, if the new one came first", () => {
+    const bed = stepped([FIX], { verifyWithinNs: 10 * NS_PER_S });
+    bed.decide();
+    expect(bed.came(50)).toEqual([]);
+    bed.exit(0, 0, 100);
+    expect([bed.taken, bed.turn(1_100)]).toEqual([true, []]);
+    bed.host.dead.add(PID);
+    expect(bed.turn(2_100)).toEqual(["1 helped: /bin/fix done"]);
+  });
+
+  test.each([
+    ["of another agent", { agent: 8 }],
+    ["of another user", { uid: 1_001 }],
+    ["that ran before the last beat", { startedNs: 2 * NS_PER_S }],
+    ["that is itself", { pid: PID }],
+  ] as const)("is not helped by a process %s", (_which, fields) => {
+    const bed = stepped([QUIT, WAIT]);
+    bed.decide();
+    bed.host.dead.add(PID);
+    expect([bed.came(700, fields), bed.taken]).toEqual([[], false]);
+  });
+
+  test("is not helped by a process of another unit, where its own is known", () => {
+    const bed = stepped([QUIT, WAIT], { verifyWithinNs: NS_PER_S });
+    bed.host.units.set(PID, "a.service");
+    bed.decide();
+    bed.host.dead.add(PID);
+    expect([bed.came(700, { unit: "b.service" }), bed.taken]).toEqual([[], false]);
+    expect(bed.came(800, { unit: "a.service" })).toHaveLength(1);
+  });
+
+  test("is not helped by one that has taken another place", () => {
+    const bed = stepped([QUIT, WAIT]);
+    bed.decide();
+    bed.decide(0, { pid: 4_243 });
+    for (const pid of [PID, 4_243]) bed.host.dead.add(pid);
+    expect(bed.came(700)).toHaveLength(1);
+    expect(bed.came(800, { pid: 8_841 })).toHaveLength(1);
+    expect([bed.came(900, { pid: 8_842 }), bed.taken]).toEqual([[], false]);
   });
 });
 

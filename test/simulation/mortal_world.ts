@@ -130,6 +130,7 @@ export class MortalWorld extends ObserverHarness {
       unitOf: (pid) => this.#living.get(pid)?.unit ?? "",
       unitEnds: undefined,
       isRecovering: () => false,
+      succeeds: () => false,
       forgetAfterNs: Number.POSITIVE_INFINITY,
       reports: this.promises,
       nowGeneration: () => Math.floor(clock.ns / TICK_NS),
