@@ -67,7 +67,7 @@ export class Sequence {
   /** The child of the step in progress. */
   child: Child | undefined = undefined;
   verifyEndNs = NaN;
-  /** The member that may take the place of this one when its process is gone; NaN = none has come. */
+  /** The member that takes its place once its process is gone; NaN = none has come. */
   successorPid = NaN;
   /** Steps after it; the number of the current one, from 1, while one is being done. */
   stepNumber = 0;
