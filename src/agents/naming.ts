@@ -93,8 +93,11 @@ const LONG_ID = /[0-9a-fA-F]{32,}/g;
 const ID_DIGITS = 12;
 const PLACEHOLDER = new RegExp(`\\{(${AGENT_NAME_PLACEHOLDERS.join("|")})\\}`, "g");
 
-// A rule without a value for one of its placeholders would give the same half of a name to all.
-function ruleName(facts: MemberFacts, template: string | undefined): string | undefined {
+/**
+ * The name that a rule gives; undefined = it says nothing of it, or one of its placeholders has no
+ * value: it would give the same half of a name to all.
+ */
+export function ruleName(facts: MemberFacts, template: string | undefined): string | undefined {
   if (template === undefined) return undefined;
   let isWhole = true;
   let text = "";

@@ -8,7 +8,8 @@ import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
 import { SocketHolders } from "../config/checks/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
-import { explainedProcess, explanation } from "./explained_process.ts";
+import { explainedProcess, explanationOf } from "./explained_process.ts";
+import { explanationJson, explanationText } from "./explanation_text.ts";
 import { type Invocation, ownFlag, ownNumber, ownText } from "./invocation.ts";
 import { holdsOther } from "./own_content.ts";
 import {
@@ -44,26 +45,39 @@ export async function run(invocation: Invocation): Promise<number> {
     document,
   });
   const pid = ownNumber(invocation, "explain");
-  if (pid !== undefined && result.ok) return await explain(pid, result);
-  if (ownFlag(invocation, "json")) {
-    const json = JSON.stringify(jsonOf(result, chosen, ownFlag(invocation, "print")));
-    print(`${escapeUnprintable(json)}\n`);
-  } else if (result.ok) printSuccess(result, chosen, ownFlag(invocation, "print"));
+  const asJson = ownFlag(invocation, "json");
+  if (pid !== undefined && result.ok) return await explain(pid, result, chosen, asJson);
+  if (asJson) printJson(jsonOf(result, chosen, ownFlag(invocation, "print")));
+  else if (result.ok) printSuccess(result, chosen, ownFlag(invocation, "print"));
   else printDiagnostics(result.text);
   return result.ok ? 0 : result.exitCode;
 }
 
-async function explain(pid: number, result: LoadSuccess): Promise<number> {
-  const asked = explainedProcess(pid, result.config);
-  if (asked === undefined)
+async function explain(
+  pid: number,
+  result: LoadSuccess,
+  chosen: CheckedUser,
+  asJson: boolean,
+): Promise<number> {
+  const facts = explainedProcess(pid, result.config);
+  if (facts === undefined)
     return refuse(
       `pid ${pid} does not run, or is hidden from this user`,
       `ps -p ${pid}`,
       EXIT_GONE,
     );
+  const explanation = await explanationOf(facts, result);
+  if (asJson) {
+    printJson({ ...jsonOf(result, chosen, false), explained: explanationJson(explanation) });
+    return 0;
+  }
   for (const warning of result.warnings) printWarning(warning);
-  print(diagnosticLines(await explanation(asked, result)));
+  print(diagnosticLines(explanationText(explanation)));
   return 0;
+}
+
+function printJson(value: object): void {
+  print(`${escapeUnprintable(JSON.stringify(value))}\n`);
 }
 
 function refuse(message: string, hint: string, exitCode: number): number {

@@ -12,7 +12,7 @@ import { type CheckedDocument, checkDocument } from "./checks/check_document.ts"
 import type { Config, LogFormat } from "./config.ts";
 import { expandCredentialPaths } from "./checks/credentials.ts";
 import { checkCrossRules } from "./checks/cross_rules.ts";
-import { type Fault, type ItemNames, ordinal, pathKey } from "./problems/fault.ts";
+import { type Fault, type ItemNames, pathKey } from "./problems/fault.ts";
 import { setterOf } from "./checks/key_ref.ts";
 import type {
   GivenOption,
@@ -26,7 +26,8 @@ import type {
 } from "./load_result.ts";
 import { checkMachine } from "./checks/machine_rules.ts";
 import { checkPrograms, directoryFault, programFault } from "./checks/programs.ts";
-import { failure, optionProblem, renderFaults } from "./problems/render.ts";
+import { doubtsAbout, runsSomething } from "./checks/doubts.ts";
+import { failure, faultLines, optionProblem, renderFaults } from "./problems/render.ts";
 import { buildConfig, checkAccounts } from "./resolve.ts";
 import { defaultSocket } from "./runtime_directory.ts";
 import { AGENT_LABEL } from "./keys/agent_keys.ts";
@@ -139,6 +140,8 @@ async function check(source: Source): Promise<LoadResult> {
   }
   const optionsAlone = file === undefined;
   const config = buildConfig({ document, accounts, secrets, bareRun, optionsAlone });
+  const doubts = doubtsAbout(document, config);
+  const doubtLines = await faultLines(doubts, { file, text, names: writtenNames(tree) });
   const runtimeDirectory: RuntimeDirectory | undefined = usesDefaultSocket
     ? socket.directory
     : undefined;
@@ -148,7 +151,7 @@ async function check(source: Source): Promise<LoadResult> {
     file,
     text,
     setBy: collectSetters(document),
-    warnings: [...warnings, ...startupWarnings(config, host)],
+    warnings: [...warnings, ...startupWarnings(config, host), ...doubtLines],
     runtimeDirectory,
   };
 }
@@ -247,7 +250,6 @@ function startupWarnings(config: Config, { platform, uid }: Host): string[] {
   }
   warnings.push(...planWarnings("recovery", recovery, uid));
   for (const plan of plans) warnings.push(...planWarnings(`plan ${plan.name}`, plan, uid));
-  warnings.push(...ruleWarnings(config), ...namespaceWarnings(config));
   if (metrics.listen?.kind === "tcp" && !isLoopbackAddress(metrics.listen.host)) {
     warnings.push(`metrics are served on ${metrics.listen.host}, which is not a loopback address`);
   }
@@ -255,10 +257,6 @@ function startupWarnings(config: Config, { platform, uid }: Host): string[] {
     warnings.push(`export.max_bytes is ${events.maxBytes}: the file is rotated every few events`);
   }
   return warnings;
-}
-
-function runsSomething({ command, steps }: Config["recovery"]): boolean {
-  return command !== undefined || steps.length > 0;
 }
 
 /** Of [recovery] or of a plan, which `label` names. */
@@ -294,32 +292,4 @@ function planWarnings(label: string, plan: Config["recovery"], uid: number): str
     );
   }
   return warnings;
-}
-
-/** What only the system or a key says of a process; every process may call itself as it likes. */
-const FACTS_OF_OTHERS = ["unit", "user", "uid", "container", "listener"] as const;
-
-function ruleWarnings({ agents, plans, recovery }: Config): string[] {
-  return agents.flatMap(({ match, recovery: name }, index) => {
-    const plan = name === undefined ? recovery : plans.find((one) => one.name === name);
-    if (plan === undefined || !runsSomething(plan)) return [];
-    const isProven = FACTS_OF_OTHERS.some((field) => match[field] !== undefined);
-    const isNamed = match.comm !== undefined || match.script !== undefined;
-    if (isProven || !isNamed) return [];
-    return [
-      `${ordinal(index + 1)} [[agent]]: every process may call itself so, and be recovered: ` +
-        "match user or unit, too",
-    ];
-  });
-}
-
-function namespaceWarnings({ listeners, observer }: Config): string[] {
-  if (!observer.allowCrossNamespace) return [];
-  return listeners.flatMap((listener) => {
-    if (listener.kind !== "unix" || !listener.containers) return [];
-    return [
-      `listener ${listener.name}: containers = true wins over observer.allow_cross_namespace: a sender in a ` +
-        "container is known by the pid that it has there",
-    ];
-  });
 }

@@ -320,10 +320,21 @@ test("check --explain says which rule a running process would get", async () => 
   const found = await runCommand([...command, String(process.pid)]);
   expect(found.stderr).toBe("");
   expect(found.stdout).toContain(`pid ${process.pid} runs (`);
-  expect(found.stdout).toContain("would be  agent test, by the 2nd [[agent]]");
+  expect(found.stdout).toContain(`would be  agent test, by the 2nd [[agent]] (${file}:6)`);
   expect(found.stdout).toContain(`2nd [[agent]], ${file}:6: uid = "${UID}", exe = "*"`);
   expect(found.exitCode).toBe(0);
+  const asJson = await runCommand([...command, String(process.pid), "--json"]);
+  expect([asJson.stderr, asJson.exitCode]).toEqual(["", 0]);
+  expect(JSON.parse(asJson.stdout)).toMatchObject({
+    ok: true,
+    warnings: [],
+    explained: { pid: process.pid, agent: "test", rule: { number: 2, place: `${file}:6` } },
+  });
   const gone = await runCommand([...command, "4194304"]);
   expect(gone.stderr).toStartWith("varta-watch: error: pid 4194304 does not run");
   expect([gone.stdout, gone.exitCode]).toEqual(["", 1]);
+  writeFileSync(file, `${unix(directory.at("explain.sock"))}${rules}late = "1h"\n`);
+  const wrong = await runCommand([...command, String(process.pid)]);
+  expect(wrong.stderr).toContain("agent test: late: found");
+  expect([wrong.stdout, wrong.exitCode]).toEqual(["", 78]);
 });

@@ -103,10 +103,17 @@ describe("[[agent]]", () => {
 
   test("with a recovery is warned about if every process may call itself so", async () => {
     const named = 'match = { script = "worker.py" }\n';
-    const warnings = async (text: string) => (await loaded(text)).warnings;
+    const warnings = async (text: string) =>
+      (await loaded(text)).warnings.map((line) => line.replace(/^[^:]*\//, ""));
     const recovery = '[recovery]\ncommand = ["true"]\n';
     expect(await warnings(`[[agent]]\n${named}${recovery}`)).toEqual([
-      "1st [[agent]]: every process may call itself so, and be recovered: match user or unit, too",
+      "varta.toml:2:9: 1st [[agent]]: match: found script without user or unit: every process may " +
+        'call itself so, and be recovered; want user or unit beside it, or recovery = "none"',
+    ]);
+    const more = 'name = "w"\nmatch = { comm = "w", script = "w.py", listener = "unix-0" }\n';
+    expect(await warnings(`[[agent]]\n${more}${recovery}`)).toEqual([
+      "varta.toml:3:9: agent w: match: found comm and script without user or unit: every process " +
+        'may call itself so, and be recovered; want user or unit beside it, or recovery = "none"',
     ]);
     expect(await warnings(`[[agent]]\n${named}recovery = "none"\n${recovery}`)).toEqual([]);
     expect(await warnings(`[[agent]]\n${named}`)).toEqual([]);

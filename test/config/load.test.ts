@@ -220,9 +220,11 @@ describe("loadConfig()", () => {
     const listeners = `${listener("pods", "containers = true")}${listener("local", "")}`;
     expect(success(await fixture.load(listeners)).warnings).toEqual([]);
     const both = `[observer]\nallow_cross_namespace = true\n${listeners}`;
-    expect(success(await fixture.load(both)).warnings).toEqual([
-      "listener pods: containers = true wins over observer.allow_cross_namespace: a sender in a " +
-        "container is known by the pid that it has there",
+    const warnings = success(await fixture.load(both)).warnings.map((line) => fixture.plain(line));
+    expect(warnings).toEqual([
+      "/etc/varta/varta.toml:7:14: listener pods: containers: found true beside " +
+        "observer.allow_cross_namespace, over which it wins on this listener; want one of the two: " +
+        "a sender in a container is known by the pid that it has there",
     ]);
   });
 

@@ -90,7 +90,9 @@ test.skipIf(reason !== "")(
     expect(state.listeners[0]).toMatchObject({ accepted: 1, rejected: 3 });
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_frame_auth_failures_total{reason="pid"}')).toBe(3);
-    expect(daemon.stderr).toContain("containers = true wins over observer.allow_cross_namespace");
+    expect(daemon.stderr).toContain(
+      "containers: found true beside observer.allow_cross_namespace, over which it wins",
+    );
   },
 );
 

@@ -37,6 +37,18 @@ export async function renderFaults(
   return failure(problems, onlyOptions ? 64 : 78, source.logFormat);
 }
 
+/** One line for each fault of the file, for what is only said and refuses nothing. */
+export async function faultLines(
+  faults: readonly Fault[],
+  source: Omit<FaultSource, "logFormat">,
+): Promise<string[]> {
+  if (faults.length === 0) return [];
+  const { Positions } = await import("./positions.ts");
+  const positions = new Positions(source.text);
+  const placed = faults.map((fault) => fileProblem(fault, source, positions));
+  return placed.sort(byPosition).map(problemLine);
+}
+
 export function failure(
   problems: readonly Problem[],
   exitCode: 64 | 78,
@@ -79,7 +91,7 @@ export function optionProblem(fault: Fault): Problem {
 
 function fileProblem(
   fault: Fault,
-  { file, names }: FaultSource,
+  { file, names }: Pick<FaultSource, "file" | "names">,
   positions: {
     find(path: Fault["path"], anchor: Fault["anchor"]): { line: number; column: number };
   },
