@@ -95,10 +95,7 @@ export class DemoStage {
     const lines = (this.#partLine + text.slice(this.#eventsRead)).split("\n");
     this.#eventsRead = text.length;
     this.#partLine = lines.pop() ?? "";
-    return lines
-      .map((line) => line.split("\t"))
-      .filter(([, kind]) => kind === "beat")
-      .map(([, , pid]) => Number(pid));
+    return lines.map((line) => Number(line.split("\t")[2]));
   }
 
   /** Ends every process and removes the directory. */
@@ -124,6 +121,7 @@ export class DemoStage {
       `command = ${JSON.stringify(wakeCommand())}`,
       "[export]",
       `file = ${JSON.stringify(this.#events)}`,
+      'events = ["beat"]',
       "[metrics]",
       'listen = "127.0.0.1:0"',
       "[log]",

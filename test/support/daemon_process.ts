@@ -66,6 +66,8 @@ export class DaemonProcess implements AsyncDisposable {
   readonly socket: string;
   readonly lines: LogLine[] = [];
   stdout = "";
+  /** Lines of the log that no reader of logfmt takes; the test fails by them. */
+  readonly unreadable: string[] = [];
   /** All of stderr, lines that are not of the log included. */
   stderr = "";
   readonly #child: DaemonChild;
@@ -107,7 +109,7 @@ export class DaemonProcess implements AsyncDisposable {
     alive.add(this.#child);
     void this.#child.exited.then(() => alive.delete(this.#child));
     this.#read = Promise.all([
-      eachLine(this.#child.stderr, (line) => this.#heard(line)),
+      eachLine(this.#child.stderr, (line, isWhole) => this.#heard(line, isWhole)),
       eachLine(this.#child.stdout, (line) => {
         this.stdout += `${line}\n`;
       }),
@@ -240,6 +242,7 @@ export class DaemonProcess implements AsyncDisposable {
     if (!this.hasExited) this.#child.kill("SIGKILL");
     await this.#child.exited;
     this.#ownDirectory?.[Symbol.dispose]();
+    if (this.unreadable.length > 0) throw new Error(`no logfmt: ${this.unreadable.join("; ")}`);
   }
 
   #arguments({ args = [], config, ownListeners, metrics = true }: DaemonOptions): string[] {
@@ -262,9 +265,14 @@ export class DaemonProcess implements AsyncDisposable {
     return hasAddress && this.saying("ready").length > 0;
   }
 
-  #heard(line: string): void {
+  #heard(line: string, isWhole: boolean): void {
     this.stderr += `${line}\n`;
-    const parsed = parseLogLine(line, performance.now());
-    if (parsed !== undefined) this.lines.push(parsed);
+    try {
+      const parsed = parseLogLine(line, performance.now());
+      if (parsed !== undefined) this.lines.push(parsed);
+    } catch (error) {
+      // A daemon that is killed may leave a piece of its last line.
+      if (isWhole) this.unreadable.push((error as Error).message);
+    }
   }
 }

@@ -1,4 +1,5 @@
 // The daemon's log as a test reads it: logfmt lines with their fields, stamped when they arrived.
+import { readLogfmt } from "./logfmt.ts";
 
 export interface LogLine {
   /** performance.now() of the test when the line was read. */
@@ -9,15 +10,12 @@ export interface LogLine {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-const FIELD = /([a-z_]+)=("(?:[^"\\]|\\.)*"|\S*)/g;
-
-/** Undefined for a line that is not of the daemon's log. */
+/**
+ * Undefined for a line that is not of the daemon's log; throws an Error for one that is no logfmt.
+ */
 export function parseLogLine(line: string, arrivedMs: number): LogLine | undefined {
   if (!/^time=\S+ level=/.test(line)) return undefined;
-  const fields = new Map<string, string>();
-  for (const [, key, value] of line.matchAll(FIELD)) {
-    fields.set(key!, value!.startsWith('"') ? (JSON.parse(value!) as string) : value!);
-  }
+  const fields = readLogfmt(line);
   return { arrivedMs, msg: fields.get("msg") ?? "", level: fields.get("level") ?? "", fields };
 }
 
@@ -25,17 +23,17 @@ export function pidOf(line: LogLine): number {
   return Number(line.fields.get("pid"));
 }
 
-/** Splits what arrives in chunks into whole lines. */
+/** Splits what arrives in chunks into lines; the last one may not be whole. */
 export async function eachLine(
   stream: ReadableStream<Uint8Array>,
-  take: (line: string) => void,
+  take: (line: string, isWhole: boolean) => void,
 ): Promise<void> {
   const decoder = new TextDecoder();
   let part = "";
   for await (const chunk of stream) {
     const lines = (part + decoder.decode(chunk, { stream: true })).split("\n");
     part = lines.pop() ?? "";
-    for (const line of lines) take(line);
+    for (const line of lines) take(line, true);
   }
-  if (part !== "") take(part);
+  if (part !== "") take(part, false);
 }
