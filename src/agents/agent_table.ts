@@ -22,7 +22,7 @@ const OWN_ROWS = 2;
  * Names that are kept: eight times what a page shows, and one costs less than 300 bytes. Rules have
  * at most 1,000 of them.
  */
-const AGENT_NAMES_MAX = 4_096;
+export const AGENT_NAMES_MAX = 4_096;
 
 /** Part of the places that names get which any process can make up. */
 const FREE_PART = 1 / 2;
@@ -183,6 +183,11 @@ export class AgentTable {
   nameOf(number: number): string {
     const index = number % this.#rowCount;
     return this.#numberOf(index) === number ? this.#rows[index]!.name : "";
+  }
+
+  /** Any process can make up the name of the agent of `number`, and as many as it likes. */
+  isFree(number: number): boolean {
+    return this.#rows[number % this.#rowCount]?.isFree === true;
   }
 
   /** As `nameOf`; "" too of the agent of those that have no name of their own. */

@@ -182,9 +182,11 @@ function fileProblem(
 
 /** Recipes for the Rust observer run as they did; a file turns on what has come after it. */
 function setComputedDefaults(document: CheckedDocument, optionsAlone: boolean): void {
-  const { export: events, recovery } = document.tables;
+  const { export: events, recovery, metrics } = document.tables;
   if (!events.given.has("events") && !events.wrong.has("events"))
     events.values.events = [...(optionsAlone ? OBSERVER_EVENT_WORDS : EVENTS_DEFAULT)];
+  if (!metrics.given.has("per_pid") && !metrics.wrong.has("per_pid"))
+    metrics.values.per_pid = optionsAlone;
   const { values, given, wrong } = recovery;
   const isOpen = (key: string): boolean => !given.has(key) && !wrong.has(key);
   if (isOpen("pace_by")) values.pace_by = optionsAlone ? "process" : "agent";

@@ -8,6 +8,7 @@ import { closeFd } from "../../ffi/pipe.ts";
 import { END_POLICY_DEFAULT, type EndPolicy } from "../agents/ends.ts";
 import type { ShowCounters } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Observer } from "../observer/observer.ts";
 import { EndWatch } from "../processes/end_watch.ts";
 import { nowGeneration } from "../processes/generation.ts";
@@ -29,6 +30,7 @@ interface EndParts {
   readonly log: Log;
   readonly showCounters: ShowCounters;
   readonly reports: EndReports;
+  readonly metrics: Pick<Metrics, "onEnded">;
   readonly recovery: Recovery;
   /** What the rule of the member of a slot says; undefined = no rule takes it. */
   readonly ruleOf: (slot: number) => EndPolicy | undefined;
@@ -47,9 +49,11 @@ interface EndOptions {
 /** Undefined if the daemon has no configuration file: silence is all that is judged. */
 export function makeMemberEnds(
   { config, exported }: EndOptions,
-  { observer, processes, spares, log, showCounters, reports, recovery, ruleOf }: EndParts,
+  parts: EndParts,
 ): MemberEnds | undefined {
   if (config.optionsAlone) return undefined;
+  const { observer, processes, spares, log, showCounters, reports, metrics, recovery, ruleOf } =
+    parts;
   const watch = new EndWatch({
     processes,
     pidfdsMax: config.tracker.pidfdsMax,
@@ -75,10 +79,12 @@ export function makeMemberEnds(
     forgetAfterNs: config.tracker.forgetAfterNs,
     reports: {
       exited(exit) {
+        metrics.onEnded(exit.agent, exit.how);
         exported.exited(exit);
         reports.exited(exit);
       },
       gone(gone) {
+        metrics.onEnded(gone.agent, gone.reason === "ignored" ? "clean" : gone.reason);
         exported.gone(gone);
         reports.gone(gone);
       },

@@ -10,7 +10,9 @@ import { HTTP } from "../http/counters.ts";
 import { BIND, SECURE, SOCKET } from "../listener/counters.ts";
 import { RUBBISH } from "../listener/rubbish_watch.ts";
 import { CAUSES } from "../metrics/causes.ts";
-import { BUILD, METRICS, UPTIME } from "../metrics/metrics.ts";
+import { AGENT_ROWS } from "../metrics/agent_families.ts";
+import { ROWS } from "../metrics/agent_rows.ts";
+import { BUILD, METRICS, SEEN, UPTIME } from "../metrics/metrics.ts";
 import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
@@ -35,8 +37,9 @@ export interface MetricGroup {
 
 /** The headings are those of docs/metrics.md. */
 export const METRIC_GROUPS: readonly MetricGroup[] = [
-  { title: "Per agent", blocks: [PID_ROWS] },
-  { title: "Datagrams", blocks: [ACCOUNTING, RUBBISH, CAUSES, SECURE] },
+  { title: "Per agent", blocks: [AGENT_ROWS] },
+  { title: "Per process", blocks: [PID_ROWS] },
+  { title: "Datagrams", blocks: [ACCOUNTING, SEEN, RUBBISH, CAUSES, SECURE] },
   {
     title: "Tracker and observer",
     blocks: [
@@ -56,11 +59,21 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: "Ends of members", blocks: [ENDS, UNIT_QUESTIONS] },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
   { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
-  { title: "Scrapes", blocks: [HTTP, METRICS] },
+  { title: "Scrapes", blocks: [HTTP, METRICS, ROWS] },
   {
     title: "Loop, process, build",
     blocks: [TURN, UPTIME, LAST_TURN, CONFIG, BUILD, OWN_PROCESS],
   },
+];
+
+/** Those that the page of a daemon without a configuration file has not. */
+export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
+  AGENT_ROWS,
+  SEEN,
+  EXPECTED,
+  ENDS,
+  UNIT_QUESTIONS,
+  ROWS,
 ];
 
 export const METRIC_BLOCKS: readonly AnyBlock[] = METRIC_GROUPS.flatMap(({ blocks }) => blocks);

@@ -1,8 +1,7 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
 import { monotonicNs } from "./monotonic.ts";
-import { EXPECTED, ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
+import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
-import type { AnyBlock } from "../base/counters.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
@@ -10,7 +9,7 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
-import { Metrics } from "../metrics/metrics.ts";
+import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
@@ -24,10 +23,9 @@ import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
+import { makeAgentPage } from "./agent_page_wiring.ts";
 import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
-import { METRIC_BLOCKS } from "./metric_blocks.ts";
-import { ENDS } from "./end_counters.ts";
-import { UNIT_QUESTIONS } from "../systemd/unit_questions.ts";
+import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { makeMemberEnds } from "./end_wiring.ts";
@@ -45,9 +43,6 @@ const PAUSE_GAP_PART = 1 / 4;
 const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
 /** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */
 const JUDGE_SLOTS_MAX = 1_024;
-
-/** What a daemon that is started by options alone does not have. */
-const OF_RULES: readonly AnyBlock[] = [ENDS, UNIT_QUESTIONS, EXPECTED];
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -107,17 +102,9 @@ export function makeParts(options: PartsOptions): Parts {
       ? undefined
       : (pid, generation, origin) => ends!.verdictOf(pid, generation, origin),
   });
-  const metrics = makeMetrics(config, observer);
   const listenerNames = config.listeners.map(({ name }) => name);
   const { agents } = observer.tracker.table;
   agents.reserve(reservedNames(config.agents));
-  const identification = new Identification({
-    tracker: observer.tracker,
-    reader: processes,
-    listenerNames,
-    findRule: ruleFinder(config.agents),
-    monotonicNs,
-  });
   const reports = new Reports({
     log,
     agentName: (number) => agents.nameOf(number),
@@ -140,7 +127,17 @@ export function makeParts(options: PartsOptions): Parts {
     },
     pausedNs: () => observer.pauses.totalNs,
   });
+  const agentPage = makeAgentPage(config, observer.tracker, expected, () => clock.lastNs);
+  const metrics = makeMetrics(config, observer, agentPage);
   if (!config.optionsAlone) metrics.show(expected.counters);
+  const identification = new Identification({
+    tracker: observer.tracker,
+    reader: processes,
+    listenerNames,
+    findRule: ruleFinder(config.agents),
+    named: (agent, facts) => agentPage?.rows.named(agent, facts),
+    monotonicNs,
+  });
   const runner = new ProcessRunner();
   const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
   for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
@@ -160,6 +157,7 @@ export function makeParts(options: PartsOptions): Parts {
     outcomes: (outcome) => {
       options.recordOutcome(outcome);
       ends?.onOutcome(outcome);
+      metrics.onOutcome(outcome);
       reports.outcome(outcome);
     },
     capacity: config.tracker.capacity,
@@ -175,6 +173,7 @@ export function makeParts(options: PartsOptions): Parts {
     log,
     showCounters: (counters) => metrics.show(counters),
     reports,
+    metrics,
     recovery,
     ruleOf: (slot) => config.agents[observer.tracker.slots.rule[slot]!],
   });
@@ -214,13 +213,18 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
   });
 }
 
-function makeMetrics(config: Config, observer: Observer): Metrics {
+function makeMetrics(
+  config: Config,
+  observer: Observer,
+  agents: MetricsOptions["agents"],
+): Metrics {
   const metrics = new Metrics({
-    blocks: METRIC_BLOCKS.filter((block) => !config.optionsAlone || !OF_RULES.includes(block)),
+    blocks: METRIC_BLOCKS.filter((one) => !config.optionsAlone || !BLOCKS_OF_FILES.includes(one)),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
     accounting: observer.accounting,
     perPid: config.metrics.perPid,
+    agents,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });
   metrics.show(loadedCounters(Date.now()));

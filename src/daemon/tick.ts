@@ -299,6 +299,7 @@ export class Tick {
         if (batch.resumed[i] === 1) {
           this.#flags |= TURN_FULL | TURN_BUSY;
           recovery.onResumed(keyOfRow(batch, i), batch.generation[i]!, batch.observerNs[i]!);
+          metrics.onResumed(batch.listener[i]!);
           const agent = observer.tracker.agentOf(keyOfRow(batch, i));
           reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, agent);
         }

@@ -120,7 +120,7 @@ export type DecisionReason = keyof typeof ROWS;
 export const REASONS: Readonly<Record<DecisionReason, ReasonRow>> = ROWS;
 
 /** What a recovery that began can come to. */
-const RECOVERY_RESULTS = [
+export const RECOVERY_RESULTS = [
   /** A beat came after it had begun. */
   "helped",
   /** Its last step failed, or no beat came within `verify_within`. */

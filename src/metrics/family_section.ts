@@ -114,7 +114,8 @@ function prefixOf(name: string, labels: Labels): Uint8Array {
   return bytesOf(pairs.length === 0 ? `${name} ` : `${name}{${pairs.join(",")}} `);
 }
 
-function escaped(value: string): string {
+/** `value` as it stands between the quotes of a label. */
+export function escaped(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 

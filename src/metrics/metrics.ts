@@ -7,6 +7,7 @@ import {
   blockPer,
   Counters,
   type CounterSource,
+  type CountersOf,
   counter,
   gauge,
 } from "../base/counters.ts";
@@ -21,11 +22,17 @@ import {
   sourceOfRow,
 } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
 import { ownProcessCounters } from "../processes/own_process.ts";
 import { DECODE_ERROR_KINDS } from "../wire/decode_error.ts";
 import { type CauseCounters, CAUSES } from "./causes.ts";
+import { AgentPage, type AgentTotals } from "./agent_page.ts";
+import type { AgentEnd } from "./agent_families.ts";
+import type { AgentRows } from "./agent_rows.ts";
 import { Exposition } from "./exposition.ts";
 import type { Labels } from "./family_section.ts";
+import type { PageRows } from "./page_rows.ts";
+import { PidPage } from "./pid_page.ts";
 import { PidRows } from "./pid_rows.ts";
 
 export interface MetricsOptions {
@@ -37,9 +44,25 @@ export interface MetricsOptions {
   readonly listeners: readonly { readonly name: string }[];
   /** The observer's own table, read at each scrape. */
   readonly accounting: DatagramAccounting;
+  /** Each process has rows. */
   readonly perPid: boolean;
+  /** Undefined = agents have no rows: the page is that of the Rust observer. */
+  readonly agents?: PageOfAgents | undefined;
   readonly build: BuildInfo;
 }
+
+interface PageOfAgents {
+  readonly rows: AgentRows;
+  readonly totals: AgentTotals;
+  /** Something is done about stalls. */
+  readonly recovers: boolean;
+}
+
+/** What per-pid rows say one by one, added up: there whether pids have rows or not. */
+export const SEEN = blockPer(["listener"], {
+  stalls: counter("varta_stalls_seen_total", "Stalls, by the listener of the last beat."),
+  resumes: counter("varta_resumes_seen_total", "Members that beat again after a stall."),
+});
 
 export const METRICS = block({
   pidRowRefused: counter(
@@ -72,20 +95,29 @@ const DECODE_ERRORS = CAUSES.decodeErrors[DECODE_ERROR_KINDS[0]];
 export class Metrics {
   /** Renders the page, in slices; it is the `ScrapeSource` of the HTTP server. */
   readonly exposition: Exposition;
-  readonly #rows: PidRows;
+  /** Undefined = processes have no rows. */
+  readonly #rows: PidRows | undefined;
+  readonly #agents: AgentRows | undefined;
+  /** By listener number. */
+  readonly #seen: readonly CountersOf<typeof SEEN>[];
   readonly #counters = new Counters(METRICS, this);
   readonly #causes: CauseCounters;
-  #perPid: boolean;
   #wallOffsetNs = 0;
 
   constructor(options: MetricsOptions) {
-    const { accounting, build, listeners, blocks } = options;
-    this.#rows = new PidRows(options.capacity);
+    const { accounting, build, listeners, blocks, agents } = options;
+    this.#rows = options.perPid ? new PidRows(options.capacity) : undefined;
+    this.#agents = agents?.rows;
     this.#causes = new Counters(CAUSES, accounting);
-    this.#perPid = options.perPid;
-    this.exposition = new Exposition({ blocks, rows: this.#rows, perPid: () => this.#perPid });
+    this.#seen = listeners.map(() => new Counters(SEEN, this));
+    this.exposition = new Exposition({ blocks, rows: this.#pageRows(agents) });
     for (const [number, { name }] of listeners.entries())
       this.show(accounting.countersOf(number), { listener: name });
+    if (agents !== undefined) {
+      for (const [number, { name }] of listeners.entries())
+        this.show(this.#seen[number]!, { listener: name });
+      this.show(agents.rows.counters);
+    }
     this.show(this.#causes);
     this.show(this.#counters);
     this.show(new Counters(UPTIME, this));
@@ -110,26 +142,40 @@ export class Metrics {
   onBatch(batch: EventBatch, count: number): void {
     const { kind, pid, hasSource, status, observerNs } = batch;
     const rows = this.#rows;
-    const perPid = this.#perPid;
     const wallOffsetNs = this.#wallOffsetNs;
     for (let i = 0; i < count; i++) {
       if (kind[i]! !== EVENT_BEAT) {
         this.#countOther(batch, i);
         continue;
       }
-      if (!perPid) continue;
+      if (rows === undefined) continue;
       const unixMs = Math.floor((observerNs[i]! + wallOffsetNs) / NS_PER_MS);
       const isRecorded =
         hasSource[i] === 0
           ? rows.beat(pid[i]!, status[i]!, unixMs)
-          : this.#sourcedBeat(batch, i, unixMs);
+          : this.#sourcedBeat(rows, batch, i, unixMs);
       if (!isRecorded) this.#counters.add(METRICS.pidRowRefused);
     }
   }
 
   onStall(stall: Stall): void {
-    if (!this.#perPid) return;
-    if (!this.#rows.stall(stall.key)) this.#counters.add(METRICS.pidRowRefused);
+    this.#seen[stall.listener]?.add(SEEN.stalls);
+    this.#agents?.stalled(stall);
+    if (this.#rows?.stall(stall.key) === false) this.#counters.add(METRICS.pidRowRefused);
+  }
+
+  /** A member beats again whose stall was reported. */
+  onResumed(listener: number): void {
+    this.#seen[listener]!.add(SEEN.resumes);
+  }
+
+  /** The process of a member of the agent of this number has ended. */
+  onEnded(agent: number, how: AgentEnd): void {
+    this.#agents?.ended(agent, how);
+  }
+
+  onOutcome(outcome: RecoveryOutcome): void {
+    this.#agents?.recovery(outcome);
   }
 
   /**
@@ -137,12 +183,20 @@ export class Metrics {
    * tracked again.
    */
   onRemoved(key: number): void {
-    this.#rows.remove(key);
+    this.#rows?.remove(key);
+  }
+
+  #pageRows(agents: PageOfAgents | undefined): PageRows[] {
+    const pages: PageRows[] = [];
+    const wallOffsetNs = () => this.#wallOffsetNs;
+    if (agents !== undefined) pages.push(new AgentPage({ ...agents, wallOffsetNs }));
+    const headed = pages.flatMap(({ texts }) => texts.map(({ name }) => name));
+    if (this.#rows !== undefined) pages.push(new PidPage(this.#rows, headed));
+    return pages;
   }
 
   /** A beat by plain UDP: one whose pid another source holds has a row under the name of both. */
-  #sourcedBeat(batch: EventBatch, row: number, unixMs: number): boolean {
-    const rows = this.#rows;
+  #sourcedBeat(rows: PidRows, batch: EventBatch, row: number, unixMs: number): boolean {
     const key = keyOfRow(batch, row);
     const pid = batch.pid[row]!;
     // The name is made once.

@@ -25,6 +25,8 @@ interface IdentificationOptions {
   readonly listenerNames: readonly string[];
   /** Which rule is a member's; default: there are no rules. */
   readonly findRule?: RuleFinder;
+  /** Hears which agent a member belongs to, after it does. */
+  readonly named?: ((agent: number, facts: MemberFacts) => void) | undefined;
   /** A monotonic clock for durations, in ns. */
   readonly monotonicNs: () => number;
 }
@@ -174,6 +176,7 @@ export class Identification implements JudgeGate {
       program: identity?.mark ?? UNREAD,
     };
     table.identified(slot, member, nowNs);
+    this.#options.named?.(member.agent, facts);
   }
 
   #factsOf(slot: number, identity: Identity | undefined, nowNs: number): MemberFacts {

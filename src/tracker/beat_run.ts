@@ -60,7 +60,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   const { pid, lastNs, debt, status, payload, listener, origin, flags } = table.slots;
   const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
-  const { timestampHi, timestampLo, lane: laneOf, prev, next } = table.slots;
+  const { timestampHi, timestampLo, beats, lane: laneOf, prev, next } = table.slots;
   const { head, tail: tails, thresholdNs: thresholdOf } = table.lanes;
   const { len } = table;
   // The lane in hand, whose tail is the youngest of its members, is written back when a member of
@@ -109,6 +109,7 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
     status[slot] = words[w + WORD_HEAD]! >>> 24;
     payload[slot] = words[w + WORD_PAYLOAD]!;
     listener[slot] = listenerNumber;
+    beats[slot]! += 1;
     if (slot === tail) continue;
     // The move to the tail of DeadlineLanes.beat.
     const before = prev[slot]!;

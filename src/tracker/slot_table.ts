@@ -33,6 +33,12 @@ interface Identified {
   readonly program: number;
 }
 
+/** The account that agents have of the beats of their members, also of those that are gone. */
+export interface AgentBeats {
+  /** A member of the agent of `number` is one no more, and sent so many that were not taken. */
+  left(number: number, beats: number): void;
+}
+
 export class SlotTable {
   readonly slots: Slots;
   readonly lanes: DeadlineLanes;
@@ -43,6 +49,8 @@ export class SlotTable {
   readonly removed: RemovedPids;
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
   newcomers: Newcomers | undefined = undefined;
+  /** Undefined = nobody keeps an account of beats. */
+  agentBeats: AgentBeats | undefined = undefined;
   /** The threshold of a member that is new. */
   thresholdNs: number;
   /** Live rows: 0..len-1. */
@@ -112,7 +120,7 @@ export class SlotTable {
     this.lanes.leave(slot);
     this.share.left(slot);
     this.looks.left(slot);
-    this.agents.leave(this.slots.agent[slot]!, this.slots.hasEnded(slot));
+    this.#leaveAgent(slot);
   }
 
   /** The process of `slot` has ended. */
@@ -163,12 +171,31 @@ export class SlotTable {
     const { slots } = this;
     const hasEnded = slots.hasEnded(slot);
     this.agents.join(agent, hasEnded);
-    this.agents.leave(slots.agent[slot]!, hasEnded);
+    // What it sent before anybody knew who it is belongs to the agent that it turns out to be.
+    if (slots.agent[slot]! === AGENT_NEW) this.agents.leave(AGENT_NEW, hasEnded);
+    else this.#leaveAgent(slot);
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
     slots.program[slot] = program;
     this.lanes.change(slot, thresholdNs);
     this.looks.looked(slot, nowNs);
+  }
+
+  /** The beats of `slot` since they were last taken. */
+  takeBeats(slot: number): number {
+    const beats = this.slots.beats[slot]!;
+    this.slots.beats[slot] = 0;
+    return beats;
+  }
+
+  /**
+   * False if walk number `walk` has seen the member of `slot` before: while a walk goes on, a
+   * removal may move a member to where the walk comes by once more.
+   */
+  see(slot: number, walk: number): boolean {
+    if (this.slots.walk[slot]! === walk) return false;
+    this.slots.walk[slot] = walk;
+    return true;
   }
 
   /** What every accepted beat leaves in its slot, its time excepted: that belongs to the lane. */
@@ -178,6 +205,7 @@ export class SlotTable {
     slots.status[slot] = datagram.status;
     slots.payload[slot] = datagram.payload;
     slots.listener[slot] = datagram.listenerNumber;
+    slots.beats[slot]! += 1;
     slots.debt[slot] = datagram.debt;
     if (datagram.identityWasRead) slots.identityReadNs[slot] = datagram.nowNs;
     if (datagram.isProven) slots.prove(slot);
@@ -216,6 +244,12 @@ export class SlotTable {
         this.counters.add(TRACKER.invariantViolations);
     }
     this.len = last;
+  }
+
+  #leaveAgent(slot: number): void {
+    const agent = this.slots.agent[slot]!;
+    this.agents.leave(agent, this.slots.hasEnded(slot));
+    this.agentBeats?.left(agent, this.takeBeats(slot));
   }
 
   #pushRemoved(slot: number): void {

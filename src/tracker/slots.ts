@@ -62,6 +62,10 @@ export const SLOT_COLUMNS = {
   status: u8(),
   payload: u32(),
   listener: u8(),
+  /** Accepted beats that its agent does not have on its account yet, see AgentBeats. */
+  beats: fresh(0, f64()),
+  /** The last walk over all members that has seen this one; moves with it. */
+  walk: fresh(0, u32()),
   /** Pinned trust class. */
   origin: u8(),
   /** Pinned pid namespace; 0 = foreign with its inode hidden. */

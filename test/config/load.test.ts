@@ -110,6 +110,7 @@ describe("loadConfig()", () => {
         rateLimitBurst: 10,
         scrapeBudgetNs: 250e6,
         perPid: true,
+        agentsMax: 500,
       },
       liveness: {
         heartbeatFile: undefined,

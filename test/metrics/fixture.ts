@@ -1,4 +1,5 @@
 // A metrics registry as the daemon makes it, with two listeners, and its page as text.
+import { AgentTable } from "../../src/agents/agent_table.ts";
 import { RULE_NONE } from "../../src/agents/rules.ts";
 import { Counters } from "../../src/base/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
@@ -6,6 +7,8 @@ import { DatagramAccounting } from "../../src/events/accounting.ts";
 import { EVENT_BEAT, EventBatch } from "../../src/events/event_batch.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { SOCKET } from "../../src/listener/counters.ts";
+import type { AgentTotals } from "../../src/metrics/agent_page.ts";
+import { AgentRows } from "../../src/metrics/agent_rows.ts";
 import type { PageFormat } from "../../src/metrics/family_section.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 
@@ -23,18 +26,29 @@ export interface Fixture {
   readonly accounting: DatagramAccounting;
 }
 
+export const NOBODY_EXPECTED = { numbers: [], expectedOf: () => 0, missingOf: () => 0 };
+const NO_MEMBERS: AgentTotals = { begin() {}, step: () => true };
+
 export function makeMetrics(changes: Partial<MetricsOptions> = {}): Fixture {
   const accounting = new DatagramAccounting();
   const sockets: Fixture["sockets"] = [
     { name: "local", kind: "unix", rcvbufBytes: 0, kernelDrops: 0 },
     { name: "lab", kind: "udp", rcvbufBytes: 0, kernelDrops: 0 },
   ];
+  const rows = new AgentRows({
+    agents: new AgentTable(),
+    rowsMax: 5,
+    kept: [],
+    expected: NOBODY_EXPECTED,
+    nowNs: () => 0,
+  });
   const metrics = new Metrics({
     blocks: METRIC_BLOCKS,
     capacity: 16,
     listeners: sockets,
     accounting,
     perPid: true,
+    agents: { rows, totals: NO_MEMBERS, recovers: true },
     build: { version: "0.1.0", revision: "abcdef", runtime: "bun 1.4.4", target: "linux-x64" },
     ...changes,
   });
@@ -81,8 +95,8 @@ export function stallOf(pid: number): Stall {
 }
 
 /** Renders in one slice. */
-export function renderPage(metrics: Metrics, format: PageFormat = "text"): string {
-  metrics.exposition.begin(format, 5e9);
+export function renderPage(metrics: Metrics, format: PageFormat = "text", nowNs = 5e9): string {
+  metrics.exposition.begin(format, nowNs);
   if (!metrics.exposition.step(1, () => 0)) throw new Error("a clock that stands uses no budget");
   return Buffer.concat(metrics.exposition.parts()).toString();
 }

@@ -62,6 +62,21 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/agents/expected_agents.test.ts",
     words: "EXPECTED.complete)).toBe(1)",
   },
+  varta_agent_exits_total: {
+    why: PROCESSES,
+    file: "test/end_to_end/agent_rows.test.ts",
+    words: '"_exits_total", \',how="unclean"\'',
+  },
+  varta_agent_expected_members: {
+    why: EXPECTING,
+    file: "test/metrics/agent_page.test.ts",
+    words: 'varta_agent_expected_members{agent="cron"} 8',
+  },
+  varta_agent_muted: {
+    why: "nobody can mute an agent yet",
+    file: "test/metrics/agent_page.test.ts",
+    words: "varta_agent_muted",
+  },
   varta_watch_identity_waiting: {
     why: NO_TIME,
     file: "test/observer/identification.test.ts",
@@ -289,7 +304,7 @@ test.each([
   });
   expect(failure).toBeUndefined();
   expect(made.length).toBeGreaterThan(0);
-  for (const one of made) look(renderPage(one));
+  for (const one of made) look(renderPage(one, "text", 1e15));
 });
 
 test("a server of the page", async () => {

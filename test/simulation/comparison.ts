@@ -1,8 +1,9 @@
 // Whether daemon and model agree after a turn: what was reported, every slot of the tracker, and
 // the accounting of every listener after each turn; the metrics page less often, since it costs
 // more than a turn.
+import { OUTCOME_LABELS } from "../../src/events/outcome_words.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
-import { sampleAt, parsePage } from "../metrics/page.ts";
+import { type Page, parsePage, sampleAt, sumOf } from "../metrics/page.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import type { ReferenceSlot } from "../reference/tracker.ts";
 import type { Daemon } from "./daemon.ts";
@@ -40,7 +41,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
 
 /** The page as a scraper reads it. */
 export function comparePage(daemon: Daemon, model: Model): void {
-  const page = parsePage(renderPage(daemon.metrics));
+  const page = parsePage(renderPage(daemon.metrics, "text", daemon.clock.lastNs));
   const expected = model.metrics.expectedSamples(model.observer, model.recovery);
   for (const [name, value] of expected) same(`sample ${name}`, value, sampleAt(page, name));
   for (const [name, value] of page.samples) {
@@ -50,6 +51,37 @@ export function comparePage(daemon: Daemon, model: Model): void {
       if (isPid || value !== 0) throw new SimulationFailure(`sample ${name}`, "nothing", value);
     }
   }
+  compareAgents(page, model);
+}
+
+/** Whatever names agents have, and how many of them have rows: together they have everything. */
+function compareAgents(page: Page, model: Model): void {
+  const { observer, recovery, metrics } = model;
+  const { slots } = observer.tracker;
+  const accepted = observer.links.reduce((sum, { account }) => sum + account.accepted, 0);
+  const latched = slots.filter((slot) => slot.latched).length;
+  const inState = (state: string) => sumWith(page, "varta_agents{", `state="${state}"`);
+  same("beats of all agents", accepted, sumOf(page, "varta_agent_beats_total"));
+  same("stalls of all agents", metrics.stallsTold, sumOf(page, "varta_agent_stalls_total"));
+  same("stalls by listener", metrics.stallsTold, sumOf(page, "varta_stalls_seen_total"));
+  same("returns by listener", metrics.resumesTold, sumOf(page, "varta_resumes_seen_total"));
+  same("members of all agents", slots.length, sumOf(page, "varta_agent_members"));
+  same("beating", slots.length - latched, sumOf(page, "varta_agent_members_beating"));
+  same("members stalled", latched, inState("stalled"));
+  for (const [status, state] of ["ok", "degraded", "critical"].entries()) {
+    const said = slots.filter((slot) => !slot.latched && slot.status === status);
+    same(`members ${state}`, said.length, inState(state));
+  }
+  for (const outcome of OUTCOME_LABELS) {
+    const expected = recovery.totals.get(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
+    const found = sumWith(page, "varta_agent_recoveries_total{", `outcome="${outcome}"`);
+    same(`recoveries of all agents: ${outcome}`, expected ?? 0, found);
+  }
+}
+
+function sumWith({ samples }: Page, prefix: string, label: string): number {
+  const found = [...samples].filter(([name]) => name.startsWith(prefix) && name.includes(label));
+  return found.reduce((sum, [, value]) => sum + value, 0);
 }
 
 function compareAccounting({ observer }: Daemon, model: Model): void {

@@ -6,12 +6,15 @@ import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { policyOf, ruleFinder } from "../../src/daemon/member_rules.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
+import { AgentRows } from "../../src/metrics/agent_rows.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
 import type { Identification } from "../../src/observer/identification.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
+import { AgentTotals } from "../../src/view/agent_totals.ts";
+import { NOBODY_EXPECTED } from "../metrics/fixture.ts";
 import { SimulatedRunner } from "./children.ts";
 import { SimulatedHost } from "./host.ts";
 import { SHARED, SimulatedIdentities } from "./identities.ts";
@@ -23,6 +26,9 @@ import type { Seams } from "./seams.ts";
 import { SimulatedListener } from "./simulated_listener.ts";
 import { factsText, LISTED_UNITS } from "./units.ts";
 import type { World } from "./world.ts";
+
+/** Few: there are more names than that, and the others share the rows of "other". */
+const AGENT_ROWS_MAX = 12;
 
 export interface Daemon {
   readonly clock: ObserverClock;
@@ -77,12 +83,22 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     const listener = new SimulatedListener(link, world.clock, nowGeneration);
     observer.addListener(seams.listener(listener));
   }
+  const rows = new AgentRows({
+    agents: observer.tracker.table.agents,
+    rowsMax: AGENT_ROWS_MAX,
+    kept: [],
+    expected: NOBODY_EXPECTED,
+    nowNs: () => clock.lastNs,
+  });
+  observer.tracker.table.agentBeats = rows;
+  const totals = new AgentTotals(observer.tracker, rows);
   const metrics = seams.metrics({
     blocks: METRIC_BLOCKS,
     capacity,
     listeners: links.map(({ options }) => ({ name: options.name, kind: options.kind })),
     accounting: observer.accounting,
     perPid: true,
+    agents: { rows, totals, recovers: scenario.recovers },
     build: { version: "0", revision: "simulation", runtime: "simulated", target: "none" },
   });
   const runner = new SimulatedRunner(
@@ -113,6 +129,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     freshness: (pid, generation) => observer.stallFreshness(pid, generation),
     outcomes: (outcome) => {
       recorder.onOutcome(outcome);
+      metrics.onOutcome(outcome);
     },
     capacity,
     observerNamespaceInode: observer.observerInode,
@@ -124,6 +141,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     reader: new SimulatedIdentities(processes, nowGeneration),
     listenerNames,
     findRule: ruleFinder(agents),
+    named: (agent, facts) => rows.named(agent, facts),
     monotonicNs: () => world.trueNs,
   });
   const tick = new Tick({

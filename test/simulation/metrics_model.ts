@@ -64,6 +64,8 @@ export class MetricsModel {
   readonly rows = new Map<number, PidRow>();
   rowsRefused = 0;
   turns = 0;
+  stallsTold = 0;
+  resumesTold = 0;
   clockRegressions = 0;
   clockJumps = 0;
   readonly #rowsMax: number;
@@ -88,6 +90,7 @@ export class MetricsModel {
   }
 
   stall(stall: ModelStall): void {
+    this.stallsTold += 1;
     const row = this.rows.get(stall.pid);
     if (row === undefined) {
       this.rowsRefused += 1;

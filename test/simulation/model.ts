@@ -123,7 +123,10 @@ export class Model {
       }
       const beat = BEAT_ROW.exec(text);
       if (beat === null) continue;
-      if (beat[5] === "1") this.recovery.resumed(Number(beat[2]), Number(beat[4]));
+      if (beat[5] === "1") {
+        this.metrics.resumesTold += 1;
+        this.recovery.resumed(Number(beat[2]), Number(beat[4]));
+      }
       const unixMs = Math.floor((Number(beat[1]) + this.#world.wallOffsetNs) / 1e6);
       this.metrics.beat(Number(beat[2]), Number(beat[3]), unixMs);
     }

@@ -4,6 +4,7 @@
 // checks/cross_rules.ts.
 
 // biome-ignore-all format: a table reads best with a row in few lines
+import { AGENT_NAMES_MAX } from "../../agents/agent_table.ts";
 import {
   EVICTION_WINDOW_DEFAULT,
   EVICTION_WINDOW_MAX,
@@ -124,7 +125,12 @@ const METRICS_KEYS = {
     { byDefault: 10, unit: "requests" }),
   scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most",
     { byDefault: "250ms" }),
-  per_pid: live("perPid", flag, "Serve the metrics of each process", { byDefault: true }),
+  per_pid: live("perPid", flag, "Serve the metrics of each process",
+    { computed: "false with a configuration file, else true" }),
+  agents_max: live("agentsMax", integer({ min: 1, max: AGENT_NAMES_MAX,
+      zeroWould: "put all agents under one name" }),
+    'Names of agents that have metrics of their own; the others are "other"',
+    { byDefault: 500, unit: "names" }),
 };
 
 const LIVENESS_KEYS = {

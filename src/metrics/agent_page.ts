@@ -1,0 +1,187 @@
+// Writes the rows of agents (spec 08 section 3.8): first the members are added up, some at a time,
+// then the rows are written in the order of the names. A state or a word that a row does not have
+// at 0 comes with its first one: twenty agents need a page that a person can still read.
+import { AGENT_STATES } from "../agents/agent_state.ts";
+import { familiesOf } from "../base/counters.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { TextBuffer } from "../base/text_buffer.ts";
+import {
+  AGENT_ENDS,
+  AGENT_OUTCOMES,
+  AGENT_ROWS,
+  type AgentEnd,
+  type AgentOutcome,
+} from "./agent_families.ts";
+import type { AgentRow, AgentRows } from "./agent_rows.ts";
+import { bytesOf, FamilySection, type PageFormat } from "./family_section.ts";
+import type { FamilyText, PageRows } from "./page_rows.ts";
+import { STALL_VERDICTS } from "../events/stall_verdict.ts";
+
+/** Adds up the members of each row; the read model of the daemon. */
+export interface AgentTotals {
+  begin(nowNs: number): void;
+  /** Does a small piece of work; true = the `totals` of all rows are those of this page. */
+  step(): boolean;
+}
+
+interface AgentPageOptions {
+  readonly rows: AgentRows;
+  readonly totals: AgentTotals;
+  /** Something is done about stalls: what comes of that is counted from 0 on. */
+  readonly recovers: boolean;
+  /** Wall clock minus observer time. */
+  readonly wallOffsetNs: () => number;
+}
+
+/** Rows written between two readings of the clock: about 30 us. */
+const ROWS_PER_STEP = 8;
+const TEXT_BYTES = 4 * 1_024;
+
+const STATES_AT_ZERO: readonly string[] = ["ok", "stalled"];
+const EXPECTED_STATES_AT_ZERO: readonly string[] = [...STATES_AT_ZERO, "missing"];
+const VERDICTS_AT_ZERO: readonly string[] = ["hung", "exited"];
+const ENDS_AT_ZERO: readonly AgentEnd[] = ["clean", "unclean"];
+const OUTCOMES_AT_ZERO: readonly AgentOutcome[] = ["gave_up", "not_helped"];
+
+const ADDING = 0;
+const WRITING = 1;
+const FINISHED = 2;
+
+export class AgentPage implements PageRows {
+  readonly #options: AgentPageOptions;
+  readonly #families: readonly Family[] = familiesOf(AGENT_ROWS).map((family) => ({
+    section: new FamilySection(family),
+    name: family.name,
+    start: bytesOf(`${family.name}{`),
+    ends: family.values.map((value) => bytesOf(`,${family.label}="${value}"} `)),
+    text: new TextBuffer(TEXT_BYTES),
+  }));
+  readonly #outcomesAtZero: readonly AgentOutcome[];
+  #state = FINISHED;
+  #shown: readonly AgentRow[] = [];
+  #next = 0;
+
+  constructor(options: AgentPageOptions) {
+    this.#options = options;
+    this.#outcomesAtZero = options.recovers ? OUTCOMES_AT_ZERO : [];
+  }
+
+  get texts(): readonly FamilyText[] {
+    return this.#families;
+  }
+
+  begin(format: PageFormat, nowNs: number): void {
+    this.#options.totals.begin(nowNs);
+    for (const { section, text } of this.#families) {
+      text.clear();
+      section.writeHead(text, format);
+    }
+    this.#next = 0;
+    this.#state = ADDING;
+  }
+
+  step(): boolean {
+    if (this.#state === ADDING) {
+      if (!this.#options.totals.step()) return false;
+      this.#shown = this.#options.rows.shown();
+      this.#state = WRITING;
+    }
+    const end = Math.min(this.#next + ROWS_PER_STEP, this.#shown.length);
+    for (; this.#next < end; this.#next++) this.#write(this.#shown[this.#next]!);
+    if (this.#next === this.#shown.length) this.#state = FINISHED;
+    return this.#state === FINISHED;
+  }
+
+  #write(row: AgentRow): void {
+    const [agents, muted, members, beating, expected, lastBeat, ...more] = this
+      .#families as Families;
+    const [ratio, threshold, beats, stalls, exits, recoveries, info] = more;
+    const { totals } = row;
+    const atZero = row.expected > 0 ? EXPECTED_STATES_AT_ZERO : STATES_AT_ZERO;
+    writeWords(agents, row, AGENT_STATES, totals.byState, atZero);
+    writeNumber(muted, row, 0);
+    writeNumber(members, row, totals.members);
+    writeNumber(beating, row, totals.beating);
+    if (row.expected > 0) writeNumber(expected, row, row.expected);
+    const oldestMs = Math.floor((totals.oldestNs + this.#options.wallOffsetNs()) / NS_PER_MS);
+    writeThousandths(lastBeat, row, oldestMs);
+    writeThousandths(ratio, row, Math.floor(totals.silenceRatio * 1_000));
+    writeThousandths(threshold, row, Math.round((totals.thresholdNs * 1_000) / NS_PER_S));
+    writeNumber(beats, row, row.beats);
+    writeWords(stalls, row, STALL_VERDICTS, row.stalls, VERDICTS_AT_ZERO);
+    writeWords(exits, row, AGENT_ENDS, row.exits, ENDS_AT_ZERO);
+    writeWords(recoveries, row, AGENT_OUTCOMES, row.recoveries, this.#outcomesAtZero);
+    if (row.info !== "") writeInfo(info, row);
+  }
+}
+
+interface Family extends FamilyText {
+  readonly section: FamilySection;
+  /** `name{`. */
+  readonly start: Uint8Array;
+  /** What comes after the agent, by value of the family's own label. */
+  readonly ends: readonly Uint8Array[];
+}
+
+type Families = readonly [
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+  Family,
+];
+
+const LF = 0x0a;
+const LABELS_END = bytesOf("} ");
+
+function writeWords(
+  { text, start, ends }: Family,
+  { label }: AgentRow,
+  words: readonly string[],
+  values: Float64Array,
+  atZero: readonly string[],
+): void {
+  for (let i = 0; i < words.length; i++) {
+    if (values[i]! === 0 && !atZero.includes(words[i]!)) continue;
+    text.copy(start);
+    text.copy(label);
+    text.copy(ends[i]!);
+    text.decimal(values[i]!);
+    text.byte(LF);
+  }
+}
+
+function writeNumber({ text, start }: Family, { label }: AgentRow, value: number): void {
+  text.copy(start);
+  text.copy(label);
+  text.copy(LABELS_END);
+  text.decimal(value);
+  text.byte(LF);
+}
+
+/** What cannot be said, of an agent without members, is left out. */
+function writeThousandths({ text, start }: Family, { label }: AgentRow, value: number): void {
+  if (Number.isNaN(value)) return;
+  text.copy(start);
+  text.copy(label);
+  text.copy(LABELS_END);
+  text.fixed(value, 3);
+  text.byte(LF);
+}
+
+function writeInfo({ text, start }: Family, { label, info }: AgentRow): void {
+  text.copy(start);
+  text.copy(label);
+  text.ascii(info);
+  text.copy(LABELS_END);
+  text.decimal(1);
+  text.byte(LF);
+}
