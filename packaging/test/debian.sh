@@ -78,7 +78,7 @@ echo "-- a frozen agent"
 frozen=$(unit MainPID app)
 systemctl kill --signal=STOP app
 check_within "its stall is in the journal, with its pid" 30 'said "agent stalled.* pid=$frozen"'
-check_within "without a polkit rule the recovery is refused, and its output says so" 30 'said "recovery (finished|failed|step)" && [ "$(unit MainPID app)" = "$frozen" ]'
+check_within "without a polkit rule the recovery is refused, and its output says so" 30 'said "recovery (did not help|ended|unverified)" && [ "$(unit MainPID app)" = "$frozen" ]'
 systemctl kill --signal=CONT app
 check_within "the agent is back" 30 'said "agent is back.* pid=$frozen"'
 # By a rename: polkitd reads a rule when its file is written, which may be before it is given its
@@ -93,6 +93,55 @@ systemctl kill --signal=STOP app
 check_within "with the example rule the unit of the agent is restarted" 30 '[ "$(unit MainPID app)" != "$frozen" ] && [ "$(systemctl is-active app)" = active ]'
 check_within "and the recovery is verified by a beat" 30 'said "recover(y|ed)" && said "exit_code=0"'
 check "the rule lets varta restart nothing else" 'refused setpriv --reuid=varta --regid=varta --clear-groups systemctl restart dbus.service'
+
+echo "-- how agents end"
+cat >/etc/systemd/system/ending.service <<'U'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+User=alice
+SupplementaryGroups=varta
+ExecStart=/srv/repo/mortal /run/varta/varta.sock 143 3
+U
+systemctl daemon-reload
+cp /tmp/plain.toml /etc/varta/varta.toml
+told() { said "$1.* pid=$ending .*$2"; }
+quiet() { ! journal | grep -E "agent stalled|member ended" | grep -q " pid=$ending "; }
+# A new process of it, which has beaten.
+begin() {
+  systemctl start ending
+  ending=$(unit MainPID ending)
+  check_within "an agent in a service" 30 'watches ending'
+}
+ends() {
+  mark
+  begin
+  systemctl kill --signal=USR1 ending
+  check_within "that ends with 3 is reported with that $1" 10 'told "member ended" "how=unclean exit_status=3"'
+  begin
+  systemctl stop ending
+  check_within "that ends with 143 because its service is stopped ended cleanly $1" 10 'told "member gone" "reason=clean"'
+  check "without an alarm" quiet
+  begin
+  systemctl restart ending
+  check_within "that ends with 143 in a restart ended cleanly $1" 10 'told "member gone" "reason=clean"'
+  check "without an alarm" quiet
+  systemctl stop ending
+}
+systemctl restart varta-watch
+ends "(the kernel says how)"
+mkdir -p /etc/systemd/system/varta-watch.service.d
+printf '[Service]\nExecStart=\nExecStart=/srv/repo/old_kernel /usr/bin/varta-watch --config /etc/varta/varta.toml\n' \
+  >/etc/systemd/system/varta-watch.service.d/old.conf
+systemctl daemon-reload
+mark
+systemctl restart varta-watch
+check_within "a kernel before 6.15 does not say how processes end" 10 'said "exit statuses.* kernel=no systemd=yes"'
+ends "(systemd says how)"
+check "systemd was asked, and answered" 'metrics | grep -q "^varta_unit_questions_total{result=\"answered\"} [1-9]"'
+rm -r /etc/systemd/system/varta-watch.service.d /etc/systemd/system/ending.service
+systemctl daemon-reload
+systemctl restart varta-watch
 
 echo "-- what recovery commands may do"
 recovery 'command = ["/bin/sh", "-c", "grep -E ^Cap.*: /proc/self/status > /var/lib/varta/capabilities"]'

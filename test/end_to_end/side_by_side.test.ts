@@ -10,6 +10,7 @@ import "./side_by_side/files.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/inherited.test.ts";
 import "./side_by_side/lifecycle.test.ts";
+import "./side_by_side/many_ends.test.ts";
 import "./side_by_side/namespaces.test.ts";
 import "./side_by_side/network.test.ts";
 import "./side_by_side/pid_reuse.test.ts";

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/binary/target.ts";
 import { mappedFiles } from "../../scripts/package/stage.ts";
+import { EndWatch } from "../../src/processes/end_watch.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { loadConfig, systemHost } from "../../src/config/load.ts";
 
 const PACKAGING = join(ROOT, "packaging");
@@ -32,6 +34,23 @@ test("the units give the daemon one capability at most, and promise nothing that
   expect(unit).toMatch(/^Type=notify$/m);
   expect(unit).toMatch(/^RestartPreventExitStatus=78$/m);
   expect(unit).not.toMatch(/^(ExecReload|FileDescriptorStoreMax|Type=notify-reload)/m);
+});
+
+test("the units give the daemon a descriptor for each process, and those that others need", async () => {
+  const unit = read("systemd/varta-watch.service");
+  const openFilesMax = Number(/^LimitNOFILE=([0-9]+)$/m.exec(unit)?.[1]);
+  const configFile = join(PACKAGING, "varta.toml");
+  const loaded = await loadConfig({ configFile, given: [], host: systemHost() });
+  if (!loaded.ok) throw new Error("it has faults");
+  const { pidfdsMax } = loaded.config.tracker;
+  const watch = new EndWatch({
+    processes: new ProcReader(),
+    pidfdsMax,
+    openFilesMax,
+    kernelTells: true,
+  });
+  expect(watch.capacity).toBe(pidfdsMax);
+  watch.close();
 });
 
 test("the shipped configuration has no fault", async () => {
