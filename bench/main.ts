@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { measureFleet } from "./parts/fleet.ts";
 import { measureIdle } from "./parts/idle.ts";
 import { measureMemory } from "./parts/memory.ts";
+import { measureNewcomers } from "./parts/newcomers.ts";
 import { measureReceiverCpu } from "./parts/receiver_cpu.ts";
 import { measureRecovery } from "./parts/recovery.ts";
 import { measureUserSpace } from "./parts/user_space.ts";
@@ -45,6 +46,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "from a stall to its running command, and the beats meanwhile",
     isSlow: true,
     measure: needingC(measureRecovery),
+  },
+  newcomers: {
+    title: "10,000 members with 40 names and 12 thresholds come at once",
+    isSlow: true,
+    measure: needingC(measureNewcomers),
   },
   fleet: { title: "10,000 agents at 1 Hz", isSlow: true, measure: needingC(measureFleet) },
 };

@@ -24,10 +24,15 @@ export class Delays {
 }
 
 /** Delays since the last call. */
-export async function delaysOf({ pid, directory }: DaemonUnderTest): Promise<Delays> {
+export async function delaysOf(daemon: DaemonUnderTest): Promise<Delays> {
+  return new Delays((await probedBy(daemon)) as [us: number, count: number][]);
+}
+
+/** What the probe in the daemon writes when it is asked. */
+export async function probedBy({ pid, directory }: DaemonUnderTest): Promise<unknown> {
   const path = join(directory, "delays.json");
   rmSync(path, { force: true });
   process.kill(pid, "SIGUSR2");
   while (!existsSync(path)) await Bun.sleep(10);
-  return new Delays(JSON.parse(readFileSync(path, "utf8")));
+  return JSON.parse(readFileSync(path, "utf8"));
 }

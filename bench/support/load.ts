@@ -7,6 +7,8 @@ export interface LoadOptions {
   readonly seconds: number;
   /** Beats per system call of the generator: how many agents beat at the same moment. */
   readonly burst: number;
+  /** Names of their programs, "agent-0" and so on; default: all run the generator. */
+  readonly names?: number;
 }
 
 export interface LoadDone {
@@ -25,8 +27,9 @@ export async function prepareLoad(
   socket: string,
   options: LoadOptions,
 ): Promise<Load> {
-  const { agents, rate, seconds, burst } = options;
-  const child = Bun.spawn([program, socket, ...[agents, rate, seconds, burst].map(String)], {
+  const { agents, rate, seconds, burst, names = 0 } = options;
+  const numbers = [agents, rate, seconds, burst, names].map(String);
+  const child = Bun.spawn([program, socket, ...numbers], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",

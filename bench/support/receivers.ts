@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..", "..");
-const QUEUE_LENGTH = 512;
+/** What systemd sets on a host. */
+export const LONG_QUEUE_LENGTH = 512;
+/** What the kernel has without systemd, as in a container. */
+export const SHORT_QUEUE_LENGTH = 10;
 const START_MS_MAX = 10_000;
 /** Ends a daemon whose benchmark was killed before it could clean up; no part takes so long. */
 const LIFE = ["--shutdown-after-secs", "900"];
@@ -15,6 +18,10 @@ export const FROM_SOURCE: readonly string[] = [process.execPath, join(ROOT, "src
 export const WITH_PROBE: readonly string[] = [
   process.execPath,
   join(ROOT, "bench", "support", "probed_daemon.ts"),
+];
+export const WITH_MEMBER_PROBE: readonly string[] = [
+  process.execPath,
+  join(ROOT, "bench", "support", "probed_members.ts"),
 ];
 export const WITH_RECOVERY_PROBE: readonly string[] = [
   process.execPath,
@@ -30,6 +37,11 @@ export interface Receiver extends AsyncDisposable {
   readonly socket: string;
 }
 
+export interface NativeReceiver extends Receiver {
+  /** Ends it: what it prints. */
+  ended(): Promise<string>;
+}
+
 export interface DaemonUnderTest extends Receiver {
   readonly directory: string;
   /** The metrics page. */
@@ -40,6 +52,7 @@ export interface DaemonUnderTest extends Receiver {
 export async function startDaemon(
   command: readonly string[],
   options: readonly string[] = [],
+  queueLength = LONG_QUEUE_LENGTH,
 ): Promise<DaemonUnderTest> {
   const directory = mkdtempSync(join(tmpdir(), "varta-bench-"));
   const socket = join(directory, "beats.sock");
@@ -54,7 +67,7 @@ export async function startDaemon(
     "0",
   ];
   const child = Bun.spawn(
-    withLongQueues([...command, "run", ...doors, ...limits, ...LIFE, ...options]),
+    withQueues([...command, "run", ...doors, ...limits, ...LIFE, ...options], queueLength),
     {
       stdin: "ignore",
       stdout: "ignore",
@@ -75,16 +88,25 @@ export async function startDaemon(
 export async function startNativeReceiver(
   program: string,
   mode: "take" | "drop",
-): Promise<Receiver> {
+  queueLength = LONG_QUEUE_LENGTH,
+): Promise<NativeReceiver> {
   const directory = mkdtempSync(join(tmpdir(), "varta-bench-"));
   const socket = join(directory, "beats.sock");
-  const child = Bun.spawn(withLongQueues([program, socket, mode]), {
+  const child = Bun.spawn(withQueues([program, socket, mode], queueLength), {
     stdin: "ignore",
-    stdout: "ignore",
+    stdout: "pipe",
     stderr: Bun.file(join(directory, "log")),
   });
   await existence([socket], child, join(directory, "log"));
-  return { pid: child.pid, socket, [Symbol.asyncDispose]: () => end(child, directory) };
+  return {
+    pid: child.pid,
+    socket,
+    ended: async () => {
+      child.kill("SIGTERM");
+      return await new Response(child.stdout).text();
+    },
+    [Symbol.asyncDispose]: () => end(child, directory),
+  };
 }
 
 /** The sum of all samples of a metric on `page` whose labels contain `labels`. */
@@ -99,9 +121,9 @@ export function metric(page: string, name: string, labels = ""): number {
 }
 
 // unshare(1) and sh(1) both replace themselves, so the pid of the child is the pid of the receiver.
-function withLongQueues(command: readonly string[]): string[] {
+function withQueues(command: readonly string[], queueLength: number): string[] {
   if (!HAS_LONG_QUEUES) return [...command];
-  const script = `echo ${QUEUE_LENGTH} > /proc/sys/net/unix/max_dgram_qlen; exec "$@"`;
+  const script = `echo ${queueLength} > /proc/sys/net/unix/max_dgram_qlen; exec "$@"`;
   return ["unshare", "-n", "sh", "-c", script, "sh", ...command];
 }
 
