@@ -2,8 +2,7 @@
  * A receiver in C under the same load as the daemon: the yardstick for its CPU time per beat. It
  * does with each datagram what agents.h says; `drop` does nothing with it, which is the kernel's
  * share. usage: receiver PATH take|drop. SIGTERM ends it; it then prints "received N accepted N
- * cpu_us N", and how long the beats took from the moment that their payload names, in us, first
- * ones of their agents left out: "p50 N p99 N longest N".
+ * cpu_us N".
  */
 #define _GNU_SOURCE
 #include "agents.h"
@@ -17,33 +16,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CONTROL_SIZE = 32, DELAYS = 1000000 };
+enum { CONTROL_SIZE = 32 };
 
 static volatile sig_atomic_t stopped;
 
 static void stop(int signal) {
   (void)signal;
   stopped = 1;
-}
-
-static uint32_t delays[DELAYS + 1], delay_count;
-
-static void note_delay(const uint8_t *frame, uint64_t now_ns) {
-  uint32_t payload;
-  uint64_t nonce;
-  memcpy(&nonce, frame + 16, 8);
-  memcpy(&payload, frame + 24, 4);
-  if (nonce == 1) return;
-  uint32_t delay = (uint32_t)(now_ns / 1000) - payload;
-  delays[delay < DELAYS ? delay : DELAYS]++;
-  delay_count++;
-}
-
-static uint32_t delay_at(double part) {
-  uint64_t seen = 0;
-  for (uint32_t us = 0; us < DELAYS; us++)
-    if ((double)(seen += delays[us]) >= part * delay_count) return us;
-  return DELAYS;
 }
 
 static int bind_path(const char *path) {
@@ -65,9 +44,7 @@ static int take(const uint8_t *frame, struct msghdr *header, uint32_t length, ui
   if (!frame_is_valid(frame, crc_fast(frame))) return 0;
   memcpy(&peer, CMSG_DATA(credentials), sizeof peer);
   memcpy(&pid, frame + 4, 4);
-  if ((uint32_t)peer.pid != pid || !agents_record(frame, now_ns)) return 0;
-  note_delay(frame, now_ns);
-  return 1;
+  return (uint32_t)peer.pid == pid && agents_record(frame, now_ns);
 }
 
 int main(int argc, char **argv) {
@@ -109,7 +86,6 @@ int main(int argc, char **argv) {
   getrusage(RUSAGE_SELF, &usage);
   printf("received %llu accepted %llu cpu_us %lld\n", (unsigned long long)received, (unsigned long long)accepted,
          (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000ll + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-  printf("p50 %u p99 %u longest %u\n", delay_at(0.5), delay_at(0.99), delay_at(1));
   unlink(argv[1]);
   return 0;
 }

@@ -37,11 +37,6 @@ export interface Receiver extends AsyncDisposable {
   readonly socket: string;
 }
 
-export interface NativeReceiver extends Receiver {
-  /** Ends it: what it prints. */
-  ended(): Promise<string>;
-}
-
 export interface DaemonUnderTest extends Receiver {
   readonly directory: string;
   /** The metrics page. */
@@ -88,25 +83,16 @@ export async function startDaemon(
 export async function startNativeReceiver(
   program: string,
   mode: "take" | "drop",
-  queueLength = LONG_QUEUE_LENGTH,
-): Promise<NativeReceiver> {
+): Promise<Receiver> {
   const directory = mkdtempSync(join(tmpdir(), "varta-bench-"));
   const socket = join(directory, "beats.sock");
-  const child = Bun.spawn(withQueues([program, socket, mode], queueLength), {
+  const child = Bun.spawn(withQueues([program, socket, mode], LONG_QUEUE_LENGTH), {
     stdin: "ignore",
-    stdout: "pipe",
+    stdout: "ignore",
     stderr: Bun.file(join(directory, "log")),
   });
   await existence([socket], child, join(directory, "log"));
-  return {
-    pid: child.pid,
-    socket,
-    ended: async () => {
-      child.kill("SIGTERM");
-      return await new Response(child.stdout).text();
-    },
-    [Symbol.asyncDispose]: () => end(child, directory),
-  };
+  return { pid: child.pid, socket, [Symbol.asyncDispose]: () => end(child, directory) };
 }
 
 /** The sum of all samples of a metric on `page` whose labels contain `labels`. */

@@ -134,8 +134,12 @@ export const WAIT_NS_MAX = NS_PER_S;
 /** Longest Unix socket path: sun_path holds 108 bytes with its NUL, and 104 on macOS. */
 export const SOCKET_PATH_BYTES_MAX: number = process.platform === "darwin" ? 103 : 107;
 
-/** Time for identities in one turn: a beat that comes meanwhile waits for it. */
-export const IDENTITY_NS_PER_TURN_MAX = 2 * NS_PER_MS;
+/**
+ * Time for identities in one turn: about five of them. While more wait, turn follows turn, and each
+ * begins with the sockets: a short queue fills within a millisecond, and then beats wait, or are
+ * refused. Larger slices made 10,000 newcomers no faster.
+ */
+export const IDENTITY_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 /**
  * Between two looks at one member: execve keeps pid and start time, and a name follows within 7 s.
  */

@@ -18,8 +18,11 @@ import { EndReporter } from "./end_reporter.ts";
 import { StalledSweep } from "./stalled_sweep.ts";
 import { type SeenEnd, seenEnd } from "./unit_ends.ts";
 
-/** A process descriptor, its start time and its control group: about 30 us for each new member. */
-const NEWCOMERS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
+/**
+ * A process descriptor, its start time and its control group: about 30 us for each new member, and
+ * in small slices, as those of identities are.
+ */
+const NEWCOMERS_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 /** Between two looks for members that may leave. */
 const SWEEP_NS = NS_PER_S;
 const GENERATION_NS = 10 * NS_PER_MS;
@@ -113,8 +116,9 @@ export class MemberEnds implements Deadline {
     // Descriptors first: of one that has gone before it has one, nothing can be known any more.
     while (this.#newcomers.count > 0 && monotonicNs() <= endNs) this.#watch(this.#newcomers.take());
     for (const [pid, generation] of this.#unread) {
-      if (monotonicNs() > endNs) break;
-      if (this.#isIdentified(pid, generation)) this.#read(pid, generation);
+      // They are identified in the order in which they came.
+      if (monotonicNs() > endNs || !this.#isIdentified(pid, generation)) break;
+      this.#read(pid, generation);
     }
     if (allHeard) {
       for (const end of this.#seen.values()) {
