@@ -24,6 +24,9 @@ export interface MemberRule extends NamingRule {
   /** In the order of the configuration. */
   readonly index: number;
   readonly thresholdNs: number;
+  /** +Infinity = it is never late. */
+  readonly lateNs: number;
+  readonly graceNs: number;
 }
 
 /** The rule that a member matches first; undefined = none. */

@@ -36,8 +36,8 @@ export const UID_SHARE_LOOKUPS_MAX = 8;
 export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
 
 /**
- * Different thresholds of one configuration: each is a lane that a turn may look at, and nobody
- * can tell more apart.
+ * Different thresholds of one configuration, each with its late: each is a lane that a turn may
+ * look at, and nobody can tell more apart.
  */
 export const THRESHOLDS_MAX = 64;
 

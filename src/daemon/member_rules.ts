@@ -14,11 +14,13 @@ type Rules = readonly AgentRule[];
 export function ruleFinder(agents: Rules): RuleFinder {
   const rules = new AgentRules(agents.map(({ match }) => match));
   const members = agents.map(
-    ({ name, match, thresholdNs }, index): MemberRule => ({
+    ({ name, match, thresholdNs, lateNs, graceNs }, index): MemberRule => ({
       name,
       bindsOwner: bindsOwner(match),
       index,
       thresholdNs,
+      lateNs: lateNs ?? Number.POSITIVE_INFINITY,
+      graceNs,
     }),
   );
   return (facts) => {

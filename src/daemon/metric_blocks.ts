@@ -18,6 +18,7 @@ import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
+import { LATES } from "../observer/silence_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";
 import { ORPHANS } from "../recovery/children/orphan_reaper.ts";
 import { GIVEN_UP, RECOVERY } from "../recovery/counters.ts";
@@ -46,6 +47,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       TRACKER,
       AGENTS,
       EXPECTED,
+      LATES,
       IDENTITY,
       PID_MAX,
       SOCKET,

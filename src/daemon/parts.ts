@@ -13,6 +13,7 @@ import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
+import { LATES } from "../observer/silence_watch.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";
@@ -129,7 +130,8 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const agentPage = makeAgentPage(config, observer.tracker, expected, () => clock.lastNs);
   const metrics = makeMetrics(config, observer, agentPage);
-  if (!config.optionsAlone) metrics.show(expected.counters);
+  if (!config.optionsAlone)
+    for (const { counters } of [expected, observer.silence]) metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,

@@ -8,6 +8,7 @@ import { u64Text } from "../base/u64.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
@@ -68,6 +69,18 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...verdictFields(stall.verdict),
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
+    });
+  }
+
+  late({ agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs }: MemberLate): void {
+    if (!this.#window.mayWrite()) return;
+    const { log, listenerNames, agentName } = this.#options;
+    log.info("agent late", {
+      ...memberFields(agentName(agent), pid),
+      listener: listenerNames[listener],
+      silence_ms: wholeMsFromNs(saturatingSub(observerNs, lastNs)),
+      late_ms: wholeMsFromNs(lateNs),
+      threshold_ms: wholeMsFromNs(thresholdNs),
     });
   }
 

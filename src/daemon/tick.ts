@@ -16,6 +16,7 @@ import {
   type EventBatch,
   keyOfRow,
 } from "../events/event_batch.ts";
+import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -47,6 +48,7 @@ export interface TickExport {
 /** What a person reads; the daemon logs it. Called during the turn, must not block. */
 export interface TickReports {
   stalled(stall: Stall): void;
+  late(late: MemberLate): void;
   /** `agent` is the number of its agent. */
   resumed(pid: number, listener: number, status: number, agent: number): void;
   /** Several sources claim one pid. */
@@ -176,6 +178,7 @@ export class Tick {
     if (hasEnds || (ends?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) <= observer.clock.lastNs)
       ends!.look(observer.nowNs());
     const count = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
+    this.#tellLates();
     this.#settleEnds();
     this.#tellPause();
     this.#options.rubbish.look(observer.clock.lastNs);
@@ -231,6 +234,15 @@ export class Tick {
     this.#flags |= TURN_FULL;
   }
 
+  // Before any stall that was found later.
+  #tellLates(): void {
+    const { lates } = this.#options.observer.silence.stalls;
+    if (lates.length === 0) return;
+    for (const late of lates) this.#options.reports.late(late);
+    lates.length = 0;
+    this.#flags |= TURN_FULL;
+  }
+
   #tellPause(): void {
     const { pauses, tracker } = this.#options.observer;
     if (pauses.longestNs === 0) return;
@@ -275,6 +287,7 @@ export class Tick {
 
   #onBatch(batch: EventBatch, count: number): void {
     const { observer } = this.#options;
+    this.#tellLates();
     if (!observer.hasPendingStalls() || !hasReturn(batch, count)) {
       this.#tellBatch(batch, count);
       return;

@@ -173,6 +173,8 @@ export class Identification implements JudgeGate {
       agent: table.agents.numberFor(nameFor(facts, rule)),
       rule: rule?.index ?? RULE_NONE,
       thresholdNs: rule?.thresholdNs ?? thresholdNs,
+      lateNs: rule?.lateNs ?? Number.POSITIVE_INFINITY,
+      graceNs: rule?.graceNs ?? 0,
       program: identity?.mark ?? UNREAD,
     };
     table.identified(slot, member, nowNs);

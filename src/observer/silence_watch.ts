@@ -2,13 +2,22 @@
 // received datagram waits and either all sockets were seen empty, so that beats that had arrived
 // count, or a flood has kept the observer from judging for long enough. While stalls of an earlier
 // judge point are unread, nothing is judged. Nothing here allocates after the start.
+import { block, Counters, counter } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
 import { StallQueue, type VerdictOf } from "./stall_queue.ts";
 
+export const LATES = block({
+  lates: counter(
+    "varta_member_lates_total",
+    "Silences that were longer than the late of a rule: each is told once.",
+  ),
+});
+
 export class SilenceWatch {
+  readonly counters = new Counters(LATES, this);
   /** Judge points so far. */
   count = 0;
   /** What was found and not yet taken. */
@@ -64,7 +73,9 @@ export class SilenceWatch {
     this.stalls.restart(nowNs);
     this.count++;
     if (this.#tracker.nextDeadline() > nowNs) return;
+    const latesBefore = this.stalls.lates.length;
     this.#tracker.drainDue(nowNs, this.#slotsMax, this.stalls);
+    this.counters.add(LATES.lates, this.stalls.lates.length - latesBefore);
     this.#ns += this.#clock.nowNs() - nowNs;
   }
 

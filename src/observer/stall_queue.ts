@@ -1,7 +1,8 @@
 // Stalls that were judged and not yet taken: a bounded queue of rows, copied from the tracker's
 // slots at a judge point and emptied by the daemon over one or more turns (spec 04 section 4).
-// Nothing is judged while it holds unread stalls.
+// Nothing is judged while it holds unread stalls. Beside them are the members that were found late.
 import type { Origin } from "../base/origin.ts";
+import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StallVerdict } from "../events/stall_verdict.ts";
 import { columnTable } from "../tables/columns.ts";
@@ -46,6 +47,8 @@ class StallRows extends columnTable({
 export type VerdictOf = (pid: number, generation: number, origin: Origin) => StallVerdict;
 
 export class StallQueue implements StallSink {
+  /** Found late and not yet taken; whoever takes them empties it. */
+  readonly lates: MemberLate[] = [];
   readonly #tracker: Tracker;
   readonly #rows: StallRows;
   readonly #verdictOf: VerdictOf | undefined;
@@ -74,6 +77,22 @@ export class StallQueue implements StallSink {
     const row = this.#count++;
     this.#rows.copyRow(this.#tracker.slots, slot, row);
     this.#rows.thresholdNs[row] = this.#tracker.thresholdOf(slot);
+  }
+
+  onLate(slot: number): void {
+    const { slots, table } = this.#tracker;
+    this.lates.push({
+      observerNs: this.#judgedNs,
+      agent: slots.agent[slot]!,
+      pid: slots.pid[slot]!,
+      key: slots.key[slot]!,
+      source: sourceOf(slots, slot),
+      listener: slots.listener[slot]!,
+      generation: slots.generation[slot]!,
+      lastNs: slots.lastNs[slot]!,
+      lateNs: table.lanes.lateOf(slot),
+      thresholdNs: table.lanes.thresholdOf(slot),
+    });
   }
 
   /** The oldest unread stall, or undefined. */

@@ -61,13 +61,13 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
   const { namespaceInode, generation } = table.slots;
   const { lastNonceHi, lastNonceLo, observedNonceHi, observedNonceLo } = table.slots;
   const { timestampHi, timestampLo, beats, lane: laneOf, prev, next } = table.slots;
-  const { head, tail: tails, thresholdNs: thresholdOf } = table.lanes;
+  const { head, tail: tails, steadyNs: steadyOf } = table.lanes;
   const { len } = table;
   // The lane in hand, whose tail is the youngest of its members, is written back when a member of
   // another one comes.
   let lane = -1;
   let tail = -1;
-  let thresholdNs = 0;
+  let steadyNs = 0;
   let i = from;
   for (; i < to; i++) {
     const slot = runSlot[i]!;
@@ -82,11 +82,11 @@ export function refreshRun(table: SlotTable, run: BeatRun, from: number, to: num
       }
       lane = laneOf[slot]!;
       tail = tails[lane]!;
-      thresholdNs = thresholdOf[lane]!;
+      steadyNs = steadyOf[lane]!;
       if (nowNs < lastNs[tail]!) break;
     }
     const silenceNs = nowNs - lastNs[slot]!;
-    if (!(silenceNs >= 0 && silenceNs < thresholdNs)) break;
+    if (!(silenceNs >= 0 && silenceNs < steadyNs)) break;
     // As BeatAllowance.debtAfter.
     const left = debt[slot]! - silenceNs * ratePerSecond;
     const debtAfter = (left > 0 ? left : 0) + beatCost;

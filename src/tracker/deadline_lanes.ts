@@ -1,26 +1,45 @@
 // Deadline lanes: who falls silent next, without scanning (spec 03 section 7). A member is in the
-// lane of its threshold: that of a new member when it takes its slot, later that of its rule. The
-// lane is the only place that has the threshold. While its latch is clear the slot is in the lane's
-// list, which is doubly linked in order of the last accepted beat. Ages never increase from head to
-// tail, so the first head that is not due ends a lane, and an accepted beat is a move to the tail.
-// Nothing allocates.
-import { THRESHOLDS_MAX } from "../base/limits.ts";
+// lane of its threshold and its late: those of a new member when it takes its slot, later those of
+// its rule. The lane is the only place that has them. While its latch is clear the slot is in a row
+// of its lane, a doubly linked list in order of the last accepted beat: lane `i` has row `i`, whose
+// members wait until they are late, or stalled if there is no late, and row `LANES + i`, whose
+// members are late and wait for their stall. Ages never increase from head to tail, so the first
+// head that is not due ends a row, and an accepted beat is a move to the tail. A silent member
+// whose grace is not over waits in a heap instead. Nothing allocates.
+import { THRESHOLDS_MAX as LANES } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
+import { GraceHeap } from "./grace_heap.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
 
-/** No slot: the end of a list, or an empty lane. */
+/** No slot: the end of a list, or an empty row. */
 const END = -1;
 
+/** What decides when the member of a slot is late, and when it is stalled. */
+export interface Terms {
+  readonly thresholdNs: number;
+  /** Below the threshold; +Infinity = it is never late. */
+  readonly lateNs: number;
+  /** From its first beat on, in which it is not judged. */
+  readonly graceNs: number;
+}
+
 export class DeadlineLanes {
-  /** Per lane; rows 0..laneCount-1 have had a threshold. */
-  readonly thresholdNs = new Float64Array(THRESHOLDS_MAX).fill(Number.NaN);
-  readonly head = new Int32Array(THRESHOLDS_MAX).fill(END);
-  readonly tail = new Int32Array(THRESHOLDS_MAX).fill(END);
-  /** Its members, also those whose stall was reported. */
-  readonly count = new Int32Array(THRESHOLDS_MAX);
+  /** Per row, where rows 0..laneCount-1 and those of the late ones have had a threshold. */
+  readonly thresholdNs = new Float64Array(2 * LANES).fill(Number.NaN);
+  /** The silence that takes a member out of its row. */
+  readonly dueNs = new Float64Array(2 * LANES).fill(Number.NaN);
+  /** Below this silence a beat is nothing but one: 0 = it ends something. */
+  readonly steadyNs = new Float64Array(2 * LANES);
+  readonly head = new Int32Array(2 * LANES).fill(END);
+  readonly tail = new Int32Array(2 * LANES).fill(END);
+  /** Per lane; its members, also those whose stall was reported. */
+  readonly count = new Int32Array(LANES);
+  readonly lateNs = new Float64Array(LANES).fill(Number.NaN);
   /** What moves the deadline of each member that was silent through it. */
   readonly pauses = new Pauses();
+  /** Silent members whose grace is not over. */
+  readonly graces: GraceHeap;
   readonly #slots: Slots;
   readonly #counters: TrackerCounters;
   #laneCount = 0;
@@ -28,10 +47,16 @@ export class DeadlineLanes {
   constructor(slots: Slots, counters: TrackerCounters) {
     this.#slots = slots;
     this.#counters = counters;
+    this.graces = new GraceHeap(slots);
   }
 
   get laneCount(): number {
     return this.#laneCount;
+  }
+
+  /** The row of those that are late, of a lane. */
+  lateRowOf(lane: number): number {
+    return LANES + lane;
   }
 
   /** Silence after which the member of `slot` is stalled. */
@@ -39,41 +64,97 @@ export class DeadlineLanes {
     return this.thresholdNs[this.#slots.lane[slot]!]!;
   }
 
-  /** When the member of `slot` has been silent for so long. */
-  deadlineOf(slot: number): number {
-    const lastNs = this.#slots.lastNs[slot]!;
-    return lastNs + this.thresholdOf(slot) + this.pauses.excusedNs(lastNs);
+  /** Silence after which the member of `slot` is late; +Infinity = it never is. */
+  lateOf(slot: number): number {
+    return this.lateNs[this.#slots.lane[slot]! % LANES]!;
   }
 
-  /** A member takes `slot` with a beat at `nowNs`: it gets the lane of `thresholdNs`. */
+  /** It was silent for so long, and has not beaten since. */
+  isLate(slot: number): boolean {
+    return this.#slots.lane[slot]! >= LANES;
+  }
+
+  /** It is not judged yet, because it is new. */
+  isInGrace(slot: number, nowNs: number): boolean {
+    return this.#slots.graceEndNs[slot]! > this.pauses.awakeNs(nowNs);
+  }
+
+  /** When the member of `slot` is stalled if no beat of it comes. */
+  deadlineOf(slot: number): number {
+    const { lastNs, graceEndNs } = this.#slots;
+    const last = lastNs[slot]!;
+    const silentNs = last + this.thresholdOf(slot) + this.pauses.excusedNs(last);
+    return Math.max(silentNs, graceEndNs[slot]! + this.pauses.totalNs);
+  }
+
+  /**
+   * A member takes `slot` with its first beat, at `nowNs`: it has this threshold, is never late,
+   * and has no grace until it is known who it is.
+   */
   enter(slot: number, nowNs: number, thresholdNs: number): void {
-    const lane = this.#laneFor(thresholdNs);
+    const lane = this.#laneFor(thresholdNs, Number.POSITIVE_INFINITY);
     this.#slots.lane[slot] = lane;
+    this.#slots.firstNs[slot] = this.pauses.awakeNs(nowNs);
     this.count[lane]! += 1;
     this.#link(slot, nowNs);
   }
 
   /**
-   * The member of `slot` has `thresholdNs` from now on: its deadline is as if it always had. One
-   * that waits for no deadline goes on waiting for none.
+   * The member of `slot` has these terms from now on: its deadlines are as if it always had. One
+   * that waits for no deadline goes on waiting for none, and one that is late stays so.
    */
-  change(slot: number, thresholdNs: number): void {
-    if (this.thresholdOf(slot) === thresholdNs) return;
-    const { lane: laneOf, lastNs, prev } = this.#slots;
-    const isWaiting = prev[slot]! !== LINK_NONE;
+  change(slot: number, { thresholdNs, lateNs, graceNs }: Terms): void {
+    const { lane: laneOf, lastNs, firstNs, graceEndNs, prev } = this.#slots;
+    const endNs = graceNs > 0 ? firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
+    const isInHeap = this.graces.has(slot);
+    const isSameLane = this.thresholdOf(slot) === thresholdNs && this.lateOf(slot) === lateNs;
+    if (isSameLane && !isInHeap) graceEndNs[slot] = endNs;
+    if (isSameLane && graceEndNs[slot]! === endNs) return;
+    const isWaiting = prev[slot]! !== LINK_NONE || isInHeap;
+    const wasLate = this.isLate(slot);
     this.unlink(slot);
-    this.count[laneOf[slot]!]! -= 1;
-    const lane = this.#laneFor(thresholdNs);
-    laneOf[slot] = lane;
+    graceEndNs[slot] = endNs;
+    this.count[laneOf[slot]! % LANES]! -= 1;
+    const lane = this.#laneFor(thresholdNs, lateNs);
+    const isLate = wasLate && this.lateNs[lane]! !== Number.POSITIVE_INFINITY;
+    laneOf[slot] = isLate ? this.lateRowOf(lane) : lane;
     this.count[lane]! += 1;
     if (isWaiting) this.#link(slot, lastNs[slot]!);
+  }
+
+  /** The member of `slot` is late from now on, until it beats. */
+  makeLate(slot: number): void {
+    const { lane, lastNs } = this.#slots;
+    this.unlink(slot);
+    lane[slot] = this.lateRowOf(lane[slot]!);
+    this.#link(slot, lastNs[slot]!);
+  }
+
+  /** The member of `slot` is silent, and waits for the end of its grace. */
+  park(slot: number): void {
+    this.unlink(slot);
+    this.graces.push(slot);
+  }
+
+  /** Those whose grace is over, at most `slotsMax`, are judged as all others; how many. */
+  endGraces(nowNs: number, slotsMax: number): number {
+    const { graceEndNs } = this.#slots;
+    const awakeNs = this.pauses.awakeNs(nowNs);
+    let count = 0;
+    for (let slot = this.graces.top; slot >= 0 && count < slotsMax; slot = this.graces.top) {
+      if (graceEndNs[slot]! > awakeNs) break;
+      this.graces.remove(slot);
+      this.#linkSilent(slot);
+      count += 1;
+    }
+    return count;
   }
 
   /** The member of `slot` gives it up. */
   leave(slot: number): void {
     this.unlink(slot);
     const { lane } = this.#slots;
-    this.count[lane[slot]!]! -= 1;
+    this.count[lane[slot]! % LANES]! -= 1;
     lane[slot] = LANE_NONE;
   }
 
@@ -81,7 +162,10 @@ export class DeadlineLanes {
   unlink(slot: number): void {
     const slots = this.#slots;
     const before = slots.prev[slot]!;
-    if (before === LINK_NONE) return;
+    if (before === LINK_NONE) {
+      this.graces.remove(slot);
+      return;
+    }
     const lane = slots.lane[slot]!;
     const after = slots.next[slot]!;
     if (before === END) this.head[lane] = after;
@@ -94,8 +178,8 @@ export class DeadlineLanes {
   /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane. */
   beat(slot: number, nowNs: number): void {
     const { lane: laneOf, lastNs, prev } = this.#slots;
-    if (prev[slot]! !== LINK_NONE) {
-      const lane = laneOf[slot]!;
+    const lane = laneOf[slot]!;
+    if (prev[slot]! !== LINK_NONE && lane < LANES) {
       const tail = this.tail[lane]!;
       if (nowNs >= lastNs[tail]!) {
         lastNs[slot] = nowNs;
@@ -104,6 +188,7 @@ export class DeadlineLanes {
       }
     }
     this.unlink(slot);
+    laneOf[slot] = lane % LANES;
     this.#link(slot, nowNs);
   }
 
@@ -114,7 +199,10 @@ export class DeadlineLanes {
   moved(slot: number): void {
     const slots = this.#slots;
     const before = slots.prev[slot]!;
-    if (before === LINK_NONE) return;
+    if (before === LINK_NONE) {
+      this.graces.moved(slot);
+      return;
+    }
     const lane = slots.lane[slot]!;
     const after = slots.next[slot]!;
     if (before === END) this.head[lane] = slot;
@@ -125,13 +213,22 @@ export class DeadlineLanes {
 
   /** The earliest time at which a slot becomes due; +Infinity if there is none. */
   nextDeadline(): number {
+    const { graces } = this;
     let deadline = Number.POSITIVE_INFINITY;
+    if (graces.count > 0) deadline = this.#slots.graceEndNs[graces.top]! + this.pauses.totalNs;
     for (let lane = 0; lane < this.#laneCount; lane++) {
-      const head = this.head[lane]!;
-      if (head === END) continue;
-      deadline = Math.min(deadline, this.deadlineOf(head));
+      deadline = Math.min(deadline, this.#headDeadline(lane));
+      if (this.lateNs[lane]! !== Number.POSITIVE_INFINITY)
+        deadline = Math.min(deadline, this.#headDeadline(this.lateRowOf(lane)));
     }
     return deadline;
+  }
+
+  #headDeadline(row: number): number {
+    const head = this.head[row]!;
+    if (head === END) return Number.POSITIVE_INFINITY;
+    const lastNs = this.#slots.lastNs[head]!;
+    return lastNs + this.dueNs[row]! + this.pauses.excusedNs(lastNs);
   }
 
   /**
@@ -147,6 +244,22 @@ export class DeadlineLanes {
     // threshold does, past those that have beaten since its last beat.
     while (before !== END && slots.lastNs[before]! > nowNs) before = slots.prev[before]!;
     const after = before === END ? this.head[lane]! : slots.next[before]!;
+    this.#linkBetween(before, slot, after, lane);
+  }
+
+  /** A silent member back into its row: only those that are silent for longer come before it. */
+  #linkSilent(slot: number): void {
+    const slots = this.#slots;
+    const lane = slots.lane[slot]!;
+    const ownNs = slots.lastNs[slot]!;
+    let after = this.head[lane]!;
+    while (after !== END && slots.lastNs[after]! <= ownNs) after = slots.next[after]!;
+    const before = after === END ? this.tail[lane]! : slots.prev[after]!;
+    this.#linkBetween(before, slot, after, lane);
+  }
+
+  #linkBetween(before: number, slot: number, after: number, lane: number): void {
+    const slots = this.#slots;
     slots.prev[slot] = before;
     slots.next[slot] = after;
     if (before === END) this.head[lane] = slot;
@@ -172,22 +285,27 @@ export class DeadlineLanes {
     this.tail[lane] = slot;
   }
 
-  /** The lane of `thresholdNs`, -1 if there is none. */
-  #laneOf(thresholdNs: number): number {
+  /** The lane of these two, -1 if there is none. */
+  #laneOf(thresholdNs: number, lateNs: number): number {
     for (let lane = 0; lane < this.#laneCount; lane++)
-      if (this.thresholdNs[lane]! === thresholdNs) return lane;
+      if (this.thresholdNs[lane]! === thresholdNs && this.lateNs[lane]! === lateNs) return lane;
     return -1;
   }
 
-  /** The lane for a member with `thresholdNs`; one without members may become it. */
-  #laneFor(thresholdNs: number): number {
-    const found = this.#laneOf(thresholdNs);
+  /** The lane for a member with these two; one without members may become it. */
+  #laneFor(thresholdNs: number, lateNs: number): number {
+    const found = this.#laneOf(thresholdNs, lateNs);
     if (found >= 0) return found;
     let lane = this.#laneCount;
-    if (lane < THRESHOLDS_MAX) this.#laneCount += 1;
+    if (lane < LANES) this.#laneCount += 1;
     else lane = this.count.indexOf(0);
     if (lane < 0) return this.#nearestLane(thresholdNs);
-    this.thresholdNs[lane] = thresholdNs;
+    const lateRow = this.lateRowOf(lane);
+    this.lateNs[lane] = lateNs;
+    for (const row of [lane, lateRow]) this.thresholdNs[row] = thresholdNs;
+    this.dueNs[lane] = Math.min(lateNs, thresholdNs);
+    this.dueNs[lateRow] = thresholdNs;
+    this.steadyNs[lane] = this.dueNs[lane]!;
     return lane;
   }
 
@@ -199,10 +317,10 @@ export class DeadlineLanes {
     this.#counters.add(TRACKER.invariantViolations);
     let below = -1;
     let smallest = 0;
-    for (let lane = 0; lane < THRESHOLDS_MAX; lane++) {
+    for (let lane = 0; lane < LANES; lane++) {
       const candidate = this.thresholdNs[lane]!;
       if (candidate < this.thresholdNs[smallest]!) smallest = lane;
-      if (candidate >= thresholdNs) continue;
+      if (candidate > thresholdNs) continue;
       if (below < 0 || candidate > this.thresholdNs[below]!) below = lane;
     }
     return below < 0 ? smallest : below;

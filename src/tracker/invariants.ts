@@ -5,7 +5,8 @@ import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX, UID_SHARE_ROWS } from "../base/limits.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { isShared } from "./member_key.ts";
-import { LANE_NONE, LINK_NONE } from "./slots.ts";
+import type { DeadlineLanes } from "./deadline_lanes.ts";
+import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
 
 export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   const { slots, len, index } = table;
@@ -19,7 +20,8 @@ export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   checkLooks(table);
 }
 
-function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: SlotTable): void {
+function checkSlots(table: SlotTable): void {
+  const { slots, lanes, index, agents, len, latchedCount, sharedCount } = table;
   let latched = 0;
   let shared = 0;
   const members = new Map<number, number>();
@@ -33,7 +35,9 @@ function checkSlots({ slots, index, agents, len, latchedCount, sharedCount }: Sl
     members.set(number, (members.get(number) ?? 0) + 1);
     present.set(number, (present.get(number) ?? 0) + (slots.hasEnded(slot) ? 0 : 1));
     assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
-    const isWaiting = slots.prev[slot]! !== LINK_NONE;
+    const isInHeap = lanes.graces.has(slot);
+    const isWaiting = slots.prev[slot]! !== LINK_NONE || isInHeap;
+    assert(!isInHeap || slots.prev[slot] === LINK_NONE, "LN1: in a lane or in the heap, not both");
     if (slots.isLatched(slot)) {
       latched += 1;
       assert(!isWaiting, "LN1: a latched slot waits for no deadline");
@@ -91,32 +95,53 @@ function checkLooks({ slots, looks, len }: SlotTable): void {
 
 function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
   const members = new Int32Array(lanes.laneCount);
-  for (let slot = 0; slot < len; slot++) members[slots.lane[slot]!]! += 1;
+  for (let slot = 0; slot < len; slot++) members[slots.lane[slot]! % lanes.lateRowOf(0)]! += 1;
   let linked = 0;
   let deadline = Number.POSITIVE_INFINITY;
   for (let lane = 0; lane < lanes.laneCount; lane++) {
-    let before = -1;
-    let count = 0;
-    let dueBeforeNs = Number.NEGATIVE_INFINITY;
-    for (let slot = lanes.head[lane]!; slot !== -1; slot = slots.next[slot]!) {
-      assert(slot >= 0 && slot < len, "LN1: a lane holds live slots only");
-      assert(slots.lane[slot] === lane, "LN1: a slot knows its lane");
-      assert(slots.prev[slot] === before, "LN3: links are symmetric");
-      if (before >= 0)
-        assert(slots.lastNs[before]! <= slots.lastNs[slot]!, "LN2: last beats never decrease");
-      count += 1;
-      assert(count <= len, "LN3: a lane ends");
-      const lastNs = slots.lastNs[slot]!;
-      const dueNs = lastNs + lanes.thresholdNs[lane]! + lanes.pauses.excusedNs(lastNs);
-      assert(dueNs >= dueBeforeNs, "LN2: deadlines never decrease");
-      dueBeforeNs = dueNs;
-      deadline = Math.min(deadline, dueNs);
-      before = slot;
-    }
-    assert(lanes.tail[lane] === before, "LN3: the tail is the last slot");
     assert(lanes.count[lane] === members[lane], "LN3: a lane counts its members");
-    linked += count;
+    for (const row of [lane, lanes.lateRowOf(lane)]) {
+      const { count, earliestNs } = checkRow(slots, lanes, row, len);
+      linked += count;
+      deadline = Math.min(deadline, earliestNs);
+    }
   }
-  assert(linked === len - latchedCount, "LN3: the lanes hold exactly the un-latched slots");
+  for (let slot = 0; slot < len; slot++) {
+    if (!lanes.graces.has(slot)) continue;
+    linked += 1;
+    deadline = Math.min(deadline, slots.graceEndNs[slot]! + lanes.pauses.totalNs);
+    const topNs = slots.graceEndNs[lanes.graces.top]!;
+    assert(topNs <= slots.graceEndNs[slot]!, "LN4: the top of the heap is over first");
+  }
+  assert(linked === len - latchedCount, "LN3: lanes and heap hold exactly the un-latched slots");
   assert(lanes.nextDeadline() === deadline, "LN4: the next deadline is the earliest");
+}
+
+function checkRow(
+  slots: Slots,
+  lanes: DeadlineLanes,
+  row: number,
+  len: number,
+): { count: number; earliestNs: number } {
+  let before = -1;
+  let count = 0;
+  let dueBeforeNs = Number.NEGATIVE_INFINITY;
+  let earliestNs = Number.POSITIVE_INFINITY;
+  for (let slot = lanes.head[row]!; slot !== -1; slot = slots.next[slot]!) {
+    assert(slot >= 0 && slot < len, "LN1: a lane holds live slots only");
+    assert(slots.lane[slot] === row, "LN1: a slot knows its lane");
+    assert(slots.prev[slot] === before, "LN3: links are symmetric");
+    if (before >= 0)
+      assert(slots.lastNs[before]! <= slots.lastNs[slot]!, "LN2: last beats never decrease");
+    count += 1;
+    assert(count <= len, "LN3: a lane ends");
+    const lastNs = slots.lastNs[slot]!;
+    const dueNs = lastNs + lanes.dueNs[row]! + lanes.pauses.excusedNs(lastNs);
+    assert(dueNs >= dueBeforeNs, "LN2: deadlines never decrease");
+    dueBeforeNs = dueNs;
+    earliestNs = Math.min(earliestNs, dueNs);
+    before = slot;
+  }
+  assert(lanes.tail[row] === before, "LN3: the tail is the last slot");
+  return { count, earliestNs };
 }

@@ -13,6 +13,8 @@ export class Pauses {
    */
   readonly #endNs = new Float64Array(PAUSES_KEPT_MAX);
   readonly #ns = new Float64Array(PAUSES_KEPT_MAX);
+  /** The sum of all, also of those that are forgotten. */
+  totalNs = 0;
   #next = 0;
   #count = 0;
   /** When silence last began again for all members. */
@@ -25,6 +27,7 @@ export class Pauses {
   add(endNs: number, ns: number): void {
     this.#endNs[this.#next] = endNs;
     this.#ns[this.#next] = ns;
+    this.totalNs += ns;
     this.#next = (this.#next + 1) % PAUSES_KEPT_MAX;
     if (this.#count < PAUSES_KEPT_MAX) this.#count += 1;
   }
@@ -34,6 +37,11 @@ export class Pauses {
    */
   beginAnew(nowNs: number): void {
     this.#anewNs = nowNs;
+  }
+
+  /** Observer time without the pauses: what is not about silence goes by it, as a grace. */
+  awakeNs(nowNs: number): number {
+    return nowNs - this.totalNs;
   }
 
   /** By how much the deadline of a member whose last beat was at `lastNs` is later. */

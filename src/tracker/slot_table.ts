@@ -8,7 +8,7 @@ import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
-import { DeadlineLanes } from "./deadline_lanes.ts";
+import { DeadlineLanes, type Terms } from "./deadline_lanes.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
@@ -23,12 +23,11 @@ import {
 import { UidShare } from "./uid_share.ts";
 
 /** Who a member is. */
-interface Identified {
+interface Identified extends Terms {
   /** Number of its agent. */
   readonly agent: number;
   /** Index of its rule, or RULE_NONE. */
   readonly rule: number;
-  readonly thresholdNs: number;
   /** Mark of the program that it runs; 0 = it could not be read. */
   readonly program: number;
 }
@@ -167,8 +166,9 @@ export class SlotTable {
   }
 
   /** The member of `slot` was looked at, and this is who it is. */
-  identified(slot: number, { agent, rule, thresholdNs, program }: Identified, nowNs: number): void {
+  identified(slot: number, identified: Identified, nowNs: number): void {
     const { slots } = this;
+    const { agent, rule, program } = identified;
     const hasEnded = slots.hasEnded(slot);
     this.agents.join(agent, hasEnded);
     // What it sent before anybody knew who it is belongs to the agent that it turns out to be.
@@ -177,7 +177,7 @@ export class SlotTable {
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
     slots.program[slot] = program;
-    this.lanes.change(slot, thresholdNs);
+    this.lanes.change(slot, identified);
     this.looks.looked(slot, nowNs);
   }
 

@@ -41,6 +41,8 @@ export const SLOT_ENDED = 128;
 export const LANE_NONE = 255;
 /** `prev` of a slot that waits for no deadline. */
 export const LINK_NONE = -2;
+/** `gracePlace` of a slot that is not in the heap of graces. */
+export const PLACE_NONE = 0xffff_ffff;
 
 /** Said once: a column is made, moved with its slot and, where it says so, made fresh from here. */
 export const SLOT_COLUMNS = {
@@ -56,6 +58,13 @@ export const SLOT_COLUMNS = {
   hasAddress: fresh(0, u8()),
   /** Observer time of the last accepted beat. */
   lastNs: f64(),
+  /**
+   * Of its first beat, and when it may be judged, both without pauses; -Infinity = at any time. And
+   * its place in the heap of graces. Written by DeadlineLanes and GraceHeap only.
+   */
+  firstNs: f64(),
+  graceEndNs: fresh(Number.NEGATIVE_INFINITY, f64()),
+  gracePlace: fresh(PLACE_NONE, u32()),
   /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance. */
   debt: f64(),
   /** Status and payload of the last accepted beat, and the number of the listener that took it. */
@@ -110,8 +119,8 @@ export const SLOT_COLUMNS = {
   aliveNs: f64(),
   flags: fresh(SLOT_BEAT_ONCE, u8()),
   /**
-   * The lane that has the member's threshold, and the links in it, -1 = end; `prev` is LINK_NONE
-   * while the slot waits for no deadline. Written by DeadlineLanes only.
+   * The row of the lane that has the member's threshold, and the links in it, -1 = end; `prev` is
+   * LINK_NONE while the slot waits for no deadline or for its grace. Written by DeadlineLanes only.
    */
   lane: u8(),
   prev: i32(),

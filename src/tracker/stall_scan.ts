@@ -13,6 +13,8 @@ import type { SlotTable } from "./slot_table.ts";
  */
 export interface StallSink {
   onStall(slot: number): void;
+  /** Called once for each silence that is late. */
+  onLate?(slot: number): void;
 }
 
 /**
@@ -29,6 +31,8 @@ export class StallScan {
   readonly #table: SlotTable;
   readonly #eviction: Eviction;
   readonly #processes: ProcessReader;
+  /** Slots that this drain may still move. */
+  #movesLeft = 0;
   /**
    * Whether a slot that is due leaves the table without a stall, because the end of its process is
    * no alarm. Must not call the tracker back.
@@ -42,43 +46,75 @@ export class StallScan {
   }
 
   /**
-   * Lane by lane, at most `slotsMax` slots; returns how many were emitted or retired. `thresholdNs`
-   * NaN = each lane's own.
+   * Lane by lane, at most `slotsMax` slots are moved; returns how many were emitted or retired.
+   * `thresholdNs` NaN = each lane's own, and its late.
    */
   drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
-    const table = this.#table;
-    const { lanes } = table;
+    const { lanes } = this.#table;
+    this.#movesLeft = slotsMax - lanes.endGraces(nowNs, slotsMax);
     let taken = 0;
     for (let lane = 0; lane < lanes.laneCount; lane++) {
-      while (taken < slotsMax) {
-        const slot = this.#dueHead(lane, nowNs, thresholdNs);
-        if (slot < 0) break;
-        if (this.gate?.mayJudge(slot, nowNs) === false) break;
-        // It may have another threshold by now.
-        if (this.#dueHead(lane, nowNs, thresholdNs) !== slot) continue;
-        if (this.excuses?.(slot) === true) this.leave(slot);
-        else if (this.#heldByOtherProcess(slot)) this.#retire(slot);
-        else {
-          table.latch(slot);
-          sink.onStall(slot);
-        }
-        taken += 1;
-      }
+      // The late ones have been silent for longer.
+      taken += this.#drainRow(lanes.lateRowOf(lane), nowNs, thresholdNs, sink);
+      taken += this.#drainRow(lane, nowNs, thresholdNs, sink);
     }
     return taken;
   }
 
-  /** The head of `lane` if it is due, else -1; `thresholdNs` NaN = that of the lane. */
-  #dueHead(lane: number, nowNs: number, thresholdNs: number): number {
+  #drainRow(row: number, nowNs: number, thresholdNs: number, sink: StallSink): number {
+    const { lanes } = this.#table;
+    const { dueNs, thresholdNs: thresholds } = lanes;
+    const isOwn = Number.isNaN(thresholdNs);
+    let taken = 0;
+    while (this.#movesLeft > 0) {
+      const slot = this.#headSilentFor(row, nowNs, isOwn ? dueNs[row]! : thresholdNs);
+      if (slot < 0) break;
+      if (lanes.isInGrace(slot, nowNs)) {
+        lanes.park(slot);
+        this.#movesLeft -= 1;
+        continue;
+      }
+      if (this.#headSilentFor(row, nowNs, isOwn ? thresholds[row]! : thresholdNs) < 0) {
+        this.#makeLate(slot, sink);
+        continue;
+      }
+      if (this.gate?.mayJudge(slot, nowNs) === false) break;
+      // It may have another threshold by now, or a grace.
+      const head = this.#headSilentFor(row, nowNs, isOwn ? thresholds[row]! : thresholdNs);
+      if (head !== slot || lanes.isInGrace(slot, nowNs)) continue;
+      this.#judge(slot, sink);
+      taken += 1;
+    }
+    return taken;
+  }
+
+  #judge(slot: number, sink: StallSink): void {
+    this.#movesLeft -= 1;
+    if (this.excuses?.(slot) === true) this.leave(slot);
+    else if (this.#heldByOtherProcess(slot)) this.#retire(slot);
+    else {
+      this.#table.latch(slot);
+      sink.onStall(slot);
+    }
+  }
+
+  // The end of its process was reported: that says more.
+  #makeLate(slot: number, sink: StallSink): void {
+    this.#movesLeft -= 1;
+    this.#table.lanes.makeLate(slot);
+    if (!this.#table.slots.hasEnded(slot)) sink.onLate?.(slot);
+  }
+
+  /** The head of `row` if it has been silent for so long, else -1. */
+  #headSilentFor(row: number, nowNs: number, silenceNsMin: number): number {
     const { slots, lanes } = this.#table;
-    const slot = lanes.head[lane]!;
+    const slot = lanes.head[row]!;
     if (slot < 0) return -1;
-    const silenceNsMin = Number.isNaN(thresholdNs) ? lanes.thresholdNs[lane]! : thresholdNs;
     const lastNs = slots.lastNs[slot]!;
     const silenceNs = saturatingSub(nowNs, lastNs);
-    const isDue =
+    const isSilent =
       silenceNs >= silenceNsMin && silenceNs >= silenceNsMin + lanes.pauses.excusedNs(lastNs);
-    return isDue ? slot : -1;
+    return isSilent ? slot : -1;
   }
 
   /**

@@ -57,7 +57,7 @@ export class AgentWalk {
   }
 }
 
-function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
+function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentView {
   const { slots, table } = tracker;
   const lastBeatNs = slots.lastNs[slot]!;
   const isStalled = slots.isLatched(slot);
@@ -67,7 +67,7 @@ function agentOf({ tracker, listeners }: Observer, slot: number): AgentView {
     source: sourceOf(slots, slot),
     listener: listeners[slots.listener[slot]!]!.name,
     status: slots.status[slot]!,
-    state: memberState(table, slot),
+    state: memberState(table, slot, clock.lastNs),
     origin: slots.origin[slot]! as Origin,
     isProven: slots.isProven(slot),
     lastBeatNs,

@@ -127,6 +127,7 @@ function exportInto(diary: string[]): TickExport {
 
 function reportsInto(diary: string[]): TickReports {
   return {
+    late: ({ pid }) => diary.push(`late ${pid}`),
     stalled: (stall) => diary.push(`stalled ${stall.pid}`),
     resumed: (pid, listener, status) => diary.push(`back ${pid} by ${listener} status ${status}`),
     sharedPid: ({ pid, source }) => diary.push(`shared ${pid} by ${source}`),

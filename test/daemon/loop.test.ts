@@ -135,6 +135,7 @@ class Subject {
       exporter: this.#options.exporter,
       reports: {
         stalled: (stall) => this.stalls.push(stall),
+        late: () => {},
         resumed: () => {},
         sharedPid: () => {},
         namespaceConflict: () => {},

@@ -37,7 +37,7 @@ describe("ruleFinder()", () => {
 
   test("gives the name, the place and the threshold of the rule that takes a member", () => {
     const local = { name: "local", bindsOwner: false, index: 1, thresholdNs: 2e9 };
-    expect(find(NOBODY)).toEqual(local);
+    expect(find(NOBODY)).toEqual({ ...local, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 });
     expect(find({ ...NOBODY, user: "root" })).toMatchObject({ index: 0, name: undefined });
     expect(find({ ...NOBODY, listener: "udp-0" })).toBeUndefined();
   });

@@ -65,6 +65,16 @@ describe("stalls and returns", () => {
     expect(lines[0]).toEndWith(' refused_beats=13 refused_because="out_of_order 12, pid 1"');
   });
 
+  test("a late member is told at info, with its late and its threshold", () => {
+    const { reports, lines } = new Subject();
+    const times = { observerNs: 8.0005e9, lastNs: 5e9, lateNs: 3e9, thresholdNs: 5e9 };
+    const member = { agent: 9, pid: 42, key: 42, source: "", listener: 1, generation: 7 };
+    reports.late({ ...member, ...times });
+    expect(lines).toEqual([
+      'level=info msg="agent late" agent=worker@3 pid=42 listener=aux silence_ms=3000 late_ms=3000 threshold_ms=5000',
+    ]);
+  });
+
   test("a missing agent is an error, and its completeness is not", () => {
     const { reports, lines } = new Subject();
     const event = { observerNs: 40e9, agent: 9, expected: 8 };

@@ -16,7 +16,14 @@ import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
 
 const NS_PER_MINUTE = 60 * NS_PER_S;
 
-const RULE = { name: undefined, bindsOwner: true, index: 7, thresholdNs: THRESHOLD_NS };
+const RULE = {
+  name: undefined,
+  bindsOwner: true,
+  index: 7,
+  thresholdNs: THRESHOLD_NS,
+  lateNs: Number.POSITIVE_INFINITY,
+  graceNs: 0,
+};
 
 /** So that the last look at a member is too old when it is judged. */
 const LONG_NS = 4 * NS_PER_S;

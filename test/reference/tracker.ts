@@ -66,6 +66,13 @@ export interface ReferenceSlot {
   /** Order in which slots were given away. */
   enteredAt: number;
   latched: boolean;
+  /** It is late, and has not beaten since. */
+  late: boolean;
+  /** Of its first beat, and when it may be judged, both without pauses. */
+  firstNs: number;
+  graceEndNs: number;
+  /** It would be judged, and waits for the end of its grace. */
+  parked: boolean;
   lane: ReferenceLane;
   /** Order of acceptance: breaks ties of `lastNs` inside a lane. */
   acceptedAt: number;
@@ -73,12 +80,17 @@ export interface ReferenceSlot {
 
 export interface ReferenceLane {
   thresholdNs: number;
+  lateNs: number;
+}
+
+export interface ReferenceTerms extends ReferenceLane {
+  graceNs: number;
 }
 
 export type Taken = { readonly kind: "stall" | "retired"; readonly pid: number };
 
 /** Of a slot that is just being taken. */
-const NO_LANE: ReferenceLane = { thresholdNs: Number.NaN };
+const NO_LANE: ReferenceLane = { thresholdNs: Number.NaN, lateNs: Number.NaN };
 
 const TERMINAL = 2n ** 64n - 1n;
 const WRAP = 2n ** 20n;
@@ -97,6 +109,8 @@ export class ReferenceTracker {
   lanes: ReferenceLane[] = [];
   cursor = 0;
   removed: number[] = [];
+  /** Pids that the last drain found late, in that order. */
+  lates: number[] = [];
   counters: ReferenceCounters = freshCounters();
   readonly #startTime: (pid: number) => number | undefined;
   readonly #hasEnded: (pid: number, startTime: number) => boolean;
@@ -291,18 +305,30 @@ export class ReferenceTracker {
       .reduce((sum, { ns }) => sum + ns, 0);
   }
 
-  /** The member of `pid` has another threshold from now on, if it is tracked. */
-  change(pid: number, thresholdNs: number): void {
+  /** Observer time without the pauses. */
+  awakeNs(nowNs: number): number {
+    return nowNs - this.pauses.reduce((sum, { ns }) => sum + ns, 0);
+  }
+
+  /** The member of `pid` has these terms from now on, if it is tracked. */
+  change(pid: number, { thresholdNs, lateNs, graceNs }: ReferenceTerms): void {
     const slot = this.find(pid);
-    if (slot === undefined || slot.lane.thresholdNs === thresholdNs) return;
+    if (slot === undefined) return;
+    const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
+    const isSame = slot.lane.thresholdNs === thresholdNs && slot.lane.lateNs === lateNs;
+    const keepsItsPlace = isSame && (!slot.parked || slot.graceEndNs === graceEndNs);
+    slot.graceEndNs = graceEndNs;
+    if (keepsItsPlace) return;
     slot.lane = NO_LANE;
-    slot.lane = this.#laneFor(thresholdNs);
+    slot.lane = this.#laneFor(thresholdNs, lateNs);
+    slot.late &&= slot.lane.lateNs < Infinity;
+    slot.parked = false;
     if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
   }
 
   /**
    * A linear scan for each slot that is due, in the order that the specification gives. `look` may
-   * change the threshold of a slot before that is judged.
+   * change the terms of a slot before that is judged.
    */
   drain(
     nowNs: number,
@@ -311,18 +337,42 @@ export class ReferenceTracker {
     look: (slot: ReferenceSlot) => void = () => {},
   ): Taken[] {
     const taken: Taken[] = [];
-    const firstDue = (lane: ReferenceLane) => {
-      const first = this.laneSlots(lane)[0];
-      if (first === undefined) return undefined;
-      const neededNs = (thresholdNs ?? first.lane.thresholdNs) + this.excusedNs(first);
-      return age(first, nowNs) >= neededNs ? first : undefined;
-    };
+    this.lates = [];
+    const isSilentFor = (slot: ReferenceSlot | undefined, ns: number) =>
+      slot !== undefined && age(slot, nowNs) >= ns + this.excusedNs(slot);
+    const isInGrace = (slot: ReferenceSlot) => slot.graceEndNs > this.awakeNs(nowNs);
+    const over = this.#inHeapOrder().filter((slot) => !isInGrace(slot));
+    let left = slotsMax;
+    for (const slot of over.slice(0, slotsMax)) {
+      slot.parked = false;
+      slot.acceptedAt = ++this.#acceptances;
+      left -= 1;
+    }
     for (let i = 0; i < this.lanes.length; i++) {
-      while (taken.length < slotsMax) {
-        const slot = firstDue(this.lanes[i]!);
-        if (slot === undefined) break;
-        look(slot);
-        if (firstDue(this.lanes[i]!) === slot) taken.push(this.#take(slot));
+      for (const late of [true, false]) {
+        while (left > 0) {
+          const lane = this.lanes[i]!;
+          const first = this.laneSlots(lane, late)[0];
+          const stallNs = thresholdNs ?? lane.thresholdNs;
+          const dueNs = late ? stallNs : (thresholdNs ?? Math.min(lane.lateNs, stallNs));
+          if (first === undefined || !isSilentFor(first, dueNs)) break;
+          if (isInGrace(first)) {
+            first.parked = true;
+            left -= 1;
+          } else if (!isSilentFor(first, stallNs)) {
+            first.late = true;
+            first.acceptedAt = ++this.#acceptances;
+            this.lates.push(first.pid);
+            left -= 1;
+          } else {
+            look(first);
+            const isHead = this.laneSlots(lane, late)[0] === first;
+            const isStillDue = isHead && isSilentFor(first, thresholdNs ?? lane.thresholdNs);
+            if (!isStillDue || isInGrace(first)) continue;
+            taken.push(this.#take(first));
+            left -= 1;
+          }
+        }
       }
     }
     return taken;
@@ -373,36 +423,57 @@ export class ReferenceTracker {
   nextDeadline(): number {
     const waiting = this.slots.filter((slot) => !slot.latched);
     return Math.min(
-      ...waiting.map((slot) => slot.lastNs + slot.lane.thresholdNs + this.excusedNs(slot)),
+      ...waiting.map((slot) => {
+        if (slot.parked) return slot.graceEndNs + slot.lastNs - this.awakeNs(slot.lastNs);
+        const { thresholdNs, lateNs } = slot.lane;
+        const dueNs = slot.late ? thresholdNs : Math.min(lateNs, thresholdNs);
+        return slot.lastNs + dueNs + this.excusedNs(slot);
+      }),
     );
   }
 
-  laneSlots(lane: ReferenceLane): ReferenceSlot[] {
-    return inLaneOrder(this.slots.filter((slot) => slot.lane === lane && !slot.latched));
+  /** Those that wait in a lane: the late ones, or the others. */
+  laneSlots(lane: ReferenceLane, late: boolean): ReferenceSlot[] {
+    const waiting = this.slots.filter(({ latched, parked }) => !latched && !parked);
+    return inLaneOrder(waiting.filter((slot) => slot.lane === lane && slot.late === late));
+  }
+
+  #inHeapOrder(): ReferenceSlot[] {
+    const parked = this.slots.filter((slot) => slot.parked);
+    return parked.sort(
+      (a, b) => a.graceEndNs - b.graceEndNs || a.lastNs - b.lastNs || a.pid - b.pid,
+    );
   }
 
   #enterLane(slot: ReferenceSlot, beat: ReferenceBeat): void {
     slot.lastNs = beat.nowNs;
     slot.acceptedAt = ++this.#acceptances;
-    if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs);
+    slot.late = false;
+    slot.parked = false;
+    if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs, Infinity);
   }
 
-  #laneFor(thresholdNs: number): ReferenceLane {
-    const same = this.lanes.find((lane) => lane.thresholdNs === thresholdNs);
+  #laneFor(thresholdNs: number, lateNs: number): ReferenceLane {
+    const same = this.lanes.find(
+      (lane) => lane.thresholdNs === thresholdNs && lane.lateNs === lateNs,
+    );
     if (same !== undefined) return same;
     if (this.lanes.length < 64) {
-      const lane = { thresholdNs };
+      const lane = { thresholdNs, lateNs };
       this.lanes.push(lane);
       return lane;
     }
     const empty = this.lanes.find((lane) => this.slots.every((slot) => slot.lane !== lane));
     if (empty !== undefined) {
       empty.thresholdNs = thresholdNs;
+      empty.lateNs = lateNs;
       return empty;
     }
     this.counters.invariantViolations += 1;
     const ascending = [...this.lanes].sort((a, b) => a.thresholdNs - b.thresholdNs);
-    return ascending.findLast((lane) => lane.thresholdNs < thresholdNs) ?? ascending[0]!;
+    const below = ascending.filter((lane) => lane.thresholdNs <= thresholdNs);
+    const nearestNs = below.at(-1)?.thresholdNs;
+    return below.find((lane) => lane.thresholdNs === nearestNs) ?? ascending[0]!;
   }
 
   #remember(pid: number): void {
@@ -431,6 +502,10 @@ export class ReferenceTracker {
       beatOnce: true,
       enteredAt: ++this.#acceptances,
       latched: false,
+      late: false,
+      firstNs: this.awakeNs(beat.nowNs),
+      graceEndNs: -Infinity,
+      parked: false,
       lane: NO_LANE,
       acceptedAt: 0,
     };

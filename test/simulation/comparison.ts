@@ -25,6 +25,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
+  sameList("late", expected.lates, recorder.lates);
   sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);
   same("requests to the system", "", model.recovery.unexpectedRequests());
   sameList("return told to a person", resumptions(expected.rows), recorder.resumptions);
@@ -109,6 +110,9 @@ function compareTracker({ observer }: Daemon, model: Model): void {
   for (const [i, slot] of slots.entries()) {
     compareSlot(i, slot, model, tracker.slots);
     if (slot.latched) latched += 1;
+    same(`slot ${i} late`, slot.late, tracker.table.lanes.isLate(i));
+    same(`slot ${i} end of grace`, slot.graceEndNs, tracker.slots.graceEndNs[i]);
+    same(`slot ${i} waits for it`, slot.parked, tracker.table.lanes.graces.has(i));
   }
   same("latched slots", latched, tracker.stallEmittedCount);
   same("next deadline", model.observer.nextDeadline(), observer.nextDeadline());

@@ -93,6 +93,8 @@ export const REQUIRED: readonly string[] = [
   "accepted",
   "stalls",
   "stallsByRule",
+  "lates",
+  "graced",
   "resumed",
   "retired",
   "recycled",

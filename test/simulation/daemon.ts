@@ -101,6 +101,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     agents: { rows, totals, recovers: scenario.recovers },
     build: { version: "0", revision: "simulation", runtime: "simulated", target: "none" },
   });
+  metrics.show(observer.silence.counters);
   const runner = new SimulatedRunner(
     world.random,
     () => world.trueNs,
@@ -176,13 +177,14 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
 }
 
 /** As a file would have it. */
-function configRule({ thresholdNs, debounceNs }: ScenarioRule): AgentRule {
+function configRule(rule: ScenarioRule): AgentRule {
+  const { thresholdNs, lateNs, graceNs, debounceNs } = rule;
   return {
     match: { comm: [SHARED] },
     name: undefined,
     thresholdNs,
-    lateNs: undefined,
-    graceNs: 0,
+    lateNs: lateNs === Number.POSITIVE_INFINITY ? undefined : lateNs,
+    graceNs,
     onExit: "silence",
     cleanExit: [],
     expect: undefined,

@@ -2,12 +2,13 @@
 // fault is one that a real mistake could cause.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
+import { NS_PER_S } from "../../src/base/time.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
-import type { RuleFinder } from "../../src/agents/rules.ts";
+import type { MemberRule, RuleFinder } from "../../src/agents/rules.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
@@ -93,7 +94,7 @@ describe("a fault of the observer is noticed:", () => {
     const forgetful: Partial<Seams> = {
       identification: (options) => new Identification({ ...options, findRule: () => undefined }),
     };
-    expect(noticed(forgetful, { livesSkipped: 1 })).toMatch(/next deadline|stall/);
+    expect(noticed(forgetful, { livesSkipped: 1 })).toMatch(/next deadline|stall|end of grace/);
     const loose: Partial<Seams> = {
       identification: (options) => {
         const findRule: RuleFinder = (facts) => {
@@ -104,6 +105,28 @@ describe("a fault of the observer is noticed:", () => {
       },
     };
     expect(noticed(loose, { livesSkipped: 1 })).toMatch(/next deadline|stall/);
+  });
+
+  test.each<[string, Partial<MemberRule>, RegExp]>([
+    ["late is found too late", { lateNs: NS_PER_S / 5 + 1 }, /next deadline|late/],
+    ["nobody is late", { lateNs: Number.POSITIVE_INFINITY }, /next deadline|late/],
+    ["a new member is judged at once", { graceNs: 0 }, /end of grace/],
+  ])("%s", (_what, wrong, words) => {
+    const seam: Partial<Seams> = {
+      identification: (options) => {
+        const findRule: RuleFinder = (facts) => {
+          const rule = options.findRule?.(facts);
+          return rule && { ...rule, ...wrong };
+        };
+        return new Identification({ ...options, findRule });
+      },
+    };
+    expect(noticed(seam, { livesSkipped: 1 })).toMatch(words);
+  });
+
+  test("a member is told late twice", () => {
+    const seam: Partial<Seams> = { observer: (options) => new RepeatingObserver(options) };
+    expect(noticed(seam, { livesSkipped: 1 })).toMatch(/late/);
   });
 
   test("the plan of a rule is not asked", () => {
@@ -280,6 +303,15 @@ class ForgetfulObserver extends Observer {
     this.#taken += 1;
     const stall = super.takeStall();
     return this.#taken % 10 === 0 ? (super.takeStall() ?? stall) : stall;
+  }
+}
+
+class RepeatingObserver extends Observer {
+  override pump(...args: Parameters<Observer["pump"]>): number {
+    const consumed = super.pump(...args);
+    const { lates } = this.silence.stalls;
+    lates.push(...lates.slice(0, 1));
+    return consumed;
   }
 }
 

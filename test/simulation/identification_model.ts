@@ -75,7 +75,7 @@ export class IdentificationModel {
       isRead,
       hasRule,
     });
-    if (hasRule && (isFirst || !before.hasRule)) this.#tracker.change(slot.pid, rule.thresholdNs);
+    if (hasRule && (isFirst || !before.hasRule)) this.#tracker.change(slot.pid, rule);
   }
 
   #isReadable({ pid, generation }: ReferenceSlot): boolean {

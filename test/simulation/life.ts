@@ -158,6 +158,7 @@ export class Life {
     trace.number(datagramsOf(this.#lastTurn));
     for (const text of recorder.rows) trace.text(text);
     for (const text of recorder.stalls) trace.text(text);
+    for (const text of recorder.lates) trace.text(text);
     for (const text of recorder.outcomes) trace.text(text);
     for (const pid of recorder.removed) trace.number(pid);
     for (const { childPid, signal, result } of runner.signalsAsked) {
@@ -175,6 +176,8 @@ export class Life {
     coverage.count("turns");
     coverage.count("datagrams", consumed);
     coverage.count("stalls", recorder.stalls.length);
+    coverage.count("lates", recorder.lates.length);
+    if (this.#model.observer.tracker.slots.some(({ parked }) => parked)) coverage.count("graced");
     coverage.count("stallsByRule", recorder.stalls.filter(isByRule).length);
     coverage.count("removed", recorder.removed.length);
     coverage.count("slowTurns", recorder.slowStages.length);

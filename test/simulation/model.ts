@@ -66,6 +66,7 @@ export class Model {
     const { observer, recovery } = this;
     observer.rows = [];
     observer.sequence = [];
+    observer.lates = [];
     this.stalls = [];
     this.removed = [];
     recovery.beginTurn(spawns, signals);
@@ -102,9 +103,12 @@ export class Model {
   /** Observer times at which a limit is reached to the nanosecond. */
   edges(): number[] {
     const { timeoutNs, killGraceNs } = this.#world.scenario;
-    const { tracker, lookedUpNs } = this.observer;
+    const { observer } = this;
+    const { tracker, lookedUpNs } = observer;
     const edges = tracker.slots.flatMap((slot) => [
       slot.lastNs + slot.lane.thresholdNs + tracker.excusedNs(slot),
+      slot.lastNs + Math.min(slot.lane.lateNs, slot.lane.thresholdNs) + tracker.excusedNs(slot),
+      slot.graceEndNs + observer.nowNs - tracker.awakeNs(observer.nowNs),
       slot.lastNs + 10 * slot.lane.thresholdNs,
       (lookedUpNs.get(slot) ?? 0) + SECOND_NS,
     ]);

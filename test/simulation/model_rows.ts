@@ -132,6 +132,19 @@ export function rowText(batch: EventBatch, i: number): string {
   }
 }
 
+/** A member that is late. */
+export interface ModelLate {
+  readonly pid: number;
+  readonly observerNs: number;
+  readonly lastNs: number;
+  readonly lateNs: number;
+  readonly thresholdNs: number;
+}
+
+export function lateText({ pid, observerNs, lastNs, lateNs, thresholdNs }: ModelLate): string {
+  return `late ${pid} @${observerNs} last ${lastNs} late ${lateNs} threshold ${thresholdNs}`;
+}
+
 export function stallText(stall: Stall): string {
   const nonce = wide(stall.lastNonceHi, stall.lastNonceLo);
   return `stall of ${stall.pid} @${stall.observerNs} last ${stall.lastNs} nonce ${nonce} origin ${stall.origin} ns ${stall.namespaceInode} generation ${stall.generation} proven ${stall.proven} status ${stall.status} payload ${stall.payload} listener ${stall.listener} threshold ${stall.thresholdNs} rule ${stall.rule} contained ${stall.innerPid !== 0}`;

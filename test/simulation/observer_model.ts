@@ -7,7 +7,7 @@ import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
 import { IdentificationModel } from "./identification_model.ts";
 import { decodeInContainer, type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
-import { type DecodedFrame, decodeErrorRow, type ModelStall, row } from "./model_rows.ts";
+import { type DecodedFrame, decodeErrorRow, lateText, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { CountingReader, ProcessTable } from "./process_table.ts";
 import type { Scenario } from "./scenario.ts";
@@ -66,6 +66,8 @@ export class ObserverModel {
   /** Of this turn: event rows, and conflicts of two known namespaces. */
   rows: string[] = [];
   stalls: ModelStall[] = [];
+  /** Of this turn: members that were found late. */
+  lates: string[] = [];
   /**
    * Stalls that had to be reported early, because a batch brought the return of an agent; not yet
    * decided. They come before that batch, unless they were judged after it was received.
@@ -243,7 +245,12 @@ export class ObserverModel {
     this.#listen(nowNs);
     const { judgeLimit } = this.#options.scenario;
     const look = (slot: ReferenceSlot) => this.identification.beforeJudged(slot, nowNs);
-    for (const { kind, pid } of this.tracker.drain(nowNs, undefined, judgeLimit, look)) {
+    const drained = this.tracker.drain(nowNs, undefined, judgeLimit, look);
+    for (const pid of this.tracker.lates) {
+      const { lastNs, lane } = this.tracker.find(pid)!;
+      this.lates.push(lateText({ pid, observerNs: nowNs, lastNs, ...lane }));
+    }
+    for (const { kind, pid } of drained) {
       if (kind === "stall") this.stalls.push(this.#stallOf(this.tracker.find(pid)!, nowNs));
       else this.seen.retired += 1;
     }

@@ -3,6 +3,7 @@
 // stall, none missed, each once per silence run; nothing is started for a process that is not the
 // one that fell silent; budgets are kept.
 import type { EventBatch } from "../../src/events/event_batch.ts";
+import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
@@ -38,7 +39,10 @@ interface Watched {
   readonly lastBeatNs: number;
   /** Its process could be read at each of its beats: the rule has it, if it runs that program. */
   readonly wasReadable: boolean;
+  /** Its first beat came no later. */
+  readonly firstBeatNs: number;
   reported: boolean;
+  late: boolean;
 }
 
 export class Promises {
@@ -90,8 +94,9 @@ export class Promises {
       const isFirst = before === undefined || isOther;
       const wasReadable = (isFirst || before.wasReadable) && this.#isReadable(pid, generation);
       const isGenerationRead = !Number.isNaN(read);
-      const seen = { generation, isGenerationRead, wasReadable, lastBeatNs };
-      this.#watched.set(pid, { ...seen, reported: false });
+      const firstBeatNs = isFirst ? lastBeatNs : before.firstBeatNs;
+      const seen = { generation, isGenerationRead, wasReadable, lastBeatNs, firstBeatNs };
+      this.#watched.set(pid, { ...seen, reported: false, late: false });
     }
   }
 
@@ -118,7 +123,31 @@ export class Promises {
     if (watched.lastBeatNs >= stall.observerNs) return;
     same("promise: the silence starts at the last beat", watched.lastBeatNs, stall.lastNs);
     same(`promise: one stall per silence run of pid ${stall.pid}`, false, watched.reported);
+    this.#isNotNew(watched, stall);
     watched.reported = true;
+  }
+
+  onLate({ pid, agent, observerNs, lastNs, lateNs, thresholdNs }: MemberLate): void {
+    const { agentName, rule, deafNsSince } = this.#options;
+    same("promise: who is late has a rule", true, agentName(agent).endsWith(SHARED));
+    same("promise: the late of a rule", rule!.lateNs, lateNs);
+    same("promise: the threshold of one that is late", rule!.thresholdNs, thresholdNs);
+    const heardNs = observerNs - lastNs - (deafNsSince(lastNs) - deafNsSince(observerNs));
+    if (heardNs < lateNs) throw new SimulationFailure("promise: nobody is late", lateNs, heardNs);
+    const watched = this.#watched.get(pid);
+    if (watched === undefined || watched.lastBeatNs >= observerNs) return;
+    same(`promise: pid ${pid} is told late once per silence`, false, watched.late);
+    same(`promise: pid ${pid} is told late before it stalls`, false, watched.reported);
+    watched.late = true;
+    this.#isNotNew(watched, { agent, observerNs });
+  }
+
+  // Pauses make a grace longer, never shorter.
+  #isNotNew({ firstBeatNs }: Watched, { agent, observerNs }: Pick<Stall, "agent" | "observerNs">) {
+    const { agentName, rule } = this.#options;
+    const graceNs = agentName(agent).endsWith(SHARED) ? (rule?.graceNs ?? 0) : 0;
+    if (observerNs < firstBeatNs + graceNs)
+      throw new SimulationFailure("promise: a new one is not judged", firstBeatNs, observerNs);
   }
 
   onRemoved(pid: number, nowNs: number): void {
@@ -224,12 +253,18 @@ export class Promises {
     this.#atMost("completions", 128 + 256, this.#completionsThisTurn);
     // With a smaller judge limit, which retired slots count against too, some agents have to wait,
     // and only the model knows which.
-    const judgesAll = this.#watched.size + this.#removedThisTurn <= this.#options.judgeLimit;
+    // Each may be late, wait for its grace, and leave that before it is judged.
+    const moves = 4 * this.#watched.size + this.#removedThisTurn;
+    const judgesAll = moves <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, watched] of this.#watched) {
       const { lastBeatNs, reported } = watched;
-      const { excusedNs } = this.#options;
-      const deadlineNs = lastBeatNs + this.#thresholdNsMax(watched) + excusedNs(lastBeatNs);
+      const { excusedNs, rule } = this.#options;
+      const excused = lastBeatNs + excusedNs(lastBeatNs);
+      // It is not seen here which beat took the slot: the last one at the latest.
+      const graceNs = isShared(watched.generation) ? (rule?.graceNs ?? 0) : 0;
+      const deadlineNs = excused + Math.max(this.#thresholdNsMax(watched), graceNs);
+      this.#isLateIfDue(pid, watched, excused + graceNs, sinceNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
         `promise: no stall is missed, pid ${pid}`,
@@ -237,6 +272,16 @@ export class Promises {
         `none in the turn at ${sinceNs}`,
       );
     }
+  }
+
+  #isLateIfDue(pid: number, watched: Watched, notBeforeNs: number, sinceNs: number): void {
+    const { rule, excusedNs } = this.#options;
+    const isTaken = isShared(watched.generation) && watched.wasReadable;
+    if (rule === undefined || !isTaken || watched.late || watched.reported) return;
+    const { lastBeatNs } = watched;
+    const lateNs = Math.max(lastBeatNs + rule.lateNs + excusedNs(lastBeatNs), notBeforeNs);
+    if (lateNs > sinceNs) return;
+    throw new SimulationFailure(`promise: no late is missed, pid ${pid}`, lateNs, sinceNs);
   }
 
   endLife(): void {

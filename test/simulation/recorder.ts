@@ -1,10 +1,11 @@
 // What the daemon gave its sinks and reports in one turn, as text in the order of the calls.
 import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
+import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { RubbishReports } from "../../src/listener/rubbish_watch.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
-import { rowText, stallText } from "./model_rows.ts";
+import { lateText, rowText, stallText } from "./model_rows.ts";
 import type { Promises } from "./promises.ts";
 
 export class Recorder implements TickExport, TickReports, RubbishReports {
@@ -13,6 +14,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   outcomes: string[] = [];
   removed: number[] = [];
   reportedStalls: string[] = [];
+  lates: string[] = [];
   resumptions: string[] = [];
   conflicts: string[] = [];
   slowStages: string[] = [];
@@ -31,6 +33,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.outcomes = [];
     this.removed = [];
     this.reportedStalls = [];
+    this.lates = [];
     this.resumptions = [];
     this.conflicts = [];
     this.slowStages = [];
@@ -67,6 +70,11 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
 
   stalled(stall: Stall): void {
     this.reportedStalls.push(stallText(stall));
+  }
+
+  late(late: MemberLate): void {
+    this.lates.push(lateText(late));
+    this.#promises.onLate(late);
   }
 
   resumed(pid: number, listener: number, status: number): void {

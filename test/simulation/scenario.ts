@@ -46,6 +46,9 @@ export interface Scenario {
 
 export interface ScenarioRule {
   readonly thresholdNs: number;
+  /** +Infinity = no member is late. */
+  readonly lateNs: number;
+  readonly graceNs: number;
   /** Of its plan, which is the recovery in all else; undefined = its plan is "none". */
   readonly debounceNs: number | undefined;
 }
@@ -90,7 +93,8 @@ const VOUCHED_PODS: LinkOptions = { ...PODS, name: "vouched-pods", kernelVouches
 export function scenarioOf(life: number, random: Random, agentCount: number): Scenario {
   if (life === 0) return fullScenario(agentCount, [UNIX, TRUSTED, LAB, PODS], true);
   if (life === 1) {
-    const rule = { thresholdNs: NS_PER_S / 2, debounceNs: 5 * NS_PER_S };
+    const terms = { thresholdNs: NS_PER_S / 2, lateNs: NS_PER_S / 5, graceNs: NS_PER_S };
+    const rule = { ...terms, debounceNs: 5 * NS_PER_S };
     return { ...fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false), rule };
   }
   return drawScenario(random, agentCount);
@@ -202,8 +206,12 @@ function drawScenario(random: Random, agentCount: number): Scenario {
 
 function drawRule(random: Random, thresholdNs: number): ScenarioRule | undefined {
   if (random.chance(0.3)) return undefined;
+  const ownNs = Math.round(random.pick([0.4, 0.9, 1, 2.5]) * thresholdNs) + random.below(1_000);
+  const late = random.pick([Number.POSITIVE_INFINITY, 0.3, 0.8]);
   return {
-    thresholdNs: Math.round(random.pick([0.4, 0.9, 1, 2.5]) * thresholdNs) + random.below(1_000),
+    thresholdNs: ownNs,
+    lateNs: Math.round(late * ownNs),
+    graceNs: Math.round(random.pick([0, 0, 0.6, 4]) * ownNs),
     debounceNs: random.pick([undefined, 0, Math.round(4.5 * thresholdNs)]),
   };
 }

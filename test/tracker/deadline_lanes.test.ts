@@ -218,3 +218,162 @@ describe("deadline lanes", () => {
     h.tracker.checkInvariants();
   });
 });
+
+describe("late members", () => {
+  const LATE = { lateNs: 40 };
+
+  test("are found once for each silence, at their late, and stall at their threshold", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, LATE);
+    expect(h.tracker.nextDeadline()).toBe(40);
+    expect(h.due(39)).toEqual({ stalled: [], late: [] });
+    expect(h.due(40)).toEqual({ stalled: [], late: [1] });
+    expect(h.tracker.nextDeadline()).toBe(100);
+    expect(h.due(99)).toEqual({ stalled: [], late: [] });
+    expect(h.due(100)).toEqual({ stalled: [1], late: [] });
+    h.beat(1, 2, 200);
+    expect(h.due(240)).toEqual({ stalled: [], late: [1] });
+    h.tracker.checkInvariants();
+  });
+
+  test("are no longer late with a beat, and may be late again", () => {
+    const h = new Harness();
+    for (const pid of [1, 2, 3]) {
+      h.beat(pid, 1, pid);
+      h.change(pid, 100, LATE);
+    }
+    expect(h.due(42).late).toEqual([1, 2]);
+    h.beat(1, 2, 50);
+    h.tracker.checkInvariants();
+    expect(h.due(60).late).toEqual([3]);
+    expect(h.due(89).late).toEqual([]);
+    expect(h.due(90).late).toEqual([1]);
+    expect(h.due(150)).toEqual({ stalled: [2, 3, 1], late: [] });
+  });
+
+  test("are not told if their stall is due at the same time", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, LATE);
+    expect(h.due(100)).toEqual({ stalled: [1], late: [] });
+  });
+
+  test("are not told if the end of their process was", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, LATE);
+    h.tracker.ends.note(h.tracker.slotOf(1));
+    expect(h.due(60)).toEqual({ stalled: [], late: [] });
+    expect(h.due(100)).toEqual({ stalled: [1], late: [] });
+  });
+
+  test("are late when a pause is not counted as silence", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, LATE);
+    h.tracker.pauses.add(30, 25);
+    expect(h.due(64).late).toEqual([]);
+    expect(h.due(65).late).toEqual([1]);
+  });
+
+  test("stay late when they get another rule, and are not told again", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, LATE);
+    h.due(40);
+    h.change(1, 200, { lateNs: 90 });
+    expect(h.due(150)).toEqual({ stalled: [], late: [] });
+    expect(h.due(200)).toEqual({ stalled: [1], late: [] });
+  });
+
+  test("are at most as many at a time as a drain may move; the others are told next", () => {
+    const h = new Harness();
+    for (const pid of [1, 2, 3]) {
+      h.beat(pid, 1, 0);
+      h.change(pid, 100, LATE);
+    }
+    h.drainDue(40, 2);
+    expect(h.lates.splice(0)).toEqual([1, 2]);
+    expect(h.tracker.nextDeadline()).toBe(40);
+    h.drainDue(40, 2);
+    expect(h.lates).toEqual([3]);
+  });
+});
+
+describe("new members with a grace", () => {
+  test("are judged at the end of it, or at their threshold if that is later", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { graceNs: 250 });
+    h.beat(2, 1, 200);
+    h.change(2, 100, { graceNs: 30 });
+    expect(h.due(249)).toEqual({ stalled: [], late: [] });
+    expect(h.tracker.nextDeadline()).toBe(250);
+    expect(h.due(250).stalled).toEqual([1]);
+    expect(h.due(300).stalled).toEqual([2]);
+    h.tracker.checkInvariants();
+  });
+
+  test("are judged by their last beat if they beat in between", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { graceNs: 250 });
+    h.due(150);
+    h.beat(1, 2, 200);
+    expect(h.due(299).stalled).toEqual([]);
+    expect(h.due(300).stalled).toEqual([1]);
+  });
+
+  test("are not late before its end, and late then", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { lateNs: 40, graceNs: 90 });
+    expect(h.due(60)).toEqual({ stalled: [], late: [] });
+    expect(h.due(90)).toEqual({ stalled: [], late: [1] });
+    expect(h.due(100).stalled).toEqual([1]);
+  });
+
+  test("have it once: their next silence is judged as any other", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { graceNs: 250 });
+    h.due(250);
+    h.beat(1, 2, 260);
+    expect(h.due(360).stalled).toEqual([1]);
+  });
+
+  test("have it without the pauses, and a silence that begins anew gives no second one", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { graceNs: 250 });
+    h.tracker.pauses.add(200, 50);
+    h.tracker.pauses.beginAnew(200);
+    expect(h.due(299).stalled).toEqual([]);
+    expect(h.due(300).stalled).toEqual([1]);
+  });
+
+  test("that leave the table while they wait leave nothing behind", () => {
+    const h = new Harness();
+    for (const pid of [1, 2, 3]) {
+      h.beat(pid, 1, pid);
+      h.change(pid, 100, { graceNs: 1_000 - 100 * pid });
+    }
+    h.due(200);
+    h.tracker.ends.leave(h.tracker.slotOf(2));
+    h.tracker.checkInvariants();
+    expect(h.due(1_000).stalled).toEqual([1, 3]);
+    expect(h.tracker.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("are judged by a new rule's grace when they run another program", () => {
+    const h = new Harness();
+    h.beat(1, 1, 0);
+    h.change(1, 100, { graceNs: 1_000 });
+    expect(h.due(200).stalled).toEqual([]);
+    h.change(1, 100, { graceNs: 300 });
+    expect(h.tracker.nextDeadline()).toBe(100);
+    expect(h.due(299).stalled).toEqual([]);
+    expect(h.due(300).stalled).toEqual([1]);
+  });
+});

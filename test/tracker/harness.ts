@@ -8,6 +8,7 @@ import {
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { TRACKER } from "../../src/tracker/counters.ts";
+import type { Terms } from "../../src/tracker/deadline_lanes.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
@@ -53,6 +54,8 @@ export class Harness {
   /** Pids whose processes have ended. */
   readonly ended = new Set<number>();
   endedReads = 0;
+  /** Pids that drains found late since this was emptied. */
+  readonly lates: number[] = [];
   /** The one that was recorded last. */
   readonly datagram = new Datagram();
   #taken: ReferenceCounters;
@@ -110,10 +113,11 @@ export class Harness {
     return OUTCOMES[this.tracker.record(datagram)]!;
   }
 
-  /** `pid` has another threshold from now on, if it is tracked. */
-  change(pid: number, threshold: number): void {
+  /** `pid` has these terms from now on, if it is tracked; by default no late and no grace. */
+  change(pid: number, thresholdNs: number, terms: Partial<Terms> = {}): void {
     const slot = this.tracker.slotOf(pid);
-    if (slot >= 0) this.tracker.table.lanes.change(slot, threshold);
+    const all = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0, ...terms };
+    if (slot >= 0) this.tracker.table.lanes.change(slot, all);
   }
 
   drain(now: number, threshold = THRESHOLD): StallSeen[] {
@@ -126,6 +130,12 @@ export class Harness {
     const seen: StallSeen[] = [];
     const taken = this.tracker.drainDue(now, slotsMax, this.#sink(seen));
     return { seen, taken };
+  }
+
+  /** Pids that are due at `now` by their own terms: stalled, and late. */
+  due(now: number): { stalled: number[]; late: number[] } {
+    const stalled = this.drainDue(now, Number.POSITIVE_INFINITY).seen.map(({ pid }) => pid);
+    return { stalled, late: this.lates.splice(0) };
   }
 
   /** Pids of the stalls of a drain. */
@@ -206,6 +216,7 @@ export class Harness {
           origin: slots.origin[slot]!,
         });
       },
+      onLate: (slot: number) => void this.lates.push(slots.pid[slot]!),
     };
   }
 }

@@ -52,7 +52,14 @@ type Operation =
       readonly max: number;
       readonly later: number;
     }
-  | { readonly kind: "change"; readonly pid: number; readonly threshold: number }
+  | {
+      readonly kind: "change";
+      readonly pid: number;
+      readonly threshold: number;
+      readonly late: number;
+      readonly grace: number;
+    }
+  | { readonly kind: "pause"; readonly ns: number }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "take removed" }
@@ -66,6 +73,8 @@ type Operation =
 interface World {
   readonly pids: number;
   readonly thresholds: readonly number[];
+  readonly lates: readonly number[];
+  readonly graces: readonly number[];
 }
 
 function operations(world: World): fc.Arbitrary<Operation> {
@@ -76,7 +85,8 @@ function operations(world: World): fc.Arbitrary<Operation> {
     { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }) },
     { weight: 2, arbitrary: fc.constantFrom(50, 99, 100, 101) },
     { weight: 1, arbitrary: fc.constantFrom(999, 1_000, 1_001, 2_500) },
-    { weight: 1, arbitrary: fc.integer({ min: -150, max: -1 }) },
+    // No time runs backwards past the end of a pause.
+    { weight: world.graces.length > 0 ? 0 : 1, arbitrary: fc.integer({ min: -150, max: -1 }) },
   );
   const nonce = fc.oneof(
     { weight: 6, arbitrary: fc.bigInt({ min: 0n, max: 12n }) },
@@ -113,7 +123,17 @@ function operations(world: World): fc.Arbitrary<Operation> {
     },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constant("change" as const), pid, threshold }),
+      arbitrary: fc.record({
+        kind: fc.constant("change" as const),
+        pid,
+        threshold,
+        late: fc.constantFrom(Number.POSITIVE_INFINITY, ...world.lates),
+        grace: fc.constantFrom(0, 0, ...world.graces),
+      }),
+    },
+    {
+      weight: world.graces.length > 0 ? 1 : 0,
+      arbitrary: fc.record({ kind: fc.constant("pause" as const), ns: fc.constantFrom(20, 120) }),
     },
     {
       weight: 2,
@@ -171,8 +191,14 @@ class Pair {
     if (operation.kind === "beat") this.#beat(operation);
     else if (operation.kind === "drain") this.#drain(operation);
     else if (operation.kind === "change") {
-      fast.change(operation.pid, operation.threshold);
-      slow.change(operation.pid, operation.threshold);
+      const { pid, threshold: thresholdNs, late, grace: graceNs } = operation;
+      const lateNs = late < thresholdNs ? late : Number.POSITIVE_INFINITY;
+      fast.change(pid, thresholdNs, { lateNs, graceNs });
+      slow.change(pid, { thresholdNs, lateNs, graceNs });
+    } else if (operation.kind === "pause") {
+      this.#now += operation.ns;
+      fast.tracker.pauses.add(this.#now, operation.ns);
+      slow.pauses.push({ endNs: this.#now, ns: operation.ns });
     } else if (operation.kind === "start time") {
       if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
       else fast.startTimes.set(operation.pid, operation.generation);
@@ -222,11 +248,14 @@ class Pair {
     const slotsMax = threshold === undefined ? max : Number.POSITIVE_INFINITY;
     const wanted = this.slow.drain(this.#now, threshold, slotsMax);
     const stalls = wanted.filter((taken) => taken.kind === "stall").map((taken) => taken.pid);
+    if (this.slow.lates.length > 0) reached.add("late");
+    if (this.slow.slots.some(({ parked }) => parked)) reached.add("parked");
     if (threshold === undefined) {
       const { seen, taken } = this.fast.drainDue(this.#now, max);
       expect(seen.map((stall) => stall.pid)).toEqual(stalls);
       expect(taken).toBe(wanted.length);
     } else expect(this.fast.stalled(this.#now, threshold)).toEqual(stalls);
+    expect(this.fast.lates.splice(0)).toEqual(this.slow.lates);
   }
 
   #ask({ pid, generation, timestamp }: Extract<Operation, { kind: "ask" }>): void {
@@ -270,6 +299,10 @@ class Pair {
         beatOnce: (slots.flags[slot]! & SLOT_BEAT_ONCE) !== 0,
         enteredAt: wanted.enteredAt,
         latched: slots.isLatched(slot),
+        late: this.fast.tracker.table.lanes.isLate(slot),
+        firstNs: slots.firstNs[slot]!,
+        graceEndNs: slots.graceEndNs[slot]!,
+        parked: this.fast.tracker.table.lanes.graces.has(slot),
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
       }).toEqual(wanted);
@@ -283,11 +316,14 @@ class Pair {
     const { table, slots } = this.fast.tracker;
     expect(table.lanes.laneCount).toBe(this.slow.lanes.length);
     this.slow.lanes.forEach((lane, i) => {
-      const pids: number[] = [];
-      for (let slot = table.lanes.head[i]!; slot >= 0; slot = slots.next[slot]!)
-        pids.push(slots.pid[slot]!);
-      expect(table.lanes.thresholdNs[i]).toBe(lane.thresholdNs);
-      expect(pids).toEqual(this.slow.laneSlots(lane).map((slot) => slot.pid));
+      for (const row of [i, table.lanes.lateRowOf(i)]) {
+        const pids: number[] = [];
+        for (let slot = table.lanes.head[row]!; slot >= 0; slot = slots.next[slot]!)
+          pids.push(slots.pid[slot]!);
+        expect(table.lanes.thresholdNs[row]).toBe(lane.thresholdNs);
+        expect(pids).toEqual(this.slow.laneSlots(lane, row !== i).map((slot) => slot.pid));
+      }
+      expect(table.lanes.lateNs[i]).toBe(lane.lateNs);
     });
     expect(this.fast.tracker.nextDeadline()).toBe(this.slow.nextDeadline());
   }
@@ -317,18 +353,29 @@ function agree(world: World, capacities: readonly number[], runs: number, length
   );
 }
 
+const PLAIN = { lates: [], graces: [] };
+
 describe("Tracker agrees with its slow twin", () => {
   test("when a few slots are fought over", () => {
-    agree({ pids: 9, thresholds: [100] }, [0, 1, 2, 4, 7], RUNS);
+    agree({ pids: 9, thresholds: [100], ...PLAIN }, [0, 1, 2, 4, 7], RUNS);
   });
 
   test("when several thresholds are in use", () => {
-    agree({ pids: 12, thresholds: [0, 50, 100, 300] }, [3, 6, 12], RUNS);
+    agree({ pids: 12, thresholds: [0, 50, 100, 300], ...PLAIN }, [3, 6, 12], RUNS);
   });
 
   test("when more thresholds are in use than there are lanes", () => {
     const thresholds = Array.from({ length: 200 }, (_, i) => 3_000 + i * 50);
-    agree({ pids: 400, thresholds }, [90, 200], Math.ceil(RUNS / 20), 400);
+    agree({ pids: 400, thresholds, ...PLAIN }, [90, 200], Math.ceil(RUNS / 20), 400);
+  });
+
+  test("when members are late before they stall", () => {
+    agree({ pids: 9, thresholds: [100, 300], lates: [40, 99], graces: [] }, [4, 9], RUNS);
+  });
+
+  test("when members have a grace, and the observer pauses", () => {
+    const world = { pids: 9, thresholds: [50, 100], lates: [40], graces: [60, 150, 400] };
+    agree(world, [4, 9], RUNS);
   });
 
   test("after having reached every outcome and every counter that can move here", () => {
@@ -343,11 +390,13 @@ describe("Tracker agrees with its slow twin", () => {
       "evictionScanTruncated",
       "evictions",
       "invariantViolations",
+      "late",
       "namespaceConflicts",
       "nonceRestarts",
       "nonceWraps",
       "originConflicts",
       "outOfOrder",
+      "parked",
       "pidRecycles",
       "removedPidDrops",
       "uidShares",

@@ -46,6 +46,20 @@ describe("the view of an agent", () => {
     expect(view.walkAgents().next(1)).toMatchObject([{ status, state }]);
   });
 
+  test("is late from its late until its next beat, and new while its grace runs", () => {
+    const { harness, view } = watching(1);
+    const { table } = harness.observer.tracker;
+    const state = () => view.walkAgents().next(1)[0]!.state;
+    const rule = { thresholdNs: THRESHOLD_NS, lateNs: THRESHOLD_NS / 2, graceNs: THRESHOLD_NS / 4 };
+    table.lanes.change(0, rule);
+    expect(state()).toBe("new");
+    harness.pass(THRESHOLD_NS / 2 / NS_PER_MS);
+    harness.pump();
+    expect(state()).toBe("late");
+    harness.receive(beatOf(100, { nonce: 2n }));
+    expect(state()).toBe("ok");
+  });
+
   test("counts the beats that were refused since the last accepted one", () => {
     const { harness, view } = watching(1);
     harness.receive(beatOf(100), beatOf(100));

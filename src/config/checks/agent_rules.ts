@@ -154,16 +154,22 @@ function checkListeners(
   });
 }
 
+// A threshold without a late is a pair, too.
 function checkThresholds(document: CheckedDocument, faults: Fault[]): void {
-  const { threshold } = document.tables.observer.values;
-  const different = new Set(threshold === undefined ? [] : [threshold]);
+  const ofObserver = document.tables.observer.values.threshold;
+  const different = new Set([`${ofObserver} none`]);
   for (const { values, path } of document.agents) {
-    if (values.threshold === undefined) continue;
-    different.add(values.threshold);
-    if (different.size <= THRESHOLDS_MAX) continue;
-    const found = `${quoted(durationTextFromNs(values.threshold))}, one more than ${THRESHOLDS_MAX} different thresholds`;
+    const { threshold = ofObserver, late } = values;
+    different.add(`${threshold} ${late ?? "none"}`);
+    if (different.size <= THRESHOLDS_MAX || threshold === undefined) continue;
+    const text = quoted(durationTextFromNs(threshold));
+    const pair =
+      late === undefined ? text : `${text} with late ${quoted(durationTextFromNs(late))}`;
+    const what = late === undefined ? "thresholds" : "pairs of threshold and late";
+    const found = `${pair}, one more than ${THRESHOLDS_MAX} different ${what}`;
     const want = "one that another rule has: that of the observer counts, too";
-    faults.push({ path: [...path, "threshold"], anchor: "value", found, want });
+    const key = values.threshold === undefined ? "late" : "threshold";
+    faults.push({ path: [...path, key], anchor: "value", found, want });
     return;
   }
 }

@@ -1,29 +1,14 @@
 // Features that the file format has and this version does not. Their keys are checked like all
 // others; a file without any other problem that uses one is refused with these words, rather than
 // obeyed in part. A feature that arrives takes its lines out of here and changes nothing else.
-import type { AGENT_KEYS } from "../keys/agent_keys.ts";
 import type { Fault } from "../problems/fault.ts";
 import { pathText } from "../problems/found.ts";
 import type { CheckedDocument } from "./check_document.ts";
 import { type Conflict, conflictFault } from "./key_ref.ts";
 
-type AgentKey = keyof typeof AGENT_KEYS;
-
-/** What a rule may not ask for yet, and the values with which it does not. */
-const AGENT_FEATURES: readonly {
-  readonly key: AgentKey;
-  readonly idle?: readonly unknown[];
-  readonly want: string;
-}[] = [
-  { key: "late", want: "no late: this version calls no member late yet" },
-  { key: "grace", idle: [0], want: '"0s": this version gives new members no grace yet' },
-];
-
 /** The features used by a configuration that is good otherwise. */
 export function unavailableFaults(document: CheckedDocument): Fault[] {
-  return [...hardwareWatchdog(document), ...agentFeatures(document)].map((conflict) =>
-    conflictFault(document, conflict),
-  );
+  return hardwareWatchdog(document).map((conflict) => conflictFault(document, conflict));
 }
 
 function hardwareWatchdog(document: CheckedDocument): Conflict[] {
@@ -32,14 +17,4 @@ function hardwareWatchdog(document: CheckedDocument): Conflict[] {
   const want = "no hardware watchdog: this version does not feed one yet";
   const at = { table: "liveness", key: "hw_watchdog" } as const;
   return [{ at, anchor: "value", found: pathText(hw_watchdog), want }];
-}
-
-function agentFeatures({ agents }: CheckedDocument): Conflict[] {
-  return agents.flatMap((row) =>
-    AGENT_FEATURES.flatMap(({ key, idle = [], want }) => {
-      const value = row.values[key];
-      if (value === undefined || idle.includes(value)) return [];
-      return [{ at: { row, key }, anchor: "key", found: "the key", want } as const];
-    }),
-  );
 }
