@@ -39,6 +39,7 @@ export interface TickExport {
   /** True if the batch gave it something to write. */
   onBatch(batch: EventBatch, count: number): boolean;
   onStall(stall: Stall): void;
+  onLate(late: MemberLate): void;
   /** `source` is "" unless another source has the pid. */
   onRemoved(pid: number, nowNs: number, source: string): void;
   /** The tracker has no member of `key` any more, however it left. */
@@ -238,7 +239,10 @@ export class Tick {
   #tellLates(): void {
     const { lates } = this.#options.observer.silence.stalls;
     if (lates.length === 0) return;
-    for (const late of lates) this.#options.reports.late(late);
+    for (const late of lates) {
+      this.#options.exporter?.onLate(late);
+      this.#options.reports.late(late);
+    }
     lates.length = 0;
     this.#flags |= TURN_FULL;
   }

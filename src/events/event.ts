@@ -32,6 +32,7 @@ type OfTheDaemon =
   | "gone"
   | "resume"
   | "recovery"
+  | "late"
   | "missing"
   | "complete"
   | "boot"

@@ -181,6 +181,7 @@ export const EVENT_FIELDS = {
   /** Present, of an agent; in the table, of the daemon. */
   members: exported("members", decimal("members")),
   expected: exported("expected", decimal("expected")),
+  late: exported("late_ms", wholeMs("lateNs")),
   grace: exported("grace_ms", wholeMs("graceNs")),
   missing: exported("missing_ms", wholeMs("missingNs")),
   beats: exported("beats", decimal("beats")),

@@ -7,6 +7,7 @@ import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import type { DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
+import type { MemberLate } from "../events/member_late.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Content, FileCalls } from "../files/append_file.ts";
@@ -84,6 +85,10 @@ export class EventExport {
   onStall(stall: Stall): void {
     this.#lines.onStall(stall);
     this.#added(stall.observerNs);
+  }
+
+  onLate(late: MemberLate): void {
+    this.add("late", late);
   }
 
   /**

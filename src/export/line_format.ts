@@ -7,6 +7,7 @@ import type { EventBatch } from "../events/event_batch.ts";
 import type { KindName } from "../events/event_kinds.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { MemberLate } from "../events/member_late.ts";
 import type { MemberResumed } from "../events/member_resumed.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RecoveryRow } from "./recovery_row.ts";
@@ -24,6 +25,7 @@ export interface ExportedObjects {
   readonly gone: MemberGone;
   readonly resume: MemberResumed;
   readonly recovery: RecoveryRow;
+  readonly late: MemberLate;
   readonly missing: AgentMissing;
   readonly complete: AgentComplete;
   readonly boot: DaemonBoot;

@@ -152,6 +152,7 @@ const FIRST_COLUMNS: { readonly [K in ObjectKind]: (event: ExportedObjects[K]) =
       .filter((word) => word !== "")
       .join(" "),
   }),
+  late: ({ key, pid, source }) => ({ pid: pidText(pid, key === pid ? "" : source) }),
   missing: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
   complete: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
   boot: ({ pid, version }) => ({ pid: String(pid), payload: version }),

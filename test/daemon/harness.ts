@@ -119,6 +119,7 @@ function exportInto(diary: string[]): TickExport {
   return {
     setWallOffsetNs: (ns) => diary.push(`export at ${ns}`),
     onBatch: (_batch: EventBatch, count: number) => diary.push(`export ${count} rows`) > 0,
+    onLate: ({ pid }) => diary.push(`export late ${pid}`),
     onStall: (stall: Stall) => diary.push(`export stall ${stall.pid}`),
     onRemoved: (pid: number) => diary.push(`export removal ${pid}`),
     onLeft: () => {},

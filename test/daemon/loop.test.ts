@@ -196,6 +196,8 @@ class DelayExport implements TickExport {
     return true;
   }
 
+  onLate(): void {}
+
   onStall(): void {}
 
   onRemoved(): void {}

@@ -18,6 +18,7 @@ import type { DaemonBoot, DaemonShutdown } from "../../src/events/daemon_life.ts
 import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
 import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
 import type { RecoveryOutcome, StepOutcome } from "../../src/events/outcome.ts";
+import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { EventExport, type EventExportOptions } from "../../src/export/event_export.ts";
 import { escapeTsv } from "../../src/export/tsv.ts";
@@ -212,6 +213,19 @@ const RESULT: RecoveryOutcome = {
 };
 
 const EXPECTED = { observerNs: 9e9, agent: 7, members: 7, expected: 8 } as const;
+
+const LATE: MemberLate = {
+  observerNs: 6e9,
+  agent: 7,
+  pid: 12,
+  key: 12,
+  source: "",
+  listener: 1,
+  generation: 5,
+  lastNs: 3e9,
+  lateNs: 3e9,
+  thresholdNs: 5e9,
+};
 
 const BOOT: DaemonBoot = {
   observerNs: 0,
@@ -442,6 +456,7 @@ describe("JSONL", () => {
     const began = { ...OF_MEMBER, kind: "began", stall: STALL, childPid: 4000 } as const;
     events.onOutcome({ ...began, stepCount: 3, dryRun: false });
     events.onOutcome(RESULT);
+    events.onLate(LATE);
     events.add("missing", { ...EXPECTED, graceNs: 30e9 });
     events.add("complete", { ...EXPECTED, members: 8, missingNs: 5e9 });
     events.onShutdown(SHUTDOWN);
@@ -459,6 +474,7 @@ describe("JSONL", () => {
       `${refused},"step":"restart_unit","step_number":2,"step_count":3,"outcome":"refused","reason":"storm_limit"}`,
       `${recovery},"step":"signal","step_number":2,"step_count":3,"outcome":"dry_run","detail":"SIGQUIT","dry_run":true}`,
       `${recovery},"step_number":3,"step_count":3,"outcome":"not_helped","detail":"SIGQUIT sent; restart app.service exit 1","by_pid":13,"exit_code":1,"duration_ms":2000}`,
+      '"late","listener":"lab","agent":"worker@3","pid":12,"generation":5,"last_ns":3000000000,"silence_ms":3000,"late_ms":3000,"threshold_ms":5000}',
       '"missing","agent":"worker@3","members":7,"expected":8,"grace_ms":30000}',
       '"complete","agent":"worker@3","members":8,"expected":8,"missing_ms":5000}',
       '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1,"recoveries":1}',

@@ -25,7 +25,8 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
-  sameList("late", expected.lates, recorder.lates);
+  sameList("late", expected.lates, recorder.exportedLates);
+  sameList("late told to a person", expected.lates, recorder.lates);
   sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);
   same("requests to the system", "", model.recovery.unexpectedRequests());
   sameList("return told to a person", resumptions(expected.rows), recorder.resumptions);

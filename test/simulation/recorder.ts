@@ -15,6 +15,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   removed: number[] = [];
   reportedStalls: string[] = [];
   lates: string[] = [];
+  exportedLates: string[] = [];
   resumptions: string[] = [];
   conflicts: string[] = [];
   slowStages: string[] = [];
@@ -34,6 +35,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.removed = [];
     this.reportedStalls = [];
     this.lates = [];
+    this.exportedLates = [];
     this.resumptions = [];
     this.conflicts = [];
     this.slowStages = [];
@@ -70,6 +72,10 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
 
   stalled(stall: Stall): void {
     this.reportedStalls.push(stallText(stall));
+  }
+
+  onLate(late: MemberLate): void {
+    this.exportedLates.push(lateText(late));
   }
 
   late(late: MemberLate): void {
