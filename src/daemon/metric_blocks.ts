@@ -75,6 +75,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   EXPECTED,
   ENDS,
   UNIT_QUESTIONS,
+  LATES,
   ROWS,
 ];
 

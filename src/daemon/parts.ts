@@ -13,7 +13,6 @@ import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
-import { LATES } from "../observer/silence_watch.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";

@@ -62,7 +62,7 @@ export class AgentTotals implements Totals {
     const lastNs = slots.lastNs[slot]!;
     const thresholdNs = lanes.thresholdOf(slot);
     const silenceNs = this.#nowNs - lastNs - lanes.pauses.excusedNs(lastNs);
-    totals.byState[AGENT_STATES.indexOf(memberState(table, slot))]! += 1;
+    totals.byState[AGENT_STATES.indexOf(memberState(table, slot, this.#nowNs))]! += 1;
     if (!slots.hasEnded(slot)) totals.members += 1;
     if (!slots.hasEnded(slot) && !slots.isLatched(slot)) totals.beating += 1;
     totals.oldestNs = least(totals.oldestNs, lastNs);
