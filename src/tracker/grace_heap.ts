@@ -1,6 +1,6 @@
-// Silent members whose grace is not over (spec 03 section 7.3): on top is the one whose grace is over
-// first. A member comes here only when it would be judged otherwise, so one that beats costs
-// nothing. A binary heap of slots in one typed array; each slot knows its place. Nothing allocates.
+// Silent members whose grace is not over (spec 03 section 7.3), that whose grace ends first on top.
+// A member comes here only when it would be judged otherwise, so one that beats costs nothing. A
+// binary heap of slots in one typed array; each slot knows its place. Nothing allocates.
 import { PLACE_NONE, type Slots } from "./slots.ts";
 
 export class GraceHeap {

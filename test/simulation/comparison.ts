@@ -69,16 +69,24 @@ function compareAgents(page: Page, model: Model): void {
   same("returns by listener", metrics.resumesTold, sumOf(page, "varta_resumes_seen_total"));
   same("members of all agents", slots.length, sumOf(page, "varta_agent_members"));
   same("beating", slots.length - latched, sumOf(page, "varta_agent_members_beating"));
-  same("members stalled", latched, inState("stalled"));
-  for (const [status, state] of ["ok", "degraded", "critical"].entries()) {
-    const said = slots.filter((slot) => !slot.latched && slot.status === status);
-    same(`members ${state}`, said.length, inState(state));
+  const awakeNs = observer.tracker.awakeNs(observer.nowNs);
+  for (const state of ["stalled", "critical", "late", "degraded", "new", "ok"]) {
+    const members = slots.filter((slot) => stateOf(slot, awakeNs) === state);
+    same(`members ${state}`, members.length, inState(state));
   }
   for (const outcome of OUTCOME_LABELS) {
     const expected = recovery.totals.get(`varta_recovery_outcomes_total{outcome="${outcome}"}`);
     const found = sumWith(page, "varta_agent_recoveries_total{", `outcome="${outcome}"`);
     same(`recoveries of all agents: ${outcome}`, expected ?? 0, found);
   }
+}
+
+function stateOf(slot: ReferenceSlot, awakeNs: number): string {
+  if (slot.latched) return "stalled";
+  if (slot.status === 2) return "critical";
+  if (slot.late) return "late";
+  if (slot.status === 1) return "degraded";
+  return slot.graceEndNs > awakeNs ? "new" : "ok";
 }
 
 function sumWith({ samples }: Page, prefix: string, label: string): number {
