@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { STATUS_OK } from "../../src/wire/frame.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { sampleAt } from "../metrics/page.ts";
+import { ControlGroup, NEEDS_CONTROL_GROUPS } from "../support/control_group.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -36,6 +37,8 @@ while True:
         continue
     out.sendto(bytes.fromhex(line), sys.argv[1])
 `;
+
+const ID = "0123456789abcdef".repeat(4);
 
 const reason = whyNot();
 
@@ -96,12 +99,29 @@ test.skipIf(reason !== "")(
   },
 );
 
-/** A program that is pid 1 of a pid namespace, with a child. */
+test.skipIf(reason !== "" || NEEDS_CONTROL_GROUPS !== "")(
+  `an agent in the control group of a container is called after that${reason || NEEDS_CONTROL_GROUPS}`,
+  async () => {
+    using directory = new TemporaryDirectory();
+    await using daemon = await start(directory);
+    await using group = new ControlGroup(`/varta-test-${process.pid}.slice/docker-${ID}.scope`);
+    await using web = new Container(daemon.socket, [...group.through, "unshare", "--cgroup"]);
+    await untilItRuns(web);
+    web.send(1, 1);
+    await daemon.untilReceived(1);
+    await daemon.untilStalls(web.pid);
+    const [stall] = daemon.stallsOf(web.pid);
+    expect(stall!.fields.get("agent")).toBe("docker-0123456789ab");
+    expect(daemon.stderr).not.toContain(ID);
+  },
+);
+
+/** A program that is pid 1 of a pid namespace, with a child; `through` starts it. */
 class Container implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "ignore", "ignore">;
 
-  constructor(socket: string) {
-    const argv = [...PID_NAMESPACE, "python3", "-c", AGENT, socket];
+  constructor(socket: string, through: readonly string[] = []) {
+    const argv = [...through, ...PID_NAMESPACE, "python3", "-c", AGENT, socket];
     this.#child = Bun.spawn(argv, { stdin: "pipe", stdout: "ignore", stderr: "ignore" });
   }
 

@@ -7,6 +7,7 @@ import "./side_by_side/contract.test.ts";
 import "./side_by_side/demo.test.ts";
 import "./side_by_side/ended_agent.test.ts";
 import "./side_by_side/files.test.ts";
+import "./side_by_side/follows_exec.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/inherited.test.ts";
 import "./side_by_side/lifecycle.test.ts";
