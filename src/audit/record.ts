@@ -157,7 +157,7 @@ function completeColumns(outcome: CompleteOutcome, unixMs: number): (string | nu
   const { captured } = outcome;
   const child = [count(unixMs), count(observerNs), "complete", pid, childPid];
   const end = [completion, orAbsent(exitCode), orAbsent(signal), count(durationNs)];
-  if (captured === undefined) return [...child, ...end, 0, 0, false];
+  if (captured?.isAudited !== true) return [...child, ...end, 0, 0, false];
   const { stdoutSizeBytes, stderrSizeBytes, truncated, stdoutTail, stderrTail } = captured;
   const tails = [tailText(stdoutTail), tailText(stderrTail)];
   return [...child, ...end, stdoutSizeBytes, stderrSizeBytes, truncated, ...tails];

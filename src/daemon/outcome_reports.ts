@@ -174,6 +174,7 @@ export class OutcomeReports {
       exit_code: known(outcome.exitCode),
       signal: known(outcome.signal),
       duration_ms: wholeMsFromNs(outcome.durationNs),
+      ...outputFields(outcome.captured),
     };
     const isLost = outcome.completion === "reap_failed";
     if (isLost) this.#log.error("recovery ended, status unknown", fields);

@@ -147,6 +147,7 @@ export function makeParts(options: PartsOptions): Parts {
     plans: config.plans,
     policyOf: (stall) => policyOf(stall, config.agents, agents),
     allowCrossNamespace: config.observer.allowCrossNamespace,
+    pipesOutput: !config.optionsAlone,
     listenerNames,
     runner,
     host: new SystemAgentHost(

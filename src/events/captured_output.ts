@@ -2,6 +2,8 @@
 // 5).
 
 export interface CapturedOutput {
+  /** It is for the audit log, too: `recovery.capture` asks for that. */
+  readonly isAudited: boolean;
   /** Bytes read in total. */
   readonly stdoutSizeBytes: number;
   readonly stderrSizeBytes: number;

@@ -14,6 +14,8 @@ export interface RecoverySettings {
   /** Undefined = no agent has a name or a plan of its own. */
   readonly policyOf?: (stall: Stall) => AgentPolicy | undefined;
   readonly allowCrossNamespace: boolean;
+  /** What commands print goes through the daemon, also where nobody asked to keep it. */
+  readonly pipesOutput?: boolean;
   /** Indexed by listener number. */
   readonly listenerNames: readonly string[];
 }

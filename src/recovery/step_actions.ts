@@ -11,6 +11,7 @@ import type { AgentHost } from "./agent_host.ts";
 import { placeholderValues } from "./argv_template.ts";
 import { unattestedText } from "./checks.ts";
 import { Child } from "./children/child.ts";
+import type { CaptureSetting } from "./children/child_output.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { ChildEnvironment } from "./environment.ts";
 import { needsPid, type Plan, restartArgv, type Step, UNIT_AUTO } from "./plan.ts";
@@ -189,8 +190,8 @@ export class StepActions {
     const child = sequence.reserved!;
     const { plan, stall, isPidGone } = sequence;
     const environment = this.#environmentOf(plan).expand(values, isPidGone, stall.source);
-    const { cwd, umask, capture, captureBytes } = plan.settings;
-    const setting = { cwd, umask, keptBytesMax: capture ? captureBytes : 0 };
+    const { cwd, umask } = plan.settings;
+    const setting = { cwd, umask, capture: this.#captureOf(plan) };
     const beginNs = monotonicNs();
     const failure = outstanding.start(child, argv, environment, setting);
     this.#spawnNs += monotonicNs() - beginNs;
@@ -208,6 +209,12 @@ export class StepActions {
     sequence.nextTryNs = nowNs + pauseNs;
     this.#options.reporter.deferred(sequence, failure.text, pauseNs, nowNs);
     return STEP_DEFERRED;
+  }
+
+  #captureOf({ settings }: Plan): CaptureSetting | undefined {
+    const { capture: isAudited, captureBytes: keptBytesMax } = settings;
+    const { pipesOutput = false } = this.#options.policies.settings;
+    return isAudited || pipesOutput ? { keptBytesMax, isAudited } : undefined;
   }
 
   #environmentOf(plan: Plan): ChildEnvironment {

@@ -23,7 +23,11 @@ const UNIT_LOOKUP_NS_MAX = 5 * NS_PER_S;
 const { SIGKILL } = constants.signals;
 
 /** The answer is a handful of lines. */
-const SETTING: ChildSetting = { cwd: "/", umask: undefined, keptBytesMax: 4_096 };
+const SETTING: ChildSetting = {
+  cwd: "/",
+  umask: undefined,
+  capture: { keptBytesMax: 4_096, isAudited: true },
+};
 const ENVIRONMENT = { PATH: CHILD_PATH_DEFAULT, LC_ALL: "C" };
 
 const NONE: readonly UnitLookup[] = [];

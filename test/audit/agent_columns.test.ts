@@ -12,6 +12,7 @@ import { AuditDirectory, DrivenLog, restart, UNIX_MS, verifyLog } from "./audit_
 setDefaultTimeout(TEST_MS_MAX);
 
 const CAPTURED = {
+  isAudited: true,
   ...{ stdoutSizeBytes: 3, stderrSizeBytes: 0, truncated: false },
   ...{ stdoutTail: Buffer.from("a\tb"), stderrTail: new Uint8Array(0) },
 };

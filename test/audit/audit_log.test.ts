@@ -103,6 +103,7 @@ describe("AuditLog", () => {
           durationNs: fc.nat(),
           captured: fc.option(
             fc.record({
+              isAudited: fc.boolean(),
               stdoutSizeBytes: fc.nat(),
               stderrSizeBytes: fc.nat(),
               truncated: fc.boolean(),

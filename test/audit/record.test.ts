@@ -41,6 +41,7 @@ describe("outcomeFields()", () => {
 
   test("writes the 16 columns of a completion with capture, an empty tail as absent", () => {
     const captured = {
+      isAudited: true,
       stdoutSizeBytes: 9000,
       stderrSizeBytes: 0,
       truncated: true,
@@ -50,6 +51,14 @@ describe("outcomeFields()", () => {
     expect(outcomeFields({ ...COMPLETE, captured }, 1)).toBe(
       "1\t7000000000\tcomplete\t4242\t5001\treaped\t3\t-\t12345678\t9000\t0\ttrue\tdone\\n\\tC:\\\\ \u00e9\t-",
     );
+  });
+
+  test("writes nothing of an output that is for the log alone", () => {
+    const captured = {
+      ...{ isAudited: false, stdoutSizeBytes: 6, stderrSizeBytes: 0, truncated: false },
+      ...{ stdoutTail: Buffer.from("secret"), stderrTail: new Uint8Array(0) },
+    };
+    expect(outcomeFields({ ...COMPLETE, captured }, 1)).toBe(outcomeFields(COMPLETE, 1));
   });
 
   test("turns tab, LF and CR in free text into spaces", () => {

@@ -73,7 +73,7 @@ export class ScriptedRunner implements ChildRunner {
     };
     this.children.push({ argv, env, setting, exited, signals: [], says });
     if (this.exitCodeAtOnce !== undefined) exited(this.exitCodeAtOnce, NaN);
-    const output = this.output ?? (setting.keptBytesMax > 0 ? said : undefined);
+    const output = this.output ?? (setting.capture === undefined ? undefined : said);
     return { childPid: 999 + this.children.length, output };
   }
 
@@ -87,6 +87,7 @@ export class ScriptedRunner implements ChildRunner {
 /** Output that was there at once. */
 class SaidOutput implements ChildOutput {
   readonly isDone = true;
+  readonly mayLinger = false;
   text = "";
 
   pump(): number {
@@ -99,7 +100,7 @@ class SaidOutput implements ChildOutput {
     const stdoutTail = Buffer.from(this.text);
     const { length } = stdoutTail;
     const rest = { stderrSizeBytes: 0, stderrTail: new Uint8Array(0), truncated: false };
-    return { stdoutSizeBytes: length, stdoutTail, ...rest };
+    return { isAudited: true, stdoutSizeBytes: length, stdoutTail, ...rest };
   }
 }
 

@@ -49,6 +49,7 @@ export interface ChildExit extends Exit {
 /** The output of a program that printed everything at once. */
 class PrintedOutput implements ChildOutput {
   readonly isDone = true;
+  readonly mayLinger = false;
   readonly #text: Buffer;
 
   constructor(text: string) {
@@ -64,7 +65,7 @@ class PrintedOutput implements ChildOutput {
   captured(): CapturedOutput {
     const stdoutTail = this.#text;
     const rest = { stderrSizeBytes: 0, stderrTail: new Uint8Array(0), truncated: false };
-    return { stdoutSizeBytes: stdoutTail.length, stdoutTail, ...rest };
+    return { isAudited: true, stdoutSizeBytes: stdoutTail.length, stdoutTail, ...rest };
   }
 }
 

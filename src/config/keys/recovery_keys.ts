@@ -45,7 +45,7 @@ export const RECOVERY_KEYS = {
     "Run time after which the command is killed"),
   kill_grace: live("killGraceNs", duration({ minMs: 0, maxMs: 60_000 }),
     "Time from SIGTERM to SIGKILL", { byDefault: "2s" }),
-  capture: live("capture", flag, "Keep the end of what the command prints", { byDefault: false }),
+  capture: live("capture", flag, "Keep the end of what the command prints for the audit log", { byDefault: false }),
   capture_bytes: live("captureBytes", integer({ min: 1, max: CAPTURE_BYTES_MAX,
       zeroWould: "keep nothing", offBy: "capture = false" }), "Bytes kept of each output stream",
     { byDefault: CAPTURE_BYTES_DEFAULT, unit: "bytes" }),

@@ -1,13 +1,27 @@
 // What a recovery command prints, as far as it is kept (spec 10 section 5): the last bytes of each
-// stream, read without blocking in small pieces when the loop has time. A command that floods is
-// cut off and gets SIGPIPE; memory is bounded by what is kept, never by what is written.
+// stream, read without blocking in small pieces when the loop has time. Memory is bounded by what
+// is kept, never by what is written. A command whose output is audited and that floods is cut off
+// and gets SIGPIPE; of another one, which nobody asked to keep, the rest is read slowly and
+// forgotten.
 import { EAGAIN, EINTR } from "../../../ffi/constants.ts";
 import { closeFd, openPipe, type Pipe, readPipe } from "../../../ffi/pipe.ts";
 import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../base/limits.ts";
 import type { CapturedOutput } from "../../events/captured_output.ts";
 
+export interface CaptureSetting {
+  /** Of each stream. */
+  readonly keptBytesMax: number;
+  /** The whole of it is awaited for the audit log; else its end is for the log alone. */
+  readonly isAudited: boolean;
+}
+
 /** The output of one child on its way. */
 export interface ChildOutput {
+  /**
+   * What the child left in the background may go on writing: else it is cut off when the child is
+   * over.
+   */
+  readonly mayLinger: boolean;
   /** Takes what is there, within the budget of a turn: bytes taken. */
   pump(): number;
   /** True once both streams are over or closed: `pump()` has nothing to do any more. */
@@ -25,9 +39,11 @@ const piece = new Uint8Array(new ArrayBuffer(PIECE_BYTES));
 
 export class PipeOutput implements ChildOutput {
   readonly #streams: readonly [CapturedStream, CapturedStream];
+  readonly #isAudited: boolean;
   #isCutOff = false;
 
-  private constructor(stdout: Pipe, stderr: Pipe, keptBytesMax: number) {
+  private constructor(stdout: Pipe, stderr: Pipe, { keptBytesMax, isAudited }: CaptureSetting) {
+    this.#isAudited = isAudited;
     this.#streams = [
       new CapturedStream(stdout, keptBytesMax),
       new CapturedStream(stderr, keptBytesMax),
@@ -35,7 +51,7 @@ export class PipeOutput implements ChildOutput {
   }
 
   /** -errno if the pipes cannot be made. */
-  static open(keptBytesMax: number): PipeOutput | number {
+  static open(setting: CaptureSetting): PipeOutput | number {
     const stdout = openPipe();
     if (typeof stdout === "number") return stdout;
     const stderr = openPipe();
@@ -44,7 +60,7 @@ export class PipeOutput implements ChildOutput {
       closeFd(stdout.writeFd);
       return stderr;
     }
-    return new PipeOutput(stdout, stderr, keptBytesMax);
+    return new PipeOutput(stdout, stderr, setting);
   }
 
   /** The descriptors for the child, until `childHasThem()`. */
@@ -64,11 +80,16 @@ export class PipeOutput implements ChildOutput {
   pump(): number {
     const [stdout, stderr] = this.#streams;
     const taken = stdout.take() + stderr.take();
-    if (stdout.sizeBytes + stderr.sizeBytes >= CAPTURE_READ_BYTES_MAX && !this.isDone) {
-      this.#isCutOff = true;
-      this.close();
-    }
+    if (stdout.sizeBytes + stderr.sizeBytes < CAPTURE_READ_BYTES_MAX || this.isDone) return taken;
+    // Less than a share: a flood is no reason to come back at once.
+    if (!this.#isAudited) return Math.min(taken, PIECE_BYTES - 1);
+    this.#isCutOff = true;
+    this.close();
     return taken;
+  }
+
+  get mayLinger(): boolean {
+    return !this.#isAudited;
   }
 
   get isDone(): boolean {
@@ -85,6 +106,7 @@ export class PipeOutput implements ChildOutput {
     const stderrTail = stderr.tail();
     const kept = stdoutTail.length + stderrTail.length;
     return {
+      isAudited: this.#isAudited,
       stdoutSizeBytes: stdout.sizeBytes,
       stderrSizeBytes: stderr.sizeBytes,
       truncated: this.#isCutOff || kept < stdout.sizeBytes + stderr.sizeBytes,

@@ -7,7 +7,7 @@ import { withInherited } from "../../../ffi/inherited.ts";
 import { kill } from "../../../ffi/process.ts";
 import { assert } from "../../base/assert.ts";
 import { type Failure, failureOf, lastingFailure } from "../../processes/failure.ts";
-import { type ChildOutput, PipeOutput } from "./child_output.ts";
+import { type CaptureSetting, type ChildOutput, PipeOutput } from "./child_output.ts";
 
 /**
  * Reports one exit: NaN for the number that does not apply; both NaN if the status could not be
@@ -38,12 +38,16 @@ export interface ChildSetting {
   readonly cwd: string | undefined;
   /** Undefined = the one that the daemon was started with. */
   readonly umask: number | undefined;
-  /** Bytes kept of each output stream; 0 = they are not captured. */
-  readonly keptBytesMax: number;
+  /** Undefined = its output is the daemon's. */
+  readonly capture: CaptureSetting | undefined;
 }
 
-/** The daemon's directory and mask, and no capture. */
-export const PLAIN_SETTING: ChildSetting = { cwd: undefined, umask: undefined, keptBytesMax: 0 };
+/** The daemon's directory, mask and output. */
+export const PLAIN_SETTING: ChildSetting = {
+  cwd: undefined,
+  umask: undefined,
+  capture: undefined,
+};
 
 export type SpawnResult = SpawnedChild | NoChild;
 
@@ -78,8 +82,8 @@ export class ProcessRunner implements ChildRunner {
     exited: ExitCallback,
     setting: ChildSetting,
   ): SpawnResult {
-    if (setting.keptBytesMax === 0) return this.#start(argv, env, exited, setting);
-    const output = PipeOutput.open(setting.keptBytesMax);
+    if (setting.capture === undefined) return this.#start(argv, env, exited, setting);
+    const output = PipeOutput.open(setting.capture);
     if (typeof output === "number") return { failure: failureOf(-output) };
     const result = this.#start(argv, env, exited, setting, output);
     output.childHasThem();

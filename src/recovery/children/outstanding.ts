@@ -23,6 +23,12 @@ import { NS_PER_S } from "../../base/time.ts";
 /** What a command left in the background may hold its output open for so long after its exit. */
 const POST_EXIT_GRACE_NS = 2 * NS_PER_S;
 
+/**
+ * Children that are over and left something in the background that may write still: of so many it
+ * is read and forgotten, and the oldest gets SIGPIPE then.
+ */
+const LINGERING_MAX = 64;
+
 /** A child ran into its timeout, or is over. */
 interface ChildEvent {
   readonly child: Child;
@@ -56,6 +62,8 @@ export class Outstanding {
   /** Over, but for the end of their output. */
   readonly #draining = new ChildList();
   readonly #outputs = new OutputWatch();
+  /** Over, but for what they left in the background. */
+  readonly #lingering = new Set<Child>();
 
   constructor(capacity: number, runner: ChildRunner, times: ChildTimes) {
     this.#runner = runner;
@@ -242,7 +250,8 @@ export class Outstanding {
     while (handled < RECOVERY_COMPLETIONS_PER_TURN_MAX && list.head !== undefined) {
       const child = list.head;
       this.#beginEnd(child, nowNs);
-      if (child.output === undefined || child.output.isDone) this.#finish(child, nowNs);
+      const { output } = child;
+      if (output === undefined || output.isDone || output.mayLinger) this.#finish(child, nowNs);
       else this.#draining.append(child);
       handled += 1;
     }
@@ -258,11 +267,14 @@ export class Outstanding {
     child.exitNs = nowNs;
     // An error changes nothing: the command itself is gone.
     if (child.isKillStarted) this.#killer.killGroup(child);
+    // What it wrote before its end fits into its pipes, which are two shares of a turn.
+    if (child.output?.mayLinger === true) child.output.pump();
     child.output?.pump();
   }
 
   /** What an exited child wrote is complete. */
   #outputDone(child: Child): void {
+    this.#lingering.delete(child);
     if (child.list === this.#draining) this.#exitedListOf(child).append(child);
   }
 
@@ -294,8 +306,7 @@ export class Outstanding {
     child.list?.remove(child);
     if (child.isOrphan) this.#orphanCount -= 1;
     else this.#forget(child);
-    child.output?.close();
-    this.#outputs.remove(child);
+    this.#endOutput(child);
     const exitNs = Number.isNaN(child.exitNs) ? nowNs : child.exitNs;
     this.#add(child, {
       kind: "complete",
@@ -310,6 +321,22 @@ export class Outstanding {
       error,
       captured: child.output?.captured(),
     });
+  }
+
+  #endOutput(child: Child): void {
+    if (child.output?.mayLinger !== true || child.output.isDone) {
+      this.#closeOutput(child);
+      return;
+    }
+    this.#lingering.add(child);
+    const [oldest] = this.#lingering;
+    if (this.#lingering.size > LINGERING_MAX && oldest !== undefined) this.#closeOutput(oldest);
+  }
+
+  #closeOutput(child: Child): void {
+    this.#lingering.delete(child);
+    child.output?.close();
+    this.#outputs.remove(child);
   }
 
   #timedOut(child: Child, nowNs: number): void {

@@ -189,6 +189,40 @@ describe.concurrent("A command's output", () => {
   });
 });
 
+describe.concurrent("What a command prints that nobody asked to keep", () => {
+  const FORGED = 'level=error msg="forged" agent=other';
+  const files = { forge: `echo '${FORGED}'; printf '\\033[2J<0>panic\\n' >&2; exit 4` };
+
+  test("is in the line about its recovery, and never a line of its own", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: config('command = ["sh", "./forge"]'),
+      files,
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await daemon.untilSays("recovery did not help");
+    const [failed] = daemon.saying("recovery did not help");
+    expect(failed!.fields.get("stdout")).toBe(FORGED);
+    expect(failed!.fields.get("stderr")).toBe("\u001b[2J<0>panic");
+    expect(await daemon.stop()).toBe(0);
+    const lines = daemon.stderr.split("\n");
+    expect(lines.filter((line) => line.includes("panic"))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith(FORGED) || line.includes("\u001b"))).toEqual([]);
+  });
+
+  test("is the daemon's own where it is started by options alone", async () => {
+    await using daemon = await DaemonProcess.start({
+      args: ["--threshold-ms", "200", "--recovery-exec", "sh ./forge"],
+      files,
+    });
+    using sender = new Sender(daemon.socket);
+    await sender.beat();
+    await daemon.untilSays("recovery did not help");
+    expect(daemon.saying("recovery did not help")[0]!.fields.has("stderr")).toBe(false);
+    await until("its output", () => daemon.stderr.includes("\u001b[2J<0>panic\n"));
+  });
+});
+
 describe.concurrent("A dry run", () => {
   test("tells in the log what it would do, counts it apart, and does nothing", async () => {
     await using daemon = await DaemonProcess.start({

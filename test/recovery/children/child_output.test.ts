@@ -1,7 +1,7 @@
 // Captured output: the last bytes of each stream, exact lengths, bounded memory and bounded work in
 // a turn.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -9,6 +9,7 @@ import { kill } from "../../../ffi/process.ts";
 import { CAPTURE_BYTES_PER_TURN_MAX, CAPTURE_READ_BYTES_MAX } from "../../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../../src/base/time.ts";
 import type { CapturedOutput } from "../../../src/events/captured_output.ts";
+import type { CompleteOutcome } from "../../../src/events/outcome.ts";
 import { PipeOutput, Tail } from "../../../src/recovery/children/child_output.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/child_runner.ts";
 import { openDescriptors, openedSince } from "../../support/descriptors.ts";
@@ -29,6 +30,8 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(directory, { recursive: true });
 });
+
+const AUDITED = { keptBytesMax: 64, isAudited: true };
 
 function text(tail: Uint8Array): string {
   return Buffer.from(tail).toString("latin1");
@@ -98,7 +101,7 @@ describe("Captured output", () => {
   });
 
   test.if(IS_LINUX)("of a command that cannot be started leaves no pipe behind", () => {
-    const setting = { ...PLAIN_SETTING, keptBytesMax: 64 };
+    const setting = { ...PLAIN_SETTING, capture: AUDITED };
     const before = openDescriptors();
     for (let attempt = 0; attempt < 50; attempt++) {
       const result = new ProcessRunner().spawn(["/varta-absent"], {}, () => {}, setting);
@@ -117,7 +120,7 @@ describe("Captured output", () => {
 
 describe("A command that floods its output", () => {
   test("is cut off after what may be read of it, in bounded pieces, and gets SIGPIPE", async () => {
-    const output = PipeOutput.open(100) as PipeOutput;
+    const output = PipeOutput.open({ ...AUDITED, keptBytesMax: 100 }) as PipeOutput;
     const flood = Bun.spawn(["/bin/sh", "-c", "yes 0123456 & exec yes abcdefg >&2"], {
       stdout: output.stdoutFd,
       stderr: output.stderrFd,
@@ -199,6 +202,72 @@ describe("A command whose output is held open by what it left in the background"
   });
 });
 
+describe("A command whose output nobody asked to keep, with a configuration file", () => {
+  function piped(script: string, ...args: string[]) {
+    const command = ["/bin/sh", "-c", script, ...args];
+    const bed = realHarness({ command, captureBytes: 64 }, { pipesOutput: true });
+    bed.recovery.decideOne(stallOf(), bed.nowNs());
+    return bed;
+  }
+
+  test("writes to the daemon and not beside it: the end is for the log alone", async () => {
+    const bed = piped("seq 1 3000; echo failed >&2; exit 3");
+    await bed.allEnded();
+    const [{ captured, exitCode }] = bed.completes() as [CompleteOutcome];
+    expect([exitCode, captured!.isAudited]).toEqual([3, false]);
+    expect(text(captured!.stdoutTail)).toEndWith("\n2999\n3000\n");
+    expect(text(captured!.stderrTail)).toBe("failed\n");
+    expect(bed.runs.at(-1)).toMatchObject({ result: "not_helped", captured });
+  });
+
+  test("may print as much as it likes: it is not cut off", async () => {
+    const bytes = 3 * CAPTURE_READ_BYTES_MAX;
+    const bed = piped(`head -c ${bytes} /dev/zero; echo; echo end; exit 7`);
+    await bed.allEnded();
+    const [complete] = bed.completes();
+    expect([complete!.exitCode, complete!.signal]).toEqual([7, Number.NaN]);
+    expect(complete!.captured!.stdoutSizeBytes).toBe(bytes + 5);
+    expect(text(complete!.captured!.stdoutTail)).toEndWith("\0\nend\n");
+  });
+
+  test("is over at its exit; what it left in the background writes on", async () => {
+    const file = join(directory, "background");
+    const background = 'while [ ! -e "$0.go" ]; do sleep 0.01; done; seq 1 9 && echo on > "$0"';
+    const bed = piped(`(${background}) & echo begun`, file);
+    await bed.allEnded();
+    const [complete] = bed.completes();
+    expect(text(complete!.captured!.stdoutTail)).toBe("begun\n");
+    bed.leap(60 * NS_PER_S);
+    bed.recovery.reap(bed.nowNs());
+    writeFileSync(`${file}.go`, "");
+    await until("it to have written", () => existsSync(file));
+    await until("its pipes to be closed", () => {
+      bed.recovery.reap(bed.nowNs());
+      return bed.recovery.nextDeadlineNs() === Number.POSITIVE_INFINITY;
+    });
+  });
+
+  test.if(IS_LINUX)(
+    "holds no more pipes for what is in the background than there may be",
+    async () => {
+      const runner = new ProcessRunner();
+      const before = openDescriptors();
+      const bed = realHarness(
+        { command: ["/bin/sh", "-c", "exec sleep 60 & echo $!"], captureBytes: 64 },
+        { pipesOutput: true, runner, capacity: 128 },
+      );
+      for (let pid = 1; pid <= 70; pid++) bed.recovery.decideOne(stallOf({ pid }), bed.nowNs());
+      await bed.allEnded();
+      expect(openedSince(before)).toHaveLength(2 * 64);
+      for (const { captured } of bed.completes()) kill(Number(text(captured!.stdoutTail)), SIGKILL);
+      await until("the pipes to be closed", () => {
+        bed.recovery.reap(bed.nowNs());
+        return openedSince(before).length === 0;
+      });
+    },
+  );
+});
+
 describe("Looking at the output of a command that says nothing", () => {
   test("happens less and less often, and soon again when it speaks", () => {
     let taken = 0;
@@ -206,8 +275,10 @@ describe("Looking at the output of a command that says nothing", () => {
     runner.output = {
       pump: () => taken,
       isDone: false,
+      mayLinger: false,
       close: () => {},
       captured: () => ({
+        isAudited: true,
         stdoutSizeBytes: 0,
         stderrSizeBytes: 0,
         truncated: false,
