@@ -11,10 +11,16 @@ export function exitStatusOf(waitStatus: number): number {
   return (waitStatus >> 8) & 0xff;
 }
 
-/** One of the two, the other is NaN; both if it is unknown. */
+/** The kernel wrote a core file of it, or handed one to a program that keeps them. */
+function dumpedCore(waitStatus: number): boolean {
+  return (waitStatus & 0x80) !== 0;
+}
+
+/** One of the two numbers, the other is NaN; both if it is unknown. */
 export interface EndNumbers {
   readonly exitStatus: number;
   readonly signal: number;
+  readonly dumpedCore: boolean;
 }
 
 export function endNumbers(waitStatus: number): EndNumbers {
@@ -23,5 +29,6 @@ export function endNumbers(waitStatus: number): EndNumbers {
   return {
     exitStatus: isSignal || isUnknown ? Number.NaN : exitStatusOf(waitStatus),
     signal: isSignal ? signalOf(waitStatus) : Number.NaN,
+    dumpedCore: isSignal && dumpedCore(waitStatus),
   };
 }

@@ -1,4 +1,5 @@
 // What log lines say of an agent, and of the beats that it sent.
+import { constants } from "node:os";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { type EndNumbers, endNumbers } from "../base/wait_status.ts";
 import type { RefusalCount, Stall } from "../events/stall.ts";
@@ -32,23 +33,44 @@ export function unprovenField({ origin, proven }: Pick<Stall, "origin" | "proven
   return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
 }
 
-/** How a process ended, as far as that is known. */
-export function endFields({ exitStatus, signal }: EndNumbers): LogFields {
-  return { exit_status: ifKnown(exitStatus), signal: ifKnown(signal) };
+/** How a member ended, as far as that is known. */
+export function endFields(end: EndNumbers): LogFields {
+  const isBySignal = !Number.isNaN(end.signal);
+  const isUnknown = !isBySignal && Number.isNaN(end.exitStatus);
+  return { how: isUnknown ? "unknown" : isBySignal ? "signal" : "exit", ...statusFields(end) };
 }
 
-/** What the process of a stalled member was doing, with the evidence. */
+/** With names of signals: nobody knows all their numbers at night. */
+function statusFields({ exitStatus, signal, dumpedCore }: EndNumbers): LogFields {
+  return {
+    exit_status: ifKnown(exitStatus),
+    signal: Number.isNaN(signal) ? undefined : signalName(signal),
+    core: dumpedCore || undefined,
+  };
+}
+
+function signalName(signal: number): string {
+  for (const [name, number] of Object.entries(constants.signals))
+    if (number === signal) return name;
+  return `SIG${signal}`;
+}
+
+/** What the process of a stalled member was doing, and where it runs. */
 export function verdictFields(verdict: StallVerdict | undefined): LogFields {
+  return { verdict: verdict?.verdict, unit: verdict?.unit || undefined };
+}
+
+/** What proves the verdict. */
+export function evidenceFields(verdict: StallVerdict | undefined): LogFields {
   if (verdict === undefined) return {};
   return {
-    verdict: verdict.verdict,
     proc_state: verdict.procState || undefined,
     wchan: verdict.wchan || undefined,
     cpu_ticks: ifKnown(verdict.cpuTicks),
     tracer_pid: verdict.tracerPid || undefined,
     freezer: verdict.freezerVersion === 0 ? undefined : `v${verdict.freezerVersion}`,
     hint: verdict.freezerVersion === 1 ? THAW_HINT : undefined,
-    ...endFields(endNumbers(verdict.waitStatus)),
+    ...statusFields(endNumbers(verdict.waitStatus)),
     verdict_reason: verdict.reason || undefined,
   };
 }

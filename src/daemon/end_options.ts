@@ -1,4 +1,5 @@
 // What following the ends of members needs of other parts, and what it reports to.
+import type { OpenEnd } from "../agents/replacements.ts";
 import type { EndPolicy } from "../agents/ends.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Observer } from "../observer/observer.ts";
@@ -47,4 +48,21 @@ export interface MemberEndsOptions {
   readonly reports: EndReports;
   readonly nowGeneration: GenerationClock;
   readonly monotonicNs: () => number;
+}
+
+/** What was read of a member while its process ran. */
+export interface WatchedMember {
+  readonly generation: number;
+  /** The unit that it runs in; "" = none, or that is not known. */
+  readonly unit: string;
+  readonly startedNs: number;
+  isSignalled: boolean;
+}
+
+export interface EndedMember {
+  readonly generation: number;
+  readonly waitStatus: number;
+  readonly unit: string;
+  /** It waits for its deadline; undefined = it is stalled. */
+  readonly open: OpenEnd | undefined;
 }

@@ -13,7 +13,7 @@ import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
 import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
 import { ENDS } from "./end_counters.ts";
-import type { MemberEndsOptions } from "./end_options.ts";
+import type { EndedMember, MemberEndsOptions, WatchedMember } from "./end_options.ts";
 import { EndReporter } from "./end_reporter.ts";
 import { StalledSweep } from "./stalled_sweep.ts";
 import { type SeenEnd, seenEnd } from "./unit_ends.ts";
@@ -33,22 +33,6 @@ const GENERATION_NS = 10 * NS_PER_MS;
  */
 const BRIEF_LIFE_NS_MAX = NS_PER_S;
 
-/** What was read of a member while its process ran. */
-interface Member {
-  readonly generation: number;
-  /** The unit that it runs in; "" = none, or that is not known. */
-  readonly unit: string;
-  readonly startedNs: number;
-  isSignalled: boolean;
-}
-
-interface EndedMember {
-  readonly generation: number;
-  readonly waitStatus: number;
-  /** It waits for its deadline; undefined = it is stalled. */
-  readonly open: OpenEnd | undefined;
-}
-
 export class MemberEnds implements Deadline {
   readonly counters = new Counters(ENDS, this);
   readonly #reporter: EndReporter;
@@ -59,7 +43,7 @@ export class MemberEnds implements Deadline {
   /** By pid: members that are not read yet, with their start times. */
   readonly #unread = new Map<number, number>();
   /** By pid: members that have a process descriptor. */
-  readonly #members = new Map<number, Member>();
+  readonly #members = new Map<number, WatchedMember>();
   /** Ends that were seen, until all beats of before them are taken. */
   readonly #seen = new Map<number, SeenEnd>();
   /** By pid: members that have ended and have their slot still. */
@@ -176,8 +160,9 @@ export class MemberEnds implements Deadline {
   verdictOf(pid: number, generation: number, origin: Origin): StallVerdict {
     if (origin !== ORIGIN_KERNEL_ATTESTED) return unknownVerdict("the kernel does not attest it");
     const ended = this.#ended.get(pid);
-    if (ended?.generation === generation) return exitedVerdict(ended.waitStatus);
-    return this.#options.verdicts.of(pid, generation);
+    if (ended?.generation === generation) return exitedVerdict(ended.waitStatus, ended.unit);
+    const unit = this.#memberOf({ pid, generation })?.unit ?? "";
+    return { ...this.#options.verdicts.of(pid, generation), unit };
   }
 
   /** A member is new: its process is watched. */
@@ -223,16 +208,17 @@ export class MemberEnds implements Deadline {
       this.#members.set(pid, { generation, unit, startedNs, isSignalled: false });
     if (group === "") return;
     const { agent, uid } = this.#options.observer.tracker.slots;
-    const newcomer = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
-    if (this.#options.succeeds(newcomer, this.#nowNs)) return;
-    const excused = this.#replacements.began({ group, pid, startedNs, beganNs: this.#nowNs });
+    const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
+    if (this.#options.succeeds(successor, this.#nowNs)) return;
+    const newcomer = { group, pid, startedNs, beganNs: this.#nowNs };
+    const excused = this.#replacements.began(newcomer);
     if (excused === undefined) return;
     const ended = this.#ended.get(excused.pid);
     const old = this.#slotOf(excused.pid, excused.generation);
     if (ended?.open !== excused) return;
     this.#ended.delete(excused.pid);
     if (old < 0) return;
-    this.#reporter.gone(old, ended.waitStatus, "replaced", pid);
+    this.#reporter.replaced(old, excused, ended.waitStatus, newcomer);
     this.#leave(old);
   }
 
@@ -285,28 +271,29 @@ export class MemberEnds implements Deadline {
     const { pid, generation, waitStatus } = end;
     const { slots, table, ends } = observer.tracker;
     const member = this.#memberOf(end);
+    const unit = member?.unit ?? "";
     const isStalled = slots.isLatched(slot);
     const policy = policyOf(slot);
     const how = this.#howEnded(slot, end);
     const action = actionOf(policy, how);
     if (action === "nothing") return false;
     if (action === "gone") {
-      this.#reporter.gone(slot, waitStatus, how === "clean" ? "clean" : "ignored", Number.NaN);
+      this.#reporter.gone(slot, waitStatus, how === "clean" ? "clean" : "ignored");
       return true;
     }
     if (end.isBrief && !isStalled) {
-      this.#reporter.gone(slot, waitStatus, "brief", Number.NaN);
+      this.#reporter.gone(slot, waitStatus, "brief");
       return true;
     }
     this.#reporter.exited(slot, end, how);
     ends.note(slot);
     if (isStalled || action === "stall") {
-      this.#ended.set(pid, { generation, waitStatus, open: undefined });
+      this.#ended.set(pid, { generation, waitStatus, unit, open: undefined });
       if (!isStalled) this.#stalled.set(pid, generation);
       return false;
     }
     const open: OpenEnd = {
-      group: member === undefined ? "" : this.#groupOf(slot, member.unit),
+      group: member === undefined ? "" : this.#groupOf(slot, unit),
       pid,
       generation,
       startedNs: member?.startedNs ?? this.#startedNs(generation),
@@ -316,11 +303,11 @@ export class MemberEnds implements Deadline {
     };
     const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
     if (newcomer !== undefined) {
-      this.#reporter.gone(slot, waitStatus, "replaced", newcomer.pid);
+      this.#reporter.replaced(slot, open, waitStatus, newcomer);
       return true;
     }
     if (isDue) this.#replacements.closed(open);
-    this.#ended.set(pid, { generation, waitStatus, open: isDue ? undefined : open });
+    this.#ended.set(pid, { generation, waitStatus, unit, open: isDue ? undefined : open });
     return false;
   }
 
@@ -343,7 +330,10 @@ export class MemberEnds implements Deadline {
     return (action === "judge" || action === "stall") && unitEnds.ask(end, unit, this.#nowNs);
   }
 
-  #memberOf({ pid, generation }: ProcessEnd): Member | undefined {
+  #memberOf({
+    pid,
+    generation,
+  }: Pick<ProcessEnd, "pid" | "generation">): WatchedMember | undefined {
     const member = this.#members.get(pid);
     return member?.generation === generation ? member : undefined;
   }

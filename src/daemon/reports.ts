@@ -10,10 +10,12 @@ import type { AgentComplete, AgentMissing } from "../events/expected_members.ts"
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
+import { StalledMembers } from "../events/stalled_members.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
 import {
   endFields,
+  evidenceFields,
   memberFields,
   refusedFields,
   unprovenField,
@@ -26,7 +28,7 @@ import { LineWindow } from "./line_window.ts";
 import { OutcomeReports } from "./outcome_reports.ts";
 import { PauseReports } from "./pause_reports.ts";
 import { SharedPidReports } from "./shared_pid_reports.ts";
-import type { TickReports } from "./tick.ts";
+import type { Returned, TickReports } from "./tick.ts";
 
 interface ReportsOptions {
   readonly log: Log;
@@ -45,6 +47,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   readonly #outcomes: OutcomeReports;
   /** For the lines about single agents. */
   readonly #window: LineWindow;
+  readonly #stalled = new StalledMembers();
   #lastSlowNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReportsOptions) {
@@ -56,17 +59,19 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   stalled(stall: Stall): void {
+    this.#stalled.add(stall);
     if (!this.#window.mayWrite()) return;
     const { log, listenerNames, agentName } = this.#options;
     log.warn("agent stalled", {
       ...memberFields(agentName(stall.agent), stall.pid),
+      ...verdictFields(stall.verdict),
       listener: listenerNames[stall.listener],
       silence_ms: wholeMsFromNs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMsFromNs(stall.thresholdNs),
       status: statusText(stall.status),
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),
-      ...verdictFields(stall.verdict),
+      ...evidenceFields(stall.verdict),
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
     });
@@ -84,26 +89,28 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     });
   }
 
-  exited({ agent, pid, listener, how, exitStatus, signal }: MemberExit): void {
+  exited({ agent, pid, listener, ...end }: MemberExit): void {
     if (!this.#window.mayWrite()) return;
     const { log, listenerNames, agentName } = this.#options;
     log.warn("member ended", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
-      how,
-      ...endFields({ exitStatus, signal }),
+      ...endFields(end),
     });
   }
 
-  gone({ agent, pid, reason, byPid, exitStatus, signal }: MemberGone): void {
+  gone({ agent, pid, reason, byPid, gapNs, ...end }: MemberGone): void {
     if (!this.#window.mayWrite()) return;
     const { log, agentName } = this.#options;
-    log.info("member gone", {
-      ...memberFields(agentName(agent), pid),
-      reason,
-      by_pid: Number.isNaN(byPid) ? undefined : byPid,
-      ...endFields({ exitStatus, signal }),
-    });
+    const member = memberFields(agentName(agent), pid);
+    if (reason === "replaced") {
+      const by = { by_pid: byPid, gap_ms: wholeMsFromNs(gapNs) };
+      log.info("member replaced", { ...member, ...by, ...endFields(end) });
+      return;
+    }
+    // A clean end needs no reason.
+    const because = reason === "clean" ? undefined : reason;
+    log.info("member gone", { ...member, ...endFields(end), reason: because });
   }
 
   missing({ agent, members, expected, graceNs }: AgentMissing): void {
@@ -120,14 +127,21 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     log.info("agent complete", { agent: agentName(agent), members, expected, missing_ms });
   }
 
-  resumed(pid: number, listener: number, status: number, agent: number): void {
+  resumed({ key, pid, listener, status, agent, observerNs }: Returned): void {
+    const stall = this.#stalled.take(key);
     if (!this.#window.mayWrite()) return;
+    const silentMs = stall && wholeMsFromNs(saturatingSub(observerNs, stall.lastNs));
     const { log, listenerNames, agentName } = this.#options;
     log.info("agent is back", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
+      silent_ms: silentMs,
       status: statusText(status),
     });
+  }
+
+  left(key: number): void {
+    this.#stalled.take(key);
   }
 
   sharedPid(shared: SharedPid): void {

@@ -17,6 +17,7 @@ import {
   keyOfRow,
 } from "../events/event_batch.ts";
 import type { MemberLate } from "../events/member_late.ts";
+import type { MemberResumed } from "../events/member_resumed.ts";
 import type { Stall } from "../events/stall.ts";
 import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -46,12 +47,19 @@ export interface TickExport {
   onLeft(key: number): void;
 }
 
+/** A stalled member beats again. */
+export type Returned = Pick<
+  MemberResumed,
+  "observerNs" | "key" | "pid" | "agent" | "listener" | "status"
+>;
+
 /** What a person reads; the daemon logs it. Called during the turn, must not block. */
 export interface TickReports {
   stalled(stall: Stall): void;
   late(late: MemberLate): void;
-  /** `agent` is the number of its agent. */
-  resumed(pid: number, listener: number, status: number, agent: number): void;
+  resumed(returned: Returned): void;
+  /** The member of `key` is not in the table any more. */
+  left(key: number): void;
   /** Several sources claim one pid. */
   sharedPid(shared: SharedPid): void;
   /** A conflict of two known namespaces, for strict mode. */
@@ -307,7 +315,7 @@ export class Tick {
   }
 
   #tellBatch(batch: EventBatch, count: number): void {
-    const { observer, metrics, exporter, reports, recovery } = this.#options;
+    const { metrics, exporter, reports, recovery } = this.#options;
     metrics.onBatch(batch, count);
     if (exporter?.onBatch(batch, count) === true) this.#flags |= TURN_EXPORTED;
     for (let i = 0; i < count; i++) {
@@ -317,8 +325,7 @@ export class Tick {
           this.#flags |= TURN_FULL | TURN_BUSY;
           recovery.onResumed(keyOfRow(batch, i), batch.generation[i]!, batch.observerNs[i]!);
           metrics.onResumed(batch.listener[i]!);
-          const agent = observer.tracker.agentOf(keyOfRow(batch, i));
-          reports.resumed(batch.pid[i]!, batch.listener[i]!, batch.status[i]!, agent);
+          reports.resumed(this.#returned(batch, i));
         }
         continue;
       }
@@ -327,6 +334,18 @@ export class Tick {
         reports.namespaceConflict(batch.pid[i]!, batch.namespaceInode[i]!);
       }
     }
+  }
+
+  #returned(batch: EventBatch, row: number): Returned {
+    const key = keyOfRow(batch, row);
+    return {
+      observerNs: batch.observerNs[row]!,
+      key,
+      pid: batch.pid[row]!,
+      agent: this.#options.observer.tracker.agentOf(key),
+      listener: batch.listener[row]!,
+      status: batch.status[row]!,
+    };
   }
 
   #tell(stall: Stall): void {
@@ -356,7 +375,7 @@ export class Tick {
   }
 
   #forgetRemoved(): void {
-    const { observer, metrics, exporter } = this.#options;
+    const { observer, metrics, exporter, reports } = this.#options;
     for (let i = 0; i < REMOVED_PIDS_PER_TURN_MAX; i++) {
       const pid = observer.drainEvictedPid();
       if (pid < 0) return;
@@ -364,6 +383,7 @@ export class Tick {
       this.#options.ends?.removed(pid);
       if (observer.tracker.isTracked(evictedKey)) continue;
       metrics.onRemoved(evictedKey);
+      reports.left(evictedKey);
       exporter?.onLeft(evictedKey);
       if (observer.tracker.evictedHasEnded) continue;
       const source = evictedKey === pid ? "" : evictedSource;

@@ -125,6 +125,7 @@ export const EVENT_FIELDS = {
   ),
   threshold: exported("threshold_ms", wholeMs("thresholdNs")),
   verdict: exported("verdict", verdictWord("verdict")),
+  unit: exported("unit", verdictWord("unit")),
   procState: exported("proc_state", verdictWord("procState")),
   wchan: exported("wchan", verdictWord("wchan")),
   cpuTicks: exported(

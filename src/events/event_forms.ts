@@ -118,7 +118,7 @@ export function agentOf(name: string): Written {
 }
 
 /** A word of the verdict of a stall. */
-export function verdictWord(name: "verdict" | "procState" | "wchan"): Written {
+export function verdictWord(name: "verdict" | "unit" | "procState" | "wchan"): Written {
   return ofObject((event) => verdictOf(event)?.[name] ?? "");
 }
 

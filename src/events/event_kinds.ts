@@ -54,6 +54,7 @@ export const EVENT_KINDS = {
       "silence",
       "threshold",
       "verdict",
+      "unit",
       "procState",
       "wchan",
       "cpuTicks",

@@ -22,4 +22,6 @@ export interface MemberGone extends OfEndedMember {
   readonly reason: "clean" | "replaced" | "ignored" | "brief";
   /** The member that took its place; NaN = none. */
   readonly byPid: number;
+  /** From its end to the first beat of the one that took its place; NaN = none did. */
+  readonly gapNs: number;
 }

@@ -15,6 +15,8 @@ export type StallVerdictWord = (typeof STALL_VERDICTS)[number];
 
 export interface StallVerdict {
   readonly verdict: StallVerdictWord;
+  /** The service of systemd that it runs in, or ran in; "" = none, or that is not known. */
+  readonly unit: string;
   /** The letter of /proc/PID/stat; "" = it was not looked at. */
   readonly procState: string;
   /** The kernel's function in which it waits; "" = it runs, or that is kept from us. */
@@ -32,6 +34,7 @@ export interface StallVerdict {
 }
 
 export const NOTHING_FOUND: Omit<StallVerdict, "verdict"> = {
+  unit: "",
   procState: "",
   wchan: "",
   cpuTicks: Number.NaN,
@@ -42,8 +45,8 @@ export const NOTHING_FOUND: Omit<StallVerdict, "verdict"> = {
 };
 
 /** The process has ended, as was seen or is known otherwise. */
-export function exitedVerdict(waitStatus: number): StallVerdict {
-  return { ...NOTHING_FOUND, verdict: "exited", waitStatus };
+export function exitedVerdict(waitStatus: number, unit = ""): StallVerdict {
+  return { ...NOTHING_FOUND, verdict: "exited", unit, waitStatus };
 }
 
 export function unknownVerdict(reason: string): StallVerdict {

@@ -13,7 +13,7 @@ import type { Stall } from "../events/stall.ts";
 import { JsonlFormat } from "./jsonl.ts";
 import type { ExportedObjects, LineFormat, ObjectKind } from "./line_format.ts";
 import { recoveryRow } from "./recovery_row.ts";
-import { StalledMembers } from "./stalled_members.ts";
+import { StalledMembers } from "../events/stalled_members.ts";
 import { TsvFormat } from "./tsv.ts";
 
 export interface EventLinesOptions extends ExportContext {

@@ -164,7 +164,10 @@ function pidText(pid: number, source: string): string {
 }
 
 /** "exit status 3", "signal 9"; "" = it is not known how it ended. */
-function endText({ exitStatus, signal }: EndNumbers, status: string): string {
+function endText(
+  { exitStatus, signal }: Pick<EndNumbers, "exitStatus" | "signal">,
+  status: string,
+): string {
   if (!Number.isNaN(signal)) return `signal ${signal}`;
   return Number.isNaN(exitStatus) ? "" : `${status} ${exitStatus}`;
 }

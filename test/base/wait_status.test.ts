@@ -11,10 +11,11 @@ describe("a wait status", () => {
   });
 
   test.each([
-    [768, { exitStatus: 3, signal: NONE }],
-    [0, { exitStatus: 0, signal: NONE }],
-    [139, { exitStatus: NONE, signal: 11 }],
-    [NONE, { exitStatus: NONE, signal: NONE }],
+    [768, { exitStatus: 3, signal: NONE, dumpedCore: false }],
+    [0, { exitStatus: 0, signal: NONE, dumpedCore: false }],
+    [139, { exitStatus: NONE, signal: 11, dumpedCore: true }],
+    [9, { exitStatus: NONE, signal: 9, dumpedCore: false }],
+    [NONE, { exitStatus: NONE, signal: NONE, dumpedCore: false }],
   ])("%p is %p", (waitStatus, numbers) => {
     expect(endNumbers(waitStatus)).toEqual(numbers);
   });

@@ -4,6 +4,7 @@ import type { EndPolicy } from "../../src/agents/ends.ts";
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
 import { UnitEnds } from "../../src/daemon/unit_ends.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import type { Stall } from "../../src/events/stall.ts";
 import {
   type ProcessEnd,
   WATCH_BEGUN,
@@ -173,7 +174,7 @@ export class EndsHarness extends ObserverHarness {
     this.pump();
     if (ends.hasWork) ends.settle(observer.clock.lastNs, allHeard);
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
-      this.diary.push(`stall ${stall.pid} ${stall.verdict?.verdict}`);
+      this.diary.push(`stall ${stall.pid} ${stall.verdict?.verdict}${inUnit(stall)}`);
     this.identification.advance(observer.clock.lastNs);
     return this.diary.splice(0);
   }
@@ -190,8 +191,13 @@ export class EndsHarness extends ObserverHarness {
   }
 }
 
+function inUnit({ verdict }: Pick<Stall, "verdict">): string {
+  return verdict === undefined || verdict.unit === "" ? "" : ` in ${verdict.unit}`;
+}
+
 const HUNG = {
   verdict: "hung",
+  unit: "",
   procState: "S",
   wchan: "",
   cpuTicks: 0,

@@ -130,7 +130,9 @@ function reportsInto(diary: string[]): TickReports {
   return {
     late: ({ pid }) => diary.push(`late ${pid}`),
     stalled: (stall) => diary.push(`stalled ${stall.pid}`),
-    resumed: (pid, listener, status) => diary.push(`back ${pid} by ${listener} status ${status}`),
+    resumed: ({ pid, listener, status }) =>
+      diary.push(`back ${pid} by ${listener} status ${status}`),
+    left: () => {},
     sharedPid: ({ pid, source }) => diary.push(`shared ${pid} by ${source}`),
     namespaceConflict: (pid, inode) => diary.push(`foreign ${pid} in ${inode}`),
     paused: (ns, moved) => diary.push(`paused ${ns} ${moved}`),

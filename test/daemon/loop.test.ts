@@ -137,6 +137,7 @@ class Subject {
         stalled: (stall) => this.stalls.push(stall),
         late: () => {},
         resumed: () => {},
+        left: () => {},
         sharedPid: () => {},
         namespaceConflict: () => {},
         paused: () => {},

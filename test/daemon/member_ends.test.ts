@@ -196,6 +196,23 @@ describe("MemberEnds", () => {
     expect(harness.told).toEqual(["gone 100 replaced by 102"]);
   });
 
+  test("the verdict of a stall has the unit, of the living as of those that have ended", () => {
+    const harness = new EndsHarness();
+    harness.askedMax = 0;
+    harness.units.set(100, "a.service").set(101, "b.service");
+    harness.begin(100);
+    harness.begin(101);
+    harness.begin(102);
+    harness.end(101, 9);
+    harness.turn();
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn().sort()).toEqual([
+      "stall 100 hung in a.service",
+      "stall 101 exited in b.service",
+      "stall 102 hung",
+    ]);
+  });
+
   test("says nothing of a sender of which not even the start time could be read", () => {
     const harness = new EndsHarness();
     harness.listener.queue([beatOf(101)]);

@@ -3,8 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { endNumbers } from "../../src/base/wait_status.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
+import type { Returned } from "../../src/daemon/tick.ts";
+import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
@@ -36,6 +39,11 @@ class Subject {
   take(): string[] {
     return this.lines.splice(0);
   }
+}
+
+function returned(some: Partial<Returned>): Returned {
+  const key = some.pid ?? 42;
+  return { observerNs: 9e9, key, pid: key, agent: 9, listener: 0, status: 0, ...some };
 }
 
 describe("stalls and returns", () => {
@@ -111,15 +119,69 @@ describe("stalls and returns", () => {
 
   test("a return tells who is back, by which listener, and how it is", () => {
     const { reports, lines } = new Subject();
-    reports.resumed(42, 0, 2, 9);
+    reports.resumed(returned({ pid: 42, status: 2 }));
     expect(lines).toEqual([
       'level=info msg="agent is back" agent=worker@3 pid=42 listener=main status=critical',
     ]);
   });
 
+  test("a return says how long the silence was, if its stall was reported", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ pid: 42, key: 42, lastNs: 1e9, observerNs: 6e9 }));
+    reports.stalled(stallOf({ pid: 43, key: 43, lastNs: 1e9, observerNs: 6e9 }));
+    reports.left(43);
+    for (const pid of [42, 42, 43]) reports.resumed(returned({ pid, observerNs: 13.25e9 }));
+    expect(lines.slice(2).map((line) => / silent_ms=(\d+)/.exec(line)?.[1])).toEqual([
+      "12250",
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("a stall says first what its process was doing, and where it runs", () => {
+    const { reports, lines } = new Subject();
+    const verdict = { ...NOTHING_FOUND, verdict: "stopped", unit: "worker@3.service" } as const;
+    reports.stalled(stallOf({ pid: 42, verdict: { ...verdict, procState: "T" } }));
+    expect(lines[0]).toContain(
+      " agent=worker@3 pid=42 verdict=stopped unit=worker@3.service listener=aux silence_ms=",
+    );
+    expect(lines[0]).toEndWith(" proc_state=T");
+  });
+
+  test.each([
+    [3 * 256, "how=exit exit_status=3"],
+    [9, "how=signal signal=SIGKILL"],
+    [128 + 11, "how=signal signal=SIGSEGV core=true"],
+    [40, "how=signal signal=SIG40"],
+    [Number.NaN, "how=unknown"],
+  ])("an end with the status %p is %p", (waitStatus, words) => {
+    const { reports, lines } = new Subject();
+    const member = { observerNs: 6e9, agent: 9, pid: 42, generation: 5 };
+    const exit = { ...member, listener: 0, how: "unclean", ...endNumbers(waitStatus) } as const;
+    reports.exited(exit);
+    expect(lines).toEqual([
+      `level=warn msg="member ended" agent=worker@3 pid=42 listener=main ${words}`,
+    ]);
+  });
+
+  test("a member is gone with how it ended, or replaced with who came and when", () => {
+    const { reports, lines } = new Subject();
+    const member = { observerNs: 6e9, agent: 9, pid: 42, generation: 5 };
+    const none = { byPid: Number.NaN, gapNs: Number.NaN };
+    reports.gone({ ...member, ...none, reason: "clean", ...endNumbers(0) });
+    reports.gone({ ...member, ...none, reason: "ignored", ...endNumbers(256) });
+    reports.gone({ ...member, reason: "replaced", byPid: 77, gapNs: 6.303e9, ...endNumbers(11) });
+    expect(lines).toEqual([
+      'level=info msg="member gone" agent=worker@3 pid=42 how=exit exit_status=0',
+      'level=info msg="member gone" agent=worker@3 pid=42 how=exit exit_status=1 reason=ignored',
+      'level=info msg="member replaced" agent=worker@3 pid=42 by_pid=77 gap_ms=6303 ' +
+        "how=signal signal=SIGSEGV",
+    ]);
+  });
+
   test("what is about an agent without a name has its pid", () => {
     const { reports, lines } = new Subject();
-    reports.resumed(7, 0, 2, 3);
+    reports.resumed(returned({ pid: 7, status: 2, agent: 3 }));
     expect(lines).toEqual(['level=info msg="agent is back" pid=7 listener=main status=critical']);
   });
 
@@ -140,7 +202,7 @@ describe("stalls and returns", () => {
     const subject = new Subject();
     const { reports } = subject;
     for (let pid = 2; pid < 2 + LINES_PER_S_MAX + 50; pid++) reports.stalled(stallOf({ pid }));
-    for (let pid = 2; pid < 10; pid++) reports.resumed(pid, 0, 0, 9);
+    for (let pid = 2; pid < 10; pid++) reports.resumed(returned({ pid }));
     expect(subject.take()).toHaveLength(LINES_PER_S_MAX);
     expect(reports.nextDeadlineNs()).toBe(subject.nowNs + NS_PER_S);
     // Nothing stalls any more: the rest is logged at the deadline alone.
@@ -158,10 +220,10 @@ describe("stalls and returns", () => {
 
   test("a new second begins with what the last one held back, and has its own 200 lines", () => {
     const subject = new Subject();
-    for (let i = 0; i < LINES_PER_S_MAX + 3; i++) subject.reports.resumed(42, 0, 0, 9);
+    for (let i = 0; i < LINES_PER_S_MAX + 3; i++) subject.reports.resumed(returned({ pid: 42 }));
     subject.take();
     subject.nowNs += NS_PER_S;
-    for (let i = 0; i < LINES_PER_S_MAX + 1; i++) subject.reports.resumed(43, 0, 0, 9);
+    for (let i = 0; i < LINES_PER_S_MAX + 1; i++) subject.reports.resumed(returned({ pid: 43 }));
     const lines = subject.take();
     expect(lines[0]).toContain(" count=3 ");
     expect(lines).toHaveLength(1 + LINES_PER_S_MAX);

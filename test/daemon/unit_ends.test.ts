@@ -89,7 +89,7 @@ describe("MemberEnds of a member of a unit", () => {
     const harness = ended(9);
     harness.turn();
     harness.pass(THRESHOLD_MS);
-    expect(harness.turn()).toEqual(["exit 100 unclean", "stall 100 exited"]);
+    expect(harness.turn()).toEqual(["exit 100 unclean", "stall 100 exited in app.service"]);
     harness.unitEnds.answered("app.service", stateOf(harness, "stopped"));
     expect(harness.turn()).toEqual([]);
   });

@@ -4,9 +4,11 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { compiled } from "../support/compiled.ts";
+import { sampleAt } from "../metrics/page.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { MortalAgents } from "../support/mortal_agents.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -31,7 +33,7 @@ describe.if(IS_LINUX)("the rule of an agent", () => {
     expect(Object.fromEntries(gone!.fields)).toMatchObject({
       agent: "worker",
       pid: `${jvm.pid}`,
-      reason: "clean",
+      how: "exit",
       exit_status: "143",
     });
     const [stall] = daemon.stallsOf(crashing.pid);
@@ -48,10 +50,14 @@ describe.if(IS_LINUX)("the rule of an agent", () => {
     await using daemon = await DaemonProcess.start({ config: `${RULE}on_exit = "ignore"\n` });
     await using agents = new MortalAgents(daemon.socket);
     const agent = await agents.start();
+    await untilWatched(daemon);
     agent.kill("SIGKILL");
     await daemon.untilSays("member gone");
     const [gone] = daemon.saying("member gone", agent.pid);
-    expect(Object.fromEntries(gone!.fields)).toMatchObject({ reason: "ignored", signal: "9" });
+    expect(Object.fromEntries(gone!.fields)).toMatchObject({
+      reason: "ignored",
+      signal: "SIGKILL",
+    });
     expect(daemon.saying("member ended")).toEqual([]);
   });
 
@@ -94,3 +100,9 @@ describe.skipIf(held === undefined)(`a recovery${CANNOT_HOLD}`, () => {
     expect(refused?.fields.get("reason")).toBe(refusal);
   });
 });
+
+/** Its process has a descriptor: of one that is killed before, it is not known how it ended. */
+async function untilWatched(daemon: DaemonProcess): Promise<void> {
+  const watched = async () => sampleAt(await daemon.page(), "varta_member_pidfds") === 1;
+  await until("the descriptor of its process", watched);
+}

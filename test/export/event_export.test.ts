@@ -14,6 +14,7 @@ import {
   EVENT_ORIGIN_CONFLICT,
   EventBatch,
 } from "../../src/events/event_batch.ts";
+import { endNumbers } from "../../src/base/wait_status.ts";
 import type { DaemonBoot, DaemonShutdown } from "../../src/events/daemon_life.ts";
 import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
 import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
@@ -423,9 +424,9 @@ describe("JSONL", () => {
       exitedVerdict(9),
     ] as const)
       events.onStall({ ...STALL, agent: 7, verdict });
-    const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, signal: Number.NaN };
-    events.add("exit", { ...end, listener: 1, how: "unclean", exitStatus: 3 });
-    events.add("gone", { ...end, reason: "replaced", byPid: 13, exitStatus: 3 });
+    const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, ...endNumbers(3 * 256) };
+    events.add("exit", { ...end, listener: 1, how: "unclean" });
+    events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 0 });
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     const shortened = lines.map((line) =>

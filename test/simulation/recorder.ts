@@ -1,5 +1,5 @@
 // What the daemon gave its sinks and reports in one turn, as text in the order of the calls.
-import type { TickExport, TickReports } from "../../src/daemon/tick.ts";
+import type { Returned, TickExport, TickReports } from "../../src/daemon/tick.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -83,9 +83,11 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
     this.#promises.onLate(late);
   }
 
-  resumed(pid: number, listener: number, status: number): void {
+  resumed({ pid, listener, status }: Returned): void {
     this.resumptions.push(`${pid} by ${listener} with ${status}`);
   }
+
+  left(): void {}
 
   sharedPid(): void {
     throw new Error("No simulated listener says where its datagrams come from");

@@ -1,7 +1,7 @@
 // The members that are stalled, with what a return wants to say of their silence: the last beat
 // before it, and what their process was doing. One entry for each stalled member of the table.
 import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
-import type { Stall } from "../events/stall.ts";
+import type { Stall } from "./stall.ts";
 
 /** What is kept of a stall. */
 type KeptStall = Pick<Stall, "agent" | "lastNs" | "verdict">;
