@@ -123,9 +123,10 @@ export class Replacements {
 
 function excuses(newcomer: Newcomer, end: OpenEnd): boolean {
   const { startedNs } = newcomer;
-  if (startedNs >= end.endedNs) return true;
-  // Of several that were started together none excuses another.
+  // Of several that were started together none excuses another, also not one whose end is known
+  // only as some time after its last beat.
   const aheadNs = startedNs - end.startedNs;
-  if (startedNs >= end.endedNs - START_TOLERANCE_NS) return aheadNs > START_TOLERANCE_NS;
+  if (aheadNs <= START_TOLERANCE_NS) return false;
+  if (startedNs >= end.endedNs - START_TOLERANCE_NS) return true;
   return startedNs >= end.endedNs - REPLACED_BEFORE_NS && aheadNs > REPLACED_BEFORE_NS;
 }

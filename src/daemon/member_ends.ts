@@ -244,7 +244,7 @@ export class MemberEnds implements Deadline {
     }
     if (!processes.hasEnded(pid, generation)) return false;
     const waitStatus = watch.take(pid, generation);
-    return this.#leavesWhenDue(slot, this.#foundEnd(pid, generation, waitStatus));
+    return this.#leavesWhenDue(slot, this.#foundEnd(slot, waitStatus));
   }
 
   #leavesWhenDue(slot: number, end: SeenEnd): boolean {
@@ -254,8 +254,14 @@ export class MemberEnds implements Deadline {
   }
 
   // One that is found out late ended at any time since its last beat.
-  #foundEnd(pid: number, generation: number, waitStatus: number): SeenEnd {
-    return seenEnd({ pid, generation, waitStatus, seenNs: this.#nowNs });
+  #foundEnd(slot: number, waitStatus: number): SeenEnd {
+    const { pid, generation, lastNs } = this.#options.observer.tracker.slots;
+    return seenEnd({
+      pid: pid[slot]!,
+      generation: generation[slot]!,
+      waitStatus,
+      seenNs: lastNs[slot]!,
+    });
   }
 
   // A helper that was gone before its start time could be read: it never was a member.
@@ -297,8 +303,7 @@ export class MemberEnds implements Deadline {
       pid,
       generation,
       startedNs: member?.startedNs ?? this.#startedNs(generation),
-      // One that is found out at its deadline ended at any time since its last beat.
-      endedNs: isDue ? slots.lastNs[slot]! : end.seenNs,
+      endedNs: end.seenNs,
       dueNs: table.lanes.deadlineOf(slot),
     };
     const newcomer = open.group === "" ? undefined : this.#replacements.ended(open);
@@ -345,10 +350,9 @@ export class MemberEnds implements Deadline {
   // One that no descriptor watches.
   #foundStalled(slot: number): void {
     const { observer, processes } = this.#options;
-    const { slots } = observer.tracker;
-    const pid = slots.pid[slot]!;
-    const generation = slots.generation[slot]!;
-    const end = this.#foundEnd(pid, generation, processes.zombieStatus(pid, generation));
+    const { pid, generation } = observer.tracker.slots;
+    const waitStatus = processes.zombieStatus(pid[slot]!, generation[slot]!);
+    const end = this.#foundEnd(slot, waitStatus);
     if (this.#leaves(slot, end, true)) this.#leave(slot);
   }
 

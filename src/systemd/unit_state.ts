@@ -97,11 +97,12 @@ export function wasStopped(state: UnitState, { startedUs, endedUs }: EndInUnit):
   const isOfNextStart =
     mainStartUs > startedUs + TOLERANCE_US && mainStartUs >= endedUs - TOLERANCE_US;
   // systemd counts its own restarts, and begins anew when it is told to start the unit.
-  if (isOfNextStart) return state.restarts === 0 && activeExitUs >= startedUs;
+  const ceasedInItsLife = activeExitUs >= startedUs && activeExitUs <= endedUs;
+  if (isOfNextStart) return state.restarts === 0 && ceasedInItsLife;
   if (activeState === "active" || activeState === "reloading") return false;
   if (FORCED_RESULTS.includes(result)) return false;
-  const wasActiveSince = activeExitUs >= mainStartUs && activeExitUs >= startedUs;
-  return wasActiveSince && (mainCode === 0 || activeExitUs < mainExitUs);
+  if (!ceasedInItsLife || activeExitUs < mainStartUs) return false;
+  return mainCode === 0 || activeExitUs < mainExitUs;
 }
 
 function isWithin(value: number, min: number, max: number): boolean {

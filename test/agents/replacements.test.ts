@@ -72,6 +72,13 @@ describe("Replacements", () => {
     expect(replacements.ended(end(100.01, { pid: 1, startedNs: 100 * S }))).toBeUndefined();
   });
 
+  test("excuse no end by one that was started with it where the end is known as after a beat alone", () => {
+    const replacements = new Replacements();
+    replacements.ended(end(100, { startedNs: 99.99 * S, endedNs: 100 * S }));
+    expect(replacements.began(newcomer(100.005))).toBeUndefined();
+    expect(replacements.began(newcomer(100.02, { pid: 3 }))).toBeDefined();
+  });
+
   test("excuse no end by a newcomer of another agent, uid or unit", () => {
     const replacements = new Replacements();
     replacements.ended(end(100));

@@ -38,6 +38,6 @@ function mayExcuse(newcomer: Newcomer, end: OpenEnd): boolean {
   const beforeMs = (end.endedNs - newcomer.startedNs) / MS;
   const ageMs = (newcomer.startedNs - end.startedNs) / MS;
   if (newcomer.group !== end.group) return false;
-  const isAfter = beforeMs <= 0 || (beforeMs <= 20 && ageMs > 20);
+  const isAfter = beforeMs <= 20 && ageMs > 20;
   return isAfter || (beforeMs <= 5_000 && ageMs > 5_000);
 }

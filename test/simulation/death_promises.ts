@@ -24,6 +24,10 @@ export interface Life {
   hangs: boolean;
   /** Else it was reaped before it could be watched. */
   wasWatched: boolean;
+  /** It ended because its unit was told to stop. */
+  wasStopped: boolean;
+  /** When the daemon saw that it had ended. */
+  seenNs: number;
   /** The kernel said how it ended, in time. */
   isStatusKnown: boolean;
 }
@@ -46,6 +50,8 @@ const BRIEF_LIFE_NS_MAX = 1e9;
 export class DeathPromises implements EndReports {
   nowNs = 0;
   readonly counts = { clean: 0, unclean: 0, unknown: 0, replaced: 0, brief: 0 };
+  /** Ends that are clean because the unit was stopped. */
+  stopped = 0;
   readonly #thresholdNs: number;
   readonly #told = new Map<string, Told>();
   readonly #byPid = new Map<number, Told>();
@@ -91,8 +97,12 @@ export class DeathPromises implements EndReports {
       return;
     }
     if (gone.reason === "clean") {
-      this.#isStatusOf(told.life, gone);
-      same("promise: a clean end was clean", true, isCleanStatus(told.life.waitStatus));
+      const { waitStatus, wasStopped } = told.life;
+      const isUnknown = Number.isNaN(gone.exitStatus) && Number.isNaN(gone.signal);
+      if (!isUnknown) this.#isStatusOf(told.life, gone);
+      const isClean = !isUnknown && isCleanStatus(waitStatus);
+      same("promise: a clean end was clean, or its unit stopped", true, isClean || wasStopped);
+      if (!isClean) this.stopped += 1;
       same("promise: a clean end is no exit", 0, told.exits);
       return;
     }

@@ -21,6 +21,8 @@ describe("ends of simulated processes", () => {
       expect(world.counted(how)).toBe(counts[how]);
       expect(counts[how]).toBeGreaterThan(0);
     }
+    expect(world.promises.stopped).toBeGreaterThan(0);
+    expect(world.unitEnds.waitingCount).toBe(0);
     expect(world.tracked).toBe(0);
     expect(world.watch.count).toBe(0);
     expect(world.ends.hasWork).toBeFalse();

@@ -3,6 +3,7 @@
 // of ends run over simulated processes that end cleanly or not, stay zombies for a while, are gone
 // before they can be watched, are started again by a supervisor, or hang.
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
+import { UnitEnds } from "../../src/daemon/unit_ends.ts";
 import { ENDS } from "../../src/daemon/end_counters.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
@@ -13,6 +14,7 @@ import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { DeathPromises, type Life } from "./death_promises.ts";
 import type { Random } from "./random.ts";
+import { SimulatedSystemd } from "./simulated_systemd.ts";
 
 const MS = 1e6;
 const TICK_NS = 10 * MS;
@@ -70,11 +72,12 @@ class SimulatedWatch {
     for (const [pid, life] of this.watched) {
       const { generation, endedNs } = life;
       const isGivenUp = endedNs + STATUS_NS_MAX <= nowNs;
+      if (endedNs <= nowNs && Number.isNaN(life.seenNs)) life.seenNs = nowNs;
       if (!this.#isReaped(life) && !isGivenUp) continue;
       this.watched.delete(pid);
       const waitStatus = this.#isReaped(life) ? life.waitStatus : Number.NaN;
       life.isStatusKnown = !Number.isNaN(waitStatus);
-      sink({ pid, generation, waitStatus, seenNs: nowNs });
+      sink({ pid, generation, waitStatus, seenNs: life.seenNs });
     }
     return false;
   }
@@ -88,7 +91,9 @@ export class MortalWorld extends ObserverHarness {
   readonly promises: DeathPromises;
   readonly watch: SimulatedWatch;
   readonly ends: MemberEnds;
+  readonly unitEnds: UnitEnds;
   readonly #random: Random;
+  readonly #systemd: SimulatedSystemd;
   /** Processes that /proc shows, zombies too, by pid. */
   readonly #living = new Map<number, Life>();
   readonly #identities = new ScriptedIdentities();
@@ -104,6 +109,7 @@ export class MortalWorld extends ObserverHarness {
     });
     const { clock, observer, processes } = this;
     const nowNs = () => clock.ns;
+    const nowGeneration = () => Math.floor(clock.ns / TICK_NS);
     this.#random = random;
     this.promises = new DeathPromises(thresholdNs);
     this.watch = new SimulatedWatch(this.#living, nowNs);
@@ -113,6 +119,9 @@ export class MortalWorld extends ObserverHarness {
       listenerNames: [],
       monotonicNs: () => 0,
     });
+    this.#systemd = new SimulatedSystemd(random, nowNs);
+    this.unitEnds = new UnitEnds({ questions: this.#systemd, nowGeneration, monotonicNs: nowNs });
+    this.#systemd.answered = (unit, state) => this.unitEnds.answered(unit, state);
     this.ends = new MemberEnds({
       observer,
       watch: this.watch,
@@ -128,12 +137,12 @@ export class MortalWorld extends ObserverHarness {
       isGone: (pid) => !this.#living.has(pid),
       policyOf: () => ({ onExit: "judge", cleanExit: [143] }),
       unitOf: (pid) => this.#living.get(pid)?.unit ?? "",
-      unitEnds: undefined,
+      unitEnds: this.unitEnds,
       isRecovering: () => false,
       succeeds: () => false,
       forgetAfterNs: Number.POSITIVE_INFINITY,
       reports: this.promises,
-      nowGeneration: () => Math.floor(clock.ns / TICK_NS),
+      nowGeneration,
       monotonicNs: () => 0,
     });
   }
@@ -190,12 +199,15 @@ export class MortalWorld extends ObserverHarness {
       nextBeatNs: this.clock.ns + (this.#random.chance(0.3) ? 1_500 * MS : 0),
       hangs: false,
       wasWatched: true,
+      wasStopped: false,
+      seenNs: Number.NaN,
       isStatusKnown: false,
     };
     this.#living.set(pid, life);
     this.processes.set(pid, generation);
     this.#identities.table.set(pid, { comm: `program${program}` });
     this.promises.started(life);
+    this.#systemd.started(life);
   }
 
   // A pid is free once no process and no member has it: reuse is the long simulation's business.
@@ -214,10 +226,26 @@ export class MortalWorld extends ObserverHarness {
       life.hangs = true;
       return;
     }
+    if (random.chance(0.05)) {
+      this.#stop(life.unit);
+      return;
+    }
     const isRolling = random.chance(0.1);
     if (isRolling) this.#start(Number.parseInt(life.unit, 10));
     this.#end(life, random.chance(0.8));
     if (!isRolling && random.chance(0.5)) this.#start(Number.parseInt(life.unit, 10));
+  }
+
+  /** All processes of the unit end, and it may be started again at once. */
+  #stop(unit: string): void {
+    const random = this.#random;
+    this.#systemd.stops(unit);
+    for (const life of this.#living.values()) {
+      if (life.unit !== unit || !this.#isRunning(life)) continue;
+      life.wasStopped = true;
+      this.#end(life, random.chance(0.8));
+    }
+    if (random.chance(0.5)) this.#start(Number.parseInt(unit, 10));
   }
 
   #end(life: Life, isReapedAtOnce: boolean): void {
@@ -227,6 +255,7 @@ export class MortalWorld extends ObserverHarness {
     life.reapedNs = life.endedNs + (isReapedAtOnce ? 0 : random.between(1 * MS, 2_000 * MS));
     // Reaped at once and not watched yet: nobody can know how it ended.
     life.wasWatched = this.watch.isWatching(life.pid, life.generation) || !isReapedAtOnce;
+    this.#systemd.ended(life);
   }
 
   #isRunning({ endedNs }: Life): boolean {

@@ -124,6 +124,12 @@ describe("wasStopped()", () => {
       CHILD,
     ],
     ["a child of one that was stopped", true, STOPPED, CHILD],
+    [
+      "a child that ended before it was stopped",
+      false,
+      STOPPED,
+      { ...CHILD, endedUs: 5 * SECOND - 30_000 },
+    ],
     ["a child of one that crashed", false, CRASHED, CHILD],
     [
       "a child of one that runs on",
