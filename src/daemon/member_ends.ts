@@ -9,6 +9,7 @@ import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
+import { GENERATION_NS } from "../processes/generation.ts";
 import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
 import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
@@ -25,7 +26,6 @@ import { type SeenEnd, seenEnd } from "./unit_ends.ts";
 const NEWCOMERS_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 /** Between two looks for members that may leave. */
 const SWEEP_NS = NS_PER_S;
-const GENERATION_NS = 10 * NS_PER_MS;
 /**
  * One that was over before it could be watched is no member if its process was younger than this:
  * a helper that beats for another one and ends. A program that is to be watched takes longer to
@@ -255,13 +255,10 @@ export class MemberEnds implements Deadline {
 
   // One that is found out late ended at any time since its last beat.
   #foundEnd(slot: number, waitStatus: number): SeenEnd {
-    const { pid, generation, lastNs } = this.#options.observer.tracker.slots;
-    return seenEnd({
-      pid: pid[slot]!,
-      generation: generation[slot]!,
-      waitStatus,
-      seenNs: lastNs[slot]!,
-    });
+    const { slots } = this.#options.observer.tracker;
+    const seenNs = slots.lastNs[slot]!;
+    const generation = slots.generation[slot]!;
+    return seenEnd({ pid: slots.pid[slot]!, generation, waitStatus, seenNs });
   }
 
   // A helper that was gone before its start time could be read: it never was a member.

@@ -1,8 +1,8 @@
 // Ends of members of units that systemd is asked about (spec 14 sections 2.1 and 4): how the main
 // process of a unit ended where the kernel does not say, and whether the unit was being stopped.
 // They wait for the answer for a second at most, and are decided on with what is known then.
-import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
-import type { GenerationClock } from "../processes/generation.ts";
+import { NS_PER_S } from "../base/time.ts";
+import { GENERATION_NS, type GenerationClock } from "../processes/generation.ts";
 import type { ProcessEnd } from "../processes/end_watch.ts";
 import type { UnitQuestions } from "../systemd/unit_questions.ts";
 import {
@@ -17,7 +17,6 @@ const UNIT_ANSWER_NS_MAX = NS_PER_S;
 /** systemd hears of an end as soon as the daemon does, and may be asked before it has looked. */
 const UNIT_ASKS_MAX = 3;
 const NS_PER_US = 1_000;
-const GENERATION_NS = 10 * NS_PER_MS;
 
 /** An end that is to be decided on. */
 export interface SeenEnd extends ProcessEnd {

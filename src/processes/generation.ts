@@ -11,7 +11,7 @@ import { NS_PER_MS } from "../base/time.ts";
 export type GenerationClock = () => number;
 
 /** A tick on every Linux that the daemon runs on (USER_HZ). */
-const GENERATION_NS = 10 * NS_PER_MS;
+export const GENERATION_NS = 10 * NS_PER_MS;
 
 /** The generation clock of this machine; NaN where the system gives no start times. */
 export function nowGeneration(): number {

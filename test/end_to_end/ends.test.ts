@@ -15,7 +15,7 @@ setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 const THRESHOLD_MS = 600;
-const CONFIG = `[observer]\nthreshold = "${THRESHOLD_MS}ms"\n`;
+const CONFIG = `[observer]\nthreshold = "${THRESHOLD_MS}ms"\n[metrics]\nper_pid = true\n`;
 
 /** A new agent is there in time, on a busy machine, too. */
 const PATIENT = `[observer]\nthreshold = "2s"\n`;
