@@ -3,6 +3,7 @@
 // text holds by itself, too, if a name came to it as it is.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { AgentTable } from "../../src/agents/agent_table.ts";
 import { fitName, nameFor } from "../../src/agents/naming.ts";
 import { outcomeFields } from "../../src/audit/record.ts";
 import { parseRow } from "../../src/audit/row.ts";
@@ -13,7 +14,10 @@ import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
 import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
 import { EventLines } from "../../src/export/event_lines.ts";
+import { AgentRows } from "../../src/metrics/agent_rows.ts";
 import { ArgvTemplate, placeholderValues } from "../../src/recovery/argv_template.ts";
+import { makeMetrics, renderPage } from "../metrics/fixture.ts";
+import { linesWith, parsePage, sampleAt } from "../metrics/page.ts";
 import { stallOf } from "../recovery/harness.ts";
 import { readLogfmt } from "../support/logfmt.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
@@ -31,8 +35,8 @@ const BYTES = fc.string({
 /** Any text, with halves of pairs that are no characters. */
 const TEXT = fc.oneof(BYTES, fc.string({ unit: "binary", maxLength: 80 }));
 
-/** A name as the daemon makes it of what the process says of itself. */
-const NAMES = fc
+/** What is known of a process that says whatever it likes of itself, and what its rule says. */
+const PROCESSES = fc
   .record({
     unit: BYTES,
     unitUser: BYTES,
@@ -43,12 +47,14 @@ const NAMES = fc
   })
   .chain((texts) =>
     fc.constantFrom(undefined, "{comm}", "{script}-{user}", "{unit}/{container}").map((name) => {
-      const identity = { uid: 1000, gid: 1000, exe: "", mark: 1, ...texts };
+      const identity = { uid: 1000, gid: 1000, exe: texts.comm, mark: 1, ...texts };
       const { user } = texts;
       const facts = { pid: 42, uid: 1000, user, identity, listener: "local", address: "" };
-      return fitName(nameFor(facts, { name, bindsOwner: false }).text);
+      return { facts, called: nameFor(facts, { name, bindsOwner: false }) };
     }),
   );
+
+const NAMES = PROCESSES.map(({ called }) => fitName(called.text));
 
 describe("a name that a process made up is read back whole", () => {
   test("from the log", () => {
@@ -86,6 +92,30 @@ describe("a name that a process made up is read back whole", () => {
         expect(argument.replace(/^%2D/, "-")).toBe(name);
         expect(argument).not.toMatch(/^-|[\s'"$`;&|<>(){}*?#~!\\]/);
       }),
+    );
+  });
+});
+
+describe("the metrics page", () => {
+  test("has the name as a label, and what else is known of the process breaks out of none", () => {
+    fc.assert(
+      fc.property(PROCESSES, ({ facts, called }) => {
+        const agents = new AgentTable();
+        const nobody = { numbers: [], expectedOf: () => 0, missingOf: () => 0 };
+        const places = { rowsMax: 5, kept: [], expected: nobody, nowNs: () => 0 };
+        const rows = new AgentRows({ agents, ...places });
+        const totals = { begin: () => rows.beginTotals(), step: () => true };
+        const { metrics } = makeMetrics({ agents: { rows, totals, recovers: false } });
+        const number = agents.numberFor(called);
+        agents.join(number);
+        rows.named(number, facts);
+        const page = renderPage(metrics);
+        expect(page.replaceAll("\n", "")).not.toMatch(UNPRINTABLE);
+        const name = fitName(called.text);
+        expect(sampleAt(parsePage(page), `varta_agent_muted{agent="${name}"}`)).toBe(0);
+        expect(linesWith(page, "varta_agent_info{")).toHaveLength(1);
+      }),
+      { numRuns: 30 },
     );
   });
 });
