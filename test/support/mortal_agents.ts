@@ -18,9 +18,9 @@ export class MortalAgents implements AsyncDisposable {
     this.#socket = socket;
   }
 
-  /** Resolves when it has beaten. */
-  async start(): Promise<MortalAgent> {
-    const child = Bun.spawn([process.execPath, AGENT, this.#socket], {
+  /** Resolves when it has beaten. `runtime` is another name of the program that runs it. */
+  async start(runtime = process.execPath): Promise<MortalAgent> {
+    const child = Bun.spawn([runtime, AGENT, this.#socket], {
       stdin: "pipe",
       stdout: "pipe",
     });
