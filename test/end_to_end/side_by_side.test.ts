@@ -6,6 +6,7 @@ import "./side_by_side/audit_log.test.ts";
 import "./side_by_side/contract.test.ts";
 import "./side_by_side/demo.test.ts";
 import "./side_by_side/ended_agent.test.ts";
+import "./side_by_side/export.test.ts";
 import "./side_by_side/files.test.ts";
 import "./side_by_side/follows_exec.test.ts";
 import "./side_by_side/http_clients.test.ts";
