@@ -174,7 +174,8 @@ function logOf(name: string, format: "logfmt" | "json"): string[] {
     namespaceConflict: () => {},
   });
   reports.stalled(stallOf());
-  reports.resumed(42, 0, 0, AGENT);
+  const back = { key: 42, pid: 42, listener: 0, status: 0 };
+  reports.resumed({ ...back, agent: AGENT, observerNs: 0 });
   reports.outcome(outcomeOf("spawn"));
   reports.outcome({ ...outcomeOf("refused"), reason: "gave_up", label: "gave_up" });
   return linesOf(written.join(""), 4);
@@ -195,7 +196,14 @@ function exportOf(name: string, format: "jsonl" | "tsv"): string[] {
   );
   lines.onStall(stallOf({ pid: 42, key: 42 }));
   const end = { observerNs: 6e9, agent: AGENT, pid: 42, generation: 5 };
-  lines.add("exit", { ...end, listener: 1, how: "unclean", exitStatus: 3, signal: Number.NaN });
+  lines.add("exit", {
+    ...end,
+    listener: 1,
+    how: "unclean",
+    exitStatus: 3,
+    signal: NaN,
+    dumpedCore: false,
+  });
   lines.onOutcome({ ...outcomeOf("spawn"), pid: 42 });
   return linesOf(new TextDecoder("utf-8", { fatal: true }).decode(lines.text.view()), lines.count);
 }
