@@ -91,12 +91,12 @@ export class MemberEnds implements Deadline {
 
   /**
    * The second part, after the receives: `allHeard` = all sockets were found empty, so no beat of
-   * those that were seen to end before can come any more.
+   * those that were seen to end before can come any more. `sliceNs` is for those that are new.
    */
-  settle(nowNs: number, allHeard: boolean): void {
+  settle(nowNs: number, allHeard: boolean, sliceNs = NEWCOMERS_NS_PER_TURN_MAX): void {
     this.#nowNs = nowNs;
     const { observer, monotonicNs } = this.#options;
-    const endNs = monotonicNs() + NEWCOMERS_NS_PER_TURN_MAX;
+    const endNs = monotonicNs() + Math.min(sliceNs, NEWCOMERS_NS_PER_TURN_MAX);
     // Descriptors first: of one that has gone before it has one, nothing can be known any more.
     while (this.#newcomers.count > 0 && monotonicNs() <= endNs) this.#watch(this.#newcomers.take());
     for (const [pid, generation] of this.#unread) {

@@ -5,6 +5,7 @@
 // with simulated listeners, processes and children.
 import { block, Counters, counter, gauge, histogram, type ShowCounters } from "../base/counters.ts";
 import {
+  IDENTITY_NS_PER_TURN_MAX,
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
   REMOVED_PIDS_PER_TURN_MAX,
@@ -79,7 +80,8 @@ interface TickRefusals {
 interface TickEnds {
   look(nowNs: number): void;
   readonly hasWork: boolean;
-  settle(nowNs: number, allHeard: boolean): void;
+  /** `sliceNs`: how long it may look at those that are new. */
+  settle(nowNs: number, allHeard: boolean, sliceNs: number): void;
   nextDeadlineNs(): number;
   /** The tracker has removed the member of `pid`. */
   removed(pid: number): void;
@@ -108,6 +110,12 @@ interface TickOptions {
 const STAGE_NS_MAX = NS_PER_S;
 /** Time that a turn may spend on stalls whose processes are looked at, about 0.1 ms each. */
 const VERDICTS_NS_MAX = 4 * NS_PER_MS;
+/**
+ * Who is new is looked at by two parts, each for so long in a turn; and while beats come, for this
+ * part of the time that they took: else 10,000 newcomers would keep a short queue full.
+ */
+const SLICE_NS_MAX = IDENTITY_NS_PER_TURN_MAX;
+const SLICE_PART = 1 / 4;
 /** Longest time without a turn that is not plain. */
 const PLAIN_NS_MAX = NS_PER_S;
 
@@ -150,6 +158,8 @@ export class Tick {
   #plainTurns = 0;
   /** Until then a turn may be plain, in observer time. */
   #plainUntilNs = 0;
+  /** Time of this turn for who is new, of each of the two parts that look at them. */
+  #sliceNs = SLICE_NS_MAX;
   readonly #stalls: ReportedStalls;
   readonly #sink = (batch: EventBatch, count: number): void => this.#onBatch(batch, count);
 
@@ -187,6 +197,7 @@ export class Tick {
     if (hasEnds || (ends?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) <= observer.clock.lastNs)
       ends!.look(observer.nowNs());
     const count = observer.pump(this.#sink, PUMP_BUDGET_PER_TURN, PUMP_NS_PER_TURN_MAX);
+    this.#sliceNs = this.#isWaiting() ? sliceNs(count, monotonicNs() - t0) : SLICE_NS_MAX;
     this.#tellLates();
     this.#settleEnds();
     this.#tellPause();
@@ -229,17 +240,20 @@ export class Tick {
 
   #ended(count: number): number {
     const { observer } = this.#options;
-    const { identification, ends } = this.#options;
-    const isWaiting = identification.waitingCount > 0 || ends?.hasWork === true;
-    const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty || isWaiting;
+    const isLeft = observer.lastPumpCutOff || !this.#stalls.isEmpty || this.#isWaiting();
     return this.#flags | (isLeft ? TURN_HAS_WORK_LEFT : 0) | countedDatagrams(count);
+  }
+
+  #isWaiting(): boolean {
+    const { identification, ends } = this.#options;
+    return identification.waitingCount > 0 || ends?.hasWork === true;
   }
 
   // Before silence is decided on: a beat that ended waits for no deadline.
   #settleEnds(): void {
     const { ends, observer } = this.#options;
     if (ends?.hasWork !== true) return;
-    ends.settle(observer.clock.lastNs, !observer.lastPumpCutOff);
+    ends.settle(observer.clock.lastNs, !observer.lastPumpCutOff, this.#sliceNs);
     this.#flags |= TURN_FULL;
   }
 
@@ -363,7 +377,7 @@ export class Tick {
     const shared = observer.takeSharedPid();
     if (shared !== undefined) this.#options.reports.sharedPid(shared);
     observer.maybeRefreshPidMax(observer.clock.lastNs);
-    this.#options.identification.advance(observer.clock.lastNs);
+    this.#options.identification.advance(observer.clock.lastNs, this.#sliceNs);
     this.#options.expected?.look(observer.clock.lastNs);
   }
 
@@ -390,6 +404,12 @@ export class Tick {
       exporter?.onRemoved(pid, observer.clock.lastNs, source);
     }
   }
+}
+
+// Never 0: each turn looks at one member at least.
+function sliceNs(count: number, receiveNs: number): number {
+  if (count === 0) return SLICE_NS_MAX;
+  return Math.min(SLICE_NS_MAX, Math.max(1, receiveNs * SLICE_PART));
 }
 
 function hasReturn(batch: EventBatch, count: number): boolean {

@@ -90,17 +90,20 @@ export class Identification implements JudgeGate {
     this.#usedNs = 0;
   }
 
-  /** Looks at who came, then at those whom it has not looked at for a while. */
-  advance(nowNs: number): void {
+  /**
+   * Looks at who came, then at those whom it has not looked at for a while: at one of them, and at
+   * more as long as that took less than `sliceNs`.
+   */
+  advance(nowNs: number, sliceNs = IDENTITY_NS_PER_TURN_MAX): void {
     const order = this.#tracker.table.looks;
     for (let slot = order.firstFresh; slot >= 0; slot = order.firstFresh)
-      if (!this.#tryLook(slot, nowNs)) return;
+      if (!this.#tryLook(slot, nowNs, sliceNs)) return;
     const { lookedNs } = this.#tracker.slots;
     const dueNs = nowNs - IDENTITY_LOOK_EVERY_NS;
     this.#nextAgainNs = Math.max(this.#nextAgainNs, nowNs - NS_PER_S);
     for (let slot = order.longestAgo; slot >= 0; slot = order.longestAgo) {
       if (lookedNs[slot]! > dueNs || this.#nextAgainNs > nowNs) return;
-      if (!this.#tryLook(slot, nowNs)) return;
+      if (!this.#tryLook(slot, nowNs, sliceNs)) return;
       this.#nextAgainNs += NS_PER_S / LOOKS_AGAIN_PER_S_MAX;
     }
   }
@@ -120,8 +123,8 @@ export class Identification implements JudgeGate {
   }
 
   /** False: the time of this turn is used up. */
-  #tryLook(slot: number, nowNs: number): boolean {
-    if (this.#usedNs >= IDENTITY_NS_PER_TURN_MAX) return false;
+  #tryLook(slot: number, nowNs: number, sliceNs = IDENTITY_NS_PER_TURN_MAX): boolean {
+    if (this.#usedNs >= sliceNs) return false;
     const { monotonicNs } = this.#options;
     const startNs = monotonicNs();
     this.#look(slot, nowNs);

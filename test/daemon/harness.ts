@@ -38,6 +38,9 @@ export class TickHarness extends ObserverHarness {
   wallOffsetNs = 1_000;
   /** Durations of what is measured next, in ns; then every measurement is 0 long. */
   readonly durationsNs: number[] = [];
+  readonly identities = new ScriptedIdentities();
+  /** What a look at who a member is takes. */
+  lookNs = 0;
   #monotonicNs = 0;
   #lastTurn = 0;
 
@@ -70,9 +73,9 @@ export class TickHarness extends ObserverHarness {
       recovery: this.recovery,
       identification: new Identification({
         tracker: observer.tracker,
-        reader: new ScriptedIdentities(),
+        reader: this.identities,
         listenerNames: [],
-        monotonicNs: () => 0,
+        monotonicNs: () => this.identities.looks.length * this.lookNs,
       }),
       exporter: exportInto(diary),
       reports: reportsInto(diary),

@@ -2,6 +2,7 @@
 // of them reports.
 import { describe, expect, test } from "bun:test";
 import {
+  IDENTITY_NS_PER_TURN_MAX,
   PUMP_BUDGET_PER_TURN,
   RECOVERY_EVALUATIONS_PER_TURN_MAX,
   RECOVERY_SPAWNS_PER_TURN_MAX,
@@ -260,6 +261,28 @@ describe("a removed pid", () => {
     expect(starting("export removal", diary)).toEqual(["export removal 100"]);
     expect(() => harness.series('varta_beats_total{pid="100"}')).toThrow("no series");
     expect(harness.series('varta_beats_total{pid="101"}')).toBe(2);
+  });
+});
+
+describe("the time for who is new", () => {
+  const LOOK_NS = IDENTITY_NS_PER_TURN_MAX / 20;
+  const NEWCOMERS = Array.from({ length: 40 }, (_, i) => 100 + i);
+
+  test.each([
+    [8 * LOOK_NS, 2],
+    [LOOK_NS, 1],
+    [5 * NS_PER_MS, 20],
+  ])("is a quarter of that of beats: they took %p ns, %p looks", (receiveNs, looks) => {
+    const harness = new TickHarness();
+    harness.lookNs = LOOK_NS;
+    for (const pid of NEWCOMERS) harness.processes.set(pid, pid);
+    harness.listener.queue(NEWCOMERS.map((pid) => beatOf(pid)));
+    harness.durationsNs.push(0, receiveNs);
+    harness.turn();
+    expect(harness.identities.looks).toEqual(NEWCOMERS.slice(0, looks));
+    // No beat comes.
+    harness.turn();
+    expect(harness.identities.looks.length).toBe(Math.min(40, looks + 20));
   });
 });
 
