@@ -12,7 +12,8 @@ import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Deadlines } from "./deadline.ts";
-import { type Tick, TURN } from "./tick.ts";
+import type { Tick } from "./tick.ts";
+import { TURN } from "./turn_counters.ts";
 import {
   datagramsOf,
   TURN_BUSY,

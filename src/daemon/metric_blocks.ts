@@ -29,7 +29,8 @@ import { CONFIG } from "./loaded_config.ts";
 import { LOG } from "./log.ts";
 import { SOCKET_FILES } from "./socket_watch.ts";
 import { STDERR } from "./stream_writer.ts";
-import { LAST_TURN, TURN } from "./tick.ts";
+import { LAST_TURN } from "./tick.ts";
+import { TURN } from "./turn_counters.ts";
 
 export interface MetricGroup {
   readonly title: string;

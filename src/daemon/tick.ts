@@ -3,9 +3,8 @@
 // on cold caches: they do nothing else, and what the page says of them is collected when a page is
 // made. All it touches is injected, so the simulator runs the very same turn on a simulated clock
 // with simulated listeners, processes and children.
-import { block, Counters, counter, gauge, histogram, type ShowCounters } from "../base/counters.ts";
+import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
 import {
-  IDENTITY_NS_PER_TURN_MAX,
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
   REMOVED_PIDS_PER_TURN_MAX,
@@ -15,6 +14,7 @@ import {
   EVENT_BEAT,
   EVENT_NAMESPACE_CONFLICT,
   type EventBatch,
+  hasReturn,
   keyOfRow,
 } from "../events/event_batch.ts";
 import type { MemberLate } from "../events/member_late.ts";
@@ -26,7 +26,9 @@ import type { Identification } from "../observer/identification.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery, WaitingStalls } from "../recovery/recovery.ts";
+import { SLICE_NS_MAX, sliceNs } from "./newcomer_slice.ts";
 import { ReportedStalls } from "./reported_stalls.ts";
+import { TURN } from "./turn_counters.ts";
 import {
   countedDatagrams,
   TURN_BUSY,
@@ -110,33 +112,8 @@ interface TickOptions {
 const STAGE_NS_MAX = NS_PER_S;
 /** Time that a turn may spend on stalls whose processes are looked at, about 0.1 ms each. */
 const VERDICTS_NS_MAX = 4 * NS_PER_MS;
-/**
- * Who is new is looked at by two parts, each for so long in a turn; and while beats come, for this
- * part of the time that they took: else 10,000 newcomers would keep a short queue full.
- */
-const SLICE_NS_MAX = IDENTITY_NS_PER_TURN_MAX;
-const SLICE_PART = 1 / 4;
 /** Longest time without a turn that is not plain. */
 const PLAIN_NS_MAX = NS_PER_S;
-
-export const TURN = block({
-  seconds: histogram(
-    "varta_observer_iteration_seconds",
-    "Work time of a turn of the loop, without the wait.",
-  ),
-  budgetExceeded: counter(
-    "varta_observer_iteration_budget_exceeded_total",
-    "Turns over liveness.iteration_budget.",
-  ),
-  servePending: histogram(
-    "varta_observer_serve_pending_seconds",
-    "Time of the serve stage of a turn.",
-  ),
-  stage: histogram("varta_observer_stage_seconds", "Time of each stage of a turn.", {
-    label: "stage",
-    values: ["receive", "judge", "recover", "reap", "maintain", "serve"],
-  }),
-});
 
 export const LAST_TURN = block({
   endedAt: gauge(
@@ -404,16 +381,4 @@ export class Tick {
       exporter?.onRemoved(pid, observer.clock.lastNs, source);
     }
   }
-}
-
-// Never 0: each turn looks at one member at least.
-function sliceNs(count: number, receiveNs: number): number {
-  if (count === 0) return SLICE_NS_MAX;
-  return Math.min(SLICE_NS_MAX, Math.max(1, receiveNs * SLICE_PART));
-}
-
-function hasReturn(batch: EventBatch, count: number): boolean {
-  for (let i = 0; i < count; i++)
-    if (batch.kind[i] === EVENT_BEAT && batch.resumed[i] === 1) return true;
-  return false;
 }

@@ -35,5 +35,12 @@ export function sourceOfRow(batch: EventBatch, row: number): string {
   return batch.hasSource[row]! === 1 ? ipText(batch.source, row * IP_WORDS) : "";
 }
 
+/** Whether one of the first `count` rows is a beat that ends a stall. */
+export function hasReturn(batch: EventBatch, count: number): boolean {
+  for (let i = 0; i < count; i++)
+    if (batch.kind[i] === EVENT_BEAT && batch.resumed[i] === 1) return true;
+  return false;
+}
+
 /** Receives rows 0..count-1 of `batch`; count >= 1. Must not keep the batch, throw or block. */
 export type EventSink = (batch: EventBatch, count: number) => void;

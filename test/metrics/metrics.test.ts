@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { block, Counters, counter } from "../../src/base/counters.ts";
-import { TURN } from "../../src/daemon/tick.ts";
+import { TURN } from "../../src/daemon/turn_counters.ts";
 import fc from "fast-check";
 import { METRICS_SPARE_ROWS } from "../../src/base/limits.ts";
 import {
