@@ -24,7 +24,7 @@ export type Match = { readonly [F in MatchField]?: readonly string[] | undefined
 /** What the kernel and systemd say of a process; "" = it is not known, or there is none. */
 interface ProcessFacts {
   readonly unit: string;
-  /** Whose manager has the unit; "" = it is one of the system. */
+  /** Whose manager has the unit or the container; "" = it is one of the system. */
   readonly unitUser: string;
   readonly container: string;
   readonly comm: string;
@@ -56,27 +56,33 @@ export function factOf(field: MatchField, facts: MatchFacts): string {
     case "address":
       return facts[field];
     case "unit":
-      return isOfUser(facts)
-        ? identity!.unitUser + USER_END + identity!.unit
-        : (identity?.unit ?? "");
+    case "container": {
+      const place = identity?.[field] ?? "";
+      return place !== "" && isOfUser(facts) ? identity!.unitUser + USER_END + place : place;
+    }
     default:
       return identity?.[field] ?? "";
   }
 }
 
-/** True if it runs in a unit of a user's manager. */
+/** True if it runs in a unit or a container of a user's manager. */
 export function isOfUser({ identity }: MatchFacts): boolean {
-  return identity !== undefined && identity.unit !== "" && identity.unitUser !== "";
+  return identity !== undefined && identity.unitUser !== "";
 }
 
-/** Ends the user in the text of a user's unit: "dana:worker.service". */
+/** True of facts that a user whose manager has the member may call as they like. */
+export function isNamedByUser(field: MatchField): boolean {
+  return field === "unit" || field === "container";
+}
+
+/** Ends the user in the text of a user's unit or container: "dana:worker.service". */
 const USER_END = ":";
 
 /**
- * Whether a glob of a unit holds for a user's unit. Users name their units as they like, so a glob
- * that does not speak of a user never takes one for a unit of the system.
+ * Whether a glob holds for a user's unit or container. Users name theirs as they like, so a glob
+ * that does not speak of a user never takes one for what is of the system.
  */
-export function matchesUserUnit(glob: string, text: string): boolean {
+export function matchesOfUser(glob: string, text: string): boolean {
   const globEnd = glob.indexOf(USER_END);
   const textEnd = text.indexOf(USER_END);
   if (globEnd < 0) return false;
@@ -106,8 +112,8 @@ function globsTakeAll(globs: readonly string[], texts: readonly string[]): boole
 function coversFact(field: MatchField, wide: string, narrow: string): boolean {
   if (!coversGlob(wide, narrow)) return false;
   const narrowEnd = narrow.indexOf(USER_END);
-  if (field !== "unit" || narrowEnd < 0) return true;
-  // It takes the units of users, too.
+  if (!isNamedByUser(field) || narrowEnd < 0) return true;
+  // It takes what is of users, too.
   const wideEnd = wide.indexOf(USER_END);
   if (wideEnd < 0) return false;
   const coversUser = coversGlob(wide.slice(0, wideEnd), narrow.slice(0, narrowEnd));

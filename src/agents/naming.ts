@@ -129,8 +129,9 @@ function textOf({ identity, user, listener }: MemberFacts, placeholder: Placehol
       return literal(listener);
     case "comm":
     case "script":
-    case "container":
       return escapeName(identity?.[placeholder] ?? "");
+    case "container":
+      return containerName(identity);
     default:
       placeholder satisfies never;
       return "";
@@ -140,14 +141,25 @@ function textOf({ identity, user, listener }: MemberFacts, placeholder: Placehol
 function ownName(facts: MemberFacts): string {
   const { identity, uid, pid, address, listener } = facts;
   if (Number.isNaN(uid)) return `${address === "" ? literal(listener) : address}/${pid}`;
-  const { container = "", script = "", comm = "" } = identity ?? {};
-  return unitName(identity) || escapeName(container || script || comm) || `uid-${uid}`;
+  const { script = "", comm = "" } = identity ?? {};
+  const place = unitName(identity) || containerName(identity);
+  return place || escapeName(script || comm) || `uid-${uid}`;
 }
 
-/** "worker@3"; that of a user has the user before it, so that it is no unit of the system. */
+/** "worker@3" */
 function unitName(identity: Identity | undefined): string {
-  if (identity === undefined || identity.unit === "") return "";
-  const name = escapeName(identity.unit.replace(/\.service$/, ""));
+  return ownedName(identity, identity?.unit.replace(/\.service$/, "") ?? "");
+}
+
+/** "docker-0123456789ab" */
+function containerName(identity: Identity | undefined): string {
+  return ownedName(identity, identity?.container ?? "");
+}
+
+/** That of a user has the user before it, so that it is none of the system. */
+function ownedName(identity: Identity | undefined, place: string): string {
+  if (identity === undefined || place === "") return "";
+  const name = escapeName(place);
   return identity.unitUser === "" ? name : `${escapeName(identity.unitUser)}:${name}`;
 }
 

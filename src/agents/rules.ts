@@ -4,12 +4,13 @@
 import { matchesGlob } from "../base/glob.ts";
 import {
   factOf,
+  isNamedByUser,
   isOfUser,
   MATCH_FIELDS,
   type Match,
   type MatchField,
   type MatchFacts,
-  matchesUserUnit,
+  matchesOfUser,
 } from "./match.ts";
 import type { MemberFacts, NamingRule } from "./naming.ts";
 
@@ -41,7 +42,7 @@ interface Condition {
   readonly globs: readonly string[];
 }
 
-const UNIT = MATCH_FIELDS.indexOf("unit");
+const NAMED_BY_USER: readonly boolean[] = MATCH_FIELDS.map(isNamedByUser);
 
 export class AgentRules {
   readonly #rules: readonly (readonly Condition[])[];
@@ -88,11 +89,11 @@ export class AgentRules {
   #holds({ field, texts, globs }: Condition, ofUser: boolean): boolean {
     const fact = this.#facts[field]!;
     if (fact === "") return false;
-    // A text that names a user's unit to the letter is right, too.
+    // A text that names a user's unit or container to the letter is right, too.
     for (const text of texts) if (text === fact) return true;
-    const isUserUnit = ofUser && field === UNIT;
+    const isOfUsers = ofUser && NAMED_BY_USER[field]!;
     for (const glob of globs)
-      if (isUserUnit ? matchesUserUnit(glob, fact) : matchesGlob(glob, fact)) return true;
+      if (isOfUsers ? matchesOfUser(glob, fact) : matchesGlob(glob, fact)) return true;
     return false;
   }
 }

@@ -41,8 +41,8 @@ export interface Failed {
   readonly kind: "failed";
   /**
    * The C name of the system error, such as "EACCES", or what was wrong with the call:
-   * "bad_status", "bad_payload", "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 in a
-   * container: the protocol reserves it), "closed".
+   * "bad_status", "bad_payload", "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 of a
+   * container, over a network), "closed".
    */
   readonly code: string;
   readonly text: string;
@@ -84,7 +84,7 @@ export const BAD_KEY = failed(
 );
 export const RESERVED_PID = failed(
   "reserved_pid",
-  "cannot send beat: pid 1 is reserved: start the program under an init (docker run --init), so that it gets another pid",
+  "cannot send beat: pid 1 is reserved over a network: start the program under an init (docker run --init), so that it gets another pid",
 );
 export const CLOSED = failed("closed", "cannot send beat: the client was closed");
 

@@ -14,6 +14,7 @@ import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import { encodeFrame } from "../wire/encode.ts";
 import {
+  PID_INIT,
   PID_MIN,
   type Status,
   STATUS_CRITICAL,
@@ -168,7 +169,8 @@ export class Client {
     const { address } = this.#to;
     if (address === null) return this.#to.fault;
     const pid = this.#system.pid();
-    if (pid < PID_MIN) return RESERVED_PID;
+    // A listener for containers takes pid 1 from a Unix socket; of a network nothing can tell whose.
+    if (pid < (this.#to.transport === "unix" ? PID_INIT : PID_MIN)) return RESERVED_PID;
     this.#enter(pid);
     const nowMs = this.#readClock();
     if (this.#fd < 0 && !this.#mayConnect(nowMs)) return this.#unconnected;

@@ -46,6 +46,7 @@ describe("an agent is called by the first that there is of", () => {
     expect(nameOf(ALL)).toBe("worker@3");
     expect(nameOf({ ...ALL, unitUser: "app" })).toBe("app:worker@3");
     expect(nameOf({ ...ALL, unit: "" })).toBe("docker-0123456789ab");
+    expect(nameOf({ ...ALL, unit: "", unitUser: "app" })).toBe("app:docker-0123456789ab");
     expect(nameOf({ ...ALL, unit: "", container: "" })).toBe("worker.py");
     expect(nameOf({ comm: "nginx" })).toBe("nginx");
     expect(nameOf({})).toBe("uid-1000");
@@ -73,6 +74,7 @@ describe("a rule", () => {
     );
     expect(nameOf({ ...ALL, unitUser: "eve" }, "{unit}")).toBe("eve:worker@3");
     expect(nameOf(ALL, "{container}")).toBe("docker-0123456789ab");
+    expect(nameOf({ ...ALL, unitUser: "eve" }, "{container}")).toBe("eve:docker-0123456789ab");
   });
 
   test("with an empty placeholder says nothing", () => {

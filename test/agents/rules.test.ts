@@ -94,6 +94,18 @@ describe("AgentRules.ruleOf()", () => {
     expect(ruleOf([{ unit: ["dana:*"] }], local())).toBe(RULE_NONE);
   });
 
+  test("takes the container of a user for one of the system never", () => {
+    const place = { unit: "", unitUser: "dana", container: "docker-0123456789ab" };
+    const dana = local({ user: "dana" }, place);
+    for (const glob of ["docker-0123456789ab", "*", "docker-*"])
+      expect([glob, ruleOf([{ container: [glob] }], dana)]).toEqual([glob, RULE_NONE]);
+    for (const glob of ["dana:docker-0123456789ab", "*:docker-*"])
+      expect([glob, ruleOf([{ container: [glob] }], dana)]).toEqual([glob, 0]);
+    expect(ruleOf([{ container: ["dana:*"] }], local({}, { ...place, unitUser: "" }))).toBe(
+      RULE_NONE,
+    );
+  });
+
   test("asks the same of one member after another", () => {
     const rules = new AgentRules([{ user: ["app"] }, { comm: ["python3"] }]);
     const asked = [local(), local({ user: "dana" }), REMOTE, local()];
@@ -113,7 +125,7 @@ test("AgentRules.conditionsOf() says of each condition whether it holds", () => 
 const GLOB = fc.constantFrom("a", "b", "ab", "a*", "*", "?", "*b", "a:*", "*:a", "1", "b:a");
 const TEXT = fc.constantFrom("", "a", "b", "ab", "1", "b:a");
 const MATCH = fc.dictionary(
-  fc.constantFrom("unit", "user", "uid", "comm", "listener", "address"),
+  fc.constantFrom("unit", "container", "user", "uid", "comm", "listener", "address"),
   fc.array(GLOB, { minLength: 1, maxLength: 2 }),
   { minKeys: 1, maxKeys: 3 },
 ) as fc.Arbitrary<Match>;

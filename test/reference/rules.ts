@@ -25,8 +25,9 @@ function holds(field: (typeof MATCH_FIELDS)[number], glob: string, facts: MatchF
   const texts = { ...process, uid: String(uid), user, listener, address };
   const text = field === "uid" && Number.isNaN(uid) ? "" : texts[field];
   if (text === "") return false;
-  if (field !== "unit" || process.unitUser === "") return like(glob, text);
-  // The unit of a user is only that of a rule which speaks of the user.
+  const isNamedByUser = field === "unit" || field === "container";
+  if (!isNamedByUser || process.unitUser === "") return like(glob, text);
+  // The unit or container of a user is only that of a rule which speaks of the user.
   const [globUser, ...globUnit] = glob.split(":");
   if (globUnit.length === 0) return false;
   return like(globUser!, process.unitUser) && like(globUnit.join(":"), text);
