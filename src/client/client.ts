@@ -169,7 +169,7 @@ export class Client {
     const { address } = this.#to;
     if (address === null) return this.#to.fault;
     const pid = this.#system.pid();
-    // A listener for containers takes pid 1 from a Unix socket; of a network nothing can tell whose.
+    // By a Unix socket, a listener for containers takes pid 1; over a network it may be anybody.
     if (pid < (this.#to.transport === "unix" ? PID_INIT : PID_MIN)) return RESERVED_PID;
     this.#enter(pid);
     const nowMs = this.#readClock();

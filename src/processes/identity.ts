@@ -22,9 +22,9 @@ export interface Identity extends Program {
   /** "worker@3.service": the unit that systemd put it into; "" = none. */
   readonly unit: string;
   /**
-   * Whose manager `unit` or `container` belongs to: the name of a user, or the digits of its uid; "" = it is a
-   * unit of the system. A user may give units any name, so these are never taken for the system's:
-   * a rule means the system's unless it has "USER:" before the unit.
+   * Whose manager `unit` or `container` belongs to: the name of a user, or the digits of its uid;
+   * "" = it is one of the system. A user may give these any name, so they are never taken for the
+   * system's: a rule means the system's unless it has "USER:" before it.
    */
   readonly unitUser: string;
   /** The id of its container, or the name of its pod or scope; "" = none is known. */
