@@ -58,7 +58,7 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   debounced: undefined,
   outstanding_in_flight: undefined,
   unit_in_flight: undefined,
-  backing_off: undefined,
+  backing_off: "recovery.retry (with verify_within and budget) decides again after the pause",
 };
 
 /** Refusals that other lines report, or that a person wants no line about. */
@@ -66,7 +66,6 @@ const SILENT_REASONS: readonly DecisionReason[] = [
   "debounced",
   "outstanding_in_flight",
   "unit_in_flight",
-  "backing_off",
 ];
 
 /**
@@ -228,7 +227,8 @@ export class OutcomeReports {
   #refused(outcome: RefusedOutcome): void {
     const log = this.#log;
     const { reason, error, stall } = outcome;
-    if (SILENT_REASONS.includes(reason)) return;
+    // A pause after which it is decided again is no news.
+    if (SILENT_REASONS.includes(reason) || (reason === "backing_off" && error === "")) return;
     const isDenied = reason === "unauthenticated_transport";
     const listener = this.#options.listenerNames[stall.listener] ?? "";
     const fields: LogFields = {

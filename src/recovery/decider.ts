@@ -3,7 +3,8 @@
 // is not known to be right is refused. The answer is a value; what it asks for is done elsewhere.
 import { RECOVERY_HOLD_LOOK_NS } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import { durationTextFromNs } from "../base/duration_text.ts";
+import { msFromNs } from "../base/time.ts";
+import { durationText, durationTextFromNs } from "../base/duration_text.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
@@ -138,7 +139,10 @@ export class Decider {
       const reason = pace === PACE_GAVE_UP ? "gave_up" : "backing_off";
       const again = retry ? park(sequence, history.nextNs(paceKey)) : undefined;
       const { budget, budgetWindowNs } = plan.settings;
-      const error = pace === PACE_GAVE_UP ? usedUp(budget!, budgetWindowNs) : "";
+      const error =
+        pace === PACE_GAVE_UP
+          ? usedUp(budget!, budgetWindowNs)
+          : notAgain(again, history.nextNs(paceKey) - nowNs);
       return { ...refuse(stall, reason, again), isRepeated, error };
     }
     if (!storm.isOpen(nowNs)) {
@@ -180,6 +184,13 @@ export class Decider {
 
 function park(sequence: Sequence, untilNs: number): ParkDecision {
   return { kind: "park", sequence, untilNs };
+}
+
+/** Why nothing comes of a pause; "" if it is decided again when that is over. */
+function notAgain(again: ParkDecision | undefined, pauseNs: number): string {
+  if (again !== undefined) return "";
+  const ms = Math.ceil(msFromNs(pauseNs));
+  return `the pause since the last one has ${durationText(ms)} left, and there is no retry after it`;
 }
 
 function usedUp(count: number, windowNs: number): string {

@@ -124,6 +124,17 @@ describe("a refusal", () => {
     ]);
   });
 
+  test("for a pause is told if nothing comes of it, and is no news if it is decided again", () => {
+    const { reports, lines } = reporting("info");
+    const refused = { ...outcomeOf("refused", { reason: "backing_off" }), recoveryId: 0 };
+    reports.outcome(refused);
+    expect(lines).toEqual([]);
+    reports.outcome({ ...refused, error: "the pause has 540ms left" });
+    expect(lines.map((line) => line.replace(/ hint=.*/, ""))).toEqual([
+      'level=warn msg="recovery refused" agent=worker@3 pid=4242 reason=backing_off cause="the pause has 540ms left"',
+    ]);
+  });
+
   test("for a used-up budget is an error once, with the figures", () => {
     const { reports, lines } = reporting("info");
     const gaveUp = outcomeOf("refused", { reason: "gave_up", error: "3 of 3 recoveries in 1h" });

@@ -295,6 +295,34 @@ describe("a number", () => {
   });
 });
 
+describe("the cause of a refusal", () => {
+  test("has the figures of budget, storm and pause", () => {
+    const causes = (config: Partial<PlanConfig>): string[] => {
+      const bed = stepped([FIX], { debounceNs: 0, ...config });
+      for (const pid of [1, 1, 2, 3]) {
+        bed.decide(0, { pid });
+        for (const { exited } of bed.runner.children) exited(0, Number.NaN);
+        bed.turn(0);
+      }
+      return bed.outcomes.flatMap((one) => (one.kind === "refused" ? [one.error] : []));
+    };
+    expect(causes({ budget: 1 })).toEqual(["1 of 1 recoveries in 1h"]);
+    expect(causes({ stormLimit: 2 })).toEqual(Array(2).fill("2 of 2 recoveries in 1m"));
+    const pause = { debounceNs: NS_PER_S, backoffMaxNs: 60 * NS_PER_S, paceBy: "agent" } as const;
+    const bed = recoveryHarness({
+      ...{ runner: new ScriptedRunner(), host: new ScriptedHost() },
+      config: { command: ["/bin/fix"], ...pause },
+      policyOf: () => ({ name: "worker", recovery: undefined }),
+    });
+    bed.recovery.decideOne(stallOf({ pid: 1 }), T0);
+    bed.recovery.decideOne(stallOf({ pid: 2 }), T0 + 460 * NS_PER_MS);
+    expect(bed.outcomes.at(-1)).toMatchObject({
+      reason: "backing_off",
+      error: "the pause since the last one has 540ms left, and there is no retry after it",
+    });
+  });
+});
+
 describe("a dry run", () => {
   test("has a number and is done, whatever comes", () => {
     const bed = stepped([QUIT, WAIT, FIX], { dryRun: true, verifyWithinNs: NS_PER_S });
