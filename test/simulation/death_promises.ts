@@ -3,7 +3,10 @@
 // stall, an unclean one is one stall and not before its deadline, nobody who beats is stalled, and
 // a newcomer excuses one end.
 import { exitStatusOf, signalOf } from "../../src/base/wait_status.ts";
+import type { ExpectedReports } from "../../src/agents/expected_agents.ts";
+import type { AgentComplete, AgentMissing } from "../../src/events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../../src/events/member_end.ts";
+import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { EndReports } from "../../src/daemon/end_options.ts";
 import { same, SimulationFailure } from "./failure.ts";
@@ -19,6 +22,7 @@ export interface Life {
   /** As wait(2) writes it. */
   waitStatus: number;
   hasBeaten: boolean;
+  firstBeatNs: number;
   lastBeatNs: number;
   nextBeatNs: number;
   hangs: boolean;
@@ -40,6 +44,16 @@ interface Told {
   stalls: number;
   /** It was stalled when its end was decided. */
   stalledBefore: boolean;
+  /** Last beat before the silence that was told as late; NaN = none was. */
+  lateSinceNs: number;
+}
+
+/** What the rule of one unit says. */
+interface RuleTerms {
+  readonly lateNs: number;
+  readonly graceNs: number;
+  readonly expected: number;
+  readonly expectGraceNs: number;
 }
 
 /** Start times have no finer steps. */
@@ -47,22 +61,41 @@ const TICK_NS = 1e7;
 /** One that was over sooner, and before it could be watched, is no member. */
 const BRIEF_LIFE_NS_MAX = 1e9;
 
-export class DeathPromises implements EndReports {
+export class DeathPromises implements EndReports, ExpectedReports {
   nowNs = 0;
   readonly counts = { clean: 0, unclean: 0, unknown: 0, replaced: 0, brief: 0 };
   /** Ends that are clean because the unit was stopped. */
   stopped = 0;
+  /** Members told late; agents told missing and complete. */
+  readonly owed = { late: 0, missing: 0, complete: 0 };
   readonly #thresholdNs: number;
+  readonly #unit: string;
+  readonly #rule: RuleTerms;
+  /** Of this turn. */
+  readonly #changes: string[] = [];
+  /** The slow twin of who is missing: since when there are too few, and whether that was told. */
+  #tooFewSinceNs = 0;
+  #isMissing = false;
   readonly #told = new Map<string, Told>();
   readonly #byPid = new Map<number, Told>();
   readonly #excusers = new Set<Life>();
 
-  constructor(thresholdNs: number) {
+  /** Members of `unit` have the rule. */
+  constructor(thresholdNs: number, unit: string, rule: RuleTerms) {
     this.#thresholdNs = thresholdNs;
+    this.#unit = unit;
+    this.#rule = rule;
   }
 
   started(life: Life): void {
-    const told = { life, exits: 0, gone: undefined, stalls: 0, stalledBefore: false };
+    const told = {
+      life,
+      exits: 0,
+      gone: undefined,
+      stalls: 0,
+      stalledBefore: false,
+      lateSinceNs: Number.NaN,
+    };
     this.#told.set(keyOf(life), told);
     this.#byPid.set(life.pid, told);
   }
@@ -110,6 +143,57 @@ export class DeathPromises implements EndReports {
     this.#mayExcuse(this.#byPid.get(gone.byPid)!.life, told.life);
   }
 
+  onLate({ pid, generation, observerNs, lastNs }: MemberLate): void {
+    const told = this.#told.get(keyOf({ pid, generation }))!;
+    const { life } = told;
+    this.owed.late += 1;
+    same("promise: only the members of the rule are late", this.#unit, life.unit);
+    same("promise: a silence is told late once", false, told.lateSinceNs === lastNs);
+    same("promise: one that is told to have ended is not late", 0, told.exits);
+    same("promise: one that is stalled is not late", 0, told.stalls);
+    told.lateSinceNs = lastNs;
+    this.#isJudgedInTime(life, observerNs, this.#rule.lateNs);
+  }
+
+  missing({ members, expected }: AgentMissing): void {
+    this.#changes.push(`missing ${members} of ${expected}`);
+  }
+
+  complete({ members, expected }: AgentComplete): void {
+    this.#changes.push(`complete ${members} of ${expected}`);
+  }
+
+  /** Nobody is late and not told, and who is missing is what a walk over all members says. */
+  endTurn(): void {
+    const { lateNs, graceNs, expected, expectGraceNs } = this.#rule;
+    let members = 0;
+    for (const { life, exits, gone, stalls, lateSinceNs } of this.#told.values()) {
+      if (life.unit !== this.#unit || !life.hasBeaten || exits > 0 || gone !== undefined) continue;
+      members += 1;
+      const dueNs = Math.max(life.lastBeatNs + lateNs, life.firstBeatNs + graceNs);
+      const isOwed = dueNs <= this.nowNs && stalls === 0;
+      if (isOwed) same("promise: no late is missed", life.lastBeatNs, lateSinceNs);
+    }
+    const wanted: string[] = [];
+    this.#tooFewSinceNs = members < expected ? Math.min(this.#tooFewSinceNs, this.nowNs) : Infinity;
+    if (this.#isMissing && members >= expected) wanted.push("complete");
+    if (!this.#isMissing && this.nowNs - this.#tooFewSinceNs >= expectGraceNs)
+      wanted.push("missing");
+    for (const word of wanted) {
+      this.#isMissing = word === "missing";
+      this.owed[word as "missing" | "complete"] += 1;
+    }
+    const told = wanted.map((word) => `${word} ${members} of ${expected}`);
+    same("promise: who is missing", told.join(), this.#changes.splice(0).join());
+  }
+
+  #isJudgedInTime(life: Life, observerNs: number, silenceNs: number): void {
+    const graceNs = life.unit === this.#unit ? this.#rule.graceNs : 0;
+    const notBeforeNs = Math.max(life.lastBeatNs + silenceNs, life.firstBeatNs + graceNs);
+    if (observerNs < notBeforeNs)
+      throw new SimulationFailure("promise: nobody is judged early", notBeforeNs, observerNs);
+  }
+
   onStall(stall: Stall): void {
     const told = this.#told.get(keyOf(stall));
     if (told === undefined)
@@ -118,9 +202,7 @@ export class DeathPromises implements EndReports {
     told.stalls += 1;
     same(`promise: one stall of pid ${stall.pid}`, 1, told.stalls);
     same("promise: no stall of one that is gone", undefined, told.gone);
-    const silenceNs = stall.observerNs - life.lastBeatNs;
-    if (silenceNs < this.#thresholdNs)
-      throw new SimulationFailure("promise: no false stall", this.#thresholdNs, silenceNs);
+    this.#isJudgedInTime(life, stall.observerNs, this.#thresholdNs);
     const hasEnded = life.endedNs <= this.nowNs;
     same(
       "promise: the verdict of a stall",

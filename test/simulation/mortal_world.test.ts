@@ -1,6 +1,8 @@
 // Seeded runs of processes that end, judged by what is promised of ends (spec 14).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { EXPECTED } from "../../src/agents/expected_agents.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import { LATES } from "../../src/observer/silence_watch.ts";
 import { MortalWorld } from "./mortal_world.ts";
 import { Random } from "./random.ts";
 
@@ -23,6 +25,12 @@ describe("ends of simulated processes", () => {
     }
     expect(world.promises.stopped).toBeGreaterThan(0);
     expect(world.unitEnds.waitingCount).toBe(0);
+    const { late, missing, complete } = world.promises.owed;
+    expect(Math.min(late, missing, complete)).toBeGreaterThan(0);
+    expect(world.observer.silence.counters.get(LATES.lates)).toBe(late);
+    expect(world.expected.counters.get(EXPECTED.missing)).toBe(missing);
+    expect(world.expected.counters.get(EXPECTED.complete)).toBe(complete);
+    expect(world.expected.missingCount).toBe(1);
     expect(world.tracked).toBe(0);
     expect(world.watch.count).toBe(0);
     expect(world.ends.hasWork).toBeFalse();

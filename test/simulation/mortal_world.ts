@@ -2,6 +2,7 @@
 // Rust observer's options: here ends are followed. The real observer, identification and followers
 // of ends run over simulated processes that end cleanly or not, stay zombies for a while, are gone
 // before they can be watched, are started again by a supervisor, or hang.
+import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
 import { UnitEnds } from "../../src/daemon/unit_ends.ts";
 import { ENDS } from "../../src/daemon/end_counters.ts";
@@ -22,6 +23,11 @@ const TICK_NS = 10 * MS;
 const STATUS_NS_MAX = 1_000 * MS;
 const PROGRAMS = 3;
 const PIDS = 400;
+/** What the rule of the first program says; the others have none. */
+const RULED = 0;
+const RULE_NAME = "ruled";
+const EXPECTED_MEMBERS = 12;
+const EXPECT_GRACE_NS = 1_000 * MS;
 /** exit(0), exit(143), SIGTERM; and exit(1), exit(3), SIGKILL, SIGSEGV with a core. */
 const CLEAN = [0, 143 << 8, 15];
 const UNCLEAN = [1 << 8, 3 << 8, 9, 11 + 128];
@@ -92,6 +98,7 @@ export class MortalWorld extends ObserverHarness {
   readonly watch: SimulatedWatch;
   readonly ends: MemberEnds;
   readonly unitEnds: UnitEnds;
+  readonly expected: ExpectedAgents;
   readonly #random: Random;
   readonly #systemd: SimulatedSystemd;
   /** Processes that /proc shows, zombies too, by pid. */
@@ -111,12 +118,30 @@ export class MortalWorld extends ObserverHarness {
     const nowNs = () => clock.ns;
     const nowGeneration = () => Math.floor(clock.ns / TICK_NS);
     this.#random = random;
-    this.promises = new DeathPromises(thresholdNs);
+    const terms = { thresholdNs, lateNs: thresholdNs / 3, graceNs: 2 * thresholdNs };
+    this.promises = new DeathPromises(thresholdNs, `${RULED}.service`, {
+      ...terms,
+      expected: EXPECTED_MEMBERS,
+      expectGraceNs: EXPECT_GRACE_NS,
+    });
+    const { agents } = observer.tracker.table;
+    agents.reserve([{ name: RULE_NAME, bindsOwner: true }]);
+    this.expected = new ExpectedAgents({
+      agents,
+      expected: [{ name: RULE_NAME, expected: EXPECTED_MEMBERS, graceNs: EXPECT_GRACE_NS }],
+      reports: this.promises,
+      pausedNs: () => 0,
+      graceNsMin: 0,
+    });
     this.watch = new SimulatedWatch(this.#living, nowNs);
     this.#identification = new Identification({
       tracker: observer.tracker,
       reader: this.#identities,
       listenerNames: [],
+      findRule: ({ identity }) =>
+        identity?.comm === `program${RULED}`
+          ? { ...terms, name: RULE_NAME, bindsOwner: true, index: 0 }
+          : undefined,
       monotonicNs: () => 0,
     });
     this.#systemd = new SimulatedSystemd(random, nowNs);
@@ -194,6 +219,7 @@ export class MortalWorld extends ObserverHarness {
       reapedNs: Number.POSITIVE_INFINITY,
       waitStatus: Number.NaN,
       hasBeaten: false,
+      firstBeatNs: Number.NaN,
       lastBeatNs: Number.NaN,
       // A program may take a while until it beats.
       nextBeatNs: this.clock.ns + (this.#random.chance(0.3) ? 1_500 * MS : 0),
@@ -274,6 +300,7 @@ export class MortalWorld extends ObserverHarness {
 
   #beat(beating: readonly Life[]): void {
     for (const life of beating) {
+      if (!life.hasBeaten) life.firstBeatNs = this.clock.ns;
       life.hasBeaten = true;
       life.lastBeatNs = this.clock.ns;
       life.nextBeatNs = this.clock.ns + this.#random.between(50 * MS, 200 * MS);
@@ -289,10 +316,13 @@ export class MortalWorld extends ObserverHarness {
     this.#identification.beginTurn();
     ends.look(observer.nowNs());
     this.pump();
+    for (const late of observer.silence.stalls.lates.splice(0)) this.promises.onLate(late);
     if (ends.hasWork) ends.settle(observer.clock.lastNs, true);
     for (let stall = observer.takeStall(); stall !== undefined; stall = observer.takeStall())
       this.promises.onStall(stall as Stall);
     this.#identification.advance(observer.clock.lastNs);
+    this.expected.look(observer.clock.lastNs);
+    this.promises.endTurn();
     ends.maintain(observer.clock.lastNs);
     for (let pid = observer.drainEvictedPid(); pid >= 0; pid = observer.drainEvictedPid())
       ends.removed(pid);
