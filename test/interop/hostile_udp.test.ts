@@ -219,6 +219,7 @@ describe.concurrent("hostile datagrams by UDP", () => {
     expect(countsOf(await daemon.page())).toEqual({
       'varta_beats_total{pid="4001"}': 4,
       'varta_stalls_total{pid="4001"}': 1,
+      'varta_stalls_seen_total{listener="edge"}': 1,
       'varta_datagrams_received_total{listener="edge"}': 14,
       'varta_datagrams_accepted_total{listener="edge"}': 4,
       'varta_datagrams_rejected_total{listener="edge",reason="replay"}': 10,

@@ -25,6 +25,9 @@ export class UdpDaemon implements AsyncDisposable {
       args: [...args, "--key-file", "shared", "--master-key-file", "master"],
       files: { shared: SHARED_KEY, master: MASTER_KEY },
       config: `
+[metrics]
+per_pid = true
+
 [[listener]]
 kind = "udp"
 name = "lab"
