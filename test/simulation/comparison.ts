@@ -25,6 +25,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
+  sameList("exported line", model.exported.lines, recorder.takeExported());
   sameList("late", expected.lates, recorder.exportedLates);
   sameList("late told to a person", expected.lates, recorder.lates);
   sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);

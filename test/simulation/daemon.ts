@@ -20,6 +20,7 @@ import { SimulatedHost } from "./host.ts";
 import { SHARED, SimulatedIdentities } from "./identities.ts";
 import type { CountingReader } from "./process_table.ts";
 import { Promises } from "./promises.ts";
+import { makeEventLines } from "./export_lines.ts";
 import { Recorder } from "./recorder.ts";
 import type { Scenario, ScenarioRule } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
@@ -57,7 +58,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
   });
-  const recorder = new Recorder(promises);
+  const recorder = new Recorder(promises, makeEventLines(listenerNames, seams));
   const reader = processes.reader();
   const clock = seams.clock(world.clock);
   const observer = seams.observer({

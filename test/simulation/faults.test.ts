@@ -4,6 +4,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import { EventLines } from "../../src/export/event_lines.ts";
+import type { ExportedObjects, ObjectKind } from "../../src/export/line_format.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
@@ -34,6 +36,29 @@ function noticed(seams: Partial<Seams>, options: Partial<SimulationOptions> = {}
   }
   return "nothing";
 }
+
+describe("a fault of the export is noticed:", () => {
+  test("the return of a member has no line", () => {
+    class LosingLines extends EventLines {
+      override add<K extends ObjectKind>(kind: K, event: ExportedObjects[K]): void {
+        if (kind !== "resume") super.add(kind, event);
+      }
+    }
+    const found = noticed({ exportLines: (options, text) => new LosingLines(options, text) });
+    expect(found).toStartWith("exported line");
+  });
+
+  test("a stall has two lines", () => {
+    class DoubleLines extends EventLines {
+      override onStall(stall: Stall): void {
+        super.onStall(stall);
+        super.onStall(stall);
+      }
+    }
+    const found = noticed({ exportLines: (options, text) => new DoubleLines(options, text) });
+    expect(found).toStartWith("exported line");
+  });
+});
 
 describe("a fault of a listener is noticed:", () => {
   test("a datagram is dropped after it was taken", () => {

@@ -1,6 +1,7 @@
 // The whole turn of the daemon as specified (12 section 1), from the models of its
 // parts.
 import type { SignalAsked, SpawnAsked } from "./children.ts";
+import { ExportModel } from "./export_model.ts";
 import { MetricsModel } from "./metrics_model.ts";
 import { type ModelStall, modelStallText } from "./model_rows.ts";
 import { ObserverModel } from "./observer_model.ts";
@@ -23,6 +24,7 @@ export class Model {
   readonly observer: ObserverModel;
   readonly recovery: RecoveryModel;
   readonly metrics: MetricsModel;
+  readonly exported = new ExportModel();
   /** Of the last turn. */
   consumed = 0;
   stalls: string[] = [];
@@ -30,6 +32,8 @@ export class Model {
   slowStages: string[] = [];
   readonly #world: World;
   #clockPreviousNs = 0;
+  /** Outcomes of the turn that are among the lines of the export. */
+  #outcomesExported = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -69,6 +73,8 @@ export class Model {
     observer.lates = [];
     this.stalls = [];
     this.removed = [];
+    this.exported.beginTurn();
+    this.#outcomesExported = 0;
     recovery.beginTurn(spawns, signals);
     const startNs = clock.trueNs;
     this.consumed = observer.pump(clock, PUMP_BUDGET, PUMP_NS_MAX);
@@ -79,6 +85,7 @@ export class Model {
     recovery.reap(observer.nowNs);
     recovery.takeAnswers(observer.nowNs);
     recovery.retry(observer.nowNs, SPAWNS_MAX);
+    this.#exportOutcomes();
     this.#maintain();
     this.metrics.turns += 1;
   }
@@ -125,6 +132,7 @@ export class Model {
         this.#tell(text);
         continue;
       }
+      this.exported.row(text);
       const beat = BEAT_ROW.exec(text);
       if (beat === null) continue;
       if (beat[5] === "1") {
@@ -150,11 +158,19 @@ export class Model {
       }
       const stall = observer.told.shift() ?? this.#tell(observer.stalls.shift()!);
       if (recovers) recovery.decide(stall, observer.nowNs);
+      this.#exportOutcomes();
     }
+  }
+
+  #exportOutcomes(): void {
+    const { outcomes } = this.recovery;
+    for (; this.#outcomesExported < outcomes.length; this.#outcomesExported++)
+      this.exported.outcome(outcomes[this.#outcomesExported]!);
   }
 
   #tell(stall: ModelStall): ModelStall {
     this.stalls.push(modelStallText(stall));
+    this.exported.stall(stall);
     this.metrics.stall(stall);
     return stall;
   }
@@ -166,6 +182,7 @@ export class Model {
       if (tracker.find(pid) !== undefined) continue;
       this.metrics.rows.delete(pid);
       this.removed.push(pid);
+      this.exported.removed(pid, this.observer.nowNs);
     }
     this.observer.maybeRefreshPidMax();
     this.observer.identification.advance(this.observer.nowNs);

@@ -5,6 +5,8 @@ import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { RubbishReports } from "../../src/listener/rubbish_watch.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import type { EventLines } from "../../src/export/event_lines.ts";
+import { takeLines } from "./export_lines.ts";
 import { lateText, rowText, stallText } from "./model_rows.ts";
 import type { Promises } from "./promises.ts";
 
@@ -22,10 +24,17 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   wallOffsetNs = 0;
   /** Listeners whose filter was put on or taken off, in the whole life. */
   readonly filters: string[] = [];
+  readonly #lines: EventLines;
   readonly #promises: Promises;
 
-  constructor(promises: Promises) {
+  constructor(promises: Promises, lines: EventLines) {
     this.#promises = promises;
+    this.#lines = lines;
+  }
+
+  /** What the export of a daemon with a configuration file has of the turn. */
+  takeExported(): string[] {
+    return takeLines(this.#lines);
   }
 
   beginTurn(): void {
@@ -47,26 +56,32 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
 
   onBatch(batch: EventBatch, count: number): boolean {
     for (let i = 0; i < count; i++) this.rows.push(rowText(batch, i));
+    this.#lines.onBatch(batch, count);
     this.#promises.onBatch(batch, count);
     return true;
   }
 
   onStall(stall: Stall): void {
     this.stalls.push(stallText(stall));
+    this.#lines.onStall(stall);
     this.#promises.onStall(stall);
   }
 
-  onRemoved(pid: number, nowNs: number): void {
+  onRemoved(pid: number, nowNs: number, source = ""): void {
+    this.#lines.add("eviction", { pid, source, observerNs: nowNs });
     this.removed.push(pid);
     this.#promises.onRemoved(pid, nowNs);
   }
 
-  onLeft(): void {}
+  onLeft(key: number): void {
+    this.#lines.onLeft(key);
+  }
 
   onOutcome(outcome: RecoveryOutcome): void {
     // What begins and ends a recovery is judged by what is promised of it, not by the model.
     if (outcome.kind !== "began" && outcome.kind !== "result")
       this.outcomes.push(outcomeText(outcome));
+    this.#lines.onOutcome(outcome);
     this.#promises.onOutcome(outcome);
   }
 

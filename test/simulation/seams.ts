@@ -1,6 +1,8 @@
 // The parts of the daemon as a simulation makes them, one function each, so that a test can put a
 // faulty part in and see that the simulation notices. Without faults these are exactly the classes
 // that the daemon runs.
+import type { TextBuffer } from "../../src/base/text_buffer.ts";
+import { EventLines, type EventLinesOptions } from "../../src/export/event_lines.ts";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
@@ -17,6 +19,7 @@ export interface Seams {
   metrics(options: MetricsOptions): Metrics;
   listener(listener: Listener): Listener;
   processes(reader: ProcessReader): ProcessReader;
+  exportLines(options: EventLinesOptions, text: TextBuffer): EventLines;
 }
 
 export const REAL_PARTS: Seams = {
@@ -27,4 +30,5 @@ export const REAL_PARTS: Seams = {
   metrics: (options) => new Metrics(options),
   listener: (listener) => listener,
   processes: (reader) => reader,
+  exportLines: (options, text) => new EventLines(options, text),
 };
