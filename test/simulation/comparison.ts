@@ -25,7 +25,6 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
-  sameList("exported line", model.exported.lines, recorder.takeExported());
   sameList("late", expected.lates, recorder.exportedLates);
   sameList("late told to a person", expected.lates, recorder.lates);
   sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);
@@ -34,6 +33,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   sameList("conflict told to a person", knownConflicts(expected.rows), recorder.conflicts);
   sameList("slow stage", model.slowStages, recorder.slowStages);
   sameList("removed pid", model.removed.map(String), recorder.removed.map(String));
+  sameList("exported line", model.exported.lines, recorder.takeExported());
   same("observer time", expected.nowNs, daemon.clock.lastNs);
   same("stalls left", expected.stalls.length, observer.silence.stalls.unread);
   same("work left", model.hasWorkLeft, (turn & TURN_HAS_WORK_LEFT) !== 0);
