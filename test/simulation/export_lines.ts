@@ -25,7 +25,7 @@ export function makeEventLines(listeners: readonly string[], seams: Seams): Even
   );
 }
 
-/** The lines of a turn, but for results of recoveries and who is late: those are judged elsewhere. */
+/** The lines of a turn. Results of recoveries and who is late are judged elsewhere. */
 export function takeLines(lines: EventLines): string[] {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(lines.text.view());
   const count = lines.count;
