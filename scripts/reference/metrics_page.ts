@@ -10,7 +10,8 @@ Every metric family of \`GET /metrics\`, in the order of the page. [operating.md
 and the runbook beside the alert rules what to do when a figure is wrong; [spec/08-metrics.md](spec/08-metrics.md) has
 the rules of the page, and how the counters of datagrams add up.
 
-- Every label value is there from the first scrape, at 0; only the rows of agents and processes come and go.
+- Every label value is there from the first scrape, at 0; only the rows of agents and processes come and go, and with a
+  configuration file what it rules out is left out.
 - A label without values here is a name from the configuration (\`listener\`), the name of an agent or the pid of a
   process, or a fact of the build.
 - The rows of agents are there with a configuration file, those of processes with \`metrics.per_pid = true\`.

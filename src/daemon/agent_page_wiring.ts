@@ -1,13 +1,13 @@
 // Wires the rows of agents on the metrics page: to the tracker, which has the beats of members, and
 // to the configuration, whose names keep their places.
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
-import { NO_PLAN } from "../agents/rules.ts";
 import type { Config } from "../config/config.ts";
 import { AgentRows } from "../metrics/agent_rows.ts";
 import type { MetricsOptions } from "../metrics/metrics.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { AgentTotals } from "../view/agent_totals.ts";
 import { reservedNames } from "./member_rules.ts";
+import { recovers } from "./page_scope.ts";
 
 /** Undefined if the daemon has no configuration file: its page knows pids alone. */
 export function makeAgentPage(
@@ -26,10 +26,4 @@ export function makeAgentPage(
   });
   tracker.table.agentBeats = rows;
   return { rows, totals: new AgentTotals(tracker, rows), recovers: recovers(config) };
-}
-
-/** Something may be done about a stall. */
-function recovers({ recovery, agents }: Config): boolean {
-  const isPlanned = agents.some((rule) => ![undefined, NO_PLAN].includes(rule.recovery));
-  return recovery.command !== undefined || recovery.steps.length > 0 || isPlanned;
 }

@@ -1,4 +1,5 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
+import { adoptsOrphans } from "../../ffi/wait.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
@@ -23,12 +24,13 @@ import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
+import { pageScope } from "./page_scope.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
 import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
-import { makeMemberEnds } from "./end_wiring.ts";
+import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Reports } from "./reports.ts";
 import { SESSION_ID } from "./session.ts";
@@ -215,6 +217,12 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
   });
 }
 
+function scopeOf(config: Config): MetricsOptions["isPossible"] {
+  const sources = exitStatusSources(config);
+  const facts = { adoptsOrphans: adoptsOrphans(), hasSystemd: sources?.systemd === true };
+  return sources === undefined ? undefined : pageScope(config, facts);
+}
+
 function makeMetrics(
   config: Config,
   observer: Observer,
@@ -226,6 +234,7 @@ function makeMetrics(
     listeners: config.listeners,
     accounting: observer.accounting,
     perPid: config.metrics.perPid,
+    isPossible: scopeOf(config),
     agents,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });

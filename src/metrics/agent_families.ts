@@ -27,31 +27,26 @@ export function agentOutcome(outcome: RecoveryOutcome): AgentOutcome | undefined
 export const AGENT_ROWS = blockPer(["agent"], {
   agents: gauge(
     "varta_agents",
-    "Members of the agent by state. missing: how many fewer than expected; gone: 1 without any.",
+    "Members by state; missing: fewer than expected; gone: 1 if there is none.",
     { label: "state", values: AGENT_STATES },
   ),
-  muted: gauge(
-    "varta_agent_muted",
-    "Whether nothing is told of the agent and nothing is done for it.",
-  ),
+  muted: gauge("varta_agent_muted", "Whether nothing is told of it and nothing is done."),
   members: gauge("varta_agent_members", "Members whose process has not ended."),
   beating: gauge("varta_agent_members_beating", "Members that are not stalled."),
   expected: gauge("varta_agent_expected_members", "Members that the configuration expects."),
   lastBeat: gauge(
     "varta_agent_last_beat_timestamp_seconds",
-    "Unix time of the last accepted beat of the member that has been silent for longest.",
+    "Unix time of the last beat of the member that is silent for longest.",
     { decimals: 3 },
   ),
   silenceRatio: gauge(
     "varta_agent_silence_ratio",
-    "Silence of the worst member in parts of its threshold: from 1 on it has stalled.",
+    "Silence of the worst member by its threshold: from 1 on it has stalled.",
     { decimals: 3 },
   ),
-  threshold: gauge(
-    "varta_agent_threshold_seconds",
-    "Silence after which a member has stalled; the shortest of its members.",
-    { decimals: 3 },
-  ),
+  threshold: gauge("varta_agent_threshold_seconds", "Silence after which a member has stalled.", {
+    decimals: 3,
+  }),
   beats: counter("varta_agent_beats_total", "Accepted beats."),
   stalls: counter("varta_agent_stalls_total", "Stalls, by what the process was doing.", {
     label: "verdict",
@@ -65,5 +60,5 @@ export const AGENT_ROWS = blockPer(["agent"], {
     label: "outcome",
     values: AGENT_OUTCOMES,
   }),
-  info: gauge("varta_agent_info", "Who the agent is, as of its first member; always 1."),
+  info: gauge("varta_agent_info", "Who it is, as of its first member; always 1."),
 });

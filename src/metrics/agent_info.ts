@@ -4,14 +4,15 @@ import type { MemberFacts } from "../agents/naming.ts";
 import { escaped } from "./family_section.ts";
 
 /** `,unit="a.service",user="app"`: a label without a value is left out, which is the same. */
-export function infoLabels({ identity, user, address, listener }: MemberFacts): string {
+export function infoLabels({ identity, uid, user, address, listener }: MemberFacts): string {
   const labels = {
     unit: identity?.unit ?? "",
     unit_user: identity?.unitUser ?? "",
     user,
     program: identity?.script || identity?.comm || "",
     address,
-    listener,
+    // Of a member on another machine there is little else to say.
+    listener: Number.isNaN(uid) ? listener : "",
   };
   return Object.entries(labels)
     .filter(([, value]) => value !== "")

@@ -2,7 +2,7 @@
 // then the rows are written in the order of the names. A state or a word that a row does not have
 // at 0 comes with its first one: twenty agents need a page that a person can still read.
 import { AGENT_STATES } from "../agents/agent_state.ts";
-import { familiesOf } from "../base/counters.ts";
+import { type Family, familiesOf } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import {
@@ -49,13 +49,9 @@ const FINISHED = 2;
 
 export class AgentPage implements PageRows {
   readonly #options: AgentPageOptions;
-  readonly #families: readonly Family[] = familiesOf(AGENT_ROWS).map((family) => ({
-    section: new FamilySection(family),
-    name: family.name,
-    start: bytesOf(`${family.name}{`),
-    ends: family.values.map((value) => bytesOf(`,${family.label}="${value}"} `)),
-    text: new TextBuffer(TEXT_BYTES),
-  }));
+  readonly #families: readonly FamilyRows[] = familiesOf(AGENT_ROWS).map(
+    (family) => new FamilyRows(family),
+  );
   readonly #outcomesAtZero: readonly AgentOutcome[];
   #state = FINISHED;
   #shown: readonly AgentRow[] = [];
@@ -72,10 +68,9 @@ export class AgentPage implements PageRows {
 
   begin(format: PageFormat, nowNs: number): void {
     this.#options.totals.begin(nowNs);
-    for (const { section, text } of this.#families) {
-      text.clear();
-      section.writeHead(text, format);
-    }
+    for (const family of this.#families) family.begin(format);
+    // Pids may have rows in this one, too: it has its head whether agents have rows or not.
+    (this.#families as Families)[LAST_BEAT].writeHead();
     this.#next = 0;
     this.#state = ADDING;
   }
@@ -98,90 +93,114 @@ export class AgentPage implements PageRows {
     const [ratio, threshold, beats, stalls, exits, recoveries, info] = more;
     const { totals } = row;
     const atZero = row.expected > 0 ? EXPECTED_STATES_AT_ZERO : STATES_AT_ZERO;
-    writeWords(agents, row, AGENT_STATES, totals.byState, atZero);
-    writeNumber(muted, row, 0);
-    writeNumber(members, row, totals.members);
-    writeNumber(beating, row, totals.beating);
-    if (row.expected > 0) writeNumber(expected, row, row.expected);
+    agents.words(row, AGENT_STATES, totals.byState, atZero);
+    muted.number(row, 0);
+    members.number(row, totals.members);
+    beating.number(row, totals.beating);
+    if (row.expected > 0) expected.number(row, row.expected);
     const oldestMs = Math.floor((totals.oldestNs + this.#options.wallOffsetNs()) / NS_PER_MS);
-    writeThousandths(lastBeat, row, oldestMs);
-    writeThousandths(ratio, row, Math.floor(totals.silenceRatio * 1_000));
-    writeThousandths(threshold, row, Math.round((totals.thresholdNs * 1_000) / NS_PER_S));
-    writeNumber(beats, row, row.beats);
-    writeWords(stalls, row, STALL_VERDICTS, row.stalls, VERDICTS_AT_ZERO);
-    writeWords(exits, row, AGENT_ENDS, row.exits, ENDS_AT_ZERO);
-    writeWords(recoveries, row, AGENT_OUTCOMES, row.recoveries, this.#outcomesAtZero);
-    if (row.info !== "") writeInfo(info, row);
+    lastBeat.thousandths(row, oldestMs);
+    ratio.thousandths(row, Math.floor(totals.silenceRatio * 1_000));
+    threshold.thousandths(row, Math.round((totals.thresholdNs * 1_000) / NS_PER_S));
+    beats.number(row, row.beats);
+    stalls.words(row, STALL_VERDICTS, row.stalls, VERDICTS_AT_ZERO);
+    exits.words(row, AGENT_ENDS, row.exits, ENDS_AT_ZERO);
+    recoveries.words(row, AGENT_OUTCOMES, row.recoveries, this.#outcomesAtZero);
+    if (row.info !== "") info.info(row);
   }
 }
 
-interface Family extends FamilyText {
-  readonly section: FamilySection;
+/** A family, whose head comes with its first row. */
+class FamilyRows implements FamilyText {
+  readonly name: string;
+  readonly text = new TextBuffer(TEXT_BYTES);
+  readonly #section: FamilySection;
   /** `name{`. */
-  readonly start: Uint8Array;
+  readonly #start: Uint8Array;
   /** What comes after the agent, by value of the family's own label. */
-  readonly ends: readonly Uint8Array[];
+  readonly #ends: readonly Uint8Array[];
+  #format: PageFormat = "text";
+
+  constructor(family: Family) {
+    this.name = family.name;
+    this.#section = new FamilySection(family);
+    this.#start = bytesOf(`${family.name}{`);
+    this.#ends = family.values.map((value) => bytesOf(`,${family.label}="${value}"} `));
+  }
+
+  begin(format: PageFormat): void {
+    this.text.clear();
+    this.#format = format;
+  }
+
+  writeHead(): void {
+    this.#section.writeHead(this.text, this.#format);
+  }
+
+  /** A row for each word whose value is not 0, and for those that are there at 0. */
+  words(
+    row: AgentRow,
+    words: readonly string[],
+    values: Float64Array,
+    atZero: readonly string[],
+  ): void {
+    for (let i = 0; i < words.length; i++) {
+      if (values[i]! === 0 && !atZero.includes(words[i]!)) continue;
+      this.#begin(row);
+      this.text.copy(this.#ends[i]!);
+      this.text.decimal(values[i]!);
+      this.text.byte(LF);
+    }
+  }
+
+  number(row: AgentRow, value: number): void {
+    this.#begin(row);
+    this.text.copy(LABELS_END);
+    this.text.decimal(value);
+    this.text.byte(LF);
+  }
+
+  /** What cannot be said, of an agent without members, is left out. */
+  thousandths(row: AgentRow, value: number): void {
+    if (Number.isNaN(value)) return;
+    this.#begin(row);
+    this.text.copy(LABELS_END);
+    this.text.fixed(value, 3);
+    this.text.byte(LF);
+  }
+
+  info(row: AgentRow): void {
+    this.#begin(row);
+    this.text.ascii(row.info);
+    this.text.copy(LABELS_END);
+    this.text.decimal(1);
+    this.text.byte(LF);
+  }
+
+  #begin({ label }: AgentRow): void {
+    if (this.text.length === 0) this.writeHead();
+    this.text.copy(this.#start);
+    this.text.copy(label);
+  }
 }
 
 type Families = readonly [
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
-  Family,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
+  FamilyRows,
 ];
+/** The place of `varta_agent_last_beat_timestamp_seconds` in it. */
+const LAST_BEAT = 5;
 
 const LF = 0x0a;
 const LABELS_END = bytesOf("} ");
-
-function writeWords(
-  { text, start, ends }: Family,
-  { label }: AgentRow,
-  words: readonly string[],
-  values: Float64Array,
-  atZero: readonly string[],
-): void {
-  for (let i = 0; i < words.length; i++) {
-    if (values[i]! === 0 && !atZero.includes(words[i]!)) continue;
-    text.copy(start);
-    text.copy(label);
-    text.copy(ends[i]!);
-    text.decimal(values[i]!);
-    text.byte(LF);
-  }
-}
-
-function writeNumber({ text, start }: Family, { label }: AgentRow, value: number): void {
-  text.copy(start);
-  text.copy(label);
-  text.copy(LABELS_END);
-  text.decimal(value);
-  text.byte(LF);
-}
-
-/** What cannot be said, of an agent without members, is left out. */
-function writeThousandths({ text, start }: Family, { label }: AgentRow, value: number): void {
-  if (Number.isNaN(value)) return;
-  text.copy(start);
-  text.copy(label);
-  text.copy(LABELS_END);
-  text.fixed(value, 3);
-  text.byte(LF);
-}
-
-function writeInfo({ text, start }: Family, { label, info }: AgentRow): void {
-  text.copy(start);
-  text.copy(label);
-  text.ascii(info);
-  text.copy(LABELS_END);
-  text.decimal(1);
-  text.byte(LF);
-}

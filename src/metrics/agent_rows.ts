@@ -6,7 +6,7 @@
 import { AGENT_STATES } from "../agents/agent_state.ts";
 import { AGENT_NEW, AGENT_OTHER, type AgentTable, OTHER_NAME } from "../agents/agent_table.ts";
 import type { MemberFacts } from "../agents/naming.ts";
-import { block, Counters, counter, gauge } from "../base/counters.ts";
+import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
@@ -58,12 +58,9 @@ export interface AgentRow {
 }
 
 export const ROWS = block({
-  names: gauge("varta_watch_agent_rows", "Names of agents that have rows on this page.", {
-    ask: ({ rowCount }: AgentRows) => rowCount,
-  }),
   shared: counter(
     "varta_watch_agent_rows_refused_total",
-    'Members whose agent is counted as "other" here, because metrics.agents_max names have rows.',
+    'Members that are counted as agent="other" here: metrics.agents_max names have rows.',
   ),
 });
 
@@ -101,11 +98,6 @@ export class AgentRows implements AgentBeats {
       this.#byName.set(name, makeRow(name, { isKept: true, isFree: false }));
     for (const number of options.expected.numbers)
       this.of(number).expected = options.expected.expectedOf(number);
-  }
-
-  /** Names that have rows, and those whose place is kept. */
-  get rowCount(): number {
-    return this.#byName.size;
   }
 
   /** Those on the page in order of their names. */

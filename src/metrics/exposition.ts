@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import { type AnyBlock, type CounterSource, familiesOf } from "../base/counters.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import { AGENT_ROWS } from "./agent_families.ts";
-import { FamilySection, type Labels, type PageFormat } from "./family_section.ts";
+import { FamilySection, type IsPossible, type Labels, type PageFormat } from "./family_section.ts";
 import type { FamilyText, PageRows } from "./page_rows.ts";
 import { PID_ROWS } from "./pid_rows.ts";
 
@@ -15,6 +15,8 @@ interface ExpositionOptions {
   readonly blocks: readonly AnyBlock[];
   /** What comes and goes, in the order of the page. */
   readonly rows: readonly PageRows[];
+  /** Undefined = everything is there, whatever is configured. */
+  readonly isPossible: IsPossible | undefined;
 }
 
 /** Room of a page without agents; the buffer grows to the largest page and stays. */
@@ -36,7 +38,7 @@ export class Exposition {
     for (const block of options.blocks)
       this.#sections.set(
         block,
-        familiesOf(block).map((family) => new FamilySection(family)),
+        familiesOf(block).map((family) => new FamilySection(family, options.isPossible)),
       );
     const ofRows = [AGENT_ROWS, PID_ROWS].flatMap(familiesOf);
     this.#fixedSections = [...this.#sections.values()]

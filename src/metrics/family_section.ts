@@ -9,6 +9,9 @@ export type PageFormat = "text" | "openmetrics";
 
 export type Labels = Readonly<Record<string, string>>;
 
+/** Whether a sample of a family can ever be anything but 0. */
+export type IsPossible = (name: string, labels: Labels) => boolean;
+
 /**
  * Everything up to the number is made once; the number is the sum of `count` cells from `first` on,
  * in all columns.
@@ -20,6 +23,9 @@ interface Line {
   readonly count: number;
   readonly decimals: number;
   readonly scale: number;
+  /** It is left out: always, or as long as it is 0. */
+  readonly isHidden?: boolean;
+  readonly isQuiet?: boolean;
 }
 
 const LF = 0x0a;
@@ -28,25 +34,28 @@ export class FamilySection {
   readonly family: Family;
   readonly #textHead: Uint8Array;
   readonly #openMetricsHead: Uint8Array;
+  readonly #isPossible: IsPossible | undefined;
   readonly #lines: Line[] = [];
   /** Of instances without a label of their own: they are added up. */
   readonly #columns: Float64Array[] = [];
 
-  constructor(family: Family) {
+  /** `isPossible`: what cannot be is left out; without it everything is there. */
+  constructor(family: Family, isPossible?: IsPossible) {
     const { name, type, help, instanceLabels } = family;
     // OpenMetrics names the family of a counter without the suffix of its samples.
     const familyName = type === "counter" ? name.replace(/_total$/, "") : name;
     this.family = family;
+    this.#isPossible = isPossible;
     this.#textHead = bytesOf(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
     this.#openMetricsHead = bytesOf(`# HELP ${familyName} ${help}\n# TYPE ${familyName} ${type}\n`);
     // Also without an instance, a series stands at 0.
-    if (instanceLabels.length === 0) this.#lines = linesOf(family, {}, this.#columns);
+    if (instanceLabels.length === 0) this.#lines = this.#linesOf({}, this.#columns);
   }
 
   /** Reads one more instance; `labels` are those of the instance. */
   show(column: Float64Array, labels: Labels): void {
     if (this.family.instanceLabels.length === 0) this.#columns.push(column);
-    else this.#lines.push(...linesOf(this.family, labels, [column]));
+    else this.#lines.push(...this.#linesOf(labels, [column]));
   }
 
   writeHead(text: TextBuffer, format: PageFormat): void {
@@ -54,16 +63,30 @@ export class FamilySection {
   }
 
   write(text: TextBuffer, format: PageFormat): void {
-    this.writeHead(text, format);
+    let hasHead = this.#isPossible === undefined;
+    if (hasHead) this.writeHead(text, format);
     for (const line of this.#lines) {
+      if (line.isHidden === true) continue;
       const value = sumOf(line);
       // What cannot be said is left out.
-      if (Number.isNaN(value)) continue;
+      if (Number.isNaN(value) || (value === 0 && line.isQuiet === true)) continue;
+      if (!hasHead) this.writeHead(text, format);
+      hasHead = true;
       text.copy(line.prefix);
       if (line.decimals === 0) text.decimal(value);
       else text.fixed(Math.round(value * line.scale), line.decimals);
       text.byte(LF);
     }
+  }
+
+  /** Of a histogram that cannot be, a bucket that is not 0 says nothing. */
+  #linesOf(labels: Labels, columns: readonly Float64Array[]): Line[] {
+    const { family } = this;
+    return linesOf(family, labels, columns, (all, lines) => {
+      if (this.#isPossible?.(family.name, all) !== false) return lines;
+      const left = family.type === "histogram" ? { isHidden: true } : { isQuiet: true };
+      return lines.map((line) => ({ ...line, ...left }));
+    });
   }
 }
 
@@ -74,15 +97,21 @@ function sumOf({ columns, first, count }: Line): number {
   return sum;
 }
 
-function linesOf(family: Family, labels: Labels, columns: readonly Float64Array[]): Line[] {
+function linesOf(
+  family: Family,
+  labels: Labels,
+  columns: readonly Float64Array[],
+  marked: (labels: Labels, lines: Line[]) => Line[],
+): Line[] {
   const values = family.values.length === 0 ? [undefined] : family.values;
   return values.flatMap((value, index) => {
     const all = value === undefined ? labels : { ...labels, [family.label]: value };
     const first = index * cellWidth(family);
-    if (family.type === "histogram") return histogramLines(family, all, columns, first);
+    if (family.type === "histogram")
+      return marked(all, histogramLines(family, all, columns, first));
     const { decimals } = family;
     const prefix = prefixOf(family.name, all);
-    return [{ prefix, columns, first, count: 1, decimals, scale: 10 ** decimals }];
+    return marked(all, [{ prefix, columns, first, count: 1, decimals, scale: 10 ** decimals }]);
   });
 }
 

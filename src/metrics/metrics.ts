@@ -30,7 +30,7 @@ import { AgentPage, type AgentTotals } from "./agent_page.ts";
 import type { AgentEnd } from "./agent_families.ts";
 import type { AgentRows } from "./agent_rows.ts";
 import { Exposition } from "./exposition.ts";
-import type { Labels } from "./family_section.ts";
+import type { IsPossible, Labels } from "./family_section.ts";
 import type { PageRows } from "./page_rows.ts";
 import { PidPage } from "./pid_page.ts";
 import { PidRows } from "./pid_rows.ts";
@@ -48,6 +48,8 @@ export interface MetricsOptions {
   readonly perPid: boolean;
   /** Undefined = agents have no rows: the page is that of the Rust observer. */
   readonly agents?: PageOfAgents | undefined;
+  /** What the configuration leaves possible; undefined = everything is on the page. */
+  readonly isPossible?: IsPossible | undefined;
   readonly build: BuildInfo;
 }
 
@@ -105,12 +107,12 @@ export class Metrics {
   #wallOffsetNs = 0;
 
   constructor(options: MetricsOptions) {
-    const { accounting, build, listeners, blocks, agents } = options;
+    const { accounting, build, listeners, blocks, agents, isPossible } = options;
     this.#rows = options.perPid ? new PidRows(options.capacity) : undefined;
     this.#agents = agents?.rows;
     this.#causes = new Counters(CAUSES, accounting);
     this.#seen = listeners.map(() => new Counters(SEEN, this));
-    this.exposition = new Exposition({ blocks, rows: this.#pageRows(agents) });
+    this.exposition = new Exposition({ blocks, rows: this.#pageRows(agents), isPossible });
     for (const [number, { name }] of listeners.entries())
       this.show(accounting.countersOf(number), { listener: name });
     if (agents !== undefined) {

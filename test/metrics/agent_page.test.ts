@@ -70,7 +70,7 @@ describe("the rows of an agent", () => {
       'varta_agent_stalls_total{agent="a",verdict="exited"} 0',
       'varta_agent_exits_total{agent="a",how="clean"} 0',
       'varta_agent_exits_total{agent="a",how="unclean"} 0',
-      'varta_agent_info{agent="a",user="root",program="a",listener="l"} 1',
+      'varta_agent_info{agent="a",user="root",program="a"} 1',
     ]);
   });
 

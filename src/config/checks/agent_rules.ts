@@ -29,6 +29,7 @@ export function checkAgents(document: CheckedDocument, faults: Fault[]): void {
     // A listener whose name is wrong may be the one that is meant.
     if (known.length === listeners.length) checkListeners(agent, known, faults);
   }
+  checkPlaces(document, faults);
   checkThresholds(document, faults);
   checkShadows(document, known, faults);
 }
@@ -44,6 +45,16 @@ function checkPlanNames({ plans }: CheckedDocument, faults: Fault[]): void {
       faults.push({ path: [...path, "name"], anchor: "value", found, want: "a name of its own" });
     }
   }
+}
+
+/** Each name that the file has keeps its place on the metrics page. */
+function checkPlaces({ agents, tables }: CheckedDocument, faults: Fault[]): void {
+  const { agents_max } = tables.metrics.values;
+  const fixed = agents.map(({ values }) => values.name).filter((name) => name !== undefined);
+  const count = new Set(fixed.filter(isFixedName)).size;
+  if (agents_max === undefined || count <= agents_max) return;
+  const want = `at least ${count}, because [[agent]] has so many names`;
+  faults.push({ path: ["metrics", "agents_max"], anchor: "value", found: `${agents_max}`, want });
 }
 
 /** Characters and length are right by then. */
