@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Counters } from "../../src/base/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { pageScope } from "../../src/daemon/page_scope.ts";
-import { TURN } from "../../src/daemon/tick.ts";
+import { TURN } from "../../src/daemon/turn_counters.ts";
 import { REJECT_DECRYPT, REJECT_REASON_COUNT } from "../../src/base/reject_reason.ts";
 import { FixtureHost } from "../config/fixture_host.ts";
 import { makeMetrics, renderPage } from "../metrics/fixture.ts";

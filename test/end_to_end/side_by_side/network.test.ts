@@ -47,7 +47,7 @@ async function start(
   const daemon = await DaemonProcess.start({
     args: [...THRESHOLD, "--export-file", "events.jsonl", ...args],
     files: { key: KEY, master: MASTER },
-    config: `[export]\nformat = "jsonl"\nevents = ["beat"]\n\n${listener(table, port, address)}`,
+    config: `${PER_PID}[export]\nformat = "jsonl"\nevents = ["beat"]\n\n${listener(table, port, address)}`,
   });
   return { daemon, port };
 }
@@ -55,6 +55,8 @@ async function start(
 function listener(table: string, port: number, address: string = HOST): string {
   return `[[listener]]\nname = "net"\naddress = "${address}"\nport = ${port}\n${table}\n`;
 }
+
+const PER_PID = "[metrics]\nper_pid = true\n\n";
 
 const PLAIN = 'kind = "udp"\naccept_plaintext = true';
 

@@ -49,7 +49,8 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
           ...["--export-file", "events.jsonl"],
           ...["--recovery-exec", "touch recovered-{pid}"],
         ],
-        config: '[export]\nformat = "jsonl"\nevents = ["beat", "stall"]\n',
+        config:
+          '[metrics]\nper_pid = true\n[export]\nformat = "jsonl"\nevents = ["beat", "stall"]\n',
       });
       await using crew = new Crew(daemon.socket, joining(daemon));
       const [heir, stranger, frozen] = await crew.agents({ count: 3, intervalMs: INTERVAL_MS });
