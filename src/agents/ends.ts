@@ -22,7 +22,7 @@ export interface MemberEnd {
   readonly waitStatus: number;
   /** It was reported silent, and no beat has come since. */
   readonly isStalled: boolean;
-  /** A recovery has sent it a signal. */
+  /** A recovery has sent it a signal, not long ago. */
   readonly isSignalled: boolean;
   /** It said goodbye, or the service manager is stopping its unit. */
   readonly isAnnounced: boolean;

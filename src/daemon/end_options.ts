@@ -56,7 +56,8 @@ export interface WatchedMember {
   /** The unit that it runs in; "" = none, or that is not known. */
   readonly unit: string;
   readonly startedNs: number;
-  isSignalled: boolean;
+  /** When a recovery last sent it a signal; -Infinity = it never did. */
+  signalledNs: number;
 }
 
 export interface EndedMember {

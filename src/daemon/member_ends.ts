@@ -33,6 +33,12 @@ const SWEEP_NS = NS_PER_S;
  */
 const BRIEF_LIFE_NS_MAX = NS_PER_S;
 
+/**
+ * An agent that was woken by a signal and beat for so long after it ends for reasons of its own;
+ * one that it was meant to end has done so by then.
+ */
+const SIGNAL_MEANT_NS = 600 * NS_PER_S;
+
 export class MemberEnds implements Deadline {
   readonly counters = new Counters(ENDS, this);
   readonly #reporter: EndReporter;
@@ -153,7 +159,7 @@ export class MemberEnds implements Deadline {
   onOutcome(outcome: RecoveryOutcome): void {
     if (outcome.kind !== "step" || outcome.step !== "signal" || outcome.dryRun) return;
     const member = this.#members.get(outcome.pid);
-    if (member !== undefined) member.isSignalled = true;
+    if (member !== undefined) member.signalledNs = this.#options.observer.clock.lastNs;
   }
 
   /** What the process of a stalled member is doing. */
@@ -205,7 +211,10 @@ export class MemberEnds implements Deadline {
     const group = this.#groupOf(slot, unit);
     const startedNs = this.#startedNs(generation);
     if (watch.isWatching(pid, generation))
-      this.#members.set(pid, { generation, unit, startedNs, isSignalled: false });
+      this.#members.set(pid, {
+        ...{ generation, unit, startedNs },
+        signalledNs: Number.NEGATIVE_INFINITY,
+      });
     if (group === "") return;
     const { agent, uid } = this.#options.observer.tracker.slots;
     const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
@@ -315,10 +324,11 @@ export class MemberEnds implements Deadline {
 
   #howEnded(slot: number, end: SeenEnd): HowEnded {
     const { observer, policyOf } = this.#options;
+    const { signalledNs = Number.NEGATIVE_INFINITY } = this.#memberOf(end) ?? {};
     return howEnded(policyOf(slot), {
       waitStatus: end.waitStatus,
       isStalled: observer.tracker.slots.isLatched(slot),
-      isSignalled: this.#memberOf(end)?.isSignalled === true,
+      isSignalled: this.#nowNs - signalledNs <= SIGNAL_MEANT_NS,
       isAnnounced: end.isAnnounced,
     });
   }

@@ -110,6 +110,21 @@ describe("MemberEnds", () => {
     expect(harness.tracked).toBe(0);
   });
 
+  test("takes the end of one that was signalled long ago for its own", () => {
+    for (const [minutes, told] of [
+      [10, "exit 101 unclean"],
+      [10.1, "gone 101 clean"],
+    ] as const) {
+      const harness = new EndsHarness();
+      harness.begin(101);
+      harness.ends.onOutcome(signalled(101));
+      harness.pass(minutes * 60_000);
+      harness.listener.queue([beatOf(101, { nonce: 2 })]);
+      harness.end(101, 0);
+      expect(harness.turn()[0]).toBe(told);
+    }
+  });
+
   test("excuses one end by a newcomer of the same group, of two that ended one is reported", () => {
     const harness = new EndsHarness();
     harness.begin(100, 101, 102);
