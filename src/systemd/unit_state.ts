@@ -35,7 +35,7 @@ const CLD_KILLED = 2;
 const CLD_DUMPED = 3;
 /** In a wait status: with a core file. */
 const CORE_DUMPED = 0x80;
-/** An end is seen a moment after it, and start times have ticks of 10 ms. */
+/** systemd and the daemon see an end one before the other, and start times have ticks of 10 ms. */
 const TOLERANCE_US = 100_000;
 /** systemd stopped it because it was at fault, not because it was told to. */
 const FORCED_RESULTS: readonly string[] = ["watchdog", "oom-kill"];
@@ -97,7 +97,8 @@ export function wasStopped(state: UnitState, { startedUs, endedUs }: EndInUnit):
   const isOfNextStart =
     mainStartUs > startedUs + TOLERANCE_US && mainStartUs >= endedUs - TOLERANCE_US;
   // systemd counts its own restarts, and begins anew when it is told to start the unit.
-  const ceasedInItsLife = activeExitUs >= startedUs && activeExitUs <= endedUs;
+  // It sends the signals first, and writes then that the unit ceased to be active.
+  const ceasedInItsLife = activeExitUs >= startedUs && activeExitUs <= endedUs + TOLERANCE_US;
   if (isOfNextStart) return state.restarts === 0 && ceasedInItsLife;
   if (activeState === "active" || activeState === "reloading") return false;
   if (FORCED_RESULTS.includes(result)) return false;

@@ -21,6 +21,8 @@ const MS = 1e6;
 const TICK_NS = 10 * MS;
 /** How long the status of one that is not reaped is waited for. */
 const STATUS_NS_MAX = 1_000 * MS;
+/** What systemd and the daemon may see an end apart, and a turn. */
+const JUST_BEFORE_NS = 150 * MS;
 const PROGRAMS = 3;
 const PIDS = 400;
 /** What the rule of the first program says; the others have none. */
@@ -101,6 +103,7 @@ export class MortalWorld extends ObserverHarness {
   readonly expected: ExpectedAgents;
   readonly #random: Random;
   readonly #systemd: SimulatedSystemd;
+  readonly #ended: Life[] = [];
   /** Processes that /proc shows, zombies too, by pid. */
   readonly #living = new Map<number, Life>();
   readonly #identities = new ScriptedIdentities();
@@ -266,6 +269,10 @@ export class MortalWorld extends ObserverHarness {
   #stop(unit: string): void {
     const random = this.#random;
     this.#systemd.stops(unit);
+    // An end just before counts as one of the stop.
+    for (const life of this.#ended)
+      if (life.unit === unit && life.endedNs >= this.clock.ns - JUST_BEFORE_NS)
+        life.wasStopped = true;
     for (const life of this.#living.values()) {
       if (life.unit !== unit || !this.#isRunning(life)) continue;
       life.wasStopped = true;
@@ -282,6 +289,7 @@ export class MortalWorld extends ObserverHarness {
     // Reaped at once and not watched yet: nobody can know how it ended.
     life.wasWatched = this.watch.isWatching(life.pid, life.generation) || !isReapedAtOnce;
     this.#systemd.ended(life);
+    this.#ended.push(life);
   }
 
   #isRunning({ endedNs }: Life): boolean {

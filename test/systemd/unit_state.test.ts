@@ -128,7 +128,13 @@ describe("wasStopped()", () => {
       "a child that ended before it was stopped",
       false,
       STOPPED,
-      { ...CHILD, endedUs: 5 * SECOND - 30_000 },
+      { ...CHILD, endedUs: 5 * SECOND - 200_000 },
+    ],
+    [
+      "of one whose end was seen before systemd had written that it stops the unit",
+      true,
+      STOPPED,
+      { ...END, endedUs: STOPPED.activeExitUs - 5_000 },
     ],
     ["a child of one that crashed", false, CRASHED, CHILD],
     [
