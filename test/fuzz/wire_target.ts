@@ -1,11 +1,16 @@
 // Frames against the slow codec: valid ones, damaged ones, and damaged ones whose CRC was made
 // right again, at every place of a larger arena. Both must say the same, and nothing around the
 // frame may change.
-import { decode, decodeFrame } from "../../src/wire/decode.ts";
+import { decode, decodeFrame, decodeInnerFrame } from "../../src/wire/decode.ts";
 import { DECODE_OK, decodeErrorName } from "../../src/wire/decode_error.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { type Frame, STATUS_TEXTS } from "../../src/wire/frame.ts";
-import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
+import {
+  referenceCrc32c,
+  referenceDecode,
+  referenceDecodeInner,
+  referenceEncode,
+} from "../reference/frame.ts";
 import type { Random } from "../simulation/random.ts";
 import { damage, randomBytes } from "./bytes.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
@@ -39,6 +44,10 @@ export class WireTarget implements FuzzTarget {
     const hex = bytes.toHex();
     const wanted = referenceDecode(bytes);
     same(`decodeFrame() of ${hex}`, found, wanted.error ?? "ok");
+    const innerCode = decodeInnerFrame(this.#words, w);
+    const inner = innerCode === DECODE_OK ? "ok" : decodeErrorName(innerCode);
+    same(`decodeInnerFrame() of ${hex}`, inner, referenceDecodeInner(bytes).error ?? "ok");
+    if (inner !== found) count(this, `inner ${inner}`);
     const decoded = decode(bytes);
     same(`decode() of ${hex}`, decoded.ok ? "ok" : decoded.error.name, found);
     if (!decoded.ok || wanted.error !== undefined) return;

@@ -51,6 +51,23 @@ export function referenceDecode(bytes: Uint8Array): ReferenceDecoded {
   return { error: undefined, status, pid, timestamp, nonce, payload };
 }
 
+/** As `referenceDecode`, in a container, where pid 1 is a program like others. */
+export function referenceDecodeInner(bytes: Uint8Array): ReferenceDecoded {
+  const decoded = referenceDecode(bytes);
+  if (decoded.error !== "BadPid" || decoded.operands[0] !== 1n) return decoded;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const other = referenceDecode(
+    referenceEncode({
+      status: bytes[3]!,
+      pid: 2,
+      timestamp: view.getBigUint64(8, true),
+      nonce: view.getBigUint64(16, true),
+      payload: view.getUint32(24, true),
+    }),
+  );
+  return other.error === undefined ? { ...other, pid: 1n } : other;
+}
+
 export function referenceEncode(frame: {
   readonly status: number;
   readonly pid: number;

@@ -1,7 +1,11 @@
 // Frames for the simulated network, made by the slow codec: the code under test is not used to
 // build its own input.
-import { decodeInContainer } from "./inner_pid_model.ts";
-import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
+import {
+  referenceCrc32c,
+  referenceDecode,
+  referenceDecodeInner,
+  referenceEncode,
+} from "../reference/frame.ts";
 import type { Random } from "./random.ts";
 
 export const TERMINAL_NONCE = 2n ** 64n - 1n;
@@ -20,7 +24,7 @@ export function frameBytes(fields: FrameFields): Uint8Array {
 
 /** True for what no listener takes for a beat, from any sender. */
 export function isRubbish(bytes: Uint8Array, containers: boolean): boolean {
-  const decode = containers ? decodeInContainer : referenceDecode;
+  const decode = containers ? referenceDecodeInner : referenceDecode;
   return bytes.length !== 32 || decode(bytes).error !== undefined;
 }
 

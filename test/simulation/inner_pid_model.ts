@@ -1,6 +1,5 @@
 // What is to be believed of a sender that states the pid that it has in a container (spec 05
 // section 5.4), without the bounds of the daemon, which no run reaches.
-import { referenceDecode, type ReferenceDecoded, referenceEncode } from "../reference/frame.ts";
 import type { ReferenceSlot } from "../reference/tracker.ts";
 import type { Identity } from "./observer_model.ts";
 import type { CountingReader } from "./process_table.ts";
@@ -69,21 +68,4 @@ export class InnerPidModel {
     this.#answers.set(pid, answer);
     return answer;
   }
-}
-
-/** Pid 1 is a program like others there. */
-export function decodeInContainer(bytes: Uint8Array): ReferenceDecoded {
-  const decoded = referenceDecode(bytes);
-  if (decoded.error !== "BadPid" || decoded.operands[0] !== 1n) return decoded;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const other = referenceDecode(
-    referenceEncode({
-      status: bytes[3]!,
-      pid: 2,
-      timestamp: view.getBigUint64(8, true),
-      nonce: view.getBigUint64(16, true),
-      payload: view.getUint32(24, true),
-    }),
-  );
-  return other.error === undefined ? { ...other, pid: 1n } : other;
 }

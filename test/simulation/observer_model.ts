@@ -2,11 +2,11 @@
 // the datagrams and says what the daemon must do with each of them, in which order, and who falls
 // silent when. Built from the slow twins of tracker, frame and token bucket; nothing of the code
 // under test is used.
-import { referenceDecode } from "../reference/frame.ts";
+import { referenceDecode, referenceDecodeInner } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
 import { IdentificationModel } from "./identification_model.ts";
-import { decodeInContainer, type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
+import { type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
 import { type DecodedFrame, decodeErrorRow, lateText, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { CountingReader, ProcessTable } from "./process_table.ts";
@@ -308,7 +308,7 @@ export class ObserverModel {
       return "no_credentials";
     }
     const mayBeInner = isUnix && link.options.containers && credentials!.pid !== 0;
-    const decoded = mayBeInner ? decodeInContainer(bytes) : referenceDecode(bytes);
+    const decoded = mayBeInner ? referenceDecodeInner(bytes) : referenceDecode(bytes);
     if (decoded.error !== undefined) {
       if (!token()) return "rate_global";
       this.rows.push(decodeErrorRow(listenerNumber, nowNs, decoded.error, decoded.operands));

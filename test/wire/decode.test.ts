@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { u64FromPair } from "../../src/base/u64.ts";
 import { crc32cFrame } from "../../src/wire/crc32c.ts";
-import { decode, decodeFrame } from "../../src/wire/decode.ts";
+import { decode, decodeFrame, decodeInnerFrame } from "../../src/wire/decode.ts";
 import {
   DECODE_BAD_CRC,
   DECODE_BAD_MAGIC,
@@ -14,7 +14,12 @@ import {
 } from "../../src/wire/decode_error.ts";
 import { encode, encodeFrame } from "../../src/wire/encode.ts";
 import { frameStatus, WORD_CRC } from "../../src/wire/frame.ts";
-import { type ReferenceDecoded, referenceDecode, referenceEncode } from "../reference/frame.ts";
+import {
+  type ReferenceDecoded,
+  referenceDecode,
+  referenceDecodeInner,
+  referenceEncode,
+} from "../reference/frame.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex, loadVectors } from "../vectors/load_vectors.ts";
@@ -72,6 +77,33 @@ describe("decode()", () => {
     const decoded = decode(bytes);
     if (decoded.ok) throw new Error("accepted");
     expect(decoded.error.message).toMatch(/expected 0xaa6b11e4, found 0xaa6b11e5/);
+  });
+});
+
+describe("decodeInnerFrame()", () => {
+  const U64_MAX = 2n ** 64n - 1n;
+  test.each([0, 1, 2])(
+    "says of pid %p with any other rule broken what the slow one says",
+    (pid) => {
+      for (const status of [0, 2, 3, 4])
+        for (const timestamp of [1n, U64_MAX])
+          for (const nonce of [1n, U64_MAX]) {
+            const bytes = referenceEncode({ status, pid, timestamp, nonce, payload: 7 });
+            const code = decodeInnerFrame(new Uint32Array(bytes.buffer), 0);
+            const found = code === DECODE_OK ? undefined : decodeErrorName(code);
+            const frame = `status ${status} timestamp ${timestamp} nonce ${nonce}`;
+            expect([frame, found]).toEqual([frame, referenceDecodeInner(bytes).error]);
+          }
+    },
+  );
+
+  test("accepts pid 1 and no pid 0", () => {
+    const codes = [0, 1, 2].map((pid) => {
+      const words = new Uint32Array(8);
+      encodeFrame(words, 0, 0, pid, 0, 1, 0, 1, 0);
+      return decodeInnerFrame(words, 0);
+    });
+    expect(codes.map((code) => code === DECODE_OK)).toEqual([false, true, true]);
   });
 });
 
