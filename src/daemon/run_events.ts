@@ -2,6 +2,7 @@
 // agents, and the first and the last line of a run.
 import type { ExpectedReports } from "../agents/expected_agents.ts";
 import { VERSION } from "../base/build_info.ts";
+import { NS_PER_MS } from "../base/time.ts";
 import type { EventExport } from "../export/event_export.ts";
 import { machineBootId } from "../processes/boot_id.ts";
 import type { View } from "../view/view.ts";
@@ -9,7 +10,7 @@ import type { EndReports } from "./end_options.ts";
 import { SESSION_ID } from "./session.ts";
 import type { End } from "./shutdown.ts";
 
-type Exporter = Pick<EventExport, "add" | "onShutdown"> | undefined;
+type Exporter = Pick<EventExport, "setWallOffsetNs" | "add" | "onShutdown"> | undefined;
 
 /** `exporter` is asked with each: the file is opened later. */
 export function exportedReports(exporter: () => Exporter): EndReports & ExpectedReports {
@@ -27,6 +28,8 @@ export function exportBoot(
   observerNs: number,
   configFile: string | undefined,
 ): void {
+  // No turn has set it yet.
+  exporter?.setWallOffsetNs(Date.now() * NS_PER_MS - observerNs);
   exporter?.add("boot", {
     observerNs,
     pid: process.pid,

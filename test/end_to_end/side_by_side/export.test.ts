@@ -155,6 +155,8 @@ function expectLife(lines: readonly ExportLine[], pids: readonly number[], path:
   expect(resume["last_ns"]).toBe(stall["last_ns"]);
   const ids = new Set(story.flatMap((line) => line["recovery_id"] ?? []));
   expect(ids.size).toBe(1);
+  const agesMs = lines.map((line) => Date.now() - Date.parse(String(line["t"])));
+  expect(Math.max(...agesMs)).toBeLessThan(TEST_MS_MAX);
   const times = lines.map((line) => line.observer_ns);
   expect(times.toSorted((a, b) => a - b)).toEqual(times);
 }
