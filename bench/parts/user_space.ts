@@ -1,6 +1,7 @@
 // Time per beat without the kernel, beside a C twin that does the same with a CRC table of 256
 // entries. Both read the same arenas, run in turn in this process and are timed by its CPU clock:
 // what counts is the ratio. Every beat is accepted, and all agents beat once per round.
+import { OWNER_RULE } from "../../src/agents/naming.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
@@ -26,6 +27,9 @@ const SAMPLES_UNCOUNTED = 3;
 const ROUNDS_PER_SAMPLE = 200;
 const CRC_NS_MAX = 60;
 const RATIO_MAX = 3;
+const NAMES = 40;
+const THRESHOLDS = 12;
+const NAMED_RATIO_MAX = 1.05;
 const INODE = 4_026_531_836;
 const START_TIME = 77;
 const THRESHOLD_NS = 5e9;
@@ -59,6 +63,17 @@ export function measureUserSpace(report: Report, native: Native | string): void 
   compare("decode", "decode, ours / C");
   compare("track", "track, as the daemon does it, ours / C");
   compare("path", "everything but the kernel, ours / C");
+  const named = of("named path") / of("path");
+  report.add({
+    what: `the same with ${NAMES} names and ${THRESHOLDS} thresholds`,
+    value: ns(of("named path")),
+  });
+  report.add({
+    what: "  ratio to one of each",
+    value: times(named),
+    required: `at most ${NAMED_RATIO_MAX} x`,
+    holds: named <= NAMED_RATIO_MAX,
+  });
   report.add({ what: "tracker.record(), one beat per call", value: ns(of("record")) });
   report.add({
     what: "the C twin with the CRC instruction of SSE 4.2",
@@ -100,6 +115,7 @@ function ourRounds(arenas: readonly Arena[]) {
     track: trackRound(arenas),
     record: recordRound(arenas),
     path: pathRound(arenas),
+    "named path": pathRound(arenas, identify),
   };
 }
 
@@ -235,7 +251,7 @@ function trackRound(arenas: readonly Arena[]): Round {
  * Columns, decode, check order, tracker, event rows and metrics rows: the turn of the daemon
  * without its system calls.
  */
-function pathRound(arenas: readonly Arena[]): Round {
+function pathRound(arenas: readonly Arena[], prepare?: (tracker: Tracker) => void): Round {
   let timeNs = 0;
   const listener = new ArenaListener(arenas);
   const observer = new Observer({
@@ -255,6 +271,7 @@ function pathRound(arenas: readonly Arena[]): Round {
     build: { version: "", revision: "", runtime: "", target: "" },
   });
   const before = { accepted: 0 };
+  let isPrepared = false;
   return (nowNs) => {
     timeNs = nowNs;
     forgetNonces(observer.tracker);
@@ -263,5 +280,19 @@ function pathRound(arenas: readonly Arena[]): Round {
     const accepted = observer.accounting.accepted[0]!;
     if (accepted - before.accepted !== AGENTS) throw new Error("A beat was refused");
     before.accepted = accepted;
+    if (!isPrepared) prepare?.(observer.tracker);
+    isPrepared = true;
   };
+}
+
+/** Its members have names and thresholds in turn, as rules give them. */
+function identify({ len, table }: Tracker): void {
+  for (let slot = 0; slot < len; slot++) {
+    const rule = slot % NAMES;
+    const name = { text: `name-${rule}`, owner: OWNER_RULE, user: "", isFree: false };
+    const thresholdNs = THRESHOLD_NS + (rule % THRESHOLDS) * ROUND_NS;
+    const terms = { thresholdNs, lateNs: thresholdNs / 2, graceNs: 0 };
+    const agent = table.agents.numberFor(name);
+    table.identified(slot, { agent, rule, program: 1, ...terms }, ROUND_NS);
+  }
 }
