@@ -5,6 +5,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import type { Identity, IdentityReader, Program } from "./identity.ts";
 import { baseName, isInterpreter, scriptOf } from "./interpreter.ts";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
+import { lastAnswer } from "./last_answer.ts";
 import * as text from "./proc_text.ts";
 import type { ProcessReader } from "./process_reader.ts";
 import { markOf } from "./program_mark.ts";
@@ -35,6 +36,8 @@ export class ProcReader implements ProcessReader, IdentityReader {
   readonly #root: string;
   readonly #files: KernelFiles;
   readonly #users = new UserNames();
+  readonly #placementOf = lastAnswer(placementOf);
+  readonly #parseUnit = lastAnswer(parseUnit);
 
   /**
    * `root` is /proc, or a directory of the same shape in a test. `spares` help out when there is no
@@ -121,7 +124,7 @@ export class ProcReader implements ProcessReader, IdentityReader {
     // The start time is looked at after the control group, too.
     const program = this.#programOf(pid, startTime);
     if (program === undefined) return undefined;
-    const { unit, unitUid, container } = placementOf(cgroup);
+    const { unit, unitUid, container } = this.#placementOf(cgroup);
     return {
       ...program,
       uid,
@@ -139,7 +142,7 @@ export class ProcReader implements ProcessReader, IdentityReader {
 
   /** The unit that the process runs in, or the words for why there is none. */
   unitOf(pid: number): AgentUnit | string {
-    return parseUnit(this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX));
+    return this.#parseUnit(this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX));
   }
 
   /** The words of its command line; [""] for what has none. */

@@ -13,6 +13,7 @@ const CODE_WORD = 24;
 const STACK_WORD = 26;
 /** Field 52, counted in the same way: how a zombie ended. */
 const EXIT_CODE_WORD = 50;
+const SPACE = 0x20;
 const ENDED_STATE = /^\) [ZXx] /;
 
 /**
@@ -20,13 +21,7 @@ const ENDED_STATE = /^\) [ZXx] /;
  * ")" and spaces.
  */
 export function parseStartTime(stat: string): number {
-  const close = stat.lastIndexOf(")");
-  if (close < 0) return Number.NaN;
-  const word = stat
-    .slice(close + 1)
-    .trim()
-    .split(/\s+/)[START_TIME_WORD - 1];
-  return wholeNumber(word);
+  return wholeNumber(wordAfterName(stat, START_TIME_WORD));
 }
 
 /** The name of the process from the text of /proc/<pid>/stat; it may hold any bytes. */
@@ -39,9 +34,8 @@ export function parseComm(stat: string): string {
  * execve. "" = the kernel does not tell us.
  */
 export function parseLayout(stat: string): string {
-  const words = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const stack = words[STACK_WORD - 1] ?? "0";
-  return stack === "0" ? "" : `${words[CODE_WORD - 1]} ${stack}`;
+  const stack = wordAfterName(stat, STACK_WORD) ?? "0";
+  return stack === "0" ? "" : `${wordAfterName(stat, CODE_WORD)} ${stack}`;
 }
 
 /** From the text of /proc/<pid>/stat: its process has ended, and so have all of its threads. */
@@ -109,6 +103,20 @@ export function parseNspids(status: string): readonly number[] {
 /** The first number of the Uid line of /proc/<pid>/status; NaN if there is none. */
 export function parseRealUid(status: string): number {
   return wholeNumber(/^Uid:[ \t]+([0-9]+)[ \t]/m.exec(status)?.[1]);
+}
+
+/**
+ * The word of this number, from 1, after the command name in /proc/<pid>/stat. Each look at a
+ * member asks for some of them, and to split the line would make fifty texts each time.
+ */
+function wordAfterName(stat: string, number: number): string | undefined {
+  // The name may hold ")" and spaces; one space stands before each word.
+  let start = stat.lastIndexOf(")") + 1;
+  if (start === 0) return undefined;
+  for (let before = 1; before < number && start > 0; before++) start = stat.indexOf(" ", start + 1);
+  if (start <= 0 || stat.charCodeAt(start) !== SPACE) return undefined;
+  const end = stat.indexOf(" ", start + 1);
+  return end < 0 ? stat.slice(start + 1).trimEnd() : stat.slice(start + 1, end);
 }
 
 function wholeNumber(digits: string | undefined): number {
