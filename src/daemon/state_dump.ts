@@ -76,7 +76,7 @@ function fieldsOf(agent: AgentView, nowNs: number): LogFields {
     silence_ms: wholeMsFromNs(nowNs - lastBeatNs),
     threshold_ms: wholeMsFromNs(agent.thresholdNs),
     stalls_in_ms: agent.isStalled ? undefined : wholeMsFromNs(deadlineNs - nowNs),
-    stalled: agent.isStalled,
+    state: agent.state,
     proven: agent.isProven,
     origin: originText(agent.origin),
     ...refusedFields(refused),

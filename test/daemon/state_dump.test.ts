@@ -63,7 +63,7 @@ describe("StateDump", () => {
     dump.begin();
     dump.maintain(harness.clock.ns);
     expect(lines[1]).toBe(
-      '<7>level=debug msg="agent" pid=100 listener=scripted status=ok silence_ms=30 threshold_ms=100 stalls_in_ms=70 stalled=false proven=true origin=kernel_attested',
+      '<7>level=debug msg="agent" pid=100 listener=scripted status=ok silence_ms=30 threshold_ms=100 stalls_in_ms=70 state=ok proven=true origin=kernel_attested',
     );
   });
 });

@@ -9,6 +9,7 @@ import {
   REMOVED_PIDS_PER_TURN_MAX,
 } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { LATES } from "../../src/observer/silence_watch.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
 import { TickHarness, type TickHarnessOptions } from "./harness.ts";
@@ -49,6 +50,23 @@ describe("a turn", () => {
     expect(harness.series('varta_stalls_total{pid="100"}')).toBe(1);
     expect(harness.series('varta_status{pid="100"}')).toBe(3);
     expect(harness.turn()).toEqual(["export at 1000"]);
+  });
+
+  test("tells and exports who is late, before a stall that is found later", () => {
+    const harness = watching(2);
+    const { lanes } = harness.observer.tracker.table;
+    const rule = { thresholdNs: THRESHOLD_NS, lateNs: THRESHOLD_NS / 2, graceNs: 0 };
+    for (const slot of [0, 1]) lanes.change(slot, rule);
+    harness.pass(THRESHOLD_MS / 2);
+    const late = (pid: number) => [`export late ${pid}`, `late ${pid}`];
+    expect(harness.turn()).toEqual(["export at 1000", ...late(100), ...late(101)]);
+    expect(harness.turn()).toEqual(["export at 1000"]);
+    harness.listener.queue([beatOf(100, { nonce: 2 })]);
+    harness.turn();
+    harness.pass(THRESHOLD_MS / 2);
+    const diary = harness.turn().filter((line) => !line.startsWith("export"));
+    expect(diary.slice(0, 2)).toEqual(["late 100", "stalled 101"]);
+    expect(harness.observer.silence.counters.get(LATES.lates)).toBe(3);
   });
 
   test("counts beats before it judges, so a beat in the socket cancels the stall", () => {

@@ -116,7 +116,11 @@ function checkLate(agent: CheckedAgent, document: CheckedDocument, faults: Fault
 }
 
 /** Who is missing must have a name before the first member has come. */
-function checkExpect(agent: CheckedAgent, { agents }: CheckedDocument, faults: Fault[]): void {
+function checkExpect(
+  agent: CheckedAgent,
+  { agents, tables }: CheckedDocument,
+  faults: Fault[],
+): void {
   const { values, wrong, path } = agent;
   const { expect, name } = values;
   if (expect === undefined || wrong.has("name")) return;
@@ -124,6 +128,12 @@ function checkExpect(agent: CheckedAgent, { agents }: CheckedDocument, faults: F
   if (name === undefined || !isFixedName(name)) {
     const found = `${expect} without a name that is known beforehand`;
     faults.push({ ...fault, found, want: 'name = "..." beside it, without placeholders' });
+    return;
+  }
+  const { capacity } = tables.tracker.values;
+  if (capacity !== undefined && expect > capacity) {
+    const want = `at most tracker.capacity, which is ${capacity}: more are never watched`;
+    faults.push({ ...fault, found: String(expect), want });
     return;
   }
   const first = agents.findIndex(

@@ -27,7 +27,10 @@ expect = 1
 
 describe.if(IS_LINUX)("an agent of which 8 members are expected", () => {
   test("is missing with 7 after the grace, and complete with the 8th", async () => {
-    await using daemon = await DaemonProcess.start({ config: CONFIG });
+    await using daemon = await DaemonProcess.start({
+      config: CONFIG,
+      args: ["--export-file", "events"],
+    });
     await using agents = new MortalAgents(daemon.socket);
     for (let member = 0; member < 7; member++) await agents.start();
     expect(await missingOn(daemon)).toBe(0);
@@ -48,10 +51,18 @@ describe.if(IS_LINUX)("an agent of which 8 members are expected", () => {
     expect(Object.fromEntries(complete!.fields)).toMatchObject({ agent: "worker", members: "8" });
     await until("the page to say so", async () => (await missingOn(daemon)) === 1);
     expect(sampleAt(await daemon.page(), "varta_watch_agent_missing_total")).toBe(2);
+    const nobody = 'varta_agents{agent="nobody",state="missing"}';
+    expect(sampleAt(await daemon.page(), nobody)).toBe(1);
     expect(daemon.saying("agent stalled")).toEqual([]);
+    await until("the export to have them", () => kinds(daemon).includes("complete"));
+    expect(kinds(daemon)).toEqual(["boot", "missing", "missing", "complete"]);
   });
 });
 
 async function missingOn(daemon: DaemonProcess): Promise<number> {
   return sampleAt(await daemon.page(), "varta_watch_agents_missing");
+}
+
+function kinds(daemon: DaemonProcess): string[] {
+  return daemon.exported("events").map(([, kind]) => kind!);
 }
