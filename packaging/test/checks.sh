@@ -58,7 +58,8 @@ metrics() {
   exec {scrape}>&-
 }
 
-# The daemon knows the agent of this unit. Scrapes are limited to 5 per second.
+# The daemon knows the main process of this unit; its page has rows by pid (per_pid = true). Scrapes
+# are limited to 5 per second.
 watches() {
   sleep 0.3
   metrics | grep -q "^varta_beats_total{.*pid=\"$(unit MainPID "$1")\""

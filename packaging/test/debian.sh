@@ -65,7 +65,7 @@ SupplementaryGroups=varta
 ExecStart=/usr/bin/varta-watch beat --socket /run/varta/varta.sock --count 1000000 --interval 100ms
 U
 systemctl daemon-reload
-sed -i 's/^threshold = .*/threshold = "2s"/' /etc/varta/varta.toml
+sed -i -e 's/^threshold = .*/threshold = "2s"/' -e '/^listen = /a per_pid = true' /etc/varta/varta.toml
 cp /etc/varta/varta.toml /tmp/plain.toml
 recovery() { { cat /tmp/plain.toml; echo "[recovery]"; printf '%s\n' "$@"; } >/etc/varta/varta.toml; }
 recovery 'step = [{ restart_unit = "auto" }]' 'verify_within = "5s"'
