@@ -234,7 +234,7 @@ describe("A command whose output nobody asked to keep, with a configuration file
     const file = join(directory, "background");
     const background = 'while [ ! -e "$0.go" ]; do sleep 0.01; done; seq 1 9 && echo on > "$0"';
     const bed = piped(`(${background}) & echo begun`, file);
-    await bed.allEnded();
+    await until("the command to exit", () => bed.recovery.reap(bed.nowNs()) > 0);
     const [complete] = bed.completes();
     expect(text(complete!.captured!.stdoutTail)).toBe("begun\n");
     bed.leap(60 * NS_PER_S);
