@@ -161,7 +161,7 @@ class Story {
       // The agent may beat before the command has ended.
       case "recovery done":
       case "recovery helped":
-        this.#tell("DONE", "act", `${line.msg}, ${line.took_ms} ms after it began`);
+        this.#tell("DONE", "act", `the recovery is over, ${line.took_ms} ms after it began`);
         return;
       case "agent is back": {
         agent.marks.push("back");
