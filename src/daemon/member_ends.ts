@@ -27,9 +27,9 @@ const NEWCOMERS_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 /** Between two looks for members that may leave. */
 const SWEEP_NS = NS_PER_S;
 /**
- * One that was over before it could be watched is no member if its process was younger than this:
- * a helper that beats for another one and ends. A program that is to be watched takes longer to
- * start, or lives longer than the moment until it is watched.
+ * One that was over before it could be watched is no member if it beat within so long of its start
+ * alone: a helper that beats for another one and ends. A program that is to be watched takes longer
+ * to start, or lives longer than the moment until it is watched.
  */
 const BRIEF_LIFE_NS_MAX = NS_PER_S;
 
@@ -48,7 +48,7 @@ export class MemberEnds implements Deadline {
   readonly #replacements = new Replacements();
   /** By pid: members that are not read yet, with their start times. */
   readonly #unread = new Map<number, number>();
-  /** By pid: members that have a process descriptor. */
+  /** By pid: members of which was read what their end is judged by. */
   readonly #members = new Map<number, WatchedMember>();
   /** Ends that were seen, until all beats of before them are taken. */
   readonly #seen = new Map<number, SeenEnd>();
@@ -180,14 +180,17 @@ export class MemberEnds implements Deadline {
     const generation = slots.generation[slot]!;
     if (Number.isNaN(generation)) return;
     // One that has no descriptor is looked at when it falls silent.
-    if (watch.watch(pid, generation) !== WATCH_GONE) {
-      this.#unread.set(pid, generation);
-      return;
-    }
-    // How it ended cannot be known any more.
-    const isBrief = this.#ageNs(generation) < BRIEF_LIFE_NS_MAX;
-    const end = { pid, generation, waitStatus: Number.NaN, seenNs: this.#nowNs };
-    this.#seen.set(pid, { ...seenEnd(end), isBrief });
+    if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
+    else this.#seen.set(pid, { ...this.#foundEnd(slot, Number.NaN), isBrief: this.#isBrief(slot) });
+  }
+
+  // It beat within a moment of its start alone, and how it ended cannot be known any more.
+  #isBrief(slot: number): boolean {
+    const { clock, tracker } = this.#options.observer;
+    const { generation, lastNs } = tracker.slots;
+    const startedNs = clock.lastNs - this.#ageNs(generation[slot]!);
+    const beatForNs = lastNs[slot]! - startedNs - tracker.table.lanes.pauses.sinceNs(startedNs);
+    return beatForNs < BRIEF_LIFE_NS_MAX;
   }
 
   // Which rule is a member's, and who takes its place, follows from its agent.
@@ -210,11 +213,8 @@ export class MemberEnds implements Deadline {
     const unit = unitOf(pid);
     const group = this.#groupOf(slot, unit);
     const startedNs = this.#startedNs(generation);
-    if (watch.isWatching(pid, generation))
-      this.#members.set(pid, {
-        ...{ generation, unit, startedNs },
-        signalledNs: Number.NEGATIVE_INFINITY,
-      });
+    const signalledNs = Number.NEGATIVE_INFINITY;
+    this.#members.set(pid, { generation, unit, startedNs, signalledNs });
     if (group === "") return;
     const { agent, uid } = this.#options.observer.tracker.slots;
     const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
@@ -252,8 +252,11 @@ export class MemberEnds implements Deadline {
       return this.#leavesWhenDue(slot, seen);
     }
     if (!processes.hasEnded(pid, generation)) return false;
-    const waitStatus = watch.take(pid, generation);
-    return this.#leavesWhenDue(slot, this.#foundEnd(slot, waitStatus));
+    const end = this.#foundEnd(slot, watch.take(pid, generation));
+    // While many come, one may be over and due before it was its turn to be watched.
+    const isKnown = !Number.isNaN(end.waitStatus) || this.#memberOf(end) !== undefined;
+    const isBrief = !isKnown && this.#unread.get(pid) !== generation && this.#isBrief(slot);
+    return this.#leavesWhenDue(slot, { ...end, isBrief });
   }
 
   #leavesWhenDue(slot: number, end: SeenEnd): boolean {
@@ -265,9 +268,8 @@ export class MemberEnds implements Deadline {
   // One that is found out late ended at any time since its last beat.
   #foundEnd(slot: number, waitStatus: number): SeenEnd {
     const { slots } = this.#options.observer.tracker;
-    const seenNs = slots.lastNs[slot]!;
-    const generation = slots.generation[slot]!;
-    return seenEnd({ pid: slots.pid[slot]!, generation, waitStatus, seenNs });
+    const [pid, generation] = [slots.pid[slot]!, slots.generation[slot]!];
+    return seenEnd({ pid, generation, waitStatus, seenNs: slots.lastNs[slot]! });
   }
 
   // A helper that was gone before its start time could be read: it never was a member.

@@ -160,6 +160,13 @@ export class EndsHarness extends ObserverHarness {
     this.told = [...this.turn(), ...this.turn()];
   }
 
+  /** A beat that the next turn will take. */
+  beat(pid: number, { startedMsAgo }: { readonly startedMsAgo: number }): void {
+    this.processes.set(pid, Math.floor((this.clock.ns - startedMsAgo * MS) / 1e7));
+    this.identities.table.set(pid, { comm: "program" });
+    this.listener.queue([beatOf(pid)]);
+  }
+
   end(pid: number, waitStatus: number): void {
     this.processes.table.delete(pid);
     this.identities.table.delete(pid);

@@ -196,6 +196,19 @@ describe("MemberEnds", () => {
     expect(harness.told).toEqual(["gone 2001 replaced by 2003"]);
   });
 
+  test("calls one brief that is over and due before it was its turn to be watched, and no other", () => {
+    const harness = new EndsHarness();
+    harness.pass(2_000);
+    harness.beat(100, { startedMsAgo: 500 });
+    harness.beat(101, { startedMsAgo: 1_500 });
+    // Turns that have no time for those who are new.
+    harness.pump();
+    for (const pid of [100, 101]) harness.processes.table.delete(pid);
+    harness.pass(THRESHOLD_MS);
+    harness.pump();
+    expect(harness.turn()).toEqual(["gone 100 brief", "exit 101 unknown", "stall 101 exited"]);
+  });
+
   test("excuses none by a newcomer of another unit", () => {
     const harness = new EndsHarness();
     harness.askedMax = 0;
