@@ -27,6 +27,7 @@ import {
   shown,
   status,
   textOf,
+  trueIf,
   u64,
   verdictOf,
   verdictWord,
@@ -148,6 +149,11 @@ export const EVENT_FIELDS = {
     "signal",
     numberOf((stall) => endOf(stall).signal),
   ),
+  endCore: exported(
+    "core",
+    trueIf((stall) => endOf(stall).dumpedCore),
+  ),
+  verdictReason: exported("verdict_reason", verdictWord("reason")),
   /** False: the process of `generation` may be another than the one that sent the beats. */
   proven: inLibrary(property<boolean>("proven")),
   /** By the numbers of AUTH_REASON. */
@@ -159,6 +165,9 @@ export const EVENT_FIELDS = {
   byPid: exported("by_pid", known("byPid")),
   exitStatus: exported("exit_status", known("exitStatus")),
   signal: exported("signal", known("signal")),
+  core: exported("core", mark("dumpedCore")),
+  /** From the end of a member to the first beat of the one that took its place. */
+  gap: exported("gap_ms", wholeMs("gapNs")),
   /** Of a recovery. */
   recoveryId: exported("recovery_id", known("recoveryId")),
   /** Of the stall that a recovery is for. */

@@ -109,7 +109,11 @@ export function textOf(name: string): Written {
 
 /** True or nothing. */
 export function mark(name: string): Written {
-  return ofObject((event) => event[name] as boolean);
+  return trueIf((event) => event[name] as boolean);
+}
+
+export function trueIf(isTrue: (event: EventObject) => boolean): Written {
+  return ofObject(isTrue);
 }
 
 /** The name of an agent, of an object that has its number. */
@@ -118,7 +122,7 @@ export function agentOf(name: string): Written {
 }
 
 /** A word of the verdict of a stall. */
-export function verdictWord(name: "verdict" | "unit" | "procState" | "wchan"): Written {
+export function verdictWord(name: "verdict" | "unit" | "procState" | "wchan" | "reason"): Written {
   return ofObject((event) => verdictOf(event)?.[name] ?? "");
 }
 

@@ -62,6 +62,8 @@ export const EVENT_KINDS = {
       "freezer",
       "endStatus",
       "endSignal",
+      "endCore",
+      "verdictReason",
       "proven",
     ],
   },
@@ -99,11 +101,21 @@ export const EVENT_KINDS = {
   eviction: { line: "eviction", fields: ["pid", "source"] },
   exit: {
     line: "exit",
-    fields: ["listener", "agent", "pid", "generation", "how", "exitStatus", "signal"],
+    fields: ["listener", "agent", "pid", "generation", "how", "exitStatus", "signal", "core"],
   },
   gone: {
     line: "gone",
-    fields: ["agent", "pid", "generation", "because", "byPid", "exitStatus", "signal"],
+    fields: [
+      "agent",
+      "pid",
+      "generation",
+      "because",
+      "byPid",
+      "exitStatus",
+      "signal",
+      "core",
+      "gap",
+    ],
   },
   resume: {
     line: "resume",

@@ -17,7 +17,7 @@ import {
 import { endNumbers } from "../../src/base/wait_status.ts";
 import type { DaemonBoot, DaemonShutdown } from "../../src/events/daemon_life.ts";
 import { EVENT_WORDS } from "../../src/events/event_kinds.ts";
-import { exitedVerdict, NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
+import { exitedVerdict, NOTHING_FOUND, unknownVerdict } from "../../src/events/stall_verdict.ts";
 import type { RecoveryOutcome, StepOutcome } from "../../src/events/outcome.ts";
 import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -421,12 +421,13 @@ describe("JSONL", () => {
       { ...found, verdict: "hung" },
       { ...NOTHING_FOUND, verdict: "traced", tracerPid: 99 },
       exitedVerdict(3 * 256),
-      exitedVerdict(9),
+      exitedVerdict(6 + 128),
+      unknownVerdict("hidden"),
     ] as const)
       events.onStall({ ...STALL, agent: 7, verdict });
     const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, ...endNumbers(3 * 256) };
     events.add("exit", { ...end, listener: 1, how: "unclean" });
-    events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 0 });
+    events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 250e6 });
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
     const shortened = lines.map((line) =>
@@ -436,9 +437,10 @@ describe("JSONL", () => {
       '"stall","listener":"local","agent":"worker@3","verdict":"hung","proc_state":"S","wchan":"futex_wait","cpu_ticks":0}',
       '"stall","listener":"local","agent":"worker@3","verdict":"traced","tracer_pid":99}',
       '"stall","listener":"local","agent":"worker@3","verdict":"exited","exit_status":3}',
-      '"stall","listener":"local","agent":"worker@3","verdict":"exited","signal":9}',
+      '"stall","listener":"local","agent":"worker@3","verdict":"exited","signal":6,"core":true}',
+      '"stall","listener":"local","agent":"worker@3","verdict":"unknown","verdict_reason":"hidden"}',
       '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"how":"unclean","exit_status":3}',
-      '"gone","agent":"worker@3","pid":12,"generation":5,"reason":"replaced","by_pid":13,"exit_status":3}',
+      '"gone","agent":"worker@3","pid":12,"generation":5,"reason":"replaced","by_pid":13,"exit_status":3,"gap_ms":250}',
     ]);
   });
 
