@@ -2,6 +2,7 @@
 // each, all of them in one epoll descriptor that the loop waits for. Kept by pid and start time,
 // never by slot. A process that runs costs nothing; descriptors and the ends of a turn are bounded.
 import { POLLHUP, POLLIN } from "../../ffi/constants.ts";
+import { makeRoomForDescriptors } from "../../ffi/limits.ts";
 import { pidfdOpen, pidfdWaitStatus } from "../../ffi/pidfd.ts";
 import { closeFd } from "../../ffi/pipe.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
@@ -75,6 +76,8 @@ export class EndWatch {
     this.#kernelTells = kernelTells;
     this.capacity = Math.max(0, Math.min(pidfdsMax, openFilesMax - DESCRIPTORS_SPARED));
     this.#readiness = openReadiness(this.capacity + OTHERS_MAX, ENDS_PER_TURN_MAX);
+    // At the start no beat waits for it.
+    if (this.fd >= 0) makeRoomForDescriptors(this.fd, this.capacity + DESCRIPTORS_SPARED);
   }
 
   /** Readable when a process has ended; -1 = it cannot be waited for. */
