@@ -36,7 +36,8 @@ describe.skipIf(crewProgram === undefined)(
       // A short receive queue refuses many of them, and a busy machine reads some too late.
       expect(clean).toBeGreaterThan(PER_SECOND);
       expect(brief).toBeLessThan(clean / 20);
-      expect(clean + brief + unidentified).toBeLessThanOrEqual(PER_SECOND * SECONDS);
+      // One that left the table between its two beats is counted twice.
+      expect(clean + brief + unidentified).toBeLessThan(PER_SECOND * SECONDS * 1.001);
     });
   },
 );
