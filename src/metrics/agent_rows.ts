@@ -89,6 +89,10 @@ export class AgentRows implements AgentBeats {
   readonly #other = makeRow(OTHER_NAME, { isKept: true, isFree: false });
   /** Rows of names without members that are not kept: only these can have been there too long. */
   #emptyCount = 0;
+  /** Rows that a name may have to give up which anybody can make up. */
+  #freeCount = 0;
+  /** When it was last looked for rows that have been empty for long. */
+  #lookedNs = Number.NaN;
   /** By name; undefined = names have come or gone. */
   #sorted: AgentRow[] | undefined;
 
@@ -187,9 +191,10 @@ export class AgentRows implements AgentBeats {
   #place(name: string, number: number): AgentRow | undefined {
     const isFree = this.#options.agents.isFree(number);
     if (!this.#hasRoom && this.#emptyCount > 0) this.#forgetOld();
-    if (!this.#hasRoom && !isFree) this.#takePlace();
+    if (!this.#hasRoom && !isFree && this.#freeCount > 0) this.#takePlace();
     if (!this.#hasRoom) return undefined;
     const row = makeRow(name, { isKept: false, isFree });
+    if (isFree) this.#freeCount += 1;
     this.#byName.set(name, row);
     this.#sorted = undefined;
     return row;
@@ -206,8 +211,10 @@ export class AgentRows implements AgentBeats {
 
   /** Names that have had no member for long. */
   #forgetOld(): void {
-    if (this.#emptyCount === 0) return;
-    const sinceNs = this.#options.nowNs() - ROWS_KEPT_NS;
+    const nowNs = this.#options.nowNs();
+    if (this.#emptyCount === 0 || nowNs === this.#lookedNs) return;
+    this.#lookedNs = nowNs;
+    const sinceNs = nowNs - ROWS_KEPT_NS;
     for (const row of this.#byName.values())
       if (!row.isKept && row.emptySinceNs <= sinceNs) this.#forget(row);
   }
@@ -222,6 +229,7 @@ export class AgentRows implements AgentBeats {
 
   #forget(row: AgentRow): void {
     if (isEmpty(row)) this.#emptyCount -= 1;
+    if (row.isFree) this.#freeCount -= 1;
     this.#byName.delete(row.name);
     this.#byNumber.delete(row.number);
     this.#sorted = undefined;

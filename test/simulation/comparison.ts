@@ -55,6 +55,7 @@ export function comparePage(daemon: Daemon, model: Model): void {
     }
   }
   compareAgents(page, model);
+  daemon.recorder.ledger?.compare(page);
 }
 
 /** Whatever names agents have, and how many of them have rows: together they have everything. */

@@ -15,6 +15,7 @@ import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { AgentTotals } from "../../src/view/agent_totals.ts";
 import { NOBODY_EXPECTED } from "../metrics/fixture.ts";
+import { AgentLedger } from "./agent_ledger.ts";
 import { SimulatedRunner } from "./children.ts";
 import { SimulatedHost } from "./host.ts";
 import { SHARED, SimulatedIdentities } from "./identities.ts";
@@ -28,8 +29,9 @@ import { SimulatedListener } from "./simulated_listener.ts";
 import { factsText, LISTED_UNITS } from "./units.ts";
 import type { World } from "./world.ts";
 
-/** Few: there are more names than that, and the others share the rows of "other". */
-const AGENT_ROWS_MAX = 12;
+/** In some lives there are more names than rows, and the others share the rows of "other". */
+const AGENT_ROWS_FEW = 12;
+const AGENT_ROWS_MANY = 4_096;
 
 export interface Daemon {
   readonly clock: ObserverClock;
@@ -79,6 +81,8 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     judgeLimit,
     pauseGapNs: scenario.pauseGapNs,
   });
+  const ledger = new AgentLedger(observer);
+  recorder.ledger = ledger;
   const nowGeneration = () => world.generationAt(world.clock.trueNs);
   for (const link of links) {
     const listener = new SimulatedListener(link, world.clock, nowGeneration);
@@ -86,7 +90,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   }
   const rows = new AgentRows({
     agents: observer.tracker.table.agents,
-    rowsMax: AGENT_ROWS_MAX,
+    rowsMax: scenario.perPidRate > 0 ? AGENT_ROWS_FEW : AGENT_ROWS_MANY,
     kept: [],
     expected: NOBODY_EXPECTED,
     nowNs: () => clock.lastNs,
@@ -132,6 +136,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     outcomes: (outcome) => {
       recorder.onOutcome(outcome);
       metrics.onOutcome(outcome);
+      ledger.outcome(outcome);
     },
     capacity,
     observerNamespaceInode: observer.observerInode,

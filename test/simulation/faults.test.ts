@@ -8,6 +8,7 @@ import { EventLines } from "../../src/export/event_lines.ts";
 import type { ExportedObjects, ObjectKind } from "../../src/export/line_format.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import type { ReceivedBatch } from "../../src/listener/received_batch.ts";
+import type { AgentRows } from "../../src/metrics/agent_rows.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import type { MemberRule, RuleFinder } from "../../src/agents/rules.ts";
@@ -268,6 +269,39 @@ describe("a fault of the metrics is noticed:", () => {
   test("a stall is counted twice", () => {
     const seam: Partial<Seams> = { metrics: (options) => new DoubleMetrics(options) };
     expect(noticed(seam)).toContain("sample varta_stalls_total");
+  });
+});
+
+describe("a fault of the rows of agents is noticed:", () => {
+  const changed = (change: (rows: AgentRows) => void): Partial<Seams> => ({
+    metrics: (options) => {
+      change(options.agents!.rows);
+      return new Metrics(options);
+    },
+  });
+
+  test("beats of members that left are lost", () => {
+    const found = noticed(
+      changed((rows) => {
+        const left = rows.left.bind(rows);
+        rows.left = (agent) => left(agent, 0);
+      }),
+    );
+    expect(found).toStartWith("beats of all agents");
+  });
+
+  test("stalls are counted for the agent that stalled before", () => {
+    let before: Stall | undefined;
+    const found = noticed(
+      changed((rows) => {
+        const stalled = rows.stalled.bind(rows);
+        rows.stalled = (stall) => {
+          stalled(before ?? stall);
+          before = stall;
+        };
+      }),
+    );
+    expect(found).toStartWith("sample varta_agent_stalls_total");
   });
 });
 

@@ -8,6 +8,7 @@ import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { EventLines } from "../../src/export/event_lines.ts";
 import { takeLines } from "./export_lines.ts";
 import { lateText, rowText, stallText } from "./model_rows.ts";
+import type { AgentLedger } from "./agent_ledger.ts";
 import type { Promises } from "./promises.ts";
 
 export class Recorder implements TickExport, TickReports, RubbishReports {
@@ -22,6 +23,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   conflicts: string[] = [];
   slowStages: string[] = [];
   wallOffsetNs = 0;
+  ledger: AgentLedger | undefined;
   /** Listeners whose filter was put on or taken off, in the whole life. */
   readonly filters: string[] = [];
   readonly #lines: EventLines;
@@ -62,6 +64,7 @@ export class Recorder implements TickExport, TickReports, RubbishReports {
   }
 
   onStall(stall: Stall): void {
+    this.ledger?.stalled(stall);
     this.stalls.push(stallText(stall));
     this.#lines.onStall(stall);
     this.#promises.onStall(stall);
