@@ -47,8 +47,9 @@ export class SilenceWatch {
     this.#tracker = tracker;
     this.#clock = clock;
     this.#pauses = pauses;
-    this.slotsMax = Math.min(slotsMax, tracker.capacity);
-    this.stalls = new StallQueue(tracker, this.slotsMax, verdictOf);
+    // A member may move more than once, out of its grace and to a stall, but stalls once.
+    this.slotsMax = slotsMax;
+    this.stalls = new StallQueue(tracker, Math.min(slotsMax, tracker.capacity), verdictOf);
   }
 
   consumed(count: number): void {
