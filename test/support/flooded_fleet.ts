@@ -124,6 +124,9 @@ export function quantile(values: readonly number[], part: number): number {
 
 function listeners(directory: TemporaryDirectory, lab: number, edge: number): string {
   return `
+[export]
+events = ["beat", "stall"]
+
 [[listener]]
 kind = "unix"
 name = "honest"
