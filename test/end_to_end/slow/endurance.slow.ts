@@ -35,9 +35,10 @@ describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_C
         await hostile.send({ count, content: "beat", descriptors: 1 });
         await hostile.send({ count, content: "beat", pid: daemon.pid });
       };
-      await flood(25_000);
+      // The heap finds its size in the first half: how much garbage it holds is the runtime's choice.
+      await flood(125_000);
       const before = resourcesOf(daemon);
-      await flood(225_000);
+      await flood(125_000);
       const after = resourcesOf(daemon);
       const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
       // What is well-formed comes through, but with descriptors only where the kernel cannot refuse
