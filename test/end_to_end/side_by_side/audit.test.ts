@@ -61,7 +61,8 @@ describe.concurrent("the audit log of a running daemon", () => {
     expect(stdout).toContain("intact: 3 records, seq 1..3, head ");
     expect(exitCode).toBe(0);
     const page = await daemon.page();
-    expect(sampleAt(page, "varta_audit_fsync_seconds_count")).toBeGreaterThanOrEqual(2);
+    // Rows that come together are synced together.
+    expect(sampleAt(page, "varta_audit_fsync_seconds_count")).toBeGreaterThanOrEqual(1);
     expect(sampleAt(page, "varta_recovery_audit_dropped_total")).toBe(0);
   });
 

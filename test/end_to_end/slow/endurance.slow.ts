@@ -35,7 +35,7 @@ describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_C
         await hostile.send({ count, content: "beat", descriptors: 1 });
         await hostile.send({ count, content: "beat", pid: daemon.pid });
       };
-      // The heap finds its size in the first half: how much garbage it holds is the runtime's choice.
+      // The heap finds its size in the first half: how much garbage it holds, the runtime decides.
       await flood(125_000);
       const before = resourcesOf(daemon);
       await flood(125_000);
