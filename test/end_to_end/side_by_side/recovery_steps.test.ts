@@ -104,7 +104,9 @@ step = [{ restart_unit = "auto" }]`),
         // Long enough that each is known to be the sender of its beats.
         await daemon.untilReceived(12);
         await crew.signal(old!, "SIGSTOP");
-        await until("the restart", () => existsSync(asked));
+        // The shell makes the file before it writes into it.
+        const isAsked = () => existsSync(asked) && readFileSync(asked, "utf8") !== "";
+        await until("the restart", isAsked);
         expect(readFileSync(asked, "utf8")).toBe("--no-ask-password restart app.service\n");
         // The old process goes, as in a restart. The other one was there before: it is no
         // successor.
