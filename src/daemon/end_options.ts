@@ -58,6 +58,8 @@ export interface WatchedMember {
   readonly startedNs: number;
   /** When a recovery last sent it a signal; -Infinity = it never did. */
   signalledNs: number;
+  /** The last recovery that began for it; NaN = none did. */
+  recoveryId: number;
 }
 
 export interface EndedMember {

@@ -26,7 +26,13 @@ export class EndReporter {
     this.#counters = counters;
   }
 
-  exited(slot: number, { pid, generation, waitStatus }: ProcessEnd, how: HowEnded): void {
+  /** `recoveryId` is of the recovery in which it ended; NaN = in none. */
+  exited(
+    slot: number,
+    { pid, generation, waitStatus }: ProcessEnd,
+    how: HowEnded,
+    recoveryId: number,
+  ): void {
     if (how === "clean") return;
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[how]);
@@ -37,6 +43,7 @@ export class EndReporter {
       generation,
       listener: tracker.slots.listener[slot]!,
       how,
+      recoveryId,
       ...endNumbers(waitStatus),
     });
   }

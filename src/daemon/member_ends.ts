@@ -143,9 +143,12 @@ export class MemberEnds implements Deadline {
 
   /** A recovery has done something: the end of a member that it signalled is not clean. */
   onOutcome(outcome: RecoveryOutcome): void {
-    if (outcome.kind !== "step" || outcome.step !== "signal" || outcome.dryRun) return;
+    const { kind } = outcome;
+    if ((kind !== "began" && kind !== "step") || outcome.dryRun) return;
     const member = this.#members.get(outcome.pid);
-    if (member !== undefined) member.signalledNs = this.#options.observer.clock.lastNs;
+    if (member === undefined) return;
+    if (kind === "began") member.recoveryId = outcome.recoveryId;
+    else if (outcome.step === "signal") member.signalledNs = this.#options.observer.clock.lastNs;
   }
 
   /** What the process of a stalled member is doing. */
@@ -215,8 +218,8 @@ export class MemberEnds implements Deadline {
     const unit = unitOf(pid);
     const group = this.#slots.groupOf(slot, unit);
     const startedNs = this.#slots.startedNs(generation, this.#nowNs);
-    const signalledNs = Number.NEGATIVE_INFINITY;
-    this.#members.set(pid, { generation, unit, startedNs, signalledNs });
+    const untouched = { signalledNs: Number.NEGATIVE_INFINITY, recoveryId: Number.NaN };
+    this.#members.set(pid, { generation, unit, startedNs, ...untouched });
     if (group === "") return;
     const { agent, uid } = this.#options.observer.tracker.slots;
     const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
@@ -294,7 +297,7 @@ export class MemberEnds implements Deadline {
       this.#reporter.gone(slot, waitStatus, "brief");
       return true;
     }
-    this.#reporter.exited(slot, end, how);
+    this.#reporter.exited(slot, end, how, this.#recoveryOf(slot, member));
     ends.note(slot);
     if (isStalled || action === "stall") {
       this.#ended.set(pid, { generation, waitStatus, unit, open: undefined });
@@ -321,13 +324,23 @@ export class MemberEnds implements Deadline {
 
   #howEnded(slot: number, end: SeenEnd): HowEnded {
     const { observer, policyOf } = this.#options;
-    const { signalledNs = Number.NEGATIVE_INFINITY } = this.#memberOf(end) ?? {};
     return howEnded(policyOf(slot), {
       waitStatus: end.waitStatus,
       isStalled: observer.tracker.slots.isLatched(slot),
-      isSignalled: this.#nowNs - signalledNs <= SIGNAL_MEANT_NS,
+      isSignalled: this.#isSignalled(this.#memberOf(end)),
       isAnnounced: end.isAnnounced,
     });
+  }
+
+  #isSignalled(member: WatchedMember | undefined): boolean {
+    return member !== undefined && this.#nowNs - member.signalledNs <= SIGNAL_MEANT_NS;
+  }
+
+  /** The recovery that is in progress for the member, or whose signal it was that ended it. */
+  #recoveryOf(slot: number, member: WatchedMember | undefined): number {
+    const { isRecovering, observer } = this.#options;
+    const isIts = this.#isSignalled(member) || isRecovering(observer.tracker.slots.key[slot]!);
+    return isIts && member !== undefined ? member.recoveryId : Number.NaN;
   }
 
   /** An end that may be an alarm waits until systemd has said what it knows of it. */

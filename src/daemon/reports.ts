@@ -89,13 +89,14 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     });
   }
 
-  exited({ agent, pid, listener, ...end }: MemberExit): void {
+  exited({ agent, pid, listener, recoveryId, ...end }: MemberExit): void {
     if (!this.#window.mayWrite()) return;
     const { log, listenerNames, agentName } = this.#options;
     log.warn("member ended", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       ...endFields(end),
+      recovery_id: Number.isNaN(recoveryId) ? undefined : recoveryId,
     });
   }
 

@@ -101,7 +101,10 @@ export const EVENT_KINDS = {
   eviction: { line: "eviction", fields: ["pid", "source"] },
   exit: {
     line: "exit",
-    fields: ["listener", "agent", "pid", "generation", "how", "exitStatus", "signal", "core"],
+    fields: [
+      ...["listener", "agent", "pid", "generation", "recoveryId"],
+      ...["how", "exitStatus", "signal", "core"],
+    ],
   },
   gone: {
     line: "gone",

@@ -15,6 +15,8 @@ export interface MemberExit extends OfEndedMember {
   readonly how: "unclean" | "unknown";
   /** Number of the listener of its last beat. */
   readonly listener: number;
+  /** The recovery in which it ended; NaN = none, as far as is known. */
+  readonly recoveryId: number;
 }
 
 /** It ended, and that is no alarm. */

@@ -101,6 +101,8 @@ export class EndsHarness extends ObserverHarness {
   askedMax = Number.POSITIVE_INFINITY;
   /** What was said to exit(2) in the ends that were reported. */
   readonly statuses: number[] = [];
+  /** In which recoveries the members of these ends were. */
+  readonly recoveryIds: number[] = [];
   onExit: EndPolicy["onExit"] = "judge";
   /** What recovery was asked of newcomers, and its answer. */
   readonly offered: { pid: number; uid: number; unit: string }[] = [];
@@ -141,8 +143,9 @@ export class EndsHarness extends ObserverHarness {
       },
       forgetAfterNs: FORGET_AFTER_MS * MS,
       reports: {
-        exited: ({ pid, how, exitStatus }) => {
+        exited: ({ pid, how, exitStatus, recoveryId }) => {
           this.statuses.push(exitStatus);
+          this.recoveryIds.push(recoveryId);
           this.diary.push(`exit ${pid} ${how}`);
         },
         gone: ({ pid, reason, byPid }) =>
@@ -218,6 +221,10 @@ const HUNG = {
   freezerVersion: 0,
   reason: "",
 } as const;
+
+export function began(pid: number): RecoveryOutcome {
+  return { ...outcomeOf("began"), pid };
+}
 
 export function signalled(pid: number): RecoveryOutcome {
   return { ...outcomeOf("step"), step: "signal", detail: "SIGTERM", pid };

@@ -200,6 +200,7 @@ function exportOf(name: string, format: "jsonl" | "tsv"): string[] {
     ...end,
     listener: 1,
     how: "unclean",
+    recoveryId: NaN,
     exitStatus: 3,
     signal: NaN,
     dumpedCore: false,

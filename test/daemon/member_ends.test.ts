@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
-import { EndsHarness, MS, signalled } from "./ends_harness.ts";
+import { began, EndsHarness, MS, signalled } from "./ends_harness.ts";
 
 const THRESHOLD_MS = THRESHOLD_NS / MS;
 const EXIT_3 = 768;
@@ -135,6 +135,18 @@ describe("MemberEnds", () => {
     expect(harness.turn()).toEqual(["exit 100 unclean"]);
     harness.sweep();
     expect(harness.tracked).toBe(0);
+  });
+
+  test("says in which recovery a member ended that is recovered, or that one signalled", () => {
+    const harness = new EndsHarness();
+    harness.begin(100, 101, 102, 103);
+    for (const pid of [100, 101, 102]) harness.ends.onOutcome(began(pid));
+    harness.ends.onOutcome(signalled(100));
+    harness.recovering.add(101);
+    for (const pid of [100, 101, 102, 103]) harness.end(pid, 9);
+    expect(harness.turn()).toHaveLength(4);
+    // That of 102 is over, and has sent no signal; 103 had none.
+    expect(harness.recoveryIds).toEqual([51, 51, Number.NaN, Number.NaN]);
   });
 
   test("takes the end of one that was signalled long ago for its own", () => {

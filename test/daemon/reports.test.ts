@@ -158,10 +158,10 @@ describe("stalls and returns", () => {
     const { reports, lines } = new Subject();
     const member = { observerNs: 6e9, agent: 9, pid: 42, generation: 5 };
     const exit = { ...member, listener: 0, how: "unclean", ...endNumbers(waitStatus) } as const;
-    reports.exited(exit);
-    expect(lines).toEqual([
-      `level=warn msg="member ended" agent=worker@3 pid=42 listener=main ${words}`,
-    ]);
+    reports.exited({ ...exit, recoveryId: Number.NaN });
+    reports.exited({ ...exit, recoveryId: 51 });
+    const line = `level=warn msg="member ended" agent=worker@3 pid=42 listener=main ${words}`;
+    expect(lines).toEqual([line, `${line} recovery_id=51`]);
   });
 
   test("a member is gone with how it ended, or replaced with who came and when", () => {

@@ -426,7 +426,9 @@ describe("JSONL", () => {
     ] as const)
       events.onStall({ ...STALL, agent: 7, verdict });
     const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, ...endNumbers(3 * 256) };
-    events.add("exit", { ...end, listener: 1, how: "unclean" });
+    const exit = { ...end, listener: 1, how: "unclean" } as const;
+    events.add("exit", { ...exit, recoveryId: Number.NaN });
+    events.add("exit", { ...exit, recoveryId: 51 });
     events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 250e6 });
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
@@ -440,6 +442,7 @@ describe("JSONL", () => {
       '"stall","listener":"local","agent":"worker@3","verdict":"exited","signal":6,"core":true}',
       '"stall","listener":"local","agent":"worker@3","verdict":"unknown","verdict_reason":"hidden"}',
       '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"how":"unclean","exit_status":3}',
+      '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"recovery_id":51,"how":"unclean","exit_status":3}',
       '"gone","agent":"worker@3","pid":12,"generation":5,"reason":"replaced","by_pid":13,"exit_status":3,"gap_ms":250}',
     ]);
   });
