@@ -2,7 +2,7 @@
 // when it is over, with its number, what became of its steps and what can be done; the steps
 // themselves are for debugging.
 import { IS_LINUX } from "../../ffi/constants.ts";
-import { wholeMsFromNs } from "../base/time.ts";
+import { msFromNs, wholeMsFromNs } from "../base/time.ts";
 import type { CapturedOutput } from "../events/captured_output.ts";
 import type {
   BeganOutcome,
@@ -15,6 +15,7 @@ import type {
   StepOutcome,
   StormOutcome,
   TimeoutOutcome,
+  UsedBudget,
 } from "../events/outcome.ts";
 import type { DecisionReason, RecoveryResult } from "../events/outcome_words.ts";
 import type { StepPlace } from "../events/step_kind.ts";
@@ -88,6 +89,7 @@ interface OutcomeReportsOptions {
   readonly listenerNames: readonly string[];
   /** The name of the agent of a number; "" = it has none. */
   readonly agentName: (number: number) => string;
+  readonly wallMs: () => number;
 }
 
 export class OutcomeReports {
@@ -226,22 +228,30 @@ export class OutcomeReports {
   /** No recovery has begun, and why. */
   #refused(outcome: RefusedOutcome): void {
     const log = this.#log;
-    const { reason, error, stall } = outcome;
+    const { reason, error, stall, used } = outcome;
     // A pause after which it is decided again is no news.
     if (SILENT_REASONS.includes(reason) || (reason === "backing_off" && error === "")) return;
     const isDenied = reason === "unauthenticated_transport";
+    const isGivenUp = used !== undefined && !outcome.isRepeated;
     const listener = this.#options.listenerNames[stall.listener] ?? "";
+    const cause = isDenied ? `listener ${listener} has no accept_recovery` : error || undefined;
     const fields: LogFields = {
       ...this.#member(outcome),
-      reason,
-      cause: isDenied ? `listener ${listener} has no accept_recovery` : error || undefined,
+      ...(isGivenUp ? this.#usedFields(used, outcome.observerNs) : { reason, cause }),
       hint: isDenied ? `${REMEDIES[reason]} ${listener}` : REMEDIES[reason],
       ...dryRunField(outcome.dryRun),
     };
     if (reason === "skipped_agent_resumed") log.info("recovery skipped", fields);
-    else if (reason === "gave_up" && !outcome.isRepeated) log.error("gave up", fields);
+    else if (isGivenUp) log.error("gave up", fields);
     else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
     else log.limited("recovery_refused", "warn", "recovery refused", fields);
+  }
+
+  /** How many recoveries there were in which time, and from when on there may be another one. */
+  #usedFields({ recoveries, windowNs, nextNs }: UsedBudget, nowNs: number): LogFields {
+    const nextMs = this.#options.wallMs() + msFromNs(nextNs - nowNs);
+    const next = new Date(nextMs).toISOString();
+    return { recoveries, window_ms: wholeMsFromNs(windowNs), next };
   }
 
   #deferred(outcome: DeferredOutcome): void {

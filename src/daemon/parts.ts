@@ -112,6 +112,7 @@ export function makeParts(options: PartsOptions): Parts {
     agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
+    wallMs: Date.now,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
   const expected = new ExpectedAgents({

@@ -36,6 +36,7 @@ interface ReportsOptions {
   /** The name of the agent of a number; "" = it has none. */
   readonly agentName: (number: number) => string;
   readonly nowNs: () => number;
+  readonly wallMs: () => number;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }

@@ -59,6 +59,14 @@ export interface SpawnOutcome extends OfMember, StepPlace {
   readonly templateSizeBytes: number;
 }
 
+/** The recoveries of an agent are used up. */
+export interface UsedBudget {
+  readonly recoveries: number;
+  readonly windowNs: number;
+  /** Observer time from which on it may be recovered again. */
+  readonly nextNs: number;
+}
+
 /**
  * The command was not started for `pid`: refused, debounced, skipped, or it could not be started.
  */
@@ -73,6 +81,8 @@ export interface RefusedOutcome extends OfMember, StepPlace {
   readonly error: string;
   /** True if this is not news: the agent was given up before, and still is. */
   readonly isRepeated: boolean;
+  /** Of an agent that is given up; undefined = there is another reason. */
+  readonly used: UsedBudget | undefined;
   readonly dryRun: boolean;
 }
 

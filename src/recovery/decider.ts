@@ -135,20 +135,20 @@ export class Decider {
     const isRepeated = history.isGivenUp(paceKey);
     const pace = history.checkPace(paceKey, stall.generation, stall.lastNs, nowNs, plan.settings);
     if (pace === PACE_FULL) return refuse(stall, "debounce_capacity");
-    if (pace === PACE_BACKING_OFF || pace === PACE_GAVE_UP) {
-      const reason = pace === PACE_GAVE_UP ? "gave_up" : "backing_off";
-      const again = retry ? park(sequence, history.nextNs(paceKey)) : undefined;
-      const { budget, budgetWindowNs } = plan.settings;
-      const error =
-        pace === PACE_GAVE_UP
-          ? usedUp(budget!, budgetWindowNs)
-          : notAgain(again, history.nextNs(paceKey) - nowNs);
-      return { ...refuse(stall, reason, again), isRepeated, error };
+    const nextNs = history.nextNs(paceKey);
+    const again = retry ? park(sequence, nextNs) : undefined;
+    if (pace === PACE_GAVE_UP) {
+      const { budget, budgetWindowNs: windowNs } = plan.settings;
+      const used = { recoveries: budget!, windowNs, nextNs };
+      const error = usedUp(budget!, windowNs);
+      return { ...refuse(stall, "gave_up", again), isRepeated, error, used };
     }
+    if (pace === PACE_BACKING_OFF)
+      return { ...refuse(stall, "backing_off", again), error: notAgain(again, nextNs - nowNs) };
     if (!storm.isOpen(nowNs)) {
-      const again = retry ? park(sequence, storm.nextOpenNs()) : undefined;
+      const open = retry ? park(sequence, storm.nextOpenNs()) : undefined;
       const error = usedUp(storm.limit, storm.windowNs);
-      return { ...refuse(stall, "storm_limit", again), error };
+      return { ...refuse(stall, "storm_limit", open), error };
     }
     return { kind: "begin", sequence };
   }

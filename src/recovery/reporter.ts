@@ -1,7 +1,7 @@
 // Makes the outcomes: what was decided, done and seen of a recovery, each as one value for the
 // sinks (src/events/outcome.ts). It decides nothing.
 import { saturatingSub } from "../base/saturating.ts";
-import type { EndOutcome, OfMember, RecoveryOutcome } from "../events/outcome.ts";
+import type { EndOutcome, OfMember, RecoveryOutcome, UsedBudget } from "../events/outcome.ts";
 import {
   type DecisionReason,
   REASONS,
@@ -39,6 +39,7 @@ export interface Refusal {
   readonly reason: DecisionReason;
   readonly error?: string;
   readonly isRepeated?: boolean;
+  readonly used?: UsedBudget;
 }
 
 /** What a step starts. */
@@ -67,7 +68,7 @@ export class Reporter {
   }
 
   /** Nothing was done, and why. */
-  refused(place: RefusalPlace, { reason, error, isRepeated }: Refusal, nowNs: number): void {
+  refused(place: RefusalPlace, { reason, error, isRepeated, used }: Refusal, nowNs: number): void {
     const { stall, plan, stepNumber, isDryRun } = place;
     this.report({
       kind: "refused",
@@ -78,6 +79,7 @@ export class Reporter {
       program: stepNumber === 0 ? plan.program : programOf(plan.steps[stepNumber - 1]!),
       error: error ?? "",
       isRepeated: isRepeated ?? false,
+      used,
       dryRun: isDryRun,
       ...placeOf(plan, stepNumber),
     });

@@ -171,6 +171,7 @@ function logOf(name: string, format: "logfmt" | "json"): string[] {
     listenerNames: ["local", "lab"],
     agentName: () => name,
     nowNs: () => 0,
+    wallMs: () => 0,
     namespaceConflict: () => {},
   });
   reports.stalled(stallOf());

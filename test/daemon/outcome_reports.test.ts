@@ -20,6 +20,7 @@ function reporting(level: "debug" | "info") {
     window: new LineWindow(log, () => 0),
     listenerNames: ["main", "edge"],
     agentName: (number) => (number === 9 ? "worker@3" : ""),
+    wallMs: () => Date.UTC(2026, 10, 28, 2, 20, 1),
   });
   return { reports, lines };
 }
@@ -138,10 +139,11 @@ describe("a refusal", () => {
   test("for a used-up budget is an error once, with the figures", () => {
     const { reports, lines } = reporting("info");
     const gaveUp = outcomeOf("refused", { reason: "gave_up", error: "3 of 3 recoveries in 1h" });
-    reports.outcome({ ...gaveUp, recoveryId: 0 });
+    const used = { recoveries: 3, windowNs: 3_600e9, nextNs: gaveUp.observerNs + 164e9 };
+    reports.outcome({ ...gaveUp, used, recoveryId: 0 });
     reports.outcome({ ...gaveUp, recoveryId: 0, isRepeated: true });
     expect(lines.map((line) => line.replace(/ hint=.*/, ""))).toEqual([
-      'level=error msg="gave up" agent=worker@3 pid=4242 reason=gave_up cause="3 of 3 recoveries in 1h"',
+      'level=error msg="gave up" agent=worker@3 pid=4242 recoveries=3 window_ms=3600000 next=2026-11-28T02:22:45.000Z',
       'level=warn msg="recovery refused" agent=worker@3 pid=4242 reason=gave_up cause="3 of 3 recoveries in 1h"',
     ]);
   });

@@ -33,6 +33,7 @@ class Subject {
     listenerNames: ["main", "aux"],
     agentName: (number) => (number === 9 ? "worker@3" : ""),
     nowNs: () => this.nowNs,
+    wallMs: () => 0,
     namespaceConflict: (pid, inode) => this.conflicts.push(`${pid} in ${inode}`),
   });
 

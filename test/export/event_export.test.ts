@@ -157,6 +157,7 @@ const REFUSED: RecoveryOutcome = {
   program: "",
   error: "",
   isRepeated: false,
+  used: undefined,
   dryRun: false,
 };
 

@@ -727,6 +727,9 @@ describe("backoff_max and budget", () => {
       false,
       true,
     ]);
+    // The older of the two, which began at 10 s, leaves the window then.
+    const used = { recoveries: 2, windowNs: 60 * NS_PER_S, nextNs: 70 * NS_PER_S };
+    expect(bed.outcomes.at(-1)).toMatchObject({ reason: "gave_up", used });
     expect(bed.recovery.givenUpCount).toBe(1);
     bed.turn(61_000);
     expect(bed.recovery.givenUpCount).toBe(0);

@@ -38,6 +38,7 @@ const SAMPLES: { readonly [Kind in OutcomeKind]: OutcomeOf<Kind> } = {
     program: "/bin/recover",
     error: "",
     isRepeated: false,
+    used: undefined,
     dryRun: false,
   },
   deferred: {
