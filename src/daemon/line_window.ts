@@ -1,5 +1,5 @@
-// One window of a second for all log lines about single agents: a mass stall gets a bounded number
-// of them, and the end of the window says how many were left out.
+// A window of a second for log lines about single agents: a mass stall gets a bounded number of
+// them, and the end of the window says how many were left out.
 import { NS_PER_S } from "../base/time.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
@@ -12,13 +12,16 @@ const LINES_PER_S_MAX = 200;
 export class LineWindow implements Deadline {
   readonly #log: Pick<Log, "warn">;
   readonly #nowNs: () => number;
+  readonly #about: string;
   #endNs = 0;
   #lines = 0;
   #heldBack = 0;
 
-  constructor(log: Pick<Log, "warn">, nowNs: () => number) {
+  /** `about` says which lines were left out. */
+  constructor(log: Pick<Log, "warn">, nowNs: () => number, about = "agents stalled or back") {
     this.#log = log;
     this.#nowNs = nowNs;
+    this.#about = about;
   }
 
   /** Whether one more line may be written now. */
@@ -46,7 +49,7 @@ export class LineWindow implements Deadline {
   #begin(nowNs: number): void {
     if (this.#heldBack > 0)
       this.#log.warn("lines left out", {
-        about: "agents stalled or back",
+        about: this.#about,
         count: this.#heldBack,
         limit_per_s: LINES_PER_S_MAX,
       });

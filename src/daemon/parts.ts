@@ -140,6 +140,7 @@ export function makeParts(options: PartsOptions): Parts {
     listenerNames,
     findRule: ruleFinder(config.agents),
     named: (agent, facts) => agentPage?.rows.named(agent, facts),
+    came: config.optionsAlone ? undefined : (agent, facts) => reports.came(agent, facts),
     monotonicNs,
   });
   const runner = new ProcessRunner();

@@ -1,6 +1,7 @@
 // What a person reads about agents and turns: one log line per stall and per return, and those of
 // the parts that report pauses, shared pids and recoveries.
 import type { ExpectedReports } from "../agents/expected_agents.ts";
+import type { MemberFacts } from "../agents/naming.ts";
 import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
@@ -48,6 +49,8 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   readonly #outcomes: OutcomeReports;
   /** For the lines about single agents. */
   readonly #window: LineWindow;
+  /** For those that came: a flood of short lives must not take the lines of stalls. */
+  readonly #cameWindow: LineWindow;
   readonly #stalled = new StalledMembers();
   #lastSlowNs = Number.NEGATIVE_INFINITY;
 
@@ -56,7 +59,20 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     this.#pauses = new PauseReports(options.log);
     this.#sharedPids = new SharedPidReports(options.log);
     this.#window = new LineWindow(options.log, options.nowNs);
+    this.#cameWindow = new LineWindow(options.log, options.nowNs, "members that came");
     this.#outcomes = new OutcomeReports({ ...options, window: this.#window });
+  }
+
+  /** A member was identified for the first time. */
+  came(agent: number, { pid, user, listener, identity }: MemberFacts): void {
+    if (!this.#cameWindow.mayWrite()) return;
+    const { unit = "", unitUser = "" } = identity ?? {};
+    this.#options.log.info("member came", {
+      ...memberFields(this.#options.agentName(agent), pid),
+      unit: (unitUser === "" || unit === "" ? unit : `${unitUser}:${unit}`) || undefined,
+      user: user || undefined,
+      listener,
+    });
   }
 
   stalled(stall: Stall): void {
@@ -159,11 +175,13 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
    * else +Infinity.
    */
   nextDeadlineNs(): number {
-    return Math.min(this.#window.nextDeadlineNs(), this.#pauses.nextDeadlineNs());
+    const linesNs = Math.min(this.#window.nextDeadlineNs(), this.#cameWindow.nextDeadlineNs());
+    return Math.min(linesNs, this.#pauses.nextDeadlineNs());
   }
 
   maintain(nowNs: number): void {
     this.#window.maintain(nowNs);
+    this.#cameWindow.maintain(nowNs);
     this.#pauses.maintain(nowNs);
   }
 

@@ -27,6 +27,8 @@ interface IdentificationOptions {
   readonly findRule?: RuleFinder;
   /** Hears which agent a member belongs to, after it does. */
   readonly named?: ((agent: number, facts: MemberFacts) => void) | undefined;
+  /** Hears of each member once, when it is identified; not of one that had ended before. */
+  readonly came?: ((agent: number, facts: MemberFacts) => void) | undefined;
   /** A monotonic clock for durations, in ns. */
   readonly monotonicNs: () => number;
 }
@@ -170,6 +172,7 @@ export class Identification implements JudgeGate {
 
   #name(slot: number, identity: Identity | undefined, nowNs: number): void {
     const { table, thresholdNs } = this.#tracker;
+    const isFirst = this.#isFirst(slot, identity);
     const facts = this.#factsOf(slot, identity, nowNs);
     const rule = this.#options.findRule?.(facts);
     const member = {
@@ -182,6 +185,14 @@ export class Identification implements JudgeGate {
     };
     table.identified(slot, member, nowNs);
     this.#options.named?.(member.agent, facts);
+    if (isFirst) this.#options.came?.(member.agent, facts);
+  }
+
+  /** Nothing was known of it before. One with a start time that cannot be read has ended. */
+  #isFirst(slot: number, identity: Identity | undefined): boolean {
+    const { slots, table } = this.#tracker;
+    if (identity !== undefined) return slots.program[slot] === UNREAD;
+    return table.looks.isFresh(slot) && Number.isNaN(slots.generation[slot]!);
   }
 
   #factsOf(slot: number, identity: Identity | undefined, nowNs: number): MemberFacts {

@@ -6,6 +6,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { endNumbers } from "../../src/base/wait_status.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { Reports } from "../../src/daemon/reports.ts";
+import type { Identity } from "../../src/processes/identity.ts";
 import type { Returned } from "../../src/daemon/tick.ts";
 import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
@@ -46,6 +47,37 @@ function returned(some: Partial<Returned>): Returned {
   const key = some.pid ?? 42;
   return { observerNs: 9e9, key, pid: key, agent: 9, listener: 0, status: 0, ...some };
 }
+
+describe("a member that came", () => {
+  const facts = { pid: 42, uid: 33, user: "app", listener: "local", address: "" };
+
+  test("is told with its agent, unit, user and listener, as far as they are known", () => {
+    const { reports, lines } = new Subject();
+    const identity = { unit: "worker@3.service", unitUser: "" } as Identity;
+    reports.came(9, { ...facts, identity });
+    reports.came(9, { ...facts, identity: { ...identity, unitUser: "app" } });
+    reports.came(3, { ...facts, user: "", identity: undefined });
+    const came = 'level=info msg="member came"';
+    expect(lines).toEqual([
+      `${came} agent=worker@3 pid=42 unit=worker@3.service user=app listener=local`,
+      `${came} agent=worker@3 pid=42 unit=app:worker@3.service user=app listener=local`,
+      `${came} pid=42 listener=local`,
+    ]);
+  });
+
+  test("has 200 lines a second, which take none from those of stalls", () => {
+    const subject = new Subject();
+    for (let i = 0; i < LINES_PER_S_MAX + 7; i++)
+      subject.reports.came(9, { ...facts, identity: undefined });
+    subject.reports.stalled(stallOf());
+    expect(subject.take()).toHaveLength(LINES_PER_S_MAX + 1);
+    subject.nowNs = subject.reports.nextDeadlineNs();
+    subject.reports.maintain(subject.nowNs);
+    expect(subject.take()).toEqual([
+      'level=warn msg="lines left out" about="members that came" count=7 limit_per_s=200',
+    ]);
+  });
+});
 
 describe("stalls and returns", () => {
   test("a stall tells everything that is known about the agent", () => {

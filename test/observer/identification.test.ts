@@ -42,6 +42,8 @@ class Subject extends ObserverHarness {
   #monotonicNs = 0;
   #nonce = 0;
   readonly identification: Identification;
+  /** Members of which was said that they came. */
+  readonly came: string[] = [];
 
   constructor(
     findRule?: RuleFinder,
@@ -57,6 +59,8 @@ class Subject extends ObserverHarness {
       reader: this.identities,
       listenerNames: this.listeners.map(({ name }) => name),
       ...(findRule !== undefined && { findRule }),
+      came: (agent, { pid }) =>
+        this.came.push(`${this.observer.tracker.table.agents.nameOf(agent)} ${pid}`),
       monotonicNs: () => this.#monotonicNs,
     });
   }
@@ -121,6 +125,8 @@ describe("a member is named", () => {
     const { tracker } = subject.observer;
     expect(tracker.table.agents.membersOf(tracker.agentOf(10))).toBe(2);
     expect([subject.count("read"), subject.count("gone")]).toEqual([3, 1]);
+    // 13 had ended by then.
+    expect(subject.came).toEqual(["nginx 10", "nginx 11", "worker@3 12"]);
   });
 
   test("by the first rule that matches it", () => {
@@ -143,6 +149,10 @@ describe("a member is named", () => {
     expect(tracker.table.agents.nameOf(tracker.slots.agent[0]!)).toBe("10.0.0.9/7");
     expect(subject.identities.looks).toEqual([]);
     expect(subject.count("remote")).toBe(1);
+    expect(subject.came).toEqual(["10.0.0.9/7 7"]);
+    subject.wait(IDENTITY_LOOK_EVERY_NS);
+    subject.turn();
+    expect(subject.came).toHaveLength(1);
   });
 
   test("by its address, too, where a key vouches for it; it is no part of who it is", () => {
@@ -288,8 +298,10 @@ describe("a member that runs another program", () => {
     expect(subject.nameOf(10)).toBe("uid-1000");
     subject.identities.table.set(10, { comm: "nginx" });
     subject.wait(IDENTITY_LOOK_EVERY_NS);
+    expect(subject.came).toEqual([]);
     subject.turn(10);
     expect(subject.nameOf(10)).toBe("nginx");
+    expect(subject.came).toEqual(["nginx 10"]);
   });
 
   test("is not named anew as long as it is the same", () => {
@@ -300,6 +312,7 @@ describe("a member that runs another program", () => {
       subject.wait(IDENTITY_LOOK_EVERY_NS);
     }
     expect([subject.count("read"), subject.count("unchanged")]).toEqual([1, 3]);
+    expect(subject.came).toEqual(["nginx 10"]);
   });
 });
 
