@@ -1,5 +1,6 @@
 // What the end of a member means (spec 14 section 4): pure decisions, from how its process ended
 // and what its policy says.
+import { constants } from "node:os";
 import { exitStatusOf, signalOf } from "../base/wait_status.ts";
 
 export const ON_EXITS = ["judge", "ignore", "report", "silence"] as const;
@@ -28,10 +29,7 @@ export interface MemberEnd {
   readonly isAnnounced: boolean;
 }
 
-const SIGHUP = 1;
-const SIGINT = 2;
-const SIGPIPE = 13;
-const SIGTERM = 15;
+const { SIGHUP, SIGINT, SIGPIPE, SIGTERM } = constants.signals;
 /** Those that systemd calls clean. */
 const CLEAN_SIGNALS: readonly number[] = [SIGHUP, SIGINT, SIGPIPE, SIGTERM];
 

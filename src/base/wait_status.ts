@@ -1,9 +1,15 @@
 // How a process ended, as wait(2) writes it: in bits 0 to 6 the signal that ended it, in bits 8 to
 // 15 what it said to exit(2). NaN = unknown.
+import { constants } from "node:os";
 
 /** The signal that ended the process; 0 = none did. */
 export function signalOf(waitStatus: number): number {
   return waitStatus & 0x7f;
+}
+
+/** "SIGKILL"; undefined = the signal has no name, as those of real time. */
+export function signalName(signal: number): string | undefined {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
 }
 
 /** What the process said to exit(2); meaningless if a signal ended it. */

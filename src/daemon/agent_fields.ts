@@ -1,7 +1,6 @@
 // What log lines say of an agent, and of the beats that it sent.
-import { constants } from "node:os";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
-import { type EndNumbers, endNumbers } from "../base/wait_status.ts";
+import { type EndNumbers, endNumbers, signalName } from "../base/wait_status.ts";
 import type { RefusalCount, Stall } from "../events/stall.ts";
 import type { StallVerdict } from "../events/stall_verdict.ts";
 import type { LogFields } from "./log.ts";
@@ -44,15 +43,9 @@ export function endFields(end: EndNumbers): LogFields {
 function statusFields({ exitStatus, signal, dumpedCore }: EndNumbers): LogFields {
   return {
     exit_status: ifKnown(exitStatus),
-    signal: Number.isNaN(signal) ? undefined : signalName(signal),
+    signal: Number.isNaN(signal) ? undefined : (signalName(signal) ?? `SIG${signal}`),
     core: dumpedCore || undefined,
   };
-}
-
-function signalName(signal: number): string {
-  for (const [name, number] of Object.entries(constants.signals))
-    if (number === signal) return name;
-  return `SIG${signal}`;
 }
 
 /** What the process of a stalled member was doing, and where it runs. */

@@ -147,17 +147,13 @@ class FamilyRows implements FamilyText {
     for (let i = 0; i < words.length; i++) {
       if (values[i]! === 0 && !atZero.includes(words[i]!)) continue;
       this.#begin(row);
-      this.text.copy(this.#ends[i]!);
-      this.text.decimal(values[i]!);
-      this.text.byte(LF);
+      this.#end(this.#ends[i]!, values[i]!);
     }
   }
 
   number(row: AgentRow, value: number): void {
     this.#begin(row);
-    this.text.copy(LABELS_END);
-    this.text.decimal(value);
-    this.text.byte(LF);
+    this.#end(LABELS_END, value);
   }
 
   /** What cannot be said, of an agent without members, is left out. */
@@ -172,15 +168,19 @@ class FamilyRows implements FamilyText {
   info(row: AgentRow): void {
     this.#begin(row);
     this.text.ascii(row.info);
-    this.text.copy(LABELS_END);
-    this.text.decimal(1);
-    this.text.byte(LF);
+    this.#end(LABELS_END, 1);
   }
 
   #begin({ label }: AgentRow): void {
     if (this.text.length === 0) this.writeHead();
     this.text.copy(this.#start);
     this.text.copy(label);
+  }
+
+  #end(labelsEnd: Uint8Array, value: number): void {
+    this.text.copy(labelsEnd);
+    this.text.decimal(value);
+    this.text.byte(LF);
   }
 }
 

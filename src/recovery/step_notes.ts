@@ -1,6 +1,6 @@
 // What became of each step of a recovery, in the words of the last line about it (spec 10 section
 // 8): "SIGQUIT sent; wait 5s no beat; restart app.service exit 1".
-import { constants } from "node:os";
+import { signalName } from "../base/wait_status.ts";
 import type { CapturedOutput } from "../events/captured_output.ts";
 import type { CompleteOutcome } from "../events/outcome.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
@@ -56,7 +56,8 @@ export class StepNotes {
     this.captured = this.hasLastFailed ? captured : undefined;
     if (!this.hasLastFailed) this.#change("done");
     else if (completion === "reap_failed") this.#change("ended, status unknown");
-    else if (!Number.isNaN(signal)) this.#change(`killed by ${signalText(signal)}`);
+    else if (!Number.isNaN(signal))
+      this.#change(`killed by ${signalName(signal) ?? `signal ${signal}`}`);
     else this.#change(`exit ${exitCode}`);
   }
 
@@ -71,9 +72,4 @@ export class StepNotes {
     const last = this.#notes.pop();
     if (last !== undefined) this.#notes.push({ ...last, words });
   }
-}
-
-function signalText(signal: number): string {
-  const found = Object.entries(constants.signals).find(([, number]) => number === signal);
-  return found?.[0] ?? `signal ${signal}`;
 }
