@@ -25,6 +25,7 @@ export interface MemberEndsOptions {
     | "refused"
     | "look"
     | "watch"
+    | "watchLeftOut"
     | "isWatching"
     | "forget"
     | "take"

@@ -122,6 +122,7 @@ export class MemberEnds implements Deadline {
     this.#nowNs = nowNs;
     this.#sweepNs = nowNs + SWEEP_NS;
     this.#replacements.maintain(nowNs);
+    this.#options.watch.watchLeftOut();
     if (this.#options.observer.hasPendingStalls()) return;
     this.#sweep.look(nowNs, (slot) => this.#foundStalled(slot));
     for (const [pid, { generation, open }] of this.#ended) {

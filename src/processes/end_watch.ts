@@ -15,6 +15,10 @@ const DESCRIPTORS_SPARED = 512;
 const END_STATUS_NS_MAX = NS_PER_S;
 /** Ends taken in one turn, of about 20 us each. */
 const ENDS_PER_TURN_MAX = 128;
+/** Processes that `watchLeftOut` tries at once, of about 30 us each. */
+const LEFT_OUT_TRIES_MAX = 64;
+/** Processes that wait for a descriptor at most; of the others nothing is kept. */
+const LEFT_OUT_MAX = 16_384;
 
 /** Descriptors that are no processes: the connection to systemd. */
 const OTHERS_MAX = 1;
@@ -66,6 +70,8 @@ export class EndWatch {
   readonly #readiness: Readiness;
   readonly #byPid = new Map<number, WatchedProcess>();
   readonly #byFd = new Map<number, WatchedProcess>();
+  /** By pid, their start times: those that got no descriptor and are not forgotten. */
+  readonly #leftOut = new Map<number, number>();
   /** Other descriptors in the same wait. */
   readonly #others = new Map<number, () => void>();
   /** Those that have ended and whose status may still come, the one that waits longest first. */
@@ -96,13 +102,34 @@ export class EndWatch {
 
   /** Watches the process that has `pid` and started at `generation`; a WATCH code. */
   watch(pid: number, generation: number): number {
+    const result = this.#tryWatch(pid, generation);
+    if (result === WATCH_REFUSED) {
+      this.refused += 1;
+      if (this.capacity > 0 && this.#leftOut.size < LEFT_OUT_MAX)
+        this.#leftOut.set(pid, generation);
+    }
+    return result;
+  }
+
+  /** Some of those that got no descriptor get one, if there is room by now. */
+  watchLeftOut(): void {
+    let tries = 0;
+    for (const [pid, generation] of this.#leftOut) {
+      if (this.count >= this.capacity || tries === LEFT_OUT_TRIES_MAX) return;
+      tries += 1;
+      if (this.#tryWatch(pid, generation) === WATCH_REFUSED) return;
+      this.#leftOut.delete(pid);
+    }
+  }
+
+  #tryWatch(pid: number, generation: number): number {
     const known = this.#byPid.get(pid);
     if (known?.generation === generation) return WATCH_BEGUN;
     if (known !== undefined) this.#drop(known);
-    if (this.count >= this.capacity) return this.#refuse();
+    if (this.count >= this.capacity) return WATCH_REFUSED;
     const pidfd = pidfdOpen(pid);
     if (pidfd < 0)
-      return this.#processes.startTime(pid) === generation ? this.#refuse() : WATCH_GONE;
+      return this.#processes.startTime(pid) === generation ? WATCH_REFUSED : WATCH_GONE;
     // Read after the descriptor was opened: the two then are of one process.
     if (this.#processes.startTime(pid) !== generation) {
       closeFd(pidfd);
@@ -110,7 +137,7 @@ export class EndWatch {
     }
     if (this.#readiness.add(pidfd, POLLIN) < 0) {
       closeFd(pidfd);
-      return this.#refuse();
+      return WATCH_REFUSED;
     }
     const watched = { pid, generation, pidfd, statusDueNs: Number.POSITIVE_INFINITY };
     this.#byPid.set(pid, watched);
@@ -123,6 +150,7 @@ export class EndWatch {
    * descriptor is given up. NaN = unknown.
    */
   take(pid: number, generation: number): number {
+    this.#wantNoMore(pid, generation);
     const watched = this.#byPid.get(pid);
     if (watched?.generation !== generation) return this.#processes.zombieStatus(pid, generation);
     const waitStatus = this.#waitStatus(watched, false);
@@ -132,6 +160,7 @@ export class EndWatch {
 
   /** Gives up the descriptor of `pid`: its member is forgotten. */
   forget(pid: number, generation: number): void {
+    this.#wantNoMore(pid, generation);
     const watched = this.#byPid.get(pid);
     if (watched?.generation === generation) this.#drop(watched);
   }
@@ -210,8 +239,7 @@ export class EndWatch {
     closeFd(watched.pidfd);
   }
 
-  #refuse(): number {
-    this.refused += 1;
-    return WATCH_REFUSED;
+  #wantNoMore(pid: number, generation: number): void {
+    if (this.#leftOut.get(pid) === generation) this.#leftOut.delete(pid);
   }
 }

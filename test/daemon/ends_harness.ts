@@ -49,6 +49,8 @@ class ScriptedWatch {
     return WATCH_BEGUN;
   }
 
+  watchLeftOut(): void {}
+
   isWatching(pid: number, generation: number): boolean {
     return this.watched.get(pid) === generation;
   }

@@ -226,6 +226,29 @@ describe.if(IS_LINUX)("EndWatch", () => {
     for (const child of children) child.kill("SIGKILL");
   });
 
+  test("those that got no descriptor get one when there is room, and their end is seen", async () => {
+    const watch = endWatch({ pidfdsMax: 1 });
+    const children = [await foreignChild("exit 0"), await foreignChild("exit 3")];
+    const [first, second] = children.map(({ pid }) => [pid, processes.startTime(pid)] as const);
+    expect(watch.watch(...first!)).toBe(WATCH_BEGUN);
+    expect(watch.watch(...second!)).toBe(WATCH_REFUSED);
+    watch.watchLeftOut();
+    expect(watch.isWatching(...second!)).toBeFalse();
+    watch.forget(...first!);
+    watch.watchLeftOut();
+    expect(watch.isWatching(...second!)).toBeTrue();
+    expect(watch.refused).toBe(1);
+    children[1]!.go();
+    await until("its end", () => look(watch).some(({ pid }) => pid === second![0]));
+    expect(watch.watch(...first!)).toBe(WATCH_BEGUN);
+    expect(watch.watch(process.pid, processes.startTime(process.pid))).toBe(WATCH_REFUSED);
+    watch.forget(process.pid, processes.startTime(process.pid));
+    watch.forget(...first!);
+    watch.watchLeftOut();
+    expect(watch.count).toBe(0);
+    children[0]!.go();
+  });
+
   test("refuses when no descriptor is left, and watches again when there is one", () => {
     const generation = processes.startTime(process.pid);
     const stated = Object.assign(new ProcReader(), { startTime: () => generation });

@@ -62,6 +62,8 @@ class SimulatedWatch {
     return this.watched.get(pid)?.generation === generation;
   }
 
+  watchLeftOut(): void {}
+
   forget(pid: number, generation: number): void {
     if (this.isWatching(pid, generation)) this.watched.delete(pid);
   }

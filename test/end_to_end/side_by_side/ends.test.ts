@@ -1,7 +1,7 @@
 // How real agents end, and what is said of it (spec 14): a clean end is no alarm, an unclean one is
 // told at once and judged, a newcomer excuses one, and who has ended leaves the table.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { sampleAt } from "../../metrics/page.ts";
@@ -149,6 +149,26 @@ describe.concurrent.if(IS_LINUX)("an agent of a daemon with a configuration file
     expect(sampleAt(page, "varta_member_pidfds_refused_total")).toBe(1);
   });
 
+  test("that came when no descriptor was free gets one later, and its clean end is no alarm", async () => {
+    await using daemon = await DaemonProcess.start({
+      config: `[observer]\nthreshold = "10s"\n[tracker]\npidfds_max = 1\n`,
+    });
+    await using agents = new MortalAgents(daemon.socket);
+    const [first, second] = [await agents.start(), await agents.start()];
+    await untilTracked(daemon, 2);
+    await until("a descriptor", () => hasDescriptorOf(daemon.pid, first.pid));
+    expect([first, second].map(({ pid }) => hasDescriptorOf(daemon.pid, pid))).toEqual([
+      true,
+      false,
+    ]);
+    await first.exit(0);
+    await until("its descriptor", () => hasDescriptorOf(daemon.pid, second.pid));
+    await second.exit(0);
+    await daemon.untilSays("member gone", 2);
+    expect(daemon.saying("member ended")).toEqual([]);
+    expect(daemon.saying("agent stalled")).toEqual([]);
+  });
+
   test("finds a slot in a full table whose dead were told", async () => {
     await using daemon = await DaemonProcess.start({
       config: `${CONFIG}[tracker]\ncapacity = 3\n`,
@@ -207,3 +227,16 @@ test.concurrent("without a configuration file an end is silence, as it is to the
   expect((await daemon.state()).agents).toBe(1);
   expect(await daemon.body()).not.toContain("varta_member_");
 });
+
+/** The daemon has a process descriptor of `pid` open. */
+function hasDescriptorOf(daemonPid: number, pid: number): boolean {
+  const directory = `/proc/${daemonPid}/fdinfo`;
+  return readdirSync(directory).some((fd) => {
+    try {
+      return readFileSync(`${directory}/${fd}`, "latin1").includes(`\nPid:\t${pid}\n`);
+    } catch {
+      // It was closed meanwhile.
+      return false;
+    }
+  });
+}
