@@ -68,6 +68,8 @@ describe.skipIf(reason !== "")(`a pid that is used again${reason}`, () => {
       // before it, and the stranger spared.
       await until("the recovery", () => existsSync(daemon.path(`recovered-${frozen}`)));
       expect(existsSync(daemon.path(`recovered-${stranger}`))).toBe(false);
+      // Its line may still be on its way when the file of the recovery is there.
+      await daemon.untilStalls(stranger!);
       const [ended] = daemon.stallsOf(stranger!);
       expect(ended!.fields.get("verdict")).toBe("exited");
       expect(daemon.stallsOf(heir!)).toEqual([]);
