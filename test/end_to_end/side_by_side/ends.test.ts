@@ -156,13 +156,10 @@ describe.concurrent.if(IS_LINUX)("an agent of a daemon with a configuration file
     await using agents = new MortalAgents(daemon.socket);
     const [first, second] = [await agents.start(), await agents.start()];
     await untilTracked(daemon, 2);
-    await until("a descriptor", () => hasDescriptorOf(daemon.pid, first.pid));
-    expect([first, second].map(({ pid }) => hasDescriptorOf(daemon.pid, pid))).toEqual([
-      true,
-      false,
-    ]);
+    await until("a descriptor", () => isWatched(daemon.pid, first.pid));
+    expect([first, second].map(({ pid }) => isWatched(daemon.pid, pid))).toEqual([true, false]);
     await first.exit(0);
-    await until("its descriptor", () => hasDescriptorOf(daemon.pid, second.pid));
+    await until("its descriptor", () => isWatched(daemon.pid, second.pid));
     await second.exit(0);
     await daemon.untilSays("member gone", 2);
     expect(daemon.saying("member ended")).toEqual([]);
@@ -228,15 +225,23 @@ test.concurrent("without a configuration file an end is silence, as it is to the
   expect(await daemon.body()).not.toContain("varta_member_");
 });
 
-/** The daemon has a process descriptor of `pid` open. */
-function hasDescriptorOf(daemonPid: number, pid: number): boolean {
-  const directory = `/proc/${daemonPid}/fdinfo`;
-  return readdirSync(directory).some((fd) => {
+/** The daemon waits for the end of the process: a descriptor of it is in its epoll descriptor. */
+function isWatched(daemonPid: number, pid: number): boolean {
+  const infos = infosOfDescriptors(daemonPid);
+  const ofProcess = infos.filter(({ text }) => text.includes(`\nPid:\t${pid}\n`));
+  return ofProcess.some(({ fd }) =>
+    infos.some(({ text }) => new RegExp(`^tfd: +${fd} `, "m").test(text)),
+  );
+}
+
+function infosOfDescriptors(pid: number): { fd: string; text: string }[] {
+  const directory = `/proc/${pid}/fdinfo`;
+  return readdirSync(directory).flatMap((fd) => {
     try {
-      return readFileSync(`${directory}/${fd}`, "latin1").includes(`\nPid:\t${pid}\n`);
+      return [{ fd, text: readFileSync(`${directory}/${fd}`, "latin1") }];
     } catch {
       // It was closed meanwhile.
-      return false;
+      return [];
     }
   });
 }
