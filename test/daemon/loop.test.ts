@@ -94,7 +94,7 @@ class Subject {
       observer: this.observer,
       tick: this.#makeTick(),
       metrics: this.metrics,
-      http: this.#options.http ?? this.#http,
+      servers: [this.#options.http ?? this.#http].filter((server) => server !== undefined),
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines,
       monotonicNs,
