@@ -15,10 +15,10 @@ import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
 
-export const EXIT_DOWN = 69;
-export const EXIT_NO_ANSWER = 75;
+const EXIT_DOWN = 69;
+const EXIT_NO_ANSWER = 75;
 const EXIT_PROTOCOL = 76;
-export const EXIT_NOT_PERMITTED = 77;
+const EXIT_NOT_PERMITTED = 77;
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
@@ -27,8 +27,6 @@ const READ_BYTES = 64 * 1_024;
 const SYSTEM_SOCKET = "/run/varta/control.sock";
 const DONE = '{"done":true}';
 
-export type AnswerLine = Readonly<Record<string, unknown>>;
-
 export interface NoAnswer {
   readonly ok: false;
   readonly exit: number;
@@ -36,7 +34,7 @@ export interface NoAnswer {
   readonly hint: string | undefined;
 }
 
-export type Answer = { readonly ok: true; readonly lines: readonly string[] } | NoAnswer;
+type Answer = { readonly ok: true; readonly lines: readonly string[] } | NoAnswer;
 
 /** Where a command asks that names no socket. */
 export function controlPath(
@@ -161,7 +159,7 @@ function notPermitted(path: string, verb = "ask"): NoAnswer {
 function otherProtocol(line: string): NoAnswer {
   let version: unknown;
   try {
-    version = (JSON.parse(line) as AnswerLine)["v"];
+    version = (JSON.parse(line) as { v?: unknown }).v;
   } catch {
     version = undefined;
   }

@@ -1,7 +1,7 @@
 // The commands that ask the running daemon, and tell it what to do, at its control socket.
 import { command, FLAG, type OwnOption, TEXT } from "../command.ts";
 
-export const CONTROL_OPTION: OwnOption = {
+const CONTROL_OPTION: OwnOption = {
   name: "control",
   value: "SOCKET",
   form: TEXT,
@@ -9,7 +9,7 @@ export const CONTROL_OPTION: OwnOption = {
 };
 
 /** Of each of these commands, besides their own. */
-export const CONTROL_EXITS: readonly (readonly [string, string])[] = [
+const CONTROL_EXITS: readonly (readonly [string, string])[] = [
   ["64", "wrong use"],
   ["69", "the daemon is down"],
   ["75", "no answer within 2s"],
