@@ -1,5 +1,6 @@
-// What a pipe gets of `status`: one line per agent or member, cells without spaces, whole numbers in
-// the unit that the heading names, "-" for what does not apply. Columns are only added at the end.
+// What a pipe gets of `status`: one line per agent or member, cells without spaces, whole numbers
+// in the unit that the heading names, "-" for what does not apply. Columns are only added at the
+// end.
 import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
 
 interface AgentLine {

@@ -21,6 +21,8 @@ export interface RequestRow {
   readonly right: "read" | "act";
   readonly help: string;
   readonly args: Readonly<Record<string, Argument & Required>>;
+  /** Its answer has no end of its own: it is not served by HTTP. */
+  readonly stream?: true;
   /** The lines of its answer, for the documentation. */
   readonly answer: string;
 }

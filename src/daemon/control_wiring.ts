@@ -5,8 +5,10 @@ import { effectiveUid } from "../../ffi/process.ts";
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import type { Config } from "../config/config.ts";
 import type { ControlServer } from "../control/control_server.ts";
-import type { ControlSources } from "../control/request.ts";
+import type { ControlSources, Request } from "../control/request.ts";
+import { parseRequestQuery } from "../control/request_line.ts";
 import { REQUESTS } from "../control/requests.ts";
+import type { HttpView, HttpViews } from "../http/view_queue.ts";
 import type { View } from "../view/view.ts";
 import { controlDoor, openControl } from "./doors.ts";
 import type { Log } from "./log.ts";
@@ -39,6 +41,24 @@ export function openControlSocket(
   // The page of a daemon without a file is that of the Rust observer.
   if (server !== undefined && !config.optionsAlone) metrics.show(server.counters);
   return server;
+}
+
+/** What reads, as HTTP has it; without a token on a loopback address `status` alone is served. */
+export function controlViews(config: Config, sources: ControlSources): HttpViews {
+  const isOn = config.metrics.view && !config.optionsAlone;
+  const views = REQUESTS.filter(({ right, stream }) => isOn && right === "read" && !stream);
+  return new Map(views.map((request) => [`/v1/${request.name}`, httpView(request, sources)]));
+}
+
+function httpView(request: Request, sources: ControlSources): HttpView {
+  return {
+    isGuarded: request.name !== "status",
+    open(query) {
+      const parsed = parseRequestQuery(request.name, query, REQUESTS);
+      if ("refusal" in parsed) return { problem: parsed.refusal.text };
+      return request.run(parsed.args, sources, { peer: undefined, wake: () => {} });
+    },
+  };
 }
 
 function refusedAct(log: Log, act: string, peer: PeerCredentials | undefined): void {

@@ -16,7 +16,7 @@ import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
-import { controlSources, openControlSocket } from "./control_wiring.ts";
+import { controlSources, controlViews, openControlSocket } from "./control_wiring.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
@@ -259,6 +259,7 @@ export class Daemon {
     const { metrics, clock, log } = this.#parts;
     return {
       source: metrics.exposition,
+      views: controlViews(this.#config, controlSources(this.#view)),
       counted: logRefusals(log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
       wallMs: Date.now,

@@ -69,6 +69,7 @@ describe("ControlServer", () => {
     const text = await harness.ask(asked.map((name) => `{"v":1,"do":"${name}"}\n`).join(""));
     const answers = text.split(DONE_LINE).slice(0, -1);
     expect(answers.map((one) => (one.includes('"counts"') ? "status" : "members"))).toEqual(asked);
+    expect(harness.server.counters.get(CONTROL.requests)).toBe(24);
     for (const line of text.trimEnd().split("\n")) expect(() => JSON.parse(line)).not.toThrow();
   });
 

@@ -1,5 +1,5 @@
-// The control socket and the commands that ask at it, against the real daemon: as root, as a reader,
-// as a stranger, and of a daemon that is down or stopped.
+// The control socket and the commands that ask at it, against the real daemon: as root, as a
+// reader, as a stranger, and of a daemon that is down or stopped.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
 import { connect } from "../../src/client/mod.ts";

@@ -27,7 +27,7 @@ export const STATUS: Request = {
     stalled: { is: "flag", help: "only what is stalled, missing or critical" },
   },
   answer:
-    "one line: `host`, `time`, `observer`, `counts` of agents by state, `members`, `beating`, `agents`, the worst first",
+    "one line: `host`, `time`, `observer`, `counts` of agents by state, `members`, `beating`, and `agents`, the worst first",
   run: (args, sources) =>
     new StatusPieces(sources, argText(args, "agent"), argFlag(args, "stalled")),
 };
