@@ -24,6 +24,16 @@ export interface ObserverStatus {
   readonly guard?: ObserverGuard | false;
   /** Refused datagrams since the start, the most frequent reason; null = none. */
   readonly refused?: RefusedBeats | null;
+  /** The first Unix listener: who may write to it. */
+  readonly who_may?: SocketRights;
+}
+
+export interface SocketRights {
+  readonly path: string;
+  /** "0660" */
+  readonly mode: string;
+  readonly owner: string;
+  readonly group: string;
 }
 
 export interface ObserverPause {
