@@ -7,6 +7,7 @@ import type {
   MembersView,
   StatusView,
 } from "../../view/status_view.ts";
+import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
 import { left, plainCell, right, widthOf } from "./cells.ts";
 
@@ -69,7 +70,7 @@ export function plainMembers({ members }: MembersView): string {
 
 /** `--json`: one object on one line, or one per line. */
 export function jsonLine(view: object): string {
-  return `${JSON.stringify(view)}\n`;
+  return `${escapeUnprintable(JSON.stringify(view))}\n`;
 }
 
 function plainTable<Row>(columns: readonly PlainColumn<Row>[], rows: readonly Row[]): string {
