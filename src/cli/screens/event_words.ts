@@ -55,8 +55,7 @@ function verdictWords({ verdict, tracer }: EventView): string {
 
 function silenceWords({ silence_ms, threshold_ms }: EventView, isOfThreshold: boolean): string {
   if (silence_ms === undefined) return "";
-  const of =
-    isOfThreshold && threshold_ms !== undefined ? ` of ${setDuration(threshold_ms)}` : "";
+  const of = isOfThreshold && threshold_ms !== undefined ? ` of ${setDuration(threshold_ms)}` : "";
   return `silent for ${duration(silence_ms)}${of}`;
 }
 

@@ -14,7 +14,11 @@ type Gate = Extract<DoneRow, { readonly what: "refused" | "held" }>;
 export function doneLines(view: ExplainView, times: Times): string[] {
   const rows = view.done.map((row) => doneText(row, view, times));
   const verdict = view.member?.verdict?.verdict;
-  if (rows.length === 0 && view.state === "stalled" && (verdict === "traced" || verdict === "frozen"))
+  if (
+    rows.length === 0 &&
+    view.state === "stalled" &&
+    (verdict === "traced" || verdict === "frozen")
+  )
     return [`nothing: a process that is ${verdict} is never recovered`];
   if (rows.length === 0 && view.state === "stalled") return ["nothing yet"];
   return rows;
@@ -68,9 +72,7 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
       return "a pid of another namespace means another process here";
     case "recovery_not_accepted":
     case "unauthenticated_transport":
-      return (
-        `listener ${listener} has no accept_recovery, so nothing is done here for a remote process`
-      );
+      return `listener ${listener} has no accept_recovery, so nothing is done here for a remote process`;
     case "socket_mode_only":
       return `listener ${listener} cannot tell who sends: only the socket's mode lets a sender in`;
     case "beats_refused":
@@ -159,8 +161,10 @@ function remedies(view: ExplainView): string[] {
   if (state !== "stalled" || member === null) return missingRemedy(view);
   const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");
   const reason = shut !== undefined && "reason" in shut ? shut.reason : "";
-  if (member.source !== "") return [`look there: ssh ${member.source}, then varta-watch explain ${member.pid}`];
-  if (reason === "unproven_sender") return ["nothing. A beat after the socket was empty proves it."];
+  if (member.source !== "")
+    return [`look there: ssh ${member.source}, then varta-watch explain ${member.pid}`];
+  if (reason === "unproven_sender")
+    return ["nothing. A beat after the socket was empty proves it."];
   if (reason === "cross_namespace_agent")
     return [
       `containers = true in [[listener]] ${member.proof.listener}${placed(rule.listener_place)} ` +
@@ -180,8 +184,12 @@ function remedies(view: ExplainView): string[] {
 
 function noPlanTexts({ rule, member }: ExplainView): string[] {
   const unit = member?.who.unit ?? "";
-  const place = rule.number === null ? "" : ` in the ${wantedCount(rule.number)}${placed(rule.place)}`;
-  const byHand = unit === "" ? [] : [`by hand: systemctl restart ${commandName(unit.replace(/\.service$/, ""))}`];
+  const place =
+    rule.number === null ? "" : ` in the ${wantedCount(rule.number)}${placed(rule.place)}`;
+  const byHand =
+    unit === ""
+      ? []
+      : [`by hand: systemctl restart ${commandName(unit.replace(/\.service$/, ""))}`];
   return [`nothing: recovery = "none"${place}`, ...byHand];
 }
 

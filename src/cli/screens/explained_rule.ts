@@ -26,7 +26,8 @@ export function whoLines({ member }: ExplainView, times: Times): string[] {
   const parts = [placeText(who), userText(who), programText(who)].filter((text) => text !== "");
   if (who.since !== null) parts.push(`since ${times.at(who.since)}`);
   const space = proof.namespace === null ? "namespace of the observer" : "another namespace";
-  const isRemote = isNetworkOrigin(ORIGIN_TEXTS.indexOf(proof.origin as never)) || member.source !== "";
+  const isRemote =
+    isNetworkOrigin(ORIGIN_TEXTS.indexOf(proof.origin as never)) || member.source !== "";
   const vouched = `${ORIGIN_WORDS[proof.origin] ?? proof.origin} (listener ${proof.listener})`;
   return [
     ...(parts.length === 0 ? [] : [parts.join(", ")]),

@@ -96,7 +96,9 @@ export function evidenceLines(view: ExplainView, times: Times): string[] {
 
 function processLines(verdict: ExplainedVerdict): string[] {
   if (verdict.end_source !== null)
-    return [`exit status from ${verdict.end_source === "pidfd" ? "the kernel (pidfd)" : "systemd"}`];
+    return [
+      `exit status from ${verdict.end_source === "pidfd" ? "the kernel (pidfd)" : "systemd"}`,
+    ];
   if (verdict.proc_state === "") return [];
   const tracer = verdict.tracer === null ? "" : `, TracerPid ${verdict.tracer.pid}`;
   return [`${processText(verdict)}${tracer}`, ...cpuLines(verdict)];
@@ -121,13 +123,18 @@ function lastBeatLines(view: ExplainView, times: Times): string[] {
 
 function refusedText(view: ExplainView, refused: ExplainedMember["refused"]): string {
   const others = view.members - 1;
-  const rest = others === view.beating ? `the ${others} other members beat` : `${view.beating} of ${plural(others, "other member")} beat`;
+  const rest =
+    others === view.beating
+      ? `the ${others} other members beat`
+      : `${view.beating} of ${plural(others, "other member")} beat`;
   const counts = refused.map(({ reason, count }) => `${plural(count, "beat")} (${reason})`);
   const own =
     refused.length === 0
       ? "no beat of it was refused since"
       : `refused since: ${counts.join(", ")}`;
-  return others === 0 ? own : `${own}; ${others === 1 && view.beating === 1 ? "the other member beats" : rest}`;
+  return others === 0
+    ? own
+    : `${own}; ${others === 1 && view.beating === 1 ? "the other member beats" : rest}`;
 }
 
 /** Who sent SIGKILL is not on record; where to look is a command. */
@@ -177,6 +184,8 @@ function remoteLines({ source, last_beat, proof }: ExplainedMember, times: Times
   const others =
     others_beating === null || others_beating === 0
       ? []
-      : [`the ${plural(others_beating, "other agent")} from ${source} beat: the network is not cut`];
+      : [
+          `the ${plural(others_beating, "other agent")} from ${source} beat: the network is not cut`,
+        ];
   return [`${from}${beat}`, ...others];
 }
