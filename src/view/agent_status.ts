@@ -23,7 +23,6 @@ export interface AgentStatus {
   silenceNs: number;
   thresholdNs: number;
   lateNs: number;
-  pid: number;
   /** Since the start of the daemon; recoveries that have ended. */
   readonly stalls: number;
   readonly recoveries: number;
@@ -39,8 +38,6 @@ interface StatusSources {
 }
 
 export class StatusWalk {
-  /** Members whose agent is not known yet. */
-  unnamed = 0;
   readonly #sources: StatusSources;
   readonly #agents = new Map<number, AgentStatus>();
   readonly #seen = new Set<number>();
@@ -79,10 +76,8 @@ export class StatusWalk {
     // One that was moved into a hole is met twice.
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
-    if (number === AGENT_NEW) {
-      this.unnamed += 1;
-      return;
-    }
+    // It will be known in a turn or two whose it is.
+    if (number === AGENT_NEW) return;
     const agent = this.#agents.get(number) ?? this.#add(number);
     const thresholdNs = table.lanes.thresholdOf(slot);
     const silentNs = silenceNs(table, slot, nowNs());
@@ -95,7 +90,6 @@ export class StatusWalk {
     agent.silenceNs = silentNs;
     agent.thresholdNs = thresholdNs;
     agent.lateNs = table.lanes.lateOf(slot);
-    agent.pid = slots.pid[slot]!;
   }
 
   #add(number: number): AgentStatus {
@@ -113,7 +107,6 @@ export class StatusWalk {
       silenceNs: Number.NaN,
       thresholdNs: Number.NaN,
       lateNs: Number.NaN,
-      pid: 0,
       stalls: own?.stalls.reduce(sum, 0) ?? 0,
       recoveries: own?.recoveries.subarray(OUTCOME_LABELS.length).reduce(sum, 0) ?? 0,
       lastStall: own?.lastStall,

@@ -184,8 +184,7 @@ export type NextRow =
       readonly limit: number;
       readonly window_ms: number;
     }
-  | { readonly what: "forgotten"; readonly after_ms: number }
-;
+  | { readonly what: "forgotten"; readonly after_ms: number };
 
 export interface ExplainedRuleView {
   /** From 1; null = no [[agent]] matches. */

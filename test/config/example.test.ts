@@ -70,7 +70,14 @@ test("a commented key shows its default, if it has one", async () => {
   const defaults = await fixture.load(EXAMPLE);
   if (!defaults.ok) throw new Error(defaults.text);
   const keysToCome = TO_COME.map((key) => key.split(".")[1]!);
-  const inForce = uncommented(["command_file", "step", "file", "key_file", ...keysToCome]);
+  const inForce = uncommented([
+    "command_file",
+    "step",
+    "file",
+    "key_file",
+    "operators",
+    ...keysToCome,
+  ]);
   // The listeners that are only examples lie between the second [[listener]] and [recovery].
   const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
   const written = await fixture.load(
