@@ -1,5 +1,6 @@
 // Members of an observer that are given their agents without a look at their processes.
 import { OWNER_RULE } from "../../src/agents/naming.ts";
+import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { RULE_NONE } from "../../src/agents/rules.ts";
 import type { ObserverHarness } from "../observer/harness.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
@@ -12,7 +13,8 @@ export function joinMembers(
   nameOf: (pid: number) => string,
 ): void {
   for (const pid of pids) harness.processes.set(pid, 1);
-  harness.receive(...pids.map((pid) => beatOf(pid)));
+  for (let at = 0; at < pids.length; at += BATCH_SIZE)
+    harness.receive(...pids.slice(at, at + BATCH_SIZE).map((pid) => beatOf(pid)));
   const { table, slots } = harness.observer.tracker;
   const terms = { thresholdNs: THRESHOLD_NS, lateNs: THRESHOLD_NS / 2, graceNs: 0 };
   for (const pid of pids) {

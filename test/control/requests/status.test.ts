@@ -27,6 +27,7 @@ describe("the request status", () => {
     harness.pass(THRESHOLD_NS / NS_PER_MS / 4);
     joinMembers(harness, [102], () => "api");
     harness.pass(THRESHOLD_NS / NS_PER_MS / 4);
+    harness.pump();
     const { agents, host, time } = ask();
     expect([host, time]).toEqual(["mill-2", "2026-11-28T00:00:00.000Z"]);
     const thresholdMs = THRESHOLD_NS / NS_PER_MS;
