@@ -1,7 +1,7 @@
 // One event in words: the same for `events`, where each has its line, and for the history of
 // `explain`, where the agent is known and a recovery's number comes first.
 import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
-import { duration, plural, setDuration } from "./figures.ts";
+import { duration, lasted, plural, setDuration } from "./figures.ts";
 import { endText } from "./signals.ts";
 
 type Place = "events" | "history";
@@ -28,7 +28,7 @@ function whatWords(event: EventView, place: Place): string[] {
     case "resume": {
       const { recovery } = event;
       const helped = recovery === undefined ? "" : `; recovery ${recovery.id} helped`;
-      return [`${silenceWords(event, false)} in all${helped}`];
+      return [`silent for ${lasted(event.silence_ms ?? 0)} in all${helped}`];
     }
     case "exit":
       return [event.end === undefined ? detail : endText(event.end)];
@@ -61,7 +61,7 @@ function silenceWords({ silence_ms, threshold_ms }: EventView, isOfThreshold: bo
 
 function recoveryWords(recovery: RecoveryEvent, place: Place): string {
   const { id, what, step, steps, result = "", took_ms, why = "", reason = "" } = recovery;
-  const took = took_ms === undefined ? "" : `, ${duration(took_ms)}`;
+  const took = took_ms === undefined ? "" : `, ${lasted(took_ms)}`;
   switch (what) {
     case "began": {
       const count = steps === undefined || place === "history" ? "" : `, ${plural(steps, "step")}`;

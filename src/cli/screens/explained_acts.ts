@@ -1,8 +1,9 @@
 // The sections `done` and `next`: what was done about it, or which gate refused and why, and what
 // comes, with the time. Never a wish: a command, or a key with its place.
+import { durationText } from "../../base/duration_text.ts";
 import type { DoneRow, ExplainView, NextRow } from "../../view/explain_view.ts";
 import { wantedCount } from "./explained_rule.ts";
-import { duration, plural, roughly, setDuration } from "./figures.ts";
+import { lasted, plural, roughly } from "./figures.ts";
 import { commandName } from "./status.ts";
 import type { Times } from "./times.ts";
 
@@ -32,7 +33,7 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
     case "step":
       return `${time}  step ${row.step}, ${row.action}: ${row.result}`;
     case "helped":
-      return `${times.at(row.time)}  recovery ${row.id} helped, after ${duration(row.took_ms)}`;
+      return `${times.at(row.time)}  recovery ${row.id} helped, after ${lasted(row.took_ms)}`;
     case "reported":
       return reportedText(row.as, time, view);
     case "held":
@@ -55,7 +56,7 @@ function reportedText(as: "stall" | "gone" | "replaced", time: string, view: Exp
 /** Which gate it is and what it found. */
 function gateText(gate: Gate, view: ExplainView, times: Times): string {
   const { reason, used, limit, window_ms } = gate;
-  const window = window_ms === undefined ? "" : ` in ${setDuration(window_ms)}`;
+  const window = window_ms === undefined ? "" : ` in ${durationText(window_ms)}`;
   const listener = view.member?.proof.listener ?? "";
   switch (reason) {
     case "gave_up":
@@ -103,8 +104,11 @@ function muteText({ muted }: ExplainView, times: Times): string {
 }
 
 export function nextLines(view: ExplainView, times: Times): string[] {
-  const rows = view.next.flatMap((row) => nextTexts(row, view, times));
-  return [...rows, ...remedies(view)];
+  const textsOf = (isLast: boolean): string[] =>
+    view.next
+      .filter(({ what }) => (what === "forgotten") === isLast)
+      .flatMap((row) => nextTexts(row, view, times));
+  return [...textsOf(false), ...remedies(view), ...textsOf(true)];
 }
 
 function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
@@ -114,8 +118,8 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       const isAre = row.left === 1 ? "is" : "are";
       return [
         `${times.at(row.time)}      given up if systemd has not answered by then`,
-        `after it      ${setDuration(row.verify_ms)} to see a beat; ${left} in ` +
-          `${setDuration(row.window_ms)} ${isAre} left`,
+        `after it      ${durationText(row.verify_ms)} to see a beat; ${left} in ` +
+          `${durationText(row.window_ms)} ${isAre} left`,
       ];
     }
     case "verified":
@@ -142,7 +146,7 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       return [`${times.at(row.time)}  it is stalled if no beat comes before that`];
     case "crash_loop":
       return [
-        `${row.limit} such exits within ${setDuration(row.window_ms)} make the alert ` +
+        `${row.limit} such exits within ${durationText(row.window_ms)} make the alert ` +
           `AgentCrashLoop (now: ${row.exits})`,
       ];
     case "forgotten":

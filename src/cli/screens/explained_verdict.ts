@@ -1,7 +1,7 @@
 // The sections `verdict` and `evidence`: what the process is doing, and from what that is known. A
 // guess is never said as a fact.
 import type { ExplainedMember, ExplainedVerdict, ExplainView } from "../../view/explain_view.ts";
-import { duration, plural, setDuration } from "./figures.ts";
+import { duration, plural, roughly, setDuration } from "./figures.ts";
 import { endText } from "./signals.ts";
 import type { Times } from "./times.ts";
 
@@ -116,7 +116,8 @@ function lastBeatLines(view: ExplainView, times: Times): string[] {
   const { last_beat, refused, verdict } = view.member!;
   if (last_beat === null) return [];
   const beat = `last beat ${times.exactly(last_beat.time)}`;
-  if (verdict?.verdict === "exited") return [beat];
+  if (verdict?.verdict === "exited")
+    return [verdict.end === null ? beat : `${beat}; no other member has started since`];
   const said = `${beat}, number ${last_beat.number}, status ${last_beat.status}`;
   return [said, ...(verdict?.verdict === "hung" ? [refusedText(view, refused)] : [])];
 }
@@ -149,9 +150,10 @@ function killLines({ end }: ExplainedVerdict, times: Times): string[] {
 function massLines({ mass }: ExplainView): string[] {
   if (mass === null) return [];
   const { agents, within_ms, load, memory_used, stall_ms, stall_over_ms } = mass;
+  const within = within_ms < 1_000 ? duration(within_ms) : roughly(within_ms);
   const pressure = `${(stall_ms / 1_000).toFixed(1)}s of pressure stall in ${setDuration(stall_over_ms)}`;
   return [
-    `${plural(agents, "agent")} fell silent within ${duration(within_ms)}: look at the machine first`,
+    `${plural(agents, "agent")} fell silent within ${within}: look at the machine first`,
     `(load ${Math.round(load)}, memory ${Math.round(memory_used * 100)} % used, ${pressure})`,
   ];
 }

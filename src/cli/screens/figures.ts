@@ -22,6 +22,12 @@ export function duration(ms: number): string {
   return days < DAYS_ALONE_FROM ? `${days}d${Math.floor((whole % D) / H)}h` : `${days}d`;
 }
 
+/** What is over, and was measured: one decimal below a minute, "37.1s". */
+export function lasted(ms: number): string {
+  const isTenths = ms >= 10 * S && ms < M;
+  return isTenths ? `${(Math.floor(ms / 100) / 10).toFixed(1)}s` : duration(ms);
+}
+
 function pair(ms: number, unitMs: number, unit: string, restMs: number, rest: string): string {
   const figure = Math.floor((ms % unitMs) / restMs);
   return `${Math.floor(ms / unitMs)}${unit}${String(figure).padStart(2, "0")}${rest}`;

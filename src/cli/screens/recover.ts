@@ -4,7 +4,7 @@ import type { PlannedStep, RecoverDryRun, RecoveryBegun } from "../../view/act_v
 import type { EventView } from "../../view/event_view.ts";
 import { foldLines, printable } from "./cells.ts";
 import { actionText } from "./event_words.ts";
-import { duration, plural } from "./figures.ts";
+import { lasted, plural } from "./figures.ts";
 import { planText } from "./members.ts";
 import type { Screen } from "./screen.ts";
 import { linesText } from "./status.ts";
@@ -64,13 +64,13 @@ export function recoveryLine(given: EventView, now: string, screen: Screen): str
   const { time, recovery, by_pid, pid } = printable(given);
   if (recovery === undefined || recovery.what === "began") return "";
   const at = new Times(now, screen.zone).exactly(time);
-  const took = recovery.took_ms === undefined ? "" : `, ${duration(recovery.took_ms)}`;
+  const took = recovery.took_ms === undefined ? "" : `, ${lasted(recovery.took_ms)}`;
   const why = recovery.why === undefined || recovery.why === "" ? "" : `: ${recovery.why}`;
   const result = recovery.result === undefined ? "" : `: ${recovery.result}`;
   const texts = {
     step: `step ${recovery.step}, ${actionText(recovery)}${result}${took}`,
     done: `step ${recovery.step}, ${actionText(recovery)}: ${recovery.result ?? "done"}${took}`,
-    helped: `pid ${by_pid ?? pid} beats. It helped, after ${duration(recovery.took_ms ?? 0)}.`,
+    helped: `pid ${by_pid ?? pid} beats. It helped, after ${lasted(recovery.took_ms ?? 0)}.`,
     not_helped: `It did not help${why}.`,
     refused: `refused (${recovery.reason})${why}`,
     held: `held (${recovery.reason})${why}`,
