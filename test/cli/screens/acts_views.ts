@@ -27,7 +27,7 @@ export const MUTE: MuteAnswer = { v: 1, time: NIGHT, mutes: [WORKER_MUTE] };
 export const MUTES: MutesView = {
   v: 1,
   time: "2026-11-28T02:12:46.000Z",
-  mutes: [{ ...WORKER_MUTE, until: "2026-11-28T02:42:44.900Z" }, INDEXER_MUTE],
+  mutes: [WORKER_MUTE, INDEXER_MUTE],
 };
 export const NO_MUTES: MutesView = { v: 1, time: NIGHT, mutes: [] };
 export const UNMUTE: UnmuteAnswer = {
