@@ -28,7 +28,7 @@ export interface UnmuteAnswer {
   readonly unmuted: readonly UnmutedAgent[];
 }
 
-export interface UnmutedAgent {
+interface UnmutedAgent {
   readonly agent: string;
   readonly state: AgentState;
   /** Until its mute would have ended. */
@@ -68,7 +68,7 @@ export interface RecoverDryRun {
   readonly steps: readonly PlannedStep[];
 }
 
-export interface RecoverGate {
+interface RecoverGate {
   /** The word by which it refuses: "muted", "verdict", "in_flight". */
   readonly gate: string;
   readonly open: boolean;

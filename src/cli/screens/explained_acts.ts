@@ -60,8 +60,10 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
   const listener = view.member?.proof.listener ?? "";
   switch (reason) {
     case "gave_up":
+      if (used === undefined) return "its budget of recoveries is used up";
       return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")} used${window}`;
     case "storm_limit":
+      if (used === undefined) return "too many recoveries began at once";
       return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")}${window}`;
     case "muted":
       return muteText(view, times);
@@ -108,7 +110,9 @@ export function nextLines(view: ExplainView, times: Times): string[] {
     view.next
       .filter(({ what }) => (what === "forgotten") === isLast)
       .flatMap((row) => nextTexts(row, view, times));
-  return [...textsOf(false), ...remedies(view), ...textsOf(true)];
+  const texts = [...textsOf(false), ...remedies(view), ...textsOf(true)];
+  const isNothing = texts.length === 0 && view.next.some(({ what }) => what === "nothing");
+  return isNothing ? ["nothing. It counts as back with its next beat."] : texts;
 }
 
 function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
@@ -149,6 +153,8 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
         `${row.limit} such exits within ${durationText(row.window_ms)} make the alert ` +
           `AgentCrashLoop (now: ${row.exits})`,
       ];
+    case "nothing":
+      return [];
     case "forgotten":
       return [`it is forgotten after ${roughly(row.after_ms)} of silence`];
   }
@@ -158,9 +164,9 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
 function remedies(view: ExplainView): string[] {
   const { agent, member, rule, state } = view;
   const name = commandName(agent);
-  if (state === "gone" && view.next.length === 0)
+  if (state === "gone" && view.next.every(({ what }) => what === "nothing"))
     return ["nothing. A new process that beats is a new member."];
-  if (rule.number === null && rule.count > 0 && rule.suggestion !== "")
+  if (rule.number === null && rule.count > 0 && (rule.suggestion ?? "") !== "")
     return [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`];
   if (state !== "stalled" || member === null) return missingRemedy(view);
   const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");

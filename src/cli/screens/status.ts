@@ -63,7 +63,7 @@ function folded(agents: readonly AgentStatusView[]): readonly AgentStatusView[] 
 }
 
 /** "1 stalled, 1 late." of what is not muted. */
-export function headline(view: StatusView): string {
+function headline(view: StatusView): string {
   const loud = view.agents.filter((agent) => !isMuted(agent));
   const bad = loud.filter(isBad);
   if (bad.length > 0) {

@@ -45,6 +45,7 @@ export const LOG_LEVEL: LogLevelAnswer = {
   v: 1,
   level: "debug",
   until: "2026-11-28T02:24:10.000Z",
+  // biome-ignore lint/suspicious/noThenProperty: a word of the answer, and no function.
   then: "info",
 };
 
@@ -82,7 +83,7 @@ export const FOLLOWED: readonly EventView[] = [
       step: 1,
       steps: 3,
       kind: "signal",
-      target: "SIGQUIT to pid 4711",
+      target: "SIGQUIT",
       result: "sent",
     },
   },
@@ -119,7 +120,8 @@ export const FOLLOWED: readonly EventView[] = [
   {
     time: "2026-11-28T02:12:50.230Z",
     ...RECOVERY,
-    recovery: { id: 51, what: "helped", why: "pid 8840 beats", took_ms: 37_114 },
+    by_pid: 8840,
+    recovery: { id: 51, what: "helped", took_ms: 37_114 },
   },
 ];
 
@@ -222,7 +224,7 @@ export const DRY_RUN: RecoverDryRun = {
   ],
   refused: "in_flight",
   steps: [
-    { step: "signal", detail: "SIGQUIT to pid 4711" },
+    { step: "signal", detail: "SIGQUIT" },
     { step: "wait", detail: "5s" },
     { step: "restart_unit", detail: "worker@3.service" },
   ],
@@ -250,7 +252,7 @@ export const BY_HAND_EVENTS: readonly EventView[] = [
       step: 1,
       steps: 3,
       kind: "signal",
-      target: "SIGQUIT to pid 5301",
+      target: "SIGQUIT",
       result: "sent",
     },
   },

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { AGENT_STATES } from "../../../src/agents/agent_state.ts";
 import { mutesScreen } from "../../../src/cli/screens/acts.ts";
 import { cutMiddle, foldLines, widthOf } from "../../../src/cli/screens/cells.ts";
+import { eventLine } from "../../../src/cli/screens/events.ts";
 import { explainScreen } from "../../../src/cli/screens/explain.ts";
 import {
   age,
@@ -15,11 +16,13 @@ import {
 } from "../../../src/cli/screens/figures.ts";
 import { membersScreen } from "../../../src/cli/screens/members.ts";
 import { bar } from "../../../src/cli/screens/paint.ts";
-import { jsonLine, plainStatus } from "../../../src/cli/screens/plain.ts";
+import { jsonLine, plainMembers, plainStatus } from "../../../src/cli/screens/plain.ts";
 import { reloadScreen } from "../../../src/cli/screens/reload.ts";
 import type { Screen } from "../../../src/cli/screens/screen.ts";
 import { statusScreen } from "../../../src/cli/screens/status.ts";
 import { LOCAL, Times, UTC } from "../../../src/cli/screens/times.ts";
+import { EVENT_VIEW_KINDS, type EventViewKind } from "../../../src/view/event_view.ts";
+import type { ExplainView } from "../../../src/view/explain_view.ts";
 import type { AgentStatusView, StatusView } from "../../../src/view/status_view.ts";
 import { MUTES, RELOADS } from "./acts_views.ts";
 import * as explained from "./explain_views.ts";
@@ -231,6 +234,44 @@ describe("a time of day", () => {
     expect(LOCAL.offsetMinutesAt(ms)).toBe(-new Date(ms).getTimezoneOffset());
     expect(LOCAL.nameAt(ms)).toMatch(/^[A-Z]{2,5}([+-]\d+(:\d\d)?)?$/);
   });
+});
+
+test("members in a pipe have a word in every cell, too", () => {
+  const lines = plainMembers(WORKER_MEMBERS).trimEnd().split("\n");
+  expect(lines).toHaveLength(9);
+  for (const line of lines) expect(line.trim().split(/\s+/u)).toHaveLength(9);
+});
+
+test("an event of any kind has a line, also with no field of its own", () => {
+  for (const kind of EVENT_VIEW_KINDS satisfies readonly EventViewKind[]) {
+    const line = eventLine({ time: NIGHT, kind, agent: "worker" }, NIGHT, 6, terminal(80));
+    expect(line).toStartWith(`03:12:46.301  ${kind}`);
+    expect(line).not.toMatch(/undefined|NaN/);
+  }
+});
+
+test("facts that a daemon does not have leave no hole in explain", () => {
+  const { HUNG } = explained;
+  const bare: ExplainView = {
+    ...HUNG,
+    since: null,
+    done: [{ what: "refused", time: NIGHT, reason: "gave_up" }],
+    next: [{ what: "nothing" }],
+    history: [],
+    member: {
+      ...HUNG.member!,
+      verdict: {
+        ...HUNG.member!.verdict!,
+        verdict: "exited",
+        end: { time: "", exit_status: null, signal: 9 },
+      },
+    },
+  };
+  const text = explainScreen(bare, terminal(80));
+  expect(text).not.toMatch(/undefined|NaN|null/);
+  expect(text).toContain("  verdict   exited: killed by SIGKILL (9)\n");
+  expect(text).toContain("refused (gave_up): its budget of recoveries is used up\n");
+  expect(text).toContain("  next      nothing. It counts as back with its next beat.\n");
 });
 
 test("--all folds nothing", () => {
