@@ -30,6 +30,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "src/cli/screens/acts.ts unmuteScreen": "the same",
   "src/cli/screens/acts.ts forgetScreen": "the same",
   "src/cli/screens/acts.ts logLevelScreen": "the same",
+  "src/cli/screens/check_code.ts checkCode": "the same",
   "src/cli/screens/events.ts nameCellsOf": "the same",
   "src/cli/screens/events.ts eventLine": "the same",
   "src/cli/screens/events.ts eventsEndLine": "the same",

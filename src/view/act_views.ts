@@ -1,4 +1,4 @@
-// What acts answer, as it is sent: what is true now, and when it ends (spec 16). Times are RFC 3339
+// What acts answer, as it is sent: what is true now, and when it ends. Times are RFC 3339
 // in UTC; `null` is what does not apply.
 import type { AgentState } from "../agents/agent_state.ts";
 import type { StepKind } from "../events/step_kind.ts";

@@ -1,4 +1,4 @@
-// One event as `events` sends it, one JSON object per line (spec 16). The same for the history of
+// One event as `events` sends it, one JSON object per line. The same for the history of
 // `explain`.
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import type { StepKind } from "../events/step_kind.ts";

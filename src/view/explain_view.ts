@@ -1,4 +1,4 @@
-// What `explain` answers: the facts, and no sentence of its own (spec 16). The command makes the
+// What `explain` answers: the facts, and no sentence of its own. The command makes the
 // words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not
 // apply, and a `?` is a field that a daemon may leave out.
 import type { AgentState } from "../agents/agent_state.ts";

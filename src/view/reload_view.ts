@@ -1,4 +1,4 @@
-// What `reload` answers (spec 17): what has changed, or why nothing was applied. No secret is
+// What `reload` answers: what has changed, or why nothing was applied. No secret is
 // ever in it, before or after.
 
 export interface ReloadResult {

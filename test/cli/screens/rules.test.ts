@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AGENT_STATES } from "../../../src/agents/agent_state.ts";
 import { mutesScreen } from "../../../src/cli/screens/acts.ts";
+import { checkCode } from "../../../src/cli/screens/check_code.ts";
 import { cutMiddle, foldLines, widthOf } from "../../../src/cli/screens/cells.ts";
 import { eventLine } from "../../../src/cli/screens/events.ts";
 import { explainScreen } from "../../../src/cli/screens/explain.ts";
@@ -27,7 +28,19 @@ import type { AgentStatusView, StatusView } from "../../../src/view/status_view.
 import { MUTES, RELOADS } from "./acts_views.ts";
 import * as explained from "./explain_views.ts";
 import { terminal } from "./printed.ts";
-import { agentOf, FORTY, NIGHT, ONE_STALLED, statusOf, WORKER_MEMBERS } from "./status_views.ts";
+import {
+  ALL_WELL,
+  agentOf,
+  FORTY,
+  GUARD,
+  MUTED,
+  NIGHT,
+  ONE_LATE,
+  ONE_MISSING,
+  ONE_STALLED,
+  statusOf,
+  WORKER_MEMBERS,
+} from "./status_views.ts";
 
 // Names that others have chosen: colours, bidi controls, wide and combining signs, spaces.
 const foreignText = fc
@@ -272,6 +285,21 @@ test("facts that a daemon does not have leave no hole in explain", () => {
   expect(text).toContain("  verdict   exited: killed by SIGKILL (9)\n");
   expect(text).toContain("refused (gave_up): its budget of recoveries is used up\n");
   expect(text).toContain("  next      nothing. It counts as back with its next beat.\n");
+});
+
+test("what is muted or gone is never folded away: it is not plainly ok", () => {
+  const last = FORTY.agents.find(({ agent }) => agent === "shard-19")!;
+  const muted = { ...last, agent: "zz-muted", muted: MUTES.mutes[0]! };
+  const gone = { ...last, agent: "zz-gone", state: "gone" } as const;
+  const text = statusScreen({ ...FORTY, agents: [...FORTY.agents, muted, gone] }, terminal(80));
+  expect(text).toContain("zz-muted");
+  expect(text).toContain("zz-gone");
+  expect(text).toContain("  and 22 more that are ok: varta-watch status --all\n");
+});
+
+test("a check is ok, a warning or critical; what is muted counts as ok", () => {
+  const codes = [ALL_WELL, MUTED, ONE_LATE, GUARD, ONE_MISSING, ONE_STALLED].map(checkCode);
+  expect(codes).toEqual([0, 0, 1, 1, 2, 2]);
 });
 
 test("--all folds nothing", () => {
