@@ -4,25 +4,25 @@ import type { MembersView, StatusView } from "../view/status_view.ts";
 import { type Answer, ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
+import { checkCode } from "./screens/check_code.ts";
 import { membersScreen } from "./screens/members.ts";
-import { plainMembers, plainStatus } from "./screens/plain.ts";
+import { jsonLine, plainMembers, plainStatus } from "./screens/plain.ts";
 import { statusScreen } from "./screens/status.ts";
 import { thisScreen } from "./this_screen.ts";
 
 const EXIT_USAGE = 64;
-/** For Nagios and the like. */
-const CHECK_OK = 0;
-const CHECK_WARNING = 1;
-const CHECK_CRITICAL = 2;
+const EXIT_OK = 0;
+/** For Nagios and the like, which know no other word for it. */
 const CHECK_UNKNOWN = 3;
 
 export async function run(invocation: Invocation): Promise<number> {
   const agent = invocation.operands[0];
   const wantsMembers = ownFlag(invocation, "members");
   const isCheck = ownFlag(invocation, "exit-code");
-  if (wantsMembers && agent === undefined) {
-    printError("found --members without an agent; want one, as in: status AGENT --members");
-    printHint("varta-watch status");
+  if (wantsMembers && (agent === undefined || isCheck)) {
+    const found = agent === undefined ? "without an agent" : "with --exit-code";
+    printError(`found --members ${found}; want it as in: status AGENT --members`);
+    printHint("varta-watch help status");
     return EXIT_USAGE;
   }
   const path = ownText(invocation, "control") ?? controlPath(process.env);
@@ -33,16 +33,13 @@ export async function run(invocation: Invocation): Promise<number> {
   if (!answer.ok) return notAnswered(answer, isCheck);
   const [line] = answer.lines as [string];
   const isPlain = ownFlag(invocation, "plain") || !isForPeople(invocation);
-  if (ownFlag(invocation, "json")) print(`${line}\n`);
-  else if (wantsMembers) {
-    const view = JSON.parse(line) as MembersView;
-    print(isPlain ? plainMembers(view) : membersScreen(view, screen));
-  } else {
-    const view = JSON.parse(line) as StatusView;
+  const view = JSON.parse(line) as StatusView | MembersView;
+  if (ownFlag(invocation, "json")) print(jsonLine(view));
+  else if ("agents" in view) {
     const all = ownFlag(invocation, "all");
     print(isPlain ? plainStatus(view) : statusScreen(view, screen, { all }));
-  }
-  return isCheck ? checkCode(line, wantsMembers) : CHECK_OK;
+  } else print(isPlain ? plainMembers(view) : membersScreen(view, screen));
+  return isCheck && "agents" in view ? checkCode(view) : EXIT_OK;
 }
 
 function isForPeople(invocation: Invocation): boolean {
@@ -54,17 +51,4 @@ function notAnswered(answer: Answer & { ok: false }, isCheck: boolean): number {
   if (answer.hint !== "") printHint(answer.hint);
   print(answer.stdout);
   return isCheck ? CHECK_UNKNOWN : answer.exitCode;
-}
-
-/** What is muted counts as ok. */
-function checkCode(line: string, isOfMembers: boolean): number {
-  const agents = isOfMembers
-    ? [(JSON.parse(line) as MembersView).agent]
-    : (JSON.parse(line) as StatusView).agents;
-  const states = agents.filter(({ muted }) => !muted).map(({ state }) => state);
-  if (states.some((state) => ["stalled", "missing", "critical"].includes(state)))
-    return CHECK_CRITICAL;
-  return states.some((state) => state === "late" || state === "degraded")
-    ? CHECK_WARNING
-    : CHECK_OK;
 }

@@ -105,7 +105,8 @@ export class StatusWalk {
       members: 0,
       expected: expected.expectedOf(number),
       silenceNs: Number.NaN,
-      thresholdNs: Number.NaN,
+      // What its members would have, until the first one comes.
+      thresholdNs: expected.thresholdOf(number),
       lateNs: Number.NaN,
       stalls: own?.stalls.reduce(sum, 0) ?? 0,
       recoveries: own?.recoveries.subarray(OUTCOME_LABELS.length).reduce(sum, 0) ?? 0,

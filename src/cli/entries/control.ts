@@ -1,4 +1,5 @@
-// The commands that ask the running daemon, and tell it what to do, at its control socket.
+// The commands that run beside the daemon: they ask it, and tell it what to do, at its control
+// socket.
 import { command, FLAG, type OwnOption, TEXT } from "../command.ts";
 
 const CONTROL_OPTION: OwnOption = {
