@@ -65,7 +65,12 @@ export class StatusWalk {
 
   /** When all members are passed: the worst first, as a page has them. */
   agents(): AgentStatus[] {
-    return [...this.#agents.values()].sort(worstFirst);
+    const ranked = [...this.#agents.values()].map((agent) => ({
+      agent,
+      rank: AGENT_STATES.indexOf(agent.state),
+      ratio: Number.isNaN(agent.silenceNs) ? 0 : agent.silenceNs / agent.thresholdNs,
+    }));
+    return ranked.sort(worstFirst).map(({ agent }) => agent);
   }
 
   #pass(slot: number): void {
@@ -133,16 +138,17 @@ function worse(one: AgentState, other: AgentState): AgentState {
   return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
 }
 
-function worstFirst(one: AgentStatus, other: AgentStatus): number {
-  const byState = AGENT_STATES.indexOf(one.state) - AGENT_STATES.indexOf(other.state);
-  if (byState !== 0) return byState;
-  const bySilence = ratioOf(other) - ratioOf(one);
-  if (bySilence !== 0) return bySilence;
-  return one.agent < other.agent ? -1 : 1;
+/** What is compared is worked out once for each: there may be thousands. */
+interface Ranked {
+  readonly agent: AgentStatus;
+  readonly rank: number;
+  readonly ratio: number;
 }
 
-function ratioOf({ silenceNs: silentNs, thresholdNs }: AgentStatus): number {
-  return Number.isNaN(silentNs) ? 0 : silentNs / thresholdNs;
+function worstFirst(one: Ranked, other: Ranked): number {
+  if (one.rank !== other.rank) return one.rank - other.rank;
+  if (one.ratio !== other.ratio) return other.ratio - one.ratio;
+  return one.agent.agent < other.agent.agent ? -1 : 1;
 }
 
 function sum(total: number, count: number): number {
