@@ -173,9 +173,9 @@ describe("the control socket", () => {
     }
     using agent = connect(daemon.socket);
     expect(agent.beat("ok", 0).kind).toBe("sent");
-    const sentMs = performance.now();
     await daemon.untilStalls(process.pid);
-    expect(daemon.stallsOf(process.pid)[0]!.arrivedMs - sentMs).toBeLessThan(600);
+    const { fields } = daemon.stallsOf(process.pid)[0]!;
+    expect(Number(fields.get("silence_ms"))).toBeLessThan(600);
 
     for (const client of open) client[Symbol.dispose]();
     const reader = await RawClient.open({ path });
