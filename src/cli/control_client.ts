@@ -1,0 +1,179 @@
+// Asks the daemon at its control socket (spec 16 section 7): one request, the lines of its answer,
+// and what to say and which exit code to end with when there is none. It blocks, with a limit: a
+// command has nothing else to do.
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { AF_UNIX, EACCES, EAGAIN, EINTR, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
+import { errnoText } from "../../ffi/errno.ts";
+import { peerCredentials } from "../../ffi/peer.ts";
+import { PollSet } from "../../ffi/poll.ts";
+import { effectiveUid } from "../../ffi/process.ts";
+import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
+import { StreamBuffer } from "../../ffi/stream.ts";
+import { Accounts } from "../config/accounts.ts";
+import { defaultSocket } from "../config/runtime_directory.ts";
+import { PROTOCOL } from "../control/request.ts";
+import { lastSeen } from "./last_seen.ts";
+import { daemonDown, daemonSilent, notPermitted } from "./screens/no_answer.ts";
+import type { Answer as NoAnswer } from "./screens/reload.ts";
+import type { Screen } from "./screens/screen.ts";
+
+const EXIT_REFUSED = 1;
+const EXIT_NO_ANSWER = 75;
+const EXIT_PROTOCOL = 76;
+const EXIT_NOT_PERMITTED = 77;
+
+/** Longest wait for the next byte of an answer. */
+const PATIENCE_MS = 2_000;
+const CONNECT_RETRY_MS = 20;
+const READ_BYTES = 64 * 1_024;
+const SYSTEM_SOCKET = "/run/varta/control.sock";
+const DONE = '{"done":true}';
+
+export type Answer =
+  | { readonly ok: true; readonly lines: readonly string[] }
+  | ({ readonly ok: false } & NoAnswer);
+
+interface AskOptions {
+  readonly screen: Screen;
+  readonly patienceMs?: number;
+}
+
+/** Where a command asks that names no socket. */
+export function controlPath(
+  env: Readonly<Record<string, string | undefined>>,
+  uid = effectiveUid(),
+): string {
+  const own = join(dirname(defaultSocket(uid, env).path), "control.sock");
+  return uid === 0 || existsSync(own) ? own : SYSTEM_SOCKET;
+}
+
+/** The lines of the answer, without the last one. */
+export function ask(
+  path: string,
+  request: Readonly<Record<string, unknown>>,
+  { screen, patienceMs = PATIENCE_MS }: AskOptions,
+): Answer {
+  const fd = openSocket(AF_UNIX, SOCK_STREAM);
+  if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
+  try {
+    const line = `${JSON.stringify({ v: PROTOCOL, ...request })}\n`;
+    return askAt({ fd, path, screen, patienceMs }, line);
+  } finally {
+    close(fd);
+  }
+}
+
+interface Asked {
+  readonly fd: number;
+  readonly path: string;
+  readonly screen: Screen;
+  readonly patienceMs: number;
+}
+
+function askAt(asked: Asked, line: string): Answer {
+  const { fd, path, screen, patienceMs } = asked;
+  const connected = connectPatiently(fd, path, patienceMs);
+  if (connected === -EAGAIN) return noAnswer(fd);
+  if (connected === -EACCES) return mayNotAsk(path);
+  if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen);
+  const text = readAnswer(fd, patienceMs);
+  if (text === undefined) return noAnswer(fd);
+  const lines = text.split("\n");
+  const end = lines.indexOf(DONE);
+  return end < 0 ? isDown(path, screen) : judged(lines.slice(0, end), path);
+}
+
+/** A daemon that is stopped takes no connections once its queue is full. */
+function connectPatiently(fd: number, path: string, patienceMs: number): number {
+  const address = unixAddress(path);
+  for (let waitedMs = 0; ; waitedMs += CONNECT_RETRY_MS) {
+    const result = connect(fd, address);
+    if (result !== -EAGAIN || waitedMs >= patienceMs) return result;
+    Bun.sleepSync(CONNECT_RETRY_MS);
+  }
+}
+
+/** All up to the line that ends it, or to the end; undefined = nothing came for too long. */
+function readAnswer(fd: number, patienceMs: number): string | undefined {
+  const poll = new PollSet(1);
+  poll.add(fd, POLLIN);
+  const buffer = new StreamBuffer(READ_BYTES);
+  const pieces: Buffer[] = [];
+  let tail = "";
+  while (!`\n${tail}`.endsWith(`\n${DONE}\n`)) {
+    if (poll.wait(patienceMs) === 0) return undefined;
+    const count = buffer.receive(fd, 0);
+    if (count === -EAGAIN || count === -EINTR) continue;
+    if (count <= 0) break;
+    const piece = Buffer.from(buffer.bytes.subarray(0, count));
+    pieces.push(piece);
+    tail = (tail + piece.toString("latin1")).slice(-DONE.length - 2);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+function judged(lines: readonly string[], path: string): Answer {
+  for (const line of lines) {
+    // Only a refusal is looked at: an answer may be long, and its reader parses it.
+    if (!line.startsWith(`{"v":${PROTOCOL},`)) return otherProtocol(line);
+    if (!line.startsWith(`{"v":${PROTOCOL},"error":`)) continue;
+    const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
+    if (error === "not_permitted") return mayNotTell(path);
+    if (error === "bad_version") return otherProtocol(line);
+    return failed(error === "no_such_agent" ? EXIT_REFUSED : EXIT_NO_ANSWER, text, hint);
+  }
+  return { ok: true, lines };
+}
+
+function isDown(path: string, screen: Screen): Answer {
+  const time = new Date().toISOString();
+  return { ok: false, ...daemonDown({ host: hostname(), time, last: lastSeen(path) }, screen) };
+}
+
+function noAnswer(fd: number): Answer {
+  const pid = peerCredentials(fd)?.pid || undefined;
+  return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid)) };
+}
+
+/** The letter of /proc/PID/stat; "" = it is gone. */
+function processState(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function mayNotAsk(socket: string): Answer {
+  const uid = effectiveUid();
+  const user = new Accounts("/etc/passwd").nameOf(uid) ?? "";
+  const gid = statSync(socket, { throwIfNoEntry: false })?.gid ?? 0;
+  const group = new Accounts("/etc/group").nameOf(gid) ?? String(gid);
+  return { ok: false, ...notPermitted({ uid, user, socket, group }) };
+}
+
+function mayNotTell(socket: string): Answer {
+  const uid = effectiveUid();
+  const user = new Accounts("/etc/passwd").nameOf(uid);
+  const who = user === undefined ? `uid ${uid}` : `uid ${uid}, ${user}`;
+  const hint = `be root, or an operator: [control] operators = ["${user ?? uid}"]`;
+  return failed(EXIT_NOT_PERMITTED, `you (${who}) may ask ${socket}, and not act`, hint);
+}
+
+function otherProtocol(line: string): Answer {
+  let version: unknown;
+  try {
+    version = (JSON.parse(line) as { v?: unknown }).v;
+  } catch {
+    version = "unknown";
+  }
+  const error = `the daemon speaks protocol ${String(version)}, this program ${PROTOCOL}`;
+  return failed(EXIT_PROTOCOL, error, "systemctl restart varta-watch");
+}
+
+function failed(exitCode: number, error: string, hint = ""): Answer {
+  return { ok: false, stdout: "", error, hint, exitCode };
+}
