@@ -220,8 +220,7 @@ export interface FailedRule {
   readonly field: string;
   /** "" = it has none. */
   readonly found: string;
-  /** The patterns of the rule, with ", " between them. */
-  readonly wanted: string;
+  readonly wanted: readonly string[];
   /** A condition of the nearest rule that holds: `script "convert.py"`; "" = none does. */
   readonly right?: string;
 }

@@ -85,14 +85,14 @@ export function ruleLines(rule: ExplainedRuleView): string[] {
 function failedText({ field, found, wanted }: FailedRule): string {
   return found === ""
     ? `it has no ${field}`
-    : `its ${field} is not ${alternatives(wanted.split(", ").map(quoted))}`;
+    : `its ${field} is not ${alternatives(wanted.map(quoted))}`;
 }
 
 /** What holds, and then what does not. */
 function nearText({ right, field, found, wanted }: FailedRule): string {
   const held = right === undefined || right === "" ? "" : `${right} is right, `;
   if (found === "") return `${held}it has no ${field}`;
-  return `${held}its ${field} is ${found} and not ${wanted.split(", ").join(" or ")}`;
+  return `${held}its ${field} is ${found} and not ${wanted.join(" or ")}`;
 }
 
 function policyText({ threshold_ms, late_ms, grace_ms, expect, on_exit }: ExplainedRuleView) {
