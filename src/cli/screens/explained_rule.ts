@@ -71,7 +71,7 @@ export function ruleLines(rule: ExplainedRuleView): string[] {
     return [
       `none of ${rule.count}${near}`,
       `so it has the defaults: threshold ${setDuration(rule.threshold_ms)}, ${plan}, and its name ` +
-        `is that of ${rule.named_by === undefined ? "what it is" : `its ${rule.named_by}`}`,
+        `is that of ${rule.named_by ? `its ${rule.named_by}` : "what it is"}`,
     ];
   }
   return [
