@@ -298,6 +298,7 @@ export class Daemon {
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
       this.#parts.expected,
+      this.#parts.muting,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),

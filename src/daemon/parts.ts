@@ -32,7 +32,9 @@ import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
 import { RefusalReports } from "./refusal_reports.ts";
+import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
+import type { ActSink } from "./run_events.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
@@ -63,6 +65,7 @@ export interface Parts {
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
+  readonly muting: Muting;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
 }
@@ -74,7 +77,7 @@ interface PartsOptions {
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
-  readonly exported: EndReports & ExpectedReports;
+  readonly exported: EndReports & ExpectedReports & ActSink;
   /** Keeps an outcome of a recovery in the audit log. */
   readonly recordOutcome: (outcome: RecoveryOutcome) => void;
 }
@@ -112,24 +115,24 @@ export function makeParts(options: PartsOptions): Parts {
     agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
+    isMuted: (member) => muting.isMuted(member),
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
+  });
+  const muting: Muting = new Muting({
+    agents,
+    log,
+    nowNs: () => clock.lastNs,
+    unmuted: () => recovery.held.unmuted(),
+    exported: options.exported,
+    reports,
   });
   const expected = new ExpectedAgents({
     agents,
     expected: expectedAgents(config.agents),
-    reports: {
-      missing(missing) {
-        options.exported.missing(missing);
-        reports.missing(missing);
-      },
-      complete(complete) {
-        options.exported.complete(complete);
-        reports.complete(complete);
-      },
-    },
+    reports: muting,
     pausedNs: () => observer.pauses.totalNs,
   });
-  const agentPage = makeAgentPage(config, observer.tracker, expected, () => clock.lastNs);
+  const agentPage = makeAgentPage(config, observer.tracker, expected, muting, () => clock.lastNs);
   const metrics = makeMetrics(config, observer, agentPage);
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence]) metrics.show(counters);
@@ -144,7 +147,7 @@ export function makeParts(options: PartsOptions): Parts {
   const runner = new ProcessRunner();
   const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
   for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
-  const recovery = new Recovery({
+  const recovery: Recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
     policyOf: (stall) => policyOf(stall, config.agents, agents),
@@ -158,6 +161,7 @@ export function makeParts(options: PartsOptions): Parts {
       spares,
     ),
     freshness: (key, generation) => observer.stallFreshness(key, generation),
+    isMuted: (stall, nowNs) => muting.isMuted(stall, nowNs),
     outcomes: (outcome) => {
       options.recordOutcome(outcome);
       ends?.onOutcome(outcome);
@@ -196,7 +200,7 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  const followed = { identification, orphans, ends, expected };
+  const followed = { identification, orphans, ends, expected, muting };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 

@@ -21,7 +21,8 @@ import {
   unprovenField,
   verdictFields,
 } from "./agent_fields.ts";
-import type { Log } from "./log.ts";
+import type { Mutable } from "../agents/mutes.ts";
+import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import type { EndReports } from "./end_options.ts";
 import { LineWindow } from "./line_window.ts";
@@ -36,6 +37,8 @@ interface ReportsOptions {
   /** The name of the agent of a number; "" = it has none. */
   readonly agentName: (number: number) => string;
   readonly nowNs: () => number;
+  /** Its lines are for debugging; undefined = nobody is muted. */
+  readonly isMuted?: (member: Mutable) => boolean;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }
@@ -48,6 +51,8 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   /** For the lines about single agents. */
   readonly #window: LineWindow;
   readonly #stalled = new StalledMembers();
+  /** Keys of stalled members that were not told of, since they are muted. */
+  readonly #untold = new Set<number>();
   #lastSlowNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReportsOptions) {
@@ -59,10 +64,13 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   stalled(stall: Stall): void {
+    const { isMuted = false } = stall;
     this.#stalled.add(stall);
-    if (!this.#window.mayWrite()) return;
+    if (isMuted) this.#untold.add(stall.key);
+    else this.#untold.delete(stall.key);
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.warn("agent stalled", {
+    log[isMuted ? "debug" : "warn"]("agent stalled", {
       ...memberFields(agentName(stall.agent), stall.pid),
       ...verdictFields(stall.verdict),
       listener: listenerNames[stall.listener],
@@ -74,65 +82,77 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...evidenceFields(stall.verdict),
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
+      ...mutedField(isMuted),
     });
   }
 
-  late({ agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs }: MemberLate): void {
-    if (!this.#window.mayWrite()) return;
+  late(late: MemberLate): void {
+    const { agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs } = late;
+    const isMuted = this.#isMuted(late);
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.info("agent late", {
+    log[isMuted ? "debug" : "info"]("agent late", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       silence_ms: wholeMsFromNs(saturatingSub(observerNs, lastNs)),
       late_ms: wholeMsFromNs(lateNs),
       threshold_ms: wholeMsFromNs(thresholdNs),
+      ...mutedField(isMuted),
     });
   }
 
   exited({ agent, pid, listener, ...end }: MemberExit): void {
-    if (!this.#window.mayWrite()) return;
+    const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.warn("member ended", {
+    log[isMuted ? "debug" : "warn"]("member ended", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       ...endFields(end),
+      ...mutedField(isMuted),
     });
   }
 
   gone({ agent, pid, reason, byPid, gapNs, ...end }: MemberGone): void {
-    if (!this.#window.mayWrite()) return;
+    const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
+    if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
+    const level = isMuted ? "debug" : "info";
     const member = memberFields(agentName(agent), pid);
     if (reason === "replaced") {
       const by = { by_pid: byPid, gap_ms: wholeMsFromNs(gapNs) };
-      log.info("member replaced", { ...member, ...by, ...endFields(end) });
+      log[level]("member replaced", { ...member, ...by, ...endFields(end) });
       return;
     }
     // A clean end needs no reason.
     const because = reason === "clean" ? undefined : reason;
-    log.info("member gone", { ...member, ...endFields(end), reason: because });
+    log[level]("member gone", { ...member, ...endFields(end), reason: because });
   }
 
-  missing({ agent, members, expected, graceNs }: AgentMissing): void {
-    if (!this.#window.mayWrite()) return;
+  missing({ agent, members, expected, graceNs }: AgentMissing, isMuted = false): void {
+    if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
     const grace_ms = wholeMsFromNs(graceNs);
-    log.error("agent missing", { agent: agentName(agent), members, expected, grace_ms });
+    const fields = { agent: agentName(agent), members, expected, grace_ms };
+    log[isMuted ? "debug" : "error"]("agent missing", { ...fields, ...mutedField(isMuted) });
   }
 
-  complete({ agent, members, expected, missingNs }: AgentComplete): void {
-    if (!this.#window.mayWrite()) return;
+  /** `wasTold`: that it was missing. */
+  complete({ agent, members, expected, missingNs }: AgentComplete, wasTold = true): void {
+    if (!this.#mayWrite(!wasTold)) return;
     const { log, agentName } = this.#options;
     const missing_ms = wholeMsFromNs(missingNs);
-    log.info("agent complete", { agent: agentName(agent), members, expected, missing_ms });
+    const fields = { agent: agentName(agent), members, expected, missing_ms };
+    log[wasTold ? "info" : "debug"]("agent complete", fields);
   }
 
   resumed({ key, pid, listener, status, agent, observerNs }: Returned): void {
     const stall = this.#stalled.take(key);
-    if (!this.#window.mayWrite()) return;
+    const wasTold = !this.#untold.delete(key);
+    if (!this.#mayWrite(!wasTold)) return;
     const silentMs = stall && wholeMsFromNs(saturatingSub(observerNs, stall.lastNs));
     const { log, listenerNames, agentName } = this.#options;
-    log.info("agent is back", {
+    log[wasTold ? "info" : "debug"]("agent is back", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       silent_ms: silentMs,
@@ -142,6 +162,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
 
   left(key: number): void {
     this.#stalled.take(key);
+    this.#untold.delete(key);
   }
 
   sharedPid(shared: SharedPid): void {
@@ -182,4 +203,18 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   outcome(outcome: RecoveryOutcome): void {
     this.#outcomes.outcome(outcome);
   }
+
+  #isMuted({ agent, key, generation }: Mutable): boolean {
+    return this.#options.isMuted?.({ agent, key, generation }) === true;
+  }
+
+  // Lines about muted agents are for debugging, and take no place from the others.
+  #mayWrite(isMuted: boolean): boolean {
+    if (isMuted && !this.#options.log.writes("debug")) return false;
+    return this.#window.mayWrite();
+  }
+}
+
+function mutedField(isMuted: boolean): LogFields {
+  return isMuted ? { muted: true } : {};
 }

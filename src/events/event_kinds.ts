@@ -64,6 +64,7 @@ export const EVENT_KINDS = {
       "endSignal",
       "endCore",
       "verdictReason",
+      "isMuted",
       "proven",
     ],
   },
@@ -171,6 +172,14 @@ export const EVENT_KINDS = {
   },
   missing: { line: "missing", fields: ["agent", "members", "expected", "grace"] },
   complete: { line: "complete", fields: ["agent", "members", "expected", "missing"] },
+  mute: {
+    line: "mute",
+    fields: ["target", "phase", "how", "muteReason", "muteFor", "byUid", "askerPid", "by"],
+  },
+  act: {
+    line: "act",
+    fields: ["act", "target", "knownPid", "isRefused", "detail", "byUid", "askerPid", "by"],
+  },
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {
     line: "shutdown",

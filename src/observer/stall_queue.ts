@@ -95,6 +95,13 @@ export class StallQueue implements StallSink {
     });
   }
 
+  /** A stall that was found before, as it is now: a debugger may have come or gone. */
+  lookAgain(stall: Stall, nowNs: number): Stall {
+    const now = { ...stall, observerNs: nowNs, isMuted: false };
+    if (this.#verdictOf === undefined) return now;
+    return { ...now, verdict: this.#verdictOf(stall.pid, stall.generation, stall.origin) };
+  }
+
   /** The oldest unread stall, or undefined. */
   take(): Stall | undefined {
     if (this.#next === this.#count) return undefined;
