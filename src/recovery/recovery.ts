@@ -17,6 +17,7 @@ import { Decider } from "./decider.ts";
 import type { Decision, RefuseDecision } from "./decision.ts";
 import { History, type RecoveryJournal } from "./history.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
+import { closedGate, type Gate, type GateWord, HandGates } from "./hand_gates.ts";
 import { HeldStalls, type IsMuted } from "./held_stalls.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
@@ -56,6 +57,15 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly monotonicNs?: () => number;
 }
 
+/** What came of a recovery by hand. */
+export interface ByHand {
+  readonly gates: readonly Gate[];
+  /** Undefined = it has begun. */
+  readonly refused: GateWord | undefined;
+  /** 0 = it has none yet. */
+  readonly recoveryId: number;
+}
+
 /** The stalls that wait for a decision. */
 export interface WaitingStalls {
   readonly isEmpty: boolean;
@@ -77,6 +87,7 @@ export class Recovery {
   readonly #actions: StepActions;
   readonly #sequences: Sequences;
   readonly #decider: Decider;
+  readonly #hand: HandGates;
   readonly #unixMsAtStart: () => number;
 
   constructor(options: RecoveryOptions) {
@@ -109,7 +120,10 @@ export class Recovery {
         this.#reportRefusal(stall, { reason }, nowNs);
     };
     const { isMuted } = options;
-    this.held = new HeldStalls({ capacity, isMuted, host, freshness, refused });
+    const held = new HeldStalls({ capacity, isMuted, host, freshness, refused });
+    this.held = held;
+    const asked = { storm, held, sequences: this.#sequences, observerNamespaceInode };
+    this.#hand = new HandGates({ ...shared, ...asked });
   }
 
   /** True if something is configured and no shutdown has begun: stalls are decided. */
@@ -144,6 +158,30 @@ export class Recovery {
   #decideOne(stall: Stall, nowNs: number): void {
     if (this.#policies.planOf(stall).isEmpty) return;
     this.#carryOut(this.#decider.decide(stall, nowNs), nowNs);
+  }
+
+  /** The gates of a recovery by hand, and what they find. */
+  gatesOf(stall: Stall, nowNs: number): Gate[] {
+    return this.#hand.gatesOf(stall, this.#decider.sequenceOf(stall, nowNs).paceKey, nowNs);
+  }
+
+  /**
+   * Begins a recovery that somebody has asked for, if the gates that protect others are open;
+   * `isForced`: also of a member that is not stalled.
+   */
+  byHand(stall: Stall, isForced: boolean, nowNs: number): ByHand {
+    const sequence = this.#decider.sequenceOf(stall, nowNs);
+    const gates = this.#hand.gatesOf(stall, sequence.paceKey, nowNs);
+    const closed = this.isEnabled ? closedGate(gates, isForced)?.gate : "no_plan";
+    if (closed !== undefined) return { gates, refused: closed, recoveryId: 0 };
+    const inTheWay = this.#outstanding.makeWay(stall, nowNs);
+    if (inTheWay !== undefined) return { gates, refused: inTheWay.reason, recoveryId: 0 };
+    sequence.isForced = isForced;
+    this.#carryOut({ kind: "begin", sequence }, nowNs);
+    const { recoveryId } = sequence;
+    // What waits for the service manager has no number yet, and goes on by itself.
+    const isLost = recoveryId === 0 && !this.#sequences.has(stall.key);
+    return { gates, refused: isLost ? "outstanding_capacity" : undefined, recoveryId };
   }
 
   /**

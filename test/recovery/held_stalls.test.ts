@@ -58,7 +58,7 @@ describe("a stall of a muted agent", () => {
 
   test("that failed before and is to be tried again waits for the end of the mute", () => {
     const harness = muted({
-      steps: [{ kind: "signal", signal: 15, name: "SIGTERM" }],
+      steps: [{ kind: "signal", signal: "SIGTERM" }],
       retry: true,
       verifyWithinNs: NS_PER_S,
       command: undefined,
@@ -75,9 +75,9 @@ describe("a stall of a muted agent", () => {
 
   test("runs on with the steps of a recovery that began before the mute", () => {
     const steps = [
-      { kind: "signal", signal: 3, name: "SIGQUIT" },
+      { kind: "signal", signal: "SIGQUIT" },
       { kind: "wait", waitNs: 5 * NS_PER_S },
-      { kind: "signal", signal: 9, name: "SIGKILL" },
+      { kind: "signal", signal: "SIGKILL" },
     ] as const;
     const harness = muted({ steps, command: undefined });
     harness.mutedPids.clear();
