@@ -13,7 +13,7 @@ export const AGENT_STATES = [
   "gone",
 ] as const;
 
-type AgentState = (typeof AGENT_STATES)[number];
+export type AgentState = (typeof AGENT_STATES)[number];
 
 /** Those that one member can have: only an agent is missing, or gone. */
 export type MemberState = Exclude<AgentState, "missing" | "gone">;

@@ -1,7 +1,6 @@
 // Follows the ends of members (spec 14): watches the processes of those that are new, takes the
 // ends that were seen, decides what each means, and lets members leave the table. All of it
 // happens between receives, within a budget, and never on the path of a beat.
-import { AGENT_NEW, AGENT_OTHER } from "../agents/agent_table.ts";
 import { actionOf, type HowEnded, howEnded } from "../agents/ends.ts";
 import { type OpenEnd, Replacements } from "../agents/replacements.ts";
 import { Counters } from "../base/counters.ts";
@@ -9,13 +8,13 @@ import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
-import { GENERATION_NS } from "../processes/generation.ts";
 import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
 import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndedMember, MemberEndsOptions, WatchedMember } from "./end_options.ts";
 import { EndReporter } from "./end_reporter.ts";
+import { MemberSlots } from "./member_slots.ts";
 import { StalledSweep } from "./stalled_sweep.ts";
 import { type SeenEnd, seenEnd } from "./unit_ends.ts";
 
@@ -26,13 +25,8 @@ import { type SeenEnd, seenEnd } from "./unit_ends.ts";
 const NEWCOMERS_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 /** Between two looks for members that may leave. */
 const SWEEP_NS = NS_PER_S;
-/**
- * One that was over before it could be watched is no member if it beat within so long of its start
- * alone: a helper that beats for another one and ends. A program that is to be watched takes longer
- * to start, or lives longer than the moment until it is watched.
- */
-const BRIEF_LIFE_NS_MAX = NS_PER_S;
-
+/** Ends are decided and reported in about 50 us each; after a flood of beats many may wait. */
+const ENDS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
 /**
  * An agent that was woken by a signal and beat for so long after it ends for reasons of its own;
  * one that it was meant to end has done so by then.
@@ -44,6 +38,7 @@ export class MemberEnds implements Deadline {
   readonly #reporter: EndReporter;
   readonly #options: MemberEndsOptions;
   readonly #newcomers: Newcomers;
+  readonly #slots: MemberSlots;
   readonly #sweep: StalledSweep;
   readonly #replacements = new Replacements();
   /** By pid: members that are not read yet, with their start times. */
@@ -62,6 +57,7 @@ export class MemberEnds implements Deadline {
 
   constructor(options: MemberEndsOptions) {
     this.#options = options;
+    this.#slots = new MemberSlots(options);
     this.#sweep = new StalledSweep(options);
     this.#reporter = new EndReporter(options, this.counters);
     this.#newcomers = options.observer.tracker.ends.follow((slot) => this.#excuses(slot));
@@ -101,27 +97,17 @@ export class MemberEnds implements Deadline {
    */
   settle(nowNs: number, allHeard: boolean, sliceNs = NEWCOMERS_NS_PER_TURN_MAX): void {
     this.#nowNs = nowNs;
-    const { observer, monotonicNs } = this.#options;
+    const { monotonicNs } = this.#options;
     const endNs = monotonicNs() + Math.min(sliceNs, NEWCOMERS_NS_PER_TURN_MAX);
     // Descriptors first: of one that has gone before it has one, nothing can be known any more.
     while (this.#newcomers.count > 0 && monotonicNs() <= endNs) this.#watch(this.#newcomers.take());
     for (const [pid, generation] of this.#unread) {
       // They are identified in the order in which they came.
-      if (monotonicNs() > endNs || !this.#isIdentified(pid, generation)) break;
+      if (monotonicNs() > endNs || !this.#slots.isIdentified(pid, generation)) break;
       this.#read(pid, generation);
     }
-    if (allHeard) {
-      for (const end of this.#seen.values()) {
-        this.#seen.delete(end.pid);
-        const slot = this.#slotOf(end.pid, end.generation);
-        if (slot >= 0 && this.#asksUnit(slot, end)) continue;
-        if (slot >= 0 && this.#leaves(slot, end, false)) this.#leave(slot);
-        this.#forgetMember(end);
-      }
-    }
-    if (this.#stalled.size === 0) return;
-    const slots = [...this.#stalled].map(([pid, generation]) => this.#slotOf(pid, generation));
-    if (observer.silence.judgeNow(slots.filter((slot) => slot >= 0))) this.#stalled.clear();
+    if (allHeard && this.#seen.size > 0) this.#decideSeen();
+    if (this.#stalled.size > 0) this.#judgeStalled();
   }
 
   nextDeadlineNs(): number {
@@ -139,7 +125,7 @@ export class MemberEnds implements Deadline {
     if (this.#options.observer.hasPendingStalls()) return;
     this.#sweep.look(nowNs, (slot) => this.#foundStalled(slot));
     for (const [pid, { generation, open }] of this.#ended) {
-      const slot = this.#slotOf(pid, generation);
+      const slot = this.#slots.slotOf(pid, generation);
       if (slot < 0) {
         this.#ended.delete(pid);
         if (open !== undefined) this.#replacements.closed(open);
@@ -150,7 +136,7 @@ export class MemberEnds implements Deadline {
   /** The tracker has removed the member of `pid`: its process is watched no more. */
   removed(pid: number): void {
     const member = this.#members.get(pid);
-    if (member === undefined || this.#slotOf(pid, member.generation) >= 0) return;
+    if (member === undefined || this.#slots.slotOf(pid, member.generation) >= 0) return;
     this.#members.delete(pid);
     this.#options.watch.forget(pid, member.generation);
   }
@@ -171,6 +157,33 @@ export class MemberEnds implements Deadline {
     return { ...this.#options.verdicts.of(pid, generation), unit };
   }
 
+  #decideSeen(): void {
+    const { monotonicNs } = this.#options;
+    const endNs = monotonicNs() + ENDS_NS_PER_TURN_MAX;
+    for (const end of this.#seen.values()) {
+      if (monotonicNs() > endNs) return;
+      this.#seen.delete(end.pid);
+      const slot = this.#slots.slotOf(end.pid, end.generation);
+      if (slot >= 0 && this.#asksUnit(slot, end)) continue;
+      if (slot >= 0 && this.#leaves(slot, end, false)) this.#leave(slot);
+      this.#forgetMember(end);
+    }
+  }
+
+  /** Stalls at once those that are to be: as many as the queue of stalls takes in one turn. */
+  #judgeStalled(): void {
+    const { silence } = this.#options.observer;
+    if (silence.stalls.unread > 0) return;
+    const due: number[] = [];
+    for (const [pid, generation] of this.#stalled) {
+      const slot = this.#slots.slotOf(pid, generation);
+      if (slot >= 0 && due.length === silence.slotsMax) break;
+      this.#stalled.delete(pid);
+      if (slot >= 0) due.push(slot);
+    }
+    silence.judgeNow(due);
+  }
+
   /** A member is new: its process is watched. */
   #watch(pid: number): void {
     const { observer, watch } = this.#options;
@@ -181,29 +194,18 @@ export class MemberEnds implements Deadline {
     if (Number.isNaN(generation)) return;
     // One that has no descriptor is looked at when it falls silent.
     if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
-    else this.#seen.set(pid, { ...this.#foundEnd(slot, Number.NaN), isBrief: this.#isBrief(slot) });
-  }
-
-  // It beat within a moment of its start alone, and how it ended cannot be known any more.
-  #isBrief(slot: number): boolean {
-    const { clock, tracker } = this.#options.observer;
-    const { generation, lastNs } = tracker.slots;
-    const startedNs = clock.lastNs - this.#ageNs(generation[slot]!);
-    const beatForNs = lastNs[slot]! - startedNs - tracker.table.lanes.pauses.sinceNs(startedNs);
-    return beatForNs < BRIEF_LIFE_NS_MAX;
-  }
-
-  // Which rule is a member's, and who takes its place, follows from its agent.
-  #isIdentified(pid: number, generation: number): boolean {
-    const slot = this.#slotOf(pid, generation);
-    return slot < 0 || this.#options.observer.tracker.slots.agent[slot] !== AGENT_NEW;
+    else
+      this.#seen.set(pid, {
+        ...this.#slots.foundEnd(slot, Number.NaN),
+        isBrief: this.#slots.isBrief(slot),
+      });
   }
 
   /** What is asked of a member when it has ended is read as long as it runs. */
   #read(pid: number, generation: number): void {
     const { watch, policyOf, unitOf } = this.#options;
     this.#unread.delete(pid);
-    const slot = this.#slotOf(pid, generation);
+    const slot = this.#slots.slotOf(pid, generation);
     // One that has ended already excuses nobody.
     if (slot < 0 || this.#ended.get(pid)?.generation === generation) return;
     if (policyOf(slot).onExit === "silence") {
@@ -211,8 +213,8 @@ export class MemberEnds implements Deadline {
       return;
     }
     const unit = unitOf(pid);
-    const group = this.#groupOf(slot, unit);
-    const startedNs = this.#startedNs(generation);
+    const group = this.#slots.groupOf(slot, unit);
+    const startedNs = this.#slots.startedNs(generation, this.#nowNs);
     const signalledNs = Number.NEGATIVE_INFINITY;
     this.#members.set(pid, { generation, unit, startedNs, signalledNs });
     if (group === "") return;
@@ -223,7 +225,7 @@ export class MemberEnds implements Deadline {
     const excused = this.#replacements.began(newcomer);
     if (excused === undefined) return;
     const ended = this.#ended.get(excused.pid);
-    const old = this.#slotOf(excused.pid, excused.generation);
+    const old = this.#slots.slotOf(excused.pid, excused.generation);
     if (ended?.open !== excused) return;
     this.#ended.delete(excused.pid);
     if (old < 0) return;
@@ -252,10 +254,10 @@ export class MemberEnds implements Deadline {
       return this.#leavesWhenDue(slot, seen);
     }
     if (!processes.hasEnded(pid, generation)) return false;
-    const end = this.#foundEnd(slot, watch.take(pid, generation));
+    const end = this.#slots.foundEnd(slot, watch.take(pid, generation));
     // While many come, one may be over and due before it was its turn to be watched.
     const isKnown = !Number.isNaN(end.waitStatus) || this.#memberOf(end) !== undefined;
-    const isBrief = !isKnown && this.#unread.get(pid) !== generation && this.#isBrief(slot);
+    const isBrief = !isKnown && this.#unread.get(pid) !== generation && this.#slots.isBrief(slot);
     return this.#leavesWhenDue(slot, { ...end, isBrief });
   }
 
@@ -263,13 +265,6 @@ export class MemberEnds implements Deadline {
     const leaves = this.#leaves(slot, end, true);
     this.#forgetMember(end);
     return leaves;
-  }
-
-  // One that is found out late ended at any time since its last beat.
-  #foundEnd(slot: number, waitStatus: number): SeenEnd {
-    const { slots } = this.#options.observer.tracker;
-    const [pid, generation] = [slots.pid[slot]!, slots.generation[slot]!];
-    return seenEnd({ pid, generation, waitStatus, seenNs: slots.lastNs[slot]! });
   }
 
   // A helper that was gone before its start time could be read: it never was a member.
@@ -307,10 +302,10 @@ export class MemberEnds implements Deadline {
       return false;
     }
     const open: OpenEnd = {
-      group: member === undefined ? "" : this.#groupOf(slot, unit),
+      group: member === undefined ? "" : this.#slots.groupOf(slot, unit),
       pid,
       generation,
-      startedNs: member?.startedNs ?? this.#startedNs(generation),
+      startedNs: member?.startedNs ?? this.#slots.startedNs(generation, this.#nowNs),
       endedNs: end.seenNs,
       dueNs: table.lanes.deadlineOf(slot),
     };
@@ -361,7 +356,7 @@ export class MemberEnds implements Deadline {
     const { observer, processes } = this.#options;
     const { pid, generation } = observer.tracker.slots;
     const waitStatus = processes.zombieStatus(pid[slot]!, generation[slot]!);
-    const end = this.#foundEnd(slot, waitStatus);
+    const end = this.#slots.foundEnd(slot, waitStatus);
     if (this.#leaves(slot, end, true)) this.#leave(slot);
   }
 
@@ -373,28 +368,5 @@ export class MemberEnds implements Deadline {
     if (this.#ended.get(pid)?.generation === generation) this.#ended.delete(pid);
     watch.forget(pid, generation);
     ends.leave(slot);
-  }
-
-  #slotOf(pid: number, generation: number): number {
-    const { tracker } = this.#options.observer;
-    const slot = tracker.slotOf(pid);
-    return slot >= 0 && tracker.slots.generation[slot] === generation ? slot : -1;
-  }
-
-  // What a newcomer must have in common with the member that it replaces; "" = none replaces it,
-  // since strangers share the agent of those without a name of their own.
-  #groupOf(slot: number, unit: string): string {
-    const { agent, uid } = this.#options.observer.tracker.slots;
-    const number = agent[slot]!;
-    return number === AGENT_NEW || number === AGENT_OTHER ? "" : `${number} ${uid[slot]} ${unit}`;
-  }
-
-  /** When a process started, in observer time; a tick may be between the two clocks. */
-  #startedNs(generation: number): number {
-    return this.#nowNs - this.#ageNs(generation);
-  }
-
-  #ageNs(generation: number): number {
-    return (this.#options.nowGeneration() - generation) * GENERATION_NS;
   }
 }

@@ -1,7 +1,8 @@
 // When silence is judged (spec 04 section 4), and what was found: stalls are judged only when no
 // received datagram waits and either all sockets were seen empty, so that beats that had arrived
 // count, or a flood has kept the observer from judging for long enough. While stalls of an earlier
-// judge point are unread, nothing is judged. Nothing here allocates after the start.
+// judge point are unread, nothing is judged.
+import { assert } from "../base/assert.ts";
 import { block, Counters, counter } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
@@ -20,12 +21,13 @@ export class SilenceWatch {
   readonly counters = new Counters(LATES, this);
   /** Judge points so far. */
   count = 0;
+  /** Slots that are taken at one judge point at most. */
+  readonly slotsMax: number;
   /** What was found and not yet taken. */
   readonly stalls: StallQueue;
   readonly #tracker: Tracker;
   readonly #clock: ObserverClock;
   readonly #pauses: PauseWatch;
-  readonly #slotsMax: number;
   /** Time spent in judge points, reset by takeNs(). */
   #ns = 0;
   // Since the last judge point: which listeners were found empty or failed, and the datagrams
@@ -45,8 +47,8 @@ export class SilenceWatch {
     this.#tracker = tracker;
     this.#clock = clock;
     this.#pauses = pauses;
-    this.#slotsMax = Math.min(slotsMax, tracker.capacity);
-    this.stalls = new StallQueue(tracker, this.#slotsMax, verdictOf);
+    this.slotsMax = Math.min(slotsMax, tracker.capacity);
+    this.stalls = new StallQueue(tracker, this.slotsMax, verdictOf);
   }
 
   consumed(count: number): void {
@@ -74,20 +76,20 @@ export class SilenceWatch {
     this.count++;
     if (this.#tracker.nextDeadline() > nowNs) return;
     const latesBefore = this.stalls.lates.length;
-    this.#tracker.drainDue(nowNs, this.#slotsMax, this.stalls);
+    this.#tracker.drainDue(nowNs, this.slotsMax, this.stalls);
     this.counters.add(LATES.lates, this.stalls.lates.length - latesBefore);
     this.#ns += this.#clock.nowNs() - nowNs;
   }
 
   /**
-   * The members of `slots` are stalled, whatever their silence; false = not yet, since stalls of an
-   * earlier judge point are unread.
+   * The members of `slots`, at most `slotsMax`, are stalled, whatever their silence. Requires that
+   * no stall of an earlier judge point is unread.
    */
-  judgeNow(slots: readonly number[]): boolean {
-    if (this.stalls.unread > 0) return false;
+  judgeNow(slots: readonly number[]): void {
+    assert(this.stalls.unread === 0, "stalls of an earlier judge point are taken first");
+    assert(slots.length <= this.slotsMax, "the queue has room for what is judged at once");
     this.stalls.restart(this.#clock.lastNs);
     for (const slot of slots) this.#tracker.ends.judge(slot, this.stalls);
-    return true;
   }
 
   /** Time spent in judge points since the last call. */

@@ -142,8 +142,11 @@ export class EndWatch {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Hands those that ended to `sink`, which may not call back; true if more are left. */
-  look(nowNs: number, sink: EndSink): boolean {
+  /**
+   * Hands those that ended to `sink`, which may not call back. What one look has no room for stays
+   * readable for the next.
+   */
+  look(nowNs: number, sink: EndSink): void {
     const ready = Math.max(0, this.#readiness.look());
     for (let index = 0; index < ready; index++) {
       const fd = this.#readiness.readyFd(index);
@@ -155,7 +158,6 @@ export class EndWatch {
       if (nowNs < watched.statusDueNs) break;
       this.#tell(watched, Number.NaN, watched.statusDueNs - END_STATUS_NS_MAX, sink);
     }
-    return ready === ENDS_PER_TURN_MAX;
   }
 
   /** `isReady` is called in each look in which `fd` is readable; false = it cannot be watched. */

@@ -13,7 +13,7 @@ import {
 } from "../../src/processes/end_watch.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
-import { ObserverHarness } from "../observer/harness.ts";
+import { ObserverHarness, type ObserverHarnessOptions } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 
@@ -72,9 +72,8 @@ class ScriptedWatch {
     this.#ends.push({ pid, generation, waitStatus });
   }
 
-  look(seenNs: number, sink: Sink): boolean {
+  look(seenNs: number, sink: Sink): void {
     for (const end of this.#ends.splice(0)) sink({ ...end, seenNs });
-    return false;
   }
 }
 
@@ -106,9 +105,15 @@ export class EndsHarness extends ObserverHarness {
   /** What recovery was asked of newcomers, and its answer. */
   readonly offered: { pid: number; uid: number; unit: string }[] = [];
   takesPlace = false;
+  /** How long everything takes between two readings of the clock. */
+  readingNs = 0;
+  #readNs = 0;
 
-  constructor() {
-    super({ verdictOf: (pid, generation, origin) => this.ends.verdictOf(pid, generation, origin) });
+  constructor(options: Pick<ObserverHarnessOptions, "judgeLimit"> = {}) {
+    super({
+      ...options,
+      verdictOf: (pid, generation, origin) => this.ends.verdictOf(pid, generation, origin),
+    });
     const { observer, processes, clock } = this;
     this.identification = new Identification({
       tracker: observer.tracker,
@@ -144,7 +149,7 @@ export class EndsHarness extends ObserverHarness {
           this.diary.push(`gone ${pid} ${reason}${Number.isNaN(byPid) ? "" : ` by ${byPid}`}`),
       },
       nowGeneration: () => Math.floor(clock.ns / (GENERATION_MS * MS)),
-      monotonicNs: () => 0,
+      monotonicNs: () => (this.#readNs += this.readingNs),
     });
   }
 

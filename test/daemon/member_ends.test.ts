@@ -70,6 +70,33 @@ describe("MemberEnds", () => {
     expect(harness.turn()).toEqual(["stall 101 exited"]);
   });
 
+  test("of many that are to be stalled at once stalls as many in a turn as are judged in one", () => {
+    const harness = new EndsHarness({ judgeLimit: 2 });
+    harness.onExit = "report";
+    const pids = [100, 101, 102, 103, 104];
+    harness.begin(...pids);
+    for (const pid of pids) harness.end(pid, EXIT_3);
+    const exits = pids.map((pid) => `exit ${pid} unclean`);
+    expect(harness.turn()).toEqual([...exits, "stall 100 exited", "stall 101 exited"]);
+    expect(harness.ends.hasWork).toBeTrue();
+    expect(harness.turn()).toEqual(["stall 102 exited", "stall 103 exited"]);
+    expect(harness.turn()).toEqual(["stall 104 exited"]);
+    expect(harness.ends.hasWork).toBeFalse();
+  });
+
+  test("decides ends for 2 ms in a turn, and the others in the next ones", () => {
+    const harness = new EndsHarness();
+    const pids = [100, 101, 102, 103, 104];
+    harness.begin(...pids);
+    for (const pid of pids) harness.end(pid, 0);
+    harness.readingNs = 0.7 * MS;
+    expect(harness.turn()).toEqual(["gone 100 clean", "gone 101 clean"]);
+    expect(harness.ends.hasWork).toBeTrue();
+    expect(harness.turn()).toEqual(["gone 102 clean", "gone 103 clean"]);
+    expect(harness.turn()).toEqual(["gone 104 clean"]);
+    expect(harness.ends.hasWork).toBeFalse();
+  });
+
   test("calls every end gone with on_exit = ignore, that of a stalled member, too", () => {
     const harness = new EndsHarness();
     harness.onExit = "ignore";

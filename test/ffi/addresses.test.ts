@@ -2,11 +2,14 @@
 // changes when the engine gives it a buffer later, and the address that was taken points to freed
 // memory. Nothing may be called back either: a callback that the collector has freed ends the
 // process.
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ptr, read } from "bun:ffi";
 import { Glob } from "bun";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 const ROOT = join(import.meta.dir, "../..");
 const paths = [...new Glob("{ffi,src}/**/*.ts").scanSync(ROOT)].sort();

@@ -64,7 +64,7 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   },
   varta_agent_exits_total: {
     why: PROCESSES,
-    file: "test/end_to_end/agent_rows.test.ts",
+    file: "test/end_to_end/side_by_side/agent_rows.test.ts",
     words: '"_exits_total", \',how="unclean"\'',
   },
   varta_agent_expected_members: {
@@ -94,17 +94,17 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   },
   varta_member_ends_total: {
     why: PROCESSES,
-    file: "test/end_to_end/ends.test.ts",
+    file: "test/end_to_end/side_by_side/ends.test.ts",
     words: "varta_member_ends_total",
   },
   varta_member_pidfds: {
     why: PROCESSES,
-    file: "test/end_to_end/ends.test.ts",
+    file: "test/end_to_end/side_by_side/ends.test.ts",
     words: "varta_member_pidfds",
   },
   varta_member_pidfds_refused_total: {
     why: PROCESSES,
-    file: "test/end_to_end/ends.test.ts",
+    file: "test/end_to_end/side_by_side/ends.test.ts",
     words: "varta_member_pidfds_refused_total",
   },
   varta_unit_questions_total: {

@@ -300,6 +300,7 @@ describe("a fault of the rows of agents is noticed:", () => {
           before = stall;
         };
       }),
+      { agents: 16 },
     );
     expect(found).toStartWith("sample varta_agent_stalls_total");
   });

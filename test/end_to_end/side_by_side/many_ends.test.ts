@@ -2,7 +2,7 @@
 // is no alarm, one that ends of many is one, parents that do not reap change nothing, and members
 // of other machines leave in the end.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { connectUdp } from "../../../src/client/mod.ts";
 import { sampleAt } from "../../metrics/page.ts";
@@ -63,15 +63,19 @@ describe.concurrent.if(IS_LINUX)("of an agent with several members", () => {
     // The shell becomes a program that reaps nothing.
     const agent = `${process.execPath} ${import.meta.dir}/../../support/mortal_agent.ts`;
     const exits = Array.from({ length: ZOMBIES }, (_, i) => (i < CLEAN ? 0 : 3));
+    const word = (status: number) => `(until [ -e "$0" ]; do sleep 0.2; done; echo exit ${status})`;
     const script = `${exits
-      .map((status) => `(sleep 2; echo exit ${status}) | ${agent} ${daemon.socket} >/dev/null &`)
+      .map((status) => `${word(status)} | ${agent} ${daemon.socket} >/dev/null &`)
       .join("\n")}\nexec sleep 60`;
+    const endAll = daemon.path("end-all");
     await using parents = new AsyncDisposableStack();
-    const parent = Bun.spawn(["/bin/sh", "-c", script]);
+    const parent = Bun.spawn(["/bin/sh", "-c", script, endAll]);
     parents.defer(async () => {
       parent.kill("SIGKILL");
       await parent.exited;
     });
+    await untilTracked(daemon, ZOMBIES);
+    writeFileSync(endAll, "");
     await daemon.untilSays("member gone", CLEAN);
     await daemon.untilSays("member ended", ZOMBIES - CLEAN);
     const zombies = [...daemon.saying("member gone"), ...daemon.saying("member ended")];

@@ -1,12 +1,12 @@
 // The rows of an agent on the page of a real daemon: what happens to its processes is counted under
 // its name, and whoever takes their place has the same series (spec 08 section 3.8).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { IS_LINUX } from "../../ffi/constants.ts";
-import { linesWith, type Page, sampleAt } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { MortalAgents } from "../support/mortal_agents.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { IS_LINUX } from "../../../ffi/constants.ts";
+import { linesWith, type Page, sampleAt } from "../../metrics/page.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { MortalAgents } from "../../support/mortal_agents.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -14,7 +14,7 @@ afterAll(endLeftovers);
 const AGENT = "mortal";
 const CONFIG = `
 [observer]
-threshold = "600ms"
+threshold = "1s"
 
 [[agent]]
 match = { uid = ${process.getuid!()} }
@@ -38,7 +38,7 @@ async function untilBeating(daemon: DaemonProcess, count: number): Promise<Page>
   return page;
 }
 
-describe.if(IS_LINUX)("an agent of a daemon with a configuration file", () => {
+describe.concurrent.if(IS_LINUX)("an agent of a daemon with a configuration file", () => {
   test("keeps its series through a stall, an unclean end, a clean one and other pids", async () => {
     await using daemon = await DaemonProcess.start({ config: CONFIG });
     await using agents = new MortalAgents(daemon.socket);
@@ -47,7 +47,7 @@ describe.if(IS_LINUX)("an agent of a daemon with a configuration file", () => {
     expect(value(before, "s", ',state="ok"')).toBe(2);
     expect(value(before, "_stalls_total", ',verdict="exited"')).toBe(0);
     expect(value(before, "_exits_total", ',how="unclean"')).toBe(0);
-    expect(value(before, "_threshold_seconds")).toBe(0.6);
+    expect(value(before, "_threshold_seconds")).toBe(1);
 
     await one.exit(3);
     await daemon.untilStalls(one.pid);
@@ -99,7 +99,7 @@ describe.if(IS_LINUX)("an agent of a daemon with a configuration file", () => {
   });
 });
 
-describe.if(IS_LINUX)("an agent of a daemon that was started by options alone", () => {
+describe.concurrent.if(IS_LINUX)("an agent of a daemon that was started by options alone", () => {
   test("has rows by pid, and none by name", async () => {
     await using daemon = await DaemonProcess.start();
     await using agents = new MortalAgents(daemon.socket);

@@ -2,23 +2,23 @@
 // 3 and 4, spec 15 sections 3 and 4), with real agents.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { IS_LINUX } from "../../ffi/constants.ts";
-import { compiled } from "../support/compiled.ts";
-import { sampleAt } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { MortalAgents } from "../support/mortal_agents.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { IS_LINUX } from "../../../ffi/constants.ts";
+import { compiled } from "../../support/compiled.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { MortalAgents } from "../../support/mortal_agents.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-const held = IS_LINUX ? compiled(join(import.meta.dir, "../support/held.c")) : undefined;
+const held = IS_LINUX ? compiled(join(import.meta.dir, "../../support/held.c")) : undefined;
 const CANNOT_HOLD = held === undefined ? " (skipped: there is no C compiler)" : "";
 
 const RULE = `[[agent]]\nmatch = { uid = ${process.getuid!()} }\nname = "worker"\n`;
 
-describe.if(IS_LINUX)("the rule of an agent", () => {
+describe.concurrent.if(IS_LINUX)("the rule of an agent", () => {
   test("says which statuses are clean, and makes another end a stall at once", async () => {
     await using daemon = await DaemonProcess.start({
       config: `[observer]\nthreshold = "60s"\n${RULE}on_exit = "report"\nclean_exit = [143]\n`,
@@ -75,7 +75,7 @@ describe.if(IS_LINUX)("the rule of an agent", () => {
 
 const RECOVERY = '[observer]\nthreshold = "600ms"\n[recovery]\ncommand = ["true", "{agent}"]\n';
 
-describe.skipIf(held === undefined)(`a recovery${CANNOT_HOLD}`, () => {
+describe.concurrent.skipIf(held === undefined)(`a recovery${CANNOT_HOLD}`, () => {
   test.each([
     ["leaves one alone that a debugger holds, and says why", "", "verdict_not_acted_on"],
     ["acts on it where its plan says so", 'when = ["traced"]\n', undefined],

@@ -3,13 +3,13 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { STATUS_OK } from "../../src/wire/frame.ts";
-import { encodeFrame } from "../../src/wire/encode.ts";
-import { sampleAt, sumOf } from "../metrics/page.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import type { LogLine } from "../support/log_lines.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { STATUS_OK } from "../../../src/wire/frame.ts";
+import { encodeFrame } from "../../../src/wire/encode.ts";
+import { sampleAt, sumOf } from "../../metrics/page.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import type { LogLine } from "../../support/log_lines.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -37,7 +37,7 @@ recovery = "none"
 [[agent]]
 match = { script = "healed-*.py", uid = ${process.getuid!()} }
 name = "healed"
-threshold = "300ms"
+threshold = "600ms"
 recovery = "heal"
 
 [recovery]
@@ -61,26 +61,29 @@ afterAll(() => {
 
 const hasPython = Bun.which("python3") !== null;
 
-test.skipIf(!hasPython)("each member has the threshold and the plan of its rule", async () => {
-  await using daemon = await DaemonProcess.start({ config: CONFIG, files: FILES });
-  const watched = await silentAgent(daemon, "watched.py");
-  const healed = await silentAgent(daemon, "healed-1.py");
-  const other = await silentAgent(daemon, "other.py");
-  await Promise.all([daemon.untilStalls(watched), daemon.untilStalls(healed)]);
-  await daemon.untilSays("recovery done");
+test.concurrent.skipIf(!hasPython)(
+  "each member has the threshold and the plan of its rule",
+  async () => {
+    await using daemon = await DaemonProcess.start({ config: CONFIG, files: FILES });
+    const watched = await silentAgent(daemon, "watched.py");
+    const healed = await silentAgent(daemon, "healed-1.py");
+    const other = await silentAgent(daemon, "other.py");
+    await Promise.all([daemon.untilStalls(watched), daemon.untilStalls(healed)]);
+    await daemon.untilSays("recovery done");
 
-  const stall = (pid: number) => named(daemon.stallsOf(pid)[0]!, "agent", "threshold_ms");
-  expect(stall(watched)).toEqual(["watched", "700"]);
-  expect(stall(healed)).toEqual(["healed", "300"]);
-  expect(daemon.stallsOf(other)).toEqual([]);
-  expect(readFileSync(daemon.path("healed"), "utf8")).toBe(`${healed} 300\n`);
-  expect(existsSync(daemon.path("not-by-a-plan"))).toBe(false);
-  const started = daemon.saying("recovery began");
-  expect(started.map((line) => named(line, "agent", "pid"))).toEqual([["healed", `${healed}`]]);
-  expect(sumOf(await daemon.page(), "varta_recovery_outcomes_total")).toBe(2);
-});
+    const stall = (pid: number) => named(daemon.stallsOf(pid)[0]!, "agent", "threshold_ms");
+    expect(stall(watched)).toEqual(["watched", "700"]);
+    expect(stall(healed)).toEqual(["healed", "600"]);
+    expect(daemon.stallsOf(other)).toEqual([]);
+    expect(readFileSync(daemon.path("healed"), "utf8")).toBe(`${healed} 600\n`);
+    expect(existsSync(daemon.path("not-by-a-plan"))).toBe(false);
+    const started = daemon.saying("recovery began");
+    expect(started.map((line) => named(line, "agent", "pid"))).toEqual([["healed", `${healed}`]]);
+    expect(sumOf(await daemon.page(), "varta_recovery_outcomes_total")).toBe(2);
+  },
+);
 
-test.skipIf(!hasPython)(
+test.concurrent.skipIf(!hasPython)(
   "a budget holds for an agent that hangs under a new pid each time",
   async () => {
     await using daemon = await DaemonProcess.start({ config: CONFIG, files: FILES });
@@ -101,12 +104,12 @@ test.skipIf(!hasPython)(
     expect(new Set(pids).size).toBe(5);
     expect(sampleAt(await daemon.page(), outcome("spawned"))).toBe(3);
     const healed = readFileSync(daemon.path("healed"), "utf8").trim().split("\n");
-    expect(healed).toEqual(pids.slice(0, 3).map((pid) => `${pid} 300`));
+    expect(healed).toEqual(pids.slice(0, 3).map((pid) => `${pid} 600`));
     expect(daemon.saying("gave up").map((line) => named(line, "agent"))).toEqual([["healed"]]);
   },
 );
 
-test.skipIf(!hasPython)("a process that its plan ended has a successor", async () => {
+test.concurrent.skipIf(!hasPython)("a process that its plan ended has a successor", async () => {
   const plan = 'step = [{ signal = "SIGKILL" }, { wait = "1m" }, { exec = ["true"] }]';
   await using daemon = await DaemonProcess.start({
     config: CONFIG.replace(/command = .*append.*/, plan),

@@ -3,12 +3,12 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { STATUS_OK } from "../../src/wire/frame.ts";
-import { encodeFrame } from "../../src/wire/encode.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { STATUS_OK } from "../../../src/wire/frame.ts";
+import { encodeFrame } from "../../../src/wire/encode.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -28,7 +28,7 @@ while True:
     out.sendto(bytes.fromhex(line), sys.argv[1])
 `;
 
-test.skipIf(Bun.which("python3") === null)(
+test.concurrent.skipIf(Bun.which("python3") === null)(
   "a script that becomes another one stalls and returns under the name of that",
   async () => {
     using directory = new TemporaryDirectory();

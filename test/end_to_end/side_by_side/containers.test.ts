@@ -3,14 +3,14 @@
 // kernel names (spec 05 section 5.4).
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { STATUS_OK } from "../../src/wire/frame.ts";
-import { encodeFrame } from "../../src/wire/encode.ts";
-import { sampleAt } from "../metrics/page.ts";
-import { ControlGroup, NEEDS_CONTROL_GROUPS } from "../support/control_group.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { STATUS_OK } from "../../../src/wire/frame.ts";
+import { encodeFrame } from "../../../src/wire/encode.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { ControlGroup, NEEDS_CONTROL_GROUPS } from "../../support/control_group.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -42,7 +42,7 @@ const ID = "0123456789abcdef".repeat(4);
 
 const reason = whyNot();
 
-test.skipIf(reason !== "")(
+test.concurrent.skipIf(reason !== "")(
   `agents with pid 1 of two containers are watched and recovered as what they are outside${reason}`,
   async () => {
     using directory = new TemporaryDirectory();
@@ -74,7 +74,7 @@ test.skipIf(reason !== "")(
   },
 );
 
-test.skipIf(reason !== "")(
+test.concurrent.skipIf(reason !== "")(
   `a number that is not the sender's own is refused${reason}`,
   async () => {
     using directory = new TemporaryDirectory();
@@ -99,7 +99,7 @@ test.skipIf(reason !== "")(
   },
 );
 
-test.skipIf(reason !== "" || NEEDS_CONTROL_GROUPS !== "")(
+test.concurrent.skipIf(reason !== "" || NEEDS_CONTROL_GROUPS !== "")(
   `an agent in the control group of a container is called after that${reason || NEEDS_CONTROL_GROUPS}`,
   async () => {
     using directory = new TemporaryDirectory();
@@ -171,7 +171,7 @@ function start(directory: TemporaryDirectory, observer = "[observer]\n"): Promis
   return DaemonProcess.start({
     directory: directory.path,
     ownListeners: true,
-    config: `${observer}threshold = "400ms"
+    config: `${observer}threshold = "1s"
 
 [[listener]]
 kind = "unix"

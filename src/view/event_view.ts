@@ -1,0 +1,90 @@
+// One event as `events` sends it, one JSON object per line (spec 16). The same for the history of
+// `explain`.
+import type { StallVerdictWord } from "../events/stall_verdict.ts";
+import type { StepKind } from "../events/step_kind.ts";
+
+/** Each has the fields of its kind only. Unknown ones are left out. */
+export interface EventView {
+  /** RFC 3339 in UTC, milliseconds. */
+  readonly time: string;
+  readonly kind: EventViewKind;
+  /** "" = it is of no agent. */
+  readonly agent: string;
+  readonly pid?: number;
+  readonly silence_ms?: number;
+  readonly threshold_ms?: number;
+  readonly muted?: boolean;
+  readonly verdict?: StallVerdictWord;
+  readonly tracer?: TracerView;
+  readonly end?: EndView;
+  /** The pid that took its place. */
+  readonly by_pid?: number;
+  readonly recovery?: RecoveryEvent;
+  /** Of missing and complete. */
+  readonly members?: number;
+  readonly expected?: number;
+  /** Of lost: how many events this reader did not get. */
+  readonly count?: number;
+  /** What else there is to say, as a clause: cause of a pause, reason of a mute. */
+  readonly detail?: string;
+}
+
+export const EVENT_VIEW_KINDS = [
+  "stall",
+  "resume",
+  "late",
+  "exit",
+  "gone",
+  "missing",
+  "complete",
+  "recovery",
+  "observer_paused",
+  "guard",
+  "mute",
+  "reload",
+  "boot",
+  "shutdown",
+  "lost",
+] as const;
+export type EventViewKind = (typeof EVENT_VIEW_KINDS)[number];
+
+export interface TracerView {
+  readonly pid: number;
+  /** Command name; "" = not known. */
+  readonly comm: string;
+  readonly user: string;
+}
+
+/** How a process ended; both null = not known. */
+export interface EndView {
+  readonly time: string;
+  readonly exit_status: number | null;
+  readonly signal: number | null;
+}
+
+export interface RecoveryEvent {
+  readonly id: number;
+  readonly what: "began" | "step" | "done" | "helped" | "not_helped" | "refused" | "held";
+  readonly plan?: string;
+  readonly step?: number;
+  readonly steps?: number;
+  readonly kind?: StepKind;
+  /** Signal name, duration as in the configuration, program, or unit. */
+  readonly target?: string;
+  /** What became of the step: "sent", "no beat", "asked systemd", "left out, the process is gone". */
+  readonly result?: string;
+  /** Of a step that is done; of a recovery: since the stall. */
+  readonly took_ms?: number;
+  /** Why it was refused or is held: a word, and a clause. */
+  readonly reason?: string;
+  readonly why?: string;
+}
+
+/** The last line of `events` without -f. */
+export interface EventsEnd {
+  readonly shown: number;
+  /** Of other kinds or agents, in the same time. */
+  readonly left_out: number;
+  /** As it was asked for: "10m"; "" = since the beginning. */
+  readonly since: string;
+}

@@ -1,0 +1,223 @@
+// What `explain` answers: the facts, and no sentence of its own (spec 16). The command makes the
+// words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not apply.
+import type { AgentState } from "../agents/agent_state.ts";
+import type { StallVerdictWord } from "../events/stall_verdict.ts";
+import type { EndView, EventView, TracerView } from "./event_view.ts";
+import type { MuteView } from "./status_view.ts";
+
+export interface ExplainView {
+  readonly v: 1;
+  readonly time: string;
+  readonly agent: string;
+  readonly state: AgentState;
+  /** The worst member, explained in full; null = the agent has none. */
+  readonly member: ExplainedMember | null;
+  /** Since the stall or the missing, as long as it lasts. */
+  readonly since: string | null;
+  readonly muted: MuteView | null;
+  /** How the members of this agent stand: for "the 7 other members beat". */
+  readonly beating: number;
+  readonly members: number;
+  readonly expected: number | null;
+  readonly done: readonly DoneRow[];
+  readonly next: readonly NextRow[];
+  readonly rule: ExplainedRuleView;
+  /** Newest first, at most ten. */
+  readonly history: readonly EventView[];
+  /** Other members that are not ok. */
+  readonly others: readonly { readonly pid: number; readonly state: AgentState }[];
+  /** Path and anchor; "" = none is installed. */
+  readonly runbook: string;
+}
+
+export interface ExplainedMember {
+  readonly pid: number;
+  /** The address from which it beats by UDP; "" = it is on this machine. */
+  readonly source: string;
+  readonly verdict: ExplainedVerdict | null;
+  readonly silence_ms: number;
+  readonly last_beat: LastBeat | null;
+  /** Beats of it that were refused since then, by reason. */
+  readonly refused: readonly { readonly reason: string; readonly count: number }[];
+  readonly who: WhoView;
+  readonly proof: ProofView;
+}
+
+export interface ExplainedVerdict {
+  readonly verdict: StallVerdictWord;
+  /** The letter of /proc/PID/stat; "" = it was not looked at. */
+  readonly proc_state: string;
+  /** The kernel's function in which it waits; "" = none, or that is kept from us. */
+  readonly wchan: string;
+  /** Of processor time since the stall, and over how long. */
+  readonly cpu_ms: number | null;
+  readonly cpu_over_ms: number | null;
+  readonly tracer: TracerView | null;
+  /** How it ended, and who said so. */
+  readonly end: EndView | null;
+  readonly end_source: "pidfd" | "systemd" | null;
+  readonly freezer: 0 | 1 | 2;
+  /** Another member that took its place in time. */
+  readonly replaced: {
+    readonly pid: number;
+    readonly time: string;
+    readonly left_ms: number;
+  } | null;
+  /** Its pid belongs to another process by now, which started then. */
+  readonly pid_reused: string | null;
+  /** Why it is not known, for "unknown". */
+  readonly reason: string;
+}
+
+export interface LastBeat {
+  readonly time: string;
+  /** Nonce, in decimal digits. */
+  readonly number: string;
+  readonly status: "ok" | "degraded" | "critical";
+  /** "ADDRESS:PORT"; "" = of this machine. */
+  readonly from: string;
+}
+
+/** Each is "" where it is not known. */
+export interface WhoView {
+  readonly unit: string;
+  readonly container: string;
+  readonly user: string;
+  readonly uid: number | null;
+  readonly comm: string;
+  readonly script: string;
+  /** When the process started. */
+  readonly since: string | null;
+}
+
+export interface ProofView {
+  /** Of ORIGIN_TEXTS. */
+  readonly origin: string;
+  readonly listener: string;
+  /** The process that is watched is known to have sent a beat itself. */
+  readonly proven: boolean;
+  /** Its namespace where that is not the observer's. */
+  readonly namespace: {
+    readonly inode: number;
+    readonly own_inode: number;
+    /** The pid that its frames say. */
+    readonly inner_pid: number;
+  } | null;
+  /** How many other agents of its address beat, for a remote one. */
+  readonly others_beating: number | null;
+}
+
+/** What was done about it, oldest first. */
+export type DoneRow =
+  | {
+      readonly what: "began";
+      readonly time: string;
+      readonly id: number;
+      readonly plan: string;
+      readonly steps: number;
+    }
+  | {
+      readonly what: "step";
+      readonly time: string;
+      readonly step: number;
+      /** "SIGQUIT to pid 4711", "wait 5s", "restart of worker@3.service". */
+      readonly action: string;
+      readonly result: string;
+    }
+  | {
+      readonly what: "helped";
+      readonly time: string;
+      readonly id: number;
+      readonly took_ms: number;
+    }
+  | {
+      readonly what: "refused" | "held";
+      readonly time: string;
+      /** The word of the gate. */
+      readonly reason: string;
+      /** Figures of the gate, where it has them. */
+      readonly used?: number;
+      readonly limit?: number;
+      readonly window_ms?: number;
+    }
+  | {
+      readonly what: "reported";
+      readonly time: string;
+      readonly as: "stall" | "gone" | "replaced";
+    };
+
+/** What comes next, in this order. */
+export type NextRow =
+  /** The restart is given up if systemd has not answered by then. */
+  | {
+      readonly what: "step_ends";
+      readonly time: string;
+      readonly verify_ms: number;
+      readonly left: number;
+      readonly limit: number;
+      readonly window_ms: number;
+    }
+  /** A beat must have come by then. */
+  | { readonly what: "verified"; readonly time: string; readonly unit: string }
+  | { readonly what: "mute_ends" | "budget" | "storm_room" | "retry"; readonly time: string }
+  /** Silent from then on. */
+  | { readonly what: "deadline"; readonly time: string }
+  | {
+      readonly what: "crash_loop";
+      readonly exits: number;
+      readonly limit: number;
+      readonly window_ms: number;
+    }
+  | { readonly what: "forgotten"; readonly after_ms: number }
+  | { readonly what: "nothing" };
+
+export interface ExplainedRuleView {
+  /** From 1; null = no [[agent]] matches. */
+  readonly number: number | null;
+  /** FILE:LINE of the rule, or of the nearest one; "" = there is none. */
+  readonly place: string;
+  /** As in the file: `unit = "worker@*.service"`. */
+  readonly match: string;
+  readonly count: number;
+  /** Why earlier rules, or the nearest, do not match. */
+  readonly failed: readonly FailedRule[];
+  readonly threshold_ms: number;
+  readonly late_ms: number | null;
+  readonly grace_ms: number;
+  readonly expect: number | null;
+  readonly on_exit: string;
+  /** "" = that of [recovery] itself, "none" = nothing is done. */
+  readonly plan: string;
+  /** Place of the listener's table, for a hint: FILE:LINE. */
+  readonly listener_place: string;
+}
+
+export interface FailedRule {
+  readonly number: number;
+  readonly place: string;
+  readonly field: string;
+  /** "" = it has none. */
+  readonly found: string;
+  readonly wanted: string;
+}
+
+/** What `explain PID` answers of a process that has never beaten. */
+export interface StrangerView {
+  readonly v: 1;
+  readonly time: string;
+  readonly pid: number;
+  readonly runs: boolean;
+  readonly who: WhoView;
+  /** The agent that it would be. */
+  readonly agent: string;
+  readonly rule: ExplainedRuleView;
+  /** Whether it may send: by the socket's file mode. */
+  readonly may: {
+    readonly yes: boolean;
+    readonly socket: string;
+    /** "0660" */
+    readonly mode: string;
+    readonly group: string;
+  } | null;
+  readonly refused: readonly { readonly reason: string; readonly count: number }[];
+}

@@ -1,0 +1,130 @@
+// What `status` answers, as it is sent: one JSON object, with the names that scripts read (spec 16).
+// Times are RFC 3339 in UTC with milliseconds; `null` is what does not apply or is not known.
+// Fields are only ever added at the end.
+import type { AgentState, MemberState } from "../agents/agent_state.ts";
+import type { StallVerdictWord } from "../events/stall_verdict.ts";
+
+export interface StatusView {
+  readonly v: 1;
+  readonly host: string;
+  readonly time: string;
+  readonly observer: ObserverStatus;
+  /** Agents by state, muted ones too; `muted` counts those that are, whatever their state. */
+  readonly counts: Readonly<Record<AgentState | "muted", number>>;
+  readonly agents: readonly AgentStatus[];
+}
+
+export interface ObserverStatus {
+  readonly state: "ok" | "paused" | "guard";
+  readonly up_s: number;
+  /** The last pause, for ten minutes after it. */
+  readonly paused_last: ObserverPause | null;
+  /** `false` while it is not active. */
+  readonly guard: ObserverGuard | false;
+  /** Refused datagrams since the start, the most frequent reason; null = none. */
+  readonly refused?: RefusedBeats | null;
+}
+
+export interface ObserverPause {
+  readonly from: string;
+  readonly length_ms: number;
+  /** Why, as a clause: "the machine was stopped". */
+  readonly cause: string;
+}
+
+export interface ObserverGuard {
+  readonly since: string;
+  readonly silent: number;
+  readonly members: number;
+  /** Within which they fell silent. */
+  readonly window_ms: number;
+  /** None is judged before. */
+  readonly until: string;
+}
+
+export interface RefusedBeats {
+  readonly count: number;
+  /** As in `varta_datagrams_rejected_total{reason}`. */
+  readonly reason: string;
+  readonly listener: string;
+  /** The last sender: what it calls itself, and its pid here; null = not known. */
+  readonly claimed_pid: number | null;
+  readonly pid: number | null;
+}
+
+export interface AgentStatus {
+  readonly agent: string;
+  readonly state: AgentState;
+  readonly muted: MuteView | null;
+  readonly beating: number;
+  /** Known, stalled ones too. */
+  readonly members: number;
+  readonly expected: number | null;
+  /** Of its worst member; null = it has none. */
+  readonly silence_ms: number | null;
+  readonly threshold_ms: number;
+  readonly late_ms: number | null;
+  readonly beats_per_s: number;
+  readonly last_stall: LastStall | null;
+  /** The one that runs, or the last word of its plan. */
+  readonly recovery: RecoveryStatus | null;
+  /** Since the daemon's start. */
+  readonly stalls: number;
+  readonly recoveries: number;
+  readonly missing_since: string | null;
+  /** Of its grace; null = it is over. */
+  readonly grace_left_ms: number | null;
+  /** Since when it says of itself that it is not ok. */
+  readonly status_since: string | null;
+}
+
+export interface LastStall {
+  readonly verdict: StallVerdictWord;
+  readonly time: string;
+  readonly pid: number;
+}
+
+export interface RecoveryStatus {
+  readonly id: number;
+  readonly state: "running" | "gave_up" | "helped" | "not_helped";
+  /** From 1. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+export interface MuteView {
+  readonly since: string;
+  readonly until: string;
+  /** User name, or uid where it has none. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What `status AGENT` answers. */
+export interface MembersView {
+  readonly v: 1;
+  readonly host: string;
+  readonly time: string;
+  readonly agent: AgentStatus;
+  /** The plan's name; "" = that of [recovery] itself, "none" = nothing is done. */
+  readonly plan: string;
+  readonly stalls_24h: number;
+  readonly recoveries_24h: number;
+  readonly members: readonly MemberStatus[];
+}
+
+export interface MemberStatus {
+  readonly pid: number;
+  /** The address from which it beats by UDP; "" = it is on this machine. */
+  readonly source: string;
+  readonly state: MemberState;
+  readonly silence_ms: number;
+  readonly threshold_ms: number;
+  /** What it said of itself in its last beat. */
+  readonly status: "ok" | "degraded" | "critical";
+  readonly beats: number;
+  /** Since its process started, or since its first beat where that is not known. */
+  readonly age_ms: number;
+  /** The unit or container that it runs in; "" = none. */
+  readonly unit: string;
+}
