@@ -26,6 +26,9 @@ export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
 export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
 /** Linux only. */
 export const SO_PASSCRED = 16;
+/** Linux only: who is at the other end of a connected Unix socket, and its groups. */
+export const SO_PEERCRED = 17;
+export const SO_PEERGROUPS = 59;
 /** Linux only: a classic BPF program that sees each datagram before it is queued. */
 export const SO_ATTACH_FILTER = 26;
 export const SO_DETACH_FILTER = 27;
@@ -144,4 +147,5 @@ export const {
   ECONNABORTED,
   ECONNREFUSED,
   ECONNRESET,
+  ERANGE,
 } = constants.errno;

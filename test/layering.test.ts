@@ -27,6 +27,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["config"],
   ["recovery", "audit", "export", "metrics", "http"],
   ["view"],
+  ["control"],
   ["daemon"],
   ["cli"],
   ["main"],

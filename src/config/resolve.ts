@@ -7,31 +7,43 @@ import type { AgentRule, Config, ListenerConfig, PlanConfig } from "./config.ts"
 import { AGENT_KEYS } from "./keys/agent_keys.ts";
 import type { AccountFiles } from "./keys/form.ts";
 import { accountWant } from "./keys/list_forms.ts";
-import type { Key, Keys } from "./keys/key.ts";
+import type { Keys } from "./keys/key.ts";
 import { LISTENER_KEYS } from "./keys/listener_keys.ts";
 import { PLANNED_KEYS } from "./keys/plan_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
-import type { Fault } from "./problems/fault.ts";
+import type { Fault, Path } from "./problems/fault.ts";
 import { quoted } from "./problems/found.ts";
 import { planSecret, type Secrets } from "./secrets.ts";
 
-/** Looks up the user and group names of every listener, in the order of the listeners. */
+/** Looks up the user and group names of every table and listener, in the order of the file. */
 export function checkAccounts(
   document: CheckedDocument,
   files: AccountFiles,
   faults: Fault[],
 ): void {
-  for (const { kind, values, path } of document.listeners) {
-    if (kind === undefined) continue;
-    for (const [name, { form }] of Object.entries<Key>(LISTENER_KEYS[kind])) {
-      const value = (values as Readonly<Record<string, unknown>>)[name];
-      if (form.account === undefined || value === undefined) continue;
-      for (const [index, account] of [value].flat().entries()) {
-        if (files[form.account].resolve(account as string | number) !== undefined) continue;
-        const at = Array.isArray(value) ? [...path, name, index] : [...path, name];
-        const found = `${quoted(String(account))}, which is not in ${files[form.account].file}`;
-        faults.push({ path: at, anchor: "value", found, want: accountWant(form.account) });
-      }
+  for (const table of TABLE_NAMES)
+    checkAccountsOf(TABLES[table], document.tables[table].values, [table], files, faults);
+  for (const { kind, values, path } of document.listeners)
+    if (kind !== undefined) checkAccountsOf(LISTENER_KEYS[kind], values, path, files, faults);
+}
+
+function checkAccountsOf(
+  keys: Keys,
+  values: Readonly<Record<string, unknown>>,
+  path: Path,
+  files: AccountFiles,
+  faults: Fault[],
+): void {
+  for (const [key, { form }] of Object.entries(keys)) {
+    const value = values[key];
+    const { account, accountOf } = form;
+    if (value === undefined || (account === undefined && accountOf === undefined)) continue;
+    for (const [index, word] of ([value].flat() as (string | number)[]).entries()) {
+      const named = accountOf?.(String(word)) ?? { kind: account!, name: word };
+      if (files[named.kind].resolve(named.name) !== undefined) continue;
+      const at = Array.isArray(value) ? [...path, key, index] : [...path, key];
+      const found = `${quoted(String(named.name))}, which is not in ${files[named.kind].file}`;
+      faults.push({ path: at, anchor: "value", found, want: accountWant(named.kind) });
     }
   }
 }

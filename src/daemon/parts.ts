@@ -10,6 +10,7 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
+import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
@@ -66,6 +67,8 @@ export interface Parts {
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
+  /** Undefined = started without a configuration file. */
+  readonly agentRows: AgentRows | undefined;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
 }
@@ -200,7 +203,8 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  const followed = { identification, orphans, ends, expected, muting };
+  const agentRows = agentPage?.rows;
+  const followed = { identification, orphans, ends, expected, muting, agentRows };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 

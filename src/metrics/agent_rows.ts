@@ -34,6 +34,13 @@ interface MemberTotals {
   thresholdNs: number;
 }
 
+export interface LastStall {
+  readonly verdict: string;
+  readonly pid: number;
+  /** Observer time. */
+  readonly observerNs: number;
+}
+
 export interface AgentRow {
   readonly name: string;
   /** `agent="NAME"`. */
@@ -48,6 +55,7 @@ export interface AgentRow {
   emptySinceNs: number;
   beats: number;
   readonly stalls: Float64Array;
+  lastStall: LastStall | undefined;
   readonly exits: Float64Array;
   readonly recoveries: Float64Array;
   /** The labels of `varta_agent_info`; "" = nobody has looked at a member yet. */
@@ -152,9 +160,11 @@ export class AgentRows implements AgentBeats {
     row.emptySinceNs = this.#options.nowNs();
   }
 
-  stalled({ agent, verdict }: Stall): void {
+  stalled({ agent, pid, observerNs, verdict }: Stall): void {
     const word = verdict?.verdict ?? "unknown";
-    this.of(agent).stalls[STALL_VERDICTS.indexOf(word)]! += 1;
+    const row = this.of(agent);
+    row.stalls[STALL_VERDICTS.indexOf(word)]! += 1;
+    row.lastStall = { verdict: word, pid, observerNs };
   }
 
   ended(agent: number, how: AgentEnd): void {
@@ -260,6 +270,7 @@ function makeRow(name: string, { isKept, isFree }: Pick<AgentRow, "isKept" | "is
     emptySinceNs: Number.NaN,
     beats: 0,
     stalls: new Float64Array(STALL_VERDICTS.length),
+    lastStall: undefined,
     exits: new Float64Array(AGENT_ENDS.length),
     recoveries: new Float64Array(AGENT_OUTCOMES.length),
     info: "",

@@ -39,6 +39,13 @@ export class Pauses {
     this.#anewNs = nowNs;
   }
 
+  /** The last one; undefined = there was none. */
+  get last(): { readonly endNs: number; readonly ns: number } | undefined {
+    if (this.#count === 0) return undefined;
+    const at = (this.#next - 1 + PAUSES_KEPT_MAX) % PAUSES_KEPT_MAX;
+    return { endNs: this.#endNs[at]!, ns: this.#ns[at]! };
+  }
+
   /** Observer time without the pauses: what is not about silence goes by it, as a grace. */
   awakeNs(nowNs: number): number {
     return nowNs - this.totalNs;

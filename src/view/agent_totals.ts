@@ -9,6 +9,7 @@ import type { AgentTotals as Totals } from "../metrics/agent_page.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { memberState } from "../tracker/member_state.ts";
+import { silenceNs } from "./silence.ts";
 
 /** Members passed between two readings of the clock: about 20 us. */
 const MEMBERS_PER_STEP = 128;
@@ -61,13 +62,15 @@ export class AgentTotals implements Totals {
     const { lanes } = table;
     const lastNs = slots.lastNs[slot]!;
     const thresholdNs = lanes.thresholdOf(slot);
-    const silenceNs = this.#nowNs - lastNs - lanes.pauses.excusedNs(lastNs);
     totals.byState[AGENT_STATES.indexOf(memberState(table, slot, this.#nowNs))]! += 1;
     if (!slots.hasEnded(slot)) totals.members += 1;
     if (!slots.hasEnded(slot) && !slots.isLatched(slot)) totals.beating += 1;
     totals.oldestNs = least(totals.oldestNs, lastNs);
     totals.thresholdNs = least(totals.thresholdNs, thresholdNs);
-    totals.silenceRatio = most(totals.silenceRatio, Math.max(0, silenceNs / thresholdNs));
+    totals.silenceRatio = most(
+      totals.silenceRatio,
+      silenceNs(table, slot, this.#nowNs) / thresholdNs,
+    );
   }
 }
 

@@ -2,6 +2,9 @@
 // What shows a state reads it here, and nothing else reaches into the columns of the stages.
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import type { ExpectedAgents } from "../agents/expected_agents.ts";
+import type { AgentRows } from "../metrics/agent_rows.ts";
+import { StatusWalk } from "./agent_status.ts";
 import { AgentWalk } from "./agent_view.ts";
 
 interface TotalsView {
@@ -28,6 +31,16 @@ interface RecoveryView {
 interface ViewSources {
   readonly observer: Observer;
   readonly recovery: Pick<Recovery, "outstandingCount">;
+  readonly expected: ExpectedAgents;
+  /** Undefined = the daemon has no configuration file. */
+  readonly agentRows: AgentRows | undefined;
+}
+
+/** The observer itself. Times are observer time. */
+interface ObserverView {
+  readonly nowNs: number;
+  /** When the last pause ended, and its length; undefined = there was none. */
+  readonly lastPause: { readonly endNs: number; readonly ns: number } | undefined;
 }
 
 export class View {
@@ -48,6 +61,18 @@ export class View {
 
   walkAgents(): AgentWalk {
     return new AgentWalk(this.#sources.observer);
+  }
+
+  /** The agents with what their members come to, in steps. */
+  walkStatus(): StatusWalk {
+    const { observer, expected, agentRows: rows } = this.#sources;
+    const { tracker } = observer;
+    return new StatusWalk({ tracker, expected, rows, nowNs: () => observer.clock.lastNs });
+  }
+
+  observer(): ObserverView {
+    const { clock, tracker } = this.#sources.observer;
+    return { nowNs: clock.lastNs, lastPause: tracker.pauses.last };
   }
 
   /** In the order of their numbers. */

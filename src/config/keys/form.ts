@@ -24,6 +24,8 @@ export interface Form<Checked, Resolved = Checked> {
   readonly secret?: SecretContent;
   /** It names one account or a list of them, which are looked up once. */
   readonly account?: AccountKind;
+  /** Its words name accounts of both kinds: the one that a word names. */
+  readonly accountOf?: (word: string) => { readonly kind: AccountKind; readonly name: string };
   /** Undefined after a fault was reported. */
   check(value: unknown, path: Path, faults: Fault[]): Checked | undefined;
   resolved?(value: Checked, accounts: AccountFiles): Resolved;

@@ -14,6 +14,8 @@ import {
 } from "./form.ts";
 import { integer, textItem } from "./forms.ts";
 
+const OPERATORS_MAX = 64;
+
 /** Any string of the file: a NUL would end it early in every system call. */
 const TEXT = /^[^\u0000]*$/;
 
@@ -35,6 +37,27 @@ export function accounts(kind: AccountKind): Form<(string | number)[], number[]>
     resolved: (names, files) => names.map((name) => files[kind].resolve(name)!),
   };
 }
+
+/** Of the control socket: names of users, and of groups with "@" before them. */
+export const operators: Form<string[], { readonly uids: number[]; readonly gids: number[] }> = {
+  ...list({
+    want: 'an array of users and groups, such as ["dana", "@oncall"]',
+    countMax: OPERATORS_MAX,
+    item: textItem('a user, or a group with "@"', /^@?[^@\u0000-\u0020]{1,64}$/),
+  }),
+  name: "operators",
+  accountOf: (word) =>
+    word.startsWith("@") ? { kind: "group", name: word.slice(1) } : { kind: "user", name: word },
+  resolved(wordsOfFile, files) {
+    const ids = { user: [] as number[], group: [] as number[] };
+    for (const word of wordsOfFile) {
+      const { kind, name } = operators.accountOf!(word);
+      ids[kind].push(files[kind].resolve(name)!);
+    }
+    return { uids: ids.user, gids: ids.group };
+  },
+  shown: ({ uids, gids }) => [...uids.map(String), ...gids.map((gid) => `@${gid}`)],
+};
 
 export function accountWant(kind: AccountKind): string {
   const id = kind === "user" ? "uid" : "gid";

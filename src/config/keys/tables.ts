@@ -17,8 +17,8 @@ import { NS_PER_MS } from "../../base/time.ts";
 import { U32_MAX } from "../../base/u64.ts";
 import { EVENT_WORDS } from "../../events/event_kinds.ts";
 import { listen } from "./address.ts";
-import { duration, flag, integer, mode, path, secretFile, textItem, word } from "./forms.ts";
-import { list, words } from "./list_forms.ts";
+import { duration, flag, integer, mode, path, secretFile, socketPath, textItem, word } from "./forms.ts";
+import { account, list, operators, words } from "./list_forms.ts";
 import { live, restart } from "./key.ts";
 import { RECOVERY_KEYS } from "./recovery_keys.ts";
 
@@ -146,6 +146,15 @@ const LIVENESS_KEYS = {
   shutdown_after: restart("shutdownAfterNs", duration({ minMs: 0 }), "Run time, for tests"),
 };
 
+const CONTROL_KEYS = {
+  path: live("path", socketPath("the control socket"), "Control socket",
+    { computed: "`control.sock` beside the first Unix listener" }),
+  mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0660" }),
+  group: live("gid", account("group"), "Group of the socket file, which may read"),
+  operators: live("operators", operators, "Users, and groups with `@`, who may act besides root",
+    { absent: { uids: [], gids: [] } }),
+};
+
 const LOG_KEYS = {
   level: live("level", word(["debug", "info", "warn", "error"]),
     "Least severe level that is logged", { byDefault: "info" }),
@@ -159,6 +168,7 @@ export const TABLES = {
   recovery: RECOVERY_KEYS,
   audit: AUDIT_KEYS,
   export: EXPORT_KEYS,
+  control: CONTROL_KEYS,
   metrics: METRICS_KEYS,
   liveness: LIVENESS_KEYS,
   log: LOG_KEYS,

@@ -1,0 +1,88 @@
+// What a request of the control socket is (spec 16): the row from which the check of a line, the
+// documentation and the routes of HTTP are made, and what answers it. A new request is a file in
+// requests/ and a line in requests.ts.
+import type { PeerCredentials } from "../../ffi/peer.ts";
+import { type Pieces, wholePiece } from "../base/pieces.ts";
+import type { View } from "../view/view.ts";
+
+/** The number of the protocol, in every request and every line of an answer. */
+export const PROTOCOL = 1;
+
+export type Argument =
+  | { readonly is: "flag"; readonly help: string }
+  | { readonly is: "text"; readonly charsMax: number; readonly help: string }
+  | { readonly is: "integer"; readonly min: number; readonly max: number; readonly help: string }
+  | { readonly is: "word"; readonly words: readonly string[]; readonly help: string };
+
+type Required = { readonly required?: true };
+
+export interface RequestRow {
+  readonly name: string;
+  readonly right: "read" | "act";
+  readonly help: string;
+  readonly args: Readonly<Record<string, Argument & Required>>;
+  /** The lines of its answer, for the documentation. */
+  readonly answer: string;
+}
+
+/** By name; an argument that was not given is not there. */
+export type Arguments = ReadonlyMap<string, string | number | boolean>;
+
+/** Who asks; `peer` is undefined for HTTP, and where the kernel tells nothing. */
+export interface Asker {
+  readonly peer: PeerCredentials | undefined;
+  /** There is more of an answer that had none yet. */
+  wake(): void;
+}
+
+/** What answers are made from. */
+export interface ControlSources {
+  readonly view: View;
+  readonly host: string;
+  readonly wallMs: () => number;
+}
+
+export interface Request extends RequestRow {
+  readonly run: (args: Arguments, sources: ControlSources, asker: Asker) => Pieces;
+}
+
+export const REFUSALS = [
+  "bad_line",
+  "too_long",
+  "too_slow",
+  "too_many",
+  "closing",
+  "bad_version",
+  "unknown_request",
+  "unknown_field",
+  "bad_field",
+  "not_permitted",
+  "no_such_agent",
+] as const;
+
+export type RefusalCode = (typeof REFUSALS)[number];
+
+export interface Refusal {
+  readonly error: RefusalCode;
+  readonly text: string;
+  readonly hint?: string | undefined;
+}
+
+/** One line of an answer. */
+export function answerLine(fields: object): string {
+  return `${JSON.stringify({ v: PROTOCOL, ...fields })}\n`;
+}
+
+/** The answer to a request that cannot be answered otherwise. */
+export function refusalPieces(refusal: Refusal): Pieces {
+  return wholePiece(answerLine(refusal));
+}
+
+export function argText(args: Arguments, name: string): string | undefined {
+  const value = args.get(name);
+  return typeof value === "string" ? value : undefined;
+}
+
+export function argFlag(args: Arguments, name: string): boolean {
+  return args.get(name) === true;
+}

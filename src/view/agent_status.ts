@@ -1,0 +1,156 @@
+// Agents with what their members come to, as `status` has them: made anew when it is asked for, in
+// steps with beats in between. A member that is there all the time counts once.
+import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import { AGENT_NEW } from "../agents/agent_table.ts";
+import type { ExpectedAgents } from "../agents/expected_agents.ts";
+import { OUTCOME_LABELS } from "../events/outcome_words.ts";
+import type { AgentRows, LastStall } from "../metrics/agent_rows.ts";
+import { memberState } from "../tracker/member_state.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+import { silenceNs } from "./silence.ts";
+
+/** Members passed in a step: about 50 us. */
+const MEMBERS_PER_STEP = 128;
+
+export interface AgentStatus {
+  readonly agent: string;
+  state: AgentState;
+  /** Those that beat; all that are known; all that there should be, 0 = nothing says. */
+  beating: number;
+  members: number;
+  readonly expected: number;
+  /** Of the worst member: the one with the most silence for its threshold; NaN = there is none. */
+  silenceNs: number;
+  thresholdNs: number;
+  lateNs: number;
+  pid: number;
+  /** Since the start of the daemon; recoveries that have ended. */
+  readonly stalls: number;
+  readonly recoveries: number;
+  readonly lastStall: LastStall | undefined;
+}
+
+export interface StatusSources {
+  readonly tracker: Tracker;
+  readonly expected: ExpectedAgents;
+  /** Undefined = the daemon has no configuration file, and keeps no rows of agents. */
+  readonly rows: AgentRows | undefined;
+  readonly nowNs: () => number;
+}
+
+export class StatusWalk {
+  /** Members whose agent is not known yet. */
+  unnamed = 0;
+  readonly #sources: StatusSources;
+  readonly #agents = new Map<number, AgentStatus>();
+  readonly #seen = new Set<number>();
+  /** Members below this slot are still to be passed. */
+  #end: number;
+
+  constructor(sources: StatusSources) {
+    this.#sources = sources;
+    this.#end = sources.tracker.len;
+  }
+
+  /**
+   * Passes some members; true if all are passed. From the last slot to the first: removal moves the
+   * last row into the hole, so what moves was passed before.
+   */
+  step(): boolean {
+    const end = Math.min(this.#end, this.#sources.tracker.len);
+    this.#end = Math.max(0, end - MEMBERS_PER_STEP);
+    for (let slot = end - 1; slot >= this.#end; slot--) this.#pass(slot);
+    if (this.#end > 0) return false;
+    this.#seen.clear();
+    this.#addWithoutMembers();
+    return true;
+  }
+
+  /** When all members are passed: the worst first, as a page has them. */
+  agents(): AgentStatus[] {
+    return [...this.#agents.values()].sort(worstFirst);
+  }
+
+  #pass(slot: number): void {
+    const { tracker, nowNs } = this.#sources;
+    const { slots, table } = tracker;
+    const number = slots.agent[slot]!;
+    const key = slots.key[slot]!;
+    // One that was moved into a hole is met twice.
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    if (number === AGENT_NEW) {
+      this.unnamed += 1;
+      return;
+    }
+    const agent = this.#agents.get(number) ?? this.#add(number);
+    const thresholdNs = table.lanes.thresholdOf(slot);
+    const silentNs = silenceNs(table, slot, nowNs());
+    const isLatched = slots.isLatched(slot);
+    agent.members += 1;
+    if (!isLatched && !slots.hasEnded(slot)) agent.beating += 1;
+    agent.state = worse(agent.state, memberState(table, slot, nowNs()));
+    if (!(silentNs / thresholdNs > agent.silenceNs / agent.thresholdNs) && agent.members > 1)
+      return;
+    agent.silenceNs = silentNs;
+    agent.thresholdNs = thresholdNs;
+    agent.lateNs = table.lanes.lateOf(slot);
+    agent.pid = slots.pid[slot]!;
+  }
+
+  #add(number: number): AgentStatus {
+    const { tracker, expected, rows } = this.#sources;
+    const agent = tracker.table.agents.nameOf(number);
+    const row = rows?.of(number);
+    // Those that found no place share a row, whose figures are not theirs alone.
+    const own = row?.name === agent ? row : undefined;
+    const added: AgentStatus = {
+      agent,
+      state: "gone",
+      beating: 0,
+      members: 0,
+      expected: expected.expectedOf(number),
+      silenceNs: Number.NaN,
+      thresholdNs: Number.NaN,
+      lateNs: Number.NaN,
+      pid: 0,
+      stalls: own?.stalls.reduce(sum, 0) ?? 0,
+      recoveries: own?.recoveries.subarray(OUTCOME_LABELS.length).reduce(sum, 0) ?? 0,
+      lastStall: own?.lastStall,
+    };
+    this.#agents.set(number, added);
+    return added;
+  }
+
+  #addWithoutMembers(): void {
+    const { expected, rows } = this.#sources;
+    for (const number of expected.numbers) {
+      const agent = this.#agents.get(number) ?? this.#add(number);
+      if (expected.missingOf(number) > 0) agent.state = worse(agent.state, "missing");
+      // Its grace runs: it is neither missing nor gone yet.
+      else if (agent.members === 0) agent.state = "new";
+    }
+    for (const { number } of rows?.shown() ?? [])
+      if (number > AGENT_NEW && !this.#agents.has(number)) this.#add(number);
+  }
+}
+
+function worse(one: AgentState, other: AgentState): AgentState {
+  return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
+}
+
+function worstFirst(one: AgentStatus, other: AgentStatus): number {
+  const byState = AGENT_STATES.indexOf(one.state) - AGENT_STATES.indexOf(other.state);
+  if (byState !== 0) return byState;
+  const bySilence = ratioOf(other) - ratioOf(one);
+  if (bySilence !== 0) return bySilence;
+  return one.agent < other.agent ? -1 : 1;
+}
+
+function ratioOf({ silenceNs: silentNs, thresholdNs }: AgentStatus): number {
+  return Number.isNaN(silentNs) ? 0 : silentNs / thresholdNs;
+}
+
+function sum(total: number, count: number): number {
+  return total + count;
+}

@@ -1,0 +1,7 @@
+// For how long a member has been silent, without the time in which it could not be heard.
+import type { SlotTable } from "../tracker/slot_table.ts";
+
+export function silenceNs({ slots, lanes }: SlotTable, slot: number, nowNs: number): number {
+  const lastNs = slots.lastNs[slot]!;
+  return Math.max(0, nowNs - lastNs - lanes.pauses.excusedNs(lastNs));
+}
