@@ -104,6 +104,7 @@ export class Daemon {
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),
+      recordAct: (act) => this.#writers?.recordAct(act),
     });
     this.#view = new View(this.#parts);
     const { log, stderr, clock } = this.#parts;
@@ -299,6 +300,7 @@ export class Daemon {
       this.#parts.orphans,
       this.#parts.expected,
       this.#parts.muting,
+      this.#parts.acts,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),

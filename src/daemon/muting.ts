@@ -7,6 +7,7 @@ import { saturatingSub } from "../base/saturating.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import type { MuteEvent } from "../events/act.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
+import type { EventFeed } from "../view/event_feed.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
 
@@ -16,6 +17,8 @@ interface MutingOptions {
   readonly nowNs: () => number;
   /** A mute is over: the stalls that it held are asked for. */
   readonly unmuted: () => void;
+  /** Keeps what happens, for who asks later. */
+  readonly events: Pick<EventFeed, "missing" | "complete" | "muted">;
   readonly exported: ExpectedReports & { muted(event: MuteEvent): void };
   readonly reports: {
     missing(missing: AgentMissing, isMuted: boolean): void;
@@ -47,7 +50,7 @@ export class Muting implements Deadline, ExpectedReports {
 
   begin(mute: Mute): void {
     this.mutes.begin(mute);
-    const { log, exported } = this.#options;
+    const { log } = this.#options;
     log.info("muted", {
       agent: mutedText(mute.target),
       for_ms: wholeMsFromNs(mute.untilNs - mute.beganNs),
@@ -56,20 +59,22 @@ export class Muting implements Deadline, ExpectedReports {
       by_pid: mute.by.pid,
       by: mute.by.comm,
     });
-    exported.muted(eventOf(mute, "begin", "", mute.beganNs));
+    this.#say(eventOf(mute, "begin", "", mute.beganNs));
   }
 
   missing(missing: AgentMissing): void {
-    const { exported, reports, agents } = this.#options;
+    const { exported, reports, agents, events } = this.#options;
     exported.missing(missing);
+    events.missing(missing);
     const isMuted = this.isNameMuted(agents.nameOf(missing.agent));
     if (isMuted) this.#missing.set(missing.agent, missing);
     reports.missing(missing, isMuted);
   }
 
   complete(complete: AgentComplete): void {
-    const { exported, reports } = this.#options;
+    const { exported, reports, events } = this.#options;
     exported.complete(complete);
+    events.complete(complete);
     reports.complete(complete, !this.#missing.delete(complete.agent));
   }
 
@@ -81,8 +86,13 @@ export class Muting implements Deadline, ExpectedReports {
     this.mutes.maintain(nowNs);
   }
 
+  #say(event: MuteEvent): void {
+    this.#options.exported.muted(event);
+    this.#options.events.muted(event);
+  }
+
   #ended(mute: Mute, how: MuteEnd, nowNs: number): void {
-    const { log, exported, unmuted, reports, agents } = this.#options;
+    const { log, unmuted, reports, agents } = this.#options;
     const early = how === "unmuted" ? wholeMsFromNs(saturatingSub(mute.untilNs, nowNs)) : undefined;
     log.info("mute ended", {
       agent: mutedText(mute.target),
@@ -90,7 +100,7 @@ export class Muting implements Deadline, ExpectedReports {
       how,
       left_ms: early,
     });
-    exported.muted(eventOf(mute, "end", how, nowNs));
+    this.#say(eventOf(mute, "end", how, nowNs));
     unmuted();
     for (const [agent, missing] of this.#missing) {
       if (this.isNameMuted(agents.nameOf(agent))) continue;

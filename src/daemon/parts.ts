@@ -6,8 +6,10 @@ import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
+import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
+import { UserNames } from "../processes/user_names.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
@@ -22,6 +24,10 @@ import { ProcessRunner } from "../recovery/children/child_runner.ts";
 import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
+import { EventFeed } from "../view/event_feed.ts";
+import { EventLog } from "../view/event_log.ts";
+import { MemberSearch } from "../view/member_search.ts";
+import { Acts } from "./acts.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
@@ -35,7 +41,7 @@ import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
-import type { ActSink } from "./run_events.ts";
+import type { MuteSink } from "./run_events.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
@@ -67,6 +73,10 @@ export interface Parts {
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
+  /** What somebody may tell the daemon to do. */
+  readonly acts: Acts;
+  /** What has happened lately. */
+  readonly events: EventLog;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
   /** Undefined = ends are not followed. */
@@ -80,9 +90,11 @@ interface PartsOptions {
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
-  readonly exported: EndReports & ExpectedReports & ActSink;
+  readonly exported: EndReports & ExpectedReports & MuteSink;
   /** Keeps an outcome of a recovery in the audit log. */
   readonly recordOutcome: (outcome: RecoveryOutcome) => void;
+  /** Keeps what somebody asked for in it. */
+  readonly recordAct: (act: Act) => void;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -113,8 +125,15 @@ export function makeParts(options: PartsOptions): Parts {
   const listenerNames = config.listeners.map(({ name }) => name);
   const { agents } = observer.tracker.table;
   agents.reserve(reservedNames(config.agents));
+  const events = new EventLog();
+  const feed = new EventFeed({
+    log: events,
+    agentName: (number) => agents.nameOf(number),
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+  });
   const reports = new Reports({
     log,
+    events: feed,
     agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
@@ -126,6 +145,7 @@ export function makeParts(options: PartsOptions): Parts {
     log,
     nowNs: () => clock.lastNs,
     unmuted: () => recovery.held.unmuted(),
+    events: feed,
     exported: options.exported,
     reports,
   });
@@ -202,9 +222,26 @@ export function makeParts(options: PartsOptions): Parts {
     trackerCapacity: config.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
+  const search = new MemberSearch({
+    tracker: observer.tracker,
+    expected,
+    nowNs: () => clock.lastNs,
+  });
+  const users = new UserNames();
+  const acts = new Acts({
+    observer,
+    recovery,
+    muting,
+    search,
+    log,
+    acted: (act) => options.recordAct(act),
+    nowNs: () => clock.nowNs(),
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    userName: (uid) => users.nameOf(uid, monotonicNs()),
+  });
   const told = { log, reports, rubbish, refusals };
   const agentRows = agentPage?.rows;
-  const followed = { identification, orphans, ends, expected, muting, agentRows };
+  const followed = { identification, orphans, ends, expected, muting, agentRows, events, acts };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 

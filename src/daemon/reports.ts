@@ -11,6 +11,7 @@ import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import { StalledMembers } from "../events/stalled_members.ts";
+import type { EventFeed } from "../view/event_feed.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
 import {
@@ -37,6 +38,8 @@ interface ReportsOptions {
   /** The name of the agent of a number; "" = it has none. */
   readonly agentName: (number: number) => string;
   readonly nowNs: () => number;
+  /** Keeps what happens, for who asks later; undefined = nobody asks. */
+  readonly events?: EventFeed;
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
   /** A conflict of two known namespaces: strict mode ends the program. */
@@ -66,6 +69,9 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   stalled(stall: Stall): void {
     const { isMuted = false } = stall;
     this.#stalled.add(stall);
+    // One that was muted happens once, and is told of when the mute is over.
+    const isAgain = !isMuted && this.#untold.has(stall.key);
+    if (!isAgain) this.#options.events?.stalled(stall);
     if (isMuted) this.#untold.add(stall.key);
     else this.#untold.delete(stall.key);
     if (!this.#mayWrite(isMuted)) return;
@@ -89,6 +95,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   late(late: MemberLate): void {
     const { agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs } = late;
     const isMuted = this.#isMuted(late);
+    this.#options.events?.late(late);
     if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
     log[isMuted ? "debug" : "info"]("agent late", {
@@ -101,7 +108,9 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     });
   }
 
-  exited({ agent, pid, listener, ...end }: MemberExit): void {
+  exited(exit: MemberExit): void {
+    const { agent, pid, listener, ...end } = exit;
+    this.#options.events?.exited(exit);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
     if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
@@ -113,7 +122,9 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     });
   }
 
-  gone({ agent, pid, reason, byPid, gapNs, ...end }: MemberGone): void {
+  gone(gone: MemberGone): void {
+    const { agent, pid, reason, byPid, gapNs, ...end } = gone;
+    this.#options.events?.gone(gone);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
     if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
@@ -149,6 +160,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   resumed({ key, pid, listener, status, agent, observerNs }: Returned): void {
     const stall = this.#stalled.take(key);
     const wasTold = !this.#untold.delete(key);
+    this.#options.events?.resumed({ agent, pid, observerNs }, stall?.lastNs ?? Number.NaN);
     if (!this.#mayWrite(!wasTold)) return;
     const silentMs = stall && wholeMsFromNs(saturatingSub(observerNs, stall.lastNs));
     const { log, listenerNames, agentName } = this.#options;
@@ -187,6 +199,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   paused(ns: number, deadlinesMoved: number): void {
+    this.#options.events?.paused(ns, this.#options.nowNs());
     this.#pauses.paused(ns, deadlinesMoved, this.#options.nowNs());
   }
 
@@ -201,6 +214,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   outcome(outcome: RecoveryOutcome): void {
+    this.#options.events?.outcome(outcome);
     this.#outcomes.outcome(outcome);
   }
 

@@ -39,6 +39,15 @@ export interface Gate {
   readonly fact: string;
 }
 
+/** What came of a recovery by hand. */
+export interface ByHand {
+  readonly gates: readonly Gate[];
+  /** Undefined = it has begun. */
+  readonly refused: GateWord | undefined;
+  /** 0 = it has none yet. */
+  readonly recoveryId: number;
+}
+
 interface HandGatesOptions {
   readonly policies: Policies;
   readonly history: History;

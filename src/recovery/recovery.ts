@@ -16,8 +16,9 @@ import { GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { Decider } from "./decider.ts";
 import type { Decision, RefuseDecision } from "./decision.ts";
 import { History, type RecoveryJournal } from "./history.ts";
+import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
-import { closedGate, type Gate, type GateWord, HandGates } from "./hand_gates.ts";
+import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
 import { HeldStalls, type IsMuted } from "./held_stalls.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
@@ -55,15 +56,6 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly isMuted?: IsMuted;
   /** For the time that spawns take; undefined = only their number is limited. */
   readonly monotonicNs?: () => number;
-}
-
-/** What came of a recovery by hand. */
-export interface ByHand {
-  readonly gates: readonly Gate[];
-  /** Undefined = it has begun. */
-  readonly refused: GateWord | undefined;
-  /** 0 = it has none yet. */
-  readonly recoveryId: number;
 }
 
 /** The stalls that wait for a decision. */
@@ -158,6 +150,16 @@ export class Recovery {
   #decideOne(stall: Stall, nowNs: number): void {
     if (this.#policies.planOf(stall).isEmpty) return;
     this.#carryOut(this.#decider.decide(stall, nowNs), nowNs);
+  }
+
+  /** A recovery of the member has begun and is not over. */
+  isRunning(key: number): boolean {
+    return this.#sequences.running(key) !== undefined;
+  }
+
+  /** What is done for the agent of a stall. */
+  planOf(stall: Stall): Plan {
+    return this.#policies.planOf(stall);
   }
 
   /** The gates of a recovery by hand, and what they find. */
