@@ -1,4 +1,4 @@
-// Who is muted, until when, and who asked for it (spec 16 section 6). A muted agent is judged,
+// Who is muted, until when, and who asked for it (spec 16 section 8). A muted agent is judged,
 // shown and counted, and nothing is recovered. Every mute has an end, which is a deadline of the
 // loop; a name is looked at when something is decided or shown, never at a beat.
 import { assert } from "../base/assert.ts";

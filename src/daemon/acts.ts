@@ -219,7 +219,9 @@ export class Acts implements Deadline {
     // Before a level that would leave it out.
     this.#acted("log_level", "", by, `${level} for ${durationTextFromNs(forNs)}`);
     log.level = level;
-    return { v: 1, level, until: this.#time(this.#levelUntilNs), then: this.#levelBefore };
+    const until = this.#time(this.#levelUntilNs);
+    // biome-ignore lint/suspicious/noThenProperty: a word of the answer, and no function.
+    return { v: 1, level, until, then: this.#levelBefore };
   }
 
   nextDeadlineNs(): number {

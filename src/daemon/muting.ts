@@ -1,4 +1,4 @@
-// Mutes in the daemon (spec 16 section 6): begins and ends them, says so in log and export, and
+// Mutes in the daemon (spec 16 section 8): begins and ends them, says so in log and export, and
 // gives back what they held. A stall is held by recovery; that an agent is missing is held here.
 import type { AgentTable } from "../agents/agent_table.ts";
 import type { ExpectedReports } from "../agents/expected_agents.ts";

@@ -1,4 +1,4 @@
-// Acts: what somebody asked the daemon to do (spec 16 section 5), as the sinks see it. Each is rare,
+// Acts: what somebody asked the daemon to do (spec 16 section 10), as the sinks see it. Each is rare,
 // and each is one object.
 
 /** Who asked, as the kernel says it at the control socket. */

@@ -1,4 +1,4 @@
-// The gates of a recovery by hand (spec 16 section 7), each with what it found. Those that protect
+// The gates of a recovery by hand (spec 16 section 9), each with what it found. Those that protect
 // others hold for everybody; those of pace are there because nobody looks, and whoever asks looks:
 // they are passed, and each that was not open is named. Nothing is done here, so a dry run may ask.
 import { durationTextFromNs } from "../base/duration_text.ts";

@@ -1,4 +1,4 @@
-// Stalls of muted agents (spec 16 section 6.2): each is kept until its mute is over, and is then
+// Stalls of muted agents (spec 16 section 8.2): each is kept until its mute is over, and is then
 // reported, if it was not before, and decided as if it had been found just now. One that is no
 // stall any more by then, or whose member was replaced, is dropped. One entry for each member, and
 // what is released is looked at some at a time.

@@ -1,4 +1,4 @@
-// Who is muted and until when (spec 16 section 6).
+// Who is muted and until when (spec 16 section 8).
 import { describe, expect, test } from "bun:test";
 import { type Mute, type MuteTarget, Mutes, mutedText } from "../../src/agents/mutes.ts";
 import { MUTES_MAX } from "../../src/base/limits.ts";

@@ -1,4 +1,4 @@
-// Stalls of muted agents (spec 16 section 6.2): what is held, what is let go, and what is dropped.
+// Stalls of muted agents (spec 16 section 8.2): what is held, what is let go, and what is dropped.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import type { Stall } from "../../src/events/stall.ts";
