@@ -328,6 +328,9 @@ export class Acts implements Deadline {
 
   #note(act: Act): void {
     const { log, acted } = this.#options;
+    acted(act);
+    // That of a mute says who asked.
+    if (act.act === "mute" && !act.isRefused) return;
     log.info(act.isRefused ? "act refused" : "act done", {
       agent: act.target || undefined,
       pid: Number.isNaN(act.pid) ? undefined : act.pid,
@@ -337,7 +340,6 @@ export class Acts implements Deadline {
       by_pid: act.byPid,
       by: act.by,
     });
-    acted(act);
   }
 
   #userText({ uid }: Asker): string {

@@ -62,7 +62,7 @@ export class TickHarness extends ObserverHarness {
       runner: this.runner,
       config: { command },
       capacity,
-      isMuted: ({ pid }) => this.muted.has(pid),
+      isMuted: (stall, nowNs) => this.isMuted(stall, nowNs),
       observerNamespaceInode: OWN_INODE,
       freshness: (pid, generation) => observer.stallFreshness(pid, generation),
       outcomes: (outcome) => {
@@ -87,6 +87,10 @@ export class TickHarness extends ObserverHarness {
       wallOffsetNs: () => this.wallOffsetNs,
       monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),
     });
+  }
+
+  isMuted({ pid }: Stall, _nowNs: number): boolean {
+    return this.muted.has(pid);
   }
 
   /** Runs one turn and returns what it reported, in order. */
