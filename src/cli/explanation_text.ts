@@ -8,7 +8,7 @@ import { msFromNs } from "../base/time.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import { ordinal } from "../config/problems/fault.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
-import { OWN_PLAN, type RuleExplanation } from "./explained_rule.ts";
+import { OWN_PLAN, type RuleExplanation } from "../daemon/explained_rule.ts";
 
 /** Of many rules only the first lines would be read. */
 const FAILED_LINES_MAX = 20;

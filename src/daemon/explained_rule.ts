@@ -7,7 +7,7 @@ import { fitName, type MemberFacts, nameFor, ruleName } from "../agents/naming.t
 import { AgentRules, NO_PLAN, RULE_NONE } from "../agents/rules.ts";
 import { runsSomething } from "../config/checks/doubts.ts";
 import type { AgentRule, Config } from "../config/config.ts";
-import { ruleFinder } from "../daemon/member_rules.ts";
+import { ruleFinder } from "./member_rules.ts";
 
 export interface RuleExplanation {
   readonly facts: MemberFacts;
