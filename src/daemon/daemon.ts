@@ -41,6 +41,8 @@ interface DaemonOptions {
   readonly config: Config;
   /** Undefined = started by options alone. */
   readonly configFile: string | undefined;
+  /** Where each rule stands in the file. */
+  readonly rulePlaces: () => Promise<readonly string[]>;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -101,6 +103,7 @@ export class Daemon {
       config: options.config,
       env: options.env,
       colour: options.colour,
+      rulePlaces: options.rulePlaces,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),

@@ -2,9 +2,10 @@
 // the rule and the name, or how near one comes, and of each rule before it the first condition
 // that fails.
 import { END_POLICY_DEFAULT } from "../agents/ends.ts";
-import { factOf, type MatchField } from "../agents/match.ts";
+import { factOf, type Match, type MatchField } from "../agents/match.ts";
 import { fitName, type MemberFacts, nameFor, ruleName } from "../agents/naming.ts";
 import { AgentRules, NO_PLAN, RULE_NONE } from "../agents/rules.ts";
+import { quoted } from "../config/problems/found.ts";
 import { runsSomething } from "../config/checks/doubts.ts";
 import type { AgentRule, Config } from "../config/config.ts";
 import { ruleFinder } from "./member_rules.ts";
@@ -99,4 +100,13 @@ function policyOf(config: Config, agent: AgentRule | undefined): ExplainedPolicy
     cleanExit: agent?.cleanExit ?? [],
     plan: agent?.recovery ?? (recovers ? OWN_PLAN : NO_PLAN),
   };
+}
+
+/** A match as the file has it: `unit = "worker@*.service"`. */
+export function matchText(match: Match): string {
+  const conditions = Object.entries(match).map(([field, globs = []]) => {
+    const [first, ...more] = globs.map(quoted);
+    return `${field} = ${more.length === 0 ? first : `[${[first, ...more].join(", ")}]`}`;
+  });
+  return conditions.join(", ");
 }

@@ -28,6 +28,8 @@ import { EventFeed } from "../view/event_feed.ts";
 import { EventLog } from "../view/event_log.ts";
 import { MemberSearch } from "../view/member_search.ts";
 import { Acts } from "./acts.ts";
+import { nowGeneration } from "../processes/generation.ts";
+import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
@@ -75,6 +77,7 @@ export interface Parts {
   readonly muting: Muting;
   /** What somebody may tell the daemon to do. */
   readonly acts: Acts;
+  readonly explaining: Explaining;
   /** What has happened lately. */
   readonly events: EventLog;
   /** Undefined = started without a configuration file. */
@@ -87,6 +90,8 @@ interface PartsOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly colour: boolean;
+  /** Where each rule stands in the file. */
+  readonly rulePlaces: () => Promise<readonly string[]>;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
@@ -239,9 +244,34 @@ export function makeParts(options: PartsOptions): Parts {
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
     userName: (uid) => users.nameOf(uid, monotonicNs()),
   });
+  const explaining = new Explaining({
+    observer,
+    recovery,
+    muting,
+    search,
+    events,
+    identities: processes,
+    config,
+    places: options.rulePlaces,
+    expectedOf: (agent) => expected.expectedOf(agent),
+    nowNs: () => clock.lastNs,
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    nowGeneration,
+    userName: (uid) => users.nameOf(uid, monotonicNs()),
+  });
   const told = { log, reports, rubbish, refusals };
   const agentRows = agentPage?.rows;
-  const followed = { identification, orphans, ends, expected, muting, agentRows, events, acts };
+  const followed = {
+    identification,
+    orphans,
+    ends,
+    expected,
+    muting,
+    agentRows,
+    events,
+    acts,
+    explaining,
+  };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 
