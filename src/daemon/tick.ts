@@ -239,15 +239,16 @@ export class Tick {
     this.#flags |= TURN_FULL;
   }
 
-  // Before any stall that was found later.
-  #tellLates(): void {
+  // Before any stall that was found later; those that were found up to `untilNs`.
+  #tellLates(untilNs = Number.POSITIVE_INFINITY): void {
     const { lates } = this.#options.observer.silence.stalls;
-    if (lates.length === 0) return;
-    for (const late of lates) {
-      this.#options.exporter?.onLate(late);
-      this.#options.reports.late(late);
+    let told = 0;
+    for (; told < lates.length && lates[told]!.observerNs <= untilNs; told++) {
+      this.#options.exporter?.onLate(lates[told]!);
+      this.#options.reports.late(lates[told]!);
     }
-    lates.length = 0;
+    if (told === 0) return;
+    lates.splice(0, told);
     this.#flags |= TURN_FULL;
   }
 
@@ -295,7 +296,8 @@ export class Tick {
 
   #onBatch(batch: EventBatch, count: number): void {
     const { observer } = this.#options;
-    this.#tellLates();
+    // One that came back with one of these beats may be late again already: that comes after it.
+    this.#tellLates(batch.observerNs[0]);
     if (!observer.hasPendingStalls() || !hasReturn(batch, count)) {
       this.#tellBatch(batch, count);
       return;

@@ -109,11 +109,10 @@ export class Observer {
       ...defined("evictionPolicy", options.evictionPolicy),
       ...defined("evictionScanWindow", options.evictionScanWindow),
     });
-    const judgeLimit = options.judgeLimit ?? Number.POSITIVE_INFINITY;
-    const pauseGapNs = options.pauseGapNs ?? Number.POSITIVE_INFINITY;
+    const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
-    const { verdictOf } = options;
-    this.silence = new SilenceWatch(this.tracker, this.clock, this.pauses, judgeLimit, verdictOf);
+    const { tracker, clock, pauses } = this;
+    this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf });
     this.#intake = new Intake({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),

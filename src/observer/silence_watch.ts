@@ -17,6 +17,15 @@ export const LATES = block({
   ),
 });
 
+interface SilenceOptions {
+  readonly tracker: Tracker;
+  readonly clock: ObserverClock;
+  readonly pauses: PauseWatch;
+  /** Slots that are taken at one judge point at most. */
+  readonly slotsMax: number;
+  readonly verdictOf: VerdictOf | undefined;
+}
+
 export class SilenceWatch {
   readonly counters = new Counters(LATES, this);
   /** Judge points so far. */
@@ -36,19 +45,13 @@ export class SilenceWatch {
   #emptyCount = 0;
   #consumed = 0;
 
-  /** At most `slotsMax` slots are taken at one judge point. */
-  constructor(
-    tracker: Tracker,
-    clock: ObserverClock,
-    pauses: PauseWatch,
-    slotsMax: number,
-    verdictOf?: VerdictOf,
-  ) {
+  constructor({ tracker, clock, pauses, slotsMax, verdictOf }: SilenceOptions) {
     this.#tracker = tracker;
     this.#clock = clock;
     this.#pauses = pauses;
-    this.slotsMax = Math.min(slotsMax, tracker.capacity);
-    this.stalls = new StallQueue(tracker, this.slotsMax, verdictOf);
+    // A member may move more than once, out of its grace and to a stall, but stalls once.
+    this.slotsMax = slotsMax;
+    this.stalls = new StallQueue(tracker, Math.min(slotsMax, tracker.capacity), verdictOf);
   }
 
   consumed(count: number): void {

@@ -149,10 +149,13 @@ describe("Shutdown.run()", () => {
     const http = subject.serve();
     subject.opened();
     const { address } = http;
-    const answered = fetch(`http://${address}/-/ready`);
-    while (http.connections === 0) await nextServed(http);
-    await nextServed(http);
-    expect((await answered).status).toBe(200);
+    let status = 0;
+    void fetch(`http://${address}/-/ready`).then((answer) => (status = answer.status));
+    await until("the answer", async () => {
+      await nextServed(http);
+      return status !== 0;
+    });
+    expect(status).toBe(200);
     void subject.shutdown.run();
     await subject.shutdown.finished;
     expect(http.closed).toBe(true);

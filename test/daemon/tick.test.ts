@@ -69,6 +69,26 @@ describe("a turn", () => {
     expect(harness.observer.silence.counters.get(LATES.lates)).toBe(3);
   });
 
+  test("tells who is late again after the beat that it came back with", () => {
+    let slowNs = 0;
+    const slow = new ScriptedListener({
+      onReceive: () => {
+        if (slowNs > 0) harness.clock.ns += slowNs;
+      },
+    });
+    const harness: TickHarness = watching(1, { listeners: [slow] });
+    const rule = { thresholdNs: THRESHOLD_NS, lateNs: THRESHOLD_NS / 4, graceNs: 0 };
+    harness.observer.tracker.table.lanes.change(0, rule);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn()).toContain("stalled 100");
+    slowNs = THRESHOLD_NS / 3;
+    harness.listener.queue([beatOf(100, { nonce: 2 })]);
+    expect(harness.turn().filter((line) => !line.startsWith("export"))).toEqual([
+      "back 100 by 0 status 0",
+      "late 100",
+    ]);
+  });
+
   test("counts beats before it judges, so a beat in the socket cancels the stall", () => {
     const harness = watching(1, { command: COMMAND });
     harness.pass(THRESHOLD_MS);

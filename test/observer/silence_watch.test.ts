@@ -66,6 +66,19 @@ describe("a stall", () => {
     ]);
   });
 
+  test("comes when the grace of its member is over, in a table of one, too", () => {
+    const harness = watching([AGENT], { trackerCapacity: 1 });
+    const { lanes } = harness.observer.tracker.table;
+    const terms = { thresholdNs: THRESHOLD_NS, lateNs: Number.POSITIVE_INFINITY };
+    lanes.change(0, { ...terms, graceNs: 2 * THRESHOLD_NS });
+    harness.clock.ns += THRESHOLD_NS;
+    harness.pump();
+    expect(lanes.graces.count).toBe(1);
+    harness.clock.ns += THRESHOLD_NS;
+    harness.pump();
+    expect(harness.observer.takeStall()?.pid).toBe(AGENT);
+  });
+
   test("carries the uid that the kernel attested when the process became known, until another has its pid", () => {
     const harness = new ObserverHarness();
     const uidOfStall = () => {

@@ -262,6 +262,8 @@ describe.if(IS_LINUX)("EndWatch", () => {
     expect(watch.count).toBe(0);
     watch.close();
     watches.length = 0;
+    // Until then the runtime has a descriptor of the shell itself.
+    await shell.exited;
     expect(openedSince(before).filter((one) => one.includes("pidfd"))).toEqual([]);
   });
 });

@@ -58,8 +58,11 @@ export class Promises {
   readonly #agentNames = new Map<number, string>();
   /** Of the last command: it was told that no process has the pid. */
   #isPidGone = false;
-  /** What the service manager last said of each unit. */
-  readonly #mainPids = new Map<string, number>();
+  /**
+   * Whom the service manager has called the main process of each unit. A recovery asks once, before
+   * it acts, and another may ask about the same unit before its restart has its turn.
+   */
+  readonly #mainPids = new Map<string, Set<number>>();
   readonly #runs = new RunPromises();
   #decisionsThisTurn = 0;
   #completionsThisTurn = 0;
@@ -160,7 +163,9 @@ export class Promises {
     if (asked.argv.includes("show")) {
       // A question that fails says nothing, and what was answered before it holds.
       const mainPid = mainPidIn(asked.printed);
-      if (!Number.isNaN(mainPid)) this.#mainPids.set(asked.argv.at(-1)!, mainPid);
+      const unit = asked.argv.at(-1)!;
+      const told = this.#mainPids.get(unit) ?? new Set();
+      if (!Number.isNaN(mainPid)) this.#mainPids.set(unit, told.add(mainPid));
       return;
     }
     this.#spawnsThisTurn += 1;
@@ -223,7 +228,8 @@ export class Promises {
   #mayRestart({ pid, uid }: Stall, unit: string): void {
     if (isListed(unit)) return;
     same("promise: only the user of a unit has it restarted", UNIT_UID, uid);
-    same("promise: only its main process has it restarted", pid, this.#mainPids.get(unit));
+    const isMain = this.#mainPids.get(unit)?.has(pid) === true;
+    same(`promise: only its main process has it restarted, pid ${pid}`, true, isMain);
   }
 
   onOutcome(outcome: RecoveryOutcome): void {

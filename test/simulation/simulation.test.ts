@@ -10,7 +10,7 @@ setDefaultTimeout(30_000);
 
 describe("simulate()", () => {
   test.each([1, 2, 3])("the daemon does what the model says, seed %d", (seed) => {
-    const { failure } = simulate({ seed, steps: 700, agents: 24, pageEvery: 4 });
+    const { failure } = simulate({ seed, steps: 700, agents: 24, pageEvery: 8 });
     expect(failure).toBeUndefined();
   });
 
@@ -28,17 +28,17 @@ describe("simulate()", () => {
   });
 
   test("the same seed does the same, another seed something else", () => {
-    const first = simulate({ seed: 9, steps: 500, agents: 16 });
-    const again = simulate({ seed: 9, steps: 500, agents: 16 });
-    const other = simulate({ seed: 10, steps: 500, agents: 16 });
+    const first = simulate({ seed: 9, steps: 250, agents: 16 });
+    const again = simulate({ seed: 9, steps: 250, agents: 16 });
+    const other = simulate({ seed: 10, steps: 250, agents: 16 });
     expect(again.hash).toBe(first.hash);
     expect([...again.coverage.counts]).toEqual([...first.coverage.counts]);
     expect(other.hash).not.toBe(first.hash);
   });
 
   test("a run that is cut short begins like the long one", () => {
-    const cut = simulate({ seed: 12, steps: 300, agents: 16, pageEvery: 1 });
-    const whole = simulate({ seed: 12, steps: 300, agents: 16, pageEvery: 100 });
+    const cut = simulate({ seed: 12, steps: 150, agents: 16, pageEvery: 1 });
+    const whole = simulate({ seed: 12, steps: 150, agents: 16, pageEvery: 100 });
     expect(cut.hash).toBe(whole.hash);
   });
 });

@@ -172,7 +172,9 @@ describe.concurrent("the audit log of a running daemon", () => {
     const columns = readFileSync(file, "utf8").trimEnd().split("\n").slice(1);
     const counts = columns.map((row) => row.split("\t").length);
     expect(counts).toEqual([8, 11, 14, 8, 14, 17, 8, 11, 14]);
-    expect(columns[4]!.split("\t").slice(-4, -1)).toEqual(["1", expect.any(String), "hung"]);
+    // On a busy machine it may wait for a page when it is looked at.
+    const verdict = expect.stringMatching(/^(hung|blocked)$/);
+    expect(columns[4]!.split("\t").slice(-4, -1)).toEqual(["1", expect.any(String), verdict]);
     const { exitCode, stdout } = await runCommand([...PROGRAM, "audit", "verify", file]);
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining("intact: 9 records")]);
     const shown = await runCommand([...PROGRAM, "audit", "show", file]);

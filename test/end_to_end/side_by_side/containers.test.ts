@@ -64,7 +64,8 @@ test.concurrent.skipIf(reason !== "")(
     for (const pid of pids)
       await until(`the recovery of ${pid}`, () => existsSync(daemon.path(`recovered-${pid}`)));
     expect(daemon.saying("agent stalled")).toHaveLength(2);
-    expect(daemon.stallsOf(web.pid)[0]!.fields.get("verdict")).toBe("hung");
+    // On a busy machine it may wait for a page when it is looked at.
+    expect(daemon.stallsOf(web.pid)[0]!.fields.get("verdict")).toMatch(/^(hung|blocked)$/);
     expect(daemon.saying("recovery refused")).toEqual([]);
 
     // Its end is seen by the pid outside, too.
