@@ -261,6 +261,7 @@ describe("the level of the log", () => {
   test("holds for its time, and then that of the configuration does", () => {
     const harness = watching();
     const answer = harness.acts.logLevel("debug", 600 * NS_PER_S, DANA);
+    // biome-ignore lint/suspicious/noThenProperty: a word of the answer, and no function.
     expect(answer).toMatchObject({ level: "debug", then: "info" });
     expect(harness.log.writes("debug")).toBeTrue();
     harness.acts.logLevel("warn", 2 * THRESHOLD_NS, DANA);
