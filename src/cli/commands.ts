@@ -2,11 +2,18 @@
 // entries/, and the file that the row loads.
 import { type Command, FLAG, type OwnOption } from "./command.ts";
 import { BEATS_COMMANDS } from "./entries/beats.ts";
+import { CONTROL_COMMANDS } from "./entries/control.ts";
 import { DAEMON_COMMANDS } from "./entries/daemon.ts";
 import { PROGRAM_COMMANDS } from "./entries/program.ts";
 import { RECORDS_COMMANDS } from "./entries/records.ts";
 
-const ALL = [...DAEMON_COMMANDS, ...BEATS_COMMANDS, ...RECORDS_COMMANDS, ...PROGRAM_COMMANDS];
+const ALL = [
+  ...DAEMON_COMMANDS,
+  ...CONTROL_COMMANDS,
+  ...BEATS_COMMANDS,
+  ...RECORDS_COMMANDS,
+  ...PROGRAM_COMMANDS,
+];
 
 export type CommandName = (typeof ALL)[number]["name"];
 export type KnownCommand = Command<CommandName>;

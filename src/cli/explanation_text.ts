@@ -8,7 +8,7 @@ import { msFromNs } from "../base/time.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import { ordinal } from "../config/problems/fault.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
-import { matchText, OWN_PLAN, type RuleExplanation } from "../daemon/explained_rule.ts";
+import { matchText, OWN_PLAN, ownMatch, type RuleExplanation } from "../daemon/explained_rule.ts";
 
 /** Of many rules only the first lines would be read. */
 const FAILED_LINES_MAX = 20;
@@ -124,16 +124,6 @@ function failedLines(failed: RuleExplanation["failed"]): string[] {
   });
   const rest = failed.length - lines.length;
   return rest > 0 ? [...lines, `and ${rest} more that do not match`] : lines;
-}
-
-/** The most that can be said for certain of a process, for a rule that takes it. */
-function ownMatch(facts: MemberFacts): string {
-  const fields: MatchField[] = ["unit", "container", "script", "comm"];
-  const field = fields.find((one) => factOf(one, facts) !== "");
-  const user = factOf("user", facts);
-  const parts = field === undefined ? [] : [`${field} = ${quoted(factOf(field, facts))}`];
-  if (field !== "unit" && user !== "") parts.push(`user = ${quoted(user)}`);
-  return parts.join(", ");
 }
 
 /** Durations are in milliseconds, rules are counted from 1, and null is what there is not. */

@@ -22,6 +22,12 @@ export class Accounts {
     return /^[0-9]{1,10}$/.test(nameOrId) ? idWithinRange(Number(nameOrId)) : undefined;
   }
 
+  /** The first name of an id; undefined if it has none. */
+  nameOf(id: number): string | undefined {
+    for (const [name, its] of this.#names()) if (its === id) return name;
+    return undefined;
+  }
+
   #names(): ReadonlyMap<string, number> {
     this.#idByName ??= readNames(this.file);
     return this.#idByName;

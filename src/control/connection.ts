@@ -19,7 +19,7 @@ const sent = new StreamBuffer(SEND_BYTES_MAX);
 const NOTHING = new Uint8Array(0);
 
 export const SENT_ALL = 0;
-export const SENT_SOME = 1;
+const SENT_SOME = 1;
 export const SEND_FAILED = 2;
 
 export class ControlConnection {

@@ -2,26 +2,15 @@
 // answers made in pieces while beats come in between. All of it runs in `serveSlice`, which the
 // daemon's turn drives, within a budget; it then rests, so that askers have a quarter of a core at
 // most. Nothing here logs, and what a client sends never throws.
-import {
-  EAGAIN,
-  ECONNABORTED,
-  EINTR,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-} from "../../ffi/constants.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { type PeerCredentials, peerCredentials } from "../../ffi/peer.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
-import { accept } from "../../ffi/stream.ts";
 import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
-import { bindServer } from "../sockets/bind_server.ts";
-import { listenUnix } from "../sockets/listening_socket.ts";
-import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { ControlConnection, LINE_BYTES_MAX, SEND_FAILED, SENT_ALL } from "./connection.ts";
+import { type ControlPath, ControlListener } from "./control_listener.ts";
 import { CONTROL, type ControlCounters, type RefusedReason } from "./counters.ts";
 import {
   type Arguments,
@@ -36,11 +25,7 @@ import { groupsAt, mayAct, type Operators } from "./rights.ts";
 const CONNECTIONS_MAX = 64;
 /** Of a uid: one that leaves its connections open keeps no other one out. */
 const CONNECTIONS_PER_UID_MAX = 8;
-/** Until they are accepted: a turn takes all of them. */
-const BACKLOG = 64;
 const EVENTS_PER_TURN_MAX = 64;
-const ACCEPTS_PER_TURN_MAX = 16;
-const ACCEPT_RETRY_NS = 100 * NS_PER_MS;
 /** For a whole line from its first byte, for the first request, for a byte of an answer. */
 const PATIENCE_NS = 5 * NS_PER_S;
 const IDLE_NS_MAX = 60 * NS_PER_S;
@@ -49,11 +34,7 @@ const DRAIN_NS_MAX = NS_PER_S;
 const SLICE_NS_MAX = NS_PER_MS;
 const REST_PARTS = 3;
 
-export interface ControlServerOptions {
-  readonly path: string;
-  readonly mode: number;
-  /** Undefined = the file keeps the group of the process. */
-  readonly gid: number | undefined;
+export interface ControlServerOptions extends ControlPath {
   readonly operators: Operators;
   readonly daemonUid: number;
   readonly requests: readonly Request[];
@@ -72,9 +53,7 @@ export class ControlServer {
   readonly #open = new Map<number, ControlConnection>();
   /** Those that have something to make, to send or to read from what they hold. */
   readonly #busy = new Set<ControlConnection>();
-  #listenFd: number;
-  #bound: BoundSocket;
-  #acceptAgainNs = Number.POSITIVE_INFINITY;
+  readonly #listener: ControlListener;
   /** No deadline of a connection is earlier. */
   #earliestNs = Number.POSITIVE_INFINITY;
   #restEndNs = 0;
@@ -84,16 +63,15 @@ export class ControlServer {
   constructor(options: ControlServerOptions) {
     this.#options = options;
     this.path = options.path;
-    const { fd, bound } = bindTo(options);
-    this.#listenFd = fd;
-    this.#bound = bound;
     this.#readiness = openReadiness(CONNECTIONS_MAX + 1, EVENTS_PER_TURN_MAX);
-    if (this.#readiness.fd < -1) {
-      close(fd);
-      unlinkBoundPath(bound);
+    if (this.#readiness.fd < -1)
       throw new SystemError("cannot watch connections", -this.#readiness.fd);
+    try {
+      this.#listener = new ControlListener(options, this.#readiness);
+    } catch (error) {
+      this.#readiness.close();
+      throw error;
     }
-    this.#readiness.add(fd, POLLIN);
   }
 
   get canBeWaitedFor(): boolean {
@@ -113,7 +91,7 @@ export class ControlServer {
   get nextDeadlineNs(): number {
     if (this.closed) return Number.POSITIVE_INFINITY;
     const restNs = this.#restEndNs === 0 ? Number.POSITIVE_INFINITY : this.#restEndNs;
-    return Math.min(this.#earliestNs, this.#acceptAgainNs, restNs, this.#closeNs);
+    return Math.min(this.#earliestNs, this.#listener.nextDeadlineNs, restNs, this.#closeNs);
   }
 
   get connections(): number {
@@ -126,7 +104,7 @@ export class ControlServer {
 
   /** False if the file at its path is not its socket any more. */
   get isInPlace(): boolean {
-    return this.#isClosing || isInPlace(this.#bound);
+    return this.#listener.isInPlace;
   }
 
   get #isClosing(): boolean {
@@ -135,13 +113,7 @@ export class ControlServer {
 
   /** Makes the socket again; connections go on. Throws as the constructor does. */
   rebind(): void {
-    const { fd, bound } = bindTo(this.#options);
-    this.#readiness.remove(this.#listenFd);
-    close(this.#listenFd);
-    this.#listenFd = fd;
-    this.#bound = bound;
-    this.#acceptAgainNs = Number.POSITIVE_INFINITY;
-    this.#readiness.add(fd, POLLIN);
+    this.#listener.rebind();
   }
 
   /** The work of one turn; true if some is left for the next one. */
@@ -163,9 +135,7 @@ export class ControlServer {
   beginClose(): void {
     if (this.#isClosing) return;
     this.#closeNs = this.#options.nowNs() + DRAIN_NS_MAX;
-    this.#readiness.remove(this.#listenFd);
-    close(this.#listenFd);
-    unlinkBoundPath(this.#bound);
+    this.#listener.close();
     for (const open of [...this.#open.values()]) this.#drain(open);
   }
 
@@ -184,11 +154,11 @@ export class ControlServer {
     let mayAccept = false;
     for (let i = 0; i < ready; i++) {
       const fd = this.#readiness.readyFd(i);
-      if (fd === this.#listenFd) mayAccept = true;
+      if (fd === this.#listener.fd) mayAccept = true;
       else this.#onReady(fd, this.#readiness.readyEvents(i));
     }
     // After the events: a descriptor that is closed and given out again is another connection.
-    if (mayAccept && !this.#isClosing) this.#acceptSome();
+    if (mayAccept) this.#listener.acceptSome(this.#options.nowNs(), (fd) => this.#admit(fd));
     return ready > 0;
   }
 
@@ -198,20 +168,6 @@ export class ControlServer {
     if (open.answer === undefined && open.unsent === 0) this.#read(open);
     else if ((events & (POLLERR | POLLHUP)) !== 0) this.#end(open);
     else this.#busy.add(open);
-  }
-
-  #acceptSome(): void {
-    for (let i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-      const fd = accept(this.#listenFd);
-      if (fd >= 0) this.#admit(fd);
-      else if (fd === -EAGAIN) return;
-      else if (fd !== -EINTR && fd !== -ECONNABORTED) {
-        // The system has no descriptor for it: the loop would spin.
-        this.#readiness.change(this.#listenFd, 0);
-        this.#acceptAgainNs = this.#options.nowNs() + ACCEPT_RETRY_NS;
-        return;
-      }
-    }
   }
 
   #admit(fd: number): void {
@@ -376,10 +332,7 @@ export class ControlServer {
 
   #expire(nowNs: number): void {
     if (nowNs >= this.#closeNs) for (const open of [...this.#open.values()]) this.#end(open);
-    if (nowNs >= this.#acceptAgainNs) {
-      this.#acceptAgainNs = Number.POSITIVE_INFINITY;
-      if (!this.#isClosing) this.#readiness.change(this.#listenFd, POLLIN);
-    }
+    this.#listener.maintain(nowNs);
     if (nowNs < this.#earliestNs) return;
     for (const open of [...this.#open.values()]) if (nowNs >= open.deadlineNs) this.#expired(open);
     this.#earliestNs = Number.POSITIVE_INFINITY;
@@ -420,16 +373,6 @@ export class ControlServer {
     open.deadlineNs = this.#options.nowNs() + inNs;
     if (open.deadlineNs < this.#earliestNs) this.#earliestNs = open.deadlineNs;
   }
-}
-
-function bindTo({ path, mode, gid }: ControlServerOptions): { fd: number; bound: BoundSocket } {
-  return bindServer({
-    path,
-    mode,
-    gid,
-    setBy: "control.path",
-    listenAt: (at) => listenUnix(at, BACKLOG),
-  });
 }
 
 function refusalText(refusal: Refusal): string {

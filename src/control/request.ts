@@ -21,6 +21,8 @@ export interface RequestRow {
   readonly right: "read" | "act";
   readonly help: string;
   readonly args: Readonly<Record<string, Argument & Required>>;
+  /** Its answer has no end of its own: it is not served by HTTP. */
+  readonly stream?: true;
   /** The lines of its answer, for the documentation. */
   readonly answer: string;
 }
@@ -29,7 +31,7 @@ export interface RequestRow {
 export type Arguments = ReadonlyMap<string, string | number | boolean>;
 
 /** Who asks; `peer` is undefined for HTTP, and where the kernel tells nothing. */
-export interface Asker {
+interface Asker {
   readonly peer: PeerCredentials | undefined;
   /** There is more of an answer that had none yet. */
   wake(): void;
@@ -60,7 +62,7 @@ export const REFUSALS = [
   "no_such_agent",
 ] as const;
 
-export type RefusalCode = (typeof REFUSALS)[number];
+type RefusalCode = (typeof REFUSALS)[number];
 
 export interface Refusal {
   readonly error: RefusalCode;

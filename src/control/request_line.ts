@@ -3,7 +3,7 @@
 import { nearest } from "../config/problems/suggestion.ts";
 import { type Argument, type Arguments, PROTOCOL, type Refusal, type Request } from "./request.ts";
 
-export type ParsedRequest =
+type ParsedRequest =
   | { readonly request: Request; readonly args: Arguments }
   | { readonly refusal: Refusal };
 

@@ -2,6 +2,7 @@
 // in shutdown.ts: the reverse of the order in which they were opened.
 import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS } from "../base/time.ts";
+import type { ControlServer } from "../control/control_server.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
@@ -70,6 +71,18 @@ export function closingHttp(http: HttpServer): Close {
     return end.until(() => {
       http.serveSlice(NS_PER_MS);
       return http.closed;
+    }, msFromNs(HTTP_DRAIN_NS_MAX));
+  };
+}
+
+/** As for HTTP: its file goes, answers that are under way get a moment. */
+export function closingControl(control: ControlServer): Close {
+  return (end) => {
+    control.beginClose();
+    if (end.kind === "abort") return undefined;
+    return end.until(() => {
+      control.serveSlice(NS_PER_MS);
+      return control.closed;
     }, msFromNs(HTTP_DRAIN_NS_MAX));
   };
 }

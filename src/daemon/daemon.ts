@@ -9,12 +9,14 @@ import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
+import type { ControlServer } from "../control/control_server.ts";
 import { FILES } from "../files/counters.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
+import { controlSources, controlViews, openControlSocket } from "./control_wiring.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
@@ -29,7 +31,7 @@ import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
 import { Shutdown } from "./shutdown.ts";
 import { errorText } from "./start_error.ts";
-import { SocketWatch, type WatchedSocket } from "./socket_watch.ts";
+import { SocketWatch, watchedServer, type WatchedSocket } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
 import { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
@@ -75,6 +77,7 @@ export class Daemon {
   readonly #shutdown: Shutdown;
   #writers: Writers | undefined;
   #http: HttpServer | undefined;
+  #control: ControlServer | undefined;
   #notify: Notify | undefined;
   #watchdog: SelfWatchdog | undefined;
   #loop: Loop | undefined;
@@ -153,6 +156,9 @@ export class Daemon {
     if (http !== undefined) this.#parts.metrics.show(http.counters);
     this.#http = http;
     if (http !== undefined) shutdown.add(closings.closingHttp(http));
+    const control = openControlSocket(config, parts, controlSources(this.#view));
+    this.#control = control;
+    if (control !== undefined) shutdown.add(closings.closingControl(control));
     this.#socketWatch = this.#watchSockets();
     const tick = this.#makeTick(exporter);
     shutdown.add(closings.closingTurns(tick, parts));
@@ -179,7 +185,8 @@ export class Daemon {
     // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
     const exitStatuses = exitStatusSources(config);
-    logStart({ log, config, metricsAddress, exitStatuses, beatCommand });
+    const controlPath = this.#control?.path;
+    logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#ready = true;
@@ -203,7 +210,7 @@ export class Daemon {
     return new SocketWatch({
       sockets: [
         ...observer.listeners.filter((listener) => listener instanceof UnixListener),
-        ...this.#metricsSockets(),
+        ...this.#serverSockets(),
       ],
       log,
       metrics,
@@ -214,17 +221,12 @@ export class Daemon {
     });
   }
 
-  #metricsSockets(): WatchedSocket[] {
-    const http = this.#http;
+  #serverSockets(): WatchedSocket[] {
     const { listen } = this.#config.metrics;
-    if (http === undefined || listen?.kind !== "unix") return [];
+    const path = listen?.kind === "unix" ? listen.path : undefined;
     return [
-      {
-        name: "metrics",
-        path: listen.path,
-        isInPlace: () => http.isInPlace,
-        rebind: () => http.rebind(),
-      },
+      ...watchedServer("metrics", path, this.#http),
+      ...watchedServer("control", this.#control?.path, this.#control),
     ];
   }
 
@@ -261,6 +263,7 @@ export class Daemon {
     const { metrics, clock, log } = this.#parts;
     return {
       source: metrics.exposition,
+      views: controlViews(this.#config, controlSources(this.#view)),
       counted: logRefusals(log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
       wallMs: Date.now,
@@ -319,7 +322,7 @@ export class Daemon {
       observer,
       tick,
       metrics,
-      http: this.#http,
+      servers: [this.#http, this.#control].filter((server) => server !== undefined),
       runtimeFd,
       ends,
       deadlines,

@@ -1,10 +1,12 @@
 // Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners,
 // and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open
 // already.
+import { dirname, join } from "node:path";
 import { SystemError } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { isLoopbackAddress, listenText } from "../config/keys/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
+import { ControlServer, type ControlServerOptions } from "../control/control_server.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
 import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
@@ -19,6 +21,7 @@ import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { isHeard } from "../tracker/beating.ts";
+import type { Log } from "./log.ts";
 import { monotonicNs } from "./monotonic.ts";
 import type { Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
@@ -153,6 +156,42 @@ function warnAboutTransport({ log }: Parts): void {
     });
   const queue = queueLengthWarning();
   if (queue !== undefined) log.warn("receive queue is short", queue);
+}
+
+interface ControlDoor {
+  readonly path: string;
+  /** The file names the path: it must be bound. */
+  readonly isNamed: boolean;
+}
+
+/** Where the control socket is; undefined = nowhere. */
+export function controlDoor({ control, listeners }: Config): ControlDoor | undefined {
+  if (control.path !== undefined) return { path: control.path, isNamed: true };
+  const unix = listeners.find((listener) => listener.kind === "unix");
+  if (unix === undefined) return undefined;
+  return { path: join(dirname(unix.path), "control.sock"), isNamed: false };
+}
+
+/** Binds the control socket; a default path that cannot be bound is a warning (spec 16). */
+export function openControl(
+  door: ControlDoor,
+  log: Pick<Log, "warn">,
+  options: Omit<ControlServerOptions, "path">,
+): ControlServer | undefined {
+  const { path, isNamed } = door;
+  try {
+    return new ControlServer({ ...options, path });
+  } catch (error) {
+    if (!isNamed) {
+      log.warn("control socket off", { path, error: errorText(error) });
+      return undefined;
+    }
+    if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
+    throw new StartError(
+      `cannot open the control socket ${path}: ${errorText(error)}`,
+      "see ulimit -n",
+    );
+  }
 }
 
 type MetricsDoor = Omit<

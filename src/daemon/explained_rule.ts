@@ -110,3 +110,18 @@ export function matchText(match: Match): string {
   });
   return conditions.join(", ");
 }
+
+/** What a member is called after, if its rule says nothing of that; undefined = after its uid. */
+export function ownFact(facts: MemberFacts): MatchField | undefined {
+  const fields: MatchField[] = ["unit", "container", "script", "comm"];
+  return fields.find((one) => factOf(one, facts) !== "");
+}
+
+/** The most that can be said for certain of a process, for a rule that takes it. */
+export function ownMatch(facts: MemberFacts): string {
+  const field = ownFact(facts);
+  const user = factOf("user", facts);
+  const parts = field === undefined ? [] : [`${field} = ${quoted(factOf(field, facts))}`];
+  if (field !== "unit" && user !== "") parts.push(`user = ${quoted(user)}`);
+  return parts.join(", ");
+}

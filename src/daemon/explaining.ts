@@ -14,6 +14,7 @@ import type { StallVerdict } from "../events/stall_verdict.ts";
 import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS } from "../processes/generation.ts";
 import type { IdentityReader } from "../processes/identity.ts";
+import type { GateWord } from "../recovery/hand_gates.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import { memberState } from "../tracker/member_state.ts";
 import type { EventLog } from "../view/event_log.ts";
@@ -31,7 +32,7 @@ import type {
 import type { Found, MemberSearch, Unfound } from "../view/member_search.ts";
 import type { MuteView } from "../view/status_view.ts";
 import { statusText } from "../wire/frame.ts";
-import { explainRule, matchText, OWN_PLAN } from "./explained_rule.ts";
+import { explainRule, matchText, OWN_PLAN, ownFact, ownMatch } from "./explained_rule.ts";
 import type { Muting } from "./muting.ts";
 
 export interface ExplainingOptions {
@@ -52,6 +53,14 @@ export interface ExplainingOptions {
   readonly nowGeneration: () => number;
   readonly userName: (uid: number) => string;
 }
+
+/** What is possible again when a gate opens. */
+const PACE_ROWS: Readonly<Partial<Record<GateWord, "budget" | "storm_room" | "retry">>> = {
+  gave_up: "budget",
+  storm_limit: "storm_room",
+  backing_off: "retry",
+  debounced: "retry",
+};
 
 export class Explaining {
   readonly #options: ExplainingOptions;
@@ -105,6 +114,7 @@ export class Explaining {
       beating: beating.length,
       members: found.slots.length,
       expected: expected > 0 ? expected : null,
+      mass: null,
       done: stall === undefined ? [] : doneOf(history, stall.pid, began),
       next: stall === undefined ? [] : this.#next(slot!, stall, isStalled, mute),
       rule,
@@ -226,8 +236,14 @@ export class Explaining {
     const next: NextRow[] = [];
     const plan = recovery.planOf(stall);
     const gates = plan.isEmpty ? [] : recovery.gatesOf(stall, stall.observerNs);
-    const shut = gates.filter(({ isOpen }) => !isOpen).map(({ gate }) => gate);
-    if (plan.isEmpty || shut.length > 0) next.push({ what: "nothing" });
+    const shut = gates.filter(({ isOpen }) => !isOpen);
+    // What another gate refuses does not come when its pace allows it.
+    if (shut.every(({ isPace }) => isPace))
+      for (const { gate, untilNs } of shut) {
+        const what = PACE_ROWS[gate];
+        if (what === undefined || untilNs === undefined) continue;
+        if (plan.settings.retry) next.push({ what, time: this.#time(untilNs) });
+      }
     if (stall.origin !== ORIGIN_KERNEL_ATTESTED)
       next.push({ what: "forgotten", after_ms: msFromNs(config.tracker.forgetAfterNs) });
     return next;
@@ -240,7 +256,8 @@ export class Explaining {
         ? { pid: 0, uid: Number.NaN, user: "", identity: undefined, listener: "", address: "" }
         : this.#facts(slot);
     const known = this.#places ?? [];
-    const { rule, nearest, failed, policy, count } = explainRule(config, facts, known);
+    const explained = explainRule(config, facts, known);
+    const { rule, nearest, failed, policy, count } = explained;
     const shown = rule ?? nearest;
     return {
       number: rule === undefined ? null : rule.index + 1,
@@ -252,7 +269,7 @@ export class Explaining {
         place: known[index] ?? "",
         field,
         found,
-        wanted: globs.join(", "),
+        wanted: globs,
       })),
       threshold_ms: policy.thresholdNs / NS_PER_MS,
       late_ms: policy.lateNs === undefined ? null : policy.lateNs / NS_PER_MS,
@@ -261,6 +278,8 @@ export class Explaining {
       on_exit: policy.onExit,
       plan: policy.plan === OWN_PLAN ? "" : policy.plan,
       listener_place: "",
+      named_by: explained.isNamedByRule ? "" : (ownFact(facts) ?? ""),
+      suggestion: ownMatch(facts),
     };
   }
 

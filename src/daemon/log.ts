@@ -16,6 +16,7 @@ export const LOG_KINDS = [
   "audit_ring_critical",
   "recovery_refused",
   "recovery_deferred",
+  "control_refused",
 ] as const;
 
 type LogKind = (typeof LOG_KINDS)[number];

@@ -1,5 +1,5 @@
 // The loop (spec 12 section 1): one thread that blocks in poll(2) on the listener sockets, on the
-// connections of the HTTP server and on the runtime's own epoll descriptor until the next datagram,
+// connections of the servers and on the runtime's own epoll descriptor until the next datagram,
 // request, deadline or event. It yields to the runtime only when the runtime has something to do,
 // and runs the timers of others only when one is due or a turn did more than take beats, so a
 // quiet daemon with steady beats costs one poll and one receive per wake-up.
@@ -22,13 +22,14 @@ import {
   TURN_HAS_WORK_LEFT,
 } from "./turn_flags.ts";
 
+const SERVERS_MAX = 2;
 /** Poll interval when the runtime's epoll descriptor cannot be watched. */
 const WAIT_FALLBACK_NS_MAX = 5 * NS_PER_MS;
-/** HTTP work of one turn. */
-const HTTP_SLICE_NS_MAX = 2 * NS_PER_MS;
+/** Work of one turn for the clients of one server. */
+const SLICE_NS_MAX = 2 * NS_PER_MS;
 
-/** The HTTP server as the loop drives it. */
-interface LoopHttp {
+/** A server as the loop drives it: that of HTTP, and the control socket. */
+interface LoopServer {
   /** True if `fd` can be waited for; else a slice is wanted in every turn. */
   readonly canBeWaitedFor: boolean;
   /**
@@ -48,7 +49,7 @@ export interface LoopOptions {
   readonly observer: Observer;
   readonly tick: Tick;
   readonly metrics: Metrics;
-  readonly http: LoopHttp | undefined;
+  readonly servers: readonly LoopServer[];
   /** Descriptor of the runtime's event loop; -1 = not found: short waits instead. */
   readonly runtimeFd: number;
   /** Readable when the process of a member has ended; undefined = that is not followed. */
@@ -90,7 +91,7 @@ export class Loop {
   turns = 0;
   readonly #options: LoopOptions;
   readonly #counters = new Counters(TURN, this, () => this.#settle());
-  readonly #poll = new PollSet(2 * LISTENERS_MAX + 3);
+  readonly #poll = new PollSet(2 * LISTENERS_MAX + 2 + SERVERS_MAX);
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
   /**
@@ -104,8 +105,8 @@ export class Loop {
   /** Beats per millisecond between the last two turns. */
   #beatsPerMs = 0;
   readonly #runtimeIndex: number;
-  /** Of the HTTP server; -1 = there is none, or it is asked in every turn. */
-  readonly #httpIndex: number;
+  /** Of each server; -1 = it is asked in every turn. */
+  readonly #serverIndexes: readonly number[];
   /** Of the processes of members; -1 = their ends are not followed. */
   readonly #endsIndex: number;
   readonly #waitMaxNs: number;
@@ -116,7 +117,7 @@ export class Loop {
   readonly #formerIndexes: number[] = [];
   #yieldedAtNs = 0;
   #serveNs = 0;
-  #httpLeft = false;
+  #serversLeft = false;
   /**
    * Turns without a yield or a page before them, since the last page: each has an observation of 0.
    */
@@ -138,12 +139,14 @@ export class Loop {
       this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
     this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
-    const { http } = options;
-    this.#httpIndex = http?.canBeWaitedFor === true ? this.#poll.add(http.fd, POLLIN) : -1;
+    const { servers } = options;
+    this.#serverIndexes = servers.map(({ canBeWaitedFor, fd }) =>
+      canBeWaitedFor ? this.#poll.add(fd, POLLIN) : -1,
+    );
     const endsFd = options.ends?.fd ?? -1;
     this.#endsIndex = endsFd < 0 ? -1 : this.#poll.add(endsFd, POLLIN);
     this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
-    const mustAsk = options.runtimeFd < 0 || http?.canBeWaitedFor === false;
+    const mustAsk = options.runtimeFd < 0 || servers.some((one) => !one.canBeWaitedFor);
     const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
     this.#waitMaxNs = Math.min(waitMaxNs, options.quietNsMax);
   }
@@ -214,29 +217,31 @@ export class Loop {
   }
 
   #serve(): void {
-    const { http, monotonicNs } = this.#options;
-    const isWanted = http !== undefined && this.#httpIsWanted(http);
-    this.#httpLeft = false;
-    if (!isWanted && this.#serveNs === 0) {
+    const { servers, monotonicNs } = this.#options;
+    this.#serversLeft = false;
+    let beganNs = Number.NaN;
+    for (let i = 0; i < servers.length; i++) {
+      const server = servers[i]!;
+      if (!this.#isWanted(server, this.#serverIndexes[i]!)) continue;
+      if (Number.isNaN(beganNs)) beganNs = monotonicNs();
+      if (server.serveSlice(SLICE_NS_MAX)) this.#serversLeft = true;
+    }
+    const didServe = !Number.isNaN(beganNs);
+    if (!didServe && this.#serveNs === 0) {
       this.#turnsWithoutServe++;
       return;
     }
-    const beganNs = monotonicNs();
-    if (isWanted) {
-      this.#httpLeft = http.serveSlice(HTTP_SLICE_NS_MAX);
-      // A connection that came, or that was served, has another deadline.
-      this.#othersDueIsKnown = false;
-    }
-    const serveNs = this.#serveNs + monotonicNs() - beganNs;
+    // A connection that came, or that was served, has another deadline.
+    if (didServe) this.#othersDueIsKnown = false;
+    const serveNs = this.#serveNs + (didServe ? monotonicNs() - beganNs : 0);
     this.#serveNs = 0;
     this.#counters.observe(TURN.stage.serve, serveNs / NS_PER_S);
     this.#counters.observe(TURN.servePending, serveNs / NS_PER_S);
   }
 
-  #httpIsWanted(http: LoopHttp): boolean {
-    if (this.#httpIndex < 0 || http.pending || this.#poll.revents(this.#httpIndex) !== 0)
-      return true;
-    return this.#options.observer.clock.lastNs >= http.nextDeadlineNs;
+  #isWanted(server: LoopServer, index: number): boolean {
+    if (index < 0 || server.pending || this.#poll.revents(index) !== 0) return true;
+    return this.#options.observer.clock.lastNs >= server.nextDeadlineNs;
   }
 
   #settle(): void {
@@ -247,8 +252,11 @@ export class Loop {
 
   /** Blocks until something is due; true if the runtime has events. */
   #wait(): boolean {
-    const { observer, http } = this.#options;
-    if (this.#httpIndex >= 0) this.#poll.replace(this.#httpIndex, http!.fd);
+    const { observer, servers } = this.#options;
+    for (let i = 0; i < servers.length; i++) {
+      const index = this.#serverIndexes[i]!;
+      if (index >= 0) this.#poll.replace(index, servers[i]!.fd);
+    }
     const timeoutNs = this.#timeoutNs();
     observer.allowIdle(timeoutNs);
     const restMs = this.#restMs();
@@ -267,9 +275,9 @@ export class Loop {
   }
 
   #timeoutNs(): number {
-    const { http, observer } = this.#options;
+    const { observer } = this.#options;
     const hasWorkLeft = (this.#lastTurn & TURN_HAS_WORK_LEFT) !== 0;
-    if (hasWorkLeft || this.#httpLeft || http?.pending === true) return 0;
+    if (hasWorkLeft || this.#serversLeft || this.#anyServerPends()) return 0;
     if (!this.#othersDueIsKnown) this.#lookUpOthersDue();
     const waitMaxNs = Math.min(this.#waitMaxNs, observer.waitNsMax);
     const due = Math.min(observer.nextDeadline(), this.#othersDueNs);
@@ -277,10 +285,17 @@ export class Loop {
     return Math.min(Math.max(0, due - observer.nowNs()), waitMaxNs);
   }
 
+  #anyServerPends(): boolean {
+    const { servers } = this.#options;
+    for (let i = 0; i < servers.length; i++) if (servers[i]!.pending) return true;
+    return false;
+  }
+
   #lookUpOthersDue(): void {
-    const { deadlines, http } = this.#options;
-    const httpDueNs = http?.nextDeadlineNs ?? Number.POSITIVE_INFINITY;
-    this.#othersDueNs = Math.min(this.#suspensions(), httpDueNs, deadlines.earliestNs());
+    const { deadlines, servers } = this.#options;
+    let dueNs = Math.min(this.#suspensions(), deadlines.earliestNs());
+    for (let i = 0; i < servers.length; i++) dueNs = Math.min(dueNs, servers[i]!.nextDeadlineNs);
+    this.#othersDueNs = dueNs;
     this.#othersDueIsKnown = true;
   }
 

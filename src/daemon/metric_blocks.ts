@@ -3,6 +3,7 @@ import { AGENTS } from "../agents/agent_table.ts";
 import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import type { AnyBlock } from "../base/counters.ts";
+import { CONTROL } from "../control/counters.ts";
 import { ACCOUNTING } from "../events/accounting.ts";
 import { EXPORT } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
@@ -62,6 +63,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: "Ends of members", blocks: [ENDS, UNIT_QUESTIONS] },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
   { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
+  { title: "Control socket", blocks: [CONTROL] },
   { title: "Scrapes", blocks: [HTTP, METRICS, ROWS] },
   {
     title: "Loop, process, build",
@@ -72,6 +74,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
 /** Those that the page of a daemon without a configuration file has not. */
 export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   AGENT_ROWS,
+  CONTROL,
   SEEN,
   EXPECTED,
   ENDS,

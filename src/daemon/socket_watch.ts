@@ -20,6 +20,16 @@ export interface WatchedSocket {
   closeFormer?(nowNs: number, quietNsMax: number): void;
 }
 
+/** The socket of a server at `path`; none if it has no path. */
+export function watchedServer(
+  name: string,
+  path: string | undefined,
+  server: { readonly isInPlace: boolean; rebind(): void } | undefined,
+): WatchedSocket[] {
+  if (server === undefined || path === undefined) return [];
+  return [{ name, path, isInPlace: () => server.isInPlace, rebind: () => server.rebind() }];
+}
+
 interface SocketWatchOptions {
   readonly sockets: readonly WatchedSocket[];
   readonly log: Log;

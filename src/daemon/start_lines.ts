@@ -10,6 +10,8 @@ interface StartLines {
   readonly config: Config;
   /** Where the metrics page is; undefined = nowhere. */
   readonly metricsAddress: string | undefined;
+  /** The path of the control socket; undefined = there is none. */
+  readonly controlPath: string | undefined;
   /** What tells how a process ended; undefined = ends are not followed. */
   readonly exitStatuses: ExitStatusSources | undefined;
   /** The command that sends a beat to `socketPath`, where a person tries the daemon out. */
@@ -29,6 +31,7 @@ export function logStart(lines: StartLines): void {
         port: listener.port,
       });
   }
+  if (lines.controlPath !== undefined) log.info("control", { path: lines.controlPath });
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
   else log.info("metrics off", { hint: "set metrics.listen to serve them" });
   if (lines.exitStatuses !== undefined) logExitStatuses(log, lines.exitStatuses);

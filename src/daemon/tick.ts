@@ -348,15 +348,14 @@ export class Tick {
 
   #tell(stall: Stall): boolean {
     const { exporter, metrics, reports, recovery, observer } = this.#options;
-    const { lastNs } = observer.clock;
-    const told = { ...stall, isMuted: recovery.held.isMuted(stall, lastNs) };
+    const told = { ...stall, isMuted: recovery.held.isMuted(stall, observer.clock.lastNs) };
     exporter?.onStall(told);
     metrics.onStall(told);
     reports.stalled(told);
-    return recovery.held.hold(told, false, lastNs);
+    return recovery.held.hold(told, false, observer.clock.lastNs);
   }
 
-  // It was exported and counted when it was found.
+  // It was exported and counted before.
   #tellReleased(stall: Stall, isTold: boolean): Stall {
     const { reports, observer } = this.#options;
     const now = observer.silence.stalls.lookAgain(stall, observer.clock.lastNs);

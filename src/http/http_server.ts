@@ -23,6 +23,7 @@ import {
   ScrapeQueue,
   type ScrapeSource,
 } from "./scrape_queue.ts";
+import { type HttpViews, ViewQueue } from "./view_queue.ts";
 import { bindServer } from "../sockets/bind_server.ts";
 
 /** Scrapes that may wait for a body at once (spec 13). */
@@ -53,6 +54,8 @@ export interface HttpServerOptions {
   /** Mode of a unix socket. */
   readonly socketMode: number;
   readonly source: ScrapeSource;
+  /** By path: what is known of the agents. */
+  readonly views: HttpViews;
   /** Called for each thing that was counted. */
   readonly counted: CountHttp;
   readonly nowNs: () => number;
@@ -90,6 +93,7 @@ export class HttpServer {
   readonly address: string;
   readonly #options: HttpServerOptions;
   readonly #queue: ScrapeQueue;
+  readonly #views: ViewQueue;
   readonly #limiter: IpLimiter;
   /**
    * Health checks have a bucket of their own: a flood of scrapes must not make a supervisor think
@@ -112,6 +116,7 @@ export class HttpServer {
     const count: CountHttp = (cell) => this.#count(cell);
     this.#options = options;
     this.#queue = new ScrapeQueue(source, nowNs);
+    this.#views = new ViewQueue(nowNs);
     this.#limiter = new IpLimiter(options.rateLimitPerSec, options.rateLimitBurst, count);
     this.#healthLimiter = new IpLimiter(HTTP_HEALTH_PER_SEC, HTTP_HEALTH_PER_SEC, (code) =>
       count(code === HTTP.dropped.rate_limit ? HTTP.dropped.health_rate_limit : code),
@@ -150,7 +155,7 @@ export class HttpServer {
 
   /** True while a request waits for a slice: the loop must not sleep. */
   get pending(): boolean {
-    return this.#queue.pending || this.#front.hasRequestsLeft;
+    return this.#queue.pending || this.#views.pending || this.#front.hasRequestsLeft;
   }
 
   /** When `serveSlice` is wanted next although nothing comes and nothing is pending. */
@@ -189,7 +194,7 @@ export class HttpServer {
     this.exchange();
     const workLeft = this.#queue.serveSlice(budgetNs);
     if (workLeft) this.#count(HTTP.sliceExhausted);
-    return workLeft;
+    return this.#views.serveSlice(budgetNs) || workLeft;
   }
 
   /** The part of it that talks to clients, without rendering. */
@@ -239,6 +244,7 @@ export class HttpServer {
     const { path } = request;
     if (refusal !== undefined) exchange.answer(refusal);
     else if (path === "/metrics") this.#scrape(asked);
+    else if (this.#options.views.has(path)) this.#view(asked);
     else if (path === "/") exchange.answer(landingPage(this.#options.version));
     else if (path === "/-/ready")
       exchange.answer(health(this.#options.isReady(), "ready", "not ready"));
@@ -259,7 +265,14 @@ export class HttpServer {
     const limiter = HEALTH_PATHS.has(request.path) ? this.#healthLimiter : this.#limiter;
     if (address !== undefined && !limiter.allow(address, arrivedNs))
       return textAnswer(429, "too many requests", RETRY);
-    if (token === undefined || request.path !== "/metrics") return undefined;
+    const view = this.#options.views.get(request.path);
+    if (token === undefined) {
+      // A Unix address has a mode; at a loopback one everybody on the machine may ask.
+      if (view?.isGuarded !== true || this.#options.listen.kind === "unix") return undefined;
+      this.#count(HTTP.authFailures);
+      return textAnswer(403, "this needs metrics.token_file");
+    }
+    if (view === undefined && request.path !== "/metrics") return undefined;
     this.#count(HTTP.authFailures);
     return emptyAnswer(401, { "WWW-Authenticate": 'Bearer realm="varta"' });
   }
@@ -275,9 +288,19 @@ export class HttpServer {
       this.#count(HTTP.dropped.method);
       return emptyAnswer(405, { Allow: "GET, HEAD" });
     }
-    if (ROUTES.has(path)) return undefined;
+    if (ROUTES.has(path) || this.#options.views.has(path)) return undefined;
     this.#count(HTTP.dropped.path);
     return textAnswer(404, "not found");
+  }
+
+  #view({ exchange, request }: Asked): void {
+    const query = new URLSearchParams(request.query);
+    const opened = this.#options.views.get(request.path)!.open(query);
+    if ("problem" in opened) exchange.answer(textAnswer(400, opened.problem));
+    else if (this.#closing || !this.#views.add(opened, (answer) => exchange.answer(answer))) {
+      this.#count(HTTP.dropped.drain);
+      exchange.answer(textAnswer(503, "too many wait for an answer", RETRY));
+    }
   }
 
   #scrape(asked: Asked): void {

@@ -7,6 +7,8 @@ export interface HttpRequest {
   readonly method: string;
   /** Without query. */
   readonly path: string;
+  /** What follows the "?", "" = nothing. */
+  readonly query: string;
   /**
    * Whom the client thinks it talks to, as it wrote it; undefined = HTTP/1.0 without a Host field.
    */
@@ -161,6 +163,7 @@ function assemble({ method, target, minorVersion, fields }: HeadParts): HttpRequ
   return {
     method,
     path: place.path,
+    query: queryOf(target),
     // The target's own authority takes the place of the field (RFC 9112 section 3.2.2).
     authority: place.authority ?? host,
     bodyBytes: body,
@@ -195,6 +198,11 @@ function splitTarget(target: string): { path: string; authority?: string } | und
 function pathOf(target: string): string {
   const end = target.search(/[?#]/);
   return end < 0 ? target : target.slice(0, end);
+}
+
+function queryOf(target: string): string {
+  const begin = target.indexOf("?");
+  return begin < 0 ? "" : target.slice(begin + 1).replace(/#.*/, "");
 }
 
 function wantsMore(connection: string | undefined, minorVersion: number): boolean {

@@ -37,6 +37,8 @@ export interface Gate {
   readonly isPace: boolean;
   /** What was found: "it is stalled: hung, silent for 38s of 5s". */
   readonly fact: string;
+  /** When it opens by itself; undefined = that is not known, or it is open. */
+  readonly untilNs?: number;
 }
 
 /** What came of a recovery by hand. */
@@ -165,12 +167,14 @@ export class HandGates {
     ];
     if (isBackingOff) {
       const left = text(saturatingSub(history.nextNs(paceKey), nowNs));
-      gates.push(pace("backing_off", false, `the pause since the last one has ${left} left`));
+      const fact = `the pause since the last one has ${left} left`;
+      gates.push({ ...pace("backing_off", false, fact), untilNs: history.nextNs(paceKey) });
     }
     if (budget === undefined) return gates;
     const used = history.usedOf(paceKey);
     const fact = `budget: ${used} of ${budget} in ${text(budgetWindowNs)}`;
-    gates.push(pace("gave_up", code === PACE_CLEAR || isBackingOff, fact));
+    const gate = pace("gave_up", code === PACE_CLEAR || isBackingOff, fact);
+    gates.push(gate.isOpen ? gate : { ...gate, untilNs: history.nextNs(paceKey) });
     return gates;
   }
 
@@ -180,7 +184,8 @@ export class HandGates {
       return pace("storm_limit", true, "there is no storm limit");
     const within = `${storm.limit} recoveries in ${text(storm.windowNs)}`;
     const isOpen = storm.isOpen(nowNs);
-    return pace("storm_limit", isOpen, isOpen ? `below the storm limit of ${within}` : within);
+    if (isOpen) return pace("storm_limit", true, `below the storm limit of ${within}`);
+    return { ...pace("storm_limit", false, within), untilNs: storm.nextOpenNs() };
   }
 
   #inFlight(stall: Stall): Gate {

@@ -30,7 +30,7 @@ export interface AgentStatus {
   readonly lastStall: LastStall | undefined;
 }
 
-export interface StatusSources {
+interface StatusSources {
   readonly tracker: Tracker;
   readonly expected: ExpectedAgents;
   /** Undefined = the daemon has no configuration file, and keeps no rows of agents. */

@@ -19,6 +19,8 @@ export interface ExplainView {
   readonly beating: number;
   readonly members: number;
   readonly expected: number | null;
+  /** Many fell silent at once; null = they did not. */
+  readonly mass: MassSilence | null;
   readonly done: readonly DoneRow[];
   readonly next: readonly NextRow[];
   readonly rule: ExplainedRuleView;
@@ -28,6 +30,18 @@ export interface ExplainView {
   readonly others: readonly { readonly pid: number; readonly state: AgentState }[];
   /** Path and anchor; "" = none is installed. */
   readonly runbook: string;
+}
+
+export interface MassSilence {
+  readonly agents: number;
+  readonly within_ms: number;
+  /** Of the last minute. */
+  readonly load: number;
+  /** Share, 0 to 1. */
+  readonly memory_used: number;
+  /** Of pressure stall, and over how long. */
+  readonly stall_ms: number;
+  readonly stall_over_ms: number;
 }
 
 export interface ExplainedMember {
@@ -139,6 +153,8 @@ export type DoneRow =
       readonly used?: number;
       readonly limit?: number;
       readonly window_ms?: number;
+      /** What else was found, as a clause. */
+      readonly why?: string;
     }
   | {
       readonly what: "reported";
@@ -168,8 +184,7 @@ export type NextRow =
       readonly limit: number;
       readonly window_ms: number;
     }
-  | { readonly what: "forgotten"; readonly after_ms: number }
-  | { readonly what: "nothing" };
+  | { readonly what: "forgotten"; readonly after_ms: number };
 
 export interface ExplainedRuleView {
   /** From 1; null = no [[agent]] matches. */
@@ -190,6 +205,10 @@ export interface ExplainedRuleView {
   readonly plan: string;
   /** Place of the listener's table, for a hint: FILE:LINE. */
   readonly listener_place: string;
+  /** What named it where no rule did: "script", "unit". */
+  readonly named_by: string;
+  /** A match for a rule of its own: `script = "convert.py"`; "" = nothing would be its own. */
+  readonly suggestion: string;
 }
 
 export interface FailedRule {
@@ -198,7 +217,9 @@ export interface FailedRule {
   readonly field: string;
   /** "" = it has none. */
   readonly found: string;
-  readonly wanted: string;
+  readonly wanted: readonly string[];
+  /** A condition of the nearest rule that holds: `script "convert.py"`; "" = none does. */
+  readonly right?: string;
 }
 
 /** What `explain PID` answers of a process that has never beaten. */

@@ -18,9 +18,9 @@ export interface ReloadChange {
   /** What has it: "agent worker", "plan restart", "listener edge", or the table. */
   readonly where: string;
   readonly key: string;
-  /** As written in the file; null = it was not there. Both null = a secret. */
-  readonly before: string | null;
-  readonly after: string | null;
+  /** "5s -> 2s", "added", "removed" or "(secret)". */
+  readonly how: string;
+  /** What it means for what is watched now: "8 members, judged from 03:14:04"; "" = nothing. */
   readonly effect: string;
 }
 

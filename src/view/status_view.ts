@@ -1,6 +1,7 @@
 // What `status` answers, as it is sent: one JSON object, with the names that scripts read (spec 16).
 // Times are RFC 3339 in UTC with milliseconds; `null` is what does not apply or is not known.
-// Fields are only ever added at the end.
+// Fields are only ever added at the end; a `?` is one that
+// a daemon may leave out.
 import type { AgentState, MemberState } from "../agents/agent_state.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 
@@ -10,8 +11,8 @@ export interface StatusView {
   readonly time: string;
   readonly observer: ObserverStatus;
   /** Agents by state, muted ones too; `muted` counts those that are, whatever their state. */
-  readonly counts: Readonly<Record<AgentState | "muted", number>>;
-  readonly agents: readonly AgentStatus[];
+  readonly counts: Readonly<Record<AgentState, number>> & { readonly muted?: number };
+  readonly agents: readonly AgentStatusView[];
 }
 
 export interface ObserverStatus {
@@ -20,16 +21,27 @@ export interface ObserverStatus {
   /** The last pause, for ten minutes after it. */
   readonly paused_last: ObserverPause | null;
   /** `false` while it is not active. */
-  readonly guard: ObserverGuard | false;
+  readonly guard?: ObserverGuard | false;
   /** Refused datagrams since the start, the most frequent reason; null = none. */
   readonly refused?: RefusedBeats | null;
+  /** The first Unix listener: who may write to it. */
+  readonly who_may?: SocketRights;
+}
+
+export interface SocketRights {
+  readonly path: string;
+  /** "0660" */
+  readonly mode: string;
+  readonly owner: string;
+  readonly group: string;
 }
 
 export interface ObserverPause {
-  readonly from: string;
+  /** When it began. */
+  readonly time: string;
   readonly length_ms: number;
   /** Why, as a clause: "the machine was stopped". */
-  readonly cause: string;
+  readonly cause?: string;
 }
 
 export interface ObserverGuard {
@@ -52,30 +64,30 @@ export interface RefusedBeats {
   readonly pid: number | null;
 }
 
-export interface AgentStatus {
+export interface AgentStatusView {
   readonly agent: string;
   readonly state: AgentState;
-  readonly muted: MuteView | null;
+  readonly muted?: MuteView | null;
   readonly beating: number;
   /** Known, stalled ones too. */
   readonly members: number;
   readonly expected: number | null;
   /** Of its worst member; null = it has none. */
   readonly silence_ms: number | null;
-  readonly threshold_ms: number;
+  readonly threshold_ms: number | null;
   readonly late_ms: number | null;
-  readonly beats_per_s: number;
+  readonly beats_per_s?: number;
   readonly last_stall: LastStall | null;
   /** The one that runs, or the last word of its plan. */
-  readonly recovery: RecoveryStatus | null;
+  readonly recovery?: RecoveryStatus | null;
   /** Since the daemon's start. */
   readonly stalls: number;
   readonly recoveries: number;
-  readonly missing_since: string | null;
+  readonly missing_since?: string | null;
   /** Of its grace; null = it is over. */
-  readonly grace_left_ms: number | null;
+  readonly grace_left_ms?: number | null;
   /** Since when it says of itself that it is not ok. */
-  readonly status_since: string | null;
+  readonly status_since?: string | null;
 }
 
 export interface LastStall {
@@ -105,26 +117,26 @@ export interface MembersView {
   readonly v: 1;
   readonly host: string;
   readonly time: string;
-  readonly agent: AgentStatus;
+  readonly agent: AgentStatusView;
   /** The plan's name; "" = that of [recovery] itself, "none" = nothing is done. */
-  readonly plan: string;
-  readonly stalls_24h: number;
-  readonly recoveries_24h: number;
-  readonly members: readonly MemberStatus[];
+  readonly plan?: string;
+  readonly stalls_24h?: number;
+  readonly recoveries_24h?: number;
+  readonly members: readonly MemberStatusView[];
 }
 
-export interface MemberStatus {
+export interface MemberStatusView {
   readonly pid: number;
-  /** The address from which it beats by UDP; "" = it is on this machine. */
-  readonly source: string;
+  /** The address from which it beats by UDP; null = it is on this machine. */
+  readonly source: string | null;
   readonly state: MemberState;
   readonly silence_ms: number;
   readonly threshold_ms: number;
   /** What it said of itself in its last beat. */
   readonly status: "ok" | "degraded" | "critical";
-  readonly beats: number;
+  readonly beats?: number;
   /** Since its process started, or since its first beat where that is not known. */
-  readonly age_ms: number;
+  readonly age_ms?: number;
   /** The unit or container that it runs in; "" = none. */
-  readonly unit: string;
+  readonly unit?: string;
 }

@@ -38,7 +38,8 @@ const WAIT_MS_MAX = 1_000;
 setDefaultTimeout(30_000);
 
 interface SubjectOptions
-  extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "http" | "iterationBudgetNs">> {
+  extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "iterationBudgetNs">> {
+  readonly http?: LoopOptions["servers"][number];
   readonly thresholdMs?: number;
   readonly pauseGapMs?: number;
   readonly listeners: readonly Listener[];
@@ -94,7 +95,7 @@ class Subject {
       observer: this.observer,
       tick: this.#makeTick(),
       metrics: this.metrics,
-      http: this.#options.http ?? this.#http,
+      servers: [this.#options.http ?? this.#http].filter((server) => server !== undefined),
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines,
       monotonicNs,

@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
 import { StateDump } from "../../src/daemon/state_dump.ts";
-import { View } from "../../src/view/view.ts";
 import { ObserverHarness } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
+import { viewOf } from "../support/views.ts";
 
 function dumping(level: "debug" | "info", agents: number) {
   const harness = new ObserverHarness();
@@ -22,7 +22,7 @@ function dumping(level: "debug" | "info", agents: number) {
     sessionId: "0",
   });
   const dump = new StateDump({
-    view: new View({ observer: harness.observer, recovery: { outstandingCount: 0 } }),
+    view: viewOf(harness.observer),
     log,
     nowNs: () => harness.clock.ns,
     turns: () => 7,

@@ -20,6 +20,7 @@ export function serverOptions(source: ScrapeSource, nowNs: () => number): HttpSe
     rateLimitBurst: 0,
     scrapeBudgetNs: 1e9,
     source,
+    views: new Map(),
     counted: () => {},
     nowNs,
     wallMs: () => 0,

@@ -47,6 +47,21 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/agents/agent_table.test.ts",
     words: "AGENTS.sharedOther",
   },
+  varta_control_requests_total: {
+    why: SOCKETS,
+    file: "test/control/control_server.test.ts",
+    words: "CONTROL.requests)).toBe(24)",
+  },
+  varta_control_refused_total: {
+    why: SOCKETS,
+    file: "test/control/control_server.test.ts",
+    words: 'refused(harness, "bad_line")).toBe(1)',
+  },
+  varta_control_connections: {
+    why: SOCKETS,
+    file: "test/control/control_server.test.ts",
+    words: "harness.server.connections === 8",
+  },
   varta_watch_agents_missing: {
     why: EXPECTING,
     file: "test/agents/expected_agents.test.ts",

@@ -1,15 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
-import { View } from "../../src/view/view.ts";
+import type { View } from "../../src/view/view.ts";
 import { ObserverHarness, THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
+import { viewOf } from "../support/views.ts";
 
 function watching(count: number): { harness: ObserverHarness; view: View } {
   const harness = new ObserverHarness();
   const pids = Array.from({ length: count }, (_, at) => 100 + at);
   for (const pid of pids) harness.processes.set(pid, 1);
   harness.receive(...pids.map((pid) => beatOf(pid)));
-  const view = new View({ observer: harness.observer, recovery: { outstandingCount: 0 } });
+  const view = viewOf(harness.observer);
   return { harness, view };
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
-import { View } from "../../src/view/view.ts";
 import { ObserverHarness, THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
+import { viewOf } from "../support/views.ts";
 
 describe("View", () => {
   test("shows totals, listeners and children as they are when it is asked", () => {
@@ -12,7 +12,7 @@ describe("View", () => {
     ];
     const bench = new ObserverHarness({ listeners });
     const recovery = { outstandingCount: 0 };
-    const view = new View({ observer: bench.observer, recovery });
+    const view = viewOf(bench.observer, { recovery });
     expect(view.totals()).toEqual({ tracked: 0, stalled: 0, queuedStalls: 0 });
 
     for (const pid of [100, 101]) bench.processes.set(pid, 1);

@@ -125,6 +125,8 @@ const METRICS_KEYS = {
     { byDefault: 10, unit: "requests" }),
   scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most",
     { byDefault: "250ms" }),
+  view: live("view", flag, "Serve what is known of the agents as JSON under /v1/",
+    { byDefault: true }),
   per_pid: live("perPid", flag, "Serve the metrics of each process",
     { computed: "false with a configuration file, else true" }),
   agents_max: live("agentsMax", integer({ min: 1, max: AGENT_NAMES_MAX,

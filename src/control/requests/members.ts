@@ -6,20 +6,16 @@ import { wholeMsFromNs } from "../../base/time.ts";
 import type { AgentView, AgentWalk } from "../../view/agent_view.ts";
 import type { View } from "../../view/view.ts";
 import { statusText } from "../../wire/frame.ts";
-import { answerLine, argText, type Request, type RequestRow } from "../request.ts";
+import { answerLine, argText, type Request } from "../request.ts";
 
-export const MEMBERS_ROW: RequestRow = {
+const MEMBERS_PER_PIECE = 32;
+
+export const MEMBERS: Request = {
   name: "members",
   right: "read",
   help: "the members of all agents, or of those with a name",
   args: { agent: { is: "text", charsMax: 256, help: "name, or a pattern with * and ?" } },
   answer: "one line for each member, in no order; none if there is none",
-};
-
-const MEMBERS_PER_PIECE = 32;
-
-export const MEMBERS: Request = {
-  ...MEMBERS_ROW,
   run: (args, { view }) => new MembersPieces(view, argText(args, "agent")),
 };
 

@@ -1,0 +1,55 @@
+// The commands that ask the running daemon, and tell it what to do, at its control socket.
+import { command, FLAG, type OwnOption, TEXT } from "../command.ts";
+
+const CONTROL_OPTION: OwnOption = {
+  name: "control",
+  value: "SOCKET",
+  form: TEXT,
+  help: "control socket of the daemon (the default path)",
+};
+
+/** Of each of these commands, besides their own. */
+const CONTROL_EXITS: readonly (readonly [string, string])[] = [
+  ["64", "wrong use"],
+  ["69", "the daemon is down"],
+  ["75", "no answer within 2s"],
+  ["76", "the daemon speaks another protocol"],
+  ["77", "not permitted"],
+];
+
+export const CONTROL_COMMANDS = [
+  command({
+    name: "status",
+    summary: "show the state of all agents, or of one",
+    operands: { usage: "[AGENT]", max: 1 },
+    about: [
+      "Asks the running daemon how its agents are: one line each, the worst first. AGENT",
+      "is a name, or a pattern with * and ?.",
+    ],
+    own: [
+      { name: "members", form: FLAG, help: "one line for each member instead" },
+      { name: "stalled", form: FLAG, help: "only what is stalled, missing or critical" },
+      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
+      { name: "plain", form: FLAG, help: "for awk: cells without spaces, whole numbers" },
+      {
+        name: "exit-code",
+        form: FLAG,
+        help: "end with 0 ok, 1 late or degraded, 2 worse, 3 no answer",
+      },
+      CONTROL_OPTION,
+    ],
+    examples: [
+      ["varta-watch status", "how are all?"],
+      ["varta-watch status 'worker*' --members", "each process of some"],
+      ["varta-watch status --exit-code", "a check of Nagios"],
+    ],
+    exits: [
+      ["0", "answered; with --exit-code: all ok"],
+      ["1", "no such agent; with --exit-code: late or degraded"],
+      ["2", "with --exit-code: stalled, missing or critical"],
+      ["3", "with --exit-code: no answer, for whatever reason"],
+      ...CONTROL_EXITS,
+    ],
+    load: () => import("../status.ts"),
+  }),
+];

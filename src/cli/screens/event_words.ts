@@ -1,0 +1,89 @@
+// One event in words: the same for `events`, where each has its line, and for the history of
+// `explain`, where the agent is known and a recovery's number comes first.
+import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
+import { duration, plural, setDuration } from "./figures.ts";
+import { endText } from "./signals.ts";
+
+type Place = "events" | "history";
+
+export function eventWords(event: EventView, place: Place): string {
+  const parts = [...subject(event, place), ...whatWords(event, place)];
+  const words = parts.filter((part) => part !== "").join(", ");
+  return event.muted === true ? `${words}, muted` : words;
+}
+
+/** The pid where it says more than the agent: the history of one member leaves it out. */
+function subject({ kind, pid }: EventView, place: Place): string[] {
+  const isKnown = place === "history" && kind !== "exit" && kind !== "gone";
+  return pid === undefined || isKnown || kind === "recovery" ? [] : [`pid ${pid}`];
+}
+
+function whatWords(event: EventView, place: Place): string[] {
+  const { kind, detail = "" } = event;
+  switch (kind) {
+    case "stall":
+      return [verdictWords(event), silenceWords(event, false)];
+    case "late":
+      return [silenceWords(event, place === "events")];
+    case "resume": {
+      const { recovery } = event;
+      const helped = recovery === undefined ? "" : `; recovery ${recovery.id} helped`;
+      return [`${silenceWords(event, false)} in all${helped}`];
+    }
+    case "exit":
+      return [event.end === undefined ? detail : endText(event.end)];
+    case "gone":
+      if (event.by_pid !== undefined) return [`replaced by pid ${event.by_pid}`];
+      return [event.end === undefined ? detail : endText(event.end)];
+    case "missing":
+    case "complete":
+      return [`${event.members ?? 0} of ${plural(event.expected ?? 0, "member")}`, detail];
+    case "recovery":
+      return [event.recovery === undefined ? detail : recoveryWords(event.recovery, place)];
+    case "lost":
+      return [`${plural(event.count ?? 0, "event")}: this reader was too slow`];
+    default:
+      return [detail];
+  }
+}
+
+function verdictWords({ verdict, tracer }: EventView): string {
+  if (verdict !== "traced" || tracer === undefined) return verdict ?? "";
+  const comm = tracer.comm === "" ? "" : ` (${tracer.comm})`;
+  return `traced by pid ${tracer.pid}${comm}`;
+}
+
+function silenceWords({ silence_ms, threshold_ms }: EventView, isOfThreshold: boolean): string {
+  if (silence_ms === undefined) return "";
+  const of = isOfThreshold && threshold_ms !== undefined ? ` of ${setDuration(threshold_ms)}` : "";
+  return `silent for ${duration(silence_ms)}${of}`;
+}
+
+function recoveryWords(recovery: RecoveryEvent, place: Place): string {
+  const { id, what, step, steps, result = "", took_ms, why = "", reason = "" } = recovery;
+  const took = took_ms === undefined ? "" : `, ${duration(took_ms)}`;
+  switch (what) {
+    case "began": {
+      const count = steps === undefined || place === "history" ? "" : `, ${plural(steps, "step")}`;
+      return `${id} began: plan ${recovery.plan ?? ""}${count}`;
+    }
+    case "step":
+      return `${id} step ${step}/${steps}: ${actionText(recovery)}${result === "" ? "" : `: ${result}`}`;
+    case "done":
+      return `${id} step ${step}/${steps}: ${result === "" ? "done" : result}${took}`;
+    case "helped":
+    case "not_helped": {
+      const word = what === "helped" ? "helped" : "did not help";
+      return `${id} ${word}${why === "" ? "" : `: ${why}`}${took === "" ? "" : `${took} after the stall`}`;
+    }
+    case "refused":
+    case "held":
+      return `${what} (${reason})${why === "" ? "" : `: ${why}`}`;
+  }
+}
+
+/** "SIGQUIT to pid 4711", "wait 5s", "restart of worker@3.service", "/usr/bin/dump". */
+export function actionText({ kind, target = "" }: Pick<RecoveryEvent, "kind" | "target">): string {
+  if (kind === "wait") return `wait ${target}`;
+  return kind === "restart_unit" ? `restart of ${target}` : target;
+}

@@ -1,0 +1,46 @@
+// `events`: one line per event, as it comes or from the past, and what was left out.
+import type { EventsEnd, EventView } from "../../view/event_view.ts";
+import { cutMiddle, left, printable, widthOf } from "./cells.ts";
+import { eventWords } from "./event_words.ts";
+import { plural } from "./figures.ts";
+import type { Screen } from "./screen.ts";
+import { Times } from "./times.ts";
+
+const KIND_CELLS = 8;
+const NAME_CELLS = 14;
+const WIDE_NAME_CELLS = 40;
+const GAP = "  ";
+
+/**
+ * The column of names is as wide as the longest of those that are known when the first line is
+ * printed: lines that come later are cut to it, and none moves.
+ */
+export function nameCellsOf(agents: readonly string[], screen: Screen): number {
+  const most = screen.width < 110 ? NAME_CELLS : WIDE_NAME_CELLS;
+  return Math.min(most, Math.max(1, ...agents.map((agent) => widthOf(printable(agent)))));
+}
+
+/** In a pipe nothing is cut; a line is never folded, so that it can be searched. */
+export function eventLine(
+  given: EventView,
+  now: string,
+  nameCells: number,
+  screen: Screen,
+): string {
+  const event = printable(given);
+  const name = event.agent === "" ? "-" : event.agent;
+  const cells = [
+    new Times(now, screen.zone).exactly(event.time),
+    left(event.kind, KIND_CELLS),
+    left(cutMiddle(name, nameCells, screen.ascii), nameCells),
+    eventWords(event, "events"),
+  ];
+  return `${cells.join(GAP).trimEnd()}\n`;
+}
+
+export function eventsEndLine({ shown, left_out, since }: EventsEnd): string {
+  const within = since === "" ? "" : ` in ${since}`;
+  const rest =
+    left_out === 0 ? "" : ` ${left_out} of other kinds ${left_out === 1 ? "is" : "are"} not shown.`;
+  return `${plural(shown, "event")}${within}.${rest}\n`;
+}

@@ -1,0 +1,204 @@
+// The sections `done` and `next`: what was done about it, or which gate refused and why, and what
+// comes, with the time. Never a wish: a command, or a key with its place.
+import type { DoneRow, ExplainView, NextRow } from "../../view/explain_view.ts";
+import { wantedCount } from "./explained_rule.ts";
+import { duration, plural, roughly, setDuration } from "./figures.ts";
+import { commandName } from "./status.ts";
+import type { Times } from "./times.ts";
+
+/** Enough for a person who works on it. */
+const MUTE_WHILE_WORKING = "30m";
+
+type Gate = Extract<DoneRow, { readonly what: "refused" | "held" }>;
+
+export function doneLines(view: ExplainView, times: Times): string[] {
+  const rows = view.done.map((row) => doneText(row, view, times));
+  const verdict = view.member?.verdict?.verdict;
+  if (
+    rows.length === 0 &&
+    view.state === "stalled" &&
+    (verdict === "traced" || verdict === "frozen")
+  )
+    return [`nothing: a process that is ${verdict} is never recovered`];
+  if (rows.length === 0 && view.state === "stalled") return ["nothing yet"];
+  return rows;
+}
+
+function doneText(row: DoneRow, view: ExplainView, times: Times): string {
+  const time = times.exactly(row.time);
+  switch (row.what) {
+    case "began":
+      return `${time}  recovery ${row.id} began: ${planOf(row.plan)}, ${plural(row.steps, "step")}`;
+    case "step":
+      return `${time}  step ${row.step}, ${row.action}: ${row.result}`;
+    case "helped":
+      return `${times.at(row.time)}  recovery ${row.id} helped, after ${duration(row.took_ms)}`;
+    case "reported":
+      return reportedText(row.as, time, view);
+    case "held":
+    case "refused":
+      return `${time}  ${row.what} (${row.reason}): ${gateText(row, view, times)}`;
+  }
+}
+
+function planOf(plan: string): string {
+  return plan === "" ? "the plan of [recovery]" : `plan ${plan}`;
+}
+
+function reportedText(as: "stall" | "gone" | "replaced", time: string, view: ExplainView): string {
+  if (as === "replaced") return "reported as exit, then as replaced; no stall, no recovery";
+  return as === "gone" && view.done.length === 1
+    ? `reported once, at ${time}; nothing is recovered`
+    : `reported once, at ${time}`;
+}
+
+/** Which gate it is and what it found. */
+function gateText(gate: Gate, view: ExplainView, times: Times): string {
+  const { reason, used, limit, window_ms } = gate;
+  const window = window_ms === undefined ? "" : ` in ${setDuration(window_ms)}`;
+  const listener = view.member?.proof.listener ?? "";
+  switch (reason) {
+    case "gave_up":
+      return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")} used${window}`;
+    case "storm_limit":
+      return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")}${window}`;
+    case "muted":
+      return muteText(view, times);
+    case "guard":
+      return "too many fell silent at once, so the observer suspects itself first";
+    case "unproven_sender":
+      return "a signal or restart could hit a process that never beat";
+    case "cross_namespace_agent":
+      return "a pid of another namespace means another process here";
+    case "recovery_not_accepted":
+    case "unauthenticated_transport":
+      return `listener ${listener} has no accept_recovery, so nothing is done here for a remote process`;
+    case "socket_mode_only":
+      return `listener ${listener} cannot tell who sends: only the socket's mode lets a sender in`;
+    case "beats_refused":
+      return "its beats come and are refused: it is not silent";
+    case "verdict_not_acted_on":
+      return `${planOf(view.rule.plan)} does not act on verdict ${view.member?.verdict?.verdict ?? "unknown"}`;
+    case "pid_gone":
+      return "its process is gone, and every step needs it";
+    case "process_unreadable":
+      return "a live process has its pid, and /proc does not say which";
+    case "backing_off":
+      return "the pause after the last recovery is not over";
+    case "debounced":
+    case "outstanding_in_flight":
+    case "in_flight":
+      return "one was begun for it already";
+    case "unit_not_owned":
+      return "its unit may not be restarted for it: it is not its main process, or another user's";
+    default:
+      return gate.why ?? reason.replaceAll("_", " ");
+  }
+}
+
+function muteText({ muted }: ExplainView, times: Times): string {
+  if (muted === null) return "it was muted";
+  const reason = muted.reason === "" ? "" : `"${muted.reason}", `;
+  return `${reason}by ${muted.by}, since ${times.at(muted.since)}`;
+}
+
+export function nextLines(view: ExplainView, times: Times): string[] {
+  const rows = view.next.flatMap((row) => nextTexts(row, view, times));
+  return [...rows, ...remedies(view)];
+}
+
+function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
+  switch (row.what) {
+    case "step_ends": {
+      const left = `${row.left} of ${plural(row.limit, "recovery", "recoveries")}`;
+      const isAre = row.left === 1 ? "is" : "are";
+      return [
+        `${times.at(row.time)}      given up if systemd has not answered by then`,
+        `after it      ${setDuration(row.verify_ms)} to see a beat; ${left} in ` +
+          `${setDuration(row.window_ms)} ${isAre} left`,
+      ];
+    }
+    case "verified":
+      return [
+        `until ${times.exactly(row.time)}  a process of ${row.unit === "" ? view.agent : row.unit} must beat`,
+      ];
+    case "mute_ends":
+      return [
+        `${times.at(row.time)}  the mute ends. If it still is stalled, it is reported then` +
+          `${view.rule.plan === "none" ? "." : ", and recovery begins."}`,
+        `end it now: varta-watch unmute ${commandName(view.agent)}`,
+      ];
+    case "budget":
+      return [
+        `${times.at(row.time)}  one is possible again; nothing runs before that`,
+        "each time it beat again and then fell silent: a restart does not cure the cause. " +
+          `By hand: varta-watch recover ${commandName(view.agent)}`,
+      ];
+    case "storm_room":
+      return [`${times.at(row.time)}  room again, if it still is silent`];
+    case "retry":
+      return [`${times.at(row.time)}  it is tried again, if it still is silent`];
+    case "deadline":
+      return [`${times.at(row.time)}  it is stalled if no beat comes before that`];
+    case "crash_loop":
+      return [
+        `${row.limit} such exits within ${setDuration(row.window_ms)} make the alert ` +
+          `AgentCrashLoop (now: ${row.exits})`,
+      ];
+    case "forgotten":
+      return [`it is forgotten after ${roughly(row.after_ms)} of silence`];
+  }
+}
+
+/** What a person can do, where the daemon does nothing by itself. */
+function remedies(view: ExplainView): string[] {
+  const { agent, member, rule, state } = view;
+  const name = commandName(agent);
+  if (state === "gone" && view.next.length === 0)
+    return ["nothing. A new process that beats is a new member."];
+  if (rule.number === null && rule.count > 0 && rule.suggestion !== "")
+    return [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`];
+  if (state !== "stalled" || member === null) return missingRemedy(view);
+  const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");
+  const reason = shut !== undefined && "reason" in shut ? shut.reason : "";
+  if (member.source !== "")
+    return [`look there: ssh ${member.source}, then varta-watch explain ${member.pid}`];
+  if (reason === "unproven_sender")
+    return ["nothing. A beat after the socket was empty proves it."];
+  if (reason === "cross_namespace_agent")
+    return [
+      `containers = true in [[listener]] ${member.proof.listener}${placed(rule.listener_place)} ` +
+        "recovers by the pid of this host, which the kernel knows",
+    ];
+  const verdict = member.verdict?.verdict;
+  if (view.done.length === 0 && (verdict === "traced" || verdict === "frozen"))
+    return [
+      "it counts as back with its next beat",
+      ...(view.muted === null
+        ? [`mute it while you work: varta-watch mute ${name} --for ${MUTE_WHILE_WORKING}`]
+        : []),
+    ];
+  if (rule.plan === "none" && view.muted === null) return noPlanTexts(view);
+  return [];
+}
+
+function noPlanTexts({ rule, member }: ExplainView): string[] {
+  const unit = member?.who.unit ?? "";
+  const place =
+    rule.number === null ? "" : ` in the ${wantedCount(rule.number)}${placed(rule.place)}`;
+  const byHand =
+    unit === ""
+      ? []
+      : [`by hand: systemctl restart ${commandName(unit.replace(/\.service$/, ""))}`];
+  return [`nothing: recovery = "none"${place}`, ...byHand];
+}
+
+function missingRemedy({ state, expected, beating }: ExplainView): string[] {
+  if (state !== "missing" || expected === null) return [];
+  const more = expected - beating;
+  return [`${plural(more, "more member")} must beat; nothing is started for what never beat`];
+}
+
+function placed(place: string): string {
+  return place === "" ? "" : ` (${place})`;
+}

@@ -1,0 +1,191 @@
+// The sections `verdict` and `evidence`: what the process is doing, and from what that is known. A
+// guess is never said as a fact.
+import type { ExplainedMember, ExplainedVerdict, ExplainView } from "../../view/explain_view.ts";
+import { duration, plural, setDuration } from "./figures.ts";
+import { endText } from "./signals.ts";
+import type { Times } from "./times.ts";
+
+const SIGKILL = 9;
+/** More of a processor than this, and it spins. */
+const SPINNING_SHARE = 0.5;
+
+const STATE_WORDS: Readonly<Record<string, string>> = {
+  R: "running",
+  S: "sleeping",
+  D: "in the kernel",
+  T: "stopped",
+  t: "tracing stop",
+  Z: "zombie",
+  I: "idle",
+};
+
+export function verdictText(view: ExplainView, times: Times): string[] {
+  const { member } = view;
+  if (member === null) return ["none: it has no member"];
+  const { verdict } = member;
+  if (view.state !== "stalled" && view.state !== "gone") {
+    const threshold = setDuration(view.rule.threshold_ms);
+    return [`none: it beats, silent for ${duration(member.silence_ms)} of ${threshold}`];
+  }
+  if (verdict === null) return ["unknown: its process was not looked at"];
+  if (view.state === "gone") return [goneText(view, verdict, times)];
+  return [`${verdict.verdict}: ${verdictClause(member, verdict, times)}`];
+}
+
+function goneText({ agent }: ExplainView, { end, replaced }: ExplainedVerdict, times: Times) {
+  if (end === null) return "none: how it ended is not known, and it is not judged";
+  if (replaced === null) return `none: ${endText(end)} is a clean end, not a stall`;
+  return (
+    `none: ${endText(end)} at ${times.exactly(end.time)}, and pid ${replaced.pid} of ${agent} ` +
+    `beat at ${times.exactly(replaced.time)}, ${duration(replaced.left_ms)} before the deadline was over`
+  );
+}
+
+function verdictClause(member: ExplainedMember, verdict: ExplainedVerdict, times: Times): string {
+  switch (verdict.verdict) {
+    case "hung":
+      // A process of another namespace is seen, and little can be said of what surrounds it.
+      return member.proof.namespace === null
+        ? "it runs; it is not stopped, traced or frozen"
+        : processText(verdict);
+    case "blocked":
+      return `it is stuck in the kernel${verdict.wchan === "" ? "" : ` in ${verdict.wchan}`}`;
+    case "stopped":
+      return "a signal stopped it";
+    case "traced": {
+      const { tracer } = verdict;
+      if (tracer === null) return "a debugger traces it";
+      const comm = tracer.comm === "" ? "" : ` (${tracer.comm})`;
+      const user = tracer.user === "" ? "" : ` of user ${tracer.user}`;
+      return `pid ${tracer.pid}${comm}${user} traces it`;
+    }
+    case "frozen":
+      return `its control group is frozen (cgroup v${verdict.freezer})`;
+    case "zombie":
+      return "it has ended, and its parent has not looked";
+    case "exited":
+      if (verdict.pid_reused !== null) return `pid ${member.pid} belongs to another process now`;
+      if (verdict.end === null) return "its process is gone; how it ended is not known";
+      return `${endText(verdict.end)} at ${times.exactly(verdict.end.time)}`;
+    case "unknown":
+      if (member.source !== "") return "only its own machine can say what the process does";
+      return verdict.reason === "" ? "its process was not looked at" : verdict.reason;
+  }
+}
+
+/** "state S (sleeping) in futex_wait_queue" */
+function processText({ proc_state, wchan }: ExplainedVerdict): string {
+  const word = STATE_WORDS[proc_state] ?? "other";
+  return `state ${proc_state} (${word})${wchan === "" ? "" : ` in ${wchan}`}`;
+}
+
+export function evidenceLines(view: ExplainView, times: Times): string[] {
+  const { member } = view;
+  if (member === null || view.state !== "stalled") return [];
+  const { verdict, proof } = member;
+  if (verdict?.pid_reused) return [reusedText(member, verdict.pid_reused, times)];
+  if (proof.namespace !== null) return [namespaceText(member)];
+  if (member.source !== "") return remoteLines(member, times);
+  return [
+    ...massLines(view),
+    ...(verdict === null ? [] : processLines(verdict)),
+    ...lastBeatLines(view, times),
+    ...(verdict === null ? [] : killLines(verdict, times)),
+  ];
+}
+
+function processLines(verdict: ExplainedVerdict): string[] {
+  if (verdict.end_source !== null)
+    return [
+      `exit status from ${verdict.end_source === "pidfd" ? "the kernel (pidfd)" : "systemd"}`,
+    ];
+  if (verdict.proc_state === "") return [];
+  const tracer = verdict.tracer === null ? "" : `, TracerPid ${verdict.tracer.pid}`;
+  return [`${processText(verdict)}${tracer}`, ...cpuLines(verdict)];
+}
+
+function cpuLines({ verdict, cpu_ms, cpu_over_ms }: ExplainedVerdict): string[] {
+  if (verdict !== "hung" || cpu_ms === null || cpu_over_ms === null || cpu_over_ms <= 0) return [];
+  const used = cpu_ms < 10_000 ? (cpu_ms / 1_000).toFixed(2) : (cpu_ms / 1_000).toFixed(1);
+  const isSpinning = cpu_ms / cpu_over_ms > SPINNING_SHARE;
+  const what = isSpinning ? "it spins" : "it waits, it does not spin";
+  return [`${used}s of CPU in the ${duration(cpu_over_ms)} since the stall: ${what}`];
+}
+
+function lastBeatLines(view: ExplainView, times: Times): string[] {
+  const { last_beat, refused, verdict } = view.member!;
+  if (last_beat === null) return [];
+  const beat = `last beat ${times.exactly(last_beat.time)}`;
+  if (verdict?.verdict === "exited") return [beat];
+  const said = `${beat}, number ${last_beat.number}, status ${last_beat.status}`;
+  return [said, ...(verdict?.verdict === "hung" ? [refusedText(view, refused)] : [])];
+}
+
+function refusedText(view: ExplainView, refused: ExplainedMember["refused"]): string {
+  const others = view.members - 1;
+  const rest =
+    others === view.beating
+      ? `the ${others} other members beat`
+      : `${view.beating} of ${plural(others, "other member")} beat`;
+  const counts = refused.map(({ reason, count }) => `${plural(count, "beat")} (${reason})`);
+  const own =
+    refused.length === 0
+      ? "no beat of it was refused since"
+      : `refused since: ${counts.join(", ")}`;
+  return others === 0
+    ? own
+    : `${own}; ${others === 1 && view.beating === 1 ? "the other member beats" : rest}`;
+}
+
+/** Who sent SIGKILL is not on record; where to look is a command. */
+function killLines({ end }: ExplainedVerdict, times: Times): string[] {
+  if (end?.signal !== SIGKILL) return [];
+  return [
+    "SIGKILL has no sender on record: look for the OOM killer with",
+    `journalctl -k --since ${times.minute(end.time)} | grep -i oom`,
+  ];
+}
+
+function massLines({ mass }: ExplainView): string[] {
+  if (mass === null) return [];
+  const { agents, within_ms, load, memory_used, stall_ms, stall_over_ms } = mass;
+  const pressure = `${(stall_ms / 1_000).toFixed(1)}s of pressure stall in ${setDuration(stall_over_ms)}`;
+  return [
+    `${plural(agents, "agent")} fell silent within ${duration(within_ms)}: look at the machine first`,
+    `(load ${Math.round(load)}, memory ${Math.round(memory_used * 100)} % used, ${pressure})`,
+  ];
+}
+
+function reusedText({ pid, last_beat }: ExplainedMember, started: string, times: Times): string {
+  const beat = last_beat === null ? "" : `, ${times.exactly(last_beat.time)}`;
+  return (
+    `one beat came${beat}; its process may have ended before it was looked at: pid ${pid} ` +
+    `started at ${times.exactly(started)}, after that beat`
+  );
+}
+
+function namespaceText({ pid, proof, who }: ExplainedMember): string {
+  const { inode, own_inode, inner_pid } = proof.namespace!;
+  const container = who.container === "" ? "" : `, container ${who.container}`;
+  return (
+    `its frames say pid ${inner_pid}; the kernel says pid ${pid} in namespace ${inode} ` +
+    `(observer: ${own_inode})${container}`
+  );
+}
+
+function remoteLines({ source, last_beat, proof }: ExplainedMember, times: Times): string[] {
+  const { origin, listener, others_beating } = proof;
+  const isSealed = origin === "key_attested";
+  const from = isSealed
+    ? `its frames are sealed with the key of listener ${listener}, so they are its own`
+    : `its frames are not sealed (listener ${listener}): any sender can send them`;
+  const beat =
+    last_beat === null ? "" : `; last beat ${times.exactly(last_beat.time)} from ${last_beat.from}`;
+  const others =
+    others_beating === null || others_beating === 0
+      ? []
+      : [
+          `the ${plural(others_beating, "other agent")} from ${source} beat: the network is not cut`,
+        ];
+  return [`${from}${beat}`, ...others];
+}

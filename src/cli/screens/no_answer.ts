@@ -1,0 +1,96 @@
+// What a command says where the daemon does not answer: it is down, it hangs, or who asks may not.
+// It works without the daemon's help: what was known last is in its state directory.
+import { commandName } from "./status.ts";
+import { foldLines, printable } from "./cells.ts";
+import { duration, plural } from "./figures.ts";
+import type { Answer } from "./reload.ts";
+import type { Screen } from "./screen.ts";
+import { linesText } from "./status.ts";
+import { Times } from "./times.ts";
+
+const EX_UNAVAILABLE = 69;
+const EX_TEMPFAIL = 75;
+const EX_NOPERM = 77;
+
+export interface DaemonDown {
+  readonly host: string;
+  readonly time: string;
+  /** What it kept of itself; undefined = it keeps no state. */
+  readonly last: LastKnown | undefined;
+}
+
+export interface LastKnown {
+  /** When it was seen last. */
+  readonly time: string;
+  /** Agents by state, where that is known. */
+  readonly agents?: {
+    readonly ok: number;
+    /** Those that were not, by state: names. */
+    readonly bad: readonly { readonly state: string; readonly agents: readonly string[] }[];
+    readonly beating: number;
+    readonly members: number;
+  };
+}
+
+export function daemonDown(given: DaemonDown, screen: Screen): Answer {
+  const { host, time, last } = printable(given);
+  const times = new Times(time, screen.zone);
+  const head = `${host}, ${times.now()}: not watched`;
+  const lines =
+    last === undefined
+      ? [`${head}. Since when is not known: [state] is off.`]
+      : [`${head} for ${duration(times.sinceMs(last.time))}.`, ...knownLines(last, times)];
+  return {
+    stdout: linesText(lines.flatMap((line) => foldLines(line, screen.width, 4))),
+    error: `the daemon on ${host} is down${last === undefined ? "" : ` since ${times.at(last.time)}`}`,
+    hint: "systemctl status varta-watch",
+    exitCode: EX_UNAVAILABLE,
+  };
+}
+
+function knownLines({ time, agents }: LastKnown, times: Times): string[] {
+  if (agents === undefined) return [];
+  const { ok, bad, beating, members } = agents;
+  const others = bad.map(
+    ({ state, agents: names }) => `${names.length} ${state} (${names.join(", ")})`,
+  );
+  const states = [`${ok} ok`, ...others].join(", ");
+  const beat = members === 1 ? "beats" : "beat";
+  return [
+    `Known at ${times.at(time)}: ${states}; ${beating} of ${plural(members, "member")} ${beat}.`,
+  ];
+}
+
+/** The letter of its state in /proc; "" = that is not known. */
+export function daemonSilent(pid: number | undefined, procState: string): Answer {
+  const who = pid === undefined ? "the daemon" : `the daemon (pid ${pid})`;
+  const isStopped = procState === "T" && pid !== undefined;
+  return {
+    stdout: "",
+    error: `${who} did not answer within 2s`,
+    hint: isStopped
+      ? `it is stopped (state T): kill -CONT ${pid}`
+      : "journalctl -u varta-watch -n 20",
+    exitCode: EX_TEMPFAIL,
+  };
+}
+
+interface NotPermitted {
+  readonly uid: number;
+  /** "" = it has no name. */
+  readonly user: string;
+  readonly socket: string;
+  readonly group: string;
+}
+
+export function notPermitted(given: NotPermitted): Answer {
+  const { uid, user, socket, group } = printable(given);
+  const who = user === "" ? `uid ${uid}` : `uid ${uid}, ${user}`;
+  const join = user === "" ? "" : `: usermod -aG ${commandName(group)} ${commandName(user)}`;
+  return {
+    stdout: "",
+    error: `you (${who}) may not ask ${socket}`,
+    hint: `be root, or a member of group ${group}${join}`,
+    exitCode: EX_NOPERM,
+  };
+}

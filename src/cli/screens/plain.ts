@@ -1,0 +1,89 @@
+// What a pipe gets: no colour, no sign, no folding, whole numbers in the unit that the heading
+// names, and cells without a space, so that `awk '{ print $2 }'` is right. Columns are only ever
+// added at the end.
+import type {
+  AgentStatusView,
+  MemberStatusView,
+  MembersView,
+  StatusView,
+} from "../../view/status_view.ts";
+import { escapeUnprintable } from "../../base/unprintable.ts";
+import { inOrder, isMuted } from "./agent_table.ts";
+import { left, plainCell, right, widthOf } from "./cells.ts";
+
+interface PlainColumn<Row> {
+  readonly heading: string;
+  readonly isFigure: boolean;
+  readonly cell: (row: Row) => string;
+}
+
+function word<Row>(heading: string, cell: (row: Row) => string): PlainColumn<Row> {
+  return { heading, isFigure: false, cell };
+}
+
+function figure<Row>(heading: string, cell: (row: Row) => number | null | undefined) {
+  return { heading, isFigure: true, cell: (row: Row) => digits(cell(row)) };
+}
+
+function digits(value: number | null | undefined): string {
+  return value === null || value === undefined ? "-" : String(Math.floor(value));
+}
+
+const AGENT_COLUMNS: readonly PlainColumn<AgentStatusView>[] = [
+  word("AGENT", ({ agent }) => agent),
+  word("STATE", ({ state }) => state),
+  word("MUTED", (agent) => (isMuted(agent) ? "yes" : "no")),
+  figure("BEATING", ({ beating }) => beating),
+  figure("MEMBERS", ({ members }) => members),
+  figure("EXPECTED", ({ expected }) => expected),
+  figure("SILENCE_MS", ({ silence_ms }) => silence_ms),
+  figure("THRESHOLD_MS", ({ threshold_ms }) => threshold_ms),
+  {
+    heading: "BEATS_PER_S",
+    isFigure: true,
+    cell: ({ beats_per_s }) => beats_per_s?.toFixed(3) ?? "-",
+  },
+  word("VERDICT", ({ last_stall }) => last_stall?.verdict ?? "-"),
+  figure("STALLS", ({ stalls }) => stalls),
+  figure("RECOVERIES", ({ recoveries }) => recoveries),
+];
+
+const MEMBER_COLUMNS: readonly PlainColumn<MemberStatusView>[] = [
+  figure("PID", ({ pid }) => pid),
+  word("SOURCE", ({ source }) => source ?? "-"),
+  word("STATE", ({ state }) => state),
+  figure("SILENCE_MS", ({ silence_ms }) => silence_ms),
+  figure("THRESHOLD_MS", ({ threshold_ms }) => threshold_ms),
+  word("STATUS", ({ status }) => status),
+  figure("BEATS", ({ beats }) => beats),
+  figure("AGE_MS", ({ age_ms }) => age_ms),
+  word("UNIT", ({ unit }) => unit ?? "-"),
+];
+
+export function plainStatus({ agents }: StatusView): string {
+  return plainTable(AGENT_COLUMNS, inOrder(agents));
+}
+
+export function plainMembers({ members }: MembersView): string {
+  return plainTable(MEMBER_COLUMNS, members);
+}
+
+/** `--json`: one object on one line, or one per line. */
+export function jsonLine(view: object): string {
+  return `${escapeUnprintable(JSON.stringify(view))}\n`;
+}
+
+function plainTable<Row>(columns: readonly PlainColumn<Row>[], rows: readonly Row[]): string {
+  const cells = columns.map(({ heading, cell }) => [
+    heading,
+    ...rows.map((row) => plainCell(cell(row))),
+  ]);
+  const widths = cells.map((texts) => Math.max(...texts.map(widthOf)));
+  const lines = [-1, ...rows.keys()].map((row) =>
+    columns
+      .map(({ isFigure }, at) => (isFigure ? right : left)(cells[at]![row + 1]!, widths[at]!))
+      .join("  ")
+      .trimEnd(),
+  );
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,78 @@
+// `reload`: what has changed, or every problem of the file with its place. On a terminal a problem
+// is folded at a word; in a pipe it is one line.
+import type { ReloadChange, ReloadResult } from "../../view/reload_view.ts";
+import { cutEnd, foldLines, left, printable, widthOf } from "./cells.ts";
+import { duration, plural } from "./figures.ts";
+import type { Screen } from "./screen.ts";
+import { linesText } from "./status.ts";
+
+const INDENT = 4;
+const GAP = "  ";
+const WHERE_CELLS = 14;
+const KEY_CELLS = 10;
+const HOW_CELLS = 16;
+
+/** What goes to each stream, and with which status the command ends. */
+export interface Answer {
+  readonly stdout: string;
+  readonly error: string;
+  readonly hint: string;
+  readonly exitCode: number;
+}
+
+const EX_CONFIG = 78;
+
+export function reloadScreen(given: ReloadResult, screen: Screen, isPipe = false): Answer {
+  const result = printable(given);
+  if (!result.applied && result.problems.length > 0) return refused(result, screen, isPipe);
+  return { stdout: changed(result, screen), error: "", hint: "", exitCode: 0 };
+}
+
+function changed(result: ReloadResult, screen: Screen): string {
+  const { file, took_ms, changes, dry_run } = result;
+  const verb = dry_run ? "Read" : "Loaded";
+  const head = `${verb} ${file} in ${duration(took_ms)}.`;
+  const none = dry_run ? "Nothing would change." : "Nothing changed.";
+  const count = `${plural(changes.length, "change")}:`;
+  if (changes.length === 0) return linesText(foldLines(`${head} ${none}`, screen.width, INDENT));
+  const end = dry_run ? "Nothing was applied." : "No beat was lost, no member forgotten.";
+  return linesText([
+    ...foldLines(`${head} ${count}`, screen.width, INDENT),
+    "",
+    ...changeLines(changes, screen),
+    "",
+    ...foldLines(end, screen.width, INDENT),
+  ]);
+}
+
+function changeLines(changes: readonly ReloadChange[], screen: Screen): string[] {
+  const cells = (least: number, text: (change: ReloadChange) => string) =>
+    Math.max(least, ...changes.map((change) => widthOf(text(change))));
+  const where = cells(WHERE_CELLS, (change) => change.where);
+  const key = cells(KEY_CELLS, (change) => change.key);
+  const how = cells(HOW_CELLS, (change) => change.how);
+  return changes.map((change) => {
+    const line = [left(change.where, where), left(change.key, key), left(change.how, how)];
+    const text = `  ${[...line, change.effect].join(GAP)}`.trimEnd();
+    return cutEnd(text, screen.width, screen.ascii);
+  });
+}
+
+function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Answer {
+  const { problems } = result;
+  const restarts = problems.filter(({ takes_restart }) => takes_restart).length;
+  const lines = problems.flatMap(({ place, text }) => {
+    const line = `${place}: ${text}`;
+    return isPipe ? [line] : foldLines(line, screen.width, INDENT);
+  });
+  const isAllRestart = restarts === problems.length;
+  const what = isAllRestart
+    ? `${plural(restarts, "key takes", "keys take")} a restart`
+    : plural(problems.length, "problem");
+  return {
+    stdout: linesText(lines),
+    error: `${what}: nothing was applied`,
+    hint: isAllRestart ? "systemctl restart varta-watch (agents and mutes are kept)" : "",
+    exitCode: EX_CONFIG,
+  };
+}

@@ -1,0 +1,147 @@
+// `status`: one sentence that is the answer, what the observer has to say of itself, the table, and
+// at most two hints that can be pasted.
+import { AGENT_STATES, type AgentState } from "../../agents/agent_state.ts";
+import type { AgentStatusView, StatusView } from "../../view/status_view.ts";
+import { agentTable, inOrder, isBad, isGuarded, isMuted, wantedOf } from "./agent_table.ts";
+import { foldLines, printable } from "./cells.ts";
+import { count, duration, plural, setDuration } from "./figures.ts";
+import { firstMinute } from "./first_minute.ts";
+import { painted } from "./paint.ts";
+import type { Screen } from "./screen.ts";
+import { Times } from "./times.ts";
+
+/** Rows that a table has at most while ok ones are among them. */
+const ROWS_FOLDED = 20;
+/** Of "observer: ". */
+const OBSERVER_INDENT = 10;
+const SENTENCE_INDENT = 4;
+/** States that ask for something: they get a hint where the reason is. */
+const ASKING: readonly AgentState[] = ["stalled", "missing", "critical", "degraded"];
+
+interface StatusOptions {
+  /** `--all`: nothing is folded. */
+  readonly all?: boolean;
+}
+
+export function statusScreen(
+  given: StatusView,
+  screen: Screen,
+  { all = false }: StatusOptions = {},
+): string {
+  const view = printable(given);
+  const times = new Times(view.time, screen.zone);
+  if (view.agents.length === 0) return firstMinute(view, times, screen);
+  const agents = inOrder(view.agents);
+  const shown = all ? agents : folded(agents);
+  const hidden = agents.length - shown.length;
+  const fold = `  and ${hidden} more that are ok: varta-watch status --all`;
+  return linesText([
+    ...sentence(`${view.host}, ${times.now()}: ${headline(view)}`, screen),
+    ...sentence(membersSentence(agents), screen),
+    ...observerLines(view, times, screen),
+    "",
+    ...agentTable(view, shown, screen),
+    ...(hidden > 0 ? foldLines(fold, screen.width, SENTENCE_INDENT) : []),
+    ...hintLines(view, agents, screen),
+  ]);
+}
+
+export function linesText(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function sentence(text: string, { width }: Screen): string[] {
+  return foldLines(text, width, SENTENCE_INDENT);
+}
+
+/** Without its last ok ones, unless that spares nothing but the line that says so. */
+function folded(agents: readonly AgentStatusView[]): readonly AgentStatusView[] {
+  const firstQuiet = agents.findIndex(({ state }) => state === "ok" || state === "gone");
+  const loud = firstQuiet < 0 ? agents.length : firstQuiet;
+  const rows = Math.max(loud, ROWS_FOLDED);
+  return agents.length <= rows + 1 ? agents : agents.slice(0, rows);
+}
+
+/** "1 stalled, 1 late." of what is not muted. */
+export function headline(view: StatusView): string {
+  const loud = view.agents.filter((agent) => !isMuted(agent));
+  const bad = loud.filter(isBad);
+  if (bad.length > 0) {
+    const counts = stateCounts(bad);
+    return isGuarded(view)
+      ? `${counts} at once: the observer suspects itself first.`
+      : `${counts}.`;
+  }
+  const isMutedBad = view.agents.some((agent) => isMuted(agent) && isBad(agent));
+  return isMutedBad ? "all ok, except what is muted." : "all ok.";
+}
+
+function stateCounts(agents: readonly AgentStatusView[], one = "1"): string {
+  return AGENT_STATES.flatMap((state) => {
+    const some = agents.filter((agent) => agent.state === state).length;
+    return some === 0 ? [] : [`${some === 1 ? one : some} ${state}`];
+  }).join(", ");
+}
+
+/** "5 agents, 30 of 31 members beat; 2 muted, one of them stalled." */
+function membersSentence(agents: readonly AgentStatusView[]): string {
+  const beating = agents.reduce((sum, agent) => sum + agent.beating, 0);
+  const wanted = agents.reduce((sum, agent) => sum + Math.max(wantedOf(agent), agent.beating), 0);
+  const members = wanted === 1 ? "member beats" : "members beat";
+  const muted = agents.filter(isMuted);
+  const bad = muted.filter(isBad);
+  let end = ".";
+  if (muted.length > 0) end = `; ${muted.length} muted.`;
+  if (bad.length > 0) end = `; ${muted.length} muted, ${mutedBad(bad, muted.length)}.`;
+  return `${plural(agents.length, "agent")}, ${count(beating)} of ${count(wanted)} ${members}${end}`;
+}
+
+function mutedBad(bad: readonly AgentStatusView[], muted: number): string {
+  if (muted === 1) return `and it is ${bad[0]!.state}`;
+  const isOneState = bad.every(({ state }) => state === bad[0]!.state);
+  const some = bad.length === 1 ? "one" : String(bad.length);
+  return isOneState ? `${some} of them ${bad[0]!.state}` : `of them ${stateCounts(bad, "one")}`;
+}
+
+function observerLines(view: StatusView, times: Times, screen: Screen): string[] {
+  const { guard, paused_last: pause } = view.observer;
+  const texts: string[] = [];
+  if (pause !== null && pause !== undefined) {
+    const length = duration(pause.length_ms);
+    const why = pause.cause === undefined || pause.cause === "" ? "" : ` (${pause.cause})`;
+    texts.push(
+      `observer: paused from ${times.exactly(pause.time)} for ${length}${why}. Nothing ` +
+        `was judged in that time; all deadlines were moved by ${length}.`,
+    );
+  }
+  if (guard !== undefined && guard !== false)
+    texts.push(
+      `observer: guard active since ${times.at(guard.since)}. ${guard.silent} of ` +
+        `${plural(guard.members, "member")} fell silent within ${setDuration(guard.window_ms)}. ` +
+        `None is judged before ${times.at(guard.until)}: a self-beat must have gone round, and ` +
+        "one more threshold must have passed.",
+    );
+  return texts.flatMap((text) => foldLines(text, screen.width, OBSERVER_INDENT));
+}
+
+function hintLines(view: StatusView, agents: readonly AgentStatusView[], screen: Screen) {
+  const asking = isGuarded(view)
+    ? agents.find((agent) => !isMuted(agent) && isBad(agent))
+    : agents.find((agent) => !isMuted(agent) && ASKING.includes(agent.state));
+  const hint =
+    asking !== undefined
+      ? `why: varta-watch explain ${commandName(asking.agent)}`
+      : agents.some(isMuted)
+        ? "muted: varta-watch mutes"
+        : "";
+  return hint === "" ? [] : ["", ...hintText(hint, screen)];
+}
+
+export function hintText(hint: string, { width, colour }: Screen): string[] {
+  return foldLines(hint, width, SENTENCE_INDENT).map((line) => painted(line, "dim", colour));
+}
+
+/** A name that a shell takes as one word. */
+export function commandName(name: string): string {
+  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}

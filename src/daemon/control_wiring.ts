@@ -1,0 +1,72 @@
+// Gives the control socket what its answers are made from, and says in the log what it is told to
+// do (spec 16).
+import { hostname } from "node:os";
+import { effectiveUid } from "../../ffi/process.ts";
+import type { PeerCredentials } from "../../ffi/peer.ts";
+import type { Config } from "../config/config.ts";
+import type { ControlServer } from "../control/control_server.ts";
+import type { ControlSources, Request } from "../control/request.ts";
+import { parseRequestQuery } from "../control/request_line.ts";
+import { REQUESTS } from "../control/requests.ts";
+import type { HttpView, HttpViews } from "../http/view_queue.ts";
+import type { View } from "../view/view.ts";
+import { controlDoor, openControl } from "./doors.ts";
+import type { Log } from "./log.ts";
+import type { Parts } from "./parts.ts";
+
+export function controlSources(view: View): ControlSources {
+  return { view, host: hostname(), wallMs: Date.now };
+}
+
+/** Undefined = there is none: nothing names a path, or its default cannot be bound. */
+export function openControlSocket(
+  config: Config,
+  { log, clock, metrics }: Pick<Parts, "log" | "clock" | "metrics">,
+  sources: ControlSources,
+): ControlServer | undefined {
+  const { control } = config;
+  const door = controlDoor(config);
+  if (door === undefined) return undefined;
+  const server = openControl(door, log, {
+    mode: control.mode,
+    gid: control.gid,
+    operators: control.operators,
+    daemonUid: effectiveUid(),
+    requests: REQUESTS,
+    sources,
+    nowNs: () => clock.nowNs(),
+    acted: ({ name }, _args, peer) => log.info("asked", { act: name, ...byFields(peer) }),
+    refusedAct: ({ name }, peer) => refusedAct(log, name, peer),
+  });
+  // The page of a daemon without a file is that of the Rust observer.
+  if (server !== undefined && !config.optionsAlone) metrics.show(server.counters);
+  return server;
+}
+
+/** What reads, as HTTP has it; without a token on a loopback address `status` alone is served. */
+export function controlViews(config: Config, sources: ControlSources): HttpViews {
+  const isOn = config.metrics.view && !config.optionsAlone;
+  const views = REQUESTS.filter(({ right, stream }) => isOn && right === "read" && !stream);
+  return new Map(views.map((request) => [`/v1/${request.name}`, httpView(request, sources)]));
+}
+
+function httpView(request: Request, sources: ControlSources): HttpView {
+  return {
+    isGuarded: request.name !== "status",
+    open(query) {
+      const parsed = parseRequestQuery(request.name, query, REQUESTS);
+      if ("refusal" in parsed) return { problem: parsed.refusal.text };
+      return request.run(parsed.args, sources, { peer: undefined, wake: () => {} });
+    },
+  };
+}
+
+function refusedAct(log: Log, act: string, peer: PeerCredentials | undefined): void {
+  const hint = "control.operators";
+  const who = peer === undefined ? {} : byFields(peer);
+  log.limited("control_refused", "warn", "act refused", { act, ...who, hint });
+}
+
+function byFields({ uid, pid }: PeerCredentials): { by_uid: number; by_pid: number } {
+  return { by_uid: uid, by_pid: pid };
+}

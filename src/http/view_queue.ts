@@ -1,0 +1,78 @@
+// What is known of the agents, for those who ask by HTTP (spec 16 section 6): texts that are made in
+// pieces, one after the other, in the slices of the server. An answer by HTTP says its length, so it
+// is whole before it is sent, and it has a bound.
+import { assert } from "../base/assert.ts";
+import type { Pieces } from "../base/pieces.ts";
+import { NS_PER_MS } from "../base/time.ts";
+import { type Answer, textAnswer } from "./answer.ts";
+
+/** What is served under one path. */
+export interface HttpView {
+  /** Where no token is configured, it is served at a Unix address only. */
+  readonly isGuarded: boolean;
+  /** The text, or what is wrong with the query. */
+  open(query: URLSearchParams): Pieces | { readonly problem: string };
+}
+
+export type HttpViews = ReadonlyMap<string, HttpView>;
+
+/** Who waits for one: one is made at a time, and a person asks seldom. */
+const WAITING_MAX = 16;
+/** Longer than the members of all agents but on a machine with more than 50,000 of them. */
+const BODY_BYTES_MAX = 16 * 1_024 * 1_024;
+const SLICE_NS_MAX = NS_PER_MS;
+const CONTENT_TYPE = "application/x-ndjson; charset=utf-8";
+
+interface Waiting {
+  readonly pieces: Pieces;
+  readonly made: Buffer[];
+  bytes: number;
+  readonly take: (answer: Answer) => void;
+}
+
+export class ViewQueue {
+  readonly #nowNs: () => number;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(nowNs: () => number) {
+    this.#nowNs = nowNs;
+  }
+
+  get pending(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** False = too many wait. */
+  add(pieces: Pieces, take: (answer: Answer) => void): boolean {
+    if (this.#waiting.length >= WAITING_MAX) return false;
+    this.#waiting.push({ pieces, made: [], bytes: 0, take });
+    return true;
+  }
+
+  /** Makes pieces for at most `budgetNs`; true if work is left. */
+  serveSlice(budgetNs: number): boolean {
+    const endNs = this.#nowNs() + Math.min(budgetNs, SLICE_NS_MAX);
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (this.#step(first)) this.#waiting.shift();
+      if (this.#nowNs() >= endNs) break;
+    }
+    return this.pending;
+  }
+
+  /** True if it has its answer. */
+  #step(waiting: Waiting): boolean {
+    const { pieces, made, take } = waiting;
+    const piece = pieces.next();
+    if (piece !== undefined && waiting.bytes <= BODY_BYTES_MAX) {
+      assert(piece !== null, "what waits for an event is no answer by HTTP");
+      const bytes = Buffer.from(piece);
+      made.push(bytes);
+      waiting.bytes += bytes.length;
+      return false;
+    }
+    pieces.end?.();
+    if (piece !== undefined) take(textAnswer(503, "too long an answer, ask for one agent"));
+    else take({ status: 200, contentType: CONTENT_TYPE, fields: {}, body: Buffer.concat(made) });
+    return true;
+  }
+}
