@@ -265,10 +265,6 @@ export const AUDIT_LINE_BYTES_MAX = 9 * 1_048_576;
 export const MUTES_MAX = 256;
 /** A mute is for a time that somebody can oversee: what is off for longer belongs in the file. */
 export const MUTE_NS_MAX = 7 * 24 * 3_600 * NS_PER_S;
-/** Characters of a reason: one line of a table. */
-export const MUTE_REASON_CHARACTERS_MAX = 120;
-/** A level of the log that nobody remembers fills a disk. */
-export const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 /** Events that are kept for who asks later, and what one text of theirs may take. */
 export const EVENTS_KEPT_MAX = 1_024;
 /** What happened to an agent last, as `explain` shows it: a screen has room for no more. */
@@ -276,8 +272,6 @@ export const AGENT_EVENTS_MAX = 10;
 /** Agents of which that is kept, and all texts together. */
 export const AGENT_HISTORIES_MAX = 4_096;
 export const AGENT_HISTORIES_BYTES_MAX = 4 * 1_048_576;
-/** Bytes that wait for one reader of events; what is too slow loses events. */
-export const EVENT_READER_BYTES_MAX = 256 * 1_024;
 
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");

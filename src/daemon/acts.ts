@@ -1,16 +1,11 @@
-// What somebody may tell the daemon to do (spec 16 sections 8 to 10): mute, unmute, recover, forget,
-// and the level of the log for a time. Each is answered with what is true now and when it ends, is an
-// info line, and a row of the audit log with who asked. Called between two turns.
+// What somebody may tell the daemon to do (spec 16 sections 8 to 10): mute, unmute, recover,
+// forget, and the level of the log for a time. Each is answered with what is true now and when it
+// ends, is an info line, and a row of the audit log with who asked. Called between two turns.
 import { type Mute, type MuteTarget, mutedText } from "../agents/mutes.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
-import {
-  LOG_LEVEL_NS_MAX,
-  MUTE_NS_MAX,
-  MUTE_REASON_CHARACTERS_MAX,
-  MUTES_MAX,
-} from "../base/limits.ts";
+import { MUTE_NS_MAX, MUTES_MAX } from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, wholeMsFromNs } from "../base/time.ts";
+import { msFromNs, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import type { LogLevel } from "../config/config.ts";
 import type { Act, Asker } from "../events/act.ts";
@@ -33,8 +28,13 @@ import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
 import type { Muting } from "./muting.ts";
 
+/** Characters of a reason: one line of a table. */
+const MUTE_REASON_CHARACTERS_MAX = 120;
+/** A level of the log that nobody remembers fills a disk. */
+const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
+
 /** Why an act was not done. */
-export interface ActRefusal {
+interface ActRefusal {
   readonly error: "no_such_agent" | "refused" | "bad_field";
   readonly text: string;
   readonly hint?: string | undefined;

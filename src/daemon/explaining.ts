@@ -1,6 +1,6 @@
-// The facts for `explain` (spec 16 section 12): who a member is and how that is known, which rule is
-// its own, what was seen and done, and what comes next. It makes no sentences, and what it reads of a
-// process it reads when it is asked: about 0.3 ms for one member, between two turns.
+// The facts for `explain` (spec 16 section 12): who a member is and how that is known, which rule
+// is its own, what was seen and done, and what comes next. It makes no sentences, and what it reads
+// of a process it reads when it is asked: about 0.3 ms for one member, between two turns.
 import type { Mute } from "../agents/mutes.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_TEXTS } from "../base/origin.ts";
@@ -35,7 +35,7 @@ import { statusText } from "../wire/frame.ts";
 import { explainRule, matchText, OWN_PLAN, ownFact, ownMatch } from "./explained_rule.ts";
 import type { Muting } from "./muting.ts";
 
-export interface ExplainingOptions {
+interface ExplainingOptions {
   readonly observer: Observer;
   readonly recovery: Pick<Recovery, "planOf" | "gatesOf">;
   readonly muting: Muting;

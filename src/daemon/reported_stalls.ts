@@ -1,7 +1,7 @@
 // The stalls that wait for recovery, the oldest first: each is reported when it is taken. Some are
 // reported before their turn comes, because their agent is back already and its return must not be
-// read first; recovery decides them before the others. Those of muted agents are reported as such and
-// come back when the mute is over; then they are reported, and recovery decides them.
+// read first; recovery decides them before the others. Those of muted agents are reported as such
+// and come back when the mute is over; then they are reported, and recovery decides them.
 import type { Stall } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { HeldStalls } from "../recovery/held_stalls.ts";

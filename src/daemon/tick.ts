@@ -355,7 +355,6 @@ export class Tick {
     return recovery.held.hold(told, false, observer.clock.lastNs);
   }
 
-  // It was exported and counted before.
   #tellReleased(stall: Stall, isTold: boolean): Stall {
     const { reports, observer } = this.#options;
     const now = observer.silence.stalls.lookAgain(stall, observer.clock.lastNs);

@@ -1,5 +1,5 @@
-// Acts: what somebody asked the daemon to do (spec 16 section 10), as the sinks see it. Each is rare,
-// and each is one object.
+// Acts: what somebody asked the daemon to do (spec 16 section 10), as the sinks see it. Each is
+// rare, and each is one object.
 
 /** Who asked, as the kernel says it at the control socket. */
 export interface Asker {
@@ -9,8 +9,7 @@ export interface Asker {
   readonly comm: string;
 }
 
-export const ACT_WORDS = ["mute", "unmute", "recover", "forget", "log_level"] as const;
-export type ActWord = (typeof ACT_WORDS)[number];
+type ActWord = "mute" | "unmute" | "recover" | "forget" | "log_level";
 
 /** An act that was done or refused. */
 export interface Act {

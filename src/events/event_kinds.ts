@@ -60,11 +60,11 @@ export const EVENT_KINDS = {
       "cpuTicks",
       "tracerPid",
       "freezer",
+      "isMuted",
       "endStatus",
       "endSignal",
       "endCore",
       "verdictReason",
-      "isMuted",
       "proven",
     ],
   },
@@ -174,11 +174,11 @@ export const EVENT_KINDS = {
   complete: { line: "complete", fields: ["agent", "members", "expected", "missing"] },
   mute: {
     line: "mute",
-    fields: ["target", "phase", "how", "muteReason", "muteFor", "byUid", "askerPid", "by"],
+    fields: ["target", "phase", "muteFor", "byUid", "by", "muteReason", "how", "askerPid"],
   },
   act: {
     line: "act",
-    fields: ["act", "target", "knownPid", "isRefused", "detail", "byUid", "askerPid", "by"],
+    fields: ["target", "knownPid", "act", "isRefused", "byUid", "by", "detail", "askerPid"],
   },
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {

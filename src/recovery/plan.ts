@@ -18,7 +18,7 @@ export type Step =
 export const UNIT_AUTO = "auto";
 
 /** A step as it is shown before it is done; never the arguments of a command. */
-export interface PlannedStep {
+interface PlannedStep {
   readonly step: Step["kind"];
   readonly detail: string;
 }

@@ -5,13 +5,15 @@ import {
   AGENT_EVENTS_MAX,
   AGENT_HISTORIES_BYTES_MAX,
   AGENT_HISTORIES_MAX,
-  EVENT_READER_BYTES_MAX,
   EVENTS_KEPT_MAX,
 } from "../base/limits.ts";
 import type { EventView, EventViewKind } from "./event_view.ts";
 
+/** Bytes that wait for one reader of events; what is too slow loses events. */
+const EVENT_READER_BYTES_MAX = 256 * 1_024;
+
 /** What a reader wants; what is undefined is not asked for. */
-export interface EventFilter {
+interface EventFilter {
   readonly agent?: string | undefined;
   readonly kinds?: readonly EventViewKind[] | undefined;
   readonly sinceUnixMs?: number | undefined;
@@ -25,7 +27,7 @@ interface KeptEvent {
   readonly sizeBytes: number;
 }
 
-export interface Replay {
+interface Replay {
   readonly events: readonly EventView[];
   /** Of the same time, and of other agents or kinds. */
   readonly leftOut: number;
@@ -73,7 +75,7 @@ export class EventLog {
     return history.map(({ event }) => event).reverse();
   }
 
-  /** A reader of what comes from now on; `hasMore` is called when it had nothing and has something. */
+  /** A reader of what comes from now on; `hasMore`: it had nothing, and has something. */
   follow(filter: EventFilter, hasMore: () => void, bytesMax = EVENT_READER_BYTES_MAX): EventReader {
     const reader = new EventReader(filter, hasMore, bytesMax, () => this.#readers.delete(reader));
     this.#readers.add(reader);
@@ -104,7 +106,7 @@ export class EventLog {
 }
 
 /** Takes events as they come. One that is too slow loses some, and is told how many. */
-export class EventReader {
+class EventReader {
   readonly #filter: EventFilter;
   readonly #hasMore: () => void;
   readonly #bytesMax: number;

@@ -1,5 +1,5 @@
-// Mutes under luck (spec 16 section 8): a mute holds a recovery for its time and not a moment longer,
-// nothing is lost in it, and each stall is told of once.
+// Mutes under luck (spec 16 section 8): a mute holds a recovery for its time and not a moment
+// longer, nothing is lost in it, and each stall is told of once.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { type MuteCoverage, MUTE_STEPS, MuteWorld } from "./mute_world.ts";

@@ -1,4 +1,4 @@
-// What has happened lately (spec 16 section 11): what is kept, what readers get, and what they lose.
+// What has happened lately (spec 16 section 11): what is kept, and what readers get and lose.
 import { describe, expect, test } from "bun:test";
 import { AGENT_EVENTS_MAX, AGENT_HISTORIES_MAX, EVENTS_KEPT_MAX } from "../../src/base/limits.ts";
 import { EventLog } from "../../src/view/event_log.ts";
