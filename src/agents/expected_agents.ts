@@ -16,6 +16,8 @@ export interface ExpectedAgent {
   readonly name: string;
   readonly expected: number;
   readonly graceNs: number;
+  /** That of its members; undefined = nobody shows it. */
+  readonly thresholdNs?: number;
 }
 
 export interface ExpectedReports {
@@ -40,6 +42,7 @@ interface Watched {
   readonly number: number;
   readonly expected: number;
   readonly graceNs: number;
+  readonly thresholdNs: number;
   /** When it began to have too few members, without pauses; +Infinity = it has enough. */
   sinceNs: number;
   /** When it was reported missing; NaN = it is not. */
@@ -72,11 +75,12 @@ export class ExpectedAgents {
   constructor(options: ExpectedOptions) {
     this.#options = options;
     const { agents, graceNsMin = EXPECT_GRACE_NS_MIN } = options;
-    for (const { name, expected, graceNs } of options.expected) {
+    for (const { name, expected, graceNs, thresholdNs = Number.NaN } of options.expected) {
       const number = agents.reservedNumber(name);
       this.#watched.set(number, {
         number,
         expected,
+        thresholdNs,
         graceNs: Math.max(graceNs, graceNsMin),
         sinceNs: 0,
         missingNs: Number.NaN,
@@ -96,6 +100,11 @@ export class ExpectedAgents {
   /** How many members the agent of `number` has to have; 0 = none is expected. */
   expectedOf(number: number): number {
     return this.#watched.get(number)?.expected ?? 0;
+  }
+
+  /** The threshold that members of the agent of `number` would have; NaN = none is expected. */
+  thresholdOf(number: number): number {
+    return this.#watched.get(number)?.thresholdNs ?? Number.NaN;
   }
 
   /** How many members are missing of the agent of `number`; 0 also while its grace runs. */

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { EACCES, EAGAIN, EINTR, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
+import { AF_UNIX, EACCES, EAGAIN, EINTR, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import { peerCredentials } from "../../ffi/peer.ts";
 import { PollSet } from "../../ffi/poll.ts";
@@ -14,8 +14,12 @@ import { StreamBuffer } from "../../ffi/stream.ts";
 import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
+import { lastSeen } from "./last_seen.ts";
+import { daemonDown, daemonSilent, notPermitted } from "./screens/no_answer.ts";
+import type { Answer as NoAnswer } from "./screens/reload.ts";
+import type { Screen } from "./screens/screen.ts";
 
-const EXIT_DOWN = 69;
+const EXIT_REFUSED = 1;
 const EXIT_NO_ANSWER = 75;
 const EXIT_PROTOCOL = 76;
 const EXIT_NOT_PERMITTED = 77;
@@ -27,14 +31,14 @@ const READ_BYTES = 64 * 1_024;
 const SYSTEM_SOCKET = "/run/varta/control.sock";
 const DONE = '{"done":true}';
 
-export interface NoAnswer {
-  readonly ok: false;
-  readonly exit: number;
-  readonly error: string;
-  readonly hint: string | undefined;
-}
+export type Answer =
+  | { readonly ok: true; readonly lines: readonly string[] }
+  | ({ readonly ok: false } & NoAnswer);
 
-type Answer = { readonly ok: true; readonly lines: readonly string[] } | NoAnswer;
+interface AskOptions {
+  readonly screen: Screen;
+  readonly patienceMs?: number;
+}
 
 /** Where a command asks that names no socket. */
 export function controlPath(
@@ -49,28 +53,36 @@ export function controlPath(
 export function ask(
   path: string,
   request: Readonly<Record<string, unknown>>,
-  patienceMs = PATIENCE_MS,
+  { screen, patienceMs = PATIENCE_MS }: AskOptions,
 ): Answer {
-  const fd = openSocket(unixAddress(path).family, SOCK_STREAM);
-  if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`, "ulimit -n");
+  const fd = openSocket(AF_UNIX, SOCK_STREAM);
+  if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
   try {
-    return askAt(fd, path, `${JSON.stringify({ v: PROTOCOL, ...request })}\n`, patienceMs);
+    const line = `${JSON.stringify({ v: PROTOCOL, ...request })}\n`;
+    return askAt({ fd, path, screen, patienceMs }, line);
   } finally {
     close(fd);
   }
 }
 
-function askAt(fd: number, path: string, request: string, patienceMs: number): Answer {
+interface Asked {
+  readonly fd: number;
+  readonly path: string;
+  readonly screen: Screen;
+  readonly patienceMs: number;
+}
+
+function askAt(asked: Asked, line: string): Answer {
+  const { fd, path, screen, patienceMs } = asked;
   const connected = connectPatiently(fd, path, patienceMs);
-  if (connected === -EAGAIN) return noAnswer(fd, patienceMs);
-  if (connected === -EACCES) return notPermitted(path);
-  if (connected < 0) return isDown();
-  if (send(fd, Buffer.from(request)) < 0) return isDown();
+  if (connected === -EAGAIN) return noAnswer(fd);
+  if (connected === -EACCES) return mayNotAsk(path);
+  if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen);
   const text = readAnswer(fd, patienceMs);
-  if (text === undefined) return noAnswer(fd, patienceMs);
+  if (text === undefined) return noAnswer(fd);
   const lines = text.split("\n");
-  if (!lines.includes(DONE)) return isDown();
-  return judged(lines.slice(0, lines.indexOf(DONE)), path);
+  const end = lines.indexOf(DONE);
+  return end < 0 ? isDown(path, screen) : judged(lines.slice(0, end), path);
 }
 
 /** A daemon that is stopped takes no connections once its queue is full. */
@@ -107,69 +119,61 @@ function judged(lines: readonly string[], path: string): Answer {
     // Only a refusal is looked at: an answer may be long, and its reader parses it.
     if (!line.startsWith(`{"v":${PROTOCOL},`)) return otherProtocol(line);
     if (!line.startsWith(`{"v":${PROTOCOL},"error":`)) continue;
-    const { error, text, hint } = JSON.parse(line) as Record<string, string | undefined>;
-    if (error === "not_permitted") return notPermitted(path, "tell the daemon at");
+    const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
+    if (error === "not_permitted") return mayNotTell(path);
     if (error === "bad_version") return otherProtocol(line);
-    return failed(error === "no_such_agent" ? 1 : EXIT_NO_ANSWER, `${text}`, hint);
+    return failed(error === "no_such_agent" ? EXIT_REFUSED : EXIT_NO_ANSWER, text, hint);
   }
   return { ok: true, lines };
 }
 
-function isDown(): NoAnswer {
-  return failed(EXIT_DOWN, `the daemon on ${hostname()} is down`, "systemctl status varta-watch");
+function isDown(path: string, screen: Screen): Answer {
+  const time = new Date().toISOString();
+  return { ok: false, ...daemonDown({ host: hostname(), time, last: lastSeen(path) }, screen) };
 }
 
-function noAnswer(fd: number, patienceMs: number): NoAnswer {
-  const pid = peerCredentials(fd)?.pid;
-  const who = pid === undefined || pid === 0 ? "the daemon" : `the daemon (pid ${pid})`;
-  const error = `${who} did not answer within ${patienceMs / 1_000}s`;
-  return failed(EXIT_NO_ANSWER, error, pid ? stateHint(pid) : undefined);
+function noAnswer(fd: number): Answer {
+  const pid = peerCredentials(fd)?.pid || undefined;
+  return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid)) };
 }
 
-function stateHint(pid: number): string {
-  const state = processState(pid);
-  if (state === "T") return `it is stopped (state T): kill -CONT ${pid}`;
-  if (state === "t") return `a debugger holds it (state t): grep TracerPid /proc/${pid}/status`;
-  if (state === undefined) return "systemctl status varta-watch";
-  return `it is in state ${state}: cat /proc/${pid}/stack`;
-}
-
-function processState(pid: number): string | undefined {
+/** The letter of /proc/PID/stat; "" = it is gone. */
+function processState(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0];
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "";
   } catch {
-    return undefined;
+    return "";
   }
 }
 
-function notPermitted(path: string, verb = "ask"): NoAnswer {
+function mayNotAsk(socket: string): Answer {
   const uid = effectiveUid();
-  const user = new Accounts("/etc/passwd").nameOf(uid);
-  const gid = statSync(path, { throwIfNoEntry: false })?.gid;
-  const group = gid === undefined ? undefined : new Accounts("/etc/group").nameOf(gid);
-  const asker = user === undefined ? `uid ${uid}` : `uid ${uid}, ${user}`;
-  const hint =
-    verb === "ask"
-      ? `be root${group === undefined ? "" : `, or a member of group ${group}: usermod -aG ${group} ${user ?? uid}`}`
-      : `be root, or an operator: [control] operators = ["${user ?? uid}"]`;
-  return failed(EXIT_NOT_PERMITTED, `you (${asker}) may not ${verb} ${path}`, hint);
+  const user = new Accounts("/etc/passwd").nameOf(uid) ?? "";
+  const gid = statSync(socket, { throwIfNoEntry: false })?.gid ?? 0;
+  const group = new Accounts("/etc/group").nameOf(gid) ?? String(gid);
+  return { ok: false, ...notPermitted({ uid, user, socket, group }) };
 }
 
-function otherProtocol(line: string): NoAnswer {
+function mayNotTell(socket: string): Answer {
+  const uid = effectiveUid();
+  const user = new Accounts("/etc/passwd").nameOf(uid);
+  const who = user === undefined ? `uid ${uid}` : `uid ${uid}, ${user}`;
+  const hint = `be root, or an operator: [control] operators = ["${user ?? uid}"]`;
+  return failed(EXIT_NOT_PERMITTED, `you (${who}) may ask ${socket}, and not act`, hint);
+}
+
+function otherProtocol(line: string): Answer {
   let version: unknown;
   try {
     version = (JSON.parse(line) as { v?: unknown }).v;
   } catch {
-    version = undefined;
+    version = "unknown";
   }
-  return failed(
-    EXIT_PROTOCOL,
-    `the daemon speaks protocol ${String(version)}, this program ${PROTOCOL}`,
-    "systemctl restart varta-watch",
-  );
+  const error = `the daemon speaks protocol ${String(version)}, this program ${PROTOCOL}`;
+  return failed(EXIT_PROTOCOL, error, "systemctl restart varta-watch");
 }
 
-function failed(exit: number, error: string, hint: string | undefined): NoAnswer {
-  return { ok: false, exit, error, hint };
+function failed(exitCode: number, error: string, hint = ""): Answer {
+  return { ok: false, stdout: "", error, hint, exitCode };
 }

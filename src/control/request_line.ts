@@ -7,7 +7,7 @@ type ParsedRequest =
   | { readonly request: Request; readonly args: Arguments }
   | { readonly refusal: Refusal };
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Longest piece of a line that an error repeats. */
 const SHOWN_CHARS_MAX = 64;
 

@@ -4,6 +4,7 @@ import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS } from "../base/time.ts";
 import type { ControlServer } from "../control/control_server.ts";
 import type { HttpServer } from "../http/http_server.ts";
+import type { LastSeenFile } from "./last_seen_file.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import type { Close, End } from "./shutdown.ts";
@@ -85,6 +86,11 @@ export function closingControl(control: ControlServer): Close {
       return control.closed;
     }, msFromNs(HTTP_DRAIN_NS_MAX));
   };
+}
+
+/** What a command says of a daemon that is down. */
+export function closingLastSeen(file: LastSeenFile): Close {
+  return ({ kind }) => (kind === "shutdown" ? withinMs(file.close(), LOG_MS_MAX) : undefined);
 }
 
 /** No turn comes any more: what waits is exported and logged, and no recovery is decided. */

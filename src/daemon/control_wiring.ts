@@ -11,8 +11,10 @@ import { REQUESTS } from "../control/requests.ts";
 import type { HttpView, HttpViews } from "../http/view_queue.ts";
 import type { View } from "../view/view.ts";
 import { controlDoor, openControl } from "./doors.ts";
+import { LastSeenFile } from "./last_seen_file.ts";
 import type { Log } from "./log.ts";
 import type { Parts } from "./parts.ts";
+import { errorText } from "./start_error.ts";
 
 export function controlSources(view: View): ControlSources {
   return { view, host: hostname(), wallMs: Date.now };
@@ -59,6 +61,22 @@ function httpView(request: Request, sources: ControlSources): HttpView {
       return request.run(parsed.args, sources, { peer: undefined, wake: () => {} });
     },
   };
+}
+
+/** Undefined = a daemon of options alone writes nothing but what they name. */
+export function makeLastSeen(
+  { optionsAlone, bareRun }: Config,
+  { path }: ControlServer,
+  view: View,
+  log: Log,
+): LastSeenFile | undefined {
+  if (optionsAlone && !bareRun) return undefined;
+  return new LastSeenFile({
+    controlPath: path,
+    walk: () => view.walkStatus(),
+    wallMs: Date.now,
+    failed: (error) => log.warn("last-seen not written, ignoring", { error: errorText(error) }),
+  });
 }
 
 function refusedAct(log: Log, act: string, peer: PeerCredentials | undefined): void {

@@ -16,12 +16,13 @@ import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
-import { controlSources, controlViews, openControlSocket } from "./control_wiring.ts";
+import { controlSources, controlViews, makeLastSeen, openControlSocket } from "./control_wiring.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
+import type { LastSeenFile } from "./last_seen_file.ts";
 import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
@@ -78,6 +79,7 @@ export class Daemon {
   #writers: Writers | undefined;
   #http: HttpServer | undefined;
   #control: ControlServer | undefined;
+  #lastSeen: LastSeenFile | undefined;
   #notify: Notify | undefined;
   #watchdog: SelfWatchdog | undefined;
   #loop: Loop | undefined;
@@ -158,7 +160,11 @@ export class Daemon {
     if (http !== undefined) shutdown.add(closings.closingHttp(http));
     const control = openControlSocket(config, parts, controlSources(this.#view));
     this.#control = control;
-    if (control !== undefined) shutdown.add(closings.closingControl(control));
+    if (control !== undefined) {
+      this.#lastSeen = makeLastSeen(config, control, this.#view, parts.log);
+      if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
+      shutdown.add(closings.closingControl(control));
+    }
     this.#socketWatch = this.#watchSockets();
     const tick = this.#makeTick(exporter);
     shutdown.add(closings.closingTurns(tick, parts));
@@ -317,7 +323,8 @@ export class Daemon {
     if (this.#writers !== undefined) deadlines.add(this.#writers);
     const heartbeat = this.#makeHeartbeat();
     if (heartbeat !== undefined) deadlines.add(heartbeat);
-    if (this.#notify !== undefined) deadlines.add(this.#notify);
+    for (const timer of [this.#notify, this.#lastSeen])
+      if (timer !== undefined) deadlines.add(timer);
     return new Loop({
       observer,
       tick,

@@ -41,8 +41,10 @@ export function reservedNames(agents: Rules): readonly ReservedName[] {
 
 /** Those of which members are expected. */
 export function expectedAgents(agents: Rules): readonly ExpectedAgent[] {
-  return agents.flatMap(({ name, expect, graceNs }) =>
-    name === undefined || expect === undefined ? [] : [{ name, expected: expect, graceNs }],
+  return agents.flatMap(({ name, expect, graceNs, thresholdNs }) =>
+    name === undefined || expect === undefined
+      ? []
+      : [{ name, expected: expect, graceNs, thresholdNs }],
   );
 }
 

@@ -1,6 +1,6 @@
-// What is known of the agents, for those who ask by HTTP (spec 16 section 6): texts that are made in
-// pieces, one after the other, in the slices of the server. An answer by HTTP says its length, so it
-// is whole before it is sent, and it has a bound.
+// What is known of the agents, for those who ask by HTTP (spec 16 section 6): texts that are made
+// in pieces, one after the other, in the slices of the server. An answer by HTTP says its length,
+// so it is whole before it is sent, and it has a bound.
 import { assert } from "../base/assert.ts";
 import type { Pieces } from "../base/pieces.ts";
 import { NS_PER_MS } from "../base/time.ts";

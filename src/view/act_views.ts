@@ -1,4 +1,4 @@
-// What acts answer, as it is sent: what is true now, and when it ends (spec 16). Times are RFC 3339
+// What acts answer, as it is sent: what is true now, and when it ends. Times are RFC 3339
 // in UTC; `null` is what does not apply.
 import type { AgentState } from "../agents/agent_state.ts";
 import type { StepKind } from "../events/step_kind.ts";
@@ -28,7 +28,7 @@ export interface UnmuteAnswer {
   readonly unmuted: readonly UnmutedAgent[];
 }
 
-export interface UnmutedAgent {
+interface UnmutedAgent {
   readonly agent: string;
   readonly state: AgentState;
   /** Until its mute would have ended. */
@@ -68,7 +68,7 @@ export interface RecoverDryRun {
   readonly steps: readonly PlannedStep[];
 }
 
-export interface RecoverGate {
+interface RecoverGate {
   /** The word by which it refuses: "muted", "verdict", "in_flight". */
   readonly gate: string;
   readonly open: boolean;

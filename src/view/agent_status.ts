@@ -23,7 +23,6 @@ export interface AgentStatus {
   silenceNs: number;
   thresholdNs: number;
   lateNs: number;
-  pid: number;
   /** Since the start of the daemon; recoveries that have ended. */
   readonly stalls: number;
   readonly recoveries: number;
@@ -39,8 +38,6 @@ interface StatusSources {
 }
 
 export class StatusWalk {
-  /** Members whose agent is not known yet. */
-  unnamed = 0;
   readonly #sources: StatusSources;
   readonly #agents = new Map<number, AgentStatus>();
   readonly #seen = new Set<number>();
@@ -68,7 +65,12 @@ export class StatusWalk {
 
   /** When all members are passed: the worst first, as a page has them. */
   agents(): AgentStatus[] {
-    return [...this.#agents.values()].sort(worstFirst);
+    const ranked = [...this.#agents.values()].map((agent) => ({
+      agent,
+      rank: AGENT_STATES.indexOf(agent.state),
+      ratio: Number.isNaN(agent.silenceNs) ? 0 : agent.silenceNs / agent.thresholdNs,
+    }));
+    return ranked.sort(worstFirst).map(({ agent }) => agent);
   }
 
   #pass(slot: number): void {
@@ -79,10 +81,8 @@ export class StatusWalk {
     // One that was moved into a hole is met twice.
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
-    if (number === AGENT_NEW) {
-      this.unnamed += 1;
-      return;
-    }
+    // It will be known in a turn or two whose it is.
+    if (number === AGENT_NEW) return;
     const agent = this.#agents.get(number) ?? this.#add(number);
     const thresholdNs = table.lanes.thresholdOf(slot);
     const silentNs = silenceNs(table, slot, nowNs());
@@ -95,7 +95,6 @@ export class StatusWalk {
     agent.silenceNs = silentNs;
     agent.thresholdNs = thresholdNs;
     agent.lateNs = table.lanes.lateOf(slot);
-    agent.pid = slots.pid[slot]!;
   }
 
   #add(number: number): AgentStatus {
@@ -111,9 +110,9 @@ export class StatusWalk {
       members: 0,
       expected: expected.expectedOf(number),
       silenceNs: Number.NaN,
-      thresholdNs: Number.NaN,
+      // What its members would have, until the first one comes.
+      thresholdNs: expected.thresholdOf(number),
       lateNs: Number.NaN,
-      pid: 0,
       stalls: own?.stalls.reduce(sum, 0) ?? 0,
       recoveries: own?.recoveries.subarray(OUTCOME_LABELS.length).reduce(sum, 0) ?? 0,
       lastStall: own?.lastStall,
@@ -139,16 +138,17 @@ function worse(one: AgentState, other: AgentState): AgentState {
   return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
 }
 
-function worstFirst(one: AgentStatus, other: AgentStatus): number {
-  const byState = AGENT_STATES.indexOf(one.state) - AGENT_STATES.indexOf(other.state);
-  if (byState !== 0) return byState;
-  const bySilence = ratioOf(other) - ratioOf(one);
-  if (bySilence !== 0) return bySilence;
-  return one.agent < other.agent ? -1 : 1;
+/** What is compared is worked out once for each: there may be thousands. */
+interface Ranked {
+  readonly agent: AgentStatus;
+  readonly rank: number;
+  readonly ratio: number;
 }
 
-function ratioOf({ silenceNs: silentNs, thresholdNs }: AgentStatus): number {
-  return Number.isNaN(silentNs) ? 0 : silentNs / thresholdNs;
+function worstFirst(one: Ranked, other: Ranked): number {
+  if (one.rank !== other.rank) return one.rank - other.rank;
+  if (one.ratio !== other.ratio) return other.ratio - one.ratio;
+  return one.agent.agent < other.agent.agent ? -1 : 1;
 }
 
 function sum(total: number, count: number): number {

@@ -4,6 +4,7 @@ import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
 import { memberState } from "../tracker/member_state.ts";
+import { silenceNs } from "./silence.ts";
 import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
 export interface AgentView {
@@ -23,6 +24,8 @@ export interface AgentView {
   readonly isProven: boolean;
   /** Observer time of its last accepted beat. */
   readonly lastBeatNs: number;
+  /** Since then, without the time in which it could not be heard. */
+  readonly silenceNs: number;
   /** Silent for longer than its threshold, and that was reported. */
   readonly isStalled: boolean;
   readonly thresholdNs: number;
@@ -71,6 +74,7 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
     origin: slots.origin[slot]! as Origin,
     isProven: slots.isProven(slot),
     lastBeatNs,
+    silenceNs: silenceNs(table, slot, clock.lastNs),
     isStalled,
     thresholdNs: table.lanes.thresholdOf(slot),
     deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),

@@ -1,4 +1,4 @@
-// One event as `events` sends it, one JSON object per line (spec 16). The same for the history of
+// One event as `events` sends it, one JSON object per line. The same for the history of
 // `explain`.
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import type { StepKind } from "../events/step_kind.ts";
@@ -71,7 +71,7 @@ export interface RecoveryEvent {
   readonly kind?: StepKind;
   /** Signal name, duration as in the configuration, program, or unit. */
   readonly target?: string;
-  /** What became of the step: "sent", "no beat", "asked systemd", "left out, the process is gone". */
+  /** What became of the step: "sent", "no beat", "asked systemd". */
   readonly result?: string;
   /** Of a step that is done; of a recovery: since the stall. */
   readonly took_ms?: number;

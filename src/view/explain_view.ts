@@ -1,5 +1,6 @@
-// What `explain` answers: the facts, and no sentence of its own (spec 16). The command makes the
-// words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not apply.
+// What `explain` answers: the facts, and no sentence of its own. The command makes the
+// words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not
+// apply, and a `?` is a field that a daemon may leave out.
 import type { AgentState } from "../agents/agent_state.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import type { EndView, EventView, TracerView } from "./event_view.ts";
@@ -20,7 +21,7 @@ export interface ExplainView {
   readonly members: number;
   readonly expected: number | null;
   /** Many fell silent at once; null = they did not. */
-  readonly mass: MassSilence | null;
+  readonly mass?: MassSilence | null;
   readonly done: readonly DoneRow[];
   readonly next: readonly NextRow[];
   readonly rule: ExplainedRuleView;
@@ -32,7 +33,7 @@ export interface ExplainView {
   readonly runbook: string;
 }
 
-export interface MassSilence {
+interface MassSilence {
   readonly agents: number;
   readonly within_ms: number;
   /** Of the last minute. */
@@ -184,7 +185,9 @@ export type NextRow =
       readonly limit: number;
       readonly window_ms: number;
     }
-  | { readonly what: "forgotten"; readonly after_ms: number };
+  | { readonly what: "forgotten"; readonly after_ms: number }
+  /** Nothing that the daemon does by itself. */
+  | { readonly what: "nothing" };
 
 export interface ExplainedRuleView {
   /** From 1; null = no [[agent]] matches. */
@@ -206,9 +209,9 @@ export interface ExplainedRuleView {
   /** Place of the listener's table, for a hint: FILE:LINE. */
   readonly listener_place: string;
   /** What named it where no rule did: "script", "unit". */
-  readonly named_by: string;
+  readonly named_by?: string;
   /** A match for a rule of its own: `script = "convert.py"`; "" = nothing would be its own. */
-  readonly suggestion: string;
+  readonly suggestion?: string;
 }
 
 export interface FailedRule {
@@ -217,7 +220,8 @@ export interface FailedRule {
   readonly field: string;
   /** "" = it has none. */
   readonly found: string;
-  readonly wanted: readonly string[];
+  /** The patterns of the rule, with ", " between them. */
+  readonly wanted: string;
   /** A condition of the nearest rule that holds: `script "convert.py"`; "" = none does. */
   readonly right?: string;
 }

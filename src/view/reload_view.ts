@@ -1,5 +1,5 @@
-// What `reload` answers (spec 17): what has changed, or why nothing was applied. No secret is ever in
-// it, before or after.
+// What `reload` answers: what has changed, or why nothing was applied. No secret is
+// ever in it, before or after.
 
 export interface ReloadResult {
   readonly v: 1;
@@ -24,7 +24,7 @@ export interface ReloadChange {
   readonly effect: string;
 }
 
-export interface ReloadProblem {
+interface ReloadProblem {
   /** FILE:LINE:COL. */
   readonly place: string;
   /** Path of the key, what was found, what is wanted. */

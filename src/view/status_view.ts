@@ -1,4 +1,4 @@
-// What `status` answers, as it is sent: one JSON object, with the names that scripts read (spec 16).
+// What `status` answers, as it is sent: one JSON object, with the names that scripts read.
 // Times are RFC 3339 in UTC with milliseconds; `null` is what does not apply or is not known.
 // Fields are only ever added at the end; a `?` is one that
 // a daemon may leave out.
@@ -28,7 +28,7 @@ export interface ObserverStatus {
   readonly who_may?: SocketRights;
 }
 
-export interface SocketRights {
+interface SocketRights {
   readonly path: string;
   /** "0660" */
   readonly mode: string;
@@ -36,7 +36,7 @@ export interface SocketRights {
   readonly group: string;
 }
 
-export interface ObserverPause {
+interface ObserverPause {
   /** When it began. */
   readonly time: string;
   readonly length_ms: number;
@@ -44,7 +44,7 @@ export interface ObserverPause {
   readonly cause?: string;
 }
 
-export interface ObserverGuard {
+interface ObserverGuard {
   readonly since: string;
   readonly silent: number;
   readonly members: number;
@@ -96,7 +96,7 @@ export interface LastStall {
   readonly pid: number;
 }
 
-export interface RecoveryStatus {
+interface RecoveryStatus {
   readonly id: number;
   readonly state: "running" | "gave_up" | "helped" | "not_helped";
   /** From 1. */

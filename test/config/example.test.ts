@@ -1,7 +1,7 @@
 // varta.toml.example is the manual of the file: it must load, every key in it must be right, and no
 // key may be missing.
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { effectiveKeys } from "../../src/config/effective.ts";
 import { AGENT_KEYS } from "../../src/config/keys/agent_keys.ts";
@@ -29,6 +29,8 @@ function uncommented(skip: readonly string[] = []): string {
 /** The host of an installation that has all that the example speaks of. */
 function installedHost(): FixtureHost {
   const fixture = new FixtureHost();
+  appendFileSync(join(fixture.directory, "passwd"), "dana:x:1000:1000::/home/dana:/bin/sh\n");
+  appendFileSync(join(fixture.directory, "group"), "oncall:x:1001:dana\n");
   fixture.write("agents.key", KEY);
   fixture.write("agents-old.keys", "1".repeat(64));
   fixture.write("master.key", KEY);
@@ -70,7 +72,14 @@ test("a commented key shows its default, if it has one", async () => {
   const defaults = await fixture.load(EXAMPLE);
   if (!defaults.ok) throw new Error(defaults.text);
   const keysToCome = TO_COME.map((key) => key.split(".")[1]!);
-  const inForce = uncommented(["command_file", "step", "file", "key_file", ...keysToCome]);
+  const inForce = uncommented([
+    "command_file",
+    "step",
+    "file",
+    "key_file",
+    "operators",
+    ...keysToCome,
+  ]);
   // The listeners that are only examples lie between the second [[listener]] and [recovery].
   const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
   const written = await fixture.load(

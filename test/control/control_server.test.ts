@@ -9,6 +9,9 @@ function answersIn(text: string): number {
   return text.split(DONE_LINE).length - 1;
 }
 
+/** What a request needs besides its name. */
+const NAMED: Readonly<Record<string, string>> = { members: ',"agent":"worker"' };
+
 function refused({ server }: ControlHarness, reason: RefusedReason): number {
   return server.counters.get(CONTROL.refused[reason]);
 }
@@ -66,7 +69,8 @@ describe("ControlServer", () => {
   test("answers 24 requests in one piece, each whole and in order", async () => {
     using harness = new ControlHarness({ members: 40 });
     const asked = Array.from({ length: 24 }, (_, at) => (at % 2 === 0 ? "status" : "members"));
-    const text = await harness.ask(asked.map((name) => `{"v":1,"do":"${name}"}\n`).join(""));
+    const lines = asked.map((name) => `{"v":1,"do":"${name}"${NAMED[name] ?? ""}}\n`);
+    const text = await harness.ask(lines.join(""));
     const answers = text.split(DONE_LINE).slice(0, -1);
     expect(answers.map((one) => (one.includes('"counts"') ? "status" : "members"))).toEqual(asked);
     expect(harness.server.counters.get(CONTROL.requests)).toBe(24);

@@ -64,17 +64,31 @@ describe("varta-watch status", () => {
     expect(cells[1]!.slice(0, 6)).toEqual(["cron", "new", "no", "0", "0", "1"]);
     expect(plain.exitCode).toBe(0);
 
-    const unknown = await status(path, "wroker");
+    const unknown = await status(path, "cran");
     expect(unknown).toEqual({
       stdout: "",
-      stderr: 'varta-watch: error: no agent is called "wroker"\n',
+      stderr:
+        'varta-watch: error: no agent is called "cran"\nvarta-watch: hint: did you mean cron?\n',
       exitCode: 1,
     });
+    const members = await status(path, "cron", "--members", "--human", "--utc");
+    expect(members.stdout).toContain("cron is new. 0 of 1 member beats.");
+    const screen = await status(path, "--human", "--ascii");
+    expect(screen.stdout).toContain("\n+ cron            new           0/1  ......      -/60s");
+
     expect(await daemon.stop()).toBe(0);
     expect(() => statSync(path)).toThrow();
+    const down = await status(path, "--utc");
+    expect(down.stderr).toMatch(
+      /^varta-watch: error: the daemon on \S+ is down since [\d:]{8}\nvarta-watch: hint: systemctl status varta-watch\n$/,
+    );
+    expect(down.stdout).toMatch(
+      /, [\d:]{8} UTC: not watched for \d+(ms|\.\ds)\.\nKnown at [\d:]{8}: 0 ok; 0 of 1 member beats\.\n$/,
+    );
+    expect(down.exitCode).toBe(69);
   });
 
-  test("ends with 69 if the daemon is down, and with 3 as a check", async () => {
+  test("ends with 69 if there is no daemon, and with 3 as a check", async () => {
     using directory = new TemporaryDirectory();
     const down = await status(directory.at("control.sock"));
     expect(down.stderr).toMatch(

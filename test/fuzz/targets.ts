@@ -2,6 +2,7 @@
 import { AuditTarget } from "./audit_target.ts";
 import { CmsgTarget } from "./cmsg_target.ts";
 import { ConfigTarget } from "./config_target.ts";
+import { ControlTarget } from "./control_target.ts";
 import { DbusTarget } from "./dbus_target.ts";
 import type { FuzzTarget } from "./fuzz.ts";
 import { HttpTarget } from "./http_target.ts";
@@ -14,6 +15,7 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["cmsg", () => new CmsgTarget()],
   ["config", () => new ConfigTarget()],
   ["http", () => new HttpTarget()],
+  ["control", () => new ControlTarget()],
   ["audit", () => new AuditTarget()],
   ["dbus", () => new DbusTarget()],
 ]);

@@ -30,6 +30,7 @@ describe("parseHead()", () => {
     expect(request).toEqual({
       method: "GET",
       path: "/metrics",
+      query: "x=1",
       authority: "localhost:9469",
       bodyBytes: 0,
       keepAlive: true,

@@ -1,4 +1,5 @@
-// The commands that ask the running daemon, and tell it what to do, at its control socket.
+// The commands that run beside the daemon: they ask it, and tell it what to do, at its control
+// socket.
 import { command, FLAG, type OwnOption, TEXT } from "../command.ts";
 
 const CONTROL_OPTION: OwnOption = {
@@ -24,13 +25,17 @@ export const CONTROL_COMMANDS = [
     operands: { usage: "[AGENT]", max: 1 },
     about: [
       "Asks the running daemon how its agents are: one line each, the worst first. AGENT",
-      "is a name, or a pattern with * and ?.",
+      "is a name, or a pattern with * and ?. It says so where the daemon is down.",
     ],
     own: [
-      { name: "members", form: FLAG, help: "one line for each member instead" },
+      { name: "members", form: FLAG, help: "AGENT and each of its processes" },
       { name: "stalled", form: FLAG, help: "only what is stalled, missing or critical" },
       { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
-      { name: "plain", form: FLAG, help: "for awk: cells without spaces, whole numbers" },
+      { name: "plain", form: FLAG, help: "what a pipe gets: whole numbers, no space in a cell" },
+      { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
+      { name: "all", form: FLAG, help: "also all that are ok" },
+      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
+      { name: "utc", form: FLAG, help: "all times in UTC" },
       {
         name: "exit-code",
         form: FLAG,
@@ -40,7 +45,7 @@ export const CONTROL_COMMANDS = [
     ],
     examples: [
       ["varta-watch status", "how are all?"],
-      ["varta-watch status 'worker*' --members", "each process of some"],
+      ["varta-watch status worker --members", "each of its processes"],
       ["varta-watch status --exit-code", "a check of Nagios"],
     ],
     exits: [

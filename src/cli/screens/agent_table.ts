@@ -113,7 +113,7 @@ export function agentTable(view: StatusView, shown: readonly AgentStatusView[], 
   return [painted(fitted(heading, screen), "dim", screen.colour), ...rows];
 }
 
-/** The sign, the name and the state have the colour of the state, and the name of an alarm is bold. */
+/** Sign and state have the colour of the state, and the name of an alarm is bold. */
 function rowLine(agent: AgentStatusView, cells: readonly string[], screen: Screen): string {
   const plain = cells.join(GAP).trimEnd();
   if (!screen.colour || widthOf(plain) > screen.width) return fitted(plain, screen);

@@ -84,9 +84,10 @@ function endOf(text: string, cells: number): string {
 
 /**
  * Lines of `text`, each within a terminal of `width`, folded at words; the later ones begin with
- * `indent` spaces. The last cell stays empty: some terminals wrap when it is used.
+ * `indent` spaces. Of what has to be folded the last cell stays empty: some terminals wrap there.
  */
 export function foldLines(text: string, width: number, indent: number): string[] {
+  if (widthOf(text) <= width) return [text];
   const cells = Math.max(1, width - 1);
   const hang = " ".repeat(Math.min(indent, cells - 1));
   const lines: string[] = [];

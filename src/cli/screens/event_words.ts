@@ -1,7 +1,8 @@
 // One event in words: the same for `events`, where each has its line, and for the history of
 // `explain`, where the agent is known and a recovery's number comes first.
 import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
-import { duration, plural, setDuration } from "./figures.ts";
+import { duration, lasted, plural, setDuration } from "./figures.ts";
+import { planText } from "./members.ts";
 import { endText } from "./signals.ts";
 
 type Place = "events" | "history";
@@ -28,7 +29,7 @@ function whatWords(event: EventView, place: Place): string[] {
     case "resume": {
       const { recovery } = event;
       const helped = recovery === undefined ? "" : `; recovery ${recovery.id} helped`;
-      return [`${silenceWords(event, false)} in all${helped}`];
+      return [`silent for ${lasted(event.silence_ms ?? 0)} in all${helped}`];
     }
     case "exit":
       return [event.end === undefined ? detail : endText(event.end)];
@@ -39,7 +40,7 @@ function whatWords(event: EventView, place: Place): string[] {
     case "complete":
       return [`${event.members ?? 0} of ${plural(event.expected ?? 0, "member")}`, detail];
     case "recovery":
-      return [event.recovery === undefined ? detail : recoveryWords(event.recovery, place)];
+      return [event.recovery === undefined ? detail : recoveryWords(event.recovery, event, place)];
     case "lost":
       return [`${plural(event.count ?? 0, "event")}: this reader was too slow`];
     default:
@@ -59,22 +60,25 @@ function silenceWords({ silence_ms, threshold_ms }: EventView, isOfThreshold: bo
   return `silent for ${duration(silence_ms)}${of}`;
 }
 
-function recoveryWords(recovery: RecoveryEvent, place: Place): string {
+function recoveryWords(recovery: RecoveryEvent, event: EventView, place: Place): string {
   const { id, what, step, steps, result = "", took_ms, why = "", reason = "" } = recovery;
-  const took = took_ms === undefined ? "" : `, ${duration(took_ms)}`;
+  const took = took_ms === undefined ? "" : `, ${lasted(took_ms)}`;
   switch (what) {
     case "began": {
       const count = steps === undefined || place === "history" ? "" : `, ${plural(steps, "step")}`;
-      return `${id} began: plan ${recovery.plan ?? ""}${count}`;
+      return `${id} began: ${planText(recovery.plan ?? "")}${count}`;
     }
     case "step":
-      return `${id} step ${step}/${steps}: ${actionText(recovery)}${result === "" ? "" : `: ${result}`}`;
+      return `${id} step ${step}/${steps}: ${actionText(recovery, event.pid)}${result === "" ? "" : `: ${result}`}`;
     case "done":
+      if (step === undefined) return `${id} done${took}`;
       return `${id} step ${step}/${steps}: ${result === "" ? "done" : result}${took}`;
     case "helped":
     case "not_helped": {
       const word = what === "helped" ? "helped" : "did not help";
-      return `${id} ${word}${why === "" ? "" : `: ${why}`}${took === "" ? "" : `${took} after the stall`}`;
+      const beats = event.by_pid === undefined ? why : `pid ${event.by_pid} beats`;
+      const after = took === "" ? "" : `${took} after the stall`;
+      return `${id} ${word}${beats === "" ? "" : `: ${beats}`}${after}`;
     }
     case "refused":
     case "held":
@@ -83,7 +87,11 @@ function recoveryWords(recovery: RecoveryEvent, place: Place): string {
 }
 
 /** "SIGQUIT to pid 4711", "wait 5s", "restart of worker@3.service", "/usr/bin/dump". */
-export function actionText({ kind, target = "" }: Pick<RecoveryEvent, "kind" | "target">): string {
+export function actionText(
+  { kind, target = "" }: Pick<RecoveryEvent, "kind" | "target">,
+  pid: number | undefined,
+): string {
   if (kind === "wait") return `wait ${target}`;
+  if (kind === "signal" && pid !== undefined) return `${target} to pid ${pid}`;
   return kind === "restart_unit" ? `restart of ${target}` : target;
 }

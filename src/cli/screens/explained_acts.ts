@@ -1,8 +1,9 @@
 // The sections `done` and `next`: what was done about it, or which gate refused and why, and what
 // comes, with the time. Never a wish: a command, or a key with its place.
+import { durationText } from "../../base/duration_text.ts";
 import type { DoneRow, ExplainView, NextRow } from "../../view/explain_view.ts";
 import { wantedCount } from "./explained_rule.ts";
-import { duration, plural, roughly, setDuration } from "./figures.ts";
+import { lasted, plural, roughly } from "./figures.ts";
 import { commandName } from "./status.ts";
 import type { Times } from "./times.ts";
 
@@ -32,7 +33,7 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
     case "step":
       return `${time}  step ${row.step}, ${row.action}: ${row.result}`;
     case "helped":
-      return `${times.at(row.time)}  recovery ${row.id} helped, after ${duration(row.took_ms)}`;
+      return `${times.at(row.time)}  recovery ${row.id} helped, after ${lasted(row.took_ms)}`;
     case "reported":
       return reportedText(row.as, time, view);
     case "held":
@@ -55,12 +56,14 @@ function reportedText(as: "stall" | "gone" | "replaced", time: string, view: Exp
 /** Which gate it is and what it found. */
 function gateText(gate: Gate, view: ExplainView, times: Times): string {
   const { reason, used, limit, window_ms } = gate;
-  const window = window_ms === undefined ? "" : ` in ${setDuration(window_ms)}`;
+  const window = window_ms === undefined ? "" : ` in ${durationText(window_ms)}`;
   const listener = view.member?.proof.listener ?? "";
   switch (reason) {
     case "gave_up":
+      if (used === undefined) return "its budget of recoveries is used up";
       return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")} used${window}`;
     case "storm_limit":
+      if (used === undefined) return "too many recoveries began at once";
       return `${used} of ${plural(limit ?? 0, "recovery", "recoveries")}${window}`;
     case "muted":
       return muteText(view, times);
@@ -103,8 +106,13 @@ function muteText({ muted }: ExplainView, times: Times): string {
 }
 
 export function nextLines(view: ExplainView, times: Times): string[] {
-  const rows = view.next.flatMap((row) => nextTexts(row, view, times));
-  return [...rows, ...remedies(view)];
+  const textsOf = (isLast: boolean): string[] =>
+    view.next
+      .filter(({ what }) => (what === "forgotten") === isLast)
+      .flatMap((row) => nextTexts(row, view, times));
+  const texts = [...textsOf(false), ...remedies(view), ...textsOf(true)];
+  const isNothing = texts.length === 0 && view.next.some(({ what }) => what === "nothing");
+  return isNothing ? ["nothing. It counts as back with its next beat."] : texts;
 }
 
 function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
@@ -114,8 +122,8 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       const isAre = row.left === 1 ? "is" : "are";
       return [
         `${times.at(row.time)}      given up if systemd has not answered by then`,
-        `after it      ${setDuration(row.verify_ms)} to see a beat; ${left} in ` +
-          `${setDuration(row.window_ms)} ${isAre} left`,
+        `after it      ${durationText(row.verify_ms)} to see a beat; ${left} in ` +
+          `${durationText(row.window_ms)} ${isAre} left`,
       ];
     }
     case "verified":
@@ -142,9 +150,11 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       return [`${times.at(row.time)}  it is stalled if no beat comes before that`];
     case "crash_loop":
       return [
-        `${row.limit} such exits within ${setDuration(row.window_ms)} make the alert ` +
+        `${row.limit} such exits within ${durationText(row.window_ms)} make the alert ` +
           `AgentCrashLoop (now: ${row.exits})`,
       ];
+    case "nothing":
+      return [];
     case "forgotten":
       return [`it is forgotten after ${roughly(row.after_ms)} of silence`];
   }
@@ -154,9 +164,9 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
 function remedies(view: ExplainView): string[] {
   const { agent, member, rule, state } = view;
   const name = commandName(agent);
-  if (state === "gone" && view.next.length === 0)
+  if (state === "gone" && view.next.every(({ what }) => what === "nothing"))
     return ["nothing. A new process that beats is a new member."];
-  if (rule.number === null && rule.count > 0 && rule.suggestion !== "")
+  if (rule.number === null && rule.count > 0 && (rule.suggestion ?? "") !== "")
     return [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`];
   if (state !== "stalled" || member === null) return missingRemedy(view);
   const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");

@@ -1,7 +1,8 @@
 // The sections `verdict` and `evidence`: what the process is doing, and from what that is known. A
 // guess is never said as a fact.
 import type { ExplainedMember, ExplainedVerdict, ExplainView } from "../../view/explain_view.ts";
-import { duration, plural, setDuration } from "./figures.ts";
+import type { EndView } from "../../view/event_view.ts";
+import { duration, plural, roughly, setDuration } from "./figures.ts";
 import { endText } from "./signals.ts";
 import type { Times } from "./times.ts";
 
@@ -36,7 +37,7 @@ function goneText({ agent }: ExplainView, { end, replaced }: ExplainedVerdict, t
   if (end === null) return "none: how it ended is not known, and it is not judged";
   if (replaced === null) return `none: ${endText(end)} is a clean end, not a stall`;
   return (
-    `none: ${endText(end)} at ${times.exactly(end.time)}, and pid ${replaced.pid} of ${agent} ` +
+    `none: ${endedText(end, times)}, and pid ${replaced.pid} of ${agent} ` +
     `beat at ${times.exactly(replaced.time)}, ${duration(replaced.left_ms)} before the deadline was over`
   );
 }
@@ -66,11 +67,15 @@ function verdictClause(member: ExplainedMember, verdict: ExplainedVerdict, times
     case "exited":
       if (verdict.pid_reused !== null) return `pid ${member.pid} belongs to another process now`;
       if (verdict.end === null) return "its process is gone; how it ended is not known";
-      return `${endText(verdict.end)} at ${times.exactly(verdict.end.time)}`;
+      return endedText(verdict.end, times);
     case "unknown":
       if (member.source !== "") return "only its own machine can say what the process does";
       return verdict.reason === "" ? "its process was not looked at" : verdict.reason;
   }
+}
+
+function endedText(end: EndView, times: Times): string {
+  return end.time === "" ? endText(end) : `${endText(end)} at ${times.exactly(end.time)}`;
 }
 
 /** "state S (sleeping) in futex_wait_queue" */
@@ -116,7 +121,8 @@ function lastBeatLines(view: ExplainView, times: Times): string[] {
   const { last_beat, refused, verdict } = view.member!;
   if (last_beat === null) return [];
   const beat = `last beat ${times.exactly(last_beat.time)}`;
-  if (verdict?.verdict === "exited") return [beat];
+  if (verdict?.verdict === "exited")
+    return [verdict.end === null ? beat : `${beat}; no other member has started since`];
   const said = `${beat}, number ${last_beat.number}, status ${last_beat.status}`;
   return [said, ...(verdict?.verdict === "hung" ? [refusedText(view, refused)] : [])];
 }
@@ -142,16 +148,17 @@ function killLines({ end }: ExplainedVerdict, times: Times): string[] {
   if (end?.signal !== SIGKILL) return [];
   return [
     "SIGKILL has no sender on record: look for the OOM killer with",
-    `journalctl -k --since ${times.minute(end.time)} | grep -i oom`,
+    `journalctl -k${end.time === "" ? "" : ` --since ${times.minute(end.time)}`} | grep -i oom`,
   ];
 }
 
 function massLines({ mass }: ExplainView): string[] {
-  if (mass === null) return [];
+  if (mass === null || mass === undefined) return [];
   const { agents, within_ms, load, memory_used, stall_ms, stall_over_ms } = mass;
+  const within = within_ms < 1_000 ? duration(within_ms) : roughly(within_ms);
   const pressure = `${(stall_ms / 1_000).toFixed(1)}s of pressure stall in ${setDuration(stall_over_ms)}`;
   return [
-    `${plural(agents, "agent")} fell silent within ${duration(within_ms)}: look at the machine first`,
+    `${plural(agents, "agent")} fell silent within ${within}: look at the machine first`,
     `(load ${Math.round(load)}, memory ${Math.round(memory_used * 100)} % used, ${pressure})`,
   ];
 }
@@ -167,9 +174,10 @@ function reusedText({ pid, last_beat }: ExplainedMember, started: string, times:
 function namespaceText({ pid, proof, who }: ExplainedMember): string {
   const { inode, own_inode, inner_pid } = proof.namespace!;
   const container = who.container === "" ? "" : `, container ${who.container}`;
+  const frames = inner_pid === 0 ? "" : `its frames say pid ${inner_pid}; `;
   return (
-    `its frames say pid ${inner_pid}; the kernel says pid ${pid} in namespace ${inode} ` +
-    `(observer: ${own_inode})${container}`
+    `${frames}the kernel says pid ${pid} in namespace ${inode} ` +
+    `(observer: ${own_inode ?? "not known"})${container}`
   );
 }
 

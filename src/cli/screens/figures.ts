@@ -12,6 +12,7 @@ const WHOLE_MAX = 9_999;
 
 /** "310ms", "1.9s", "38s", "4m31s", "11h40m", "2d19h". */
 export function duration(ms: number): string {
+  if (!Number.isFinite(ms)) return "-";
   const whole = Math.max(0, Math.floor(ms));
   if (whole < S) return `${whole}ms`;
   if (whole < 10 * S) return `${(Math.floor(whole / 100) / 10).toFixed(1)}s`;
@@ -22,6 +23,12 @@ export function duration(ms: number): string {
   return days < DAYS_ALONE_FROM ? `${days}d${Math.floor((whole % D) / H)}h` : `${days}d`;
 }
 
+/** What is over, and was measured: one decimal below a minute, "37.1s". */
+export function lasted(ms: number): string {
+  const isTenths = ms >= 10 * S && ms < M;
+  return isTenths ? `${(Math.floor(ms / 100) / 10).toFixed(1)}s` : duration(ms);
+}
+
 function pair(ms: number, unitMs: number, unit: string, restMs: number, rest: string): string {
   const figure = Math.floor((ms % unitMs) / restMs);
   return `${Math.floor(ms / unitMs)}${unit}${String(figure).padStart(2, "0")}${rest}`;
@@ -29,6 +36,7 @@ function pair(ms: number, unitMs: number, unit: string, restMs: number, rest: st
 
 /** One unit: "33s", "4m", "19h", "2d". */
 export function roughly(ms: number): string {
+  if (!Number.isFinite(ms)) return "-";
   const whole = Math.max(0, ms);
   if (whole < M) return `${Math.floor(whole / S)}s`;
   if (whole < H) return `${Math.floor(whole / M)}m`;

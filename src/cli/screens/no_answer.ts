@@ -12,14 +12,14 @@ const EX_UNAVAILABLE = 69;
 const EX_TEMPFAIL = 75;
 const EX_NOPERM = 77;
 
-export interface DaemonDown {
+interface DaemonDown {
   readonly host: string;
   readonly time: string;
   /** What it kept of itself; undefined = it keeps no state. */
   readonly last: LastKnown | undefined;
 }
 
-export interface LastKnown {
+interface LastKnown {
   /** When it was seen last. */
   readonly time: string;
   /** Agents by state, where that is known. */

@@ -2,7 +2,7 @@
 // with neither nothing moves by a cell. Only the colours that every terminal has.
 import type { AgentState } from "../../agents/agent_state.ts";
 
-export type Tone = "none" | "red" | "yellow" | "cyan" | "dim" | "bold";
+type Tone = "none" | "red" | "yellow" | "cyan" | "dim" | "bold";
 
 const SGR: Readonly<Record<Tone, string>> = {
   none: "",

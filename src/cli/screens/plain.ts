@@ -43,7 +43,9 @@ const AGENT_COLUMNS: readonly PlainColumn<AgentStatusView>[] = [
     isFigure: true,
     cell: ({ beats_per_s }) => beats_per_s?.toFixed(3) ?? "-",
   },
-  word("VERDICT", ({ last_stall }) => last_stall?.verdict ?? "-"),
+  word("VERDICT", ({ state, last_stall }) =>
+    state === "stalled" && last_stall !== null ? last_stall.verdict : "-",
+  ),
   figure("STALLS", ({ stalls }) => stalls),
   figure("RECOVERIES", ({ recoveries }) => recoveries),
 ];

@@ -1,10 +1,10 @@
 // `recover` and its dry run: every gate with what it found, and the steps, as they are done or as
 // they would be.
 import type { PlannedStep, RecoverDryRun, RecoveryBegun } from "../../view/act_views.ts";
-import type { EventView } from "../../view/event_view.ts";
+import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
 import { foldLines, printable } from "./cells.ts";
 import { actionText } from "./event_words.ts";
-import { duration, plural } from "./figures.ts";
+import { lasted, plural } from "./figures.ts";
 import { planText } from "./members.ts";
 import type { Screen } from "./screen.ts";
 import { linesText } from "./status.ts";
@@ -40,13 +40,14 @@ export function dryRunScreen(given: RecoverDryRun, screen: Screen): string {
     "",
     ...foldLines(would, width, 4),
     ...steps.flatMap((step, index) =>
-      foldLines(`  ${index + 1}  ${stepText(step)}`, width, STEP_INDENT),
+      foldLines(`  ${index + 1}  ${stepText(step, pid)}`, width, STEP_INDENT),
     ),
   ]);
 }
 
-function stepText({ step, detail }: PlannedStep): string {
+function stepText({ step, detail }: PlannedStep, pid: number): string {
   if (step === "wait") return `wait ${detail} for a beat`;
+  if (step === "signal") return `${detail} to pid ${pid}`;
   return step === "restart_unit" ? `restart ${detail}` : detail;
 }
 
@@ -64,16 +65,24 @@ export function recoveryLine(given: EventView, now: string, screen: Screen): str
   const { time, recovery, by_pid, pid } = printable(given);
   if (recovery === undefined || recovery.what === "began") return "";
   const at = new Times(now, screen.zone).exactly(time);
-  const took = recovery.took_ms === undefined ? "" : `, ${duration(recovery.took_ms)}`;
+  const took = recovery.took_ms === undefined ? "" : `, ${lasted(recovery.took_ms)}`;
   const why = recovery.why === undefined || recovery.why === "" ? "" : `: ${recovery.why}`;
   const result = recovery.result === undefined ? "" : `: ${recovery.result}`;
   const texts = {
-    step: `step ${recovery.step}, ${actionText(recovery)}${result}${took}`,
-    done: `step ${recovery.step}, ${actionText(recovery)}: ${recovery.result ?? "done"}${took}`,
-    helped: `pid ${by_pid ?? pid} beats. It helped, after ${duration(recovery.took_ms ?? 0)}.`,
+    step: `step ${recovery.step}, ${actionText(recovery, pid)}${result}${took}`,
+    done: doneText(recovery, pid, took),
+    helped: `pid ${by_pid ?? pid} beats. It helped, after ${lasted(recovery.took_ms ?? 0)}.`,
     not_helped: `It did not help${why}.`,
     refused: `refused (${recovery.reason})${why}`,
     held: `held (${recovery.reason})${why}`,
   } as const;
   return linesText(foldLines(`  ${at}  ${texts[recovery.what]}`, screen.width, 16));
+}
+
+/** A step, or the whole where none is named. */
+function doneText(recovery: RecoveryEvent, pid: number | undefined, took: string): string {
+  const result = `${recovery.result ?? "done"}${took}`;
+  if (recovery.step === undefined) return `${result}.`;
+  const action = recovery.target === undefined ? "" : `, ${actionText(recovery, pid)}`;
+  return `step ${recovery.step}${action}: ${result}`;
 }

@@ -54,16 +54,21 @@ function sentence(text: string, { width }: Screen): string[] {
   return foldLines(text, width, SENTENCE_INDENT);
 }
 
-/** Without its last ok ones, unless that spares nothing but the line that says so. */
+/** Without the last of those that are plainly ok, unless that spares but the line that says so. */
 function folded(agents: readonly AgentStatusView[]): readonly AgentStatusView[] {
-  const firstQuiet = agents.findIndex(({ state }) => state === "ok" || state === "gone");
-  const loud = firstQuiet < 0 ? agents.length : firstQuiet;
-  const rows = Math.max(loud, ROWS_FOLDED);
-  return agents.length <= rows + 1 ? agents : agents.slice(0, rows);
+  const plain = agents.filter(isPlainlyOk);
+  const kept = Math.max(0, ROWS_FOLDED - (agents.length - plain.length));
+  if (plain.length <= kept + 1) return agents;
+  const hidden = new Set(plain.slice(kept));
+  return agents.filter((agent) => !hidden.has(agent));
+}
+
+function isPlainlyOk(agent: AgentStatusView): boolean {
+  return agent.state === "ok" && !isMuted(agent);
 }
 
 /** "1 stalled, 1 late." of what is not muted. */
-export function headline(view: StatusView): string {
+function headline(view: StatusView): string {
   const loud = view.agents.filter((agent) => !isMuted(agent));
   const bad = loud.filter(isBad);
   if (bad.length > 0) {

@@ -1,4 +1,5 @@
-// `explain PID` of a process that has never beaten: who it would be, whether it may, and what to do.
+// `explain PID` of a process that has never beaten: who it would be, whether it may, and what to
+// do.
 import type { StrangerView } from "../../view/explain_view.ts";
 import { foldLines, printable } from "./cells.ts";
 import { sectionLines } from "./explain.ts";

@@ -70,6 +70,8 @@ export class Times {
   }
 
   #dated(ms: number, characters: number): string {
+    // A daemon of another version may say a time that this one cannot read.
+    if (Number.isNaN(ms)) return "-";
     const clock = this.#clock(ms, characters);
     const isNear = Math.abs(this.nowMs - ms) < DAY_MS;
     return isNear ? clock : `${this.#iso(ms).slice(0, 10)} ${clock}`;

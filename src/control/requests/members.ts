@@ -1,70 +1,86 @@
-// "members": one line for each member of an agent, or of all (spec 16 section 4).
-import { matchesGlob } from "../../base/glob.ts";
-import { originText } from "../../base/origin.ts";
+// "members": one agent and each of its processes (spec 16 section 4). One line, made in pieces.
 import type { Pieces } from "../../base/pieces.ts";
 import { wholeMsFromNs } from "../../base/time.ts";
+import type { AgentStatus, StatusWalk } from "../../view/agent_status.ts";
 import type { AgentView, AgentWalk } from "../../view/agent_view.ts";
-import type { View } from "../../view/view.ts";
+import type { MemberStatusView, MembersView } from "../../view/status_view.ts";
 import { statusText } from "../../wire/frame.ts";
-import { answerLine, argText, type Request } from "../request.ts";
-
-const MEMBERS_PER_PIECE = 32;
+import { argText, type ControlSources, PROTOCOL, type Request } from "../request.ts";
+import { agentRow, noSuchAgent, wallTime } from "../status_rows.ts";
 
 export const MEMBERS: Request = {
   name: "members",
   right: "read",
-  help: "the members of all agents, or of those with a name",
-  args: { agent: { is: "text", charsMax: 256, help: "name, or a pattern with * and ?" } },
-  answer: "one line for each member, in no order; none if there is none",
-  run: (args, { view }) => new MembersPieces(view, argText(args, "agent")),
+  help: "one agent and each of its processes",
+  args: { agent: { is: "text", charsMax: 256, required: true, help: "its name" } },
+  answer: "one line: `host`, `time`, `agent` as in `status`, and `members`, in no order",
+  run: (args, sources) => new MembersPieces(sources, argText(args, "agent")!),
 };
 
+const MEMBERS_PER_PIECE = 64;
+
 class MembersPieces implements Pieces {
-  readonly #view: View;
-  readonly #pattern: string | undefined;
-  readonly #walk: AgentWalk;
+  readonly #sources: ControlSources;
+  readonly #name: string;
+  readonly #status: StatusWalk;
+  /** Undefined = the agent itself is not known yet. */
+  #walk: AgentWalk | undefined;
   /** A member that was moved into a hole is met twice. */
   readonly #seen = new Set<string>();
+  #refusal: Pieces | undefined;
+  #isOver = false;
 
-  constructor(view: View, pattern: string | undefined) {
-    this.#view = view;
-    this.#pattern = pattern;
-    this.#walk = view.walkAgents();
+  constructor(sources: ControlSources, name: string) {
+    this.#sources = sources;
+    this.#name = name;
+    this.#status = sources.view.walkStatus();
   }
 
-  next(): string | undefined {
-    const members = this.#walk.next(MEMBERS_PER_PIECE);
-    if (members.length === 0) return undefined;
-    return members
-      .filter((member) => this.#isWanted(member))
-      .map((member) => this.#line(member))
-      .join("");
+  next(): string | null | undefined {
+    if (this.#refusal !== undefined) return this.#refusal.next();
+    if (this.#isOver) return undefined;
+    if (this.#walk === undefined) return this.#step();
+    const passed = this.#walk.next(MEMBERS_PER_PIECE);
+    if (passed.length === 0) {
+      this.#isOver = true;
+      return "]}\n";
+    }
+    return passed.map((member) => this.#row(member)).join("");
   }
 
-  #isWanted({ agent, pid, source }: AgentView): boolean {
-    if (this.#pattern !== undefined && !matchesGlob(this.#pattern, agent)) return false;
+  #step(): string | null | undefined {
+    if (!this.#status.step()) return "";
+    const agent = this.#status.agents().find((one) => one.agent === this.#name);
+    if (agent === undefined) {
+      this.#refusal = noSuchAgent(this.#name, this.#status.agents());
+      return this.#refusal.next();
+    }
+    this.#walk = this.#sources.view.walkAgents();
+    const head = JSON.stringify(this.#head(agent));
+    return `${head.slice(0, -1)},"members":[`;
+  }
+
+  #head(agent: AgentStatus): Omit<MembersView, "members"> {
+    const { host } = this.#sources;
+    const time = wallTime(this.#sources);
+    return { v: PROTOCOL, host, time, agent: agentRow(agent, this.#sources) };
+  }
+
+  /** "" for one of another agent, or one that was met before. */
+  #row(member: AgentView): string {
+    const { agent, pid, source } = member;
     const key = `${source}/${pid}`;
-    if (this.#seen.has(key)) return false;
+    if (agent !== this.#name || this.#seen.has(key)) return "";
+    const comma = this.#seen.size > 0 ? "," : "";
     this.#seen.add(key);
-    return true;
-  }
-
-  #line(member: AgentView): string {
-    const { deadlineNs, lastBeatNs, refused } = member;
-    const { nowNs } = this.#view.observer();
-    return answerLine({
-      agent: member.agent === "" ? null : member.agent,
-      pid: member.pid,
-      source: member.source === "" ? null : member.source,
+    const row: MemberStatusView = {
+      pid,
+      source: source === "" ? null : source,
       state: member.state,
-      silence_ms: Math.max(0, wholeMsFromNs(nowNs - lastBeatNs)),
+      silence_ms: Math.max(0, wholeMsFromNs(member.silenceNs)),
       threshold_ms: wholeMsFromNs(member.thresholdNs),
-      stalls_in_ms: Number.isFinite(deadlineNs) ? wholeMsFromNs(deadlineNs - nowNs) : null,
-      status: statusText(member.status),
-      listener: member.listener,
-      origin: originText(member.origin),
-      proven: member.isProven,
-      refused: Object.fromEntries(refused.map(({ reason, count }) => [reason, count])),
-    });
+      status: statusText(member.status) as MemberStatusView["status"],
+    };
+    return comma + JSON.stringify(row);
   }
 }

@@ -1,0 +1,57 @@
+// What a command can say of a daemon that is down (spec 16 section 13): how its agents were when it
+// was last there. The daemon writes it beside its control socket, and `status` reads it.
+import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import type { AgentStatus } from "./agent_status.ts";
+
+export const LAST_SEEN_FILE = "last-seen";
+/** Longer ones are not read. */
+export const LAST_SEEN_BYTES_MAX = 16 * 1_024;
+/** Names of each state: the worst ones, and a line that a terminal shows. */
+const NAMES_MAX = 8;
+
+export interface LastSeen {
+  readonly v: 1;
+  /** RFC 3339, in UTC. */
+  readonly time: string;
+  readonly agents: {
+    readonly ok: number;
+    readonly bad: readonly { readonly state: string; readonly agents: readonly string[] }[];
+    readonly beating: number;
+    readonly members: number;
+  };
+}
+
+const QUIET_STATES: readonly AgentState[] = ["new", "ok", "gone"];
+
+export function lastSeenOf(agents: readonly AgentStatus[], time: string): LastSeen {
+  const bad = AGENT_STATES.filter((state) => !QUIET_STATES.includes(state)).flatMap((state) => {
+    const names = agents.filter((one) => one.state === state).map(({ agent }) => agent);
+    return names.length === 0 ? [] : [{ state, agents: names.slice(0, NAMES_MAX) }];
+  });
+  return {
+    v: 1,
+    time,
+    agents: {
+      ok: agents.filter(({ state }) => state === "ok").length,
+      bad,
+      beating: agents.reduce((sum, { beating }) => sum + beating, 0),
+      members: agents.reduce((sum, { expected, members }) => sum + (expected || members), 0),
+    },
+  };
+}
+
+/** Undefined = it is no such file, or of a later version. */
+export function parseLastSeen(text: string): LastSeen | undefined {
+  try {
+    const { v, time, agents } = JSON.parse(text) as LastSeen;
+    if (v !== 1 || Number.isNaN(Date.parse(time))) return undefined;
+    const numbers = [agents.ok, agents.beating, agents.members];
+    const isWhole = numbers.every((number) => Number.isSafeInteger(number));
+    const names = agents.bad.flatMap((one) => [one.state, ...one.agents]);
+    return isWhole && names.every((name) => typeof name === "string")
+      ? { v, time, agents }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import { afterEach, expect, test } from "bun:test";
+import { ask, controlPath } from "../../src/cli/control_client.ts";
+import { UTC } from "../../src/cli/screens/times.ts";
+import { PROGRAM } from "../support/program.ts";
+import { runCommand } from "../support/command.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const SCREEN = { width: 80, colour: false, ascii: true, zone: UTC };
+const servers: { stop(now: boolean): void }[] = [];
+
+afterEach(() => {
+  for (const server of servers.splice(0)) server.stop(true);
+});
+
+/** A daemon that answers each line with `answer`, and never where it has none. */
+function daemonSaying(path: string, answer: string | undefined): void {
+  const socket = {
+    data(from: { write(text: string): number }) {
+      if (answer !== undefined) from.write(answer);
+    },
+  };
+  servers.push(Bun.listen({ unix: path, socket }));
+}
+
+function status(path: string) {
+  return runCommand([...PROGRAM, "status", "--control", path]);
+}
+
+test("a daemon of another protocol is told from one that does not answer", async () => {
+  using directory = new TemporaryDirectory();
+  daemonSaying(directory.at("new.sock"), '{"v":2,"hello":1}\n{"done":true}\n');
+  expect(await status(directory.at("new.sock"))).toEqual({
+    stdout: "",
+    stderr:
+      "varta-watch: error: the daemon speaks protocol 2, this program 1\nvarta-watch: hint: systemctl restart varta-watch\n",
+    exitCode: 76,
+  });
+});
+
+test("a daemon that knows only another protocol says so itself", async () => {
+  using directory = new TemporaryDirectory();
+  const line = '{"v":3,"error":"bad_version","text":"found v 1; this daemon speaks 3"}\n';
+  daemonSaying(directory.at("new.sock"), `${line}{"done":true}\n`);
+  expect((await status(directory.at("new.sock"))).exitCode).toBe(76);
+});
+
+test("an act that is refused ends with 77", async () => {
+  using directory = new TemporaryDirectory();
+  const line = '{"v":1,"error":"not_permitted","text":"mute needs root"}\n';
+  daemonSaying(directory.at("no.sock"), `${line}{"done":true}\n`);
+  const { stderr, exitCode } = await status(directory.at("no.sock"));
+  expect(stderr).toContain("may ask");
+  expect(stderr).toContain("[control] operators");
+  expect(exitCode).toBe(77);
+});
+
+test("an answer without its end is none: the daemon has ended in it", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.at("half.sock");
+  const socket = {
+    data(from: { end(text: string): unknown }) {
+      from.end('{"v":1,"agents":[');
+    },
+  };
+  servers.push(Bun.listen({ unix: path, socket }));
+  expect((await status(path)).exitCode).toBe(69);
+});
+
+test("ask() gives up after its patience, with who listens", () => {
+  using directory = new TemporaryDirectory();
+  daemonSaying(directory.at("mute.sock"), undefined);
+  const answer = ask(
+    directory.at("mute.sock"),
+    { do: "status" },
+    { screen: SCREEN, patienceMs: 50 },
+  );
+  expect(answer).toMatchObject({ ok: false, exitCode: 75 });
+  expect(answer).toHaveProperty(
+    "error",
+    `the daemon (pid ${process.pid}) did not answer within 2s`,
+  );
+});
+
+test("controlPath() is that of the user where there is one, else that of the system", () => {
+  using directory = new TemporaryDirectory();
+  expect(controlPath({}, 0)).toBe("/run/varta/control.sock");
+  expect(controlPath({ XDG_RUNTIME_DIR: directory.path }, 1_000)).toBe("/run/varta/control.sock");
+});
