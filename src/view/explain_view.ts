@@ -3,6 +3,7 @@
 // apply, and a `?` is a field that a daemon may leave out.
 import type { AgentState } from "../agents/agent_state.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
+import type { StepKind } from "../events/step_kind.ts";
 import type { EndView, EventView, TracerView } from "./event_view.ts";
 import type { MuteView } from "./status_view.ts";
 
@@ -135,8 +136,9 @@ export type DoneRow =
       readonly what: "step";
       readonly time: string;
       readonly step: number;
-      /** "SIGQUIT to pid 4711", "wait 5s", "restart of worker@3.service". */
+      /** "SIGQUIT to pid 4711"; with `kind` what it is done to: "SIGQUIT", "5s", a unit. */
       readonly action: string;
+      readonly kind?: StepKind;
       readonly result: string;
     }
   | {
@@ -220,8 +222,7 @@ export interface FailedRule {
   readonly field: string;
   /** "" = it has none. */
   readonly found: string;
-  /** The patterns of the rule, with ", " between them. */
-  readonly wanted: string;
+  readonly wanted: readonly string[];
   /** A condition of the nearest rule that holds: `script "convert.py"`; "" = none does. */
   readonly right?: string;
 }

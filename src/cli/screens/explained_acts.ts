@@ -2,6 +2,7 @@
 // comes, with the time. Never a wish: a command, or a key with its place.
 import { durationText } from "../../base/duration_text.ts";
 import type { DoneRow, ExplainView, NextRow } from "../../view/explain_view.ts";
+import { actionText } from "./event_words.ts";
 import { wantedCount } from "./explained_rule.ts";
 import { lasted, plural, roughly } from "./figures.ts";
 import { commandName } from "./status.ts";
@@ -10,6 +11,7 @@ import type { Times } from "./times.ts";
 /** Enough for a person who works on it. */
 const MUTE_WHILE_WORKING = "30m";
 
+type Step = Extract<DoneRow, { readonly what: "step" }>;
 type Gate = Extract<DoneRow, { readonly what: "refused" | "held" }>;
 
 export function doneLines(view: ExplainView, times: Times): string[] {
@@ -31,7 +33,7 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
     case "began":
       return `${time}  recovery ${row.id} began: ${planOf(row.plan)}, ${plural(row.steps, "step")}`;
     case "step":
-      return `${time}  step ${row.step}, ${row.action}: ${row.result}`;
+      return `${time}  step ${row.step}, ${stepText(row, view)}: ${row.result}`;
     case "helped":
       return `${times.at(row.time)}  recovery ${row.id} helped, after ${lasted(row.took_ms)}`;
     case "reported":
@@ -40,6 +42,10 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
     case "refused":
       return `${time}  ${row.what} (${row.reason}): ${gateText(row, view, times)}`;
   }
+}
+
+function stepText({ kind, action }: Step, { member }: ExplainView): string {
+  return kind === undefined ? action : actionText({ kind, target: action }, member?.pid);
 }
 
 function planOf(plan: string): string {

@@ -71,7 +71,7 @@ export function ruleLines(rule: ExplainedRuleView): string[] {
     return [
       `none of ${rule.count}${near}`,
       `so it has the defaults: threshold ${setDuration(rule.threshold_ms)}, ${plan}, and its name ` +
-        `is that of ${rule.named_by === undefined ? "what it is" : `its ${rule.named_by}`}`,
+        `is that of ${rule.named_by ? `its ${rule.named_by}` : "what it is"}`,
     ];
   }
   return [
@@ -85,14 +85,14 @@ export function ruleLines(rule: ExplainedRuleView): string[] {
 function failedText({ field, found, wanted }: FailedRule): string {
   return found === ""
     ? `it has no ${field}`
-    : `its ${field} is not ${alternatives(wanted.split(", ").map(quoted))}`;
+    : `its ${field} is not ${alternatives(wanted.map(quoted))}`;
 }
 
 /** What holds, and then what does not. */
 function nearText({ right, field, found, wanted }: FailedRule): string {
   const held = right === undefined || right === "" ? "" : `${right} is right, `;
   if (found === "") return `${held}it has no ${field}`;
-  return `${held}its ${field} is ${found} and not ${wanted.split(", ").join(" or ")}`;
+  return `${held}its ${field} is ${found} and not ${wanted.join(" or ")}`;
 }
 
 function policyText({ threshold_ms, late_ms, grace_ms, expect, on_exit }: ExplainedRuleView) {

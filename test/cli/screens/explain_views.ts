@@ -32,7 +32,7 @@ const RULE: ExplainedRuleView = {
       place: `${VARTA}:20`,
       field: "unit",
       found: "worker@3.service",
-      wanted: "api@*.service",
+      wanted: ["api@*.service"],
     },
   ],
   threshold_ms: 5_000,
@@ -140,8 +140,8 @@ function began(clock: string, id: number): DoneRow {
   return { what: "began", time: t(clock), id, plan: "restart", steps: 3 };
 }
 
-function step(clock: string, number: number, action: string, result: string): DoneRow {
-  return { what: "step", time: t(clock), step: number, action, result };
+function step(clock: string, number: number, action: string, result: string) {
+  return { what: "step", time: t(clock), step: number, action, result } as const;
 }
 
 const HUNG_VERDICT = verdict("hung", {
@@ -166,9 +166,9 @@ export const HUNG = stalled(
     expected: 8,
     done: [
       began("03:12:13.116", 51),
-      step("03:12:13.116", 1, "SIGQUIT to pid 4711", "sent"),
+      { ...step("03:12:13.116", 1, "SIGQUIT", "sent"), kind: "signal" },
       step("03:12:18.117", 2, "wait 5s", "no beat"),
-      step("03:12:18.119", 3, "restart of worker@3.service", "asked systemd"),
+      { ...step("03:12:18.119", 3, "worker@3.service", "asked systemd"), kind: "restart_unit" },
     ],
     next: [
       {
@@ -439,7 +439,7 @@ export const NO_RULE: ExplainView = {
             place: "varta.toml:44",
             field: "user",
             found: "dana",
-            wanted: "app",
+            wanted: ["app"],
             right: 'script "convert.py"',
           },
         ],
