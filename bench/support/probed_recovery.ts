@@ -21,7 +21,7 @@ Recovery.prototype.decide = function (waiting, nowNs) {
     },
     take() {
       const stall = waiting.take();
-      stalls.push([stall.pid, stall.lastNs + stall.thresholdNs]);
+      if (stall !== undefined) stalls.push([stall.pid, stall.lastNs + stall.thresholdNs]);
       return stall;
     },
   };

@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<RowKind, string>> = {
   spawn: "A recovery command was started.",
   complete: "A recovery command ended.",
   refused: "A recovery was wanted and did not run.",
+  act: "Somebody told the daemon to do something.",
   tamper_suspected: "The log was not what the daemon remembers, or was changed while it was open.",
 };
 

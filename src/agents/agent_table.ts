@@ -179,6 +179,17 @@ export class AgentTable {
     return this.#numberOf(index);
   }
 
+  /** The number of the agent that is called so now; undefined = none is. */
+  numberOf(name: string): number | undefined {
+    const index = this.#rowByName.get(name);
+    return index === undefined || name === "" ? undefined : this.#numberOf(index);
+  }
+
+  /** Of those that are known: they have members, had some lately, or the configuration has them. */
+  *names(): Iterable<string> {
+    for (const name of this.#rowByName.keys()) if (name !== "") yield name;
+  }
+
   /** The name of the agent of `number`; "" = it is not identified yet, or its name is gone. */
   nameOf(number: number): string {
     const index = number % this.#rowCount;

@@ -3,6 +3,7 @@
 // ring; the writer does the rest off the loop.
 import { Counters } from "../base/counters.ts";
 import { AUDIT_RETRY_NS } from "../base/limits.ts";
+import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
 import { FILES } from "../files/counters.ts";
@@ -12,7 +13,7 @@ import { AUDIT, type AuditCounters } from "./counters.ts";
 import type { Difference } from "./head_compare.ts";
 import type { HeadMemory } from "./head_memory.ts";
 import { type OpenedAudit, openAudit } from "./opening.ts";
-import { type BootReason, kindOfFields, outcomeFields } from "./record.ts";
+import { actFields, type BootReason, kindOfFields, outcomeFields } from "./record.ts";
 import { AuditRing, type WatermarkLevel } from "./ring.ts";
 import type { RememberedRow } from "./verify.ts";
 
@@ -124,7 +125,15 @@ export class AuditLog {
   record(outcome: RecoveryOutcome, unixMs: number): void {
     const name = outcome.kind === "storm" ? undefined : this.#agentName?.(outcome.agent);
     const fields = outcomeFields(outcome, unixMs, name);
-    if (fields === undefined) return;
+    if (fields !== undefined) this.#push(fields);
+  }
+
+  /** Queues the record of an act, or drops and counts it. */
+  recordAct(act: Act, unixMs: number): void {
+    this.#push(actFields(act, unixMs));
+  }
+
+  #push(fields: string): void {
     if (this.#closing !== undefined) {
       this.#ring.drop(1);
       return;

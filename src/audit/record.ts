@@ -2,6 +2,7 @@
 // Other tools parse these bytes. Arguments of the recovery command are never written: they may hold
 // secrets.
 import { escapeUnprintable, isUnprintable } from "../base/unprintable.ts";
+import type { Act } from "../events/act.ts";
 import type {
   CompleteOutcome,
   RecoveryOutcome,
@@ -102,6 +103,14 @@ function ownFields(outcome: RecoveryOutcome, unixMs: number): string | undefined
     case "storm":
       return undefined;
   }
+}
+
+/** As `outcomeFields`, of what somebody asked for. */
+export function actFields(act: Act, unixMs: number): string {
+  const { observerNs, pid, byUid, byPid, by, target, detail, isRefused } = act;
+  const who = [orAbsent(pid), byUid, byPid, free(by), act.act];
+  const what = [free(target), isRefused ? "refused" : "done", free(detail)];
+  return [count(unixMs), count(observerNs), "act", ...who, ...what].join("\t");
 }
 
 /** The kind of the row that `fields` become: what its hash begins with. */

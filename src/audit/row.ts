@@ -12,6 +12,7 @@ export const COLUMNS = {
     "agent_pid child_pid outcome exit_code signal duration_ns stdout_len stderr_len truncated",
   ),
   refused: columns("agent_pid reason"),
+  act: columns("agent_pid by_uid by_pid by act target outcome detail"),
   tamper_suspected: columns("what found_seq found_chain head_seq head_chain"),
 } as const;
 

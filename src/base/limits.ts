@@ -261,6 +261,18 @@ export const AUDIT_RETRY_NS = NS_PER_S;
 /** Longest line that is taken for a record: two tails of 1 MiB, every byte escaped to four. */
 export const AUDIT_LINE_BYTES_MAX = 9 * 1_048_576;
 
+/** Whoever has more agents to mute has a pattern for them; a page asks each for each agent. */
+export const MUTES_MAX = 256;
+/** A mute is for a time that somebody can oversee: what is off for longer belongs in the file. */
+export const MUTE_NS_MAX = 7 * 24 * 3_600 * NS_PER_S;
+/** Events that are kept for who asks later, and what one text of theirs may take. */
+export const EVENTS_KEPT_MAX = 1_024;
+/** What happened to an agent last, as `explain` shows it: a screen has room for no more. */
+export const AGENT_EVENTS_MAX = 10;
+/** Agents of which that is kept, and all texts together. */
+export const AGENT_HISTORIES_MAX = 4_096;
+export const AGENT_HISTORIES_BYTES_MAX = 4 * 1_048_576;
+
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");
 assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked between batches");

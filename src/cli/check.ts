@@ -8,7 +8,7 @@ import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
 import { SocketHolders } from "../config/checks/socket_holders.ts";
 import { readTomlDocument } from "../config/toml_document.ts";
 import { becomeCheckedUser, type CheckedUser, chooseUser } from "./checked_user.ts";
-import { explainedProcess, explanationOf } from "./explained_process.ts";
+import { explainedProcess, explanationOf } from "../daemon/explained_process.ts";
 import { explanationJson, explanationText } from "./explanation_text.ts";
 import { type Invocation, ownFlag, ownNumber, ownText } from "./invocation.ts";
 import { holdsOther } from "./own_content.ts";

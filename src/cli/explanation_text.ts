@@ -1,6 +1,6 @@
 // What `check --explain PID` says to a person, and the same as JSON (spec 15 section 5). It shows
 // names, never arguments or environment; what a process has made up itself is quoted.
-import { factOf, type Match, type MatchField } from "../agents/match.ts";
+import { factOf, type MatchField } from "../agents/match.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { NO_PLAN } from "../agents/rules.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
@@ -8,7 +8,7 @@ import { msFromNs } from "../base/time.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import { ordinal } from "../config/problems/fault.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
-import { OWN_PLAN, type RuleExplanation } from "./explained_rule.ts";
+import { matchText, OWN_PLAN, ownMatch, type RuleExplanation } from "../daemon/explained_rule.ts";
 
 /** Of many rules only the first lines would be read. */
 const FAILED_LINES_MAX = 20;
@@ -124,24 +124,6 @@ function failedLines(failed: RuleExplanation["failed"]): string[] {
   });
   const rest = failed.length - lines.length;
   return rest > 0 ? [...lines, `and ${rest} more that do not match`] : lines;
-}
-
-function matchText(match: Match): string {
-  const conditions = Object.entries(match).map(([field, globs = []]) => {
-    const [first, ...more] = globs.map(quoted);
-    return `${field} = ${more.length === 0 ? first : `[${[first, ...more].join(", ")}]`}`;
-  });
-  return conditions.join(", ");
-}
-
-/** The most that can be said for certain of a process, for a rule that takes it. */
-function ownMatch(facts: MemberFacts): string {
-  const fields: MatchField[] = ["unit", "container", "script", "comm"];
-  const field = fields.find((one) => factOf(one, facts) !== "");
-  const user = factOf("user", facts);
-  const parts = field === undefined ? [] : [`${field} = ${quoted(factOf(field, facts))}`];
-  if (field !== "unit" && user !== "") parts.push(`user = ${quoted(user)}`);
-  return parts.join(", ");
 }
 
 /** Durations are in milliseconds, rules are counted from 1, and null is what there is not. */

@@ -1,4 +1,4 @@
-// What a daemon that is down has left beside its control socket (spec 16 section 8).
+// What a daemon that is down has left beside its control socket (spec 16 section 13).
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SAFE_OPEN_FLAGS } from "../files/own_file.ts";

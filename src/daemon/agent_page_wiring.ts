@@ -6,6 +6,7 @@ import { AgentRows } from "../metrics/agent_rows.ts";
 import type { MetricsOptions } from "../metrics/metrics.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { AgentTotals } from "../view/agent_totals.ts";
+import type { Muting } from "./muting.ts";
 import { reservedNames } from "./member_rules.ts";
 import { recovers } from "./page_scope.ts";
 
@@ -14,6 +15,7 @@ export function makeAgentPage(
   config: Config,
   tracker: Tracker,
   expected: ExpectedAgents,
+  muting: Pick<Muting, "isNameMuted">,
   nowNs: () => number,
 ): MetricsOptions["agents"] {
   if (config.optionsAlone) return undefined;
@@ -25,5 +27,6 @@ export function makeAgentPage(
     nowNs,
   });
   tracker.table.agentBeats = rows;
-  return { rows, totals: new AgentTotals(tracker, rows), recovers: recovers(config) };
+  const isMuted = (name: string): boolean => muting.isNameMuted(name);
+  return { rows, totals: new AgentTotals(tracker, rows), recovers: recovers(config), isMuted };
 }

@@ -44,6 +44,8 @@ interface DaemonOptions {
   readonly config: Config;
   /** Undefined = started by options alone. */
   readonly configFile: string | undefined;
+  /** Where each rule stands in the file. */
+  readonly rulePlaces: () => Promise<readonly string[]>;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -106,9 +108,11 @@ export class Daemon {
       config: options.config,
       env: options.env,
       colour: options.colour,
+      rulePlaces: options.rulePlaces,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),
+      recordAct: (act) => this.#writers?.recordAct(act),
     });
     this.#view = new View(this.#parts);
     const { log, stderr, clock } = this.#parts;
@@ -307,6 +311,8 @@ export class Daemon {
       { nextDeadlineNs: () => recovery.nextDeadlineNs(), maintain: () => {} },
       this.#parts.orphans,
       this.#parts.expected,
+      this.#parts.muting,
+      this.#parts.acts,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),

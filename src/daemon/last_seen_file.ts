@@ -1,5 +1,5 @@
 // Writes how the agents are beside the control socket, every few seconds and at the end, so that
-// `status` can say since when a daemon is down (spec 16 section 8). It is written beside its name
+// `status` can say since when a daemon is down (spec 16 section 13). It is written beside its name
 // and renamed over it; a failure costs nothing but the file, and is said once.
 import { constants } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";

@@ -78,12 +78,14 @@ export const LOG = block({
 export class Log {
   readonly counters = new Counters(LOG, this);
   readonly #options: LogOptions;
-  readonly #rank: number;
+  #level: LogLevel;
+  #rank: number;
   readonly #lastEmittedNs = new Float64Array(LOG_KINDS.length).fill(Number.NEGATIVE_INFINITY);
   readonly #heldBack = new Float64Array(LOG_KINDS.length);
 
   constructor(options: LogOptions) {
     this.#options = options;
+    this.#level = options.level;
     this.#rank = LEVELS.indexOf(options.level);
   }
 
@@ -101,6 +103,16 @@ export class Log {
 
   error(message: string, fields: LogFields = {}): void {
     this.#emit("error", message, fields);
+  }
+
+  get level(): LogLevel {
+    return this.#level;
+  }
+
+  /** From now on lines of `level` and above are written. */
+  set level(level: LogLevel) {
+    this.#level = level;
+    this.#rank = LEVELS.indexOf(level);
   }
 
   /** Whether lines of `level` are written at all. */

@@ -55,6 +55,7 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   unit_not_owned:
     "list the unit in recovery.restart_units if not only its main process may have it restarted",
   spawn_failed: "varta-watch check",
+  muted: undefined,
   skipped_agent_resumed: undefined,
   debounced: undefined,
   outstanding_in_flight: undefined,
@@ -67,6 +68,7 @@ const SILENT_REASONS: readonly DecisionReason[] = [
   "debounced",
   "outstanding_in_flight",
   "unit_in_flight",
+  "muted",
 ];
 
 /**

@@ -6,8 +6,10 @@ import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
+import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
+import { UserNames } from "../processes/user_names.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
@@ -22,6 +24,12 @@ import { ProcessRunner } from "../recovery/children/child_runner.ts";
 import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
+import { EventFeed } from "../view/event_feed.ts";
+import { EventLog } from "../view/event_log.ts";
+import { MemberSearch } from "../view/member_search.ts";
+import { Acts } from "./acts.ts";
+import { nowGeneration } from "../processes/generation.ts";
+import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { Log } from "./log.ts";
@@ -33,7 +41,9 @@ import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
 import { RefusalReports } from "./refusal_reports.ts";
+import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
+import type { MuteSink } from "./run_events.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
@@ -64,6 +74,12 @@ export interface Parts {
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
+  readonly muting: Muting;
+  /** What somebody may tell the daemon to do. */
+  readonly acts: Acts;
+  readonly explaining: Explaining;
+  /** What has happened lately. */
+  readonly events: EventLog;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
   /** Undefined = ends are not followed. */
@@ -74,12 +90,16 @@ interface PartsOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly colour: boolean;
+  /** Where each rule stands in the file. */
+  readonly rulePlaces: () => Promise<readonly string[]>;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
-  readonly exported: EndReports & ExpectedReports;
+  readonly exported: EndReports & ExpectedReports & MuteSink;
   /** Keeps an outcome of a recovery in the audit log. */
   readonly recordOutcome: (outcome: RecoveryOutcome) => void;
+  /** Keeps what somebody asked for in it. */
+  readonly recordAct: (act: Act) => void;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -110,30 +130,38 @@ export function makeParts(options: PartsOptions): Parts {
   const listenerNames = config.listeners.map(({ name }) => name);
   const { agents } = observer.tracker.table;
   agents.reserve(reservedNames(config.agents));
+  const events = new EventLog();
+  const feed = new EventFeed({
+    log: events,
+    agentName: (number) => agents.nameOf(number),
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+  });
   const reports = new Reports({
     log,
+    events: feed,
     agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
     wallMs: Date.now,
+    isMuted: (member) => muting.isMuted(member),
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
+  });
+  const muting: Muting = new Muting({
+    agents,
+    log,
+    nowNs: () => clock.lastNs,
+    unmuted: () => recovery.held.unmuted(),
+    events: feed,
+    exported: options.exported,
+    reports,
   });
   const expected = new ExpectedAgents({
     agents,
     expected: expectedAgents(config.agents),
-    reports: {
-      missing(missing) {
-        options.exported.missing(missing);
-        reports.missing(missing);
-      },
-      complete(complete) {
-        options.exported.complete(complete);
-        reports.complete(complete);
-      },
-    },
+    reports: muting,
     pausedNs: () => observer.pauses.totalNs,
   });
-  const agentPage = makeAgentPage(config, observer.tracker, expected, () => clock.lastNs);
+  const agentPage = makeAgentPage(config, observer.tracker, expected, muting, () => clock.lastNs);
   const metrics = makeMetrics(config, observer, agentPage);
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence]) metrics.show(counters);
@@ -149,7 +177,7 @@ export function makeParts(options: PartsOptions): Parts {
   const runner = new ProcessRunner();
   const orphans = new OrphanReaper((pid) => runner.isLiving(pid));
   for (const { counters } of [log, stderr, orphans]) metrics.show(counters);
-  const recovery = new Recovery({
+  const recovery: Recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
     policyOf: (stall) => policyOf(stall, config.agents, agents),
@@ -163,6 +191,7 @@ export function makeParts(options: PartsOptions): Parts {
       spares,
     ),
     freshness: (key, generation) => observer.stallFreshness(key, generation),
+    isMuted: (stall, nowNs) => muting.isMuted(stall, nowNs),
     outcomes: (outcome) => {
       options.recordOutcome(outcome);
       ends?.onOutcome(outcome);
@@ -200,8 +229,51 @@ export function makeParts(options: PartsOptions): Parts {
     trackerCapacity: config.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
+  const search = new MemberSearch({
+    tracker: observer.tracker,
+    expected,
+    nowNs: () => clock.lastNs,
+  });
+  const users = new UserNames();
+  const acts = new Acts({
+    observer,
+    recovery,
+    muting,
+    search,
+    log,
+    acted: (act) => options.recordAct(act),
+    nowNs: () => clock.nowNs(),
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    userName: (uid) => users.nameOf(uid, monotonicNs()),
+  });
+  const explaining = new Explaining({
+    observer,
+    recovery,
+    muting,
+    search,
+    events,
+    identities: processes,
+    config,
+    places: options.rulePlaces,
+    expectedOf: (agent) => expected.expectedOf(agent),
+    nowNs: () => clock.lastNs,
+    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    nowGeneration,
+    userName: (uid) => users.nameOf(uid, monotonicNs()),
+  });
   const told = { log, reports, rubbish, refusals };
-  const followed = { identification, orphans, ends, expected, agentRows: agentPage?.rows };
+  const agentRows = agentPage?.rows;
+  const followed = {
+    identification,
+    orphans,
+    ends,
+    expected,
+    muting,
+    agentRows,
+    events,
+    acts,
+    explaining,
+  };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 

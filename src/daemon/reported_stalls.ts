@@ -1,30 +1,44 @@
 // The stalls that wait for recovery, the oldest first: each is reported when it is taken. Some are
 // reported before their turn comes, because their agent is back already and its return must not be
-// read first; recovery decides them before the others.
+// read first; recovery decides them before the others. Those of muted agents are reported as such
+// and come back when the mute is over; then they are reported, and recovery decides them.
 import type { Stall } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
+import type { HeldStalls } from "../recovery/held_stalls.ts";
 import type { WaitingStalls } from "../recovery/recovery.ts";
 
+interface ReportedStallsOptions {
+  readonly observer: Observer;
+  readonly held: Pick<HeldStalls, "hasReleased" | "take">;
+  /** Reports it; true = its agent is muted, and it is kept. */
+  readonly report: (stall: Stall) => boolean;
+  /** It was kept while its agent was muted: as it is now, reported unless `isTold`. */
+  readonly released: (stall: Stall, isTold: boolean) => Stall;
+}
+
 export class ReportedStalls implements WaitingStalls {
-  readonly #observer: Observer;
-  readonly #report: (stall: Stall) => void;
+  readonly #options: ReportedStallsOptions;
   readonly #reported: Stall[] = [];
 
-  constructor(observer: Observer, report: (stall: Stall) => void) {
-    this.#observer = observer;
-    this.#report = report;
+  constructor(options: ReportedStallsOptions) {
+    this.#options = options;
   }
 
   get isEmpty(): boolean {
-    return this.#reported.length === 0 && !this.#observer.hasPendingStalls();
+    const { observer, held } = this.#options;
+    return this.#reported.length === 0 && !held.hasReleased && !observer.hasPendingStalls();
   }
 
-  take(): Stall {
+  take(): Stall | undefined {
     const reported = this.#reported.shift();
     if (reported !== undefined) return reported;
-    const stall = this.#observer.takeStall()!;
-    this.#report(stall);
-    return stall;
+    const { observer, held, report, released } = this.#options;
+    if (held.hasReleased) {
+      const next = held.take();
+      return next && released(next.stall, next.isTold);
+    }
+    const stall = observer.takeStall()!;
+    return report(stall) ? undefined : stall;
   }
 
   /** The same for one turn: none is left for it when `ns` have passed, and the others wait. */
@@ -42,9 +56,8 @@ export class ReportedStalls implements WaitingStalls {
   /** Reports every stall that waits, `first` and those after it. */
   reportAll(first: Stall): void {
     for (let stall: Stall | undefined = first; stall !== undefined; ) {
-      this.#report(stall);
-      this.#reported.push(stall);
-      stall = this.#observer.takeStall();
+      if (!this.#options.report(stall)) this.#reported.push(stall);
+      stall = this.#options.observer.takeStall();
     }
   }
 

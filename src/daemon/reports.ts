@@ -12,6 +12,7 @@ import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import { StalledMembers } from "../events/stalled_members.ts";
+import type { EventFeed } from "../view/event_feed.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
 import {
@@ -22,7 +23,8 @@ import {
   unprovenField,
   verdictFields,
 } from "./agent_fields.ts";
-import type { Log } from "./log.ts";
+import type { Mutable } from "../agents/mutes.ts";
+import type { Log, LogFields } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import type { EndReports } from "./end_options.ts";
 import { LineWindow } from "./line_window.ts";
@@ -38,6 +40,10 @@ interface ReportsOptions {
   readonly agentName: (number: number) => string;
   readonly nowNs: () => number;
   readonly wallMs: () => number;
+  /** Keeps what happens, for who asks later; undefined = nobody asks. */
+  readonly events?: EventFeed;
+  /** Its lines are for debugging; undefined = nobody is muted. */
+  readonly isMuted?: (member: Mutable) => boolean;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }
@@ -52,6 +58,8 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   /** For those that came: a flood of short lives must not take the lines of stalls. */
   readonly #cameWindow: LineWindow;
   readonly #stalled = new StalledMembers();
+  /** Keys of stalled members that were not told of, since they are muted. */
+  readonly #untold = new Set<number>();
   #lastSlowNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReportsOptions) {
@@ -76,10 +84,16 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   stalled(stall: Stall): void {
+    const { isMuted = false } = stall;
     this.#stalled.add(stall);
-    if (!this.#window.mayWrite()) return;
+    // One that was muted happens once, and is told of when the mute is over.
+    const isAgain = !isMuted && this.#untold.has(stall.key);
+    if (!isAgain) this.#options.events?.stalled(stall);
+    if (isMuted) this.#untold.add(stall.key);
+    else this.#untold.delete(stall.key);
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.warn("agent stalled", {
+    log[isMuted ? "debug" : "warn"]("agent stalled", {
       ...memberFields(agentName(stall.agent), stall.pid),
       ...verdictFields(stall.verdict),
       listener: listenerNames[stall.listener],
@@ -91,66 +105,84 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...evidenceFields(stall.verdict),
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
+      ...mutedField(isMuted),
     });
   }
 
-  late({ agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs }: MemberLate): void {
-    if (!this.#window.mayWrite()) return;
+  late(late: MemberLate): void {
+    const { agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs } = late;
+    const isMuted = this.#isMuted(late);
+    this.#options.events?.late(late);
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.info("agent late", {
+    log[isMuted ? "debug" : "info"]("agent late", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       silence_ms: wholeMsFromNs(saturatingSub(observerNs, lastNs)),
       late_ms: wholeMsFromNs(lateNs),
       threshold_ms: wholeMsFromNs(thresholdNs),
+      ...mutedField(isMuted),
     });
   }
 
-  exited({ agent, pid, listener, recoveryId, ...end }: MemberExit): void {
-    if (!this.#window.mayWrite()) return;
+  exited(exit: MemberExit): void {
+    const { agent, pid, listener, recoveryId, ...end } = exit;
+    this.#options.events?.exited(exit);
+    const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
+    if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
-    log.warn("member ended", {
+    log[isMuted ? "debug" : "warn"]("member ended", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       ...endFields(end),
       recovery_id: Number.isNaN(recoveryId) ? undefined : recoveryId,
+      ...mutedField(isMuted),
     });
   }
 
-  gone({ agent, pid, reason, byPid, gapNs, ...end }: MemberGone): void {
-    if (!this.#window.mayWrite()) return;
+  gone(gone: MemberGone): void {
+    const { agent, pid, reason, byPid, gapNs, ...end } = gone;
+    this.#options.events?.gone(gone);
+    const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
+    if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
+    const level = isMuted ? "debug" : "info";
     const member = memberFields(agentName(agent), pid);
     if (reason === "replaced") {
       const by = { by_pid: byPid, gap_ms: wholeMsFromNs(gapNs) };
-      log.info("member replaced", { ...member, ...by, ...endFields(end) });
+      log[level]("member replaced", { ...member, ...by, ...endFields(end) });
       return;
     }
     // A clean end needs no reason.
     const because = reason === "clean" ? undefined : reason;
-    log.info("member gone", { ...member, ...endFields(end), reason: because });
+    log[level]("member gone", { ...member, ...endFields(end), reason: because });
   }
 
-  missing({ agent, members, expected, graceNs }: AgentMissing): void {
-    if (!this.#window.mayWrite()) return;
+  missing({ agent, members, expected, graceNs }: AgentMissing, isMuted = false): void {
+    if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
     const grace_ms = wholeMsFromNs(graceNs);
-    log.error("agent missing", { agent: agentName(agent), members, expected, grace_ms });
+    const fields = { agent: agentName(agent), members, expected, grace_ms };
+    log[isMuted ? "debug" : "error"]("agent missing", { ...fields, ...mutedField(isMuted) });
   }
 
-  complete({ agent, members, expected, missingNs }: AgentComplete): void {
-    if (!this.#window.mayWrite()) return;
+  /** `wasTold`: that it was missing. */
+  complete({ agent, members, expected, missingNs }: AgentComplete, wasTold = true): void {
+    if (!this.#mayWrite(!wasTold)) return;
     const { log, agentName } = this.#options;
     const missing_ms = wholeMsFromNs(missingNs);
-    log.info("agent complete", { agent: agentName(agent), members, expected, missing_ms });
+    const fields = { agent: agentName(agent), members, expected, missing_ms };
+    log[wasTold ? "info" : "debug"]("agent complete", fields);
   }
 
   resumed({ key, pid, listener, status, agent, observerNs }: Returned): void {
     const stall = this.#stalled.take(key);
-    if (!this.#window.mayWrite()) return;
+    const wasTold = !this.#untold.delete(key);
+    this.#options.events?.resumed({ agent, pid, observerNs }, stall?.lastNs ?? Number.NaN);
+    if (!this.#mayWrite(!wasTold)) return;
     const silentMs = stall && wholeMsFromNs(saturatingSub(observerNs, stall.lastNs));
     const { log, listenerNames, agentName } = this.#options;
-    log.info("agent is back", {
+    log[wasTold ? "info" : "debug"]("agent is back", {
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       silent_ms: silentMs,
@@ -160,6 +192,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
 
   left(key: number): void {
     this.#stalled.take(key);
+    this.#untold.delete(key);
   }
 
   sharedPid(shared: SharedPid): void {
@@ -186,6 +219,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   paused(ns: number, deadlinesMoved: number): void {
+    this.#options.events?.paused(ns, this.#options.nowNs());
     this.#pauses.paused(ns, deadlinesMoved, this.#options.nowNs());
   }
 
@@ -200,6 +234,21 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   outcome(outcome: RecoveryOutcome): void {
+    this.#options.events?.outcome(outcome);
     this.#outcomes.outcome(outcome);
   }
+
+  #isMuted({ agent, key, generation }: Mutable): boolean {
+    return this.#options.isMuted?.({ agent, key, generation }) === true;
+  }
+
+  // Lines about muted agents are for debugging, and take no place from the others.
+  #mayWrite(isMuted: boolean): boolean {
+    if (isMuted && !this.#options.log.writes("debug")) return false;
+    return this.#window.mayWrite();
+  }
+}
+
+function mutedField(isMuted: boolean): LogFields {
+  return isMuted ? { muted: true } : {};
 }

@@ -3,6 +3,7 @@
 import type { ExpectedReports } from "../agents/expected_agents.ts";
 import { VERSION } from "../base/build_info.ts";
 import { NS_PER_MS } from "../base/time.ts";
+import type { MuteEvent } from "../events/act.ts";
 import type { EventExport } from "../export/event_export.ts";
 import { machineBootId } from "../processes/boot_id.ts";
 import type { View } from "../view/view.ts";
@@ -10,15 +11,20 @@ import type { EndReports } from "./end_options.ts";
 import { SESSION_ID } from "./session.ts";
 import type { End } from "./shutdown.ts";
 
+export interface MuteSink {
+  muted(event: MuteEvent): void;
+}
+
 type Exporter = Pick<EventExport, "setWallOffsetNs" | "add" | "onShutdown"> | undefined;
 
 /** `exporter` is asked with each: the file is opened later. */
-export function exportedReports(exporter: () => Exporter): EndReports & ExpectedReports {
+export function exportedReports(exporter: () => Exporter): EndReports & ExpectedReports & MuteSink {
   return {
     exited: (exit) => exporter()?.add("exit", exit),
     gone: (gone) => exporter()?.add("gone", gone),
     missing: (missing) => exporter()?.add("missing", missing),
     complete: (complete) => exporter()?.add("complete", complete),
+    muted: (event) => exporter()?.add("mute", event),
   };
 }
 

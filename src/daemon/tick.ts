@@ -142,8 +142,13 @@ export class Tick {
 
   constructor(options: TickOptions) {
     this.#options = options;
-    this.#stalls = new ReportedStalls(options.observer, (stall) => this.#tell(stall));
     const { metrics, observer, rubbish, recovery } = options;
+    this.#stalls = new ReportedStalls({
+      observer,
+      held: recovery.held,
+      report: (stall) => this.#tell(stall),
+      released: (stall, isTold) => this.#tellReleased(stall, isTold),
+    });
     const show: ShowCounters = (source, labels) => metrics.show(source, labels);
     observer.showCounters(show);
     rubbish.showCounters(show);
@@ -341,11 +346,20 @@ export class Tick {
     };
   }
 
-  #tell(stall: Stall): void {
-    const { exporter, metrics, reports } = this.#options;
-    exporter?.onStall(stall);
-    metrics.onStall(stall);
-    reports.stalled(stall);
+  #tell(stall: Stall): boolean {
+    const { exporter, metrics, reports, recovery, observer } = this.#options;
+    const told = { ...stall, isMuted: recovery.held.isMuted(stall, observer.clock.lastNs) };
+    exporter?.onStall(told);
+    metrics.onStall(told);
+    reports.stalled(told);
+    return recovery.held.hold(told, false, observer.clock.lastNs);
+  }
+
+  #tellReleased(stall: Stall, isTold: boolean): Stall {
+    const { reports, observer } = this.#options;
+    const now = observer.silence.stalls.lookAgain(stall, observer.clock.lastNs);
+    if (!isTold) reports.stalled(now);
+    return now;
   }
 
   // After the recoveries: a stall that is reported makes a row for its agent, also if that has lost

@@ -5,6 +5,7 @@ import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { Counters } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
+import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { EventExport } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
@@ -73,6 +74,12 @@ export class Writers implements Deadline {
   record(outcome: RecoveryOutcome): void {
     this.#audit?.audit.record(outcome, Date.now());
     this.exporter?.onOutcome(outcome);
+  }
+
+  /** What somebody asked for, for the same. */
+  recordAct(act: Act): void {
+    this.#audit?.audit.recordAct(act, Date.now());
+    this.exporter?.add("act", act);
   }
 
   nextDeadlineNs(): number {

@@ -154,6 +154,10 @@ export const EVENT_FIELDS = {
     trueIf((stall) => endOf(stall).dumpedCore),
   ),
   verdictReason: exported("verdict_reason", verdictWord("reason")),
+  isMuted: exported(
+    "muted",
+    trueIf((stall) => stall["isMuted"] === true),
+  ),
   /** False: the process of `generation` may be another than the one that sent the beats. */
   proven: inLibrary(property<boolean>("proven")),
   /** By the numbers of AUTH_REASON. */
@@ -182,6 +186,17 @@ export const EVENT_FIELDS = {
   exitCode: exported("exit_code", known("exitCode")),
   duration: exported("duration_ms", wholeMs("durationNs")),
   dryRun: exported("dry_run", mark("dryRun")),
+  /** Of a mute or an act: agent, pattern or member, and who asked. */
+  target: exported("agent", textOf("target")),
+  phase: exported("phase", textOf("phase")),
+  muteReason: exported("reason", textOf("reason")),
+  muteFor: exported("for_ms", wholeMs("forNs")),
+  byUid: exported("by_uid", known("byUid")),
+  askerPid: exported("by_pid", known("byPid")),
+  by: exported("by", textOf("by")),
+  act: exported("act", textOf("act")),
+  knownPid: exported("pid", known("pid")),
+  isRefused: exported("refused", mark("isRefused")),
   /** Of the daemon. */
   version: exported("version", textOf("version")),
   bootId: exported("boot_id", textOf("bootId")),

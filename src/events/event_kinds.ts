@@ -60,6 +60,7 @@ export const EVENT_KINDS = {
       "cpuTicks",
       "tracerPid",
       "freezer",
+      "isMuted",
       "endStatus",
       "endSignal",
       "endCore",
@@ -174,6 +175,14 @@ export const EVENT_KINDS = {
   },
   missing: { line: "missing", fields: ["agent", "members", "expected", "grace"] },
   complete: { line: "complete", fields: ["agent", "members", "expected", "missing"] },
+  mute: {
+    line: "mute",
+    fields: ["target", "phase", "muteFor", "byUid", "by", "muteReason", "how", "askerPid"],
+  },
+  act: {
+    line: "act",
+    fields: ["target", "knownPid", "act", "isRefused", "byUid", "by", "detail", "askerPid"],
+  },
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {
     line: "shutdown",

@@ -2,6 +2,7 @@
 // and the events that are objects. Of a row numbers and words are written without strings; only the
 // rare error text is one.
 import type { TextBuffer } from "../base/text_buffer.ts";
+import type { Act, MuteEvent } from "../events/act.ts";
 import type { DaemonBoot, DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { KindName } from "../events/event_kinds.ts";
@@ -28,6 +29,8 @@ export interface ExportedObjects {
   readonly late: MemberLate;
   readonly missing: AgentMissing;
   readonly complete: AgentComplete;
+  readonly mute: MuteEvent;
+  readonly act: Act;
   readonly boot: DaemonBoot;
   readonly shutdown: ShutdownRow;
 }

@@ -155,6 +155,11 @@ const FIRST_COLUMNS: { readonly [K in ObjectKind]: (event: ExportedObjects[K]) =
   late: ({ key, pid, source }) => ({ pid: pidText(pid, key === pid ? "" : source) }),
   missing: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
   complete: ({ members, expected }) => ({ payload: `${members} of ${expected}` }),
+  mute: ({ target, phase }) => ({ payload: `${phase} ${target}` }),
+  act: ({ pid, act, target }) => ({
+    ...(Number.isNaN(pid) ? {} : { pid: String(pid) }),
+    payload: `${act} ${target}`,
+  }),
   boot: ({ pid, version }) => ({ pid: String(pid), payload: version }),
   shutdown: ({ pid, reason }) => ({ pid: String(pid), payload: reason }),
 };

@@ -29,6 +29,8 @@ interface AgentPageOptions {
   readonly totals: AgentTotals;
   /** Something is done about stalls: what comes of that is counted from 0 on. */
   readonly recovers: boolean;
+  /** Nothing is told of the agent of that name, and nothing is done; undefined = of none. */
+  readonly isMuted?: (name: string) => boolean;
   /** Wall clock minus observer time. */
   readonly wallOffsetNs: () => number;
 }
@@ -94,7 +96,7 @@ export class AgentPage implements PageRows {
     const { totals } = row;
     const atZero = row.expected > 0 ? EXPECTED_STATES_AT_ZERO : STATES_AT_ZERO;
     agents.words(row, AGENT_STATES, totals.byState, atZero);
-    muted.number(row, 0);
+    muted.number(row, this.#options.isMuted?.(row.name) === true ? 1 : 0);
     members.number(row, totals.members);
     beating.number(row, totals.beating);
     if (row.expected > 0) expected.number(row, row.expected);

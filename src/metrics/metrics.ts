@@ -58,6 +58,8 @@ interface PageOfAgents {
   readonly totals: AgentTotals;
   /** Something is done about stalls. */
   readonly recovers: boolean;
+  /** Nobody is told of the agent of that name; undefined = of none. */
+  readonly isMuted?: (name: string) => boolean;
 }
 
 /** What per-pid rows say one by one, added up: there whether pids have rows or not. */

@@ -6,7 +6,13 @@ import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StallVerdict } from "../events/stall_verdict.ts";
 import { columnTable } from "../tables/columns.ts";
-import { refusalsOf, SLOT_COLUMNS, SLOT_PROVEN, sourceOf } from "../tracker/slots.ts";
+import {
+  refusalsOf,
+  SLOT_COLUMNS,
+  SLOT_PROVEN,
+  type SlotsView,
+  sourceOf,
+} from "../tracker/slots.ts";
 import type { StallSink } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 
@@ -95,16 +101,35 @@ export class StallQueue implements StallSink {
     });
   }
 
+  /** A stall that was found before, as it is now: a debugger may have come or gone. */
+  lookAgain(stall: Stall, nowNs: number): Stall {
+    const now = { ...stall, observerNs: nowNs, isMuted: false };
+    if (this.#verdictOf === undefined) return now;
+    return { ...now, verdict: this.#verdictOf(stall.pid, stall.generation, stall.origin) };
+  }
+
+  /** The silence of the member of `slot` as a stall, whether it is one or not. */
+  ofSlot(slot: number, nowNs: number): Stall {
+    const { slots } = this.#tracker;
+    return this.lookAgain(stallOf(slots, slot, this.#tracker.thresholdOf(slot), nowNs), nowNs);
+  }
+
   /** The oldest unread stall, or undefined. */
   take(): Stall | undefined {
     if (this.#next === this.#count) return undefined;
-    const stall = stallOf(this.#rows, this.#next++, this.#judgedNs);
+    const row = this.#next++;
+    const stall = stallOf(this.#rows, row, this.#rows.thresholdNs[row]!, this.#judgedNs);
     if (this.#verdictOf === undefined) return stall;
     return { ...stall, verdict: this.#verdictOf(stall.pid, stall.generation, stall.origin) };
   }
 }
 
-function stallOf(rows: StallRows, row: number, observerNs: number): Stall {
+function stallOf(
+  rows: Omit<StallRows, "thresholdNs" | "copyRow"> | SlotsView,
+  row: number,
+  thresholdNs: number,
+  observerNs: number,
+): Stall {
   return {
     pid: rows.pid[row]!,
     key: rows.key[row]!,
@@ -114,7 +139,7 @@ function stallOf(rows: StallRows, row: number, observerNs: number): Stall {
     lastNonceHi: rows.observedNonceHi[row]!,
     lastNonceLo: rows.observedNonceLo[row]!,
     lastNs: rows.lastNs[row]!,
-    thresholdNs: rows.thresholdNs[row]!,
+    thresholdNs,
     observerNs,
     origin: rows.origin[row]! as Origin,
     namespaceInode: rows.namespaceInode[row]!,

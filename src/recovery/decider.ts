@@ -98,6 +98,11 @@ export class Decider {
     return this.decide(stall, nowNs, sequence.isPutOff ? sequence : undefined);
   }
 
+  /** The recovery of a stall, whatever speaks against it. */
+  sequenceOf(stall: Stall, nowNs: number): Sequence {
+    return this.#sequenceOf({ stall, nowNs, isPidGone: false, putOff: undefined });
+  }
+
   /**
    * Why nothing is done about an agent of which it is not known which process it was; undefined if
    * no process has its pid any more and there is something to do without one.

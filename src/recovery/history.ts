@@ -220,6 +220,11 @@ export class History {
     return this.#paces.get(key)?.isGivenUp ?? false;
   }
 
+  /** Recoveries of the agent that its budget counts, as `checkPace()` has last found them. */
+  usedOf(key: PaceKey): number {
+    return this.#paces.get(key)?.starts.length ?? 0;
+  }
+
   /** Agents whose budget is used up. */
   get givenUpCount(): number {
     return this.#givenUp.size;

@@ -17,6 +17,19 @@ export type Step =
 
 export const UNIT_AUTO = "auto";
 
+/** A step as it is shown before it is done; never the arguments of a command. */
+interface PlannedStep {
+  readonly step: Step["kind"];
+  readonly detail: string;
+}
+
+export function plannedStep(step: Step): PlannedStep {
+  const { kind } = step;
+  if (kind === "wait") return { step: kind, detail: durationTextFromNs(step.waitNs) };
+  if (kind === "restart_unit") return { step: kind, detail: step.unit };
+  return { step: kind, detail: kind === "signal" ? step.name : step.template.program };
+}
+
 export class Plan {
   /** "" = that of [recovery] itself. */
   readonly name: string;

@@ -6,6 +6,7 @@
 import { Counters, type ShowCounters } from "../base/counters.ts";
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_SPAWNS_PER_TURN_MAX } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
 import type { Freshness } from "./checks.ts";
@@ -15,7 +16,10 @@ import { GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { Decider } from "./decider.ts";
 import type { Decision, RefuseDecision } from "./decision.ts";
 import { History, type RecoveryJournal } from "./history.ts";
+import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
+import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
+import { HeldStalls, type IsMuted } from "./held_stalls.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
@@ -48,6 +52,8 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly unixMsAtStart: () => number;
   /** The daemon's environment, for `inherit_env`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+  /** Whether a stall has to wait for the end of a mute; undefined = nobody is muted. */
+  readonly isMuted?: IsMuted;
   /** For the time that spawns take; undefined = only their number is limited. */
   readonly monotonicNs?: () => number;
 }
@@ -55,12 +61,14 @@ export interface RecoveryOptions extends RecoverySettings {
 /** The stalls that wait for a decision. */
 export interface WaitingStalls {
   readonly isEmpty: boolean;
-  /** The oldest; requires that it is not empty. */
-  take(): Stall;
+  /** The oldest; requires that it is not empty. Undefined = there is nothing to decide about it. */
+  take(): Stall | undefined;
 }
 
 export class Recovery {
   readonly counters: RecoveryCounters;
+  /** Stalls that wait for the end of a mute. */
+  readonly held: HeldStalls;
   readonly #policies: Policies;
   readonly #history: History;
   readonly #storm: StormLimit;
@@ -71,6 +79,7 @@ export class Recovery {
   readonly #actions: StepActions;
   readonly #sequences: Sequences;
   readonly #decider: Decider;
+  readonly #hand: HandGates;
   readonly #unixMsAtStart: () => number;
 
   constructor(options: RecoveryOptions) {
@@ -98,6 +107,15 @@ export class Recovery {
     this.#sequences = new Sequences({ ...shared, actions, capacity });
     this.#decider = new Decider({ ...shared, storm, observerNamespaceInode });
     this.#unixMsAtStart = unixMsAtStart;
+    const refused = (stall: Stall, reason: DecisionReason, nowNs: number): void => {
+      if (this.isEnabled && !policies.planOf(stall).isEmpty)
+        this.#reportRefusal(stall, { reason }, nowNs);
+    };
+    const { isMuted } = options;
+    const held = new HeldStalls({ capacity, isMuted, host, freshness, refused });
+    this.held = held;
+    const asked = { storm, held, sequences: this.#sequences, observerNamespaceInode };
+    this.#hand = new HandGates({ ...shared, ...asked });
   }
 
   /** True if something is configured and no shutdown has begun: stalls are decided. */
@@ -117,12 +135,14 @@ export class Recovery {
   decide(stalls: WaitingStalls, nowNs: number): void {
     this.#actions.beginTurn();
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX && !stalls.isEmpty; taken++) {
-      if (!this.isEnabled) stalls.take();
-      else if (this.#mayBegin()) this.#decideOne(stalls.take(), nowNs);
-      else {
+      if (this.isEnabled && !this.#mayBegin()) {
         this.counters.add(RECOVERY.spawnBudgetExceeded);
         return;
       }
+      const stall = stalls.take();
+      // One that was reported before its agent was muted waits, too, and is not reported again.
+      if (stall === undefined || this.held.hold(stall, true, nowNs)) continue;
+      if (this.isEnabled) this.#decideOne(stall, nowNs);
     }
   }
 
@@ -132,6 +152,40 @@ export class Recovery {
     this.#carryOut(this.#decider.decide(stall, nowNs), nowNs);
   }
 
+  /** A recovery of the member has begun and is not over. */
+  isRunning(key: number): boolean {
+    return this.#sequences.running(key) !== undefined;
+  }
+
+  /** What is done for the agent of a stall. */
+  planOf(stall: Stall): Plan {
+    return this.#policies.planOf(stall);
+  }
+
+  /** The gates of a recovery by hand, and what they find. */
+  gatesOf(stall: Stall, nowNs: number): Gate[] {
+    return this.#hand.gatesOf(stall, this.#decider.sequenceOf(stall, nowNs).paceKey, nowNs);
+  }
+
+  /**
+   * Begins a recovery that somebody has asked for, if the gates that protect others are open;
+   * `isForced`: also of a member that is not stalled.
+   */
+  byHand(stall: Stall, isForced: boolean, nowNs: number): ByHand {
+    const sequence = this.#decider.sequenceOf(stall, nowNs);
+    const gates = this.#hand.gatesOf(stall, sequence.paceKey, nowNs);
+    const closed = this.isEnabled ? closedGate(gates, isForced)?.gate : "no_plan";
+    if (closed !== undefined) return { gates, refused: closed, recoveryId: 0 };
+    const inTheWay = this.#outstanding.makeWay(stall, nowNs);
+    if (inTheWay !== undefined) return { gates, refused: inTheWay.reason, recoveryId: 0 };
+    sequence.isForced = isForced;
+    this.#carryOut({ kind: "begin", sequence }, nowNs);
+    const { recoveryId } = sequence;
+    // What waits for the service manager has no number yet, and goes on by itself.
+    const isLost = recoveryId === 0 && !this.#sequences.has(stall.key);
+    return { gates, refused: isLost ? "outstanding_capacity" : undefined, recoveryId };
+  }
+
   /**
    * The second half: child exits, output, timeouts, due kills, and the next steps of recoveries in
    * progress, each within what the turn has left. Returns the exits handled.
@@ -139,6 +193,7 @@ export class Recovery {
   reap(nowNs: number): number {
     const handled = this.#outstanding.reap(nowNs);
     this.#takeChildEvents(nowNs);
+    this.held.maintain(nowNs);
     if (this.isEnabled) {
       for (const lookup of this.#lookups.advance(nowNs)) this.#sequences.answered(lookup);
       this.#goOn(nowNs);
@@ -155,6 +210,7 @@ export class Recovery {
    * beat, NaN = unknown.
    */
   onResumed(key: number, generation: number, nowNs: number): void {
+    this.held.drop(key);
     this.#history.resumed(key, generation, nowNs);
     this.#sequences.resumed(key, generation, nowNs);
   }
@@ -164,14 +220,14 @@ export class Recovery {
    * no other.
    */
   onNewcomer(newcomer: Newcomer, nowNs: number): boolean {
-    return this.#sequences.came(newcomer, nowNs);
+    return this.#sequences.came(newcomer, nowNs) || this.held.came(newcomer);
   }
 
   /**
    * Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits.
    */
   nextDeadlineNs(): number {
-    const childrenNs = this.#outstanding.nextDeadlineNs();
+    const childrenNs = Math.min(this.#outstanding.nextDeadlineNs(), this.held.nextDeadlineNs());
     if (!this.isEnabled) return childrenNs;
     return Math.min(
       childrenNs,
@@ -192,9 +248,9 @@ export class Recovery {
     return this.#sequences.size;
   }
 
-  /** A recovery of the member is in progress, or waits to begin. */
+  /** A recovery of the member is in progress, or waits to begin, also for the end of a mute. */
   isRecovering(key: number): boolean {
-    return this.#sequences.has(key);
+    return this.#sequences.has(key) || this.held.has(key);
   }
 
   /** Agents that are not recovered any more until their budget has room again. */
@@ -207,6 +263,7 @@ export class Recovery {
    * until `shutdownDone()`.
    */
   beginShutdown(nowNs: number): void {
+    this.held.shut();
     this.#sequences.stop(nowNs);
     this.#lookups.stop();
     this.#outstanding.beginShutdown(nowNs);
@@ -320,7 +377,8 @@ export class Recovery {
 
   #decideAgain(sequence: Sequence, nowNs: number): void {
     this.#sequences.remove(sequence);
-    this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
+    if (!this.held.hold(sequence.stall, true, nowNs))
+      this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
     this.#sequences.decidedAgain(sequence, nowNs);
   }
 

@@ -54,6 +54,8 @@ export class Sequence {
   readonly notes = new StepNotes();
   /** True once a step of it did something, or would have. */
   hasActed = false;
+  /** Somebody asked for it although its member is not stalled. */
+  isForced = false;
   /** True once it counts for debounce, pace and storm. */
   hasBegun = false;
   /** Those of its next step that failed. */

@@ -75,6 +75,12 @@ export class Sequences {
     return this.#byKey.has(key);
   }
 
+  /** The recovery of the member that has begun; undefined = none has. */
+  running(key: number): Sequence | undefined {
+    const sequence = this.#byKey.get(key);
+    return sequence === undefined || sequence.phase === PHASE_PARKED ? undefined : sequence;
+  }
+
   /** True if one more may be in progress, or takes the place of an older one of its agent. */
   hasRoomFor(key: number): boolean {
     return this.#byKey.size < this.#options.capacity || this.#byKey.has(key);
@@ -283,7 +289,9 @@ export class Sequences {
       this.#enter(sequence, PHASE_WAITING, nowNs + RECOVERY_HOLD_LOOK_NS);
       return false;
     }
-    if (stale !== undefined) {
+    // Whoever forced it knew that it beats.
+    const isKnown = sequence.isForced && stale === "skipped_agent_resumed";
+    if (stale !== undefined && !isKnown) {
       this.#finish(sequence, STALE_ENDS[stale], nowNs);
       return false;
     }

@@ -1,4 +1,4 @@
-// What a command can say of a daemon that is down (spec 16 section 8): how its agents were when it
+// What a command can say of a daemon that is down (spec 16 section 13): how its agents were when it
 // was last there. The daemon writes it beside its control socket, and `status` reads it.
 import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
 import type { AgentStatus } from "./agent_status.ts";

@@ -1,6 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import { bootFields, escapeTail, kindOfFields, outcomeFields } from "../../src/audit/record.ts";
+import {
+  actFields,
+  bootFields,
+  escapeTail,
+  kindOfFields,
+  outcomeFields,
+} from "../../src/audit/record.ts";
 import { parseRow } from "../../src/audit/row.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -164,3 +170,32 @@ function undone(text: string): Buffer {
     ),
   );
 }
+
+test("actFields() says what was asked, by whom, and what came of it, in columns that are read back", () => {
+  const act = {
+    observerNs: 5,
+    act: "recover",
+    target: "worker",
+    pid: 4_711,
+    byUid: 1_001,
+    byPid: 5_001,
+    by: "varta\twatch",
+    detail: "recovery 3, passed over gave_up",
+    isRefused: false,
+  } as const;
+  const columns = "5\tact\t4711\t1001\t5001\tvarta watch\trecover\tworker\tdone\t";
+  const fields = actFields(act, 1_700_000_000_000);
+  expect(fields).toBe(`1700000000000\t${columns}recovery 3, passed over gave_up`);
+  const daemon = {
+    ...act,
+    act: "log_level",
+    target: "",
+    pid: Number.NaN,
+    isRefused: true,
+  } as const;
+  expect(actFields(daemon, 0)).toStartWith(
+    "0\t5\tact\t-\t1001\t5001\tvarta watch\tlog_level\t-\trefused\t",
+  );
+  const row = parseRow(Buffer.from(`7\t${fields}\t${"ab".repeat(32)}`));
+  expect(row).toMatchObject({ kind: "act", seq: 7 });
+});

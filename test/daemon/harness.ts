@@ -30,6 +30,8 @@ export interface TickHarnessOptions extends ObserverHarnessOptions {
 
 export class TickHarness extends ObserverHarness {
   readonly diary: string[] = [];
+  /** Pids of which nobody is told. */
+  readonly muted = new Set<number>();
   readonly runner = new ScriptedRunner();
   readonly metrics: Metrics;
   readonly recovery: Recovery;
@@ -60,6 +62,7 @@ export class TickHarness extends ObserverHarness {
       runner: this.runner,
       config: { command },
       capacity,
+      isMuted: (stall, nowNs) => this.isMuted(stall, nowNs),
       observerNamespaceInode: OWN_INODE,
       freshness: (pid, generation) => observer.stallFreshness(pid, generation),
       outcomes: (outcome) => {
@@ -84,6 +87,10 @@ export class TickHarness extends ObserverHarness {
       wallOffsetNs: () => this.wallOffsetNs,
       monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),
     });
+  }
+
+  isMuted({ pid }: Stall, _nowNs: number): boolean {
+    return this.muted.has(pid);
   }
 
   /** Runs one turn and returns what it reported, in order. */
@@ -132,7 +139,7 @@ function exportInto(diary: string[]): TickExport {
 function reportsInto(diary: string[]): TickReports {
   return {
     late: ({ pid }) => diary.push(`late ${pid}`),
-    stalled: (stall) => diary.push(`stalled ${stall.pid}`),
+    stalled: ({ pid, isMuted }) => diary.push(`stalled ${pid}${isMuted ? " muted" : ""}`),
     resumed: ({ pid, listener, status }) =>
       diary.push(`back ${pid} by ${listener} status ${status}`),
     left: () => {},

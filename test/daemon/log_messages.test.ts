@@ -8,7 +8,7 @@ import { Glob } from "bun";
 const ROOT = join(import.meta.dir, "../..");
 /** A call of the log with its first words; those of `limited` come after its kind and level. */
 const CALL =
-  /\blog\s*\.(?:debug|info|warn|error|limited)\(\s*(?:"\w+",\s*"\w+",\s*)?(?:\w+ \? "([^"]+)" : "([^"]+)"|(["`])(.*?)\3)/gs;
+  /\blog\s*(?:\.(?:debug|info|warn|error|limited)|\[[^\]]+\])\(\s*(?:"\w+",\s*"\w+",\s*)?(?:\w+ \? "([^"]+)" : "([^"]+)"|(["`])(.*?)\3)/gs;
 /** One to four words, the last one perhaps after a comma: "sd_notify failed, ignoring". */
 const MESSAGE = /^[a-z][a-z_.-]*(?:,? [a-z_.-]+){0,3}$/;
 

@@ -13,9 +13,15 @@ test("ReportedStalls.within() leaves to the next turn what does not fit into its
   harness.pump();
   let nowNs = 0;
   const reported: number[] = [];
-  const stalls = new ReportedStalls(harness.observer, ({ pid }) => {
-    nowNs += 2;
-    reported.push(pid);
+  const stalls = new ReportedStalls({
+    observer: harness.observer,
+    held: { hasReleased: false, take: () => undefined },
+    report({ pid }) {
+      nowNs += 2;
+      reported.push(pid);
+      return false;
+    },
+    released: (stall) => stall,
   });
   const takeAll = (): void => {
     const ofTurn = stalls.within(5, () => nowNs);

@@ -283,3 +283,30 @@ describe("slowTurn()", () => {
     expect(subject.take()).toHaveLength(1);
   });
 });
+
+describe("what is said of a muted agent", () => {
+  const MUTED = { ...stallOf({ pid: 42 }), isMuted: true };
+
+  test("is for debugging, its return too, until it is told of", () => {
+    const subject = new Subject();
+    subject.reports.stalled(MUTED);
+    subject.reports.resumed(returned({ pid: 42 }));
+    expect(subject.take()).toEqual([]);
+    subject.reports.stalled(MUTED);
+    subject.reports.stalled({ ...MUTED, isMuted: false });
+    subject.reports.resumed(returned({ pid: 42 }));
+    const lines = subject.take();
+    expect(lines.map((line) => /level=\w+ msg="[^"]+"/.exec(line)?.[0])).toEqual([
+      'level=warn msg="agent stalled"',
+      'level=info msg="agent is back"',
+    ]);
+  });
+
+  test("takes no place from the lines about others", () => {
+    const subject = new Subject();
+    for (let pid = 1; pid <= LINES_PER_S_MAX + 1; pid++)
+      subject.reports.stalled({ ...stallOf({ pid }), isMuted: true });
+    subject.reports.stalled(stallOf({ pid: 7_000 }));
+    expect(subject.take()).toHaveLength(1);
+  });
+});

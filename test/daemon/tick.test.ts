@@ -395,3 +395,67 @@ describe("exportQueuedStalls()", () => {
     expect(harness.hasWorkLeft).toBe(false);
   });
 });
+
+describe("a turn, while an agent is muted", () => {
+  /** One agent that has stalled while it was muted, and what came of it. */
+  function heldStall(options: TickHarnessOptions = { command: COMMAND }): TickHarness {
+    const harness = watching(1, options);
+    harness.muted.add(100);
+    harness.pass(THRESHOLD_MS);
+    harness.turn();
+    return harness;
+  }
+
+  function unmute(harness: TickHarness): void {
+    harness.muted.clear();
+    harness.recovery.held.unmuted();
+  }
+
+  /** Until nothing happens any more. */
+  function turns(harness: TickHarness): string[] {
+    const lines = [0, 1, 2].flatMap(() => harness.turn());
+    return lines.filter((line) => !line.startsWith("export at"));
+  }
+
+  test("exports, counts and shows its stall, and does nothing", () => {
+    const harness = watching(1, { command: COMMAND });
+    harness.muted.add(100);
+    harness.pass(THRESHOLD_MS);
+    expect(turns(harness)).toEqual(["export stall 100", "stalled 100 muted", "refused 100"]);
+    expect(harness.series('varta_stalls_total{pid="100"}')).toBe(1);
+    expect(harness.series('varta_recovery_outcomes_total{outcome="held"}')).toBe(1);
+    expect(harness.runner.spawnCount).toBe(0);
+  });
+
+  test("reports it and recovers it once when that is over, and counts it no second time", () => {
+    const harness = heldStall();
+    unmute(harness);
+    expect(turns(harness)).toEqual(["stalled 100", "began 100", "spawn 100"]);
+    expect(harness.series('varta_stalls_total{pid="100"}')).toBe(1);
+    unmute(harness);
+    expect(turns(harness)).toEqual([]);
+  });
+
+  test("reports it when that is over, also where nothing is ever recovered", () => {
+    const harness = heldStall({});
+    unmute(harness);
+    expect(turns(harness)).toEqual(["stalled 100"]);
+  });
+
+  test("goes on to hold it while another mute holds", () => {
+    const harness = heldStall();
+    harness.recovery.held.unmuted();
+    expect(turns(harness)).toEqual([]);
+    unmute(harness);
+    expect(starting("stalled", turns(harness))).toEqual(["stalled 100"]);
+  });
+
+  test("says nothing when that is over of one that beats again", () => {
+    const harness = heldStall();
+    harness.listener.queue([beatOf(100, { nonce: 5n })]);
+    expect(starting("back", harness.turn())).toEqual(["back 100 by 0 status 0"]);
+    unmute(harness);
+    expect(turns(harness)).toEqual([]);
+    expect(harness.runner.spawnCount).toBe(0);
+  });
+});

@@ -106,6 +106,12 @@ export class Outstanding {
     return this.#makeOrphan(earlier) ? undefined : { reason: "orphan_reap_capacity", error: "" };
   }
 
+  /** A child for this process of the agent runs. */
+  isRunning({ key, generation }: ChildAgent): boolean {
+    const child = this.#table.get(key);
+    return child !== undefined && !child.hasExited && sameLineage(child.generation, generation);
+  }
+
   /**
    * Makes room for `child` before it is started. False if there is none. Ends with `start()` or
    * `release()`.

@@ -1,7 +1,7 @@
 // What `check --explain PID` prints: the rule of a process, its name and why, byte for byte.
 import { expect, test } from "bun:test";
 import type { MemberFacts } from "../../src/agents/naming.ts";
-import { explainRule } from "../../src/cli/explained_rule.ts";
+import { explainRule } from "../../src/daemon/explained_rule.ts";
 import { explanationJson, explanationText } from "../../src/cli/explanation_text.ts";
 import type { Config } from "../../src/config/config.ts";
 import { FixtureHost } from "../config/fixture_host.ts";

@@ -29,10 +29,20 @@ export async function explanationOf(
   facts: MemberFacts,
   { config, file, text }: LoadSuccess,
 ): Promise<RuleExplanation> {
+  return explainRule(config, facts, await rulePlaces({ config, file, text }));
+}
+
+/** "/etc/varta/varta.toml:31" for each rule. */
+export async function rulePlaces({
+  config,
+  file,
+  text,
+}: Pick<LoadSuccess, "config" | "file" | "text">): Promise<readonly string[]> {
+  if (config.agents.length === 0) return [];
+  // What reads a file with positions is loaded when somebody asks, not by every daemon.
   const { Positions } = await import("../config/problems/positions.ts");
   const positions = new Positions(text);
-  const places = config.agents.map(
+  return config.agents.map(
     (_, index) => `${file}:${positions.find(["agent", index], "header").line}`,
   );
-  return explainRule(config, facts, places);
 }

@@ -2,12 +2,13 @@
 // the rule and the name, or how near one comes, and of each rule before it the first condition
 // that fails.
 import { END_POLICY_DEFAULT } from "../agents/ends.ts";
-import { factOf, type MatchField } from "../agents/match.ts";
+import { factOf, type Match, type MatchField } from "../agents/match.ts";
 import { fitName, type MemberFacts, nameFor, ruleName } from "../agents/naming.ts";
 import { AgentRules, NO_PLAN, RULE_NONE } from "../agents/rules.ts";
+import { quoted } from "../config/problems/found.ts";
 import { runsSomething } from "../config/checks/doubts.ts";
 import type { AgentRule, Config } from "../config/config.ts";
-import { ruleFinder } from "../daemon/member_rules.ts";
+import { ruleFinder } from "./member_rules.ts";
 
 export interface RuleExplanation {
   readonly facts: MemberFacts;
@@ -99,4 +100,28 @@ function policyOf(config: Config, agent: AgentRule | undefined): ExplainedPolicy
     cleanExit: agent?.cleanExit ?? [],
     plan: agent?.recovery ?? (recovers ? OWN_PLAN : NO_PLAN),
   };
+}
+
+/** A match as the file has it: `unit = "worker@*.service"`. */
+export function matchText(match: Match): string {
+  const conditions = Object.entries(match).map(([field, globs = []]) => {
+    const [first, ...more] = globs.map(quoted);
+    return `${field} = ${more.length === 0 ? first : `[${[first, ...more].join(", ")}]`}`;
+  });
+  return conditions.join(", ");
+}
+
+/** What a member is called after, if its rule says nothing of that; undefined = after its uid. */
+export function ownFact(facts: MemberFacts): MatchField | undefined {
+  const fields: MatchField[] = ["unit", "container", "script", "comm"];
+  return fields.find((one) => factOf(one, facts) !== "");
+}
+
+/** The most that can be said for certain of a process, for a rule that takes it. */
+export function ownMatch(facts: MemberFacts): string {
+  const field = ownFact(facts);
+  const user = factOf("user", facts);
+  const parts = field === undefined ? [] : [`${field} = ${quoted(factOf(field, facts))}`];
+  if (field !== "unit" && user !== "") parts.push(`user = ${quoted(user)}`);
+  return parts.join(", ");
 }

@@ -1,0 +1,136 @@
+// Stalls of muted agents (spec 16 section 8.2): each is kept until its mute is over, and is then
+// reported, if it was not before, and decided as if it had been found just now. One that is no
+// stall any more by then, or whose member was replaced, is dropped. One entry for each member, and
+// what is released is looked at some at a time.
+import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../base/limits.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
+import type { Stall } from "../events/stall.ts";
+import type { AgentHost } from "./agent_host.ts";
+import { type Freshness, stalenessReason } from "./checks.ts";
+import type { Newcomer } from "./successors.ts";
+
+export type IsMuted = (stall: Stall, nowNs: number) => boolean;
+
+interface HeldStall {
+  readonly stall: Stall;
+  /** It was reported before its agent was muted. */
+  readonly isTold: boolean;
+}
+
+interface HeldStallsOptions {
+  /** At most so many members are kept: those of the tracker. */
+  readonly capacity: number;
+  /** Undefined = nobody is ever muted. */
+  readonly isMuted: IsMuted | undefined;
+  readonly host: Pick<AgentHost, "isAlive">;
+  readonly freshness: Freshness;
+  /** Nothing is done about it now. */
+  readonly refused: (stall: Stall, reason: DecisionReason, nowNs: number) => void;
+}
+
+export class HeldStalls {
+  readonly #options: HeldStallsOptions;
+  /** By the key of the tracker. */
+  readonly #byKey = new Map<number, HeldStall>();
+  /** Keys that are to be asked for, since a mute is over. */
+  #toAsk: number[] = [];
+  #released: HeldStall[] = [];
+  #isShut = false;
+
+  constructor(options: HeldStallsOptions) {
+    this.#options = options;
+  }
+
+  /** The stall of the member waits for the end of a mute. */
+  has(key: number): boolean {
+    return this.#byKey.has(key);
+  }
+
+  /** `hold()` would keep it. */
+  isMuted(stall: Stall, nowNs: number): boolean {
+    return !this.#isShut && this.#options.isMuted?.(stall, nowNs) === true;
+  }
+
+  /**
+   * Keeps a stall of a muted agent until the mute is over; false = it is not muted. `isTold`: it
+   * was reported before.
+   */
+  hold(stall: Stall, isTold: boolean, nowNs: number): boolean {
+    const { capacity, refused } = this.#options;
+    if (!this.isMuted(stall, nowNs)) return false;
+    const before = this.#byKey.get(stall.key);
+    if (before === undefined && this.#byKey.size >= capacity) {
+      refused(stall, "outstanding_capacity", nowNs);
+      return true;
+    }
+    this.#byKey.set(stall.key, { stall, isTold });
+    refused(stall, "muted", nowNs);
+    return true;
+  }
+
+  /** It beats again, or is forgotten. */
+  drop(key: number): void {
+    this.#byKey.delete(key);
+  }
+
+  /** Nothing is held any more, and what was is dropped. */
+  shut(): void {
+    this.#isShut = true;
+    this.#byKey.clear();
+    this.#toAsk = [];
+    this.#released = [];
+  }
+
+  /** A member has begun to beat. True if it takes the place of one that is held, and has ended. */
+  came({ agent, uid, unit, pid, startedNs }: Newcomer): boolean {
+    for (const { stall } of this.#byKey.values()) {
+      if (stall.agent !== agent || stall.uid !== uid || stall.pid === pid) continue;
+      const isOfUnit = (stall.verdict?.unit ?? "") === unit;
+      if (!isOfUnit || startedNs <= stall.lastNs || !this.#isGone(stall)) continue;
+      this.#byKey.delete(stall.key);
+      return true;
+    }
+    return false;
+  }
+
+  /** A mute is over: all are asked for again. */
+  unmuted(): void {
+    this.#toAsk = [...this.#byKey.keys()];
+  }
+
+  /** Asks for some of them; those that are not muted any more wait to be taken. */
+  maintain(nowNs: number): void {
+    if (this.#toAsk.length === 0) return;
+    for (const key of this.#toAsk.splice(0, RECOVERY_EVALUATIONS_PER_TURN_MAX)) {
+      const held = this.#byKey.get(key);
+      if (held !== undefined && !this.isMuted(held.stall, nowNs)) this.#released.push(held);
+    }
+  }
+
+  /** 0 = there is something to do; +Infinity = all wait for the end of a mute. */
+  nextDeadlineNs(): number {
+    return this.#toAsk.length > 0 || this.hasReleased ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  /** Stalls of mutes that are over wait to be taken. */
+  get hasReleased(): boolean {
+    return this.#released.length > 0;
+  }
+
+  /** The next of them; undefined = it is no stall any more. */
+  take(): HeldStall | undefined {
+    const held = this.#released.shift();
+    if (held === undefined || this.#byKey.get(held.stall.key) !== held) return undefined;
+    const { key, generation } = held.stall;
+    this.#byKey.delete(key);
+    const stale = stalenessReason(this.#options.freshness(key, generation));
+    return stale === undefined || stale === "beats_refused" ? held : undefined;
+  }
+
+  /** Its process has ended, as far as the word of the kernel goes. */
+  #isGone({ origin, pid, generation }: Stall): boolean {
+    if (origin !== ORIGIN_KERNEL_ATTESTED || Number.isNaN(generation)) return false;
+    return !this.#options.host.isAlive(pid, generation);
+  }
+}

@@ -1,0 +1,202 @@
+// Makes the events that people see (spec 16 section 11) from what happens, beside the lines of log
+// and export. Text that came from elsewhere is bounded here and escaped where it is shown.
+import { msFromNs, wholeMsFromNs } from "../base/time.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import type { EndNumbers } from "../base/wait_status.ts";
+import type { MuteEvent } from "../events/act.ts";
+import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { MemberLate } from "../events/member_late.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { Stall } from "../events/stall.ts";
+import type { StallVerdict } from "../events/stall_verdict.ts";
+import type { EventLog } from "./event_log.ts";
+import type { EndView, EventView, EventViewKind, RecoveryEvent } from "./event_view.ts";
+
+interface EventFeedOptions {
+  readonly log: EventLog;
+  /** "" = it has none. */
+  readonly agentName: (agent: number) => string;
+  /** Unix time of observer time 0, in ms. */
+  readonly unixMsAtStart: () => number;
+}
+
+/** A clause of a program or an error, in an event. */
+const CLAUSE_CHARACTERS_MAX = 200;
+
+/** A stalled member beats again. */
+interface Back {
+  readonly observerNs: number;
+  readonly agent: number;
+  readonly pid: number;
+}
+
+export class EventFeed {
+  readonly #options: EventFeedOptions;
+
+  constructor(options: EventFeedOptions) {
+    this.#options = options;
+  }
+
+  stalled(stall: Stall): void {
+    const { agent, pid, observerNs, lastNs, thresholdNs, verdict, isMuted } = stall;
+    this.#add("stall", agent, observerNs, {
+      pid,
+      silence_ms: silenceMs(observerNs, lastNs),
+      threshold_ms: wholeMsFromNs(thresholdNs),
+      ...verdictFields(verdict),
+      ...(isMuted === true ? { muted: true } : {}),
+    });
+  }
+
+  late({ agent, pid, observerNs, lastNs, thresholdNs }: MemberLate): void {
+    const silence_ms = silenceMs(observerNs, lastNs);
+    this.#add("late", agent, observerNs, {
+      pid,
+      silence_ms,
+      threshold_ms: wholeMsFromNs(thresholdNs),
+    });
+  }
+
+  /** `lastNs`: its last beat before the silence; NaN = not known. */
+  resumed({ agent, pid, observerNs }: Back, lastNs: number): void {
+    const silence = Number.isNaN(lastNs) ? {} : { silence_ms: silenceMs(observerNs, lastNs) };
+    this.#add("resume", agent, observerNs, { pid, ...silence });
+  }
+
+  exited(exit: MemberExit): void {
+    const { agent, pid, observerNs } = exit;
+    this.#add("exit", agent, observerNs, { pid, end: this.#endOf(exit, observerNs) });
+  }
+
+  gone(gone: MemberGone): void {
+    const { agent, pid, observerNs, byPid, reason } = gone;
+    this.#add("gone", agent, observerNs, {
+      pid,
+      end: this.#endOf(gone, observerNs),
+      detail: reason,
+      ...(Number.isNaN(byPid) ? {} : { by_pid: byPid }),
+    });
+  }
+
+  missing({ agent, observerNs, members, expected }: AgentMissing): void {
+    this.#add("missing", agent, observerNs, { members, expected });
+  }
+
+  complete({ agent, observerNs, members, expected }: AgentComplete): void {
+    this.#add("complete", agent, observerNs, { members, expected });
+  }
+
+  paused(ns: number, observerNs: number): void {
+    const detail = `for ${wholeMsFromNs(ns)}ms`;
+    this.#put({ time: this.#time(observerNs), kind: "observer_paused", agent: "", detail });
+  }
+
+  muted({ observerNs, target, phase, reason, how }: MuteEvent): void {
+    const what = phase === "begin" ? "muted" : how === "expired" ? "mute ended" : "unmuted";
+    const detail = reason === "" ? what : `${what}: ${reason}`;
+    this.#put({ time: this.#time(observerNs), kind: "mute", agent: target, detail });
+  }
+
+  outcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "storm") return;
+    const recovery = recoveryEventOf(outcome);
+    if (recovery === undefined) return;
+    const byPid = outcome.kind === "result" ? outcome.byPid : Number.NaN;
+    const { agent, pid, observerNs } = outcome;
+    this.#add("recovery", agent, observerNs, {
+      pid,
+      recovery,
+      ...(Number.isNaN(byPid) ? {} : { by_pid: byPid }),
+    });
+  }
+
+  #add(
+    kind: EventViewKind,
+    agent: number,
+    observerNs: number,
+    fields: Omit<EventView, "time" | "kind" | "agent">,
+  ): void {
+    const name = this.#options.agentName(agent);
+    this.#put({ time: this.#time(observerNs), kind, agent: name, ...fields });
+  }
+
+  #put(event: EventView): void {
+    this.#options.log.add(event, Date.parse(event.time));
+  }
+
+  #time(observerNs: number): string {
+    return new Date(this.#options.unixMsAtStart() + msFromNs(observerNs)).toISOString();
+  }
+
+  #endOf({ exitStatus, signal }: EndNumbers, observerNs: number): EndView {
+    return {
+      time: this.#time(observerNs),
+      exit_status: Number.isNaN(exitStatus) ? null : exitStatus,
+      signal: Number.isNaN(signal) ? null : signal,
+    };
+  }
+}
+
+function silenceMs(observerNs: number, lastNs: number): number {
+  return wholeMsFromNs(saturatingSub(observerNs, lastNs));
+}
+
+function verdictFields(verdict: StallVerdict | undefined): Partial<EventView> {
+  if (verdict === undefined) return {};
+  const word = { verdict: verdict.verdict };
+  if (!(verdict.tracerPid > 0)) return word;
+  return { ...word, tracer: { pid: verdict.tracerPid, comm: "", user: "" } };
+}
+
+/** Undefined for what says nothing that another event does not say. */
+function recoveryEventOf(
+  outcome: Exclude<RecoveryOutcome, { kind: "storm" }>,
+): RecoveryEvent | undefined {
+  const { recoveryId: id } = outcome;
+  switch (outcome.kind) {
+    case "began":
+      return { id, what: "began", plan: outcome.plan, steps: outcome.stepCount };
+    case "spawn": {
+      const { stepNumber, stepCount, step, program } = outcome;
+      const place = { step: stepNumber, steps: stepCount, kind: step, target: clause(program) };
+      return { id, what: "step", ...place, result: "runs" };
+    }
+    case "step": {
+      const { stepNumber, stepCount, step, detail, dryRun } = outcome;
+      const result = dryRun ? "dry run" : step === "wait" ? "waits" : "sent";
+      const place = { step: stepNumber, steps: stepCount, kind: step, target: clause(detail) };
+      return { id, what: "step", ...place, result };
+    }
+    case "complete": {
+      const { stepNumber, stepCount, step, exitCode, signal, durationNs } = outcome;
+      const bySignal = Number.isNaN(signal) ? "its end is not known" : `signal ${signal}`;
+      const result = Number.isNaN(exitCode) ? bySignal : `exit ${exitCode}`;
+      const place = { step: stepNumber, steps: stepCount, kind: step };
+      return { id, what: "done", ...place, result, took_ms: wholeMsFromNs(durationNs) };
+    }
+    case "refused": {
+      const { reason, error, label, isRepeated } = outcome;
+      if (isRepeated) return undefined;
+      const why = error === "" ? {} : { why: clause(error) };
+      return { id, what: label === "held" ? "held" : "refused", reason, ...why };
+    }
+    case "result": {
+      const { result, reason, durationNs } = outcome;
+      const what = result === "helped" ? "helped" : result === "done" ? "done" : "not_helped";
+      const why = reason === "" ? {} : { why: clause(reason) };
+      return { id, what, took_ms: wholeMsFromNs(durationNs), ...why };
+    }
+    case "timeout":
+    case "deferred":
+    case "end":
+    case "verdict":
+      return undefined;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function clause(text: string): string {
+  return [...text].slice(0, CLAUSE_CHARACTERS_MAX).join("");
+}

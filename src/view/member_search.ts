@@ -1,0 +1,120 @@
+// Whom somebody means by a name, a pid or "ADDRESS/PID" (spec 16 section 8.1), and in which state
+// that is. A name that is not known is refused with the nearest one: nothing is done to a guess.
+import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import type { ExpectedAgents } from "../agents/expected_agents.ts";
+import type { MuteTarget } from "../agents/mutes.ts";
+import { matchesGlob } from "../base/glob.ts";
+import { nearest } from "../config/problems/suggestion.ts";
+import { memberState } from "../tracker/member_state.ts";
+import { sourceOf } from "../tracker/slots.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+
+export interface Found {
+  /** The agent; "" = the member is not identified yet. */
+  readonly name: string;
+  /** One process is meant. */
+  readonly isMember: boolean;
+  /** Of that one; NaN = the agent is meant. */
+  readonly pid: number;
+  /** Valid until the next turn. */
+  readonly slots: number[];
+}
+
+export interface Unfound {
+  readonly error: "no_such_agent";
+  readonly text: string;
+  readonly hint?: string | undefined;
+}
+
+interface MemberSearchOptions {
+  readonly tracker: Tracker;
+  readonly expected: Pick<ExpectedAgents, "missingOf">;
+  readonly nowNs: () => number;
+}
+
+export class MemberSearch {
+  readonly #options: MemberSearchOptions;
+
+  constructor(options: MemberSearchOptions) {
+    this.#options = options;
+  }
+
+  /** Digits are a pid, also where an agent is called so. */
+  find(text: string): Found | Unfound {
+    const [, source = "", digits] = /^(?:(.+)\/)?([0-9]{1,10})$/.exec(text) ?? [];
+    if (digits !== undefined) return this.#member(text, source, Number(digits));
+    const { agents } = this.#options.tracker.table;
+    const number = agents.numberOf(text);
+    if (number === undefined) return this.#unknown(text);
+    const isOf = (slot: number): boolean => this.#slots.agent[slot] === number;
+    return { name: text, isMember: false, pid: Number.NaN, slots: this.#slotsWhere(isOf) };
+  }
+
+  /** Why a pattern is refused: it matches no agent that is known. */
+  unmatched(glob: string): Unfound | undefined {
+    for (const name of this.#options.tracker.table.agents.names())
+      if (matchesGlob(glob, name)) return undefined;
+    return { error: "no_such_agent", text: `no agent's name matches ${JSON.stringify(glob)}` };
+  }
+
+  /** The worst state of those that are meant. */
+  stateOf(target: MuteTarget): AgentState {
+    const { tracker, expected, nowNs } = this.#options;
+    const { agents } = tracker.table;
+    const wanted = new Set<number>();
+    for (const name of agents.names())
+      if (isMeant(target, name)) wanted.add(agents.numberOf(name)!);
+    const isOf = (slot: number): boolean =>
+      target.kind === "member"
+        ? this.#slots.key[slot] === target.key
+        : wanted.has(this.#slots.agent[slot]!);
+    let worst: AgentState = "gone";
+    for (const slot of this.#slotsWhere(isOf))
+      worst = worse(worst, memberState(tracker.table, slot, nowNs()));
+    for (const number of wanted)
+      if (expected.missingOf(number) > 0) worst = worse(worst, "missing");
+    return worst;
+  }
+
+  #member(text: string, source: string, pid: number): Found | Unfound {
+    const { table } = this.#options.tracker;
+    const isIt = (slot: number): boolean => {
+      const { pid: pids, key } = this.#slots;
+      if (pids[slot] !== pid) return false;
+      return source === "" ? key[slot] === pid : sourceOf(this.#slots, slot) === source;
+    };
+    const slots = this.#slotsWhere(isIt);
+    const [slot] = slots;
+    if (slot === undefined)
+      return { error: "no_such_agent", text: `pid ${text} is no member: it has never beaten` };
+    const name = table.agents.nameOf(this.#slots.agent[slot]!);
+    return { name, isMember: true, pid, slots };
+  }
+
+  #unknown(text: string): Unfound {
+    const near = nearest(text, this.#options.tracker.table.agents.names());
+    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    return { error: "no_such_agent", text: `no agent is called ${JSON.stringify(text)}`, hint };
+  }
+
+  get #slots() {
+    return this.#options.tracker.slots;
+  }
+
+  #slotsWhere(isWanted: (slot: number) => boolean): number[] {
+    const found: number[] = [];
+    for (let slot = 0; slot < this.#options.tracker.len; slot++)
+      if (isWanted(slot)) found.push(slot);
+    return found;
+  }
+}
+
+function isMeant(target: MuteTarget, name: string): boolean {
+  if (target.kind === "all") return true;
+  if (target.kind === "glob") return matchesGlob(target.glob, name);
+  return target.kind === "agent" && target.name === name;
+}
+
+function worse(one: AgentState, other: AgentState): AgentState {
+  return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
+}

@@ -1,0 +1,164 @@
+// The facts for `explain` (spec 16 section 12): of whom, from where, and what comes next.
+import { describe, expect, test } from "bun:test";
+import { NS_PER_MS } from "../../src/base/time.ts";
+import { Explaining } from "../../src/daemon/explaining.ts";
+import { EventFeed } from "../../src/view/event_feed.ts";
+import { EventLog } from "../../src/view/event_log.ts";
+import type { ExplainView } from "../../src/view/explain_view.ts";
+import { MemberSearch } from "../../src/view/member_search.ts";
+import { FixtureHost } from "../config/fixture_host.ts";
+import { THRESHOLD_NS } from "../observer/harness.ts";
+import { outcomeOf } from "../support/outcome_of.ts";
+import { ActsHarness, DANA } from "./acts_harness.ts";
+
+const FILE = `
+[[agent]]
+match = { comm = "api" }
+threshold = "1s"
+
+[[agent]]
+match = { comm = "worker" }
+threshold = "5s"
+late = "3s"
+
+[recovery]
+command = ["/bin/page"]
+`;
+const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
+
+interface Explained {
+  readonly harness: ActsHarness;
+  readonly feed: EventFeed;
+  readonly view: (target: string) => Promise<ExplainView>;
+}
+
+/** Workers 100 and 101 and api 200 beat; the rules are those of FILE. */
+async function explained(command?: readonly string[]): Promise<Explained> {
+  using fixture = new FixtureHost();
+  const loaded = await fixture.load(FILE);
+  if (!loaded.ok) throw new Error(loaded.text);
+  const harness = new ActsHarness(command === undefined ? {} : { command });
+  harness.watch({ 100: "worker", 101: "worker", 200: "api" });
+  const { observer, recovery, muting } = harness;
+  const { tracker, clock } = observer;
+  const events = new EventLog();
+  const nowNs = () => clock.lastNs;
+  const agentName = (agent: number) => tracker.table.agents.nameOf(agent);
+  const feed = new EventFeed({ log: events, agentName, unixMsAtStart: () => 0 });
+  const explaining = new Explaining({
+    observer,
+    recovery,
+    muting,
+    search: new MemberSearch({ tracker, expected: { missingOf: () => 0 }, nowNs }),
+    events,
+    identities: harness.identities,
+    config: loaded.config,
+    places: () => Promise.resolve(["varta.toml:2", "varta.toml:6"]),
+    expectedOf: () => 8,
+    nowNs,
+    unixMsAtStart: () => 0,
+    nowGeneration: () => 500,
+    userName: () => "dana",
+  });
+  const view = async (target: string): Promise<ExplainView> => {
+    const answer = await explaining.explain(target);
+    if ("error" in answer) throw new Error(answer.text);
+    return answer;
+  };
+  return { harness, feed, view };
+}
+
+/** The first worker has stalled. */
+function stall({ harness }: Explained): void {
+  harness.pass(THRESHOLD_MS / 2);
+  harness.beat(101, 200);
+  harness.turns();
+  harness.pass(THRESHOLD_MS / 2);
+  harness.turns();
+}
+
+describe("explain", () => {
+  test("of one that beats says who it is, how that is proven, its rule and its deadline", async () => {
+    const { view } = await explained();
+    expect(await view("100")).toMatchObject({
+      agent: "worker",
+      state: "ok",
+      since: null,
+      muted: null,
+      member: {
+        pid: 100,
+        verdict: null,
+        silence_ms: 0,
+        last_beat: { number: "2", status: "ok", from: "" },
+        who: { comm: "worker", unit: "" },
+        proof: { origin: "kernel_attested", proven: true, namespace: null },
+      },
+      rule: {
+        number: 2,
+        place: "varta.toml:6",
+        match: 'comm = "worker"',
+        count: 2,
+        failed: [
+          { number: 1, place: "varta.toml:2", field: "comm", found: "worker", wanted: ["api"] },
+        ],
+        threshold_ms: 5_000,
+        late_ms: 3_000,
+      },
+      next: [{ what: "deadline" }],
+      done: [],
+      history: [],
+    });
+  });
+
+  test("of an agent takes the member that is stalled, and says how the others stand", async () => {
+    const subject = await explained();
+    stall(subject);
+    const view = await subject.view("worker");
+    expect(view).toMatchObject({ state: "stalled", beating: 1, members: 2, expected: 8 });
+    expect(view.member).toMatchObject({ pid: 100, silence_ms: 100 });
+    expect(view.others).toEqual([]);
+    // It has no plan here.
+    expect(view.next).toEqual([]);
+  });
+
+  test("says what was done since the stall, and what has happened before", async () => {
+    const subject = await explained(["/bin/recover"]);
+    stall(subject);
+    const { harness, feed, view } = subject;
+    const slot = harness.observer.tracker.slotOf(100);
+    const found = harness.observer.silence.stalls.ofSlot(slot, harness.observer.clock.lastNs);
+    const of = { agent: found.agent, pid: 100, observerNs: 5 * THRESHOLD_NS };
+    feed.resumed(of, Number.NaN);
+    feed.stalled(found);
+    feed.outcome({ ...outcomeOf("began"), ...of, recoveryId: 51, plan: "restart", stepCount: 1 });
+    const answer = await view("100");
+    expect(answer.done).toMatchObject([{ what: "began", id: 51, plan: "restart", steps: 1 }]);
+    expect(answer.history.map(({ kind }) => kind)).toEqual(["recovery", "stall", "resume"]);
+    expect(answer.since).toBe(answer.history[1]!.time);
+  });
+
+  test("of a stall about which nothing was done says that it was reported", async () => {
+    const subject = await explained();
+    stall(subject);
+    const { harness, feed, view } = subject;
+    const slot = harness.observer.tracker.slotOf(100);
+    feed.stalled(harness.observer.silence.stalls.ofSlot(slot, harness.observer.clock.lastNs));
+    expect((await view("100")).done).toMatchObject([{ what: "reported", as: "stall" }]);
+  });
+
+  test("of a muted one says by whom, why and until when", async () => {
+    const subject = await explained();
+    const forNs = 20 * THRESHOLD_NS;
+    subject.harness.acts.mute({ target: "worker", forNs, reason: "deploy 4.2" }, DANA);
+    stall(subject);
+    const { muted, next } = await subject.view("100");
+    expect(muted).toMatchObject({ by: "dana", reason: "deploy 4.2" });
+    expect(next).toEqual([{ what: "mute_ends", time: muted!.until }]);
+  });
+
+  test("of a name or pid that is not known is refused", async () => {
+    const { view } = await explained();
+    await expect(view("wroker")).rejects.toThrow('no agent is called "wroker"');
+    await expect(view("8123")).rejects.toThrow("pid 8123 is no member");
+  });
+});
