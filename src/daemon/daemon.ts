@@ -8,7 +8,7 @@ import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
-import type { RuntimeDirectory } from "../config/load_result.ts";
+import type { LoadResult, RuntimeDirectory } from "../config/load_result.ts";
 import { FILES } from "../files/counters.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
@@ -24,6 +24,8 @@ import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
+import type { Reloader } from "./reload/reloader.ts";
+import { makeReloader } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
@@ -41,6 +43,8 @@ interface DaemonOptions {
   readonly config: Config;
   /** Undefined = started by options alone. */
   readonly configFile: string | undefined;
+  /** Reads and checks that file again; undefined = there is none. */
+  readonly loadAgain: (() => Promise<LoadResult>) | undefined;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -66,11 +70,13 @@ const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 
 export class Daemon {
   readonly #options: DaemonOptions;
+  /** As it was at the start. */
   readonly #config: Config;
   readonly #parts: Parts;
   readonly #view: View;
   readonly #dump: StateDump;
   readonly #shutdown: Shutdown;
+  readonly #reloader: Reloader;
   #writers: Writers | undefined;
   #http: HttpServer | undefined;
   #notify: Notify | undefined;
@@ -118,6 +124,12 @@ export class Daemon {
       log,
       childCount: () => this.#view.recovery().children,
     });
+    this.#reloader = makeReloader({
+      parts: this.#parts,
+      load: options.loadAgain,
+      notify: () => this.#notify,
+      socketWatch: () => this.#socketWatch,
+    });
   }
 
   /** Resolves with the exit code when everything is closed. */
@@ -129,7 +141,10 @@ export class Daemon {
     const parts = this.#parts;
     const { config, runtimeDirectory, metricsPortMayChange } = this.#options;
     const shutdown = this.#shutdown;
-    shutdown.takeSignals(() => this.#dump.begin());
+    shutdown.takeSignals(
+      () => this.#dump.begin(),
+      () => this.#reloader.request(),
+    );
     shutdown.add(closings.closingLog(parts));
     clearAmbientCapabilities();
     shutdown.add(closings.closingListeners(parts));
@@ -182,6 +197,7 @@ export class Daemon {
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();
     loop.start();
+    this.#reloader.open();
   }
 
   #warn(): void {
@@ -291,6 +307,7 @@ export class Daemon {
     const { stdout, stderr } = this.#parts;
     const deadlines = new Deadlines();
     deadlines.add(
+      this.#reloader,
       this.#dump,
       reports,
       rubbish,
@@ -318,7 +335,7 @@ export class Daemon {
       ends,
       deadlines,
       monotonicNs,
-      iterationBudgetNs: this.#config.liveness.iterationBudgetNs,
+      iterationBudgetNs: () => this.#parts.live.current.liveness.iterationBudgetNs,
       turnBegins: () => watchdog.turnBegins(),
       quietNsMax: watchdog.quietNsMax,
       shouldStop: (nowNs) => this.#shouldStop(nowNs),

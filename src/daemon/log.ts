@@ -77,13 +77,21 @@ export const LOG = block({
 export class Log {
   readonly counters = new Counters(LOG, this);
   readonly #options: LogOptions;
-  readonly #rank: number;
+  #format: LogFormat;
+  #rank: number;
   readonly #lastEmittedNs = new Float64Array(LOG_KINDS.length).fill(Number.NEGATIVE_INFINITY);
   readonly #heldBack = new Float64Array(LOG_KINDS.length);
 
   constructor(options: LogOptions) {
     this.#options = options;
+    this.#format = options.format;
     this.#rank = LEVELS.indexOf(options.level);
+  }
+
+  /** From the next line on. */
+  change({ level, format }: Pick<LogOptions, "level" | "format">): void {
+    this.#rank = LEVELS.indexOf(level);
+    this.#format = format;
   }
 
   debug(message: string, fields: LogFields = {}): void {
@@ -127,10 +135,10 @@ export class Log {
 
   #emit(level: LogLevel, message: string, fields: LogFields): void {
     if (!this.writes(level)) return;
-    const { format, write } = this.#options;
+    const { write } = this.#options;
     const text = cut(message, MESSAGE_BYTES_MAX);
     const line =
-      format === "json" ? this.#json(level, text, fields) : this.#logfmt(level, text, fields);
+      this.#format === "json" ? this.#json(level, text, fields) : this.#logfmt(level, text, fields);
     write(`${line}\n`);
   }
 

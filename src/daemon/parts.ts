@@ -23,6 +23,7 @@ import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
+import { LiveConfig } from "./live_config.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
@@ -63,6 +64,11 @@ export interface Parts {
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
+  /** Undefined = the page knows pids alone. */
+  readonly agentPage: MetricsOptions["agents"];
+  /** The configuration in force. */
+  readonly live: LiveConfig;
+  readonly loaded: ReturnType<typeof loadedCounters>;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
 }
@@ -81,6 +87,7 @@ interface PartsOptions {
 
 export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
+  const live = new LiveConfig(config);
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
   const stdout = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDOUT });
   const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDERR });
@@ -131,12 +138,15 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const agentPage = makeAgentPage(config, observer.tracker, expected, () => clock.lastNs);
   const metrics = makeMetrics(config, observer, agentPage);
+  const loaded = loadedCounters(Date.now());
+  metrics.show(loaded);
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence]) metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,
     listenerNames,
+    keepsFacts: !config.optionsAlone,
     findRule: ruleFinder(config.agents),
     named: (agent, facts) => agentPage?.rows.named(agent, facts),
     monotonicNs,
@@ -147,7 +157,7 @@ export function makeParts(options: PartsOptions): Parts {
   const recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
-    policyOf: (stall) => policyOf(stall, config.agents, agents),
+    policyOf: (stall) => policyOf(stall, live, observer.tracker),
     allowCrossNamespace: config.observer.allowCrossNamespace,
     pipesOutput: !config.optionsAlone,
     listenerNames,
@@ -179,7 +189,7 @@ export function makeParts(options: PartsOptions): Parts {
     reports,
     metrics,
     recovery,
-    ruleOf: (slot) => config.agents[observer.tracker.slots.rule[slot]!],
+    ruleOf: (slot) => live.current.agents[observer.tracker.slots.rule[slot]!],
   });
   if (ends !== undefined) metrics.show(ends.counters);
   const rubbish = new RubbishWatch({
@@ -196,12 +206,12 @@ export function makeParts(options: PartsOptions): Parts {
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const told = { log, reports, rubbish, refusals };
-  const followed = { identification, orphans, ends, expected };
+  const followed = { identification, orphans, ends, expected, agentPage, live, loaded };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 
 /** How late the loop may be without calling it a pause. */
-function pauseGapNs(thresholdNs: number): number {
+export function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
 }
 
@@ -228,7 +238,7 @@ function makeMetrics(
   observer: Observer,
   agents: MetricsOptions["agents"],
 ): Metrics {
-  const metrics = new Metrics({
+  return new Metrics({
     blocks: METRIC_BLOCKS.filter((one) => !config.optionsAlone || !BLOCKS_OF_FILES.includes(one)),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
@@ -238,6 +248,4 @@ function makeMetrics(
     agents,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });
-  metrics.show(loadedCounters(Date.now()));
-  return metrics;
 }

@@ -113,6 +113,17 @@ export class Recovery {
     this.#history.useJournal(journal, nowNs, this.#unixMsAtStart);
   }
 
+  /**
+   * Another configuration (spec 17 section 3): what runs, runs on with the plan that it has, and
+   * what is remembered is held against the new figures.
+   */
+  change(settings: Pick<RecoverySettings, "config" | "plans">): void {
+    this.#policies.change(settings);
+    this.#history.change(this.#policies.longestMemory);
+    this.#storm.change(settings.config);
+    this.#outstanding.change(settings.config);
+  }
+
   /** The first half of a turn: takes stalls and decides them, as many as its budget allows. */
   decide(stalls: WaitingStalls, nowNs: number): void {
     this.#actions.beginTurn();

@@ -117,10 +117,11 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const config = recoveryConfig(world);
   const agents = rule === undefined ? [] : [configRule(rule)];
   const plans = rule?.debounceNs === undefined ? [] : [planOf(config, rule.debounceNs)];
+  const live = { current: { agents }, sinceNs: Number.NEGATIVE_INFINITY };
   const recovery = seams.recovery({
     config,
     plans,
-    policyOf: (stall) => policyOf(stall, agents, observer.tracker.table.agents),
+    policyOf: (stall) => policyOf(stall, live, observer.tracker),
     allowCrossNamespace,
     listenerNames,
     runner: {

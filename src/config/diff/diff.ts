@@ -129,26 +129,28 @@ function byLabel(items: readonly Named[]): Map<string, number> {
 }
 
 function agentChanges(before: Config, after: Config): Change[] {
-  const changes = pairs(before.agents, after.agents).flatMap(({ before: old, after: now, index }) => {
-    const name = (now ?? old)?.name;
-    const path: Path = ["agent", index];
-    const rule = now === undefined ? -1 : index;
-    const item = { path, rule, reload: "live" } as const;
-    const label = name ?? String(index + 1);
-    if (old === undefined) return [{ ...item, what: `rule ${label}`, how: "added" }];
-    if (now === undefined) return [{ ...item, what: `rule ${label}`, how: "removed" }];
-    const of = name === undefined ? `rule ${label}` : `agent ${label}`;
-    const hasObservers =
-      old.thresholdNs === before.observer.thresholdNs &&
-      now.thresholdNs === after.observer.thresholdNs;
-    return keyChanges(
-      AGENT_KEYS,
-      old,
-      now,
-      (key) => ({ what: `${key} of ${of}`, path: [...path, key], rule }),
-      (field) => field === "thresholdNs" && hasObservers,
-    );
-  });
+  const changes = pairs(before.agents, after.agents).flatMap(
+    ({ before: old, after: now, index }) => {
+      const name = (now ?? old)?.name;
+      const path: Path = ["agent", index];
+      const rule = now === undefined ? -1 : index;
+      const item = { path, rule, reload: "live" } as const;
+      const label = name ?? String(index + 1);
+      if (old === undefined) return [{ ...item, what: `rule ${label}`, how: "added" }];
+      if (now === undefined) return [{ ...item, what: `rule ${label}`, how: "removed" }];
+      const of = name === undefined ? `rule ${label}` : `agent ${label}`;
+      const hasObservers =
+        old.thresholdNs === before.observer.thresholdNs &&
+        now.thresholdNs === after.observer.thresholdNs;
+      return keyChanges(
+        AGENT_KEYS,
+        old,
+        now,
+        (key) => ({ what: `${key} of ${of}`, path: [...path, key], rule }),
+        (field) => field === "thresholdNs" && hasObservers,
+      );
+    },
+  );
   if (isSameOrder(before.agents, after.agents)) return changes;
   const place = { path: ["agent"], rule: -1, reload: "live" } as const;
   return [...changes, { ...place, what: "order of the rules", how: "changed" }];

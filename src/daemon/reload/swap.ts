@@ -1,0 +1,70 @@
+// The swap (spec 17 section 2, phase 5): between two turns everything goes by the new
+// configuration. What could fail was looked for before, so nothing here does.
+import { NS_PER_MS } from "../../base/time.ts";
+import type { Config } from "../../config/config.ts";
+import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
+import { SecureUdpListener } from "../../listener/secure_udp.ts";
+import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
+import { monotonicNs } from "../monotonic.ts";
+import { type Parts, pauseGapNs } from "../parts.ts";
+import { Rematch } from "./rematch.ts";
+
+/** Of a turn, for members that are matched by rules that are not in force yet. */
+const PREPARE_NS_PER_TURN_MAX = NS_PER_MS;
+
+/** What a reload changes, and nobody else has. */
+interface SwapOptions {
+  readonly parts: Parts;
+  /** Hears of another shortest threshold. */
+  readonly thresholdChanged: (thresholdNs: number) => void;
+}
+
+export class Swap {
+  readonly #options: SwapOptions;
+  readonly #next: Config;
+  readonly #rematch: Rematch;
+
+  constructor(options: SwapOptions, next: Config) {
+    this.#options = options;
+    this.#next = next;
+    this.#rematch = new Rematch({
+      tracker: options.parts.observer.tracker,
+      findRule: ruleFinder(next.agents),
+      thresholdNs: next.observer.thresholdNs,
+      monotonicNs,
+    });
+  }
+
+  /** False: the names of the new rules have no places. */
+  get isPossible(): boolean {
+    const { agents } = this.#options.parts.observer.tracker.table;
+    return agents.canReserve(reservedNames(this.#next.agents));
+  }
+
+  /** One turn's share of what comes before; true if there is no more. */
+  prepare(): boolean {
+    return this.#rematch.advance(PREPARE_NS_PER_TURN_MAX);
+  }
+
+  run(nowNs: number): void {
+    const next = this.#next;
+    const { parts, thresholdChanged } = this.#options;
+    const { observer, recovery, identification, expected, agentPage, rubbish, live, log } = parts;
+    const names = reservedNames(next.agents);
+    live.replace(next, nowNs);
+    observer.tracker.table.agents.reserveAnew(names);
+    identification.changeRules(ruleFinder(next.agents));
+    this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));
+    expected.change(expectedAgents(next.agents), nowNs);
+    agentPage?.rows.change(names.map(({ name }) => name));
+    recovery.change({ config: next.recovery, plans: next.plans });
+    observer.admission.change(next.limits);
+    const thresholdNs = shortestThresholdNs(next);
+    observer.pauses.gapNsMax = pauseGapNs(thresholdNs);
+    rubbish.change(thresholdNs);
+    thresholdChanged(thresholdNs);
+    for (const listener of observer.listeners)
+      if (listener instanceof SecureUdpListener) listener.restartGapNs = next.observer.thresholdNs;
+    log.change(next.log);
+  }
+}
