@@ -1,9 +1,11 @@
 // What the parts of the daemon get of the rules of a configuration.
 import { describe, expect, test } from "bun:test";
-import { AGENT_NEW, AGENT_OTHER, AgentTable } from "../../src/agents/agent_table.ts";
+import { AGENT_NEW, AGENT_OTHER } from "../../src/agents/agent_table.ts";
 import type { MemberFacts } from "../../src/agents/naming.ts";
-import { RULE_NONE } from "../../src/agents/rules.ts";
+import { NO_PLAN, RULE_NONE } from "../../src/agents/rules.ts";
 import type { AgentRule } from "../../src/config/config.ts";
+import { Tracker } from "../../src/tracker/tracker.ts";
+import { ScriptedProcesses } from "../support/scripted_processes.ts";
 import { policyOf, reservedNames, ruleFinder } from "../../src/daemon/member_rules.ts";
 
 function rule(fields: Pick<AgentRule, "match"> & Partial<AgentRule>): AgentRule {
