@@ -185,7 +185,7 @@ describe("AgentTable.reserveAnew()", () => {
     agents.reserveAnew(reserved("a", "z"));
     expect(agents.nameOf(left)).toBe("");
     expect(agents.nameOf(agents.reservedNumber("z"))).toBe("z");
-    agents.reserveAnew(reserved("z", "b"));
+    agents.reserveAnew(reserved("a", "b"));
     expect(agents.nameOf(agents.reservedNumber("b"))).toBe("b");
   });
 });

@@ -33,7 +33,7 @@ interface ReloaderOptions {
   /** Reads and checks the file again; undefined = the daemon was started without one. */
   readonly load: (() => Promise<LoadResult>) | undefined;
   readonly live: LiveConfig;
-  readonly log: Pick<Log, "info" | "error">;
+  readonly log: Pick<Log, "info" | "error" | "change">;
   readonly makeSwap: (loaded: LoadSuccess) => Pick<Swap, "isPossible" | "prepare" | "run">;
   /** Members of the rule of an index, by the configuration in force. */
   readonly membersOfRule: (rule: number) => number;
@@ -103,6 +103,8 @@ export class Reloader implements Deadline {
     const { swap, loaded, changes } = preparing;
     swap.run(nowNs);
     this.#end(this.#reloaded(loaded, changes));
+    // Only now, or a quieter level would leave out that there was a reload.
+    this.#options.log.change(loaded.config.log);
   }
 
   #begin(): void {

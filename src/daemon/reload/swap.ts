@@ -49,7 +49,7 @@ export class Swap {
   run(nowNs: number): void {
     const next = this.#next;
     const { parts, thresholdChanged } = this.#options;
-    const { observer, recovery, identification, expected, agentPage, rubbish, live, log } = parts;
+    const { observer, recovery, identification, expected, agentPage, rubbish, live } = parts;
     const names = reservedNames(next.agents);
     live.replace(next, nowNs);
     observer.tracker.table.agents.reserveAnew(names);
@@ -65,6 +65,5 @@ export class Swap {
     thresholdChanged(thresholdNs);
     for (const listener of observer.listeners)
       if (listener instanceof SecureUdpListener) listener.restartGapNs = next.observer.thresholdNs;
-    log.change(next.log);
   }
 }

@@ -15,6 +15,7 @@ class Subject implements Disposable {
   reloader!: Reloader;
   /** What is on disk. */
   text = LISTENER;
+  readonly levels: string[] = [];
   loads = 0;
   /** Reads wait for this. */
   gate: Promise<void> | undefined = undefined;
@@ -32,6 +33,7 @@ class Subject implements Disposable {
       live,
       log: {
         info: (msg, fields) => subject.told.push(`${msg} ${JSON.stringify(fields)}`),
+        change: ({ level }) => subject.levels.push(level),
         error: (msg, fields) => subject.told.push(`${msg} ${JSON.stringify(fields)}`),
       },
       makeSwap: ({ config }) => ({
@@ -83,6 +85,7 @@ describe("Reloader", () => {
       "READY undefined",
     ]);
     expect(subject.results).toMatchObject([{ ok: true, changes: [{ members: -1 }] }]);
+    expect(subject.levels).toEqual(["info"]);
   });
 
   test("says how many members a rule has that was changed", async () => {
