@@ -62,15 +62,11 @@ interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-/**
- * Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible
- * WatchdogSec.
- */
+/** Self-watchdog under a service manager's watchdog: well below any sensible WatchdogSec. */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 
 export class Daemon {
   readonly #options: DaemonOptions;
-  /** As it was at the start. */
   readonly #config: Config;
   readonly #parts: Parts;
   readonly #view: View;

@@ -58,11 +58,15 @@ class Subject implements Disposable {
     return await this.fixture.load(this.text);
   }
 
-  /** The request has been read and checked, and as many turns have come as it needs. */
+  /** What was told once nothing goes on any more; a reload whose members never end does. */
   async settle(): Promise<string[]> {
-    for (let turn = 0; turn < 20; turn++) {
+    const count = (word: string) => this.told.filter((line) => line.startsWith(word)).length;
+    const isPreparing = () => this.reloader.nextDeadlineNs() === 0;
+    const rests = () =>
+      isPreparing() ? this.preparations === Infinity : count("RELOADING") === count("READY");
+    for (let calmTurns = 0; calmTurns < 5; calmTurns = rests() ? calmTurns + 1 : 0) {
       await new Promise<void>((done) => setImmediate(done));
-      if (this.reloader.nextDeadlineNs() === 0) this.reloader.maintain(9);
+      if (isPreparing()) this.reloader.maintain(9);
     }
     return this.told.splice(0);
   }
@@ -162,7 +166,7 @@ describe("Reloader", () => {
 
   test("swaps nothing after it was closed", async () => {
     using subject = await Subject.make();
-    subject.preparations = 1_000;
+    subject.preparations = Infinity;
     subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
     subject.reloader.request();
     await subject.settle();
