@@ -8,15 +8,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /** All members have these terms from `now` on. */
 function reload(harness: Harness, now: number, terms: Partial<Terms> | ((pid: number) => Terms)) {
-  const { tracker } = harness;
-  const { slots, table } = tracker;
-  const order = Array.from({ length: tracker.len }, (_, slot) => slot);
-  order.sort((a, b) => slots.lastNs[a]! - slots.lastNs[b]!);
   const all = { thresholdNs: 100, lateNs: NEVER, graceNs: 0 };
-  const termsOf = (slot: number) =>
-    typeof terms === "function" ? terms(slots.pid[slot]!) : { ...all, ...terms };
-  table.lanes.changeAll(order, termsOf, now);
-  tracker.checkInvariants();
+  harness.changeAll(now, typeof terms === "function" ? terms : () => ({ ...all, ...terms }));
+  harness.tracker.checkInvariants();
 }
 
 describe("DeadlineLanes.changeAll()", () => {
