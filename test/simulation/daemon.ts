@@ -3,6 +3,7 @@
 import { NO_PLAN } from "../../src/agents/rules.ts";
 import type { AgentRule } from "../../src/config/config.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
+import { Rematch } from "../../src/daemon/reload/rematch.ts";
 import { policyOf, ruleFinder } from "../../src/daemon/member_rules.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
@@ -44,6 +45,8 @@ export interface Daemon {
   readonly runner: SimulatedRunner;
   readonly recorder: Recorder;
   readonly promises: Promises;
+  /** The terms of the rule have changed: as the swap of a reload does it. */
+  reload(): void;
 }
 
 export function makeDaemon(world: World, seams: Seams): Daemon {
@@ -149,6 +152,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     reader: new SimulatedIdentities(processes, nowGeneration),
     listenerNames,
     findRule: ruleFinder(agents),
+    keepsFacts: true,
     named: (agent, facts) => rows.named(agent, facts),
     monotonicNs: () => world.trueNs,
   });
@@ -180,6 +184,20 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     runner,
     recorder,
     promises,
+    reload() {
+      const findRule = ruleFinder([configRule(scenario.rule!)]);
+      const monotonicNs = () => world.trueNs;
+      const rematch = new Rematch({
+        tracker: observer.tracker,
+        findRule,
+        thresholdNs,
+        monotonicNs,
+      });
+      rematch.advance(Number.POSITIVE_INFINITY);
+      identification.changeRules(findRule);
+      rematch.swap(clock.lastNs, (agent, facts) => identification.renamed(agent, facts));
+      promises.reloaded(clock.lastNs);
+    },
   };
 }
 
