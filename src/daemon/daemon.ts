@@ -193,6 +193,7 @@ export class Daemon {
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();
     loop.start();
+    this.#shutdown.add(() => void this.#reloader.close());
     this.#reloader.open();
   }
 
