@@ -2,10 +2,9 @@
 // limit of descriptors. The program resets them first of all, and gives its children the umask and
 // the limit as it found them.
 import { closeSync, openSync } from "node:fs";
-import { constants } from "node:os";
 import { type DescriptorLimit, descriptorLimit, setDescriptorLimit } from "./limits.ts";
 import { umask } from "./process.ts";
-import { isIgnored, unblockSignals, unignoreSignals } from "./signals.ts";
+import { unblockSignals, unignoreSignals } from "./signals.ts";
 
 /** A mask that takes these bits makes the daemon's own files useless to it. */
 const OWNER_BITS = 0o700;
@@ -16,7 +15,6 @@ interface Inherited {
   readonly umask: number;
   /** As it was, and as it is now; undefined if they are the same. */
   readonly limit: { readonly given: DescriptorLimit; readonly own: DescriptorLimit } | undefined;
-  readonly ignoresHangup: boolean;
 }
 
 let inherited: Inherited | undefined;
@@ -33,13 +31,7 @@ export function setUpProcess(): void {
   inherited = {
     umask: given,
     limit: raisedLimit(),
-    ignoresHangup: isIgnored(constants.signals.SIGHUP),
   };
-}
-
-/** True if the process was started with SIGHUP ignored, as nohup(1) does. */
-export function ignoresHangup(): boolean {
-  return inherited?.ignoresHangup ?? false;
 }
 
 /**

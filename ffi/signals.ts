@@ -42,7 +42,7 @@ export function unignoreSignals(): void {
 }
 
 /** True if `signal` is ignored; false also for a number that is no signal. */
-export function isIgnored(signal: number): boolean {
+function isIgnored(signal: number): boolean {
   action[HANDLER] = BigInt(SIG_DFL);
   if (libc.sigaction(signal, null, actionAddress) < 0) return false;
   return action[HANDLER] === BigInt(SIG_IGN);

@@ -20,8 +20,8 @@ in force and what set each.
 - A *duration* is a string such as "500ms", "1.5s", "10m" or "1h": whole milliseconds, at most 90 days. A key K that
   takes one may be written as K_ms with an integer of milliseconds instead.
 - A path is absolute; that of a socket has at most 107 bytes, 103 on macOS. That of a secret file may be "\${CREDENTIALS_DIRECTORY}/NAME".
-- *Change* is how a changed value can be taken over: \`live\` = while the daemon runs, \`restart\` = only by a new start.
-  This version takes every change by a restart; SIGHUP says so.
+- *Change* is how a changed value is taken over: \`live\` = by SIGHUP, while the daemon runs, \`restart\` = only by a new
+  start. A file that changes a \`restart\` key is refused by SIGHUP as a whole ([spec/17-reload.md](spec/17-reload.md)).
 `;
 
 export function configurationPage(): string {

@@ -109,6 +109,41 @@ export class AgentTable {
     this.#freeMax = Math.floor((this.namesMax - this.nameCount) * FREE_PART);
   }
 
+  /**
+   * True if the names of another configuration can have places: what has members keeps its own.
+   */
+  canReserve(reserved: readonly ReservedName[]): boolean {
+    const names = new Set(reserved.map(({ name }) => fitName(name)));
+    const isKept = (row: Row): boolean => row.members > 0 && !names.has(row.name);
+    return names.size + this.#rows.slice(OWN_ROWS).filter(isKept).length <= this.namesMax;
+  }
+
+  /**
+   * As `reserve` when members have names: each of them is named again next. Names that are reserved
+   * no more give up their places when these are needed.
+   */
+  reserveAnew(reserved: readonly ReservedName[]): void {
+    assert(this.canReserve(reserved), "each reserved name has a place");
+    const names = new Set(reserved.map(({ name }) => fitName(name)));
+    for (let index = OWN_ROWS; index < this.#rows.length; index++) {
+      const row = this.#rows[index]!;
+      if (!row.isReserved || names.has(row.name)) continue;
+      row.isReserved = false;
+      row.owner = Number.NaN;
+      if (row.members === 0) this.#link(index);
+    }
+    for (const { name, bindsOwner } of reserved) {
+      const owner = bindsOwner ? OWNER_RULE : Number.NaN;
+      const index = this.#rowByName.get(fitName(name)) ?? this.#place(fitName(name), owner, false);
+      const row = this.#rows[index]!;
+      if (!row.isReserved && row.members === 0) this.#unlink(index);
+      if (row.isFree) this.#freeCount -= 1;
+      Object.assign(row, { owner, isReserved: true, isFree: false });
+    }
+    this.#freeMax = Math.floor((this.namesMax - names.size) * FREE_PART);
+    this.changes += 1;
+  }
+
   get nameCount(): number {
     return this.#rowByName.size - OWN_ROWS;
   }

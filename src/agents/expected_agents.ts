@@ -74,22 +74,33 @@ export class ExpectedAgents {
   /** The first grace of all begins at observer time 0, the start. */
   constructor(options: ExpectedOptions) {
     this.#options = options;
-    const { agents, graceNsMin = EXPECT_GRACE_NS_MIN } = options;
-    for (const { name, expected, graceNs, thresholdNs = Number.NaN } of options.expected) {
-      const number = agents.reservedNumber(name);
-      this.#watched.set(number, {
-        number,
-        expected,
-        thresholdNs,
-        graceNs: Math.max(graceNs, graceNsMin),
-        sinceNs: 0,
-        missingNs: Number.NaN,
-      });
+    for (const one of options.expected) this.#watch(one, 0);
+  }
+
+  /**
+   * Other agents, or other numbers of members, are expected from `nowNs` on (spec 17 section 5).
+   * One of which as many are expected as before keeps its state and its time.
+   */
+  change(expected: readonly ExpectedAgent[], nowNs: number): void {
+    const before = new Map(this.#watched);
+    const awakeNs = nowNs - this.#options.pausedNs();
+    this.#watched.clear();
+    for (const one of expected) {
+      const watched = this.#watch(one, awakeNs);
+      const known = before.get(watched.number);
+      if (known === undefined) continue;
+      const { missingNs, sinceNs } = known;
+      watched.missingNs = missingNs;
+      if (one.expected <= known.expected) watched.sinceNs = sinceNs;
     }
+    // All of them are looked at in this turn.
+    this.#changes = -1;
   }
 
   get missingCount(): number {
-    return this.counters.get(EXPECTED.missing) - this.counters.get(EXPECTED.complete);
+    let count = 0;
+    for (const { missingNs } of this.#watched.values()) if (!Number.isNaN(missingNs)) count += 1;
+    return count;
   }
 
   /** The agents of which members are expected. */
@@ -132,6 +143,16 @@ export class ExpectedAgents {
   /** As a timer of the loop. */
   maintain(nowNs: number): void {
     this.look(nowNs);
+  }
+
+  #watch(one: ExpectedAgent, sinceNs: number): Watched {
+    const { agents, graceNsMin = EXPECT_GRACE_NS_MIN } = this.#options;
+    const { name, expected, graceNs, thresholdNs = Number.NaN } = one;
+    const number = agents.reservedNumber(name);
+    const graces = { graceNs: Math.max(graceNs, graceNsMin), sinceNs, missingNs: Number.NaN };
+    const watched = { number, expected, thresholdNs, ...graces };
+    this.#watched.set(number, watched);
+    return watched;
   }
 
   #lookAt(watched: Watched, nowNs: number, awakeNs: number): void {

@@ -4,7 +4,7 @@ import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
-import type { LoadSuccess } from "../config/load_result.ts";
+import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { rulePlaces } from "../daemon/explained_process.ts";
@@ -25,8 +25,13 @@ export async function run(invocation: Invocation): Promise<number> {
     return loaded.exitCode;
   }
   try {
+    const { file } = loaded;
     const daemon = await start(
       loaded,
+      // By its path: a file of the default place that has gone is no start without one.
+      file === undefined
+        ? undefined
+        : () => loadConfig({ configFile: file, given, host: systemHost() }),
       given.some(({ name }) => name === "prom-addr"),
       ownNumber(invocation, "inject-wedge-ms"),
     );
@@ -38,6 +43,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 function start(
   loaded: LoadSuccess,
+  loadAgain: (() => Promise<LoadResult>) | undefined,
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
 ): Promise<Daemon> {
@@ -48,6 +54,7 @@ function start(
     config,
     configFile: file,
     rulePlaces: () => rulePlaces(loaded),
+    loadAgain,
     warnings,
     runtimeDirectory,
     metricsPortMayChange: byDefault,

@@ -50,7 +50,8 @@ export function effectiveText(result: LoadSuccess): string {
   return `${lines.join("\n")}\n`;
 }
 
-function tomlText(value: EffectiveValue): string {
+/** As the file would have it. */
+export function tomlText(value: EffectiveValue): string {
   if (typeof value === "string") return tomlString(value);
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `[${value.map(tomlText).join(", ")}]`;
@@ -107,7 +108,8 @@ function tableRows(table: string, keys: Keys, fields: object): Row[] {
   });
 }
 
-function shownValue(
+/** The value of a key among the fields of its table, secrets hidden; undefined = not set. */
+export function shownValue(
   { field, form, absent, byDefault }: Key,
   values: Readonly<Record<string, unknown>>,
 ): EffectiveValue | undefined {

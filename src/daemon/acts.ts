@@ -228,6 +228,12 @@ export class Acts implements Deadline {
     return this.#levelUntilNs;
   }
 
+  /** The configuration says `level` from now on; one that holds for a time goes on. */
+  configureLevel(level: LogLevel): void {
+    if (this.#levelBefore === undefined) this.#options.log.level = level;
+    else this.#levelBefore = level;
+  }
+
   /** The level of the configuration holds again. */
   maintain(nowNs: number): void {
     if (nowNs < this.#levelUntilNs || this.#levelBefore === undefined) return;

@@ -1,23 +1,21 @@
 // The running daemon: starts in the order of spec 07 section 7, runs the loop, and asks for the
 // shutdown when a signal, the clock or a foreign namespace says so. A start that fails closes what
 // it opened and says why.
-import { clearAmbientCapabilities, effectiveUid } from "../../ffi/process.ts";
+import { clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { VERSION } from "../base/build_info.ts";
-import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
-import type { RuntimeDirectory } from "../config/load_result.ts";
+import type { LoadResult, RuntimeDirectory } from "../config/load_result.ts";
 import type { ControlServer } from "../control/control_server.ts";
-import { FILES } from "../files/counters.ts";
 import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners, openMetrics } from "./doors.ts";
 import { controlSources, controlViews, makeLastSeen, openControlSocket } from "./control_wiring.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { makeHeartbeat } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { logRefusals } from "./http_wiring.ts";
@@ -27,11 +25,12 @@ import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
+import type { Reloader } from "./reload/reloader.ts";
+import { makeReloader } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
 import { Shutdown } from "./shutdown.ts";
-import { errorText } from "./start_error.ts";
 import { SocketWatch, watchedServer, type WatchedSocket } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
 import { StateDump } from "./state_dump.ts";
@@ -46,6 +45,8 @@ interface DaemonOptions {
   readonly configFile: string | undefined;
   /** Where each rule stands in the file. */
   readonly rulePlaces: () => Promise<readonly string[]>;
+  /** Reads and checks that file again; undefined = there is none. */
+  readonly loadAgain: (() => Promise<LoadResult>) | undefined;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -63,10 +64,7 @@ interface DaemonOptions {
   readonly wedgeAfterNs?: number | undefined;
 }
 
-/**
- * Self-watchdog of a daemon whose service manager has a watchdog: well below any sensible
- * WatchdogSec.
- */
+/** Self-watchdog under a service manager's watchdog: well below any sensible WatchdogSec. */
 const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 
 export class Daemon {
@@ -76,6 +74,7 @@ export class Daemon {
   readonly #view: View;
   readonly #dump: StateDump;
   readonly #shutdown: Shutdown;
+  readonly #reloader: Reloader;
   #writers: Writers | undefined;
   #http: HttpServer | undefined;
   #control: ControlServer | undefined;
@@ -127,6 +126,12 @@ export class Daemon {
       log,
       childCount: () => this.#view.recovery().children,
     });
+    this.#reloader = makeReloader({
+      parts: this.#parts,
+      load: options.loadAgain,
+      notify: () => this.#notify,
+      socketWatch: () => this.#socketWatch,
+    });
   }
 
   /** Resolves with the exit code when everything is closed. */
@@ -138,7 +143,10 @@ export class Daemon {
     const parts = this.#parts;
     const { config, runtimeDirectory, metricsPortMayChange } = this.#options;
     const shutdown = this.#shutdown;
-    shutdown.takeSignals(() => this.#dump.begin());
+    shutdown.takeSignals(
+      () => this.#dump.begin(),
+      () => this.#reloader.request(),
+    );
     shutdown.add(closings.closingLog(parts));
     clearAmbientCapabilities();
     shutdown.add(closings.closingListeners(parts));
@@ -199,6 +207,8 @@ export class Daemon {
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();
     loop.start();
+    this.#shutdown.add(() => void this.#reloader.close());
+    this.#reloader.open();
   }
 
   #warn(): void {
@@ -304,6 +314,7 @@ export class Daemon {
     const { stdout, stderr } = this.#parts;
     const deadlines = new Deadlines();
     deadlines.add(
+      this.#reloader,
       this.#dump,
       reports,
       rubbish,
@@ -321,7 +332,7 @@ export class Daemon {
     if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
-    const heartbeat = this.#makeHeartbeat();
+    const heartbeat = makeHeartbeat(this.#config, this.#parts, () => this.#loop?.turns ?? 0);
     if (heartbeat !== undefined) deadlines.add(heartbeat);
     for (const timer of [this.#notify, this.#lastSeen])
       if (timer !== undefined) deadlines.add(timer);
@@ -334,31 +345,11 @@ export class Daemon {
       ends,
       deadlines,
       monotonicNs,
-      iterationBudgetNs: this.#config.liveness.iterationBudgetNs,
+      iterationBudgetNs: () => this.#parts.live.current.liveness.iterationBudgetNs,
       turnBegins: () => watchdog.turnBegins(),
       quietNsMax: watchdog.quietNsMax,
       shouldStop: (nowNs) => this.#shouldStop(nowNs),
       stopped: () => void this.#shutdown.run(),
-    });
-  }
-
-  #makeHeartbeat(): Heartbeat | undefined {
-    const path = this.#config.liveness.heartbeatFile;
-    if (path === undefined) return undefined;
-    const counters = new Counters(FILES, this);
-    this.#parts.metrics.show(counters);
-    return new Heartbeat({
-      path,
-      ownerUid: effectiveUid(),
-      turns: () => this.#loop?.turns ?? 0,
-      reopened: () => {
-        counters.add(FILES.reopened.heartbeat);
-        this.#parts.log.limited("heartbeat_io", "warn", "heartbeat file recreated", { file: path });
-      },
-      failed: (error) =>
-        this.#parts.log.limited("heartbeat_io", "error", "heartbeat write failed", {
-          error: errorText(error),
-        }),
     });
   }
 

@@ -33,6 +33,7 @@ import type { Found, MemberSearch, Unfound } from "../view/member_search.ts";
 import type { MuteView } from "../view/status_view.ts";
 import { statusText } from "../wire/frame.ts";
 import { explainRule, matchText, OWN_PLAN, ownFact, ownMatch } from "./explained_rule.ts";
+import type { LiveConfig } from "./live_config.ts";
 import type { Muting } from "./muting.ts";
 
 interface ExplainingOptions {
@@ -42,9 +43,7 @@ interface ExplainingOptions {
   readonly search: MemberSearch;
   readonly events: Pick<EventLog, "historyOf">;
   readonly identities: IdentityReader;
-  readonly config: Config;
-  /** "/etc/varta/varta.toml:31" for each rule of the file; asked once. */
-  readonly places: () => Promise<readonly string[]>;
+  readonly live: LiveConfig;
   readonly expectedOf: (agent: number) => number;
   readonly nowNs: () => number;
   /** Unix time of observer time 0, in ms. */
@@ -64,7 +63,9 @@ const PACE_ROWS: Readonly<Partial<Record<GateWord, "budget" | "storm_room" | "re
 
 export class Explaining {
   readonly #options: ExplainingOptions;
-  #places: readonly string[] | undefined;
+  /** Where the rules of `#placed` stand. */
+  #places: readonly string[] = [];
+  #placed: Config | undefined;
 
   constructor(options: ExplainingOptions) {
     this.#options = options;
@@ -72,10 +73,20 @@ export class Explaining {
 
   /** Of an agent the worst member in full, and one line for each other that is not ok. */
   async explain(target: string): Promise<ExplainView | Unfound> {
-    this.#places ??= await this.#options.places();
+    await this.#findPlaces();
     // Slots are those of this moment: nothing is awaited from here on.
     const found = this.#options.search.find(target);
     return "error" in found ? found : this.#view(found);
+  }
+
+  /** Once for each configuration; another one may come into force meanwhile. */
+  async #findPlaces(): Promise<void> {
+    const { live } = this.#options;
+    while (this.#placed !== live.current) {
+      const config = live.current;
+      this.#places = await live.rulePlaces();
+      this.#placed = config;
+    }
   }
 
   #view(found: Found): ExplainView {
@@ -229,7 +240,7 @@ export class Explaining {
   }
 
   #next(slot: number, stall: Stall, isStalled: boolean, mute: Mute | undefined): NextRow[] {
-    const { observer, recovery, config } = this.#options;
+    const { observer, recovery, live } = this.#options;
     const { table } = observer.tracker;
     if (!isStalled) return [{ what: "deadline", time: this.#time(table.lanes.deadlineOf(slot)) }];
     if (mute !== undefined) return [{ what: "mute_ends", time: this.#time(mute.untilNs) }];
@@ -245,17 +256,17 @@ export class Explaining {
         if (plan.settings.retry) next.push({ what, time: this.#time(untilNs) });
       }
     if (stall.origin !== ORIGIN_KERNEL_ATTESTED)
-      next.push({ what: "forgotten", after_ms: msFromNs(config.tracker.forgetAfterNs) });
+      next.push({ what: "forgotten", after_ms: msFromNs(live.current.tracker.forgetAfterNs) });
     return next;
   }
 
   #rule(slot: number | undefined): ExplainedRuleView {
-    const { config } = this.#options;
+    const config = this.#options.live.current;
     const facts: MemberFacts =
       slot === undefined
         ? { pid: 0, uid: Number.NaN, user: "", identity: undefined, listener: "", address: "" }
         : this.#facts(slot);
-    const known = this.#places ?? [];
+    const known = this.#places;
     const explained = explainRule(config, facts, known);
     const { rule, nearest, failed, policy, count } = explained;
     const shown = rule ?? nearest;

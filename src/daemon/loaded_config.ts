@@ -20,3 +20,13 @@ export function loadedCounters(unixMs: number): CountersOf<typeof CONFIG> {
   counters.set(CONFIG.lastReloadSuccess, Math.floor(unixMs / 1000));
   return counters;
 }
+
+/** A reload has ended at `unixMs`. */
+export function countReload(
+  counters: CountersOf<typeof CONFIG>,
+  succeeded: boolean,
+  unixMs: number,
+): void {
+  counters.set(CONFIG.lastReloadSuccessful, succeeded ? 1 : 0);
+  if (succeeded) counters.set(CONFIG.lastReloadSuccess, Math.floor(unixMs / 1000));
+}

@@ -79,6 +79,7 @@ export class Log {
   readonly counters = new Counters(LOG, this);
   readonly #options: LogOptions;
   #level: LogLevel;
+  #format: LogFormat;
   #rank: number;
   readonly #lastEmittedNs = new Float64Array(LOG_KINDS.length).fill(Number.NEGATIVE_INFINITY);
   readonly #heldBack = new Float64Array(LOG_KINDS.length);
@@ -86,7 +87,13 @@ export class Log {
   constructor(options: LogOptions) {
     this.#options = options;
     this.#level = options.level;
+    this.#format = options.format;
     this.#rank = LEVELS.indexOf(options.level);
+  }
+
+  /** From the next line on. */
+  set format(format: LogFormat) {
+    this.#format = format;
   }
 
   debug(message: string, fields: LogFields = {}): void {
@@ -140,10 +147,10 @@ export class Log {
 
   #emit(level: LogLevel, message: string, fields: LogFields): void {
     if (!this.writes(level)) return;
-    const { format, write } = this.#options;
+    const { write } = this.#options;
     const text = cut(message, MESSAGE_BYTES_MAX);
     const line =
-      format === "json" ? this.#json(level, text, fields) : this.#logfmt(level, text, fields);
+      this.#format === "json" ? this.#json(level, text, fields) : this.#logfmt(level, text, fields);
     write(`${line}\n`);
   }
 

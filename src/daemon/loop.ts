@@ -57,7 +57,8 @@ export interface LoopOptions {
   /** Timers besides the tracker's. */
   readonly deadlines: Deadlines;
   readonly monotonicNs: () => number;
-  readonly iterationBudgetNs: number;
+  /** Asked in every turn: a reload may change it. */
+  readonly iterationBudgetNs: () => number;
   /** Called at the start of every turn: re-arms the watchdog. */
   readonly turnBegins: () => void;
   /** Longest time between two turns that the watchdog bears, in ns; +Infinity without one. */
@@ -202,7 +203,7 @@ export class Loop {
     this.#serve();
     const turnNs = monotonicNs() - startNs;
     this.#counters.observe(TURN.seconds, turnNs / NS_PER_S);
-    if (turnNs > iterationBudgetNs) this.#counters.add(TURN.budgetExceeded);
+    if (turnNs > iterationBudgetNs()) this.#counters.add(TURN.budgetExceeded);
     this.turns++;
   }
 

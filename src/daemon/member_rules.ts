@@ -1,13 +1,20 @@
 // The rules of the configuration as the parts of the daemon ask for them (spec 15): which one is a
 // member's, the names that are known before a member comes, and what a stall owes to its rule.
-import type { AgentTable, ReservedName } from "../agents/agent_table.ts";
+import type { ReservedName } from "../agents/agent_table.ts";
 import type { ExpectedAgent } from "../agents/expected_agents.ts";
 import type { Match } from "../agents/match.ts";
-import { AgentRules, type MemberRule, RULE_NONE, type RuleFinder } from "../agents/rules.ts";
-import type { AgentRule } from "../config/config.ts";
+import {
+  AgentRules,
+  type MemberRule,
+  NO_PLAN,
+  RULE_NONE,
+  type RuleFinder,
+} from "../agents/rules.ts";
+import type { AgentRule, Config } from "../config/config.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import type { Stall } from "../events/stall.ts";
 import type { AgentPolicy } from "../recovery/policies.ts";
+import type { Tracker } from "../tracker/tracker.ts";
 
 type Rules = readonly AgentRule[];
 
@@ -48,14 +55,32 @@ export function expectedAgents(agents: Rules): readonly ExpectedAgent[] {
   );
 }
 
-/** By the rule that the member of `stall` had, and the name of its agent. */
-export function policyOf(
-  { agent, rule }: Pick<Stall, "agent" | "rule">,
-  agents: Rules,
-  table: Pick<AgentTable, "ownNameOf">,
-): AgentPolicy {
-  return { name: table.ownNameOf(agent), recovery: agents[rule]?.recovery };
+/**
+ * By the rule that the member of `stall` had, and the name of its agent. What was judged by rules
+ * of before has those that its member has now, and no plan if that is gone: what was rule 3 may be
+ * about others.
+ */
+export function policyOf(stall: Judged, live: InForce, tracker: Tracked): AgentPolicy {
+  const { agents } = live.current;
+  const { table, slots } = tracker;
+  if (stall.observerNs > live.sinceNs)
+    return { name: table.agents.ownNameOf(stall.agent), recovery: agents[stall.rule]?.recovery };
+  const slot = tracker.slotOf(stall.key);
+  if (slot < 0 || !Object.is(slots.generation[slot], stall.generation))
+    return { name: table.agents.ownNameOf(stall.agent), recovery: NO_PLAN };
+  const name = table.agents.ownNameOf(slots.agent[slot]!);
+  return { name, recovery: agents[slots.rule[slot]!]?.recovery };
 }
+
+/** The rules in force, and since when. */
+interface InForce {
+  readonly current: Pick<Config, "agents">;
+  readonly sinceNs: number;
+}
+
+type Tracked = Pick<Tracker, "table" | "slots" | "slotOf">;
+
+type Judged = Pick<Stall, "agent" | "rule" | "observerNs" | "key" | "generation">;
 
 /** Only those whom the operator means get in: nobody can make up a user or a unit of the system. */
 function bindsOwner({ user, uid, unit }: Match): boolean {

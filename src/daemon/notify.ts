@@ -57,6 +57,8 @@ export class Notify implements Deadline {
   #petDueNs = 0;
   #judgePointsSeen = 0;
   #status = "";
+  /** Why the last reload failed. */
+  #trouble: string | undefined = undefined;
   #statusAtNs = 0;
   #beatsAtStatus = 0;
 
@@ -97,6 +99,18 @@ export class Notify implements Deadline {
 
   /** Everything is open and the first turn comes next. */
   ready(nowNs: number): void {
+    this.#renewStatus(nowNs);
+    this.#sayReady();
+  }
+
+  /** A reload was asked for before `monotonicUs` of CLOCK_MONOTONIC, and begins. */
+  reloading(monotonicUs: number): void {
+    this.#send(`RELOADING=1\nMONOTONIC_USEC=${monotonicUs}\n`);
+  }
+
+  /** The reload is over; `trouble` stands in the status until one goes well. */
+  reloaded(nowNs: number, trouble: string | undefined): void {
+    this.#trouble = trouble;
     this.#renewStatus(nowNs);
     this.#sayReady();
   }
@@ -145,7 +159,8 @@ export class Notify implements Deadline {
     this.#statusAtNs = nowNs;
     this.#beatsAtStatus = total;
     const before = this.#status;
-    this.#status = `${this.#state.agents()} agents, ${this.#state.stalled()} stalled, ${rate} beats/s`;
+    const counts = `${this.#state.agents()} agents, ${this.#state.stalled()} stalled, ${rate} beats/s`;
+    this.#status = this.#trouble === undefined ? counts : `${this.#trouble}; ${counts}`;
     return this.#status !== before;
   }
 

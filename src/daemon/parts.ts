@@ -32,6 +32,7 @@ import { nowGeneration } from "../processes/generation.ts";
 import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
+import { LiveConfig } from "./live_config.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
@@ -82,6 +83,9 @@ export interface Parts {
   readonly events: EventLog;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
+  /** The configuration in force. */
+  readonly live: LiveConfig;
+  readonly loaded: ReturnType<typeof loadedCounters>;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
 }
@@ -104,6 +108,7 @@ interface PartsOptions {
 
 export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
+  const live = new LiveConfig(config, options.rulePlaces);
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
   const stdout = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDOUT });
   const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDERR });
@@ -163,12 +168,15 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const agentPage = makeAgentPage(config, observer.tracker, expected, muting, () => clock.lastNs);
   const metrics = makeMetrics(config, observer, agentPage);
+  const loaded = loadedCounters(Date.now());
+  metrics.show(loaded);
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence]) metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,
     listenerNames,
+    keepsFacts: !config.optionsAlone,
     findRule: ruleFinder(config.agents),
     named: (agent, facts) => agentPage?.rows.named(agent, facts),
     came: config.optionsAlone ? undefined : (agent, facts) => reports.came(agent, facts),
@@ -180,7 +188,7 @@ export function makeParts(options: PartsOptions): Parts {
   const recovery: Recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
-    policyOf: (stall) => policyOf(stall, config.agents, agents),
+    policyOf: (stall) => policyOf(stall, live, observer.tracker),
     allowCrossNamespace: config.observer.allowCrossNamespace,
     pipesOutput: !config.optionsAlone,
     listenerNames,
@@ -213,7 +221,7 @@ export function makeParts(options: PartsOptions): Parts {
     reports,
     metrics,
     recovery,
-    ruleOf: (slot) => config.agents[observer.tracker.slots.rule[slot]!],
+    ruleOf: (slot) => live.current.agents[observer.tracker.slots.rule[slot]!],
   });
   if (ends !== undefined) metrics.show(ends.counters);
   const rubbish = new RubbishWatch({
@@ -253,8 +261,7 @@ export function makeParts(options: PartsOptions): Parts {
     search,
     events,
     identities: processes,
-    config,
-    places: options.rulePlaces,
+    live,
     expectedOf: (agent) => expected.expectedOf(agent),
     nowNs: () => clock.lastNs,
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
@@ -273,12 +280,14 @@ export function makeParts(options: PartsOptions): Parts {
     events,
     acts,
     explaining,
+    live,
+    loaded,
   };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
 }
 
 /** How late the loop may be without calling it a pause. */
-function pauseGapNs(thresholdNs: number): number {
+export function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
 }
 
@@ -305,7 +314,7 @@ function makeMetrics(
   observer: Observer,
   agents: MetricsOptions["agents"],
 ): Metrics {
-  const metrics = new Metrics({
+  return new Metrics({
     blocks: METRIC_BLOCKS.filter((one) => !config.optionsAlone || !BLOCKS_OF_FILES.includes(one)),
     capacity: config.tracker.capacity,
     listeners: config.listeners,
@@ -315,6 +324,4 @@ function makeMetrics(
     agents,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });
-  metrics.show(loadedCounters(Date.now()));
-  return metrics;
 }

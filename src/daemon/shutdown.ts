@@ -74,20 +74,15 @@ export class Shutdown {
   }
 
   /**
-   * Takes the signals, of which SIGUSR1 calls `dump`. They belong to what is opened first, and are
-   * given back last.
+   * Takes the signals, of which SIGUSR1 calls `dump` and SIGHUP `reload`. They belong to what is
+   * opened first, and are given back last.
    */
-  takeSignals(dump: () => void): void {
-    const { log } = this.#options;
+  takeSignals(dump: () => void, reload: () => void): void {
     const signals = new Signals({
       stop: (signal) => this.request(signal),
       stopAgain: (signal) => this.abort(signal),
       hangup: () => {
-        if (!this.#hasBegun)
-          log.warn("reload not supported", {
-            signal: "SIGHUP",
-            hint: "restart the daemon for a changed configuration",
-          });
+        if (!this.isRequested) reload();
       },
       dump,
     });

@@ -1,6 +1,5 @@
 // The signals that the daemon takes (spec 12 section 6): which of them ask for the end, and which
 // for something else. All others keep the system's action.
-import { ignoresHangup } from "../../ffi/inherited.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { StopSignals } from "./stop_signals.ts";
 
@@ -18,7 +17,7 @@ interface SignalHandlers {
 export class Signals {
   readonly #taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][];
 
-  /** Takes the signals; a SIGHUP that was ignored at the start stays so. */
+  /** Takes the signals, SIGHUP also where it was inherited as ignored. */
   constructor(handlers: SignalHandlers) {
     const stops = new StopSignals();
     const stop = (signal: NodeJS.Signals) => {
@@ -31,8 +30,8 @@ export class Signals {
       ["SIGINT", stop],
       ["SIGUSR1", () => handlers.dump()],
       ["SIGPIPE", () => {}],
+      ["SIGHUP", () => handlers.hangup()],
     ];
-    if (!ignoresHangup()) this.#taken.push(["SIGHUP", () => handlers.hangup()]);
     for (const [signal, handler] of this.#taken) process.on(signal, handler);
   }
 

@@ -67,7 +67,7 @@ interface State {
 export class SocketWatch implements Deadline {
   readonly #options: SocketWatchOptions;
   readonly #states: readonly State[];
-  readonly #quietNsMax: number;
+  #quietNsMax!: number;
   #nextLookNs = 0;
   /** Sockets that are gone. */
   lost = 0;
@@ -77,7 +77,12 @@ export class SocketWatch implements Deadline {
     this.#options = options;
     options.metrics.show(this.#counters);
     this.#states = options.sockets.map((socket) => ({ socket, isLost: false, nextLineNs: 0 }));
-    this.#quietNsMax = Math.max(QUIET_NS_MIN, QUIET_THRESHOLDS_MAX * options.thresholdNs);
+    this.change(options.thresholdNs);
+  }
+
+  /** Another threshold of a stall. */
+  change(thresholdNs: number): void {
+    this.#quietNsMax = Math.max(QUIET_NS_MIN, QUIET_THRESHOLDS_MAX * thresholdNs);
   }
 
   /** False while a socket is gone and could not be bound again. */

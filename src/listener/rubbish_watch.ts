@@ -66,9 +66,9 @@ export class RubbishWatch {
   /** Datagrams that the kernel's filter dropped, by listener number: an estimate. It only grows. */
   readonly filteredEstimate = new Float64Array(LISTENERS_MAX);
   readonly #options: RubbishWatchOptions;
-  readonly #lookNs: number;
+  #lookNs!: number;
   /** Fewer than that are not worth a look, whatever their rate in a moment. */
-  readonly #refusalsMin: number;
+  #refusalsMin!: number;
   readonly #state = new Uint8Array(LISTENERS_MAX);
   readonly #lookBeganNs = new Float64Array(LISTENERS_MAX);
   readonly #refusedBefore = new Float64Array(LISTENERS_MAX);
@@ -81,7 +81,12 @@ export class RubbishWatch {
 
   constructor(options: RubbishWatchOptions) {
     this.#options = options;
-    const lookNs = Math.max(RUBBISH_LOOK_NS_MIN, options.thresholdNs / LOOKS_PER_THRESHOLD);
+    this.change(options.thresholdNs);
+  }
+
+  /** Another threshold of a stall. */
+  change(thresholdNs: number): void {
+    const lookNs = Math.max(RUBBISH_LOOK_NS_MIN, thresholdNs / LOOKS_PER_THRESHOLD);
     this.#lookNs = Math.min(RUBBISH_LOOK_NS_MAX, lookNs);
     this.#refusalsMin = (RUBBISH_PER_S_MAX * this.#lookNs) / NS_PER_S;
   }

@@ -95,7 +95,8 @@ export class SecureUdpListener implements Listener {
   readonly #gate: ForgeryGate;
   readonly #monotonicNs: () => number;
   readonly #isBeating: (pid: number) => boolean;
-  readonly #restartGapNs: number;
+  /** Silence after which a sender may begin anew. */
+  restartGapNs: number;
   #nextSweepNs: number;
   /** Instant of the last sweep: another one at the same instant finds nothing. */
   #sweptNs = Number.NEGATIVE_INFINITY;
@@ -107,7 +108,7 @@ export class SecureUdpListener implements Listener {
     this.#ring = new KeyRing(options.keys);
     this.#senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
     this.#gate = new ForgeryGate(this.#senders);
-    this.#restartGapNs = options.restartGapNs;
+    this.restartGapNs = options.restartGapNs;
     this.#monotonicNs = options.monotonicNs;
     this.#isBeating = options.isBeating ?? (() => false);
     this.#nextSweepNs = options.monotonicNs() + SENDER_SWEEP_NS;
@@ -245,7 +246,7 @@ export class SecureUdpListener implements Listener {
     const pid = arrival.words[arrival.w + WORD_PID]!;
     const known = senders.slotOf(pid);
     if (known >= 0) {
-      const gapNs = this.#isBeating(pid) ? Number.POSITIVE_INFINITY : this.#restartGapNs;
+      const gapNs = this.#isBeating(pid) ? Number.POSITIVE_INFINITY : this.restartGapNs;
       if (advanceWindow(senders, known, arrival, gapNs)) {
         this.#gate.passed(known);
         return VERDICT_PASS;

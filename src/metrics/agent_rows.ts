@@ -47,8 +47,8 @@ export interface AgentRow {
   readonly label: Uint8Array;
   /** Of the agent that has the name now; -1 = it never had a member. */
   number: number;
-  readonly isKept: boolean;
-  readonly isFree: boolean;
+  isKept: boolean;
+  isFree: boolean;
   /** Members that the configuration expects; 0 = it expects none. */
   expected: number;
   /** Observer time at which its last member went; NaN = it has members. */
@@ -110,6 +110,22 @@ export class AgentRows implements AgentBeats {
       this.#byName.set(name, makeRow(name, { isKept: true, isFree: false }));
     for (const number of options.expected.numbers)
       this.of(number).expected = options.expected.expectedOf(number);
+  }
+
+  /** The names of another configuration have places, and other members are expected. */
+  change(kept: readonly string[]): void {
+    for (const row of [...this.#byName.values()]) {
+      row.expected = 0;
+      if (row.isKept && !kept.includes(row.name)) this.#keepNoMore(row);
+    }
+    for (const name of kept) {
+      const row = this.#byName.get(name);
+      if (row !== undefined) this.#keep(row);
+      else this.#byName.set(name, makeRow(name, { isKept: true, isFree: false }));
+    }
+    this.#sorted = undefined;
+    for (const number of this.#options.expected.numbers)
+      this.of(number).expected = this.#options.expected.expectedOf(number);
   }
 
   /** Those on the page in order of their names. */
@@ -217,6 +233,20 @@ export class AgentRows implements AgentBeats {
   #refill(row: AgentRow): void {
     row.emptySinceNs = Number.NaN;
     if (!row.isKept) this.#emptyCount -= 1;
+  }
+
+  #keep(row: AgentRow): void {
+    if (row.isKept) return;
+    if (isEmpty(row)) this.#emptyCount -= 1;
+    if (row.isFree) this.#freeCount -= 1;
+    row.isKept = true;
+    row.isFree = false;
+  }
+
+  #keepNoMore(row: AgentRow): void {
+    row.isKept = false;
+    if (row.number < 0) this.#byName.delete(row.name);
+    else if (isEmpty(row)) this.#emptyCount += 1;
   }
 
   /** Names that have had no member for long. */

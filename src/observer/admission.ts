@@ -33,13 +33,17 @@ export interface AdmissionOptions {
 }
 
 export class Admission {
-  readonly allowance: BeatAllowance;
-  readonly bucket: TokenBucket;
+  allowance!: BeatAllowance;
+  bucket!: TokenBucket;
   /** Tokens of the bucket that only a beat of a known agent may spend. */
-  readonly #reserve: number;
+  #reserve!: number;
 
   constructor(options: AdmissionOptions) {
-    const { perPidRate, globalRate, globalBurst } = options;
+    this.change(options);
+  }
+
+  /** The bucket is full; the debts of members stay. */
+  change({ perPidRate, globalRate, globalBurst }: AdmissionOptions): void {
     this.allowance = new BeatAllowance(perPidRate);
     this.bucket = new TokenBucket(globalRate, globalBurst);
     this.#reserve = Math.floor(globalBurst * GLOBAL_RESERVE_PART);

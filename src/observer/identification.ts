@@ -24,7 +24,9 @@ interface IdentificationOptions {
   /** By listener number. */
   readonly listenerNames: readonly string[];
   /** Which rule is a member's; default: there are no rules. */
-  readonly findRule?: RuleFinder;
+  readonly findRule?: RuleFinder | undefined;
+  /** What is known of a member is kept for the rules of another configuration. */
+  readonly keepsFacts?: boolean;
   /** Hears which agent a member belongs to, after it does. */
   readonly named?: ((agent: number, facts: MemberFacts) => void) | undefined;
   /** Hears of each member once, when it is identified; not of one that had ended before. */
@@ -72,6 +74,7 @@ export class Identification implements JudgeGate {
   readonly counters = new Counters(IDENTITY, this);
   readonly #options: IdentificationOptions;
   readonly #tracker: Tracker;
+  #findRule: RuleFinder | undefined;
   /** Time of this turn that is used up. */
   #usedNs = 0;
   /** No further look before then. */
@@ -80,11 +83,22 @@ export class Identification implements JudgeGate {
   constructor(options: IdentificationOptions) {
     this.#options = options;
     this.#tracker = options.tracker;
+    this.#findRule = options.findRule;
     this.#tracker.judgeGate = this;
   }
 
   get waitingCount(): number {
     return this.#tracker.table.looks.freshCount;
+  }
+
+  /** Those who are looked at from now on have other rules. */
+  changeRules(findRule: RuleFinder): void {
+    this.#findRule = findRule;
+  }
+
+  /** Hears of a member that has got another agent without a look. */
+  renamed(agent: number, facts: MemberFacts): void {
+    this.#options.named?.(agent, facts);
   }
 
   /** Its time starts anew. */
@@ -174,7 +188,7 @@ export class Identification implements JudgeGate {
     const { table, thresholdNs } = this.#tracker;
     const isFirst = this.#isFirst(slot, identity);
     const facts = this.#factsOf(slot, identity, nowNs);
-    const rule = this.#options.findRule?.(facts);
+    const rule = this.#findRule?.(facts);
     const member = {
       agent: table.agents.numberFor(nameFor(facts, rule)),
       rule: rule?.index ?? RULE_NONE,
@@ -182,6 +196,7 @@ export class Identification implements JudgeGate {
       lateNs: rule?.lateNs ?? Number.POSITIVE_INFINITY,
       graceNs: rule?.graceNs ?? 0,
       program: identity?.mark ?? UNREAD,
+      facts: this.#options.keepsFacts === true ? facts : undefined,
     };
     table.identified(slot, member, nowNs);
     this.#options.named?.(member.agent, facts);

@@ -76,13 +76,15 @@ export class Observer {
   readonly observerInode: number;
   /** How often and how long no agent could be heard. */
   readonly pauses: PauseWatch;
-  /** True if the last poll or pump took at least one datagram. */
+  /** True if the last poll or pump took a datagram. */
   lastPollConsumed = false;
   /** True if the last pump ended by its budget or its time: more may wait. */
   lastPumpCutOff = false;
   readonly #listeners: Listener[] = [];
   readonly #rows = new EventBatch();
   readonly #intake: Intake;
+  /** The limits of members and of all. */
+  readonly admission: Admission;
   readonly silence: SilenceWatch;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
@@ -113,11 +115,12 @@ export class Observer {
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
     const { tracker, clock, pauses } = this;
     this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf });
+    this.admission = new Admission(options.admission ?? NO_LIMITS);
     this.#intake = new Intake({
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
       processes: options.processes,
-      admission: new Admission(options.admission ?? NO_LIMITS),
+      admission: this.admission,
       accounting: this.accounting,
       refusals: this.refusals,
       rows: this.#rows,
@@ -137,9 +140,7 @@ export class Observer {
     return this.clock.source;
   }
 
-  /**
-   * SO_RCVBUF of the first Unix listener as the kernel granted it; 0 = not set, or there is none.
-   */
+  /** SO_RCVBUF of the first Unix listener as it was granted; 0 = not set, or there is none. */
   get udsRcvbufBytes(): number {
     return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
   }
@@ -254,9 +255,7 @@ export class Observer {
     return this.tracker.stallFreshness(key, generation, this.clock.lastNs);
   }
 
-  /**
-   * Earliest time at which a poll or pump has work without a datagram; +Infinity if there is none.
-   */
+  /** When a poll or pump has work without a datagram at the earliest; +Infinity = never. */
   nextDeadline(): number {
     return Math.min(this.tracker.nextDeadline(), this.#intake.lookNs);
   }

@@ -31,7 +31,7 @@ export class PauseWatch {
   /** The longest pause since it was last set to 0: what is to be reported. */
   longestNs = 0;
   /** The longest gap that is no pause. */
-  readonly gapNsMax: number;
+  gapNsMax: number;
   readonly #pauses: Pauses;
   #listenedNs = Number.NaN;
   #plannedNs = 0;

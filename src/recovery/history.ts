@@ -67,7 +67,7 @@ const LOOK_NS = NS_PER_S;
 export class History {
   readonly #counters: RecoveryCounters;
   readonly #capacity: number;
-  readonly #settings: HistorySettings;
+  #settings: HistorySettings;
   /**
    * Debounce windows by the tracker's key, with the generation beside it: a reused pid does not
    * inherit the window of the process before it. In the order of firing, the oldest first.
@@ -109,6 +109,11 @@ export class History {
       const firedNs = Math.min(nowNs, nsFromMs(unixMs - atStart));
       if (this.#makeRoom(pid, nowNs, 0)) this.#openWindow(pid, generation, firedNs);
     }
+  }
+
+  /** What is remembered has to last as long as other plans ask for it. */
+  change(settings: HistorySettings): void {
+    this.#settings = settings;
   }
 
   get windowCount(): number {

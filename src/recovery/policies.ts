@@ -30,13 +30,17 @@ export interface AgentPolicy {
 
 export class Policies {
   readonly settings: RecoverySettings;
-  readonly #plan: Plan;
-  readonly #none: Plan;
-  readonly #byName: ReadonlyMap<string, Plan>;
+  #plan!: Plan;
+  #none!: Plan;
+  #byName!: ReadonlyMap<string, Plan>;
 
   constructor(settings: RecoverySettings) {
     this.settings = settings;
-    const { config, plans = [] } = settings;
+    this.change(settings);
+  }
+
+  /** Stalls are decided by these from now on; a recovery that has begun keeps its plan. */
+  change({ config, plans = [] }: Pick<RecoverySettings, "config" | "plans">): void {
     this.#plan = new Plan(config);
     this.#none = new Plan({ ...config, command: undefined, steps: [] });
     this.#byName = new Map(plans.map((plan) => [plan.name, new Plan(plan, plan.name)]));

@@ -5,12 +5,9 @@
 // one outcome.
 import { Counters, type ShowCounters } from "../base/counters.ts";
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX, RECOVERY_SPAWNS_PER_TURN_MAX } from "../base/limits.ts";
-import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
-import { type AgentHost, BlindAgentHost } from "./agent_host.ts";
-import type { Freshness } from "./checks.ts";
-import type { ChildRunner } from "./children/child_runner.ts";
+import { BlindAgentHost } from "./agent_host.ts";
 import { Outstanding } from "./children/outstanding.ts";
 import { GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { Decider } from "./decider.ts";
@@ -19,7 +16,8 @@ import { History, type RecoveryJournal } from "./history.ts";
 import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
 import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
-import { HeldStalls, type IsMuted } from "./held_stalls.ts";
+import { HeldStalls } from "./held_stalls.ts";
+import type { RecoveryOptions } from "./recovery_options.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
@@ -34,29 +32,6 @@ import { UnitRestarts } from "./unit_restarts.ts";
  * so that neither starves.
  */
 const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;
-
-export interface RecoveryOptions extends RecoverySettings {
-  readonly runner: ChildRunner;
-  /** Undefined = no signals and no units: an observer of beats alone. */
-  readonly host?: AgentHost;
-  readonly freshness: Freshness;
-  /** Receives every outcome, in order, during the calls below; must not call back. */
-  readonly outcomes: (outcome: RecoveryOutcome) => void;
-  /** Capacity of the tracker: at most one child and one debounce window for each agent. */
-  readonly capacity: number;
-  /** The observer's own pid namespace; NaN = unknown. */
-  readonly observerNamespaceInode: number;
-  /**
-   * Unix time in ms of observer time 0; asked for at each spawn, since the wall clock may be set.
-   */
-  readonly unixMsAtStart: () => number;
-  /** The daemon's environment, for `inherit_env`. */
-  readonly daemonEnv: Readonly<Record<string, string | undefined>>;
-  /** Whether a stall has to wait for the end of a mute; undefined = nobody is muted. */
-  readonly isMuted?: IsMuted;
-  /** For the time that spawns take; undefined = only their number is limited. */
-  readonly monotonicNs?: () => number;
-}
 
 /** The stalls that wait for a decision. */
 export interface WaitingStalls {
@@ -129,6 +104,17 @@ export class Recovery {
    */
   useJournal(journal: RecoveryJournal, nowNs: number): void {
     this.#history.useJournal(journal, nowNs, this.#unixMsAtStart);
+  }
+
+  /**
+   * Another configuration (spec 17 section 3): what runs, runs on with the plan that it has, and
+   * what is remembered is held against the new figures.
+   */
+  change(settings: Pick<RecoverySettings, "config" | "plans">): void {
+    this.#policies.change(settings);
+    this.#history.change(this.#policies.longestMemory);
+    this.#storm.change(settings.config);
+    this.#outstanding.change(settings.config);
   }
 
   /** The first half of a turn: takes stalls and decides them, as many as its budget allows. */

@@ -10,8 +10,8 @@ interface StormSettings {
 }
 
 export class StormLimit {
-  readonly limit: number;
-  readonly windowNs: number;
+  limit!: number;
+  windowNs!: number;
   /** Times of the starts in the window, oldest first, from `#first` on. */
   #starts: number[] = [];
   #first = 0;
@@ -19,7 +19,12 @@ export class StormLimit {
   #lastRefusedNs = NaN;
   #refused = 0;
 
-  constructor({ stormLimit, stormWindowNs }: StormSettings) {
+  constructor(settings: StormSettings) {
+    this.change(settings);
+  }
+
+  /** What has begun within the window counts on, as far as it was counted before. */
+  change({ stormLimit, stormWindowNs }: StormSettings): void {
     this.limit = stormLimit === 0 ? Infinity : stormLimit;
     this.windowNs = stormWindowNs;
   }

@@ -4,6 +4,7 @@
 // decided in tracker.ts.
 import { AGENT_NEW, AgentTable } from "../agents/agent_table.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { MemberFacts } from "../agents/naming.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
@@ -30,6 +31,8 @@ interface Identified extends Terms {
   readonly rule: number;
   /** Mark of the program that it runs; 0 = it could not be read. */
   readonly program: number;
+  /** What is known of it; undefined = it is not kept. */
+  readonly facts?: MemberFacts | undefined;
 }
 
 /** The account that agents have of the beats of their members, also of those that are gone. */
@@ -44,6 +47,8 @@ export class SlotTable {
   readonly share: UidShare;
   readonly agents: AgentTable;
   readonly looks: LookOrder;
+  /** By slot: what was known of the member when it was last named, for other rules. */
+  readonly facts: (MemberFacts | undefined)[] = [];
   readonly index: BoundedIndex;
   readonly removed: RemovedPids;
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
@@ -119,6 +124,7 @@ export class SlotTable {
     this.lanes.leave(slot);
     this.share.left(slot);
     this.looks.left(slot);
+    this.facts[slot] = undefined;
     this.#leaveAgent(slot);
   }
 
@@ -168,7 +174,16 @@ export class SlotTable {
   /** The member of `slot` was looked at, and this is who it is. */
   identified(slot: number, identified: Identified, nowNs: number): void {
     const { slots } = this;
-    const { agent, rule, program } = identified;
+    this.assign(slot, identified.agent, identified.rule);
+    slots.program[slot] = identified.program;
+    this.facts[slot] = identified.facts;
+    this.lanes.change(slot, identified);
+    this.looks.looked(slot, nowNs);
+  }
+
+  /** The member of `slot` belongs to `agent` from now on, by `rule`. */
+  assign(slot: number, agent: number, rule: number): void {
+    const { slots } = this;
     const hasEnded = slots.hasEnded(slot);
     this.agents.join(agent, hasEnded);
     // What it sent before anybody knew who it is belongs to the agent that it turns out to be.
@@ -176,9 +191,6 @@ export class SlotTable {
     else this.#leaveAgent(slot);
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
-    slots.program[slot] = program;
-    this.lanes.change(slot, identified);
-    this.looks.looked(slot, nowNs);
   }
 
   /** The beats of `slot` since they were last taken. */
@@ -240,6 +252,8 @@ export class SlotTable {
       this.lanes.moved(slot);
       this.share.moved(slot);
       this.looks.moved(slot);
+      this.facts[slot] = this.facts[last];
+      this.facts[last] = undefined;
       if (!this.index.insert(slots.key[slot]!, slot))
         this.counters.add(TRACKER.invariantViolations);
     }

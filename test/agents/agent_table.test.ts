@@ -144,3 +144,48 @@ describe("AgentTable", () => {
     }
   });
 });
+
+describe("AgentTable.reserveAnew()", () => {
+  const reserved = (...all: string[]) => all.map((name) => ({ name, bindsOwner: true }));
+
+  test("keeps the number and the members of a name that is known, whoever made it up", () => {
+    const agents = new AgentTable();
+    const number = agents.numberFor(free("worker"));
+    agents.join(number);
+    agents.reserveAnew(reserved("worker", "api"));
+    expect(agents.reservedNumber("worker")).toBe(number);
+    expect([agents.membersOf(number), agents.isFree(number)]).toEqual([1, false]);
+    expect(agents.nameOf(agents.numberFor(bound("worker")))).toBe("worker");
+    expect(agents.nameOf(agents.numberFor(free("worker")))).toBe("user1000:worker");
+  });
+
+  test("gives a name that is in no rule any more to who comes first, and its place when it is needed", () => {
+    const agents = new AgentTable(4);
+    agents.reserve(reserved("a", "b", "c", "d"));
+    agents.reserveAnew(reserved("a"));
+    expect(names(agents, [free("b", 7)])).toEqual(["b"]);
+    expect(names(agents, [bound("e"), bound("f")])).toEqual(["e", "f"]);
+    expect(agents.nameOf(agents.numberFor(bound("g")))).toBe("other");
+    expect(agents.reservedNumber("a")).toBeGreaterThan(0);
+  });
+
+  test("has no places where others have members, and changes nothing then", () => {
+    const agents = new AgentTable(4);
+    names(agents, [bound("a"), bound("b"), bound("c")]);
+    expect(agents.canReserve(reserved("x", "y"))).toBe(false);
+    expect(agents.canReserve(reserved("a", "y"))).toBe(true);
+    expect(() => agents.reserveAnew(reserved("x", "y"))).toThrow("each reserved name has a place");
+    expect(agents.nameCount).toBe(3);
+  });
+
+  test("takes the place of a name without members, also of one of the new names", () => {
+    const agents = new AgentTable(2);
+    names(agents, [bound("a")]);
+    const left = agents.numberFor(bound("b"));
+    agents.reserveAnew(reserved("a", "z"));
+    expect(agents.nameOf(left)).toBe("");
+    expect(agents.nameOf(agents.reservedNumber("z"))).toBe("z");
+    agents.reserveAnew(reserved("a", "b"));
+    expect(agents.nameOf(agents.reservedNumber("b"))).toBe("b");
+  });
+});

@@ -152,3 +152,47 @@ describe("an agent of which members are expected", () => {
     expect([subject.expected.expectedOf(0), subject.expected.missingOf(0)]).toEqual([0, 0]);
   });
 });
+
+describe("ExpectedAgents.change()", () => {
+  function change(subject: Subject, nowS: number, ...expected: readonly ExpectedAgent[]): void {
+    subject.agents.reserveAnew(expected.map(({ name }) => ({ name, bindsOwner: true })));
+    subject.expected.change(expected, nowS * NS_PER_S);
+  }
+
+  test("an agent that is new has its whole grace from then on, not from the start", () => {
+    const subject = new Subject(WORKER);
+    for (let i = 0; i < 2; i++) subject.agents.join(subject.numberOf("worker"));
+    expect(subject.at(100)).toEqual([]);
+    change(subject, 100, WORKER, CRON);
+    expect([...subject.at(100), ...subject.at(159.9)]).toEqual([]);
+    expect(subject.at(160)).toEqual(["160: cron 0/1 after 60"]);
+  });
+
+  test("a larger number has its whole grace, a smaller one completes at once", () => {
+    const subject = new Subject(WORKER);
+    for (let i = 0; i < 2; i++) subject.agents.join(subject.numberOf("worker"));
+    expect(subject.at(50)).toEqual([]);
+    change(subject, 50, { ...WORKER, expected: 3 });
+    expect([...subject.at(50), ...subject.at(79.9)]).toEqual([]);
+    expect(subject.at(80)).toEqual(["80: worker 2/3 after 30"]);
+    change(subject, 90, WORKER);
+    expect(subject.at(90)).toEqual(["90: worker 2/2 back after 10"]);
+  });
+
+  test("the same number keeps the state and the time of the agent", () => {
+    const subject = new Subject(WORKER, CRON);
+    expect(subject.at(31)).toEqual(["31: worker 0/2 after 30"]);
+    change(subject, 40, WORKER, CRON);
+    expect([...subject.at(40), ...subject.at(59.9)]).toEqual([]);
+    expect(subject.at(60)).toEqual(["60: cron 0/1 after 60"]);
+    expect(subject.expected.missingCount).toBe(2);
+  });
+
+  test("an agent of which none is expected any more is not missing, without a word", () => {
+    const subject = new Subject(WORKER);
+    expect(subject.at(31)).toHaveLength(1);
+    change(subject, 40);
+    expect(subject.at(41)).toEqual([]);
+    expect(subject.expected.missingCount).toBe(0);
+  });
+});

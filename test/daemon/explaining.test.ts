@@ -1,6 +1,7 @@
 // The facts for `explain` (spec 16 section 12): of whom, from where, and what comes next.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import { LiveConfig } from "../../src/daemon/live_config.ts";
 import { Explaining } from "../../src/daemon/explaining.ts";
 import { EventFeed } from "../../src/view/event_feed.ts";
 import { EventLog } from "../../src/view/event_log.ts";
@@ -52,8 +53,7 @@ async function explained(command?: readonly string[]): Promise<Explained> {
     search: new MemberSearch({ tracker, expected: { missingOf: () => 0 }, nowNs }),
     events,
     identities: harness.identities,
-    config: loaded.config,
-    places: () => Promise.resolve(["varta.toml:2", "varta.toml:6"]),
+    live: new LiveConfig(loaded.config, async () => ["varta.toml:2", "varta.toml:6"]),
     expectedOf: () => 8,
     nowNs,
     unixMsAtStart: () => 0,

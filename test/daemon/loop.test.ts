@@ -99,7 +99,7 @@ class Subject {
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines,
       monotonicNs,
-      iterationBudgetNs: this.#options.iterationBudgetNs ?? NS_PER_S,
+      iterationBudgetNs: this.#options.iterationBudgetNs ?? (() => NS_PER_S),
       turnBegins: () => {},
       quietNsMax: this.#options.quietNsMax ?? Number.POSITIVE_INFINITY,
       shouldStop: () => shouldStop() || monotonicNs() > giveUpNs,
@@ -414,7 +414,10 @@ describe("Loop", () => {
 
   test("counts the turns that took longer than their budget", async () => {
     using directory = new TemporaryDirectory();
-    const subject = new Subject({ listeners: [unixListener(directory)], iterationBudgetNs: 0 });
+    const subject = new Subject({
+      listeners: [unixListener(directory)],
+      iterationBudgetNs: () => 0,
+    });
     await subject.run(() => subject.turns >= 2);
     subject.close();
     expect(renderPage(subject.metrics)).toContain(

@@ -1,9 +1,11 @@
 // What the parts of the daemon get of the rules of a configuration.
 import { describe, expect, test } from "bun:test";
-import { AGENT_NEW, AGENT_OTHER, AgentTable } from "../../src/agents/agent_table.ts";
+import { AGENT_NEW, AGENT_OTHER } from "../../src/agents/agent_table.ts";
 import type { MemberFacts } from "../../src/agents/naming.ts";
-import { RULE_NONE } from "../../src/agents/rules.ts";
+import { NO_PLAN, RULE_NONE } from "../../src/agents/rules.ts";
 import type { AgentRule } from "../../src/config/config.ts";
+import { Tracker } from "../../src/tracker/tracker.ts";
+import { ScriptedProcesses } from "../support/scripted_processes.ts";
 import { policyOf, reservedNames, ruleFinder } from "../../src/daemon/member_rules.ts";
 
 function rule(fields: Pick<AgentRule, "match"> & Partial<AgentRule>): AgentRule {
@@ -65,20 +67,28 @@ test("reservedNames() has each name that is known beforehand once, and who may h
 });
 
 describe("policyOf()", () => {
-  const rules = [rule({ match: { comm: ["a"] }, recovery: "restart" })];
-  const table = new AgentTable();
-  const agent = table.numberFor({ text: "api", owner: 998, user: "app", isFree: false });
+  const agents = [
+    rule({ match: { comm: ["a"] }, recovery: "restart" }),
+    rule({ match: { comm: ["b"] }, recovery: "page" }),
+  ];
+  const tracker = new Tracker({ thresholdNs: 1e9, processes: new ScriptedProcesses() });
+  const api = tracker.table.agents.numberFor({ text: "api", owner: 9, user: "app", isFree: false });
+  const stall = { agent: api, rule: 0, observerNs: 5, key: 4711, generation: 1 };
 
   test("is the plan of the rule of a stall and the name of its agent", () => {
-    expect(policyOf({ agent, rule: 0 }, rules, table)).toEqual({
-      name: "api",
-      recovery: "restart",
-    });
-    expect(policyOf({ agent, rule: RULE_NONE }, rules, table).recovery).toBeUndefined();
+    const live = { current: { agents }, sinceNs: 4 };
+    expect(policyOf(stall, live, tracker)).toEqual({ name: "api", recovery: "restart" });
+    expect(policyOf({ ...stall, rule: RULE_NONE }, live, tracker).recovery).toBeUndefined();
   });
 
   test("has no name for members that share none", () => {
-    for (const number of [AGENT_NEW, AGENT_OTHER])
-      expect(policyOf({ agent: number, rule: 0 }, rules, table).name).toBe("");
+    const live = { current: { agents }, sinceNs: Number.NEGATIVE_INFINITY };
+    for (const agent of [AGENT_NEW, AGENT_OTHER])
+      expect(policyOf({ ...stall, agent }, live, tracker).name).toBe("");
+  });
+
+  test("has no plan for a member that is gone and was judged by rules of before", () => {
+    const live = { current: { agents }, sinceNs: 5 };
+    expect(policyOf(stall, live, tracker)).toEqual({ name: "api", recovery: NO_PLAN });
   });
 });

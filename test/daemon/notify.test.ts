@@ -189,3 +189,26 @@ describe("Notify", () => {
     expect(turn(notify, 60_000)).toEqual(["STOPPING=1\n"]);
   });
 });
+
+describe("Notify and a reload", () => {
+  test("says when it begins in one message, and READY=1 when it is over", () => {
+    const notify = opened();
+    notify.ready(0);
+    manager.read();
+    notify.reloading(1_234);
+    expect(manager.read()).toEqual(["RELOADING=1\nMONOTONIC_USEC=1234\n"]);
+    notify.reloaded(NS_PER_S, undefined);
+    expect(manager.read()[0]).toStartWith("READY=1\nSTATUS=0 agents");
+  });
+
+  test("has in its status why the last one failed, until one goes well", () => {
+    const notify = opened();
+    notify.ready(0);
+    notify.reloaded(NS_PER_S, "reload failed: /etc/varta/varta.toml:31:13");
+    expect(manager.read().at(-1)).toBe(
+      "READY=1\nSTATUS=reload failed: /etc/varta/varta.toml:31:13; 0 agents, 0 stalled, 0 beats/s\n",
+    );
+    notify.reloaded(2 * NS_PER_S, undefined);
+    expect(manager.read()).toEqual(["READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n"]);
+  });
+});

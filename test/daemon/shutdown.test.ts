@@ -227,15 +227,21 @@ describe("Shutdown.takeSignals()", () => {
     const log = { info: () => {}, warn: () => {} };
     const shutdown = new Shutdown({ log, childCount: () => 0 });
     const asked: string[] = [];
-    shutdown.takeSignals(() => asked.push("dump"));
+    shutdown.takeSignals(
+      () => asked.push("dump"),
+      () => asked.push("reload"),
+    );
     let heldAtTheEnd: number[] = [];
     shutdown.add(() => {
       heldAtTheEnd = counts();
     });
     expect(counts()).toEqual(before.map((count) => count + 1));
     process.emit("SIGUSR1");
-    expect([asked, shutdown.isRequested]).toEqual([["dump"], false]);
+    process.emit("SIGHUP");
+    expect([asked, shutdown.isRequested]).toEqual([["dump", "reload"], false]);
     process.emit("SIGTERM", "SIGTERM");
+    process.emit("SIGHUP");
+    expect(asked).toEqual(["dump", "reload"]);
     expect(shutdown.isRequested).toBe(true);
     void shutdown.run();
     expect(await shutdown.finished).toBe(0);
@@ -245,7 +251,10 @@ describe("Shutdown.takeSignals()", () => {
 
   test("ends at once when a stop comes twice, by another signal", async () => {
     const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
-    shutdown.takeSignals(() => {});
+    shutdown.takeSignals(
+      () => {},
+      () => {},
+    );
     process.emit("SIGTERM", "SIGTERM");
     process.emit("SIGINT", "SIGINT");
     expect(await shutdown.finished).toBe(1);

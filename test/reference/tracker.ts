@@ -327,6 +327,43 @@ export class ReferenceTracker {
   }
 
   /**
+   * All members have other terms from `nowNs` on, and none is judged by silence of before: the
+   * rules of spec 17 section 4 one after the other, in the order of the last beats.
+   */
+  changeAll(nowNs: number, termsOf: (pid: number) => ReferenceTerms): void {
+    const moved: { slot: ReferenceSlot; terms: ReferenceTerms }[] = [];
+    for (const slot of this.slots.toSorted((a, b) => a.lastNs - b.lastNs)) {
+      const terms = termsOf(slot.pid);
+      const graceEndNs = terms.graceNs > 0 ? slot.firstNs + terms.graceNs : -Infinity;
+      const { lane } = slot;
+      const isSame = lane.thresholdNs === terms.thresholdNs && lane.lateNs === terms.lateNs;
+      if (isSame && slot.graceEndNs === graceEndNs) continue;
+      const judgedNs = this.#judgedNs(slot, nowNs, terms, graceEndNs);
+      slot.graceEndNs = Math.max(graceEndNs, this.awakeNs(judgedNs));
+      moved.push({ slot, terms });
+    }
+    for (const { slot } of moved) slot.lane = NO_LANE;
+    for (const { slot, terms } of moved) {
+      slot.lane = this.#laneFor(terms.thresholdNs, terms.lateNs);
+      slot.late &&= slot.lane.lateNs < Infinity;
+      slot.parked = false;
+      if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
+    }
+  }
+
+  /** When a member is late or stalled by `terms` at the earliest, if they are the stricter ones. */
+  #judgedNs(slot: ReferenceSlot, nowNs: number, terms: ReferenceTerms, graceEndNs: number): number {
+    const after = (silenceNs: number) => slot.lastNs + silenceNs + this.excusedNs(slot);
+    const pausedNs = nowNs - this.awakeNs(nowNs);
+    const before = Math.max(after(slot.lane.thresholdNs), slot.graceEndNs + pausedNs);
+    const plain = Math.max(after(terms.thresholdNs), graceEndNs + pausedNs);
+    const stallNs = plain < before ? Math.min(before, nowNs + terms.thresholdNs) : -Infinity;
+    if (slot.late || terms.lateNs >= slot.lane.lateNs) return stallNs;
+    const lateNs = Math.min(after(slot.lane.lateNs), nowNs + terms.lateNs);
+    return Math.max(stallNs, Math.min(lateNs, Math.max(plain, stallNs)));
+  }
+
+  /**
    * A linear scan for each slot that is due, in the order that the specification gives. `look` may
    * change the terms of a slot before that is judged.
    */

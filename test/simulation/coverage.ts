@@ -95,6 +95,7 @@ export const REQUIRED: readonly string[] = [
   "stallsByRule",
   "lates",
   "graced",
+  "reloads",
   "resumed",
   "retired",
   "recycled",

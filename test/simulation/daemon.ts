@@ -3,6 +3,7 @@
 import { NO_PLAN } from "../../src/agents/rules.ts";
 import type { AgentRule } from "../../src/config/config.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
+import { Rematch } from "../../src/daemon/reload/rematch.ts";
 import { policyOf, ruleFinder } from "../../src/daemon/member_rules.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
@@ -44,6 +45,8 @@ export interface Daemon {
   readonly runner: SimulatedRunner;
   readonly recorder: Recorder;
   readonly promises: Promises;
+  /** The terms of the rule have changed: as the swap of a reload does it. */
+  reload(): void;
 }
 
 export function makeDaemon(world: World, seams: Seams): Daemon {
@@ -117,10 +120,11 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const config = recoveryConfig(world);
   const agents = rule === undefined ? [] : [configRule(rule)];
   const plans = rule?.debounceNs === undefined ? [] : [planOf(config, rule.debounceNs)];
+  const live = { current: { agents }, sinceNs: Number.NEGATIVE_INFINITY };
   const recovery = seams.recovery({
     config,
     plans,
-    policyOf: (stall) => policyOf(stall, agents, observer.tracker.table.agents),
+    policyOf: (stall) => policyOf(stall, live, observer.tracker),
     allowCrossNamespace,
     listenerNames,
     runner: {
@@ -148,6 +152,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     reader: new SimulatedIdentities(processes, nowGeneration),
     listenerNames,
     findRule: ruleFinder(agents),
+    keepsFacts: true,
     named: (agent, facts) => rows.named(agent, facts),
     monotonicNs: () => world.trueNs,
   });
@@ -179,6 +184,20 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     runner,
     recorder,
     promises,
+    reload() {
+      const findRule = ruleFinder([configRule(scenario.rule!)]);
+      const monotonicNs = () => world.trueNs;
+      const rematch = new Rematch({
+        tracker: observer.tracker,
+        findRule,
+        thresholdNs,
+        monotonicNs,
+      });
+      rematch.advance(Number.POSITIVE_INFINITY);
+      identification.changeRules(findRule);
+      rematch.swap(clock.lastNs, (agent, facts) => identification.renamed(agent, facts));
+      promises.reloaded(clock.lastNs);
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import { comparePage, compareTurn } from "./comparison.ts";
 import { type Daemon, makeDaemon } from "./daemon.ts";
 import { same } from "./failure.ts";
 import { Model } from "./model.ts";
+import { drawTerms } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
 import type { World } from "./world.ts";
 
@@ -96,6 +97,19 @@ export class Life {
     if (this.#turns % this.#pageEvery === 0) comparePage(this.#daemon, this.#model);
     worldClock.endTurn();
     this.#world.finishSwaps();
+    this.#maybeReload();
+  }
+
+  // Between two turns; what was judged and not told yet was judged by the terms of before.
+  #maybeReload(): void {
+    const { random, scenario, coverage } = this.#world;
+    const { rule } = scenario;
+    if (rule === undefined || !random.chance(0.02)) return;
+    if (this.#daemon.observer.hasPendingStalls()) return;
+    coverage.count("reloads");
+    Object.assign(rule, drawTerms(random, rule, scenario.thresholdNs));
+    this.#daemon.reload();
+    this.#model.observer.reload();
   }
 
   get #hasWorkLeft(): boolean {

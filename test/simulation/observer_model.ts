@@ -127,6 +127,15 @@ export class ObserverModel {
     this.pidMax = scenario.readsPidMax ? options.readPidMax() : 2 ** 32 - 1;
   }
 
+  /** The rule of the scenario has other terms now. */
+  reload(): void {
+    const { rule, thresholdNs } = this.#options.scenario;
+    const others = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
+    this.tracker.changeAll(this.nowNs, (pid) =>
+      this.identification.hasRule(this.tracker.find(pid)!) ? rule! : others,
+    );
+  }
+
   /** Spec 04 section 3: returns the datagrams consumed. */
   pump(clock: SimulatedClock, budget: number, budgetNs: number): number {
     this.clock = clock;

@@ -46,6 +46,7 @@ interface Watched {
 }
 
 export class Promises {
+  #reloadedNs = Number.NEGATIVE_INFINITY;
   readonly #options: PromiseOptions;
   readonly #watched = new Map<number, Watched>();
   /** Children that were started and not reported as ended. */
@@ -151,6 +152,19 @@ export class Promises {
     const graceNs = agentName(agent).endsWith(SHARED) ? (rule?.graceNs ?? 0) : 0;
     if (observerNs < firstBeatNs + graceNs)
       throw new SimulationFailure("promise: a new one is not judged", firstBeatNs, observerNs);
+  }
+
+  /** Other terms hold from `nowNs` on; no silence of before counts against them. */
+  reloaded(nowNs: number): void {
+    this.#reloadedNs = nowNs;
+  }
+
+  /** By when everybody who has been silent since the reload is judged by the terms of the rule. */
+  #settledNs(): number {
+    const { excusedNs, rule, thresholdNs } = this.#options;
+    if (this.#reloadedNs === Number.NEGATIVE_INFINITY) return this.#reloadedNs;
+    const ownNs = rule?.thresholdNs ?? thresholdNs;
+    return this.#reloadedNs + Math.max(ownNs, thresholdNs) + excusedNs(this.#reloadedNs);
   }
 
   onRemoved(pid: number, nowNs: number): void {
@@ -269,7 +283,8 @@ export class Promises {
       const excused = lastBeatNs + excusedNs(lastBeatNs);
       // It is not seen here which beat took the slot: the last one at the latest.
       const graceNs = isShared(watched.generation) ? (rule?.graceNs ?? 0) : 0;
-      const deadlineNs = excused + Math.max(this.#thresholdNsMax(watched), graceNs);
+      const silentNs = excused + Math.max(this.#thresholdNsMax(watched), graceNs);
+      const deadlineNs = Math.max(silentNs, this.#settledNs());
       this.#isLateIfDue(pid, watched, excused + graceNs, sinceNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
@@ -286,7 +301,7 @@ export class Promises {
     if (rule === undefined || !isTaken || watched.late || watched.reported) return;
     const { lastBeatNs } = watched;
     const lateNs = Math.max(lastBeatNs + rule.lateNs + excusedNs(lastBeatNs), notBeforeNs);
-    if (lateNs > sinceNs) return;
+    if (Math.max(lateNs, this.#settledNs()) > sinceNs) return;
     throw new SimulationFailure(`promise: no late is missed, pid ${pid}`, lateNs, sinceNs);
   }
 

@@ -44,11 +44,12 @@ export interface Scenario {
   readonly isCalm: boolean;
 }
 
+/** A reload changes its terms. */
 export interface ScenarioRule {
-  readonly thresholdNs: number;
+  thresholdNs: number;
   /** +Infinity = no member is late. */
-  readonly lateNs: number;
-  readonly graceNs: number;
+  lateNs: number;
+  graceNs: number;
   /** Of its plan, which is the recovery in all else; undefined = its plan is "none". */
   readonly debounceNs: number | undefined;
 }
@@ -202,6 +203,14 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     rule: drawRule(random, thresholdNs),
     isCalm: false,
   };
+}
+
+/** Other terms for the rule; one that knows no late goes on without one. */
+export function drawTerms(random: Random, { lateNs }: ScenarioRule, thresholdNs: number) {
+  const ownNs = Math.round(random.pick([0.4, 0.9, 1, 2.5]) * thresholdNs) + random.below(1_000);
+  const late = lateNs === Number.POSITIVE_INFINITY ? lateNs : random.pick([0.3, 0.8]);
+  const graceNs = Math.round(random.pick([0, 0, 0.6, 4]) * ownNs);
+  return { thresholdNs: ownNs, lateNs: Math.round(late * ownNs), graceNs };
 }
 
 function drawRule(random: Random, thresholdNs: number): ScenarioRule | undefined {

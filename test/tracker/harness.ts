@@ -120,6 +120,14 @@ export class Harness {
     if (slot >= 0) this.tracker.table.lanes.change(slot, all);
   }
 
+  /** All members have these terms from `now` on. */
+  changeAll(now: number, termsOf: (pid: number) => Terms): void {
+    const { slots, table, len } = this.tracker;
+    const order = Array.from({ length: len }, (_, slot) => slot);
+    order.sort((a, b) => slots.lastNs[a]! - slots.lastNs[b]!);
+    table.lanes.changeAll(order, (slot) => termsOf(slots.pid[slot]!), now);
+  }
+
   drain(now: number, threshold = THRESHOLD): StallSeen[] {
     const seen: StallSeen[] = [];
     this.tracker.drainStalledSlots(now, threshold, this.#sink(seen));

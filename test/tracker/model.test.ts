@@ -59,6 +59,14 @@ type Operation =
       readonly late: number;
       readonly grace: number;
     }
+  | {
+      readonly kind: "change all";
+      /** One for each pid in turn. */
+      readonly thresholds: readonly number[];
+      readonly late: number;
+      readonly graces: readonly [number, number];
+      readonly later: number;
+    }
   | { readonly kind: "pause"; readonly ns: number }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
@@ -132,6 +140,20 @@ function operations(world: World): fc.Arbitrary<Operation> {
       }),
     },
     {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("change all" as const),
+        // As many as the world has, so that it may run out of lanes here, too.
+        thresholds: fc.shuffledSubarray([...world.thresholds], { minLength: 1 }),
+        late: fc.constantFrom(Number.POSITIVE_INFINITY, ...world.lates),
+        graces: fc.tuple(
+          fc.constantFrom(0, 0, ...world.graces),
+          fc.constantFrom(0, 0, ...world.graces),
+        ),
+        later,
+      }),
+    },
+    {
       weight: world.graces.length > 0 ? 1 : 0,
       arbitrary: fc.record({ kind: fc.constant("pause" as const), ns: fc.constantFrom(20, 120) }),
     },
@@ -195,6 +217,16 @@ class Pair {
       const lateNs = late < thresholdNs ? late : Number.POSITIVE_INFINITY;
       fast.change(pid, thresholdNs, { lateNs, graceNs });
       slow.change(pid, { thresholdNs, lateNs, graceNs });
+    } else if (operation.kind === "change all") {
+      this.#now = Math.max(0, this.#now + operation.later);
+      const { thresholds, late, graces } = operation;
+      const termsOf = (pid: number) => {
+        const thresholdNs = thresholds[pid % thresholds.length]!;
+        const lateNs = late < thresholdNs ? late : Number.POSITIVE_INFINITY;
+        return { thresholdNs, lateNs, graceNs: graces[pid % 2]! };
+      };
+      fast.changeAll(this.#now, termsOf);
+      slow.changeAll(this.#now, termsOf);
     } else if (operation.kind === "pause") {
       this.#now += operation.ns;
       fast.tracker.pauses.add(this.#now, operation.ns);

@@ -5,7 +5,7 @@ import { SENDER_STATES_DEFAULT } from "../../base/limits.ts";
 import { isIpAddress, PORT_MAX } from "./address.ts";
 import { flag, integer, literal, mode, secretFile, socketPath, text } from "./forms.ts";
 import { account, accounts } from "./list_forms.ts";
-import { live, restart } from "./key.ts";
+import { restart } from "./key.ts";
 
 /** A state takes about 100 bytes, all of them at start: 6 MiB. */
 const SENDER_STATES_MAX = 65_536;
@@ -23,12 +23,12 @@ const ACCEPT_RECOVERY = restart("acceptRecovery", flag,
 
 const UNIX_KEYS = {
   ...sharedKeys("unix", RCVBUF_BYTES_UNIX),
-  path: live("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
+  path: restart("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
     "Path of the socket", { required: true }),
-  mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
-  group: live("gid", account("group"), "Group of the socket file"),
-  allow_uids: live("allowUids", accounts("user"), "Users whose beats are accepted"),
-  allow_gids: live("allowGids", accounts("group"), "Primary groups whose beats are accepted"),
+  mode: restart("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
+  group: restart("gid", account("group"), "Group of the socket file"),
+  allow_uids: restart("allowUids", accounts("user"), "Users whose beats are accepted"),
+  allow_gids: restart("allowGids", accounts("group"), "Primary groups whose beats are accepted"),
   containers: restart("containers", flag,
     "Accepts senders in containers by the pid that they have there", { byDefault: false }),
 };
@@ -36,7 +36,7 @@ const UNIX_KEYS = {
 const UDP_KEYS = {
   ...sharedKeys("udp", 0),
   ...networkKeys("0.0.0.0"),
-  accept_plaintext: live("acceptPlaintext", flag,
+  accept_plaintext: restart("acceptPlaintext", flag,
     "Accepts unauthenticated beats: any sender can beat for any pid", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
@@ -44,15 +44,15 @@ const UDP_KEYS = {
 const SECURE_UDP_KEYS = {
   ...sharedKeys("secure-udp", 0),
   ...networkKeys("127.0.0.1"),
-  key_file: live("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits"),
-  accepted_key_file: live("acceptedKeyFile", secretFile("keys", "a key file"),
+  key_file: restart("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits"),
+  accepted_key_file: restart("acceptedKeyFile", secretFile("keys", "a key file"),
     "Older shared keys, one per line"),
-  master_key_file: live("masterKeyFile", secretFile("key", "a key file"),
+  master_key_file: restart("masterKeyFile", secretFile("key", "a key file"),
     "Key that agent keys are derived from"),
   sender_states: restart("senderStates",
     integer({ min: 1, max: SENDER_STATES_MAX, zeroWould: "refuse every sender" }),
     "Senders whose replay state is kept", { byDefault: SENDER_STATES_DEFAULT, unit: "senders" }),
-  accept_non_loopback: live("acceptNonLoopback", flag,
+  accept_non_loopback: restart("acceptNonLoopback", flag,
     "Accepts an address that is reachable from outside", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
@@ -67,10 +67,10 @@ function sharedKeys<const K extends ListenerKind>(kind: K, rcvbufBytes: number) 
   const nameWant =
     'a name of 1 to 32 characters from a-z, 0-9, "_" and "-", the first a letter or digit';
   return {
-    kind: live("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
-    name: live("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
+    kind: restart("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
+    name: restart("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
       { computed: `${kind}-N, N from 0` }),
-    rcvbuf_bytes: live("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
+    rcvbuf_bytes: restart("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
       "Receive buffer asked of the kernel, in bytes; 0 = its default",
       { byDefault: rcvbufBytes, unit: "bytes" }),
   };
@@ -80,7 +80,7 @@ function networkKeys(address: string) {
   const want = 'an IPv4 or IPv6 address, such as "127.0.0.1" or "::1"';
   const port = { min: 1, max: PORT_MAX, zeroWould: "take a port that no agent knows" };
   return {
-    address: live("address", text(want, isIpAddress), "Address to bind", { byDefault: address }),
-    port: live("port", integer(port), "UDP port", { required: true }),
+    address: restart("address", text(want, isIpAddress), "Address to bind", { byDefault: address }),
+    port: restart("port", integer(port), "UDP port", { required: true }),
   };
 }

@@ -40,16 +40,21 @@ export class ChildKiller {
   readonly #running = new ChildList();
   readonly #terminating = new ChildList();
   readonly #killed = new ChildList();
-  readonly #timeoutNs: number;
-  #killGraceNs: number;
-  readonly #shutdownGraceNs: number;
+  #timeoutNs!: number;
+  #killGraceNs!: number;
+  #shutdownGraceNs!: number;
   #shutdownEndNs = Infinity;
 
   constructor(options: ChildKillerOptions) {
     this.#options = options;
-    this.#timeoutNs = options.times.timeoutNs ?? Infinity;
-    this.#killGraceNs = options.times.killGraceNs;
-    this.#shutdownGraceNs = options.times.shutdownGraceNs;
+    this.change(options.times);
+  }
+
+  /** Also for children that run: their lists are in the order of their starts. */
+  change({ timeoutNs = Infinity, killGraceNs, shutdownGraceNs }: ChildTimes): void {
+    this.#timeoutNs = timeoutNs;
+    this.#killGraceNs = killGraceNs;
+    this.#shutdownGraceNs = shutdownGraceNs;
   }
 
   /** A child was started. It stays in its list until it is put into another. */

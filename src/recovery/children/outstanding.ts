@@ -49,7 +49,7 @@ export class Outstanding {
   /** Broken invariants: a bug if not 0. */
   invariantViolations = 0;
   readonly #runner: ChildRunner;
-  readonly #times: ChildTimes;
+  #times: ChildTimes;
   /** Not handed out yet, the oldest first. */
   readonly #events: ChildEvent[] = [];
   readonly #table: Slab<Child>;
@@ -75,6 +75,12 @@ export class Outstanding {
       timedOut: (child, nowNs) => this.#timedOut(child, nowNs),
       giveUp: (child, nowNs, error) => this.#complete(child, nowNs, "reap_failed", error),
     });
+  }
+
+  /** Also for children that run. */
+  change(times: ChildTimes): void {
+    this.#times = times;
+    this.#killer.change(times);
   }
 
   /** What became of children since it was asked last, one at a time; undefined = no more. */

@@ -47,7 +47,7 @@ describe.concurrent("the daemon's life", () => {
     await daemon.state();
     await daemon.page();
     daemon.signal("SIGHUP");
-    await daemon.untilSays("reload not supported");
+    await daemon.untilSays("reload failed");
     expect(await daemon.stop()).toBe(0);
     expect(daemon.stdout).toMatch(/^127\.0\.0\.1:[0-9]+\n$/);
     for (const line of daemon.stderr.trimEnd().split("\n"))

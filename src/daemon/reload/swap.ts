@@ -1,0 +1,71 @@
+// The swap (spec 17 section 2, phase 5): between two turns everything goes by the new
+// configuration. What could fail was looked for before, so nothing here does.
+import { NS_PER_MS } from "../../base/time.ts";
+import type { LoadSuccess } from "../../config/load_result.ts";
+import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
+import { SecureUdpListener } from "../../listener/secure_udp.ts";
+import { rulePlaces } from "../explained_process.ts";
+import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
+import { monotonicNs } from "../monotonic.ts";
+import { type Parts, pauseGapNs } from "../parts.ts";
+import { Rematch } from "./rematch.ts";
+
+/** Of a turn, for members that are matched by rules that are not in force yet. */
+const PREPARE_NS_PER_TURN_MAX = NS_PER_MS;
+
+/** What a reload changes, and nobody else has. */
+interface SwapOptions {
+  readonly parts: Parts;
+  /** Hears of another shortest threshold. */
+  readonly thresholdChanged: (thresholdNs: number) => void;
+}
+
+export class Swap {
+  readonly #options: SwapOptions;
+  readonly #loaded: LoadSuccess;
+  readonly #rematch: Rematch;
+
+  constructor(options: SwapOptions, loaded: LoadSuccess) {
+    const next = loaded.config;
+    this.#options = options;
+    this.#loaded = loaded;
+    this.#rematch = new Rematch({
+      tracker: options.parts.observer.tracker,
+      findRule: ruleFinder(next.agents),
+      thresholdNs: next.observer.thresholdNs,
+      monotonicNs,
+    });
+  }
+
+  /** False: the names of the new rules have no places. */
+  get isPossible(): boolean {
+    const { agents } = this.#options.parts.observer.tracker.table;
+    return agents.canReserve(reservedNames(this.#loaded.config.agents));
+  }
+
+  /** One turn's share of what comes before; true if there is no more. */
+  prepare(): boolean {
+    return this.#rematch.advance(PREPARE_NS_PER_TURN_MAX);
+  }
+
+  run(nowNs: number): void {
+    const next = this.#loaded.config;
+    const { parts, thresholdChanged } = this.#options;
+    const { observer, recovery, identification, expected, agentRows, rubbish, live } = parts;
+    const names = reservedNames(next.agents);
+    live.replace(next, () => rulePlaces(this.#loaded), nowNs);
+    observer.tracker.table.agents.reserveAnew(names);
+    identification.changeRules(ruleFinder(next.agents));
+    this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));
+    expected.change(expectedAgents(next.agents), nowNs);
+    agentRows?.change(names.map(({ name }) => name));
+    recovery.change({ config: next.recovery, plans: next.plans });
+    observer.admission.change(next.limits);
+    const thresholdNs = shortestThresholdNs(next);
+    observer.pauses.gapNsMax = pauseGapNs(thresholdNs);
+    rubbish.change(thresholdNs);
+    thresholdChanged(thresholdNs);
+    for (const listener of observer.listeners)
+      if (listener instanceof SecureUdpListener) listener.restartGapNs = next.observer.thresholdNs;
+  }
+}

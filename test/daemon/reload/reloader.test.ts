@@ -1,0 +1,177 @@
+// When a reload runs, what it says, and that the service manager hears of its end (spec 17 sections
+// 1, 2 and 6).
+import { describe, expect, test } from "bun:test";
+import { LiveConfig } from "../../../src/daemon/live_config.ts";
+import { Reloader, type ReloadResult } from "../../../src/daemon/reload/reloader.ts";
+import type { LoadResult, LoadSuccess } from "../../../src/config/load_result.ts";
+import { FixtureHost } from "../../config/fixture_host.ts";
+
+const LISTENER = '[[listener]]\nkind = "unix"\npath = "/etc/varta/v.sock"\n';
+
+class Subject implements Disposable {
+  readonly fixture = new FixtureHost();
+  readonly told: string[] = [];
+  readonly results: ReloadResult[] = [];
+  reloader!: Reloader;
+  /** What is on disk. */
+  text = LISTENER;
+  readonly levels: string[] = [];
+  loads = 0;
+  /** Reads wait for this. */
+  gate: Promise<void> | undefined = undefined;
+  fails: Error | undefined = undefined;
+  hasPlaces = true;
+  preparations = 1;
+
+  static async make(): Promise<Subject> {
+    const subject = new Subject();
+    const first = await subject.#load();
+    const live = new LiveConfig((first as LoadSuccess).config, async () => []);
+    subject.loads = 0;
+    subject.reloader = new Reloader({
+      load: () => subject.#load(),
+      live,
+      log: {
+        info: (msg, fields) => subject.told.push(`${msg} ${JSON.stringify(fields)}`),
+        error: (msg, fields) => subject.told.push(`${msg} ${JSON.stringify(fields)}`),
+      },
+      changeLog: ({ level }) => subject.levels.push(level),
+      makeSwap: ({ config }) => ({
+        isPossible: subject.hasPlaces,
+        prepare: () => --subject.preparations < 0,
+        run: (nowNs) => live.replace(config, async () => [], nowNs),
+      }),
+      membersOfRule: () => 8,
+      notifyBegin: (us) => subject.told.push(`RELOADING ${us}`),
+      notifyEnd: (trouble) => subject.told.push(`READY ${trouble}`),
+      counted: (succeeded) => subject.told.push(`successful ${succeeded}`),
+      monotonicNs: () => 5_000_001,
+    });
+    subject.reloader.open();
+    return subject;
+  }
+
+  async #load(): Promise<LoadResult> {
+    this.loads += 1;
+    await this.gate;
+    if (this.fails !== undefined) throw this.fails;
+    return await this.fixture.load(this.text);
+  }
+
+  /** What was told once nothing goes on any more; a reload whose members never end does. */
+  async settle(): Promise<string[]> {
+    const count = (word: string) => this.told.filter((line) => line.startsWith(word)).length;
+    const isPreparing = () => this.reloader.nextDeadlineNs() === 0;
+    const rests = () =>
+      isPreparing() ? this.preparations === Infinity : count("RELOADING") === count("READY");
+    for (let calmTurns = 0; calmTurns < 5; calmTurns = rests() ? calmTurns + 1 : 0) {
+      await new Promise<void>((done) => setImmediate(done));
+      if (isPreparing()) this.reloader.maintain(9);
+    }
+    return this.told.splice(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.fixture[Symbol.dispose]();
+  }
+}
+
+describe("Reloader", () => {
+  test("tells the service manager of the begin in whole microseconds after it, and of the end", async () => {
+    using subject = await Subject.make();
+    subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
+    subject.reloader.request((result) => subject.results.push(result));
+    expect(await subject.settle()).toEqual([
+      "RELOADING 5001",
+      'reloaded {"changes":1,"took_ms":0}',
+      'configuration changed {"change":"limits.global_rate: 50000 -> 7"}',
+      "successful true",
+      "READY undefined",
+    ]);
+    expect(subject.results).toMatchObject([{ ok: true, changes: [{ members: -1 }] }]);
+    expect(subject.levels).toEqual(["info"]);
+  });
+
+  test("says how many members a rule has that was changed", async () => {
+    using subject = await Subject.make();
+    subject.text = `${LISTENER}[[agent]]\nname = "w"\nmatch = { comm = "w" }\n`;
+    subject.reloader.request();
+    expect(await subject.settle()).toContain(
+      'configuration changed {"change":"rule w: added","members":8}',
+    );
+  });
+
+  test("runs once more for all requests that come while it reads, by the file as it is then", async () => {
+    using subject = await Subject.make();
+    const gate = Promise.withResolvers<void>();
+    subject.gate = gate.promise;
+    subject.reloader.request();
+    for (let i = 0; i < 60; i++) subject.reloader.request((result) => subject.results.push(result));
+    expect(subject.loads).toBe(1);
+    subject.text = `${LISTENER}[limits]\nglobal_rate = 9\n`;
+    subject.gate = undefined;
+    gate.resolve();
+    const told = await subject.settle();
+    expect(subject.loads).toBe(2);
+    expect(told.filter((line) => line.startsWith("READY"))).toHaveLength(2);
+    expect(subject.results).toHaveLength(60);
+    subject.reloader.request();
+    expect(await subject.settle()).toContain('reloaded {"changes":0,"took_ms":0}');
+  });
+
+  test("a request before the daemon is ready is served when it is", async () => {
+    using subject = await Subject.make();
+    subject.reloader.close();
+    subject.reloader.request();
+    expect(await subject.settle()).toEqual([]);
+    subject.reloader.open();
+    expect(await subject.settle()).toContain("READY undefined");
+  });
+
+  test.each([
+    ["an empty file", (s: Subject) => (s.text = ""), "found an empty file"],
+    ["white space", (s: Subject) => (s.text = " \n\t\n"), "found an empty file"],
+    ["a wrong value", (s: Subject) => (s.text = "[log]\nlevel = 1\n"), "found the integer 1"],
+    ["an exception", (s: Subject) => (s.fails = new Error("disk on fire")), "disk on fire"],
+    [
+      "a key that takes a restart",
+      (s: Subject) => (s.text = `${LISTENER}[tracker]\ncapacity = 7\n`),
+      "tracker.capacity: 4096 -> 7 takes a restart",
+    ],
+  ])(
+    "%s is a failed reload that ends with READY, and the next one works",
+    async (_, spoil, said) => {
+      using subject = await Subject.make();
+      spoil(subject);
+      subject.reloader.request((result) => subject.results.push(result));
+      const told = await subject.settle();
+      expect(told.join("\n")).toContain(said);
+      expect(told.at(-2)).toBe("successful false");
+      expect(told.at(-1)).toStartWith("READY reload failed");
+      expect(subject.results).toMatchObject([{ ok: false, exitCode: 78 }]);
+      subject.fails = undefined;
+      subject.text = LISTENER;
+      subject.reloader.request();
+      expect((await subject.settle()).at(-1)).toBe("READY undefined");
+    },
+  );
+
+  test("names without places are a failed reload", async () => {
+    using subject = await Subject.make();
+    subject.hasPlaces = false;
+    subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
+    subject.reloader.request();
+    expect((await subject.settle()).join("\n")).toContain("more names of agents than there are");
+  });
+
+  test("swaps nothing after it was closed", async () => {
+    using subject = await Subject.make();
+    subject.preparations = Infinity;
+    subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
+    subject.reloader.request();
+    await subject.settle();
+    expect(subject.reloader.nextDeadlineNs()).toBe(0);
+    subject.reloader.close();
+    expect(subject.reloader.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
