@@ -39,6 +39,8 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "src/cli/screens/recover.ts recoveryLine": "the same",
   "src/cli/screens/reload.ts reloadScreen": "the same",
   "src/cli/screens/stranger.ts strangerScreen": "the same",
+  "src/control/later_pieces.ts laterPieces": "the same",
+  "src/control/request.ts actor": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
   "src/wire/key_derivation.ts deriveEpochKey":
     "part of the protocol's vectors, not yet of the wire",

@@ -3,7 +3,12 @@
 // requests/ and a line in requests.ts.
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import { type Pieces, wholePiece } from "../base/pieces.ts";
+import type { Asker as ActAsker } from "../events/act.ts";
+import type { EventLog } from "../view/event_log.ts";
+import type { ExplainView } from "../view/explain_view.ts";
+import type { Unfound } from "../view/member_search.ts";
 import type { View } from "../view/view.ts";
+import type { ActsDoor } from "./acts_door.ts";
 
 /** The number of the protocol, in every request and every line of an answer. */
 export const PROTOCOL = 1;
@@ -42,6 +47,12 @@ export interface ControlSources {
   readonly view: View;
   readonly host: string;
   readonly wallMs: () => number;
+  readonly acts: ActsDoor;
+  readonly events: EventLog;
+  /** Also of a target that is a pid or "ADDRESS/PID". */
+  readonly explain: (target: string) => Promise<ExplainView | Unfound>;
+  /** Of a process of this host, made up by itself; "" = unknown. */
+  readonly commOf: (pid: number) => string;
 }
 
 export interface Request extends RequestRow {
@@ -60,6 +71,7 @@ export const REFUSALS = [
   "bad_field",
   "not_permitted",
   "no_such_agent",
+  "refused",
 ] as const;
 
 type RefusalCode = (typeof REFUSALS)[number];
@@ -87,4 +99,10 @@ export function argText(args: Arguments, name: string): string | undefined {
 
 export function argFlag(args: Arguments, name: string): boolean {
   return args.get(name) === true;
+}
+
+/** Who acts, for the log and the audit log. Requires a request that acts: its peer is attested. */
+export function actor({ peer }: Asker, { commOf }: ControlSources): ActAsker {
+  const { uid, pid } = peer!;
+  return { uid, pid, comm: commOf(pid) };
 }

@@ -8,12 +8,14 @@ import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import type { LogLevel } from "../config/config.ts";
+import type { ActsDoor, MuteRequest, RecoverRequest } from "../control/acts_door.ts";
 import type { Act, Asker } from "../events/act.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Gate } from "../recovery/hand_gates.ts";
 import { plannedStep } from "../recovery/plan.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import type {
+  ActRefusal,
   ForgetAnswer,
   LogLevelAnswer,
   MuteAnswer,
@@ -33,15 +35,6 @@ const MUTE_REASON_CHARACTERS_MAX = 120;
 /** A level of the log that nobody remembers fills a disk. */
 const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 
-/** Why an act was not done. */
-interface ActRefusal {
-  readonly error: "no_such_agent" | "refused" | "bad_field";
-  readonly text: string;
-  readonly hint?: string | undefined;
-  /** The gate that is shut, of a recovery. */
-  readonly gate?: string;
-}
-
 interface ActsOptions {
   readonly observer: Observer;
   readonly recovery: Recovery;
@@ -57,19 +50,7 @@ interface ActsOptions {
   readonly userName: (uid: number) => string;
 }
 
-interface MuteRequest {
-  /** An agent, a pid, "ADDRESS/PID", a pattern, or undefined = all agents. */
-  readonly target: string | undefined;
-  readonly forNs: number;
-  readonly reason: string;
-}
-
-interface RecoverRequest {
-  readonly target: string;
-  readonly isForced: boolean;
-}
-
-export class Acts implements Deadline {
+export class Acts implements ActsDoor, Deadline {
   readonly #options: ActsOptions;
   /** What the configuration says, while another level holds. */
   #levelBefore: LogLevel | undefined;

@@ -16,8 +16,19 @@ import type { Log } from "./log.ts";
 import type { Parts } from "./parts.ts";
 import { errorText } from "./start_error.ts";
 
-export function controlSources(view: View): ControlSources {
-  return { view, host: hostname(), wallMs: Date.now };
+type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "processes">;
+
+export function controlSources(view: View, parts: ControlParts): ControlSources {
+  const { acts, events, explaining, processes } = parts;
+  return {
+    view,
+    host: hostname(),
+    wallMs: Date.now,
+    acts,
+    events,
+    explain: (target) => explaining.explain(target),
+    commOf: (pid) => processes.commOf(pid),
+  };
 }
 
 /** Undefined = there is none: nothing names a path, or its default cannot be bound. */

@@ -166,7 +166,7 @@ export class Daemon {
     if (http !== undefined) this.#parts.metrics.show(http.counters);
     this.#http = http;
     if (http !== undefined) shutdown.add(closings.closingHttp(http));
-    const control = openControlSocket(config, parts, controlSources(this.#view));
+    const control = openControlSocket(config, parts, controlSources(this.#view, parts));
     this.#control = control;
     if (control !== undefined) {
       this.#lastSeen = makeLastSeen(config, control, this.#view, parts.log);
@@ -279,7 +279,7 @@ export class Daemon {
     const { metrics, clock, log } = this.#parts;
     return {
       source: metrics.exposition,
-      views: controlViews(this.#config, controlSources(this.#view)),
+      views: controlViews(this.#config, controlSources(this.#view, this.#parts)),
       counted: logRefusals(log, () => clock.lastNs),
       nowNs: () => clock.nowNs(),
       wallMs: Date.now,

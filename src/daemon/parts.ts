@@ -79,6 +79,7 @@ export interface Parts {
   /** What somebody may tell the daemon to do. */
   readonly acts: Acts;
   readonly explaining: Explaining;
+  readonly processes: ProcReader;
   /** What has happened lately. */
   readonly events: EventLog;
   /** Undefined = started without a configuration file. */
@@ -280,6 +281,7 @@ export function makeParts(options: PartsOptions): Parts {
     events,
     acts,
     explaining,
+    processes,
     live,
     loaded,
   };

@@ -113,6 +113,11 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return this.#programOf(pid, startTime)?.mark ?? Number.NaN;
   }
 
+  /** The name that the process has given itself; "" = unknown. */
+  commOf(pid: number): string {
+    return text.parseComm(this.#stat(pid));
+  }
+
   identityOf(
     pid: number,
     startTime: number,

@@ -96,3 +96,12 @@ export interface RecoveryBegun {
   /** The gates that it passed over. */
   readonly passed_over: readonly string[];
 }
+
+/** Why an act was not done. */
+export interface ActRefusal {
+  readonly error: "no_such_agent" | "refused" | "bad_field";
+  readonly text: string;
+  readonly hint?: string | undefined;
+  /** The gate that is shut, of a recovery. */
+  readonly gate?: string;
+}

@@ -8,6 +8,7 @@ import { RawClient } from "../http/raw_client.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
+import { sourcesWith } from "./sources.ts";
 import { viewOf } from "../support/views.ts";
 
 export const STATUS_LINE = '{"v":1,"do":"status"}\n';
@@ -40,7 +41,7 @@ export class ControlHarness {
       operators: { uids: [], gids: [] },
       daemonUid,
       requests,
-      sources: { view: viewOf(this.observer.observer), host: "mill-2", wallMs: () => 0 },
+      sources: sourcesWith({ view: viewOf(this.observer.observer) }),
       nowNs: () => this.nowNs,
       acted: ({ name }) => this.acts.push(`did ${name}`),
       refusedAct: ({ name }) => this.acts.push(`refused ${name}`),

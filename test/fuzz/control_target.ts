@@ -11,6 +11,7 @@ import type { Random } from "../simulation/random.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { damage } from "./bytes.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
+import { sourcesWith } from "../control/sources.ts";
 
 const CONNECTIONS_PER_ROUND = 8;
 const LINES_MAX = 12;
@@ -48,7 +49,7 @@ export class ControlTarget implements FuzzTarget {
       operators: { uids: [], gids: [] },
       daemonUid: 0,
       requests: [GET],
-      sources: { view: undefined as never, host: "", wallMs: () => 0 },
+      sources: sourcesWith({}),
       nowNs: () => this.#nowNs,
       acted: () => {},
       refusedAct: () => {},

@@ -4,11 +4,12 @@ import type { MembersView } from "../../../src/view/status_view.ts";
 import { ObserverHarness } from "../../observer/harness.ts";
 import { joinMembers } from "../../support/named_members.ts";
 import { viewOf } from "../../support/views.ts";
+import { sourcesWith } from "../sources.ts";
 import { madeBy } from "./answers.ts";
 
 function watching() {
   const harness = new ObserverHarness();
-  const sources = { view: viewOf(harness.observer), host: "mill-2", wallMs: () => 0 };
+  const sources = sourcesWith({ view: viewOf(harness.observer) });
   const text = (agent: string): string => madeBy(MEMBERS, { agent }, sources).text;
   return { harness, text };
 }

@@ -5,6 +5,7 @@ import type { StatusView } from "../../../src/view/status_view.ts";
 import { ObserverHarness, THRESHOLD_NS } from "../../observer/harness.ts";
 import { joinMembers } from "../../support/named_members.ts";
 import { viewOf } from "../../support/views.ts";
+import { sourcesWith } from "../sources.ts";
 import { madeBy } from "./answers.ts";
 
 const WALL_MS = Date.UTC(2026, 10, 28);
@@ -14,7 +15,7 @@ function watching(expected: readonly string[] = []) {
   const view = viewOf(harness.observer, {
     expected: expected.map((name) => ({ name, expected: 2, graceNs: 0 })),
   });
-  const sources = { view, host: "mill-2", wallMs: () => WALL_MS };
+  const sources = sourcesWith({ view, wallMs: () => WALL_MS });
   const ask = (args: Readonly<Record<string, string | boolean>> = {}): StatusView =>
     JSON.parse(madeBy(STATUS, args, sources).text);
   return { harness, sources, ask };
