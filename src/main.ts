@@ -1,7 +1,12 @@
 #!/usr/bin/env bun
 // argv -> command -> exit code. The only file whose import starts something. Each command is loaded
 // when it is asked for, so that `beat` and `version` do not pay for the daemon.
-import { mayHaveConfigOptions, type ParsedArguments, parseArguments } from "./cli/arguments.ts";
+import {
+  isBare,
+  mayHaveConfigOptions,
+  type ParsedArguments,
+  parseArguments,
+} from "./cli/arguments.ts";
 import { refuseColour } from "./cli/colour.ts";
 import type { KnownCommand } from "./cli/commands.ts";
 import { ownFlag } from "./cli/invocation.ts";
@@ -39,6 +44,9 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function parse(argv: readonly string[]): Promise<ParsedArguments> {
+  // Who types the name alone wants to know what it can do, and not to watch a host. What starts it
+  // without a terminal, such as a supervisor, means the daemon as ever.
+  if (isBare(argv) && process.stdout.isTTY === true) return parseArguments(["help", ...argv]);
   if (!mayHaveConfigOptions(argv)) return parseArguments(argv);
   const { OPTIONS_OF_CONFIG } = await import("./config/options.ts");
   return parseArguments(argv, OPTIONS_OF_CONFIG);

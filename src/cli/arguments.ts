@@ -27,6 +27,11 @@ export interface ParsedArguments {
 
 const NO_OPTIONS: OptionsOfConfig = { options: [], removed: new Map() };
 
+/** Neither a command nor an option that says what to do. */
+export function isBare(argv: readonly string[]): boolean {
+  return argv.every((word) => word === "--no-color");
+}
+
 /**
  * Whether the options of configuration keys may be among `argv`. They come from the rows of all
  * keys, which `beat` and `version` need not load.

@@ -31,7 +31,7 @@ export function overviewText(): string {
   const daemon = commandNamed("run");
   return sections([
     ["varta-watch hears the heartbeats of processes, says who fell silent, and recovers them."],
-    ["Usage:", "  varta-watch [run] [-c FILE] [OPTION...]", "  varta-watch COMMAND [OPTION...]"],
+    ["Usage:", "  varta-watch run [-c FILE] [OPTION...]", "  varta-watch COMMAND [OPTION...]"],
     ["Commands:", ...COMMANDS.map(({ name, summary }) => row(`  ${name}`, summary))],
     [
       "Options:",

@@ -1,4 +1,4 @@
-// `varta-watch [run]`: the daemon. Loads the configuration, starts, and waits for the end; what
+// `varta-watch run`: the daemon. Loads the configuration, starts, and waits for the end; what
 // keeps it from starting is reported with its likely cure.
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";

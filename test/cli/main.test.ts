@@ -35,6 +35,22 @@ function vartaWatch(...argv: string[]): Ended {
   return { stdout: stdout.toString(), stderr: fixture.plain(stderr.toString()), exitCode };
 }
 
+/** What a terminal shows of a command line. */
+async function onTerminal(...argv: string[]): Promise<{ shown: string; exitCode: number }> {
+  const bytes: Uint8Array[] = [];
+  let isOver = false;
+  const child = Bun.spawn([...PROGRAM, ...argv], {
+    cwd: fixture.directory,
+    terminal: {
+      data: (_terminal, data) => void bytes.push(data.slice()),
+      exit: () => (isOver = true),
+    },
+  });
+  const exitCode = await child.exited;
+  await until("all of it to be shown", () => isOver);
+  return { shown: Buffer.concat(bytes).toString().replaceAll("\r\n", "\n"), exitCode };
+}
+
 const FRAME = "5641020139300000d2029649000000006400000000000000efbeadde7bbc775f";
 
 describe("varta-watch check", () => {
@@ -154,6 +170,29 @@ describe("varta-watch", () => {
     expect(vartaWatch("--help")).toEqual(help);
     expect(help.stdout).toContain("Usage:");
     expect(vartaWatch("help", "beat").stdout).toStartWith("Usage: varta-watch beat [OPTION...]\n");
+  });
+
+  test("alone on a terminal prints help, and with an option or run it is the daemon", async () => {
+    const help = vartaWatch("help").stdout;
+    for (const argv of [[], ["--no-color"]])
+      expect(await onTerminal(...argv)).toEqual({ shown: help, exitCode: 0 });
+    for (const argv of [
+      ["--threshold-ms", "0"],
+      ["run", "--threshold-ms", "0"],
+    ]) {
+      const { shown, exitCode } = await onTerminal(...argv);
+      expect(shown).toContain("threshold");
+      expect(exitCode).toBe(64);
+    }
+  });
+
+  test("alone without a terminal is the daemon, as a supervisor starts it", () => {
+    // One that cannot start: another would take the default socket of this machine.
+    const env = { ...process.env, JavaScriptCoreUseJIT: "0" };
+    const { stdout, stderr, exitCode } = Bun.spawnSync([...PROGRAM], { env });
+    expect(stdout.toString()).toBe("");
+    expect(stderr.toString()).toStartWith("varta-watch: error: cannot call the C library");
+    expect(exitCode).toBe(1);
   });
 
   test("help of an unknown command exits 64", () => {

@@ -24,12 +24,14 @@ const INJECT_WEDGE_OPTION: OwnOption = {
 export const DAEMON_COMMANDS = [
   command({
     name: "run",
-    summary: "watch processes; the default command",
+    summary: "watch processes: the daemon",
     about: [
       "Listens for heartbeats, says which process fell silent, runs the recovery",
       "command for it and serves metrics. Stays in the foreground and logs to stderr.",
       "Without a file and without options it listens at the default socket path and",
-      "serves metrics at 127.0.0.1:9469.",
+      "serves metrics at 127.0.0.1:9469. The word run may be left out before an option,",
+      "and where stdout is no terminal; the name of the program alone on a terminal prints",
+      "help.",
     ],
     own: [
       CONFIG_OPTION,
@@ -44,7 +46,7 @@ export const DAEMON_COMMANDS = [
     ],
     takesConfigOptions: true,
     examples: [
-      ["varta-watch", "watch with /etc/varta/varta.toml, or with defaults"],
+      ["varta-watch run", "watch with /etc/varta/varta.toml, or with defaults"],
       ["varta-watch run -c ./varta.toml", "watch with another file"],
       ["varta-watch --socket /tmp/v.sock --threshold-ms 500", "watch without a file"],
     ],
