@@ -12,6 +12,7 @@ import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { ControlConnection, LINE_BYTES_MAX, SEND_FAILED, SENT_ALL } from "./connection.ts";
 import { type ControlPath, ControlListener } from "./control_listener.ts";
 import { CONTROL, type ControlCounters, type RefusedReason } from "./counters.ts";
+import { CONNECTIONS_MAX, CONNECTIONS_PER_UID_MAX, hasPlace } from "./places.ts";
 import {
   type Arguments,
   type ControlSources,
@@ -22,9 +23,6 @@ import {
 import { parseRequestLine } from "./request_line.ts";
 import { groupsAt, mayAct, type Operators } from "./rights.ts";
 
-const CONNECTIONS_MAX = 64;
-/** Of a uid: one that leaves its connections open keeps no other one out. */
-const CONNECTIONS_PER_UID_MAX = 8;
 const EVENTS_PER_TURN_MAX = 64;
 /** For a whole line from its first byte, for the first request, for a byte of an answer. */
 const PATIENCE_NS = 5 * NS_PER_S;
@@ -173,12 +171,12 @@ export class ControlServer {
   #admit(fd: number): void {
     const peer = peerCredentials(fd);
     const open = new ControlConnection(fd, peer);
-    const ofUid = [...this.#open.values()].filter((one) => one.peer?.uid === peer?.uid).length;
-    const tooMany = this.#open.size >= CONNECTIONS_MAX || ofUid >= CONNECTIONS_PER_UID_MAX;
-    if (tooMany || this.#readiness.add(fd, POLLIN) < 0) {
+    const uids = [...this.#open.values()].map((one) => one.peer?.uid);
+    const mayStay = hasPlace(peer?.uid, uids, this.#options.daemonUid);
+    if (!mayStay || this.#readiness.add(fd, POLLIN) < 0) {
       this.counters.add(CONTROL.refused.too_many);
-      const limit = `${CONNECTIONS_MAX}, and ${CONNECTIONS_PER_UID_MAX} of a user`;
-      open.put(refusalText({ error: "too_many", text: `more connections than ${limit}` }));
+      const limit = `${CONNECTIONS_MAX} in all, ${CONNECTIONS_PER_UID_MAX} of a user`;
+      open.put(refusalText({ error: "too_many", text: `too many connections: ${limit}` }));
       open.flush();
       close(fd);
       return;

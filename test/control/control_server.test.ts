@@ -1,4 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { dirname } from "node:path";
+import { AF_UNIX, SOCK_STREAM } from "../../ffi/constants.ts";
+import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
 import { wholePiece } from "../../src/base/pieces.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { CONTROL, type RefusedReason } from "../../src/control/counters.ts";
@@ -39,6 +43,20 @@ const ACT: Request = {
   answer: "",
   run: () => wholePiece(answerLine({ ok: true })),
 };
+
+/** Connections as the kernel attests them for `uid`. Nothing else runs meanwhile. */
+function connectedAs(uid: number, count: number, path: string): number[] {
+  process.seteuid!(uid);
+  try {
+    return Array.from({ length: count }, () => {
+      const fd = openSocket(AF_UNIX, SOCK_STREAM);
+      expect(connect(fd, unixAddress(path))).toBe(0);
+      return fd;
+    });
+  } finally {
+    process.seteuid!(0);
+  }
+}
 
 describe("ControlServer", () => {
   test("answers a client that has ended its sending half, and then closes", async () => {
@@ -155,6 +173,22 @@ describe("ControlServer", () => {
     expect(ninth.received).toContain('"error":"too_many"');
     expect(refused(harness, "too_many")).toBe(1);
   });
+
+  test.skipIf(process.geteuid!() !== 0)(
+    "keeps no place from root when six other users hold eight each (only root can be them)",
+    async () => {
+      using harness = new ControlHarness({ mode: 0o666 });
+      chmodSync(dirname(harness.server.path), 0o755);
+      const others = [1, 2, 3, 4, 5, 6, 7].map((n) => 65_500 + n);
+      const held = others.flatMap((uid) => connectedAs(uid, 8, harness.server.path));
+      await harness.turn("48", () => harness.server.connections === 48);
+      await harness.turn("eight refused", () => refused(harness, "too_many") === 8);
+      for (let i = 0; i < 8; i++) await harness.client();
+      await harness.turn("root", () => harness.server.connections === 56);
+      expect(refused(harness, "too_many")).toBe(8);
+      for (const fd of held) close(fd);
+    },
+  );
 
   test("lets root act, and no answer of an act is given to another user", async () => {
     const isRoot = process.geteuid!() === 0;

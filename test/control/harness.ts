@@ -20,6 +20,7 @@ interface ControlHarnessOptions {
   readonly requests?: readonly Request[];
   /** Nobody is the daemon's user, so that only root and operators act. */
   readonly daemonUid?: number;
+  readonly mode?: number;
 }
 
 export class ControlHarness {
@@ -30,13 +31,18 @@ export class ControlHarness {
   readonly #directory = new TemporaryDirectory();
   readonly #clients: RawClient[] = [];
 
-  constructor({ members = 0, requests = REQUESTS, daemonUid = 1 }: ControlHarnessOptions = {}) {
+  constructor({
+    members = 0,
+    requests = REQUESTS,
+    daemonUid = 1,
+    mode = 0o660,
+  }: ControlHarnessOptions = {}) {
     const pids = Array.from({ length: members }, (_, at) => 100 + at);
     for (const pid of pids) this.observer.processes.set(pid, 1);
     this.observer.receive(...pids.map((pid) => beatOf(pid)));
     this.server = new ControlServer({
       path: this.#directory.at("control.sock"),
-      mode: 0o660,
+      mode,
       gid: undefined,
       operators: { uids: [], gids: [] },
       daemonUid,
