@@ -77,7 +77,7 @@ describe("varta-watch status", () => {
     expect(screen.stdout).toContain("\n+ cron            new           0/1  ......      -/60s");
 
     const explained = await runCommand([...PROGRAM, "explain", "--control", path, "cron"]);
-    expect(explained.stdout).toStartWith("cron: new. It is not judged yet.\n");
+    expect(explained.stdout).toStartWith("cron: new.");
     expect(explained.exitCode).toBe(0);
 
     expect(await daemon.stop()).toBe(0);
