@@ -13,7 +13,7 @@ import { PLANNED_KEYS } from "./keys/plan_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import type { Fault, Path } from "./problems/fault.ts";
 import { quoted } from "./problems/found.ts";
-import { planSecret, type Secrets } from "./secrets.ts";
+import { listenerSecret, planSecret, type Secrets } from "./secrets.ts";
 
 /** Looks up the user and group names of every table and listener, in the order of the file. */
 export function checkAccounts(
@@ -61,7 +61,9 @@ export function buildConfig(parts: ConfigParts): Config {
   const { document, accounts, secrets, bareRun, optionsAlone } = parts;
   const names = listenerNames(document.listeners);
   const listeners = document.listeners.map((listener, index) =>
-    listenerConfig(listener, names[index]!, accounts),
+    listenerConfig(listener, names[index]!, accounts, (field) =>
+      secrets.get(listenerSecret(index, field)),
+    ),
   );
   const config: Record<string, unknown> = { bareRun, optionsAlone, listeners };
   for (const name of TABLE_NAMES) {
@@ -100,8 +102,12 @@ function listenerConfig(
   { kind, values }: CheckedListener,
   name: string,
   accounts: AccountFiles,
+  secretOf: (field: string) => unknown,
 ): ListenerConfig {
-  const fields = resolvedTable(LISTENER_KEYS[kind!], { ...values, kind, name }, accounts);
+  const keys: Keys = LISTENER_KEYS[kind!];
+  const fields = resolvedTable(keys, { ...values, kind, name }, accounts);
+  for (const { loads } of Object.values(keys))
+    if (loads !== undefined) fields[loads] = secretOf(loads);
   return fields as unknown as ListenerConfig;
 }
 

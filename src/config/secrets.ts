@@ -1,6 +1,7 @@
 // Secret files of the configuration: key files, the metrics token and the recovery command (spec 07
 // section 5). Their content is checked here and never repeated in a message.
 import { SHARED_KEYS_MAX } from "../base/limits.ts";
+import { keysDigest } from "../secrets/key_digest.ts";
 import { readKeyFile, readKeyListFile } from "../secrets/key_file.ts";
 import type { KeyLine } from "../secrets/key_text.ts";
 import { foundText, type SecretFault } from "../secrets/secret_fault.ts";
@@ -21,8 +22,10 @@ export type Secrets = ReadonlyMap<string, Uint8Array | readonly string[] | undef
 /** Reads every secret file that the configuration names. */
 export function readSecrets(document: CheckedDocument, uid: number, faults: Fault[]): Secrets {
   const reader = new SecretReader(document, uid, faults);
-  for (const listener of document.listeners) checkKeyFiles(listener, reader);
   const secrets = new Map<string, Uint8Array | readonly string[] | undefined>();
+  for (const [index, listener] of document.listeners.entries())
+    for (const [field, digest] of Object.entries(checkKeyFiles(listener, reader)))
+      secrets.set(listenerSecret(index, field), digest);
   for (const table of TABLE_NAMES) {
     const values: Readonly<Record<string, unknown>> = document.tables[table].values;
     for (const [key, { form, loads }] of Object.entries<Key>(TABLES[table])) {
@@ -38,6 +41,11 @@ export function readSecrets(document: CheckedDocument, uid: number, faults: Faul
     secrets.set(planSecret(index), reader.command({ row, key: "command_file" }, path));
   }
   return secrets;
+}
+
+/** Where what a key file of a listener holds is among the secrets, as a digest. */
+export function listenerSecret(index: number, field: string): string {
+  return `listener[${index}].${field}`;
 }
 
 /** Where the command of a plan is among the secrets. */
@@ -101,16 +109,27 @@ class SecretReader {
   }
 }
 
-// The listener reads its keys for itself when it is opened, so those read here are wiped.
-function checkKeyFiles(listener: CheckedListener, reader: SecretReader): void {
+// The listener reads its keys for itself when it is opened, so those read here are wiped; a digest
+// of each file says whether a reload finds others in it.
+function checkKeyFiles(
+  listener: CheckedListener,
+  reader: SecretReader,
+): Readonly<Record<string, Uint8Array | undefined>> {
   const { key_file, accepted_key_file, master_key_file } = listener.values;
   const primary = reader.key({ listener, key: "key_file" }, key_file);
-  reader.key({ listener, key: "master_key_file" }, master_key_file)?.fill(0);
+  const master = reader.key({ listener, key: "master_key_file" }, master_key_file);
   const ref: KeyRef = { listener, key: "accepted_key_file" };
   const lines = reader.list(ref, accepted_key_file);
+  const accepted = lines?.flatMap(({ parsed }) => (parsed.ok ? [parsed.key] : []));
+  const digests = {
+    keyDigest: primary && keysDigest([primary]),
+    acceptedKeysDigest: accepted && keysDigest(accepted),
+    masterKeyDigest: master && keysDigest([master]),
+  };
   if (lines !== undefined && accepted_key_file !== undefined)
     checkKeyList({ ref, lines, path: pathText(accepted_key_file), primary, reader });
-  primary?.fill(0);
+  for (const key of [primary, master, ...(accepted ?? [])]) key?.fill(0);
+  return digests;
 }
 
 interface KeyList {

@@ -8,7 +8,12 @@ import { accept } from "../../ffi/stream.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { bindServer } from "../sockets/bind_server.ts";
 import { listenUnix } from "../sockets/listening_socket.ts";
-import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
+import {
+  type BoundSocket,
+  changeAccess,
+  isInPlace,
+  unlinkBoundPath,
+} from "../sockets/socket_path.ts";
 
 /** Until they are accepted: a few turns take all of them. */
 const BACKLOG = 64;
@@ -22,8 +27,13 @@ export interface ControlPath {
   readonly gid: number | undefined;
 }
 
+export interface BoundControl {
+  readonly fd: number;
+  readonly bound: BoundSocket;
+}
+
 export class ControlListener {
-  readonly #path: ControlPath;
+  #path: ControlPath;
   readonly #readiness: Readiness;
   #fd: number;
   #bound: BoundSocket;
@@ -35,10 +45,14 @@ export class ControlListener {
   constructor(path: ControlPath, readiness: Readiness) {
     this.#path = path;
     this.#readiness = readiness;
-    const { fd, bound } = bindTo(path);
+    const { fd, bound } = bindControl(path);
     this.#fd = fd;
     this.#bound = bound;
     readiness.add(fd, POLLIN);
+  }
+
+  get path(): string {
+    return this.#path.path;
   }
 
   get fd(): number {
@@ -77,7 +91,27 @@ export class ControlListener {
 
   /** Makes the socket again; throws as the constructor does, and then all is as before. */
   rebind(): void {
-    const { fd, bound } = bindTo(this.#path);
+    this.#listenOn(bindControl(this.#path));
+  }
+
+  /**
+   * From now on it is at `path`, where `moved` was bound, or where it was, if that is undefined.
+   * Who had come to the socket of before is taken.
+   */
+  change(path: ControlPath, moved: BoundControl | undefined, admit: (fd: number) => void): void {
+    const before = this.#path;
+    this.#path = path;
+    if (moved === undefined) {
+      changeAccess(this.#bound, before, path);
+      return;
+    }
+    for (let fd = accept(this.#fd); fd >= 0; fd = accept(this.#fd)) admit(fd);
+    const left = this.#bound;
+    this.#listenOn(moved);
+    unlinkBoundPath(left);
+  }
+
+  #listenOn({ fd, bound }: BoundControl): void {
     this.#stopListening();
     this.#fd = fd;
     this.#bound = bound;
@@ -98,7 +132,8 @@ export class ControlListener {
   }
 }
 
-function bindTo({ path, mode, gid }: ControlPath): { fd: number; bound: BoundSocket } {
+/** Binds and listens; throws `SocketPathError`. */
+export function bindControl({ path, mode, gid }: ControlPath): BoundControl {
   return bindServer({
     path,
     mode,
@@ -106,4 +141,10 @@ function bindTo({ path, mode, gid }: ControlPath): { fd: number; bound: BoundSoc
     setBy: "control.path",
     listenAt: (at) => listenUnix(at, BACKLOG),
   });
+}
+
+/** Of a socket that no server has taken over. */
+export function releaseControl({ fd, bound }: BoundControl): void {
+  close(fd);
+  unlinkBoundPath(bound);
 }

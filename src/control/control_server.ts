@@ -10,7 +10,7 @@ import { close } from "../../ffi/socket.ts";
 import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { ControlConnection, LINE_BYTES_MAX, SEND_FAILED, SENT_ALL } from "./connection.ts";
-import { type ControlPath, ControlListener } from "./control_listener.ts";
+import { type BoundControl, type ControlPath, ControlListener } from "./control_listener.ts";
 import { CONTROL, type ControlCounters, type RefusedReason } from "./counters.ts";
 import { CONNECTIONS_MAX, CONNECTIONS_PER_UID_MAX, hasPlace } from "./places.ts";
 import {
@@ -20,7 +20,7 @@ import {
   refusalPieces,
   type Request,
 } from "./request.ts";
-import { parseRequestLine } from "./request_line.ts";
+import { isBlank, parseRequestLine } from "./request_line.ts";
 import { groupsAt, mayAct, type Operators } from "./rights.ts";
 
 const EVENTS_PER_TURN_MAX = 64;
@@ -32,8 +32,12 @@ const DRAIN_NS_MAX = NS_PER_S;
 const SLICE_NS_MAX = NS_PER_MS;
 const REST_PARTS = 3;
 
-export interface ControlServerOptions extends ControlPath {
+/** What another configuration changes of a server that goes on. */
+export interface ControlSettings extends ControlPath {
   readonly operators: Operators;
+}
+
+export interface ControlServerOptions extends ControlSettings {
   readonly daemonUid: number;
   readonly requests: readonly Request[];
   readonly sources: ControlSources;
@@ -45,8 +49,7 @@ export interface ControlServerOptions extends ControlPath {
 
 export class ControlServer {
   readonly counters: ControlCounters = new Counters(CONTROL, this);
-  readonly path: string;
-  readonly #options: ControlServerOptions;
+  #options: ControlServerOptions;
   readonly #readiness: Readiness;
   readonly #open = new Map<number, ControlConnection>();
   /** Those that have something to make, to send or to read from what they hold. */
@@ -60,7 +63,6 @@ export class ControlServer {
   /** Binds and starts to serve; throws `SocketPathError` or `SystemError`. */
   constructor(options: ControlServerOptions) {
     this.#options = options;
-    this.path = options.path;
     this.#readiness = openReadiness(CONNECTIONS_MAX + 1, EVENTS_PER_TURN_MAX);
     if (this.#readiness.fd < -1)
       throw new SystemError("cannot watch connections", -this.#readiness.fd);
@@ -70,6 +72,10 @@ export class ControlServer {
       this.#readiness.close();
       throw error;
     }
+  }
+
+  get path(): string {
+    return this.#listener.path;
   }
 
   get canBeWaitedFor(): boolean {
@@ -114,6 +120,15 @@ export class ControlServer {
     this.#listener.rebind();
   }
 
+  /**
+   * Goes by other settings from the next request on. `moved` = it listens there from now on, where
+   * it was bound before; connections go on.
+   */
+  change(settings: ControlSettings, moved: BoundControl | undefined): void {
+    this.#options = { ...this.#options, ...settings };
+    this.#listener.change(settings, moved, (fd) => this.#admit(fd));
+  }
+
   /** The work of one turn; true if some is left for the next one. */
   serveSlice(budgetNs: number): boolean {
     const { nowNs } = this.#options;
@@ -135,6 +150,11 @@ export class ControlServer {
     this.#closeNs = this.#options.nowNs() + DRAIN_NS_MAX;
     this.#listener.close();
     for (const open of [...this.#open.values()]) this.#drain(open);
+  }
+
+  /** Gives its descriptor back, once it is closed. */
+  release(): void {
+    this.#readiness.close();
   }
 
   // A stream has no end of its own, and one that asks nothing waits for nothing.
@@ -375,10 +395,4 @@ export class ControlServer {
 
 function refusalText(refusal: Refusal): string {
   return `${refusalPieces(refusal).next()}{"done":true}\n`;
-}
-
-const SPACES: readonly number[] = [0x20, 0x09, 0x0d];
-
-function isBlank(line: Uint8Array): boolean {
-  return line.every((byte) => SPACES.includes(byte));
 }

@@ -130,3 +130,10 @@ function shown(value: unknown): string {
 function refused(error: Refusal["error"], text: string, hint?: string): ParsedRequest {
   return { refusal: { error, text, hint } };
 }
+
+const SPACES: readonly number[] = [0x20, 0x09, 0x0d];
+
+/** It is no request, and nothing is wrong with it. */
+export function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => SPACES.includes(byte));
+}

@@ -65,25 +65,19 @@ export function closingChildren(
 /**
  * No connection is taken any more, and a socket file goes; answers that are under way get a moment.
  */
-export function closingHttp(http: HttpServer): Close {
+export function closingServer(
+  server: () =>
+    | Pick<HttpServer | ControlServer, "beginClose" | "serveSlice" | "closed">
+    | undefined,
+): Close {
   return (end) => {
-    http.beginClose();
+    const open = server();
+    if (open === undefined) return undefined;
+    open.beginClose();
     if (end.kind === "abort") return undefined;
     return end.until(() => {
-      http.serveSlice(NS_PER_MS);
-      return http.closed;
-    }, msFromNs(HTTP_DRAIN_NS_MAX));
-  };
-}
-
-/** As for HTTP: its file goes, answers that are under way get a moment. */
-export function closingControl(control: ControlServer): Close {
-  return (end) => {
-    control.beginClose();
-    if (end.kind === "abort") return undefined;
-    return end.until(() => {
-      control.serveSlice(NS_PER_MS);
-      return control.closed;
+      open.serveSlice(NS_PER_MS);
+      return open.closed;
     }, msFromNs(HTTP_DRAIN_NS_MAX));
   };
 }

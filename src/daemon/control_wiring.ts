@@ -4,13 +4,12 @@ import { hostname } from "node:os";
 import { effectiveUid } from "../../ffi/process.ts";
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import type { Config } from "../config/config.ts";
-import type { ControlServer } from "../control/control_server.ts";
+import type { ControlServerOptions, ControlSettings } from "../control/control_server.ts";
 import type { ControlSources, Request } from "../control/request.ts";
 import { parseRequestQuery } from "../control/request_line.ts";
 import { REQUESTS } from "../control/requests.ts";
 import type { HttpView, HttpViews } from "../http/view_queue.ts";
 import type { View } from "../view/view.ts";
-import { controlDoor, openControl } from "./doors.ts";
 import { LastSeenFile } from "./last_seen_file.ts";
 import type { Log } from "./log.ts";
 import type { Parts } from "./parts.ts";
@@ -31,29 +30,19 @@ export function controlSources(view: View, parts: ControlParts): ControlSources 
   };
 }
 
-/** Undefined = there is none: nothing names a path, or its default cannot be bound. */
-export function openControlSocket(
-  config: Config,
-  { log, clock, metrics }: Pick<Parts, "log" | "clock" | "metrics">,
+/** What the control socket has from the daemon, whatever is configured. */
+export function controlOptions(
+  { log, clock }: Pick<Parts, "log" | "clock">,
   sources: ControlSources,
-): ControlServer | undefined {
-  const { control } = config;
-  const door = controlDoor(config);
-  if (door === undefined) return undefined;
-  const server = openControl(door, log, {
-    mode: control.mode,
-    gid: control.gid,
-    operators: control.operators,
+): Omit<ControlServerOptions, keyof ControlSettings> {
+  return {
     daemonUid: effectiveUid(),
     requests: REQUESTS,
     sources,
     nowNs: () => clock.nowNs(),
     acted: ({ name }, _args, peer) => log.info("asked", { act: name, ...byFields(peer) }),
     refusedAct: ({ name }, peer) => refusedAct(log, name, peer),
-  });
-  // The page of a daemon without a file is that of the Rust observer.
-  if (server !== undefined && !config.optionsAlone) metrics.show(server.counters);
-  return server;
+  };
 }
 
 /** What reads, as HTTP has it; without a token on a loopback address `status` alone is served. */
@@ -77,13 +66,13 @@ function httpView(request: Request, sources: ControlSources): HttpView {
 /** Undefined = a daemon of options alone writes nothing but what they name. */
 export function makeLastSeen(
   { optionsAlone, bareRun }: Config,
-  { path }: ControlServer,
+  controlPath: () => string | undefined,
   view: View,
   log: Log,
 ): LastSeenFile | undefined {
   if (optionsAlone && !bareRun) return undefined;
   return new LastSeenFile({
-    controlPath: path,
+    controlPath,
     walk: () => view.walkStatus(),
     wallMs: Date.now,
     failed: (error) => log.warn("last-seen not written, ignoring", { error: errorText(error) }),

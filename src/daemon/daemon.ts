@@ -3,22 +3,18 @@
 // it opened and says why.
 import { clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
-import { VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { LoadResult, RuntimeDirectory } from "../config/load_result.ts";
-import type { ControlServer } from "../control/control_server.ts";
-import type { HttpServer } from "../http/http_server.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
-import { openListeners, openMetrics } from "./doors.ts";
-import { controlSources, controlViews, makeLastSeen, openControlSocket } from "./control_wiring.ts";
+import { openListeners } from "./doors.ts";
+import { makeLastSeen } from "./control_wiring.ts";
 import { makeHeartbeat } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
-import { logRefusals } from "./http_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import type { LastSeenFile } from "./last_seen_file.ts";
 import { Loop } from "./loop.ts";
@@ -31,7 +27,9 @@ import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
 import { Shutdown } from "./shutdown.ts";
-import { SocketWatch, watchedServer, type WatchedSocket } from "./socket_watch.ts";
+import type { Servers } from "./servers.ts";
+import { makeServers } from "./server_wiring.ts";
+import { SocketWatch } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
 import { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
@@ -76,8 +74,7 @@ export class Daemon {
   readonly #shutdown: Shutdown;
   readonly #reloader: Reloader;
   #writers: Writers | undefined;
-  #http: HttpServer | undefined;
-  #control: ControlServer | undefined;
+  readonly #servers: Servers;
   #lastSeen: LastSeenFile | undefined;
   #notify: Notify | undefined;
   #watchdog: SelfWatchdog | undefined;
@@ -126,10 +123,15 @@ export class Daemon {
       log,
       childCount: () => this.#view.recovery().children,
     });
+    this.#servers = makeServers(this.#parts, this.#view, {
+      isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
+      isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
+    });
     this.#reloader = makeReloader({
       parts: this.#parts,
       load: options.loadAgain,
       notify: () => this.#notify,
+      servers: this.#servers,
       socketWatch: () => this.#socketWatch,
     });
   }
@@ -162,17 +164,13 @@ export class Daemon {
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
     const { journal, exporter } = writers;
     if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
-    const http = openMetrics(config, this.#metricsDoor(), metricsPortMayChange);
-    if (http !== undefined) this.#parts.metrics.show(http.counters);
-    this.#http = http;
-    if (http !== undefined) shutdown.add(closings.closingHttp(http));
-    const control = openControlSocket(config, parts, controlSources(this.#view, parts));
-    this.#control = control;
-    if (control !== undefined) {
-      this.#lastSeen = makeLastSeen(config, control, this.#view, parts.log);
-      if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
-      shutdown.add(closings.closingControl(control));
-    }
+    const servers = this.#servers;
+    shutdown.add(closings.closingServer(() => servers.http));
+    servers.openHttp(config, metricsPortMayChange);
+    this.#lastSeen = makeLastSeen(config, () => servers.control?.path, this.#view, parts.log);
+    if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
+    shutdown.add(closings.closingServer(() => servers.control));
+    servers.openControl(config);
     this.#socketWatch = this.#watchSockets();
     const tick = this.#makeTick(exporter);
     shutdown.add(closings.closingTurns(tick, parts));
@@ -195,11 +193,11 @@ export class Daemon {
   #start(watchdog: SelfWatchdog, loop: Loop): void {
     const { log, observer, stdout } = this.#parts;
     const { config, beatCommand, announcesMetrics } = this.#options;
-    const metricsAddress = this.#http?.address;
+    const metricsAddress = this.#servers.http?.address;
     // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
     const exitStatuses = exitStatusSources(config);
-    const controlPath = this.#control?.path;
+    const controlPath = this.#servers.control?.path;
     logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
@@ -224,9 +222,9 @@ export class Daemon {
     const { log, metrics, observer } = this.#parts;
     const { runtimeDirectory } = this.#options;
     return new SocketWatch({
-      sockets: [
+      sockets: () => [
         ...observer.listeners.filter((listener) => listener instanceof UnixListener),
-        ...this.#serverSockets(),
+        ...this.#servers.watched,
       ],
       log,
       metrics,
@@ -235,15 +233,6 @@ export class Daemon {
         if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
       },
     });
-  }
-
-  #serverSockets(): WatchedSocket[] {
-    const { listen } = this.#config.metrics;
-    const path = listen?.kind === "unix" ? listen.path : undefined;
-    return [
-      ...watchedServer("metrics", path, this.#http),
-      ...watchedServer("control", this.#control?.path, this.#control),
-    ];
   }
 
   #openWriters(): Promise<Writers> {
@@ -275,22 +264,6 @@ export class Daemon {
     });
   }
 
-  #metricsDoor() {
-    const { metrics, clock, log } = this.#parts;
-    return {
-      source: metrics.exposition,
-      views: controlViews(this.#config, controlSources(this.#view, this.#parts)),
-      counted: logRefusals(log, () => clock.lastNs),
-      nowNs: () => clock.nowNs(),
-      wallMs: Date.now,
-      isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
-      isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
-      version: VERSION,
-      onError: (error: Error) =>
-        log.limited("prom_serve", "error", "http answer failed", { error: error.message }),
-    };
-  }
-
   #makeTick(exporter: Writers["exporter"]): Tick {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     return new Tick({
@@ -315,6 +288,7 @@ export class Daemon {
     const deadlines = new Deadlines();
     deadlines.add(
       this.#reloader,
+      this.#servers,
       this.#dump,
       reports,
       rubbish,
@@ -340,7 +314,7 @@ export class Daemon {
       observer,
       tick,
       metrics,
-      servers: [this.#http, this.#control].filter((server) => server !== undefined),
+      servers: () => this.#servers.inService,
       runtimeFd,
       ends,
       deadlines,

@@ -1,17 +1,13 @@
-// Opens the doors of the daemon in the order of spec 07 section 7: the sockets of the listeners,
-// and the metrics page. What cannot be opened is a `StartError`; the caller closes what is open
-// already.
-import { dirname, join } from "node:path";
+// Opens the listeners at the start (spec 07 section 7). What cannot be opened is a `StartError`;
+// the caller closes what is open already.
 import { SystemError } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
-import { isLoopbackAddress, listenText } from "../config/keys/address.ts";
+import { isLoopbackAddress } from "../config/keys/address.ts";
 import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
-import { ControlServer, type ControlServerOptions } from "../control/control_server.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
 import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
 import { SocketInUseError, SocketPathError } from "../sockets/socket_path.ts";
-import { HttpServer, type HttpServerOptions } from "../http/http_server.ts";
 import { allowListOf } from "../listener/allow_list.ts";
 import type { Listener } from "../listener/listener.ts";
 import { SecureUdpListener } from "../listener/secure_udp.ts";
@@ -21,7 +17,6 @@ import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { isHeard } from "../tracker/beating.ts";
-import type { Log } from "./log.ts";
 import { monotonicNs } from "./monotonic.ts";
 import type { Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
@@ -156,89 +151,4 @@ function warnAboutTransport({ log }: Parts): void {
     });
   const queue = queueLengthWarning();
   if (queue !== undefined) log.warn("receive queue is short", queue);
-}
-
-interface ControlDoor {
-  readonly path: string;
-  /** The file names the path: it must be bound. */
-  readonly isNamed: boolean;
-}
-
-/** Where the control socket is; undefined = nowhere. */
-export function controlDoor({ control, listeners }: Config): ControlDoor | undefined {
-  if (control.path !== undefined) return { path: control.path, isNamed: true };
-  const unix = listeners.find((listener) => listener.kind === "unix");
-  if (unix === undefined) return undefined;
-  return { path: join(dirname(unix.path), "control.sock"), isNamed: false };
-}
-
-/** Binds the control socket; a default path that cannot be bound is a warning (spec 16). */
-export function openControl(
-  door: ControlDoor,
-  log: Pick<Log, "warn">,
-  options: Omit<ControlServerOptions, "path">,
-): ControlServer | undefined {
-  const { path, isNamed } = door;
-  try {
-    return new ControlServer({ ...options, path });
-  } catch (error) {
-    if (!isNamed) {
-      log.warn("control socket off", { path, error: errorText(error) });
-      return undefined;
-    }
-    if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
-    throw new StartError(
-      `cannot open the control socket ${path}: ${errorText(error)}`,
-      "see ulimit -n",
-    );
-  }
-}
-
-type MetricsDoor = Omit<
-  HttpServerOptions,
-  | "listen"
-  | "socketMode"
-  | "token"
-  | "hosts"
-  | "rateLimitPerSec"
-  | "rateLimitBurst"
-  | "scrapeBudgetNs"
->;
-
-/** Binds the metrics page; undefined if none is configured. */
-export function openMetrics(
-  config: Config,
-  door: MetricsDoor,
-  portMayChange: boolean,
-): HttpServer | undefined {
-  const { listen } = config.metrics;
-  if (listen === undefined) return undefined;
-  const options = { ...config.metrics, ...door };
-  try {
-    return new HttpServer({ ...options, listen });
-  } catch (error) {
-    if (error instanceof SocketPathError) throw new StartError(error.message, error.hint);
-    const code = String((error as { code?: unknown }).code);
-    if (code === "EADDRINUSE" && portMayChange && listen.kind === "tcp")
-      return new HttpServer({ ...options, listen: { ...listen, port: 0 } });
-    throw new StartError(
-      `cannot serve metrics on ${listenText(listen)}: ${errorText(error)}`,
-      metricsHint(code),
-    );
-  }
-}
-
-/** What helps against the error of the system with which the metrics page was not bound. */
-export function metricsHint(code: string): string {
-  switch (code) {
-    case "EADDRINUSE":
-      return "see who has the port (ss -ltnp), or set metrics.listen; port 0 takes a free one";
-    case "EACCES":
-      return "set metrics.listen to a port from 1024 on, or give the daemon CAP_NET_BIND_SERVICE";
-    case "EMFILE":
-    case "ENFILE":
-      return "the daemon has no file descriptor left: raise LimitNOFILE= or ulimit -n";
-    default:
-      return "set metrics.listen to an address of this machine, such as 127.0.0.1:9469";
-  }
 }

@@ -17,7 +17,8 @@ const STEP_EVERY_NS = 2 * NS_PER_MS;
 const MODE = 0o644;
 
 interface LastSeenOptions {
-  readonly controlPath: string;
+  /** Undefined = there is no control socket, and no file. */
+  readonly controlPath: () => string | undefined;
   readonly walk: () => StatusWalk;
   readonly wallMs: () => number;
   /** Called once. */
@@ -26,7 +27,8 @@ interface LastSeenOptions {
 
 export class LastSeenFile implements Deadline {
   readonly #options: LastSeenOptions;
-  readonly #path: string;
+  /** Where it was written last. */
+  #path: string | undefined;
   #dueNs = 0;
   #walk: StatusWalk | undefined;
   #isWriting = false;
@@ -34,7 +36,6 @@ export class LastSeenFile implements Deadline {
 
   constructor(options: LastSeenOptions) {
     this.#options = options;
-    this.#path = join(dirname(options.controlPath), LAST_SEEN_FILE);
   }
 
   nextDeadlineNs(): number {
@@ -65,8 +66,10 @@ export class LastSeenFile implements Deadline {
   }
 
   async #write(agents: readonly AgentStatus[]): Promise<void> {
+    const path = await this.#place();
+    if (path === undefined) return;
     const time = new Date(this.#options.wallMs()).toISOString();
-    const temporary = `${this.#path}.${process.pid}.tmp`;
+    const temporary = `${path}.${process.pid}.tmp`;
     try {
       await unlink(temporary).catch(() => {});
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
@@ -78,11 +81,20 @@ export class LastSeenFile implements Deadline {
       } finally {
         await file.close();
       }
-      await rename(temporary, this.#path);
+      await rename(temporary, path);
     } catch (error) {
       await unlink(temporary).catch(() => {});
       if (!this.#hasFailed) this.#options.failed(error);
       this.#hasFailed = true;
     }
+  }
+
+  /** Where it belongs now: a reload may move it, and then the one of before says nothing true. */
+  async #place(): Promise<string | undefined> {
+    const controlPath = this.#options.controlPath();
+    const path = controlPath && join(dirname(controlPath), LAST_SEEN_FILE);
+    if (this.#path !== undefined && this.#path !== path) await unlink(this.#path).catch(() => {});
+    this.#path = path;
+    return path;
   }
 }

@@ -6,7 +6,7 @@
 import { EINTR, POLLIN } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { Counters } from "../base/counters.ts";
-import { LISTENERS_MAX, WAIT_NS_MAX } from "../base/limits.ts";
+import { WAIT_NS_MAX } from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -21,15 +21,15 @@ import {
   TURN_FULL,
   TURN_HAS_WORK_LEFT,
 } from "./turn_flags.ts";
+import { WaitSet } from "./wait_set.ts";
 
-const SERVERS_MAX = 2;
 /** Poll interval when the runtime's epoll descriptor cannot be watched. */
 const WAIT_FALLBACK_NS_MAX = 5 * NS_PER_MS;
 /** Work of one turn for the clients of one server. */
 const SLICE_NS_MAX = 2 * NS_PER_MS;
 
 /** A server as the loop drives it: that of HTTP, and the control socket. */
-interface LoopServer {
+export interface LoopServer {
   /** True if `fd` can be waited for; else a slice is wanted in every turn. */
   readonly canBeWaitedFor: boolean;
   /**
@@ -49,7 +49,8 @@ export interface LoopOptions {
   readonly observer: Observer;
   readonly tick: Tick;
   readonly metrics: Metrics;
-  readonly servers: readonly LoopServer[];
+  /** Asked in every turn: another array = others are to be served. */
+  readonly servers: () => readonly LoopServer[];
   /** Descriptor of the runtime's event loop; -1 = not found: short waits instead. */
   readonly runtimeFd: number;
   /** Readable when the process of a member has ended; undefined = that is not followed. */
@@ -92,35 +93,24 @@ export class Loop {
   turns = 0;
   readonly #options: LoopOptions;
   readonly #counters = new Counters(TURN, this, () => this.#settle());
-  readonly #poll = new PollSet(2 * LISTENERS_MAX + 2 + SERVERS_MAX);
+  #waits: WaitSet;
   /** The runtime's events alone: what ends a rest. */
   readonly #restPoll = new PollSet(1);
   /**
    * Most beats that may come in during a rest: a quarter of the shortest queue, so that a burst
    * still fits. 0 = no rests.
    */
-  readonly #restBeatsMax: number;
+  #restBeatsMax = 0;
   #turnBeganNs = 0;
   /** The TURN_* bits of the last turn, and how many datagrams it took. */
   #lastTurn = 0;
   /** Beats per millisecond between the last two turns. */
   #beatsPerMs = 0;
-  readonly #runtimeIndex: number;
-  /** Of each server; -1 = it is asked in every turn. */
-  readonly #serverIndexes: readonly number[];
-  /** Of the processes of members; -1 = their ends are not followed. */
-  readonly #endsIndex: number;
-  readonly #waitMaxNs: number;
-  /**
-   * Places in the poll set for the sockets that listeners had before; -1 = such a listener never
-   * has one.
-   */
-  readonly #formerIndexes: number[] = [];
+  #servers: readonly LoopServer[];
+  #waitMaxNs = 0;
   #yieldedAtNs = 0;
   #serveNs = 0;
   #serversLeft = false;
-  /** What a server was asked for may wait for something that the runtime goes on with. */
-  #hasServed = false;
   /**
    * Turns without a yield or a page before them, since the last page: each has an observation of 0.
    */
@@ -137,21 +127,20 @@ export class Loop {
   constructor(options: LoopOptions) {
     this.#options = options;
     options.metrics.show(this.#counters);
-    for (const listener of options.observer.listeners) this.#poll.add(listener.fd, POLLIN);
-    for (const { formerFd } of options.observer.listeners)
-      this.#formerIndexes.push(formerFd === undefined ? -1 : this.#poll.add(formerFd, POLLIN));
-    this.#runtimeIndex = options.runtimeFd < 0 ? -1 : this.#poll.add(options.runtimeFd, POLLIN);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
-    const { servers } = options;
-    this.#serverIndexes = servers.map(({ canBeWaitedFor, fd }) =>
-      canBeWaitedFor ? this.#poll.add(fd, POLLIN) : -1,
-    );
-    const endsFd = options.ends?.fd ?? -1;
-    this.#endsIndex = endsFd < 0 ? -1 : this.#poll.add(endsFd, POLLIN);
-    this.#restBeatsMax = options.runtimeFd < 0 ? 0 : restBeatsMax(options.observer.listeners);
-    const mustAsk = options.runtimeFd < 0 || servers.some((one) => !one.canBeWaitedFor);
+    this.#servers = options.servers();
+    this.#waits = this.#makeWaits();
+  }
+
+  #makeWaits(): WaitSet {
+    const { observer, runtimeFd, ends, quietNsMax } = this.#options;
+    const servers = this.#servers;
+    const { listeners } = observer;
+    this.#restBeatsMax = runtimeFd < 0 ? 0 : restBeatsMax(listeners);
+    const mustAsk = runtimeFd < 0 || servers.some((one) => !one.canBeWaitedFor);
     const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
-    this.#waitMaxNs = Math.min(waitMaxNs, options.quietNsMax);
+    this.#waitMaxNs = Math.min(waitMaxNs, quietNsMax);
+    return new WaitSet({ listeners, servers, runtimeFd, endsFd: ends?.fd ?? -1 });
   }
 
   /** Begins; returns at once. The loop then lives on the runtime's immediates. */
@@ -188,9 +177,8 @@ export class Loop {
 
   #mustYield(): boolean {
     return (
-      this.#runtimeIndex < 0 ||
+      this.#options.runtimeFd < 0 ||
       (this.#lastTurn & TURN_BUSY) !== 0 ||
-      this.#hasServed ||
       this.#options.monotonicNs() - this.#yieldedAtNs >= YIELD_NS_MAX
     );
   }
@@ -199,7 +187,7 @@ export class Loop {
     const { tick, monotonicNs, observer, iterationBudgetNs } = this.#options;
     const startNs = monotonicNs();
     this.#options.turnBegins();
-    this.#lastTurn = tick.run(this.#endsIndex >= 0 && this.#poll.revents(this.#endsIndex) !== 0);
+    this.#lastTurn = tick.run(this.#waits.isEndsReady);
     this.#beatsPerMs = (datagramsOf(this.#lastTurn) * NS_PER_MS) / (startNs - this.#turnBeganNs);
     this.#turnBeganNs = startNs;
     this.#maintain(observer.clock.lastNs);
@@ -221,17 +209,17 @@ export class Loop {
   }
 
   #serve(): void {
-    const { servers, monotonicNs } = this.#options;
+    const { monotonicNs } = this.#options;
+    const servers = this.#servers;
     this.#serversLeft = false;
     let beganNs = Number.NaN;
     for (let i = 0; i < servers.length; i++) {
       const server = servers[i]!;
-      if (!this.#isWanted(server, this.#serverIndexes[i]!)) continue;
+      if (!this.#isWanted(server, i)) continue;
       if (Number.isNaN(beganNs)) beganNs = monotonicNs();
       if (server.serveSlice(SLICE_NS_MAX)) this.#serversLeft = true;
     }
     const didServe = !Number.isNaN(beganNs);
-    this.#hasServed = didServe;
     if (!didServe && this.#serveNs === 0) {
       this.#turnsWithoutServe++;
       return;
@@ -245,7 +233,7 @@ export class Loop {
   }
 
   #isWanted(server: LoopServer, index: number): boolean {
-    if (index < 0 || server.pending || this.#poll.revents(index) !== 0) return true;
+    if (server.pending || this.#waits.mayServerBeReady(index)) return true;
     return this.#options.observer.clock.lastNs >= server.nextDeadlineNs;
   }
 
@@ -258,18 +246,22 @@ export class Loop {
   /** Blocks until something is due; true if the runtime has events. */
   #wait(): boolean {
     const { observer, servers } = this.#options;
-    for (let i = 0; i < servers.length; i++) {
-      const index = this.#serverIndexes[i]!;
-      if (index >= 0) this.#poll.replace(index, servers[i]!.fd);
-    }
+    if (servers() !== this.#servers) this.#takeServers(servers());
     const timeoutNs = this.#timeoutNs();
     observer.allowIdle(timeoutNs);
     const restMs = this.#restMs();
     if (restMs > 0 && restMs * NS_PER_MS < timeoutNs) this.#restPoll.wait(restMs);
-    const ready = this.#poll.wait(Math.ceil(timeoutNs / NS_PER_MS));
+    const ready = this.#waits.wait(Math.ceil(timeoutNs / NS_PER_MS));
     // An interrupted wait is a signal: the runtime's handler has something to report.
     if (ready < 0) return ready === -EINTR;
-    return this.#runtimeIndex >= 0 && ready > 0 && this.#poll.revents(this.#runtimeIndex) !== 0;
+    return ready > 0 && this.#waits.isRuntimeReady;
+  }
+
+  // A reload has opened or closed one.
+  #takeServers(servers: readonly LoopServer[]): void {
+    this.#servers = servers;
+    this.#waits = this.#makeWaits();
+    this.#othersDueIsKnown = false;
   }
 
   /** How long beats may gather: 0 if they come slowly, or too fast for their queue. */
@@ -291,13 +283,14 @@ export class Loop {
   }
 
   #anyServerPends(): boolean {
-    const { servers } = this.#options;
+    const servers = this.#servers;
     for (let i = 0; i < servers.length; i++) if (servers[i]!.pending) return true;
     return false;
   }
 
   #lookUpOthersDue(): void {
-    const { deadlines, servers } = this.#options;
+    const { deadlines } = this.#options;
+    const servers = this.#servers;
     let dueNs = Math.min(this.#suspensions(), deadlines.earliestNs());
     for (let i = 0; i < servers.length; i++) dueNs = Math.min(dueNs, servers[i]!.nextDeadlineNs);
     this.#othersDueNs = dueNs;
@@ -313,10 +306,7 @@ export class Loop {
     for (let listenerNumber = 0; listenerNumber < length; listenerNumber++) {
       const untilNs = observer.suspendedUntilNs(listenerNumber);
       const suspended = untilNs > 0;
-      const listener = observer.listeners[listenerNumber]!;
-      this.#poll.replace(listenerNumber, suspended ? -1 : listener.fd);
-      const formerIndex = this.#formerIndexes[listenerNumber]!;
-      if (formerIndex >= 0) this.#poll.replace(formerIndex, suspended ? -1 : listener.formerFd!);
+      this.#waits.refresh(listenerNumber, suspended);
       if (suspended && untilNs < earliest) earliest = untilNs;
     }
     return earliest;

@@ -31,7 +31,8 @@ export function watchedServer(
 }
 
 interface SocketWatchOptions {
-  readonly sockets: readonly WatchedSocket[];
+  /** Those that there are now. */
+  readonly sockets: () => readonly WatchedSocket[];
   readonly log: Log;
   readonly metrics: Metrics;
   readonly thresholdNs: number;
@@ -59,6 +60,9 @@ const QUIET_NS_MIN = 60 * NS_PER_S;
 
 interface State {
   readonly socket: WatchedSocket;
+  /** Of the socket when it was taken in. */
+  readonly name: string;
+  readonly path: string;
   isLost: boolean;
   /** When a failed try is logged next. */
   nextLineNs: number;
@@ -66,7 +70,7 @@ interface State {
 
 export class SocketWatch implements Deadline {
   readonly #options: SocketWatchOptions;
-  readonly #states: readonly State[];
+  #states: readonly State[] = [];
   #quietNsMax!: number;
   #nextLookNs = 0;
   /** Sockets that are gone. */
@@ -76,8 +80,21 @@ export class SocketWatch implements Deadline {
   constructor(options: SocketWatchOptions) {
     this.#options = options;
     options.metrics.show(this.#counters);
-    this.#states = options.sockets.map((socket) => ({ socket, isLost: false, nextLineNs: 0 }));
+    this.renew();
     this.change(options.thresholdNs);
+  }
+
+  /** A reload has opened, moved or closed some. What is lost of the others stays so. */
+  renew(): void {
+    const before = this.#states;
+    this.#states = this.#options.sockets().map((socket) => {
+      const known = before.find(({ name, path }) => name === socket.name && path === socket.path);
+      const { name, path } = socket;
+      const { isLost = false, nextLineNs = 0 } = known ?? {};
+      return { socket, name, path, isLost, nextLineNs };
+    });
+    this.lost = this.#states.filter(({ isLost }) => isLost).length;
+    this.#nextLookNs = 0;
   }
 
   /** Another threshold of a stall. */

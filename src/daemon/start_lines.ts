@@ -57,6 +57,7 @@ function yesOrNo(is: boolean): string {
   return is ? "yes" : "no";
 }
 
-function metricsUrl(address: string): string {
+/** As a person opens it. */
+export function metricsUrl(address: string): string {
   return address.startsWith("unix:") ? address : `http://${address}/metrics`;
 }

@@ -39,17 +39,23 @@ export class Acceptor {
 
   /** Takes what waits, until `endNs`, and no more than a turn may. */
   acceptSome(endNs: number): void {
+    this.#acceptBatch(endNs);
+  }
+
+  /** True if more may wait, and there is time for it. */
+  #acceptBatch(endNs: number): boolean {
     const { nowNs, admit } = this.#options;
     for (let i = 0; i < HTTP_ACCEPTS_PER_TURN_MAX; i++) {
-      if (i > 0 && nowNs() >= endNs) return;
+      if (i > 0 && nowNs() >= endNs) return false;
       const fd = accept(this.#fd);
       if (fd >= 0) admit(fd, acceptedAddress());
-      else if (fd === -EAGAIN) return;
+      else if (fd === -EAGAIN) return false;
       else if (fd !== -EINTR && fd !== -ECONNABORTED) {
         this.#suspend();
-        return;
+        return false;
       }
     }
+    return nowNs() < endNs;
   }
 
   maintain(nowNs: number): void {
@@ -58,8 +64,12 @@ export class Acceptor {
     this.#options.readiness.change(this.#fd, POLLIN);
   }
 
-  /** Accepts from another listening socket from now on; the one before it is closed. */
-  listenOn(fd: number): void {
+  /**
+   * Accepts from another listening socket from now on; the one before it is closed. Who had come to
+   * that one is taken, as far as `endNs` allows.
+   */
+  listenOn(fd: number, endNs: number): void {
+    while (this.#acceptBatch(endNs));
     this.close();
     this.#fd = fd;
     this.#options.readiness.add(fd, POLLIN);

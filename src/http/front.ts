@@ -142,9 +142,9 @@ export class HttpFront {
     return hadBuffered || ready > 0;
   }
 
-  /** Accepts from another listening socket from now on; the one before it is closed. */
+  /** Accepts from another socket from now on; who had come to the one before is still served. */
   listenOn(fd: number): void {
-    this.#acceptor.listenOn(fd);
+    this.#acceptor.listenOn(fd, this.#options.nowNs() + HTTP_EXCHANGE_NS_MAX);
   }
 
   /** No more connections and requests; answers under way go on. */

@@ -3,17 +3,16 @@
 // All of it runs in `serveSlice`, which the daemon's turn drives: nothing here runs between the
 // receipt of a datagram and its verdict, and nothing keeps a timer.
 import { hostname } from "node:os";
-import { close } from "../../ffi/socket.ts";
 import { Counters } from "../base/counters.ts";
 import { HTTP_DRAIN_NS_MAX, HTTP_HEALTH_PER_SEC } from "../base/limits.ts";
-import { type BoundSocket, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
+import { changeAccess, isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Answer, emptyAnswer, landingPage, textAnswer, type Exchange } from "./answer.ts";
 import { bearerMatches } from "./bearer.ts";
 import { type CountHttp, HTTP, type HttpCell, type HttpCounters } from "./counters.ts";
 import { HttpFront } from "./front.ts";
+import { bindHttp, type BoundHttp, type HttpPlace, releaseHttp } from "./http_address.ts";
 import { IpLimiter } from "./ip_limiter.ts";
-import { listenTcp, listenUnix } from "../sockets/listening_socket.ts";
 import { acceptsGzip, negotiateFormat, type PageFormat } from "./negotiation.ts";
 import type { HttpRequest } from "./request.ts";
 import {
@@ -24,7 +23,6 @@ import {
   type ScrapeSource,
 } from "./scrape_queue.ts";
 import { type HttpViews, ViewQueue } from "./view_queue.ts";
-import { bindServer } from "../sockets/bind_server.ts";
 
 /** Scrapes that may wait for a body at once (spec 13). */
 const SCRAPES_IN_PROGRESS_MAX = 64;
@@ -32,17 +30,8 @@ const SCRAPES_IN_PROGRESS_MAX = 64;
  * A longer body is refused as such; a shorter one, which is not read either, as part of its method.
  */
 const HTTP_BODY_BYTES_MAX = 4_096;
-/**
- * Connections that the kernel keeps until they are accepted: a storm of them must not make it drop
- * a scraper's.
- */
-const HTTP_BACKLOG = 512;
-
-type HttpAddress =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string };
-
-export interface HttpServerOptions {
+/** What another configuration changes of a server that goes on. */
+export interface HttpSettings extends HttpPlace {
   /** The 32 bytes of the bearer token; undefined = no token is asked for. */
   readonly token: Uint8Array | undefined;
   /** Names that a request may use, besides those of the machine, localhost and IP addresses. */
@@ -50,12 +39,12 @@ export interface HttpServerOptions {
   readonly rateLimitPerSec: number;
   readonly rateLimitBurst: number;
   readonly scrapeBudgetNs: number;
-  readonly listen: HttpAddress;
-  /** Mode of a unix socket. */
-  readonly socketMode: number;
-  readonly source: ScrapeSource;
   /** By path: what is known of the agents. */
   readonly views: HttpViews;
+}
+
+export interface HttpServerOptions extends HttpSettings {
+  readonly source: ScrapeSource;
   /** Called for each thing that was counted. */
   readonly counted: CountHttp;
   readonly nowNs: () => number;
@@ -80,6 +69,9 @@ const ROUTES: ReadonlySet<string> = new Set(["/metrics", "/", ...HEALTH_PATHS]);
 const RETRY = { "Retry-After": "1" };
 const VARY = { Vary: "Accept, Accept-Encoding" };
 
+/** The file keeps that of the process. */
+const NO_GROUP = { gid: undefined };
+
 /** A request on its way to its answer. */
 interface Asked {
   readonly exchange: Exchange;
@@ -89,9 +81,7 @@ interface Asked {
 
 export class HttpServer {
   readonly counters: HttpCounters = new Counters(HTTP, this);
-  /** "127.0.0.1:9469", "[::1]:9469" or "unix:/path". */
-  readonly address: string;
-  readonly #options: HttpServerOptions;
+  #options: HttpServerOptions;
   readonly #queue: ScrapeQueue;
   readonly #views: ViewQueue;
   readonly #limiter: IpLimiter;
@@ -101,8 +91,8 @@ export class HttpServer {
    */
   readonly #healthLimiter: IpLimiter;
   readonly #front: HttpFront;
-  #boundSocket: BoundSocket | undefined;
-  readonly #hosts: AllowedHosts | undefined;
+  #bound: BoundHttp;
+  #hosts: AllowedHosts | undefined;
   #scrapes = 0;
   #drainDeadlineNs = Number.POSITIVE_INFINITY;
   #closing = false;
@@ -122,22 +112,24 @@ export class HttpServer {
       count(code === HTTP.dropped.rate_limit ? HTTP.dropped.health_rate_limit : code),
     );
     this.#hosts = this.#allowedHosts(options);
-    const { fd, address, bound } = bindTo(options);
-    this.address = address;
-    this.#boundSocket = bound;
+    this.#bound = bindHttp(options);
     try {
       this.#front = new HttpFront({
-        listenFd: fd,
+        listenFd: this.#bound.fd,
         count,
         nowNs,
         wallMs: options.wallMs,
         onRequest: (exchange, request) => this.#onRequest(exchange, request),
       });
     } catch (error) {
-      close(fd);
-      if (bound !== undefined) unlinkBoundPath(bound);
+      releaseHttp(this.#bound);
       throw error;
     }
+  }
+
+  /** "127.0.0.1:9469", "[::1]:9469" or "unix:/path". */
+  get address(): string {
+    return this.#bound.address;
   }
 
   /** True if `fd` can be waited for; else `serveSlice` must be called in every turn. */
@@ -206,7 +198,8 @@ export class HttpServer {
 
   /** False if it has a Unix socket and the file at its path is not that socket any more. */
   get isInPlace(): boolean {
-    return this.#closing || this.#boundSocket === undefined || isInPlace(this.#boundSocket);
+    const { file } = this.#bound;
+    return this.#closing || file === undefined || isInPlace(file);
   }
 
   /**
@@ -214,9 +207,29 @@ export class HttpServer {
    * constructor does, and then all is as before.
    */
   rebind(): void {
-    const { fd, bound } = bindTo(this.#options);
-    this.#front.listenOn(fd);
-    this.#boundSocket = bound;
+    this.#listenAt(bindHttp(this.#options));
+  }
+
+  /**
+   * Goes by other settings from the next request on. `moved` = it listens there from now on, where
+   * it was bound before by these settings; connections go on.
+   */
+  change(settings: HttpSettings, moved: BoundHttp | undefined): void {
+    const { file } = this.#bound;
+    const before = this.#options.socketMode;
+    this.#options = { ...this.#options, ...settings };
+    this.#hosts = this.#allowedHosts(settings);
+    this.#limiter.change(settings.rateLimitPerSec, settings.rateLimitBurst);
+    if (moved !== undefined) {
+      this.#listenAt(moved);
+      if (file !== undefined) unlinkBoundPath(file);
+    } else if (file !== undefined)
+      changeAccess(file, { mode: before, ...NO_GROUP }, { mode: settings.socketMode, ...NO_GROUP });
+  }
+
+  #listenAt(bound: BoundHttp): void {
+    this.#front.listenOn(bound.fd);
+    this.#bound = bound;
   }
 
   /**
@@ -227,13 +240,19 @@ export class HttpServer {
     if (this.#closing) return;
     this.#closing = true;
     this.#drainDeadlineNs = this.#options.nowNs() + HTTP_DRAIN_NS_MAX;
-    if (this.#boundSocket !== undefined) unlinkBoundPath(this.#boundSocket);
+    const { file } = this.#bound;
+    if (file !== undefined) unlinkBoundPath(file);
     this.#front.beginClose();
   }
 
+  /** Gives its descriptors back, once it is closed. */
+  release(): void {
+    this.#front.close();
+  }
+
   // A client that reaches a Unix socket has the right to: no browser does.
-  #allowedHosts({ hosts }: HttpServerOptions): AllowedHosts | undefined {
-    if (this.#options.listen.kind === "unix") return undefined;
+  #allowedHosts({ hosts, listen }: HttpSettings): AllowedHosts | undefined {
+    if (listen.kind === "unix") return undefined;
     const name = hostname();
     return new AllowedHosts([name, name.split(".")[0]!, ...hosts]);
   }
@@ -361,27 +380,4 @@ function pageAnswer(
   fields: Readonly<Record<string, string>>,
 ): Answer {
   return { status: 200, contentType: CONTENT_TYPES[format], fields, body };
-}
-
-interface Bound {
-  readonly fd: number;
-  readonly address: string;
-  readonly bound: BoundSocket | undefined;
-}
-
-function bindTo({ listen, socketMode }: HttpServerOptions): Bound {
-  if (listen.kind === "tcp") {
-    const { fd, port } = listenTcp(listen, HTTP_BACKLOG);
-    const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-    return { fd, address: `${host}:${port}`, bound: undefined };
-  }
-  const { path } = listen;
-  const { fd, bound } = bindServer({
-    path,
-    mode: socketMode,
-    gid: undefined,
-    setBy: "metrics.listen",
-    listenAt: (at) => listenUnix(at, HTTP_BACKLOG),
-  });
-  return { fd, address: `unix:${path}`, bound };
 }

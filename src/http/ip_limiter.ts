@@ -20,8 +20,8 @@ interface Scraper {
 
 export class IpLimiter {
   readonly #count: CountHttp;
-  readonly #ratePerSec: number;
-  readonly #burst: number;
+  #ratePerSec: number;
+  #burst: number;
   readonly #scrapers = new Slab<Scraper>(SCRAPER_ADDRESSES_MAX);
   #nextSweepNs = 0;
 
@@ -29,6 +29,12 @@ export class IpLimiter {
     this.#ratePerSec = ratePerSec;
     this.#burst = burst;
     this.#count = count;
+  }
+
+  /** Other figures: the addresses that are known keep what they have used. */
+  change(ratePerSec: number, burst: number): void {
+    this.#ratePerSec = ratePerSec;
+    this.#burst = burst;
   }
 
   /** Addresses remembered now. */

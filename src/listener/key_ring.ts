@@ -43,14 +43,27 @@ export class KeyRing {
     return this.#agentKeys.keyOf(master, pid);
   }
 
+  /** Takes ownership of other arrays; those of before are overwritten. */
+  replace(keys: SecureKeys): void {
+    checkKeys(keys);
+    this.close();
+    this.#shared = keys.shared;
+    this.#master = keys.master;
+  }
+
   /** Overwrites every key; the ring opens nothing any more. Idempotent. */
   close(): void {
-    for (const key of this.#shared) key.fill(0);
-    this.#master?.fill(0);
+    wipeKeys({ shared: this.#shared, master: this.#master });
     this.#shared = [];
     this.#master = undefined;
     this.#agentKeys.wipe();
   }
+}
+
+/** Overwrites keys that no ring has taken. */
+export function wipeKeys({ shared, master }: SecureKeys): void {
+  for (const key of shared) key.fill(0);
+  master?.fill(0);
 }
 
 // The configuration has checked the files; no message shows what is in a key.

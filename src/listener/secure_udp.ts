@@ -126,6 +126,11 @@ export class SecureUdpListener implements Listener {
     }
   }
 
+  /** Between two receives: frames under the keys of before are opened no more. */
+  changeKeys(keys: SecureKeys): void {
+    this.#ring.replace(keys);
+  }
+
   get fd(): number {
     return this.#socket.fd;
   }

@@ -2,7 +2,14 @@
 // parent directory must be safe, a stale socket is removed after a probe, a live owner and any
 // other file are refused, the mode is exact, and only the daemon's own inode is ever removed.
 // Synchronous, since the umask is process-wide. The bind itself belongs to the callers.
-import { type BigIntStats, lchownSync, lstatSync, unlinkSync } from "node:fs";
+import {
+  type BigIntStats,
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
@@ -163,16 +170,62 @@ export function boundSocket(
   return bound;
 }
 
+type Access = Pick<SocketFile, "mode" | "gid">;
+
+/**
+ * Gives the socket file another mode and group; who is connected stays so, and on the way nobody is
+ * let in whom neither of them lets in. A file that was lost is made with them when it is bound
+ * again. What the system refuses leaves it closed to more than was asked for.
+ */
+export function changeAccess(bound: BoundSocket, before: Access, now: Access): void {
+  if ((now.mode === before.mode && now.gid === before.gid) || !isInPlace(bound)) return;
+  const { path } = bound;
+  try {
+    chmodSync(path, before.mode & now.mode & 0o777);
+    if (now.gid !== before.gid) lchownSync(path, effectiveUid(), now.gid ?? groupOfNew(path));
+    chmodSync(path, now.mode & 0o777);
+  } catch {
+    // It was lost this moment, or its file system became read-only: the next look finds the one.
+  }
+}
+
+/** That of a file that is made beside `path`. */
+function groupOfNew(path: string): number {
+  const parent = lstatSync(dirname(path));
+  return (parent.mode & 0o2000) === 0 ? (process.getegid?.() ?? 0) : parent.gid;
+}
+
+/** Throws `SocketPathError` if a file beside `path` could not be given to the group. */
+export function checkGroup(path: string, gid: number): void {
+  const probe = `${path}.${process.pid}`;
+  try {
+    writeFileSync(probe, "", { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    throw cannotGive(path, gid, error);
+  }
+  try {
+    lchownSync(probe, effectiveUid(), gid);
+  } catch (error) {
+    throw cannotGive(path, gid, error);
+  } finally {
+    unlinkSync(probe);
+  }
+}
+
+function cannotGive(path: string, gid: number, error: unknown): SocketPathError {
+  return new SocketPathError(
+    "PermissionDenied",
+    `cannot give ${path} to group ${gid}: ${text(error)}`,
+    "the daemon must be root or a member of that group",
+  );
+}
+
 function giveToGroup(bound: BoundSocket, gid: number): void {
   try {
     lchownSync(bound.path, effectiveUid(), gid);
   } catch (error) {
     unlinkBoundPath(bound);
-    throw new SocketPathError(
-      "PermissionDenied",
-      `cannot give ${bound.path} to group ${gid}: ${text(error)}`,
-      "the daemon must be root or a member of that group",
-    );
+    throw cannotGive(bound.path, gid, error);
   }
 }
 

@@ -1,7 +1,6 @@
-// How a start waits for a socket that a killed daemon still holds, and what helps where the metrics
-// page cannot be bound.
+// How a start waits for a socket that a killed daemon still holds.
 import { describe, expect, test } from "bun:test";
-import { metricsHint, openPatiently } from "../../src/daemon/doors.ts";
+import { openPatiently } from "../../src/daemon/doors.ts";
 import { SocketInUseError, SocketPathError } from "../../src/sockets/socket_path.ts";
 
 const IN_USE = new SocketInUseError("AddrInUse", "in use", "hint");
@@ -43,11 +42,4 @@ describe("openPatiently()", () => {
     const other = new SocketPathError("AddrInUse", "not a socket", "hint");
     expect(attempt(2, other)).toEqual({ result: "refused", waitedMs: 0 });
   });
-});
-
-test("metricsHint() cures what is wrong, and not the address where that is right", () => {
-  expect(metricsHint("EMFILE")).toContain("ulimit -n");
-  expect(metricsHint("EACCES")).toContain("CAP_NET_BIND_SERVICE");
-  expect(metricsHint("EADDRINUSE")).toContain("ss -ltnp");
-  expect(metricsHint("EADDRNOTAVAIL")).toContain("an address of this machine");
 });

@@ -11,7 +11,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { SystemClock } from "../../src/observer/system_clock.ts";
 import { type Deadline, Deadlines } from "../../src/daemon/deadline.ts";
-import { Loop, type LoopOptions } from "../../src/daemon/loop.ts";
+import { Loop, type LoopOptions, type LoopServer } from "../../src/daemon/loop.ts";
 import { findRuntimeEvents } from "../../src/daemon/runtime_events.ts";
 import { Tick, type TickExport } from "../../src/daemon/tick.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -39,7 +39,7 @@ setDefaultTimeout(30_000);
 
 interface SubjectOptions
   extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "iterationBudgetNs">> {
-  readonly http?: LoopOptions["servers"][number];
+  readonly http?: LoopServer;
   readonly thresholdMs?: number;
   readonly pauseGapMs?: number;
   readonly listeners: readonly Listener[];
@@ -91,11 +91,13 @@ class Subject {
     const stopped = Promise.withResolvers<void>();
     const deadlines = new Deadlines();
     deadlines.add(...(this.#options.deadlines ?? []));
+    const http = this.#options.http ?? this.#http;
+    const servers = http === undefined ? [] : [http];
     this.loop = new Loop({
       observer: this.observer,
       tick: this.#makeTick(),
       metrics: this.metrics,
-      servers: [this.#options.http ?? this.#http].filter((server) => server !== undefined),
+      servers: () => servers,
       runtimeFd: this.#options.runtimeFd ?? findRuntimeEvents(),
       deadlines,
       monotonicNs,
@@ -455,37 +457,6 @@ describe("Loop", () => {
     closeFd(busy.writeFd);
     expect(elapsedMs(startNs)).toBeGreaterThanOrEqual(200);
     expect(subject.turns).toBeLessThan(20);
-  });
-
-  test("lets the runtime go on with what a server was asked for", async () => {
-    using directory = new TemporaryDirectory();
-    const clients = openPipe() as Pipe;
-    let answer = "";
-    let isAsked = false;
-    const http = {
-      canBeWaitedFor: true,
-      fd: clients.readFd,
-      get pending() {
-        // By then nothing else is there for the runtime.
-        return subject.turns > 5 && !isAsked;
-      },
-      nextDeadlineNs: Number.POSITIVE_INFINITY,
-      serveSlice: () => {
-        isAsked = true;
-        void Promise.resolve().then(() => {
-          answer = "yes";
-        });
-        return false;
-      },
-    };
-    const listeners = [unixListener(directory)];
-    const subject = new Subject({ listeners, http, quietNsMax: 20 * NS_PER_MS });
-    const startNs = monotonicNs();
-    await subject.run(() => answer !== "");
-    subject.close();
-    closeFd(clients.readFd);
-    closeFd(clients.writeFd);
-    expect(elapsedMs(startNs)).toBeLessThan(WAIT_MS_MAX / 2);
   });
 
   test("without the runtime's descriptor waits in short steps and still serves both sides", async () => {

@@ -96,7 +96,7 @@ class Subject extends TickHarness {
     const options = serverOptions(this.metrics.exposition, monotonicNs);
     const at = path === undefined ? {} : { listen: { kind: "unix" as const, path } };
     const http = new HttpServer({ ...options, ...at });
-    this.shutdown.add(closings.closingHttp(http));
+    this.shutdown.add(closings.closingServer(() => http));
     return http;
   }
 

@@ -41,7 +41,7 @@ class Subject implements Disposable {
     mkdirSync(this.directory);
     this.listener = listen(this.path);
     this.watch = new SocketWatch({
-      sockets: [this.listener],
+      sockets: () => [this.listener],
       log: new Log({
         level: "debug",
         format: "logfmt",
@@ -125,7 +125,7 @@ describe("SocketWatch", () => {
       ...{ level: "info", format: "logfmt", write: () => {}, wallMs: () => 0 },
       ...{ monotonicNs: () => 0, journal: true, sessionId: "0" },
     });
-    const options = { sockets: [], log, metrics, thresholdNs: 1, makeDirectory: () => {} };
+    const options = { sockets: () => [], log, metrics, thresholdNs: 1, makeDirectory: () => {} };
     expect(new SocketWatch(options).nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
   });
 

@@ -31,6 +31,16 @@ describe("a key ring", () => {
     expect(ring.agentKey(7).toHex()).toBe(deriveAgentKey(key(5), 7).toHex());
   });
 
+  test("takes other keys and overwrites those of before", () => {
+    const [shared, master, next] = [key(1), key(5), key(2)];
+    const ring = new KeyRing({ shared: [shared], master });
+    ring.agentKey(7);
+    ring.replace({ shared: [next], master: key(6) });
+    expect([shared, master].map((one) => one.toHex())).toEqual([NOTHING, NOTHING]);
+    expect(ring.shared).toEqual([next]);
+    expect(ring.agentKey(7).toHex()).toBe(deriveAgentKey(key(6), 7).toHex());
+  });
+
   test("never shows a key: not in text, not to an inspector, not in JSON", () => {
     const ring = new KeyRing({ shared: [key(0xab)], master: key(0xcd) });
     ring.agentKey(7);

@@ -6,6 +6,7 @@ import {
   chmodSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   symlinkSync,
@@ -27,6 +28,8 @@ import {
   bindRefused,
   bindWithMode,
   boundSocket,
+  changeAccess,
+  checkGroup,
   checkParent,
   removeStaleSocket,
   unlinkBoundPath,
@@ -188,6 +191,51 @@ describe("bindRefused()", () => {
     const refused = bindRefused("/s", EACCES);
     expect(refused.fault).toBe("PermissionDenied");
     expect(refused.message).toBe("cannot bind /s: EACCES (permission denied)");
+  });
+});
+
+describe("changeAccess()", () => {
+  const access = (mode: number) => ({ mode, gid: undefined });
+
+  test("changes the mode of the socket that was made, and of nothing that came later", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindWithMode(0o600, () => bindTo(path, SOCK_STREAM));
+    const bound = boundSocket(path, access(0o600));
+    changeAccess(bound, access(0o600), access(0o664));
+    expect(lstatSync(path).mode & 0o777).toBe(0o664);
+    renameSync(path, directory.at("moved"));
+    writeFileSync(path, "precious", { mode: 0o600 });
+    changeAccess(bound, access(0o664), access(0o666));
+    expect(lstatSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("gives it to a group, and back to the daemon's", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindWithMode(0o660, () => bindTo(path, SOCK_STREAM));
+    const bound = boundSocket(path, access(0o660));
+    changeAccess(bound, access(0o660), { mode: 0o660, gid: 65_533 });
+    expect(lstatSync(path).gid).toBe(65_533);
+    expect(lstatSync(path).mode & 0o777).toBe(0o660);
+    changeAccess(bound, { mode: 0o660, gid: 65_533 }, access(0o660));
+    expect(lstatSync(path).gid).toBe(process.getegid!());
+  });
+});
+
+describe("checkGroup()", () => {
+  test("leaves nothing beside the socket", () => {
+    using directory = new TemporaryDirectory();
+    checkGroup(directory.at("v.sock"), process.getegid!());
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  test("says which group cannot be given the socket", () => {
+    const { fault, message, hint } = refusal(() => checkGroup("/nowhere/v.sock", 7));
+    expect(`${fault}: ${message}`).toStartWith(
+      "PermissionDenied: cannot give /nowhere/v.sock to group 7: ",
+    );
+    expect(hint).toBe("the daemon must be root or a member of that group");
   });
 });
 

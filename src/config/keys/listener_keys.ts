@@ -5,7 +5,7 @@ import { SENDER_STATES_DEFAULT } from "../../base/limits.ts";
 import { isIpAddress, PORT_MAX } from "./address.ts";
 import { flag, integer, literal, mode, secretFile, socketPath, text } from "./forms.ts";
 import { account, accounts } from "./list_forms.ts";
-import { restart } from "./key.ts";
+import { live, restart } from "./key.ts";
 
 /** A state takes about 100 bytes, all of them at start: 6 MiB. */
 const SENDER_STATES_MAX = 65_536;
@@ -44,11 +44,12 @@ const UDP_KEYS = {
 const SECURE_UDP_KEYS = {
   ...sharedKeys("secure-udp", 0),
   ...networkKeys("127.0.0.1"),
-  key_file: restart("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits"),
-  accepted_key_file: restart("acceptedKeyFile", secretFile("keys", "a key file"),
-    "Older shared keys, one per line"),
-  master_key_file: restart("masterKeyFile", secretFile("key", "a key file"),
-    "Key that agent keys are derived from"),
+  key_file: live("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits",
+    { loads: "keyDigest" }),
+  accepted_key_file: live("acceptedKeyFile", secretFile("keys", "a key file"),
+    "Older shared keys, one per line", { loads: "acceptedKeysDigest" }),
+  master_key_file: live("masterKeyFile", secretFile("key", "a key file"),
+    "Key that agent keys are derived from", { loads: "masterKeyDigest" }),
   sender_states: restart("senderStates",
     integer({ min: 1, max: SENDER_STATES_MAX, zeroWould: "refuse every sender" }),
     "Senders whose replay state is kept", { byDefault: SENDER_STATES_DEFAULT, unit: "senders" }),

@@ -111,21 +111,21 @@ const EXPORT_KEYS = {
 };
 
 const METRICS_KEYS = {
-  listen: restart("listen", listen, "Address of the metrics server"),
-  socket_mode: restart("socketMode", mode, "Mode of a unix: socket, in octal", { byDefault: "0600" }),
-  token_file: restart("tokenFile", secretFile("key", "the token file"),
+  listen: live("listen", listen, "Address of the metrics server"),
+  socket_mode: live("socketMode", mode, "Mode of a unix: socket, in octal", { byDefault: "0600" }),
+  token_file: live("tokenFile", secretFile("key", "the token file"),
     "Bearer token that scrapers must show", { loads: "token" }),
-  hosts: restart("hosts", list({ want: 'an array of host names, such as ["watch.example.org"]',
+  hosts: live("hosts", list({ want: 'an array of host names, such as ["watch.example.org"]',
       item: textItem("a host name without scheme, port and path", HOST_NAME) }),
     "Names that scrapers may call the metrics server by", { absent: [] }),
-  rate_limit_per_sec: restart("rateLimitPerSec", integer({ min: 0, max: U32_MAX }),
+  rate_limit_per_sec: live("rateLimitPerSec", integer({ min: 0, max: U32_MAX }),
     "Requests per second and address; 0 = no limit", { byDefault: 5, unit: "requests/s" }),
-  rate_limit_burst: restart("rateLimitBurst", integer({ min: 0, max: U32_MAX }),
+  rate_limit_burst: live("rateLimitBurst", integer({ min: 0, max: U32_MAX }),
     "Requests that may come at once from an address; 0 = no limit",
     { byDefault: 10, unit: "requests" }),
-  scrape_budget: restart("scrapeBudgetNs", BUDGET, "Time that one page should take at most",
+  scrape_budget: live("scrapeBudgetNs", BUDGET, "Time that one page should take at most",
     { byDefault: "250ms" }),
-  view: restart("view", flag, "Serve what is known of the agents as JSON under /v1/",
+  view: live("view", flag, "Serve what is known of the agents as JSON under /v1/",
     { byDefault: true }),
   per_pid: restart("perPid", flag, "Serve the metrics of each process",
     { computed: "false with a configuration file, else true" }),
@@ -149,11 +149,11 @@ const LIVENESS_KEYS = {
 };
 
 const CONTROL_KEYS = {
-  path: restart("path", socketPath("the control socket"), "Control socket",
+  path: live("path", socketPath("the control socket"), "Control socket",
     { computed: "`control.sock` beside the first Unix listener" }),
-  mode: restart("mode", mode, "Mode of the socket file, in octal", { byDefault: "0660" }),
-  group: restart("gid", account("group"), "Group of the socket file, which may read"),
-  operators: restart("operators", operators, "Users, and groups with `@`, who may act besides root",
+  mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0660" }),
+  group: live("gid", account("group"), "Group of the socket file, which may read"),
+  operators: live("operators", operators, "Users, and groups with `@`, who may act besides root",
     { absent: { uids: [], gids: [] } }),
 };
 

@@ -6,8 +6,10 @@ import type { Config } from "../../config/config.ts";
 import { type Change, changeLine, diffConfigs } from "../../config/diff/diff.ts";
 import { restartFailure } from "../../config/diff/restart_problems.ts";
 import type { LoadFailure, LoadResult, LoadSuccess, Problem } from "../../config/load_result.ts";
+import { placedFailure } from "../../config/problems/placed.ts";
 import { failure } from "../../config/problems/render.ts";
 import type { Deadline } from "../deadline.ts";
+import { DoorFault } from "../door_change.ts";
 import type { LiveConfig } from "../live_config.ts";
 import type { Log } from "../log.ts";
 import { errorText } from "../start_error.ts";
@@ -35,7 +37,8 @@ interface ReloaderOptions {
   readonly load: (() => Promise<LoadResult>) | undefined;
   readonly live: LiveConfig;
   readonly log: Pick<Log, "info" | "error">;
-  readonly makeSwap: (loaded: LoadSuccess) => Pick<Swap, "isPossible" | "prepare" | "run">;
+  /** Opens what the new configuration wants to be open; throws `DoorFault`. */
+  readonly makeSwap: (loaded: LoadSuccess) => Pick<Swap, "isPossible" | "prepare" | "run" | "drop">;
   /** Members of the rule of an index, by the configuration in force. */
   readonly membersOfRule: (rule: number) => number;
   /** Level and format for the lines to come. */
@@ -53,7 +56,7 @@ interface ReloaderOptions {
 const LINES_MAX = 100;
 
 interface Preparing {
-  readonly swap: Pick<Swap, "prepare" | "run">;
+  readonly swap: Pick<Swap, "prepare" | "run" | "drop">;
   readonly loaded: LoadSuccess;
   readonly changes: readonly Change[];
 }
@@ -84,6 +87,7 @@ export class Reloader implements Deadline {
   /** The daemon ends: nothing is begun or swapped any more. */
   close(): void {
     this.#isOpen = false;
+    this.#preparing?.swap.drop();
     this.#preparing = undefined;
   }
 
@@ -129,7 +133,7 @@ export class Reloader implements Deadline {
         changes = diffConfigs(this.#options.live.current, loaded.config);
         loaded = (await restartFailure(changes, loaded)) ?? loaded;
       }
-      if (loaded.ok && changes.length > 0) loaded = this.#prepare(loaded, changes);
+      if (loaded.ok && changes.length > 0) loaded = await this.#prepare(loaded, changes);
     } catch (error) {
       loaded = failedWith(`cannot reload: ${errorText(error)}`);
     }
@@ -147,11 +151,19 @@ export class Reloader implements Deadline {
   }
 
   /** The turns go on from here. */
-  #prepare(loaded: LoadSuccess, changes: readonly Change[]): LoadResult {
-    const swap = this.#options.makeSwap(loaded);
-    if (!swap.isPossible)
-      return failedWith("found more names of agents than there are places", loaded.file);
-    this.#preparing = { swap, loaded, changes };
+  async #prepare(loaded: LoadSuccess, changes: readonly Change[]): Promise<LoadResult> {
+    if (!this.#isOpen) return failedWith("the daemon ends");
+    try {
+      const swap = this.#options.makeSwap(loaded);
+      if (swap.isPossible) this.#preparing = { swap, loaded, changes };
+      else {
+        swap.drop();
+        return failedWith("found more names of agents than there are places", loaded.file);
+      }
+    } catch (error) {
+      if (!(error instanceof DoorFault)) throw error;
+      return await placedFailure([{ path: error.path, text: error.message }], loaded);
+    }
     return loaded;
   }
 

@@ -5,6 +5,7 @@ import type { LoadSuccess } from "../../config/load_result.ts";
 import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
 import { SecureUdpListener } from "../../listener/secure_udp.ts";
 import { rulePlaces } from "../explained_process.ts";
+import type { PreparedDoors } from "../door_change.ts";
 import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { type Parts, pauseGapNs } from "../parts.ts";
@@ -16,6 +17,8 @@ const PREPARE_NS_PER_TURN_MAX = NS_PER_MS;
 /** What a reload changes, and nobody else has. */
 interface SwapOptions {
   readonly parts: Parts;
+  /** Opened by the new configuration. */
+  readonly doors: PreparedDoors;
   /** Hears of another shortest threshold. */
   readonly thresholdChanged: (thresholdNs: number) => void;
 }
@@ -48,9 +51,14 @@ export class Swap {
     return this.#rematch.advance(PREPARE_NS_PER_TURN_MAX);
   }
 
+  /** It does not come to the swap. */
+  drop(): void {
+    this.#options.doors.drop();
+  }
+
   run(nowNs: number): void {
     const next = this.#loaded.config;
-    const { parts, thresholdChanged } = this.#options;
+    const { parts, doors, thresholdChanged } = this.#options;
     const { observer, recovery, identification, expected, agentRows, rubbish, live } = parts;
     const names = reservedNames(next.agents);
     live.replace(next, () => rulePlaces(this.#loaded), nowNs);
@@ -65,6 +73,7 @@ export class Swap {
     observer.pauses.gapNsMax = pauseGapNs(thresholdNs);
     rubbish.change(thresholdNs);
     thresholdChanged(thresholdNs);
+    doors.commit(nowNs);
     for (const listener of observer.listeners)
       if (listener instanceof SecureUdpListener) listener.restartGapNs = next.observer.thresholdNs;
   }

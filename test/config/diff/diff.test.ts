@@ -35,6 +35,20 @@ describe("diffConfigs()", () => {
     expect(await diff(text, '[log]\nlevel = "warn"\n[limits]\nglobal_rate = 7\n')).toEqual([]);
   });
 
+  test("sees other keys in the key file of a listener, and shows none", async () => {
+    using fixture = new FixtureHost();
+    const text =
+      '[[listener]]\nname = "edge"\nkind = "secure-udp"\nport = 7\nkey_file = "/etc/varta/k"\n';
+    fixture.write("k", "5a".repeat(32));
+    const old = await loaded(fixture, text);
+    expect(diffConfigs(old.config, (await loaded(fixture, text)).config)).toEqual([]);
+    fixture.write("k", "a5".repeat(32));
+    const now = await loaded(fixture, text);
+    expect(diffConfigs(old.config, now.config)).toMatchObject([
+      { what: "key_file of listener edge", how: "(secret)", reload: "live" },
+    ]);
+  });
+
   test("has a line for each key, in the order of the file", async () => {
     expect(
       await diff(

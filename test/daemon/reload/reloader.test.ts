@@ -40,6 +40,7 @@ class Subject implements Disposable {
         isPossible: subject.hasPlaces,
         prepare: () => --subject.preparations < 0,
         run: (nowNs) => live.replace(config, async () => [], nowNs),
+        drop: () => subject.told.push("dropped"),
       }),
       membersOfRule: () => 8,
       notifyBegin: (us) => subject.told.push(`RELOADING ${us}`),
