@@ -33,13 +33,10 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "src/cli/screens/events.ts nameCellsOf": "the same",
   "src/cli/screens/events.ts eventLine": "the same",
   "src/cli/screens/events.ts eventsEndLine": "the same",
-  "src/cli/screens/explain.ts explainScreen": "the same",
   "src/cli/screens/recover.ts dryRunScreen": "the same",
   "src/cli/screens/recover.ts recoveryHead": "the same",
   "src/cli/screens/recover.ts recoveryLine": "the same",
   "src/cli/screens/reload.ts reloadScreen": "the same",
-  "src/cli/screens/stranger.ts strangerScreen": "the same",
-  "src/control/later_pieces.ts laterPieces": "the same",
   "src/control/request.ts actor": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
   "src/wire/key_derivation.ts deriveEpochKey":

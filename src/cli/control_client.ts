@@ -11,6 +11,7 @@ import { PollSet } from "../../ffi/poll.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { StreamBuffer } from "../../ffi/stream.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
@@ -20,6 +21,7 @@ import type { Answer as NoAnswer } from "./screens/reload.ts";
 import type { Screen } from "./screens/screen.ts";
 
 const EXIT_REFUSED = 1;
+const EXIT_USAGE = 64;
 const EXIT_NO_ANSWER = 75;
 const EXIT_PROTOCOL = 76;
 const EXIT_NOT_PERMITTED = 77;
@@ -29,6 +31,8 @@ const PATIENCE_MS = 2_000;
 const CONNECT_RETRY_MS = 20;
 const READ_BYTES = 64 * 1_024;
 const SYSTEM_SOCKET = "/run/varta/control.sock";
+const GROUP_WRITES = 0o020;
+const GROUP_SEARCHES = 0o010;
 const DONE = '{"done":true}';
 
 export type Answer =
@@ -55,6 +59,11 @@ export function ask(
   request: Readonly<Record<string, unknown>>,
   { screen, patienceMs = PATIENCE_MS }: AskOptions,
 ): Answer {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > SOCKET_PATH_BYTES_MAX) {
+    const found = `--control: found a path of ${bytes} bytes`;
+    return failed(EXIT_USAGE, `${found}; want at most ${SOCKET_PATH_BYTES_MAX}`);
+  }
   const fd = openSocket(AF_UNIX, SOCK_STREAM);
   if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
   try {
@@ -150,9 +159,23 @@ function processState(pid: number): string {
 function mayNotAsk(socket: string): Answer {
   const uid = effectiveUid();
   const user = new Accounts("/etc/passwd").nameOf(uid) ?? "";
-  const gid = statSync(socket, { throwIfNoEntry: false })?.gid ?? 0;
-  const group = new Accounts("/etc/group").nameOf(gid) ?? String(gid);
+  const gid = gidThatAdmits(socket);
+  const name = gid === 0 ? "" : new Accounts("/etc/group").nameOf(gid);
+  const group = name ?? String(gid);
   return { ok: false, ...notPermitted({ uid, user, socket, group }) };
+}
+
+/** Of the socket, or of the directory that lets nobody else as far as that; 0 = root alone. */
+function gidThatAdmits(socket: string): number {
+  for (let path = socket; ; path = dirname(path)) {
+    try {
+      const { gid, mode } = statSync(path);
+      const wanted = path === socket ? GROUP_WRITES : GROUP_SEARCHES;
+      return (mode & wanted) === 0 ? 0 : gid;
+    } catch {
+      if (path === dirname(path)) return 0;
+    }
+  }
 }
 
 function mayNotTell(socket: string): Answer {

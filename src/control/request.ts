@@ -5,7 +5,7 @@ import type { PeerCredentials } from "../../ffi/peer.ts";
 import { type Pieces, wholePiece } from "../base/pieces.ts";
 import type { Asker as ActAsker } from "../events/act.ts";
 import type { EventLog } from "../view/event_log.ts";
-import type { ExplainView } from "../view/explain_view.ts";
+import type { ExplainView, StrangerView } from "../view/explain_view.ts";
 import type { Unfound } from "../view/member_search.ts";
 import type { View } from "../view/view.ts";
 import type { ActsDoor } from "./acts_door.ts";
@@ -50,7 +50,7 @@ export interface ControlSources {
   readonly acts: ActsDoor;
   readonly events: EventLog;
   /** Also of a target that is a pid or "ADDRESS/PID". */
-  readonly explain: (target: string) => Promise<ExplainView | Unfound>;
+  readonly explain: (target: string) => Promise<ExplainView | StrangerView | Unfound>;
   /** Of a process of this host, made up by itself; "" = unknown. */
   readonly commOf: (pid: number) => string;
 }

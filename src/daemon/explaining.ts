@@ -1,6 +1,7 @@
 // The facts for `explain` (spec 16 section 12): who a member is and how that is known, which rule
 // is its own, what was seen and done, and what comes next. It makes no sentences, and what it reads
 // of a process it reads when it is asked: about 0.3 ms for one member, between two turns.
+import type { AgentState } from "../agents/agent_state.ts";
 import type { Mute } from "../agents/mutes.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_TEXTS } from "../base/origin.ts";
@@ -107,7 +108,7 @@ export class Explaining {
     const expected = number === undefined ? 0 : expectedOf(number);
     const state =
       slot === undefined
-        ? search.stateOf({ kind: "agent", name: found.name })
+        ? emptyState(search.stateOf({ kind: "agent", name: found.name }), expected)
         : memberState(table, slot, now);
     const others = found.slots
       .filter((one) => one !== slot)
@@ -302,6 +303,11 @@ export class Explaining {
   #time(observerNs: number): string {
     return new Date(this.#options.unixMsAtStart() + msFromNs(observerNs)).toISOString();
   }
+}
+
+/** Of an agent without members. Before its grace is over an expected one is not missing. */
+function emptyState(state: AgentState, expected: number): AgentState {
+  return state === "gone" && expected > 0 ? "new" : state;
 }
 
 /** The stall that lasts, if it is not too long ago to be kept. */

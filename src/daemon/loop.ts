@@ -111,6 +111,8 @@ export class Loop {
   #yieldedAtNs = 0;
   #serveNs = 0;
   #serversLeft = false;
+  /** What a server was asked for may wait for something that the runtime goes on with. */
+  #hasServed = false;
   /**
    * Turns without a yield or a page before them, since the last page: each has an observation of 0.
    */
@@ -179,6 +181,7 @@ export class Loop {
     return (
       this.#options.runtimeFd < 0 ||
       (this.#lastTurn & TURN_BUSY) !== 0 ||
+      this.#hasServed ||
       this.#options.monotonicNs() - this.#yieldedAtNs >= YIELD_NS_MAX
     );
   }
@@ -220,6 +223,7 @@ export class Loop {
       if (server.serveSlice(SLICE_NS_MAX)) this.#serversLeft = true;
     }
     const didServe = !Number.isNaN(beganNs);
+    this.#hasServed = didServe;
     if (!didServe && this.#serveNs === 0) {
       this.#turnsWithoutServe++;
       return;

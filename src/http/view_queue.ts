@@ -1,7 +1,6 @@
 // What is known of the agents, for those who ask by HTTP (spec 16 section 6): texts that are made
 // in pieces, one after the other, in the slices of the server. An answer by HTTP says its length,
 // so it is whole before it is sent, and it has a bound.
-import { assert } from "../base/assert.ts";
 import type { Pieces } from "../base/pieces.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { type Answer, textAnswer } from "./answer.ts";
@@ -53,26 +52,27 @@ export class ViewQueue {
   serveSlice(budgetNs: number): boolean {
     const endNs = this.#nowNs() + Math.min(budgetNs, SLICE_NS_MAX);
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (this.#step(first)) this.#waiting.shift();
-      if (this.#nowNs() >= endNs) break;
+      const step = this.#step(first);
+      if (step === "done") this.#waiting.shift();
+      if (step === "later" || this.#nowNs() >= endNs) break;
     }
     return this.pending;
   }
 
-  /** True if it has its answer. */
-  #step(waiting: Waiting): boolean {
+  /** "done": it has its answer; "later": there is no more of it in this turn. */
+  #step(waiting: Waiting): "done" | "later" | "more" {
     const { pieces, made, take } = waiting;
     const piece = pieces.next();
+    if (piece === null) return "later";
     if (piece !== undefined && waiting.bytes <= BODY_BYTES_MAX) {
-      assert(piece !== null, "what waits for an event is no answer by HTTP");
       const bytes = Buffer.from(piece);
       made.push(bytes);
       waiting.bytes += bytes.length;
-      return false;
+      return "more";
     }
     pieces.end?.();
     if (piece !== undefined) take(textAnswer(503, "too long an answer, ask for one agent"));
     else take({ status: 200, contentType: CONTENT_TYPE, fields: {}, body: Buffer.concat(made) });
-    return true;
+    return "done";
   }
 }

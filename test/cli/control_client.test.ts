@@ -86,3 +86,11 @@ test("controlPath() is that of the user where there is one, else that of the sys
   expect(controlPath({}, 0)).toBe("/run/varta/control.sock");
   expect(controlPath({ XDG_RUNTIME_DIR: directory.path }, 1_000)).toBe("/run/varta/control.sock");
 });
+
+test("a path that no socket can have is wrong use", async () => {
+  expect(await status(`/tmp/${"x".repeat(200)}`)).toEqual({
+    stdout: "",
+    stderr: "varta-watch: error: --control: found a path of 205 bytes; want at most 107\n",
+    exitCode: 64,
+  });
+});

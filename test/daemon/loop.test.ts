@@ -459,6 +459,37 @@ describe("Loop", () => {
     expect(subject.turns).toBeLessThan(20);
   });
 
+  test("lets the runtime go on with what a server was asked for", async () => {
+    using directory = new TemporaryDirectory();
+    const clients = openPipe() as Pipe;
+    let answer = "";
+    let isAsked = false;
+    const http = {
+      canBeWaitedFor: true,
+      fd: clients.readFd,
+      get pending() {
+        // By then nothing else is there for the runtime.
+        return subject.turns > 5 && !isAsked;
+      },
+      nextDeadlineNs: Number.POSITIVE_INFINITY,
+      serveSlice: () => {
+        isAsked = true;
+        void Promise.resolve().then(() => {
+          answer = "yes";
+        });
+        return false;
+      },
+    };
+    const listeners = [unixListener(directory)];
+    const subject = new Subject({ listeners, http, quietNsMax: 20 * NS_PER_MS });
+    const startNs = monotonicNs();
+    await subject.run(() => answer !== "");
+    subject.close();
+    closeFd(clients.readFd);
+    closeFd(clients.writeFd);
+    expect(elapsedMs(startNs)).toBeLessThan(WAIT_MS_MAX / 2);
+  });
+
   test("without the runtime's descriptor waits in short steps and still serves both sides", async () => {
     using directory = new TemporaryDirectory();
     const options = { listeners: [unixListener(directory)], withHttp: true, runtimeFd: -1 };

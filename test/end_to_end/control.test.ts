@@ -76,6 +76,10 @@ describe("varta-watch status", () => {
     const screen = await status(path, "--human", "--ascii");
     expect(screen.stdout).toContain("\n+ cron            new           0/1  ......      -/60s");
 
+    const explained = await runCommand([...PROGRAM, "explain", "--control", path, "cron"]);
+    expect(explained.stdout).toStartWith("cron: new.");
+    expect(explained.exitCode).toBe(0);
+
     expect(await daemon.stop()).toBe(0);
     expect(() => statSync(path)).toThrow();
     const down = await status(path, "--utc");

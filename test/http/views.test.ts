@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { wholePiece } from "../../src/base/pieces.ts";
+import { laterPieces } from "../../src/control/later_pieces.ts";
 import type { HttpView } from "../../src/http/view_queue.ts";
 import { ServerFixture } from "./fixture.ts";
 
@@ -47,6 +48,15 @@ describe("what is known of the agents", () => {
       expect((await ask(fixture, path))[0]).toBe(401);
       expect((await ask(fixture, path, BEARER))[0]).toBe(200);
     }
+  });
+
+  test("may come later than the turn of its request", async () => {
+    const answer = Promise.withResolvers<string>();
+    const later = { isGuarded: false, open: () => laterPieces(answer.promise, () => {}) };
+    await using fixture = await ServerFixture.open({ views: new Map([["/v1/status", later]]) });
+    const asked = ask(fixture, "/v1/status");
+    setImmediate(() => answer.resolve("at last\n"));
+    expect(await asked).toEqual([200, "at last\n"]);
   });
 
   test("is made in pieces, and refused where it has no end", async () => {

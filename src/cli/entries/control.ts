@@ -57,4 +57,31 @@ export const CONTROL_COMMANDS = [
     ],
     load: () => import("../status.ts"),
   }),
+  command({
+    name: "explain",
+    summary: "say why an agent or a process is as it is",
+    operands: { usage: "AGENT|PID", max: 1 },
+    about: [
+      "Says of an agent, a member or any process what it is doing and how that is known,",
+      "what was done about it, what comes next, and which rule is its own. Of an agent it",
+      "explains the member that is worst; ADDRESS/PID is a member of another machine.",
+    ],
+    own: [
+      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
+      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
+      { name: "utc", form: FLAG, help: "all times in UTC" },
+      CONTROL_OPTION,
+    ],
+    examples: [
+      ["varta-watch explain worker", "why is it stalled, and what is done?"],
+      ["varta-watch explain 4711", "who is this process?"],
+      ["varta-watch explain 10.0.4.20/811", "a member on another machine"],
+    ],
+    exits: [
+      ["0", "answered"],
+      ["1", "no such agent, or a process that has never beaten"],
+      ...CONTROL_EXITS,
+    ],
+    load: () => import("../explain.ts"),
+  }),
 ];

@@ -80,6 +80,7 @@ interface NotPermitted {
   /** "" = it has no name. */
   readonly user: string;
   readonly socket: string;
+  /** "" = no group but that of root is let in, which is nobody's to join. */
   readonly group: string;
 }
 
@@ -87,10 +88,11 @@ export function notPermitted(given: NotPermitted): Answer {
   const { uid, user, socket, group } = printable(given);
   const who = user === "" ? `uid ${uid}` : `uid ${uid}, ${user}`;
   const join = user === "" ? "" : `: usermod -aG ${commandName(group)} ${commandName(user)}`;
+  const member = `a member of group ${group}${join}`;
   return {
     stdout: "",
     error: `you (${who}) may not ask ${socket}`,
-    hint: `be root, or a member of group ${group}${join}`,
+    hint: `be root, or ${group === "" ? "let a group of yours in: control.group" : member}`,
     exitCode: EX_NOPERM,
   };
 }
