@@ -125,6 +125,19 @@ export class ExpectedAgents {
     return Math.max(0, watched.expected - this.#options.agents.presentOf(number));
   }
 
+  /** Observer time at which the agent of `number` was found missing; NaN = it is not. */
+  missingSinceNs(number: number): number {
+    return this.#watched.get(number)?.missingNs ?? Number.NaN;
+  }
+
+  /** What the agent of `number` has left to get its members; NaN = no grace of it runs. */
+  graceLeftNs(number: number, nowNs: number): number {
+    const watched = this.#watched.get(number);
+    if (watched === undefined || !Number.isNaN(watched.missingNs)) return Number.NaN;
+    const leftNs = watched.sinceNs + watched.graceNs - (nowNs - this.#options.pausedNs());
+    return Number.isFinite(leftNs) ? Math.max(0, leftNs) : Number.NaN;
+  }
+
   /** Looks at who has enough members, if any of them has come or gone, or a grace is over. */
   look(nowNs: number): void {
     const { agents, pausedNs } = this.#options;

@@ -97,10 +97,16 @@ export class Mutes {
   /** The mute of a member that holds for longest; undefined = it is not muted. */
   muteOf({ agent, key, generation }: Mutable, nowNs: number): Mute | undefined {
     if (this.#all.size === 0) return undefined;
+    const ofAgent = this.muteOfName(this.#options.agentName(agent), nowNs);
+    return longest(this.muteOfMember(key, generation, nowNs), ofAgent, nowNs);
+  }
+
+  /** That of the process alone. */
+  muteOfMember(key: number, generation: number, nowNs: number): Mute | undefined {
+    if (this.#all.size === 0) return undefined;
     const own = this.#all.get(memberText(key));
     const isOwn = own?.target.kind === "member" && isSameProcess(own.target, generation);
-    const ofAgent = this.muteOfName(this.#options.agentName(agent), nowNs);
-    return longest(isOwn ? own : undefined, ofAgent, nowNs);
+    return longest(isOwn ? own : undefined, undefined, nowNs);
   }
 
   /** The same of an agent and all its members; "" = it has no name yet. */

@@ -2,8 +2,15 @@
 import { NS_PER_MS, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import type { Pieces } from "../base/pieces.ts";
 import { nearest } from "../config/problems/suggestion.ts";
+import type { Mute } from "../agents/mutes.ts";
 import type { AgentStatus } from "../view/agent_status.ts";
-import type { AgentStatusView, LastStall, ObserverStatus } from "../view/status_view.ts";
+import type {
+  AgentStatusView,
+  LastStall,
+  MuteView,
+  ObserverStatus,
+  RecoveryStatus,
+} from "../view/status_view.ts";
 import { type ControlSources, refusalPieces } from "./request.ts";
 
 /** For so long a pause is worth a line. */
@@ -14,12 +21,14 @@ export function agentRow(agent: AgentStatus, sources: ControlSources): AgentStat
   return {
     agent: agent.agent,
     state: agent.state,
+    muted: muteView(agent.mute, sources),
     beating: agent.beating,
     members: agent.members,
     expected: agent.expected === 0 ? null : agent.expected,
     silence_ms: wholeMs(agent.silenceNs),
     threshold_ms: wholeMs(agent.thresholdNs),
     late_ms: wholeMs(agent.lateNs),
+    ...(Number.isNaN(agent.beatsPerS) ? {} : { beats_per_s: threePlaces(agent.beatsPerS) }),
     last_stall:
       lastStall === undefined
         ? null
@@ -28,12 +37,39 @@ export function agentRow(agent: AgentStatus, sources: ControlSources): AgentStat
             time: timeOf(lastStall.observerNs, sources),
             pid: lastStall.pid,
           },
+    recovery: recoveryOf(agent, sources),
     stalls: agent.stalls,
     recoveries: agent.recoveries,
+    missing_since: Number.isNaN(agent.missingSinceNs)
+      ? null
+      : timeOf(agent.missingSinceNs, sources),
+    grace_left_ms: wholeMs(agent.graceLeftNs),
   };
 }
 
-export function observerStatus(sources: ControlSources): ObserverStatus {
+function recoveryOf(
+  { agent, recovering }: AgentStatus,
+  { view }: ControlSources,
+): RecoveryStatus | null {
+  if (recovering === undefined) return view.lastRecovery(agent) ?? null;
+  const { recoveryId: id, stepNumber: step, stepCount: steps } = recovering;
+  return { id, state: "running", step, steps };
+}
+
+function muteView(mute: Mute | undefined, sources: ControlSources): MuteView | null {
+  if (mute === undefined) return null;
+  const { beganNs, untilNs, by, reason } = mute;
+  return {
+    since: timeOf(beganNs, sources),
+    until: timeOf(untilNs, sources),
+    by: sources.view.userName(by.uid),
+    reason,
+  };
+}
+
+/** `isEmpty`: no agent is known, and somebody asks why. */
+export function observerStatus(sources: ControlSources, isEmpty: boolean): ObserverStatus {
+  const whoMay = isEmpty ? sources.view.socketRights() : undefined;
   const { nowNs, lastPause } = sources.view.observer();
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
   return {
@@ -45,6 +81,9 @@ export function observerStatus(sources: ControlSources): ObserverStatus {
           length_ms: wholeMsFromNs(lastPause.ns),
         }
       : null,
+    guard: false,
+    refused: sources.view.refused(),
+    ...(whoMay === undefined ? {} : { who_may: whoMay }),
   };
 }
 
@@ -68,6 +107,10 @@ export function wallTime({ wallMs }: ControlSources): string {
 /** The time of day of an observer time. */
 function timeOf(observerNs: number, { wallMs, view }: ControlSources): string {
   return new Date(wallMs() - (view.observer().nowNs - observerNs) / NS_PER_MS).toISOString();
+}
+
+function threePlaces(figure: number): number {
+  return Math.round(figure * 1_000) / 1_000;
 }
 
 /** Null for what does not apply: JSON has no NaN and no infinity. */

@@ -308,7 +308,7 @@ export class Daemon {
     if (this.#writers !== undefined) deadlines.add(this.#writers);
     const heartbeat = makeHeartbeat(this.#config, this.#parts, () => this.#loop?.turns ?? 0);
     if (heartbeat !== undefined) deadlines.add(heartbeat);
-    for (const timer of [this.#notify, this.#lastSeen])
+    for (const timer of [this.#notify, this.#lastSeen, this.#parts.beatRates])
       if (timer !== undefined) deadlines.add(timer);
     return new Loop({
       observer,

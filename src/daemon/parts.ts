@@ -24,6 +24,8 @@ import { ProcessRunner } from "../recovery/children/child_runner.ts";
 import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
+import type { SocketRights } from "../view/status_view.ts";
+import { BeatRates } from "../view/beat_rates.ts";
 import { EventFeed } from "../view/event_feed.ts";
 import { EventLog } from "../view/event_log.ts";
 import { MemberSearch } from "../view/member_search.ts";
@@ -46,6 +48,7 @@ import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
 import type { MuteSink } from "./run_events.ts";
 import { SESSION_ID } from "./session.ts";
+import { socketRights } from "./socket_rights.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
 
@@ -76,6 +79,8 @@ export interface Parts {
   readonly orphans: OrphanReaper;
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
+  readonly socketRights: () => SocketRights | undefined;
+  readonly userName: (uid: number) => string;
   /** What somebody may tell the daemon to do. */
   readonly acts: Acts;
   readonly explaining: Explaining;
@@ -84,6 +89,7 @@ export interface Parts {
   readonly events: EventLog;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
+  readonly beatRates: BeatRates | undefined;
   /** The configuration in force. */
   readonly live: LiveConfig;
   readonly loaded: ReturnType<typeof loadedCounters>;
@@ -244,6 +250,9 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
   });
   const users = new UserNames();
+  const groups = new UserNames("/etc/group");
+  const userName = (uid: number): string => users.nameOf(uid, monotonicNs());
+  const groupName = (gid: number): string => groups.nameOf(gid, monotonicNs());
   const acts = new Acts({
     observer,
     recovery,
@@ -253,7 +262,7 @@ export function makeParts(options: PartsOptions): Parts {
     acted: (act) => options.recordAct(act),
     nowNs: () => clock.nowNs(),
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
-    userName: (uid) => users.nameOf(uid, monotonicNs()),
+    userName,
   });
   const explaining = new Explaining({
     observer,
@@ -267,17 +276,22 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
     nowGeneration,
-    userName: (uid) => users.nameOf(uid, monotonicNs()),
+    userName,
   });
   const told = { log, reports, rubbish, refusals };
   const agentRows = agentPage?.rows;
+  const beatRates =
+    agentRows === undefined ? undefined : new BeatRates(observer.tracker, agentRows);
   const followed = {
     identification,
     orphans,
     ends,
     expected,
     muting,
+    socketRights: () => socketRights(observer.listeners, { userName, groupName }),
+    userName,
     agentRows,
+    beatRates,
     events,
     acts,
     explaining,

@@ -7,7 +7,13 @@ import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
-import { type RefusedExample, refusalCause, refusalHint } from "./refusal_texts.ts";
+import type { RefusedBeats } from "../view/status_view.ts";
+import {
+  isFromContainer,
+  type RefusedExample,
+  refusalCause,
+  refusalHint,
+} from "./refusal_texts.ts";
 
 interface RefusalReportsOptions {
   readonly log: Log;
@@ -50,6 +56,29 @@ export class RefusalReports implements Deadline {
 
   maintain(nowNs: number): void {
     this.look(nowNs);
+  }
+
+  /** What was refused most often since the start, and the last datagram of it; null = nothing. */
+  mostFrequent(): RefusedBeats | null {
+    const { refusals, listeners } = this.#options;
+    const counts = refusals.counts.subarray(0, listeners.length * REFUSAL_COUNT);
+    const count = Math.max(0, ...counts);
+    if (count === 0) return null;
+    const at = counts.indexOf(count);
+    const reason = REFUSALS[at % REFUSAL_COUNT]!;
+    const listener = listeners[Math.floor(at / REFUSAL_COUNT)]!;
+    const example = this.#example(at, listener);
+    const { framePid, peerPid } = example;
+    return {
+      count,
+      reason,
+      listener: listener.name,
+      claimed_pid: framePid || null,
+      pid: peerPid || null,
+      cause: refusalCause(reason, example),
+      hint: refusalHint(reason, example),
+      in_container: isFromContainer(reason, example),
+    };
   }
 
   /** Logs what no line has yet: the daemon stops. */

@@ -146,6 +146,15 @@ export function refusalHint(refusal: Refusal, example: RefusedExample): string {
   return typeof hint === "string" ? hint : hint(example);
 }
 
+/** Its sender is in a container, and the listener takes none of its pids. */
+export function isFromContainer(
+  refusal: Refusal,
+  { framePid, innermostPid, containers }: RefusedExample,
+): boolean {
+  if (containers) return false;
+  return refusal === "cross_namespace" || (refusal === "pid" && innermostPid === framePid);
+}
+
 function otherPid({ framePid, peerPid, innermostPid, containers }: RefusedExample): string {
   const both = `frame pid ${framePid} is kernel pid ${peerPid}`;
   if (containers && innermostPid === framePid)

@@ -15,6 +15,7 @@ import { STALL_VERDICTS } from "../events/stall_verdict.ts";
 import type { AgentBeats } from "../tracker/slot_table.ts";
 import { AGENT_ENDS, AGENT_OUTCOMES, type AgentEnd, agentOutcome } from "./agent_families.ts";
 import { infoLabels } from "./agent_info.ts";
+import { DayCounts } from "./day_counts.ts";
 import { bytesOf, escaped } from "./family_section.ts";
 
 /** Time for which the rows of a name stay that has no members any more. */
@@ -56,6 +57,9 @@ export interface AgentRow {
   beats: number;
   readonly stalls: Float64Array;
   lastStall: LastStall | undefined;
+  /** Of the last day; undefined = there were none. */
+  stallsOfDay: DayCounts | undefined;
+  recoveriesOfDay: DayCounts | undefined;
   readonly exits: Float64Array;
   readonly recoveries: Float64Array;
   /** The labels of `varta_agent_info`; "" = nobody has looked at a member yet. */
@@ -181,6 +185,8 @@ export class AgentRows implements AgentBeats {
     const row = this.of(agent);
     row.stalls[STALL_VERDICTS.indexOf(word)]! += 1;
     row.lastStall = { verdict: word, pid, observerNs };
+    row.stallsOfDay ??= new DayCounts();
+    row.stallsOfDay.add(observerNs);
   }
 
   ended(agent: number, how: AgentEnd): void {
@@ -190,7 +196,11 @@ export class AgentRows implements AgentBeats {
   recovery(outcome: RecoveryOutcome): void {
     const word = agentOutcome(outcome);
     if (word === undefined || !("agent" in outcome)) return;
-    this.of(outcome.agent).recoveries[AGENT_OUTCOMES.indexOf(word)]! += 1;
+    const row = this.of(outcome.agent);
+    row.recoveries[AGENT_OUTCOMES.indexOf(word)]! += 1;
+    if (outcome.kind !== "result") return;
+    row.recoveriesOfDay ??= new DayCounts();
+    row.recoveriesOfDay.add(outcome.observerNs);
   }
 
   #isShown(row: AgentRow): boolean {
@@ -301,6 +311,8 @@ function makeRow(name: string, { isKept, isFree }: Pick<AgentRow, "isKept" | "is
     beats: 0,
     stalls: new Float64Array(STALL_VERDICTS.length),
     lastStall: undefined,
+    stallsOfDay: undefined,
+    recoveriesOfDay: undefined,
     exits: new Float64Array(AGENT_ENDS.length),
     recoveries: new Float64Array(AGENT_OUTCOMES.length),
     info: "",

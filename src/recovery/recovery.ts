@@ -40,6 +40,14 @@ export interface WaitingStalls {
   take(): Stall | undefined;
 }
 
+/** How far a recovery has come. */
+export interface RecoveryPlace {
+  readonly recoveryId: number;
+  /** From 1. */
+  readonly stepNumber: number;
+  readonly stepCount: number;
+}
+
 export class Recovery {
   readonly counters: RecoveryCounters;
   /** Stalls that wait for the end of a mute. */
@@ -141,6 +149,14 @@ export class Recovery {
   /** A recovery of the member has begun and is not over. */
   isRunning(key: number): boolean {
     return this.#sequences.running(key) !== undefined;
+  }
+
+  /** Where the recovery of the member is that has begun; undefined = none has. */
+  placeOf(key: number): RecoveryPlace | undefined {
+    const running = this.#sequences.running(key);
+    if (running === undefined) return undefined;
+    const { recoveryId, stepNumber, plan } = running;
+    return { recoveryId, stepNumber: Math.max(1, stepNumber), stepCount: plan.steps.length };
   }
 
   /** What is done for the agent of a stall. */

@@ -197,6 +197,7 @@ export class SlotTable {
   takeBeats(slot: number): number {
     const beats = this.slots.beats[slot]!;
     this.slots.beats[slot] = 0;
+    this.slots.beatsTaken[slot]! += beats;
     return beats;
   }
 

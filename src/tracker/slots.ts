@@ -73,6 +73,8 @@ export const SLOT_COLUMNS = {
   listener: u8(),
   /** Accepted beats that its agent does not have on its account yet, see AgentBeats. */
   beats: fresh(0, f64()),
+  /** Those that its agent has on its account. */
+  beatsTaken: fresh(0, f64()),
   /** The last walk over all members that has seen this one; moves with it. */
   walk: fresh(0, u32()),
   /** Pinned trust class. */

@@ -3,7 +3,9 @@ import type { MemberState } from "../agents/agent_state.ts";
 import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
+import { GENERATION_NS, nowGeneration } from "../processes/generation.ts";
 import { memberState } from "../tracker/member_state.ts";
+import type { SlotTable } from "../tracker/slot_table.ts";
 import { silenceNs } from "./silence.ts";
 import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
@@ -22,6 +24,12 @@ export interface AgentView {
   readonly origin: Origin;
   /** The process that is watched is known to have sent a beat itself. */
   readonly isProven: boolean;
+  /** Accepted ones. */
+  readonly beats: number;
+  /** Since its process started, or since its first beat where that is not known. */
+  readonly ageNs: number;
+  /** The unit or container that it runs in; "" = none is known. */
+  readonly unit: string;
   /** Observer time of its last accepted beat. */
   readonly lastBeatNs: number;
   /** Since then, without the time in which it could not be heard. */
@@ -60,6 +68,20 @@ export class AgentWalk {
   }
 }
 
+function ageNs({ slots, lanes }: SlotTable, slot: number, nowNs: number): number {
+  const processNs = (nowGeneration() - slots.generation[slot]!) * GENERATION_NS;
+  const beatingNs = lanes.pauses.awakeNs(nowNs) - slots.firstNs[slot]!;
+  return Math.max(0, Number.isNaN(processNs) ? beatingNs : processNs);
+}
+
+function unitOf({ facts }: SlotTable, slot: number): string {
+  const identity = facts[slot]?.identity;
+  if (identity === undefined) return "";
+  const { unit, unitUser, container } = identity;
+  const own = unit || container;
+  return own === "" || unitUser === "" ? own : `${unitUser}:${own}`;
+}
+
 function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentView {
   const { slots, table } = tracker;
   const lastBeatNs = slots.lastNs[slot]!;
@@ -73,6 +95,9 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
     state: memberState(table, slot, clock.lastNs),
     origin: slots.origin[slot]! as Origin,
     isProven: slots.isProven(slot),
+    beats: slots.beatsTaken[slot]! + slots.beats[slot]!,
+    ageNs: ageNs(table, slot, clock.lastNs),
+    unit: unitOf(table, slot),
     lastBeatNs,
     silenceNs: silenceNs(table, slot, clock.lastNs),
     isStalled,

@@ -22,13 +22,13 @@ export interface ObserverStatus {
   readonly paused_last: ObserverPause | null;
   /** `false` while it is not active. */
   readonly guard?: ObserverGuard | false;
-  /** Refused datagrams since the start, the most frequent reason; null = none. */
+  /** Refused datagrams since the start, of the most frequent reason; null = none. */
   readonly refused?: RefusedBeats | null;
-  /** The first Unix listener: who may write to it. */
+  /** The first Unix listener, while no agent is known: who may write to it. */
   readonly who_may?: SocketRights;
 }
 
-interface SocketRights {
+export interface SocketRights {
   readonly path: string;
   /** "0660" */
   readonly mode: string;
@@ -62,6 +62,11 @@ export interface RefusedBeats {
   /** The last sender: what it calls itself, and its pid here; null = not known. */
   readonly claimed_pid: number | null;
   readonly pid: number | null;
+  /** Why, as a clause, and what to do about it. */
+  readonly cause?: string;
+  readonly hint?: string;
+  /** The sender is in a container, whose pids the listener does not take. */
+  readonly in_container?: boolean;
 }
 
 export interface AgentStatusView {
@@ -96,10 +101,12 @@ export interface LastStall {
   readonly pid: number;
 }
 
-interface RecoveryStatus {
+export interface RecoveryStatus {
+  /** 0 = none has begun. */
   readonly id: number;
-  readonly state: "running" | "gave_up" | "helped" | "not_helped";
-  /** From 1. */
+  /** `done`: its steps were done, and nobody waited for a beat. */
+  readonly state: "running" | "gave_up" | "helped" | "not_helped" | "done";
+  /** From 1; 0 = that is not kept any more. */
   readonly step: number;
   readonly steps: number;
 }

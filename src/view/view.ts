@@ -3,9 +3,14 @@
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
+import type { Mutes } from "../agents/mutes.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import { StatusWalk } from "./agent_status.ts";
 import { AgentWalk } from "./agent_view.ts";
+import type { BeatRates } from "./beat_rates.ts";
+import type { EventLog } from "./event_log.ts";
+import { lastRecovery } from "./last_recovery.ts";
+import type { RecoveryStatus, RefusedBeats, SocketRights } from "./status_view.ts";
 
 interface TotalsView {
   readonly tracked: number;
@@ -30,10 +35,18 @@ interface RecoveryView {
 
 interface ViewSources {
   readonly observer: Observer;
-  readonly recovery: Pick<Recovery, "outstandingCount">;
+  readonly recovery: Pick<Recovery, "outstandingCount" | "sequenceCount" | "placeOf" | "planOf">;
   readonly expected: ExpectedAgents;
   /** Undefined = the daemon has no configuration file. */
   readonly agentRows: AgentRows | undefined;
+  readonly beatRates: BeatRates | undefined;
+  readonly muting: { readonly mutes: Mutes };
+  readonly events: Pick<EventLog, "historyOf">;
+  readonly refusals: { mostFrequent(): RefusedBeats | null };
+  /** Of the first Unix listener; undefined = there is none. */
+  readonly socketRights: () => SocketRights | undefined;
+  /** The name of a user, or its digits. */
+  readonly userName: (uid: number) => string;
 }
 
 /** The observer itself. Times are observer time. */
@@ -65,14 +78,51 @@ export class View {
 
   /** The agents with what their members come to, in steps. */
   walkStatus(): StatusWalk {
-    const { observer, expected, agentRows: rows } = this.#sources;
+    const {
+      observer,
+      expected,
+      recovery,
+      muting,
+      agentRows: rows,
+      beatRates: rates,
+    } = this.#sources;
     const { tracker } = observer;
-    return new StatusWalk({ tracker, expected, rows, nowNs: () => observer.clock.lastNs });
+    const { mutes } = muting;
+    const nowNs = (): number => observer.clock.lastNs;
+    return new StatusWalk({ tracker, expected, mutes, recovery, rows, rates, nowNs });
   }
 
   observer(): ObserverView {
     const { clock, tracker } = this.#sources.observer;
     return { nowNs: clock.lastNs, lastPause: tracker.pauses.last };
+  }
+
+  /** The last word of the plan of an agent, as far as what has happened lately says one. */
+  lastRecovery(agent: string): RecoveryStatus | undefined {
+    return lastRecovery(this.#sources.events.historyOf(agent));
+  }
+
+  /** What is done if the member of `key` stalls: the name of a plan, "" = [recovery], "none". */
+  planOf(key: number): string | undefined {
+    const { observer, recovery } = this.#sources;
+    const slot = observer.tracker.slotOf(key);
+    if (slot < 0) return undefined;
+    const plan = recovery.planOf(observer.silence.stalls.ofSlot(slot, observer.clock.lastNs));
+    return plan.isEmpty ? "none" : plan.name;
+  }
+
+  userName(uid: number): string {
+    return this.#sources.userName(uid);
+  }
+
+  /** The refused datagrams of the most frequent reason; null = there were none. */
+  refused(): RefusedBeats | null {
+    return this.#sources.refusals.mostFrequent();
+  }
+
+  /** Who may write to the first Unix listener. */
+  socketRights(): SocketRights | undefined {
+    return this.#sources.socketRights();
   }
 
   /** In the order of their numbers. */

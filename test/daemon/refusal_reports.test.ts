@@ -214,3 +214,27 @@ describe("every refusal", () => {
     },
   );
 });
+
+describe("what was refused most often", () => {
+  test("is nothing, then the reason with the most, and what its last sender was", () => {
+    const harness = new ReportsHarness(2);
+    expect(harness.reports.mostFrequent()).toBeNull();
+    harness.refuse(REJECT_UID, 3, 77, 77).refuse(REJECT_CAPACITY, 2, 9, 9, 1);
+    expect(harness.reports.mostFrequent()).toMatchObject({
+      count: 3,
+      reason: "uid",
+      listener: "l0",
+      claimed_pid: 77,
+      pid: 77,
+      cause: "uid 1000 (pid 77) is on no allow list of the listener",
+      in_container: false,
+    });
+  });
+
+  test("is a container where the sender has the claimed pid in its own namespace", () => {
+    const harness = new ReportsHarness().refuse(REJECT_PID, 30, 2, 4_711);
+    expect(harness.reports.mostFrequent()?.in_container).toBe(false);
+    harness.innermost.set(4_711, 2);
+    expect(harness.reports.mostFrequent()).toMatchObject({ in_container: true, pid: 4_711 });
+  });
+});

@@ -17,6 +17,14 @@ function agent(name: string, state: AgentStatus["state"], expected = 0): AgentSt
     stalls: 0,
     recoveries: 0,
     lastStall: undefined,
+    worstKey: 1,
+    mute: undefined,
+    recovering: undefined,
+    graceLeftNs: Number.NaN,
+    missingSinceNs: Number.NaN,
+    stallsOfDay: 0,
+    recoveriesOfDay: 0,
+    beatsPerS: 1,
   };
 }
 

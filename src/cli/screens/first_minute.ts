@@ -54,12 +54,17 @@ function whoText({ mode, owner, group }: { mode: string; owner: string; group: s
   return ofGroup & 2 ? `group ${group}` : `user ${owner}`;
 }
 
-function reasonText({ reason }: RefusedBeats): string {
-  return reason === "cross_namespace" ? "another pid namespace" : reason.replaceAll("_", " ");
+function reasonText({ reason, in_container }: RefusedBeats): string {
+  return in_container === true ? "another pid namespace" : reason.replaceAll("_", " ");
 }
 
-function whyRefused({ reason, listener, claimed_pid, pid }: RefusedBeats): Row[] {
-  if (reason !== "cross_namespace") return [["why", `varta-watch doctor`]];
+function whyRefused(refused: RefusedBeats): Row[] {
+  const { in_container, listener, claimed_pid, pid, cause = "", hint = "" } = refused;
+  if (in_container !== true)
+    return [
+      ["why", cause],
+      ["do", hint],
+    ].filter((row): row is [string, string] => row[1] !== "");
   const own =
     claimed_pid === null || pid === null ? "" : `: its pid ${claimed_pid} is pid ${pid} here`;
   return [

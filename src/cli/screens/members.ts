@@ -89,7 +89,7 @@ function table(members: readonly MemberStatusView[], muted: boolean, screen: Scr
       member.status,
       member.beats === undefined ? "-" : count(member.beats),
       member.age_ms === undefined ? "-" : duration(member.age_ms),
-      member.unit ?? "-",
+      member.unit || "-",
     ];
     const line = cutEnd(`${sign} ${lineOf(cells)}`.trimEnd(), screen.width, screen.ascii);
     const tone = toneOf(state, muted);

@@ -59,7 +59,7 @@ const MEMBER_COLUMNS: readonly PlainColumn<MemberStatusView>[] = [
   word("STATUS", ({ status }) => status),
   figure("BEATS", ({ beats }) => beats),
   figure("AGE_MS", ({ age_ms }) => age_ms),
-  word("UNIT", ({ unit }) => unit ?? "-"),
+  word("UNIT", ({ unit }) => unit || "-"),
 ];
 
 export function plainStatus({ agents }: StatusView): string {

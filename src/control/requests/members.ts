@@ -63,7 +63,17 @@ class MembersPieces implements Pieces {
   #head(agent: AgentStatus): Omit<MembersView, "members"> {
     const { host } = this.#sources;
     const time = wallTime(this.#sources);
-    return { v: PROTOCOL, host, time, agent: agentRow(agent, this.#sources) };
+    const plan = this.#sources.view.planOf(agent.worstKey);
+    return {
+      v: PROTOCOL,
+      host,
+      time,
+      agent: agentRow(agent, this.#sources),
+      ...(plan === undefined ? {} : { plan }),
+      ...(Number.isNaN(agent.stallsOfDay)
+        ? {}
+        : { stalls_24h: agent.stallsOfDay, recoveries_24h: agent.recoveriesOfDay }),
+    };
   }
 
   /** "" for one of another agent, or one that was met before. */
@@ -80,6 +90,9 @@ class MembersPieces implements Pieces {
       silence_ms: Math.max(0, wholeMsFromNs(member.silenceNs)),
       threshold_ms: wholeMsFromNs(member.thresholdNs),
       status: statusText(member.status) as MemberStatusView["status"],
+      beats: member.beats,
+      age_ms: wholeMsFromNs(member.ageNs),
+      unit: member.unit,
     };
     return comma + JSON.stringify(row);
   }

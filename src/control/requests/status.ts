@@ -77,12 +77,13 @@ class StatusPieces implements Pieces {
   #head(agents: readonly AgentStatus[]): Omit<StatusView, "agents"> {
     const counts = Object.fromEntries(AGENT_STATES.map((state) => [state, 0]));
     for (const { state } of agents) counts[state]! += 1;
+    const muted = agents.filter(({ mute }) => mute !== undefined).length;
     return {
       v: PROTOCOL,
       host: this.#sources.host,
       time: wallTime(this.#sources),
-      observer: observerStatus(this.#sources),
-      counts: counts as StatusView["counts"],
+      observer: observerStatus(this.#sources, agents.length === 0),
+      counts: { ...(counts as StatusView["counts"]), muted },
     };
   }
 }

@@ -168,10 +168,11 @@ export const BEATS_REFUSED = statusOf(AFTERNOON, [], {
   up_s: 192,
   refused: {
     count: 30,
-    reason: "cross_namespace",
+    reason: "pid",
     listener: "local",
     claimed_pid: 2,
     pid: 4711,
+    in_container: true,
   },
 });
 

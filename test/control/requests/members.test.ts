@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { nowGeneration } from "../../../src/processes/generation.ts";
 import { MEMBERS } from "../../../src/control/requests/members.ts";
 import type { MembersView } from "../../../src/view/status_view.ts";
 import { ObserverHarness } from "../../observer/harness.ts";
+import { beatOf } from "../../support/scripted_listener.ts";
 import { joinMembers } from "../../support/named_members.ts";
 import { viewOf } from "../../support/views.ts";
 import { sourcesWith } from "../sources.ts";
@@ -13,6 +15,18 @@ function watching() {
   const text = (agent: string): string => madeBy(MEMBERS, { agent }, sources).text;
   return { harness, text };
 }
+
+const IDENTITY = {
+  comm: "python3",
+  exe: "",
+  script: "",
+  mark: 1,
+  uid: 0,
+  gid: 0,
+  user: "root",
+  container: "",
+};
+const FACTS = { pid: 100, uid: 0, user: "root", listener: "local", address: "" };
 
 describe("the request members", () => {
   test("has the agent, and each of its members once", () => {
@@ -27,6 +41,25 @@ describe("the request members", () => {
       pids.filter((pid) => pid % 2 === 0),
     );
     expect(members[0]).toMatchObject({ source: null, state: "ok", silence_ms: 0, status: "ok" });
+  });
+
+  test("says of each member how often it has beaten, how old it is, and its unit", () => {
+    const { harness, text } = watching();
+    joinMembers(harness, [100], () => "worker");
+    const { tracker } = harness.observer;
+    const slot = tracker.slotOf(100);
+    const identity = { ...IDENTITY, unit: "worker@3.service", unitUser: "dana" };
+    tracker.table.facts[slot] = { ...FACTS, identity };
+    // Two that the account of the agent has already, and one more.
+    harness.receive(beatOf(100, { nonce: 2n }));
+    tracker.table.takeBeats(slot);
+    harness.receive(beatOf(100, { nonce: 3n }));
+    const { members, plan } = JSON.parse(text("worker")) as MembersView;
+    expect(members).toMatchObject([{ beats: 3, unit: "dana:worker@3.service" }]);
+    // The process of generation 1 started with the machine.
+    const upMs = (nowGeneration() - 1) * 10;
+    expect(Math.abs(members[0]!.age_ms! - upMs)).toBeLessThan(1_000);
+    expect(plan).toBe("none");
   });
 
   test("says when no agent has the name: a pattern is none", () => {

@@ -1,0 +1,23 @@
+// Who may write to the first Unix listener, by its file (spec 16 section 4): what `status` says
+// while no beat has come. Read when it is asked for.
+import { statSync } from "node:fs";
+import type { Listener } from "../listener/listener.ts";
+import { UnixListener } from "../listener/unix.ts";
+import type { SocketRights } from "../view/status_view.ts";
+
+interface Names {
+  readonly userName: (uid: number) => string;
+  readonly groupName: (gid: number) => string;
+}
+
+/** Undefined = there is no such listener, or its file is gone. */
+export function socketRights(
+  listeners: readonly Listener[],
+  { userName, groupName }: Names,
+): SocketRights | undefined {
+  const path = listeners.find((one) => one instanceof UnixListener)?.path;
+  const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+  if (path === undefined || stat === undefined) return undefined;
+  const mode = `0${(stat.mode & 0o777).toString(8).padStart(3, "0")}`;
+  return { path, mode, owner: userName(stat.uid), group: groupName(stat.gid) };
+}
