@@ -38,7 +38,7 @@ export function daemonDown(given: DaemonDown, screen: Screen): Answer {
   const head = `${host}, ${times.now()}: not watched`;
   const lines =
     last === undefined
-      ? [`${head}. Since when is not known: there is no last-seen beside its socket.`]
+      ? [`${head}. Since when is not known: no last-seen file.`]
       : [`${head} for ${duration(times.sinceMs(last.time))}.`, ...knownLines(last, times)];
   return {
     stdout: linesText(lines.flatMap((line) => foldLines(line, screen.width, 4))),

@@ -96,7 +96,7 @@ test("a daemon that keeps no state is down, and since when is not known", () => 
   const { stdout, error } = daemonDown({ ...DOWN, last: undefined }, terminal(80));
   expect(error).toBe("the daemon on mill-2 is down");
   expect(stdout).toBe(
-    "mill-2, 03:12:46 CET: not watched. Since when is not known: there is no last-seen beside its socket.\n",
+    "mill-2, 03:12:46 CET: not watched. Since when is not known: no last-seen file.\n",
   );
 });
 
