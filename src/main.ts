@@ -10,6 +10,7 @@ import {
 import { refuseColour } from "./cli/colour.ts";
 import type { KnownCommand } from "./cli/commands.ts";
 import { ownFlag } from "./cli/invocation.ts";
+import { READ_NEXT_CONFIG } from "./cli/self_command.ts";
 import {
   diagnosticLines,
   errorLine,
@@ -30,6 +31,10 @@ process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
   await setUpProcess();
+  if (argv[0] === READ_NEXT_CONFIG) {
+    const { answerNext } = await import("./cli/next_config.ts");
+    return await answerNext();
+  }
   const parsed = await parse(argv);
   if (ownFlag(parsed.invocation, "no-color")) refuseColour();
   const problems = [...parsed.problems, ...(await valueProblems(parsed))];

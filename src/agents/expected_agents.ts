@@ -10,6 +10,11 @@ import type { AgentTable } from "./agent_table.ts";
 /** After the start each member has to beat first; and a restart takes a while. */
 const EXPECT_GRACE_NS_MIN = 30 * NS_PER_S;
 
+/** For how long an agent whose rule has that grace may have too few members. */
+export function expectGraceNs(graceNs: number): number {
+  return Math.max(graceNs, EXPECT_GRACE_NS_MIN);
+}
+
 /** What the configuration says of an agent. */
 export interface ExpectedAgent {
   /** A reserved one. */

@@ -4,15 +4,16 @@ import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { loadConfig, systemHost } from "../config/load.ts";
-import type { LoadResult, LoadSuccess } from "../config/load_result.ts";
+import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { rulePlaces } from "../daemon/explained_process.ts";
+import type { ReadAgain } from "../daemon/reload/wiring.ts";
 import { StartError } from "../daemon/start_error.ts";
 import { stderrHasColour } from "./colour.ts";
 import { type Invocation, ownNumber } from "./invocation.ts";
 import { printBriefly } from "./output.ts";
-import { selfText } from "./self_command.ts";
+import { READ_NEXT_CONFIG, sameProgram, selfText } from "./self_command.ts";
 import { faultReport, problemsReport } from "./start_failure.ts";
 
 const EXIT_FAILURE = 1;
@@ -31,7 +32,7 @@ export async function run(invocation: Invocation): Promise<number> {
       // By its path: a file of the default place that has gone is no start without one.
       file === undefined
         ? undefined
-        : () => loadConfig({ configFile: file, given, host: systemHost() }),
+        : { configFile: file, given, argv: sameProgram([READ_NEXT_CONFIG]) },
       given.some(({ name }) => name === "prom-addr"),
       ownNumber(invocation, "inject-wedge-ms"),
     );
@@ -43,7 +44,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 function start(
   loaded: LoadSuccess,
-  loadAgain: (() => Promise<LoadResult>) | undefined,
+  readAgain: ReadAgain | undefined,
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
 ): Promise<Daemon> {
@@ -54,7 +55,7 @@ function start(
     config,
     configFile: file,
     rulePlaces: () => rulePlaces(loaded),
-    loadAgain,
+    readAgain,
     warnings,
     runtimeDirectory,
     metricsPortMayChange: byDefault,

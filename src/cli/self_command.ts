@@ -14,6 +14,15 @@ export function selfCommand(args: readonly string[]): string[] {
   return isCompiled() ? [process.execPath, ...args] : [process.execPath, Bun.main, ...args];
 }
 
+/** The process that reads a changed configuration: no command, so it is in no help. */
+export const READ_NEXT_CONFIG = "--read-next-config";
+
+/** The same for the program as it runs, also after its file was replaced by another version. */
+export function sameProgram(args: readonly string[]): string[] {
+  const [program, ...rest] = selfCommand(args);
+  return [process.platform === "linux" ? "/proc/self/exe" : program!, ...rest];
+}
+
 /** What a person types to run it: right for the binary and for a checkout. */
 export function selfText(args: string): string {
   return `${isCompiled() ? "varta-watch" : `npx bun ${shortPath(Bun.main)}`} ${args}`;

@@ -6,7 +6,7 @@ import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
-import type { LoadResult, RuntimeDirectory } from "../config/load_result.ts";
+import type { RuntimeDirectory } from "../config/load_result.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
@@ -22,7 +22,7 @@ import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
 import type { Reloader } from "./reload/reloader.ts";
-import { makeReloader } from "./reload/wiring.ts";
+import { makeReloader, type ReadAgain } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
@@ -43,8 +43,8 @@ interface DaemonOptions {
   readonly configFile: string | undefined;
   /** Where each rule stands in the file. */
   readonly rulePlaces: () => Promise<readonly string[]>;
-  /** Reads and checks that file again; undefined = there is none. */
-  readonly loadAgain: (() => Promise<LoadResult>) | undefined;
+  /** How that file is read again; undefined = there is none. */
+  readonly readAgain: ReadAgain | undefined;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -129,7 +129,7 @@ export class Daemon {
     });
     this.#reloader = makeReloader({
       parts: this.#parts,
-      load: options.loadAgain,
+      again: options.readAgain,
       notify: () => this.#notify,
       servers: this.#servers,
       socketWatch: () => this.#socketWatch,

@@ -77,6 +77,8 @@ export interface Parts {
   readonly recovery: Recovery;
   readonly identification: Identification;
   readonly orphans: OrphanReaper;
+  /** Starts children, and knows those that the runtime waits for. */
+  readonly runner: ProcessRunner;
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
   readonly socketRights: () => SocketRights | undefined;
@@ -285,6 +287,7 @@ export function makeParts(options: PartsOptions): Parts {
   const followed = {
     identification,
     orphans,
+    runner,
     ends,
     expected,
     muting,

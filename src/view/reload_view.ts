@@ -3,6 +3,8 @@
 
 export interface ReloadResult {
   readonly v: 1;
+  readonly time: string;
+  /** "" = the daemon was started without one. */
   readonly file: string;
   readonly took_ms: number;
   /** False: nothing was applied. */
@@ -20,12 +22,15 @@ export interface ReloadChange {
   readonly key: string;
   /** "5s -> 2s", "added", "removed" or "(secret)". */
   readonly how: string;
-  /** What it means for what is watched now: "8 members, judged from 03:14:04"; "" = nothing. */
+  /**
+   * What it means for what is watched now: "8 members, judged from 2026-11-28T02:14:04.000Z"; "" =
+   * nothing.
+   */
   readonly effect: string;
 }
 
-interface ReloadProblem {
-  /** FILE:LINE:COL. */
+export interface ReloadProblem {
+  /** FILE:LINE:COL, or FILE; "" = it has none. */
   readonly place: string;
   /** Path of the key, what was found, what is wanted. */
   readonly text: string;

@@ -5,12 +5,16 @@ import { cutEnd, foldLines, left, printable, widthOf } from "./cells.ts";
 import { duration, plural } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import { linesText } from "./status.ts";
+import { Times } from "./times.ts";
 
 const INDENT = 4;
 const GAP = "  ";
 const WHERE_CELLS = 14;
 const KEY_CELLS = 10;
 const HOW_CELLS = 16;
+
+/** A view has its times in UTC. */
+const TIME = /\b\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
 /** What goes to each stream, and with which status the command ends. */
 export interface Answer {
@@ -29,7 +33,11 @@ export function reloadScreen(given: ReloadResult, screen: Screen, isPipe = false
 }
 
 function changed(result: ReloadResult, screen: Screen): string {
-  const { file, took_ms, changes, dry_run } = result;
+  const { file, took_ms, dry_run } = result;
+  const times = new Times(result.time, screen.zone);
+  const changes = result.changes.map((change) => {
+    return { ...change, effect: change.effect.replace(TIME, (time) => times.at(time)) };
+  });
   const verb = dry_run ? "Read" : "Loaded";
   const head = `${verb} ${file} in ${duration(took_ms)}.`;
   const none = dry_run ? "Nothing would change." : "Nothing changed.";
@@ -62,7 +70,7 @@ function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Answer 
   const { problems } = result;
   const restarts = problems.filter(({ takes_restart }) => takes_restart).length;
   const lines = problems.flatMap(({ place, text }) => {
-    const line = `${place}: ${text}`;
+    const line = place === "" ? text : `${place}: ${text}`;
     return isPipe ? [line] : foldLines(line, screen.width, INDENT);
   });
   const isAllRestart = restarts === problems.length;

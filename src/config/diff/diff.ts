@@ -14,6 +14,9 @@ import type { Path } from "../problems/fault.ts";
 export interface Change {
   /** "limits.global_rate", "threshold of agent worker" or "rule worker". */
   readonly what: string;
+  /** What has it: "limits", "agent worker" or "rule worker"; and its key, "" = it as a whole. */
+  readonly where: string;
+  readonly key: string;
   /** "5s -> 2s", "added", "removed" or "(secret)". */
   readonly how: string;
   readonly reload: Key["reload"];
@@ -21,6 +24,8 @@ export interface Change {
   readonly path: Path;
   /** Index of the rule that it is of, in the new configuration; -1 = of none. */
   readonly rule: number;
+  /** Its index in the configuration before. */
+  readonly ruleBefore?: number | undefined;
 }
 
 /** "threshold of agent worker: 5s -> 2s" */
@@ -36,6 +41,8 @@ export function diffConfigs(before: Config, after: Config): readonly Change[] {
     if (!isTableName(table)) return [];
     const own = keyChanges(TABLES[table], before[table], after[table], (key) => ({
       what: `${table}.${key}`,
+      where: table,
+      key,
       path: [table, key],
       rule: -1,
     }));
@@ -43,8 +50,17 @@ export function diffConfigs(before: Config, after: Config): readonly Change[] {
   });
 }
 
-type Place = Pick<Change, "what" | "path" | "rule">;
+type Place = Pick<Change, "what" | "where" | "key" | "path" | "rule" | "ruleBefore">;
 type Fields = Readonly<Record<string, unknown>>;
+
+/** "rule worker", which has come or gone. */
+function whole(where: string): Pick<Change, "what" | "where" | "key"> {
+  return { what: where, where, key: "" };
+}
+
+function keyOf(where: string, key: string): Pick<Change, "what" | "where" | "key"> {
+  return { what: `${key} of ${where}`, where, key };
+}
 
 function keyChanges(
   keys: Keys,
@@ -101,18 +117,22 @@ interface Pair<Item> {
   readonly after: Item | undefined;
   /** Index among those after, or before if it is not there any more. */
   readonly index: number;
+  readonly indexBefore: number | undefined;
 }
 
 function pairs<Item extends Named>(before: readonly Item[], after: readonly Item[]): Pair<Item>[] {
   const [old, now] = [byLabel(before), byLabel(after)];
   const kept = [...now].map(([label, index]) => {
     const at = old.get(label);
-    return { before: at === undefined ? undefined : before[at], after: after[index], index };
+    const item = { before: at === undefined ? undefined : before[at], after: after[index] };
+    return { ...item, index, indexBefore: at };
   });
   const removed = [...old].filter(([label]) => !now.has(label));
   return [
     ...kept,
-    ...removed.map(([, index]) => ({ before: before[index], after: undefined, index })),
+    ...removed.map(([, index]) => {
+      return { before: before[index], after: undefined, index, indexBefore: index };
+    }),
   ];
 }
 
@@ -130,14 +150,14 @@ function byLabel(items: readonly Named[]): Map<string, number> {
 
 function agentChanges(before: Config, after: Config): Change[] {
   const changes = pairs(before.agents, after.agents).flatMap(
-    ({ before: old, after: now, index }) => {
+    ({ before: old, after: now, index, indexBefore: ruleBefore }) => {
       const name = (now ?? old)?.name;
       const path: Path = ["agent", index];
       const rule = now === undefined ? -1 : index;
-      const item = { path, rule, reload: "live" } as const;
+      const item = { path, rule, ruleBefore, reload: "live" } as const;
       const label = name ?? String(index + 1);
-      if (old === undefined) return [{ ...item, what: `rule ${label}`, how: "added" }];
-      if (now === undefined) return [{ ...item, what: `rule ${label}`, how: "removed" }];
+      if (old === undefined) return [{ ...item, ...whole(`rule ${label}`), how: "added" }];
+      if (now === undefined) return [{ ...item, ...whole(`rule ${label}`), how: "removed" }];
       const of = name === undefined ? `rule ${label}` : `agent ${label}`;
       const hasObservers =
         old.thresholdNs === before.observer.thresholdNs &&
@@ -146,14 +166,15 @@ function agentChanges(before: Config, after: Config): Change[] {
         AGENT_KEYS,
         old,
         now,
-        (key) => ({ what: `${key} of ${of}`, path: [...path, key], rule }),
+        (key) => ({ ...keyOf(of, key), path: [...path, key], rule, ruleBefore }),
         (field) => field === "thresholdNs" && hasObservers,
       );
     },
   );
   if (isSameOrder(before.agents, after.agents)) return changes;
   const place = { path: ["agent"], rule: -1, reload: "live" } as const;
-  return [...changes, { ...place, what: "order of the rules", how: "changed" }];
+  const order = { what: "order of the rules", where: "rules", key: "order" };
+  return [...changes, { ...place, ...order, how: "changed" }];
 }
 
 /** True if those that are in both lists have the same order in both. */
@@ -169,13 +190,13 @@ function planChanges(before: Config, after: Config): Change[] {
     const path: Path = ["recovery", "plan", index];
     const item = { path, rule: -1, reload: "live" } as const;
     const what = `plan ${(now ?? old)!.name}`;
-    if (old === undefined) return [{ ...item, what, how: "added" }];
-    if (now === undefined) return [{ ...item, what, how: "removed" }];
+    if (old === undefined) return [{ ...item, ...whole(what), how: "added" }];
+    if (now === undefined) return [{ ...item, ...whole(what), how: "removed" }];
     return keyChanges(
       PLAN_KEYS,
       old,
       now,
-      (key) => ({ what: `${key} of ${what}`, path: [...path, key], rule: -1 }),
+      (key) => ({ ...keyOf(what, key), path: [...path, key], rule: -1 }),
       (field) => isOf(before.recovery, old, field) && isOf(after.recovery, now, field),
     );
   });
@@ -191,11 +212,12 @@ function listenerChanges(before: Config, after: Config): Change[] {
     const path: Path = ["listener", index];
     const item = { path, rule: -1, reload: "restart" } as const;
     const what = `listener ${(now ?? old)!.name}`;
-    if (old === undefined) return [{ ...item, what, how: "added" }];
-    if (now === undefined) return [{ ...item, what, how: "removed" }];
-    if (old.kind !== now.kind) return [{ ...item, what, how: `${old.kind} -> ${now.kind}` }];
+    if (old === undefined) return [{ ...item, ...whole(what), how: "added" }];
+    if (now === undefined) return [{ ...item, ...whole(what), how: "removed" }];
+    if (old.kind !== now.kind)
+      return [{ ...item, ...whole(what), how: `${old.kind} -> ${now.kind}` }];
     return keyChanges(LISTENER_KEYS[now.kind], old, now, (key) => ({
-      what: `${key} of ${what}`,
+      ...keyOf(what, key),
       path: [...path, key],
       rule: -1,
     }));

@@ -1,46 +1,35 @@
 // Takes a changed configuration over (spec 17): asked for by a signal or over the control socket,
-// one at a time, and once more for all who ask while one runs. A failure changes nothing and does
-// not stick. The service manager hears of the end of each, whatever it was.
-import { NS_PER_MS, NS_PER_US } from "../../base/time.ts";
+// one at a time, and once more for all who ask while one runs. The file is read, checked and
+// compared elsewhere while the turns go on. A failure changes nothing and does not stick. The
+// service manager hears of the end of each, whatever it was.
+import { NS_PER_MS, NS_PER_S, NS_PER_US, wholeMsFromNs } from "../../base/time.ts";
 import type { Config } from "../../config/config.ts";
-import { type Change, changeLine, diffConfigs } from "../../config/diff/diff.ts";
-import { restartFailure } from "../../config/diff/restart_problems.ts";
-import type { LoadFailure, LoadResult, LoadSuccess, Problem } from "../../config/load_result.ts";
+import type { LoadSuccess } from "../../config/load_result.ts";
 import { placedFailure } from "../../config/problems/placed.ts";
-import { failure } from "../../config/problems/render.ts";
+import type { ReloadResult } from "../../view/reload_view.ts";
 import type { Deadline } from "../deadline.ts";
-import { DoorFault } from "../door_change.ts";
 import type { LiveConfig } from "../live_config.ts";
-import type { Log } from "../log.ts";
+import { DoorFault } from "../door_change.ts";
 import { errorText } from "../start_error.ts";
+import { type NextConfig, type NextResult, type NotApplied, notApplied } from "./next_config.ts";
+import type { Reading } from "./next_reader.ts";
+import { logResult, type ReloadLog, shownProblem, troubleOf } from "./reload_reports.ts";
+import { type MemberCounts, type ShownChange, shownChange } from "./shown_changes.ts";
 import type { Swap } from "./swap.ts";
 
-/** What the asker hears. */
-export type ReloadResult = Reloaded | LoadFailure;
-
-interface Reloaded {
-  readonly ok: true;
-  readonly file: string | undefined;
-  readonly changes: readonly ReloadChange[];
-  readonly tookMs: number;
-}
-
-interface ReloadChange {
-  /** "threshold of agent worker: 5s -> 2s" */
-  readonly line: string;
-  /** Members that the rule has; -1 = it is no change of a rule. */
-  readonly members: number;
-}
+/** What is prepared and then applied between two turns. */
+type Applied = Pick<Swap, "isPossible" | "prepare" | "run" | "drop">;
 
 interface ReloaderOptions {
-  /** Reads and checks the file again; undefined = the daemon was started without one. */
-  readonly load: (() => Promise<LoadResult>) | undefined;
+  /** Begins to read and check the file again; undefined = the daemon was started without one. */
+  readonly read: ((before: Config) => Reading) | undefined;
+  readonly file: string | undefined;
   readonly live: LiveConfig;
-  readonly log: Pick<Log, "info" | "error">;
+  readonly log: ReloadLog;
   /** Opens what the new configuration wants to be open; throws `DoorFault`. */
-  readonly makeSwap: (loaded: LoadSuccess) => Pick<Swap, "isPossible" | "prepare" | "run" | "drop">;
-  /** Members of the rule of an index, by the configuration in force. */
-  readonly membersOfRule: (rule: number) => number;
+  readonly makeSwap: (next: NextConfig) => Applied;
+  /** Of the rules in force. */
+  readonly memberCounts: () => MemberCounts;
   /** Level and format for the lines to come. */
   readonly changeLog: (log: Config["log"]) => void;
   /** The service manager: a reload begins, at CLOCK_MONOTONIC in microseconds, and is over. */
@@ -49,19 +38,34 @@ interface ReloaderOptions {
   readonly notifyEnd: (trouble: string | undefined) => void;
   /** What the page says of the last one. */
   readonly counted: (succeeded: boolean) => void;
+  /** Of the observer, by which its deadlines are counted. */
+  readonly nowNs: () => number;
   readonly monotonicNs: () => number;
+  readonly wallMs: () => number;
 }
 
-/** Lines of one reload in the log: a rewritten file has as many changes as keys. */
-const LINES_MAX = 100;
+/**
+ * For reading and checking: well within what a service manager waits for READY=1, 30 s in the unit.
+ */
+const READING_NS_MAX = 10 * NS_PER_S;
 
 interface Preparing {
-  readonly swap: Pick<Swap, "prepare" | "run" | "drop">;
-  readonly loaded: LoadSuccess;
-  readonly changes: readonly Change[];
+  readonly swap: Applied;
+  readonly next: NextConfig;
 }
 
 type Answer = (result: ReloadResult) => void;
+
+/** One reload that runs, or a try that applies nothing. */
+interface Run {
+  readonly isDry: boolean;
+  readonly answers: readonly Answer[];
+  readonly beganNs: number;
+  reading: Reading | undefined;
+  /** Observer time at which the reading is given up. */
+  readonly untilNs: number;
+  preparing: Preparing | undefined;
+}
 
 export class Reloader implements Deadline {
   readonly #options: ReloaderOptions;
@@ -69,10 +73,8 @@ export class Reloader implements Deadline {
   #isOpen = false;
   #isWanted = false;
   readonly #waiting: Answer[] = [];
-  /** Who is answered by the one that runs; undefined = none runs. */
-  #running: readonly Answer[] | undefined = undefined;
-  #beganNs = 0;
-  #preparing: Preparing | undefined = undefined;
+  readonly #waitingForTry: Answer[] = [];
+  #run: Run | undefined = undefined;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -87,8 +89,9 @@ export class Reloader implements Deadline {
   /** The daemon ends: nothing is begun or swapped any more. */
   close(): void {
     this.#isOpen = false;
-    this.#preparing?.swap.drop();
-    this.#preparing = undefined;
+    this.#run?.reading?.cancel();
+    this.#run?.preparing?.swap.drop();
+    this.#run = undefined;
   }
 
   /** Asks for a reload that begins after this call; `answer` hears how it ended. */
@@ -98,136 +101,161 @@ export class Reloader implements Deadline {
     this.#begin();
   }
 
+  /** As `request`, but nothing is applied, and nobody else hears of it. */
+  tryOut(answer: Answer): void {
+    this.#waitingForTry.push(answer);
+    this.#begin();
+  }
+
   nextDeadlineNs(): number {
-    return this.#preparing === undefined ? Number.POSITIVE_INFINITY : 0;
+    if (this.#run === undefined) return Number.POSITIVE_INFINITY;
+    return this.#run.preparing === undefined ? this.#run.untilNs : 0;
   }
 
   /** Between two turns: goes on with what is prepared, and swaps when all of it is. */
   maintain(nowNs: number): void {
-    const preparing = this.#preparing;
-    if (preparing === undefined || !preparing.swap.prepare()) return;
-    this.#preparing = undefined;
-    const { swap, loaded, changes } = preparing;
-    swap.run(nowNs);
-    this.#end(this.#reloaded(loaded, changes));
-    // Only now, or a quieter level would leave out that there was a reload.
-    this.#options.changeLog(loaded.config.log);
+    const run = this.#run;
+    if (run === undefined) return;
+    if (run.preparing !== undefined) this.#goOn(run, run.preparing, nowNs);
+    else if (nowNs >= run.untilNs) {
+      run.reading?.cancel();
+      const limit = `${READING_NS_MAX / NS_PER_S}s`;
+      this.#fail(run, notApplied(`was not read and checked within ${limit}`, this.#options.file));
+    }
   }
 
   #begin(): void {
-    if (this.#running !== undefined || !this.#isWanted || !this.#isOpen) return;
-    this.#isWanted = false;
-    this.#running = this.#waiting.splice(0);
-    void this.#run();
+    if (this.#run !== undefined || !this.#isOpen) return;
+    const isDry = !this.#isWanted;
+    const answers = (isDry ? this.#waitingForTry : this.#waiting).splice(0);
+    if (isDry && answers.length === 0) return;
+    if (!isDry) this.#isWanted = false;
+    const { monotonicNs, nowNs, notifyBegin, read, live } = this.#options;
+    const beganNs = monotonicNs();
+    const untilNs = nowNs() + READING_NS_MAX;
+    const run: Run = {
+      isDry,
+      answers,
+      beganNs,
+      untilNs,
+      reading: undefined,
+      preparing: undefined,
+    };
+    this.#run = run;
+    if (!isDry) notifyBegin(Math.ceil(beganNs / NS_PER_US));
+    run.reading = read?.(live.current);
+    void this.#follow(run);
   }
 
-  async #run(): Promise<void> {
-    const { monotonicNs, notifyBegin } = this.#options;
-    this.#beganNs = monotonicNs();
-    notifyBegin(Math.ceil(this.#beganNs / NS_PER_US));
-    let loaded: LoadResult;
-    let changes: readonly Change[] = [];
-    try {
-      loaded = await this.#load();
-      if (loaded.ok) {
-        changes = diffConfigs(this.#options.live.current, loaded.config);
-        loaded = (await restartFailure(changes, loaded)) ?? loaded;
-      }
-      if (loaded.ok && changes.length > 0) loaded = await this.#prepare(loaded, changes);
-    } catch (error) {
-      loaded = failedWith(`cannot reload: ${errorText(error)}`);
+  async #follow(run: Run): Promise<void> {
+    const none = notApplied("the daemon was started without a configuration file");
+    const next: NextResult = run.reading === undefined ? none : await run.reading.result;
+    // It was given up meanwhile.
+    if (this.#run !== run) return;
+    if (!next.ok) {
+      this.#fail(run, next);
+      return;
     }
-    if (!loaded.ok) this.#end(loaded);
-    else if (changes.length === 0) this.#end(this.#reloaded(loaded, changes));
-  }
-
-  async #load(): Promise<LoadResult> {
-    const { load } = this.#options;
-    if (load === undefined)
-      return failedWith("the daemon was started without a configuration file");
-    const loaded = await load();
-    const isEmpty = loaded.ok && loaded.text.trim() === "";
-    return isEmpty ? failedWith("found an empty file; want a configuration", loaded.file) : loaded;
+    try {
+      if (run.isDry || next.changes.length === 0) this.#succeed(run, next, this.#options.live);
+      else this.#prepare(run, next);
+    } catch (error) {
+      this.#fail(run, await faultOf(error, next));
+    }
   }
 
   /** The turns go on from here. */
-  async #prepare(loaded: LoadSuccess, changes: readonly Change[]): Promise<LoadResult> {
-    if (!this.#isOpen) return failedWith("the daemon ends");
-    try {
-      const swap = this.#options.makeSwap(loaded);
-      if (swap.isPossible) this.#preparing = { swap, loaded, changes };
-      else {
-        swap.drop();
-        return failedWith("found more names of agents than there are places", loaded.file);
-      }
-    } catch (error) {
-      if (!(error instanceof DoorFault)) throw error;
-      return await placedFailure([{ path: error.path, text: error.message }], loaded);
+  #prepare(run: Run, next: NextConfig): void {
+    const swap = this.#options.makeSwap(next);
+    if (swap.isPossible) run.preparing = { swap, next };
+    else {
+      swap.drop();
+      const { file } = next.loaded;
+      this.#fail(run, notApplied("found more names of agents than there are places", file));
     }
-    return loaded;
   }
 
-  #reloaded({ file }: LoadSuccess, changes: readonly Change[]): ReloadResult {
-    const tookMs = (this.#options.monotonicNs() - this.#beganNs) / NS_PER_MS;
-    return { ok: true, file, changes: this.#counted(changes), tookMs };
+  #goOn(run: Run, { swap, next }: Preparing, nowNs: number): void {
+    const { live, memberCounts, changeLog } = this.#options;
+    try {
+      if (!swap.prepare()) return;
+    } catch (error) {
+      swap.drop();
+      this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
+      return;
+    }
+    const before = { current: live.current, had: memberCounts() };
+    try {
+      swap.run(nowNs);
+    } catch (error) {
+      // Half of it is applied, so the daemon cannot go on; its manager must not wait for it.
+      this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
+      throw error;
+    }
+    this.#succeed(run, next, before);
+    // Only now, or a quieter level would leave out that there was a reload.
+    changeLog(next.loaded.config.log);
+  }
+
+  #succeed(run: Run, { loaded, changes }: NextConfig, before: Before): void {
+    const around = {
+      before: before.current,
+      after: loaded.config,
+      had: before.had ?? this.#options.memberCounts(),
+      have: run.isDry ? undefined : this.#options.memberCounts(),
+      unixMs: this.#options.wallMs(),
+    };
+    const shown = changes.map((change) => shownChange(change, around));
+    this.#end(run, { applied: !run.isDry, changes: shown, problems: [] }, loaded);
+  }
+
+  #fail(run: Run, { problems, takesRestart }: NotApplied): void {
+    const shown = problems.map((problem) => shownProblem(problem, takesRestart));
+    this.#end(run, { applied: false, changes: [], problems: shown });
   }
 
   /** Nothing is awaited: between two turns the runtime does not come round. */
-  #end(result: ReloadResult): void {
-    const { counted, notifyEnd } = this.#options;
-    const answers = this.#running;
-    this.#running = undefined;
-    this.#log(result);
-    counted(result.ok);
-    notifyEnd(result.ok ? undefined : troubleOf(result.problems));
-    for (const answer of answers ?? []) answer(result);
+  #end(run: Run, outcome: Outcome, loaded?: LoadSuccess): void {
+    // It was given up, or the daemon ends.
+    if (this.#run !== run) return;
+    const { file = "", counted, notifyEnd, log, monotonicNs, wallMs } = this.#options;
+    this.#run = undefined;
+    const { applied, problems } = outcome;
+    const took_ms = (monotonicNs() - run.beganNs) / NS_PER_MS;
+    const result: ReloadResult = {
+      v: 1,
+      time: new Date(wallMs()).toISOString(),
+      file: loaded?.file ?? file,
+      took_ms: wholeMsFromNs(took_ms * NS_PER_MS),
+      applied,
+      dry_run: run.isDry,
+      changes: outcome.changes.map(({ where, key, how, effect }) => ({ where, key, how, effect })),
+      problems,
+    };
+    if (!run.isDry) {
+      logResult(log, result, outcome.changes);
+      counted(problems.length === 0);
+      notifyEnd(problems.length === 0 ? undefined : troubleOf(problems));
+    }
+    for (const answer of run.answers) answer(result);
     this.#begin();
   }
-
-  #counted(changes: readonly Change[]): ReloadChange[] {
-    return changes.map((change) => ({
-      line: changeLine(change),
-      members: change.rule < 0 ? -1 : this.#options.membersOfRule(change.rule),
-    }));
-  }
-
-  #log(result: ReloadResult): void {
-    const { log } = this.#options;
-    if (result.ok) {
-      const { changes, tookMs } = result;
-      log.info("reloaded", { changes: changes.length, took_ms: Math.round(tookMs) });
-      for (const { line, members } of changes.slice(0, LINES_MAX))
-        log.info("configuration changed", {
-          change: line,
-          members: members < 0 ? undefined : members,
-        });
-      return;
-    }
-    const { problems } = result;
-    log.error("reload failed", {
-      problems: problems.length,
-      effect: "the configuration of before stays in force",
-    });
-    for (const problem of problems.slice(0, LINES_MAX)) {
-      const { where, text } = problem;
-      const said = where === "" ? text : `${where}: ${text}`;
-      log.error("configuration problem", { at: placeOf(problem), problem: said });
-    }
-  }
 }
 
-function failedWith(text: string, source = ""): LoadFailure {
-  const place = { line: undefined, column: undefined, key: "", where: "" };
-  return failure([{ source, ...place, text }], 78, undefined);
+/** Why it could not be prepared: a door with the place of its key, or a mistake of the program. */
+async function faultOf(error: unknown, { loaded }: NextConfig): Promise<NotApplied> {
+  if (!(error instanceof DoorFault)) return notApplied(`cannot reload: ${errorText(error)}`);
+  const { path, message: text } = error;
+  const { problems } = await placedFailure([{ path, text }], loaded);
+  return { ok: false, problems, takesRestart: false };
 }
 
-/** "/etc/varta/varta.toml:31:13" */
-function placeOf({ source, line, column }: Problem): string | undefined {
-  if (source === "") return undefined;
-  return line === undefined ? source : `${source}:${line}:${column}`;
+/** What was in force, and how many members its rules had. */
+interface Before {
+  readonly current: Config;
+  readonly had?: MemberCounts;
 }
 
-function troubleOf(problems: readonly Problem[]): string {
-  const place = problems.map(placeOf).find((one) => one !== undefined);
-  return place === undefined ? "reload failed" : `reload failed: ${place}`;
+interface Outcome extends Pick<ReloadResult, "applied" | "problems"> {
+  readonly changes: readonly ShownChange[];
 }

@@ -89,12 +89,12 @@ export class Rematch {
   }
 }
 
-/** Members that the rule of an index has. */
-export function membersOfRule(
-  { slots, len }: Pick<Tracker, "slots" | "len">,
-  rule: number,
-): number {
-  let count = 0;
-  for (let slot = 0; slot < len; slot++) if (slots.rule[slot] === rule) count += 1;
-  return count;
+/** How many members each rule has, by its index. */
+export function memberCounts({ slots, len }: Pick<Tracker, "slots" | "len">): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let slot = 0; slot < len; slot++) {
+    const rule = slots.rule[slot]!;
+    counts.set(rule, (counts.get(rule) ?? 0) + 1);
+  }
+  return counts;
 }

@@ -1,14 +1,14 @@
 // The swap (spec 17 section 2, phase 5): between two turns everything goes by the new
 // configuration. What could fail was looked for before, so nothing here does.
 import { NS_PER_MS } from "../../base/time.ts";
-import type { LoadSuccess } from "../../config/load_result.ts";
+import type { Config } from "../../config/config.ts";
 import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
 import { SecureUdpListener } from "../../listener/secure_udp.ts";
-import { rulePlaces } from "../explained_process.ts";
 import type { PreparedDoors } from "../door_change.ts";
 import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { type Parts, pauseGapNs } from "../parts.ts";
+import type { NextConfig } from "./next_config.ts";
 import { Rematch } from "./rematch.ts";
 
 /** Of a turn, for members that are matched by rules that are not in force yet. */
@@ -25,13 +25,15 @@ interface SwapOptions {
 
 export class Swap {
   readonly #options: SwapOptions;
-  readonly #loaded: LoadSuccess;
+  readonly #config: Config;
+  readonly #rulePlaces: readonly string[];
   readonly #rematch: Rematch;
 
-  constructor(options: SwapOptions, loaded: LoadSuccess) {
+  constructor(options: SwapOptions, { loaded, rulePlaces }: NextConfig) {
     const next = loaded.config;
     this.#options = options;
-    this.#loaded = loaded;
+    this.#config = next;
+    this.#rulePlaces = rulePlaces;
     this.#rematch = new Rematch({
       tracker: options.parts.observer.tracker,
       findRule: ruleFinder(next.agents),
@@ -43,7 +45,7 @@ export class Swap {
   /** False: the names of the new rules have no places. */
   get isPossible(): boolean {
     const { agents } = this.#options.parts.observer.tracker.table;
-    return agents.canReserve(reservedNames(this.#loaded.config.agents));
+    return agents.canReserve(reservedNames(this.#config.agents));
   }
 
   /** One turn's share of what comes before; true if there is no more. */
@@ -57,11 +59,11 @@ export class Swap {
   }
 
   run(nowNs: number): void {
-    const next = this.#loaded.config;
+    const next = this.#config;
     const { parts, doors, thresholdChanged } = this.#options;
     const { observer, recovery, identification, expected, agentRows, rubbish, live } = parts;
     const names = reservedNames(next.agents);
-    live.replace(next, () => rulePlaces(this.#loaded), nowNs);
+    live.replace(next, () => Promise.resolve(this.#rulePlaces), nowNs);
     observer.tracker.table.agents.reserveAnew(names);
     identification.changeRules(ruleFinder(next.agents));
     this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));

@@ -1,5 +1,4 @@
 // Wires the reload to the parts of the daemon.
-import type { LoadResult } from "../../config/load_result.ts";
 import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { NO_DOORS, prepareAll } from "../door_change.ts";
@@ -8,45 +7,56 @@ import type { Notify } from "../notify.ts";
 import type { Parts } from "../parts.ts";
 import type { Servers } from "../servers.ts";
 import type { SocketWatch } from "../socket_watch.ts";
+import { NextReader, type StartedWith } from "./next_reader.ts";
 import { Reloader } from "./reloader.ts";
-import { membersOfRule } from "./rematch.ts";
+import { memberCounts } from "./rematch.ts";
 import { Swap } from "./swap.ts";
 
 interface WiringOptions {
   readonly parts: Parts;
   readonly servers: Servers;
-  readonly load: (() => Promise<LoadResult>) | undefined;
+  readonly again: ReadAgain | undefined;
   /** Asked when they are needed: they are opened after the handlers stand. */
   readonly notify: () => Notify | undefined;
   readonly socketWatch: () => SocketWatch | undefined;
 }
 
+/** How the file is read again; undefined = there is none. */
+export interface ReadAgain extends StartedWith {
+  /** Starts this program as the process that reads. */
+  readonly argv: readonly string[];
+}
+
 export function makeReloader(wiring: WiringOptions): Reloader {
-  const { parts, load, servers, notify, socketWatch } = wiring;
-  const { live, log, acts, loaded, clock, observer } = parts;
+  const { parts, again, servers, notify, socketWatch } = wiring;
+  const { live, log, acts, loaded, clock, observer, runner } = parts;
+  const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
   const watched = { ...NO_DOORS, commit: () => socketWatch()?.renew() };
   return new Reloader({
-    load,
+    read: reader === undefined ? undefined : (before) => reader.read(before),
+    file: again?.configFile,
     live,
     log,
-    makeSwap: (loaded) => {
-      const next = loaded.config;
+    makeSwap: (given) => {
+      const next = given.loaded.config;
       const doors = prepareAll([
         () => prepareListeners(observer.listeners, live.current.listeners, next.listeners),
         () => servers.prepare(next),
         () => watched,
       ]);
-      return new Swap({ parts, doors, thresholdChanged }, loaded);
+      return new Swap({ parts, doors, thresholdChanged }, given);
     },
     changeLog: ({ level, format }) => {
       log.format = format;
       acts.configureLevel(level);
     },
-    membersOfRule: (rule) => membersOfRule(observer.tracker, rule),
+    memberCounts: () => memberCounts(observer.tracker),
     notifyBegin: (monotonicUs) => notify()?.reloading(monotonicUs),
     notifyEnd: (trouble) => notify()?.reloaded(clock.lastNs, trouble),
     counted: (succeeded) => countReload(loaded, succeeded, Date.now()),
+    nowNs: () => clock.nowNs(),
     monotonicNs,
+    wallMs: Date.now,
   });
 }

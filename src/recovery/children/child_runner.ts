@@ -76,6 +76,12 @@ export class ProcessRunner implements ChildRunner {
     return this.#living.has(childPid);
   }
 
+  /** A child that was started elsewhere is left to the runtime, too. */
+  mind({ pid, exited }: Pick<Bun.Subprocess, "pid" | "exited">): void {
+    this.#living.add(pid);
+    void exited.finally(() => this.#living.delete(pid));
+  }
+
   spawn(
     argv: string[],
     env: Record<string, string>,
@@ -99,7 +105,7 @@ export class ProcessRunner implements ChildRunner {
     setting: ChildSetting,
     output?: PipeOutput,
   ): SpawnResult {
-    const shortage = descriptorShortage();
+    const shortage = descriptorShortage(SPAWN_DESCRIPTORS);
     if (shortage !== 0) return { failure: failureOf(shortage) };
     const spawn = () =>
       Bun.spawn(argv, {
@@ -146,15 +152,15 @@ function spawnFailure(error: unknown): Failure {
 }
 
 /**
- * The error number with which opening fails what the runtime opens for a child, 0 if nothing
- * does. A runtime that gets no descriptor of a child that it has started waits for the child's end,
+ * The error number with which opening fails what the runtime opens for a child, `count`
+ * descriptors; 0 if nothing does. A runtime that gets no descriptor of a child that it has started waits for the child's end,
  * with the loop standing still, and then says that it was never started: a second try would run the
  * command twice.
  */
-function descriptorShortage(): number {
+export function descriptorShortage(count: number): number {
   const opened: number[] = [];
   try {
-    while (opened.length < SPAWN_DESCRIPTORS) opened.push(openSync("/dev/null", "r"));
+    while (opened.length < count) opened.push(openSync("/dev/null", "r"));
     return 0;
   } catch (error) {
     return errnoOf(error);

@@ -147,6 +147,7 @@ export const LOST: EventView = {
 
 const RELOADED: ReloadResult = {
   v: 1,
+  time: NIGHT,
   file: "/etc/varta/varta.toml",
   took_ms: 3,
   applied: true,
@@ -156,9 +157,14 @@ const RELOADED: ReloadResult = {
       where: "agent worker",
       key: "threshold",
       how: "5s -> 2s",
-      effect: "8 members, judged from 03:14:04",
+      effect: "8 members, judged from 2026-11-28T02:14:04.000Z",
     },
-    { where: "agent worker", key: "expect", how: "8 -> 10", effect: "missing after 03:14:32" },
+    {
+      where: "agent worker",
+      key: "expect",
+      how: "8 -> 10",
+      effect: "missing after 2026-11-28T02:14:32.000Z",
+    },
     { where: "plan restart", key: "budget", how: "3 -> 5", effect: "2 used" },
     {
       where: "listener edge",
