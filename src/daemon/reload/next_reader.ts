@@ -19,7 +19,7 @@ export interface StartedWith {
 }
 
 /** What the process is asked. */
-export interface NextQuestion extends StartedWith {
+interface NextQuestion extends StartedWith {
   readonly before: Config;
 }
 

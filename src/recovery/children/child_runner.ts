@@ -153,9 +153,9 @@ function spawnFailure(error: unknown): Failure {
 
 /**
  * The error number with which opening fails what the runtime opens for a child, `count`
- * descriptors; 0 if nothing does. A runtime that gets no descriptor of a child that it has started waits for the child's end,
- * with the loop standing still, and then says that it was never started: a second try would run the
- * command twice.
+ * descriptors; 0 if nothing does. A runtime that gets no descriptor of a child that it has started
+ * waits for the child's end, with the loop standing still, and then says that it was never started:
+ * a second try would run the command twice.
  */
 export function descriptorShortage(count: number): number {
   const opened: number[] = [];
