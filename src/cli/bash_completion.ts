@@ -5,27 +5,49 @@ import type { Completable, CompletedCommand, CompletedOption } from "./completab
 export function bashScript(commands: readonly CompletedCommand[]): string {
   return `# bash completion for varta-watch; made by "varta-watch completions bash"
 
+# Names of live agents that begin with $1, of which readline replaces $2.
+_varta_watch_agents() {
+  local lead=\${1%"$2"} name
+  while IFS= read -r name; do
+    COMPREPLY+=("\${name#"$lead"}")
+  done < <("\${COMP_WORDS[0]}" completions --names \${control:+--control "$control"} -- "$1" 2>/dev/null)
+}
+
 _varta_watch() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
-  local command= skip= word
+  local command= control= skip= word before=
   local -i operands=0
+  local -a words=()
   COMPREPLY=()
+
+  # ":" and "@", which names have, break words: here they are whole again.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ $word == [:@]* && $before == [!-]* || $before == [!-]*[:@] ]]; then
+      words[\${#words[@]} - 1]+=$word
+    else
+      words+=("$word")
+    fi
+    before=\${words[\${#words[@]} - 1]}
+  done
+  local -i last=\${#words[@]}-1
+  local cur=\${words[last]} prev=\${words[last - 1]}
 
   # Where "=" breaks words, --option=value arrives as three of them.
   if [[ $cur == "=" ]]; then
     cur=
   elif [[ $prev == "=" ]]; then
-    prev=\${COMP_WORDS[COMP_CWORD - 2]}
+    prev=\${words[last - 2]}
   fi
 
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for word in "\${words[@]:1:last-1}"; do
     if [[ -n $skip ]]; then
-      [[ $word == "=" ]] || skip=
+      [[ $word == "=" ]] && continue
+      [[ $skip == --control ]] && control=$word
+      skip=
       continue
     fi
     case $word in
     ${valueOptions(commands).join(" | ")})
-      skip=1
+      skip=$word
       ;;
     -*) ;;
     *)
@@ -102,6 +124,8 @@ function reply(completable: Completable): string {
       return "";
     case "file":
       return "local IFS=$'\\n'\ncompopt -o filenames 2>/dev/null\nCOMPREPLY=($(compgen -f -- \"$cur\"))";
+    case "agent":
+      return '_varta_watch_agents "$cur" "${2-$cur}"';
     case "words":
       return `COMPREPLY=($(compgen -W "${completable.words.join(" ")}" -- "$cur"))`;
   }

@@ -47,6 +47,13 @@ type OwnForm =
 
 export const FLAG: OwnForm = { is: "flag" };
 export const TEXT: OwnForm = { is: "text" };
+/** Of each command that asks the daemon. */
+export const CONTROL_OPTION: OwnOption = {
+  name: "control",
+  value: "SOCKET",
+  form: TEXT,
+  help: "control socket of the daemon (the default path)",
+};
 export const U32_MAX = 4_294_967_295;
 
 /**

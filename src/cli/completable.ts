@@ -11,7 +11,7 @@ export function isShell(word: string): word is Shell {
 
 /** What may stand in a place of the command line. */
 export type Completable =
-  | { readonly is: "nothing" | "file" }
+  | { readonly is: "nothing" | "file" | "agent" }
   | { readonly is: "words"; readonly words: readonly string[] };
 
 export interface CompletedOption {

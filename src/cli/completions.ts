@@ -16,7 +16,7 @@ import {
   type Shell,
 } from "./completable.ts";
 import { fishScript } from "./fish_completion.ts";
-import type { Invocation } from "./invocation.ts";
+import { type Invocation, ownFlag } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 import { zshScript } from "./zsh_completion.ts";
 
@@ -29,9 +29,15 @@ const SCRIPTS: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) =>
 const EXIT_USAGE = 64;
 const NOTHING: Completable = { is: "nothing" };
 const FILE: Completable = { is: "file" };
+const AGENT: Completable = { is: "agent" };
 
-export async function run({ operands }: Invocation): Promise<number> {
-  const [shell] = operands;
+export async function run(invocation: Invocation): Promise<number> {
+  if (ownFlag(invocation, "names")) {
+    const { printAgentNames } = await import("./agent_names.ts");
+    printAgentNames(invocation);
+    return 0;
+  }
+  const [shell] = invocation.operands;
   const script = shell === undefined ? undefined : completionScript(shell);
   if (script === undefined) {
     const found = shell === undefined ? "no shell" : `the shell ${quoted(shell)}`;
@@ -64,10 +70,12 @@ function completedCommands(): readonly CompletedCommand[] {
 function operandsOf(
   operands: Operands | undefined,
 ): Pick<CompletedCommand, "firstOperand" | "nextOperand"> {
-  const nextOperand = operands?.usage.includes("FILE") === true ? FILE : NOTHING;
+  const usage = operands?.usage ?? "";
+  const nextOperand = usage.includes("FILE") ? FILE : NOTHING;
   const first = operands?.first;
   const words = first === "commands" ? COMMANDS.map(({ name }) => name) : first;
-  return { firstOperand: words === undefined ? nextOperand : { is: "words", words }, nextOperand };
+  if (words !== undefined) return { firstOperand: { is: "words", words }, nextOperand };
+  return { firstOperand: usage.includes("AGENT") ? AGENT : nextOperand, nextOperand };
 }
 
 function fromOwn({ name, short, help, value, form }: OwnOption): CompletedOption {
@@ -94,8 +102,9 @@ function fromConfig(option: ConfigOption): CompletedOption {
   };
 }
 
-function byName(value: string | undefined): Completable {
-  return value === "FILE" || value === "PATH" ? FILE : NOTHING;
+function byName(value = ""): Completable {
+  if (value === "AGENT") return AGENT;
+  return ["FILE", "PATH", "SOCKET"].includes(value) ? FILE : NOTHING;
 }
 
 /** The words that the key of an option takes, if they are a fixed set. */

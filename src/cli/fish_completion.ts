@@ -6,6 +6,16 @@ export function fishScript(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name }) => name);
   return `# fish completion for varta-watch; made by "varta-watch completions fish"
 
+# Names of live agents; none where no daemon answers.
+function __varta_watch_agents
+  set -l words (commandline -opc)
+  set -l control (string replace -rf -- '^--control=' '' $words)
+  if set -l at (contains -i -- --control $words)
+    set control $words[(math $at + 1)]
+  end
+  type -q $words[1]; and $words[1] completions --names --control=$control -- (commandline -ct) 2>/dev/null
+end
+
 complete -c varta-watch -f
 ${commands.map((command) => commandLine(command, names)).join("\n")}
 
@@ -28,6 +38,7 @@ function linesOf(command: CompletedCommand, names: readonly string[]): string {
     const there = seen(firstOperand.words.filter((word) => word !== command.name));
     lines.push(offer(`${when}; and not ${there}`, firstOperand));
   }
+  if (firstOperand.is === "agent") lines.push(offer(when, firstOperand));
   if (nextOperand.is !== "nothing") lines.push(offer(when, nextOperand));
   return lines.join("\n");
 }
@@ -48,6 +59,8 @@ function valueWords(may: Completable): string {
       return "-f";
     case "file":
       return "-F";
+    case "agent":
+      return "-f -a '(__varta_watch_agents)'";
     case "words":
       return `-f -a ${inQuotes(may.words.join(" "))}`;
   }

@@ -7,8 +7,17 @@ export function zshScript(commands: readonly CompletedCommand[]): string {
   return `#compdef varta-watch
 # zsh completion for varta-watch; made by "varta-watch completions zsh"
 
+# Names of live agents; none where no daemon answers.
+_varta_watch_agents() {
+  local control=\${(Q)opt_args[--control]}
+  local -a names=(
+    \${(f)"$($program completions --names \${control:+--control=$control} -- "$PREFIX" 2>/dev/null)"}
+  )
+  compadd -a names
+}
+
 _varta_watch() {
-  local curcontext=$curcontext state line
+  local curcontext=$curcontext state line program=$words[1]
   local -i failed=1
   local -A opt_args
   local -a commands=(
@@ -71,6 +80,8 @@ function action(completable: Completable): string {
       return " ";
     case "file":
       return "_files";
+    case "agent":
+      return "_varta_watch_agents";
     case "words":
       return `(${completable.words.join(" ")})`;
   }

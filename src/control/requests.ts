@@ -2,7 +2,8 @@
 // requests/ and a line here.
 import { EXPLAIN } from "./requests/explain.ts";
 import { MEMBERS } from "./requests/members.ts";
+import { NAMES } from "./requests/names.ts";
 import { STATUS } from "./requests/status.ts";
 import type { Request } from "./request.ts";
 
-export const REQUESTS: readonly Request[] = [STATUS, MEMBERS, EXPLAIN];
+export const REQUESTS: readonly Request[] = [STATUS, MEMBERS, EXPLAIN, NAMES];

@@ -1,13 +1,6 @@
 // The commands that run beside the daemon: they ask it, and tell it what to do, at its control
 // socket.
-import { command, FLAG, type OwnOption, TEXT } from "../command.ts";
-
-const CONTROL_OPTION: OwnOption = {
-  name: "control",
-  value: "SOCKET",
-  form: TEXT,
-  help: "control socket of the daemon (the default path)",
-};
+import { command, CONTROL_OPTION, FLAG } from "../command.ts";
 
 /** Of each of these commands, besides their own. */
 const CONTROL_EXITS: readonly (readonly [string, string])[] = [

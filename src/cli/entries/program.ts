@@ -1,5 +1,5 @@
 // The commands that explain the program itself.
-import { command } from "../command.ts";
+import { command, CONTROL_OPTION, FLAG } from "../command.ts";
 import { SHELLS } from "../completable.ts";
 
 export const PROGRAM_COMMANDS = [
@@ -22,12 +22,17 @@ export const PROGRAM_COMMANDS = [
   command({
     name: "completions",
     summary: "print the completion script of a shell",
-    operands: { usage: "SHELL", max: 1, first: SHELLS },
+    operands: { usage: "SHELL | --names [PREFIX]", max: 1, first: SHELLS },
     about: [
-      "Prints a script that completes commands, options and values, for bash, zsh or",
-      "fish. Packages install it; by hand, source it or save it where the shell looks.",
+      "Prints a script that completes commands, options, values and the names of agents,",
+      "for bash, zsh or fish. Packages install it; by hand, source it or save it where",
+      "the shell looks. --names is what these scripts ask the daemon with: nothing is",
+      "printed where it does not answer within 0.3s.",
     ],
-    own: [],
+    own: [
+      { name: "names", form: FLAG, help: "print the names of agents that begin with PREFIX" },
+      CONTROL_OPTION,
+    ],
     examples: [
       ["varta-watch completions bash", "for bash: source <(varta-watch completions bash)"],
       ["varta-watch completions fish", "for fish: varta-watch completions fish | source"],
