@@ -125,7 +125,7 @@ function reply(completable: Completable): string {
     case "file":
       return "local IFS=$'\\n'\ncompopt -o filenames 2>/dev/null\nCOMPREPLY=($(compgen -f -- \"$cur\"))";
     case "agent":
-      return '_varta_watch_agents "$cur" "${2-$cur}"';
+      return `_varta_watch_agents "$cur" "\${2-$cur}"`;
     case "words":
       return `COMPREPLY=($(compgen -W "${completable.words.join(" ")}" -- "$cur"))`;
   }

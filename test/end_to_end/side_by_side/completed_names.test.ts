@@ -48,8 +48,9 @@ async function typed(argv: string[], env: Record<string, string>, keys: string[]
     env: { ...env, TERM: "dumb" },
     terminal: {
       cols: 300,
-      data: (_terminal, data) =>
-        void (shown += Buffer.from(data).toString().replaceAll("\x07", "")),
+      data(_terminal, data) {
+        shown += Buffer.from(data).toString().replaceAll("\x07", "");
+      },
     },
   });
   try {
