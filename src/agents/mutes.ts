@@ -163,6 +163,22 @@ export function mutedText(target: MuteTarget): string {
   }
 }
 
+/** Whether somebody has called what is muted so: its name, its pattern, "*", or its pid. */
+export function isMutedAs(target: MuteTarget, text: string): boolean {
+  switch (target.kind) {
+    case "agent":
+      return target.name === text;
+    case "glob":
+      return target.glob === text;
+    case "member":
+      return String(target.pid) === text;
+    case "all":
+      return text === "*";
+    default:
+      return target satisfies never;
+  }
+}
+
 /** Of two mutes the one that holds for longer than the other, and than `nowNs`. */
 function longest(a: Mute | undefined, b: Mute | undefined, nowNs: number): Mute | undefined {
   if (a === undefined || a.untilNs <= nowNs) return b;

@@ -265,6 +265,8 @@ export const AUDIT_LINE_BYTES_MAX = 9 * 1_048_576;
 export const MUTES_MAX = 256;
 /** A mute is for a time that somebody can oversee: what is off for longer belongs in the file. */
 export const MUTE_NS_MAX = 7 * 24 * 3_600 * NS_PER_S;
+/** A level of the log that nobody remembers fills a disk. */
+export const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 /** Events that are kept for who asks later, and what one text of theirs may take. */
 export const EVENTS_KEPT_MAX = 1_024;
 /** What happened to an agent last, as `explain` shows it: a screen has room for no more. */

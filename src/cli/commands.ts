@@ -1,6 +1,7 @@
 // All commands, in the order of the help screen. A new command is a row in one of the files in
 // entries/, and the file that the row loads.
 import { type Command, FLAG, type OwnOption } from "./command.ts";
+import { ACTS_COMMANDS } from "./entries/acts.ts";
 import { BEATS_COMMANDS } from "./entries/beats.ts";
 import { CONTROL_COMMANDS } from "./entries/control.ts";
 import { DAEMON_COMMANDS } from "./entries/daemon.ts";
@@ -10,6 +11,7 @@ import { RECORDS_COMMANDS } from "./entries/records.ts";
 const ALL = [
   ...DAEMON_COMMANDS,
   ...CONTROL_COMMANDS,
+  ...ACTS_COMMANDS,
   ...BEATS_COMMANDS,
   ...RECORDS_COMMANDS,
   ...PROGRAM_COMMANDS,

@@ -23,11 +23,19 @@ import type { Screen } from "./screens/screen.ts";
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 64;
 const EXIT_NO_ANSWER = 75;
+/** Of refusals that are about what was asked for; the others are about the connection. */
+const REFUSAL_EXITS: Readonly<Record<string, number>> = {
+  no_such_agent: EXIT_REFUSED,
+  refused: EXIT_REFUSED,
+  bad_field: EXIT_USAGE,
+};
 const EXIT_PROTOCOL = 76;
 const EXIT_NOT_PERMITTED = 77;
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
+/** Of poll(2). */
+const FOR_EVER = -1;
 const CONNECT_RETRY_MS = 20;
 const READ_BYTES = 64 * 1_024;
 const SYSTEM_SOCKET = "/run/varta/control.sock";
@@ -42,6 +50,8 @@ export type Answer =
 interface AskOptions {
   readonly screen: Screen;
   readonly patienceMs?: number;
+  /** Each line as it comes; behind the first one an answer takes the time that it needs. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Where a command asks that names no socket. */
@@ -57,7 +67,7 @@ export function controlPath(
 export function ask(
   path: string,
   request: Readonly<Record<string, unknown>>,
-  { screen, patienceMs = PATIENCE_MS }: AskOptions,
+  { screen, patienceMs = PATIENCE_MS, onLine }: AskOptions,
 ): Answer {
   const bytes = Buffer.byteLength(path);
   if (bytes > SOCKET_PATH_BYTES_MAX) {
@@ -68,7 +78,7 @@ export function ask(
   if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
   try {
     const line = `${JSON.stringify({ v: PROTOCOL, ...request })}\n`;
-    return askAt({ fd, path, screen, patienceMs }, line);
+    return askAt({ fd, path, screen, patienceMs, onLine }, line);
   } finally {
     close(fd);
   }
@@ -79,6 +89,7 @@ interface Asked {
   readonly path: string;
   readonly screen: Screen;
   readonly patienceMs: number;
+  readonly onLine: AskOptions["onLine"];
 }
 
 function askAt(asked: Asked, line: string): Answer {
@@ -87,6 +98,7 @@ function askAt(asked: Asked, line: string): Answer {
   if (connected === -EAGAIN) return noAnswer(fd);
   if (connected === -EACCES) return mayNotAsk(path);
   if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen);
+  if (asked.onLine !== undefined) return followAnswer(asked, asked.onLine);
   const text = readAnswer(fd, patienceMs);
   if (text === undefined) return noAnswer(fd);
   const lines = text.split("\n");
@@ -123,6 +135,33 @@ function readAnswer(fd: number, patienceMs: number): string | undefined {
   return Buffer.concat(pieces).toString();
 }
 
+/** The same, with each line handed on as soon as it is whole. */
+function followAnswer({ fd, path, screen, patienceMs }: Asked, onLine: (line: string) => void) {
+  const poll = new PollSet(1);
+  poll.add(fd, POLLIN);
+  const buffer = new StreamBuffer(READ_BYTES);
+  const decoder = new TextDecoder();
+  let rest = "";
+  let hasBegun = false;
+  for (;;) {
+    if (poll.wait(hasBegun ? FOR_EVER : patienceMs) === 0) return noAnswer(fd);
+    const count = buffer.receive(fd, 0);
+    if (count === -EAGAIN || count === -EINTR) continue;
+    if (count <= 0) return isDown(path, screen);
+    const lines = (rest + decoder.decode(buffer.bytes.subarray(0, count), { stream: true })).split(
+      "\n",
+    );
+    rest = lines.pop()!;
+    for (const line of lines) {
+      if (line === DONE) return judged([], path);
+      const answer = judged([line], path);
+      if (!answer.ok) return answer;
+      hasBegun = true;
+      onLine(line);
+    }
+  }
+}
+
 function judged(lines: readonly string[], path: string): Answer {
   for (const line of lines) {
     // Only a refusal is looked at: an answer may be long, and its reader parses it.
@@ -131,7 +170,7 @@ function judged(lines: readonly string[], path: string): Answer {
     const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
     if (error === "not_permitted") return mayNotTell(path);
     if (error === "bad_version") return otherProtocol(line);
-    return failed(error === "no_such_agent" ? EXIT_REFUSED : EXIT_NO_ANSWER, text, hint);
+    return failed(REFUSAL_EXITS[error!] ?? EXIT_NO_ANSWER, text, hint);
   }
   return { ok: true, lines };
 }

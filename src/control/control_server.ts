@@ -17,7 +17,9 @@ import {
   type Arguments,
   type ControlSources,
   type Refusal,
+  refusalIn,
   refusalPieces,
+  refusalText,
   type Request,
 } from "./request.ts";
 import { isBlank, parseRequestLine } from "./request_line.ts";
@@ -270,7 +272,11 @@ export class ControlServer {
       open.answer?.end?.();
       open.answer = undefined;
       open.put('{"done":true}\n');
-    } else if (piece !== "") open.put(piece);
+    } else if (piece !== "") {
+      const code = refusalIn(piece);
+      if (code !== undefined) this.counters.add(CONTROL.refused[code]);
+      open.put(piece);
+    }
   }
 
   #takeLine(open: ControlConnection): boolean {
@@ -329,7 +335,6 @@ export class ControlServer {
 
   /** The request is refused, the connection goes on. */
   #reject(open: ControlConnection, refusal: Refusal): void {
-    this.counters.add(CONTROL.refused[refusal.error]);
     open.answer = refusalPieces(refusal);
     open.isWaiting = false;
   }
@@ -391,8 +396,4 @@ export class ControlServer {
     open.deadlineNs = this.#options.nowNs() + inNs;
     if (open.deadlineNs < this.#earliestNs) this.#earliestNs = open.deadlineNs;
   }
-}
-
-function refusalText(refusal: Refusal): string {
-  return `${refusalPieces(refusal).next()}{"done":true}\n`;
 }

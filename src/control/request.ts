@@ -17,7 +17,9 @@ export type Argument =
   | { readonly is: "flag"; readonly help: string }
   | { readonly is: "text"; readonly charsMax: number; readonly help: string }
   | { readonly is: "integer"; readonly min: number; readonly max: number; readonly help: string }
-  | { readonly is: "word"; readonly words: readonly string[]; readonly help: string };
+  | { readonly is: "word"; readonly words: readonly string[]; readonly help: string }
+  /** As in the configuration; its value is in milliseconds. */
+  | { readonly is: "duration"; readonly msMax: number; readonly help: string };
 
 type Required = { readonly required?: true };
 
@@ -36,7 +38,7 @@ export interface RequestRow {
 export type Arguments = ReadonlyMap<string, string | number | boolean>;
 
 /** Who asks; `peer` is undefined for HTTP, and where the kernel tells nothing. */
-interface Asker {
+export interface Asker {
   readonly peer: PeerCredentials | undefined;
   /** There is more of an answer that had none yet. */
   wake(): void;
@@ -92,9 +94,27 @@ export function refusalPieces(refusal: Refusal): Pieces {
   return wholePiece(answerLine(refusal));
 }
 
+/** The same as a text with its end. */
+export function refusalText(refusal: Refusal): string {
+  return `${answerLine(refusal)}{"done":true}\n`;
+}
+
+/** Why a piece of an answer refuses; undefined = it does not. */
+export function refusalIn(piece: string): RefusalCode | undefined {
+  const start = `{"v":${PROTOCOL},"error":"`;
+  if (!piece.startsWith(start)) return undefined;
+  const code = piece.slice(start.length, piece.indexOf('"', start.length));
+  return REFUSALS.find((one) => one === code);
+}
+
 export function argText(args: Arguments, name: string): string | undefined {
   const value = args.get(name);
   return typeof value === "string" ? value : undefined;
+}
+
+export function argNumber(args: Arguments, name: string): number | undefined {
+  const value = args.get(name);
+  return typeof value === "number" ? value : undefined;
 }
 
 export function argFlag(args: Arguments, name: string): boolean {

@@ -1,5 +1,7 @@
 // A line of the control socket, and the query of an HTTP request, as a request with checked
 // arguments (spec 16 section 3). Nothing that comes in throws here.
+import { durationText } from "../base/duration_text.ts";
+import { parseDurationMs } from "../config/keys/duration.ts";
 import { nearest } from "../config/problems/suggestion.ts";
 import { type Argument, type Arguments, PROTOCOL, type Refusal, type Request } from "./request.ts";
 
@@ -97,6 +99,10 @@ function checkedValue(argument: Argument, value: unknown): string | number | boo
     }
     case "word":
       return argument.words.find((word) => word === value);
+    case "duration": {
+      const ms = typeof value === "string" ? parseDurationMs(value) : undefined;
+      return typeof ms === "number" && ms > 0 && ms <= argument.msMax ? ms : undefined;
+    }
   }
 }
 
@@ -117,6 +123,8 @@ export function wanted(argument: Argument): string {
       return `an integer from ${argument.min} to ${argument.max}`;
     case "word":
       return argument.words.map((word) => `"${word}"`).join(" or ");
+    case "duration":
+      return `a duration such as "30m", at most ${durationText(argument.msMax)}`;
   }
 }
 

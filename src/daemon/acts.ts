@@ -1,11 +1,12 @@
 // What somebody may tell the daemon to do (spec 16 sections 8 to 10): mute, unmute, recover,
 // forget, and the level of the log for a time. Each is answered with what is true now and when it
 // ends, is an info line, and a row of the audit log with who asked. Called between two turns.
-import { type Mute, type MuteTarget, mutedText } from "../agents/mutes.ts";
+import { isMutedAs, type Mute, type MuteTarget, mutedText } from "../agents/mutes.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
-import { MUTE_NS_MAX, MUTES_MAX } from "../base/limits.ts";
+import { LOG_LEVEL_NS_MAX, MUTE_NS_MAX, MUTES_MAX } from "../base/limits.ts";
+import { shellWord } from "../base/shell_word.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
+import { msFromNs, wholeMsFromNs } from "../base/time.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import type { LogLevel } from "../config/config.ts";
 import type { ActsDoor, MuteRequest, RecoverRequest } from "../control/acts_door.ts";
@@ -14,6 +15,7 @@ import type { Observer } from "../observer/observer.ts";
 import type { Gate } from "../recovery/hand_gates.ts";
 import { plannedStep } from "../recovery/plan.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import { type SlotsView, sourceOf } from "../tracker/slots.ts";
 import type {
   ActRefusal,
   ForgetAnswer,
@@ -32,8 +34,6 @@ import type { Muting } from "./muting.ts";
 
 /** Characters of a reason: one line of a table. */
 const MUTE_REASON_CHARACTERS_MAX = 120;
-/** A level of the log that nobody remembers fills a disk. */
-const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 
 interface ActsOptions {
   readonly observer: Observer;
@@ -74,39 +74,54 @@ export class Acts implements ActsDoor, Deadline {
     const untilNs = beganNs + forNs;
     const mute: Mute = { target: found, reason: shortReason(reason), by, beganNs, untilNs };
     muting.begin(mute);
-    this.#acted("mute", mutedText(found), by, `for ${durationTextFromNs(forNs)}: ${mute.reason}`);
-    return { v: 1, time: this.#time(beganNs), mutes: [this.#shown(mute)] };
+    const why = mute.reason === "" ? "" : `: ${mute.reason}`;
+    this.#acted("mute", mutedText(found), by, `for ${durationTextFromNs(forNs)}${why}`);
+    return { v: 1, time: this.#time(beganNs), mutes: this.#shown([mute]) };
   }
 
   unmute(target: string | undefined, by: Asker): UnmuteAnswer | ActRefusal {
-    const found = this.#targetOf(target);
-    if ("error" in found) return found;
     const { muting, nowNs } = this.#options;
+    const { mutes } = muting;
     const now = nowNs();
-    const before = muting.mutes.list().map((mute) => ({ mute, shown: this.#shown(mute) }));
-    const ended = new Set(muting.mutes.end(found, now));
-    if (ended.size === 0) {
-      const text = `no mute of ${target ?? "all agents"} holds`;
-      return this.#refuse("unmute", mutedText(found), by, {
-        error: "refused",
-        text,
-        hint: "varta-watch mutes",
-      });
-    }
-    this.#acted("unmute", mutedText(found), by, `${ended.size} ended`);
-    const unmuted = before
-      .filter(({ mute }) => ended.has(mute))
-      .map(({ mute, shown: { agent, state } }) => {
-        const left_ms = wholeMsFromNs(saturatingSub(mute.untilNs, now));
-        return { agent, state, left_ms, recovery: null };
-      });
+    // What it was muted as may be known no more: a process that ended, a pattern.
+    const known = mutes
+      .list()
+      .find((mute) => target !== undefined && isMutedAs(mute.target, target));
+    const found = known?.target ?? this.#targetOf(target);
+    if ("error" in found) return found;
+    const ended = mutes.end(found, now);
+    if (ended.length === 0)
+      return this.#refuse("unmute", mutedText(found), by, this.#notMuted(found, now));
+    this.#acted("unmute", mutedText(found), by, `${ended.length} ended`);
+    const unmuted = this.#shown(ended).map(({ agent, state }, index) => {
+      const mute = ended[index]!;
+      const still = this.#muteAround(mute.target, now);
+      const left_ms = wholeMsFromNs(saturatingSub(mute.untilNs, now));
+      return { agent, state, left_ms, recovery: null, still: still ?? null };
+    });
     return { v: 1, time: this.#time(now), unmuted };
+  }
+
+  #notMuted(target: MuteTarget, nowNs: number): ActRefusal {
+    const around = this.#muteAround(target, nowNs);
+    const what = target.kind === "all" ? "all agents" : mutedText(target);
+    const text =
+      around === undefined
+        ? `no mute of ${what} holds`
+        : `no mute of ${what} alone holds: that of ${around} does`;
+    return { error: "refused", text, hint: "varta-watch mutes" };
+  }
+
+  /** The mute that holds an agent or a member with others. */
+  #muteAround(target: MuteTarget, nowNs: number): string | undefined {
+    if (target.kind !== "agent" && target.kind !== "member") return undefined;
+    const mute = this.#options.muting.mutes.muteOfName(target.name, nowNs);
+    return mute === undefined ? undefined : mutedText(mute.target);
   }
 
   mutes(): MutesView {
     const { muting, nowNs } = this.#options;
-    const mutes = muting.mutes.list().map((mute) => this.#shown(mute));
-    return { v: 1, time: this.#time(nowNs()), mutes };
+    return { v: 1, time: this.#time(nowNs()), mutes: this.#shown(muting.mutes.list()) };
   }
 
   /** What `recover` would find and do. Nothing is done, and no act is noted. */
@@ -171,11 +186,14 @@ export class Acts implements ActsDoor, Deadline {
         found.isMember
           ? `${target} beats: only what is silent or gone`
           : `${target} beats (${beating} of ${found.slots.length} members): only what is silent or gone`,
-        `varta-watch mute ${target} --for 30m`,
+        forgetHint(
+          target,
+          silent.map((slot) => memberName(slots, slot)),
+        ),
       );
     if (silent.length === 0) return refuse(`${target} has no member that could be forgotten`);
     if (silent.some((slot) => recovery.isRunning(slots.key[slot]!)))
-      return refuse(`a recovery of ${target} runs`, `varta-watch explain ${target}`);
+      return refuse(`a recovery of ${target} runs`, `varta-watch explain ${shellWord(target)}`);
     const oldestNs = Math.min(...silent.map((slot) => slots.lastNs[slot]!));
     // Removal moves the last slot into the hole: from the last to the first.
     for (const slot of silent.sort((a, b) => b - a)) {
@@ -222,13 +240,13 @@ export class Acts implements ActsDoor, Deadline {
     log.level = this.#levelBefore;
     this.#levelBefore = undefined;
     this.#levelUntilNs = Number.POSITIVE_INFINITY;
-    log.info("log level is back", { level: log.level });
+    log.info("log level is back", { log_level: log.level });
   }
 
   /** A pattern holds for names to come, but must match one that is known: it may be misspelt. */
   #targetOf(text: string | undefined): MuteTarget | Unfound {
     const { search, observer } = this.#options;
-    if (text === undefined) return { kind: "all" };
+    if (text === undefined || text === "*") return { kind: "all" };
     if (/[*?]/.test(text)) {
       const unfound = search.unmatched(text);
       return unfound ?? { kind: "glob", glob: text };
@@ -267,16 +285,16 @@ export class Acts implements ActsDoor, Deadline {
     return observer.silence.stalls.ofSlot(slot, nowNs());
   }
 
-  #shown(mute: Mute): MutedAgent {
-    const { target, beganNs, untilNs, by, reason } = mute;
-    return {
+  #shown(mutes: readonly Mute[]): MutedAgent[] {
+    const states = this.#options.search.statesOf(mutes.map(({ target }) => target));
+    return mutes.map(({ target, beganNs, untilNs, by, reason }, index) => ({
       agent: mutedText(target),
-      state: this.#options.search.stateOf(target),
+      state: states[index]!,
       since: this.#time(beganNs),
       until: this.#time(untilNs),
       by: this.#userText(by),
       reason,
-    };
+    }));
   }
 
   #refuse(
@@ -340,6 +358,19 @@ export class Acts implements ActsDoor, Deadline {
 
 function isPassed({ gate, isPace }: Pick<Gate, "gate" | "isPace">, isForced: boolean): boolean {
   return isPace || (isForced && gate === "not_stalled");
+}
+
+/** "10.0.4.20/811" of a remote one. */
+function memberName(slots: SlotsView, slot: number): string {
+  const source = sourceOf(slots, slot);
+  const pid = String(slots.pid[slot]!);
+  return source === "" ? pid : shellWord(`${source}/${pid}`);
+}
+
+/** What may be done instead: to forget the members that are silent, if there are any. */
+function forgetHint(target: string, [silent]: readonly string[]): string {
+  const mute = `varta-watch mute ${shellWord(target)} --for 30m`;
+  return silent === undefined ? mute : `varta-watch forget ${silent}, or ${mute}`;
 }
 
 /** One line that no terminal obeys. */

@@ -40,7 +40,8 @@ export function controlOptions(
     requests: REQUESTS,
     sources,
     nowNs: () => clock.nowNs(),
-    acted: ({ name }, _args, peer) => log.info("asked", { act: name, ...byFields(peer) }),
+    // What came of it is an info line of its own.
+    acted: ({ name }, _args, peer) => log.debug("asked", { act: name, ...byFields(peer) }),
     refusedAct: ({ name }, peer) => refusedAct(log, name, peer),
   };
 }

@@ -2,6 +2,7 @@
 // levels and a cooldown per kind. Lines are bounded, and what a terminal would obey is escaped in
 // both; the writer behind it never blocks the loop.
 import { block, Counters, counter } from "../base/counters.ts";
+import { LOG_LEVELS } from "../base/log_level.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { escapedCode, escapeUnprintable, UNPRINTABLE_CLASS } from "../base/unprintable.ts";
 import type { LogFormat, LogLevel } from "../config/config.ts";
@@ -44,7 +45,6 @@ export interface LogOptions {
   readonly colour?: boolean;
 }
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const PRIORITIES: Readonly<Record<LogLevel, string>> = {
   debug: "<7>",
   info: "<6>",
@@ -88,7 +88,7 @@ export class Log {
     this.#options = options;
     this.#level = options.level;
     this.#format = options.format;
-    this.#rank = LEVELS.indexOf(options.level);
+    this.#rank = LOG_LEVELS.indexOf(options.level);
   }
 
   /** From the next line on. */
@@ -119,12 +119,12 @@ export class Log {
   /** From now on lines of `level` and above are written. */
   set level(level: LogLevel) {
     this.#level = level;
-    this.#rank = LEVELS.indexOf(level);
+    this.#rank = LOG_LEVELS.indexOf(level);
   }
 
   /** Whether lines of `level` are written at all. */
   writes(level: LogLevel): boolean {
-    return LEVELS.indexOf(level) >= this.#rank;
+    return LOG_LEVELS.indexOf(level) >= this.#rank;
   }
 
   /**

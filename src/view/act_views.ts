@@ -35,6 +35,8 @@ interface UnmutedAgent {
   readonly left_ms: number;
   /** The number of the recovery that has begun for it. */
   readonly recovery: number | null;
+  /** The mute that still holds it: its agent, pattern or "*"; null = none does. */
+  readonly still?: string | null;
 }
 
 export interface ForgetAnswer {

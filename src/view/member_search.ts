@@ -59,20 +59,42 @@ export class MemberSearch {
 
   /** The worst state of those that are meant. */
   stateOf(target: MuteTarget): AgentState {
-    const { tracker, expected, nowNs } = this.#options;
+    return this.statesOf([target])[0]!;
+  }
+
+  /** The same of each of `targets`: all members are passed once. */
+  statesOf(targets: readonly MuteTarget[]): AgentState[] {
+    if (targets.length === 0) return [];
+    const { tracker, nowNs } = this.#options;
+    const now = nowNs();
+    const byAgent = new Map<number, AgentState>();
+    const byKey = new Map<number, AgentState>();
+    for (const target of targets) if (target.kind === "member") byKey.set(target.key, "gone");
+    for (let slot = 0; slot < tracker.len; slot++) {
+      const state = memberState(tracker.table, slot, now);
+      const agent = this.#slots.agent[slot]!;
+      byAgent.set(agent, worse(byAgent.get(agent) ?? "gone", state));
+      if (byKey.has(this.#slots.key[slot]!)) byKey.set(this.#slots.key[slot]!, state);
+    }
+    return targets.map((target) =>
+      target.kind === "member" ? byKey.get(target.key)! : this.#worstOf(target, byAgent),
+    );
+  }
+
+  #worstOf(target: MuteTarget, byAgent: ReadonlyMap<number, AgentState>): AgentState {
+    const { tracker, expected } = this.#options;
     const { agents } = tracker.table;
-    const wanted = new Set<number>();
-    for (const name of agents.names())
-      if (isMeant(target, name)) wanted.add(agents.numberOf(name)!);
-    const isOf = (slot: number): boolean =>
-      target.kind === "member"
-        ? this.#slots.key[slot] === target.key
-        : wanted.has(this.#slots.agent[slot]!);
+    const names =
+      target.kind === "agent"
+        ? [target.name]
+        : [...agents.names()].filter((name) => isMeant(target, name));
     let worst: AgentState = "gone";
-    for (const slot of this.#slotsWhere(isOf))
-      worst = worse(worst, memberState(tracker.table, slot, nowNs()));
-    for (const number of wanted)
+    for (const name of names) {
+      const number = agents.numberOf(name);
+      if (number === undefined) continue;
+      worst = worse(worst, byAgent.get(number) ?? "gone");
       if (expected.missingOf(number) > 0) worst = worse(worst, "missing");
+    }
     return worst;
   }
 
@@ -110,9 +132,8 @@ export class MemberSearch {
 }
 
 function isMeant(target: MuteTarget, name: string): boolean {
-  if (target.kind === "all") return true;
   if (target.kind === "glob") return matchesGlob(target.glob, name);
-  return target.kind === "agent" && target.name === name;
+  return target.kind === "all";
 }
 
 function worse(one: AgentState, other: AgentState): AgentState {

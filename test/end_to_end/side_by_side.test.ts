@@ -1,5 +1,6 @@
 // The suites that wait more than they compute. The runner takes one file after the other, but
 // concurrent tests of one file together: as files of their own they took half as long again.
+import "./side_by_side/acts.test.ts";
 import "./side_by_side/agent_rows.test.ts";
 import "./side_by_side/allow_lists.test.ts";
 import "./side_by_side/audit.test.ts";

@@ -3,7 +3,7 @@
 import { command, CONTROL_OPTION, FLAG } from "../command.ts";
 
 /** Of each of these commands, besides their own. */
-const CONTROL_EXITS: readonly (readonly [string, string])[] = [
+export const CONTROL_EXITS: readonly (readonly [string, string])[] = [
   ["64", "wrong use"],
   ["69", "the daemon is down"],
   ["75", "no answer within 2s"],

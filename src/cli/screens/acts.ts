@@ -22,7 +22,7 @@ export function muteScreen(given: MuteAnswer, screen: Screen): string {
   const times = new Times(time, screen.zone);
   const lines = mutes.map(({ agent, since, until }) => {
     const lasts = Date.parse(until) - Date.parse(since);
-    return `${agent} is muted until ${times.at(until)} (${setDuration(lasts)}).`;
+    return `${subject(agent)} is muted until ${times.at(until)} (${setDuration(lasts)}).`;
   });
   const it = mutes.length === 1 ? "It is" : "They are";
   return sentences(
@@ -71,8 +71,11 @@ function soonestFirst(one: MutedAgent, other: MutedAgent): number {
 
 export function unmuteScreen(given: UnmuteAnswer, screen: Screen): string {
   return sentences(
-    printable(given).unmuted.flatMap(({ agent, state, left_ms, recovery }) => {
-      const line = `${agent} is no longer muted (${roughly(left_ms)} before its end).`;
+    printable(given).unmuted.flatMap(({ agent, state, left_ms, recovery, still }) => {
+      const early = `${roughly(left_ms)} before its end`;
+      if (typeof still === "string")
+        return [`The mute of ${agent} is over (${early}). The mute of ${still} still holds it.`];
+      const line = `${subject(agent)} is no longer muted (${early}).`;
       if (state !== "stalled") return [line, `It is ${state}.`];
       const begun = recovery === null ? "" : `, and recovery ${recovery} has begun`;
       return [line, `It is stalled: it is reported now${begun}.`];
@@ -96,6 +99,11 @@ export function logLevelScreen(given: LogLevelAnswer, now: string, screen: Scree
     [`The log level is ${level} until ${times.at(until)}, then ${then} again.`],
     screen,
   );
+}
+
+/** "*" is the mute of all. */
+function subject(agent: string): string {
+  return agent === "*" ? "Every agent" : agent;
 }
 
 function sentences(texts: readonly string[], { width }: Screen): string {

@@ -1,6 +1,7 @@
 // What a pipe gets: no colour, no sign, no folding, whole numbers in the unit that the heading
 // names, and cells without a space, so that `awk '{ print $2 }'` is right. Columns are only ever
 // added at the end.
+import type { MutedAgent, MutesView } from "../../view/act_views.ts";
 import type {
   AgentStatusView,
   MemberStatusView,
@@ -61,6 +62,19 @@ const MEMBER_COLUMNS: readonly PlainColumn<MemberStatusView>[] = [
   figure("AGE_MS", ({ age_ms }) => age_ms),
   word("UNIT", ({ unit }) => unit || "-"),
 ];
+
+const MUTE_COLUMNS: readonly PlainColumn<MutedAgent>[] = [
+  word("AGENT", ({ agent }) => agent),
+  word("STATE", ({ state }) => state),
+  word("SINCE", ({ since }) => since),
+  word("UNTIL", ({ until }) => until),
+  word("BY", ({ by }) => by),
+  word("REASON", ({ reason }) => reason),
+];
+
+export function plainMutes({ mutes }: MutesView): string {
+  return plainTable(MUTE_COLUMNS, mutes);
+}
 
 export function plainStatus({ agents }: StatusView): string {
   return plainTable(AGENT_COLUMNS, inOrder(agents));

@@ -1,5 +1,6 @@
 // `status`: one sentence that is the answer, what the observer has to say of itself, the table, and
 // at most two hints that can be pasted.
+import { shellWord } from "../../base/shell_word.ts";
 import { AGENT_STATES, type AgentState } from "../../agents/agent_state.ts";
 import type { AgentStatusView, StatusView } from "../../view/status_view.ts";
 import { agentTable, inOrder, isBad, isGuarded, isMuted, wantedOf } from "./agent_table.ts";
@@ -147,6 +148,4 @@ export function hintText(hint: string, { width, colour }: Screen): string[] {
 }
 
 /** A name that a shell takes as one word. */
-export function commandName(name: string): string {
-  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
-}
+export const commandName = shellWord;

@@ -13,6 +13,7 @@ import {
   THRESHOLD_NS_MIN,
   TRACKER_CAPACITY_MAX,
 } from "../../base/limits.ts";
+import { LOG_LEVELS } from "../../base/log_level.ts";
 import { NS_PER_MS } from "../../base/time.ts";
 import { U32_MAX } from "../../base/u64.ts";
 import { EVENT_WORDS } from "../../events/event_kinds.ts";
@@ -158,7 +159,7 @@ const CONTROL_KEYS = {
 };
 
 const LOG_KEYS = {
-  level: live("level", word(["debug", "info", "warn", "error"]),
+  level: live("level", word(LOG_LEVELS),
     "Least severe level that is logged", { byDefault: "info" }),
   format: live("format", word(["logfmt", "json"]), "Form of a log line", { byDefault: "logfmt" }),
 };

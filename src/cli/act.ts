@@ -1,0 +1,55 @@
+// What the commands that act have in common: one request, one line of an answer, and what is said
+// where there is none.
+import { type Answer, ask, controlPath } from "./control_client.ts";
+import { type Invocation, ownFlag, ownText } from "./invocation.ts";
+import { print, printError, printHint } from "./output.ts";
+import { jsonLine } from "./screens/plain.ts";
+import type { Screen } from "./screens/screen.ts";
+import { thisScreen } from "./this_screen.ts";
+
+const EXIT_USAGE = 64;
+
+type Request = Readonly<Record<string, unknown>>;
+
+/** Asks, and prints the answer as `shown` has it; the exit code. */
+export function actOn<View extends object>(
+  invocation: Invocation,
+  request: Request,
+  shown: (view: View, screen: Screen) => string,
+): number {
+  const screen = thisScreen(invocation);
+  const answer = ask(pathOf(invocation), request, { screen });
+  if (!answer.ok) return notAnswered(answer);
+  const view = JSON.parse(answer.lines[0]!) as View;
+  print(ownFlag(invocation, "json") ? jsonLine(view) : shown(view, screen));
+  return 0;
+}
+
+export function pathOf(invocation: Invocation): string {
+  return ownText(invocation, "control") ?? controlPath(process.env);
+}
+
+export function notAnswered(answer: Answer & { ok: false }): number {
+  printError(answer.error);
+  if (answer.hint !== "") printHint(answer.hint);
+  print(answer.stdout);
+  return answer.exitCode;
+}
+
+export function wrongUse(error: string, hint: string): number {
+  printError(error);
+  printHint(hint);
+  return EXIT_USAGE;
+}
+
+/** Whom a command is about, or the exit code: it names one, or all. */
+export function whom(invocation: Invocation, command: string): Request | number {
+  const [target] = invocation.operands;
+  const all = ownFlag(invocation, "all") || undefined;
+  if ((target === undefined) === (all === undefined)) {
+    const found = all === undefined ? "no agent" : "an agent and --all";
+    const error = `found ${found}; want one of them, as in: ${command} AGENT`;
+    return wrongUse(error, `varta-watch help ${command}`);
+  }
+  return { target, all };
+}
