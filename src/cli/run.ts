@@ -7,7 +7,7 @@ import { loadConfig, systemHost } from "../config/load.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { Daemon } from "../daemon/daemon.ts";
-import { rulePlaces } from "../daemon/explained_process.ts";
+import { filePlaces } from "../daemon/explained_process.ts";
 import type { ReadAgain } from "../daemon/reload/wiring.ts";
 import { StartError } from "../daemon/start_error.ts";
 import { stderrHasColour } from "./colour.ts";
@@ -54,7 +54,7 @@ function start(
   return Daemon.start({
     config,
     configFile: file,
-    rulePlaces: () => rulePlaces(loaded),
+    places: () => filePlaces(loaded),
     readAgain,
     warnings,
     runtimeDirectory,

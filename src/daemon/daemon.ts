@@ -17,6 +17,7 @@ import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import type { LastSeenFile } from "./last_seen_file.ts";
+import type { ReadPlaces } from "./live_config.ts";
 import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
@@ -41,8 +42,8 @@ interface DaemonOptions {
   readonly config: Config;
   /** Undefined = started by options alone. */
   readonly configFile: string | undefined;
-  /** Where each rule stands in the file. */
-  readonly rulePlaces: () => Promise<readonly string[]>;
+  /** Where its rules and listeners stand in the file. */
+  readonly places: ReadPlaces;
   /** How that file is read again; undefined = there is none. */
   readonly readAgain: ReadAgain | undefined;
   /** Sentences of the configuration for the start-up log. */
@@ -104,7 +105,7 @@ export class Daemon {
       config: options.config,
       env: options.env,
       colour: options.colour,
-      rulePlaces: options.rulePlaces,
+      places: options.places,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),

@@ -9,6 +9,7 @@ import type { Observer } from "../observer/observer.ts";
 import type { ProcessEnd } from "../processes/end_watch.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndReports } from "./end_options.ts";
+import type { SeenEnd } from "./unit_ends.ts";
 
 interface EndReporterOptions {
   readonly observer: Observer;
@@ -27,13 +28,9 @@ export class EndReporter {
   }
 
   /** `recoveryId` is of the recovery in which it ended; NaN = in none. */
-  exited(
-    slot: number,
-    { pid, generation, waitStatus }: ProcessEnd,
-    how: HowEnded,
-    recoveryId: number,
-  ): void {
+  exited(slot: number, end: SeenEnd, how: HowEnded, recoveryId: number): void {
     if (how === "clean") return;
+    const { pid, generation, waitStatus, isBySystemd } = end;
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[how]);
     this.#reports.exited({
@@ -43,6 +40,8 @@ export class EndReporter {
       generation,
       listener: tracker.slots.listener[slot]!,
       how,
+      isBySystemd,
+      endedNs: this.#endedNs(slot, end),
       recoveryId,
       ...endNumbers(waitStatus),
     });
@@ -56,17 +55,25 @@ export class EndReporter {
     newcomer: Pick<Newcomer, "pid" | "beganNs">,
   ): void {
     const gapNs = saturatingSub(newcomer.beganNs, end.endedNs);
-    this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, gapNs });
+    const endedNs = this.#endedNs(slot, { seenNs: end.endedNs });
+    this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, gapNs, endedNs });
   }
 
-  gone(slot: number, waitStatus: number, reason: "clean" | "ignored" | "brief"): void {
-    this.#gone(slot, waitStatus, { reason, byPid: Number.NaN, gapNs: Number.NaN });
+  gone(slot: number, end: ProcessEnd, reason: "clean" | "ignored" | "brief"): void {
+    const endedNs = this.#endedNs(slot, end);
+    this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, gapNs: Number.NaN, endedNs });
+  }
+
+  /** Of an end that nothing watched it is only known that it came after the last beat. */
+  #endedNs(slot: number, { seenNs }: Pick<ProcessEnd, "seenNs">): number {
+    const { lastNs } = this.#observer.tracker.slots;
+    return seenNs > lastNs[slot]! ? seenNs : Number.NaN;
   }
 
   #gone(
     slot: number,
     waitStatus: number,
-    why: Pick<MemberGone, "reason" | "byPid" | "gapNs">,
+    why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs">,
   ): void {
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[why.reason === "ignored" ? "clean" : why.reason]);

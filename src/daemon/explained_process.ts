@@ -4,6 +4,7 @@ import type { MemberFacts } from "../agents/naming.ts";
 import type { LoadSuccess } from "../config/load_result.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { explainRule, type RuleExplanation } from "./explained_rule.ts";
+import type { FilePlaces } from "./live_config.ts";
 
 /** Undefined = it does not run, or is hidden from us. */
 export function explainedProcess(
@@ -29,20 +30,26 @@ export async function explanationOf(
   facts: MemberFacts,
   { config, file, text }: LoadSuccess,
 ): Promise<RuleExplanation> {
-  return explainRule(config, facts, await rulePlaces({ config, file, text }));
+  const { rules } = await filePlaces({ config, file, text });
+  return explainRule(config, facts, rules);
 }
 
-/** "/etc/varta/varta.toml:31" for each rule. */
-export async function rulePlaces({
+/** Where each rule and each listener of a file stands. */
+export async function filePlaces({
   config,
   file,
   text,
-}: Pick<LoadSuccess, "config" | "file" | "text">): Promise<readonly string[]> {
-  if (config.agents.length === 0) return [];
+}: Pick<LoadSuccess, "config" | "file" | "text">): Promise<FilePlaces> {
+  if (file === undefined) return { rules: [], listeners: [] };
   // What reads a file with positions is loaded when somebody asks, not by every daemon.
   const { Positions } = await import("../config/problems/positions.ts");
   const positions = new Positions(text);
-  return config.agents.map(
-    (_, index) => `${file}:${positions.find(["agent", index], "header").line}`,
-  );
+  const placeOf = (table: string, index: number): string =>
+    `${file}:${positions.find([table, index], "header").line}`;
+  const isInFile = positions.has(["listener", 0]);
+  return {
+    rules: config.agents.map((_, index) => placeOf("agent", index)),
+    // Options that name sockets take the place of those of the file.
+    listeners: config.listeners.map((_, index) => (isInFile ? placeOf("listener", index) : "")),
+  };
 }

@@ -40,6 +40,8 @@ interface FailedCondition {
   /** "" = it is not known, or there is none. */
   readonly found: string;
   readonly globs: readonly string[];
+  /** A condition of it that holds: `script "convert.py"`; "" = none does. */
+  readonly right: string;
 }
 
 interface ExplainedPolicy extends Pick<AgentRule, "lateNs" | "expect" | "cleanExit"> {
@@ -68,7 +70,9 @@ export function explainRule(
     const conditions = rules.conditionsOf(rule, facts);
     const { field } = conditions.find(({ holds }) => !holds)!;
     const globs = agents[rule]!.match[field] ?? [];
-    failed.push({ rule, field, found: factOf(field, facts), globs });
+    const held = conditions.find(({ holds }) => holds)?.field;
+    const right = held === undefined ? "" : `${held} ${quoted(factOf(held, facts))}`;
+    failed.push({ rule, field, found: factOf(field, facts), globs, right });
     const count = conditions.filter(({ holds }) => holds).length;
     if (count > most) [most, nearest] = [count, rule];
   }
@@ -88,7 +92,7 @@ export function explainRule(
   };
 }
 
-function policyOf(config: Config, agent: AgentRule | undefined): ExplainedPolicy {
+export function policyOf(config: Config, agent: AgentRule | undefined): ExplainedPolicy {
   const { observer, recovery, optionsAlone } = config;
   const recovers = runsSomething(recovery);
   return {

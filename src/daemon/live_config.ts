@@ -2,32 +2,37 @@
 // (spec 17); what they keep of it is changed there.
 import type { Config } from "../config/config.ts";
 
-/** "/etc/varta/varta.toml:31" for each rule of a file. */
-type RulePlaces = () => Promise<readonly string[]>;
+/** "/etc/varta/varta.toml:31" for each rule and each listener of a file; "" = it is not in it. */
+export interface FilePlaces {
+  readonly rules: readonly string[];
+  readonly listeners: readonly string[];
+}
+
+export type ReadPlaces = () => Promise<FilePlaces>;
 
 export class LiveConfig {
   /** Observer time from which on it is in force; members and stalls of before had other rules. */
   sinceNs = Number.NEGATIVE_INFINITY;
   #current: Config;
-  #rulePlaces: RulePlaces;
+  #places: ReadPlaces;
 
-  constructor(config: Config, rulePlaces: RulePlaces) {
+  constructor(config: Config, places: ReadPlaces) {
     this.#current = config;
-    this.#rulePlaces = rulePlaces;
+    this.#places = places;
   }
 
   get current(): Config {
     return this.#current;
   }
 
-  /** Where each of its rules stands; reading that takes a moment. */
-  rulePlaces(): Promise<readonly string[]> {
-    return this.#rulePlaces();
+  /** Where its rules and listeners stand; reading that takes a moment. */
+  places(): Promise<FilePlaces> {
+    return this.#places();
   }
 
-  replace(config: Config, rulePlaces: RulePlaces, nowNs: number): void {
+  replace(config: Config, places: ReadPlaces, nowNs: number): void {
     this.#current = config;
-    this.#rulePlaces = rulePlaces;
+    this.#places = places;
     this.sinceNs = nowNs;
   }
 }

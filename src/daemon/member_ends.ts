@@ -291,11 +291,11 @@ export class MemberEnds implements Deadline {
     const action = actionOf(policy, how);
     if (action === "nothing") return false;
     if (action === "gone") {
-      this.#reporter.gone(slot, waitStatus, how === "clean" ? "clean" : "ignored");
+      this.#reporter.gone(slot, end, how === "clean" ? "clean" : "ignored");
       return true;
     }
     if (end.isBrief && !isStalled) {
-      this.#reporter.gone(slot, waitStatus, "brief");
+      this.#reporter.gone(slot, end, "brief");
       return true;
     }
     this.#reporter.exited(slot, end, how, this.#recoveryOf(slot, member));

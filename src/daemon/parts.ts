@@ -28,13 +28,16 @@ import type { SocketRights } from "../view/status_view.ts";
 import { BeatRates } from "../view/beat_rates.ts";
 import { EventFeed } from "../view/event_feed.ts";
 import { EventLog } from "../view/event_log.ts";
+import { GoneMembers } from "../view/gone_members.ts";
 import { MemberSearch } from "../view/member_search.ts";
+import { StallNotes } from "../view/stall_notes.ts";
 import { Acts } from "./acts.ts";
 import { nowGeneration } from "../processes/generation.ts";
+import { Strangers } from "./explained_stranger.ts";
 import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
-import { LiveConfig } from "./live_config.ts";
+import { LiveConfig, type ReadPlaces } from "./live_config.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
@@ -103,8 +106,8 @@ interface PartsOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly colour: boolean;
-  /** Where each rule stands in the file. */
-  readonly rulePlaces: () => Promise<readonly string[]>;
+  /** Where its rules and listeners stand in the file. */
+  readonly places: ReadPlaces;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
@@ -117,7 +120,7 @@ interface PartsOptions {
 
 export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
-  const live = new LiveConfig(config, options.rulePlaces);
+  const live = new LiveConfig(config, options.places);
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
   const stdout = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDOUT });
   const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDERR });
@@ -150,9 +153,13 @@ export function makeParts(options: PartsOptions): Parts {
     agentName: (number) => agents.nameOf(number),
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
   });
+  const notes = new StallNotes();
+  const gone = new GoneMembers(observer);
   const reports = new Reports({
     log,
     events: feed,
+    notes,
+    gone,
     agentName: (number) => agents.nameOf(number),
     listenerNames,
     nowNs: () => clock.lastNs,
@@ -246,6 +253,14 @@ export function makeParts(options: PartsOptions): Parts {
     trackerCapacity: config.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
+  const strangers = new Strangers({
+    observer,
+    processes,
+    refusals,
+    live,
+    wallMs: Date.now,
+    nowGeneration,
+  });
   const search = new MemberSearch({
     tracker: observer.tracker,
     expected,
@@ -272,7 +287,10 @@ export function makeParts(options: PartsOptions): Parts {
     muting,
     search,
     events,
-    identities: processes,
+    notes,
+    gone,
+    strangers,
+    processes,
     live,
     expectedOf: (agent) => expected.expectedOf(agent),
     nowNs: () => clock.lastNs,

@@ -5,6 +5,7 @@ import { LISTENERS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { REFUSAL_COUNT, REFUSALS, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
+import type { RefusedDatagram } from "../view/explain_view.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
 import type { RefusedBeats } from "../view/status_view.ts";
@@ -48,6 +49,23 @@ export class RefusalReports implements Deadline {
     if (total === this.#seen && nowNs < this.#nextNs) return false;
     this.#seen = total;
     return this.#tellAll(nowNs, LINE_NS_MIN);
+  }
+
+  /** The last refused datagrams, where they were of this sender. */
+  ofSender(pid: number): RefusedDatagram[] {
+    const { refusals, listeners } = this.#options;
+    const found: RefusedDatagram[] = [];
+    for (let at = 0; at < listeners.length * REFUSAL_COUNT; at++) {
+      if (refusals.counts[at]! === 0) continue;
+      const isIts = refusals.peerPid[at] === pid || refusals.framePid[at] === pid;
+      if (!isIts) continue;
+      const reason = REFUSALS[at % REFUSAL_COUNT]!;
+      const listener = listeners[Math.floor(at / REFUSAL_COUNT)]!;
+      const example = this.#example(at, listener);
+      const cause = refusalCause(reason, example);
+      found.push({ reason, listener: listener.name, cause, hint: refusalHint(reason, example) });
+    }
+    return found;
   }
 
   nextDeadlineNs(): number {

@@ -13,6 +13,8 @@ import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import { StalledMembers } from "../events/stalled_members.ts";
 import type { EventFeed } from "../view/event_feed.ts";
+import type { GoneMembers } from "../view/gone_members.ts";
+import type { StallNotes } from "../view/stall_notes.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import { statusText } from "../wire/frame.ts";
 import {
@@ -42,6 +44,9 @@ interface ReportsOptions {
   readonly wallMs: () => number;
   /** Keeps what happens, for who asks later; undefined = nobody asks. */
   readonly events?: EventFeed;
+  /** Keep what is asked about a stall that lasts, and about who is gone. */
+  readonly notes?: StallNotes;
+  readonly gone?: GoneMembers;
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
   /** A conflict of two known namespaces: strict mode ends the program. */
@@ -86,6 +91,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   stalled(stall: Stall): void {
     const { isMuted = false } = stall;
     this.#stalled.add(stall);
+    this.#options.notes?.stalled(stall);
     // One that was muted happens once, and is told of when the mute is over.
     const isAgain = !isMuted && this.#untold.has(stall.key);
     if (!isAgain) this.#options.events?.stalled(stall);
@@ -128,6 +134,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   exited(exit: MemberExit): void {
     const { agent, pid, listener, recoveryId, ...end } = exit;
     this.#options.events?.exited(exit);
+    this.#options.gone?.ended(exit);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
     if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
@@ -143,6 +150,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   gone(gone: MemberGone): void {
     const { agent, pid, reason, byPid, gapNs, ...end } = gone;
     this.#options.events?.gone(gone);
+    this.#options.gone?.ended(gone);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
     if (!this.#mayWrite(isMuted)) return;
     const { log, agentName } = this.#options;
@@ -178,6 +186,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   resumed({ key, pid, listener, status, agent, observerNs }: Returned): void {
     const stall = this.#stalled.take(key);
     const wasTold = !this.#untold.delete(key);
+    this.#options.notes?.left(key);
     this.#options.events?.resumed({ agent, pid, observerNs }, stall?.lastNs ?? Number.NaN);
     if (!this.#mayWrite(!wasTold)) return;
     const silentMs = stall && wholeMsFromNs(saturatingSub(observerNs, stall.lastNs));
@@ -192,6 +201,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
 
   left(key: number): void {
     this.#stalled.take(key);
+    this.#options.notes?.left(key);
     this.#untold.delete(key);
   }
 
@@ -235,6 +245,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
 
   outcome(outcome: RecoveryOutcome): void {
     this.#options.events?.outcome(outcome);
+    this.#options.notes?.outcome(outcome);
     this.#outcomes.outcome(outcome);
   }
 

@@ -26,11 +26,13 @@ export interface SeenEnd extends ProcessEnd {
   readonly isAnnounced: boolean;
   /** systemd was asked, whatever it said. */
   readonly wasAsked: boolean;
+  /** It has said how the process ended, where the kernel did not. */
+  readonly isBySystemd: boolean;
 }
 
 /** As it is seen, and nothing more is known of it. */
 export function seenEnd(end: ProcessEnd): SeenEnd {
-  return { ...end, isBrief: false, isAnnounced: false, wasAsked: false };
+  return { ...end, isBrief: false, isAnnounced: false, wasAsked: false, isBySystemd: false };
 }
 
 interface UnitEndsOptions {
@@ -114,11 +116,13 @@ export class UnitEnds {
       return;
     }
     const isKnown = !Number.isNaN(end.waitStatus);
+    const waitStatus = isKnown ? end.waitStatus : waitStatusIn(state, inUnit);
     this.decided({
       ...end,
-      waitStatus: isKnown ? end.waitStatus : waitStatusIn(state, inUnit),
+      waitStatus,
       isAnnounced: wasStopped(state, inUnit),
       wasAsked: true,
+      isBySystemd: !isKnown && !Number.isNaN(waitStatus),
     });
   }
 }

@@ -8,11 +8,15 @@ interface OfEndedMember extends EndNumbers {
   readonly agent: number;
   readonly pid: number;
   readonly generation: number;
+  /** When its end was seen, a moment before it was decided on; NaN = it was found out later. */
+  readonly endedNs: number;
 }
 
 /** Its process ended uncleanly, or it is not known how: it is judged. */
 export interface MemberExit extends OfEndedMember {
   readonly how: "unclean" | "unknown";
+  /** systemd has said how, and not the kernel. */
+  readonly isBySystemd: boolean;
   /** Number of the listener of its last beat. */
   readonly listener: number;
   /** The recovery in which it ended; NaN = none, as far as is known. */

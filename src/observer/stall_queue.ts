@@ -110,8 +110,12 @@ export class StallQueue implements StallSink {
 
   /** The silence of the member of `slot` as a stall, whether it is one or not. */
   ofSlot(slot: number, nowNs: number): Stall {
-    const { slots } = this.#tracker;
-    return this.lookAgain(stallOf(slots, slot, this.#tracker.thresholdOf(slot), nowNs), nowNs);
+    return this.lookAgain(this.rowOf(slot, nowNs), nowNs);
+  }
+
+  /** The same, and its process is not looked at. */
+  rowOf(slot: number, nowNs: number): Stall {
+    return stallOf(this.#tracker.slots, slot, this.#tracker.thresholdOf(slot), nowNs);
   }
 
   /** The oldest unread stall, or undefined. */

@@ -118,6 +118,11 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return text.parseComm(this.#stat(pid));
   }
 
+  /** The effective gid and the supplementary groups; none if they cannot be read. */
+  groupsOf(pid: number): readonly number[] {
+    return text.parseGroups(this.#status(pid));
+  }
+
   identityOf(
     pid: number,
     startTime: number,

@@ -100,6 +100,17 @@ export function parseNspids(status: string): readonly number[] {
   return match === null ? [] : match[1]!.trim().split(/\s+/).map(Number);
 }
 
+/** The second number of the Gid line of /proc/<pid>/status, and those of the Groups line. */
+export function parseGroups(status: string): readonly number[] {
+  const gid = /^Gid:[ \t]+[0-9]+[ \t]+([0-9]+)/m.exec(status)?.[1];
+  const groups = /^Groups:[ \t]*([0-9 ]*)/m.exec(status)?.[1] ?? "";
+  const words = groups
+    .trim()
+    .split(" ")
+    .filter((word) => word !== "");
+  return (gid === undefined ? words : [gid, ...words]).map(Number);
+}
+
 /** The first number of the Uid line of /proc/<pid>/status; NaN if there is none. */
 export function parseRealUid(status: string): number {
   return wholeNumber(/^Uid:[ \t]+([0-9]+)[ \t]/m.exec(status)?.[1]);

@@ -39,6 +39,14 @@ export interface Gate {
   readonly fact: string;
   /** When it opens by itself; undefined = that is not known, or it is open. */
   readonly untilNs?: number;
+  /** Of what is counted in a window. */
+  readonly figures?: GateFigures;
+}
+
+interface GateFigures {
+  readonly used: number;
+  readonly limit: number;
+  readonly windowNs: number;
 }
 
 /** What came of a recovery by hand. */
@@ -173,7 +181,9 @@ export class HandGates {
     if (budget === undefined) return gates;
     const used = history.usedOf(paceKey);
     const fact = `budget: ${used} of ${budget} in ${text(budgetWindowNs)}`;
-    const gate = pace("gave_up", code === PACE_CLEAR || isBackingOff, fact);
+    const isOpen = code === PACE_CLEAR || isBackingOff;
+    const figures = { used, limit: budget, windowNs: budgetWindowNs };
+    const gate = { ...pace("gave_up", isOpen, fact), figures };
     gates.push(gate.isOpen ? gate : { ...gate, untilNs: history.nextNs(paceKey) });
     return gates;
   }
@@ -185,7 +195,9 @@ export class HandGates {
     const within = `${storm.limit} recoveries in ${text(storm.windowNs)}`;
     const isOpen = storm.isOpen(nowNs);
     if (isOpen) return pace("storm_limit", true, `below the storm limit of ${within}`);
-    return { ...pace("storm_limit", false, within), untilNs: storm.nextOpenNs() };
+    const { limit, windowNs } = storm;
+    const figures = { used: limit, limit, windowNs };
+    return { ...pace("storm_limit", false, within), figures, untilNs: storm.nextOpenNs() };
   }
 
   #inFlight(stall: Stall): Gate {

@@ -146,9 +146,9 @@ export class Recovery {
     this.#carryOut(this.#decider.decide(stall, nowNs), nowNs);
   }
 
-  /** A recovery of the member has begun and is not over. */
-  isRunning(key: number): boolean {
-    return this.#sequences.running(key) !== undefined;
+  /** The recovery of the member that has begun and is not over: nothing may be done to it. */
+  runningOf(key: number): Readonly<Sequence> | undefined {
+    return this.#sequences.running(key);
   }
 
   /** Where the recovery of the member is that has begun; undefined = none has. */

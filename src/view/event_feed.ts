@@ -150,7 +150,7 @@ function verdictFields(verdict: StallVerdict | undefined): Partial<EventView> {
 }
 
 /** Undefined for what says nothing that another event does not say. */
-function recoveryEventOf(
+export function recoveryEventOf(
   outcome: Exclude<RecoveryOutcome, { kind: "storm" }>,
 ): RecoveryEvent | undefined {
   const { recoveryId: id } = outcome;
@@ -176,10 +176,17 @@ function recoveryEventOf(
       return { id, what: "done", ...place, result, took_ms: wholeMsFromNs(durationNs) };
     }
     case "refused": {
-      const { reason, error, label, isRepeated } = outcome;
+      const { reason, error, label, isRepeated, used, stepNumber } = outcome;
       if (isRepeated) return undefined;
       const why = error === "" ? {} : { why: clause(error) };
-      return { id, what: label === "held" ? "held" : "refused", reason, ...why };
+      const figures = used && {
+        used: used.recoveries,
+        limit: used.recoveries,
+        window_ms: msFromNs(used.windowNs),
+      };
+      const place = stepNumber > 0 ? { step: stepNumber } : {};
+      const what = label === "held" ? "held" : "refused";
+      return { id, what, reason, ...place, ...figures, ...why };
     }
     case "result": {
       const { result, reason, durationNs } = outcome;

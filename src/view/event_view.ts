@@ -78,6 +78,10 @@ export interface RecoveryEvent {
   /** Why it was refused or is held: a word, and a clause. */
   readonly reason?: string;
   readonly why?: string;
+  /** Figures of the gate that refused it, where it has them. */
+  readonly used?: number;
+  readonly limit?: number;
+  readonly window_ms?: number;
 }
 
 /** The last line of `events` without -f. */

@@ -34,15 +34,15 @@ export interface ExplainView {
   readonly runbook: string;
 }
 
-interface MassSilence {
+export interface MassSilence {
   readonly agents: number;
   readonly within_ms: number;
   /** Of the last minute. */
   readonly load: number;
   /** Share, 0 to 1. */
-  readonly memory_used: number;
-  /** Of pressure stall, and over how long. */
-  readonly stall_ms: number;
+  readonly memory_used: number | null;
+  /** Of pressure stall, and over how long; null = this kernel does not say. */
+  readonly stall_ms: number | null;
   readonly stall_over_ms: number;
 }
 
@@ -69,6 +69,8 @@ export interface ExplainedVerdict {
   readonly cpu_ms: number | null;
   readonly cpu_over_ms: number | null;
   readonly tracer: TracerView | null;
+  /** What its end was taken for; null = it has not ended, as far as is known. */
+  readonly ended: "clean" | "ignored" | "brief" | "replaced" | "unclean" | "unknown" | null;
   /** How it ended, and who said so. */
   readonly end: EndView | null;
   readonly end_source: "pidfd" | "systemd" | null;
@@ -140,6 +142,8 @@ export type DoneRow =
       readonly action: string;
       readonly kind?: StepKind;
       readonly result: string;
+      /** Of a child that is over. */
+      readonly took_ms?: number;
     }
   | {
       readonly what: "helped";
@@ -147,11 +151,22 @@ export type DoneRow =
       readonly id: number;
       readonly took_ms: number;
     }
+  /** What a recovery came to that is not known to have helped. */
+  | {
+      readonly what: "not_helped" | "over";
+      readonly time: string;
+      readonly id: number;
+      readonly took_ms: number;
+      /** As a clause; "" = its steps say it. */
+      readonly why: string;
+    }
   | {
       readonly what: "refused" | "held";
       readonly time: string;
       /** The word of the gate. */
       readonly reason: string;
+      /** The step of a recovery that was not done for it. */
+      readonly step?: number;
       /** Figures of the gate, where it has them. */
       readonly used?: number;
       readonly limit?: number;
@@ -162,19 +177,30 @@ export type DoneRow =
   | {
       readonly what: "reported";
       readonly time: string;
-      readonly as: "stall" | "gone" | "replaced";
+      readonly as: "stall" | "exit" | "gone" | "replaced" | "missing";
     };
 
 /** What comes next, in this order. */
 export type NextRow =
-  /** The restart is given up if systemd has not answered by then. */
+  /** The child of a step is ended if it still runs then; without `verify_ms` no beat is awaited. */
   | {
       readonly what: "step_ends";
       readonly time: string;
-      readonly verify_ms: number;
-      readonly left: number;
-      readonly limit: number;
-      readonly window_ms: number;
+      readonly step?: number;
+      readonly kind?: StepKind;
+      readonly verify_ms?: number;
+      /** Recoveries that its budget has left, if it has one. */
+      readonly left?: number;
+      readonly limit?: number;
+      readonly window_ms?: number;
+    }
+  /** Of a step that waits: the next one is done then, if no beat comes. */
+  | {
+      readonly what: "step_begins";
+      readonly time: string;
+      readonly step: number;
+      readonly kind: StepKind;
+      readonly target: string;
     }
   /** A beat must have come by then. */
   | { readonly what: "verified"; readonly time: string; readonly unit: string }
@@ -188,11 +214,13 @@ export type NextRow =
       readonly window_ms: number;
     }
   | { readonly what: "forgotten"; readonly after_ms: number }
+  /** The daemon decides it no more: its plan has no retry. */
+  | { readonly what: "by_hand" }
   /** Nothing that the daemon does by itself. */
   | { readonly what: "nothing" };
 
 export interface ExplainedRuleView {
-  /** From 1; null = no [[agent]] matches. */
+  /** From 1; null = no [[agent]] matches. Of an agent without members the one that names it. */
   readonly number: number | null;
   /** FILE:LINE of the rule, or of the nearest one; "" = there is none. */
   readonly place: string;
@@ -244,6 +272,19 @@ export interface StrangerView {
     /** "0660" */
     readonly mode: string;
     readonly group: string;
+    /** What decides it. */
+    readonly by: "root" | "owner" | "group" | "others" | "allow_list" | "namespace";
   } | null;
-  readonly refused: readonly { readonly reason: string; readonly count: number }[];
+  /** The last datagrams that were refused for a reason, where that was its own. */
+  readonly refused: readonly RefusedDatagram[];
+  /** Datagrams that were refused since the start, of any sender. */
+  readonly refused_total: number;
+}
+
+export interface RefusedDatagram {
+  readonly reason: string;
+  readonly listener: string;
+  /** What was wrong with it, and what to do. */
+  readonly cause: string;
+  readonly hint: string;
 }

@@ -5,8 +5,10 @@ import { LiveConfig } from "../../src/daemon/live_config.ts";
 import { Explaining } from "../../src/daemon/explaining.ts";
 import { EventFeed } from "../../src/view/event_feed.ts";
 import { EventLog } from "../../src/view/event_log.ts";
-import type { ExplainView } from "../../src/view/explain_view.ts";
+import type { ExplainView, StrangerView } from "../../src/view/explain_view.ts";
+import { GoneMembers } from "../../src/view/gone_members.ts";
 import { MemberSearch } from "../../src/view/member_search.ts";
+import { StallNotes } from "../../src/view/stall_notes.ts";
 import { FixtureHost } from "../config/fixture_host.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
@@ -25,11 +27,18 @@ late = "3s"
 [recovery]
 command = ["/bin/page"]
 `;
+const NO_PROCESSES = {
+  startTime: () => Number.NaN,
+  commOf: () => "",
+  realUid: () => Number.NaN,
+  userName: () => "",
+};
 const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
 
 interface Explained {
   readonly harness: ActsHarness;
   readonly feed: EventFeed;
+  readonly notes: StallNotes;
   readonly view: (target: string) => Promise<ExplainView>;
 }
 
@@ -40,9 +49,10 @@ async function explained(command?: readonly string[]): Promise<Explained> {
   if (!loaded.ok) throw new Error(loaded.text);
   const harness = new ActsHarness(command === undefined ? {} : { command });
   harness.watch({ 100: "worker", 101: "worker", 200: "api" });
-  const { observer, recovery, muting } = harness;
+  const { observer, recovery, muting, identities } = harness;
   const { tracker, clock } = observer;
   const events = new EventLog();
+  const notes = new StallNotes();
   const nowNs = () => clock.lastNs;
   const agentName = (agent: number) => tracker.table.agents.nameOf(agent);
   const feed = new EventFeed({ log: events, agentName, unixMsAtStart: () => 0 });
@@ -52,8 +62,17 @@ async function explained(command?: readonly string[]): Promise<Explained> {
     muting,
     search: new MemberSearch({ tracker, expected: { missingOf: () => 0 }, nowNs }),
     events,
-    identities: harness.identities,
-    live: new LiveConfig(loaded.config, async () => ["varta.toml:2", "varta.toml:6"]),
+    notes,
+    gone: new GoneMembers(observer),
+    strangers: { view: (pid) => ({ pid, runs: false }) as StrangerView },
+    processes: {
+      ...NO_PROCESSES,
+      identityOf: (pid, startTime, ...as) => identities.identityOf(pid, startTime, as[0], as[1]),
+    },
+    live: new LiveConfig(loaded.config, async () => ({
+      rules: ["varta.toml:2", "varta.toml:6"],
+      listeners: [],
+    })),
     expectedOf: () => 8,
     nowNs,
     unixMsAtStart: () => 0,
@@ -63,9 +82,10 @@ async function explained(command?: readonly string[]): Promise<Explained> {
   const view = async (target: string): Promise<ExplainView> => {
     const answer = await explaining.explain(target);
     if ("error" in answer) throw new Error(answer.text);
+    if ("runs" in answer) throw new Error(`pid ${answer.pid} is a stranger`);
     return answer;
   };
-  return { harness, feed, view };
+  return { harness, feed, notes, view };
 }
 
 /** The first worker has stalled. */
@@ -101,7 +121,8 @@ describe("explain", () => {
         failed: [
           { number: 1, place: "varta.toml:2", field: "comm", found: "worker", wanted: ["api"] },
         ],
-        threshold_ms: 5_000,
+        // That of its lane, whatever the rule says.
+        threshold_ms: THRESHOLD_MS,
         late_ms: 3_000,
       },
       next: [{ what: "deadline" }],
@@ -124,13 +145,16 @@ describe("explain", () => {
   test("says what was done since the stall, and what has happened before", async () => {
     const subject = await explained(["/bin/recover"]);
     stall(subject);
-    const { harness, feed, view } = subject;
+    const { harness, feed, notes, view } = subject;
     const slot = harness.observer.tracker.slotOf(100);
     const found = harness.observer.silence.stalls.ofSlot(slot, harness.observer.clock.lastNs);
     const of = { agent: found.agent, pid: 100, observerNs: 5 * THRESHOLD_NS };
     feed.resumed(of, Number.NaN);
     feed.stalled(found);
-    feed.outcome({ ...outcomeOf("began"), ...of, recoveryId: 51, plan: "restart", stepCount: 1 });
+    notes.stalled(found);
+    const began = { ...outcomeOf("began"), ...of, recoveryId: 51, plan: "restart", stepCount: 1 };
+    feed.outcome(began);
+    notes.outcome({ ...began, stall: found });
     const answer = await view("100");
     expect(answer.done).toMatchObject([{ what: "began", id: 51, plan: "restart", steps: 1 }]);
     expect(answer.history.map(({ kind }) => kind)).toEqual(["recovery", "stall", "resume"]);
@@ -140,9 +164,9 @@ describe("explain", () => {
   test("of a stall about which nothing was done says that it was reported", async () => {
     const subject = await explained();
     stall(subject);
-    const { harness, feed, view } = subject;
+    const { harness, notes, view } = subject;
     const slot = harness.observer.tracker.slotOf(100);
-    feed.stalled(harness.observer.silence.stalls.ofSlot(slot, harness.observer.clock.lastNs));
+    notes.stalled(harness.observer.silence.stalls.ofSlot(slot, harness.observer.clock.lastNs));
     expect((await view("100")).done).toMatchObject([{ what: "reported", as: "stall" }]);
   });
 
@@ -159,6 +183,6 @@ describe("explain", () => {
   test("of a name or pid that is not known is refused", async () => {
     const { view } = await explained();
     await expect(view("wroker")).rejects.toThrow('no agent is called "wroker"');
-    await expect(view("8123")).rejects.toThrow("pid 8123 is no member");
+    await expect(view("8123")).rejects.toThrow("pid 8123 is a stranger");
   });
 });

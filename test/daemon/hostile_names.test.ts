@@ -201,6 +201,8 @@ function exportOf(name: string, format: "jsonl" | "tsv"): string[] {
     ...end,
     listener: 1,
     how: "unclean",
+    isBySystemd: false,
+    endedNs: 6e9,
     recoveryId: NaN,
     exitStatus: 3,
     signal: NaN,

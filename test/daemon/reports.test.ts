@@ -189,8 +189,9 @@ describe("stalls and returns", () => {
     [Number.NaN, "how=unknown"],
   ])("an end with the status %p is %p", (waitStatus, words) => {
     const { reports, lines } = new Subject();
-    const member = { observerNs: 6e9, agent: 9, pid: 42, generation: 5 };
-    const exit = { ...member, listener: 0, how: "unclean", ...endNumbers(waitStatus) } as const;
+    const member = { observerNs: 6e9, endedNs: 6e9, agent: 9, pid: 42, generation: 5 };
+    const how = { how: "unclean", isBySystemd: false, ...endNumbers(waitStatus) } as const;
+    const exit = { ...member, listener: 0, ...how };
     reports.exited({ ...exit, recoveryId: Number.NaN });
     reports.exited({ ...exit, recoveryId: 51 });
     const line = `level=warn msg="member ended" agent=worker@3 pid=42 listener=main ${words}`;
@@ -199,7 +200,7 @@ describe("stalls and returns", () => {
 
   test("a member is gone with how it ended, or replaced with who came and when", () => {
     const { reports, lines } = new Subject();
-    const member = { observerNs: 6e9, agent: 9, pid: 42, generation: 5 };
+    const member = { observerNs: 6e9, endedNs: 6e9, agent: 9, pid: 42, generation: 5 };
     const none = { byPid: Number.NaN, gapNs: Number.NaN };
     reports.gone({ ...member, ...none, reason: "clean", ...endNumbers(0) });
     reports.gone({ ...member, ...none, reason: "ignored", ...endNumbers(256) });

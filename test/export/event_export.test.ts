@@ -426,8 +426,9 @@ describe("JSONL", () => {
       unknownVerdict("hidden"),
     ] as const)
       events.onStall({ ...STALL, agent: 7, verdict });
-    const end = { observerNs: 6e9, agent: 7, pid: 12, generation: 5, ...endNumbers(3 * 256) };
-    const exit = { ...end, listener: 1, how: "unclean" } as const;
+    const member = { observerNs: 6e9, endedNs: 6e9, agent: 7, pid: 12, generation: 5 };
+    const end = { ...member, ...endNumbers(3 * 256) };
+    const exit = { ...end, listener: 1, how: "unclean", isBySystemd: false } as const;
     events.add("exit", { ...exit, recoveryId: Number.NaN });
     events.add("exit", { ...exit, recoveryId: 51 });
     events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 250e6 });

@@ -7,7 +7,7 @@ import { eventWords } from "./event_words.ts";
 import { doneLines, nextLines } from "./explained_acts.ts";
 import { ruleLines, whoLines } from "./explained_rule.ts";
 import { evidenceLines, verdictText } from "./explained_verdict.ts";
-import { duration, roughly } from "./figures.ts";
+import { duration, plural, roughly } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import { commandName, linesText } from "./status.ts";
 import { Times } from "./times.ts";
@@ -62,21 +62,39 @@ function subject({ agent, member }: ExplainView): string {
 
 function headline(view: ExplainView, times: Times): string {
   const { state, since } = view;
-  const ended = view.member?.verdict?.end;
-  if (state === "gone") {
-    if (view.member?.verdict?.replaced) return "gone. It ended badly and was replaced in time.";
-    return ended ? `gone. It ended cleanly at ${times.at(ended.time)}.` : "gone.";
-  }
+  if (state === "gone") return goneSentence(view, times);
   const lasts = since === null ? "" : ` for ${duration(times.sinceMs(since))}`;
   if (view.muted !== null && state !== "ok")
     return `${state}${lasts}, muted for ${roughly(-times.sinceMs(view.muted.until))} more.`;
   if (state === "stalled") return `stalled${lasts}. ${reasonSentence(view)}`;
   if (state === "missing")
-    return `missing${lasts}. ${view.beating} of ${view.expected ?? view.members} members beat.`;
+    return `missing${lasts}. ${view.beating} of ${plural(view.expected ?? view.members, "member")} beat.`;
   return `${state}. ${stateSentence(view)}`;
 }
 
-function stateSentence({ state, rule }: ExplainView): string {
+function goneSentence({ member }: ExplainView, times: Times): string {
+  const verdict = member?.verdict;
+  if (verdict === null || verdict === undefined) return "gone. It has no member.";
+  const { ended, end } = verdict;
+  const at = end === null || end.time === "" ? "" : ` at ${times.at(end.time)}`;
+  switch (ended) {
+    case "replaced":
+      return "gone. It ended badly and was replaced in time.";
+    case "clean":
+      return `gone. It ended cleanly${at}.`;
+    case "unclean":
+      return `gone. It ended badly${at}, and was not replaced in time.`;
+    case "ignored":
+    case "brief":
+      return `gone. It ended${at}, and that is no alarm.`;
+    default:
+      return "gone. How it ended is not known.";
+  }
+}
+
+function stateSentence({ state, rule, member, expected }: ExplainView): string {
+  if (member === null)
+    return state === "new" && expected !== null ? "None of it beats yet." : "It has no member.";
   if (state === "critical" || state === "degraded") return "It says so itself.";
   if (state === "late") return "It is silent, and its threshold is not over.";
   if (rule.number === null && rule.count > 0) return "No [[agent]] matches it.";

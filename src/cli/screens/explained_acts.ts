@@ -32,14 +32,24 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
   switch (row.what) {
     case "began":
       return `${time}  recovery ${row.id} began: ${planOf(row.plan)}, ${plural(row.steps, "step")}`;
-    case "step":
-      return `${time}  step ${row.step}, ${stepText(row, view)}: ${row.result}`;
+    case "step": {
+      const took = row.took_ms === undefined ? "" : `, ${lasted(row.took_ms)}`;
+      return `${time}  step ${row.step}, ${stepText(row, view)}: ${row.result}${took}`;
+    }
     case "helped":
       return `${times.at(row.time)}  recovery ${row.id} helped, after ${lasted(row.took_ms)}`;
+    case "not_helped": {
+      const why = row.why === "" ? "" : `: ${row.why}`;
+      return `${time}  recovery ${row.id} did not help, after ${lasted(row.took_ms)}${why}`;
+    }
+    case "over":
+      return `${time}  recovery ${row.id} is done, after ${lasted(row.took_ms)}; no beat is awaited`;
     case "reported":
       return reportedText(row.as, time, view);
     case "held":
     case "refused":
+      if (row.step !== undefined)
+        return `${time}  step ${row.step}: not done (${row.reason}): ${gateText(row, view, times)}`;
       return `${time}  ${row.what} (${row.reason}): ${gateText(row, view, times)}`;
   }
 }
@@ -52,10 +62,13 @@ function planOf(plan: string): string {
   return plan === "" ? "the plan of [recovery]" : `plan ${plan}`;
 }
 
-function reportedText(as: "stall" | "gone" | "replaced", time: string, view: ExplainView): string {
-  if (as === "replaced") return "reported as exit, then as replaced; no stall, no recovery";
-  return as === "gone" && view.done.length === 1
-    ? `reported once, at ${time}; nothing is recovered`
+type ReportedAs = Extract<DoneRow, { readonly what: "reported" }>["as"];
+
+function reportedText(as: ReportedAs, time: string, view: ExplainView): string {
+  if (view.done.length > 1) return `${time}  reported as ${as}`;
+  if (as === "gone") return `reported once, at ${time}; nothing is recovered`;
+  return as === "replaced"
+    ? "reported as exit, then as replaced; no stall, no recovery"
     : `reported once, at ${time}`;
 }
 
@@ -124,14 +137,25 @@ export function nextLines(view: ExplainView, times: Times): string[] {
 function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
   switch (row.what) {
     case "step_ends": {
-      const left = `${row.left} of ${plural(row.limit, "recovery", "recoveries")}`;
-      const isAre = row.left === 1 ? "is" : "are";
+      const isOther = row.kind !== undefined && row.kind !== "restart_unit";
+      const what = isOther
+        ? `step ${row.step} is ended if it runs until then`
+        : "given up if systemd has not answered by then";
+      const after = afterStep(row);
       return [
-        `${times.at(row.time)}      given up if systemd has not answered by then`,
-        `after it      ${durationText(row.verify_ms)} to see a beat; ${left} in ` +
-          `${durationText(row.window_ms)} ${isAre} left`,
+        `${times.at(row.time)}      ${what}`,
+        ...(after === "" ? [] : [`after it      ${after}`]),
       ];
     }
+    case "step_begins":
+      return [
+        `${times.exactly(row.time)}  step ${row.step}, ${actionText(row, view.member?.pid)}, if no beat comes`,
+      ];
+    case "by_hand":
+      return [
+        "nothing by itself: it is decided once, and its plan has no retry",
+        `by hand: varta-watch recover ${commandName(view.agent)}`,
+      ];
     case "verified":
       return [
         `until ${times.exactly(row.time)}  a process of ${row.unit === "" ? view.agent : row.unit} must beat`,
@@ -166,12 +190,29 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
   }
 }
 
+function afterStep({
+  verify_ms,
+  left,
+  limit = 0,
+  window_ms = 0,
+}: Extract<NextRow, { readonly what: "step_ends" }>): string {
+  const texts = verify_ms === undefined ? [] : [`${durationText(verify_ms)} to see a beat`];
+  if (left !== undefined) {
+    const isAre = left === 1 ? "is" : "are";
+    const of = plural(limit, "recovery", "recoveries");
+    texts.push(`${left} of ${of} in ${durationText(window_ms)} ${isAre} left`);
+  }
+  return texts.join("; ");
+}
+
 /** What a person can do, where the daemon does nothing by itself. */
 function remedies(view: ExplainView): string[] {
   const { agent, member, rule, state } = view;
   const name = commandName(agent);
-  if (state === "gone" && view.next.every(({ what }) => what === "nothing"))
-    return ["nothing. A new process that beats is a new member."];
+  if (state === "gone")
+    return view.next.some(({ what }) => what !== "nothing")
+      ? []
+      : ["nothing. A new process that beats is a new member."];
   if (rule.number === null && rule.count > 0 && (rule.suggestion ?? "") !== "")
     return [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`];
   if (state !== "stalled" || member === null) return missingRemedy(view);

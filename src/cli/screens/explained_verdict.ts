@@ -22,24 +22,48 @@ const STATE_WORDS: Readonly<Record<string, string>> = {
 
 export function verdictText(view: ExplainView, times: Times): string[] {
   const { member } = view;
-  if (member === null) return ["none: it has no member"];
+  if (member === null)
+    return [view.state === "missing" ? "missing: no member of it beats" : "none: it has no member"];
   const { verdict } = member;
   if (view.state !== "stalled" && view.state !== "gone") {
     const threshold = setDuration(view.rule.threshold_ms);
     return [`none: it beats, silent for ${duration(member.silence_ms)} of ${threshold}`];
   }
   if (verdict === null) return ["unknown: its process was not looked at"];
+  if (isUnproven(member) && verdict.pid_reused === null)
+    return [`unknown: pid ${member.pid} may be another process than the one that beat`];
   if (view.state === "gone") return [goneText(view, verdict, times)];
   return [`${verdict.verdict}: ${verdictClause(member, verdict, times)}`];
 }
 
-function goneText({ agent }: ExplainView, { end, replaced }: ExplainedVerdict, times: Times) {
-  if (end === null) return "none: how it ended is not known, and it is not judged";
-  if (replaced === null) return `none: ${endText(end)} is a clean end, not a stall`;
-  return (
-    `none: ${endedText(end, times)}, and pid ${replaced.pid} of ${agent} ` +
-    `beat at ${times.exactly(replaced.time)}, ${duration(replaced.left_ms)} before the deadline was over`
-  );
+/** Attested, and yet it is not known that the process that is watched sent its beats. */
+function isUnproven({ proof }: ExplainedMember): boolean {
+  return proof.origin === "kernel_attested" && !proof.proven;
+}
+
+function goneText(
+  { agent }: ExplainView,
+  { ended, end, replaced }: ExplainedVerdict,
+  times: Times,
+) {
+  const how = end === null ? "how it ended is not known" : endedText(end, times);
+  if (replaced !== null)
+    return (
+      `none: ${how}, and pid ${replaced.pid} of ${agent} beat at ${times.exactly(replaced.time)}, ` +
+      `${duration(replaced.left_ms)} before the deadline was over`
+    );
+  switch (ended) {
+    case "clean":
+      return end === null
+        ? "none: its unit was stopped, which is a clean end"
+        : `none: ${endText(end)} is a clean end, not a stall`;
+    case "ignored":
+      return `none: ${how}; on_exit ignore says that its ends are no alarm`;
+    case "brief":
+      return `none: ${how}; it was over within a moment of its start, as a helper is`;
+    default:
+      return `exited: ${how}`;
+  }
 }
 
 function verdictClause(member: ExplainedMember, verdict: ExplainedVerdict, times: Times): string {
@@ -86,10 +110,12 @@ function processText({ proc_state, wchan }: ExplainedVerdict): string {
 
 export function evidenceLines(view: ExplainView, times: Times): string[] {
   const { member } = view;
+  if (member !== null && view.state === "gone") return goneEvidence(member, times);
   if (member === null || view.state !== "stalled") return [];
   const { verdict, proof } = member;
   if (verdict?.pid_reused) return [reusedText(member, verdict.pid_reused, times)];
-  if (proof.namespace !== null) return [namespaceText(member)];
+  if (isUnproven(member)) return unprovenLines(member, times);
+  if (proof.namespace !== null) return [...lastBeatOnly(member, times), namespaceText(member)];
   if (member.source !== "") return remoteLines(member, times);
   return [
     ...massLines(view),
@@ -156,10 +182,40 @@ function massLines({ mass }: ExplainView): string[] {
   if (mass === null || mass === undefined) return [];
   const { agents, within_ms, load, memory_used, stall_ms, stall_over_ms } = mass;
   const within = within_ms < 1_000 ? duration(within_ms) : roughly(within_ms);
-  const pressure = `${(stall_ms / 1_000).toFixed(1)}s of pressure stall in ${setDuration(stall_over_ms)}`;
+  const facts = [`load ${Math.round(load)}`];
+  if (memory_used !== null) facts.push(`memory ${Math.round(memory_used * 100)} % used`);
+  if (stall_ms !== null) {
+    const stalled = `${(stall_ms / 1_000).toFixed(1)}s of pressure stall`;
+    facts.push(`${stalled} in ${setDuration(stall_over_ms)}`);
+  }
   return [
     `${plural(agents, "agent")} fell silent within ${within}: look at the machine first`,
-    `(load ${Math.round(load)}, memory ${Math.round(memory_used * 100)} % used, ${pressure})`,
+    `(${facts.join(", ")})`,
+  ];
+}
+
+/** What is known of one that has left the table. */
+function goneEvidence(member: ExplainedMember, times: Times): string[] {
+  const { verdict } = member;
+  if (verdict === null || verdict.ended === "clean" || verdict.ended === "replaced") return [];
+  const source = verdict.end_source === null ? [] : processLines(verdict);
+  return [...source, ...lastBeatOnly(member, times), ...killLines(verdict, times)];
+}
+
+function lastBeatOnly({ last_beat }: ExplainedMember, times: Times): string[] {
+  if (last_beat === null) return [];
+  const { time, number, status } = last_beat;
+  return [`last beat ${times.exactly(time)}, number ${number}, status ${status}`];
+}
+
+function unprovenLines(member: ExplainedMember, times: Times): string[] {
+  const { pid, verdict, who, last_beat } = member;
+  const read = last_beat === null ? "" : `, the last was read at ${times.exactly(last_beat.time)}`;
+  const started = who.since === null ? "" : ` started at ${times.exactly(who.since)} and`;
+  return [
+    ...(verdict === null ? [] : processLines(verdict)),
+    `its beats had to wait for the observer${read}: their sender may have ended before that; ` +
+      `pid ${pid}${started} has not beaten since`,
   ];
 }
 

@@ -4,18 +4,13 @@ import type { StrangerView } from "../../view/explain_view.ts";
 import { foldLines, printable } from "./cells.ts";
 import { sectionLines } from "./explain.ts";
 import { programText, wantedCount } from "./explained_rule.ts";
-import { plural, setDuration } from "./figures.ts";
+import { setDuration } from "./figures.ts";
 import { planText } from "./members.ts";
 import type { Screen } from "./screen.ts";
-import { linesText } from "./status.ts";
+import { commandName, linesText } from "./status.ts";
 
-/** Programs for which there is a page about how to make them beat. */
-const GUIDES: readonly (readonly [comm: RegExp, page: string])[] = [
-  [/^node/, "node"],
-  [/^python/, "python"],
-  [/^(php|php-fpm)/, "php"],
-  [/^java$/, "java"],
-];
+/** Where the package puts it. */
+const GUIDE = "/usr/share/doc/varta-watch/client.md";
 
 export function strangerScreen(given: StrangerView, screen: Screen): string {
   const view = printable(given);
@@ -36,29 +31,56 @@ export function strangerScreen(given: StrangerView, screen: Screen): string {
       [
         ["would be", [`agent ${agent}, ${by}`, policy]],
         ["may it", may === null ? [] : [mayText(view, may)]],
-        ["refused", [refusedText(view)]],
-        ["next", [`${guideOf(who.comm)}: five lines make it beat`]],
+        ["refused", refusedTexts(view)],
+        ["next", nextTexts(view)],
       ],
       screen,
     ),
   ]);
 }
 
-function mayText({ who }: StrangerView, may: NonNullable<StrangerView["may"]>): string {
+type May = NonNullable<StrangerView["may"]>;
+
+function mayText(view: StrangerView, may: May): string {
+  const { socket, mode, yes } = may;
+  return `${yes ? "yes" : "no"}: ${reasonText(view, may)}, ${socket} is ${mode}`;
+}
+
+function reasonText({ who }: StrangerView, { by, group, yes }: May): string {
   const user = who.user === "" ? `uid ${who.uid}` : `user ${who.user}`;
-  const { group, socket, mode } = may;
-  return may.yes
-    ? `yes: ${user} is in group ${group}, ${socket} is ${mode}`
-    : `no: ${user} is not in group ${group}, ${socket} is ${mode}`;
+  switch (by) {
+    case "root":
+      return "it runs as root";
+    case "owner":
+      return `${user} owns it`;
+    case "group":
+      return `${user} is in group ${group}`;
+    case "others":
+      return yes ? "any user may" : `${user} is not in group ${group}`;
+    case "allow_list":
+      return `${user} is on no allow list of its listener`;
+    case "namespace":
+      return "it is in another pid namespace, and its listener takes no containers";
+  }
 }
 
-function refusedText({ pid, refused }: StrangerView): string {
-  if (refused.length === 0)
-    return `no datagram of pid ${pid} was refused either: it sends none here`;
-  return refused.map(({ reason, count }) => `${plural(count, "datagram")} (${reason})`).join(", ");
+/** Of each reason the last refused datagram is known, and no other. */
+function refusedTexts({ pid, refused, refused_total }: StrangerView): string[] {
+  if (refused.length > 0)
+    return refused.map(
+      ({ reason, listener, cause }) => `${reason} at listener ${listener}: ${cause}`,
+    );
+  if (refused_total === 0) return ["no datagram was refused since the start: it sends none here"];
+  return [`of the last refused datagram of each reason none is of pid ${pid}`];
 }
 
-function guideOf(comm: string): string {
-  const guide = GUIDES.find(([pattern]) => pattern.test(comm));
-  return guide === undefined ? "docs/supervise/README.md" : `docs/supervise/${guide[1]}.md`;
+function nextTexts(view: StrangerView): string[] {
+  const { refused, may, who, rule } = view;
+  if (refused.length > 0) return refused.map(({ hint }) => hint);
+  if (may === null || may.yes) return [`${GUIDE}: a few lines make it beat`];
+  const place = rule.listener_place === "" ? "" : ` (${rule.listener_place})`;
+  if (may.by === "namespace") return [`containers = true in its [[listener]]${place}`];
+  if (may.by === "allow_list") return [`allow_uids = [${who.uid}] in its [[listener]]${place}`];
+  if (may.by !== "others" || who.user === "") return [`mode = "0660" in its [[listener]]${place}`];
+  return [`usermod -aG ${commandName(may.group)} ${commandName(who.user)}, then start it again`];
 }

@@ -22,6 +22,10 @@ export class Positions {
     }
   }
 
+  has(path: Path): boolean {
+    return this.#byPath.has(JSON.stringify(path));
+  }
+
   /** Where `anchor` of `path` is; else the nearest thing around it; else the start of the file. */
   find(path: Path, anchor: Anchor): Position {
     const order: Anchor[] = anchor === "header" ? ["header", "key"] : [anchor, "key", "header"];

@@ -6,7 +6,8 @@ import { type Change, diffConfigs } from "../../config/diff/diff.ts";
 import { restartFailure } from "../../config/diff/restart_problems.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { LoadOptions, LoadSuccess, Problem } from "../../config/load_result.ts";
-import { rulePlaces } from "../explained_process.ts";
+import { filePlaces } from "../explained_process.ts";
+import type { FilePlaces } from "../live_config.ts";
 
 export type NextResult = NextConfig | NotApplied;
 
@@ -14,8 +15,8 @@ export interface NextConfig {
   readonly ok: true;
   readonly loaded: LoadSuccess;
   readonly changes: readonly Change[];
-  /** "/etc/varta/varta.toml:31" for each of its rules. */
-  readonly rulePlaces: readonly string[];
+  /** Where its rules and listeners stand. */
+  readonly places: FilePlaces;
 }
 
 /** Why nothing of it is taken over. */
@@ -34,7 +35,7 @@ export async function readNext(before: Config, options: LoadOptions): Promise<Ne
   const changes = diffConfigs(before, loaded.config);
   const refused = await restartFailure(changes, loaded);
   if (refused !== undefined) return { ok: false, problems: refused.problems, takesRestart: true };
-  return { ok: true, loaded, changes, rulePlaces: await rulePlaces(loaded) };
+  return { ok: true, loaded, changes, places: await filePlaces(loaded) };
 }
 
 /** A problem of no line; without a file it is one of the daemon. */

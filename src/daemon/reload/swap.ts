@@ -5,6 +5,7 @@ import type { Config } from "../../config/config.ts";
 import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
 import { SecureUdpListener } from "../../listener/secure_udp.ts";
 import type { PreparedDoors } from "../door_change.ts";
+import type { FilePlaces } from "../live_config.ts";
 import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { type Parts, pauseGapNs } from "../parts.ts";
@@ -26,14 +27,14 @@ interface SwapOptions {
 export class Swap {
   readonly #options: SwapOptions;
   readonly #config: Config;
-  readonly #rulePlaces: readonly string[];
+  readonly #places: FilePlaces;
   readonly #rematch: Rematch;
 
-  constructor(options: SwapOptions, { loaded, rulePlaces }: NextConfig) {
+  constructor(options: SwapOptions, { loaded, places }: NextConfig) {
     const next = loaded.config;
     this.#options = options;
     this.#config = next;
-    this.#rulePlaces = rulePlaces;
+    this.#places = places;
     this.#rematch = new Rematch({
       tracker: options.parts.observer.tracker,
       findRule: ruleFinder(next.agents),
@@ -63,7 +64,7 @@ export class Swap {
     const { parts, doors, thresholdChanged } = this.#options;
     const { observer, recovery, identification, expected, agentRows, rubbish, live } = parts;
     const names = reservedNames(next.agents);
-    live.replace(next, () => Promise.resolve(this.#rulePlaces), nowNs);
+    live.replace(next, () => Promise.resolve(this.#places), nowNs);
     observer.tracker.table.agents.reserveAnew(names);
     identification.changeRules(ruleFinder(next.agents));
     this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));

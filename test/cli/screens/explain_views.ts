@@ -75,6 +75,7 @@ function verdict(
     cpu_ms: null,
     cpu_over_ms: null,
     tracer: null,
+    ended: null,
     end: null,
     end_source: null,
     freezer: 0,
@@ -268,6 +269,7 @@ export const ENDED: ExplainView = {
     "02:41:10",
     member(7002, {
       verdict: verdict("exited", {
+        ended: "clean",
         end: { time: t("02:41:10.219"), exit_status: 0, signal: null },
       }),
     }),
@@ -282,6 +284,7 @@ export const REPLACED: ExplainView = {
     "00:41:40",
     member(4708, {
       verdict: verdict("exited", {
+        ended: "replaced",
         end: { time: t("00:41:40.007"), exit_status: null, signal: 11 },
         replaced: { pid: 5120, time: t("00:41:46.310"), left_ms: 1_300 },
       }),
@@ -460,6 +463,7 @@ export const STRANGER: StrangerView = {
   who: { ...WHO, unit: "shop.service", comm: "node", script: "server.js" },
   agent: "shop",
   rule: { ...RULE, number: 6, place: "varta.toml:70", threshold_ms: 2_000 },
-  may: { yes: true, socket: "/run/varta/varta.sock", mode: "0660", group: "varta" },
+  may: { yes: true, socket: "/run/varta/varta.sock", mode: "0660", group: "varta", by: "group" },
   refused: [],
+  refused_total: 0,
 };

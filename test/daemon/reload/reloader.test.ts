@@ -34,7 +34,7 @@ class Subject implements Disposable {
   static async make(): Promise<Subject> {
     const subject = new Subject();
     const first = (await subject.fixture.load(subject.text)) as LoadSuccess;
-    const live = new LiveConfig(first.config, async () => []);
+    const live = new LiveConfig(first.config, async () => ({ rules: [], listeners: [] }));
     subject.reloader = new Reloader({
       read: (before) => ({
         result: subject.#read(before),
@@ -54,7 +54,7 @@ class Subject implements Disposable {
         prepare: () => --subject.preparations < 0,
         run: (nowNs) => {
           if (subject.breaks) throw new Error("half of it");
-          live.replace(loaded.config, async () => [], nowNs);
+          live.replace(loaded.config, async () => ({ rules: [], listeners: [] }), nowNs);
         },
         drop: () => subject.told.push("dropped"),
       }),

@@ -1,0 +1,87 @@
+// What is kept of each stall that lasts, for who asks later (spec 16 section 12): since when, how
+// much processor time the process had used by then, and what was done about it. The last events of
+// an agent are not enough for that: its other members have events, too.
+import { STALL_NOTE_ROWS_MAX, STALL_NOTES_MAX } from "../base/limits.ts";
+import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { Stall } from "../events/stall.ts";
+import { recoveryEventOf } from "./event_feed.ts";
+import type { RecoveryEvent } from "./event_view.ts";
+
+export interface StallNote {
+  readonly generation: number;
+  readonly agent: number;
+  /** Observer time at which it was judged; and at which it was reported, NaN = muted until now. */
+  readonly sinceNs: number;
+  reportedNs: number;
+  /** NaN = not known. */
+  readonly cpuTicks: number;
+  /** The oldest first. */
+  readonly done: DoneNote[];
+}
+
+interface DoneNote {
+  readonly observerNs: number;
+  readonly recovery: RecoveryEvent;
+}
+
+export class StallNotes {
+  /** By the tracker's key, the stall that began first before the others. */
+  readonly #notes = new Map<number, StallNote>();
+  /** Keys by the number of a recovery: not each of its outcomes says whose it is. */
+  readonly #keys = new Map<number, number>();
+
+  /** A stall was judged, or the mute is over that held it. */
+  stalled(stall: Stall): void {
+    const { key, generation, agent, observerNs, verdict, isMuted = false } = stall;
+    const known = this.noteOf(key, generation);
+    if (known !== undefined) {
+      if (!isMuted && Number.isNaN(known.reportedNs)) known.reportedNs = observerNs;
+      return;
+    }
+    this.left(key);
+    const [oldest] = this.#notes.keys();
+    if (this.#notes.size >= STALL_NOTES_MAX && oldest !== undefined) this.left(oldest);
+    this.#notes.set(key, {
+      generation,
+      agent,
+      sinceNs: observerNs,
+      reportedNs: isMuted ? Number.NaN : observerNs,
+      cpuTicks: verdict?.cpuTicks ?? Number.NaN,
+      done: [],
+    });
+  }
+
+  outcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "storm") return;
+    const { recoveryId, observerNs } = outcome;
+    const key = "stall" in outcome ? outcome.stall.key : this.#keys.get(recoveryId);
+    const note = key === undefined ? undefined : this.#notes.get(key);
+    const recovery = recoveryEventOf(outcome);
+    if (note === undefined || recovery === undefined) return;
+    if (recoveryId > 0) this.#keys.set(recoveryId, key!);
+    // What it began with says most, and what it came to.
+    if (note.done.length >= STALL_NOTE_ROWS_MAX) note.done.splice(STALL_NOTE_ROWS_MAX / 2, 1);
+    note.done.push({ observerNs, recovery });
+  }
+
+  /** It beats again, or has left the table. */
+  left(key: number): void {
+    const note = this.#notes.get(key);
+    if (note === undefined) return;
+    this.#notes.delete(key);
+    for (const { recovery } of note.done) this.#keys.delete(recovery.id);
+  }
+
+  noteOf(key: number, generation: number): StallNote | undefined {
+    const note = this.#notes.get(key);
+    return note !== undefined && Object.is(note.generation, generation) ? note : undefined;
+  }
+
+  /** Of the stalls that last, the agents whose first one began within `withinNs` of `sinceNs`. */
+  beganNear(sinceNs: number, withinNs: number): ReadonlyMap<number, number> {
+    const agents = new Map<number, number>();
+    for (const { agent, sinceNs: began } of this.#notes.values())
+      if (Math.abs(began - sinceNs) <= withinNs && !agents.has(agent)) agents.set(agent, began);
+    return agents;
+  }
+}
