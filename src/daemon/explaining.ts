@@ -190,7 +190,7 @@ export class Explaining {
         ...("how" in end
           ? []
           : [reported(isReplaced ? "replaced" : "gone", reader.time(end.observerNs))]),
-      ],
+      ].sort((one, other) => Date.parse(one.time) - Date.parse(other.time)),
       next: [isReplaced ? loop : { what: "nothing" }],
       rule: ruleView(live.current, facts, this.#places, { thresholdNs: last.thresholdNs }),
       history,

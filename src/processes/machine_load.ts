@@ -3,7 +3,7 @@
 import { loadavg } from "node:os";
 import { KernelFiles } from "./kernel_files.ts";
 
-export interface MachineLoad {
+interface MachineLoad {
   /** Of the last minute. */
   readonly load: number;
   /** Share of the memory, 0 to 1. */

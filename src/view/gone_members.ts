@@ -1,11 +1,12 @@
 // Members that have left the table since their process ended, for who asks about them later (spec
-// 16 section 12): the last of them, and no beat or line waits for it. What is kept is what was known
-// when the end was decided on.
+// 16 section 12): the last of them. What is kept is what was known when the end was decided on.
 import type { MemberFacts } from "../agents/naming.ts";
-import { GONE_MEMBERS_MAX } from "../base/limits.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
+
+/** A deploy replaces fewer, and each takes about 1 KiB. */
+const GONE_MEMBERS_MAX = 1_024;
 
 export interface GoneMember {
   readonly name: string;

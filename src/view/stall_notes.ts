@@ -1,11 +1,14 @@
 // What is kept of each stall that lasts, for who asks later (spec 16 section 12): since when, how
 // much processor time the process had used by then, and what was done about it. The last events of
 // an agent are not enough for that: its other members have events, too.
-import { STALL_NOTE_ROWS_MAX, STALL_NOTES_MAX } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import { recoveryEventOf } from "./event_feed.ts";
 import type { RecoveryEvent } from "./event_view.ts";
+
+/** Stalls that last of which is kept what was done, and what of each: about 8 MiB at most. */
+const STALL_NOTES_MAX = 4_096;
+const STALL_NOTE_ROWS_MAX = 12;
 
 export interface StallNote {
   readonly generation: number;
