@@ -7,6 +7,7 @@ import type { Asker as ActAsker } from "../events/act.ts";
 import type { EventLog } from "../view/event_log.ts";
 import type { ExplainView, StrangerView } from "../view/explain_view.ts";
 import type { Unfound } from "../view/member_search.ts";
+import type { ReloadResult } from "../view/reload_view.ts";
 import type { View } from "../view/view.ts";
 import type { ActsDoor } from "./acts_door.ts";
 
@@ -53,6 +54,8 @@ export interface ControlSources {
   readonly events: EventLog;
   /** Also of a target that is a pid or "ADDRESS/PID". */
   readonly explain: (target: string) => Promise<ExplainView | StrangerView | Unfound>;
+  /** Has the configuration file read again; `isDry`: nothing is applied. */
+  readonly reload: (isDry: boolean, by: ActAsker) => Promise<ReloadResult>;
   /** Of a process of this host, made up by itself; "" = unknown. */
   readonly commOf: (pid: number) => string;
 }

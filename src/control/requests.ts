@@ -9,6 +9,7 @@ import { MUTE } from "./requests/mute.ts";
 import { MUTES } from "./requests/mutes.ts";
 import { NAMES } from "./requests/names.ts";
 import { RECOVER } from "./requests/recover.ts";
+import { RELOAD } from "./requests/reload.ts";
 import { STATUS } from "./requests/status.ts";
 import { UNMUTE } from "./requests/unmute.ts";
 import type { Request } from "./request.ts";
@@ -25,4 +26,5 @@ export const REQUESTS: readonly Request[] = [
   RECOVER,
   FORGET,
   LOG_LEVEL,
+  RELOAD,
 ];

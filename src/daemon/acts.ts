@@ -27,6 +27,7 @@ import type {
   RecoveryBegun,
   UnmuteAnswer,
 } from "../view/act_views.ts";
+import type { ReloadResult } from "../view/reload_view.ts";
 import type { Found, MemberSearch, Unfound } from "../view/member_search.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
@@ -221,6 +222,14 @@ export class Acts implements ActsDoor, Deadline {
     const until = this.#time(this.#levelUntilNs);
     // biome-ignore lint/suspicious/noThenProperty: a word of the answer, and no function.
     return { v: 1, level, until, then: this.#levelBefore };
+  }
+
+  /** The file was read again because somebody asked for it. */
+  reloaded({ changes, problems }: ReloadResult, by: Asker): void {
+    const isRefused = problems.length > 0;
+    const count = isRefused ? problems.length : changes.length;
+    const detail = `${count} ${isRefused ? "problem" : "change"}${count === 1 ? "" : "s"}`;
+    this.#note({ ...this.#actOf("reload", "", by, detail, Number.NaN), isRefused });
   }
 
   nextDeadlineNs(): number {

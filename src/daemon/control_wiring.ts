@@ -17,7 +17,11 @@ import { errorText } from "./start_error.ts";
 
 type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "processes">;
 
-export function controlSources(view: View, parts: ControlParts): ControlSources {
+export function controlSources(
+  view: View,
+  parts: ControlParts,
+  reload: ControlSources["reload"],
+): ControlSources {
   const { acts, events, explaining, processes } = parts;
   return {
     view,
@@ -26,6 +30,7 @@ export function controlSources(view: View, parts: ControlParts): ControlSources 
     acts,
     events,
     explain: (target) => explaining.explain(target),
+    reload,
     commOf: (pid) => processes.commOf(pid),
   };
 }

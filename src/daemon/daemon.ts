@@ -23,7 +23,7 @@ import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
 import type { Reloader } from "./reload/reloader.ts";
-import { makeReloader, type ReadAgain } from "./reload/wiring.ts";
+import { askedReload, makeReloader, type ReadAgain } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
@@ -124,10 +124,13 @@ export class Daemon {
       log,
       childCount: () => this.#view.recovery().children,
     });
-    this.#servers = makeServers(this.#parts, this.#view, {
+    const health = {
       isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
-    });
+    };
+    this.#servers = makeServers(this.#parts, this.#view, health, (isDry, by) =>
+      askedReload(this.#reloader, this.#parts.acts, isDry, by),
+    );
     this.#reloader = makeReloader({
       parts: this.#parts,
       again: options.readAgain,

@@ -1,5 +1,6 @@
 // Wires the servers to the parts of the daemon.
 import { VERSION } from "../base/build_info.ts";
+import type { ControlSources } from "../control/request.ts";
 import { HttpServer } from "../http/http_server.ts";
 import type { View } from "../view/view.ts";
 import { controlOptions, controlSources, controlViews } from "./control_wiring.ts";
@@ -13,9 +14,14 @@ interface Health {
   readonly isReady: () => boolean;
 }
 
-export function makeServers(parts: Parts, view: View, health: Health): Servers {
+export function makeServers(
+  parts: Parts,
+  view: View,
+  health: Health,
+  reload: ControlSources["reload"],
+): Servers {
   const { metrics, clock, log } = parts;
-  const sources = controlSources(view, parts);
+  const sources = controlSources(view, parts, reload);
   return new Servers({
     log,
     ofHttp: {

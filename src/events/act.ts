@@ -9,7 +9,7 @@ export interface Asker {
   readonly comm: string;
 }
 
-type ActWord = "mute" | "unmute" | "recover" | "forget" | "log_level";
+type ActWord = "mute" | "unmute" | "recover" | "forget" | "log_level" | "reload";
 
 /** An act that was done or refused. */
 export interface Act {

@@ -10,6 +10,7 @@ export function sourcesWith(given: Partial<ControlSources>): ControlSources {
     acts: undefined as never,
     events: undefined as never,
     explain: () => Promise.reject(new Error("nobody explains here")),
+    reload: () => Promise.reject(new Error("nobody reloads here")),
     commOf: () => "varta-watch",
     ...given,
   };

@@ -77,4 +77,31 @@ export const CONTROL_COMMANDS = [
     ],
     load: () => import("../explain.ts"),
   }),
+  command({
+    name: "reload",
+    summary: "have the configuration file read again and taken over",
+    about: [
+      "Has the running daemon read its file again and waits for the end. Says what has",
+      "changed, or every problem with file, line and column; then nothing was applied.",
+      "No member is forgotten and no beat lost. root, the user of the daemon and",
+      "operators may do it; it is a row of the audit log.",
+    ],
+    own: [
+      { name: "dry-run", form: FLAG, help: "say what would change, and change nothing" },
+      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
+      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
+      { name: "utc", form: FLAG, help: "all times in UTC" },
+      CONTROL_OPTION,
+    ],
+    examples: [
+      ["varta-watch reload --dry-run", "what would change?"],
+      ["varta-watch reload", "take the file over"],
+    ],
+    exits: [
+      ["0", "taken over, or nothing has changed"],
+      ...CONTROL_EXITS,
+      ["78", "nothing was applied: the problems are on stdout"],
+    ],
+    load: () => import("../reload.ts"),
+  }),
 ];

@@ -1,4 +1,7 @@
 // Wires the reload to the parts of the daemon.
+import type { Asker } from "../../events/act.ts";
+import type { ReloadResult } from "../../view/reload_view.ts";
+import type { Acts } from "../acts.ts";
 import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { NO_DOORS, prepareAll } from "../door_change.ts";
@@ -11,6 +14,23 @@ import { NextReader, type StartedWith } from "./next_reader.ts";
 import { Reloader } from "./reloader.ts";
 import { memberCounts } from "./rematch.ts";
 import { Swap } from "./swap.ts";
+
+/** A reload over the control socket: an act, noted with what came of it. */
+export function askedReload(
+  reloader: Pick<Reloader, "request" | "tryOut">,
+  acts: Pick<Acts, "reloaded">,
+  isDry: boolean,
+  by: Asker,
+): Promise<ReloadResult> {
+  const { promise, resolve } = Promise.withResolvers<ReloadResult>();
+  if (isDry) reloader.tryOut(resolve);
+  else
+    reloader.request((result) => {
+      acts.reloaded(result, by);
+      resolve(result);
+    });
+  return promise;
+}
 
 interface WiringOptions {
   readonly parts: Parts;

@@ -120,6 +120,7 @@ describe.concurrent("a reload", () => {
       await until("the page to say so", async () => (await members("api")) === 1);
       expect(await members("worker")).toBe(0);
       await until("the recovery", () => existsSync(daemon.path("noted")));
+      await daemon.untilStalls(agent.pid);
       expect(daemon.stallsOf(agent.pid)[0]!.fields.get("agent")).toBe("api");
     },
   );
