@@ -25,9 +25,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts CLOCK_REALTIME": "the same",
   "ffi/constants.ts EIO": "the same",
   "ffi/constants.ts EINVAL": "the same",
-  "src/cli/screens/events.ts nameCellsOf": "a screen waits for its command",
-  "src/cli/screens/events.ts eventLine": "the same",
-  "src/cli/screens/events.ts eventsEndLine": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
   "src/wire/key_derivation.ts deriveEpochKey":
     "part of the protocol's vectors, not yet of the wire",

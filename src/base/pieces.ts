@@ -7,6 +7,8 @@ export interface Pieces {
    * something happens; undefined = the text is whole.
    */
   next(): string | null | undefined;
+  /** Its reader waits for as long as it takes: this is sent when nothing came for 2 s. */
+  readonly keepAlive?: string | undefined;
   /** The reader is gone, or has it all. */
   end?(): void;
 }

@@ -16,7 +16,7 @@ import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
 import { lastSeen } from "./last_seen.ts";
-import { daemonDown, daemonSilent, notPermitted } from "./screens/no_answer.ts";
+import { daemonDown, daemonEnded, daemonSilent, notPermitted } from "./screens/no_answer.ts";
 import type { Answer as NoAnswer } from "./screens/reload.ts";
 import type { Screen } from "./screens/screen.ts";
 
@@ -36,7 +36,10 @@ const EXIT_NOT_PERMITTED = 77;
 const PATIENCE_MS = 2_000;
 /** Of poll(2). */
 const FOR_EVER = -1;
+/** Of a stream: a daemon with nothing to say says so every 2 s, on a busy machine later. */
+const QUIET_MS_MAX = 6_000;
 const CONNECT_RETRY_MS = 20;
+const STDOUT = 1;
 const READ_BYTES = 64 * 1_024;
 const SYSTEM_SOCKET = "/run/varta/control.sock";
 const GROUP_WRITES = 0o020;
@@ -50,8 +53,16 @@ export type Answer =
 interface AskOptions {
   readonly screen: Screen;
   readonly patienceMs?: number;
-  /** Each line as it comes; behind the first one an answer takes the time that it needs. */
-  readonly onLine?: (line: string) => void;
+  /**
+   * Each line as it comes; false = none is wanted any more. Behind the first one an answer takes
+   * the time that it needs.
+   */
+  readonly onLine?: (line: string) => unknown;
+  /**
+   * It has no end of its own: its daemon says so when it has nothing to say, and it is over when
+   * nobody reads what this program prints.
+   */
+  readonly isStream?: boolean;
 }
 
 /** Where a command asks that names no socket. */
@@ -67,7 +78,7 @@ export function controlPath(
 export function ask(
   path: string,
   request: Readonly<Record<string, unknown>>,
-  { screen, patienceMs = PATIENCE_MS, onLine }: AskOptions,
+  { screen, patienceMs = PATIENCE_MS, onLine, isStream = false }: AskOptions,
 ): Answer {
   const bytes = Buffer.byteLength(path);
   if (bytes > SOCKET_PATH_BYTES_MAX) {
@@ -78,7 +89,7 @@ export function ask(
   if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
   try {
     const line = `${JSON.stringify({ v: PROTOCOL, ...request })}\n`;
-    return askAt({ fd, path, screen, patienceMs, onLine }, line);
+    return askAt({ fd, path, screen, patienceMs, onLine, isStream }, line);
   } finally {
     close(fd);
   }
@@ -90,6 +101,7 @@ interface Asked {
   readonly screen: Screen;
   readonly patienceMs: number;
   readonly onLine: AskOptions["onLine"];
+  readonly isStream: boolean;
 }
 
 function askAt(asked: Asked, line: string): Answer {
@@ -136,18 +148,22 @@ function readAnswer(fd: number, patienceMs: number): string | undefined {
 }
 
 /** The same, with each line handed on as soon as it is whole. */
-function followAnswer({ fd, path, screen, patienceMs }: Asked, onLine: (line: string) => void) {
-  const poll = new PollSet(1);
+function followAnswer(asked: Asked, onLine: (line: string) => unknown): Answer {
+  const { fd, path, isStream } = asked;
+  const poll = new PollSet(2);
   poll.add(fd, POLLIN);
+  // Nothing is asked for: what is reported all the same is that its reader has left.
+  const stdout = poll.add(isStream ? STDOUT : -1, 0);
   const buffer = new StreamBuffer(READ_BYTES);
   const decoder = new TextDecoder();
   let rest = "";
-  let hasBegun = false;
+  let patienceMs = asked.patienceMs;
   for (;;) {
-    if (poll.wait(hasBegun ? FOR_EVER : patienceMs) === 0) return noAnswer(fd);
+    if (poll.wait(patienceMs) === 0) return noAnswer(fd, patienceMs);
+    if (poll.revents(stdout) !== 0) return { ok: true, lines: [] };
     const count = buffer.receive(fd, 0);
     if (count === -EAGAIN || count === -EINTR) continue;
-    if (count <= 0) return isDown(path, screen);
+    if (count <= 0) return hasEnded();
     const lines = (rest + decoder.decode(buffer.bytes.subarray(0, count), { stream: true })).split(
       "\n",
     );
@@ -155,9 +171,8 @@ function followAnswer({ fd, path, screen, patienceMs }: Asked, onLine: (line: st
     for (const line of lines) {
       if (line === DONE) return judged([], path);
       const answer = judged([line], path);
-      if (!answer.ok) return answer;
-      hasBegun = true;
-      onLine(line);
+      if (!answer.ok || onLine(line) === false) return answer;
+      patienceMs = isStream ? QUIET_MS_MAX : FOR_EVER;
     }
   }
 }
@@ -170,6 +185,7 @@ function judged(lines: readonly string[], path: string): Answer {
     const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
     if (error === "not_permitted") return mayNotTell(path);
     if (error === "bad_version") return otherProtocol(line);
+    if (error === "closing") return hasEnded();
     return failed(REFUSAL_EXITS[error!] ?? EXIT_NO_ANSWER, text, hint);
   }
   return { ok: true, lines };
@@ -180,9 +196,14 @@ function isDown(path: string, screen: Screen): Answer {
   return { ok: false, ...daemonDown({ host: hostname(), time, last: lastSeen(path) }, screen) };
 }
 
-function noAnswer(fd: number): Answer {
+/** It was there a moment ago. */
+function hasEnded(): Answer {
+  return { ok: false, ...daemonEnded(hostname()) };
+}
+
+function noAnswer(fd: number, afterMs = PATIENCE_MS): Answer {
   const pid = peerCredentials(fd)?.pid || undefined;
-  return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid)) };
+  return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid), afterMs) };
 }
 
 /** The letter of /proc/PID/stat; "" = it is gone. */

@@ -16,8 +16,9 @@ const RED = "1;31";
 const YELLOW = "33";
 const CYAN = "36";
 
-export function print(text: string): void {
-  writeAll(STDOUT, text);
+/** False: its reader has left. */
+export function print(text: string): boolean {
+  return writeAll(STDOUT, text);
 }
 
 export function printError(message: string): void {
@@ -81,7 +82,7 @@ function writeOn(bytes: Buffer): Promise<void> {
   });
 }
 
-function writeAll(fd: number, text: string): void {
+function writeAll(fd: number, text: string): boolean {
   const bytes = Buffer.from(text);
   let offset = 0;
   while (offset < bytes.length) {
@@ -90,8 +91,9 @@ function writeAll(fd: number, text: string): void {
     } catch (error) {
       // A full pipe that was set to non-blocking by its other owner: try again. A reader that left:
       // no one is left to read it.
-      if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") return;
+      if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") return false;
       Bun.sleepSync(RETRY_MS);
     }
   }
+  return true;
 }

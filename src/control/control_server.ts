@@ -9,10 +9,12 @@ import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
 import { Counters } from "../base/counters.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
-import { ControlConnection, LINE_BYTES_MAX, SEND_FAILED, SENT_ALL } from "./connection.ts";
+import { ControlConnection, SEND_FAILED, SENT_ALL } from "./connection.ts";
 import { type BoundControl, type ControlPath, ControlListener } from "./control_listener.ts";
 import { CONTROL, type ControlCounters, type RefusedReason } from "./counters.ts";
-import { CONNECTIONS_MAX, CONNECTIONS_PER_UID_MAX, hasPlace } from "./places.ts";
+import { CLOSING, TOO_LONG, TOO_MANY, TOO_SLOW } from "./last_words.ts";
+import { PATIENCE_NS, patienceNs, quietNs } from "./patience.ts";
+import { CONNECTIONS_MAX, hasPlace } from "./places.ts";
 import {
   type Arguments,
   type ControlSources,
@@ -26,8 +28,6 @@ import { isBlank, parseRequestLine } from "./request_line.ts";
 import { groupsAt, mayAct, type Operators } from "./rights.ts";
 
 const EVENTS_PER_TURN_MAX = 64;
-/** For a whole line from its first byte, for the first request, for a byte of an answer. */
-const PATIENCE_NS = 5 * NS_PER_S;
 const IDLE_NS_MAX = 60 * NS_PER_S;
 const DRAIN_NS_MAX = NS_PER_S;
 /** The work of one turn, and the rest after it in parts of what it took. */
@@ -163,7 +163,7 @@ export class ControlServer {
   #drain(open: ControlConnection): void {
     open.isLast = true;
     if (open.answer === undefined && open.unsent === 0) this.#end(open);
-    else if (open.isWaiting) this.#refuse(open, { error: "closing", text: "the daemon ends" });
+    else if (open.isWaiting) this.#refuse(open, CLOSING);
   }
 
   // --- accepting and reading
@@ -197,8 +197,7 @@ export class ControlServer {
     const mayStay = hasPlace(peer?.uid, uids, this.#options.daemonUid);
     if (!mayStay || this.#readiness.add(fd, POLLIN) < 0) {
       this.counters.add(CONTROL.refused.too_many);
-      const limit = `${CONNECTIONS_MAX} in all, ${CONNECTIONS_PER_UID_MAX} of a user`;
-      open.put(refusalText({ error: "too_many", text: `too many connections: ${limit}` }));
+      open.put(refusalText(TOO_MANY));
       open.flush();
       close(fd);
       return;
@@ -243,7 +242,7 @@ export class ControlServer {
       this.#end(open);
       return false;
     }
-    if (open.unsent < before) this.#setDeadline(open, PATIENCE_NS);
+    if (open.unsent < before) this.#setDeadline(open, patienceNs(open));
     if (result === SENT_ALL) return this.#sentAll(open);
     this.#watch(open, POLLOUT);
     return open.answer !== undefined && !open.isWaiting && open.hasRoom;
@@ -253,7 +252,7 @@ export class ControlServer {
   #sentAll(open: ControlConnection): boolean {
     if (open.answer !== undefined) {
       this.#watch(open, 0);
-      this.#setDeadline(open, open.isWaiting ? Number.POSITIVE_INFINITY : PATIENCE_NS);
+      this.#setDeadline(open, open.isWaiting ? quietNs(open) : patienceNs(open));
       return !open.isWaiting;
     }
     if (open.isLast) {
@@ -267,7 +266,8 @@ export class ControlServer {
 
   #makePiece(open: ControlConnection): void {
     const piece = open.answer!.next();
-    if (piece === null) open.isWaiting = true;
+    if (piece === null && open.isLast) this.#refuse(open, CLOSING);
+    else if (piece === null) open.isWaiting = true;
     else if (piece === undefined) {
       open.answer?.end?.();
       open.answer = undefined;
@@ -282,11 +282,7 @@ export class ControlServer {
   #takeLine(open: ControlConnection): boolean {
     const line = open.takeLine();
     if (line === undefined) {
-      if (open.isTooLong)
-        this.#refuse(open, {
-          error: "too_long",
-          text: `a line of more than ${LINE_BYTES_MAX} bytes`,
-        });
+      if (open.isTooLong) this.#refuse(open, TOO_LONG);
       else if (open.hasEnded) this.#end(open);
       return open.unsent > 0;
     }
@@ -329,6 +325,8 @@ export class ControlServer {
 
   #wake(open: ControlConnection): void {
     if (this.#open.get(open.fd) !== open || open.answer === undefined) return;
+    // The time of one that has not read the rest before this goes on.
+    if (open.unsent === 0) this.#setDeadline(open, patienceNs(open));
     open.isWaiting = false;
     this.#busy.add(open);
   }
@@ -364,11 +362,14 @@ export class ControlServer {
   }
 
   #expired(open: ControlConnection): void {
-    if (open.answer !== undefined || open.unsent > 0) this.#giveUp(open, "unread");
-    else if (open.held > 0) {
-      const text = `a line was not whole after ${PATIENCE_NS / NS_PER_S}s`;
-      this.#refuse(open, { error: "too_slow", text });
-    } else if (open.requests === 0) this.#giveUp(open, "idle");
+    const { keepAlive } = open.answer ?? {};
+    if (keepAlive !== undefined && open.isWaiting && open.unsent === 0) {
+      open.put(keepAlive);
+      this.#setDeadline(open, patienceNs(open));
+      this.#busy.add(open);
+    } else if (open.answer !== undefined || open.unsent > 0) this.#giveUp(open, "unread");
+    else if (open.held > 0) this.#refuse(open, TOO_SLOW);
+    else if (open.requests === 0) this.#giveUp(open, "idle");
     else this.#end(open);
   }
 

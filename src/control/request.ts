@@ -4,7 +4,7 @@
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import { type Pieces, wholePiece } from "../base/pieces.ts";
 import type { Asker as ActAsker } from "../events/act.ts";
-import type { EventLog } from "../view/event_log.ts";
+import type { EventStreams } from "../view/event_streams.ts";
 import type { ExplainView, StrangerView } from "../view/explain_view.ts";
 import type { Unfound } from "../view/member_search.ts";
 import type { ReloadResult } from "../view/reload_view.ts";
@@ -20,7 +20,9 @@ export type Argument =
   | { readonly is: "integer"; readonly min: number; readonly max: number; readonly help: string }
   | { readonly is: "word"; readonly words: readonly string[]; readonly help: string }
   /** As in the configuration; its value is in milliseconds. */
-  | { readonly is: "duration"; readonly msMax: number; readonly help: string };
+  | { readonly is: "duration"; readonly msMax: number; readonly help: string }
+  /** Several of them, with commas in between. */
+  | { readonly is: "words"; readonly words: readonly string[]; readonly help: string };
 
 type Required = { readonly required?: true };
 
@@ -29,8 +31,8 @@ export interface RequestRow {
   readonly right: "read" | "act";
   readonly help: string;
   readonly args: Readonly<Record<string, Argument & Required>>;
-  /** Its answer has no end of its own: it is not served by HTTP. */
-  readonly stream?: true;
+  /** Its answer may have no end of its own: by HTTP it is one of server-sent events. */
+  readonly isStream?: true;
   /** The lines of its answer, for the documentation. */
   readonly answer: string;
 }
@@ -51,7 +53,7 @@ export interface ControlSources {
   readonly host: string;
   readonly wallMs: () => number;
   readonly acts: ActsDoor;
-  readonly events: EventLog;
+  readonly events: EventStreams;
   /** Also of a target that is a pid or "ADDRESS/PID". */
   readonly explain: (target: string) => Promise<ExplainView | StrangerView | Unfound>;
   /** Has the configuration file read again; `isDry`: nothing is applied. */

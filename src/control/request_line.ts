@@ -103,6 +103,10 @@ function checkedValue(argument: Argument, value: unknown): string | number | boo
       const ms = typeof value === "string" ? parseDurationMs(value) : undefined;
       return typeof ms === "number" && ms > 0 && ms <= argument.msMax ? ms : undefined;
     }
+    case "words": {
+      if (typeof value !== "string") return undefined;
+      return value.split(",").every((word) => argument.words.includes(word)) ? value : undefined;
+    }
   }
 }
 
@@ -125,6 +129,8 @@ export function wanted(argument: Argument): string {
       return argument.words.map((word) => `"${word}"`).join(" or ");
     case "duration":
       return `a duration such as "30m", at most ${durationText(argument.msMax)}`;
+    case "words":
+      return `some of ${argument.words.join(", ")}, with commas in between`;
   }
 }
 

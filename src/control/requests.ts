@@ -1,5 +1,6 @@
 // Every request of the control socket, in the order of the documentation. A new one is a file in
 // requests/ and a line here.
+import { EVENTS } from "./requests/events.ts";
 import { EXPLAIN } from "./requests/explain.ts";
 import { FORGET } from "./requests/forget.ts";
 import { GATES } from "./requests/gates.ts";
@@ -18,6 +19,7 @@ export const REQUESTS: readonly Request[] = [
   STATUS,
   MEMBERS,
   EXPLAIN,
+  EVENTS,
   NAMES,
   MUTES,
   MUTE,

@@ -90,13 +90,15 @@ export function closingLastSeen(file: LastSeenFile): Close {
 /** No turn comes any more: what waits is exported and logged, and no recovery is decided. */
 export function closingTurns(
   tick: Tick,
-  { refusals, recovery, clock }: Pick<Parts, "refusals" | "recovery" | "clock">,
+  { refusals, recovery, clock, feed }: Pick<Parts, "refusals" | "recovery" | "clock" | "feed">,
 ): Close {
-  return ({ kind }) => {
+  return ({ kind, reason }) => {
     if (kind !== "shutdown") return;
     tick.exportQueuedStalls();
     refusals.flush(clock.nowNs());
     recovery.beginShutdown(clock.nowNs());
+    // Before the servers close: who follows the events hears of it.
+    feed.stopping(reason, clock.nowNs());
   };
 }
 

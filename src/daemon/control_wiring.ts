@@ -9,10 +9,12 @@ import type { ControlSources, Request } from "../control/request.ts";
 import { parseRequestQuery } from "../control/request_line.ts";
 import { REQUESTS } from "../control/requests.ts";
 import type { HttpView, HttpViews } from "../http/view_queue.ts";
+import { EventStreams } from "../view/event_streams.ts";
 import type { View } from "../view/view.ts";
 import { LastSeenFile } from "./last_seen_file.ts";
 import type { Log } from "./log.ts";
 import type { Parts } from "./parts.ts";
+import { SESSION_ID } from "./session.ts";
 import { errorText } from "./start_error.ts";
 
 type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "processes">;
@@ -28,7 +30,7 @@ export function controlSources(
     host: hostname(),
     wallMs: Date.now,
     acts,
-    events,
+    events: new EventStreams(events, SESSION_ID),
     explain: (target) => explaining.explain(target),
     reload,
     commOf: (pid) => processes.commOf(pid),
@@ -54,7 +56,7 @@ export function controlOptions(
 /** What reads, as HTTP has it; without a token on a loopback address `status` alone is served. */
 export function controlViews(config: Config, sources: ControlSources): HttpViews {
   const isOn = config.metrics.view && !config.optionsAlone;
-  const views = REQUESTS.filter(({ right, stream }) => isOn && right === "read" && !stream);
+  const views = REQUESTS.filter(({ right, isStream }) => isOn && right === "read" && !isStream);
   return new Map(views.map((request) => [`/v1/${request.name}`, httpView(request, sources)]));
 }
 

@@ -4,6 +4,7 @@
 import { clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { VERSION } from "../base/build_info.ts";
 import type { Config } from "../config/config.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
@@ -205,6 +206,7 @@ export class Daemon {
     logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
+    this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     releaseProgramCode();

@@ -92,6 +92,7 @@ export interface Parts {
   readonly processes: ProcReader;
   /** What has happened lately. */
   readonly events: EventLog;
+  readonly feed: EventFeed;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
   readonly beatRates: BeatRates | undefined;
@@ -276,7 +277,10 @@ export function makeParts(options: PartsOptions): Parts {
     muting,
     search,
     log,
-    acted: (act) => options.recordAct(act),
+    acted: (act) => {
+      options.recordAct(act);
+      feed.acted(act, users.nameOf(act.byUid, monotonicNs()));
+    },
     nowNs: () => clock.nowNs(),
     unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
     userName,
@@ -314,6 +318,7 @@ export function makeParts(options: PartsOptions): Parts {
     agentRows,
     beatRates,
     events,
+    feed,
     acts,
     explaining,
     processes,

@@ -21,7 +21,7 @@ export function makeServers(
   reload: ControlSources["reload"],
 ): Servers {
   const { metrics, clock, log } = parts;
-  const sources = controlSources(view, parts, reload);
+  const httpSources = controlSources(view, parts, reload);
   return new Servers({
     log,
     ofHttp: {
@@ -34,8 +34,9 @@ export function makeServers(
       onError: (error: Error) =>
         log.limited("prom_serve", "error", "http answer failed", { error: error.message }),
     },
-    ofControl: controlOptions(parts, sources),
-    viewsOf: (config) => controlViews(config, sources),
+    // Each has its own, so that those who follow the events by one leave the other its places.
+    ofControl: controlOptions(parts, controlSources(view, parts, reload)),
+    viewsOf: (config) => controlViews(config, httpSources),
     opened: (server, { optionsAlone }) => {
       // The page of a daemon without a file is that of the Rust observer.
       if (server instanceof HttpServer || !optionsAlone) metrics.show(server.counters);

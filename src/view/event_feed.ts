@@ -3,7 +3,7 @@
 import { msFromNs, wholeMsFromNs } from "../base/time.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { EndNumbers } from "../base/wait_status.ts";
-import type { MuteEvent } from "../events/act.ts";
+import type { Act, MuteEvent } from "../events/act.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
 import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
@@ -96,6 +96,31 @@ export class EventFeed {
     const what = phase === "begin" ? "muted" : how === "expired" ? "mute ended" : "unmuted";
     const detail = reason === "" ? what : `${what}: ${reason}`;
     this.#put({ time: this.#time(observerNs), kind: "mute", agent: target, detail });
+  }
+
+  /** `user`: the name of who asked. That of a mute says it, and is there already. */
+  acted(act: Act, user: string): void {
+    const isMute = act.act === "mute" || act.act === "unmute";
+    if (isMute && !act.isRefused) return;
+    const { observerNs, target, pid } = act;
+    const detail = clause(`${act.act} by ${user}${act.isRefused ? " refused" : ""}: ${act.detail}`);
+    const member = Number.isNaN(pid) ? {} : { pid };
+    this.#put({ time: this.#time(observerNs), kind: "act", agent: target, ...member, detail });
+  }
+
+  booted(version: string, pid: number, observerNs: number): void {
+    const detail = `varta-watch ${version}, pid ${pid}`;
+    this.#put({ time: this.#time(observerNs), kind: "boot", agent: "", detail });
+  }
+
+  /** No turn comes any more. */
+  stopping(reason: string, observerNs: number): void {
+    this.#put({ time: this.#time(observerNs), kind: "shutdown", agent: "", detail: reason });
+  }
+
+  /** What became of it, in one clause. */
+  reloaded(detail: string, observerNs: number): void {
+    this.#put({ time: this.#time(observerNs), kind: "reload", agent: "", detail: clause(detail) });
   }
 
   outcome(outcome: RecoveryOutcome): void {

@@ -7,37 +7,15 @@ import {
   AGENT_HISTORIES_MAX,
   EVENTS_KEPT_MAX,
 } from "../base/limits.ts";
-import type { EventView, EventViewKind } from "./event_view.ts";
-
-/** Bytes that wait for one reader of events; what is too slow loses events. */
-const EVENT_READER_BYTES_MAX = 256 * 1_024;
-
-/** What a reader wants; what is undefined is not asked for. */
-interface EventFilter {
-  readonly agent?: string | undefined;
-  readonly kinds?: readonly EventViewKind[] | undefined;
-  readonly sinceUnixMs?: number | undefined;
-}
-
-interface KeptEvent {
-  /** From 1, without gaps. */
-  readonly seq: number;
-  readonly unixMs: number;
-  readonly event: EventView;
-  readonly sizeBytes: number;
-}
-
-interface Replay {
-  readonly events: readonly EventView[];
-  /** Of the same time, and of other agents or kinds. */
-  readonly leftOut: number;
-}
+import { matchesGlob } from "../base/glob.ts";
+import { type EventFilter, EventReader, type KeptEvent } from "./event_reader.ts";
+import type { EventView } from "./event_view.ts";
 
 export class EventLog {
   /** The number of the last event; 0 = there was none. */
   seq = 0;
+  /** Event n is at n - 1, modulo the size of the ring. */
   readonly #kept: KeptEvent[] = [];
-  #oldest = 0;
   /** By name, the agent to which nothing happened for longest before the others. */
   readonly #histories = new Map<string, KeptEvent[]>();
   #historyBytes = 0;
@@ -45,28 +23,22 @@ export class EventLog {
 
   add(event: EventView, unixMs: number): void {
     this.seq += 1;
-    const sizeBytes = Buffer.byteLength(JSON.stringify(event));
-    const kept = { seq: this.seq, unixMs, event, sizeBytes };
-    if (this.#kept.length < EVENTS_KEPT_MAX) this.#kept.push(kept);
-    else {
-      this.#kept[this.#oldest] = kept;
-      this.#oldest = (this.#oldest + 1) % EVENTS_KEPT_MAX;
-    }
+    const kept = { seq: this.seq, unixMs, event, json: JSON.stringify(event) };
+    const place = (this.seq - 1) % EVENTS_KEPT_MAX;
+    const givenUp = this.#kept[place];
+    this.#kept[place] = kept;
     if (event.agent !== "") this.#remember(kept);
-    for (const reader of this.#readers) reader.offer(event, sizeBytes);
+    for (const reader of this.#readers) reader.added(kept, givenUp);
   }
 
-  /** What is kept of the last events, the oldest first. */
-  replay(filter: EventFilter): Replay {
-    const events: EventView[] = [];
-    let leftOut = 0;
-    for (let at = 0; at < this.#kept.length; at++) {
-      const { event, unixMs } = this.#kept[(this.#oldest + at) % this.#kept.length]!;
-      if (unixMs < (filter.sinceUnixMs ?? Number.NEGATIVE_INFINITY)) continue;
-      if (isWanted(event, filter)) events.push(event);
-      else leftOut += 1;
-    }
-    return { events, leftOut };
+  /** Of one that is kept. */
+  at(seq: number): KeptEvent {
+    return this.#kept[(seq - 1) % EVENTS_KEPT_MAX]!;
+  }
+
+  /** One of those that are kept is about an agent of this name or pattern. */
+  mentions(pattern: string): boolean {
+    return this.#kept.some(({ event }) => matchesGlob(pattern, event.agent));
   }
 
   /** The last that happened to the agent of `name`, the newest first. */
@@ -75,9 +47,17 @@ export class EventLog {
     return history.map(({ event }) => event).reverse();
   }
 
-  /** A reader of what comes from now on; `hasMore`: it had nothing, and has something. */
-  follow(filter: EventFilter, hasMore: () => void, bytesMax = EVENT_READER_BYTES_MAX): EventReader {
-    const reader = new EventReader(filter, hasMore, bytesMax, () => this.#readers.delete(reader));
+  /**
+   * A reader of what is kept, from number `fromSeq` on, and of what comes until it is closed;
+   * `hasMore`: it had all, and there is more.
+   */
+  reader(filter: EventFilter, hasMore: () => void, fromSeq = 1): EventReader {
+    const oldest = Math.max(1, this.seq - EVENTS_KEPT_MAX + 1);
+    // What was kept of those before is not known any more.
+    const lost = fromSeq === 1 ? 0 : Math.max(0, oldest - fromSeq);
+    const closed = () => this.#readers.delete(reader);
+    const from = Math.max(oldest, fromSeq);
+    const reader = new EventReader({ kept: this, filter, fromSeq: from, lost, hasMore, closed });
     this.#readers.add(reader);
     return reader;
   }
@@ -88,8 +68,8 @@ export class EventLog {
     this.#histories.delete(agent);
     this.#histories.set(agent, history);
     history.push(kept);
-    this.#historyBytes += kept.sizeBytes;
-    if (history.length > AGENT_EVENTS_MAX) this.#historyBytes -= history.shift()!.sizeBytes;
+    this.#historyBytes += kept.json.length;
+    if (history.length > AGENT_EVENTS_MAX) this.#historyBytes -= history.shift()!.json.length;
     while (
       this.#histories.size > AGENT_HISTORIES_MAX ||
       this.#historyBytes > AGENT_HISTORIES_BYTES_MAX
@@ -101,68 +81,6 @@ export class EventLog {
     const [oldest] = this.#histories;
     if (oldest === undefined) return;
     this.#histories.delete(oldest[0]);
-    for (const { sizeBytes } of oldest[1]) this.#historyBytes -= sizeBytes;
+    for (const { json } of oldest[1]) this.#historyBytes -= json.length;
   }
-}
-
-/** Takes events as they come. One that is too slow loses some, and is told how many. */
-class EventReader {
-  readonly #filter: EventFilter;
-  readonly #hasMore: () => void;
-  readonly #bytesMax: number;
-  readonly #closed: () => void;
-  #queue: { readonly event: EventView; readonly sizeBytes: number }[] = [];
-  #bytes = 0;
-  /** Events that found no room, since the last one that did. */
-  #lost = 0;
-
-  constructor(filter: EventFilter, hasMore: () => void, bytesMax: number, closed: () => void) {
-    this.#filter = filter;
-    this.#hasMore = hasMore;
-    this.#bytesMax = bytesMax;
-    this.#closed = closed;
-  }
-
-  offer(event: EventView, sizeBytes: number): void {
-    if (!isWanted(event, this.#filter)) return;
-    if (this.#bytes + sizeBytes > this.#bytesMax) {
-      this.#lost += 1;
-      return;
-    }
-    const wasEmpty = this.#queue.length === 0 && this.#lost === 0;
-    if (this.#lost > 0) {
-      this.#queue.push({ event: lostEvent(this.#lost, event.time), sizeBytes: 0 });
-      this.#lost = 0;
-    }
-    this.#queue.push({ event, sizeBytes });
-    this.#bytes += sizeBytes;
-    if (wasEmpty) this.#hasMore();
-  }
-
-  /** The next event; undefined = there is none yet. */
-  take(time: string): EventView | undefined {
-    const next = this.#queue.shift();
-    if (next !== undefined) {
-      this.#bytes -= next.sizeBytes;
-      return next.event;
-    }
-    if (this.#lost === 0) return undefined;
-    const lost = lostEvent(this.#lost, time);
-    this.#lost = 0;
-    return lost;
-  }
-
-  close(): void {
-    this.#queue = [];
-    this.#closed();
-  }
-}
-
-function isWanted({ agent, kind }: EventView, filter: EventFilter): boolean {
-  if (filter.agent !== undefined && filter.agent !== agent) return false;
-  return filter.kinds === undefined || filter.kinds.includes(kind);
-}
-
-function lostEvent(count: number, time: string): EventView {
-  return { time, kind: "lost", agent: "", count };
 }

@@ -41,6 +41,7 @@ export const EVENT_VIEW_KINDS = [
   "observer_paused",
   "guard",
   "mute",
+  "act",
   "reload",
   "boot",
   "shutdown",
@@ -84,11 +85,9 @@ export interface RecoveryEvent {
   readonly window_ms?: number;
 }
 
-/** The last line of `events` without -f. */
+/** The line after what has happened: all that follows it happens now. */
 export interface EventsEnd {
   readonly shown: number;
   /** Of other kinds or agents, in the same time. */
   readonly left_out: number;
-  /** As it was asked for: "10m"; "" = since the beginning. */
-  readonly since: string;
 }

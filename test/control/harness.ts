@@ -3,6 +3,8 @@
 import { ControlServer } from "../../src/control/control_server.ts";
 import type { Request } from "../../src/control/request.ts";
 import { REQUESTS } from "../../src/control/requests.ts";
+import { EventLog } from "../../src/view/event_log.ts";
+import { EventStreams } from "../../src/view/event_streams.ts";
 import { ObserverHarness } from "../observer/harness.ts";
 import { RawClient } from "../http/raw_client.ts";
 import { beatOf } from "../support/scripted_listener.ts";
@@ -27,6 +29,8 @@ export class ControlHarness {
   readonly observer = new ObserverHarness();
   readonly server: ControlServer;
   readonly acts: string[] = [];
+  readonly events = new EventLog();
+  readonly streams = new EventStreams(this.events, "boot");
   nowNs = 1_000_000_000;
   readonly #directory = new TemporaryDirectory();
   readonly #clients: RawClient[] = [];
@@ -47,7 +51,10 @@ export class ControlHarness {
       operators: { uids: [], gids: [] },
       daemonUid,
       requests,
-      sources: sourcesWith({ view: viewOf(this.observer.observer) }),
+      sources: sourcesWith({
+        view: viewOf(this.observer.observer),
+        events: this.streams,
+      }),
       nowNs: () => this.nowNs,
       acted: ({ name }) => this.acts.push(`did ${name}`),
       refusedAct: ({ name }) => this.acts.push(`refused ${name}`),

@@ -11,6 +11,7 @@ const TABLE: readonly Request[] = [
       agent: { is: "text", charsMax: 8, help: "", required: true },
       count: { is: "integer", min: 1, max: 9, help: "" },
       kind: { is: "word", words: ["a", "b"], help: "" },
+      kinds: { is: "words", words: ["a", "b"], help: "" },
       force: { is: "flag", help: "" },
     },
     answer: "",
@@ -28,6 +29,8 @@ describe("parseRequestLine()", () => {
   test("takes a request with its arguments", () => {
     const line = '{"v":1,"do":"mute","agent":"worker","count":9,"kind":"b","force":false}\r';
     expect(parsed(line)).toEqual({ agent: "worker", count: 9, kind: "b", force: false });
+    const several = '{"v":1,"do":"mute","agent":"worker","kinds":"b,a"}';
+    expect(parsed(several)).toEqual({ agent: "worker", kinds: "b,a" });
   });
 
   test.each([
@@ -46,6 +49,8 @@ describe("parseRequestLine()", () => {
     ['{"v":1,"do":"mute","agent":"a","count":1.5}', "bad_field: count: found 1.5; want an"],
     ['{"v":1,"do":"mute","agent":"a","count":10}', "bad_field: count: found 10; want an integer"],
     ['{"v":1,"do":"mute","agent":"a","kind":"c"}', 'bad_field: kind: found "c"; want "a" or "b"'],
+    ['{"v":1,"do":"mute","agent":"a","kinds":"a,c"}', 'bad_field: kinds: found "a,c"; want some'],
+    ['{"v":1,"do":"mute","agent":"a","kinds":""}', 'bad_field: kinds: found ""; want some of a, b'],
     ['{"v":1,"do":"mute","agent":"a","force":1}', "bad_field: force: found 1; want true or false"],
     ['{"v":1,"do":"mute","agent":"a","__proto__":1}', 'unknown_field: mute has no field "__pr'],
     ['{"v":1,"do":"mute","agent":"a","toString":1}', 'unknown_field: mute has no field "toS'],

@@ -9,6 +9,8 @@ import { monotonicNs } from "../../src/daemon/monotonic.ts";
 import { RefusalReports } from "../../src/daemon/refusal_reports.ts";
 import { Shutdown } from "../../src/daemon/shutdown.ts";
 import { StreamWriter } from "../../src/daemon/stream_writer.ts";
+import { EventFeed } from "../../src/view/event_feed.ts";
+import { EventLog } from "../../src/view/event_log.ts";
 import { HttpServer } from "../../src/http/http_server.ts";
 import { serverOptions } from "../http/fixture.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
@@ -38,6 +40,7 @@ class Subject extends TickHarness {
   readonly #parts: Parameters<typeof closings.closingLog>[0] &
     Parameters<typeof closings.closingListeners>[0] &
     Parameters<typeof closings.closingTurns>[1];
+  readonly events = new EventLog();
   readonly #fd = openSync(this.#directory.at("stderr"), "w");
 
   constructor() {
@@ -63,7 +66,8 @@ class Subject extends TickHarness {
       trackerCapacity: observer.tracker.capacity,
       innermostPid: () => Number.NaN,
     });
-    this.#parts = { clock, stdout: stderr, stderr, log, observer, recovery, refusals };
+    const feed = new EventFeed({ log: this.events, agentName: () => "", unixMsAtStart: () => 0 });
+    this.#parts = { clock, stdout: stderr, stderr, log, observer, recovery, refusals, feed };
     this.shutdown = new Shutdown({ log, childCount: () => recovery.outstandingCount });
     // Where the daemon takes the signals.
     this.shutdown.add(() => {
@@ -119,6 +123,18 @@ describe("Shutdown.run()", () => {
         '<6>level=info msg="stopped" exit_code=0',
       ],
     });
+  });
+
+  test("tells who follows the events before anything is closed", async () => {
+    const subject = new Subject();
+    const before: number[] = [];
+    subject.shutdown.add(() => void before.push(subject.events.seq));
+    subject.opened();
+    subject.shutdown.request("SIGTERM");
+    void subject.shutdown.run();
+    await subject.shutdown.finished;
+    expect(before).toEqual([1]);
+    expect(subject.events.at(1).event).toMatchObject({ kind: "shutdown", detail: "SIGTERM" });
   });
 
   test("ends with the reason and the exit code of the first request", async () => {

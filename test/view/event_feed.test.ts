@@ -11,7 +11,8 @@ function feeding(): { feed: EventFeed; take: () => object[] } {
   const log = new EventLog();
   const agentName = (agent: number) => (agent === 9 ? "worker" : "");
   const feed = new EventFeed({ log, agentName, unixMsAtStart: () => 0 });
-  return { feed, take: () => [...log.replay({}).events] };
+  const reader = log.reader({}, () => {});
+  return { feed, take: () => reader.read(100).map(({ event }) => event) };
 }
 
 test("a stall has its silence, its verdict, and whether its agent is muted", () => {
@@ -53,3 +54,36 @@ test("a mute begins and ends under the name of what is muted", () => {
     { kind: "mute", agent: "work*", detail: "mute ended" },
   ]);
 });
+
+test("an act says who asked; one that mutes is there as the mute", () => {
+  const { feed, take } = feeding();
+  const act = { observerNs: NS_PER_S, target: "worker", byUid: 0, byPid: 1, by: "varta-watch" };
+  const done = { ...act, pid: 4_711, detail: "recovery 51", isRefused: false } as const;
+  feed.acted({ ...done, act: "recover" }, "dana");
+  feed.acted({ ...done, act: "forget", pid: Number.NaN, detail: "it beats", isRefused: true }, "7");
+  feed.acted({ ...done, act: "mute" }, "dana");
+  feed.acted({ ...done, act: "unmute", isRefused: true, detail: "no mute holds" }, "dana");
+  expect(take()).toMatchObject([
+    { kind: "act", agent: "worker", pid: 4_711, detail: "recover by dana: recovery 51" },
+    { kind: "act", agent: "worker", detail: "forget by 7 refused: it beats" },
+    { kind: "act", agent: "worker", detail: "unmute by dana refused: no mute holds" },
+  ]);
+});
+
+test("what happens to the daemon is of no agent", () => {
+  const { feed, take } = feeding();
+  feed.booted("1.2.3", 812, 0);
+  feed.reloaded("reload failed: /etc/varta.toml:3:1", NS_PER_S);
+  feed.paused(2 * NS_PER_S, NS_PER_S);
+  feed.stopping("SIGTERM", NS_PER_S);
+  expect(take()).toEqual([
+    event("boot", "1970-01-01T00:00:00.000Z", "varta-watch 1.2.3, pid 812"),
+    event("reload", "1970-01-01T00:00:01.000Z", "reload failed: /etc/varta.toml:3:1"),
+    event("observer_paused", "1970-01-01T00:00:01.000Z", "for 2000ms"),
+    event("shutdown", "1970-01-01T00:00:01.000Z", "SIGTERM"),
+  ]);
+});
+
+function event(kind: string, time: string, detail: string): object {
+  return { time, kind, agent: "", detail };
+}

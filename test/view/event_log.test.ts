@@ -2,40 +2,37 @@
 import { describe, expect, test } from "bun:test";
 import { AGENT_EVENTS_MAX, AGENT_HISTORIES_MAX, EVENTS_KEPT_MAX } from "../../src/base/limits.ts";
 import { EventLog } from "../../src/view/event_log.ts";
+import type { EventFilter, EventReader } from "../../src/view/event_reader.ts";
+import { EVENT_STREAMS_MAX, EventStreams } from "../../src/view/event_streams.ts";
 import type { EventView, EventViewKind } from "../../src/view/event_view.ts";
 
 function eventOf(agent: string, kind: EventViewKind = "stall", pid = 1): EventView {
   return { time: "2026-11-28T02:12:13.115Z", kind, agent, pid };
 }
 
-const SIZE = Buffer.byteLength(JSON.stringify(eventOf("worker")));
+function addMany(log: EventLog, count: number, agent = "worker"): void {
+  for (let pid = 1; pid <= count; pid++) log.add(eventOf(agent, "stall", pid), pid);
+}
+
+function readerOf(log: EventLog, filter: EventFilter = {}): EventReader {
+  return log.reader(filter, () => {});
+}
+
+function textOf(reader: EventReader): string[] {
+  return reader.read(EVENTS_KEPT_MAX).map(({ event: { agent, kind } }) => `${agent} ${kind}`);
+}
 
 describe("EventLog", () => {
   test("keeps the last 1,024, numbered without gaps", () => {
     const log = new EventLog();
-    for (let pid = 1; pid <= EVENTS_KEPT_MAX + 3; pid++) log.add(eventOf("a", "stall", pid), pid);
-    const { events } = log.replay({});
-    expect(log.seq).toBe(EVENTS_KEPT_MAX + 3);
+    addMany(log, EVENTS_KEPT_MAX + 3);
+    const events = readerOf(log).read(2 * EVENTS_KEPT_MAX);
     expect(events).toHaveLength(EVENTS_KEPT_MAX);
-    expect([events[0]!.pid, events.at(-1)!.pid]).toEqual([4, EVENTS_KEPT_MAX + 3]);
-  });
-
-  test("replays by agent, kind and age, and says how many of that time it left out", () => {
-    const log = new EventLog();
-    log.add(eventOf("worker", "late"), 10);
-    log.add(eventOf("worker", "stall"), 20);
-    log.add(eventOf("api", "stall"), 30);
-    log.add(eventOf("worker", "resume"), 40);
-    const kindsOf = (filter: Parameters<EventLog["replay"]>[0]) => {
-      const { events, leftOut } = log.replay(filter);
-      return [events.map(({ agent, kind }) => `${agent} ${kind}`), leftOut];
-    };
-    expect(kindsOf({ agent: "worker", sinceUnixMs: 20 })).toEqual([
-      ["worker stall", "worker resume"],
-      1,
-    ]);
-    expect(kindsOf({ kinds: ["stall"] })).toEqual([["worker stall", "api stall"], 2]);
-    expect(kindsOf({ sinceUnixMs: 41 })).toEqual([[], 0]);
+    expect(events.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: EVENTS_KEPT_MAX }, (_, at) => at + 4),
+    );
+    expect([events[0]!.event.pid, events.at(-1)!.event.pid]).toEqual([4, EVENTS_KEPT_MAX + 3]);
+    expect(JSON.parse(events[0]!.json)).toEqual(events[0]!.event);
   });
 
   test("has the last ten of each agent, the newest first, whatever happens to others", () => {
@@ -65,51 +62,102 @@ describe("EventLog", () => {
 });
 
 describe("EventReader", () => {
-  test("gets what comes, of those that it wants, and is woken once", () => {
+  test("gets what it wants, by agent, kinds and age, and counts what it left out of that time", () => {
+    const log = new EventLog();
+    log.add(eventOf("worker", "late"), 10);
+    log.add(eventOf("worker", "stall"), 20);
+    log.add(eventOf("api", "stall"), 30);
+    log.add(eventOf("worker", "resume"), 40);
+    const read = (filter: EventFilter) => {
+      const reader = readerOf(log, filter);
+      return [textOf(reader), reader.leftOut];
+    };
+    expect(read({ agent: "worker", sinceUnixMs: 20 })).toEqual([
+      ["worker stall", "worker resume"],
+      1,
+    ]);
+    expect(read({ kinds: ["stall"] })).toEqual([["worker stall", "api stall"], 2]);
+    expect(read({ agent: "w?rk*", kinds: ["late", "resume"] })[0]).toEqual([
+      "worker late",
+      "worker resume",
+    ]);
+    expect(read({ sinceUnixMs: 41 })).toEqual([[], 0]);
+  });
+
+  test("tells what has happened from what happens", () => {
+    const log = new EventLog();
+    addMany(log, 2);
+    const reader = readerOf(log);
+    addMany(log, 1, "new");
+    expect(reader.read(1)).toHaveLength(1);
+    expect(reader.hasReplayed).toBe(false);
+    expect(textOf(reader)).toEqual(["worker stall"]);
+    expect([reader.hasReplayed, reader.hasAll]).toEqual([true, false]);
+    expect(textOf(reader)).toEqual(["new stall"]);
+    expect(reader.hasAll).toBe(true);
+    expect(readerOf(new EventLog()).hasReplayed).toBe(true);
+  });
+
+  test("is woken for what it wants, if it had all that came before", () => {
     const log = new EventLog();
     let woken = 0;
-    const reader = log.follow({ agent: "worker" }, () => woken++);
+    const reader = log.reader({ agent: "worker" }, () => woken++);
     log.add(eventOf("api"), 0);
     expect(woken).toBe(0);
     log.add(eventOf("worker", "late"), 0);
     log.add(eventOf("worker", "stall"), 0);
     expect(woken).toBe(1);
-    expect([reader.take("t")?.kind, reader.take("t")?.kind, reader.take("t")]).toEqual([
-      "late",
-      "stall",
-      undefined,
-    ]);
+    expect(textOf(reader)).toEqual(["worker late", "worker stall"]);
     log.add(eventOf("worker", "resume"), 0);
     expect(woken).toBe(2);
   });
 
-  test("that is too slow loses events, and is told how many before the next that it gets", () => {
+  test("that is too slow loses the oldest, and is told how many of those that it wants", () => {
     const log = new EventLog();
-    const reader = log.follow({}, () => {}, 2 * SIZE);
-    for (let at = 0; at < 5; at++) log.add(eventOf("worker"), 0);
-    expect(reader.take("t")?.kind).toBe("stall");
-    log.add(eventOf("worker"), 0);
-    expect(reader.take("t")?.kind).toBe("stall");
-    expect(reader.take("t")).toMatchObject({ kind: "lost", count: 3 });
-    expect(reader.take("t")?.kind).toBe("stall");
-    expect(reader.take("t")).toBeUndefined();
+    const reader = readerOf(log, { agent: "worker" });
+    addMany(log, 10);
+    addMany(log, EVENTS_KEPT_MAX - 3, "api");
+    expect(reader.hasAll).toBe(false);
+    expect(reader.takeLost()).toBe(7);
+    expect(reader.takeLost()).toBe(0);
+    expect(textOf(reader)).toEqual(["worker stall", "worker stall", "worker stall"]);
+    expect(reader.hasAll).toBe(true);
   });
 
-  test("is told of what it lost although nothing comes any more", () => {
+  test("that waits for one agent does not fall back behind the events of others", () => {
     const log = new EventLog();
-    const reader = log.follow({}, () => {}, SIZE);
-    log.add(eventOf("worker"), 0);
-    log.add(eventOf("worker"), 0);
-    expect(reader.take("t")?.kind).toBe("stall");
-    expect(reader.take("later")).toEqual({ time: "later", kind: "lost", agent: "", count: 1 });
-    expect(reader.take("t")).toBeUndefined();
+    const reader = readerOf(log, { agent: "worker" });
+    addMany(log, 2 * EVENTS_KEPT_MAX, "api");
+    expect(reader.hasAll).toBe(true);
+    expect(reader.takeLost()).toBe(0);
   });
 
-  test("that has left is given nothing", () => {
+  test("goes on at a number, and is told what was given up since", () => {
     const log = new EventLog();
-    const reader = log.follow({}, () => {});
-    reader.close();
-    log.add(eventOf("worker"), 0);
-    expect(reader.take("t")).toBeUndefined();
+    addMany(log, EVENTS_KEPT_MAX + 10);
+    const near = log.reader({}, () => {}, EVENTS_KEPT_MAX + 10);
+    expect(near.read(5).map(({ seq }) => seq)).toEqual([EVENTS_KEPT_MAX + 10]);
+    const far = log.reader({}, () => {}, 5);
+    expect(far.takeLost()).toBe(6);
+    expect(far.read(1)[0]!.seq).toBe(11);
   });
+
+  test("that has left is asked about nothing", () => {
+    const log = new EventLog();
+    let woken = 0;
+    log.reader({}, () => woken++).close();
+    log.add(eventOf("worker"), 0);
+    expect(woken).toBe(0);
+  });
+});
+
+test("EventStreams lets so many follow at a time, and any number read what is kept", () => {
+  const streams = new EventStreams(new EventLog(), "boot");
+  const follow = () => streams.follow({}, { hasMore: () => {} });
+  const readers = Array.from({ length: EVENT_STREAMS_MAX }, follow);
+  expect(readers).not.toContain(undefined);
+  expect(follow()).toBeUndefined();
+  expect(streams.replay({}).hasAll).toBe(true);
+  streams.leave(readers[0]!);
+  expect(follow()).toBeDefined();
 });

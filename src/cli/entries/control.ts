@@ -1,6 +1,6 @@
 // The commands that run beside the daemon: they ask it, and tell it what to do, at its control
 // socket.
-import { command, CONTROL_OPTION, FLAG } from "../command.ts";
+import { command, CONTROL_OPTION, FLAG, TEXT } from "../command.ts";
 
 /** Of each of these commands, besides their own. */
 export const CONTROL_EXITS: readonly (readonly [string, string])[] = [
@@ -76,6 +76,50 @@ export const CONTROL_COMMANDS = [
       ...CONTROL_EXITS,
     ],
     load: () => import("../explain.ts"),
+  }),
+  command({
+    name: "events",
+    summary: "show what has happened, and what happens",
+    about: [
+      "Prints the last 1,024 events, the oldest first: stalls, recoveries, ends, mutes,",
+      "reloads. With -f it goes on with what comes, until the daemon ends.",
+    ],
+    own: [
+      { name: "follow", short: "f", form: FLAG, help: "go on with what comes" },
+      { name: "agent", value: "AGENT", form: TEXT, help: "name, or a pattern with * and ?" },
+      {
+        name: "kind",
+        value: "KINDS",
+        form: TEXT,
+        help: "only these kinds, with commas in between",
+      },
+      {
+        name: "since",
+        value: "DURATION",
+        form: { is: "duration" },
+        help: "only what is not older",
+      },
+      { name: "json", form: FLAG, help: "print the lines of the daemon as they are" },
+      { name: "plain", form: FLAG, help: "what a pipe gets: times in UTC, no space in a cell" },
+      { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
+      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
+      { name: "utc", form: FLAG, help: "all times in UTC" },
+      CONTROL_OPTION,
+    ],
+    examples: [
+      ["varta-watch events -f --agent worker", "what happens to one agent"],
+      ["varta-watch events --since 10m --kind stall,missing", "what was wrong lately?"],
+    ],
+    exits: [
+      ["0", "answered"],
+      ["1", "no such agent"],
+      ["64", "wrong use"],
+      ["69", "the daemon is down, or has ended"],
+      ["75", "no answer within 2s; with -f: nothing heard for 6s"],
+      ["76", "the daemon speaks another protocol"],
+      ["77", "not permitted"],
+    ],
+    load: () => import("../events.ts"),
   }),
   command({
     name: "reload",

@@ -2,7 +2,7 @@
 import type { EventsEnd, EventView } from "../../view/event_view.ts";
 import { cutMiddle, left, printable, widthOf } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
-import { plural } from "./figures.ts";
+import { plural, setDuration } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import { Times } from "./times.ts";
 
@@ -20,7 +20,18 @@ export function nameCellsOf(agents: readonly string[], screen: Screen): number {
   return Math.min(most, Math.max(1, ...agents.map((agent) => widthOf(printable(agent)))));
 }
 
-/** In a pipe nothing is cut; a line is never folded, so that it can be searched. */
+/** Of names that are still to come, only one that was asked for is known. */
+export function followedNameCells(
+  agents: readonly string[],
+  asked: string | undefined,
+  screen: Screen,
+): number {
+  const isOne = asked !== undefined && !/[*?]/.test(asked);
+  const cells = nameCellsOf(isOne ? [asked] : agents, screen);
+  return isOne ? cells : Math.max(cells, NAME_CELLS);
+}
+
+/** A line is never folded, so that it can be searched. */
 export function eventLine(
   given: EventView,
   now: string,
@@ -38,8 +49,9 @@ export function eventLine(
   return `${cells.join(GAP).trimEnd()}\n`;
 }
 
-export function eventsEndLine({ shown, left_out, since }: EventsEnd): string {
-  const within = since === "" ? "" : ` in ${since}`;
+/** `sinceMs`: how far it was to go back; undefined = as far as it goes. */
+export function eventsEndLine({ shown, left_out }: EventsEnd, sinceMs: number | undefined): string {
+  const within = sinceMs === undefined ? "" : ` in ${setDuration(sinceMs)}`;
   const rest =
     left_out === 0 ? "" : ` ${left_out} of other kinds ${left_out === 1 ? "is" : "are"} not shown.`;
   return `${plural(shown, "event")}${within}.${rest}\n`;

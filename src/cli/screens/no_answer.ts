@@ -2,7 +2,7 @@
 // It works without the daemon's help: what was known last is in its state directory.
 import { commandName } from "./status.ts";
 import { foldLines, printable } from "./cells.ts";
-import { duration, plural } from "./figures.ts";
+import { duration, plural, setDuration } from "./figures.ts";
 import type { Answer } from "./reload.ts";
 import type { Screen } from "./screen.ts";
 import { linesText } from "./status.ts";
@@ -61,13 +61,23 @@ function knownLines({ time, agents }: LastKnown, times: Times): string[] {
   ];
 }
 
+/** One that was being listened to. */
+export function daemonEnded(host: string): Answer {
+  return {
+    stdout: "",
+    error: `the daemon on ${printable(host)} has ended`,
+    hint: "systemctl status varta-watch",
+    exitCode: EX_UNAVAILABLE,
+  };
+}
+
 /** The letter of its state in /proc; "" = that is not known. */
-export function daemonSilent(pid: number | undefined, procState: string): Answer {
+export function daemonSilent(pid: number | undefined, procState: string, afterMs = 2_000): Answer {
   const who = pid === undefined ? "the daemon" : `the daemon (pid ${pid})`;
   const isStopped = procState === "T" && pid !== undefined;
   return {
     stdout: "",
-    error: `${who} did not answer within 2s`,
+    error: `${who} did not answer within ${setDuration(afterMs)}`,
     hint: isStopped
       ? `it is stopped (state T): kill -CONT ${pid}`
       : "journalctl -u varta-watch -n 20",

@@ -8,9 +8,11 @@ import type {
   MembersView,
   StatusView,
 } from "../../view/status_view.ts";
+import type { EventView } from "../../view/event_view.ts";
 import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
 import { left, plainCell, right, widthOf } from "./cells.ts";
+import { eventWords } from "./event_words.ts";
 
 interface PlainColumn<Row> {
   readonly heading: string;
@@ -82,6 +84,13 @@ export function plainStatus({ agents }: StatusView): string {
 
 export function plainMembers({ members }: MembersView): string {
   return plainTable(MEMBER_COLUMNS, members);
+}
+
+/** Three cells and a sentence; without a heading, since lines are added to it for ever. */
+export function plainEvent(event: EventView): string {
+  const { time, kind, agent } = event;
+  const cells = [time, kind, agent === "" ? "-" : agent].map(plainCell);
+  return `${[...cells, escapeUnprintable(eventWords(event, "events"))].join("  ").trimEnd()}\n`;
 }
 
 /** `--json`: one object on one line, or one per line. */

@@ -2,6 +2,7 @@
 // recovery is over, a line for each thing that it does, unless who asks does not wait.
 import type { Pieces } from "../../base/pieces.ts";
 import type { RecoveryBegun } from "../../view/act_views.ts";
+import type { EventReader } from "../../view/event_reader.ts";
 import type { EventView } from "../../view/event_view.ts";
 import { actPieces } from "../act_answer.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type ControlSources,
   type Request,
 } from "../request.ts";
-import { wallTime } from "../status_rows.ts";
 import { TARGET } from "../targets.ts";
 
 export const RECOVER: Request = {
@@ -45,8 +45,7 @@ export const RECOVER: Request = {
 
 /** The line that it has begun, and then its events up to the last word. */
 class RecoveryEvents implements Pieces {
-  readonly #sources: ControlSources;
-  readonly #reader: ReturnType<ControlSources["events"]["follow"]>;
+  readonly #reader: EventReader;
   #head = "";
   #pid = Number.NaN;
   /** 0 = it waits for the service manager, and has no number yet. */
@@ -54,8 +53,7 @@ class RecoveryEvents implements Pieces {
   #isOver = false;
 
   constructor(sources: ControlSources, asker: Asker) {
-    this.#sources = sources;
-    this.#reader = sources.events.follow({ kinds: ["recovery"] }, () => asker.wake());
+    this.#reader = sources.events.fromNow({ kinds: ["recovery"] }, () => asker.wake());
   }
 
   begin(begun: RecoveryBegun): void {
@@ -68,8 +66,11 @@ class RecoveryEvents implements Pieces {
     const head = this.#head;
     this.#head = "";
     if (head !== "" || this.#isOver) return head === "" ? undefined : head;
-    const event = this.#reader.take(wallTime(this.#sources));
-    if (event === undefined) return null;
+    // Its last word may be among those that are lost.
+    this.#isOver = this.#reader.takeLost() > 0;
+    if (this.#isOver) return undefined;
+    const event = this.#reader.read(1)[0]?.event;
+    if (event === undefined) return this.#reader.hasAll ? null : "";
     if (!this.#isMeant(event)) return "";
     this.#id = event.recovery!.id;
     this.#isOver = isLastWord(event);
@@ -80,12 +81,7 @@ class RecoveryEvents implements Pieces {
     this.#reader.close();
   }
 
-  #isMeant({ kind, pid, recovery }: EventView): boolean {
-    if (kind === "lost") {
-      // Its last word may be among them.
-      this.#isOver = true;
-      return false;
-    }
+  #isMeant({ pid, recovery }: EventView): boolean {
     if (recovery === undefined || pid !== this.#pid) return false;
     return this.#id === 0 || recovery.id === this.#id;
   }

@@ -37,6 +37,23 @@ export function shownProblem(problem: Problem, takes_restart: boolean): ReloadPr
   };
 }
 
+/** In one clause: the first change or problem, and how many there are. */
+export function eventText(
+  problems: readonly ReloadProblem[],
+  changes: readonly ShownChange[],
+): string {
+  const [problem] = problems;
+  if (problem !== undefined) {
+    const place = problem.place === "" ? "" : `${problem.place}: `;
+    return `failed: ${place}${problem.text}${andMore(problems.length)}`;
+  }
+  return changes[0] === undefined ? "nothing changed" : changes[0].line + andMore(changes.length);
+}
+
+function andMore(count: number): string {
+  return count > 1 ? `, and ${count - 1} more` : "";
+}
+
 /** For the status line of the service manager. */
 export function troubleOf(problems: readonly ReloadProblem[]): string {
   const place = problems.find((one) => one.place !== "")?.place;

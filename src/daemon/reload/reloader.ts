@@ -13,7 +13,7 @@ import { DoorFault } from "../door_change.ts";
 import { errorText } from "../start_error.ts";
 import { type NextConfig, type NextResult, type NotApplied, notApplied } from "./next_config.ts";
 import type { Reading } from "./next_reader.ts";
-import { logResult, type ReloadLog, shownProblem, troubleOf } from "./reload_reports.ts";
+import { eventText, logResult, type ReloadLog, shownProblem, troubleOf } from "./reload_reports.ts";
 import { type MemberCounts, type ShownChange, shownChange } from "./shown_changes.ts";
 import type { Swap } from "./swap.ts";
 
@@ -36,6 +36,8 @@ interface ReloaderOptions {
   readonly notifyBegin: (monotonicUs: number) => void;
   /** `trouble` is for its status line; undefined = there is none. */
   readonly notifyEnd: (trouble: string | undefined) => void;
+  /** It is kept with the other events. */
+  readonly happened: (detail: string) => void;
   /** What the page says of the last one. */
   readonly counted: (succeeded: boolean) => void;
   /** Of the observer, by which its deadlines are counted. */
@@ -218,7 +220,7 @@ export class Reloader implements Deadline {
   #end(run: Run, outcome: Outcome, loaded?: LoadSuccess): void {
     // It was given up, or the daemon ends.
     if (this.#run !== run) return;
-    const { file = "", counted, notifyEnd, log, monotonicNs, wallMs } = this.#options;
+    const { file = "", counted, notifyEnd, happened, log, monotonicNs, wallMs } = this.#options;
     this.#run = undefined;
     const { applied, problems } = outcome;
     const took_ms = (monotonicNs() - run.beganNs) / NS_PER_MS;
@@ -234,6 +236,7 @@ export class Reloader implements Deadline {
     };
     if (!run.isDry) {
       logResult(log, result, outcome.changes);
+      happened(eventText(problems, outcome.changes));
       counted(problems.length === 0);
       notifyEnd(problems.length === 0 ? undefined : troubleOf(problems));
     }

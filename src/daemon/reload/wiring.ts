@@ -49,7 +49,7 @@ export interface ReadAgain extends StartedWith {
 
 export function makeReloader(wiring: WiringOptions): Reloader {
   const { parts, again, servers, notify, socketWatch } = wiring;
-  const { live, log, acts, loaded, clock, observer, runner } = parts;
+  const { live, log, acts, loaded, clock, observer, runner, feed } = parts;
   const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
   const watched = { ...NO_DOORS, commit: () => socketWatch()?.renew() };
@@ -74,6 +74,7 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     memberCounts: () => memberCounts(observer.tracker),
     notifyBegin: (monotonicUs) => notify()?.reloading(monotonicUs),
     notifyEnd: (trouble) => notify()?.reloaded(clock.lastNs, trouble),
+    happened: (detail) => feed.reloaded(detail, clock.nowNs()),
     counted: (succeeded) => countReload(loaded, succeeded, Date.now()),
     nowNs: () => clock.nowNs(),
     monotonicNs,

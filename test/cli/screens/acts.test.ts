@@ -46,7 +46,7 @@ const FILES: Readonly<Record<string, Readonly<Record<string, Print>>>> = {
   "events.txt": {
     followed: (screen) => eventLines(views.FOLLOWED, screen),
     past: (screen) =>
-      eventLines(views.PAST, screen) + eventsEndLine({ shown: 2, left_out: 41, since: "10m" }),
+      eventLines(views.PAST, screen) + eventsEndLine({ shown: 2, left_out: 41 }, 600_000),
   },
   "no_answer.txt": {
     down: (screen) => transcript(daemonDown(DOWN, screen), "error first"),

@@ -2,6 +2,7 @@
 import type { Arguments, Request } from "../../../src/control/request.ts";
 import { parseRequestLine } from "../../../src/control/request_line.ts";
 import { EventLog } from "../../../src/view/event_log.ts";
+import { EventStreams } from "../../../src/view/event_streams.ts";
 import { ActsHarness, DANA } from "../../daemon/acts_harness.ts";
 import { THRESHOLD_NS } from "../../observer/harness.ts";
 import { sourcesWith } from "../sources.ts";
@@ -59,7 +60,10 @@ export class Acting {
 
   #run(args: Arguments) {
     const { events } = this;
-    const sources = sourcesWith({ acts: this.harness.acts, events });
+    const sources = sourcesWith({
+      acts: this.harness.acts,
+      events: new EventStreams(events, "boot"),
+    });
     return this.#request.run(args, sources, { peer: PEER, wake: () => (this.wakes += 1) });
   }
 }

@@ -20,6 +20,8 @@ class Subject implements Disposable {
   /** What is on disk. */
   text = LISTENER;
   readonly levels: string[] = [];
+  /** What is kept with the other events. */
+  readonly happened: string[] = [];
   loads = 0;
   /** Reads wait for this. */
   gate: Promise<void> | undefined = undefined;
@@ -60,6 +62,7 @@ class Subject implements Disposable {
       }),
       memberCounts: () => new Map([[0, 8]]),
       notifyBegin: (us) => subject.told.push(`RELOADING ${us}`),
+      happened: (detail) => subject.happened.push(detail),
       notifyEnd: (trouble) => subject.told.push(`READY ${trouble}`),
       counted: (succeeded) => subject.told.push(`successful ${succeeded}`),
       nowNs: () => subject.nowNs,
@@ -121,6 +124,24 @@ describe("Reloader", () => {
     expect(await subject.settle()).toContain(
       'configuration changed {"change":"rule w: added, 8 members"}',
     );
+  });
+
+  test("is an event with its first change or its first problem, and how many more there are", async () => {
+    using subject = await Subject.make();
+    for (const text of [
+      LISTENER,
+      `${LISTENER}[limits]\nglobal_rate = 7\nglobal_burst = 9\n`,
+      `${LISTENER}[limits]\nglobal_rate = -1\n`,
+    ]) {
+      subject.text = text;
+      subject.reloader.request();
+      await subject.settle();
+    }
+    expect(subject.happened).toEqual([
+      "nothing changed",
+      "limits.global_rate: 50000 -> 7, and 1 more",
+      expect.stringMatching(/^failed: \S+varta\.toml:\d+:15: limits\.global_rate: found -1; want/),
+    ]);
   });
 
   test("runs once more for all requests that come while it reads, by the file as it is then", async () => {

@@ -3,8 +3,10 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { runCommand } from "../../support/command.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
 import { sampleAt } from "../../metrics/page.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
@@ -54,6 +56,9 @@ describe.if(IS_LINUX)("an agent of which 8 members are expected", () => {
     const nobody = 'varta_agents{agent="nobody",state="missing"}';
     expect(sampleAt(await daemon.page(), nobody)).toBe(1);
     expect(daemon.saying("agent stalled")).toEqual([]);
+    const events = ["events", "--json", "--control", daemon.path("control.sock")];
+    const { stdout } = await runCommand([...PROGRAM, ...events, "--kind", "missing,complete"]);
+    expect(stdout.match(/"kind":"(missing|complete)"/g)).toHaveLength(3);
     await until("the export to have them", () => kinds(daemon).includes("complete"));
     expect(kinds(daemon)).toEqual(["boot", "missing", "missing", "complete"]);
   });
