@@ -179,6 +179,8 @@ export interface CounterSource {
 export type ShowCounters = (
   source: CounterSource,
   labels?: Readonly<Record<string, string>>,
+  /** Number of the listener with which it comes and goes; undefined = of none. */
+  listener?: number,
 ) => void;
 
 /** One instance of a block: its column of numbers. Counting neither allocates nor throws. */

@@ -34,5 +34,4 @@ export type LogFormat = Config["log"]["format"];
 
 type ListenerOf<K extends ListenerKind> = ConfigOf<(typeof LISTENER_KEYS)[K]>;
 
-export type SecureUdpListenerConfig = ListenerOf<"secure-udp">;
-export type ListenerConfig = ListenerOf<"unix"> | ListenerOf<"udp"> | SecureUdpListenerConfig;
+export type ListenerConfig = ListenerOf<"unix"> | ListenerOf<"udp"> | ListenerOf<"secure-udp">;

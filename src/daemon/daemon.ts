@@ -229,7 +229,9 @@ export class Daemon {
     const { runtimeDirectory } = this.#options;
     return new SocketWatch({
       sockets: () => [
-        ...observer.listeners.filter((listener) => listener instanceof UnixListener),
+        ...observer.listenersInForce
+          .map((number) => observer.listeners[number])
+          .filter((listener) => listener instanceof UnixListener),
         ...this.#servers.watched,
       ],
       log,
@@ -242,8 +244,9 @@ export class Daemon {
   }
 
   #openWriters(): Promise<Writers> {
-    const { log, metrics, observer } = this.#parts;
+    const { log, metrics, observer, listenerNames } = this.#parts;
     return Writers.open({
+      listenerNames,
       config: this.#config,
       log,
       metrics,

@@ -1,23 +1,17 @@
 // Opens the listeners at the start (spec 07 section 7). What cannot be opened is a `StartError`;
 // the caller closes what is open already.
-import { SystemError } from "../../ffi/errno.ts";
-import { effectiveUid } from "../../ffi/process.ts";
 import { isLoopbackAddress } from "../config/keys/address.ts";
-import type { Config, ListenerConfig, SecureUdpListenerConfig } from "../config/config.ts";
+import type { Config, ListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import { readKeyFiles } from "../secrets/key_file.ts";
-import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
-import { SocketInUseError, SocketPathError } from "../sockets/socket_path.ts";
-import { allowListOf } from "../listener/allow_list.ts";
-import type { Listener } from "../listener/listener.ts";
-import { SecureUdpListener } from "../listener/secure_udp.ts";
-import { UdpListener } from "../listener/udp.ts";
-import { UdpSocketError } from "../listener/udp_socket.ts";
+import { SocketInUseError } from "../sockets/socket_path.ts";
 import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
-import type { Observer } from "../observer/observer.ts";
-import { nowGeneration } from "../processes/generation.ts";
-import { isHeard } from "../tracker/beating.ts";
-import { monotonicNs } from "./monotonic.ts";
+import {
+  bindListener,
+  type DaemonListener,
+  keysOf,
+  makeListener,
+  opening,
+} from "./listener_kinds.ts";
 import type { Parts } from "./parts.ts";
 import { errorText, StartError } from "./start_error.ts";
 import { makeRuntimeDirectory, queueLengthWarning } from "./system_checks.ts";
@@ -36,9 +30,9 @@ export function openListeners(
   warnAboutTransport(parts);
   for (const listenerConfig of config.listeners) {
     warnAboutListener(parts, listenerConfig);
-    const listener = openListener(listenerConfig, parts.observer, config.optionsAlone);
+    const listener = openListener(listenerConfig, parts);
     parts.observer.addListener(listener);
-    if (listener.directorySynced !== false) continue;
+    if (!(listener instanceof UnixListener) || listener.directorySynced) continue;
     parts.log.warn("directory sync failed, ignoring", {
       listener: listener.name,
     });
@@ -56,27 +50,14 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
   }
 }
 
-function openListener(config: ListenerConfig, observer: Observer, optionsAlone: boolean): Listener {
+function openListener(config: ListenerConfig, parts: Parts): DaemonListener {
+  const keys = keysOf(config);
+  const bind = () => openPatiently(() => bindListener(config), Bun.sleepSync);
+  const socket = opening(config, bind);
   try {
-    switch (config.kind) {
-      case "unix": {
-        const { allowUids, allowGids, ...options } = config;
-        const allowList = allowListOf(allowUids, allowGids);
-        return openPatiently(
-          () => new UnixListener({ ...options, allowList, nowGeneration }),
-          Bun.sleepSync,
-        );
-      }
-      case "udp":
-        return new UdpListener({ ...config, acceptRecovery: config.acceptRecovery === true });
-      case "secure-udp":
-        return openSecureUdp(config, observer, optionsAlone);
-    }
+    return opening(config, () => makeListener(config, { parts, socket, keys }));
   } catch (error) {
-    if (error instanceof SocketPathError || error instanceof UdpSocketError)
-      throw new StartError(error.message, error.hint);
-    if (error instanceof SystemError)
-      throw new StartError(`${error.message} for listener ${config.name}`, "see ulimit -n");
+    socket.close();
     throw error;
   }
 }
@@ -97,33 +78,8 @@ export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) 
   }
 }
 
-// The configuration has checked the same files; they are read again so that no key stays in memory
-// outside of its listener.
-function openSecureUdp(
-  config: SecureUdpListenerConfig,
-  observer: Observer,
-  optionsAlone: boolean,
-): Listener {
-  const read = readKeyFiles(config, effectiveUid());
-  if (!read.ok)
-    throw new StartError(
-      `cannot open listener ${config.name}: ${read.problems.join("; ")}`,
-      "varta-watch keygen makes a key file",
-    );
-  return new SecureUdpListener({
-    ...config,
-    acceptRecovery: config.acceptRecovery === true,
-    // The word of the Rust observer, whose options these are.
-    keyOrigin: optionsAlone ? ORIGIN_NETWORK_UNVERIFIED : ORIGIN_KEY_ATTESTED,
-    keys: read.keys,
-    restartGapNs: observer.thresholdNs,
-    isBeating: (pid) => isHeard(observer.tracker, pid),
-    monotonicNs,
-  });
-}
-
-// Risks that the configuration accepts, logged once at each start.
-function warnAboutListener({ log }: Parts, config: ListenerConfig): void {
+/** Risks that the configuration accepts, logged once for each listener that is opened. */
+export function warnAboutListener({ log }: Pick<Parts, "log">, config: ListenerConfig): void {
   if (config.kind === "unix") return;
   const fields = { listener: config.name, address: config.address, port: config.port };
   if (config.kind === "udp")

@@ -107,6 +107,8 @@ export class Loop {
   /** Beats per millisecond between the last two turns. */
   #beatsPerMs = 0;
   #servers: readonly LoopServer[];
+  /** Numbers of the listeners, in the order of the wait set. */
+  #listeners: readonly number[];
   #waitMaxNs = 0;
   #yieldedAtNs = 0;
   #serveNs = 0;
@@ -131,13 +133,14 @@ export class Loop {
     options.metrics.show(this.#counters);
     if (options.runtimeFd >= 0) this.#restPoll.add(options.runtimeFd, POLLIN);
     this.#servers = options.servers();
+    this.#listeners = options.observer.listenersInForce;
     this.#waits = this.#makeWaits();
   }
 
   #makeWaits(): WaitSet {
     const { observer, runtimeFd, ends, quietNsMax } = this.#options;
     const servers = this.#servers;
-    const { listeners } = observer;
+    const listeners = this.#listeners.map((number) => observer.listeners[number]!);
     this.#restBeatsMax = runtimeFd < 0 ? 0 : restBeatsMax(listeners);
     const mustAsk = runtimeFd < 0 || servers.some((one) => !one.canBeWaitedFor);
     const waitMaxNs = mustAsk ? WAIT_FALLBACK_NS_MAX : WAIT_NS_MAX;
@@ -250,7 +253,8 @@ export class Loop {
   /** Blocks until something is due; true if the runtime has events. */
   #wait(): boolean {
     const { observer, servers } = this.#options;
-    if (servers() !== this.#servers) this.#takeServers(servers());
+    const hasOthers = servers() !== this.#servers;
+    if (hasOthers || observer.listenersInForce !== this.#listeners) this.#takeDoors();
     const timeoutNs = this.#timeoutNs();
     observer.allowIdle(timeoutNs);
     const restMs = this.#restMs();
@@ -261,9 +265,10 @@ export class Loop {
     return ready > 0 && this.#waits.isRuntimeReady;
   }
 
-  // A reload has opened or closed one.
-  #takeServers(servers: readonly LoopServer[]): void {
-    this.#servers = servers;
+  // A reload has opened or closed some.
+  #takeDoors(): void {
+    this.#servers = this.#options.servers();
+    this.#listeners = this.#options.observer.listenersInForce;
     this.#waits = this.#makeWaits();
     this.#othersDueIsKnown = false;
   }
@@ -305,12 +310,12 @@ export class Loop {
   // bound again has other descriptors in it.
   #suspensions(): number {
     const { observer } = this.#options;
-    const { length } = observer.listeners;
+    const listeners = this.#listeners;
     let earliest = Number.POSITIVE_INFINITY;
-    for (let listenerNumber = 0; listenerNumber < length; listenerNumber++) {
-      const untilNs = observer.suspendedUntilNs(listenerNumber);
+    for (let place = 0; place < listeners.length; place++) {
+      const untilNs = observer.suspendedUntilNs(listeners[place]!);
       const suspended = untilNs > 0;
-      this.#waits.refresh(listenerNumber, suspended);
+      this.#waits.refresh(place, suspended);
       if (suspended && untilNs < earliest) earliest = untilNs;
     }
     return earliest;

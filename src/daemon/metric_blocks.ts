@@ -17,7 +17,7 @@ import { BUILD, METRICS, SEEN, UPTIME } from "../metrics/metrics.ts";
 import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
-import { OBSERVER, PID_MAX } from "../observer/observer.ts";
+import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { LATES } from "../observer/silence_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";

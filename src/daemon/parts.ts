@@ -11,6 +11,7 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
 import { UserNames } from "../processes/user_names.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
+import type { Listener } from "../listener/listener.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
@@ -96,6 +97,8 @@ export interface Parts {
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
   readonly beatRates: BeatRates | undefined;
+  /** By number; a reload adds to them. */
+  readonly listenerNames: string[];
   /** The configuration in force. */
   readonly live: LiveConfig;
   readonly loaded: ReturnType<typeof loadedCounters>;
@@ -313,7 +316,7 @@ export function makeParts(options: PartsOptions): Parts {
     ends,
     expected,
     muting,
-    socketRights: () => socketRights(observer.listeners, { userName, groupName }),
+    socketRights: () => socketRights(listenersInForce(observer), { userName, groupName }),
     userName,
     agentRows,
     beatRates,
@@ -322,10 +325,15 @@ export function makeParts(options: PartsOptions): Parts {
     acts,
     explaining,
     processes,
+    listenerNames,
     live,
     loaded,
   };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
+}
+
+function listenersInForce({ listeners, listenersInForce: numbers }: Observer): Listener[] {
+  return numbers.map((number) => listeners[number]!);
 }
 
 /** How late the loop may be without calling it a pause. */

@@ -1,7 +1,7 @@
 // The lines of the log that a newcomer needs once the daemon is open: where it listens,
 // where the metrics are, how to send a beat.
 import { msFromNs } from "../base/time.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, ListenerConfig } from "../config/config.ts";
 import type { ExitStatusSources } from "./end_wiring.ts";
 import type { Log } from "./log.ts";
 
@@ -20,17 +20,7 @@ interface StartLines {
 
 export function logStart(lines: StartLines): void {
   const { log, config, metricsAddress, beatCommand } = lines;
-  for (const listener of config.listeners) {
-    if (listener.kind === "unix")
-      log.info("listening", { listener: listener.name, path: listener.path });
-    else
-      log.info("listening", {
-        listener: listener.name,
-        kind: listener.kind,
-        address: listener.address,
-        port: listener.port,
-      });
-  }
+  for (const listener of config.listeners) logListening(log, listener);
   if (lines.controlPath !== undefined) log.info("control", { path: lines.controlPath });
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
   else log.info("metrics off", { hint: "set metrics.listen to serve them" });
@@ -40,6 +30,15 @@ export function logStart(lines: StartLines): void {
     threshold_ms: msFromNs(config.observer.thresholdNs),
     command: unix === undefined ? undefined : beatCommand?.(unix.path),
   });
+}
+
+export function logListening(log: Pick<Log, "info">, listener: ListenerConfig): void {
+  const { kind, name } = listener;
+  if (kind === "unix") log.info("listening", { listener: name, path: listener.path });
+  else {
+    const { address, port } = listener;
+    log.info("listening", { listener: name, kind, address, port });
+  }
 }
 
 // Where the kernel says it, nobody needs to know who else would.

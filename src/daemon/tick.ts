@@ -3,7 +3,7 @@
 // on cold caches: they do nothing else, and what the page says of them is collected when a page is
 // made. All it touches is injected, so the simulator runs the very same turn on a simulated clock
 // with simulated listeners, processes and children.
-import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
+import { block, Counters, gauge } from "../base/counters.ts";
 import {
   PUMP_BUDGET_PER_TURN,
   PUMP_NS_PER_TURN_MAX,
@@ -24,6 +24,7 @@ import type { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Identification } from "../observer/identification.ts";
 import type { Observer } from "../observer/observer.ts";
+import { showObserver } from "../observer/observer_counters.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery, WaitingStalls } from "../recovery/recovery.ts";
 import { SLICE_NS_MAX, sliceNs } from "./newcomer_slice.ts";
@@ -149,12 +150,11 @@ export class Tick {
       report: (stall) => this.#tell(stall),
       released: (stall, isTold) => this.#tellReleased(stall, isTold),
     });
-    const show: ShowCounters = (source, labels) => metrics.show(source, labels);
-    observer.showCounters(show);
+    const show = metrics.show.bind(metrics);
+    showObserver(observer, show);
     rubbish.showCounters(show);
     recovery.showCounters(show);
     show(options.identification.counters);
-    show(observer.tracker.table.agents.counters);
     show(this.#counters);
     show(new Counters(LAST_TURN, this));
   }

@@ -26,6 +26,8 @@ interface WritersOptions {
   /** The observer's own pid namespace; NaN = unknown. */
   readonly observerInode: number;
   readonly agentName: (agent: number) => string;
+  /** By number; a reload adds to them. */
+  readonly listenerNames: readonly string[];
   readonly monotonicNs: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -182,7 +184,7 @@ async function openExport(options: WritersOptions): Promise<EventExport | undefi
       observerColumns: config.optionsAlone,
       bytesMax: maxBytes,
       syncEvery,
-      listeners: config.listeners.map(({ name }) => name),
+      listeners: options.listenerNames,
       agentName,
       observerNamespaceInode: observerInode,
       errnoText,

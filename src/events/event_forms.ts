@@ -145,8 +145,13 @@ export function listenerName(name: string): Written {
   return {
     rowWriter(key, rows, { listeners }) {
       const column = rows[name] as Uint8Array;
-      const wholes = wholesOf(key, listeners);
-      return (text, row) => text.copy(wholes[column[row]!]!);
+      // Made with the first row of each: a reload may add one.
+      const wholes: Uint8Array[] = [];
+      return (text, row) => {
+        const number = column[row]!;
+        wholes[number] ??= startOf(key, `"${listeners[number]}"`);
+        text.copy(wholes[number]);
+      };
     },
     exportedOf: (event, { listeners }) => listeners[event[name] as number]!,
   };

@@ -48,15 +48,14 @@ interface TsvContext extends ExportContext {
 
 export class TsvFormat implements LineFormat {
   readonly #context: TsvContext;
-  /** What stands behind the six columns of a row, by the number of its listener. */
-  readonly #rowEnds: readonly Uint8Array[];
+  /**
+   * What stands behind the six columns of a row, by the number of its listener, made with its first
+   * row: a reload may add one.
+   */
+  readonly #rowEnds: Uint8Array[] = [];
 
   constructor(context: TsvContext) {
     this.#context = context;
-    this.#rowEnds = context.listeners.map((listener) => {
-      const own = [listener, ...OWN_COLUMNS.slice(1).map(() => ABSENT)];
-      return encoder.encode(context.observerColumns ? "\n" : `\t${own.join("\t")}\n`);
-    });
   }
 
   row(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -102,7 +101,16 @@ export class TsvFormat implements LineFormat {
     text.ascii(statusText(batch.status[row]!));
     text.byte(TAB);
     text.decimal(batch.payload[row]!);
-    text.copy(this.#rowEnds[batch.listener[row]!]!);
+    const listener = batch.listener[row]!;
+    text.copy(this.#rowEnds[listener] ?? this.#rowEnd(listener));
+  }
+
+  #rowEnd(listener: number): Uint8Array {
+    const { listeners, observerColumns } = this.#context;
+    const own = [listeners[listener]!, ...OWN_COLUMNS.slice(1).map(() => ABSENT)];
+    const made = encoder.encode(observerColumns ? "\n" : `\t${own.join("\t")}\n`);
+    this.#rowEnds[listener] = made;
+    return made;
   }
 
   #other(text: TextBuffer, batch: EventBatch, row: number): void {
@@ -117,7 +125,8 @@ export class TsvFormat implements LineFormat {
     if (mismatch !== undefined) text.ascii(mismatch);
     const rows = batch as unknown as EventRows;
     if (sentence !== undefined) text.utf8(escapeTsv(sentence(rows, row, this.#context.errnoText)));
-    text.copy(this.#rowEnds[batch.listener[row]!]!);
+    const listener = batch.listener[row]!;
+    text.copy(this.#rowEnds[listener] ?? this.#rowEnd(listener));
   }
 }
 

@@ -30,7 +30,7 @@ export class KernelDrops {
 
   /** The filter is about to be put on: until now every drop was a full buffer. */
   beforeAttach(): void {
-    this.#look();
+    this.look();
     this.#isMixed = true;
     this.#mixed = 0;
     this.#counted = 0;
@@ -38,11 +38,12 @@ export class KernelDrops {
 
   /** Datagrams lost to a full buffer until now. */
   get total(): number {
-    this.#look();
+    this.look();
     return this.#total;
   }
 
-  #look(): void {
+  /** Counts what the socket has lost, before it is another one. */
+  look(): void {
     const drops = this.#drain();
     this.#total += this.#isMixed ? this.#lostOf(drops) : drops;
   }

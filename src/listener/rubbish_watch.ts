@@ -93,10 +93,21 @@ export class RubbishWatch {
 
   /** Gives a page the estimate of each listener. */
   showCounters(show: ShowCounters): void {
-    for (const [number, { name }] of this.#options.listeners.entries()) {
-      const columns = [this.filteredEstimate.subarray(number, number + 1)];
-      show({ block: RUBBISH, columns, refresh() {} }, { listener: name });
-    }
+    for (const number of this.#options.listeners.keys()) this.showListener(number, show);
+  }
+
+  /** The estimate of one listener. */
+  showListener(number: number, show: ShowCounters): void {
+    const { name } = this.#options.listeners[number]!;
+    const columns = [this.filteredEstimate.subarray(number, number + 1)];
+    show({ block: RUBBISH, columns, refresh() {} }, { listener: name }, number);
+  }
+
+  /** Its socket, or the listener of that number, is another one: nothing is known of it. */
+  forget(listenerNumber: number, nowNs: number): void {
+    const { filter } = this.#options.listeners[listenerNumber]!;
+    if (filter !== undefined) this.#calmDown(listenerNumber, filter, nowNs);
+    this.#state[listenerNumber] = QUIET;
   }
 
   /** Goes over every listener; to be called after every turn. */

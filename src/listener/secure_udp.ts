@@ -70,7 +70,6 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
 export class SecureUdpListener implements Listener {
   readonly kind = "secure-udp";
   readonly name: string;
-  readonly address: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
   readonly filter: RubbishFilter = new RubbishFilter({
@@ -80,7 +79,9 @@ export class SecureUdpListener implements Listener {
     onAttach: () => this.#drops.beforeAttach(),
   });
   readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
-  readonly #socket: UdpSocket;
+  #socket: UdpSocket;
+  /** It has given its socket away. */
+  #isForsaken = false;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
@@ -95,16 +96,17 @@ export class SecureUdpListener implements Listener {
   readonly #gate: ForgeryGate;
   readonly #monotonicNs: () => number;
   readonly #isBeating: (pid: number) => boolean;
+  readonly #keyOrigin: Origin;
   /** Silence after which a sender may begin anew. */
   restartGapNs: number;
   #nextSweepNs: number;
   /** Instant of the last sweep: another one at the same instant finds nothing. */
   #sweptNs = Number.NEGATIVE_INFINITY;
 
-  /** Binds the socket; throws `UdpSocketError` if it cannot. */
-  constructor(options: SecureUdpListenerOptions) {
+  /** Binds a socket if it is given none; throws `UdpSocketError` if it cannot. */
+  constructor(options: SecureUdpListenerOptions, socket?: UdpSocket) {
     this.name = options.name;
-    this.address = options.address;
+    this.#keyOrigin = options.keyOrigin ?? ORIGIN_KEY_ATTESTED;
     this.#ring = new KeyRing(options.keys);
     this.#senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
     this.#gate = new ForgeryGate(this.#senders);
@@ -115,15 +117,14 @@ export class SecureUdpListener implements Listener {
     this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * FRAME_WORDS));
     if (this.#arena.nameWord >= 0) this.batch.addresses = new Uint32Array(BATCH_SIZE * IP_WORDS);
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
-    const { acceptRecovery, keyOrigin = ORIGIN_KEY_ATTESTED } = options;
-    this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : keyOrigin);
     this.#arrival = new Arrival(this.batch.words);
     try {
-      this.#socket = new UdpSocket(options);
+      this.#socket = socket ?? new UdpSocket(options);
     } catch (error) {
       this.#ring.close();
       throw error;
     }
+    this.change(options);
   }
 
   /** Between two receives: frames under the keys of before are opened no more. */
@@ -131,8 +132,39 @@ export class SecureUdpListener implements Listener {
     this.#ring.replace(keys);
   }
 
+  /** Goes by other options from the next receive on; socket, keys and replay state are the same. */
+  change({
+    acceptRecovery,
+    rcvbufBytes,
+  }: Pick<SecureUdpListenerOptions, "acceptRecovery" | "rcvbufBytes">): void {
+    this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : this.#keyOrigin);
+    this.#socket.changeReceiveBuffer(rcvbufBytes);
+  }
+
+  /** Receives by another socket from now on; the one before is the caller's. */
+  moveTo(socket: UdpSocket): void {
+    this.#drops.look();
+    this.filter.detach();
+    this.#socket = socket;
+  }
+
+  /** Its socket is another one's; `close` leaves it alone. */
+  forsake(): void {
+    this.#drops.look();
+    this.filter.detach();
+    this.#isForsaken = true;
+  }
+
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  get socket(): UdpSocket {
+    return this.#socket;
+  }
+
   get fd(): number {
-    return this.#socket.fd;
+    return this.#isForsaken ? -1 : this.#socket.fd;
   }
 
   /** The bound port, also if 0 was asked for. */
@@ -180,7 +212,7 @@ export class SecureUdpListener implements Listener {
 
   /** Closes the socket and wipes the keys; idempotent. */
   close(): void {
-    this.#socket.close();
+    if (!this.#isForsaken) this.#socket.close();
     this.#ring.close();
     this.#opener.wipe();
   }

@@ -27,7 +27,6 @@ export interface UdpListenerOptions extends UdpSocketOptions {
 export class UdpListener implements Listener {
   readonly kind = "udp";
   readonly name: string;
-  readonly address: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
   /** Datagrams of a wrong size. */
@@ -39,7 +38,9 @@ export class UdpListener implements Listener {
     onAttach: () => this.#drops.beforeAttach(),
   });
   readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
-  readonly #socket: UdpSocket;
+  #socket: UdpSocket;
+  /** It has given its socket away. */
+  #isForsaken = false;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
@@ -47,24 +48,49 @@ export class UdpListener implements Listener {
     sources: true,
   });
 
-  /** Binds the socket; throws `UdpSocketError` if it cannot. */
-  constructor(options: UdpListenerOptions) {
+  /** Binds a socket if it is given none; throws `UdpSocketError` if it cannot. */
+  constructor(options: UdpListenerOptions, socket?: UdpSocket) {
     this.name = options.name;
-    this.address = options.address;
-    this.#socket = new UdpSocket(options);
+    this.#socket = socket ?? new UdpSocket(options);
     const hasSources = this.#arena.nameWord >= 0;
     const sources = hasSources ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
     this.batch = new ReceivedBatch(this.#arena.words, sources);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
-    this.batch.origin.fill(
-      options.acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED,
-    );
+    this.change(options);
+  }
+
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  get socket(): UdpSocket {
+    return this.#socket;
   }
 
   get fd(): number {
-    return this.#socket.fd;
+    return this.#isForsaken ? -1 : this.#socket.fd;
+  }
+
+  /** Goes by other options from the next receive on; the socket is the same. */
+  change({ acceptRecovery, rcvbufBytes }: UdpListenerOptions): void {
+    this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED);
+    this.#socket.changeReceiveBuffer(rcvbufBytes);
+  }
+
+  /** Receives by another socket from now on; the one before is the caller's. */
+  moveTo(socket: UdpSocket): void {
+    this.#drops.look();
+    this.filter.detach();
+    this.#socket = socket;
+  }
+
+  /** Its socket is another one's; `close` leaves it alone. */
+  forsake(): void {
+    this.#drops.look();
+    this.filter.detach();
+    this.#isForsaken = true;
   }
 
   /** The bound port, also if 0 was asked for. */
@@ -98,6 +124,6 @@ export class UdpListener implements Listener {
   }
 
   close(): void {
-    this.#socket.close();
+    if (!this.#isForsaken) this.#socket.close();
   }
 }

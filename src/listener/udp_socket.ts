@@ -56,13 +56,17 @@ export class UdpSocketError extends Error {
 
 export class UdpSocket {
   readonly fd: number;
+  readonly address: string;
   readonly port: number;
   #rcvbufBytes = 0;
+  #rcvbufBytesWanted: number;
   #dropsSeen = 0;
   #closed = false;
 
   constructor(options: UdpSocketOptions) {
     const address = socketAddress(options);
+    this.address = options.address;
+    this.#rcvbufBytesWanted = options.rcvbufBytes;
     this.fd = orThrow(openSocket(address.family, SOCK_DGRAM), options);
     try {
       if (address.family === AF_INET6) orThrow(setIpv6Only(this.fd), options);
@@ -79,6 +83,13 @@ export class UdpSocket {
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   get rcvbufBytes(): number {
     return this.#rcvbufBytes;
+  }
+
+  /** Asks for another buffer; 0 leaves the one that there is. */
+  changeReceiveBuffer(bytes: number): void {
+    if (bytes === this.#rcvbufBytesWanted) return;
+    this.#rcvbufBytesWanted = bytes;
+    if (bytes > 0) this.#rcvbufBytes = grantReceiveBuffer(this.fd, bytes);
   }
 
   /**

@@ -48,10 +48,9 @@ export interface UnixListenerOptions {
 export class UnixListener implements Listener {
   readonly kind = "unix";
   readonly name: string;
-  readonly path: string;
   readonly queueLength: number | undefined;
-  readonly allowList: AllowList | undefined;
-  readonly containers: boolean;
+  allowList: AllowList | undefined;
+  containers: boolean;
   readonly batch: ReceivedBatch;
   readonly filter = new RubbishFilter({
     fd: () => this.fd,
@@ -59,12 +58,12 @@ export class UnixListener implements Listener {
     sealed: false,
   });
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
-  readonly rcvbufBytes: number;
+  rcvbufBytes: number;
   /**
    * False if the parent directory could not be synced after the bind: a warning, never an error.
    */
   readonly directorySynced: boolean;
-  readonly #options: UnixListenerOptions;
+  #options: UnixListenerOptions;
   readonly #arena: arena.ReceiveBatch;
   readonly #check: CredentialCheck;
   /** The control slots of the arena are the wide ones. */
@@ -85,15 +84,19 @@ export class UnixListener implements Listener {
    */
   #formerIsFirst = false;
 
-  /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
-  constructor(options: UnixListenerOptions) {
+  /** It has given its socket away. */
+  #isForsaken = false;
+
+  /**
+   * Binds a socket if it is given none; throws `SocketPathError` or `SystemError` if it cannot.
+   */
+  constructor(options: UnixListenerOptions, socket?: UnixSocket) {
     this.name = options.name;
-    this.path = options.path;
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
     this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
-    this.#socket = new UnixSocket(options, this.#nowGeneration);
+    this.#socket = socket ?? new UnixSocket(options, this.#nowGeneration);
     this.#receivedFrom = this.#socket;
     this.directorySynced = this.#socket.directorySynced;
     const length = readQueueLength();
@@ -118,8 +121,16 @@ export class UnixListener implements Listener {
     return this.containers ? PID_INIT : PID_MIN;
   }
 
+  get path(): string {
+    return this.#options.path;
+  }
+
+  get socket(): UnixSocket {
+    return this.#socket;
+  }
+
   get fd(): number {
-    return this.#socket.fd;
+    return this.#isForsaken ? -1 : this.#socket.fd;
   }
 
   get formerFd(): number {
@@ -225,6 +236,37 @@ export class UnixListener implements Listener {
     this.filter.renew();
   }
 
+  /** Goes by other options from the next receive on; the socket is the same. */
+  change(options: UnixListenerOptions): void {
+    const before = this.#options;
+    this.#options = options;
+    this.allowList = options.allowList;
+    this.containers = options.containers ?? false;
+    this.#socket.changeAccess(options);
+    if (options.rcvbufBytes !== before.rcvbufBytes)
+      this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
+  }
+
+  /**
+   * Receives by another socket from now on. Of the one before, if nobody else has it now, what is
+   * queued is received, and so is what agents send that are connected to it; its file goes.
+   */
+  moveTo(socket: UnixSocket, keepsFormer: boolean, nowNs: number): void {
+    this.release();
+    this.filter.detach();
+    this.#former?.close();
+    this.#former = keepsFormer ? this.#socket : undefined;
+    this.#former?.unlink();
+    this.#formerUsedNs = nowNs;
+    this.#socket = socket;
+  }
+
+  /** Its socket is another one's; `close` leaves it alone. */
+  forsake(): void {
+    this.filter.detach();
+    this.#isForsaken = true;
+  }
+
   /**
    * Closes the old socket if nothing came by it for longer than `quietNsMax`: a client that is
    * connected to it gets an error, and connects again.
@@ -243,7 +285,7 @@ export class UnixListener implements Listener {
   close(): void {
     this.release();
     this.#former?.close();
-    this.#socket.close();
+    if (!this.#isForsaken) this.#socket.close();
   }
 }
 

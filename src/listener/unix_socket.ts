@@ -5,7 +5,12 @@ import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
 import type { GenerationClock } from "../processes/generation.ts";
-import { isInPlace, unlinkBoundPath } from "../sockets/socket_path.ts";
+import {
+  changeAccess,
+  isInPlace,
+  type SocketFile,
+  unlinkBoundPath,
+} from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
 import {
   type BindDescriptorOptions,
@@ -20,6 +25,8 @@ import {
 export const HAS_CREDENTIALS: boolean = IS_LINUX;
 
 type UnixSocketOptions = Omit<BindDescriptorOptions, "fd" | "type" | "setBy">;
+
+type Access = Pick<SocketFile, "mode" | "gid">;
 
 /** The one option that names the path of a listener. */
 const SET_BY = "--socket";
@@ -36,6 +43,8 @@ export class UnixSocket {
   /** Undefined where there are no credentials. */
   readonly word: SenderWord | undefined;
   readonly #bound: BoundPath;
+  /** Mode and group of its file. */
+  #access: Access;
   /**
    * So it was, unless the next receive says what broke off the last one; NaN = it was not seen
    * empty.
@@ -47,6 +56,7 @@ export class UnixSocket {
   constructor(options: UnixSocketOptions, nowGeneration: GenerationClock) {
     // Nothing can have been sent to a socket that is not there yet.
     this.sentAfterGeneration = nowGeneration();
+    this.#access = options;
     const { family } = unixAddress(options.path);
     this.fd = check(openSocket(family, SOCK_DGRAM), "cannot open a Unix datagram socket");
     try {
@@ -85,6 +95,17 @@ export class UnixSocket {
   /** True while the file at its path is the one that it made. */
   isInPlace(): boolean {
     return isInPlace(this.#bound);
+  }
+
+  /** Gives its file another mode and group; who is connected stays so. */
+  changeAccess(access: Access): void {
+    changeAccess(this.#bound, this.#access, access);
+    this.#access = access;
+  }
+
+  /** Its file goes; who is connected can still send. */
+  unlink(): void {
+    unlinkBoundPath(this.#bound);
   }
 
   /** Releases the socket; idempotent; removes only its own socket file. */

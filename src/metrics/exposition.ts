@@ -27,7 +27,7 @@ export class Exposition {
   readonly #sections = new Map<AnyBlock, readonly FamilySection[]>();
   /** All but those of rows. */
   readonly #fixedSections: readonly FamilySection[];
-  readonly #sources: CounterSource[] = [];
+  #sources: CounterSource[] = [];
   readonly #fixed = new TextBuffer(PAGE_BYTES);
   readonly #texts: readonly TextBuffer[];
   /** Number of the rows that are written; all of them = the page is finished. */
@@ -54,6 +54,13 @@ export class Exposition {
     assert(sections !== undefined, "the page has every block that is counted in");
     for (const [family, one] of sections.entries()) one.show(source.columns[family]!, labels);
     this.#sources.push(source);
+  }
+
+  /** Reads an instance no more; what it said without a label of its own stays in the sum. */
+  hide(source: CounterSource): void {
+    const sections = this.#sections.get(source.block) ?? [];
+    for (const [family, one] of sections.entries()) one.hide(source.columns[family]!);
+    this.#sources = this.#sources.filter((other) => other !== source);
   }
 
   /** Takes the snapshot of a new page and writes everything but the rows. */

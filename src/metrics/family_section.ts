@@ -35,9 +35,11 @@ export class FamilySection {
   readonly #textHead: Uint8Array;
   readonly #openMetricsHead: Uint8Array;
   readonly #isPossible: IsPossible | undefined;
-  readonly #lines: Line[] = [];
+  #lines: Line[] = [];
   /** Of instances without a label of their own: they are added up. */
   readonly #columns: Float64Array[] = [];
+  /** What those counted that are read no more. */
+  #past: Float64Array | undefined;
 
   /** `isPossible`: what cannot be is left out; without it everything is there. */
   constructor(family: Family, isPossible?: IsPossible) {
@@ -56,6 +58,22 @@ export class FamilySection {
   show(column: Float64Array, labels: Labels): void {
     if (this.family.instanceLabels.length === 0) this.#columns.push(column);
     else this.#lines.push(...this.#linesOf(labels, [column]));
+  }
+
+  /** Reads an instance no more; in a sum over all of them it stays. */
+  hide(column: Float64Array): void {
+    if (this.family.instanceLabels.length > 0)
+      this.#lines = this.#lines.filter(({ columns }) => !columns.includes(column));
+    else if (this.#columns.includes(column)) this.#keep(column);
+  }
+
+  #keep(column: Float64Array): void {
+    this.#columns.splice(this.#columns.indexOf(column), 1);
+    if (this.#past === undefined) {
+      this.#past = new Float64Array(column.length);
+      this.#columns.push(this.#past);
+    }
+    for (const [cell, value] of column.entries()) this.#past[cell]! += value;
   }
 
   writeHead(text: TextBuffer, format: PageFormat): void {

@@ -103,7 +103,10 @@ export class Metrics {
   readonly #rows: PidRows | undefined;
   readonly #agents: AgentRows | undefined;
   /** By listener number. */
-  readonly #seen: readonly CountersOf<typeof SEEN>[];
+  readonly #seen: CountersOf<typeof SEEN>[] = [];
+  readonly #accounting: DatagramAccounting;
+  /** What the page has of each listener. */
+  readonly #ofListeners = new Map<number, CounterSource[]>();
   readonly #counters = new Counters(METRICS, this);
   readonly #causes: CauseCounters;
   #wallOffsetNs = 0;
@@ -113,15 +116,10 @@ export class Metrics {
     this.#rows = options.perPid ? new PidRows(options.capacity) : undefined;
     this.#agents = agents?.rows;
     this.#causes = new Counters(CAUSES, accounting);
-    this.#seen = listeners.map(() => new Counters(SEEN, this));
+    this.#accounting = accounting;
     this.exposition = new Exposition({ blocks, rows: this.#pageRows(agents), isPossible });
-    for (const [number, { name }] of listeners.entries())
-      this.show(accounting.countersOf(number), { listener: name });
-    if (agents !== undefined) {
-      for (const [number, { name }] of listeners.entries())
-        this.show(this.#seen[number]!, { listener: name });
-      this.show(agents.rows.counters);
-    }
+    for (const [number, { name }] of listeners.entries()) this.showListener(number, name);
+    if (agents !== undefined) this.show(agents.rows.counters);
     this.show(this.#causes);
     this.show(this.#counters);
     this.show(new Counters(UPTIME, this));
@@ -129,9 +127,28 @@ export class Metrics {
     this.show(ownProcessCounters());
   }
 
-  /** Gives the page one more instance of a block; `labels` are what tells it from others. */
-  show(source: CounterSource, labels: Labels = {}): void {
+  /**
+   * Gives the page one more instance of a block; `labels` are what tells it from others. It stays
+   * as long as `listener` does, if that is given.
+   */
+  show(source: CounterSource, labels: Labels = {}, listener?: number): void {
     this.exposition.show(source, labels);
+    if (listener === undefined) return;
+    const ofListener = this.#ofListeners.get(listener) ?? [];
+    this.#ofListeners.set(listener, [...ofListener, source]);
+  }
+
+  /** What was taken in by a listener; one that comes back goes on counting where it ended. */
+  showListener(number: number, name: string): void {
+    this.#seen[number] ??= new Counters(SEEN, this);
+    this.show(this.#accounting.countersOf(number), { listener: name }, number);
+    if (this.#agents !== undefined) this.show(this.#seen[number], { listener: name }, number);
+  }
+
+  /** A listener is gone, and with it its rows. What is said of all listeners together stays. */
+  hideListener(number: number): void {
+    for (const source of this.#ofListeners.get(number) ?? []) this.exposition.hide(source);
+    this.#ofListeners.delete(number);
   }
 
   /**

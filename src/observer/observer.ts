@@ -3,9 +3,7 @@
 // steps over the same batch. Nothing here blocks, throws on input or allocates per beat; time comes
 // from the injected clock.
 import { assert } from "../base/assert.ts";
-import { block, Counters, gauge, type ShowCounters } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
-import { BIND, SOCKET } from "../listener/counters.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
 import { Refusals } from "../events/refusals.ts";
@@ -17,6 +15,7 @@ import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
+import { ListenerSet } from "./listener_set.ts";
 import { IdentityResolver } from "./identity.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
@@ -50,21 +49,6 @@ export interface ObserverOptions {
   readonly verdictOf?: VerdictOf | undefined;
 }
 
-// On the page, other families stand between the two.
-export const PID_MAX = block({
-  current: gauge(
-    "varta_pid_max_current",
-    "Cached pid_max of the kernel; 4294967295 where there is none.",
-    { ask: (observer: Observer) => observer.pidMax },
-  ),
-});
-
-export const OBSERVER = block({
-  tracked: gauge("varta_watch_pids_tracked", "Agents tracked now.", {
-    ask: ({ tracker }: Observer) => tracker.len,
-  }),
-});
-
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
 
 export class Observer {
@@ -80,7 +64,7 @@ export class Observer {
   lastPollConsumed = false;
   /** True if the last pump ended by its budget or its time: more may wait. */
   lastPumpCutOff = false;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners = new ListenerSet();
   readonly #rows = new EventBatch();
   readonly #intake: Intake;
   /** The limits of members and of all. */
@@ -88,7 +72,8 @@ export class Observer {
   readonly silence: SilenceWatch;
   readonly #readPidMax: (() => number) | undefined;
   #pidMaxReadNs = 0;
-  // The batch in hand: datagrams #next .. #count-1 of listener #cursor, received at #batchNs.
+  // The batch in hand: datagrams #next .. #count-1 of the listener at #cursor of those in force,
+  // received at #batchNs.
   #cursor = 0;
   #next = 0;
   #count = 0;
@@ -131,8 +116,14 @@ export class Observer {
     this.#intake.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;
   }
 
+  /** By number, also those that were removed. */
   get listeners(): readonly Listener[] {
-    return this.#listeners;
+    return this.#listeners.byNumber;
+  }
+
+  /** The numbers of the others; another array after every change. */
+  get listenersInForce(): readonly number[] {
+    return this.#listeners.inForce;
   }
 
   /** The system's clock that times are read from; undefined = another one was injected. */
@@ -142,7 +133,7 @@ export class Observer {
 
   /** SO_RCVBUF of the first Unix listener as it was granted; 0 = not set, or there is none. */
   get udsRcvbufBytes(): number {
-    return this.#listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
+    return this.listeners.find(({ kind }) => kind === "unix")?.rcvbufBytes ?? 0;
   }
 
   /** Of a member that is new, as the configuration says; each has its own in its lane. */
@@ -168,8 +159,23 @@ export class Observer {
   }
 
   addListener(listener: Listener): void {
-    assert(this.#listeners.length < limits.LISTENERS_MAX, "the configuration bounds the listeners");
-    this.#listeners.push(listener);
+    this.#listeners.put(this.listeners.length, listener);
+  }
+
+  /**
+   * Other listeners from now on: those of the numbers that are undefined are closed. Between two
+   * turns, when no datagram is in hand.
+   */
+  changeListeners(changes: ReadonlyMap<number, Listener | undefined>): void {
+    assert(this.#next === this.#count, "the batch in hand is taken first");
+    for (const [number, listener] of changes) {
+      this.#failures.succeeded(number);
+      if (listener === undefined) this.#listeners.remove(number);
+      else this.#listeners.put(number, listener);
+    }
+    this.#cursor = 0;
+    this.#emptyRun = 0;
+    this.silence.forgetEmpty();
   }
 
   nowNs(): number {
@@ -179,7 +185,7 @@ export class Observer {
   /** The next event, or undefined if one round over the listeners yielded none. */
   poll(): Event | undefined {
     this.lastPollConsumed = false;
-    const { length } = this.#listeners;
+    const { length } = this.#listeners.inForce;
     for (let receives = 0; ; ) {
       while (this.#next < this.#count) {
         this.#takeNext();
@@ -205,7 +211,7 @@ export class Observer {
    * `sink`. Returns the number of datagrams consumed.
    */
   pump(sink: EventSink, budget: number, budgetNs = Number.POSITIVE_INFINITY): number {
-    const { length } = this.#listeners;
+    const { length } = this.#listeners.inForce;
     let consumed = 0;
     let emptyRun = 0;
     let endNs = Number.POSITIVE_INFINITY;
@@ -297,7 +303,7 @@ export class Observer {
 
   /** Closes all listeners; idempotent. */
   close(): void {
-    for (const listener of this.#listeners) listener.close();
+    this.#listeners.close();
   }
 
   /** Time spent in judge points since the last call, for the stage histogram. */
@@ -315,18 +321,6 @@ export class Observer {
     return this.#intake.shared.take();
   }
 
-  /** Gives a page what its parts and its listeners count. */
-  showCounters(show: ShowCounters): void {
-    for (const { counters } of [this.tracker, this.clock, this.pauses]) show(counters);
-    show(new Counters(PID_MAX, this));
-    show(new Counters(OBSERVER, this));
-    for (const listener of this.#listeners) {
-      show(new Counters(SOCKET, listener), { listener: listener.name });
-      show(new Counters(BIND, listener));
-      if (listener.counters !== undefined) show(listener.counters);
-    }
-  }
-
   #takeEvent(): Event {
     this.#intake.rows.count = 0;
     return eventFromRow(this.#rows, 0, this.observerInode);
@@ -341,7 +335,8 @@ export class Observer {
 
   // Takes in the next datagram of the batch in hand.
   #takeNext(): void {
-    this.#intake.take(this.#listeners[this.#cursor]!, this.#next);
+    const { byNumber, inForce } = this.#listeners;
+    this.#intake.take(byNumber[inForce[this.#cursor]!]!, this.#next);
     this.#took(1);
   }
 
@@ -362,13 +357,14 @@ export class Observer {
 
   // One receive from the listener at the cursor; true if it gave datagrams.
   #receive(): boolean {
-    const listenerNumber = this.#cursor;
+    const listenerNumber = this.#listeners.inForce[this.#cursor]!;
+    const listener = this.#listeners.byNumber[listenerNumber]!;
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
     this.pauses.listen(nowNs);
     if (nowNs >= this.#intake.lookNs) this.#intake.lookNs = Number.POSITIVE_INFINITY;
     const suspended = this.#failures.isSuspended(listenerNumber, nowNs);
-    const count = suspended ? 0 : this.#listeners[listenerNumber]!.receive(nowNs);
+    const count = suspended ? 0 : listener.receive(nowNs);
     this.#next = 0;
     this.#count = Math.max(0, count);
     if (count < 0) {
@@ -376,7 +372,7 @@ export class Observer {
       this.#intake.receiveFailed(listenerNumber, -count, nowNs);
     } else if (!suspended) this.#failures.succeeded(listenerNumber);
     if (count > 0) {
-      this.#intake.prepare(listenerNumber, this.#listeners[listenerNumber]!, count, nowNs);
+      this.#intake.prepare(listenerNumber, listener, count, nowNs);
       return true;
     }
     this.#endBatch();
@@ -385,11 +381,13 @@ export class Observer {
 
   // No datagram of the batch is left: the cursor moves on, and stalls may be judged.
   #endBatch(): void {
-    const listener = this.#listeners[this.#cursor]!;
+    const { byNumber, inForce } = this.#listeners;
+    const listenerNumber = inForce[this.#cursor]!;
+    const listener = byNumber[listenerNumber]!;
     listener.release?.();
-    if (this.#count < listener.batch.countMax) this.silence.foundEmpty(this.#cursor);
-    this.#cursor = (this.#cursor + 1) % this.#listeners.length;
-    this.silence.offer(this.#listeners.length);
+    if (this.#count < listener.batch.countMax) this.silence.foundEmpty(listenerNumber);
+    this.#cursor = (this.#cursor + 1) % inForce.length;
+    this.silence.offer(inForce.length);
   }
 }
 

@@ -64,12 +64,17 @@ export class SilenceWatch {
     this.#emptyCount++;
   }
 
+  /** There are other listeners: each has to be found empty again. */
+  forgetEmpty(): void {
+    this.#wasEmpty.fill(0);
+    this.#emptyCount = 0;
+  }
+
   /** To be called whenever no received datagram waits: judges if it is time. */
   offer(listenerCount: number): void {
     const due = this.#emptyCount === listenerCount || this.#consumed >= limits.JUDGE_DATAGRAMS_MAX;
     if (!due) return;
-    this.#wasEmpty.fill(0);
-    this.#emptyCount = 0;
+    this.forgetEmpty();
     this.#consumed = 0;
     if (this.stalls.unread > 0) return;
     const nowNs = this.#clock.nowNs();

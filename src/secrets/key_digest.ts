@@ -1,12 +1,10 @@
-// Tells whether a secret file holds other keys than before, without keeping a key: a digest under a
-// salt of this process, which says nothing to anybody who does not have both.
-import { createHmac, randomBytes } from "node:crypto";
+// Tells whether a secret file holds other keys than before, without keeping a key. A key is 32
+// random bytes, so what a digest is of cannot be found by trying.
+import { createHash } from "node:crypto";
 
-const SALT = randomBytes(32);
-
-/** The same for the same keys in the same order, as long as the process lives. */
+/** The same for the same keys in the same order. */
 export function keysDigest(keys: readonly Uint8Array[]): Uint8Array {
-  const hmac = createHmac("sha256", SALT);
-  for (const key of keys) hmac.update(key);
-  return new Uint8Array(hmac.digest());
+  const hash = createHash("sha256").update("varta key file");
+  for (const key of keys) hash.update(key);
+  return new Uint8Array(hash.digest());
 }

@@ -193,6 +193,15 @@ export class SlotTable {
     slots.rule[slot] = rule;
   }
 
+  /**
+   * The member of `slot` beats by `listener` from now on, whose beats count as `origin`: else the
+   * next one would be refused as that of another sender.
+   */
+  moveTo(slot: number, listener: number, origin: number): void {
+    this.slots.listener[slot] = listener;
+    this.slots.origin[slot] = origin;
+  }
+
   /** The beats of `slot` since they were last taken. */
   takeBeats(slot: number): number {
     const beats = this.slots.beats[slot]!;

@@ -127,18 +127,18 @@ export class View {
 
   /** In the order of their numbers. */
   listeners(): ListenerView[] {
-    const { listeners, accounting } = this.#sources.observer;
-    return listeners.map(({ name }, number) => ({
-      name,
+    const { listeners, listenersInForce, accounting } = this.#sources.observer;
+    return listenersInForce.map((number) => ({
+      name: listeners[number]!.name,
       received: accounting.received[number]!,
       accepted: accounting.accepted[number]!,
       rejected: accounting.rejectedTotal(number),
     }));
   }
 
-  /** Accepted since the start, by all listeners. */
+  /** Accepted since the start, also by listeners that were removed. */
   beats(): number {
-    return this.listeners().reduce((sum, { accepted }) => sum + accepted, 0);
+    return this.#sources.observer.accounting.accepted.reduce((sum, accepted) => sum + accepted);
   }
 
   recovery(): RecoveryView {

@@ -1,5 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { Counters } from "../../src/base/counters.ts";
+import { SECURE } from "../../src/listener/counters.ts";
 import { TempDirectory } from "../files/temp_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { beat, makeMetrics, renderPage } from "./fixture.ts";
@@ -25,6 +27,26 @@ describe("Exposition", () => {
     beat(metrics, [12, 13]);
     const names = (text: string) => [...parsePage(text).samples.keys()];
     expect(names(renderPage(metrics, "openmetrics"))).toEqual(names(renderPage(metrics)));
+  });
+
+  test("leaves out a listener that is gone, but not of a sum; one that is back counts on", () => {
+    const { metrics, accounting } = makeMetrics();
+    const secure = new Counters(SECURE, undefined);
+    metrics.show(secure, {}, 1);
+    accounting.received[1] = 5;
+    secure.add(SECURE.aeadAttempts, 9);
+    const received = 'varta_datagrams_received_total{listener="lab"}';
+    const sampleOf = (name: string) => parsePage(renderPage(metrics)).samples.get(name);
+    metrics.hideListener(1);
+    expect(sampleOf(received)).toBeUndefined();
+    expect(sampleOf('varta_datagrams_received_total{listener="local"}')).toBe(0);
+    secure.add(SECURE.aeadAttempts, 1);
+    expect(sampleOf("varta_secure_aead_attempts_total")).toBe(9);
+    metrics.showListener(1, "lab");
+    const young = new Counters(SECURE, undefined);
+    metrics.show(young, {}, 1);
+    young.add(SECURE.aeadAttempts, 2);
+    expect([sampleOf(received), sampleOf("varta_secure_aead_attempts_total")]).toEqual([5, 11]);
   });
 
   test("stops at its budget and goes on where it stopped", () => {

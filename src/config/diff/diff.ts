@@ -210,7 +210,7 @@ function isOf(recovery: object, plan: object, field: string): boolean {
 function listenerChanges(before: Config, after: Config): Change[] {
   return pairs(before.listeners, after.listeners).flatMap(({ before: old, after: now, index }) => {
     const path: Path = ["listener", index];
-    const item = { path, rule: -1, reload: "restart" } as const;
+    const item = { path, rule: -1, reload: "live" } as const;
     const what = `listener ${(now ?? old)!.name}`;
     if (old === undefined) return [{ ...item, ...whole(what), how: "added" }];
     if (now === undefined) return [{ ...item, ...whole(what), how: "removed" }];

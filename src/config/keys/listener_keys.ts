@@ -18,25 +18,25 @@ export const LISTENER_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 const I32_MAX = 2_147_483_647;
 const RCVBUF_BYTES_UNIX = 1_048_576;
 
-const ACCEPT_RECOVERY = restart("acceptRecovery", flag,
+const ACCEPT_RECOVERY = live("acceptRecovery", flag,
   "Whether beats from here may lead to a recovery");
 
 const UNIX_KEYS = {
   ...sharedKeys("unix", RCVBUF_BYTES_UNIX),
-  path: restart("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
+  path: live("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
     "Path of the socket", { required: true }),
-  mode: restart("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
-  group: restart("gid", account("group"), "Group of the socket file"),
-  allow_uids: restart("allowUids", accounts("user"), "Users whose beats are accepted"),
-  allow_gids: restart("allowGids", accounts("group"), "Primary groups whose beats are accepted"),
-  containers: restart("containers", flag,
+  mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
+  group: live("gid", account("group"), "Group of the socket file"),
+  allow_uids: live("allowUids", accounts("user"), "Users whose beats are accepted"),
+  allow_gids: live("allowGids", accounts("group"), "Primary groups whose beats are accepted"),
+  containers: live("containers", flag,
     "Accepts senders in containers by the pid that they have there", { byDefault: false }),
 };
 
 const UDP_KEYS = {
   ...sharedKeys("udp", 0),
   ...networkKeys("0.0.0.0"),
-  accept_plaintext: restart("acceptPlaintext", flag,
+  accept_plaintext: live("acceptPlaintext", flag,
     "Accepts unauthenticated beats: any sender can beat for any pid", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
@@ -53,7 +53,7 @@ const SECURE_UDP_KEYS = {
   sender_states: restart("senderStates",
     integer({ min: 1, max: SENDER_STATES_MAX, zeroWould: "refuse every sender" }),
     "Senders whose replay state is kept", { byDefault: SENDER_STATES_DEFAULT, unit: "senders" }),
-  accept_non_loopback: restart("acceptNonLoopback", flag,
+  accept_non_loopback: live("acceptNonLoopback", flag,
     "Accepts an address that is reachable from outside", { byDefault: false }),
   accept_recovery: ACCEPT_RECOVERY,
 };
@@ -68,10 +68,10 @@ function sharedKeys<const K extends ListenerKind>(kind: K, rcvbufBytes: number) 
   const nameWant =
     'a name of 1 to 32 characters from a-z, 0-9, "_" and "-", the first a letter or digit';
   return {
-    kind: restart("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
-    name: restart("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
+    kind: live("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
+    name: live("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
       { computed: `${kind}-N, N from 0` }),
-    rcvbuf_bytes: restart("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
+    rcvbuf_bytes: live("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
       "Receive buffer asked of the kernel, in bytes; 0 = its default",
       { byDefault: rcvbufBytes, unit: "bytes" }),
   };
@@ -81,7 +81,7 @@ function networkKeys(address: string) {
   const want = 'an IPv4 or IPv6 address, such as "127.0.0.1" or "::1"';
   const port = { min: 1, max: PORT_MAX, zeroWould: "take a port that no agent knows" };
   return {
-    address: restart("address", text(want, isIpAddress), "Address to bind", { byDefault: address }),
-    port: restart("port", integer(port), "UDP port", { required: true }),
+    address: live("address", text(want, isIpAddress), "Address to bind", { byDefault: address }),
+    port: live("port", integer(port), "UDP port", { required: true }),
   };
 }

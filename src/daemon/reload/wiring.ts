@@ -61,7 +61,7 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     makeSwap: (given) => {
       const next = given.loaded.config;
       const doors = prepareAll([
-        () => prepareListeners(observer.listeners, live.current.listeners, next.listeners),
+        () => prepareListeners(parts, next),
         () => servers.prepare(next),
         () => watched,
       ]);

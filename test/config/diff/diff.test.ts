@@ -101,12 +101,12 @@ describe("diffConfigs()", () => {
     ]);
   });
 
-  test("a listener that comes, goes or changes takes a restart", async () => {
+  test("has listeners by their names, and those of another kind", async () => {
     const second = '[[listener]]\nkind = "udp"\nport = 7878\naccept_plaintext = true\n';
-    expect(await diff("", second)).toEqual(["restart listener udp-0: added"]);
-    expect(await diff(second, "")).toEqual(["restart listener udp-0: removed"]);
+    expect(await diff("", second)).toEqual(["live listener udp-0: added"]);
+    expect(await diff(second, "")).toEqual(["live listener udp-0: removed"]);
     expect(await diff(second, second.replace("7878", "7879"))).toEqual([
-      "restart port of listener udp-0: 7878 -> 7879",
+      "live port of listener udp-0: 7878 -> 7879",
     ]);
   });
 });

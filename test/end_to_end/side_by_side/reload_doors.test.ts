@@ -1,13 +1,11 @@
 // What a reload changes of the doors of the real program (spec 17 section 7): addresses, modes,
 // keys and tokens, while scrapers, askers and senders go on.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { encode } from "../../../src/wire/encode.ts";
-import { sealShared } from "../../../src/wire/secure_frame.ts";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { RawClient, request } from "../../http/raw_client.ts";
-import { UdpPeer } from "../../listener/udp_peer.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
+import { refused, reload, SealedAgent } from "../../support/reloads.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
@@ -17,28 +15,6 @@ afterAll(endLeftovers);
 
 const HOST = "127.0.0.1";
 const [KEY_A, KEY_B] = ["5a".repeat(32), "c3".repeat(32)];
-
-function replace(daemon: DaemonProcess, text: string): void {
-  writeFileSync(daemon.path("next"), text);
-  renameSync(daemon.path("next"), daemon.path("varta.toml"));
-}
-
-async function reload(daemon: DaemonProcess, text: string): Promise<void> {
-  const before = daemon.saying("reloaded").length;
-  replace(daemon, text);
-  daemon.signal("SIGHUP");
-  await daemon.untilSays("reloaded", before + 1);
-}
-
-/** The place and the text of the problem of a file that is refused. */
-async function refused(daemon: DaemonProcess, text: string): Promise<[string, string]> {
-  const before = daemon.saying("configuration problem").length;
-  replace(daemon, text);
-  daemon.signal("SIGHUP");
-  await daemon.untilSays("configuration problem", before + 1);
-  const { fields } = daemon.saying("configuration problem").at(-1)!;
-  return [fields.get("at")!, fields.get("problem")!];
-}
 
 function scrape(port: number, token?: string): Promise<Response> {
   const authorization = token === undefined ? undefined : `Bearer ${token}`;
@@ -236,49 +212,4 @@ async function status(path: string): Promise<string> {
   client.end(STATUS);
   await until("the answer", () => client.hasEnded);
   return client.received;
-}
-
-/** An agent elsewhere that seals its beats with a shared key. */
-class SealedAgent implements Disposable {
-  readonly #peer: UdpPeer;
-  readonly #key: Uint8Array;
-  readonly #pid: number;
-  readonly #ivRandom = crypto.getRandomValues(new Uint8Array(8));
-  #sent = 0;
-  #timer: Timer | undefined;
-
-  constructor(port: number, key: string, pid: number) {
-    this.#peer = new UdpPeer({ address: HOST, port });
-    this.#key = Uint8Array.fromHex(key);
-    this.#pid = pid;
-  }
-
-  begin(): void {
-    this.#timer = setInterval(() => this.send(), 3);
-  }
-
-  send(): void {
-    const nonce = ++this.#sent;
-    const timestamp = BigInt(nonce) * 1_000_000n;
-    const frame = encode({
-      status: "ok",
-      pid: this.#pid,
-      nonce: BigInt(nonce),
-      payload: 0,
-      timestamp,
-    });
-    const sealed = { key: this.#key, ivRandom: this.#ivRandom, ivCounter: nonce, frame };
-    this.#peer.send(sealShared(sealed));
-  }
-
-  /** How many it has sent. */
-  end(): number {
-    clearInterval(this.#timer);
-    return this.#sent;
-  }
-
-  [Symbol.dispose](): void {
-    this.end();
-    this.#peer[Symbol.dispose]();
-  }
 }

@@ -1,0 +1,116 @@
+// The listeners of the daemon by their kinds: the socket of each, and what each has from its
+// configuration and from the daemon, at the start as at a reload.
+import { SystemError } from "../../ffi/errno.ts";
+import { effectiveUid } from "../../ffi/process.ts";
+import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
+import type { Config, ListenerConfig } from "../config/config.ts";
+import { allowListOf } from "../listener/allow_list.ts";
+import type { SecureKeys } from "../listener/key_ring.ts";
+import { SecureUdpListener } from "../listener/secure_udp.ts";
+import { UdpListener } from "../listener/udp.ts";
+import { UdpSocket, UdpSocketError } from "../listener/udp_socket.ts";
+import { UnixListener, type UnixListenerOptions } from "../listener/unix.ts";
+import { UnixSocket } from "../listener/unix_socket.ts";
+import type { Observer } from "../observer/observer.ts";
+import { nowGeneration } from "../processes/generation.ts";
+import { readKeyFiles } from "../secrets/key_file.ts";
+import { SocketPathError } from "../sockets/socket_path.ts";
+import { isHeard } from "../tracker/beating.ts";
+import type { LiveConfig } from "./live_config.ts";
+import { monotonicNs } from "./monotonic.ts";
+import { StartError } from "./start_error.ts";
+
+export type DaemonListener = UnixListener | UdpListener | SecureUdpListener;
+export type ListenerSocket = UnixSocket | UdpSocket;
+
+type ConfigOf<Kind extends ListenerConfig["kind"]> = Extract<
+  ListenerConfig,
+  { readonly kind: Kind }
+>;
+
+/** Two listeners of one address have the same socket, one after the other. */
+export function addressOf(config: ListenerConfig): string {
+  return config.kind === "unix" ? `unix:${config.path}` : `udp:${config.address}:${config.port}`;
+}
+
+/** What `open` makes for a listener; throws `StartError` with the likely cure. */
+export function opening<Opened>({ name }: ListenerConfig, open: () => Opened): Opened {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof SocketPathError || error instanceof UdpSocketError)
+      throw new StartError(error.message, error.hint);
+    if (error instanceof SystemError)
+      throw new StartError(`${error.message} for listener ${name}`, "see ulimit -n");
+    throw error;
+  }
+}
+
+/** Throws `SocketPathError`, `UdpSocketError` or `SystemError`. */
+export function bindListener(config: ListenerConfig, syncsDirectory = true): ListenerSocket {
+  if (config.kind !== "unix") return new UdpSocket(config);
+  const { path, mode, gid } = config;
+  return new UnixSocket({ path, mode, gid, syncsDirectory }, nowGeneration);
+}
+
+/**
+ * The keys of a secure listener, undefined of another one. The check has read the same files, and
+ * kept nothing of them. Throws `StartError`.
+ */
+export function keysOf(config: ListenerConfig): SecureKeys | undefined {
+  if (config.kind !== "secure-udp") return undefined;
+  const read = readKeyFiles(config, effectiveUid());
+  if (read.ok) return read.keys;
+  throw new StartError(
+    `cannot open listener ${config.name}: ${read.problems.join("; ")}`,
+    "varta-watch keygen makes a key file",
+  );
+}
+
+interface ListenerParts {
+  readonly parts: { readonly observer: Observer; readonly live: LiveConfig };
+  readonly socket: ListenerSocket;
+  /** It takes ownership of them. */
+  readonly keys: SecureKeys | undefined;
+}
+
+/** A listener of `config` that receives by the socket. */
+export function makeListener(
+  config: ListenerConfig,
+  { parts, socket, keys }: ListenerParts,
+): DaemonListener {
+  if (config.kind === "unix") return new UnixListener(unixOptions(config), socket as UnixSocket);
+  if (config.kind === "udp") return new UdpListener(udpOptions(config), socket as UdpSocket);
+  const { observer, live } = parts;
+  return new SecureUdpListener(
+    {
+      ...udpOptions(config),
+      // The word of the Rust observer, whose options these are.
+      keyOrigin: isOfOptions(live.current) ? ORIGIN_NETWORK_UNVERIFIED : ORIGIN_KEY_ATTESTED,
+      keys: keys!,
+      restartGapNs: observer.thresholdNs,
+      isBeating: (pid) => isHeard(observer.tracker, pid),
+      monotonicNs,
+    },
+    socket as UdpSocket,
+  );
+}
+
+/** Its socket and its kind are the same. */
+export function changeListener(listener: DaemonListener, config: ListenerConfig): void {
+  if (listener instanceof UnixListener) listener.change(unixOptions(config as ConfigOf<"unix">));
+  else listener.change(udpOptions(config as ConfigOf<"udp" | "secure-udp">));
+}
+
+function unixOptions(config: ConfigOf<"unix">): UnixListenerOptions {
+  const { allowUids, allowGids, ...options } = config;
+  return { ...options, allowList: allowListOf(allowUids, allowGids), nowGeneration };
+}
+
+function udpOptions<C extends ConfigOf<"udp" | "secure-udp">>(config: C) {
+  return { ...config, acceptRecovery: config.acceptRecovery === true };
+}
+
+function isOfOptions({ optionsAlone }: Config): boolean {
+  return optionsAlone;
+}

@@ -1,0 +1,41 @@
+// The listeners by their numbers, and which of them are in force. A number belongs to a name for
+// good: members, events and counters hold it, and a listener that a reload removes and another one
+// brings back has the same again. So a removed one stays in its place, closed.
+import { assert } from "../base/assert.ts";
+import { LISTENERS_MAX } from "../base/limits.ts";
+import type { Listener } from "../listener/listener.ts";
+
+export class ListenerSet {
+  readonly #byNumber: Listener[] = [];
+  #inForce: readonly number[] = [];
+
+  /** Also those that were removed. */
+  get byNumber(): readonly Listener[] {
+    return this.#byNumber;
+  }
+
+  /** Numbers, in their order; another array after every change. */
+  get inForce(): readonly number[] {
+    return this.#inForce;
+  }
+
+  /** Puts a listener in force at a number: the next one, or one that was there before. */
+  put(number: number, listener: Listener): void {
+    assert(number < LISTENERS_MAX, "the configuration bounds the listeners");
+    assert(number <= this.#byNumber.length, "numbers are given in their order");
+    this.#byNumber[number] = listener;
+    const others = this.#inForce.filter((other) => other !== number);
+    this.#inForce = [...others, number].sort((a, b) => a - b);
+  }
+
+  /** Closes the listener of a number. */
+  remove(number: number): void {
+    this.#byNumber[number]!.close();
+    this.#inForce = this.#inForce.filter((other) => other !== number);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const number of this.#inForce) this.#byNumber[number]!.close();
+  }
+}
