@@ -44,6 +44,9 @@ export function agentRow(agent: AgentStatus, sources: ControlSources): AgentStat
       ? null
       : timeOf(agent.missingSinceNs, sources),
     grace_left_ms: wholeMs(agent.graceLeftNs),
+    ...(agent.mute === undefined && agent.mutedMembers > 0
+      ? { muted_members: agent.mutedMembers }
+      : {}),
   };
 }
 
@@ -56,7 +59,7 @@ function recoveryOf(
   return { id, state: "running", step, steps };
 }
 
-function muteView(mute: Mute | undefined, sources: ControlSources): MuteView | null {
+export function muteView(mute: Mute | undefined, sources: ControlSources): MuteView | null {
   if (mute === undefined) return null;
   const { beganNs, untilNs, by, reason } = mute;
   return {

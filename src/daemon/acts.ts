@@ -296,14 +296,14 @@ export class Acts implements ActsDoor, Deadline {
 
   #shown(mutes: readonly Mute[]): MutedAgent[] {
     const states = this.#options.search.statesOf(mutes.map(({ target }) => target));
-    return mutes.map(({ target, beganNs, untilNs, by, reason }, index) => ({
-      agent: mutedText(target),
-      state: states[index]!,
-      since: this.#time(beganNs),
-      until: this.#time(untilNs),
-      by: this.#userText(by),
-      reason,
-    }));
+    return mutes.map(({ target, beganNs, untilNs, by, reason }, index) => {
+      const since = this.#time(beganNs);
+      // As long as it was asked for, to the millisecond: each time is rounded for itself.
+      const untilMs = Date.parse(since) + wholeMsFromNs(untilNs - beganNs);
+      const until = new Date(untilMs).toISOString();
+      const state = states[index]!;
+      return { agent: mutedText(target), state, since, until, by: this.#userText(by), reason };
+    });
   }
 
   #refuse(

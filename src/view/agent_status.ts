@@ -30,6 +30,8 @@ export interface AgentStatus {
   worstKey: number;
   /** The agent is muted, or each of its members is: the mute that ends first. */
   mute: Mute | undefined;
+  /** Members that are muted by their pids. */
+  mutedMembers: number;
   /** The recovery of a member of it that has begun, the last one of several. */
   recovering: RecoveryPlace | undefined;
   /** Until the last of its members is judged, or it has to have them; NaN = all of that is over. */
@@ -130,9 +132,10 @@ export class StatusWalk {
     if (mutes.size === 0) return;
     const { key, generation } = tracker.slots;
     const before = this.#muted.get(agent) ?? 0;
+    const mute = mutes.muteOfMember(key[slot]!, generation[slot]!, nowNs());
+    if (mute !== undefined) agent.mutedMembers += 1;
     // It is muted as such.
     if (agent.mute !== undefined && before === 0) return;
-    const mute = mutes.muteOfMember(key[slot]!, generation[slot]!, nowNs());
     if (mute === undefined || before !== agent.members - 1) {
       agent.mute = undefined;
       this.#muted.delete(agent);
@@ -168,6 +171,7 @@ export class StatusWalk {
       lateNs: Number.NaN,
       worstKey: Number.NaN,
       mute: mutes.size === 0 ? undefined : mutes.muteOfName(agent, nowNs()),
+      mutedMembers: 0,
       recovering: undefined,
       graceLeftNs: Number.NaN,
       missingSinceNs: Number.NaN,

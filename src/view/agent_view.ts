@@ -13,6 +13,9 @@ export interface AgentView {
   /** "" = it is not identified yet. */
   readonly agent: string;
   readonly pid: number;
+  /** The tracker's: the pid, unless another source holds that; and which process of that pid. */
+  readonly key: number;
+  readonly generation: number;
   /** The address from which it beats by plain UDP; "" = kernel or key vouch for it. */
   readonly source: string;
   /** Name of the listener of its last beat. */
@@ -89,6 +92,8 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
   return {
     agent: table.agents.nameOf(slots.agent[slot]!),
     pid: slots.pid[slot]!,
+    key: slots.key[slot]!,
+    generation: slots.generation[slot]!,
     source: sourceOf(slots, slot),
     listener: listeners[slots.listener[slot]!]!.name,
     status: slots.status[slot]!,

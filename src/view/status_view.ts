@@ -93,6 +93,8 @@ export interface AgentStatusView {
   readonly grace_left_ms?: number | null;
   /** Since when it says of itself that it is not ok. */
   readonly status_since?: string | null;
+  /** Of an agent that is not muted: processes that are. */
+  readonly muted_members?: number;
 }
 
 export interface LastStall {
@@ -146,4 +148,6 @@ export interface MemberStatusView {
   readonly age_ms?: number;
   /** The unit or container that it runs in; "" = none. */
   readonly unit?: string;
+  /** Its own mute, beside that of its agent. */
+  readonly muted?: MuteView | null;
 }

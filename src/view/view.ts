@@ -3,10 +3,10 @@
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
-import type { Mutes } from "../agents/mutes.ts";
+import type { Mute, Mutes } from "../agents/mutes.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import { StatusWalk } from "./agent_status.ts";
-import { AgentWalk } from "./agent_view.ts";
+import { type AgentView, AgentWalk } from "./agent_view.ts";
 import type { BeatRates } from "./beat_rates.ts";
 import type { EventLog } from "./event_log.ts";
 import { lastRecovery } from "./last_recovery.ts";
@@ -109,6 +109,12 @@ export class View {
     if (slot < 0) return undefined;
     const plan = recovery.planOf(observer.silence.stalls.ofSlot(slot, observer.clock.lastNs));
     return plan.isEmpty ? "none" : plan.name;
+  }
+
+  /** The mute of a process alone; undefined = it has none of its own. */
+  muteOfMember({ key, generation }: Pick<AgentView, "key" | "generation">): Mute | undefined {
+    const { observer, muting } = this.#sources;
+    return muting.mutes.muteOfMember(key, generation, observer.clock.lastNs);
   }
 
   userName(uid: number): string {

@@ -19,6 +19,7 @@ function agent(name: string, state: AgentStatus["state"], expected = 0): AgentSt
     lastStall: undefined,
     worstKey: 1,
     mute: undefined,
+    mutedMembers: 0,
     recovering: undefined,
     graceLeftNs: Number.NaN,
     missingSinceNs: Number.NaN,

@@ -201,6 +201,7 @@ function noteText(agent: AgentStatusView, view: StatusView, times: Times, isWide
     return isWide ? `recovering, step ${step}` : `recovering ${step}`;
   }
   if (recovery?.state === "gave_up" && state === "stalled") return "gave up";
+  if (agent.muted_members) return `${agent.muted_members} of ${agent.members} muted`;
   if (state === "missing") return missingText(agent, times, isWide);
   if (state === "critical" || state === "degraded") return saysItself(agent, times, isWide);
   if (state === "new" && typeof agent.grace_left_ms === "number")

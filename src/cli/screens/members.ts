@@ -3,7 +3,7 @@ import { AGENT_STATES } from "../../agents/agent_state.ts";
 import type { MemberStatusView, MembersView } from "../../view/status_view.ts";
 import { isMuted, wantedOf } from "./agent_table.ts";
 import { cutEnd, foldLines, left, printable, right, widthOf } from "./cells.ts";
-import { count, duration, plural, setDuration } from "./figures.ts";
+import { count, duration, plural, roughly, setDuration } from "./figures.ts";
 import { painted, signOf, toneOf } from "./paint.ts";
 import type { Screen } from "./screen.ts";
 import { commandName, hintText, linesText } from "./status.ts";
@@ -14,6 +14,8 @@ const PID_CELLS = 7;
 const STATE_CELLS = 8;
 const BEATS_CELLS = 6;
 const AGE_CELLS = 6;
+/** Only where a process has a mute of its own. */
+const MUTED_CELLS = 8;
 
 export function membersScreen(given: MembersView, screen: Screen): string {
   const view = printable(given);
@@ -30,7 +32,7 @@ export function membersScreen(given: MembersView, screen: Screen): string {
     ...foldLines(head, screen.width, 4),
     ...foldLines(policySentence(view), screen.width, 4),
     "",
-    ...table(members, isMuted(agent), screen),
+    ...table(members, isMuted(agent), times, screen),
     ...(asks ? ["", ...hintText(`why: varta-watch explain ${nameOf(worst)}`, screen)] : []),
   ]);
 }
@@ -65,7 +67,13 @@ function nameOf({ pid, source }: MemberStatusView): string {
   return source === null || source === "" ? String(pid) : commandName(`${source}/${pid}`);
 }
 
-function table(members: readonly MemberStatusView[], muted: boolean, screen: Screen): string[] {
+function table(
+  members: readonly MemberStatusView[],
+  isAgentMuted: boolean,
+  times: Times,
+  screen: Screen,
+): string[] {
+  const hasMutes = members.some(({ muted }) => muted);
   const pidCells = Math.max(PID_CELLS, ...members.map((member) => widthOf(nameOf(member))));
   const lineOf = (texts: readonly string[]): string =>
     [
@@ -75,9 +83,10 @@ function table(members: readonly MemberStatusView[], muted: boolean, screen: Scr
       left(texts[4]!, STATE_CELLS),
       right(texts[5]!, BEATS_CELLS),
       right(texts[6]!, AGE_CELLS),
-      texts[7]!,
+      ...(hasMutes ? [left(texts[7]!, MUTED_CELLS)] : []),
+      texts[8]!,
     ].join(GAP);
-  const heading = ["", "PID", "STATE", "SILENCE", "STATUS", "BEATS", "AGE", "UNIT"];
+  const heading = ["", "PID", "STATE", "SILENCE", "STATUS", "BEATS", "AGE", "MUTED", "UNIT"];
   const rows = members.map((member) => {
     const { state } = member;
     const sign = signOf(state, screen.ascii);
@@ -89,10 +98,11 @@ function table(members: readonly MemberStatusView[], muted: boolean, screen: Scr
       member.status,
       member.beats === undefined ? "-" : count(member.beats),
       member.age_ms === undefined ? "-" : duration(member.age_ms),
+      member.muted ? `${roughly(-times.sinceMs(member.muted.until))} left` : "-",
       member.unit || "-",
     ];
     const line = cutEnd(`${sign} ${lineOf(cells)}`.trimEnd(), screen.width, screen.ascii);
-    const tone = toneOf(state, muted);
+    const tone = toneOf(state, isAgentMuted || Boolean(member.muted));
     const start = sign.length + 1 + pidCells + GAP.length;
     if (widthOf(line) < start + state.length) return line;
     return (

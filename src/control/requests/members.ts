@@ -6,7 +6,7 @@ import type { AgentView, AgentWalk } from "../../view/agent_view.ts";
 import type { MemberStatusView, MembersView } from "../../view/status_view.ts";
 import { statusText } from "../../wire/frame.ts";
 import { argText, type ControlSources, PROTOCOL, type Request } from "../request.ts";
-import { agentRow, noSuchAgent, wallTime } from "../status_rows.ts";
+import { agentRow, muteView, noSuchAgent, wallTime } from "../status_rows.ts";
 
 export const MEMBERS: Request = {
   name: "members",
@@ -93,6 +93,7 @@ class MembersPieces implements Pieces {
       beats: member.beats,
       age_ms: wholeMsFromNs(member.ageNs),
       unit: member.unit,
+      muted: muteView(this.#sources.view.muteOfMember(member), this.#sources),
     };
     return comma + JSON.stringify(row);
   }

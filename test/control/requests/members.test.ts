@@ -5,7 +5,7 @@ import type { MembersView } from "../../../src/view/status_view.ts";
 import { ObserverHarness } from "../../observer/harness.ts";
 import { beatOf } from "../../support/scripted_listener.ts";
 import { joinMembers } from "../../support/named_members.ts";
-import { viewOf } from "../../support/views.ts";
+import { mutesOf, viewOf } from "../../support/views.ts";
 import { sourcesWith } from "../sources.ts";
 import { madeBy } from "./answers.ts";
 
@@ -60,6 +60,29 @@ describe("the request members", () => {
     const upMs = (nowGeneration() - 1) * 10;
     expect(Math.abs(members[0]!.age_ms! - upMs)).toBeLessThan(1_000);
     expect(plan).toBe("none");
+  });
+
+  test("has the mute of a process beside that of its agent", () => {
+    const harness = new ObserverHarness();
+    const { observer } = harness;
+    const mutes = mutesOf(observer);
+    const sources = sourcesWith({ view: viewOf(observer, { mutes }) });
+    joinMembers(harness, [100, 101], () => "worker");
+    const { slots } = observer.tracker;
+    const slot = observer.tracker.slotOf(101);
+    const generation = slots.generation[slot]!;
+    mutes.begin({
+      target: { kind: "member", name: "worker", pid: 101, key: slots.key[slot]!, generation },
+      reason: "gdb",
+      by: { uid: 0, pid: 1, comm: "varta-watch" },
+      beganNs: observer.clock.lastNs,
+      untilNs: observer.clock.lastNs + 1e9,
+    });
+    const view = JSON.parse(madeBy(MEMBERS, { agent: "worker" }, sources).text) as MembersView;
+    expect(view.agent).toMatchObject({ muted: null, muted_members: 1 });
+    const mutedOf = new Map(view.members.map(({ pid, muted }) => [pid, muted]));
+    expect(mutedOf.get(100)).toBeNull();
+    expect(mutedOf.get(101)).toMatchObject({ by: "root", reason: "gdb" });
   });
 
   test("says when no agent has the name: a pattern is none", () => {

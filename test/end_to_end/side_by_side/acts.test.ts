@@ -74,12 +74,18 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
       return /^worker +stalled +\S+Z +\S+Z +\S+ +deploy$/m.test(stdout);
     };
     await until("the muted agent to be shown as stalled", isBoth);
+    const status = await tell(daemon, "status", "--human", "--ascii", "--exit-code");
+    expect(status.stdout).toMatch(/: all ok, except what is muted\.\n/);
+    expect(status.stdout).toMatch(/^X worker +stalled +\d\/2 .* muted \S+ left$/m);
+    expect(status.stdout).toContain("\nmuted: varta-watch mutes\n");
+    expect(status.exitCode).toBe(0);
     await until("the second stall to be held", async () => (await daemon.state()).stalled === 2);
     expect(daemon.stallsOf(during.pid)).toEqual([]);
     expect(noted(daemon)).toEqual([before.pid]);
 
     await until("the second recovery", () => noted(daemon).length === 2);
     expect(noted(daemon)).toEqual([before.pid, during.pid]);
+    await until("the log", () => daemon.saying("recovery began", during.pid).length === 1);
     expect(daemon.stallsOf(before.pid)).toHaveLength(1);
     expect(daemon.stallsOf(during.pid)).toHaveLength(1);
     const [[began], [ended]] = [daemon.saying("muted"), daemon.saying("mute ended")];
@@ -117,6 +123,7 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
       /^work\* is no longer muted \(\d+m before its end\)\.\nIt is stalled: it is reported now/,
     );
     await until("the recovery", () => noted(daemon).length === 1);
+    await daemon.untilStalls(agent.pid);
     expect(daemon.stallsOf(agent.pid)).toHaveLength(1);
     expect(await daemon.stop()).toBe(0);
     const rows = readFileSync(daemon.path("audit.log"), "utf8").split("\n");
@@ -169,8 +176,14 @@ describe.concurrent.skipIf(!IS_LINUX)("A recovery by hand", () => {
     expect(refused.stderr).toContain("error: refused (not_stalled): it is not stalled: silent for");
     expect(refused.exitCode).toBe(1);
 
+    const other = await agents.start();
     agent.kill("SIGSTOP");
     await until("the stall to be held", async () => (await daemon.state()).stalled === 1);
+    const shown = await tell(daemon, "status", "worker", "--human", "--ascii");
+    expect(shown.stdout).toMatch(/^X worker +stalled +1\/2 .* 1 of 2 muted$/m);
+    const members = await tell(daemon, "status", "worker", "--members", "--human", "--ascii");
+    expect(members.stdout).toMatch(new RegExp(`^X +${agent.pid} +stalled .* \\S+ left `, "m"));
+    expect(members.stdout).toMatch(new RegExp(`^\\. +${other.pid} +ok .* - +\\S+$`, "m"));
     const dry = await tell(daemon, "recover", "worker", "--dry-run");
     expect(dry.stdout).toStartWith(
       `worker, pid ${agent.pid} (the only member that is stalled). Nothing is done now.\n`,
@@ -188,6 +201,7 @@ describe.concurrent.skipIf(!IS_LINUX)("A recovery by hand", () => {
     expect([step, wait, helped]).not.toContain(undefined);
     expect(done.stdout).toMatch(/pid \d+ beats\. It helped, after \S+\.\n$/);
     expect(done.exitCode).toBe(0);
+    await daemon.untilSays("act done");
     const acts = daemon.saying("act done").map(({ fields }) => fields.get("detail"));
     expect(acts).toEqual(["recovery 1, passed over muted"]);
     expect(daemon.saying("act refused")[0]!.fields.get("act")).toBe("recover");
