@@ -24,6 +24,8 @@ export function logStart(lines: StartLines): void {
   if (lines.controlPath !== undefined) log.info("control", { path: lines.controlPath });
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
   else log.info("metrics off", { hint: "set metrics.listen to serve them" });
+  if (metricsAddress !== undefined && servesStatusAlone(config))
+    log.info("view is status alone", { path: "/v1/status", hint: "metrics.token_file" });
   if (lines.exitStatuses !== undefined) logExitStatuses(log, lines.exitStatuses);
   const unix = config.listeners.find((listener) => listener.kind === "unix");
   log.info("ready", {
@@ -39,6 +41,12 @@ export function logListening(log: Pick<Log, "info">, listener: ListenerConfig): 
     const { address, port } = listener;
     log.info("listening", { listener: name, kind, address, port });
   }
+}
+
+/** Everybody on the machine can connect to a loopback address: the rest of /v1/ wants a token. */
+function servesStatusAlone({ metrics, optionsAlone }: Config): boolean {
+  const { listen, view, token } = metrics;
+  return view && !optionsAlone && listen?.kind === "tcp" && token === undefined;
 }
 
 // Where the kernel says it, nobody needs to know who else would.

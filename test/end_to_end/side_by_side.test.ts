@@ -37,3 +37,4 @@ import "./side_by_side/service_manager.test.ts";
 import "./side_by_side/socket_path.test.ts";
 import "./side_by_side/stuck_streams.test.ts";
 import "./side_by_side/two_sources.test.ts";
+import "./side_by_side/views_by_http.test.ts";
