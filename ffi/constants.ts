@@ -17,6 +17,8 @@ export const SOCK_CLOEXEC = IS_LINUX ? 0o2000000 : 0;
 
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+/** Linux alone has it. */
+export const TCP_USER_TIMEOUT = 18;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = IS_DARWIN ? 27 : 26;
 

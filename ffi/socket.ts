@@ -26,6 +26,7 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
   TCP_NODELAY,
+  TCP_USER_TIMEOUT,
 } from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from "./layout.ts";
@@ -144,6 +145,13 @@ export function setIpv6Only(fd: number, only = true): number {
 export function setTcpNoDelay(fd: number): number {
   option[0] = 1;
   return resultOrErrno(libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, optionAddress, 4));
+}
+
+/** Gives a connection up whose peer has acknowledged nothing for `ms`; 0 or -errno. */
+export function setTcpUserTimeout(fd: number, ms: number): number {
+  if (!IS_LINUX) return 0;
+  option[0] = ms;
+  return resultOrErrno(libc.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, optionAddress, 4));
 }
 
 /**

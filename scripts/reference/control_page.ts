@@ -16,7 +16,7 @@ echo '{"v":1,"do":"status"}' | nc -U /run/varta/control.sock
 [spec/16-control.md](spec/16-control.md) has the rules: who may ask and who may act, what is refused, and the bounds.
 Every line of an answer has \`v\`; a line with \`error\` says why there is no other. Durations are whole milliseconds,
 times UTC, and \`null\` is what does not apply. What reads is at \`/v1/NAME\` of the metrics address, too, with the
-arguments in the query.
+arguments in the query; \`events\` goes on there as server-sent events.
 `;
 
 export function controlPage(): string {

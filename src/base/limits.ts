@@ -269,6 +269,10 @@ export const MUTE_NS_MAX = 7 * 24 * 3_600 * NS_PER_S;
 export const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 /** Events that are kept for who asks later, and what one text of theirs may take. */
 export const EVENTS_KEPT_MAX = 1_024;
+/** A stream with nothing to say says so: longer silence is that of a daemon that hangs. */
+export const STREAM_QUIET_NS_MAX = 2 * NS_PER_S;
+/** For a byte of a stream to be taken: its reader may be a pager, or a machine that is gone. */
+export const STREAM_UNREAD_NS_MAX = 30 * NS_PER_S;
 /** What happened to an agent last, as `explain` shows it: a screen has room for no more. */
 export const AGENT_EVENTS_MAX = 10;
 /** Agents of which that is kept, and all texts together. */

@@ -7,7 +7,7 @@ import type { EventsEnd, EventView } from "../view/event_view.ts";
 import { answerLine } from "./request.ts";
 
 /** What stands in the text for each thing. */
-interface EventFormat {
+export interface EventFormat {
   event(kept: KeptEvent): string;
   /** Has no number: nobody can ask for it again. */
   lost(event: EventView): string;

@@ -1,13 +1,10 @@
 // How long the control socket waits for a client (spec 16 section 5).
+import { STREAM_QUIET_NS_MAX, STREAM_UNREAD_NS_MAX } from "../base/limits.ts";
 import type { Pieces } from "../base/pieces.ts";
 import { NS_PER_S } from "../base/time.ts";
 
 /** For a whole line from its first byte, for the first request, for a byte of an answer. */
 export const PATIENCE_NS = 5 * NS_PER_S;
-/** A stream with nothing to say says so: longer silence is that of a daemon that hangs. */
-const STREAM_QUIET_NS_MAX = 2 * NS_PER_S;
-/** For a byte of a stream: its reader may be a pager. */
-const STREAM_UNREAD_NS_MAX = 30 * NS_PER_S;
 
 interface Answering {
   readonly answer: Pieces | undefined;

@@ -31,8 +31,6 @@ export interface RequestRow {
   readonly right: "read" | "act";
   readonly help: string;
   readonly args: Readonly<Record<string, Argument & Required>>;
-  /** Its answer may have no end of its own: by HTTP it is one of server-sent events. */
-  readonly isStream?: true;
   /** The lines of its answer, for the documentation. */
   readonly answer: string;
 }
@@ -45,6 +43,14 @@ export interface Asker {
   readonly peer: PeerCredentials | undefined;
   /** There is more of an answer that had none yet. */
   wake(): void;
+}
+
+/** Who follows something by HTTP. */
+export interface Follower {
+  /** What it had last, as it says; undefined = nothing. */
+  readonly lastEventId: string | undefined;
+  /** There is more of a text that had none yet. */
+  readonly wake: () => void;
 }
 
 /** What answers are made from. */
@@ -64,6 +70,12 @@ export interface ControlSources {
 
 export interface Request extends RequestRow {
   readonly run: (args: Arguments, sources: ControlSources, asker: Asker) => Pieces;
+  /** By HTTP it goes on for as long as its client stays; undefined = too many do. */
+  readonly follow?: (
+    args: Arguments,
+    sources: ControlSources,
+    client: Follower,
+  ) => Pieces | undefined;
 }
 
 export const REFUSALS = [

@@ -8,7 +8,7 @@ import type { ControlServerOptions, ControlSettings } from "../control/control_s
 import type { ControlSources, Request } from "../control/request.ts";
 import { parseRequestQuery } from "../control/request_line.ts";
 import { REQUESTS } from "../control/requests.ts";
-import type { HttpView, HttpViews } from "../http/view_queue.ts";
+import type { HttpStream, HttpView, HttpViews } from "../http/view_queue.ts";
 import { EventStreams } from "../view/event_streams.ts";
 import type { View } from "../view/view.ts";
 import { LastSeenFile } from "./last_seen_file.ts";
@@ -56,15 +56,27 @@ export function controlOptions(
 /** What reads, as HTTP has it; without a token on a loopback address `status` alone is served. */
 export function controlViews(config: Config, sources: ControlSources): HttpViews {
   const isOn = config.metrics.view && !config.optionsAlone;
-  const views = REQUESTS.filter(({ right, isStream }) => isOn && right === "read" && !isStream);
+  const views = REQUESTS.filter(({ right }) => isOn && right === "read");
   return new Map(views.map((request) => [`/v1/${request.name}`, httpView(request, sources)]));
 }
 
-function httpView(request: Request, sources: ControlSources): HttpView {
+function httpView(request: Request, sources: ControlSources): HttpView | HttpStream {
+  const isGuarded = request.name !== "status";
+  const parse = (query: URLSearchParams) => parseRequestQuery(request.name, query, REQUESTS);
+  const { follow } = request;
+  if (follow !== undefined)
+    return {
+      isGuarded,
+      follow(query, client) {
+        const parsed = parse(query);
+        if ("refusal" in parsed) return { problem: parsed.refusal.text };
+        return follow(parsed.args, sources, client);
+      },
+    };
   return {
-    isGuarded: request.name !== "status",
+    isGuarded,
     open(query) {
-      const parsed = parseRequestQuery(request.name, query, REQUESTS);
+      const parsed = parse(query);
       if ("refusal" in parsed) return { problem: parsed.refusal.text };
       return request.run(parsed.args, sources, { peer: undefined, wake: () => {} });
     },

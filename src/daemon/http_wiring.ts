@@ -7,7 +7,7 @@ import type { Log } from "./log.ts";
 /** What was refused, and what can be done. */
 const CAUSES: Readonly<Record<number, string>> = {
   [HTTP.authFailures]: "a scrape without the right token, see metrics.token_file",
-  [HTTP.dropped.drain]: "more scrapes at once than are served",
+  [HTTP.dropped.drain]: "more scrapes or streams at once than are served",
   [HTTP.dropped.rate_limit]: "more scrapes of one address than metrics.rate_limit_per_sec allows",
   [HTTP.dropped.ip_table_full]: "more scraper addresses than are remembered",
   [HTTP.dropped.health_rate_limit]: "more than 50 health checks per second of one address",

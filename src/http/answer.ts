@@ -1,5 +1,6 @@
 // The answers of the HTTP server and their bytes (spec 13 section 3). Every answer says its type,
-// its length, which HEAD gets too, and `no-store`.
+// its length, which HEAD gets too, and `no-store`; a stream has no length and ends its connection.
+import type { Pieces } from "../base/pieces.ts";
 
 /** What a client gets. */
 export interface Answer {
@@ -8,6 +9,8 @@ export interface Answer {
   readonly fields: Fields;
   /** Must not change until `sent`. */
   readonly body: Uint8Array;
+  /** What comes instead of a body: nobody knows how long it will be. */
+  readonly stream?: Pieces;
   /** The body was sent, or is not wanted any more. */
   readonly sent?: () => void;
 }
@@ -17,6 +20,8 @@ export interface Exchange {
   readonly address: string | undefined;
   /** Once; ignored if the client is gone. */
   answer(answer: Answer): void;
+  /** There is more of a stream that had no piece. */
+  wake(): void;
 }
 
 type Fields = Readonly<Record<string, string>>;
@@ -40,6 +45,16 @@ const REASONS: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
   505: "HTTP Version Not Supported",
 };
+
+/** A page that is not ready is none. */
+export function isRefusal({ status }: Answer): boolean {
+  return status >= 400 && status !== 503;
+}
+
+/** Nothing can follow it on its connection. */
+export function endsConnection(answer: Answer): boolean {
+  return answer.stream !== undefined || isRefusal(answer);
+}
 
 /** One short line of text. */
 export function textAnswer(status: number, text: string, fields: Fields = {}): Answer {
@@ -83,10 +98,11 @@ export function headBytes(
   wallMs: number,
   connection: string | undefined,
 ): Uint8Array {
-  const { status, contentType, fields, body } = answer;
+  const { status, contentType, fields, body, stream } = answer;
   let head = `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${contentType}\r\n`;
   for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
-  head += `Cache-Control: no-store\r\nContent-Length: ${body.length}\r\n`;
+  head += "Cache-Control: no-store\r\n";
+  if (stream === undefined) head += `Content-Length: ${body.length}\r\n`;
   head += `Date: ${new Date(wallMs).toUTCString()}\r\n`;
   if (connection !== undefined) head += `Connection: ${connection}\r\n`;
   return Buffer.from(`${head}\r\n`, "latin1");

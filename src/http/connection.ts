@@ -4,6 +4,7 @@
 import { EAGAIN, EINTR } from "../../ffi/constants.ts";
 import { shutdownWrite, StreamBuffer } from "../../ffi/stream.ts";
 import { assert } from "../base/assert.ts";
+import type { Pieces } from "../base/pieces.ts";
 import { HTTP_HEAD_BYTES_MAX } from "../base/limits.ts";
 import { HeadScanner } from "./request.ts";
 
@@ -21,6 +22,8 @@ export const READING = 0;
 export const WAITING = 1;
 export const WRITING = 2;
 export const LINGERING = 3;
+/** It follows something, and there is nothing new. */
+export const QUIET = 4;
 
 export const FLUSH_DONE = 0;
 const FLUSH_BLOCKED = 1;
@@ -53,6 +56,10 @@ export class Connection {
   isLast = false;
   /** The client waits for the end of the connection, and sends nothing that closing could reset. */
   endsAtOnce = false;
+  /** What follows the head of the answer under way, as long as there is more of it. */
+  stream: Pieces | undefined;
+  /** The stream is not to go on with what comes. */
+  isEnding = false;
   /** Bytes thrown away since it was ended. */
   lingeredBytes = 0;
   readonly #scanner = new HeadScanner();
@@ -73,6 +80,7 @@ export class Connection {
     this.hasEnded = false;
     this.isLast = false;
     this.endsAtOnce = false;
+    this.isEnding = false;
     this.lingeredBytes = 0;
     this.#scanner.reset();
     this.#inSize = 0;
@@ -82,7 +90,14 @@ export class Connection {
   abandon(): void {
     this.fd = -1;
     this.serial++;
+    this.endStream();
     this.#release();
+  }
+
+  endStream(): void {
+    const { stream } = this;
+    this.stream = undefined;
+    stream?.end?.();
   }
 
   /** Bytes that came and belong to no request that was taken. */

@@ -1,24 +1,30 @@
 // The connections of the HTTP server. The runtime's own server answers all that a client has
 // pipelined in one turn, accepts all that wait in one turn, and spins when there is no descriptor
 // left; here each turn does a bounded piece: one request of a connection, a few connections, a
-// millisecond. What is left is reported again by the kernel in the next turn. No bound can be used
-// to keep others out: one too many takes the place of the one that has waited longest without
-// asking for anything (spec 13 section 2).
+// millisecond. What is left is reported again by the kernel in the next turn (spec 13 section 2).
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../ffi/constants.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { openReadiness, type Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
-import { lowered } from "../../ffi/stream.ts";
 import * as limits from "../base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { Acceptor } from "./acceptor.ts";
-import { type Answer, type Exchange, headBytes, textAnswer } from "./answer.ts";
+import {
+  type Answer,
+  type Exchange,
+  endsConnection,
+  headBytes,
+  isRefusal,
+  textAnswer,
+} from "./answer.ts";
 import * as connection from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionTable, isIdle } from "./connection_table.ts";
 import { type CountHttp, HTTP, type HttpCell } from "./counters.ts";
-import { type ConnectionRoom, connectionRoom } from "./descriptor_reserve.ts";
+import { connectionRoom } from "./descriptor_reserve.ts";
+import { Places } from "./places.ts";
 import { type HttpRequest, parseHead } from "./request.ts";
+import { Streams } from "./streams.ts";
 
 /**
  * A connection that the server ended is read for so long, so that its last answer is not lost by a
@@ -45,9 +51,10 @@ const NOTHING = new Uint8Array(0);
 export class HttpFront {
   readonly #options: FrontOptions;
   readonly #readiness: Readiness;
-  readonly #room: ConnectionRoom;
   readonly #acceptor: Acceptor;
   readonly #connections = new ConnectionTable();
+  readonly #places: Places;
+  readonly #streams: Streams;
   /** Connections with bytes after the request that was answered. */
   #buffered: Connection[] = [];
   #turn = 0;
@@ -76,7 +83,20 @@ export class HttpFront {
       nowNs: options.nowNs,
       admit: (accepted, address) => this.#admit(accepted, address),
     });
-    this.#room = connectionRoom(Math.max(fd, options.listenFd) + 1);
+    this.#places = new Places({
+      connections: this.#connections,
+      readiness: this.#readiness,
+      room: connectionRoom(Math.max(fd, options.listenFd) + 1),
+      count: options.count,
+      nowNs: options.nowNs,
+      end: (open) => this.#end(open),
+    });
+    this.#streams = new Streams({
+      nowNs: options.nowNs,
+      send: (open) => this.#awaitRoom(open),
+      rest: (open, deadlineNs) => this.#restQuietly(open, deadlineNs),
+      sentAll: (open) => this.#sent(open),
+    });
   }
 
   /** True if `fd` can be waited for; else `exchange` must be called in every turn. */
@@ -96,7 +116,7 @@ export class HttpFront {
 
   /** Requests have come whose turn is the next one. */
   get hasRequestsLeft(): boolean {
-    return this.#buffered.length > 0 && this.#restEndNs === 0;
+    return (this.#buffered.length > 0 || this.#streams.hasWork) && this.#restEndNs === 0;
   }
 
   /** When `exchange` is wanted although nothing comes. */
@@ -125,6 +145,7 @@ export class HttpFront {
     const { nowNs } = this.#options;
     const hadBuffered = this.#buffered.length > 0;
     this.#serveBuffered(endNs);
+    const hadStreams = this.#streams.serve(endNs);
     const ready = this.#readiness.look();
     let isLate = false;
     let mayAccept = false;
@@ -139,7 +160,7 @@ export class HttpFront {
     // After the events: a descriptor that is closed and given out again must not be taken for the
     // old one.
     if (mayAccept && !this.#isClosing) this.#acceptor.acceptSome(endNs);
-    return hadBuffered || ready > 0;
+    return hadBuffered || hadStreams || ready > 0;
   }
 
   /** Accepts from another socket from now on; who had come to the one before is still served. */
@@ -153,6 +174,12 @@ export class HttpFront {
     this.#isClosing = true;
     this.#acceptor.close();
     for (const open of this.#connections.all()) if (isIdle(open)) this.#end(open);
+    this.endStreams();
+  }
+
+  /** Each has what has come for it, and ends. */
+  endStreams(): void {
+    for (const open of this.#connections.all()) this.#streams.end(open);
   }
 
   /** Ends every connection, whatever it waits for. */
@@ -167,49 +194,9 @@ export class HttpFront {
   // --- accepting
 
   #admit(accepted: number, address: string | undefined): void {
-    const refused = this.#makeRoom(accepted, address);
-    if (refused !== undefined) {
-      this.#options.count(refused);
-      close(accepted);
-      return;
-    }
-    const fd = accepted < this.#room.fdEnd ? accepted : lowered(accepted);
-    if (fd >= this.#room.fdEnd || this.#readiness.add(fd, POLLIN) < 0) {
-      this.#options.count(HTTP.dropped.descriptors);
-      close(fd);
-      return;
-    }
-    const opened = this.#connections.add(fd, address);
-    opened.events = POLLIN;
-    opened.sinceNs = this.#options.nowNs();
-    this.#connections.setDeadline(opened, opened.sinceNs + limits.HTTP_HEAD_NS_MAX);
+    const opened = this.#places.take(accepted, address);
     // Its request has mostly come with it.
-    this.#read(opened);
-  }
-
-  /** Why there is no room for a connection at `fd`; undefined = there is, or was made. */
-  #makeRoom(fd: number, address: string | undefined): HttpCell | undefined {
-    const ofAddress = address === undefined ? 0 : this.#connections.countOf(address);
-    if (ofAddress >= limits.HTTP_CONNECTIONS_PER_ADDRESS_MAX)
-      return this.#displace(HTTP.dropped.address_connections, address);
-    if (this.size >= this.#room.connectionsMax)
-      return this.#displace(HTTP.dropped.connections, undefined);
-    // Files have taken what connections could have had: one of them gives its number to the new
-    // one.
-    if (fd >= this.#room.fdEnd) return this.#displace(HTTP.dropped.descriptors, undefined);
-    return undefined;
-  }
-
-  /**
-   * Closes the one that has waited longest, of `address` if one is given, and counts `cell`; `cell`
-   * if all of them are being answered.
-   */
-  #displace(cell: HttpCell, address: string | undefined): HttpCell | undefined {
-    const longest = this.#connections.longestIdle(address);
-    if (longest === undefined) return cell;
-    this.#options.count(cell);
-    this.#end(longest);
-    return undefined;
+    if (opened !== undefined) this.#read(opened);
   }
 
   // --- reading
@@ -297,17 +284,20 @@ export class HttpFront {
         if (open.serial !== serial) answer.sent?.();
         else this.#answer(open, request, answer);
       },
+      wake: () => this.#streams.wake(open, serial),
     };
   }
 
   #answer(open: Connection, request: HttpRequest, answer: Answer): void {
-    const mayGoOn = request.keepAlive && !isRefusal(answer.status) && !this.#isClosing;
+    const { stream } = answer;
+    const mayGoOn = request.keepAlive && !endsConnection(answer) && !this.#isClosing;
     open.isLast = !mayGoOn || open.requests >= limits.HTTP_REQUESTS_PER_CONNECTION_MAX;
     const goesOnAs = request.minorVersion === 0 ? "keep-alive" : undefined;
     const head = headBytes(answer, this.#options.wallMs(), open.isLast ? "close" : goesOnAs);
     open.put(head, request.method === "HEAD" ? NOTHING : answer.body, answer.sent);
+    if (stream !== undefined) this.#streams.begin(open, stream);
     // A client that said that it ends here, and sent nothing more, needs no farewell.
-    open.endsAtOnce = !request.keepAlive && open.buffered === 0 && !isRefusal(answer.status);
+    open.endsAtOnce = !request.keepAlive && open.buffered === 0 && !isRefusal(answer);
     // All who waited for a page get it at once: they are written to in exchanges.
     if (this.#isExchanging) this.#flush(open);
     else this.#awaitRoom(open);
@@ -332,11 +322,22 @@ export class HttpFront {
   #awaitRoom(open: Connection): void {
     open.state = connection.WRITING;
     this.#watch(open, POLLOUT);
-    const stallNs = this.#options.nowNs() + limits.HTTP_ANSWER_STALL_NS_MAX;
+    const isStream = open.stream !== undefined;
+    const patienceNs = isStream ? limits.STREAM_UNREAD_NS_MAX : limits.HTTP_ANSWER_STALL_NS_MAX;
+    const stallNs = this.#options.nowNs() + patienceNs;
     this.#connections.setDeadline(open, Math.min(stallNs, open.answerEndNs));
   }
 
+  #restQuietly(open: Connection, deadlineNs: number): void {
+    this.#watch(open, 0);
+    this.#connections.setDeadline(open, deadlineNs);
+  }
+
   #sent(open: Connection): void {
+    if (open.stream !== undefined) {
+      this.#streams.goOn(open);
+      return;
+    }
     const endsNow = this.#isClosing || open.endsAtOnce || open.hasEnded;
     if (open.isLast) {
       if (endsNow) this.#end(open);
@@ -376,12 +377,16 @@ export class HttpFront {
       }
       // Only one that never asked for anything is refused something.
       if (open.requests === 0) this.#options.count(HTTP.dropped.head_time);
+    } else if (open.state === connection.QUIET) {
+      this.#streams.keepAlive(open);
+      return;
     } else if (open.state !== connection.LINGERING) this.#options.count(HTTP.dropped.unread);
     this.#end(open);
   }
 
   #end(open: Connection): void {
     const { fd } = open;
+    this.#streams.left(open);
     this.#readiness.remove(fd);
     this.#connections.remove(open);
     close(fd);
@@ -392,9 +397,4 @@ export class HttpFront {
     open.events = events;
     this.#readiness.change(open.fd, events);
   }
-}
-
-/** An answer that ends the connection; a page that is not ready is none. */
-function isRefusal(status: number): boolean {
-  return status >= 400 && status !== 503;
 }

@@ -219,6 +219,8 @@ export class HttpServer {
     const before = this.#options.socketMode;
     this.#options = { ...this.#options, ...settings };
     this.#hosts = this.#allowedHosts(settings);
+    // Who follows something comes again, and is asked anew whether it may.
+    this.#front.endStreams();
     this.#limiter.change(settings.rateLimitPerSec, settings.rateLimitBurst);
     if (moved !== undefined) {
       this.#listenAt(moved);
@@ -313,13 +315,10 @@ export class HttpServer {
   }
 
   #view({ exchange, request }: Asked): void {
-    const query = new URLSearchParams(request.query);
-    const opened = this.#options.views.get(request.path)!.open(query);
-    if ("problem" in opened) exchange.answer(textAnswer(400, opened.problem));
-    else if (this.#closing || !this.#views.add(opened, (answer) => exchange.answer(answer))) {
-      this.#count(HTTP.dropped.drain);
-      exchange.answer(textAnswer(503, "too many wait for an answer", RETRY));
-    }
+    const view = this.#options.views.get(request.path)!;
+    if (!this.#closing && this.#views.serve(view, exchange, request)) return;
+    this.#count(HTTP.dropped.drain);
+    exchange.answer(textAnswer(503, "too many wait for an answer", RETRY));
   }
 
   #scrape(asked: Asked): void {

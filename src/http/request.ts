@@ -22,6 +22,8 @@ export interface HttpRequest {
   readonly accept: string | null;
   readonly acceptEncoding: string | null;
   readonly authorization: string | null;
+  /** The last thing that it had of a stream. */
+  readonly lastEventId: string | undefined;
 }
 
 /** Why a head is no request, as the answer says it. */
@@ -172,6 +174,7 @@ function assemble({ method, target, minorVersion, fields }: HeadParts): HttpRequ
     accept: fields.get("accept") ?? null,
     acceptEncoding: fields.get("accept-encoding") ?? null,
     authorization: fields.get("authorization") ?? null,
+    lastEventId: fields.get("last-event-id"),
   };
 }
 

@@ -12,6 +12,7 @@ import "./side_by_side/demo.test.ts";
 import "./side_by_side/end_policies.test.ts";
 import "./side_by_side/ended_agent.test.ts";
 import "./side_by_side/ends.test.ts";
+import "./side_by_side/event_streams.test.ts";
 import "./side_by_side/events.test.ts";
 import "./side_by_side/every_command.test.ts";
 import "./side_by_side/export.test.ts";

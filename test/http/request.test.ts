@@ -38,7 +38,10 @@ describe("parseHead()", () => {
       accept: "text/plain;version=0.0.4, */*;q=0.1",
       acceptEncoding: "gzip",
       authorization: "Bearer 00",
+      lastEventId: undefined,
     });
+    const again = parsed("GET /v1/events HTTP/1.1", "Host: x", "Last-Event-ID: 0a1b-7");
+    expect(again).toMatchObject({ lastEventId: "0a1b-7" });
   });
 
   test.each([

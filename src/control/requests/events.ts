@@ -6,6 +6,7 @@ import type { EventFilter } from "../../view/event_reader.ts";
 import { EVENT_STREAMS_MAX } from "../../view/event_streams.ts";
 import { EVENT_VIEW_KINDS, type EventViewKind } from "../../view/event_view.ts";
 import { EVENT_LINES, EventPieces } from "../event_pieces.ts";
+import { eventSource } from "../event_source.ts";
 import {
   type Arguments,
   argFlag,
@@ -30,10 +31,11 @@ export const EVENTS: Request = {
     since: { is: "duration", msMax: SINCE_MS_MAX, help: "only what is not older" },
     follow: { is: "flag", help: "go on with what comes, until the asker leaves" },
   },
-  isStream: true,
   answer:
     "one line for each event that is kept, the oldest first: `seq`, `time`, `kind`, `agent` and what belongs to the kind; then one with `shown` and `left_out`. With `follow` more events, and `alive` when there was none for 2 s. `lost` has the number of those that this reader was too slow for",
   run: (args, sources, asker) => new KnownAgent(args, sources, asker),
+  follow: (args, { events, wallMs }, client) =>
+    eventSource(events, { ...client, filter: filterOf(args, wallMs()), wallMs }),
 };
 
 function filterOf(args: Arguments, wallMs: number): EventFilter {

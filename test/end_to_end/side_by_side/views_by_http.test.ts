@@ -10,7 +10,7 @@ import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-const READING = REQUESTS.filter(({ right, isStream }) => right === "read" && isStream !== true);
+const READING = REQUESTS.filter(({ right }) => right === "read");
 const SAID = "view is status alone";
 const TOKEN = "5a".repeat(32);
 
@@ -38,7 +38,8 @@ async function statuses(
   const found: Record<string, number> = {};
   for (const request of requests) {
     const response = await ask(pathOf(request));
-    await response.arrayBuffer();
+    // Some have no end.
+    await response.body?.cancel();
     found[request.name] = response.status;
   }
   return found;
