@@ -1,12 +1,23 @@
-// Lines of the control socket against a slow reader: valid ones, damaged ones, blank ones and
+// Lines of the control socket, acts among them, against a slow reader: valid ones, damaged ones, blank ones and
 // garbage, sent to the real server in pieces of any size. Each line that the slow reader knows gets
 // its answer, in order; after bytes that are no line there is one error, and the end.
 import { AF_UNIX, EAGAIN, SOCK_STREAM } from "../../ffi/constants.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
+import { effectiveUid } from "../../ffi/process.ts";
 import { shutdownWrite, StreamBuffer } from "../../ffi/stream.ts";
 import { wholePiece } from "../../src/base/pieces.ts";
 import { ControlServer } from "../../src/control/control_server.ts";
 import { answerLine, type Request } from "../../src/control/request.ts";
+import { FORGET } from "../../src/control/requests/forget.ts";
+import { GATES } from "../../src/control/requests/gates.ts";
+import { LOG_LEVEL } from "../../src/control/requests/log_level.ts";
+import { MUTE } from "../../src/control/requests/mute.ts";
+import { MUTES } from "../../src/control/requests/mutes.ts";
+import { RECOVER } from "../../src/control/requests/recover.ts";
+import { UNMUTE } from "../../src/control/requests/unmute.ts";
+import { EventLog } from "../../src/view/event_log.ts";
+import { EventStreams } from "../../src/view/event_streams.ts";
+import { ActsHarness } from "../daemon/acts_harness.ts";
 import type { Random } from "../simulation/random.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { damage } from "./bytes.ts";
@@ -34,22 +45,43 @@ const LINES = [
 ];
 const NO_LINES = ["garbage", "[]", "7", "null", '{"v":1,"do":"get"', "\xff{}", "GET / HTTP/1.1"];
 
+/** Of each act that the daemon has, lines that it takes and lines that it does not. */
+const ACT_LINES = [
+  ...['{"v":1,"do":"mute","target":"worker","for":"30m","reason":"x"}', '{"v":1,"do":"mutes"}'],
+  ...['{"v":1,"do":"mute","target":"work*","for":"7d"}', '{"v":1,"do":"mute","all":true}'],
+  ...['{"v":1,"do":"mute","all":true,"for":"168h"}', '{"v":1,"do":"mute","for":"1s"}'],
+  ...['{"v":1,"do":"unmute","target":"worker"}', '{"v":1,"do":"unmute","all":true}'],
+  ...['{"v":1,"do":"unmute","target":"api","all":true}', '{"v":1,"do":"unmute"}'],
+  ...['{"v":1,"do":"recover","target":"100","force":true}', '{"v":1,"do":"recover"}'],
+  ...['{"v":1,"do":"gates","target":"worker"}', '{"v":1,"do":"gates","target":100}'],
+  ...['{"v":1,"do":"forget","target":"10.0.0.1/7"}', '{"v":1,"do":"forget","target":""}'],
+  ...['{"v":1,"do":"log_level","level":"debug","for":"0.5s"}', '{"v":1,"do":"log_level"}'],
+  '{"v":1,"do":"log_level","level":"loud","for":"1.5ms"}',
+];
+const ACTS: readonly Request[] = [MUTE, UNMUTE, MUTES, GATES, RECOVER, FORGET, LOG_LEVEL];
+
 export class ControlTarget implements FuzzTarget {
   readonly counts = new Map<string, number>();
   readonly #directory = new TemporaryDirectory();
   readonly #server: ControlServer;
   readonly #buffer = new StreamBuffer(65_536);
+  /** What is muted and forgotten stays so for all rounds. Nothing has a plan: no recovery begins. */
+  readonly #acts = new ActsHarness();
   #nowNs = 1;
 
   constructor() {
+    this.#acts.watch({ 100: "worker", 101: "worker", 200: "api" });
     this.#server = new ControlServer({
       path: this.#directory.at("control.sock"),
       mode: 0o600,
       gid: undefined,
       operators: { uids: [], gids: [] },
-      daemonUid: 0,
-      requests: [GET],
-      sources: sourcesWith({}),
+      daemonUid: effectiveUid(),
+      requests: [GET, ...ACTS],
+      sources: sourcesWith({
+        acts: this.#acts.acts,
+        events: new EventStreams(new EventLog(), "boot"),
+      }),
       nowNs: () => this.#nowNs,
       acted: () => {},
       refusedAct: () => {},
@@ -67,14 +99,17 @@ export class ControlTarget implements FuzzTarget {
 
   #one(random: Random): void {
     const lines = Array.from({ length: random.below(LINES_MAX) }, () =>
-      random.pick(random.chance(0.05) ? NO_LINES : LINES),
+      random.pick(random.chance(0.05) ? NO_LINES : random.pick([LINES, ACT_LINES])),
     );
     const bytes = Uint8Array.from(Buffer.from(lines.join("\n"), "latin1"));
     if (random.chance(0.2)) damage(random, bytes);
     const found = outcomes(this.#exchange(bytes, random));
     const wanted = referenceOutcomes(bytes);
-    same(`the answers to ${JSON.stringify(Buffer.from(bytes).toString("latin1"))}`, found, wanted);
-    for (const one of wanted) count(this, one);
+    // Whether an act is done or refused is the business of its own tests: here it is answered.
+    const answered = found.map((one) => (ACT_REFUSALS.includes(one) ? "ok" : one));
+    const asked = JSON.stringify(Buffer.from(bytes).toString("latin1"));
+    same(`the answers to ${asked}`, answered, wanted);
+    for (const one of found) count(this, one);
   }
 
   /** All that comes back, until the server ends the connection. */
@@ -138,12 +173,72 @@ function referenceOutcome(line: Buffer): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "bad_line";
   const fields = new Map(Object.entries(value));
   if (fields.get("v") !== 1) return "bad_version";
-  if (fields.get("do") !== "get") return "unknown_request";
+  const name = fields.get("do");
   fields.delete("v");
   fields.delete("do");
+  const forms = typeof name === "string" ? ACT_FORMS.get(name) : undefined;
+  if (forms !== undefined) return referenceAct(forms, fields);
+  if (name !== "get") return "unknown_request";
   for (const [field, given] of fields) {
     if (field !== "n") return "unknown_field";
     if (![0, 1, 2, 3, 4, 5, 6, 7, 8, 9].includes(given as number)) return "bad_field";
   }
   return "ok";
+}
+
+const ACT_REFUSALS: readonly string[] = ["refused", "no_such_agent"];
+const HOUR_MS = 3_600_000;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: HOUR_MS };
+
+type Form = (value: unknown) => boolean;
+
+const flag: Form = (value) => value === true || value === false;
+const text =
+  (max: number): Form =>
+  (value) =>
+    typeof value === "string" && value.length >= 1 && value.length <= max;
+const level: Form = (value) => ["error", "warn", "info", "debug"].includes(value as string);
+
+/** Whole milliseconds from 1 to those of `hours`. */
+const during =
+  (hours: number): Form =>
+  (value) => {
+    const [, whole, part = "", unit] = /^(\d+)(?:\.(\d+))?(ms|s|m|h)$/.exec(`${value}`) ?? [];
+    if (typeof value !== "string" || whole === undefined) return false;
+    const scaled = BigInt(whole + part) * BigInt(UNITS_MS[unit!]!);
+    const scale = 10n ** BigInt(part.length);
+    const ms = scaled / scale;
+    return scaled % scale === 0n && ms >= 1n && ms <= BigInt(hours * HOUR_MS);
+  };
+
+/** Of each act its fields, and those that must be there; "one" = target or all, and not both. */
+interface ActForm {
+  readonly fields: Readonly<Record<string, Form>>;
+  readonly musts: readonly string[];
+}
+
+const TARGET_FORM = text(320);
+const ACT_FORMS: ReadonlyMap<string, ActForm> = new Map([
+  [
+    "mute",
+    {
+      fields: { target: TARGET_FORM, all: flag, for: during(168), reason: text(120) },
+      musts: ["for", "one"],
+    },
+  ],
+  ["unmute", { fields: { target: TARGET_FORM, all: flag }, musts: ["one"] }],
+  ["mutes", { fields: {}, musts: [] }],
+  ["gates", { fields: { target: TARGET_FORM, force: flag }, musts: ["target"] }],
+  ["recover", { fields: { target: TARGET_FORM, force: flag, no_wait: flag }, musts: ["target"] }],
+  ["forget", { fields: { target: TARGET_FORM }, musts: ["target"] }],
+  ["log_level", { fields: { level, for: during(24) }, musts: ["level", "for"] }],
+]);
+
+function referenceAct({ fields, musts }: ActForm, given: ReadonlyMap<string, unknown>): string {
+  for (const [field, value] of given) {
+    if (!Object.hasOwn(fields, field)) return "unknown_field";
+    if (!fields[field]!(value)) return "bad_field";
+  }
+  const hasOne = (given.get("all") === true) !== given.has("target");
+  return musts.every((must) => (must === "one" ? hasOne : given.has(must))) ? "ok" : "bad_field";
 }

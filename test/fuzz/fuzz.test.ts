@@ -23,7 +23,16 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
   cmsg: ["pass", "reason 0", "reason 1", "reason 2", "both", "strays"],
   config: ["exit 78", "exit 64"],
   http: ["request", "400", "505", "more", "no_head"],
-  control: ["ok", "bad_line", "bad_version", "unknown_request", "unknown_field", "bad_field"],
+  control: [
+    "ok",
+    "bad_line",
+    "bad_version",
+    "unknown_request",
+    "unknown_field",
+    "bad_field",
+    "refused",
+    "no_such_agent",
+  ],
   dbus: ["whole", "no message", "more", "refused", "read"],
   audit: ["good head", "bad head", "log note", "log broken", "log section", "log key"],
 };
