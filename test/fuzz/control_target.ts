@@ -1,6 +1,7 @@
-// Lines of the control socket, acts among them, against a slow reader: valid ones, damaged ones, blank ones and
-// garbage, sent to the real server in pieces of any size. Each line that the slow reader knows gets
-// its answer, in order; after bytes that are no line there is one error, and the end.
+// Lines of the control socket, acts among them, against a slow reader: valid ones, damaged ones,
+// blank ones and garbage, sent to the real server in pieces of any size. Each line that the slow
+// reader knows gets its answer, in order; after bytes that are no line there is one error, and the
+// end.
 import { AF_UNIX, EAGAIN, SOCK_STREAM } from "../../ffi/constants.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { effectiveUid } from "../../ffi/process.ts";
@@ -65,7 +66,7 @@ export class ControlTarget implements FuzzTarget {
   readonly #directory = new TemporaryDirectory();
   readonly #server: ControlServer;
   readonly #buffer = new StreamBuffer(65_536);
-  /** What is muted and forgotten stays so for all rounds. Nothing has a plan: no recovery begins. */
+  /** What is muted stays so for all rounds. Nothing has a plan: no recovery begins. */
   readonly #acts = new ActsHarness();
   #nowNs = 1;
 
