@@ -24,6 +24,7 @@ export const IPV6_V6ONLY = IS_DARWIN ? 27 : 26;
 
 export const SOL_SOCKET = IS_DARWIN ? 0xffff : 1;
 export const SO_REUSEADDR = IS_DARWIN ? 4 : 2;
+export const SO_REUSEPORT = IS_DARWIN ? 0x200 : 15;
 export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
 export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
 /** Linux only. */

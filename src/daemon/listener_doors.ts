@@ -50,7 +50,7 @@ type ListenerParts = Pick<
 
 /** Binds what `next` wants and is not bound; throws `DoorFault`, and then nothing is. */
 export function prepareListeners(parts: ListenerParts, next: Config): PreparedDoors {
-  const change = new ListenerChange(parts);
+  const change = new ListenerChange(parts, next);
   try {
     for (const [index, config] of next.listeners.entries()) change.want(config, index);
   } catch (error) {
@@ -66,10 +66,12 @@ class ListenerChange implements PreparedDoors {
   readonly #wanted: Wanted[] = [];
   /** How what was opened is closed again. */
   readonly #drops: (() => void)[] = [];
+  /** Sockets at addresses that no listener has any more. */
+  readonly #leaving: readonly ListenerSocket[];
   /** The number of the next listener whose name was not there before. */
   #nextNumber: number;
 
-  constructor(parts: ListenerParts) {
+  constructor(parts: ListenerParts, next: Config) {
     const { observer, listenerNames, live } = parts;
     this.#parts = parts;
     this.#nextNumber = listenerNames.length;
@@ -77,6 +79,9 @@ class ListenerChange implements PreparedDoors {
       const number = listenerNames.indexOf(config.name);
       return { config, number, listener: observer.listeners[number] as DaemonListener };
     });
+    const addresses = new Set(next.listeners.map(kinds.addressOf));
+    const leaving = this.#held.filter(({ config }) => !addresses.has(kinds.addressOf(config)));
+    this.#leaving = leaving.map(({ listener }) => listener.socket);
   }
 
   want(config: ListenerConfig, index: number): void {
@@ -96,7 +101,7 @@ class ListenerChange implements PreparedDoors {
     if (keys !== undefined) this.#drops.push(() => wipeKeys(keys));
     const place = config.kind === "unix" ? "path" : "port";
     const bound =
-      at === undefined ? open(place, () => kinds.bindListener(config, false)) : undefined;
+      at === undefined ? open(place, () => kinds.bindAnother(config, this.#leaving)) : undefined;
     if (bound !== undefined) this.#drops.push(() => bound.close());
     if (config.kind === "unix" && at?.config.kind === "unix") {
       const { gid, path } = config;
@@ -176,8 +181,9 @@ class ListenerChange implements PreparedDoors {
     const members = own ?? from;
     if (members?.config.kind !== config.kind) return;
     const { slots, table, len } = this.#parts.observer.tracker;
-    const isNetwork = config.kind !== "unix";
     const [now] = listener.batch.origin;
+    const isNetwork = config.kind !== "unix";
+    if (members.number === number && (!isNetwork || now === before)) return;
     for (let slot = 0; slot < len; slot++) {
       if (slots.listener[slot] !== members.number) continue;
       const origin = slots.origin[slot]!;

@@ -46,11 +46,30 @@ export function opening<Opened>({ name }: ListenerConfig, open: () => Opened): O
   }
 }
 
-/** Throws `SocketPathError`, `UdpSocketError` or `SystemError`. */
-export function bindListener(config: ListenerConfig, syncsDirectory = true): ListenerSocket {
+/** At the start. Throws `SocketPathError`, `UdpSocketError` or `SystemError`. */
+export function bindListener(config: ListenerConfig): ListenerSocket {
   if (config.kind !== "unix") return new UdpSocket(config);
   const { path, mode, gid } = config;
-  return new UnixSocket({ path, mode, gid, syncsDirectory }, nowGeneration);
+  return new UnixSocket({ path, mode, gid }, nowGeneration);
+}
+
+/**
+ * While beats are taken, so it must not wait for a disk. The sockets `leaving` are about to be
+ * closed. Throws as `bindListener` does.
+ */
+export function bindAnother(
+  config: ListenerConfig,
+  leaving: readonly ListenerSocket[],
+): ListenerSocket {
+  if (config.kind === "unix") {
+    const { path, mode, gid } = config;
+    return new UnixSocket({ path, mode, gid, syncsDirectory: false }, nowGeneration);
+  }
+  const inTheWay = leaving.filter((one) => one instanceof UdpSocket && one.port === config.port);
+  return new UdpSocket(
+    config,
+    inTheWay.map(({ fd }) => fd),
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   type ControlServerOptions,
   type ControlSettings,
 } from "../control/control_server.ts";
-import { type BoundHttp, bindHttp, releaseHttp } from "../http/http_address.ts";
+import { type BoundHttp, releaseHttp } from "../http/http_address.ts";
 import { HttpServer, type HttpServerOptions, type HttpSettings } from "../http/http_server.ts";
 import type { HttpViews } from "../http/view_queue.ts";
 import { checkGroup } from "../sockets/socket_path.ts";
@@ -140,7 +140,7 @@ export class Servers implements Deadline {
     }
     const moved = isDeepStrictEqual(listen, this.#listen)
       ? undefined
-      : open(() => bindHttp(settings));
+      : open(() => server.bindAt(settings));
     return {
       commit: () => this.#changeHttp(server, settings, moved),
       drop: () => moved && releaseHttp(moved),

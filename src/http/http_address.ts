@@ -29,10 +29,14 @@ export interface BoundHttp {
   readonly file: BoundSocket | undefined;
 }
 
-/** Throws `SocketPathError` if the path, and `SystemError` if the TCP address cannot be used. */
-export function bindHttp({ listen, socketMode }: HttpPlace): BoundHttp {
+/**
+ * Throws `SocketPathError` if the path, and `SystemError` if the TCP address cannot be used.
+ * `leaving` = what is bound now and will be closed.
+ */
+export function bindHttp({ listen, socketMode }: HttpPlace, leaving?: BoundHttp): BoundHttp {
   if (listen.kind === "tcp") {
-    const { fd, port } = listenTcp(listen, HTTP_BACKLOG);
+    const isTcp = leaving !== undefined && leaving.file === undefined;
+    const { fd, port } = listenTcp(listen, HTTP_BACKLOG, isTcp ? [leaving.fd] : []);
     const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
     return { fd, address: `${host}:${port}`, file: undefined };
   }

@@ -210,6 +210,11 @@ export class HttpServer {
     this.#listenAt(bindHttp(this.#options));
   }
 
+  /** Binds another place, for `change`; throws as the constructor does. */
+  bindAt(place: HttpPlace): BoundHttp {
+    return bindHttp(place, this.#bound);
+  }
+
   /**
    * Goes by other settings from the next request on. `moved` = it listens there from now on, where
    * it was bound before by these settings; connections go on.

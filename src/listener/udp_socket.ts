@@ -25,6 +25,7 @@ import {
   setSocketOption,
 } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
+import { bindBeside } from "../sockets/overlapping.ts";
 
 /**
  * The kernel's own buffer is full after 280 datagrams: four milliseconds of a flood, and two cores
@@ -63,7 +64,8 @@ export class UdpSocket {
   #dropsSeen = 0;
   #closed = false;
 
-  constructor(options: UdpSocketOptions) {
+  /** The sockets `leaving` of this process are about to be closed, and are not in the way. */
+  constructor(options: UdpSocketOptions, leaving: readonly number[] = []) {
     const address = socketAddress(options);
     this.address = options.address;
     this.#rcvbufBytesWanted = options.rcvbufBytes;
@@ -72,7 +74,8 @@ export class UdpSocket {
       if (address.family === AF_INET6) orThrow(setIpv6Only(this.fd), options);
       // Before bind: a burst that waits for the port must find the large buffer.
       this.#rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
-      orThrow(bind(this.fd, address), options);
+      const result = bindBeside(this.fd, leaving, () => bind(this.fd, address));
+      orThrow(result, options);
       this.port = orThrow(boundPort(this.fd), options);
     } catch (error) {
       close(this.fd);

@@ -17,14 +17,16 @@ import {
 import { listen } from "../../ffi/stream.ts";
 import { assert } from "../base/assert.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
+import { bindBeside } from "./overlapping.ts";
 
 /**
  * Throws `SystemError` that names the failed call. `port` 0 lets the kernel choose; `::` takes
- * IPv4, too.
+ * IPv4, too. The sockets `leaving` of this process are about to be closed, and are not in the way.
  */
 export function listenTcp(
   { host, port }: { readonly host: string; readonly port: number },
   backlog: number,
+  leaving: readonly number[] = [],
 ): { fd: number; port: number } {
   const address = tcpAddress(host, port);
   const fd = orThrow(openSocket(address.family, SOCK_STREAM), "socket");
@@ -33,8 +35,12 @@ export function listenTcp(
     orThrow(setSocketOption(fd, SO_REUSEADDR, 1), "SO_REUSEADDR");
     if (address.family === AF_INET6) orThrow(setIpv6Only(fd, false), "IPV6_V6ONLY");
     orThrow(setTcpNoDelay(fd), "TCP_NODELAY");
-    orThrow(bind(fd, address), "bind");
-    orThrow(listen(fd, backlog), "listen");
+    // The kernel looks at both calls whether somebody is in the way.
+    const bindAndListen = () => {
+      orThrow(bind(fd, address), "bind");
+      return orThrow(listen(fd, backlog), "listen");
+    };
+    bindBeside(fd, leaving, bindAndListen);
     return { fd, port: orThrow(boundPort(fd), "getsockname") };
   } catch (error) {
     close(fd);

@@ -8,7 +8,8 @@ import type { DaemonProcess } from "./daemon_process.ts";
 
 const HOST = "127.0.0.1";
 
-function replace(daemon: DaemonProcess, text: string): void {
+/** Writes the file beside and renames it into place, as the manual says. */
+export function replace(daemon: DaemonProcess, text: string): void {
   writeFileSync(daemon.path("next"), text);
   renameSync(daemon.path("next"), daemon.path("varta.toml"));
 }

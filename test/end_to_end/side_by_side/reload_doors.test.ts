@@ -5,7 +5,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { RawClient, request } from "../../http/raw_client.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
-import { refused, reload, SealedAgent } from "../../support/reloads.ts";
+import { refused, reload, replace, SealedAgent } from "../../support/reloads.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
@@ -106,6 +106,63 @@ describe.concurrent("a reload", () => {
     await until("the file beside it", () => existsSync(daemon.path("last-seen")));
     expect(await daemon.stop()).toBe(0);
     expect(existsSync(next)).toBe(false);
+  });
+
+  test("answers who asked for it at the socket that it moves, or gives up", async () => {
+    using directory = new TemporaryDirectory();
+    const { path } = directory;
+    const [port] = freePorts(1) as [number];
+    const local = `[[listener]]\nkind = "unix"\npath = "${path}/varta.sock"\n`;
+    const away = `[[listener]]\nkind = "udp"\naccept_plaintext = true\nport = ${port}\n`;
+    const moved = `${local}[control]\npath = "${path}/moved.sock"\n`;
+    const options = { directory: path, config: local, ownListeners: true, metrics: false };
+    await using daemon = await DaemonProcess.start(options);
+    const reloads = async (socket: string, text: string) => {
+      using client = await RawClient.open({ path: daemon.path(socket) });
+      replace(daemon, text);
+      client.send('{"v":1,"do":"reload"}\n');
+      await until("the answer", () => client.received.endsWith(DONE));
+      expect(client.received).toContain('"applied":true');
+    };
+    await reloads("control.sock", moved);
+    expect(existsSync(daemon.path("control.sock"))).toBe(false);
+    await reloads("moved.sock", away);
+    await until("the socket to go", () => !existsSync(daemon.path("moved.sock")));
+    await reload(daemon, local);
+    expect(await status(daemon.path("control.sock"))).toContain(DONE);
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  test("opens the port of the metrics page to all addresses, and back", async () => {
+    const [port] = freePorts(1) as [number];
+    await using daemon = await DaemonProcess.start({
+      files: { token: KEY_A },
+      config: metrics(port),
+      metrics: false,
+    });
+    const token = `token_file = "${daemon.path("token")}"\n`;
+    const all = metrics(port, token).replace(HOST, "0.0.0.0");
+    for (const config of [all, metrics(port), all]) {
+      await reload(daemon, config);
+      expect((await scrape(port, KEY_A)).status).toBe(200);
+    }
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  test("switches the metrics page off and on", async () => {
+    const [port] = freePorts(1) as [number];
+    await using daemon = await DaemonProcess.start({ config: metrics(port), metrics: false });
+    expect((await scrape(port)).status).toBe(200);
+    await reload(daemon, "[log]\n");
+    const isOff = () =>
+      scrape(port).then(
+        () => false,
+        () => true,
+      );
+    await until("the page to be off", isOff);
+    await reload(daemon, metrics(port));
+    expect((await scrape(port)).status).toBe(200);
+    expect(await daemon.stop()).toBe(0);
   });
 
   test("that cannot bind an address changes nothing, says where, and works once it is free", async () => {

@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connectUdp } from "../../../src/client/mod.ts";
-import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { DaemonProcess, type DaemonState, endLeftovers } from "../../support/daemon_process.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
 import { refused, reload, SealedAgent } from "../../support/reloads.ts";
 import { Sender } from "../../support/sender.ts";
@@ -218,6 +218,22 @@ describe.concurrent("a reload", () => {
     plain.close();
   });
 
+  test("opens a port to all addresses, and back, without a beat that is lost", async () => {
+    const [port] = freeUdpPorts(1) as [number];
+    const all = (name: string) => udp(name, port).replace(HOST, "0.0.0.0");
+    await using daemon = await start(udp("net", port));
+    const client = connectUdp({ host: HOST, port });
+    for (const listener of [all("net"), udp("net", port), all("other"), udp("net", port)]) {
+      client.beat();
+      await until("the beat", async () => beatsOf(await daemon.state()) >= 1);
+      await reload(daemon, `${main(daemon)}${listener}`);
+    }
+    client.beat();
+    await daemon.untilReceived(4, "net");
+    expect(beatsOf(await daemon.state())).toBe(4);
+    client.close();
+  });
+
   test("that cannot bind one listener opens none, and works once the path is free", async () => {
     const [port, taken] = freeUdpPorts(2) as [number, number];
     await using daemon = await start(udp("net", port));
@@ -243,6 +259,11 @@ describe.concurrent("a reload", () => {
 });
 
 const KEY = "5a".repeat(32);
+
+/** Beats of all listeners but the first. */
+function beatsOf({ listeners }: DaemonState): number {
+  return listeners.slice(1).reduce((sum, { accepted }) => sum + accepted, 0);
+}
 
 /** How many sockets, and sets of them, the process holds. */
 function socketsOf(pid: number): number {
