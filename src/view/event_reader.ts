@@ -110,7 +110,16 @@ export class EventReader {
 
   #isOfFilter({ event: { agent, kind } }: KeptEvent): boolean {
     const { filter } = this.#options;
-    if (filter.agent !== undefined && !matchesGlob(filter.agent, agent)) return false;
+    if (filter.agent !== undefined && !isAbout(filter.agent, agent)) return false;
     return filter.kinds === undefined || filter.kinds.includes(kind);
   }
+}
+
+/**
+ * `subject` may be more than a name: acts and mutes are of "worker pid 4711" and of patterns, too.
+ * Names have no blank.
+ */
+function isAbout(wanted: string, subject: string): boolean {
+  const [name = ""] = subject.split(" ", 1);
+  return matchesGlob(wanted, name) || (name !== "" && matchesGlob(name, wanted));
 }

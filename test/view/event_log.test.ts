@@ -84,6 +84,18 @@ describe("EventReader", () => {
     expect(read({ sinceUnixMs: 41 })).toEqual([[], 0]);
   });
 
+  test("of an agent gets the mutes that hold for it, however they were asked for", () => {
+    const log = new EventLog();
+    for (const target of ["*", "work*", "worker pid 4711", "worker", "api", "ap?", ""])
+      log.add(eventOf(target, "mute"), 0);
+    expect(textOf(readerOf(log, { agent: "worker" }))).toEqual([
+      "* mute",
+      "work* mute",
+      "worker pid 4711 mute",
+      "worker mute",
+    ]);
+  });
+
   test("tells what has happened from what happens", () => {
     const log = new EventLog();
     addMany(log, 2);
