@@ -98,7 +98,8 @@ export class Acts implements ActsDoor, Deadline {
       const mute = ended[index]!;
       const still = this.#muteAround(mute.target, now);
       const left_ms = wholeMsFromNs(saturatingSub(mute.untilNs, now));
-      return { agent, state, left_ms, recovery: null, still: still ?? null };
+      const pid = mute.target.kind === "member" ? mute.target.pid : null;
+      return { agent, state, left_ms, recovery: null, still: still ?? null, pid };
     });
     return { v: 1, time: this.#time(now), unmuted };
   }

@@ -17,14 +17,14 @@ import type { Parts } from "./parts.ts";
 import { SESSION_ID } from "./session.ts";
 import { errorText } from "./start_error.ts";
 
-type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "processes">;
+type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "later" | "processes">;
 
 export function controlSources(
   view: View,
   parts: ControlParts,
   reload: ControlSources["reload"],
 ): ControlSources {
-  const { acts, events, explaining, processes } = parts;
+  const { acts, events, explaining, later, processes } = parts;
   return {
     view,
     host: hostname(),
@@ -33,6 +33,7 @@ export function controlSources(
     events: new EventStreams(events, SESSION_ID),
     explain: (target) => explaining.explain(target),
     reload,
+    later: (ns) => later.after(ns),
     commOf: (pid) => processes.commOf(pid),
   };
 }

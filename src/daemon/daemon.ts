@@ -307,6 +307,7 @@ export class Daemon {
       this.#parts.expected,
       this.#parts.muting,
       this.#parts.acts,
+      this.#parts.later,
       { nextDeadlineNs: () => this.#shutdownAtNs(), maintain: () => {} },
       writerDeadline(stdout),
       writerDeadline(stderr),

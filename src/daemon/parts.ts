@@ -39,6 +39,7 @@ import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { LiveConfig, type ReadPlaces } from "./live_config.ts";
+import { Later } from "./later.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
@@ -89,6 +90,7 @@ export interface Parts {
   readonly userName: (uid: number) => string;
   /** What somebody may tell the daemon to do. */
   readonly acts: Acts;
+  readonly later: Later;
   readonly explaining: Explaining;
   readonly processes: ProcReader;
   /** What has happened lately. */
@@ -323,6 +325,7 @@ export function makeParts(options: PartsOptions): Parts {
     events,
     feed,
     acts,
+    later: new Later(() => clock.nowNs()),
     explaining,
     processes,
     listenerNames,

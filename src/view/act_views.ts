@@ -28,7 +28,7 @@ export interface UnmuteAnswer {
   readonly unmuted: readonly UnmutedAgent[];
 }
 
-interface UnmutedAgent {
+export interface UnmutedAgent {
   readonly agent: string;
   readonly state: AgentState;
   /** Until its mute would have ended. */
@@ -36,7 +36,9 @@ interface UnmutedAgent {
   /** The number of the recovery that has begun for it. */
   readonly recovery: number | null;
   /** The mute that still holds it: its agent, pattern or "*"; null = none does. */
-  readonly still?: string | null;
+  readonly still: string | null;
+  /** Of a process that was muted alone. */
+  readonly pid: number | null;
 }
 
 export interface ForgetAnswer {

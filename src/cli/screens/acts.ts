@@ -73,7 +73,7 @@ export function unmuteScreen(given: UnmuteAnswer, screen: Screen): string {
   return sentences(
     printable(given).unmuted.flatMap(({ agent, state, left_ms, recovery, still }) => {
       const early = `${roughly(left_ms)} before its end`;
-      if (typeof still === "string")
+      if (still !== null)
         return [`The mute of ${agent} is over (${early}). The mute of ${still} still holds it.`];
       const line = `${subject(agent)} is no longer muted (${early}).`;
       if (state !== "stalled") return [line, `It is ${state}.`];

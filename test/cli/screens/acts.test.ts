@@ -86,6 +86,14 @@ for (const [file, prints] of Object.entries(FILES))
     }
   });
 
+test("an agent that another mute still holds is not said to be unmuted", () => {
+  const [one] = views.UNMUTE.unmuted;
+  const still = { ...views.UNMUTE, unmuted: [{ ...one!, still: "*" }] };
+  expect(unmuteScreen(still, terminal(80))).toBe(
+    "The mute of indexer is over (20m before its end). The mute of * still holds it.\n",
+  );
+});
+
 test("a slow reader of events learns how many it lost", () => {
   expect(eventLine(views.LOST, views.NIGHT, 1, terminal(80))).toBe(
     "03:14:00.000  lost      -  1204 events: this reader was too slow\n",

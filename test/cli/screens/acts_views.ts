@@ -33,7 +33,16 @@ export const NO_MUTES: MutesView = { v: 1, time: NIGHT, mutes: [] };
 export const UNMUTE: UnmuteAnswer = {
   v: 1,
   time: NIGHT,
-  unmuted: [{ agent: "indexer", state: "stalled", left_ms: 1_233_699, recovery: 55 }],
+  unmuted: [
+    {
+      agent: "indexer",
+      state: "stalled",
+      left_ms: 1_233_699,
+      recovery: 55,
+      still: null,
+      pid: null,
+    },
+  ],
 };
 export const FORGET: ForgetAnswer = {
   v: 1,

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../../src/base/time.ts";
 import { UNMUTE } from "../../../src/control/requests/unmute.ts";
 import { DANA } from "../../daemon/acts_harness.ts";
-import { Acting } from "./acting.ts";
+import { until } from "../../support/until.ts";
+import { Acting, linesOf } from "./acting.ts";
 
 function muted(...targets: readonly (string | undefined)[]): Acting {
   const acting = new Acting(UNMUTE);
@@ -50,5 +51,21 @@ describe("the request unmute", () => {
     expect(acting.ask({ target: "200" })[0]).toMatchObject({ error: "refused" });
     expect(acting.ask({ all: true })[0]).toMatchObject({ text: "no mute of all agents holds" });
     expect(acting.ask({})[0]).toMatchObject({ error: "bad_field" });
+  });
+
+  test("of what is stalled names the recovery that has begun for it", async () => {
+    const acting = muted("100", "200");
+    acting.stall();
+    const answer = acting.open({ target: "100" });
+    expect(answer.next()).toBeNull();
+    const event = { time: "", kind: "recovery", agent: acting.nameOf(100) } as const;
+    acting.events.add({ ...event, pid: 101, recovery: { id: 8, what: "began" } }, 0);
+    acting.events.add({ ...event, pid: 100, recovery: { id: 9, what: "began" } }, 0);
+    acting.events.add({ ...event, pid: 100, recovery: { id: 9, what: "step", step: 1 } }, 0);
+    await until("the answer", () => acting.wakes > 0);
+    expect(linesOf(answer)).toMatchObject([
+      { v: 1, unmuted: [{ state: "stalled", recovery: 9, pid: 100 }] },
+    ]);
+    expect(answer.next()).toBeUndefined();
   });
 });

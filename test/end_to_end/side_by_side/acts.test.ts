@@ -120,7 +120,7 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
     expect(daemon.stallsOf(agent.pid)).toEqual([]);
     const early = await tell(daemon, "unmute", "work*");
     expect(early.stdout).toMatch(
-      /^work\* is no longer muted \(\d+m before its end\)\.\nIt is stalled: it is reported now/,
+      /^work\* is no longer muted \(\d+m before its end\)\.\nIt is stalled: it is reported now, and recovery 1 has begun\.\n$/,
     );
     await until("the recovery", () => noted(daemon).length === 1);
     await daemon.untilStalls(agent.pid);
