@@ -1,6 +1,7 @@
 // The simulation can fail: with a faulty part in one of the seams it says so, and says what. Each
 // fault is one that a real mistake could cause.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type Mute, Mutes } from "../../src/agents/mutes.ts";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -37,6 +38,21 @@ function noticed(seams: Partial<Seams>, options: Partial<SimulationOptions> = {}
   }
   return "nothing";
 }
+
+describe("a fault of the mutes is noticed:", () => {
+  test("a mute holds for the next process that gets the pid", () => {
+    class ClingingMutes extends Mutes {
+      override muteOfMember(key: number, _generation: number, nowNs: number): Mute | undefined {
+        return this.list().find(
+          ({ target, untilNs }) =>
+            target.kind === "member" && target.key === key && untilNs > nowNs,
+        );
+      }
+    }
+    const found = noticed({ mutes: (options) => new ClingingMutes(options) });
+    expect(found).toStartWith("members shown as muted");
+  });
+});
 
 describe("a fault of the export is noticed:", () => {
   test("the return of a member has no line", () => {

@@ -10,6 +10,7 @@ import { same } from "./failure.ts";
 import { Model } from "./model.ts";
 import { drawTerms } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
+import { StatusReads } from "./status_reads.ts";
 import type { World } from "./world.ts";
 
 export interface LifeOptions {
@@ -23,6 +24,7 @@ export class Life {
   readonly #world: World;
   readonly #daemon: Daemon;
   readonly #model: Model;
+  readonly #statusReads: StatusReads;
   readonly #pageEvery: number;
   #turns = 0;
   #lastTurn = 0;
@@ -32,6 +34,7 @@ export class Life {
     this.#pageEvery = pageEvery;
     this.#daemon = makeDaemon(world, seams);
     this.#model = new Model(world);
+    this.#statusReads = new StatusReads(this.#daemon, this.#model, world, seams);
   }
 
   get nowNs(): number {
@@ -93,6 +96,7 @@ export class Life {
     const dropped = this.#model.observer.tracker.counters.removedPidDrops > 0;
     promises.endTurn(sinceNs, !this.#hasWorkLeft && !dropped, observer.hasPendingStalls());
     compareTurn(this.#daemon, this.#model, this.#lastTurn);
+    this.#statusReads.afterTurn();
     this.#turns += 1;
     if (this.#turns % this.#pageEvery === 0) comparePage(this.#daemon, this.#model);
     worldClock.endTurn();

@@ -1,6 +1,7 @@
 // The parts of the daemon as a simulation makes them, one function each, so that a test can put a
 // faulty part in and see that the simulation notices. Without faults these are exactly the classes
 // that the daemon runs.
+import { Mutes } from "../../src/agents/mutes.ts";
 import type { TextBuffer } from "../../src/base/text_buffer.ts";
 import { EventLines, type EventLinesOptions } from "../../src/export/event_lines.ts";
 import type { ProcessReader } from "../../src/processes/process_reader.ts";
@@ -19,6 +20,7 @@ export interface Seams {
   recovery(options: RecoveryOptions): Recovery;
   metrics(options: MetricsOptions): Metrics;
   listener(listener: Listener): Listener;
+  mutes(options: ConstructorParameters<typeof Mutes>[0]): Mutes;
   processes(reader: ProcessReader): ProcessReader;
   exportLines(options: EventLinesOptions, text: TextBuffer): EventLines;
 }
@@ -30,6 +32,7 @@ export const REAL_PARTS: Seams = {
   recovery: (options) => new Recovery(options),
   metrics: (options) => new Metrics(options),
   listener: (listener) => listener,
+  mutes: (options) => new Mutes(options),
   processes: (reader) => reader,
   exportLines: (options, text) => new EventLines(options, text),
 };
