@@ -60,6 +60,7 @@ function addRow(
       rows.push({ what, time, id, plan, steps });
       return;
     case "step":
+      endWait(rows);
       rows.push({ what, time, step, action: target, result, ...(kind && { kind }) });
       return;
     case "done":
@@ -93,6 +94,13 @@ function addRow(
     default:
       what satisfies never;
   }
+}
+
+/** A wait that another step follows was in vain. */
+function endWait(rows: DoneRow[]): void {
+  const last = rows.at(-1);
+  if (last?.what === "step" && last.kind === "wait")
+    rows[rows.length - 1] = { ...last, result: "no beat" };
 }
 
 /** What became of a step stands in its own row. */

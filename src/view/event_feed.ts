@@ -1,5 +1,6 @@
 // Makes the events that people see (spec 16 section 11) from what happens, beside the lines of log
 // and export. Text that came from elsewhere is bounded here and escaped where it is shown.
+import { durationText } from "../base/duration_text.ts";
 import { msFromNs, wholeMsFromNs } from "../base/time.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { EndNumbers } from "../base/wait_status.ts";
@@ -190,7 +191,8 @@ export function recoveryEventOf(
     case "step": {
       const { stepNumber, stepCount, step, detail, dryRun } = outcome;
       const result = dryRun ? "dry run" : step === "wait" ? "waits" : "sent";
-      const place = { step: stepNumber, steps: stepCount, kind: step, target: clause(detail) };
+      const target = step === "wait" ? durationText(Number.parseInt(detail, 10)) : clause(detail);
+      const place = { step: stepNumber, steps: stepCount, kind: step, target };
       return { id, what: "step", ...place, result };
     }
     case "complete": {
@@ -209,7 +211,7 @@ export function recoveryEventOf(
         limit: used.recoveries,
         window_ms: msFromNs(used.windowNs),
       };
-      const place = stepNumber > 0 ? { step: stepNumber } : {};
+      const place = id > 0 ? { step: stepNumber } : {};
       const what = label === "held" ? "held" : "refused";
       return { id, what, reason, ...place, ...figures, ...why };
     }

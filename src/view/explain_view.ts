@@ -236,6 +236,8 @@ export interface ExplainedRuleView {
   readonly on_exit: string;
   /** "" = that of [recovery] itself, "none" = nothing is done. */
   readonly plan: string;
+  /** The rule itself says which one. */
+  readonly plan_by_rule?: boolean;
   /** Place of the listener's table, for a hint: FILE:LINE. */
   readonly listener_place: string;
   /** What named it where no rule did: "script", "unit". */

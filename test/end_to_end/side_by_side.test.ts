@@ -15,6 +15,7 @@ import "./side_by_side/ends.test.ts";
 import "./side_by_side/event_streams.test.ts";
 import "./side_by_side/events.test.ts";
 import "./side_by_side/every_command.test.ts";
+import "./side_by_side/explain.test.ts";
 import "./side_by_side/export.test.ts";
 import "./side_by_side/files.test.ts";
 import "./side_by_side/follows_exec.test.ts";

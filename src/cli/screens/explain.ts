@@ -6,7 +6,7 @@ import { foldLines, printable } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 import { doneLines, nextLines } from "./explained_acts.ts";
 import { ruleLines, whoLines } from "./explained_rule.ts";
-import { evidenceLines, verdictText } from "./explained_verdict.ts";
+import { evidenceLines, isUnproven, verdictText } from "./explained_verdict.ts";
 import { duration, plural, roughly } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import { commandName, linesText } from "./status.ts";
@@ -67,8 +67,11 @@ function headline(view: ExplainView, times: Times): string {
   if (view.muted !== null && state !== "ok")
     return `${state}${lasts}, muted for ${roughly(-times.sinceMs(view.muted.until))} more.`;
   if (state === "stalled") return `stalled${lasts}. ${reasonSentence(view)}`;
-  if (state === "missing")
-    return `missing${lasts}. ${view.beating} of ${plural(view.expected ?? view.members, "member")} beat.`;
+  if (state === "missing") {
+    const wanted = view.expected ?? view.members;
+    const beat = wanted === 1 ? "beats" : "beat";
+    return `missing${lasts}. ${view.beating} of ${plural(wanted, "member")} ${beat}.`;
+  }
   return `${state}. ${stateSentence(view)}`;
 }
 
@@ -107,12 +110,14 @@ function reasonSentence({ done, member, rule }: ExplainView): string {
   const reason = shut !== undefined && "reason" in shut ? shut.reason : "";
   if (member !== null && member.source !== "") return "It is on another machine.";
   if (reason === "gave_up" && shut !== undefined && "used" in shut)
-    return `Given up: ${shut.used} recoveries, and silent again.`;
+    return `Given up: ${plural(shut.used ?? 0, "recovery", "recoveries")}, and silent again.`;
   if (reason === "storm_limit") return "Too many recoveries ran at once.";
-  if (reason === "unproven_sender") return "It may be another process than beat.";
+  if (member !== null && isUnproven(member)) return "It may be another process than beat.";
   if (member?.proof.namespace) return "It lives in another pid namespace.";
-  if (rule.plan === "none") return "Nothing is to be done about it.";
-  return VERDICT_SENTENCES[member?.verdict?.verdict ?? "unknown"];
+  const verdict = member?.verdict?.verdict ?? "unknown";
+  return rule.plan === "none" && verdict === "hung"
+    ? "Nothing is to be done about it."
+    : VERDICT_SENTENCES[verdict];
 }
 
 const VERDICT_SENTENCES = {

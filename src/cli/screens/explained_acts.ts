@@ -1,7 +1,7 @@
 // The sections `done` and `next`: what was done about it, or which gate refused and why, and what
 // comes, with the time. Never a wish: a command, or a key with its place.
 import { durationText } from "../../base/duration_text.ts";
-import type { DoneRow, ExplainView, NextRow } from "../../view/explain_view.ts";
+import type { DoneRow, ExplainedMember, ExplainView, NextRow } from "../../view/explain_view.ts";
 import { actionText } from "./event_words.ts";
 import { wantedCount } from "./explained_rule.ts";
 import { lasted, plural, roughly } from "./figures.ts";
@@ -34,7 +34,8 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
       return `${time}  recovery ${row.id} began: ${planOf(row.plan)}, ${plural(row.steps, "step")}`;
     case "step": {
       const took = row.took_ms === undefined ? "" : `, ${lasted(row.took_ms)}`;
-      return `${time}  step ${row.step}, ${stepText(row, view)}: ${row.result}${took}`;
+      const result = row.result === "exit 0" ? "done" : row.result;
+      return `${time}  step ${row.step}, ${stepText(row, view)}: ${result}${took}`;
     }
     case "helped":
       return `${times.at(row.time)}  recovery ${row.id} helped, after ${lasted(row.took_ms)}`;
@@ -100,7 +101,7 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
     case "beats_refused":
       return "its beats come and are refused: it is not silent";
     case "verdict_not_acted_on":
-      return `${planOf(view.rule.plan)} does not act on verdict ${view.member?.verdict?.verdict ?? "unknown"}`;
+      return notActedOnText(view);
     case "pid_gone":
       return "its process is gone, and every step needs it";
     case "process_unreadable":
@@ -116,6 +117,13 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
     default:
       return gate.why ?? reason.replaceAll("_", " ");
   }
+}
+
+function notActedOnText({ rule, member }: ExplainView): string {
+  const verdict = member?.verdict?.verdict ?? "unknown";
+  return verdict === "traced" || verdict === "frozen"
+    ? `a process that is ${verdict} is not recovered`
+    : `${planOf(rule.plan)} does not act on verdict ${verdict}`;
 }
 
 function muteText({ muted }: ExplainView, times: Times): string {
@@ -207,15 +215,24 @@ function afterStep({
 
 /** What a person can do, where the daemon does nothing by itself. */
 function remedies(view: ExplainView): string[] {
-  const { agent, member, rule, state } = view;
-  const name = commandName(agent);
+  const { member, rule, state } = view;
   if (state === "gone")
     return view.next.some(({ what }) => what !== "nothing")
       ? []
       : ["nothing. A new process that beats is a new member."];
-  if (rule.number === null && rule.count > 0 && (rule.suggestion ?? "") !== "")
-    return [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`];
-  if (state !== "stalled" || member === null) return missingRemedy(view);
+  const isUnruled = rule.number === null && rule.count > 0 && (rule.suggestion ?? "") !== "";
+  const ownRule = isUnruled
+    ? [`a policy of its own: [[agent]] match = { ${rule.suggestion} }`]
+    : [];
+  if (state === "missing") return missingRemedy(view);
+  return state === "stalled" && member !== null
+    ? [...stalledRemedies(view, member), ...ownRule]
+    : ownRule;
+}
+
+function stalledRemedies(view: ExplainView, member: ExplainedMember): string[] {
+  const { agent, rule } = view;
+  const name = commandName(agent);
   const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");
   const reason = shut !== undefined && "reason" in shut ? shut.reason : "";
   if (member.source !== "")
@@ -228,15 +245,24 @@ function remedies(view: ExplainView): string[] {
         "recovers by the pid of this host, which the kernel knows",
     ];
   const verdict = member.verdict?.verdict;
-  if (view.done.length === 0 && (verdict === "traced" || verdict === "frozen"))
+  const hasBegun = view.done.some(({ what }) => what === "began");
+  if (!hasBegun && (verdict === "traced" || verdict === "frozen"))
     return [
       "it counts as back with its next beat",
+      ...thawText(member),
       ...(view.muted === null
         ? [`mute it while you work: varta-watch mute ${name} --for ${MUTE_WHILE_WORKING}`]
         : []),
     ];
-  if (rule.plan === "none" && view.muted === null) return noPlanTexts(view);
-  return [];
+  const goesOn = verdict === "stopped" ? [`let it go on: kill -CONT ${member.pid}`] : [];
+  if (rule.plan === "none" && view.muted === null) return [...noPlanTexts(view), ...goesOn];
+  return goesOn;
+}
+
+/** systemd thaws what is in a group of its own. */
+function thawText({ verdict, who }: ExplainedMember): string[] {
+  if (verdict?.freezer !== 2 || !who.unit.endsWith(".service")) return [];
+  return [`if systemd froze it: systemctl thaw ${commandName(who.unit)}`];
 }
 
 function noPlanTexts({ rule, member }: ExplainView): string[] {
@@ -247,11 +273,13 @@ function noPlanTexts({ rule, member }: ExplainView): string[] {
     unit === ""
       ? []
       : [`by hand: systemctl restart ${commandName(unit.replace(/\.service$/, ""))}`];
-  return [`nothing: recovery = "none"${place}`, ...byHand];
+  const isOfRule = rule.plan_by_rule !== false;
+  const why = isOfRule ? `recovery = "none"${place}` : "[recovery] has no command and no step";
+  return [`nothing: ${why}`, ...byHand];
 }
 
-function missingRemedy({ state, expected, beating }: ExplainView): string[] {
-  if (state !== "missing" || expected === null) return [];
+function missingRemedy({ expected, beating }: ExplainView): string[] {
+  if (expected === null) return [];
   const more = expected - beating;
   return [`${plural(more, "more member")} must beat; nothing is started for what never beat`];
 }

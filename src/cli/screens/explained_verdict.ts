@@ -9,6 +9,10 @@ import type { Times } from "./times.ts";
 const SIGKILL = 9;
 /** More of a processor than this, and it spins. */
 const SPINNING_SHARE = 0.5;
+/** Less, and it waits. */
+const WAITING_SHARE = 0.05;
+/** Processor time has ticks of 10 ms: of a shorter time nothing follows. */
+const CPU_MS_MIN = 500;
 
 const STATE_WORDS: Readonly<Record<string, string>> = {
   R: "running",
@@ -37,7 +41,7 @@ export function verdictText(view: ExplainView, times: Times): string[] {
 }
 
 /** Attested, and yet it is not known that the process that is watched sent its beats. */
-function isUnproven({ proof }: ExplainedMember): boolean {
+export function isUnproven({ proof }: ExplainedMember): boolean {
   return proof.origin === "kernel_attested" && !proof.proven;
 }
 
@@ -138,9 +142,14 @@ function processLines(verdict: ExplainedVerdict): string[] {
 function cpuLines({ verdict, cpu_ms, cpu_over_ms }: ExplainedVerdict): string[] {
   if (verdict !== "hung" || cpu_ms === null || cpu_over_ms === null || cpu_over_ms <= 0) return [];
   const used = cpu_ms < 10_000 ? (cpu_ms / 1_000).toFixed(2) : (cpu_ms / 1_000).toFixed(1);
-  const isSpinning = cpu_ms / cpu_over_ms > SPINNING_SHARE;
-  const what = isSpinning ? "it spins" : "it waits, it does not spin";
-  return [`${used}s of CPU in the ${duration(cpu_over_ms)} since the stall: ${what}`];
+  const share = cpu_ms / cpu_over_ms;
+  const conclusion = cpu_over_ms < CPU_MS_MIN ? "" : cpuConclusion(share);
+  return [`${used}s of CPU in the ${duration(cpu_over_ms)} since the stall${conclusion}`];
+}
+
+function cpuConclusion(share: number): string {
+  if (share > SPINNING_SHARE) return ": it spins";
+  return share < WAITING_SHARE ? ": it waits, it does not spin" : ": it runs now and then";
 }
 
 function lastBeatLines(view: ExplainView, times: Times): string[] {
@@ -209,13 +218,12 @@ function lastBeatOnly({ last_beat }: ExplainedMember, times: Times): string[] {
 }
 
 function unprovenLines(member: ExplainedMember, times: Times): string[] {
-  const { pid, verdict, who, last_beat } = member;
-  const read = last_beat === null ? "" : `, the last was read at ${times.exactly(last_beat.time)}`;
-  const started = who.since === null ? "" : ` started at ${times.exactly(who.since)} and`;
+  const { pid, verdict, who } = member;
+  const started = who.since === null ? "" : `, which started at ${times.exactly(who.since)},`;
   return [
     ...(verdict === null ? [] : processLines(verdict)),
-    `its beats had to wait for the observer${read}: their sender may have ended before that; ` +
-      `pid ${pid}${started} has not beaten since`,
+    ...lastBeatOnly(member, times),
+    `who sent it may have ended before it was looked at: pid ${pid}${started} may have come after it`,
   ];
 }
 

@@ -68,7 +68,7 @@ function reasonText({ who }: StrangerView, { by, group, yes }: May): string {
 function refusedTexts({ pid, refused, refused_total }: StrangerView): string[] {
   if (refused.length > 0)
     return refused.map(
-      ({ reason, listener, cause }) => `${reason} at listener ${listener}: ${cause}`,
+      ({ reason, listener, cause }) => `reason ${reason}, listener ${listener}: ${cause}`,
     );
   if (refused_total === 0) return ["no datagram was refused since the start: it sends none here"];
   return [`of the last refused datagram of each reason none is of pid ${pid}`];

@@ -1,0 +1,325 @@
+// `explain` in the situations that it is drawn for, each made for real and held against its whole
+// text: what is printed is true, and says it in these words (spec 16 section 12).
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connectUdp } from "../../../src/client/mod.ts";
+import type { ExplainView } from "../../../src/view/explain_view.ts";
+import { Actors, NEEDS_ACTORS } from "../../support/actors.ts";
+import { ControlGroup, NEEDS_CONTROL_GROUPS } from "../../support/control_group.ts";
+import { compiled } from "../../support/compiled.ts";
+import { runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { explain, explained } from "../../support/explained.ts";
+import { freeUdpPorts } from "../../support/free_ports.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+afterAll(endLeftovers);
+
+const needs = NEEDS_ACTORS;
+const held = compiled(join(import.meta.dir, "../../support/held.c"));
+
+/** Its threshold is 1 s. */
+function start(config: string, extra: object = {}): Promise<DaemonProcess> {
+  return DaemonProcess.start({
+    config: `[observer]\nthreshold = "1s"\n${config}`,
+    metrics: false,
+    ...extra,
+  });
+}
+
+async function viewOf(daemon: DaemonProcess, target: number | string): Promise<ExplainView> {
+  return JSON.parse((await explain(daemon, `${target}`, "--json")).stdout) as ExplainView;
+}
+
+/** It is known that the process itself has sent a beat. */
+function untilProven(daemon: DaemonProcess, pid: number): Promise<void> {
+  return until(`${pid} to be proven`, async () => (await viewOf(daemon, pid)).member!.proof.proven);
+}
+
+/** Texts by their titles: "## hangs". */
+const PRINTED = new Map(
+  readFileSync(join(import.meta.dir, "explained.txt"), "utf8")
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => {
+      const end = section.indexOf("\n");
+      return [section.slice(0, end), section.slice(end + 1)] as const;
+    }),
+);
+
+function expectPrinted(title: string, text: string): void {
+  if (process.env["UPDATE_EXPLAINED"]) return void writeFileSync(`/tmp/explain-1/out/${title}`, text);
+  expect(text).toBe(PRINTED.get(title)!);
+}
+
+describe.concurrent.skipIf(needs !== "")(`explain says of one that${needs}`, () => {
+  test("hangs how that is known, what was done and what comes next", async () => {
+    await using daemon = await start(`
+[[agent]]
+match = { comm = "other" }
+
+[[agent]]
+name = "worker"
+match = { comm = "hangs" }
+recovery = "restart"
+
+[[recovery.plan]]
+name = "restart"
+step = [{ signal = "SIGCONT" }, { wait = "60s" }, { exec = ["/bin/true"] }]
+verify_within = "10s"
+budget = 3
+budget_window = "1h"
+`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("hangs", 5);
+    await daemon.untilStalls(pid);
+    await until(
+      "half a second of silence",
+      async () => ((await viewOf(daemon, pid)).member!.verdict!.cpu_over_ms ?? 0) >= 500,
+    );
+    expectPrinted("hangs", await explained(daemon, "worker", { HANGS: pid }));
+  });
+
+  test("spins, and has no plan", async () => {
+    await using daemon = await start(`
+[[agent]]
+match = { comm = "other" }
+
+[[agent]]
+match = { comm = "spins" }
+late = "500ms"
+recovery = "none"
+`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("spins", 5, "spin");
+    await daemon.untilStalls(pid);
+    expectPrinted("spins", await explained(daemon, "spins", { SPINS: pid }));
+  });
+
+  test("a signal stopped, and that no rule takes", async () => {
+    await using daemon = await start(`
+[[agent]]
+match = { comm = "stops", user = "nobody" }
+`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("stops");
+    await untilProven(daemon, pid);
+    expectPrinted("no rule", await explained(daemon, "stops", { STOPS: pid }));
+    process.kill(pid, "SIGSTOP");
+    await daemon.untilStalls(pid);
+    expectPrinted("stopped", await explained(daemon, "stops", { STOPS: pid }));
+  });
+
+  test.skipIf(held === undefined)("a debugger holds", async () => {
+    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("traced");
+    await untilProven(daemon, pid);
+    copyFileSync(held!, daemon.path("debugger"));
+    const debugger_ = Bun.spawn([daemon.path("debugger"), "stop", `${pid}`], { stdin: "pipe", stdout: "pipe" });
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("recovery refused");
+    expectPrinted("traced", await explained(daemon, "traced", { TRACED: pid, DEBUGGER: debugger_.pid }));
+    debugger_.kill("SIGKILL");
+  });
+
+  test.skipIf(NEEDS_CONTROL_GROUPS !== "")("is frozen", async () => {
+    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using group = new ControlGroup(`/explain-${process.pid}.slice/frozen.service`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("frozen", 0, "wait", group.through);
+    await untilProven(daemon, pid);
+    const file = join(group.directory, "cgroup.freeze");
+    if (!existsSync(file)) return;
+    writeFileSync(file, "1");
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("recovery refused");
+    expectPrinted("frozen", await explained(daemon, `${pid}`, { FROZEN: pid }));
+    writeFileSync(file, "0");
+  });
+
+  test("was killed, while its recovery waits for a beat", async () => {
+    await using daemon = await start(`
+[recovery]
+verify_within = "60s"
+step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
+`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("feed");
+    await untilProven(daemon, pid);
+    process.kill(pid, "SIGKILL");
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("recovery began");
+    await until("the command to end", async () => /done, /.test(await explained(daemon, "feed")));
+    expectPrinted("killed", await explained(daemon, "feed", { FEED: pid }));
+  });
+
+  test("ended cleanly, badly or badly and was replaced", async () => {
+    await using daemon = await start("");
+    await using actors = new Actors(daemon);
+    const clean = await actors.start("clean", 5, "exit 0");
+    await daemon.untilSays("member gone");
+    expectPrinted("ended cleanly", await explained(daemon, "clean", { CLEAN: clean.pid }));
+    const bad = await actors.start("bad", 5, "exit 3");
+    await daemon.untilStalls(bad.pid);
+    await until("it to leave", async () => (await viewOf(daemon, bad.pid)).state === "gone");
+    expectPrinted("ended badly", await explained(daemon, `${bad.pid}`, { BAD: bad.pid }));
+    const first = await actors.start("pair", 5, "exit 3");
+    await daemon.untilSays("member ended", 2);
+    const second = await actors.start("pair");
+    await daemon.untilSays("member replaced");
+    expectPrinted("replaced", await explained(daemon, `${first.pid}`, { FIRST: first.pid, SECOND: second.pid }));
+  });
+
+  test("beats from another pid namespace", async () => {
+    await using daemon = await start("");
+    await using actors = new Actors(daemon);
+    const inside = actors.run("inside", 0, "wait", [
+      "unshare",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "sh",
+      "-c",
+      '"$@" & wait',
+      "sh",
+    ]);
+    await daemon.untilSays("beats refused");
+    const pid = Number(daemon.saying("beats refused")[0]!.fields.get("sender_pid"));
+    expectPrinted("another namespace", await explained(daemon, `${pid}`, { INSIDE: pid }));
+    inside.kill();
+  });
+
+  test("beats from a container", async () => {
+    using directory = new TemporaryDirectory();
+    await using daemon = await start(
+      `
+[[listener]]
+kind = "unix"
+name = "pods"
+path = "${directory.path}/varta.sock"
+containers = true
+
+[recovery]
+command = ["/bin/true"]
+verify_within = "60s"
+`,
+      { ownListeners: true, directory: directory.path },
+    );
+    await using actors = new Actors(daemon);
+    actors.run("inside", 9, "wait", [
+      "unshare",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "sh",
+      "-c",
+      '"$@" & wait',
+      "sh",
+    ]);
+    await daemon.untilSays("agent stalled");
+    await daemon.untilSays("recovery began");
+    const pid = Number(daemon.saying("agent stalled")[0]!.fields.get("pid"));
+    expectPrinted("container", await explained(daemon, `${pid}`, { INSIDE: pid }));
+  });
+
+  test("gave up", async () => {
+    await using daemon = await start(`
+[recovery]
+command = ["/bin/true"]
+verify_within = "60s"
+budget = 1
+budget_window = "1h"
+`);
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("again", 5);
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("recovery began");
+    process.kill(pid, "SIGUSR2");
+    await daemon.untilSays("recovery helped");
+    await daemon.untilStalls(pid, 2);
+    await daemon.untilSays("gave up");
+    expectPrinted("gave up", await explained(daemon, "again", { AGAIN: pid }));
+  });
+
+  test("fell silent with many others", async () => {
+    await using daemon = await start(`
+[recovery]
+command = ["/bin/true"]
+storm_limit = 1
+storm_window = "1h"
+`);
+    await using actors = new Actors(daemon);
+    const names = ["one", "two", "three", "four", "five"];
+    const pids = await Promise.all(names.map(async (name) => (await actors.start(name)).pid));
+    for (const pid of pids) await untilProven(daemon, pid);
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    await daemon.untilSays("agent stalled", 5);
+    await daemon.untilSays("recovery refused");
+    const refused = Number(daemon.saying("recovery refused")[0]!.fields.get("pid"));
+    expectPrinted("storm", await explained(daemon, `${refused}`, { REFUSED: refused }));
+  });
+
+  test("is no member, does not run, or is misspelt", async () => {
+    await using daemon = await start(
+      '[[agent]]\nname = "worker"\nmatch = { comm = "strange" }\nrecovery = "none"\n',
+    );
+    const silent = Bun.spawn(["sleep", "60"]);
+    expectPrinted("stranger", await explained(daemon, `${silent.pid}`, { SILENT: silent.pid }));
+    silent.kill("SIGKILL");
+    await silent.exited;
+    expectPrinted("no process", await explained(daemon, `${silent.pid}`, { SILENT: silent.pid }));
+    expectPrinted("misspelt", await explained(daemon, "wroker"));
+  });
+
+  test("beats over a network", async () => {
+    const [port] = freeUdpPorts(1) as [number];
+    await using daemon = await start(`
+[[listener]]
+kind = "udp"
+name = "edge"
+address = "127.0.0.1"
+port = ${port}
+accept_plaintext = true
+accept_recovery = false
+
+[recovery]
+command = ["/bin/true"]
+`);
+    using client = connectUdp({ host: "127.0.0.1", port });
+    client.beat();
+    await daemon.untilSays("agent stalled");
+    await daemon.untilSays("recovery refused");
+    expectPrinted("remote", await explained(daemon, `127.0.0.1/${process.pid}`, { ME: process.pid }));
+  });
+
+  test("is muted", async () => {
+    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using actors = new Actors(daemon);
+    const { pid } = await actors.start("search");
+    await untilProven(daemon, pid);
+    const path = daemon.path("control.sock");
+    const mute = ["mute", "search", "--for", "30m", "--reason", "deploy \u001b[1m4.2"];
+    const { exitCode } = await runCommand([...PROGRAM, ...mute, "--control", path]);
+    expect(exitCode).toBe(0);
+    process.kill(pid, "SIGUSR1");
+    await until("the stall", async () => (await viewOf(daemon, pid)).state === "stalled");
+    await until("it to be held", async () => (await viewOf(daemon, pid)).done.length > 0);
+    expectPrinted("muted", await explained(daemon, "search", { SEARCH: pid }));
+  });
+
+  test("may be another process than the one that beat", async () => {
+    await using daemon = await start('[recovery]\ncommand = ["/bin/true", "{pid}"]\n');
+    await using actors = new Actors(daemon);
+    // One beat, right after its start, proves nothing.
+    const { pid } = await actors.start("once", 1);
+    await daemon.untilStalls(pid);
+    await daemon.untilSays("recovery refused");
+    expectPrinted("not proven", await explained(daemon, "once", { ONCE: pid }));
+  });
+});
