@@ -8,7 +8,6 @@ import type { Mute } from "../agents/mutes.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
-import type { Config } from "../config/config.ts";
 import type { Observer } from "../observer/observer.ts";
 import { machineLoad } from "../processes/machine_load.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -31,7 +30,7 @@ import { doneRows, nextOfBeating, nextOfStalled } from "./explained_acts.ts";
 import { MemberReader, type ProcessFacts } from "./explained_member.ts";
 import { ruleOfName, ruleView } from "./explained_rule_view.ts";
 import type { Strangers } from "./explained_stranger.ts";
-import type { FilePlaces, LiveConfig } from "./live_config.ts";
+import type { FilePlaces, LiveConfig, ReadPlaces } from "./live_config.ts";
 import type { Muting } from "./muting.ts";
 
 interface ExplainingOptions {
@@ -68,9 +67,9 @@ const RUNBOOK = "/usr/share/doc/varta-watch/runbook.md";
 export class Explaining {
   readonly #options: ExplainingOptions;
   readonly #reader: MemberReader;
-  /** Where the rules and listeners of `#placed` stand. */
+  /** Where rules and listeners stand, as `#placed` has read it. */
   #places: FilePlaces = { rules: [], listeners: [] };
-  #placed: Config | undefined;
+  #placed: ReadPlaces | undefined;
 
   constructor(options: ExplainingOptions) {
     this.#options = options;
@@ -91,13 +90,13 @@ export class Explaining {
       : this.#goneView(ended, []);
   }
 
-  /** Once for each configuration; another one may come into force meanwhile. */
+  /** Once for each file that was loaded; another one may be meanwhile. */
   async #findPlaces(): Promise<void> {
     const { live } = this.#options;
-    while (this.#placed !== live.current) {
-      const config = live.current;
-      this.#places = await live.places();
-      this.#placed = config;
+    while (this.#placed !== live.readPlaces) {
+      const read = live.readPlaces;
+      this.#places = await read();
+      this.#placed = read;
     }
   }
 

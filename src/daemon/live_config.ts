@@ -14,25 +14,30 @@ export class LiveConfig {
   /** Observer time from which on it is in force; members and stalls of before had other rules. */
   sinceNs = Number.NEGATIVE_INFINITY;
   #current: Config;
-  #places: ReadPlaces;
+  #readPlaces: ReadPlaces;
 
   constructor(config: Config, places: ReadPlaces) {
     this.#current = config;
-    this.#places = places;
+    this.#readPlaces = places;
   }
 
   get current(): Config {
     return this.#current;
   }
 
-  /** Where its rules and listeners stand; reading that takes a moment. */
-  places(): Promise<FilePlaces> {
-    return this.#places();
+  /** Where rules and listeners stand; reading that takes a moment. Another one after a change. */
+  get readPlaces(): ReadPlaces {
+    return this.#readPlaces;
+  }
+
+  /** The same configuration, and its file has other lines. */
+  moved(places: ReadPlaces): void {
+    this.#readPlaces = places;
   }
 
   replace(config: Config, places: ReadPlaces, nowNs: number): void {
     this.#current = config;
-    this.#places = places;
+    this.#readPlaces = places;
     this.sinceNs = nowNs;
   }
 }

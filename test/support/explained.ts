@@ -1,7 +1,7 @@
 // What `varta-watch explain` prints of a real daemon, with all that differs from run to run written
 // as words: pids, times of day, how long something took. On a screen that is wide enough for every
 // line.
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { type CommandResult, runCommand } from "./command.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { PROGRAM } from "./program.ts";
@@ -27,7 +27,6 @@ export async function explained(
   return normalized(`${stderr}${stdout}`, daemon, pids);
 }
 
-const { username, uid } = userInfo();
 const DURATION = String.raw`\d+(?:\.\d+)?(?:ms|s|m\d\ds)`;
 
 function normalized(text: string, daemon: DaemonProcess, pids: Pids): string {
@@ -46,8 +45,6 @@ function normalized(text: string, daemon: DaemonProcess, pids: Pids): string {
     .replaceAll(/\(load .* in 10s\)$/gm, "(LOAD OF THE MACHINE)")
     .replaceAll(/\) in [a-z0-9_.]+$/gm, ") in WCHAN")
     .replaceAll(/, number \d+,/g, ", number N,")
-    .replaceAll(new RegExp(String.raw`user ${username} \(${uid}\)`, "g"), "user ME")
-    .replaceAll(new RegExp(String.raw`(by|user|of user) ${username}\b`, "g"), "$1 ME")
     .replaceAll(/namespace 40\d{8}/g, "namespace INODE")
     .replaceAll(/observer: 40\d{8}/g, "observer: INODE");
 }

@@ -49,6 +49,8 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
       return reportedText(row.as, time, view);
     case "held":
     case "refused":
+      if (row.step !== undefined && row.why !== undefined)
+        return `${time}  step ${row.step}, ${row.why}`;
       if (row.step !== undefined)
         return `${time}  step ${row.step}: not done (${row.reason}): ${gateText(row, view, times)}`;
       return `${time}  ${row.what} (${row.reason}): ${gateText(row, view, times)}`;

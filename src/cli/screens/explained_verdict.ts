@@ -8,7 +8,7 @@ import type { Times } from "./times.ts";
 
 const SIGKILL = 9;
 /** More of a processor than this, and it spins. */
-const SPINNING_SHARE = 0.5;
+const SPINNING_SHARE = 0.25;
 /** Less, and it waits. */
 const WAITING_SHARE = 0.05;
 /** Processor time has ticks of 10 ms: of a shorter time nothing follows. */

@@ -159,7 +159,10 @@ export class Reloader implements Deadline {
       return;
     }
     try {
-      if (run.isDry || next.changes.length === 0) this.#succeed(run, next, this.#options.live);
+      const { live } = this.#options;
+      const isSame = next.changes.length === 0;
+      if (isSame && !run.isDry) live.moved(() => Promise.resolve(next.places));
+      if (run.isDry || isSame) this.#succeed(run, next, live);
       else this.#prepare(run, next);
     } catch (error) {
       this.#fail(run, await faultOf(error, next));
