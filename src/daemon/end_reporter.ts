@@ -6,7 +6,6 @@ import { saturatingSub } from "../base/saturating.ts";
 import { endNumbers } from "../base/wait_status.ts";
 import type { MemberGone } from "../events/member_end.ts";
 import type { Observer } from "../observer/observer.ts";
-import type { ProcessEnd } from "../processes/end_watch.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndReports } from "./end_options.ts";
 import type { SeenEnd } from "./unit_ends.ts";
@@ -41,7 +40,7 @@ export class EndReporter {
       listener: tracker.slots.listener[slot]!,
       how,
       isBySystemd,
-      endedNs: this.#endedNs(slot, end),
+      endedNs: endedNs(end),
       recoveryId,
       ...endNumbers(waitStatus),
     });
@@ -55,19 +54,14 @@ export class EndReporter {
     newcomer: Pick<Newcomer, "pid" | "beganNs">,
   ): void {
     const gapNs = saturatingSub(newcomer.beganNs, end.endedNs);
-    const endedNs = this.#endedNs(slot, { seenNs: end.endedNs });
-    this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, gapNs, endedNs });
+    // When it ended was said before, with its exit.
+    const known = { gapNs, endedNs: Number.NaN };
+    this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, ...known });
   }
 
-  gone(slot: number, end: ProcessEnd, reason: "clean" | "ignored" | "brief"): void {
-    const endedNs = this.#endedNs(slot, end);
-    this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, gapNs: Number.NaN, endedNs });
-  }
-
-  /** Of an end that nothing watched it is only known that it came after the last beat. */
-  #endedNs(slot: number, { seenNs }: Pick<ProcessEnd, "seenNs">): number {
-    const { lastNs } = this.#observer.tracker.slots;
-    return seenNs > lastNs[slot]! ? seenNs : Number.NaN;
+  gone(slot: number, end: SeenEnd, reason: "clean" | "ignored" | "brief"): void {
+    const known = { gapNs: Number.NaN, endedNs: endedNs(end) };
+    this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, ...known });
   }
 
   #gone(
@@ -86,4 +80,8 @@ export class EndReporter {
       ...endNumbers(waitStatus),
     });
   }
+}
+
+function endedNs({ isFound, seenNs }: SeenEnd): number {
+  return isFound ? Number.NaN : seenNs;
 }

@@ -6,7 +6,6 @@ import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import { endNumbers } from "../base/wait_status.ts";
-import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { Stall } from "../events/stall.ts";
 import { exitedVerdict } from "../events/stall_verdict.ts";
 import type { Observer } from "../observer/observer.ts";
@@ -116,7 +115,7 @@ export class MemberReader {
       cpu_over_ms: isCpuKnown ? wholeMsFromNs(stall.observerNs - note.sinceNs) : null,
       tracer: verdict.tracerPid > 0 ? this.#tracer(verdict.tracerPid) : null,
       ended: endedAs(ended),
-      end: this.#end(verdict.waitStatus, ended?.end),
+      end: this.#end(verdict.waitStatus, ended),
       end_source: endSource(verdict.waitStatus, ended),
       freezer: freezerVersion,
       replaced: this.#replaced(ended),
@@ -131,10 +130,10 @@ export class MemberReader {
     return { pid, comm: processes.commOf(pid), user };
   }
 
-  #end(waitStatus: number, ended: MemberExit | MemberGone | undefined): EndView | null {
-    const { exitStatus, signal } = ended ?? endNumbers(waitStatus);
+  #end(waitStatus: number, ended: GoneMember | undefined): EndView | null {
+    const { exitStatus, signal } = ended?.end ?? endNumbers(waitStatus);
     if (Number.isNaN(exitStatus) && Number.isNaN(signal)) return null;
-    const endedNs = ended?.endedNs ?? Number.NaN;
+    const endedNs = ended?.exit?.endedNs ?? ended?.end.endedNs ?? Number.NaN;
     return {
       time: Number.isNaN(endedNs) ? "" : this.time(endedNs),
       exit_status: Number.isNaN(exitStatus) ? null : exitStatus,

@@ -49,7 +49,8 @@ export class MemberSlots {
   foundEnd(slot: number, waitStatus: number): SeenEnd {
     const { slots } = this.#observer.tracker;
     const [pid, generation] = [slots.pid[slot]!, slots.generation[slot]!];
-    return seenEnd({ pid, generation, waitStatus, seenNs: slots.lastNs[slot]! });
+    const end = seenEnd({ pid, generation, waitStatus, seenNs: slots.lastNs[slot]! });
+    return { ...end, isFound: true };
   }
 
   /** It beat within a moment of its start alone. */

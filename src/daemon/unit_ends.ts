@@ -28,11 +28,20 @@ export interface SeenEnd extends ProcessEnd {
   readonly wasAsked: boolean;
   /** It has said how the process ended, where the kernel did not. */
   readonly isBySystemd: boolean;
+  /** Nothing watched it: it is known that it came after its last beat, and no more. */
+  readonly isFound: boolean;
 }
 
 /** As it is seen, and nothing more is known of it. */
 export function seenEnd(end: ProcessEnd): SeenEnd {
-  return { ...end, isBrief: false, isAnnounced: false, wasAsked: false, isBySystemd: false };
+  return {
+    ...end,
+    isBrief: false,
+    isAnnounced: false,
+    wasAsked: false,
+    isBySystemd: false,
+    isFound: false,
+  };
 }
 
 interface UnitEndsOptions {

@@ -1,17 +1,24 @@
 // `explain` in the situations that it is drawn for, each made for real and held against its whole
-// text: what is printed is true, and says it in these words (spec 16 section 12).
+// text: what is printed is true, and says it in these words (spec 16 section 12). Those that load the
+// machine are in slow/explain.slow.ts.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectUdp } from "../../../src/client/mod.ts";
-import type { ExplainView } from "../../../src/view/explain_view.ts";
-import { Actors, NEEDS_ACTORS } from "../../support/actors.ts";
+import { Actors } from "../../support/actors.ts";
 import { ControlGroup, NEEDS_CONTROL_GROUPS } from "../../support/control_group.ts";
 import { compiled } from "../../support/compiled.ts";
 import { runCommand } from "../../support/command.ts";
-import { Crew, crewProgram } from "../../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
-import { explain, explained } from "../../support/explained.ts";
+import { endLeftovers } from "../../support/daemon_process.ts";
+import {
+  expectPrinted,
+  explained,
+  explanation,
+  NEEDS_ROOT,
+  startExplained,
+  untilProven,
+  untilStepIsOver,
+} from "../../support/explained.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -21,55 +28,11 @@ import { until } from "../../support/until.ts";
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-/** The texts are those of root. */
-const needs = process.geteuid?.() === 0 ? NEEDS_ACTORS : " (skipped: only for root)";
-/** A pid namespace in which the test says which pid comes next. */
-const OWN_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
-const NEXT_PID = "n=$(cat /proc/sys/kernel/ns_last_pid) && echo $n > /proc/sys/kernel/ns_last_pid";
-const NEEDS_OWN_PIDS = canOwnPids() ? "" : " (skipped: nobody may choose the next pid here)";
 const held = compiled(join(import.meta.dir, "../../support/held.c"));
 
-/** Its threshold is 1 s. */
-function start(config: string, extra: object = {}): Promise<DaemonProcess> {
-  return DaemonProcess.start({
-    config: `[observer]\nthreshold = "1s"\n${config}`,
-    metrics: false,
-    ...extra,
-  });
-}
-
-async function viewOf(daemon: DaemonProcess, target: number | string): Promise<ExplainView> {
-  return JSON.parse((await explain(daemon, `${target}`, "--json")).stdout) as ExplainView;
-}
-
-/** It is known that the process itself has sent a beat. */
-function untilProven(daemon: DaemonProcess, pid: number): Promise<void> {
-  return until(`${pid} to be proven`, async () => (await viewOf(daemon, pid)).member!.proof.proven);
-}
-
-function canOwnPids(): boolean {
-  if (crewProgram === undefined || Bun.which("unshare") === null) return false;
-  return Bun.spawnSync([...OWN_PIDS, "sh", "-c", NEXT_PID]).exitCode === 0;
-}
-
-/** Texts by their titles: "## hangs". */
-const PRINTED = new Map(
-  readFileSync(join(import.meta.dir, "explained.txt"), "utf8")
-    .split(/^## /m)
-    .slice(1)
-    .map((section) => {
-      const end = section.indexOf("\n");
-      return [section.slice(0, end), section.slice(end + 1)] as const;
-    }),
-);
-
-function expectPrinted(title: string, text: string): void {
-  expect(text).toBe(PRINTED.get(title)!);
-}
-
-describe.concurrent.skipIf(needs !== "")(`explain says of one that${needs}`, () => {
+describe.concurrent.skipIf(NEEDS_ROOT !== "")(`explain says of one that${NEEDS_ROOT}`, () => {
   test("hangs how that is known, what was done and what comes next", async () => {
-    await using daemon = await start(`
+    await using daemon = await startExplained(`
 [[agent]]
 match = { comm = "other" }
 
@@ -90,30 +53,13 @@ budget_window = "1h"
     await daemon.untilStalls(pid);
     await until(
       "half a second of silence",
-      async () => ((await viewOf(daemon, pid)).member!.verdict!.cpu_over_ms ?? 0) >= 500,
+      async () => ((await explanation(daemon, pid)).member!.verdict!.cpu_over_ms ?? 0) >= 500,
     );
     expectPrinted("hangs", await explained(daemon, "worker", { HANGS: pid }));
   });
 
-  test("spins, and has no plan", async () => {
-    await using daemon = await start(`
-[[agent]]
-match = { comm = "other" }
-
-[[agent]]
-match = { comm = "spins" }
-late = "500ms"
-recovery = "none"
-`);
-    await using actors = new Actors(daemon);
-    const { pid } = await actors.start("spins", 5, "spin");
-    await daemon.untilStalls(pid);
-    await until("it to have spun", async () => /it spins/.test(await explained(daemon, "spins")));
-    expectPrinted("spins", await explained(daemon, "spins", { SPINS: pid }));
-  });
-
   test("a signal stopped, and that no rule takes", async () => {
-    await using daemon = await start(`
+    await using daemon = await startExplained(`
 [[agent]]
 match = { comm = "stops", user = "nobody" }
 `);
@@ -127,7 +73,7 @@ match = { comm = "stops", user = "nobody" }
   });
 
   test.skipIf(held === undefined)("a debugger holds", async () => {
-    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using daemon = await startExplained('[recovery]\ncommand = ["/bin/true"]\n');
     await using actors = new Actors(daemon);
     const { pid } = await actors.start("traced");
     await untilProven(daemon, pid);
@@ -145,7 +91,7 @@ match = { comm = "stops", user = "nobody" }
   });
 
   test.skipIf(NEEDS_CONTROL_GROUPS !== "")("is frozen", async () => {
-    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using daemon = await startExplained('[recovery]\ncommand = ["/bin/true"]\n');
     await using group = new ControlGroup(`/explain-${process.pid}.slice/frozen.service`);
     await using actors = new Actors(daemon);
     const { pid } = await actors.start("frozen", 0, "wait", group.through);
@@ -160,7 +106,7 @@ match = { comm = "stops", user = "nobody" }
   });
 
   test("was killed, while its recovery waits for a beat", async () => {
-    await using daemon = await start(`
+    await using daemon = await startExplained(`
 [recovery]
 verify_within = "60s"
 step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
@@ -171,19 +117,19 @@ step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
     process.kill(pid, "SIGKILL");
     await daemon.untilStalls(pid);
     await daemon.untilSays("recovery began");
-    await until("the command to end", async () => /done, /.test(await explained(daemon, "feed")));
+    await untilStepIsOver(daemon, pid);
     expectPrinted("killed", await explained(daemon, "feed", { FEED: pid }));
   });
 
   test("ended cleanly, badly or badly and was replaced", async () => {
-    await using daemon = await start("");
+    await using daemon = await startExplained("");
     await using actors = new Actors(daemon);
     const clean = await actors.start("clean", 5, "exit 0");
     await daemon.untilSays("member gone");
     expectPrinted("ended cleanly", await explained(daemon, "clean", { CLEAN: clean.pid }));
     const bad = await actors.start("bad", 5, "exit 3");
     await daemon.untilStalls(bad.pid);
-    await until("it to leave", async () => (await viewOf(daemon, bad.pid)).state === "gone");
+    await until("it to leave", async () => (await explanation(daemon, bad.pid)).state === "gone");
     expectPrinted("ended badly", await explained(daemon, `${bad.pid}`, { BAD: bad.pid }));
     const first = await actors.start("pair", 5, "exit 3");
     await daemon.untilSays("member ended", 2);
@@ -196,7 +142,7 @@ step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
   });
 
   test("beats from another pid namespace", async () => {
-    await using daemon = await start("");
+    await using daemon = await startExplained("");
     await using actors = new Actors(daemon);
     const inside = actors.run("inside", 0, "wait", [
       "unshare",
@@ -216,7 +162,7 @@ step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
 
   test("beats from a container", async () => {
     using directory = new TemporaryDirectory();
-    await using daemon = await start(
+    await using daemon = await startExplained(
       `
 [[listener]]
 kind = "unix"
@@ -250,11 +196,11 @@ verify_within = "60s"
   test("is under another rule after a reload, where that stands now", async () => {
     const rule = (threshold: string): string =>
       `[[agent]]\nname = "worker"\nmatch = { comm = "moves" }\nthreshold = "${threshold}"\n`;
-    await using daemon = await start(rule("50s"));
+    await using daemon = await startExplained(rule("50s"));
     await using actors = new Actors(daemon);
     const { pid } = await actors.start("moves");
     const placeOf = async () => {
-      const { place, threshold_ms } = (await viewOf(daemon, pid)).rule;
+      const { place, threshold_ms } = (await explanation(daemon, pid)).rule;
       return [place.replace(daemon.directory, "DIR"), threshold_ms];
     };
     expect(await placeOf()).toEqual(["DIR/varta.toml:3", 50_000]);
@@ -270,47 +216,8 @@ verify_within = "60s"
     }
   });
 
-  test("gave up", async () => {
-    await using daemon = await start(`
-[recovery]
-command = ["/bin/true"]
-verify_within = "60s"
-budget = 1
-budget_window = "1h"
-`);
-    await using actors = new Actors(daemon);
-    const { pid } = await actors.start("again", 5);
-    await daemon.untilStalls(pid);
-    await daemon.untilSays("recovery began");
-    await until("the command to end", async () => /done, /.test(await explained(daemon, "again")));
-    process.kill(pid, "SIGUSR2");
-    await daemon.untilSays("recovery helped");
-    await daemon.untilStalls(pid, 2);
-    await daemon.untilSays("gave up");
-    expectPrinted("gave up", await explained(daemon, "again", { AGAIN: pid }));
-  });
-
-  test("fell silent with many others", async () => {
-    await using daemon = await start(`
-[recovery]
-command = ["/bin/true"]
-storm_limit = 1
-storm_window = "1h"
-`);
-    await using actors = new Actors(daemon);
-    const names = [1, 2, 3, 4, 5].map((number) => `many-${number}`);
-    const pids = await Promise.all(names.map(async (name) => (await actors.start(name)).pid));
-    for (const pid of pids) await untilProven(daemon, pid);
-    for (const pid of pids) process.kill(pid, "SIGSTOP");
-    await daemon.untilSays("agent stalled", 5);
-    await daemon.untilSays("recovery refused");
-    const refused = Number(daemon.saying("recovery refused")[0]!.fields.get("pid"));
-    const text = await explained(daemon, `${refused}`, { REFUSED: refused });
-    expectPrinted("storm", text.replaceAll(/many-\d/g, "MANY"));
-  });
-
   test("is no member, does not run, or is misspelt", async () => {
-    await using daemon = await start(
+    await using daemon = await startExplained(
       '[[agent]]\nname = "worker"\nmatch = { comm = "strange" }\nrecovery = "none"\n',
     );
     const silent = Bun.spawn(["sleep", "60"]);
@@ -323,7 +230,7 @@ storm_window = "1h"
 
   test("beats over a network", async () => {
     const [port] = freeUdpPorts(1) as [number];
-    await using daemon = await start(`
+    await using daemon = await startExplained(`
 [[listener]]
 kind = "udp"
 name = "edge"
@@ -346,7 +253,7 @@ command = ["/bin/true"]
   });
 
   test("is muted", async () => {
-    await using daemon = await start('[recovery]\ncommand = ["/bin/true"]\n');
+    await using daemon = await startExplained('[recovery]\ncommand = ["/bin/true"]\n');
     await using actors = new Actors(daemon);
     const { pid } = await actors.start("search");
     await untilProven(daemon, pid);
@@ -355,38 +262,8 @@ command = ["/bin/true"]
     const { exitCode } = await runCommand([...PROGRAM, ...mute, "--control", path]);
     expect(exitCode).toBe(0);
     process.kill(pid, "SIGUSR1");
-    await until("the stall", async () => (await viewOf(daemon, pid)).state === "stalled");
-    await until("it to be held", async () => (await viewOf(daemon, pid)).done.length > 0);
+    await until("the stall", async () => (await explanation(daemon, pid)).state === "stalled");
+    await until("it to be held", async () => (await explanation(daemon, pid)).done.length > 0);
     expectPrinted("muted", await explained(daemon, "search", { SEARCH: pid }));
   });
-
-  test.skipIf(NEEDS_OWN_PIDS !== "")(
-    `may be another process than the one that beat${NEEDS_OWN_PIDS}`,
-    async () => {
-      await using daemon = await start('[recovery]\ncommand = ["/bin/true", "{pid}"]\n', {
-        through: OWN_PIDS,
-      });
-      const joining = ["nsenter", "--target", `${daemon.pid}`, "--pid", "--mount"];
-      await using crew = new Crew(daemon.socket, joining);
-      const dead = new Crew(daemon.socket, joining);
-      const pid = await pidInside(dead);
-      // The beat waits while its sender ends, and another process gets the pid.
-      process.kill(daemon.pid, "SIGSTOP");
-      await dead.send({ count: 1, content: "beat", pid });
-      await dead[Symbol.asyncDispose]();
-      await crew.reuse(pid, 0);
-      process.kill(daemon.pid, "SIGCONT");
-      await daemon.untilStalls(pid);
-      await daemon.untilSays("recovery refused");
-      expectPrinted("not proven", await explained(daemon, `${pid}`, { HEIR: pid }));
-    },
-  );
 });
-
-/** The pid that a crew has in the namespace of the daemon. */
-async function pidInside({ pid }: Crew): Promise<number> {
-  const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
-  await until("the crew to be started", () => children() !== "");
-  const status = readFileSync(`/proc/${children()}/status`, "latin1");
-  return Number(/^NSpid:.*\t(\d+)$/m.exec(status)![1]);
-}
