@@ -162,9 +162,9 @@ export class HandGates {
     const { history } = this.#options;
     const { settings } = plan;
     const { debounceNs, budget, budgetWindowNs } = settings;
-    const window = history.checkWindow(stall.key, stall.generation, nowNs, debounceNs);
+    const window = history.lookAtWindow(stall.key, stall.generation, nowNs, debounceNs);
     const isDebounced = window === WINDOW_OPEN;
-    const code = history.checkPace(paceKey, stall.generation, stall.lastNs, nowNs, settings);
+    const code = history.lookAtPace(paceKey, stall.generation, stall.lastNs, nowNs, settings);
     const isBackingOff = code === PACE_BACKING_OFF;
     const gates = [
       pace(
@@ -179,7 +179,7 @@ export class HandGates {
       gates.push({ ...pace("backing_off", false, fact), untilNs: history.nextNs(paceKey) });
     }
     if (budget === undefined) return gates;
-    const used = history.usedOf(paceKey);
+    const used = history.usedOf(paceKey, nowNs, budgetWindowNs);
     const fact = `budget: ${used} of ${budget} in ${text(budgetWindowNs)}`;
     const isOpen = code === PACE_CLEAR || isBackingOff;
     const figures = { used, limit: budget, windowNs: budgetWindowNs };

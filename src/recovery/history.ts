@@ -131,12 +131,18 @@ export class History {
     nowNs: number,
     debounceNs = this.#settings.debounceNs,
   ): number {
+    const code = this.lookAtWindow(key, generation, nowNs, debounceNs);
     const window = this.#windows.get(key);
-    if (window === undefined) return WINDOW_CLEAR;
-    const isOpen = this.#isOpen(window, nowNs, debounceNs);
-    if (sameLineage(window.generation, generation)) return isOpen ? WINDOW_OPEN : WINDOW_CLEAR;
-    this.#windows.delete(key);
-    return isOpen ? WINDOW_RECYCLED : WINDOW_CLEAR;
+    if (window !== undefined && !sameLineage(window.generation, generation))
+      this.#windows.delete(key);
+    return code;
+  }
+
+  /** The same, for who only asks: nothing is changed by it. */
+  lookAtWindow(key: number, generation: number, nowNs: number, debounceNs: number): number {
+    const window = this.#windows.get(key);
+    if (window === undefined || !this.#isOpen(window, nowNs, debounceNs)) return WINDOW_CLEAR;
+    return sameLineage(window.generation, generation) ? WINDOW_OPEN : WINDOW_RECYCLED;
   }
 
   /** Drops windows that have long passed, the oldest first, a few at a time. */
@@ -209,13 +215,33 @@ export class History {
     const pace = this.#paceOf(key, generation);
     if (pace === undefined) return this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
     pace.settings = settings;
-    const { backoffResetNs, budget } = settings;
-    if (healthyNs(pace, key, lastBeatNs) >= backoffResetNs) pace.level = 0;
+    if (healthyNs(pace, key, lastBeatNs) >= settings.backoffResetNs) pace.level = 0;
     this.#forgetStarts(pace, nowNs);
-    const isGivenUp = pace.starts.length >= (budget ?? Infinity);
-    this.#giveUp(pace, isGivenUp);
-    if (isGivenUp) return PACE_GAVE_UP;
-    return this.#isOpen(pace, nowNs, pauseNs(pace)) ? PACE_BACKING_OFF : PACE_CLEAR;
+    const code = this.lookAtPace(key, generation, lastBeatNs, nowNs, settings);
+    this.#giveUp(pace, code === PACE_GAVE_UP);
+    return code;
+  }
+
+  /** The same, for who only asks: that an agent is given up is news still. */
+  lookAtPace(
+    key: PaceKey,
+    generation: number,
+    lastBeatNs: number,
+    nowNs: number,
+    settings: HistorySettings,
+  ): number {
+    if (!isPaced(settings)) return PACE_CLEAR;
+    const pace = this.#paces.get(key);
+    if (
+      pace === undefined ||
+      (typeof key === "number" && !sameLineage(pace.generation, generation))
+    )
+      return pace !== undefined || this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
+    const { backoffResetNs, budget = Infinity } = settings;
+    if (this.usedOf(key, nowNs, settings.budgetWindowNs) >= budget) return PACE_GAVE_UP;
+    const isHealthy = healthyNs(pace, key, lastBeatNs) >= backoffResetNs;
+    const pause = pauseNs({ level: isHealthy ? 0 : pace.level, settings });
+    return this.#isOpen(pace, nowNs, pause) ? PACE_BACKING_OFF : PACE_CLEAR;
   }
 
   /**
@@ -225,9 +251,10 @@ export class History {
     return this.#paces.get(key)?.isGivenUp ?? false;
   }
 
-  /** Recoveries of the agent that its budget counts, as `checkPace()` has last found them. */
-  usedOf(key: PaceKey): number {
-    return this.#paces.get(key)?.starts.length ?? 0;
+  /** Recoveries of the agent within the window of its budget. */
+  usedOf(key: PaceKey, nowNs: number, budgetWindowNs: number): number {
+    const { starts } = this.#paces.get(key) ?? { starts: [] };
+    return starts.filter((startNs) => nowNs - startNs < budgetWindowNs).length;
   }
 
   /** Agents whose budget is used up. */
@@ -342,7 +369,10 @@ function newPace(settings: HistorySettings): Pace {
 }
 
 /** Until when after its last recovery an agent waits for the next. */
-function pauseNs({ level, settings: { debounceNs, backoffMaxNs } }: Pace): number {
+function pauseNs({
+  level,
+  settings: { debounceNs, backoffMaxNs },
+}: Pick<Pace, "level" | "settings">): number {
   if (level === 0 || backoffMaxNs === undefined) return 0;
   // 2^60 debounces are beyond every maximum: no power of two overflows.
   return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);

@@ -293,6 +293,20 @@ describe("The back-off", () => {
 });
 
 describe("The budget", () => {
+  test("that is used up is news still after somebody has only asked", () => {
+    const budget = settings({ budget: 1, budgetWindowNs: 60 * NS_PER_S });
+    const history = new History(4, budget, newCounters());
+    history.began(PID, PID, 1, 0, budget);
+    const look = () => history.lookAtPace(PID, 1, 0, 20 * NS_PER_S, budget);
+    expect([look(), look()]).toEqual([PACE_GAVE_UP, PACE_GAVE_UP]);
+    expect([history.isGivenUp(PID), history.givenUpCount]).toEqual([false, 0]);
+    expect(history.lookAtPace(PID, 2, 0, 20 * NS_PER_S, budget)).toBe(PACE_CLEAR);
+    // Nor was the earlier process of the pid forgotten.
+    expect(history.lookAtWindow(PID, 2, 1, NS_PER_S)).toBe(WINDOW_RECYCLED);
+    expect(history.windowCount).toBe(1);
+    expect(look()).toBe(PACE_GAVE_UP);
+  });
+
   test("is given up on when it is used up, until its oldest start leaves the window", () => {
     const { history, check, fired, at } = paced({ budget: 2, budgetWindowNs: 60 * NS_PER_S });
     fired(T0);

@@ -67,7 +67,7 @@ budget_window = "1h"
     process.kill(pid, "SIGUSR2");
     await daemon.untilSays("recovery helped");
     await daemon.untilStalls(pid, 2);
-    await daemon.untilSays("recovery refused");
+    await daemon.untilSays("gave up");
     expectPrinted("gave up", await explained(daemon, "again", { AGAIN: pid }));
   });
 
