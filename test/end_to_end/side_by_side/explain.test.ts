@@ -1,6 +1,6 @@
 // `explain` in the situations that it is drawn for, each made for real and held against its whole
-// text: what is printed is true, and says it in these words (spec 16 section 12). Those that load the
-// machine are in slow/explain.slow.ts.
+// text: what is printed is true, and says it in these words (spec 16 section 12). Those that load
+// the machine are in slow/explain.slow.ts.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// `explain` of what loads the machine or takes its time: one that spins, many at once, a budget that
-// is used up, a pid that is used again, and an agent that is missing. Whole texts, as in
+// `explain` of what loads the machine or takes its time: one that spins, many at once, a budget
+// that is used up, a pid that is used again, and an agent that is missing. Whole texts, as in
 // side_by_side/explain.test.ts.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
