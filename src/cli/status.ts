@@ -1,45 +1,101 @@
 // "varta-watch status": what the daemon knows of its agents (spec 16 section 7). On a terminal a
-// table that people read, in a pipe one line per agent; --json prints the answer as it came.
+// table that people read, in a pipe one line per agent; --json prints the answer as it came, and
+// --watch draws the table once a second.
 import type { MembersView, StatusView } from "../view/status_view.ts";
 import { type Answer, ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
-import { print, printError, printHint } from "./output.ts";
+import { errorLine, hintLine, print, printError, printHint } from "./output.ts";
 import { checkCode } from "./screens/check_code.ts";
 import { membersScreen } from "./screens/members.ts";
+import { staleText } from "./screens/no_answer.ts";
 import { jsonLine, plainMembers, plainStatus } from "./screens/plain.ts";
+import type { Screen } from "./screens/screen.ts";
 import { statusScreen } from "./screens/status.ts";
 import { thisScreen } from "./this_screen.ts";
+import { type Frame, watch } from "./watching.ts";
 
 const EXIT_USAGE = 64;
 const EXIT_OK = 0;
 /** For Nagios and the like, which know no other word for it. */
 const CHECK_UNKNOWN = 3;
 
+type View = StatusView | MembersView;
+
 export async function run(invocation: Invocation): Promise<number> {
-  const agent = invocation.operands[0];
-  const wantsMembers = ownFlag(invocation, "members");
-  const isCheck = ownFlag(invocation, "exit-code");
-  if (wantsMembers && (agent === undefined || isCheck)) {
-    const found = agent === undefined ? "without an agent" : "with --exit-code";
-    printError(`found --members ${found}; want it as in: status AGENT --members`);
+  const misuse = misuseOf(invocation);
+  if (misuse !== undefined) {
+    printError(misuse);
     printHint("varta-watch help status");
     return EXIT_USAGE;
   }
+  return ownFlag(invocation, "watch") ? await watch(frames(invocation)) : once(invocation);
+}
+
+function misuseOf(invocation: Invocation): string | undefined {
+  const isCheck = ownFlag(invocation, "exit-code");
+  const isAgent = invocation.operands[0] !== undefined;
+  if (ownFlag(invocation, "members") && (!isAgent || isCheck)) {
+    const found = isAgent ? "with --exit-code" : "without an agent";
+    return `found --members ${found}; want it as in: status AGENT --members`;
+  }
+  if (!ownFlag(invocation, "watch")) return undefined;
+  const other = ["json", "plain", "exit-code"].find((name) => ownFlag(invocation, name));
+  if (other !== undefined) return `found --watch with --${other}; want one of them`;
+  if (process.stdout.isTTY === true) return undefined;
+  return "found --watch in a pipe; want a terminal";
+}
+
+function once(invocation: Invocation): number {
+  const isCheck = ownFlag(invocation, "exit-code");
+  const screen = thisScreen(invocation);
+  const answer = asked(invocation, screen);
+  if (!answer.ok) return notAnswered(answer, isCheck);
+  const view = viewOf(answer);
+  const isPlain = ownFlag(invocation, "plain") || !isForPeople(invocation);
+  if (ownFlag(invocation, "json")) print(jsonLine(view));
+  else print(isPlain ? plainText(view) : humanText(view, invocation, screen));
+  return isCheck && "agents" in view ? checkCode(view) : EXIT_OK;
+}
+
+/** While the daemon does not answer, that is said above what was known last. */
+function frames(invocation: Invocation): () => Frame {
+  let last: View | undefined;
+  return () => {
+    const screen = thisScreen(invocation);
+    const answer = asked(invocation, screen);
+    if (answer.ok) {
+      last = viewOf(answer);
+      return { text: humanText(last, invocation, screen), exitCode: EXIT_OK };
+    }
+    const { error, hint, stdout, exitCode } = answer;
+    const head = errorLine(error) + (hint === "" ? "" : hintLine(hint)) + stdout;
+    const plain = { ...screen, colour: false };
+    const before = last === undefined ? "" : humanText(last, invocation, plain);
+    return { text: head + staleText(before, screen.colour), exitCode };
+  };
+}
+
+function asked(invocation: Invocation, screen: Screen): Answer {
+  const agent = invocation.operands[0];
   const path = ownText(invocation, "control") ?? controlPath(process.env);
   const stalled = ownFlag(invocation, "stalled") || undefined;
-  const screen = thisScreen(invocation);
+  const wantsMembers = ownFlag(invocation, "members");
   const request = wantsMembers ? { do: "members", agent } : { do: "status", agent, stalled };
-  const answer = ask(path, request, { screen });
-  if (!answer.ok) return notAnswered(answer, isCheck);
-  const [line] = answer.lines as [string];
-  const isPlain = ownFlag(invocation, "plain") || !isForPeople(invocation);
-  const view = JSON.parse(line) as StatusView | MembersView;
-  if (ownFlag(invocation, "json")) print(jsonLine(view));
-  else if ("agents" in view) {
-    const all = ownFlag(invocation, "all");
-    print(isPlain ? plainStatus(view) : statusScreen(view, screen, { all }));
-  } else print(isPlain ? plainMembers(view) : membersScreen(view, screen));
-  return isCheck && "agents" in view ? checkCode(view) : EXIT_OK;
+  return ask(path, request, { screen });
+}
+
+function viewOf({ lines }: Answer & { ok: true }): View {
+  const [line] = lines as [string];
+  return JSON.parse(line) as View;
+}
+
+function plainText(view: View): string {
+  return "agents" in view ? plainStatus(view) : plainMembers(view);
+}
+
+function humanText(view: View, invocation: Invocation, screen: Screen): string {
+  const all = ownFlag(invocation, "all");
+  return "agents" in view ? statusScreen(view, screen, { all }) : membersScreen(view, screen);
 }
 
 function isForPeople(invocation: Invocation): boolean {

@@ -82,6 +82,7 @@ export function observerStatus(sources: ControlSources, isEmpty: boolean): Obser
       ? {
           time: timeOf(lastPause.endNs - lastPause.ns, sources),
           length_ms: wholeMsFromNs(lastPause.ns),
+          ...(lastPause.cause === undefined ? {} : { cause: lastPause.cause }),
         }
       : null,
     guard: false,

@@ -8,6 +8,7 @@ import type { ControlServerOptions, ControlSettings } from "../control/control_s
 import type { ControlSources, Request } from "../control/request.ts";
 import { parseRequestQuery } from "../control/request_line.ts";
 import { REQUESTS } from "../control/requests.ts";
+import { StatusLine } from "../control/status_line.ts";
 import type { HttpStream, HttpView, HttpViews } from "../http/view_queue.ts";
 import { EventStreams } from "../view/event_streams.ts";
 import type { View } from "../view/view.ts";
@@ -16,6 +17,7 @@ import type { Log } from "./log.ts";
 import type { Parts } from "./parts.ts";
 import { SESSION_ID } from "./session.ts";
 import { errorText } from "./start_error.ts";
+import { StateDump, STATUS_BYTES_MAX } from "./state_dump.ts";
 
 type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "later" | "processes">;
 
@@ -97,6 +99,26 @@ export function makeLastSeen(
     walk: () => view.walkStatus(),
     wallMs: Date.now,
     failed: (error) => log.warn("last-seen not written, ignoring", { error: errorText(error) }),
+  });
+}
+
+export function makeStateDump(
+  { optionsAlone, bareRun }: Config,
+  view: View,
+  parts: Parts,
+  turns: () => number,
+): StateDump {
+  const { log, stderr, clock } = parts;
+  const hasView = !optionsAlone || bareRun;
+  const sources = controlSources(view, parts);
+  return new StateDump({
+    view,
+    log,
+    statusLine: hasView ? () => new StatusLine(sources, { bytesMax: STATUS_BYTES_MAX }) : undefined,
+    write: (line) => stderr.write(line),
+    nowNs: () => clock.lastNs,
+    turns,
+    logDropped: () => stderr.dropped,
   });
 }
 

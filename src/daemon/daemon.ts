@@ -12,7 +12,7 @@ import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners } from "./doors.ts";
-import { makeLastSeen } from "./control_wiring.ts";
+import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
 import { makeHeartbeat } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
@@ -33,7 +33,7 @@ import type { Servers } from "./servers.ts";
 import { makeServers } from "./server_wiring.ts";
 import { SocketWatch } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
-import { StateDump } from "./state_dump.ts";
+import type { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
@@ -113,17 +113,13 @@ export class Daemon {
       recordAct: (act) => this.#writers?.recordAct(act),
     });
     this.#view = new View(this.#parts);
-    const { log, stderr, clock } = this.#parts;
-    this.#dump = new StateDump({
-      view: this.#view,
-      log,
-      nowNs: () => clock.lastNs,
-      turns: () => this.#loop?.turns ?? 0,
-      logDropped: () => stderr.dropped,
-    });
+    const { log, pauseCause } = this.#parts;
+    const turns = (): number => this.#loop?.turns ?? 0;
+    this.#dump = makeStateDump(options.config, this.#view, this.#parts, turns);
     this.#shutdown = new Shutdown({
       log,
       childCount: () => this.#view.recovery().children,
+      continued: () => pauseCause.continued(),
     });
     const health = {
       isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),

@@ -48,6 +48,7 @@ import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
+import { PauseCause } from "./pause_cause.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
@@ -86,6 +87,7 @@ export interface Parts {
   readonly runner: ProcessRunner;
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
+  readonly pauseCause: PauseCause;
   readonly socketRights: () => SocketRights | undefined;
   readonly userName: (uid: number) => string;
   /** What somebody may tell the daemon to do. */
@@ -318,6 +320,7 @@ export function makeParts(options: PartsOptions): Parts {
     ends,
     expected,
     muting,
+    pauseCause: new PauseCause(() => clock.nowNs()),
     socketRights: () => socketRights(listenersInForce(observer), { userName, groupName }),
     userName,
     agentRows,

@@ -33,6 +33,8 @@ interface ShutdownOptions {
   readonly log: Pick<Log, "info" | "warn">;
   /** Recoveries that run, for the log. */
   readonly childCount: () => number;
+  /** SIGCONT came. */
+  readonly continued?: () => void;
 }
 
 /** Between two checks of what a shutdown waits for. */
@@ -85,6 +87,7 @@ export class Shutdown {
         if (!this.isRequested) reload();
       },
       dump,
+      continued: () => this.#options.continued?.(),
     });
     this.add(() => void signals.release());
   }

@@ -12,6 +12,8 @@ interface SignalHandlers {
   hangup(): void;
   /** SIGUSR1: the state should be written to the log. */
   dump(): void;
+  /** SIGCONT: it was stopped, or may have been. */
+  continued(): void;
 }
 
 export class Signals {
@@ -29,6 +31,7 @@ export class Signals {
       ["SIGTERM", stop],
       ["SIGINT", stop],
       ["SIGUSR1", () => handlers.dump()],
+      ["SIGCONT", () => handlers.continued()],
       ["SIGPIPE", () => {}],
       ["SIGHUP", () => handlers.hangup()],
     ];

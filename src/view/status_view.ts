@@ -13,6 +13,8 @@ export interface StatusView {
   /** Agents by state, muted ones too; `muted` counts those that are, whatever their state. */
   readonly counts: Readonly<Record<AgentState, number>> & { readonly muted?: number };
   readonly agents: readonly AgentStatusView[];
+  /** The line that SIGUSR1 writes had no room for all of them. */
+  readonly cut?: true;
 }
 
 export interface ObserverStatus {

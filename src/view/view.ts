@@ -43,17 +43,27 @@ interface ViewSources {
   readonly muting: { readonly mutes: Mutes };
   readonly events: Pick<EventLog, "historyOf">;
   readonly refusals: { mostFrequent(): RefusedBeats | null };
+  readonly pauseCause: {
+    of(pause: { readonly endNs: number; readonly ns: number }): string | undefined;
+  };
   /** Of the first Unix listener; undefined = there is none. */
   readonly socketRights: () => SocketRights | undefined;
   /** The name of a user, or its digits. */
   readonly userName: (uid: number) => string;
 }
 
+interface PauseView {
+  readonly endNs: number;
+  readonly ns: number;
+  /** As a clause; undefined = that is not known. */
+  readonly cause: string | undefined;
+}
+
 /** The observer itself. Times are observer time. */
 interface ObserverView {
   readonly nowNs: number;
   /** When the last pause ended, and its length; undefined = there was none. */
-  readonly lastPause: { readonly endNs: number; readonly ns: number } | undefined;
+  readonly lastPause: PauseView | undefined;
 }
 
 export class View {
@@ -93,8 +103,10 @@ export class View {
   }
 
   observer(): ObserverView {
-    const { clock, tracker } = this.#sources.observer;
-    return { nowNs: clock.lastNs, lastPause: tracker.pauses.last };
+    const { observer, pauseCause } = this.#sources;
+    const { last } = observer.tracker.pauses;
+    const lastPause = last && { ...last, cause: pauseCause.of(last) };
+    return { nowNs: observer.clock.lastNs, lastPause };
   }
 
   /** The last word of the plan of an agent, as far as what has happened lately says one. */

@@ -235,7 +235,7 @@ describe("Shutdown.abort()", () => {
 });
 
 describe("Shutdown.takeSignals()", () => {
-  const TAKEN = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGPIPE"] as const;
+  const TAKEN = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGPIPE", "SIGCONT"] as const;
   const counts = () => TAKEN.map((signal) => process.listenerCount(signal));
 
   test("takes the signals until everything else is closed, and gives all of them back", async () => {

@@ -36,6 +36,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
     muting: { mutes: parts.mutes ?? mutesOf(observer) },
     events,
     refusals: { mostFrequent: () => parts.refused ?? null },
+    pauseCause: { of: () => undefined },
     socketRights: () => parts.socketRights,
     userName: (uid) => (uid === 0 ? "root" : String(uid)),
     expected,

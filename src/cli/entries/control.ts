@@ -23,6 +23,7 @@ export const CONTROL_COMMANDS = [
     own: [
       { name: "members", form: FLAG, help: "AGENT and each of its processes" },
       { name: "stalled", form: FLAG, help: "only what is stalled, missing or critical" },
+      { name: "watch", form: FLAG, help: "draw it again every second, until SIGINT" },
       { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
       { name: "plain", form: FLAG, help: "what a pipe gets: whole numbers, no space in a cell" },
       { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
@@ -39,6 +40,7 @@ export const CONTROL_COMMANDS = [
     examples: [
       ["varta-watch status", "how are all?"],
       ["varta-watch status worker --members", "each of its processes"],
+      ["varta-watch status --watch", "once a second, on a terminal"],
       ["varta-watch status --exit-code", "a check of Nagios"],
     ],
     exits: [

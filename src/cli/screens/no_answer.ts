@@ -3,6 +3,7 @@
 import { commandName } from "./status.ts";
 import { foldLines, printable } from "./cells.ts";
 import { duration, plural, setDuration } from "./figures.ts";
+import { painted } from "./paint.ts";
 import type { Answer } from "./reload.ts";
 import type { Screen } from "./screen.ts";
 import { linesText } from "./status.ts";
@@ -69,6 +70,14 @@ export function daemonEnded(host: string): Answer {
     hint: "systemctl status varta-watch",
     exitCode: EX_UNAVAILABLE,
   };
+}
+
+/** Under what is said of a daemon that does not answer: the last screen that it gave, dim. */
+export function staleText(before: string, colour: boolean): string {
+  if (before === "") return "";
+  const lines = before.trimEnd().split("\n");
+  const dim = lines.map((line) => `${painted(line, "dim", colour)}\n`).join("");
+  return `\nThe last answer was:\n\n${dim}`;
 }
 
 /** The letter of its state in /proc; "" = that is not known. */
