@@ -5,8 +5,14 @@ import { matchesGlob } from "../base/glob.ts";
 import type { Pieces } from "../base/pieces.ts";
 import type { AgentStatus, StatusWalk } from "../view/agent_status.ts";
 import type { StatusView } from "../view/status_view.ts";
-import { type ControlSources, PROTOCOL } from "./request.ts";
-import { agentRow, noSuchAgent, observerStatus, wallTime } from "./status_rows.ts";
+import { PROTOCOL } from "./request.ts";
+import {
+  agentRow,
+  noSuchAgent,
+  observerStatus,
+  type StatusSources,
+  wallTime,
+} from "./status_rows.ts";
 
 /** Agents of a piece: about 0.1 ms. */
 const AGENTS_PER_PIECE = 64;
@@ -23,7 +29,7 @@ interface StatusLineOptions {
 }
 
 export class StatusLine implements Pieces {
-  readonly #sources: ControlSources;
+  readonly #sources: StatusSources;
   readonly #options: StatusLineOptions;
   readonly #walk: StatusWalk;
   #agents: AgentStatus[] | undefined;
@@ -34,7 +40,7 @@ export class StatusLine implements Pieces {
   /** What is left of an answer that is a refusal. */
   #refusal: Pieces | undefined;
 
-  constructor(sources: ControlSources, options: StatusLineOptions = {}) {
+  constructor(sources: StatusSources, options: StatusLineOptions = {}) {
     this.#sources = sources;
     this.#options = options;
     this.#bytesLeft = options.bytesMax ?? Number.POSITIVE_INFINITY;

@@ -13,10 +13,13 @@ import type {
 } from "../view/status_view.ts";
 import { type ControlSources, refusalPieces } from "./request.ts";
 
+/** What they are made from. */
+export type StatusSources = Pick<ControlSources, "view" | "host" | "wallMs">;
+
 /** For so long a pause is worth a line. */
 const PAUSE_SHOWN_NS = 600 * NS_PER_S;
 
-export function agentRow(agent: AgentStatus, sources: ControlSources): AgentStatusView {
+export function agentRow(agent: AgentStatus, sources: StatusSources): AgentStatusView {
   const { lastStall } = agent;
   return {
     agent: agent.agent,
@@ -52,14 +55,14 @@ export function agentRow(agent: AgentStatus, sources: ControlSources): AgentStat
 
 function recoveryOf(
   { agent, recovering }: AgentStatus,
-  { view }: ControlSources,
+  { view }: StatusSources,
 ): RecoveryStatus | null {
   if (recovering === undefined) return view.lastRecovery(agent) ?? null;
   const { recoveryId: id, stepNumber: step, stepCount: steps } = recovering;
   return { id, state: "running", step, steps };
 }
 
-export function muteView(mute: Mute | undefined, sources: ControlSources): MuteView | null {
+export function muteView(mute: Mute | undefined, sources: StatusSources): MuteView | null {
   if (mute === undefined) return null;
   const { beganNs, untilNs, by, reason } = mute;
   return {
@@ -71,7 +74,7 @@ export function muteView(mute: Mute | undefined, sources: ControlSources): MuteV
 }
 
 /** `isEmpty`: no agent is known, and somebody asks why. */
-export function observerStatus(sources: ControlSources, isEmpty: boolean): ObserverStatus {
+export function observerStatus(sources: StatusSources, isEmpty: boolean): ObserverStatus {
   const whoMay = isEmpty ? sources.view.socketRights() : undefined;
   const { nowNs, lastPause } = sources.view.observer();
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
@@ -104,12 +107,12 @@ export function noSuchAgent(name: string, agents: readonly AgentStatus[]): Piece
 }
 
 /** "2026-11-28T02:12:46.301Z", of now. */
-export function wallTime({ wallMs }: ControlSources): string {
+export function wallTime({ wallMs }: StatusSources): string {
   return new Date(wallMs()).toISOString();
 }
 
 /** The time of day of an observer time. */
-function timeOf(observerNs: number, { wallMs, view }: ControlSources): string {
+function timeOf(observerNs: number, { wallMs, view }: StatusSources): string {
   return new Date(wallMs() - (view.observer().nowNs - observerNs) / NS_PER_MS).toISOString();
 }
 

@@ -110,7 +110,7 @@ export function makeStateDump(
 ): StateDump {
   const { log, stderr, clock } = parts;
   const hasView = !optionsAlone || bareRun;
-  const sources = controlSources(view, parts);
+  const sources = { view, host: hostname(), wallMs: Date.now };
   return new StateDump({
     view,
     log,
