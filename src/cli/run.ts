@@ -3,15 +3,17 @@
 import { SystemError } from "../../ffi/errno.ts";
 import { PlatformError } from "../../ffi/libc.ts";
 import { NS_PER_MS } from "../base/time.ts";
-import { loadConfig, systemHost } from "../config/load.ts";
-import type { LoadSuccess } from "../config/load_result.ts";
+import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
+import type { Host, LoadSuccess } from "../config/load_result.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
-import { Daemon } from "../daemon/daemon.ts";
+import { Daemon, type DaemonOptions } from "../daemon/daemon.ts";
 import { filePlaces } from "../daemon/explained_process.ts";
+import { LastGood } from "../daemon/last_good.ts";
 import type { ReadAgain } from "../daemon/reload/wiring.ts";
 import { StartError } from "../daemon/start_error.ts";
 import { stderrHasColour } from "./colour.ts";
-import { type Invocation, ownNumber } from "./invocation.ts";
+import { lastGoodStart } from "./last_good_start.ts";
+import { type Invocation, ownFlag, ownNumber } from "./invocation.ts";
 import { printBriefly } from "./output.ts";
 import { READ_NEXT_CONFIG, sameProgram, selfText } from "./self_command.ts";
 import { faultReport, problemsReport } from "./start_failure.ts";
@@ -20,7 +22,16 @@ const EXIT_FAILURE = 1;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { configFile, given } = invocation;
-  const loaded = await loadConfig({ configFile, given, host: systemHost() });
+  const host = systemHost();
+  const result = await loadConfig({ configFile, given, host });
+  const path = chooseFile(configFile, given, host);
+  const lastGood = path === undefined ? undefined : lastGoodOf(path, host);
+  const isStrict = ownFlag(invocation, "strict-config");
+  const other =
+    result.ok || path === undefined || isStrict
+      ? undefined
+      : await lastGoodStart(result, { file: path, given, host, lastGood });
+  const loaded = other?.loaded ?? result;
   if (!loaded.ok) {
     await printBriefly(problemsReport(loaded.problems, loaded.exitCode, loaded.logFormat));
     return loaded.exitCode;
@@ -35,6 +46,7 @@ export async function run(invocation: Invocation): Promise<number> {
         : { configFile: file, given, argv: sameProgram([READ_NEXT_CONFIG]) },
       given.some(({ name }) => name === "prom-addr"),
       ownNumber(invocation, "inject-wedge-ms"),
+      { refused: other?.refused, lastGood },
     );
     return await daemon.finished;
   } catch (error) {
@@ -42,13 +54,18 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+function lastGoodOf(file: string, { env, uid }: Host): LastGood | undefined {
+  return LastGood.of({ file, env, ownerUid: uid, isTerminal: process.stderr.isTTY === true });
+}
+
 function start(
   loaded: LoadSuccess,
   readAgain: ReadAgain | undefined,
   metricsByOption: boolean,
   wedgeAfterMs: number | undefined,
+  kept: Pick<DaemonOptions, "refused" | "lastGood">,
 ): Promise<Daemon> {
-  const { config, file, warnings, runtimeDirectory, setBy } = loaded;
+  const { config, file, text, warnings, runtimeDirectory, setBy } = loaded;
   const { listen } = config.metrics;
   const byDefault = listen !== undefined && !setBy.has("metrics.listen");
   return Daemon.start({
@@ -56,6 +73,8 @@ function start(
     configFile: file,
     places: () => filePlaces(loaded),
     readAgain,
+    configText: text,
+    ...kept,
     warnings,
     runtimeDirectory,
     metricsPortMayChange: byDefault,

@@ -47,7 +47,8 @@ export function readTomlDocument(file: string): TomlDocument {
   return placed(bytes.toString("utf8"), encodingFault(bytes, wrongIndex));
 }
 
-function parseToml(text: string): TomlDocument {
+/** What `text` has. */
+export function parseToml(text: string): TomlDocument {
   try {
     const tree = parse(text, { integersAsBigInt: true });
     // A function that walks such a tree would run out of stack.

@@ -77,6 +77,7 @@ export function muteView(mute: Mute | undefined, sources: StatusSources): MuteVi
 export function observerStatus(sources: StatusSources, isEmpty: boolean): ObserverStatus {
   const whoMay = isEmpty ? sources.view.socketRights() : undefined;
   const { nowNs, lastPause } = sources.view.observer();
+  const refusedAt = sources.view.refusedAt();
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
   return {
     state: "ok",
@@ -90,6 +91,7 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
       : null,
     guard: false,
     refused: sources.view.refused(),
+    ...(refusedAt === undefined ? {} : { last_good: refusedAt }),
     ...(whoMay === undefined ? {} : { who_may: whoMay }),
   };
 }

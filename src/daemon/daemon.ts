@@ -17,6 +17,13 @@ import { makeHeartbeat } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
+import type { LastGood } from "./last_good.ts";
+import {
+  beginWithLastGood,
+  keepLastGood,
+  lastGoodTrouble,
+  type RefusedFile,
+} from "./last_good_wiring.ts";
 import type { LastSeenFile } from "./last_seen_file.ts";
 import type { ReadPlaces } from "./live_config.ts";
 import { Loop } from "./loop.ts";
@@ -39,7 +46,7 @@ import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system
 import { Tick } from "./tick.ts";
 import { requireHeartbeatPlace, Writers } from "./writers.ts";
 
-interface DaemonOptions {
+export interface DaemonOptions {
   readonly config: Config;
   /** Undefined = started by options alone. */
   readonly configFile: string | undefined;
@@ -47,6 +54,12 @@ interface DaemonOptions {
   readonly places: ReadPlaces;
   /** How that file is read again; undefined = there is none. */
   readonly readAgain: ReadAgain | undefined;
+  /** What is in that file, or in the copy that is in force in its place. */
+  readonly configText: string;
+  /** Why the last good configuration is in force; undefined = that of the file is. */
+  readonly refused: RefusedFile | undefined;
+  /** Where the configuration is kept; undefined = nowhere. */
+  readonly lastGood: LastGood | undefined;
   /** Sentences of the configuration for the start-up log. */
   readonly warnings: readonly string[];
   /** Directory of the default socket, to be made if it is missing. */
@@ -107,6 +120,7 @@ export class Daemon {
       env: options.env,
       colour: options.colour,
       places: options.places,
+      inDoubt: options.refused?.inDoubt,
       strictViolation: (pid, inode) => this.#strictViolation(pid, inode),
       exported: exportedReports(() => this.#writers?.exporter),
       recordOutcome: (outcome) => this.#writers?.record(outcome),
@@ -131,6 +145,7 @@ export class Daemon {
     this.#reloader = makeReloader({
       parts: this.#parts,
       again: options.readAgain,
+      lastGood: options.lastGood,
       notify: () => this.#notify,
       servers: this.#servers,
       socketWatch: () => this.#socketWatch,
@@ -205,6 +220,8 @@ export class Daemon {
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
+    if (this.#options.refused === undefined)
+      keepLastGood(this.#options.lastGood, log, this.#options.configText);
     releaseProgramCode();
     loop.start();
     this.#shutdown.add(() => void this.#reloader.close());
@@ -213,6 +230,8 @@ export class Daemon {
 
   #warn(): void {
     const { log } = this.#parts;
+    const { refused } = this.#options;
+    if (refused !== undefined) beginWithLastGood(this.#parts, refused);
     for (const warning of this.#options.warnings) log.warn("configuration warning", { warning });
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn("self-watchdog has no effect", spared);
@@ -259,6 +278,7 @@ export class Daemon {
     return Notify.open({
       env: this.#options.env,
       pid: process.pid,
+      trouble: lastGoodTrouble(this.#options.refused),
       state: {
         judgePoints: () => observer.judgePoints,
         agents: () => view.totals().tracked,

@@ -13,6 +13,8 @@ export type ReadPlaces = () => Promise<FilePlaces>;
 export class LiveConfig {
   /** Observer time from which on it is in force; members and stalls of before had other rules. */
   sinceNs = Number.NEGATIVE_INFINITY;
+  /** Where the file has its first problem, in whose place the last good one is in force. */
+  refusedAt: string | undefined = undefined;
   #current: Config;
   #readPlaces: ReadPlaces;
 

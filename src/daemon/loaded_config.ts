@@ -11,6 +11,10 @@ export const CONFIG = block({
     "Unix time of the last successful load or reload.",
     { decimals: 3 },
   ),
+  lastGood: gauge(
+    "varta_config_last_good_in_use",
+    "Whether the configuration that worked last is in force because its file had problems at the start: 1 or 0.",
+  ),
 });
 
 /** The counters of a configuration that was loaded at `unixMs`. */
@@ -28,5 +32,12 @@ export function countReload(
   unixMs: number,
 ): void {
   counters.set(CONFIG.lastReloadSuccessful, succeeded ? 1 : 0);
+  if (succeeded) counters.set(CONFIG.lastGood, 0);
   if (succeeded) counters.set(CONFIG.lastReloadSuccess, Math.floor(unixMs / 1000));
+}
+
+/** The start began with the configuration that worked last. */
+export function countLastGood(counters: CountersOf<typeof CONFIG>): void {
+  counters.set(CONFIG.lastReloadSuccessful, 0);
+  counters.set(CONFIG.lastGood, 1);
 }

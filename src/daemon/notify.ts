@@ -21,6 +21,8 @@ interface NotifyOptions {
   readonly pid: number;
   /** The state of the daemon, read when it is sent. */
   readonly state: NotifyState;
+  /** Stands in the status until a reload goes well; undefined = there is none. */
+  readonly trouble?: string | undefined;
   /**
    * Called with the reason why the service manager cannot be reached although it set its variables.
    */
@@ -57,7 +59,7 @@ export class Notify implements Deadline {
   #petDueNs = 0;
   #judgePointsSeen = 0;
   #status = "";
-  /** Why the last reload failed. */
+  /** Why the last reload failed, or the file is not in force. */
   #trouble: string | undefined = undefined;
   #statusAtNs = 0;
   #beatsAtStatus = 0;
@@ -79,7 +81,7 @@ export class Notify implements Deadline {
     const fd = openSocket(AF_UNIX, SOCK_DGRAM);
     // Connecting sends nothing: it only shows whether a process listens there.
     const result = fd < 0 ? fd : connect(fd, address);
-    if (result >= 0) return new Notify({ state: options.state, fd, address, petEveryNs });
+    if (result >= 0) return new Notify({ ...options, fd, address, petEveryNs });
     if (fd >= 0) close(fd);
     unusable(`NOTIFY_SOCKET ${name}: ${errnoText(-result)}`);
     return undefined;
@@ -87,11 +89,13 @@ export class Notify implements Deadline {
 
   private constructor(opened: {
     readonly state: NotifyState;
+    readonly trouble?: string | undefined;
     readonly fd: number;
     readonly address: SocketAddress;
     readonly petEveryNs: number | undefined;
   }) {
     this.#state = opened.state;
+    this.#trouble = opened.trouble;
     this.#fd = opened.fd;
     this.#address = opened.address;
     this.petEveryNs = opened.petEveryNs;

@@ -55,6 +55,8 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   unit_not_owned:
     "list the unit in recovery.restart_units if not only its main process may have it restarted",
   spawn_failed: "varta-watch check",
+  plan_in_doubt:
+    "varta-watch check: the file has another plan and problems, so nothing is done by the last good one",
   muted: undefined,
   skipped_agent_resumed: undefined,
   debounced: undefined,

@@ -5,6 +5,7 @@ import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
+import type { PlansInDoubt } from "../config/diff/plans_in_doubt.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
@@ -116,6 +117,8 @@ interface PartsOptions {
   readonly colour: boolean;
   /** Where its rules and listeners stand in the file. */
   readonly places: ReadPlaces;
+  /** Plans by which nothing is done yet; undefined = there is none. */
+  readonly inDoubt: PlansInDoubt | undefined;
   /** Strict mode met a sender from another pid namespace. */
   readonly strictViolation: (pid: number, observedInode: number) => void;
   /** Writes what happens to members and agents to the export file. */
@@ -212,6 +215,7 @@ export function makeParts(options: PartsOptions): Parts {
   const recovery: Recovery = new Recovery({
     config: config.recovery,
     plans: config.plans,
+    inDoubt: options.inDoubt,
     policyOf: (stall) => policyOf(stall, live, observer.tracker),
     allowCrossNamespace: config.observer.allowCrossNamespace,
     pipesOutput: !config.optionsAlone,

@@ -38,7 +38,7 @@ export const OUTCOME_LABELS = [
   "refused_unit_not_owned",
   /** The plan acts on other verdicts. */
   "refused_verdict",
-  /** Its agent is muted: it is decided when that is over. */
+  /** Its agent is muted, or its plan is in doubt: it is decided when that is over. */
   "held",
 ] as const;
 export type OutcomeLabel = (typeof OUTCOME_LABELS)[number];
@@ -113,6 +113,8 @@ const ROWS = {
   unit_in_flight: { label: "debounced" },
   backing_off: { label: "backed_off" },
   gave_up: { label: "gave_up" },
+  /** Until the configuration is right: the file with problems has another plan for it. */
+  plan_in_doubt: { label: "held" },
   /** Until its mute is over. */
   muted: { label: "held" },
   storm_limit: { label: "refused_storm_limit", refusal: "storm_limit" },

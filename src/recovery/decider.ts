@@ -80,8 +80,15 @@ export class Decider {
     if (isHeld)
       return refuse(stall, stale, park(this.#sequenceOf(open), nowNs + RECOVERY_HOLD_LOOK_NS));
     const word = stall.verdict?.verdict;
-    if (word !== undefined && !policies.planOf(stall).settings.when.includes(word))
+    const plan = policies.planOf(stall);
+    if (word !== undefined && !plan.settings.when.includes(word))
       return refuse(stall, "verdict_not_acted_on");
+    if (plan.isInDoubt)
+      return refuse(
+        stall,
+        "plan_in_doubt",
+        park(this.#sequenceOf(open), nowNs + RECOVERY_HOLD_LOOK_NS),
+      );
     return this.#decideWindow(open);
   }
 
@@ -89,9 +96,10 @@ export class Decider {
    * Decides again what was parked. A refusal was reported once; what may begin now says so itself.
    */
   decideAgain(sequence: Sequence, nowNs: number): Decision {
-    const { freshness, history, storm } = this.#options;
+    const { freshness, history, policies, storm } = this.#options;
     const { stall } = sequence;
-    if (freshness(stall.key, stall.generation) === FRESH_BEATS_REFUSED)
+    const isRefused = freshness(stall.key, stall.generation) === FRESH_BEATS_REFUSED;
+    if (isRefused || policies.planOf(stall).isInDoubt)
       return park(sequence, nowNs + RECOVERY_HOLD_LOOK_NS);
     const nextNs = Math.max(history.nextNs(sequence.paceKey), storm.nextOpenNs());
     if (nextNs > nowNs) return park(sequence, nextNs);

@@ -92,6 +92,7 @@ export class HandGates {
         !plan.isEmpty,
         plan.isEmpty ? "it has no plan" : `its plan is ${named(plan)}`,
       ),
+      ...doubtOf(plan),
       ...this.#pace(stall, plan, paceKey, nowNs),
       this.#storm(nowNs),
       this.#inFlight(stall),
@@ -230,6 +231,12 @@ function protects(gate: GateWord, isOpen: boolean, fact: string): Gate {
 
 function pace(gate: GateWord, isOpen: boolean, fact: string): Gate {
   return { gate, isOpen, isPace: true, fact };
+}
+
+/** Who asks may have read both plans. */
+function doubtOf(plan: Plan): Gate[] {
+  if (!plan.isInDoubt) return [];
+  return [pace("plan_in_doubt", false, "the configuration file has another plan, and problems")];
 }
 
 function named({ name }: Plan): string {

@@ -42,6 +42,8 @@ export class Plan {
   readonly needsUnit: boolean;
   /** True if a step of it acts without any process of the agent. */
   readonly worksWithoutPid: boolean;
+  /** The file that should be in force has another one, and problems: nothing is done by it. */
+  isInDoubt = false;
 
   constructor(config: Config["recovery"], name = "") {
     this.name = name;

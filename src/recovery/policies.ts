@@ -2,6 +2,7 @@
 // place that knows.
 import { NO_PLAN } from "../agents/rules.ts";
 import type { Config, PlanConfig } from "../config/config.ts";
+import type { PlansInDoubt } from "../config/diff/plans_in_doubt.ts";
 import type { Stall } from "../events/stall.ts";
 import type { HistorySettings, PaceKey } from "./history.ts";
 import { Plan } from "./plan.ts";
@@ -13,6 +14,8 @@ export interface RecoverySettings {
   readonly plans?: readonly PlanConfig[];
   /** Undefined = no agent has a name or a plan of its own. */
   readonly policyOf?: (stall: Stall) => AgentPolicy | undefined;
+  /** Nothing is done by these until the configuration changes; undefined = by none. */
+  readonly inDoubt?: PlansInDoubt | undefined;
   readonly allowCrossNamespace: boolean;
   /** What commands print goes through the daemon, also where nobody asked to keep it. */
   readonly pipesOutput?: boolean;
@@ -37,6 +40,10 @@ export class Policies {
   constructor(settings: RecoverySettings) {
     this.settings = settings;
     this.change(settings);
+    const { inDoubt } = settings;
+    if (inDoubt === undefined) return;
+    for (const plan of this.#plans)
+      plan.isInDoubt = !plan.isEmpty && (inDoubt.hasAll || inDoubt.names.has(plan.name));
   }
 
   /** Stalls are decided by these from now on; a recovery that has begun keeps its plan. */

@@ -7,6 +7,8 @@ export interface ReloadResult {
   /** "" = the daemon was started without one. */
   readonly file: string;
   readonly took_ms: number;
+  /** The longest time of it in which the daemon did nothing else, to a tenth. */
+  readonly pause_ms: number;
   /** False: nothing was applied. */
   readonly applied: boolean;
   /** `reload --dry-run`. */

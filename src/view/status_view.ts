@@ -26,6 +26,8 @@ export interface ObserverStatus {
   readonly guard?: ObserverGuard | false;
   /** Refused datagrams since the start, of the most frequent reason; null = none. */
   readonly refused?: RefusedBeats | null;
+  /** The first problem of the file, in whose place the configuration that worked last runs. */
+  readonly last_good?: string;
   /** The first Unix listener, while no agent is known: who may write to it. */
   readonly who_may?: SocketRights;
 }

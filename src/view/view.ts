@@ -41,6 +41,7 @@ interface ViewSources {
   readonly agentRows: AgentRows | undefined;
   readonly beatRates: BeatRates | undefined;
   readonly muting: { readonly mutes: Mutes };
+  readonly live: { readonly refusedAt: string | undefined };
   readonly events: Pick<EventLog, "historyOf">;
   readonly refusals: { mostFrequent(): RefusedBeats | null };
   readonly pauseCause: {
@@ -107,6 +108,11 @@ export class View {
     const { last } = observer.tracker.pauses;
     const lastPause = last && { ...last, cause: pauseCause.of(last) };
     return { nowNs: observer.clock.lastNs, lastPause };
+  }
+
+  /** Where the file has its first problem, if another configuration is in force because of it. */
+  refusedAt(): string | undefined {
+    return this.#sources.live.refusedAt;
   }
 
   /** The last word of the plan of an agent, as far as what has happened lately says one. */

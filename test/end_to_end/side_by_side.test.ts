@@ -21,6 +21,7 @@ import "./side_by_side/files.test.ts";
 import "./side_by_side/follows_exec.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/inherited.test.ts";
+import "./side_by_side/last_good.test.ts";
 import "./side_by_side/late_and_grace.test.ts";
 import "./side_by_side/lifecycle.test.ts";
 import "./side_by_side/many_ends.test.ts";

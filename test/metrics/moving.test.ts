@@ -92,6 +92,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/metrics/agent_page.test.ts",
     words: "varta_agent_muted",
   },
+  varta_config_last_good_in_use: {
+    why: "needs a file with problems and the configuration of another start",
+    file: "test/end_to_end/side_by_side/last_good.test.ts",
+    words: 'sampleAt(page, "varta_config_last_good_in_use")).toBe(1)',
+  },
   varta_watch_identity_waiting: {
     why: NO_TIME,
     file: "test/observer/identification.test.ts",

@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AGENTS_MAX = 4096, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 65507 };
+enum { AGENTS_MAX = 8192, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 65507 };
 
 struct shared {
   volatile int quiet;

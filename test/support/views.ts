@@ -18,6 +18,7 @@ export interface ViewParts {
   readonly recovering?: ReadonlyMap<number, RecoveryPlace>;
   readonly refused?: RefusedBeats;
   readonly socketRights?: SocketRights;
+  readonly refusedAt?: string;
 }
 
 export function viewOf(observer: Observer, parts: ViewParts = {}): View {
@@ -33,6 +34,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
       placeOf: (key) => recovering.get(key),
       planOf: () => new Plan(recoveryConfig({ command: undefined })),
     },
+    live: { refusedAt: parts.refusedAt },
     muting: { mutes: parts.mutes ?? mutesOf(observer) },
     events,
     refusals: { mostFrequent: () => parts.refused ?? null },

@@ -42,6 +42,11 @@ export const DAEMON_COMMANDS = [
         form: FLAG,
         help: 'check the configuration and exit, like "varta-watch check"',
       },
+      {
+        name: "strict-config",
+        form: FLAG,
+        help: "never begin with the last configuration that worked",
+      },
       ...(TEST_HOOKS ? [INJECT_WEDGE_OPTION] : []),
     ],
     takesConfigOptions: true,

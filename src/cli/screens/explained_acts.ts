@@ -104,6 +104,8 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
       return "its beats come and are refused: it is not silent";
     case "verdict_not_acted_on":
       return notActedOnText(view);
+    case "plan_in_doubt":
+      return `the configuration file has another ${planOf(view.rule.plan)}, and problems`;
     case "pid_gone":
       return "its process is gone, and every step needs it";
     case "process_unreadable":

@@ -110,8 +110,13 @@ function mutedBad(bad: readonly AgentStatusView[], muted: number): string {
 }
 
 function observerLines(view: StatusView, times: Times, screen: Screen): string[] {
-  const { guard, paused_last: pause } = view.observer;
+  const { guard, paused_last: pause, last_good: refusedAt } = view.observer;
   const texts: string[] = [];
+  if (refusedAt !== undefined)
+    texts.push(
+      `observer: runs with the configuration that worked last: ${refusedAt} has a problem, and ` +
+        "maybe others. varta-watch check, then varta-watch reload",
+    );
   if (pause !== null && pause !== undefined) {
     const length = duration(pause.length_ms);
     const why = pause.cause === undefined || pause.cause === "" ? "" : ` (${pause.cause})`;

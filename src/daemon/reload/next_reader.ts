@@ -23,6 +23,9 @@ interface NextQuestion extends StartedWith {
   readonly before: Config;
 }
 
+/** Does `work`, which keeps the loop from everything else for as long as it takes. */
+export type Busy = <Result>(work: () => Result) => Result;
+
 /** A reading that has begun. */
 export interface Reading {
   /** Never rejects. */
@@ -50,26 +53,38 @@ export class NextReader {
   }
 
   /** How the file differs from `before`. */
-  read(before: Config): Reading {
+  read(before: Config, busy: Busy): Reading {
     const { argv, runner, configFile, given } = this.#options;
     const shortage = descriptorShortage(READING_DESCRIPTORS);
     if (shortage !== 0) return failed(errnoText(shortage));
-    const stdin = asked({ configFile, given, before });
-    let child: Bun.Subprocess<Uint8Array, "pipe", "ignore">;
+    let child: Child;
     try {
       child = withInherited(undefined, () =>
         // A session of its own: a signal to the group of the daemon is not for it.
-        Bun.spawn([...argv], { stdin, stdout: "pipe", stderr: "ignore", detached: true }),
+        Bun.spawn([...argv], { stdin: "pipe", stdout: "pipe", stderr: "ignore", detached: true }),
       );
     } catch (error) {
       return failed(errorText(error));
     }
     runner.mind(child);
-    return { result: answerOf(child), cancel: () => child.kill("SIGKILL") };
+    void ask(child, { configFile, given, before });
+    return { result: answerOf(child, busy), cancel: () => child.kill("SIGKILL") };
   }
 }
 
-async function answerOf(child: Bun.Subprocess<Uint8Array, "pipe", "ignore">): Promise<NextResult> {
+type Child = Bun.Subprocess<"pipe", "pipe", "ignore">;
+
+/** By a pipe: bytes that are given to the runtime as a whole stay in a file of the memory. */
+async function ask({ stdin }: Child, question: NextQuestion): Promise<void> {
+  try {
+    await stdin.write(new Uint8Array(serialize(question)));
+    await stdin.end();
+  } catch {
+    // One that ends before it has read all says so by having no answer.
+  }
+}
+
+async function answerOf(child: Child, busy: Busy): Promise<NextResult> {
   try {
     const bytes = await new Response(child.stdout).arrayBuffer();
     await child.exited;
@@ -77,7 +92,7 @@ async function answerOf(child: Bun.Subprocess<Uint8Array, "pipe", "ignore">): Pr
       const how = child.signalCode ?? `exit status ${child.exitCode}`;
       return notRead(`the process that reads it ended with ${how}`);
     }
-    const { build, result } = deserialize(bytes) as Answered;
+    const { build, result } = busy(() => deserialize(bytes) as Answered);
     return build === BUILD ? result : notRead("the program on disk is another version");
   } catch (error) {
     return notRead(errorText(error));
@@ -87,10 +102,6 @@ async function answerOf(child: Bun.Subprocess<Uint8Array, "pipe", "ignore">): Pr
 interface Answered {
   readonly build: string;
   readonly result: NextResult;
-}
-
-function asked(question: NextQuestion): Uint8Array {
-  return new Uint8Array(serialize(question));
 }
 
 /** The other end: what the process reads, and what it answers. */

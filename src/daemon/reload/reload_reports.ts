@@ -11,19 +11,24 @@ const LINES_MAX = 100;
 
 export function logResult(
   log: ReloadLog,
-  { took_ms, problems }: ReloadResult,
+  { took_ms, pause_ms, problems }: ReloadResult,
   changes: readonly ShownChange[],
 ): void {
   if (problems.length === 0) {
-    log.info("reloaded", { changes: changes.length, took_ms });
+    log.info("reloaded", { changes: changes.length, took_ms, pause_ms });
     for (const { line } of changes.slice(0, LINES_MAX))
       log.info("configuration changed", { change: line });
     return;
   }
   log.error("reload failed", {
     problems: problems.length,
+    pause_ms,
     effect: "the configuration of before stays in force",
   });
+  logProblems(log, problems);
+}
+
+export function logProblems(log: Pick<Log, "error">, problems: readonly ReloadProblem[]): void {
   for (const { place, text } of problems.slice(0, LINES_MAX))
     log.error("configuration problem", { at: place || undefined, problem: text });
 }
@@ -61,6 +66,6 @@ export function troubleOf(problems: readonly ReloadProblem[]): string {
 }
 
 /** "/etc/varta/varta.toml:31:13" */
-function placeOf({ source, line, column }: Problem): string {
+export function placeOf({ source, line, column }: Problem): string {
   return line === undefined ? source : `${source}:${line}:${column}`;
 }

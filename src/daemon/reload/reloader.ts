@@ -12,7 +12,7 @@ import type { LiveConfig } from "../live_config.ts";
 import { DoorFault } from "../door_change.ts";
 import { errorText } from "../start_error.ts";
 import { type NextConfig, type NextResult, type NotApplied, notApplied } from "./next_config.ts";
-import type { Reading } from "./next_reader.ts";
+import type { Busy, Reading } from "./next_reader.ts";
 import { eventText, logResult, type ReloadLog, shownProblem, troubleOf } from "./reload_reports.ts";
 import { type MemberCounts, type ShownChange, shownChange } from "./shown_changes.ts";
 import type { Swap } from "./swap.ts";
@@ -22,7 +22,7 @@ type Applied = Pick<Swap, "isPossible" | "prepare" | "run" | "drop">;
 
 interface ReloaderOptions {
   /** Begins to read and check the file again; undefined = the daemon was started without one. */
-  readonly read: ((before: Config) => Reading) | undefined;
+  readonly read: ((before: Config, busy: Busy) => Reading) | undefined;
   readonly file: string | undefined;
   readonly live: LiveConfig;
   readonly log: ReloadLog;
@@ -40,6 +40,8 @@ interface ReloaderOptions {
   readonly happened: (detail: string) => void;
   /** What the page says of the last one. */
   readonly counted: (succeeded: boolean) => void;
+  /** What the file has is in force. */
+  readonly kept: (text: string) => void;
   /** Of the observer, by which its deadlines are counted. */
   readonly nowNs: () => number;
   readonly monotonicNs: () => number;
@@ -64,6 +66,8 @@ interface Run {
   readonly answers: readonly Answer[];
   readonly beganNs: number;
   reading: Reading | undefined;
+  /** The longest time for which it kept the loop from everything else. */
+  pauseNs: number;
   /** Observer time at which the reading is given up. */
   readonly untilNs: number;
   preparing: Preparing | undefined;
@@ -141,12 +145,25 @@ export class Reloader implements Deadline {
       beganNs,
       untilNs,
       reading: undefined,
+      pauseNs: 0,
       preparing: undefined,
     };
     this.#run = run;
     if (!isDry) notifyBegin(Math.ceil(beganNs / NS_PER_US));
-    run.reading = read?.(live.current);
+    const busy: Busy = (work) => this.#busy(run, work);
+    run.reading = busy(() => read?.(live.current, busy));
     void this.#follow(run);
+  }
+
+  /** Nothing else is done meanwhile: the longest of these is the pause of the reload. */
+  #busy<Result>(run: Run, work: () => Result): Result {
+    const { monotonicNs } = this.#options;
+    const beganNs = monotonicNs();
+    try {
+      return work();
+    } finally {
+      run.pauseNs = Math.max(run.pauseNs, monotonicNs() - beganNs);
+    }
   }
 
   async #follow(run: Run): Promise<void> {
@@ -171,7 +188,7 @@ export class Reloader implements Deadline {
 
   /** The turns go on from here. */
   #prepare(run: Run, next: NextConfig): void {
-    const swap = this.#options.makeSwap(next);
+    const swap = this.#busy(run, () => this.#options.makeSwap(next));
     if (swap.isPossible) run.preparing = { swap, next };
     else {
       swap.drop();
@@ -183,7 +200,7 @@ export class Reloader implements Deadline {
   #goOn(run: Run, { swap, next }: Preparing, nowNs: number): void {
     const { live, memberCounts, changeLog } = this.#options;
     try {
-      if (!swap.prepare()) return;
+      if (!this.#busy(run, () => swap.prepare())) return;
     } catch (error) {
       swap.drop();
       this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
@@ -191,7 +208,7 @@ export class Reloader implements Deadline {
     }
     const before = { current: live.current, had: memberCounts() };
     try {
-      swap.run(nowNs);
+      this.#busy(run, () => swap.run(nowNs));
     } catch (error) {
       // Half of it is applied, so the daemon cannot go on; its manager must not wait for it.
       this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
@@ -226,12 +243,12 @@ export class Reloader implements Deadline {
     const { file = "", counted, notifyEnd, happened, log, monotonicNs, wallMs } = this.#options;
     this.#run = undefined;
     const { applied, problems } = outcome;
-    const took_ms = (monotonicNs() - run.beganNs) / NS_PER_MS;
     const result: ReloadResult = {
       v: 1,
       time: new Date(wallMs()).toISOString(),
       file: loaded?.file ?? file,
-      took_ms: wholeMsFromNs(took_ms * NS_PER_MS),
+      took_ms: wholeMsFromNs(monotonicNs() - run.beganNs),
+      pause_ms: Math.ceil((run.pauseNs / NS_PER_MS) * 10) / 10,
       applied,
       dry_run: run.isDry,
       changes: outcome.changes.map(({ where, key, how, effect }) => ({ where, key, how, effect })),
@@ -241,6 +258,7 @@ export class Reloader implements Deadline {
       logResult(log, result, outcome.changes);
       happened(eventText(problems, outcome.changes));
       counted(problems.length === 0);
+      if (loaded !== undefined) this.#options.kept(loaded.text);
       notifyEnd(problems.length === 0 ? undefined : troubleOf(problems));
     }
     for (const answer of run.answers) answer(result);

@@ -2,6 +2,8 @@
 import type { Asker } from "../../events/act.ts";
 import type { ReloadResult } from "../../view/reload_view.ts";
 import type { Acts } from "../acts.ts";
+import type { LastGood } from "../last_good.ts";
+import { keepLastGood } from "../last_good_wiring.ts";
 import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { NO_DOORS, prepareAll } from "../door_change.ts";
@@ -36,6 +38,7 @@ interface WiringOptions {
   readonly parts: Parts;
   readonly servers: Servers;
   readonly again: ReadAgain | undefined;
+  readonly lastGood: LastGood | undefined;
   /** Asked when they are needed: they are opened after the handlers stand. */
   readonly notify: () => Notify | undefined;
   readonly socketWatch: () => SocketWatch | undefined;
@@ -48,13 +51,13 @@ export interface ReadAgain extends StartedWith {
 }
 
 export function makeReloader(wiring: WiringOptions): Reloader {
-  const { parts, again, servers, notify, socketWatch } = wiring;
-  const { live, log, acts, loaded, clock, observer, runner, feed } = parts;
+  const { parts, again, servers, notify, socketWatch, lastGood } = wiring;
+  const { live, log, acts, loaded, clock, observer, runner, recovery, feed } = parts;
   const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
   const watched = { ...NO_DOORS, commit: () => socketWatch()?.renew() };
   return new Reloader({
-    read: reader === undefined ? undefined : (before) => reader.read(before),
+    read: reader === undefined ? undefined : (before, busy) => reader.read(before, busy),
     file: again?.configFile,
     live,
     log,
@@ -76,6 +79,13 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     notifyEnd: (trouble) => notify()?.reloaded(clock.lastNs, trouble),
     happened: (detail) => feed.reloaded(detail, clock.nowNs()),
     counted: (succeeded) => countReload(loaded, succeeded, Date.now()),
+    kept: (text) => {
+      // Plans that were in doubt are not any more, also if nothing has changed.
+      if (live.refusedAt !== undefined)
+        recovery.change({ config: live.current.recovery, plans: live.current.plans });
+      live.refusedAt = undefined;
+      keepLastGood(lastGood, log, text);
+    },
     nowNs: () => clock.nowNs(),
     monotonicNs,
     wallMs: Date.now,

@@ -159,6 +159,7 @@ const RELOADED: ReloadResult = {
   time: NIGHT,
   file: "/etc/varta/varta.toml",
   took_ms: 3,
+  pause_ms: 0.4,
   applied: true,
   dry_run: false,
   changes: [

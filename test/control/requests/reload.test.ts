@@ -8,6 +8,7 @@ const RESULT: ReloadResult = {
   time: "2026-11-28T02:14:02.000Z",
   file: "/etc/varta/varta.toml",
   took_ms: 3,
+  pause_ms: 0.4,
   applied: true,
   dry_run: false,
   changes: [{ where: "limits", key: "global_rate", how: "7 -> 8", effect: "" }],

@@ -38,7 +38,7 @@ describe("NextReader", () => {
     const reader = readerOf(fixture, [...SOURCE_PROGRAM, READ_NEXT_CONFIG]);
     const configFile = `${fixture.directory}/varta.toml`;
     const here = await readNext(before, { configFile, given: [], host: systemHost() });
-    expect(await reader.read(before).result).toEqual(here);
+    expect(await reader.read(before, (work) => work()).result).toEqual(here);
   });
 
   test("says how the process ended that did not answer, and minds it until then", async () => {
@@ -52,7 +52,7 @@ describe("NextReader", () => {
       }
     })();
     const text = async (argv: readonly string[]): Promise<string> => {
-      const result = await readerOf(fixture, argv, runner).read(before).result;
+      const result = await readerOf(fixture, argv, runner).read(before, (work) => work()).result;
       return result.ok ? "" : result.problems[0]!.text;
     };
     expect(await text(["/bin/sh", "-c", "kill -9 $$"])).toEndWith("ended with SIGKILL");
@@ -67,7 +67,7 @@ describe("NextReader", () => {
   test("ends the process that nobody waits for any more", async () => {
     using fixture = new FixtureHost();
     const before = await loaded(fixture, LISTENER);
-    const reading = readerOf(fixture, ["/bin/sleep", "100"]).read(before);
+    const reading = readerOf(fixture, ["/bin/sleep", "100"]).read(before, (work) => work());
     reading.cancel();
     const result = await reading.result;
     expect(result.ok ? "" : result.problems[0]!.text).toEndWith("ended with SIGKILL");

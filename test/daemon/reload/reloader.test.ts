@@ -22,6 +22,7 @@ class Subject implements Disposable {
   readonly levels: string[] = [];
   /** What is kept with the other events. */
   readonly happened: string[] = [];
+  readonly kept: string[] = [];
   loads = 0;
   /** Reads wait for this. */
   gate: Promise<void> | undefined = undefined;
@@ -64,6 +65,7 @@ class Subject implements Disposable {
       notifyBegin: (us) => subject.told.push(`RELOADING ${us}`),
       happened: (detail) => subject.happened.push(detail),
       notifyEnd: (trouble) => subject.told.push(`READY ${trouble}`),
+      kept: (text) => subject.kept.push(text),
       counted: (succeeded) => subject.told.push(`successful ${succeeded}`),
       nowNs: () => subject.nowNs,
       monotonicNs: () => 5_000_001,
@@ -106,7 +108,7 @@ describe("Reloader", () => {
     subject.reloader.request((result) => subject.results.push(result));
     expect(await subject.settle()).toEqual([
       "RELOADING 5001",
-      'reloaded {"changes":1,"took_ms":0}',
+      'reloaded {"changes":1,"took_ms":0,"pause_ms":0}',
       'configuration changed {"change":"limits.global_rate: 50000 -> 7"}',
       "successful true",
       "READY undefined",
@@ -159,7 +161,7 @@ describe("Reloader", () => {
     expect(told.filter((line) => line.startsWith("READY"))).toHaveLength(2);
     expect(subject.results).toHaveLength(60);
     subject.reloader.request();
-    expect(await subject.settle()).toContain('reloaded {"changes":0,"took_ms":0}');
+    expect(await subject.settle()).toContain('reloaded {"changes":0,"took_ms":0,"pause_ms":0}');
   });
 
   test("a request before the daemon is ready is served when it is", async () => {

@@ -1,8 +1,10 @@
-// A hundred reloads under a thousand members (spec 17): with files that are right, wrong, empty or
-// ask for a restart, none of them is judged by mistake, the one that is dead is, no beat is lost,
-// and nothing grows.
+// A hundred reloads under five thousand members that beat once a second (spec 17): of files drawn
+// by a seed, right ones and wrong ones of every kind. None of the members is judged by mistake, the
+// one that is dead is, no beat is lost, the loop does nothing else for less than 10 ms, and nothing
+// grows.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { Random } from "../../simulation/random.ts";
 import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { unlessMachinePauses } from "../../support/pauses.ts";
@@ -10,66 +12,128 @@ import { until } from "../../support/until.ts";
 
 const MIB = 1024 * 1024;
 const RELOADS = 100;
-const MEMBERS = 1_000;
+const MEMBERS = 5_000;
+/** Of the files; another one with VARTA_SEED. */
+const SEED = Number(process.env["VARTA_SEED"] ?? 17);
 const PAUSE_MS_MAX = 10;
+const READING_DESCRIPTORS = 4;
+/** What it does is measured, and not for how long others have the processor. */
+const MAY_BE_FIRST = process.getuid?.() === 0 && Bun.which("chrt") !== null;
+const FIRST = MAY_BE_FIRST ? ["chrt", "-f", "1"] : ["env"];
 
 setDefaultTimeout(180_000);
 afterAll(endLeftovers);
 
-/** The file of the reload of that number; every third is one that must change nothing. */
-function fileOf(number: number): { text: string; isGood: boolean } {
-  const wrong = ["", "[observer\n", "[tracker]\ncapacity = 99\n", '[log]\nlevel = "loud"\n'];
-  if (number % 3 === 2) return { text: wrong[number % wrong.length]!, isGood: false };
-  const threshold = ["4s", "9s", "5s", "30s"][number % 4]!;
-  const name = number % 5 === 0 ? "api" : "worker";
-  const text =
-    `[observer]\nthreshold = "20s"\n[tracker]\ncapacity = 2000\n` +
+interface File {
+  /** Undefined = it has vanished. */
+  readonly text: string | undefined;
+  readonly isGood: boolean;
+}
+
+/** Wrong in every way that there is. */
+const WRONG: readonly (string | undefined)[] = [
+  undefined,
+  "",
+  " \n",
+  "[observer\n",
+  '[log]\nlevel = "loud"\n',
+  "[limits]\nglobal_rat = 7\n",
+  '[observer]\nclock_source = "boottime"\n',
+  '[metrics]\ntoken_file = "/absent/token"\n',
+];
+
+/** Any file that keeps all members, with what may change of it drawn anew. */
+function goodFile(random: Random, fixed?: string): File {
+  const some = <Item>(items: readonly Item[]): Item => items[random.below(items.length)]!;
+  const name = some(["api", "worker"]);
+  const threshold = fixed ?? some(["8s", "9s", "12s", "30s"]);
+  const grace = some(["", 'grace = "2s"\n', 'late = "3s"\n', `expect = ${MEMBERS / 2}\n`]);
+  const other = some(["", '[[agent]]\nname = "cron"\nmatch = { comm = "cron" }\n']);
+  const plan = some(["", '[[recovery.plan]]\nname = "note"\ncommand = ["/bin/true"]\n']);
+  return { text: fileText({ name, threshold, grace, other, plan, random }), isGood: true };
+}
+
+interface Drawn {
+  readonly name: string;
+  readonly threshold: string;
+  readonly grace: string;
+  readonly other: string;
+  readonly plan: string;
+  readonly random: Random;
+}
+
+function fileText({ name, threshold, grace, other, plan, random }: Drawn): string {
+  return (
+    `[observer]\nthreshold = "20s"\n[tracker]\ncapacity = ${2 * MEMBERS}\n${other}` +
     `[[agent]]\nmatch = { uid = ${process.getuid?.()} }\nname = "${name}"\n` +
-    `threshold = "${threshold}"\n[limits]\nglobal_rate = ${50_000 + number}\n`;
-  return { text, isGood: true };
+    `threshold = "${threshold}"\n${grace}` +
+    `[limits]\nglobal_rate = ${50_000 + random.below(1_000)}\n${plan}`
+  );
+}
+
+function nextFile(random: Random): File {
+  if (random.below(3) > 0) return goodFile(random);
+  return { text: WRONG[random.below(WRONG.length)], isGood: false };
 }
 
 describe.skipIf(crewProgram === undefined)(`a hundred reloads${NEEDS_CREW}`, () => {
   test("judge no living member, miss no dead one, lose no beat, and leave nothing behind", () =>
     unlessMachinePauses(500, async () => {
-      await using daemon = await DaemonProcess.start({ config: fileOf(0).text });
+      const random = new Random(SEED);
+      await using daemon = await DaemonProcess.start({ config: goodFile(random).text!, as: FIRST });
       await using crew = new Crew(daemon.socket);
       const pids = await crew.agents({ count: MEMBERS, intervalMs: 1_000 });
       await until("all members", async () => (await daemon.state()).agents === MEMBERS);
       let [good, bad] = [0, 0];
-      const reload = async (number: number): Promise<void> => {
-        const { text, isGood } = fileOf(number);
-        writeFileSync(daemon.path("next"), text);
-        renameSync(daemon.path("next"), daemon.path("varta.toml"));
+      const reload = async ({ text, isGood }: File): Promise<void> => {
+        const file = daemon.path("varta.toml");
+        if (text === undefined) rmSync(file, { force: true });
+        else {
+          writeFileSync(daemon.path("next"), text);
+          renameSync(daemon.path("next"), file);
+        }
         daemon.signal("SIGHUP");
         if (isGood) await daemon.untilSays("reloaded", ++good);
         else await daemon.untilSays("reload failed", ++bad);
       };
-      for (let number = 1; number <= 20; number++) await reload(number);
-      const before = resourcesOf(daemon.pid);
+      for (let number = 1; number <= 20; number++) await reload(nextFile(random));
+      // A heap breathes: what counts is how full it gets.
+      const samples: ReturnType<typeof resourcesOf>[] = [];
       const dead = pids[0]!;
       await crew.signal(dead, "SIGSTOP");
       const stoppedMs = performance.now();
       for (let number = 21; number <= RELOADS; number++) {
-        await reload(number);
+        await reload(nextFile(random));
         const nextMs = stoppedMs + (number - 20) * 150;
         await until("the next reload", () => performance.now() >= nextMs);
+        samples.push(resourcesOf(daemon.pid));
       }
-      await reload(4);
+      await reload(goodFile(random, "8s"));
       await daemon.untilStalls(dead);
-      const after = resourcesOf(daemon.pid);
+      const most = (field: "descriptors" | "residentBytes", part: typeof samples) =>
+        Math.max(...part.map((one) => one[field]));
+      const grown = (field: "descriptors" | "residentBytes") =>
+        most(field, samples.slice(-30)) - most(field, samples.slice(0, 30));
       expect(daemon.saying("agent stalled")).toHaveLength(1);
       expect(daemon.saying("observer paused")).toEqual([]);
       await crew.signal(dead, "SIGCONT");
       const sent = [...(await crew.quiet()).values()].reduce((sum, beats) => sum + beats);
       await until("every beat", async () => (await daemon.state()).listeners[0]!.accepted === sent);
-      const tookMs = daemon.saying("reloaded").map(({ fields }) => Number(fields.get("took_ms")));
-      tookMs.sort((a, b) => a - b);
-      const p50 = tookMs[Math.floor(tookMs.length / 2)]!;
-      console.log(`${tookMs.length} reloads took ${p50} ms at p50, ${tookMs.at(-1)} ms at most`);
-      expect(p50).toBeLessThan(5 * PAUSE_MS_MAX);
-      expect(after.descriptors).toBe(before.descriptors);
-      expect(after.residentBytes - before.residentBytes).toBeLessThan(16 * MIB);
+      const ends = [...daemon.saying("reloaded"), ...daemon.saying("reload failed")];
+      const sorted = (field: string) =>
+        ends.map(({ fields }) => Number(fields.get(field) ?? 0)).sort((a, b) => a - b);
+      const [pauses, tookMs] = [sorted("pause_ms"), sorted("took_ms")];
+      const at = (values: number[], part: number) => values[Math.floor(values.length * part)]!;
+      console.log(
+        `seed ${SEED}: ${good} reloads, ${bad} refused; pause ${at(pauses, 0.5)} ms at p50, ` +
+          `${at(pauses, 0.99)} ms at p99, ${pauses.at(-1)} ms at most; ` +
+          `taken over within ${at(tookMs, 0.5)} ms at p50, ${tookMs.at(-1)} ms at most; ` +
+          `${grown("residentBytes") / MIB} MiB and ${grown("descriptors")} descriptors more`,
+      );
+      expect(at(pauses, 0.99)).toBeLessThan(PAUSE_MS_MAX);
+      // Those of a process that reads may be among them, or not.
+      expect(Math.abs(grown("descriptors"))).toBeLessThanOrEqual(READING_DESCRIPTORS);
+      expect(grown("residentBytes")).toBeLessThan(16 * MIB);
     }));
 });
 
