@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { ask, controlPath } from "../../src/cli/control_client.ts";
 import { UTC } from "../../src/cli/screens/times.ts";
 import { PROGRAM } from "../support/program.ts";
@@ -21,6 +22,20 @@ function daemonSaying(path: string, answer: string | undefined): void {
   };
   servers.push(Bun.listen({ unix: path, socket }));
 }
+
+/** A line in two parts, one of its characters in both; a line that is the last one; a refusal. */
+const SERVES_IN_PIECES = `
+const whole = Buffer.from('{"v":1,"n":"\\u00e9"}\\n');
+Bun.listen({ unix: process.argv[1], socket: { async data(from, bytes) {
+  const { do: name } = JSON.parse(bytes.toString());
+  if (name === "refused")
+    return from.write('{"v":1,"error":"refused","text":"refused (in_flight)"}\\n{"done":true}\\n');
+  from.write(whole.subarray(0, 13));
+  await Bun.sleep(20);
+  from.write(whole.subarray(13));
+  if (name === "half") return from.end();
+  from.write('{"v":1,"n":2}\\n{"done":true}\\n');
+} } });`;
 
 function status(path: string) {
   return runCommand([...PROGRAM, "status", "--control", path]);
@@ -64,6 +79,29 @@ test("an answer without its end is none: the daemon has ended in it", async () =
   };
   servers.push(Bun.listen({ unix: path, socket }));
   expect((await status(path)).exitCode).toBe(69);
+});
+
+test("an answer that goes on is handed on line by line, and one that breaks off is none", () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.at("follow.sock");
+  const socket = Bun.spawn([process.execPath, "-e", SERVES_IN_PIECES, path], { stdout: "pipe" });
+  try {
+    while (!existsSync(path)) Bun.sleepSync(5);
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    const asked = { screen: SCREEN, patienceMs: 2_000, onLine };
+    expect(ask(path, { do: "whole" }, asked)).toMatchObject({ ok: true });
+    expect(lines).toEqual(['{"v":1,"n":"\u00e9"}', '{"v":1,"n":2}']);
+    expect(ask(path, { do: "half" }, asked)).toMatchObject({ ok: false, exitCode: 69 });
+    expect(lines).toHaveLength(3);
+    expect(ask(path, { do: "refused" }, asked)).toMatchObject({
+      ok: false,
+      exitCode: 1,
+      error: "refused (in_flight)",
+    });
+  } finally {
+    socket.kill("SIGKILL");
+  }
 });
 
 test("ask() gives up after its patience, with who listens", () => {
