@@ -135,6 +135,20 @@ function returned(): EventBatch {
   return batch;
 }
 
+test.each(["tsv", "jsonl"] as const)(
+  "a listener that came after the file was opened has its name in %s",
+  async (format) => {
+    using directory = new TempDirectory();
+    const listeners = ["local"];
+    const exporter = await openExport(directory, { format, listeners, observerColumns: false });
+    listeners.push("young");
+    exporter.onBatch(returned(), 1);
+    await exporter.close();
+    const text = directory.read("events");
+    expect(text).toContain(format === "tsv" ? "\tyoung\t" : '"listener":"young"');
+  },
+);
+
 const OF_MEMBER = {
   observerNs: 9e9,
   pid: 12,
