@@ -22,7 +22,7 @@ const FOLLOW = '{"v":1,"do":"events","follow":true,"kind":"mute"}\n';
 /** Of 8 connections of a uid one is for who acts. */
 const DEAF = 7;
 /** Each is a mute and its end: two events. */
-const MUTES = 2_000;
+const MUTES = 1_300;
 
 function residentMib({ pid }: DaemonProcess): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
