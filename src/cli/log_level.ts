@@ -1,6 +1,6 @@
 // "varta-watch log-level": another level of the log for a time (spec 16 section 10).
 import { LOG_LEVELS } from "../base/log_level.ts";
-import { NS_PER_MS } from "../base/time.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import type { LogLevelAnswer } from "../view/act_views.ts";
 import { actOn, wrongUse } from "./act.ts";
@@ -15,7 +15,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   const forNs = ownNumber(invocation, "for");
   if (forNs === undefined) return wrongUse("a level needs an end", hintFor(level));
-  const request = { do: "log_level", level, for: `${forNs / NS_PER_MS}ms` };
+  const request = { do: "log_level", level, for: durationTextFromNs(forNs) };
   return actOn<LogLevelAnswer>(invocation, request, (view, screen) =>
     logLevelScreen(view, new Date().toISOString(), screen),
   );

@@ -1,5 +1,5 @@
 // "varta-watch mute": nothing of an agent is recovered until a time (spec 16 section 8).
-import { NS_PER_MS } from "../base/time.ts";
+import { durationTextFromNs } from "../base/duration_text.ts";
 import type { MuteAnswer } from "../view/act_views.ts";
 import { actOn, whom, wrongUse } from "./act.ts";
 import { type Invocation, ownNumber, ownText } from "./invocation.ts";
@@ -17,6 +17,6 @@ export async function run(invocation: Invocation): Promise<number> {
     return wrongUse("a mute needs an end", hint);
   }
   const reason = ownText(invocation, "reason");
-  const request = { do: "mute", ...one, for: `${forNs / NS_PER_MS}ms`, reason };
+  const request = { do: "mute", ...one, for: durationTextFromNs(forNs), reason };
   return actOn<MuteAnswer>(invocation, request, muteScreen);
 }

@@ -28,7 +28,7 @@ export interface Unfound {
 
 interface MemberSearchOptions {
   readonly tracker: Tracker;
-  readonly expected: Pick<ExpectedAgents, "missingOf">;
+  readonly expected: Pick<ExpectedAgents, "expectedOf" | "missingOf">;
   readonly nowNs: () => number;
 }
 
@@ -92,7 +92,9 @@ export class MemberSearch {
     for (const name of names) {
       const number = agents.numberOf(name);
       if (number === undefined) continue;
-      worst = worse(worst, byAgent.get(number) ?? "gone");
+      // Without members it is gone, unless its grace runs and they may still come.
+      const without = expected.expectedOf(number) > 0 ? "new" : "gone";
+      worst = worse(worst, byAgent.get(number) ?? without);
       if (expected.missingOf(number) > 0) worst = worse(worst, "missing");
     }
     return worst;

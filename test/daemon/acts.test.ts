@@ -56,6 +56,14 @@ describe("mute", () => {
     expect(harness.acts.mutes().mutes).toHaveLength(1);
   });
 
+  test("says of an agent without members that it is gone, or new while they may still come", () => {
+    const harness = watching();
+    harness.observer.tracker.table.agents.reserve([{ name: "cron", bindsOwner: true }]);
+    expect(mute(harness, "cron")).toMatchObject({ mutes: [{ agent: "cron", state: "gone" }] });
+    harness.expectedOf = () => 1;
+    expect(mute(harness, "cron")).toMatchObject({ mutes: [{ agent: "cron", state: "new" }] });
+  });
+
   test("of a name that is not known is refused with the nearest, and of a pattern that matches none", () => {
     const harness = watching();
     const name = nameOf(harness, 200);

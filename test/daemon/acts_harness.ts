@@ -56,7 +56,7 @@ export class ActsHarness extends TickHarness {
       muting: this.muting,
       search: new MemberSearch({
         tracker,
-        expected: { missingOf: () => 0 },
+        expected: { expectedOf: (number) => this.expectedOf(number), missingOf: () => 0 },
         nowNs: () => clock.lastNs,
       }),
       log,
@@ -66,6 +66,9 @@ export class ActsHarness extends TickHarness {
       userName: (uid) => (uid === DANA.uid ? "dana" : `${uid}`),
     });
   }
+
+  /** How many members the agent of a number has to have. */
+  expectedOf: (number: number) => number = () => 0;
 
   override isMuted(stall: Stall, nowNs: number): boolean {
     return this.muting.isMuted(stall, nowNs);

@@ -60,7 +60,11 @@ async function explained(command?: readonly string[]): Promise<Explained> {
     observer,
     recovery,
     muting,
-    search: new MemberSearch({ tracker, expected: { missingOf: () => 0 }, nowNs }),
+    search: new MemberSearch({
+      tracker,
+      expected: { expectedOf: () => 0, missingOf: () => 0 },
+      nowNs,
+    }),
     events,
     notes,
     gone: new GoneMembers(observer),
