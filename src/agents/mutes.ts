@@ -163,6 +163,13 @@ export function mutedText(target: MuteTarget): string {
   }
 }
 
+/** Whether it is about the member of `key` of the agent of `name`. */
+export function isAbout(target: MuteTarget, name: string, key: number): boolean {
+  if (target.kind === "member") return target.key === key;
+  if (target.kind === "glob") return matchesGlob(target.glob, name);
+  return target.kind === "all" || target.name === name;
+}
+
 /** Whether somebody has called what is muted so: its name, its pattern, "*", or its pid. */
 export function isMutedAs(target: MuteTarget, text: string): boolean {
   switch (target.kind) {

@@ -1,7 +1,7 @@
 // What somebody may tell the daemon to do (spec 16 sections 8 to 10): mute, unmute, recover,
 // forget, and the level of the log for a time. Each is answered with what is true now and when it
 // ends, is an info line, and a row of the audit log with who asked. Called between two turns.
-import { isMutedAs, type Mute, type MuteTarget, mutedText } from "../agents/mutes.ts";
+import { isAbout, isMutedAs, type Mute, type MuteTarget, mutedText } from "../agents/mutes.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
 import { LOG_LEVEL_NS_MAX, MUTE_NS_MAX, MUTES_MAX } from "../base/limits.ts";
 import { shellWord } from "../base/shell_word.ts";
@@ -94,12 +94,17 @@ export class Acts implements ActsDoor, Deadline {
     if (ended.length === 0)
       return this.#refuse("unmute", mutedText(found), by, this.#notMuted(found, now));
     this.#acted("unmute", mutedText(found), by, `${ended.length} ended`);
+    const { agents } = this.#options.observer.tracker.table;
+    const untold = this.#options.recovery.held.untold(now);
     const unmuted = this.#shown(ended).map(({ agent, state }, index) => {
       const mute = ended[index]!;
       const still = this.#muteAround(mute.target, now);
       const left_ms = wholeMsFromNs(saturatingSub(mute.untilNs, now));
       const pid = mute.target.kind === "member" ? mute.target.pid : null;
-      return { agent, state, left_ms, recovery: null, still: still ?? null, pid };
+      const reported = untold.some((stall) =>
+        isAbout(mute.target, agents.nameOf(stall.agent), stall.key),
+      );
+      return { agent, state, left_ms, recovery: null, still: still ?? null, reported, pid };
     });
     return { v: 1, time: this.#time(now), unmuted };
   }

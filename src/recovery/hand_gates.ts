@@ -3,7 +3,9 @@
 // they are passed, and each that was not open is named. Nothing is done here, so a dry run may ask.
 import { durationTextFromNs } from "../base/duration_text.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
+import { shortDuration } from "../base/short_duration.ts";
 import { saturatingSub } from "../base/saturating.ts";
+import { msFromNs } from "../base/time.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
@@ -101,7 +103,7 @@ export class HandGates {
 
   #stalled({ key, generation, lastNs, thresholdNs, verdict }: Stall, nowNs: number): Gate {
     const fresh = this.#options.freshness(key, generation);
-    const silence = `silent for ${text(saturatingSub(nowNs, lastNs))} of ${text(thresholdNs)}`;
+    const silence = `silent for ${spent(saturatingSub(nowNs, lastNs))} of ${text(thresholdNs)}`;
     if (fresh === FRESH_PID_RECYCLED)
       return protects("skipped_pid_recycled", false, "its pid belongs to another process now");
     if (fresh === FRESH_AGENT_RESUMED)
@@ -175,7 +177,7 @@ export class HandGates {
       ),
     ];
     if (isBackingOff) {
-      const left = text(saturatingSub(history.nextNs(paceKey), nowNs));
+      const left = spent(saturatingSub(history.nextNs(paceKey), nowNs));
       const fact = `the pause since the last one has ${left} left`;
       gates.push({ ...pace("backing_off", false, fact), untilNs: history.nextNs(paceKey) });
     }
@@ -241,6 +243,11 @@ function doubtOf(plan: Plan): Gate[] {
 
 function named({ name }: Plan): string {
   return name === "" ? "of [recovery]" : name;
+}
+
+/** What was measured. */
+function spent(ns: number): string {
+  return shortDuration(msFromNs(ns));
 }
 
 function text(ns: number): string {

@@ -74,6 +74,14 @@ export class HeldStalls {
     this.#byKey.delete(key);
   }
 
+  /** Those that are muted no more, and were not reported yet. */
+  untold(nowNs: number): Stall[] {
+    const held = [...this.#byKey.values()];
+    return held.flatMap(({ stall, isTold }) =>
+      isTold || this.isMuted(stall, nowNs) ? [] : [stall],
+    );
+  }
+
   /** Nothing is held any more, and what was is dropped. */
   shut(): void {
     this.#isShut = true;

@@ -37,6 +37,8 @@ export interface UnmutedAgent {
   readonly recovery: number | null;
   /** The mute that still holds it: its agent, pattern or "*"; null = none does. */
   readonly still: string | null;
+  /** It stalled while it was muted: that is reported now. */
+  readonly reported: boolean;
   /** Of a process that was muted alone. */
   readonly pid: number | null;
 }

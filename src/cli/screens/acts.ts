@@ -71,12 +71,14 @@ function soonestFirst(one: MutedAgent, other: MutedAgent): number {
 
 export function unmuteScreen(given: UnmuteAnswer, screen: Screen): string {
   return sentences(
-    printable(given).unmuted.flatMap(({ agent, state, left_ms, recovery, still }) => {
+    printable(given).unmuted.flatMap(({ agent, state, left_ms, recovery, still, reported }) => {
       const early = `${roughly(left_ms)} before its end`;
       if (still !== null)
         return [`The mute of ${agent} is over (${early}). The mute of ${still} still holds it.`];
       const line = `${subject(agent)} is no longer muted (${early}).`;
       if (state !== "stalled") return [line, `It is ${state}.`];
+      if (!reported && recovery === null)
+        return [line, "It is stalled, and that was reported before it was muted."];
       const begun = recovery === null ? "" : `, and recovery ${recovery} has begun`;
       return [line, `It is stalled: it is reported now${begun}.`];
     }),

@@ -1,5 +1,6 @@
 // Figures as people read them: durations, ages, counts and rates. One form everywhere, never more
 // than six cells, never a space inside, and never more than has passed: they are cut, not rounded.
+import { shortDuration } from "../../base/short_duration.ts";
 
 const S = 1_000;
 const M = 60 * S;
@@ -7,31 +8,14 @@ const H = 60 * M;
 const D = 24 * H;
 /** Up to here a threshold is said in seconds, as it is written: "60s", "90s". */
 const SECONDS_UNTIL_MS = 2 * M;
-const DAYS_ALONE_FROM = 100;
 const WHOLE_MAX = 9_999;
 
-/** "310ms", "1.9s", "38s", "4m31s", "11h40m", "2d19h". */
-export function duration(ms: number): string {
-  if (!Number.isFinite(ms)) return "-";
-  const whole = Math.max(0, Math.floor(ms));
-  if (whole < S) return `${whole}ms`;
-  if (whole < 10 * S) return `${(Math.floor(whole / 100) / 10).toFixed(1)}s`;
-  if (whole < M) return `${Math.floor(whole / S)}s`;
-  if (whole < H) return pair(whole, M, "m", S, "s");
-  if (whole < 2 * D) return pair(whole, H, "h", M, "m");
-  const days = Math.floor(whole / D);
-  return days < DAYS_ALONE_FROM ? `${days}d${Math.floor((whole % D) / H)}h` : `${days}d`;
-}
+export const duration = shortDuration;
 
 /** What is over, and was measured: one decimal below a minute, "37.1s". */
 export function lasted(ms: number): string {
   const isTenths = ms >= 10 * S && ms < M;
   return isTenths ? `${(Math.floor(ms / 100) / 10).toFixed(1)}s` : duration(ms);
-}
-
-function pair(ms: number, unitMs: number, unit: string, restMs: number, rest: string): string {
-  const figure = Math.floor((ms % unitMs) / restMs);
-  return `${Math.floor(ms / unitMs)}${unit}${String(figure).padStart(2, "0")}${rest}`;
 }
 
 /** One unit: "33s", "4m", "19h", "2d". */

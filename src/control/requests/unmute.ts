@@ -25,7 +25,7 @@ export const UNMUTE: Request = {
     all: { is: "flag", help: "every mute, in the place of `target`" },
   },
   answer:
-    "one line: `time`, and `unmuted`: `agent`, `state`, `left_ms`, `recovery`, the number of the one that has begun for it, and `still`, the mute that still holds it",
+    "one line: `time`, and `unmuted`: `agent`, `state`, `left_ms`, `recovery`, the number of the one that has begun for it, `reported`, whether its stall is reported now, and `still`, the mute that still holds it",
   run(args, sources, asker) {
     const whom = oneOrAll(args);
     if ("error" in whom) return refusalPieces(whom);

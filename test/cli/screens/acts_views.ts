@@ -40,6 +40,7 @@ export const UNMUTE: UnmuteAnswer = {
       left_ms: 1_233_699,
       recovery: 55,
       still: null,
+      reported: true,
       pid: null,
     },
   ],

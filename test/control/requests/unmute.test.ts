@@ -68,4 +68,18 @@ describe("the request unmute", () => {
     ]);
     expect(answer.next()).toBeUndefined();
   });
+
+  test("says whether the stall is reported now, or was before", () => {
+    const before = new Acting(UNMUTE);
+    before.stall();
+    const during = muted("100");
+    during.stall();
+    const reportedOf = ({ harness }: Acting) => {
+      const answer = harness.acts.unmute("100", DANA);
+      return "unmuted" in answer ? answer.unmuted[0]!.reported : answer;
+    };
+    expect(reportedOf(during)).toBeTrue();
+    before.harness.acts.mute({ target: "100", forNs: NS_PER_S, reason: "" }, DANA);
+    expect(reportedOf(before)).toBeFalse();
+  });
 });
