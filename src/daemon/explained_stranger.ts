@@ -63,7 +63,7 @@ export class Strangers {
         script: identity?.script ?? "",
         since: Number.isNaN(ageMs) ? null : new Date(wallMs() - ageMs).toISOString(),
       },
-      agent: explainRule(config, facts, places.rules).agent,
+      agent: known === undefined ? "" : explainRule(config, facts, places.rules).agent,
       rule: ruleView(config, facts, places, undefined),
       may: known === undefined ? null : this.#may(facts, config),
       refused: refusals.ofSender(pid),

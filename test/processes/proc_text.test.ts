@@ -4,6 +4,7 @@ import {
   parseExitCode,
   parseNamespaceLink,
   parseNspids,
+  parseGroups,
   parseRealUid,
   parseStartTime,
 } from "../../src/processes/proc_text.ts";
@@ -21,6 +22,17 @@ describe("parseRealUid()", () => {
     ["", Number.NaN],
   ])("%j is %p", (text, uid) => {
     expect(parseRealUid(text)).toBe(uid);
+  });
+});
+
+describe("parseGroups()", () => {
+  test.each([
+    ["Gid:\t7\t8\t7\t7\nGroups:\t4 24 1000 \n", [8, 4, 24, 1_000]],
+    ["Gid:\t7\t8\t7\t7\nGroups:\t \n", [8]],
+    ["Groups:\t4\n", [4]],
+    ["", []],
+  ])("%j is %p", (text, groups) => {
+    expect(parseGroups(text)).toEqual(groups);
   });
 });
 

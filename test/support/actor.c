@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[3], "exit") == 0) return atoi(argv[4]);
     again = 0;
     while (!again) {
-      if (strcmp(argv[3], "wait") == 0) usleep(20000);
+      if (strcmp(argv[3], "wait") == 0) usleep(500000);
     }
     quiet = 0;
   }

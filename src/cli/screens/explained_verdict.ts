@@ -109,7 +109,9 @@ function endedText(end: EndView, times: Times): string {
 /** "state S (sleeping) in futex_wait_queue" */
 function processText({ proc_state, wchan }: ExplainedVerdict): string {
   const word = STATE_WORDS[proc_state] ?? "other";
-  return `state ${proc_state} (${word})${wchan === "" ? "" : ` in ${wchan}`}`;
+  // Of one that runs the kernel names where it waited last.
+  const where = wchan === "" || proc_state === "R" ? "" : ` in ${wchan}`;
+  return `state ${proc_state} (${word})${where}`;
 }
 
 export function evidenceLines(view: ExplainView, times: Times): string[] {

@@ -226,6 +226,12 @@ verify_within = "60s"
     await silent.exited;
     expectPrinted("no process", await explained(daemon, `${silent.pid}`, { SILENT: silent.pid }));
     expectPrinted("misspelt", await explained(daemon, "wroker"));
+    const command = [...PROGRAM, "explain", "--control", daemon.path("control.sock")];
+    const { stdout, exitCode } = await runCommand([...command, "--json", `${process.pid}`]);
+    expect(JSON.parse(stdout)).toMatchObject({ v: 1, pid: process.pid, runs: true });
+    expect(exitCode).toBe(1);
+    expect((await runCommand([...command, "worker"])).exitCode).toBe(0);
+    expect((await runCommand(command)).exitCode).toBe(64);
   });
 
   test("beats over a network", async () => {
