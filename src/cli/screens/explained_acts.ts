@@ -106,8 +106,6 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
       return notActedOnText(view);
     case "plan_in_doubt":
       return `the configuration file has another ${planOf(view.rule.plan)}, and problems`;
-    case "plan_in_doubt":
-      return "the file on disk has problems and says another plan: this one is of the last file that worked";
     case "pid_gone":
       return "its process is gone, and every step needs it";
     case "process_unreadable":
