@@ -34,5 +34,7 @@ describe("ends of simulated processes", () => {
     expect(world.tracked).toBe(0);
     expect(world.watch.count).toBe(0);
     expect(world.ends.hasWork).toBeFalse();
+    const { mutes, reads, mutedMembers } = world.seen;
+    expect(Math.min(mutes, reads, mutedMembers)).toBeGreaterThan(0);
   });
 });

@@ -2,7 +2,9 @@
 // Rust observer's options: here ends are followed. The real observer, identification and followers
 // of ends run over simulated processes that end cleanly or not, stay zombies for a while, are gone
 // before they can be watched, are started again by a supervisor, or hang.
+import { AGENT_NEW } from "../../src/agents/agent_table.ts";
 import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
+import type { Mutes, MuteTarget } from "../../src/agents/mutes.ts";
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
 import { UnitEnds } from "../../src/daemon/unit_ends.ts";
 import { ENDS } from "../../src/daemon/end_counters.ts";
@@ -10,11 +12,14 @@ import type { Stall } from "../../src/events/stall.ts";
 import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { type ProcessEnd, WATCH_BEGUN, WATCH_GONE } from "../../src/processes/end_watch.ts";
+import type { View } from "../../src/view/view.ts";
 import { ObserverHarness } from "../observer/harness.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { beatOf } from "../support/scripted_listener.ts";
+import { mutesOf, viewOf } from "../support/views.ts";
 import { DeathPromises, type Life } from "./death_promises.ts";
-import type { Random } from "./random.ts";
+import { same } from "./failure.ts";
+import { Random } from "./random.ts";
 import { SimulatedSystemd } from "./simulated_systemd.ts";
 
 const MS = 1e6;
@@ -99,6 +104,7 @@ class SimulatedWatch {
 
 export class MortalWorld extends ObserverHarness {
   readonly promises: DeathPromises;
+  readonly seen = { mutes: 0, reads: 0, mutedMembers: 0 };
   readonly watch: SimulatedWatch;
   readonly ends: MemberEnds;
   readonly unitEnds: UnitEnds;
@@ -110,6 +116,12 @@ export class MortalWorld extends ObserverHarness {
   readonly #living = new Map<number, Life>();
   readonly #identities = new ScriptedIdentities();
   readonly #identification: Identification;
+  // Its own luck: whoever looks and mutes does not change who ends.
+  readonly #lookerLuck = new Random(16);
+  readonly #mutes: Mutes;
+  readonly #view: View;
+  /** Of a pid, whom it is about and until when. */
+  readonly #muted = new Map<number, { generation: number; untilNs: number }>();
   #nonce = 1;
   #pid = 0;
 
@@ -138,6 +150,8 @@ export class MortalWorld extends ObserverHarness {
       pausedNs: () => 0,
       graceNsMin: 0,
     });
+    this.#mutes = mutesOf(observer);
+    this.#view = viewOf(observer, { expected: this.expected, mutes: this.#mutes });
     this.watch = new SimulatedWatch(this.#living, nowNs);
     this.#identification = new Identification({
       tracker: observer.tracker,
@@ -191,6 +205,8 @@ export class MortalWorld extends ObserverHarness {
     // It has beaten, and is reaped before the daemon reads that.
     for (const life of beating) if (random.chance(0.02)) this.#end(life, true);
     this.#turn();
+    if (this.#lookerLuck.chance(0.05)) this.#mute();
+    if (this.#lookerLuck.chance(0.1)) this.#readStatus();
   }
 
   /** Nobody is started any more, all end, and the daemon goes on until nothing can happen. */
@@ -292,6 +308,58 @@ export class MortalWorld extends ObserverHarness {
     life.wasWatched = this.watch.isWatching(life.pid, life.generation) || !isReapedAtOnce;
     this.#systemd.ended(life);
     this.#ended.push(life);
+  }
+
+  /** One that beats is muted, and may end and be followed by another in that time. */
+  #mute(): void {
+    const members = [...this.#living.values()].filter(
+      ({ pid }) => this.observer.tracker.slotOf(pid) >= 0,
+    );
+    if (members.length === 0) return;
+    const { pid, generation } = this.#lookerLuck.pick(members);
+    const beganNs = this.observer.clock.lastNs;
+    const untilNs = beganNs + this.#lookerLuck.between(1, 5_000 * MS);
+    const target: MuteTarget = { kind: "member", name: "", pid, key: pid, generation };
+    if (!this.#mutes.hasRoomFor(target)) return;
+    const by = { uid: 0, pid: 1, comm: "varta-watch" };
+    this.#mutes.begin({ target, reason: "", by, beganNs, untilNs });
+    this.#muted.set(pid, { generation, untilNs });
+    this.seen.mutes += 1;
+  }
+
+  /** What a reader is shown: each member once, whose mute it has, and who is missing. */
+  #readStatus(): void {
+    const { clock, tracker } = this.observer;
+    this.#mutes.maintain(clock.lastNs);
+    const walk = this.#view.walkStatus();
+    while (!walk.step());
+    const agents = walk.agents();
+    let members = 0;
+    let muted = 0;
+    for (let slot = 0; slot < tracker.len; slot++) {
+      const { agent, pid, generation } = tracker.slots;
+      if (agent[slot] === AGENT_NEW) continue;
+      const mute = this.#muted.get(pid[slot]!);
+      members += 1;
+      if (mute?.generation === generation[slot] && mute!.untilNs > clock.lastNs) muted += 1;
+    }
+    const sum = (of: (agent: (typeof agents)[number]) => number): number =>
+      agents.reduce((total, agent) => total + of(agent), 0);
+    same(
+      "members shown",
+      members,
+      sum((agent) => agent.members),
+    );
+    same(
+      "members shown as muted",
+      muted,
+      sum(({ mutedMembers }) => mutedMembers),
+    );
+    const { missing, complete } = this.promises.owed;
+    const ruled = agents.find(({ agent }) => agent === RULE_NAME)!;
+    same("shown as missing", missing > complete, !Number.isNaN(ruled.missingSinceNs));
+    this.seen.reads += 1;
+    this.seen.mutedMembers += muted;
   }
 
   #isRunning({ endedNs }: Life): boolean {
