@@ -10,6 +10,7 @@ import { measureMemory } from "./parts/memory.ts";
 import { measureNewcomers } from "./parts/newcomers.ts";
 import { measureReceiverCpu } from "./parts/receiver_cpu.ts";
 import { measureRecovery } from "./parts/recovery.ts";
+import { measureStatus } from "./parts/status.ts";
 import { measureUserSpace } from "./parts/user_space.ts";
 import { compileNative, type Native } from "./support/native.ts";
 import { HAS_LONG_QUEUES } from "./support/receivers.ts";
@@ -51,6 +52,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "10,000 members with 40 names and 12 thresholds come at once",
     isSlow: true,
     measure: needingC(measureNewcomers),
+  },
+  status: {
+    title: "status of 10,000 members that beat at 1 Hz",
+    isSlow: true,
+    measure: needingC(measureStatus),
   },
   fleet: { title: "10,000 agents at 1 Hz", isSlow: true, measure: needingC(measureFleet) },
 };
