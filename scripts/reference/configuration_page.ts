@@ -46,8 +46,12 @@ function section(title: string, keys: Keys): string {
 }
 
 function keyRow(name: string, key: Key): string[] {
-  const { form, help, reload, unit } = key;
-  return [`\`${name}\``, form.takes, defaultText(key), unit ?? "", `\`${reload}\``, help];
+  const { form, help, unit } = key;
+  return [`\`${name}\``, form.takes, defaultText(key), unit ?? "", changeText(key), help];
+}
+
+function changeText({ reload, liveMax }: Key): string {
+  return liveMax === undefined ? `\`${reload}\`` : `\`${reload}\` up to ${liveMax}`;
 }
 
 function defaultText({ required, computed, byDefault }: Key): string {

@@ -16,6 +16,11 @@ export const BATCH_SIZE = 64;
  * machine has.
  */
 export const TRACKER_CAPACITY_MAX = 1_048_576;
+/**
+ * The largest capacity that a tracker may be given while it runs: rows are reserved for it, of
+ * which those that are never used cost no memory. A larger table takes too long to be indexed anew.
+ */
+export const TRACKER_CAPACITY_LIVE_MAX = 65_536;
 export const EVICTION_WINDOW_DEFAULT = 256;
 export const EVICTION_WINDOW_MIN = 1;
 /** Bounds the work of one frame: at most two windows of slots are searched. */

@@ -45,7 +45,7 @@ export interface MemberEndsOptions {
   readonly isRecovering: (pid: number) => boolean;
   /** A member is new. True if it takes the place of one that is being recovered. */
   readonly succeeds: (newcomer: Newcomer, nowNs: number) => boolean;
-  readonly forgetAfterNs: number;
+  readonly forgetAfterNs: () => number;
   readonly reports: EndReports;
   readonly nowGeneration: GenerationClock;
   readonly monotonicNs: () => number;

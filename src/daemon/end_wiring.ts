@@ -32,6 +32,8 @@ interface EndParts {
   readonly reports: EndReports;
   readonly metrics: Pick<Metrics, "onEnded">;
   readonly recovery: Recovery;
+  /** Silence after which a stalled member of another machine is forgotten. */
+  readonly forgetAfterNs: () => number;
   /** What the rule of the member of a slot says; undefined = no rule takes it. */
   readonly ruleOf: (slot: number) => EndPolicy | undefined;
 }
@@ -52,8 +54,8 @@ export function makeMemberEnds(
   parts: EndParts,
 ): MemberEnds | undefined {
   if (config.optionsAlone) return undefined;
-  const { observer, processes, spares, log, showCounters, reports, metrics, recovery, ruleOf } =
-    parts;
+  const { observer, processes, spares, log, showCounters, reports, metrics, recovery } = parts;
+  const { ruleOf, forgetAfterNs } = parts;
   const watch = new EndWatch({
     processes,
     pidfdsMax: config.tracker.pidfdsMax,
@@ -76,7 +78,7 @@ export function makeMemberEnds(
     unitEnds,
     isRecovering: (key) => recovery.isRecovering(key),
     succeeds: (newcomer, nowNs) => recovery.onNewcomer(newcomer, nowNs),
-    forgetAfterNs: config.tracker.forgetAfterNs,
+    forgetAfterNs,
     reports: {
       exited(exit) {
         metrics.onEnded(exit.agent, exit.how);

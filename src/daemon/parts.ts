@@ -3,6 +3,7 @@ import { adoptsOrphans } from "../../ffi/wait.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
+import { TRACKER_CAPACITY_LIVE_MAX } from "../base/limits.ts";
 import { NS_PER_MS, msFromNs } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { PlansInDoubt } from "../config/diff/plans_in_doubt.ts";
@@ -145,6 +146,7 @@ export function makeParts(options: PartsOptions): Parts {
     observerInode: processes.ownNamespaceInode(),
     readPidMax: () => readPidMax(),
     trackerCapacity: config.tracker.capacity,
+    room: roomOf(config),
     evictionPolicy: config.tracker.evictionPolicy,
     evictionScanWindow: config.tracker.evictionScanWindow,
     admission: config.limits,
@@ -249,6 +251,7 @@ export function makeParts(options: PartsOptions): Parts {
     reports,
     metrics,
     recovery,
+    forgetAfterNs: () => live.current.tracker.forgetAfterNs,
     ruleOf: (slot) => live.current.agents[observer.tracker.slots.rule[slot]!],
   });
   if (ends !== undefined) metrics.show(ends.counters);
@@ -262,7 +265,7 @@ export function makeParts(options: PartsOptions): Parts {
     log,
     refusals: observer.refusals,
     listeners: observer.listeners,
-    trackerCapacity: config.tracker.capacity,
+    trackerCapacity: () => observer.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
   const strangers = new Strangers({
@@ -346,6 +349,11 @@ function listenersInForce({ listeners, listenersInForce: numbers }: Observer): L
   return numbers.map((number) => listeners[number]!);
 }
 
+/** Only a daemon that has a file can be told of another capacity. */
+function roomOf({ optionsAlone, tracker }: Config): number {
+  return optionsAlone ? tracker.capacity : Math.max(tracker.capacity, TRACKER_CAPACITY_LIVE_MAX);
+}
+
 /** How late the loop may be without calling it a pause. */
 export function pauseGapNs(thresholdNs: number): number {
   return Math.max(PAUSE_GAP_NS_MIN, thresholdNs * PAUSE_GAP_PART);
@@ -377,6 +385,7 @@ function makeMetrics(
   return new Metrics({
     blocks: METRIC_BLOCKS.filter((one) => !config.optionsAlone || !BLOCKS_OF_FILES.includes(one)),
     capacity: config.tracker.capacity,
+    room: roomOf(config),
     listeners: config.listeners,
     accounting: observer.accounting,
     perPid: config.metrics.perPid,

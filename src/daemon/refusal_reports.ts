@@ -20,7 +20,7 @@ interface RefusalReportsOptions {
   readonly log: Log;
   readonly refusals: Refusals;
   readonly listeners: readonly Listener[];
-  readonly trackerCapacity: number;
+  readonly trackerCapacity: () => number;
   /** Pid of a process in its own namespace; NaN = unknown. */
   readonly innermostPid: (pid: number) => number;
 }
@@ -157,7 +157,7 @@ export class RefusalReports implements Deadline {
       peerUid: refusals.peerUid[at]!,
       detail: refusals.detail[at]!,
       innermostPid: isOther ? innermostPid(peerPid) : Number.NaN,
-      trackerCapacity,
+      trackerCapacity: trackerCapacity(),
     };
   }
 }

@@ -31,7 +31,7 @@ export class StalledSweep {
       const generation = slots.generation[slot]!;
       if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) {
         const silenceNs = saturatingSub(nowNs, slots.lastNs[slot]!);
-        if (silenceNs > forgetAfterNs && this.mayLeave(slot)) tracker.ends.forget(slot);
+        if (silenceNs > forgetAfterNs() && this.mayLeave(slot)) tracker.ends.forget(slot);
         continue;
       }
       if (watch.isWatching(pid, generation) || lookups === LOOKUPS_MAX) continue;

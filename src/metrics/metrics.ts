@@ -40,6 +40,8 @@ export interface MetricsOptions {
   readonly blocks: readonly AnyBlock[];
   /** Tracker capacity; the row table is a little larger. */
   readonly capacity: number;
+  /** The largest one that it can be given; undefined = it stays. */
+  readonly room?: number | undefined;
   /** In configuration order: the index is the listener number of rows and accounting. */
   readonly listeners: readonly { readonly name: string }[];
   /** The observer's own table, read at each scrape. */
@@ -113,7 +115,7 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     const { accounting, build, listeners, blocks, agents, isPossible } = options;
-    this.#rows = options.perPid ? new PidRows(options.capacity) : undefined;
+    this.#rows = options.perPid ? new PidRows(options.capacity, options.room) : undefined;
     this.#agents = agents?.rows;
     this.#causes = new Counters(CAUSES, accounting);
     this.#accounting = accounting;
@@ -125,6 +127,11 @@ export class Metrics {
     this.show(new Counters(UPTIME, this));
     this.show(new Counters(BUILD, this), { ...build });
     this.show(ownProcessCounters());
+  }
+
+  /** The tracker has another capacity. */
+  resize(capacity: number): void {
+    this.#rows?.resize(capacity);
   }
 
   /**

@@ -25,8 +25,8 @@ export class PidOrder {
 
   constructor(rows: PidRows) {
     this.#rows = rows;
-    this.pids = new Uint32Array(rows.capacity);
-    this.#other = new Uint32Array(rows.capacity);
+    this.pids = new Uint32Array(rows.rowCount);
+    this.#other = new Uint32Array(rows.rowCount);
   }
 
   /** Forgets the last order and starts to collect. */

@@ -22,9 +22,11 @@ export const PID_ROWS = blockPer(["pid"], {
 });
 
 export class PidRows {
+  /** Rows that are reserved. */
+  readonly rowCount: number;
   /** Tracker capacity plus some room for rows whose removal is still under way. */
-  readonly capacity: number;
-  readonly #index: BoundedIndex;
+  #capacity: number;
+  #index: BoundedIndex;
   /** The tracker's keys, which are the pids; 0 = the row is free. */
   readonly #pids: Uint32Array;
   /** Of rows whose pid another source holds: they are few. */
@@ -41,15 +43,23 @@ export class PidRows {
   readonly #free: Uint32Array;
   #freeCount = 0;
 
-  constructor(trackerCapacity: number) {
-    this.capacity = Math.min(trackerCapacity + METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX);
-    this.#index = new BoundedIndex(this.capacity);
-    this.#pids = new Uint32Array(this.capacity);
-    this.#beats = new Float64Array(this.capacity);
-    this.#stalls = new Float64Array(this.capacity);
-    this.#statuses = new Uint8Array(this.capacity);
-    this.#lastBeatUnixMs = new Float64Array(this.capacity);
-    this.#free = new Uint32Array(this.capacity);
+  /** `trackerRoom`: the largest capacity that the tracker can be given. */
+  constructor(trackerCapacity: number, trackerRoom = trackerCapacity) {
+    this.#capacity = withSpare(trackerCapacity);
+    this.rowCount = withSpare(trackerRoom);
+    this.#index = new BoundedIndex(this.#capacity);
+    this.#pids = new Uint32Array(this.rowCount);
+    this.#beats = new Float64Array(this.rowCount);
+    this.#stalls = new Float64Array(this.rowCount);
+    this.#statuses = new Uint8Array(this.rowCount);
+    this.#lastBeatUnixMs = new Float64Array(this.rowCount);
+    this.#free = new Uint32Array(this.rowCount);
+  }
+
+  /** The tracker has another capacity; rows that there are stay. */
+  resize(trackerCapacity: number): void {
+    this.#capacity = withSpare(trackerCapacity);
+    this.#index = this.#index.resized(this.#capacity);
   }
 
   get size(): number {
@@ -129,9 +139,9 @@ export class PidRows {
 
   #create(pid: number): number {
     assert(pid > 0, "pid 0 marks a free row");
+    if (this.size >= this.#capacity) return -1;
     const reused = this.#freeCount > 0;
     const row = reused ? this.#free[this.#freeCount - 1]! : this.#rowsUsed;
-    if (row === this.capacity) return -1;
     if (!this.#index.insert(pid, row)) return -1;
     if (reused) this.#freeCount -= 1;
     else this.#rowsUsed += 1;
@@ -140,4 +150,8 @@ export class PidRows {
     this.#stalls[row] = 0;
     return row;
   }
+}
+
+function withSpare(trackerCapacity: number): number {
+  return Math.min(trackerCapacity + METRICS_SPARE_ROWS, TRACKER_CAPACITY_MAX);
 }

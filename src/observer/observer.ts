@@ -11,7 +11,7 @@ import { type Event, eventFromRow, eventFromStall, type StallEvent } from "../ev
 import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Listener } from "../listener/listener.ts";
-import { Tracker } from "../tracker/tracker.ts";
+import { Tracker, type TrackerOptions } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
@@ -23,7 +23,8 @@ import type { SharedPid } from "./shared_pids.ts";
 import type { VerdictOf } from "./stall_queue.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
 
-export interface ObserverOptions {
+export interface ObserverOptions
+  extends Pick<TrackerOptions, "evictionPolicy" | "evictionScanWindow" | "room"> {
   /** Silence after which an agent is stalled; at least 10 ms. */
   readonly thresholdNs: number;
   readonly clock: ObserverClock;
@@ -34,8 +35,6 @@ export interface ObserverOptions {
   readonly readPidMax?: (() => number) | undefined;
   /** Clamped to 1,048,576. */
   readonly trackerCapacity?: number;
-  readonly evictionPolicy?: "strict" | "balanced";
-  readonly evictionScanWindow?: number;
   readonly admission?: AdmissionOptions;
   readonly allowCrossNamespace?: boolean;
   /** Most slots taken at one judge point; default: no limit. */
@@ -95,6 +94,7 @@ export class Observer {
       ...defined("capacity", options.trackerCapacity),
       ...defined("evictionPolicy", options.evictionPolicy),
       ...defined("evictionScanWindow", options.evictionScanWindow),
+      ...defined("room", options.room),
     });
     const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);

@@ -51,7 +51,11 @@ export class SilenceWatch {
     this.#pauses = pauses;
     // A member may move more than once, out of its grace and to a stall, but stalls once.
     this.slotsMax = slotsMax;
-    this.stalls = new StallQueue(tracker, Math.min(slotsMax, tracker.capacity), verdictOf);
+    this.stalls = new StallQueue(
+      tracker,
+      Math.min(slotsMax, tracker.table.slots.rowCount),
+      verdictOf,
+    );
   }
 
   consumed(count: number): void {

@@ -8,6 +8,7 @@ import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { AgentHost } from "./agent_host.ts";
 import { type Freshness, stalenessReason } from "./checks.ts";
+import type { Room } from "./history.ts";
 import type { Newcomer } from "./successors.ts";
 
 export type IsMuted = (stall: Stall, nowNs: number) => boolean;
@@ -20,7 +21,7 @@ interface HeldStall {
 
 interface HeldStallsOptions {
   /** At most so many members are kept: those of the tracker. */
-  readonly capacity: number;
+  readonly room: Room;
   /** Undefined = nobody is ever muted. */
   readonly isMuted: IsMuted | undefined;
   readonly host: Pick<AgentHost, "isAlive">;
@@ -57,10 +58,10 @@ export class HeldStalls {
    * was reported before.
    */
   hold(stall: Stall, isTold: boolean, nowNs: number): boolean {
-    const { capacity, refused } = this.#options;
+    const { room, refused } = this.#options;
     if (!this.isMuted(stall, nowNs)) return false;
     const before = this.#byKey.get(stall.key);
-    if (before === undefined && this.#byKey.size >= capacity) {
+    if (before === undefined && this.#byKey.size >= room.capacity) {
       refused(stall, "outstanding_capacity", nowNs);
       return true;
     }

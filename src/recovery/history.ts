@@ -19,6 +19,11 @@ export interface HistorySettings {
   readonly budgetWindowNs: number;
 }
 
+/** How many members there may be: what is kept for each of them follows it. */
+export interface Room {
+  readonly capacity: number;
+}
+
 /** What the pace is counted by: the tracker's key of a member, or a name of its agent or unit. */
 export type PaceKey = number | string;
 
@@ -66,7 +71,7 @@ const LOOK_NS = NS_PER_S;
 
 export class History {
   readonly #counters: RecoveryCounters;
-  readonly #capacity: number;
+  readonly #room: Room;
   #settings: HistorySettings;
   /**
    * Debounce windows by the tracker's key, with the generation beside it: a reused pid does not
@@ -85,12 +90,13 @@ export class History {
   #nextLookNs = 0;
 
   /**
-   * At most `capacity` processes, and as many agents, are remembered. `settings` say for how long:
-   * those of the plan if there is one, else the longest of each kind. A plan gives its own below.
+   * At most as many processes as `room` says, and as many agents, are remembered. `settings` say
+   * for how long: those of the plan if there is one, else the longest of each kind. A plan gives
+   * its own below.
    */
-  constructor(capacity: number, settings: HistorySettings, counters: RecoveryCounters) {
+  constructor(room: Room, settings: HistorySettings, counters: RecoveryCounters) {
     this.#counters = counters;
-    this.#capacity = capacity;
+    this.#room = room;
     this.#settings = settings;
   }
 
@@ -213,7 +219,7 @@ export class History {
     if (!isPaced(settings)) return PACE_CLEAR;
     this.#prunePaces(nowNs);
     const pace = this.#paceOf(key, generation);
-    if (pace === undefined) return this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
+    if (pace === undefined) return this.#paces.size < this.#room.capacity ? PACE_CLEAR : PACE_FULL;
     pace.settings = settings;
     if (healthyNs(pace, key, lastBeatNs) >= settings.backoffResetNs) pace.level = 0;
     this.#forgetStarts(pace, nowNs);
@@ -236,7 +242,7 @@ export class History {
       pace === undefined ||
       (typeof key === "number" && !sameLineage(pace.generation, generation))
     )
-      return pace !== undefined || this.#paces.size < this.#capacity ? PACE_CLEAR : PACE_FULL;
+      return pace !== undefined || this.#paces.size < this.#room.capacity ? PACE_CLEAR : PACE_FULL;
     const { backoffResetNs, budget = Infinity } = settings;
     if (this.usedOf(key, nowNs, settings.budgetWindowNs) >= budget) return PACE_GAVE_UP;
     const isHealthy = healthyNs(pace, key, lastBeatNs) >= backoffResetNs;
@@ -300,7 +306,7 @@ export class History {
   }
 
   #makeRoom(key: number, nowNs: number, debounceNs: number): boolean {
-    if (this.#windows.has(key) || this.#windows.size < this.#capacity) return true;
+    if (this.#windows.has(key) || this.#windows.size < this.#room.capacity) return true;
     const [oldest] = this.#windows;
     if (oldest === undefined || this.#isOpen(oldest[1], nowNs, debounceNs)) return false;
     this.#windows.delete(oldest[0]);

@@ -56,7 +56,8 @@ export class Recovery {
   readonly #history: History;
   readonly #storm: StormLimit;
   readonly #reporter: Reporter;
-  readonly #outstanding: Outstanding;
+  /** Also says how many members something is kept for. */
+  readonly outstanding: Outstanding;
   readonly #lookups: UnitLookups;
   readonly #restarts: UnitRestarts;
   readonly #actions: StepActions;
@@ -71,7 +72,7 @@ export class Recovery {
     const policies = new Policies(options);
     const outstanding = new Outstanding(capacity, runner, options.config);
     const counters = new Counters(RECOVERY, outstanding);
-    const history = new History(capacity, policies.longestMemory, counters);
+    const history = new History(outstanding, policies.longestMemory, counters);
     const reporter = new Reporter(counters, options.outcomes);
     const storm = new StormLimit(options.config);
     const lookups = new UnitLookups(runner);
@@ -83,11 +84,11 @@ export class Recovery {
     this.#history = history;
     this.#storm = storm;
     this.#reporter = reporter;
-    this.#outstanding = outstanding;
+    this.outstanding = outstanding;
     this.#lookups = lookups;
     this.#restarts = restarts;
     this.#actions = actions;
-    this.#sequences = new Sequences({ ...shared, actions, capacity });
+    this.#sequences = new Sequences({ ...shared, actions, room: outstanding });
     this.#decider = new Decider({ ...shared, storm, observerNamespaceInode });
     this.#unixMsAtStart = unixMsAtStart;
     const refused = (stall: Stall, reason: DecisionReason, nowNs: number): void => {
@@ -95,7 +96,7 @@ export class Recovery {
         this.#reportRefusal(stall, { reason }, nowNs);
     };
     const { isMuted } = options;
-    const held = new HeldStalls({ capacity, isMuted, host, freshness, refused });
+    const held = new HeldStalls({ room: outstanding, isMuted, host, freshness, refused });
     this.held = held;
     const asked = { storm, held, sequences: this.#sequences, observerNamespaceInode };
     this.#hand = new HandGates({ ...shared, ...asked });
@@ -103,7 +104,7 @@ export class Recovery {
 
   /** True if something is configured and no shutdown has begun: stalls are decided. */
   get isEnabled(): boolean {
-    return !this.#policies.isEmpty && !this.#outstanding.isShutdown;
+    return !this.#policies.isEmpty && !this.outstanding.isShutdown;
   }
 
   /**
@@ -122,7 +123,7 @@ export class Recovery {
     this.#policies.change(settings);
     this.#history.change(this.#policies.longestMemory);
     this.#storm.change(settings.config);
-    this.#outstanding.change(settings.config);
+    this.outstanding.change(settings.config);
   }
 
   /** The first half of a turn: takes stalls and decides them, as many as its budget allows. */
@@ -178,7 +179,7 @@ export class Recovery {
     const gates = this.#hand.gatesOf(stall, sequence.paceKey, nowNs);
     const closed = this.isEnabled ? closedGate(gates, isForced)?.gate : "no_plan";
     if (closed !== undefined) return { gates, refused: closed, recoveryId: 0 };
-    const inTheWay = this.#outstanding.makeWay(stall, nowNs);
+    const inTheWay = this.outstanding.makeWay(stall, nowNs);
     if (inTheWay !== undefined) return { gates, refused: inTheWay.reason, recoveryId: 0 };
     sequence.isForced = isForced;
     this.#carryOut({ kind: "begin", sequence }, nowNs);
@@ -193,7 +194,7 @@ export class Recovery {
    * progress, each within what the turn has left. Returns the exits handled.
    */
   reap(nowNs: number): number {
-    const handled = this.#outstanding.reap(nowNs);
+    const handled = this.outstanding.reap(nowNs);
     this.#takeChildEvents(nowNs);
     this.held.maintain(nowNs);
     if (this.isEnabled) {
@@ -229,7 +230,7 @@ export class Recovery {
    * Observer time at which `reap()` has work: 0 = now, Infinity = nothing to wait for but exits.
    */
   nextDeadlineNs(): number {
-    const childrenNs = Math.min(this.#outstanding.nextDeadlineNs(), this.held.nextDeadlineNs());
+    const childrenNs = Math.min(this.outstanding.nextDeadlineNs(), this.held.nextDeadlineNs());
     if (!this.isEnabled) return childrenNs;
     return Math.min(
       childrenNs,
@@ -242,7 +243,7 @@ export class Recovery {
 
   /** Children that are not over yet, orphans included. */
   get outstandingCount(): number {
-    return this.#outstanding.count;
+    return this.outstanding.count;
   }
 
   /** Recoveries whose result was not reported yet. */
@@ -268,7 +269,7 @@ export class Recovery {
     this.held.shut();
     this.#sequences.stop(nowNs);
     this.#lookups.stop();
-    this.#outstanding.beginShutdown(nowNs);
+    this.outstanding.beginShutdown(nowNs);
     this.#takeChildEvents(nowNs);
   }
 
@@ -276,14 +277,14 @@ export class Recovery {
    * True once every child has its outcome; after `shutdown_grace` the survivors get theirs here.
    */
   shutdownDone(nowNs: number): boolean {
-    const isDone = this.#outstanding.shutdownDone(nowNs);
+    const isDone = this.outstanding.shutdownDone(nowNs);
     this.#takeChildEvents(nowNs);
     return isDone;
   }
 
   /** SIGKILL to every child and no more waiting: the next `shutdownDone()` is true. */
   killAllNow(nowNs: number): void {
-    this.#outstanding.killAll(nowNs);
+    this.outstanding.killAll(nowNs);
     this.#takeChildEvents(nowNs);
   }
 
@@ -386,7 +387,7 @@ export class Recovery {
 
   #takeChildEvents(nowNs: number): void {
     for (;;) {
-      const event = this.#outstanding.takeEvent();
+      const event = this.outstanding.takeEvent();
       if (event === undefined) return;
       const { child, outcome } = event;
       this.#reporter.report(outcome);

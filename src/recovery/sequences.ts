@@ -12,7 +12,7 @@ import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
 import { type Freshness, type StaleReason, stalenessReason } from "./checks.ts";
 import type { Child } from "./children/child.ts";
 import { Endings } from "./endings.ts";
-import { type History, WINDOW_OPEN } from "./history.ts";
+import { type History, type Room, WINDOW_OPEN } from "./history.ts";
 import type { Step } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
 import {
@@ -43,7 +43,7 @@ interface SequencesOptions {
   readonly freshness: Freshness;
   readonly reporter: Reporter;
   /** At most so many recoveries are in progress. */
-  readonly capacity: number;
+  readonly room: Room;
 }
 
 /**
@@ -83,7 +83,7 @@ export class Sequences {
 
   /** True if one more may be in progress, or takes the place of an older one of its agent. */
   hasRoomFor(key: number): boolean {
-    return this.#byKey.size < this.#options.capacity || this.#byKey.has(key);
+    return this.#byKey.size < this.#options.room.capacity || this.#byKey.has(key);
   }
 
   /** Recoveries whose next step waits for its place in a turn. */

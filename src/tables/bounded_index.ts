@@ -1,7 +1,7 @@
 // A fixed map from u32 keys to slot numbers: open addressing with linear probing in two typed
-// arrays, never resized, never re-hashed, deterministic (spec 03 section 9). Every operation reads
-// no more than 64 buckets, so a hostile choice of keys costs a refusal and never time. Removal
-// leaves a tombstone, which a later insert takes over.
+// arrays, never grown in place, never re-hashed, deterministic (spec 03 section 9). Every
+// operation reads no more than 64 buckets, so a hostile choice of keys costs a refusal and never
+// time. Removal leaves a tombstone, which a later insert takes over.
 import { assert } from "../base/assert.ts";
 import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { saturatingAdd } from "../base/saturating.ts";
@@ -108,6 +108,22 @@ export class BoundedIndex {
     this.#slots[bucket] = TOMBSTONE;
     this.#occupied -= 1;
     return slot;
+  }
+
+  /**
+   * The same entries in an index for `capacity` of them: this one if that is of the same size, or
+   * if a key finds no bucket in the other.
+   */
+  resized(capacity: number): BoundedIndex {
+    if (bucketCountFor(capacity) === this.bucketCount) return this;
+    const other = new BoundedIndex(capacity);
+    other.probeExhausted = this.probeExhausted;
+    for (let bucket = 0; bucket < this.bucketCount; bucket++) {
+      const slot = this.#slots[bucket]!;
+      if (slot !== EMPTY && slot !== TOMBSTONE && !other.insert(this.#keys[bucket]!, slot))
+        return this;
+    }
+    return other;
   }
 
   /** Every (key, slot) in table order. Cold side: it allocates. */

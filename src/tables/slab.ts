@@ -1,6 +1,7 @@
 // A fixed table of values by u32 key: a preallocated slab, a last-in first-out list of its free
-// slots, and a bounded index (spec 03 section 10, "Common shape"). It never grows; a full table
-// refuses. The index entry is reserved before the value is written, so a refusal changes nothing.
+// slots, and a bounded index (spec 03 section 10, "Common shape"). It grows only on demand; a full
+// table refuses. The index entry is reserved before the value is written, so a refusal changes
+// nothing.
 import { BoundedIndex } from "./bounded_index.ts";
 
 export const SLAB_INSERTED = 0;
@@ -14,6 +15,8 @@ export class Slab<V extends NonNullable<unknown>> {
   readonly #values: (V | undefined)[];
   readonly #free: Uint32Array;
   #freeCount = 0;
+  /** Of the slab that this one took the place of. */
+  #exhaustedBefore = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -71,9 +74,18 @@ export class Slab<V extends NonNullable<unknown>> {
     for (const [key, slot] of this.#index.entries()) yield [key, this.#values[slot]!];
   }
 
+  /** The same entries in a slab for `capacity` of them, or for as many as there are. */
+  resized(capacity: number): Slab<V> {
+    const other = new Slab<V>(Math.max(capacity, this.size));
+    other.#exhaustedBefore = this.probeExhausted;
+    for (const [key, value] of this.entries())
+      if (other.tryInsert(key, value) !== SLAB_INSERTED) return this;
+    return other;
+  }
+
   /** Inserts refused by the index. */
   get probeExhausted(): number {
-    return this.#index.probeExhausted;
+    return this.#exhaustedBefore + this.#index.probeExhausted;
   }
 
   /** Filled backwards, so that the first insert lands in slot 0. */

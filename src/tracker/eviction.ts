@@ -2,7 +2,11 @@
 // than ten thresholds, and under the strict policy its stall was also reported. The work per frame
 // is bounded by the scan window; a cursor walks the ring, so repeated attempts see every slot.
 // "Oldest" is not promised.
-import { EVICTION_WINDOW_MAX, EVICTION_WINDOW_MIN } from "../base/limits.ts";
+import {
+  EVICTION_WINDOW_DEFAULT,
+  EVICTION_WINDOW_MAX,
+  EVICTION_WINDOW_MIN,
+} from "../base/limits.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { DeadlineLanes } from "./deadline_lanes.ts";
 import type { Slots } from "./slots.ts";
@@ -16,20 +20,32 @@ const EVICTION_MULTIPLIER = 10;
  */
 export type EvictionPolicy = "strict" | "balanced";
 
+export interface EvictionOptions {
+  /** By default "strict". */
+  readonly evictionPolicy?: EvictionPolicy;
+  /** Slots searched per scan; clamped to 1..4096. */
+  readonly evictionScanWindow?: number;
+}
+
 export class Eviction {
   /** Where the next scan starts; below max(len, 1). */
   cursor = 0;
   /** Slots searched per scan. */
-  readonly window: number;
+  window = EVICTION_WINDOW_DEFAULT;
   readonly #slots: Slots;
   readonly #lanes: DeadlineLanes;
-  readonly #balanced: boolean;
+  #balanced = false;
 
-  constructor(slots: Slots, lanes: DeadlineLanes, policy: EvictionPolicy, window: number) {
+  constructor(slots: Slots, lanes: DeadlineLanes, options: EvictionOptions) {
     this.#slots = slots;
     this.#lanes = lanes;
-    this.#balanced = policy === "balanced";
-    this.window = clampWindow(window);
+    this.change(options);
+  }
+
+  /** From the next search on. */
+  change({ evictionPolicy, evictionScanWindow = EVICTION_WINDOW_DEFAULT }: EvictionOptions): void {
+    this.#balanced = evictionPolicy === "balanced";
+    this.window = clampWindow(evictionScanWindow);
   }
 
   /**

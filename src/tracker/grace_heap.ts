@@ -10,7 +10,7 @@ export class GraceHeap {
 
   constructor(slots: Slots) {
     this.#slots = slots;
-    this.#heap = new Int32Array(slots.capacity);
+    this.#heap = new Int32Array(slots.rowCount);
   }
 
   get count(): number {

@@ -10,8 +10,8 @@ import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
 
 export function checkTrackerInvariants(table: SlotTable, cursor: number): void {
   const { slots, len, index } = table;
-  assert(len <= slots.capacity, "len is at most the capacity");
-  assert(slots.capacity <= TRACKER_CAPACITY_MAX, "the capacity is at most 2^20");
+  assert(len <= slots.rowCount, "len is at most the rows that are reserved");
+  assert(slots.rowCount <= TRACKER_CAPACITY_MAX, "the capacity is at most 2^20");
   assert(index.occupied === len, "the index holds one entry per live slot");
   assert(cursor >= 0 && cursor < Math.max(len, 1), "the eviction cursor points at a live slot");
   checkSlots(table);

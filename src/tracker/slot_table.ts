@@ -3,6 +3,7 @@
 // them consistent or changes nothing (spec 03 sections 4.2, 6 and 11). What may be done to a row is
 // decided in tracker.ts.
 import { AGENT_NEW, AgentTable } from "../agents/agent_table.ts";
+import { assert } from "../base/assert.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import type { Datagram } from "../events/datagram.ts";
@@ -41,6 +42,16 @@ export interface AgentBeats {
   left(number: number, beats: number): void;
 }
 
+interface SlotTableOptions {
+  readonly capacity: number;
+  /** Rows that are reserved: the largest capacity that it can be given. */
+  readonly room: number;
+  /** The threshold of a member that is new. */
+  readonly thresholdNs: number;
+  readonly counters: TrackerCounters;
+  readonly processes: ProcessReader;
+}
+
 export class SlotTable {
   readonly slots: Slots;
   readonly lanes: DeadlineLanes;
@@ -49,7 +60,7 @@ export class SlotTable {
   readonly looks: LookOrder;
   /** By slot: what was known of the member when it was last named, for other rules. */
   readonly facts: (MemberFacts | undefined)[] = [];
-  readonly index: BoundedIndex;
+  index: BoundedIndex;
   readonly removed: RemovedPids;
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
   newcomers: Newcomers | undefined = undefined;
@@ -57,6 +68,8 @@ export class SlotTable {
   agentBeats: AgentBeats | undefined = undefined;
   /** The threshold of a member that is new. */
   thresholdNs: number;
+  /** Live rows at most; those that were there when it was lowered stay. */
+  capacity: number;
   /** Live rows: 0..len-1. */
   len = 0;
   /** Live rows whose latch is set. */
@@ -65,21 +78,24 @@ export class SlotTable {
   sharedCount = 0;
   readonly counters: TrackerCounters;
 
-  constructor(
-    capacity: number,
-    thresholdNs: number,
-    counters: TrackerCounters,
-    processes: ProcessReader,
-  ) {
+  constructor({ capacity, room, thresholdNs, counters, processes }: SlotTableOptions) {
+    this.capacity = capacity;
     this.thresholdNs = thresholdNs;
     this.agents = new AgentTable();
     this.index = new BoundedIndex(capacity);
     this.counters = counters;
-    this.slots = new Slots(capacity);
+    this.slots = new Slots(room);
     this.lanes = new DeadlineLanes(this.slots, this.counters);
     this.share = new UidShare(this.slots, processes);
     this.looks = new LookOrder(this.slots);
-    this.removed = new RemovedPids(capacity);
+    this.removed = new RemovedPids(room);
+  }
+
+  /** From now on it has so many rows at most; `capacity` is not above the rows reserved. */
+  resize(capacity: number): void {
+    assert(capacity <= this.slots.rowCount, "a table grows up to the rows that are reserved");
+    this.capacity = capacity;
+    this.index = this.index.resized(capacity);
   }
 
   /** The live row of `key`, or -1. */

@@ -147,7 +147,8 @@ export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
   Pick<Slots, "isLatched" | "hasSource" | "hasEnded" | "isProven">;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
-  get capacity(): number {
+  /** Rows that are reserved, whether they may be used or not. */
+  get rowCount(): number {
     return this.pid.length;
   }
 

@@ -1,11 +1,11 @@
-// The table of watched processes: one slot per pid, fixed capacity, no growth, no exceptions (spec
+// The table of watched processes: one slot per pid, a capacity, no growth, no exceptions (spec
 // 03). `record` takes one datagram, which carries its time and the identity of its sender;
 // `drainDue` finds who fell silent. What is refused changes nothing that a beat changes, so it
 // cannot keep a dead agent alive. The beat path never allocates.
 import { AGENT_NEW } from "../agents/agent_table.ts";
 import { assert } from "../base/assert.ts";
 import { Counters } from "../base/counters.ts";
-import { EVICTION_WINDOW_DEFAULT, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
@@ -18,7 +18,7 @@ import { u64FromPair } from "../base/u64.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { EndedMembers } from "./ended_members.ts";
-import { Eviction, type EvictionPolicy } from "./eviction.ts";
+import { Eviction, type EvictionOptions } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
 import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
@@ -48,14 +48,13 @@ export const FRESH_UNVERIFIABLE_GENERATION = 3;
 /** The agent is alive and beats, and its beats are refused. */
 export const FRESH_BEATS_REFUSED = 4;
 
-interface TrackerOptions {
+export interface TrackerOptions extends EvictionOptions {
   /** The threshold of a member that is new. */
   readonly thresholdNs: number;
   /** Clamped to 2^20; 0 refuses every pid. */
   readonly capacity?: number;
-  readonly evictionPolicy?: EvictionPolicy;
-  /** Slots searched per scan; clamped to 1..4096. */
-  readonly evictionScanWindow?: number;
+  /** The largest capacity that it can be given later; by default the one that it has. */
+  readonly room?: number;
   readonly processes: ProcessReader;
 }
 
@@ -68,33 +67,29 @@ export class Tracker {
   readonly ends: EndedMembers;
 
   readonly #slots: Slots;
-  readonly #eviction: Eviction;
+  readonly eviction: Eviction;
   readonly #scan: StallScan;
 
   constructor(options: TrackerOptions) {
     const wanted = options.capacity ?? TRACKER_CAPACITY_CLASS_DEFAULT;
     assert(Number.isInteger(wanted) && wanted >= 0, "a tracker capacity is an integer >= 0");
     const capacity = Math.min(wanted, TRACKER_CAPACITY_MAX);
-    this.table = new SlotTable(capacity, options.thresholdNs, this.counters, options.processes);
+    const room = Math.max(capacity, options.room ?? 0);
+    this.table = new SlotTable({ ...options, capacity, room, counters: this.counters });
     this.#slots = this.table.slots;
     this.slots = this.#slots;
-    this.#eviction = new Eviction(
-      this.#slots,
-      this.table.lanes,
-      options.evictionPolicy ?? "strict",
-      options.evictionScanWindow ?? EVICTION_WINDOW_DEFAULT,
-    );
-    this.#scan = new StallScan(this.table, this.#eviction, options.processes);
+    this.eviction = new Eviction(this.#slots, this.table.lanes, options);
+    this.#scan = new StallScan(this.table, this.eviction, options.processes);
     this.ends = new EndedMembers(this.table, this.#scan);
   }
 
   get capacity(): number {
-    return this.#slots.capacity;
+    return this.table.capacity;
   }
 
   /** Slots that are read per victim search. */
   get evictionWindow(): number {
-    return this.#eviction.window;
+    return this.eviction.window;
   }
 
   /** Tracked processes; slots 0..len-1 are live. */
@@ -302,7 +297,7 @@ export class Tracker {
    * every slot.
    */
   checkInvariants(): void {
-    checkTrackerInvariants(this.table, this.#eviction.cursor);
+    checkTrackerInvariants(this.table, this.eviction.cursor);
   }
 
   /**
@@ -382,7 +377,7 @@ export class Tracker {
    */
   #evict(datagram: Datagram): number {
     const { len, latchedCount, share } = this.table;
-    const silent = this.#eviction.findVictim(len, latchedCount, datagram.nowNs);
+    const silent = this.eviction.findVictim(len, latchedCount, datagram.nowNs);
     if (silent < 0) this.counters.add(TRACKER.evictionScanTruncated);
     const victim = silent < 0 ? share.findVictim(datagram.attestedUid) : silent;
     if (victim < 0 || !this.table.replace(victim, datagram.key)) return -1;

@@ -143,7 +143,7 @@ export class EndsHarness extends ObserverHarness {
         this.offered.push({ pid, uid, unit });
         return this.takesPlace;
       },
-      forgetAfterNs: FORGET_AFTER_MS * MS,
+      forgetAfterNs: () => FORGET_AFTER_MS * MS,
       reports: {
         exited: ({ pid, how, exitStatus, recoveryId }) => {
           this.statuses.push(exitStatus);

@@ -45,7 +45,7 @@ class ReportsHarness {
         { length: listenerCount },
         (_, listenerNumber) => new ScriptedListener({ name: `l${listenerNumber}` }),
       ),
-      trackerCapacity: CAPACITY,
+      trackerCapacity: () => CAPACITY,
       innermostPid: (pid) => this.innermost.get(pid) ?? Number.NaN,
     });
   }

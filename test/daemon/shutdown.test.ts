@@ -63,7 +63,7 @@ class Subject extends TickHarness {
       log,
       refusals: observer.refusals,
       listeners: observer.listeners,
-      trackerCapacity: observer.tracker.capacity,
+      trackerCapacity: () => observer.tracker.capacity,
       innermostPid: () => Number.NaN,
     });
     const feed = new EventFeed({ log: this.events, agentName: () => "", unixMsAtStart: () => 0 });

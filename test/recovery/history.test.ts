@@ -43,7 +43,7 @@ function debounced(
   debounceNs = DEBOUNCE,
   counters: RecoveryCounters = newCounters(),
 ): History {
-  return new History(capacity, settings({ debounceNs }), counters);
+  return new History({ capacity }, settings({ debounceNs }), counters);
 }
 
 function fire(history: History, pid: number, generation: number, nowNs: number): boolean {
@@ -208,7 +208,7 @@ const T0 = 1_000;
 const PID = 42;
 
 function paced(fields: Partial<HistorySettings>, capacity = 8) {
-  const history = new History(capacity, settings(fields), newCounters());
+  const history = new History({ capacity }, settings(fields), newCounters());
   // Every recovery has a window of its own: here it is about the pace.
   let nextWindow = 1;
   const at = (s: number) => s * NS_PER_S;
@@ -295,7 +295,7 @@ describe("The back-off", () => {
 describe("The budget", () => {
   test("that is used up is news still after somebody has only asked", () => {
     const budget = settings({ budget: 1, budgetWindowNs: 60 * NS_PER_S });
-    const history = new History(4, budget, newCounters());
+    const history = new History({ capacity: 4 }, budget, newCounters());
     history.began(PID, PID, 1, 0, budget);
     const look = () => history.lookAtPace(PID, 1, 0, 20 * NS_PER_S, budget);
     expect([look(), look()]).toEqual([PACE_GAVE_UP, PACE_GAVE_UP]);

@@ -102,7 +102,9 @@ const NETWORK = 3;
 export class ReferenceTracker {
   /** Times in which no agent could be heard, in their order. */
   readonly pauses: { readonly endNs: number; readonly ns: number; readonly anew?: boolean }[] = [];
-  readonly capacity: number;
+  capacity: number;
+  /** Removed members that are remembered. */
+  readonly room: number;
   policy: "strict" | "balanced";
   window: number;
   slots: ReferenceSlot[] = [];
@@ -123,12 +125,14 @@ export class ReferenceTracker {
 
   constructor(options: {
     capacity: number;
+    room?: number;
     policy: "strict" | "balanced";
     window: number;
     startTime: (pid: number) => number | undefined;
     hasEnded: (pid: number, startTime: number) => boolean;
   }) {
     this.capacity = options.capacity;
+    this.room = options.room ?? options.capacity;
     this.policy = options.policy;
     this.window = options.window;
     this.#startTime = options.startTime;
@@ -514,7 +518,7 @@ export class ReferenceTracker {
   }
 
   #remember(pid: number): void {
-    if (this.removed.length < this.capacity) this.removed.push(pid);
+    if (this.removed.length < this.room) this.removed.push(pid);
     else this.counters.removedPidDrops += 1;
   }
 

@@ -45,7 +45,7 @@ export interface Daemon {
   readonly runner: SimulatedRunner;
   readonly recorder: Recorder;
   readonly promises: Promises;
-  /** The terms of the rule have changed: as the swap of a reload does it. */
+  /** Terms of the rule and sizes have changed: as the swap of a reload does it. */
   reload(): void;
 }
 
@@ -73,6 +73,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     observerInode: scenario.observerInode,
     readPidMax: scenario.readsPidMax ? () => world.pidMax : undefined,
     trackerCapacity: capacity,
+    room: scenario.room,
     evictionPolicy: scenario.evictionPolicy,
     evictionScanWindow: scenario.evictionScanWindow,
     admission: {
@@ -103,6 +104,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const metrics = seams.metrics({
     blocks: METRIC_BLOCKS,
     capacity,
+    room: scenario.room,
     listeners: links.map(({ options }) => ({ name: options.name, kind: options.kind })),
     accounting: observer.accounting,
     perPid: true,
@@ -197,6 +199,9 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
       identification.changeRules(findRule);
       rematch.swap(clock.lastNs, (agent, facts) => identification.renamed(agent, facts));
       promises.reloaded(clock.lastNs);
+      observer.tracker.eviction.change(scenario);
+      for (const table of [observer.tracker.table, recovery.outstanding, metrics])
+        table.resize(scenario.capacity);
     },
   };
 }

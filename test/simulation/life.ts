@@ -112,8 +112,20 @@ export class Life {
     if (this.#daemon.observer.hasPendingStalls()) return;
     coverage.count("reloads");
     Object.assign(rule, drawTerms(random, rule, scenario.thresholdNs));
+    this.#drawSizes();
     this.#daemon.reload();
     this.#model.observer.reload();
+  }
+
+  // Down to what is used, and up to what is reserved.
+  #drawSizes(): void {
+    const { random, scenario } = this.#world;
+    const used = this.#daemon.observer.tracker.len;
+    const { room } = scenario;
+    scenario.capacity = Math.min(room, Math.max(1, used + random.pick([0, 1, 3, room])));
+    scenario.evictionPolicy = random.pick(["strict", "balanced"]);
+    scenario.evictionScanWindow = random.pick([1, 4, 256]);
+    this.#model.metrics.resize(scenario.capacity);
   }
 
   get #hasWorkLeft(): boolean {

@@ -68,9 +68,13 @@ export class MetricsModel {
   resumesTold = 0;
   clockRegressions = 0;
   clockJumps = 0;
-  readonly #rowsMax: number;
+  #rowsMax: number;
 
   constructor(capacity: number) {
+    this.#rowsMax = capacity + 64;
+  }
+
+  resize(capacity: number): void {
     this.#rowsMax = capacity + 64;
   }
 

@@ -184,7 +184,7 @@ export class MortalWorld extends ObserverHarness {
       unitEnds: this.unitEnds,
       isRecovering: () => false,
       succeeds: () => false,
-      forgetAfterNs: Number.POSITIVE_INFINITY,
+      forgetAfterNs: () => Number.POSITIVE_INFINITY,
       reports: this.promises,
       nowGeneration,
       monotonicNs: () => 0,

@@ -108,6 +108,7 @@ export class ObserverModel {
     this.#options = options;
     this.tracker = new ReferenceTracker({
       capacity: scenario.capacity,
+      room: scenario.room,
       policy: scenario.evictionPolicy,
       window: scenario.evictionScanWindow,
       startTime: (pid) => known(processes.startTime(pid)),
@@ -127,9 +128,12 @@ export class ObserverModel {
     this.pidMax = scenario.readsPidMax ? options.readPidMax() : 2 ** 32 - 1;
   }
 
-  /** The rule of the scenario has other terms now. */
+  /** The rule of the scenario has other terms now, and the tracker other sizes. */
   reload(): void {
-    const { rule, thresholdNs } = this.#options.scenario;
+    const { rule, thresholdNs, capacity, evictionPolicy, evictionScanWindow } =
+      this.#options.scenario;
+    const sizes = { capacity, policy: evictionPolicy, window: evictionScanWindow };
+    Object.assign(this.tracker, sizes);
     const others = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
     this.tracker.changeAll(this.nowNs, (pid) =>
       this.identification.hasRule(this.tracker.find(pid)!) ? rule! : others,

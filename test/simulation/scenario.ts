@@ -14,9 +14,12 @@ export interface Scenario {
   readonly steps: number;
   readonly thresholdNs: number;
   readonly links: readonly LinkOptions[];
-  readonly capacity: number;
-  readonly evictionPolicy: "strict" | "balanced";
-  readonly evictionScanWindow: number;
+  /** A reload changes it, and the two after it. */
+  capacity: number;
+  evictionPolicy: "strict" | "balanced";
+  evictionScanWindow: number;
+  /** The largest capacity that a reload may give. */
+  readonly room: number;
   readonly judgeLimit: number;
   /** What the observer may be late; undefined = it notices no pause. */
   readonly pauseGapNs: number | undefined;
@@ -123,6 +126,7 @@ function fullScenario(
     thresholdNs: NS_PER_S,
     links,
     capacity: agentCount + 8,
+    room: 2 * agentCount,
     evictionPolicy: "strict",
     evictionScanWindow: 256,
     judgeLimit: 1_024,
@@ -182,6 +186,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
       agentCount + 8,
       4 * agentCount,
     ]),
+    room: 4 * agentCount + 8,
     evictionPolicy: random.pick(["strict", "balanced"]),
     evictionScanWindow: random.pick([1, 4, 256]),
     judgeLimit: random.pick([1, 3, 20, 1_024, 1_024, 1_024]),

@@ -96,6 +96,25 @@ describe("BoundedIndex", () => {
     ]);
   });
 
+  test("has the same entries for another capacity, without tombstones, and goes on counting", () => {
+    const small = new BoundedIndex(4);
+    for (let key = 1; key <= 8; key++) small.insert(key, key * 10);
+    expect(small.insert(9, 90)).toBe(false);
+    small.remove(3);
+    const large = small.resized(5_000);
+    expect(large.bucketCount).toBe(32_768);
+    expect(new Map(large.entries())).toEqual(new Map(small.entries()));
+    expect([large.occupied, large.probeExhausted, large.get(3)]).toEqual([7, 1, -1]);
+    expect(large.resized(5_001)).toBe(large);
+  });
+
+  test("stays as it is if the keys have no room in a smaller one", () => {
+    const index = new BoundedIndex(64);
+    for (let key = 1; key <= 9; key++) index.insert(key, key);
+    expect(index.resized(4)).toBe(index);
+    expect(index.probeExhausted).toBe(0);
+  });
+
   test("admits 50,000 keys one after another through a full table", () => {
     const index = new BoundedIndex(64);
     const live: number[] = [];

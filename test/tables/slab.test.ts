@@ -50,6 +50,25 @@ describe("Slab", () => {
     expect(slab.tryInsert(keys[64]!, 1)).toBe(SLAB_INSERTED);
   });
 
+  test("keeps its values in one of another size, which has room for all of them at least", () => {
+    const slab = new Slab<string>(3);
+    for (const [key, value] of [
+      [10, "a"],
+      [11, "b"],
+      [12, "c"],
+    ] as const)
+      slab.put(key, value);
+    slab.remove(11);
+    const small = slab.resized(1);
+    expect([...small.entries()].sort()).toEqual([
+      [10, "a"],
+      [12, "c"],
+    ]);
+    expect([small.capacity, small.tryInsert(13, "d")]).toEqual([2, SLAB_FULL]);
+    const large = small.resized(5_000);
+    expect([large.get(12), large.tryInsert(13, "d"), large.size]).toEqual(["c", SLAB_INSERTED, 3]);
+  });
+
   test("agrees with a Map of bounded size", () => {
     const operation = fc.record({
       kind: fc.constantFrom("tryInsert", "put", "remove", "get"),

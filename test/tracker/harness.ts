@@ -60,10 +60,13 @@ export class Harness {
   readonly datagram = new Datagram();
   #taken: ReferenceCounters;
 
-  constructor(options: { capacity?: number; policy?: EvictionPolicy; window?: number } = {}) {
+  constructor(
+    options: { capacity?: number; room?: number; policy?: EvictionPolicy; window?: number } = {},
+  ) {
     this.tracker = new Tracker({
       thresholdNs: THRESHOLD,
       ...(options.capacity !== undefined && { capacity: options.capacity }),
+      ...(options.room !== undefined && { room: options.room }),
       ...(options.policy !== undefined && { evictionPolicy: options.policy }),
       ...(options.window !== undefined && { evictionScanWindow: options.window }),
       processes: {

@@ -72,6 +72,13 @@ type Operation =
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "take removed" }
   | {
+      readonly kind: "capacity";
+      /** Above the members that there are, but not above the room. */
+      readonly more: number;
+      readonly policy: "strict" | "balanced";
+      readonly window: number;
+    }
+  | {
       readonly kind: "ask";
       readonly pid: number;
       readonly generation: number | undefined;
@@ -173,6 +180,15 @@ function operations(world: World): fc.Arbitrary<Operation> {
     {
       weight: 1,
       arbitrary: fc.record({
+        kind: fc.constant("capacity" as const),
+        more: fc.constantFrom(0, 1, 3, 1_000),
+        policy: fc.constantFrom("strict" as const, "balanced" as const),
+        window: fc.constantFrom(1, 2, 3, 256),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
         kind: fc.constant("ask" as const),
         pid,
         generation: maybe(5, 6),
@@ -191,10 +207,11 @@ class Pair {
   #now = 200;
 
   constructor(capacity: number, policy: "strict" | "balanced", window: number) {
-    this.fast = new Harness({ capacity, policy, window });
+    const room = capacity + 5;
+    this.fast = new Harness({ capacity, room, policy, window });
     const startTime = (pid: number) => this.fast.startTimes.get(pid);
     const hasEnded = (pid: number) => this.fast.ended.has(pid);
-    this.slow = new ReferenceTracker({ capacity, policy, window, startTime, hasEnded });
+    this.slow = new ReferenceTracker({ capacity, room, policy, window, startTime, hasEnded });
   }
 
   /** Applies `operation` to both and compares what they say and what they have become. */
@@ -239,7 +256,8 @@ class Pair {
       else fast.ended.delete(operation.pid);
     } else if (operation.kind === "take removed") {
       expect(fast.tracker.takeEvictedPid()).toBe(slow.removed.pop() ?? -1);
-    } else this.#ask(operation);
+    } else if (operation.kind === "capacity") this.#resize(operation);
+    else this.#ask(operation);
   }
 
   #beat(operation: Extract<Operation, { kind: "beat" }>): void {
@@ -273,6 +291,18 @@ class Pair {
     expect(found).toBe(wanted);
     reached.add(found);
     expect(before).toBe(this.slow.slots.findIndex((slot) => slot.pid === pid));
+  }
+
+  #resize({ more, policy, window }: Extract<Operation, { kind: "capacity" }>): void {
+    const { fast, slow } = this;
+    const before = slow.capacity;
+    const capacity = Math.min(slow.room, slow.slots.length + more);
+    fast.tracker.eviction.change({ evictionPolicy: policy, evictionScanWindow: window });
+    fast.tracker.table.resize(capacity);
+    Object.assign(slow, { capacity, policy, window });
+    expect(fast.tracker.capacity).toBe(capacity);
+    if (capacity < before) reached.add("smaller");
+    if (capacity > before) reached.add("larger");
   }
 
   #drain({ threshold, max, later }: Extract<Operation, { kind: "drain" }>): void {
@@ -422,6 +452,7 @@ describe("Tracker agrees with its slow twin", () => {
       "evictionScanTruncated",
       "evictions",
       "invariantViolations",
+      "larger",
       "late",
       "namespaceConflicts",
       "nonceRestarts",
@@ -431,6 +462,7 @@ describe("Tracker agrees with its slow twin", () => {
       "parked",
       "pidRecycles",
       "removedPidDrops",
+      "smaller",
       "uidShares",
     ]);
   });

@@ -71,15 +71,22 @@ function keyChanges(
 ): Change[] {
   const [old, now] = [before as Fields, after as Fields];
   return Object.entries(keys).flatMap(([name, key]) => {
-    const { field, loads, reload } = key;
+    const { field, loads } = key;
     if (isInherited(field)) return [];
     const isSame = isDeepStrictEqual(old[field], now[field]);
     const holdsSame = loads === undefined || isDeepStrictEqual(old[loads], now[loads]);
     // What a secret file has brought in is said once, with the key of the file.
     const isBrought = !isSame && bringsSecret(keys, field, old, now);
     if (isBrought || (isSame && holdsSame)) return [];
-    return [{ ...placeOf(name), how: howOf(key, old, now), reload }];
+    return [{ ...placeOf(name), how: howOf(key, old, now), reload: reloadOf(key, now[field]) }];
   });
+}
+
+function reloadOf(
+  { reload, liveMax = Number.POSITIVE_INFINITY }: Key,
+  value: unknown,
+): Key["reload"] {
+  return typeof value === "number" && value > liveMax ? "restart" : reload;
 }
 
 /** True if a secret file that is named before or now has the value of `field`. */

@@ -23,6 +23,8 @@ interface KeyFacts {
   /** Without the key its value is worked out from others, in the words of the reference page. */
   readonly computed?: string;
   readonly unit?: string;
+  /** Of a live key: a value above this one takes a restart all the same. */
+  readonly liveMax?: number;
   /** Of a secret file: the field that has what is in it. */
   readonly loads?: string;
 }

@@ -11,6 +11,7 @@ import {
   EVICTION_WINDOW_MIN,
   GLOBAL_BURST_MAX,
   THRESHOLD_NS_MIN,
+  TRACKER_CAPACITY_LIVE_MAX,
   TRACKER_CAPACITY_MAX,
 } from "../../base/limits.ts";
 import { LOG_LEVELS } from "../../base/log_level.ts";
@@ -50,19 +51,19 @@ const OBSERVER_KEYS = {
 };
 
 const TRACKER_KEYS = {
-  capacity: restart("capacity",
+  capacity: live("capacity",
     integer({ min: 1, max: TRACKER_CAPACITY_MAX, zeroWould: "watch no agent" }),
     "Processes that can be watched at the same time",
-    { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes" }),
-  eviction_policy: restart("evictionPolicy", word(["strict", "balanced"]),
+    { byDefault: TRACKER_CAPACITY_DEFAULT, unit: "processes", liveMax: TRACKER_CAPACITY_LIVE_MAX }),
+  eviction_policy: live("evictionPolicy", word(["strict", "balanced"]),
     "Who may lose its slot when all are taken", { byDefault: "strict" }),
-  eviction_scan_window: restart("evictionScanWindow", integer({ min: EVICTION_WINDOW_MIN,
+  eviction_scan_window: live("evictionScanWindow", integer({ min: EVICTION_WINDOW_MIN,
       max: EVICTION_WINDOW_MAX, zeroWould: "never find a free slot" }),
     "Slots searched for one to evict", { byDefault: EVICTION_WINDOW_DEFAULT, unit: "slots" }),
   pidfds_max: restart("pidfdsMax", integer({ min: 0, max: TRACKER_CAPACITY_MAX }),
     "Processes whose end is seen at once, by an open descriptor for each; 0 = none",
     { byDefault: PIDFDS_DEFAULT, unit: "descriptors" }),
-  forget_after: restart("forgetAfterNs", duration({ minMs: 1_000,
+  forget_after: live("forgetAfterNs", duration({ minMs: 1_000,
       zeroWould: "forget every agent of another machine as soon as it stalls" }),
     "Silence after which a stalled agent of another machine is forgotten", { byDefault: "24h" }),
 };

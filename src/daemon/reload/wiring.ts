@@ -16,6 +16,7 @@ import { NextReader, type StartedWith } from "./next_reader.ts";
 import { Reloader } from "./reloader.ts";
 import { memberCounts } from "./rematch.ts";
 import { Swap } from "./swap.ts";
+import { prepareTracker } from "./tracker_change.ts";
 
 /** A reload over the control socket: an act, noted with what came of it. */
 export function askedReload(
@@ -65,6 +66,7 @@ export function makeReloader(wiring: WiringOptions): Reloader {
       const next = given.loaded.config;
       const doors = prepareAll([
         () => prepareListeners(parts, next),
+        () => prepareTracker(parts, next.tracker),
         () => servers.prepare(next),
         () => watched,
       ]);

@@ -2,10 +2,17 @@
 // killed (SIGKILL sent) -> exited (reported, waiting to be handled) -> draining (the end of its
 // output is awaited). A child is in exactly one list at a time, so a child that has exited is never
 // signalled because of a timeout, and the head of a list is always its oldest member.
+import type { DecisionReason } from "../../events/outcome_words.ts";
 import type { OfMember } from "../../events/outcome.ts";
 import type { Stall } from "../../events/stall.ts";
 import type { StepPlace } from "../../events/step_kind.ts";
 import type { ChildOutput } from "./child_output.ts";
+
+/** Why a child may not be started beside the one that the agent has. */
+export interface InTheWay {
+  readonly reason: DecisionReason;
+  readonly error: string;
+}
 
 export type ChildAgent = Pick<Stall, "pid" | "key" | "agent" | "generation" | "verdict">;
 

@@ -10,11 +10,10 @@ import { assert } from "../../base/assert.ts";
 import { RECOVERY_COMPLETIONS_PER_TURN_MAX } from "../../base/limits.ts";
 import { saturatingAdd, saturatingSub } from "../../base/saturating.ts";
 import type { CompleteOutcome, OfMember, TimeoutOutcome } from "../../events/outcome.ts";
-import type { DecisionReason } from "../../events/outcome_words.ts";
 import type { Failure } from "../../processes/failure.ts";
 import { sameLineage } from "../../processes/generation.ts";
 import { SLAB_INSERTED, Slab } from "../../tables/slab.ts";
-import { type Child, type ChildAgent, ChildList } from "./child.ts";
+import { type Child, type ChildAgent, ChildList, type InTheWay } from "./child.ts";
 import { ChildKiller, type ChildTimes } from "./child_killer.ts";
 import { type ChildRunner, type ChildSetting, PLAIN_SETTING } from "./child_runner.ts";
 import { OutputWatch } from "./output_watch.ts";
@@ -35,12 +34,6 @@ interface ChildEvent {
   readonly outcome: TimeoutOutcome | CompleteOutcome;
 }
 
-/** Why a child may not be started beside the one that the agent has. */
-interface InTheWay {
-  readonly reason: DecisionReason;
-  readonly error: string;
-}
-
 export class Outstanding {
   /** Stale children reclaimed because another process has the pid of their agent. */
   recycleResets = 0;
@@ -52,7 +45,9 @@ export class Outstanding {
   #times: ChildTimes;
   /** Not handed out yet, the oldest first. */
   readonly #events: ChildEvent[] = [];
-  readonly #table: Slab<Child>;
+  #table: Slab<Child>;
+  /** Children at most, and as many orphans; see `resize()`. */
+  capacity: number;
   #orphanCount = 0;
 
   /** Has the children that run. */
@@ -68,6 +63,7 @@ export class Outstanding {
   constructor(capacity: number, runner: ChildRunner, times: ChildTimes) {
     this.#runner = runner;
     this.#times = times;
+    this.capacity = capacity;
     this.#table = new Slab(capacity);
     this.#killer = new ChildKiller({
       runner,
@@ -81,6 +77,12 @@ export class Outstanding {
   change(times: ChildTimes): void {
     this.#times = times;
     this.#killer.change(times);
+  }
+
+  /** Children that there are stay, also if they are more. */
+  resize(capacity: number): void {
+    this.capacity = capacity;
+    this.#table = this.#table.resized(capacity);
   }
 
   /** What became of children since it was asked last, one at a time; undefined = no more. */
@@ -123,7 +125,8 @@ export class Outstanding {
    * `release()`.
    */
   reserve(child: Child): boolean {
-    const inserted = this.#table.tryInsert(child.key, child) === SLAB_INSERTED;
+    const hasRoom = this.#table.size < this.capacity;
+    const inserted = hasRoom && this.#table.tryInsert(child.key, child) === SLAB_INSERTED;
     if (!inserted && this.#table.has(child.key)) this.#countViolation();
     return inserted;
   }
@@ -229,7 +232,7 @@ export class Outstanding {
    * orphans.
    */
   #makeOrphan(child: Child): boolean {
-    if (this.#orphanCount >= this.#table.capacity) return false;
+    if (this.#orphanCount >= this.capacity) return false;
     this.#forget(child);
     child.isOrphan = true;
     this.#orphanCount += 1;

@@ -179,8 +179,8 @@ describe("Reloader", () => {
     ["a wrong value", (s: Subject) => (s.text = "[log]\nlevel = 1\n"), "found the integer 1"],
     [
       "a key that takes a restart",
-      (s: Subject) => (s.text = `${LISTENER}[tracker]\ncapacity = 7\n`),
-      "tracker.capacity: 4096 -> 7 takes a restart",
+      (s: Subject) => (s.text = `${LISTENER}[tracker]\npidfds_max = 7\n`),
+      "tracker.pidfds_max: 16384 -> 7 takes a restart",
     ],
   ])(
     "%s is a failed reload that ends with READY, and the next one works",

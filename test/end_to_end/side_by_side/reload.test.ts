@@ -125,6 +125,42 @@ describe.concurrent("a reload", () => {
     },
   );
 
+  test.skipIf(!IS_LINUX)(
+    "makes room for more members, and for fewer as long as those that there are have it",
+    async () => {
+      const room = (capacity: number) => `[tracker]\ncapacity = ${capacity}\n`;
+      await using daemon = await DaemonProcess.start({ config: room(2) });
+      await using agents = new MortalAgents(daemon.socket);
+      const tracked = async () => sampleAt(await daemon.page(), "varta_watch_pids_tracked");
+      const refused = async () =>
+        sampleAt(await daemon.page(), "varta_tracker_capacity_exceeded_total") ?? 0;
+      for (let i = 0; i < 3; i++) await agents.start();
+      await until("one to be refused", async () => (await refused()) > 0);
+      expect(await tracked()).toBe(2);
+      await reload(daemon, room(65_536));
+      await until("all to be members", async () => (await tracked()) === 3);
+      expect(sampleAt(await daemon.page(), "varta_tracker_capacity")).toBe(65_536);
+      const fails = async (capacity: number) => {
+        const before = daemon.saying("reload failed").length;
+        replace(daemon, room(capacity));
+        daemon.signal("SIGHUP");
+        await daemon.untilSays("reload failed", before + 1);
+        await until("why", () => daemon.saying("configuration problem").length === before + 1);
+        return daemon.saying("configuration problem").at(-1)!.fields.get("problem");
+      };
+      expect(await fails(2)).toBe(
+        "tracker.capacity: found 2; want at least 3, which are members now",
+      );
+      expect(await fails(65_537)).toBe("tracker.capacity: 65536 -> 65537 takes a restart");
+      await reload(daemon, room(3));
+      const before = await refused();
+      await agents.start();
+      await until("the fourth to be refused", async () => (await refused()) > before);
+      expect(await tracked()).toBe(3);
+      expect(await daemon.stop()).toBe(0);
+    },
+  );
+
   test("of a file with problems changes nothing, is on the page, and the next one works", async () => {
     const good = (rate: number) => `[limits]\nglobal_rate = ${rate}\n`;
     await using daemon = await DaemonProcess.start({ config: good(7) });
