@@ -42,8 +42,8 @@ function whatToTry({ observer: { who_may } }: StatusView): Row[] {
   return [
     ["try it", "varta-watch beat --count 10 --interval 1s"],
     ...may,
-    ["your program", "docs/supervise/README.md: Python, Node, Java, Go, PHP, shell, C"],
-    ["still none", "varta-watch doctor"],
+    ["your program", "docs/client.md: the client library, and what a beat is made of"],
+    ["still none", "varta-watch explain PID"],
   ];
 }
 
