@@ -38,7 +38,8 @@ interface ServersOptions {
 /** A server that is given up, and when it begins to end: who asked for that is answered before. */
 interface Ending {
   readonly server: HttpServer | ControlServer;
-  readonly atNs: number;
+  /** +Infinity = the runtime has not come round since: an answer may wait for it. */
+  atNs: number;
 }
 
 const END_AFTER_NS = 100 * NS_PER_MS;
@@ -233,7 +234,11 @@ export class Servers implements Deadline {
 
   #giveUp(server: HttpServer | ControlServer | undefined): void {
     if (server === undefined) return;
-    this.#ending = [...this.#ending, { server, atNs: this.#options.nowNs() + END_AFTER_NS }];
+    const ending: Ending = { server, atNs: Number.POSITIVE_INFINITY };
+    this.#ending = [...this.#ending, ending];
+    setImmediate(() => {
+      ending.atNs = this.#options.nowNs() + END_AFTER_NS;
+    });
   }
 
   #serveOthers(): void {

@@ -74,7 +74,7 @@ describe.concurrent("a reload", () => {
     await until("the socket", () => existsSync(daemon.socket));
     daemon.signal("SIGHUP");
     await daemon.ready();
-    await daemon.untilSays("reload failed");
+    await daemon.untilSays("configuration problem");
     expect(daemon.saying("configuration problem")[0]!.fields.get("problem")).toContain("empty");
     expect(await daemon.stop()).toBe(0);
   });
