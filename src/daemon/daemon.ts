@@ -146,6 +146,7 @@ export class Daemon {
       parts: this.#parts,
       again: options.readAgain,
       lastGood: options.lastGood,
+      exporter: () => this.#writers?.exporter,
       notify: () => this.#notify,
       servers: this.#servers,
       socketWatch: () => this.#socketWatch,

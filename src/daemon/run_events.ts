@@ -46,6 +46,17 @@ export function exportBoot(
   });
 }
 
+/** Who has moved the file may have sent the signal for it: it is looked for now. */
+export function exportReload(
+  exporter: (Exporter & Pick<EventExport, "reopen">) | undefined,
+  observerNs: number,
+  config: string,
+  detail: string,
+): void {
+  exporter?.reopen();
+  exporter?.add("reload", { observerNs, pid: process.pid, config, detail });
+}
+
 export function exportEnd(
   exporter: Exporter,
   observerNs: number,

@@ -1,4 +1,4 @@
-// The begin and the end of a daemon as the export tells them (spec 09 section 1.2): what stands
+// The begin and the end of a daemon, and its reloads, as the export tells them (spec 09 section 1.2): what stands
 // before, between and after the events of one run.
 
 interface OfDaemon {
@@ -15,6 +15,14 @@ export interface DaemonBoot extends OfDaemon {
   readonly sessionId: string;
   /** Path of the configuration file. */
   readonly config: string;
+}
+
+/** The file was read again. */
+export interface DaemonReload extends OfDaemon {
+  /** Path of the configuration file. */
+  readonly config: string;
+  /** What has changed, or why nothing was applied: "nothing changed". */
+  readonly detail: string;
 }
 
 export interface DaemonShutdown extends OfDaemon {

@@ -35,6 +35,7 @@ type OfTheDaemon =
   | "late"
   | "missing"
   | "complete"
+  | "reload"
   | "boot"
   | "shutdown";
 type EventKindName = Exclude<KindName, OfTheDaemon>;

@@ -183,6 +183,7 @@ export const EVENT_KINDS = {
     line: "act",
     fields: ["target", "knownPid", "act", "isRefused", "byUid", "by", "detail", "askerPid"],
   },
+  reload: { line: "reload", fields: ["pid", "config", "detail"] },
   boot: { line: "boot", fields: ["pid", "version", "bootId", "sessionId", "config"] },
   shutdown: {
     line: "shutdown",

@@ -3,7 +3,7 @@
 // rare error text is one.
 import type { TextBuffer } from "../base/text_buffer.ts";
 import type { Act, MuteEvent } from "../events/act.ts";
-import type { DaemonBoot, DaemonShutdown } from "../events/daemon_life.ts";
+import type { DaemonBoot, DaemonReload, DaemonShutdown } from "../events/daemon_life.ts";
 import type { EventBatch } from "../events/event_batch.ts";
 import type { KindName } from "../events/event_kinds.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
@@ -31,6 +31,7 @@ export interface ExportedObjects {
   readonly complete: AgentComplete;
   readonly mute: MuteEvent;
   readonly act: Act;
+  readonly reload: DaemonReload;
   readonly boot: DaemonBoot;
   readonly shutdown: ShutdownRow;
 }

@@ -169,6 +169,7 @@ const FIRST_COLUMNS: { readonly [K in ObjectKind]: (event: ExportedObjects[K]) =
     ...(Number.isNaN(pid) ? {} : { pid: String(pid) }),
     payload: `${act} ${target}`,
   }),
+  reload: ({ pid, config, detail }) => ({ pid: String(pid), payload: `${config}: ${detail}` }),
   boot: ({ pid, version }) => ({ pid: String(pid), payload: version }),
   shutdown: ({ pid, reason }) => ({ pid: String(pid), payload: reason }),
 };

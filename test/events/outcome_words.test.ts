@@ -32,6 +32,7 @@ test("every reason is counted as the specification's table says", () => {
     ["unit_in_flight", "debounced", "-"],
     ["backing_off", "backed_off", "-"],
     ["gave_up", "gave_up", "-"],
+    ["plan_in_doubt", "held", "-"],
     ["muted", "held", "-"],
     ["storm_limit", "refused_storm_limit", "storm_limit"],
   ]);

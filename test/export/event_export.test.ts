@@ -243,6 +243,13 @@ const LATE: MemberLate = {
   thresholdNs: 5e9,
 };
 
+const RELOAD = {
+  observerNs: 8e9,
+  pid: 99,
+  config: "/etc/varta/varta.toml",
+  detail: "limits.global_rate: 7 -> 8",
+};
+
 const BOOT: DaemonBoot = {
   observerNs: 0,
   pid: 99,
@@ -481,6 +488,7 @@ describe("JSONL", () => {
     events.onLate(LATE);
     events.add("missing", { ...EXPECTED, graceNs: 30e9 });
     events.add("complete", { ...EXPECTED, members: 8, missingNs: 5e9 });
+    events.add("reload", RELOAD);
     events.onShutdown(SHUTDOWN);
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
@@ -499,6 +507,7 @@ describe("JSONL", () => {
       '"late","listener":"lab","agent":"worker@3","pid":12,"generation":5,"last_ns":3000000000,"silence_ms":3000,"late_ms":3000,"threshold_ms":5000}',
       '"missing","agent":"worker@3","members":7,"expected":8,"grace_ms":30000}',
       '"complete","agent":"worker@3","members":8,"expected":8,"missing_ms":5000}',
+      '"reload","pid":99,"config":"/etc/varta/varta.toml","detail":"limits.global_rate: 7 -> 8"}',
       '"shutdown","pid":99,"session_id":"5e","reason":"SIGTERM","exit_code":0,"uptime_ms":10000,"members":3,"beats":40,"stalls":1,"recoveries":1}',
     ]);
   });

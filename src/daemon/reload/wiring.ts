@@ -1,9 +1,11 @@
 // Wires the reload to the parts of the daemon.
 import type { Asker } from "../../events/act.ts";
+import type { EventExport } from "../../export/event_export.ts";
 import type { ReloadResult } from "../../view/reload_view.ts";
 import type { Acts } from "../acts.ts";
 import type { LastGood } from "../last_good.ts";
 import { keepLastGood } from "../last_good_wiring.ts";
+import { exportReload } from "../run_events.ts";
 import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { NO_DOORS, prepareAll } from "../door_change.ts";
@@ -40,6 +42,7 @@ interface WiringOptions {
   readonly servers: Servers;
   readonly again: ReadAgain | undefined;
   readonly lastGood: LastGood | undefined;
+  readonly exporter: () => EventExport | undefined;
   /** Asked when they are needed: they are opened after the handlers stand. */
   readonly notify: () => Notify | undefined;
   readonly socketWatch: () => SocketWatch | undefined;
@@ -52,7 +55,7 @@ export interface ReadAgain extends StartedWith {
 }
 
 export function makeReloader(wiring: WiringOptions): Reloader {
-  const { parts, again, servers, notify, socketWatch, lastGood } = wiring;
+  const { parts, again, servers, notify, socketWatch, lastGood, exporter } = wiring;
   const { live, log, acts, loaded, clock, observer, runner, recovery, feed } = parts;
   const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
@@ -79,7 +82,10 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     memberCounts: () => memberCounts(observer.tracker),
     notifyBegin: (monotonicUs) => notify()?.reloading(monotonicUs),
     notifyEnd: (trouble) => notify()?.reloaded(clock.lastNs, trouble),
-    happened: (detail) => feed.reloaded(detail, clock.nowNs()),
+    happened: (detail) => {
+      feed.reloaded(detail, clock.nowNs());
+      exportReload(exporter(), clock.nowNs(), again?.configFile ?? "", detail);
+    },
     counted: (succeeded) => countReload(loaded, succeeded, Date.now()),
     kept: (text) => {
       // Plans that were in doubt are not any more, also if nothing has changed.

@@ -1,13 +1,14 @@
 // "varta-watch reload" against the real daemon (spec 17): what it prints, how it ends, and what the
 // daemon keeps of it.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { ServiceManager } from "../../daemon/service_manager.ts";
 import { type CommandResult, runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -129,5 +130,26 @@ describe.concurrent("varta-watch reload", () => {
     expect(answers.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
     expect(answers.filter(({ stdout }) => stdout.includes("7 -> 8"))).not.toEqual([]);
     expect(daemon.saying("configuration changed")).toHaveLength(1);
+  });
+
+  test("has the export go on in a new file at once where somebody has moved it, and is in it", async () => {
+    using directory = new TemporaryDirectory();
+    const events = directory.at("events.tsv");
+    await using daemon = await DaemonProcess.start({
+      directory: directory.path,
+      config: `[export]\nfile = "${events}"\n`,
+    });
+    await until("the first line", () => existsSync(events) && readFileSync(events).length > 0);
+    renameSync(events, `${events}.1`);
+    daemon.signal("SIGHUP");
+    await until("the new file", () => existsSync(events) && readFileSync(events).length > 0);
+    const [line] = readFileSync(events, "utf8").split("\n");
+    expect(line!.split("\t").slice(1, 6)).toEqual([
+      "reload",
+      String(daemon.pid),
+      "-",
+      "-",
+      `${daemon.path("varta.toml")}: nothing changed`,
+    ]);
   });
 });
