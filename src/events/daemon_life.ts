@@ -1,5 +1,5 @@
-// The begin and the end of a daemon, and its reloads, as the export tells them (spec 09 section 1.2): what stands
-// before, between and after the events of one run.
+// The begin and the end of a daemon, and its reloads, as the export tells them (spec 09 section
+// 1.2): what stands before, between and after the events of one run.
 
 interface OfDaemon {
   readonly observerNs: number;
