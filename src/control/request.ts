@@ -64,8 +64,8 @@ export interface ControlSources {
   readonly explain: (target: string) => Promise<ExplainView | StrangerView | Unfound>;
   /** Has the configuration file read again; `isDry`: nothing is applied. */
   readonly reload: (isDry: boolean, by: ActAsker) => Promise<ReloadResult>;
-  /** Resolves when so many nanoseconds have passed: what the next turns decide is known then. */
-  readonly later: (ns: number) => Promise<void>;
+  /** Calls when so many nanoseconds have passed: what the next turns decide is known then. */
+  readonly later: (ns: number, wake: () => void) => void;
   /** Of a process of this host, made up by itself; "" = unknown. */
   readonly commOf: (pid: number) => string;
 }

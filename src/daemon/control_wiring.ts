@@ -35,7 +35,7 @@ export function controlSources(
     events: new EventStreams(events, SESSION_ID),
     explain: (target) => explaining.explain(target),
     reload,
-    later: (ns) => later.after(ns),
+    later: (ns, wake) => later.after(ns, wake),
     commOf: (pid) => processes.commOf(pid),
   };
 }

@@ -1,5 +1,6 @@
 // Wakes who waits for what the next turns decide. Timers of the runtime do not fire while the loop
-// waits, so it is a deadline of the loop.
+// waits, and promises that the loop resolves are looked at when it has waited: it is a deadline of
+// the loop, and calls.
 import type { Deadline } from "./deadline.ts";
 
 interface Waiting {
@@ -15,11 +16,9 @@ export class Later implements Deadline {
     this.#nowNs = nowNs;
   }
 
-  /** Resolves when `ns` have passed. */
-  after(ns: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ atNs: this.#nowNs() + ns, wake: resolve });
-    return promise;
+  /** Calls `wake` when `ns` have passed. */
+  after(ns: number, wake: () => void): void {
+    this.#waiting.push({ atNs: this.#nowNs() + ns, wake });
   }
 
   nextDeadlineNs(): number {

@@ -11,7 +11,7 @@ export function sourcesWith(given: Partial<ControlSources>): ControlSources {
     events: undefined as never,
     explain: () => Promise.reject(new Error("nobody explains here")),
     reload: () => Promise.reject(new Error("nobody reloads here")),
-    later: () => Promise.resolve(),
+    later: (_ns, wake) => wake(),
     commOf: () => "varta-watch",
     ...given,
   };

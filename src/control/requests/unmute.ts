@@ -2,13 +2,20 @@
 // answer comes a moment later where something was held.
 import { matchesGlob } from "../../base/glob.ts";
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../../base/limits.ts";
+import type { Pieces } from "../../base/pieces.ts";
 import { NS_PER_MS } from "../../base/time.ts";
 import type { UnmuteAnswer, UnmutedAgent } from "../../view/act_views.ts";
 import type { EventReader } from "../../view/event_reader.ts";
 import type { EventView } from "../../view/event_view.ts";
 import { actPieces, oneOrAll } from "../act_answer.ts";
-import { laterPieces } from "../later_pieces.ts";
-import { actor, answerLine, type Request, refusalPieces } from "../request.ts";
+import {
+  actor,
+  answerLine,
+  type Asker,
+  type ControlSources,
+  type Request,
+  refusalPieces,
+} from "../request.ts";
 import { TARGET } from "../targets.ts";
 
 /** Several turns, and still at once for who asked. */
@@ -32,10 +39,39 @@ export const UNMUTE: Request = {
     const answer = sources.acts.unmute(whom.target, actor(asker, sources));
     if ("error" in answer || !answer.unmuted.some(mayRecover)) return actPieces(answer);
     const began = sources.events.fromNow({ kinds: ["recovery"] }, () => {});
-    const whole = sources.later(DECIDED_NS).then(() => withRecoveries(answer, began));
-    return laterPieces(whole.then(answerLine), asker.wake);
+    return new DecidedPieces(answer, began, sources, asker);
   },
 };
+
+/** The answer when what was held is decided. */
+class DecidedPieces implements Pieces {
+  readonly #answer: UnmuteAnswer;
+  readonly #began: EventReader;
+  #isDecided = false;
+  #isSent = false;
+  #isGone = false;
+
+  constructor(answer: UnmuteAnswer, began: EventReader, { later }: ControlSources, asker: Asker) {
+    this.#answer = answer;
+    this.#began = began;
+    later(DECIDED_NS, () => {
+      this.#isDecided = true;
+      if (!this.#isGone) asker.wake();
+    });
+  }
+
+  next(): string | null | undefined {
+    if (this.#isSent) return undefined;
+    if (!this.#isDecided) return null;
+    this.#isSent = true;
+    return answerLine(withRecoveries(this.#answer, this.#began));
+  }
+
+  end(): void {
+    this.#isGone = true;
+    this.#began.close();
+  }
+}
 
 function mayRecover({ state, still }: UnmutedAgent): boolean {
   return state === "stalled" && still === null;
@@ -43,7 +79,6 @@ function mayRecover({ state, still }: UnmutedAgent): boolean {
 
 function withRecoveries(answer: UnmuteAnswer, reader: EventReader): UnmuteAnswer {
   const events = reader.read(EVENTS_MAX).map(({ event }) => event);
-  reader.close();
   const began = events.filter(({ recovery }) => recovery?.what === "began");
   const unmuted = answer.unmuted.map((one) => ({ ...one, recovery: recoveryOf(one, began) }));
   return { ...answer, unmuted };

@@ -15,6 +15,8 @@ export class Acting {
   readonly events = new EventLog();
   /** How often an answer said that it has more. */
   wakes = 0;
+  /** Who waits for what the next turns decide. */
+  readonly waiting: (() => void)[] = [];
   readonly #request: Request;
 
   /** Two workers and an api, which beat. */
@@ -63,6 +65,7 @@ export class Acting {
     const sources = sourcesWith({
       acts: this.harness.acts,
       events: new EventStreams(events, "boot"),
+      later: (_ns, wake) => this.waiting.push(wake),
     });
     return this.#request.run(args, sources, { peer: PEER, wake: () => (this.wakes += 1) });
   }

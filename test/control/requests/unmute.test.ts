@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { NS_PER_S } from "../../../src/base/time.ts";
 import { UNMUTE } from "../../../src/control/requests/unmute.ts";
 import { DANA } from "../../daemon/acts_harness.ts";
-import { until } from "../../support/until.ts";
 import { Acting, linesOf } from "./acting.ts";
 
 function muted(...targets: readonly (string | undefined)[]): Acting {
@@ -53,7 +52,7 @@ describe("the request unmute", () => {
     expect(acting.ask({})[0]).toMatchObject({ error: "bad_field" });
   });
 
-  test("of what is stalled names the recovery that has begun for it", async () => {
+  test("of what is stalled names the recovery that has begun for it", () => {
     const acting = muted("100", "200");
     acting.stall();
     const answer = acting.open({ target: "100" });
@@ -62,7 +61,9 @@ describe("the request unmute", () => {
     acting.events.add({ ...event, pid: 101, recovery: { id: 8, what: "began" } }, 0);
     acting.events.add({ ...event, pid: 100, recovery: { id: 9, what: "began" } }, 0);
     acting.events.add({ ...event, pid: 100, recovery: { id: 9, what: "step", step: 1 } }, 0);
-    await until("the answer", () => acting.wakes > 0);
+    expect(answer.next()).toBeNull();
+    for (const wake of acting.waiting) wake();
+    expect(acting.wakes).toBe(1);
     expect(linesOf(answer)).toMatchObject([
       { v: 1, unmuted: [{ state: "stalled", recovery: 9, pid: 100 }] },
     ]);
