@@ -102,6 +102,7 @@ function normalized(text: string, daemon: DaemonProcess, pids: Pids): string {
       .replaceAll(/\(load .* in 10s\)$/gm, "(LOAD OF THE MACHINE)")
       .replaceAll(/\) in [a-z0-9_.]+$/gm, ") in WCHAN")
       .replaceAll(/, number \d+,/g, ", number N,")
+      .replaceAll(/crew-[0-9a-f]{10}/g, "crew-HASH")
       .replaceAll(/namespace 40\d{8}/g, "namespace INODE")
       .replaceAll(/observer: 40\d{8}/g, "observer: INODE")
   );
