@@ -7,7 +7,7 @@ import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../files/append_file.ts";
 import { FILES } from "../files/counters.ts";
-import { AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
+import { type AuditPace, AuditWriter, type AuditWriterOptions } from "./audit_writer.ts";
 import type { ChainKey } from "./chain.ts";
 import { AUDIT, type AuditCounters } from "./counters.ts";
 import type { Difference } from "./head_compare.ts";
@@ -53,7 +53,7 @@ export class AuditLog {
   readonly #ring: AuditRing;
   readonly #writer: AuditWriter;
   readonly #agentName: ((agent: number) => string) | undefined;
-  readonly #syncIntervalNs: number;
+  #syncIntervalNs: number;
   /** A record came after the writer was last started. */
   #isFresh = false;
   #wasBusy = false;
@@ -119,6 +119,11 @@ export class AuditLog {
   /** True while a write, a sync or a rotation is under way. */
   get busy(): boolean {
     return this.#writer.busy || this.memory?.busy === true;
+  }
+
+  change(pace: AuditPace): void {
+    this.#syncIntervalNs = pace.syncIntervalNs;
+    this.#writer.change(pace);
   }
 
   /** Queues the record of an outcome, or drops and counts it. `unixMs` is the wall clock now. */

@@ -21,10 +21,8 @@ const AUDIT_PASS_NS_MAX = 10 * NS_PER_MS;
 /** Spacing of the checks whether the path still names the open audit file. */
 const AUDIT_LOOK_NS = NS_PER_S;
 
-export interface AuditWriterOptions {
-  readonly counters: AuditCounters;
-  readonly files: CountersOf<typeof FILES>;
-  readonly path: string;
+/** When a file is full, and when its rows are synced. */
+export interface AuditPace {
   /** Size that starts a rotation; undefined = never. */
   readonly bytesMax: number | undefined;
   /** Records per fdatasync, at least 1. */
@@ -33,6 +31,12 @@ export interface AuditWriterOptions {
   readonly syncIntervalNs: number;
   readonly fsyncBudgetNs: number;
   readonly rotationBudgetNs: number;
+}
+
+export interface AuditWriterOptions extends AuditPace {
+  readonly counters: AuditCounters;
+  readonly files: CountersOf<typeof FILES>;
+  readonly path: string;
   readonly daemonPid: number;
   readonly unixMs: () => number;
   /** A monotonic clock for durations. */
@@ -43,7 +47,7 @@ export interface AuditWriterOptions {
 }
 
 export class AuditWriter {
-  readonly #options: AuditWriterOptions;
+  #options: AuditWriterOptions;
   readonly #ring: AuditRing;
   readonly #head: ChainHead;
   readonly #rotation: AuditRotation;
@@ -92,6 +96,11 @@ export class AuditWriter {
   /** True if written records are not synced, because none was due or because the sync failed. */
   get hasUnsynced(): boolean {
     return this.#unsyncedCount > 0;
+  }
+
+  /** From the next write on. */
+  change(pace: AuditPace): void {
+    this.#options = { ...this.#options, ...pace };
   }
 
   /** Starts to write what is in the ring, unless that is under way. */

@@ -4,6 +4,7 @@
 import { dirname } from "node:path";
 import { effectiveUid } from "../../ffi/process.ts";
 import { AuditLog } from "../audit/audit_log.ts";
+import type { AuditPace } from "../audit/audit_writer.ts";
 import { chainKey } from "../audit/chain.ts";
 import { AUDIT } from "../audit/counters.ts";
 import type { Difference } from "../audit/head_compare.ts";
@@ -53,22 +54,11 @@ const SUSPICIONS: Readonly<Record<Suspicion, string>> = {
 /** Opens the log at `file`; throws what the files say. */
 export async function openAudit(file: string, options: AuditWiringOptions): Promise<AuditWiring> {
   const { config, log } = options;
-  const {
-    key,
-    maxBytes: bytesMax,
-    syncEvery,
-    syncIntervalNs,
-    fsyncBudgetNs,
-    rotationBudgetNs,
-  } = config;
+  const { key } = config;
   const memory = await openMemory(file, options);
   const audit = await AuditLog.open({
     path: file,
-    bytesMax,
-    syncEvery,
-    syncIntervalNs,
-    fsyncBudgetNs,
-    rotationBudgetNs,
+    ...paceOf(config),
     key: key === undefined ? undefined : chainKey(key),
     memory,
     daemonPid: process.pid,
@@ -118,6 +108,11 @@ async function openMemory(
   }
 }
 
+function paceOf(config: Config["audit"]): AuditPace {
+  const { maxBytes, syncEvery, syncIntervalNs, fsyncBudgetNs, rotationBudgetNs } = config;
+  return { bytesMax: maxBytes, syncEvery, syncIntervalNs, fsyncBudgetNs, rotationBudgetNs };
+}
+
 export class AuditWiring {
   readonly audit: AuditLog;
   readonly #options: AuditWiringOptions;
@@ -155,6 +150,11 @@ export class AuditWiring {
     if (memory !== undefined) this.#tellMemory(memory);
     if (this.audit.difference !== undefined) this.#tellTampering(this.audit.difference);
     this.#tellHead("audit log");
+  }
+
+  /** Sizes and pace of a new configuration; file and key are those of the start. */
+  change(config: Config["audit"]): void {
+    this.audit.change(paceOf(config));
   }
 
   /** Once per turn: says what went wrong. */

@@ -150,6 +150,7 @@ export class Daemon {
       notify: () => this.#notify,
       servers: this.#servers,
       socketWatch: () => this.#socketWatch,
+      writers: () => this.#writers,
     });
   }
 
@@ -164,7 +165,10 @@ export class Daemon {
     const shutdown = this.#shutdown;
     shutdown.takeSignals(
       () => this.#dump.begin(),
-      () => this.#reloader.request(),
+      () => {
+        this.#writers?.reopen();
+        this.#reloader.request();
+      },
     );
     shutdown.add(closings.closingLog(parts));
     clearAmbientCapabilities();
@@ -179,7 +183,7 @@ export class Daemon {
     );
     shutdown.add(closings.closingChildren(parts, writers));
     await requireHeartbeatPlace(config.liveness.heartbeatFile);
-    const { journal, exporter } = writers;
+    const { journal } = writers;
     if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
     const servers = this.#servers;
     shutdown.add(closings.closingServer(() => servers.http));
@@ -189,7 +193,7 @@ export class Daemon {
     shutdown.add(closings.closingServer(() => servers.control));
     servers.openControl(config);
     this.#socketWatch = this.#watchSockets();
-    const tick = this.#makeTick(exporter);
+    const tick = this.#makeTick(writers);
     shutdown.add(closings.closingTurns(tick, parts));
     const notify = this.#openNotify();
     this.#notify = notify;
@@ -290,14 +294,16 @@ export class Daemon {
     });
   }
 
-  #makeTick(exporter: Writers["exporter"]): Tick {
+  #makeTick(writers: Writers): Tick {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     return new Tick({
       observer,
       metrics,
       recovery,
       identification: this.#parts.identification,
-      exporter,
+      get exporter() {
+        return writers.exporter;
+      },
       reports,
       rubbish,
       refusals,

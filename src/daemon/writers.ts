@@ -1,19 +1,22 @@
 // The files that the daemon writes: the event export and the audit log. They share one life: opened
 // at start, driven once per turn, their losses counted and logged, drained at the end (spec 07
 // section 7, 09, 11).
+import { isDeepStrictEqual } from "node:util";
 import { errnoText } from "../../ffi/errno.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { Counters } from "../base/counters.ts";
+import { NS_PER_MS } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
-import { EventExport } from "../export/event_export.ts";
+import { EventExport, EXPORT } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
 import { parentFault } from "../files/directory_rules.ts";
 import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { FiredJournal } from "../recovery/fired_journal.ts";
 import { type AuditWiring, openAudit } from "./audit_wiring.ts";
+import { DoorFault, NO_DOORS, type PreparedDoors } from "./door_change.ts";
 import { requireHeartbeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
@@ -35,12 +38,18 @@ interface WritersOptions {
 const JOURNAL_SUFFIX = ".fired";
 
 export class Writers implements Deadline {
-  readonly exporter: EventExport | undefined;
   /** Recoveries that the next daemon must know of; it stands beside the audit log. */
   readonly journal: FiredJournal | undefined;
   readonly #audit: AuditWiring | undefined;
   readonly #options: WritersOptions;
   readonly #counters = new Counters(FILES, this);
+  readonly #exportCounters = new Counters(EXPORT, this);
+  #exporter: EventExport | undefined;
+  #isExportShown = false;
+  /** Lines that exports lost which are closed by now. */
+  #droppedBefore = 0;
+  /** The export before this one is being closed: its lines come first. */
+  #leaving: Promise<void> | undefined;
 
   /** Opens what is configured; throws `StartError`. */
   static async open(options: WritersOptions): Promise<Writers> {
@@ -66,10 +75,69 @@ export class Writers implements Deadline {
     this.#options = options;
     this.#audit = audit;
     this.journal = journal;
-    this.exporter = exporter;
-    const { metrics } = options;
-    metrics.show(this.#counters);
-    if (exporter !== undefined) metrics.show(exporter.counters);
+    options.metrics.show(this.#counters);
+    this.#take(exporter);
+  }
+
+  /** Undefined = nothing is exported; a reload changes it. */
+  get exporter(): EventExport | undefined {
+    return this.#exporter;
+  }
+
+  /** Lines of the export that were lost. */
+  get droppedLines(): number {
+    return this.#droppedBefore + (this.#exporter?.droppedLines ?? 0);
+  }
+
+  /** Another program has rotated the files, and says so by a signal. */
+  reopen(): void {
+    if (this.#leaving === undefined) this.#exporter?.reopen();
+  }
+
+  /** Opens the export that `next` wants; throws `DoorFault`. */
+  async prepare(before: Config, next: Config): Promise<PreparedDoors> {
+    const change = () => this.#audit?.change(next.audit);
+    if (isDeepStrictEqual(before.export, next.export)) return { ...NO_DOORS, commit: change };
+    const opened = await this.#openNext(next);
+    return {
+      commit: (nowNs) => {
+        change();
+        opened?.setWallOffsetNs(Date.now() * NS_PER_MS - nowNs);
+        this.#replace(opened);
+      },
+      drop: () => void opened?.close(),
+    };
+  }
+
+  async #openNext(next: Config): Promise<EventExport | undefined> {
+    // Two of them in one file would not know of each other's rotations.
+    await this.#leaving;
+    try {
+      return await openExport({ ...this.#options, config: next });
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      throw new DoorFault(["export", "file"], `${error.message}; ${error.hint}`);
+    }
+  }
+
+  /** What waits in the one before is written and synced before `opened` writes anything. */
+  #replace(opened: EventExport | undefined): void {
+    const before = this.#exporter;
+    this.#take(opened);
+    if (before === undefined) return;
+    opened?.goOn(before);
+    this.#leaving = before.close().then(() => {
+      this.#droppedBefore += before.droppedLines;
+      this.#countExport(before);
+      this.#leaving = undefined;
+    });
+  }
+
+  #take(exporter: EventExport | undefined): void {
+    this.#exporter = exporter;
+    if (exporter === undefined || this.#isExportShown) return;
+    this.#isExportShown = true;
+    this.#options.metrics.show(this.#exportCounters);
   }
 
   /** One outcome of a recovery for the audit log and the export. */
@@ -87,7 +155,8 @@ export class Writers implements Deadline {
   nextDeadlineNs(): number {
     return Math.min(
       this.#audit?.audit.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
-      this.exporter?.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
+      (this.#leaving === undefined ? this.#exporter?.nextDeadlineNs() : undefined) ??
+        Number.POSITIVE_INFINITY,
     );
   }
 
@@ -97,7 +166,7 @@ export class Writers implements Deadline {
       this.#audit.look();
     }
     if (this.journal !== undefined) this.#countJournal(this.journal);
-    if (this.exporter !== undefined) {
+    if (this.exporter !== undefined && this.#leaving === undefined) {
       this.exporter.maintain(nowNs);
       this.#countExport(this.exporter);
     }
@@ -105,7 +174,8 @@ export class Writers implements Deadline {
 
   /** Writes and syncs everything that waits, and closes the files. */
   async close(): Promise<void> {
-    await Promise.all([this.#audit?.close(), this.exporter?.close()]);
+    await this.#leaving;
+    await Promise.all([this.#audit?.close(), this.#exporter?.close()]);
     this.#audit?.tellEnd();
     this.journal?.close();
   }

@@ -2,7 +2,7 @@
 // loop thread into one buffer and handed to the asynchronous writer at 32 KiB or when the first one
 // is 100 ms old; nothing here blocks, and what a slow disk does not take is dropped as whole lines
 // and counted.
-import { block, Counters, counter } from "../base/counters.ts";
+import { block, counter } from "../base/counters.ts";
 import { EXPORT_FLUSH_BYTES, EXPORT_FLUSH_NS_MAX } from "../base/limits.ts";
 import { TextBuffer } from "../base/text_buffer.ts";
 import type { DaemonShutdown } from "../events/daemon_life.ts";
@@ -45,7 +45,6 @@ export const EXPORT = block({
 });
 
 export class EventExport {
-  readonly counters = new Counters(EXPORT, this);
   readonly path: string;
   readonly #writer: FileWriter;
   readonly #lines: EventLines;
@@ -129,6 +128,11 @@ export class EventExport {
   maintain(nowNs: number): void {
     if (nowNs >= this.nextDeadlineNs()) this.#handOver();
     this.#writer.start();
+  }
+
+  /** It takes the place of `before`, in the middle of a run. */
+  goOn(before: EventExport): void {
+    this.#lines.goOn(before.#lines);
   }
 
   /** Opens the path again if another program has rotated the file. */

@@ -33,7 +33,7 @@ export class EventLines {
   readonly #chosen: ReadonlySet<string>;
   /** By the numbers of the kinds: 1 = its rows are written. */
   readonly #chosenRows: Uint8Array;
-  readonly #stalled = new StalledMembers();
+  #stalled = new StalledMembers();
   #stallCount = 0;
   #recoveryCount = 0;
 
@@ -50,6 +50,13 @@ export class EventLines {
   /** Wall clock minus observer time, in ns, taken at the start of the turn. */
   setWallOffsetNs(wallOffsetNs: number): void {
     if (this.#jsonl !== undefined) this.#jsonl.wallOffsetNs = wallOffsetNs;
+  }
+
+  /** Takes over what `before` knows of the run: stalls that are not over, and their number. */
+  goOn(before: EventLines): void {
+    this.#stalled = before.#stalled;
+    this.#stallCount = before.#stallCount;
+    this.#recoveryCount = before.#recoveryCount;
   }
 
   /** What was written is elsewhere now. */

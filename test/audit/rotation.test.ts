@@ -36,6 +36,24 @@ function pids(directory: AuditDirectory, suffix = ""): number[] {
 }
 
 describe("rotation", () => {
+  test("goes by a size that was changed meanwhile, in one chain", async () => {
+    using directory = new AuditDirectory();
+    const driven = await DrivenLog.open(directory.log, { monotonicNs: () => 0 });
+    await driven.refuse(1, 2, 3, 4);
+    driven.log.change({
+      bytesMax: BYTES_MAX,
+      syncEvery: 1,
+      syncIntervalNs: 0,
+      fsyncBudgetNs: 1e12,
+      rotationBudgetNs: 1e12,
+    });
+    await driven.refuse(5, 6);
+    await driven.log.close();
+    expect(pids(directory, ".1")).toEqual([1, 2, 3, 4, 5]);
+    expect(pids(directory)).toEqual([6]);
+    expect(verifyLog(directory.log).findings).toEqual([]);
+  });
+
   test("links the new file to the old one by a boot record in sequence", async () => {
     using directory = new AuditDirectory();
     const driven = await openSmall(directory);

@@ -34,6 +34,7 @@ import "./side_by_side/recovery_steps.test.ts";
 import "./side_by_side/reload.test.ts";
 import "./side_by_side/reload_command.test.ts";
 import "./side_by_side/reload_doors.test.ts";
+import "./side_by_side/reload_files.test.ts";
 import "./side_by_side/reload_listeners.test.ts";
 import "./side_by_side/rules.test.ts";
 import "./side_by_side/service_manager.test.ts";

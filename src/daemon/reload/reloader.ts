@@ -9,7 +9,7 @@ import { placedFailure } from "../../config/problems/placed.ts";
 import type { ReloadResult } from "../../view/reload_view.ts";
 import type { Deadline } from "../deadline.ts";
 import type { LiveConfig } from "../live_config.ts";
-import { DoorFault } from "../door_change.ts";
+import { DoorFault, type PreparedDoors } from "../door_change.ts";
 import { errorText } from "../start_error.ts";
 import { type NextConfig, type NextResult, type NotApplied, notApplied } from "./next_config.ts";
 import type { Busy, Reading } from "./next_reader.ts";
@@ -27,7 +27,9 @@ interface ReloaderOptions {
   readonly live: LiveConfig;
   readonly log: ReloadLog;
   /** Opens what the new configuration wants to be open; throws `DoorFault`. */
-  readonly makeSwap: (next: NextConfig) => Applied;
+  readonly makeSwap: (next: NextConfig, files: PreparedDoors) => Applied;
+  /** Opens the files that it wants to write, which takes a moment; throws `DoorFault`. */
+  readonly openFiles: (before: Config, next: Config) => Promise<PreparedDoors>;
   /** Of the rules in force. */
   readonly memberCounts: () => MemberCounts;
   /** Level and format for the lines to come. */
@@ -180,15 +182,22 @@ export class Reloader implements Deadline {
       const isSame = next.changes.length === 0;
       if (isSame && !run.isDry) live.moved(() => Promise.resolve(next.places));
       if (run.isDry || isSame) this.#succeed(run, next, live);
-      else this.#prepare(run, next);
+      else await this.#open(run, next);
     } catch (error) {
       this.#fail(run, await faultOf(error, next));
     }
   }
 
+  async #open(run: Run, next: NextConfig): Promise<void> {
+    const { live, openFiles } = this.#options;
+    const files = await openFiles(live.current, next.loaded.config);
+    if (this.#run === run) this.#prepare(run, next, files);
+    else files.drop();
+  }
+
   /** The turns go on from here. */
-  #prepare(run: Run, next: NextConfig): void {
-    const swap = this.#busy(run, () => this.#options.makeSwap(next));
+  #prepare(run: Run, next: NextConfig, files: PreparedDoors): void {
+    const swap = this.#busy(run, () => this.#options.makeSwap(next, files));
     if (swap.isPossible) run.preparing = { swap, next };
     else {
       swap.drop();

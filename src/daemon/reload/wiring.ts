@@ -12,6 +12,7 @@ import { NO_DOORS, prepareAll } from "../door_change.ts";
 import { prepareListeners } from "../listener_doors.ts";
 import type { Notify } from "../notify.ts";
 import type { Parts } from "../parts.ts";
+import type { Writers } from "../writers.ts";
 import type { Servers } from "../servers.ts";
 import type { SocketWatch } from "../socket_watch.ts";
 import { NextReader, type StartedWith } from "./next_reader.ts";
@@ -46,6 +47,7 @@ interface WiringOptions {
   /** Asked when they are needed: they are opened after the handlers stand. */
   readonly notify: () => Notify | undefined;
   readonly socketWatch: () => SocketWatch | undefined;
+  readonly writers: () => Writers | undefined;
 }
 
 /** How the file is read again; undefined = there is none. */
@@ -55,7 +57,7 @@ export interface ReadAgain extends StartedWith {
 }
 
 export function makeReloader(wiring: WiringOptions): Reloader {
-  const { parts, again, servers, notify, socketWatch, lastGood, exporter } = wiring;
+  const { parts, again, servers, notify, socketWatch, lastGood, exporter, writers } = wiring;
   const { live, log, acts, loaded, clock, observer, runner, recovery, feed } = parts;
   const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
@@ -65,9 +67,11 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     file: again?.configFile,
     live,
     log,
-    makeSwap: (given) => {
+    openFiles: (before, next) => writers()?.prepare(before, next) ?? Promise.resolve(NO_DOORS),
+    makeSwap: (given, files) => {
       const next = given.loaded.config;
       const doors = prepareAll([
+        () => files,
         () => prepareListeners(parts, next),
         () => prepareTracker(parts, next.tracker),
         () => servers.prepare(next),

@@ -1,6 +1,7 @@
 // When a reload runs, what it says, and that the service manager hears of its end (spec 17 sections
 // 1, 2 and 6).
 import { describe, expect, test } from "bun:test";
+import { NO_DOORS } from "../../../src/daemon/door_change.ts";
 import { LiveConfig } from "../../../src/daemon/live_config.ts";
 import { type NextResult, readNext } from "../../../src/daemon/reload/next_config.ts";
 import { Reloader } from "../../../src/daemon/reload/reloader.ts";
@@ -52,6 +53,7 @@ class Subject implements Disposable {
         error: (msg, fields) => subject.told.push(`${msg} ${JSON.stringify(fields)}`),
       },
       changeLog: ({ level }) => subject.levels.push(level),
+      openFiles: async () => NO_DOORS,
       makeSwap: ({ loaded }) => ({
         isPossible: subject.hasPlaces,
         prepare: () => --subject.preparations < 0,
