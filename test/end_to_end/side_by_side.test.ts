@@ -35,6 +35,7 @@ import "./side_by_side/reload.test.ts";
 import "./side_by_side/reload_command.test.ts";
 import "./side_by_side/reload_doors.test.ts";
 import "./side_by_side/reload_files.test.ts";
+import "./side_by_side/reload_keys.test.ts";
 import "./side_by_side/reload_listeners.test.ts";
 import "./side_by_side/rules.test.ts";
 import "./side_by_side/service_manager.test.ts";
