@@ -1,7 +1,8 @@
 // The names of live agents, for the scripts that complete a command line: quick, and without a word
 // where there is no answer, since a person is typing.
-import { ask, controlPath } from "./control_client.ts";
-import { type Invocation, ownText } from "./invocation.ts";
+import { pathOf } from "./asking.ts";
+import { ask } from "./control_client.ts";
+import type { Invocation } from "./invocation.ts";
 import { print } from "./output.ts";
 import { thisScreen } from "./this_screen.ts";
 
@@ -12,9 +13,12 @@ const NAME = /^[A-Za-z0-9_.@:%/-]{1,128}$/;
 
 export function printAgentNames(invocation: Invocation): void {
   const prefix = invocation.operands[0] || undefined;
-  const path = ownText(invocation, "control") ?? controlPath(process.env);
   const screen = thisScreen(invocation);
-  const answer = ask(path, { do: "names", prefix }, { screen, patienceMs: PATIENCE_MS });
+  const answer = ask(
+    pathOf(invocation),
+    { do: "names", prefix },
+    { screen, patienceMs: PATIENCE_MS },
+  );
   if (!answer.ok) return;
   const { names } = JSON.parse(answer.lines[0] ?? "{}") as { names?: readonly unknown[] };
   for (const name of names ?? [])

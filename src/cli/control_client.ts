@@ -15,10 +15,16 @@ import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
+import { parseState } from "../processes/proc_text.ts";
 import { lastSeen } from "./last_seen.ts";
-import { daemonDown, daemonEnded, daemonSilent, notPermitted } from "./screens/no_answer.ts";
-import type { Answer as NoAnswer } from "./screens/reload.ts";
-import type { Screen } from "./screens/screen.ts";
+import {
+  daemonDown,
+  daemonEnded,
+  daemonSilent,
+  notOperator,
+  notPermitted,
+} from "./screens/no_answer.ts";
+import type { Outcome, Screen } from "./screens/screen.ts";
 
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 64;
@@ -30,7 +36,6 @@ const REFUSAL_EXITS: Readonly<Record<string, number>> = {
   bad_field: EXIT_USAGE,
 };
 const EXIT_PROTOCOL = 76;
-const EXIT_NOT_PERMITTED = 77;
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
@@ -48,7 +53,7 @@ const DONE = '{"done":true}';
 
 export type Answer =
   | { readonly ok: true; readonly lines: readonly string[] }
-  | ({ readonly ok: false } & NoAnswer);
+  | ({ readonly ok: false } & Outcome);
 
 interface AskOptions {
   readonly screen: Screen;
@@ -209,16 +214,14 @@ function noAnswer(fd: number, afterMs = PATIENCE_MS): Answer {
 /** The letter of /proc/PID/stat; "" = it is gone. */
 function processState(pid: number): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "";
+    return parseState(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch {
     return "";
   }
 }
 
 function mayNotAsk(socket: string): Answer {
-  const uid = effectiveUid();
-  const user = new Accounts("/etc/passwd").nameOf(uid) ?? "";
+  const { uid, user } = whoAsks();
   const gid = gidThatAdmits(socket);
   const name = gid === 0 ? "" : new Accounts("/etc/group").nameOf(gid);
   const group = name ?? String(gid);
@@ -239,11 +242,13 @@ function gidThatAdmits(socket: string): number {
 }
 
 function mayNotTell(socket: string): Answer {
+  return { ok: false, ...notOperator({ ...whoAsks(), socket }) };
+}
+
+/** `user` is "" where the uid has no name. */
+function whoAsks(): { readonly uid: number; readonly user: string } {
   const uid = effectiveUid();
-  const user = new Accounts("/etc/passwd").nameOf(uid);
-  const who = user === undefined ? `uid ${uid}` : `uid ${uid}, ${user}`;
-  const hint = `be root, or an operator: [control] operators = ["${user ?? uid}"]`;
-  return failed(EXIT_NOT_PERMITTED, `you (${who}) may ask ${socket}, and not act`, hint);
+  return { uid, user: new Accounts("/etc/passwd").nameOf(uid) ?? "" };
 }
 
 function otherProtocol(line: string): Answer {

@@ -2,17 +2,17 @@
 // It follows until it is stopped, its reader leaves, or the daemon ends or hangs, and says which.
 import { NS_PER_MS } from "../base/time.ts";
 import { EVENT_VIEW_KINDS, type EventsEnd, type EventView } from "../view/event_view.ts";
-import { ask, controlPath } from "./control_client.ts";
+import { notAnswered, pathOf, wrongUse } from "./asking.ts";
+import { ask } from "./control_client.ts";
 import { type Invocation, ownFlag, ownNumber, ownText } from "./invocation.ts";
-import { print, printError, printHint } from "./output.ts";
+import { print } from "./output.ts";
 import { eventLine, eventsEndLine, followedNameCells, nameCellsOf } from "./screens/events.ts";
 import { setDuration } from "./screens/figures.ts";
 import { jsonLine, plainEvent } from "./screens/plain.ts";
 import type { Screen } from "./screens/screen.ts";
-import { thisScreen } from "./this_screen.ts";
+import { isForPeople, thisScreen } from "./this_screen.ts";
 
 const EXIT_OK = 0;
-const EXIT_USAGE = 64;
 
 type Line = EventView | EventsEnd | { readonly alive: true };
 
@@ -20,14 +20,14 @@ export async function run(invocation: Invocation): Promise<number> {
   const agent = ownText(invocation, "agent");
   const kind = ownText(invocation, "kind");
   const wrong = kind?.split(",").find((word) => !EVENT_VIEW_KINDS.some((known) => known === word));
-  if (wrong !== undefined) {
-    printError(`--kind: found "${wrong}"; want some of ${EVENT_VIEW_KINDS.join(", ")}`);
-    printHint("varta-watch events --kind stall,missing");
-    return EXIT_USAGE;
-  }
+  if (wrong !== undefined)
+    return wrongUse(
+      `--kind: found "${wrong}"; want some of ${EVENT_VIEW_KINDS.join(", ")}`,
+      "varta-watch events --kind stall,missing",
+    );
   const since = ownNumber(invocation, "since");
   const sinceMs = since === undefined ? undefined : Math.round(since / NS_PER_MS);
-  const path = ownText(invocation, "control") ?? controlPath(process.env);
+  const path = pathOf(invocation);
   const screen = thisScreen(invocation);
   const asked = sinceMs === undefined ? undefined : setDuration(sinceMs);
   const request = { do: "events", agent, kind, since: asked };
@@ -36,12 +36,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const answer = ownFlag(invocation, "follow")
     ? ask(path, { ...request, follow: true }, { screen, onLine, isStream: true })
     : ask(path, request, { screen });
-  if (!answer.ok) {
-    printError(answer.error);
-    if (answer.hint !== "") printHint(answer.hint);
-    print(answer.stdout);
-    return answer.exitCode;
-  }
+  if (!answer.ok) return notAnswered(answer);
   for (const line of answer.lines) printer.take(line);
   return EXIT_OK;
 }
@@ -59,8 +54,7 @@ interface Asked {
 
 function printerFor(invocation: Invocation, asked: Asked): Printer {
   const isJson = ownFlag(invocation, "json");
-  const isForPeople = ownFlag(invocation, "human") || process.stdout.isTTY === true;
-  if (!isJson && isForPeople && !ownFlag(invocation, "plain"))
+  if (!isJson && isForPeople(invocation))
     return new ScreenPrinter(asked, ownFlag(invocation, "follow"));
   return {
     take(text) {

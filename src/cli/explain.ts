@@ -1,9 +1,10 @@
 // "varta-watch explain": why an agent or a process is as it is (spec 16 section 12). --json prints
 // the answer as it came.
 import type { ExplainView, StrangerView } from "../view/explain_view.ts";
-import { ask, controlPath } from "./control_client.ts";
-import { type Invocation, ownFlag, ownText } from "./invocation.ts";
-import { print, printError, printHint } from "./output.ts";
+import { notAnswered, pathOf, wrongUse } from "./asking.ts";
+import { ask } from "./control_client.ts";
+import { type Invocation, ownFlag } from "./invocation.ts";
+import { print } from "./output.ts";
 import { explainScreen } from "./screens/explain.ts";
 import { jsonLine } from "./screens/plain.ts";
 import { strangerScreen } from "./screens/stranger.ts";
@@ -12,24 +13,17 @@ import { thisScreen } from "./this_screen.ts";
 const EXIT_OK = 0;
 /** It has never beaten: nothing watches it. */
 const EXIT_STRANGER = 1;
-const EXIT_USAGE = 64;
 
 export async function run(invocation: Invocation): Promise<number> {
   const target = invocation.operands[0];
-  if (target === undefined) {
-    printError("found no agent and no pid; want it as in: explain worker");
-    printHint("varta-watch status");
-    return EXIT_USAGE;
-  }
-  const path = ownText(invocation, "control") ?? controlPath(process.env);
+  if (target === undefined)
+    return wrongUse(
+      "found no agent and no pid; want it as in: explain worker",
+      "varta-watch status",
+    );
   const screen = thisScreen(invocation);
-  const answer = ask(path, { do: "explain", target }, { screen });
-  if (!answer.ok) {
-    printError(answer.error);
-    if (answer.hint !== "") printHint(answer.hint);
-    print(answer.stdout);
-    return answer.exitCode;
-  }
+  const answer = ask(pathOf(invocation), { do: "explain", target }, { screen });
+  if (!answer.ok) return notAnswered(answer);
   const view = JSON.parse(answer.lines[0]!) as ExplainView | StrangerView;
   const isStranger = "runs" in view;
   if (ownFlag(invocation, "json")) print(jsonLine(view));

@@ -2,13 +2,13 @@
 // names, never arguments or environment; what a process has made up itself is quoted.
 import { factOf, type MatchField } from "../agents/match.ts";
 import type { MemberFacts } from "../agents/naming.ts";
-import { NO_PLAN } from "../agents/rules.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
 import { msFromNs } from "../base/time.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import { ordinal } from "../config/problems/fault.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import { matchText, OWN_PLAN, ownMatch, type RuleExplanation } from "../daemon/explained_rule.ts";
+import { planText } from "./screens/members.ts";
 
 /** Of many rules only the first lines would be read. */
 const FAILED_LINES_MAX = 20;
@@ -91,13 +91,8 @@ function policyText({ policy }: RuleExplanation): string {
   if (expect !== undefined) parts.push(`expect ${expect}`);
   parts.push(`on_exit ${onExit}`);
   if (cleanExit.length > 0) parts.push(`clean_exit ${cleanExit.join(" ")}`);
-  parts.push(planText(plan));
+  parts.push(planText(plan === OWN_PLAN ? "" : plan));
   return parts.join(", ");
-}
-
-function planText(plan: string): string {
-  if (plan === NO_PLAN) return "no plan";
-  return plan === OWN_PLAN ? "the plan of [recovery]" : `plan ${plan}`;
 }
 
 function ruleLines(explanation: RuleExplanation): string[] {

@@ -1,6 +1,6 @@
 // "varta-watch forget": what is stalled leaves the table (spec 16 section 10).
 import type { ForgetAnswer } from "../view/act_views.ts";
-import { actOn, wrongUse } from "./act.ts";
+import { actOn, wrongUse } from "./asking.ts";
 import type { Invocation } from "./invocation.ts";
 import { forgetScreen } from "./screens/acts.ts";
 

@@ -3,7 +3,7 @@ import { LOG_LEVELS } from "../base/log_level.ts";
 import { durationTextFromNs } from "../base/duration_text.ts";
 import { alternatives, quoted } from "../config/problems/found.ts";
 import type { LogLevelAnswer } from "../view/act_views.ts";
-import { actOn, wrongUse } from "./act.ts";
+import { actOn, wrongUse } from "./asking.ts";
 import { type Invocation, ownNumber } from "./invocation.ts";
 import { logLevelScreen } from "./screens/acts.ts";
 

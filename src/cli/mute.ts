@@ -1,10 +1,10 @@
 // "varta-watch mute": nothing of an agent is recovered until a time (spec 16 section 8).
 import { durationTextFromNs } from "../base/duration_text.ts";
+import { shellWord } from "../base/shell_word.ts";
 import type { MuteAnswer } from "../view/act_views.ts";
-import { actOn, whom, wrongUse } from "./act.ts";
+import { actOn, whom, wrongUse } from "./asking.ts";
 import { type Invocation, ownNumber, ownText } from "./invocation.ts";
 import { muteScreen } from "./screens/acts.ts";
-import { commandName } from "./screens/status.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const one = whom(invocation, "mute");
@@ -12,7 +12,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const forNs = ownNumber(invocation, "for");
   if (forNs === undefined) {
     const target = one["target"];
-    const name = typeof target === "string" ? commandName(target) : "--all";
+    const name = typeof target === "string" ? shellWord(target) : "--all";
     const hint = `varta-watch mute ${name} --for 30m --reason "deploy"`;
     return wrongUse("a mute needs an end", hint);
   }

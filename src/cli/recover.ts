@@ -2,7 +2,7 @@
 // and do (spec 16 section 9).
 import type { RecoverDryRun, RecoveryBegun } from "../view/act_views.ts";
 import type { EventView } from "../view/event_view.ts";
-import { notAnswered, pathOf, wrongUse } from "./act.ts";
+import { notAnswered, pathOf, wrongUse } from "./asking.ts";
 import { ask } from "./control_client.ts";
 import { type Invocation, ownFlag } from "./invocation.ts";
 import { print } from "./output.ts";

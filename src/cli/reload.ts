@@ -2,7 +2,7 @@
 // changed, or every problem, is printed; 78 says that nothing was applied, so that `systemctl
 // reload` fails.
 import type { ReloadResult } from "../view/reload_view.ts";
-import { notAnswered, pathOf } from "./act.ts";
+import { notAnswered, pathOf } from "./asking.ts";
 import { ask } from "./control_client.ts";
 import { type Invocation, ownFlag } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";

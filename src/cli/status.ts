@@ -2,19 +2,19 @@
 // table that people read, in a pipe one line per agent; --json prints the answer as it came, and
 // --watch draws the table once a second.
 import type { MembersView, StatusView } from "../view/status_view.ts";
-import { type Answer, ask, controlPath } from "./control_client.ts";
-import { type Invocation, ownFlag, ownText } from "./invocation.ts";
-import { errorLine, hintLine, print, printError, printHint } from "./output.ts";
+import { notAnswered, pathOf, wrongUse } from "./asking.ts";
+import { type Answer, ask } from "./control_client.ts";
+import { type Invocation, ownFlag } from "./invocation.ts";
+import { errorLine, hintLine, print } from "./output.ts";
 import { checkCode } from "./screens/check_code.ts";
 import { membersScreen } from "./screens/members.ts";
 import { staleText } from "./screens/no_answer.ts";
 import { jsonLine, plainMembers, plainStatus } from "./screens/plain.ts";
 import type { Screen } from "./screens/screen.ts";
 import { statusScreen } from "./screens/status.ts";
-import { thisScreen } from "./this_screen.ts";
+import { isForPeople, thisScreen } from "./this_screen.ts";
 import { type Frame, watch } from "./watching.ts";
 
-const EXIT_USAGE = 64;
 const EXIT_OK = 0;
 /** For Nagios and the like, which know no other word for it. */
 const CHECK_UNKNOWN = 3;
@@ -23,11 +23,7 @@ type View = StatusView | MembersView;
 
 export async function run(invocation: Invocation): Promise<number> {
   const misuse = misuseOf(invocation);
-  if (misuse !== undefined) {
-    printError(misuse);
-    printHint("varta-watch help status");
-    return EXIT_USAGE;
-  }
+  if (misuse !== undefined) return wrongUse(misuse, "varta-watch help status");
   return ownFlag(invocation, "watch") ? await watch(frames(invocation)) : once(invocation);
 }
 
@@ -49,11 +45,13 @@ function once(invocation: Invocation): number {
   const isCheck = ownFlag(invocation, "exit-code");
   const screen = thisScreen(invocation);
   const answer = asked(invocation, screen);
-  if (!answer.ok) return notAnswered(answer, isCheck);
+  if (!answer.ok) {
+    const exitCode = notAnswered(answer);
+    return isCheck ? CHECK_UNKNOWN : exitCode;
+  }
   const view = viewOf(answer);
-  const isPlain = ownFlag(invocation, "plain") || !isForPeople(invocation);
   if (ownFlag(invocation, "json")) print(jsonLine(view));
-  else print(isPlain ? plainText(view) : humanText(view, invocation, screen));
+  else print(isForPeople(invocation) ? humanText(view, invocation, screen) : plainText(view));
   return isCheck && "agents" in view ? checkCode(view) : EXIT_OK;
 }
 
@@ -77,11 +75,10 @@ function frames(invocation: Invocation): () => Frame {
 
 function asked(invocation: Invocation, screen: Screen): Answer {
   const agent = invocation.operands[0];
-  const path = ownText(invocation, "control") ?? controlPath(process.env);
   const stalled = ownFlag(invocation, "stalled") || undefined;
   const wantsMembers = ownFlag(invocation, "members");
   const request = wantsMembers ? { do: "members", agent } : { do: "status", agent, stalled };
-  return ask(path, request, { screen });
+  return ask(pathOf(invocation), request, { screen });
 }
 
 function viewOf({ lines }: Answer & { ok: true }): View {
@@ -96,15 +93,4 @@ function plainText(view: View): string {
 function humanText(view: View, invocation: Invocation, screen: Screen): string {
   const all = ownFlag(invocation, "all");
   return "agents" in view ? statusScreen(view, screen, { all }) : membersScreen(view, screen);
-}
-
-function isForPeople(invocation: Invocation): boolean {
-  return ownFlag(invocation, "human") || process.stdout.isTTY === true;
-}
-
-function notAnswered(answer: Answer & { ok: false }, isCheck: boolean): number {
-  printError(answer.error);
-  if (answer.hint !== "") printHint(answer.hint);
-  print(answer.stdout);
-  return isCheck ? CHECK_UNKNOWN : answer.exitCode;
 }

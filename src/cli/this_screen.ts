@@ -15,6 +15,12 @@ export function thisScreen(invocation: Invocation): Screen {
   };
 }
 
+/** Else for a program: one line per row, as `--plain` asks for and a pipe gets. */
+export function isForPeople(invocation: Invocation): boolean {
+  if (ownFlag(invocation, "plain")) return false;
+  return ownFlag(invocation, "human") || process.stdout.isTTY === true;
+}
+
 /** COLUMNS wins over the terminal. */
 export function widthOf(columns: string | undefined, ofTerminal: number | undefined): number {
   if (columns !== undefined && /^[1-9][0-9]{0,3}$/.test(columns)) return Number(columns);

@@ -1,6 +1,6 @@
 // "varta-watch unmute": a mute ends now (spec 16 section 8.1).
 import type { UnmuteAnswer } from "../view/act_views.ts";
-import { actOn, whom } from "./act.ts";
+import { actOn, whom } from "./asking.ts";
 import type { Invocation } from "./invocation.ts";
 import { unmuteScreen } from "./screens/acts.ts";
 

@@ -7,14 +7,21 @@ import type {
   MutesView,
   UnmuteAnswer,
 } from "../../view/act_views.ts";
-import { cutEnd, cutMiddle, foldLines, left, printable, right, widthOf } from "./cells.ts";
+import {
+  cutEnd,
+  cutMiddle,
+  foldLines,
+  left,
+  linesText,
+  printable,
+  right,
+  widthOf,
+} from "./cells.ts";
 import { duration, roughly, setDuration } from "./figures.ts";
-import type { Screen } from "./screen.ts";
-import { linesText } from "./status.ts";
+import { nameCellsMax, type Screen } from "./screen.ts";
 import { Times } from "./times.ts";
 
-const NAME_CELLS = 14;
-const WIDE_NAME_CELLS = 40;
+const BY_CELLS = 14;
 const GAP = "  ";
 
 export function muteScreen(given: MuteAnswer, screen: Screen): string {
@@ -35,7 +42,7 @@ export function mutesScreen(given: MutesView, screen: Screen): string {
   const { time, mutes } = printable(given);
   if (mutes.length === 0) return "No agent is muted.\n";
   const times = new Times(time, screen.zone);
-  const most = screen.width < 110 ? NAME_CELLS : WIDE_NAME_CELLS;
+  const most = nameCellsMax(screen);
   const rows = [...mutes]
     .sort(soonestFirst)
     .map(({ agent, state, until, by, reason }) => [
@@ -43,7 +50,7 @@ export function mutesScreen(given: MutesView, screen: Screen): string {
       state,
       duration(-times.sinceMs(until)),
       times.at(until),
-      cutMiddle(by, NAME_CELLS, screen.ascii),
+      cutMiddle(by, BY_CELLS, screen.ascii),
       reason === "" ? "-" : reason,
     ]);
   const lines = [["AGENT", "STATE", "LEFT", "UNTIL", "BY", "REASON"], ...rows];

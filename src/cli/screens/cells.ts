@@ -129,3 +129,8 @@ function split(word: string, cells: number): string[] {
   }
   return [...parts, rest];
 }
+
+/** Each line with its end. */
+export function linesText(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -3,12 +3,12 @@ import type { EventsEnd, EventView } from "../../view/event_view.ts";
 import { cutMiddle, left, printable, widthOf } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 import { plural, setDuration } from "./figures.ts";
-import type { Screen } from "./screen.ts";
+import { nameCellsMax, type Screen } from "./screen.ts";
 import { Times } from "./times.ts";
 
 const KIND_CELLS = 8;
+/** That of a name that is still to come. */
 const NAME_CELLS = 14;
-const WIDE_NAME_CELLS = 40;
 const GAP = "  ";
 
 /**
@@ -16,8 +16,10 @@ const GAP = "  ";
  * printed: lines that come later are cut to it, and none moves.
  */
 export function nameCellsOf(agents: readonly string[], screen: Screen): number {
-  const most = screen.width < 110 ? NAME_CELLS : WIDE_NAME_CELLS;
-  return Math.min(most, Math.max(1, ...agents.map((agent) => widthOf(printable(agent)))));
+  return Math.min(
+    nameCellsMax(screen),
+    Math.max(1, ...agents.map((agent) => widthOf(printable(agent)))),
+  );
 }
 
 /** Of names that are still to come, only one that was asked for is known. */

@@ -1,15 +1,15 @@
 // `explain`: why an agent is as it is. One shape: a sentence, then sections in one order, each left
 // out when it has nothing to say; the first four are what somebody needs at 3 a.m. The view has the
 // facts, the words are made here.
+import { shellWord } from "../../base/shell_word.ts";
 import type { ExplainView } from "../../view/explain_view.ts";
-import { foldLines, printable } from "./cells.ts";
+import { foldLines, linesText, printable } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 import { doneLines, nextLines } from "./explained_acts.ts";
 import { ruleLines, whoLines } from "./explained_rule.ts";
 import { evidenceLines, isUnproven, verdictText } from "./explained_verdict.ts";
 import { duration, plural, roughly } from "./figures.ts";
 import type { Screen } from "./screen.ts";
-import { commandName, linesText } from "./status.ts";
 import { Times } from "./times.ts";
 
 const WORD_CELLS = 10;
@@ -142,6 +142,6 @@ function historyLines({ history }: ExplainView, times: Times): string[] {
 
 function otherLines({ others }: ExplainView): string[] {
   return others.map(
-    ({ pid, state }) => `pid ${pid} is ${state}: varta-watch explain ${commandName(String(pid))}`,
+    ({ pid, state }) => `pid ${pid} is ${state}: varta-watch explain ${shellWord(String(pid))}`,
   );
 }

@@ -1,11 +1,12 @@
 // The sections `done` and `next`: what was done about it, or which gate refused and why, and what
 // comes, with the time. Never a wish: a command, or a key with its place.
 import { durationText } from "../../base/duration_text.ts";
+import { shellWord } from "../../base/shell_word.ts";
 import type { DoneRow, ExplainedMember, ExplainView, NextRow } from "../../view/explain_view.ts";
 import { actionText } from "./event_words.ts";
 import { wantedCount } from "./explained_rule.ts";
 import { lasted, plural, roughly } from "./figures.ts";
-import { commandName } from "./status.ts";
+import { planText } from "./members.ts";
 import type { Times } from "./times.ts";
 
 /** Enough for a person who works on it. */
@@ -31,7 +32,7 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
   const time = times.exactly(row.time);
   switch (row.what) {
     case "began":
-      return `${time}  recovery ${row.id} began: ${planOf(row.plan)}, ${plural(row.steps, "step")}`;
+      return `${time}  recovery ${row.id} began: ${planText(row.plan)}, ${plural(row.steps, "step")}`;
     case "step": {
       const took = row.took_ms === undefined ? "" : `, ${lasted(row.took_ms)}`;
       const result = row.result === "exit 0" ? "done" : row.result;
@@ -59,10 +60,6 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
 
 function stepText({ kind, action }: Step, { member }: ExplainView): string {
   return kind === undefined ? action : actionText({ kind, target: action }, member?.pid);
-}
-
-function planOf(plan: string): string {
-  return plan === "" ? "the plan of [recovery]" : `plan ${plan}`;
 }
 
 type ReportedAs = Extract<DoneRow, { readonly what: "reported" }>["as"];
@@ -105,7 +102,7 @@ function gateText(gate: Gate, view: ExplainView, times: Times): string {
     case "verdict_not_acted_on":
       return notActedOnText(view);
     case "plan_in_doubt":
-      return `the configuration file has another ${planOf(view.rule.plan)}, and problems`;
+      return `the configuration file has another ${planText(view.rule.plan)}, and problems`;
     case "pid_gone":
       return "its process is gone, and every step needs it";
     case "process_unreadable":
@@ -127,7 +124,7 @@ function notActedOnText({ rule, member }: ExplainView): string {
   const verdict = member?.verdict?.verdict ?? "unknown";
   return verdict === "traced" || verdict === "frozen"
     ? `a process that is ${verdict} is not recovered`
-    : `${planOf(rule.plan)} does not act on verdict ${verdict}`;
+    : `${planText(rule.plan)} does not act on verdict ${verdict}`;
 }
 
 function muteText({ muted }: ExplainView, times: Times): string {
@@ -166,7 +163,7 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
     case "by_hand":
       return [
         "nothing by itself: it is decided once, and its plan has no retry",
-        `by hand: varta-watch recover ${commandName(view.agent)}`,
+        `by hand: varta-watch recover ${shellWord(view.agent)}`,
       ];
     case "verified":
       return [
@@ -176,13 +173,13 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       return [
         `${times.at(row.time)}  the mute ends. If it still is stalled, it is reported then` +
           `${view.rule.plan === "none" ? "." : ", and recovery begins."}`,
-        `end it now: varta-watch unmute ${commandName(view.agent)}`,
+        `end it now: varta-watch unmute ${shellWord(view.agent)}`,
       ];
     case "budget":
       return [
         `${times.at(row.time)}  one is possible again; nothing runs before that`,
         "each time it beat again and then fell silent: a restart does not cure the cause. " +
-          `By hand: varta-watch recover ${commandName(view.agent)}`,
+          `By hand: varta-watch recover ${shellWord(view.agent)}`,
       ];
     case "storm_room":
       return [`${times.at(row.time)}  room again, if it still is silent`];
@@ -236,7 +233,7 @@ function remedies(view: ExplainView): string[] {
 
 function stalledRemedies(view: ExplainView, member: ExplainedMember): string[] {
   const { agent, rule } = view;
-  const name = commandName(agent);
+  const name = shellWord(agent);
   const shut = view.done.findLast((row) => row.what === "refused" || row.what === "held");
   const reason = shut !== undefined && "reason" in shut ? shut.reason : "";
   if (member.source !== "")
@@ -266,7 +263,7 @@ function stalledRemedies(view: ExplainView, member: ExplainedMember): string[] {
 /** systemd thaws what is in a group of its own. */
 function thawText({ verdict, who }: ExplainedMember): string[] {
   if (verdict?.freezer !== 2 || !who.unit.endsWith(".service")) return [];
-  return [`if systemd froze it: systemctl thaw ${commandName(who.unit)}`];
+  return [`if systemd froze it: systemctl thaw ${shellWord(who.unit)}`];
 }
 
 function noPlanTexts({ rule, member }: ExplainView): string[] {
@@ -274,9 +271,7 @@ function noPlanTexts({ rule, member }: ExplainView): string[] {
   const place =
     rule.number === null ? "" : ` in the ${wantedCount(rule.number)}${placed(rule.place)}`;
   const byHand =
-    unit === ""
-      ? []
-      : [`by hand: systemctl restart ${commandName(unit.replace(/\.service$/, ""))}`];
+    unit === "" ? [] : [`by hand: systemctl restart ${shellWord(unit.replace(/\.service$/, ""))}`];
   const isOfRule = rule.plan_by_rule !== false;
   const why = isOfRule ? `recovery = "none"${place}` : "[recovery] has no command and no step";
   return [`nothing: ${why}`, ...byHand];

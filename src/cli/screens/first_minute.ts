@@ -1,6 +1,6 @@
 // `status` where no agent is known yet: what to try, or why what was tried was refused.
 import type { RefusedBeats, StatusView } from "../../view/status_view.ts";
-import { foldLines } from "./cells.ts";
+import { foldLines, linesText } from "./cells.ts";
 import { duration, plural } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import type { Times } from "./times.ts";
@@ -24,7 +24,7 @@ export function firstMinute(view: StatusView, times: Times, screen: Screen): str
       foldLines(`  ${word.padEnd(WORD_CELLS)}${text}`, screen.width, WORD_CELLS + 2),
     ),
   ];
-  return lines.map((line) => `${line}\n`).join("");
+  return linesText(lines);
 }
 
 type Row = readonly [word: string, text: string];

@@ -1,12 +1,13 @@
 // `status AGENT --members`: one agent and each of its processes.
+import { shellWord } from "../../base/shell_word.ts";
 import { AGENT_STATES } from "../../agents/agent_state.ts";
 import type { MemberStatusView, MembersView } from "../../view/status_view.ts";
 import { isMuted, wantedOf } from "./agent_table.ts";
-import { cutEnd, foldLines, left, printable, right, widthOf } from "./cells.ts";
+import { cutEnd, foldLines, left, linesText, printable, right, widthOf } from "./cells.ts";
 import { count, duration, plural, roughly, setDuration } from "./figures.ts";
 import { painted, signOf, toneOf } from "./paint.ts";
 import type { Screen } from "./screen.ts";
-import { commandName, hintText, linesText } from "./status.ts";
+import { hintText } from "./status.ts";
 import { Times } from "./times.ts";
 
 const GAP = "  ";
@@ -64,7 +65,7 @@ function worstFirst(one: MemberStatusView, other: MemberStatusView): number {
 
 /** "10.0.4.20/811" of a remote one. */
 function nameOf({ pid, source }: MemberStatusView): string {
-  return source === null || source === "" ? String(pid) : commandName(`${source}/${pid}`);
+  return source === null || source === "" ? String(pid) : shellWord(`${source}/${pid}`);
 }
 
 function table(

@@ -1,12 +1,10 @@
 // What a command says where the daemon does not answer: it is down, it hangs, or who asks may not.
 // It works without the daemon's help: what was known last is in its state directory.
-import { commandName } from "./status.ts";
-import { foldLines, printable } from "./cells.ts";
+import { shellWord } from "../../base/shell_word.ts";
+import { foldLines, linesText, printable } from "./cells.ts";
 import { duration, plural, setDuration } from "./figures.ts";
 import { painted } from "./paint.ts";
-import type { Answer } from "./reload.ts";
-import type { Screen } from "./screen.ts";
-import { linesText } from "./status.ts";
+import type { Outcome, Screen } from "./screen.ts";
 import { Times } from "./times.ts";
 
 const EX_UNAVAILABLE = 69;
@@ -33,7 +31,7 @@ interface LastKnown {
   };
 }
 
-export function daemonDown(given: DaemonDown, screen: Screen): Answer {
+export function daemonDown(given: DaemonDown, screen: Screen): Outcome {
   const { host, time, last } = printable(given);
   const times = new Times(time, screen.zone);
   const head = `${host}, ${times.now()}: not watched`;
@@ -63,7 +61,7 @@ function knownLines({ time, agents }: LastKnown, times: Times): string[] {
 }
 
 /** One that was being listened to. */
-export function daemonEnded(host: string): Answer {
+export function daemonEnded(host: string): Outcome {
   return {
     stdout: "",
     error: `the daemon on ${printable(host)} has ended`,
@@ -81,7 +79,7 @@ export function staleText(before: string, colour: boolean): string {
 }
 
 /** The letter of its state in /proc; "" = that is not known. */
-export function daemonSilent(pid: number | undefined, procState: string, afterMs = 2_000): Answer {
+export function daemonSilent(pid: number | undefined, procState: string, afterMs = 2_000): Outcome {
   const who = pid === undefined ? "the daemon" : `the daemon (pid ${pid})`;
   const isStopped = procState === "T" && pid !== undefined;
   return {
@@ -103,15 +101,29 @@ interface NotPermitted {
   readonly group: string;
 }
 
-export function notPermitted(given: NotPermitted): Answer {
+export function notPermitted(given: NotPermitted): Outcome {
   const { uid, user, socket, group } = printable(given);
-  const who = user === "" ? `uid ${uid}` : `uid ${uid}, ${user}`;
-  const join = user === "" ? "" : `: usermod -aG ${commandName(group)} ${commandName(user)}`;
+  const join = user === "" ? "" : `: usermod -aG ${shellWord(group)} ${shellWord(user)}`;
   const member = `a member of group ${group}${join}`;
   return {
     stdout: "",
-    error: `you (${who}) may not ask ${socket}`,
+    error: `you (${whoText(uid, user)}) may not ask ${socket}`,
     hint: `be root, or ${group === "" ? "let a group of yours in: control.group" : member}`,
     exitCode: EX_NOPERM,
   };
+}
+
+/** The socket lets it in, and acting takes more. */
+export function notOperator(given: Omit<NotPermitted, "group">): Outcome {
+  const { uid, user, socket } = printable(given);
+  return {
+    stdout: "",
+    error: `you (${whoText(uid, user)}) may ask ${socket}, and not act`,
+    hint: `be root, or an operator: [control] operators = ["${user || uid}"]`,
+    exitCode: EX_NOPERM,
+  };
+}
+
+function whoText(uid: number, user: string): string {
+  return user === "" ? `uid ${uid}` : `uid ${uid}, ${user}`;
 }

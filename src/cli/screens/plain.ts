@@ -11,7 +11,7 @@ import type {
 import type { EventView } from "../../view/event_view.ts";
 import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
-import { left, plainCell, right, widthOf } from "./cells.ts";
+import { left, linesText, plainCell, right, widthOf } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 
 interface PlainColumn<Row> {
@@ -110,5 +110,5 @@ function plainTable<Row>(columns: readonly PlainColumn<Row>[], rows: readonly Ro
       .join("  ")
       .trimEnd(),
   );
-  return lines.map((line) => `${line}\n`).join("");
+  return linesText(lines);
 }

@@ -2,12 +2,11 @@
 // they would be.
 import type { PlannedStep, RecoverDryRun, RecoveryBegun } from "../../view/act_views.ts";
 import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
-import { foldLines, printable } from "./cells.ts";
+import { foldLines, linesText, printable } from "./cells.ts";
 import { actionText } from "./event_words.ts";
 import { lasted, plural } from "./figures.ts";
 import { planText } from "./members.ts";
 import type { Screen } from "./screen.ts";
-import { linesText } from "./status.ts";
 import { Times } from "./times.ts";
 
 const GATE_INDENT = 7;

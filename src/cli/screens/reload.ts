@@ -1,10 +1,9 @@
 // `reload`: what has changed, or every problem of the file with its place. On a terminal a problem
 // is folded at a word; in a pipe it is one line.
 import type { ReloadChange, ReloadResult } from "../../view/reload_view.ts";
-import { cutEnd, foldLines, left, printable, widthOf } from "./cells.ts";
+import { cutEnd, foldLines, left, linesText, printable, widthOf } from "./cells.ts";
 import { duration, plural } from "./figures.ts";
-import type { Screen } from "./screen.ts";
-import { linesText } from "./status.ts";
+import type { Outcome, Screen } from "./screen.ts";
 import { Times } from "./times.ts";
 
 const INDENT = 4;
@@ -16,17 +15,9 @@ const HOW_CELLS = 16;
 /** A view has its times in UTC. */
 const TIME = /\b\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
-/** What goes to each stream, and with which status the command ends. */
-export interface Answer {
-  readonly stdout: string;
-  readonly error: string;
-  readonly hint: string;
-  readonly exitCode: number;
-}
-
 const EX_CONFIG = 78;
 
-export function reloadScreen(given: ReloadResult, screen: Screen, isPipe = false): Answer {
+export function reloadScreen(given: ReloadResult, screen: Screen, isPipe = false): Outcome {
   const result = printable(given);
   if (!result.applied && result.problems.length > 0) return refused(result, screen, isPipe);
   return { stdout: changed(result, screen), error: "", hint: "", exitCode: 0 };
@@ -66,7 +57,7 @@ function changeLines(changes: readonly ReloadChange[], screen: Screen): string[]
   });
 }
 
-function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Answer {
+function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Outcome {
   const { problems } = result;
   const restarts = problems.filter(({ takes_restart }) => takes_restart).length;
   const lines = problems.flatMap(({ place, text }) => {

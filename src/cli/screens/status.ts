@@ -4,7 +4,7 @@ import { shellWord } from "../../base/shell_word.ts";
 import { AGENT_STATES, type AgentState } from "../../agents/agent_state.ts";
 import type { AgentStatusView, StatusView } from "../../view/status_view.ts";
 import { agentTable, inOrder, isBad, isGuarded, isMuted, wantedOf } from "./agent_table.ts";
-import { foldLines, printable } from "./cells.ts";
+import { foldLines, linesText, printable } from "./cells.ts";
 import { count, duration, plural, setDuration } from "./figures.ts";
 import { firstMinute } from "./first_minute.ts";
 import { painted } from "./paint.ts";
@@ -45,10 +45,6 @@ export function statusScreen(
     ...(hidden > 0 ? foldLines(fold, screen.width, SENTENCE_INDENT) : []),
     ...hintLines(view, agents, screen),
   ]);
-}
-
-export function linesText(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
 }
 
 function sentence(text: string, { width }: Screen): string[] {
@@ -141,7 +137,7 @@ function hintLines(view: StatusView, agents: readonly AgentStatusView[], screen:
     : agents.find((agent) => !isMuted(agent) && ASKING.includes(agent.state));
   const hint =
     asking !== undefined
-      ? `why: varta-watch explain ${commandName(asking.agent)}`
+      ? `why: varta-watch explain ${shellWord(asking.agent)}`
       : agents.some(isMuted)
         ? "muted: varta-watch mutes"
         : "";
@@ -151,6 +147,3 @@ function hintLines(view: StatusView, agents: readonly AgentStatusView[], screen:
 export function hintText(hint: string, { width, colour }: Screen): string[] {
   return foldLines(hint, width, SENTENCE_INDENT).map((line) => painted(line, "dim", colour));
 }
-
-/** A name that a shell takes as one word. */
-export const commandName = shellWord;

@@ -1,13 +1,13 @@
 // `explain PID` of a process that has never beaten: who it would be, whether it may, and what to
 // do.
+import { shellWord } from "../../base/shell_word.ts";
 import type { StrangerView } from "../../view/explain_view.ts";
-import { foldLines, printable } from "./cells.ts";
+import { foldLines, linesText, printable } from "./cells.ts";
 import { sectionLines } from "./explain.ts";
 import { programText, wantedCount } from "./explained_rule.ts";
 import { setDuration } from "./figures.ts";
 import { planText } from "./members.ts";
 import type { Screen } from "./screen.ts";
-import { commandName, linesText } from "./status.ts";
 
 /** Where the package puts it. */
 const GUIDE = "/usr/share/doc/varta-watch/client.md";
@@ -82,5 +82,5 @@ function nextTexts(view: StrangerView): string[] {
   if (may.by === "namespace") return [`containers = true in its [[listener]]${place}`];
   if (may.by === "allow_list") return [`allow_uids = [${who.uid}] in its [[listener]]${place}`];
   if (may.by !== "others" || who.user === "") return [`mode = "0660" in its [[listener]]${place}`];
-  return [`usermod -aG ${commandName(may.group)} ${commandName(who.user)}, then start it again`];
+  return [`usermod -aG ${shellWord(may.group)} ${shellWord(who.user)}, then start it again`];
 }

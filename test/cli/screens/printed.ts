@@ -2,8 +2,7 @@
 // its terminal.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Answer } from "../../../src/cli/screens/reload.ts";
-import type { Screen } from "../../../src/cli/screens/screen.ts";
+import type { Outcome, Screen } from "../../../src/cli/screens/screen.ts";
 import type { Zone } from "../../../src/cli/screens/times.ts";
 
 /** The zone in which they are drawn. */
@@ -24,7 +23,7 @@ export function printedScreens(file: string): ReadonlyMap<string, string> {
 
 /** Both streams, and the exit code where it is not 0, in the order in which they are read. */
 export function transcript(
-  { stdout, error, hint, exitCode }: Answer,
+  { stdout, error, hint, exitCode }: Outcome,
   order: "error first" | "error last",
 ) {
   const errors = [

@@ -1,5 +1,5 @@
-// What the commands that act have in common: one request, one line of an answer, and what is said
-// where there is none.
+// What the commands that ask the daemon have in common: where they ask, one request with one line
+// of an answer, and what is said where there is none.
 import { type Answer, ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
