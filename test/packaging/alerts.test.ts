@@ -52,6 +52,14 @@ const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaAuditRingWatermarkCritical: counts("varta_audit_ring_watermark_total", 1, "critical"),
   VartaRateLimitingActive: counts("varta_rate_limited_total", 1, "per_pid"),
   VartaClockJump: counts("varta_observer_clock_jump_forward_total"),
+  VartaConfigReloadFailed: {
+    [`varta_config_last_reload_successful{${AT}}`]: "0x40",
+    [`varta_config_last_good_in_use{${AT}}`]: "0x40",
+  },
+  VartaLastGoodInUse: {
+    [`varta_config_last_reload_successful{${AT}}`]: "0x40",
+    [`varta_config_last_good_in_use{${AT}}`]: "1x40",
+  },
   VartaAuthFailureBurst: counts("varta_prom_auth_failures_total", 120),
   VartaNamespaceConflict: counts("varta_tracker_namespace_conflict_total"),
   VartaFrameDecodeAnomaly: counts("varta_decode_errors_total", 120, "bad_magic"),
@@ -64,6 +72,8 @@ const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const HEALTHY: Readonly<Record<string, string>> = {
   [`up{${AT}}`]: "1x40",
   [`varta_watch_uptime_seconds{${AT}}`]: "0+60x40",
+  [`varta_config_last_reload_successful{${AT}}`]: "1x40",
+  [`varta_config_last_good_in_use{${AT}}`]: "0x40",
   ...Object.fromEntries(
     FAMILIES.filter(({ type }) => type === "counter").map(({ name, label, values }) => [
       series(name, label, values[0]),
@@ -73,7 +83,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
 };
 
 test("every metric and label value of the alert rules is in the catalogue", () => {
-  expect([own.length, alerts.length]).toEqual([26, 33]);
+  expect([own.length, alerts.length]).toEqual([28, 35]);
   for (const { expr: expression } of rules) {
     const names = [...expression.matchAll(/\bvarta_\w+/g)].map(([name]) => name);
     expect(names.length).toBeGreaterThan(0);
