@@ -18,3 +18,8 @@ export function nsFromMs(ms: number): number {
 export function wholeMsFromNs(ns: number): number {
   return Math.floor(msFromNs(ns));
 }
+
+/** RFC 3339, in UTC; `unixMsAtStart` is the Unix time of observer time 0. */
+export function utcText(observerNs: number, unixMsAtStart: number): string {
+  return new Date(unixMsAtStart + msFromNs(observerNs)).toISOString();
+}

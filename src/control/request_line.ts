@@ -2,7 +2,7 @@
 // arguments (spec 16 section 3). Nothing that comes in throws here.
 import { durationText } from "../base/duration_text.ts";
 import { parseDurationMs } from "../config/keys/duration.ts";
-import { nearest } from "../config/problems/suggestion.ts";
+import { didYouMean } from "../config/problems/suggestion.ts";
 import { type Argument, type Arguments, PROTOCOL, type Refusal, type Request } from "./request.ts";
 
 type ParsedRequest =
@@ -59,19 +59,15 @@ function checkedRequest(
 ): ParsedRequest {
   const request = table.find((one) => one.name === name);
   if (request === undefined) {
-    const like = nearest(
-      name,
-      table.map((one) => one.name),
-    );
-    const hint = like === undefined ? undefined : `did you mean ${like}?`;
-    return refused("unknown_request", `no request is called ${shown(name)}`, hint);
+    const names = table.map((one) => one.name);
+    const text = `no request is called ${shown(name)}`;
+    return refused("unknown_request", text, didYouMean(name, names));
   }
   const args = new Map<string, string | number | boolean>();
   for (const [field, value] of Object.entries(fields)) {
     const argument = Object.hasOwn(request.args, field) ? request.args[field] : undefined;
     if (argument === undefined) {
-      const like = nearest(field, Object.keys(request.args));
-      const hint = like === undefined ? undefined : `did you mean ${like}?`;
+      const hint = didYouMean(field, Object.keys(request.args));
       return refused("unknown_field", `${name} has no field ${shown(field)}`, hint);
     }
     const checked = checkedValue(argument, value);

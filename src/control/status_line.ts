@@ -1,6 +1,6 @@
 // The agents with what their members come to, as one line that is made in pieces: the answer to
 // "status" (spec 16 section 4), and what SIGUSR1 writes.
-import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import { AGENT_STATES, ALARM_STATES } from "../agents/agent_state.ts";
 import { matchesGlob } from "../base/glob.ts";
 import type { Pieces } from "../base/pieces.ts";
 import type { AgentStatus, StatusWalk } from "../view/agent_status.ts";
@@ -16,7 +16,6 @@ import {
 
 /** Agents of a piece: about 0.1 ms. */
 const AGENTS_PER_PIECE = 64;
-const BAD_STATES: readonly AgentState[] = ["stalled", "missing", "critical"];
 const END = "]}\n";
 const CUT_END = '],"cut":true}\n';
 
@@ -62,7 +61,7 @@ export class StatusLine implements Pieces {
       this.#refusal = noSuchAgent(pattern, this.#walk.agents());
       return this.#refusal.next();
     }
-    this.#agents = onlyBad ? all.filter(({ state }) => BAD_STATES.includes(state)) : all;
+    this.#agents = onlyBad ? all.filter(({ state }) => ALARM_STATES.includes(state)) : all;
     const head = `${JSON.stringify(this.#head(all)).slice(0, -1)},"agents":[`;
     this.#bytesLeft -= Buffer.byteLength(head);
     return head;

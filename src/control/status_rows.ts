@@ -1,7 +1,7 @@
 // What "status" and "members" say of an agent, in the form of src/view/status_view.ts.
 import { NS_PER_MS, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import type { Pieces } from "../base/pieces.ts";
-import { nearest } from "../config/problems/suggestion.ts";
+import { didYouMean } from "../config/problems/suggestion.ts";
 import type { Mute } from "../agents/mutes.ts";
 import type { AgentStatus } from "../view/agent_status.ts";
 import type {
@@ -97,14 +97,11 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
 }
 
 export function noSuchAgent(name: string, agents: readonly AgentStatus[]): Pieces {
-  const like = nearest(
-    name,
-    agents.map(({ agent }) => agent),
-  );
+  const names = agents.map(({ agent }) => agent);
   return refusalPieces({
     error: "no_such_agent",
     text: `no agent is called ${JSON.stringify(name)}`,
-    hint: like === undefined ? undefined : `did you mean ${like}?`,
+    hint: didYouMean(name, names),
   });
 }
 

@@ -6,7 +6,7 @@ import { durationTextFromNs } from "../base/duration_text.ts";
 import { LOG_LEVEL_NS_MAX, MUTE_NS_MAX, MUTES_MAX } from "../base/limits.ts";
 import { shellWord } from "../base/shell_word.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, wholeMsFromNs } from "../base/time.ts";
+import { wholeMsFromNs, utcText } from "../base/time.ts";
 import { escapeUnprintable } from "../base/unprintable.ts";
 import type { LogLevel } from "../config/config.ts";
 import type { ActsDoor, MuteRequest, RecoverRequest } from "../control/acts_door.ts";
@@ -367,7 +367,7 @@ export class Acts implements ActsDoor, Deadline {
   }
 
   #time(observerNs: number): string {
-    return new Date(this.#options.unixMsAtStart() + msFromNs(observerNs)).toISOString();
+    return utcText(observerNs, this.#options.unixMsAtStart());
   }
 }
 

@@ -1,9 +1,10 @@
 // The facts of one member for `explain` (spec 16 section 12): what its process is doing, who it is
 // and how that is known. It reads some small files of /proc, about 0.3 ms.
+import { factOf } from "../agents/match.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_TEXTS } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
+import { NS_PER_MS, wholeMsFromNs, utcText } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import { endNumbers } from "../base/wait_status.ts";
 import type { Stall } from "../events/stall.ts";
@@ -60,7 +61,7 @@ export class MemberReader {
   }
 
   time(observerNs: number): string {
-    return new Date(this.#options.unixMsAtStart() + msFromNs(observerNs)).toISOString();
+    return utcText(observerNs, this.#options.unixMsAtStart());
   }
 
   /** As its rule was found by; where that was not kept, as it is now. */
@@ -164,17 +165,9 @@ export class MemberReader {
     return nowNs() - (nowGeneration() - generation) * GENERATION_NS;
   }
 
-  #who({ stall: { generation, uid }, facts: { identity, user } }: Asked): WhoView {
-    const { unit = "", unitUser = "" } = identity ?? {};
-    return {
-      unit: unit === "" || unitUser === "" ? unit : `${unitUser}:${unit}`,
-      container: identity?.container ?? "",
-      user,
-      uid: Number.isNaN(uid) ? null : uid,
-      comm: identity?.comm ?? "",
-      script: identity?.script ?? "",
-      since: Number.isNaN(generation) ? null : this.time(this.#startedNs(generation)),
-    };
+  #who({ stall: { generation, uid }, facts }: Asked): WhoView {
+    const since = Number.isNaN(generation) ? null : this.time(this.#startedNs(generation));
+    return whoView({ ...facts, uid }, since);
   }
 
   #proof(stall: Stall, address: string): ProofView {
@@ -202,6 +195,20 @@ export class MemberReader {
     }
     return count;
   }
+}
+
+/** `since`: when it started; null = that is not known. */
+export function whoView(facts: MemberFacts, since: string | null): WhoView {
+  const { identity, user, uid } = facts;
+  return {
+    unit: factOf("unit", facts),
+    container: identity?.container ?? "",
+    user,
+    uid: Number.isNaN(uid) ? null : uid,
+    comm: identity?.comm ?? "",
+    script: identity?.script ?? "",
+    since,
+  };
 }
 
 function endedAs(ended: GoneMember | undefined): ExplainedVerdict["ended"] {

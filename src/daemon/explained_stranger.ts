@@ -3,13 +3,14 @@
 // asked: some small files of /proc, and the mode of one socket.
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import { Accounts } from "../config/accounts.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS } from "../processes/generation.ts";
 import { msFromNs } from "../base/time.ts";
+import { modeText } from "../config/problems/found.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import type { StrangerView } from "../view/explain_view.ts";
+import { whoView } from "./explained_member.ts";
 import { explainedProcess } from "./explained_process.ts";
 import { explainRule } from "./explained_rule.ts";
 import { ruleView } from "./explained_rule_view.ts";
@@ -21,6 +22,8 @@ interface StrangersOptions {
   readonly processes: ProcReader;
   readonly refusals: Pick<RefusalReports, "ofSender">;
   readonly live: LiveConfig;
+  /** Its digits if it has none. */
+  readonly groupName: (gid: number) => string;
   readonly wallMs: () => number;
   /** Now as a start time of processes. */
   readonly nowGeneration: () => number;
@@ -46,7 +49,6 @@ export class Strangers {
     const known = explainedProcess(pid, config, processes);
     const nobody = { pid, uid: Number.NaN, user: "", identity: undefined };
     const facts: MemberFacts = known ?? { ...nobody, listener: "", address: "" };
-    const { uid, user, identity } = facts;
     const startTime = processes.startTime(pid);
     const ageMs = msFromNs((nowGeneration() - startTime) * GENERATION_NS);
     return {
@@ -54,15 +56,7 @@ export class Strangers {
       time: new Date(wallMs()).toISOString(),
       pid,
       runs: known !== undefined && processes.isAlive(pid, startTime),
-      who: {
-        unit: identity?.unit ?? "",
-        container: identity?.container ?? "",
-        user,
-        uid: Number.isNaN(uid) ? null : uid,
-        comm: identity?.comm ?? "",
-        script: identity?.script ?? "",
-        since: Number.isNaN(ageMs) ? null : new Date(wallMs() - ageMs).toISOString(),
-      },
+      who: whoView(facts, Number.isNaN(ageMs) ? null : new Date(wallMs() - ageMs).toISOString()),
       agent: known === undefined ? "" : explainRule(config, facts, places.rules).agent,
       rule: ruleView(config, facts, places, undefined),
       may: known === undefined ? null : this.#may(facts, config),
@@ -79,9 +73,9 @@ export class Strangers {
     const file = statSync(found.path, { throwIfNoEntry: false });
     if (file === undefined) return null;
     const mode = file.mode & MODE_BITS;
-    const group = new Accounts("/etc/group").nameOf(file.gid) ?? String(file.gid);
+    const group = this.#options.groupName(file.gid);
     const gids = processes.groupsOf(pid);
-    const socket = { socket: found.path, mode: mode.toString(8).padStart(4, "0"), group };
+    const socket = { socket: found.path, mode: modeText(mode), group };
     const answer = (by: May["by"], yes: boolean): May => ({ yes, ...socket, by });
     const isContained = processes.innermostPid(pid) !== pid;
     if (isContained && !found.containers) return answer("namespace", false);

@@ -149,17 +149,17 @@ export class Explaining {
         : nextOfBeating(lane.deadlineOf(slot), mute, time),
       rule,
       history,
-      others: found
-        .filter((one) => one !== slot)
-        .map((one) => ({ pid: slots.pid[one]!, state: memberState(table, one, now) }))
-        .filter((one) => one.state !== "ok"),
+      others: this.#others(
+        found.filter((one) => one !== slot),
+        now,
+      ),
       runbook: isStalled ? runbookOf(member.verdict?.verdict ?? "unknown", done) : "",
     };
   }
 
   /** Of one that has left the table. */
   #goneView(gone: GoneMember, found: readonly number[]): ExplainView {
-    const { observer, events, live, nowNs } = this.#options;
+    const { events, live, nowNs } = this.#options;
     const { last, isStalled, name, end, exit } = gone;
     const reader = this.#reader;
     const now = nowNs();
@@ -175,7 +175,6 @@ export class Explaining {
       ...{ what: "crash_loop", exits, limit: CRASHES_MAX },
       window_ms: CRASHES_NS / NS_PER_MS,
     };
-    const { slots, table } = observer.tracker;
     return {
       ...this.#agentView(name, found.length > 0 ? found : this.#slotsOf(name), now),
       state: "gone",
@@ -193,9 +192,7 @@ export class Explaining {
       next: [isReplaced ? loop : { what: "nothing" }],
       rule: ruleView(live.current, facts, this.#places, { thresholdNs: last.thresholdNs }),
       history,
-      others: this.#slotsOf(name)
-        .map((one) => ({ pid: slots.pid[one]!, state: memberState(table, one, now) }))
-        .filter((one) => one.state !== "ok"),
+      others: this.#others(this.#slotsOf(name), now),
       runbook: "",
     };
   }
@@ -279,6 +276,14 @@ export class Explaining {
     return worst;
   }
 
+  /** Those of them that are not ok. */
+  #others(found: readonly number[], now: number): ExplainView["others"] {
+    const { slots, table } = this.#options.observer.tracker;
+    return found
+      .map((slot) => ({ pid: slots.pid[slot]!, state: memberState(table, slot, now) }))
+      .filter(({ state }) => state !== "ok");
+  }
+
   #mass(sinceNs: number): MassSilence | null {
     const near = this.#options.notes.beganNear(sinceNs, MASS_NS_MAX);
     if (near.size < MASS_AGENTS_MIN) return null;
@@ -296,8 +301,8 @@ export class Explaining {
 
   #muteView({ beganNs, untilNs, by, reason }: Mute): MuteView {
     const user = this.#options.userName(by.uid);
-    const { time } = { time: (ns: number) => this.#reader.time(ns) };
-    return { since: time(beganNs), until: time(untilNs), by: user, reason };
+    const [since, until] = [this.#reader.time(beganNs), this.#reader.time(untilNs)];
+    return { since, until, by: user, reason };
   }
 }
 

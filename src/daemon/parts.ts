@@ -268,11 +268,16 @@ export function makeParts(options: PartsOptions): Parts {
     trackerCapacity: () => observer.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
+  const users = new UserNames();
+  const groups = new UserNames("/etc/group");
+  const userName = (uid: number): string => users.nameOf(uid, monotonicNs());
+  const groupName = (gid: number): string => groups.nameOf(gid, monotonicNs());
   const strangers = new Strangers({
     observer,
     processes,
     refusals,
     live,
+    groupName,
     wallMs: Date.now,
     nowGeneration,
   });
@@ -281,10 +286,6 @@ export function makeParts(options: PartsOptions): Parts {
     expected,
     nowNs: () => clock.lastNs,
   });
-  const users = new UserNames();
-  const groups = new UserNames("/etc/group");
-  const userName = (uid: number): string => users.nameOf(uid, monotonicNs());
-  const groupName = (gid: number): string => groups.nameOf(gid, monotonicNs());
   const acts = new Acts({
     observer,
     recovery,

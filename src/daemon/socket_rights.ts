@@ -1,6 +1,7 @@
 // Who may write to the first Unix listener, by its file (spec 16 section 4): what `status` says
 // while no beat has come. Read when it is asked for.
 import { statSync } from "node:fs";
+import { modeText } from "../config/problems/found.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
 import type { SocketRights } from "../view/status_view.ts";
@@ -18,6 +19,5 @@ export function socketRights(
   const path = listeners.find((one) => one instanceof UnixListener)?.path;
   const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
   if (path === undefined || stat === undefined) return undefined;
-  const mode = `0${(stat.mode & 0o777).toString(8).padStart(3, "0")}`;
-  return { path, mode, owner: userName(stat.uid), group: groupName(stat.gid) };
+  return { path, mode: modeText(stat.mode), owner: userName(stat.uid), group: groupName(stat.gid) };
 }

@@ -1,6 +1,6 @@
 // Agents with what their members come to, as `status` has them: made anew when it is asked for, in
 // steps with beats in between. A member that is there all the time counts once.
-import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import { AGENT_STATES, type AgentState, worseState } from "../agents/agent_state.ts";
 import { AGENT_NEW } from "../agents/agent_table.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { Mute, Mutes } from "../agents/mutes.ts";
@@ -113,7 +113,7 @@ export class StatusWalk {
     const isLatched = slots.isLatched(slot);
     agent.members += 1;
     if (!isLatched && !slots.hasEnded(slot)) agent.beating += 1;
-    agent.state = worse(agent.state, memberState(table, slot, nowNs()));
+    agent.state = worseState(agent.state, memberState(table, slot, nowNs()));
     const graceNs = slots.graceEndNs[slot]! - table.lanes.pauses.awakeNs(nowNs());
     if (graceNs > 0) agent.graceLeftNs = Math.max(graceNs, agent.graceLeftNs || 0);
     this.#passMute(agent, slot);
@@ -191,7 +191,7 @@ export class StatusWalk {
     for (const number of expected.numbers) {
       const agent = this.#agents.get(number) ?? this.#add(number);
       if (expected.missingOf(number) > 0) {
-        agent.state = worse(agent.state, "missing");
+        agent.state = worseState(agent.state, "missing");
         agent.missingSinceNs = expected.missingSinceNs(number);
       } else if (agent.members === 0) {
         // Its grace runs: it is neither missing nor gone yet.
@@ -202,10 +202,6 @@ export class StatusWalk {
     for (const { number } of rows?.shown() ?? [])
       if (number > AGENT_NEW && !this.#agents.has(number)) this.#add(number);
   }
-}
-
-function worse(one: AgentState, other: AgentState): AgentState {
-  return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
 }
 
 /** What is compared is worked out once for each: there may be thousands. */

@@ -1,7 +1,7 @@
 // Makes the events that people see (spec 16 section 11) from what happens, beside the lines of log
 // and export. Text that came from elsewhere is bounded here and escaped where it is shown.
 import { durationText } from "../base/duration_text.ts";
-import { msFromNs, wholeMsFromNs } from "../base/time.ts";
+import { msFromNs, wholeMsFromNs, utcText } from "../base/time.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import type { EndNumbers } from "../base/wait_status.ts";
 import type { Act, MuteEvent } from "../events/act.ts";
@@ -152,7 +152,7 @@ export class EventFeed {
   }
 
   #time(observerNs: number): string {
-    return new Date(this.#options.unixMsAtStart() + msFromNs(observerNs)).toISOString();
+    return utcText(observerNs, this.#options.unixMsAtStart());
   }
 
   #endOf({ exitStatus, signal }: EndNumbers, observerNs: number): EndView {

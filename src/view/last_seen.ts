@@ -1,6 +1,6 @@
 // What a command can say of a daemon that is down (spec 16 section 13): how its agents were when it
 // was last there. The daemon writes it beside its control socket, and `status` reads it.
-import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import { AGENT_STATES, BAD_STATES } from "../agents/agent_state.ts";
 import type { AgentStatus } from "./agent_status.ts";
 
 export const LAST_SEEN_FILE = "last-seen";
@@ -21,10 +21,8 @@ export interface LastSeen {
   };
 }
 
-const QUIET_STATES: readonly AgentState[] = ["new", "ok", "gone"];
-
 export function lastSeenOf(agents: readonly AgentStatus[], time: string): LastSeen {
-  const bad = AGENT_STATES.filter((state) => !QUIET_STATES.includes(state)).flatMap((state) => {
+  const bad = AGENT_STATES.filter((state) => BAD_STATES.includes(state)).flatMap((state) => {
     const names = agents.filter((one) => one.state === state).map(({ agent }) => agent);
     return names.length === 0 ? [] : [{ state, agents: names.slice(0, NAMES_MAX) }];
   });

@@ -1,10 +1,10 @@
 // Whom somebody means by a name, a pid or "ADDRESS/PID" (spec 16 section 8.1), and in which state
 // that is. A name that is not known is refused with the nearest one: nothing is done to a guess.
-import { AGENT_STATES, type AgentState } from "../agents/agent_state.ts";
+import { type AgentState, worseState } from "../agents/agent_state.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { MuteTarget } from "../agents/mutes.ts";
 import { matchesGlob } from "../base/glob.ts";
-import { nearest } from "../config/problems/suggestion.ts";
+import { didYouMean } from "../config/problems/suggestion.ts";
 import { memberState } from "../tracker/member_state.ts";
 import { sourceOf } from "../tracker/slots.ts";
 import type { Tracker } from "../tracker/tracker.ts";
@@ -73,7 +73,7 @@ export class MemberSearch {
     for (let slot = 0; slot < tracker.len; slot++) {
       const state = memberState(tracker.table, slot, now);
       const agent = this.#slots.agent[slot]!;
-      byAgent.set(agent, worse(byAgent.get(agent) ?? "gone", state));
+      byAgent.set(agent, worseState(byAgent.get(agent) ?? "gone", state));
       if (byKey.has(this.#slots.key[slot]!)) byKey.set(this.#slots.key[slot]!, state);
     }
     return targets.map((target) =>
@@ -94,8 +94,8 @@ export class MemberSearch {
       if (number === undefined) continue;
       // Without members it is gone, unless its grace runs and they may still come.
       const without = expected.expectedOf(number) > 0 ? "new" : "gone";
-      worst = worse(worst, byAgent.get(number) ?? without);
-      if (expected.missingOf(number) > 0) worst = worse(worst, "missing");
+      worst = worseState(worst, byAgent.get(number) ?? without);
+      if (expected.missingOf(number) > 0) worst = worseState(worst, "missing");
     }
     return worst;
   }
@@ -116,8 +116,7 @@ export class MemberSearch {
   }
 
   #unknown(text: string): Unfound {
-    const near = nearest(text, this.#options.tracker.table.agents.names());
-    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    const hint = didYouMean(text, this.#options.tracker.table.agents.names());
     return { error: "no_such_agent", text: `no agent is called ${JSON.stringify(text)}`, hint };
   }
 
@@ -136,8 +135,4 @@ export class MemberSearch {
 function isMeant(target: MuteTarget, name: string): boolean {
   if (target.kind === "glob") return matchesGlob(target.glob, name);
   return target.kind === "all";
-}
-
-function worse(one: AgentState, other: AgentState): AgentState {
-  return AGENT_STATES.indexOf(other) < AGENT_STATES.indexOf(one) ? other : one;
 }

@@ -50,6 +50,7 @@ threshold = "2s"
     processes: new ProcReader(directory.at("proc")),
     refusals: { ofSender: () => [] },
     live: new LiveConfig(loaded.config, () => Promise.resolve(NO_PLACES)),
+    groupName: String,
     wallMs: () => Date.UTC(2026, 10, 28),
     nowGeneration: () => 600,
   });

@@ -186,7 +186,14 @@ describe("a fault of the observer is noticed:", () => {
 
   test("agents are evicted before their stall was reported", () => {
     const seam: Partial<Seams> = {
-      observer: (options) => new Observer({ ...options, evictionPolicy: "balanced" }),
+      observer(options) {
+        const observer = new Observer({ ...options, evictionPolicy: "balanced" });
+        const { eviction } = observer.tracker;
+        const change = eviction.change.bind(eviction);
+        // A reload brings another policy.
+        eviction.change = (to) => change({ ...to, evictionPolicy: "balanced" });
+        return observer;
+      },
     };
     // The first lives have room for all agents.
     expect(noticed(seam, { livesSkipped: 2 })).not.toBe("nothing");

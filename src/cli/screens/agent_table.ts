@@ -1,7 +1,7 @@
 // The table of agents in its three layouts, chosen by the width alone: below 72 cells figures only,
 // then the one of 80, and from 110 on the one of 120, in which name and note grow. A row never
 // wraps; names are cut in the middle, notes at the end, and figures and states not at all.
-import { AGENT_STATES, type AgentState } from "../../agents/agent_state.ts";
+import { AGENT_STATES, BAD_STATES } from "../../agents/agent_state.ts";
 import type { AgentStatusView, StatusView } from "../../view/status_view.ts";
 import { cutEnd, cutMiddle, left, right, widthOf } from "./cells.ts";
 import { age, count, duration, rate, roughly, setDuration } from "./figures.ts";
@@ -24,10 +24,8 @@ const GAP = "  ";
 /** Two cells for the sign and the space after it. */
 const SIGN_CELLS = 2;
 
-const BAD: readonly AgentState[] = ["stalled", "missing", "critical", "late", "degraded"];
-
 export function isBad({ state }: AgentStatusView): boolean {
-  return BAD.includes(state);
+  return BAD_STATES.includes(state);
 }
 
 /** The worst first, muted ones after all others that are not ok; what is quiet goes by name. */

@@ -1,5 +1,5 @@
 // `status --exit-code`: what Nagios and the like make of a state. What is muted counts as ok.
-import type { AgentState } from "../../agents/agent_state.ts";
+import { ALARM_STATES, WARNING_STATES } from "../../agents/agent_state.ts";
 import type { StatusView } from "../../view/status_view.ts";
 import { isGuarded, isMuted } from "./agent_table.ts";
 
@@ -7,12 +7,9 @@ const OK = 0;
 const WARNING = 1;
 const CRITICAL = 2;
 
-const CRITICAL_STATES: readonly AgentState[] = ["stalled", "missing", "critical"];
-const WARNING_STATES: readonly AgentState[] = ["late", "degraded"];
-
 export function checkCode(view: StatusView): number {
   const states = view.agents.filter((agent) => !isMuted(agent)).map(({ state }) => state);
-  if (states.some((state) => CRITICAL_STATES.includes(state))) return CRITICAL;
+  if (states.some((state) => ALARM_STATES.includes(state))) return CRITICAL;
   const isWarning = isGuarded(view) || states.some((state) => WARNING_STATES.includes(state));
   return isWarning ? WARNING : OK;
 }

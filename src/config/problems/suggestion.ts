@@ -17,6 +17,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** As a hint of its own; undefined if none is near enough. */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  const like = nearest(word, candidates);
+  return like === undefined ? undefined : `did you mean ${like}?`;
+}
+
 /**
  * Insertions, deletions and replacements that turn `a` into `b`; swapped neighbours count as one.
  */
