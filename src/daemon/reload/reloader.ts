@@ -199,11 +199,13 @@ export class Reloader implements Deadline {
   #prepare(run: Run, next: NextConfig, files: PreparedDoors): void {
     const swap = this.#busy(run, () => this.#options.makeSwap(next, files));
     if (swap.isPossible) run.preparing = { swap, next };
-    else {
-      swap.drop();
-      const { file } = next.loaded;
-      this.#fail(run, notApplied("found more names of agents than there are places", file));
-    }
+    else this.#failForNames(run, { swap, next });
+  }
+
+  #failForNames(run: Run, { swap, next }: Preparing): void {
+    swap.drop();
+    const { file } = next.loaded;
+    this.#fail(run, notApplied("found more names of agents than there are places", file));
   }
 
   #goOn(run: Run, { swap, next }: Preparing, nowNs: number): void {
@@ -213,6 +215,11 @@ export class Reloader implements Deadline {
     } catch (error) {
       swap.drop();
       this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
+      return;
+    }
+    // Members that came while it was prepared may have taken the places.
+    if (!swap.isPossible) {
+      this.#failForNames(run, { swap, next });
       return;
     }
     const before = { current: live.current, had: memberCounts() };

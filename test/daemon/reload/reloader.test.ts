@@ -55,7 +55,9 @@ class Subject implements Disposable {
       changeLog: ({ level }) => subject.levels.push(level),
       openFiles: async () => NO_DOORS,
       makeSwap: ({ loaded }) => ({
-        isPossible: subject.hasPlaces,
+        get isPossible() {
+          return subject.hasPlaces;
+        },
         prepare: () => --subject.preparations < 0,
         run: (nowNs) => {
           if (subject.breaks) throw new Error("half of it");
@@ -207,6 +209,21 @@ describe("Reloader", () => {
     subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
     subject.reloader.request();
     expect((await subject.settle()).join("\n")).toContain("more names of agents than there are");
+  });
+
+  test("names without places by the time of the swap are one, too, and nothing is swapped", async () => {
+    using subject = await Subject.make();
+    subject.preparations = Infinity;
+    subject.text = `${LISTENER}[limits]\nglobal_rate = 7\n`;
+    subject.reloader.request((result) => subject.results.push(result));
+    subject.told.push(...(await subject.settle()));
+    // Members that come while it is prepared have names, too.
+    subject.hasPlaces = false;
+    subject.preparations = 0;
+    const told = await subject.settle();
+    expect(told.join("\n")).toContain("more names of agents than there are");
+    expect(told).toContain("dropped");
+    expect(subject.results).toMatchObject([{ applied: false, problems: [{}] }]);
   });
 
   test("swaps nothing after it was closed", async () => {
