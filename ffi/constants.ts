@@ -137,6 +137,7 @@ export const {
   EINTR,
   EIO,
   EAGAIN,
+  EPIPE,
   EACCES,
   EEXIST,
   EINVAL,

@@ -1,7 +1,7 @@
 // One connection of the control socket: the bytes that came and are no line yet, and those of an
 // answer that did not leave yet. It decides nothing: when to read, write and close is the server's
 // business.
-import { EAGAIN, EINTR } from "../../ffi/constants.ts";
+import { EAGAIN, EINTR, EPIPE } from "../../ffi/constants.ts";
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import { StreamBuffer } from "../../ffi/stream.ts";
 import type { Pieces } from "../base/pieces.ts";
@@ -63,6 +63,14 @@ export class ControlConnection {
   /** Held bytes are more than a line may have, and no line. */
   get isTooLong(): boolean {
     return this.#scanned > LINE_BYTES_MAX;
+  }
+
+  /**
+   * The peer has closed it whole, and not only its sending half: it has given up, and nothing is
+   * to be done for it when a daemon that was stopped goes on.
+   */
+  get isGone(): boolean {
+    return sent.send(this.fd, 0) === -EPIPE;
   }
 
   /** Reads once. False: the connection is broken. */

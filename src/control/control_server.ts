@@ -12,7 +12,7 @@ import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { ControlConnection, SEND_FAILED, SENT_ALL } from "./connection.ts";
 import { type BoundControl, type ControlPath, ControlListener } from "./control_listener.ts";
 import { CONTROL, type ControlCounters, type RefusedReason } from "./counters.ts";
-import { CLOSING, TOO_LONG, TOO_MANY, TOO_SLOW } from "./last_words.ts";
+import { CLOSING, mayNotAct, TOO_LONG, TOO_MANY, TOO_SLOW } from "./last_words.ts";
 import { PATIENCE_NS, patienceNs, quietNs } from "./patience.ts";
 import { CONNECTIONS_MAX, hasPlace } from "./places.ts";
 import {
@@ -211,12 +211,11 @@ export class ControlServer {
 
   #read(open: ControlConnection): void {
     const before = open.held;
-    if (!open.receive()) {
-      this.#end(open);
-      return;
+    if (!open.receive()) this.#end(open);
+    else if (open.held > 0 || open.hasEnded) {
+      if (before === 0 && open.held > 0) this.#setDeadline(open, PATIENCE_NS);
+      this.#busy.add(open);
     }
-    if (before === 0 && open.held > 0) this.#setDeadline(open, PATIENCE_NS);
-    if (open.held > 0 || open.hasEnded) this.#busy.add(open);
   }
 
   // --- answering
@@ -286,8 +285,7 @@ export class ControlServer {
       else if (open.hasEnded) this.#end(open);
       return open.unsent > 0;
     }
-    if (isBlank(line)) return true;
-    this.#answer(open, line);
+    if (!isBlank(line)) this.#answer(open, line);
     return true;
   }
 
@@ -304,13 +302,7 @@ export class ControlServer {
       return;
     }
     const { request, args } = parsed;
-    if (request.right === "act" && !this.#mayAct(open)) {
-      this.#options.refusedAct(request, open.peer);
-      const text = `${request.name} needs root, the user of the daemon or an operator`;
-      this.#reject(open, { error: "not_permitted", text, hint: "[control] operators" });
-      return;
-    }
-    if (request.right === "act") this.#options.acted(request, args, open.peer!);
+    if (request.right === "act" && !this.#letAct(open, request, args)) return;
     open.requests += 1;
     open.isWaiting = false;
     this.counters.add(CONTROL.requests);
@@ -318,9 +310,17 @@ export class ControlServer {
     open.answer = request.run(args, this.#options.sources, asker);
   }
 
-  #mayAct({ peer, fd }: ControlConnection): boolean {
-    const { daemonUid, operators } = this.#options;
-    return mayAct(peer, daemonUid, operators, groupsAt(fd));
+  #letAct(open: ControlConnection, request: Request, args: Arguments): boolean {
+    const { daemonUid, operators, refusedAct, acted } = this.#options;
+    if (open.isGone) this.#giveUp(open, "unread");
+    else if (mayAct(open.peer, daemonUid, operators, groupsAt(open.fd))) {
+      acted(request, args, open.peer!);
+      return true;
+    } else {
+      refusedAct(request, open.peer);
+      this.#reject(open, mayNotAct(request.name));
+    }
+    return false;
   }
 
   #wake(open: ControlConnection): void {

@@ -21,3 +21,9 @@ export const TOO_SLOW: Refusal = {
 };
 
 export const CLOSING: Refusal = { error: "closing", text: "the daemon ends" };
+
+/** To one who may ask alone; the connection goes on. */
+export function mayNotAct(name: string): Refusal {
+  const text = `${name} needs root, the user of the daemon or an operator`;
+  return { error: "not_permitted", text, hint: "[control] operators" };
+}

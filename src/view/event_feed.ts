@@ -104,7 +104,7 @@ export class EventFeed {
     const isMute = act.act === "mute" || act.act === "unmute";
     if (isMute && !act.isRefused) return;
     const { observerNs, target, pid } = act;
-    const detail = clause(`${act.act} by ${user}${act.isRefused ? " refused" : ""}: ${act.detail}`);
+    const detail = clause(`${act.act} by ${user}${outcomeText(act)}`);
     const member = Number.isNaN(pid) ? {} : { pid };
     this.#put({ time: this.#time(observerNs), kind: "act", agent: target, ...member, detail });
   }
@@ -229,6 +229,12 @@ export function recoveryEventOf(
     default:
       return outcome satisfies never;
   }
+}
+
+/** What a gate refuses says so itself: "refused (no_plan): it has no plan". */
+function outcomeText({ isRefused, detail }: Act): string {
+  if (!isRefused) return `: ${detail}`;
+  return detail.startsWith("refused (") ? ` ${detail}` : ` refused: ${detail}`;
 }
 
 function clause(text: string): string {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { dirname } from "node:path";
 import { AF_UNIX, SOCK_STREAM } from "../../ffi/constants.ts";
-import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
+import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { wholePiece } from "../../src/base/pieces.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { CONTROL, type RefusedReason } from "../../src/control/counters.ts";
@@ -196,6 +196,17 @@ describe("ControlServer", () => {
     const text = await harness.ask('{"v":1,"do":"act"}\n');
     expect(harness.acts).toEqual([isRoot ? "did act" : "refused act"]);
     expect(text).toContain(isRoot ? '{"v":1,"ok":true}' : '"error":"not_permitted"');
+  });
+
+  test("does nothing for one who has gone before it was asked", async () => {
+    using harness = new ControlHarness({ requests: [ACT], daemonUid: process.geteuid!() });
+    const fd = openSocket(AF_UNIX, SOCK_STREAM);
+    expect(connect(fd, unixAddress(harness.server.path))).toBe(0);
+    expect(send(fd, Buffer.from('{"v":1,"do":"act"}\n'))).toBeGreaterThan(0);
+    close(fd);
+    await harness.turn("its end", () => refused(harness, "unread") === 1);
+    expect(harness.acts).toEqual([]);
+    expect(harness.server.connections).toBe(0);
   });
 
   test("lets a stream wait for what is to come", async () => {

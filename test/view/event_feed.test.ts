@@ -62,10 +62,13 @@ test("an act says who asked; one that mutes is there as the mute", () => {
   feed.acted({ ...done, act: "recover" }, "dana");
   feed.acted({ ...done, act: "forget", pid: Number.NaN, detail: "it beats", isRefused: true }, "7");
   feed.acted({ ...done, act: "mute" }, "dana");
+  const gate = "refused (no_plan): it has no plan";
+  feed.acted({ ...done, act: "recover", detail: gate, isRefused: true }, "dana");
   feed.acted({ ...done, act: "unmute", isRefused: true, detail: "no mute holds" }, "dana");
   expect(take()).toMatchObject([
     { kind: "act", agent: "worker", pid: 4_711, detail: "recover by dana: recovery 51" },
     { kind: "act", agent: "worker", detail: "forget by 7 refused: it beats" },
+    { kind: "act", agent: "worker", pid: 4_711, detail: `recover by dana ${gate}` },
     { kind: "act", agent: "worker", detail: "unmute by dana refused: no mute holds" },
   ]);
 });
