@@ -19,7 +19,7 @@ export function actOn<View extends object>(
 ): number {
   const screen = thisScreen(invocation);
   const answer = ask(pathOf(invocation), request, { screen });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   const view = JSON.parse(answer.lines[0]!) as View;
   print(ownFlag(invocation, "json") ? jsonLine(view) : shown(view, screen));
   return 0;
@@ -29,10 +29,11 @@ export function pathOf(invocation: Invocation): string {
   return ownText(invocation, "control") ?? controlPath(process.env);
 }
 
-export function notAnswered(answer: Answer & { ok: false }): number {
+export function notAnswered(answer: Answer & { ok: false }, invocation: Invocation): number {
   printError(answer.error);
   if (answer.hint !== "") printHint(answer.hint);
-  print(answer.stdout);
+  // What is known without the daemon is for people: a parser finds nothing, and the exit code.
+  if (!ownFlag(invocation, "json")) print(answer.stdout);
   return answer.exitCode;
 }
 

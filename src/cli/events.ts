@@ -36,7 +36,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const answer = ownFlag(invocation, "follow")
     ? ask(path, { ...request, follow: true }, { screen, onLine, isStream: true })
     : ask(path, request, { screen });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   for (const line of answer.lines) printer.take(line);
   return EXIT_OK;
 }

@@ -23,7 +23,7 @@ export async function run(invocation: Invocation): Promise<number> {
     );
   const screen = thisScreen(invocation);
   const answer = ask(pathOf(invocation), { do: "explain", target }, { screen });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   const view = JSON.parse(answer.lines[0]!) as ExplainView | StrangerView;
   const isStranger = "runs" in view;
   if (ownFlag(invocation, "json")) print(jsonLine(view));

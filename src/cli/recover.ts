@@ -26,7 +26,7 @@ export async function run(invocation: Invocation): Promise<number> {
 function dryRun(invocation: Invocation, request: object): number {
   const screen = thisScreen(invocation);
   const answer = ask(pathOf(invocation), { ...request }, { screen });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   const view = JSON.parse(answer.lines[0]!) as RecoverDryRun;
   print(ownFlag(invocation, "json") ? jsonLine(view) : dryRunScreen(view, screen));
   return view.refused === null ? 0 : EXIT_REFUSED;
@@ -41,7 +41,7 @@ function recover(invocation: Invocation, request: object): number {
     print(ownFlag(invocation, "json") ? jsonLine(view) : lineOf(view, screen));
   };
   const answer = ask(pathOf(invocation), { ...request }, { screen, onLine });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   return didHelp ? 0 : EXIT_REFUSED;
 }
 

@@ -15,7 +15,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const request = { do: "reload", dry_run: ownFlag(invocation, "dry-run") };
   const lines: string[] = [];
   const answer = ask(pathOf(invocation), request, { screen, onLine: (line) => lines.push(line) });
-  if (!answer.ok) return notAnswered(answer);
+  if (!answer.ok) return notAnswered(answer, invocation);
   const result = JSON.parse(lines.at(-1)!) as ReloadResult;
   const { stdout, error, hint, exitCode } = reloadScreen(result, screen, !process.stdout.isTTY);
   if (ownFlag(invocation, "json")) {

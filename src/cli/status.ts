@@ -46,7 +46,7 @@ function once(invocation: Invocation): number {
   const screen = thisScreen(invocation);
   const answer = asked(invocation, screen);
   if (!answer.ok) {
-    const exitCode = notAnswered(answer);
+    const exitCode = notAnswered(answer, invocation);
     return isCheck ? CHECK_UNKNOWN : exitCode;
   }
   const view = viewOf(answer);

@@ -90,6 +90,9 @@ describe("varta-watch status", () => {
       /, [\d:]{8} UTC: not watched for \d+(ms|\.\ds)\.\nKnown at [\d:]{8}: 0 ok; 0 of 1 member beats\.\n$/,
     );
     expect(down.exitCode).toBe(69);
+    const parsed = await status(path, "--json");
+    expect(parsed.stdout).toBe("");
+    expect(parsed.exitCode).toBe(69);
   });
 
   test("ends with 69 if there is no daemon, and with 3 as a check", async () => {
