@@ -13,7 +13,7 @@ import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners } from "./doors.ts";
 import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
-import { makeHeartbeat } from "./heartbeat_wiring.ts";
+import { HeartbeatFile } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
@@ -44,7 +44,7 @@ import type { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
-import { requireHeartbeatPlace, Writers } from "./writers.ts";
+import { Writers } from "./writers.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -88,6 +88,7 @@ export class Daemon {
   readonly #dump: StateDump;
   readonly #shutdown: Shutdown;
   readonly #reloader: Reloader;
+  readonly #heartbeat: HeartbeatFile;
   #writers: Writers | undefined;
   readonly #servers: Servers;
   #lastSeen: LastSeenFile | undefined;
@@ -127,9 +128,10 @@ export class Daemon {
       recordAct: (act) => this.#writers?.recordAct(act),
     });
     this.#view = new View(this.#parts);
-    const { log, pauseCause } = this.#parts;
+    const { log, metrics, pauseCause } = this.#parts;
     const turns = (): number => this.#loop?.turns ?? 0;
     this.#dump = makeStateDump(options.config, this.#view, this.#parts, turns);
+    this.#heartbeat = new HeartbeatFile({ log, metrics, turns });
     this.#shutdown = new Shutdown({
       log,
       childCount: () => this.#view.recovery().children,
@@ -151,6 +153,7 @@ export class Daemon {
       servers: this.#servers,
       socketWatch: () => this.#socketWatch,
       writers: () => this.#writers,
+      heartbeat: this.#heartbeat,
     });
   }
 
@@ -182,7 +185,7 @@ export class Daemon {
       ),
     );
     shutdown.add(closings.closingChildren(parts, writers));
-    await requireHeartbeatPlace(config.liveness.heartbeatFile);
+    await this.#heartbeat.open(config);
     const { journal } = writers;
     if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
     const servers = this.#servers;
@@ -322,6 +325,7 @@ export class Daemon {
       this.#reloader,
       this.#servers,
       this.#dump,
+      this.#heartbeat,
       reports,
       rubbish,
       refusals,
@@ -339,8 +343,6 @@ export class Daemon {
     if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
-    const heartbeat = makeHeartbeat(this.#config, this.#parts, () => this.#loop?.turns ?? 0);
-    if (heartbeat !== undefined) deadlines.add(heartbeat);
     for (const timer of [this.#notify, this.#lastSeen, this.#parts.beatRates])
       if (timer !== undefined) deadlines.add(timer);
     return new Loop({

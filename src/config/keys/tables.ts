@@ -138,7 +138,7 @@ const METRICS_KEYS = {
 };
 
 const LIVENESS_KEYS = {
-  heartbeat_file: restart("heartbeatFile", path("the heartbeat file"),
+  heartbeat_file: live("heartbeatFile", path("the heartbeat file"),
     "File rewritten every second while all is well"),
   self_watchdog: restart("selfWatchdogNs", duration({ minMs: 1_000,
       zeroWould: "end the daemon at once",

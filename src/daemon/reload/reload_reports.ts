@@ -24,6 +24,7 @@ export function logResult(
     problems: problems.length,
     pause_ms,
     effect: "the configuration of before stays in force",
+    hint: problems.every((one) => one.takes_restart) ? "systemctl restart varta-watch" : undefined,
   });
   logProblems(log, problems);
 }

@@ -1,14 +1,16 @@
 // Wires the reload to the parts of the daemon.
+import type { Config } from "../../config/config.ts";
 import type { Asker } from "../../events/act.ts";
 import type { EventExport } from "../../export/event_export.ts";
 import type { ReloadResult } from "../../view/reload_view.ts";
 import type { Acts } from "../acts.ts";
+import type { HeartbeatFile } from "../heartbeat_wiring.ts";
 import type { LastGood } from "../last_good.ts";
 import { keepLastGood } from "../last_good_wiring.ts";
 import { exportReload } from "../run_events.ts";
 import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
-import { NO_DOORS, prepareAll } from "../door_change.ts";
+import { NO_DOORS, type PreparedDoors, prepareAll } from "../door_change.ts";
 import { prepareListeners } from "../listener_doors.ts";
 import type { Notify } from "../notify.ts";
 import type { Parts } from "../parts.ts";
@@ -48,6 +50,7 @@ interface WiringOptions {
   readonly notify: () => Notify | undefined;
   readonly socketWatch: () => SocketWatch | undefined;
   readonly writers: () => Writers | undefined;
+  readonly heartbeat: HeartbeatFile;
 }
 
 /** How the file is read again; undefined = there is none. */
@@ -56,8 +59,19 @@ export interface ReadAgain extends StartedWith {
   readonly argv: readonly string[];
 }
 
+async function prepareFiles(
+  { heartbeat, writers }: WiringOptions,
+  before: Config,
+  next: Config,
+): Promise<PreparedDoors> {
+  // It opens nothing, so nothing of it is left if the others fail.
+  const beats = await heartbeat.prepare(before, next);
+  const written = (await writers()?.prepare(before, next)) ?? NO_DOORS;
+  return prepareAll([() => beats, () => written]);
+}
+
 export function makeReloader(wiring: WiringOptions): Reloader {
-  const { parts, again, servers, notify, socketWatch, lastGood, exporter, writers } = wiring;
+  const { parts, again, servers, notify, socketWatch, lastGood, exporter } = wiring;
   const { live, log, acts, loaded, clock, observer, runner, recovery, feed } = parts;
   const reader = again === undefined ? undefined : new NextReader({ ...again, runner });
   const thresholdChanged = (thresholdNs: number) => socketWatch()?.change(thresholdNs);
@@ -67,7 +81,7 @@ export function makeReloader(wiring: WiringOptions): Reloader {
     file: again?.configFile,
     live,
     log,
-    openFiles: (before, next) => writers()?.prepare(before, next) ?? Promise.resolve(NO_DOORS),
+    openFiles: (before, next) => prepareFiles(wiring, before, next),
     makeSwap: (given, files) => {
       const next = given.loaded.config;
       const doors = prepareAll([

@@ -183,6 +183,8 @@ describe.concurrent("a reload", () => {
       '"monotonic" -> "boottime" takes a restart',
     );
     expect(refused).toBe(`${file}:2:16`);
+    const hints = daemon.saying("reload failed").map(({ fields }) => fields.get("hint"));
+    expect(hints).toEqual([undefined, undefined, undefined, "systemctl restart varta-watch"]);
     await until("the page", async () => sampleAt(await daemon.page(), LAST_SUCCEEDED) === 0);
     expect(changes(daemon)).toEqual([]);
     await reload(daemon, `${good(8)}[log]\nlevel = "warn"\n`);

@@ -1,6 +1,6 @@
 // The files that a reload changes (spec 17 section 3), by the real program.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
@@ -59,5 +59,30 @@ describe.concurrent("a reload of the export", () => {
     await daemon.untilSays("export file recreated");
     expect(await daemon.stop()).toBe(0);
     expect(lines(daemon, "a.jsonl").at(-1)).toContain('"shutdown"');
+  });
+});
+
+describe.concurrent("a reload of the heartbeat file", () => {
+  test("goes on in another file, and is refused where something else stands", async () => {
+    await using daemon = await DaemonProcess.start({ config: "" });
+    const at = (file: string) => `[liveness]\nheartbeat_file = "${daemon.path(file)}"\n`;
+    await reload(daemon, at("first"));
+    await until("the first", () => existsSync(daemon.path("first")));
+    await reload(daemon, at("second"));
+    await until("the second", () => existsSync(daemon.path("second")));
+    writeFileSync(daemon.path("letter"), "dear all\n");
+    const [place, problem] = await refused(daemon, at("letter"));
+    expect(place).toBe(`${daemon.path("varta.toml")}:2:18`);
+    expect(problem).toStartWith(`cannot open the heartbeat file ${daemon.path("letter")}: `);
+    const [last, seen] = [lines(daemon, "first")[0]!, lines(daemon, "second")[0]];
+    await until("the second to go on", () => lines(daemon, "second")[0] !== seen);
+    expect(lines(daemon, "first")).toEqual([last]);
+    expect(lines(daemon, "letter")).toEqual(["dear all"]);
+    await reload(daemon, "# no heartbeat any more\n");
+    await until("the change", () => daemon.saying("configuration changed").length === 3);
+    expect(daemon.saying("configuration changed").at(-1)!.fields.get("change")).toBe(
+      `liveness.heartbeat_file: "${daemon.path("second")}" -> not set`,
+    );
+    expect(await daemon.stop()).toBe(0);
   });
 });

@@ -62,6 +62,7 @@ function liveValues(at: (name: string) => string): Values {
     "metrics.rate_limit_burst": 11,
     "metrics.scrape_budget": "251ms",
     "metrics.view": false,
+    "liveness.heartbeat_file": at("beat"),
     "liveness.iteration_budget": "251ms",
     "log.level": "debug",
   };
@@ -77,7 +78,6 @@ function restartValues(at: (name: string) => string): Values {
     "audit.key_file": at("key"),
     "metrics.per_pid": true,
     "metrics.agents_max": 99,
-    "liveness.heartbeat_file": at("beat"),
     "liveness.self_watchdog": "9s",
   };
 }
