@@ -71,7 +71,7 @@ function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Outcome
   return {
     stdout: linesText(lines),
     error: `${what}: nothing was applied`,
-    hint: isAllRestart ? "systemctl restart varta-watch (agents and mutes are kept)" : "",
+    hint: isAllRestart ? "systemctl restart varta-watch (it forgets agents and ends mutes)" : "",
     exitCode: EX_CONFIG,
   };
 }

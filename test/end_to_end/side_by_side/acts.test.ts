@@ -6,7 +6,7 @@ import { IS_LINUX } from "../../../ffi/constants.ts";
 import { type CommandResult, runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import type { LogLine } from "../../support/log_lines.ts";
-import { MortalAgents } from "../../support/mortal_agents.ts";
+import { type MortalAgent, MortalAgents } from "../../support/mortal_agents.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
@@ -60,10 +60,15 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
     const [before, during] = [await agents.start(), await agents.start()];
     await daemon.untilReceived(2);
     before.kill("SIGSTOP");
-    await until("the first recovery", () => noted(daemon).length === 1);
+    const recoveries = ({ pid }: MortalAgent) => noted(daemon).filter((one) => one === pid).length;
+    await until("the first recovery", () => recoveries(before) > 0);
     const muted = await tell(daemon, "mute", "worker", "--for", "30m", "--reason", "deploy");
     expect(muted.stdout).toMatch(/^worker is muted until [\d:]{8} \(30m\)\.\n/);
     expect(muted.exitCode).toBe(0);
+    // A busy machine may have made more stalls than were asked for.
+    const begun = () => daemon.saying("recovery began").length;
+    await until("the notes of all recoveries", () => noted(daemon).length === begun());
+    const [ofBefore, ofDuring] = [recoveries(before), recoveries(during)];
 
     during.kill("SIGSTOP");
     writeFileSync(daemon.path("varta.toml"), NOTES.replace("100ms", "101ms"));
@@ -80,21 +85,21 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
     expect(status.stdout).toContain("\nmuted: varta-watch mutes\n");
     expect(status.exitCode).toBe(0);
     await until("the second stall to be held", async () => (await daemon.state()).stalled === 2);
-    expect(daemon.stallsOf(during.pid)).toEqual([]);
-    expect(noted(daemon)).toEqual([before.pid]);
+    expect(daemon.stallsOf(during.pid)).toHaveLength(ofDuring);
+    expect(noted(daemon)).toHaveLength(ofBefore + ofDuring);
 
     // In the place of the one that has half an hour left, and its end with it.
     await tell(daemon, "mute", "worker", "--for", "1s");
-    await until("the second recovery", () => noted(daemon).length === 2);
-    expect(noted(daemon)).toEqual([before.pid, during.pid]);
-    await until("the log", () => daemon.saying("recovery began", during.pid).length === 1);
-    expect(daemon.stallsOf(before.pid)).toHaveLength(1);
-    expect(daemon.stallsOf(during.pid)).toHaveLength(1);
-    const [[, began], [ended]] = [daemon.saying("muted"), daemon.saying("mute ended")];
-    const lastedMs = timeOf(ended!) - timeOf(began!);
+    await until("the second recovery", () => recoveries(during) === ofDuring + 1);
+    const began = () => daemon.saying("recovery began", during.pid);
+    await until("the log", () => began().length === ofDuring + 1);
+    expect(recoveries(before)).toBe(ofBefore);
+    expect(daemon.stallsOf(before.pid)).toHaveLength(ofBefore);
+    expect(daemon.stallsOf(during.pid)).toHaveLength(ofDuring + 1);
+    const [[, second], [ended]] = [daemon.saying("muted"), daemon.saying("mute ended")];
+    const lastedMs = timeOf(ended!) - timeOf(second!);
     expect(lastedMs).toBeWithin(995, 2_000);
-    const [recovery] = daemon.saying("recovery began", during.pid);
-    expect(timeOf(recovery!) - timeOf(ended!)).toBeWithin(0, 500);
+    expect(timeOf(began().at(-1)!) - timeOf(ended!)).toBeWithin(0, 500);
     expect(ended!.fields.get("how")).toBe("expired");
     expect((await tell(daemon, "mutes", "--human")).stdout).toBe("No agent is muted.\n");
   });
@@ -221,7 +226,8 @@ describe.concurrent.skipIf(!IS_LINUX)("A recovery by hand", () => {
     expect(failed.stdout).toContain("It did not help");
     expect(failed.exitCode).toBe(1);
     const json = await tell(daemon, "recover", "worker", "--json", "--no-wait");
-    expect(JSON.parse(json.stdout)).toMatchObject({ v: 1, id: 3, pid: agent.pid });
+    const id = Number(/^Recovery (\d+) /.exec(failed.stdout)![1]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ v: 1, id: id + 1, pid: agent.pid });
     expect(json.exitCode).toBe(0);
   });
 });

@@ -96,7 +96,13 @@ describe.concurrent("varta-watch completions --names", () => {
     const answer = `${JSON.stringify({ v: 1, names: made, cut: false })}\n{"done":true}\n`;
     const socket = { data: (from: { write(text: string): number }) => void from.write(answer) };
     const server = Bun.listen({ unix: path, socket });
-    expect((await names(path)).stdout).toBe("ok\n");
+    let stdout = "";
+    // What answers is this busy process: it may take longer than anybody waits who presses Tab.
+    await until("an answer in time", async () => {
+      stdout = (await names(path)).stdout;
+      return stdout !== "";
+    });
+    expect(stdout).toBe("ok\n");
     server.stop(true);
   });
 
