@@ -26,7 +26,8 @@ function daemonSaying(path: string, answer: string | undefined): void {
 /** A line in two parts, one of its characters in both; a line that is the last one; a refusal. */
 const SERVES_IN_PIECES = `
 const whole = Buffer.from('{"v":1,"n":"\\u00e9"}\\n');
-Bun.listen({ unix: process.argv[1], socket: { async data(from, bytes) {
+const path = process.argv[1];
+Bun.listen({ unix: path + ".new", socket: { async data(from, bytes) {
   const { do: name } = JSON.parse(bytes.toString());
   if (name === "refused")
     return from.write('{"v":1,"error":"refused","text":"refused (in_flight)"}\\n{"done":true}\\n');
@@ -35,7 +36,9 @@ Bun.listen({ unix: process.argv[1], socket: { async data(from, bytes) {
   from.write(whole.subarray(13));
   if (name === "half") return from.end();
   from.write('{"v":1,"n":2}\\n{"done":true}\\n');
-} } });`;
+} } });
+// A file that is there before anybody listens would be a daemon that is down.
+require("node:fs").renameSync(path + ".new", path);`;
 
 function status(path: string) {
   return runCommand([...PROGRAM, "status", "--control", path]);

@@ -133,18 +133,26 @@ describe("a fault of the observer is noticed:", () => {
   });
 
   test("the rule of a member is found and not obeyed", () => {
+    class Forgetful extends Identification {
+      override changeRules(): void {}
+    }
     const forgetful: Partial<Seams> = {
-      identification: (options) => new Identification({ ...options, findRule: () => undefined }),
+      identification: (options) => new Forgetful({ ...options, findRule: () => undefined }),
     };
     expect(noticed(forgetful, { livesSkipped: 1 })).toMatch(/next deadline|stall|end of grace/);
+    const loosened =
+      (find: RuleFinder | undefined): RuleFinder =>
+      (facts) => {
+        const rule = find?.(facts);
+        return rule && { ...rule, thresholdNs: rule.thresholdNs + 1 };
+      };
+    class Loose extends Identification {
+      override changeRules(findRule: RuleFinder): void {
+        super.changeRules(loosened(findRule));
+      }
+    }
     const loose: Partial<Seams> = {
-      identification: (options) => {
-        const findRule: RuleFinder = (facts) => {
-          const rule = options.findRule?.(facts);
-          return rule && { ...rule, thresholdNs: rule.thresholdNs + 1 };
-        };
-        return new Identification({ ...options, findRule });
-      },
+      identification: (options) => new Loose({ ...options, findRule: loosened(options.findRule) }),
     };
     expect(noticed(loose, { livesSkipped: 1 })).toMatch(/next deadline|stall/);
   });
