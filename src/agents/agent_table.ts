@@ -154,8 +154,10 @@ export class AgentTable {
    */
   numberFor(wanted: AgentName): number {
     const { text, user } = wanted;
+    const first = this.#numberOfName(fitName(text), wanted);
+    if (first >= 0) return first;
     // Nobody can make up the last one: a process's own "%" is escaped.
-    for (const name of [text, `${user}:${text}`, `${user}%3A${text}`]) {
+    for (const name of [`${user}:${text}`, `${user}%3A${text}`]) {
       const number = this.#numberOfName(fitName(name), wanted);
       if (number >= 0) return number;
     }

@@ -24,15 +24,6 @@ export interface Terms {
   readonly graceNs: number;
 }
 
-/** A member on its way to another lane. */
-interface Move {
-  readonly slot: number;
-  readonly terms: Terms;
-  readonly endNs: number;
-  readonly isWaiting: boolean;
-  readonly wasLate: boolean;
-}
-
 export class DeadlineLanes {
   /** Per row, where rows 0..laneCount-1 and those of the late ones have had a threshold. */
   readonly thresholdNs = new Float64Array(2 * LANES).fill(Number.NaN);
@@ -138,7 +129,8 @@ export class DeadlineLanes {
    */
   changeAll(order: readonly number[], termsOf: (slot: number) => Terms, nowNs: number): void {
     const { lane: laneOf, lastNs, firstNs, graceEndNs, prev } = this.#slots;
-    const moves: Move[] = [];
+    const moved: number[] = [];
+    const waiting: number[] = [];
     for (const slot of order) {
       const terms = termsOf(slot);
       const endNs = terms.graceNs > 0 ? firstNs[slot]! + terms.graceNs : Number.NEGATIVE_INFINITY;
@@ -147,22 +139,22 @@ export class DeadlineLanes {
       if (isSame && graceEndNs[slot]! === endNs) continue;
       const isWaiting = prev[slot]! !== LINK_NONE || this.graces.has(slot);
       const graceNs = this.pauses.awakeNs(this.#mercyNs(slot, terms, endNs, nowNs));
-      const wasLate = this.isLate(slot);
       this.unlink(slot);
       this.count[laneOf[slot]! % LANES]! -= 1;
-      moves.push({ slot, terms, endNs: Math.max(endNs, graceNs), isWaiting, wasLate });
+      graceEndNs[slot] = Math.max(endNs, graceNs);
+      moved.push(slot);
+      if (isWaiting) waiting.push(slot);
     }
     // Only now is known which lanes are free.
-    for (const { slot, terms, endNs, wasLate } of moves) {
-      graceEndNs[slot] = endNs;
-      const lane = this.#laneFor(terms.thresholdNs, terms.lateNs);
-      const isLate = wasLate && this.lateNs[lane]! !== Number.POSITIVE_INFINITY;
+    for (const slot of moved) {
+      const { thresholdNs, lateNs } = termsOf(slot);
+      const lane = this.#laneFor(thresholdNs, lateNs);
+      const isLate = this.isLate(slot) && this.lateNs[lane]! !== Number.POSITIVE_INFINITY;
       laneOf[slot] = isLate ? this.lateRowOf(lane) : lane;
       this.count[lane]! += 1;
     }
     const nextOf = Int32Array.from(this.head);
-    for (const { slot, isWaiting } of moves) {
-      if (!isWaiting) continue;
+    for (const slot of waiting) {
       const row = laneOf[slot]!;
       let after = nextOf[row]!;
       while (after !== END && lastNs[after]! <= lastNs[slot]!) after = this.#slots.next[after]!;

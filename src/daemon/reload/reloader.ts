@@ -70,6 +70,8 @@ interface Run {
   reading: Reading | undefined;
   /** The longest time for which it kept the loop from everything else. */
   pauseNs: number;
+  /** Since when the turn is at it that prepares or swaps; +Infinity = none is. */
+  turnBeganNs: number;
   /** Observer time at which the reading is given up. */
   readonly untilNs: number;
   preparing: Preparing | undefined;
@@ -148,6 +150,7 @@ export class Reloader implements Deadline {
       untilNs,
       reading: undefined,
       pauseNs: 0,
+      turnBeganNs: Number.POSITIVE_INFINITY,
       preparing: undefined,
     };
     this.#run = run;
@@ -209,7 +212,8 @@ export class Reloader implements Deadline {
   }
 
   #goOn(run: Run, { swap, next }: Preparing, nowNs: number): void {
-    const { live, memberCounts, changeLog } = this.#options;
+    const { live, memberCounts, changeLog, monotonicNs } = this.#options;
+    run.turnBeganNs = monotonicNs();
     try {
       if (!this.#busy(run, () => swap.prepare())) return;
     } catch (error) {
@@ -224,7 +228,7 @@ export class Reloader implements Deadline {
     }
     const before = { current: live.current, had: memberCounts() };
     try {
-      this.#busy(run, () => swap.run(nowNs));
+      swap.run(nowNs);
     } catch (error) {
       // Half of it is applied, so the daemon cannot go on; its manager must not wait for it.
       this.#fail(run, notApplied(`cannot reload: ${errorText(error)}`));
@@ -259,12 +263,14 @@ export class Reloader implements Deadline {
     const { file = "", counted, notifyEnd, happened, log, monotonicNs, wallMs } = this.#options;
     this.#run = undefined;
     const { applied, problems } = outcome;
+    const endedNs = monotonicNs();
+    const pauseNs = Math.max(run.pauseNs, endedNs - run.turnBeganNs);
     const result: ReloadResult = {
       v: 1,
       time: new Date(wallMs()).toISOString(),
       file: loaded?.file ?? file,
-      took_ms: wholeMsFromNs(monotonicNs() - run.beganNs),
-      pause_ms: Math.ceil((run.pauseNs / NS_PER_MS) * 10) / 10,
+      took_ms: wholeMsFromNs(endedNs - run.beganNs),
+      pause_ms: Math.ceil((pauseNs / NS_PER_MS) * 10) / 10,
       applied,
       dry_run: run.isDry,
       changes: outcome.changes.map(({ where, key, how, effect }) => ({ where, key, how, effect })),

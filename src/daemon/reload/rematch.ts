@@ -1,16 +1,17 @@
 // Members and the rules of a new configuration (spec 17 section 4). Who each member is by them is
 // worked out in slices, from what was known of it when it was last looked at; then all of them are
 // moved at once. No file is read.
-import { AGENT_NEW } from "../../agents/agent_table.ts";
+import { AGENT_NEW, AGENT_OTHER } from "../../agents/agent_table.ts";
 import { type AgentName, type MemberFacts, nameFor } from "../../agents/naming.ts";
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../agents/rules.ts";
+import { isFixedName } from "../../config/keys/agent_keys.ts";
 import type { Terms } from "../../tracker/deadline_lanes.ts";
 import type { Tracker } from "../../tracker/tracker.ts";
 
-interface Prepared {
-  /** As they were when this was worked out: others are other facts. */
-  readonly facts: MemberFacts;
-  readonly rule: MemberRule | undefined;
+/** The name that a rule gave last, and what it was made of. */
+interface FixedName {
+  readonly uid: number;
+  readonly user: string;
   readonly name: AgentName;
 }
 
@@ -27,7 +28,13 @@ const MEMBERS_PER_LOOK = 16;
 
 export class Rematch {
   readonly #options: RematchOptions;
-  readonly #prepared = new Map<number, Prepared>();
+  // What is worked out, by slot. It is in columns, and names are shared: an object for each member
+  // would be a heap that is full sooner, and a collection of it is a pause.
+  /** As they were when this was worked out: others are other facts, or of another member. */
+  readonly #facts: (MemberFacts | undefined)[] = [];
+  readonly #rules: (MemberRule | undefined)[] = [];
+  readonly #names: (AgentName | undefined)[] = [];
+  readonly #fixedNames = new Map<MemberRule, FixedName>();
   #next = 0;
 
   constructor(options: RematchOptions) {
@@ -40,7 +47,7 @@ export class Rematch {
     const endNs = monotonicNs() + budgetNs;
     while (this.#next < tracker.len) {
       for (let i = 0; i < MEMBERS_PER_LOOK && this.#next < tracker.len; i++)
-        this.#preparedOf(this.#next++);
+        this.#prepare(this.#next++);
       if (monotonicNs() >= endNs) return this.#next >= tracker.len;
     }
     return true;
@@ -57,44 +64,64 @@ export class Rematch {
     const terms: Terms[] = [];
     const order: number[] = [];
     const untold = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
+    let last: AgentName | undefined;
+    let number = AGENT_NEW;
     for (let slot = 0; slot < tracker.len; slot++) {
       order.push(slot);
-      const member = this.#preparedOf(slot);
-      terms.push(member?.rule ?? untold);
-      if (member === undefined) continue;
-      const { rule, name, facts } = member;
-      const agent = table.agents.numberFor(name);
-      const isOther = agent !== slots.agent[slot]!;
-      table.assign(slot, agent, rule?.index ?? RULE_NONE);
-      if (isOther) renamed(agent, facts);
+      if (!this.#prepare(slot)) {
+        terms.push(untold);
+        continue;
+      }
+      const rule = this.#rules[slot];
+      const name = this.#names[slot]!;
+      terms.push(rule ?? untold);
+      // Each member for whose name there is no place is counted.
+      if (name !== last || number === AGENT_OTHER) number = table.agents.numberFor(name);
+      last = name;
+      const index = rule?.index ?? RULE_NONE;
+      const isOther = number !== slots.agent[slot]!;
+      if (isOther || index !== slots.rule[slot]!) table.assign(slot, number, index);
+      if (isOther) renamed(number, this.#facts[slot]!);
     }
     const { lastNs } = slots;
     order.sort((a, b) => lastNs[a]! - lastNs[b]!);
     table.lanes.changeAll(order, (slot) => terms[slot]!, nowNs);
   }
 
-  /** Undefined = nobody has looked at it: it is matched when somebody does. */
-  #preparedOf(slot: number): Prepared | undefined {
+  /** False: nobody has looked at it, so it is matched when somebody does. */
+  #prepare(slot: number): boolean {
     const { tracker, findRule } = this.#options;
     const { table, slots } = tracker;
     const facts = table.facts[slot];
-    if (facts === undefined || slots.agent[slot] === AGENT_NEW) return undefined;
-    const key = slots.key[slot]!;
-    const known = this.#prepared.get(key);
-    if (known !== undefined && known.facts === facts) return known;
+    if (facts === undefined || slots.agent[slot] === AGENT_NEW) return false;
+    if (this.#facts[slot] === facts) return true;
     const rule = findRule(facts);
-    const member = { facts, rule, name: nameFor(facts, rule) };
-    this.#prepared.set(key, member);
-    return member;
+    this.#facts[slot] = facts;
+    this.#rules[slot] = rule;
+    this.#names[slot] = this.#nameFor(facts, rule);
+    return true;
+  }
+
+  /** Members of a rule whose name has no placeholders share one. */
+  #nameFor(facts: MemberFacts, rule: MemberRule | undefined): AgentName {
+    if (rule?.name === undefined || !isFixedName(rule.name)) return nameFor(facts, rule);
+    const { uid, user } = facts;
+    const known = this.#fixedNames.get(rule);
+    if (known !== undefined && Object.is(known.uid, uid) && known.user === user) return known.name;
+    const name = nameFor(facts, rule);
+    this.#fixedNames.set(rule, { uid, user, name });
+    return name;
   }
 }
 
 /** How many members each rule has, by its index. */
 export function memberCounts({ slots, len }: Pick<Tracker, "slots" | "len">): Map<number, number> {
   const counts = new Map<number, number>();
-  for (let slot = 0; slot < len; slot++) {
+  // Those of a rule are often side by side.
+  for (let slot = 0, end = 0; slot < len; slot = end) {
     const rule = slots.rule[slot]!;
-    counts.set(rule, (counts.get(rule) ?? 0) + 1);
+    while (end < len && slots.rule[end] === rule) end += 1;
+    counts.set(rule, (counts.get(rule) ?? 0) + end - slot);
   }
   return counts;
 }
