@@ -11,9 +11,7 @@ import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
-import { UserNames } from "../processes/user_names.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
-import type { Listener } from "../listener/listener.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
@@ -27,23 +25,18 @@ import { ProcessRunner } from "../recovery/children/child_runner.ts";
 import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import { isBeating } from "../tracker/beating.ts";
-import type { SocketRights } from "../view/status_view.ts";
 import { BeatRates } from "../view/beat_rates.ts";
 import { EventFeed } from "../view/event_feed.ts";
 import { EventLog } from "../view/event_log.ts";
 import { GoneMembers } from "../view/gone_members.ts";
-import { MemberSearch } from "../view/member_search.ts";
 import { StallNotes } from "../view/stall_notes.ts";
-import { Acts } from "./acts.ts";
-import { nowGeneration } from "../processes/generation.ts";
-import { Strangers } from "./explained_stranger.ts";
-import { Explaining } from "./explaining.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { LiveConfig, type ReadPlaces } from "./live_config.ts";
 import { Later } from "./later.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
+import { type AskerParts, makeAskerParts } from "./asker_parts.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
 import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
 import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
@@ -56,7 +49,6 @@ import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
 import type { MuteSink } from "./run_events.ts";
 import { SESSION_ID } from "./session.ts";
-import { socketRights } from "./socket_rights.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
 
@@ -72,7 +64,7 @@ const JUDGE_SLOTS_MAX = 1_024;
 const STDOUT = 1;
 const STDERR = 2;
 
-export interface Parts {
+export interface Parts extends AskerParts {
   readonly clock: ObserverClock;
   readonly stdout: StreamWriter;
   readonly stderr: StreamWriter;
@@ -90,12 +82,7 @@ export interface Parts {
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
   readonly pauseCause: PauseCause;
-  readonly socketRights: () => SocketRights | undefined;
-  readonly userName: (uid: number) => string;
-  /** What somebody may tell the daemon to do. */
-  readonly acts: Acts;
   readonly later: Later;
-  readonly explaining: Explaining;
   readonly processes: ProcReader;
   /** What has happened lately. */
   readonly events: EventLog;
@@ -134,6 +121,7 @@ export function makeParts(options: PartsOptions): Parts {
   const { config } = options;
   const live = new LiveConfig(config, options.places);
   const clock = new ObserverClock(new SystemClock(config.observer.clockSource));
+  const unixMsAtStart = (): number => Date.now() - msFromNs(clock.nowNs());
   const stdout = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDOUT });
   const stderr = new StreamWriter({ nowNs: () => clock.lastNs, fd: STDERR });
   const log = makeLog(options, stderr);
@@ -164,7 +152,7 @@ export function makeParts(options: PartsOptions): Parts {
   const feed = new EventFeed({
     log: events,
     agentName: (number) => agents.nameOf(number),
-    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    unixMsAtStart,
   });
   const notes = new StallNotes();
   const gone = new GoneMembers(observer);
@@ -238,7 +226,7 @@ export function makeParts(options: PartsOptions): Parts {
     },
     capacity: config.tracker.capacity,
     observerNamespaceInode: observer.observerInode,
-    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
+    unixMsAtStart,
     daemonEnv: options.env,
     monotonicNs,
   });
@@ -268,54 +256,10 @@ export function makeParts(options: PartsOptions): Parts {
     trackerCapacity: () => observer.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
   });
-  const users = new UserNames();
-  const groups = new UserNames("/etc/group");
-  const userName = (uid: number): string => users.nameOf(uid, monotonicNs());
-  const groupName = (gid: number): string => groups.nameOf(gid, monotonicNs());
-  const strangers = new Strangers({
-    observer,
-    processes,
-    refusals,
-    live,
-    groupName,
-    wallMs: Date.now,
-    nowGeneration,
-  });
-  const search = new MemberSearch({
-    tracker: observer.tracker,
-    expected,
-    nowNs: () => clock.lastNs,
-  });
-  const acts = new Acts({
-    observer,
-    recovery,
-    muting,
-    search,
-    log,
-    acted: (act) => {
-      options.recordAct(act);
-      feed.acted(act, users.nameOf(act.byUid, monotonicNs()));
-    },
-    nowNs: () => clock.nowNs(),
-    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
-    userName,
-  });
-  const explaining = new Explaining({
-    observer,
-    recovery,
-    muting,
-    search,
-    events,
-    notes,
-    gone,
-    strangers,
-    processes,
-    live,
-    expectedOf: (agent) => expected.expectedOf(agent),
-    nowNs: () => clock.lastNs,
-    unixMsAtStart: () => Date.now() - msFromNs(clock.nowNs()),
-    nowGeneration,
-    userName,
+  const { recordAct } = options;
+  const askers = makeAskerParts({
+    ...{ observer, recovery, muting, expected, refusals, processes, live, log, clock },
+    ...{ events, feed, notes, gone, recordAct, unixMsAtStart },
   });
   const told = { log, reports, rubbish, refusals };
   const agentRows = agentPage?.rows;
@@ -329,25 +273,17 @@ export function makeParts(options: PartsOptions): Parts {
     expected,
     muting,
     pauseCause: new PauseCause(() => clock.nowNs()),
-    socketRights: () => socketRights(listenersInForce(observer), { userName, groupName }),
-    userName,
     agentRows,
     beatRates,
     events,
     feed,
-    acts,
     later: new Later(() => clock.nowNs()),
-    explaining,
     processes,
     listenerNames,
     live,
     loaded,
   };
-  return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed };
-}
-
-function listenersInForce({ listeners, listenersInForce: numbers }: Observer): Listener[] {
-  return numbers.map((number) => listeners[number]!);
+  return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed, ...askers };
 }
 
 /** Only a daemon that has a file can be told of another capacity. */
