@@ -1,7 +1,8 @@
-// `reload`: what has changed, or every problem of the file with its place. On a terminal a problem
-// is folded at a word; in a pipe it is one line.
+// `reload`: what has changed, or every problem of the file with its place. On a terminal what is
+// too wide is folded at a word; in a pipe it is one line. Nothing is cut: the new value stands at
+// the end of its line.
 import type { ReloadChange, ReloadResult } from "../../view/reload_view.ts";
-import { cutEnd, foldLines, left, linesText, printable, widthOf } from "./cells.ts";
+import { foldLines, left, linesText, printable, widthOf } from "./cells.ts";
 import { duration, plural } from "./figures.ts";
 import type { Outcome, Screen } from "./screen.ts";
 import { Times } from "./times.ts";
@@ -20,10 +21,10 @@ const EX_CONFIG = 78;
 export function reloadScreen(given: ReloadResult, screen: Screen, isPipe = false): Outcome {
   const result = printable(given);
   if (!result.applied && result.problems.length > 0) return refused(result, screen, isPipe);
-  return { stdout: changed(result, screen), error: "", hint: "", exitCode: 0 };
+  return { stdout: changed(result, screen, isPipe), error: "", hint: "", exitCode: 0 };
 }
 
-function changed(result: ReloadResult, screen: Screen): string {
+function changed(result: ReloadResult, screen: Screen, isPipe: boolean): string {
   const { file, took_ms, dry_run } = result;
   const times = new Times(result.time, screen.zone);
   const changes = result.changes.map((change) => {
@@ -38,13 +39,15 @@ function changed(result: ReloadResult, screen: Screen): string {
   return linesText([
     ...foldLines(`${head} ${count}`, screen.width, INDENT),
     "",
-    ...changeLines(changes, screen),
+    ...changeLines(changes).flatMap((line) =>
+      isPipe ? [line] : foldLines(line, screen.width, INDENT),
+    ),
     "",
     ...foldLines(end, screen.width, INDENT),
   ]);
 }
 
-function changeLines(changes: readonly ReloadChange[], screen: Screen): string[] {
+function changeLines(changes: readonly ReloadChange[]): string[] {
   const cells = (least: number, text: (change: ReloadChange) => string) =>
     Math.max(least, ...changes.map((change) => widthOf(text(change))));
   const where = cells(WHERE_CELLS, (change) => change.where);
@@ -52,8 +55,7 @@ function changeLines(changes: readonly ReloadChange[], screen: Screen): string[]
   const how = cells(HOW_CELLS, (change) => change.how);
   return changes.map((change) => {
     const line = [left(change.where, where), left(change.key, key), left(change.how, how)];
-    const text = `  ${[...line, change.effect].join(GAP)}`.trimEnd();
-    return cutEnd(text, screen.width, screen.ascii);
+    return `  ${[...line, change.effect].join(GAP)}`.trimEnd();
   });
 }
 

@@ -112,3 +112,15 @@ test("a problem of a file is one line in a pipe", () => {
   const { stdout } = reloadScreen(views.RELOADS["problems"]!, terminal(80), true);
   expect(stdout.split("\n")).toHaveLength(3);
 });
+
+test("a change of long values is folded on a terminal, is one line in a pipe, and is never cut", () => {
+  const given = views.RELOADS["changes"]!;
+  const how = `"/run/varta/${"a".repeat(60)}.sock" -> "/run/varta/b.sock"`;
+  const change = { where: "listener local", key: "path", how, effect: "" };
+  const result = { ...given, changes: [change] };
+  const piped = reloadScreen(result, terminal(80), true).stdout;
+  expect(piped).toContain(`  listener local  path        ${how}\n`);
+  const shown = reloadScreen(result, terminal(80)).stdout;
+  expect(shown).toContain('"/run/varta/b.sock"\n');
+  expect(shown).not.toContain("…");
+});
