@@ -201,7 +201,7 @@ export class Acts implements ActsDoor, Deadline {
     if (silent.length === 0) return refuse(`${target} has no member that could be forgotten`);
     if (silent.some((slot) => recovery.runningOf(slots.key[slot]!) !== undefined))
       return refuse(`a recovery of ${target} runs`, `varta-watch explain ${shellWord(target)}`);
-    const oldestNs = Math.min(...silent.map((slot) => slots.lastNs[slot]!));
+    const oldestNs = silent.reduce((ns, slot) => Math.min(ns, slots.lastNs[slot]!), Infinity);
     // Removal moves the last slot into the hole: from the last to the first.
     for (const slot of silent.sort((a, b) => b - a)) {
       recovery.held.drop(slots.key[slot]!);

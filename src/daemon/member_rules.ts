@@ -13,8 +13,9 @@ import {
 import type { AgentRule, Config } from "../config/config.ts";
 import { isFixedName } from "../config/keys/agent_keys.ts";
 import type { Stall } from "../events/stall.ts";
-import type { AgentPolicy } from "../recovery/policies.ts";
+import type { AgentPolicy, RecoverySettings } from "../recovery/policies.ts";
 import type { Tracker } from "../tracker/tracker.ts";
+import type { LiveConfig } from "./live_config.ts";
 
 type Rules = readonly AgentRule[];
 
@@ -70,6 +71,24 @@ export function policyOf(stall: Judged, live: InForce, tracker: Tracked): AgentP
     return { name: table.agents.ownNameOf(stall.agent), recovery: NO_PLAN };
   const name = table.agents.ownNameOf(slots.agent[slot]!);
   return { name, recovery: agents[slots.rule[slot]!]?.recovery };
+}
+
+/** What a recovery asks of the configuration that is in force when it is decided. */
+export function inForce(
+  live: LiveConfig,
+  tracker: Tracked,
+  listenerNames: readonly string[],
+): Required<Pick<RecoverySettings, "policyOf" | "acceptsRecovery">> {
+  return {
+    policyOf: (stall) => policyOf(stall, live, tracker),
+    acceptsRecovery: (listener) => acceptsRecovery(live.current, listenerNames[listener]),
+  };
+}
+
+/** Whether recoveries are accepted by the listener that is called so; one that is gone has none. */
+function acceptsRecovery({ listeners }: Config, name: string | undefined): boolean {
+  const listener = listeners.find((one) => one.name === name);
+  return listener !== undefined && listener.kind !== "unix" && listener.acceptRecovery === true;
 }
 
 /** The rules in force, and since when. */

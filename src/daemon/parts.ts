@@ -38,7 +38,7 @@ import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { type AskerParts, makeAskerParts } from "./asker_parts.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
-import { expectedAgents, policyOf, reservedNames, ruleFinder } from "./member_rules.ts";
+import { expectedAgents, inForce, reservedNames, ruleFinder } from "./member_rules.ts";
 import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
@@ -206,7 +206,7 @@ export function makeParts(options: PartsOptions): Parts {
     config: config.recovery,
     plans: config.plans,
     inDoubt: options.inDoubt,
-    policyOf: (stall) => policyOf(stall, live, observer.tracker),
+    ...inForce(live, observer.tracker, listenerNames),
     allowCrossNamespace: config.observer.allowCrossNamespace,
     pipesOutput: !config.optionsAlone,
     listenerNames,

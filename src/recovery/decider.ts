@@ -9,13 +9,7 @@ import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import { FRESH_BEATS_REFUSED } from "../tracker/tracker.ts";
 import { type AgentHost, HOLDER_HIDDEN, HOLDER_NONE } from "./agent_host.ts";
-import {
-  distrustReason,
-  type Freshness,
-  isUnidentified,
-  stalenessReason,
-  unattestedText,
-} from "./checks.ts";
+import { type Freshness, isUnidentified, stalenessReason, unattestedText } from "./checks.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import { RECOVERY, type RecoveryCounters } from "./counters.ts";
 import type { Decision, ParkDecision, RefuseDecision } from "./decision.ts";
@@ -68,8 +62,7 @@ export class Decider {
     const isHeld = stale === "beats_refused";
     if (stale !== undefined && !isHeld) return refuse(stall, stale);
 
-    const { allowCrossNamespace } = policies.settings;
-    const distrust = distrustReason(stall, observerNamespaceInode, allowCrossNamespace);
+    const distrust = policies.distrustOf(stall, observerNamespaceInode);
     const isPidGone = distrust !== undefined && isUnidentified(stall, distrust);
     if (distrust !== undefined) {
       const reason = isPidGone ? this.#reasonUnlessGone(stall, distrust) : distrust;

@@ -14,7 +14,7 @@ import {
   FRESH_BEATS_REFUSED,
   FRESH_PID_RECYCLED,
 } from "../tracker/tracker.ts";
-import { distrustReason, type Freshness, unattestedText } from "./checks.ts";
+import { type Freshness, unattestedText } from "./checks.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import type { HeldStalls } from "./held_stalls.ts";
 import {
@@ -116,8 +116,8 @@ export class HandGates {
 
   #trusted(stall: Stall): Gate[] {
     const { policies, observerNamespaceInode } = this.#options;
-    const { allowCrossNamespace, listenerNames } = policies.settings;
-    const reason = distrustReason(stall, observerNamespaceInode, allowCrossNamespace);
+    const { listenerNames } = policies.settings;
+    const reason = policies.distrustOf(stall, observerNamespaceInode);
     if (reason === "cross_namespace_agent")
       return [
         protects("unproven_sender", true, "the sender is attested by the kernel"),

@@ -1,10 +1,13 @@
 // What the configuration says about recoveries, and which plan is an agent's: `planOf()` is the one
 // place that knows.
 import { NO_PLAN } from "../agents/rules.ts";
+import { ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import type { Config, PlanConfig } from "../config/config.ts";
 import type { PlansInDoubt } from "../config/diff/plans_in_doubt.ts";
+import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { HistorySettings, PaceKey } from "./history.ts";
+import { distrustReason } from "./checks.ts";
 import { Plan } from "./plan.ts";
 
 export interface RecoverySettings {
@@ -19,6 +22,8 @@ export interface RecoverySettings {
   readonly allowCrossNamespace: boolean;
   /** What commands print goes through the daemon, also where nobody asked to keep it. */
   readonly pipesOutput?: boolean;
+  /** By listener number, as of now; undefined = what accepted them goes on to. */
+  readonly acceptsRecovery?: (listener: number) => boolean;
   /** Indexed by listener number. */
   readonly listenerNames: readonly string[];
 }
@@ -78,6 +83,18 @@ export class Policies {
     if (name === undefined) return this.#plan;
     // A plan that is not there any more must not become another one.
     return (name === NO_PLAN ? undefined : this.#byName.get(name)) ?? this.#none;
+  }
+
+  /**
+   * Checks 1 and 2: why the sender may not be recovered. The operator who vouched for it may have
+   * taken that back, or the listener away, since it beat.
+   */
+  distrustOf(stall: Stall, observerNamespaceInode: number): DecisionReason | undefined {
+    const { allowCrossNamespace, acceptsRecovery } = this.settings;
+    const { origin, listener } = stall;
+    if (origin === ORIGIN_OPERATOR_ATTESTED && acceptsRecovery?.(listener) === false)
+      return "unauthenticated_transport";
+    return distrustReason(stall, observerNamespaceInode, allowCrossNamespace);
   }
 
   /**

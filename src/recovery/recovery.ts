@@ -380,7 +380,8 @@ export class Recovery {
 
   #decideAgain(sequence: Sequence, nowNs: number): void {
     this.#sequences.remove(sequence);
-    if (!this.held.hold(sequence.stall, true, nowNs))
+    // Another configuration may have taken its plan away.
+    if (!this.planOf(sequence.stall).isEmpty && !this.held.hold(sequence.stall, true, nowNs))
       this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
     this.#sequences.decidedAgain(sequence, nowNs);
   }

@@ -11,6 +11,7 @@ import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import {
   EndlessStalls,
   type RecoveryHarnessOptions,
+  recoveryConfig,
   recoveryHarness,
   ScriptedHost,
   ScriptedRunner,
@@ -785,6 +786,10 @@ describe("storm_limit", () => {
 
 describe("retry", () => {
   const RETRIED = { verifyWithinNs: 5 * NS_PER_S, retry: true, budget: 3 };
+  const PLAN = {
+    ...recoveryConfig({ ...RETRIED, command: undefined, steps: [TERM], debounceNs: 0 }),
+    name: "restart",
+  };
 
   test("recovers an agent again that stays silent, until its budget is used up", () => {
     const bed = stepped([TERM], { ...RETRIED, budgetWindowNs: 100 * NS_PER_S });
@@ -821,6 +826,16 @@ describe("retry", () => {
     expect(bed.turn(10_000).filter((line) => line.startsWith("step"))).toHaveLength(1);
     expect(bed.turn(19_999).filter((line) => line.startsWith("step"))).toEqual([]);
     expect(bed.turn(20_000).filter((line) => line.startsWith("step"))).toHaveLength(1);
+  });
+
+  test("ends without a word when a reload takes the plan away", () => {
+    const of = { recovery: "restart" as string, name: "worker" };
+    const bed = stepped([TERM], RETRIED, { policyOf: () => of, plans: [PLAN] });
+    bed.decide();
+    expect(bed.turn(5_000)).toEqual(["verdict 4242 not_recovered after 5000ms"]);
+    bed.recovery.change({ config: recoveryConfig(), plans: [] });
+    expect(bed.turn(10_000)).toEqual([]);
+    expect(bed.recovery.sequenceCount).toBe(0);
   });
 
   test("ends with a beat, and with the process", () => {

@@ -191,6 +191,30 @@ describe.concurrent("a reload", () => {
     expect((await daemon.state()).agents).toBe(1);
   });
 
+  test("that removes a listener takes the recoveries with it that it accepted", async () => {
+    const [port] = freeUdpPorts(1) as [number];
+    const directory = new TemporaryDirectory();
+    directories.push(directory);
+    const { path } = directory;
+    const config =
+      `${unix("main", `${path}/varta.sock`)}[observer]\nthreshold = "1s"\n` +
+      `[recovery]\ncommand = ["/bin/touch", "${path}/recovered"]\n`;
+    await using daemon = await DaemonProcess.start({
+      directory: path,
+      ownListeners: true,
+      config: `${config}${udp("net", port, "accept_recovery = true")}`,
+    });
+    const plain = connectUdp({ host: HOST, port });
+    plain.beat();
+    await daemon.untilReceived(1, "net");
+    await reload(daemon, config);
+    plain.close();
+    await daemon.untilSays("recovery refused");
+    const [said] = daemon.saying("recovery refused");
+    expect(said!.fields.get("reason")).toBe("unauthenticated_transport");
+    expect(existsSync(`${path}/recovered`)).toBe(false);
+  });
+
   test("gives the socket of a port to a listener of another kind, and beats another origin", async () => {
     const [port] = freeUdpPorts(1) as [number];
     await using daemon = await start(udp("net", port));
