@@ -31,6 +31,7 @@ export function checkCrossRules(
   checkCount(document, report);
   checkNames(document, report);
   checkAddresses(document, report);
+  checkControlPath(document, report);
   for (const listener of document.listeners) {
     if (listener.kind === "udp") checkPlaintext(listener, report);
     if (listener.kind === "secure-udp") checkSecure(listener, report);
@@ -114,6 +115,15 @@ function checkAddresses(document: CheckedDocument, report: Report): void {
   const found = `${quoted(listen)}, the path of ${listenerLabel(other.listener)} too`;
   const at: KeyRef = { table: "metrics", key: "listen" };
   report({ at, anchor: "value", found, want: "a path of its own", involved: [other] });
+}
+
+function checkControlPath(document: CheckedDocument, report: Report): void {
+  const { path } = document.tables.control.values;
+  const other = path === undefined ? undefined : socketPaths(document).get(posix.normalize(path));
+  if (path === undefined || other === undefined || other.label === CONTROL_LABEL) return;
+  const at: KeyRef = { table: "control", key: "path" };
+  const found = `${quoted(path)}, ${other.label} too`;
+  report({ at, anchor: "value", found, want: "a path of its own", involved: [other.ref] });
 }
 
 interface AddressClaim {
@@ -318,6 +328,8 @@ function auditFiles(file: string): string[] {
   return [...rotatedFiles(file), `${file}.fired`, head];
 }
 
+const CONTROL_LABEL = "control.path";
+
 /** Who has which path for a socket. */
 function socketPaths({ listeners, tables }: CheckedDocument) {
   const owners = new Map<string, { readonly label: string; readonly ref: KeyRef }>();
@@ -332,6 +344,11 @@ function socketPaths({ listeners, tables }: CheckedDocument) {
   if (address?.kind === "unix") {
     const ref = { table: "metrics", key: "listen" } as const;
     owners.set(posix.normalize(address.path), { label: "metrics.listen", ref });
+  }
+  const { path } = tables.control.values;
+  if (path !== undefined && !owners.has(posix.normalize(path))) {
+    const ref = { table: "control", key: "path" } as const;
+    owners.set(posix.normalize(path), { label: CONTROL_LABEL, ref });
   }
   return owners;
 }
