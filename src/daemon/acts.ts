@@ -188,11 +188,12 @@ export class Acts implements ActsDoor, Deadline {
     const beating = found.slots.length - silent.length;
     const refuse = (text: string, hint?: string): ActRefusal =>
       this.#refuse("forget", found.name, by, { error: "refused", text, hint });
+    const members = found.slots.length === 1 ? "1 member" : `${found.slots.length} members`;
     if (beating > 0)
       return refuse(
         found.isMember
           ? `${target} beats: only what is silent or gone`
-          : `${target} beats (${beating} of ${found.slots.length} members): only what is silent or gone`,
+          : `${target} beats (${beating} of ${members}): only what is silent or gone`,
         forgetHint(
           target,
           silent.map((slot) => memberName(slots, slot)),

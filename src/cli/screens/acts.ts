@@ -82,7 +82,10 @@ export function unmuteScreen(given: UnmuteAnswer, screen: Screen): string {
       const early = `${roughly(left_ms)} before its end`;
       if (still !== null)
         return [`The mute of ${agent} is over (${early}). The mute of ${still} still holds it.`];
-      const line = `${subject(agent)} is no longer muted (${early}).`;
+      const line =
+        subject(agent) === agent
+          ? `${agent} is no longer muted (${early}).`
+          : `The mute of every agent is over (${early}).`;
       if (state !== "stalled") return [line, `It is ${state}.`];
       if (!reported && recovery === null)
         return [line, "It is stalled, and that was reported before it was muted."];
