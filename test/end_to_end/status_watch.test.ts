@@ -71,7 +71,7 @@ function openDaemon(): Promise<DaemonProcess> {
   return DaemonProcess.start({ config: CONFIG, metrics: false });
 }
 
-describe("status --watch", () => {
+describe.concurrent("status --watch", () => {
   test("draws again every second at the width that there is, and gives the terminal back", async () => {
     await using daemon = await openDaemon();
     using watcher = new Watcher("--control", daemon.path("control.sock"));
@@ -114,7 +114,7 @@ describe("status --watch", () => {
   });
 });
 
-describe("SIGUSR1", () => {
+describe.concurrent("SIGUSR1", () => {
   test("writes what status --json prints, on one line", async () => {
     await using daemon = await openDaemon();
     using agent = connect(daemon.socket);
