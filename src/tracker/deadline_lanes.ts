@@ -127,7 +127,7 @@ export class DeadlineLanes {
    * before is judged by terms that are stricter (spec 17 section 4). Takes time by the number of
    * members, not by its square.
    */
-  changeAll(order: readonly number[], termsOf: (slot: number) => Terms, nowNs: number): void {
+  changeAll(order: Int32Array, termsOf: (slot: number) => Terms, nowNs: number): void {
     const { lane: laneOf, lastNs, firstNs, graceEndNs, prev } = this.#slots;
     const moved: number[] = [];
     const waiting: number[] = [];

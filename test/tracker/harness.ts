@@ -7,6 +7,7 @@ import {
 } from "../../src/base/origin.ts";
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
+import { byLastBeat } from "../../src/tracker/beat_order.ts";
 import { TRACKER } from "../../src/tracker/counters.ts";
 import type { Terms } from "../../src/tracker/deadline_lanes.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
@@ -125,10 +126,8 @@ export class Harness {
 
   /** All members have these terms from `now` on. */
   changeAll(now: number, termsOf: (pid: number) => Terms): void {
-    const { slots, table, len } = this.tracker;
-    const order = Array.from({ length: len }, (_, slot) => slot);
-    order.sort((a, b) => slots.lastNs[a]! - slots.lastNs[b]!);
-    table.lanes.changeAll(order, (slot) => termsOf(slots.pid[slot]!), now);
+    const { slots, table } = this.tracker;
+    table.lanes.changeAll(byLastBeat(this.tracker), (slot) => termsOf(slots.pid[slot]!), now);
   }
 
   drain(now: number, threshold = THRESHOLD): StallSeen[] {

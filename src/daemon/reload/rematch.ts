@@ -5,6 +5,7 @@ import { AGENT_NEW, AGENT_OTHER } from "../../agents/agent_table.ts";
 import { type AgentName, type MemberFacts, nameFor } from "../../agents/naming.ts";
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../agents/rules.ts";
 import { isFixedName } from "../../config/keys/agent_keys.ts";
+import { byLastBeat } from "../../tracker/beat_order.ts";
 import type { Terms } from "../../tracker/deadline_lanes.ts";
 import type { Tracker } from "../../tracker/tracker.ts";
 
@@ -62,12 +63,10 @@ export class Rematch {
     const { table, slots } = tracker;
     table.thresholdNs = thresholdNs;
     const terms: Terms[] = [];
-    const order: number[] = [];
     const untold = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
     let last: AgentName | undefined;
     let number = AGENT_NEW;
     for (let slot = 0; slot < tracker.len; slot++) {
-      order.push(slot);
       if (!this.#prepare(slot)) {
         terms.push(untold);
         continue;
@@ -83,9 +82,7 @@ export class Rematch {
       if (isOther || index !== slots.rule[slot]!) table.assign(slot, number, index);
       if (isOther) renamed(number, this.#facts[slot]!);
     }
-    const { lastNs } = slots;
-    order.sort((a, b) => lastNs[a]! - lastNs[b]!);
-    table.lanes.changeAll(order, (slot) => terms[slot]!, nowNs);
+    table.lanes.changeAll(byLastBeat(tracker), (slot) => terms[slot]!, nowNs);
   }
 
   /** False: nobody has looked at it, so it is matched when somebody does. */
