@@ -5,7 +5,7 @@
 import type { Stall } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { HeldStalls } from "../recovery/held_stalls.ts";
-import type { WaitingStalls } from "../recovery/recovery.ts";
+import type { WaitingStalls } from "../recovery/recovery_options.ts";
 
 interface ReportedStallsOptions {
   readonly observer: Observer;

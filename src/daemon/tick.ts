@@ -26,7 +26,7 @@ import type { Identification } from "../observer/identification.ts";
 import type { Observer } from "../observer/observer.ts";
 import { showObserver } from "../observer/observer_counters.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
-import type { Recovery, WaitingStalls } from "../recovery/recovery.ts";
+import type { Recovery } from "../recovery/recovery.ts";
 import { SLICE_NS_MAX, sliceNs } from "./newcomer_slice.ts";
 import { ReportedStalls } from "./reported_stalls.ts";
 import { TURN } from "./turn_counters.ts";
@@ -215,7 +215,7 @@ export class Tick {
 
   // What the process of each does is looked at in some ten files of the kernel: a mass stall is
   // spread over turns, so that no beat waits for it.
-  #stallsOfTurn(): WaitingStalls {
+  #stallsOfTurn() {
     const { ends, monotonicNs } = this.#options;
     return ends === undefined ? this.#stalls : this.#stalls.within(VERDICTS_NS_MAX, monotonicNs);
   }

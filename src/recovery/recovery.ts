@@ -17,7 +17,7 @@ import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
 import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
 import { HeldStalls } from "./held_stalls.ts";
-import type { RecoveryOptions } from "./recovery_options.ts";
+import type { RecoveryOptions, WaitingStalls } from "./recovery_options.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
@@ -32,13 +32,6 @@ import { UnitRestarts } from "./unit_restarts.ts";
  * so that neither starves.
  */
 const RECOVERY_STEP_SPAWNS_PER_TURN_MAX = 8;
-
-/** The stalls that wait for a decision. */
-export interface WaitingStalls {
-  readonly isEmpty: boolean;
-  /** The oldest; requires that it is not empty. Undefined = there is nothing to decide about it. */
-  take(): Stall | undefined;
-}
 
 /** How far a recovery has come. */
 export interface RecoveryPlace {
@@ -181,6 +174,7 @@ export class Recovery {
     if (closed !== undefined) return { gates, refused: closed, recoveryId: 0 };
     const inTheWay = this.outstanding.makeWay(stall, nowNs);
     if (inTheWay !== undefined) return { gates, refused: inTheWay.reason, recoveryId: 0 };
+    sequence.isByHand = true;
     sequence.isForced = isForced;
     this.#carryOut({ kind: "begin", sequence }, nowNs);
     const { recoveryId } = sequence;
@@ -379,9 +373,12 @@ export class Recovery {
   }
 
   #decideAgain(sequence: Sequence, nowNs: number): void {
+    const { stall, isByHand, isPutOff } = sequence;
     this.#sequences.remove(sequence);
+    // Asked for by somebody, past the gates of pace: it has waited for the service manager alone.
+    if (isByHand && isPutOff) this.#carryOut({ kind: "begin", sequence }, nowNs);
     // Another configuration may have taken its plan away.
-    if (!this.planOf(sequence.stall).isEmpty && !this.held.hold(sequence.stall, true, nowNs))
+    else if (!this.planOf(stall).isEmpty && !this.held.hold(stall, true, nowNs))
       this.#carryOut(this.#decider.decideAgain(sequence, nowNs), nowNs);
     this.#sequences.decidedAgain(sequence, nowNs);
   }

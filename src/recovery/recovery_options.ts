@@ -1,5 +1,6 @@
-// What a recovery sink is made of and with.
+// What a recovery sink is made with, and what it takes.
 import type { RecoveryOutcome } from "../events/outcome.ts";
+import type { Stall } from "../events/stall.ts";
 import type { AgentHost } from "./agent_host.ts";
 import type { Freshness } from "./checks.ts";
 import type { ChildRunner } from "./children/child_runner.ts";
@@ -27,4 +28,11 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly isMuted?: IsMuted;
   /** For the time that spawns take; undefined = only their number is limited. */
   readonly monotonicNs?: () => number;
+}
+
+/** The stalls that wait for a decision. */
+export interface WaitingStalls {
+  readonly isEmpty: boolean;
+  /** The oldest; requires that it is not empty. Undefined = there is nothing to decide about it. */
+  take(): Stall | undefined;
 }

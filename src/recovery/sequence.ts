@@ -54,7 +54,9 @@ export class Sequence {
   readonly notes = new StepNotes();
   /** True once a step of it did something, or would have. */
   hasActed = false;
-  /** Somebody asked for it although its member is not stalled. */
+  /** Somebody asked for it. */
+  isByHand = false;
+  /** That, although its member is not stalled. */
   isForced = false;
   /** True once it counts for debounce, pace and storm. */
   hasBegun = false;

@@ -26,8 +26,8 @@ import type {
 import type { OutcomeLabel } from "../../src/events/outcome_words.ts";
 import { type Failure, failureOf, lastingFailure } from "../../src/processes/failure.ts";
 import { RECOVERY } from "../../src/recovery/counters.ts";
-import { Recovery, type WaitingStalls } from "../../src/recovery/recovery.ts";
-import type { RecoveryOptions } from "../../src/recovery/recovery_options.ts";
+import { Recovery } from "../../src/recovery/recovery.ts";
+import type { RecoveryOptions, WaitingStalls } from "../../src/recovery/recovery_options.ts";
 
 export const OWN_NAMESPACE = 4_026_531_836;
 export const { SIGKILL, SIGTERM } = constants.signals;

@@ -491,6 +491,18 @@ describe("restart_unit = auto, of a unit that is not listed", () => {
     expect(bed.runner.children[0]!.signals).toEqual([SIGKILL]);
   });
 
+  test("asked for by hand is tried again, too, past the debounce that it had passed", () => {
+    const bed = asking([RESTART]);
+    bed.decide();
+    expect(bed.answer(0, OWN, 20)).toEqual(["spawn 4242 child 1001"]);
+    bed.exit(1, 0, 30);
+    bed.runner.spawnErrno = constants.errno.EMFILE;
+    expect(bed.recovery.byHand(stallOf(), false, at(40)).refused).toBeUndefined();
+    bed.runner.spawnErrno = 0;
+    bed.turn(140);
+    expect(bed.answer(2, OWN, 160)).toEqual(["spawn 4242 child 1003"]);
+  });
+
   test("is tried again if the service manager cannot be asked for now", () => {
     const bed = asking([RESTART]);
     bed.runner.spawnErrno = constants.errno.EMFILE;

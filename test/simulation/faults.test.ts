@@ -16,7 +16,8 @@ import type { MemberRule, RuleFinder } from "../../src/agents/rules.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
-import { Recovery, type WaitingStalls } from "../../src/recovery/recovery.ts";
+import { Recovery } from "../../src/recovery/recovery.ts";
+import type { WaitingStalls } from "../../src/recovery/recovery_options.ts";
 import type { Seams } from "./seams.ts";
 import { type SimulationOptions, simulate } from "./simulation.ts";
 
