@@ -34,6 +34,11 @@ export function becomeUser(uid: number, gid: number, groups: readonly number[]):
   return resultOrErrno(libc.setuid(uid));
 }
 
+/** A signal to the group of the parent is not for this process any more: 0 or -errno. */
+export function beginSession(): number {
+  return libc.setsid() < 0 ? resultOrErrno(-1) : 0;
+}
+
 /** Sends `signal` to a process (pid > 0) or a process group (pid < -1); 0 or -errno. */
 export function kill(pid: number, signal: number): number {
   return resultOrErrno(libc.kill(pid, signal));

@@ -192,6 +192,7 @@ export const SYMBOLS = {
     returns: "i32",
   },
   getpid: { args: [], returns: "i32" },
+  setsid: { args: [], returns: "i32" },
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that
   // is used here. See STACK_SYMBOLS.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },

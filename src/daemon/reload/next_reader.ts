@@ -60,8 +60,9 @@ export class NextReader {
     let child: Child;
     try {
       child = withInherited(undefined, () =>
-        // A session of its own: a signal to the group of the daemon is not for it.
-        Bun.spawn([...argv], { stdin: "pipe", stdout: "pipe", stderr: "ignore", detached: true }),
+        // It begins a session itself: in one of its own from the start it would be scheduled beside
+        // the daemon, which then waits for it for a slice of the processor, 1 to 5 ms.
+        Bun.spawn([...argv], { stdin: "pipe", stdout: "pipe", stderr: "ignore" }),
       );
     } catch (error) {
       return failed(errorText(error));

@@ -1,5 +1,6 @@
 // The process that reads and checks a changed file, for real (spec 17 section 2).
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Config } from "../../../src/config/config.ts";
 import type { LoadSuccess } from "../../../src/config/load_result.ts";
 import { readNext } from "../../../src/daemon/reload/next_config.ts";
@@ -39,6 +40,14 @@ describe("NextReader", () => {
     const configFile = `${fixture.directory}/varta.toml`;
     const here = await readNext(before, { configFile, given: [], host: systemHost() });
     expect(await reader.read(before, (work) => work()).result).toEqual(here);
+  });
+
+  test("has the process in a session of its own, which a signal to the daemon's does not reach", async () => {
+    const argv = [...SOURCE_PROGRAM, READ_NEXT_CONFIG];
+    await using child = Bun.spawn(argv, { stdin: "pipe", stdout: "ignore", stderr: "ignore" });
+    const session = () =>
+      readFileSync(`/proc/${child.pid}/stat`, "latin1").split(") ")[1]!.split(" ")[3];
+    await until("its session", () => session() === String(child.pid));
   });
 
   test("says how the process ended that did not answer, and minds it until then", async () => {
