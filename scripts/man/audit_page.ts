@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<RowKind, string>> = {
   complete: "A recovery command ended.",
   refused: "A recovery was wanted and did not run.",
   act: "Somebody told the daemon to do something.",
+  moved: "The log goes on in another file, or came from one: its last row, and its chain.",
   tamper_suspected: "The log was not what the daemon remembers, or was changed while it was open.",
 };
 

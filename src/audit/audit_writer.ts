@@ -83,6 +83,11 @@ export class AuditWriter {
     });
   }
 
+  /** True if `other` writes to the very same file. */
+  isSameFile(other: AuditWriter): boolean {
+    return this.#file.dev === other.#file.dev && this.#file.ino === other.#file.ino;
+  }
+
   /** True while a call is under way. */
   get busy(): boolean {
     return this.#running !== undefined;
@@ -126,15 +131,13 @@ export class AuditWriter {
 
   /**
    * Writes what is in the ring, syncs and closes. Gives up at the first failure: a disk that is
-   * full stays full.
+   * full stays full. What is not written stays in the ring.
    */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#running;
     this.#running = this.#run();
     await this.#running;
-    this.#ring.drop(this.#ring.count);
-    this.#ring.consume(this.#ring.count);
     if (this.#unsyncedCount > 0) await this.#sync();
     try {
       await this.#rotation.close(this.#file);
@@ -142,6 +145,13 @@ export class AuditWriter {
     } catch (error) {
       this.#error = error as Error;
     }
+  }
+
+  /** Closes a file that has no first rows: nothing is written to it. */
+  async abandon(): Promise<void> {
+    await this.#file.close().catch((error) => {
+      this.#error = error as Error;
+    });
   }
 
   async #run(): Promise<void> {

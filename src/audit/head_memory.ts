@@ -34,9 +34,12 @@ export interface HeadMemoryOptions {
 export interface FoundHead {
   /** Undefined = nothing that can be compared. */
   readonly record: HeadRecord | undefined;
-  /** Why the file cannot be used; it has been set aside. */
+  /** Why the file cannot be used; it is set aside before another one is written. */
   readonly fault: string | undefined;
-  /** The log that the directory's usual memory is of, if that is another one. */
+  /**
+   * The log that the directory's usual memory is of, if that is another one and this one has none
+   * yet.
+   */
   readonly otherLog: string | undefined;
 }
 
@@ -51,25 +54,31 @@ export class HeadMemory {
   #running: Promise<void> | undefined;
   #dueNs = Number.NEGATIVE_INFINITY;
   #failed = false;
+  /** What was found is damaged, and stands there still. */
+  #isDamaged: boolean;
   #error: Error | undefined;
 
   /** Throws the system's error if the directory cannot be used. */
   static async open(options: HeadMemoryOptions): Promise<HeadMemory> {
-    const own = join(options.directory, HEAD_NAME);
-    const found = await readHead(own, options);
-    if (found.record === undefined || found.record.file === options.log) {
-      return new HeadMemory(own, options, found);
+    const usual = join(options.directory, HEAD_NAME);
+    const atUsual = await readHead(usual, options);
+    if (atUsual.record === undefined || atUsual.record.file === options.log) {
+      return new HeadMemory(usual, options, atUsual);
     }
-    // Two daemons keep their state in one directory: each log has a name of its own then.
-    const other = join(options.directory, headNameOf(options.log));
-    const otherLog = found.record.file;
-    return new HeadMemory(other, options, { ...(await readHead(other, options)), otherLog });
+    // Two daemons keep their state in one directory, or one has moved its log: each log has a name
+    // of its own then.
+    const own = join(options.directory, headNameOf(options.log));
+    const found = await readHead(own, options);
+    const isNews = found.record === undefined && found.fault === undefined;
+    const otherLog = isNews ? atUsual.record.file : undefined;
+    return new HeadMemory(own, options, { ...found, otherLog });
   }
 
   private constructor(path: string, options: HeadMemoryOptions, found: FoundHead) {
     this.path = path;
     this.#options = options;
     this.found = found;
+    this.#isDamaged = found.fault !== undefined;
   }
 
   get busy(): boolean {
@@ -120,6 +129,8 @@ export class HeadMemory {
   async #write(row: RememberedRow): Promise<void> {
     const { key, log } = this.#options;
     try {
+      if (this.#isDamaged) await this.#options.calls.rename(this.path, `${this.path}${SET_ASIDE}`);
+      this.#isDamaged = false;
       const text = headRecordText({ file: log, ...row }, key);
       await replaceSmallFile(smallFile(this.path, this.#options), Buffer.from(text));
       this.#failed = false;
@@ -137,7 +148,7 @@ function headNameOf(log: string): string {
 }
 
 async function readHead(path: string, options: HeadMemoryOptions): Promise<FoundHead> {
-  const { key, calls } = options;
+  const { key } = options;
   let fault: string;
   try {
     const bytes = await readSmallFile(smallFile(path, options), HEAD_RECORD_BYTES_MAX);
@@ -148,7 +159,6 @@ async function readHead(path: string, options: HeadMemoryOptions): Promise<Found
   } catch (error) {
     fault = (error as Error).message;
   }
-  await calls.rename(path, `${path}${SET_ASIDE}`);
   return { record: undefined, fault, otherLog: undefined };
 }
 

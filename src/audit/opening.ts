@@ -1,25 +1,25 @@
-// Opens the audit log at a start (spec 11 sections 4 and 5): cuts a torn tail, goes on with seq and
-// chain, and writes and syncs the boot record before anything else happens. A rotation that a crash
-// interrupted is completed here, and a log that differs from the memory gets a second row that says
-// so.
+// Opens the audit log at a start, and at a reload that moves it (spec 11 sections 4, 5, 9): finds
+// where seq and chain go on, then cuts a torn tail, and writes and syncs the boot record before
+// anything else happens. A rotation that a crash interrupted is completed here, and a log that
+// differs from the memory gets a second row that says so.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { FILE_WRITE_BYTES_MAX, ROTATED_FILES_MAX } from "../base/limits.ts";
 import { AppendFile, type FileCalls } from "../files/append_file.ts";
 import { foreignContent, SAFE_OPEN_FLAGS } from "../files/own_file.ts";
-import { writeAll } from "../files/rotation.ts";
 import { ChainHead, type ChainKey } from "./chain.ts";
 import { continues, isLinkedReason } from "./chain_check.ts";
 import { type ComparedFile, compareWithHead, type Difference } from "./head_compare.ts";
 import type { FoundHead } from "./head_memory.ts";
 import { type ByteSource, linesBackwards, type Probe, probe, unreadable } from "./probe.ts";
-import { AUDIT_HEADER, bootFields, type BootReason, tamperFields } from "./record.ts";
+import { AUDIT_HEADER, bootFields, type BootReason, movedFields, tamperFields } from "./record.ts";
 import { bootKeyId, parseRow } from "./row.ts";
+import type { RememberedRow } from "./verify.ts";
 
 interface OpeningOptions {
   readonly path: string;
   readonly daemonPid: number;
-  readonly unixMs: number;
+  readonly unixMs: () => number;
   readonly calls: FileCalls;
   /** Rows are under it from here on. */
   readonly key: ChainKey | undefined;
@@ -27,21 +27,21 @@ interface OpeningOptions {
   readonly remembered: FoundHead | undefined;
 }
 
-export interface OpenedAudit {
-  readonly file: AppendFile;
-  readonly head: ChainHead;
-  readonly bootReason: BootReason;
-  /** Bytes of the torn line that was cut off. */
-  readonly tornBytes: number;
-  /** How the log differs from what was remembered of it. */
-  readonly difference: Difference | undefined;
+/** The log that this one goes on from. */
+export interface LogBefore {
+  readonly path: string;
+  /** Its last row that is on the disk. */
+  readonly row: RememberedRow;
 }
 
 /** Bytes read back at most to find whether the last section is under a key. */
 const KEY_SEARCH_BYTES_MAX = 16 * 1_048_576;
 
-/** Throws an Error that says what was found and what is wanted, or the system's error. */
-export async function openAudit(options: OpeningOptions): Promise<OpenedAudit> {
+/**
+ * Opens the file and finds where it goes on; no row of it is changed before `begin()`. Throws an
+ * Error that says what was found and what is wanted, or the system's error.
+ */
+export async function openAudit(options: OpeningOptions): Promise<AuditOpening> {
   const { path, calls, remembered, key } = options;
   const file = await AppendFile.open(path, { calls, private: true });
   try {
@@ -53,8 +53,7 @@ export async function openAudit(options: OpeningOptions): Promise<OpenedAudit> {
     const before = await joinRotated(file, found, `${path}.1`, calls);
     const under = await keyOfEnd(file, found, key);
     const difference = await differenceOf({ file, found, under, options });
-    await cut(file, found.keepBytes);
-    return await boot({ file, found, before, under, tornBytes, difference, options });
+    return new AuditOpening({ file, found, before, under, tornBytes, difference, options });
   } catch (error) {
     await file.close();
     throw error;
@@ -166,36 +165,75 @@ interface Boot extends Compared {
   readonly difference: Difference | undefined;
 }
 
-async function boot(booted: Boot): Promise<OpenedAudit> {
-  const { file, found, before, tornBytes, difference, options } = booted;
-  const { seq, chain, isChained } = before ?? found;
-  const record = options.remembered?.record;
-  // Numbers that are remembered are not given out again: two rows of one number would contradict
-  // each other.
-  const head = new ChainHead(Math.max(seq, record?.seq ?? 0), chain, options.key);
-  const bootReason = reasonOf(booted);
-  const fields = bootFields({
-    unixMs: options.unixMs,
-    daemonPid: options.daemonPid,
-    previousChain: isChained && isLinkedReason(bootReason) ? head.text : undefined,
-    reason: bootReason,
-    keyId: options.key?.id,
-  });
-  const lead = `${found.lineEndWanted ? "\n" : ""}${found.headerWanted ? `${AUDIT_HEADER}\n` : ""}`;
-  const rows = [Buffer.from(lead), head.seal("boot", fields, 0)];
-  if (difference !== undefined) {
-    const tamper = tamperFields({
-      ...difference,
-      unixMs: options.unixMs,
-      observerNs: 0,
-      headSeq: record?.seq ?? 0,
-      headChain: record?.chain,
-    });
-    rows.push(head.seal("tamper_suspected", tamper, 0));
+/** A log that is open, and has no row of this daemon yet. */
+export class AuditOpening {
+  readonly file: AppendFile;
+  readonly head: ChainHead;
+  readonly bootReason: BootReason;
+  /** Bytes of a torn line at its end. */
+  readonly tornBytes: number;
+  /** How the log differs from what was remembered of it. */
+  readonly difference: Difference | undefined;
+  readonly #booted: Boot;
+  /** Of the first rows, what is not written yet; undefined = they are not sealed. */
+  #rest: Buffer | undefined;
+
+  constructor(booted: Boot) {
+    const { file, found, before, tornBytes, difference, options } = booted;
+    const { seq, chain } = before ?? found;
+    // Numbers that are remembered are not given out again: two rows of one number would contradict
+    // each other.
+    const seqMin = options.remembered?.record?.seq ?? 0;
+    this.file = file;
+    this.head = new ChainHead(Math.max(seq, seqMin), chain, options.key);
+    this.bootReason = reasonOf(booted);
+    this.tornBytes = tornBytes;
+    this.difference = difference;
+    this.#booted = booted;
   }
-  await writeAll(file, Buffer.concat(rows));
-  await file.datasync();
-  return { file, head, bootReason, tornBytes, difference };
+
+  /**
+   * Cuts a torn tail, and writes and syncs the first rows. May be called again after a failure.
+   */
+  async begin(moved: LogBefore | undefined): Promise<void> {
+    const { file } = this;
+    if (this.#rest === undefined) {
+      await cut(file, this.#booted.found.keepBytes);
+      this.#rest = this.#seal(moved);
+    }
+    while (this.#rest.length > 0) this.#rest = this.#rest.subarray(await file.write(this.#rest));
+    await file.datasync();
+  }
+
+  #seal(moved: LogBefore | undefined): Buffer {
+    const { head, difference } = this;
+    const { found, before, options } = this.#booted;
+    const unixMs = options.unixMs();
+    const isLinked = (before ?? found).isChained && isLinkedReason(this.bootReason);
+    const fields = bootFields({
+      unixMs,
+      daemonPid: options.daemonPid,
+      previousChain: isLinked ? head.text : undefined,
+      reason: this.bootReason,
+      keyId: options.key?.id,
+    });
+    // The numbers of a daemon's rows never go back, also not from one log to the next.
+    head.seq = Math.max(head.seq, moved?.row.seq ?? 0);
+    const header = found.headerWanted ? `${AUDIT_HEADER}\n` : "";
+    const rows: Buffer[] = [Buffer.from(`${found.lineEndWanted ? "\n" : ""}${header}`)];
+    rows.push(head.seal("boot", fields, 0));
+    if (difference !== undefined) {
+      const { record } = options.remembered!;
+      const [headSeq, headChain] = [record?.seq ?? 0, record?.chain];
+      const tamper = tamperFields({ ...difference, unixMs, observerNs: 0, headSeq, headChain });
+      rows.push(head.seal("tamper_suspected", tamper, 0));
+    }
+    if (moved !== undefined) {
+      const { path: file, row } = moved;
+      rows.push(head.seal("moved", movedFields({ unixMs, direction: "from", file, ...row }), 0));
+    }
+    return Buffer.concat(rows);
+  }
 }
 
 function reasonOf({ found, before, under, options }: Boot): BootReason {

@@ -46,6 +46,22 @@ export type Suspicion =
   | "replaced"
   | "cut";
 
+interface MovedFields {
+  readonly unixMs: number;
+  readonly direction: "to" | "from";
+  /** Path of the other log; undefined = there is none. */
+  readonly file: string | undefined;
+  /** The last row of the other log; 0 and undefined = none. */
+  readonly seq: number;
+  readonly chain: string | undefined;
+}
+
+/** As `outcomeFields`, of the row that says where the log goes on, or comes from. */
+export function movedFields({ unixMs, direction, file, seq, chain }: MovedFields): string {
+  const other = [direction, free(file ?? ""), seq, chain ?? ABSENT];
+  return [count(unixMs), 0, "moved", ...other].join("\t");
+}
+
 interface TamperFields {
   readonly unixMs: number;
   readonly observerNs: number;

@@ -9,7 +9,7 @@ import {
 } from "../base/limits.ts";
 import { AUDIT, type AuditCounters } from "./counters.ts";
 
-interface RingLine {
+export interface RingLine {
   readonly kind: string;
   /** The columns between seq and chain. */
   readonly fields: string;
@@ -68,15 +68,35 @@ export class AuditRing {
 
   /** Adds a line, or drops and counts it. */
   push(kind: string, fields: string): void {
+    this.#add({ kind, fields, lostCount: 0 });
+  }
+
+  /** Puts lines before those that wait; the youngest are dropped if there is no room for all. */
+  putFirst(lines: readonly RingLine[]): void {
+    const lostAtEnd = this.#lost;
+    const all = [...lines, ...this.takeAll()];
+    this.#lost = 0;
+    for (const line of all) this.#add(line);
+    this.#lost += lostAtEnd;
+  }
+
+  /** The lines that wait, which it forgets. */
+  takeAll(): RingLine[] {
+    const lines = Array.from({ length: this.#count }, (_, offset) => this.at(offset));
+    this.consume(lines.length);
+    return lines;
+  }
+
+  #add({ kind, fields, lostCount }: RingLine): void {
     const sizeBytes = this.#sizeBytes + fields.length;
     const isFull = this.#count === AUDIT_RING_LINES || sizeBytes > AUDIT_RING_BYTES_MAX;
     if (isFull) {
-      this.#lost += 1;
+      this.#lost += 1 + lostCount;
       this.drop(1);
       return;
     }
     const index = (this.#head + this.#count) % AUDIT_RING_LINES;
-    this.#lines[index] = { kind, fields, lostCount: this.#lost };
+    this.#lines[index] = { kind, fields, lostCount: this.#lost + lostCount };
     this.#lost = 0;
     this.#count += 1;
     this.#sizeBytes = sizeBytes;

@@ -13,6 +13,7 @@ export const COLUMNS = {
   ),
   refused: columns("agent_pid reason"),
   act: columns("agent_pid by_uid by_pid by act target outcome detail"),
+  moved: columns("direction other_file other_seq other_chain"),
   tamper_suspected: columns("what found_seq found_chain head_seq head_chain"),
 } as const;
 

@@ -261,6 +261,7 @@ export class Verifier {
       const note = BOOT_NOTES[bootReason(row)];
       if (note !== undefined) this.#found("note", note);
     }
+    if (row.kind === "moved") this.#found("note", movedText(row));
     if (row.kind !== "tamper_suspected") return;
     const [what, , , headSeq] = row.columns.slice(4);
     const text = TAMPER_TEXTS[what!];
@@ -366,6 +367,14 @@ export function verdictText(verdict: Verdict): string {
   if (recordCount === 0) return "intact: 0 records";
   const under = keyId === undefined ? "" : `, under key ${keyId}`;
   return `intact: ${recordCount} records, seq ${seqFirst}..${seqLast}, head ${head}${under}`;
+}
+
+function movedText({ columns }: AuditRow): string {
+  const [direction, file, seq, chain] = columns.slice(4);
+  if (file === ABSENT) return "the log was switched off here";
+  const other = Buffer.from(file!, "latin1").toString();
+  if (seq === "0") return `moved ${direction} ${other}, which had no row`;
+  return `moved ${direction} ${other}, whose last row was ${seq} with chain ${chain}`;
 }
 
 function isAnchored(row: AuditRow): boolean {

@@ -3,17 +3,18 @@
 // because a copy that a log shipper took away is safe from a user who can write to this machine.
 import { dirname } from "node:path";
 import { effectiveUid } from "../../ffi/process.ts";
-import { AuditLog } from "../audit/audit_log.ts";
+import { AuditLog, type AuditLogOptions } from "../audit/audit_log.ts";
 import type { AuditPace } from "../audit/audit_writer.ts";
 import { chainKey } from "../audit/chain.ts";
-import { AUDIT } from "../audit/counters.ts";
+import { AUDIT, type AuditCounters } from "../audit/counters.ts";
 import type { Difference } from "../audit/head_compare.ts";
 import { HeadMemory } from "../audit/head_memory.ts";
 import type { BootReason, Suspicion } from "../audit/record.ts";
+import type { CountersOf } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
 import { REAL_FILE_CALLS } from "../files/append_file.ts";
+import type { FILES } from "../files/counters.ts";
 import { stateDirectory } from "../files/state_directory.ts";
-import type { Metrics } from "../metrics/metrics.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -25,7 +26,11 @@ const AUDIT_HEAD_TOLD_ROWS = 100;
 interface AuditWiringOptions {
   readonly config: Config["audit"];
   readonly log: Log;
-  readonly metrics: Metrics;
+  /** They outlive a log that is left for another one. */
+  readonly counters: AuditCounters;
+  readonly files: CountersOf<typeof FILES>;
+  /** The log that it goes on from. */
+  readonly before?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly monotonicNs: () => number;
   /** Undefined = rows say no more than those of the Rust observer. */
@@ -53,11 +58,26 @@ const SUSPICIONS: Readonly<Record<Suspicion, string>> = {
 
 /** Opens the log at `file`; throws what the files say. */
 export async function openAudit(file: string, options: AuditWiringOptions): Promise<AuditWiring> {
-  const { config, log } = options;
+  const audit = await AuditLog.open(await logOptions(file, options));
+  const wiring = new AuditWiring(audit, options);
+  wiring.look();
+  return wiring;
+}
+
+/** The same, but nothing is written to it before it begins. */
+export async function findAudit(file: string, options: AuditWiringOptions): Promise<AuditWiring> {
+  const audit = await AuditLog.find(await logOptions(file, options));
+  return new AuditWiring(audit, options);
+}
+
+async function logOptions(file: string, options: AuditWiringOptions): Promise<AuditLogOptions> {
+  const { config, log, counters, files } = options;
   const { key } = config;
   const memory = await openMemory(file, options);
-  const audit = await AuditLog.open({
+  return {
     path: file,
+    counters,
+    files,
     ...paceOf(config),
     key: key === undefined ? undefined : chainKey(key),
     memory,
@@ -75,10 +95,7 @@ export async function openAudit(file: string, options: AuditWiringOptions): Prom
           lines: lineCount,
         });
     },
-  });
-  const wiring = new AuditWiring(audit, options);
-  wiring.tellStart();
-  return wiring;
+  };
 }
 
 /** Without a memory the daemon does its work all the same: one warning says what is missing. */
@@ -117,16 +134,16 @@ export class AuditWiring {
   readonly audit: AuditLog;
   readonly #options: AuditWiringOptions;
   #toldSeq: number;
+  #isStartTold = false;
 
   constructor(audit: AuditLog, options: AuditWiringOptions) {
     this.audit = audit;
     this.#options = options;
     this.#toldSeq = audit.head.seq;
-    options.metrics.show(audit.counters);
-    options.metrics.show(audit.files);
   }
 
-  tellStart(): void {
+  #tellStart(): void {
+    this.#isStartTold = true;
     const { log, config } = this.#options;
     const { path: file, bootReason, tornBytes, directorySyncError, memory } = this.audit;
     const found = BOOT_WARNINGS[bootReason];
@@ -152,7 +169,7 @@ export class AuditWiring {
     this.#tellHead("audit log");
   }
 
-  /** Sizes and pace of a new configuration; file and key are those of the start. */
+  /** Sizes and pace of a new configuration. */
   change(config: Config["audit"]): void {
     this.audit.change(paceOf(config));
   }
@@ -161,6 +178,7 @@ export class AuditWiring {
   look(): void {
     const { log } = this.#options;
     const { audit } = this;
+    if (audit.hasBegun && !this.#isStartTold) this.#tellStart();
     const error = audit.takeError()?.message;
     if (error !== undefined)
       log.limited("audit_io", "warn", "audit write failed, retrying", { error });
@@ -191,7 +209,8 @@ export class AuditWiring {
   #tellMemory({ found, path }: HeadMemory): void {
     const { log } = this.#options;
     const { record, fault, otherLog } = found;
-    if (otherLog !== undefined) log.warn("audit.head names another log", { other: otherLog, path });
+    if (otherLog !== undefined && otherLog !== this.#options.before)
+      log.warn("audit.head names another log", { other: otherLog, path });
     if (fault !== undefined)
       log.warn("audit.head set aside", {
         path,

@@ -11,16 +11,15 @@ import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { EventExport, EXPORT } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
-import { parentFault } from "../files/directory_rules.ts";
-import { OwnFileError } from "../files/own_file.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { FiredJournal } from "../recovery/fired_journal.ts";
-import { type AuditWiring, openAudit } from "./audit_wiring.ts";
-import { DoorFault, NO_DOORS, type PreparedDoors } from "./door_change.ts";
+import type { FiredJournal } from "../recovery/fired_journal.ts";
+import { AuditFile } from "./audit_file.ts";
+import { DoorFault, NO_DOORS, type PreparedDoors, prepareAll } from "./door_change.ts";
+import { cannotOpen, requireDirectory } from "./file_place.ts";
 import { requireHeartbeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
 import type { Deadline } from "./deadline.ts";
-import { errorText, StartError } from "./start_error.ts";
+import { StartError } from "./start_error.ts";
 
 interface WritersOptions {
   readonly config: Config;
@@ -35,12 +34,8 @@ interface WritersOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const JOURNAL_SUFFIX = ".fired";
-
 export class Writers implements Deadline {
-  /** Recoveries that the next daemon must know of; it stands beside the audit log. */
-  readonly journal: FiredJournal | undefined;
-  readonly #audit: AuditWiring | undefined;
+  readonly #audit: AuditFile;
   readonly #options: WritersOptions;
   readonly #counters = new Counters(FILES, this);
   readonly #exportCounters = new Counters(EXPORT, this);
@@ -53,30 +48,31 @@ export class Writers implements Deadline {
 
   /** Opens what is configured; throws `StartError`. */
   static async open(options: WritersOptions): Promise<Writers> {
-    const audit = await openAuditFile(options);
-    let journal: FiredJournal | undefined;
+    const audit = new AuditFile(options);
     try {
-      const beside = audit?.audit.path;
-      if (beside !== undefined) journal = openJournal(`${beside}${JOURNAL_SUFFIX}`, options);
-      return new Writers(options, audit, journal, await openExport(options));
+      await audit.open(options.config);
+      return new Writers(options, audit, await openExport(options));
     } catch (error) {
-      await audit?.close();
-      journal?.close();
+      await audit.close();
+      audit.closeJournal();
       throw error;
     }
   }
 
   private constructor(
     options: WritersOptions,
-    audit: AuditWiring | undefined,
-    journal: FiredJournal | undefined,
+    audit: AuditFile,
     exporter: EventExport | undefined,
   ) {
     this.#options = options;
     this.#audit = audit;
-    this.journal = journal;
     options.metrics.show(this.#counters);
     this.#take(exporter);
+  }
+
+  /** Recoveries that the next daemon must know of; undefined = there is no audit log. */
+  get journal(): FiredJournal | undefined {
+    return this.#audit.journal;
   }
 
   /** Undefined = nothing is exported; a reload changes it. */
@@ -94,14 +90,23 @@ export class Writers implements Deadline {
     if (this.#leaving === undefined) this.#exporter?.reopen();
   }
 
-  /** Opens the export that `next` wants; throws `DoorFault`. */
+  /** Opens the files that `next` wants; throws `DoorFault`. */
   async prepare(before: Config, next: Config): Promise<PreparedDoors> {
-    const change = () => this.#audit?.change(next.audit);
-    if (isDeepStrictEqual(before.export, next.export)) return { ...NO_DOORS, commit: change };
+    const audit = await this.#audit.prepare(before, next);
+    try {
+      const exported = await this.#prepareExport(before, next);
+      return prepareAll([() => audit, () => exported]);
+    } catch (error) {
+      audit.drop();
+      throw error;
+    }
+  }
+
+  async #prepareExport(before: Config, next: Config): Promise<PreparedDoors> {
+    if (isDeepStrictEqual(before.export, next.export)) return NO_DOORS;
     const opened = await this.#openNext(next);
     return {
       commit: (nowNs) => {
-        change();
         opened?.setWallOffsetNs(Date.now() * NS_PER_MS - nowNs);
         this.#replace(opened);
       },
@@ -142,30 +147,26 @@ export class Writers implements Deadline {
 
   /** One outcome of a recovery for the audit log and the export. */
   record(outcome: RecoveryOutcome): void {
-    this.#audit?.audit.record(outcome, Date.now());
+    this.#audit.record(outcome);
     this.exporter?.onOutcome(outcome);
   }
 
   /** What somebody asked for, for the same. */
   recordAct(act: Act): void {
-    this.#audit?.audit.recordAct(act, Date.now());
+    this.#audit.recordAct(act);
     this.exporter?.add("act", act);
   }
 
   nextDeadlineNs(): number {
     return Math.min(
-      this.#audit?.audit.nextDeadlineNs() ?? Number.POSITIVE_INFINITY,
+      this.#audit.nextDeadlineNs(),
       (this.#leaving === undefined ? this.#exporter?.nextDeadlineNs() : undefined) ??
         Number.POSITIVE_INFINITY,
     );
   }
 
   maintain(nowNs: number): void {
-    if (this.#audit !== undefined) {
-      this.#audit.audit.maintain(nowNs);
-      this.#audit.look();
-    }
-    if (this.journal !== undefined) this.#countJournal(this.journal);
+    this.#audit.maintain(nowNs);
     if (this.exporter !== undefined && this.#leaving === undefined) {
       this.exporter.maintain(nowNs);
       this.#countExport(this.exporter);
@@ -175,23 +176,9 @@ export class Writers implements Deadline {
   /** Writes and syncs everything that waits, and closes the files. */
   async close(): Promise<void> {
     await this.#leaving;
-    await Promise.all([this.#audit?.close(), this.#exporter?.close()]);
-    this.#audit?.tellEnd();
-    this.journal?.close();
-  }
-
-  #countJournal(journal: FiredJournal): void {
-    const { log } = this.#options;
-    const file = journal.path;
-    if (journal.takeFailures() > 0)
-      log.limited("audit_io", "warn", "recovery not noted, ignoring", {
-        file,
-        effect: "the next start does not know of it",
-      });
-    const reopened = journal.takeReopened();
-    if (reopened === 0) return;
-    this.#counters.add(FILES.reopened.fired, reopened);
-    log.warn("recovery journal recreated", { file });
+    await Promise.all([this.#audit.close(), this.#exporter?.close()]);
+    this.#audit.tellEnd();
+    this.#audit.closeJournal();
   }
 
   #countExport(exporter: EventExport): void {
@@ -209,19 +196,6 @@ export class Writers implements Deadline {
   }
 }
 
-async function openAuditFile(options: WritersOptions): Promise<AuditWiring | undefined> {
-  const { config } = options;
-  const { file } = config.audit;
-  if (file === undefined) return undefined;
-  const agentName = config.optionsAlone ? undefined : options.agentName;
-  try {
-    requireDirectory(file);
-    return await openAudit(file, { ...options, config: config.audit, agentName });
-  } catch (error) {
-    throw cannotOpen("audit log", file, error);
-  }
-}
-
 /** Throws `StartError` unless a heartbeat may be written to `path`. */
 export async function requireHeartbeatPlace(path: string | undefined): Promise<void> {
   if (path === undefined) return;
@@ -230,14 +204,6 @@ export async function requireHeartbeatPlace(path: string | undefined): Promise<v
     await requireHeartbeat(path, effectiveUid());
   } catch (error) {
     throw cannotOpen("heartbeat file", path, error);
-  }
-}
-
-function openJournal(path: string, { monotonicNs }: WritersOptions): FiredJournal {
-  try {
-    return FiredJournal.open(path, { ownerUid: effectiveUid(), monotonicNs });
-  } catch (error) {
-    throw cannotOpen("journal of recoveries", path, error);
   }
 }
 
@@ -273,23 +239,4 @@ function warnUnsynced(log: Log, file: string, error: Error | undefined): void {
     file,
     error: error.message,
   });
-}
-
-function requireDirectory(file: string): void {
-  const fault = parentFault(file, effectiveUid());
-  if (fault !== undefined)
-    throw new OwnFileError(
-      file,
-      `found ${fault.found}; want ${fault.want}`,
-      "a user who can write to the directory can put another file in the place of this one",
-    );
-}
-
-function cannotOpen(what: string, file: string, error: unknown): StartError {
-  if (error instanceof OwnFileError)
-    return new StartError(`cannot open the ${what} ${file}: ${error.reason}`, error.hint);
-  return new StartError(
-    `cannot open the ${what} ${file}: ${errorText(error)}`,
-    "it must be a regular file of the daemon's user, no link, in a directory that the daemon may write",
-  );
 }

@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   openSync,
   readSync,
@@ -38,8 +39,15 @@ const LINE_BYTES = 64;
 const FILE_BYTES = FIRED_JOURNAL_LINES * LINE_BYTES;
 const LINE = /^fired ([0-9]+) ([0-9]+|-) ([0-9]+) *$/;
 
+/** Another place for the notes, opened and not used yet. */
+export interface PreparedMove {
+  /** The notes are there from now on; those that are there already are taken along. */
+  commit(): void;
+  drop(): void;
+}
+
 export class FiredJournal {
-  readonly path: string;
+  #path: string;
   /** What the daemon before this one had begun, in no particular order. */
   readonly found: readonly FiredEntry[];
   /** Entries that could not be written since the last takeFailures(). */
@@ -74,12 +82,51 @@ export class FiredJournal {
     fd: number,
     lines: readonly (FiredEntry | undefined)[],
   ) {
-    this.path = path;
+    this.#path = path;
     this.#options = options;
     this.#fd = fd;
     this.#lastLookNs = options.monotonicNs();
     this.found = lines.filter((entry) => entry !== undefined);
     this.#next = afterYoungest(lines);
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /**
+   * Opens `path` by the rules of a start and writes the notes there, so that a disk without room is
+   * found here. They take the place of what an earlier daemon noted in it.
+   */
+  prepareMove(path: string): PreparedMove {
+    const fd = openOwn(path, this.#options.ownerUid);
+    try {
+      if (!isFiredJournal(contentOf(fd))) throw foreignContent(path, "a journal of recoveries");
+      this.#copyTo(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    return {
+      commit: () => {
+        // What was noted since: in place, line by line as it is here, so that `forget()` fits.
+        try {
+          this.#copyTo(fd);
+        } catch {
+          this.#failures++;
+        }
+        closeSync(this.#fd);
+        this.#fd = fd;
+        this.#path = path;
+      },
+      drop: () => closeSync(fd),
+    };
+  }
+
+  #copyTo(fd: number): void {
+    const bytes = contentOf(this.#fd);
+    ftruncateSync(fd, bytes.length);
+    writeSync(fd, bytes, 0, bytes.length, 0);
   }
 
   /** Notes that a recovery is about to begin; returns the line it took. */
@@ -124,12 +171,12 @@ export class FiredJournal {
     if (nowNs - this.#lastLookNs < FILE_LOOK_NS) return;
     this.#lastLookNs = nowNs;
     try {
-      if (namesFile(this.path, fstatSync(this.#fd))) return;
+      if (namesFile(this.#path, fstatSync(this.#fd))) return;
       const bytes = contentOf(this.#fd);
-      const fd = openOwn(this.path, this.#options.ownerUid);
+      const fd = openOwn(this.#path, this.#options.ownerUid);
       if (!isFiredJournal(contentOf(fd))) {
         closeSync(fd);
-        throw foreignContent(this.path, "a journal of recoveries");
+        throw foreignContent(this.#path, "a journal of recoveries");
       }
       writeSync(fd, bytes, 0, bytes.length, 0);
       closeSync(this.#fd);

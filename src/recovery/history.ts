@@ -61,10 +61,7 @@ interface Pace extends Fired {
 
 /** A window this many debounces old is dropped; it passed long ago. */
 const PRUNE_DEBOUNCES = 10;
-/**
- * Entries dropped by one decision, which adds at most one: a table shrinks, and no decision is
- * slow.
- */
+/** Dropped by one decision, which adds at most one: a table shrinks, and no decision is slow. */
 const PRUNED_MAX = 16;
 /** Between two counts of those still given up: no gauge is read more often. */
 const LOOK_NS = NS_PER_S;
@@ -101,20 +98,23 @@ export class History {
   }
 
   /**
-   * Notes recoveries in `journal` from now on, and opens the windows of those that the daemon
-   * before this one began. `startUnixMs` is asked for the unix time of observer time 0.
+   * Notes recoveries in `journal` from now on, if there is one, and opens the windows of those that
+   * the daemon before this one began. `startUnixMs` is asked for the unix time of observer time 0.
    */
-  useJournal(journal: RecoveryJournal, nowNs: number, startUnixMs: () => number): void {
+  useJournal(journal: RecoveryJournal | undefined, nowNs: number, startUnixMs: () => number): void {
     this.#journal = journal;
+    if (journal === undefined) return;
     this.#startUnixMs = startUnixMs;
-    const atStart = startUnixMs();
-    // Lines of a ring begin anywhere: the last recovery of a pid is the one that counts.
+    // Lines of a ring begin anywhere, and the journal may come by a reload: the last recovery of a
+    // pid is the one that counts.
     const found = [...journal.found].sort((a, b) => a.unixMs - b.unixMs);
     for (const { pid, generation, unixMs } of found) {
       // A wall clock that was set back must not hold a window for longer than the debounce.
-      const firedNs = Math.min(nowNs, nsFromMs(unixMs - atStart));
-      if (this.#makeRoom(pid, nowNs, 0)) this.#openWindow(pid, generation, firedNs);
+      const firedNs = Math.min(nowNs, nsFromMs(unixMs - startUnixMs()));
+      if (firedNs < (this.#windows.get(pid)?.firedNs ?? -Infinity)) continue;
+      if (this.#makeRoom(pid, nowNs, 0)) this.#setWindow(pid, generation, firedNs);
     }
+    this.#sortWindows();
   }
 
   /** What is remembered has to last as long as other plans ask for it. */
@@ -315,14 +315,19 @@ export class History {
   }
 
   #openWindow(key: number, generation: number, firedNs: number): void {
+    const isInOrder = firedNs >= this.#youngestNs;
+    this.#setWindow(key, generation, firedNs);
+    if (!isInOrder) this.#sortWindows();
+  }
+
+  #setWindow(key: number, generation: number, firedNs: number): void {
     this.#windows.delete(key);
     this.#windows.set(key, { generation, firedNs });
     if (firedNs < this.#oldestNs) this.#oldestNs = firedNs;
-    if (firedNs >= this.#youngestNs) this.#youngestNs = firedNs;
-    else this.#sortWindows();
+    if (firedNs > this.#youngestNs) this.#youngestNs = firedNs;
   }
 
-  /** Only a clock that went back brings a window out of order. */
+  /** Only a clock that went back, or a journal, brings a window out of order. */
   #sortWindows(): void {
     const inOrder = [...this.#windows].sort(([, a], [, b]) => a.firedNs - b.firedNs);
     this.#windows.clear();

@@ -101,10 +101,10 @@ export class Recovery {
   }
 
   /**
-   * Notes recoveries in `journal` from now on, and holds the debounce of those that the daemon
-   * before this one began.
+   * Notes recoveries in `journal` from now on, if there is one, and holds the debounce of those
+   * that the daemon before this one began.
    */
-  useJournal(journal: RecoveryJournal, nowNs: number): void {
+  useJournal(journal: RecoveryJournal | undefined, nowNs: number): void {
     this.#history.useJournal(journal, nowNs, this.#unixMsAtStart);
   }
 

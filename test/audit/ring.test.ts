@@ -26,6 +26,19 @@ describe("AuditRing", () => {
     expect(fields).toEqual(Array.from({ length: 200 }, (_, i) => `${i}`));
   });
 
+  test("puts lines before those that wait, and counts the youngest that do not fit", () => {
+    const { ring, counters } = ringWithEdges();
+    push(ring, AUDIT_RING_LINES + 1);
+    const first = { kind: "refused", fields: "first", lostCount: 3 };
+    ring.putFirst([first]);
+    expect(ring.count).toBe(AUDIT_RING_LINES);
+    expect([ring.at(0), ring.at(1).fields]).toEqual([first, "0"]);
+    expect(counted(counters, AUDIT.dropped)).toBe(2);
+    ring.consume(1);
+    ring.push("refused", "next");
+    expect(ring.at(AUDIT_RING_LINES - 1).lostCount).toBe(2);
+  });
+
   test("holds 256 lines, drops the rest, and the next line says how many were lost", () => {
     const { ring, counters } = ringWithEdges();
     push(ring, 300);

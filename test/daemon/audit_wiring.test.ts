@@ -3,9 +3,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { AUDIT } from "../../src/audit/counters.ts";
+import { Counters } from "../../src/base/counters.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { type AuditWiring, openAudit } from "../../src/daemon/audit_wiring.ts";
 import { Log } from "../../src/daemon/log.ts";
+import { FILES } from "../../src/files/counters.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import { AuditDirectory, refusal, UNIX_MS } from "../audit/audit_fixture.ts";
 import { makeMetrics, renderPage } from "../metrics/fixture.ts";
@@ -34,9 +37,18 @@ class Life {
       journal: false,
       sessionId: "0123456789abcdef",
     });
+    const counters = new Counters(AUDIT, {
+      get head() {
+        return life.wiring.audit.head;
+      },
+    });
+    const files = new Counters(FILES, life);
+    life.metrics.show(counters);
+    life.metrics.show(files);
     life.wiring = await openAudit(directory.log, {
       log,
-      metrics: life.metrics,
+      counters,
+      files,
       env: { STATE_DIRECTORY: state },
       monotonicNs: () => life.nowNs,
       agentName: undefined,

@@ -25,6 +25,25 @@ function reopened(path: string, monotonicNs = () => 0): FiredJournal {
 }
 
 describe("FiredJournal", () => {
+  test("moves with every line in its place, over what stands there", () => {
+    using directory = new TemporaryDirectory();
+    const [from, to] = [directory.at("from"), directory.at("to")];
+    const stale = reopened(to);
+    for (let pid = 1; pid <= 9; pid++) stale.began({ pid, generation: 1, unixMs: 1 });
+    const journal = reopened(from);
+    journal.began({ pid: 11, generation: 1, unixMs: 1_000 });
+    const line = journal.began({ pid: 12, generation: 1, unixMs: 1_001 });
+    const move = journal.prepareMove(to);
+    journal.began({ pid: 13, generation: 1, unixMs: 1_002 });
+    move.commit();
+    journal.forget(line);
+    journal.began({ pid: 14, generation: 1, unixMs: 1_003 });
+    expect(journal.path).toBe(to);
+    expect(reopened(to).found.map(({ pid }) => pid)).toEqual([11, 13, 14]);
+    expect(reopened(from).found.map(({ pid }) => pid)).toEqual([11, 12, 13]);
+    expect([journal.takeFailures(), journal.takeReopened()]).toEqual([0, 0]);
+  });
+
   test("keeps what began without being closed, in lines of 64 bytes, mode 0600", () => {
     using directory = new TemporaryDirectory();
     const journal = reopened(directory.at("fired"));
@@ -168,6 +187,17 @@ describe("Recovery with a journal", () => {
     recovery.useJournal(journal, 0);
     return { recovery, runner };
   }
+
+  test("that comes by a reload opens no window anew that is younger", () => {
+    using directory = new TemporaryDirectory();
+    const [first, second] = [directory.at("first"), directory.at("second")];
+    reopened(first).began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 1_000 });
+    const { recovery, runner } = started(first);
+    reopened(second).began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 20_000 });
+    recovery.useJournal(reopened(second), NS_PER_S);
+    recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 45 * NS_PER_S);
+    expect(runner.spawnCount).toBe(0);
+  });
 
   test("notes a recovery before the command begins", () => {
     using directory = new TemporaryDirectory();

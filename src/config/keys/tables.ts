@@ -81,7 +81,7 @@ const LIMITS_KEYS = {
 };
 
 const AUDIT_KEYS = {
-  file: restart("file", path("the audit log"), "Audit log"),
+  file: live("file", path("the audit log"), "Audit log"),
   key_file: restart("keyFile", secretFile("key", "a key file"), "Key of its chain, 64 hex digits",
     { loads: "key" }),
   max_bytes: live("maxBytes", integer({ min: AUDIT_BYTES_MIN, max: Number.MAX_SAFE_INTEGER,

@@ -60,14 +60,22 @@ export interface ReadAgain extends StartedWith {
 }
 
 async function prepareFiles(
-  { heartbeat, writers }: WiringOptions,
+  { heartbeat, writers: openedWriters, parts }: WiringOptions,
   before: Config,
   next: Config,
 ): Promise<PreparedDoors> {
   // It opens nothing, so nothing of it is left if the others fail.
   const beats = await heartbeat.prepare(before, next);
-  const written = (await writers()?.prepare(before, next)) ?? NO_DOORS;
-  return prepareAll([() => beats, () => written]);
+  const writers = openedWriters();
+  const written = (await writers?.prepare(before, next)) ?? NO_DOORS;
+  const journal = writers?.journal;
+  const noted = {
+    ...NO_DOORS,
+    commit: (nowNs: number) => {
+      if (writers?.journal !== journal) parts.recovery.useJournal(writers?.journal, nowNs);
+    },
+  };
+  return prepareAll([() => beats, () => written, () => noted]);
 }
 
 export function makeReloader(wiring: WiringOptions): Reloader {

@@ -2,9 +2,14 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { refused, reload } from "../../support/reloads.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
 
@@ -84,5 +89,110 @@ describe.concurrent("a reload of the heartbeat file", () => {
       `liveness.heartbeat_file: "${daemon.path("second")}" -> not set`,
     );
     expect(await daemon.stop()).toBe(0);
+  });
+});
+
+/** Stalls of this process are recovered once; the log is at `file`, undefined = nowhere. */
+function audited({ directory }: { directory: string }, file?: string): string {
+  const audit = file === undefined ? "" : `[audit]\nfile = "${directory}/${file}"\n`;
+  return `[observer]\nthreshold = "200ms"\n[recovery]\ncommand = ["/bin/true"]\ndebounce = "1h"\n${audit}`;
+}
+
+/** Rows from the kind on. */
+function rows(daemon: DaemonProcess, file: string): string[][] {
+  return lines(daemon, file)
+    .filter((line) => !line.startsWith("#"))
+    .map((line) => line.split("\t"));
+}
+
+const kinds = (daemon: DaemonProcess, file: string) => rows(daemon, file).map((row) => row[3]!);
+const chain = (row: string[] | undefined) => row!.at(-1)!;
+
+function verify(daemon: DaemonProcess, file: string) {
+  return runCommand([...PROGRAM, "audit", "verify", daemon.path(file)]);
+}
+
+async function stall(daemon: DaemonProcess, count: number): Promise<void> {
+  using sender = new Sender(daemon.socket);
+  await sender.beat();
+  await daemon.untilStalls(process.pid, count);
+}
+
+describe.concurrent("a reload of the audit log", () => {
+  test.skipIf(!IS_LINUX)(
+    "goes on in another file that names the last row of the first, and the debounce with it",
+    async () => {
+      using directory = new TemporaryDirectory();
+      const start = (file: string) => {
+        const config = audited({ directory: directory.path }, file);
+        return DaemonProcess.start({ directory: directory.path, config });
+      };
+      let end: string;
+      {
+        await using daemon = await start("a");
+        await stall(daemon, 1);
+        await until("the recovery", () => kinds(daemon, "a").includes("complete"));
+        await reload(daemon, audited(daemon, "b"));
+        await until("the second file", () => kinds(daemon, "b").includes("moved"));
+        const [last, [boot, from]] = [rows(daemon, "a").at(-1)!, rows(daemon, "b")];
+        expect(last.slice(3, 7)).toEqual(["moved", "to", daemon.path("b"), "0"]);
+        expect(boot!.slice(3, 7)).toEqual(["boot", String(daemon.pid), "-", "fresh"]);
+        const link = [daemon.path("a"), last[0]!, chain(last)];
+        expect(from!.slice(3, 8)).toEqual(["moved", "from", ...link]);
+        end = chain(last);
+        await daemon.untilSays("audit log", 2);
+        daemon.signal("SIGKILL");
+        await daemon.exited();
+      }
+      await using daemon = await start("b");
+      await stall(daemon, 1);
+      await until("the refusal", () => kinds(daemon, "b").includes("refused"));
+      expect(rows(daemon, "b").at(-1)![5]).toBe("debounced");
+      expect(chain(rows(daemon, "a").at(-1))).toBe(end);
+      await reload(daemon, audited(daemon, "a"));
+      await until("the first file again", () => rows(daemon, "a").at(-1)![4] === "from");
+      const [boot, from] = rows(daemon, "a").slice(-2);
+      const head = async () => sampleAt(await daemon.page(), "varta_audit_head_sequence");
+      await until("the number", async () => (await head()) === Number(from![0]));
+      expect(boot!.slice(5, 7)).toEqual([end, "resume"]);
+      expect(from!.slice(4, 7)).toEqual(["from", daemon.path("b"), rows(daemon, "b").at(-1)![0]!]);
+      expect(await daemon.stop()).toBe(0);
+      for (const file of ["a", "b"]) expect((await verify(daemon, file)).exitCode).toBe(0);
+      expect(daemon.saying("tamper suspected")).toEqual([]);
+      expect(daemon.saying("audit.head names another log")).toEqual([]);
+    },
+  );
+
+  test("to a place that is none changes nothing", async () => {
+    await using daemon = await DaemonProcess.start({ config: "" });
+    await reload(daemon, audited(daemon, "a"));
+    await until("the log", () => kinds(daemon, "a").length === 1);
+    writeFileSync(daemon.path("letter"), "dear all\n", { mode: 0o600 });
+    const [at, problem] = await refused(daemon, audited(daemon, "letter"));
+    expect(at).toBe(`${daemon.path("varta.toml")}:7:8`);
+    expect(problem).toStartWith(`cannot open the audit log ${daemon.path("letter")}: `);
+    // The log could be there, its journal could not.
+    mkdirSync(daemon.path("c.fired"));
+    const [, other] = await refused(daemon, audited(daemon, "c"));
+    expect(other).toStartWith(`cannot open the journal of recoveries ${daemon.path("c.fired")}: `);
+    expect(lines(daemon, "letter")).toEqual(["dear all"]);
+    expect(lines(daemon, "c")).toEqual([""]);
+    expect(kinds(daemon, "a")).toEqual(["boot"]);
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  test.skipIf(!IS_LINUX)("begins and ends it, and its numbers never go back", async () => {
+    await using daemon = await DaemonProcess.start({ config: audited({ directory: "" }) });
+    await reload(daemon, audited(daemon, "a"));
+    await stall(daemon, 1);
+    await until("the recovery", () => kinds(daemon, "a").includes("complete"));
+    await reload(daemon, audited(daemon));
+    await daemon.untilSays("audit log closed");
+    expect(rows(daemon, "a").at(-1)!.slice(4, 8)).toEqual(["to", "-", "0", "-"]);
+    await reload(daemon, audited(daemon, "b"));
+    await until("the next", () => kinds(daemon, "b").length === 2);
+    expect(Number(rows(daemon, "b")[0]![0])).toBe(Number(rows(daemon, "a").at(-1)![0]) + 1);
+    expect(await daemon.stop()).toBe(0);
+    for (const file of ["a", "b"]) expect((await verify(daemon, file)).exitCode).toBe(0);
   });
 });

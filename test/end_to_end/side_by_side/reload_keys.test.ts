@@ -40,6 +40,7 @@ function liveValues(at: (name: string) => string): Values {
     "tracker.forget_after": "1h",
     "limits.global_rate": 999,
     "limits.global_burst": 9_999,
+    "audit.file": at("audit"),
     "audit.max_bytes": 99_999,
     "audit.sync_every": 3,
     "audit.sync_interval": "10ms",
@@ -74,7 +75,6 @@ function restartValues(at: (name: string) => string): Values {
     "observer.allow_cross_namespace": true,
     "observer.strict_namespace": true,
     "tracker.pidfds_max": 99,
-    "audit.file": at("audit"),
     "audit.key_file": at("key"),
     "metrics.per_pid": true,
     "metrics.agents_max": 99,
@@ -109,10 +109,10 @@ test("each key that is live is taken over, and each other is refused by its name
   expect(Object.keys(others).sort()).toEqual(keysThat("restart").sort());
   for (const [name, value] of Object.entries(others)) {
     // A key of the audit log has no meaning without a log.
-    const file = name === "audit.key_file" ? { "audit.file": others["audit.file"]! } : {};
+    const file = name === "audit.key_file" ? { "audit.file": at("audit") } : {};
     const [, problem] = await refused(daemon, text({ ...file, [name]: value }));
     expect(problem).toContain(" takes a restart");
-    expect(problem).toStartWith(name === "audit.key_file" ? "audit." : `${name}: `);
+    expect(problem).toStartWith(`${name}: `);
   }
   await reload(daemon, text(live));
   const changed = () =>
