@@ -137,10 +137,11 @@ class Container implements AsyncDisposable {
     return Number(/^NSpid:.*\t([0-9]+)$/m.exec(status)![1]);
   }
 
-  /** It has a child of its own, so it is the agent already. */
+  /** It is Python, and not a script that looks for it, and has a child of its own. */
   get runs(): boolean {
     const { pid } = this;
-    return pid !== 0 && childOf(pid) !== 0;
+    const isPython = pid !== 0 && readFileSync(`/proc/${pid}/comm`, "latin1").startsWith("python");
+    return isPython && childOf(pid) !== 0;
   }
 
   send(framePid: number, nonce: number): void {
