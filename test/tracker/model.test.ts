@@ -151,7 +151,9 @@ function operations(world: World): fc.Arbitrary<Operation> {
       arbitrary: fc.record({
         kind: fc.constant("change all" as const),
         // As many as the world has, so that it may run out of lanes here, too.
-        thresholds: fc.shuffledSubarray([...world.thresholds], { minLength: 1 }),
+        thresholds: fc.shuffledSubarray([...world.thresholds], {
+          minLength: Math.ceil(world.thresholds.length / 2),
+        }),
         late: fc.constantFrom(Number.POSITIVE_INFINITY, ...world.lates),
         graces: fc.tuple(
           fc.constantFrom(0, 0, ...world.graces),
