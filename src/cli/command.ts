@@ -54,6 +54,28 @@ export const CONTROL_OPTION: OwnOption = {
   form: TEXT,
   help: "control socket of the daemon (the default path)",
 };
+/** Of commands that print what the daemon answers. */
+export const JSON_OPTION: OwnOption = {
+  name: "json",
+  form: FLAG,
+  help: "print the answer of the daemon as it is",
+};
+export const PLAIN_OPTION: OwnOption = {
+  name: "plain",
+  form: FLAG,
+  help: "what a pipe gets: whole numbers, no space in a cell",
+};
+export const HUMAN_OPTION: OwnOption = {
+  name: "human",
+  form: FLAG,
+  help: "what a terminal gets, also in a pipe",
+};
+export const ASCII_OPTION: OwnOption = {
+  name: "ascii",
+  form: FLAG,
+  help: "no signs but those of ASCII",
+};
+export const UTC_OPTION: OwnOption = { name: "utc", form: FLAG, help: "all times in UTC" };
 export const U32_MAX = 4_294_967_295;
 
 /**

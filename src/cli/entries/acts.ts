@@ -1,13 +1,20 @@
 // The commands that tell the daemon what to do, and what was told it.
 import { LOG_LEVELS } from "../../base/log_level.ts";
-import { command, CONTROL_OPTION, FLAG, type OwnOption, TEXT } from "../command.ts";
+import {
+  command,
+  CONTROL_OPTION,
+  FLAG,
+  ASCII_OPTION,
+  HUMAN_OPTION,
+  JSON_OPTION,
+  PLAIN_OPTION,
+  UTC_OPTION,
+  type OwnOption,
+  TEXT,
+} from "../command.ts";
 import { CONTROL_EXITS } from "./control.ts";
 
-const ANSWER_OPTIONS: readonly OwnOption[] = [
-  { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
-  { name: "utc", form: FLAG, help: "all times in UTC" },
-  CONTROL_OPTION,
-];
+const ANSWER_OPTIONS: readonly OwnOption[] = [JSON_OPTION, UTC_OPTION, CONTROL_OPTION];
 
 const FOR_FORM: OwnOption["form"] = { is: "duration" };
 
@@ -56,12 +63,7 @@ export const ACTS_COMMANDS = [
     name: "mutes",
     summary: "list who is muted, until when and why",
     about: ["All mutes, the one that ends first before the others."],
-    own: [
-      { name: "plain", form: FLAG, help: "what a pipe gets: whole numbers, no space in a cell" },
-      { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
-      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
-      ...ANSWER_OPTIONS,
-    ],
+    own: [PLAIN_OPTION, HUMAN_OPTION, ASCII_OPTION, ...ANSWER_OPTIONS],
     examples: [["varta-watch mutes", "who is muted?"]],
     exits: [["0", "answered"], ...CONTROL_EXITS],
     load: () => import("../mutes.ts"),

@@ -1,6 +1,16 @@
 // The commands that run beside the daemon: they ask it, and tell it what to do, at its control
 // socket.
-import { command, CONTROL_OPTION, FLAG, TEXT } from "../command.ts";
+import {
+  command,
+  CONTROL_OPTION,
+  FLAG,
+  ASCII_OPTION,
+  HUMAN_OPTION,
+  JSON_OPTION,
+  PLAIN_OPTION,
+  UTC_OPTION,
+  TEXT,
+} from "../command.ts";
 
 /** Of each of these commands, besides their own. */
 export const CONTROL_EXITS: readonly (readonly [string, string])[] = [
@@ -24,12 +34,12 @@ export const CONTROL_COMMANDS = [
       { name: "members", form: FLAG, help: "AGENT and each of its processes" },
       { name: "stalled", form: FLAG, help: "only what is stalled, missing or critical" },
       { name: "watch", form: FLAG, help: "draw it again every second, until SIGINT" },
-      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
-      { name: "plain", form: FLAG, help: "what a pipe gets: whole numbers, no space in a cell" },
-      { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
+      JSON_OPTION,
+      PLAIN_OPTION,
+      HUMAN_OPTION,
       { name: "all", form: FLAG, help: "also all that are ok" },
-      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
-      { name: "utc", form: FLAG, help: "all times in UTC" },
+      ASCII_OPTION,
+      UTC_OPTION,
       {
         name: "exit-code",
         form: FLAG,
@@ -61,12 +71,7 @@ export const CONTROL_COMMANDS = [
       "what was done about it, what comes next, and which rule is its own. Of an agent it",
       "explains the member that is worst; ADDRESS/PID is a member of another machine.",
     ],
-    own: [
-      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
-      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
-      { name: "utc", form: FLAG, help: "all times in UTC" },
-      CONTROL_OPTION,
-    ],
+    own: [JSON_OPTION, ASCII_OPTION, UTC_OPTION, CONTROL_OPTION],
     examples: [
       ["varta-watch explain worker", "why is it stalled, and what is done?"],
       ["varta-watch explain 4711", "who is this process?"],
@@ -103,9 +108,9 @@ export const CONTROL_COMMANDS = [
       },
       { name: "json", form: FLAG, help: "print the lines of the daemon as they are" },
       { name: "plain", form: FLAG, help: "what a pipe gets: times in UTC, no space in a cell" },
-      { name: "human", form: FLAG, help: "what a terminal gets, also in a pipe" },
-      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
-      { name: "utc", form: FLAG, help: "all times in UTC" },
+      HUMAN_OPTION,
+      ASCII_OPTION,
+      UTC_OPTION,
       CONTROL_OPTION,
     ],
     examples: [
@@ -134,9 +139,9 @@ export const CONTROL_COMMANDS = [
     ],
     own: [
       { name: "dry-run", form: FLAG, help: "say what would change, and change nothing" },
-      { name: "json", form: FLAG, help: "print the answer of the daemon as it is" },
-      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
-      { name: "utc", form: FLAG, help: "all times in UTC" },
+      JSON_OPTION,
+      ASCII_OPTION,
+      UTC_OPTION,
       CONTROL_OPTION,
     ],
     examples: [

@@ -28,6 +28,18 @@ import { until } from "../../support/until.ts";
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
+/** Starts an actor in a pid namespace of its own, where it is not pid 1. */
+const IN_NAMESPACE = [
+  "unshare",
+  "--pid",
+  "--fork",
+  "--kill-child",
+  "sh",
+  "-c",
+  '"$@" & wait',
+  "sh",
+];
+
 const held = compiled(join(import.meta.dir, "../../support/held.c"));
 
 describe.concurrent.skipIf(NEEDS_ROOT !== "")(`explain says of one that${NEEDS_ROOT}`, () => {
@@ -144,16 +156,7 @@ step = [{ signal = "SIGQUIT" }, { exec = ["/bin/true"] }]
   test("beats from another pid namespace", async () => {
     await using daemon = await startExplained("");
     await using actors = new Actors(daemon);
-    const inside = actors.run("inside", 0, "wait", [
-      "unshare",
-      "--pid",
-      "--fork",
-      "--kill-child",
-      "sh",
-      "-c",
-      '"$@" & wait',
-      "sh",
-    ]);
+    const inside = actors.run("inside", 0, "wait", IN_NAMESPACE);
     await daemon.untilSays("beats refused");
     const pid = Number(daemon.saying("beats refused")[0]!.fields.get("sender_pid"));
     expectPrinted("another namespace", await explained(daemon, `${pid}`, { INSIDE: pid }));
@@ -177,16 +180,7 @@ verify_within = "60s"
       { ownListeners: true, directory: directory.path },
     );
     await using actors = new Actors(daemon);
-    actors.run("inside", 9, "wait", [
-      "unshare",
-      "--pid",
-      "--fork",
-      "--kill-child",
-      "sh",
-      "-c",
-      '"$@" & wait',
-      "sh",
-    ]);
+    actors.run("inside", 9, "wait", IN_NAMESPACE);
     await daemon.untilSays("agent stalled");
     await daemon.untilSays("recovery began");
     const pid = Number(daemon.saying("agent stalled")[0]!.fields.get("pid"));
