@@ -11,7 +11,7 @@ import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts"
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { FilterProgram } from "./rubbish_program.ts";
 
-interface RubbishFilterOptions {
+export interface RubbishFilterOptions {
   /** The socket of the listener at this moment. */
   readonly fd: () => number;
   /**

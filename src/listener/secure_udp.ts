@@ -28,12 +28,12 @@ import {
 } from "../wire/secure_frame.ts";
 import { SECURE, type SecureCounters } from "./counters.ts";
 import { ForgeryGate, NO_SOURCE } from "./forgery_gate.ts";
-import { KernelDrops } from "./kernel_drops.ts";
+import { HeldUdpSocket } from "./held_udp_socket.ts";
 import { KeyRing, type SecureKeys } from "./key_ring.ts";
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import { Arrival, advanceWindow, beginWindow } from "./replay_window.ts";
-import { RubbishFilter } from "./rubbish_filter.ts";
+import type { RubbishFilter } from "./rubbish_filter.ts";
 import { sealedFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { SenderTable } from "./sender_table.ts";
 import { readSource } from "./sources.ts";
@@ -72,16 +72,7 @@ export class SecureUdpListener implements Listener {
   readonly name: string;
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
-  readonly filter: RubbishFilter = new RubbishFilter({
-    fd: () => this.#socket.fd,
-    programs: (sample) => sealedFilters(UDP_HEADER_BYTES, sample),
-    sealed: true,
-    onAttach: () => this.#drops.beforeAttach(),
-  });
-  readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
-  #socket: UdpSocket;
-  /** It has given its socket away. */
-  #isForsaken = false;
+  readonly #held: HeldUdpSocket;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
@@ -119,7 +110,10 @@ export class SecureUdpListener implements Listener {
     for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
     this.#arrival = new Arrival(this.batch.words);
     try {
-      this.#socket = socket ?? new UdpSocket(options);
+      this.#held = new HeldUdpSocket(socket ?? new UdpSocket(options), {
+        programs: (sample) => sealedFilters(UDP_HEADER_BYTES, sample),
+        sealed: true,
+      });
     } catch (error) {
       this.#ring.close();
       throw error;
@@ -138,43 +132,43 @@ export class SecureUdpListener implements Listener {
     rcvbufBytes,
   }: Pick<SecureUdpListenerOptions, "acceptRecovery" | "rcvbufBytes">): void {
     this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : this.#keyOrigin);
-    this.#socket.changeReceiveBuffer(rcvbufBytes);
+    this.socket.changeReceiveBuffer(rcvbufBytes);
   }
 
   /** Receives by another socket from now on; the one before is the caller's. */
   moveTo(socket: UdpSocket): void {
-    this.#drops.look();
-    this.filter.detach();
-    this.#socket = socket;
+    this.#held.moveTo(socket);
   }
 
   /** Its socket is another one's; `close` leaves it alone. */
   forsake(): void {
-    this.#drops.look();
-    this.filter.detach();
-    this.#isForsaken = true;
+    this.#held.forsake();
   }
 
   get address(): string {
-    return this.#socket.address;
+    return this.socket.address;
   }
 
   get socket(): UdpSocket {
-    return this.#socket;
+    return this.#held.socket;
+  }
+
+  get filter(): RubbishFilter {
+    return this.#held.filter;
   }
 
   get fd(): number {
-    return this.#isForsaken ? -1 : this.#socket.fd;
+    return this.#held.fd;
   }
 
   /** The bound port, also if 0 was asked for. */
   get port(): number {
-    return this.#socket.port;
+    return this.socket.port;
   }
 
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   get rcvbufBytes(): number {
-    return this.#socket.rcvbufBytes;
+    return this.socket.rcvbufBytes;
   }
 
   /** Senders known now. */
@@ -183,8 +177,8 @@ export class SecureUdpListener implements Listener {
   }
 
   receive(nowNs: number): number {
-    const count = this.#arena.receive(this.#socket.fd);
-    if (this.filter.isCounting) this.filter.count(this.#arena, count);
+    const count = this.#arena.receive(this.socket.fd);
+    if (this.#held.filter.isCounting) this.#held.filter.count(this.#arena, count);
     if (count <= 0) return count;
     const instantNs = this.#monotonicNs();
     if (instantNs >= this.#nextSweepNs) {
@@ -201,18 +195,18 @@ export class SecureUdpListener implements Listener {
         readSource(this.#arena, i, addresses);
     }
     // Genuine beats wait in the same buffer as the forged ones.
-    if (this.counters.get(SECURE.untried) > untriedBefore) this.#socket.bearFlood();
+    if (this.counters.get(SECURE.untried) > untriedBefore) this.socket.bearFlood();
     return count;
   }
 
   /** Datagrams that the kernel dropped because the buffer was full. */
   get kernelDrops(): number {
-    return this.#drops.total;
+    return this.#held.kernelDrops;
   }
 
   /** Closes the socket and wipes the keys; idempotent. */
   close(): void {
-    if (!this.#isForsaken) this.#socket.close();
+    this.#held.close();
     this.#ring.close();
     this.#opener.wipe();
   }

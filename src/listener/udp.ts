@@ -6,10 +6,10 @@ import { IP_WORDS } from "../base/ip_text.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
-import { KernelDrops } from "./kernel_drops.ts";
+import { HeldUdpSocket } from "./held_udp_socket.ts";
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
-import { RubbishFilter } from "./rubbish_filter.ts";
+import type { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { readSource } from "./sources.ts";
 import { PID_MIN } from "../wire/frame.ts";
@@ -31,16 +31,7 @@ export class UdpListener implements Listener {
   readonly batch: ReceivedBatch;
   /** Datagrams of a wrong size. */
   truncated = 0;
-  readonly filter: RubbishFilter = new RubbishFilter({
-    fd: () => this.#socket.fd,
-    programs: (sample) => frameFilters({ at: UDP_HEADER_BYTES, sample, pidMin: PID_MIN }),
-    sealed: false,
-    onAttach: () => this.#drops.beforeAttach(),
-  });
-  readonly #drops = new KernelDrops(() => this.#socket.drainKernelDrops(), this.filter);
-  #socket: UdpSocket;
-  /** It has given its socket away. */
-  #isForsaken = false;
+  readonly #held: HeldUdpSocket;
   readonly #arena = new arena.ReceiveBatch({
     iovBytes: IOV_BYTES,
     stride: STRIDE_BYTES,
@@ -51,7 +42,10 @@ export class UdpListener implements Listener {
   /** Binds a socket if it is given none; throws `UdpSocketError` if it cannot. */
   constructor(options: UdpListenerOptions, socket?: UdpSocket) {
     this.name = options.name;
-    this.#socket = socket ?? new UdpSocket(options);
+    this.#held = new HeldUdpSocket(socket ?? new UdpSocket(options), {
+      programs: (sample) => frameFilters({ at: UDP_HEADER_BYTES, sample, pidMin: PID_MIN }),
+      sealed: false,
+    });
     const hasSources = this.#arena.nameWord >= 0;
     const sources = hasSources ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
     this.batch = new ReceivedBatch(this.#arena.words, sources);
@@ -62,50 +56,50 @@ export class UdpListener implements Listener {
   }
 
   get address(): string {
-    return this.#socket.address;
+    return this.socket.address;
   }
 
   get socket(): UdpSocket {
-    return this.#socket;
+    return this.#held.socket;
+  }
+
+  get filter(): RubbishFilter {
+    return this.#held.filter;
   }
 
   get fd(): number {
-    return this.#isForsaken ? -1 : this.#socket.fd;
+    return this.#held.fd;
   }
 
   /** Goes by other options from the next receive on; the socket is the same. */
   change({ acceptRecovery, rcvbufBytes }: UdpListenerOptions): void {
     this.batch.origin.fill(acceptRecovery ? ORIGIN_OPERATOR_ATTESTED : ORIGIN_NETWORK_UNVERIFIED);
-    this.#socket.changeReceiveBuffer(rcvbufBytes);
+    this.socket.changeReceiveBuffer(rcvbufBytes);
   }
 
   /** Receives by another socket from now on; the one before is the caller's. */
   moveTo(socket: UdpSocket): void {
-    this.#drops.look();
-    this.filter.detach();
-    this.#socket = socket;
+    this.#held.moveTo(socket);
   }
 
   /** Its socket is another one's; `close` leaves it alone. */
   forsake(): void {
-    this.#drops.look();
-    this.filter.detach();
-    this.#isForsaken = true;
+    this.#held.forsake();
   }
 
   /** The bound port, also if 0 was asked for. */
   get port(): number {
-    return this.#socket.port;
+    return this.socket.port;
   }
 
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   get rcvbufBytes(): number {
-    return this.#socket.rcvbufBytes;
+    return this.socket.rcvbufBytes;
   }
 
   receive(_nowNs: number): number {
-    const count = this.#arena.receive(this.#socket.fd);
-    if (this.filter.isCounting) this.filter.count(this.#arena, count);
+    const count = this.#arena.receive(this.socket.fd);
+    if (this.#held.filter.isCounting) this.#held.filter.count(this.#arena, count);
     const { words } = this.#arena;
     const { verdict } = this.batch;
     for (let i = 0; i < count; i++) {
@@ -120,10 +114,10 @@ export class UdpListener implements Listener {
 
   /** Datagrams that the kernel dropped because the buffer was full. */
   get kernelDrops(): number {
-    return this.#drops.total;
+    return this.#held.kernelDrops;
   }
 
   close(): void {
-    if (!this.#isForsaken) this.#socket.close();
+    this.#held.close();
   }
 }
