@@ -115,6 +115,9 @@ step = [{ restart_unit = "auto" }]`),
         writeFileSync(join(group, "cgroup.procs"), String(young));
         await daemon.untilSays("recovery helped");
         expect(daemon.saying("recovery helped")[0]!.fields.get("unit")).toBe("app.service");
+        // It is a successor from its first beat, and known to be the sender a little later.
+        const { received } = (await daemon.state()).listeners[0]!;
+        await daemon.untilReceived(received + 12);
         // The budget is that of the unit: the successor has none of its own.
         await crew.signal(young, "SIGSTOP");
         await daemon.untilSays("gave up");
