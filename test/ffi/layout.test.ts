@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as constants from "../../ffi/constants.ts";
+import * as hardwareWatchdog from "../../ffi/hardware_watchdog.ts";
 import * as layout from "../../ffi/layout.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -30,6 +31,7 @@ const TYPES: Readonly<Record<string, string>> = {
   RLIMIT: "struct rlimit",
   SIGINFO: "siginfo_t",
   PIDFD_INFO: "struct pidfd_info_of_linux_6_13",
+  WATCHDOG_INFO: "struct watchdog_info",
 };
 /** Younger than the headers of many a machine, so it is declared here as the kernel declares it. */
 const PIDFD_INFO_IN_C = `struct pidfd_info_of_linux_6_13 {
@@ -54,6 +56,7 @@ const LENGTHS: Readonly<Record<string, string>> = {
 /** Younger than the headers of many a machine. */
 const NEW_CONSTANTS = ["SO_PASSPIDFD", "SO_PASSRIGHTS", "SCM_PIDFD", "PIDFD_INFO_EXIT"];
 const LINUX_ONLY_TABLES = [
+  "WATCHDOG_INFO",
   "MMSGHDR",
   "UCRED",
   "SIGINFO",
@@ -83,6 +86,7 @@ const HEADERS = [
     ? [
         "linux/filter.h",
         "linux/sock_diag.h",
+        "linux/watchdog.h",
         "sys/epoll.h",
         "sys/mman.h",
         "sys/prctl.h",
@@ -116,7 +120,8 @@ testWithCompiler("the layouts are those of the C compiler (needs cc or gcc)", ()
 testWithCompiler("the constants are those of the C headers (needs cc or gcc)", () => {
   const wanted = new Map<string, string>();
   const ours = new Map<string, number>();
-  for (const [name, value] of Object.entries(constants)) {
+  const ofDevices = constants.IS_LINUX ? hardwareWatchdog : {};
+  for (const [name, value] of Object.entries({ ...constants, ...ofDevices })) {
     if (typeof value !== "number") continue;
     wanted.set(name, name);
     ours.set(name, value);
