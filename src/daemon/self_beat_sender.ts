@@ -20,12 +20,23 @@ interface SelfBeatSenderOptions {
   readonly beats: SelfBeats;
   /** In force, by number. */
   readonly numbers: () => readonly number[];
-  readonly listenerOf: (number: number) => Pick<Listener, "name" | "ownAddress">;
+  readonly listenerOf: (number: number) => Target;
   readonly log: Pick<Log, "info" | "warn">;
 }
 
-/** Of a listener, as it was last told. */
-type Told = "well" | "late" | "impossible";
+type Target = Pick<Listener, "name" | "ownAddress" | "fd">;
+
+/** A listener as it was at the last round. */
+interface Known {
+  readonly listener: Target;
+  fd: number;
+  /** What was last told of it. */
+  told: "well" | "late" | "impossible";
+  /** How many had come round then. */
+  rounds: number;
+  /** Why the last one to it did not leave; "" = it left. */
+  reason: string;
+}
 
 /** Those of this process. */
 export function makeSelfBeats(): SelfBeats {
@@ -51,9 +62,7 @@ export class SelfBeatSender implements Deadline {
   #dueNs = 0;
   /** By address family: opened when it is needed. */
   readonly #sockets = new Map<number, number>();
-  readonly #told = new Map<number, Told>();
-  /** Why the last one to a listener did not leave; "" = it left. */
-  readonly #reasons = new Map<number, string>();
+  readonly #known = new Map<number, Known>();
 
   constructor(options: SelfBeatSenderOptions) {
     this.#options = options;
@@ -69,12 +78,29 @@ export class SelfBeatSender implements Deadline {
     const { beats, listenerOf, numbers } = this.#options;
     beats.keepOnly(numbers());
     for (const number of numbers()) {
-      const { name, ownAddress } = listenerOf(number);
-      if (ownAddress === undefined) continue;
-      const result = this.#send(number, ownAddress);
+      const listener = listenerOf(number);
+      const address = listener.ownAddress;
+      if (address === undefined) continue;
+      const known = this.#know(number, listener);
+      const result = this.#send(number, address, known);
       if (result === -EAGAIN) this.#dueNs = nowNs + RETRY_NS;
-      this.#tell(number, name, result === -EACCES || result === -EPERM);
+      this.#tell(number, known, isForbidden(result));
     }
+  }
+
+  // A reload may have put another one in its place, or given it another socket: what was under way
+  // to the one before may never come.
+  #know(number: number, listener: Target): Known {
+    let known = this.#known.get(number);
+    const isSame = known?.listener === listener;
+    if (isSame && known!.fd === listener.fd) return known!;
+    const { beats } = this.#options;
+    if (isSame) beats.giveUp(number);
+    else if (known !== undefined) beats.beginAnew(number);
+    if (!isSame) known = { listener, fd: listener.fd, told: "well", rounds: 0, reason: "" };
+    known!.fd = listener.fd;
+    this.#known.set(number, known!);
+    return known!;
   }
 
   /** Idempotent. */
@@ -85,14 +111,14 @@ export class SelfBeatSender implements Deadline {
   }
 
   /** Not negative, or -errno. */
-  #send(number: number, address: SocketAddress): number {
+  #send(number: number, address: SocketAddress, known: Known): number {
     const { beats } = this.#options;
     const frame = beats.begin(number);
     if (frame === undefined) return 0;
     const fd = this.#socketOf(address.family);
     const result = fd < 0 ? fd : sendTo(fd, frame, address);
-    this.#reasons.set(number, result < 0 ? errnoText(-result) : "");
-    if (result === -EACCES || result === -EPERM) beats.impossible(number);
+    known.reason = result < 0 ? errnoText(-result) : "";
+    if (isForbidden(result)) beats.impossible(number);
     else if (result < 0) beats.refused(number);
     return result;
   }
@@ -105,17 +131,19 @@ export class SelfBeatSender implements Deadline {
     return fd;
   }
 
-  #tell(number: number, listener: string, isImpossible: boolean): void {
+  #tell(number: number, known: Known, isImpossible: boolean): void {
     const { beats, log } = this.#options;
+    const { told, reason } = known;
+    const listener = known.listener.name;
     const waitedNs = beats.waitedNs(number);
-    const isLate = waitedNs >= SELF_BEAT_LATE_NS;
-    const state: Told = isImpossible ? "impossible" : isLate ? "late" : "well";
-    const before = this.#told.get(number) ?? "well";
-    if (state === before) return;
-    // One that is under way says nothing yet.
-    if (state === "well" && waitedNs > 0) return;
-    this.#told.set(number, state);
-    const reason = this.#reasons.get(number)!;
+    const rounds = beats.rounds(number);
+    let state = told;
+    if (isImpossible) state = "impossible";
+    else if (waitedNs >= SELF_BEAT_LATE_NS) state = "late";
+    else if (rounds > known.rounds) state = "well";
+    known.rounds = rounds;
+    if (state === told) return;
+    known.told = state;
     if (state === "impossible")
       log.warn("self-beat not possible", {
         listener,
@@ -131,4 +159,8 @@ export class SelfBeatSender implements Deadline {
       });
     else log.info("self-beat is back", { listener });
   }
+}
+
+function isForbidden(result: number): boolean {
+  return result === -EACCES || result === -EPERM;
 }

@@ -58,6 +58,8 @@ class Way {
   readonly secretLo: number;
   /** Of the last beat; it wraps after a hundred years. */
   sequence = 0;
+  /** How many came round. */
+  rounds = 0;
   /** NaN = none is under way. */
   sentNs = Number.NaN;
   /** When the first one was due that has not come round since; NaN = all is well. */
@@ -106,12 +108,23 @@ export class SelfBeats {
   /** The socket did not take the last one. */
   refused(number: number): void {
     this.counters.add(SELF_BEATS.ended.refused);
-    this.#wayOf(number).sentNs = Number.NaN;
+    this.giveUp(number);
   }
 
   /** The daemon itself may not send there: nothing is known of that listener. */
   impossible(number: number): void {
     this.refused(number);
+    this.beginAnew(number);
+  }
+
+  /** The one under way may never come: its socket is another one's. The next may be sent. */
+  giveUp(number: number): void {
+    this.#wayOf(number).sentNs = Number.NaN;
+  }
+
+  /** As `giveUp`, and the wait begins anew: another listener has the number. */
+  beginAnew(number: number): void {
+    this.giveUp(number);
     this.#wayOf(number).waitingNs = Number.NaN;
   }
 
@@ -130,6 +143,7 @@ export class SelfBeats {
     const tookNs = this.#options.monotonicNs() - way.sentNs;
     this.counters.add(SELF_BEATS.ended.round);
     this.counters.observe(SELF_BEATS.seconds, tookNs / NS_PER_S);
+    way.rounds++;
     way.sentNs = Number.NaN;
     way.waitingNs = Number.NaN;
     return true;
@@ -139,6 +153,11 @@ export class SelfBeats {
   waitedNs(number: number): number {
     const waitingNs = this.#ways.get(number)?.waitingNs ?? Number.NaN;
     return Number.isNaN(waitingNs) ? 0 : this.#options.monotonicNs() - waitingNs;
+  }
+
+  /** How many came round at listener `number`. */
+  rounds(number: number): number {
+    return this.#ways.get(number)?.rounds ?? 0;
   }
 
   /** Whether they come round at all listeners. */

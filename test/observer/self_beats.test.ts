@@ -8,7 +8,12 @@ import { AllowList } from "../../src/listener/allow_list.ts";
 import { SELF_BEAT_LATE_NS, SELF_BEATS, SelfBeats } from "../../src/observer/self_beats.ts";
 import { decode } from "../../src/wire/decode.ts";
 import { encode } from "../../src/wire/encode.ts";
-import { ScriptedListener } from "../support/scripted_listener.ts";
+import {
+  type BeatFields,
+  beatOf,
+  type Datagram,
+  ScriptedListener,
+} from "../support/scripted_listener.ts";
 import { ObserverHarness } from "./harness.ts";
 
 const PID = 4_242;
@@ -38,8 +43,8 @@ function counts(): { round: number; refused: number; lost: number } {
 
 /** How many observations there were, and their sum in ns. */
 function observed(): [number, number] {
-  const column = beats.counters.columns[0]!;
-  return [column.slice(1).reduce((sum, one) => sum + one, 0), column[0]!];
+  const [sum, ...buckets] = beats.counters.columns[0]!;
+  return [buckets.reduce((total, one) => total + one, 0), sum!];
 }
 
 describe("SelfBeats.begin()", () => {
@@ -164,19 +169,19 @@ describe("an observer that is given them", () => {
       admission: { perPidRate: 1, globalRate: 1, globalBurst: 1 },
     });
     for (let second = 0; second < 3; second++)
-      expect(harness.receive({ frame: begun(), peerPid: PID })).toEqual([]);
+      expect(harness.receive(sent(begun()))).toEqual([]);
     expect(counts().round).toBe(3);
     const { observer } = harness;
     expect([observer.tracker.len, observer.accounting.received[LISTENER]]).toEqual([0, 0]);
     expect(harness.moved()).toEqual([]);
     // The one token of the bucket is still there.
-    expect(harness.tell({ pid: 7 })).toEqual(["beat 7"]);
+    expect(harness.tell(beatOf(7))).toEqual(["beat 7"]);
   });
 
   test("takes them where an allow list lets nobody in", () => {
     const listener = new ScriptedListener({ allowList: new AllowList([], []) });
     const harness = new ObserverHarness({ selfBeats: beats, listeners: [listener] });
-    harness.receive({ frame: begun(), peerPid: PID });
+    harness.receive(sent(begun()));
     expect(counts().round).toBe(1);
     expect(harness.moved()).toEqual([]);
   });
@@ -184,30 +189,30 @@ describe("an observer that is given them", () => {
   test("judges any other frame of the daemon's pid as ever", () => {
     const harness = new ObserverHarness({ selfBeats: beats });
     begun();
-    expect(harness.tell({ pid: PID })).toEqual([`beat ${PID}`]);
+    expect(harness.tell(beatOf(PID))).toEqual([`beat ${PID}`]);
     expect(counts().round).toBe(0);
   });
 
   test("takes them although somebody made the daemon's pid a steady member", () => {
     const harness = new ObserverHarness({ selfBeats: beats });
     for (let nonce = 1; nonce < 4; nonce++) {
-      harness.tell({ pid: PID, nonce: BigInt(nonce) });
+      harness.tell(beatOf(PID, { nonce }));
       harness.pass(10);
     }
-    harness.receive({ frame: begun(), peerPid: PID });
+    harness.receive(sent(begun()));
     expect(counts().round).toBe(1);
   });
 
   test("never takes one out of a datagram that its listener refused", () => {
     const harness = new ObserverHarness({ selfBeats: beats });
-    harness.receive({ frame: begun(), peerPid: PID, verdict: REJECT_WRONG_SIZE });
+    harness.receive(sent(begun(), { verdict: REJECT_WRONG_SIZE }));
     expect(counts().round).toBe(0);
     expect(harness.moved()).toEqual(["wrong_size 1"]);
   });
 
   test("takes them from a plain UDP listener, whose senders nothing vouches for", () => {
     const harness = new ObserverHarness({ selfBeats: beats });
-    harness.receive({ frame: begun(), peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED });
+    harness.receive(sent(begun(), { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED }));
     expect(counts().round).toBe(1);
     expect(harness.moved()).toEqual([]);
   });
@@ -215,6 +220,11 @@ describe("an observer that is given them", () => {
 
 function take(bytes: Uint8Array, listener = LISTENER): boolean {
   return beats.takes(new Uint32Array(bytes.slice().buffer), 0, listener);
+}
+
+/** The frame as the daemon's own socket sends it. */
+function sent(frame: Uint8Array, fields: BeatFields = {}): Datagram {
+  return { ...beatOf(PID, fields), words: new Uint32Array(frame.slice().buffer) };
 }
 
 function decoded(bytes: Uint8Array): Extract<ReturnType<typeof decode>, { ok: true }> {
