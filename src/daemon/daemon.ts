@@ -141,7 +141,8 @@ export class Daemon {
       continued: () => pauseCause.continued(),
     });
     const health = {
-      isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached() && selfBeats.areRound(),
+      isFresh: () =>
+        this.#watchdog?.isFresh === true && this.#canBeReached() && selfBeats.areRound(),
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
     };
     this.#servers = makeServers(this.#parts, this.#view, health, (isDry, by) =>
@@ -290,8 +291,7 @@ export class Daemon {
     const { observer, log } = this.#parts;
     const path = this.#config.liveness.hwWatchdog;
     if (path === undefined) return;
-    const judgePoints = (): number => observer.judgePoints;
-    const watchdog = HardwareWatchdog.open({ path, judgePoints, log });
+    const watchdog = HardwareWatchdog.open({ path, judgePoints: () => observer.judgePoints, log });
     this.#hardwareWatchdog = watchdog;
     this.#shutdown.add(() => void watchdog.close());
   }

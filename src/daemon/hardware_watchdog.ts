@@ -163,7 +163,10 @@ function openDevice(path: string): WatchdogDevice {
   };
 }
 
-function requireCharacterDevice(path: string, look: (path: string) => { isCharacterDevice(): boolean }): void {
+function requireCharacterDevice(
+  path: string,
+  look: (path: string) => { isCharacterDevice(): boolean },
+): void {
   let isDevice: boolean;
   try {
     isDevice = look(path).isCharacterDevice();

@@ -25,9 +25,13 @@ import {
 export const SELF_BEAT_LATE_NS = 4 * NS_PER_S;
 
 /** From the wake-up of a quiet loop, a tenth of a millisecond, to the silence of a threshold. */
-const BOUNDS = ["0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025"].concat(
-  ["0.05", "0.1", "0.25", "0.5", "1"],
-);
+const BOUNDS = ["0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025"].concat([
+  "0.05",
+  "0.1",
+  "0.25",
+  "0.5",
+  "1",
+]);
 
 export const SELF_BEATS = block({
   seconds: histogram(
@@ -169,7 +173,8 @@ export class SelfBeats {
 
   /** Only the listeners of these numbers are in force. */
   keepOnly(numbers: readonly number[]): void {
-    for (const number of this.#ways.keys()) if (!numbers.includes(number)) this.#ways.delete(number);
+    for (const number of this.#ways.keys())
+      if (!numbers.includes(number)) this.#ways.delete(number);
   }
 
   #wayOf(number: number): Way {

@@ -65,13 +65,7 @@ test("a commented key shows its default, if it has one", async () => {
   using fixture = installedHost();
   const defaults = await fixture.load(EXAMPLE);
   if (!defaults.ok) throw new Error(defaults.text);
-  const inForce = uncommented([
-    "command_file",
-    "step",
-    "file",
-    "key_file",
-    "operators",
-  ]);
+  const inForce = uncommented(["command_file", "step", "file", "key_file", "operators"]);
   // The listeners that are only examples lie between the second [[listener]] and [recovery].
   const second = inForce.indexOf("[[listener]]", inForce.indexOf("\n[[listener]]") + 2);
   const written = await fixture.load(

@@ -61,11 +61,16 @@ beforeEach(() => {
 });
 
 function open(path = "/dev/watchdog", opener?: () => WatchdogDevice): HardwareWatchdog {
-  const keep = (message: string, fields: LogFields = {}): void => void lines.push([message, fields]);
+  const keep = (message: string, fields: LogFields = {}): void =>
+    void lines.push([message, fields]);
   return HardwareWatchdog.open({
     path,
     judgePoints: () => judgePoints,
-    log: { info: keep, warn: keep, limited: (_kind, _level, message, fields) => keep(message, fields) },
+    log: {
+      info: keep,
+      warn: keep,
+      limited: (_kind, _level, message, fields) => keep(message, fields),
+    },
     ...(opener !== undefined && { open: opener }),
   });
 }
@@ -91,10 +96,7 @@ describe("HardwareWatchdog.open()", () => {
     opened();
     expect(device.told).toEqual([]);
     expect(lines).toEqual([
-      [
-        "hardware watchdog armed",
-        { device: "/dev/watchdog", driver: "scripted", timeout_s: 30 },
-      ],
+      ["hardware watchdog armed", { device: "/dev/watchdog", driver: "scripted", timeout_s: 30 }],
     ]);
   });
 

@@ -28,7 +28,8 @@ beforeEach(() => {
   let drawn = 0;
   // Time passes between two readings, as it does.
   beats = new SelfBeats({ pid: process.pid, random: () => ++drawn, monotonicNs: () => ++nowNs });
-  const keep = (message: string, fields: LogFields = {}): void => void lines.push([message, fields]);
+  const keep = (message: string, fields: LogFields = {}): void =>
+    void lines.push([message, fields]);
   sender = new SelfBeatSender({
     beats,
     numbers: () => [...listeners.keys()],
@@ -69,8 +70,7 @@ function receive(): number {
   for (const [number, listener] of listeners.entries()) {
     const count = listener.receive(nowNs);
     const { words, frameWord } = listener.batch;
-    for (let i = 0; i < count; i++)
-      if (beats.takes(words, frameWord[i]!, number)) taken++;
+    for (let i = 0; i < count; i++) if (beats.takes(words, frameWord[i]!, number)) taken++;
   }
   return taken;
 }
@@ -172,16 +172,19 @@ describe("SelfBeatSender", () => {
     expect(beats.counters.get(SELF_BEATS.ended.lost)).toBe(1);
   });
 
-  test.skipIf(process.getuid?.() === 0)("knows nothing of a socket that it may not write to", () => {
-    const listener = unix();
-    chmodSync(listener.path, 0o070);
-    for (let i = 0; i < 8; i++) second();
-    expect(lines.map(([message]) => message)).toEqual(["self-beat not possible"]);
-    expect(beats.areRound()).toBe(true);
-    chmodSync(listener.path, 0o700);
-    for (let i = 0; i < 3; i++) second();
-    expect(lines.map(([message]) => message).slice(1)).toEqual(["self-beat is back"]);
-  });
+  test.skipIf(process.getuid?.() === 0)(
+    "knows nothing of a socket that it may not write to",
+    () => {
+      const listener = unix();
+      chmodSync(listener.path, 0o070);
+      for (let i = 0; i < 8; i++) second();
+      expect(lines.map(([message]) => message)).toEqual(["self-beat not possible"]);
+      expect(beats.areRound()).toBe(true);
+      chmodSync(listener.path, 0o700);
+      for (let i = 0; i < 3; i++) second();
+      expect(lines.map(([message]) => message).slice(1)).toEqual(["self-beat is back"]);
+    },
+  );
 
   test("goes on with the listeners that a reload opened and without those that it closed", () => {
     const before = unix("before");

@@ -168,8 +168,7 @@ describe("an observer that is given them", () => {
       selfBeats: beats,
       admission: { perPidRate: 1, globalRate: 1, globalBurst: 1 },
     });
-    for (let second = 0; second < 3; second++)
-      expect(harness.receive(sent(begun()))).toEqual([]);
+    for (let second = 0; second < 3; second++) expect(harness.receive(sent(begun()))).toEqual([]);
     expect(counts().round).toBe(3);
     const { observer } = harness;
     expect([observer.tracker.len, observer.accounting.received[LISTENER]]).toEqual([0, 0]);
