@@ -16,11 +16,13 @@ async function health(socket: string): Promise<string> {
   return `${response.status} ${(await response.text()).trim()}`;
 }
 
-test.skipIf(!canUnshare)("health fails while no self-beat comes round (needs unshare)", async () => {
-  using own = new TemporaryDirectory();
-  const directory = own.path;
-  const metrics = `${directory}/metrics.sock`;
-  const config = `
+test.skipIf(!canUnshare)(
+  "health fails while no self-beat comes round (needs unshare)",
+  async () => {
+    using own = new TemporaryDirectory();
+    const directory = own.path;
+    const metrics = `${directory}/metrics.sock`;
+    const config = `
 [metrics]
 listen = "unix:${metrics}"
 
@@ -35,24 +37,25 @@ accept_plaintext = true
 kind = "unix"
 path = "${directory}/varta.sock"
 `;
-  const through = ["unshare", "-n"];
-  await using daemon = new DaemonProcess({
-    ...{ directory, config, through },
-    ...{ ownListeners: true, metrics: false },
-  });
-  await daemon.untilSays("ready");
-  expect(await health(metrics)).toBe("200 ok");
-  await daemon.untilSays("self-beat missing");
-  const { fields } = daemon.saying("self-beat missing")[0]!;
-  expect([fields.get("listener"), fields.get("reason")]).toEqual([
-    "lan",
-    "ENETUNREACH (network is unreachable)",
-  ]);
-  expect(await health(metrics)).toBe("503 stale");
+    const through = ["unshare", "-n"];
+    await using daemon = new DaemonProcess({
+      ...{ directory, config, through },
+      ...{ ownListeners: true, metrics: false },
+    });
+    await daemon.untilSays("ready");
+    expect(await health(metrics)).toBe("200 ok");
+    await daemon.untilSays("self-beat missing");
+    const { fields } = daemon.saying("self-beat missing")[0]!;
+    expect([fields.get("listener"), fields.get("reason")]).toEqual([
+      "lan",
+      "ENETUNREACH (network is unreachable)",
+    ]);
+    expect(await health(metrics)).toBe("503 stale");
 
-  const up = ["nsenter", "-n", "-t", `${daemon.pid}`, "ip", "link", "set", "lo", "up"];
-  expect(Bun.spawnSync(up).exitCode).toBe(0);
-  await daemon.untilSays("self-beat is back");
-  await until("health to say so", async () => (await health(metrics)) === "200 ok");
-  expect(daemon.saying("self-beat missing").length).toBe(1);
-});
+    const up = ["nsenter", "-n", "-t", `${daemon.pid}`, "ip", "link", "set", "lo", "up"];
+    expect(Bun.spawnSync(up).exitCode).toBe(0);
+    await daemon.untilSays("self-beat is back");
+    await until("health to say so", async () => (await health(metrics)) === "200 ok");
+    expect(daemon.saying("self-beat missing").length).toBe(1);
+  },
+);
