@@ -1,25 +1,10 @@
 // The kernel's watchdog devices, /dev/watchdogN (linux/watchdog.h): what one is, and after how many
 // seconds without a write it reboots the machine. Functions return a non-negative result or -errno.
 import { ptr } from "bun:ffi";
-import { ENOSYS } from "./constants.ts";
+import { ENOSYS, WDIOC_GETSUPPORT, WDIOC_GETTIMEOUT, WDIOC_SETTIMEOUT } from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
 import { WATCHDOG_INFO } from "./layout.ts";
 import { libcLinux } from "./libc.ts";
-
-const READ = 2;
-const READ_WRITE = 3;
-const INT_BYTES = 4;
-
-/** _IOC(direction, 'W', number, size) */
-function request(direction: number, number: number, sizeBytes: number): number {
-  return direction * 2 ** 30 + sizeBytes * 2 ** 16 + "W".charCodeAt(0) * 2 ** 8 + number;
-}
-
-export const WDIOC_GETSUPPORT = request(READ, 0, WATCHDOG_INFO.size);
-export const WDIOC_SETTIMEOUT = request(READ_WRITE, 6, INT_BYTES);
-export const WDIOC_GETTIMEOUT = request(READ, 7, INT_BYTES);
-/** Stops when `V` is written to it before it is closed. */
-export const WDIOF_MAGICCLOSE = 0x0100;
 
 const buffer = new ArrayBuffer(WATCHDOG_INFO.size);
 const words = new Int32Array(buffer);

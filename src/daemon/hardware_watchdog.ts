@@ -2,11 +2,11 @@
 // to it. Only a turn that judged is a reason for a write, so a daemon that runs and no longer looks
 // for stalls does not keep the machine up. A clean end stops the device; a crash leaves it running.
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
+import { WDIOF_MAGICCLOSE } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import {
   setWatchdogTimeout,
   type WatchdogSupport,
-  WDIOF_MAGICCLOSE,
   watchdogSupport,
   watchdogTimeout,
 } from "../../ffi/hardware_watchdog.ts";
@@ -16,7 +16,7 @@ import type { Log } from "./log.ts";
 import { errorText, StartError } from "./start_error.ts";
 
 /** Seven self-watchdog deadlines of 4 s, and longer than a restart. */
-export const HW_TIMEOUT_S_MIN = 30;
+const HW_TIMEOUT_S_MIN = 30;
 const KICKS_PER_TIMEOUT = 4;
 /** After a turn that did not judge, or a write that failed. */
 const RETRY_NS = 50 * NS_PER_MS;

@@ -54,7 +54,7 @@ const SET: [string, string, object, string | undefined][] = [
   ["export-file-sync-every", "1", { export: { syncEvery: 1 } }, "-1"],
   ["heartbeat-file", "/h", { liveness: { heartbeatFile: "/h" } }, ""],
   ["self-watchdog-secs", "1", { liveness: { selfWatchdogNs: 1e9 } }, "0"],
-  ["hw-watchdog", "/dev/watchdog", { liveness: { hwWatchdog: "/dev/watchdog" } }, "watchdog"],
+  ["hw-watchdog", "/dev/watchdog", { liveness: { hwWatchdog: "/dev/watchdog" } }, ""],
   ["iteration-budget-ms", "60000", { liveness: { iterationBudgetNs: 60e9 } }, "60001"],
   ["shutdown-after-secs", "0", { liveness: { shutdownAfterNs: 0 } }, "-1"],
   ["recovery-audit-file", "/a", { audit: { file: "/a" } }, ""],

@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EINVAL, IS_LINUX } from "../../ffi/constants.ts";
-import { type WatchdogSupport, WDIOF_MAGICCLOSE } from "../../ffi/hardware_watchdog.ts";
+import { EINVAL, IS_LINUX, WDIOF_MAGICCLOSE } from "../../ffi/constants.ts";
+import type { WatchdogSupport } from "../../ffi/hardware_watchdog.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { HardwareWatchdog, type WatchdogDevice } from "../../src/daemon/hardware_watchdog.ts";
 import type { LogFields } from "../../src/daemon/log.ts";

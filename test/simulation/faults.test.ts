@@ -212,7 +212,7 @@ describe("a fault of the observer is noticed:", () => {
     const seam: Partial<Seams> = {
       observer: (options) => new Observer({ ...options, selfBeats: undefined }),
     };
-    expect(noticed(seam)).toMatch(/reject|account|event row/);
+    expect(noticed(seam)).toStartWith("received by");
   });
 
   test("foreign namespaces are let in", () => {

@@ -1,5 +1,5 @@
-// The beats of the simulated daemon to itself (spec 12 section 9): put into its sockets like those of
-// any other sender, and expected to leave no trace but their own count.
+// The beats of the simulated daemon to itself (spec 12 section 9): put into its sockets like those
+// of any other sender, and expected to leave no trace but their own count.
 import { SELF_BEATS, SelfBeats } from "../../src/observer/self_beats.ts";
 import { same } from "./failure.ts";
 import type { World } from "./world.ts";
