@@ -134,7 +134,7 @@ export class SelfBeats {
 
   /**
    * Whether the frame at word `w`, which listener `number` received, is one of ours; it is then
-   * done with. Requires that the frame states our pid.
+   * done with.
    */
   takes(words: Uint32Array, w: number, number: number): boolean {
     const way = this.#ways.get(number);
