@@ -37,9 +37,9 @@ accept_plaintext = true
 kind = "unix"
 path = "${directory}/varta.sock"
 `;
-    const through = ["unshare", "-n"];
+    const as = ["unshare", "-n"];
     await using daemon = new DaemonProcess({
-      ...{ directory, config, through },
+      ...{ directory, config, as },
       ...{ ownListeners: true, metrics: false },
     });
     await daemon.untilSays("ready");

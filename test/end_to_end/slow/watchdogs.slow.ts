@@ -36,7 +36,11 @@ test("the self-watchdog and the service manager's bear reload after reload", () 
       ...{ directory, config: config(directory, 500), ownListeners: true },
       env: { NOTIFY_SOCKET: manager.name, WATCHDOG_USEC: `${WATCHDOG_MS * 1_000}` },
     });
-    for (let i = 1; i <= RELOADS; i++) await reload(daemon, config(directory, 500 + i));
+    for (let i = 1; i <= RELOADS; i++) {
+      await reload(daemon, config(directory, 500 + i));
+      // Its queue holds ten messages.
+      manager.read();
+    }
     await manager.untilTold("WATCHDOG=1", 4);
     expect(await daemon.stop()).toBe(0);
     manager.read();
