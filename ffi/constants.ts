@@ -114,6 +114,13 @@ export const PIDFD_INFO_EXIT = 8;
  */
 export const MADV_DONTNEED = 4;
 
+/** Linux only: what a watchdog device is asked, as _IOR and _IOWR pack it. */
+export const WDIOC_GETSUPPORT = 0x8028_5700;
+export const WDIOC_SETTIMEOUT = 0xc004_5706;
+export const WDIOC_GETTIMEOUT = 0x8004_5707;
+/** It stops when `V` is written to it before it is closed. */
+export const WDIOF_MAGICCLOSE = 0x0100;
+
 /** Linux only. */
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;

@@ -98,6 +98,9 @@ export const EPOLL_EVENT =
  */
 export const PIDFD_INFO = { mask: 0, exit_code: 60, size: 64 } as const;
 
+/** struct watchdog_info { __u32 options, firmware_version; __u8 identity[32]; }. Linux only. */
+export const WATCHDOG_INFO = { options: 0, firmware_version: 4, identity: 8, size: 40 } as const;
+
 /** struct timespec { time_t tv_sec; long tv_nsec; } */
 export const TIMESPEC = { tv_sec: 0, tv_nsec: 8, size: 16 } as const;
 

@@ -48,7 +48,7 @@ export const LEGACY_OPTIONS: readonly OptionRow[] = [
   row("Liveness", "heartbeat-file", set("liveness", "heartbeat_file"), "file rewritten every second"),
   row("Liveness", "self-watchdog-secs", set("liveness", "self_watchdog_ms"), "longest turn before the daemon ends itself", "S"),
   row("Liveness", "iteration-budget-ms", set("liveness", "iteration_budget_ms"), "time a turn should take ({default})"),
-  row("Liveness", "hw-watchdog", set("liveness", "hw_watchdog"), "watchdog device (not in this version yet)"),
+  row("Liveness", "hw-watchdog", set("liveness", "hw_watchdog"), "hardware watchdog device"),
   row("Liveness", "shutdown-after-secs", set("liveness", "shutdown_after_ms"), "exit after this time, for tests", "S"),
   row("UDP", "udp-port", one("port"), "UDP port to listen on", "PORT"),
   row("UDP", "udp-bind-addr", one("address"), "address to bind, with --udp-port", "IP"),

@@ -38,7 +38,6 @@ import { STORM_LIMIT_DEFAULT, WHEN_DEFAULT } from "./keys/recovery_keys.ts";
 import { TABLE_NAMES, TABLES } from "./keys/tables.ts";
 import { readSecrets } from "./secrets.ts";
 import { readTomlDocument, type TomlTree } from "./toml_document.ts";
-import { unavailableFaults } from "./checks/unavailable.ts";
 
 /** A beat a second of 20 agents is 370 MB of JSONL a day, and says what the metrics say. */
 const EVENTS_DEFAULT = EVENT_WORDS.filter((one) => one !== "beat");
@@ -132,7 +131,6 @@ async function check(source: Source): Promise<LoadResult> {
     const { groupFile } = host;
     checkMachine(document, { machine, groupFile, ownDirectory, faults, warnings });
   }
-  if (faults.length === 0) faults.push(...unavailableFaults(document));
   if (faults.length > 0) {
     const isChosen = setterOf(document, { table: "log", key: "format" }) !== undefined;
     const logFormat = isChosen ? document.tables.log.values.format : undefined;

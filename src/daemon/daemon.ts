@@ -6,13 +6,12 @@ import { releaseProgramCode } from "../../ffi/program_code.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import { VERSION } from "../base/build_info.ts";
 import type { Config } from "../config/config.ts";
-import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
-import { UnixListener } from "../listener/unix.ts";
 import { View } from "../view/view.ts";
 import * as closings from "./closings.ts";
 import { openListeners } from "./doors.ts";
 import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
+import { HardwareWatchdog } from "./hardware_watchdog.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
@@ -33,16 +32,18 @@ import { makeParts, type Parts } from "./parts.ts";
 import type { Reloader } from "./reload/reloader.ts";
 import { askedReload, makeReloader, type ReadAgain } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
+import { makeSelfBeatSender, type SelfBeatSender } from "./self_beat_sender.ts";
 import { SelfWatchdog } from "./self_watchdog.ts";
 import { exportBoot, exportEnd, exportedReports } from "./run_events.ts";
 import { Shutdown } from "./shutdown.ts";
 import type { Servers } from "./servers.ts";
 import { makeServers } from "./server_wiring.ts";
-import { SocketWatch } from "./socket_watch.ts";
+import type { SocketWatch } from "./socket_watch.ts";
+import { makeSocketWatch } from "./socket_watch_wiring.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
-import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
+import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { Writers } from "./writers.ts";
 
@@ -96,6 +97,8 @@ export class Daemon {
   #watchdog: SelfWatchdog | undefined;
   #loop: Loop | undefined;
   #socketWatch: SocketWatch | undefined;
+  #selfBeatSender: SelfBeatSender | undefined;
+  #hardwareWatchdog: HardwareWatchdog | undefined;
   #ready = false;
 
   /**
@@ -128,7 +131,7 @@ export class Daemon {
       recordAct: (act) => this.#writers?.recordAct(act),
     });
     this.#view = new View(this.#parts);
-    const { log, metrics, pauseCause } = this.#parts;
+    const { log, metrics, pauseCause, selfBeats } = this.#parts;
     const turns = (): number => this.#loop?.turns ?? 0;
     this.#dump = makeStateDump(options.config, this.#view, this.#parts, turns);
     this.#heartbeat = new HeartbeatFile({ log, metrics, turns });
@@ -138,7 +141,8 @@ export class Daemon {
       continued: () => pauseCause.continued(),
     });
     const health = {
-      isFresh: () => this.#watchdog?.isFresh === true && this.#canBeReached(),
+      isFresh: () =>
+        this.#watchdog?.isFresh === true && this.#canBeReached() && selfBeats.areRound(),
       isReady: () => this.#ready && !this.#shutdown.hasBegun && this.#canBeReached(),
     };
     this.#servers = makeServers(this.#parts, this.#view, health, (isDry, by) =>
@@ -195,12 +199,15 @@ export class Daemon {
     if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
     shutdown.add(closings.closingServer(() => servers.control));
     servers.openControl(config);
-    this.#socketWatch = this.#watchSockets();
+    this.#socketWatch = makeSocketWatch({ parts, servers, config, runtimeDirectory });
     const tick = this.#makeTick(writers);
     shutdown.add(closings.closingTurns(tick, parts));
+    this.#selfBeatSender = makeSelfBeatSender(parts);
+    shutdown.add(() => void this.#selfBeatSender?.close());
     const notify = this.#openNotify();
     this.#notify = notify;
     if (notify !== undefined) shutdown.add(closings.closingNotify(notify));
+    this.#openHardwareWatchdog();
     this.#warn();
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
@@ -247,25 +254,6 @@ export class Daemon {
     if (hidden !== undefined) log.warn("processes hidden", { ...hidden });
   }
 
-  #watchSockets(): SocketWatch {
-    const { log, metrics, observer } = this.#parts;
-    const { runtimeDirectory } = this.#options;
-    return new SocketWatch({
-      sockets: () => [
-        ...observer.listenersInForce
-          .map((number) => observer.listeners[number])
-          .filter((listener) => listener instanceof UnixListener),
-        ...this.#servers.watched,
-      ],
-      log,
-      metrics,
-      thresholdNs: shortestThresholdNs(this.#config),
-      makeDirectory: () => {
-        if (runtimeDirectory !== undefined) makeRuntimeDirectory(runtimeDirectory);
-      },
-    });
-  }
-
   #openWriters(): Promise<Writers> {
     const { log, metrics, observer, listenerNames } = this.#parts;
     return Writers.open({
@@ -295,6 +283,17 @@ export class Daemon {
       },
       unusable: (reason) => log.warn("sd_notify failed, ignoring", { reason }),
     });
+  }
+
+  // Last of all, so that nothing else keeps the daemon from starting while it runs, and it is the
+  // first that a shutdown stops.
+  #openHardwareWatchdog(): void {
+    const { observer, log } = this.#parts;
+    const path = this.#config.liveness.hwWatchdog;
+    if (path === undefined) return;
+    const watchdog = HardwareWatchdog.open({ path, judgePoints: () => observer.judgePoints, log });
+    this.#hardwareWatchdog = watchdog;
+    this.#shutdown.add(() => void watchdog.close());
   }
 
   #makeTick(writers: Writers): Tick {
@@ -343,7 +342,8 @@ export class Daemon {
     if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
-    for (const timer of [this.#notify, this.#lastSeen, this.#parts.beatRates])
+    const late = [this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen];
+    for (const timer of [...late, this.#parts.beatRates])
       if (timer !== undefined) deadlines.add(timer);
     return new Loop({
       observer,

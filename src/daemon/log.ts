@@ -18,6 +18,7 @@ export const LOG_KINDS = [
   "recovery_refused",
   "recovery_deferred",
   "control_refused",
+  "hw_watchdog_io",
 ] as const;
 
 type LogKind = (typeof LOG_KINDS)[number];

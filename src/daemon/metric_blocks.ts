@@ -19,6 +19,7 @@ import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
+import { SELF_BEATS } from "../observer/self_beats.ts";
 import { LATES } from "../observer/silence_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";
 import { ORPHANS } from "../recovery/children/orphan_reaper.ts";
@@ -57,6 +58,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       SOCKET_FILES,
       CLOCK,
       PAUSES,
+      SELF_BEATS,
       OBSERVER,
     ],
   },

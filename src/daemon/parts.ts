@@ -19,6 +19,7 @@ import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
 import { readPidMax } from "../processes/pid_max.ts";
+import type { SelfBeats } from "../observer/self_beats.ts";
 import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";
 import { ProcessRunner } from "../recovery/children/child_runner.ts";
@@ -48,6 +49,7 @@ import { RefusalReports } from "./refusal_reports.ts";
 import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
 import type { MuteSink } from "./run_events.ts";
+import { makeSelfBeats } from "./self_beat_sender.ts";
 import { SESSION_ID } from "./session.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
@@ -94,6 +96,7 @@ export interface Parts extends AskerParts {
   readonly listenerNames: string[];
   /** The configuration in force. */
   readonly live: LiveConfig;
+  readonly selfBeats: SelfBeats;
   readonly loaded: ReturnType<typeof loadedCounters>;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
@@ -127,7 +130,9 @@ export function makeParts(options: PartsOptions): Parts {
   const log = makeLog(options, stderr);
   const spares = new SpareDescriptors();
   const processes = new ProcReader("/proc", spares);
+  const selfBeats = makeSelfBeats();
   const observer = new Observer({
+    selfBeats,
     thresholdNs: config.observer.thresholdNs,
     clock,
     processes,
@@ -187,6 +192,7 @@ export function makeParts(options: PartsOptions): Parts {
   const metrics = makeMetrics(config, observer, agentPage);
   const loaded = loadedCounters(Date.now());
   metrics.show(loaded);
+  metrics.show(selfBeats.counters);
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence]) metrics.show(counters);
   const identification = new Identification({
@@ -282,6 +288,7 @@ export function makeParts(options: PartsOptions): Parts {
     listenerNames,
     live,
     loaded,
+    selfBeats,
   };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed, ...askers };
 }

@@ -1,6 +1,7 @@
 // A bound socket that yields datagrams in batches (spec 05 section 2). The observer polls listeners
 // in turn and never learns what kind they are; the simulator and the tests implement this interface
 // with scripts.
+import type { SocketAddress } from "../../ffi/socket.ts";
 import type { AllowList } from "./allow_list.ts";
 import type { SecureCounters } from "./counters.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
@@ -45,6 +46,10 @@ export interface Listener {
    * program in a container does.
    */
   readonly containers?: boolean;
+  /**
+   * Where a beat of the daemon to itself goes; undefined = only those who have a key can send.
+   */
+  readonly ownAddress?: SocketAddress;
 
   /**
    * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there

@@ -2,6 +2,7 @@
 // that can reach the port. Nothing vouches for the pid in them, so beats are never taken for
 // attested ones; the operator may accept the risk of recovery for one listener.
 import * as arena from "../../ffi/receive_batch.ts";
+import type { SocketAddress } from "../../ffi/socket.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
@@ -57,6 +58,10 @@ export class UdpListener implements Listener {
 
   get address(): string {
     return this.socket.address;
+  }
+
+  get ownAddress(): SocketAddress {
+    return this.#socket.ownAddress;
   }
 
   get socket(): UdpSocket {

@@ -59,6 +59,8 @@ export class UdpSocket {
   readonly fd: number;
   readonly address: string;
   readonly port: number;
+  /** Where this machine reaches it. */
+  readonly ownAddress: SocketAddress;
   #rcvbufBytes = 0;
   #rcvbufBytesWanted: number;
   #dropsSeen = 0;
@@ -77,6 +79,7 @@ export class UdpSocket {
       const result = bindBeside(this.fd, leaving, () => bind(this.fd, address));
       orThrow(result, options);
       this.port = orThrow(boundPort(this.fd), options);
+      this.ownAddress = reachable({ ...options, port: this.port });
     } catch (error) {
       close(this.fd);
       throw error;
@@ -124,6 +127,13 @@ export class UdpSocket {
     this.#closed = true;
     close(this.fd);
   }
+}
+
+/** One that is bound to all addresses is reached by the loopback. */
+function reachable(bound: UdpSocketOptions): SocketAddress {
+  const isAny = parseIp(bound.address)!.bytes.every((byte) => byte === 0);
+  if (!isAny) return socketAddress(bound);
+  return socketAddress({ ...bound, address: bound.address.includes(":") ? "::1" : "127.0.0.1" });
 }
 
 function socketAddress(options: UdpSocketOptions): SocketAddress {

@@ -3,7 +3,13 @@
 import { EPERM, SO_RCVBUF } from "../../ffi/constants.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import * as arena from "../../ffi/receive_batch.ts";
-import { close, getSocketOption, setSocketOption } from "../../ffi/socket.ts";
+import {
+  close,
+  getSocketOption,
+  type SocketAddress,
+  setSocketOption,
+  unixAddress,
+} from "../../ffi/socket.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import type { GenerationClock } from "../processes/generation.ts";
@@ -123,6 +129,11 @@ export class UnixListener implements Listener {
 
   get path(): string {
     return this.#options.path;
+  }
+
+  /** By the path, as agents find it. */
+  get ownAddress(): SocketAddress {
+    return unixAddress(this.path);
   }
 
   get socket(): UnixSocket {

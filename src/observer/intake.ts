@@ -22,10 +22,12 @@ import {
 } from "../tracker/tracker.ts";
 import { decodeFrame, decodeInnerFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
+import { WORD_PID } from "../wire/frame.ts";
 import { ADMITTED_PAID, type Admission, isVouched, SHED_PER_PID } from "./admission.ts";
 import { EventRows } from "./event_rows.ts";
 import type { IdentityResolver } from "./identity.ts";
 import { InnerPids } from "./inner_pids.ts";
+import type { SelfBeats } from "./self_beats.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
 
@@ -40,7 +42,12 @@ interface IntakeOptions {
   /** The observer's own namespace inode; NaN = unknown. */
   readonly observerInode: number;
   readonly allowCrossNamespace: boolean;
+  /** Beats of the daemon to itself; undefined = it sends none. */
+  readonly selfBeats: SelfBeats | undefined;
 }
+
+/** Stated by no frame: a u32 is compared with it. */
+const NO_PID = -1;
 
 export class Intake {
   readonly rows: EventRows;
@@ -61,6 +68,9 @@ export class Intake {
   readonly #allowCrossNamespace: boolean;
   readonly #steady: SteadyBeats;
   readonly #datagram = new Datagram();
+  readonly #selfBeats: SelfBeats | undefined;
+  /** Of the daemon's own frames; NO_PID = it sends none. */
+  readonly #ownPid: number;
 
   constructor(options: IntakeOptions) {
     this.#tracker = options.tracker;
@@ -73,6 +83,8 @@ export class Intake {
     this.#observerInode = options.observerInode;
     this.#steady = new SteadyBeats(options.tracker, options.observerInode);
     this.#allowCrossNamespace = options.allowCrossNamespace;
+    this.#selfBeats = options.selfBeats;
+    this.#ownPid = options.selfBeats?.pid ?? NO_PID;
   }
 
   /**
@@ -117,13 +129,15 @@ export class Intake {
     datagram.sources = datagram.peerPid === 0 ? batch.sources : undefined;
     datagram.addresses = batch.addresses;
     datagram.sourceAt = batchRow * IP_WORDS;
-    this.#accounting.received[datagram.listenerNumber]!++;
     const verdict = batch.verdict[batchRow]!;
+    const { words, frameWord } = datagram;
+    const isOwn = verdict === VERDICT_PASS && words[frameWord + WORD_PID]! === this.#ownPid;
+    if (isOwn && this.#selfBeats!.takes(words, frameWord, datagram.listenerNumber)) return;
+    this.#accounting.received[datagram.listenerNumber]!++;
     if (verdict !== VERDICT_PASS) {
       this.#listenerRejected(datagram, verdict);
       return;
     }
-    const { words, frameWord } = datagram;
     const isInner = listener.containers === true && datagram.peerPid !== 0;
     const code = isInner ? decodeInnerFrame(words, frameWord) : decodeFrame(words, frameWord);
     if (code === DECODE_OK) this.#takeFrame(datagram, listener);

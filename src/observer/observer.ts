@@ -17,6 +17,7 @@ import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
 import { ListenerSet } from "./listener_set.ts";
 import { IdentityResolver } from "./identity.ts";
+import type { SelfBeats } from "./self_beats.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import type { SharedPid } from "./shared_pids.ts";
@@ -46,6 +47,8 @@ export interface ObserverOptions
   readonly pauseGapNs?: number | undefined;
   /** Undefined = it is not looked at what the process of a stalled member is doing. */
   readonly verdictOf?: VerdictOf | undefined;
+  /** Beats of the daemon to itself; undefined = it sends none. */
+  readonly selfBeats?: SelfBeats | undefined;
 }
 
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
@@ -111,6 +114,7 @@ export class Observer {
       rows: this.#rows,
       observerInode: this.observerInode,
       allowCrossNamespace: options.allowCrossNamespace ?? false,
+      selfBeats: options.selfBeats,
     });
     this.#readPidMax = options.readPidMax;
     this.#intake.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;

@@ -154,6 +154,26 @@ describe("Notify", () => {
     expect(turn(notify, 5_000)).toEqual(["WATCHDOG=1\n"]);
   });
 
+  test("pets in the first turn that judged after a suspend that its clock counted", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    turn(notify, 0);
+    const resumedMs = 8 * 3_600_000;
+    expect(notify.nextDeadlineNs()).toBeLessThan(resumedMs * NS_PER_MS);
+    expect(turn(notify, resumedMs)[0]).toBe("WATCHDOG=1\n");
+    expect(notify.nextDeadlineNs()).toBe((resumedMs + 1_000) * NS_PER_MS);
+  });
+
+  test("goes on petting while a reload is under way, and after it", () => {
+    const notify = opened({ WATCHDOG_USEC: "2000000" });
+    turn(notify, 0);
+    notify.reloading(1);
+    expect(turn(notify, 1_000)).toContain("WATCHDOG=1\n");
+    notify.reloaded(1_500 * NS_PER_MS, undefined);
+    manager.read();
+    expect(turn(notify, 1_999)).toEqual([]);
+    expect(turn(notify, 2_000)).toEqual(["WATCHDOG=1\n"]);
+  });
+
   test("says READY again and pets again when the queue of the service manager was full", () => {
     const notify = opened({ WATCHDOG_USEC: "2000000" });
     manager.fillQueue();

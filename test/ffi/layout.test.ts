@@ -30,6 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
   RLIMIT: "struct rlimit",
   SIGINFO: "siginfo_t",
   PIDFD_INFO: "struct pidfd_info_of_linux_6_13",
+  WATCHDOG_INFO: "struct watchdog_info",
 };
 /** Younger than the headers of many a machine, so it is declared here as the kernel declares it. */
 const PIDFD_INFO_IN_C = `struct pidfd_info_of_linux_6_13 {
@@ -54,6 +55,7 @@ const LENGTHS: Readonly<Record<string, string>> = {
 /** Younger than the headers of many a machine. */
 const NEW_CONSTANTS = ["SO_PASSPIDFD", "SO_PASSRIGHTS", "SCM_PIDFD", "PIDFD_INFO_EXIT"];
 const LINUX_ONLY_TABLES = [
+  "WATCHDOG_INFO",
   "MMSGHDR",
   "UCRED",
   "SIGINFO",
@@ -83,6 +85,7 @@ const HEADERS = [
     ? [
         "linux/filter.h",
         "linux/sock_diag.h",
+        "linux/watchdog.h",
         "sys/epoll.h",
         "sys/mman.h",
         "sys/prctl.h",

@@ -47,6 +47,16 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/agents/agent_table.test.ts",
     words: "AGENTS.sharedOther",
   },
+  varta_self_beat_seconds: {
+    why: SOCKETS,
+    file: "test/observer/self_beats.test.ts",
+    words: "toEqual([1, 3 * NS_PER_MS])",
+  },
+  varta_self_beats_total: {
+    why: SOCKETS,
+    file: "test/observer/self_beats.test.ts",
+    words: "toEqual({ round: 1, refused: 0, lost: 1 })",
+  },
   varta_control_requests_total: {
     why: SOCKETS,
     file: "test/control/control_server.test.ts",

@@ -90,6 +90,7 @@ export const REQUIRED: readonly string[] = [
   "clockWentAhead",
   "longQuiet",
   "observerStopped",
+  "selfBeats",
   "pauses",
   "receiveFailed",
   "machineFrozen",

@@ -26,6 +26,7 @@ import { makeEventLines } from "./export_lines.ts";
 import { Recorder } from "./recorder.ts";
 import type { Scenario, ScenarioRule } from "./scenario.ts";
 import type { Seams } from "./seams.ts";
+import { SelfBeatWorld } from "./self_beat_world.ts";
 import { SimulatedListener } from "./simulated_listener.ts";
 import { factsText, LISTED_UNITS } from "./units.ts";
 import type { World } from "./world.ts";
@@ -45,6 +46,7 @@ export interface Daemon {
   readonly runner: SimulatedRunner;
   readonly recorder: Recorder;
   readonly promises: Promises;
+  readonly selfBeats: SelfBeatWorld;
   /** Terms of the rule and sizes have changed: as the swap of a reload does it. */
   reload(): void;
 }
@@ -66,7 +68,9 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const recorder = new Recorder(promises, makeEventLines(listenerNames, seams));
   const reader = processes.reader();
   const clock = seams.clock(world.clock);
+  const selfBeats = new SelfBeatWorld(world);
   const observer = seams.observer({
+    selfBeats: selfBeats.beats,
     thresholdNs,
     clock,
     processes: seams.processes(reader),
@@ -186,6 +190,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     runner,
     recorder,
     promises,
+    selfBeats,
     reload() {
       const findRule = ruleFinder([configRule(scenario.rule!)]);
       const monotonicNs = () => world.trueNs;

@@ -208,6 +208,13 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed(seam, { livesSkipped: 2 })).not.toBe("nothing");
   });
 
+  test("a beat of the daemon to itself is judged like any other", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => new Observer({ ...options, selfBeats: undefined }),
+    };
+    expect(noticed(seam)).toStartWith("received by");
+  });
+
   test("foreign namespaces are let in", () => {
     const seam: Partial<Seams> = {
       observer: (options) => new Observer({ ...options, allowCrossNamespace: true }),

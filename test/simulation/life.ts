@@ -51,6 +51,7 @@ export class Life {
     observer.allowIdle(announcedNs);
     this.#model.observer.plannedNs = announcedNs;
     this.#world.step(waitNs);
+    this.#daemon.selfBeats.step();
     if (this.#world.random.chance(0.001)) runner.endAll();
     this.#replaceWaiting();
     for (const exit of runner.deliverExits()) {
@@ -77,6 +78,7 @@ export class Life {
       recovery.reap(this.nowNs);
     }
     promises.endLife();
+    this.#daemon.selfBeats.check();
     same("children after the shutdown", 0, recovery.outstandingCount);
   }
 

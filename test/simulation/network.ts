@@ -21,6 +21,8 @@ export interface Datagram {
    * over UDP.
    */
   readonly sender?: SimulatedProcess | undefined;
+  /** The daemon sent it to itself: nothing is to come of it. */
+  readonly isSelfBeat?: boolean;
 }
 
 /**

@@ -291,6 +291,7 @@ export class ObserverModel {
 
   /** The table of spec 04 section 5. */
   #take(state: LinkState, listenerNumber: number, datagram: Datagram, nowNs: number): void {
+    if (datagram.isSelfBeat === true) return;
     state.account.received += 1;
     const reason = this.#reasonAgainst(state, listenerNumber, datagram, nowNs);
     if (reason === undefined) state.account.accepted += 1;

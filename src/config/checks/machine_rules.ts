@@ -74,6 +74,7 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
   rules.file({ table: "export", key: "file" }, events.values.file, exported);
   const beaten = { needsDirectory: true, isPrivate: false, content: "heartbeat" } as const;
   rules.file({ table: "liveness", key: "heartbeat_file" }, liveness.values.heartbeat_file, beaten);
+  rules.device({ table: "liveness", key: "hw_watchdog" }, liveness.values.hw_watchdog);
 }
 
 interface FileNeeds {
@@ -141,6 +142,17 @@ class MachineRules {
       return;
     }
     this.#reportFound(ref, path, found, `a regular file of ${this.#user}, with one name`);
+  }
+
+  /** Looked at and never opened: that alone would arm it. */
+  device(ref: KeyRef, path: string | undefined): void {
+    if (path === undefined) return;
+    const status = look(path);
+    const want = "a character device, such as /dev/watchdog";
+    if (status === undefined) this.#reportFound(ref, path, "which does not exist", want);
+    else if (typeof status === "string") this.#reportFound(ref, path, status, want);
+    else if (!status.isCharacterDevice() && !status.isSymbolicLink())
+      this.#reportFound(ref, path, "which is no character device", want);
   }
 
   /** Reports a file with other content, which the start leaves alone. */
