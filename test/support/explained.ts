@@ -80,10 +80,13 @@ export async function explained(
 
 const DURATION = String.raw`\d+(?:\.\d+)?(?:ms|s|m\d\ds)`;
 
+const BEFORE_A_PID = String.raw`[Pp]id |CONT |explain |127\.0\.0\.1/`;
+
 function normalized(text: string, daemon: DaemonProcess, pids: Pids): string {
   let plain = text.replaceAll(daemon.directory, "DIR").replaceAll(hostname(), "HOST");
+  // Only where a pid can stand: one of a small namespace is a number as an hour is one.
   for (const [word, pid] of Object.entries(pids))
-    plain = plain.replaceAll(new RegExp(String.raw`\b${pid}\b`, "g"), word);
+    plain = plain.replaceAll(new RegExp(String.raw`(${BEFORE_A_PID})${pid}\b`, "g"), `$1${word}`);
   return (
     plain
       .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, "CLOCK.MS")
