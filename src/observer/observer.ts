@@ -14,6 +14,7 @@ import type { Listener } from "../listener/listener.ts";
 import { Tracker, type TrackerOptions } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
+import type { Guard } from "./guard.ts";
 import { Intake } from "./intake.ts";
 import { ListenerSet } from "./listener_set.ts";
 import { IdentityResolver } from "./identity.ts";
@@ -46,6 +47,7 @@ export interface ObserverOptions
   readonly pauseGapNs?: number | undefined;
   /** Undefined = it is not looked at what the process of a stalled member is doing. */
   readonly verdictOf?: VerdictOf | undefined;
+  readonly guard?: Guard | undefined;
 }
 
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
@@ -99,7 +101,8 @@ export class Observer {
     const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
     const { tracker, clock, pauses } = this;
-    this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf });
+    const { guard } = options;
+    this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf, guard });
     this.admission = new Admission(options.admission ?? NO_LIMITS);
     this.#intake = new Intake({
       tracker: this.tracker,
@@ -263,7 +266,7 @@ export class Observer {
 
   /** When a poll or pump has work without a datagram at the earliest; +Infinity = never. */
   nextDeadline(): number {
-    return Math.min(this.tracker.nextDeadline(), this.#intake.lookNs);
+    return Math.min(this.silence.nextDeadlineNs(), this.#intake.lookNs);
   }
 
   /**
@@ -271,7 +274,7 @@ export class Observer {
    * the wait in which it began.
    */
   get waitNsMax(): number {
-    const isWatching = this.tracker.nextDeadline() !== Number.POSITIVE_INFINITY;
+    const isWatching = this.silence.nextDeadlineNs() !== Number.POSITIVE_INFINITY;
     return isWatching ? this.pauses.gapNsMax : Number.POSITIVE_INFINITY;
   }
 

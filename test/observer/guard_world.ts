@@ -11,7 +11,7 @@ export const GUARD_DEFAULTS: GuardSettings = {
 };
 export const THRESHOLD = NS_PER_S;
 
-class FakeSelfBeat implements SelfBeat {
+export class FakeSelfBeat implements SelfBeat {
   isKept = true;
   sentNs = Number.NEGATIVE_INFINITY;
   tookNs = 0;
