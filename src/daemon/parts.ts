@@ -18,6 +18,7 @@ import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Observer } from "../observer/observer.ts";
+import { OwnTimesReader } from "../processes/own_times.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
 import { SystemAgentHost } from "../recovery/agent_host.ts";
@@ -156,7 +157,9 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const notes = new StallNotes();
   const gone = new GoneMembers(observer);
+  const pauseCause = new PauseCause({ nowNs: () => clock.nowNs(), times: new OwnTimesReader() });
   const reports = new Reports({
+    pauseCause,
     log,
     events: feed,
     notes,
@@ -272,7 +275,7 @@ export function makeParts(options: PartsOptions): Parts {
     ends,
     expected,
     muting,
-    pauseCause: new PauseCause(() => clock.nowNs()),
+    pauseCause,
     agentRows,
     beatRates,
     events,

@@ -88,8 +88,10 @@ export class EventFeed {
     this.#add("complete", agent, observerNs, { members, expected });
   }
 
-  paused(ns: number, observerNs: number): void {
-    const detail = `for ${wholeMsFromNs(ns)}ms`;
+  /** `cause`: why, as a clause; undefined = that is not known. */
+  paused(ns: number, observerNs: number, cause?: string): void {
+    const length = `for ${wholeMsFromNs(ns)}ms`;
+    const detail = cause === undefined ? length : `${length}: ${cause}`;
     this.#put({ time: this.#time(observerNs), kind: "observer_paused", agent: "", detail });
   }
 
