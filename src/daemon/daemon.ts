@@ -339,11 +339,11 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     );
-    const { ends } = this.#parts;
+    const { ends, beatRates, guardReports } = this.#parts;
     if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
-    for (const timer of [this.#notify, this.#lastSeen, this.#parts.beatRates])
+    for (const timer of [this.#notify, this.#lastSeen, beatRates, guardReports])
       if (timer !== undefined) deadlines.add(timer);
     return new Loop({
       observer,

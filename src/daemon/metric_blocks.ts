@@ -18,6 +18,7 @@ import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
+import { GUARD } from "../observer/guard_watch.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { LATES } from "../observer/silence_watch.ts";
 import { OWN_PROCESS } from "../processes/own_process.ts";
@@ -57,6 +58,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       SOCKET_FILES,
       CLOCK,
       PAUSES,
+      GUARD,
       OBSERVER,
     ],
   },
@@ -80,6 +82,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   ENDS,
   UNIT_QUESTIONS,
   LATES,
+  GUARD,
   ROWS,
 ];
 

@@ -17,7 +17,9 @@ import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
+import { Guard } from "../observer/guard.ts";
 import { Observer } from "../observer/observer.ts";
+import type { SelfBeat } from "../observer/self_beat.ts";
 import { OwnTimesReader } from "../processes/own_times.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "../observer/system_clock.ts";
@@ -44,6 +46,7 @@ import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
+import { GuardReports, guardSettings } from "./guard_reports.ts";
 import { PauseCause } from "./pause_cause.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Muting } from "./muting.ts";
@@ -61,6 +64,9 @@ const PAUSE_GAP_PART = 1 / 4;
 const PAUSE_GAP_NS_MIN = 5 * NS_PER_MS;
 /** Slots taken at one judge point in the daemon, so that a mass stall cannot hold up beats. */
 const JUDGE_SLOTS_MAX = 1_024;
+
+/** The guard goes by time alone. */
+const NO_SELF_BEAT: SelfBeat = { isKept: false, sentNs: 0, tookNs: 0 };
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -83,6 +89,8 @@ export interface Parts extends AskerParts {
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
   readonly pauseCause: PauseCause;
+  /** Undefined = there is no guard. */
+  readonly guardReports: GuardReports | undefined;
   readonly later: Later;
   readonly processes: ProcReader;
   /** What has happened lately. */
@@ -128,7 +136,9 @@ export function makeParts(options: PartsOptions): Parts {
   const log = makeLog(options, stderr);
   const spares = new SpareDescriptors();
   const processes = new ProcReader("/proc", spares);
+  const guard = config.optionsAlone ? undefined : new Guard(guardSettings(config), NO_SELF_BEAT);
   const observer = new Observer({
+    guard,
     thresholdNs: config.observer.thresholdNs,
     clock,
     processes,
@@ -191,7 +201,8 @@ export function makeParts(options: PartsOptions): Parts {
   const loaded = loadedCounters(Date.now());
   metrics.show(loaded);
   if (!config.optionsAlone)
-    for (const { counters } of [expected, observer.silence]) metrics.show(counters);
+    for (const { counters } of [expected, observer.silence, observer.silence.guarded!])
+      metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,
@@ -276,6 +287,7 @@ export function makeParts(options: PartsOptions): Parts {
     expected,
     muting,
     pauseCause,
+    guardReports: guard && new GuardReports({ guard, log, events: feed }),
     agentRows,
     beatRates,
     events,

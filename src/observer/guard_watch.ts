@@ -4,7 +4,9 @@ import { RULE_NONE } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";
 import type { SilenceGuard } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
+import type { Stall } from "../events/stall.ts";
 import type { Guard } from "./guard.ts";
+import { GuardedRecoveries } from "./guarded_recoveries.ts";
 
 export const GUARD = block({
   active: gauge(
@@ -18,12 +20,19 @@ export const GUARD = block({
 export class GuardWatch implements SilenceGuard {
   readonly counters = new Counters(GUARD, this);
   readonly guard: Guard;
+  readonly recoveries: GuardedRecoveries;
   readonly #tracker: Tracker;
   #pausedNs = 0;
 
   constructor(tracker: Tracker, guard: Guard) {
     this.#tracker = tracker;
     this.guard = guard;
+    this.recoveries = new GuardedRecoveries({
+      guard,
+      members: () => tracker.len,
+      hasEnded: (stall) => this.#is(stall, (slot) => tracker.slots.hasEnded(slot)),
+      isStalled: (stall) => this.#is(stall, (slot) => tracker.slots.isLatched(slot)),
+    });
     tracker.guard = this;
     tracker.table.lanes.onHeard = (key) => guard.returned(key);
   }
@@ -56,6 +65,17 @@ export class GuardWatch implements SilenceGuard {
     const isHeld = this.guard.holds(fall, this.beating - 1);
     this.#hold();
     return isHeld;
+  }
+
+  /** When a judge point or a recovery is due at the earliest; +Infinity = never. */
+  nextDeadlineNs(nowNs: number): number {
+    return Math.min(this.guard.nextDeadlineNs(nowNs), this.recoveries.nextDeadlineNs());
+  }
+
+  #is({ key, generation }: Stall, holds: (slot: number) => boolean): boolean {
+    const slot = this.#tracker.slotOf(key);
+    const isIts = slot >= 0 && Object.is(this.#tracker.slots.generation[slot], generation);
+    return isIts && holds(slot);
   }
 
   #hold(): void {

@@ -114,7 +114,7 @@ export class SilenceWatch {
 
   /** When a judge point has something to do at the earliest; +Infinity = never. */
   nextDeadlineNs(): number {
-    const guardNs = this.guarded?.guard.nextDeadlineNs(this.#clock.lastNs);
+    const guardNs = this.guarded?.nextDeadlineNs(this.#clock.lastNs);
     return Math.min(this.#tracker.nextDeadline(), guardNs ?? Number.POSITIVE_INFINITY);
   }
 
