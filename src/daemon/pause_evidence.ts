@@ -14,7 +14,7 @@ export const PAUSE_CLAUSES: Readonly<Record<PauseCauseWord, string>> = {
   long_stage: "the daemon was busy with one stage",
 };
 
-export interface PauseEvidence {
+interface PauseEvidence {
   /** Length of the pause. */
   readonly ns: number;
   /** The last reading before it, and the first after it. */

@@ -16,7 +16,7 @@ export interface GuardSettings {
 }
 
 /** What speaks for the observer's own fault. */
-export type GuardEvidence = "paused" | "queue_full" | "refused_sends" | "full_pipe";
+type GuardEvidence = "paused" | "queue_full" | "refused_sends" | "full_pipe";
 
 export interface GuardView {
   readonly sinceNs: number;
@@ -29,7 +29,7 @@ export interface GuardView {
 }
 
 /** `back`: all beat again. `judged`: it is theirs. `longest`: no proof came, and it has to end. */
-export type GuardEnd = "back" | "judged" | "longest" | "off";
+type GuardEnd = "back" | "judged" | "longest" | "off";
 
 export type GuardChange =
   | { readonly kind: "active"; readonly atNs: number; readonly view: GuardView }
@@ -45,7 +45,7 @@ export type GuardChange =
     };
 
 /** While many may fall silent, a recovery waits so long for the others. */
-export const RECOVERY_WAIT_NS = 300 * NS_PER_MS;
+const RECOVERY_WAIT_NS = 300 * NS_PER_MS;
 /** It ends after so many windows, whatever becomes of the self-beat. */
 export const GUARD_WINDOWS_MAX = 5;
 /** It does not become active again for so long: who can bring it about cannot keep it up. */

@@ -11,7 +11,7 @@ import { GuardedRecoveries } from "./guarded_recoveries.ts";
 export const GUARD = block({
   active: gauge(
     "varta_guard_active",
-    "1 = too many members fell silent at once: none is judged, the observer suspects itself first.",
+    "Whether too many members fell silent at once: none is judged, the observer suspects itself.",
     { ask: (watch: { readonly guard: Pick<Guard, "isActive"> }) => (watch.guard.isActive ? 1 : 0) },
   ),
   times: counter("varta_guard_total", "Times that the guard became active."),

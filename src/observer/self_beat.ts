@@ -1,5 +1,5 @@
 // A frame of the daemon's own that goes the whole way, through the real sockets (spec 12 section
-// 10): what it took is how well the observer can hear. Whoever asks knows no more of it than this.
+// 9): what it took is how well the observer can hear. Whoever asks knows no more of it than this.
 
 export interface SelfBeat {
   /** False: no listener can have one, as where only accepted keys are heard. */

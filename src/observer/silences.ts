@@ -13,7 +13,7 @@ export interface Fall {
 }
 
 /** Of the members that fell silent within a window. */
-export interface Weighed {
+interface Weighed {
   readonly windowNs: number;
   readonly count: number;
   /** Less than the count if most of them are of one uid and have no rule. */
