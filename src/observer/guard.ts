@@ -116,8 +116,8 @@ export class Guard {
   /** At each judge point, before it judges; `beating` members are present and not silent. */
   look(nowNs: number, beating: number): void {
     if (this.#active === undefined) {
-      this.#silences.expire(nowNs, this.#settings.windowNs);
-      if (this.#settings.isOn) this.#weigh(nowNs, beating);
+      // Nearly always nobody is silent, and then nothing is allocated.
+      if (this.#silences.count > 0) this.#lookAtSilent(nowNs, beating);
       this.#isWeighed = false;
       return;
     }
@@ -145,6 +145,11 @@ export class Guard {
     if (this.isActive) return Number.POSITIVE_INFINITY;
     const mayRise = isOn && members >= membersMin && foundNs >= this.#restNs;
     return mayRise ? foundNs + RECOVERY_WAIT_NS : foundNs;
+  }
+
+  #lookAtSilent(nowNs: number, beating: number): void {
+    this.#silences.expire(nowNs, this.#settings.windowNs);
+    if (this.#settings.isOn) this.#weigh(nowNs, beating);
   }
 
   #weigh(nowNs: number, beating: number): void {
