@@ -27,9 +27,9 @@ interface PauseEvidence {
 const PART_MIN = 1 / 2;
 /**
  * A process that was stopped by a freezer or a debugger, or with its machine, neither ran nor
- * wanted to: this is the most that it may have done meanwhile.
+ * wanted to: this is the most that it may have done meanwhile, and in the second before.
  */
-const AT_REST_PART_MAX = 1 / 10;
+const AT_REST_PART_MAX = 1 / 4;
 
 /** Undefined = nothing says so. */
 export function pauseCause({
@@ -52,7 +52,7 @@ export function pauseCause({
     return mostNs === diskNs ? "slow_disk" : "long_stage";
   }
   const spentNs = cpuNs + grew("runDelayNs");
-  return spentNs + diskNs <= ns * AT_REST_PART_MAX ? "stopped" : undefined;
+  return spentNs <= ns * AT_REST_PART_MAX ? "stopped" : undefined;
 }
 
 /** NaN speaks for nothing. */

@@ -37,8 +37,8 @@ describe("pauseCause()", () => {
     [{ cpuNs: PAUSE_NS / 2, diskNs: PAUSE_NS / 3 }, false, "long_stage"],
     [{ cpuNs: PAUSE_NS / 2 - 1 }, false, undefined],
     // It neither ran nor wanted to: a freezer, or a whole machine that stood still.
-    [{ cpuNs: PAUSE_NS / 20, runDelayNs: PAUSE_NS / 20 }, false, "stopped"],
-    [{ cpuNs: PAUSE_NS / 20, runDelayNs: PAUSE_NS / 20 + 1 }, false, undefined],
+    [{ cpuNs: PAUSE_NS / 8, runDelayNs: PAUSE_NS / 8 }, false, "stopped"],
+    [{ cpuNs: PAUSE_NS / 8, runDelayNs: PAUSE_NS / 8 + 1 }, false, undefined],
   ])("of %p, continued: %p, says %p", (grown, wasContinued, cause) => {
     expect(causeOf(grown, wasContinued)).toBe(cause);
   });
