@@ -1,5 +1,6 @@
 // What "status" and "members" say of an agent, in the form of src/view/status_view.ts.
 import { NS_PER_MS, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
+import type { GuardView } from "../observer/guard.ts";
 import type { Pieces } from "../base/pieces.ts";
 import { didYouMean } from "../config/problems/suggestion.ts";
 import type { Mute } from "../agents/mutes.ts";
@@ -8,6 +9,7 @@ import type {
   AgentStatusView,
   LastStall,
   MuteView,
+  ObserverGuard,
   ObserverStatus,
   RecoveryStatus,
 } from "../view/status_view.ts";
@@ -76,11 +78,11 @@ export function muteView(mute: Mute | undefined, sources: StatusSources): MuteVi
 /** `isEmpty`: no agent is known, and somebody asks why. */
 export function observerStatus(sources: StatusSources, isEmpty: boolean): ObserverStatus {
   const whoMay = isEmpty ? sources.view.socketRights() : undefined;
-  const { nowNs, lastPause } = sources.view.observer();
+  const { nowNs, lastPause, guard } = sources.view.observer();
   const refusedAt = sources.view.refusedAt();
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
   return {
-    state: "ok",
+    state: guard === undefined ? "ok" : "guard",
     up_s: Math.floor(nowNs / NS_PER_S),
     paused_last: isShown
       ? {
@@ -89,10 +91,21 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
           ...(lastPause.cause === undefined ? {} : { cause: lastPause.cause }),
         }
       : null,
-    guard: false,
+    guard: guard === undefined ? false : guardView(guard, sources),
     refused: sources.view.refused(),
     ...(refusedAt === undefined ? {} : { last_good: refusedAt }),
     ...(whoMay === undefined ? {} : { who_may: whoMay }),
+  };
+}
+
+function guardView(guard: GuardView, sources: StatusSources): ObserverGuard {
+  const { sinceNs, silent, members, windowNs, untilNs } = guard;
+  return {
+    since: timeOf(sinceNs, sources),
+    silent,
+    members,
+    window_ms: wholeMsFromNs(windowNs),
+    until: timeOf(untilNs, sources),
   };
 }
 

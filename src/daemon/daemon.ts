@@ -338,13 +338,9 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     );
-    const { ends } = this.#parts;
-    if (ends !== undefined) deadlines.add(ends);
-    if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
-    if (this.#writers !== undefined) deadlines.add(this.#writers);
-    const late = [this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen];
-    for (const timer of [...late, this.#parts.beatRates])
-      if (timer !== undefined) deadlines.add(timer);
+    const { ends, beatRates, guardReports } = this.#parts;
+    deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports);
+    deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
     return new Loop({
       observer,
       tick,

@@ -16,8 +16,9 @@ export interface Deadline {
 export class Deadlines {
   readonly #deadlines: Deadline[] = [];
 
-  add(...deadlines: readonly Deadline[]): void {
-    this.#deadlines.push(...deadlines);
+  /** What is undefined is not there: its stage is off. */
+  add(...deadlines: readonly (Deadline | undefined)[]): void {
+    for (const deadline of deadlines) if (deadline !== undefined) this.#deadlines.push(deadline);
   }
 
   earliestNs(): number {

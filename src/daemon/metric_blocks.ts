@@ -18,6 +18,7 @@ import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
+import { GUARD } from "../observer/guard_watch.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { SELF_BEATS } from "../observer/self_beats.ts";
 import { LATES } from "../observer/silence_watch.ts";
@@ -59,6 +60,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       CLOCK,
       PAUSES,
       SELF_BEATS,
+      GUARD,
       OBSERVER,
     ],
   },
@@ -82,6 +84,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   ENDS,
   UNIT_QUESTIONS,
   LATES,
+  GUARD,
   ROWS,
 ];
 

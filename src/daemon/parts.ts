@@ -17,7 +17,10 @@ import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
+import { Guard } from "../observer/guard.ts";
 import { Observer } from "../observer/observer.ts";
+import { HeardSelfBeats } from "../observer/self_beat.ts";
+import { OwnTimesReader } from "../processes/own_times.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import type { SelfBeats } from "../observer/self_beats.ts";
 import { SystemClock } from "../observer/system_clock.ts";
@@ -44,6 +47,7 @@ import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
 import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
+import { GuardReports, guardSettings } from "./guard_reports.ts";
 import { PauseCause } from "./pause_cause.ts";
 import { RefusalReports } from "./refusal_reports.ts";
 import { Muting } from "./muting.ts";
@@ -84,6 +88,8 @@ export interface Parts extends AskerParts {
   readonly expected: ExpectedAgents;
   readonly muting: Muting;
   readonly pauseCause: PauseCause;
+  /** Undefined = there is no guard. */
+  readonly guardReports: GuardReports | undefined;
   readonly later: Later;
   readonly processes: ProcReader;
   /** What has happened lately. */
@@ -131,8 +137,11 @@ export function makeParts(options: PartsOptions): Parts {
   const spares = new SpareDescriptors();
   const processes = new ProcReader("/proc", spares);
   const selfBeats = makeSelfBeats();
+  const heard = new HeardSelfBeats(selfBeats, clock);
+  const guard = config.optionsAlone ? undefined : new Guard(guardSettings(config), heard);
   const observer = new Observer({
     selfBeats,
+    guard,
     thresholdNs: config.observer.thresholdNs,
     clock,
     processes,
@@ -161,7 +170,9 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const notes = new StallNotes();
   const gone = new GoneMembers(observer);
+  const pauseCause = new PauseCause({ nowNs: () => clock.nowNs(), times: new OwnTimesReader() });
   const reports = new Reports({
+    pauseCause,
     log,
     events: feed,
     notes,
@@ -194,7 +205,8 @@ export function makeParts(options: PartsOptions): Parts {
   metrics.show(loaded);
   metrics.show(selfBeats.counters);
   if (!config.optionsAlone)
-    for (const { counters } of [expected, observer.silence]) metrics.show(counters);
+    for (const { counters } of [expected, observer.silence, observer.silence.guarded!])
+      metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,
     reader: processes,
@@ -278,7 +290,8 @@ export function makeParts(options: PartsOptions): Parts {
     ends,
     expected,
     muting,
-    pauseCause: new PauseCause(() => clock.nowNs()),
+    pauseCause,
+    guardReports: guard && new GuardReports({ guard, log, events: feed }),
     agentRows,
     beatRates,
     events,

@@ -3,10 +3,18 @@
 // them.
 import { wholeMsFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Log } from "./log.ts";
+import type { PauseCauseWord } from "./pause_evidence.ts";
 
 /** Pauses above this are logged. */
 const TOLD_NS_MIN = 100 * NS_PER_MS;
 const LINE_EVERY_NS = 60 * NS_PER_S;
+
+interface ToldPause {
+  readonly ns: number;
+  readonly deadlinesMoved: number;
+  /** Undefined = it is not known. */
+  readonly cause: PauseCauseWord | undefined;
+}
 
 export class PauseReports {
   readonly #log: Log;
@@ -15,18 +23,20 @@ export class PauseReports {
   #untoldCount = 0;
   #longestNs = 0;
   #deadlinesMoved = 0;
+  #cause: PauseCauseWord | undefined;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** A pause of `ns` ended at `nowNs`; `deadlinesMoved` agents waited for their deadline. */
-  paused(ns: number, deadlinesMoved: number, nowNs: number): void {
+  /** It ended at `nowNs`; `deadlinesMoved` agents waited for their deadline. */
+  paused({ ns, deadlinesMoved, cause }: ToldPause, nowNs: number): void {
     if (ns <= TOLD_NS_MIN) return;
     this.#untoldCount += 1;
     if (ns > this.#longestNs) {
       this.#longestNs = ns;
       this.#deadlinesMoved = deadlinesMoved;
+      this.#cause = cause;
     }
     this.maintain(nowNs);
   }
@@ -39,6 +49,7 @@ export class PauseReports {
   maintain(nowNs: number): void {
     if (nowNs < this.nextDeadlineNs()) return;
     this.#log.warn("observer paused", {
+      cause: this.#cause,
       length_ms: wholeMsFromNs(this.#longestNs),
       deadlines_moved: this.#deadlinesMoved,
       pauses: this.#untoldCount === 1 ? undefined : this.#untoldCount,

@@ -24,12 +24,25 @@ export class ReportedStalls implements WaitingStalls {
     this.#options = options;
   }
 
+  get #guarded() {
+    return this.#options.observer.silence.guarded?.recoveries;
+  }
+
   get isEmpty(): boolean {
     const { observer, held } = this.#options;
+    if (this.#guarded?.hasReady(observer.clock.lastNs) === true) return false;
     return this.#reported.length === 0 && !held.hasReleased && !observer.hasPendingStalls();
   }
 
   take(): Stall | undefined {
+    const { clock } = this.#options.observer;
+    if (this.#guarded?.hasReady(clock.lastNs) === true) return this.#guarded.take();
+    const stall = this.#next();
+    if (stall === undefined || this.#guarded?.wait(stall, clock.lastNs) === true) return undefined;
+    return stall;
+  }
+
+  #next(): Stall | undefined {
     const reported = this.#reported.shift();
     if (reported !== undefined) return reported;
     const { observer, held, report, released } = this.#options;

@@ -31,6 +31,8 @@ import type { Deadline } from "./deadline.ts";
 import type { EndReports } from "./end_options.ts";
 import { LineWindow } from "./line_window.ts";
 import { OutcomeReports } from "./outcome_reports.ts";
+import type { PauseCause } from "./pause_cause.ts";
+import { PAUSE_CLAUSES } from "./pause_evidence.ts";
 import { PauseReports } from "./pause_reports.ts";
 import { SharedPidReports } from "./shared_pid_reports.ts";
 import type { Returned, TickReports } from "./tick.ts";
@@ -49,6 +51,8 @@ interface ReportsOptions {
   readonly gone?: GoneMembers;
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
+  /** Says why nobody could be heard; undefined = nobody asks. */
+  readonly pauseCause?: PauseCause;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }
@@ -226,11 +230,14 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     this.#window.maintain(nowNs);
     this.#cameWindow.maintain(nowNs);
     this.#pauses.maintain(nowNs);
+    this.#options.pauseCause?.maintain(nowNs);
   }
 
   paused(ns: number, deadlinesMoved: number): void {
-    this.#options.events?.paused(ns, this.#options.nowNs());
-    this.#pauses.paused(ns, deadlinesMoved, this.#options.nowNs());
+    const endNs = this.#options.nowNs();
+    const cause = this.#options.pauseCause?.paused({ endNs, ns });
+    this.#options.events?.paused(ns, endNs, cause && PAUSE_CLAUSES[cause]);
+    this.#pauses.paused({ ns, deadlinesMoved, cause }, endNs);
   }
 
   slowTurn(stage: string, ns: number): void {

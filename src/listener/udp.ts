@@ -61,7 +61,7 @@ export class UdpListener implements Listener {
   }
 
   get ownAddress(): SocketAddress {
-    return this.#socket.ownAddress;
+    return this.socket.ownAddress;
   }
 
   get socket(): UdpSocket {

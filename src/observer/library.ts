@@ -11,7 +11,8 @@ import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { TRACKER } from "../tracker/counters.ts";
 import { CLOCK, type ClockSource, ObserverClock } from "./clock.ts";
-import { Observer, type ObserverOptions } from "./observer.ts";
+import { Observer } from "./observer.ts";
+import type { ObserverOptions } from "./observer_options.ts";
 import { readPidMax } from "../processes/pid_max.ts";
 import { SystemClock } from "./system_clock.ts";
 

@@ -4,52 +4,23 @@
 // from the injected clock.
 import { assert } from "../base/assert.ts";
 import * as limits from "../base/limits.ts";
-import type { ProcessReader } from "../processes/process_reader.ts";
 import { DatagramAccounting } from "../events/accounting.ts";
 import { Refusals } from "../events/refusals.ts";
 import { type Event, eventFromRow, eventFromStall, type StallEvent } from "../events/event.ts";
 import { EventBatch, type EventSink } from "../events/event_batch.ts";
 import type { Stall } from "../events/stall.ts";
 import type { Listener } from "../listener/listener.ts";
-import { Tracker, type TrackerOptions } from "../tracker/tracker.ts";
+import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
+import type { ObserverOptions } from "./observer_options.ts";
 import { ListenerSet } from "./listener_set.ts";
 import { IdentityResolver } from "./identity.ts";
-import type { SelfBeats } from "./self_beats.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import type { SharedPid } from "./shared_pids.ts";
-import type { VerdictOf } from "./stall_queue.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
-
-export interface ObserverOptions
-  extends Pick<TrackerOptions, "evictionPolicy" | "evictionScanWindow" | "room"> {
-  /** Silence after which an agent is stalled; at least 10 ms. */
-  readonly thresholdNs: number;
-  readonly clock: ObserverClock;
-  readonly processes: ProcessReader;
-  /** The observer's own pid-namespace inode; NaN = unknown. */
-  readonly observerInode?: number;
-  /** Reads the kernel's largest pid; undefined = the gate is open. */
-  readonly readPidMax?: (() => number) | undefined;
-  /** Clamped to 1,048,576. */
-  readonly trackerCapacity?: number;
-  readonly admission?: AdmissionOptions;
-  readonly allowCrossNamespace?: boolean;
-  /** Most slots taken at one judge point; default: no limit. */
-  readonly judgeLimit?: number;
-  /**
-   * Time beyond a planned wait for which the observer may not read its sockets; what is longer
-   * moves all deadlines by as much. Default: no limit, silence is silence.
-   */
-  readonly pauseGapNs?: number | undefined;
-  /** Undefined = it is not looked at what the process of a stalled member is doing. */
-  readonly verdictOf?: VerdictOf | undefined;
-  /** Beats of the daemon to itself; undefined = it sends none. */
-  readonly selfBeats?: SelfBeats | undefined;
-}
 
 const NO_LIMITS: AdmissionOptions = { perPidRate: 0, globalRate: 0, globalBurst: 0 };
 
@@ -102,7 +73,8 @@ export class Observer {
     const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
     const { tracker, clock, pauses } = this;
-    this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf });
+    const { guard } = options;
+    this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf, guard });
     this.admission = new Admission(options.admission ?? NO_LIMITS);
     this.#intake = new Intake({
       tracker: this.tracker,
@@ -267,7 +239,7 @@ export class Observer {
 
   /** When a poll or pump has work without a datagram at the earliest; +Infinity = never. */
   nextDeadline(): number {
-    return Math.min(this.tracker.nextDeadline(), this.#intake.lookNs);
+    return Math.min(this.silence.nextDeadlineNs(), this.#intake.lookNs);
   }
 
   /**
@@ -275,7 +247,7 @@ export class Observer {
    * the wait in which it began.
    */
   get waitNsMax(): number {
-    const isWatching = this.tracker.nextDeadline() !== Number.POSITIVE_INFINITY;
+    const isWatching = this.silence.nextDeadlineNs() !== Number.POSITIVE_INFINITY;
     return isWatching ? this.pauses.gapNsMax : Number.POSITIVE_INFINITY;
   }
 

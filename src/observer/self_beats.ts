@@ -64,6 +64,11 @@ class Way {
   sequence = 0;
   /** How many came round. */
   rounds = 0;
+  /** When the last one that came round was sent, and how long it took; NaN = none did. */
+  roundSentNs = Number.NaN;
+  roundTookNs = Number.NaN;
+  /** The daemon itself may send there, as far as is known. */
+  isPossible = true;
   /** NaN = none is under way. */
   sentNs = Number.NaN;
   /** When the first one was due that has not come round since; NaN = all is well. */
@@ -119,6 +124,7 @@ export class SelfBeats {
   impossible(number: number): void {
     this.refused(number);
     this.beginAnew(number);
+    this.#wayOf(number).isPossible = false;
   }
 
   /** The one under way may never come: its socket is another one's. The next may be sent. */
@@ -148,6 +154,9 @@ export class SelfBeats {
     this.counters.add(SELF_BEATS.ended.round);
     this.counters.observe(SELF_BEATS.seconds, tookNs / NS_PER_S);
     way.rounds++;
+    way.roundSentNs = way.sentNs;
+    way.roundTookNs = tookNs;
+    way.isPossible = true;
     way.sentNs = Number.NaN;
     way.waitingNs = Number.NaN;
     return true;
@@ -162,6 +171,31 @@ export class SelfBeats {
   /** How many came round at listener `number`. */
   rounds(number: number): number {
     return this.#ways.get(number)?.rounds ?? 0;
+  }
+
+  /** False: no listener can have one, as where only accepted keys are heard. */
+  get areSent(): boolean {
+    for (const way of this.#ways.values()) if (way.isPossible) return true;
+    return false;
+  }
+
+  /** How long ago the last ones were sent that came round at all listeners; +Infinity = never. */
+  roundAgeNs(): number {
+    const nowNs = this.#options.monotonicNs();
+    let ageNs = 0;
+    for (const { isPossible, roundSentNs } of this.#ways.values()) {
+      if (!isPossible) continue;
+      ageNs = Number.isNaN(roundSentNs) ? Infinity : Math.max(ageNs, nowNs - roundSentNs);
+    }
+    return ageNs;
+  }
+
+  /** How long those took, of the slowest listener; NaN = one never came round anywhere. */
+  roundTookNs(): number {
+    let longestNs = 0;
+    for (const { isPossible, roundTookNs } of this.#ways.values())
+      if (isPossible) longestNs = Math.max(longestNs, roundTookNs);
+    return longestNs;
   }
 
   /** Whether they come round at all listeners. */

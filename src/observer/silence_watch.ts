@@ -8,6 +8,8 @@ import * as limits from "../base/limits.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
+import type { Guard } from "./guard.ts";
+import { GuardWatch } from "./guard_watch.ts";
 import { StallQueue, type VerdictOf } from "./stall_queue.ts";
 
 export const LATES = block({
@@ -24,6 +26,8 @@ interface SilenceOptions {
   /** Slots that are taken at one judge point at most. */
   readonly slotsMax: number;
   readonly verdictOf: VerdictOf | undefined;
+  /** Undefined = silence is never the observer's own fault. */
+  readonly guard: Guard | undefined;
 }
 
 export class SilenceWatch {
@@ -32,6 +36,7 @@ export class SilenceWatch {
   count = 0;
   /** Slots that are taken at one judge point at most. */
   readonly slotsMax: number;
+  readonly guarded: GuardWatch | undefined;
   /** What was found and not yet taken. */
   readonly stalls: StallQueue;
   readonly #tracker: Tracker;
@@ -45,7 +50,9 @@ export class SilenceWatch {
   #emptyCount = 0;
   #consumed = 0;
 
-  constructor({ tracker, clock, pauses, slotsMax, verdictOf }: SilenceOptions) {
+  constructor(options: SilenceOptions) {
+    const { tracker, clock, pauses, slotsMax, verdictOf, guard } = options;
+    this.guarded = guard && new GuardWatch(tracker, guard);
     this.#tracker = tracker;
     this.#clock = clock;
     this.#pauses = pauses;
@@ -86,6 +93,7 @@ export class SilenceWatch {
     this.#pauses.listen(nowNs);
     this.stalls.restart(nowNs);
     this.count++;
+    this.guarded?.look(nowNs);
     if (this.#tracker.nextDeadline() > nowNs) return;
     const latesBefore = this.stalls.lates.length;
     this.#tracker.drainDue(nowNs, this.slotsMax, this.stalls);
@@ -102,6 +110,12 @@ export class SilenceWatch {
     assert(slots.length <= this.slotsMax, "the queue has room for what is judged at once");
     this.stalls.restart(this.#clock.lastNs);
     for (const slot of slots) this.#tracker.ends.judge(slot, this.stalls);
+  }
+
+  /** When a judge point has something to do at the earliest; +Infinity = never. */
+  nextDeadlineNs(): number {
+    const guardNs = this.guarded?.nextDeadlineNs(this.#clock.lastNs);
+    return Math.min(this.#tracker.nextDeadline(), guardNs ?? Number.POSITIVE_INFINITY);
   }
 
   /** Time spent in judge points since the last call. */

@@ -9,30 +9,28 @@
 import { THRESHOLDS_MAX as LANES } from "../base/limits.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { GraceHeap } from "./grace_heap.ts";
+import { laneOf, nearestLane } from "./lane_choice.ts";
+import { mercyNs } from "./mercy.ts";
 import { Pauses } from "./pauses.ts";
 import { LANE_NONE, LINK_NONE, type Slots } from "./slots.ts";
+import type { Terms } from "./terms.ts";
 
 /** No slot: the end of a list, or an empty row. */
 const END = -1;
 
-/** What decides when the member of a slot is late, and when it is stalled. */
-export interface Terms {
-  readonly thresholdNs: number;
-  /** Below the threshold; +Infinity = it is never late. */
-  readonly lateNs: number;
-  /** From its first beat on, in which it is not judged. */
-  readonly graceNs: number;
-}
+/** Rows: of each lane, then of its late ones, then of those that are held and not judged. */
+const HELD = 2 * LANES;
+const ROWS = 3 * LANES;
 
 export class DeadlineLanes {
-  /** Per row, where rows 0..laneCount-1 and those of the late ones have had a threshold. */
-  readonly thresholdNs = new Float64Array(2 * LANES).fill(Number.NaN);
+  /** Per row, of which the first `laneCount` of each kind have had a threshold. */
+  readonly thresholdNs = new Float64Array(ROWS).fill(Number.NaN);
   /** The silence that takes a member out of its row. */
-  readonly dueNs = new Float64Array(2 * LANES).fill(Number.NaN);
+  readonly dueNs = new Float64Array(ROWS).fill(Number.NaN);
   /** Below this silence a beat is nothing but one: 0 = it ends something. */
-  readonly steadyNs = new Float64Array(2 * LANES);
-  readonly head = new Int32Array(2 * LANES).fill(END);
-  readonly tail = new Int32Array(2 * LANES).fill(END);
+  readonly steadyNs = new Float64Array(ROWS);
+  readonly head = new Int32Array(ROWS).fill(END);
+  readonly tail = new Int32Array(ROWS).fill(END);
   /** Per lane; its members, also those whose stall was reported. */
   readonly count = new Int32Array(LANES);
   readonly lateNs = new Float64Array(LANES).fill(Number.NaN);
@@ -40,6 +38,12 @@ export class DeadlineLanes {
   readonly pauses = new Pauses();
   /** Silent members whose grace is not over. */
   readonly graces: GraceHeap;
+  /** Those in held rows. */
+  heldCount = 0;
+  /** No member that is held is due. */
+  isHolding = false;
+  /** Told whose silence is over that was held or stalled: it beat, ended, or left. */
+  onHeard: ((key: number) => void) | undefined = undefined;
   readonly #slots: Slots;
   readonly #counters: TrackerCounters;
   #laneCount = 0;
@@ -59,6 +63,10 @@ export class DeadlineLanes {
     return LANES + lane;
   }
 
+  heldRowOf(lane: number): number {
+    return HELD + lane;
+  }
+
   /** Silence after which the member of `slot` is stalled. */
   thresholdOf(slot: number): number {
     return this.thresholdNs[this.#slots.lane[slot]!]!;
@@ -69,7 +77,7 @@ export class DeadlineLanes {
     return this.lateNs[this.#slots.lane[slot]! % LANES]!;
   }
 
-  /** It was silent for so long, and has not beaten since. */
+  /** It was silent for so long, and has not beaten since; or it is held. */
   isLate(slot: number): boolean {
     return this.#slots.lane[slot]! >= LANES;
   }
@@ -79,11 +87,16 @@ export class DeadlineLanes {
     return this.#slots.graceEndNs[slot]! > this.pauses.awakeNs(nowNs);
   }
 
+  /** Of its silence, what does not count. */
+  excusedNs(slot: number): number {
+    return this.pauses.excusedNs(this.#slots.lastNs[slot]!, this.thresholdOf(slot));
+  }
+
   /** When the member of `slot` is stalled if no beat of it comes. */
   deadlineOf(slot: number): number {
     const { lastNs, graceEndNs } = this.#slots;
     const last = lastNs[slot]!;
-    const silentNs = last + this.thresholdOf(slot) + this.pauses.excusedNs(last);
+    const silentNs = last + this.thresholdOf(slot) + this.excusedNs(slot);
     return Math.max(silentNs, graceEndNs[slot]! + this.pauses.totalNs);
   }
 
@@ -138,7 +151,8 @@ export class DeadlineLanes {
         this.thresholdOf(slot) === terms.thresholdNs && this.lateOf(slot) === terms.lateNs;
       if (isSame && graceEndNs[slot]! === endNs) continue;
       const isWaiting = prev[slot]! !== LINK_NONE || this.graces.has(slot);
-      const graceNs = this.pauses.awakeNs(this.#mercyNs(slot, terms, endNs, nowNs));
+      const silence = { slot, lastNs: lastNs[slot]!, endNs, nowNs };
+      const graceNs = this.pauses.awakeNs(mercyNs(this, silence, terms));
       this.unlink(slot);
       this.count[laneOf[slot]! % LANES]! -= 1;
       graceEndNs[slot] = Math.max(endNs, graceNs);
@@ -164,30 +178,27 @@ export class DeadlineLanes {
     }
   }
 
-  /**
-   * Observer time before which the member of `slot` is not judged by `terms` that begin to hold at
-   * `nowNs`: when its old deadline is over, or after a whole silence of the new ones, whichever is
-   * first; -Infinity = they are no stricter.
-   */
-  #mercyNs(slot: number, { thresholdNs, lateNs }: Terms, endNs: number, nowNs: number): number {
-    const last = this.#slots.lastNs[slot]!;
-    const excusedNs = this.pauses.excusedNs(last);
-    const dueNs = Math.max(last + thresholdNs + excusedNs, endNs + this.pauses.totalNs);
-    const oldDueNs = this.deadlineOf(slot);
-    const stallNs = dueNs < oldDueNs ? Math.min(oldDueNs, nowNs + thresholdNs) : -Infinity;
-    const oldLateNs = this.lateOf(slot);
-    if (this.isLate(slot) || lateNs >= oldLateNs) return stallNs;
-    const oldLateDueNs = last + oldLateNs + excusedNs;
-    const lateDueNs = Math.min(oldLateDueNs, nowNs + lateNs, Math.max(dueNs, stallNs));
-    return Math.max(stallNs, lateDueNs);
-  }
-
   /** The member of `slot` is late from now on, until it beats. */
   makeLate(slot: number): void {
-    const { lane, lastNs } = this.#slots;
+    this.#moveTo(slot, this.lateRowOf(this.#slots.lane[slot]!));
+  }
+
+  /** The member of `slot` is silent for its threshold, and is not judged while `isHolding`. */
+  hold(slot: number): void {
+    this.#moveTo(slot, this.heldRowOf(this.#slots.lane[slot]! % LANES));
+    this.heldCount += 1;
+  }
+
+  /** The process of the member of `slot` has ended: nobody holds it. */
+  ended(slot: number): void {
+    const { lane, key } = this.#slots;
+    if (lane[slot]! < HELD) {
+      this.onHeard?.(key[slot]!);
+      return;
+    }
     this.unlink(slot);
-    lane[slot] = this.lateRowOf(lane[slot]!);
-    this.#link(slot, lastNs[slot]!);
+    lane[slot]! %= LANES;
+    this.#linkSilent(slot);
   }
 
   /** The member of `slot` is silent, and waits for the end of its grace. */
@@ -233,6 +244,9 @@ export class DeadlineLanes {
     if (after === END) this.tail[lane] = before;
     else slots.prev[after] = before;
     slots.prev[slot] = LINK_NONE;
+    if (lane < HELD) return;
+    this.heldCount -= 1;
+    this.onHeard?.(slots.key[slot]!);
   }
 
   /** An accepted beat of `slot` at `nowNs`: it becomes the youngest of its lane. */
@@ -280,15 +294,23 @@ export class DeadlineLanes {
       deadline = Math.min(deadline, this.#headDeadline(lane));
       if (this.lateNs[lane]! !== Number.POSITIVE_INFINITY)
         deadline = Math.min(deadline, this.#headDeadline(this.lateRowOf(lane)));
+      if (this.heldCount > 0 && !this.isHolding)
+        deadline = Math.min(deadline, this.#headDeadline(this.heldRowOf(lane)));
     }
     return deadline;
+  }
+
+  #moveTo(slot: number, row: number): void {
+    this.unlink(slot);
+    this.#slots.lane[slot] = row;
+    this.#link(slot, this.#slots.lastNs[slot]!);
   }
 
   #headDeadline(row: number): number {
     const head = this.head[row]!;
     if (head === END) return Number.POSITIVE_INFINITY;
     const lastNs = this.#slots.lastNs[head]!;
-    return lastNs + this.dueNs[row]! + this.pauses.excusedNs(lastNs);
+    return lastNs + this.dueNs[row]! + this.pauses.excusedNs(lastNs, this.thresholdNs[row]!);
   }
 
   /**
@@ -345,44 +367,24 @@ export class DeadlineLanes {
     this.tail[lane] = slot;
   }
 
-  /** The lane of these two, -1 if there is none. */
-  #laneOf(thresholdNs: number, lateNs: number): number {
-    for (let lane = 0; lane < this.#laneCount; lane++)
-      if (this.thresholdNs[lane]! === thresholdNs && this.lateNs[lane]! === lateNs) return lane;
-    return -1;
-  }
-
   /** The lane for a member with these two; one without members may become it. */
   #laneFor(thresholdNs: number, lateNs: number): number {
-    const found = this.#laneOf(thresholdNs, lateNs);
+    const found = laneOf(this, thresholdNs, lateNs);
     if (found >= 0) return found;
     let lane = this.#laneCount;
     if (lane < LANES) this.#laneCount += 1;
     else lane = this.count.indexOf(0);
-    if (lane < 0) return this.#nearestLane(thresholdNs);
-    const lateRow = this.lateRowOf(lane);
+    if (lane < 0) {
+      this.#counters.add(TRACKER.invariantViolations);
+      return nearestLane(this.thresholdNs.subarray(0, LANES), thresholdNs);
+    }
     this.lateNs[lane] = lateNs;
-    for (const row of [lane, lateRow]) this.thresholdNs[row] = thresholdNs;
+    for (let row = lane; row < ROWS; row += LANES) {
+      this.thresholdNs[row] = thresholdNs;
+      this.dueNs[row] = thresholdNs;
+    }
     this.dueNs[lane] = Math.min(lateNs, thresholdNs);
-    this.dueNs[lateRow] = thresholdNs;
     this.steadyNs[lane] = this.dueNs[lane]!;
     return lane;
-  }
-
-  /**
-   * All lanes are taken: the next shorter threshold judges early, never late; without one, the
-   * shortest.
-   */
-  #nearestLane(thresholdNs: number): number {
-    this.#counters.add(TRACKER.invariantViolations);
-    let below = -1;
-    let smallest = 0;
-    for (let lane = 0; lane < LANES; lane++) {
-      const candidate = this.thresholdNs[lane]!;
-      if (candidate < this.thresholdNs[smallest]!) smallest = lane;
-      if (candidate > thresholdNs) continue;
-      if (below < 0 || candidate > this.thresholdNs[below]!) below = lane;
-    }
-    return below < 0 ? smallest : below;
   }
 }

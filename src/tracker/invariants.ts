@@ -97,12 +97,16 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
   const members = new Int32Array(lanes.laneCount);
   for (let slot = 0; slot < len; slot++) members[slots.lane[slot]! % lanes.lateRowOf(0)]! += 1;
   let linked = 0;
+  let heldCount = 0;
   let deadline = Number.POSITIVE_INFINITY;
   for (let lane = 0; lane < lanes.laneCount; lane++) {
     assert(lanes.count[lane] === members[lane], "LN3: a lane counts its members");
-    for (const row of [lane, lanes.lateRowOf(lane)]) {
+    const held = lanes.heldRowOf(lane);
+    for (const row of [lane, lanes.lateRowOf(lane), held]) {
       const { count, earliestNs } = checkRow(slots, lanes, row, len);
       linked += count;
+      if (row === held) heldCount += count;
+      if (row === held && lanes.isHolding) continue;
       deadline = Math.min(deadline, earliestNs);
     }
   }
@@ -113,6 +117,7 @@ function checkLanes({ slots, lanes, len, latchedCount }: SlotTable): void {
     const topNs = slots.graceEndNs[lanes.graces.top]!;
     assert(topNs <= slots.graceEndNs[slot]!, "LN4: the top of the heap is over first");
   }
+  assert(heldCount === lanes.heldCount, "LN3: those that are held are counted");
   assert(linked === len - latchedCount, "LN3: lanes and heap hold exactly the un-latched slots");
   assert(lanes.nextDeadline() === deadline, "LN4: the next deadline is the earliest");
 }
@@ -136,7 +141,7 @@ function checkRow(
     count += 1;
     assert(count <= len, "LN3: a lane ends");
     const lastNs = slots.lastNs[slot]!;
-    const dueNs = lastNs + lanes.dueNs[row]! + lanes.pauses.excusedNs(lastNs);
+    const dueNs = lastNs + lanes.dueNs[row]! + lanes.excusedNs(slot);
     assert(dueNs >= dueBeforeNs, "LN2: deadlines never decrease");
     dueBeforeNs = dueNs;
     earliestNs = Math.min(earliestNs, dueNs);

@@ -33,7 +33,8 @@ export class Pauses {
   }
 
   /**
-   * No silence counts that is older than `nowNs`: each member has a whole threshold from here on.
+   * No silence counts that is older than `nowNs`, so that each member has a whole threshold from
+   * here on, unless it was given one back since its last beat.
    */
   beginAnew(nowNs: number): void {
     this.#anewNs = nowNs;
@@ -51,10 +52,17 @@ export class Pauses {
     return nowNs - this.totalNs;
   }
 
-  /** By how much the deadline of a member whose last beat was at `lastNs` is later. */
-  excusedNs(lastNs: number): number {
+  /**
+   * By how much the deadline of a member whose last beat was at `lastNs` is later. Of silence that
+   * began again at most one threshold is given back: else a member with a long one would never be
+   * judged on a machine that stands still now and then.
+   */
+  excusedNs(lastNs: number, thresholdNs: number): number {
+    const pausedNs = this.sinceNs(lastNs);
     const anewNs = this.#anewNs;
-    return lastNs < anewNs ? anewNs - lastNs + this.sinceNs(anewNs) : this.sinceNs(lastNs);
+    if (lastNs >= anewNs) return pausedNs;
+    const silentNs = anewNs - lastNs - (pausedNs - this.sinceNs(anewNs));
+    return pausedNs + Math.min(thresholdNs, silentNs);
   }
 
   /** The sum of the pauses that ended after `lastNs`. */

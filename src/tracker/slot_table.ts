@@ -10,7 +10,7 @@ import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
-import { DeadlineLanes, type Terms } from "./deadline_lanes.ts";
+import { DeadlineLanes } from "./deadline_lanes.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
@@ -22,6 +22,7 @@ import {
   SLOT_STALL_EMITTED,
   Slots,
 } from "./slots.ts";
+import type { Terms } from "./terms.ts";
 import { UidShare } from "./uid_share.ts";
 
 /** Who a member is. */
@@ -149,6 +150,7 @@ export class SlotTable {
     if (this.slots.hasEnded(slot)) return;
     this.slots.flags[slot]! |= SLOT_ENDED;
     this.agents.ended(this.slots.agent[slot]!);
+    this.lanes.ended(slot);
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */
@@ -161,6 +163,7 @@ export class SlotTable {
   unlatch(slot: number): void {
     this.slots.flags[slot]! &= ~SLOT_STALL_EMITTED;
     this.latchedCount -= 1;
+    this.lanes.onHeard?.(this.slots.key[slot]!);
   }
 
   /** Writes a fresh row into the vacated slot of a datagram. */

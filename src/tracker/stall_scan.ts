@@ -26,7 +26,14 @@ export interface JudgeGate {
   mayJudge(slot: number, nowNs: number): boolean;
 }
 
+/** Asked of each slot that is due and would be a stall, while the slot is valid. */
+export interface SilenceGuard {
+  /** True: it is held, and neither judged nor counted. */
+  holds(slot: number, nowNs: number): boolean;
+}
+
 export class StallScan {
+  guard: SilenceGuard | undefined = undefined;
   gate: JudgeGate | undefined = undefined;
   readonly #table: SlotTable;
   readonly #eviction: Eviction;
@@ -54,7 +61,9 @@ export class StallScan {
     this.#movesLeft = slotsMax - lanes.endGraces(nowNs, slotsMax);
     let taken = 0;
     for (let lane = 0; lane < lanes.laneCount; lane++) {
-      // The late ones have been silent for longer.
+      // Those that were held have been silent for the longest, then the late ones.
+      if (lanes.heldCount > 0 && !lanes.isHolding)
+        taken += this.#drainRow(lanes.heldRowOf(lane), nowNs, thresholdNs, sink);
       taken += this.#drainRow(lanes.lateRowOf(lane), nowNs, thresholdNs, sink);
       taken += this.#drainRow(lane, nowNs, thresholdNs, sink);
     }
@@ -82,20 +91,27 @@ export class StallScan {
       // It may have another threshold by now, or a grace.
       const head = this.#headSilentFor(row, nowNs, isOwn ? thresholds[row]! : thresholdNs);
       if (head !== slot || lanes.isInGrace(slot, nowNs)) continue;
-      this.#judge(slot, sink);
-      taken += 1;
+      if (this.#judge(slot, nowNs, sink)) taken += 1;
     }
     return taken;
   }
 
-  #judge(slot: number, sink: StallSink): void {
+  /** False: it is held. */
+  #judge(slot: number, nowNs: number, sink: StallSink): boolean {
     this.#movesLeft -= 1;
     if (this.excuses?.(slot) === true) this.leave(slot);
     else if (this.#heldByOtherProcess(slot)) this.#retire(slot);
     else {
+      // What is known to have ended is no silence.
+      const isSilent = !this.#table.slots.hasEnded(slot);
+      if (isSilent && this.guard?.holds(slot, nowNs) === true) {
+        this.#table.lanes.hold(slot);
+        return false;
+      }
       this.#table.latch(slot);
       sink.onStall(slot);
     }
+    return true;
   }
 
   // The end of its process was reported: that says more.
@@ -112,8 +128,7 @@ export class StallScan {
     if (slot < 0) return -1;
     const lastNs = slots.lastNs[slot]!;
     const silenceNs = saturatingSub(nowNs, lastNs);
-    const isSilent =
-      silenceNs >= silenceNsMin && silenceNs >= silenceNsMin + lanes.pauses.excusedNs(lastNs);
+    const isSilent = silenceNs >= silenceNsMin && silenceNs >= silenceNsMin + lanes.excusedNs(slot);
     return isSilent ? slot : -1;
   }
 

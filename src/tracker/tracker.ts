@@ -26,7 +26,7 @@ import { memberKey } from "./member_key.ts";
 import { beginsAnew, followRun } from "./numbering.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
-import { type JudgeGate, StallScan, type StallSink } from "./stall_scan.ts";
+import { type JudgeGate, type SilenceGuard, StallScan, type StallSink } from "./stall_scan.ts";
 import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
 
 /** Slots of a tracker made without options (spec 03). */
@@ -247,6 +247,11 @@ export class Tracker {
   /** Who may put off that a member is judged, until it is known who it is; nobody at first. */
   set judgeGate(gate: JudgeGate) {
     this.#scan.gate = gate;
+  }
+
+  /** Who may hold members that are silent for their threshold; nobody at first. */
+  set guard(guard: SilenceGuard) {
+    this.#scan.guard = guard;
   }
 
   /** Times in which no member could be heard: they move all deadlines. */

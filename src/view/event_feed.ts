@@ -32,6 +32,19 @@ interface Back {
   readonly pid: number;
 }
 
+interface GuardBegan {
+  readonly silent: number;
+  readonly members: number;
+  readonly windowNs: number;
+}
+
+interface GuardEnded {
+  readonly tookNs: number;
+  readonly silent: number;
+  /** What spoke for the observer's own fault; undefined = nothing. */
+  readonly evidence: string | undefined;
+}
+
 export class EventFeed {
   readonly #options: EventFeedOptions;
 
@@ -88,9 +101,24 @@ export class EventFeed {
     this.#add("complete", agent, observerNs, { members, expected });
   }
 
-  paused(ns: number, observerNs: number): void {
-    const detail = `for ${wholeMsFromNs(ns)}ms`;
+  /** `cause`: why, as a clause; undefined = that is not known. */
+  paused(ns: number, observerNs: number, cause?: string): void {
+    const length = `for ${wholeMsFromNs(ns)}ms`;
+    const detail = cause === undefined ? length : `${length}: ${cause}`;
     this.#put({ time: this.#time(observerNs), kind: "observer_paused", agent: "", detail });
+  }
+
+  guardActive({ silent, members, windowNs }: GuardBegan, observerNs: number): void {
+    const window = durationText(wholeMsFromNs(windowNs));
+    const detail = `active: ${silent} of ${members} fell silent within ${window}`;
+    this.#put({ time: this.#time(observerNs), kind: "guard", agent: "", detail });
+  }
+
+  guardOver({ tookNs, silent, evidence }: GuardEnded, observerNs: number): void {
+    const length = durationText(wholeMsFromNs(tookNs));
+    const why = evidence === undefined ? "" : ` (${evidence})`;
+    const detail = `over after ${length}${why}: ${silent} still silent`;
+    this.#put({ time: this.#time(observerNs), kind: "guard", agent: "", detail });
   }
 
   muted({ observerNs, target, phase, reason, how }: MuteEvent): void {

@@ -2,6 +2,5 @@
 import type { SlotTable } from "../tracker/slot_table.ts";
 
 export function silenceNs({ slots, lanes }: SlotTable, slot: number, nowNs: number): number {
-  const lastNs = slots.lastNs[slot]!;
-  return Math.max(0, nowNs - lastNs - lanes.pauses.excusedNs(lastNs));
+  return Math.max(0, nowNs - slots.lastNs[slot]! - lanes.excusedNs(slot));
 }

@@ -48,7 +48,7 @@ interface ObserverPause {
   readonly cause?: string;
 }
 
-interface ObserverGuard {
+export interface ObserverGuard {
   readonly since: string;
   readonly silent: number;
   readonly members: number;

@@ -1,5 +1,6 @@
 // The read model: what the daemon knows, as plain objects that are made when they are asked for.
 // What shows a state reads it here, and nothing else reaches into the columns of the stages.
+import type { GuardView } from "../observer/guard.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
@@ -65,6 +66,8 @@ interface ObserverView {
   readonly nowNs: number;
   /** When the last pause ended, and its length; undefined = there was none. */
   readonly lastPause: PauseView | undefined;
+  /** Undefined = it is not active. */
+  readonly guard: GuardView | undefined;
 }
 
 export class View {
@@ -107,7 +110,8 @@ export class View {
     const { observer, pauseCause } = this.#sources;
     const { last } = observer.tracker.pauses;
     const lastPause = last && { ...last, cause: pauseCause.of(last) };
-    return { nowNs: observer.clock.lastNs, lastPause };
+    const guard = observer.silence.guarded?.guard.view;
+    return { nowNs: observer.clock.lastNs, lastPause, guard };
   }
 
   /** Where the file has its first problem, if another configuration is in force because of it. */

@@ -57,6 +57,16 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/observer/self_beats.test.ts",
     words: "toEqual({ round: 1, refused: 0, lost: 1 })",
   },
+  varta_guard_active: {
+    why: "it takes many members that a rule names",
+    file: "test/observer/guard_watch.test.ts",
+    words: "GUARD.active",
+  },
+  varta_guard_total: {
+    why: "it takes many members that a rule names",
+    file: "test/observer/guard_watch.test.ts",
+    words: "GUARD.times",
+  },
   varta_control_requests_total: {
     why: SOCKETS,
     file: "test/control/control_server.test.ts",
@@ -314,6 +324,7 @@ function look(text: string): void {
 
 test.each([
   { seed: 24, steps: 1_500, agents: 16, livesSkipped: 2 },
+  { seed: 12, steps: 1_500, agents: 16, livesSkipped: 2 },
   { seed: 17, steps: 250, agents: 250 },
   { seed: 7, steps: 400, agents: 12 },
 ])("lives of the daemon: %j", (options) => {

@@ -4,7 +4,7 @@ import { REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { type Event, eventFromRow } from "../../src/events/event.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
-import type { ObserverOptions } from "../../src/observer/observer.ts";
+import type { ObserverOptions } from "../../src/observer/observer_options.ts";
 import { LibraryObserver } from "../../src/observer/library.ts";
 import { type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
 import { OWN_INODE, ScriptedProcesses } from "../support/scripted_processes.ts";

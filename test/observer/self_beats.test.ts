@@ -6,6 +6,8 @@ import { REJECT_WRONG_SIZE } from "../../src/base/reject_reason.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { SELF_BEAT_LATE_NS, SELF_BEATS, SelfBeats } from "../../src/observer/self_beats.ts";
+import { HeardSelfBeats } from "../../src/observer/self_beat.ts";
+import { ObserverClock } from "../../src/observer/clock.ts";
 import { decode } from "../../src/wire/decode.ts";
 import { encode } from "../../src/wire/encode.ts";
 import {
@@ -231,3 +233,47 @@ function decoded(bytes: Uint8Array): Extract<ReturnType<typeof decode>, { ok: tr
   if (!result.ok) throw new Error("the frame is not valid");
   return result;
 }
+
+describe("HeardSelfBeats", () => {
+  const AHEAD = 50 * NS_PER_S;
+
+  /** The observer's clock is elsewhere, and goes at the same rate. */
+  function heard(): HeardSelfBeats {
+    const clock = new ObserverClock({ readNs: () => nowNs + AHEAD });
+    clock.nowNs();
+    return new HeardSelfBeats(beats, clock);
+  }
+
+  function roundTrip(listener: number, tookNs: number): void {
+    const frame = begun(beats, listener);
+    nowNs += tookNs;
+    expect(beats.takes(new Uint32Array(frame.buffer), 0, listener)).toBe(true);
+  }
+
+  test("says of the slowest listener when it was sent, by the observer's clock, and its time", () => {
+    roundTrip(0, 3 * NS_PER_MS);
+    roundTrip(1, NS_PER_MS);
+    nowNs += NS_PER_S;
+    const all = heard();
+    expect(all.isKept).toBe(true);
+    expect(all.sentNs).toBe(NS_PER_S + AHEAD);
+    expect(all.tookNs).toBe(3 * NS_PER_MS);
+  });
+
+  test("says that none went round as long as one listener's did not", () => {
+    roundTrip(0, NS_PER_MS);
+    begun(beats, 1);
+    const all = heard();
+    expect(all.isKept).toBe(true);
+    expect(all.sentNs).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test("asks nothing of a listener to which the daemon itself may not send", () => {
+    begun(beats, 1);
+    beats.impossible(1);
+    expect(heard().isKept).toBe(false);
+    roundTrip(0, NS_PER_MS);
+    expect(heard().isKept).toBe(true);
+    expect(heard().tookNs).toBe(NS_PER_MS);
+  });
+});

@@ -12,7 +12,7 @@ import { AllowList } from "../../src/listener/allow_list.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
-import type { ObserverOptions } from "../../src/observer/observer.ts";
+import type { ObserverOptions } from "../../src/observer/observer_options.ts";
 import { LibraryObserver } from "../../src/observer/library.ts";
 import { referenceEncode } from "../reference/frame.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";

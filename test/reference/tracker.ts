@@ -294,11 +294,13 @@ export class ReferenceTracker {
     return hit === undefined ? undefined : this.slots[hit];
   }
 
-  /** Time since the last beat of `slot` that is no silence. */
-  excusedNs({ lastNs }: { readonly lastNs: number }): number {
+  /** Time since the last beat of `slot` that is no silence, by its threshold. */
+  excusedNs({ lastNs, lane }: Pick<ReferenceSlot, "lastNs" | "lane">): number {
+    const pausedNs = this.pausedNs(lastNs);
     const anewNs = this.pauses.findLast(({ anew }) => anew)?.endNs;
-    if (anewNs === undefined || lastNs >= anewNs) return this.pausedNs(lastNs);
-    return anewNs - lastNs + this.pausedNs(anewNs);
+    if (anewNs === undefined || lastNs >= anewNs) return pausedNs;
+    const silentBeforeNs = anewNs - lastNs - (pausedNs - this.pausedNs(anewNs));
+    return pausedNs + Math.min(silentBeforeNs, lane.thresholdNs);
   }
 
   /** Time since `lastNs` in which no agent could be heard, of the last 64 such times. */
@@ -357,10 +359,14 @@ export class ReferenceTracker {
 
   /** When a member is late or stalled by `terms` at the earliest, if they are the stricter ones. */
   #judgedNs(slot: ReferenceSlot, nowNs: number, terms: ReferenceTerms, graceEndNs: number): number {
-    const after = (silenceNs: number) => slot.lastNs + silenceNs + this.excusedNs(slot);
+    const after = (silenceNs: number, { thresholdNs } = slot.lane) =>
+      slot.lastNs + silenceNs + this.excusedNs({ ...slot, lane: { ...slot.lane, thresholdNs } });
     const pausedNs = nowNs - this.awakeNs(nowNs);
     const before = Math.max(after(slot.lane.thresholdNs), slot.graceEndNs + pausedNs);
-    const plain = Math.max(after(terms.thresholdNs), graceEndNs + pausedNs);
+    const plain = Math.max(
+      after(terms.thresholdNs, { ...slot.lane, ...terms }),
+      graceEndNs + pausedNs,
+    );
     const stallNs = plain < before ? Math.min(before, nowNs + terms.thresholdNs) : -Infinity;
     if (slot.late || terms.lateNs >= slot.lane.lateNs) return stallNs;
     const lateNs = Math.min(after(slot.lane.lateNs), nowNs + terms.lateNs);

@@ -9,7 +9,8 @@ import type { Listener } from "../../src/listener/listener.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import { Identification } from "../../src/observer/identification.ts";
-import { Observer, type ObserverOptions } from "../../src/observer/observer.ts";
+import { Observer } from "../../src/observer/observer.ts";
+import type { ObserverOptions } from "../../src/observer/observer_options.ts";
 import { Recovery } from "../../src/recovery/recovery.ts";
 import type { RecoveryOptions } from "../../src/recovery/recovery_options.ts";
 

@@ -1,7 +1,7 @@
 // Members that get other terms all at once (spec 17 section 4): what they are judged by, and the
 // order of the lanes afterwards. Times are small numbers; the threshold at first is 100.
 import { describe, expect, test } from "bun:test";
-import type { Terms } from "../../src/tracker/deadline_lanes.ts";
+import type { Terms } from "../../src/tracker/terms.ts";
 import { Harness } from "./harness.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;

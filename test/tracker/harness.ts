@@ -9,7 +9,7 @@ import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { byLastBeat } from "../../src/tracker/beat_order.ts";
 import { TRACKER } from "../../src/tracker/counters.ts";
-import type { Terms } from "../../src/tracker/deadline_lanes.ts";
+import type { Terms } from "../../src/tracker/terms.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";

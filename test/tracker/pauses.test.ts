@@ -52,6 +52,27 @@ describe("a pause", () => {
     h.tracker.checkInvariants();
   });
 
+  test("gives back one threshold at most between two beats: who died is judged, however often it stands still", () => {
+    const h = new Harness({ capacity: 4 });
+    h.beat(1, 1, 0);
+    h.beat(2, 1, 0);
+    h.change(2, 10 * THRESHOLD);
+    // Of each 300, 50 are a pause, after which silence begins again.
+    for (let now = 300; now <= 3_000; now += 300) {
+      h.tracker.pauses.add(now, 50);
+      h.tracker.pauses.beginAnew(now);
+      if (now === 2_100) h.beat(3, 1, now);
+    }
+    h.change(3, 10 * THRESHOLD);
+    const deadlines = [1, 2, 3].map((pid) =>
+      h.tracker.table.lanes.deadlineOf(h.tracker.slotOf(pid)),
+    );
+    // Twice its threshold of silence while it could be heard, and the pauses.
+    expect(deadlines).toEqual([200 + 500, 2_000 + 500, 3_000 + 1_000]);
+    expect(h.due(3_000).stalled).toEqual([1, 2]);
+    h.tracker.checkInvariants();
+  });
+
   test("does not begin the silence again for which an agent is evicted", () => {
     const h = new Harness({ capacity: 1, policy: "balanced" });
     h.beat(1, 1, 0);

@@ -151,6 +151,19 @@ const LIVENESS_KEYS = {
   shutdown_after: restart("shutdownAfterNs", duration({ minMs: 0 }), "Run time, for tests"),
 };
 
+const GUARD_KEYS = {
+  share: live("share", integer({ min: 1, max: 99,
+      zeroWould: "hold every stall", offBy: "guard.off = true" }),
+    "More than this of the members silent at once is held, not judged", { byDefault: 50, unit: "%" }),
+  members: live("members", integer({ min: 2, max: TRACKER_CAPACITY_MAX,
+      zeroWould: "hold a single stall", offBy: "guard.off = true" }),
+    "Members that must be present for that", { byDefault: 10, unit: "members" }),
+  window: live("windowNs", duration({ minMs: THRESHOLD_NS_MIN / NS_PER_MS,
+      zeroWould: "never find two that fall silent at once", offBy: "guard.off = true" }),
+    "Time within which they fall silent; without it the largest threshold of the silent"),
+  off: live("off", flag, "Judge however many fall silent at once", { byDefault: false }),
+};
+
 const CONTROL_KEYS = {
   path: live("path", socketPath("the control socket"), "Control socket",
     { computed: "`control.sock` beside the first Unix listener" }),
@@ -175,6 +188,7 @@ export const TABLES = {
   export: EXPORT_KEYS,
   control: CONTROL_KEYS,
   metrics: METRICS_KEYS,
+  guard: GUARD_KEYS,
   liveness: LIVENESS_KEYS,
   log: LOG_KEYS,
 } as const;

@@ -6,7 +6,7 @@ import { type AgentName, type MemberFacts, nameFor } from "../../agents/naming.t
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../agents/rules.ts";
 import { isFixedName } from "../../config/keys/agent_keys.ts";
 import { byLastBeat } from "../../tracker/beat_order.ts";
-import type { Terms } from "../../tracker/deadline_lanes.ts";
+import type { Terms } from "../../tracker/terms.ts";
 import type { Tracker } from "../../tracker/tracker.ts";
 
 /** The name that a rule gave last, and what it was made of. */

@@ -8,6 +8,7 @@ import type { PreparedDoors } from "../door_change.ts";
 import type { FilePlaces } from "../live_config.ts";
 import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
 import { monotonicNs } from "../monotonic.ts";
+import { guardSettings } from "../guard_reports.ts";
 import { type Parts, pauseGapNs } from "../parts.ts";
 import type { NextConfig } from "./next_config.ts";
 import { Rematch } from "./rematch.ts";
@@ -74,6 +75,7 @@ export class Swap {
     observer.admission.change(next.limits);
     const thresholdNs = shortestThresholdNs(next);
     observer.pauses.gapNsMax = pauseGapNs(thresholdNs);
+    observer.silence.guarded?.guard.change(guardSettings(next), nowNs);
     rubbish.change(thresholdNs);
     thresholdChanged(thresholdNs);
     doors.commit(nowNs);

@@ -1,0 +1,104 @@
+// The guard in an observer (spec 12 section 10): who is held, who is judged, and when.
+import { describe, expect, test } from "bun:test";
+import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { Guard } from "../../src/observer/guard.ts";
+import { GUARD } from "../../src/observer/guard_watch.ts";
+import { memberState } from "../../src/tracker/member_state.ts";
+import { beatOf } from "../support/scripted_listener.ts";
+import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
+import { FakeSelfBeat, GUARD_DEFAULTS, range } from "./guard_world.ts";
+
+const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
+
+/** `members` agents that have just beaten; rules name them all. */
+function watching(members: number, pauseGapNs?: number) {
+  const selfBeat = new FakeSelfBeat();
+  const guard = new Guard(GUARD_DEFAULTS, selfBeat);
+  const harness = new ObserverHarness({ guard, pauseGapNs });
+  const { tracker, silence } = harness.observer;
+  let nonce = 0;
+  const beat = (pids: readonly number[]) => {
+    nonce += 1;
+    harness.receive(...pids.map((pid) => beatOf(pid, { peerPid: 0, nonce })));
+  };
+  beat(range(members, 100));
+  for (let slot = 0; slot < tracker.len; slot++) tracker.table.slots.rule[slot] = 0;
+  const state = (pid: number) =>
+    memberState(tracker.table, tracker.slotOf(pid), harness.observer.clock.lastNs);
+  const pass = (ms: number) => {
+    harness.observer.allowIdle(ms * NS_PER_MS);
+    harness.pass(ms);
+    harness.pump();
+    return harness.stalls();
+  };
+  return { selfBeat, guard, harness, tracker, watch: silence.guarded!, beat, state, pass };
+}
+
+describe("an observer with a guard", () => {
+  test("reports no more than the half that fell silent before it became active", () => {
+    const { pass, state, watch } = watching(12);
+    expect(pass(THRESHOLD_MS)).toEqual(range(6, 100));
+    expect(range(12, 100).map(state)).toEqual([
+      ...Array(6).fill("stalled"),
+      ...Array(6).fill("late"),
+    ]);
+    watch.counters.refresh(0);
+    expect(watch.beating).toBe(0);
+    expect([GUARD.active, GUARD.times].map((cell) => watch.counters.get(cell))).toEqual([1, 1]);
+  });
+
+  test("reports those who still are silent after one more threshold and a self-beat", () => {
+    const { pass, selfBeat, harness, beat } = watching(12);
+    pass(THRESHOLD_MS);
+    expect(pass(THRESHOLD_MS / 2)).toEqual([]);
+    selfBeat.sentNs = harness.observer.clock.lastNs;
+    beat([111]);
+    expect(harness.observer.nextDeadline()).toBe(harness.clock.ns + THRESHOLD_NS / 2);
+    expect(pass(THRESHOLD_MS / 2)).toEqual(range(5, 106));
+    expect(pass(THRESHOLD_MS / 2)).toEqual([111]);
+  });
+
+  test("is over when all are heard again, and reported nobody that it held", () => {
+    const { pass, guard, beat, tracker } = watching(12);
+    pass(THRESHOLD_MS);
+    beat(range(12, 100));
+    expect(pass(1)).toEqual([]);
+    expect(guard.changes.map(({ kind }) => kind)).toEqual(["active", "over"]);
+    expect([tracker.table.lanes.isHolding, tracker.table.lanes.heldCount]).toEqual([false, 0]);
+  });
+
+  test("judges a member whose end is known, whoever is held", () => {
+    const { pass, tracker } = watching(12);
+    pass(THRESHOLD_MS);
+    tracker.ends.note(tracker.slotOf(108));
+    expect(pass(1)).toEqual([108]);
+  });
+
+  test("reports one that falls silent later as ever", () => {
+    const { pass, selfBeat, harness, beat } = watching(12);
+    pass(THRESHOLD_MS);
+    selfBeat.sentNs = harness.observer.clock.lastNs;
+    pass(THRESHOLD_MS);
+    pass(1);
+    beat(range(12, 100));
+    pass(THRESHOLD_MS / 2);
+    beat(range(11, 100));
+    expect(pass(THRESHOLD_MS / 2)).toEqual([111]);
+  });
+
+  test("takes a pause for evidence", () => {
+    const { pass, guard, harness } = watching(12, THRESHOLD_NS / 4);
+    pass(THRESHOLD_MS);
+    const untilNs = guard.view!.untilNs;
+    harness.pass(THRESHOLD_MS / 2);
+    harness.pump();
+    expect(guard.view!.untilNs).toBe(untilNs + THRESHOLD_NS / 2);
+  });
+
+  test("without many members judges each of them when it is due", () => {
+    const { pass, guard } = watching(9);
+    expect(pass(THRESHOLD_MS)).toEqual(range(9, 100));
+    expect(guard.changes).toEqual([]);
+    expect(pass(NS_PER_S / NS_PER_MS)).toEqual([]);
+  });
+});
