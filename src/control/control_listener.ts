@@ -106,13 +106,12 @@ export class ControlListener {
       return;
     }
     for (let fd = accept(this.#fd); fd >= 0; fd = accept(this.#fd)) admit(fd);
-    const left = this.#bound;
     this.#listenOn(moved);
-    unlinkBoundPath(left);
   }
 
   #listenOn({ fd, bound }: BoundControl): void {
     this.#stopListening();
+    unlinkBoundPath(this.#bound);
     this.#fd = fd;
     this.#bound = bound;
     this.#readiness.add(fd, POLLIN);

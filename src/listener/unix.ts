@@ -231,6 +231,8 @@ export class UnixListener implements Listener {
     grantReceiveBuffer(socket.fd, this.#options.rcvbufBytes);
     this.#former?.close();
     this.#former = this.#socket;
+    // Its file is gone: what it still has of the path is its share of the lock.
+    this.#former.unlink();
     this.#formerUsedNs = nowNs;
     this.#socket = socket;
     this.filter.renew();
