@@ -107,6 +107,7 @@ export class Daemon {
     try {
       await daemon.#open();
     } catch (error) {
+      daemon.#parts.kept.beginEnd();
       await daemon.#shutdown.unwind();
       throw error;
     }
@@ -195,6 +196,7 @@ export class Daemon {
     if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
     shutdown.add(closings.closingServer(() => servers.control));
     servers.openControl(config);
+    parts.kept.closeRest();
     this.#socketWatch = this.#watchSockets();
     const tick = this.#makeTick(writers);
     shutdown.add(closings.closingTurns(tick, parts));
@@ -211,18 +213,19 @@ export class Daemon {
       wedgeAfterNs: this.#options.wedgeAfterNs,
     });
     this.#loop = this.#makeLoop(tick, this.#watchdog, runtimeFd);
+    shutdown.add(() => void parts.kept.beginEnd());
     this.#start(this.#watchdog, this.#loop);
   }
 
   #start(watchdog: SelfWatchdog, loop: Loop): void {
-    const { log, observer, stdout } = this.#parts;
+    const { log, observer, stdout, kept } = this.#parts;
     const { config, beatCommand, announcesMetrics } = this.#options;
     const metricsAddress = this.#servers.http?.address;
     // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
     const exitStatuses = exitStatusSources(config);
     const controlPath = this.#servers.control?.path;
-    logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand });
+    logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand, kept });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
@@ -343,7 +346,8 @@ export class Daemon {
     if (ends !== undefined) deadlines.add(ends);
     if (this.#socketWatch !== undefined) deadlines.add(this.#socketWatch);
     if (this.#writers !== undefined) deadlines.add(this.#writers);
-    for (const timer of [this.#notify, this.#lastSeen, this.#parts.beatRates])
+    const { beatRates, fdStore } = this.#parts;
+    for (const timer of [this.#notify, this.#lastSeen, beatRates, fdStore])
       if (timer !== undefined) deadlines.add(timer);
     return new Loop({
       observer,

@@ -227,7 +227,8 @@ export class UnixListener implements Listener {
    * connected to it.
    */
   rebind(nowNs: number): void {
-    const socket = new UnixSocket({ ...this.#options, syncsDirectory: false }, this.#nowGeneration);
+    const options = { ...this.#options, syncsDirectory: false };
+    const socket = this.#socket.boundAnew(options, this.#nowGeneration);
     grantReceiveBuffer(socket.fd, this.#options.rcvbufBytes);
     this.#former?.close();
     this.#former = this.#socket;

@@ -162,6 +162,15 @@ export function bindRefused(path: string, errno: number): SocketPathError {
   );
 }
 
+/** The error for a socket that is not the daemon's to bind. */
+export function madeByUnit(path: string): SocketPathError {
+  return new SocketPathError(
+    "AddrInUse",
+    `cannot bind ${path}: a socket unit has made the socket, and only it can do so again`,
+    "systemctl restart varta-watch.socket varta-watch.service",
+  );
+}
+
 /**
  * The socket that was just made at `path`, in its group; it is removed again if its mode is not
  * exactly that.
@@ -212,7 +221,7 @@ export function changeAccess(bound: BoundSocket, before: Access, now: Access): v
 }
 
 /** That of a file that is made beside `path`. */
-function groupOfNew(path: string): number {
+export function groupOfNew(path: string): number {
   const parent = lstatSync(dirname(path));
   return (parent.mode & 0o2000) === 0 ? (process.getegid?.() ?? 0) : parent.gid;
 }

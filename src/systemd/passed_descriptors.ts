@@ -11,7 +11,6 @@ export interface PassedDescriptor {
 const FIRST_FD = 3;
 /** Far more than all listeners need: a larger number is none of descriptors. */
 const COUNT_MAX = 4_096;
-const VARIABLES: readonly string[] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,9 +25,4 @@ export function passedDescriptors(env: Environment, pid: number): PassedDescript
     fd: FIRST_FD + index,
     name: names[index] ?? "",
   }));
-}
-
-/** Children, and a second look, shall not take the numbers for theirs. */
-export function forgetPassedDescriptors(env: Record<string, string | undefined>): void {
-  for (const name of VARIABLES) delete env[name];
 }
