@@ -101,8 +101,7 @@ class ListenerChange implements PreparedDoors {
     if (keys !== undefined) this.#drops.push(() => wipeKeys(keys));
     const place = config.kind === "unix" ? "path" : "port";
     const held = { leaving: this.#leaving, kept: this.#parts.kept };
-    const bound =
-      at === undefined ? open(place, () => kinds.bindAnother(config, held)) : undefined;
+    const bound = at === undefined ? open(place, () => kinds.bindAnother(config, held)) : undefined;
     if (bound !== undefined) this.#drops.push(() => bound.close());
     if (config.kind === "unix" && at?.config.kind === "unix") {
       const { gid, path } = config;
