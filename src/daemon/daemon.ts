@@ -16,7 +16,7 @@ import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
-import { type Deadline, Deadlines } from "./deadline.ts";
+import { Deadlines } from "./deadline.ts";
 import type { LastGood } from "./last_good.ts";
 import {
   beginWithLastGood,
@@ -41,7 +41,7 @@ import { makeServers } from "./server_wiring.ts";
 import { SocketWatch } from "./socket_watch.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
-import type { StreamWriter } from "./stream_writer.ts";
+import { writerDeadline } from "./stream_writer.ts";
 import { initWatchdogWarning, makeRuntimeDirectory, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { Writers } from "./writers.ts";
@@ -394,11 +394,4 @@ export class Daemon {
     });
     this.#shutdown.request("strict_namespace", 1);
   }
-}
-
-function writerDeadline(writer: StreamWriter): Deadline {
-  return {
-    nextDeadlineNs: () => writer.nextDeadlineNs,
-    maintain: (nowNs) => writer.maintain(nowNs),
-  };
 }

@@ -25,7 +25,7 @@ export function makeKept(
     reports: {
       madeAnew: (path, reason) => log.info("stored socket made anew", { path, reason }),
       disagrees: (path, differences) =>
-        log.warn("socket unit disagrees with the configuration", {
+        log.warn("socket unit differs", {
           path,
           found: differences.join("; "),
           effect: "the socket is used as it is",

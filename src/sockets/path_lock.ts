@@ -27,7 +27,7 @@ const TRIES_MAX = 8;
 type LockedSocket = Pick<SocketFile, "path" | "setBy">;
 
 interface Held {
-  readonly fd: number;
+  fd: number;
   readonly file: string;
   sharedBy: number;
 }
@@ -48,6 +48,11 @@ export class PathLock {
       const file = `${path}.lock`;
       held = { fd: lockedFile(file, socket), file, sharedBy: 0 };
       heldByPath.set(path, held);
+    } else if (!isAt(held.file, held.fd)) {
+      // Somebody has removed it, perhaps with its directory: another daemon can lock a new one.
+      const lost = held.fd;
+      held.fd = lockedFile(held.file, socket);
+      closeSync(lost);
     }
     held.sharedBy += 1;
     this.#held = held;

@@ -172,7 +172,7 @@ describe.skipIf(NO_KEEPER !== "")(`sockets of a socket unit${NO_KEEPER}`, () => 
     await sender.beats(3);
     const state = await daemon.untilReceived(3);
     expect(state.listeners[0]!.accepted).toBe(3);
-    const warnings = daemon.saying("socket unit disagrees with the configuration");
+    const warnings = daemon.saying("socket unit differs");
     expect(warnings.map(({ fields }) => fields.get("found"))).toEqual([
       "SocketMode=0666, mode is 0600",
     ]);

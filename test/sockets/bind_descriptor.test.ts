@@ -302,6 +302,22 @@ describe.skipIf(!IS_LINUX)("bindDescriptor() and other daemons (flock of Linux)"
     expect(() => lstatSync(`${path}.lock`)).toThrow("ENOENT");
   });
 
+  test("locks anew where the lock was removed, and is refused if another daemon came first", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    const first = bindTo(path);
+    unlinkSync(path);
+    unlinkSync(`${path}.lock`);
+    const second = bindTo(path);
+    expect(readFileSync(`${path}.lock`, "utf8")).toBe(`${process.pid}\n`);
+    unlinkSync(path);
+    unlinkSync(`${path}.lock`);
+    using _holder = await lockHolder(`${path}.lock`);
+    expectRefused("AddrInUse", /as pid 4711$/, () => bindTo(path));
+    for (const bound of [first, second]) unlinkBoundPath(bound);
+    expect(lstatSync(`${path}.lock`).isFile()).toBe(true);
+  });
+
   test("follows no link that stands in the place of the lock", () => {
     using directory = new TemporaryDirectory();
     symlinkSync(directory.at("elsewhere"), directory.at("v.sock.lock"));
