@@ -15,6 +15,7 @@ afterAll(endLeftovers);
 
 const AGENTS = 100;
 const BEATS_PER_S = 10;
+const BEATS_PER_MS = (AGENTS * BEATS_PER_S) / 1_000;
 const QUEUE_LENGTH = 512;
 const RESTARTS = 4;
 /** RestartSec of the unit. */
@@ -98,6 +99,7 @@ test.skipIf(NO_KEEPER !== "" || NO_NAMESPACE !== "")(
       await daemon[Symbol.asyncDispose]();
       await Bun.sleep(AWAY_MS);
       daemon = await start();
+      await daemon.untilReceived(1);
       gapsMs.push(performance.now() - beganMs);
       expect(daemon.saying("listening")[0]!.fields.get("inherited")).toBe("true");
     }
@@ -111,7 +113,11 @@ test.skipIf(NO_KEEPER !== "" || NO_NAMESPACE !== "")(
       `${fleet.sent} sent, ${fleet.full} full, ${fleet.refused} refused; away for ` +
         gapsMs.map((ms) => `${Math.round(ms)} ms`).join(", "),
     );
-    expect([fleet.full, fleet.refused]).toEqual([0, 0]);
+    expect(fleet.refused).toBe(0);
+    // The queue bears half a second of them. On a machine that is too busy to start a daemon within
+    // that time, what comes later finds it full, and nothing else does.
+    const unborneMs = gapsMs.map((ms) => Math.max(0, ms - QUEUE_LENGTH / BEATS_PER_MS));
+    expect(fleet.full).toBeLessThanOrEqual(BEATS_PER_MS * unborneMs.reduce((a, b) => a + b, 0));
     // Those that came between the last look at a daemon and its end are in no figure.
     expect(received).toBeGreaterThanOrEqual(fleet.sent - lostBetween);
     expect(received).toBeLessThanOrEqual(fleet.sent);
