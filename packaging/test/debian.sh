@@ -169,8 +169,10 @@ systemctl restart varta-watch
 mark
 before=$(unit MainPID)
 restarts=$(unit NRestarts)
+inode=$(stat -c %i /run/varta/varta.sock)
 kill -9 "$before"
 check_within "after kill -9 it is restarted" 30 '[ "$(unit NRestarts)" = $((restarts + 1)) ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
+check "by the sockets that systemd has kept for it" '[ "$(unit NFileDescriptorStore)" = 2 ] && [ "$(stat -c %i /run/varta/varta.sock)" = "$inode" ]'
 before=$(unit MainPID)
 kill -STOP "$before"
 for sender in 1 2 3 4; do
