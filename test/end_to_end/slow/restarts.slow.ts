@@ -1,5 +1,5 @@
 // What a restart costs agents (spec 05 section 9): a hundred that beat ten times a second, a queue
-// of 512, and a service manager that keeps the sockets. No send fails, and all that was sent counts.
+// of 512, and a service manager that keeps the sockets. No send fails, and what was sent counts.
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../../ffi/constants.ts";
 import { check } from "../../../ffi/errno.ts";
