@@ -27,6 +27,10 @@ export const SO_REUSEADDR = IS_DARWIN ? 4 : 2;
 export const SO_REUSEPORT = IS_DARWIN ? 0x200 : 15;
 export const SO_SNDBUF = IS_DARWIN ? 0x1001 : 7;
 export const SO_RCVBUF = IS_DARWIN ? 0x1002 : 8;
+/** Linux only: what kind of socket it is, for one that another process made. */
+export const SO_TYPE = 3;
+export const SO_ACCEPTCONN = 30;
+export const SO_DOMAIN = 39;
 /** Linux only. */
 export const SO_PASSCRED = 16;
 /** Linux only: who is at the other end of a connected Unix socket, and its groups. */
@@ -68,6 +72,12 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const O_NONBLOCK = IS_DARWIN ? 0x4 : 0o4000;
+
+/** Linux only: an open directory that need not be readable. */
+export const O_PATH = 0o10000000;
+
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;

@@ -265,6 +265,21 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  sendmsg: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // const struct msghdr *msg
+      "i32", // int flags
+    ],
+    returns: "i32", // ssize_t: a datagram is far below 2 GiB
+  },
+  flock: {
+    args: [
+      "i32", // int fd
+      "i32", // int operation
+    ],
+    returns: "i32",
+  },
   prctl: {
     args: [
       "i32", // int op

@@ -47,7 +47,7 @@ check "the length of socket queues was set" '[ "$(cat /proc/sys/net/unix/max_dgr
 check "and before the socket was made" 'said "listening" && ! said max_dgram_qlen'
 check "it starts without a warning" '[ -z "$(journalctl -u varta-watch -p warning -o cat --no-pager)" ]'
 check "no unit failed" '[ -z "$(systemctl --failed --no-legend)" ]'
-check "the unit is valid" 'systemd-analyze verify --man=no varta-watch.service varta-watch@a.service 2>&1 | (! grep varta)'
+check "the unit is valid" 'systemd-analyze verify --man=no varta-watch.service varta-watch@a.service varta-watch.socket 2>&1 | grep -v "Restart\(Steps\|MaxDelaySec\)" | (! grep varta)'
 check "the unit is hardened: exposure at most 2.0" 'systemd-analyze security --no-pager --threshold=20 varta-watch.service | tail -n 1'
 figure "exposure of the unit" "$(systemd-analyze security --no-pager varta-watch.service | sed -n 's/.*: \([0-9.]*\) .*/\1/p' | tail -n 1)"
 check "it serves metrics" 'metrics | grep "^varta_watch_uptime_seconds "'
@@ -169,8 +169,10 @@ systemctl restart varta-watch
 mark
 before=$(unit MainPID)
 restarts=$(unit NRestarts)
+inode=$(stat -c %i /run/varta/varta.sock)
 kill -9 "$before"
 check_within "after kill -9 it is restarted" 30 '[ "$(unit NRestarts)" = $((restarts + 1)) ] && [ "$(systemctl is-active varta-watch)" = active ] && beat'
+check "by the sockets that systemd has kept for it" '[ "$(unit NFileDescriptorStore)" = 2 ] && [ "$(stat -c %i /run/varta/varta.sock)" = "$inode" ]'
 before=$(unit MainPID)
 kill -STOP "$before"
 for sender in 1 2 3 4; do

@@ -35,11 +35,11 @@ const SLICE_NS_MAX = NS_PER_MS;
 const REST_PARTS = 3;
 
 /** What another configuration changes of a server that goes on. */
-export interface ControlSettings extends ControlPath {
+export interface ControlSettings extends Omit<ControlPath, "kept"> {
   readonly operators: Operators;
 }
 
-export interface ControlServerOptions extends ControlSettings {
+export interface ControlServerOptions extends ControlSettings, Pick<ControlPath, "kept"> {
   readonly daemonUid: number;
   readonly requests: readonly Request[];
   readonly sources: ControlSources;

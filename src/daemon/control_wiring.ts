@@ -42,13 +42,14 @@ export function controlSources(
 
 /** What the control socket has from the daemon, whatever is configured. */
 export function controlOptions(
-  { log, clock }: Pick<Parts, "log" | "clock">,
+  { log, clock, kept }: Pick<Parts, "log" | "clock" | "kept">,
   sources: ControlSources,
 ): Omit<ControlServerOptions, keyof ControlSettings> {
   return {
     daemonUid: effectiveUid(),
     requests: REQUESTS,
     sources,
+    kept,
     nowNs: () => clock.nowNs(),
     // What came of it is an info line of its own.
     acted: ({ name }, _args, peer) => log.debug("asked", { act: name, ...byFields(peer) }),

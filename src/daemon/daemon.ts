@@ -15,7 +15,7 @@ import { HardwareWatchdog } from "./hardware_watchdog.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
 import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
-import { type Deadline, Deadlines } from "./deadline.ts";
+import { Deadlines } from "./deadline.ts";
 import type { LastGood } from "./last_good.ts";
 import {
   beginWithLastGood,
@@ -42,7 +42,7 @@ import type { SocketWatch } from "./socket_watch.ts";
 import { makeSocketWatch } from "./socket_watch_wiring.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
-import type { StreamWriter } from "./stream_writer.ts";
+import { writerDeadline } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
 import { Tick } from "./tick.ts";
 import { Writers } from "./writers.ts";
@@ -110,6 +110,7 @@ export class Daemon {
     try {
       await daemon.#open();
     } catch (error) {
+      daemon.#parts.kept.beginEnd();
       await daemon.#shutdown.unwind();
       throw error;
     }
@@ -199,6 +200,7 @@ export class Daemon {
     if (this.#lastSeen !== undefined) shutdown.add(closings.closingLastSeen(this.#lastSeen));
     shutdown.add(closings.closingServer(() => servers.control));
     servers.openControl(config);
+    parts.kept.closeRest();
     this.#socketWatch = makeSocketWatch({ parts, servers, config, runtimeDirectory });
     const tick = this.#makeTick(writers);
     shutdown.add(closings.closingTurns(tick, parts));
@@ -218,18 +220,19 @@ export class Daemon {
       wedgeAfterNs: this.#options.wedgeAfterNs,
     });
     this.#loop = this.#makeLoop(tick, this.#watchdog, runtimeFd);
+    shutdown.add(() => void parts.kept.beginEnd());
     this.#start(this.#watchdog, this.#loop);
   }
 
   #start(watchdog: SelfWatchdog, loop: Loop): void {
-    const { log, observer, stdout } = this.#parts;
+    const { log, observer, stdout, kept } = this.#parts;
     const { config, beatCommand, announcesMetrics } = this.#options;
     const metricsAddress = this.#servers.http?.address;
     // Before READY=1: a daemon that hangs before its first turn must end, too.
     watchdog.arm();
     const exitStatuses = exitStatusSources(config);
     const controlPath = this.#servers.control?.path;
-    logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand });
+    logStart({ log, config, metricsAddress, controlPath, exitStatuses, beatCommand, kept });
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
@@ -338,8 +341,8 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     );
-    const { ends, beatRates, guardReports } = this.#parts;
-    deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports);
+    const { ends, beatRates, guardReports, fdStore } = this.#parts;
+    deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore);
     deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
     return new Loop({
       observer,
@@ -386,11 +389,4 @@ export class Daemon {
     });
     this.#shutdown.request("strict_namespace", 1);
   }
-}
-
-function writerDeadline(writer: StreamWriter): Deadline {
-  return {
-    nextDeadlineNs: () => writer.nextDeadlineNs,
-    maintain: (nowNs) => writer.maintain(nowNs),
-  };
 }

@@ -52,7 +52,7 @@ function openRuntimeDirectory(directory: RuntimeDirectory): void {
 
 function openListener(config: ListenerConfig, parts: Parts): DaemonListener {
   const keys = keysOf(config);
-  const bind = () => openPatiently(() => bindListener(config), Bun.sleepSync);
+  const bind = () => openPatiently(() => bindListener(config, parts.kept), Bun.sleepSync);
   const socket = opening(config, bind);
   try {
     return opening(config, () => makeListener(config, { parts, socket, keys }));

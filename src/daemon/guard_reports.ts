@@ -1,3 +1,6 @@
+// What is told of the guard (spec 12 section 10): a line of log and an event when it becomes
+// active, and when it is over.
+import type { Config } from "../config/config.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import type { Guard, GuardChange, GuardSettings } from "../observer/guard.ts";
 import type { EventFeed } from "../view/event_feed.ts";

@@ -45,7 +45,7 @@ interface Wanted {
 
 type ListenerParts = Pick<
   Parts,
-  "observer" | "metrics" | "rubbish" | "listenerNames" | "live" | "log"
+  "observer" | "metrics" | "rubbish" | "listenerNames" | "live" | "log" | "kept"
 >;
 
 /** Binds what `next` wants and is not bound; throws `DoorFault`, and then nothing is. */
@@ -100,8 +100,8 @@ class ListenerChange implements PreparedDoors {
         : undefined;
     if (keys !== undefined) this.#drops.push(() => wipeKeys(keys));
     const place = config.kind === "unix" ? "path" : "port";
-    const bound =
-      at === undefined ? open(place, () => kinds.bindAnother(config, this.#leaving)) : undefined;
+    const held = { leaving: this.#leaving, kept: this.#parts.kept };
+    const bound = at === undefined ? open(place, () => kinds.bindAnother(config, held)) : undefined;
     if (bound !== undefined) this.#drops.push(() => bound.close());
     if (config.kind === "unix" && at?.config.kind === "unix") {
       const { gid, path } = config;

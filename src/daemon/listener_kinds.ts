@@ -14,6 +14,7 @@ import { UnixSocket } from "../listener/unix_socket.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
+import type { KeptSockets } from "../sockets/kept_sockets.ts";
 import { SocketPathError } from "../sockets/socket_path.ts";
 import { isHeard } from "../tracker/beating.ts";
 import type { LiveConfig } from "./live_config.ts";
@@ -46,11 +47,14 @@ export function opening<Opened>({ name }: ListenerConfig, open: () => Opened): O
   }
 }
 
-/** At the start. Throws `SocketPathError`, `UdpSocketError` or `SystemError`. */
-export function bindListener(config: ListenerConfig): ListenerSocket {
+/**
+ * At the start: the socket that was handed over for it, or a new one. Throws `SocketPathError`,
+ * `UdpSocketError` or `SystemError`.
+ */
+export function bindListener(config: ListenerConfig, kept: KeptSockets): ListenerSocket {
   if (config.kind !== "unix") return new UdpSocket(config);
   const { path, mode, gid } = config;
-  return new UnixSocket({ path, mode, gid }, nowGeneration);
+  return new UnixSocket({ path, mode, gid, kept }, nowGeneration);
 }
 
 /**
@@ -59,11 +63,11 @@ export function bindListener(config: ListenerConfig): ListenerSocket {
  */
 export function bindAnother(
   config: ListenerConfig,
-  leaving: readonly ListenerSocket[],
+  { leaving, kept }: { readonly leaving: readonly ListenerSocket[]; readonly kept: KeptSockets },
 ): ListenerSocket {
   if (config.kind === "unix") {
     const { path, mode, gid } = config;
-    return new UnixSocket({ path, mode, gid, syncsDirectory: false }, nowGeneration);
+    return new UnixSocket({ path, mode, gid, kept, syncsDirectory: false }, nowGeneration);
   }
   const inTheWay = leaving.filter((one) => one instanceof UdpSocket && one.port === config.port);
   return new UdpSocket(

@@ -2,18 +2,9 @@
 // watchdog's pets. Only a turn that judged is a reason for a pet, so a daemon that runs and no
 // longer looks for stalls is restarted too. Nothing here blocks; without NOTIFY_SOCKET nothing is
 // said.
-import { AF_UNIX, SOCK_DGRAM } from "../../ffi/constants.ts";
-import { errnoText } from "../../ffi/errno.ts";
-import {
-  close,
-  connect,
-  openSocket,
-  type SocketAddress,
-  sendTo,
-  unixAddress,
-} from "../../ffi/socket.ts";
-import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import { close, type SocketAddress, sendTo } from "../../ffi/socket.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { openNotifySocket } from "../systemd/notify_socket.ts";
 import type { Deadline } from "./deadline.ts";
 
 interface NotifyOptions {
@@ -73,17 +64,9 @@ export class Notify implements Deadline {
       if (petEveryNs !== undefined) unusable("WATCHDOG_USEC is set, NOTIFY_SOCKET is not");
       return undefined;
     }
-    if (!/^[/@]./.test(name) || Buffer.byteLength(name) > SOCKET_PATH_BYTES_MAX) {
-      unusable(`NOTIFY_SOCKET is not a path or @name of at most ${SOCKET_PATH_BYTES_MAX} bytes`);
-      return undefined;
-    }
-    const address = unixAddress(name);
-    const fd = openSocket(AF_UNIX, SOCK_DGRAM);
-    // Connecting sends nothing: it only shows whether a process listens there.
-    const result = fd < 0 ? fd : connect(fd, address);
-    if (result >= 0) return new Notify({ ...options, fd, address, petEveryNs });
-    if (fd >= 0) close(fd);
-    unusable(`NOTIFY_SOCKET ${name}: ${errnoText(-result)}`);
+    const socket = openNotifySocket(name);
+    if (typeof socket !== "string") return new Notify({ ...options, ...socket, petEveryNs });
+    unusable(socket);
     return undefined;
   }
 

@@ -1,4 +1,5 @@
-// Makes the parts of the daemon from its configuration. Nothing is bound, opened or started here.
+// Makes the parts of the daemon from its configuration. Nothing is bound or started here; what the
+// service manager handed over is taken in.
 import { adoptsOrphans } from "../../ffi/wait.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
@@ -28,6 +29,8 @@ import { SystemAgentHost } from "../recovery/agent_host.ts";
 import { ProcessRunner } from "../recovery/children/child_runner.ts";
 import { OrphanReaper } from "../recovery/children/orphan_reaper.ts";
 import { Recovery } from "../recovery/recovery.ts";
+import type { KeptSockets } from "../sockets/kept_sockets.ts";
+import type { FdStore } from "../systemd/fd_store.ts";
 import { isBeating } from "../tracker/beating.ts";
 import { BeatRates } from "../view/beat_rates.ts";
 import { EventFeed } from "../view/event_feed.ts";
@@ -37,6 +40,7 @@ import { StallNotes } from "../view/stall_notes.ts";
 import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { LiveConfig, type ReadPlaces } from "./live_config.ts";
+import { makeKept } from "./kept_wiring.ts";
 import { Later } from "./later.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
@@ -106,6 +110,10 @@ export interface Parts extends AskerParts {
   readonly loaded: ReturnType<typeof loadedCounters>;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
+  /** Sockets that outlive the process. */
+  readonly kept: KeptSockets;
+  /** Undefined = there is no service manager. */
+  readonly fdStore: FdStore | undefined;
 }
 
 interface PartsOptions {
@@ -302,6 +310,7 @@ export function makeParts(options: PartsOptions): Parts {
     live,
     loaded,
     selfBeats,
+    ...makeKept(options.env, process.pid, log),
   };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed, ...askers };
 }

@@ -164,8 +164,9 @@ export class Servers implements Deadline {
       return { commit: () => this.#takeControl(opened, next), drop: () => abandon(opened) };
     }
     const { path } = door;
+    const { kept } = this.#options.ofControl;
     const settings = { ...controlSettings(next), path };
-    const bind = () => atControlPath(path, () => bindControl(settings));
+    const bind = () => atControlPath(path, () => bindControl({ ...settings, kept }));
     const isMoved = path !== server.path;
     const moved = isMoved ? DoorFault.within(CONTROL_PATH, bind) : undefined;
     const { gid } = settings;
@@ -173,7 +174,7 @@ export class Servers implements Deadline {
       DoorFault.within(["control", "group"], () => checkGroup(path, gid));
     return {
       commit: () => this.#changeControl(server, settings, moved),
-      drop: () => moved && releaseControl(moved),
+      drop: () => moved && releaseControl(moved, kept),
     };
   }
 

@@ -16,12 +16,19 @@ interface StartLines {
   readonly exitStatuses: ExitStatusSources | undefined;
   /** The command that sends a beat to `socketPath`, where a person tries the daemon out. */
   readonly beatCommand: ((socketPath: string) => string) | undefined;
+  readonly kept: TakenPaths;
+}
+
+interface TakenPaths {
+  /** The socket at the path was there before the process. */
+  tookOver(path: string): boolean;
 }
 
 export function logStart(lines: StartLines): void {
-  const { log, config, metricsAddress, beatCommand } = lines;
-  for (const listener of config.listeners) logListening(log, listener);
-  if (lines.controlPath !== undefined) log.info("control", { path: lines.controlPath });
+  const { log, config, metricsAddress, beatCommand, kept } = lines;
+  for (const listener of config.listeners) logListening(log, listener, kept);
+  if (lines.controlPath !== undefined)
+    log.info("control", { path: lines.controlPath, ...inherited(lines.controlPath, kept) });
   if (metricsAddress !== undefined) log.info("metrics", { url: metricsUrl(metricsAddress) });
   else log.info("metrics off", { hint: "set metrics.listen to serve them" });
   if (metricsAddress !== undefined && servesStatusAlone(config))
@@ -34,13 +41,24 @@ export function logStart(lines: StartLines): void {
   });
 }
 
-export function logListening(log: Pick<Log, "info">, listener: ListenerConfig): void {
+/** `kept` undefined = it was bound just now. */
+export function logListening(
+  log: Pick<Log, "info">,
+  listener: ListenerConfig,
+  kept?: TakenPaths,
+): void {
   const { kind, name } = listener;
-  if (kind === "unix") log.info("listening", { listener: name, path: listener.path });
-  else {
+  if (kind === "unix") {
+    const { path } = listener;
+    log.info("listening", { listener: name, path, ...inherited(path, kept) });
+  } else {
     const { address, port } = listener;
     log.info("listening", { listener: name, kind, address, port });
   }
+}
+
+function inherited(path: string, kept: TakenPaths | undefined): { inherited?: true } {
+  return kept?.tookOver(path) === true ? { inherited: true } : {};
 }
 
 /** Everybody on the machine can connect to a loopback address: the rest of /v1/ wants a token. */

@@ -7,6 +7,7 @@ import { POLLOUT } from "../../ffi/constants.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_MS } from "../base/time.ts";
+import type { Deadline } from "./deadline.ts";
 
 /** A minute of the busiest log that a person could still read. */
 const QUEUE_BYTES_MAX = 256 * 1024;
@@ -122,4 +123,12 @@ function pieceOf(bytes: Buffer): number {
   if (bytes.length <= WRITE_BYTES_MAX) return bytes.length;
   const lineEnd = bytes.lastIndexOf(LF, WRITE_BYTES_MAX - 1) + 1;
   return lineEnd > 0 ? lineEnd : WRITE_BYTES_MAX;
+}
+
+/** What waits in it is written in the turns of the loop. */
+export function writerDeadline(writer: StreamWriter): Deadline {
+  return {
+    nextDeadlineNs: () => writer.nextDeadlineNs,
+    maintain: (nowNs) => writer.maintain(nowNs),
+  };
 }

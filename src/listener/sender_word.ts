@@ -34,10 +34,13 @@ export class SenderWord {
   #doubtEndTick = Number.NEGATIVE_INFINITY;
   #restEndTick = Number.NEGATIVE_INFINITY;
 
-  /** `fd` is not bound yet: nothing may wait in it that came before descriptors were refused. */
-  constructor(fd: number) {
+  /**
+   * `mayHoldRights` = something may wait in it that came before descriptors were refused: then the
+   * kernel is not asked.
+   */
+  constructor(fd: number, mayHoldRights = false) {
     this.#fd = fd;
-    this.#mayAsk = setSocketOption(fd, SO_PASSRIGHTS, 0) === 0;
+    this.#mayAsk = setSocketOption(fd, SO_PASSRIGHTS, 0) === 0 && !mayHoldRights;
   }
 
   /**

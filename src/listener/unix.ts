@@ -238,10 +238,13 @@ export class UnixListener implements Listener {
    * connected to it.
    */
   rebind(nowNs: number): void {
-    const socket = new UnixSocket({ ...this.#options, syncsDirectory: false }, this.#nowGeneration);
+    const options = { ...this.#options, syncsDirectory: false };
+    const socket = this.#socket.boundAnew(options, this.#nowGeneration);
     grantReceiveBuffer(socket.fd, this.#options.rcvbufBytes);
     this.#former?.close();
     this.#former = this.#socket;
+    // Its file is gone: what it still has of the path is its share of the lock.
+    this.#former.unlink();
     this.#formerUsedNs = nowNs;
     this.#socket = socket;
     this.filter.renew();

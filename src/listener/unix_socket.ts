@@ -1,22 +1,34 @@
 // One Unix datagram socket at its path: made with credentials on, watched for whether its file is
 // still there, and with the time when it was last seen empty, which is what proves a sender
 // (spec 05 section 4).
-import { IS_LINUX, SO_PASSCRED, SOCK_DGRAM } from "../../ffi/constants.ts";
-import { check } from "../../ffi/errno.ts";
-import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
-import type { GenerationClock } from "../processes/generation.ts";
 import {
+  IS_LINUX,
+  SO_PASSCRED,
+  SO_PASSPIDFD,
+  SO_PASSRIGHTS,
+  SOCK_DGRAM,
+} from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { detachFilter } from "../../ffi/socket_filter.ts";
+import {
+  close,
+  getSocketOption,
+  openSocket,
+  setSocketOption,
+  unixAddress,
+} from "../../ffi/socket.ts";
+import type { GenerationClock } from "../processes/generation.ts";
+import { type BindDescriptorOptions, bindDescriptor } from "../sockets/bind_descriptor.ts";
+import { isTaken, type KeptSockets, type TakenSocket } from "../sockets/kept_sockets.ts";
+import {
+  type BoundSocket,
   changeAccess,
   isInPlace,
+  madeByUnit,
   type SocketFile,
   unlinkBoundPath,
 } from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
-import {
-  type BindDescriptorOptions,
-  type BoundPath,
-  bindDescriptor,
-} from "../sockets/bind_descriptor.ts";
 
 /**
  * Credentials come with every datagram on Linux only; elsewhere the socket's mode is all the trust
@@ -24,7 +36,11 @@ import {
  */
 export const HAS_CREDENTIALS: boolean = IS_LINUX;
 
-type UnixSocketOptions = Omit<BindDescriptorOptions, "fd" | "type" | "setBy">;
+interface UnixSocketOptions
+  extends Omit<BindDescriptorOptions, "fd" | "type" | "setBy" | "replaces"> {
+  /** Those that outlive the process; undefined = none does. */
+  readonly kept?: KeptSockets | undefined;
+}
 
 type Access = Pick<SocketFile, "mode" | "gid">;
 
@@ -42,7 +58,9 @@ export class UnixSocket {
   sentAfterGeneration: number;
   /** Undefined where there are no credentials. */
   readonly word: SenderWord | undefined;
-  readonly #bound: BoundPath;
+  readonly #bound: BoundSocket;
+  readonly #kept: KeptSockets | undefined;
+  readonly #isOfUnit: boolean;
   /** Mode and group of its file. */
   #access: Access;
   /**
@@ -52,11 +70,28 @@ export class UnixSocket {
   #maybeEmptyGeneration = Number.NaN;
   #closed = false;
 
-  /** Binds the socket; throws `SocketPathError` or `SystemError` if it cannot. */
+  /**
+   * Takes over the socket that was handed over for the path, or binds one; throws `SocketPathError`
+   * or `SystemError` if it cannot.
+   */
   constructor(options: UnixSocketOptions, nowGeneration: GenerationClock) {
     // Nothing can have been sent to a socket that is not there yet.
     this.sentAfterGeneration = nowGeneration();
     this.#access = options;
+    this.#kept = options.kept;
+    const wanted = { ...options, role: "beat", setBy: SET_BY } as const;
+    const found = options.kept?.take(wanted);
+    if (isTaken(found)) {
+      // What waits in this one may have been sent at any time.
+      this.sentAfterGeneration = Number.NaN;
+      this.fd = found.fd;
+      this.word = adopt(found);
+      this.#bound = found.bound;
+      this.#isOfUnit = found.isOfUnit;
+      this.directorySynced = true;
+      return;
+    }
+    this.#isOfUnit = false;
     const { family } = unixAddress(options.path);
     this.fd = check(openSocket(family, SOCK_DGRAM), "cannot open a Unix datagram socket");
     try {
@@ -65,17 +100,25 @@ export class UnixSocket {
       if (HAS_CREDENTIALS)
         check(setSocketOption(this.fd, SO_PASSCRED, 1), "cannot ask for credentials (SO_PASSCRED)");
       this.word = HAS_CREDENTIALS ? new SenderWord(this.fd) : undefined;
-      this.#bound = bindDescriptor({
-        ...options,
+      const bound = bindDescriptor({
+        ...wanted,
         fd: this.fd,
         type: SOCK_DGRAM,
-        setBy: SET_BY,
+        replaces: found,
       });
+      this.#bound = bound;
+      this.directorySynced = bound.directorySynced;
     } catch (error) {
       close(this.fd);
       throw error;
     }
-    this.directorySynced = this.#bound.directorySynced;
+    options.kept?.keep(this.fd, wanted, this.#bound);
+  }
+
+  /** A new one at its path, where its file was lost; throws as the constructor does. */
+  boundAnew(options: UnixSocketOptions, nowGeneration: GenerationClock): UnixSocket {
+    if (this.#isOfUnit) throw madeByUnit(options.path);
+    return new UnixSocket({ ...options, kept: this.#kept }, nowGeneration);
   }
 
   // A receive that took less than it could found the socket empty, or met an error that the next
@@ -99,20 +142,39 @@ export class UnixSocket {
 
   /** Gives its file another mode and group; who is connected stays so. */
   changeAccess(access: Access): void {
+    if (this.#isOfUnit) return;
     changeAccess(this.#bound, this.#access, access);
     this.#access = access;
+    this.#kept?.changeMode(this.fd, access.mode & 0o777);
   }
 
   /** Its file goes; who is connected can still send. */
   unlink(): void {
+    if (this.#isOfUnit) return;
     unlinkBoundPath(this.#bound);
+    this.#kept?.forget(this.fd);
   }
 
-  /** Releases the socket; idempotent; removes only its own socket file. */
+  /**
+   * Releases the socket; idempotent; removes only its own socket file, and not that of a socket
+   * that outlives the process.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const livesOn = this.#isOfUnit || this.#kept?.release(this.fd) === true;
     close(this.fd);
-    unlinkBoundPath(this.#bound);
+    if (livesOn) this.#bound.lock?.release();
+    else unlinkBoundPath(this.#bound);
   }
+}
+
+/** Undoes what the daemon before has left on the socket. */
+function adopt({ fd }: TakenSocket): SenderWord | undefined {
+  if (!HAS_CREDENTIALS) return undefined;
+  check(setSocketOption(fd, SO_PASSCRED, 1), "cannot ask for credentials (SO_PASSCRED)");
+  // That may have been a filter against rubbish; usually there is none, which is no fault.
+  detachFilter(fd);
+  setSocketOption(fd, SO_PASSPIDFD, 0);
+  return new SenderWord(fd, getSocketOption(fd, SO_PASSRIGHTS) !== 0);
 }

@@ -12,7 +12,7 @@ export interface SelfBeat {
   readonly tookNs: number;
 }
 
-/** Of real ones. Their clock and that of the observer may differ, but not in how long ago it was. */
+/** Of real ones. Their clock and the observer's may differ, but not in how long ago it was. */
 export class HeardSelfBeats implements SelfBeat {
   readonly #beats: SelfBeats;
   readonly #clock: ObserverClock;

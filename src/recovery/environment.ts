@@ -46,13 +46,17 @@ const PID_GONE = "VARTA_PID_GONE";
 const SOURCE = "VARTA_SOURCE";
 
 /**
- * A child that answers the service manager in the daemon's name would keep a dead daemon alive; and
- * only the daemon knows whether there is a pid.
+ * A child that answers the service manager in the daemon's name would keep a dead daemon alive, the
+ * sockets that were handed over are the daemon's; and only it knows whether there is a pid.
  */
 const NOT_INHERITED: readonly string[] = [
   "NOTIFY_SOCKET",
   "WATCHDOG_USEC",
   "WATCHDOG_PID",
+  "LISTEN_FDS",
+  "LISTEN_FDNAMES",
+  "LISTEN_PID",
+  "FDSTORE",
   PID_GONE,
   SOURCE,
 ];

@@ -7,6 +7,7 @@ import {
   chmodSync,
   lchownSync,
   lstatSync,
+  renameSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -39,7 +40,12 @@ export interface BoundSocket {
   readonly path: string;
   readonly dev: bigint;
   readonly ino: bigint;
+  /** The lock beside it, held as long as it is there. */
+  readonly lock?: { release(): void } | undefined;
 }
+
+/** The identity of a file. */
+export type Inode = Pick<BoundSocket, "dev" | "ino">;
 
 /** A socket file that is to be made. */
 export interface SocketFile {
@@ -50,9 +56,11 @@ export interface SocketFile {
   readonly gid: number | undefined;
   /** The option or key that names the path, for the hints. */
   readonly setBy: string;
+  /** A socket of the daemon's own that may be replaced, though it still answers. */
+  readonly replaces?: Inode | undefined;
 }
 
-interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy"> {
+interface StaleSocketOptions extends Pick<SocketFile, "path" | "setBy" | "replaces"> {
   /** SOCK_DGRAM or SOCK_STREAM: what is to be bound, and what the probe is made with. */
   readonly type: number;
 }
@@ -93,26 +101,40 @@ export function checkParent(path: string): void {
     );
 }
 
-/**
- * Removes the socket of a dead owner; a free path is fine, anything else at it is refused and left
- * alone.
- */
-export function removeStaleSocket(options: StaleSocketOptions): void {
-  const { path } = options;
+/** The socket of a dead owner at the path, undefined if it is free; anything else is refused. */
+export function staleSocket(options: StaleSocketOptions): Inode | undefined {
+  const { path, replaces } = options;
   const found = look(path, path);
-  if (found === undefined) return;
+  if (found === undefined) return undefined;
   if (!found.isSocket()) throw notASocket(options);
+  if (found.dev === replaces?.dev && found.ino === replaces.ino) return found;
   probe(options);
+  return isStill(options, found) ? found : undefined;
+}
+
+/** Puts the socket at `made` in the place of the stale one; nobody finds the path without one. */
+export function renameOver(made: BoundSocket, options: StaleSocketOptions, stale: Inode): void {
+  const { path } = options;
+  isStill(options, stale);
+  try {
+    renameSync(made.path, path);
+  } catch (error) {
+    throw cannotReplace(options, error);
+  }
+}
+
+/** False if it is gone; throws if there is another file. */
+function isStill(options: StaleSocketOptions, found: Inode): boolean {
+  const { path } = options;
   const again = look(path, path);
-  if (again === undefined) return;
+  if (again === undefined) return false;
   if (!again.isSocket()) throw notASocket(options);
-  if (again.dev !== found.dev || again.ino !== found.ino)
-    throw new SocketPathError(
-      "AddrInUse",
-      `cannot bind ${path}: the socket there changed while probing`,
-      "another program binds the same path: give each its own",
-    );
-  unlinkStale(options);
+  if (again.dev === found.dev && again.ino === found.ino) return true;
+  throw new SocketPathError(
+    "AddrInUse",
+    `cannot bind ${path}: the socket there changed while probing`,
+    "another program binds the same path: give each its own",
+  );
 }
 
 /**
@@ -137,6 +159,15 @@ export function bindRefused(path: string, errno: number): SocketPathError {
     inUse
       ? "another program binds the same path: give each its own"
       : "the daemon's user must be able to create files in that directory",
+  );
+}
+
+/** The error for a socket that is not the daemon's to bind. */
+export function madeByUnit(path: string): SocketPathError {
+  return new SocketPathError(
+    "AddrInUse",
+    `cannot bind ${path}: a socket unit has made the socket, and only it can do so again`,
+    "systemctl restart varta-watch.socket varta-watch.service",
   );
 }
 
@@ -190,7 +221,7 @@ export function changeAccess(bound: BoundSocket, before: Access, now: Access): v
 }
 
 /** That of a file that is made beside `path`. */
-function groupOfNew(path: string): number {
+export function groupOfNew(path: string): number {
   const parent = lstatSync(dirname(path));
   return (parent.mode & 0o2000) === 0 ? (process.getegid?.() ?? 0) : parent.gid;
 }
@@ -229,13 +260,17 @@ function giveToGroup(bound: BoundSocket, gid: number): void {
   }
 }
 
-/** Removes the socket file if it is still the inode that was made; every fault is ignored. */
+/**
+ * Removes the socket file if it is still the inode that was made, and gives back its lock; every
+ * fault is ignored.
+ */
 export function unlinkBoundPath(bound: BoundSocket): void {
   try {
     if (isInPlace(bound)) unlinkSync(bound.path);
   } catch {
     // A missing file is what is wanted, and an unreadable one must not be removed.
   }
+  bound.lock?.release();
 }
 
 /**
@@ -303,17 +338,12 @@ function notASocket({ path, setBy }: StaleSocketOptions): SocketPathError {
   );
 }
 
-function unlinkStale({ path, setBy }: StaleSocketOptions): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw new SocketPathError(
-      "PermissionDenied",
-      `cannot bind ${path}: cannot remove the stale socket there: ${text(error)}`,
-      `give another path with ${setBy}, or remove the file by hand: it belongs to another user`,
-    );
-  }
+function cannotReplace({ path, setBy }: StaleSocketOptions, error: unknown): SocketPathError {
+  return new SocketPathError(
+    "PermissionDenied",
+    `cannot bind ${path}: cannot replace the stale socket there: ${text(error)}`,
+    `give another path with ${setBy}, or remove the file by hand: it belongs to another user`,
+  );
 }
 
 function text(error: unknown): string {

@@ -2,7 +2,15 @@
 // a lost one, what is said and counted, and that the living socket of another program is left
 // alone.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { lstatSync, mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
@@ -191,8 +199,7 @@ describe("SocketWatch", () => {
   test("tries on without the directory, and makes it where it is the daemon's own to make", () => {
     for (const makesDirectory of [false, true]) {
       const subject = new Subject(makesDirectory);
-      unlinkSync(subject.path);
-      rmdirSync(subject.directory);
+      rmSync(subject.directory, { recursive: true });
       subject.look();
       expect(subject.watch.allInPlace).toBe(makesDirectory);
       if (makesDirectory) continue;

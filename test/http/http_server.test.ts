@@ -379,7 +379,7 @@ describe("HttpServer.rebind()", () => {
     open.destroy();
     const response = await fetch("http://localhost/-/healthy", { unix, keepalive: false });
     expect(response.status).toBe(200);
-    expect(readdirSync(directory.path)).toEqual(["metrics.sock"]);
+    expect(readdirSync(directory.path).sort()).toEqual(["metrics.sock", "metrics.sock.lock"]);
   });
 
   test("leaves the living socket of another server alone, and goes on", async () => {

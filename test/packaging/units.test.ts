@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/binary/target.ts";
 import { mappedFiles } from "../../scripts/package/stage.ts";
+import { LISTENERS_MAX } from "../../src/base/limits.ts";
 import { EndWatch } from "../../src/processes/end_watch.ts";
 import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { loadConfig, systemHost } from "../../src/config/load.ts";
@@ -36,7 +37,30 @@ test("the units give the daemon one capability at most, and promise nothing that
   expect(unit).toMatch(/^RestartPreventExitStatus=78$/m);
   expect(unit).toMatch(/^ExecReload=\/usr\/bin\/varta-watch reload$/m);
   // Debian 12 takes notify-reload for Type=simple, and where it is known it reports no failure.
-  expect(unit).not.toMatch(/^(ExecStartPre|FileDescriptorStoreMax|Type=notify-reload)/m);
+  expect(unit).not.toMatch(/^(ExecStartPre|FileDescriptorStorePreserve|Type=notify-reload)/m);
+});
+
+test("the units keep the sockets of the daemon over a restart, and their directory", () => {
+  const unit = read("systemd/varta-watch.service");
+  const stored = Number(/^FileDescriptorStoreMax=([0-9]+)$/m.exec(unit)?.[1]);
+  // The control socket is one more, and a reload makes new ones before it gives up the old.
+  expect(stored).toBeGreaterThanOrEqual(2 * (LISTENERS_MAX + 1));
+  expect(unit).toMatch(/^RuntimeDirectoryPreserve=restart$/m);
+  expect(unit).toMatch(/^RestartSec=100ms$/m);
+  expect(unit).toMatch(/^RestartSteps=5\nRestartMaxDelaySec=10s$/m);
+});
+
+test("the socket unit makes the socket of the shipped configuration, and attests its senders", async () => {
+  const unit = read("systemd/varta-watch.socket");
+  const configFile = join(PACKAGING, "varta.toml");
+  const loaded = await loadConfig({ configFile, given: [], host: systemHost() });
+  if (!loaded.ok) throw new Error("it has faults");
+  const [listener] = loaded.config.listeners;
+  if (listener?.kind !== "unix") throw new Error("it has no Unix listener");
+  expect(unit).toContain(`\nListenDatagram=${listener.path}\n`);
+  expect(unit).toContain(`\nSocketMode=0${listener.mode.toString(8)}\n`);
+  expect(unit).toMatch(/^PassCredentials=yes$/m);
+  expect(unit).toMatch(/^RemoveOnStop=no$/m);
 });
 
 test("the units give the daemon a descriptor for each process, and those that others need", async () => {

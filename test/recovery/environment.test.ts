@@ -49,6 +49,10 @@ test("ChildEnvironment inherits everything but what the service manager meant fo
     NOTIFY_SOCKET: "/run/notify",
     WATCHDOG_USEC: "1",
     WATCHDOG_PID: "2",
+    LISTEN_FDS: "1",
+    LISTEN_FDNAMES: "varta-beat-q512-d26-i1042-m660",
+    LISTEN_PID: "2",
+    FDSTORE: "160",
     UNSET: undefined,
   };
   expect({ ...new ChildEnvironment({ HOME: "/nowhere" }, inherited).expand(VALUES) }).toEqual({

@@ -12,7 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
+import { AF_UNIX, IS_LINUX, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { effectiveUid, umask } from "../../ffi/process.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
@@ -242,6 +242,103 @@ describe("bindDescriptor() and what is at the path", () => {
   });
 });
 
+describe.skipIf(!IS_LINUX)("bindDescriptor() and other daemons (flock of Linux)", () => {
+  test("never leaves the path without a socket while it replaces a stale one", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    leaveStale(path, SOCK_DGRAM);
+    const look = `
+      import { lstatSync } from "node:fs";
+      let looks = 0, absent = 0;
+      console.log("looking");
+      process.on("SIGTERM", () => { console.log(JSON.stringify({ looks, absent })); process.exit(); });
+      setInterval(() => {
+        for (let i = 0; i < 2_000; i++, looks++)
+          if (lstatSync(process.env.AT, { throwIfNoEntry: false }) === undefined) absent++;
+      }, 0);`;
+    const child = Bun.spawn([process.execPath, "-e", look], {
+      env: { ...process.env, AT: path },
+      stdout: "pipe",
+    });
+    const reader = child.stdout.getReader();
+    await reader.read();
+    for (let i = 0; i < 200; i++) {
+      bindTo(path).lock?.release();
+      for (const fd of opened.splice(0)) close(fd);
+      await Bun.sleep(0);
+    }
+    child.kill("SIGTERM");
+    const { value } = await reader.read();
+    const { looks, absent } = JSON.parse(new TextDecoder().decode(value));
+    expect(looks).toBeGreaterThan(0);
+    expect(absent).toBe(0);
+  });
+
+  test("refuses a path whose lock another process has, with its pid, and touches nothing", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    const ino = leaveStale(path, SOCK_DGRAM);
+    using holder = await lockHolder(`${path}.lock`);
+    expectRefused("AddrInUse", new RegExp(`already running at ${path} as pid 4711$`), () =>
+      bindTo(path),
+    );
+    expect(inodeAt(path)).toBe(ino);
+    holder[Symbol.dispose]();
+    await holder.ended;
+    expect(bindTo(path).ino).not.toBe(ino);
+  });
+
+  test("shares its lock with itself, and takes the lock file along with the last socket", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    const first = bindTo(path);
+    expect(readFileSync(`${path}.lock`, "utf8")).toBe(`${process.pid}\n`);
+    expect(lstatSync(`${path}.lock`).mode & 0o777).toBe(0o600);
+    unlinkSync(path);
+    const second = bindTo(path);
+    unlinkBoundPath(first);
+    expect(lstatSync(`${path}.lock`).isFile()).toBe(true);
+    unlinkBoundPath(second);
+    expect(() => lstatSync(`${path}.lock`)).toThrow("ENOENT");
+  });
+
+  test("locks anew where the lock was removed, and is refused if another daemon came first", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    const first = bindTo(path);
+    unlinkSync(path);
+    unlinkSync(`${path}.lock`);
+    const second = bindTo(path);
+    expect(readFileSync(`${path}.lock`, "utf8")).toBe(`${process.pid}\n`);
+    unlinkSync(path);
+    unlinkSync(`${path}.lock`);
+    using _holder = await lockHolder(`${path}.lock`);
+    expectRefused("AddrInUse", /as pid 4711$/, () => bindTo(path));
+    for (const bound of [first, second]) unlinkBoundPath(bound);
+    expect(lstatSync(`${path}.lock`).isFile()).toBe(true);
+  });
+
+  test("follows no link that stands in the place of the lock", () => {
+    using directory = new TemporaryDirectory();
+    symlinkSync(directory.at("elsewhere"), directory.at("v.sock.lock"));
+    expectRefused("PermissionDenied", /ELOOP/, () => bindTo(directory.at("v.sock")));
+    expect(() => lstatSync(directory.at("elsewhere"))).toThrow("ENOENT");
+  });
+});
+
+/** A process that has the lock of `file`, and wrote 4711 into it. */
+async function lockHolder(file: string) {
+  const child = Bun.spawn(["flock", "--no-fork", file, "sh", "-c", "echo locked; exec sleep 60"], {
+    stdout: "pipe",
+  });
+  await child.stdout.getReader().read();
+  writeFileSync(file, "4711\n");
+  return {
+    ended: child.exited,
+    [Symbol.dispose]: () => child.kill("SIGKILL"),
+  };
+}
+
 describe("bindDescriptor() and the parent directory", () => {
   test("refuses a directory that does not exist and says how to make it", () => {
     using directory = new TemporaryDirectory();
@@ -374,7 +471,7 @@ describe("bindDescriptor() and permissions", () => {
   );
 
   test.skipIf(NO_OTHER_USERS !== "")(
-    `reports that a stale socket of another user cannot be removed${NO_OTHER_USERS}`,
+    `reports that a stale socket of another user cannot be replaced${NO_OTHER_USERS}`,
     () => {
       using directory = new TemporaryDirectory();
       chmodSync(directory.path, 0o1777);
@@ -382,7 +479,7 @@ describe("bindDescriptor() and permissions", () => {
       chmodSync(directory.at("v.sock"), 0o777);
       const child = bindAsNobody(directory.at("v.sock"));
       expect(child).toMatch(
-        /^SocketPathError PermissionDenied cannot bind .*: cannot remove the stale socket there: EPERM/,
+        /^SocketPathError PermissionDenied cannot bind .*: cannot replace the stale socket there: EPERM/,
       );
       expect(inodeAt(directory.at("v.sock"))).toBe(ino);
     },

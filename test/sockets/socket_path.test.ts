@@ -31,7 +31,7 @@ import {
   changeAccess,
   checkGroup,
   checkParent,
-  removeStaleSocket,
+  staleSocket,
   unlinkBoundPath,
 } from "../../src/sockets/socket_path.ts";
 import { refusal } from "../support/socket_refusal.ts";
@@ -93,30 +93,44 @@ describe("checkParent()", () => {
   });
 });
 
-describe("removeStaleSocket()", () => {
+describe("staleSocket()", () => {
   test("finds nothing wrong with a free path", () => {
     using directory = new TemporaryDirectory();
-    removeStaleSocket({ path: directory.at("v.sock"), type: SOCK_STREAM, setBy: "--socket" });
+    const options = { path: directory.at("v.sock"), type: SOCK_STREAM, setBy: "--socket" };
+    expect(staleSocket(options)).toBeUndefined();
   });
 
-  test.each(TYPES)("removes a stale %s socket", (_name, type) => {
+  test.each(TYPES)("knows a stale %s socket, and leaves it", (_name, type) => {
     using directory = new TemporaryDirectory();
     const path = directory.at("v.sock");
-    leaveStale(path, type);
-    removeStaleSocket({ path, type, setBy: "--socket" });
-    expect(() => lstatSync(path)).toThrow("ENOENT");
+    const ino = leaveStale(path, type);
+    expect(staleSocket({ path, type, setBy: "--socket" })?.ino).toBe(ino);
+    expect(lstatSync(path, { bigint: true }).ino).toBe(ino);
+  });
+
+  test("does not ask one that is to be replaced, though it answers", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    bindTo(path, SOCK_DGRAM);
+    const replaces = lstatSync(path, { bigint: true });
+    const options = { path, type: SOCK_DGRAM, setBy: "--socket" };
+    expect(staleSocket({ ...options, replaces })?.ino).toBe(replaces.ino);
+    const other = { dev: replaces.dev, ino: replaces.ino + 1n };
+    expect(refusal(() => staleSocket({ ...options, replaces: other })).message).toContain(
+      "already running",
+    );
   });
 
   test.each(SETTINGS)("names %s where another path would help", (setBy) => {
     using directory = new TemporaryDirectory();
     const file = directory.at("file");
     writeFileSync(file, "precious");
-    const notOurs = refusal(() => removeStaleSocket({ path: file, type: SOCK_DGRAM, setBy }));
+    const notOurs = refusal(() => staleSocket({ path: file, type: SOCK_DGRAM, setBy }));
     expect(notOurs.hint).toBe(`move it away, or give another path with ${setBy}`);
     expect(readFileSync(file, "utf8")).toBe("precious");
     const path = directory.at("v.sock");
     bindTo(path, SOCK_DGRAM);
-    const live = refusal(() => removeStaleSocket({ path, type: SOCK_DGRAM, setBy }));
+    const live = refusal(() => staleSocket({ path, type: SOCK_DGRAM, setBy }));
     expect(live.hint).toBe(`stop it first, or give this one another path with ${setBy}`);
     expect(lstatSync(path).isSocket()).toBe(true);
   });
@@ -132,7 +146,7 @@ describe("removeStaleSocket()", () => {
     while (result === 0) result = connect(newSocket(SOCK_STREAM), address);
     expect(result).toBe(-EAGAIN);
     const options = { path, type: SOCK_STREAM, setBy: "metrics.listen" } as const;
-    expect(refusal(() => removeStaleSocket(options)).message).toContain("already running");
+    expect(refusal(() => staleSocket(options)).message).toContain("already running");
     expect(lstatSync(path).isSocket()).toBe(true);
   });
 });

@@ -39,6 +39,8 @@ class Service implements Disposable {
     await until("the copy", () => existsSync(this.directory.at(COPY)));
     await until("all of it", () => readFileSync(this.directory.at(COPY), "utf8") === config);
     expect(await daemon.stop()).toBe(0);
+    // Nothing is kept here: as long as its descriptors wait to be read, the sockets live.
+    this.manager.read();
   }
 
   [Symbol.dispose](): void {

@@ -25,7 +25,8 @@ describe.concurrent("under a service manager", () => {
     expect(pets[5]!.atMs - startedMs).toBeGreaterThan(5 * 150);
     expect(await daemon.stop()).toBe(0);
     manager.read();
-    const texts = manager.messages.map(({ text }) => text);
+    const all = manager.messages.map(({ text }) => text);
+    const texts = all.filter((text) => !text.startsWith("FDSTORE"));
     expect(texts[0]).toBe("READY=1\nSTATUS=0 agents, 0 stalled, 0 beats/s\n");
     expect(texts.at(-1)).toBe("STOPPING=1\n");
     expect(new Set(texts.slice(1, -1))).toEqual(new Set(["WATCHDOG=1\n"]));

@@ -67,6 +67,7 @@ describe.concurrent("the socket path", () => {
     older.signal("SIGSTOP");
     // The path is removed by hand, and another one is started.
     unlinkSync(older.socket);
+    unlinkSync(`${older.socket}.lock`);
     await using newer = await DaemonProcess.start({ directory: older.directory });
     older.signal("SIGCONT");
     expect(await older.stop()).toBe(0);
@@ -96,6 +97,7 @@ describe.concurrent("the socket path", () => {
     await using first = await DaemonProcess.start();
     first.signal("SIGSTOP");
     unlinkSync(first.socket);
+    unlinkSync(`${first.socket}.lock`);
     await using second = await DaemonProcess.start({ directory: first.directory });
     first.signal("SIGCONT");
     await first.untilSays("socket bind failed, retrying");
@@ -138,7 +140,7 @@ describe.concurrent("the socket path of the metrics page", () => {
     await using second = new DaemonProcess(options);
     expect(await second.exited()).toBe(1);
     expect(second.stderr).toContain(
-      `varta-watch: error: cannot bind ${path}: another varta-watch is already running at ${path}\n` +
+      `varta-watch: error: cannot bind ${path}: another varta-watch is already running at ${path} as pid ${first.pid}\n` +
         "varta-watch: hint: stop it first, or give this one another path with metrics.listen\n",
     );
     expect(existsSync(second.socket)).toBe(false);
