@@ -4,6 +4,7 @@
 import { assert } from "../base/assert.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { MUTES_MAX, RETIRED_PREFIXES_MAX, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import { ORIGIN_TEXTS } from "../base/origin.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import {
@@ -58,7 +59,7 @@ const MOMENT = new RecordForm({
 const MEMBER = new RecordForm({
   pid: u32(),
   key: u32(),
-  origin: u8(),
+  origin: u8(ORIGIN_TEXTS.length - 1),
   generation: COUNT_OR_NONE,
   namespaceInode: COUNT_OR_NONE,
   innerPid: u32(),

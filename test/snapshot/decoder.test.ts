@@ -6,40 +6,8 @@ import {
   STATE_VERSION,
   TITLE_BYTES,
 } from "../../src/snapshot/format.ts";
-import type { State } from "../../src/snapshot/records.ts";
 import { crc32c } from "../../src/wire/crc32c.ts";
-import { bytesOf, EMPTY, MEMBER, sectionsOf } from "./states.ts";
-
-const FULL: State = {
-  ...EMPTY,
-  member: [MEMBER, { ...MEMBER, pid: 4712, key: 4712, isStalled: true, verdict: "hung" }],
-  missing: [{ agent: "db", sinceNs: 12e9 }],
-  mute: [
-    {
-      ...{ kind: "glob", target: "worker*", pid: 0, key: 0, generation: Number.NaN },
-      ...{ reason: "deploy 4.3", byUid: 0, byPid: 99, byComm: "varta-watch" },
-      ...{ beganNs: 80e9, untilNs: 1_000e9 },
-    },
-  ],
-  window: [{ pid: 4711, key: 4711, generation: 5_000, firedNs: 50e9 }],
-  pace: [
-    {
-      ...{ name: "worker", key: 0, generation: Number.NaN, level: 2, firedNs: 50e9 },
-      ...{ resumedNs: Number.NaN, isGivenUp: false, starts: [20e9, 50e9] },
-    },
-  ],
-  storm: [{ starts: [20e9, 50e9], firstRefusedNs: 60e9, lastRefusedNs: 61e9, refused: 3 }],
-  sender: [
-    {
-      ...{ listener: "edge", pid: 9, ivLow: 1, ivHigh: 2, lastCounter: 3 },
-      ...{ previousIvLow: 4, previousIvHigh: 5, previousLastCounter: 6 },
-      ...{ nonceMaxHi: 0, nonceMaxLo: 7, timestampMaxHi: 0, timestampMaxLo: 8 },
-      ...{ terminalSeen: 0, terminalTimestampHi: 0, terminalTimestampLo: 0, lastSeenNs: 88e9 },
-    },
-  ],
-  prefix: [{ listener: "edge", kind: "retired", ivLow: 11, ivHigh: 12 }],
-  auditHead: [{ file: "/var/log/varta/audit.log", seq: 41, chain: "ab".repeat(32) }],
-};
+import { bytesOf, EMPTY, FULL, MEMBER, sectionsOf } from "./states.ts";
 
 /** `bytes` with the checksum of the section at `at` made right again. */
 function resealed(bytes: Uint8Array, at: number): Uint8Array {

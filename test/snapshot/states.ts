@@ -25,7 +25,7 @@ export const MOMENT: Moment = {
 export const MEMBER: MemberRecord = {
   pid: 4711,
   key: 4711,
-  origin: 1,
+  origin: 0,
   generation: 5_000,
   namespaceInode: 4_026_531_836,
   innerPid: 0,
@@ -83,6 +83,38 @@ export const EMPTY: State = {
   auditHead: [],
 };
 
+/** One of every kind of record. */
+export const FULL: State = {
+  ...EMPTY,
+  member: [MEMBER, { ...MEMBER, pid: 4712, key: 4712, isStalled: true, verdict: "hung" }],
+  missing: [{ agent: "db", sinceNs: 12e9 }],
+  mute: [
+    {
+      ...{ kind: "glob", target: "worker*", pid: 0, key: 0, generation: Number.NaN },
+      ...{ reason: "deploy 4.3", byUid: 0, byPid: 99, byComm: "varta-watch" },
+      ...{ beganNs: 80e9, untilNs: 1_000e9 },
+    },
+  ],
+  window: [{ pid: 4711, key: 4711, generation: 5_000, firedNs: 50e9 }],
+  pace: [
+    {
+      ...{ name: "worker", key: 0, generation: Number.NaN, level: 2, firedNs: 50e9 },
+      ...{ resumedNs: Number.NaN, isGivenUp: false, starts: [20e9, 50e9] },
+    },
+  ],
+  storm: [{ starts: [20e9, 50e9], firstRefusedNs: 60e9, lastRefusedNs: 61e9, refused: 3 }],
+  sender: [
+    {
+      ...{ listener: "edge", pid: 9, ivLow: 1, ivHigh: 2, lastCounter: 3 },
+      ...{ previousIvLow: 4, previousIvHigh: 5, previousLastCounter: 6 },
+      ...{ nonceMaxHi: 0, nonceMaxLo: 7, timestampMaxHi: 0, timestampMaxLo: 8 },
+      ...{ terminalSeen: 0, terminalTimestampHi: 0, terminalTimestampLo: 0, lastSeenNs: 88e9 },
+    },
+  ],
+  prefix: [{ listener: "edge", kind: "retired", ivLow: 11, ivHigh: 12 }],
+  auditHead: [{ file: "/var/log/varta/audit.log", seq: 41, chain: "ab".repeat(32) }],
+};
+
 export function* rowsOf(state: State): Iterable<StateRow> {
   for (const kind of RECORD_KINDS.keys()) {
     const values = state[kind];
@@ -116,6 +148,7 @@ export function randomised<Values extends object>(random: Random, like: Values):
 function other(random: Random, name: string, value: unknown): unknown {
   if (name === "verdict") return random.pick(["" as const, ...STALL_VERDICTS]);
   if (["kind", "bootId", "version", "source"].includes(name)) return value;
+  if (name === "starts") return [random.pick(TIMES), random.pick(TIMES)];
   if (typeof value === "string") return random.pick(TEXTS).slice(0, 30);
   if (typeof value === "boolean") return random.chance(0.5);
   if (typeof value !== "number") return value;

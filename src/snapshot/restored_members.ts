@@ -1,0 +1,87 @@
+// What becomes of the members of a state when the next daemon starts (spec 18 section 6). Their
+// silence is honest, but nobody listened meanwhile, so nobody is stalled by it before one full
+// threshold has passed in which somebody did. What was reported stays reported. Pure: processes are
+// asked for through a parameter.
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { Continuation } from "./continuation.ts";
+import type { MemberRecord } from "./records.ts";
+
+export interface RestoredMember {
+  readonly record: MemberRecord;
+  /** Observer times of this daemon. */
+  readonly firstNs: number;
+  readonly lastNs: number;
+  readonly stalledNs: number;
+  /** Its stall is judged no earlier; -Infinity = it is stalled, or at any time. */
+  readonly judgeFromNs: number;
+  /** Its process has ended. */
+  readonly hasEnded: boolean;
+  /** It ended between its last beat and now, and that is to be reported. */
+  readonly diedUnseen: boolean;
+}
+
+interface RestoreOptions {
+  readonly nowNs: number;
+  /** Members that there is room for. */
+  readonly capacity: number;
+  /** The longest grace of the configuration: none that is stored is longer. */
+  readonly graceNsMax: number;
+  /** True if the process of this start time has certainly ended. */
+  readonly hasEnded: (pid: number, startTime: number) => boolean;
+}
+
+interface RestoredMembers {
+  readonly members: readonly RestoredMember[];
+  /** Those for which there was no room. */
+  readonly leftOut: number;
+}
+
+export function restoreMembers(
+  records: readonly MemberRecord[],
+  continuation: Continuation,
+  options: RestoreOptions,
+): RestoredMembers {
+  // Another boot: no process of before it is there, and those that beat over a network say so again.
+  if (continuation.otherBoot !== "") return { members: [], leftOut: 0 };
+  const kept = mostWanted(withoutTwins(records), options.capacity);
+  const members = kept.map((record) => restoreMember(record, continuation, options));
+  return { members, leftOut: records.length - kept.length };
+}
+
+function restoreMember(
+  record: MemberRecord,
+  continuation: Continuation,
+  { nowNs, graceNsMax, hasEnded }: RestoreOptions,
+): RestoredMember {
+  const isLocal = record.origin === ORIGIN_KERNEL_ATTESTED && !Number.isNaN(record.generation);
+  const diedUnseen = !record.hasEnded && isLocal && hasEnded(record.pid, record.generation);
+  const graceEndNs = Number.isNaN(record.graceEndNs)
+    ? Number.NEGATIVE_INFINITY
+    : continuation.end(record.graceEndNs, graceNsMax);
+  return {
+    record,
+    firstNs: continuation.past(record.firstNs),
+    lastNs: continuation.past(record.lastNs),
+    stalledNs: continuation.past(record.stalledNs),
+    judgeFromNs: record.isStalled
+      ? Number.NEGATIVE_INFINITY
+      : Math.max(graceEndNs, nowNs + record.thresholdNs),
+    hasEnded: record.hasEnded || diedUnseen,
+    diedUnseen,
+  };
+}
+
+/** A file that says two things of one member says nothing of the second. */
+function withoutTwins(records: readonly MemberRecord[]): readonly MemberRecord[] {
+  const keys = new Set<number>();
+  return records.filter(({ key }) => keys.size < keys.add(key).size);
+}
+
+/** Stalled ones first, so that no alert resolves for want of room; then those that beat last. */
+function mostWanted(records: readonly MemberRecord[], capacity: number): readonly MemberRecord[] {
+  if (records.length <= capacity) return records;
+  const wanted = [...records].sort(
+    (a, b) => Number(b.isStalled) - Number(a.isStalled) || b.lastNs - a.lastNs,
+  );
+  return wanted.slice(0, capacity);
+}
