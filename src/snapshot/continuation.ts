@@ -49,7 +49,6 @@ function otherBootOf(moment: Moment, here: Here): OtherBoot | "" {
   // NaN, which is not known, equals nothing.
   if (moment.timeNamespace !== here.timeNamespace) return "time_namespace";
   if (moment.pidNamespace !== here.pidNamespace) return "pid_namespace";
-  const isAhead =
-    moment.monotonicNs > here.monotonicNs || moment.boottimeNs > here.boottimeNs;
+  const isAhead = moment.monotonicNs > here.monotonicNs || moment.boottimeNs > here.boottimeNs;
   return isAhead ? "clock_ahead" : "";
 }

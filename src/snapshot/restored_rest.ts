@@ -19,11 +19,7 @@ type RestoredRest = Pick<
 >;
 
 /** The same records with the times of this daemon, of which now is `nowNs`. */
-export function restoreRest(
-  state: State,
-  continuation: Continuation,
-  nowNs: number,
-): RestoredRest {
+export function restoreRest(state: State, continuation: Continuation, nowNs: number): RestoredRest {
   const isSame = continuation.otherBoot === "";
   const { past } = continuation;
   return {
@@ -65,10 +61,7 @@ function windowNow(window: WindowRecord, past: Past): WindowRecord {
   return { ...window, firedNs: past(window.firedNs) };
 }
 
-function pacesNow(
-  paces: readonly PaceRecord[],
-  { past, otherBoot }: Continuation,
-): PaceRecord[] {
+function pacesNow(paces: readonly PaceRecord[], { past, otherBoot }: Continuation): PaceRecord[] {
   return paces
     .filter(({ name }) => name !== "" || otherBoot === "")
     .map((pace) => ({

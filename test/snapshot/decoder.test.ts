@@ -56,9 +56,9 @@ describe("decodeState()", () => {
   test("refuses one changed bit anywhere", () => {
     const bytes = bytesOf(FULL);
     for (let at = 0; at < bytes.length; at++) {
-      bytes[at]! ^= 1 << at % 8;
+      bytes[at]! ^= 1 << (at % 8);
       expect([at, decodeState(bytes).ok]).toEqual([at, false]);
-      bytes[at]! ^= 1 << at % 8;
+      bytes[at]! ^= 1 << (at % 8);
     }
     expect(decodeState(bytes).ok).toBe(true);
   });

@@ -72,7 +72,10 @@ describe("restoreRest()", () => {
     const byKey = { ...PACE, name: "", key: 4711 };
     const window = { pid: 1, key: 1, generation: 5, firedNs: 80 * S };
     const missing = { agent: "db", sinceNs: 12 * S };
-    const rest = aMinuteLater({ pace: [PACE, byKey], window: [window], missing: [missing] }, OTHER_BOOT);
+    const rest = aMinuteLater(
+      { pace: [PACE, byKey], window: [window], missing: [missing] },
+      OTHER_BOOT,
+    );
     expect(rest.pace.map(({ name }) => name)).toEqual(["worker"]);
     expect(rest.pace[0]!.firedNs).toBe(-99 * S);
     expect([rest.window, rest.missing]).toEqual([[], []]);
