@@ -1,7 +1,7 @@
 // What becomes of the members of a state when the next daemon starts (spec 18 section 6). Their
-// silence is honest, but nobody listened meanwhile, so nobody is stalled by it before one full
-// threshold has passed in which somebody did. What was reported stays reported. Pure: processes are
-// asked for through a parameter.
+// silence is honest, and what was reported stays reported. That nobody is stalled by a silence in
+// which nobody listened is for the tracker, for which all silence begins anew at the start. Pure:
+// processes are asked for through a parameter.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Continuation } from "./continuation.ts";
 import type { MemberRecord } from "./records.ts";
@@ -12,8 +12,6 @@ export interface RestoredMember {
   readonly firstNs: number;
   readonly lastNs: number;
   readonly stalledNs: number;
-  /** Its stall is judged no earlier; -Infinity = it is stalled, or at any time. */
-  readonly judgeFromNs: number;
   /** Its process has ended. */
   readonly hasEnded: boolean;
   /** It ended between its last beat and now, and that is to be reported. */
@@ -21,11 +19,8 @@ export interface RestoredMember {
 }
 
 interface RestoreOptions {
-  readonly nowNs: number;
   /** Members that there is room for. */
   readonly capacity: number;
-  /** The longest grace of the configuration: none that is stored is longer. */
-  readonly graceNsMax: number;
   /** True if the process of this start time has certainly ended. */
   readonly hasEnded: (pid: number, startTime: number) => boolean;
 }
@@ -51,21 +46,15 @@ export function restoreMembers(
 function restoreMember(
   record: MemberRecord,
   continuation: Continuation,
-  { nowNs, graceNsMax, hasEnded }: RestoreOptions,
+  { hasEnded }: RestoreOptions,
 ): RestoredMember {
   const isLocal = record.origin === ORIGIN_KERNEL_ATTESTED && !Number.isNaN(record.generation);
   const diedUnseen = !record.hasEnded && isLocal && hasEnded(record.pid, record.generation);
-  const graceEndNs = Number.isNaN(record.graceEndNs)
-    ? Number.NEGATIVE_INFINITY
-    : continuation.end(record.graceEndNs, graceNsMax);
   return {
     record,
     firstNs: continuation.past(record.firstNs),
     lastNs: continuation.past(record.lastNs),
     stalledNs: continuation.past(record.stalledNs),
-    judgeFromNs: record.isStalled
-      ? Number.NEGATIVE_INFINITY
-      : Math.max(graceEndNs, nowNs + record.thresholdNs),
     hasEnded: record.hasEnded || diedUnseen,
     diedUnseen,
   };

@@ -22,15 +22,13 @@ function restored(
   { ended = [], capacity = 100 }: { ended?: readonly number[]; capacity?: number } = {},
 ) {
   return restoreMembers(records, HALF_A_SECOND, {
-    nowNs: 0,
     capacity,
-    graceNsMax: 60 * S,
     hasEnded: (pid, startTime) => ended.includes(pid) && startTime === MEMBER.generation,
   });
 }
 
 describe("restoreMembers()", () => {
-  test("gives a healthy or frozen member its honest silence and one full threshold", () => {
+  test("gives a healthy or frozen member its honest silence", () => {
     const { members, leftOut } = restored([MEMBER]);
     expect(leftOut).toBe(0);
     expect(members).toEqual([
@@ -39,7 +37,6 @@ describe("restoreMembers()", () => {
         firstNs: -80.5 * S,
         lastNs: -1.5 * S,
         stalledNs: Number.NaN,
-        judgeFromNs: 5 * S,
         hasEnded: false,
         diedUnseen: false,
       },
@@ -49,8 +46,7 @@ describe("restoreMembers()", () => {
   test("leaves a stalled member stalled, and reports nothing of it again", () => {
     const stalled = { ...MEMBER, isStalled: true, stalledNs: 80 * S };
     const [member] = restored([stalled]).members;
-    expect(member).toMatchObject({ stalledNs: -10.5 * S, diedUnseen: false });
-    expect(member!.judgeFromNs).toBe(Number.NEGATIVE_INFINITY);
+    expect(member).toMatchObject({ record: stalled, stalledNs: -10.5 * S, diedUnseen: false });
   });
 
   test("reports the end of a process that died while nobody watched, once", () => {
@@ -59,8 +55,6 @@ describe("restoreMembers()", () => {
     expect(news).toMatchObject({ hasEnded: true, diedUnseen: true, lastNs: -1.5 * S });
     const [known] = restored([{ ...MEMBER, ...dead }], { ended: [4711] }).members;
     expect(known).toMatchObject({ hasEnded: true, diedUnseen: false });
-    // Its unclean end waits for the deadline, as it did before.
-    expect(known!.judgeFromNs).toBe(5 * S);
   });
 
   test("asks for no process of a member that is elsewhere, or has no known start time", () => {
@@ -68,15 +62,6 @@ describe("restoreMembers()", () => {
     const hidden = { ...MEMBER, key: 1, generation: Number.NaN };
     const { members } = restored([remote, hidden], { ended: [4711] });
     expect(members.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
-  });
-
-  test("lets a grace go on, but none that is longer than the configuration's", () => {
-    const [going] = restored([{ ...MEMBER, graceEndNs: 120 * S }]).members;
-    expect(going!.judgeFromNs).toBe(29.5 * S);
-    const [changed] = restored([{ ...MEMBER, graceEndNs: 1e18 }]).members;
-    expect(changed!.judgeFromNs).toBe(60 * S);
-    const [over] = restored([{ ...MEMBER, graceEndNs: 20 * S }]).members;
-    expect(over!.judgeFromNs).toBe(5 * S);
   });
 
   test("keeps the stalled ones and those that beat last where there is less room, and counts the others", () => {
@@ -97,7 +82,7 @@ describe("restoreMembers()", () => {
 
   test("gives no member after another boot", () => {
     const other = continuationOf({ ...MOMENT, bootId: "" }, MOMENT, false);
-    const options = { nowNs: 0, capacity: 9, graceNsMax: 0, hasEnded: () => true };
+    const options = { capacity: 9, hasEnded: () => true };
     expect(restoreMembers([MEMBER], other, options)).toEqual({ members: [], leftOut: 0 });
   });
 });

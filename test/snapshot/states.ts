@@ -43,8 +43,6 @@ export const MEMBER: MemberRecord = {
   source: [],
   firstNs: 10e9,
   lastNs: 89e9,
-  graceEndNs: Number.NaN,
-  thresholdNs: 5e9,
   status: 0,
   payload: 7,
   beats: 80,
