@@ -130,7 +130,6 @@ const MUTE = new RecordForm({
 
 /** The debounce of a process that was recovered. */
 const WINDOW = new RecordForm({
-  pid: u32(),
   key: u32(),
   generation: COUNT_OR_NONE,
   firedNs: NS,

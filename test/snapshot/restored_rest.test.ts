@@ -59,7 +59,7 @@ describe("restoreRest()", () => {
   });
 
   test("lets debounce, budgets and storms go on, their times oldest first", () => {
-    const window = { pid: 1, key: 1, generation: 5, firedNs: 80 * S };
+    const window = { key: 1, generation: 5, firedNs: 80 * S };
     const storm = { starts: [80 * S], firstRefusedNs: 85 * S, lastRefusedNs: NaN, refused: 2 };
     const rest = aMinuteLater({ window: [window], pace: [PACE], storm: [storm] });
     expect(rest.window).toEqual([{ ...window, firedNs: -69 * S }]);
@@ -70,7 +70,7 @@ describe("restoreRest()", () => {
 
   test("keeps budgets of names after another boot, and nothing of a process", () => {
     const byKey = { ...PACE, name: "", key: 4711 };
-    const window = { pid: 1, key: 1, generation: 5, firedNs: 80 * S };
+    const window = { key: 1, generation: 5, firedNs: 80 * S };
     const missing = { agent: "db", sinceNs: 12 * S };
     const rest = aMinuteLater(
       { pace: [PACE, byKey], window: [window], missing: [missing] },

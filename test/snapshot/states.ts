@@ -93,7 +93,7 @@ export const FULL: State = {
       ...{ beganNs: 80e9, untilNs: 1_000e9 },
     },
   ],
-  window: [{ pid: 4711, key: 4711, generation: 5_000, firedNs: 50e9 }],
+  window: [{ key: 4711, generation: 5_000, firedNs: 50e9 }],
   pace: [
     {
       ...{ name: "worker", key: 0, generation: Number.NaN, level: 2, firedNs: 50e9 },
