@@ -1,4 +1,4 @@
-// A file whose lock says that something belongs to this process (spec 18 section 1): the state file,
+// A file whose lock says that something belongs to this process (spec 18 section 1): a state file,
 // a socket path. What holds is flock(2), which ends with the process however that ends; the pid in
 // the file is for messages alone. The file stays: who removed it would take the lock from whoever
 // has it open.

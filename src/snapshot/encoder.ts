@@ -23,7 +23,7 @@ export class StateEncoder {
   #sectionCount = 0;
   #phase: "title" | "sections" | "over" = "title";
 
-  /** The first row is the moment. A row may be one object for all: it is written before the next. */
+  /** The first row is the moment. Each row is written before the next one is asked for. */
   constructor(rows: Iterable<StateRow>) {
     this.#rows = rows[Symbol.iterator]();
   }

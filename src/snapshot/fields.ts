@@ -3,7 +3,7 @@
 import { assert } from "../base/assert.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 
-export interface Field<Value> {
+interface Field<Value> {
   /** Bytes that it takes at most. */
   readonly bytesMax: number;
   put(out: ByteWriter, value: Value): void;

@@ -17,7 +17,7 @@ import { decodeState, titleFault } from "./decoder.ts";
 import { STATE_BYTES_MAX, TITLE_BYTES } from "./format.ts";
 import type { State } from "./records.ts";
 
-export type FoundState =
+type FoundState =
   | { readonly kind: "none" }
   | { readonly kind: "state"; readonly state: State; readonly sizeBytes: number }
   /** `found` completes "found FOUND"; `setAside` is where it is now, "" = that failed, too. */

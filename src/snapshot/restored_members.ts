@@ -36,7 +36,7 @@ export function restoreMembers(
   continuation: Continuation,
   options: RestoreOptions,
 ): RestoredMembers {
-  // Another boot: no process of before it is there, and those that beat over a network say so again.
+  // No process is there from before another boot; who beats over a network says so again.
   if (continuation.otherBoot !== "") return { members: [], leftOut: 0 };
   const kept = mostWanted(withoutTwins(records), options.capacity);
   const members = kept.map((record) => restoreMember(record, continuation, options));

@@ -1,5 +1,5 @@
 // Keeps the state file near what is true (spec 18 section 7): a change is on the disk after 2 s and
-// the time of one writing. One call of `maintain` encodes one slice of 0.3 ms; file operations run
+// the time of one writing. One call of `maintain` encodes one slice of 0.25 ms; file operations run
 // beside the loop. A failure keeps the old file, and is tried again.
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";

@@ -16,7 +16,7 @@ import {
 } from "./slots.ts";
 
 /** What the tracker does not have of a member. */
-interface MemberNames {
+export interface MemberNames {
   readonly ruleName: (rule: number) => string;
   readonly listenerName: (listener: number) => string;
   /** Of its stall, "" = it has none that was reported. */

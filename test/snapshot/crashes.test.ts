@@ -12,10 +12,10 @@ import { EMPTY, MEMBER, rowsOf } from "./states.ts";
 setDefaultTimeout(TEST_MS_MAX);
 
 const UID = process.geteuid!();
-/** Enough for three sections. */
+/** Enough for five sections. */
 const MEMBERS = 700;
 
-/** The file calls of a daemon that dies before call number `deathAt`: it and all others never end. */
+/** The file calls of a daemon that dies before call number `deathAt`, which never ends. */
 class Mortal {
   count = 0;
   readonly died = Promise.withResolvers<void>();

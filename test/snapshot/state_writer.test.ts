@@ -108,7 +108,7 @@ describe("StateWriter", () => {
     using fixture = new Fixture();
     fixture.count = 5_000;
     fixture.writer.changed();
-    // Without the disk there is room for title, moment, and four sections of members.
+    // Without the disk there is room for title, moment, and eight sections of members.
     fixture.writer.maintain(0);
     let slices = 0;
     for (; fixture.writer.nextDeadlineNs() < Number.POSITIVE_INFINITY; slices++) {
@@ -117,7 +117,7 @@ describe("StateWriter", () => {
       fixture.nowNs = dueNs;
       fixture.writer.maintain(dueNs);
     }
-    expect(slices).toBe(6);
+    expect(slices).toBe(10);
     await fixture.run();
     expect(fixture.state().member).toHaveLength(5_000);
   });
