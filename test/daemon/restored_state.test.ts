@@ -1,22 +1,16 @@
 // One daemon's parts through a state file into the next one's.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { Mutes } from "../../src/agents/mutes.ts";
-import { Counters } from "../../src/base/counters.ts";
 import { restoreState } from "../../src/daemon/restored_state.ts";
 import { stateRows } from "../../src/daemon/state_rows.ts";
 import { REAL_FILE_CALLS } from "../../src/files/append_file.ts";
-import { SenderTable } from "../../src/listener/sender_table.ts";
-import { RECOVERY } from "../../src/recovery/counters.ts";
-import { History } from "../../src/recovery/history.ts";
-import { StormLimit } from "../../src/recovery/storm_limit.ts";
 import type { Here } from "../../src/snapshot/continuation.ts";
 import { findState } from "../../src/snapshot/found_state.ts";
 import { hereAndNow } from "../../src/snapshot/here.ts";
 import { StateWriter } from "../../src/snapshot/state_writer.ts";
 import { TempDirectory } from "../files/temp_directory.ts";
-import { NoChildren } from "../support/no_children.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { Harness, THRESHOLD } from "../tracker/harness.ts";
+import { THRESHOLD } from "../tracker/harness.ts";
+import { Parts } from "./state_parts.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -25,11 +19,6 @@ const UID = process.geteuid!();
 const WRITTEN = 1_000;
 const BEAT = { generation: 5_000, uid: 1000, namespaceInode: 42 };
 const HERE = hereAndNow(WRITTEN, 1_700_000_000_000);
-const SETTINGS = {
-  ...{ debounceNs: 500, backoffMaxNs: undefined, backoffResetNs: 600 },
-  ...{ budget: 3, budgetWindowNs: 5_000 },
-};
-
 /** Half a microsecond later, in a daemon whose clock begins with 0. */
 function next(here: Partial<Here> = {}): Here {
   const { monotonicNs, boottimeNs } = HERE;
@@ -37,43 +26,16 @@ function next(here: Partial<Here> = {}): Here {
   return { ...HERE, observerNs: 0, ...later, ...here };
 }
 
-class Parts {
-  readonly harness = new Harness({ capacity: 100 });
-  readonly table = this.harness.tracker.table;
-  readonly mutes = new Mutes({ agentName: () => "worker", ended: () => {} });
-  readonly history = new History(
-    { capacity: 10 },
-    SETTINGS,
-    new Counters(RECOVERY, new NoChildren()),
-  );
-  readonly storm = new StormLimit({ stormLimit: 1, stormWindowNs: 5_000 });
-  readonly edge = new SenderTable(4);
-  readonly senders = new Map([["edge", this.edge]]);
-  readonly names = {
-    ruleName: () => "worker",
-    listenerName: () => "local",
-    verdictOf: (slot: number) =>
-      this.table.slots.isLatched(slot)
-        ? ({ verdict: "hung", stalledNs: 900 } as const)
-        : ({ verdict: "", stalledNs: Number.NaN } as const),
-  };
-  readonly missing = () => [{ agent: "db", sinceNs: 400 }];
-  readonly auditHead = () => ({ file: "/var/log/audit.log", seq: 4, chain: "ab" });
-  readonly listenerNumber = (name: string) => (name === "local" ? 3 : undefined);
-  readonly ended = new Set<number>();
-  readonly hasEnded = (pid: number) => this.ended.has(pid);
-
-  /** What is in the file that a shutdown writes. */
-  async written() {
-    using directory = new TempDirectory();
-    const path = directory.join("state");
-    const moment = { ...HERE, version: "1.2.3", isFinal: true };
-    const rows = () => stateRows(this, moment);
-    await new StateWriter({ path, calls: REAL_FILE_CALLS, rows, wake: () => {} }).close();
-    const found = findState(path, UID);
-    if (found.kind !== "state") throw new Error(Bun.inspect(found));
-    return found.state;
-  }
+/** What is in the file that a shutdown of a daemon of `parts` writes. */
+async function written(parts: Parts) {
+  using directory = new TempDirectory();
+  const path = directory.join("state");
+  const moment = { ...HERE, version: "1.2.3", isFinal: true };
+  const rows = () => stateRows(parts, moment);
+  await new StateWriter({ path, calls: REAL_FILE_CALLS, rows, wake: () => {} }).close();
+  const found = findState(path, UID);
+  if (found.kind !== "state") throw new Error(Bun.inspect(found));
+  return found.state;
 }
 
 /** Two members of which one is stalled, a mute, a recovery, a storm and a secure sender. */
@@ -98,7 +60,7 @@ describe("restoreState()", () => {
   test("lets everything go on in the same boot", async () => {
     const after = new Parts();
     after.ended.add(9);
-    const restored = restoreState(await busy().written(), after, {
+    const restored = restoreState(await written(busy()), after, {
       here: next(),
       isBoottime: false,
       instantNs: 5,
@@ -121,7 +83,7 @@ describe("restoreState()", () => {
 
   test("gives no member after another boot, and says why", async () => {
     const after = new Parts();
-    const restored = restoreState(await busy().written(), after, {
+    const restored = restoreState(await written(busy()), after, {
       here: next({ bootId: "99999999-2222-3333-4444-555555555555" }),
       isBoottime: false,
       instantNs: 0,
@@ -135,7 +97,7 @@ describe("restoreState()", () => {
 
   test("counts members whose listener is gone", async () => {
     const after = Object.assign(new Parts(), { listenerNumber: () => undefined });
-    const state = await busy().written();
+    const state = await written(busy());
     const moment = { here: next(), isBoottime: false, instantNs: 0 };
     expect(restoreState(state, after, moment)).toMatchObject({ members: [], leftOut: 3 });
   });
