@@ -91,6 +91,9 @@ export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = IS_DARWIN ? 6 : 1;
 export const CLOCK_MONOTONIC_RAW = 4;

@@ -196,6 +196,13 @@ export const SYMBOLS = {
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that
   // is used here. See STACK_SYMBOLS.
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+  flock: {
+    args: [
+      "i32", // int fd
+      "i32", // int operation
+    ],
+    returns: "i32",
+  },
   pipe: {
     args: [
       "ptr", // int pipefd[2]

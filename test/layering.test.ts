@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["wire", "tables"],
   ["events"],
   ["files", "processes", "systemd"],
+  ["snapshot"],
   ["agents"],
   ["sockets", "secrets"],
   ["listener", "tracker"],

@@ -1,10 +1,11 @@
 // A small file that is read and replaced as a whole: read within a bound by the rules of
-// own_file.ts, and written beside its name, synced and renamed over it, so that a crash at any
-// moment leaves the old content or the new one.
+// own_file.ts, and replaced as replaced_file.ts does it: a crash at any moment leaves the old
+// content or the new one.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { codeOf, type FileCalls, syncDirectory } from "./append_file.ts";
-import { OWN_FILE_MODE, requireOwnFile, SAFE_OPEN_FLAGS } from "./own_file.ts";
+import { codeOf, type FileCalls } from "./append_file.ts";
+import { requireOwnFile, SAFE_OPEN_FLAGS } from "./own_file.ts";
+import { ReplacedFile } from "./replaced_file.ts";
 
 export interface SmallFile {
   readonly path: string;
@@ -48,34 +49,7 @@ export async function replaceSmallFile(
   { path, calls }: SmallFile,
   content: Uint8Array,
 ): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const handle = await createAnew(temporary, calls);
-  try {
-    try {
-      for (let at = 0; at < content.length; ) {
-        at += (await handle.write(content, at, content.length - at, null)).bytesWritten;
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await calls.rename(temporary, path);
-  } catch (error) {
-    await calls.unlink(temporary).catch(() => undefined);
-    throw error;
-  }
-  const error = await syncDirectory(path, calls);
-  if (error !== undefined) throw error;
-}
-
-/** One that a killed daemon left is removed; a link is removed and not followed. */
-async function createAnew(path: string, calls: FileCalls): Promise<FileHandle> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
-  try {
-    return await calls.open(path, flags, OWN_FILE_MODE);
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-  }
-  await calls.unlink(path);
-  return calls.open(path, flags, OWN_FILE_MODE);
+  const file = await ReplacedFile.begin(path, calls);
+  await file.write(content);
+  await file.commit();
 }

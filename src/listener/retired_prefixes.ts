@@ -22,6 +22,17 @@ export class RetiredPrefixes {
     this.#next[set] = (this.#next[set]! + 1) % WAYS;
   }
 
+  /** All that are remembered, in an order in which they can be added again. */
+  *all(): Iterable<readonly [low: number, high: number]> {
+    for (let set = 0; set < SETS; set++)
+      for (let way = 0; way < WAYS; way++) {
+        const at = set * WAYS + ((this.#next[set]! + way) % WAYS);
+        const low = this.#low[at]!;
+        const high = this.#high[at]!;
+        if ((low | high) !== 0) yield [low, high];
+      }
+  }
+
   has(low: number, high: number): boolean {
     if ((low | high) === 0) return false;
     const first = (prefixHash(low, high) & (SETS - 1)) * WAYS;

@@ -101,6 +101,12 @@ export class SenderTable {
     return slot;
   }
 
+  /** The slots that have a sender, each with its pid. */
+  *senders(): Iterable<readonly [slot: number, pid: number]> {
+    for (let slot = 0; slot < this.capacity; slot++)
+      if (this.#live[slot] === 1) yield [slot, this.#pid[slot]!];
+  }
+
   /**
    * Drops every sender that has been silent for its time at `instantNs`. One that was seen later
    * has no age.

@@ -17,13 +17,8 @@ import {
 import { type Freshness, unattestedText } from "./checks.ts";
 import type { Outstanding } from "./children/outstanding.ts";
 import type { HeldStalls } from "./held_stalls.ts";
-import {
-  type History,
-  PACE_BACKING_OFF,
-  PACE_CLEAR,
-  type PaceKey,
-  WINDOW_OPEN,
-} from "./history.ts";
+import { type History, PACE_BACKING_OFF, PACE_CLEAR, WINDOW_OPEN } from "./history.ts";
+import type { PaceKey } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import type { Policies } from "./policies.ts";
 import type { Sequences } from "./sequences.ts";

@@ -6,26 +6,28 @@
 import { saturatingSub } from "../base/saturating.ts";
 import { msFromNs, NS_PER_S, nsFromMs } from "../base/time.ts";
 import { sameLineage } from "../processes/generation.ts";
+import type { PaceRecord, WindowRecord } from "../snapshot/records.ts";
 import { RECOVERY, type RecoveryCounters } from "./counters.ts";
 import type { FiredJournal } from "./fired_journal.ts";
+import {
+  type Fired,
+  healthyNs,
+  type HistorySettings,
+  isPaced,
+  newPace,
+  type Pace,
+  type PaceKey,
+  paceOfRecord,
+  pauseNs,
+  recordOfPace,
+} from "./pace.ts";
 
 export type RecoveryJournal = Pick<FiredJournal, "found" | "began" | "forget">;
-
-export interface HistorySettings {
-  readonly debounceNs: number;
-  readonly backoffMaxNs: number | undefined;
-  readonly backoffResetNs: number;
-  readonly budget: number | undefined;
-  readonly budgetWindowNs: number;
-}
 
 /** How many members there may be: what is kept for each of them follows it. */
 export interface Room {
   readonly capacity: number;
 }
-
-/** What the pace is counted by: the tracker's key of a member, or a name of its agent or unit. */
-export type PaceKey = number | string;
 
 /** No window is open for this process. */
 export const WINDOW_CLEAR = 0;
@@ -41,23 +43,6 @@ export const PACE_BACKING_OFF = 1;
 export const PACE_GAVE_UP = 2;
 /** No room to remember one more agent. */
 export const PACE_FULL = 3;
-
-interface Fired {
-  generation: number;
-  firedNs: number;
-}
-
-interface Pace extends Fired {
-  /** Those of the plan that was last asked for. */
-  settings: HistorySettings;
-  /** Recoveries since the agent was last healthy for long enough. */
-  level: number;
-  /** When it last began to beat again after `firedNs`; NaN = as far as is known, it did not. */
-  resumedNs: number;
-  /** Starts within the budget window, oldest first. */
-  starts: number[];
-  isGivenUp: boolean;
-}
 
 /** A window this many debounces old is dropped; it passed long ago. */
 const PRUNE_DEBOUNCES = 10;
@@ -115,6 +100,29 @@ export class History {
       if (this.#makeRoom(pid, nowNs, 0)) this.#setWindow(pid, generation, firedNs);
     }
     this.#sortWindows();
+  }
+
+  /** What the next daemon has to know. */
+  *windowRecords(): Iterable<WindowRecord> {
+    for (const [key, window] of this.#windows) yield { key, ...window };
+  }
+
+  *paceRecords(): Iterable<PaceRecord> {
+    for (const [key, pace] of this.#paces) yield recordOfPace(key, pace);
+  }
+
+  /** What the daemon before this one knew, in times of this one, as far as there is room. */
+  restore(windows: readonly WindowRecord[], paces: readonly PaceRecord[], nowNs: number): void {
+    for (const { key, generation, firedNs } of windows)
+      if (this.#makeRoom(key, nowNs, 0)) this.#setWindow(key, generation, firedNs);
+    this.#sortWindows();
+    // Their order is that of their last recoveries.
+    for (const record of paces) {
+      if (this.#paces.size >= this.#room.capacity) return;
+      const [key, pace] = paceOfRecord(record, this.#settings);
+      this.#paces.set(key, pace);
+      this.#giveUp(pace, pace.isGivenUp);
+    }
   }
 
   /** What is remembered has to last as long as other plans ask for it. */
@@ -368,33 +376,4 @@ export class History {
     if (isGivenUp) this.#givenUp.add(pace);
     else this.#givenUp.delete(pace);
   }
-}
-
-function isPaced({ backoffMaxNs, budget }: HistorySettings): boolean {
-  return backoffMaxNs !== undefined || budget !== undefined;
-}
-
-function newPace(settings: HistorySettings): Pace {
-  const empty = { generation: NaN, level: 0, firedNs: NaN, resumedNs: NaN };
-  return { ...empty, settings, starts: [], isGivenUp: false };
-}
-
-/** Until when after its last recovery an agent waits for the next. */
-function pauseNs({
-  level,
-  settings: { debounceNs, backoffMaxNs },
-}: Pick<Pace, "level" | "settings">): number {
-  if (level === 0 || backoffMaxNs === undefined) return 0;
-  // 2^60 debounces are beyond every maximum: no power of two overflows.
-  return Math.min(debounceNs * 2 ** Math.min(level - 1, 60), backoffMaxNs);
-}
-
-/**
- * How long the agent beat without a stall since its last recovery. A named one comes back as
- * another process, whose first beat is not known here: it counts from the recovery itself.
- */
-function healthyNs(pace: Pace, key: PaceKey, lastBeatNs: number): number {
-  const isNamed = typeof key === "string";
-  const sinceNs = Number.isNaN(pace.resumedNs) && isNamed ? pace.firedNs : pace.resumedNs;
-  return Number.isNaN(sinceNs) ? 0 : saturatingSub(lastBeatNs, sinceNs);
 }

@@ -6,7 +6,7 @@ import type { Config, PlanConfig } from "../config/config.ts";
 import type { PlansInDoubt } from "../config/diff/plans_in_doubt.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
-import type { HistorySettings, PaceKey } from "./history.ts";
+import type { HistorySettings, PaceKey } from "./pace.ts";
 import { distrustReason } from "./checks.ts";
 import { Plan } from "./plan.ts";
 

@@ -3,7 +3,7 @@
 import type { Stall } from "../events/stall.ts";
 import type { AgentUnit } from "../processes/unit_of_process.ts";
 import type { Child } from "./children/child.ts";
-import type { PaceKey } from "./history.ts";
+import type { PaceKey } from "./pace.ts";
 import type { Plan, Step } from "./plan.ts";
 import { StepNotes } from "./step_notes.ts";
 import { StepTries } from "./step_tries.ts";

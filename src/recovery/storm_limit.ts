@@ -2,6 +2,7 @@
 // machine falls silent at once, the agents are not the cause, and restarting all of them would be
 // the next outage. A storm begins with the first refusal and is over when a whole window has passed
 // without one, so that it is logged in two lines.
+import type { StormRecord } from "../snapshot/records.ts";
 
 interface StormSettings {
   /** 0 = no limit. */
@@ -27,6 +28,24 @@ export class StormLimit {
   change({ stormLimit, stormWindowNs }: StormSettings): void {
     this.limit = stormLimit === 0 ? Infinity : stormLimit;
     this.windowNs = stormWindowNs;
+  }
+
+  /** What the next daemon has to know. */
+  record(): StormRecord {
+    return {
+      starts: this.#starts.slice(this.#first),
+      firstRefusedNs: this.#firstRefusedNs,
+      lastRefusedNs: this.#lastRefusedNs,
+      refused: this.#refused,
+    };
+  }
+
+  /** What the daemon before this one knew, in times of this one; before anything has started. */
+  restore({ starts, firstRefusedNs, lastRefusedNs, refused }: StormRecord): void {
+    if (this.limit !== Infinity) this.#starts = [...starts];
+    this.#firstRefusedNs = firstRefusedNs;
+    this.#lastRefusedNs = lastRefusedNs;
+    this.#refused = refused;
   }
 
   /** True if one more recovery may begin. */

@@ -33,7 +33,7 @@ export const SLOT_BEAT_ONCE = 16;
 /** Beats were refused since the last accepted one. */
 export const SLOT_HAS_REFUSALS = 32;
 /** It beats by plain UDP, from `source`. */
-const SLOT_HAS_SOURCE = 64;
+export const SLOT_HAS_SOURCE = 64;
 /** Its process has ended; it waits for its deadline, or for its recovery. */
 export const SLOT_ENDED = 128;
 

@@ -34,6 +34,7 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
     "no_such_agent",
   ],
   dbus: ["whole", "no message", "more", "refused", "read"],
+  state: ["whole", "damaged", "forged, read", "forged, refused", "same boot", "other boot"],
   audit: ["good head", "bad head", "log note", "log broken", "log section", "log key"],
 };
 

@@ -7,6 +7,7 @@ import { DbusTarget } from "./dbus_target.ts";
 import type { FuzzTarget } from "./fuzz.ts";
 import { HttpTarget } from "./http_target.ts";
 import { SecureTarget } from "./secure_target.ts";
+import { StateTarget } from "./state_target.ts";
 import { WireTarget } from "./wire_target.ts";
 
 export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, () => FuzzTarget>([
@@ -18,4 +19,5 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["control", () => new ControlTarget()],
   ["audit", () => new AuditTarget()],
   ["dbus", () => new DbusTarget()],
+  ["state", () => new StateTarget()],
 ]);

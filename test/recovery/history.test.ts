@@ -5,16 +5,15 @@ import { NS_PER_S } from "../../src/base/time.ts";
 import { RECOVERY, type RecoveryCounters } from "../../src/recovery/counters.ts";
 import {
   History,
-  type HistorySettings,
   PACE_BACKING_OFF,
   PACE_CLEAR,
   PACE_FULL,
   PACE_GAVE_UP,
-  type PaceKey,
   WINDOW_CLEAR,
   WINDOW_OPEN,
   WINDOW_RECYCLED,
 } from "../../src/recovery/history.ts";
+import type { HistorySettings, PaceKey } from "../../src/recovery/pace.ts";
 import { WindowsTwin } from "../reference/windows.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { NoChildren } from "../support/no_children.ts";

@@ -1,0 +1,95 @@
+// Gives what a state says back to the parts of a daemon that has just started (spec 18 sections 5
+// and 6), before its first turn. What it does not do itself is in its answer: who died while nobody
+// watched is to be reported, and each member to be named by the rules of now.
+import { muteOfRecord } from "../agents/mute_records.ts";
+import type { Mutes } from "../agents/mutes.ts";
+import { restorePrefix, restoreSender } from "../listener/sender_records.ts";
+import type { SenderTable } from "../listener/sender_table.ts";
+import type { History } from "../recovery/history.ts";
+import type { StormLimit } from "../recovery/storm_limit.ts";
+import { continuationOf, type Here, type OtherBoot } from "../snapshot/continuation.ts";
+import type { AuditHeadRecord, MissingRecord, State } from "../snapshot/records.ts";
+import { type RestoredMember, restoreMembers } from "../snapshot/restored_members.ts";
+import { restoreRest } from "../snapshot/restored_rest.ts";
+import { restoreSlot } from "../tracker/member_records.ts";
+import type { SlotTable } from "../tracker/slot_table.ts";
+
+interface RestoredParts {
+  readonly table: SlotTable;
+  readonly mutes: Pick<Mutes, "begin" | "hasRoomFor">;
+  readonly history: Pick<History, "restore">;
+  readonly storm: Pick<StormLimit, "restore">;
+  readonly senders: ReadonlyMap<string, SenderTable>;
+  /** The number that a listener has now; undefined = there is none of that name. */
+  readonly listenerNumber: (name: string) => number | undefined;
+  readonly hasEnded: (pid: number, startTime: number) => boolean;
+}
+
+interface RestoreMoment {
+  readonly here: Here;
+  /** The observer's clock goes on while the machine sleeps. */
+  readonly isBoottime: boolean;
+  /** Now by the clock of the listeners. */
+  readonly instantNs: number;
+}
+
+interface RestoredState {
+  readonly otherBoot: OtherBoot | "";
+  readonly elapsedNs: number;
+  /** Each with its slot. */
+  readonly members: readonly { readonly slot: number; readonly member: RestoredMember }[];
+  /** Members without room or listener now. */
+  readonly leftOut: number;
+  readonly missing: readonly MissingRecord[];
+  readonly auditHead: AuditHeadRecord | undefined;
+}
+
+export function restoreState(
+  state: State,
+  parts: RestoredParts,
+  { here, isBoottime, instantNs }: RestoreMoment,
+): RestoredState {
+  const nowNs = here.observerNs;
+  const continuation = continuationOf(state.moment, here, isBoottime);
+  const { hasEnded, table } = parts;
+  const options = { capacity: table.capacity, hasEnded };
+  const found = restoreMembers(state.member, continuation, options);
+  const members = restoreSlots(found.members, parts);
+  // Nobody listened until now: each has one full threshold from here on.
+  table.lanes.pauses.beginAnew(nowNs);
+  const rest = restoreRest(state, continuation, nowNs);
+  parts.history.restore(rest.window, rest.pace, nowNs);
+  for (const storm of rest.storm) parts.storm.restore(storm);
+  for (const mute of rest.mute.map(muteOfRecord))
+    if (parts.mutes.hasRoomFor(mute.target)) parts.mutes.begin(mute);
+  for (const sender of rest.sender) {
+    const senders = parts.senders.get(sender.listener);
+    if (senders !== undefined) restoreSender(senders, sender, instantNs);
+  }
+  for (const prefix of rest.prefix) {
+    const senders = parts.senders.get(prefix.listener);
+    if (senders !== undefined) restorePrefix(senders, prefix);
+  }
+  return {
+    otherBoot: continuation.otherBoot,
+    elapsedNs: continuation.elapsedNs,
+    members,
+    leftOut: found.leftOut + found.members.length - members.length,
+    missing: rest.missing,
+    auditHead: rest.auditHead[0],
+  };
+}
+
+function restoreSlots(
+  found: readonly RestoredMember[],
+  { table, listenerNumber }: RestoredParts,
+): RestoredState["members"] {
+  // In the order of their lanes: each is put at the end of its row.
+  return found
+    .toSorted((a, b) => a.lastNs - b.lastNs)
+    .map((member) => {
+      const listener = listenerNumber(member.record.listener);
+      return { member, slot: listener === undefined ? -1 : restoreSlot(table, member, listener) };
+    })
+    .filter(({ slot }) => slot >= 0);
+}

@@ -1,0 +1,118 @@
+// The state file of a running daemon (spec 18 sections 1, 4 and 7): it is locked, read and given
+// back at the start, written while the daemon runs, and a last time at its end. A file that cannot
+// be used costs the daemon nothing but its memory, and is said once; one that another daemon holds
+// stops a start that names it.
+import type { FileCalls } from "../files/append_file.ts";
+import { LockedError, LockFile } from "../files/lock_file.ts";
+import type { Here } from "../snapshot/continuation.ts";
+import { findState } from "../snapshot/found_state.ts";
+import type { State } from "../snapshot/records.ts";
+import { StateWriter } from "../snapshot/state_writer.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Log } from "./log.ts";
+import { type StateParts, stateRows } from "./state_rows.ts";
+
+interface StateKeepingOptions {
+  readonly path: string;
+  /** Nobody named the path: a daemon that holds it is no error. */
+  readonly isDefault: boolean;
+  readonly ownerUid: number;
+  readonly calls: FileCalls;
+  readonly parts: StateParts;
+  readonly here: () => Here;
+  /** Of this daemon. */
+  readonly version: string;
+  readonly log: Pick<Log, "warn">;
+  readonly wake: () => void;
+}
+
+export class StateKeeping implements Deadline {
+  /** What the daemon before this one left; undefined = nothing that can be used. */
+  readonly found: State | undefined;
+  readonly #lock: LockFile;
+  readonly #writer: StateWriter;
+  readonly #options: StateKeepingOptions;
+
+  /**
+   * Undefined: it goes on without a state, and has said why. Throws `LockedError` if another daemon
+   * has the file that the configuration names.
+   */
+  static open(options: StateKeepingOptions): StateKeeping | undefined {
+    const { path, ownerUid } = options;
+    let lock: LockFile;
+    try {
+      lock = LockFile.take(`${path}.lock`, ownerUid);
+    } catch (error) {
+      if (error instanceof LockedError && !options.isDefault) throw error;
+      goOnWithout(options, error as Error);
+      return undefined;
+    }
+    const found = findState(path, ownerUid);
+    if (found.kind === "refused") {
+      lock[Symbol.dispose]();
+      goOnWithout(options, found.error);
+      return undefined;
+    }
+    if (found.kind === "unreadable")
+      options.log.warn("state unreadable", {
+        file: path,
+        reason: `found ${found.found}`,
+        set_aside: found.setAside || undefined,
+        effect: "members, mutes and budgets begin anew",
+      });
+    return new StateKeeping(options, lock, found.kind === "state" ? found.state : undefined);
+  }
+
+  private constructor(options: StateKeepingOptions, lock: LockFile, found: State | undefined) {
+    this.#options = options;
+    this.#lock = lock;
+    this.found = found;
+    const { path, calls, wake, parts, here, version } = options;
+    const rows = (isFinal: boolean) => stateRows(parts, { ...here(), version, isFinal });
+    this.#writer = new StateWriter({ path, calls, wake, rows });
+  }
+
+  /** Something has changed that the next daemon has to know. */
+  changed(): void {
+    this.#writer.changed();
+  }
+
+  /** Files that were written since the start. */
+  get written(): number {
+    return this.#writer.written;
+  }
+
+  nextDeadlineNs(): number {
+    return this.#writer.nextDeadlineNs();
+  }
+
+  maintain(nowNs: number): void {
+    this.#writer.maintain(nowNs);
+    this.#report();
+  }
+
+  /** The last time: no turn comes after it. */
+  async close(): Promise<void> {
+    await this.#writer.close();
+    this.#report();
+    this.#lock[Symbol.dispose]();
+  }
+
+  #report(): void {
+    const error = this.#writer.takeError();
+    if (error === undefined) return;
+    this.#options.log.warn("state not written", {
+      file: this.#options.path,
+      error: error.message,
+      effect: "after a restart the last state that was written holds",
+    });
+  }
+}
+
+function goOnWithout({ path, log }: StateKeepingOptions, error: Error): void {
+  log.warn("state not kept", {
+    file: path,
+    error: error.message,
+    effect: "a restart forgets members, mutes and budgets",
+  });
+}

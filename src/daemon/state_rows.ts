@@ -1,0 +1,41 @@
+// All that the daemon puts into its state file (spec 18 section 3), row by row: the file is written
+// in slices, and the tables may change between two rows.
+import { recordOfMute } from "../agents/mute_records.ts";
+import type { Mutes } from "../agents/mutes.ts";
+import { prefixRecords, senderRecords } from "../listener/sender_records.ts";
+import type { SenderTable } from "../listener/sender_table.ts";
+import type { History } from "../recovery/history.ts";
+import type { StormLimit } from "../recovery/storm_limit.ts";
+import type { AuditHeadRecord, MissingRecord, Moment, StateRow } from "../snapshot/records.ts";
+import { type MemberNames, memberRecords } from "../tracker/member_records.ts";
+import type { SlotTable } from "../tracker/slot_table.ts";
+
+/** What of the daemon outlives it. */
+export interface StateParts {
+  readonly table: SlotTable;
+  readonly names: MemberNames;
+  readonly mutes: Pick<Mutes, "list">;
+  readonly history: Pick<History, "windowRecords" | "paceRecords">;
+  readonly storm: Pick<StormLimit, "record">;
+  /** By the names of their secure listeners. */
+  readonly senders: ReadonlyMap<string, SenderTable>;
+  readonly missing: () => Iterable<MissingRecord>;
+  /** Undefined = there is no audit log, or no row of it is on the disk. */
+  readonly auditHead: () => AuditHeadRecord | undefined;
+}
+
+export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow> {
+  yield { kind: "moment", values: moment };
+  for (const values of memberRecords(parts.table, parts.names)) yield { kind: "member", values };
+  for (const values of parts.missing()) yield { kind: "missing", values };
+  for (const mute of parts.mutes.list()) yield { kind: "mute", values: recordOfMute(mute) };
+  for (const values of parts.history.windowRecords()) yield { kind: "window", values };
+  for (const values of parts.history.paceRecords()) yield { kind: "pace", values };
+  yield { kind: "storm", values: parts.storm.record() };
+  for (const [listener, table] of parts.senders) {
+    for (const values of senderRecords(table, listener)) yield { kind: "sender", values };
+    for (const values of prefixRecords(table, listener)) yield { kind: "prefix", values };
+  }
+  const head = parts.auditHead();
+  if (head !== undefined) yield { kind: "auditHead", values: head };
+}

@@ -1,0 +1,118 @@
+// A file whose lock says that something belongs to this process (spec 18 section 1): a state file,
+// a socket path. What holds is flock(2), which ends with the process however that ends; the pid in
+// the file is for messages alone. The file stays: who removed it would take the lock from whoever
+// has it open.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { EAGAIN } from "../../ffi/constants.ts";
+import { check } from "../../ffi/errno.ts";
+import { lockFile } from "../../ffi/lock.ts";
+import { codeOf } from "./append_file.ts";
+import { linkError, OWN_FILE_MODE, requireOwnFile, SAFE_OPEN_FLAGS } from "./own_file.ts";
+
+/** How often the file may be replaced by another program while it is being locked. */
+const TRIES_MAX = 8;
+/** A pid and a newline. */
+const HOLDER_BYTES_MAX = 16;
+
+/** Another process has the lock. */
+export class LockedError extends Error {
+  override readonly name = "LockedError";
+  readonly path: string;
+  /** NaN = it is not known. */
+  readonly holderPid: number;
+
+  constructor(path: string, holderPid: number) {
+    const holder = Number.isNaN(holderPid) ? "another process" : `pid ${holderPid}`;
+    super(`cannot lock ${path}: found it held by ${holder}`);
+    this.path = path;
+    this.holderPid = holderPid;
+  }
+}
+
+export class LockFile implements Disposable {
+  readonly path: string;
+  #fd: number;
+
+  /**
+   * Locks the file at `path`, which is made if there is none. Throws `LockedError` if another
+   * process has it, else an Error that says what was found.
+   */
+  static take(path: string, ownerUid: number): LockFile {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const fd = openOwn(path, ownerUid);
+      if (hasLock(path, fd)) return new LockFile(path, fd);
+    }
+    throw new Error(`cannot lock ${path}: another program replaces it all the time`);
+  }
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  }
+
+  /** Gives it up; the file stays, without a holder. */
+  [Symbol.dispose](): void {
+    if (this.#fd < 0) return;
+    ftruncateSync(this.#fd, 0);
+    closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+/** True if `fd` is locked and still the file at `path`; else it is closed. */
+function hasLock(path: string, fd: number): boolean {
+  let isKept = false;
+  try {
+    const result = lockFile(fd);
+    if (result === -EAGAIN) throw new LockedError(path, holderOf(fd));
+    check(result, `cannot lock ${path}`);
+    // Another program may have removed the file before it was locked: the next one would lock
+    // another file under the same name.
+    const { dev, ino } = fstatSync(fd);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    isKept = found?.dev === dev && found.ino === ino;
+    return isKept;
+  } finally {
+    if (!isKept) closeSync(fd);
+  }
+}
+
+function openOwn(path: string, ownerUid: number): number {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
+  const fd = attempt(path);
+  try {
+    requireOwnFile(path, fstatSync(fd), { ownerUid, private: true });
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function attempt(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
+  } catch (error) {
+    if (codeOf(error) === "ELOOP") throw linkError(path);
+    throw error;
+  }
+}
+
+function holderOf(fd: number): number {
+  const bytes = Buffer.alloc(HOLDER_BYTES_MAX);
+  const text = bytes.toString("latin1", 0, readSync(fd, bytes, 0, bytes.length, 0));
+  const [, pid] = /^([0-9]{1,10})\n$/.exec(text) ?? [];
+  return pid === undefined ? Number.NaN : Number(pid);
+}

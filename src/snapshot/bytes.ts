@@ -1,0 +1,123 @@
+// Numbers and texts of the state file as bytes, little-endian (spec 18 section 2). The writer has
+// room for one section. The reader believes nothing: it never reads beyond its end, and its first
+// fault makes everything after it zero, so a decoder asks once at the end of a record.
+import { assert } from "../base/assert.ts";
+
+export class ByteWriter {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  readonly #encoder = new TextEncoder();
+  length = 0;
+
+  constructor(sizeBytes: number) {
+    this.#bytes = new Uint8Array(new ArrayBuffer(sizeBytes));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  u8(value: number): void {
+    assert(value >= 0 && value <= 0xff, "a u8 is in its range");
+    this.#view.setUint8(this.#take(1), value);
+  }
+
+  u32(value: number): void {
+    assert(value >= 0 && value <= 0xffff_ffff, "a u32 is in its range");
+    this.#view.setUint32(this.#take(4), value, true);
+  }
+
+  f64(value: number): void {
+    this.#view.setFloat64(this.#take(8), value, true);
+  }
+
+  /** What is longer than `bytesMax` is cut between two characters. */
+  text(value: string, bytesMax: number): void {
+    const at = this.#take(2);
+    const room = this.#bytes.subarray(this.length, this.length + bytesMax);
+    const { written } = this.#encoder.encodeInto(value, room);
+    this.#view.setUint16(at, written, true);
+    this.#take(written);
+  }
+
+  /** Writes `value` at `at`, which was taken before. */
+  u32At(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** Valid until the next write. */
+  subarray(from: number, to: number): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(from, to);
+  }
+
+  /** A copy of what was written, which is then forgotten. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#bytes.slice(0, this.length);
+    this.length = 0;
+    return bytes;
+  }
+
+  #take(count: number): number {
+    const at = this.length;
+    assert(at + count <= this.#bytes.length, "a section has room for its records");
+    this.length = at + count;
+    return at;
+  }
+}
+
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  at = 0;
+  /** Completes "found FOUND"; undefined = all that was read so far is whole. */
+  fault: string | undefined = undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.#bytes.length;
+  }
+
+  fail(found: string): void {
+    this.fault ??= found;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#view.getUint8(at);
+  }
+
+  u32(): number {
+    const at = this.#take(4);
+    return at < 0 ? 0 : this.#view.getUint32(at, true);
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return at < 0 ? 0 : this.#view.getFloat64(at, true);
+  }
+
+  text(bytesMax: number): string {
+    const lengthAt = this.#take(2);
+    const length = lengthAt < 0 ? 0 : this.#view.getUint16(lengthAt, true);
+    if (length > bytesMax) this.fail("a text that is too long");
+    const at = this.#take(length);
+    if (at < 0 || length === 0) return "";
+    try {
+      return this.#decoder.decode(this.#bytes.subarray(at, at + length));
+    } catch {
+      this.fail("a text that is not UTF-8");
+      return "";
+    }
+  }
+
+  /** -1 = there is no more, or a fault was found before. */
+  #take(count: number): number {
+    const at = this.at;
+    if (at + count > this.#bytes.length) this.fail("a record that is cut off");
+    if (this.fault !== undefined) return -1;
+    this.at = at + count;
+    return at;
+  }
+}

@@ -1,0 +1,135 @@
+// The kinds of fields that records of the state file are made of (spec 18 section 2). A record is a
+// table of its fields: it is written, read, bounded and typed from that one table.
+import { assert } from "../base/assert.ts";
+import type { ByteReader, ByteWriter } from "./bytes.ts";
+
+interface Field<Value> {
+  /** Bytes that it takes at most. */
+  readonly bytesMax: number;
+  put(out: ByteWriter, value: Value): void;
+  /** What is out of its range is a fault of the reader. */
+  get(from: ByteReader): Value;
+}
+
+/** Far beyond every uptime, and exact enough: 292 years. */
+const NS_MAX = 2 ** 63;
+
+export function u32(max = 0xffff_ffff): Field<number> {
+  return {
+    bytesMax: 4,
+    put: (out, value) => out.u32(value),
+    get: (from) => within(from, from.u32(), max),
+  };
+}
+
+export function u8(max = 0xff): Field<number> {
+  return {
+    bytesMax: 1,
+    put: (out, value) => out.u8(value),
+    get: (from) => within(from, from.u8(), max),
+  };
+}
+
+export const FLAG: Field<boolean> = {
+  bytesMax: 1,
+  put: (out, value) => out.u8(value ? 1 : 0),
+  get: (from) => within(from, from.u8(), 1) === 1,
+};
+
+/** Nanoseconds of any clock, before its zero, too. */
+export const NS: Field<number> = number((value) => Math.abs(value) <= NS_MAX);
+
+/** The same; NaN = there is none. */
+export const NS_OR_NONE: Field<number> = number(
+  (value) => Number.isNaN(value) || Math.abs(value) <= NS_MAX,
+);
+
+/** A number that the kernel gave, exact in an f64; NaN = it is not known. */
+export const COUNT_OR_NONE: Field<number> = number(
+  (value) => Number.isNaN(value) || (Number.isInteger(value) && value >= 0 && value < 2 ** 53),
+);
+
+/** One of a list of words, by its place: a word that is added goes to the end of the list. */
+export function word<const Word extends string>(words: readonly Word[]): Field<Word> {
+  assert(words.length > 0 && words.length <= 256, "the place of a word is a u8");
+  return {
+    bytesMax: 1,
+    put: (out, value) => out.u8(words.indexOf(value)),
+    get: (from) => words[within(from, from.u8(), words.length - 1)]!,
+  };
+}
+
+export function text(bytesMax: number): Field<string> {
+  assert(bytesMax <= 0xffff, "the length of a text is a u16");
+  return {
+    bytesMax: 2 + bytesMax,
+    put: (out, value) => out.text(value, bytesMax),
+    get: (from) => from.text(bytesMax),
+  };
+}
+
+/** The last `countMax` of a list. */
+export function list<Value>(item: Field<Value>, countMax: number): Field<readonly Value[]> {
+  return {
+    bytesMax: 4 + countMax * item.bytesMax,
+    put: (out, values) => {
+      const kept = values.slice(-countMax);
+      out.u32(kept.length);
+      for (const value of kept) item.put(out, value);
+    },
+    get: (from) => {
+      const count = within(from, from.u32(), countMax);
+      const values: Value[] = [];
+      while (values.length < count && from.fault === undefined) values.push(item.get(from));
+      return values;
+    },
+  };
+}
+
+/** The values of a record of a form. */
+export type RecordOf<Form> = Form extends RecordForm<infer Values> ? Values : never;
+
+type Table<Values> = { readonly [Name in keyof Values]: Field<Values[Name]> };
+
+export class RecordForm<Values extends object> {
+  readonly bytesMax: number;
+  readonly #fields: readonly (readonly [keyof Values, Field<Values[keyof Values]>])[];
+
+  constructor(table: Table<Values>) {
+    const names = Object.keys(table) as (keyof Values)[];
+    this.#fields = names.map((name) => [name, table[name]] as const);
+    this.bytesMax = this.#fields.reduce((sum, [, { bytesMax }]) => sum + bytesMax, 0);
+  }
+
+  put(out: ByteWriter, values: Values): void {
+    for (const [name, field] of this.#fields) field.put(out, values[name]);
+  }
+
+  get(from: ByteReader): Values {
+    const values: Partial<Values> = {};
+    for (const [name, field] of this.#fields) values[name] = field.get(from);
+    return values as Values;
+  }
+}
+
+function number(isValid: (value: number) => boolean): Field<number> {
+  return {
+    bytesMax: 8,
+    put: (out, value) => {
+      assert(isValid(value), "a number of the state is in its range");
+      out.f64(value);
+    },
+    get: (from) => {
+      const value = from.f64();
+      if (isValid(value)) return value;
+      from.fail("a number out of its range");
+      return 0;
+    },
+  };
+}
+
+function within(from: ByteReader, value: number, max: number): number {
+  if (value <= max) return value;
+  from.fail("a number out of its range");
+  return 0;
+}

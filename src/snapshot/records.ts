@@ -1,0 +1,261 @@
+// What the state file has in it: a form for each kind of record, and how many of each there may be
+// (spec 18 section 3). Plain data: times are observer times of the daemon that wrote them, and
+// `moment` says which times those are. Another field or kind is another version of the file.
+import { assert } from "../base/assert.ts";
+import { IP_WORDS } from "../base/ip_text.ts";
+import { MUTES_MAX, RETIRED_PREFIXES_MAX, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import { ORIGIN_TEXTS } from "../base/origin.ts";
+import { STALL_VERDICTS } from "../events/stall_verdict.ts";
+import type { ByteReader, ByteWriter } from "./bytes.ts";
+import {
+  COUNT_OR_NONE,
+  FLAG,
+  list,
+  NS,
+  NS_OR_NONE,
+  RecordForm,
+  type RecordOf,
+  text,
+  u32,
+  u8,
+  word,
+} from "./fields.ts";
+
+/** Names of agents, users, units and listeners: 255 bytes of latin1 in UTF-8. */
+const NAME_BYTES_MAX = 510;
+/** A path of the kernel, 4,096 bytes of latin1. */
+const PATH_BYTES_MAX = 8_192;
+/** What somebody gave as a reason. */
+const REASON_BYTES_MAX = 1_024;
+/** Starts of recoveries that one budget counts. */
+const STARTS_MAX = 1_024;
+/** The starts of a storm window; a limit beyond it is none. */
+const STORM_STARTS_MAX = 4_096;
+/** Senders of all secure listeners. */
+const SENDERS_MAX = 262_144;
+/** What is kept of agents without a member: one for each that is expected. */
+const MISSING_MAX = 4_096;
+
+const NAME = text(NAME_BYTES_MAX);
+
+/** When the state was taken, and where: on which times and pids it is to be believed. */
+const MOMENT = new RecordForm({
+  /** "" = the kernel did not say. */
+  bootId: text(36),
+  /** Inodes of the daemon's namespaces; NaN = unknown. */
+  timeNamespace: COUNT_OR_NONE,
+  pidNamespace: COUNT_OR_NONE,
+  /** One moment on four clocks. */
+  observerNs: NS,
+  monotonicNs: NS,
+  boottimeNs: NS,
+  unixMs: NS,
+  /** Version of the daemon that wrote it. */
+  version: text(64),
+  /** It was written by a shutdown: nothing happened after it. */
+  isFinal: FLAG,
+});
+
+const MEMBER = new RecordForm({
+  pid: u32(),
+  key: u32(),
+  origin: u8(ORIGIN_TEXTS.length - 1),
+  generation: COUNT_OR_NONE,
+  namespaceInode: COUNT_OR_NONE,
+  innerPid: u32(),
+  uid: COUNT_OR_NONE,
+  gid: COUNT_OR_NONE,
+  /** What the kernel or a key said of it: its beats are those of this process. */
+  isProven: FLAG,
+  /** It has sent one beat only. */
+  isFirstBeat: FLAG,
+  /** Its stall was reported. */
+  isStalled: FLAG,
+  /** Its process has ended, and that was reported. */
+  hasEnded: FLAG,
+  /** Names of the agent, and of the rule that gave it its policy; "" = none. */
+  agent: NAME,
+  rule: NAME,
+  listener: NAME,
+  /** From where it beats over a network. */
+  hasSource: FLAG,
+  hasAddress: FLAG,
+  source: list(u32(), IP_WORDS),
+  firstNs: NS,
+  lastNs: NS,
+  status: u8(),
+  payload: u32(),
+  beats: COUNT_OR_NONE,
+  hasRegularNonce: FLAG,
+  lastNonceHi: u32(),
+  lastNonceLo: u32(),
+  observedNonceHi: u32(),
+  observedNonceLo: u32(),
+  hasTerminalTimestamp: FLAG,
+  terminalTimestampHi: u32(),
+  terminalTimestampLo: u32(),
+  timestampHi: u32(),
+  timestampLo: u32(),
+  /** Who it is, as it was last read: latin1. Nothing if `comm` is "". */
+  user: NAME,
+  comm: text(64),
+  exe: text(PATH_BYTES_MAX),
+  script: NAME,
+  program: u32(),
+  unit: NAME,
+  unitUser: NAME,
+  container: NAME,
+  /** Of its stall. */
+  verdict: word(["", ...STALL_VERDICTS]),
+  stalledNs: NS_OR_NONE,
+});
+
+/** An agent that was reported as missing: its alert goes on. */
+const MISSING = new RecordForm({ agent: NAME, sinceNs: NS });
+
+const MUTE = new RecordForm({
+  kind: word(["agent", "glob", "all", "member"]),
+  /** The name, or the pattern. */
+  target: NAME,
+  pid: u32(),
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  reason: text(REASON_BYTES_MAX),
+  byUid: u32(),
+  byPid: u32(),
+  byComm: text(64),
+  beganNs: NS,
+  untilNs: NS,
+});
+
+/** The debounce of a process that was recovered. */
+const WINDOW = new RecordForm({
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  firedNs: NS,
+});
+
+/** Back-off and budget, of an agent by its name or of a member by its key. */
+const PACE = new RecordForm({
+  /** "" = it is that of the member of `key`. */
+  name: NAME,
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  level: u32(),
+  firedNs: NS_OR_NONE,
+  resumedNs: NS_OR_NONE,
+  isGivenUp: FLAG,
+  starts: list(NS, STARTS_MAX),
+});
+
+const STORM = new RecordForm({
+  starts: list(NS, STORM_STARTS_MAX),
+  firstRefusedNs: NS_OR_NONE,
+  lastRefusedNs: NS_OR_NONE,
+  refused: u32(),
+});
+
+/** The replay state of one sender of a secure listener. */
+const SENDER = new RecordForm({
+  listener: NAME,
+  pid: u32(),
+  ivLow: u32(),
+  ivHigh: u32(),
+  lastCounter: u32(),
+  previousIvLow: u32(),
+  previousIvHigh: u32(),
+  previousLastCounter: u32(),
+  nonceMaxHi: u32(),
+  nonceMaxLo: u32(),
+  timestampMaxHi: u32(),
+  timestampMaxLo: u32(),
+  terminalSeen: u8(1),
+  terminalTimestampHi: u32(),
+  terminalTimestampLo: u32(),
+  lastSeenNs: NS,
+});
+
+/** A prefix of a session that is over, or that fell out of the history of one. */
+const PREFIX = new RecordForm({
+  listener: NAME,
+  kind: word(["retired", "rotated"]),
+  ivLow: u32(),
+  ivHigh: u32(),
+});
+
+/** The last row of the audit log that was on the disk. */
+const AUDIT_HEAD = new RecordForm({
+  file: text(PATH_BYTES_MAX),
+  seq: COUNT_OR_NONE,
+  chain: text(128),
+});
+
+export type Moment = RecordOf<typeof MOMENT>;
+export type MemberRecord = RecordOf<typeof MEMBER>;
+export type MissingRecord = RecordOf<typeof MISSING>;
+export type MuteRecord = RecordOf<typeof MUTE>;
+export type WindowRecord = RecordOf<typeof WINDOW>;
+export type PaceRecord = RecordOf<typeof PACE>;
+export type StormRecord = RecordOf<typeof STORM>;
+export type SenderRecord = RecordOf<typeof SENDER>;
+export type PrefixRecord = RecordOf<typeof PREFIX>;
+export type AuditHeadRecord = RecordOf<typeof AUDIT_HEAD>;
+
+/** All that a state file says. */
+export interface State {
+  readonly moment: Moment;
+  readonly member: readonly MemberRecord[];
+  readonly missing: readonly MissingRecord[];
+  readonly mute: readonly MuteRecord[];
+  readonly window: readonly WindowRecord[];
+  readonly pace: readonly PaceRecord[];
+  readonly storm: readonly StormRecord[];
+  readonly sender: readonly SenderRecord[];
+  readonly prefix: readonly PrefixRecord[];
+  readonly auditHead: readonly AuditHeadRecord[];
+}
+
+export type RecordKind = keyof State;
+
+/** One record of any kind. */
+export type StateRow = {
+  [Kind in RecordKind]: {
+    readonly kind: Kind;
+    readonly values: Kind extends "moment"
+      ? Moment
+      : State[Kind] extends readonly (infer Values)[]
+        ? Values
+        : never;
+  };
+}[RecordKind];
+
+interface AnyForm {
+  readonly bytesMax: number;
+  put(out: ByteWriter, values: object): void;
+  get(from: ByteReader): object;
+}
+
+interface Kind {
+  readonly form: AnyForm;
+  readonly countMax: number;
+}
+
+/** In the order of their numbers in the file, which begin with 1. */
+export const RECORD_KINDS: ReadonlyMap<RecordKind, Kind> = new Map<RecordKind, Kind>([
+  ["moment", { form: MOMENT, countMax: 1 }],
+  ["member", { form: MEMBER, countMax: TRACKER_CAPACITY_MAX }],
+  ["missing", { form: MISSING, countMax: MISSING_MAX }],
+  ["mute", { form: MUTE, countMax: MUTES_MAX }],
+  ["window", { form: WINDOW, countMax: TRACKER_CAPACITY_MAX }],
+  ["pace", { form: PACE, countMax: TRACKER_CAPACITY_MAX }],
+  ["storm", { form: STORM, countMax: 1 }],
+  ["sender", { form: SENDER, countMax: SENDERS_MAX }],
+  ["prefix", { form: PREFIX, countMax: 4 * RETIRED_PREFIXES_MAX }],
+  ["auditHead", { form: AUDIT_HEAD, countMax: 1 }],
+]);
+
+/** The longest record: a storm with all its starts. */
+export const RECORD_BYTES_MAX = 64 * 1_024;
+
+for (const { form } of RECORD_KINDS.values())
+  assert(form.bytesMax <= RECORD_BYTES_MAX, "every record fits into a section");

@@ -1,0 +1,110 @@
+// Keeps the state file near what is true (spec 18 section 7): a change is on the disk after 2 s and
+// the time of one writing. One call of `maintain` encodes one slice of 0.25 ms; file operations run
+// beside the loop. A failure keeps the old file, and is tried again.
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { FileCalls } from "../files/append_file.ts";
+import { StateEncoder } from "./encoder.ts";
+import { STATE_BYTES_MAX } from "./format.ts";
+import type { StateRow } from "./records.ts";
+import { StateWriting } from "./state_writing.ts";
+
+/** The beginnings of two writings are so far apart at least. */
+const STATE_EVERY_NS = 2 * NS_PER_S;
+/** Between two slices: beats have most of the time. */
+const SLICE_EVERY_NS = NS_PER_MS;
+
+interface StateWriterOptions {
+  readonly path: string;
+  readonly calls: FileCalls;
+  /** What there is, the moment first; walked in slices, between which the tables may change. */
+  readonly rows: (isFinal: boolean) => Iterable<StateRow>;
+  /** There is something to do again; from outside of a turn. */
+  readonly wake: () => void;
+  readonly bytesMax?: number;
+}
+
+export class StateWriter {
+  readonly #options: StateWriterOptions;
+  #writing: StateWriting | undefined;
+  /** Something has changed since the last writing began. */
+  #isChanged = false;
+  #nextWritingNs = Number.NEGATIVE_INFINITY;
+  #nextSliceNs = Number.NEGATIVE_INFINITY;
+  #hasFailed = false;
+  #error: Error | undefined;
+  /** Files that were written, writings that failed, and the size of the last file. */
+  written = 0;
+  failures = 0;
+  sizeBytes = 0;
+
+  constructor(options: StateWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Something has changed that the next daemon has to know. */
+  changed(): void {
+    this.#isChanged = true;
+  }
+
+  /** When `maintain` is wanted; +Infinity if it is not. */
+  nextDeadlineNs(): number {
+    const writing = this.#writing;
+    if (writing === undefined)
+      return this.#isChanged ? this.#nextWritingNs : Number.POSITIVE_INFINITY;
+    if (writing.isOver) return Number.NEGATIVE_INFINITY;
+    return writing.wantsSlice ? this.#nextSliceNs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Begins a writing, encodes one slice of it, or takes note of its end. */
+  maintain(nowNs: number): void {
+    if (nowNs < this.nextDeadlineNs()) return;
+    const writing = this.#writing;
+    if (writing === undefined) {
+      if (!this.#isChanged) return;
+      this.#nextWritingNs = nowNs + STATE_EVERY_NS;
+      this.#writing = this.#begin(false);
+    } else if (writing.isOver) this.#take(writing);
+    else if (writing.wantsSlice) writing.slice();
+    this.#nextSliceNs = nowNs + SLICE_EVERY_NS;
+  }
+
+  /** The first failure since a writing succeeded, once: for the log. */
+  takeError(): Error | undefined {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  /** Writes all there is at the shutdown: no turn comes after it. True if it is on the disk. */
+  async close(): Promise<boolean> {
+    await this.#writing?.abandon();
+    const writing = this.#begin(true);
+    while (!writing.isOver) {
+      if (writing.wantsSlice) writing.slice();
+      else await writing.settled();
+    }
+    this.#take(writing);
+    return writing.isDone;
+  }
+
+  #begin(isFinal: boolean): StateWriting {
+    const { path, calls, rows, wake, bytesMax = STATE_BYTES_MAX } = this.#options;
+    this.#isChanged = false;
+    return new StateWriting(new StateEncoder(rows(isFinal)), { path, calls, wake, bytesMax });
+  }
+
+  #take({ isDone, error, sizeBytes }: StateWriting): void {
+    this.#writing = undefined;
+    if (isDone) {
+      this.written += 1;
+      this.sizeBytes = sizeBytes;
+      this.#hasFailed = false;
+      return;
+    }
+    this.failures += 1;
+    // What was to be written is not: it is tried again.
+    this.#isChanged = true;
+    if (!this.#hasFailed) this.#error = error;
+    this.#hasFailed = true;
+  }
+}

@@ -1,0 +1,106 @@
+// One writing of the state: slices are encoded when the caller has time for one, and written in
+// order beside the loop. It ends with the new file in its place, or with the old one as it was.
+import type { FileCalls } from "../files/append_file.ts";
+import { ReplacedFile } from "../files/replaced_file.ts";
+import type { StateEncoder } from "./encoder.ts";
+
+/** Encoded bytes that wait for a slow disk. */
+const WAITING_BYTES_MAX = 256 * 1_024;
+
+interface WritingOptions {
+  readonly path: string;
+  readonly calls: FileCalls;
+  readonly bytesMax: number;
+  /** There is room for a slice again, or the end has come; from outside of a turn. */
+  readonly wake: () => void;
+}
+
+export class StateWriting {
+  readonly #encoder: StateEncoder;
+  readonly #options: WritingOptions;
+  #file: ReplacedFile | undefined;
+  /** The last of the file operations that are under way, one after the other. */
+  #last: Promise<void>;
+  #waitingBytes = 0;
+  #isEncoded = false;
+  /** The new file is in its place, and on the disk. */
+  isDone = false;
+  /** Why the old one is left as it was. */
+  error: Error | undefined = undefined;
+  sizeBytes = 0;
+
+  constructor(encoder: StateEncoder, options: WritingOptions) {
+    this.#encoder = encoder;
+    this.#options = options;
+    this.#last = this.#step(async () => {
+      this.#file = await ReplacedFile.begin(options.path, options.calls);
+    });
+  }
+
+  get isOver(): boolean {
+    return this.isDone || this.error !== undefined;
+  }
+
+  /** True if a slice may be encoded: not too much waits for the disk. */
+  get wantsSlice(): boolean {
+    return !this.#isEncoded && !this.isOver && this.#waitingBytes < WAITING_BYTES_MAX;
+  }
+
+  /** Encodes the next slice; after the last one the file is put in its place. */
+  slice(): void {
+    const bytes = this.#encoder.next();
+    if (bytes === undefined) {
+      this.#isEncoded = true;
+      this.#then(async () => {
+        await this.#file!.commit();
+        this.isDone = true;
+      });
+      return;
+    }
+    this.#waitingBytes += bytes.length;
+    this.sizeBytes += bytes.length;
+    if (this.sizeBytes > this.#options.bytesMax) this.#giveUp();
+    else this.#then(() => this.#write(bytes));
+  }
+
+  /** When what is under way now is over. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  /** The old file stays, unless the new one is in its place already. */
+  async abandon(): Promise<void> {
+    this.#isEncoded = true;
+    this.#then(() => Promise.reject(new Error("given up")));
+    await this.#last;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#file!.write(bytes);
+    this.#waitingBytes -= bytes.length;
+  }
+
+  #giveUp(): void {
+    const { path, bytesMax } = this.#options;
+    this.#isEncoded = true;
+    this.#then(() =>
+      Promise.reject(new Error(`cannot write ${path}: found more than ${bytesMax} bytes`)),
+    );
+  }
+
+  #then(work: () => Promise<void>): void {
+    this.#last = this.#last.then(() => this.#step(work));
+  }
+
+  /** Nothing is done after the first failure, which leaves no file behind. Never rejects. */
+  async #step(work: () => Promise<void>): Promise<void> {
+    if (this.isOver) return;
+    try {
+      await work();
+    } catch (error) {
+      await this.#file?.abandon();
+      this.error = error as Error;
+    }
+    this.#options.wake();
+  }
+}

@@ -1,0 +1,135 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StateKeeping } from "../../src/daemon/state_keeping.ts";
+import { type FileCalls, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
+import { LockedError } from "../../src/files/lock_file.ts";
+import { findState } from "../../src/snapshot/found_state.ts";
+import { hereAndNow } from "../../src/snapshot/here.ts";
+import { TempDirectory } from "../files/temp_directory.ts";
+import { Random } from "../simulation/random.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { Parts } from "./state_parts.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
+
+const UID = process.geteuid!();
+const BEAT = { generation: 5_000, uid: 1000, namespaceInode: 42 };
+const KILLS = 5;
+
+interface Opened {
+  readonly keeping: StateKeeping | undefined;
+  readonly parts: Parts;
+  /** What was logged. */
+  readonly lines: Record<string, unknown>[];
+}
+
+function open(path: string, { isDefault = false, calls = REAL_FILE_CALLS } = {}): Opened {
+  const parts = new Parts();
+  const lines: Record<string, unknown>[] = [];
+  const keeping = StateKeeping.open({
+    ...{ path, isDefault, ownerUid: UID, calls, parts, version: "1.2.3" },
+    here: () => hereAndNow(0, 0),
+    log: { warn: (msg, fields) => void lines.push({ msg, ...fields }) },
+    wake: () => {},
+  });
+  return { keeping, parts, lines };
+}
+
+describe("StateKeeping", () => {
+  test("finds what the one before it left at its end", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    const before = open(path);
+    expect(before.keeping!.found).toBeUndefined();
+    before.parts.harness.beat(7, 1, 10, BEAT);
+    await before.keeping!.close();
+    const after = open(path);
+    expect(after.keeping!.found!.member.map(({ pid }) => pid)).toEqual([7]);
+    expect(after.keeping!.found!.moment).toMatchObject({ isFinal: true, version: "1.2.3" });
+    await after.keeping!.close();
+    expect([before.lines, after.lines]).toEqual([[], []]);
+    expect(readdirSync(directory.path).toSorted()).toEqual(["state", "state.lock"]);
+  });
+
+  test("is refused to a second daemon, and one that nobody named goes on without", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    const { keeping } = open(path);
+    expect(() => open(path)).toThrow(LockedError);
+    const second = open(path, { isDefault: true });
+    expect(second.keeping).toBeUndefined();
+    expect(second.lines).toEqual([
+      {
+        msg: "state not kept",
+        file: path,
+        error: `cannot lock ${path}.lock: found it held by pid ${process.pid}`,
+        effect: "a restart forgets members, mutes and budgets",
+      },
+    ]);
+    await keeping!.close();
+  });
+
+  test("sets an unreadable file aside with one line, and keeps a new one", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    writeFileSync(path, new Uint8Array(500), { mode: 0o600 });
+    const { keeping, lines } = open(path);
+    expect(keeping!.found).toBeUndefined();
+    expect(lines).toEqual([
+      {
+        msg: "state unreadable",
+        file: path,
+        reason: "found a file that is no state",
+        set_aside: `${path}.bad`,
+        effect: "members, mutes and budgets begin anew",
+      },
+    ]);
+    await keeping!.close();
+    expect(findState(path, UID).kind).toBe("state");
+  });
+
+  test("goes on without where something else has the name, and gives the lock up", () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    mkdirSync(path);
+    for (let start = 0; start < 2; start++) {
+      const { keeping, lines } = open(path);
+      expect(keeping).toBeUndefined();
+      expect(lines.map(({ msg }) => msg)).toEqual(["state not kept"]);
+    }
+  });
+
+  test("says once that it cannot write", async () => {
+    using directory = new TempDirectory();
+    const rename = () => Promise.reject(new Error("ENOSPC"));
+    const calls = { ...REAL_FILE_CALLS, rename } as FileCalls;
+    const { keeping, lines } = open(directory.join("state"), { calls });
+    await keeping!.close();
+    expect(lines.map(({ msg, error }) => [msg, error])).toEqual([["state not written", "ENOSPC"]]);
+  });
+
+  test("of a daemon that is killed at any moment has what was written last, or something newer", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    const random = new Random(1);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const script = join(import.meta.dir, "state_child.ts");
+      const child = Bun.spawn([process.execPath, script, path], { stdout: "pipe" });
+      // It is killed after so many lines, of which the first says that nothing is written yet.
+      const wanted = 2 + random.below(15);
+      let text = "";
+      for await (const part of child.stdout) {
+        text += Buffer.from(part).toString();
+        if (text.split("\n").length > wanted) break;
+      }
+      child.kill("SIGKILL");
+      await child.exited;
+      const written = Number(text.split("\n").at(-2));
+      const found = findState(path, UID);
+      if (found.kind !== "state") throw new Error(Bun.inspect(found));
+      const nonces = found.state.member.map(({ lastNonceLo }) => lastNonceLo);
+      expect(Math.max(0, ...nonces)).toBeGreaterThanOrEqual(written);
+    }
+  });
+});

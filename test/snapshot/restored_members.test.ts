@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import { continuationOf } from "../../src/snapshot/continuation.ts";
+import type { MemberRecord } from "../../src/snapshot/records.ts";
+import { restoreMembers } from "../../src/snapshot/restored_members.ts";
+import { MEMBER, MOMENT } from "./states.ts";
+
+const S = 1e9;
+/** The daemon of before wrote its state at 90 s, and the next one starts half a second later. */
+const HALF_A_SECOND = continuationOf(
+  MOMENT,
+  {
+    ...MOMENT,
+    observerNs: 0,
+    monotonicNs: MOMENT.monotonicNs + 0.5 * S,
+    boottimeNs: MOMENT.boottimeNs + 0.5 * S,
+  },
+  false,
+);
+
+function restored(
+  records: readonly MemberRecord[],
+  { ended = [], capacity = 100 }: { ended?: readonly number[]; capacity?: number } = {},
+) {
+  return restoreMembers(records, HALF_A_SECOND, {
+    capacity,
+    hasEnded: (pid, startTime) => ended.includes(pid) && startTime === MEMBER.generation,
+  });
+}
+
+describe("restoreMembers()", () => {
+  test("gives a healthy or frozen member its honest silence", () => {
+    const { members, leftOut } = restored([MEMBER]);
+    expect(leftOut).toBe(0);
+    expect(members).toEqual([
+      {
+        record: MEMBER,
+        firstNs: -80.5 * S,
+        lastNs: -1.5 * S,
+        stalledNs: Number.NaN,
+        hasEnded: false,
+        diedUnseen: false,
+      },
+    ]);
+  });
+
+  test("leaves a stalled member stalled, and reports nothing of it again", () => {
+    const stalled = { ...MEMBER, isStalled: true, stalledNs: 80 * S };
+    const [member] = restored([stalled]).members;
+    expect(member).toMatchObject({ record: stalled, stalledNs: -10.5 * S, diedUnseen: false });
+  });
+
+  test("reports the end of a process that died while nobody watched, once", () => {
+    const dead = { pid: 4711, hasEnded: true };
+    const [news] = restored([MEMBER], { ended: [4711] }).members;
+    expect(news).toMatchObject({ hasEnded: true, diedUnseen: true, lastNs: -1.5 * S });
+    const [known] = restored([{ ...MEMBER, ...dead }], { ended: [4711] }).members;
+    expect(known).toMatchObject({ hasEnded: true, diedUnseen: false });
+  });
+
+  test("asks for no process of a member that is elsewhere, or has no known start time", () => {
+    const remote = { ...MEMBER, origin: 4 };
+    const hidden = { ...MEMBER, key: 1, generation: Number.NaN };
+    const { members } = restored([remote, hidden], { ended: [4711] });
+    expect(members.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
+  });
+
+  test("keeps the stalled ones and those that beat last where there is less room, and counts the others", () => {
+    const records = [
+      { ...MEMBER, pid: 1, key: 1, lastNs: 88 * S },
+      { ...MEMBER, pid: 2, key: 2, lastNs: 89 * S },
+      { ...MEMBER, pid: 3, key: 3, lastNs: 10 * S, isStalled: true },
+    ];
+    const { members, leftOut } = restored(records, { capacity: 2 });
+    expect(members.map(({ record }) => record.pid)).toEqual([3, 2]);
+    expect(leftOut).toBe(1);
+  });
+
+  test("takes the first of two records of one key", () => {
+    const { members } = restored([MEMBER, { ...MEMBER, agent: "other" }]);
+    expect(members.map(({ record }) => record.agent)).toEqual(["worker"]);
+  });
+
+  test("gives no member after another boot", () => {
+    const other = continuationOf({ ...MOMENT, bootId: "" }, MOMENT, false);
+    const options = { capacity: 9, hasEnded: () => true };
+    expect(restoreMembers([MEMBER], other, options)).toEqual({ members: [], leftOut: 0 });
+  });
+});
