@@ -265,6 +265,12 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  adjtimex: {
+    args: [
+      "ptr", // struct timex *buf
+    ],
+    returns: "i32",
+  },
   prctl: {
     args: [
       "i32", // int op

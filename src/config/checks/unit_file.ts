@@ -28,6 +28,8 @@ export interface UnitSettings {
   readonly credentials: readonly string[];
   /** The file that ExecStart= names; undefined = none. */
   readonly configFile: string | undefined;
+  /** All keys of [Service], with the values that count. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
 }
 
 const UNIT_DIRECTORIES: readonly string[] = [
@@ -124,6 +126,7 @@ function settings(name: string, keys: ReadonlyMap<string, readonly string[]>): U
       (keys.get(key) ?? []).map((value) => value.split(":")[0]!),
     ),
     configFile: /(?:\s--config[=\s]|\s-c\s*)(\S+)/.exec(last("ExecStart") ?? "")?.[1],
+    keys,
   };
 }
 

@@ -1,0 +1,135 @@
+// Gathers what the checks of `doctor` look at: the configuration as `check` reads it, and the daemon
+// as far as it answers at its control socket.
+import { existsSync } from "node:fs";
+import { AF_UNIX, SOCK_STREAM } from "../../ffi/constants.ts";
+import { type PeerCredentials, peerCredentials } from "../../ffi/peer.ts";
+import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
+import { findUser } from "../config/user_account.ts";
+import type { Place, SeenAgent, SeenDaemon } from "../doctor/place.ts";
+import type { AgentStatusView, MembersView, StatusView } from "../view/status_view.ts";
+import { chooseUser } from "./checked_user.ts";
+import { ask, controlPath } from "./control_client.ts";
+import { type Invocation, ownText } from "./invocation.ts";
+import type { Screen } from "./screens/screen.ts";
+import { selfCommand } from "./self_command.ts";
+
+const PROC = "/proc";
+/** Each is a request, and each member some files of /proc. */
+const AGENTS_MAX = 64;
+const MEMBERS_MAX = 64;
+const CHECK_MS_MAX = 10_000;
+const CHECK_BYTES_MAX = 1_048_576;
+
+interface Asked {
+  readonly screen: Screen;
+  readonly prometheus: string | undefined;
+}
+
+/** Undefined = nothing can be checked here. */
+export async function doctorPlace(
+  invocation: Invocation,
+  { screen, prometheus }: Asked,
+): Promise<Place | undefined> {
+  if (!existsSync(`${PROC}/self/status`)) return undefined;
+  const { configFile, given } = invocation;
+  const host = systemHost();
+  const file = chooseFile(configFile, given, host);
+  const chosen = chooseUser({ host, file, asked: undefined });
+  const user = chosen.ok ? chosen.user : findUser(String(host.uid), host)!;
+  const loaded = await loadConfig({ configFile, given, host: { ...host, uid: user.uid } });
+  const path = ownText(invocation, "control") ?? pathOf(loaded) ?? controlPath(process.env);
+  const asked = askDaemon(path, screen);
+  return {
+    config: loaded.ok ? loaded.config : undefined,
+    file,
+    problems: checkProblems(configFile),
+    user,
+    unit: chosen.ok ? chosen.unit : undefined,
+    isRoot: host.uid === 0,
+    ...asked,
+    passwdFile: host.passwdFile,
+    groupFile: host.groupFile,
+    prometheus,
+    proc: PROC,
+  };
+}
+
+function pathOf(loaded: Awaited<ReturnType<typeof loadConfig>>): string | undefined {
+  return loaded.ok ? loaded.config.control.path : undefined;
+}
+
+/** By a process of its own, which becomes the user of the daemon where that is another one. */
+function checkProblems(configFile: string | undefined): string[] {
+  const file = configFile === undefined ? [] : ["--config", configFile];
+  const { stdout } = Bun.spawnSync(selfCommand(["check", "--json", ...file]), {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+    timeout: CHECK_MS_MAX,
+    maxBuffer: CHECK_BYTES_MAX,
+  });
+  try {
+    const { problems = [] } = JSON.parse(stdout.toString()) as { problems?: CheckProblem[] };
+    return problems.map(({ source, line, column, where, text }) =>
+      line === undefined || line === null
+        ? `${where}: ${text}`
+        : `${source}:${line}:${column}: ${where}: ${text}`,
+    );
+  } catch {
+    return ["the configuration could not be checked"];
+  }
+}
+
+interface CheckProblem {
+  readonly source: string;
+  readonly line?: number | null;
+  readonly column?: number | null;
+  readonly where: string;
+  readonly text: string;
+}
+
+function askDaemon(path: string, screen: Screen): Pick<Place, "daemon" | "silence"> {
+  const answer = ask(path, { do: "status" }, { screen });
+  if (!answer.ok) return { daemon: undefined, silence: { error: answer.error, hint: answer.hint } };
+  const peer = peerAt(path);
+  if (peer === undefined)
+    return { daemon: undefined, silence: { error: "who answers is not known", hint: "" } };
+  const { observer, agents } = JSON.parse(answer.lines[0]!) as StatusView;
+  const seen = agents.map((agent, index) =>
+    seenAgent(agent, index < AGENTS_MAX ? membersOf(path, agent.agent, screen) : undefined),
+  );
+  const daemon: SeenDaemon = { pid: peer.pid, uid: peer.uid, observer, agents: seen };
+  return { daemon, silence: undefined };
+}
+
+function membersOf(path: string, agent: string, screen: Screen): MembersView | undefined {
+  const answer = ask(path, { do: "members", agent }, { screen });
+  return answer.ok ? (JSON.parse(answer.lines[0]!) as MembersView) : undefined;
+}
+
+function seenAgent(
+  { agent, members, beats_per_s }: AgentStatusView,
+  view: MembersView | undefined,
+): SeenAgent {
+  return {
+    agent,
+    beatsPerS: beats_per_s ?? 0,
+    memberCount: members,
+    plan: view?.plan,
+    members: (view?.members ?? [])
+      .slice(0, MEMBERS_MAX)
+      .map(({ pid, source, unit }) => ({ pid, source, unit: unit ?? "" })),
+  };
+}
+
+/** Who listens at the control socket, by the kernel. */
+function peerAt(path: string): PeerCredentials | undefined {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) return undefined;
+  const fd = openSocket(AF_UNIX, SOCK_STREAM);
+  if (fd < 0) return undefined;
+  const peer = connect(fd, unixAddress(path)) < 0 ? undefined : peerCredentials(fd);
+  close(fd);
+  return peer;
+}

@@ -1,0 +1,17 @@
+// Whether anybody watches at all.
+import { check } from "../check.ts";
+
+export const DAEMON = check({
+  name: "daemon",
+  about: "an answer at the control socket",
+  gather: ({ silence, unit }) => ({ silence, unit: unit?.name ?? "varta-watch" }),
+  decide: ({ silence, unit }) =>
+    silence === undefined
+      ? undefined
+      : {
+          severity: "fault",
+          found: `${silence.error[0]!.toUpperCase()}${silence.error.slice(1)}.`,
+          effect: "What only the daemon knows was not checked; perhaps nothing is watched.",
+          fix: { run: [silence.hint === "" ? `systemctl status ${unit}` : silence.hint] },
+        },
+});

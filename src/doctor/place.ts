@@ -1,0 +1,56 @@
+// Where the checks of `doctor` look: a host, a configuration, and the daemon as far as it answers.
+import type { Config } from "../config/config.ts";
+import type { UnitSettings } from "../config/checks/unit_file.ts";
+import type { UserAccount } from "../config/user_account.ts";
+import type { ObserverStatus } from "../view/status_view.ts";
+
+export interface Place {
+  /** Undefined = it has problems. */
+  readonly config: Config | undefined;
+  readonly file: string | undefined;
+  /** What `check` says of the file, "FILE:LINE:COLUMN: found ...". */
+  readonly problems: readonly string[];
+  /** Whom the daemon runs as, or will. */
+  readonly user: UserAccount;
+  readonly unit: UnitSettings | undefined;
+  /** Of who asks. */
+  readonly isRoot: boolean;
+  /** Undefined = it does not answer. */
+  readonly daemon: SeenDaemon | undefined;
+  /** Why it does not, and what can be done. */
+  readonly silence: { readonly error: string; readonly hint: string } | undefined;
+  readonly passwdFile: string;
+  readonly groupFile: string;
+  /** Where Prometheus is, "http://127.0.0.1:9090"; undefined = nobody said so. */
+  readonly prometheus: string | undefined;
+  /** /proc, or a directory of the same shape in a test. */
+  readonly proc: string;
+}
+
+export interface SeenDaemon {
+  readonly pid: number;
+  readonly uid: number;
+  readonly observer: ObserverStatus;
+  readonly agents: readonly SeenAgent[];
+}
+
+export interface SeenAgent {
+  readonly agent: string;
+  readonly beatsPerS: number;
+  readonly memberCount: number;
+  /** Of its worst member; undefined = not known, "none" = nothing is done. */
+  readonly plan: string | undefined;
+  /** At most so many as were asked for. */
+  readonly members: readonly SeenMember[];
+}
+
+interface SeenMember {
+  readonly pid: number;
+  /** The address from which it beats; null = this machine. */
+  readonly source: string | null;
+  readonly unit: string;
+}
+
+export function memberCount({ agents }: SeenDaemon): number {
+  return agents.reduce((sum, agent) => sum + agent.memberCount, 0);
+}
