@@ -7,6 +7,7 @@ import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
 import { findUser } from "../config/user_account.ts";
+import { controlDoor } from "../daemon/server_doors.ts";
 import type { Place, SeenAgent, SeenDaemon } from "../doctor/place.ts";
 import type { AgentStatusView, MembersView, StatusView } from "../view/status_view.ts";
 import { chooseUser } from "./checked_user.ts";
@@ -53,11 +54,12 @@ export async function doctorPlace(
     groupFile: host.groupFile,
     prometheus,
     proc: PROC,
+    sys: "/sys",
   };
 }
 
 function pathOf(loaded: Awaited<ReturnType<typeof loadConfig>>): string | undefined {
-  return loaded.ok ? loaded.config.control.path : undefined;
+  return loaded.ok && loaded.file !== undefined ? controlDoor(loaded.config)?.path : undefined;
 }
 
 /** By a process of its own, which becomes the user of the daemon where that is another one. */

@@ -23,8 +23,9 @@ export interface Place {
   readonly groupFile: string;
   /** Where Prometheus is, "http://127.0.0.1:9090"; undefined = nobody said so. */
   readonly prometheus: string | undefined;
-  /** /proc, or a directory of the same shape in a test. */
+  /** /proc and /sys, or directories of the same shape in a test. */
   readonly proc: string;
+  readonly sys: string;
 }
 
 export interface SeenDaemon {

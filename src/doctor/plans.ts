@@ -11,9 +11,11 @@ export function plansOf({ recovery, plans }: Config): readonly (readonly [string
 }
 
 export function recovers(config: Config): boolean {
-  return plansOf(config).some(
-    ([, { command, steps }]) => command !== undefined || steps.length > 0,
-  );
+  return plansOf(config).some(([, plan]) => doesSomething(plan));
+}
+
+export function doesSomething({ command, steps }: Plan): boolean {
+  return command !== undefined || steps.length > 0;
 }
 
 export function stepsOf<Kind extends Step["kind"]>(

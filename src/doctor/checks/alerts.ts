@@ -1,5 +1,5 @@
 // Whether Prometheus has the rules that tell of a stalled agent.
-import { check, NOT_ASKED } from "../check.ts";
+import { check, type Finding, NOT_ASKED } from "../check.ts";
 
 const RULES_FILE = "/usr/share/varta-watch/prometheus/varta-watch.rules.yml";
 /** The metric that every rule about a stalled agent reads. */
@@ -12,24 +12,31 @@ export const ALERTS = check({
   about: "the rules that Prometheus has loaded, where `--prometheus` says where it is",
   gather: async ({ prometheus }) =>
     prometheus === undefined ? NOT_ASKED : { at: hostOf(prometheus), ...(await ask(prometheus)) },
-  decide: ({ at, error, isLoaded }) => {
-    if (isLoaded) return undefined;
-    const effect = "It sends no alert about a stalled agent.";
-    if (error !== undefined)
-      return {
-        severity: "warning",
-        found: `Prometheus (${at}) does not say which rules it has: ${error}.`,
-        effect: "Whether anybody is told of a stalled agent is not known.",
-        fix: { run: [`curl -sS http://${at}/api/v1/rules`] },
-      };
+  decide: alertsFinding,
+});
+
+interface AlertsFacts extends Answer {
+  /** Host and port of Prometheus. */
+  readonly at: string;
+}
+
+export function alertsFinding({ at, error, isLoaded }: AlertsFacts): Finding | undefined {
+  if (isLoaded) return undefined;
+  const effect = "It sends no alert about a stalled agent.";
+  if (error !== undefined)
     return {
       severity: "warning",
-      found: `Prometheus (${at}) does not load the rules of varta-watch.`,
-      effect,
-      fix: { words: `name ${RULES_FILE} under rule_files of prometheus.yml` },
+      found: `Prometheus (${at}) does not say which rules it has: ${error}.`,
+      effect: "Whether anybody is told of a stalled agent is not known.",
+      fix: { run: [`curl -sS http://${at}/api/v1/rules`] },
     };
-  },
-});
+  return {
+    severity: "warning",
+    found: `Prometheus (${at}) does not load the rules of varta-watch.`,
+    effect,
+    fix: { words: `name ${RULES_FILE} under rule_files of prometheus.yml` },
+  };
+}
 
 interface Answer {
   readonly isLoaded: boolean;

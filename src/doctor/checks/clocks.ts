@@ -3,7 +3,7 @@ import { clockIsSynchronized } from "../../../ffi/clock_state.ts";
 import { KernelFiles } from "../../processes/kernel_files.ts";
 import { check, leftOut, NEEDS_CONFIG } from "../check.ts";
 
-const SOURCE_FILE = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+const SOURCE_FILE = "devices/system/clocksource/clocksource0/current_clocksource";
 /** Read by a call of the kernel and through a device: microseconds, not 20 ns. */
 const SLOW_SOURCES: readonly string[] = ["hpet", "acpi_pm", "pit", "jiffies", "refined-jiffies"];
 
@@ -26,8 +26,8 @@ export const CLOCK_SOURCE = check({
 export const KERNEL_CLOCK = check({
   name: "kernel_clock",
   about: "the clock source of the kernel",
-  gather: () => {
-    const source = new KernelFiles().text(SOURCE_FILE, 64).trim();
+  gather: ({ sys }) => {
+    const source = new KernelFiles().text(`${sys}/${SOURCE_FILE}`, 64).trim();
     return source === "" ? leftOut("/sys/devices/system/clocksource") : { source };
   },
   decide: ({ source }) =>

@@ -14,13 +14,13 @@ const FULL_SHARE = 0.9;
 export const MEMORY_LIMIT = check({
   name: "memory_limit",
   about: "`MemoryMax` and `MemoryHigh` of the daemon's control group against what it takes",
-  gather: ({ daemon, proc, unit }) => {
+  gather: ({ daemon, proc, sys, unit }) => {
     if (daemon === undefined) return NEEDS_DAEMON;
     const files = new KernelFiles();
     const text = files.text(`${proc}/${daemon.pid}/cgroup`, TEXT_BYTES_MAX);
     const path = cgroupPath(text, "");
     if (path === undefined) return leftOut("control groups of the second version");
-    const read = (name: string) => bytesIn(files.text(`/sys/fs/cgroup${path}/${name}`, 64));
+    const read = (name: string) => bytesIn(files.text(`${sys}/fs/cgroup${path}/${name}`, 64));
     const status = files.text(`${proc}/${daemon.pid}/status`, TEXT_BYTES_MAX);
     return {
       limit: Math.min(read("memory.max"), read("memory.high")),

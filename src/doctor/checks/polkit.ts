@@ -1,6 +1,14 @@
 // Whether the daemon may have the units of its plans restarted: polkit itself is asked, as systemd
 // would ask it.
-import { leftOut, NEEDS_CONFIG, NEEDS_DAEMON, NEEDS_ROOT, NOT_ASKED, check } from "../check.ts";
+import {
+  check,
+  type Finding,
+  leftOut,
+  NEEDS_CONFIG,
+  NEEDS_DAEMON,
+  NEEDS_ROOT,
+  NOT_ASKED,
+} from "../check.ts";
 import { restartedUnits } from "../polkit_rule.ts";
 import { counted, someOf } from "../words.ts";
 import { planName } from "../plans.ts";
@@ -23,10 +31,13 @@ export const POLKIT = check({
     if (daemon === undefined) return NEEDS_DAEMON;
     if (daemon.uid === 0) return { plans: [], hasPolkit: true };
     if (!isRoot) return NEEDS_ROOT;
-    const hasPolkit = Bun.which(PKCHECK) !== null;
+    const program = Bun.which(PKCHECK);
+    const hasPolkit = program !== null;
     const asked = plans.map(({ plan, units }) => {
       const some = units.slice(0, QUESTIONS_MAX);
-      const answers = some.map((unit) => (hasPolkit ? askPolkit(daemon.pid, unit) : REFUSED[0]!));
+      const answers = some.map((unit) =>
+        program === null ? REFUSED[0]! : askPolkit(program, daemon.pid, unit),
+      );
       return { plan, count: some.length, some, answers };
     });
     const isSilent = asked.some(({ answers }) =>
@@ -42,32 +53,44 @@ export const POLKIT = check({
       })),
     };
   },
-  decide: ({ plans, hasPolkit }) => {
-    const worst = plans.find(({ refused }) => refused.length > 0);
-    if (worst === undefined) return undefined;
-    const of =
-      worst.count === 1
-        ? "its unit"
-        : `${worst.refused.length} of its ${counted(worst.count, "unit")}`;
-    return {
-      severity: "warning",
-      found: `${planName(worst.plan)} cannot restart ${of}: ${hasPolkit ? "polkit has no rule" : "there is no polkit"}.`,
-      effect: `${someOf(worst.refused)}. A recovery would be refused.`,
-      fix: {
-        run: [
-          ...(hasPolkit ? [] : ["apt-get install polkitd"]),
-          "varta-watch doctor --print polkit > /etc/polkit-1/rules.d/50-varta-watch.rules",
-        ],
-      },
-    };
-  },
+  decide: polkitFinding,
 });
 
+interface PolkitFacts {
+  readonly hasPolkit: boolean;
+  readonly plans: readonly {
+    readonly plan: string;
+    /** Units that were asked about. */
+    readonly count: number;
+    readonly refused: readonly string[];
+  }[];
+}
+
+export function polkitFinding({ plans, hasPolkit }: PolkitFacts): Finding | undefined {
+  const worst = plans.find(({ refused }) => refused.length > 0);
+  if (worst === undefined) return undefined;
+  const of =
+    worst.count === 1
+      ? "its unit"
+      : `${worst.refused.length} of its ${counted(worst.count, "unit")}`;
+  return {
+    severity: "warning",
+    found: `${planName(worst.plan)} cannot restart ${of}: ${hasPolkit ? "polkit has no rule" : "there is no polkit"}.`,
+    effect: `${someOf(worst.refused)}. A recovery would be refused.`,
+    fix: {
+      run: [
+        ...(hasPolkit ? [] : ["apt-get install polkitd"]),
+        "varta-watch doctor --print polkit > /etc/polkit-1/rules.d/50-varta-watch.rules",
+      ],
+    },
+  };
+}
+
 /** The exit status of pkcheck; -1 = it gave no answer. */
-function askPolkit(pid: number, unit: string): number {
+function askPolkit(program: string, pid: number, unit: string): number {
   const { exitCode } = Bun.spawnSync(
     [
-      ...[PKCHECK, "--action-id", "org.freedesktop.systemd1.manage-units"],
+      ...[program, "--action-id", "org.freedesktop.systemd1.manage-units"],
       ...["--process", `${pid}`, "--detail", "unit", unit, "--detail", "verb", "restart"],
     ],
     { stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: ANSWER_MS_MAX },

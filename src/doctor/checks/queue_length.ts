@@ -40,10 +40,11 @@ export const QUEUE_LENGTH = check<QueueFacts>({
       unit: unit?.name.replace(/\.service$/, "") ?? "varta-watch",
     };
   },
-  decide,
+  decide: queueFinding,
 });
 
-function decide({ holds, members, areExpected, beatsPerS, unit }: QueueFacts): Finding | undefined {
+export function queueFinding(facts: QueueFacts): Finding | undefined {
+  const { holds, members, areExpected, beatsPerS, unit } = facts;
   const inGap = Math.ceil(beatsPerS * GAP_S);
   const needed = Math.max(members, inGap);
   if (holds >= Math.min(LENGTH_MAX, Math.max(needed, LENGTH_SENSIBLE))) return undefined;

@@ -2,8 +2,9 @@
 import { AgentRules, RULE_NONE } from "../../agents/rules.ts";
 import type { MatchFacts } from "../../agents/match.ts";
 import { ProcReader } from "../../processes/proc_reader.ts";
-import { check, leftOut, NEEDS_CONFIG, NEEDS_DAEMON, NOT_ASKED } from "../check.ts";
+import { check, type Finding, leftOut, NEEDS_CONFIG, NEEDS_DAEMON, NOT_ASKED } from "../check.ts";
 import type { Place, SeenDaemon } from "../place.ts";
+import { doesSomething } from "../plans.ts";
 import { counted, someOf } from "../words.ts";
 
 export const UNNAMED_AGENTS = check({
@@ -21,21 +22,35 @@ export const UNNAMED_AGENTS = check({
       agents: [...new Set(without.map(({ agent }) => agent))],
       pid: without.find(({ isLocal }) => isLocal)?.pid,
       thresholdMs: config.observer.thresholdNs / 1e6,
+      recovers: doesSomething(config.recovery),
     };
   },
-  decide: ({ agents, pid, thresholdMs }) =>
-    agents.length === 0
-      ? undefined
-      : {
-          severity: "advice",
-          found: `${agents.length === 1 ? "1 agent has" : `${agents.length} agents have`} no rule: ${someOf(agents)}.`,
-          effect: `${agents.length === 1 ? "It gets" : "They get"} the default threshold of ${shortText(thresholdMs)} and no plan of ${agents.length === 1 ? "its" : "their"} own.`,
-          fix:
-            pid === undefined
-              ? { run: ["varta-watch status"] }
-              : { words: `varta-watch check --explain ${pid}   (shows the rule to write)` },
-        },
+  decide: unnamedFinding,
 });
+
+interface UnnamedFacts {
+  readonly agents: readonly string[];
+  /** One of their members on this machine. */
+  readonly pid: number | undefined;
+  readonly thresholdMs: number;
+  /** [recovery] itself does something: it is theirs, too. */
+  readonly recovers: boolean;
+}
+
+export function unnamedFinding(facts: UnnamedFacts): Finding | undefined {
+  const { agents, pid, thresholdMs, recovers } = facts;
+  if (agents.length === 0) return undefined;
+  const [have, get] = agents.length === 1 ? ["has", "It gets"] : ["have", "They get"];
+  return {
+    severity: "advice",
+    found: `${counted(agents.length, "agent")} ${have} no rule: ${someOf(agents)}.`,
+    effect: `${get} the default threshold of ${shortText(thresholdMs)} and ${recovers ? "[recovery] itself" : "no plan"}.`,
+    fix:
+      pid === undefined
+        ? { run: ["varta-watch status"] }
+        : { words: `varta-watch check --explain ${pid}   (shows the rule to write)` },
+  };
+}
 
 export const IDLE_RULES = check({
   name: "idle_rules",

@@ -77,8 +77,7 @@ const HARMS: readonly Harm[] = [
 export const SANDBOX = check({
   name: "sandbox",
   about: "the settings of the unit against what the daemon needs",
-  gather: ({ unit, config }) =>
-    unit === undefined ? NOT_ASKED : { unit, config },
+  gather: ({ unit, config }) => (unit === undefined ? NOT_ASKED : { unit, config }),
   decide: (sandbox: Sandbox): Finding | undefined => {
     const { unit } = sandbox;
     const harm = HARMS.find(({ key, harms }) => {

@@ -63,7 +63,9 @@ export const WHO_CANNOT_SEND = check({
       fix:
         isGroup && !isListed
           ? { run: shut.slice(0, 3).map((user) => `usermod -aG ${group} ${user}`) }
-          : { words: "set group, mode and allow_uids of the [[listener]], then varta-watch reload" },
+          : {
+              words: "set group, mode and allow_uids of the [[listener]], then varta-watch reload",
+            },
     };
   },
 });
