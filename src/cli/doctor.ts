@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { findingsOf, runChecks } from "../doctor/checks.ts";
 import type { Result } from "../doctor/check.ts";
+import type { Place } from "../doctor/place.ts";
 import { polkitRule, restartedUnits } from "../doctor/polkit_rule.ts";
 import { wrongUse } from "./asking.ts";
 import { doctorPlace } from "./doctor_place.ts";
@@ -31,21 +32,26 @@ export async function run(invocation: Invocation): Promise<number> {
     printHint("mount -t proc proc /proc");
     return EXIT_NOT_CHECKED;
   }
-  if (ownText(invocation, "print") !== undefined) {
-    const { config, daemon, user } = place;
-    if (config === undefined) {
-      printError("the configuration has problems: what plans restart is not known");
-      printHint("varta-watch check");
-      return EXIT_NOT_CHECKED;
-    }
-    const units = restartedUnits(config, daemon).flatMap((one) => one.units);
-    print(polkitRule(units, user.name));
-    return 0;
-  }
+  if (ownText(invocation, "print") !== undefined) return printPolkit(place);
   const results = await runChecks(place);
   if (ownFlag(invocation, "json")) for (const one of results) print(jsonLine(jsonOf(one)));
   else print(doctorScreen({ host: hostname(), results }, screen));
   return exitCode(results);
+}
+
+function printPolkit({ config, daemon, user }: Place): number {
+  if (config === undefined) {
+    printError("the configuration has problems: what plans restart is not known");
+    printHint("varta-watch check");
+    return EXIT_NOT_CHECKED;
+  }
+  const units = restartedUnits(config, daemon).flatMap((one) => one.units);
+  if (units.length === 0) {
+    printError("no plan restarts a unit, by its name or as that of a member that beats now");
+    return EXIT_NOT_CHECKED;
+  }
+  print(polkitRule(units, user.name));
+  return 0;
 }
 
 /** Undefined = not given; null = it is none. */

@@ -14,7 +14,6 @@ import * as closings from "./closings.ts";
 import { openListeners } from "./doors.ts";
 import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
-import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { type Deadline, Deadlines } from "./deadline.ts";
 import type { LastGood } from "./last_good.ts";
@@ -39,6 +38,7 @@ import { Shutdown } from "./shutdown.ts";
 import type { Servers } from "./servers.ts";
 import { makeServers } from "./server_wiring.ts";
 import { SocketWatch } from "./socket_watch.ts";
+import { logStartFindings } from "./start_findings.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
 import type { StreamWriter } from "./stream_writer.ts";
@@ -202,6 +202,7 @@ export class Daemon {
     this.#notify = notify;
     if (notify !== undefined) shutdown.add(closings.closingNotify(notify));
     this.#warn();
+    await logStartFindings({ log: parts.log, config, file: this.#options.configFile });
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       parts.log.warn("polling for events", { every_ms: 5, reason: "event descriptor not found" });
@@ -243,8 +244,6 @@ export class Daemon {
     for (const warning of this.#options.warnings) log.warn("configuration warning", { warning });
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn("self-watchdog has no effect", spared);
-    const hidden = hiddenProcessesWarning();
-    if (hidden !== undefined) log.warn("processes hidden", { ...hidden });
   }
 
   #watchSockets(): SocketWatch {

@@ -5,7 +5,7 @@ import { loadConfig, systemHost } from "../../src/config/load.ts";
 import { findUser } from "../../src/config/user_account.ts";
 import type { Check, Finding } from "../../src/doctor/check.ts";
 import type { Place, SeenAgent, SeenDaemon } from "../../src/doctor/place.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import type { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const HOST = systemHost();
 

@@ -31,7 +31,7 @@ export const POLKIT = check({
     if (daemon === undefined) return NEEDS_DAEMON;
     if (daemon.uid === 0) return { plans: [], hasPolkit: true };
     if (!isRoot) return NEEDS_ROOT;
-    const program = Bun.which(PKCHECK);
+    const program = Bun.which(PKCHECK, { PATH: process.env["PATH"] ?? "" });
     const hasPolkit = program !== null;
     const asked = plans.map(({ plan, units }) => {
       const some = units.slice(0, QUESTIONS_MAX);
