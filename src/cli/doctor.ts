@@ -1,5 +1,5 @@
-// "varta-watch doctor": what is wrong with this host and this configuration, and what to do about it
-// (spec 19). It asks the daemon, and does without it; it changes nothing.
+// "varta-watch doctor": what is wrong with this host and this configuration, and what to do about
+// it (spec 19). It asks the daemon, and does without it; it changes nothing.
 import { hostname } from "node:os";
 import { findingsOf, runChecks } from "../doctor/checks.ts";
 import type { Result } from "../doctor/check.ts";

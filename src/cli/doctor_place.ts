@@ -1,20 +1,23 @@
-// Gathers what the checks of `doctor` look at: the configuration as `check` reads it, and the daemon
-// as far as it answers at its control socket.
-import { existsSync } from "node:fs";
+// Gathers what the checks of `doctor` look at: the configuration as `check` reads it, and the
+// daemon as far as it answers at its control socket.
+import { accessSync, constants, existsSync } from "node:fs";
 import { AF_UNIX, SOCK_STREAM } from "../../ffi/constants.ts";
 import { type PeerCredentials, peerCredentials } from "../../ffi/peer.ts";
 import { close, connect, openSocket, unixAddress } from "../../ffi/socket.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { chooseFile, loadConfig, systemHost } from "../config/load.ts";
+import { findUnit } from "../config/checks/unit_file.ts";
 import { findUser } from "../config/user_account.ts";
 import { controlDoor } from "../daemon/server_doors.ts";
 import type { Place, SeenAgent, SeenDaemon } from "../doctor/place.ts";
 import type { AgentStatusView, MembersView, StatusView } from "../view/status_view.ts";
-import { chooseUser } from "./checked_user.ts";
 import { ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownText } from "./invocation.ts";
 import type { Screen } from "./screens/screen.ts";
 import { selfCommand } from "./self_command.ts";
+
+const EXIT_NO_SUCH_AGENT = 1;
+const EXIT_NOPERM = 77;
 
 const PROC = "/proc";
 /** Each is a request, and each member some files of /proc. */
@@ -37,25 +40,47 @@ export async function doctorPlace(
   const { configFile, given } = invocation;
   const host = systemHost();
   const file = chooseFile(configFile, given, host);
-  const chosen = chooseUser({ host, file, asked: undefined });
-  const user = chosen.ok ? chosen.user : findUser(String(host.uid), host)!;
-  const loaded = await loadConfig({ configFile, given, host: { ...host, uid: user.uid } });
+  const found = findUnit(file);
+  // A file that is not that of the unit belongs to a daemon that somebody has started by hand.
+  const unit = found?.configFile === file ? found : undefined;
+  const byUnit = unit && findUser(unit.user, host, unit.group, unit.supplementaryGroups);
+  const asker = findUser(String(host.uid), host)!;
+  const loaded = await loadConfig({
+    configFile,
+    given,
+    host: { ...host, uid: host.uid === 0 ? (byUnit?.uid ?? 0) : host.uid },
+  });
   const path = ownText(invocation, "control") ?? pathOf(loaded) ?? controlPath(process.env);
   const asked = askDaemon(path, screen);
+  const runs = asked.daemon && findUser(String(asked.daemon.uid), host);
+  const user = runs ?? byUnit ?? asker;
+  const isOurs = host.uid === 0 || (user.uid === host.uid && mayRead(file));
   return {
     config: loaded.ok ? loaded.config : undefined,
     file,
-    problems: checkProblems(configFile),
+    // What somebody else may read and bind is not what the daemon may.
+    problems: isOurs ? checkProblems(configFile) : undefined,
     user,
-    unit: chosen.ok ? chosen.unit : undefined,
+    unit,
     isRoot: host.uid === 0,
     ...asked,
+    unitDirectories: undefined,
     passwdFile: host.passwdFile,
     groupFile: host.groupFile,
     prometheus,
     proc: PROC,
     sys: "/sys",
   };
+}
+
+/** A file that is not there is a problem; one that is hidden from us is none. */
+function mayRead(file: string | undefined): boolean {
+  try {
+    if (file !== undefined) accessSync(file, constants.R_OK);
+  } catch (error) {
+    return (error as { code?: unknown }).code !== "EACCES";
+  }
+  return true;
 }
 
 function pathOf(loaded: Awaited<ReturnType<typeof loadConfig>>): string | undefined {
@@ -94,21 +119,36 @@ interface CheckProblem {
 
 function askDaemon(path: string, screen: Screen): Pick<Place, "daemon" | "silence"> {
   const answer = ask(path, { do: "status" }, { screen });
-  if (!answer.ok) return { daemon: undefined, silence: { error: answer.error, hint: answer.hint } };
+  if (!answer.ok) {
+    const { error, hint, exitCode } = answer;
+    return { daemon: undefined, silence: { error, hint, isRefusal: exitCode === EXIT_NOPERM } };
+  }
   const peer = peerAt(path);
-  if (peer === undefined)
-    return { daemon: undefined, silence: { error: "who answers is not known", hint: "" } };
+  if (peer === undefined) {
+    const error = "who answers at the control socket is not known";
+    return { daemon: undefined, silence: { error, hint: "", isRefusal: false } };
+  }
   const { observer, agents } = JSON.parse(answer.lines[0]!) as StatusView;
-  const seen = agents.map((agent, index) =>
-    seenAgent(agent, index < AGENTS_MAX ? membersOf(path, agent.agent, screen) : undefined),
-  );
+  // One that does not answer any more is not waited for again.
+  let answers = true;
+  const seen = agents.map((agent, index) => {
+    const view = answers && index < AGENTS_MAX ? membersOf(path, agent.agent, screen) : undefined;
+    answers &&= view !== "silent";
+    return seenAgent(agent, view === "silent" ? undefined : view);
+  });
   const daemon: SeenDaemon = { pid: peer.pid, uid: peer.uid, observer, agents: seen };
   return { daemon, silence: undefined };
 }
 
-function membersOf(path: string, agent: string, screen: Screen): MembersView | undefined {
+/** Undefined = there is no such agent any more. */
+function membersOf(
+  path: string,
+  agent: string,
+  screen: Screen,
+): MembersView | "silent" | undefined {
   const answer = ask(path, { do: "members", agent }, { screen });
-  return answer.ok ? (JSON.parse(answer.lines[0]!) as MembersView) : undefined;
+  if (answer.ok) return JSON.parse(answer.lines[0]!) as MembersView;
+  return answer.exitCode === EXIT_NO_SUCH_AGENT ? undefined : "silent";
 }
 
 function seenAgent(

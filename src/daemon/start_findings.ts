@@ -55,6 +55,7 @@ function ownPlace({ config, file }: StartFindings): Place {
       agents: [],
     },
     silence: undefined,
+    unitDirectories: undefined,
     ...ACCOUNTS,
     prometheus: undefined,
     proc: "/proc",

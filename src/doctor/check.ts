@@ -8,7 +8,7 @@ export const SEVERITIES = ["fault", "warning", "advice"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** A command that can be pasted, one to a line, or what is to be done in words. */
-export type Fix = { readonly run: readonly string[] } | { readonly words: string };
+type Fix = { readonly run: readonly string[] } | { readonly words: string };
 
 export interface Finding {
   readonly severity: Severity;
@@ -58,7 +58,7 @@ export function leftOut(needs: string): LeftOut {
 /** Of facts that only root may see, and which another user did not get. */
 export const NEEDS_ROOT = leftOut("root");
 export const NEEDS_DAEMON = leftOut("an answer of the daemon");
-export const NEEDS_CONFIG = leftOut("a configuration without problems");
+export const NEEDS_CONFIG = leftOut("a configuration that can be read and has no problems");
 
 export function check<Facts extends object>(row: CheckRow<Facts>): Check {
   const { name, about, gather, decide } = row;

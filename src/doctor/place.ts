@@ -8,8 +8,8 @@ export interface Place {
   /** Undefined = it has problems. */
   readonly config: Config | undefined;
   readonly file: string | undefined;
-  /** What `check` says of the file, "FILE:LINE:COLUMN: found ...". */
-  readonly problems: readonly string[];
+  /** What `check` says of the file, "FILE:LINE:COLUMN: found ..."; undefined = we may not know. */
+  readonly problems: readonly string[] | undefined;
   /** Whom the daemon runs as, or will. */
   readonly user: UserAccount;
   readonly unit: UnitSettings | undefined;
@@ -17,8 +17,9 @@ export interface Place {
   readonly isRoot: boolean;
   /** Undefined = it does not answer. */
   readonly daemon: SeenDaemon | undefined;
-  /** Why it does not, and what can be done. */
-  readonly silence: { readonly error: string; readonly hint: string } | undefined;
+  readonly silence: Silence | undefined;
+  /** Where units of systemd are; undefined = where systemd looks. */
+  readonly unitDirectories: readonly string[] | undefined;
   readonly passwdFile: string;
   readonly groupFile: string;
   /** Where Prometheus is, "http://127.0.0.1:9090"; undefined = nobody said so. */
@@ -26,6 +27,14 @@ export interface Place {
   /** /proc and /sys, or directories of the same shape in a test. */
   readonly proc: string;
   readonly sys: string;
+}
+
+/** Why the daemon does not answer, and what can be done. */
+interface Silence {
+  readonly error: string;
+  readonly hint: string;
+  /** It runs, and does not answer this user. */
+  readonly isRefusal: boolean;
 }
 
 export interface SeenDaemon {

@@ -1,6 +1,6 @@
 // Each finding of doctor is made, and its check finds it; without it the check has nothing to say.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check as checked } from "../../ffi/errno.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
@@ -131,12 +131,28 @@ describe("who may send", () => {
     chmodSync(path, 0o660);
     expect(await look("who_cannot_send", at)).toMatchObject({
       severity: "fault",
-      found: `1 user of rules may not send to ${path}: nobody.`,
+      found: `1 sender of rules may not send to ${path}: nobody.`,
     });
     chmodSync(path, 0o662);
     expect(await look("who_cannot_send", at)).toBeUndefined();
     chmodSync(directory.path, 0o700);
     expect(await look("who_cannot_send", at)).toBeDefined();
+  });
+
+  test("finds a unit of a rule by the user that it runs as, and groups that it is given", async () => {
+    const text = `${LOCAL}[[agent]]\nname = "w"\nmatch = { unit = "worker@3.service" }\n`;
+    const at = await place(text, { unitDirectories: [directory.at("units")] });
+    const path = directory.at("varta.sock");
+    bound(path);
+    chmodSync(path, 0o660);
+    expect(await look("who_cannot_send", at)).toBeUndefined();
+    file("units/worker@.service", "[Service]\nUser=nobody\n");
+    expect((await look("who_cannot_send", at))?.found).toBe(
+      `1 sender of rules may not send to ${path}: worker@3.service (user nobody).`,
+    );
+    const group = `${statSync(path).gid}`;
+    file("units/worker@.service.d/g.conf", `[Service]\nSupplementaryGroups=${group}\n`);
+    expect(await look("who_cannot_send", at)).toBeUndefined();
   });
 
   test("finds one whom the listener does not list", async () => {
@@ -461,13 +477,22 @@ describe("what the daemon says of itself", () => {
 
 describe("runChecks()", () => {
   test("leaves out what needs the daemon where that does not answer, and goes on", async () => {
-    const silence = { error: "the daemon on mill-2 is down", hint: "" };
+    const silence = { error: "the daemon on mill-2 is down", hint: "", isRefusal: false };
     const results = await runChecks(await place(LOCAL, { silence }));
     expect(results.map(({ check }) => check)).toEqual(CHECKS.map(({ name }) => name));
     expect(findingsOf(results)[0]?.found).toBe("The daemon on mill-2 is down.");
     const left = results.filter(({ result }) => result === "left_out");
     expect(left.length).toBeGreaterThan(5);
     for (const one of left) expect(one).toMatchObject({ needs: "an answer of the daemon" });
+  });
+
+  test("takes a daemon that does not answer this user for none that is down", async () => {
+    const silence = { error: "you may not ask", hint: "", isRefusal: true };
+    const results = await runChecks(await place(LOCAL, { silence, problems: undefined }));
+    const needs = (name: string) => results.find(({ check }) => check === name);
+    expect(needs("daemon")).toMatchObject({ needs: "root, or the group of the control socket" });
+    expect(needs("configuration")).toMatchObject({ needs: "root" });
+    expect(findingsOf(results).filter(({ severity }) => severity === "fault")).toEqual([]);
   });
 
   test("leaves out what needs a configuration where that has problems, and says which", async () => {
@@ -479,7 +504,7 @@ describe("runChecks()", () => {
     expect(results).toContainEqual({
       check: "who_may_send",
       result: "left_out",
-      needs: "a configuration without problems",
+      needs: "a configuration that can be read and has no problems",
     });
   });
 

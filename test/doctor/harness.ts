@@ -28,6 +28,7 @@ export async function placeOf(
     isRoot: HOST.uid === 0,
     daemon: undefined,
     silence: undefined,
+    unitDirectories: undefined,
     passwdFile: HOST.passwdFile,
     groupFile: HOST.groupFile,
     prometheus: undefined,

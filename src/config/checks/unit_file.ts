@@ -77,6 +77,20 @@ export function findUnit(
   return template?.configFile === configFile ? template : main;
 }
 
+/**
+ * Whom the service manager runs another unit as, by the files of the unit: "worker@3.service" also
+ * by those of its template. Undefined = there is no such unit.
+ */
+export function findUnitUser(
+  name: string,
+  directories = UNIT_DIRECTORIES,
+): Pick<UnitSettings, "user" | "group" | "supplementaryGroups" | "dynamicUser"> | undefined {
+  const [, base, instance = ""] = /^([^/@]+)@([^/]*)\.service$/.exec(name) ?? [];
+  if (name.includes("/")) return undefined;
+  const names = base === undefined ? [name] : [`${base}@.service`, name];
+  return readUnit(names, instance, directories);
+}
+
 /** The last of `names` is that of the unit; the ones before it are templates. */
 function readUnit(
   names: readonly string[],

@@ -1,11 +1,12 @@
 // Whether a start by the file as it is now would go well.
-import { check } from "../check.ts";
+import { check, NEEDS_ROOT } from "../check.ts";
 import { counted } from "../words.ts";
 
 export const CONFIGURATION = check({
   name: "configuration",
   about: "the configuration file against what `varta-watch check` wants of it",
-  gather: ({ file, problems }) => ({ file: file ?? "the configuration", problems }),
+  gather: ({ file, problems }) =>
+    problems === undefined ? NEEDS_ROOT : { file: file ?? "the configuration", problems },
   decide: ({ file, problems: [first, ...others] }) => {
     if (first === undefined) return undefined;
     const count = counted(others.length + 1, "problem");

@@ -1,10 +1,13 @@
 // Whether anybody watches at all.
-import { check } from "../check.ts";
+import { check, leftOut } from "../check.ts";
 
 export const DAEMON = check({
   name: "daemon",
   about: "an answer at the control socket",
-  gather: ({ silence, unit }) => ({ silence, unit: unit?.name ?? "varta-watch" }),
+  gather: ({ silence, unit }) =>
+    silence?.isRefusal === true
+      ? leftOut("root, or the group of the control socket")
+      : { silence, unit: unit?.name ?? "varta-watch" },
   decide: ({ silence, unit }) =>
     silence === undefined
       ? undefined

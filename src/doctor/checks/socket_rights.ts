@@ -3,6 +3,7 @@
 import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Accounts } from "../../config/accounts.ts";
+import { findUnitUser } from "../../config/checks/unit_file.ts";
 import { findUser, type UserAccount } from "../../config/user_account.ts";
 import { check, NEEDS_CONFIG, NEEDS_DAEMON } from "../check.ts";
 import type { Place } from "../place.ts";
@@ -10,6 +11,8 @@ import { counted, someOf } from "../words.ts";
 
 const WRITES = 0o2;
 const SEARCHES = 0o1;
+/** A finding is a few lines. */
+const USERS_SHOWN = 3;
 
 interface UnixSocket {
   readonly path: string;
@@ -42,33 +45,63 @@ export const WHO_CANNOT_SEND = check({
     if (place.config === undefined) return NEEDS_CONFIG;
     const sockets = socketsOf(place);
     if (sockets.length === 0) return NEEDS_DAEMON;
-    const named = place.config.agents.flatMap(({ match }) => [
-      ...(match.user ?? []).filter((name) => !/[*?]/.test(name)),
-      ...(match.uid ?? []).filter((uid) => !/[*?]/.test(uid)),
-    ]);
-    const users = [...new Set(named)].flatMap((name) => findUser(name, place) ?? []);
-    const shut = users.filter((user) => !sockets.some((socket) => maySend(user, socket)));
+    const shut = sendersOf(place).filter(
+      ({ user }) => !sockets.some((socket) => maySend(user, socket)),
+    );
     const group = new Accounts(place.groupFile).nameOf(sockets[0]!.gid);
-    return { shut: shut.map(({ name }) => name), socket: sockets[0]!, group };
+    return { shut, socket: sockets[0]!, group };
   },
   decide: ({ shut, socket, group }) => {
     if (shut.length === 0) return undefined;
     const mode = (socket.mode & 0o777).toString(8).padStart(4, "0");
     const isGroup = (socket.mode & (WRITES << 3)) !== 0 && group !== undefined && group !== "root";
     const isListed = socket.allowUids !== undefined || socket.allowGids !== undefined;
+    const users = [...new Set(shut.map(({ user }) => user.name))];
+    const who = someOf(
+      shut.map(({ unit, user }) => (unit === "" ? user.name : `${unit} (user ${user.name})`)),
+    );
     return {
       severity: "fault",
-      found: `${counted(shut.length, "user", "users")} of rules may not send to ${socket.path}: ${someOf(shut)}.`,
+      found: `${counted(shut.length, "sender")} of rules may not send to ${socket.path}: ${who}.`,
       effect: `Their beats never come (mode ${mode}, group ${group ?? socket.gid}): those agents look missing.`,
       fix:
         isGroup && !isListed
-          ? { run: shut.slice(0, 3).map((user) => `usermod -aG ${group} ${user}`) }
+          ? { run: users.slice(0, USERS_SHOWN).map((user) => `usermod -aG ${group} ${user}`) }
           : {
               words: "set group, mode and allow_uids of the [[listener]], then varta-watch reload",
             },
     };
   },
 });
+
+interface Sender {
+  /** "" = a rule names the user. */
+  readonly unit: string;
+  readonly user: UserAccount;
+}
+
+/** Whom rules name without a wildcard: users, and units by the user that they run as. */
+function sendersOf({ config, unitDirectories, ...host }: Place): Sender[] {
+  const rules = config?.agents ?? [];
+  const named = (field: "user" | "uid" | "unit") => [
+    ...new Set(
+      rules.flatMap(({ match }) => match[field] ?? []).filter((text) => !/[*?]/.test(text)),
+    ),
+  ];
+  const users = [...named("user"), ...named("uid")].flatMap((name) => {
+    const user = findUser(name, host);
+    return user === undefined ? [] : [{ unit: "", user }];
+  });
+  const units = named("unit").flatMap((unit) => {
+    const settings = findUnitUser(unit, unitDirectories);
+    // A user that exists while its unit runs has no groups that anybody could give it.
+    if (settings === undefined || settings.dynamicUser) return [];
+    const { user: name, group, supplementaryGroups } = settings;
+    const user = findUser(name, host, group, supplementaryGroups);
+    return user === undefined ? [] : [{ unit, user }];
+  });
+  return [...users, ...units];
+}
 
 export const WHO_MAY_SEND = check({
   name: "who_may_send",
