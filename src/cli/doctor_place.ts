@@ -10,6 +10,7 @@ import { findUnit } from "../config/checks/unit_file.ts";
 import { findUser } from "../config/user_account.ts";
 import { controlDoor } from "../daemon/server_doors.ts";
 import type { Place, SeenAgent, SeenDaemon } from "../doctor/place.ts";
+import type { DoctorView } from "../view/doctor_view.ts";
 import type { AgentStatusView, MembersView, StatusView } from "../view/status_view.ts";
 import { ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownText } from "./invocation.ts";
@@ -136,8 +137,20 @@ function askDaemon(path: string, screen: Screen): Pick<Place, "daemon" | "silenc
     answers &&= view !== "silent";
     return seenAgent(agent, view === "silent" ? undefined : view);
   });
-  const daemon: SeenDaemon = { pid: peer.pid, uid: peer.uid, observer, agents: seen };
+  const daemon: SeenDaemon = {
+    pid: peer.pid,
+    uid: peer.uid,
+    observer,
+    agents: seen,
+    queues: queuesOf(path, screen),
+  };
   return { daemon, silence: undefined };
+}
+
+/** A daemon of an older version does not know the request. */
+function queuesOf(path: string, screen: Screen): SeenDaemon["queues"] {
+  const answer = ask(path, { do: "doctor" }, { screen });
+  return answer.ok ? (JSON.parse(answer.lines[0]!) as DoctorView).queues : undefined;
 }
 
 /** Undefined = there is no such agent any more. */

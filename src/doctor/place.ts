@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.ts";
 import type { UnitSettings } from "../config/checks/unit_file.ts";
 import type { UserAccount } from "../config/user_account.ts";
+import type { QueueView } from "../view/doctor_view.ts";
 import type { ObserverStatus } from "../view/status_view.ts";
 
 export interface Place {
@@ -42,6 +43,8 @@ export interface SeenDaemon {
   readonly uid: number;
   readonly observer: ObserverStatus;
   readonly agents: readonly SeenAgent[];
+  /** Undefined = it does not say. */
+  readonly queues?: readonly QueueView[] | undefined;
 }
 
 export interface SeenAgent {

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { runCommand } from "../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
+import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -61,6 +62,31 @@ describe("varta-watch doctor", () => {
     const { stdout } = await doctor(file);
     expect(stdout).toMatch(/^\S+: \d+ checks, [23] faults?, /);
   });
+
+  test.skipIf(NO_OTHER_USERS !== "")(
+    "says what a socket holds, also after the setting of its namespace was changed",
+    async () => {
+      using directory = new TemporaryDirectory();
+      const socket = directory.at("varta.sock");
+      const rule = '[[agent]]\nname = "a"\nmatch = { comm = "a" }\nexpect = 40\n';
+      const config = `[[listener]]\nkind = "unix"\npath = "${socket}"\n${rule}`;
+      const file = directory.at("varta.toml");
+      writeFileSync(file, config);
+      const options = { config, ownListeners: true, metrics: false };
+      await using daemon = await DaemonProcess.start({ ...options, as: ["unshare", "-n"] });
+      const inside = ["nsenter", "-n", "-t", `${daemon.pid}`];
+      const set = "echo 512 > /proc/sys/net/unix/max_dgram_qlen";
+      expect((await runCommand([...inside, "sh", "-c", set])).exitCode).toBe(0);
+      for (const where of [inside, []]) {
+        const argv = [...where, ...PROGRAM, "doctor", "-c", file];
+        const { stdout } = await runCommand(argv);
+        expect(stdout).toContain("The receive queue holds 10 beats; 40 expected members");
+        const asksForSetting = stdout.includes("sysctl");
+        // Elsewhere the setting of the namespace cannot be known.
+        expect(asksForSetting).toBe(where.length === 0);
+      }
+    },
+  );
 
   test("works without a daemon, and says what it could not check", async () => {
     using directory = new TemporaryDirectory();

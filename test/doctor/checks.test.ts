@@ -104,6 +104,31 @@ describe("queue_length", () => {
   });
 });
 
+describe("queue_length of a daemon that says what its sockets hold", () => {
+  async function found(holds: number, full: number, setting: number) {
+    file("proc/sys/net/unix/max_dgram_qlen", `${setting}\n`);
+    const queues = [{ listener: "local", path: "/x", holds, full }];
+    const daemon = daemonSeen([{ memberCount: 20 }], { queues });
+    return look("queue_length", await place(LOCAL, { proc: directory.at("proc"), daemon }));
+  }
+
+  test("is that of the sockets, which a setting does not change any more", async () => {
+    expect(await found(10, 0, 512)).toMatchObject({
+      severity: "fault",
+      fix: { run: ["systemctl restart varta-watch"] },
+    });
+    expect(await found(512, 0, 512)).toBeUndefined();
+  });
+
+  test("is a fault where one was found full, whatever it holds", async () => {
+    expect(await found(512, 3, 512)).toMatchObject({
+      severity: "fault",
+      found: "The receive queue holds 512 beats; it was found full 3 times.",
+    });
+    expect(JSON.stringify(await found(512, 3, 512))).toContain("max_dgram_qlen=1024");
+  });
+});
+
 describe("socket_path", () => {
   test("finds a socket whose file is gone, or belongs to nobody", async () => {
     const at = await place(LOCAL, { daemon: daemonSeen() });

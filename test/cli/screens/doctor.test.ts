@@ -15,7 +15,15 @@ const PASSED: readonly Result[] = Array.from({ length: 34 }, (_, index) => ({
 
 // What the checks themselves say of the host that is drawn.
 const FOUND: readonly (Finding | undefined)[] = [
-  queueFinding({ holds: 10, members: 68, areExpected: false, beatsPerS: 12, unit: "varta-watch" }),
+  queueFinding({
+    holds: 10,
+    setting: 10,
+    full: 0,
+    members: 68,
+    areExpected: false,
+    beatsPerS: 12,
+    unit: "varta-watch",
+  }),
   polkitFinding({
     hasPolkit: true,
     plans: [{ plan: "restart", count: 3, refused: ["worker@*.service", "billing.service"] }],
