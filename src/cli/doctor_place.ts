@@ -142,15 +142,15 @@ function askDaemon(path: string, screen: Screen): Pick<Place, "daemon" | "silenc
     uid: peer.uid,
     observer,
     agents: seen,
-    queues: queuesOf(path, screen),
+    own: ownFacts(path, screen),
   };
   return { daemon, silence: undefined };
 }
 
 /** A daemon of an older version does not know the request. */
-function queuesOf(path: string, screen: Screen): SeenDaemon["queues"] {
+function ownFacts(path: string, screen: Screen): DoctorView | undefined {
   const answer = ask(path, { do: "doctor" }, { screen });
-  return answer.ok ? (JSON.parse(answer.lines[0]!) as DoctorView).queues : undefined;
+  return answer.ok ? (JSON.parse(answer.lines[0]!) as DoctorView) : undefined;
 }
 
 /** Undefined = there is no such agent any more. */

@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.ts";
 import type { UnitSettings } from "../config/checks/unit_file.ts";
 import type { UserAccount } from "../config/user_account.ts";
-import type { QueueView } from "../view/doctor_view.ts";
+import type { DoctorView } from "../view/doctor_view.ts";
 import type { ObserverStatus } from "../view/status_view.ts";
 
 export interface Place {
@@ -44,7 +44,7 @@ export interface SeenDaemon {
   readonly observer: ObserverStatus;
   readonly agents: readonly SeenAgent[];
   /** Undefined = it does not say. */
-  readonly queues?: readonly QueueView[] | undefined;
+  readonly own?: DoctorView | undefined;
 }
 
 export interface SeenAgent {

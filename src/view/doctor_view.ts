@@ -2,6 +2,8 @@
 
 export interface DoctorView {
   readonly queues: readonly QueueView[];
+  /** Of the last minute, the time in which the observer was paused. */
+  readonly paused_in_minute_ms: number;
 }
 
 /** The queue in which beats wait for a Unix listener. */

@@ -1,5 +1,6 @@
 // The read model: what the daemon knows, as plain objects that are made when they are asked for.
 // What shows a state reads it here, and nothing else reaches into the columns of the stages.
+import { NS_PER_S } from "../base/time.ts";
 import { UnixListener } from "../listener/unix.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -135,6 +136,12 @@ export class View {
   muteOfMember({ key, generation }: Pick<AgentView, "key" | "generation">): Mute | undefined {
     const { observer, muting } = this.#sources;
     return muting.mutes.muteOfMember(key, generation, observer.clock.lastNs);
+  }
+
+  /** Time of pauses that ended within the last minute. */
+  pausedInMinuteNs(): number {
+    const { tracker, clock } = this.#sources.observer;
+    return tracker.pauses.sinceNs(clock.lastNs - 60 * NS_PER_S);
   }
 
   /** Of the Unix listeners in force. */

@@ -108,7 +108,8 @@ describe("queue_length of a daemon that says what its sockets hold", () => {
   async function found(holds: number, full: number, setting: number) {
     file("proc/sys/net/unix/max_dgram_qlen", `${setting}\n`);
     const queues = [{ listener: "local", path: "/x", holds, full }];
-    const daemon = daemonSeen([{ memberCount: 20 }], { queues });
+    const own = { queues, paused_in_minute_ms: 0 };
+    const daemon = daemonSeen([{ memberCount: 20 }], { own });
     return look("queue_length", await place(LOCAL, { proc: directory.at("proc"), daemon }));
   }
 
@@ -472,6 +473,18 @@ describe("what the daemon says of itself", () => {
     const daemon = daemonSeen([], { observer: { ...quiet, ...observer } });
     return look(name, await place(LOCAL, { daemon }));
   };
+
+  test("more than a tenth of the last minute is a fault", async () => {
+    const found = async (paused_in_minute_ms: number) => {
+      const daemon = daemonSeen([], { own: { queues: [], paused_in_minute_ms } });
+      return look("pauses", await place(LOCAL, { daemon }));
+    };
+    expect(await found(6_000)).toBeUndefined();
+    expect(await found(6_100)).toMatchObject({
+      severity: "fault",
+      found: "The observer was paused for 6.1s of the last minute.",
+    });
+  });
 
   test("a pause, refused beats and an older configuration are findings", async () => {
     const pause = {

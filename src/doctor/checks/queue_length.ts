@@ -34,7 +34,7 @@ export const QUEUE_LENGTH = check<QueueFacts>({
     const { daemon, config, unit, proc } = place;
     const own = readQueueLength(`${proc}/sys/net/unix/max_dgram_qlen`);
     const setting = isElsewhere(place) ? undefined : own;
-    const queues = daemon?.queues ?? [];
+    const queues = daemon?.own?.queues ?? [];
     const lengths = queues.flatMap(({ holds }) => holds ?? []);
     const holds = lengths.length > 0 ? Math.min(...lengths) : setting;
     if (holds === undefined) return leftOut("the network namespace of the daemon");

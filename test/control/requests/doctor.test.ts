@@ -24,6 +24,7 @@ test("the request doctor has the queue of each Unix listener in force", () => {
   expect(JSON.parse(text)).toEqual({
     v: 1,
     queues: [{ listener: "local", path, holds: readQueueLength() ?? null, full: 0 }],
+    paused_in_minute_ms: 0,
   });
   expect(DOCTOR.right).toBe("read");
 });
