@@ -13,14 +13,14 @@ export function counted(count: number, noun: string, nouns = `${noun}s`): string
   return `${count} ${count === 1 ? noun : nouns}`;
 }
 
-/** A drop-in of the unit, which takes effect with the next start. */
+/** Adds to a drop-in of the unit, where another finding may have added something, too. */
 export function dropIn(unit: string, ...lines: readonly string[]): { readonly run: string[] } {
   const text = ["[Service]", ...lines].map((line) => `'${line}'`).join(" ");
   const file = `/etc/systemd/system/${unit}.d/60-doctor.conf`;
   return {
     run: [
       `mkdir -p /etc/systemd/system/${unit}.d`,
-      `printf '%s\\n' ${text} > ${file}`,
+      `printf '%s\\n' ${text} >> ${file}`,
       "systemctl daemon-reload",
       `systemctl restart ${unit}`,
     ],

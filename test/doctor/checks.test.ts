@@ -1,6 +1,6 @@
 // Each finding of doctor is made, and its check finds it; without it the check has nothing to say.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check as checked } from "../../ffi/errno.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
@@ -258,6 +258,19 @@ test("descriptors finds a limit that is below the members", async () => {
   expect(await found(89)).toMatchObject({ severity: "warning" });
   expect((await found(89))?.found).toBe("There are descriptors for 88 of 89 members.");
   expect(await found(88)).toMatchObject({ severity: "advice" });
+});
+
+test("two findings about the unit do not undo each other", async () => {
+  file("units/varta-watch.service", "[Service]\nPrivateUsers=yes\nExecStart=/x -c /y\n");
+  const unit = findUnit(undefined, [directory.at("units")]);
+  const fix = (await look("sandbox", await place(LOCAL, { unit })))?.fix;
+  const [, write] = (fix as { run: string[] }).run;
+  const own = write!.replaceAll("/etc/systemd/system/varta-watch.service.d", directory.path);
+  for (const line of [own, own.replace("PrivateUsers", "ProcSubset")])
+    expect(Bun.spawnSync(["sh", "-c", line]).exitCode).toBe(0);
+  expect(readFileSync(directory.at("60-doctor.conf"), "utf8")).toBe(
+    "[Service]\nPrivateUsers=no\n[Service]\nProcSubset=no\n",
+  );
 });
 
 describe("what the daemon may do", () => {

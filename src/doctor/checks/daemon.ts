@@ -15,6 +15,8 @@ export const DAEMON = check({
           severity: "fault",
           found: `${silence.error[0]!.toUpperCase()}${silence.error.slice(1)}.`,
           effect: "What only the daemon knows was not checked; perhaps nothing is watched.",
-          fix: { run: [silence.hint === "" ? `systemctl status ${unit}` : silence.hint] },
+          // A hint may have words around its command.
+          fix:
+            silence.hint === "" ? { run: [`systemctl status ${unit}`] } : { words: silence.hint },
         },
 });
