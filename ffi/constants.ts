@@ -76,9 +76,6 @@ export const O_NONBLOCK = IS_DARWIN ? 0x4 : 0o4000;
 /** Linux only: an open directory that need not be readable. */
 export const O_PATH = 0o10000000;
 
-export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;
 export const POLLERR = 0x008;

@@ -9,8 +9,6 @@ import {
   F_GETFL,
   F_SETFD,
   F_SETFL,
-  LOCK_EX,
-  LOCK_NB,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
@@ -117,10 +115,4 @@ function unixPathOf(fd: number): string {
   const bytes = nameBytes.subarray(sun_path, Math.min(size, nameLength[0]!));
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-/** Takes the lock of an open file for this process alone, without waiting; 0 or -errno. */
-export function lockFile(fd: number): number {
-  if (libcLinux === null) return 0;
-  return resultOrErrno(libcLinux.flock(fd, LOCK_EX | LOCK_NB));
 }

@@ -280,10 +280,9 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32", // ssize_t: a datagram is far below 2 GiB
   },
-  flock: {
+  adjtimex: {
     args: [
-      "i32", // int fd
-      "i32", // int operation
+      "ptr", // struct timex *buf
     ],
     returns: "i32",
   },

@@ -29,6 +29,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["recovery", "audit", "export", "metrics", "http"],
   ["view"],
   ["control"],
+  ["doctor"],
   ["daemon"],
   ["cli"],
   ["main"],

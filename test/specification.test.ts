@@ -9,6 +9,7 @@ import { REJECT_REASONS } from "../src/base/reject_reason.ts";
 import { findCommand } from "../src/cli/commands.ts";
 import { REMOVED_OPTIONS } from "../src/config/legacy_options.ts";
 import { CONFIG_OPTIONS } from "../src/config/options.ts";
+import { CHECKS } from "../src/doctor/checks.ts";
 import { LOG_KINDS } from "../src/daemon/log.ts";
 import { REASONS } from "../src/events/outcome_words.ts";
 import { STEP_KINDS } from "../src/events/step_kind.ts";
@@ -54,6 +55,7 @@ describe("the page of the configuration has", () => {
 });
 
 test.each([
+  ["19-doctor.md", "check of doctor", CHECKS.map(({ name }) => name)],
   ["01-wire.md", "kind of decode error", DECODE_ERROR_KINDS],
   ["08-metrics.md", "reject reason", REJECT_REASONS],
   ["10-recovery.md", "kind of step", STEP_KINDS],

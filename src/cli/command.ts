@@ -47,6 +47,14 @@ type OwnForm =
 
 export const FLAG: OwnForm = { is: "flag" };
 export const TEXT: OwnForm = { is: "text" };
+/** Of each command that reads the configuration. */
+export const CONFIG_OPTION: OwnOption = {
+  name: "config",
+  short: "c",
+  value: "FILE",
+  form: TEXT,
+  help: "configuration file (/etc/varta/varta.toml, if it exists)",
+};
 /** Of each command that asks the daemon. */
 export const CONTROL_OPTION: OwnOption = {
   name: "control",

@@ -1,5 +1,6 @@
 // Every request of the control socket, in the order of the documentation. A new one is a file in
 // requests/ and a line here.
+import { DOCTOR } from "./requests/doctor.ts";
 import { EVENTS } from "./requests/events.ts";
 import { EXPLAIN } from "./requests/explain.ts";
 import { FORGET } from "./requests/forget.ts";
@@ -21,6 +22,7 @@ export const REQUESTS: readonly Request[] = [
   EXPLAIN,
   EVENTS,
   NAMES,
+  DOCTOR,
   MUTES,
   MUTE,
   UNMUTE,

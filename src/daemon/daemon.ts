@@ -13,7 +13,6 @@ import { openListeners } from "./doors.ts";
 import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
 import { HardwareWatchdog } from "./hardware_watchdog.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
-import { hiddenProcessesWarning } from "../processes/hidden_processes.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { Deadlines } from "./deadline.ts";
 import type { LastGood } from "./last_good.ts";
@@ -40,6 +39,7 @@ import type { Servers } from "./servers.ts";
 import { makeServers } from "./server_wiring.ts";
 import type { SocketWatch } from "./socket_watch.ts";
 import { makeSocketWatch } from "./socket_watch_wiring.ts";
+import { logStartFindings } from "./start_findings.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
 import { writerDeadline } from "./stream_writer.ts";
@@ -211,6 +211,7 @@ export class Daemon {
     if (notify !== undefined) shutdown.add(closings.closingNotify(notify));
     this.#openHardwareWatchdog();
     this.#warn();
+    await logStartFindings({ log: parts.log, config, file: this.#options.configFile });
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       parts.log.warn("polling for events", { every_ms: 5, reason: "event descriptor not found" });
@@ -253,8 +254,6 @@ export class Daemon {
     for (const warning of this.#options.warnings) log.warn("configuration warning", { warning });
     const spared = initWatchdogWarning(process.pid, this.#selfWatchdogNs());
     if (spared !== undefined) log.warn("self-watchdog has no effect", spared);
-    const hidden = hiddenProcessesWarning();
-    if (hidden !== undefined) log.warn("processes hidden", { ...hidden });
   }
 
   #openWriters(): Promise<Writers> {

@@ -10,7 +10,7 @@ import { NS_PER_S } from "../base/time.ts";
 import type { ProcReader } from "./proc_reader.ts";
 
 /** Open files that are left to others: connections, files, children of recoveries. */
-const DESCRIPTORS_SPARED = 512;
+export const DESCRIPTORS_SPARED = 512;
 /** How long a process that has ended may be unreaped before its status counts as unknown. */
 const END_STATUS_NS_MAX = NS_PER_S;
 /** Ends taken in one turn, of about 20 us each. */

@@ -18,17 +18,22 @@ interface HiddenProcesses {
 
 /**
  * The fields of the warning, or undefined if all processes are shown. `root` is /proc, or a
- * directory of the same shape in a test.
+ * directory of the same shape in a test; `process` is who looks, this process or another one.
  */
-export function hiddenProcessesWarning(root = "/proc"): HiddenProcesses | undefined {
+export function hiddenProcessesWarning(
+  root = "/proc",
+  process = "self",
+): HiddenProcesses | undefined {
   if (!IS_LINUX) return undefined;
   const files = new KernelFiles();
-  const mountinfo = files.text(`${root}/self/mountinfo`, TEXT_BYTES_MAX);
+  const mountinfo = files.text(`${root}/${process}/mountinfo`, TEXT_BYTES_MAX);
   const { hidepid = "0", gid = "0" } = mountOptions(mountinfo);
-  const status = files.text(`${root}/self/status`, TEXT_BYTES_MAX);
+  const status = files.text(`${root}/${process}/status`, TEXT_BYTES_MAX);
   if (!HIDES_NOTHING.includes(hidepid) && !isExempt(status, gid, hidepid))
     return hiddenBecause(`hidepid=${hidepid}`);
-  if (files.text(`${root}/1/stat`, 1) === "") return hiddenBecause("/proc/1/stat cannot be read");
+  // What we may read says nothing about another process.
+  if (process === "self" && files.text(`${root}/1/stat`, 1) === "")
+    return hiddenBecause("/proc/1/stat cannot be read");
   return undefined;
 }
 

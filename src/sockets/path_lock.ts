@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { EAGAIN, IS_LINUX } from "../../ffi/constants.ts";
-import { lockFile } from "../../ffi/descriptors.ts";
+import { lockFile } from "../../ffi/lock.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { OwnFileError, requireOwnFile, SAFE_OPEN_FLAGS } from "../files/own_file.ts";
 import { bindRefused, type SocketFile, SocketInUseError, SocketPathError } from "./socket_path.ts";

@@ -1,5 +1,7 @@
 // The read model: what the daemon knows, as plain objects that are made when they are asked for.
 // What shows a state reads it here, and nothing else reaches into the columns of the stages.
+import { NS_PER_S } from "../base/time.ts";
+import { UnixListener } from "../listener/unix.ts";
 import type { GuardView } from "../observer/guard.ts";
 import type { Observer } from "../observer/observer.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -9,6 +11,7 @@ import type { AgentRows } from "../metrics/agent_rows.ts";
 import { StatusWalk } from "./agent_status.ts";
 import { type AgentView, AgentWalk } from "./agent_view.ts";
 import type { BeatRates } from "./beat_rates.ts";
+import type { QueueView } from "./doctor_view.ts";
 import type { EventLog } from "./event_log.ts";
 import { lastRecovery } from "./last_recovery.ts";
 import type { RecoveryStatus, RefusedBeats, SocketRights } from "./status_view.ts";
@@ -137,6 +140,25 @@ export class View {
   muteOfMember({ key, generation }: Pick<AgentView, "key" | "generation">): Mute | undefined {
     const { observer, muting } = this.#sources;
     return muting.mutes.muteOfMember(key, generation, observer.clock.lastNs);
+  }
+
+  /** Time of pauses that ended within the last minute. */
+  pausedInMinuteNs(): number {
+    const { tracker, clock } = this.#sources.observer;
+    return tracker.pauses.sinceNs(clock.lastNs - 60 * NS_PER_S);
+  }
+
+  /** Of the Unix listeners in force. */
+  queues(): QueueView[] {
+    const { listeners, listenersInForce } = this.#sources.observer;
+    return listenersInForce.flatMap((number) => {
+      const one = listeners[number];
+      if (!(one instanceof UnixListener)) return [];
+      const { name: listener, path, queueLength, queueFull: full } = one;
+      // As the setting says it, which people compare it with: the kernel lets in one more.
+      const holds = queueLength === undefined ? null : queueLength - 1;
+      return [{ listener, path, holds, full }];
+    });
   }
 
   userName(uid: number): string {

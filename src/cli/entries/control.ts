@@ -2,6 +2,7 @@
 // socket.
 import {
   command,
+  CONFIG_OPTION,
   CONTROL_OPTION,
   FLAG,
   ASCII_OPTION,
@@ -154,5 +155,44 @@ export const CONTROL_COMMANDS = [
       ["78", "nothing was applied: the problems are on stdout"],
     ],
     load: () => import("../reload.ts"),
+  }),
+  command({
+    name: "doctor",
+    summary: "say what is wrong with this host and configuration",
+    about: [
+      "Checks the host, the configuration and the daemon, and says what to do, the worst",
+      "first, each with the command that helps. It changes nothing, and works without the",
+      "daemon. As root it sees more.",
+    ],
+    own: [
+      CONFIG_OPTION,
+      {
+        name: "prometheus",
+        value: "URL",
+        form: TEXT,
+        help: "also ask Prometheus whether it has the rules",
+      },
+      {
+        name: "print",
+        value: "WHAT",
+        form: { is: "word", words: ["polkit"] },
+        help: "print a file instead: the rule that lets plans restart units",
+      },
+      { name: "json", form: FLAG, help: "one object per check, passed ones too" },
+      { name: "ascii", form: FLAG, help: "no signs but those of ASCII" },
+      CONTROL_OPTION,
+    ],
+    examples: [
+      ["varta-watch doctor", "what is wrong here?"],
+      ["varta-watch doctor --prometheus http://127.0.0.1:9090", "are alerts loaded?"],
+    ],
+    exits: [
+      ["0", "nothing was found, or advice"],
+      ["1", "a warning"],
+      ["2", "a fault"],
+      ["3", "the checks could not run"],
+      ["64", "wrong use"],
+    ],
+    load: () => import("../doctor.ts"),
   }),
 ];

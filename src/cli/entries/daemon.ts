@@ -1,17 +1,9 @@
 // The commands of the daemon itself: to run it, and to check what it would run with.
 import { TEST_HOOKS } from "../../base/build_info.ts";
-import { command, FLAG, type OwnOption, TEXT, U32_MAX } from "../command.ts";
+import { command, CONFIG_OPTION, FLAG, type OwnOption, TEXT, U32_MAX } from "../command.ts";
 
 /** PID_MAX_LIMIT of the kernel: no process has a pid above. */
 const PID_MAX = 4_194_304;
-
-const CONFIG_OPTION: OwnOption = {
-  name: "config",
-  short: "c",
-  value: "FILE",
-  form: TEXT,
-  help: "configuration file (/etc/varta/varta.toml, if it exists)",
-};
 
 /** In builds with test hooks only; elsewhere it is an unknown option. */
 const INJECT_WEDGE_OPTION: OwnOption = {

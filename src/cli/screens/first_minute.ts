@@ -43,7 +43,7 @@ function whatToTry({ observer: { who_may } }: StatusView): Row[] {
     ["try it", "varta-watch beat --count 10 --interval 1s"],
     ...may,
     ["your program", "docs/client.md: the client library, and what a beat is made of"],
-    ["still none", "varta-watch explain PID"],
+    ["still none", "varta-watch doctor"],
   ];
 }
 

@@ -28,6 +28,8 @@ export interface UnitSettings {
   readonly credentials: readonly string[];
   /** The file that ExecStart= names; undefined = none. */
   readonly configFile: string | undefined;
+  /** All keys of [Service], with the values that count. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
 }
 
 const UNIT_DIRECTORIES: readonly string[] = [
@@ -73,6 +75,20 @@ export function findUnit(
   const names = [`${NAME}@.service`, `${NAME}@${instance}.service`];
   const template = readUnit(names, instance, directories);
   return template?.configFile === configFile ? template : main;
+}
+
+/**
+ * Whom the service manager runs another unit as, by the files of the unit: "worker@3.service" also
+ * by those of its template. Undefined = there is no such unit.
+ */
+export function findUnitUser(
+  name: string,
+  directories = UNIT_DIRECTORIES,
+): Pick<UnitSettings, "user" | "group" | "supplementaryGroups" | "dynamicUser"> | undefined {
+  const [, base, instance = ""] = /^([^/@]+)@([^/]*)\.service$/.exec(name) ?? [];
+  if (name.includes("/")) return undefined;
+  const names = base === undefined ? [name] : [`${base}@.service`, name];
+  return readUnit(names, instance, directories);
 }
 
 /** The last of `names` is that of the unit; the ones before it are templates. */
@@ -124,6 +140,7 @@ function settings(name: string, keys: ReadonlyMap<string, readonly string[]>): U
       (keys.get(key) ?? []).map((value) => value.split(":")[0]!),
     ),
     configFile: /(?:\s--config[=\s]|\s-c\s*)(\S+)/.exec(last("ExecStart") ?? "")?.[1],
+    keys,
   };
 }
 

@@ -1,0 +1,19 @@
+// "doctor": what only the daemon knows of what doctor checks (spec 19 section 1).
+import { answerLine, type Request } from "../request.ts";
+import { wholeMsFromNs } from "../../base/time.ts";
+import { wholePiece } from "../../base/pieces.ts";
+import type { DoctorView } from "../../view/doctor_view.ts";
+
+export const DOCTOR: Request = {
+  name: "doctor",
+  right: "read",
+  help: "what only the daemon knows of what doctor checks",
+  args: {},
+  answer:
+    "one line: `queues`, of each Unix listener `listener`, `path`, `holds` (beats, null = not known) and how often it was found `full`; `paused_in_minute_ms`",
+  run: (_args, { view }) => {
+    const paused_in_minute_ms = wholeMsFromNs(view.pausedInMinuteNs());
+    const facts: DoctorView = { queues: view.queues(), paused_in_minute_ms };
+    return wholePiece(answerLine(facts));
+  },
+};

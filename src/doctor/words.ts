@@ -1,0 +1,28 @@
+// Words that several findings have in common.
+
+const NAMES_SHOWN = 3;
+
+/** "a, b, c and 4 more": a finding is a few lines, whatever the machine has. */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  const more = names.length - NAMES_SHOWN;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+export function counted(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`;
+}
+
+/** Adds to a drop-in of the unit, where another finding may have added something, too. */
+export function dropIn(unit: string, ...lines: readonly string[]): { readonly run: string[] } {
+  const text = ["[Service]", ...lines].map((line) => `'${line}'`).join(" ");
+  const file = `/etc/systemd/system/${unit}.d/60-doctor.conf`;
+  return {
+    run: [
+      `mkdir -p /etc/systemd/system/${unit}.d`,
+      `printf '%s\\n' ${text} >> ${file}`,
+      "systemctl daemon-reload",
+      `systemctl restart ${unit}`,
+    ],
+  };
+}
