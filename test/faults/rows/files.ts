@@ -1,0 +1,123 @@
+// Files and disks under the daemon: its socket is removed, its disk is full or slow, its
+// configuration is replaced again and again. One agent dies meanwhile: it is told, and nobody else.
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { compiledLibrary } from "../../support/compiled.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, NO_TMPFS } from "../row.ts";
+import { Scene, type SceneOptions, THRESHOLD_MS } from "../scene.ts";
+
+const AGENTS = 30;
+const INTERVAL_MS = 100;
+const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
+const RELOADS = 50;
+const RELOADS_QUICK = 10;
+const DISK_BYTES = 4 << 20;
+const SLOW_SYNC_MS = 700;
+
+const slowDisk = compiledLibrary(join(import.meta.dir, "../slow_disk.c"));
+
+export const fileRows: readonly FaultRow[] = [
+  {
+    name: "removed-socket",
+    load: LOAD,
+    isQuick: true,
+    whyNot: NO_NAMESPACE,
+    run: async () => {
+      await using scene = await begin({ queue: LONG_QUEUE });
+      rmSync(scene.daemon.socket);
+      scene.died(await scene.kill(), "killed while the socket was away");
+      return await scene.judge(1);
+    },
+  },
+  {
+    name: "reload",
+    load: LOAD,
+    isQuick: true,
+    whyNot: NO_NAMESPACE,
+    run: async (isQuick) => {
+      await using scene = await begin({ queue: LONG_QUEUE });
+      const reloads = isQuick ? RELOADS_QUICK : RELOADS;
+      for (let count = 0; count < reloads; count++) {
+        if (count === reloads / 2) scene.died(await scene.kill(), "killed between two reloads");
+        const text = scene.configuration(`budget = ${count + 1}\nverify_within = "5s"\n`);
+        writeFileSync(scene.directory.at("next"), text);
+        renameSync(scene.directory.at("next"), scene.directory.at("varta.toml"));
+        scene.daemon.signal("SIGHUP");
+        await scene.daemon.untilSays("reloaded", count + 1);
+      }
+      return await scene.judge(reloads);
+    },
+  },
+  {
+    name: "full-disk",
+    load: `${AGENTS} x 10 Hz, tmpfs`,
+    isQuick: true,
+    whyNot: NO_TMPFS,
+    run: async () => {
+      using disk = new SmallDisk();
+      await using scene = await begin({ metrics: true, filesIn: disk.path });
+      const filling = join(scene.files, "filling");
+      fill(filling);
+      scene.died(await scene.kill(), "killed while the disk was full");
+      await Bun.sleep(3 * THRESHOLD_MS);
+      rmSync(filling);
+      return await scene.judge(1);
+    },
+  },
+  {
+    name: "slow-disk",
+    load: `${AGENTS} x 10 Hz, syncs of ${SLOW_SYNC_MS} ms`,
+    isQuick: true,
+    whyNot: slowDisk === undefined ? "there is no C compiler (cc)" : undefined,
+    run: async () => {
+      const env = { LD_PRELOAD: slowDisk!, SLOW_SYNC_MS: `${SLOW_SYNC_MS}` };
+      await using scene = await begin({ metrics: true, env });
+      for (let count = 0; count < 3; count++) {
+        scene.died(await scene.kill(), "killed while the disk was slow");
+        await Bun.sleep(THRESHOLD_MS / 2);
+      }
+      const slow = sampleAt(await scene.daemon.page(), "varta_audit_fsync_budget_exceeded_total");
+      if (slow === 0) throw new Error("the disk was not slow: the library was not preloaded");
+      return await scene.judge(3);
+    },
+  },
+];
+
+function begin(options: Partial<SceneOptions>): Promise<Scene> {
+  return Scene.begin({ agents: AGENTS, intervalMs: INTERVAL_MS, ...options });
+}
+
+/** A small disk of its own. */
+class SmallDisk implements Disposable {
+  readonly #directory = new TemporaryDirectory();
+
+  constructor() {
+    const options = `size=${DISK_BYTES},mode=0700`;
+    const words = ["-t", "tmpfs", "-o", options, "varta-faults", this.path];
+    if (spawnSync("mount", words).status !== 0) throw new Error("a tmpfs cannot be mounted");
+  }
+
+  get path(): string {
+    return this.#directory.path;
+  }
+
+  [Symbol.dispose](): void {
+    spawnSync("umount", ["-l", this.path]);
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function fill(path: string): void {
+  const fd = openSync(path, "w");
+  try {
+    const piece = new Uint8Array(4_096);
+    for (;;) writeSync(fd, piece);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
