@@ -39,6 +39,20 @@ export interface Judged {
   readonly findings: readonly string[];
 }
 
+/**
+ * What an operator heard of: the export, and of processes that are missing there the log. That a
+ * row is missing is counted as a lost row.
+ */
+export function toldStalls({ stalls, loggedStalls }: Testimony): Told[] {
+  const left = countsOf(stalls.map(({ pid }) => pid));
+  const onlyLogged = loggedStalls.filter(({ pid }) => {
+    const count = left.get(pid) ?? 0;
+    left.set(pid, count - 1);
+    return count <= 0;
+  });
+  return [...stalls, ...onlyLogged];
+}
+
 /** Each silence is told once, in time, and nothing else is. */
 export function judgeStalls(
   silences: readonly Silence[],

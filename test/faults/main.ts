@@ -72,7 +72,7 @@ async function resultOf(row: FaultRow, isQuick: boolean): Promise<RowResult> {
 async function attempt(row: FaultRow, isQuick: boolean): Promise<RowResult> {
   try {
     const outcome = await row.run(isQuick);
-    return { kind: "ran", outcome, bounds: row.bounds ?? {} };
+    return { kind: "ran", outcome, bounds: row.bounds?.(isQuick) ?? {} };
   } catch (error) {
     return { kind: "broken", why: error instanceof Error ? error.message : String(error) };
   }

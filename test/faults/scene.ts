@@ -2,7 +2,7 @@
 // harness did to them. The files of the daemon outlive its restarts, as on a host; at the end they
 // are compared with the truth.
 import { mkdirSync } from "node:fs";
-import { sumOf } from "../metrics/page.ts";
+import { type Page, sumOf } from "../metrics/page.ts";
 import { Crew } from "../support/crew.ts";
 import { DaemonProcess } from "../support/daemon_process.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -13,6 +13,7 @@ import {
   judgeRows,
   judgeStalls,
   type Judged,
+  toldStalls,
   type Testimony,
 } from "./counting.ts";
 import type { Outcome } from "./table.ts";
@@ -67,6 +68,7 @@ export class Scene implements AsyncDisposable {
   readonly #options: SceneOptions;
   readonly #sent = new Map<number, number>();
   #descriptors: ReadonlyMap<string, number> = new Map();
+  #lastPage: Page | undefined;
   #endLoad: () => Promise<void> = () => Promise.resolve();
   readonly #looked = Promise.withResolvers<void>();
 
@@ -145,6 +147,12 @@ export class Scene implements AsyncDisposable {
     return this.#looked.promise;
   }
 
+  /** The metrics as they were when the row was judged. */
+  get lastPage(): Page {
+    if (this.#lastPage === undefined) throw new Error("no metrics were served");
+    return this.#lastPage;
+  }
+
   /** Ends what holds descriptors, or the queue, before they are looked at. */
   beforeCounting(end: () => Promise<void>): void {
     this.#endLoad = end;
@@ -155,7 +163,9 @@ export class Scene implements AsyncDisposable {
     await this.#lookOn();
     await this.#endLoad();
     const descriptors = await this.#judgeDescriptors();
-    const counted = this.#options.metrics ? await this.#droppedAndCounted() : 0;
+    const page = this.#options.metrics ? await this.daemon.page() : undefined;
+    this.#lastPage = page;
+    const counted = page === undefined ? 0 : sumOf(page, "varta_export_dropped_total");
     const quietMs = Date.now();
     this.#looked.resolve();
     for (const [pid, sent] of await this.crew.quiet()) this.#sent.set(pid, sent);
@@ -164,7 +174,7 @@ export class Scene implements AsyncDisposable {
     if (exitCode !== 0) throw new Error(`the daemon ended with ${exitCode}: ${this.daemon.stderr}`);
     const testimony = this.#testimony(quietMs);
     const { silences } = this.truth;
-    const { falseStalls, missedStalls } = judgeStalls(silences, testimony.stalls);
+    const { falseStalls, missedStalls } = judgeStalls(silences, toldStalls(testimony));
     const falseRecoveries = judgeRecoveries(silences, testimony.recoveries);
     const rows = lessCounted(judgeRows(testimony, this.#sent), counted);
     const all = [falseStalls, missedStalls, falseRecoveries, rows, descriptors];
@@ -232,10 +242,6 @@ ${more}`;
     }
   }
 
-  async #droppedAndCounted(): Promise<number> {
-    return sumOf(await this.daemon.page(), "varta_export_dropped_total");
-  }
-
   /** What was said before the harness itself made every agent silent. */
   #testimony(quietMs: number): Testimony {
     const isEarlier = ({ atMs }: Death) => atMs < quietMs;
@@ -245,7 +251,7 @@ ${more}`;
       stalls: stalls.filter(isEarlier),
       beats,
       recoveries: notedRecoveries(this.directory.at("recovered")).filter(isEarlier),
-      loggedStalls: this.#lives.flatMap(({ lines }) => loggedStalls(lines)),
+      loggedStalls: this.#lives.flatMap(({ lines }) => loggedStalls(lines)).filter(isEarlier),
       auditedPids: auditedPids(audit),
       chainFaults: chainFaults(audit),
     };

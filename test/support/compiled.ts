@@ -9,15 +9,6 @@ const CACHE = join(import.meta.dir, "../../node_modules/.cache/varta-watch");
 
 /** The compiled program of `source`, or undefined where nothing can be compiled. */
 export function compiled(source: string): string | undefined {
-  return compiledWith(source, []);
-}
-
-/** The same as a library that can be preloaded. */
-export function compiledLibrary(source: string): string | undefined {
-  return compiledWith(source, ["-shared", "-fPIC"]);
-}
-
-function compiledWith(source: string, flags: readonly string[]): string | undefined {
   const compiler = process.platform === "linux" ? Bun.which("cc") : null;
   if (compiler === null) return undefined;
   const hash = Bun.hash(readFileSync(source)).toString(16);
@@ -26,7 +17,7 @@ function compiledWith(source: string, flags: readonly string[]): string | undefi
   mkdirSync(CACHE, { recursive: true });
   // It appears by a rename, so that no test runs half of it.
   const unfinished = `${program}.${process.pid}`;
-  const { status, stderr } = spawnSync(compiler, ["-O1", ...flags, "-o", unfinished, source]);
+  const { status, stderr } = spawnSync(compiler, ["-O1", "-o", unfinished, source]);
   if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);
   renameSync(unfinished, program);
   return program;

@@ -69,13 +69,14 @@ function frozen(name: string, withAgents: boolean): FaultRow {
       await using freezer = new Freezer();
       freezer.add(scene.daemon.pid);
       if (withAgents) for (const pid of scene.pids) freezer.add(pid);
-      // A process in a frozen group of the first version dies when it is thawed.
-      const death = withAgents ? undefined : await scene.kill();
       await freezer.freeze();
-      await Bun.sleep(STOP_MS);
+      await Bun.sleep(STOP_MS / 2);
+      // In a frozen group of the first version a process dies only when it is thawed.
+      const death = scene.kill();
+      await Bun.sleep(STOP_MS / 2);
       const heardFromMs = Date.now();
       await freezer.thaw();
-      if (death !== undefined) scene.died(death, "killed during the freeze", heardFromMs);
+      scene.died(await death, "killed during the freeze", heardFromMs);
       return await scene.judge(1);
     },
   };
