@@ -41,9 +41,12 @@ export const NO_FREEZER: string | undefined =
 export class Freezer implements AsyncDisposable {
   readonly #directory = `${version!.root}/varta-faults-${process.pid}`;
   readonly #pids: number[] = [];
+  /** Of a harness that is interrupted nothing may stay frozen. */
+  readonly #thawAtExit = () => this.#set(version!.thaw);
 
   constructor() {
     mkdirSync(this.#directory);
+    process.once("exit", this.#thawAtExit);
   }
 
   add(pid: number): void {
@@ -52,20 +55,25 @@ export class Freezer implements AsyncDisposable {
   }
 
   async freeze(): Promise<void> {
-    writeFileSync(`${this.#directory}/${version!.file}`, version!.freeze);
+    this.#set(version!.freeze);
     await until("the group to be frozen", () => version!.isFrozen(this.#directory));
   }
 
   async thaw(): Promise<void> {
-    writeFileSync(`${this.#directory}/${version!.file}`, version!.thaw);
+    this.#set(version!.thaw);
     await until("the group to thaw", () => !version!.isFrozen(this.#directory));
   }
 
   /** Its processes go back to the root, so that the group can go whatever became of them. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.thaw();
+    process.off("exit", this.#thawAtExit);
     for (const pid of this.#pids) moved(pid);
     await until("the group to be empty", () => isRemoved(this.#directory));
+  }
+
+  #set(word: string): void {
+    writeFileSync(`${this.#directory}/${version!.file}`, word);
   }
 }
 

@@ -15,6 +15,13 @@ import { headLine, isAsRequired, type RowResult, rowLines } from "./table.ts";
 const MACHINE_PAUSE_MS_MAX = THRESHOLD_MS / 2;
 const ATTEMPTS_MAX = 2;
 
+// A daemon that is stopped would stay so for ever.
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    endLeftovers();
+    process.exit(1);
+  });
+
 process.exit(await main(process.argv.slice(2)));
 
 async function main(words: readonly string[]): Promise<number> {

@@ -100,11 +100,14 @@ function begin(options: Partial<SceneOptions>): Promise<Scene> {
 /** A small disk of its own. */
 class SmallDisk implements Disposable {
   readonly #directory = new TemporaryDirectory();
+  /** Of a harness that is interrupted nothing may stay mounted. */
+  readonly #unmount = () => void spawnSync("umount", ["-l", this.path]);
 
   constructor() {
     const options = `size=${DISK_BYTES},mode=0700`;
     const words = ["-t", "tmpfs", "-o", options, "varta-faults", this.path];
     if (spawnSync("mount", words).status !== 0) throw new Error("a tmpfs cannot be mounted");
+    process.once("exit", this.#unmount);
   }
 
   get path(): string {
@@ -112,7 +115,8 @@ class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    spawnSync("umount", ["-l", this.path]);
+    process.off("exit", this.#unmount);
+    this.#unmount();
     this.#directory[Symbol.dispose]();
   }
 }
