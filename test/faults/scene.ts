@@ -78,6 +78,7 @@ export class Scene implements AsyncDisposable {
     try {
       mkdirSync(scene.directory.at("state"), { mode: 0o700 });
       await scene.start();
+      await scene.crew.impatient();
       await scene.hire(options.agents);
       await Bun.sleep(SETTLED_MS);
       scene.#descriptors = descriptorKinds(scene.daemon.pid);

@@ -4,8 +4,9 @@ import { Freezer, NO_FREEZER } from "../freezer.ts";
 import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, SHORT_QUEUE } from "../row.ts";
 import { Scene, THRESHOLD_MS } from "../scene.ts";
 
-const AGENTS = 30;
-const INTERVAL_MS = 100;
+/** So many that after a stop a queue of 10 is full again and again. */
+const AGENTS = 200;
+const INTERVAL_MS = 200;
 const STOP_MS = 4_000;
 
 export const stopRows: readonly FaultRow[] = [
@@ -14,11 +15,11 @@ export const stopRows: readonly FaultRow[] = [
   ),
   {
     name: "stop-everything",
-    load: `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`,
+    load: `${AGENTS} x 5 Hz, queue ${LONG_QUEUE}`,
     isQuick: true,
     whyNot: NO_NAMESPACE,
     run: async () => {
-      await using scene = await scene30(LONG_QUEUE);
+      await using scene = await begin(LONG_QUEUE);
       for (const pid of scene.pids) process.kill(pid, "SIGSTOP");
       scene.daemon.signal("SIGSTOP");
       const death = await scene.kill();
@@ -35,18 +36,18 @@ export const stopRows: readonly FaultRow[] = [
   frozen("freezer-everything", true),
 ];
 
-function scene30(queue: number): Promise<Scene> {
+function begin(queue: number): Promise<Scene> {
   return Scene.begin({ agents: AGENTS, intervalMs: INTERVAL_MS, queue });
 }
 
 function stopOfDaemon(thresholds: number, queue: number): FaultRow {
   return {
     name: `stop-${thresholds}-queue-${queue}`,
-    load: `${AGENTS} x 10 Hz, queue ${queue}`,
+    load: `${AGENTS} x 5 Hz, queue ${queue}`,
     isQuick: thresholds === 3,
     whyNot: NO_NAMESPACE,
     run: async () => {
-      await using scene = await scene30(queue);
+      await using scene = await begin(queue);
       scene.daemon.signal("SIGSTOP");
       const death = await scene.kill();
       await Bun.sleep(thresholds * THRESHOLD_MS);
@@ -61,11 +62,11 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
 function frozen(name: string, withAgents: boolean): FaultRow {
   return {
     name,
-    load: `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`,
+    load: `${AGENTS} x 5 Hz, queue ${LONG_QUEUE}`,
     isQuick: withAgents,
     whyNot: NO_FREEZER ?? NO_NAMESPACE,
     run: async () => {
-      await using scene = await scene30(LONG_QUEUE);
+      await using scene = await begin(LONG_QUEUE);
       await using freezer = new Freezer();
       freezer.add(scene.daemon.pid);
       if (withAgents) for (const pid of scene.pids) freezer.add(pid);
