@@ -147,6 +147,13 @@ describe("judgeRows()", () => {
     expect(judgeRows({ ...NOTHING, beats: [7] }, sent([7, 3], [8, 1])).count).toBe(3);
   });
 
+  test("says of how many agents beats are missing, and of one of them what it sent", () => {
+    const { findings } = judgeRows({ ...NOTHING, beats: [7] }, sent([7, 3], [8, 1]));
+    expect(findings).toEqual([
+      "3 beats that the kernel took are not in the export, of 2 agents: 7 sent 3",
+    ]);
+  });
+
   test("lets no beat of one agent make up for one of another", () => {
     expect(judgeRows({ ...NOTHING, beats: [7, 7, 7] }, sent([7, 2], [8, 1])).count).toBe(1);
   });

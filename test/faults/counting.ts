@@ -79,7 +79,8 @@ export function judgeRecoveries(silences: readonly Silence[], recoveries: readon
  * recoveries that ran. What is there twice makes up for nothing.
  */
 export function judgeRows(testimony: Testimony, sent: ReadonlyMap<number, number>): Judged {
-  const beats = missing(sent, countsOf(testimony.beats));
+  const exported = countsOf(testimony.beats);
+  const beats = missing(sent, exported);
   const stalls = missing(
     countsOf(testimony.loggedStalls.map(({ pid }) => pid)),
     countsOf(testimony.stalls.map(({ pid }) => pid)),
@@ -89,12 +90,22 @@ export function judgeRows(testimony: Testimony, sent: ReadonlyMap<number, number
     countsOf(testimony.auditedPids),
   );
   const findings = [
-    ...(beats > 0 ? [`${beats} beats that the kernel took are not in the export`] : []),
+    ...(beats > 0 ? [beatsFinding(beats, sent, exported)] : []),
     ...(stalls > 0 ? [`${stalls} stalls of the log are not in the export`] : []),
     ...(audited > 0 ? [`${audited} recoveries that ran are not in the audit log`] : []),
     ...testimony.chainFaults,
   ];
   return { count: beats + stalls + audited + testimony.chainFaults.length, findings };
+}
+
+function beatsFinding(
+  beats: number,
+  sent: ReadonlyMap<number, number>,
+  exported: ReadonlyMap<number, number>,
+): string {
+  const pids = [...sent].filter(([pid, count]) => count > (exported.get(pid) ?? 0));
+  const example = pids[0]!.join(" sent ");
+  return `${beats} beats that the kernel took are not in the export, of ${pids.length} agents: ${example}`;
 }
 
 /** Descriptors by kind, of a daemon before the fault and after it. */
