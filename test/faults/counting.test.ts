@@ -92,6 +92,16 @@ describe("judgeStalls()", () => {
     expect(counts([first, second], [7, 1_200])).toEqual([0, 1]);
   });
 
+  test("names the first few of many that were missed, and counts all", () => {
+    const many = Array.from({ length: 40 }, (_, at) => ({ ...DEAD, pid: at }));
+    const { missedStalls } = judgeStalls(many, []);
+    expect(missedStalls.count).toBe(40);
+    expect(missedStalls.findings.slice(4)).toEqual([
+      "pid 4, killed, was never told",
+      "and 35 more",
+    ]);
+  });
+
   test("says in words who was missed, and how many were told without cause", () => {
     const told = [8, 9, 9].map((pid) => ({ pid, atMs: T + 1_000 }));
     const { falseStalls, missedStalls } = judgeStalls([DEAD], told);

@@ -53,6 +53,9 @@ export function toldStalls({ stalls, loggedStalls }: Testimony): Told[] {
   return [...stalls, ...onlyLogged];
 }
 
+/** Of missed silences that are named below a row. */
+const EXAMPLES_MAX = 5;
+
 /** Each silence is told once, in time, and nothing else is. */
 export function judgeStalls(
   silences: readonly Silence[],
@@ -154,7 +157,9 @@ function judgedTold(verb: string, told: readonly Told[]): Judged {
 }
 
 function judged(findings: readonly string[]): Judged {
-  return { count: findings.length, findings };
+  const more = findings.length - EXAMPLES_MAX;
+  const shown = findings.slice(0, EXAMPLES_MAX);
+  return { count: findings.length, findings: more > 0 ? [...shown, `and ${more} more`] : shown };
 }
 
 function countsOf(pids: readonly number[]): Map<number, number> {
