@@ -8,6 +8,9 @@
  *   agents COUNT INTERVAL_MS BEATS STATUS STAMPED
  *       forks agents; BEATS 0 = until "quiet"; STAMPED 1 = the payload is the time in us
  *       -> agents PID...
+ *   impatient
+ *       agents that are forked from now on leave out a beat that the kernel refuses, as the client
+ *       library does -> impatient
  *   reuse PID INTERVAL_MS
  *       the next fork has this very pid (own pid namespace only); interval 0 = it never beats
  *       -> agents PID
@@ -51,7 +54,7 @@ struct shared {
 };
 
 static struct shared *shared;
-static int agent_count, stamped;
+static int agent_count, stamped, impatient;
 static struct sockaddr_un observer = {.sun_family = AF_UNIX};
 
 static uint64_t now_ns(void) {
@@ -100,6 +103,7 @@ static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t bea
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   uint64_t next = first_ns;
   uint64_t again_ns = interval_ns / 8 > 1000000 ? interval_ns / 8 : 1000000;
+  if (impatient) again_ns = interval_ns;
   uint8_t frame[32];
   while (!shared->quiet && (beats == 0 || self->sent < beats)) {
     sleep_until(next);
@@ -279,6 +283,7 @@ int main(int argc, char **argv) {
     int a, b, status;
     long long n;
     if (sscanf(line, "agents %d %d %lld %d %d", &a, &b, &n, &status, &stamped) == 5) agents(a, b, n, status);
+    else if (strcmp(line, "impatient\n") == 0) impatient = 1, printf("impatient\n");
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
     else if (sscanf(line, "short %d %d", &a, &b) == 2) printf("ended %d\n", short_lives(a, b));
     else if (strcmp(line, "quiet\n") == 0) quiet();

@@ -60,6 +60,14 @@ export class Crew implements AsyncDisposable {
     return pids.map(Number);
   }
 
+  /**
+   * Agents of later calls leave out a beat that the kernel refuses, as the client library does;
+   * without it they send it again a little later.
+   */
+  async impatient(): Promise<void> {
+    await this.#ask("impatient");
+  }
+
   /** Forks one agent. */
   async agent(agent: Omit<Agents, "count">): Promise<number> {
     const [pid] = await this.agents({ ...agent, count: 1 });

@@ -1,0 +1,110 @@
+// A control group that can be frozen, of the first or of the second version, whichever is here.
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { until } from "../support/until.ts";
+
+interface Version {
+  readonly root: string;
+  readonly file: string;
+  readonly freeze: string;
+  readonly thaw: string;
+  readonly isFrozen: (directory: string) => boolean;
+}
+
+const FIRST: Version = {
+  root: "/sys/fs/cgroup/freezer",
+  file: "freezer.state",
+  freeze: "FROZEN",
+  thaw: "THAWED",
+  isFrozen: (directory) => textOf(directory, "freezer.state").trim() === "FROZEN",
+};
+
+function second(root: string): Version {
+  return {
+    root,
+    file: "cgroup.freeze",
+    freeze: "1",
+    thaw: "0",
+    isFrozen: (directory) => textOf(directory, "cgroup.events").includes("frozen 1"),
+  };
+}
+
+const version: Version | undefined = [
+  FIRST,
+  second("/sys/fs/cgroup"),
+  second("/sys/fs/cgroup/unified"),
+].find(isUsable);
+
+/** Why no group can be frozen here. */
+export const NO_FREEZER: string | undefined =
+  version === undefined ? "nobody may make a control group with a freezer here" : undefined;
+
+export class Freezer implements AsyncDisposable {
+  readonly #directory = `${version!.root}/varta-faults-${process.pid}`;
+  readonly #pids: number[] = [];
+  /** Of a harness that is interrupted nothing may stay frozen. */
+  readonly #thawAtExit = () => this.#set(version!.thaw);
+
+  constructor() {
+    mkdirSync(this.#directory);
+    process.once("exit", this.#thawAtExit);
+  }
+
+  add(pid: number): void {
+    writeFileSync(`${this.#directory}/cgroup.procs`, `${pid}`);
+    this.#pids.push(pid);
+  }
+
+  async freeze(): Promise<void> {
+    this.#set(version!.freeze);
+    await until("the group to be frozen", () => version!.isFrozen(this.#directory));
+  }
+
+  async thaw(): Promise<void> {
+    this.#set(version!.thaw);
+    await until("the group to thaw", () => !version!.isFrozen(this.#directory));
+  }
+
+  /** Its processes go back to the root, so that the group can go whatever became of them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.thaw();
+    process.off("exit", this.#thawAtExit);
+    for (const pid of this.#pids) moved(pid);
+    await until("the group to be empty", () => isRemoved(this.#directory));
+  }
+
+  #set(word: string): void {
+    writeFileSync(`${this.#directory}/${version!.file}`, word);
+  }
+}
+
+function moved(pid: number): void {
+  try {
+    writeFileSync(`${version!.root}/cgroup.procs`, `${pid}`);
+  } catch {
+    // It has ended.
+  }
+}
+
+function isUsable({ root, file }: Version): boolean {
+  const directory = `${root}/varta-faults-probe-${process.pid}`;
+  try {
+    mkdirSync(directory);
+  } catch {
+    return false;
+  }
+  const isThere = existsSync(`${directory}/${file}`);
+  return isRemoved(directory) && isThere;
+}
+
+function isRemoved(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function textOf(directory: string, name: string): string {
+  return readFileSync(`${directory}/${name}`, "latin1");
+}

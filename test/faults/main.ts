@@ -1,0 +1,90 @@
+// The fault table: bun test/faults/main.ts [--quick] [ROW...]. A real daemon, compiled, and real
+// agents; one fault for each row; what the daemon testifies is compared with what the harness knows
+// (test/README.md). Exit code 1 if a row is not zero and not within its stated bound, or could not
+// run; a fault that cannot be made here is skipped, in words.
+import { cpus, release } from "node:os";
+import { crewProgram } from "../support/crew.ts";
+import { endLeftovers } from "../support/daemon_process.ts";
+import { Pauses } from "../support/pauses.ts";
+import type { FaultRow } from "./row.ts";
+import { FAULT_ROWS } from "./rows.ts";
+import { THRESHOLD_MS } from "./scene.ts";
+import { headLine, isAsRequired, type RowResult, rowLines } from "./table.ts";
+
+/** A machine that keeps every process waiting for so long says nothing about the daemon. */
+const MACHINE_PAUSE_MS_MAX = THRESHOLD_MS / 2;
+const ATTEMPTS_MAX = 2;
+
+// A daemon that is stopped would stay so for ever.
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    endLeftovers();
+    process.exit(1);
+  });
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(words: readonly string[]): Promise<number> {
+  const isQuick = words.includes("--quick");
+  const named = words.filter((word) => word !== "--quick");
+  const unknown = named.find((word) => FAULT_ROWS.every(({ name }) => name !== word));
+  if (unknown !== undefined) {
+    const names = FAULT_ROWS.map(({ name }) => name).join(", ");
+    process.stderr.write(`faults: no row "${unknown}": ${names}, --quick\n`);
+    return 1;
+  }
+  if (crewProgram === undefined) {
+    process.stderr.write("faults: no agents: there is no C compiler (cc)\n");
+    return 1;
+  }
+  const chosen = FAULT_ROWS.filter(({ name, isQuick: isInQuick }) =>
+    named.length > 0 ? named.includes(name) : isInQuick || !isQuick,
+  );
+  try {
+    return await run(chosen, isQuick);
+  } finally {
+    endLeftovers();
+  }
+}
+
+async function run(rows: readonly FaultRow[], isQuick: boolean): Promise<number> {
+  const startedMs = performance.now();
+  print(`varta-watch faults, Linux ${release()}, ${cpus().length} processors`);
+  print(headLine());
+  const failed: string[] = [];
+  for (const row of rows) {
+    const result = await resultOf(row, isQuick);
+    for (const line of rowLines(row.name, row.load, result)) print(line);
+    if (!isAsRequired(result)) failed.push(row.name);
+  }
+  const seconds = Math.round((performance.now() - startedMs) / 1_000);
+  const verdict = failed.length === 0 ? "all as required" : `not as required: ${failed.join(", ")}`;
+  print(`${rows.length} rows in ${seconds} s, ${verdict}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+// A row that fails while the machine itself stood still is run once more.
+async function resultOf(row: FaultRow, isQuick: boolean): Promise<RowResult> {
+  if (row.whyNot !== undefined) return { kind: "skipped", why: row.whyNot };
+  for (let left = ATTEMPTS_MAX - 1; ; left--) {
+    await using pauses = new Pauses();
+    const result = await attempt(row, isQuick);
+    const pauseMs = await pauses.longestMs();
+    const isExcused = pauseMs > MACHINE_PAUSE_MS_MAX && row.isStarving !== true;
+    if (isAsRequired(result) || !isExcused || left === 0) return result;
+    print(`    ${row.name}: the machine stood still for ${Math.round(pauseMs)} ms, once more`);
+  }
+}
+
+async function attempt(row: FaultRow, isQuick: boolean): Promise<RowResult> {
+  try {
+    const outcome = await row.run(isQuick);
+    return { kind: "ran", outcome, bounds: row.bounds?.(isQuick) ?? {} };
+  } catch (error) {
+    return { kind: "broken", why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

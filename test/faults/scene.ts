@@ -1,0 +1,277 @@
+// One row of the fault table while it runs: a real daemon, a crew of real agents, and what the
+// harness did to them. The files of the daemon outlive its restarts, as on a host; at the end they
+// are compared with the truth.
+import { mkdirSync } from "node:fs";
+import { type Page, sumOf } from "../metrics/page.ts";
+import { Crew } from "../support/crew.ts";
+import { DaemonProcess } from "../support/daemon_process.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { until } from "../support/until.ts";
+import {
+  judgeDescriptors,
+  judgeRecoveries,
+  judgeRows,
+  judgeStalls,
+  type Judged,
+  toldStalls,
+  type Testimony,
+} from "./counting.ts";
+import type { Outcome } from "./table.ts";
+import { SLACK_MS, Truth } from "./truth.ts";
+import {
+  auditedPids,
+  chainFaults,
+  descriptorKinds,
+  type ExportedRows,
+  exportedRows,
+  loggedStalls,
+  notedRecoveries,
+} from "./witness.ts";
+
+export const THRESHOLD_MS = 1_000;
+/** Whole again after a full queue: agents find a place within a few intervals. */
+const SETTLED_MS = 1.5 * THRESHOLD_MS;
+/** Of processes that are ended and files that are reopened: a leak stays. */
+const CLOSED_MS_MAX = 3_000;
+/** More than the longest queue needs to be taken. */
+const DRAINED_MS = 300;
+
+export interface SceneOptions {
+  readonly agents: number;
+  readonly intervalMs: number;
+  /** Length of the datagram queue, in a network namespace of its own; default: as it is here. */
+  readonly queue?: number;
+  /** More lines of the configuration. */
+  readonly config?: string;
+  /** A program that becomes the daemon by execve(2). */
+  readonly as?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Serve metrics; not in a network namespace of its own, and not behind `as`. */
+  readonly metrics?: boolean;
+  /** Where export and audit log are; default: the directory of the daemon. */
+  readonly filesIn?: string;
+}
+
+/** A process that the harness ended. */
+export interface Death {
+  readonly pid: number;
+  readonly atMs: number;
+}
+
+export class Scene implements AsyncDisposable {
+  readonly truth = new Truth();
+  readonly crew: Crew;
+  readonly directory = new TemporaryDirectory();
+  /** Of agents that live. */
+  readonly pids: number[] = [];
+  readonly #lives: DaemonProcess[] = [];
+  readonly #options: SceneOptions;
+  readonly #sent = new Map<number, number>();
+  #descriptors: ReadonlyMap<string, number> = new Map();
+  #lastPage: Page | undefined;
+  #endLoad: () => Promise<void> = () => Promise.resolve();
+  readonly #looked = Promise.withResolvers<void>();
+
+  /** A daemon that knows its agents, none of which is silent. */
+  static async begin(options: SceneOptions): Promise<Scene> {
+    const scene = new Scene(options);
+    try {
+      mkdirSync(scene.directory.at("state"), { mode: 0o700 });
+      await scene.start();
+      await scene.crew.impatient();
+      await scene.hire(options.agents);
+      await Bun.sleep(SETTLED_MS);
+      scene.#descriptors = descriptorKinds(scene.daemon.pid);
+      return scene;
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: SceneOptions) {
+    this.#options = options;
+    this.crew = new Crew(this.directory.at("varta.sock"));
+  }
+
+  /** The one that runs, or ran last. */
+  get daemon(): DaemonProcess {
+    return this.#lives.at(-1)!;
+  }
+
+  get files(): string {
+    return this.#options.filesIn ?? this.directory.path;
+  }
+
+  /** A daemon in the place of the one that ended. */
+  async start(as: readonly string[] = []): Promise<void> {
+    const { metrics = false, env = {} } = this.#options;
+    const through = [...queueOf(this.#options.queue), ...(this.#options.as ?? []), ...as];
+    const daemon = new DaemonProcess({
+      directory: this.directory.path,
+      config: this.configuration(),
+      metrics,
+      env: { ...env, STATE_DIRECTORY: this.directory.at("state") },
+      ...(through.length > 0 && { as: through }),
+    });
+    this.#lives.push(daemon);
+    // Its log may be what is stuck: it takes beats when somebody answers at its socket.
+    await until("the daemon to take beats", () => daemon.hasExited || hasBoot(this, daemon));
+    if (daemon.hasExited) throw new Error(`the daemon did not start: ${daemon.stderr}`);
+  }
+
+  async hire(count: number): Promise<void> {
+    const { intervalMs } = this.#options;
+    const hired = await this.crew.agents({ count, intervalMs });
+    this.pids.push(...hired);
+    await until("every agent to be heard", () => {
+      const heard = new Set(this.exported().beats);
+      return hired.every((pid) => heard.has(pid));
+    });
+  }
+
+  /** Kills one agent. It is no fault yet: somebody has to be told until when it is to be told. */
+  async kill(): Promise<Death> {
+    const pid = this.pids.shift()!;
+    const atMs = Date.now();
+    this.#sent.set(pid, await this.crew.kill(pid));
+    return { pid, atMs };
+  }
+
+  /** A death that has to be told, by a daemon that can hear since `heardFromMs`. */
+  died({ pid, atMs }: Death, how: string, heardFromMs = atMs): void {
+    this.truth.silenced(pid, atMs, { how, heardFromMs, thresholdMs: THRESHOLD_MS });
+  }
+
+  /** Resolves when judge() has seen what is told, and is about to count. */
+  get looked(): Promise<void> {
+    return this.#looked.promise;
+  }
+
+  /** The metrics as they were when the row was judged. */
+  get lastPage(): Page {
+    if (this.#lastPage === undefined) throw new Error("no metrics were served");
+    return this.#lastPage;
+  }
+
+  /** Ends what holds descriptors, or the queue, before they are looked at. */
+  beforeCounting(end: () => Promise<void>): void {
+    this.#endLoad = end;
+  }
+
+  /** Looks on until all is told that has to be, and for as long as a false alarm needs. */
+  async judge(faults: number): Promise<Outcome> {
+    await this.#lookOn();
+    await this.#endLoad();
+    const descriptors = await this.#judgeDescriptors();
+    const page = this.#options.metrics ? await this.daemon.page() : undefined;
+    this.#lastPage = page;
+    const counted = page === undefined ? 0 : sumOf(page, "varta_export_dropped_total");
+    const quietMs = Date.now();
+    this.#looked.resolve();
+    for (const [pid, sent] of await this.crew.quiet()) this.#sent.set(pid, sent);
+    await Bun.sleep(DRAINED_MS);
+    const exitCode = await this.daemon.stop();
+    if (exitCode !== 0) throw new Error(`the daemon ended with ${exitCode}: ${this.daemon.stderr}`);
+    const testimony = this.#testimony(quietMs);
+    const { silences } = this.truth;
+    const { falseStalls, missedStalls } = judgeStalls(silences, toldStalls(testimony));
+    const falseRecoveries = judgeRecoveries(silences, testimony.recoveries);
+    const rows = lessCounted(judgeRows(testimony, this.#sent), counted);
+    const all = [falseStalls, missedStalls, falseRecoveries, rows, descriptors];
+    return {
+      faults,
+      counts: {
+        falseStalls: falseStalls.count,
+        missedStalls: missedStalls.count,
+        falseRecoveries: falseRecoveries.count,
+        lostRows: rows.count,
+        leakedDescriptors: descriptors.count,
+      },
+      findings: all.flatMap(({ findings }) => findings),
+    };
+  }
+
+  exported(): ExportedRows {
+    return exportedRows(`${this.files}/events.jsonl`);
+  }
+
+  configuration(more = this.#options.config ?? ""): string {
+    const notes = this.directory.at("recovered");
+    return `
+[observer]
+threshold = "${THRESHOLD_MS}ms"
+
+[export]
+file = "${this.files}/events.jsonl"
+format = "jsonl"
+events = ["beat", "stall", "resume", "exit", "gone", "recovery", "boot", "shutdown"]
+
+[audit]
+file = "${this.files}/audit.log"
+
+[recovery]
+command = ["/bin/sh", "-c", "echo $VARTA_PID $(date +%s%3N) >> ${notes}"]
+${more}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A daemon that was left stopped or frozen dies of SIGKILL all the same.
+    for (const daemon of this.#lives) await daemon[Symbol.asyncDispose]();
+    await this.crew[Symbol.asyncDispose]();
+    this.directory[Symbol.dispose]();
+  }
+
+  async #lookOn(): Promise<void> {
+    const toldAfterMs = Date.now() + 2 * THRESHOLD_MS + SLACK_MS;
+    const isTold = () => {
+      const told = new Set(this.exported().stalls.map(({ pid }) => pid));
+      return this.truth.silences.every(({ pid }) => told.has(pid));
+    };
+    while (Date.now() < toldAfterMs) await Bun.sleep(50);
+    while (Date.now() < this.truth.toldByMs && !isTold()) await Bun.sleep(50);
+    // The recovery that follows the last stall.
+    await Bun.sleep(DRAINED_MS);
+  }
+
+  async #judgeDescriptors(): Promise<Judged> {
+    const endMs = Date.now() + CLOSED_MS_MAX;
+    for (;;) {
+      const found = judgeDescriptors(this.#descriptors, descriptorKinds(this.daemon.pid));
+      if (found.count === 0 || Date.now() > endMs) return found;
+      await Bun.sleep(50);
+    }
+  }
+
+  /** What was said before the harness itself made every agent silent. */
+  #testimony(quietMs: number): Testimony {
+    const isEarlier = ({ atMs }: Death) => atMs < quietMs;
+    const { stalls, beats } = this.exported();
+    const audit = `${this.files}/audit.log`;
+    return {
+      stalls: stalls.filter(isEarlier),
+      beats,
+      recoveries: notedRecoveries(this.directory.at("recovered")).filter(isEarlier),
+      loggedStalls: this.#lives.flatMap(({ lines }) => loggedStalls(lines)).filter(isEarlier),
+      auditedPids: auditedPids(audit),
+      chainFaults: chainFaults(audit),
+    };
+  }
+}
+
+function hasBoot(scene: Scene, daemon: DaemonProcess): boolean {
+  return exportedRows(`${scene.files}/events.jsonl`).boots.includes(daemon.pid);
+}
+
+function queueOf(queue: number | undefined): readonly string[] {
+  if (queue === undefined) return [];
+  const set = 'echo "$0" > /proc/sys/net/unix/max_dgram_qlen && exec "$@"';
+  return ["unshare", "-n", "sh", "-c", set, `${queue}`];
+}
+
+/** Rows that were dropped and counted are known to be lost: what is left is lost in silence. */
+function lessCounted({ count, findings }: Judged, counted: number): Judged {
+  if (counted === 0 || count === 0) return { count, findings };
+  const told = `${counted} rows were dropped and counted by varta_export_dropped_total`;
+  return { count: Math.max(0, count - counted), findings: [...findings, told] };
+}
