@@ -56,7 +56,7 @@ export function restoreState(
   const found = restoreMembers(state.member, continuation, options);
   const members = restoreSlots(found.members, parts);
   // Nobody listened until now: each has one full threshold from here on.
-  table.lanes.pauses.beginAnew(nowNs);
+  table.lanes.pauses.startAt(nowNs);
   const rest = restoreRest(state, continuation, nowNs);
   parts.history.restore(rest.window, rest.pace, nowNs);
   for (const storm of rest.storm) parts.storm.restore(storm);

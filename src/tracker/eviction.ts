@@ -81,7 +81,8 @@ export class Eviction {
         return slot;
       }
       if (silenceNs > silenceNsMin && (!latchedOnly || slots.isLatched(slot))) {
-        if (silenceNs - pauses.sinceNs(lastNs[slot]!) > silenceNsMin) {
+        const deafNs = pauses.sinceNs(lastNs[slot]!) + pauses.unheardNs(lastNs[slot]!);
+        if (silenceNs - deafNs > silenceNsMin) {
           this.cursor = (slot + 1) % len;
           return slot;
         }

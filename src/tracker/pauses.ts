@@ -19,6 +19,8 @@ export class Pauses {
   #count = 0;
   /** When silence last began again for all members. */
   #anewNs = Number.NEGATIVE_INFINITY;
+  /** When this daemon began to listen, if members have beaten before. */
+  #startNs = Number.NEGATIVE_INFINITY;
 
   /**
    * A pause of `ns` ended at `endNs`. The oldest of more than 64 is forgotten: a machine that is
@@ -40,6 +42,14 @@ export class Pauses {
     this.#anewNs = nowNs;
   }
 
+  /**
+   * Nobody listened before `nowNs`: whatever a member of the daemon before this one was silent for
+   * by then says nothing of it, and is no pause of this daemon either.
+   */
+  startAt(nowNs: number): void {
+    this.#startNs = nowNs;
+  }
+
   /** The last one; undefined = there was none. */
   get last(): { readonly endNs: number; readonly ns: number } | undefined {
     if (this.#count === 0) return undefined;
@@ -59,10 +69,17 @@ export class Pauses {
    */
   excusedNs(lastNs: number, thresholdNs: number): number {
     const pausedNs = this.sinceNs(lastNs);
+    const unheardNs = this.unheardNs(lastNs);
     const anewNs = this.#anewNs;
-    if (lastNs >= anewNs) return pausedNs;
-    const silentNs = anewNs - lastNs - (pausedNs - this.sinceNs(anewNs));
-    return pausedNs + Math.min(thresholdNs, silentNs);
+    const heardFromNs = lastNs + unheardNs;
+    if (heardFromNs >= anewNs) return unheardNs + pausedNs;
+    const silentNs = anewNs - heardFromNs - (pausedNs - this.sinceNs(anewNs));
+    return unheardNs + pausedNs + Math.min(thresholdNs, silentNs);
+  }
+
+  /** For how long after `lastNs` no daemon listened. */
+  unheardNs(lastNs: number): number {
+    return Math.max(0, this.#startNs - lastNs);
   }
 
   /** The sum of the pauses that ended after `lastNs`. */

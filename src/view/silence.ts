@@ -1,6 +1,9 @@
-// For how long a member has been silent, without the time in which it could not be heard.
+// For how long a member has been silent, without the time in which it could not be heard. That no
+// daemon listened for a while makes a stall that was reported before no shorter.
 import type { SlotTable } from "../tracker/slot_table.ts";
 
 export function silenceNs({ slots, lanes }: SlotTable, slot: number, nowNs: number): number {
-  return Math.max(0, nowNs - slots.lastNs[slot]! - lanes.excusedNs(slot));
+  const lastNs = slots.lastNs[slot]!;
+  const unheardNs = slots.isLatched(slot) ? lanes.pauses.unheardNs(lastNs) : 0;
+  return Math.max(0, nowNs - lastNs - lanes.excusedNs(slot) + unheardNs);
 }

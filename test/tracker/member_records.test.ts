@@ -4,6 +4,7 @@ import { decodeState } from "../../src/snapshot/decoder.ts";
 import type { MemberRecord } from "../../src/snapshot/records.ts";
 import { restoreMembers } from "../../src/snapshot/restored_members.ts";
 import { memberRecords, restoreSlot } from "../../src/tracker/member_records.ts";
+import { silenceNs } from "../../src/view/silence.ts";
 import { bytesOf, EMPTY, MOMENT } from "../snapshot/states.ts";
 import { Harness, K, NET, THRESHOLD } from "./harness.ts";
 
@@ -44,7 +45,7 @@ function next(
     hasEnded: (pid) => ended.includes(pid),
   });
   for (const member of members) restoreSlot(after.tracker.table, member, 3);
-  after.tracker.pauses.beginAnew(0);
+  after.tracker.pauses.startAt(0);
   after.tracker.checkInvariants();
   return after;
 }
@@ -84,6 +85,8 @@ describe("memberRecords() and restoreSlot()", () => {
     expect(before.stalled(WRITTEN)).toEqual([7]);
     const after = next(recordsOf(before));
     expect(after.latched(7)).toBe(true);
+    // Its silence goes on: an alert on it does not resolve.
+    expect(silenceNs(after.tracker.table, after.tracker.slotOf(7), 0)).toBe(WRITTEN - 100 + 50);
     expect(after.tracker.stallEmittedCount).toBe(1);
     expect(after.due(10 * THRESHOLD).stalled).toEqual([]);
     after.beat(7, 2, 2_000, BEAT);

@@ -73,6 +73,32 @@ describe("a pause", () => {
     h.tracker.checkInvariants();
   });
 
+  test("comes on top of the time before the start, which is neither silence nor given back", () => {
+    const h = new Harness({ capacity: 4 });
+    h.beat(1, 1, 0);
+    h.tracker.pauses.startAt(9 * THRESHOLD);
+    const deadline = (pid: number) => h.tracker.table.lanes.deadlineOf(h.tracker.slotOf(pid));
+    expect(deadline(1)).toBe(10 * THRESHOLD);
+    expect(h.tracker.pauses.sinceNs(0)).toBe(0);
+    for (let at = 10; at <= 13; at++) {
+      h.tracker.pauses.add(at * THRESHOLD, 5);
+      h.tracker.pauses.beginAnew(at * THRESHOLD);
+    }
+    expect(deadline(1)).toBe(11 * THRESHOLD + 20);
+    h.beat(2, 1, 13 * THRESHOLD);
+    expect(deadline(2)).toBe(14 * THRESHOLD);
+    expect(h.due(13 * THRESHOLD).stalled).toEqual([1]);
+    h.tracker.checkInvariants();
+  });
+
+  test("and an outage of the daemon evict nobody who could not be heard", () => {
+    const h = new Harness({ capacity: 1, policy: "balanced" });
+    h.beat(1, 1, 0);
+    h.tracker.pauses.startAt(50 * THRESHOLD);
+    expect(h.beat(2, 1, 60 * THRESHOLD)).toBe("CapacityExceeded");
+    expect(h.beat(2, 1, 1 + 60 * THRESHOLD)).toBe("Inserted");
+  });
+
   test("does not begin the silence again for which an agent is evicted", () => {
     const h = new Harness({ capacity: 1, policy: "balanced" });
     h.beat(1, 1, 0);
