@@ -55,14 +55,13 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const { scenario, links, processes } = world;
   const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
   const listenerNames = links.map(({ options }) => options.name);
-  const thresholdNsMax = Math.max(thresholdNs, scenario.rule?.thresholdNs ?? 0);
   const promises = new Promises({
     thresholdNs,
     judgeLimit,
     processes,
     deafNsSince: (lastNs) => observer.tracker.pauses.sinceNs(lastNs),
     rule: scenario.rule,
-    excusedNs: (lastNs) => observer.tracker.pauses.excusedNs(lastNs, thresholdNsMax),
+    excusedNs: (lastNs, ownNs) => observer.tracker.pauses.excusedNs(lastNs, ownNs),
     agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
   });

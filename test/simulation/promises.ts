@@ -25,8 +25,8 @@ export interface PromiseOptions {
   readonly deafNsSince: (lastNs: number) => number;
   /** What the processes get that are seen to run the shared program. */
   readonly rule: ScenarioRule | undefined;
-  /** By how much the deadline of one whose last beat was at `lastNs` is later. */
-  readonly excusedNs: (lastNs: number) => number;
+  /** By how much the deadline of one with this threshold is later, whose last beat was then. */
+  readonly excusedNs: (lastNs: number, thresholdNs: number) => number;
   readonly agentName: (number: number) => string;
   readonly listenerNames: readonly string[];
 }
@@ -163,8 +163,8 @@ export class Promises {
   #settledNs(): number {
     const { excusedNs, rule, thresholdNs } = this.#options;
     if (this.#reloadedNs === Number.NEGATIVE_INFINITY) return this.#reloadedNs;
-    const ownNs = rule?.thresholdNs ?? thresholdNs;
-    return this.#reloadedNs + Math.max(ownNs, thresholdNs) + excusedNs(this.#reloadedNs);
+    const longestNs = Math.max(rule?.thresholdNs ?? 0, thresholdNs);
+    return this.#reloadedNs + longestNs + excusedNs(this.#reloadedNs, longestNs);
   }
 
   onRemoved(pid: number, nowNs: number): void {
@@ -280,10 +280,12 @@ export class Promises {
     for (const [pid, watched] of this.#watched) {
       const { lastBeatNs, reported } = watched;
       const { excusedNs, rule } = this.#options;
-      const excused = lastBeatNs + excusedNs(lastBeatNs);
+      // By the threshold of now: a reload may have made another one of it.
+      const ownNs = this.#thresholdNsMax(watched);
+      const excused = lastBeatNs + excusedNs(lastBeatNs, ownNs);
       // It is not seen here which beat took the slot: the last one at the latest.
       const graceNs = isShared(watched.generation) ? (rule?.graceNs ?? 0) : 0;
-      const silentNs = excused + Math.max(this.#thresholdNsMax(watched), graceNs);
+      const silentNs = excused + Math.max(ownNs, graceNs);
       const deadlineNs = Math.max(silentNs, this.#settledNs());
       this.#isLateIfDue(pid, watched, excused + graceNs, sinceNs);
       if (reported || deadlineNs > sinceNs) continue;
@@ -300,7 +302,8 @@ export class Promises {
     const isTaken = isShared(watched.generation) && watched.wasReadable;
     if (rule === undefined || !isTaken || watched.late || watched.reported) return;
     const { lastBeatNs } = watched;
-    const lateNs = Math.max(lastBeatNs + rule.lateNs + excusedNs(lastBeatNs), notBeforeNs);
+    const excused = excusedNs(lastBeatNs, rule.thresholdNs);
+    const lateNs = Math.max(lastBeatNs + rule.lateNs + excused, notBeforeNs);
     if (Math.max(lateNs, this.#settledNs()) > sinceNs) return;
     throw new SimulationFailure(`promise: no late is missed, pid ${pid}`, lateNs, sinceNs);
   }
