@@ -21,6 +21,16 @@ function configOf(result: LoadResult): Config {
 }
 
 describe("loadConfig()", () => {
+  test('of guard = "off" is what [guard] off = true is', async () => {
+    using fixture = new FixtureHost();
+    const [word, table] = [
+      await fixture.load('guard = "off"\n[log]\nlevel = "warn"\n'),
+      await fixture.load('[guard]\noff = true\n[log]\nlevel = "warn"\n'),
+    ];
+    expect(configOf(word).guard).toEqual({ ...configOf(table).guard, off: true });
+    expect(success(word).setBy.get("guard.off")).toEqual(success(table).setBy.get("guard.off")!);
+  });
+
   test("of a file that only one of the two parsers reads has its problems without their place", async () => {
     using fixture = new FixtureHost();
     const result = await fixture.load("d=2026-\u00021-01\n");

@@ -15,6 +15,7 @@ import {
   isTableName,
   TABLE_NAMES,
   TABLE_ORDER,
+  TABLE_WORDS,
   TABLES,
   type TableName,
 } from "../keys/tables.ts";
@@ -91,9 +92,11 @@ export function emptyListener(kind: ListenerKind, madeBy: string | undefined): C
 
 function checkNamedTable(name: TableName, value: unknown, faults: Fault[]): CheckedTable<never> {
   const keys = TABLES[name];
-  const table = tableOf(value);
+  const word = TABLE_WORDS[name];
+  const table = word !== undefined && value === word.word ? word.means : tableOf(value);
   if (table === undefined && value !== undefined) {
-    faults.push({ ...wrongType([name], value), want: `a table, headed by [${name}]` });
+    const instead = word === undefined ? "" : `, or "${word.word}"`;
+    faults.push({ ...wrongType([name], value), want: `a table, headed by [${name}]${instead}` });
   }
   const known = table ?? {};
   for (const keyName of Object.keys(known)) {
@@ -316,8 +319,12 @@ function unknownTableFault(name: string): Fault {
   };
 }
 
-/** "tracker.capacity" for `capacity`, if exactly that key is in another table. */
+/**
+ * "tracker.capacity" for `capacity`, if exactly that key is in another table; "[guard]" for a
+ * `guard = "off"` that stands below the header of another table.
+ */
 function sameKeyElsewhere(name: string): string | undefined {
+  if (Object.hasOwn(TABLE_WORDS, name)) return `[${name}]`;
   for (const table of TABLE_ORDER) {
     const names = isTableName(table) ? keyNames(TABLES[table]) : arrayKeys(table);
     if (names.includes(name)) return `${table}.${name}`;

@@ -5,7 +5,7 @@ import type { JsonSchema } from "./form.ts";
 import type { Keys } from "./key.ts";
 import { LISTENER_KEYS, LISTENER_KINDS } from "./listener_keys.ts";
 import { PLAN_KEYS, PLANS_MAX } from "./plan_keys.ts";
-import { isTableName, TABLE_ORDER, TABLES } from "./tables.ts";
+import { isTableName, TABLE_ORDER, TABLE_WORDS, type TableName, TABLES } from "./tables.ts";
 
 export function jsonSchemaText(): string {
   const listeners = LISTENER_KINDS.map((kind) => tableSchema(LISTENER_KEYS[kind]));
@@ -15,7 +15,7 @@ export function jsonSchemaText(): string {
   const tables = TABLE_ORDER.map((name): [string, JsonSchema] => [
     name,
     isTableName(name)
-      ? tableSchema(TABLES[name], name === "recovery" ? { plan } : {})
+      ? orWord(name, tableSchema(TABLES[name], name === "recovery" ? { plan } : {}))
       : arrays[name],
   ]);
   const schema = {
@@ -27,6 +27,12 @@ export function jsonSchemaText(): string {
     title: "varta.toml",
   };
   return `${JSON.stringify(schema, undefined, 2)}\n`;
+}
+
+/** A word may stand in place of the table. */
+function orWord(name: TableName, table: JsonSchema): JsonSchema {
+  const word = TABLE_WORDS[name]?.word;
+  return word === undefined ? table : { anyOf: [table, { const: word }] };
 }
 
 const plan: JsonSchema = { type: "array", maxItems: PLANS_MAX, items: tableSchema(PLAN_KEYS) };

@@ -153,13 +153,13 @@ const LIVENESS_KEYS = {
 
 const GUARD_KEYS = {
   share: live("share", integer({ min: 1, max: 99,
-      zeroWould: "hold every stall", offBy: "guard.off = true" }),
+      zeroWould: "hold every stall", offBy: 'guard = "off"' }),
     "More than this of the members silent at once is held, not judged", { byDefault: 50, unit: "%" }),
   members: live("members", integer({ min: 2, max: TRACKER_CAPACITY_MAX,
-      zeroWould: "hold a single stall", offBy: "guard.off = true" }),
+      zeroWould: "hold a single stall", offBy: 'guard = "off"' }),
     "Members that must be present for that", { byDefault: 10, unit: "members" }),
   window: live("windowNs", duration({ minMs: THRESHOLD_NS_MIN / NS_PER_MS,
-      zeroWould: "never find two that fall silent at once", offBy: "guard.off = true" }),
+      zeroWould: "never find two that fall silent at once", offBy: 'guard = "off"' }),
     "Time within which they fall silent; without it the largest threshold of the silent"),
   off: live("off", flag, "Judge however many fall silent at once", { byDefault: false }),
 };
@@ -196,6 +196,16 @@ export const TABLES = {
 export type TableName = keyof typeof TABLES;
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
+
+/** What may stand in place of a whole table: `guard = "off"`. */
+export const TABLE_WORDS: Readonly<
+  Partial<
+    Record<
+      TableName,
+      { readonly word: string; readonly means: Readonly<Record<string, unknown>> }
+    >
+  >
+> = { guard: { word: "off", means: { off: true } } };
 
 /** The arrays of tables at the top of the file. */
 export type ArrayName = "listener" | "agent";
