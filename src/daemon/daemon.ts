@@ -28,6 +28,7 @@ import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
+import { NO_STATE } from "../recovery/fired_notes.ts";
 import type { Reloader } from "./reload/reloader.ts";
 import { askedReload, makeReloader, type ReadAgain } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
@@ -192,7 +193,7 @@ export class Daemon {
     shutdown.add(closings.closingChildren(parts, writers));
     await this.#heartbeat.open(config);
     const { journal } = writers;
-    if (journal !== undefined) parts.recovery.useJournal(journal, parts.clock.nowNs());
+    parts.recovery.notes.use(journal, NO_STATE, parts.clock.nowNs());
     const servers = this.#servers;
     shutdown.add(closings.closingServer(() => servers.http));
     servers.openHttp(config, metricsPortMayChange);

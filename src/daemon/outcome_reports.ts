@@ -85,7 +85,11 @@ const RESULTS: Readonly<Record<RecoveryResult, string>> = {
   done: "recovery done",
   unverified: "recovery unverified",
   ended: "recovery ended",
+  interrupted: "recovery interrupted",
 };
+
+/** Worth knowing at once. */
+const WARNED: readonly RecoveryResult[] = ["unverified", "interrupted"];
 
 interface OutcomeReportsOptions {
   readonly log: Log;
@@ -202,14 +206,14 @@ export class OutcomeReports {
     if (!isBad && !this.#options.window.mayWrite()) return;
     // More rights do not help if the process has ended.
     const isCured = fault !== undefined && (fault !== "signal_failed" || steps.includes("EPERM"));
-    this.#log[isBad ? "error" : result === "unverified" ? "warn" : "info"](RESULTS[result], {
+    this.#log[isBad ? "error" : WARNED.includes(result) ? "warn" : "info"](RESULTS[result], {
       ...this.#member(outcome),
       step: `${stepNumber}/${stepCount}`,
       took_ms: wholeMsFromNs(outcome.durationNs),
       by_pid: known(outcome.byPid),
       unit: outcome.unit || undefined,
       reason: reason || undefined,
-      steps,
+      steps: steps || undefined,
       exit_code: known(outcome.exitCode),
       signal: known(outcome.signal),
       ...(isBad ? outputFields(outcome.captured) : {}),

@@ -137,6 +137,8 @@ export const RECOVERY_RESULTS = [
   "unverified",
   /** It could not go on: its pid belongs to another process, or the daemon stops. */
   "ended",
+  /** The daemon was killed while it was under way: how its step went is not known. */
+  "interrupted",
 ] as const;
 export type RecoveryResult = (typeof RECOVERY_RESULTS)[number];
 

@@ -1,8 +1,9 @@
 // Which processes recovery has just acted on, kept where a killed daemon leaves it: the next one
 // reads it and holds the debounce, instead of acting twice. One fixed-size line per recovery in a
-// ring, written before the recovery begins by one positioned write of 64 bytes into the page cache
-// (3 us), and never synced: it survives the daemon, not the machine, whose processes end with it.
-// The audit log is what lasts.
+// ring, written before the recovery begins by one positioned write into the page cache (3 us), and
+// never synced: it survives the daemon, not the machine, whose processes end with it. The audit log
+// is what lasts. Beside a state file, which is up to 2 s old, a line also says how far its recovery
+// has come (fired_entry.ts).
 import {
   closeSync,
   constants,
@@ -21,23 +22,21 @@ import {
   requireOwnFile,
   SAFE_OPEN_FLAGS,
 } from "../files/own_file.ts";
-
-interface FiredEntry {
-  readonly pid: number;
-  /** NaN = unknown. */
-  readonly generation: number;
-  readonly unixMs: number;
-}
+import {
+  FIRED_LINES,
+  type FiredEntry,
+  type FiredForm,
+  journalBytes,
+  PROGRESS_LINES,
+} from "./fired_entry.ts";
 
 interface FiredJournalOptions {
   readonly ownerUid: number;
   /** A monotonic clock: the path is checked once a second. */
   readonly monotonicNs: () => number;
+  /** Undefined = that of a journal beside an audit log. */
+  readonly form?: FiredForm;
 }
-
-const LINE_BYTES = 64;
-const FILE_BYTES = FIRED_JOURNAL_LINES * LINE_BYTES;
-const LINE = /^fired ([0-9]+) ([0-9]+|-) ([0-9]+) *$/;
 
 /** Another place for the notes, opened and not used yet. */
 export interface PreparedMove {
@@ -55,21 +54,24 @@ export class FiredJournal {
   /** How often the file was made again since the last takeReopened(). */
   #reopened = 0;
   readonly #options: FiredJournalOptions;
+  readonly #form: FiredForm;
   #fd: number;
   #lastLookNs: number;
-  readonly #line = Buffer.alloc(LINE_BYTES, " ");
-  #next = 0;
+  readonly #line: Buffer;
+  /** Counts on, around the ring: a line of a whole ring ago belongs to another recovery. */
+  #next: number;
 
   /**
    * Opens or creates the file, by the rules for the daemon's own files; throws an Error that says
    * what was found.
    */
   static open(path: string, options: FiredJournalOptions): FiredJournal {
-    const fd = openOwn(path, options.ownerUid);
+    const { ownerUid, form = FIRED_LINES } = options;
+    const fd = openOwn(path, ownerUid);
     try {
-      const bytes = contentOf(fd);
-      if (!isFiredJournal(bytes)) throw foreignContent(path, "a journal of recoveries");
-      return new FiredJournal(path, options, fd, linesOf(bytes));
+      const bytes = contentOf(fd, form);
+      if (!isOfForm(bytes, form)) throw foreignContent(path, "a journal of recoveries");
+      return new FiredJournal(path, options, fd, linesOf(bytes, form));
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -84,10 +86,17 @@ export class FiredJournal {
   ) {
     this.#path = path;
     this.#options = options;
+    this.#form = options.form ?? FIRED_LINES;
+    this.#line = Buffer.alloc(this.#form.lineBytes, " ");
     this.#fd = fd;
     this.#lastLookNs = options.monotonicNs();
     this.found = lines.filter((entry) => entry !== undefined);
     this.#next = afterYoungest(lines);
+  }
+
+  /** A line says how far its recovery has come, and by which names it is counted. */
+  get saysProgress(): boolean {
+    return this.#form === PROGRESS_LINES;
   }
 
   get path(): string {
@@ -101,7 +110,7 @@ export class FiredJournal {
   prepareMove(path: string): PreparedMove {
     const fd = openOwn(path, this.#options.ownerUid);
     try {
-      if (!isFiredJournal(contentOf(fd))) throw foreignContent(path, "a journal of recoveries");
+      this.#requireOwn(path, fd);
       this.#copyTo(fd);
     } catch (error) {
       closeSync(fd);
@@ -123,25 +132,37 @@ export class FiredJournal {
     };
   }
 
+  #requireOwn(path: string, fd: number): void {
+    if (!isOfForm(contentOf(fd, this.#form), this.#form))
+      throw foreignContent(path, "a journal of recoveries");
+  }
+
   #copyTo(fd: number): void {
-    const bytes = contentOf(this.#fd);
+    const bytes = contentOf(this.#fd, this.#form);
     ftruncateSync(fd, bytes.length);
     writeSync(fd, bytes, 0, bytes.length, 0);
   }
 
-  /** Notes that a recovery is about to begin; returns the line it took. */
-  began({ pid, generation, unixMs }: FiredEntry): number {
+  /** Notes that a recovery is about to begin; returns the number of its line. */
+  began(entry: FiredEntry): number {
     this.#lookForFile();
-    const line = this.#next;
-    this.#next = (line + 1) % FIRED_JOURNAL_LINES;
-    const token = Number.isNaN(generation) ? "-" : generation;
-    this.#write(line, `fired ${pid} ${token} ${Math.floor(unixMs)}`);
-    return line;
+    this.#write(this.#next, this.#form.text(entry));
+    return this.#next++;
+  }
+
+  /** The recovery of `line` has come further. */
+  goesOn(line: number, entry: FiredEntry): void {
+    if (this.saysProgress && this.#isIts(line)) this.#write(line, this.#form.text(entry));
   }
 
   /** The recovery of `line` did not begin after all. */
   forget(line: number): void {
-    this.#write(line, "");
+    if (this.#isIts(line)) this.#write(line, "");
+  }
+
+  /** Whether the line was not taken by another recovery since. */
+  #isIts(line: number): boolean {
+    return line + FIRED_JOURNAL_LINES >= this.#next;
   }
 
   /** Entries that could not be written since the last call. */
@@ -161,8 +182,10 @@ export class FiredJournal {
     return count;
   }
 
+  /** What is noted after it is counted as a failure: its descriptor may be another file's. */
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
   }
 
   // A recovery is rare, and this takes microseconds: the lines are in the page cache.
@@ -172,9 +195,9 @@ export class FiredJournal {
     this.#lastLookNs = nowNs;
     try {
       if (namesFile(this.#path, fstatSync(this.#fd))) return;
-      const bytes = contentOf(this.#fd);
+      const bytes = contentOf(this.#fd, this.#form);
       const fd = openOwn(this.#path, this.#options.ownerUid);
-      if (!isFiredJournal(contentOf(fd))) {
+      if (!isOfForm(contentOf(fd, this.#form), this.#form)) {
         closeSync(fd);
         throw foreignContent(this.#path, "a journal of recoveries");
       }
@@ -187,13 +210,18 @@ export class FiredJournal {
     }
   }
 
-  #write(line: number, text: string): void {
+  #write(line: number, text: string | undefined): void {
+    if (text === undefined) {
+      this.#failures++;
+      return;
+    }
     const bytes = this.#line;
     bytes.fill(" ");
     bytes.write(text, "latin1");
-    bytes[LINE_BYTES - 1] = 0x0a;
+    bytes[bytes.length - 1] = 0x0a;
     try {
-      writeSync(this.#fd, bytes, 0, LINE_BYTES, line * LINE_BYTES);
+      const at = (line % FIRED_JOURNAL_LINES) * bytes.length;
+      writeSync(this.#fd, bytes, 0, bytes.length, at);
     } catch {
       this.#failures++;
     }
@@ -219,38 +247,34 @@ function namesFile(path: string, { dev, ino }: Stats): boolean {
   return found?.dev === dev && found.ino === ino;
 }
 
-function contentOf(fd: number): Buffer {
-  const bytes = Buffer.alloc(FILE_BYTES);
+function contentOf(fd: number, form: FiredForm): Buffer {
+  const bytes = Buffer.alloc(journalBytes(form));
   return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
 }
 
+/** True if these are the first bytes of a journal, of either form. */
+export function isFiredJournal(bytes: Buffer): boolean {
+  return isOfForm(bytes, FIRED_LINES) || isOfForm(bytes, PROGRESS_LINES);
+}
+
 /**
- * True if one line is of this format, or if a crash of the machine left nothing but zero bytes or a
+ * True if one line is of this form, or if a crash of the machine left nothing but zero bytes or a
  * piece of the first line.
  */
-export function isFiredJournal(bytes: Buffer): boolean {
+function isOfForm(bytes: Buffer, { lineBytes, line, piece }: FiredForm): boolean {
   const text = bytes.toString("latin1");
-  if (/^\0*$/.test(text) || /^(fired [0-9 -]*| *)$/.test(text)) return true;
-  for (let at = 0; at + LINE_BYTES <= text.length; at += LINE_BYTES) {
-    const line = text.slice(at, at + LINE_BYTES);
-    if (/^(fired [0-9]+ ([0-9]+|-) [0-9]+)? *\n$/.test(line)) return true;
-  }
+  if (/^\0*$/.test(text) || piece.test(text)) return true;
+  for (let at = 0; at + lineBytes <= text.length; at += lineBytes)
+    if (line.test(text.slice(at, at + lineBytes))) return true;
   return false;
 }
 
-function linesOf(bytes: Buffer): (FiredEntry | undefined)[] {
+function linesOf(bytes: Buffer, form: FiredForm): (FiredEntry | undefined)[] {
+  const { lineBytes } = form;
   const entries: (FiredEntry | undefined)[] = [];
-  for (let at = 0; at + LINE_BYTES <= bytes.length; at += LINE_BYTES)
-    entries.push(parse(bytes.toString("latin1", at, at + LINE_BYTES - 1)));
+  for (let at = 0; at + lineBytes <= bytes.length; at += lineBytes)
+    entries.push(form.parse(bytes.toString("latin1", at, at + lineBytes - 1)));
   return entries;
-}
-
-// A line that was cut off by a crash of the machine is no entry.
-function parse(text: string): FiredEntry | undefined {
-  const match = LINE.exec(text);
-  if (match === null) return undefined;
-  const generation = match[2] === "-" ? Number.NaN : Number(match[2]);
-  return { pid: Number(match[1]), generation, unixMs: Number(match[3]) };
 }
 
 // The ring goes on after its youngest line, so that the oldest is overwritten first.

@@ -1,14 +1,14 @@
 // What recovery did to which agent, as far as it decides what it may do next (spec 10 section 3,
 // checks 3, 4 and 8 and the pace): the debounce window of each process, and the back-off and the
 // budget of each agent. An entry whose time is over decides nothing any more, so it may be dropped
-// at any time, and one within its time never. The journal keeps the windows for the daemon that
+// at any time, and one within its time never. The state and the journal keep it for the daemon that
 // comes after this one.
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, NS_PER_S, nsFromMs } from "../base/time.ts";
+import { NS_PER_S } from "../base/time.ts";
 import { sameLineage } from "../processes/generation.ts";
 import type { PaceRecord, WindowRecord } from "../snapshot/records.ts";
 import { RECOVERY, type RecoveryCounters } from "./counters.ts";
-import type { FiredJournal } from "./fired_journal.ts";
+import type { NotedRecovery } from "./fired_notes.ts";
 import {
   type Fired,
   healthyNs,
@@ -21,8 +21,6 @@ import {
   pauseNs,
   recordOfPace,
 } from "./pace.ts";
-
-export type RecoveryJournal = Pick<FiredJournal, "found" | "began" | "forget">;
 
 /** How many members there may be: what is kept for each of them follows it. */
 export interface Room {
@@ -63,9 +61,6 @@ export class History {
   #youngestNs = -Infinity;
   /** No window was opened before then. */
   #oldestNs = -Infinity;
-  /** Undefined where nothing outlives the daemon. */
-  #journal: RecoveryJournal | undefined = undefined;
-  #startUnixMs: () => number = () => 0;
   /** Empty unless a back-off or a budget is set. In the order of the last recovery. */
   readonly #paces = new Map<PaceKey, Pace>();
   readonly #givenUp = new Set<Pace>();
@@ -83,23 +78,30 @@ export class History {
   }
 
   /**
-   * Notes recoveries in `journal` from now on, if there is one, and opens the windows of those that
-   * the daemon before this one began. `startUnixMs` is asked for the unix time of observer time 0.
+   * Holds what the daemon before this one noted, the oldest first, beyond what its state of
+   * `stateNs` has: windows, and recoveries that count for back-off and budget.
    */
-  useJournal(journal: RecoveryJournal | undefined, nowNs: number, startUnixMs: () => number): void {
-    this.#journal = journal;
-    if (journal === undefined) return;
-    this.#startUnixMs = startUnixMs;
-    // Lines of a ring begin anywhere, and the journal may come by a reload: the last recovery of a
-    // pid is the one that counts.
-    const found = [...journal.found].sort((a, b) => a.unixMs - b.unixMs);
-    for (const { pid, generation, unixMs } of found) {
-      // A wall clock that was set back must not hold a window for longer than the debounce.
-      const firedNs = Math.min(nowNs, nsFromMs(unixMs - startUnixMs()));
-      if (firedNs < (this.#windows.get(pid)?.firedNs ?? -Infinity)) continue;
-      if (this.#makeRoom(pid, nowNs, 0)) this.#setWindow(pid, generation, firedNs);
+  hold(noted: readonly NotedRecovery[], stateNs: number, nowNs: number): void {
+    // The journal may come by a reload: the last recovery of a process is the one that counts.
+    for (const { key, generation, firedNs, isSameBoot } of noted) {
+      if (!isSameBoot || firedNs < (this.#windows.get(key)?.firedNs ?? -Infinity)) continue;
+      if (this.#makeRoom(key, nowNs, 0)) this.#setWindow(key, generation, firedNs);
     }
     this.#sortWindows();
+    for (const [key, starts] of Map.groupBy(noted, ({ paceKey }) => paceKey)) {
+      if (key === undefined) continue;
+      const after = starts.filter((one) => one.isAfterState && (one.isSameBoot || isName(key)));
+      for (const { generation, firedNs } of after.slice(this.#countedSince(key, stateNs)))
+        this.#count(key, generation, firedNs, this.#settings);
+    }
+  }
+
+  /** Recoveries since then that a state has. It was written while more of them began. */
+  #countedSince(key: PaceKey, stateNs: number): number {
+    const pace = this.#paces.get(key);
+    if (pace === undefined) return 0;
+    const isLastKnown = pace.firedNs >= stateNs;
+    return Math.max(Number(isLastKnown), pace.starts.filter((ns) => ns >= stateNs).length);
   }
 
   /** What the next daemon has to know. */
@@ -182,16 +184,6 @@ export class History {
     return this.#makeRoom(key, nowNs, this.#settings.debounceNs);
   }
 
-  /** Notes in the journal that a recovery is about to begin: the line for `forget()`. */
-  note(pid: number, generation: number, nowNs: number): number | undefined {
-    return this.#journal?.began({ pid, generation, unixMs: this.#startUnixMs() + msFromNs(nowNs) });
-  }
-
-  /** It did not begin after all. */
-  forget(line: number | undefined): void {
-    if (line !== undefined) this.#journal?.forget(line);
-  }
-
   /** A recovery has begun. */
   began(
     key: number,
@@ -201,6 +193,10 @@ export class History {
     settings = this.#settings,
   ): void {
     this.#openWindow(key, generation, nowNs);
+    this.#count(paceKey, generation, nowNs, settings);
+  }
+
+  #count(paceKey: PaceKey, generation: number, nowNs: number, settings: HistorySettings): void {
     if (!isPaced(settings)) return;
     const pace = this.#paces.get(paceKey) ?? newPace(settings);
     pace.settings = settings;
@@ -376,4 +372,8 @@ export class History {
     if (isGivenUp) this.#givenUp.add(pace);
     else this.#givenUp.delete(pace);
   }
+}
+
+function isName(key: PaceKey): boolean {
+  return typeof key === "string";
 }

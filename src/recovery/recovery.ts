@@ -12,7 +12,8 @@ import { Outstanding } from "./children/outstanding.ts";
 import { GIVEN_UP, RECOVERY, type RecoveryCounters } from "./counters.ts";
 import { Decider } from "./decider.ts";
 import type { Decision, RefuseDecision } from "./decision.ts";
-import { History, type RecoveryJournal } from "./history.ts";
+import { FiredNotes } from "./fired_notes.ts";
+import { History } from "./history.ts";
 import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
 import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
@@ -46,8 +47,8 @@ export class Recovery {
   /** Stalls that wait for the end of a mute. */
   readonly held: HeldStalls;
   readonly #policies: Policies;
-  readonly #history: History;
-  readonly #storm: StormLimit;
+  readonly history: History;
+  readonly storm: StormLimit;
   readonly #reporter: Reporter;
   /** Also says how many members something is kept for. */
   readonly outstanding: Outstanding;
@@ -57,7 +58,8 @@ export class Recovery {
   readonly #sequences: Sequences;
   readonly #decider: Decider;
   readonly #hand: HandGates;
-  readonly #unixMsAtStart: () => number;
+  /** For the daemon after this one, and of the one before it. */
+  readonly notes: FiredNotes;
 
   constructor(options: RecoveryOptions) {
     const { capacity, runner, freshness, unixMsAtStart, daemonEnv } = options;
@@ -74,8 +76,8 @@ export class Recovery {
     const actions = new StepActions({ ...shared, restarts, unixMsAtStart, daemonEnv, monotonicNs });
     this.counters = counters;
     this.#policies = policies;
-    this.#history = history;
-    this.#storm = storm;
+    this.history = history;
+    this.storm = storm;
     this.#reporter = reporter;
     this.outstanding = outstanding;
     this.#lookups = lookups;
@@ -83,7 +85,7 @@ export class Recovery {
     this.#actions = actions;
     this.#sequences = new Sequences({ ...shared, actions, room: outstanding });
     this.#decider = new Decider({ ...shared, storm, observerNamespaceInode });
-    this.#unixMsAtStart = unixMsAtStart;
+    this.notes = new FiredNotes({ history, storm, reporter, unixMsAtStart });
     const refused = (stall: Stall, reason: DecisionReason, nowNs: number): void => {
       if (this.isEnabled && !policies.planOf(stall).isEmpty)
         this.#reportRefusal(stall, { reason }, nowNs);
@@ -101,21 +103,13 @@ export class Recovery {
   }
 
   /**
-   * Notes recoveries in `journal` from now on, if there is one, and holds the debounce of those
-   * that the daemon before this one began.
-   */
-  useJournal(journal: RecoveryJournal | undefined, nowNs: number): void {
-    this.#history.useJournal(journal, nowNs, this.#unixMsAtStart);
-  }
-
-  /**
    * Another configuration (spec 17 section 3): what runs, runs on with the plan that it has, and
    * what is remembered is held against the new figures.
    */
   change(settings: Pick<RecoverySettings, "config" | "plans">): void {
     this.#policies.change(settings);
-    this.#history.change(this.#policies.longestMemory);
-    this.#storm.change(settings.config);
+    this.history.change(this.#policies.longestMemory);
+    this.storm.change(settings.config);
     this.outstanding.change(settings.config);
   }
 
@@ -194,9 +188,9 @@ export class Recovery {
     if (this.isEnabled) {
       for (const lookup of this.#lookups.advance(nowNs)) this.#sequences.answered(lookup);
       this.#goOn(nowNs);
-      this.#history.maintain(nowNs);
-      const refusedCount = this.#storm.takeEnd(nowNs);
-      if (refusedCount > 0) this.#reporter.stormEnds(this.#storm, refusedCount, nowNs);
+      this.history.maintain(nowNs);
+      const refusedCount = this.storm.takeEnd(nowNs);
+      if (refusedCount > 0) this.#reporter.stormEnds(this.storm, refusedCount, nowNs);
     } else this.#sequences.stop(nowNs);
     this.#actions.beginTurn();
     return handled;
@@ -208,7 +202,7 @@ export class Recovery {
    */
   onResumed(key: number, generation: number, nowNs: number): void {
     this.held.drop(key);
-    this.#history.resumed(key, generation, nowNs);
+    this.history.resumed(key, generation, nowNs);
     this.#sequences.resumed(key, generation, nowNs);
   }
 
@@ -230,8 +224,8 @@ export class Recovery {
       childrenNs,
       this.#lookups.nextDeadlineNs(),
       this.#sequences.nextDeadlineNs(),
-      this.#history.nextLookNs(),
-      this.#storm.endNs,
+      this.history.nextLookNs(),
+      this.storm.endNs,
     );
   }
 
@@ -252,7 +246,7 @@ export class Recovery {
 
   /** Agents that are not recovered any more until their budget has room again. */
   get givenUpCount(): number {
-    return this.#history.givenUpCount;
+    return this.history.givenUpCount;
   }
 
   /**
@@ -285,7 +279,7 @@ export class Recovery {
   /** Gives a page what is counted. */
   showCounters(show: ShowCounters): void {
     show(this.counters);
-    show(new Counters(GIVEN_UP, this.#history));
+    show(new Counters(GIVEN_UP, this.history));
   }
 
   /** Whether this turn has a spawn left for one more recovery. */
@@ -318,33 +312,32 @@ export class Recovery {
   /** Checks 7 to 10: room for what the recovery will have to remember, before it does anything. */
   #begin(sequence: Sequence, nowNs: number): void {
     const { stall, paceKey, plan } = sequence;
-    const { key, pid, generation } = stall;
+    const { key, generation } = stall;
     if (!this.#sequences.hasRoomFor(key) || !this.#actions.reserve(sequence, nowNs)) {
       this.#reportRefusal(stall, { reason: "outstanding_capacity" }, nowNs);
       return;
     }
-    if (!this.#history.makeRoom(key, nowNs)) {
+    if (!this.history.makeRoom(key, nowNs)) {
       this.#actions.release(sequence);
       this.#reportRefusal(stall, { reason: "debounce_capacity" }, nowNs);
       return;
     }
-    // A pid that another source holds says nothing to the daemon after this one.
-    const isNoted = !sequence.isDryRun && key === pid;
-    const line = isNoted ? this.#history.note(pid, generation, nowNs) : undefined;
+    sequence.fired = this.notes.note(sequence, nowNs);
     if (!this.#sequences.begin(sequence, nowNs)) {
-      this.#history.forget(line);
+      sequence.fired?.forget();
+      sequence.fired = undefined;
       return;
     }
     sequence.hasBegun = true;
-    this.#history.began(key, paceKey, generation, nowNs, plan.settings);
-    this.#storm.started(nowNs);
+    this.history.began(key, paceKey, generation, nowNs, plan.settings);
+    this.storm.started(nowNs);
   }
 
   #refuse(decision: RefuseDecision, nowNs: number): void {
     const { stall, reason, park } = decision;
     if (park !== undefined) this.#sequences.park(park.sequence, park.untilNs);
-    if (reason === "storm_limit" && this.#storm.refused(nowNs))
-      this.#reporter.stormBegins(this.#storm, nowNs);
+    if (reason === "storm_limit" && this.storm.refused(nowNs))
+      this.#reporter.stormBegins(this.storm, nowNs);
     this.#reportRefusal(stall, decision, nowNs);
   }
 

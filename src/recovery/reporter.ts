@@ -12,6 +12,7 @@ import type { Stall } from "../events/stall.ts";
 import type { StepPlace } from "../events/step_kind.ts";
 import type { Child } from "./children/child.ts";
 import { countOutcome, type RecoveryCounters } from "./counters.ts";
+import type { NotedRecovery } from "./fired_notes.ts";
 import { type Plan, programOf, subjectOf } from "./plan.ts";
 import type { Sequence } from "./sequence.ts";
 import type { StormLimit } from "./storm_limit.ts";
@@ -59,6 +60,16 @@ export class Reporter {
   constructor(counters: RecoveryCounters, outcomes: (outcome: RecoveryOutcome) => void) {
     this.#counters = counters;
     this.#outcomes = outcomes;
+  }
+
+  /** The number of the recovery that begins next. */
+  get nextRecoveryId(): number {
+    return this.#lastRecoveryId + 1;
+  }
+
+  /** The daemon before this one has begun a recovery of that number. */
+  goesOnAfter(recoveryId: number): void {
+    this.#lastRecoveryId = Math.max(this.#lastRecoveryId, recoveryId);
   }
 
   /** Counts an outcome and hands it on. */
@@ -185,6 +196,7 @@ export class Reporter {
     const { recoveryId, hasResult, isDryRun, notes, plan, stepNumber } = sequence;
     if (recoveryId === 0 || hasResult) return;
     sequence.hasResult = true;
+    sequence.fired?.isOver(sequence);
     const { exitCode, signal, captured, fault } = notes;
     this.report({
       kind: "result",
@@ -203,6 +215,25 @@ export class Reporter {
       unit: successor.unit,
       durationNs: saturatingSub(nowNs, sequence.startNs),
       dryRun: isDryRun,
+    });
+  }
+
+  /** The daemon before this one was killed while the recovery was under way. */
+  interrupted(noted: NotedRecovery, agent: number, nowNs: number): void {
+    const { pid, firedNs, progress } = noted;
+    const { recoveryId, plan, stepNumber, stepCount } = progress!;
+    const place = stepCount > 1 ? ` ${stepNumber} of ${stepCount}` : "";
+    this.report({
+      kind: "result",
+      result: "interrupted",
+      reason: `the daemon was killed: whether step${place} was done is not known`,
+      ...{ observerNs: nowNs, pid, agent, recoveryId, plan, verdict: "" },
+      steps: "",
+      ...{ stepNumber, stepCount },
+      ...{ exitCode: Number.NaN, signal: Number.NaN, captured: undefined, fault: undefined },
+      ...{ byPid: Number.NaN, unit: "" },
+      durationNs: saturatingSub(nowNs, firedNs),
+      dryRun: false,
     });
   }
 

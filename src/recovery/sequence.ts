@@ -5,6 +5,7 @@ import type { AgentUnit } from "../processes/unit_of_process.ts";
 import type { Child } from "./children/child.ts";
 import type { PaceKey } from "./pace.ts";
 import type { Plan, Step } from "./plan.ts";
+import type { FiredNote } from "./fired_notes.ts";
 import { StepNotes } from "./step_notes.ts";
 import { StepTries } from "./step_tries.ts";
 import type { UnitLookup } from "./unit_lookups.ts";
@@ -58,6 +59,8 @@ export class Sequence {
   isByHand = false;
   /** That, although its member is not stalled. */
   isForced = false;
+  /** In the journal, for the daemon after this one; undefined = it is not noted. */
+  fired: FiredNote | undefined = undefined;
   /** True once it counts for debounce, pace and storm. */
   hasBegun = false;
   /** Those of its next step that failed. */

@@ -78,6 +78,8 @@ export class StepActions {
     const step = sequence.nextStep!;
     const hasRoom = sequence.reserved !== undefined || this.reserve(sequence, nowNs);
     sequence.stepNumber += 1;
+    // Of the first one that was noted before it began.
+    if (sequence.stepNumber > 1) sequence.fired?.goesOn(sequence);
     if (!hasRoom) return this.#refused(sequence, "outstanding_capacity", "", nowNs);
     const result = this.#do(sequence, step, nowNs);
     this.release(sequence);

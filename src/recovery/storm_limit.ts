@@ -48,6 +48,12 @@ export class StormLimit {
     this.#refused = refused;
   }
 
+  /** Starts that the daemon before this one noted: its state of `stateNs` may have some of them. */
+  hold(startsNs: readonly number[], stateNs: number): void {
+    const known = this.#starts.filter((ns) => ns >= stateNs).length;
+    for (const ns of startsNs.slice(known)) this.started(ns);
+  }
+
   /** True if one more recovery may begin. */
   isOpen(nowNs: number): boolean {
     this.#forget(nowNs);

@@ -75,6 +75,7 @@ describe("a recovery", () => {
     ["done", "info", "recovery done"],
     ["unverified", "warn", "recovery unverified"],
     ["ended", "info", "recovery ended"],
+    ["interrupted", "warn", "recovery interrupted"],
   ] as const)("that is %s is told at level %s", (result, level, words) => {
     const { reports, lines } = reporting("info");
     reports.outcome(outcomeOf("result", { result, reason: "so it is" }));

@@ -15,6 +15,7 @@ import {
 import { FIRED_JOURNAL_LINES } from "../../src/base/limits.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { FiredJournal } from "../../src/recovery/fired_journal.ts";
+import { NO_STATE } from "../../src/recovery/fired_notes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { recoveryHarness, ScriptedRunner, stallOf } from "./harness.ts";
 
@@ -184,7 +185,7 @@ describe("Recovery with a journal", () => {
       config: { command: ["/bin/recover"], debounceNs: DEBOUNCE_NS },
       unixMsAtStart: () => START_UNIX_MS,
     });
-    recovery.useJournal(journal, 0);
+    recovery.notes.use(journal, NO_STATE, 0);
     return { recovery, runner };
   }
 
@@ -194,7 +195,7 @@ describe("Recovery with a journal", () => {
     reopened(first).began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 1_000 });
     const { recovery, runner } = started(first);
     reopened(second).began({ pid: 50, generation: 5, unixMs: START_UNIX_MS - 20_000 });
-    recovery.useJournal(reopened(second), NS_PER_S);
+    recovery.notes.use(reopened(second), NO_STATE, NS_PER_S);
     recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 45 * NS_PER_S);
     expect(runner.spawnCount).toBe(0);
   });

@@ -12,6 +12,7 @@ import { countReload } from "../loaded_config.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { NO_DOORS, type PreparedDoors, prepareAll } from "../door_change.ts";
 import { prepareListeners } from "../listener_doors.ts";
+import { NO_STATE } from "../../recovery/fired_notes.ts";
 import type { Notify } from "../notify.ts";
 import type { Parts } from "../parts.ts";
 import type { Writers } from "../writers.ts";
@@ -72,7 +73,7 @@ async function prepareFiles(
   const noted = {
     ...NO_DOORS,
     commit: (nowNs: number) => {
-      if (writers?.journal !== journal) parts.recovery.useJournal(writers?.journal, nowNs);
+      if (writers?.journal !== journal) parts.recovery.notes.use(writers?.journal, NO_STATE, nowNs);
     },
   };
   return prepareAll([() => beats, () => written, () => noted]);
