@@ -59,6 +59,8 @@ export const PUMP_BUDGET_PER_TURN = 4_096;
 export const PUMP_NS_PER_TURN_MAX = 5 * NS_PER_MS;
 /** Datagrams after which stalls are judged although the sockets are not empty. */
 export const JUDGE_DATAGRAMS_MAX = 4_096;
+/** The same after a pause: more than long queues hold, and a tenth of a second of a flood. */
+export const HEAR_OUT_DATAGRAMS_MAX = 65_536;
 /** Removed pids handled in one turn. */
 export const REMOVED_PIDS_PER_TURN_MAX = 4_096;
 /**

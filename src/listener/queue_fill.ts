@@ -15,14 +15,14 @@ export class QueueFill {
   }
 
   /**
-   * A receive took `count` datagrams of `countMax` that it could have taken, 0 if there were none.
+   * A receive took `count` datagrams of `countMax` that it could have taken, 0 if there were none;
+   * true if the queue was full.
    */
-  took(count: number, countMax: number = BATCH_SIZE): void {
+  took(count: number, countMax: number = BATCH_SIZE): boolean {
     this.#inARow += count;
-    if (this.#inARow >= this.#length) {
-      this.full++;
-      this.#inARow = 0;
-    }
-    if (count < countMax) this.#inARow = 0;
+    const isFull = this.#inARow >= this.#length;
+    if (isFull) this.full++;
+    if (isFull || count < countMax) this.#inARow = 0;
+    return isFull;
   }
 }

@@ -34,6 +34,8 @@ export class ReceivedBatch {
 
   /** How many datagrams the last receive could have taken: fewer = it left none. */
   countMax = BATCH_SIZE;
+  /** With the last receive the queue was found full: its senders were refused meanwhile. */
+  foundFull = false;
   /**
    * Descriptor of the very process that sent datagram i, by the kernel's word; -1 = none. The
    * listener's, until it is released.

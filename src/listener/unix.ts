@@ -169,7 +169,7 @@ export class UnixListener implements Listener {
     socket.received(count, batch.countMax, generation);
     batch.sentAfterGeneration = socket.sentAfterGeneration;
     batch.receivedGeneration = generation;
-    if (socket === this.#socket) this.#note(count);
+    batch.foundFull = socket === this.#socket && this.#note(count);
     if (count <= 0) return count;
     if (!HAS_CREDENTIALS) checkSizes(this.#arena, batch, count);
     else if (isWide) this.#checkWide(socket, count);
@@ -186,10 +186,11 @@ export class UnixListener implements Listener {
     socket.word!.rest();
   }
 
-  #note(count: number): void {
+  /** True if the queue was found full. */
+  #note(count: number): boolean {
     const { countMax } = this.batch;
-    this.#queueFill.took(Math.max(0, count), countMax);
     if (this.filter.isCounting) this.filter.count(this.#arena, count, countMax);
+    return this.#queueFill.took(Math.max(0, count), countMax);
   }
 
   #receiveBoth(former: UnixSocket, nowNs: number): number {

@@ -337,7 +337,7 @@ export class Observer {
     const listener = this.#listeners.byNumber[listenerNumber]!;
     const nowNs = this.clock.nowNs();
     this.#batchNs = nowNs;
-    this.pauses.listen(nowNs);
+    if (this.pauses.listen(nowNs)) this.silence.pauseIsOver();
     if (nowNs >= this.#intake.lookNs) this.#intake.lookNs = Number.POSITIVE_INFINITY;
     const suspended = this.#failures.isSuspended(listenerNumber, nowNs);
     const count = suspended ? 0 : listener.receive(nowNs);
@@ -348,6 +348,7 @@ export class Observer {
       this.#intake.receiveFailed(listenerNumber, -count, nowNs);
     } else if (!suspended) this.#failures.succeeded(listenerNumber);
     if (count > 0) {
+      if (listener.batch.foundFull) this.pauses.foundFull(nowNs);
       this.#intake.prepare(listenerNumber, listener, count, nowNs);
       return true;
     }

@@ -49,14 +49,17 @@ export class PauseWatch {
     this.#plannedNs = ns;
   }
 
-  /** The observer reads a socket, or is about to judge, at `nowNs`. */
-  listen(nowNs: number): void {
+  /**
+   * The observer reads a socket, or is about to judge, at `nowNs`; true if there was a pause before
+   * it.
+   */
+  listen(nowNs: number): boolean {
     const elapsedNs = nowNs - this.#listenedNs;
     const gapNs = elapsedNs - this.#plannedNs;
     this.#listenedNs = nowNs;
     this.#plannedNs = 0;
     // NaN, before the first look, is no gap.
-    if (!(gapNs > this.gapNsMax)) return;
+    if (!(gapNs > this.gapNsMax)) return false;
     const isAlone = nowNs - elapsedNs - this.#pausedNs >= PAUSE_ALONE_GAPS * this.gapNsMax;
     this.#pausedNs = nowNs;
     const ns = isAlone ? elapsedNs : gapNs;
@@ -69,5 +72,15 @@ export class PauseWatch {
     this.counters.add(PAUSES.count);
     this.totalNs += ns;
     if (ns > this.longestNs) this.longestNs = ns;
+    return true;
+  }
+
+  /**
+   * A queue was found full at `nowNs`: beats were refused, and the next ones of their agents come
+   * an interval later. No silence of before is held against anybody, as after a pause, and within
+   * the same bound.
+   */
+  foundFull(nowNs: number): void {
+    if (this.gapNsMax !== Number.POSITIVE_INFINITY) this.#pauses.beginAnew(nowNs);
   }
 }

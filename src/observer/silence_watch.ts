@@ -49,6 +49,10 @@ export class SilenceWatch {
   readonly #wasEmpty = new Uint8Array(limits.LISTENERS_MAX);
   #emptyCount = 0;
   #consumed = 0;
+  /** There was a pause, and what waited at its end is not heard yet. */
+  #hearsOut = false;
+  /** There was one right before a judge point: the next one judges, come what may. */
+  #wasPutOff = false;
 
   constructor(options: SilenceOptions) {
     const { tracker, clock, pauses, slotsMax, verdictOf, guard } = options;
@@ -75,6 +79,17 @@ export class SilenceWatch {
     this.#emptyCount++;
   }
 
+  /**
+   * A pause is over: all that waits in the sockets counts before anybody is judged. Another one
+   * before that begins nothing anew, or a machine that is late every time would judge nobody.
+   */
+  pauseIsOver(): void {
+    if (this.#hearsOut) return;
+    this.#hearsOut = true;
+    this.#consumed = 0;
+    this.forgetEmpty();
+  }
+
   /** There are other listeners: each has to be found empty again. */
   forgetEmpty(): void {
     this.#wasEmpty.fill(0);
@@ -83,14 +98,22 @@ export class SilenceWatch {
 
   /** To be called whenever no received datagram waits: judges if it is time. */
   offer(listenerCount: number): void {
-    const due = this.#emptyCount === listenerCount || this.#consumed >= limits.JUDGE_DATAGRAMS_MAX;
+    const consumedMax = this.#hearsOut ? limits.HEAR_OUT_DATAGRAMS_MAX : limits.JUDGE_DATAGRAMS_MAX;
+    const due = this.#emptyCount === listenerCount || this.#consumed >= consumedMax;
     if (!due) return;
     this.forgetEmpty();
     this.#consumed = 0;
     if (this.stalls.unread > 0) return;
     const nowNs = this.#clock.nowNs();
-    // Between the read of the sockets and here the observer may have been stopped, too.
-    this.#pauses.listen(nowNs);
+    const hasPaused = this.#pauses.listen(nowNs);
+    this.#hearsOut = false;
+    // Between the read of the sockets and here the observer may have been stopped, too: they are
+    // read again, but once only.
+    this.#wasPutOff = hasPaused && !this.#wasPutOff;
+    if (this.#wasPutOff) {
+      this.pauseIsOver();
+      return;
+    }
     this.stalls.restart(nowNs);
     this.count++;
     this.guarded?.look(nowNs);

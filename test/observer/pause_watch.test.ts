@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { PAUSES } from "../../src/observer/pause_watch.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
-import { beatOf } from "../support/scripted_listener.ts";
+import { BATCH_SIZE, HEAR_OUT_DATAGRAMS_MAX, JUDGE_DATAGRAMS_MAX } from "../../src/base/limits.ts";
+import { beatOf, damaged, ScriptedListener } from "../support/scripted_listener.ts";
 import { counted, since } from "../support/since.ts";
 import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
 
@@ -30,6 +31,12 @@ function wait(harness: ObserverHarness, plannedMs: number, tookMs: number): numb
   harness.pass(tookMs);
   harness.pump();
   return harness.stalls();
+}
+
+/** A wait that took as long as planned; the turn after it is still to come. */
+function plannedly(harness: ObserverHarness, ms: number): void {
+  harness.observer.allowIdle(ms * NS_PER_MS);
+  harness.pass(ms);
 }
 
 function pausesMs(harness: ObserverHarness): [count: number, totalMs: number] {
@@ -82,6 +89,111 @@ describe("a wait that took longer than planned", () => {
     // Agent 3 has a threshold from the end of the pause on, and so has agent 2 from its beat on.
     expect(wait(harness, THRESHOLD_MS - 1, THRESHOLD_MS - 1)).toEqual([]);
     expect(wait(harness, 1, 1)).toEqual([3, 2]);
+  });
+});
+
+describe("what waits at the end of a pause", () => {
+  /**
+   * Two pauses in a row, after the second of which both agents are due: the observer was cut off
+   * when it had seen the first listener empty, and not the second.
+   */
+  function dueAfterPause(onReceive = () => {}): ObserverHarness {
+    const listeners = [new ScriptedListener({ onReceive }), new ScriptedListener()];
+    const harness = watching({ pauseGapNs: GAP_MS * NS_PER_MS, listeners });
+    wait(harness, 1, 1_000);
+    plannedly(harness, THRESHOLD_MS - 15);
+    harness.listener.queue([damaged(beatOf(9))]);
+    harness.pump(1);
+    harness.observer.allowIdle(20 * NS_PER_MS);
+    harness.pass(60);
+    return harness;
+  }
+  const beats = [2, 3].map((pid) => beatOf(pid, { nonce: 2, peerPid: 0 }));
+  const noise = Array.from({ length: BATCH_SIZE }, () => damaged(beatOf(9)));
+  const noiseOf = (count: number) => Array.from({ length: count / BATCH_SIZE }, () => noise);
+
+  test("counts from every listener before anybody is judged", () => {
+    const harness = dueAfterPause();
+    harness.listener.queue(beats);
+    harness.pump();
+    expect(harness.stalls()).toEqual([]);
+    expect(pausesMs(harness)[0]).toBe(2);
+  });
+
+  test("counts however much it is, up to a bound", () => {
+    const harness = dueAfterPause();
+    harness.listener.queue(...noiseOf(2 * JUDGE_DATAGRAMS_MAX), beats);
+    harness.pump();
+    expect(harness.stalls()).toEqual([]);
+    const flooded = dueAfterPause();
+    flooded.listener.queue(...noiseOf(HEAR_OUT_DATAGRAMS_MAX), beats);
+    flooded.pump();
+    expect(flooded.stalls()).toEqual([2, 3]);
+  });
+
+  test("counts also if the pause came after the sockets were seen empty, but judging is put off once only", () => {
+    for (const doBeat of [false, true]) {
+      let isLate = false;
+      const harness = dueAfterPause(() => {
+        if (isLate) harness.pass(60);
+      });
+      harness.listener.queue(beats);
+      harness.pump();
+      plannedly(harness, THRESHOLD_MS + 1);
+      isLate = true;
+      harness.pump();
+      expect(harness.stalls()).toEqual([]);
+      if (doBeat)
+        harness.listener.queue([2, 3].map((pid) => beatOf(pid, { nonce: 3, peerPid: 0 })));
+      harness.pump();
+      expect(harness.stalls()).toEqual(doBeat ? [] : [2, 3]);
+    }
+  });
+});
+
+describe("who died in a pause", () => {
+  test("is told one threshold after it, and nobody else is", () => {
+    const harness = watching();
+    harness.observer.allowIdle(10 * NS_PER_MS);
+    harness.pass(3_000);
+    // Of both a beat was refused by a full queue; agent 2 died, agent 3 tries an interval later.
+    expect(wait(harness, 0, 0)).toEqual([]);
+    expect(wait(harness, THRESHOLD_MS - 1, THRESHOLD_MS - 1)).toEqual([]);
+    harness.receive(beatOf(3, { nonce: 2, peerPid: 0 }));
+    expect(wait(harness, 1, 1)).toEqual([2]);
+    expect(wait(harness, THRESHOLD_MS - 2, THRESHOLD_MS - 2)).toEqual([]);
+  });
+});
+
+describe("a queue that was found full", () => {
+  /** The rows of a receive, which found the queue full. */
+  function receiveFull(harness: ObserverHarness): void {
+    harness.listener.batch.foundFull = true;
+    harness.receive(damaged(beatOf(9)));
+    harness.listener.batch.foundFull = false;
+  }
+
+  test("lets silence begin anew, but gives back one threshold at most", () => {
+    const harness = watching();
+    plannedly(harness, 80);
+    receiveFull(harness);
+    // Agent 2 was due in 10 ms: it has a threshold from here on, as has agent 3.
+    expect(wait(harness, THRESHOLD_MS - 1, THRESHOLD_MS - 1)).toEqual([]);
+    receiveFull(harness);
+    // Two thresholds after their last beats, 10 ms apart.
+    expect(wait(harness, 10, 10)).toEqual([]);
+    receiveFull(harness);
+    expect(wait(harness, 1, 1)).toEqual([2]);
+    receiveFull(harness);
+    expect(wait(harness, 10, 10)).toEqual([3]);
+    expect(pausesMs(harness)).toEqual([0, 0]);
+  });
+
+  test("is nothing to an observer that calls nothing a pause", () => {
+    const harness = watching({});
+    plannedly(harness, 80);
+    receiveFull(harness);
+    expect(wait(harness, 10, 10)).toEqual([2]);
   });
 });
 

@@ -102,6 +102,8 @@ const NETWORK = 3;
 export class ReferenceTracker {
   /** Times in which no agent could be heard, in their order. */
   readonly pauses: { readonly endNs: number; readonly ns: number; readonly anew?: boolean }[] = [];
+  /** When a queue was last found full, from which on silence began anew. */
+  fullNs = Number.NEGATIVE_INFINITY;
   capacity: number;
   /** Removed members that are remembered. */
   readonly room: number;
@@ -297,8 +299,9 @@ export class ReferenceTracker {
   /** Time since the last beat of `slot` that is no silence, by its threshold. */
   excusedNs({ lastNs, lane }: Pick<ReferenceSlot, "lastNs" | "lane">): number {
     const pausedNs = this.pausedNs(lastNs);
-    const anewNs = this.pauses.findLast(({ anew }) => anew)?.endNs;
-    if (anewNs === undefined || lastNs >= anewNs) return pausedNs;
+    const aloneNs = this.pauses.findLast(({ anew }) => anew)?.endNs;
+    const anewNs = Math.max(aloneNs ?? Number.NEGATIVE_INFINITY, this.fullNs);
+    if (lastNs >= anewNs) return pausedNs;
     const silentBeforeNs = anewNs - lastNs - (pausedNs - this.pausedNs(anewNs));
     return pausedNs + Math.min(silentBeforeNs, lane.thresholdNs);
   }

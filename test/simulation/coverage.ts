@@ -92,6 +92,7 @@ export const REQUIRED: readonly string[] = [
   "observerStopped",
   "selfBeats",
   "pauses",
+  "queueFull",
   "receiveFailed",
   "machineFrozen",
   "accepted",

@@ -119,6 +119,28 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed(seam)).toContain("next deadline");
   });
 
+  test("what waits at the end of a pause is not heard first", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => {
+        const observer = new Observer(options);
+        observer.silence.pauseIsOver = () => {};
+        return observer;
+      },
+    };
+    expect(noticed(seam)).toMatch(/outcome|stall|next deadline/);
+  });
+
+  test("a queue that was found full is held against its senders", () => {
+    const seam: Partial<Seams> = {
+      observer: (options) => {
+        const observer = new Observer(options);
+        observer.pauses.foundFull = () => {};
+        return observer;
+      },
+    };
+    expect(noticed(seam, { livesSkipped: 2 })).toMatch(/next deadline|stall/);
+  });
+
   test("stalls are hidden in every other turn", () => {
     expect(noticed({ observer: (options) => new DrowsyObserver(options) })).toMatch(/stall/);
   });

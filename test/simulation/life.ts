@@ -250,6 +250,8 @@ export class Life {
     coverage.count("judgePoints", observer.seen.judgePoints);
     coverage.count("judgeDeferred", observer.seen.deferred);
     coverage.count("judgedInFlood", observer.seen.judgedInFlood);
+    coverage.count("judgedLater", observer.seen.putOff);
+    coverage.count("queueFull", observer.seen.foundFull);
     coverage.count("pauses", observer.tracker.pauses.length);
     coverage.count("lookups", observer.lookups);
     coverage.count("clockRegressions", metrics.clockRegressions);

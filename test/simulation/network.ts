@@ -42,6 +42,8 @@ export interface LinkOptions {
   readonly containers: boolean;
   /** Unix: the uids that are accepted, undefined = all. */
   readonly allowUids: readonly number[] | undefined;
+  /** Unix: datagrams that the socket holds; undefined = that is not known. */
+  readonly queueLength: number | undefined;
 }
 
 /** The receiving end of one socket. */
@@ -108,8 +110,8 @@ export class Link {
   }
 
   get isFull(): boolean {
-    const capacity = this.options.kind === "unix" ? 512 : 16_384;
-    return this.daemonEnd.length + this.#transit.length >= capacity;
+    const { queueLength = 16_384 } = this.options;
+    return this.daemonEnd.length + this.#transit.length >= queueLength;
   }
 
   /**

@@ -30,6 +30,8 @@ interface LinkState {
   readonly link: Link;
   readonly account: LinkAccount;
   failures: number;
+  /** Without having seen the socket empty. */
+  takenInARow: number;
   suspendedUntilNs: number;
   /** Its socket was seen empty after this moment, in the clock of start times. */
   emptyGeneration: number;
@@ -88,7 +90,10 @@ export class ObserverModel {
     judgedInFlood: 0,
     judgePoints: 0,
     deferred: 0,
+    foundFull: 0,
+    putOff: 0,
   };
+
   pidMax: number;
   clock: SimulatedClock | undefined = undefined;
   nowNs = 0;
@@ -101,6 +106,10 @@ export class ObserverModel {
   #cursor = 0;
   #visitedNs = 0;
   #consumedSinceJudge = 0;
+  /** There was a pause, and not all is heard that waited at its end. */
+  #hearsOut = false;
+  /** The last judge point judged nobody, because of a pause right before it. */
+  #wasPutOff = false;
   #pidMaxReadNs = 0;
 
   constructor(options: ObserverModelOptions) {
@@ -121,6 +130,7 @@ export class ObserverModel {
       link,
       account: { received: 0, accepted: 0, rejected: new Map() },
       failures: 0,
+      takenInARow: 0,
       suspendedUntilNs: 0,
       emptyGeneration: options.generationAt(0),
       receivedGeneration: Number.NaN,
@@ -190,24 +200,45 @@ export class ObserverModel {
    * Spec 12 section 8: between two readings of the clock there was more time than the planned wait
    * and the gap that is allowed.
    */
-  #listen(nowNs: number): void {
+  #listen(nowNs: number): boolean {
     const gapNsMax = this.#options.scenario.pauseGapNs;
     const sinceNs = this.#listenedNs;
     const gapNs = nowNs - (sinceNs ?? nowNs) - this.plannedNs;
     const plannedNs = this.plannedNs;
     this.#listenedNs = nowNs;
     this.plannedNs = 0;
-    if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return;
+    if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return false;
     // One that stands alone has its wait, and every agent a whole threshold after it.
     const beforeNs = this.tracker.pauses.at(-1)?.endNs ?? Number.NEGATIVE_INFINITY;
     const anew = sinceNs - beforeNs >= 8 * gapNsMax;
     this.tracker.pauses.push({ endNs: nowNs, ns: anew ? gapNs + plannedNs : gapNs, anew });
+    return true;
+  }
+
+  /** Spec 04 section 4: all that waits is heard before anybody is judged. */
+  #pauseIsOver(): void {
+    if (this.#hearsOut) return;
+    this.#hearsOut = true;
+    this.#consumedSinceJudge = 0;
+    this.#foundEmpty.clear();
+  }
+
+  /** Spec 12 section 8: beats were refused, so no silence of before counts. */
+  #lookForFullQueue(state: LinkState, count: number, nowNs: number): void {
+    const { queueLength = Number.POSITIVE_INFINITY } = state.link.options;
+    state.takenInARow += count;
+    const isFull = state.takenInARow >= queueLength;
+    if (isFull || count < 64) state.takenInARow = 0;
+    if (!isFull) return;
+    this.seen.foundFull += 1;
+    if (this.#options.scenario.pauseGapNs === undefined) return;
+    this.tracker.fullNs = nowNs;
   }
 
   #visit(state: LinkState, listenerNumber: number): number {
     const nowNs = this.#readClock();
     this.#visitedNs = nowNs;
-    this.#listen(nowNs);
+    if (this.#listen(nowNs)) this.#pauseIsOver();
     if (nowNs >= this.lookNs) this.lookNs = Number.POSITIVE_INFINITY;
     const isSuspended = state.failures > 0 && nowNs < state.suspendedUntilNs;
     if (isSuspended) {
@@ -218,6 +249,7 @@ export class ObserverModel {
     state.receivedGeneration = generation;
     const taken = state.link.modelEnd.take();
     this.clock!.afterReceive(typeof taken === "number" ? 0 : taken.length);
+    this.#lookForFullQueue(state, typeof taken === "number" ? 0 : taken.length, nowNs);
     if (typeof taken === "number") {
       this.#failed(state, listenerNumber, -taken, nowNs);
       return 0;
@@ -244,7 +276,7 @@ export class ObserverModel {
   /** Spec 04 section 4. */
   #judgePoint(): void {
     const allEmpty = this.#foundEmpty.size === this.links.length;
-    const flooded = this.#consumedSinceJudge >= 4_096;
+    const flooded = this.#consumedSinceJudge >= (this.#hearsOut ? 65_536 : 4_096);
     if (!allEmpty && !flooded) return;
     if (!allEmpty) this.seen.judgedInFlood += 1;
     this.#foundEmpty.clear();
@@ -255,7 +287,14 @@ export class ObserverModel {
       return;
     }
     const nowNs = this.#readClock();
-    this.#listen(nowNs);
+    const hasPaused = this.#listen(nowNs);
+    this.#hearsOut = false;
+    this.#wasPutOff = hasPaused && !this.#wasPutOff;
+    if (this.#wasPutOff) {
+      this.seen.putOff += 1;
+      this.#pauseIsOver();
+      return;
+    }
     const { judgeLimit } = this.#options.scenario;
     const look = (slot: ReferenceSlot) => this.identification.beforeJudged(slot, nowNs);
     const drained = this.tracker.drain(nowNs, undefined, judgeLimit, look);

@@ -57,11 +57,16 @@ export interface ScenarioRule {
   readonly debounceNs: number | undefined;
 }
 
+const LONG_QUEUE = 512;
+/** As a kernel has it that nobody told otherwise: found full now and then. */
+const SHORT_QUEUE = 10;
+
 const UNIX: LinkOptions = {
   name: "local",
   kind: "unix",
   acceptRecovery: false,
   kernelVouches: false,
+  queueLength: LONG_QUEUE,
   containers: false,
   allowUids: undefined,
 };
@@ -70,6 +75,7 @@ const GUARDED: LinkOptions = {
   kind: "unix",
   acceptRecovery: false,
   kernelVouches: false,
+  queueLength: LONG_QUEUE,
   containers: false,
   allowUids: [0, 1_000, 1_001],
 };
@@ -78,6 +84,7 @@ const TRUSTED: LinkOptions = {
   kind: "udp",
   acceptRecovery: true,
   kernelVouches: false,
+  queueLength: undefined,
   containers: false,
   allowUids: undefined,
 };
@@ -86,10 +93,16 @@ const LAB: LinkOptions = {
   kind: "udp",
   acceptRecovery: false,
   kernelVouches: false,
+  queueLength: undefined,
   containers: false,
   allowUids: undefined,
 };
-const VOUCHED: LinkOptions = { ...UNIX, name: "vouched", kernelVouches: true };
+const VOUCHED: LinkOptions = {
+  ...UNIX,
+  name: "vouched",
+  kernelVouches: true,
+  queueLength: SHORT_QUEUE,
+};
 const PODS: LinkOptions = { ...UNIX, name: "pods", containers: true };
 const VOUCHED_PODS: LinkOptions = { ...PODS, name: "vouched-pods", kernelVouches: true };
 

@@ -16,6 +16,7 @@ import {
 import { type AllowList, allowListOf } from "../../src/listener/allow_list.ts";
 import type { KernelFilter } from "../../src/listener/kernel_filter.ts";
 import type { Listener } from "../../src/listener/listener.ts";
+import { QueueFill } from "../../src/listener/queue_fill.ts";
 import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { isRubbish } from "./frames.ts";
 import type { Datagram, Link } from "./network.ts";
@@ -79,6 +80,7 @@ export class SimulatedListener implements Listener {
   readonly #clock: SimulatedClock;
   readonly #bytes: Uint8Array;
   readonly #nowGeneration: GenerationClock;
+  readonly #queueFill: QueueFill;
   #emptyGeneration: number;
   #taken: readonly Datagram[] = [];
 
@@ -90,6 +92,7 @@ export class SimulatedListener implements Listener {
     this.filter = new SimulatedFilter(link);
     this.#link = link;
     this.#clock = clock;
+    this.#queueFill = new QueueFill(link.options.queueLength);
     this.#nowGeneration = nowGeneration;
     this.#emptyGeneration = nowGeneration();
     this.#bytes = new Uint8Array(this.batch.words.buffer);
@@ -105,6 +108,7 @@ export class SimulatedListener implements Listener {
     if (isEmpty) this.#emptyGeneration = generation;
     const count = typeof taken === "number" ? taken : taken.length;
     this.#clock.afterReceive(Math.max(0, count));
+    this.batch.foundFull = this.#queueFill.took(Math.max(0, count));
     if (typeof taken !== "number") this.filter.count(taken);
     this.#taken = typeof taken === "number" ? [] : taken;
     for (const [i, one] of this.#taken.entries()) this.#fill(i, one);
