@@ -60,7 +60,7 @@ export function makeSelfBeatSender(
 export class SelfBeatSender implements Deadline {
   readonly #options: SelfBeatSenderOptions;
   #dueNs = 0;
-  /** By address family: opened when it is needed. */
+  /** By address family: opened when it is needed, closed when no listener has it any more. */
   readonly #sockets = new Map<number, number>();
   readonly #known = new Map<number, Known>();
 
@@ -86,6 +86,7 @@ export class SelfBeatSender implements Deadline {
       if (result === -EAGAIN) this.#dueNs = nowNs + RETRY_NS;
       this.#tell(number, known, isForbidden(result));
     }
+    this.#closeUnused();
   }
 
   // A reload may have put another one in its place, or given it another socket: what was under way
@@ -129,6 +130,16 @@ export class SelfBeatSender implements Deadline {
     fd = openSocket(family, SOCK_DGRAM);
     if (fd >= 0) this.#sockets.set(family, fd);
     return fd;
+  }
+
+  /** Those of a family that no listener has any more: a reload leaves no descriptor. */
+  #closeUnused(): void {
+    const { listenerOf, numbers } = this.#options;
+    for (const [family, fd] of this.#sockets) {
+      if (numbers().some((number) => listenerOf(number).ownAddress?.family === family)) continue;
+      close(fd);
+      this.#sockets.delete(family);
+    }
   }
 
   #tell(number: number, known: Known, isImpossible: boolean): void {

@@ -10,6 +10,7 @@ import type { Listener } from "../../src/listener/listener.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
 import { SELF_BEATS, SelfBeats } from "../../src/observer/self_beats.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { ScriptedListener } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -195,5 +196,17 @@ describe("SelfBeatSender", () => {
     for (let i = 0; i < 6; i++) second();
     expect(beats.areRound()).toBe(true);
     expect(lines).toEqual([]);
+  });
+
+  test("keeps no socket for a kind of address that no listener has any more", () => {
+    unix();
+    sender.maintain(nowNs);
+    const before = openDescriptors();
+    const gone = udp("127.0.0.1");
+    second();
+    listeners.pop();
+    gone.close();
+    second();
+    expect(openedSince(before)).toEqual([]);
   });
 });
