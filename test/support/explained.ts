@@ -33,7 +33,7 @@ export function expectPrinted(title: string, text: string): void {
 
 /** It is known that the process itself has sent a beat. */
 export function untilProven(daemon: DaemonProcess, pid: number): Promise<void> {
-  const isProven = async () => (await explanation(daemon, pid)).member!.proof.proven;
+  const isProven = async () => (await explanation(daemon, pid)).member?.proof.proven === true;
   return until(`${pid} to be proven`, isProven);
 }
 
