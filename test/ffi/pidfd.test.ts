@@ -93,7 +93,7 @@ describe.if(tellsExits)("pidfdWaitStatus() (needs Linux 6.15)", () => {
     expect(pidfdWaitStatus(pidfd)).toBe(-EAGAIN);
     readiness.change(pidfd, 0);
     expect(readiness.look()).toBe(0);
-    await child.endParent();
+    child.reap();
     await until("its end", () => readiness.look() === 1);
     expect(readiness.readyEvents(0) & POLLHUP).toBe(POLLHUP);
     expect(pidfdWaitStatus(pidfd)).toBe(768);

@@ -171,7 +171,7 @@ describe.if(IS_LINUX)("EndWatch", () => {
       look(watch);
       return watch.nextDeadlineNs() < Number.POSITIVE_INFINITY;
     });
-    await child.endParent();
+    child.reap();
     const [end] = await nextEnds(watch);
     expect(end).toMatchObject({ pid: child.pid, generation });
     expect([768, Number.NaN]).toContain(end!.waitStatus);
