@@ -7,25 +7,12 @@ SIGUSR2 (status 0). The parent waits for each and starts nobody anew.
 import os
 import signal
 import socket
-import struct
 import sys
 import time
 
+from frames import frame
+
 BEAT_EVERY_S = 0.2
-
-
-def crc32c(data):
-    state = 0xFFFFFFFF
-    for byte in data:
-        state ^= byte
-        for _ in range(8):
-            state = state >> 1 ^ (0x82F63B78 if state & 1 else 0)
-    return state ^ 0xFFFFFFFF
-
-
-def frame(nonce):
-    head = struct.pack("<2sBBIQQI", b"VA", 2, 0, os.getpid(), time.monotonic_ns(), nonce, 0)
-    return head + struct.pack("<I", crc32c(head))
 
 
 def crash(_signal, _frame):

@@ -167,7 +167,7 @@ export function madeByUnit(path: string): SocketPathError {
   return new SocketPathError(
     "AddrInUse",
     `cannot bind ${path}: a socket unit has made the socket, and only it can do so again`,
-    "systemctl restart varta-watch.socket varta-watch.service",
+    "stop the socket unit and the service, then start both: systemctl restarts no socket unit of a service that runs",
   );
 }
 

@@ -18,8 +18,8 @@ const BEATS_PER_S = 10;
 const BEATS_PER_MS = (AGENTS * BEATS_PER_S) / 1_000;
 const QUEUE_LENGTH = 512;
 const RESTARTS = 4;
-/** RestartSec of the unit. */
-const AWAY_MS = 100;
+/** RestartSec of the unit, as late as systemd may be on average. */
+const AWAY_MS = 145;
 
 /** The length of queues is that of the network namespace in which a socket is made. */
 const WITH_QUEUE = [

@@ -1,0 +1,154 @@
+#!/bin/bash
+# Inside of a box: sockets that outlive the daemon, with a hundred agents that beat ten times a second
+# into a queue of 512. Over a restart, a package upgrade and kill -9 no send fails, and every beat
+# counts. Then what is not kept, and sockets that a socket unit makes.
+set -u
+source /srv/test/checks.sh
+version=$1
+file=/etc/varta/varta.toml
+socket=/run/varta/varta.sock
+tally=/var/tmp/tally
+export_file=/var/log/varta/events.tsv
+# The administrator's length of queues wins over the package's.
+echo 'net.unix.max_dgram_qlen = 512' >/etc/sysctl.d/zz-queue.conf
+useradd --user-group alice
+apt() { apt-get -q -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"; }
+package() { echo /srv/repo/"apt$1"/pool/main/v/varta-watch/*-"$1"_amd64.deb; }
+apt install "$(package 1)" >/dev/null 2>&1
+cp $file /tmp/plain.toml
+figure "systemd" "$(systemctl --version | sed -n '1s/systemd //p')"
+
+inode() { stat -c %i "${1:-$socket}"; }
+stored() { unit NFileDescriptorStore; }
+active() { [ "$(systemctl is-active varta-watch)" = active ]; }
+inherits() { journalctl --sync; said 'msg="?listening.* inherited=true'; }
+fleet() { python3 /srv/test/fleet.py "$@"; }
+
+# Since when the daemon was gone until it was back, in ms: when it was told to go, or was seen dead.
+gap() {
+  local left back
+  left=$(unit ActiveExitTimestampMonotonic)
+  back=$(unit ActiveEnterTimestampMonotonic)
+  echo $(((back - left) / 1000))
+}
+
+# Name, command: the daemon goes and comes back meanwhile. The gap is what a queue of 512 must bear,
+# for half a second; a machine that has better things to do is only asked for the figure.
+busy=0
+outage() {
+  local name=$1 before gaps=()
+  for _ in 1 2 3; do
+    before=$(unit MainPID)
+    eval "$2" >/tmp/outage 2>&1
+    within 30 'active && [ "$(unit MainPID)" != "$before" ]' || break
+    gaps+=("$(gap)")
+    if [ "${gaps[-1]}" -lt 400 ]; then break; fi
+    busy=1
+  done
+  figure "gap, $name" "${gaps[*]} ms"
+  check "$name: there is another daemon" '[ "$(unit MainPID)" != "$before" ] || { cat /tmp/outage; false; }'
+  check "in less than 400 ms, unless the machine is busy" '[ "${gaps[-1]}" -lt 400 ] || loaded'
+}
+loaded() { awk -v cores="$(nproc)" '{ exit $1 < 2 * cores }' /proc/loadavg; }
+
+echo "-- a hundred agents, ten beats a second each"
+cat >>$file <<T
+
+[export]
+file = "$export_file"
+events = ["beat", "boot", "shutdown", "stall"]
+T
+systemctl restart varta-watch
+mark
+systemd-run --quiet --unit=fleet --property=User=alice --property=SupplementaryGroups=varta \
+  python3 /srv/test/fleet.py run $socket 100 10 $tally
+tell_fleet() { kill -s "$1" -- "-$(unit MainPID fleet)"; }
+check_within "all of them beat" 20 '[ "$(cut -f 2,3 $export_file | grep ^beat | sort -u | wc -l)" = 100 ]'
+made=$(inode)
+check "systemd keeps two sockets, the one of the beats with a queue of 512" '[ "$(stored)" = 2 ]'
+outage "restart" 'systemctl restart varta-watch'
+# As the first time since it was started by hand: systemd 254 and later wait longer each time.
+killing() {
+  systemctl reset-failed varta-watch
+  kill -9 "$before"
+  within 5 '[ ! -e "/proc/$before" ]' && tell_fleet USR1
+}
+outage "kill -9" killing
+outage "upgrade" 'apt install --reinstall "$(package 2)"'
+check "release 2 runs now" '[ "$(dpkg-query -W -f "\${Version}" varta-watch)" = "$version-2" ] && [ "$(readlink "/proc/$(unit MainPID)/exe")" = /usr/bin/varta-watch ]'
+began=$SECONDS
+for round in 1 2 3 4 5 6 7 8 9 10; do
+  systemctl restart varta-watch
+  if [ "$(gap)" -ge 400 ]; then busy=1; fi
+  timeout 20 systemctl reload varta-watch
+done
+figure "ten restarts and ten reloads" "$((SECONDS - began)) s"
+check "the store has not grown after twenty restarts and reloads" '[ "$(stored)" = 2 ]'
+check "by the socket of the beginning" '[ "$(inode)" = "$made" ] && inherits'
+sleep 0.5
+tell_fleet TERM
+check_within "the agents end" 10 '[ "$(grep -c ^end $tally)" = 100 ]'
+failures=$(fleet failed $tally)
+check "no send of theirs was refused" '[[ "$failures" =~ ^ECONNREFUSED\ 0,\ ENOENT\ 0,\ EAGAIN\ [0-9]+,\ other\ 0$ ]]'
+# A queue of 512 lasts for half a second.
+check "and none met a full queue, unless the machine was busy" '[ "$busy" = 1 ] || loaded || [[ "$failures" =~ EAGAIN\ 0, ]]'
+figure "sends that failed" "$failures"
+check_within "and every beat counted" 10 'fleet missed $tally $export_file'
+figure "beats" "$(fleet missed $tally $export_file | head -n 1)"
+check "nobody was stalled" '! grep -P "\tstall\t" $export_file'
+
+echo "-- what is not as it was"
+# Line or key, and what stands in its place.
+configure() { sed "s|$1|$2|" /tmp/plain.toml >$file; }
+restart_says() {
+  mark
+  systemctl restart varta-watch && journalctl --sync && said "$1" && beat "${2:-$socket}"
+}
+cp /tmp/plain.toml $file
+systemctl restart varta-watch
+configure /run/varta/varta.sock /run/varta/other.sock
+check "another path: the old one is closed, and its file removed" 'restart_says "descriptor closed.* reason=\"no configured path has its file" /run/varta/other.sock && [ ! -e $socket ]'
+cp /tmp/plain.toml $file
+check "and back again" 'restart_says "listening" && [ ! -e /run/varta/other.sock ]'
+sysctl -q net.unix.max_dgram_qlen=256
+check "another length of queues: made anew" 'restart_says "stored socket made anew.* reason=\"its queue has length 512, net.unix.max_dgram_qlen is 256"'
+sysctl -q net.unix.max_dgram_qlen=512
+configure '"0660"' '"0666"'
+check "another mode: made anew" 'restart_says "stored socket made anew.* reason=\"it was made with mode 0660, want 0666"'
+cp /tmp/plain.toml $file
+check "another mode by a reload: it is the same socket" 'before=$(inode) && systemctl reload varta-watch && [ "$(inode)/$(stored)" = "$before/2" ] && restart_says inherited'
+check "a socket that was removed by hand: made anew" 'rm $socket && restart_says "listening" && ! said "listening.* inherited"'
+check "and the store has not grown" '[ "$(stored)" = 2 ]'
+
+echo "-- what is not kept"
+check "stop: neither socket nor directory" 'systemctl stop varta-watch && [ "$(stored)" = 0 ] && [ ! -e /run/varta ]'
+check "start: new ones" 'mark; systemctl start varta-watch && beat && ! inherits'
+echo 'x = = 1' >>$file
+rm /var/lib/varta/last-good.*
+check "exit 78: no socket is left that nobody reads" 'refused systemctl restart varta-watch; within 5 "[ \"\$(unit ExecMainStatus)/\$(stored)\" = 78/0 ]"'
+cp /tmp/plain.toml $file
+
+echo "-- a socket unit"
+mkdir -p /etc/systemd/system/varta-watch.s{ervice,ocket}.d
+printf '[Service]\nRuntimeDirectoryPreserve=yes\n' >/etc/systemd/system/varta-watch.service.d/keep.conf
+systemctl daemon-reload
+check "it is enabled as is written in it" 'systemctl enable --now varta-watch.socket'
+mark
+check "the first beat starts the daemon" 'beat && within 20 active && within 10 "journalctl --sync; said \"member came\""'
+check "which takes the socket as it is, and stores its control socket alone" 'inherits && [ "$(stored)" = 1 ] && ! journal | grep -q level=warn'
+made=$(inode)
+check "after a stop the socket is there, and a beat starts it again" 'mark; systemctl stop varta-watch; [ "$(inode)" = "$made" ] && beat && within 20 active && within 10 "journalctl --sync; said \"member came\""'
+check "a restart of the socket unit under it fails, and no beat does" 'refused systemctl restart varta-watch.socket; [ "$(inode)" = "$made" ] && beat'
+both() { systemctl stop varta-watch.socket varta-watch && systemctl start varta-watch.socket varta-watch; }
+check "both are stopped and started" 'mark; both && beat && inherits'
+printf '[Socket]\nSocketMode=0666\n' >/etc/systemd/system/varta-watch.socket.d/mode.conf
+systemctl daemon-reload
+mark
+check "another mode than the listener's is one warning" 'both && beat && journalctl --sync && [ "$(journal | grep level=warn | grep -c "socket unit differs.*SocketMode=0666, mode is 0660")/$(journal | grep -c level=warn)" = 1/1 ]'
+echo 'x = = 1' >>$file
+rm /var/lib/varta/last-good.*
+systemctl restart varta-watch 2>/dev/null
+beat >/dev/null 2>&1
+check_within "a configuration at fault ends the socket unit after five tries" 20 '[ "$(unit Result varta-watch.socket)/$(unit ExecMainStatus)" = trigger-limit-hit/78 ]'
+
+tell_counts
