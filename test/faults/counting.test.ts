@@ -5,6 +5,7 @@ import {
   judgeDescriptors,
   judgeRecoveries,
   judgeRows,
+  judgeSends,
   judgeStalls,
   type Testimony,
   toldStalls,
@@ -24,6 +25,7 @@ const DEAD: Silence = {
 
 const NOTHING: Testimony = {
   stalls: [],
+  ends: [],
   recoveries: [],
   loggedStalls: [],
   auditedPids: [],
@@ -125,6 +127,18 @@ describe("toldStalls()", () => {
     const told = toldStalls({ ...NOTHING, stalls: [at(7)], loggedStalls });
     expect(told.map(({ pid }) => pid)).toEqual([7, 7, 8]);
   });
+
+  test("takes the end of a process that is in no stall, and of one that is as the same news", () => {
+    const told = toldStalls({ ...NOTHING, stalls: [at(7)], ends: [at(7), at(8)] });
+    expect(told.map(({ pid }) => pid)).toEqual([7, 8]);
+  });
+});
+
+test("judgeSends() counts every send that was refused, and says why", () => {
+  expect(judgeSends({ full: 0, other: 0 })).toEqual({ count: 0, findings: [] });
+  const { count, findings } = judgeSends({ full: 2, other: 1 });
+  expect(count).toBe(3);
+  expect(findings).toHaveLength(2);
 });
 
 describe("judgeRecoveries()", () => {
@@ -143,6 +157,7 @@ describe("judgeRows()", () => {
 
   test("finds nothing where export and audit log have all that others know of", () => {
     const whole: Testimony = {
+      ends: [],
       stalls: [at(7)],
       loggedStalls: [at(7)],
       recoveries: [at(7)],

@@ -1,5 +1,6 @@
 // From what the harness knows and what the daemon testified, the counts of a row: pure, so that a
 // test can show it every mistake that a daemon could make.
+import type { Refused } from "../support/crew.ts";
 import { type Silence, SLACK_MS } from "./truth.ts";
 
 /** Something that the daemon said or did about a process. */
@@ -11,6 +12,8 @@ export interface Told {
 export interface Testimony {
   /** Stalls of the export. */
   readonly stalls: readonly Told[];
+  /** Unclean ends of the export: of who died while no daemon was there, this is all that is told. */
+  readonly ends: readonly Told[];
   /** What the recovery command itself wrote down when it ran. */
   readonly recoveries: readonly Told[];
   /** Stalls of the log; a log that nobody could read says nothing. */
@@ -29,6 +32,8 @@ export interface Counts {
   readonly falseRecoveries: number;
   readonly lostRows: number;
   readonly leakedDescriptors: number;
+  /** Sends that the kernel refused an agent: no place in the queue, or nobody at the socket. */
+  readonly failedBeats: number;
 }
 
 export type CountName = keyof Counts;
@@ -41,16 +46,18 @@ export interface Judged {
 
 /**
  * What an operator heard of: the export, and of processes that are missing there the log. That a
- * row is missing is counted as a lost row.
+ * row is missing is counted as a lost row. The end of a process that stalled is the same news.
  */
-export function toldStalls({ stalls, loggedStalls }: Testimony): Told[] {
-  const left = countsOf(stalls.map(({ pid }) => pid));
+export function toldStalls({ stalls, ends, loggedStalls }: Testimony): Told[] {
+  const stalled = new Set(stalls.map(({ pid }) => pid));
+  const onlyEnded = ends.filter(({ pid }) => !stalled.has(pid));
+  const left = countsOf([...stalls, ...onlyEnded].map(({ pid }) => pid));
   const onlyLogged = loggedStalls.filter(({ pid }) => {
     const count = left.get(pid) ?? 0;
     left.set(pid, count - 1);
     return count <= 0;
   });
-  return [...stalls, ...onlyLogged];
+  return [...stalls, ...onlyEnded, ...onlyLogged];
 }
 
 /** Of missed silences that are named below a row. */
@@ -125,6 +132,15 @@ export function judgeDescriptors(
     findings.push(`${more} more open: ${kind}`);
   }
   return { count, findings };
+}
+
+/** Sends that the kernel refused. */
+export function judgeSends({ full, other }: Refused): Judged {
+  const findings = [
+    ...(full > 0 ? [`${full} beats found no place in the queue`] : []),
+    ...(other > 0 ? [`${other} beats found nobody who receives`] : []),
+  ];
+  return { count: full + other, findings };
 }
 
 /** Who was told about which silence first, and what was told about none, or a second time. */

@@ -41,6 +41,8 @@ export const NO_FREEZER: string | undefined =
 export class Freezer implements AsyncDisposable {
   readonly #directory = `${version!.root}/varta-faults-${process.pid}`;
   readonly #pids: number[] = [];
+  /** Groups below, as the services of a slice have. */
+  readonly #groups = new Set<string>();
   /** Of a harness that is interrupted nothing may stay frozen. */
   readonly #thawAtExit = () => this.#set(version!.thaw);
 
@@ -49,8 +51,12 @@ export class Freezer implements AsyncDisposable {
     process.once("exit", this.#thawAtExit);
   }
 
-  add(pid: number): void {
-    writeFileSync(`${this.#directory}/cgroup.procs`, `${pid}`);
+  /** Into a group below, which is frozen with the one above. */
+  add(pid: number, group: string): void {
+    const directory = `${this.#directory}/${group}`;
+    if (!this.#groups.has(group)) mkdirSync(directory);
+    this.#groups.add(group);
+    writeFileSync(`${directory}/cgroup.procs`, `${pid}`);
     this.#pids.push(pid);
   }
 
@@ -69,7 +75,9 @@ export class Freezer implements AsyncDisposable {
     await this.thaw();
     process.off("exit", this.#thawAtExit);
     for (const pid of this.#pids) moved(pid);
-    await until("the group to be empty", () => isRemoved(this.#directory));
+    for (const group of this.#groups)
+      await until("the group to be empty", () => isRemoved(`${this.#directory}/${group}`));
+    await until("the group to be gone", () => isRemoved(this.#directory));
   }
 
   #set(word: string): void {

@@ -10,8 +10,6 @@ export interface FaultRow {
   /** In words, why the fault cannot be made here; undefined = it can. */
   readonly whyNot?: string | undefined;
   readonly bounds?: (isQuick: boolean) => Bounds;
-  /** The fault is that processes stand still: a machine that does the same is no excuse. */
-  readonly isStarving?: boolean;
   readonly run: (isQuick: boolean) => Promise<Outcome>;
 }
 

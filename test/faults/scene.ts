@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { type Page, sumOf } from "../metrics/page.ts";
 import { Crew } from "../support/crew.ts";
 import { DaemonProcess } from "../support/daemon_process.ts";
+import type { ShiftedClocks } from "../support/shifted_clocks.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import {
@@ -13,6 +14,7 @@ import {
   judgeRows,
   judgeStalls,
   type Judged,
+  judgeSends,
   toldStalls,
   type Testimony,
 } from "./counting.ts";
@@ -22,10 +24,10 @@ import {
   auditedPids,
   chainFaults,
   descriptorKinds,
-  type ExportedRows,
-  exportedRows,
+  ExportTail,
   loggedStalls,
   notedRecoveries,
+  type ToldRow,
 } from "./witness.ts";
 
 export const THRESHOLD_MS = 1_000;
@@ -35,6 +37,9 @@ const SETTLED_MS = 1.5 * THRESHOLD_MS;
 const CLOSED_MS_MAX = 3_000;
 /** More than the longest queue needs to be taken. */
 const DRAINED_MS = 300;
+const LOOK_MS = 20;
+/** Of a daemon whose clocks are hours ahead. */
+const LIFE_S_MAX = 86_400;
 
 export interface SceneOptions {
   readonly agents: number;
@@ -43,19 +48,31 @@ export interface SceneOptions {
   readonly queue?: number;
   /** More lines of the configuration. */
   readonly config?: string;
+  /** More lines of its section [observer]. */
+  readonly observer?: string;
   /** A program that becomes the daemon by execve(2). */
   readonly as?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Other clocks for the daemon. */
+  readonly clocks?: ShiftedClocks;
+  /** Instead of the varta-watch under test. */
+  readonly program?: string;
   /** Serve metrics; not in a network namespace of its own, and not behind `as`. */
   readonly metrics?: boolean;
-  /** Where export and audit log are; default: the directory of the daemon. */
+  /** Where export, audit log and state are; default: the directory of the daemon. */
   readonly filesIn?: string;
 }
 
-/** A process that the harness ended. */
-export interface Death {
+/** A process that the harness silenced. */
+export interface Silenced {
   readonly pid: number;
   readonly atMs: number;
+}
+
+/** One that was killed, and one that was frozen and stays so. */
+export interface Lost {
+  readonly dead: Silenced;
+  readonly frozen: Silenced;
 }
 
 export class Scene implements AsyncDisposable {
@@ -67,16 +84,20 @@ export class Scene implements AsyncDisposable {
   readonly #lives: DaemonProcess[] = [];
   readonly #options: SceneOptions;
   readonly #sent = new Map<number, number>();
+  readonly #frozen: number[] = [];
+  readonly #notes: string[] = [];
+  readonly #tail: ExportTail;
+  /** With other clocks the times that a daemon writes are not those of the harness. */
+  #looking: Timer | undefined;
   #descriptors: ReadonlyMap<string, number> = new Map();
   #lastPage: Page | undefined;
   #endLoad: () => Promise<void> = () => Promise.resolve();
-  readonly #looked = Promise.withResolvers<void>();
 
   /** A daemon that knows its agents, none of which is silent. */
   static async begin(options: SceneOptions): Promise<Scene> {
     const scene = new Scene(options);
     try {
-      mkdirSync(scene.directory.at("state"), { mode: 0o700 });
+      mkdirSync(`${scene.files}/state`, { mode: 0o700 });
       await scene.start();
       await scene.crew.impatient();
       await scene.hire(options.agents);
@@ -92,6 +113,8 @@ export class Scene implements AsyncDisposable {
   private constructor(options: SceneOptions) {
     this.#options = options;
     this.crew = new Crew(this.directory.at("varta.sock"));
+    this.#tail = new ExportTail(`${this.files}/events.jsonl`);
+    if (options.clocks) this.#looking = setInterval(() => this.#tail.look(), LOOK_MS);
   }
 
   /** The one that runs, or ran last. */
@@ -105,18 +128,22 @@ export class Scene implements AsyncDisposable {
 
   /** A daemon in the place of the one that ended. */
   async start(as: readonly string[] = []): Promise<void> {
-    const { metrics = false, env = {} } = this.#options;
+    const { metrics = false, env = {}, clocks, program } = this.#options;
     const through = [...queueOf(this.#options.queue), ...(this.#options.as ?? []), ...as];
     const daemon = new DaemonProcess({
       directory: this.directory.path,
       config: this.configuration(),
       metrics,
-      env: { ...env, STATE_DIRECTORY: this.directory.at("state") },
+      ...(clocks && { args: ["--shutdown-after-secs", `${LIFE_S_MAX}`] }),
+      env: { ...env, ...clocks?.env, STATE_DIRECTORY: `${this.files}/state` },
+      ...(program !== undefined && { program }),
       ...(through.length > 0 && { as: through }),
     });
     this.#lives.push(daemon);
     // Its log may be what is stuck: it takes beats when somebody answers at its socket.
-    await until("the daemon to take beats", () => daemon.hasExited || hasBoot(this, daemon));
+    const isThere = () =>
+      daemon.hasExited || daemon.saying("ready").length > 0 || this.#hasBoot(daemon);
+    await until("the daemon to take beats", isThere);
     if (daemon.hasExited) throw new Error(`the daemon did not start: ${daemon.stderr}`);
   }
 
@@ -125,27 +152,37 @@ export class Scene implements AsyncDisposable {
     const hired = await this.crew.agents({ count, intervalMs });
     this.pids.push(...hired);
     await until("every agent to be heard", () => {
-      const heard = new Set(this.exported().beats);
+      const { heard } = this.#tail.look();
       return hired.every((pid) => heard.has(pid));
     });
   }
 
-  /** Kills one agent. It is no fault yet: somebody has to be told until when it is to be told. */
-  async kill(): Promise<Death> {
+  /**
+   * Kills one agent and freezes another one. Nobody is missed yet: somebody has to be told until
+   * when they are to be told.
+   */
+  async lose(): Promise<Lost> {
+    const frozen = { pid: this.pids.pop()!, atMs: Date.now() };
+    this.#frozen.push(frozen.pid);
+    process.kill(frozen.pid, "SIGSTOP");
+    return { dead: await this.kill(), frozen };
+  }
+
+  async kill(): Promise<Silenced> {
     const pid = this.pids.shift()!;
     const atMs = Date.now();
     this.#sent.set(pid, await this.crew.kill(pid));
     return { pid, atMs };
   }
 
-  /** A death that has to be told, by a daemon that can hear since `heardFromMs`. */
-  died({ pid, atMs }: Death, how: string, heardFromMs = atMs): void {
-    this.truth.silenced(pid, atMs, { how, heardFromMs, thresholdMs: THRESHOLD_MS });
+  /** They have to be told, by a daemon that can hear since `heardFromMs`. */
+  lost({ dead, frozen }: Lost, when: string, heardFromMs?: number): void {
+    this.died(dead, `killed ${when}`, heardFromMs);
+    this.died(frozen, `frozen ${when}`, heardFromMs);
   }
 
-  /** Resolves when judge() has seen what is told, and is about to count. */
-  get looked(): Promise<void> {
-    return this.#looked.promise;
+  died({ pid, atMs }: Silenced, how: string, heardFromMs = atMs): void {
+    this.truth.silenced(pid, atMs, { how, heardFromMs, thresholdMs: THRESHOLD_MS });
   }
 
   /** The metrics as they were when the row was judged. */
@@ -167,8 +204,10 @@ export class Scene implements AsyncDisposable {
     const page = this.#options.metrics ? await this.daemon.page() : undefined;
     this.#lastPage = page;
     const counted = page === undefined ? 0 : sumOf(page, "varta_export_dropped_total");
+    const sends = judgeSends(await this.crew.refused());
     const quietMs = Date.now();
-    this.#looked.resolve();
+    // They cannot count their beats while they are frozen.
+    for (const pid of this.#frozen) process.kill(pid, "SIGCONT");
     for (const [pid, sent] of await this.crew.quiet()) this.#sent.set(pid, sent);
     await Bun.sleep(DRAINED_MS);
     const exitCode = await this.daemon.stop();
@@ -178,22 +217,24 @@ export class Scene implements AsyncDisposable {
     const { falseStalls, missedStalls } = judgeStalls(silences, toldStalls(testimony));
     const falseRecoveries = judgeRecoveries(silences, testimony.recoveries);
     const rows = lessCounted(judgeRows(testimony, this.#sent), counted);
-    const all = [falseStalls, missedStalls, falseRecoveries, rows, descriptors];
+    const all = [falseStalls, missedStalls, falseRecoveries, rows, descriptors, sends];
     return {
-      faults,
+      faults: faults + silences.length,
       counts: {
         falseStalls: falseStalls.count,
         missedStalls: missedStalls.count,
         falseRecoveries: falseRecoveries.count,
         lostRows: rows.count,
         leakedDescriptors: descriptors.count,
+        failedBeats: sends.count,
       },
-      findings: all.flatMap(({ findings }) => findings),
+      findings: [...all.flatMap(({ findings }) => findings), ...this.#notes],
     };
   }
 
-  exported(): ExportedRows {
-    return exportedRows(`${this.files}/events.jsonl`);
+  /** A line below the row. */
+  note(text: string): void {
+    this.#notes.push(text);
   }
 
   configuration(more = this.#options.config ?? ""): string {
@@ -201,6 +242,7 @@ export class Scene implements AsyncDisposable {
     return `
 [observer]
 threshold = "${THRESHOLD_MS}ms"
+${this.#options.observer ?? ""}
 
 [export]
 file = "${this.files}/events.jsonl"
@@ -216,6 +258,7 @@ ${more}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#looking);
     // A daemon that was left stopped or frozen dies of SIGKILL all the same.
     for (const daemon of this.#lives) await daemon[Symbol.asyncDispose]();
     await this.crew[Symbol.asyncDispose]();
@@ -225,7 +268,8 @@ ${more}`;
   async #lookOn(): Promise<void> {
     const toldAfterMs = Date.now() + 2 * THRESHOLD_MS + SLACK_MS;
     const isTold = () => {
-      const told = new Set(this.exported().stalls.map(({ pid }) => pid));
+      const { stalls, ends } = this.#tail.look();
+      const told = new Set([...stalls, ...ends].map(({ pid }) => pid));
       return this.truth.silences.every(({ pid }) => told.has(pid));
     };
     while (Date.now() < toldAfterMs) await Bun.sleep(50);
@@ -245,22 +289,27 @@ ${more}`;
 
   /** What was said before the harness itself made every agent silent. */
   #testimony(quietMs: number): Testimony {
-    const isEarlier = ({ atMs }: Death) => atMs < quietMs;
-    const { stalls, beats } = this.exported();
+    const isEarlier = ({ atMs }: Silenced) => atMs < quietMs;
+    const earlier = (rows: readonly ToldRow[]) =>
+      rows
+        .map(({ pid, atMs, seenMs }) => ({ pid, atMs: this.#options.clocks ? seenMs : atMs }))
+        .filter(isEarlier);
+    const { stalls, ends, beats } = this.#tail.look();
     const audit = `${this.files}/audit.log`;
     return {
-      stalls: stalls.filter(isEarlier),
+      stalls: earlier(stalls),
+      ends: earlier(ends),
       beats,
       recoveries: notedRecoveries(this.directory.at("recovered")).filter(isEarlier),
-      loggedStalls: this.#lives.flatMap(({ lines }) => loggedStalls(lines)).filter(isEarlier),
+      loggedStalls: earlier(this.#lives.flatMap(({ lines }) => loggedStalls(lines))),
       auditedPids: auditedPids(audit),
       chainFaults: chainFaults(audit),
     };
   }
-}
 
-function hasBoot(scene: Scene, daemon: DaemonProcess): boolean {
-  return exportedRows(`${scene.files}/events.jsonl`).boots.includes(daemon.pid);
+  #hasBoot(daemon: DaemonProcess): boolean {
+    return this.#tail.look().boots.includes(daemon.pid);
+  }
 }
 
 function queueOf(queue: number | undefined): readonly string[] {

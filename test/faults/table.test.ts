@@ -9,6 +9,7 @@ const ZERO: Counts = {
   falseRecoveries: 0,
   lostRows: 0,
   leakedDescriptors: 0,
+  failedBeats: 0,
 };
 
 function ran(counts: Partial<Counts>, bounds = {}): RowResult {

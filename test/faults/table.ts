@@ -13,6 +13,8 @@ export interface Outcome {
   readonly faults: number;
   readonly counts: Counts;
   readonly findings: readonly string[];
+  /** Those that depend on how long something took. */
+  readonly bounds?: Bounds;
 }
 
 /** What became of a row. */
@@ -27,13 +29,14 @@ const COUNT_NAMES: readonly CountName[] = [
   "falseRecoveries",
   "lostRows",
   "leakedDescriptors",
+  "failedBeats",
 ];
 const TITLES: readonly string[] = [
   ...["row", "load", "faults", "false stalls", "missed stalls"],
-  ...["false recoveries", "lost rows", "leaked descriptors", ""],
+  ...["false recoveries", "lost rows", "leaked descriptors", "failed beats", ""],
 ];
 const NAME_WIDTH = 24;
-const LOAD_WIDTH = 24;
+const LOAD_WIDTH = 29;
 
 export function headLine(): string {
   return line(TITLES);

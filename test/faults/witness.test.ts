@@ -1,35 +1,44 @@
 // What a daemon left behind, as the harness reads it (test/README.md).
 import { describe, expect, test } from "bun:test";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, writeFileSync } from "node:fs";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import {
   auditedPids,
   chainFaults,
   descriptorKinds,
-  exportedRows,
+  ExportTail,
   notedRecoveries,
 } from "./witness.ts";
 
-describe("exportedRows()", () => {
-  test("reads stalls with their time, beats and starts, and no half row", () => {
+const STALLED_MS = Date.parse("2026-01-02T03:04:06.678Z");
+
+describe("ExportTail", () => {
+  test("reads stalls and ends with their time, beats and starts, and no half row", () => {
     using directory = new TemporaryDirectory();
     const rows = [
       '{"t":"2026-01-02T03:04:05.678Z","observer_ns":0,"kind":"boot","pid":9}',
       '{"t":"2026-01-02T03:04:05.678Z","observer_ns":1,"kind":"beat","pid":7}',
       '{"t":"2026-01-02T03:04:06.678Z","observer_ns":2,"kind":"stall","pid":7}',
+      '{"t":"2026-01-02T03:04:06.678Z","observer_ns":2,"kind":"exit","pid":6}',
       '{"t":"2026-01-02T03:04:06.678Z","observer_ns":3,"ki',
       '{"t":"2026-01-02T03:04:06.678Z","observer_ns":4,"kind":"beat","pid":8}',
     ];
     writeFileSync(directory.at("events"), rows.join("\n"));
-    expect(exportedRows(directory.at("events"))).toEqual({
-      boots: [9],
-      beats: [7],
-      stalls: [{ pid: 7, atMs: Date.parse("2026-01-02T03:04:06.678Z") }],
-    });
+    const { boots, beats, stalls, ends } = new ExportTail(directory.at("events")).look();
+    expect({ boots, beats }).toEqual({ boots: [9], beats: [7] });
+    expect(stalls).toMatchObject([{ pid: 7, atMs: STALLED_MS }]);
+    expect(ends).toMatchObject([{ pid: 6, atMs: STALLED_MS }]);
   });
 
-  test("of a file that is not there yet are none", () => {
-    expect(exportedRows("/nonexistent/events").beats).toEqual([]);
+  test("takes a row once, when its end is there", () => {
+    using directory = new TemporaryDirectory();
+    const tail = new ExportTail(directory.at("events"));
+    expect(tail.look().beats).toEqual([]);
+    writeFileSync(directory.at("events"), '{"kind":"beat","pid":7}\n{"kind":"be');
+    expect(tail.look().beats).toEqual([7]);
+    appendFileSync(directory.at("events"), 'at","pid":8}\n');
+    expect(tail.look().beats).toEqual([7, 8]);
+    expect(tail.look().beats).toEqual([7, 8]);
   });
 });
 

@@ -16,6 +16,9 @@
  *       -> agents PID
  *   quiet
  *       agents fall silent and stay alive -> sent PID:BEATS...
+ *   refused
+ *       sends that the kernel refused all agents up to now, because the queue was full and for other
+ *       causes -> refused FULL OTHER
  *   signal PID NUMBER
  *       signals an agent -> signalled PID
  *   kill PID
@@ -46,6 +49,7 @@ enum { AGENTS_MAX = 8192, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 6550
 
 struct shared {
   volatile int quiet;
+  volatile uint64_t full, other;
   struct agent {
     volatile int pid;
     volatile int finished;
@@ -114,6 +118,7 @@ static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t bea
       next += interval_ns;
       if (next < now_ns()) next = now_ns() + interval_ns;
     } else {
+      __atomic_add_fetch(errno == EAGAIN ? &shared->full : &shared->other, 1, __ATOMIC_RELAXED);
       next = now_ns() + again_ns;
     }
   }
@@ -218,6 +223,10 @@ static void quiet(void) {
   printf("\n");
 }
 
+static void refused(void) {
+  printf("refused %llu %llu\n", (unsigned long long)shared->full, (unsigned long long)shared->other);
+}
+
 static void put_random(uint8_t *bytes, int size) {
   static uint64_t state = 0xc0ffee;
   for (int i = 0; i < size; i++) {
@@ -287,6 +296,7 @@ int main(int argc, char **argv) {
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
     else if (sscanf(line, "short %d %d", &a, &b) == 2) printf("ended %d\n", short_lives(a, b));
     else if (strcmp(line, "quiet\n") == 0) quiet();
+    else if (strcmp(line, "refused\n") == 0) refused();
     else if (sscanf(line, "signal %d %d", &a, &b) == 2) printf("signalled %d\n", kill(a, b) == 0 ? a : 0);
     else if (sscanf(line, "kill %d", &a) == 1) printf("sent %d:%llu\n", a, (unsigned long long)end_agent(a));
     else if (sscanf(line, "send %lld %d %d %15s %d", &n, &a, &b, content, &status) == 5 && a <= DATAGRAM_MAX &&

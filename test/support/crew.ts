@@ -36,6 +36,13 @@ export interface Datagrams {
   readonly pid?: number;
 }
 
+export interface Refused {
+  /** The queue had no place. */
+  readonly full: number;
+  /** Nobody receives at the socket, or there is none. */
+  readonly other: number;
+}
+
 export class Crew implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #answers: string[] = [];
@@ -88,6 +95,12 @@ export class Crew implements AsyncDisposable {
   async quiet(): Promise<Map<number, number>> {
     const [, ...sent] = await this.#ask("quiet");
     return new Map(sent.map(readSent));
+  }
+
+  /** Sends of all agents that the kernel refused up to now. */
+  async refused(): Promise<Refused> {
+    const [, full, other] = await this.#ask("refused");
+    return { full: Number(full), other: Number(other) };
   }
 
   /** Kills an agent; how many beats it had counted. */

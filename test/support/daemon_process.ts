@@ -36,6 +36,8 @@ export interface DaemonOptions {
   readonly through?: readonly string[];
   /** A program that becomes the daemon by execve(2). */
   readonly as?: readonly string[];
+  /** Instead of the varta-watch under test, such as a copy that is replaced. */
+  readonly program?: string;
 }
 
 /** What SIGUSR1 writes to the log. */
@@ -98,7 +100,8 @@ export class DaemonProcess implements AsyncDisposable {
     this.#isWrapped = options.through !== undefined;
     // Streams that go elsewhere say nothing.
     this.#hasMetrics = (options.metrics ?? true) && options.as === undefined;
-    const argv = [...PROGRAM, "run", ...this.#arguments(options)];
+    const program = options.program === undefined ? PROGRAM : [options.program];
+    const argv = [...program, "run", ...this.#arguments(options)];
     this.#child = Bun.spawn([...(options.through ?? options.as ?? []), ...argv], {
       cwd: this.directory,
       env: { ...process.env, ...options.env },

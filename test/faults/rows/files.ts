@@ -1,5 +1,6 @@
 // Files and disks under the daemon: its socket is removed, its disk is full or slow, its
-// configuration is replaced again and again. One agent dies meanwhile: it is told, and nobody else.
+// configuration is replaced again and again. One agent dies meanwhile and one is frozen: both are
+// told, and nobody else is.
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +15,7 @@ const INTERVAL_MS = 100;
 const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 const RELOADS = 50;
 const RELOADS_QUICK = 10;
-const DEATHS = 3;
+const ROUNDS = 3;
 const DISK_BYTES = 4 << 20;
 
 export const fileRows: readonly FaultRow[] = [
@@ -33,7 +34,7 @@ export const fileRows: readonly FaultRow[] = [
     run: async () => {
       await using scene = await begin({ queue: LONG_QUEUE });
       rmSync(scene.daemon.socket);
-      scene.died(await scene.kill(), "killed while the socket was away");
+      scene.lost(await scene.lose(), "while the socket was away");
       return await scene.judge(1);
     },
   },
@@ -46,7 +47,7 @@ export const fileRows: readonly FaultRow[] = [
       await using scene = await begin({ queue: LONG_QUEUE });
       const reloads = isQuick ? RELOADS_QUICK : RELOADS;
       for (let count = 0; count < reloads; count++) {
-        if (count === reloads / 2) scene.died(await scene.kill(), "killed between two reloads");
+        if (count === reloads / 2) scene.lost(await scene.lose(), "between two reloads");
         const text = scene.configuration(`budget = ${count + 1}\nverify_within = "5s"\n`);
         writeFileSync(scene.directory.at("next"), text);
         renameSync(scene.directory.at("next"), scene.directory.at("varta.toml"));
@@ -66,7 +67,7 @@ export const fileRows: readonly FaultRow[] = [
       await using scene = await begin({ metrics: true, filesIn: disk.path });
       const filling = join(scene.files, "filling");
       fill(filling);
-      scene.died(await scene.kill(), "killed while the disk was full");
+      scene.lost(await scene.lose(), "while the disk was full");
       await Bun.sleep(3 * THRESHOLD_MS);
       rmSync(filling);
       return await scene.judge(1);
@@ -81,11 +82,11 @@ export const fileRows: readonly FaultRow[] = [
       await using scene = await begin({ metrics: true });
       await using throttle = new Throttle(scene.daemon.pid);
       scene.beforeCounting(() => throttle[Symbol.asyncDispose]());
-      for (let count = 0; count < DEATHS; count++) {
-        scene.died(await scene.kill(), "killed while the disk was slow");
+      for (let count = 0; count < ROUNDS; count++) {
+        scene.lost(await scene.lose(), "while the disk was slow");
         await Bun.sleep(THRESHOLD_MS);
       }
-      const outcome = await scene.judge(DEATHS);
+      const outcome = await scene.judge(1);
       if (sampleAt(scene.lastPage, "varta_audit_fsync_budget_exceeded_total") === 0)
         throw new Error("the disk was not slow");
       return outcome;

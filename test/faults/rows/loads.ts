@@ -1,5 +1,6 @@
 // The machine, or somebody on it, keeps the daemon from its work: burners, floods, a scraper and a
-// reader of its log that are stuck. One agent dies meanwhile: it is told, and nobody else is.
+// reader of its log that are stuck. One agent dies meanwhile and one is frozen: both are told, and
+// nobody else is.
 import { Flood, type FloodOptions } from "../../support/flood.ts";
 import { FullPipe } from "../../support/full_pipe.ts";
 import { HttpLoad } from "../../support/http_load.ts";
@@ -19,13 +20,12 @@ export const loadRows: readonly FaultRow[] = [
     name: "starvation",
     load: `${LONG_QUEUES}, ${BURNERS} burners`,
     isQuick: true,
-    isStarving: true,
     whyNot: NO_NAMESPACE,
     run: async (isQuick) => {
       await using scene = await begin();
       await using burners = new AsyncDisposableStack();
       for (let count = 0; count < BURNERS; count++) burners.use(burner());
-      return await judgeLoad(scene, isQuick, "killed while the processors were taken");
+      return await judgeLoad(scene, isQuick, "while the processors were taken");
     },
   },
   flood("flood-of-rubbish", { content: "random", size: 32 }),
@@ -39,7 +39,7 @@ export const loadRows: readonly FaultRow[] = [
       using directory = new TemporaryDirectory();
       using pipe = new FullPipe(directory.at("pipe"));
       await using scene = await begin(["sh", "-c", `exec "$@" 2<>"${pipe.path}"`, "sh"]);
-      return await judgeLoad(scene, isQuick, "killed while nobody read the log");
+      return await judgeLoad(scene, isQuick, "while nobody read the log");
     },
   },
   {
@@ -53,7 +53,7 @@ export const loadRows: readonly FaultRow[] = [
       for (const mode of ["loris", "idle"] as const)
         clients.use(new HttpLoad(mode, scene.daemon.metricsPort));
       scene.beforeCounting(() => clients.disposeAsync());
-      return await judgeLoad(scene, isQuick, "killed while scrapers were stuck");
+      return await judgeLoad(scene, isQuick, "while scrapers were stuck");
     },
   },
 ];
@@ -74,16 +74,16 @@ function flood(name: string, what: Pick<FloodOptions, "content" | "size">): Faul
       scene.beforeCounting(async () => {
         await running.end();
       });
-      return await judgeLoad(scene, isQuick, "killed during the flood");
+      return await judgeLoad(scene, isQuick, "during the flood");
     },
   };
 }
 
-/** Half of the load, a death, the other half. */
-async function judgeLoad(scene: Scene, isQuick: boolean, how: string) {
+/** Half of the load, a death and a freeze, the other half. */
+async function judgeLoad(scene: Scene, isQuick: boolean, when: string) {
   const loadMs = isQuick ? LOAD_MS_QUICK : LOAD_MS;
   await Bun.sleep(loadMs / 2);
-  scene.died(await scene.kill(), how);
+  scene.lost(await scene.lose(), when);
   await Bun.sleep(loadMs / 2);
   return await scene.judge(1);
 }

@@ -1,13 +1,19 @@
-// The daemon ends and another one takes its place: what was dead or silent meanwhile is told once,
-// and nobody else is.
-import { existsSync, rmSync } from "node:fs";
+// The daemon ends and another one takes its place, under a service manager that keeps its sockets
+// meanwhile: who died or was silent is told once, nobody else is, and no beat is refused.
+import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { compile } from "../../../scripts/binary/compile.ts";
+import { HOST_NAME, ROOT } from "../../../scripts/binary/target.ts";
 import { Xorshift32 } from "../../reference/xorshift.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { AGENTS, away, INTERVAL_MS, Kept, NO_KEEPER, refusable, restart } from "../kept.ts";
 import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, NO_TIME_NAMESPACE } from "../row.ts";
-import { Scene, THRESHOLD_MS } from "../scene.ts";
+import { type Lost, Scene, THRESHOLD_MS } from "../scene.ts";
+import type { Bounds } from "../table.ts";
 
-const AGENTS = 30;
-const INTERVAL_MS = 100;
+const FEW_AGENTS = 30;
 const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
+const FEW = `${FEW_AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 /** As after a suspend of an hour. */
 const SUSPENDED_S = 3_600;
 const SEED = 0x5eed;
@@ -15,51 +21,73 @@ const KILLS = 200;
 const KILLS_QUICK = 10;
 const LIFE_MS_MAX = 300;
 /** Beats of the 100 ms that the export waits, and of as long again for the write. */
-const UNWRITTEN_PER_KILL = (2 * AGENTS * 100) / INTERVAL_MS;
+const UNWRITTEN_PER_KILL = (2 * FEW_AGENTS * 100) / INTERVAL_MS;
+const UNWRITTEN = "a line waits 100 ms for others before it is written (spec 09 section 4)";
 /** One agent dies in so many rounds, and another one comes. */
 const ROUNDS_PER_DEATH = 5;
+/** What a machine without systemd does to agents in a restart: nobody has the socket meanwhile. */
+const ALONE = "without a service manager nobody keeps the socket: it refuses until the next start";
+
+const ANOTHER_NAMESPACE =
+  "start times cannot be compared across time namespaces: it begins anew, and says so";
 
 export const restartRows: readonly FaultRow[] = [
   {
     name: "restart",
     load: LOAD,
     isQuick: true,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
+    run: async () => {
+      await using kept = await Kept.begin();
+      const awayMs = await restart(kept.scene, { when: "during the restart" });
+      return refusable(await kept.scene.judge(1), awayMs);
+    },
+  },
+  {
+    name: "upgrade",
+    load: LOAD,
+    isQuick: true,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
+    run: async () => {
+      using directory = new TemporaryDirectory();
+      const program = directory.at("varta-watch");
+      const unpacked = directory.at("varta-watch.dpkg-new");
+      copyFileSync(PROGRAM[0]!, program);
+      await build(unpacked, "99.0.0");
+      await using kept = await Kept.begin({ program });
+      const between = () => renameSync(unpacked, program);
+      const awayMs = await restart(kept.scene, { when: "during the upgrade", between });
+      return refusable(await kept.scene.judge(1), awayMs);
+    },
+  },
+  {
+    name: "restart-alone",
+    load: FEW,
+    isQuick: false,
     whyNot: NO_NAMESPACE,
     run: async () => {
-      await using scene = await begin();
-      const frozen = scene.pids.pop()!;
-      const frozenMs = Date.now();
-      process.kill(frozen, "SIGSTOP");
-      await scene.daemon.stop();
-      const death = await scene.kill();
-      await scene.start();
-      const heardFromMs = Date.now();
-      scene.died(death, "killed during the restart", heardFromMs);
-      const how = "frozen before and after the restart";
-      scene.truth.silenced(frozen, frozenMs, { how, heardFromMs, thresholdMs: THRESHOLD_MS });
-      const outcome = scene.judge(2);
-      // It cannot count its beats while it is frozen.
-      await Promise.race([scene.looked, outcome]);
-      process.kill(frozen, "SIGCONT");
-      return await outcome;
+      const load = { agents: FEW_AGENTS, intervalMs: INTERVAL_MS, queue: LONG_QUEUE };
+      await using scene = await Scene.begin(load);
+      const awayMs = await restart(scene, { when: "during the restart" });
+      return { ...(await scene.judge(1)), bounds: refusedAlone(awayMs) };
     },
   },
   {
     name: "kill-9",
-    load: LOAD,
+    load: FEW,
     isQuick: true,
-    whyNot: NO_NAMESPACE,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
     bounds: (isQuick) => ({
       lostRows: {
         max: (isQuick ? KILLS_QUICK : KILLS) * UNWRITTEN_PER_KILL,
-        because: "a line waits 100 ms for others before it is written (spec 09 section 4)",
+        because: UNWRITTEN,
       },
     }),
     run: async (isQuick) => {
-      await using scene = await begin();
+      await using kept = await Kept.begin({ agents: FEW_AGENTS });
+      const { scene } = kept;
       const random = new Xorshift32(SEED);
       const kills = isQuick ? KILLS_QUICK : KILLS;
-      let deaths = 0;
       for (let round = 0; round < kills; round++) {
         await Bun.sleep(random.below(LIFE_MS_MAX));
         scene.daemon.signal("SIGKILL");
@@ -68,75 +96,98 @@ export const restartRows: readonly FaultRow[] = [
         const death = isDeath ? await scene.kill() : undefined;
         await scene.start();
         if (death === undefined) continue;
-        deaths += 1;
         scene.died(death, `killed in round ${round}`, Date.now());
         await scene.hire(1);
       }
-      return await scene.judge(kills + deaths);
+      return await scene.judge(kills);
     },
   },
   {
     name: "suspend-restart",
     load: LOAD,
     isQuick: true,
-    whyNot: NO_NAMESPACE ?? NO_TIME_NAMESPACE,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER ?? NO_TIME_NAMESPACE,
     run: async () => {
-      await using scene = await begin();
-      await scene.daemon.stop();
-      const death = await scene.kill();
-      await scene.start(["unshare", "-T", "--boottime", `${SUSPENDED_S}`]);
-      // Start times of processes cannot be compared across time namespaces: what died before is
-      // unknown, which is no fault of a daemon that says so.
-      const begunAnew = scene.daemon.lines.some(({ msg }) => /time namespace/.test(msg));
-      if (!begunAnew) scene.died(death, "killed before the restart", Date.now());
-      return await scene.judge(1);
+      await using kept = await Kept.begin();
+      const { scene } = kept;
+      const as = [Bun.which("unshare")!, "-T", "--boottime", `${SUSPENDED_S}`];
+      const awayMs = await restart(scene, { when: "during the restart", as });
+      const outcome = refusable(await scene.judge(1), awayMs);
+      if (!saysAnotherNamespace(scene)) return outcome;
+      const missedStalls = { max: 2, because: ANOTHER_NAMESPACE };
+      return { ...outcome, bounds: { ...outcome.bounds, missedStalls } };
     },
   },
   {
     name: "removed-state",
     load: LOAD,
     isQuick: true,
-    whyNot: NO_NAMESPACE,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
     // Nothing else knows who was there.
     bounds: () => ({
-      missedStalls: { max: 1, because: "with its state a daemon loses who was there" },
+      missedStalls: { max: 2, because: "with its state a daemon loses who was there" },
     }),
     run: async () => {
-      await using scene = await begin();
-      await scene.daemon.stop();
-      const death = await scene.kill();
-      const removed = ["state/state", "varta.sock.state"].filter((name) => {
-        const isThere = existsSync(scene.directory.at(name));
-        rmSync(scene.directory.at(name), { force: true });
-        return isThere;
-      });
-      if (removed.length === 0) throw new Error("this daemon has written no state");
-      await scene.start();
-      scene.died(death, "killed before a start without its state", Date.now());
-      return await scene.judge(1);
+      await using kept = await Kept.begin();
+      const { scene } = kept;
+      const between = () => removeState(scene);
+      const awayMs = await restart(scene, { when: "before a start without its state", between });
+      return refusable(await scene.judge(1), awayMs);
     },
   },
   {
     name: "self-watchdog",
-    load: LOAD,
+    load: FEW,
     isQuick: false,
-    whyNot: NO_NAMESPACE,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
     run: async () => {
-      await using scene = await begin('[liveness]\nself_watchdog = "1s"\n');
-      scene.daemon.signal("SIGSTOP");
-      const death = await scene.kill();
-      await Bun.sleep(3 * THRESHOLD_MS);
-      scene.daemon.signal("SIGCONT");
-      await scene.daemon.exited();
-      if (scene.daemon.signalCode !== "SIGALRM")
-        throw new Error(`a stop of 3 s under self_watchdog = "1s" did not end it by SIGALRM`);
-      await scene.start();
-      scene.died(death, "killed during the stop that ended the daemon", Date.now());
-      return await scene.judge(1);
+      const config = '[liveness]\nself_watchdog = "1s"\n';
+      await using kept = await Kept.begin({ agents: FEW_AGENTS, config });
+      const { scene } = kept;
+      let lost!: Lost;
+      const awayMs = await away(scene, async () => {
+        scene.daemon.signal("SIGSTOP");
+        lost = await scene.lose();
+        await Bun.sleep(3 * THRESHOLD_MS);
+        scene.daemon.signal("SIGCONT");
+        await scene.daemon.exited();
+        if (scene.daemon.signalCode !== "SIGALRM")
+          throw new Error(`a stop of 3 s under self_watchdog = "1s" did not end it by SIGALRM`);
+        await scene.start();
+      });
+      scene.lost(lost, "during the stop that ended the daemon", Date.now());
+      const outcome = refusable(await scene.judge(1), awayMs, FEW_AGENTS);
+      const lostRows = { max: UNWRITTEN_PER_KILL, because: UNWRITTEN };
+      return { ...outcome, bounds: { ...outcome.bounds, lostRows } };
     },
   },
 ];
 
-function begin(config = ""): Promise<Scene> {
-  return Scene.begin({ agents: AGENTS, intervalMs: INTERVAL_MS, queue: LONG_QUEUE, config });
+/** Whose beats were refused, or stood in the queue of a socket that went. */
+function refusedAlone(awayMs: number): Bounds {
+  const bound = { max: Math.ceil((FEW_AGENTS * awayMs) / INTERVAL_MS), because: ALONE };
+  return { failedBeats: bound, lostRows: bound };
+}
+
+function removeState({ directory }: Scene): void {
+  const paths = ["state/state", "varta.sock.state"].map((name) => directory.at(name));
+  const there = paths.filter((path) => existsSync(path));
+  if (there.length === 0) throw new Error("this daemon has written no state");
+  for (const path of there) rmSync(path);
+}
+
+function saysAnotherNamespace(scene: Scene): boolean {
+  return scene.daemon.stderr.includes("time namespace");
+}
+
+/** This checkout as another version of itself. */
+async function build(outFile: string, version: string): Promise<void> {
+  await compile({
+    root: ROOT,
+    targetName: HOST_NAME,
+    runtime: process.execPath,
+    version,
+    commit: "next",
+    outFile,
+  });
 }

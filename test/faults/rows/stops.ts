@@ -1,8 +1,9 @@
-// The daemon stands still, alone or with everything that it watches, and one agent dies meanwhile:
-// it is told, and nobody else is.
+// The daemon stands still, alone or with everything that it watches. One agent dies meanwhile and
+// one is frozen for good: both are told, and nobody else is.
 import { Freezer, NO_FREEZER } from "../freezer.ts";
 import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, SHORT_QUEUE } from "../row.ts";
 import { Scene, THRESHOLD_MS } from "../scene.ts";
+import type { Bounds } from "../table.ts";
 
 /** So many that after a stop a queue of 10 is full again and again. */
 const AGENTS = 200;
@@ -22,18 +23,59 @@ export const stopRows: readonly FaultRow[] = [
       await using scene = await begin(LONG_QUEUE);
       for (const pid of scene.pids) process.kill(pid, "SIGSTOP");
       scene.daemon.signal("SIGSTOP");
-      const death = await scene.kill();
+      const lost = await scene.lose();
       await Bun.sleep(STOP_MS);
       // The daemon first: a thaw wakes in any order.
       const heardFromMs = Date.now();
       scene.daemon.signal("SIGCONT");
       for (const pid of scene.pids) process.kill(pid, "SIGCONT");
-      scene.died(death, "killed while all stood still", heardFromMs);
+      scene.lost(lost, "while all stood still", heardFromMs);
       return await scene.judge(1);
     },
   },
-  frozen("freezer-daemon", false),
-  frozen("freezer-everything", true),
+  {
+    name: "freezer-daemon",
+    load: `${AGENTS} x 5 Hz, queue ${LONG_QUEUE}`,
+    isQuick: false,
+    whyNot: NO_FREEZER ?? NO_NAMESPACE,
+    run: async () => {
+      await using scene = await begin(LONG_QUEUE);
+      await using freezer = new Freezer();
+      freezer.add(scene.daemon.pid, "daemon");
+      const fromMs = Date.now();
+      await freezer.freeze();
+      await Bun.sleep(STOP_MS / 2);
+      const lost = await scene.lose();
+      await Bun.sleep(STOP_MS / 2);
+      const heardFromMs = Date.now();
+      await freezer.thaw();
+      scene.lost(lost, "during the freeze", heardFromMs);
+      const bounds = unheard(LONG_QUEUE, Date.now() - fromMs);
+      return { ...(await scene.judge(1)), bounds };
+    },
+  },
+  {
+    // A slice with two services in it, as a suspended container or virtual machine is.
+    name: "freezer-slice",
+    load: `${AGENTS} x 5 Hz, queue ${LONG_QUEUE}`,
+    isQuick: true,
+    whyNot: NO_FREEZER ?? NO_NAMESPACE,
+    run: async () => {
+      await using scene = await begin(LONG_QUEUE);
+      await using freezer = new Freezer();
+      freezer.add(scene.daemon.pid, "daemon");
+      for (const pid of scene.pids) freezer.add(pid, "agents");
+      await freezer.freeze();
+      await Bun.sleep(STOP_MS / 2);
+      // In a frozen group of the first version a process dies only when it is thawed.
+      const losing = scene.lose();
+      await Bun.sleep(STOP_MS / 2);
+      const heardFromMs = Date.now();
+      await freezer.thaw();
+      scene.lost(await losing, "during the freeze", heardFromMs);
+      return await scene.judge(1);
+    },
+  },
 ];
 
 function begin(queue: number): Promise<Scene> {
@@ -48,37 +90,22 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
     whyNot: NO_NAMESPACE,
     run: async () => {
       await using scene = await begin(queue);
+      const fromMs = Date.now();
       scene.daemon.signal("SIGSTOP");
-      const death = await scene.kill();
+      const lost = await scene.lose();
       await Bun.sleep(thresholds * THRESHOLD_MS);
       const heardFromMs = Date.now();
       scene.daemon.signal("SIGCONT");
-      scene.died(death, "killed during the stop", heardFromMs);
-      return await scene.judge(1);
+      scene.lost(lost, "during the stop", heardFromMs);
+      const bounds = unheard(queue, Date.now() - fromMs);
+      return { ...(await scene.judge(1)), bounds };
     },
   };
 }
 
-function frozen(name: string, withAgents: boolean): FaultRow {
-  return {
-    name,
-    load: `${AGENTS} x 5 Hz, queue ${LONG_QUEUE}`,
-    isQuick: withAgents,
-    whyNot: NO_FREEZER ?? NO_NAMESPACE,
-    run: async () => {
-      await using scene = await begin(LONG_QUEUE);
-      await using freezer = new Freezer();
-      freezer.add(scene.daemon.pid);
-      if (withAgents) for (const pid of scene.pids) freezer.add(pid);
-      await freezer.freeze();
-      await Bun.sleep(STOP_MS / 2);
-      // In a frozen group of the first version a process dies only when it is thawed.
-      const death = scene.kill();
-      await Bun.sleep(STOP_MS / 2);
-      const heardFromMs = Date.now();
-      await freezer.thaw();
-      scene.died(await death, "killed during the freeze", heardFromMs);
-      return await scene.judge(1);
-    },
-  };
+/** Of all beats of a stop, and of one threshold in which a short queue comes to rest. */
+function unheard(queue: number, stoppedMs: number): Bounds {
+  const beats = Math.ceil((AGENTS * (stoppedMs + THRESHOLD_MS)) / INTERVAL_MS);
+  const because = `nobody reads while the daemon stands still, and the queue holds ${queue}`;
+  return { failedBeats: { max: Math.max(0, beats - queue), because } };
 }

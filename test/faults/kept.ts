@@ -1,0 +1,87 @@
+// A scene whose sockets a service manager keeps while no daemon runs, as systemd does.
+import { FdKeeper, HAS_PYTHON } from "../support/fd_keeper.ts";
+import { LONG_QUEUE } from "./row.ts";
+import { type Lost, Scene, type SceneOptions } from "./scene.ts";
+import type { Outcome } from "./table.ts";
+
+export const NO_KEEPER: string | undefined = HAS_PYTHON
+  ? undefined
+  : "a service manager that keeps sockets needs python3";
+
+/** The queue holds what they send in half a second. */
+export const AGENTS = 100;
+export const INTERVAL_MS = 100;
+
+/** A scene whose sockets are kept by a service manager. */
+export class Kept implements AsyncDisposable {
+  readonly scene: Scene;
+  readonly #keeper: FdKeeper;
+
+  static async begin(options: Partial<SceneOptions> = {}): Promise<Kept> {
+    const keeper = await FdKeeper.start();
+    try {
+      const scene = await Scene.begin({
+        agents: AGENTS,
+        intervalMs: INTERVAL_MS,
+        queue: LONG_QUEUE,
+        as: keeper.launcher(),
+        env: keeper.env,
+        ...options,
+      });
+      await keeper.untilKept(2);
+      return new Kept(scene, keeper);
+    } catch (error) {
+      keeper[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(scene: Scene, keeper: FdKeeper) {
+    this.scene = scene;
+    this.#keeper = keeper;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scene[Symbol.asyncDispose]();
+    this.#keeper[Symbol.dispose]();
+  }
+}
+
+export interface Restart {
+  /** For people: "during the restart". */
+  readonly when: string;
+  /** While no daemon runs. */
+  readonly between?: () => void;
+  /** A program that becomes the next daemon. */
+  readonly as?: readonly string[];
+}
+
+/** One daemon ends in order, two agents are lost, and another daemon begins. */
+export async function restart(scene: Scene, { when, between, as }: Restart): Promise<number> {
+  let lost!: Lost;
+  const awayMs = await away(scene, async () => {
+    await scene.daemon.stop();
+    lost = await scene.lose();
+    between?.();
+    await scene.start(as);
+  });
+  scene.lost(lost, when, Date.now());
+  return awayMs;
+}
+
+/** For how long nobody received, in ms. */
+export async function away(scene: Scene, exchange: () => Promise<void>): Promise<number> {
+  const fromMs = performance.now();
+  await exchange();
+  const awayMs = performance.now() - fromMs;
+  scene.note(`nobody received for ${Math.round(awayMs)} ms`);
+  return awayMs;
+}
+
+/** Within half a second none is refused; after that the queue is full. */
+export function refusable(outcome: Outcome, awayMs: number, agents = AGENTS): Outcome {
+  const max = Math.max(0, Math.ceil((agents * awayMs) / INTERVAL_MS) - LONG_QUEUE);
+  if (max === 0) return outcome;
+  const because = `a queue of ${LONG_QUEUE} is full after ${Math.floor((LONG_QUEUE * INTERVAL_MS) / agents)} ms`;
+  return { ...outcome, bounds: { failedBeats: { max, because } } };
+}
