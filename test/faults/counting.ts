@@ -12,7 +12,7 @@ export interface Told {
 export interface Testimony {
   /** Stalls of the export. */
   readonly stalls: readonly Told[];
-  /** Unclean ends of the export: of who died while no daemon was there, this is all that is told. */
+  /** Unclean ends of the export: all that is told of who died while no daemon was there. */
   readonly ends: readonly Told[];
   /** What the recovery command itself wrote down when it ran. */
   readonly recoveries: readonly Told[];

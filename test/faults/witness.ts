@@ -40,7 +40,7 @@ export class ExportTail {
     this.#path = path;
   }
 
-  /** Takes what was written since. A row that was cut in half, by a kill or a full disk, is none. */
+  /** Takes what was written since. A row that a kill or a full disk has cut in half is none. */
   look(): this {
     if (!existsSync(this.#path)) return this;
     const bytes = bytesFrom(this.#path, this.#read);
