@@ -227,6 +227,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/recovery/decider.test.ts",
     words: "outstandingRecycleResets",
   },
+  varta_recovery_reap_truncated_total: {
+    why: RARE,
+    file: "test/recovery/children/outstanding.test.ts",
+    words: 'counted("reapTruncated")).toBe(1)',
+  },
   varta_recovery_invariant_violations_total: {
     why: BUG,
     file: "test/recovery/children/outstanding.test.ts",
