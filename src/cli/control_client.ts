@@ -16,7 +16,7 @@ import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
 import { PROTOCOL } from "../control/request.ts";
 import { parseState } from "../processes/proc_text.ts";
-import { lastSeen } from "./last_seen.ts";
+import { lastKnown } from "./last_known.ts";
 import {
   daemonDown,
   daemonEnded,
@@ -198,7 +198,7 @@ function judged(lines: readonly string[], path: string): Answer {
 
 function isDown(path: string, screen: Screen): Answer {
   const time = new Date().toISOString();
-  return { ok: false, ...daemonDown({ host: hostname(), time, last: lastSeen(path) }, screen) };
+  return { ok: false, ...daemonDown({ host: hostname(), time, last: lastKnown(path) }, screen) };
 }
 
 /** It was there a moment ago. */

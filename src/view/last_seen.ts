@@ -1,6 +1,7 @@
 // What a command can say of a daemon that is down (spec 16 section 13): how its agents were when it
 // was last there. The daemon writes it beside its control socket, and `status` reads it.
 import { AGENT_STATES, BAD_STATES } from "../agents/agent_state.ts";
+import type { State } from "../snapshot/records.ts";
 import type { AgentStatus } from "./agent_status.ts";
 
 export const LAST_SEEN_FILE = "last-seen";
@@ -34,6 +35,28 @@ export function lastSeenOf(agents: readonly AgentStatus[], time: string): LastSe
       bad,
       beating: agents.reduce((sum, { beating }) => sum + beating, 0),
       members: agents.reduce((sum, { expected, members }) => sum + (expected || members), 0),
+    },
+  };
+}
+
+/** The same, from a state: of it is not known how many members an agent should have had. */
+export function lastSeenInState({ moment, member, missing }: State): LastSeen {
+  const byAgent = Map.groupBy(member, ({ agent }) => agent);
+  const stalled = [...byAgent].flatMap(([agent, members]) =>
+    members.some(({ isStalled }) => isStalled) ? [agent] : [],
+  );
+  const lacking = missing.map(({ agent }) => agent);
+  const states = { stalled, missing: lacking.filter((agent) => !stalled.includes(agent)) };
+  return {
+    v: 1,
+    time: new Date(moment.unixMs).toISOString(),
+    agents: {
+      ok: [...byAgent.keys()].filter((one) => ![...stalled, ...lacking].includes(one)).length,
+      bad: Object.entries(states).flatMap(([state, agents]) =>
+        agents.length === 0 ? [] : [{ state, agents: agents.slice(0, NAMES_MAX) }],
+      ),
+      beating: member.filter(({ isStalled, hasEnded }) => !isStalled && !hasEnded).length,
+      members: member.length,
     },
   };
 }

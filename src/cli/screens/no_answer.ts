@@ -21,6 +21,8 @@ interface DaemonDown {
 interface LastKnown {
   /** When it was seen last. */
   readonly time: string;
+  /** It may have been there for longer. */
+  readonly isAtLeast?: boolean;
   /** Agents by state, where that is known. */
   readonly agents?: {
     readonly ok: number;
@@ -35,13 +37,19 @@ export function daemonDown(given: DaemonDown, screen: Screen): Outcome {
   const { host, time, last } = printable(given);
   const times = new Times(time, screen.zone);
   const head = `${host}, ${times.now()}: not watched`;
+  const isAtLeast = last?.isAtLeast === true;
+  const since =
+    last === undefined ? "" : ` since ${times.at(last.time)}${isAtLeast ? " or later" : ""}`;
   const lines =
     last === undefined
-      ? [`${head}. Since when is not known: no last-seen file.`]
-      : [`${head} for ${duration(times.sinceMs(last.time))}.`, ...knownLines(last, times)];
+      ? [`${head}. Since when is not known: it left no state.`]
+      : [
+          `${head} for ${duration(times.sinceMs(last.time))}${isAtLeast ? " or less" : ""}.`,
+          ...knownLines(last, times),
+        ];
   return {
     stdout: linesText(lines.flatMap((line) => foldLines(line, screen.width, 4))),
-    error: `the daemon on ${host} is down${last === undefined ? "" : ` since ${times.at(last.time)}`}`,
+    error: `the daemon on ${host} is down${since}`,
     hint: "systemctl status varta-watch",
     exitCode: EX_UNAVAILABLE,
   };

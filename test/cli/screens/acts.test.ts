@@ -104,8 +104,17 @@ test("a daemon that keeps no state is down, and since when is not known", () => 
   const { stdout, error } = daemonDown({ ...DOWN, last: undefined }, terminal(80));
   expect(error).toBe("the daemon on mill-2 is down");
   expect(stdout).toBe(
-    "mill-2, 03:12:46 CET: not watched. Since when is not known: no last-seen file.\n",
+    "mill-2, 03:12:46 CET: not watched. Since when is not known: it left no state.\n",
   );
+});
+
+test("a daemon that left no word of its end was there at least until it wrote its state", () => {
+  const { stdout, error } = daemonDown(
+    { ...DOWN, last: { time: DOWN.last.time, isAtLeast: true } },
+    terminal(80),
+  );
+  expect(error).toBe("the daemon on mill-2 is down since 03:05:12 or later");
+  expect(stdout).toBe("mill-2, 03:12:46 CET: not watched for 7m34s or less.\n");
 });
 
 test("a problem of a file is one line in a pipe", () => {
