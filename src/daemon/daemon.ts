@@ -12,6 +12,7 @@ import * as closings from "./closings.ts";
 import { openListeners } from "./doors.ts";
 import { makeLastSeen, makeStateDump } from "./control_wiring.ts";
 import { HardwareWatchdog } from "./hardware_watchdog.ts";
+import { makeGuardEvidence } from "./guard_evidence.ts";
 import { HeartbeatFile } from "./heartbeat_wiring.ts";
 import { exitStatusSources } from "./end_wiring.ts";
 import { Deadlines } from "./deadline.ts";
@@ -343,6 +344,7 @@ export class Daemon {
     );
     const { ends, beatRates, guardReports, fdStore } = this.#parts;
     deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore);
+    deadlines.add(makeGuardEvidence(this.#parts));
     deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
     return new Loop({
       observer,

@@ -6,6 +6,7 @@ import { errnoText } from "../../ffi/errno.ts";
 import { close, openSocket, type SocketAddress, sendTo } from "../../ffi/socket.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
+import type { Guard } from "../observer/guard.ts";
 import { SELF_BEAT_LATE_NS, SelfBeats } from "../observer/self_beats.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
@@ -21,6 +22,8 @@ interface SelfBeatSenderOptions {
   /** In force, by number. */
   readonly numbers: () => readonly number[];
   readonly listenerOf: (number: number) => Target;
+  /** What waits for one while it is active; undefined = there is none. */
+  readonly guard?: Pick<Guard, "lookPeriodNs"> | undefined;
   readonly log: Pick<Log, "info" | "warn">;
 }
 
@@ -53,6 +56,7 @@ export function makeSelfBeatSender(
     beats: selfBeats,
     numbers: () => observer.listenersInForce,
     listenerOf: (number) => observer.listeners[number]!,
+    guard: observer.silence.guarded?.guard,
     log,
   });
 }
@@ -60,6 +64,7 @@ export function makeSelfBeatSender(
 export class SelfBeatSender implements Deadline {
   readonly #options: SelfBeatSenderOptions;
   #dueNs = 0;
+  #sentNs = 0;
   /** By address family: opened when it is needed, closed when no listener has it any more. */
   readonly #sockets = new Map<number, number>();
   readonly #known = new Map<number, Known>();
@@ -69,11 +74,14 @@ export class SelfBeatSender implements Deadline {
   }
 
   nextDeadlineNs(): number {
-    return this.#dueNs;
+    // Whoever is held is not to wait for a second because the guard does.
+    const periodNs = this.#options.guard?.lookPeriodNs ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#dueNs, this.#sentNs + periodNs);
   }
 
   maintain(nowNs: number): void {
-    if (nowNs < this.#dueNs) return;
+    if (nowNs < this.nextDeadlineNs()) return;
+    this.#sentNs = nowNs;
     this.#dueNs = nowNs + PERIOD_NS;
     const { beats, listenerOf, numbers } = this.#options;
     beats.keepOnly(numbers());
@@ -109,6 +117,7 @@ export class SelfBeatSender implements Deadline {
     for (const fd of this.#sockets.values()) close(fd);
     this.#sockets.clear();
     this.#dueNs = Number.POSITIVE_INFINITY;
+    this.#sentNs = Number.POSITIVE_INFINITY;
   }
 
   /** Not negative, or -errno. */

@@ -73,6 +73,11 @@ export class StreamWriter {
     if (this.#inFlight !== undefined) this.#writeOn();
   }
 
+  /** It took nothing when it was asked last. */
+  get isStuck(): boolean {
+    return this.#retryAtNs !== Number.POSITIVE_INFINITY;
+  }
+
   /** True if every line was written or dropped. */
   get idle(): boolean {
     return this.#inFlight === undefined;

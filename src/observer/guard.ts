@@ -16,7 +16,7 @@ export interface GuardSettings {
 }
 
 /** What speaks for the observer's own fault. */
-type GuardEvidence = "paused" | "queue_full" | "refused_sends" | "full_pipe";
+export type GuardEvidenceWord = "paused" | "queue_full" | "refused_sends" | "full_pipe";
 
 export interface GuardView {
   readonly sinceNs: number;
@@ -26,6 +26,8 @@ export interface GuardView {
   readonly windowNs: number;
   /** None is judged before. */
   readonly untilNs: number;
+  /** The last that was seen since the window before it became active; undefined = none. */
+  readonly evidence: GuardEvidenceWord | undefined;
 }
 
 /** `back`: all beat again. `judged`: it is theirs. `longest`: no proof came, and it has to end. */
@@ -41,7 +43,7 @@ export type GuardChange =
       readonly silent: number;
       readonly end: GuardEnd;
       /** The last that was seen since the window in which it became active. */
-      readonly evidence: GuardEvidence | undefined;
+      readonly evidence: GuardEvidenceWord | undefined;
     };
 
 /** While many may fall silent, a recovery waits so long for the others. */
@@ -53,6 +55,8 @@ const REST_NS_MIN = 60 * NS_PER_S;
 const REST_WINDOWS = 10;
 /** A self-beat is in time within this part of the window, as a gap that is no pause. */
 const IN_TIME_PART = 1 / 4;
+/** Whoever looks for proof or evidence more often than that only makes work. */
+const LOOK_NS_MIN = 5 * NS_PER_MS;
 
 export class Guard {
   /** What became of it and was not told yet; whoever tells it empties it. */
@@ -63,7 +67,7 @@ export class Guard {
   #active: GuardView | undefined;
   /** It does not become active before. */
   #restNs = Number.NEGATIVE_INFINITY;
-  #evidence: GuardEvidence | undefined;
+  #evidence: GuardEvidenceWord | undefined;
   #evidenceNs = Number.NEGATIVE_INFINITY;
   /** They were weighed in vain since the last `look`: a judge point does that once. */
   #isWeighed = false;
@@ -80,6 +84,15 @@ export class Guard {
 
   get isActive(): boolean {
     return this.#active !== undefined;
+  }
+
+  /**
+   * While it is active, how often to look whether it still is to be: it is not to last longer than
+   * one window because of who looks. +Infinity while it is not.
+   */
+  get lookPeriodNs(): number {
+    if (this.#active === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(LOOK_NS_MIN, this.#active.windowNs * IN_TIME_PART);
   }
 
   /** Other settings; those of one that is active stay as they were, unless it is switched off. */
@@ -106,11 +119,11 @@ export class Guard {
   }
 
   /** Something that is the observer's own fault was seen at `nowNs`. */
-  saw(evidence: GuardEvidence, nowNs: number): void {
+  saw(evidence: GuardEvidenceWord, nowNs: number): void {
     this.#evidence = evidence;
     this.#evidenceNs = nowNs;
     if (this.#active === undefined) return;
-    this.#active = { ...this.#active, untilNs: this.#untilNs(this.#active) };
+    this.#active = { ...this.#active, evidence, untilNs: this.#untilNs(this.#active) };
   }
 
   /** At each judge point, before it judges; `beating` members are present and not silent. */
@@ -162,14 +175,15 @@ export class Guard {
     const { windowNs, count, weight } = this.#silences.weigh(nowNs, this.#settings.windowNs);
     const members = count + beating;
     if (members < membersMin || weight <= share * members) return;
-    const began = { sinceNs: nowNs, silent: count, members, windowNs, untilNs: nowNs };
     if (nowNs - this.#evidenceNs > windowNs) this.#evidence = undefined;
-    this.#active = { ...began, untilNs: this.#untilNs(began) };
+    const began = { sinceNs: nowNs, windowNs };
+    const untilNs = this.#untilNs(began);
+    this.#active = { ...began, silent: count, members, untilNs, evidence: this.#evidence };
     this.changes.push({ kind: "active", atNs: nowNs, view: this.#active });
   }
 
   /** One more window after it began, or after the last evidence; but never too long. */
-  #untilNs({ sinceNs, windowNs }: GuardView): number {
+  #untilNs({ sinceNs, windowNs }: Pick<GuardView, "sinceNs" | "windowNs">): number {
     const fromNs = Math.max(sinceNs, this.#evidenceNs);
     return Math.min(fromNs + windowNs, sinceNs + GUARD_WINDOWS_MAX * windowNs);
   }

@@ -69,6 +69,8 @@ class Way {
   roundTookNs = Number.NaN;
   /** The daemon itself may send there, as far as is known. */
   isPossible = true;
+  /** The last one was refused. */
+  isRefused = false;
   /** NaN = none is under way. */
   sentNs = Number.NaN;
   /** When the first one was due that has not come round since; NaN = all is well. */
@@ -84,6 +86,8 @@ export class SelfBeats {
   readonly counters = new Counters(SELF_BEATS, this);
   /** The pid that its frames state: nothing else needs to be looked at with another one. */
   readonly pid: number;
+  /** How many were refused right after another one to the same listener: others are, too. */
+  refusedAgain = 0;
   readonly #options: SelfBeatsOptions;
   readonly #ways = new Map<number, Way>();
   readonly #bytes = new Uint8Array(new ArrayBuffer(FRAME_BYTES));
@@ -118,6 +122,9 @@ export class SelfBeats {
   refused(number: number): void {
     this.counters.add(SELF_BEATS.ended.refused);
     this.giveUp(number);
+    const way = this.#wayOf(number);
+    if (way.isRefused) this.refusedAgain += 1;
+    way.isRefused = true;
   }
 
   /** The daemon itself may not send there: nothing is known of that listener. */
@@ -135,7 +142,9 @@ export class SelfBeats {
   /** As `giveUp`, and the wait begins anew: another listener has the number. */
   beginAnew(number: number): void {
     this.giveUp(number);
-    this.#wayOf(number).waitingNs = Number.NaN;
+    const way = this.#wayOf(number);
+    way.waitingNs = Number.NaN;
+    way.isRefused = false;
   }
 
   /**
@@ -153,6 +162,7 @@ export class SelfBeats {
     const tookNs = this.#options.monotonicNs() - way.sentNs;
     this.counters.add(SELF_BEATS.ended.round);
     this.counters.observe(SELF_BEATS.seconds, tookNs / NS_PER_S);
+    way.isRefused = false;
     way.rounds++;
     way.roundSentNs = way.sentNs;
     way.roundTookNs = tookNs;

@@ -20,8 +20,10 @@ let nowNs: number;
 let lines: [string, LogFields][];
 let beats: SelfBeats;
 let sender: SelfBeatSender;
+let guard: { lookPeriodNs: number };
 
 beforeEach(() => {
+  guard = { lookPeriodNs: Number.POSITIVE_INFINITY };
   directory = new TemporaryDirectory();
   listeners = [];
   nowNs = NS_PER_S;
@@ -35,6 +37,7 @@ beforeEach(() => {
     beats,
     numbers: () => [...listeners.keys()],
     listenerOf: (number) => listeners[number]!,
+    guard,
     log: { info: keep, warn: keep },
   });
 });
@@ -98,6 +101,19 @@ describe("SelfBeatSender", () => {
     expect(lines).toEqual([]);
   });
 
+  test("sends more of them while the guard waits for one", () => {
+    unix();
+    sender.maintain(nowNs);
+    const sentNs = nowNs;
+    guard.lookPeriodNs = 150 * NS_PER_MS;
+    expect(sender.nextDeadlineNs()).toBeLessThanOrEqual(sentNs + 150 * NS_PER_MS);
+    receive();
+    sender.maintain(sentNs + 150 * NS_PER_MS);
+    expect(receive()).toBe(1);
+    guard.lookPeriodNs = Number.POSITIVE_INFINITY;
+    expect(sender.nextDeadlineNs()).toBe(sentNs + 150 * NS_PER_MS + NS_PER_S);
+  });
+
   test("is attested by the kernel as the daemon", () => {
     const listener = unix();
     sender.maintain(nowNs);
@@ -137,9 +153,14 @@ describe("SelfBeatSender", () => {
     sender.maintain(refusedNs);
     expect(beats.counters.get(SELF_BEATS.ended.refused)).toBe(1);
     expect(sender.nextDeadlineNs()).toBe(refusedNs + 50 * NS_PER_MS);
-    receive();
+    expect(beats.refusedAgain).toBe(0);
     sender.maintain(refusedNs + 50 * NS_PER_MS);
+    expect(beats.refusedAgain).toBe(1);
+    receive();
+    sender.maintain(refusedNs + 100 * NS_PER_MS);
     expect(receive()).toBe(1);
+    beats.refused(0);
+    expect(beats.refusedAgain).toBe(1);
   });
 
   test("tells once of a socket whose file is gone, and once of its return", () => {

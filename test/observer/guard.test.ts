@@ -137,6 +137,19 @@ describe("Guard", () => {
     expect(world.guard.changes.at(-1)).toMatchObject({ end: "judged", evidence: "queue_full" });
   });
 
+  test("says how often to look while it is active, and shows what was seen", () => {
+    const world = new GuardWorld(12);
+    expect(world.guard.lookPeriodNs).toBe(Number.POSITIVE_INFINITY);
+    world.fall(range(8));
+    expect(world.guard.lookPeriodNs).toBe(THRESHOLD / 4);
+    expect(world.guard.view!.evidence).toBeUndefined();
+    world.guard.saw("full_pipe", world.nowNs);
+    expect(world.guard.view!.evidence).toBe("full_pipe");
+    const quick = new GuardWorld(12);
+    quick.fall(range(8), { thresholdNs: 10 * NS_PER_MS });
+    expect(quick.guard.lookPeriodNs).toBe(5 * NS_PER_MS);
+  });
+
   test("evidence from before the window is none of its cause", () => {
     const world = new GuardWorld(12);
     world.guard.saw("paused", world.nowNs);
