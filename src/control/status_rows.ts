@@ -78,7 +78,7 @@ export function muteView(mute: Mute | undefined, sources: StatusSources): MuteVi
 /** `isEmpty`: no agent is known, and somebody asks why. */
 export function observerStatus(sources: StatusSources, isEmpty: boolean): ObserverStatus {
   const whoMay = isEmpty ? sources.view.socketRights() : undefined;
-  const { nowNs, lastPause, guard } = sources.view.observer();
+  const { nowNs, lastPause, guard, selfBeat } = sources.view.observer();
   const refusedAt = sources.view.refusedAt();
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
   return {
@@ -95,17 +95,27 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
     refused: sources.view.refused(),
     ...(refusedAt === undefined ? {} : { last_good: refusedAt }),
     ...(whoMay === undefined ? {} : { who_may: whoMay }),
+    self_beat: {
+      state: selfBeat.isRound ? (selfBeat.isSent ? "ok" : "none") : "missing",
+      took_ms: Number.isNaN(selfBeat.tookNs) ? null : roundedMsFromNs(selfBeat.tookNs),
+    },
   };
 }
 
+/** To the microsecond: most take less than one millisecond. */
+function roundedMsFromNs(ns: number): number {
+  return Math.round(ns / 1_000) / 1_000;
+}
+
 function guardView(guard: GuardView, sources: StatusSources): ObserverGuard {
-  const { sinceNs, silent, members, windowNs, untilNs } = guard;
+  const { sinceNs, silent, members, windowNs, untilNs, evidence } = guard;
   return {
     since: timeOf(sinceNs, sources),
     silent,
     members,
     window_ms: wholeMsFromNs(windowNs),
     until: timeOf(untilNs, sources),
+    ...(evidence === undefined ? {} : { evidence }),
   };
 }
 

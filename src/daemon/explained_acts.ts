@@ -4,6 +4,7 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { msFromNs, NS_PER_MS } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Stall } from "../events/stall.ts";
+import type { GuardView } from "../observer/guard.ts";
 import type { Gate, GateWord } from "../recovery/hand_gates.ts";
 import { plannedStep } from "../recovery/plan.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -121,6 +122,8 @@ function helpedRows(history: readonly EventView[], windowMs: number, nowMs: numb
 interface NextOptions {
   readonly recovery: Pick<Recovery, "planOf" | "gatesOf" | "runningOf">;
   readonly forgetAfterNs: number;
+  /** Undefined = the guard is not active, or it does not matter to this one. */
+  readonly guard: GuardView | undefined;
   readonly time: Time;
 }
 
@@ -132,11 +135,21 @@ export function nextOfBeating(deadlineNs: number, mute: Mute | undefined, time: 
     : [deadline, { what: "mute_ends", time: time(mute.untilNs) }];
 }
 
+/** Of one whose threshold is over, and that is not judged; or whose recovery waits with it. */
+export function nextOfGuarded(
+  holds: "verdict" | "recovery",
+  { untilNs, silent, members, windowNs }: GuardView,
+  time: Time,
+): NextRow {
+  const figures = { silent, members, window_ms: msFromNs(windowNs) };
+  return { what: "guard_ends", time: time(untilNs), holds, ...figures };
+}
+
 export function nextOfStalled(
   stall: Stall,
   note: StallNote | undefined,
   mute: Mute | undefined,
-  { recovery, forgetAfterNs, time }: NextOptions,
+  { recovery, forgetAfterNs, guard, time }: NextOptions,
 ): NextRow[] {
   const next: NextRow[] = [];
   const plan = recovery.planOf(stall);
@@ -144,6 +157,8 @@ export function nextOfStalled(
   const running = recovery.runningOf(stall.key);
   if (running !== undefined) next.push(...nextOfRunning(running, gates, time));
   if (mute !== undefined) next.push({ what: "mute_ends", time: time(mute.untilNs) });
+  else if (running === undefined && !plan.isEmpty && guard !== undefined)
+    next.push(nextOfGuarded("recovery", guard, time));
   else if (running === undefined && !plan.isEmpty) {
     const shut = gates.filter(({ isOpen }) => !isOpen);
     // What another gate refuses does not come when its pace allows it.

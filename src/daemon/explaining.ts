@@ -26,7 +26,7 @@ import type { GoneMember, GoneMembers } from "../view/gone_members.ts";
 import type { Found, MemberSearch, Unfound } from "../view/member_search.ts";
 import type { StallNotes } from "../view/stall_notes.ts";
 import type { MuteView } from "../view/status_view.ts";
-import { doneRows, nextOfBeating, nextOfStalled } from "./explained_acts.ts";
+import { doneRows, nextOfBeating, nextOfGuarded, nextOfStalled } from "./explained_acts.ts";
 import { MemberReader, type ProcessFacts } from "./explained_member.ts";
 import { ruleOfName, ruleView } from "./explained_rule_view.ts";
 import type { Strangers } from "./explained_stranger.ts";
@@ -131,7 +131,12 @@ export class Explaining {
     const rule = ruleView(live.current, facts, this.#places, {
       thresholdNs: lane.thresholdOf(slot),
     });
-    const options = { recovery, forgetAfterNs: live.current.tracker.forgetAfterNs, time };
+    const { guarded } = observer.silence;
+    // What is known to have ended is no silence.
+    const guard = isEnded ? undefined : guarded?.view;
+    const { forgetAfterNs } = live.current.tracker;
+    const options = { recovery, forgetAfterNs, guard, time };
+    const isHeld = guard !== undefined && guarded!.isHeld(stall.key);
     const asked = { stall, facts, address, note, isStalled, ended, isGone: false };
     const member = reader.member(asked);
     const since = note === undefined ? null : time(note.sinceNs);
@@ -146,14 +151,20 @@ export class Explaining {
       done,
       next: isStalled
         ? nextOfStalled(stall, note, mute, options)
-        : nextOfBeating(lane.deadlineOf(slot), mute, time),
+        : isHeld
+          ? [nextOfGuarded("verdict", guard, time)]
+          : nextOfBeating(lane.deadlineOf(slot), mute, time),
       rule,
       history,
       others: this.#others(
         found.filter((one) => one !== slot),
         now,
       ),
-      runbook: isStalled ? runbookOf(member.verdict?.verdict ?? "unknown", done) : "",
+      runbook: isHeld
+        ? anchored("vartaguardactive")
+        : isStalled
+          ? runbookOf(member.verdict?.verdict ?? "unknown", done)
+          : "",
     };
   }
 

@@ -244,6 +244,7 @@ export function makeParts(options: PartsOptions): Parts {
     ),
     freshness: (key, generation) => observer.stallFreshness(key, generation),
     isMuted: (stall, nowNs) => muting.isMuted(stall, nowNs),
+    guard: observer.silence.guarded,
     outcomes: (outcome) => {
       options.recordOutcome(outcome);
       ends?.onOutcome(outcome);

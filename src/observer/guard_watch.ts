@@ -5,7 +5,7 @@ import { block, Counters, counter, gauge } from "../base/counters.ts";
 import type { SilenceGuard } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { Stall } from "../events/stall.ts";
-import type { Guard } from "./guard.ts";
+import type { Guard, GuardView } from "./guard.ts";
 import { GuardedRecoveries } from "./guarded_recoveries.ts";
 
 export const GUARD = block({
@@ -41,6 +41,18 @@ export class GuardWatch implements SilenceGuard {
   get beating(): number {
     const { len, latchedCount, lanes } = this.#tracker.table;
     return len - latchedCount - lanes.heldCount;
+  }
+
+  /** Undefined while it is not active. */
+  get view(): GuardView | undefined {
+    return this.guard.view;
+  }
+
+  /** The member of `key` is silent for its threshold, and is not judged because of that. */
+  isHeld(key: number): boolean {
+    const { slots, table } = this.#tracker;
+    const slot = this.#tracker.slotOf(key);
+    return slot >= 0 && table.lanes.isHolding && slots.lane[slot]! >= table.lanes.heldRowOf(0);
   }
 
   /** At each judge point, before it judges. */

@@ -20,11 +20,12 @@ import type { HeldStalls } from "./held_stalls.ts";
 import { type History, PACE_BACKING_OFF, PACE_CLEAR, WINDOW_OPEN } from "./history.ts";
 import type { PaceKey } from "./pace.ts";
 import type { Plan } from "./plan.ts";
+import type { GuardGate } from "./recovery_options.ts";
 import type { Policies } from "./policies.ts";
 import type { Sequences } from "./sequences.ts";
 import type { StormLimit } from "./storm_limit.ts";
 
-export type GateWord = DecisionReason | "not_stalled" | "no_plan" | "in_flight";
+export type GateWord = DecisionReason | "not_stalled" | "no_plan" | "in_flight" | "guard";
 
 export interface Gate {
   /** Why it refuses, where it does. */
@@ -62,6 +63,7 @@ interface HandGatesOptions {
   readonly outstanding: Outstanding;
   readonly sequences: Sequences;
   readonly held: HeldStalls;
+  readonly guard: GuardGate | undefined;
   readonly freshness: Freshness;
   readonly observerNamespaceInode: number;
 }
@@ -83,6 +85,7 @@ export class HandGates {
       this.#stalled(stall, nowNs),
       ...this.#trusted(stall),
       this.#muted(stall, nowNs),
+      ...this.#guarded(),
       this.#verdict(stall, plan),
       protects(
         "no_plan",
@@ -101,6 +104,8 @@ export class HandGates {
     const silence = `silent for ${spent(saturatingSub(nowNs, lastNs))} of ${text(thresholdNs)}`;
     if (fresh === FRESH_PID_RECYCLED)
       return protects("skipped_pid_recycled", false, "its pid belongs to another process now");
+    if (this.#options.guard?.isHeld(key) === true)
+      return protects("not_stalled", false, `it is late, held by the guard: ${silence}`);
     if (fresh === FRESH_AGENT_RESUMED)
       return protects("not_stalled", false, `it is not stalled: ${silence}`);
     if (fresh === FRESH_BEATS_REFUSED)
@@ -142,6 +147,16 @@ export class HandGates {
   #muted(stall: Stall, nowNs: number): Gate {
     const isMuted = this.#options.held.isMuted(stall, nowNs);
     return pace("muted", !isMuted, isMuted ? "it is muted" : "not muted");
+  }
+
+  /** A recovery that begins by itself waits for its end. */
+  #guarded(): Gate[] {
+    const { guard } = this.#options;
+    if (guard === undefined) return [];
+    if (guard.view === undefined) return [pace("guard", true, "the guard is not active")];
+    const { silent, members, windowNs } = guard.view;
+    const fact = `the guard is active: ${silent} of ${members} fell silent within ${text(windowNs)}`;
+    return [pace("guard", false, fact)];
   }
 
   /** A plan may say that it acts on those that somebody holds. */

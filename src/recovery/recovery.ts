@@ -90,10 +90,10 @@ export class Recovery {
       if (this.isEnabled && !policies.planOf(stall).isEmpty)
         this.#reportRefusal(stall, { reason }, nowNs);
     };
-    const { isMuted } = options;
+    const { guard, isMuted } = options;
     const held = new HeldStalls({ room: outstanding, isMuted, host, freshness, refused });
     this.held = held;
-    const asked = { storm, held, sequences: this.#sequences, observerNamespaceInode };
+    const asked = { storm, held, guard, sequences: this.#sequences, observerNamespaceInode };
     this.#hand = new HandGates({ ...shared, ...asked });
   }
 

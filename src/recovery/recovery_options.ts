@@ -1,6 +1,7 @@
 // What a recovery sink is made with, and what it takes.
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
+import type { GuardWatch } from "../observer/guard_watch.ts";
 import type { AgentHost } from "./agent_host.ts";
 import type { Freshness } from "./checks.ts";
 import type { ChildRunner } from "./children/child_runner.ts";
@@ -26,9 +27,14 @@ export interface RecoveryOptions extends RecoverySettings {
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
   /** Whether a stall has to wait for the end of a mute; undefined = nobody is muted. */
   readonly isMuted?: IsMuted;
+  /** Undefined = silence is never the observer's own fault. */
+  readonly guard?: GuardGate | undefined;
   /** For the time that spawns take; undefined = only their number is limited. */
   readonly monotonicNs?: () => number;
 }
+
+/** Whether too many members are silent at once for any of them to be judged. */
+export type GuardGate = Pick<GuardWatch, "view" | "isHeld">;
 
 /** The stalls that wait for a decision. */
 export interface WaitingStalls {

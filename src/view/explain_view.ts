@@ -205,6 +205,15 @@ export type NextRow =
   /** A beat must have come by then. */
   | { readonly what: "verified"; readonly time: string; readonly unit: string }
   | { readonly what: "mute_ends" | "budget" | "storm_room" | "retry"; readonly time: string }
+  /** The guard holds its verdict, or its recovery, until then at least. */
+  | {
+      readonly what: "guard_ends";
+      readonly time: string;
+      readonly holds: "verdict" | "recovery";
+      readonly silent: number;
+      readonly members: number;
+      readonly window_ms: number;
+    }
   /** Silent from then on. */
   | { readonly what: "deadline"; readonly time: string }
   | {

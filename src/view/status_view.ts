@@ -3,6 +3,7 @@
 // Fields are only ever added at the end; a `?` is one that
 // a daemon may leave out.
 import type { AgentState, MemberState } from "../agents/agent_state.ts";
+import type { GuardEvidenceWord } from "../observer/guard.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 
 export interface StatusView {
@@ -30,6 +31,14 @@ export interface ObserverStatus {
   readonly last_good?: string;
   /** The first Unix listener, while no agent is known: who may write to it. */
   readonly who_may?: SocketRights;
+  readonly self_beat?: SelfBeatStatus;
+}
+
+interface SelfBeatStatus {
+  /** "missing": at a listener none came round in time; "none": it can send to no listener. */
+  readonly state: "ok" | "missing" | "none";
+  /** From its send until it was taken in, of the slowest listener; null = none came round yet. */
+  readonly took_ms: number | null;
 }
 
 export interface SocketRights {
@@ -56,6 +65,8 @@ export interface ObserverGuard {
   readonly window_ms: number;
   /** None is judged before. */
   readonly until: string;
+  /** The last that speaks for the observer's own fault; absent = nothing does. */
+  readonly evidence?: GuardEvidenceWord;
 }
 
 export interface RefusedBeats {

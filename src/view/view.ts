@@ -4,6 +4,7 @@ import { NS_PER_S } from "../base/time.ts";
 import { UnixListener } from "../listener/unix.ts";
 import type { GuardView } from "../observer/guard.ts";
 import type { Observer } from "../observer/observer.ts";
+import type { SelfBeats } from "../observer/self_beats.ts";
 import type { Recovery } from "../recovery/recovery.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { Mute, Mutes } from "../agents/mutes.ts";
@@ -51,6 +52,7 @@ interface ViewSources {
   readonly pauseCause: {
     of(pause: { readonly endNs: number; readonly ns: number }): string | undefined;
   };
+  readonly selfBeats: Pick<SelfBeats, "areSent" | "areRound" | "roundTookNs">;
   /** Of the first Unix listener; undefined = there is none. */
   readonly socketRights: () => SocketRights | undefined;
   /** The name of a user, or its digits. */
@@ -71,6 +73,17 @@ interface ObserverView {
   readonly lastPause: PauseView | undefined;
   /** Undefined = it is not active. */
   readonly guard: GuardView | undefined;
+  readonly selfBeat: SelfBeatView;
+}
+
+/** How well the daemon hears itself. */
+interface SelfBeatView {
+  /** False: it has no listener that it could send to. */
+  readonly isSent: boolean;
+  /** At each listener one came round in time. */
+  readonly isRound: boolean;
+  /** Of the slowest listener, the last one; NaN = none came round yet. */
+  readonly tookNs: number;
 }
 
 export class View {
@@ -110,11 +123,13 @@ export class View {
   }
 
   observer(): ObserverView {
-    const { observer, pauseCause } = this.#sources;
+    const { observer, pauseCause, selfBeats } = this.#sources;
     const { last } = observer.tracker.pauses;
     const lastPause = last && { ...last, cause: pauseCause.of(last) };
     const guard = observer.silence.guarded?.guard.view;
-    return { nowNs: observer.clock.lastNs, lastPause, guard };
+    const [isSent, isRound] = [selfBeats.areSent, selfBeats.areRound()];
+    const selfBeat = { isSent, isRound, tookNs: isSent ? selfBeats.roundTookNs() : Number.NaN };
+    return { nowNs: observer.clock.lastNs, lastPause, guard, selfBeat };
   }
 
   /** Where the file has its first problem, if another configuration is in force because of it. */

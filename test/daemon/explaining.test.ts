@@ -1,6 +1,7 @@
 // The facts for `explain` (spec 16 section 12): of whom, from where, and what comes next.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS } from "../../src/base/time.ts";
+import type { RecoverDryRun } from "../../src/view/act_views.ts";
 import { LiveConfig } from "../../src/daemon/live_config.ts";
 import { Explaining } from "../../src/daemon/explaining.ts";
 import { EventFeed } from "../../src/view/event_feed.ts";
@@ -10,6 +11,8 @@ import { GoneMembers } from "../../src/view/gone_members.ts";
 import { MemberSearch } from "../../src/view/member_search.ts";
 import { StallNotes } from "../../src/view/stall_notes.ts";
 import { FixtureHost } from "../config/fixture_host.ts";
+import { Guard } from "../../src/observer/guard.ts";
+import { FakeSelfBeat, GUARD_DEFAULTS, range } from "../observer/guard_world.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { ActsHarness, DANA } from "./acts_harness.ts";
@@ -43,11 +46,11 @@ interface Explained {
 }
 
 /** Workers 100 and 101 and api 200 beat; the rules are those of FILE. */
-async function explained(command?: readonly string[]): Promise<Explained> {
+async function explained(command?: readonly string[], guard?: Guard): Promise<Explained> {
   using fixture = new FixtureHost();
   const loaded = await fixture.load(FILE);
   if (!loaded.ok) throw new Error(loaded.text);
-  const harness = new ActsHarness(command === undefined ? {} : { command });
+  const harness = new ActsHarness({ ...(command && { command }), guard });
   harness.watch({ 100: "worker", 101: "worker", 200: "api" });
   const { observer, recovery, muting, identities } = harness;
   const { tracker, clock } = observer;
@@ -188,5 +191,73 @@ describe("explain", () => {
     const { view } = await explained();
     await expect(view("wroker")).rejects.toThrow('no agent is called "wroker"');
     await expect(view("8123")).rejects.toThrow("pid 8123 is a stranger");
+  });
+});
+
+/** Twelve members of rules that fall silent at once: half of them are reported, half are held. */
+function fallSilent(harness: ActsHarness): void {
+  const { tracker } = harness.observer;
+  harness.watch(Object.fromEntries(range(12, 300).map((pid) => [pid, "mill"])));
+  for (let slot = 0; slot < tracker.len; slot++) tracker.table.slots.rule[slot] = 0;
+  harness.pass(THRESHOLD_MS);
+  harness.turns();
+}
+
+/** One of them. */
+function oneOf({ observer: { tracker } }: ActsHarness, isReported: boolean): string {
+  const pids = range(12, 300);
+  return String(pids.find((pid) => tracker.slots.isLatched(tracker.slotOf(pid)) === isReported));
+}
+
+describe("explain while the guard is active", () => {
+  async function guarded(): Promise<Explained> {
+    const guard = new Guard(GUARD_DEFAULTS, new FakeSelfBeat());
+    const made = await explained(["/bin/page"], guard);
+    fallSilent(made.harness);
+    return made;
+  }
+
+  test("says of one that it holds that it is late, and until when it is not judged", async () => {
+    const { view, harness } = await guarded();
+    const explainedView = await view(oneOf(harness, false));
+    const { silent, members } = harness.observer.silence.guarded!.view!;
+    expect(explainedView).toMatchObject({
+      state: "late",
+      next: [{ what: "guard_ends", holds: "verdict", silent, members, window_ms: THRESHOLD_MS }],
+    });
+  });
+
+  test("says of one that was reported before that its recovery waits", async () => {
+    const { view, harness } = await guarded();
+    const { state, next } = await view(oneOf(harness, true));
+    expect([state, next]).toMatchObject(["stalled", [{ what: "guard_ends", holds: "recovery" }]]);
+  });
+});
+
+describe("recover while the guard is active", () => {
+  test("is refused for one that it holds, and passes it over for one that was reported", () => {
+    const guard = new Guard(GUARD_DEFAULTS, new FakeSelfBeat());
+    const harness = new ActsHarness({ command: ["/bin/page"], guard });
+    fallSilent(harness);
+    expect(harness.runner.spawnCount).toBe(0);
+    const [held, reported] = [oneOf(harness, false), oneOf(harness, true)];
+    const ask = (target: string) => harness.acts.recover({ target, isForced: false }, DANA);
+    expect(ask(held)).toMatchObject({ error: "refused", gate: "not_stalled" });
+    expect(harness.acted.at(-1)).toMatchObject({
+      isRefused: true,
+      detail: expect.stringContaining(
+        "refused (not_stalled): it is late, held by the guard: silent for",
+      ),
+    });
+    const { gates } = harness.acts.tryRecover({
+      target: reported,
+      isForced: false,
+    }) as RecoverDryRun;
+    const gate = gates.find((one) => one.gate === "guard");
+    expect(gate).toMatchObject({ open: false, passed_over: true });
+    expect(gate!.found).toMatch(/^the guard is active: \d+ of 12 fell silent within \S+$/);
+    expect(ask(reported)).toMatchObject({ id: 1, passed_over: ["guard"] });
+    expect(harness.acted.at(-1)!.detail).toBe("recovery 1, passed over guard");
+    expect(harness.runner.spawnCount).toBe(1);
   });
 });

@@ -29,7 +29,8 @@ test("the guard is told when it becomes active and when it is over, once", () =>
     silent: 17,
     members: 31,
     windowNs: NS_PER_S,
-    evidence: undefined, untilNs: 2 * NS_PER_S,
+    evidence: undefined,
+    untilNs: 2 * NS_PER_S,
   };
   const changes: GuardChange[] = [
     { kind: "active", atNs: NS_PER_S, view },

@@ -63,6 +63,7 @@ export class TickHarness extends ObserverHarness {
       config: { command },
       capacity,
       isMuted: (stall, nowNs) => this.isMuted(stall, nowNs),
+      guard: observer.silence.guarded,
       observerNamespaceInode: OWN_INODE,
       freshness: (pid, generation) => observer.stallFreshness(pid, generation),
       outcomes: (outcome) => {

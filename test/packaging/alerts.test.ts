@@ -31,6 +31,7 @@ const AT = 'job="varta-watch",instance="a"';
 const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaWatchDown: { [`up{${AT}}`]: "0x40" },
   VartaSocketMissing: { [`varta_socket_files_missing{${AT}}`]: "1x40" },
+  VartaSelfBeatLost: counts("varta_self_beats_total", 12, "lost"),
   VartaTrackerCapacityExceeded: counts("varta_tracker_capacity_exceeded_total"),
   VartaOutstandingProbeExhausted: counts("varta_recovery_outstanding_probe_exhausted_total"),
   VartaPidIndexProbeExhausted: counts("varta_tracker_pid_index_probe_exhausted_total"),
@@ -39,6 +40,8 @@ const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaInvariantViolation: counts("varta_recovery_invariant_violations_total"),
   VartaIterationP99High: slow("varta_observer_iteration_seconds"),
   VartaBeatPathP99High: slow("varta_observer_stage_seconds", ',stage="receive"'),
+  VartaSelfBeatSlow: slow("varta_self_beat_seconds"),
+  VartaGuardActive: counts("varta_guard_total"),
   VartaIterationBudgetOverruns: {
     ...counts("varta_observer_iteration_budget_exceeded_total", 20),
     ...counts("varta_observer_iteration_seconds_count", 100),
@@ -83,7 +86,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
 };
 
 test("every metric and label value of the alert rules is in the catalogue", () => {
-  expect([own.length, alerts.length]).toEqual([28, 35]);
+  expect([own.length, alerts.length]).toEqual([31, 38]);
   for (const { expr: expression } of rules) {
     const names = [...expression.matchAll(/\bvarta_\w+/g)].map(([name]) => name);
     expect(names.length).toBeGreaterThan(0);
@@ -134,6 +137,7 @@ const AT_ONCE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaInvariantViolation: once("varta_recovery_invariant_violations_total"),
   VartaAuditRingWatermarkCritical: once("varta_audit_ring_watermark_total", "critical"),
   VartaAuditRingWatermarkWarn: once("varta_audit_ring_watermark_total", "warn"),
+  VartaGuardActive: once("varta_guard_total"),
   VartaClockJump: once("varta_observer_clock_jump_forward_total"),
   VartaRecoveryRefused: once("varta_recovery_refused_total", "debounce_capacity"),
 };
@@ -144,6 +148,19 @@ test.skipIf(Bun.which("promtool") === null)(
     const waiting = rules.filter((rule) => rule.for !== undefined).map(({ alert }) => alert);
     expect(Object.keys(AT_ONCE).filter((alert) => waiting.includes(alert))).toEqual([]);
     const cases = Object.entries(AT_ONCE).map(([alert, causes]) => caseOf(causes, alert));
+    expect(promtoolOn(cases)).toContain("SUCCESS");
+  },
+);
+
+test.skipIf(Bun.which("promtool") === null)(
+  "promtool: refused self-beats and a guard that is active now are told, a full queue once is not",
+  () => {
+    const refused = (perMinute: number) => counts("varta_self_beats_total", perMinute, "refused");
+    const cases = [
+      caseOf(refused(60), "VartaSelfBeatLost"),
+      caseOf(refused(5), undefined),
+      caseOf({ [`varta_guard_active{${AT}}`]: "0x28 1x12" }, "VartaGuardActive"),
+    ];
     expect(promtoolOn(cases)).toContain("SUCCESS");
   },
 );

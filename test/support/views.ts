@@ -2,6 +2,7 @@
 import { ExpectedAgents, type ExpectedAgent } from "../../src/agents/expected_agents.ts";
 import { Mutes } from "../../src/agents/mutes.ts";
 import type { Observer } from "../../src/observer/observer.ts";
+import type { SelfBeats } from "../../src/observer/self_beats.ts";
 import type { RecoveryPlace } from "../../src/recovery/recovery.ts";
 import { Plan } from "../../src/recovery/plan.ts";
 import { EventLog } from "../../src/view/event_log.ts";
@@ -19,6 +20,7 @@ export interface ViewParts {
   readonly refused?: RefusedBeats;
   readonly socketRights?: SocketRights;
   readonly refusedAt?: string;
+  readonly selfBeats?: Pick<SelfBeats, "areSent" | "areRound" | "roundTookNs">;
 }
 
 export function viewOf(observer: Observer, parts: ViewParts = {}): View {
@@ -39,6 +41,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
     events,
     refusals: { mostFrequent: () => parts.refused ?? null },
     pauseCause: { of: () => undefined },
+    selfBeats: parts.selfBeats ?? { areSent: false, areRound: () => true, roundTookNs: () => 0 },
     socketRights: () => parts.socketRights,
     userName: (uid) => (uid === 0 ? "root" : String(uid)),
     expected,

@@ -5,7 +5,7 @@ import { shellWord } from "../../base/shell_word.ts";
 import type { ExplainView } from "../../view/explain_view.ts";
 import { foldLines, linesText, printable } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
-import { doneLines, nextLines } from "./explained_acts.ts";
+import { atOnce, doneLines, nextLines } from "./explained_acts.ts";
 import { ruleLines, whoLines } from "./explained_rule.ts";
 import { evidenceLines, isUnproven, verdictText } from "./explained_verdict.ts";
 import { duration, plural, roughly } from "./figures.ts";
@@ -95,10 +95,12 @@ function goneSentence({ member }: ExplainView, times: Times): string {
   }
 }
 
-function stateSentence({ state, rule, member, expected }: ExplainView): string {
+function stateSentence({ state, rule, member, expected, next }: ExplainView): string {
   if (member === null)
     return state === "new" && expected !== null ? "None of it beats yet." : "It has no member.";
   if (state === "critical" || state === "degraded") return "It says so itself.";
+  const guard = next.find((row) => row.what === "guard_ends");
+  if (state === "late" && guard !== undefined) return `The guard holds it: ${atOnce(guard)}.`;
   if (state === "late") return "It is silent, and its threshold is not over.";
   if (rule.number === null && rule.count > 0) return "No [[agent]] matches it.";
   return state === "new" ? "It is not judged yet." : "It beats in time.";

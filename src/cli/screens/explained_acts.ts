@@ -12,6 +12,7 @@ import type { Times } from "./times.ts";
 /** Enough for a person who works on it. */
 const MUTE_WHILE_WORKING = "30m";
 
+type GuardRow = Extract<NextRow, { readonly what: "guard_ends" }>;
 type Step = Extract<DoneRow, { readonly what: "step" }>;
 type Gate = Extract<DoneRow, { readonly what: "refused" | "held" }>;
 
@@ -185,6 +186,13 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       return [`${times.at(row.time)}  room again, if it still is silent`];
     case "retry":
       return [`${times.at(row.time)}  it is tried again, if it still is silent`];
+    case "guard_ends": {
+      const what =
+        row.holds === "verdict"
+          ? "it is judged then at the earliest, if it still is silent and a self-beat went round"
+          : `its recovery begins then at the earliest: the guard is active, ${atOnce(row)}`;
+      return [`${times.at(row.time)}  ${what}`];
+    }
     case "deadline":
       return [`${times.at(row.time)}  it is stalled if no beat comes before that`];
     case "crash_loop":
@@ -197,6 +205,11 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
     case "forgotten":
       return [`it is forgotten after ${roughly(row.after_ms)} of silence`];
   }
+}
+
+/** "17 of 31 members fell silent within 1s". */
+export function atOnce({ silent, members, window_ms }: GuardRow): string {
+  return `${silent} of ${plural(members, "member")} fell silent within ${durationText(window_ms)}`;
 }
 
 function afterStep({

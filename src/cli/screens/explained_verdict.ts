@@ -31,7 +31,9 @@ export function verdictText(view: ExplainView, times: Times): string[] {
   const { verdict } = member;
   if (view.state !== "stalled" && view.state !== "gone") {
     const threshold = setDuration(view.rule.threshold_ms);
-    return [`none: it beats, silent for ${duration(member.silence_ms)} of ${threshold}`];
+    const silence = `silent for ${duration(member.silence_ms)} of ${threshold}`;
+    const isHeld = view.next.some(({ what }) => what === "guard_ends");
+    return [isHeld ? `none yet: ${silence}, held by the guard` : `none: it beats, ${silence}`];
   }
   if (verdict === null) return ["unknown: its process was not looked at"];
   if (isUnproven(member) && verdict.pid_reused === null)

@@ -2,7 +2,7 @@
 // at most two hints that can be pasted.
 import { shellWord } from "../../base/shell_word.ts";
 import { AGENT_STATES, type AgentState } from "../../agents/agent_state.ts";
-import type { AgentStatusView, StatusView } from "../../view/status_view.ts";
+import type { AgentStatusView, ObserverGuard, StatusView } from "../../view/status_view.ts";
 import { agentTable, inOrder, isBad, isGuarded, isMuted, wantedOf } from "./agent_table.ts";
 import { foldLines, linesText, printable } from "./cells.ts";
 import { count, duration, plural, setDuration } from "./figures.ts";
@@ -18,6 +18,9 @@ const OBSERVER_INDENT = 10;
 const SENTENCE_INDENT = 4;
 /** States that ask for something: they get a hint where the reason is. */
 const ASKING: readonly AgentState[] = ["stalled", "missing", "critical", "degraded"];
+
+/** As the alert VartaSelfBeatSlow has it. */
+const SELF_BEAT_MS_SLOW = 250;
 
 interface StatusOptions {
   /** `--all`: nothing is folded. */
@@ -106,7 +109,7 @@ function mutedBad(bad: readonly AgentStatusView[], muted: number): string {
 }
 
 function observerLines(view: StatusView, times: Times, screen: Screen): string[] {
-  const { guard, paused_last: pause, last_good: refusedAt } = view.observer;
+  const { guard, paused_last: pause, last_good: refusedAt, self_beat: heard } = view.observer;
   const texts: string[] = [];
   if (refusedAt !== undefined)
     texts.push(
@@ -121,14 +124,36 @@ function observerLines(view: StatusView, times: Times, screen: Screen): string[]
         `was judged in that time; all deadlines were moved by ${length}.`,
     );
   }
+  if (heard?.state === "missing")
+    texts.push(
+      "observer: its own beats do not come round, and those of agents may not either. " +
+        "varta-watch doctor, and the log: self-beat missing",
+    );
+  else if (heard !== undefined && (heard.took_ms ?? 0) >= SELF_BEAT_MS_SLOW)
+    texts.push(
+      `observer: a beat takes ${duration(heard.took_ms!)} from its send until it is taken in.`,
+    );
   if (guard !== undefined && guard !== false)
     texts.push(
       `observer: guard active since ${times.at(guard.since)}. ${guard.silent} of ` +
         `${plural(guard.members, "member")} fell silent within ${setDuration(guard.window_ms)}. ` +
         `None is judged before ${times.at(guard.until)}: a self-beat must have gone round, and ` +
-        "one more threshold must have passed.",
+        `one more threshold must have passed.${evidenceText(guard)}`,
     );
   return texts.flatMap((text) => foldLines(text, screen.width, OBSERVER_INDENT));
+}
+
+/** What was seen that is the observer's own fault. */
+const EVIDENCE_CLAUSES = {
+  paused: "it was paused",
+  queue_full: "a queue of its sockets was found full",
+  refused_sends: "its own sockets refused its self-beats",
+  full_pipe: "nobody reads its log or export",
+} as const;
+
+function evidenceText({ evidence }: ObserverGuard): string {
+  const clause = evidence === undefined ? undefined : EVIDENCE_CLAUSES[evidence];
+  return clause === undefined ? "" : ` What speaks for that: ${clause}.`;
 }
 
 function hintLines(view: StatusView, agents: readonly AgentStatusView[], screen: Screen) {

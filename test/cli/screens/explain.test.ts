@@ -20,6 +20,8 @@ const VIEWS: Readonly<Record<string, ExplainView>> = {
   "no plan": views.NO_PLAN,
   remote: views.REMOTE,
   "no rule": views.NO_RULE,
+  "held by the guard": views.HELD,
+  "recovery waits for the guard": views.GUARDED,
 };
 
 describe("explain is printed as it is drawn:", () => {

@@ -1,4 +1,4 @@
-// The fourteen set-ups that `explain` is drawn for.
+// The set-ups that `explain` is drawn for.
 import type {
   DoneRow,
   ExplainedMember,
@@ -467,3 +467,42 @@ export const STRANGER: StrangerView = {
   refused: [],
   refused_total: 0,
 };
+
+/** Of a member that is silent for longer than its threshold while the guard is active. */
+export const HELD = stalled(
+  "api",
+  "03:12:40.100",
+  member(812, { silence_ms: 6_187, last_beat: beat("03:12:40.114", "9120") }),
+  {
+    state: "late",
+    since: null,
+    beating: 5,
+    members: 6,
+    next: [
+      {
+        what: "guard_ends",
+        time: t("03:12:51"),
+        holds: "verdict",
+        silent: 17,
+        members: 31,
+        window_ms: 1_000,
+      },
+    ],
+    runbook: "/usr/share/doc/varta-watch/runbook.md#vartaguardactive",
+  },
+);
+
+/** Of one that was reported before. */
+export const GUARDED = stalled("exporter", "03:12:40.100", member(733, { verdict: HUNG_VERDICT }), {
+  done: [{ what: "reported", time: t("03:12:40.100"), as: "stall" }],
+  next: [
+    {
+      what: "guard_ends",
+      time: t("03:12:51"),
+      holds: "recovery",
+      silent: 17,
+      members: 31,
+      window_ms: 1_000,
+    },
+  ],
+});

@@ -5,6 +5,7 @@ import type {
   LastStall,
   MembersView,
   MemberStatusView,
+  ObserverGuard,
   MuteView,
   ObserverStatus,
   StatusView,
@@ -156,6 +157,22 @@ export const GUARD = statusOf(
     },
   },
 );
+
+/** The same, and something was seen that speaks for the observer's own fault. */
+export const GUARD_EVIDENCE: StatusView = {
+  ...GUARD,
+  observer: {
+    ...GUARD.observer,
+    guard: { ...(GUARD.observer.guard as ObserverGuard), evidence: "queue_full" },
+  },
+};
+
+export const UNHEARD = statusOf(AFTERNOON, [ok("worker", 8, 870, 5_000, 0)], {
+  self_beat: { state: "missing", took_ms: 0.084 },
+});
+export const SLOWLY_HEARD = statusOf(AFTERNOON, [ok("worker", 8, 870, 5_000, 0)], {
+  self_beat: { state: "ok", took_ms: 412.5 },
+});
 
 const WHO_MAY = {
   path: "/run/varta/varta.sock",

@@ -29,6 +29,19 @@ function watching(names: readonly string[] = [], parts: ViewParts = {}) {
 }
 
 describe("the request status", () => {
+  test.each([
+    [{ areSent: true, areRound: () => true, roundTookNs: () => 84_400 }, "ok", 0.084],
+    [{ areSent: true, areRound: () => true, roundTookNs: () => Number.NaN }, "ok", null],
+    [{ areSent: true, areRound: () => false, roundTookNs: () => NS_PER_S }, "missing", 1_000],
+    [{ areSent: false, areRound: () => true, roundTookNs: () => 0 }, "none", null],
+  ])(
+    "says whether self-beats come round, and how long they take (%#)",
+    (selfBeats, state, took) => {
+      const { ask } = watching([], { selfBeats });
+      expect(ask().observer.self_beat).toEqual({ state: state as "ok", took_ms: took });
+    },
+  );
+
   test("adds the members of each agent up, and says how the worst of them is", () => {
     const { harness, ask } = watching();
     joinMembers(harness, [100, 101], () => "worker");
