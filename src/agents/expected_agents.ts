@@ -71,6 +71,8 @@ export class ExpectedAgents {
   readonly counters = new Counters(EXPECTED, this);
   readonly #options: ExpectedOptions;
   readonly #watched = new Map<number, Watched>();
+  /** Agents that went missing or got their members, and changes of what is expected. */
+  changes = 0;
   /** As the table had it when it was last looked at. */
   #changes = -1;
   /** When the next grace is over, without pauses. */
@@ -100,6 +102,7 @@ export class ExpectedAgents {
     }
     // All of them are looked at in this turn.
     this.#changes = -1;
+    this.changes += 1;
   }
 
   get missingCount(): number {
@@ -191,6 +194,7 @@ export class ExpectedAgents {
     const { number: agent, expected, missingNs } = watched;
     if (Number.isNaN(missingNs)) return;
     watched.missingNs = Number.NaN;
+    this.changes += 1;
     this.counters.add(EXPECTED.complete);
     const event = { observerNs: nowNs, agent, members, expected };
     this.#options.reports.complete({ ...event, missingNs: nowNs - missingNs });
@@ -199,6 +203,7 @@ export class ExpectedAgents {
   #isMissing(watched: Watched, members: number, nowNs: number): void {
     const { number: agent, expected, graceNs } = watched;
     watched.missingNs = nowNs;
+    this.changes += 1;
     this.counters.add(EXPECTED.missing);
     this.#options.reports.missing({ observerNs: nowNs, agent, members, expected, graceNs });
   }

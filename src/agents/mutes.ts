@@ -56,6 +56,8 @@ export class Mutes {
   /** Those of them that have a pattern, which is asked one after the other. */
   readonly #globs = new Map<string, Mute>();
   #nextNs = Number.POSITIVE_INFINITY;
+  /** Mutes that began or ended. */
+  changes = 0;
 
   constructor(options: MutesOptions) {
     this.#options = options;
@@ -82,6 +84,7 @@ export class Mutes {
     assert(mute.untilNs > mute.beganNs, "a mute has an end");
     assert(mute.untilNs - mute.beganNs <= MUTE_NS_MAX, "a mute ends within the bound");
     this.#all.set(text, mute);
+    this.changes += 1;
     if (mute.target.kind === "glob") this.#globs.set(text, mute);
     this.#plan();
   }
@@ -137,6 +140,7 @@ export class Mutes {
     const text = targetText(mute.target);
     this.#all.delete(text);
     this.#globs.delete(text);
+    this.changes += 1;
     this.#plan();
     this.#options.ended(mute, how, nowNs);
   }

@@ -12,6 +12,7 @@ import type { RecoveryOutcome } from "../events/outcome.ts";
 import { FILES } from "../files/counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { FiredJournal, type PreparedMove } from "../recovery/fired_journal.ts";
+import type { AuditHeadRecord } from "../snapshot/records.ts";
 import { type AuditWiring, findAudit, openAudit } from "./audit_wiring.ts";
 import type { Deadline } from "./deadline.ts";
 import { DoorFault, NO_DOORS, type PreparedDoors } from "./door_change.ts";
@@ -56,6 +57,13 @@ export class AuditFile implements Deadline {
     const audit = this.#current?.audit;
     if (audit?.hasBegun === true) this.#head = audit.head;
     return this.#head;
+  }
+
+  /** The same for the state; undefined = there is no log, or no row of it is on the disk. */
+  get headRecord(): AuditHeadRecord | undefined {
+    const file = this.#current?.audit.path;
+    const { head } = this;
+    return file === undefined || head.seq === 0 ? undefined : { file, ...head };
   }
 
   /** Opens the log that is configured; throws `StartError`. */

@@ -8,6 +8,7 @@ import type { LastSeenFile } from "./last_seen_file.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import type { Close, End } from "./shutdown.ts";
+import type { StateKeeping } from "./state_keeping.ts";
 import type { Tick } from "./tick.ts";
 import type { Writers } from "./writers.ts";
 
@@ -41,6 +42,15 @@ export function closingWriters(writers: Writers, exportEnd: (end: End) => void):
     isExported = true;
     const msMax = end.kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX;
     return withinMs(writers.close(), msMax);
+  };
+}
+
+/** What there is at the end is kept; a start that failed leaves what was there before. */
+export function closingState(state: StateKeeping): Close {
+  return ({ kind }) => {
+    if (kind === "failed_start") return void state.release();
+    const msMax = kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX;
+    return withinMs(state.close(), msMax);
   };
 }
 

@@ -3,7 +3,7 @@
 // it opened and says why.
 import { clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
-import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import { NS_PER_S } from "../base/time.ts";
 import { VERSION } from "../base/build_info.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
@@ -44,9 +44,13 @@ import { makeSocketWatch } from "./socket_watch_wiring.ts";
 import { logStartFindings } from "./start_findings.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
+import type { StateKeeping } from "./state_keeping.ts";
+import { reportRestored } from "./state_reports.ts";
+import { type OpenState, openState } from "./state_wiring.ts";
 import { writerDeadline } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
-import { Tick } from "./tick.ts";
+import type { Tick } from "./tick.ts";
+import { makeTick } from "./tick_wiring.ts";
 import { Writers } from "./writers.ts";
 
 export interface DaemonOptions {
@@ -101,6 +105,7 @@ export class Daemon {
   #socketWatch: SocketWatch | undefined;
   #selfBeatSender: SelfBeatSender | undefined;
   #hardwareWatchdog: HardwareWatchdog | undefined;
+  #state: StateKeeping | undefined;
   #ready = false;
 
   /**
@@ -184,6 +189,8 @@ export class Daemon {
     clearAmbientCapabilities();
     shutdown.add(closings.closingListeners(parts));
     openListeners(parts, config, runtimeDirectory);
+    // What there was is known before anything is heard; and it is written last of all but the log.
+    const state = this.#openState();
     const writers = await this.#openWriters();
     this.#writers = writers;
     shutdown.add(
@@ -204,7 +211,8 @@ export class Daemon {
     servers.openControl(config);
     parts.kept.closeRest();
     this.#socketWatch = makeSocketWatch({ parts, servers, config, runtimeDirectory });
-    const tick = this.#makeTick(writers);
+    reportRestored(parts, state);
+    const tick = makeTick(parts, writers);
     shutdown.add(closings.closingTurns(tick, parts));
     this.#selfBeatSender = makeSelfBeatSender(parts);
     shutdown.add(() => void this.#selfBeatSender?.close());
@@ -272,6 +280,15 @@ export class Daemon {
     });
   }
 
+  #openState(): OpenState | undefined {
+    const { config, env } = this.#options;
+    const auditHead = () => this.#writers?.auditHead;
+    const state = openState(this.#parts, { config, env, auditHead });
+    this.#state = state?.keeping;
+    if (state !== undefined) this.#shutdown.add(closings.closingState(state.keeping));
+    return state;
+  }
+
   #openNotify(): Notify | undefined {
     const { observer, log } = this.#parts;
     const view = this.#view;
@@ -300,26 +317,6 @@ export class Daemon {
     this.#shutdown.add(() => void watchdog.close());
   }
 
-  #makeTick(writers: Writers): Tick {
-    const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
-    return new Tick({
-      observer,
-      metrics,
-      recovery,
-      identification: this.#parts.identification,
-      get exporter() {
-        return writers.exporter;
-      },
-      reports,
-      rubbish,
-      refusals,
-      ends: this.#parts.ends,
-      expected: this.#parts.expected,
-      wallOffsetNs: () => Date.now() * NS_PER_MS - observer.nowNs(),
-      monotonicNs,
-    });
-  }
-
   #makeLoop(tick: Tick, watchdog: SelfWatchdog, runtimeFd: number): Loop {
     const { observer, metrics, recovery, reports, rubbish, refusals } = this.#parts;
     const { stdout, stderr } = this.#parts;
@@ -346,6 +343,7 @@ export class Daemon {
     deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore);
     deadlines.add(makeGuardEvidence(this.#parts));
     deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
+    deadlines.add(this.#state);
     return new Loop({
       observer,
       tick,

@@ -152,6 +152,17 @@ export class MemberEnds implements Deadline {
     else if (outcome.step === "signal") member.signalledNs = this.#options.observer.clock.lastNs;
   }
 
+  /** The daemon before this one had the member of `slot`; its process has ended, perhaps since. */
+  restored(slot: number): void {
+    const { clock, tracker } = this.#options.observer;
+    const { pid, generation, waitStatus } = this.#slots.foundEnd(slot, Number.NaN);
+    this.#nowNs = clock.lastNs;
+    // That is said already; and it leaves when nothing is done for it any more.
+    if (tracker.slots.hasEnded(slot))
+      this.#ended.set(pid, { generation, waitStatus, unit: "", open: undefined });
+    else if (this.#leaves(slot, this.#slots.foundEnd(slot, Number.NaN), false)) this.#leave(slot);
+  }
+
   /** What the process of a stalled member is doing. */
   verdictOf(pid: number, generation: number, origin: Origin): StallVerdict {
     if (origin !== ORIGIN_KERNEL_ATTESTED) return unknownVerdict("the kernel does not attest it");

@@ -99,6 +99,8 @@ export interface Parts extends AskerParts {
   /** What has happened lately. */
   readonly events: EventLog;
   readonly feed: EventFeed;
+  /** Of the stalls that last. */
+  readonly notes: StallNotes;
   /** Undefined = started without a configuration file. */
   readonly agentRows: AgentRows | undefined;
   readonly beatRates: BeatRates | undefined;
@@ -305,6 +307,7 @@ export function makeParts(options: PartsOptions): Parts {
     beatRates,
     events,
     feed,
+    notes,
     later: new Later(() => clock.nowNs()),
     processes,
     listenerNames,

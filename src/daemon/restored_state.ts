@@ -33,7 +33,7 @@ interface RestoreMoment {
   readonly instantNs: number;
 }
 
-interface RestoredState {
+export interface RestoredState {
   readonly otherBoot: OtherBoot | "";
   readonly elapsedNs: number;
   /** Each with its slot. */

@@ -4,13 +4,11 @@
 // stops a start that names it.
 import type { FileCalls } from "../files/append_file.ts";
 import { LockedError, LockFile } from "../files/lock_file.ts";
-import type { Here } from "../snapshot/continuation.ts";
 import { findState } from "../snapshot/found_state.ts";
-import type { State } from "../snapshot/records.ts";
+import type { State, StateRow } from "../snapshot/records.ts";
 import { StateWriter } from "../snapshot/state_writer.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
-import { type StateParts, stateRows } from "./state_rows.ts";
 
 interface StateKeepingOptions {
   readonly path: string;
@@ -18,12 +16,11 @@ interface StateKeepingOptions {
   readonly isDefault: boolean;
   readonly ownerUid: number;
   readonly calls: FileCalls;
-  readonly parts: StateParts;
-  readonly here: () => Here;
-  /** Of this daemon. */
-  readonly version: string;
+  /** What there is, the moment first. */
+  readonly rows: (isFinal: boolean) => Iterable<StateRow>;
+  /** Another number after each change that the next daemon has to know of. */
+  readonly mark: () => number;
   readonly log: Pick<Log, "warn">;
-  readonly wake: () => void;
 }
 
 export class StateKeeping implements Deadline {
@@ -32,6 +29,9 @@ export class StateKeeping implements Deadline {
   readonly #lock: LockFile;
   readonly #writer: StateWriter;
   readonly #options: StateKeepingOptions;
+  /** As it was when it was asked last: what there is at the start is written. */
+  #mark = Number.NaN;
+  #closing: Promise<void> | undefined;
 
   /**
    * Undefined: it goes on without a state, and has said why. Throws `LockedError` if another daemon
@@ -67,14 +67,8 @@ export class StateKeeping implements Deadline {
     this.#options = options;
     this.#lock = lock;
     this.found = found;
-    const { path, calls, wake, parts, here, version } = options;
-    const rows = (isFinal: boolean) => stateRows(parts, { ...here(), version, isFinal });
-    this.#writer = new StateWriter({ path, calls, wake, rows });
-  }
-
-  /** Something has changed that the next daemon has to know. */
-  changed(): void {
-    this.#writer.changed();
+    const { path, calls, rows } = options;
+    this.#writer = new StateWriter({ path, calls, rows });
   }
 
   /** Files that were written since the start. */
@@ -87,15 +81,28 @@ export class StateKeeping implements Deadline {
   }
 
   maintain(nowNs: number): void {
+    const mark = this.#options.mark();
+    if (mark !== this.#mark) this.#writer.changed();
+    this.#mark = mark;
     this.#writer.maintain(nowNs);
     this.#report();
   }
 
-  /** The last time: no turn comes after it. */
-  async close(): Promise<void> {
+  /** The last time: no turn comes after it. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** What is there stays as it is. */
+  release(): void {
+    this.#lock[Symbol.dispose]();
+  }
+
+  async #close(): Promise<void> {
     await this.#writer.close();
     this.#report();
-    this.#lock[Symbol.dispose]();
+    this.release();
   }
 
   #report(): void {

@@ -13,6 +13,7 @@ import { EventExport, EXPORT } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { FiredJournal } from "../recovery/fired_journal.ts";
+import type { AuditHeadRecord } from "../snapshot/records.ts";
 import { AuditFile } from "./audit_file.ts";
 import { DoorFault, NO_DOORS, type PreparedDoors, prepareAll } from "./door_change.ts";
 import { cannotOpen, requireDirectory } from "./file_place.ts";
@@ -73,6 +74,10 @@ export class Writers implements Deadline {
   /** Recoveries that the next daemon must know of; undefined = there is no audit log. */
   get journal(): FiredJournal | undefined {
     return this.#audit.journal;
+  }
+
+  get auditHead(): AuditHeadRecord | undefined {
+    return this.#audit.headRecord;
   }
 
   /** Undefined = nothing is exported; a reload changes it. */

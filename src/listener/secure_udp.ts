@@ -82,7 +82,8 @@ export class SecureUdpListener implements Listener {
   readonly counters: SecureCounters = new Counters(SECURE, this);
   readonly #opener = new FrameOpener();
   readonly #ring: KeyRing;
-  readonly #senders: SenderTable;
+  /** Whose replay states outlive the daemon. */
+  readonly senders: SenderTable;
   readonly #arrival: Arrival;
   readonly #gate: ForgeryGate;
   readonly #monotonicNs: () => number;
@@ -99,8 +100,8 @@ export class SecureUdpListener implements Listener {
     this.name = options.name;
     this.#keyOrigin = options.keyOrigin ?? ORIGIN_KEY_ATTESTED;
     this.#ring = new KeyRing(options.keys);
-    this.#senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
-    this.#gate = new ForgeryGate(this.#senders);
+    this.senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
+    this.#gate = new ForgeryGate(this.senders);
     this.restartGapNs = options.restartGapNs;
     this.#monotonicNs = options.monotonicNs;
     this.#isBeating = options.isBeating ?? (() => false);
@@ -173,7 +174,7 @@ export class SecureUdpListener implements Listener {
 
   /** Senders known now. */
   get senderCount(): number {
-    return this.#senders.size;
+    return this.senders.size;
   }
 
   receive(nowNs: number): number {
@@ -273,7 +274,7 @@ export class SecureUdpListener implements Listener {
   }
 
   #admit(arrival: Arrival): number {
-    const senders = this.#senders;
+    const senders = this.senders;
     const pid = arrival.words[arrival.w + WORD_PID]!;
     const known = senders.slotOf(pid);
     if (known >= 0) {
@@ -298,7 +299,7 @@ export class SecureUdpListener implements Listener {
   }
 
   #sweep(instantNs: number): void {
-    this.#senders.sweep(instantNs);
+    this.senders.sweep(instantNs);
     this.#sweptNs = instantNs;
   }
 }

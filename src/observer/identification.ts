@@ -101,6 +101,15 @@ export class Identification implements JudgeGate {
     this.#options.named?.(agent, facts);
   }
 
+  /**
+   * Who the member of `slot` is as the daemon before this one knew it, undefined = nobody looks: it
+   * has the name and the policy that the rules of now give to that. It is looked at again like
+   * every other one.
+   */
+  restore(slot: number, identity: Identity | undefined, nowNs: number): void {
+    this.#name(slot, identity, nowNs, false);
+  }
+
   /** Its time starts anew. */
   beginTurn(): void {
     this.#usedNs = 0;
@@ -184,9 +193,13 @@ export class Identification implements JudgeGate {
     if (!isFresh && agent[slot]! !== before) this.counters.add(IDENTITY.renamed);
   }
 
-  #name(slot: number, identity: Identity | undefined, nowNs: number): void {
+  #name(
+    slot: number,
+    identity: Identity | undefined,
+    nowNs: number,
+    isFirst = this.#isFirst(slot, identity),
+  ): void {
     const { table, thresholdNs } = this.#tracker;
-    const isFirst = this.#isFirst(slot, identity);
     const facts = this.#factsOf(slot, identity, nowNs);
     const rule = this.#findRule?.(facts);
     const member = {

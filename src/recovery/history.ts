@@ -65,6 +65,8 @@ export class History {
   readonly #paces = new Map<PaceKey, Pace>();
   readonly #givenUp = new Set<Pace>();
   #nextLookNs = 0;
+  /** Whatever the next daemon has to know of has changed so often. */
+  changes = 0;
 
   /**
    * At most as many processes as `room` says, and as many agents, are remembered. `settings` say
@@ -192,6 +194,7 @@ export class History {
     nowNs: number,
     settings = this.#settings,
   ): void {
+    this.changes += 1;
     this.#openWindow(key, generation, nowNs);
     this.#count(paceKey, generation, nowNs, settings);
   }
@@ -277,7 +280,9 @@ export class History {
    */
   resumed(key: PaceKey, generation: number, nowNs: number): void {
     const pace = this.#paceOf(key, generation);
-    if (pace !== undefined) pace.resumedNs = nowNs;
+    if (pace === undefined) return;
+    pace.resumedNs = nowNs;
+    this.changes += 1;
   }
 
   /** When `checkPace()` may be clear for this agent, if it stays silent. */
@@ -368,6 +373,7 @@ export class History {
   }
 
   #giveUp(pace: Pace, isGivenUp: boolean): void {
+    if (pace.isGivenUp !== isGivenUp) this.changes += 1;
     pace.isGivenUp = isGivenUp;
     if (isGivenUp) this.#givenUp.add(pace);
     else this.#givenUp.delete(pace);

@@ -19,6 +19,8 @@ export class StormLimit {
   #firstRefusedNs = NaN;
   #lastRefusedNs = NaN;
   #refused = 0;
+  /** Recoveries that began or were refused. */
+  changes = 0;
 
   constructor(settings: StormSettings) {
     this.change(settings);
@@ -63,6 +65,7 @@ export class StormLimit {
   /** A recovery has begun. */
   started(nowNs: number): void {
     if (this.limit !== Infinity) this.#starts.push(nowNs);
+    this.changes += 1;
   }
 
   /** A recovery was refused for the limit; true if a storm begins with it. */
@@ -71,6 +74,7 @@ export class StormLimit {
     if (begins) this.#firstRefusedNs = nowNs;
     this.#lastRefusedNs = nowNs;
     this.#refused += 1;
+    this.changes += 1;
     return begins;
   }
 

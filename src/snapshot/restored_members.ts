@@ -12,8 +12,6 @@ export interface RestoredMember {
   readonly firstNs: number;
   readonly lastNs: number;
   readonly stalledNs: number;
-  /** Its process has ended. */
-  readonly hasEnded: boolean;
   /** It ended between its last beat and now, and that is to be reported. */
   readonly diedUnseen: boolean;
 }
@@ -55,7 +53,6 @@ function restoreMember(
     firstNs: continuation.past(record.firstNs),
     lastNs: continuation.past(record.lastNs),
     stalledNs: continuation.past(record.stalledNs),
-    hasEnded: record.hasEnded || diedUnseen,
     diedUnseen,
   };
 }

@@ -18,8 +18,6 @@ interface StateWriterOptions {
   readonly calls: FileCalls;
   /** What there is, the moment first; walked in slices, between which the tables may change. */
   readonly rows: (isFinal: boolean) => Iterable<StateRow>;
-  /** There is something to do again; from outside of a turn. */
-  readonly wake: () => void;
   readonly bytesMax?: number;
 }
 
@@ -88,9 +86,9 @@ export class StateWriter {
   }
 
   #begin(isFinal: boolean): StateWriting {
-    const { path, calls, rows, wake, bytesMax = STATE_BYTES_MAX } = this.#options;
+    const { path, calls, rows, bytesMax = STATE_BYTES_MAX } = this.#options;
     this.#isChanged = false;
-    return new StateWriting(new StateEncoder(rows(isFinal)), { path, calls, wake, bytesMax });
+    return new StateWriting(new StateEncoder(rows(isFinal)), { path, calls, bytesMax });
   }
 
   #take({ isDone, error, sizeBytes }: StateWriting): void {

@@ -11,8 +11,6 @@ interface WritingOptions {
   readonly path: string;
   readonly calls: FileCalls;
   readonly bytesMax: number;
-  /** There is room for a slice again, or the end has come; from outside of a turn. */
-  readonly wake: () => void;
 }
 
 export class StateWriting {
@@ -21,6 +19,7 @@ export class StateWriting {
   #file: ReplacedFile | undefined;
   /** The last of the file operations that are under way, one after the other. */
   #last: Promise<void>;
+  #stepsLeft = 0;
   #waitingBytes = 0;
   #isEncoded = false;
   /** The new file is in its place, and on the disk. */
@@ -32,7 +31,8 @@ export class StateWriting {
   constructor(encoder: StateEncoder, options: WritingOptions) {
     this.#encoder = encoder;
     this.#options = options;
-    this.#last = this.#step(async () => {
+    this.#last = Promise.resolve();
+    this.#then(async () => {
       this.#file = await ReplacedFile.begin(options.path, options.calls);
     });
   }
@@ -88,19 +88,23 @@ export class StateWriting {
     );
   }
 
+  // What can begin begins at once: a promise would wait until the loop yields to the runtime, which
+  // an idle one does every few seconds.
   #then(work: () => Promise<void>): void {
-    this.#last = this.#last.then(() => this.#step(work));
+    this.#stepsLeft += 1;
+    const isIdle = this.#stepsLeft === 1;
+    this.#last = isIdle ? this.#step(work) : this.#last.then(() => this.#step(work));
   }
 
   /** Nothing is done after the first failure, which leaves no file behind. Never rejects. */
   async #step(work: () => Promise<void>): Promise<void> {
-    if (this.isOver) return;
     try {
-      await work();
+      if (!this.isOver) await work();
     } catch (error) {
       await this.#file?.abandon();
       this.error = error as Error;
+    } finally {
+      this.#stepsLeft -= 1;
     }
-    this.#options.wake();
   }
 }

@@ -19,8 +19,8 @@ import {
 export interface MemberNames {
   readonly ruleName: (rule: number) => string;
   readonly listenerName: (listener: number) => string;
-  /** Of its stall, "" = it has none that was reported. */
-  readonly verdictOf: (slot: number) => Pick<MemberRecord, "verdict" | "stalledNs">;
+  /** Of its stall; NaN = it has none that was reported. */
+  readonly stallOf: (slot: number) => Pick<MemberRecord, "verdict" | "stalledNs">;
 }
 
 export function* memberRecords(table: SlotTable, names: MemberNames): Iterable<MemberRecord> {
@@ -33,6 +33,7 @@ function recordOf(table: SlotTable, slot: number, names: MemberNames): MemberRec
   const { slots, lanes, agents } = table;
   const flags = slots.flags[slot]!;
   const identity = table.facts[slot]?.identity;
+  const stall = names.stallOf(slot);
   return {
     pid: slots.pid[slot]!,
     key: slots.key[slot]!,
@@ -44,7 +45,7 @@ function recordOf(table: SlotTable, slot: number, names: MemberNames): MemberRec
     gid: slots.gid[slot]!,
     isProven: slots.isProven(slot),
     isFirstBeat: (flags & SLOT_BEAT_ONCE) !== 0,
-    isStalled: slots.isLatched(slot),
+    isStalled: slots.isLatched(slot) && !Number.isNaN(stall.stalledNs),
     hasEnded: slots.hasEnded(slot),
     agent: agents.nameOf(slots.agent[slot]!),
     rule: names.ruleName(slots.rule[slot]!),
@@ -76,7 +77,7 @@ function recordOf(table: SlotTable, slot: number, names: MemberNames): MemberRec
     unit: identity?.unit ?? "",
     unitUser: identity?.unitUser ?? "",
     container: identity?.container ?? "",
-    ...names.verdictOf(slot),
+    ...stall,
   };
 }
 
@@ -106,8 +107,9 @@ export function restoreSlot(table: SlotTable, restored: RestoredMember, listener
   table.share.entered(slot);
   table.looks.entered(slot);
   if (record.isStalled) table.latch(slot);
-  if (restored.hasEnded) table.end(slot);
-  else if (record.origin === ORIGIN_KERNEL_ATTESTED) table.newcomers?.push(pid);
+  if (record.hasEnded) table.end(slot);
+  else if (record.origin === ORIGIN_KERNEL_ATTESTED && !restored.diedUnseen)
+    table.newcomers?.push(pid);
   return slot;
 }
 

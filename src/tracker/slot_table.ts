@@ -75,6 +75,8 @@ export class SlotTable {
   len = 0;
   /** Live rows whose latch is set. */
   latchedCount = 0;
+  /** Stalls that began or ended. */
+  latchChanges = 0;
   /** Live rows whose key is not their pid. */
   sharedCount = 0;
   readonly counters: TrackerCounters;
@@ -158,11 +160,13 @@ export class SlotTable {
     this.lanes.unlink(slot);
     this.slots.flags[slot]! |= SLOT_STALL_EMITTED;
     this.latchedCount += 1;
+    this.latchChanges += 1;
   }
 
   unlatch(slot: number): void {
     this.slots.flags[slot]! &= ~SLOT_STALL_EMITTED;
     this.latchedCount -= 1;
+    this.latchChanges += 1;
     this.lanes.onHeard?.(this.slots.key[slot]!);
   }
 

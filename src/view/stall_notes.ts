@@ -3,6 +3,7 @@
 // an agent are not enough for that: its other members have events, too.
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
+import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import { recoveryEventOf } from "./event_feed.ts";
 import type { RecoveryEvent } from "./event_view.ts";
 
@@ -16,6 +17,8 @@ export interface StallNote {
   /** Observer time at which it was judged; and at which it was reported, NaN = muted until now. */
   readonly sinceNs: number;
   reportedNs: number;
+  /** What its process was doing; undefined = that was not looked at. */
+  readonly verdict: StallVerdictWord | undefined;
   /** NaN = not known. */
   readonly cpuTicks: number;
   /** The oldest first. */
@@ -49,6 +52,7 @@ export class StallNotes {
       agent,
       sinceNs: observerNs,
       reportedNs: isMuted ? Number.NaN : observerNs,
+      verdict: verdict?.verdict,
       cpuTicks: verdict?.cpuTicks ?? Number.NaN,
       done: [],
     });

@@ -32,7 +32,7 @@ async function written(parts: Parts) {
   const path = directory.join("state");
   const moment = { ...HERE, version: "1.2.3", isFinal: true };
   const rows = () => stateRows(parts, moment);
-  await new StateWriter({ path, calls: REAL_FILE_CALLS, rows, wake: () => {} }).close();
+  await new StateWriter({ path, calls: REAL_FILE_CALLS, rows }).close();
   const found = findState(path, UID);
   if (found.kind !== "state") throw new Error(Bun.inspect(found));
   return found.state;

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StateKeeping } from "../../src/daemon/state_keeping.ts";
+import { stateRows } from "../../src/daemon/state_rows.ts";
 import { type FileCalls, REAL_FILE_CALLS } from "../../src/files/append_file.ts";
 import { LockedError } from "../../src/files/lock_file.ts";
 import { findState } from "../../src/snapshot/found_state.ts";
@@ -28,10 +29,10 @@ function open(path: string, { isDefault = false, calls = REAL_FILE_CALLS } = {})
   const parts = new Parts();
   const lines: Record<string, unknown>[] = [];
   const keeping = StateKeeping.open({
-    ...{ path, isDefault, ownerUid: UID, calls, parts, version: "1.2.3" },
-    here: () => hereAndNow(0, 0),
+    ...{ path, isDefault, ownerUid: UID, calls },
+    rows: (isFinal) => stateRows(parts, { ...hereAndNow(0, 0), version: "1.2.3", isFinal }),
+    mark: () => parts.table.agents.changes,
     log: { warn: (msg, fields) => void lines.push({ msg, ...fields }) },
-    wake: () => {},
   });
   return { keeping, parts, lines };
 }

@@ -28,7 +28,7 @@ export class Parts {
   readonly names = {
     ruleName: () => "worker",
     listenerName: () => "local",
-    verdictOf: (slot: number) =>
+    stallOf: (slot: number) =>
       this.table.slots.isLatched(slot)
         ? ({ verdict: "hung", stalledNs: 900 } as const)
         : ({ verdict: "", stalledNs: Number.NaN } as const),

@@ -37,6 +37,7 @@ import "./side_by_side/reload_doors.test.ts";
 import "./side_by_side/reload_files.test.ts";
 import "./side_by_side/reload_keys.test.ts";
 import "./side_by_side/reload_listeners.test.ts";
+import "./side_by_side/restored.test.ts";
 import "./side_by_side/rules.test.ts";
 import "./side_by_side/service_manager.test.ts";
 import "./side_by_side/socket_path.test.ts";

@@ -57,7 +57,7 @@ function writerOf(path: string, calls: FileCalls, generation: number): StateWrit
   const member = Array.from({ length: MEMBERS }, (_, pid) => ({
     ...{ ...MEMBER, pid, key: pid, generation },
   }));
-  return new StateWriter({ path, calls, rows: () => rowsOf({ ...EMPTY, member }), wake: () => {} });
+  return new StateWriter({ path, calls, rows: () => rowsOf({ ...EMPTY, member }) });
 }
 
 /** Which state a daemon finds at `path`: the generation of its members. */

@@ -37,7 +37,6 @@ describe("restoreMembers()", () => {
         firstNs: -80.5 * S,
         lastNs: -1.5 * S,
         stalledNs: Number.NaN,
-        hasEnded: false,
         diedUnseen: false,
       },
     ]);
@@ -52,16 +51,16 @@ describe("restoreMembers()", () => {
   test("reports the end of a process that died while nobody watched, once", () => {
     const dead = { pid: 4711, hasEnded: true };
     const [news] = restored([MEMBER], { ended: [4711] }).members;
-    expect(news).toMatchObject({ hasEnded: true, diedUnseen: true, lastNs: -1.5 * S });
+    expect(news).toMatchObject({ diedUnseen: true, lastNs: -1.5 * S });
     const [known] = restored([{ ...MEMBER, ...dead }], { ended: [4711] }).members;
-    expect(known).toMatchObject({ hasEnded: true, diedUnseen: false });
+    expect(known).toMatchObject({ record: { hasEnded: true }, diedUnseen: false });
   });
 
   test("asks for no process of a member that is elsewhere, or has no known start time", () => {
     const remote = { ...MEMBER, origin: 4 };
     const hidden = { ...MEMBER, key: 1, generation: Number.NaN };
     const { members } = restored([remote, hidden], { ended: [4711] });
-    expect(members.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
+    expect(members.map(({ diedUnseen }) => diedUnseen)).toEqual([false, false]);
   });
 
   test("keeps the stalled ones and those that beat last where there is less room, and counts the others", () => {

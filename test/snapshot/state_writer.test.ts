@@ -20,7 +20,6 @@ class Fixture implements Disposable {
   nowNs = 0;
   /** Slices and other calls that did something. */
   turns = 0;
-  #woken = Promise.withResolvers<void>();
   readonly writer: StateWriter;
 
   constructor(calls: FileCalls = REAL_FILE_CALLS, bytesMax?: number) {
@@ -28,7 +27,6 @@ class Fixture implements Disposable {
       path: this.path,
       calls,
       rows: (isFinal) => this.#rows(isFinal),
-      wake: () => this.#woken.resolve(),
       ...(bytesMax === undefined ? {} : { bytesMax }),
     });
   }
@@ -45,8 +43,7 @@ class Fixture implements Disposable {
     while (writer.written + writer.failures === before) {
       const dueNs = writer.nextDeadlineNs();
       if (dueNs === Number.POSITIVE_INFINITY) {
-        await this.#woken.promise;
-        this.#woken = Promise.withResolvers();
+        await new Promise(setImmediate);
         continue;
       }
       this.nowNs = Math.max(this.nowNs, dueNs);

@@ -6,7 +6,7 @@ import { restoreMembers } from "../../src/snapshot/restored_members.ts";
 import { memberRecords, restoreSlot } from "../../src/tracker/member_records.ts";
 import { silenceNs } from "../../src/view/silence.ts";
 import { bytesOf, EMPTY, MOMENT } from "../snapshot/states.ts";
-import { Harness, K, NET, THRESHOLD } from "./harness.ts";
+import { Harness, THRESHOLD } from "./harness.ts";
 
 const GENERATION = 5_000;
 const BEAT = { generation: GENERATION, uid: 1000, namespaceInode: 42 };
@@ -16,7 +16,7 @@ const WRITTEN = 1_000;
 const NAMES = {
   ruleName: () => "worker",
   listenerName: () => "local",
-  verdictOf: () => ({ verdict: "" as const, stalledNs: Number.NaN }),
+  stallOf: () => ({ verdict: "hung" as const, stalledNs: 900 }),
 };
 
 /** What comes out of the state file of `before`, by pid. */
@@ -94,9 +94,12 @@ describe("memberRecords() and restoreSlot()", () => {
     after.tracker.checkInvariants();
   });
 
-  test("keep of a process that died meanwhile that it has ended", () => {
+  test("keep of a member that has ended that it has, once that was reported", () => {
     const before = new Harness();
     before.beat(7, 1, 990, BEAT);
+    const unseen = next(recordsOf(before), { ended: [7] });
+    expect(unseen.tracker.slots.hasEnded(unseen.tracker.slotOf(7))).toBe(false);
+    before.tracker.ends.note(before.tracker.slotOf(7));
     const after = next(recordsOf(before), { ended: [7] });
     expect(after.tracker.slots.hasEnded(after.tracker.slotOf(7))).toBe(true);
     expect(after.tracker.table.agents.presentOf(0)).toBe(0);
@@ -107,15 +110,6 @@ describe("memberRecords() and restoreSlot()", () => {
     before.beat(7, 40, 990, BEAT);
     const after = next(recordsOf(before));
     expect(after.beat(7, 1, 10, { ...BEAT, generation: GENERATION + 1 })).toBe("Inserted");
-  });
-
-  test("keep members of a network apart from those of the kernel", () => {
-    const before = new Harness();
-    before.beat(7, 1, 990, { origin: NET });
-    before.beat(8, 1, 990, { ...BEAT, origin: K });
-    const after = next(recordsOf(before), { ended: [7, 8] });
-    const { slots } = after.tracker;
-    expect([7, 8].map((pid) => slots.hasEnded(after.tracker.slotOf(pid)))).toEqual([false, true]);
   });
 
   test("miss no member that is moved by a removal while they are walked", () => {

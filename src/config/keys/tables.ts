@@ -164,6 +164,12 @@ const GUARD_KEYS = {
   off: live("off", flag, "Judge however many fall silent at once", { byDefault: false }),
 };
 
+const STATE_KEYS = {
+  file: restart("file", path("the state file"), "File with what outlives the daemon",
+    { computed: "`state` in the service manager's directory, else the first Unix listener's path with `.state`" }),
+  off: restart("off", flag, "Keep nothing that outlives the daemon", { byDefault: false }),
+};
+
 const CONTROL_KEYS = {
   path: live("path", socketPath("the control socket"), "Control socket",
     { computed: "`control.sock` beside the first Unix listener" }),
@@ -189,6 +195,7 @@ export const TABLES = {
   control: CONTROL_KEYS,
   metrics: METRICS_KEYS,
   guard: GUARD_KEYS,
+  state: STATE_KEYS,
   liveness: LIVENESS_KEYS,
   log: LOG_KEYS,
 } as const;

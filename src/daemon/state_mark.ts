@@ -1,0 +1,25 @@
+// A number that is another one after each change that the next daemon has to know of (spec 18
+// section 7): a sum of counts that only grow. It is asked after every turn that did more than take
+// beats, and so no part has to say what it does. What is new in the state file adds its count here.
+import { SecureUdpListener } from "../listener/secure_udp.ts";
+import type { Parts } from "./parts.ts";
+
+type MarkedParts = Pick<Parts, "observer" | "recovery" | "muting" | "expected">;
+
+export function stateMark(
+  { observer, recovery, muting, expected }: MarkedParts,
+  auditSeq: number,
+): number {
+  const { table } = observer.tracker;
+  const members = table.agents.changes + table.latchChanges;
+  const acts = recovery.history.changes + recovery.storm.changes + muting.mutes.changes;
+  return members + acts + expected.changes + auditSeq + replayMoves(observer);
+}
+
+/** Each beat that a key proves moves the replay window of its sender. */
+function replayMoves({ listenersInForce, listeners, accounting }: Parts["observer"]): number {
+  let moves = 0;
+  for (const number of listenersInForce)
+    if (listeners[number] instanceof SecureUdpListener) moves += accounting.accepted[number]!;
+  return moves;
+}

@@ -1,0 +1,39 @@
+// What a start says of the state that it found (spec 18 section 6), when everything is open that
+// says it.
+import { wholeMsFromNs } from "../base/time.ts";
+import type { Parts } from "./parts.ts";
+import type { RestoredState } from "./restored_state.ts";
+import type { OpenState } from "./state_wiring.ts";
+
+/** Before the first turn, in which others may get the pids of those who died meanwhile. */
+export function reportRestored(
+  parts: Pick<Parts, "log" | "ends" | "observer" | "muting">,
+  state: OpenState | undefined,
+): void {
+  const { restored } = state ?? {};
+  if (restored === undefined) return;
+  tellState(parts, restored);
+  // By their pids: one that leaves moves another one into its slot.
+  const { tracker } = parts.observer;
+  for (const { member } of restored.members) {
+    const slot = tracker.slotOf(member.record.key);
+    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded)) parts.ends?.restored(slot);
+  }
+}
+
+function tellState(
+  { log, muting }: Pick<Parts, "log" | "muting">,
+  { otherBoot, elapsedNs, members, leftOut }: RestoredState,
+): void {
+  const stalled = members.filter(({ member }) => member.record.isStalled).length;
+  const died = members.filter(({ member }) => member.diedUnseen).length;
+  log.info("state restored", {
+    age_ms: wholeMsFromNs(elapsedNs),
+    members: members.length,
+    stalled: stalled || undefined,
+    died: died || undefined,
+    left_out: leftOut || undefined,
+    mutes: muting.mutes.size || undefined,
+    other_boot: otherBoot || undefined,
+  });
+}

@@ -1,0 +1,175 @@
+// Gives the state file what is in it, and gives what was in it back to the parts of a daemon that
+// has just started (spec 18), before a listener is read.
+import { effectiveUid } from "../../ffi/process.ts";
+import { VERSION } from "../base/build_info.ts";
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { Config } from "../config/config.ts";
+import { REAL_FILE_CALLS } from "../files/append_file.ts";
+import { LockedError } from "../files/lock_file.ts";
+import { SecureUdpListener } from "../listener/secure_udp.ts";
+import type { SenderTable } from "../listener/sender_table.ts";
+import type { Identity } from "../processes/identity.ts";
+import { hereAndNow } from "../snapshot/here.ts";
+import type {
+  AuditHeadRecord,
+  MemberRecord,
+  MissingRecord,
+  State,
+  StateRow,
+} from "../snapshot/records.ts";
+import { monotonicNs } from "./monotonic.ts";
+import type { Parts } from "./parts.ts";
+import { type RestoredState, restoreState } from "./restored_state.ts";
+import { StartError } from "./start_error.ts";
+import { StateKeeping } from "./state_keeping.ts";
+import { stateMark } from "./state_mark.ts";
+import { statePlace } from "./state_place.ts";
+import { type StateParts, stateRows } from "./state_rows.ts";
+
+interface StateOptions {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly auditHead: () => AuditHeadRecord | undefined;
+}
+
+export interface OpenState {
+  readonly keeping: StateKeeping;
+  /** What was given back; undefined = there was no state. */
+  readonly restored: RestoredState | undefined;
+}
+
+/** Undefined = nothing is kept. Throws `StartError`. */
+export function openState(parts: Parts, options: StateOptions): OpenState | undefined {
+  const { config, env, auditHead } = options;
+  const place = statePlace(config, env);
+  if (place === undefined) return undefined;
+  const kept = keptParts(parts, auditHead);
+  const rows = (isFinal: boolean): Iterable<StateRow> =>
+    stateRows(kept, { ...here(parts), version: VERSION, isFinal });
+  const keeping = openKeeping(place.path, {
+    isDefault: !place.isNamed,
+    ownerUid: effectiveUid(),
+    calls: REAL_FILE_CALLS,
+    rows,
+    mark: () => stateMark(parts, auditHead()?.seq ?? 0),
+    log: parts.log,
+  });
+  if (keeping === undefined) return undefined;
+  const { found } = keeping;
+  return { keeping, restored: found && restore(found, parts, config) };
+}
+
+function openKeeping(
+  path: string,
+  options: Omit<Parameters<typeof StateKeeping.open>[0], "path">,
+): StateKeeping | undefined {
+  try {
+    return StateKeeping.open({ path, ...options });
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    const { holderPid, path: lock } = error;
+    const who = Number.isNaN(holderPid) ? "another process" : `pid ${holderPid}`;
+    throw new StartError(
+      `cannot keep the state in ${path}: ${who} holds ${lock}`,
+      "stop that daemon first, or give this one another path with state.file",
+    );
+  }
+}
+
+function here({ clock }: Pick<Parts, "clock">) {
+  return hereAndNow(clock.nowNs(), Date.now());
+}
+
+function restore(state: State, parts: Parts, config: Config): RestoredState {
+  const { observer, recovery, muting, listenerNames, processes, identification } = parts;
+  const now = here(parts);
+  const restored = restoreState(
+    state,
+    {
+      table: observer.tracker.table,
+      mutes: muting.mutes,
+      history: recovery.history,
+      storm: recovery.storm,
+      senders: secureSenders(parts),
+      listenerNumber: (name) => {
+        const number = listenerNames.indexOf(name);
+        return number < 0 ? undefined : number;
+      },
+      hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
+    },
+    {
+      here: now,
+      isBoottime: config.observer.clockSource === "boottime",
+      instantNs: monotonicNs(),
+    },
+  );
+  for (const { slot, member } of restored.members) {
+    const identity = identityOf(member.record);
+    // Who is unknown and can be looked at is looked at like one that has come just now.
+    if (identity !== undefined || member.record.origin !== ORIGIN_KERNEL_ATTESTED)
+      identification.restore(slot, identity, now.observerNs);
+  }
+  return restored;
+}
+
+/** Who it was; undefined = that was not known. */
+function identityOf(record: MemberRecord): Identity | undefined {
+  const { uid, gid, user, comm, exe, script, program, unit, unitUser, container } = record;
+  if (comm === "" || program === 0) return undefined;
+  return { uid, gid, user, comm, exe, script, mark: program, unit, unitUser, container };
+}
+
+function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StateParts {
+  const { observer, recovery, muting, listenerNames, live } = parts;
+  const { table } = observer.tracker;
+  return {
+    table,
+    names: {
+      ruleName: (rule) => live.current.agents[rule]?.name ?? "",
+      listenerName: (listener) => listenerNames[listener] ?? "",
+      stallOf: (slot) => stallOf(slot, parts),
+    },
+    mutes: muting.mutes,
+    history: recovery.history,
+    storm: recovery.storm,
+    // A reload brings others.
+    get senders() {
+      return secureSenders(parts);
+    },
+    missing: () => missingRecords(parts),
+    auditHead,
+  };
+}
+
+function stallOf(
+  slot: number,
+  { observer, notes }: Parts,
+): Pick<MemberRecord, "verdict" | "stalledNs"> {
+  const { slots, table } = observer.tracker;
+  if (!slots.isLatched(slot)) return { verdict: "", stalledNs: Number.NaN };
+  const note = notes.noteOf(slots.key[slot]!, slots.generation[slot]!);
+  if (note !== undefined) return { verdict: note.verdict ?? "", stalledNs: note.sinceNs };
+  // It waits to be reported, and the next daemon must do that; or there are too many for notes.
+  const isWaiting = observer.hasPendingStalls();
+  const stalledNs = isWaiting ? Number.NaN : slots.lastNs[slot]! + table.lanes.thresholdOf(slot);
+  return { verdict: "", stalledNs };
+}
+
+function* missingRecords({ expected, observer }: Parts): Iterable<MissingRecord> {
+  const { agents } = observer.tracker.table;
+  for (const number of expected.numbers) {
+    const sinceNs = expected.missingSinceNs(number);
+    if (!Number.isNaN(sinceNs)) yield { agent: agents.nameOf(number), sinceNs };
+  }
+}
+
+/** By the names of their listeners. */
+function secureSenders({ observer, listenerNames }: Parts): ReadonlyMap<string, SenderTable> {
+  const senders = new Map<string, SenderTable>();
+  for (const number of observer.listenersInForce) {
+    const listener = observer.listeners[number];
+    if (listener instanceof SecureUdpListener)
+      senders.set(listenerNames[number]!, listener.senders);
+  }
+  return senders;
+}
