@@ -96,6 +96,8 @@ export interface SocketFacts {
   readonly isListening: boolean;
   /** Where it was bound, of a Unix socket; "" = nowhere, or at no path. */
   readonly path: string;
+  /** Where it was bound, as the kernel writes it. */
+  readonly address: Uint8Array;
 }
 
 /** Undefined = it is no socket. Linux only. */
@@ -104,15 +106,20 @@ export function socketFacts(fd: number): SocketFacts | undefined {
   const type = getSocketOption(fd, SO_TYPE);
   if (family < 0 || type < 0) return undefined;
   const isListening = getSocketOption(fd, SO_ACCEPTCONN) === 1;
-  return { family, type, isListening, path: family === AF_UNIX ? unixPathOf(fd) : "" };
+  const address = addressOf(fd);
+  const path = family === AF_UNIX ? unixPathIn(address) : "";
+  return { family, type, isListening, path, address };
 }
 
-function unixPathOf(fd: number): string {
+function addressOf(fd: number): Uint8Array {
   nameBytes.fill(0);
   nameLength[0] = SOCKADDR_UN.size;
-  if (libc.getsockname(fd, nameAddress, nameLengthAddress) < 0) return "";
-  const { sun_path, size } = SOCKADDR_UN;
-  const bytes = nameBytes.subarray(sun_path, Math.min(size, nameLength[0]!));
+  if (libc.getsockname(fd, nameAddress, nameLengthAddress) < 0) return new Uint8Array();
+  return nameBytes.slice(0, Math.min(SOCKADDR_UN.size, nameLength[0]!));
+}
+
+function unixPathIn(address: Uint8Array): string {
+  const bytes = address.subarray(SOCKADDR_UN.sun_path);
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

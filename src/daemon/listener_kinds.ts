@@ -52,7 +52,7 @@ export function opening<Opened>({ name }: ListenerConfig, open: () => Opened): O
  * `UdpSocketError` or `SystemError`.
  */
 export function bindListener(config: ListenerConfig, kept: KeptSockets): ListenerSocket {
-  if (config.kind !== "unix") return new UdpSocket(config);
+  if (config.kind !== "unix") return new UdpSocket({ ...config, kept });
   const { path, mode, gid } = config;
   return new UnixSocket({ path, mode, gid, kept }, nowGeneration);
 }
@@ -71,7 +71,7 @@ export function bindAnother(
   }
   const inTheWay = leaving.filter((one) => one instanceof UdpSocket && one.port === config.port);
   return new UdpSocket(
-    config,
+    { ...config, kept },
     inTheWay.map(({ fd }) => fd),
   );
 }

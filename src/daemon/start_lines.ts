@@ -3,6 +3,7 @@
 import { msFromNs } from "../base/time.ts";
 import type { Config, ListenerConfig } from "../config/config.ts";
 import type { ExitStatusSources } from "./end_wiring.ts";
+import type { UdpPlace } from "../sockets/stored_name.ts";
 import type { Log } from "./log.ts";
 
 interface StartLines {
@@ -20,8 +21,8 @@ interface StartLines {
 }
 
 interface TakenPaths {
-  /** The socket at the path was there before the process. */
-  tookOver(path: string): boolean;
+  /** The socket there was there before the process. */
+  tookOver(place: string | UdpPlace): boolean;
 }
 
 export function logStart(lines: StartLines): void {
@@ -53,12 +54,12 @@ export function logListening(
     log.info("listening", { listener: name, path, ...inherited(path, kept) });
   } else {
     const { address, port } = listener;
-    log.info("listening", { listener: name, kind, address, port });
+    log.info("listening", { listener: name, kind, address, port, ...inherited(listener, kept) });
   }
 }
 
-function inherited(path: string, kept: TakenPaths | undefined): { inherited?: true } {
-  return kept?.tookOver(path) === true ? { inherited: true } : {};
+function inherited(place: string | UdpPlace, kept: TakenPaths | undefined): { inherited?: true } {
+  return kept?.tookOver(place) === true ? { inherited: true } : {};
 }
 
 /** Everybody on the machine can connect to a loopback address: the rest of /v1/ wants a token. */

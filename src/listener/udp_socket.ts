@@ -24,7 +24,9 @@ import {
   setIpv6Only,
   setSocketOption,
 } from "../../ffi/socket.ts";
+import { detachFilter } from "../../ffi/socket_filter.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
+import type { KeptSockets } from "../sockets/kept_sockets.ts";
 import { bindBeside } from "../sockets/overlapping.ts";
 
 /**
@@ -42,6 +44,8 @@ export interface UdpSocketOptions {
   readonly port: number;
   /** Requested SO_RCVBUF; 0 = kernel default. */
   readonly rcvbufBytes: number;
+  /** Those that outlive the process; undefined = none does. */
+  readonly kept?: KeptSockets | undefined;
 }
 
 /** The socket could not be opened or bound; `hint` says what the operator can do. */
@@ -61,22 +65,36 @@ export class UdpSocket {
   readonly port: number;
   /** Where this machine reaches it. */
   readonly ownAddress: SocketAddress;
+  readonly #kept: KeptSockets | undefined;
   #rcvbufBytes = 0;
   #rcvbufBytesWanted: number;
   #dropsSeen = 0;
   #closed = false;
 
-  /** The sockets `leaving` of this process are about to be closed, and are not in the way. */
+  /**
+   * Takes over the socket that was handed over for the address, or binds one. The sockets `leaving`
+   * of this process are about to be closed, and are not in the way.
+   */
   constructor(options: UdpSocketOptions, leaving: readonly number[] = []) {
     const address = socketAddress(options);
     this.address = options.address;
     this.#rcvbufBytesWanted = options.rcvbufBytes;
+    this.#kept = options.kept;
+    const taken = this.#kept?.takeUdp(options, address);
+    if (taken !== undefined) {
+      this.fd = taken;
+      this.port = options.port;
+      this.ownAddress = reachable(options);
+      this.#adopt(options);
+      return;
+    }
     this.fd = orThrow(openSocket(address.family, SOCK_DGRAM), options);
     try {
       if (address.family === AF_INET6) orThrow(setIpv6Only(this.fd), options);
       // Before bind: a burst that waits for the port must find the large buffer.
       this.#rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
-      const result = bindBeside(this.fd, leaving, () => bind(this.fd, address));
+      const inTheWay = [...leaving, ...(this.#kept?.udpLeaving(options.port) ?? [])];
+      const result = bindBeside(this.fd, inTheWay, () => bind(this.fd, address));
       orThrow(result, options);
       this.port = orThrow(boundPort(this.fd), options);
       this.ownAddress = reachable({ ...options, port: this.port });
@@ -84,6 +102,8 @@ export class UdpSocket {
       close(this.fd);
       throw error;
     }
+    // Of one whose port the kernel chose, no daemon that starts would know where it is.
+    if (options.port !== 0) this.#kept?.keepUdp(this.fd, options);
   }
 
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
@@ -121,11 +141,20 @@ export class UdpSocket {
     return since;
   }
 
-  /** Idempotent. */
+  /** Idempotent. A socket that outlives the process is closed here alone. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#kept?.release(this.fd);
     close(this.fd);
+  }
+
+  /** Undoes what the daemon before has left on it; what was dropped in its time, it has counted. */
+  #adopt({ rcvbufBytes }: UdpSocketOptions): void {
+    // Usually there is no filter, which is no fault.
+    detachFilter(this.fd);
+    this.#rcvbufBytes = grantReceiveBuffer(this.fd, rcvbufBytes);
+    this.#dropsSeen = Math.max(0, kernelDrops(this.fd));
   }
 }
 

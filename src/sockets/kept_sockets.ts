@@ -4,13 +4,21 @@
 // of the store, and made anew. A socket that a socket unit made is used as it is.
 import { AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
 import { adoptDescriptor, type SocketFacts, socketFacts } from "../../ffi/descriptors.ts";
-import { close } from "../../ffi/socket.ts";
+import { close, type SocketAddress } from "../../ffi/socket.ts";
 import type { PassedDescriptor } from "../systemd/passed_descriptors.ts";
 import { type FileAt, fileAt, misfitOf, unitDifferences } from "./kept_fit.ts";
 import { PathLock } from "./path_lock.ts";
 import type { BoundSocket, Inode, SocketFile } from "./socket_path.ts";
 import { unlinkBoundPath } from "./socket_path.ts";
-import { readStoredName, type SocketRole, type StoredName, storedNameText } from "./stored_name.ts";
+import {
+  readStoredName,
+  type SocketRole,
+  type StoredName,
+  storedNameText,
+  storedUdpName,
+  type UdpPlace,
+  udpPortIn,
+} from "./stored_name.ts";
 
 /** What the daemon wants to have a socket for. */
 export interface WantedSocket extends SocketFile {
@@ -51,7 +59,7 @@ interface KeptOptions {
 
 interface Passed extends PassedDescriptor {
   readonly facts: SocketFacts | undefined;
-  /** Undefined = the daemon did not store it. */
+  /** Undefined = the daemon did not store it, or not for a path. */
   readonly stored: StoredName | undefined;
 }
 
@@ -61,7 +69,7 @@ export class KeptSockets {
   #passed: Passed[];
   /** Names in the store by descriptor. */
   readonly #names = new Map<number, string>();
-  /** Where a socket was taken over. */
+  /** Where a socket was taken over: its path, or the name of a UDP socket. */
   readonly #takenAt = new Set<string>();
   #isEnding = false;
 
@@ -86,18 +94,42 @@ export class KeptSockets {
     return found;
   }
 
-  /** True if the socket at the path was there before the process. */
-  tookOver(path: string): boolean {
-    return this.#takenAt.has(path);
+  /** The stored UDP socket that is bound to the address; undefined = there is none. */
+  takeUdp(place: UdpPlace, { family, bytes }: SocketAddress): number | undefined {
+    const found = this.#passed.find(
+      ({ name, facts }) =>
+        udpPortIn(name) !== undefined &&
+        facts?.family === family &&
+        facts.type === SOCK_DGRAM &&
+        Buffer.compare(facts.address, bytes) === 0,
+    );
+    if (found === undefined) return undefined;
+    this.#drop(found);
+    this.#takenAt.add(storedUdpName(place));
+    if (this.#options.store !== undefined) this.#names.set(found.fd, found.name);
+    return found.fd;
+  }
+
+  /** True if the socket there was there before the process. */
+  tookOver(place: string | UdpPlace): boolean {
+    return this.#takenAt.has(typeof place === "string" ? place : storedUdpName(place));
+  }
+
+  /** Stored UDP sockets of the port that were not taken, and will be closed. */
+  udpLeaving(port: number): number[] {
+    return this.#passed.flatMap(({ fd, name }) => (udpPortIn(name) === port ? [fd] : []));
+  }
+
+  /** Keeps a UDP socket that the daemon made. */
+  keepUdp(fd: number, place: UdpPlace): void {
+    if (this.#options.store !== undefined) this.#store(fd, storedUdpName(place));
   }
 
   /** Keeps a socket that the daemon made, under a name that says where it is. */
   keep(fd: number, { role, mode }: WantedSocket, { dev, ino }: Inode): void {
     const { store, queueLength } = this.#options;
     if (store === undefined) return;
-    const name = storedNameText({ role, queueLength: queueLength ?? 0, dev, ino, mode });
-    this.#names.set(fd, name);
-    store.add(name, fd);
+    this.#store(fd, storedNameText({ role, queueLength: queueLength ?? 0, dev, ino, mode }));
   }
 
   /** Its file has another mode now. */
@@ -108,8 +140,7 @@ export class KeptSockets {
     const changed = storedNameText({ ...stored, mode });
     // The service manager takes one descriptor once: under its other name it would be ignored.
     this.#options.store!.remove(name);
-    this.#options.store!.add(changed, fd);
-    this.#names.set(fd, changed);
+    this.#store(fd, changed);
   }
 
   /** Its file is gone: no daemon that starts would want it. */
@@ -141,10 +172,8 @@ export class KeptSockets {
   closeRest(): void {
     for (const one of this.#passed.splice(0)) {
       const { name, stored, fd, facts } = one;
-      if (stored !== undefined) {
-        unlinkUnwanted(facts, stored);
-        this.#options.store?.remove(name);
-      }
+      if (stored !== undefined) unlinkUnwanted(facts, stored);
+      if (stored !== undefined || udpPortIn(name) !== undefined) this.#options.store?.remove(name);
       this.#options.reports.closed(name, reasonOf(one));
       close(fd);
     }
@@ -188,6 +217,11 @@ export class KeptSockets {
     return { fd: found.fd, bound: { path, dev, ino }, isOfUnit: true };
   }
 
+  #store(fd: number, name: string): void {
+    this.#names.set(fd, name);
+    this.#options.store!.add(name, fd);
+  }
+
   #drop(one: Passed): void {
     this.#passed = this.#passed.filter((other) => other !== one);
   }
@@ -210,8 +244,9 @@ function unlinkUnwanted(facts: SocketFacts | undefined, { dev, ino }: StoredName
   if (path.startsWith("/") && !path.startsWith("/proc/")) unlinkBoundPath({ path, dev, ino });
 }
 
-function reasonOf({ stored, facts }: Passed): string {
+function reasonOf({ name, stored, facts }: Passed): string {
   if (facts === undefined) return "it is no socket";
+  if (udpPortIn(name) !== undefined) return "no configured listener has its address";
   if (stored !== undefined) return "no configured path has its file";
   if (facts.family !== AF_UNIX) return "only Unix sockets are taken from a socket unit";
   return facts.path === ""

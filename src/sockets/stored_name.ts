@@ -1,7 +1,8 @@
-// The name under which the service manager keeps a socket (spec 05 section 9.1). It says what the
-// next daemon must know before it takes the socket over, and cannot ask of it: which file it is at
-// (its own address is the one that it was bound to, before it was renamed), with which mode, and
-// the length of its queue, which is fixed for life.
+// The name under which the service manager keeps a socket (spec 05 section 9.1). Of a Unix socket it
+// says what the next daemon must know before it takes the socket over, and cannot ask of it: which
+// file it is at (its own address is the one that it was bound to, before it was renamed), with which
+// mode, and the length of its queue, which is fixed for life. A UDP socket says itself where it is;
+// its name tells people.
 
 /** "beat" = a Unix listener. */
 export type SocketRole = "beat" | "control";
@@ -34,4 +35,23 @@ export function readStoredName(text: string): StoredName | undefined {
     ino: BigInt(ino!),
     mode: Number.parseInt(mode!, 8),
   };
+}
+
+/** Where a UDP listener is, as it is configured. */
+export interface UdpPlace {
+  readonly address: string;
+  readonly port: number;
+}
+
+const UDP_FORMAT = /^varta-udp-p([0-9]{1,5})-a[^:]+$/;
+
+export function storedUdpName({ address, port }: UdpPlace): string {
+  // No colon, and of the name of an interface nothing that the service manager would not take.
+  return `varta-udp-p${port}-a${address.replace(/[^0-9A-Za-z.%-]/g, "_")}`;
+}
+
+/** The port of a UDP listener that a daemon stored under the name; undefined = it is none. */
+export function udpPortIn(text: string): number | undefined {
+  const [, port] = UDP_FORMAT.exec(text) ?? [];
+  return port === undefined ? undefined : Number(port);
 }

@@ -2,8 +2,11 @@
 // that keeps what it is given and hands it over at the next start.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { encode } from "../../src/wire/encode.ts";
+import { UdpPeer } from "../listener/udp_peer.ts";
 import { type DaemonOptions, DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { type Extra, FdKeeper, NO_KEEPER } from "../support/fd_keeper.ts";
+import { freeUdpPorts } from "../support/free_ports.ts";
 import { Sender } from "../support/sender.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -45,6 +48,11 @@ class Stage implements Disposable {
     this.keeper[Symbol.dispose]();
     this.directory[Symbol.dispose]();
   }
+}
+
+function beatOf(nonce: bigint): Uint8Array {
+  const timestamp = BigInt(Math.round(performance.now() * 1e6));
+  return encode({ status: "ok", pid: process.pid, nonce, payload: 0, timestamp });
 }
 
 function inodeAt(path: string): bigint {
@@ -95,6 +103,28 @@ describe.skipIf(NO_KEEPER !== "")(`stored sockets${NO_KEEPER}`, () => {
       }
     },
   );
+
+  test("are those of UDP listeners, too", async () => {
+    using stage = await Stage.open();
+    const [port] = freeUdpPorts(1) as [number];
+    const udp = ["--udp-bind-addr", "127.0.0.1", "--udp-port", `${port}`];
+    const args = [...ARGS, ...udp, "--i-accept-plaintext-udp"];
+    const first = await stage.start({ args });
+    await stage.keeper.untilKept(3);
+    const names = stage.keeper.kept;
+    expect(names).toContain(`varta-udp-p${port}-a127.0.0.1`);
+    first.signal("SIGKILL");
+    await first.exited();
+    await first[Symbol.asyncDispose]();
+    using peer = new UdpPeer({ address: "127.0.0.1", port });
+    for (let nonce = 1n; nonce <= 6n; nonce++) peer.send(beatOf(nonce));
+    await using second = await stage.start({ args });
+    const { listeners } = await second.untilReceived(6, "udp-0");
+    expect(listeners.find(({ name }) => name === "udp-0")).toMatchObject({ accepted: 6 });
+    expect(stage.keeper.kept).toEqual(names);
+    const inherited = second.saying("listening").map(({ fields }) => fields.get("inherited"));
+    expect(inherited).toEqual(["true", "true"]);
+  });
 
   test("of another path, or mode, are closed, and the store does not grow", async () => {
     using stage = await Stage.open();

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { readStoredName, storedNameText } from "../../src/sockets/stored_name.ts";
+import {
+  readStoredName,
+  storedNameText,
+  storedUdpName,
+  udpPortIn,
+} from "../../src/sockets/stored_name.ts";
 import { FDNAME_BYTES_MAX } from "../../src/systemd/fd_store.ts";
 
 const NAME = { role: "beat", queueLength: 512, dev: 26n, ino: 1_042n, mode: 0o660 } as const;
@@ -43,5 +48,27 @@ describe("readStoredName()", () => {
     "varta-beat-q512-d26-i123456789012345678901-m660",
   ])("takes %p for the name of something else", (text) => {
     expect(readStoredName(text)).toBeUndefined();
+  });
+});
+
+describe("storedUdpName()", () => {
+  test.each([
+    ["127.0.0.1", "varta-udp-p7878-a127.0.0.1"],
+    ["fe80::1%eth0", "varta-udp-p7878-afe80__1%eth0"],
+    ["fe80::1%a b\n:ü", "varta-udp-p7878-afe80__1%a_b___"],
+  ])("says where it is bound to %p, and can be stored", (address, name) => {
+    expect(storedUdpName({ address, port: 7_878 })).toBe(name);
+    expect(udpPortIn(name)).toBe(7_878);
+    expect(readStoredName(name)).toBeUndefined();
+  });
+
+  test.each([
+    "varta-udp-p-a1",
+    "varta-udp-p123456-a1",
+    "varta-udp-p1-a",
+    "xvarta-udp-p1-a1",
+    "udp",
+  ])("is not %p", (name) => {
+    expect(udpPortIn(name)).toBeUndefined();
   });
 });
