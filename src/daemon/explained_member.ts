@@ -156,7 +156,9 @@ export class MemberReader {
     const found = this.#options.processes.startTime(pid);
     if (Number.isNaN(found)) return null;
     const startedNs = this.#startedNs(found);
-    const isOther = found !== generation || (!proven && startedNs > lastNs);
+    // When it started is known to a tick of the clock, before or after.
+    const isLater = startedNs - GENERATION_NS > lastNs;
+    const isOther = found !== generation || (!proven && isLater);
     return isOther ? this.time(startedNs) : null;
   }
 
