@@ -13,7 +13,7 @@ import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS } from "../processes/generation.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import { addressOf } from "../tracker/slots.ts";
-import type { EndView, TracerView } from "../view/event_view.ts";
+import type { EndView, TracerView, UnwatchedView } from "../view/event_view.ts";
 import type {
   ExplainedMember,
   ExplainedVerdict,
@@ -118,6 +118,7 @@ export class MemberReader {
       ended: endedAs(ended),
       end: this.#end(verdict.waitStatus, ended),
       end_source: endSource(verdict.waitStatus, ended),
+      unwatched: this.#unwatched(ended),
       freezer: freezerVersion,
       replaced: this.#replaced(ended),
       pid_reused: isGone ? null : this.#reusedSince(stall, pid),
@@ -140,6 +141,12 @@ export class MemberReader {
       exit_status: Number.isNaN(exitStatus) ? null : exitStatus,
       signal: Number.isNaN(signal) ? null : signal,
     };
+  }
+
+  #unwatched(ended: GoneMember | undefined): UnwatchedView | null {
+    const unwatched = ended?.exit?.unwatched ?? ended?.end.unwatched;
+    if (unwatched === undefined) return null;
+    return { after: this.time(unwatched.afterNs), before: this.time(unwatched.beforeNs) };
   }
 
   #replaced(ended: GoneMember | undefined): ExplainedVerdict["replaced"] {
