@@ -31,6 +31,7 @@ import { ENDS } from "./end_counters.ts";
 import { CONFIG } from "./loaded_config.ts";
 import { LOG } from "./log.ts";
 import { SOCKET_FILES } from "./socket_watch.ts";
+import { STATE } from "./state_counters.ts";
 import { STDERR } from "./stream_writer.ts";
 import { LAST_TURN } from "./tick.ts";
 import { TURN } from "./turn_counters.ts";
@@ -66,7 +67,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   },
   { title: "Ends of members", blocks: [ENDS, UNIT_QUESTIONS] },
   { title: "Recovery", blocks: [RECOVERY, ORPHANS, GIVEN_UP] },
-  { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, LOG, STDERR] },
+  { title: "Audit, export, logs", blocks: [AUDIT, EXPORT, FILES, STATE, LOG, STDERR] },
   { title: "Control socket", blocks: [CONTROL] },
   { title: "Scrapes", blocks: [HTTP, METRICS, ROWS] },
   {
@@ -86,6 +87,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   LATES,
   GUARD,
   ROWS,
+  STATE,
 ];
 
 export const METRIC_BLOCKS: readonly AnyBlock[] = METRIC_GROUPS.flatMap(({ blocks }) => blocks);

@@ -6,6 +6,7 @@ import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import { type AnyBlock, familiesOf } from "../base/counters.ts";
 import type { Config, ListenerConfig } from "../config/config.ts";
+import { STATE } from "./state_counters.ts";
 import { EXPORT } from "../export/event_export.ts";
 import { SECURE } from "../listener/counters.ts";
 import type { IsPossible } from "../metrics/family_section.ts";
@@ -117,7 +118,8 @@ function reasonsOfOthers(listener: ListenerConfig): string[] {
   return isOpen ? [...ofSecure, "uid"] : ofSecure;
 }
 
-function ofFeatures({ audit, export: events, liveness, metrics, agents }: Config): RuledOut[] {
+function ofFeatures(config: Config): RuledOut[] {
+  const { audit, export: events, liveness, metrics, agents, state } = config;
   const files = [
     ...(events.file === undefined ? ["export", "file_export_io"] : []),
     ...(audit.file === undefined
@@ -130,6 +132,7 @@ function ofFeatures({ audit, export: events, liveness, metrics, agents }: Config
     { family: "varta_log_suppressed_total", values: files },
     ...(events.file === undefined ? all(EXPORT) : []),
     ...(audit.file === undefined ? all(AUDIT) : []),
+    ...(state.off ? all(STATE) : []),
     ...(metrics.perPid ? [] : all(METRICS)),
     ...(agents.some(({ expect }) => expect !== undefined) ? [] : all(EXPECTED)),
   ];

@@ -2,12 +2,14 @@
 // back at the start, written while the daemon runs, and a last time at its end. A file that cannot
 // be used costs the daemon nothing but its memory, and is said once; one that another daemon holds
 // stops a start that names it.
+import { Counters } from "../base/counters.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { LockedError, LockFile } from "../files/lock_file.ts";
 import { findState } from "../snapshot/found_state.ts";
 import type { State, StateRow } from "../snapshot/records.ts";
 import { StateWriter } from "../snapshot/state_writer.ts";
 import type { Deadline } from "./deadline.ts";
+import { STATE } from "./state_counters.ts";
 import type { Log } from "./log.ts";
 
 interface StateKeepingOptions {
@@ -26,6 +28,7 @@ interface StateKeepingOptions {
 export class StateKeeping implements Deadline {
   /** What the daemon before this one left; undefined = nothing that can be used. */
   readonly found: State | undefined;
+  readonly counters = new Counters(STATE, this);
   readonly #lock: LockFile;
   readonly #writer: StateWriter;
   readonly #options: StateKeepingOptions;
@@ -76,13 +79,27 @@ export class StateKeeping implements Deadline {
     return this.#writer.written;
   }
 
+  get failures(): number {
+    return this.#writer.failures;
+  }
+
+  get sizeBytes(): number {
+    return this.#writer.sizeBytes;
+  }
+
+  /** For how long the oldest change has waited to be on the disk. */
+  behindNs(nowNs: number): number {
+    const sinceNs = this.#writer.behindSinceNs;
+    return Number.isNaN(sinceNs) ? 0 : Math.max(0, nowNs - sinceNs);
+  }
+
   nextDeadlineNs(): number {
     return this.#writer.nextDeadlineNs();
   }
 
   maintain(nowNs: number): void {
     const mark = this.#options.mark();
-    if (mark !== this.#mark) this.#writer.changed();
+    if (mark !== this.#mark) this.#writer.changed(nowNs);
     this.#mark = mark;
     this.#writer.maintain(nowNs);
     this.#report();

@@ -23,7 +23,7 @@ import { type RestoredState, restoreState } from "./restored_state.ts";
 import { StartError } from "./start_error.ts";
 import { StateKeeping } from "./state_keeping.ts";
 import { stateMark } from "./state_mark.ts";
-import { statePlace } from "./state_place.ts";
+import { statePlace } from "../config/state_place.ts";
 import { type StateParts, stateRows } from "./state_rows.ts";
 
 interface StateOptions {
@@ -55,6 +55,7 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
     log: parts.log,
   });
   if (keeping === undefined) return undefined;
+  parts.metrics.show(keeping.counters);
   const { found } = keeping;
   return { keeping, restored: found && restore(found, parts, config) };
 }

@@ -24,8 +24,10 @@ interface StateWriterOptions {
 export class StateWriter {
   readonly #options: StateWriterOptions;
   #writing: StateWriting | undefined;
-  /** Something has changed since the last writing began. */
-  #isChanged = false;
+  /** When something changed first since the last writing began; NaN = nothing has. */
+  #changedNs = Number.NaN;
+  /** The same of what is being written. */
+  #writingNs = Number.NaN;
   #nextWritingNs = Number.NEGATIVE_INFINITY;
   #nextSliceNs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
@@ -39,9 +41,18 @@ export class StateWriter {
     this.#options = options;
   }
 
-  /** Something has changed that the next daemon has to know. */
-  changed(): void {
-    this.#isChanged = true;
+  /** Something has changed at `nowNs` that the next daemon has to know. */
+  changed(nowNs: number): void {
+    if (!this.#isChanged) this.#changedNs = nowNs;
+  }
+
+  /** Since when something waits to be on the disk; NaN = all is. */
+  get behindSinceNs(): number {
+    return Number.isNaN(this.#writingNs) ? this.#changedNs : this.#writingNs;
+  }
+
+  get #isChanged(): boolean {
+    return !Number.isNaN(this.#changedNs);
   }
 
   /** When `maintain` is wanted; +Infinity if it is not. */
@@ -87,12 +98,15 @@ export class StateWriter {
 
   #begin(isFinal: boolean): StateWriting {
     const { path, calls, rows, bytesMax = STATE_BYTES_MAX } = this.#options;
-    this.#isChanged = false;
+    this.#writingNs = this.#changedNs;
+    this.#changedNs = Number.NaN;
     return new StateWriting(new StateEncoder(rows(isFinal)), { path, calls, bytesMax });
   }
 
   #take({ isDone, error, sizeBytes }: StateWriting): void {
+    const sinceNs = this.#writingNs;
     this.#writing = undefined;
+    this.#writingNs = Number.NaN;
     if (isDone) {
       this.written += 1;
       this.sizeBytes = sizeBytes;
@@ -101,7 +115,7 @@ export class StateWriter {
     }
     this.failures += 1;
     // What was to be written is not: it is tried again.
-    this.#isChanged = true;
+    this.#changedNs = sinceNs;
     if (!this.#hasFailed) this.#error = error;
     this.#hasFailed = true;
   }

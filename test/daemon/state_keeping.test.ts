@@ -9,6 +9,7 @@ import { findState } from "../../src/snapshot/found_state.ts";
 import { hereAndNow } from "../../src/snapshot/here.ts";
 import { TempDirectory } from "../files/temp_directory.ts";
 import { Random } from "../simulation/random.ts";
+import { columnOf } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { Parts } from "./state_parts.ts";
 
@@ -23,18 +24,20 @@ interface Opened {
   readonly parts: Parts;
   /** What was logged. */
   readonly lines: Record<string, unknown>[];
+  readonly clock: { nowNs: number };
 }
 
 function open(path: string, { isDefault = false, calls = REAL_FILE_CALLS } = {}): Opened {
   const parts = new Parts();
   const lines: Record<string, unknown>[] = [];
+  const clock = { nowNs: 0 };
   const keeping = StateKeeping.open({
     ...{ path, isDefault, ownerUid: UID, calls },
     rows: (isFinal) => stateRows(parts, { ...hereAndNow(0, 0), version: "1.2.3", isFinal }),
     mark: () => parts.table.agents.changes,
     log: { warn: (msg, fields) => void lines.push({ msg, ...fields }) },
   });
-  return { keeping, parts, lines };
+  return { keeping, parts, lines, clock };
 }
 
 describe("StateKeeping", () => {
@@ -101,13 +104,34 @@ describe("StateKeeping", () => {
     }
   });
 
-  test("says once that it cannot write", async () => {
+  test("says once that it cannot write, counts it, and says for how long a change waits", async () => {
     using directory = new TempDirectory();
-    const rename = () => Promise.reject(new Error("ENOSPC"));
-    const calls = { ...REAL_FILE_CALLS, rename } as FileCalls;
-    const { keeping, lines } = open(directory.join("state"), { calls });
-    await keeping!.close();
+    let isFull = true;
+    const rename: FileCalls["rename"] = (from, to) =>
+      isFull ? Promise.reject(new Error("ENOSPC")) : REAL_FILE_CALLS.rename(from, to);
+    const calls = { ...REAL_FILE_CALLS, rename };
+    const opened = open(directory.join("state"), { calls });
+    const { keeping, lines } = opened;
+    const shown = (name: string): number => {
+      keeping!.counters.refresh(opened.clock.nowNs);
+      return columnOf(keeping!.counters, name)[0]!;
+    };
+    const runUntil = async (isThere: () => boolean): Promise<void> => {
+      for (; !isThere(); await new Promise(setImmediate)) {
+        opened.clock.nowNs += 1e9;
+        keeping!.maintain(opened.clock.nowNs);
+      }
+    };
+    await runUntil(() => keeping!.failures === 2);
     expect(lines.map(({ msg, error }) => [msg, error])).toEqual([["state not written", "ENOSPC"]]);
+    expect(shown("varta_state_errors_total")).toBe(2);
+    expect(shown("varta_state_behind_seconds")).toBeGreaterThan(1);
+    isFull = false;
+    await runUntil(() => keeping!.written === 1);
+    expect(shown("varta_state_written_total")).toBe(1);
+    expect(shown("varta_state_behind_seconds")).toBe(0);
+    expect(shown("varta_state_bytes")).toBeGreaterThan(100);
+    await keeping!.close();
   });
 
   test("of a daemon that is killed at any moment has what was written last, or something newer", async () => {

@@ -27,6 +27,7 @@ interface Elsewhere {
 }
 
 const BUG = "only a bug moves it";
+const FILES = "the simulation has no state file";
 const KEYS = "the simulation has no encrypted listener";
 const SOCKETS = "the simulation has no socket of the kernel";
 const RARE = "too rare in two short lives";
@@ -42,6 +43,31 @@ const PROCESSES = "only real processes end";
 const EXPECTING = "the rule of the simulation expects no members";
 
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
+  varta_state_written_total: {
+    why: FILES,
+    file: "test/daemon/state_keeping.test.ts",
+    words: 'shown("varta_state_written_total")).toBe(1)',
+  },
+  varta_state_errors_total: {
+    why: FILES,
+    file: "test/daemon/state_keeping.test.ts",
+    words: 'shown("varta_state_errors_total")).toBe(2)',
+  },
+  varta_state_bytes: {
+    why: FILES,
+    file: "test/daemon/state_keeping.test.ts",
+    words: 'shown("varta_state_bytes")).toBeGreaterThan(100)',
+  },
+  varta_state_behind_seconds: {
+    why: FILES,
+    file: "test/daemon/state_keeping.test.ts",
+    words: 'shown("varta_state_behind_seconds")).toBeGreaterThan(1)',
+  },
+  varta_state_restored_members: {
+    why: FILES,
+    file: "test/end_to_end/side_by_side/restored.test.ts",
+    words: 'varta_state_restored_members{as="left_out"}',
+  },
   varta_watch_agent_names_refused_total: {
     why: "it takes thousands of names",
     file: "test/agents/agent_table.test.ts",

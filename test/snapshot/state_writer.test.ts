@@ -88,12 +88,12 @@ describe("StateWriter", () => {
     const { writer } = fixture;
     fixture.count = 3;
     fixture.nowNs = 100 * MS;
-    writer.changed();
+    writer.changed(0);
     await fixture.run();
     expect(fixture.state().member).toHaveLength(3);
     expect(fixture.state().moment.isFinal).toBe(false);
     expect(writer.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
-    writer.changed();
+    writer.changed(0);
     expect(writer.nextDeadlineNs()).toBe(2_100 * MS);
     fixture.count = 4;
     await fixture.run();
@@ -104,7 +104,7 @@ describe("StateWriter", () => {
   test("encodes slices a millisecond apart, and none while too much waits for the disk", async () => {
     using fixture = new Fixture();
     fixture.count = 5_000;
-    fixture.writer.changed();
+    fixture.writer.changed(0);
     // Without the disk there is room for title, moment, and eight sections of members.
     fixture.writer.maintain(0);
     let slices = 0;
@@ -121,9 +121,9 @@ describe("StateWriter", () => {
 
   test("notes a change that comes during a writing for the next one", async () => {
     using fixture = new Fixture();
-    fixture.writer.changed();
+    fixture.writer.changed(0);
     fixture.writer.maintain(0);
-    fixture.writer.changed();
+    fixture.writer.changed(0);
     await fixture.run();
     expect(fixture.writer.nextDeadlineNs()).toBe(2_000 * MS);
   });
@@ -134,7 +134,7 @@ describe("StateWriter", () => {
       using fixture = new Fixture(failing(call));
       const { writer } = fixture;
       writeFileSync(fixture.path, "old");
-      writer.changed();
+      writer.changed(0);
       await fixture.run();
       expect(writer.takeError()?.message).toBe("ENOSPC");
       expect(writer.nextDeadlineNs()).toBe(2_000 * MS);
@@ -149,7 +149,7 @@ describe("StateWriter", () => {
   test("writes no file that the next daemon would not read", async () => {
     using fixture = new Fixture(REAL_FILE_CALLS, 100_000);
     fixture.count = 1_000;
-    fixture.writer.changed();
+    fixture.writer.changed(0);
     await fixture.run();
     expect(fixture.writer.takeError()?.message).toBe(
       `cannot write ${fixture.path}: found more than 100000 bytes`,
@@ -160,7 +160,7 @@ describe("StateWriter", () => {
   test("writes what there is at the end, also in the middle of a writing", async () => {
     using fixture = new Fixture();
     fixture.count = 2_000;
-    fixture.writer.changed();
+    fixture.writer.changed(0);
     fixture.writer.maintain(0);
     fixture.writer.maintain(MS);
     fixture.writer.maintain(2 * MS);

@@ -73,7 +73,7 @@ function refused(result: ReloadResult, screen: Screen, isPipe: boolean): Outcome
   return {
     stdout: linesText(lines),
     error: `${what}: nothing was applied`,
-    hint: isAllRestart ? "systemctl restart varta-watch (it forgets agents and ends mutes)" : "",
+    hint: isAllRestart ? "systemctl restart varta-watch" : "",
     exitCode: EX_CONFIG,
   };
 }

@@ -292,11 +292,12 @@ function checkAuditKey({ tables }: CheckedDocument, report: Report): void {
 }
 
 function checkFiles(document: CheckedDocument, report: Report): void {
-  const { audit, export: events, liveness } = document.tables;
+  const { audit, export: events, liveness, state } = document.tables;
   const owned = [
     { table: "audit", key: "file", path: audit.values.file, others: auditFiles },
     { table: "export", key: "file", path: events.values.file, others: rotatedFiles },
     { table: "liveness", key: "heartbeat_file", path: liveness.values.heartbeat_file },
+    { table: "state", key: "file", path: state.values.file, others: stateFiles },
   ] as const;
   const owners = socketPaths(document);
   for (const { table, key, path, ...names } of owned) {
@@ -315,8 +316,8 @@ function checkFiles(document: CheckedDocument, report: Report): void {
 }
 
 const OWN_PATH =
-  "a path of its own; a rotation adds .1 to .5 to a path, and beside an audit log are " +
-  "FILE.fired and audit.head";
+  "a path of its own; a rotation adds .1 to .5 to a path, beside an audit log are FILE.fired and " +
+  "audit.head, and beside a state FILE.lock, FILE.tmp, FILE.bad and FILE.fired";
 
 function rotatedFiles(file: string): string[] {
   return Array.from({ length: ROTATIONS }, (_, index) => `${file}.${index + 1}`);
@@ -326,6 +327,11 @@ function rotatedFiles(file: string): string[] {
 function auditFiles(file: string): string[] {
   const head = posix.join(posix.dirname(file), "audit.head");
   return [...rotatedFiles(file), `${file}.fired`, head];
+}
+
+/** What the daemon keeps beside its state. */
+function stateFiles(file: string): string[] {
+  return [".lock", ".tmp", ".bad", ".fired"].map((suffix) => `${file}${suffix}`);
 }
 
 const CONTROL_LABEL = "control.path";

@@ -58,7 +58,7 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
   const rules = new MachineRules(document, check);
   for (const listener of document.listeners) rules.listener(listener);
   rules.metrics();
-  const { audit, export: events, liveness } = document.tables;
+  const { audit, export: events, liveness, state } = document.tables;
   // The journal and the head beside the audit log, and every heartbeat, are files of their own.
   const audited = { needsDirectory: true, isPrivate: true, content: "audit log" } as const;
   rules.file({ table: "audit", key: "file" }, audit.values.file, audited);
@@ -74,6 +74,9 @@ export function checkMachine(document: CheckedDocument, check: MachineCheck): vo
   rules.file({ table: "export", key: "file" }, events.values.file, exported);
   const beaten = { needsDirectory: true, isPrivate: false, content: "heartbeat" } as const;
   rules.file({ table: "liveness", key: "heartbeat_file" }, liveness.values.heartbeat_file, beaten);
+  // What it holds is set aside if it is no state.
+  const kept = { needsDirectory: true, isPrivate: true, content: undefined } as const;
+  rules.file({ table: "state", key: "file" }, state.values.file, kept);
   rules.device({ table: "liveness", key: "hw_watchdog" }, liveness.values.hw_watchdog);
 }
 
@@ -82,7 +85,7 @@ interface FileNeeds {
   readonly needsDirectory: boolean;
   /** No other user may write to it. */
   readonly isPrivate: boolean;
-  readonly content: OwnContent;
+  readonly content: OwnContent | undefined;
 }
 
 class MachineRules {
@@ -156,8 +159,8 @@ class MachineRules {
   }
 
   /** Reports a file with other content, which the start leaves alone. */
-  #content(ref: KeyRef, path: string, content: OwnContent): void {
-    if (!this.#check.machine.holdsOther(content, path)) return;
+  #content(ref: KeyRef, path: string, content: OwnContent | undefined): void {
+    if (content === undefined || !this.#check.machine.holdsOther(content, path)) return;
     const want = `the daemon's own ${content}, an empty file or a free path`;
     this.#reportFound(ref, path, "which holds something else", want);
   }

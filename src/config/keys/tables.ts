@@ -212,7 +212,10 @@ export const TABLE_WORDS: Readonly<
       { readonly word: string; readonly means: Readonly<Record<string, unknown>> }
     >
   >
-> = { guard: { word: "off", means: { off: true } } };
+> = {
+  guard: { word: "off", means: { off: true } },
+  state: { word: "off", means: { off: true } },
+};
 
 /** The arrays of tables at the top of the file. */
 export type ArrayName = "listener" | "agent";

@@ -1,6 +1,7 @@
 // Whether there is room where the daemon writes.
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { statePlace } from "../../config/state_place.ts";
 import { check, NEEDS_CONFIG } from "../check.ts";
 
 const MIB = 1_048_576;
@@ -13,10 +14,13 @@ const NAMES_SENSIBLE = 64;
 export const SPACE = check({
   name: "space",
   about: "the room in the directories that the daemon writes to",
-  gather: ({ config }) => {
+  gather: ({ config, unit }) => {
     if (config === undefined) return NEEDS_CONFIG;
     const { audit, export: events, liveness } = config;
-    const files = [audit.file, events.file, liveness.heartbeatFile];
+    // That of a daemon which the service manager runs; else it is beside the socket.
+    const managed = unit?.directories.find((path) => path.startsWith("/var/lib/"));
+    const state = statePlace(config, { STATE_DIRECTORY: managed })?.path;
+    const files = [audit.file, events.file, liveness.heartbeatFile, state];
     const directories = files.flatMap((file) => (file === undefined ? [] : [dirname(file)]));
     const rooms = [...new Set(directories)].flatMap((path) => roomOf(path) ?? []);
     return { least: rooms.sort((a, b) => a.bytes - b.bytes || a.names - b.names)[0] };

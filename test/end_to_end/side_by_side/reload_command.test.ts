@@ -101,7 +101,7 @@ describe.concurrent("varta-watch reload", () => {
     writeFileSync(file, '[observer]\nclock_source = "boottime"\n');
     expect(await refused()).toEqual([
       expect.stringContaining('"monotonic" -> "boottime" takes a restart'),
-      `${nothing("1 key takes a restart")}varta-watch: hint: systemctl restart varta-watch (it forgets agents and ends mutes)\n`,
+      `${nothing("1 key takes a restart")}varta-watch: hint: systemctl restart varta-watch\n`,
     ]);
     const texts = manager.read();
     const begun = texts.filter((text) => text.startsWith("RELOADING=1\nMONOTONIC_USEC="));

@@ -82,6 +82,8 @@ function restartValues(at: (name: string) => string): Values {
     "audit.key_file": at("key"),
     "metrics.per_pid": true,
     "metrics.agents_max": 99,
+    "state.file": at("state"),
+    "state.off": true,
     "liveness.self_watchdog": "9s",
   };
 }

@@ -7,6 +7,7 @@ import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
 import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { sampleAt } from "../../metrics/page.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -60,6 +61,10 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     await until("the end to be told", () => after.saying("member ended", mortal.pid).length === 1);
     await until("the death to be told in full", async () => (await after.state()).stalled === 2);
     expect(after.stallsOf(frozen.pid)).toEqual([]);
+    const page = await after.page();
+    for (const as of ["present", "stalled", "died"])
+      expect(sampleAt(page, `varta_state_restored_members{as="${as}"}`)).toBe(1);
+    expect(sampleAt(page, 'varta_state_restored_members{as="left_out"}')).toBe(0);
     frozen.kill("SIGCONT");
     await until("the return", () => after.saying("agent is back", frozen.pid).length === 1);
     const status = await runCommand([...PROGRAM, "status", "--json", ...control]);

@@ -1,6 +1,6 @@
 // Where the state of a daemon is kept (spec 18 section 1).
 import { join } from "node:path";
-import type { Config } from "../config/config.ts";
+import type { Config } from "./config.ts";
 
 interface StatePlace {
   readonly path: string;

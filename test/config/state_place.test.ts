@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Config } from "../../src/config/config.ts";
-import { statePlace } from "../../src/daemon/state_place.ts";
+import { statePlace } from "../../src/config/state_place.ts";
 
 const UNIX = { kind: "unix", path: "/run/varta/varta.sock" };
 const UDP = { kind: "udp", address: "127.0.0.1", port: 7878 };
