@@ -5,6 +5,7 @@ import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
 import { NS_PER_S } from "../src/base/time.ts";
 import { resultOrErrno } from "./errno.ts";
+import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, IS_LINUX } from "./constants.ts";
 import { TIMESPEC } from "./layout.ts";
 import { libc } from "./libc.ts";
 
@@ -40,4 +41,9 @@ export function clockNs(id: number): number {
   const result = readClock(id);
   assert(result === 0, "a clock that was checked at start-up can be read");
   return clockSeconds() * NS_PER_S + clockNanoseconds();
+}
+
+/** For how long the machine was suspended since its boot; NaN = not known here. */
+export function suspendedNs(): number {
+  return IS_LINUX ? clockNs(CLOCK_BOOTTIME) - clockNs(CLOCK_MONOTONIC) : Number.NaN;
 }

@@ -89,6 +89,7 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
           time: timeOf(lastPause.endNs - lastPause.ns, sources),
           length_ms: wholeMsFromNs(lastPause.ns),
           ...(lastPause.cause === undefined ? {} : { cause: lastPause.cause }),
+          ...(lastPause.isSilence ? { is_silence: true } : {}),
         }
       : null,
     guard: guard === undefined ? false : guardView(guard, sources),

@@ -29,10 +29,9 @@ export class EndReporter {
   /** `recoveryId` is of the recovery in which it ended; NaN = in none. */
   exited(slot: number, end: SeenEnd, how: HowEnded, recoveryId: number): void {
     if (how === "clean") return;
-    const { pid, generation, waitStatus, isBySystemd, unwatched } = end;
+    const { pid, generation, waitStatus, isBySystemd } = end;
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[how]);
-    if (unwatched !== undefined) this.#counters.add(ENDS.unwatched);
     this.#reports.exited({
       observerNs: clock.lastNs,
       agent: tracker.slots.agent[slot]!,
@@ -42,7 +41,6 @@ export class EndReporter {
       how,
       isBySystemd,
       endedNs: endedNs(end),
-      unwatched,
       recoveryId,
       ...endNumbers(waitStatus),
     });
@@ -57,23 +55,22 @@ export class EndReporter {
   ): void {
     const gapNs = saturatingSub(newcomer.beganNs, end.endedNs);
     // When it ended was said before, with its exit.
-    const known = { gapNs, endedNs: Number.NaN, unwatched: undefined };
+    const known = { gapNs, endedNs: Number.NaN };
     this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, ...known });
   }
 
   gone(slot: number, end: SeenEnd, reason: "clean" | "ignored" | "brief"): void {
-    const known = { gapNs: Number.NaN, endedNs: endedNs(end), unwatched: end.unwatched };
+    const known = { gapNs: Number.NaN, endedNs: endedNs(end) };
     this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, ...known });
   }
 
   #gone(
     slot: number,
     waitStatus: number,
-    why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs" | "unwatched">,
+    why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs">,
   ): void {
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[why.reason === "ignored" ? "clean" : why.reason]);
-    if (why.unwatched !== undefined) this.#counters.add(ENDS.unwatched);
     this.#reports.gone({
       observerNs: clock.lastNs,
       agent: tracker.slots.agent[slot]!,

@@ -154,7 +154,9 @@ export class Loop {
   }
 
   readonly #afterYield = (): void => {
-    this.#serveNs += this.#options.monotonicNs() - this.#yieldedAtNs;
+    const ns = this.#options.monotonicNs() - this.#yieldedAtNs;
+    this.#serveNs += ns;
+    this.#options.tick.longestStage.took("serve", ns);
     this.#hasYielded = true;
     this.#othersDueIsKnown = false;
     this.#run();
@@ -209,7 +211,10 @@ export class Loop {
   #maintain(nowNs: number): void {
     const hasMore = (this.#lastTurn & (TURN_FULL | TURN_EXPORTED)) !== 0;
     if (!hasMore && !this.#hasYielded && nowNs < this.#othersDueNs) return;
-    this.#options.deadlines.maintain(nowNs);
+    const { deadlines, monotonicNs, tick } = this.#options;
+    const beganNs = monotonicNs();
+    deadlines.maintain(nowNs);
+    tick.longestStage.took("timers", monotonicNs() - beganNs);
     this.#hasYielded = false;
     this.#othersDueIsKnown = false;
   }
@@ -235,6 +240,7 @@ export class Loop {
     if (didServe) this.#othersDueIsKnown = false;
     const serveNs = this.#serveNs + (didServe ? monotonicNs() - beganNs : 0);
     this.#serveNs = 0;
+    this.#options.tick.longestStage.took("serve", serveNs);
     this.#counters.observe(TURN.stage.serve, serveNs / NS_PER_S);
     this.#counters.observe(TURN.servePending, serveNs / NS_PER_S);
   }

@@ -30,6 +30,7 @@ import { TRACKER } from "../tracker/counters.ts";
 import { ENDS } from "./end_counters.ts";
 import { CONFIG } from "./loaded_config.ts";
 import { LOG } from "./log.ts";
+import { TOLD_PAUSES } from "./pause_cause.ts";
 import { SOCKET_FILES } from "./socket_watch.ts";
 import { STATE } from "./state_counters.ts";
 import { STDERR } from "./stream_writer.ts";
@@ -60,6 +61,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       SOCKET_FILES,
       CLOCK,
       PAUSES,
+      TOLD_PAUSES,
       SELF_BEATS,
       GUARD,
       OBSERVER,
@@ -85,6 +87,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   ENDS,
   UNIT_QUESTIONS,
   LATES,
+  TOLD_PAUSES,
   GUARD,
   ROWS,
   STATE,

@@ -180,7 +180,11 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const notes = new StallNotes();
   const gone = new GoneMembers(observer);
-  const pauseCause = new PauseCause({ nowNs: () => clock.nowNs(), times: new OwnTimesReader() });
+  const pauseCause = new PauseCause({
+    nowNs: () => clock.nowNs(),
+    times: new OwnTimesReader(),
+    goesOnAsleep: clock.source === "boottime",
+  });
   const reports = new Reports({
     pauseCause,
     log,
@@ -215,7 +219,7 @@ export function makeParts(options: PartsOptions): Parts {
   metrics.show(loaded);
   metrics.show(selfBeats.counters);
   if (!config.optionsAlone)
-    for (const { counters } of [expected, observer.silence, observer.silence.guarded!])
+    for (const { counters } of [expected, observer.silence, observer.silence.guarded!, pauseCause])
       metrics.show(counters);
   const identification = new Identification({
     tracker: observer.tracker,

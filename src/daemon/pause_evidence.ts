@@ -1,12 +1,21 @@
 // Why the observer heard nobody for a while (spec 12 section 8.1), by what the kernel counted over
 // that time. Pure: readings in, a cause out. What explains less than half of it explains nothing.
 import type { OwnTimes } from "../processes/own_times.ts";
+import type { StageWord } from "./longest_stage.ts";
 
 /** As it is sent and logged; in the order in which they are asked. */
 export type PauseCauseWord = "suspended" | "stopped" | "starved" | "slow_disk" | "long_stage";
 
-/** What is said of each to people, as a clause. */
-export const PAUSE_CLAUSES: Readonly<Record<PauseCauseWord, string>> = {
+export const PAUSE_CAUSES: readonly PauseCauseWord[] = [
+  "suspended",
+  "stopped",
+  "starved",
+  "slow_disk",
+  "long_stage",
+];
+
+/** What is said of each to people. */
+const CLAUSES: Readonly<Record<PauseCauseWord, string>> = {
   suspended: "the machine was suspended",
   stopped: "the daemon was stopped",
   starved: "the machine was too busy to run the daemon",
@@ -14,8 +23,13 @@ export const PAUSE_CLAUSES: Readonly<Record<PauseCauseWord, string>> = {
   long_stage: "the daemon was busy with one stage",
 };
 
+/** A cause as a clause; `stage`: which one, where that is known. */
+export function pauseClause(cause: PauseCauseWord, stage: StageWord | undefined): string {
+  return stage === undefined ? CLAUSES[cause] : `${CLAUSES[cause]}, ${stage}`;
+}
+
 interface PauseEvidence {
-  /** Length of the pause. */
+  /** Length of the pause, without what the machine was suspended in it. */
   readonly ns: number;
   /** The last reading before it, and the first after it. */
   readonly before: OwnTimes;

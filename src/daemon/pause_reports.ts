@@ -3,42 +3,34 @@
 // them.
 import { wholeMsFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Log } from "./log.ts";
-import type { PauseCauseWord } from "./pause_evidence.ts";
+import type { ToldPause } from "./pause_cause.ts";
 
 /** Pauses above this are logged. */
 const TOLD_NS_MIN = 100 * NS_PER_MS;
 const LINE_EVERY_NS = 60 * NS_PER_S;
-
-interface ToldPause {
-  readonly ns: number;
-  readonly deadlinesMoved: number;
-  /** Undefined = it is not known. */
-  readonly cause: PauseCauseWord | undefined;
-}
 
 export class PauseReports {
   readonly #log: Log;
   #nextLineNs = Number.NEGATIVE_INFINITY;
   /** Since the last line. */
   #untoldCount = 0;
-  #longestNs = 0;
+  #longest: ToldPause | undefined;
+  /** By the longest. */
   #deadlinesMoved = 0;
-  #cause: PauseCauseWord | undefined;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** It ended at `nowNs`; `deadlinesMoved` agents waited for their deadline. */
-  paused({ ns, deadlinesMoved, cause }: ToldPause, nowNs: number): void {
-    if (ns <= TOLD_NS_MIN) return;
+  /** One has ended; `deadlinesMoved` agents waited for their deadline. */
+  paused(pause: ToldPause, deadlinesMoved: number): void {
+    if (pause.ns <= TOLD_NS_MIN) return;
     this.#untoldCount += 1;
-    if (ns > this.#longestNs) {
-      this.#longestNs = ns;
+    if (pause.ns > (this.#longest?.ns ?? 0)) {
+      this.#longest = pause;
       this.#deadlinesMoved = deadlinesMoved;
-      this.#cause = cause;
     }
-    this.maintain(nowNs);
+    this.maintain(pause.endNs);
   }
 
   /** When the pauses that were not logged are due; +Infinity if there are none. */
@@ -47,16 +39,20 @@ export class PauseReports {
   }
 
   maintain(nowNs: number): void {
-    if (nowNs < this.nextDeadlineNs()) return;
+    if (this.#longest === undefined || nowNs < this.#nextLineNs) return;
+    const { ns, cause, stage, isSilence } = this.#longest;
     this.#log.warn("observer paused", {
-      cause: this.#cause,
-      length_ms: wholeMsFromNs(this.#longestNs),
+      cause,
+      stage,
+      length_ms: wholeMsFromNs(ns),
       deadlines_moved: this.#deadlinesMoved,
       pauses: this.#untoldCount === 1 ? undefined : this.#untoldCount,
-      hint: "the daemon or its machine stood still; no silence of that time counts",
+      hint: isSilence
+        ? "the machine was suspended; observer.clock_source = boottime counts that as silence"
+        : "the daemon or its machine stood still; no silence of that time counts",
     });
     this.#nextLineNs = nowNs + LINE_EVERY_NS;
     this.#untoldCount = 0;
-    this.#longestNs = 0;
+    this.#longest = undefined;
   }
 }

@@ -4,11 +4,11 @@ import type { ExpectedReports } from "../agents/expected_agents.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { msFromNs, NS_PER_S, utcText, wholeMsFromNs } from "../base/time.ts";
+import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
-import type { MemberExit, MemberGone, Unwatched } from "../events/member_end.ts";
+import type { MemberExit, MemberGone } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import { StalledMembers } from "../events/stalled_members.ts";
@@ -31,8 +31,9 @@ import type { Deadline } from "./deadline.ts";
 import type { EndReports } from "./end_options.ts";
 import { LineWindow } from "./line_window.ts";
 import { OutcomeReports } from "./outcome_reports.ts";
-import type { PauseCause } from "./pause_cause.ts";
-import { PAUSE_CLAUSES } from "./pause_evidence.ts";
+import type { StageWord } from "./longest_stage.ts";
+import type { PauseCause, ToldPause } from "./pause_cause.ts";
+import { pauseClause } from "./pause_evidence.ts";
 import { PauseReports } from "./pause_reports.ts";
 import { SharedPidReports } from "./shared_pid_reports.ts";
 import type { Returned, TickReports } from "./tick.ts";
@@ -136,7 +137,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   exited(exit: MemberExit): void {
-    const { agent, pid, listener, recoveryId, unwatched, ...end } = exit;
+    const { agent, pid, listener, recoveryId, ...end } = exit;
     this.#options.events?.exited(exit);
     this.#options.gone?.ended(exit);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
@@ -146,14 +147,13 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       ...endFields(end),
-      ...this.#unwatchedFields(unwatched),
       recovery_id: Number.isNaN(recoveryId) ? undefined : recoveryId,
       ...mutedField(isMuted),
     });
   }
 
   gone(gone: MemberGone): void {
-    const { agent, pid, reason, byPid, gapNs, unwatched, ...end } = gone;
+    const { agent, pid, reason, byPid, gapNs, ...end } = gone;
     this.#options.events?.gone(gone);
     this.#options.gone?.ended(gone);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
@@ -168,20 +168,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     }
     // A clean end needs no reason.
     const because = reason === "clean" ? undefined : reason;
-    const when = this.#unwatchedFields(unwatched);
-    log[level]("member gone", { ...member, ...endFields(end), ...when, reason: because });
-  }
-
-  /** When it ended, as far as that is known of one that no daemon watched. */
-  #unwatchedFields(unwatched: Unwatched | undefined): LogFields {
-    if (unwatched === undefined) return {};
-    const { wallMs, nowNs } = this.#options;
-    const startMs = wallMs() - msFromNs(nowNs());
-    return {
-      unwatched: "died while nobody watched",
-      after: utcText(unwatched.afterNs, startMs),
-      before: utcText(unwatched.beforeNs, startMs),
-    };
+    log[level]("member gone", { ...member, ...endFields(end), reason: because });
   }
 
   missing({ agent, members, expected, graceNs }: AgentMissing, isMuted = false): void {
@@ -244,14 +231,21 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     this.#window.maintain(nowNs);
     this.#cameWindow.maintain(nowNs);
     this.#pauses.maintain(nowNs);
-    this.#options.pauseCause?.maintain(nowNs);
+    const suspended = this.#options.pauseCause?.maintain(nowNs);
+    if (suspended !== undefined) this.#tellPause(suspended, 0);
   }
 
-  paused(ns: number, deadlinesMoved: number): void {
+  paused(ns: number, deadlinesMoved: number, stage: StageWord | undefined): void {
     const endNs = this.#options.nowNs();
-    const cause = this.#options.pauseCause?.paused({ endNs, ns });
-    this.#options.events?.paused(ns, endNs, cause && PAUSE_CLAUSES[cause]);
-    this.#pauses.paused({ ns, deadlinesMoved, cause }, endNs);
+    const told = this.#options.pauseCause?.paused({ endNs, ns }, stage);
+    const unknown = { endNs, ns, cause: undefined, stage: undefined, isSilence: false };
+    this.#tellPause(told ?? unknown, deadlinesMoved);
+  }
+
+  #tellPause(pause: ToldPause, deadlinesMoved: number): void {
+    const { endNs, ns, cause, stage } = pause;
+    this.#options.events?.paused(ns, endNs, cause && pauseClause(cause, stage));
+    this.#pauses.paused(pause, deadlinesMoved);
   }
 
   slowTurn(stage: string, ns: number): void {

@@ -16,12 +16,10 @@ export function reportRestored(
   const { keeping, restored } = state;
   tellState(parts, restored, keeping.counters);
   // By their pids: one that leaves moves another one into its slot.
-  const { tracker, clock } = parts.observer;
-  const nowNs = clock.lastNs;
+  const { tracker } = parts.observer;
   for (const { member } of restored.members) {
     const slot = tracker.slotOf(member.record.key);
-    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded))
-      parts.ends?.restored(slot, nowNs);
+    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded)) parts.ends?.restored(slot);
   }
 }
 

@@ -27,6 +27,7 @@ import type { Observer } from "../observer/observer.ts";
 import { showObserver } from "../observer/observer_counters.ts";
 import type { SharedPid } from "../observer/shared_pids.ts";
 import type { Recovery } from "../recovery/recovery.ts";
+import { LongestStage, type StageWord } from "./longest_stage.ts";
 import { SLICE_NS_MAX, sliceNs } from "./newcomer_slice.ts";
 import { ReportedStalls } from "./reported_stalls.ts";
 import { TURN } from "./turn_counters.ts";
@@ -68,8 +69,11 @@ export interface TickReports {
   sharedPid(shared: SharedPid): void;
   /** A conflict of two known namespaces, for strict mode. */
   namespaceConflict(pid: number, observedInode: number): void;
-  /** No agent could be heard for up to `ns`; the deadlines of so many agents moved. */
-  paused(ns: number, deadlinesMoved: number): void;
+  /**
+   * No agent could be heard for up to `ns`; the deadlines of so many agents moved. `stage`: the one
+   * that took long before it.
+   */
+  paused(ns: number, deadlinesMoved: number, stage: StageWord | undefined): void;
   /** A turn whose stages took longer than any of them may. */
   slowTurn(stage: string, ns: number): void;
 }
@@ -109,8 +113,6 @@ interface TickOptions {
   readonly monotonicNs: () => number;
 }
 
-/** Limit of the stages that touch no socket; the others may take twice as long. */
-const STAGE_NS_MAX = NS_PER_S;
 /** Time that a turn may spend on stalls whose processes are looked at, about 0.1 ms each. */
 const VERDICTS_NS_MAX = 4 * NS_PER_MS;
 /** Longest time without a turn that is not plain. */
@@ -127,6 +129,8 @@ export const LAST_TURN = block({
 const { receive, judge, recover, reap, maintain } = TURN.stage;
 
 export class Tick {
+  /** The loop notes those of its own. */
+  readonly longestStage: LongestStage;
   readonly #options: TickOptions;
   readonly #counters = new Counters(TURN, this, () => this.#settle());
   /** The TURN_* bits of the turn that runs. */
@@ -143,6 +147,7 @@ export class Tick {
 
   constructor(options: TickOptions) {
     this.#options = options;
+    this.longestStage = new LongestStage((stage, ns) => options.reports.slowTurn(stage, ns));
     const { metrics, observer, rubbish, recovery } = options;
     this.#stalls = new ReportedStalls({
       observer,
@@ -182,7 +187,7 @@ export class Tick {
     this.#sliceNs = this.#isWaiting() ? sliceNs(count, monotonicNs() - t0) : SLICE_NS_MAX;
     this.#tellLates();
     this.#settleEnds();
-    this.#tellPause();
+    this.#tellPause(t0);
     this.#options.rubbish.look(observer.clock.lastNs);
     if (this.#options.refusals.look(observer.clock.lastNs)) this.#flags |= TURN_FULL;
     const t1 = monotonicNs();
@@ -192,7 +197,7 @@ export class Tick {
     if (this.#isPlain()) {
       this.#plainTurns++;
       this.#maintain();
-      if (t1 - t0 > 2 * STAGE_NS_MAX) this.#options.reports.slowTurn("receive", t1 - t0);
+      this.longestStage.received(t1 - t0);
       return this.#ended(count);
     }
     this.#flags |= TURN_FULL;
@@ -206,7 +211,7 @@ export class Tick {
     const t3 = monotonicNs();
     this.#maintain();
     const t4 = monotonicNs();
-    if (t4 - t0 > STAGE_NS_MAX) this.#reportSlow(t1 - t0, t2 - t1, t3 - t2, t4 - t3);
+    this.longestStage.turned(t1 - t0, t2 - t1, t3 - t2, t4 - t3);
     this.#counters.observe(recover, (t2 - t1) / NS_PER_S);
     this.#counters.observe(reap, (t3 - t2) / NS_PER_S);
     this.#counters.observe(maintain, (t4 - t3) / NS_PER_S);
@@ -252,10 +257,15 @@ export class Tick {
     this.#flags |= TURN_FULL;
   }
 
-  #tellPause(): void {
+  #tellPause(beganNs: number): void {
     const { pauses, tracker } = this.#options.observer;
+    // It may have been this very receive.
+    if (pauses.longestNs > 0)
+      this.longestStage.took("receive", this.#options.monotonicNs() - beganNs);
+    const stage = this.longestStage.take();
     if (pauses.longestNs === 0) return;
-    this.#options.reports.paused(pauses.longestNs, tracker.len - tracker.stallEmittedCount);
+    const deadlinesMoved = tracker.len - tracker.stallEmittedCount;
+    this.#options.reports.paused(pauses.longestNs, deadlinesMoved, stage);
     pauses.longestNs = 0;
     // A line may be due when this turn is over.
     this.#flags |= TURN_FULL;
@@ -282,16 +292,6 @@ export class Tick {
       lastNs < this.#plainUntilNs &&
       lastNs < recovery.nextDeadlineNs()
     );
-  }
-
-  // The limits of the stages (spec 12 section 1); ending a wedged process is the watchdog's
-  // business.
-  #reportSlow(receiveNs: number, recoverNs: number, reapNs: number, maintainNs: number): void {
-    const { reports } = this.#options;
-    if (receiveNs > 2 * STAGE_NS_MAX) reports.slowTurn("receive", receiveNs);
-    if (recoverNs > 2 * STAGE_NS_MAX) reports.slowTurn("recover", recoverNs);
-    if (reapNs > STAGE_NS_MAX) reports.slowTurn("reap", reapNs);
-    if (maintainNs > STAGE_NS_MAX) reports.slowTurn("maintain", maintainNs);
   }
 
   #onBatch(batch: EventBatch, count: number): void {

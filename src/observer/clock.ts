@@ -15,6 +15,8 @@ export interface RawClock {
   /** Undefined: no clock of the system. */
   readonly source?: ClockSource;
   readNs(): number;
+  /** How much of its time the machine was suspended; left out = it stands still meanwhile. */
+  asleepNs?(): number;
 }
 
 export const CLOCK = block({
@@ -54,6 +56,11 @@ export class ObserverClock {
   /** Which clock of the system this is; undefined = none of them. */
   get source(): ClockSource | undefined {
     return this.#raw.source;
+  }
+
+  /** How much of its time the machine was suspended, which is nobody's pause. */
+  get asleepNs(): number {
+    return this.#raw.asleepNs?.() ?? 0;
   }
 
   /** The last value that nowNs() returned: no system call. */

@@ -71,7 +71,8 @@ export class Observer {
       ...defined("room", options.room),
     });
     const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
-    this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs);
+    const asleepNs = () => this.clock.asleepNs;
+    this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs, asleepNs);
     const { tracker, clock, pauses } = this;
     const { guard } = options;
     this.silence = new SilenceWatch({ tracker, clock, pauses, slotsMax, verdictOf, guard });

@@ -5,6 +5,7 @@
 import { block, Counters, counter } from "../base/counters.ts";
 import { NS_PER_S } from "../base/time.ts";
 import type { Pauses } from "../tracker/pauses.ts";
+import { PausedMinute } from "./paused_minute.ts";
 
 /**
  * A pause stands alone if it began so many gaps, two thresholds, after the end of the one before
@@ -30,18 +31,27 @@ export class PauseWatch {
   totalNs = 0;
   /** The longest pause since it was last set to 0: what is to be reported. */
   longestNs = 0;
+  readonly lastMinute = new PausedMinute();
   /** The longest gap that is no pause. */
   gapNsMax: number;
   readonly #pauses: Pauses;
+  readonly #asleepNs: () => number;
+  /** What it last said. */
+  #sleptNs: number;
   #listenedNs = Number.NaN;
   #plannedNs = 0;
   /** End of the last pause. */
   #pausedNs = Number.NEGATIVE_INFINITY;
 
-  /** A gap above `gapNsMax` is a pause; +Infinity = none is. */
-  constructor(pauses: Pauses, gapNsMax: number) {
+  /**
+   * A gap above `gapNsMax` is a pause; +Infinity = none is. `asleepNs`: how much of observer time
+   * the machine was suspended, which is silence: whoever wants that clock wants to be told.
+   */
+  constructor(pauses: Pauses, gapNsMax: number, asleepNs = () => 0) {
     this.#pauses = pauses;
     this.gapNsMax = gapNsMax;
+    this.#asleepNs = asleepNs;
+    this.#sleptNs = asleepNs();
   }
 
   /** A wait of at most `ns` comes before the next look. */
@@ -60,7 +70,16 @@ export class PauseWatch {
     this.#plannedNs = 0;
     // NaN, before the first look, is no gap.
     if (!(gapNs > this.gapNsMax)) return false;
-    const isAlone = nowNs - elapsedNs - this.#pausedNs >= PAUSE_ALONE_GAPS * this.gapNsMax;
+    this.#add(nowNs, elapsedNs, gapNs);
+    return true;
+  }
+
+  #add(nowNs: number, allNs: number, gapWithSleepNs: number): void {
+    const asleepNs = this.#takeSleepNs();
+    const elapsedNs = allNs - asleepNs;
+    const gapNs = gapWithSleepNs - asleepNs;
+    if (!(gapNs > this.gapNsMax)) return;
+    const isAlone = nowNs - allNs - this.#pausedNs >= PAUSE_ALONE_GAPS * this.gapNsMax;
     this.#pausedNs = nowNs;
     const ns = isAlone ? elapsedNs : gapNs;
     this.#pauses.add(nowNs, ns);
@@ -71,8 +90,14 @@ export class PauseWatch {
     if (isAlone) this.#pauses.beginAnew(nowNs);
     this.counters.add(PAUSES.count);
     this.totalNs += ns;
+    this.lastMinute.add(nowNs, ns);
     if (ns > this.longestNs) this.longestNs = ns;
-    return true;
+  }
+
+  #takeSleepNs(): number {
+    const sleptNs = this.#sleptNs;
+    this.#sleptNs = this.#asleepNs();
+    return this.#sleptNs - sleptNs;
   }
 
   /**

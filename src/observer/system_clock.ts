@@ -1,7 +1,7 @@
 // The configured clock as raw readings since start (spec 04 section 8): exact, because the baseline
 // is subtracted in seconds and nanoseconds. A failed reading counts as 0, which the observer's
 // clamp absorbs.
-import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
+import { clockNanoseconds, clockSeconds, readClock, suspendedNs } from "../../ffi/clock.ts";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
@@ -31,6 +31,10 @@ export class SystemClock implements RawClock {
     if (readClock(this.#id) < 0) return 0;
     const seconds = clockSeconds() - this.#baseSeconds;
     return Math.max(0, seconds * NS_PER_S + (clockNanoseconds() - this.#baseNanoseconds));
+  }
+
+  asleepNs(): number {
+    return this.#id === CLOCK_BOOTTIME ? suspendedNs() : 0;
   }
 }
 

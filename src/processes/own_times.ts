@@ -3,8 +3,7 @@
 // control group stood still. Five small files, read once a second and after a pause. NaN = not
 // known here.
 import { availableParallelism } from "node:os";
-import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, IS_LINUX } from "../../ffi/constants.ts";
-import { clockNs } from "../../ffi/clock.ts";
+import { suspendedNs } from "../../ffi/clock.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import { GENERATION_NS } from "./generation.ts";
 import { KernelFiles } from "./kernel_files.ts";
@@ -52,7 +51,7 @@ export class OwnTimesReader {
       stealNs: (steal! * GENERATION_NS) / availableParallelism(),
       diskNs: disk! * NS_PER_US,
       frozenNs: frozen! * NS_PER_US,
-      suspendedNs: IS_LINUX ? clockNs(CLOCK_BOOTTIME) - clockNs(CLOCK_MONOTONIC) : Number.NaN,
+      suspendedNs: suspendedNs(),
     };
   }
 

@@ -55,6 +55,8 @@ interface ObserverPause {
   readonly length_ms: number;
   /** Why, as a clause: "the machine was stopped". */
   readonly cause?: string;
+  /** It counts as silence all the same: observer time goes on in a suspend. */
+  readonly is_silence?: boolean;
 }
 
 export interface ObserverGuard {
@@ -121,11 +123,8 @@ export interface LastStall {
 export interface RecoveryStatus {
   /** 0 = none has begun. */
   readonly id: number;
-  /**
-   * `done`: its steps were done, and nobody waited for a beat. `interrupted`: the daemon was killed
-   * while it was under way.
-   */
-  readonly state: "running" | "gave_up" | "helped" | "not_helped" | "done" | "interrupted";
+  /** `done`: its steps were done, and nobody waited for a beat. */
+  readonly state: "running" | "gave_up" | "helped" | "not_helped" | "done";
   /** From 1; 0 = that is not kept any more. */
   readonly step: number;
   readonly steps: number;

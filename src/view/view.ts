@@ -1,6 +1,5 @@
 // The read model: what the daemon knows, as plain objects that are made when they are asked for.
 // What shows a state reads it here, and nothing else reaches into the columns of the stages.
-import { NS_PER_S } from "../base/time.ts";
 import { UnixListener } from "../listener/unix.ts";
 import type { GuardView } from "../observer/guard.ts";
 import type { Observer } from "../observer/observer.ts";
@@ -50,7 +49,10 @@ interface ViewSources {
   readonly events: Pick<EventLog, "historyOf">;
   readonly refusals: { mostFrequent(): RefusedBeats | null };
   readonly pauseCause: {
-    of(pause: { readonly endNs: number; readonly ns: number }): string | undefined;
+    /** `counted`: the last one that moved deadlines; undefined = there was none. */
+    last(
+      counted: { readonly endNs: number; readonly ns: number } | undefined,
+    ): PauseView | undefined;
   };
   readonly selfBeats: Pick<SelfBeats, "areSent" | "areRound" | "roundTookNs">;
   /** Of the first Unix listener; undefined = there is none. */
@@ -59,11 +61,13 @@ interface ViewSources {
   readonly userName: (uid: number) => string;
 }
 
-interface PauseView {
+export interface PauseView {
   readonly endNs: number;
   readonly ns: number;
   /** As a clause; undefined = that is not known. */
   readonly cause: string | undefined;
+  /** It counts as silence all the same. */
+  readonly isSilence: boolean;
 }
 
 /** The observer itself. Times are observer time. */
@@ -124,8 +128,7 @@ export class View {
 
   observer(): ObserverView {
     const { observer, pauseCause, selfBeats } = this.#sources;
-    const { last } = observer.tracker.pauses;
-    const lastPause = last && { ...last, cause: pauseCause.of(last) };
+    const lastPause = pauseCause.last(observer.tracker.pauses.last);
     const guard = observer.silence.guarded?.guard.view;
     const [isSent, isRound] = [selfBeats.areSent, selfBeats.areRound()];
     const selfBeat = { isSent, isRound, tookNs: isSent ? selfBeats.roundTookNs() : Number.NaN };
@@ -159,8 +162,8 @@ export class View {
 
   /** Time of pauses that ended within the last minute. */
   pausedInMinuteNs(): number {
-    const { tracker, clock } = this.#sources.observer;
-    return tracker.pauses.sinceNs(clock.lastNs - 60 * NS_PER_S);
+    const { pauses, clock } = this.#sources.observer;
+    return pauses.lastMinute.totalNs(clock.lastNs);
   }
 
   /** Of the Unix listeners in force. */

@@ -1,27 +1,31 @@
 import { expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { PauseCause } from "../../src/daemon/pause_cause.ts";
+import { PauseCause, TOLD_PAUSES } from "../../src/daemon/pause_cause.ts";
 import type { OwnTimes } from "../../src/processes/own_times.ts";
+import { counted } from "../support/since.ts";
 
 const PAUSE = { endNs: 20 * NS_PER_S, ns: 2 * NS_PER_S };
-const NONE = { stealNs: 0, diskNs: 0, frozenNs: 0, suspendedNs: 0 };
+const NONE = { stealNs: 0, diskNs: 0, frozenNs: 0 };
 
 /** What the kernel counted: a daemon that ran for half of a time in which it was not at rest. */
 class Kernel {
   cpuNs = 0;
   runDelayNs = 0;
+  suspendedNs = 0;
   nowNs = 17 * NS_PER_S;
   reads = 0;
 
   read(): OwnTimes {
     this.reads += 1;
-    return { ...NONE, cpuNs: this.cpuNs, runDelayNs: this.runDelayNs };
+    const { cpuNs, runDelayNs, suspendedNs } = this;
+    return { ...NONE, cpuNs, runDelayNs, suspendedNs };
   }
 }
 
-function subject(): { kernel: Kernel; causes: PauseCause } {
+function subject(goesOnAsleep = false): { kernel: Kernel; causes: PauseCause } {
   const kernel = new Kernel();
-  return { kernel, causes: new PauseCause({ nowNs: () => kernel.nowNs, times: kernel }) };
+  const options = { nowNs: () => kernel.nowNs, times: kernel, goesOnAsleep };
+  return { kernel, causes: new PauseCause(options) };
 }
 
 test.each([
@@ -35,26 +39,26 @@ test.each([
   (second, clause) => {
     const { kernel, causes } = subject();
     kernel.cpuNs = 0.4 * PAUSE.ns;
-    expect(causes.paused(PAUSE)).toBeUndefined();
+    expect(causes.paused(PAUSE)?.cause).toBeUndefined();
     kernel.nowNs = second * NS_PER_S;
     causes.continued();
-    expect(causes.of(PAUSE)).toBe(clause);
+    expect(causes.last(PAUSE)).toEqual({ ...PAUSE, cause: clause, isSilence: false });
   },
 );
 
 test("a pause has the cause that was found when it ended, and no other pause has it", () => {
   const { kernel, causes } = subject();
   kernel.runDelayNs = PAUSE.ns;
-  expect(causes.paused(PAUSE)).toBe("starved");
-  expect(causes.of(PAUSE)).toBe("the machine was too busy to run the daemon");
-  expect(causes.of({ ...PAUSE, endNs: PAUSE.endNs + 1 })).toBeUndefined();
+  expect(causes.paused(PAUSE, "reap")).toMatchObject({ cause: "starved", stage: undefined });
+  expect(causes.last(PAUSE)?.cause).toBe("the machine was too busy to run the daemon");
+  expect(causes.last({ ...PAUSE, endNs: PAUSE.endNs + 1 })?.cause).toBeUndefined();
 });
 
 test("what was counted a second before a pause began is none of its cause", () => {
   const { kernel, causes } = subject();
   kernel.cpuNs = 10 * NS_PER_S;
   causes.maintain(18 * NS_PER_S);
-  expect(causes.paused(PAUSE)).toBe("stopped");
+  expect(causes.paused(PAUSE)?.cause).toBe("stopped");
 });
 
 test("the kernel is asked once a second, and for each pause that is told", () => {
@@ -65,4 +69,57 @@ test("the kernel is asked once a second, and for each pause that is told", () =>
   expect(kernel.reads).toBe(4);
   causes.paused(PAUSE);
   expect(kernel.reads).toBe(5);
+});
+
+test("a pause by the daemon's own work names the stage that took longest", () => {
+  const { kernel, causes } = subject();
+  kernel.cpuNs = PAUSE.ns;
+  expect(causes.paused(PAUSE, "recover")).toMatchObject({ cause: "long_stage", stage: "recover" });
+  expect(causes.last(PAUSE)?.cause).toBe("the daemon was busy with one stage, recover");
+});
+
+test("a pause in which the machine was suspended is longer by that", () => {
+  const { kernel, causes } = subject();
+  kernel.suspendedNs = 3_600 * NS_PER_S;
+  const told = { cause: "suspended", ns: PAUSE.ns + 3_600 * NS_PER_S, isSilence: false } as const;
+  expect(causes.paused(PAUSE)).toMatchObject(told);
+  expect(causes.last(PAUSE)).toMatchObject({ ns: told.ns, cause: "the machine was suspended" });
+});
+
+test.each([false, true])(
+  "a suspend without a pause is told within a second; observer time went on: %p",
+  (goesOnAsleep) => {
+    const { kernel, causes } = subject(goesOnAsleep);
+    kernel.suspendedNs = 60 * NS_PER_S;
+    const endNs = 18 * NS_PER_S;
+    expect(causes.maintain(endNs - 1)).toBeUndefined();
+    const told = { endNs, ns: 60 * NS_PER_S, isSilence: goesOnAsleep };
+    expect(causes.maintain(endNs)).toEqual({ ...told, cause: "suspended", stage: undefined });
+    // It is the last one, also if deadlines were moved before it.
+    expect(causes.last({ endNs: endNs - 1, ns: 5 })).toEqual({
+      ...told,
+      cause: "the machine was suspended",
+    });
+    expect(causes.maintain(endNs + NS_PER_S)).toBeUndefined();
+  },
+);
+
+test("the two clocks that are compared are read one after the other: that is no suspend", () => {
+  const { kernel, causes } = subject();
+  kernel.suspendedNs = 100 * NS_PER_MS;
+  expect(causes.maintain(18 * NS_PER_S)).toBeUndefined();
+});
+
+test("what is told is counted by its cause", () => {
+  const { kernel, causes } = subject();
+  kernel.cpuNs = 0.4 * PAUSE.ns;
+  causes.paused(PAUSE);
+  causes.paused({ ...PAUSE, ns: 100 * NS_PER_MS });
+  kernel.suspendedNs = NS_PER_S;
+  causes.maintain(21 * NS_PER_S);
+  const { by } = TOLD_PAUSES;
+  const counts = [by.unknown, by.suspended, by.stopped].map((cell) =>
+    counted(causes.counters, cell),
+  );
+  expect(counts).toEqual([1, 1, 0]);
 });

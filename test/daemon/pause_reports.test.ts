@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { Log } from "../../src/daemon/log.ts";
-import type { PauseCauseWord } from "../../src/daemon/pause_evidence.ts";
+import type { ToldPause } from "../../src/daemon/pause_cause.ts";
 import { PauseReports } from "../../src/daemon/pause_reports.ts";
 
 const HINT = "the daemon or its machine stood still; no silence of that time counts";
@@ -21,14 +21,16 @@ function subject(): { reports: PauseReports; take: () => string[] } {
   return { reports: new PauseReports(log), take: () => lines.splice(0) };
 }
 
+const PAUSE = { cause: undefined, stage: undefined, isSilence: false };
+
 function paused(
   reports: PauseReports,
   ns: number,
   deadlinesMoved: number,
   nowNs: number,
-  cause?: PauseCauseWord,
+  what: Partial<ToldPause> = {},
 ): void {
-  reports.paused({ ns, deadlinesMoved, cause }, nowNs);
+  reports.paused({ ...PAUSE, endNs: nowNs, ns, ...what }, deadlinesMoved);
 }
 
 describe("PauseReports", () => {
@@ -36,7 +38,7 @@ describe("PauseReports", () => {
     const { reports, take } = subject();
     paused(reports, 100 * NS_PER_MS, 5, NS_PER_S);
     expect(take()).toEqual([]);
-    paused(reports, 2_100 * NS_PER_MS, 67, 2 * NS_PER_S, "stopped");
+    paused(reports, 2_100 * NS_PER_MS, 67, 2 * NS_PER_S, { cause: "stopped" });
     expect(take()).toEqual([
       `level=warn msg="observer paused" cause=stopped length_ms=2100 deadlines_moved=67 hint="${HINT}"`,
     ]);
@@ -54,6 +56,16 @@ describe("PauseReports", () => {
     reports.maintain(61 * NS_PER_S);
     expect(take()).toEqual([
       `level=warn msg="observer paused" length_ms=5000 deadlines_moved=5 pauses=3 hint="${HINT}"`,
+    ]);
+  });
+
+  test("name the stage that took long, and say of a suspend that it is silence if it is", () => {
+    const { reports, take } = subject();
+    paused(reports, NS_PER_S, 1, NS_PER_S, { cause: "long_stage", stage: "serve" });
+    paused(reports, NS_PER_S, 0, 61 * NS_PER_S, { cause: "suspended", isSilence: true });
+    expect(take()).toEqual([
+      `level=warn msg="observer paused" cause=long_stage stage=serve length_ms=1000 deadlines_moved=1 hint="${HINT}"`,
+      'level=warn msg="observer paused" cause=suspended length_ms=1000 deadlines_moved=0 hint="the machine was suspended; observer.clock_source = boottime counts that as silence"',
     ]);
   });
 });

@@ -83,6 +83,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/observer/self_beats.test.ts",
     words: "toEqual({ round: 1, refused: 0, lost: 1 })",
   },
+  varta_observer_pauses_told_total: {
+    why: "the simulation asks no kernel for causes",
+    file: "test/daemon/pause_cause.test.ts",
+    words: "TOLD_PAUSES",
+  },
   varta_guard_active: {
     why: "it takes many members that a rule names",
     file: "test/observer/guard_watch.test.ts",
@@ -162,11 +167,6 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     why: PROCESSES,
     file: "test/end_to_end/side_by_side/ends.test.ts",
     words: "varta_member_ends_total",
-  },
-  varta_member_ends_unwatched_total: {
-    why: "no daemon of the simulation has another one before it",
-    file: "test/daemon/member_ends.test.ts",
-    words: "ENDS.unwatched",
   },
   varta_member_pidfds: {
     why: PROCESSES,

@@ -17,6 +17,13 @@ export class ScriptedClock implements RawClock {
   /** Added before each reading. */
   stepNs = 0;
 
+  /** Of its time. */
+  sleptNs = 0;
+
+  asleepNs(): number {
+    return this.sleptNs;
+  }
+
   readNs(): number {
     this.reads += 1;
     this.ns += this.stepNs;

@@ -214,6 +214,30 @@ describe("waitNsMax", () => {
   });
 });
 
+describe("a clock that goes on while the machine is suspended", () => {
+  /** A wait of 10 ms in which the machine slept, and the daemon was stopped besides. */
+  function sleep(harness: ObserverHarness, sleptMs: number, stoppedMs: number): number[] {
+    harness.clock.sleptNs += sleptMs * NS_PER_MS;
+    return wait(harness, 10, 10 + sleptMs + stoppedMs);
+  }
+
+  test("makes that silence: it is not taken off, and what waits counts before it", () => {
+    const harness = watching();
+    harness.listener.queue([beatOf(3, { nonce: 2, peerPid: 0 })]);
+    expect(sleep(harness, 3_000, 0)).toEqual([2]);
+    expect(pausesMs(harness)).toEqual([0, 0]);
+  });
+
+  test("takes off what the daemon was stopped for besides", () => {
+    const harness = watching();
+    expect(sleep(harness, 50, 2_000)).toEqual([]);
+    expect(pausesMs(harness)).toEqual([1, 2_010]);
+    // A later stop is whole.
+    expect(wait(harness, 10, 1_010)).toEqual([]);
+    expect(pausesMs(harness)[0]).toBe(1);
+  });
+});
+
 describe("a turn that took too long", () => {
   test("is a pause from its look at the socket to the next one", () => {
     const harness = watching();

@@ -93,6 +93,7 @@ export const REQUIRED: readonly string[] = [
   "selfBeats",
   "pauses",
   "queueFull",
+  "suspended",
   "receiveFailed",
   "machineFrozen",
   "accepted",

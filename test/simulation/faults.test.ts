@@ -130,6 +130,13 @@ describe("a fault of the observer is noticed:", () => {
     expect(noticed(seam)).toMatch(/outcome|stall|next deadline/);
   });
 
+  test("a suspend is taken off, where it is silence", () => {
+    const seam: Partial<Seams> = {
+      clock: (raw) => new ObserverClock({ readNs: () => raw.readNs() }),
+    };
+    expect(noticed(seam, { livesSkipped: 3, seed: 4 })).toMatch(/next deadline|stall/);
+  });
+
   test("a queue that was found full is held against its senders", () => {
     const seam: Partial<Seams> = {
       observer: (options) => {

@@ -71,6 +71,14 @@ function agentMishap(world: World, agent: Agent): void {
   }
 }
 
+/** By itself, or because the machine was suspended. */
+function goAhead({ clock, scenario, coverage }: World, ns: number): void {
+  clock.skewNs += ns;
+  if (!scenario.goesOnAsleep) return;
+  clock.asleepTotalNs += ns;
+  coverage.count("suspended");
+}
+
 function machineMishap(world: World): void {
   const { random, coverage, clock } = world;
   const T = world.scenario.thresholdNs;
@@ -86,7 +94,7 @@ function machineMishap(world: World): void {
       return;
     case 1:
       coverage.count("clockWentAhead");
-      clock.skewNs += random.between(1, random.pick([T, 12 * T, 100e9]));
+      goAhead(world, random.between(1, random.pick([T, 12 * T, 100e9])));
       return;
     case 2:
       coverage.count("clockSteppedInTurn");

@@ -100,6 +100,7 @@ export class ObserverModel {
   /** The wait that was announced before this turn. */
   plannedNs = 0;
   #listenedNs: number | undefined = undefined;
+  #sleptNs = 0;
   readonly #options: ObserverModelOptions;
   readonly #bucket: ReferenceTokenBucket;
   readonly #foundEmpty = new Set<LinkState>();
@@ -208,10 +209,15 @@ export class ObserverModel {
     this.#listenedNs = nowNs;
     this.plannedNs = 0;
     if (gapNsMax === undefined || sinceNs === undefined || gapNs <= gapNsMax) return false;
+    // What the machine slept is silence, and no pause.
+    const sleptNs = this.#sleptNs;
+    this.#sleptNs = this.clock!.asleepTotalNs;
+    const pausedNs = gapNs - (this.#sleptNs - sleptNs);
+    if (pausedNs <= gapNsMax) return true;
     // One that stands alone has its wait, and every agent a whole threshold after it.
     const beforeNs = this.tracker.pauses.at(-1)?.endNs ?? Number.NEGATIVE_INFINITY;
     const anew = sinceNs - beforeNs >= 8 * gapNsMax;
-    this.tracker.pauses.push({ endNs: nowNs, ns: anew ? gapNs + plannedNs : gapNs, anew });
+    this.tracker.pauses.push({ endNs: nowNs, ns: anew ? pausedNs + plannedNs : pausedNs, anew });
     return true;
   }
 

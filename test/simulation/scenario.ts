@@ -23,6 +23,8 @@ export interface Scenario {
   readonly judgeLimit: number;
   /** What the observer may be late; undefined = it notices no pause. */
   readonly pauseGapNs: number | undefined;
+  /** Its clock goes on while the machine is suspended, which is silence then. */
+  readonly goesOnAsleep: boolean;
   readonly perPidRate: number;
   readonly globalRate: number;
   readonly globalBurst: number;
@@ -114,7 +116,7 @@ export function scenarioOf(life: number, random: Random, agentCount: number): Sc
     const rule = { ...terms, debounceNs: 5 * NS_PER_S };
     return { ...fullScenario(agentCount, [LAB, GUARDED, TRUSTED], false), rule };
   }
-  return drawScenario(random, agentCount);
+  return { ...drawScenario(random, agentCount), goesOnAsleep: life % 2 === 1 };
 }
 
 /** One Unix socket, honest agents, and nothing that goes wrong by itself. */
@@ -144,6 +146,7 @@ function fullScenario(
     evictionScanWindow: 256,
     judgeLimit: 1_024,
     pauseGapNs: NS_PER_S / 4,
+    goesOnAsleep: false,
     perPidRate: 20,
     globalRate: 4 * agentCount,
     globalBurst: 20 * agentCount,
@@ -204,6 +207,7 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     evictionScanWindow: random.pick([1, 4, 256]),
     judgeLimit: random.pick([1, 3, 20, 1_024, 1_024, 1_024]),
     pauseGapNs: random.pick([undefined, ...Array(2).fill(Math.max(5e6, thresholdNs / 4))]),
+    goesOnAsleep: false,
     perPidRate: random.pick([0, 0, Math.ceil(3 * perSecond), Math.ceil(20 * perSecond)]),
     globalRate: random.pick([0, 1, 4]) * Math.ceil(beatsPerSecond),
     globalBurst: random.pick([0, 1, agentCount, 20 * agentCount, 9_000_000]),

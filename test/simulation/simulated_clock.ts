@@ -6,6 +6,8 @@ import type { RawClock } from "../../src/observer/clock.ts";
 
 export class SimulatedClock implements RawClock {
   trueNs = 0;
+  /** How much of what it reads the machine was suspended. */
+  asleepTotalNs = 0;
   skewNs = 0;
   /** What one receive costs in this turn, and each of its datagrams. */
   receiveNs = 2_000;
@@ -40,6 +42,10 @@ export class SimulatedClock implements RawClock {
     return this.rawNs;
   }
 
+  asleepNs(): number {
+    return this.asleepTotalNs;
+  }
+
   afterReceive(datagramCount: number): void {
     this.trueNs += this.receiveNs + datagramCount * this.datagramNs;
     this.#receives += 1;
@@ -51,6 +57,7 @@ export class SimulatedClock implements RawClock {
     const copy = new SimulatedClock();
     copy.trueNs = this.trueNs;
     copy.skewNs = this.skewNs;
+    copy.asleepTotalNs = this.asleepTotalNs;
     copy.receiveNs = this.receiveNs;
     copy.datagramNs = this.datagramNs;
     copy.stepAfterReceives = this.stepAfterReceives;

@@ -40,7 +40,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
     muting: { mutes: parts.mutes ?? mutesOf(observer) },
     events,
     refusals: { mostFrequent: () => parts.refused ?? null },
-    pauseCause: { of: () => undefined },
+    pauseCause: { last: () => undefined },
     selfBeats: parts.selfBeats ?? { areSent: false, areRound: () => true, roundTookNs: () => 0 },
     socketRights: () => parts.socketRights,
     userName: (uid) => (uid === 0 ? "root" : String(uid)),

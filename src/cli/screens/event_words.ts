@@ -3,13 +3,12 @@
 import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
 import { duration, lasted, plural, setDuration } from "./figures.ts";
 import { planText } from "./members.ts";
-import { endText, unwatchedText } from "./signals.ts";
-import type { Times } from "./times.ts";
+import { endText } from "./signals.ts";
 
 type Place = "events" | "history";
 
-export function eventWords(event: EventView, place: Place, times: Times): string {
-  const parts = [...subject(event, place), ...whatWords(event, place, times)];
+export function eventWords(event: EventView, place: Place): string {
+  const parts = [...subject(event, place), ...whatWords(event, place)];
   const words = parts.filter((part) => part !== "").join(", ");
   return event.muted === true ? `${words}, muted` : words;
 }
@@ -20,7 +19,7 @@ function subject({ kind, pid }: EventView, place: Place): string[] {
   return pid === undefined || isKnown || kind === "recovery" ? [] : [`pid ${pid}`];
 }
 
-function whatWords(event: EventView, place: Place, times: Times): string[] {
+function whatWords(event: EventView, place: Place): string[] {
   const { kind, detail = "" } = event;
   switch (kind) {
     case "stall":
@@ -33,11 +32,10 @@ function whatWords(event: EventView, place: Place, times: Times): string[] {
       return [`silent for ${lasted(event.silence_ms ?? 0)} in all${helped}`];
     }
     case "exit":
-      return [endWords(event, times)];
+      return [event.end === undefined ? detail : endText(event.end)];
     case "gone":
-      return [
-        event.by_pid === undefined ? endWords(event, times) : `replaced by pid ${event.by_pid}`,
-      ];
+      if (event.by_pid !== undefined) return [`replaced by pid ${event.by_pid}`];
+      return [event.end === undefined ? detail : endText(event.end)];
     case "missing":
     case "complete":
       return [`${event.members ?? 0} of ${plural(event.expected ?? 0, "member")}`, detail];
@@ -48,11 +46,6 @@ function whatWords(event: EventView, place: Place, times: Times): string[] {
     default:
       return [detail];
   }
-}
-
-function endWords({ end, unwatched, detail = "" }: EventView, times: Times): string {
-  const how = end === undefined ? detail : endText(end);
-  return unwatched === undefined ? how : `${unwatchedText(unwatched, times)}; ${how}`;
 }
 
 function verdictWords({ verdict, tracer }: EventView): string {
@@ -80,8 +73,6 @@ function recoveryWords(recovery: RecoveryEvent, event: EventView, place: Place):
     case "done":
       if (step === undefined) return `${id} done${took}`;
       return `${id} step ${step}/${steps}: ${result === "" ? "done" : result}${took}`;
-    case "interrupted":
-      return `${id} interrupted: ${why}`;
     case "helped":
     case "not_helped": {
       const word = what === "helped" ? "helped" : "did not help";

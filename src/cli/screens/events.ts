@@ -42,12 +42,11 @@ export function eventLine(
 ): string {
   const event = printable(given);
   const name = event.agent === "" ? "-" : event.agent;
-  const times = new Times(now, screen.zone);
   const cells = [
-    times.exactly(event.time),
+    new Times(now, screen.zone).exactly(event.time),
     left(event.kind, KIND_CELLS),
     left(cutMiddle(name, nameCells, screen.ascii), nameCells),
-    eventWords(event, "events", times),
+    eventWords(event, "events"),
   ];
   return `${cells.join(GAP).trimEnd()}\n`;
 }

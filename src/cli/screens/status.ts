@@ -119,9 +119,13 @@ function observerLines(view: StatusView, times: Times, screen: Screen): string[]
   if (pause !== null && pause !== undefined) {
     const length = duration(pause.length_ms);
     const why = pause.cause === undefined || pause.cause === "" ? "" : ` (${pause.cause})`;
+    const effect =
+      pause.is_silence === true
+        ? "that time counts as silence, because observer.clock_source is boottime"
+        : `all deadlines were moved by ${length}`;
     texts.push(
       `observer: paused from ${times.exactly(pause.time)} for ${length}${why}. Nothing ` +
-        `was judged in that time; all deadlines were moved by ${length}.`,
+        `was judged in that time; ${effect}.`,
     );
   }
   if (heard?.state === "missing")
