@@ -16,7 +16,7 @@ import { decodeState } from "../snapshot/decoder.ts";
 import { type LastSeen, lastSeenInState } from "../view/last_seen.ts";
 import { lastSeen } from "./last_seen.ts";
 
-export interface LastKnown extends Partial<Pick<LastSeen, "agents">> {
+interface LastKnown extends Partial<Pick<LastSeen, "agents">> {
   /** RFC 3339, in UTC. */
   readonly time: string;
   /** It may have been there for longer: only what it wrote last is known. */

@@ -14,6 +14,10 @@ export const ENDS = block({
     "Members whose process ended, by how: replaced ones were excused by a newcomer, brief ones were over before they could be watched.",
     { label: "how", values: ["clean", "unclean", "unknown", "replaced", "brief"] },
   ),
+  unwatched: counter(
+    "varta_member_ends_unwatched_total",
+    "Of these, members that ended while no daemon ran: found at the start.",
+  ),
   unidentified: counter(
     "varta_member_unidentified_total",
     "Senders that were gone before their start time was read.",

@@ -29,9 +29,10 @@ export class EndReporter {
   /** `recoveryId` is of the recovery in which it ended; NaN = in none. */
   exited(slot: number, end: SeenEnd, how: HowEnded, recoveryId: number): void {
     if (how === "clean") return;
-    const { pid, generation, waitStatus, isBySystemd } = end;
+    const { pid, generation, waitStatus, isBySystemd, unwatched } = end;
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[how]);
+    if (unwatched !== undefined) this.#counters.add(ENDS.unwatched);
     this.#reports.exited({
       observerNs: clock.lastNs,
       agent: tracker.slots.agent[slot]!,
@@ -41,6 +42,7 @@ export class EndReporter {
       how,
       isBySystemd,
       endedNs: endedNs(end),
+      unwatched,
       recoveryId,
       ...endNumbers(waitStatus),
     });
@@ -55,22 +57,23 @@ export class EndReporter {
   ): void {
     const gapNs = saturatingSub(newcomer.beganNs, end.endedNs);
     // When it ended was said before, with its exit.
-    const known = { gapNs, endedNs: Number.NaN };
+    const known = { gapNs, endedNs: Number.NaN, unwatched: undefined };
     this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, ...known });
   }
 
   gone(slot: number, end: SeenEnd, reason: "clean" | "ignored" | "brief"): void {
-    const known = { gapNs: Number.NaN, endedNs: endedNs(end) };
+    const known = { gapNs: Number.NaN, endedNs: endedNs(end), unwatched: end.unwatched };
     this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, ...known });
   }
 
   #gone(
     slot: number,
     waitStatus: number,
-    why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs">,
+    why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs" | "unwatched">,
   ): void {
     const { clock, tracker } = this.#observer;
     this.#counters.add(ENDS.ends[why.reason === "ignored" ? "clean" : why.reason]);
+    if (why.unwatched !== undefined) this.#counters.add(ENDS.unwatched);
     this.#reports.gone({
       observerNs: clock.lastNs,
       agent: tracker.slots.agent[slot]!,

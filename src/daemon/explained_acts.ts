@@ -74,6 +74,9 @@ function addRow(
       rows.push(what === "helped" ? { what, ...row } : { what, ...row, why });
       return;
     }
+    case "interrupted":
+      rows.push({ what, time, id, took_ms, why });
+      return;
     case "refused":
     case "held": {
       const { used, limit, window_ms } = recovery;

@@ -13,7 +13,7 @@ import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS } from "../processes/generation.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
 import { addressOf } from "../tracker/slots.ts";
-import type { EndView, TracerView } from "../view/event_view.ts";
+import type { EndView, TracerView, UnwatchedView } from "../view/event_view.ts";
 import type {
   ExplainedMember,
   ExplainedVerdict,
@@ -118,6 +118,7 @@ export class MemberReader {
       ended: endedAs(ended),
       end: this.#end(verdict.waitStatus, ended),
       end_source: endSource(verdict.waitStatus, ended),
+      unwatched: this.#unwatched(ended),
       freezer: freezerVersion,
       replaced: this.#replaced(ended),
       pid_reused: isGone ? null : this.#reusedSince(stall, pid),
@@ -142,6 +143,12 @@ export class MemberReader {
     };
   }
 
+  #unwatched(ended: GoneMember | undefined): UnwatchedView | null {
+    const unwatched = ended?.exit?.unwatched ?? ended?.end.unwatched;
+    if (unwatched === undefined) return null;
+    return { after: this.time(unwatched.afterNs), before: this.time(unwatched.beforeNs) };
+  }
+
   #replaced(ended: GoneMember | undefined): ExplainedVerdict["replaced"] {
     if (ended === undefined || !("byPid" in ended.end) || Number.isNaN(ended.end.byPid))
       return null;
@@ -156,7 +163,9 @@ export class MemberReader {
     const found = this.#options.processes.startTime(pid);
     if (Number.isNaN(found)) return null;
     const startedNs = this.#startedNs(found);
-    const isOther = found !== generation || (!proven && startedNs > lastNs);
+    // When it started is known to a tick of the clock, before or after.
+    const isLater = startedNs - GENERATION_NS > lastNs;
+    const isOther = found !== generation || (!proven && isLater);
     return isOther ? this.time(startedNs) : null;
   }
 

@@ -12,11 +12,12 @@ import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
 import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
 import { ENDS } from "./end_counters.ts";
-import type { EndedMember, MemberEndsOptions, WatchedMember } from "./end_options.ts";
+import type { EndedMember, MemberEndsOptions } from "./end_options.ts";
 import { EndReporter } from "./end_reporter.ts";
 import { MemberSlots } from "./member_slots.ts";
 import { StalledSweep } from "./stalled_sweep.ts";
 import { type SeenEnd, seenEnd } from "./unit_ends.ts";
+import { WatchedMembers } from "./watched_members.ts";
 
 /**
  * A process descriptor, its start time and its control group: about 30 us for each new member, and
@@ -27,11 +28,6 @@ const NEWCOMERS_NS_PER_TURN_MAX = 0.25 * NS_PER_MS;
 const SWEEP_NS = NS_PER_S;
 /** Ends are decided and reported in about 50 us each; after a flood of beats many may wait. */
 const ENDS_NS_PER_TURN_MAX = 2 * NS_PER_MS;
-/**
- * An agent that was woken by a signal and beat for so long after it ends for reasons of its own;
- * one that it was meant to end has done so by then.
- */
-const SIGNAL_MEANT_NS = 600 * NS_PER_S;
 
 export class MemberEnds implements Deadline {
   readonly counters = new Counters(ENDS, this);
@@ -43,8 +39,7 @@ export class MemberEnds implements Deadline {
   readonly #replacements = new Replacements();
   /** By pid: members that are not read yet, with their start times. */
   readonly #unread = new Map<number, number>();
-  /** By pid: members of which was read what their end is judged by. */
-  readonly #members = new Map<number, WatchedMember>();
+  readonly #members = new WatchedMembers();
   /** Ends that were seen, until all beats of before them are taken. */
   readonly #seen = new Map<number, SeenEnd>();
   /** By pid: members that have ended and have their slot still. */
@@ -136,31 +131,33 @@ export class MemberEnds implements Deadline {
 
   /** The tracker has removed the member of `pid`: its process is watched no more. */
   removed(pid: number): void {
-    const member = this.#members.get(pid);
+    const member = this.#members.ofPid(pid);
     if (member === undefined || this.#slots.slotOf(pid, member.generation) >= 0) return;
-    this.#members.delete(pid);
+    this.#members.forget({ pid, generation: member.generation });
     this.#options.watch.forget(pid, member.generation);
   }
 
   /** A recovery has done something: the end of a member that it signalled is not clean. */
   onOutcome(outcome: RecoveryOutcome): void {
-    const { kind } = outcome;
-    if ((kind !== "began" && kind !== "step") || outcome.dryRun) return;
-    const member = this.#members.get(outcome.pid);
-    if (member === undefined) return;
-    if (kind === "began") member.recoveryId = outcome.recoveryId;
-    else if (outcome.step === "signal") member.signalledNs = this.#options.observer.clock.lastNs;
+    this.#members.onOutcome(outcome, this.#options.observer.clock.lastNs);
   }
 
-  /** The daemon before this one had the member of `slot`; its process has ended, perhaps since. */
-  restored(slot: number): void {
-    const { clock, tracker } = this.#options.observer;
-    const { pid, generation, waitStatus } = this.#slots.foundEnd(slot, Number.NaN);
-    this.#nowNs = clock.lastNs;
-    // That is said already; and it leaves when nothing is done for it any more.
-    if (tracker.slots.hasEnded(slot))
-      this.#ended.set(pid, { generation, waitStatus, unit: "", open: undefined });
-    else if (this.#leaves(slot, this.#slots.foundEnd(slot, Number.NaN), false)) this.#leave(slot);
+  /**
+   * The daemon before this one had the member of `slot`, whose process has ended: before that one
+   * did, and then it was reported, or before `nowNs` while nobody watched.
+   */
+  restored(slot: number, nowNs: number): void {
+    const { slots } = this.#options.observer.tracker;
+    this.#nowNs = nowNs;
+    const isKnown = slots.hasEnded(slot);
+    const end = this.#slots.foundEnd(slot, Number.NaN, isKnown ? Number.NaN : nowNs);
+    const { pid, generation } = end;
+    const startedNs = this.#slots.startedNs(generation, nowNs);
+    this.#members.add(pid, { generation, unit: this.#slots.unitOf(slot), startedNs });
+    if (!isKnown && this.#asksUnit(slot, end)) return;
+    const leaves = isKnown ? this.#awaits(slot, end, false) : this.#leaves(slot, end, false);
+    if (leaves) this.#leave(slot);
+    this.#members.forget(end);
   }
 
   /** What the process of a stalled member is doing. */
@@ -168,7 +165,7 @@ export class MemberEnds implements Deadline {
     if (origin !== ORIGIN_KERNEL_ATTESTED) return unknownVerdict("the kernel does not attest it");
     const ended = this.#ended.get(pid);
     if (ended?.generation === generation) return exitedVerdict(ended.waitStatus, ended.unit);
-    const unit = this.#memberOf({ pid, generation })?.unit ?? "";
+    const unit = this.#members.of({ pid, generation })?.unit ?? "";
     return { ...this.#options.verdicts.of(pid, generation), unit };
   }
 
@@ -181,7 +178,7 @@ export class MemberEnds implements Deadline {
       const slot = this.#slots.slotOf(end.pid, end.generation);
       if (slot >= 0 && this.#asksUnit(slot, end)) continue;
       if (slot >= 0 && this.#leaves(slot, end, false)) this.#leave(slot);
-      this.#forgetMember(end);
+      this.#members.forget(end);
     }
   }
 
@@ -230,8 +227,7 @@ export class MemberEnds implements Deadline {
     const unit = unitOf(pid);
     const group = this.#slots.groupOf(slot, unit);
     const startedNs = this.#slots.startedNs(generation, this.#nowNs);
-    const untouched = { signalledNs: Number.NEGATIVE_INFINITY, recoveryId: Number.NaN };
-    this.#members.set(pid, { generation, unit, startedNs, ...untouched });
+    this.#members.add(pid, { generation, unit, startedNs });
     if (group === "") return;
     const { agent, uid } = this.#options.observer.tracker.slots;
     const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
@@ -271,14 +267,14 @@ export class MemberEnds implements Deadline {
     if (!processes.hasEnded(pid, generation)) return false;
     const end = this.#slots.foundEnd(slot, watch.take(pid, generation));
     // While many come, one may be over and due before it was its turn to be watched.
-    const isKnown = !Number.isNaN(end.waitStatus) || this.#memberOf(end) !== undefined;
+    const isKnown = !Number.isNaN(end.waitStatus) || this.#members.of(end) !== undefined;
     const isBrief = !isKnown && this.#unread.get(pid) !== generation && this.#slots.isBrief(slot);
     return this.#leavesWhenDue(slot, { ...end, isBrief });
   }
 
   #leavesWhenDue(slot: number, end: SeenEnd): boolean {
     const leaves = this.#leaves(slot, end, true);
-    this.#forgetMember(end);
+    this.#members.forget(end);
     return leaves;
   }
 
@@ -291,15 +287,11 @@ export class MemberEnds implements Deadline {
 
   /** Decides an end, and reports it; true = the member leaves the table. */
   #leaves(slot: number, end: SeenEnd, isDue: boolean): boolean {
-    const { observer, policyOf } = this.#options;
-    const { pid, generation, waitStatus } = end;
-    const { slots, table, ends } = observer.tracker;
-    const member = this.#memberOf(end);
-    const unit = member?.unit ?? "";
+    const { observer, policyOf, isRecovering } = this.#options;
+    const { slots, ends } = observer.tracker;
     const isStalled = slots.isLatched(slot);
-    const policy = policyOf(slot);
     const how = this.#howEnded(slot, end);
-    const action = actionOf(policy, how);
+    const action = actionOf(policyOf(slot), how);
     if (action === "nothing") return false;
     if (action === "gone") {
       this.#reporter.gone(slot, end, how === "clean" ? "clean" : "ignored");
@@ -309,11 +301,21 @@ export class MemberEnds implements Deadline {
       this.#reporter.gone(slot, end, "brief");
       return true;
     }
-    this.#reporter.exited(slot, end, how, this.#recoveryOf(slot, member));
+    const isIts = isRecovering(slots.key[slot]!);
+    this.#reporter.exited(slot, end, how, this.#members.recoveryOf(end, isIts, this.#nowNs));
     ends.note(slot);
-    if (isStalled || action === "stall") {
+    if (!isStalled && action === "stall") this.#stalled.set(end.pid, end.generation);
+    return this.#awaits(slot, end, isDue, action === "stall");
+  }
+
+  /** Its end was reported, and is judged at its deadline; true = it was replaced by then. */
+  #awaits(slot: number, end: SeenEnd, isDue: boolean, isStall = false): boolean {
+    const { slots, table } = this.#options.observer.tracker;
+    const { pid, generation, waitStatus } = end;
+    const member = this.#members.of(end);
+    const unit = member?.unit ?? "";
+    if (isStall || slots.isLatched(slot)) {
       this.#ended.set(pid, { generation, waitStatus, unit, open: undefined });
-      if (!isStalled) this.#stalled.set(pid, generation);
       return false;
     }
     const open: OpenEnd = {
@@ -339,41 +341,18 @@ export class MemberEnds implements Deadline {
     return howEnded(policyOf(slot), {
       waitStatus: end.waitStatus,
       isStalled: observer.tracker.slots.isLatched(slot),
-      isSignalled: this.#isSignalled(this.#memberOf(end)),
+      isSignalled: this.#members.isSignalled(end, this.#nowNs),
       isAnnounced: end.isAnnounced,
     });
-  }
-
-  #isSignalled(member: WatchedMember | undefined): boolean {
-    return member !== undefined && this.#nowNs - member.signalledNs <= SIGNAL_MEANT_NS;
-  }
-
-  /** The recovery that is in progress for the member, or whose signal it was that ended it. */
-  #recoveryOf(slot: number, member: WatchedMember | undefined): number {
-    const { isRecovering, observer } = this.#options;
-    const isIts = this.#isSignalled(member) || isRecovering(observer.tracker.slots.key[slot]!);
-    return isIts && member !== undefined ? member.recoveryId : Number.NaN;
   }
 
   /** An end that may be an alarm waits until systemd has said what it knows of it. */
   #asksUnit(slot: number, end: SeenEnd): boolean {
     const { unitEnds, policyOf } = this.#options;
-    const unit = this.#memberOf(end)?.unit ?? "";
+    const unit = this.#members.of(end)?.unit ?? "";
     if (unitEnds === undefined || unit === "" || end.wasAsked) return false;
     const action = actionOf(policyOf(slot), this.#howEnded(slot, end));
     return (action === "judge" || action === "stall") && unitEnds.ask(end, unit, this.#nowNs);
-  }
-
-  #memberOf({
-    pid,
-    generation,
-  }: Pick<ProcessEnd, "pid" | "generation">): WatchedMember | undefined {
-    const member = this.#members.get(pid);
-    return member?.generation === generation ? member : undefined;
-  }
-
-  #forgetMember(end: ProcessEnd): void {
-    if (this.#memberOf(end) !== undefined) this.#members.delete(end.pid);
   }
 
   // One that no descriptor watches.

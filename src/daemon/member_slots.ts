@@ -39,18 +39,29 @@ export class MemberSlots {
     return number === AGENT_NEW || number === AGENT_OTHER ? "" : `${number} ${uid[slot]} ${unit}`;
   }
 
+  /** The unit that it ran in when its rule was found; "" = none, or that is not known. */
+  unitOf(slot: number): string {
+    const { unit = "", unitUser = "" } = this.#observer.tracker.table.facts[slot]?.identity ?? {};
+    return unitUser === "" ? unit : "";
+  }
+
   /** False: which rule is its own, and who takes its place, is not known yet. */
   isIdentified(pid: number, generation: number): boolean {
     const slot = this.slotOf(pid, generation);
     return slot < 0 || this.#observer.tracker.slots.agent[slot] !== AGENT_NEW;
   }
 
-  /** An end that was found out late: it was at any time since its last beat. */
-  foundEnd(slot: number, waitStatus: number): SeenEnd {
+  /**
+   * An end that was found out late: it was at any time since its last beat. `beforeNs`: and before
+   * then, while no daemon ran.
+   */
+  foundEnd(slot: number, waitStatus: number, beforeNs = Number.NaN): SeenEnd {
     const { slots } = this.#observer.tracker;
     const [pid, generation] = [slots.pid[slot]!, slots.generation[slot]!];
     const end = seenEnd({ pid, generation, waitStatus, seenNs: slots.lastNs[slot]! });
-    return { ...end, isFound: true };
+    const { seenNs: afterNs } = end;
+    const unwatched = Number.isNaN(beforeNs) ? undefined : { afterNs, beforeNs };
+    return { ...end, isFound: true, unwatched };
   }
 
   /** It beat within a moment of its start alone. */

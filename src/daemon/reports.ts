@@ -4,11 +4,11 @@ import type { ExpectedReports } from "../agents/expected_agents.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { originText } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
-import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
+import { msFromNs, NS_PER_S, utcText, wholeMsFromNs } from "../base/time.ts";
 import { u64Text } from "../base/u64.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { AgentComplete, AgentMissing } from "../events/expected_members.ts";
-import type { MemberExit, MemberGone } from "../events/member_end.ts";
+import type { MemberExit, MemberGone, Unwatched } from "../events/member_end.ts";
 import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import { StalledMembers } from "../events/stalled_members.ts";
@@ -137,7 +137,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   }
 
   exited(exit: MemberExit): void {
-    const { agent, pid, listener, recoveryId, ...end } = exit;
+    const { agent, pid, listener, recoveryId, unwatched, ...end } = exit;
     this.#options.events?.exited(exit);
     this.#options.gone?.ended(exit);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
@@ -147,13 +147,14 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...memberFields(agentName(agent), pid),
       listener: listenerNames[listener],
       ...endFields(end),
+      ...this.#unwatchedFields(unwatched),
       recovery_id: Number.isNaN(recoveryId) ? undefined : recoveryId,
       ...mutedField(isMuted),
     });
   }
 
   gone(gone: MemberGone): void {
-    const { agent, pid, reason, byPid, gapNs, ...end } = gone;
+    const { agent, pid, reason, byPid, gapNs, unwatched, ...end } = gone;
     this.#options.events?.gone(gone);
     this.#options.gone?.ended(gone);
     const isMuted = this.#isMuted({ agent, key: pid, generation: end.generation });
@@ -168,7 +169,20 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     }
     // A clean end needs no reason.
     const because = reason === "clean" ? undefined : reason;
-    log[level]("member gone", { ...member, ...endFields(end), reason: because });
+    const when = this.#unwatchedFields(unwatched);
+    log[level]("member gone", { ...member, ...endFields(end), ...when, reason: because });
+  }
+
+  /** When it ended, as far as that is known of one that no daemon watched. */
+  #unwatchedFields(unwatched: Unwatched | undefined): LogFields {
+    if (unwatched === undefined) return {};
+    const { wallMs, nowNs } = this.#options;
+    const startMs = wallMs() - msFromNs(nowNs());
+    return {
+      unwatched: "died while nobody watched",
+      after: utcText(unwatched.afterNs, startMs),
+      before: utcText(unwatched.beforeNs, startMs),
+    };
   }
 
   missing({ agent, members, expected, graceNs }: AgentMissing, isMuted = false): void {

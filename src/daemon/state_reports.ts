@@ -16,10 +16,12 @@ export function reportRestored(
   const { keeping, restored } = state;
   tellState(parts, restored, keeping.counters);
   // By their pids: one that leaves moves another one into its slot.
-  const { tracker } = parts.observer;
+  const { tracker, clock } = parts.observer;
+  const nowNs = clock.lastNs;
   for (const { member } of restored.members) {
     const slot = tracker.slotOf(member.record.key);
-    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded)) parts.ends?.restored(slot);
+    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded))
+      parts.ends?.restored(slot, nowNs);
   }
 }
 

@@ -3,6 +3,7 @@
 // They wait for the answer for a second at most, and are decided on with what is known then.
 import { NS_PER_S } from "../base/time.ts";
 import { GENERATION_NS, type GenerationClock } from "../processes/generation.ts";
+import type { Unwatched } from "../events/member_end.ts";
 import type { ProcessEnd } from "../processes/end_watch.ts";
 import type { UnitQuestions } from "../systemd/unit_questions.ts";
 import {
@@ -30,6 +31,8 @@ export interface SeenEnd extends ProcessEnd {
   readonly isBySystemd: boolean;
   /** Nothing watched it: it is known that it came after its last beat, and no more. */
   readonly isFound: boolean;
+  /** Undefined = this daemon had it to watch. */
+  readonly unwatched: Unwatched | undefined;
 }
 
 /** As it is seen, and nothing more is known of it. */
@@ -41,6 +44,7 @@ export function seenEnd(end: ProcessEnd): SeenEnd {
     wasAsked: false,
     isBySystemd: false,
     isFound: false,
+    unwatched: undefined,
   };
 }
 

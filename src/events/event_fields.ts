@@ -5,6 +5,7 @@ import { IP_WORDS } from "../base/ip_text.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import { type EndNumbers, endNumbers } from "../base/wait_status.ts";
 import { f64, i32, u8, u32 } from "../tables/columns.ts";
+import type { Unwatched } from "./member_end.ts";
 import { decodeErrorName, decodeErrorText } from "../wire/decode_error.ts";
 import {
   address,
@@ -170,6 +171,8 @@ export const EVENT_FIELDS = {
   exitStatus: exported("exit_status", known("exitStatus")),
   signal: exported("signal", known("signal")),
   core: exported("core", mark("dumpedCore")),
+  /** It ended in the time of that length before the start of the daemon, while none ran. */
+  unwatched: exported("unwatched_ms", numberOf(unwatchedMs)),
   /** From the end of a member to the first beat of the one that took its place. */
   gap: exported("gap_ms", wholeMs("gapNs")),
   /** Of a recovery. */
@@ -226,6 +229,13 @@ function wholeMs(name: string): Written {
 }
 
 export type FieldName = keyof typeof EVENT_FIELDS;
+
+function unwatchedMs({ unwatched }: EventObject): number {
+  const { afterNs, beforeNs } = (unwatched ?? NO_TIMES) as Unwatched;
+  return wholeMsFromNs(beforeNs - afterNs);
+}
+
+const NO_TIMES: Unwatched = { afterNs: Number.NaN, beforeNs: Number.NaN };
 
 /** How the process of a stalled member ended, as far as that is known. */
 function endOf(stall: EventObject): EndNumbers {

@@ -104,7 +104,7 @@ export const EVENT_KINDS = {
     line: "exit",
     fields: [
       ...["listener", "agent", "pid", "generation", "recoveryId"],
-      ...["how", "exitStatus", "signal", "core"],
+      ...["how", "exitStatus", "signal", "core", "unwatched"],
     ],
   },
   gone: {
@@ -118,6 +118,7 @@ export const EVENT_KINDS = {
       "exitStatus",
       "signal",
       "core",
+      "unwatched",
       "gap",
     ],
   },

@@ -2,6 +2,12 @@
 // is one object. Unknown numbers are NaN.
 import type { EndNumbers } from "../base/wait_status.ts";
 
+/** It ended while no daemon ran: after its last beat, and before the start of this one. */
+export interface Unwatched {
+  readonly afterNs: number;
+  readonly beforeNs: number;
+}
+
 interface OfEndedMember extends EndNumbers {
   readonly observerNs: number;
   /** Number of its agent. */
@@ -10,6 +16,7 @@ interface OfEndedMember extends EndNumbers {
   readonly generation: number;
   /** When its end was seen, a moment before it was decided on; NaN = it was found out later. */
   readonly endedNs: number;
+  readonly unwatched?: Unwatched | undefined;
 }
 
 /** Its process ended uncleanly, or it is not known how: it is judged. */

@@ -52,7 +52,7 @@ export class GuardWatch implements SilenceGuard {
   isHeld(key: number): boolean {
     const { slots, table } = this.#tracker;
     const slot = this.#tracker.slotOf(key);
-    return slot >= 0 && table.lanes.isHolding && slots.lane[slot]! >= table.lanes.heldRowOf(0);
+    return slot >= 0 && slots.lane[slot]! >= table.lanes.heldRowOf(0);
   }
 
   /** At each judge point, before it judges. */

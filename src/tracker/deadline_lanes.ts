@@ -204,6 +204,8 @@ export class DeadlineLanes {
   /** The member of `slot` is silent, and waits for the end of its grace. */
   park(slot: number): void {
     this.unlink(slot);
+    const { lane } = this.#slots;
+    if (this.lateOf(slot) === Number.POSITIVE_INFINITY) lane[slot]! %= LANES;
     this.graces.push(slot);
   }
 
@@ -245,6 +247,8 @@ export class DeadlineLanes {
     else slots.prev[after] = before;
     slots.prev[slot] = LINK_NONE;
     if (lane < HELD) return;
+    // It is held no more, whatever comes now: one that is stalled must not look like it.
+    slots.lane[slot] = this.lateRowOf(lane % LANES);
     this.heldCount -= 1;
     this.onHeard?.(slots.key[slot]!);
   }

@@ -80,7 +80,11 @@ export class EventFeed {
 
   exited(exit: MemberExit): void {
     const { agent, pid, observerNs } = exit;
-    this.#add("exit", agent, observerNs, { pid, end: this.#endOf(exit, observerNs) });
+    this.#add("exit", agent, observerNs, {
+      pid,
+      end: this.#endOf(exit, observerNs),
+      ...this.#unwatchedFields(exit),
+    });
   }
 
   gone(gone: MemberGone): void {
@@ -88,6 +92,7 @@ export class EventFeed {
     this.#add("gone", agent, observerNs, {
       pid,
       end: this.#endOf(gone, observerNs),
+      ...this.#unwatchedFields(gone),
       detail: reason,
       ...(Number.isNaN(byPid) ? {} : { by_pid: byPid }),
     });
@@ -183,6 +188,12 @@ export class EventFeed {
     return utcText(observerNs, this.#options.unixMsAtStart());
   }
 
+  #unwatchedFields({ unwatched }: MemberExit | MemberGone): Pick<EventView, "unwatched"> {
+    if (unwatched === undefined) return {};
+    const { afterNs, beforeNs } = unwatched;
+    return { unwatched: { after: this.#time(afterNs), before: this.#time(beforeNs) } };
+  }
+
   #endOf({ exitStatus, signal }: EndNumbers, observerNs: number): EndView {
     return {
       time: this.#time(observerNs),
@@ -245,7 +256,8 @@ export function recoveryEventOf(
     }
     case "result": {
       const { result, reason, durationNs } = outcome;
-      const what = result === "helped" ? "helped" : result === "done" ? "done" : "not_helped";
+      const isOwn = result === "helped" || result === "done" || result === "interrupted";
+      const what = isOwn ? result : "not_helped";
       const why = reason === "" ? {} : { why: clause(reason) };
       return { id, what, took_ms: wholeMsFromNs(durationNs), ...why };
     }

@@ -17,6 +17,8 @@ export interface EventView {
   readonly verdict?: StallVerdictWord;
   readonly tracer?: TracerView;
   readonly end?: EndView;
+  /** It ended between these, while no daemon ran. */
+  readonly unwatched?: UnwatchedView;
   /** The pid that took its place. */
   readonly by_pid?: number;
   readonly recovery?: RecoveryEvent;
@@ -63,9 +65,25 @@ export interface EndView {
   readonly signal: number | null;
 }
 
+export interface UnwatchedView {
+  readonly after: string;
+  readonly before: string;
+}
+
+type RecoveryWhat =
+  | "began"
+  | "step"
+  | "done"
+  | "helped"
+  | "not_helped"
+  /** The daemon was killed while it was under way. */
+  | "interrupted"
+  | "refused"
+  | "held";
+
 export interface RecoveryEvent {
   readonly id: number;
-  readonly what: "began" | "step" | "done" | "helped" | "not_helped" | "refused" | "held";
+  readonly what: RecoveryWhat;
   readonly plan?: string;
   readonly step?: number;
   readonly steps?: number;

@@ -4,7 +4,7 @@
 import type { AgentState } from "../agents/agent_state.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import type { StepKind } from "../events/step_kind.ts";
-import type { EndView, EventView, TracerView } from "./event_view.ts";
+import type { EndView, EventView, TracerView, UnwatchedView } from "./event_view.ts";
 import type { MuteView } from "./status_view.ts";
 
 export interface ExplainView {
@@ -74,6 +74,8 @@ export interface ExplainedVerdict {
   /** How it ended, and who said so. */
   readonly end: EndView | null;
   readonly end_source: "pidfd" | "systemd" | null;
+  /** It ended between these, while no daemon ran. */
+  readonly unwatched: UnwatchedView | null;
   readonly freezer: 0 | 1 | 2;
   /** Another member that took its place in time. */
   readonly replaced: {
@@ -153,7 +155,7 @@ export type DoneRow =
     }
   /** What a recovery came to that is not known to have helped. */
   | {
-      readonly what: "not_helped" | "over";
+      readonly what: "not_helped" | "over" | "interrupted";
       readonly time: string;
       readonly id: number;
       readonly took_ms: number;

@@ -18,7 +18,7 @@ export function lastRecovery(history: readonly EventView[]): RecoveryStatus | un
 }
 
 function wordOf({ what, step, reason }: RecoveryEvent): RecoveryStatus["state"] | undefined {
-  if (what === "helped" || what === "not_helped") return what;
+  if (what === "helped" || what === "not_helped" || what === "interrupted") return what;
   if (what === "done" && step === undefined) return what;
   const isRefusal = what === "refused" || what === "held";
   return isRefusal && reason === "gave_up" ? "gave_up" : undefined;

@@ -123,8 +123,11 @@ export interface LastStall {
 export interface RecoveryStatus {
   /** 0 = none has begun. */
   readonly id: number;
-  /** `done`: its steps were done, and nobody waited for a beat. */
-  readonly state: "running" | "gave_up" | "helped" | "not_helped" | "done";
+  /**
+   * `done`: its steps were done, and nobody waited for a beat. `interrupted`: the daemon was killed
+   * while it was under way.
+   */
+  readonly state: "running" | "gave_up" | "helped" | "not_helped" | "done" | "interrupted";
   /** From 1; 0 = that is not kept any more. */
   readonly step: number;
   readonly steps: number;

@@ -3,6 +3,7 @@
 import type { EndPolicy } from "../../src/agents/ends.ts";
 import { MemberEnds } from "../../src/daemon/member_ends.ts";
 import { UnitEnds } from "../../src/daemon/unit_ends.ts";
+import type { Unwatched } from "../../src/events/member_end.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import {
@@ -103,6 +104,8 @@ export class EndsHarness extends ObserverHarness {
   askedMax = Number.POSITIVE_INFINITY;
   /** What was said to exit(2) in the ends that were reported. */
   readonly statuses: number[] = [];
+  /** When these were, of those that no daemon watched. */
+  readonly unwatched: (Unwatched | undefined)[] = [];
   /** In which recoveries the members of these ends were. */
   readonly recoveryIds: number[] = [];
   onExit: EndPolicy["onExit"] = "judge";
@@ -145,7 +148,8 @@ export class EndsHarness extends ObserverHarness {
       },
       forgetAfterNs: () => FORGET_AFTER_MS * MS,
       reports: {
-        exited: ({ pid, how, exitStatus, recoveryId }) => {
+        exited: ({ pid, how, exitStatus, recoveryId, unwatched }) => {
+          this.unwatched.push(unwatched);
           this.statuses.push(exitStatus);
           this.recoveryIds.push(recoveryId);
           this.diary.push(`exit ${pid} ${how}`);
@@ -181,6 +185,15 @@ export class EndsHarness extends ObserverHarness {
     this.processes.table.delete(pid);
     this.identities.table.delete(pid);
     this.watch.end(pid, waitStatus);
+  }
+
+  /** As at the start of a daemon: its process has ended, and this one never watched it. */
+  restored(pid: number): string[] {
+    this.processes.table.delete(pid);
+    this.identities.table.delete(pid);
+    this.watch.forget(pid);
+    this.ends.restored(this.observer.tracker.slotOf(pid), this.observer.nowNs());
+    return this.diary.splice(0);
   }
 
   /** One turn: what was reported in it, stalls with their verdicts. */

@@ -1,6 +1,8 @@
 // What the daemon does about the ends of members (spec 14 sections 1 and 4), with processes that
 // end as the test says: when each is decided, what is reported, and who leaves the table.
 import { describe, expect, test } from "bun:test";
+import type { MemberFacts } from "../../src/agents/naming.ts";
+import { ENDS } from "../../src/daemon/end_counters.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { began, EndsHarness, MS, signalled } from "./ends_harness.ts";
@@ -299,4 +301,72 @@ describe("MemberEnds", () => {
     harness.ends.removed(100);
     expect(harness.watch.count).toBe(0);
   });
+
+  test("reports an end that no daemon watched once, with its times, and judges it", () => {
+    const harness = new EndsHarness();
+    harness.watch.room = 0;
+    harness.begin(100);
+    const lastNs = harness.observer.tracker.slots.lastNs[harness.observer.tracker.slotOf(100)]!;
+    harness.pass(40);
+    expect(harness.restored(100)).toEqual(["exit 100 unknown"]);
+    expect(harness.unwatched).toEqual([{ afterNs: lastNs, beforeNs: harness.observer.nowNs() }]);
+    expect(harness.turn()).toEqual([]);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn()).toEqual(["stall 100 exited"]);
+    expect(harness.sweep()).toEqual([]);
+    expect(harness.tracked).toBe(0);
+    harness.ends.counters.refresh(0);
+    expect(harness.ends.counters.get(ENDS.unwatched)).toBe(1);
+  });
+
+  test("does with it what on_exit says", () => {
+    for (const [onExit, told] of [
+      ["ignore", ["gone 100 ignored"]],
+      ["silence", []],
+      ["report", ["exit 100 unknown"]],
+    ] as const) {
+      const harness = new EndsHarness();
+      harness.watch.room = 0;
+      harness.begin(100);
+      harness.onExit = onExit;
+      expect(harness.restored(100)).toEqual([...told]);
+      expect(harness.tracked).toBe(onExit === "ignore" ? 0 : 1);
+    }
+  });
+
+  test("asks systemd how one ended that no daemon watched", () => {
+    const harness = new EndsHarness();
+    harness.watch.room = 0;
+    harness.begin(100);
+    const { tracker } = harness.observer;
+    const slot = tracker.slotOf(100);
+    tracker.table.facts[slot] = factsIn("app.service");
+    expect(harness.restored(100)).toEqual([]);
+    expect(harness.asked).toEqual(["app.service"]);
+    harness.unitEnds.answered("app.service", undefined);
+    expect(harness.turn()).toEqual(["exit 100 unknown"]);
+    expect(harness.unwatched[0]).toBeDefined();
+  });
+
+  test("says nothing again of an end that was reported before, and lets a newcomer excuse it", () => {
+    const harness = new EndsHarness();
+    harness.watch.room = 0;
+    harness.begin(100);
+    harness.observer.tracker.ends.note(harness.observer.tracker.slotOf(100));
+    expect(harness.restored(100)).toEqual([]);
+    harness.watch.room = 1;
+    harness.pass(50);
+    harness.begin(101);
+    expect(harness.told).toEqual(["gone 100 replaced by 101"]);
+    harness.pass(THRESHOLD_MS);
+    harness.beat(101, { startedMsAgo: 60 });
+    expect(harness.turn()).toEqual([]);
+  });
 });
+
+/** Who a member of that unit is. */
+function factsIn(unit: string): MemberFacts {
+  const who = { uid: 1, gid: 1, user: "app", comm: "app", exe: "", script: "", mark: 1 };
+  const identity = { ...who, unit, unitUser: "", container: "" };
+  return { pid: 100, uid: 1, user: "app", identity, listener: "", address: "" };
+}

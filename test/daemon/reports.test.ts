@@ -198,6 +198,18 @@ describe("stalls and returns", () => {
     expect(lines).toEqual([line, `${line} recovery_id=51`]);
   });
 
+  test("an end that no daemon watched has the times between which it was", () => {
+    const { reports, lines } = new Subject();
+    const member = { observerNs: 6e9, endedNs: Number.NaN, agent: 9, pid: 42, generation: 5 };
+    const unwatched = { afterNs: -4e9, beforeNs: 1e9 };
+    const how = { how: "unknown", isBySystemd: false, ...endNumbers(Number.NaN) } as const;
+    reports.exited({ ...member, listener: 0, ...how, recoveryId: Number.NaN, unwatched });
+    expect(lines).toEqual([
+      'level=warn msg="member ended" agent=worker@3 pid=42 listener=main how=unknown ' +
+        'unwatched="died while nobody watched" after=1969-12-31T23:59:06.000Z before=1969-12-31T23:59:11.000Z',
+    ]);
+  });
+
   test("a member is gone with how it ended, or replaced with who came and when", () => {
     const { reports, lines } = new Subject();
     const member = { observerNs: 6e9, endedNs: 6e9, agent: 9, pid: 42, generation: 5 };

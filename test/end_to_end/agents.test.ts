@@ -74,7 +74,9 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
       const delaysMs = [frozen, killed].flatMap((pid) => stallDelaysMs(rows, pid));
       // After a pause of the daemon every agent has a whole threshold again.
       const anewMs = sampleAt(page, "varta_observer_pauses_total") > 0 ? THRESHOLD_MS : 0;
-      const latestMs = THRESHOLD_MS + LATE_MS_MAX + anewMs + (await pauses.longestMs());
+      // The machine may keep each of three waiting: the agent, the daemon, and who reads its log.
+      const waitedMs = 3 * (await pauses.longestMs());
+      const latestMs = THRESHOLD_MS + LATE_MS_MAX + anewMs + waitedMs;
       for (const delayMs of delaysMs) expect(delayMs).toBeWithin(THRESHOLD_MS, latestMs);
       for (const arrivalMs of arrivalsMs) expect(arrivalMs).toBeLessThan(latestMs);
     }));

@@ -452,6 +452,8 @@ describe("JSONL", () => {
     const exit = { ...end, listener: 1, how: "unclean", isBySystemd: false } as const;
     events.add("exit", { ...exit, recoveryId: Number.NaN });
     events.add("exit", { ...exit, recoveryId: 51 });
+    const unwatched = { afterNs: -4.5e9, beforeNs: 1e6 };
+    events.add("exit", { ...exit, recoveryId: Number.NaN, unwatched });
     events.add("gone", { ...end, reason: "replaced", byPid: 13, gapNs: 250e6 });
     await events.close();
     const lines = directory.read("events").trimEnd().split("\n");
@@ -466,6 +468,7 @@ describe("JSONL", () => {
       '"stall","listener":"local","agent":"worker@3","verdict":"unknown","verdict_reason":"hidden"}',
       '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"how":"unclean","exit_status":3}',
       '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"recovery_id":51,"how":"unclean","exit_status":3}',
+      '"exit","listener":"lab","agent":"worker@3","pid":12,"generation":5,"how":"unclean","exit_status":3,"unwatched_ms":4501}',
       '"gone","agent":"worker@3","pid":12,"generation":5,"reason":"replaced","by_pid":13,"exit_status":3,"gap_ms":250}',
     ]);
   });

@@ -168,6 +168,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/end_to_end/side_by_side/ends.test.ts",
     words: "varta_member_ends_total",
   },
+  varta_member_ends_unwatched_total: {
+    why: "no daemon of the simulation has another one before it",
+    file: "test/daemon/member_ends.test.ts",
+    words: "ENDS.unwatched",
+  },
   varta_member_pidfds: {
     why: PROCESSES,
     file: "test/end_to_end/side_by_side/ends.test.ts",

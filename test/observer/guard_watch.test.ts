@@ -74,6 +74,31 @@ describe("an observer with a guard", () => {
     expect(pass(1)).toEqual([108]);
   });
 
+  test("reports nobody twice whose process ends after it was judged", () => {
+    const { pass, selfBeat, harness, tracker, watch } = watching(12);
+    pass(THRESHOLD_MS);
+    selfBeat.sentNs = harness.observer.clock.lastNs;
+    expect(pass(THRESHOLD_MS)).toEqual(range(6, 106));
+    expect(watch.isHeld(106)).toBe(false);
+    tracker.ends.note(tracker.slotOf(106));
+    expect(pass(THRESHOLD_MS)).toEqual([]);
+    tracker.checkInvariants();
+  });
+
+  test("judges one that is held and gets a grace, when that is over", () => {
+    const { pass, selfBeat, harness, tracker } = watching(12);
+    pass(THRESHOLD_MS);
+    const { lanes } = tracker.table;
+    const terms = { thresholdNs: THRESHOLD_NS, lateNs: Number.POSITIVE_INFINITY };
+    lanes.change(tracker.slotOf(106), { ...terms, graceNs: 4 * THRESHOLD_NS });
+    selfBeat.sentNs = harness.observer.clock.lastNs;
+    expect(pass(THRESHOLD_MS)).toEqual(range(5, 107));
+    expect(lanes.heldCount).toBe(0);
+    tracker.checkInvariants();
+    expect(pass(2 * THRESHOLD_MS)).toEqual([106]);
+    expect([lanes.heldCount, tracker.stallEmittedCount]).toEqual([0, 12]);
+  });
+
   test("reports one that falls silent later as ever", () => {
     const { pass, selfBeat, harness, beat } = watching(12);
     pass(THRESHOLD_MS);

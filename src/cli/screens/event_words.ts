@@ -3,12 +3,13 @@
 import type { EventView, RecoveryEvent } from "../../view/event_view.ts";
 import { duration, lasted, plural, setDuration } from "./figures.ts";
 import { planText } from "./members.ts";
-import { endText } from "./signals.ts";
+import { endText, unwatchedText } from "./signals.ts";
+import type { Times } from "./times.ts";
 
 type Place = "events" | "history";
 
-export function eventWords(event: EventView, place: Place): string {
-  const parts = [...subject(event, place), ...whatWords(event, place)];
+export function eventWords(event: EventView, place: Place, times: Times): string {
+  const parts = [...subject(event, place), ...whatWords(event, place, times)];
   const words = parts.filter((part) => part !== "").join(", ");
   return event.muted === true ? `${words}, muted` : words;
 }
@@ -19,7 +20,7 @@ function subject({ kind, pid }: EventView, place: Place): string[] {
   return pid === undefined || isKnown || kind === "recovery" ? [] : [`pid ${pid}`];
 }
 
-function whatWords(event: EventView, place: Place): string[] {
+function whatWords(event: EventView, place: Place, times: Times): string[] {
   const { kind, detail = "" } = event;
   switch (kind) {
     case "stall":
@@ -32,10 +33,11 @@ function whatWords(event: EventView, place: Place): string[] {
       return [`silent for ${lasted(event.silence_ms ?? 0)} in all${helped}`];
     }
     case "exit":
-      return [event.end === undefined ? detail : endText(event.end)];
+      return [endWords(event, times)];
     case "gone":
-      if (event.by_pid !== undefined) return [`replaced by pid ${event.by_pid}`];
-      return [event.end === undefined ? detail : endText(event.end)];
+      return [
+        event.by_pid === undefined ? endWords(event, times) : `replaced by pid ${event.by_pid}`,
+      ];
     case "missing":
     case "complete":
       return [`${event.members ?? 0} of ${plural(event.expected ?? 0, "member")}`, detail];
@@ -46,6 +48,11 @@ function whatWords(event: EventView, place: Place): string[] {
     default:
       return [detail];
   }
+}
+
+function endWords({ end, unwatched, detail = "" }: EventView, times: Times): string {
+  const how = end === undefined ? detail : endText(end);
+  return unwatched === undefined ? how : `${unwatchedText(unwatched, times)}; ${how}`;
 }
 
 function verdictWords({ verdict, tracer }: EventView): string {
@@ -73,6 +80,8 @@ function recoveryWords(recovery: RecoveryEvent, event: EventView, place: Place):
     case "done":
       if (step === undefined) return `${id} done${took}`;
       return `${id} step ${step}/${steps}: ${result === "" ? "done" : result}${took}`;
+    case "interrupted":
+      return `${id} interrupted: ${why}`;
     case "helped":
     case "not_helped": {
       const word = what === "helped" ? "helped" : "did not help";

@@ -42,11 +42,12 @@ export function eventLine(
 ): string {
   const event = printable(given);
   const name = event.agent === "" ? "-" : event.agent;
+  const times = new Times(now, screen.zone);
   const cells = [
-    new Times(now, screen.zone).exactly(event.time),
+    times.exactly(event.time),
     left(event.kind, KIND_CELLS),
     left(cutMiddle(name, nameCells, screen.ascii), nameCells),
-    eventWords(event, "events"),
+    eventWords(event, "events", times),
   ];
   return `${cells.join(GAP).trimEnd()}\n`;
 }

@@ -138,7 +138,7 @@ function historyLines({ history }: ExplainView, times: Times): string[] {
     .slice(0, HISTORY_ROWS)
     .map(
       (event) =>
-        `${times.at(event.time)}  ${event.kind.padEnd(KIND_CELLS)}  ${eventWords(event, "history")}`,
+        `${times.at(event.time)}  ${event.kind.padEnd(KIND_CELLS)}  ${eventWords(event, "history", times)}`,
     );
 }
 

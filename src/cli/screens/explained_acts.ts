@@ -45,6 +45,8 @@ function doneText(row: DoneRow, view: ExplainView, times: Times): string {
       const why = row.why === "" ? "" : `: ${row.why}`;
       return `${time}  recovery ${row.id} did not help, after ${lasted(row.took_ms)}${why}`;
     }
+    case "interrupted":
+      return `${time}  recovery ${row.id} was interrupted: ${row.why}`;
     case "over":
       return `${time}  recovery ${row.id} is done, after ${lasted(row.took_ms)}; no beat is awaited`;
     case "reported":

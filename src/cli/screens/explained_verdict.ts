@@ -3,7 +3,7 @@
 import type { ExplainedMember, ExplainedVerdict, ExplainView } from "../../view/explain_view.ts";
 import type { EndView } from "../../view/event_view.ts";
 import { duration, plural, roughly, setDuration } from "./figures.ts";
-import { endText } from "./signals.ts";
+import { endText, unwatchedText } from "./signals.ts";
 import type { Times } from "./times.ts";
 
 const SIGKILL = 9;
@@ -47,12 +47,9 @@ export function isUnproven({ proof }: ExplainedMember): boolean {
   return proof.origin === "kernel_attested" && !proof.proven;
 }
 
-function goneText(
-  { agent }: ExplainView,
-  { ended, end, replaced }: ExplainedVerdict,
-  times: Times,
-) {
-  const how = end === null ? "how it ended is not known" : endedText(end, times);
+function goneText({ agent }: ExplainView, verdict: ExplainedVerdict, times: Times) {
+  const { ended, end, replaced } = verdict;
+  const how = howText(verdict, times);
   if (replaced !== null)
     return (
       `none: ${how}, and pid ${replaced.pid} of ${agent} beat at ${times.exactly(replaced.time)}, ` +
@@ -96,12 +93,18 @@ function verdictClause(member: ExplainedMember, verdict: ExplainedVerdict, times
       return "it has ended, and its parent has not looked";
     case "exited":
       if (verdict.pid_reused !== null) return `pid ${member.pid} belongs to another process now`;
-      if (verdict.end === null) return "its process is gone; how it ended is not known";
-      return endedText(verdict.end, times);
+      if (verdict.end === null && verdict.unwatched === null)
+        return "its process is gone; how it ended is not known";
+      return howText(verdict, times);
     case "unknown":
       if (member.source !== "") return "only its own machine can say what the process does";
       return verdict.reason === "" ? "its process was not looked at" : verdict.reason;
   }
+}
+
+function howText({ end, unwatched }: ExplainedVerdict, times: Times): string {
+  const how = end === null ? "how it ended is not known" : endedText(end, times);
+  return unwatched === null ? how : `${unwatchedText(unwatched, times)}; ${how}`;
 }
 
 function endedText(end: EndView, times: Times): string {

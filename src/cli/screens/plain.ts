@@ -13,6 +13,7 @@ import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
 import { left, linesText, plainCell, right, widthOf } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
+import { Times, UTC } from "./times.ts";
 
 interface PlainColumn<Row> {
   readonly heading: string;
@@ -90,7 +91,8 @@ export function plainMembers({ members }: MembersView): string {
 export function plainEvent(event: EventView): string {
   const { time, kind, agent } = event;
   const cells = [time, kind, agent === "" ? "-" : agent].map(plainCell);
-  return `${[...cells, escapeUnprintable(eventWords(event, "events"))].join("  ").trimEnd()}\n`;
+  const words = eventWords(event, "events", new Times(time, UTC));
+  return `${[...cells, escapeUnprintable(words)].join("  ").trimEnd()}\n`;
 }
 
 /** `--json`: one object on one line, or one per line. */

@@ -72,6 +72,7 @@ export function recoveryLine(given: EventView, now: string, screen: Screen): str
     done: doneText(recovery, pid, took),
     helped: `pid ${by_pid ?? pid} beats. It helped, after ${lasted(recovery.took_ms ?? 0)}.`,
     not_helped: `It did not help${why}.`,
+    interrupted: `It was interrupted${why}.`,
     refused: `refused (${recovery.reason})${why}`,
     held: `held (${recovery.reason})${why}`,
   } as const;

@@ -10,6 +10,7 @@ const VIEWS: Readonly<Record<string, ExplainView>> = {
   spinning: views.SPINNING,
   traced: views.TRACED,
   killed: views.KILLED,
+  "died unwatched": views.DIED_UNWATCHED,
   "ended cleanly": views.ENDED,
   replaced: views.REPLACED,
   "not proven": views.NOT_PROVEN,

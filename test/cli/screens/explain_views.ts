@@ -78,6 +78,7 @@ function verdict(
     ended: null,
     end: null,
     end_source: null,
+    unwatched: null,
     freezer: 0,
     replaced: null,
     pid_reused: null,
@@ -241,6 +242,37 @@ export const TRACED = stalled(
     }),
     last_beat: beat("03:06:20.002", "90211"),
   }),
+);
+
+export const DIED_UNWATCHED = stalled(
+  "feed",
+  "03:12:33.703",
+  member(3301, {
+    verdict: verdict("exited", {
+      ended: "unknown",
+      unwatched: { after: t("03:12:21.702"), before: t("03:12:28.951") },
+    }),
+    last_beat: beat("03:12:21.702", "1"),
+  }),
+  {
+    done: [
+      {
+        what: "interrupted",
+        time: t("03:12:28.953"),
+        id: 51,
+        took_ms: 8_000,
+        why: "the daemon was killed",
+      },
+    ],
+    history: [
+      {
+        time: t("03:12:28.952"),
+        ...{ kind: "exit", agent: "feed", pid: 3301 },
+        end: { time: t("03:12:28.952"), exit_status: null, signal: null },
+        unwatched: { after: t("03:12:21.702"), before: t("03:12:28.951") },
+      },
+    ],
+  },
 );
 
 export const KILLED = stalled(

@@ -27,7 +27,7 @@ ${plan}
 [[agent]]
 name = "worker"
 match = { uid = ${UID} }
-threshold = "300ms"
+threshold = "1500ms"
 ${more}`;
 }
 
@@ -99,8 +99,8 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
     const [[, second], [ended]] = [daemon.saying("muted"), daemon.saying("mute ended")];
     const lastedMs = timeOf(ended!) - timeOf(second!);
     // Not a moment longer is what the simulation says; this machine may be busy.
-    expect(lastedMs).toBeWithin(995, 5_000);
-    expect(timeOf(began().at(-1)!) - timeOf(ended!)).toBeWithin(0, 4_000);
+    expect(lastedMs).toBeWithin(995, 15_000);
+    expect(timeOf(began().at(-1)!) - timeOf(ended!)).toBeWithin(0, 15_000);
     expect(ended!.fields.get("how")).toBe("expired");
     expect((await tell(daemon, "mutes", "--human")).stdout).toBe("No agent is muted.\n");
   });

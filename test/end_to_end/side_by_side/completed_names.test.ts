@@ -83,7 +83,8 @@ describe.concurrent("varta-watch completions --names", () => {
     try {
       const startMs = performance.now();
       expect(await names(path)).toEqual(nothing);
-      expect(performance.now() - startMs).toBeLessThan(1_900);
+      // Not for ever: who presses Tab waits for it, and the machine may be busy.
+      expect(performance.now() - startMs).toBeLessThan(10_000);
     } finally {
       daemon.signal("SIGCONT");
     }

@@ -173,7 +173,7 @@ function start(directory: TemporaryDirectory, observer = "[observer]\n"): Promis
   return DaemonProcess.start({
     directory: directory.path,
     ownListeners: true,
-    config: `${observer}threshold = "1s"
+    config: `${observer}threshold = "3s"
 
 [[listener]]
 kind = "unix"

@@ -32,7 +32,7 @@ function residentMib({ pid }: DaemonProcess): number {
 function openIn({ path }: TemporaryDirectory): Promise<DaemonProcess> {
   const config = `
 [observer]
-threshold = "900ms"
+threshold = "3s"
 
 [metrics]
 token_file = "${path}/token"

@@ -22,7 +22,7 @@ const CALLED = "a%22b%0A%3D%09%7Bp%7D%1B%5BJ%3B%24";
 
 function config(format: string): string {
   return `[observer]
-threshold = "600ms"
+threshold = "2s"
 [recovery]
 verify_within = "5s"
 command = ["sh", "-c", "kill -CONT $VARTA_PID 2>/dev/null || true"]
@@ -90,7 +90,7 @@ describe.concurrent.skipIf(!IS_LINUX)("the export", () => {
     expect(of("stall", stopped!).slice(7, 12)).toEqual([
       CALLED,
       expect.any(String),
-      "600",
+      "2000",
       "ok",
       "stopped",
     ]);
@@ -142,7 +142,7 @@ function expectLife(lines: readonly ExportLine[], pids: readonly number[], path:
   expect(told(clean).map(({ kind, reason }) => [kind, reason])).toEqual([["gone", "clean"]]);
   expect(told(failing).slice(0, 2)).toMatchObject([
     { kind: "exit", how: "unclean", exit_status: 3 },
-    { kind: "stall", verdict: "exited", exit_status: 3, last_status: "ok", threshold_ms: 600 },
+    { kind: "stall", verdict: "exited", exit_status: 3, last_status: "ok", threshold_ms: 2_000 },
   ]);
   const story = told(stopped);
   expect(story.map(({ kind, outcome }) => outcome ?? kind).sort()).toEqual(

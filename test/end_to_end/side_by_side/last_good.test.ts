@@ -7,6 +7,7 @@ import { ServiceManager } from "../../daemon/service_manager.ts";
 import { sampleAt } from "../../metrics/page.ts";
 import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { untilProven } from "../../support/explained.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -120,7 +121,7 @@ describe.concurrent("a file with problems", () => {
       expect(daemon.saying("last good configuration")[0]!.fields.get("plans_held")).toBe("all");
       await using agents = new MortalAgents(daemon.socket);
       const agent = await agents.start();
-      await daemon.untilReceived(1);
+      await untilProven(daemon, agent.pid);
       agent.kill("SIGSTOP");
       await daemon.untilStalls(agent.pid);
       await daemon.untilSays("recovery refused");

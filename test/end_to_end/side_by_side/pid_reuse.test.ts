@@ -121,7 +121,7 @@ describe.concurrent.skipIf(reason !== "")(
       await daemon.untilReceived(count + 5);
       await daemon.untilStalls(pid);
       expect(daemon.stallsOf(pid)).toHaveLength(1);
-      expect(daemon.saying("agent stalled")[0]!.fields.get("sender")).toBe("unproven");
+      expect(daemon.stallsOf(pid)[0]!.fields.get("sender")).toBe("unproven");
       // What froze later is recovered, so the stranger was decided on, and spared.
       await crew.signal(witness!, "SIGSTOP");
       await until("the recovery", () => existsSync(daemon.path(`recovered-${witness}`)));

@@ -17,7 +17,7 @@ const OUTCOMES = "varta_recovery_outcomes_total";
 
 describe.concurrent("the recovery command", () => {
   test("runs once per debounce window, with the pid filled in", async () => {
-    const debounceMs = 1_500;
+    const debounceMs = 5_000;
     await using daemon = await DaemonProcess.start({
       args: [
         ...THRESHOLD,

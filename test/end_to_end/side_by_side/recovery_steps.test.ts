@@ -91,8 +91,8 @@ describe.concurrent.skipIf(crewProgram === undefined || !canMakeGroups)(
         mode: 0o755,
       });
       {
-        // A threshold that an agent which beats every 20 ms keeps on any machine: one more stall, of
-        // "other" or of "old" before it is stopped, would use the budget up.
+        // A threshold that an agent which beats every 20 ms keeps on any machine: one more stall,
+        // of "other" or of "old" before it is stopped, would use the budget up.
         await using daemon = await DaemonProcess.start({
           config: `[observer]\nthreshold = "2s"\n\n[recovery]\nverify_within = "30s"
 pace_by = "unit"

@@ -53,20 +53,21 @@ describe.concurrent("a reload", () => {
         scrapes += 1;
       }
     };
-    const scrapers = [scraper(), scraper(), scraper()];
+    const scrapers = [scraper(), scraper()];
     for (let i = 0; i < 7; i++) {
       await reload(daemon, metrics(i % 2 === 0 ? next : old));
       moves += 1;
+      // A connection that is quiet for long is closed, whatever moves.
+      kept.send(request("/-/ready"));
+      await until("the answer", () => kept.statuses.length === 1 + moves);
     }
     isOver = true;
     await Promise.all(scrapers);
     expect(misses).toBe(0);
     expect(scrapes).toBeGreaterThan(6);
     expect((await scrape(next)).status).toBe(200);
-    expect(scrape(old)).rejects.toThrow();
-    kept.send(request("/-/ready"));
-    await until("the answer", () => kept.statuses.length === 2);
-    expect(kept.statuses).toEqual([200, 200]);
+    await expect(scrape(old)).rejects.toThrow();
+    expect(new Set(kept.statuses)).toEqual(new Set([200]));
     expect(daemon.saying("metrics").at(-1)!.fields.get("url")).toBe(
       `http://${HOST}:${next}/metrics`,
     );
@@ -196,7 +197,7 @@ describe.concurrent("a reload", () => {
     const [at, problem] = await refused(daemon, `${control}${metrics(next)}`);
     expect(at).toBe(`${daemon.path("varta.toml")}:2:8`);
     expect(problem).toContain("is not a socket");
-    expect(scrape(next)).rejects.toThrow();
+    await expect(scrape(next)).rejects.toThrow();
     await reload(daemon, metrics(next));
     expect((await scrape(next)).status).toBe(200);
   });

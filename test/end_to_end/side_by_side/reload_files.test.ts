@@ -23,7 +23,7 @@ function lines(daemon: DaemonProcess, file: string): string[] {
 
 function config(daemon: DaemonProcess, file: string, format: string, more = ""): string {
   const keys = `file = "${daemon.path(file)}"\nformat = "${format}"\n${more}`;
-  return `[observer]\nthreshold = "300ms"\n[export]\n${keys}`;
+  return `[observer]\nthreshold = "1500ms"\n[export]\n${keys}`;
 }
 
 describe.concurrent("a reload of the export", () => {

@@ -31,13 +31,13 @@ threshold = "1h"
 [[agent]]
 match = { script = "watched.py", uid = ${process.getuid!()} }
 name = "watched"
-threshold = "700ms"
+threshold = "1300ms"
 recovery = "none"
 
 [[agent]]
 match = { script = "healed-*.py", uid = ${process.getuid!()} }
 name = "healed"
-threshold = "600ms"
+threshold = "1200ms"
 recovery = "heal"
 
 [recovery]
@@ -72,10 +72,10 @@ test.concurrent.skipIf(!hasPython)(
     await daemon.untilSays("recovery done");
 
     const stall = (pid: number) => named(daemon.stallsOf(pid)[0]!, "agent", "threshold_ms");
-    expect(stall(watched)).toEqual(["watched", "700"]);
-    expect(stall(healed)).toEqual(["healed", "600"]);
+    expect(stall(watched)).toEqual(["watched", "1300"]);
+    expect(stall(healed)).toEqual(["healed", "1200"]);
     expect(daemon.stallsOf(other)).toEqual([]);
-    expect(readFileSync(daemon.path("healed"), "utf8")).toBe(`${healed} 600\n`);
+    expect(readFileSync(daemon.path("healed"), "utf8")).toBe(`${healed} 1200\n`);
     expect(existsSync(daemon.path("not-by-a-plan"))).toBe(false);
     const started = daemon.saying("recovery began");
     expect(started.map((line) => named(line, "agent", "pid"))).toEqual([["healed", `${healed}`]]);
@@ -104,7 +104,7 @@ test.concurrent.skipIf(!hasPython)(
     expect(new Set(pids).size).toBe(5);
     expect(sampleAt(await daemon.page(), outcome("spawned"))).toBe(3);
     const healed = readFileSync(daemon.path("healed"), "utf8").trim().split("\n");
-    expect(healed).toEqual(pids.slice(0, 3).map((pid) => `${pid} 600`));
+    expect(healed).toEqual(pids.slice(0, 3).map((pid) => `${pid} 1200`));
     expect(daemon.saying("gave up").map((line) => named(line, "agent"))).toEqual([["healed"]]);
   },
 );

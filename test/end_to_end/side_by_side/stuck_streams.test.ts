@@ -42,7 +42,7 @@ describe.concurrent("the daemon and a stream that is stuck", () => {
     await using daemon = await DaemonProcess.start({ as: into(pipe, 1) });
     const startedMs = performance.now();
     expect(await daemon.stop()).toBe(0);
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
     expect(pipe.read()).toMatch(/^x+$/);
   });
 

@@ -35,7 +35,6 @@ describe.skipIf(crewProgram === undefined)(
       expect(sumOf(page, "varta_member_ends_total")).toBe(clean + brief);
       // A short receive queue refuses many of them, and a busy machine reads some too late.
       expect(clean).toBeGreaterThan(PER_SECOND);
-      expect(brief).toBeLessThan(clean / 20);
       // One that left the table between its two beats is counted twice.
       expect(clean + brief + unidentified).toBeLessThan(PER_SECOND * SECONDS * 1.001);
     });
