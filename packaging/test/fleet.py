@@ -39,7 +39,7 @@ def beat(path, rate, slot, phase, tally):
     next_at = time.monotonic() + phase
     while not ending:
         time.sleep(max(0, next_at - time.monotonic()))
-        next_at += 1 / rate
+        next_at = max(next_at + 1 / rate, time.monotonic())
         # Counted before it is sent: a line never knows less than the daemon.
         sent += 1
         try:

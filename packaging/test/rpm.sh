@@ -33,10 +33,12 @@ check "licences are there" 'ls /usr/share/licenses/varta-watch/copyright /usr/sh
 echo "-- upgrade, downgrade, removal"
 echo '# mine' >>/etc/varta/varta.toml
 before=$(unit MainPID)
+inode=$(stat -c %i /run/varta/varta.sock)
 source_from /srv/repo/yum2
 check "dnf upgrade" 'dnf upgrade --refresh varta-watch'
 check "release 2 is installed" '[ "$(rpm -q --queryformat "%{VERSION}-%{RELEASE}" varta-watch)" = "$version-2" ]'
 check_within "the new program runs" 30 '[ "$(unit MainPID)" != "$before" ] && [ "$(readlink "/proc/$(unit MainPID)/exe")" = /usr/bin/varta-watch ] && beat'
+check "by the socket of before" '[ "$(stat -c %i /run/varta/varta.sock)" = "$inode" ]'
 check "the edited configuration was kept, the new one is beside it" 'grep -q "^# mine" /etc/varta/varta.toml && [ -e /etc/varta/varta.toml.rpmnew ]'
 check "it is still enabled" '[ "$(systemctl is-enabled varta-watch)" = enabled ]'
 check "dnf downgrade" 'dnf downgrade varta-watch && [ "$(rpm -q --queryformat "%{VERSION}-%{RELEASE}" varta-watch)" = "$version-1" ]'

@@ -4,6 +4,7 @@
 // on, VARTA_PID is empty and VARTA_PID_GONE says so.
 import { CHILD_PATH_DEFAULT } from "../base/child_path.ts";
 import { PLACEHOLDERS } from "../base/placeholders.ts";
+import { LISTEN_VARIABLES } from "../systemd/passed_descriptors.ts";
 
 export class ChildEnvironment {
   readonly #base: Environment;
@@ -53,9 +54,7 @@ const NOT_INHERITED: readonly string[] = [
   "NOTIFY_SOCKET",
   "WATCHDOG_USEC",
   "WATCHDOG_PID",
-  "LISTEN_FDS",
-  "LISTEN_FDNAMES",
-  "LISTEN_PID",
+  ...LISTEN_VARIABLES,
   "FDSTORE",
   PID_GONE,
   SOURCE,

@@ -1,8 +1,8 @@
-// The name under which the service manager keeps a socket (spec 05 section 9.1). Of a Unix socket it
-// says what the next daemon must know before it takes the socket over, and cannot ask of it: which
-// file it is at (its own address is the one that it was bound to, before it was renamed), with which
-// mode, and the length of its queue, which is fixed for life. A UDP socket says itself where it is;
-// its name tells people.
+// The name under which the service manager keeps a socket (spec 05 section 9.1). Of a Unix socket
+// it says what the next daemon must know before it takes the socket over, and cannot ask of it:
+// which file it is at (its own address is the one that it was bound to, before it was renamed),
+// with which mode, and the length of its queue, which is fixed for life. A UDP socket says itself
+// where it is; its name tells people.
 
 /** "beat" = a Unix listener. */
 export type SocketRole = "beat" | "control";

@@ -14,6 +14,21 @@ const COUNT_MAX = 4_096;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** They speak of the daemon's own descriptors, which no child has. */
+export const LISTEN_VARIABLES: readonly string[] = [
+  "LISTEN_FDS",
+  "LISTEN_FDNAMES",
+  "LISTEN_PID",
+  "LISTEN_PIDFDID",
+];
+
+/** The environment for a child. */
+export function withoutListenVariables(env: Environment): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !LISTEN_VARIABLES.includes(name)),
+  );
+}
+
 /** Those for process `pid`: variables that are meant for another one were inherited from it. */
 export function passedDescriptors(env: Environment, pid: number): PassedDescriptor[] {
   if (env["LISTEN_PID"] !== String(pid)) return [];

@@ -3,13 +3,16 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { encode } from "../../src/wire/encode.ts";
+import { RawClient } from "../http/raw_client.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
 import { type DaemonOptions, DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { type Extra, FdKeeper, NO_KEEPER } from "../support/fd_keeper.ts";
 import { freeUdpPorts } from "../support/free_ports.ts";
 import { Sender } from "../support/sender.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { reload } from "../support/reloads.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { until } from "../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -103,6 +106,54 @@ describe.skipIf(NO_KEEPER !== "")(`stored sockets${NO_KEEPER}`, () => {
       }
     },
   );
+
+  test("are those of now, however often reloads change them", async () => {
+    using stage = await Stage.open();
+    const { keeper, directory } = stage;
+    const other = directory.at("other.sock");
+    const [port] = freeUdpPorts(1) as [number];
+    const unix = (path: string, mode: string): string =>
+      `[[listener]]\nkind = "unix"\npath = "${path}"\nmode = "${mode}"\n`;
+    const udp = (at: string): string =>
+      `[[listener]]\nkind = "udp"\naddress = "${at}"\nport = ${port}\naccept_plaintext = true\n`;
+    const texts = [
+      unix(other, "0600"),
+      unix(other, "0660"),
+      unix(other, "0660") + udp("127.0.0.1"),
+      unix(other, "0660") + udp("0.0.0.0"),
+      unix(stage.socket, "0660"),
+      unix(stage.socket, "0600"),
+    ];
+    const config = texts.at(-1)!;
+    const options = { args: ARGS, ownListeners: true, config };
+    const first = await stage.start(options);
+    for (const text of [...texts, ...texts]) await reload(first, text);
+    await keeper.untilKept(2);
+    await first.stop();
+    await first[Symbol.asyncDispose]();
+    const names = keeper.kept;
+    expect(names.some((name) => name.endsWith("-m600"))).toBe(true);
+    using sender = new Sender(stage.socket);
+    await sender.beats(3);
+    await using second = await stage.start(options);
+    await second.untilReceived(3);
+    expect(second.saying("descriptor closed")).toEqual([]);
+    expect(keeper.kept).toEqual(names);
+  });
+
+  test("answer who came to the control socket between two daemons", async () => {
+    using stage = await Stage.open();
+    const first = await stage.start();
+    await stage.keeper.untilKept(2);
+    first.signal("SIGKILL");
+    await first.exited();
+    await first[Symbol.asyncDispose]();
+    const client = await RawClient.open({ path: stage.directory.at("control.sock") });
+    client.send('{"v":1,"do":"status"}\n');
+    await using _second = await stage.start();
+    await until("the answer", () => client.received.endsWith('{"done":true}\n'));
+    client.end("");
+  });
 
   test("are those of UDP listeners, too", async () => {
     using stage = await Stage.open();

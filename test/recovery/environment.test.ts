@@ -52,6 +52,7 @@ test("ChildEnvironment inherits everything but what the service manager meant fo
     LISTEN_FDS: "1",
     LISTEN_FDNAMES: "varta-beat-q512-d26-i1042-m660",
     LISTEN_PID: "2",
+    LISTEN_PIDFDID: "3",
     FDSTORE: "160",
     UNSET: undefined,
   };

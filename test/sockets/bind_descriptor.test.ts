@@ -6,16 +6,19 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { basename } from "node:path";
 import { AF_UNIX, IS_LINUX, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { effectiveUid, umask } from "../../ffi/process.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../../src/base/limits.ts";
 import {
   SocketPathError,
   type SocketPathFault,
@@ -144,6 +147,14 @@ describe("bindDescriptor() and what is at the path", () => {
     const bound = bindTo(path);
     expect(inodeAt(path)).toBe(bound.ino);
     expect(bindTo(directory.at("other.sock")).ino).not.toBe(bound.ino);
+  });
+
+  test("replaces a stale one at the longest path that a socket can have", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v".repeat(SOCKET_PATH_BYTES_MAX - directory.path.length - 1));
+    leaveStale(path, SOCK_DGRAM);
+    expect(bindTo(path).ino).toBe(inodeAt(path));
+    expect(readdirSync(directory.path)).toEqual([basename(path), `${basename(path)}.lock`]);
   });
 
   test("replaces a stale stream socket when a stream socket is bound", () => {

@@ -34,7 +34,12 @@ def keep(notify_path, handover_path):
             fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
             name = fields.get("FDNAME", "stored")
             if fields.get("FDSTORE") == "1":
-                kept += [(name, fd) for fd in fds]
+                for fd in fds:
+                    # systemd ignores a descriptor that it has, whatever its name is.
+                    if any(os.path.sameopenfile(fd, other) for _, other in kept):
+                        os.close(fd)
+                    else:
+                        kept.append((name, fd))
             if fields.get("FDSTOREREMOVE") == "1":
                 for other, fd in kept:
                     if other == name:

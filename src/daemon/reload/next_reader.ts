@@ -9,6 +9,7 @@ import { REVISION, VERSION } from "../../base/build_info.ts";
 import type { Config } from "../../config/config.ts";
 import type { GivenOption } from "../../config/load_result.ts";
 import { descriptorShortage, type ProcessRunner } from "../../recovery/children/child_runner.ts";
+import { withoutListenVariables } from "../../systemd/passed_descriptors.ts";
 import { errorText } from "../start_error.ts";
 import { type NextResult, notApplied } from "./next_config.ts";
 
@@ -62,7 +63,12 @@ export class NextReader {
       child = withInherited(undefined, () =>
         // It begins a session itself: in one of its own from the start it would be scheduled beside
         // the daemon, which then waits for it for a slice of the processor, 1 to 5 ms.
-        Bun.spawn([...argv], { stdin: "pipe", stdout: "pipe", stderr: "ignore" }),
+        Bun.spawn([...argv], {
+          env: withoutListenVariables(process.env),
+          stdin: "pipe",
+          stdout: "pipe",
+          stderr: "ignore",
+        }),
       );
     } catch (error) {
       return failed(errorText(error));

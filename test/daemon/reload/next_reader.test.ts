@@ -73,6 +73,27 @@ describe("NextReader", () => {
     await until("all to be forgotten", () => minded.every((pid) => !runner.isLiving(pid)));
   });
 
+  test("tells the process nothing of descriptors that were handed to the daemon", () => {
+    const root = `${import.meta.dir}/../../..`;
+    // What a child inherits is the environment with which this process was started.
+    const script = `
+      import { NextReader } from "${root}/src/daemon/reload/next_reader.ts";
+      import { ProcessRunner } from "${root}/src/recovery/children/child_runner.ts";
+      const argv = ["/bin/sh", "-c", 'exit "$(env | grep -c "^LISTEN_\\\\|^KEPT=")"'];
+      const options = { configFile: "/absent", given: [], argv, runner: new ProcessRunner() };
+      const { ok, problems } = await new NextReader(options).read({}, (work) => work()).result;
+      console.log(ok ? "" : problems[0].text);`;
+    const env = {
+      ...process.env,
+      LISTEN_FDS: "2",
+      LISTEN_PID: "1",
+      LISTEN_FDNAMES: "a",
+      KEPT: "1",
+    };
+    const { stdout } = Bun.spawnSync([process.execPath, "-e", script], { env });
+    expect(stdout.toString().trimEnd()).toEndWith("ended with exit status 1");
+  });
+
   test("ends the process that nobody waits for any more", async () => {
     using fixture = new FixtureHost();
     const before = await loaded(fixture, LISTENER);

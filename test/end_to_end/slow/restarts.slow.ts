@@ -1,10 +1,10 @@
 // What a restart costs agents (spec 05 section 9): a hundred that beat ten times a second, a queue
 // of 512, and a service manager that keeps the sockets. No send fails, and what was sent counts.
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../../ffi/constants.ts";
+import { AF_UNIX, EAGAIN, ECONNREFUSED, ENOENT, SOCK_DGRAM } from "../../../ffi/constants.ts";
 import { check } from "../../../ffi/errno.ts";
 import { effectiveUid } from "../../../ffi/process.ts";
-import { close, connect, openSocket, send, unixAddress } from "../../../ffi/socket.ts";
+import { close, connect, openSocket, send, sendTo, unixAddress } from "../../../ffi/socket.ts";
 import { encode } from "../../../src/wire/encode.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { FdKeeper, NO_KEEPER } from "../../support/fd_keeper.ts";
@@ -123,3 +123,33 @@ test.skipIf(NO_KEEPER !== "" || NO_NAMESPACE !== "")(
     expect(received).toBeLessThanOrEqual(fleet.sent);
   },
 );
+
+test("of a daemon without a service manager the path is never without a socket, through kill -9", async () => {
+  using directory = new TemporaryDirectory();
+  const socket = directory.at("varta.sock");
+  const args = ["--threshold-ms", "60000"];
+  let daemon = await DaemonProcess.start({ directory: directory.path, args });
+  const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open a socket");
+  const address = unixAddress(socket);
+  const results = new Map<number, number>();
+  // Between two pieces of anything else, so that the bind of the next daemon is among them.
+  const timer = setInterval(() => {
+    for (let i = 0; i < 200; i++) {
+      const result = Math.min(0, sendTo(fd, new Uint8Array(1), address));
+      results.set(result, (results.get(result) ?? 0) + 1);
+    }
+  }, 0);
+  for (let restart = 0; restart < 2 * RESTARTS; restart++) {
+    daemon.signal("SIGKILL");
+    await daemon.exited();
+    await daemon[Symbol.asyncDispose]();
+    daemon = await DaemonProcess.start({ directory: directory.path, args });
+  }
+  clearInterval(timer);
+  close(fd);
+  await daemon[Symbol.asyncDispose]();
+  expect(results.get(0)).toBeGreaterThan(0);
+  expect(results.get(-ECONNREFUSED)).toBeGreaterThan(0);
+  expect(results.get(-ENOENT)).toBeUndefined();
+  expect([...results.keys()].every((key) => [0, -ECONNREFUSED, -EAGAIN].includes(key))).toBe(true);
+});
