@@ -109,6 +109,10 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
     // Who is unknown and can be looked at is looked at like one that has come just now.
     if (identity !== undefined || member.record.origin !== ORIGIN_KERNEL_ATTESTED)
       identification.restore(slot, identity, now.observerNs);
+    // It goes by the name of its agent whether a mute holds it still.
+    const { held, isStalled } = member.record;
+    if (held !== "" && isStalled)
+      recovery.held.restore(observer.silence.stalls.rowOf(slot, now.observerNs), held === "told");
   }
   return restored;
 }
@@ -129,6 +133,7 @@ function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StatePar
       ruleName: (rule) => live.current.agents[rule]?.name ?? "",
       listenerName: (listener) => listenerNames[listener] ?? "",
       stallOf: (slot) => stallOf(slot, parts),
+      heldOf: (key) => recovery.held.wordOf(key),
     },
     mutes: muting.mutes,
     history: recovery.history,

@@ -4,6 +4,7 @@
 // what is released is looked at some at a time.
 import { RECOVERY_EVALUATIONS_PER_TURN_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import type { HeldWord } from "../events/held_words.ts";
 import type { DecisionReason } from "../events/outcome_words.ts";
 import type { Stall } from "../events/stall.ts";
 import type { AgentHost } from "./agent_host.ts";
@@ -46,6 +47,19 @@ export class HeldStalls {
   /** The stall of the member waits for the end of a mute. */
   has(key: number): boolean {
     return this.#byKey.has(key);
+  }
+
+  /** What the next daemon has to know of the stall of a member. */
+  wordOf(key: number): HeldWord {
+    const held = this.#byKey.get(key);
+    return held === undefined ? "" : held.isTold ? "told" : "untold";
+  }
+
+  /** The daemon before this one held it: it is asked for at once, since the mute may be over. */
+  restore(stall: Stall, isTold: boolean): void {
+    if (this.#byKey.size >= this.#options.room.capacity) return;
+    this.#byKey.set(stall.key, { stall, isTold });
+    this.#toAsk.push(stall.key);
   }
 
   /** `hold()` would keep it. */

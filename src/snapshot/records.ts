@@ -5,6 +5,7 @@ import { assert } from "../base/assert.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { MUTES_MAX, RETIRED_PREFIXES_MAX, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { ORIGIN_TEXTS } from "../base/origin.ts";
+import { HELD_WORDS } from "../events/held_words.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import {
@@ -108,6 +109,7 @@ const MEMBER = new RecordForm({
   /** Of its stall. */
   verdict: word(["", ...STALL_VERDICTS]),
   stalledNs: NS_OR_NONE,
+  held: word(HELD_WORDS),
 });
 
 /** An agent that was reported as missing: its alert goes on. */

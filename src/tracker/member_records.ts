@@ -3,6 +3,7 @@
 // last row into a hole, hides no member from it; one may be seen twice.
 import { AGENT_NEW } from "../agents/agent_table.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
+import type { HeldWord } from "../events/held_words.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { MemberRecord } from "../snapshot/records.ts";
 import type { RestoredMember } from "../snapshot/restored_members.ts";
@@ -21,6 +22,8 @@ export interface MemberNames {
   readonly listenerName: (listener: number) => string;
   /** Of its stall; NaN = it has none that was reported. */
   readonly stallOf: (slot: number) => Pick<MemberRecord, "verdict" | "stalledNs">;
+  /** Of the stall of a key. */
+  readonly heldOf: (key: number) => HeldWord;
 }
 
 export function* memberRecords(table: SlotTable, names: MemberNames): Iterable<MemberRecord> {
@@ -78,6 +81,7 @@ function recordOf(table: SlotTable, slot: number, names: MemberNames): MemberRec
     unitUser: identity?.unitUser ?? "",
     container: identity?.container ?? "",
     ...stall,
+    held: names.heldOf(slots.key[slot]!),
   };
 }
 

@@ -1,6 +1,7 @@
 // A turn of the daemon with scripted listeners, time, processes and children, and a diary of what
 // it reported to which sink, in order.
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
@@ -20,12 +21,20 @@ import { Metrics as MetricsRegistry } from "../../src/metrics/metrics.ts";
 import type { Recovery } from "../../src/recovery/recovery.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import { ObserverHarness, type ObserverHarnessOptions } from "../observer/harness.ts";
-import { recoveryHarness, ScriptedRunner } from "../recovery/harness.ts";
+import {
+  recoveryHarness,
+  type RecoveryHarnessOptions,
+  ScriptedRunner,
+} from "../recovery/harness.ts";
 import { OWN_INODE } from "../support/scripted_processes.ts";
 
 export interface TickHarnessOptions extends ObserverHarnessOptions {
   /** Undefined = recovery is off. */
   readonly command?: readonly string[];
+  /** What is known of a member is kept, as with a configuration file. */
+  readonly keepsFacts?: boolean;
+  /** More of how it recovers. */
+  readonly recovery?: Omit<RecoveryHarnessOptions, "runner">;
 }
 
 export class TickHarness extends ObserverHarness {
@@ -35,6 +44,7 @@ export class TickHarness extends ObserverHarness {
   readonly runner = new ScriptedRunner();
   readonly metrics: Metrics;
   readonly recovery: Recovery;
+  readonly identification: Identification;
   readonly tick: Tick;
   /** Wall clock minus observer time. */
   wallOffsetNs = 1_000;
@@ -46,7 +56,7 @@ export class TickHarness extends ObserverHarness {
   #monotonicNs = 0;
   #lastTurn = 0;
 
-  constructor({ command, ...options }: TickHarnessOptions = {}) {
+  constructor({ command, keepsFacts = false, recovery = {}, ...options }: TickHarnessOptions = {}) {
     super(options);
     const { observer, diary } = this;
     const { capacity } = observer.tracker;
@@ -60,27 +70,27 @@ export class TickHarness extends ObserverHarness {
     });
     this.recovery = recoveryHarness({
       runner: this.runner,
-      config: { command },
+      ...recovery,
+      config: { command, ...recovery.config },
       capacity,
       isMuted: (stall, nowNs) => this.isMuted(stall, nowNs),
       guard: observer.silence.guarded,
       observerNamespaceInode: OWN_INODE,
       freshness: (pid, generation) => observer.stallFreshness(pid, generation),
-      outcomes: (outcome) => {
-        // Not every outcome is about one agent.
-        if ("pid" in outcome) diary.push(`${outcome.kind} ${outcome.pid}`);
-      },
+      outcomes: (outcome) => this.onOutcome(outcome),
     }).recovery;
+    this.identification = new Identification({
+      tracker: observer.tracker,
+      reader: this.identities,
+      listenerNames: [],
+      monotonicNs: () => this.identities.looks.length * this.lookNs,
+      keepsFacts,
+    });
     this.tick = new Tick({
       observer,
       metrics: this.metrics,
       recovery: this.recovery,
-      identification: new Identification({
-        tracker: observer.tracker,
-        reader: this.identities,
-        listenerNames: [],
-        monotonicNs: () => this.identities.looks.length * this.lookNs,
-      }),
+      identification: this.identification,
       exporter: exportInto(diary),
       reports: reportsInto(diary),
       refusals: { look: () => false },
@@ -88,6 +98,11 @@ export class TickHarness extends ObserverHarness {
       wallOffsetNs: () => this.wallOffsetNs,
       monotonicNs: () => (this.#monotonicNs += this.durationsNs.shift() ?? 0),
     });
+  }
+
+  onOutcome(outcome: RecoveryOutcome): void {
+    // Not every outcome is about one agent.
+    if ("pid" in outcome) this.diary.push(`${outcome.kind} ${outcome.pid}`);
   }
 
   isMuted({ pid }: Stall, _nowNs: number): boolean {

@@ -32,6 +32,7 @@ export class Parts {
       this.table.slots.isLatched(slot)
         ? ({ verdict: "hung", stalledNs: 900 } as const)
         : ({ verdict: "", stalledNs: Number.NaN } as const),
+    heldOf: () => "" as const,
   };
   readonly missing = () => [{ agent: "db", sinceNs: 400 }];
   readonly auditHead = () => ({ file: "/var/log/audit.log", seq: 4, chain: "ab" });

@@ -66,6 +66,7 @@ export const MEMBER: MemberRecord = {
   container: "",
   verdict: "",
   stalledNs: Number.NaN,
+  held: "",
 };
 
 export const EMPTY: State = {

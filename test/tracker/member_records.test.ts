@@ -16,6 +16,7 @@ const WRITTEN = 1_000;
 const NAMES = {
   ruleName: () => "worker",
   listenerName: () => "local",
+  heldOf: () => "" as const,
   stallOf: () => ({ verdict: "hung" as const, stalledNs: 900 }),
 };
 

@@ -1,0 +1,175 @@
+// One life of a daemon that keeps its state: the real turn, recovery and mutes, restored from the
+// bytes that the life before it left, and written by the real writer to a disk that the world holds
+// up.
+import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
+import { restoreState } from "../../src/daemon/restored_state.ts";
+import { stateMark } from "../../src/daemon/state_mark.ts";
+import { type StateParts, stateRows } from "../../src/daemon/state_rows.ts";
+import type { RecoveryOutcome } from "../../src/events/outcome.ts";
+import type { FileCalls } from "../../src/files/append_file.ts";
+import type { FiredEntry } from "../../src/recovery/fired_entry.ts";
+import type { FiredNotes } from "../../src/recovery/fired_notes.ts";
+import type { Here } from "../../src/snapshot/continuation.ts";
+import type { State } from "../../src/snapshot/records.ts";
+import { StateWriter } from "../../src/snapshot/state_writer.ts";
+import { ActsHarness } from "../daemon/acts_harness.ts";
+import { beatOf } from "../support/scripted_listener.ts";
+
+export const STATE_PATH = "/state";
+export const STATE_THRESHOLD_NS = 1e9;
+/** Longer than a run: no process is recovered twice. */
+const DEBOUNCE_NS = 3_600e9;
+/** Recoveries of one name in a run. */
+export const BUDGET = 5;
+
+export interface StateDaemonOptions {
+  /** Its clock begins there. */
+  readonly epochNs: number;
+  /** Unix time of its clock's zero. */
+  readonly unixMsAtStart: number;
+  readonly calls: FileCalls;
+  /** What the lives before it noted of recoveries; a kill takes nothing of it away. */
+  readonly journal: FiredEntry[];
+  readonly here: (observerNs: number) => Here;
+  /** A writing begins: what is true now will be in it. */
+  readonly writes: () => void;
+}
+
+export class StateDaemon extends ActsHarness {
+  readonly writer: StateWriter;
+  readonly #options: StateDaemonOptions;
+  readonly #parts: StateParts;
+  readonly #expected: ExpectedAgents;
+  #mark = Number.NaN;
+
+  constructor(options: StateDaemonOptions) {
+    super({
+      command: ["/bin/recover", "{pid}"],
+      thresholdNs: STATE_THRESHOLD_NS,
+      keepsFacts: true,
+      recovery: {
+        config: { debounceNs: DEBOUNCE_NS, budget: BUDGET, paceBy: "agent" },
+        unixMsAtStart: () => options.unixMsAtStart,
+        policyOf: ({ agent }) => ({
+          name: this.observer.tracker.table.agents.nameOf(agent),
+          recovery: undefined,
+        }),
+      },
+    });
+    this.#options = options;
+    this.clock.ns = options.epochNs;
+    const { table } = this.observer.tracker;
+    const { history, storm } = this.recovery;
+    this.#expected = new ExpectedAgents({
+      agents: table.agents,
+      expected: [],
+      reports: this.muting,
+      pausedNs: () => 0,
+      graceNsMin: 0,
+    });
+    this.#parts = {
+      table,
+      names: {
+        ruleName: () => "",
+        listenerName: () => this.listener.name,
+        stallOf: (slot) => ({
+          verdict: "",
+          stalledNs: table.slots.isLatched(slot) ? this.observer.clock.lastNs : Number.NaN,
+        }),
+        heldOf: (key) => this.recovery.held.wordOf(key),
+      },
+      mutes: this.muting.mutes,
+      ...{ history, storm },
+      senders: new Map(),
+      missing: () => [],
+      auditHead: () => undefined,
+    };
+    this.writer = new StateWriter({
+      path: STATE_PATH,
+      calls: options.calls,
+      rows: (isFinal) => {
+        options.writes();
+        const moment = { ...options.here(this.clock.ns), version: "simulated", isFinal };
+        return stateRows(this.#parts, moment);
+      },
+    });
+  }
+
+  /** Before the first turn; those who died while nobody watched. */
+  restore(state: State | undefined): readonly { pid: number; generation: number }[] {
+    const { observer, recovery, muting, processes, identification } = this;
+    const nowNs = observer.nowNs();
+    const here = this.#options.here(nowNs);
+    if (state === undefined) {
+      this.#useJournal({ bootId: here.bootId, moment: undefined }, nowNs);
+      return [];
+    }
+    const { members, elapsedNs } = restoreState(
+      state,
+      {
+        table: observer.tracker.table,
+        mutes: muting.mutes,
+        ...{ history: recovery.history, storm: recovery.storm },
+        senders: new Map(),
+        listenerNumber: (name) => (name === this.listener.name ? 0 : undefined),
+        hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
+      },
+      { here, isBoottime: false, instantNs: nowNs },
+    );
+    const moment = { unixMs: state.moment.unixMs, observerNs: nowNs - elapsedNs };
+    this.#useJournal({ bootId: here.bootId, moment }, nowNs);
+    for (const { slot, member } of members) {
+      const { program: mark, held, isStalled, ...identity } = member.record;
+      if (identity.comm !== "") identification.restore(slot, { ...identity, mark }, nowNs);
+      if (held !== "" && isStalled)
+        recovery.held.restore(observer.silence.stalls.rowOf(slot, nowNs), held === "told");
+    }
+    const died = members.filter(({ member }) => member.diedUnseen);
+    for (const { slot } of died) observer.tracker.table.end(slot);
+    observer.tracker.checkInvariants();
+    return died.map(
+      ({
+        member: {
+          record: { pid, generation },
+        },
+      }) => ({ pid, generation }),
+    );
+  }
+
+  #useJournal(state: Parameters<FiredNotes["use"]>[1], nowNs: number): void {
+    const { journal } = this.#options;
+    this.recovery.notes.use(
+      {
+        found: [...journal],
+        saysProgress: true,
+        began: (entry) => journal.push(entry) - 1,
+        goesOn: (line, entry) => {
+          journal[line] = entry;
+          return true;
+        },
+        forget: (line) => void journal.splice(line, 1),
+      },
+      state,
+      nowNs,
+    );
+  }
+
+  override onOutcome(outcome: RecoveryOutcome): void {
+    if (outcome.kind === "refused") this.diary.push(`refused ${outcome.pid} ${outcome.reason}`);
+    else super.onOutcome(outcome);
+  }
+
+  /** A beat that the next turn takes. */
+  beatAs(pid: number, nonce: bigint): void {
+    this.listener.queue([beatOf(pid, { nonce })]);
+  }
+
+  /** What a turn does with the state: a change is noted, and a slice of it written. */
+  keep(): void {
+    const { observer, recovery, muting } = this;
+    const mark = stateMark({ observer, recovery, muting, expected: this.#expected }, 0);
+    if (mark !== this.#mark) this.writer.changed(this.clock.ns);
+    this.#mark = mark;
+    this.writer.maintain(this.clock.ns);
+  }
+}

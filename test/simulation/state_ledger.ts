@@ -1,0 +1,325 @@
+// What is promised over the end of a daemon and the start of the next (spec 18), kept beside the
+// daemon by one that never ends: a process that fell silent is told once, a healthy one never, a
+// stall stays one, nobody is recovered twice, mutes and budgets go on. What happened after the
+// state was written that the next daemon began with may be told again, and nothing else.
+import { SimulationFailure } from "./failure.ts";
+import { BUDGET, STATE_THRESHOLD_NS } from "./state_daemon.ts";
+
+/** One process from its start to its end; times are true ones of the world. */
+export interface Process {
+  readonly pid: number;
+  readonly generation: number;
+  readonly name: string;
+  endedNs: number;
+  isFrozen: boolean;
+  nextBeatNs: number;
+  nonce: bigint;
+}
+
+/** What the daemons were told of a process and told of it. NaN = never. */
+interface Account {
+  readonly process: Process;
+  heardNs: number;
+  /** Of the silence that lasts. */
+  stalledNs: number;
+  toldNs: number;
+  diedToldNs: number;
+  recoveredNs: number;
+  /** The daemon of now knows it. */
+  isKnown: boolean;
+  /** When it became a member, and when it was none any more. */
+  joinedNs: number;
+  leftNs: number;
+}
+
+/** What was true when a writing of the state began; what happened until its end may be in it. */
+export interface Version {
+  readonly atNs: number;
+  untilNs: number;
+  readonly known: ReadonlySet<Account>;
+  readonly mutes: ReadonlyMap<string, number>;
+}
+
+/** Of a daemon that began with nothing. */
+const NOTHING = { atNs: Number.NEGATIVE_INFINITY, untilNs: Number.NEGATIVE_INFINITY };
+/** Wall clocks are rounded to less than a millisecond. */
+const CLOCK_NS_MAX = 1e6;
+/** A turn, and the beats that wait for one. */
+const SLACK_NS = 0.4e9;
+
+export class StateLedger {
+  readonly counts: Record<string, number> = {
+    stalls: 0,
+    returns: 0,
+    recoveries: 0,
+    diedUnseen: 0,
+    stayedStalled: 0,
+    stayedHeld: 0,
+    lostWindow: 0,
+    heldByMute: 0,
+    muteWentOn: 0,
+    windowHeld: 0,
+    givenUp: 0,
+  };
+  nowNs = 0;
+  /** When the daemon of now began, and whether it began with all that it could have. */
+  #lifeNs = 0;
+  readonly #accounts = new Map<string, Account>();
+  /** By name of an agent: until when it is muted. */
+  readonly mutes = new Map<string, number>();
+  /** Starts of recoveries of a name that the daemon of now certainly knows of, and all of them. */
+  readonly #starts = new Map<string, readonly number[]>();
+  readonly #everStarted = new Map<string, number>();
+  /** When something changed that the next daemon has to know. */
+  #changes: number[] = [];
+
+  version(): Version {
+    const known = [...this.#accounts.values()].filter(({ isKnown }) => isKnown);
+    const untilNs = Number.POSITIVE_INFINITY;
+    return { atNs: this.nowNs, untilNs, known: new Set(known), mutes: new Map(this.mutes) };
+  }
+
+  heard(process: Process): void {
+    const key = keyOf(process);
+    for (const other of this.#accounts.values())
+      if (other.process.pid === process.pid && other.process !== process && other.isKnown)
+        this.#left(other);
+    const before = this.#accounts.get(key);
+    if (before?.isKnown !== true || before.stalledNs > 0) this.changed();
+    const account = before ?? {
+      process,
+      heardNs: Number.NaN,
+      stalledNs: Number.NaN,
+      toldNs: Number.NaN,
+      diedToldNs: Number.NaN,
+      recoveredNs: Number.NaN,
+      isKnown: true,
+      joinedNs: this.nowNs,
+      leftNs: Number.NaN,
+    };
+    this.#accounts.set(key, account);
+    if (!account.isKnown) account.joinedNs = this.nowNs;
+    account.isKnown = true;
+    account.heardNs = this.nowNs;
+    account.stalledNs = Number.NaN;
+    account.toldNs = Number.NaN;
+  }
+
+  /** The stall of `pid` is exported: it is judged. */
+  stalled(pid: number): void {
+    const account = this.#of(pid);
+    const silentNs = this.nowNs - Math.max(account.heardNs, this.#lifeNs);
+    if (silentNs < STATE_THRESHOLD_NS) this.#fail("no false stall", account, `${silentNs} silent`);
+    if (account.stalledNs > 0) this.#fail("a silence is one stall", account, "again");
+    account.stalledNs = this.nowNs;
+    this.changed();
+    this.counts["stalls"]! += 1;
+  }
+
+  /** Somebody is told of it. */
+  told(pid: number): void {
+    const account = this.#of(pid);
+    if (Number.isNaN(account.stalledNs)) this.#fail("told is who stalled", account, "told");
+    if (account.toldNs > 0) this.#fail("a silence is told once", account, "again");
+    if (this.isMuted(account.process.name)) this.#fail("nobody muted is told", account, "told");
+    account.toldNs = this.nowNs;
+  }
+
+  held(pid: number): void {
+    const account = this.#of(pid);
+    if (!this.isMuted(account.process.name))
+      this.#fail("only muted ones are held", account, "held");
+    this.counts["heldByMute"]! += 1;
+  }
+
+  recovered(pid: number): void {
+    const account = this.#of(pid);
+    const { name, endedNs, isFrozen } = account.process;
+    if (account.recoveredNs > 0) this.#fail("no recovery is repeated", account, "recovered again");
+    if (endedNs > this.nowNs && !isFrozen && this.#isHealthy(account))
+      this.#fail("nobody healthy is recovered", account, "recovered");
+    if (this.isMuted(name)) this.#fail("nobody muted is recovered", account, "recovered");
+    account.recoveredNs = this.nowNs;
+    this.changed();
+    const starts = this.#starts.get(name) ?? [];
+    this.#starts.set(name, [...starts, this.nowNs]);
+    this.#everStarted.set(name, (this.#everStarted.get(name) ?? 0) + 1);
+    if (starts.length >= BUDGET)
+      this.#fail(`a budget goes on, of ${name}`, account, `start ${starts.length + 1}`);
+    this.counts["recoveries"]! += 1;
+  }
+
+  diedUnseen(pid: number, generation: number): void {
+    const account = this.#accounts.get(`${pid} ${generation}`);
+    if (account === undefined)
+      throw new SimulationFailure("promise: who died was a member", "one", pid);
+    if (account.process.endedNs > this.nowNs) this.#fail("who lives has not died", account, "died");
+    if (account.diedToldNs > 0) this.#fail("a death is told once", account, "again");
+    account.diedToldNs = this.nowNs;
+    this.counts["diedUnseen"]! += 1;
+  }
+
+  forgotten(pid: number): void {
+    this.#left(this.#of(pid));
+    this.changed();
+  }
+
+  changed(): void {
+    this.#changes.push(this.nowNs);
+  }
+
+  /** For how long something has been true that is not in a state of before `atNs`. */
+  lostNs(atNs: number): number {
+    const first = this.#changes.find((changeNs) => changeNs > atNs);
+    return first === undefined ? 0 : this.nowNs - first;
+  }
+
+  /** Nothing is done about it. */
+  refused(pid: number, reason: string): void {
+    const account = this.#of(pid);
+    const { recoveredNs, process } = account;
+    if (reason === "debounced") {
+      if (Number.isNaN(recoveredNs)) this.#fail("only a window holds", account, reason);
+      if (recoveredNs < this.#lifeNs) this.counts["windowHeld"]! += 1;
+    }
+    if (reason !== "gave_up") return;
+    const starts = this.#everStarted.get(process.name) ?? 0;
+    if (starts < BUDGET) this.#fail("a budget is used up", account, `after ${starts} starts`);
+    this.counts["givenUp"]! += 1;
+  }
+
+  isMuted(name: string): boolean {
+    return (this.mutes.get(name) ?? 0) > this.nowNs;
+  }
+
+  /** Who has been silent for long enough is judged, and told unless it is muted. */
+  endTurn(): void {
+    for (const account of this.#accounts.values()) {
+      const { heardNs, isKnown, process, stalledNs, toldNs } = account;
+      if (!isKnown) continue;
+      const dueNs = Math.max(heardNs, this.#lifeNs) + STATE_THRESHOLD_NS + SLACK_NS;
+      if (dueNs > this.nowNs) continue;
+      if (Number.isNaN(stalledNs)) this.#fail("no stall is missed", account, `none, due ${dueNs}`);
+      const muteEndNs = this.mutes.get(process.name) ?? 0;
+      if (Number.isNaN(toldNs) && muteEndNs + SLACK_NS < this.nowNs)
+        this.#fail("who is not muted any more is told", account, "not told");
+    }
+  }
+
+  /**
+   * The next daemon begins, with a state of `version`; undefined = with nothing. `foundOf` says
+   * what it has of a process, `mutes` who is muted and until when.
+   */
+  restarted(
+    version: Version | undefined,
+    foundOf: (process: Process) => Found,
+    mutes: ReadonlyMap<string, number>,
+  ): void {
+    this.#lifeNs = this.nowNs;
+    this.#changes = [];
+    const { atNs, untilNs } = version ?? NOTHING;
+    for (const account of this.#accounts.values()) {
+      const found = foundOf(account.process);
+      const wasKnown = version?.known.has(account) === true;
+      const { leftNs, joinedNs } = account;
+      if (wasKnown && found === "none" && !(leftNs > atNs && leftNs <= untilNs))
+        this.#fail("who was a member comes back", account, "not");
+      if (!wasKnown && found !== "none" && !(joinedNs > atNs && joinedNs <= untilNs))
+        this.#fail("who was none stays so", account, "came back");
+      account.isKnown = found !== "none";
+      if (account.isKnown) this.#resetLost(account, atNs, found);
+    }
+    for (const [name, starts] of this.#starts)
+      this.#starts.set(
+        name,
+        starts.filter((startNs) => startNs <= atNs),
+      );
+    this.#restoreMutes(version, mutes);
+  }
+
+  /** Whoever died while nobody watched, or just before, has been told of by now. */
+  toldDead(): void {
+    for (const account of this.#accounts.values()) {
+      const { isKnown, process, diedToldNs } = account;
+      if (isKnown && process.endedNs <= this.nowNs && Number.isNaN(diedToldNs))
+        this.#fail("who died unseen is told", account, "not");
+    }
+  }
+
+  /** What was after the state was written may be said again. */
+  #resetLost(account: Account, atNs: number, found: Found): void {
+    const { heardNs, stalledNs, toldNs } = account;
+    const isStalled = found !== "listening";
+    if (account.diedToldNs > atNs) account.diedToldNs = Number.NaN;
+    if (heardNs > atNs) {
+      // It may have come back meanwhile: its silence of before is one that was told.
+      account.stalledNs = isStalled ? atNs : Number.NaN;
+      account.toldNs = found === "held" ? Number.NaN : account.stalledNs;
+      return;
+    }
+    if (stalledNs <= atNs) {
+      if (!isStalled) this.#fail("stalled stays stalled", account, "not");
+      if (found === "held" && toldNs <= atNs) this.#fail("what was told is told", account, found);
+      if (found === "stalled" && Number.isNaN(toldNs)) this.#fail("held is held", account, found);
+      if (found === "held") account.toldNs = Number.NaN;
+      this.counts[found === "held" ? "stayedHeld" : "stayedStalled"]! += 1;
+      return;
+    }
+    if (isStalled && Number.isNaN(stalledNs))
+      this.#fail("only who stalled is stalled", account, "stalled");
+    if (found === "held") account.toldNs = Number.NaN;
+    if (isStalled || Number.isNaN(stalledNs)) return;
+    account.stalledNs = Number.NaN;
+    account.toldNs = Number.NaN;
+    this.counts["lostWindow"]! += 1;
+  }
+
+  /** A mute that began while the state was written may be in it. */
+  #restoreMutes(version: Version | undefined, found: ReadonlyMap<string, number>): void {
+    for (const [name, untilNs] of version?.mutes ?? []) {
+      if (untilNs <= this.nowNs || this.mutes.get(name) !== untilNs) continue;
+      const foundNs = found.get(name) ?? 0;
+      if (Math.abs(foundNs - untilNs) > CLOCK_NS_MAX)
+        throw new SimulationFailure(`promise: a mute goes on, of ${name}`, untilNs, foundNs);
+      this.counts["muteWentOn"]! += 1;
+    }
+    this.mutes.clear();
+    for (const [name, untilNs] of found) this.mutes.set(name, untilNs);
+  }
+
+  /** Another boot: what was told is about processes that are over. */
+  rebooted(): void {
+    this.#accounts.clear();
+  }
+
+  #left(account: Account): void {
+    account.isKnown = false;
+    account.leftNs = this.nowNs;
+  }
+
+  #isHealthy({ heardNs }: Account): boolean {
+    return this.nowNs - heardNs < STATE_THRESHOLD_NS;
+  }
+
+  /** The process of `pid` that the daemon of now knows. */
+  #of(pid: number): Account {
+    const found = [...this.#accounts.values()].findLast(
+      ({ process, isKnown }) => process.pid === pid && isKnown,
+    );
+    if (found === undefined)
+      throw new SimulationFailure("promise: it is about a member", "one", `pid ${pid}`);
+    return found;
+  }
+
+  #fail(promise: string, { process }: Account, found: string): never {
+    const who = `pid ${process.pid} of ${process.generation}`;
+    throw new SimulationFailure(`promise: ${promise}, ${who}`, "kept", `${found} at ${this.nowNs}`);
+  }
+}
+
+/** What a daemon has of a process at its start. */
+export type Found = "none" | "listening" | "stalled" | "held";
+
+function keyOf({ pid, generation }: Pick<Process, "pid" | "generation">): string {
+  return `${pid} ${generation}`;
+}

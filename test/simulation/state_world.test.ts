@@ -1,0 +1,91 @@
+// Daemons that are killed at any step and begin again with what is left (spec 18): nothing is
+// forgotten but what changed in the last two seconds, and nothing is said or done twice.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { State } from "../../src/snapshot/records.ts";
+import { Random } from "./random.ts";
+import type { StateDaemon } from "./state_daemon.ts";
+import { StateWorld } from "./state_world.ts";
+
+// A busy machine may be slow; what a run does depends on its seed alone.
+setDefaultTimeout(30_000);
+
+const SEEDS = [1, 2];
+const LIVES = 40;
+const STEPS_MAX = 80;
+
+async function run(seed: number, breakIt?: (daemon: StateDaemon) => void): Promise<StateWorld> {
+  const random = new Random(seed);
+  const world = new StateWorld(random, breakIt);
+  for (let life = 0; life < LIVES; life++) {
+    for (let steps = random.below(STEPS_MAX); steps > 0; steps--) await world.step();
+    await world.restart();
+  }
+  return world;
+}
+
+/** A daemon to which a state says something else than it does. */
+function misreading(change: (state: State) => Partial<State>) {
+  return (daemon: StateDaemon): void => {
+    const restore = daemon.restore.bind(daemon);
+    daemon.restore = (state) => restore(state && { ...state, ...change(state) });
+  };
+}
+
+describe("lives of a daemon that keeps its state", () => {
+  test("forget, repeat and invent nothing, and everything happens in some run", async () => {
+    const total = new Map<string, number>();
+    for (const seed of SEEDS) {
+      const { ledger, endings, lostNsMax } = await run(seed);
+      for (const [what, count] of [...Object.entries(ledger.counts), ...endings])
+        total.set(what, (total.get(what) ?? 0) + count);
+      expect(lostNsMax).toBeGreaterThan(0);
+    }
+    expect([...total].filter(([, count]) => count === 0)).toEqual([]);
+    expect(total.size).toBe(18);
+  });
+
+  test.each([
+    ["members", "who was a member comes back", () => ({ member: [] })],
+    ["mutes", "a mute goes on", () => ({ mute: [] })],
+    [
+      "stalls",
+      "stalled stays stalled",
+      ({ member }: State) => ({ member: member.map((one) => ({ ...one, isStalled: false })) }),
+    ],
+    [
+      "ends",
+      "a death is told once",
+      ({ member }: State) => ({ member: member.map((one) => ({ ...one, hasEnded: false })) }),
+    ],
+    [
+      "what a mute holds",
+      "held is held",
+      ({ member }: State) => ({
+        member: member.map((one) => ({ ...one, held: "" as const })),
+      }),
+    ],
+  ] as const)("that forget %s are found out", async (_what, promise, change) => {
+    await expect(run(1, misreading(change))).rejects.toThrow(promise);
+  });
+
+  test("that note no recovery before it begins are found out", async () => {
+    const forgetful = run(1, ({ recovery }) => {
+      recovery.notes.note = () => undefined;
+    });
+    await expect(forgetful).rejects.toThrow(/no recovery is repeated|a budget goes on/);
+  });
+
+  test("that do not write what has changed are found out", async () => {
+    const idle = run(1, ({ writer }) => {
+      writer.changed = () => {};
+    });
+    await expect(idle).rejects.toThrow("a loss is bounded");
+  });
+
+  test("of which a silence goes on while nobody listens are found out", async () => {
+    const hasty = run(1, ({ observer }) => {
+      observer.tracker.pauses.startAt = () => {};
+    });
+    await expect(hasty).rejects.toThrow("no false stall");
+  });
+});
